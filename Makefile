@@ -1,0 +1,41 @@
+# The commands of this project. `make demo` and `make test` are all a newcomer needs.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test install check bench docs clean
+
+demo: .venv/installed                  ## install, then climb examples/contracts with the built-in base
+	$(BIN)/gradschool climb examples/contracts
+
+test: .venv/tested                     ## install what tests need, then run them all, fast ones first
+	$(BIN)/python -m pytest
+
+install: .venv/installed               ## create .venv and install gradschool into it
+
+check: .venv/checked                   ## ruff, mypy strict, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/tested                    ## every claim in the docs, measured again into bench/results/
+	$(BIN)/python -m bench
+
+docs: .venv/installed                  ## write the generated pages again
+	$(BIN)/gradschool settings --markdown > docs/settings.md
+
+.venv/installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+.venv/tested: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	touch $@
+
+.venv/checked: .venv/tested
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[check]'
+	touch $@
+
+clean:                                 ## forget the environment and all caches
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

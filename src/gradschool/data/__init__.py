@@ -1,0 +1,1 @@
+"""Examples: reading them from any usual form, checking them, splitting them honestly."""

@@ -1,0 +1,143 @@
+"""Files that are whole or not there: atomic replacement, hashes, JSON lines that survive a crash."""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gradschool.errors import ResourceError
+
+HASH_BLOCK = 1 << 20
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn a full, read-only or forbidden disk into an error that a person understands."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            free = shutil.disk_usage(next(p for p in (path, *path.resolve().parents) if p.exists())).free
+            raise ResourceError(
+                f"The disk is full: {path} could not be written.",
+                f"{free / 1e6:.0f} MB are free there.",
+                "free some space or choose another folder, then repeat the command (a climb goes on with --resume).",
+            ) from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise ResourceError(
+                f"{path} could not be written.", f"The system says: {error.strerror}.", "choose a folder you may write."
+            ) from error
+        raise
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace a file in one step: a reader sees the old content or the new, never a half."""
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a text file in one step, as UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: object) -> None:
+    """Replace a JSON file in one step; readable, keys in the order given."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file that we wrote."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_lines(path: Path, rows: Iterable[object]) -> None:
+    """Replace a JSON-lines file in one step."""
+    write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def append_line(path: Path, row: object) -> None:
+    """Add one JSON line and hand it to the system at once, so that a killed process loses at most this line.
+
+    A line that an earlier crash left half-written is closed first, so that it cannot swallow the new one.
+    """
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab+") as file:
+            if file.tell() > 0:
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":
+                    file.write(b"\n")
+            file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+
+
+def read_lines(path: Path) -> list[Any]:
+    """Read JSON lines of our own; a line that a crash left half-written is passed over."""
+    rows = []
+    if path.exists():
+        for line in path.read_bytes().split(b"\n"):
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                continue
+    return rows
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Fill a folder beside its final place, then move it there whole; an older one is replaced only then."""
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        try:
+            yield temporary
+            temporary.chmod(0o755)
+            if path.exists():
+                old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+                path.replace(old)
+                temporary.replace(path)
+                shutil.rmtree(old)
+            else:
+                temporary.replace(path)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(HASH_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def sha256_of(value: object) -> str:
+    """The SHA-256 of a value's JSON form, in hex: the same for the same content on every machine."""
+    canonical = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def hash_tree(folder: Path) -> dict[str, str]:
+    """The hashes of all files below a folder, by their path in it with forward slashes."""
+    return {
+        path.relative_to(folder).as_posix(): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()
+    }

@@ -1,0 +1,1 @@
+"""Checks beside the score that may refuse a specialist."""

@@ -1,0 +1,1 @@
+"""Documents: into passages with exact places, an index over them, and citations back to them."""

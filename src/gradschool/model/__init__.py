@@ -1,0 +1,1 @@
+"""Engines that answer, and the chat rendering that they and training share."""

@@ -1,0 +1,1 @@
+"""Metrics, confidence bounds and verdicts."""

@@ -1,0 +1,1 @@
+"""LoRA over a frozen base, and the loop that trains it."""
