@@ -138,6 +138,4 @@ def sha256_of(value: object) -> str:
 
 def hash_tree(folder: Path) -> dict[str, str]:
     """The hashes of all files below a folder, by their path in it with forward slashes."""
-    return {
-        path.relative_to(folder).as_posix(): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()
-    }
+    return {path.relative_to(folder).as_posix(): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}

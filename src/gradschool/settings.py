@@ -24,22 +24,52 @@ class Section(BaseModel):
 class Data(Section):
     """What the examples and documents are."""
 
-    examples: str = Field("examples.jsonl", description="file of examples: messages, prompt/completion, alpaca, sharegpt JSON lines or JSON, or CSV; detected")
-    documents: str | None = Field(None, description="folder (or file) that the ground rung may read: md, txt, html, pdf, docx")
-    guidelines: str | None = Field(None, description="text file with rules of conduct; becomes part of the instructions")
-    input_column: str | None = Field(None, description="column or key that holds the input, where the names do not tell")
-    output_column: str | None = Field(None, description="column or key that holds the ideal answer, where the names do not tell")
-    group_column: str | None = Field(None, description="column or key that names the thread, document or customer; default: `group` where there is one")
-    near_duplicate: float = Field(0.8, gt=0, le=1, description="share of common word 5-grams from which two inputs count as near-duplicates")
+    examples: str = Field(
+        "examples.jsonl",
+        description="file of examples: messages, prompt/completion, alpaca, sharegpt as JSON lines or JSON, or CSV",
+    )
+    documents: str | None = Field(
+        None, description="folder (or file) that the ground rung may read: md, txt, html, pdf, docx"
+    )
+    guidelines: str | None = Field(
+        None, description="text file with rules of conduct; becomes part of the instructions"
+    )
+    input_column: str | None = Field(
+        None, description="column or key that holds the input, where the names do not tell"
+    )
+    output_column: str | None = Field(
+        None, description="column or key that holds the ideal answer, where the names do not tell"
+    )
+    group_column: str | None = Field(
+        None,
+        description="column or key that names the thread, document or customer; default: `group` where there is one",
+    )
+    near_duplicate: float = Field(
+        0.8, gt=0, le=1, description="share of common word 5-grams from which two inputs count as near-duplicates"
+    )
 
 
 class SplitSettings(Section):
     """How examples are divided into train, validation and test."""
 
-    test_share: float | None = Field(None, gt=0, lt=1, description="share of examples kept for the verdict; default: sized so that the pass mark can be proved")
-    validation_share: float | None = Field(None, gt=0, lt=1, description="share of examples for choices; default: sized from the data")
-    max_test: int = Field(400, ge=10, description="most test examples that are answered per rung", json_schema_extra={"unit": "examples"})
-    max_validation: int = Field(100, ge=5, description="most validation examples that are answered per choice", json_schema_extra={"unit": "examples"})
+    test_share: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="share of examples kept for the verdict; default: sized so that the pass mark can be proved",
+    )
+    validation_share: float | None = Field(
+        None, gt=0, lt=1, description="share of examples for choices; default: sized from the data"
+    )
+    max_test: int = Field(
+        400, ge=10, description="most test examples that are answered per rung", json_schema_extra={"unit": "examples"}
+    )
+    max_validation: int = Field(
+        100,
+        ge=5,
+        description="most validation examples that are answered per choice",
+        json_schema_extra={"unit": "examples"},
+    )
     seed: int = Field(0, description="seed of the split")
 
 
@@ -47,54 +77,103 @@ class Rule(Section):
     """One checkable rule about an answer, scored and reported by its name."""
 
     name: str = Field(description="what the rule is called in reports")
-    kind: Literal["regex", "not_regex", "contains", "not_contains", "max_words", "min_words", "json_schema"] = Field(description="how it is checked")
+    kind: Literal["regex", "not_regex", "contains", "not_contains", "max_words", "min_words", "json_schema"] = Field(
+        description="how it is checked"
+    )
     value: str | int | dict[str, Any] = Field(description="the pattern, text, number of words or JSON schema")
 
 
 class Goal(Section):
     """What counts as good, and when it is good enough."""
 
-    metric: str = Field("token_f1", description="how an answer is scored against its ideal: " + ", ".join(METRICS) + ", or metrics.py:function")
-    pass_mark: float | None = Field(None, gt=0, le=1, description="score from which the job counts as done; proven means that the lower bound reaches it")
+    metric: str = Field(
+        "token_f1",
+        description="how an answer is scored against its ideal: " + ", ".join(METRICS) + ", or metrics.py:function",
+    )
+    pass_mark: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="score from which the job counts as done; proven means that the lower bound reaches it",
+    )
     also: tuple[str, ...] = Field((), description="further metrics that are reported but decide nothing")
     rules: tuple[Rule, ...] = Field((), description="checkable rules: [[goal.rules]] with name, kind, value")
-    error_budget: float = Field(0.05, gt=0, lt=0.5, description="chance that the whole climb passes a specialist below the mark")
+    error_budget: float = Field(
+        0.05, gt=0, lt=0.5, description="chance that the whole climb passes a specialist below the mark"
+    )
 
 
 class Prompt(Section):
     """The prompt rung."""
 
-    shots: tuple[int, ...] = Field((0, 2, 4), description="how many examples to try showing; the best on validation is kept")
+    shots: tuple[int, ...] = Field(
+        (0, 2, 4), description="how many examples to try showing; the best on validation is kept"
+    )
     nearest: bool = Field(True, description="also try showing the examples nearest to each question")
 
 
 class Ground(Section):
     """The ground rung."""
 
-    passages: tuple[int, ...] = Field((1, 3), description="how many passages to try putting before a question; the best on validation is kept")
-    passage_words: int = Field(90, ge=10, description="length that passages are cut to, at sentence ends", json_schema_extra={"unit": "words"})
-    embedder: str | None = Field(None, description="embedding model for vector search: a sentence-transformers style folder or Hub id; default: full-text search alone")
+    passages: tuple[int, ...] = Field(
+        (1, 3), description="how many passages to try putting before a question; the best on validation is kept"
+    )
+    passage_words: int = Field(
+        90, ge=10, description="length that passages are cut to, at sentence ends", json_schema_extra={"unit": "words"}
+    )
+    embedder: str | None = Field(
+        None,
+        description="embedding model (folder or Hub id) for vector search; default: full-text search alone",
+    )
 
 
 class Tune(Section):
     """The tune rung."""
 
-    method: Literal["lora", "full"] = Field("lora", description="train small added layers over a frozen base, or all weights (small bases only)")
+    method: Literal["lora", "full"] = Field(
+        "lora", description="train small added layers over a frozen base, or all weights (small bases only)"
+    )
     rank: int = Field(16, ge=1, le=512, description="rank of the added layers")
     alpha: int | None = Field(None, ge=1, description="strength of the added layers; default: twice the rank")
-    learning_rates: tuple[float, ...] | None = Field(None, description="learning rates to try; default: sized from method and base, best on validation kept")
-    epochs: float | None = Field(None, gt=0, description="passes over the training examples at most; default: sized from the data; stops early when validation gets worse")
-    batch_tokens: int | None = Field(None, ge=16, description="tokens per optimiser step; default: sized from the data", json_schema_extra={"unit": "tokens"})
-    max_tokens: int | None = Field(None, ge=16, description="longest training row; default: what the base can read", json_schema_extra={"unit": "tokens"})
+    learning_rates: tuple[float, ...] | None = Field(
+        None, description="learning rates to try; default: sized from method and base, best on validation kept"
+    )
+    epochs: float | None = Field(
+        None,
+        gt=0,
+        description="passes over the training examples at most; default: sized from the data; may stop earlier",
+    )
+    batch_tokens: int | None = Field(
+        None,
+        ge=16,
+        description="tokens per optimiser step; default: sized from the data",
+        json_schema_extra={"unit": "tokens"},
+    )
+    max_tokens: int | None = Field(
+        None,
+        ge=16,
+        description="longest training row; default: what the base can read",
+        json_schema_extra={"unit": "tokens"},
+    )
     weight_decay: float = Field(0.0, ge=0, description="decay of the trained weights per unit of learning rate")
-    max_forgetting: float = Field(0.35, gt=0, description="most that the loss on general text may rise", json_schema_extra={"unit": "nats per token"})
+    max_forgetting: float = Field(
+        0.35,
+        gt=0,
+        description="most that the loss on general text may rise",
+        json_schema_extra={"unit": "nats per token"},
+    )
     seed: int = Field(0, description="seed of initial weights and order")
 
 
 class Answers(Section):
     """How answers are drawn."""
 
-    max_new_tokens: int | None = Field(None, ge=1, description="longest answer; default: from the longest ideal answer", json_schema_extra={"unit": "tokens"})
+    max_new_tokens: int | None = Field(
+        None,
+        ge=1,
+        description="longest answer; default: from the longest ideal answer",
+        json_schema_extra={"unit": "tokens"},
+    )
     temperature: float = Field(0.0, ge=0, description="0 takes the likeliest token each time; more is more varied")
     batch_size: int = Field(32, ge=1, description="questions answered at once by the local engine")
 
@@ -105,14 +184,20 @@ class Remote(Section):
     timeout: float = Field(60.0, gt=0, description="longest wait for one answer", json_schema_extra={"unit": "seconds"})
     retries: int = Field(4, ge=0, description="further tries after a failure that may pass, each after a longer pause")
     concurrency: int = Field(4, ge=1, description="questions under way at once")
-    api_key_env: str = Field("OPENAI_API_KEY", description="environment variable that holds the key; keys are never read from files or written down")
+    api_key_env: str = Field(
+        "OPENAI_API_KEY",
+        description="environment variable that holds the key; keys are never read from files or written down",
+    )
 
 
 class Settings(Section):
     """All of job.toml."""
 
     task: str = Field("", description="the instructions: what the specialist is to do, as one would tell a person")
-    base_model: str = Field("pocket", description="pocket (built in), a local folder, a Hub id, or the address of an OpenAI-compatible server")
+    base_model: str = Field(
+        "pocket",
+        description="pocket (built in), a local folder, a Hub id, or the address of an OpenAI-compatible server",
+    )
     model: str | None = Field(None, description="the model's name on that server")
     revision: str | None = Field(None, description="commit of the Hub model; default: resolved once and written down")
     data: Data = Data()
@@ -193,20 +278,32 @@ def read_job(path: Path, overrides: Mapping[str, Any] | None = None) -> Job:
     Raises UsageError with every issue of the file at once, each with the nearest known key.
     """
     if not path.exists():
-        raise UsageError(f"{path} does not exist.", "A job is a folder with job.toml, or a file of examples.", "check the path; `ls` shows what is there.")
+        raise UsageError(
+            f"{path} does not exist.",
+            "A job is a folder with job.toml, or a file of examples.",
+            "check the path; `ls` shows what is there.",
+        )
     written: dict[str, Any] = {}
     name, folder = path.stem, path.parent
     if path.is_dir():
         name, folder, path = path.resolve().name, path, path / "job.toml"
         if not path.exists():
-            raise UsageError(f"{folder} holds no job.toml.", "That file names the task and the examples.", "write one (docs/first-climb.md shows how), or give the file of examples itself.")
+            raise UsageError(
+                f"{folder} holds no job.toml.",
+                "That file names the task and the examples.",
+                "write one (docs/first-climb.md shows how), or give the file of examples itself.",
+            )
     if path.suffix == ".toml":
         written = _read_toml(path)
         name = name if path.name == "job.toml" else f"{folder.resolve().name}-{path.stem}"
     elif path.suffix in LOADABLE:
         written = {"data": {"examples": path.name}}
     else:
-        raise UsageError(f"{path} is neither a job nor a file of examples.", f"Examples end in {', '.join(LOADABLE)}.", "rename it, or write a job.toml beside it.")
+        raise UsageError(
+            f"{path} is neither a job nor a file of examples.",
+            f"Examples end in {', '.join(LOADABLE)}.",
+            "rename it, or write a job.toml beside it.",
+        )
     for key, value in (overrides or {}).items():
         *tables, last = key.split(".")
         place = written
@@ -217,16 +314,26 @@ def read_job(path: Path, overrides: Mapping[str, Any] | None = None) -> Job:
         return Job(name, folder, Settings.model_validate(written))
     except ValidationError as error:
         issues = [_issue(e) for e in error.errors()]
-        raise UsageError(f"{path} has {len(issues)} issue{'s' * (len(issues) > 1)}:", "\n".join(f"  - {i}" for i in issues), "`gradschool settings` lists every key with its meaning.") from error
+        raise UsageError(
+            f"{path} has {len(issues)} issue{'s' * (len(issues) > 1)}:",
+            "\n".join(f"  - {i}" for i in issues),
+            "`gradschool settings` lists every key with its meaning.",
+        ) from error
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is not valid TOML.", f"The reader says: {error}.", "texts need quotes, lists need brackets; correct that place.") from error
+        raise UsageError(
+            f"{path} is not valid TOML.",
+            f"The reader says: {error}.",
+            "texts need quotes, lists need brackets; correct that place.",
+        ) from error
     except (UnicodeDecodeError, OSError) as error:
-        raise UsageError(f"{path} cannot be read as text.", f"The system says: {error}.", "save it as UTF-8 text.") from error
+        raise UsageError(
+            f"{path} cannot be read as text.", f"The system says: {error}.", "save it as UTF-8 text."
+        ) from error
 
 
 def _issue(error: Any) -> str:
