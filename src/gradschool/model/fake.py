@@ -1,0 +1,74 @@
+"""An engine without a model, for tests: it answers what it is told to, and counts words as tokens."""
+
+import hashlib
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+
+from gradschool.errors import ModelError
+from gradschool.model.engine import TextLoss
+from gradschool.records import Answer, Conversation, Decoding, Failure
+
+
+class FakeEngine:
+    """Answers with `answer(conversation)`, or repeats the last message; the same for the same input, always.
+
+    A token is a word. `max_new_tokens` cuts answers and `context_length` refuses conversations, as with any engine.
+    """
+
+    def __init__(self, answer: Callable[[Conversation], str] | None = None, context_length: int = 4096) -> None:
+        self._answer = answer or _repeat
+        self._context_length = context_length
+
+    @property
+    def identity(self) -> dict[str, str]:
+        return {"kind": "fake", "name": "fake", "revision": "", "weights": "", "template": ""}
+
+    @property
+    def context_length(self) -> int:
+        return self._context_length
+
+    def answer(self, conversations: Sequence[Conversation], decoding: Decoding) -> Iterator[tuple[int, Answer]]:
+        """Answer one after the other, in order."""
+        for position, conversation in enumerate(conversations):
+            yield position, self._one(conversation, decoding)
+
+    def stream(self, conversation: Conversation, decoding: Decoding) -> Iterator[str]:
+        """Answer word by word; raises ModelError where the conversation is too long."""
+        answer = self._one(conversation, decoding)
+        if answer.failure is not None:
+            raise ModelError(f"The conversation is {answer.failure.kind}.", answer.failure.reason)
+        start = 0
+        for end in (i + 1 for i, letter in enumerate(answer.text) if letter == " "):
+            yield answer.text[start:end]
+            start = end
+        if rest := answer.text[start:]:
+            yield rest
+
+    def count_tokens(self, conversation: Conversation) -> int:
+        """How many words the conversation has."""
+        return sum(len(message.content.split()) for message in conversation)
+
+    def text_losses(self, texts: Sequence[str]) -> list[TextLoss]:
+        """A loss between 0 and 8 nats per word, drawn from the word itself."""
+        return [TextLoss(sum(map(_word_nats, text.split())), len(text.split())) for text in texts]
+
+    def _one(self, conversation: Conversation, decoding: Decoding) -> Answer:
+        tokens = self.count_tokens(conversation)
+        room = self._context_length - tokens
+        if room < 1:
+            reason = f"The question takes {tokens} tokens; the model reads at most {self._context_length}."
+            return Answer("", "error", tokens, failure=Failure("too long for the model", reason))
+        text = self._answer(conversation)
+        words = text.split()
+        limit = min(decoding.max_new_tokens, room)
+        if len(words) <= limit:
+            return Answer(text, "stop", tokens, len(words))
+        return Answer(" ".join(itertools.islice(words, limit)), "length", tokens, limit)
+
+
+def _repeat(conversation: Conversation) -> str:
+    return conversation[-1].content if conversation else ""
+
+
+def _word_nats(word: str) -> float:
+    return hashlib.sha256(word.encode()).digest()[0] / 32

@@ -1,0 +1,137 @@
+"""Drawing tokens from a network: in batches of similar length, and one by one for streaming."""
+
+import itertools
+import queue
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
+from transformers.generation.streamers import BaseStreamer
+
+from gradschool.records import Decoding
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+def batches(lengths: Mapping[int, int], context_length: int, max_new_tokens: int, size: int) -> Iterator[list[int]]:
+    """Group positions by prompt length, so that little is padded; `lengths` maps position to prompt tokens.
+
+    Longest first, so that memory is tried out at once. Prompts that leave less room than `max_new_tokens` share a
+    batch only with equally long ones: none is cut shorter than it must be.
+    """
+    order = sorted(lengths, key=lambda position: (-lengths[position], position))
+
+    def room(position: int) -> int:
+        return min(max_new_tokens, context_length - lengths[position])
+
+    for _, alike in itertools.groupby(order, key=room):
+        positions = list(alike)
+        yield from (positions[i : i + size] for i in range(0, len(positions), size))
+
+
+def generate(
+    network: "PreTrainedModel",
+    prompts: Sequence[Sequence[int]],
+    stop_ids: Sequence[int],
+    max_new_tokens: int,
+    decoding: Decoding,
+    **further: Any,
+) -> list[list[int]]:
+    """Continue token prompts together; each row ends with its stop token, or is `max_new_tokens` long.
+
+    Prompts are padded on the left and the padding is masked, so that a row's answer does not depend on its batch
+    (up to rounding). With a temperature, one seed draws one batch; the global random state is left as it was.
+    """
+    longest = max(map(len, prompts))
+    device = network.device
+    ids = torch.tensor([[0] * (longest - len(p)) + list(p) for p in prompts], device=device)
+    mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=device)
+    config = _config(stop_ids, max_new_tokens, decoding)
+    with torch.random.fork_rng(enabled=decoding.temperature > 0):
+        if decoding.temperature > 0:
+            torch.manual_seed(decoding.seed)
+        output: Any = network.generate(  # type: ignore[operator]
+            input_ids=ids, attention_mask=mask, generation_config=config, **further
+        )
+    rows: list[list[int]] = output[:, longest:].tolist()
+    return [_up_to_stop(row, stop_ids) for row in rows]
+
+
+def stream_tokens(
+    network: "PreTrainedModel", prompt: Sequence[int], stop_ids: Sequence[int], max_new_tokens: int, decoding: Decoding
+) -> Iterator[int]:
+    """Continue one prompt, token by token; closing the iterator ends the work after the token under way."""
+    tokens: queue.Queue[int | BaseException | None] = queue.Queue()
+    cancelled = threading.Event()
+
+    def work() -> None:
+        try:
+            generate(
+                network,
+                [prompt],
+                stop_ids,
+                max_new_tokens,
+                decoding,
+                streamer=_IntoQueue(tokens),
+                stopping_criteria=StoppingCriteriaList([_Cancelled(cancelled)]),
+            )
+            tokens.put(None)
+        except BaseException as error:  # raised again where the tokens are read
+            tokens.put(error)
+
+    thread = threading.Thread(target=work, name="gradschool-stream", daemon=True)
+    thread.start()
+    try:
+        while (token := tokens.get()) is not None:
+            if isinstance(token, BaseException):
+                raise token
+            yield token
+    finally:
+        cancelled.set()
+        thread.join()
+
+
+class _IntoQueue(BaseStreamer):
+    """Hands new tokens over; the first thing that `generate` puts is the prompt."""
+
+    def __init__(self, tokens: "queue.Queue[int | BaseException | None]") -> None:
+        self._tokens = tokens
+        self._prompt_seen = False
+
+    def put(self, value: torch.Tensor) -> None:
+        if self._prompt_seen:
+            for token in value.flatten().tolist():
+                self._tokens.put(int(token))
+        self._prompt_seen = True
+
+    def end(self) -> None:
+        """Nothing to do: the end is told when `generate` returns."""
+
+
+class _Cancelled(StoppingCriteria):
+    def __init__(self, event: threading.Event) -> None:
+        self._event = event
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: Any) -> torch.Tensor:
+        return torch.full((input_ids.shape[0],), self._event.is_set(), device=input_ids.device, dtype=torch.bool)
+
+
+def _config(stop_ids: Sequence[int], max_new_tokens: int, decoding: Decoding) -> GenerationConfig:
+    sampling: dict[str, Any] = {}
+    if decoding.temperature > 0:
+        sampling = {"temperature": decoding.temperature, "top_p": decoding.top_p, "top_k": 0}
+    return GenerationConfig(  # type: ignore[no-untyped-call]
+        max_new_tokens=max_new_tokens,
+        do_sample=decoding.temperature > 0,
+        eos_token_id=list(stop_ids),
+        pad_token_id=stop_ids[0],  # what fills rows that are done; cut off again below
+        **sampling,
+    )
+
+
+def _up_to_stop(row: list[int], stop_ids: Sequence[int]) -> list[int]:
+    end = next((position for position, token in enumerate(row) if token in stop_ids), None)
+    return row if end is None else row[: end + 1]

@@ -1,0 +1,180 @@
+"""Opening a folder of weights: only safetensors, no foreign code, and an error that helps for all else."""
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging
+
+from gradschool.errors import ModelError, ResourceError
+from gradschool.files import sha256, sha256_of
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json", "spiece.model")
+# What transformers, tokenizers and safetensors raise on files they cannot use.
+LOAD_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError, SafetensorError)
+SMALL = 1 << 30  # bytes of weights in float32, up to which no time is worth a loss of precision
+
+
+def check_folder(folder: Path) -> dict[str, Any]:
+    """Read a base's config.json after making sure that the folder can be loaded safely; raises ModelError."""
+    config_file = folder / "config.json"
+    if not config_file.is_file():
+        found = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
+        raise ModelError(
+            f"{folder} holds no model.",
+            f"There is no config.json in it; it holds {found}.",
+            "name the folder into which the model was saved or downloaded (with config.json and *.safetensors).",
+        )
+    try:
+        config = json.loads(config_file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"{config_file} cannot be read.", f"The reader says: {error}.", "save or download the model again."
+        ) from error
+    if not isinstance(config, dict):
+        raise ModelError(f"{config_file} is not a model's config.", "It holds no JSON object.", "download it again.")
+    if not any(folder.glob("*.safetensors")):
+        pickled = sorted(path.name for pattern in PICKLED for path in folder.glob(pattern))
+        if pickled:
+            raise ModelError(
+                f"{folder} has its weights only as {pickled[0]}.",
+                "Such files can run any program when they are opened, so they are never opened here.",
+                "take a version of the model with *.safetensors (most have one), or convert it where it is trusted.",
+            )
+        raise ModelError(f"{folder} holds no weights.", "No *.safetensors is in it.", "download the model again.")
+    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
+        raise ModelError(
+            f"{folder} has no tokenizer.",
+            f"None of {', '.join(TOKENIZER_FILES)} is in it.",
+            "save the tokenizer into the same folder.",
+        )
+    return config
+
+
+def load(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
+    """Load network and tokenizer from a checked folder, without any network access and without foreign code."""
+    config = check_folder(folder)
+    bars_were_on = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        try:
+            AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        except LOAD_ERRORS as error:
+            raise _unknown_kind(folder, config, error) from error
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        except LOAD_ERRORS as error:
+            raise _unusable(f"The tokenizer in {folder} cannot be loaded.", error) from error
+        try:
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                folder,
+                dtype=dtype,
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+            network: PreTrainedModel = loaded[0].to(device)
+            report: dict[str, Any] = loaded[1]
+        except LOAD_ERRORS as error:
+            if is_out_of_memory(error):
+                raise out_of_memory(f"The model in {folder} does not fit into memory.") from error
+            raise _unusable(f"The model in {folder} cannot be loaded.", error) from error
+    finally:
+        if bars_were_on:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+    missing = sorted(report["missing_keys"]) + sorted(str(key) for key in report.get("mismatched_keys", ()))
+    if missing:
+        raise ModelError(
+            f"The weights in {folder} are not whole.",
+            f"{len(missing)} are missing or have another shape, such as {missing[0]}; they would be random numbers.",
+            "download or save the model again.",
+        )
+    if len(tokenizer) > network.get_input_embeddings().num_embeddings:
+        raise ModelError(
+            f"Tokenizer and model in {folder} do not belong together.",
+            f"The tokenizer knows {len(tokenizer)} tokens, the model {network.get_input_embeddings().num_embeddings}.",
+            "put the model's own tokenizer files into the folder.",
+        )
+    return network.eval(), tokenizer
+
+
+def choose_device() -> torch.device:
+    """The fastest device of this machine that runs every model: CUDA, then Apple's, then the processor."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def choose_dtype(folder: Path, device: torch.device) -> tuple[torch.dtype, str]:
+    """The number format to compute in, and why."""
+    stored = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    if stored <= SMALL // 2:
+        return torch.float32, "float32: the model is small, so exactness costs little"
+    if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
+        return torch.bfloat16, "bfloat16: this GPU computes in it"
+    if device.type == "cuda":
+        return torch.float16, "float16: this GPU does not compute in bfloat16"
+    return torch.bfloat16, "bfloat16: half the memory of float32"
+
+
+def hash_weights(folder: Path) -> str:
+    """One SHA-256 for all *.safetensors of a folder, from their names and their own hashes.
+
+    The Hub's cache names large files by their SHA-256 behind a link: there the name is taken, which costs no reading.
+    """
+    hashes = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        blob = path.resolve().name
+        hashes[path.name] = blob if path.is_symlink() and re.fullmatch("[0-9a-f]{64}", blob) else sha256(path)
+    return sha256_of(hashes)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, on any device."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and re.search("out of memory|can't allocate memory", str(error)) is not None
+
+
+def out_of_memory(what: str) -> ResourceError:
+    """The error for memory that ran out."""
+    return ResourceError(
+        what,
+        "Memory ran out.",
+        "close other programs, take a smaller base_model, shorter questions, or a smaller answers.batch_size.",
+    )
+
+
+def _unknown_kind(folder: Path, config: dict[str, Any], error: Exception) -> ModelError:
+    kind = config.get("model_type", "none")
+    if "auto_map" in config:
+        return ModelError(
+            f"The model in {folder} needs program code of its own (model_type {kind!r}).",
+            "Its config.json names it under auto_map; code that comes with a model is never run here.",
+            "take a model of a kind that the installed transformers knows, such as llama, qwen3, gemma3 or mistral.",
+        )
+    return ModelError(
+        f"The model in {folder} is of a kind that cannot be loaded (model_type {kind!r}).",
+        _first_line(error),
+        "update transformers if the kind is new, or take another base_model.",
+    )
+
+
+def _unusable(what: str, error: Exception) -> ModelError:
+    return ModelError(what, _first_line(error), "check that the folder is whole, or download the model again.")
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return f"The loader says: {lines[0][:300]}"
