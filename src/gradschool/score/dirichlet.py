@@ -1,0 +1,84 @@
+"""How a mean with random Dirichlet(1, …, 1) weights is distributed, computed exactly instead of by drawing.
+
+Such weights are independent standard exponentials divided by their sum, so the chance that a weighted mean is at
+most m is the chance that a sum of exponentials with coefficients (value - m) is at most 0. That chance is an
+integral over the sum's Laplace transform, taken here along a path through its saddle point, where nothing
+oscillates and the trapezoid rule converges exponentially: 9 digits from fewer than 200 points, also for thousands
+of values. Drawing 20,000 weights would give 2 digits, and other ones for each seed.
+
+Sources: Gil-Pelaez (1951), "Note on the inversion theorem"; Imhof (1961), "Computing the distribution of quadratic
+forms in normal variables" (two squared normals are one exponential); Rice (1980), "Distribution of quadratic forms
+in normal random variables: evaluation by numerical integration" (the path through the saddle point).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+
+Vector = NDArray[np.float64]
+
+_STEP = 0.15  # of the trapezoid rule; halving it changes the tenth digit
+_BLOCK = 20
+_FURTHEST = 40.0
+_ENOUGH = 1e-13
+_MOST_BEND = 0.7
+_NOTHING = 1e-11  # what rounding leaves of a coefficient of 0, relative to the largest
+
+
+def chance_at_most(mean: float, sums: Vector, sizes: Vector, extra: float) -> float:
+    """The chance that a randomly weighted mean of clusters, and one more cluster of zeros, is at most `mean`.
+
+    Cluster g has `sizes[g]` values that add up to `sums[g]`; the further one has `extra` values, all 0. Weights are
+    drawn per cluster; the mean is the weighted sum of all values divided by the weighted number of values.
+    """
+    coefficients = np.append(sums - mean * sizes, -mean * extra)
+    coefficients[np.abs(coefficients) < _NOTHING * np.abs(coefficients).max()] = 0.0
+    if (coefficients <= 0).all():
+        return 1.0
+    return _chance_below_zero(coefficients)
+
+
+def lowest_mean(sums: Vector, sizes: Vector, extra: float, chance: float) -> float:
+    """The mean m with chance_at_most(m) == chance; 0 where all values are 0."""
+    highest = float((sums / sizes).max())
+    if highest <= 0:
+        return 0.0
+    return float(
+        brentq(lambda m: chance_at_most(m, sums, sizes, extra) - chance, 0.0, highest * (1 + 1e-9), xtol=1e-10)
+    )
+
+
+def _chance_below_zero(coefficients: Vector) -> float:
+    """The chance that a sum of standard exponentials with these coefficients is below 0."""
+    if coefficients.sum() < 0:  # the side on which the saddle point is well placed
+        return 1.0 - _chance_below_zero(-coefficients)
+    if (coefficients >= 0).all():
+        return 0.0
+    values, counts = np.unique(coefficients[coefficients != 0], return_counts=True)
+    values = values / -values.min()  # so that the transform exists from -1 to 0
+
+    # The integrand is exp(k(s)) with k(s) = -sum(log(1 - s c)) - log(-s), which is convex there: one saddle.
+    def rise(s: float) -> float:
+        return float(counts @ (values / (1 - s * values)) - 1 / s)
+
+    saddle = brentq(rise, -1 + 1e-15, -1e-18, xtol=1e-30, rtol=1e-8)
+    tilted = values / (1 - saddle * values)
+    second = counts @ tilted**2 + saddle**-2
+    third = 2 * (counts @ tilted**3) - 2 / saddle**3
+    scale = second**-0.5
+    bend = np.clip(third / second**1.5 / 3, -_MOST_BEND, _MOST_BEND)  # the path of steepest descent, as a hyperbola
+
+    total, start = 0.0, 0.0
+    while start < _FURTHEST:
+        u = start + _STEP * np.arange(_BLOCK)
+        shift = scale * (1j * np.sinh(u) + bend * (np.cosh(u) - 1))
+        slope = scale * (1j * np.cosh(u) + bend * np.sinh(u))
+        falls = np.exp(-(counts @ np.log(1 - np.multiply.outer(tilted, shift))))
+        heights = (falls * slope / -(saddle + shift)).imag
+        if start == 0:
+            heights[0] /= 2
+        total += heights.sum()
+        if abs(heights[-1]) < _ENOUGH * abs(total):
+            break
+        start += _STEP * _BLOCK
+    return float(np.exp(-(counts @ np.log1p(-saddle * values))) * _STEP * total / np.pi)

@@ -1,0 +1,71 @@
+"""The metric for answers in JSON: which fields are there, and right."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Hashable
+from typing import Any
+
+from gradschool.records import Example
+from gradschool.score.mark import Marked, Unscorable
+
+_FENCE = re.compile(r"```[ \t]*\w*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```", re.DOTALL)
+
+
+def read_json(text: str) -> Any:
+    """Read one JSON value; a Markdown fence (```) around it is tolerated, any other text before or after is not.
+
+    Raises ValueError that says where the text stops being JSON.
+    """
+    fenced = _FENCE.fullmatch(text.strip())
+    try:
+        return json.loads(fenced[1] if fenced else text.strip(), parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def fields(value: Any, *, ordered: bool = False) -> Counter[Hashable]:
+    """All innermost values by their path of keys; the places in a list count only where `ordered`.
+
+    Strings are trimmed, numbers are compared as numbers (1 equals 1.0, but not true); {} and [] are values.
+    """
+    found: Counter[Hashable] = Counter()
+    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
+    while waiting:  # a loop, so that no depth of nesting can overflow the stack
+        path, value = waiting.pop()
+        if isinstance(value, dict) and value:
+            waiting += (((*path, key), inner) for key, inner in value.items())
+        elif isinstance(value, list) and value:
+            waiting += (((*path, place if ordered else -1), inner) for place, inner in enumerate(value))
+        elif isinstance(value, str):
+            found[path, "text", value.strip()] += 1
+        elif isinstance(value, bool | None | dict | list):
+            found[path, "constant", json.dumps(value)] += 1
+        else:
+            found[path, "number", value] += 1
+    return found
+
+
+def json_fields(answer: str, example: Example) -> Marked:
+    """The F1 of an answer's JSON fields: the share that is right of those given and of those wanted.
+
+    A field is a path of nested keys with its value; items of a list may stand in any order. Parts: "valid JSON",
+    and "exact" (the whole value equal, lists in order). An answer that is not JSON scores 0; an ideal answer that
+    is not JSON is Unscorable.
+    """
+    try:
+        ideal = read_json(example.ideal)
+    except ValueError as error:
+        raise Unscorable(f"the ideal answer ({example.source}) is not JSON: {error}.") from error
+    try:
+        said = read_json(answer)
+    except ValueError:
+        return Marked(0.0, {"valid JSON": 0.0, "exact": 0.0})
+    given, wanted = fields(said), fields(ideal)
+    value = 2 * (given & wanted).total() / (given.total() + wanted.total())
+    exact = fields(said, ordered=True) == fields(ideal, ordered=True)
+    return Marked(value, {"valid JSON": 1.0, "exact": float(exact)})
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,22 @@
+"""What a metric is: a function that gives one answer a number in [0, 1], or says why it cannot."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from gradschool.records import Example
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """What a metric made of one answer: `value` in [0, 1], and what it is made of by name, each in [0, 1]."""
+
+    value: float
+    parts: dict[str, float] = field(default_factory=dict)
+
+
+class Unscorable(Exception):
+    """This answer has no score, for a reason that is not the answer's fault: becomes a Failure of kind "metric"."""
+
+
+Metric: TypeAlias = Callable[[str, Example], Marked]

@@ -1,0 +1,86 @@
+"""Which metrics there are, and finding the ones that a job names."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gradschool.errors import DataError, UsageError, nearest
+from gradschool.records import Example
+from gradschool.score.json_fields import json_fields, read_json
+from gradschool.score.mark import Marked, Metric, Unscorable
+from gradschool.score.own import is_own, own_metric
+from gradschool.score.rules import read_rules
+from gradschool.score.text import chrf, exact_match, label, mostly_latin, rouge_l, token_f1
+from gradschool.settings import METRICS, Goal
+
+__all__ = ["Marked", "Metric", "Unscorable", "find_metrics"]
+
+PLAIN: dict[str, Metric] = {
+    "exact_match": exact_match,
+    "json_fields": json_fields,
+    "token_f1": token_f1,
+    "rouge_l": rouge_l,
+    "chrf": chrf,
+}
+
+
+def find_metrics(goal: Goal, folder: Path, examples: Sequence[Example]) -> tuple[Metric, dict[str, Metric]]:
+    """Find the metric that decides, and by name the others that are only reported (the rules are always among these).
+
+    `examples` should be all there are: they say which labels are known, and whether the metric fits the ideal
+    answers. Raises UsageError with every issue of the goal at once, and DataError where ideal answers do not fit.
+    """
+    names = [goal.metric, *(name for name in dict.fromkeys(goal.also) if name != goal.metric)]
+    if goal.rules and "rules" not in names:
+        names.append("rules")
+    keeps_rules, issues = read_rules(goal.rules, folder)
+    found: dict[str, Metric] = {}
+    for name in names:
+        if name == "rules" and not goal.rules:
+            issues.append("metric = 'rules' needs rules: write [[goal.rules]] with name, kind and value.")
+        try:
+            found[name] = keeps_rules if name == "rules" else _find(name, folder, examples)
+        except UsageError as error:
+            issues.append("\n    ".join(str(error).splitlines()))
+    if issues:
+        raise UsageError(
+            f"The goal has {len(issues)} issue{'s' * (len(issues) > 1)}:",
+            "\n".join(f"  - {issue}" for issue in issues),
+            "correct [goal] in job.toml; `gradschool settings` lists its keys.",
+        )
+    _fits(found, examples)
+    return found.pop(goal.metric), found
+
+
+def _find(name: str, folder: Path, examples: Sequence[Example]) -> Metric:
+    if name == "label":
+        return label(examples)
+    if name in PLAIN:
+        return PLAIN[name]
+    if is_own(name):
+        return own_metric(name, folder)
+    raise UsageError(f"unknown metric {name!r}: {nearest(name, METRICS)} (or your own function: metrics.py:function)")
+
+
+def _fits(found: dict[str, Metric], examples: Sequence[Example]) -> None:
+    if "rouge_l" in found and not mostly_latin(examples):
+        raise UsageError(
+            "rouge_l cannot score these ideal answers.",
+            "It reads only the letters a-z and digits; most letters here are others.",
+            "use metric = 'chrf', which reads every script.",
+        )
+    if "json_fields" in found:
+        wrong = [message for example in examples if (message := _not_json(example))]
+        if wrong:
+            raise DataError(
+                f"{len(wrong)} of {len(examples)} ideal answers are not JSON, as the metric json_fields wants them.",
+                "\n".join(f"  - {message}" for message in wrong[:10]),
+                "correct these answers, or choose another metric.",
+            )
+
+
+def _not_json(example: Example) -> str:
+    try:
+        read_json(example.ideal)
+    except ValueError as error:
+        return f"{example.source}: {error}"
+    return ""

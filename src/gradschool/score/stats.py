@@ -1,0 +1,177 @@
+"""What a score on few examples says about the score on all: bounds, verdicts, and how many examples they need.
+
+One method for every metric, Gaffke's bound: give the clusters of examples random Dirichlet(1, …, 1) weights, add
+one cluster that got everything wrong (for the lower bound; everything right for the upper), and take the quantile
+of the weighted mean. It assumes nothing but values in [0, 1] and independent clusters. For values of only 0 and 1
+it is the Clopper-Pearson bound; where there is spread it is about as narrow as a bootstrap, but it stays honest for
+few examples and near 0 and 1, where a bootstrap claims too much. That it never misses more often than it says is
+proven for values of 0 and 1, and for others a conjecture of its authors without a known exception;
+tests/score/test_coverage.py measures it.
+
+The added cluster is as large as the largest that was seen. Then "the bound is below m" is Gaffke's test of the
+clusters' totals over m, whose least possible value is -m times the largest size; with a cluster of mean size,
+unequal clusters would miss too often.
+
+Sources: Gaffke (2005), "Three test statistics for a nonparametric one-sided hypothesis on the mean of a nonnegative
+variable"; Learned-Miller & Thomas (2019), "A New Confidence Interval for the Mean of a Bounded Random Variable",
+arXiv:1905.06208; Clopper & Pearson (1934), "The use of confidence or fiducial limits illustrated in the case of the
+binomial".
+"""
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.stats import beta
+
+from gradschool.records import Interval, Verdict
+from gradschool.score.dirichlet import Vector, lowest_mean
+
+POWER = 0.8  # "probably" in this file
+MOST_EXAMPLES = 100_000  # nobody collects more to settle a verdict
+
+
+def look_level(error_budget: float, looks: int) -> float:
+    """The confidence level of one look at the test set, so that all looks together err within the budget (Bonferroni).
+
+    >>> look_level(0.05, 4)
+    0.9875
+    """
+    assert looks >= 1
+    return 1 - error_budget / looks
+
+
+def bounds(values: Sequence[float], groups: Sequence[str], level: float) -> Interval:
+    """The bounds of the mean that these values in [0, 1] were drawn from; each holds with confidence `level`.
+
+    `groups` names the cluster of each value; values of one group may hang together in any way. No values: [0, 1].
+    """
+    if not values:
+        return Interval(0.0, 1.0, level)
+    sums, sizes = _clusters(values, groups)
+    mean = sums.sum() / sizes.sum()  # rounding must not put a bound on the wrong side of it
+    low = min(_low(sums, sizes, 1 - level), mean)
+    high = max(1 - _low(sizes - sums, sizes, 1 - level), mean)
+    return Interval(float(low), float(high), level)
+
+
+def difference(
+    this: Sequence[float], other: Sequence[float], groups: Sequence[str], level: float
+) -> tuple[float, Interval]:
+    """The mean of (this - other) over the same examples, and its bounds in [-1, 1], each with confidence `level`.
+
+    Two-sided, the interval has confidence 2 level - 1. The same method as `bounds`, on the differences moved into
+    [0, 1].
+    """
+    differences = [a - b for a, b in zip(this, other, strict=True)]
+    halves = bounds([min(1.0, max(0.0, (d + 1) / 2)) for d in differences], groups, level)
+    mean = math.fsum(differences) / len(differences) if differences else 0.0
+    return mean, Interval(min(2 * halves.low - 1, mean), max(2 * halves.high - 1, mean), level)
+
+
+def verdict(interval: Interval, pass_mark: float) -> Verdict:
+    """Passed where the lower bound reaches the mark, failed where even the upper does not, else not proven."""
+    if interval.low >= pass_mark:
+        return "passed"
+    return "failed" if interval.high < pass_mark else "not proven"
+
+
+def provable(examples: int, level: float) -> float:
+    """The highest pass mark that a test of this many examples proves: the one it proves when all answers are right."""
+    return float((1 - level) ** (1 / examples)) if examples > 0 else 0.0
+
+
+def least_examples(pass_mark: float, level: float) -> int | None:
+    """The fewest test examples that can prove the mark, all answers right; None for a mark of 1, which none proves."""
+    if pass_mark >= 1:
+        return None
+    number = max(1, math.floor(math.log(1 - level) / math.log(pass_mark)))
+    while provable(number, level) < pass_mark:
+        number += 1
+    return number
+
+
+def needed_score(examples: int, pass_mark: float, level: float, power: float = POWER) -> float | None:
+    """The true share of right answers from which a test of this many examples proves the mark with chance `power`.
+
+    Exact for metrics of 0 and 1 without groups; less is needed where values vary less. None: no score suffices.
+    """
+    wrong = 1 - level
+    right = 1 + bisect_left(range(1, examples + 1), pass_mark, key=lambda k: beta.ppf(wrong, k, examples - k + 1))
+    if right > examples:
+        return None
+    return float(beta.ppf(power, right, examples - right + 1))
+
+
+def more_examples(values: Sequence[float], groups: Sequence[str], pass_mark: float, level: float) -> int | None:
+    """How many more test examples would probably (80 %) settle the verdict, were the present mean the truth.
+
+    Speaks of a new test set of the present and further examples, in groups like the present ones; 0 where the verdict
+    is settled already, None where over 100,000 examples would be needed. Bounds are approximated by the
+    beta distribution with their mean and variance, which is exact for values of 0 and 1 without groups.
+    """
+    if verdict(bounds(values, groups, level), pass_mark) != "not proven":
+        return 0
+    if not values:
+        return least_examples(pass_mark, level)
+    sums, sizes = _clusters(values, groups)
+    mean = float(sums.sum() / sizes.sum())
+    size = float(sizes.mean())
+    spread = float(((sums - mean * sizes) ** 2).mean()) / size**2
+    extra = float(sizes.max()) / size
+    if mean >= pass_mark:
+
+        def settles(clusters: int) -> bool:
+            return _probable_low(clusters, mean, spread, extra, 1 - level) >= pass_mark
+    else:
+
+        def settles(clusters: int) -> bool:
+            return 1 - _probable_low(clusters, 1 - mean, spread, extra, 1 - level) < pass_mark
+
+    present = len(sums)
+    candidates = range(present + 1, max(present + 2, int(MOST_EXAMPLES / size) + 1))
+    if not settles(candidates[-1]):
+        return None
+    enough = candidates[bisect_left(candidates, True, key=settles)]
+    return max(1, math.ceil((enough - present) * size))
+
+
+def _clusters(values: Sequence[float], groups: Sequence[str]) -> tuple[Vector, Vector]:
+    """Sum and size of each group, in the order of their first examples."""
+    numbers = np.asarray(values, dtype=np.float64)
+    assert len(numbers) == len(groups)
+    assert ((numbers >= 0) & (numbers <= 1)).all(), "scores are in [0, 1]"
+    places = {group: place for place, group in enumerate(dict.fromkeys(groups))}
+    index = np.array([places[group] for group in groups])
+    return np.bincount(index, weights=numbers), np.bincount(index, weights=np.ones(len(index)))
+
+
+def _low(sums: Vector, sizes: Vector, chance: float) -> float:
+    """The lower bound of the mean that is above it with at most this chance."""
+    extra = sizes.max()
+    if (sizes == extra).all() and ((sums == 0) | (sums == sizes)).all():  # Clopper-Pearson, in closed form
+        right = int((sums > 0).sum())
+        return float(beta.ppf(chance, right, len(sums) - right + 1)) if right else 0.0
+    return lowest_mean(sums, sizes, float(extra), chance)
+
+
+def _probable_low(clusters: int, mean: float, spread: float, extra: float, chance: float) -> float:
+    """The lower bound that a test of this many clusters exceeds with chance POWER, were `mean` the truth.
+
+    `spread` is the variance of one cluster's part in the mean, `extra` the size of the added one in mean sizes.
+    """
+    seen = _beta_quantile(mean, spread / clusters, 1 - POWER)
+    if 0 < mean < 1:  # nearer to an edge there is less room to vary
+        spread *= seen * (1 - seen) / (mean * (1 - mean))
+    center = clusters * seen / (clusters + extra)
+    variance = clusters * (spread + (seen - center) ** 2) + (extra * center) ** 2
+    return _beta_quantile(center, variance / (clusters + extra) / (clusters + extra + 1), chance)
+
+
+def _beta_quantile(mean: float, variance: float, chance: float) -> float:
+    """A quantile of the beta distribution with this mean and variance."""
+    if variance <= 0:
+        return mean
+    strength = max(mean * (1 - mean) / variance - 1, 1e-6)
+    return float(beta.ppf(chance, mean * strength, (1 - mean) * strength))

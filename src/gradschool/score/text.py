@@ -1,0 +1,103 @@
+"""Metrics of plain text: equality, labels, common words, longest common subsequence, character n-grams."""
+
+import re
+import string
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+
+from rouge_score.rouge_scorer import RougeScorer
+from sacrebleu import sentence_chrf
+
+from gradschool.records import Example
+from gradschool.score.mark import Marked, Metric, Unscorable
+
+MOST_CHARACTERS = 20_000  # rouge_l takes time and memory in the product of both lengths
+_EDGE = " \t\r\n.,;:!?…\"'`´*“”„‘’«»()[]"
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_ROUGE_TOKEN = re.compile("[a-z0-9]", re.IGNORECASE)
+_rouge = RougeScorer(["rougeL"], use_stemmer=False)
+
+
+def exact_match(answer: str, example: Example) -> Marked:
+    """1 where the answer is the ideal, character by character; white space around either does not count."""
+    return Marked(float(answer.strip() == example.ideal.strip()))
+
+
+def fold(label: str) -> str:
+    """A label's name as a person would compare it: without case, quotes, end punctuation; `_` and `-` are spaces.
+
+    Signs that may be the whole difference ("C#", "C+", "-") stay.
+
+    >>> fold(" **Card_Arrival**. ")
+    'card arrival'
+    """
+    plain = unicodedata.normalize("NFKC", label).casefold().strip()
+    folded = re.sub(r"[\s_-]+", " ", plain.strip(_EDGE)).strip()
+    return folded or plain
+
+
+def label(examples: Sequence[Example]) -> Metric:
+    """Make the metric that gives 1 where the answer names the ideal's label; see `fold` for what is the same name.
+
+    The part "known label" is 0 where the answer is no label of any of the examples: prose, or an invented label.
+    """
+    known = {fold(example.ideal) for example in examples}
+
+    def mark(answer: str, example: Example) -> Marked:
+        said, ideal = fold(answer), fold(example.ideal)
+        return Marked(float(said == ideal), {"known label": float(said in known or said == ideal)})
+
+    return mark
+
+
+def words(text: str) -> list[str]:
+    """The words that SQuAD compares: lower case, no ASCII punctuation, no English articles."""
+    return _ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split()
+
+
+def token_f1(answer: str, example: Example) -> Marked:
+    """The harmonic mean of precision and recall over words, repeated words counted; order does not matter.
+
+    Source: Rajpurkar et al. (2016), "SQuAD: 100,000+ Questions for Machine Comprehension of Text", the official
+    script's normalisation. Where either text has no word left, 1 if both have none, else 0 (as in SQuAD 2.0).
+    """
+    said, ideal = words(answer), words(example.ideal)
+    if not said or not ideal:
+        return Marked(float(said == ideal))
+    common = (Counter(said) & Counter(ideal)).total()
+    return Marked(2 * common / (len(said) + len(ideal)))
+
+
+def rouge_l(answer: str, example: Example) -> Marked:
+    """The F measure of the longest common subsequence of words, without stemming, by the rouge-score library.
+
+    It knows only words of a-z and 0-9; an ideal answer without any is Unscorable. Texts are read up to 20,000
+    characters. Source: Lin (2004), "ROUGE: A Package for Automatic Evaluation of Summaries".
+    """
+    if not _ROUGE_TOKEN.search(example.ideal):
+        raise Unscorable("rouge_l reads only the letters a-z and digits, and the ideal answer has none; use chrf.")
+    score = _rouge.score(example.ideal[:MOST_CHARACTERS], answer[:MOST_CHARACTERS])["rougeL"]
+    return Marked(_within(score.fmeasure))
+
+
+def chrf(answer: str, example: Example) -> Marked:
+    """chrF2, the F2 measure of common character n-grams up to 6, by sacrebleu, divided by 100; for any language.
+
+    Texts are read up to 20,000 characters. Source: Popović (2015), "chrF: character n-gram F-score for automatic
+    MT evaluation".
+    """
+    score = sentence_chrf(answer[:MOST_CHARACTERS], [example.ideal[:MOST_CHARACTERS]]).score
+    return Marked(_within(score / 100))
+
+
+def mostly_latin(examples: Sequence[Example]) -> bool:
+    """Whether the ideal answers are written in letters that rouge_l can read (half of them at least)."""
+    letters = [letter for example in examples for letter in example.ideal if letter.isalpha()]
+    return 2 * sum(letter.isascii() for letter in letters) >= len(letters)
+
+
+def _within(value: float) -> float:
+    """Undo rounding errors of a library at the edges of [0, 1]."""
+    return min(1.0, max(0.0, float(value)))
