@@ -1,0 +1,204 @@
+"""A folder that finds passages: full-text search by LanceDB, joined by vectors where an embedder is named.
+
+index/
+  manifest.json     hashes of documents and passages, and what the index was made with
+  passages.jsonl    every passage with its exact place
+  lance/            what LanceDB searches: the words of headings and texts, and vectors
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gradschool.errors import DamagedError, DataError
+from gradschool.files import new_folder, read_json, read_lines, sha256, write_json, write_lines
+from gradschool.ground.documents import read_documents
+from gradschool.ground.passages import cut
+from gradschool.records import Note, Passage, Progress, Work
+from gradschool.settings import Ground
+
+if TYPE_CHECKING:
+    from gradschool.ground.embed import Embedder
+
+FORMAT = 1
+TABLE = "passages"
+DEPTH = 50  # how many passages each of the two searches gives to the fusion
+MAX_QUERY = 20_000  # characters; a question is shorter, and more only costs time
+# Lucene's English stop words and the words that questions are made of: chosen on the validation questions of
+# fairytaleqa (bench/fairytaleqa_retrieval.py). Words of other languages are all searched for.
+STOP_WORDS = (
+    "a an and are as at be but by for if in into is it no not of on or such that the their then there these they this "
+    "to was will with did do does what who whom whose why how when where which"
+)
+
+
+def build_index(documents: Path, folder: Path, ground: Ground) -> "Work[Index]":
+    """Read a folder of documents, cut them and write an index over them; whole or not at all.
+
+    Raises DataError where there is nothing to read, ModelError where the embedder cannot be loaded.
+    """
+    read = yield from read_documents(documents)
+    passages = [passage for document in read for passage in cut(document, ground.passage_words)]
+    hashes = {document.file: document.hash for document in read}
+    return (yield from index_passages(passages, folder, ground, hashes))
+
+
+def index_passages(
+    passages: Sequence[Passage], folder: Path, ground: Ground, hashes: dict[str, str] | None = None
+) -> "Work[Index]":
+    """Write an index over passages that are cut already; `hashes` are those of the documents, for the record."""
+    if not passages:
+        raise DataError("There are no passages to index.", "The documents hold no text.", "give documents with text.")
+    embedder = yield from _load(ground.embedder)
+    with new_folder(folder) as new:
+        write_lines(new / "passages.jsonl", (asdict(passage) for passage in passages))
+        yield from _write_table(new / "lance", passages, embedder)
+        manifest = {
+            "format": FORMAT,
+            "documents": hashes or {},
+            "passages": len(passages),
+            "passages_sha256": sha256(new / "passages.jsonl"),
+            "passage_words": ground.passage_words,
+            "embedder": embedder and {"name": embedder.name, "revision": embedder.revision, "sha256": embedder.hash},
+        }
+        write_json(new / "manifest.json", manifest)
+    yield Note(f"The index holds {len(passages)} passages of {len({p.file for p in passages})} documents.")
+    return Index(folder, list(passages), manifest, embedder)
+
+
+class Index:
+    """Passages that can be searched; safe to share between threads that only search."""
+
+    def __init__(
+        self, folder: Path, passages: list[Passage], manifest: dict[str, Any], embedder: "Embedder | None" = None
+    ) -> None:
+        self.folder, self.passages, self.manifest = folder, passages, manifest
+        self._loaded = embedder
+
+    @classmethod
+    def open(cls, folder: Path) -> "Index":
+        """Open an index that was built before; its embedder, if any, is loaded at the first search.
+
+        Raises DamagedError where files are missing or changed.
+        """
+        try:
+            manifest = read_json(folder / "manifest.json")
+            whole = manifest["format"] == FORMAT and manifest["passages_sha256"] == sha256(folder / "passages.jsonl")
+            passages = [Passage(**row) for row in read_lines(folder / "passages.jsonl")]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise _damaged(folder, f"{type(error).__name__}: {error}") from error
+        if not whole or not (folder / "lance").is_dir():
+            raise _damaged(folder, "Its parts do not match its manifest.")
+        return cls(folder, passages, manifest)
+
+    @property
+    def size(self) -> int:
+        """How many passages there are."""
+        return len(self.passages)
+
+    def search(self, query: str, k: int) -> list[Passage]:
+        """The k passages nearest to a question, best first; fewer where fewer have anything in common with it.
+
+        The query is words and nothing else: quotes, AND, colons and the like have no meaning.
+        """
+        return [passage for passage, _ in self.scored(query, k)]
+
+    def scored(self, query: str, k: int) -> list[tuple[Passage, float]]:
+        """As `search`, each with its score: BM25, or reciprocal rank fusion (k = 60) of BM25 and cosine.
+
+        Scores compare passages for one query, not queries with each other.
+        Source of the fusion: Cormack, Clarke and Büttcher, SIGIR 2009.
+        """
+        words = query[:MAX_QUERY].encode("utf-8", "replace").decode("utf-8")
+        if k < 1 or not any(letter.isalnum() for letter in words):
+            return []
+        rows = self._hybrid(words, k) if self.manifest["embedder"] else self._full_text(words, k)
+        ranked = sorted(rows, key=lambda row: (-row[1], row[0]))[:k]  # equal scores in the order of the documents
+        return [(self.passages[number], score) for number, score in ranked]
+
+    @cached_property
+    def _table(self) -> Any:
+        import lancedb
+
+        try:
+            return lancedb.connect(self.folder / "lance").open_table(TABLE)
+        except Exception as error:
+            raise _damaged(self.folder, f"LanceDB says: {error}") from error
+
+    def _full_text(self, words: str, k: int) -> Iterator[tuple[int, float]]:
+        found = self._table.search(_match(words), query_type="fts").select(["number", "_score"]).limit(k)
+        return ((int(row["number"]), float(row["_score"])) for row in found.to_list())
+
+    def _hybrid(self, words: str, k: int) -> Iterator[tuple[int, float]]:
+        from lancedb.rerankers import RRFReranker
+
+        vector = self._embedder.embed([words], "query")[0]
+        found = (
+            self._table.search(query_type="hybrid", vector_column_name="vector")
+            .vector(vector)
+            .text(_match(words))
+            .distance_type("dot")
+            .rerank(RRFReranker())
+            .limit(max(k, DEPTH))
+        )
+        return ((int(row["number"]), float(row["_relevance_score"])) for row in found.to_list())
+
+    @cached_property
+    def _embedder(self) -> "Embedder":
+        if self._loaded:
+            return self._loaded
+        from gradschool.ground.embed import Embedder
+
+        written = self.manifest["embedder"]
+        embedder = Embedder(written["name"], written["revision"])
+        if embedder.hash != written["sha256"]:
+            raise DamagedError(
+                f"The embedder {embedder.name!r} is not the one that {self.folder} was built with.",
+                "Its weights or prompts have changed, so its vectors do not match those in the index.",
+                "put the old one back, or build the index again.",
+            )
+        return embedder
+
+
+def _load(name: str | None) -> "Work[Embedder | None]":
+    if name is None:
+        return None
+    from gradschool.ground.embed import Embedder
+
+    if not Path(name).is_dir():
+        yield Note(f"The embedder {name} is taken from the Hub (downloaded unless it is here already).")
+    return Embedder(name)
+
+
+def _write_table(folder: Path, passages: Sequence[Passage], embedder: "Embedder | None") -> Work[None]:
+    """Words and vectors into LanceDB; heading words are searched too, for a passage seldom repeats its heading."""
+    import lancedb
+    import pyarrow as pa
+    from lancedb.index import FTS
+
+    texts = [f"{passage.heading}\n{passage.text}" if passage.heading else passage.text for passage in passages]
+    columns: dict[str, Any] = {"number": pa.array(range(len(texts)), pa.int32()), "words": pa.array(texts, pa.string())}
+    if embedder:
+        vectors: list[Any] = []
+        for batch in embedder.batches(texts, "document"):
+            vectors.append(pa.FixedSizeListArray.from_arrays(pa.array(batch.reshape(-1)), embedder.dimensions))
+            yield Progress("embedding passages", sum(map(len, vectors)), len(texts), "passages")
+        columns["vector"] = pa.chunked_array(vectors)
+    yield Progress("indexing passages", 0, len(texts), "passages")
+    table = lancedb.connect(folder).create_table(TABLE, pa.table(columns))
+    # ICU finds the words of scripts without spaces too; accents are folded, English endings are cut off.
+    table.create_index("words", config=FTS(base_tokenizer="icu", custom_stop_words=STOP_WORDS.split()))
+    yield Progress("indexing passages", len(texts), len(texts), "passages")
+
+
+def _match(words: str) -> Any:
+    """A query as an object, not in a query language: no sign in it can mean anything but itself."""
+    from lancedb.query import MatchQuery
+
+    return MatchQuery(words, "words")  # type: ignore[call-arg]  # its defaults are declared in a way mypy cannot see
+
+
+def _damaged(folder: Path, why: str) -> DamagedError:
+    return DamagedError(f"{folder} is not a whole index.", why, "build it again from the documents.")

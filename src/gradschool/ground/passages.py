@@ -1,0 +1,213 @@
+"""Documents into passages: pieces short enough to put before a question, each with its exact place."""
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gradschool.ground.documents import Document
+from gradschool.records import Passage
+
+# A word as it is counted: two letters of a script that writes no spaces, or a run of up to 24 other signs, so that an
+# endless run (base64, a path) is not one word.
+WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]{1,2}|[^\s\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]{1,24}")
+SLACK = 1.25  # a passage may be this much longer than asked, if that keeps a paragraph whole
+LONGEST_SENTENCE = 2  # times the asked length: from there on it is cut between words
+LONGEST = 4  # the same for a table row or list item: beyond that hardly a model could read it
+MAX_HEADING = 200  # characters, of one heading and of a whole path
+
+ATX_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
+UNDERLINE = re.compile(r" {0,3}(=+|-{3,})[ \t]*$")
+FENCE = re.compile(r" {0,3}(```+|~~~+)")
+WHOLE_LINE = re.compile(
+    r"[ \t]{0,40}(?:[-*+•‣]|\d{1,3}[.)]|[a-zA-Z][.)]|\(\w{1,3}\))\s"  # list items
+    r"|[^|\n]*\|[^|\n]*\||[^\t\n]*\t[^\t\n]*\t"  # table rows
+    r"|\t| {4}"  # code
+)
+SENTENCE_END = re.compile(r"[.!?…][\"'”’»)\]]*\s+(?=[\"'“‘«(\[]*[^\sa-z])|[。！？][」』”’]*")
+NO_END = re.compile(
+    r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|No|Nos|Art|Sec|vs|etc|e\.g|i\.e|cf|Fig|Inc|Ltd|Co|approx)|\b[A-Z]|^\s*\d+)\.\s+$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    start: int
+    end: int  # without the line end
+    kind: str  # blank, heading, row (never cut inside) or prose
+    path: tuple[str, ...]  # the headings above it, and itself
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    start: int
+    end: int
+    words: int
+    whole: bool  # a row
+
+
+def cut(document: Document, words: int) -> list[Passage]:
+    """Cut a document into passages of about so many words, at headings, pages, paragraphs or ends of sentences.
+
+    The passages stand in the order of the text, do not overlap, and hold all of it but the blanks between them:
+    `document.text[passage.start:passage.end] == passage.text`. A list item or table row is cut only where it alone is
+    longer than LONGEST times `words`. A passage has the headings above it, outermost first, in `heading`.
+    """
+    line_starts = [0, *(match.end() for match in re.finditer("\n", document.text))]
+    passages: list[Passage] = []
+    for path, section in _sections(document):
+        for start, end in _pack(document.text, section, words):
+            passages.append(
+                Passage(
+                    id=f"{document.file}#{len(passages) + 1}",
+                    text=document.text[start:end],
+                    file=document.file,
+                    start=start,
+                    end=end,
+                    first_line=bisect_right(line_starts, start),
+                    last_line=bisect_right(line_starts, end - 1),
+                    heading=" > ".join(path)[:MAX_HEADING],
+                    page=bisect_right(document.pages, start) or None,
+                )
+            )
+    return passages
+
+
+def count_words(text: str) -> int:
+    """How long a text is, in the words that passages are measured by."""
+    return sum(1 for _ in WORD.finditer(text))
+
+
+def _lines(document: Document) -> Iterator[_Line]:
+    """Every line with its kind and the headings above it; what stands in a code fence is never a heading."""
+    text, path, fence = document.text, [""] * 7, ""
+    spans = [match.span() for match in re.finditer(r"[^\n]*(?:\n|$)", text)]
+    lines = [(start, end - text[start:end].endswith("\n")) for start, end in spans if start < len(text)]
+    kind = "blank"
+    for number, (start, end) in enumerate(lines):
+        line = text[start:end]
+        before, kind = kind, "prose"
+        if not line.strip():
+            kind = "blank"
+        elif opened := FENCE.match(line):
+            fence = "" if fence and line.strip().startswith(fence) else fence or opened.group(1)
+            kind = "row"
+        elif fence:
+            kind = "row"
+        elif UNDERLINE.match(line) and before == "heading":
+            kind = "heading"
+        elif title := _heading(text, lines, number):
+            level, name = title
+            path[level:] = [name, *[""] * (6 - level)]
+            kind = "heading"
+        elif WHOLE_LINE.match(line):
+            kind = "row"
+        yield _Line(start, end, kind, tuple(filter(None, path)))
+
+
+def _heading(text: str, lines: list[tuple[int, int]], number: int) -> tuple[int, str] | None:
+    """Level and name if this line is a heading: `# Name`, or a lone line underlined with === or ---."""
+    start, end = lines[number]
+    line = text[start:end]
+    if end - start > MAX_HEADING:
+        return None
+    if match := ATX_HEADING.match(line):
+        return len(match.group(1)), match.group(2).strip()
+    before = text[slice(*lines[number - 1])] if number else ""
+    after = UNDERLINE.match(text[slice(*lines[number + 1])]) if number + 1 < len(lines) else None
+    if after and not before.strip() and not WHOLE_LINE.match(line) and not UNDERLINE.match(line):
+        return (1 if after.group(1).startswith("=") else 2), line.strip()
+    return None
+
+
+def _sections(document: Document) -> Iterator[tuple[tuple[str, ...], list[_Line]]]:
+    """Runs of lines that share their headings and page; a heading goes with the text below it."""
+    section: list[_Line] = []
+    page = 0
+    for line in _lines(document):
+        here = bisect_right(document.pages, line.start)
+        begins = line.kind == "heading" and any(other.kind in ("row", "prose") for other in section)
+        if section and (begins or here != page):
+            yield section[-1].path, section
+            section = []
+        if line.kind != "blank" or section:
+            section.append(line)
+        page = here
+    if section:
+        yield section[-1].path, section
+
+
+def _paragraphs(text: str, section: list[_Line]) -> Iterator[list[_Piece]]:
+    """The section's paragraphs, each a list of pieces between which it may be cut."""
+    run: list[_Line] = []
+
+    def prose() -> list[_Piece]:
+        return list(_sentences(text, run[0].start, run[-1].end)) if run else []
+
+    pieces: list[_Piece] = []
+    for line in section:
+        if line.kind == "prose":
+            run.append(line)
+            continue
+        pieces += prose()
+        run = []
+        if line.kind == "blank":
+            if pieces:
+                yield pieces
+            pieces = []
+        else:
+            pieces.append(_piece(text, line.start, line.end, whole=True))
+    pieces += prose()
+    if pieces:
+        yield pieces
+
+
+def _sentences(text: str, start: int, end: int) -> Iterator[_Piece]:
+    for match in SENTENCE_END.finditer(text, start, end):
+        if not NO_END.search(text[max(start, match.start() - 12) : match.end()]):
+            yield _piece(text, start, match.end())
+            start = match.end()
+    if text[start:end].strip():
+        yield _piece(text, start, end)
+
+
+def _piece(text: str, start: int, end: int, whole: bool = False) -> _Piece:
+    """A piece without the blanks around it."""
+    inside = text[start:end]
+    start += len(inside) - len(inside.lstrip())
+    return _Piece(start, start + len(inside.strip()), count_words(inside), whole)
+
+
+def _pack(text: str, section: list[_Line], words: int) -> Iterator[tuple[int, int]]:
+    """Spans of about `words` words: whole paragraphs where they fit, sentences of near equal shares where not."""
+    held: list[_Piece] = []
+
+    def length() -> int:
+        return sum(piece.words for piece in held)
+
+    for paragraph in _paragraphs(text, section):
+        size = sum(piece.words for piece in paragraph)
+        if held and length() + size > words * SLACK and length() >= words / 2:
+            yield held[0].start, held[-1].end
+            held = []
+        # A paragraph too long for one passage becomes as many of equal length as it needs.
+        parts = 1 if length() + size <= words * SLACK else -(-(length() + size) // words)
+        share = (length() + size) / parts
+        for piece in (part for whole in paragraph for part in _shorten(text, whole, words)):
+            # Past the share, or nearer to it without this piece than with it.
+            if held and parts > 1 and length() + piece.words / 2 > share:
+                yield held[0].start, held[-1].end
+                held = []
+            held.append(piece)
+    if held:
+        yield held[0].start, held[-1].end
+
+
+def _shorten(text: str, piece: _Piece, words: int) -> Iterator[_Piece]:
+    """The piece as it is, or cut between words where it is longer than any passage may be."""
+    if piece.words <= words * (LONGEST if piece.whole else LONGEST_SENTENCE):
+        yield piece
+        return
+    starts = [match.start() for match in WORD.finditer(text, piece.start, piece.end)][::words]
+    for start, end in zip(starts, [*starts[1:], piece.end], strict=True):
+        yield _piece(text, start, end)
