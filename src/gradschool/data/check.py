@@ -1,0 +1,139 @@
+"""What is wrong with examples one by one, and against each other: each finding with file and line."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from gradschool.data.cutoff import cut_off
+from gradschool.data.encoding import damage
+from gradschool.data.fold import fold, folded_question
+from gradschool.data.issues import Issue, Kind, Severity, usable
+from gradschool.data.labels import class_issues
+from gradschool.data.read import Reading
+from gradschool.records import Conversation, Example, Message, Source
+
+REPEATS_NOTED = 0.1  # share of answers that repeat another, from which it is worth a remark
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The examples that can be used, mended where that was possible, and all issues in the order of the file."""
+
+    examples: list[Example]
+    issues: list[Issue]
+
+    def count_by_kind(self) -> dict[tuple[Kind, Severity], int]:
+        """How many issues of each kind there are, most frequent first."""
+        return dict(Counter((issue.kind, issue.severity) for issue in self.issues).most_common())
+
+
+def check(reading: Reading) -> Checked:
+    """Find what is wrong with examples: empty, duplicate, contradicting, cut off, damaged, or oddly arranged.
+
+    An example that teaches nothing or nothing twice is dropped; what may be meant so is kept and reported. Messages
+    of one role in a row are joined, and what follows the last answer is left out, because no chat template takes
+    them otherwise.
+    """
+    issues: list[Issue] = []
+    mended = [_mend(example, issues) for example in reading.examples]
+    examples = usable(mended, issues)
+    _compare(examples, issues)
+    examples = usable(examples, issues)
+    issues += cut_off(examples)
+    issues += class_issues(examples)
+    issues += _repeated_answers(examples)
+    issues = sorted(reading.issues + issues, key=lambda issue: issue.source.line)
+    return Checked(examples, issues)
+
+
+def too_long(examples: Sequence[Example], count_tokens: Callable[[Conversation], int], limit: int) -> list[Issue]:
+    """Examples that take more tokens than the model can read; `count_tokens` is given the whole conversation."""
+    issues = []
+    for example in examples:
+        tokens = count_tokens(example.messages)
+        if tokens > limit:
+            text = f"takes {tokens:,} tokens, question and answer together; the model reads {limit:,}"
+            issues.append(Issue("too long", example.source, "dropped", text, example.id))
+    return issues
+
+
+def _mend(example: Example, issues: list[Issue]) -> Example:
+    def report(kind: Kind, severity: Severity, text: str) -> None:
+        issues.append(Issue(kind, example.source, severity, text, example.id))
+
+    messages = _join(example.messages)
+    doubled = len(example.messages) - len(messages)
+    if doubled:
+        follow = "message follows" if doubled == 1 else "messages follow"
+        report("does not alternate", "kept", f"{doubled} {follow} one of the same role; joined")
+    after = 0
+    while messages and messages[-1].role != "assistant":
+        messages.pop()
+        after += 1
+    if not messages:
+        report("ends without an answer", "dropped", "no message is the assistant's, so there is nothing to learn")
+        return example
+    if after:
+        which = "the last message is" if after == 1 else f"the last {after} messages are"
+        report("ends without an answer", "kept", f"{which} not the assistant's, and left out")
+    first = next(message.role for message in messages if message.role != "system")
+    if first == "assistant" and any(message.role == "user" for message in messages):
+        report("does not alternate", "kept", "the assistant speaks first; some models cannot be taught that")
+    example = replace(example, messages=tuple(messages))
+    if not any(message.role == "user" and message.content.strip() for message in example.question):
+        report("empty question", "dropped", "nothing is asked")
+    if not example.ideal.strip():
+        report("empty answer", "dropped", "the ideal answer is empty")
+    for message in example.messages:
+        if wrong := damage(message.content):
+            report("encoding", "kept", f"the {message.role}'s text {wrong}")
+            break
+    return example
+
+
+def _join(messages: Conversation) -> list[Message]:
+    joined: list[Message] = []
+    for message in messages:
+        if joined and joined[-1].role == message.role != "tool":  # several tools may well answer in a row
+            both = f"{joined[-1].content}\n{message.content}".strip("\n")
+            joined[-1] = Message(message.role, both)
+        else:
+            joined.append(message)
+    return joined
+
+
+def _compare(examples: list[Example], issues: list[Issue]) -> None:
+    """Same question: with the same answer a duplicate, dropped after the first; with another a contradiction, kept."""
+    first_asked: dict[str, Example] = {}
+    first_answered: dict[tuple[str, str], Example] = {}
+    for example in examples:
+        question, answer = folded_question(example), fold(example.ideal)
+        if same := first_answered.get((question, answer)):
+            text = f"the same question and answer as {same.source}"
+            issues.append(Issue("duplicate", example.source, "dropped", text, example.id))
+            continue
+        first_answered[question, answer] = example
+        if other := first_asked.get(question):
+            text = f"{_short(example.ideal)!r}, but {other.source} answers the same question {_short(other.ideal)!r}"
+            issues.append(Issue("contradicting", example.source, "kept", text, example.id))
+        else:
+            first_asked[question] = example
+
+
+def _repeated_answers(examples: list[Example]) -> list[Issue]:
+    """A remark where long answers repeat: they were not written for their question, or the split needs groups."""
+    answers = [fold(example.ideal) for example in examples]
+    long = [answer for answer in answers if len(answer.split()) > 3]
+    repeated = len(answers) - len(set(answers))
+    if len(long) * 2 < len(answers) or repeated < REPEATS_NOTED * len(answers):
+        return []
+    text = (
+        f"{repeated} of {len(answers)} answers repeat another's word for word; where they come from the same document "
+        "or thread, name it with data.group_column, or the test is easier than the work"
+    )
+    return [Issue("repeated answers", Source(examples[0].source.file, 1), "kept", text)]
+
+
+def _short(text: str, most: int = 40) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1] + "…"
