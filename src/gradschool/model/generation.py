@@ -123,7 +123,7 @@ def _config(stop_ids: Sequence[int], max_new_tokens: int, decoding: Decoding) ->
     sampling: dict[str, Any] = {}
     if decoding.temperature > 0:
         sampling = {"temperature": decoding.temperature, "top_p": decoding.top_p, "top_k": 0}
-    return GenerationConfig(  # type: ignore[no-untyped-call]
+    return GenerationConfig(
         max_new_tokens=max_new_tokens,
         do_sample=decoding.temperature > 0,
         eos_token_id=list(stop_ids),

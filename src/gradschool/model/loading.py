@@ -63,7 +63,7 @@ def load(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple["PreTr
     """Load network and tokenizer from a checked folder, without any network access and without foreign code."""
     config = check_folder(folder)
     bars_were_on = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()
     try:
         try:
             AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
@@ -90,7 +90,7 @@ def load(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple["PreTr
             raise _unusable(f"The model in {folder} cannot be loaded.", error) from error
     finally:
         if bars_were_on:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+            logging.enable_progress_bar()
     missing = sorted(report["missing_keys"]) + sorted(str(key) for key in report.get("mismatched_keys", ()))
     if missing:
         raise ModelError(
@@ -98,10 +98,12 @@ def load(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple["PreTr
             f"{len(missing)} are missing or have another shape, such as {missing[0]}; they would be random numbers.",
             "download or save the model again.",
         )
-    if len(tokenizer) > network.get_input_embeddings().num_embeddings:
+    embedding: Any = network.get_input_embeddings()
+    rows = int(embedding.weight.shape[0])
+    if len(tokenizer) > rows:
         raise ModelError(
             f"Tokenizer and model in {folder} do not belong together.",
-            f"The tokenizer knows {len(tokenizer)} tokens, the model {network.get_input_embeddings().num_embeddings}.",
+            f"The tokenizer knows {len(tokenizer)} tokens, the model {rows}.",
             "put the model's own tokenizer files into the folder.",
         )
     return network.eval(), tokenizer

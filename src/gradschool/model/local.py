@@ -64,9 +64,7 @@ class LocalEngine:
         ends = self.network.generation_config.eos_token_id if self.network.generation_config else None
         self.stop_ids = tuple(sorted({*self.chat.stop_ids, *([ends] if isinstance(ends, int) else ends or [])}))
         # Some bases bring sampling settings and penalties of their own, which would act unseen on every answer.
-        self.network.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
-            eos_token_id=list(self.stop_ids)
-        )
+        self.network.generation_config = GenerationConfig(eos_token_id=list(self.stop_ids))
 
     @cached_property
     def identity(self) -> dict[str, str]:
