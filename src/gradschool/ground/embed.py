@@ -32,8 +32,8 @@ class Embedder:
 
         Raises ModelError where it cannot be loaded, or pools in another way.
         """
-        self.name = name
         folder = Path(name)
+        self.name = str(folder.resolve()) if folder.is_dir() else name  # an index may be opened from another folder
         self.revision: str | None = None
         try:
             if not folder.is_dir():

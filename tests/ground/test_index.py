@@ -1,0 +1,171 @@
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_documents import finish, passage
+
+from gradschool.errors import DamagedError, DataError
+from gradschool.ground.index import Index, build_index, index_passages
+from gradschool.settings import Ground
+
+HELP = """# Returns
+
+You may send goods back within 14 days.
+
+# Cards
+
+We take every kind of payment. "Visa AND Mastercard" are welcome, order:number is asked for.
+
+# Café Zürich
+
+A naïve résumé costs 5 €. Error E-1042 means that the oven runs hot.
+
+# 配送
+
+東京への配送は三日かかります。
+"""
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
+    folder = tmp_path_factory.mktemp("ground")
+    (folder / "documents").mkdir()
+    (folder / "documents" / "help.md").write_text(HELP, encoding="utf-8")
+    (folder / "documents" / "other.txt").write_text("The king has seven sons.\n", encoding="utf-8")
+    built, events = finish(build_index(folder / "documents", folder / "index", Ground()))
+    assert "5 passages of 2 documents" in events[-1].text
+    return built
+
+
+@pytest.mark.parametrize(
+    ("query", "heading"),
+    [
+        ("When may I return goods?", "Returns"),  # the word stands in the heading alone, in another form
+        ("paying by card", "Cards"),
+        ("cafe zurich resume", "Café Zürich"),
+        ("e-1042", "Café Zürich"),
+        ("東京", "配送"),
+        ("king's son", ""),
+    ],
+)
+def test_the_right_passage_comes_first(index: Index, query: str, heading: str) -> None:
+    assert index.search(query, 3)[0].heading == heading
+
+
+def test_passages_come_back_with_their_exact_place(index: Index) -> None:
+    (found,) = index.search("seven sons", 5)
+    assert (found.text, found.file, found.start, found.end) == ("The king has seven sons.", "other.txt", 0, 24)
+    found = index.search("14 days", 1)[0]
+    assert HELP[found.start : found.end] == found.text
+    assert str(found) == "help.md:1-3"
+
+
+def test_scores_fall_and_k_is_kept(index: Index) -> None:
+    query = "king goods card oven"
+    scores = [score for _, score in index.scored(query, 10)]
+    assert len(scores) == 4 and scores == sorted(scores, reverse=True) and scores[-1] > 0
+    assert index.search(query, 2) == index.search(query, 10)[:2]
+    assert index.search(query, 0) == [] == index.search(query, -1)
+
+
+@pytest.mark.parametrize("query", ["", "   ", "?!", '"', "😀", "\0", "zzzz", "the", "\ud83d"])
+def test_a_query_without_known_words_finds_nothing(index: Index, query: str) -> None:
+    assert index.search(query, 3) == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    ['"king', "king\0", "king AND xyzzy", "NOT king", "-king", "+xyzzy king", "(king", "king*", "king~9", "words:king",
+     "words: king^0", '{"match": {"query": "king"}}', "king'; DROP TABLE passages; --", "king \ud83d", "king 😀"],
+)  # fmt: skip
+def test_no_sign_in_a_query_means_anything(index: Index, query: str) -> None:
+    assert [p.file for p in index.search(query, 1)] == ["other.txt"]
+
+
+def test_very_long_queries(index: Index) -> None:
+    assert index.search("king " * 2_000, 1)[0].file == "other.txt"
+    assert index.search("x" * 10_000, 1) == []
+    assert index.search("king " + " ".join(map(str, range(10**6, 10**6 + 10**5))), 1)[0].file == "other.txt"
+
+
+@given(st.text(max_size=60), st.integers(1, 4))
+@settings(max_examples=60, deadline=None)
+def test_any_text_is_a_query(index: Index, query: str, k: int) -> None:
+    found = index.scored(query, k)
+    assert len(found) <= k and all(score > 0 for _, score in found)
+    assert len({p.id for p, _ in found}) == len(found)
+
+
+def test_an_index_opens_where_it_was_moved(index: Index, tmp_path: Path) -> None:
+    shutil.copytree(index.folder, tmp_path / "moved")
+    moved = Index.open(tmp_path / "moved")
+    assert moved.size == index.size == 5
+    assert moved.passages == index.passages
+    assert moved.scored("goods by card", 3) == index.scored("goods by card", 3)
+    assert set(moved.manifest["documents"]) == {"help.md", "other.txt"}
+
+
+def test_threads_may_search_one_index(index: Index) -> None:
+    alone = index.scored("goods king", 3)
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda _: index.scored("goods king", 3), range(12))) == [alone] * 12
+
+
+def test_equal_scores_come_in_the_order_of_the_documents(tmp_path: Path) -> None:
+    same = [passage("The very same words.", number) for number in range(1, 8)]
+    built, _ = finish(index_passages(same, tmp_path / "index", Ground()))
+    assert [p.id for p in built.search("same words", 7)] == [p.id for p in same]
+
+
+def test_building_again_replaces_the_index(tmp_path: Path) -> None:
+    finish(index_passages([passage("A king.")], tmp_path / "index", Ground()))
+    built, _ = finish(index_passages([passage("A queen.")], tmp_path / "index", Ground()))
+    assert built.search("king", 1) == []
+    assert Index.open(tmp_path / "index").search("queen", 1)[0].text == "A queen."
+    assert [p.name for p in tmp_path.iterdir()] == ["index"]
+
+
+def test_a_failure_leaves_the_old_index(tmp_path: Path) -> None:
+    finish(index_passages([passage("A king.")], tmp_path / "index", Ground()))
+    work = index_passages([passage("A queen.")], tmp_path / "index", Ground())
+    next(work)
+    work.close()  # as when the process is interrupted
+    assert [p.name for p in tmp_path.iterdir()] == ["index"]
+    assert Index.open(tmp_path / "index").search("king", 1)[0].text == "A king."
+
+
+def test_nothing_to_index(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no passages"):
+        finish(index_passages([], tmp_path / "index", Ground()))
+    with pytest.raises(DataError, match="do not exist"):
+        finish(build_index(tmp_path / "none", tmp_path / "index", Ground()))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_damage_is_found_when_opening(index: Index, tmp_path: Path) -> None:
+    def copy(name: str) -> Path:
+        return Path(shutil.copytree(index.folder, tmp_path / name))
+
+    with pytest.raises(DamagedError, match="not a whole index"):
+        Index.open(tmp_path / "none")
+    changed = copy("changed")
+    text = (changed / "passages.jsonl").read_text(encoding="utf-8")
+    (changed / "passages.jsonl").write_text(text.replace("14 days", "99 days"), encoding="utf-8")
+    with pytest.raises(DamagedError, match="do not match"):
+        Index.open(changed)
+    shutil.rmtree(copy("half") / "lance")
+    with pytest.raises(DamagedError):
+        Index.open(tmp_path / "half")
+    newer = copy("newer")
+    manifest = json.loads((newer / "manifest.json").read_text())
+    (newer / "manifest.json").write_text(json.dumps(manifest | {"format": 2}))
+    with pytest.raises(DamagedError):
+        Index.open(newer)
+    emptied = copy("emptied")
+    shutil.rmtree(emptied / "lance" / "passages.lance")
+    with pytest.raises(DamagedError, match="LanceDB"):
+        Index.open(emptied).search("king", 1)
