@@ -1,0 +1,54 @@
+"""A goal names its metrics; what is wrong with it is said before anything runs, all at once."""
+
+from pathlib import Path
+
+import pytest
+from score_samples import example, examples
+
+from gradschool.errors import DataError, UsageError
+from gradschool.score.metrics import find_metrics
+from gradschool.settings import METRICS, Goal, Rule
+
+SHORT = Rule(name="short", kind="max_words", value=2)
+JSON = examples('{"a": 1}', '{"a": 2}')
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_metric_of_the_settings_is_there(name):
+    metric, also = find_metrics(Goal(metric=name, rules=(SHORT,) if name == "rules" else ()), Path(), JSON)
+    assert metric('{"a": 1}', JSON[0]).value == pytest.approx(1)
+    assert also == {}
+
+
+def test_rules_and_others_are_reported_beside_the_deciding_one():
+    goal = Goal(metric="token_f1", also=("chrf", "token_f1", "chrf"), rules=(SHORT,))
+    _, also = find_metrics(goal, Path(), examples("a b"))
+    assert list(also) == ["chrf", "rules"]
+    assert also["rules"]("one two three", example("")).parts == {"short": 0}
+
+
+def test_all_issues_at_once(tmp_path):
+    goal = Goal(metric="rougel", also=("metrics.py:f", "blue"), rules=(SHORT, Rule(name="r", kind="regex", value="[")))
+    with pytest.raises(UsageError) as caught:
+        find_metrics(goal, tmp_path, examples("a"))
+    text = str(caught.value)
+    assert "4 issues" in text
+    for part in ("did you mean 'rouge_l'", "metrics.py does not exist", "'blue'", "rule 'r' (regex)"):
+        assert part in text
+
+
+def test_rules_without_rules():
+    with pytest.raises(UsageError, match=r"goal\.rules"):
+        find_metrics(Goal(metric="rules"), Path(), examples("a"))
+
+
+def test_ideals_that_are_not_json_are_named():
+    with pytest.raises(DataError, match=r"1 of 2 ideal answers(.|\n)*examples\.jsonl:2"):
+        find_metrics(Goal(metric="json_fields"), Path(), examples("{}", "no"))
+
+
+def test_rouge_l_refuses_other_scripts_before_anything_runs():
+    with pytest.raises(UsageError, match="chrf"):
+        find_metrics(Goal(metric="rouge_l"), Path(), examples("Договор вступает в силу 1 мая."))
+    find_metrics(Goal(metric="rouge_l"), Path(), examples("Der Vertrag läuft ab Mai."))
+    find_metrics(Goal(metric="chrf"), Path(), examples("Договор вступает в силу 1 мая."))

@@ -1,0 +1,90 @@
+"""JSON answers are scored field by field."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from score_samples import example
+
+from gradschool.score.json_fields import json_fields, read_json
+from gradschool.score.mark import Unscorable
+
+IDEAL = '{"name": "Ada", "address": {"city": "Rome", "zip": 184}, "tags": ["a", "b"]}'
+
+
+def mark(said: str, ideal: str = IDEAL):
+    return json_fields(said, example(ideal))
+
+
+def test_equal_up_to_order_of_keys_spaces_and_kind_of_number():
+    said = '{"tags": ["a","b"], "address": {"zip": 184.0, "city": " Rome "}, "name": "Ada"}'
+    assert mark(said).value == 1
+    assert mark(said).parts == {"valid JSON": 1, "exact": 1}
+
+
+def test_fields_count_by_hand():
+    # 3 given, 2 of them right, 5 wanted: precision 2/3, recall 2/5.
+    marked = mark('{"name": "Ada", "address": {"city": "Paris", "zip": 184}}')
+    assert marked.value == pytest.approx(2 * (2 / 3) * (2 / 5) / (2 / 3 + 2 / 5))
+    assert marked.parts == {"valid JSON": 1, "exact": 0}
+
+
+def test_list_items_count_in_any_order_but_then_not_as_exact():
+    marked = mark('{"tags": ["b", "a"]}', '{"tags": ["a", "b"]}')
+    assert (marked.value, marked.parts["exact"]) == (1, 0)
+    assert mark('{"tags": ["a", "a"]}', '{"tags": ["a", "b"]}').value == 0.5
+
+
+@pytest.mark.parametrize(
+    ("said", "ideal"), [("true", "1"), ("null", '"null"'), ("{}", "[]"), ('"1"', "1"), ('{"a": {}}', '{"a": null}')]
+)
+def test_kinds_are_not_confused(said, ideal):
+    assert mark(said, ideal).value == 0
+    assert mark(ideal, ideal).value == 1
+
+
+@pytest.mark.parametrize("fence", ["```json\n%s\n```", "```\n%s```", "\n```JSON\r\n%s\r\n```\n"])
+def test_a_fence_is_tolerated(fence):
+    assert mark(fence % IDEAL).value == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["Here it is: " + IDEAL, IDEAL + " Done.", "{'name': 'Ada'}", "", '{"a": NaN}', "[" * 100_000, IDEAL[:-1]],
+)
+def test_anything_else_is_not_json(said):
+    assert (mark(said).value, mark(said).parts) == (0, {"valid JSON": 0, "exact": 0})
+
+
+def test_a_bad_ideal_is_not_the_answers_fault():
+    with pytest.raises(Unscorable, match=r"examples\.jsonl:1.* not JSON"):
+        mark("{}", "no json")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(JSON, JSON)
+def test_symmetric_in_range_and_1_for_itself(one, other):
+    a, b = json.dumps(one), json.dumps(other)
+    assert 0 <= mark(a, b).value <= 1
+    assert mark(a, b).value == pytest.approx(mark(b, a).value)
+    assert mark(a, a).value == 1
+    assert mark(a, a).parts["exact"] == 1
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.text(max_size=40))
+def test_reading_any_text_gives_a_value_or_a_valueerror(text):
+    try:
+        expected = json.loads(text)
+    except ValueError:
+        return
+    if "NaN" not in text and "Infinity" not in text:
+        assert read_json(text) == expected

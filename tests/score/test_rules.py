@@ -1,0 +1,106 @@
+"""Rules are checked before anything runs, scored apart, and cannot hang."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from score_samples import example
+
+from gradschool.score import rules as module
+from gradschool.score.mark import Unscorable
+from gradschool.score.rules import read_rules
+from gradschool.settings import Rule
+
+SCHEMA = {"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}, "s": {"pattern": "^a"}}}
+
+
+def kept(kind: str, value: object, answer: str, folder: Path = Path()) -> bool:
+    metric, issues = read_rules([Rule(name="r", kind=kind, value=value)], folder)
+    assert issues == []
+    return metric(answer, example("")).parts == {"r": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "good", "bad"),
+    [
+        ("regex", r"\d{4}", "in 1999", "in 99"),
+        ("regex", "(?i)dear", "DEAR Ann", "Hello Ann"),
+        ("not_regex", r"!$", "Fine.", "Fine!"),
+        ("contains", "Best regards", "… best regards, Ann", "Bye, Ann"),
+        ("not_contains", "unfortunately", "Sadly, no.", "Unfortunately, no."),
+        ("max_words", 3, "one two three", "one two three four"),
+        ("min_words", 3, "one two three", "one two"),
+        ("json_schema", SCHEMA, '```json\n{"n": 1, "s": "ab"}\n```', '{"n": "1"}'),
+        ("json_schema", SCHEMA, '{"n": 1}', "no json"),
+        ("json_schema", SCHEMA, '{"n": 1, "s": 5}', '{"n": 1, "s": "ba"}'),
+    ],
+)
+def test_each_kind(kind, value, good, bad):
+    assert kept(kind, value, good)
+    assert not kept(kind, value, bad)
+
+
+def test_a_schema_may_be_a_file_of_the_job(tmp_path):
+    (tmp_path / "schema.json").write_text(json.dumps(SCHEMA))
+    assert kept("json_schema", "schema.json", '{"n": 1}', tmp_path)
+    assert not kept("json_schema", "schema.json", "{}", tmp_path)
+
+
+def test_the_value_is_the_share_of_rules_kept():
+    metric, _ = read_rules(
+        [
+            Rule(name="short", kind="max_words", value=2),
+            Rule(name="polite", kind="contains", value="please"),
+            Rule(name="calm", kind="not_contains", value="!"),
+        ],
+        Path(),
+    )
+    marked = metric("please do it now", example(""))
+    assert marked.parts == {"short": 0, "polite": 1, "calm": 1}
+    assert marked.value == pytest.approx(2 / 3)
+
+
+def test_all_issues_at_once(tmp_path):
+    (tmp_path / "bad.json").write_text("{")
+    wrong = [
+        ("regex", "(", "no valid pattern"),
+        ("regex", 5, "text in quotes"),
+        ("contains", "", "not empty"),
+        ("max_words", "5", "whole number"),
+        ("min_words", 0, "whole number"),
+        ("json_schema", {"type": "objekt"}, "no valid JSON schema"),
+        ("json_schema", {"$ref": "https://example.org/s.json"}, "only references inside"),
+        ("json_schema", "none.json", "cannot be read"),
+        ("json_schema", "bad.json", "not JSON"),
+        ("json_schema", 3, "must be a JSON schema"),
+    ]
+    _, issues = read_rules([Rule(name=f"r{i}", kind=k, value=v) for i, (k, v, _) in enumerate(wrong)], tmp_path)
+    assert len(issues) == len(wrong)
+    for number, (issue, (kind, _, expected)) in enumerate(zip(issues, wrong, strict=True)):
+        assert f"'r{number}' ({kind})" in issue
+        assert expected in issue
+
+
+def test_two_rules_of_one_name_are_an_issue():
+    rule = Rule(name="same", kind="max_words", value=3)
+    _, issues = read_rules([rule, rule], Path())
+    assert ["'same'" in issue for issue in issues] == [True]
+
+
+@pytest.mark.parametrize("rule", [("regex", r"(a|aa)+$"), ("json_schema", {"pattern": r"(a|aa)+$"})])
+def test_a_pattern_that_explodes_is_given_up(rule, monkeypatch):
+    monkeypatch.setattr(module, "PATTERN_SECONDS", 0.1)
+    metric, issues = read_rules([Rule(name="slow", kind=rule[0], value=rule[1])], Path())
+    assert issues == []
+    text = "a" * 200 + "!"
+    start = time.monotonic()
+    with pytest.raises(Unscorable, match="'slow'"):
+        metric(text if rule[0] == "regex" else json.dumps(text), example(""))
+    assert time.monotonic() - start < 5
+
+
+def test_a_reference_to_nothing_is_not_the_answers_fault():
+    metric, _ = read_rules([Rule(name="r", kind="json_schema", value={"$ref": "#/$defs/none"})], Path())
+    with pytest.raises(Unscorable, match="none"):
+        metric("{}", example(""))
