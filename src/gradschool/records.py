@@ -242,8 +242,20 @@ class RungResult:
     report: Report | None
     gates: tuple[Gate, ...] = ()
     skipped: str = ""  # why the rung could not run
-    seconds: float = 0.0
+    recipe: str = ""  # what the candidate is made of, in a few words
+    seconds: float = 0.0  # to make it and to put it to the test
     peak_memory: int = 0  # bytes, of the whole process
+    tokens_trained: int = 0
+
+    @property
+    def passed(self) -> bool:
+        """Proven to reach the pass mark, and no gate refuses it."""
+        return self.report is not None and self.report.verdict == "passed" and self.sound
+
+    @property
+    def sound(self) -> bool:
+        """No gate refuses it."""
+        return all(gate.held for gate in self.gates)
 
 
 Event: TypeAlias = Note | Progress | Step | RungResult

@@ -75,8 +75,8 @@ class Run:
             raise DamagedError(f"{folder / 'run.json'} cannot be read.", str(error), "start a new climb.") from error
         return cls(folder, job)
 
-    def hold(self) -> None:
-        """Keep other processes out of this run until this one ends; raises UsageError where one is at work."""
+    def __enter__(self) -> "Run":
+        """Keep other processes out of this run; raises UsageError where one is at work."""
         try:
             self._lock.acquire(timeout=0)
         except filelock.Timeout as error:
@@ -85,30 +85,41 @@ class Run:
                 "Two writers would spoil each other's work.",
                 "wait for it, or stop it first.",
             ) from error
+        return self
 
-    def release(self) -> None:
-        """Let others have the run."""
+    def __exit__(self, *_: object) -> None:
         self._lock.release()
 
     def once(self, name: str, work: Callable[[], Work[T]], form: Any) -> Work[T]:
         """Do a step unless it is done: its result, a value of type `form`, is kept as JSON under its name."""
-        path = self.folder / "done" / f"{name}.json"
-        adapter: TypeAdapter[T] = TypeAdapter(form)
+        path = self._done(name)
         if path.exists():
-            try:
-                return adapter.validate_python(read_json(path), strict=False)
-            except (ValueError, ValidationError) as error:
-                raise DamagedError(
-                    f"{path} cannot be read.", str(error), "delete it; the step is done again."
-                ) from error
+            return self._read(path, form)  # type: ignore[no-any-return]
         result = yield from work()
-        write_json(path, adapter.dump_python(result, mode="json"))
+        write_json(path, TypeAdapter(form).dump_python(result, mode="json"))
         return result
 
-    def recall(self, name: str, form: Any) -> Any:
-        """The result of a finished step, or None where it is not finished."""
-        path = self.folder / "done" / f"{name}.json"
-        return TypeAdapter(form).validate_python(read_json(path)) if path.exists() else None
+    def keep(self, name: str, value: T, form: Any) -> T:
+        """Keep a value under a name; where one is kept already, that one is returned."""
+        path = self._done(name)
+        if not path.exists():
+            write_json(path, TypeAdapter(form).dump_python(value, mode="json"))
+        kept: T = self._read(path, form)
+        return kept
+
+    def kept(self, name: str, form: Any) -> Any:
+        """What is kept under a name, or None."""
+        path = self._done(name)
+        return self._read(path, form) if path.exists() else None
+
+    def _done(self, name: str) -> Path:
+        return self.folder / "done" / f"{name}.json"
+
+    def _read(self, path: Path, form: Any) -> Any:
+        try:
+            return TypeAdapter(form).validate_python(read_json(path))
+        except (ValueError, ValidationError) as error:
+            raise DamagedError(f"{path} cannot be read.", str(error), "delete it; the step is done again.") from error
 
     def answers(self, name: str) -> Path:
         """Where the answers of one candidate on one set of examples lie."""

@@ -346,3 +346,29 @@ def _issue(error: Any) -> str:
             section = inner if isinstance(inner, type) and issubclass(inner, Section) else Rule
         return f"unknown key {key!r}: {nearest(location[-1], section.model_fields)}"
     return f"{key} = {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def settings_markdown() -> str:
+    """The page that documents every setting."""
+    lines = ["# Settings", "", "Written by `gradschool settings --markdown`; do not edit by hand.", ""]
+    lines += ["Each can stand in `job.toml` under its table, or be given to `climb` and `check` by its flag.", ""]
+    table = None
+    for option in options():
+        section = option.path.rpartition(".")[0]
+        if section != table:
+            table = section
+            heading = f"## [{table}]" if table else "## At the top"
+            lines += ["", heading, "", "| key | flag | type | default | meaning |", "| --- | --- | --- | --- | --- |"]
+        default = "" if option.default in (None, "", ()) else f"`{shown(option.default)}`"
+        unit = f" ({option.unit})" if option.unit else ""
+        key = option.path.rpartition(".")[2]
+        kind = option.type.replace("|", "\\|")
+        lines.append(f"| `{key}` | `{option.flag}` | {kind}{unit} | {default} | {option.help} |")
+    lines += ["", "## [[goal.rules]]", "", "| key | meaning |", "| --- | --- |"]
+    lines += [f"| `{name}` | {info.description} |" for name, info in Rule.model_fields.items()]
+    return "\n".join(lines) + "\n"
+
+
+def shown(value: Any) -> str:
+    """A default as it would be written on the command line."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

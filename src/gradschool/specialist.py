@@ -1,1 +1,142 @@
-""" """
+"""The specialist: the one thing that rungs make, score judges, package ships and serve runs."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from gradschool.ground.cite import INSTRUCTIONS, fence, resolve, strip_marks
+from gradschool.ground.index import Index
+from gradschool.model.engine import Engine
+from gradschool.model.local import LocalEngine
+from gradschool.records import Answer, Conversation, Decoding, Example, Message, Passage
+from gradschool.tune.adapter import wear
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What makes a specialist out of its base; plain values, so that it can be written down and read back.
+
+    `shots` of the `examples` are shown before each question: the first ones, or those `nearest` to the question.
+    `passages` of the index are put before the question. Folders are relative to the recipe's own folder, or absolute.
+    """
+
+    instructions: str = ""
+    shots: int = 0
+    nearest: bool = False
+    examples: tuple[Example, ...] = ()
+    passages: int = 0
+    index: str = ""
+    adapter: str = ""
+    weights: str = ""  # of a fully tuned base, instead of an adapter
+    decoding: Decoding = field(default_factory=Decoding)
+
+    def describe(self) -> str:
+        """The recipe in a few words, for tables."""
+        parts = ["instructions"] if self.instructions else []
+        if self.shots:
+            parts.append(f"{self.shots} {'nearest' if self.nearest else 'fixed'} examples")
+        if self.passages:
+            parts.append(f"{self.passages} passage{'s' * (self.passages > 1)}")
+        if self.adapter:
+            parts.append("adapter")
+        if self.weights:
+            parts.append("own weights")
+        return " + ".join(parts) or "no help"
+
+
+@dataclass(frozen=True)
+class Specialist:
+    """A base model and the recipe that makes it a specialist. Its answers are the base's, helped by the recipe."""
+
+    engine: Engine
+    recipe: Recipe
+
+    def conversation(self, question: Conversation) -> tuple[Conversation, tuple[Passage, ...]]:
+        """What the base is really asked, and the passages that stand in it.
+
+        One system turn holds all instructions; examples stand as turns before the question; passages stand, fenced,
+        in the last user turn. Examples, then passages, are left out from the end until the rest fits the context.
+        """
+        asked = next((m.content for m in reversed(question) if m.role == "user"), "")
+        passages = tuple(self.index.search(asked, self.recipe.passages)) if self.recipe.passages else ()
+        shown = self.shown(asked)
+        while True:
+            conversation = self._compose(question, shown, passages)
+            room = self.engine.context_length - self.recipe.decoding.max_new_tokens
+            if not (shown or passages) or self.engine.count_tokens(conversation) <= room:
+                return conversation, passages
+            if shown:
+                shown = shown[:-1]
+            else:
+                passages = passages[:-1]
+
+    def _compose(self, question: Conversation, shown: Sequence[Example], passages: Sequence[Passage]) -> Conversation:
+        own = [m.content for m in question if m.role == "system"]
+        system = [self.recipe.instructions, *([INSTRUCTIONS] if self.recipe.passages else []), *own]
+        text = "\n\n".join(part for part in system if part)
+        turns = [m for example in shown for m in example.messages if m.role != "system"]
+        turns += [m for m in question if m.role != "system"]
+        if self.recipe.passages:
+            last = max((i for i, m in enumerate(turns) if m.role == "user"), default=None)
+            if last is not None:
+                turns[last] = Message("user", fence(passages, turns[last].content))
+        return (*([Message("system", text)] if text else []), *turns)
+
+    def shown(self, asked: str) -> list[Example]:
+        """The examples that are shown before a question; the nearest one stands last, next to it."""
+        recipe = self.recipe
+        if not recipe.shots or not recipe.examples:
+            return []
+        if not recipe.nearest:
+            return list(recipe.examples[: recipe.shots])
+        vectorizer, matrix = self._near
+        likeness = (matrix @ vectorizer.transform([asked]).T).toarray().ravel()
+        best = sorted(range(len(recipe.examples)), key=lambda i: (-likeness[i], i))[: recipe.shots]
+        return [recipe.examples[i] for i in reversed(best)]
+
+    @cached_property
+    def _near(self) -> tuple[TfidfVectorizer, object]:
+        vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+        return vectorizer, vectorizer.fit_transform([e.last_user or " " for e in self.recipe.examples])
+
+    @cached_property
+    def index(self) -> Index:
+        """The index over the documents; only where the recipe uses passages."""
+        return Index.open(Path(self.recipe.index))
+
+    def answer(self, questions: Sequence[Conversation]) -> Iterator[tuple[int, Answer]]:
+        """Answer questions; yields (position, Answer) as each is done. Citations are resolved and taken out."""
+        self.make_ready()
+        asked = [self.conversation(question) for question in questions]
+        for position, answer in self.engine.answer([a for a, _ in asked], self.recipe.decoding):
+            passages = asked[position][1]
+            if passages:
+                answer = replace(answer, text=strip_marks(answer.text), citations=resolve(answer.text, passages))
+            yield position, answer
+
+    def stream(self, question: Conversation) -> Iterator[str]:
+        """Answer one question piece by piece, citation marks included."""
+        self.make_ready()
+        yield from self.engine.stream(self.conversation(question)[0], self.recipe.decoding)
+
+    def make_ready(self) -> None:
+        """Have the engine's network wear this specialist's adapter, or none; engines are shared by specialists."""
+        if isinstance(self.engine, LocalEngine):
+            wear(self.engine.network, Path(self.recipe.adapter) if self.recipe.adapter else None)
+
+
+def specialist_of(engine: Engine, recipe: Recipe) -> Specialist:
+    """A specialist by its recipe; one with weights of its own gets an engine of its own."""
+    if recipe.weights and isinstance(engine, LocalEngine) and engine.folder != Path(recipe.weights):
+        template = engine.chat.template
+        engine = LocalEngine(
+            Path(recipe.weights),
+            name=engine.name,
+            revision=engine.revision,
+            batch_size=engine.batch_size,
+            template=template,
+        )
+    return Specialist(engine, recipe)

@@ -1,0 +1,177 @@
+"""The specialist as a folder: whole, hashed, and opened only if nothing in it was changed.
+
+specialist.toml   the manifest: base, recipe, verdict, and the hash of every other file
+README.md         the model card
+adapter/ | weights/   what was trained, if anything (PEFT's or transformers' format)
+index/            the passages of the documents, if they are used
+examples.jsonl    the examples shown in prompts, if any
+evidence/         answers and scores of every test example, split, events, environment
+"""
+
+import shutil
+import tomllib
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from pydantic import TypeAdapter, ValidationError
+
+from gradschool import __version__
+from gradschool.errors import DamagedError, UsageError
+from gradschool.files import hash_tree, new_folder, read_lines, sha256, write_json, write_lines, write_text
+from gradschool.model.engine import Engine, open_engine
+from gradschool.package.card import card
+from gradschool.records import Example, RungResult, Scored, Split, Work
+from gradschool.run import Run
+from gradschool.settings import Settings
+from gradschool.specialist import Recipe, Specialist, specialist_of
+
+MANIFEST, CARD, EXAMPLES = "specialist.toml", "README.md", "examples.jsonl"
+FORMAT = 1
+FOLDERS = ("adapter", "weights", "index")
+
+
+def pack(
+    run: Run,
+    specialist: Specialist,
+    chosen: RungResult,
+    results: Sequence[RungResult],
+    rows: Sequence[Scored],
+    split: Split,
+) -> Work[str]:
+    """Write a specialist's folder into its run, whole or not at all; returns where."""
+    yield from ()
+    scored: TypeAdapter[Scored] = TypeAdapter(Scored)
+    result: TypeAdapter[RungResult] = TypeAdapter(RungResult)
+    with new_folder(run.specialist) as folder:
+        recipe = specialist.recipe
+        for name in FOLDERS:
+            if getattr(recipe, name):
+                shutil.copytree(getattr(recipe, name), folder / name)
+        if recipe.shots:
+            examples: TypeAdapter[Example] = TypeAdapter(Example)
+            write_lines(folder / EXAMPLES, (examples.dump_python(e, mode="json") for e in recipe.examples))
+        evidence = folder / "evidence"
+        write_lines(evidence / "test.jsonl", (scored.dump_python(row, mode="json") for row in rows))
+        write_json(evidence / "results.json", [result.dump_python(r, mode="json") for r in results])
+        write_json(evidence / "split.json", asdict(split))
+        for name in ("environment.json", "events.jsonl", "run.json"):
+            if (run.folder / name).exists():
+                shutil.copyfile(run.folder / name, evidence / name)
+        manifest = describe(run, specialist, chosen)
+        write_text(folder / CARD, card(manifest, results))
+        manifest["hashes"] = hash_tree(folder)
+        write_text(folder / MANIFEST, tomli_w.dumps(manifest))
+    return str(run.specialist)
+
+
+def describe(run: Run, specialist: Specialist, chosen: RungResult) -> dict[str, Any]:
+    """The manifest of a specialist but for the hashes; TOML knows no null, so what is not there is left out."""
+    settings, recipe, report = run.job.settings, specialist.recipe, chosen.report
+    base = settings.base_model
+    if not base.startswith("http") and (nearby := run.job.path(base)).exists():
+        base = str(nearby.resolve())
+    manifest: dict[str, Any] = {
+        "format": FORMAT,
+        "name": run.job.name,
+        "gradschool": __version__,
+        "rung": chosen.rung,
+        "verdict": "passed" if chosen.passed else "not passed",
+        "base": {
+            "base_model": base,
+            **({"model": settings.model} if settings.model else {}),
+            **specialist.engine.identity,
+        },
+        "recipe": {
+            "instructions": recipe.instructions,
+            "shots": recipe.shots,
+            "nearest": recipe.nearest,
+            "passages": recipe.passages,
+            "decoding": asdict(recipe.decoding),
+        },
+    }
+    if report:
+        manifest["score"] = {
+            "metric": report.metric,
+            "mean": report.score.mean,
+            "low": report.score.interval.low,
+            "high": report.score.interval.high,
+            "level": report.score.interval.level,
+            "examples": report.score.examples,
+            "pass_mark": report.pass_mark,
+            "verdict": report.verdict,
+        }
+    return manifest
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read a specialist's manifest and verify every file of its folder against it.
+
+    Raises UsageError where there is no specialist, DamagedError that names the file where something was changed.
+    """
+    if not (folder / MANIFEST).exists():
+        raise UsageError(
+            f"{folder} is not a specialist.", f"It holds no {MANIFEST}.", "a climb leaves one in runs/NAME/specialist."
+        )
+    try:
+        manifest = tomllib.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        hashes = dict(manifest["hashes"])
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+        raise _damaged(folder / MANIFEST, f"It cannot be read: {error}.") from error
+    if manifest.get("format") != FORMAT:
+        raise UsageError(
+            f"{folder} is in format {manifest.get('format')!r}.",
+            f"This version reads format {FORMAT}.",
+            "use the gradschool that made it.",
+        )
+    for name, expected in hashes.items():
+        path = folder / name
+        if not path.is_file():
+            raise _damaged(path, "It is missing.")
+        if sha256(path) != expected:
+            raise _damaged(path, "Its content is not what was packaged.")
+    for name in sorted(hash_tree(folder).keys() - hashes.keys() - {MANIFEST}):
+        raise _damaged(folder / name, "It was not part of the package.")
+    return manifest
+
+
+def open_specialist(folder: Path, base_model: str | None = None) -> Work[Specialist]:
+    """Open a specialist: verify its files, open its base (elsewhere: `base_model`), and put them together.
+
+    Raises DamagedError where a file or the base is not the one that was packaged.
+    """
+    manifest = read_manifest(folder)
+    try:
+        recipe = _recipe(folder, manifest["recipe"])
+        base = manifest["base"]
+        settings = Settings(
+            base_model=base_model or base["base_model"], model=base.get("model"), revision=base.get("revision") or None
+        )
+    except (KeyError, TypeError, ValidationError) as error:
+        raise _damaged(folder / MANIFEST, f"It lacks something: {error}.") from error
+    engine: Engine = yield from open_engine(settings, folder)
+    for part in ("weights", "template"):
+        if part in base and engine.identity.get(part) != base[part]:
+            raise DamagedError(
+                f"The base model {settings.base_model!r} is not the one this specialist was made with.",
+                f"The hash of its {'chat ' if part == 'template' else ''}{part} is another.",
+                "use the same revision of the base; --base names another place of it.",
+            )
+    return specialist_of(engine, recipe)
+
+
+def _recipe(folder: Path, written: dict[str, Any]) -> Recipe:
+    recipe: Recipe = TypeAdapter(Recipe).validate_python(written)
+    examples = TypeAdapter(tuple[Example, ...]).validate_python(read_lines(folder / EXAMPLES))
+    adapter, weights, index = (str(path.resolve()) if path.is_dir() else "" for path in map(folder.joinpath, FOLDERS))
+    return replace(recipe, examples=examples, adapter=adapter, weights=weights, index=index)
+
+
+def _damaged(path: Path, why: str) -> DamagedError:
+    return DamagedError(
+        f"{path} was changed after it was packaged.",
+        why,
+        "copy the specialist again from where it was made, or climb again.",
+    )

@@ -1,0 +1,32 @@
+"""What would most likely help where no rung was proven to pass: each remedy with its evidence."""
+
+from collections.abc import Iterator, Sequence
+
+from gradschool.records import RungResult
+from gradschool.study import Study
+
+FEW_EXAMPLES = 500  # to learn from; below this, more of them is the cheapest thing to try
+
+
+def advise(best: RungResult, results: Sequence[RungResult], data: Study) -> Iterator[str]:
+    """Name remedies, the likeliest first."""
+    report = best.report
+    assert report is not None
+    for result in results:
+        for gate in result.gates:
+            if not gate.held:
+                yield f"The {result.rung} rung was refused: {gate.name}: {gate.evidence}."
+    if report.verdict == "not proven" and report.score.mean >= report.pass_mark and report.more_examples:
+        yield (
+            f"More test examples: the score of {report.score.mean:.3f} is above the mark, and some "
+            f"{report.more_examples} more test examples would probably prove it."
+        )
+    for kind, count in report.failures.items():
+        yield f"{count} of {report.score.examples} answers failed ({kind}); the report shows them first."
+    for result in results:
+        if result.skipped:
+            yield f"The {result.rung} rung could not run: {result.skipped}."
+    if len(data.train) < FEW_EXAMPLES:
+        yield f"More training examples: there are {len(data.train)} to learn from."
+    if data.engine.identity.get("name") == "pocket":
+        yield "A larger base: pocket is a very small model; name another with base_model."

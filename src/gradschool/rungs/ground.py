@@ -1,0 +1,40 @@
+"""The ground rung: put what the user's documents say about a question before the question."""
+
+import time
+from dataclasses import replace
+
+from gradschool.evaluate import mean
+from gradschool.ground.index import build_index
+from gradschool.model.engine import Engine
+from gradschool.records import Note, Work
+from gradschool.rungs.ladder import Candidate, Material, Rung, best_of, table, try_all
+from gradschool.rungs.prompt import instructions_of
+from gradschool.settings import Job
+from gradschool.specialist import Specialist
+
+
+def ground(best: Specialist, material: Material) -> Work[Candidate]:
+    """Index the documents, then try numbers of passages, with and without the examples that the prompt rung chose."""
+    began = time.monotonic()
+    settings, job = material.settings, material.run.job
+    folder = material.run.work("index")
+    index = yield from build_index(job.path(settings.data.documents or ""), folder, settings.ground)
+    yield Note(f"ground: {index.size} passages are indexed.")
+    asked = replace(
+        best.recipe, index=str(folder), instructions=best.recipe.instructions or instructions_of(material.run.job)
+    )
+    bare = replace(asked, shots=0, nearest=False, examples=())
+    recipes = [replace(bare, passages=k) for k in settings.ground.passages]
+    if asked.shots:
+        recipes += [replace(asked, passages=k) for k in settings.ground.passages]
+    tried = yield from try_all(best, recipes, material, "ground")
+    chosen, rows = best_of(tried)
+    return Candidate(chosen, mean(rows), table(tried), seconds=time.monotonic() - began)
+
+
+def cannot(job: Job, engine: Engine) -> str:
+    """There must be documents."""
+    return "" if job.settings.data.documents else "the job names no documents"
+
+
+GROUND = Rung("ground", ground, cannot)

@@ -1,0 +1,16 @@
+"""The rungs in the order in which they are climbed."""
+
+from gradschool.model.engine import Engine
+from gradschool.rungs.ground import GROUND
+from gradschool.rungs.ladder import Rung
+from gradschool.rungs.prompt import PROMPT
+from gradschool.rungs.stay import BASE
+from gradschool.rungs.tune import TUNE
+from gradschool.settings import Job
+
+LADDER: tuple[Rung, ...] = (BASE, PROMPT, GROUND, TUNE)
+
+
+def looks(job: Job, engine: Engine) -> int:
+    """How often the test set may be opened: once for each rung that can run."""
+    return sum(not rung.cannot(job, engine) for rung in LADDER)

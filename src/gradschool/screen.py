@@ -1,0 +1,104 @@
+"""What a person sees while long work goes on: bars with the time that is left, notes as lines."""
+
+import time
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import TypeVar
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+from gradschool.records import Event, Note, Progress, RungResult, Score, Step, Work
+
+T = TypeVar("T")
+PLAIN_EVERY = 10.0  # seconds between two lines of one step where there is no terminal to draw bars in
+VERDICT_STYLE = {"passed": "green", "failed": "red", "not proven": "yellow"}
+
+
+class Screen(AbstractContextManager["Screen"]):
+    """Shows events in a terminal; where output goes to a file or a pipe, as a few plain lines."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._bars = Bars(
+            TextColumn("  {task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[unit]}"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._what, self._bar = "", TaskID(0)
+        self._began, self._first, self._last_line = 0.0, 0, 0.0
+
+    def __enter__(self) -> "Screen":
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def follow(self, work: Work[T]) -> T:
+        """Show all events of some work; returns its result."""
+        while True:
+            try:
+                event = next(work)
+            except StopIteration as end:
+                self._end()
+                result: T = end.value
+                return result
+            self.show(event)
+
+    def show(self, event: Event) -> None:
+        """Show one event."""
+        if isinstance(event, Progress):
+            self._advance(event.what, event.done, event.total, event.unit)
+        elif isinstance(event, Step):
+            self._advance("tune: training", event.step, event.steps, f"steps, loss {event.loss:.3f}")
+        elif isinstance(event, Note):
+            style = "yellow" if event.level == "warning" else "dim"
+            self.console.print(f"  {escape(event.text)}", style=style, highlight=False, soft_wrap=True)
+        else:
+            self._end()
+            self.console.print(rung_line(event), highlight=False, soft_wrap=True)
+
+    def _advance(self, what: str, done: int, total: int, unit: str) -> None:
+        now = time.monotonic()
+        if what != self._what or done < self._first:
+            self._end()
+            self._what, self._began, self._first, self._last_line = what, now, done, now
+            if self.console.is_terminal:
+                self._bar = self._bars.add_task(escape(what), total=total or None, unit=unit)
+        if self.console.is_terminal:
+            self._bars.update(self._bar, completed=done, total=total or None, unit=unit)
+        elif now - self._last_line >= PLAIN_EVERY:
+            self._last_line = now
+            left = (now - self._began) / max(1, done - self._first) * (total - done)
+            about = f", about {left:.0f} s left" if total and done > self._first else ""
+            of = f" of {total}" if total else ""
+            self.console.print(f"  {escape(what)}: {done}{of} {unit}{about}", highlight=False, soft_wrap=True)
+
+    def _end(self) -> None:
+        if self._what and self.console.is_terminal:
+            self._bars.remove_task(self._bar)
+        self._what = ""
+
+
+def rung_line(result: RungResult) -> str:
+    """One rung in one line."""
+    if result.report is None:
+        return f"[bold]{result.rung}[/]: skipped, {escape(result.skipped)}"
+    style = VERDICT_STYLE[result.report.verdict]
+    refused = "".join(f"; refused: {escape(gate.name)}" for gate in result.gates if not gate.held)
+    return f"[bold]{result.rung}[/]: {bounded(result.report.score)} [{style}]{result.report.verdict}[/]{refused}"
+
+
+def bounded(score: Score) -> str:
+    """A score with its bounds."""
+    return f"{score.mean:.3f} ({score.interval.low:.3f} to {score.interval.high:.3f})"

@@ -1,0 +1,96 @@
+"""A job made ready: its examples read, checked and split, its base opened, its metric found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gradschool.data.check import check, too_long
+from gradschool.data.issues import Issue, usable
+from gradschool.data.near import near_duplicates
+from gradschool.data.read import Reading, read_examples
+from gradschool.data.split import freeze_split, split_of, verify_split
+from gradschool.errors import DataError, UsageError
+from gradschool.evaluate import Measure
+from gradschool.model.engine import Engine, open_engine
+from gradschool.records import Decoding, Example, Message, Note, Split, Work
+from gradschool.run import Run
+from gradschool.rungs.order import looks
+from gradschool.score.metrics import find_metrics
+from gradschool.settings import Goal, Job
+
+ROOM = 1.25  # answers may be this much longer than the longest ideal one
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """All that a climb works with. `issues` are all remarks about the examples, those about length included."""
+
+    engine: Engine
+    reading: Reading
+    issues: list[Issue]
+    train: list[Example]
+    validation: list[Example]
+    test: list[Example]
+    split: Split
+    measure: Measure
+    goal: Goal
+    decoding: Decoding
+    looks: int
+
+
+def study(job: Job, run: Run | None = None) -> Work[Study]:
+    """Make a job ready; what costs nothing to check is checked before anything slow begins.
+
+    A run keeps its split: examples that changed since are an error. Without a run nothing is written.
+    """
+    goal = job.settings.goal
+    check_job(job)
+    reading = read_examples(job.path(job.settings.data.examples), job.settings.data)
+    checked = check(reading)
+    measure = Measure(*find_metrics(goal, job.folder, checked.examples))
+    yield Note(f"{reading.form}: {len(checked.examples)} usable examples, {len(checked.issues)} remarks about them.")
+    engine: Engine = yield from open_engine(job.settings, job.folder)
+    opened = looks(job, engine)
+    issues = too_long(checked.examples, engine.count_tokens, engine.context_length)
+    examples = usable(checked.examples, issues)
+    split = (run and run.kept("split", Split)) or divide(examples, job, opened)
+    if run:
+        split = run.keep("split", split, Split)
+        verify_split(examples, split)
+    train, validation, test = split_of(examples, split)
+    parts = f"{len(train)} examples to learn from, {len(validation)} to choose by, {len(test)} for the verdict"
+    yield Note(f"{parts} (split {split.hash[:8]}).")
+    decoding = decoding_for([*train, *validation], engine, job)
+    all_issues = [*checked.issues, *issues]
+    return Study(engine, reading, all_issues, train, validation, test, split, measure, goal, decoding, opened)
+
+
+def check_job(job: Job) -> None:
+    """Refuse, before anything is read, a job that names no pass mark or files that are not there."""
+    data, goal = job.settings.data, job.settings.goal
+    if goal.pass_mark is None:
+        raise UsageError(
+            "The job names no pass mark.",
+            "A climb stops at the first rung proven to reach it; without one it could not stop.",
+            "write pass_mark = 0.8 (or whatever is good enough) under [goal], or give --pass-mark 0.8.",
+        )
+    for key, name in (("documents", data.documents), ("guidelines", data.guidelines)):
+        if name and not job.path(name).exists():
+            raise DataError(
+                f"data.{key} = {name!r}: {job.path(name)} does not exist.",
+                "The path is relative to the job's folder.",
+                "correct it, or leave the key out.",
+            )
+
+
+def divide(examples: Sequence[Example], job: Job, opened: int) -> Split:
+    """Split examples so that no group, and no two that ask nearly the same, stand on both sides."""
+    clusters = near_duplicates(examples, job.settings.data.near_duplicate)
+    return freeze_split(examples, job.settings.split, job.settings.goal, clusters, opened)
+
+
+def decoding_for(examples: Sequence[Example], engine: Engine, job: Job) -> Decoding:
+    """How answers are drawn: as the job says, and a quarter longer than the longest ideal answer where it does not."""
+    answers = job.settings.answers
+    longest = max(engine.count_tokens((Message("user", example.ideal),)) for example in examples)
+    most = min(round(longest * ROOM) + 8, max(1, engine.context_length // 2))
+    return Decoding(max_new_tokens=answers.max_new_tokens or most, temperature=answers.temperature)

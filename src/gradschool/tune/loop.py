@@ -1,0 +1,182 @@
+"""The training loop: a generator of facts that can be killed at any step and goes on where it was."""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import nn
+from transformers import PreTrainedModel
+
+from gradschool.errors import ModelError
+from gradschool.files import write_bytes
+from gradschool.model.chat import Rendered
+from gradschool.records import Step, Work
+from gradschool.tune.lora import trained_parameters
+from gradschool.tune.loss import PORTION_TOKENS, answer_nats, answer_tokens, mean_loss
+from gradschool.tune.plan import Plan
+from gradschool.tune.rows import make_batch, portions, steps_of_epoch
+
+CHECKPOINT_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class Course:
+    """Where a training stands; losses are nats per answer token, first and best measured on validation."""
+
+    step: int = 0
+    tokens: int = 0
+    untrained_loss: float = float("nan")
+    best_loss: float = float("inf")
+    best_step: int = 0
+    worse: int = 0  # validations since the best one
+    first_train_loss: float = float("nan")  # means over the first and the last tenth of the steps
+    last_train_loss: float = float("nan")
+    seconds: float = 0.0
+
+
+class Training:
+    """One training of whatever in a network requires a gradient, with its optimiser and its checkpoint."""
+
+    def __init__(
+        self,
+        network: PreTrainedModel,
+        train_rows: Sequence[Rendered],
+        validation_rows: Sequence[Rendered],
+        plan: Plan,
+        pad_id: int,
+        checkpoint: Path,
+    ) -> None:
+        self.network, self.plan, self.pad_id, self.checkpoint = network, plan, pad_id, checkpoint
+        self.train_rows, self.validation_rows = train_rows, validation_rows
+        self.parameters = trained_parameters(network)
+        self.best = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
+        self.optimizer = torch.optim.AdamW(
+            self.parameters.values(), lr=plan.learning_rate, weight_decay=plan.weight_decay
+        )
+        self.course = Course()
+
+    def run(self) -> Work[Course]:
+        """Train; yields a Step after each optimiser step. The network ends with the weights best on validation.
+
+        Killed and begun again with the same arguments, it goes on from the checkpoint and ends the same.
+        """
+        if self.checkpoint.exists():
+            self._restore()
+        else:
+            self.course.untrained_loss = mean_loss(self.network, self.validation_rows, self.pad_id)
+        saved = time.monotonic()
+        self.network.train()
+        try:
+            for rows in self._steps():
+                step = self._step(rows)
+                if step.validation_loss is not None or time.monotonic() - saved > CHECKPOINT_SECONDS:
+                    self._save()
+                    saved = time.monotonic()
+                yield step
+        finally:
+            self.network.eval()
+        with torch.no_grad():
+            for name, parameter in self.parameters.items():
+                parameter.copy_(self.best[name])
+        return self.course
+
+    def _steps(self) -> Iterator[list[Rendered]]:
+        """The rows of each step still to do: epoch after epoch until the plan is done or validation gets worse."""
+        steps_per_epoch = -(-len(self.train_rows) // self.plan.rows_per_step)
+        while True:
+            epoch, done = divmod(self.course.step, steps_per_epoch)
+            steps = list(steps_of_epoch(self.train_rows, self.plan.rows_per_step, self.plan.seed, epoch))
+            for rows in steps[done:]:
+                if self.course.step >= self.plan.steps or self.course.worse >= self.plan.patience:
+                    return
+                yield rows
+
+    def _step(self, rows: Sequence[Rendered]) -> Step:
+        began, plan, course = time.monotonic(), self.plan, self.course
+        rate = plan.rate(course.step)
+        loss, tokens = self._optimise(rows, rate)
+        course.step += 1
+        course.tokens += tokens
+        self._note_train_loss(loss)
+        validation_loss = None
+        if course.step % plan.validate_every == 0 or course.step == plan.steps:
+            validation_loss = mean_loss(self.network, self.validation_rows, self.pad_id)
+            self._keep_best(validation_loss)
+        course.seconds += time.monotonic() - began
+        epoch = course.step * plan.rows_per_step / len(self.train_rows)
+        return Step(course.step, plan.steps, epoch, loss, rate, course.tokens, validation_loss)
+
+    def _optimise(self, rows: Sequence[Rendered], rate: float) -> tuple[float, int]:
+        """One optimiser step: the mean loss per answer token, and the tokens read. Every answer token weighs the same."""
+        total, nats, tokens = answer_tokens(rows), 0.0, 0
+        self.optimizer.zero_grad(set_to_none=True)
+        for portion in portions(rows, PORTION_TOKENS):
+            batch = make_batch(portion, self.pad_id, self.network.device)
+            loss = answer_nats(self.network, batch)
+            torch.autograd.backward(loss / total)
+            nats += loss.item()
+            tokens += batch.tokens
+        if nats != nats:
+            raise ModelError(
+                "Training broke down: the loss is not a number.",
+                f"The learning rate of {rate:.1e} may be too high for this base.",
+                "set lower [tune] learning_rates.",
+            )
+        nn.utils.clip_grad_norm_(self.parameters.values(), 1.0)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        return nats / total, tokens
+
+    def _note_train_loss(self, loss: float) -> None:
+        course, tenth = self.course, max(1, self.plan.steps // 10)
+        if course.step <= tenth:
+            before = course.first_train_loss if course.step > 1 else 0.0
+            course.first_train_loss = before + (loss - before) / course.step
+        before = course.last_train_loss if course.step > 1 else loss
+        course.last_train_loss = before + (loss - before) / min(course.step, tenth)
+
+    def _keep_best(self, loss: float) -> None:
+        if loss < self.course.best_loss:
+            self.course.best_loss, self.course.best_step, self.course.worse = loss, self.course.step, 0
+            for name, parameter in self.parameters.items():
+                self.best[name].copy_(parameter.detach())
+        else:
+            self.course.worse += 1
+
+    def _save(self) -> None:
+        tensors = {}
+        for name, parameter in self.parameters.items():
+            tensors[f"now.{name}"], tensors[f"best.{name}"] = parameter.detach(), self.best[name]
+            for key, value in self.optimizer.state[parameter].items():
+                tensors[f"{key}.{name}"] = value
+        on_cpu = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+        about = {"course": json.dumps(asdict(self.course)), "plan": json.dumps(asdict(self.plan))}
+        write_bytes(self.checkpoint, save(on_cpu, about))
+
+    def _restore(self) -> None:
+        try:
+            with safe_open(self.checkpoint, framework="pt") as file:
+                if json.loads(file.metadata()["plan"]) != asdict(self.plan):
+                    raise KeyError("it belongs to another plan")
+                self.course = Course(**json.loads(file.metadata()["course"]))
+                for name, parameter in self.parameters.items():
+                    with torch.no_grad():
+                        parameter.copy_(file.get_tensor(f"now.{name}"))
+                    self.best[name].copy_(file.get_tensor(f"best.{name}"))
+                    self.optimizer.state[parameter] = {
+                        "step": file.get_tensor(f"step.{name}"),
+                        "exp_avg": file.get_tensor(f"exp_avg.{name}").to(parameter.device),
+                        "exp_avg_sq": file.get_tensor(f"exp_avg_sq.{name}").to(parameter.device),
+                    }
+        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise ModelError(
+                f"The checkpoint {self.checkpoint} does not fit this training.",
+                str(error),
+                "delete it; this training starts again.",
+            ) from error

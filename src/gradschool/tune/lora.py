@@ -1,0 +1,99 @@
+"""LoRA (Hu et al. 2021, arXiv 2106.09685): a frozen linear layer, and a low-rank correction that is learnt beside it.
+
+Shapes: B rows, T tokens, I inputs, O outputs, R rank.
+
+           x (B, T, I) ──┬── W (O, I), frozen ─────────────────────┐
+                         │                                         + ── y (B, T, O)
+                         └── A (R, I) ── B (O, R) ── × alpha/R ────┘
+"""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from gradschool.errors import ModelError
+
+
+class LoraLinear(nn.Module):
+    """A linear layer that computes y = x Wᵀ + b + scale · (x Aᵀ) Bᵀ, where only A and B are trained.
+
+    A and B are kept in float32, whatever the base is in: their updates are too small for bfloat16.
+    """
+
+    def __init__(self, base: nn.Linear, lora_a: Tensor, lora_b: Tensor, scale: float) -> None:
+        super().__init__()
+        self.base = base
+        self.lora_a = nn.Parameter(lora_a)  # (R, I)
+        self.lora_b = nn.Parameter(lora_b)  # (O, R)
+        self.scale = scale
+
+    @classmethod
+    def from_base(cls, base: nn.Linear, rank: int, alpha: float, generator: torch.Generator) -> "LoraLinear":
+        """Wrap a layer so that nothing changes yet: A is uniform in ±1/√I as PEFT draws it, B is zero."""
+        bound = 1 / math.sqrt(base.in_features)
+        lora_a = (torch.rand(rank, base.in_features, generator=generator) * 2 - 1) * bound
+        lora_b = torch.zeros(base.out_features, rank)
+        device = base.weight.device
+        return cls(base, lora_a.to(device), lora_b.to(device), alpha / rank)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, I) -> (B, T, O)."""
+        low = nn.functional.linear(x, self.lora_a.to(x.dtype))  # (B, T, R)
+        y: Tensor = self.base(x)
+        return y + nn.functional.linear(low, self.lora_b.to(x.dtype)) * self.scale
+
+    def fuse(self) -> nn.Linear:
+        """The one layer that does the same: W + scale · B A, added in float32 and stored in the base's dtype."""
+        layer = nn.Linear(self.base.in_features, self.base.out_features, self.base.bias is not None, device="meta")
+        weight = self.base.weight.float() + self.scale * (self.lora_b @ self.lora_a)
+        layer.weight = nn.Parameter(weight.to(self.base.weight.dtype), requires_grad=False)
+        layer.bias = self.base.bias
+        return layer
+
+
+def attach(network: PreTrainedModel, rank: int, alpha: float, seed: int) -> list[str]:
+    """Freeze a network and put a LoRA layer around each of its linear layers but the output layer.
+
+    Returns their names; raises ModelError where there are none. Targets follow 'LoRA Without Regret': all layers.
+    """
+    detach(network)
+    network.requires_grad_(False)
+    generator = torch.Generator().manual_seed(seed)
+    output = network.get_output_embeddings()
+    linear = [(n, m) for n, m in network.named_modules() if isinstance(m, nn.Linear) and m is not output]
+    if not linear:
+        raise ModelError(
+            f"{type(network).__name__} has no linear layers that LoRA could be put around.",
+            "Its layers are of another kind.",
+            'choose another base_model, or [tune] method = "full".',
+        )
+    for name, layer in linear:
+        network.set_submodule(name, LoraLinear.from_base(layer, rank, alpha, generator))
+    return [name for name, _ in linear]
+
+
+def detach(network: PreTrainedModel) -> None:
+    """Take all LoRA layers off again: the network is bit for bit what it was."""
+    for name, layer in list(lora_layers(network)):
+        network.set_submodule(name, layer.base)
+
+
+def fuse(network: PreTrainedModel) -> None:
+    """Replace all LoRA layers by plain ones that do the same."""
+    for name, layer in list(lora_layers(network)):
+        network.set_submodule(name, layer.fuse())
+
+
+def lora_layers(network: PreTrainedModel) -> Iterator[tuple[str, LoraLinear]]:
+    """The LoRA layers of a network, by the name of the layer that each one wraps."""
+    for name, module in network.named_modules():
+        if isinstance(module, LoraLinear):
+            yield name, module
+
+
+def trained_parameters(network: PreTrainedModel) -> dict[str, nn.Parameter]:
+    """What an optimiser may change, by name."""
+    return {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
