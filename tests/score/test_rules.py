@@ -94,10 +94,10 @@ def test_a_pattern_that_explodes_is_given_up(rule, monkeypatch):
     metric, issues = read_rules([Rule(name="slow", kind=rule[0], value=rule[1])], Path())
     assert issues == []
     text = "a" * 200 + "!"
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(Unscorable, match="'slow'"):
         metric(text if rule[0] == "regex" else json.dumps(text), example(""))
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_a_reference_to_nothing_is_not_the_answers_fault():

@@ -1,0 +1,122 @@
+"""The promise itself, by simulation: bounds miss no more often than they say, and climbs rarely pass falsely.
+
+A miss is a lower bound above the true mean. It is counted without searching for the bound: the bound is above the
+mean just where the chance at the mean is below the allowed one (a test below holds this against `bounds`). Each
+rate may exceed the promised one by 3 standard errors of the simulation.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from gradschool.score.dirichlet import chance_at_most
+from gradschool.score.stats import bounds, look_level, verdict
+
+REPEATS = 1000
+Draw = Callable[[np.random.Generator, int], np.ndarray]
+
+VALUES: dict[str, tuple[Draw, float]] = {
+    "zeros and ones": (lambda random, n: (random.random(n) < 0.9).astype(float), 0.9),
+    "spread": (lambda random, n: random.beta(2, 1, n), 2 / 3),
+    "uneven": (lambda random, n: random.beta(0.3, 0.1, n), 0.75),
+    "near 1, rarely far off": (lambda random, n: np.where(random.random(n) < 0.03, 0.0, random.beta(40, 1, n)),
+                               0.97 * 40 / 41),
+    "near 0, rarely right": (lambda random, n: np.where(random.random(n) < 0.03, 1.0, random.beta(1, 40, n)),
+                             0.03 + 0.97 / 41),
+}  # fmt: skip
+
+
+def at_most(rate: float, repeats: int) -> float:
+    return rate + 3 * math.sqrt(rate * (1 - rate) / repeats)
+
+
+def misses(sums: np.ndarray, sizes: np.ndarray, mean: float, allowed: float) -> tuple[bool, bool]:
+    largest = float(sizes.max())
+    low = chance_at_most(mean, sums, sizes, largest) < allowed
+    return low, chance_at_most(1 - mean, sizes - sums, sizes, largest) < allowed
+
+
+def test_counting_misses_without_the_bound_is_the_same():
+    random = np.random.default_rng(5)
+    for _ in range(60):
+        values, mean = random.beta(2, 1, 8), 2 / 3
+        found = bounds(list(values), [str(i) for i in range(8)], 0.6)
+        assert misses(values, np.ones(8), mean, 0.4) == (found.low > mean, found.high < mean)
+
+
+@pytest.mark.parametrize("kind", VALUES)
+@pytest.mark.parametrize("number", [10, 50, 200])
+def test_bounds_miss_no_more_than_promised(kind, number):
+    draw, mean = VALUES[kind]
+    random = np.random.default_rng(number)
+    repeats = REPEATS if number < 200 else REPEATS // 2  # these take longest
+    missed = np.zeros((2, 2))
+    for _ in range(repeats):
+        values = draw(random, number)
+        for place, allowed in enumerate((0.05, 0.0125)):
+            missed[place] += misses(values, np.ones(number), mean, allowed)
+    assert (missed[0] / repeats <= at_most(0.05, repeats)).all(), missed / repeats
+    assert (missed[1] / repeats <= at_most(0.0125, repeats)).all(), missed / repeats
+
+
+def clusters(random: np.random.Generator, number: int, unequal: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Groups whose answers hang together strongly; with `unequal`, a few groups hold most of the examples."""
+    sizes = np.clip(np.ceil(random.pareto(1.1, number)), 1, 60) if unequal else random.integers(1, 7, number)
+    rights = random.binomial(sizes.astype(int), random.beta(0.8, 0.2, number))  # mean 0.8
+    return rights.astype(float), sizes.astype(float)
+
+
+@pytest.mark.parametrize("unequal", [False, True])
+@pytest.mark.parametrize("number", [10, 40])
+def test_clustered_bounds_miss_no_more_than_promised(number, unequal):
+    random = np.random.default_rng(number)
+    missed = np.zeros(2)
+    for _ in range(REPEATS):
+        missed += misses(*clusters(random, number, unequal), 0.8, 0.05)
+    assert (missed / REPEATS <= at_most(0.05, REPEATS)).all(), missed / REPEATS
+
+
+def test_the_simulation_can_tell_a_wrong_method():
+    """Forgetting the groups, or adding a group of only the mean size, misses too often: so the tests above bite."""
+    random = np.random.default_rng(1)
+    forgot = small = 0
+    for _ in range(400):
+        sums, sizes = clusters(random, 40, False)
+        values = np.concatenate([np.repeat([1.0, 0.0], [int(s), int(n - s)]) for s, n in zip(sums, sizes, strict=True)])
+        forgot += chance_at_most(0.8, values, np.ones(len(values)), 1.0) < 0.05
+        sums, sizes = clusters(random, 40, True)
+        small += chance_at_most(0.8, sums, sizes, float(sizes.mean())) < 0.05
+    assert forgot / 400 > at_most(0.05, 400)
+    assert small / 400 > 0.05
+
+
+@pytest.mark.parametrize("kind", ["zeros and ones", "spread"])
+def test_a_climb_rarely_passes_falsely(kind):
+    """Four rungs a hair below the mark, judged on one test set (their answers hang together), each with its look."""
+    random = np.random.default_rng(2)
+    budget, looks, number, truth, repeats = 0.05, 4, 60, 0.8, 800
+    level, mark = look_level(budget, looks), truth + 1e-6
+    false = 0
+    for _ in range(repeats):
+        hardness = random.random(number)  # shared by all rungs, as the examples are
+        for _ in range(looks):
+            own = random.random(number)
+            luck = np.where(random.random(number) < 0.5, hardness, own)
+            values = (luck < truth).astype(float) if kind == "zeros and ones" else luck**0.25  # mean 0.8
+            if chance_at_most(mark, values, np.ones(number), 1.0) < 1 - level:
+                false += 1
+                break
+    assert false / repeats <= at_most(budget, repeats), false / repeats
+    if kind == "zeros and ones":
+        assert false > 0  # the budget is there to be used
+
+
+def test_good_specialists_do_pass():
+    """Honest bounds are worth nothing if they never prove anything: 0.95 proves a mark of 0.8 with 60 examples."""
+    random = np.random.default_rng(3)
+    names = [str(i) for i in range(60)]
+    for values in ((lambda: (random.random(60) < 0.95).astype(float)), (lambda: random.beta(9.5, 0.5, 60))):
+        passed = sum(verdict(bounds(list(values()), names, 0.9875), 0.8) == "passed" for _ in range(50))
+        assert passed > 35
