@@ -11,7 +11,7 @@ USUAL = 0.8  # share of answers that end one way, from which the others are rema
 ENOUGH = 20  # answers below which nothing is usual
 WORDS = 4  # an answer with fewer is a label or a name, not a sentence
 ENDS = re.compile(r"""[.!?:…。！？。)\]}>*`"'”’»_~\d]\s*$|[^\w\s,;\-–—/&+=(\[{]\s*$""")
-SMILEY = re.compile(r"[:;8=]['\-]?[()\[\]|]|\d+\s*\)")
+SMILEY = re.compile(r"[:;8=]['\-]?[()\[\]|]")
 OPEN_ENDS = {"the", "a", "an", "and", "or", "of", "because", "than", "your", "their", "our", "my", "its", "from"}
 PAIRS = (("(", ")", "bracket"), ("[", "]", "bracket"), ("{", "}", "brace"), ("“", "”", "quote"))
 
@@ -48,9 +48,9 @@ def _open_json(answer: str) -> str:
 def _open_end(answer: str, sentences_end: bool) -> str:
     if answer.count("```") % 2:
         return "opens a code block that it does not close"
-    if len(answer.split()) < WORDS or ENDS.search(answer):
+    text = SMILEY.sub("☺", answer)  # its bracket opens nothing
+    if len(answer.split()) < WORDS or ENDS.search(text):
         return ""
-    text = SMILEY.sub("", answer)
     for opening, closing, word in PAIRS:
         if text.count(opening) > text.count(closing):
             return f"ends inside a {word} that opens with {opening!r}"

@@ -81,9 +81,8 @@ def _encoding(head: bytes, name: str) -> str:
     for start, what, fix in BINARY:
         if head.startswith(start):
             raise DataError(f"{name} is {what}, not text.", "Examples are JSON lines, JSON or CSV.", f"{fix}.")
-    even, odd = head[0::2].count(0), head[1::2].count(0)
-    if max(even, odd) > 0.3 * len(head) / 2 and min(even, odd) < 0.05 * len(head) / 2:
-        return "utf-16-le" if odd > even else "utf-16-be"  # mostly Latin letters: every other byte is 0
+    if encoding := _wide(head):
+        return encoding
     controls = len(CONTROL.findall(head))
     if b"\0" in head or controls > 0.02 * len(head):
         raise DataError(
@@ -92,6 +91,18 @@ def _encoding(head: bytes, name: str) -> str:
             "give JSON lines, JSON or CSV, saved as UTF-8.",
         )
     return "utf-8-sig"
+
+
+def _wide(head: bytes) -> str:
+    """UTF-16 without a mark: mostly Latin letters, whose every other byte is 0."""
+    half = len(head) / 2
+    even, odd = head[0::2].count(0), head[1::2].count(0)
+    if max(even, odd) < 0.3 * half or min(even, odd) > 0.05 * half:
+        return ""
+    encoding = "utf-16-le" if odd > even else "utf-16-be"
+    text = head.decode(encoding, "replace")
+    readable = sum(letter.isprintable() or letter.isspace() for letter in text)
+    return encoding if readable > 0.98 * len(text) else ""
 
 
 def lines(file: TextIO) -> Iterator[Line]:
@@ -110,8 +121,11 @@ def lines(file: TextIO) -> Iterator[Line]:
 
 def repair(text: str) -> tuple[str, str]:
     """Make a text writable: bytes that were not UTF-8 are read as Windows-1252; returns it with what was wrong."""
-    if not LONE.search(text):
+    try:
+        text.encode()
         return text, ""
+    except UnicodeEncodeError:
+        pass
     text, escaped = ESCAPED.subn(lambda found: _decode(found[0].encode("utf-8", "surrogateescape")), text)
     text, lone = LONE.subn("\ufffd", text)
     wrong = []
@@ -135,6 +149,8 @@ def damage(text: str) -> str:
     >>> damage("the cafÃ© is closed")
     "has 'Ã©': UTF-8 that was once read as Windows-1252"
     """
+    if text.isascii():
+        return ""
     if found := MOJIBAKE.search(text):
         return f"has {found[0]!r}: UTF-8 that was once read as Windows-1252"
     if count := text.count("\ufffd"):

@@ -9,6 +9,12 @@ from gradschool.records import Example
 # Signs that carry meaning stay: "5 - 3", "5 * 3" and "5 / 3" are three questions, and so are "1.5" and "15".
 PUNCTUATION = regex.compile(r"(?V1)[\p{P}\p{Sc}\p{Cf}`´--[*/\\%&@\#\-]]|-(?!\d)")
 
+# Scripts that put no spaces between words: there each character counts as one.
+WORD = regex.compile(
+    r"(?V1)[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
+    r"|[^\s\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]+"
+)
+
 
 def fold(text: str) -> str:
     """A text in lower case, with punctuation turned into spaces and spaces into one; a text of nothing else stays.
@@ -18,6 +24,11 @@ def fold(text: str) -> str:
     """
     lower = unicodedata.normalize("NFKC", text).casefold()
     return " ".join(PUNCTUATION.sub(" ", lower).split()) or lower.strip()
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, folded."""
+    return WORD.findall(fold(text))
 
 
 def folded_question(example: Example) -> str:

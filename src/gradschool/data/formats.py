@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from gradschool.data.encoding import repair
@@ -70,6 +71,7 @@ class Form:
         return {key: part for key, part in parts.items() if key}
 
 
+@lru_cache(maxsize=4096)  # asked for each key of each row, and the keys are always the same few
 def plain(key: str) -> str:
     """A key without the differences that people do not mean: case, space and hyphen."""
     return key.strip().casefold().replace(" ", "_").replace("-", "_")

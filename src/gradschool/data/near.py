@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from rensa import RMinHash, RMinHashLSH
 
-from gradschool.data.fold import fold
+from gradschool.data.fold import words
 from gradschool.records import Example
 
 SHINGLE = 5  # words in a row
@@ -39,9 +39,9 @@ def near_duplicates(examples: Sequence[Example], threshold: float) -> list[tuple
 
 def _shingles(example: Example) -> list[str]:
     # Instructions are the same in every example, so the system message says nothing about the question.
-    words = [word for message in example.question if message.role != "system" for word in fold(message.content).split()]
-    size = min(SHINGLE, max(len(words), 1))
-    return [" ".join(words[start : start + size]) for start in range(len(words) - size + 1)]
+    asked = [word for message in example.question if message.role != "system" for word in words(message.content)]
+    size = min(SHINGLE, max(len(asked), 1))
+    return [" ".join(asked[start : start + size]) for start in range(len(asked) - size + 1)]
 
 
 def _distinctive(documents: list[list[str]]) -> list[Shingles]:

@@ -141,10 +141,15 @@ def _value_rows(file: TextIO, name: str, *, in_list: bool) -> Iterator[Row]:
 
 def _broken(name: str, text: str, at: int, line: int, wrong: Exception | None, ended: bool) -> DataError:
     fix = "correct that place, or save the file as JSON lines, where one bad line costs only itself."
-    if isinstance(wrong, json.JSONDecodeError) and wrong.pos < len(text.rstrip()):
+    # A text that merely stops is wrong at its end, or in a string that never ends; anything else is a mistake in it.
+    stops = wrong is None or (
+        isinstance(wrong, json.JSONDecodeError)
+        and (wrong.pos >= len(text.rstrip()) or wrong.msg.startswith("Unterminated string"))
+    )
+    if isinstance(wrong, json.JSONDecodeError) and not stops:
         there = line + text.count("\n", at, wrong.pos)
         return DataError(f"{name}:{there} is not valid JSON.", f"The reader says: {wrong.msg}.", fix)
-    if ended and not isinstance(wrong, RecursionError):
+    if ended and stops:
         return DataError(f"{name}:{line} breaks off.", "The file ends before what starts there is complete.", fix)
     why = _reason(wrong) if wrong and ended else f"The entry that starts there is longer than {MAX_LINE >> 20} MB"
     return DataError(f"{name}:{line} cannot be read.", f"{why[0].upper()}{why[1:]}.", fix)

@@ -1,0 +1,177 @@
+"""Splits: sized for the verdict, never leaking, the same for the same content."""
+
+import itertools
+import math
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gradschool.data.near import near_duplicates
+from gradschool.data.sizing import needed_to_prove, provable_mark, sizes
+from gradschool.data.split import freeze_split, split_of, verify_split
+from gradschool.data.table import proof, split_rows
+from gradschool.errors import DataError, UsageError
+from gradschool.records import Example, Message, Source
+from gradschool.settings import Goal, SplitSettings
+
+GOAL = Goal(pass_mark=0.8)
+
+
+def example(number, group="", answer=None, question=None):
+    messages = (Message("user", question or f"question {number}"), Message("assistant", answer or f"answer {number}"))
+    return Example(f"e{number}", messages, group or f"e{number}", Source("examples.jsonl", number + 1))
+
+
+def frozen(examples, near=(), **options):
+    return freeze_split(examples, SplitSettings(**options), GOAL, near, 4)
+
+
+def test_what_a_mark_needs():
+    assert needed_to_prove(0.8, 0.05, 4) == math.ceil(math.log(0.0125) / math.log(0.8)) == 20
+    assert needed_to_prove(1.0, 0.05, 4) == math.inf
+    needed = int(needed_to_prove(0.95, 0.05, 4))
+    assert provable_mark(needed, 0.05, 4) >= 0.95 > provable_mark(needed - 1, 0.05, 4)
+
+
+@pytest.mark.parametrize(
+    "examples, mark, test, validation",
+    [(12, 0.8, 6, 3), (60, 0.8, 30, 10), (300, 0.8, 60, 36), (300, 0.95, 150, 36), (2000, 0.8, 400, 100)],
+)
+def test_sizes(examples, mark, test, validation):
+    size = sizes(examples, examples, SplitSettings(), Goal(pass_mark=mark), 4)
+    assert (size.test, size.validation) == (test, validation)
+    assert size.train + size.validation + size.test == examples
+
+
+def test_sizes_as_set_and_with_few_groups():
+    settings_ = SplitSettings(test_share=0.3, validation_share=0.1)
+    assert sizes(100, 100, settings_, GOAL, 4).test == 30
+    assert sizes(100, 100, settings_, GOAL, 4).validation == 10
+    assert sizes(9000, 9000, SplitSettings(test_share=0.5, max_test=50), GOAL, 4).test == 50
+    assert sizes(446, 59, SplitSettings(), GOAL, 4).test > sizes(446, 446, SplitSettings(), GOAL, 4).test
+    with pytest.raises(UsageError, match="leave nothing"):
+        sizes(100, 100, SplitSettings(test_share=0.8, validation_share=0.2), GOAL, 4)
+
+
+@st.composite
+def grouped(draw):
+    count = draw(st.integers(12, 80))
+    groups = draw(st.lists(st.integers(0, 40), min_size=count, max_size=count))
+    topics = draw(st.lists(st.integers(0, 60), min_size=count, max_size=count))
+    labels = draw(st.integers(2, 5))
+    return [
+        example(n, f"g{group}", f"label {n % labels}", f"what do you know about topic number {topic} of them all")
+        for n, (group, topic) in enumerate(zip(groups, topics, strict=True))
+    ]
+
+
+@settings(max_examples=120, deadline=None)
+@given(grouped(), st.integers(0, 5), st.randoms())
+def test_nothing_crosses_ids_are_a_partition_and_order_does_not_matter(examples, seed, chance):
+    near = near_duplicates(examples, 0.8)
+    try:
+        split = freeze_split(examples, SplitSettings(seed=seed), GOAL, near, 4)
+    except DataError as error:
+        assert "belong together" in str(error)
+        return
+    parts = (split.train, split.validation, split.test)
+    assert all(parts)
+    assert sorted(itertools.chain(*parts)) == sorted(one.id for one in examples)
+    group = {one.id: one.group for one in examples}
+    for one, other in itertools.combinations(map(set, parts), 2):
+        assert not {group[id_] for id_ in one} & {group[id_] for id_ in other}
+        assert not any(one & set(cluster) and other & set(cluster) for cluster in near)
+    shuffled = list(examples)
+    chance.shuffle(shuffled)
+    assert freeze_split(shuffled, SplitSettings(seed=seed), GOAL, near_duplicates(shuffled, 0.8), 4) == split
+    verify_split(shuffled, split)
+
+
+def test_the_split_follows_content_not_ids():
+    examples = [example(n) for n in range(100)]
+    renamed = [replace(one, id=f"x{n}", group=f"x{n}") for n, one in enumerate(reversed(examples))]
+    asked = [{one.last_user for one in part} for part in split_of(examples, frozen(examples))]
+    assert [{one.last_user for one in part} for part in split_of(renamed, frozen(renamed))] == asked
+    assert frozen(examples, seed=1).test != frozen(examples).test
+
+
+def test_each_part_has_its_share_of_each_class():
+    examples = [example(n, answer="rare" if n < 30 else "common") for n in range(300)]
+    _, validation, test = split_of(examples, frozen(examples))
+    assert sum(one.ideal == "rare" for one in test) == 6 == len(test) // 10
+    assert 3 <= sum(one.ideal == "rare" for one in validation) <= 4
+    assert {one.ideal for one in test[:30]} == {"rare", "common"}  # not sorted by class
+
+
+def test_a_class_of_three_is_learnt():
+    for seed in range(20):
+        examples = [example(n, answer=f"class {n // 3}") for n in range(24)]
+        train, _, _ = split_of(examples, frozen(examples, seed=seed))
+        assert {one.ideal for one in train} == {f"class {n}" for n in range(8)}
+
+
+def test_too_little_is_refused_with_a_number():
+    with pytest.raises(DataError, match=r"(?s)3 usable examples are not enough.*at least 12.*add 9"):
+        frozen([example(n) for n in range(3)])
+    with pytest.raises(DataError, match="0 usable examples"):
+        frozen([])
+    with pytest.raises(DataError, match="1 usable example is not"):
+        frozen([example(1)])
+
+
+def test_one_answer_only_is_refused():
+    with pytest.raises(DataError, match=r"(?s)All 50 ideal answers are the same: 'yes'"):
+        frozen([example(n, answer="yes") for n in range(50)])
+
+
+def test_one_giant_group_is_refused_with_advice():
+    with pytest.raises(DataError, match=r"(?s)50 of 50 examples belong together.*data.group_column"):
+        frozen([example(n, "all") for n in range(50)])
+    with pytest.raises(DataError, match="997 of 1000 examples"):
+        frozen([example(n, "all" if n < 997 else "") for n in range(1000)])
+    with pytest.raises(DataError, match="20 of 20 examples"):
+        frozen([example(n) for n in range(20)], near=[[f"e{n}" for n in range(20)]])
+
+
+def test_three_groups_are_just_enough_and_links_add_up():
+    examples = [example(n, f"g{n % 3}") for n in range(30)]
+    split = frozen(examples)
+    assert sorted(map(len, (split.train, split.validation, split.test))) == [10, 10, 10]
+    with pytest.raises(DataError, match="20 of 30 examples"):
+        frozen(examples, near=[["e0", "e1"]])
+
+
+def test_large_groups_are_shared_out_too():
+    chance = random.Random(0)
+    examples = [example(n, f"g{int(chance.paretovariate(0.7)) % 50}") for n in range(400)]
+    examples += [example(400 + n, f"h{n % 40}") for n in range(80)]
+    split = frozen(examples)
+    assert len({one.group for one in split_of(examples, split)[2]}) > 15
+
+
+def test_a_changed_example_is_noticed():
+    examples = [example(n) for n in range(40)]
+    split = frozen(examples)
+    verify_split(list(reversed(examples)), split)
+    with pytest.raises(DataError, match="1 are gone and 0 are new"):
+        verify_split(examples[1:], split)
+    with pytest.raises(DataError, match="0 are gone and 1 are new"):
+        verify_split([*examples, example(99)], split)
+    with pytest.raises(DataError, match="a text or the split"):
+        verify_split([replace(examples[0], messages=example(7).messages), *examples[1:]], split)
+    with pytest.raises(DataError):
+        verify_split(examples, replace(split, test=split.test[1:], train=(*split.train, split.test[0])))
+
+
+def test_rows_and_what_can_be_proved():
+    examples = [example(n, answer="yes" if n % 2 else "no") for n in range(100)]
+    split = frozen(examples)
+    assert [row[0] for row in split_rows(examples, split)] == ["train", "validation", "test"]
+    assert split_rows(examples, split)[2] == ("test", "50", "50", "2")
+    assert "so 0.8 is within reach" in proof(split, GOAL, 4)
+    assert "needs at least 88" in proof(split, Goal(pass_mark=0.951), 4)
+    assert "can never be proved" in proof(split, Goal(pass_mark=1.0), 4)
+    assert "no goal.pass_mark" in proof(split, Goal(), 4)
