@@ -1,12 +1,14 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_documents import passage
 
 from gradschool.ground.cite import INSTRUCTIONS, NOT_THERE, defang, fence, resolve, strip_marks
 from gradschool.records import Passage
+
+SLOW = [HealthCheck.too_slow]  # a busy machine is no failure
 
 
 def test_the_fence_is_exactly_this() -> None:
@@ -106,6 +108,7 @@ PARTS = [
 HOSTILE = st.one_of(st.lists(st.sampled_from(PARTS), max_size=14).map("".join), st.text(max_size=40))
 
 
+@settings(deadline=None, suppress_health_check=SLOW)
 @given(st.lists(st.tuples(HOSTILE, HOSTILE), max_size=4), st.text(alphabet="when ?", max_size=20))
 def test_no_passage_can_close_the_fence(parts: list[tuple[str, str]], question: str) -> None:
     text = fence([passage(body, number, heading) for number, (body, heading) in enumerate(parts, 1)], question)
@@ -141,6 +144,7 @@ def test_lists_in_json_are_not_marks() -> None:
     assert strip_marks("{not json} [1]") == "{not json}"
 
 
+@settings(deadline=None, suppress_health_check=SLOW)
 @given(st.lists(st.one_of(st.integers(-3, 12), st.text(alphabet="ab .", min_size=1, max_size=6)), max_size=12))
 def test_every_citation_is_a_passage_that_was_marked(parts: list[int | str]) -> None:
     passages = [passage(str(number), number) for number in range(1, 6)]

@@ -2,7 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_documents import docx, finish, pdf, warnings_of
 
@@ -10,6 +10,8 @@ from gradschool.errors import DataError
 from gradschool.ground import documents
 from gradschool.ground.documents import Unreadable, decode, read_documents
 from gradschool.records import Progress
+
+SLOW = [HealthCheck.too_slow]  # a busy machine is no failure
 
 
 def test_text_is_read_as_it_is_in_the_order_of_names(tmp_path: Path) -> None:
@@ -153,7 +155,7 @@ def test_a_guessed_encoding_is_said(tmp_path: Path) -> None:
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
 def test_any_bytes_are_text_or_refused(content: bytes) -> None:
     try:
         text, _ = decode(content)
@@ -164,13 +166,13 @@ def test_any_bytes_are_text_or_refused(content: bytes) -> None:
 
 
 @given(st.text(alphabet=st.characters(blacklist_characters="\0", blacklist_categories=["Cs", "Cc"])))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50, deadline=None, suppress_health_check=SLOW)
 def test_utf8_is_never_guessed_at(text: str) -> None:
     assert decode(text.encode()) == (text.removeprefix("\ufeff"), "")
 
 
 @given(st.binary(max_size=200), st.sampled_from(["pdf", "docx", "html"]))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, deadline=None, suppress_health_check=SLOW)
 def test_damaged_files_never_crash(tail: bytes, kind: str) -> None:
     from gradschool.ground.convert import docx_text, html_text, pdf_pages
 

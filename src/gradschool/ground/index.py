@@ -6,6 +6,7 @@ index/
   lance/            what LanceDB searches: the words of headings and texts, and vectors
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
@@ -187,9 +188,14 @@ def _write_table(folder: Path, passages: Sequence[Passage], embedder: "Embedder 
             yield Progress("embedding passages", sum(map(len, vectors)), len(texts), "passages")
         columns["vector"] = pa.chunked_array(vectors)
     yield Progress("indexing passages", 0, len(texts), "passages")
-    table = lancedb.connect(folder).create_table(TABLE, pa.table(columns))
-    # ICU finds the words of scripts without spaces too; accents are folded, English endings are cut off.
-    table.create_index("words", config=FTS(base_tokenizer="icu", custom_stop_words=STOP_WORDS.split()))
+    try:
+        table = lancedb.connect(folder).create_table(TABLE, pa.table(columns))
+        # ICU finds the words of scripts without spaces too; accents are folded, English endings are cut off.
+        table.create_index("words", config=FTS(base_tokenizer="icu", custom_stop_words=STOP_WORDS.split()))
+    except RuntimeError as error:
+        if system := re.search(r"\(os error (\d+)\)", str(error)):  # a full disk, in LanceDB's words
+            raise OSError(int(system.group(1)), str(error)) from error
+        raise
     yield Progress("indexing passages", len(texts), len(texts), "passages")
 
 
