@@ -1,0 +1,67 @@
+"""Opening the engine that a job names."""
+
+import subprocess
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny
+
+from gradschool.errors import ModelError, UsageError
+from gradschool.model import engine as opening
+from gradschool.model.engine import Engine, open_engine
+from gradschool.model.fake import FakeEngine
+from gradschool.model.local import LocalEngine
+from gradschool.model.remote import RemoteEngine
+from gradschool.records import Decoding, Event, Message, Note
+from gradschool.settings import Settings
+
+
+def opened(name: str, folder: Path, **more: Any) -> tuple[list[Event], Engine]:
+    work: Generator[Event, None, Engine] = open_engine(Settings(base_model=name, **more), folder)
+    seen = []
+    while True:
+        try:
+            seen.append(next(work))
+        except StopIteration as end:
+            return seen, end.value
+
+
+def test_each_kind_of_name_opens_its_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(opened("fake", tmp_path)[1], FakeEngine)
+    assert isinstance(opened("http://localhost:1/v1", tmp_path, model="m")[1], RemoteEngine)
+    tiny.save_model(tmp_path / "models" / "small", made=tiny.tokenizer(None))
+    seen, engine = opened("models/small", tmp_path)
+    assert isinstance(engine, LocalEngine) and engine.identity["name"] == "models/small"
+    assert seen == [Note(remark) for remark in engine.chat.remarks] and len(seen) == 1
+    monkeypatch.chdir(tmp_path / "models")
+    assert opened("small", tmp_path / "elsewhere")[1].identity["weights"] == engine.identity["weights"]
+    monkeypatch.setattr(opening, "POCKET", tmp_path / "models" / "small")
+    pocket = opened("pocket", tmp_path)[1]
+    assert pocket.identity["name"] == "pocket"
+    assert [a.failure for _, a in pocket.answer([(Message("user", "Hi"),)], Decoding(max_new_tokens=2))] == [None]
+
+
+def test_names_that_lead_nowhere_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("x")
+    for name, says in (("./nowhere", "does not exist"), ("a/b/c", "does not exist"), ("file", "is a file")):
+        with pytest.raises(ModelError, match=says):
+            opened(name, tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ModelError, match="holds no model"):
+        opened("empty", tmp_path)
+    with pytest.raises(UsageError, match="which of its models"):
+        opened("http://localhost:1/v1", tmp_path)
+    monkeypatch.setattr(opening, "POCKET", tmp_path / "gone")
+    with pytest.raises(ModelError, match="built-in model is missing"):
+        opened("pocket", tmp_path)
+
+
+def test_no_torch_until_a_local_model_is_opened() -> None:
+    code = (
+        "import sys, gradschool.model.engine, gradschool.model.remote, gradschool.model.fake, gradschool.model.chat;"
+        "sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0

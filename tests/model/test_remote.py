@@ -1,0 +1,243 @@
+"""The remote engine against real servers on loopback, honest and lying."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+import pytest
+
+from gradschool.errors import ModelError, RemoteError
+from gradschool.model import chat_api
+from gradschool.model.chat_api import _retry_after
+from gradschool.model.remote import RemoteEngine
+from gradschool.records import Decoding, Message
+from gradschool.settings import Remote
+
+Serve = Callable[[type[BaseHTTPRequestHandler]], str]
+ASK = [(Message("user", f"question {number}"),) for number in range(6)]
+QUICK = Remote(timeout=0.5, retries=2, concurrency=2)
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat_api, "FIRST_PAUSE", 0.001)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+
+
+def server(reply: Callable[[dict[str, Any], int], Any], calls: list[dict[str, Any]]) -> type[BaseHTTPRequestHandler]:
+    """A handler: `reply(body, number of the call)` is text to say, (status, headers, bytes), or None to hang up."""
+    lock = threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            listing = {"data": [{"id": "small", "max_model_len": 1234}, {"id": "large", "meta": {"n_ctx": 99}}]}
+            self.say(200, {}, json.dumps(listing).encode())
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            with lock:
+                calls.append({**body, "path": self.path, "key": self.headers.get("Authorization")})
+                number = len(calls)
+            said = reply(body, number)
+            if said is None:
+                self.close_connection = True
+                return
+            if isinstance(said, str):
+                choice = {"message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
+                usage = {"prompt_tokens": 7, "completion_tokens": 2}
+                said = (200, {}, json.dumps({"choices": [choice], "usage": usage}).encode())
+            self.say(*said)
+
+        def say(self, status: int, headers: dict[str, str], content: bytes) -> None:
+            self.send_response(status)
+            for name, value in {"Content-Length": str(len(content)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Quiet."""
+
+    return Handler
+
+
+def test_answers_come_with_their_cost(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    calls: list[dict[str, Any]] = []
+    address = serve(server(lambda body, _: body["messages"][-1]["content"].upper(), calls))
+    engine = RemoteEngine(address, "small", QUICK)
+    answers = dict(engine.answer(ASK, Decoding(max_new_tokens=9, seed=3)))
+    assert {p: a.text for p, a in answers.items()} == {p: f"QUESTION {p}" for p in range(6)}
+    assert {(a.prompt_tokens, a.new_tokens, a.stop) for a in answers.values()} == {(7, 2, "stop")}
+    call = calls[0]
+    assert (call["path"], call["model"], call["max_tokens"], call["seed"]) == ("/v1/chat/completions", "small", 9, 3)
+    assert call["key"] == "Bearer sk-secret"
+    assert engine.context_length == 1234 and RemoteEngine(address, "large", QUICK).context_length == 99
+    assert RemoteEngine(address, "other", QUICK).context_length == 4096
+    secret = RemoteEngine(address.replace("://", "://me:pw@"), "small", QUICK)
+    assert secret.identity["address"] == address + "/v1" and "pw" not in str(secret.identity)
+    assert engine.count_tokens(ASK[0]) > 0
+    with pytest.raises(ModelError, match="how likely"):
+        engine.text_losses(["x"])
+
+
+def test_what_may_pass_is_tried_again_as_asked(serve: Serve) -> None:
+    calls: list[dict[str, Any]] = []
+    bad = [(429, {"Retry-After": "0.3"}, b"{}"), None]
+    address = serve(server(lambda _, number: bad[number - 1] if number <= len(bad) else "fine", calls))
+    started = time.monotonic()
+    answer = dict(RemoteEngine(address, "small", QUICK).answer(ASK[:1], Decoding()))[0]
+    assert answer.text == "fine" and len(calls) == 3
+    assert time.monotonic() - started >= 0.3
+
+
+def test_retry_after_reads_seconds_and_dates() -> None:
+    assert _retry_after("2") == 2.0
+    assert _retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
+    assert _retry_after("soon") is None and _retry_after(None) is None
+
+
+LIES: dict[str, tuple[Any, str]] = {
+    "closes early": (None, "connection failed"),
+    "cut short": ((200, {"Content-Length": "999"}, b'{"choices"'), "connection failed"),
+    "no json": ((200, {}, b"hello"), "no JSON"),
+    "html": ((200, {}, b"<!DOCTYPE html><p>Log in"), "a web page"),
+    "no choices": ((200, {}, b'{"choices": []}'), "no choices"),
+    "odd choices": ((200, {}, b'{"choices": [{"message": {"content": [1]}}]}'), "no message"),
+    "a list": ((200, {}, b"[]"), "no JSON object"),
+    "error in a reply": ((200, {}, b'{"error": {"message": "GPU on fire"}}'), "GPU on fire"),
+    "ill": ((500, {}, b"oops"), "answers 500"),
+    "elsewhere": ((302, {"Location": "http://127.0.0.1:1/"}, b""), "answers 302"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_server_that_only_fails_is_an_error(lie: str, serve: Serve) -> None:
+    said, reason = LIES[lie]
+    engine = RemoteEngine(serve(server(lambda *_: said, [])), "small", QUICK)
+    with pytest.raises(RemoteError, match="does not answer") as caught:
+        list(engine.answer(ASK, Decoding()))
+    assert reason in caught.value.why and caught.value.fix
+    with pytest.raises(RemoteError):
+        list(engine.stream(ASK[0], Decoding()))
+
+
+def test_a_server_that_hangs_or_drips_is_left(serve: Serve) -> None:
+    free = threading.Event()
+
+    class Drips(server(lambda *_: free.wait(20), [])):  # type: ignore[misc]
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            while not free.wait(0.05):
+                self.wfile.write(b" ")
+
+    settings = Remote(timeout=0.3, retries=0, concurrency=1)
+    try:
+        for handler in (server(lambda *_: free.wait(20) and None, []), Drips):
+            started = time.monotonic()
+            with pytest.raises(RemoteError, match="does not answer") as caught:
+                list(RemoteEngine(serve(handler), "small", settings).answer(ASK[:1], Decoding()))
+            assert "no answer within 0.3 seconds" in caught.value.why
+            assert time.monotonic() - started < 15
+    finally:
+        free.set()
+
+
+def test_nobody_there() -> None:
+    with pytest.raises(RemoteError, match="does not answer"):
+        list(RemoteEngine("http://127.0.0.1:9", "small", QUICK).answer(ASK, Decoding()))
+    for address in ("http://", "http://[bad"):
+        with pytest.raises(RemoteError, match="write it like"):
+            RemoteEngine(address, "small", QUICK)
+
+
+def test_single_failures_stay_single(serve: Serve) -> None:
+    def reply(body: dict[str, Any], _: int) -> Any:
+        if "question 2" in str(body):
+            return (400, {}, b'{"error": {"message": "exceeds the context size (512)"}}')
+        return (400, {}, b'{"error": "no such word"}') if "question 3" in str(body) else "fine"
+
+    engine = RemoteEngine(serve(server(reply, [])), "small", QUICK)
+    answers = dict(engine.answer(ASK, Decoding()))
+    kinds = {p: a.failure.kind for p, a in answers.items() if a.failure}
+    assert kinds == {2: "too long for the model", 3: "server"}
+    assert len(answers) == 6
+
+
+def test_a_server_that_dies_on_the_way_is_an_error(serve: Serve) -> None:
+    ask = [(Message("user", str(number)),) for number in range(20)]
+    engine = RemoteEngine(serve(server(lambda _, n: "fine" if n <= 5 else (503, {}, b""), [])), "small", QUICK)
+    got = []
+    with pytest.raises(RemoteError, match=r"stopped answering after 5 answers"):
+        for item in engine.answer(ask, Decoding()):
+            got.append(item)
+    assert [a.text for _, a in got] == ["fine"] * 5
+
+
+def test_a_wrong_model_name_lists_the_right_ones(serve: Serve) -> None:
+    address = serve(server(lambda *_: (404, {}, b'{"error": {"message": "model not found"}}'), []))
+    with pytest.raises(RemoteError, match="does not know the model 'smal'") as caught:
+        list(RemoteEngine(address, "smal", QUICK).answer(ASK, Decoding()))
+    assert "large, small" in caught.value.why and "did you mean 'small'?" in caught.value.fix
+
+
+def test_a_key_is_asked_for_and_never_shown(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = serve(server(lambda *_: (401, {}, b'{"error": "bad key sk-secret"}'), []))
+    with pytest.raises(RemoteError, match="refuses us") as missing:
+        list(RemoteEngine(address, "small", QUICK).answer(ASK, Decoding()))
+    assert "OPENAI_API_KEY is not set" in missing.value.why
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    for use in (lambda e: e.answer(ASK, Decoding()), lambda e: e.stream(ASK[0], Decoding())):
+        with pytest.raises(RemoteError) as wrong:
+            list(use(RemoteEngine(address, "small", QUICK)))
+        assert "sk-secret" not in str(wrong.value) and "is not accepted" in wrong.value.why
+
+
+def test_closing_asks_nothing_further(serve: Serve) -> None:
+    calls: list[dict[str, Any]] = []
+    work = RemoteEngine(serve(server(lambda *_: time.sleep(0.05) or "fine", calls)), "small", QUICK).answer(
+        ASK * 20, Decoding()
+    )
+    next(work)
+    work.close()
+    time.sleep(0.4)
+    assert len(calls) < 20
+
+
+def events(*pieces: Any, done: bool = True) -> tuple[int, dict[str, str], bytes]:
+    lines = [f"data: {p if isinstance(p, str) else json.dumps(p)}\n\n" for p in pieces] + ["data: [DONE]\n\n"] * done
+    return (200, {"Content-Type": "text/event-stream"}, "".join(lines).encode())
+
+
+def delta(text: str | None, end: str | None = None) -> dict[str, Any]:
+    return {"choices": [{"delta": {"content": text}, "finish_reason": end}]}
+
+
+def test_streams_arrive_in_pieces(serve: Serve) -> None:
+    said = events(delta("Ah, "), delta("é"), delta(None, "stop"), {"choices": []})
+    engine = RemoteEngine(serve(server(lambda *_: said, [])), "small", QUICK)
+    assert list(engine.stream(ASK[0], Decoding())) == ["Ah, ", "é"]
+    whole = RemoteEngine(serve(server(lambda *_: "all at once", [])), "small", QUICK)
+    assert list(whole.stream(ASK[0], Decoding())) == ["all at once"]
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (events(delta("Ah"), done=False), "broke off"),
+        (events("{", done=False), "makes no sense"),
+        (events({"choices": [3]}), "makes no sense"),
+        (events({"error": {"message": "GPU on fire"}}), "GPU on fire"),
+    ],
+)
+def test_broken_streams_are_errors(said: Any, reason: str, serve: Serve) -> None:
+    engine = RemoteEngine(serve(server(lambda *_: said, [])), "small", QUICK)
+    with pytest.raises(RemoteError) as caught:
+        list(engine.stream(ASK[0], Decoding()))
+    assert reason in str(caught.value)
