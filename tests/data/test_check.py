@@ -26,6 +26,11 @@ def test_sound_examples_have_no_issues(make):
     assert result.issues == [] and len(result.examples) == 2
 
 
+def test_nothing_usable_is_no_crash(make):
+    assert kinds(checked(make(1, "a", ""))) == [(1, "empty answer", "dropped")]
+    assert checked().examples == []
+
+
 def test_empty_questions_and_answers_are_dropped(make):
     result = checked(make(1, "a", " \n"), make(2, "  ", "b"), make(3, "c", "d"), make(4, "e", "f"))
     assert kinds(result) == [(1, "empty answer", "dropped"), (2, "empty question", "dropped")]

@@ -125,7 +125,7 @@ def _repeated_answers(examples: list[Example]) -> list[Issue]:
     answers = [fold(example.ideal) for example in examples]
     long = [answer for answer in answers if len(answer.split()) > 3]
     repeated = len(answers) - len(set(answers))
-    if len(long) * 2 < len(answers) or repeated < REPEATS_NOTED * len(answers):
+    if not repeated or len(long) * 2 < len(answers) or repeated < REPEATS_NOTED * len(answers):
         return []
     text = (
         f"{repeated} of {len(answers)} answers repeat another's word for word; where they come from the same document "

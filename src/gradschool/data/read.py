@@ -68,7 +68,7 @@ class _Collector:
                 raise Unreadable(row.trouble)
             value = {"messages": row.value} if isinstance(row.value, list) else row.value
             if not isinstance(value, dict):
-                raise Unreadable(f"a {type(value).__name__} where an object with keys was expected")
+                raise Unreadable(f"an object with keys was expected, not a value of type {type(value).__name__}")
             self.keys |= dict.fromkeys(repair(key)[0] for key in value)
             form = detect(value, self.data)
             if form is None:
