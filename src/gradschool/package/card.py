@@ -1,0 +1,180 @@
+"""The model card: a README.md that says what a specialist is, what was proven about it, and what was not."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from gradschool.records import Gate, Interval, Report, RungResult
+
+ORDER = ("base", "prompt", "ground", "tune")  # as they are climbed
+HUB_METRICS = {
+    "exact_match": "exact_match",
+    "label": "accuracy",
+    "json_fields": "f1",
+    "token_f1": "f1",
+    "rouge_l": "rouge",
+    "chrf": "chrf",
+}
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+FEW_EXAMPLES = 100  # test examples under which the card points out how wide the bounds are
+
+
+def card(manifest: Mapping[str, Any], results: Sequence[RungResult]) -> str:
+    """Write the README.md of a specialist: front matter that the Hugging Face Hub reads, then prose for people.
+
+    `manifest` is the specialist's (its hashes may be missing yet), `results` are those of all rungs. Nothing is said
+    that is not known: the licence and the language of the data are left to the person who publishes.
+    """
+    rungs = sorted(results, key=lambda result: place(result.rung))
+    chosen = next((r for r in rungs if r.rung == manifest["rung"]), RungResult(manifest["rung"], None))
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=False,  # Markdown; what others wrote goes through the filters below
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters |= {"cell": _cell, "fenced": _fenced, "bounds": bounds, "number": _number}
+    header = yaml.safe_dump(_front_matter(manifest, chosen), sort_keys=False, allow_unicode=True, width=100)
+    return environment.get_template("card.md.j2").render(
+        front_matter=header,
+        manifest=manifest,
+        rungs=rungs,
+        tested=[r for r in rungs if r.report],
+        chosen=chosen,
+        report=chosen.report,
+        sentence=verdict_sentence(chosen),
+        difference=difference,
+        verdict=verdict_words,
+        parts=_parts(chosen),
+        few=FEW_EXAMPLES,
+    )
+
+
+def place(rung: str) -> int:
+    """Where a rung stands on the ladder; one that is not known stands last."""
+    return ORDER.index(rung) if rung in ORDER else len(ORDER)
+
+
+def verdict_sentence(result: RungResult, checks: Sequence[Gate] = ()) -> str:
+    """What was proven about a rung, in one plain sentence; `checks` are gates beside its own."""
+    report = result.report
+    if report is None:
+        return f"Not tested: the {result.rung} rung has no score."
+    score, mark = report.score, f"{report.pass_mark:g}"
+    what = f"{report.metric} is {score.mean:.3f} on {score.examples} examples that the model never saw"
+    sure = f"{score.interval.level:.1%} confidence"
+    refused = [gate for gate in (*result.gates, *checks) if not gate.held]
+    if refused:
+        gates = "; ".join(f"{gate.name} ({gate.evidence})" for gate in refused)
+        return f"Not passed: the {result.rung} rung is refused whatever its score ({what}): {gates}."
+    if report.verdict == "passed":
+        return (
+            f"Passed: the {result.rung} rung is proven to reach the pass mark of {mark}: {what}, "
+            f"and with {sure} at least {score.interval.low:.3f}."
+        )
+    if report.verdict == "failed":
+        return (
+            f"Not passed: the best is the {result.rung} rung, and it is below the pass mark of {mark}: {what}, "
+            f"and with {sure} at most {score.interval.high:.3f}."
+        )
+    more = f"; some {report.more_examples} more test examples would probably settle it" if report.more_examples else ""
+    return (
+        f"Not proven: the best is the {result.rung} rung, and the pass mark of {mark} lies within its bounds: {what}, "
+        f"and with {sure} each, at least {score.interval.low:.3f} and at most {score.interval.high:.3f}{more}."
+    )
+
+
+def verdict_words(result: RungResult) -> str:
+    """A rung's verdict in a word or two; what a gate refused is never just called passed."""
+    if result.report is None:
+        return "skipped" if result.skipped else "not tested"
+    return result.report.verdict if result.sound else f"{result.report.verdict}, refused"
+
+
+def difference(report: Report) -> str:
+    """The paired difference against another rung with its interval, or nothing."""
+    if report.difference is None:
+        return ""
+    return f"{report.difference.mean:+.3f} ({bounds(report.difference.interval, signed=True)})"
+
+
+def bounds(interval: Interval, signed: bool = False) -> str:
+    """Both bounds of an interval."""
+    sign = "+" if signed else ""
+    return f"{interval.low:{sign}.3f} to {interval.high:{sign}.3f}"
+
+
+def _front_matter(manifest: Mapping[str, Any], chosen: RungResult) -> dict[str, Any]:
+    made_of, base = _parts(chosen), manifest["base"]["base_model"]
+    trained = {"adapter": ("peft", "adapter"), "own weights": ("transformers", "finetune")}
+    library, relation = next((trained[part] for part in made_of if part in trained), ("", ""))
+    header: dict[str, Any] = {}
+    if library:
+        header["library_name"] = library
+    header["pipeline_tag"] = "text-generation"
+    # A folder or a built-in base means nothing on the Hub, and a wrong link would be worse than none.
+    if HUB_ID.fullmatch(base):
+        header["base_model"] = base
+        if relation:
+            header["base_model_relation"] = relation
+    kinds = {"adapter": "lora", "own weights": "full-fine-tuning"}
+    tags = ["gradschool", *(kinds[part] for part in made_of if part in kinds)]
+    if manifest["recipe"]["passages"]:
+        tags.append("retrieval-augmented-generation")
+    header["tags"] = tags
+    if chosen.report:
+        metric = chosen.report.metric
+        header["metrics"] = [HUB_METRICS.get(metric, metric)]
+        header["model-index"] = [{"name": manifest["name"], "results": [_model_index(manifest, chosen.report)]}]
+    return header
+
+
+def _model_index(manifest: Mapping[str, Any], report: Report) -> dict[str, Any]:
+    score = report.score
+    dataset = {"type": "private", "name": f"test examples of {manifest['name']}", "split": "test"}
+    if "split" in manifest:
+        dataset["revision"] = str(manifest["split"])
+    args = {
+        "lower_bound": round(score.interval.low, 6),
+        "upper_bound": round(score.interval.high, 6),
+        "confidence_of_each_bound": round(score.interval.level, 6),
+        "examples": score.examples,
+        "groups": score.groups,
+        "pass_mark": report.pass_mark,
+        "verdict": manifest["verdict"],
+    }
+    measured = {
+        "type": HUB_METRICS.get(report.metric, report.metric),
+        "value": round(score.mean, 6),
+        "name": report.metric,
+        "args": args,
+    }
+    return {"task": {"type": "text-generation", "name": manifest["name"]}, "dataset": dataset, "metrics": [measured]}
+
+
+def _parts(result: RungResult) -> list[str]:
+    """What a rung's candidate is made of, part by part."""
+    return result.recipe.split(" + ") if result.recipe else []
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2f}"
+
+
+def _cell(text: object) -> str:
+    """Text that cannot break out of its line or table cell, nor become HTML."""
+    line = " ".join(str(text).split())
+    return re.sub(r"([\\|`*_\[\]<>])", r"\\\1", line)
+
+
+def _fenced(text: str) -> str:
+    """Text as a block that it cannot end itself: the fence is longer than any run of backticks in it."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{text.strip()}\n{fence}"
