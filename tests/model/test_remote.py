@@ -18,7 +18,7 @@ from gradschool.settings import Remote
 
 Serve = Callable[[type[BaseHTTPRequestHandler]], str]
 ASK = [(Message("user", f"question {number}"),) for number in range(6)]
-QUICK = Remote(timeout=0.5, retries=2, concurrency=2)
+QUICK = Remote(timeout=10, retries=2, concurrency=2)
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +104,7 @@ def test_retry_after_reads_seconds_and_dates() -> None:
 
 LIES: dict[str, tuple[Any, str]] = {
     "closes early": (None, "connection failed"),
-    "cut short": ((200, {"Content-Length": "999"}, b'{"choices"'), "connection failed"),
+    "cut short": ((200, {"Content-Length": "999", "Connection": "close"}, b'{"choices"'), "connection failed"),
     "no json": ((200, {}, b"hello"), "no JSON"),
     "html": ((200, {}, b"<!DOCTYPE html><p>Log in"), "a web page"),
     "no choices": ((200, {}, b'{"choices": []}'), "no choices"),
@@ -152,7 +152,7 @@ def test_a_server_that_hangs_or_drips_is_left(serve: Serve) -> None:
 def test_nobody_there() -> None:
     with pytest.raises(RemoteError, match="does not answer"):
         list(RemoteEngine("http://127.0.0.1:9", "small", QUICK).answer(ASK, Decoding()))
-    for address in ("http://", "http://[bad"):
+    for address in ("http://", "http://[bad", "http://x:port"):
         with pytest.raises(RemoteError, match="write it like"):
             RemoteEngine(address, "small", QUICK)
 

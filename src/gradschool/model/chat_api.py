@@ -39,7 +39,7 @@ class ChatApi:
             raise RemoteError(
                 f"{address!r} is not an address.", str(error), "write it like http://localhost:11434/v1."
             ) from error
-        if not url.host:
+        if not url.host or "%" in url.host:
             raise RemoteError(f"{address!r} names no host.", fix="write it like http://localhost:11434/v1.")
         if url.path in ("", "/"):
             url = url.copy_with(path="/v1")

@@ -30,7 +30,7 @@ from gradschool.records import Note, Progress, Work
 
 COMMIT = re.compile("[0-9a-f]{40}")
 NEEDED = re.compile(r"[^/]+\.(json|safetensors|jinja)|tokenizer\.model|spiece\.model|(merges|vocab)\.txt")
-BLOCK = 1 << 20  # bytes
+BLOCK = 1 << 20  # bytes between two reports of progress
 RETRIES = 5  # tries in a row that bring no byte
 TIMEOUT = httpx.Timeout(30.0)
 LEAVE_FREE = 200_000_000  # bytes
@@ -126,9 +126,12 @@ def _file(
                 response.raise_for_status()
                 # A server that sends 200 for a range begins at the beginning.
                 with part.open("ab" if response.status_code == 206 else "wb") as sink:
-                    for block in response.iter_bytes(BLOCK):
-                        sink.write(block)
-                        yield Progress(f"downloading {file.rfilename}", done + sink.tell(), total, "bytes")
+                    told = -BLOCK
+                    for piece in response.iter_bytes():  # as they come: a fixed size would lose the last one's rest
+                        sink.write(piece)
+                        if sink.tell() >= told + BLOCK:
+                            told = sink.tell()
+                            yield Progress(f"downloading {file.rfilename}", done + told, total, "bytes")
             if file.size is None:
                 break
             if _size(part) <= before:
@@ -145,6 +148,12 @@ def _file(
             if status == 416:  # what is there is longer than the file
                 part.unlink()
             pause(2.0**idle)
+    _check(model_id, file, part)
+    part.replace(target)
+    yield Progress(f"downloading {file.rfilename}", done + _size(target), total, "bytes")
+
+
+def _check(model_id: str, file: RepoSibling, part: Path) -> None:
     expected = file.lfs.sha256 if file.lfs else None
     if (file.size is not None and _size(part) != file.size) or (expected and sha256(part) != expected):
         part.unlink()
@@ -153,7 +162,6 @@ def _file(
             "Its size or SHA-256 is not what the Hub says; it was deleted.",
             "repeat the command; if it happens again, something between you and the Hub changes files.",
         )
-    part.replace(target)
 
 
 def _needed(model_id: str, info: ModelInfo) -> list[RepoSibling]:
