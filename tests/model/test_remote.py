@@ -172,7 +172,8 @@ def test_single_failures_stay_single(serve: Serve) -> None:
 
 def test_a_server_that_dies_on_the_way_is_an_error(serve: Serve) -> None:
     ask = [(Message("user", str(number)),) for number in range(20)]
-    engine = RemoteEngine(serve(server(lambda _, n: "fine" if n <= 5 else (503, {}, b""), [])), "small", QUICK)
+    one = Remote(timeout=10, retries=2, concurrency=1)
+    engine = RemoteEngine(serve(server(lambda _, n: "fine" if n <= 5 else (503, {}, b""), [])), "small", one)
     got = []
     with pytest.raises(RemoteError, match=r"stopped answering after 5 answers"):
         for item in engine.answer(ask, Decoding()):
