@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import yaml  # type: ignore[import-untyped]
@@ -39,11 +39,12 @@ def card(manifest: Mapping[str, Any], results: Sequence[RungResult]) -> str:
         keep_trailing_newline=True,
         undefined=StrictUndefined,
     )
-    environment.filters |= {"cell": _cell, "fenced": _fenced, "bounds": bounds, "number": _number}
+    environment.filters |= {"cell": _cell, "fenced": _fenced, "bounds": bounds, "number": _number, "percent": percent}
     header = yaml.safe_dump(_front_matter(manifest, chosen), sort_keys=False, allow_unicode=True, width=100)
     return environment.get_template("card.md.j2").render(
         front_matter=header,
         manifest=manifest,
+        base=_spoken(manifest["base"]["base_model"]),
         rungs=rungs,
         tested=[r for r in rungs if r.report],
         chosen=chosen,
@@ -67,8 +68,8 @@ def verdict_sentence(result: RungResult, checks: Sequence[Gate] = ()) -> str:
     if report is None:
         return f"Not tested: the {result.rung} rung has no score."
     score, mark = report.score, f"{report.pass_mark:g}"
-    what = f"{report.metric} is {score.mean:.3f} on {score.examples} examples that the model never saw"
-    sure = f"{score.interval.level:.1%} confidence"
+    what = f"it scores {score.mean:.3f} ({report.metric}) on {score.examples} examples that it never saw"
+    sure = f"{percent(score.interval.level)} confidence"
     refused = [gate for gate in (*result.gates, *checks) if not gate.held]
     if refused:
         gates = "; ".join(f"{gate.name} ({gate.evidence})" for gate in refused)
@@ -108,6 +109,16 @@ def bounds(interval: Interval, signed: bool = False) -> str:
     """Both bounds of an interval."""
     sign = "+" if signed else ""
     return f"{interval.low:{sign}.3f} to {interval.high:{sign}.3f}"
+
+
+def percent(level: float) -> str:
+    """A confidence in per cent, not rounded up to more than it is."""
+    return f"{100 * level:.4g}%"
+
+
+def _spoken(base: str) -> str:
+    """A base by its name; where its folder lies on one machine is nothing for the readers of a card."""
+    return PurePath(base).name if PurePath(base).is_absolute() else base
 
 
 def _front_matter(manifest: Mapping[str, Any], chosen: RungResult) -> dict[str, Any]:

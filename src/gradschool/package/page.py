@@ -9,7 +9,7 @@ import base64
 import hashlib
 import math
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from gradschool.data.split import verify_split
 from gradschool.errors import DataError, GradschoolError
 from gradschool.files import read_json, read_lines
 from gradschool.gates.parity import same_answers
-from gradschool.package.card import ORDER, bounds, difference, place, verdict_sentence, verdict_words
+from gradschool.package.card import ORDER, bounds, difference, percent, place, verdict_sentence, verdict_words
 from gradschool.records import Answer, Example, Gate, RungResult, Scored, Split
 from gradschool.run import Run
 from gradschool.score.evaluate import score
@@ -113,7 +113,7 @@ def page(run: Run) -> str:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters |= {"bounds": bounds, "digest": _digest, "clock": _clock}
+    environment.filters |= {"bounds": bounds, "percent": percent, "digest": _digest, "clock": _clock}
     return environment.get_template("page.html.j2").render(
         facts=facts,
         run=run,
@@ -197,9 +197,6 @@ def package_gates(facts: Facts) -> list[Gate]:
     return [same_answers([scored[id_] for id_ in both], [facts.packaged[id_] for id_ in both])]
 
 
-# The same question, answered by each rung
-
-
 def side_by_side(facts: Facts) -> tuple[list[Question], str]:
     """Test questions with every rung's answer, failures and lowest scores of the chosen rung first.
 
@@ -217,17 +214,14 @@ def side_by_side(facts: Facts) -> tuple[list[Question], str]:
             rows[rung] = {row.id: row for row in scored}
         asked = {id_: (_conversation(example), example.ideal) for id_, example in examples.items()}
     except (GradschoolError, OSError) as error:
-        evidence = _evidence(facts)
+        form: TypeAdapter[Scored] = TypeAdapter(Scored)
+        written = read_lines(facts.run.specialist / "evidence" / "test.jsonl") if facts.manifest else []
+        evidence = {row["id"]: form.validate_python(row) for row in written}
         rows = {facts.manifest["rung"]: evidence} if evidence else {}
         asked = {row.id: (row.question, row.ideal) for row in evidence.values()}
-        kept = (
-            f"Scores of the {facts.manifest['rung']} rung are those written down in the package; other rungs' answers "
-            "stand here without theirs."
-            if evidence
-            else "Answers stand here without their questions and scores."
-        )
         what = error.what if isinstance(error, GradschoolError) else str(error)
-        remark = f"The answers could not be scored again: {what} {kept}"
+        where = "Only the packaged rung's are shown, as the package holds them." if evidence else "None are shown."
+        remark = f"The answers could not be scored again: {what} {where}"
     order = list(dict.fromkeys(id_ for said in facts.answers.values() for id_ in said))
     questions = [_question(id_, asked.get(id_, ("", "")), facts, rows) for id_ in order]
     judged = facts.chosen.rung if facts.chosen else next(reversed(facts.answers), "")
@@ -247,12 +241,6 @@ def _test_examples(job: Job, facts: Facts) -> dict[str, Example]:
         # Examples too long for the base were taken out before the split, which only the base itself can tell.
         verify_split([example for example in examples if example.id in divided], split)
     return {example.id: example for example in examples}
-
-
-def _evidence(facts: Facts) -> dict[str, Scored]:
-    form: TypeAdapter[Scored] = TypeAdapter(Scored)
-    rows = read_lines(facts.run.specialist / "evidence" / "test.jsonl") if facts.manifest else []
-    return {row["id"]: form.validate_python(row) for row in rows}
 
 
 def _conversation(example: Example) -> str:
@@ -288,9 +276,6 @@ def _reasons(questions: Iterable[Question]) -> dict[str, str]:
     return {kind: reason for kind, _, reason in reversed(list(failures))}
 
 
-# The loss
-
-
 def loss_curves(events: Iterable[Mapping[str, Any]]) -> tuple[list[Curve], list[tuple[float, str]], bool]:
     """One curve per training on a common scale, the marks of that scale, and whether it is logarithmic."""
     trainings = [list(steps.values()) for steps in _trainings(events)]
@@ -299,11 +284,11 @@ def loss_curves(events: Iterable[Mapping[str, Any]]) -> tuple[list[Curve], list[
         return [], [], False
     low, high = min(losses), max(losses)
     logarithmic = low > 0 and high / low > LOG_RANGE
-    if not logarithmic:
+    if logarithmic:
+        marks = [m * 10.0**e for e in range(-6, 7) for m in (1, 2, 5) if low <= m * 10.0**e <= high]
+    else:
         marks = _marks(min(low, 0.9 * high), high)
         low, high = min(low, marks[0]), max(high, marks[-1])
-    else:
-        marks = [m * 10.0**e for e in range(-6, 7) for m in (1, 2, 5) if low <= m * 10.0**e <= high]
 
     def height(loss: float) -> float:
         part = math.log(loss / low) / math.log(high / low) if logarithmic else (loss - low) / ((high - low) or 1)
@@ -321,29 +306,26 @@ def loss_curves(events: Iterable[Mapping[str, Any]]) -> tuple[list[Curve], list[
 def _trainings(events: Iterable[Mapping[str, Any]]) -> list[dict[int, Mapping[str, Any]]]:
     """Step events by training. One that was resumed takes up some steps again: what was done last counts."""
     trainings: list[dict[int, Mapping[str, Any]]] = []
-    began: tuple[int, float] | None = None
+    began = (0, 0.0)
     for event in events:
         if event.get("event") != "Step" or not all(map(math.isfinite, _losses(event))):
             continue
         number, beginning = event["step"], (event["steps"], event["learning_rate"])
-        # Trainings that begin anew with another length or rate are others; the same ones were interrupted early.
-        if not trainings or (number == 1 and beginning != began) or event["steps"] != _planned(trainings[-1]):
+        # One that begins with another length or rate is another training; the same one was interrupted early.
+        if event["steps"] != began[0] or (number == 1 and beginning != began):
             trainings.append({})
             began = beginning
         trainings[-1] = {step: kept for step, kept in trainings[-1].items() if step < number} | {number: event}
     return trainings
 
 
-def _planned(training: Mapping[int, Mapping[str, Any]]) -> int:
-    return int(next(iter(training.values()))["steps"])
-
-
 def _losses(step: Mapping[str, Any]) -> list[float]:
     return [loss for loss in (step["loss"], step.get("validation_loss")) if loss is not None]
 
 
-def _curve(label: str, steps: Sequence[Mapping[str, Any]], height: Any) -> Curve:
-    first, last = steps[0]["step"], max(steps[-1]["step"], steps[0]["step"] + 1)
+def _curve(label: str, steps: Sequence[Mapping[str, Any]], height: Callable[[float], float]) -> Curve:
+    first: int = steps[0]["step"]
+    last = max(int(steps[-1]["step"]), first + 1)
 
     def across(step: int) -> float:
         return round(100 * (step - first) / (last - first), 2)
@@ -385,14 +367,13 @@ def _marks(low: float, high: float, about: int = 4) -> list[float]:
     return [round(i * step, 10) for i in range(math.floor(low / step), math.ceil(high / step) + 1)]
 
 
-# What it was made with
-
-
 def _settings(job: Job) -> list[tuple[str, str, bool]]:
     """Every setting, its value, and whether the job set it other than by default."""
     written = job.settings.model_dump()
     rows = []
     for option in options():
+        if option.path == "goal.rules":
+            continue  # each stands below by its name
         value: Any = written
         for key in option.path.split("."):
             value = value[key]

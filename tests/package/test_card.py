@@ -1,0 +1,145 @@
+"""The model card: front matter that the Hub reads, and prose that promises no more than was proven."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import yaml
+from huggingface_hub import ModelCard
+
+from gradschool.package.card import card, verdict_sentence
+from gradschool.records import Cost, Difference, Gate, Interval, Report, RungResult, Score, Verdict
+
+
+def report(mean: float, verdict: Verdict, **more: Any) -> Report:
+    score = Score(mean, Interval(mean - 0.05, mean + 0.05, 0.9875), 80, 72)
+    return Report("rouge_l", score, verdict, 0.45, None, cost=Cost(412.0, 12.5, 0.31), **more)
+
+
+BASE = RungResult("base", report(0.2, "failed"), recipe="no help")
+GROUND = RungResult("ground", None, skipped="the job names no documents")
+TUNE = RungResult(
+    "tune",
+    report(
+        0.512,
+        "passed",
+        parts={"polite | <b>": Score(0.9, Interval(0.8, 0.95, 0.9875), 80, 72)},
+        failures={"empty answer": 2},
+        difference=Difference("base", 0.312, Interval(0.25, 0.37, 0.9875)),
+    ),
+    gates=(Gate("forgetting", True, "the loss on general text rose by 0.04"),),
+    recipe="instructions + adapter",
+    seconds=93.0,
+    tokens_trained=120_000,
+)
+RESULTS = (GROUND, BASE, TUNE)
+
+
+def manifest(**more: Any) -> dict[str, Any]:
+    base = {"base_model": "HuggingFaceTB/SmolLM2-135M-Instruct", "revision": "a1b2", "weights": "c3", "template": "d4"}
+    recipe = {"instructions": "Rewrite the clause.\n```\n# Not a heading", "shots": 0, "nearest": False, "passages": 0}
+    known = {"name": "contracts", "gradschool": "0.1.0", "rung": "tune", "verdict": "passed", "split": "e5f6"}
+    return known | {"base": base, "recipe": recipe} | more
+
+
+def front(text: str) -> dict[str, Any]:
+    header: dict[str, Any] = yaml.safe_load(text.split("---\n")[1])
+    return header
+
+
+def test_the_hub_reads_the_front_matter() -> None:
+    read = ModelCard(card(manifest(), RESULTS)).data
+    assert read.library_name == "peft"
+    assert read.base_model == "HuggingFaceTB/SmolLM2-135M-Instruct"
+    assert read.to_dict()["base_model_relation"] == "adapter"
+    [result] = read.eval_results or []
+    assert (result.metric_type, result.metric_name, result.metric_value) == ("rouge", "rouge_l", 0.512)
+    assert (result.dataset_split, result.dataset_revision) == ("test", "e5f6")
+    assert result.metric_args["lower_bound"] == 0.462
+    assert result.metric_args["verdict"] == "passed"
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    header = front(card(manifest(), RESULTS))
+    assert not {"license", "language", "datasets"} & header.keys()
+
+
+@pytest.mark.parametrize("base", ["pocket", "/home/someone/models/tiny", "http://localhost:11434/v1"])
+def test_a_base_that_is_not_on_the_hub_is_not_linked(base: str) -> None:
+    known = {"base_model": base, "revision": "", "weights": "", "template": ""}
+    text = card(manifest(base=known), RESULTS)
+    assert not {"base_model", "base_model_relation"} & front(text).keys()
+    assert f"`{base.removeprefix('/home/someone/models/')}`" in text
+    assert "/home" not in text
+    assert "not known" in text
+
+
+@pytest.mark.parametrize(
+    ("recipe", "library", "relation"),
+    [
+        ("instructions + adapter", "peft", "adapter"),
+        ("instructions + own weights", "transformers", "finetune"),
+        ("instructions + 4 nearest examples", None, None),
+    ],
+)
+def test_library_and_relation_follow_what_was_trained(recipe: str, library: str | None, relation: str | None) -> None:
+    header = front(card(manifest(), (BASE, replace(TUNE, recipe=recipe))))
+    assert (header.get("library_name"), header.get("base_model_relation")) == (library, relation)
+
+
+def test_the_ladder_stands_in_order_with_every_number() -> None:
+    text = card(manifest(), RESULTS)
+    rows = re.findall(r"^\| (base|ground|tune)\b.*$", text, re.MULTILINE)
+    assert rows[:3] == ["base", "ground", "tune"]
+    row = "| tune (this one) | instructions + adapter | 0.512 | 0.462 to 0.562 | +0.312 (+0.250 to +0.370) | passed |"
+    assert row in text
+    assert "the job names no documents" in text
+    assert "the loss on general text rose by 0.04" in text
+    assert "2 empty answer" in text
+    assert "| tune | 412 | 12 | 0.31 | 93 | 120,000 |" in text
+    assert "80 test examples are few" in text
+
+
+def test_what_others_wrote_cannot_break_out() -> None:
+    text = card(manifest(name="a\n# b | <script>"), RESULTS)
+    assert "# a # b \\| \\<script\\>" in text
+    assert "polite \\| \\<b\\>" in text
+    # The instructions hold a fence of three: ours must be longer.
+    assert "````text\nRewrite the clause.\n```\n# Not a heading\n````" in text
+
+
+def test_instructions_and_passages_are_told_where_they_are_used() -> None:
+    recipe = {"instructions": "", "shots": 0, "nearest": False, "passages": 3}
+    text = card(manifest(recipe=recipe), RESULTS)
+    assert "without instructions" in text
+    assert "3 passages" in text
+    assert "retrieval-augmented-generation" in front(text)["tags"]
+
+
+def test_one_sentence_for_each_verdict() -> None:
+    assert verdict_sentence(TUNE).startswith(
+        "Passed: the tune rung is proven to reach the pass mark of 0.45: it scores"
+    )
+    assert "at most 0.250" in verdict_sentence(BASE)
+    unproven = replace(BASE, report=replace(report(0.46, "not proven"), more_examples=210))
+    assert verdict_sentence(unproven).startswith("Not proven: the best is the base rung")
+    assert "210 more test examples" in verdict_sentence(unproven)
+    refused = replace(TUNE, gates=(Gate("forgetting", False, "the loss rose by 0.9"),))
+    assert verdict_sentence(refused).startswith("Not passed: the tune rung is refused")
+    assert "the loss rose by 0.9" in verdict_sentence(refused)
+    assert "has no score" in verdict_sentence(GROUND)
+
+
+def test_a_rung_without_a_report_still_gets_a_card() -> None:
+    text = card(manifest(), (BASE,))
+    assert "model-index" not in front(text)
+    assert "# contracts" in text
+
+
+def test_no_two_blank_lines_and_tables_that_hold_together() -> None:
+    body = card(manifest(), RESULTS).split("---\n", 2)[2]
+    assert "\n\n\n" not in body
+    for table in re.findall(r"(?:^\|.*\n)+", body, re.MULTILINE):
+        widths = {len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}
+        assert len(widths) == 1, table
