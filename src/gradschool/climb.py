@@ -51,27 +51,28 @@ def climb(run: Run) -> Work[Climbed]:
     best = Specialist(data.engine, Recipe(decoding=data.decoding))
     level = look_level(data.goal.error_budget, data.looks)
     tested: list[Tested] = []
-    skipped: list[RungResult] = []
+    results: list[RungResult] = []
     for rung in LADDER:
         if reason := rung.cannot(run.job, data.engine):
-            skipped.append(RungResult(rung.name, None, skipped=reason))
-            yield skipped[-1]
+            results.append(RungResult(rung.name, None, skipped=reason))
+            yield results[-1]
             continue
         candidate: Candidate = yield from run.once(rung.name, partial(rung.make, best, material), Candidate)
         tested.append((yield from put_to_test(rung, candidate, data, run, level, tested)))
-        yield tested[-1].result
+        results.append(tested[-1].result)
+        yield results[-1]
         best = better_on_validation(tested).specialist
         if tested[-1].result.passed:
             break
     chosen = tested[-1] if tested[-1].result.passed else better_on_validation(tested)
-    results = tuple(skipped) + tuple(t.result for t in tested)
     yield from run.once(
         "package", partial(pack, run, chosen.specialist, chosen.result, results, chosen.rows, data.split), str
     )
     gates = yield from prove(run, data.test, chosen.rows, data.measure)
     verdict = overall(chosen.result, gates)
     remedies = () if verdict == "passed" else tuple(advise(chosen.result, results, data))
-    return Climbed(verdict, chosen.result.rung, str(run.specialist), results, gates, remedies)
+    climbed = Climbed(verdict, chosen.result.rung, str(run.specialist), tuple(results), gates, remedies)
+    return run.keep("climbed", climbed, Climbed)
 
 
 def put_to_test(

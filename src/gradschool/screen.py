@@ -32,7 +32,7 @@ class Screen(AbstractContextManager["Screen"]):
             transient=True,
             disable=not console.is_terminal,
         )
-        self._what, self._bar = "", TaskID(0)
+        self._what, self._bar, self._done = "", TaskID(0), 0
         self._began, self._first, self._last_line = 0.0, 0, 0.0
 
     def __enter__(self) -> "Screen":
@@ -70,17 +70,18 @@ class Screen(AbstractContextManager["Screen"]):
 
     def _advance(self, what: str, done: int, total: int, unit: str) -> None:
         now = time.monotonic()
-        if what != self._what or done < self._first:
+        if what != self._what or done < self._done:
             self._end()
             self._what, self._began, self._first, self._last_line = what, now, done, now
             if self.console.is_terminal:
                 self._bar = self._bars.add_task(escape(what), total=total or None, unit=unit)
+        self._done = done
         if self.console.is_terminal:
             self._bars.update(self._bar, completed=done, total=total or None, unit=unit)
         elif now - self._last_line >= PLAIN_EVERY:
             self._last_line = now
             left = (now - self._began) / max(1, done - self._first) * (total - done)
-            about = f", about {left:.0f} s left" if total and done > self._first else ""
+            about = f", about {left:.0f} s left" if total and (done - self._first) * 10 >= total else ""
             of = f" of {total}" if total else ""
             self.console.print(f"  {escape(what)}: {done}{of} {unit}{about}", highlight=False, soft_wrap=True)
 

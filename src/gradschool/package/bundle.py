@@ -60,7 +60,7 @@ def pack(
         for name in ("environment.json", "events.jsonl", "run.json"):
             if (run.folder / name).exists():
                 shutil.copyfile(run.folder / name, evidence / name)
-        manifest = describe(run, specialist, chosen)
+        manifest = describe(run, specialist, chosen) | {"split": split.hash}
         write_text(folder / CARD, card(manifest, results))
         manifest["hashes"] = hash_tree(folder)
         write_text(folder / MANIFEST, tomli_w.dumps(manifest))

@@ -112,7 +112,7 @@ class Training:
         return Step(course.step, plan.steps, epoch, loss, rate, course.tokens, validation_loss)
 
     def _optimise(self, rows: Sequence[Rendered], rate: float) -> tuple[float, int]:
-        """One optimiser step: the mean loss per answer token, and the tokens read. Every answer token weighs the same."""
+        """One optimiser step: the mean loss per answer token, each weighing the same, and the tokens read."""
         total, nats, tokens = answer_tokens(rows), 0.0, 0
         self.optimizer.zero_grad(set_to_none=True)
         for portion in portions(rows, PORTION_TOKENS):
