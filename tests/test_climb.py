@@ -1,0 +1,210 @@
+"""The main job, whole: a folder of examples becomes a specialist that can be opened, and every claim has its evidence."""
+
+import json
+import tomllib
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import small_job
+from small_job import Whole
+
+from gradschool.files import sha256
+from gradschool.package.bundle import read_manifest
+
+RUNGS = ("base", "prompt", "ground", "tune")
+STARTED = ("run.json", "environment.json", "events.jsonl")
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    return small_job.whole_climb(tmp_path_factory.getbasetemp())
+
+
+@pytest.mark.slow
+def test_a_climb_ends_with_a_ladder_a_verdict_and_what_to_type_next(whole: Whole) -> None:
+    climbed = whole.done("climbed")
+    assert whole.code == (0 if climbed["verdict"] == "passed" else 3), whole.complained
+    assert "Traceback" not in whole.complained
+    said = whole.said
+    ladder, _, after = said.partition("The ladder (token_f1)")[2].partition("test examples in")
+    assert all(f"│ {rung}" in ladder for rung in RUNGS)
+    assert "against the rung below" in ladder
+    sentences = [line for line in after.splitlines() if line.startswith(("Passed: ", "Not passed "))]
+    assert len(sentences) == 1 and "0.999" in sentences[0] and climbed["rung"] in sentences[0]
+    following = after.partition("Next:\n")[2]
+    for command in ("report", "chat", "answer", "score"):
+        assert f"  gradschool {command} runs/orders-1" in following
+
+
+@pytest.mark.slow
+def test_every_rung_leaves_its_answers_and_its_result(whole: Whole) -> None:
+    for name in STARTED:
+        assert (whole.run / name).stat().st_size > 0
+    split, said = whole.done("split"), small_job.answers(whole.run)
+    for rung in RUNGS:
+        assert [id_ for id_, _ in said[f"{rung}-test"]] == sorted(split["test"])
+        asked = [id_ for id_, _ in said[f"{rung}-validation"]]
+        assert set(asked) == set(split["validation"])
+        result = whole.done(f"{rung}-result")
+        assert result["report"]["score"]["examples"] == len(split["test"])
+        assert result["seconds"] > 0 and result["peak_memory"] > 1e6
+        assert set(result["report"]["parts"]) == {"exact_match", "short", "rules"}
+    # Three prompts were tried: instructions alone and two sets of two examples.
+    assert len(said["prompt-validation"]) == 3 * len(split["validation"])
+    assert whole.done("tune")["tokens_trained"] > 0
+    assert not list((whole.run / "work").rglob("checkpoint*"))
+
+
+@pytest.mark.slow
+def test_bounds_share_the_error_budget_and_rungs_are_compared_in_pairs(whole: Whole) -> None:
+    below = None
+    for rung in RUNGS:
+        report = whole.done(f"{rung}-result")["report"]
+        assert report["score"]["interval"]["level"] == pytest.approx(1 - 0.05 / 4)
+        assert report["score"]["interval"]["low"] <= report["score"]["mean"] <= report["score"]["interval"]["high"]
+        assert (report["difference"] or {}).get("other") == below
+        below = rung
+
+
+@pytest.mark.slow
+def test_training_lowers_the_loss_and_changes_answers(whole: Whole) -> None:
+    steps = [event for event in whole.events if event["event"] == "Step"]
+    longest = max(step["steps"] for step in steps)
+    training = [step for step in steps if step["steps"] == longest]
+    assert len(steps) > len(training)  # the two trials went before
+    losses = [step["validation_loss"] for step in training if step["validation_loss"] is not None]
+    assert min(losses) < losses[0]
+    assert training[-1]["loss"] < training[0]["loss"]
+    untuned, tuned = (dict(small_job.answers(whole.run)[name]) for name in ("tune-untuned", "tune-validation"))
+    assert any(untuned[id_] != tuned[id_] for id_ in untuned)
+    gates = {gate["name"]: gate for gate in whole.done("tune")["gates"]}
+    assert len(gates) == 5 and all(gate["evidence"] for gate in gates.values())
+    assert len(whole.done("tune")["tried"]) == 2
+
+
+@pytest.mark.slow
+def test_the_package_holds_all_that_it_needs_and_the_evidence(whole: Whole) -> None:
+    manifest = read_manifest(whole.specialist)
+    climbed = whole.done("climbed")
+    assert manifest["rung"] == climbed["rung"] and manifest["split"] == whole.done("split")["hash"]
+    assert manifest["verdict"] == ("passed" if climbed["verdict"] == "passed" else "not passed")
+    [parity] = climbed["gates"]
+    assert parity["held"], parity["evidence"]
+    recipe = whole.done(climbed["rung"])["recipe"]
+    for part in ("adapter", "index"):
+        assert (whole.specialist / part).is_dir() == bool(recipe[part])
+    card = (whole.specialist / "README.md").read_text()
+    assert card.startswith("---\n") and "model-index" in card
+    evidence = whole.specialist / "evidence"
+    told = [json.loads(line) for line in (evidence / "test.jsonl").read_text().splitlines()]
+    assert [row["id"] for row in told] == whole.done("split")["test"]
+    assert {row["rung"] for row in json.loads((evidence / "results.json").read_text())} == set(RUNGS)
+    assert str(whole.home) not in card
+
+
+@pytest.mark.slow
+def test_what_was_trained_is_an_adapter_in_the_usual_form(whole: Whole) -> None:
+    folder = whole.run / "work" / "tune" / "adapter"
+    config = json.loads((folder / "adapter_config.json").read_text())
+    assert (config["peft_type"], config["r"], config["base_model_name_or_path"]) == ("LORA", 4, "pocket")
+    if whole.done("climbed")["rung"] == "tune":
+        packaged = whole.specialist / "adapter" / "adapter_model.safetensors"
+        assert sha256(packaged) == sha256(folder / "adapter_model.safetensors")
+
+
+class Loads(HTMLParser):
+    """What a browser would fetch for a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fetched: list[str] = []
+        self.tags: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        for name, value in attrs:
+            if name in ("src", "srcset", "poster", "data") or (name == "href" and tag != "a"):
+                self.fetched.append(f"{tag} {name}={value}")
+
+
+@pytest.mark.slow
+def test_the_page_is_whole_in_itself(whole: Whole, tmp_path: Path) -> None:
+    result = small_job.run("report", whole.run, "--output", tmp_path / "page.html")
+    assert result.exit_code == 0 and "page.html" in result.stdout
+    text = (tmp_path / "page.html").read_text()
+    loads = Loads()
+    loads.feed(text)
+    assert not [one for one in loads.fetched if not one.split("=", 1)[1].startswith(("#", "data:"))]
+    assert "@import" not in text and "url(http" not in text
+    assert {"table", "svg"} <= loads.tags
+    assert all(id_ in text for id_ in whole.done("split")["test"])
+
+
+SERVED = """
+task = "Say it back."
+base_model = "fake"
+[data]
+examples = "examples.jsonl"
+[goal]
+metric = "exact_match"
+pass_mark = {mark}
+[split]
+max_test = 40
+[prompt]
+shots = [0, 2]
+"""
+
+
+def echoes(count: int) -> list[dict[str, str]]:
+    """Rows whose ideal answer is the question itself, as the fake engine answers."""
+    return [{"id": row["id"], "prompt": row["prompt"], "completion": row["prompt"]} for row in small_job.rows(count)]
+
+
+def test_a_base_that_already_passes_stops_the_climb_at_once(tmp_path: Path) -> None:
+    job = small_job.write_job(tmp_path / "echo", SERVED.format(mark=0.7), echoes(72))
+    result = small_job.run("climb", job, "--run", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    assert "Passed: the base rung is proven to reach the pass mark of 0.7" in result.stdout
+    climbed = json.loads((tmp_path / "run" / "done" / "climbed.json").read_text())
+    assert [row["rung"] for row in climbed["results"]] == ["base"] and climbed["remedies"] == []
+    assert not (tmp_path / "run" / "done" / "prompt.json").exists()
+    manifest = tomllib.loads((tmp_path / "run" / "specialist" / "specialist.toml").read_text())
+    assert (manifest["rung"], manifest["verdict"]) == ("base", "passed")
+
+
+def test_a_rung_that_cannot_run_says_why_and_is_skipped(tmp_path: Path) -> None:
+    backwards = [{**row, "completion": row["prompt"][::-1]} for row in echoes(72)]
+    job = small_job.write_job(tmp_path / "echo", SERVED.format(mark=0.7), backwards)
+    result = small_job.run("climb", job, "--run", tmp_path / "run")
+    assert result.exit_code == 3, result.output
+    results = {
+        row["rung"]: row for row in json.loads((tmp_path / "run" / "done" / "climbed.json").read_text())["results"]
+    }
+    assert "no documents" in results["ground"]["skipped"] and "not on this machine" in results["tune"]["skipped"]
+    assert all(results[rung]["report"] for rung in ("base", "prompt"))
+    # Only two rungs can look at the test set, so the budget is shared by two.
+    assert results["base"]["report"]["score"]["interval"]["level"] == pytest.approx(1 - 0.05 / 2)
+    assert "Not passed (failed): the best is the base rung" in result.stdout
+    assert "The tune rung could not run" in result.stdout
+
+
+def test_all_answers_right_but_too_few_to_prove_it_is_not_proven(tmp_path: Path) -> None:
+    job = small_job.write_job(tmp_path / "echo", SERVED.format(mark=0.99), echoes(40))
+    result = small_job.run("climb", job, "--run", tmp_path / "run")
+    assert result.exit_code == 3, result.output
+    report = json.loads((tmp_path / "run" / "done" / "base-result.json").read_text())["report"]
+    assert (report["verdict"], report["score"]["mean"]) == ("not proven", 1.0)
+    assert report["more_examples"] > 100
+    assert f"{report['more_examples']} more test examples" in result.stdout
+
+
+def test_test_examples_are_opened_for_the_verdict_alone(tmp_path: Path) -> None:
+    """Choices are made on validation: no candidate is asked a test question before it is put to the test."""
+    job = small_job.write_job(tmp_path / "echo", SERVED.format(mark=0.99), echoes(72))
+    small_job.run("climb", job, "--run", tmp_path / "run")
+    split = json.loads((tmp_path / "run" / "done" / "split.json").read_text())
+    for name, said in small_job.answers(tmp_path / "run").items():
+        part = "test" if name.endswith("-test") else "validation"
+        assert {id_ for id_, _ in said} <= set(split[part]), name
+    assert not {*split["test"]} & {*split["train"], *split["validation"]}
