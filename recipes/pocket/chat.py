@@ -1,0 +1,43 @@
+"""Conversations as tokens with loss weights."""
+
+from dataclasses import dataclass
+
+from tokenizer import END_OF_TEXT, TURN_END, TURN_START
+from tokenizers import Tokenizer
+
+Turn = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One synthetic conversation; `family` names what it teaches."""
+
+    family: str
+    turns: tuple[Turn, ...]
+
+
+def token_id(tokenizer: Tokenizer, token: str) -> int:
+    """Return the number of a token that must exist."""
+    number = tokenizer.token_to_id(token)
+    assert number is not None, token
+    return number
+
+
+def render(tokenizer: Tokenizer, turns: tuple[Turn, ...], asked: int, answered: int) -> tuple[list[int], list[int]]:
+    """Turn a conversation into tokens and loss weights (tenths): `asked` for prompts, `answered` for answers."""
+    mark = {name: token_id(tokenizer, name) for name in (END_OF_TEXT, TURN_START, TURN_END)}
+    ids, weights = [mark[END_OF_TEXT]], [0]
+    for role, content in turns:
+        head = [mark[TURN_START], *tokenizer.encode(role + "\n", add_special_tokens=False).ids]
+        body = [*tokenizer.encode(content, add_special_tokens=False).ids, mark[TURN_END]]
+        tail = tokenizer.encode("\n", add_special_tokens=False).ids
+        loss = answered if role == "assistant" else asked
+        ids += head + body + tail
+        weights += [0] * len(head) + [loss] * len(body) + [1] * len(tail)
+    return ids, weights
+
+
+def answer_start(ids: list[int], tokenizer: Tokenizer) -> int:
+    """Return where the content of the last turn starts: after its start mark, role and line break."""
+    start = len(ids) - 1 - ids[::-1].index(token_id(tokenizer, TURN_START))
+    return start + 1 + len(tokenizer.encode("assistant\n", add_special_tokens=False).ids)

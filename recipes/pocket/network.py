@@ -1,0 +1,130 @@
+"""The network: a Llama whose parameter names are those of transformers, written for fast training on few cores.
+
+Shapes: B rows, T tokens, D width, H heads, K key heads, C = D / H.
+"""
+
+import torch
+import torch.nn.functional as F
+from settings import Shape
+from torch import Tensor, nn
+
+
+def rotary_table(length: int, head_width: int, theta: float) -> tuple[Tensor, Tensor]:
+    """Return cosines and sines [T, C] of the rotary embedding (Su et al., 2021) in the half-split order of Llama."""
+    frequencies = theta ** (-torch.arange(0, head_width, 2, dtype=torch.float32) / head_width)
+    angles = torch.outer(torch.arange(length, dtype=torch.float32), frequencies)
+    angles = torch.cat([angles, angles], dim=-1)
+    return angles.cos(), angles.sin()
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turn queries or keys [B, H, T, C] by their positions."""
+    first, second = x.chunk(2, dim=-1)
+    return x * cos + torch.cat([-second, first], dim=-1) * sin
+
+
+class Norm(nn.Module):
+    """Root-mean-square norm (Zhang and Sennrich, 2019)."""
+
+    def __init__(self, width: int, epsilon: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.epsilon = epsilon
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scale every vector of [B, T, D] to unit mean square, computed in 32 bits."""
+        x = x.float()
+        scaled: Tensor = self.weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.epsilon))
+        return scaled
+
+
+class Attention(nn.Module):
+    """Causal self-attention with rotary positions."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.heads, self.key_heads, self.head_width = shape.heads, shape.key_heads, shape.width // shape.heads
+        self.q_proj = nn.Linear(shape.width, shape.heads * self.head_width, bias=False)
+        self.k_proj = nn.Linear(shape.width, shape.key_heads * self.head_width, bias=False)
+        self.v_proj = nn.Linear(shape.width, shape.key_heads * self.head_width, bias=False)
+        self.o_proj = nn.Linear(shape.heads * self.head_width, shape.width, bias=False)
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        """Mix [B, T, D] over the tokens before each token."""
+        rows, length, _ = x.shape
+        q = self.q_proj(x).view(rows, length, self.heads, self.head_width).transpose(1, 2)
+        k = self.k_proj(x).view(rows, length, self.key_heads, self.head_width).transpose(1, 2)
+        v = self.v_proj(x).view(rows, length, self.key_heads, self.head_width).transpose(1, 2)
+        q, k = rotate(q, cos, sin).to(v.dtype), rotate(k, cos, sin).to(v.dtype)
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=self.heads != self.key_heads)
+        out: Tensor = self.o_proj(mixed.transpose(1, 2).reshape(rows, length, -1))
+        return out
+
+
+class FeedForward(nn.Module):
+    """Gated feed-forward part (SwiGLU; Shazeer, 2020)."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.gate_proj = nn.Linear(shape.width, shape.inner, bias=False)
+        self.up_proj = nn.Linear(shape.width, shape.inner, bias=False)
+        self.down_proj = nn.Linear(shape.inner, shape.width, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform every vector of [B, T, D] on its own."""
+        out: Tensor = self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        return out
+
+
+class Block(nn.Module):
+    """One transformer block."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.self_attn, self.mlp = Attention(shape), FeedForward(shape)
+        self.input_layernorm = Norm(shape.width, shape.epsilon)
+        self.post_attention_layernorm = Norm(shape.width, shape.epsilon)
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        """Add attention, then the feed-forward part, to [B, T, D]."""
+        x = x + self.self_attn(self.input_layernorm(x), cos, sin)
+        out: Tensor = x + self.mlp(self.post_attention_layernorm(x))
+        return out
+
+
+class Network(nn.Module):
+    """The body of the language model: tokens in, final vectors out; logits are their products with the embedding."""
+
+    def __init__(self, shape: Shape, seed: int = 0) -> None:
+        super().__init__()
+        self.shape = shape
+        self.embed_tokens = nn.Embedding(shape.vocabulary, shape.width)
+        self.layers = nn.ModuleList(Block(shape) for _ in range(shape.layers))
+        self.norm = Norm(shape.width, shape.epsilon)
+        cos, sin = rotary_table(shape.positions, shape.width // shape.heads, shape.rope_theta)
+        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("sin", sin, persistent=False)
+        self.cos: Tensor
+        self.sin: Tensor
+        source = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for name, weight in self.named_parameters():
+                if weight.dim() == 2:
+                    small = name.endswith(("o_proj.weight", "down_proj.weight"))
+                    spread = 0.02 if "embed" in name else 0.5 / shape.width**0.5
+                    weight.normal_(0.0, spread / (2 * shape.layers) ** 0.5 if small else spread, generator=source)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Turn tokens [B, T] into final vectors [B, T, D]."""
+        x = self.embed_tokens(tokens)
+        cos, sin = self.cos[: tokens.shape[1]], self.sin[: tokens.shape[1]]
+        for block in self.layers:
+            x = block(x, cos, sin)
+        out: Tensor = self.norm(x)
+        return out
+
+
+def weighted_loss(vectors: Tensor, embedding: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Sum the weighted cross-entropy, in nats, of targets [N] given final vectors [N, D]."""
+    logits = F.linear(vectors, embedding).float()
+    return (F.cross_entropy(logits, targets, reduction="none") * weights).sum()

@@ -1,0 +1,132 @@
+"""Write the synthetic streams: conversations of every family, small ones first, and held-out ones."""
+
+import argparse
+import json
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from chat import Task, answer_start, render
+from prepare import sample, split_corpus
+from streams import write_stream
+from tasks import copying, extract, labels, lookup, patterns, reading, support
+from tasks.source import Pool, Source
+from tokenizers import Tokenizer
+
+Family = Callable[[Source], Task]
+SHORT: tuple[Family, ...] = (*copying.FAMILIES, copying.echo_text, *lookup.FAMILIES)
+"""The first stages; saying random words again is dropped later, or the model would echo every message."""
+MEDIUM: tuple[Family, ...] = (
+    *copying.FAMILIES,
+    *lookup.FAMILIES,
+    *reading.FAMILIES * 4,
+    *patterns.FAMILIES * 3,
+    *extract.FAMILIES * 2,
+    *labels.FAMILIES * 2,
+    *support.FAMILIES,
+)
+LONG: tuple[Family, ...] = (
+    reading.FAMILIES * 5
+    + patterns.FAMILIES * 2
+    + extract.FAMILIES
+    + labels.FAMILIES
+    + lookup.FAMILIES
+    + support.FAMILIES
+)
+ANSWERED = 25
+"""Loss weight, in tenths, of synthetic answers; their prompts weigh nothing, being made of random words."""
+_POOL = {"eltec_eng_pd": 4_000_000, "medquad_qa": 2_000_000, "factbook": 1_500_000, "us_presidents": 1_000_000}
+_POOL |= {"t0_permissive_instructions": 0, "tldr_pages_text": 0, "gsm8k_train": 0, "selfinstruct_human_seed": 0}
+
+
+def pools(corpus: Path, seed: int) -> tuple[Pool, Pool]:
+    """Collect the words and paragraphs of tasks: one pool to train on, one of held-out documents and words."""
+    kept, apart = split_corpus(corpus)
+    shown = [d.text for d in sample(kept, _POOL, seed + 2)]
+    hidden = [d.text for d in apart if d.source not in {s for s, n in _POOL.items() if n == 0}]
+    pool, other = Pool.of(shown, hidden=False), Pool.of(hidden, hidden=True)
+    whole = Pool.of(shown, hidden=True)
+    other.words, other.names, other.counts = whole.words, whole.names, pool.counts
+    return pool, other
+
+
+def conversations(
+    pool: Pool, name: str, families: tuple[Family, ...], sizes: tuple[float, float], seed: int
+) -> Iterator[Task]:
+    """Yield tasks without end, of families in turn and of sizes drawn between two bounds."""
+    source = Source(pool, f"{name} {seed}")
+    chance = random.Random(f"{name} sizes {seed}")
+    while True:
+        source.size = chance.uniform(*sizes)
+        yield chance.choice(families)(source)
+
+
+def encode(tokenizer: Tokenizer, task: Task) -> tuple[list[int], list[int]]:
+    """Encode a task; the first shown answer of several is not scored, since nothing before it tells the pattern."""
+    ids, weights = render(tokenizer, task.turns, 0, ANSWERED)
+    if sum(role == "assistant" for role, _ in task.turns) > 2:
+        first = next(i for i, w in enumerate(weights) if w == ANSWERED)
+        while weights[first] == ANSWERED:
+            weights[first] = 0
+            first += 1
+    return ids, weights
+
+
+def documents(
+    tokenizer: Tokenizer, tasks: Iterator[Task], tokens: int, longest: int
+) -> Iterator[tuple[list[int], list[int]]]:
+    """Encode tasks until there are enough tokens, passing over those that are too long."""
+    total = 0
+    while total < tokens:
+        ids, weights = encode(tokenizer, next(tasks))
+        if len(ids) <= longest:
+            total += len(ids)
+            yield ids, weights
+
+
+def probe_rows(tokenizer: Tokenizer, pool: Pool, count: int, seed: int) -> Iterator[dict[str, object]]:
+    """Make held-out rows of every family, to be answered exactly."""
+    for family in dict.fromkeys(SHORT + MEDIUM + LONG):
+        source = Source(pool, f"probe {family.__name__} {seed}", hidden=True)
+        made = 0
+        while made < count:
+            source.size = 0.25 + 0.5 * made / count
+            task = family(source)
+            ids, _ = render(tokenizer, task.turns, 0, 1)
+            if len(ids) <= 1000:
+                made += 1
+                yield {"family": task.family, "tokens": ids[:-1], "start": answer_start(ids, tokenizer)}
+
+
+def synthesize(corpus: Path, out: Path, tokens: dict[str, int], seed: int = 20) -> None:
+    """Write the streams `short`, `medium` and `long` and add the task rows to the probe."""
+    tokenizer = Tokenizer.from_file(str(out / "tokenizer" / "tokenizer.json"))
+    pool, other = pools(corpus, seed)
+    plans = {"short": (SHORT, (0.0, 0.35), 250), "medium": (MEDIUM, (0.1, 0.7), 500), "long": (LONG, (0.3, 1.0), 1000)}
+    for name, (families, sizes, longest) in plans.items():
+        if families and tokens.get(name):
+            for path in out.glob(f"{name}.*"):
+                path.unlink()
+            made = conversations(pool, name, families, sizes, seed)
+            write_stream(out, name, documents(tokenizer, made, tokens[name], longest))
+    rows = list(probe_rows(tokenizer, other, 64, seed))
+    text = json.loads((out / "probe_text.json").read_text())
+    (out / "probe.json").write_text(json.dumps(text + rows))
+    (out / "synthesized.json").write_text(json.dumps({"seed": seed, **tokens}))
+
+
+def main() -> None:
+    """Parse the command line and write the streams."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=20)
+    parser.add_argument("--short", type=int, default=4_000_000, help="tokens of short tasks")
+    parser.add_argument("--medium", type=int, default=8_000_000, help="tokens of medium tasks")
+    parser.add_argument("--long", type=int, default=8_000_000, help="tokens of long tasks")
+    args = parser.parse_args()
+    synthesize(args.corpus, args.out, {"short": args.short, "medium": args.medium, "long": args.long}, args.seed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""Train the network on packed rows, within a budget of minutes or tokens; a restart goes on from the checkpoint."""
+
+import argparse
+import json
+import platform
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from network import Network, weighted_loss
+from probe import Probe
+from safetensors.torch import load_file, save_file
+from settings import Stage, Training
+from streams import Packer
+from torch import Tensor
+
+
+@dataclass
+class Progress:
+    """Where training stands."""
+
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    loss: float = 0.0
+
+    def share(self, minutes: float | None, tokens: int | None) -> float:
+        """Return the part of the budget that is used, in [0, 1]."""
+        parts = [self.seconds / (minutes * 60)] if minutes else []
+        parts += [self.tokens / tokens] if tokens else []
+        return min(1.0, max(parts))
+
+
+def rate(share: float, settings: Training) -> float:
+    """Return the learning-rate factor: rise, stay, then fall in a line to zero (Hu et al., 2024)."""
+    return min(1.0, (share + 1e-4) / settings.warmup, max(0.0, (1.0 - share) / settings.decay))
+
+
+def make_optimizers(network: Network, settings: Training) -> list[torch.optim.Optimizer]:
+    """Give the matrices of the blocks to Muon (Jordan, 2024) and everything else to AdamW."""
+    matrices = [p for n, p in network.named_parameters() if p.dim() == 2 and "embed" not in n]
+    others = [p for n, p in network.named_parameters() if p.dim() != 2 or "embed" in n]
+    return [
+        torch.optim.Muon(matrices, lr=settings.matrix_rate, weight_decay=settings.weight_decay, momentum=0.95),
+        torch.optim.AdamW(others, lr=settings.other_rate, betas=(0.9, 0.95), weight_decay=0.0),
+    ]
+
+
+class Trainer:
+    """One training run in a folder: network, running average, optimizers, data cursors and progress."""
+
+    def __init__(self, settings: Training, data: Path, folder: Path, compiled: bool = True) -> None:
+        self.settings, self.folder = settings, folder
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        torch.manual_seed(settings.seed)
+        self.network = Network(settings.shape, settings.seed).to(self.device)
+        self.body: Any = torch.compile(self.network) if compiled else self.network
+        self.head: Any = torch.compile(weighted_loss, dynamic=True) if compiled else weighted_loss
+        self.optimizers = make_optimizers(self.network, settings)
+        self.average = {n: p.detach().clone() for n, p in self.network.named_parameters()}
+        names = sorted({name for stage in settings.stages for name in stage.mix})
+        self.packer = Packer(data, names, settings.seed)
+        self.progress = Progress()
+
+    def batch(self, share: float) -> tuple[Tensor, Tensor]:
+        """Draw the rows of one optimizer step: tokens and weights [B, T + 1]."""
+        stage: Stage = next(s for s in self.settings.stages if share < s.until or s is self.settings.stages[-1])
+        tokens, weights = self.packer.rows(stage, self.settings.batch_tokens // stage.length)
+        return torch.from_numpy(tokens.astype(np.int64)), torch.from_numpy(weights).float() / 10
+
+    def step(self, share: float) -> float:
+        """Take one optimizer step and return the weighted mean loss in nats per token."""
+        tokens, weights = self.batch(share)
+        total = weights[:, 1:].sum()
+        rows = max(1, self.settings.micro_tokens // (tokens.shape[1] - 1))
+        loss = 0.0
+        for i in range(0, len(tokens), rows):
+            part, part_weights = tokens[i : i + rows].to(self.device), weights[i : i + rows, 1:].reshape(-1)
+            chosen = part_weights.nonzero().squeeze(1).to(self.device)
+            with torch.autocast(self.device, torch.bfloat16):
+                vectors = self.body(part[:, :-1].contiguous()).reshape(-1, self.settings.shape.width)
+                targets = part[:, 1:].reshape(-1)[chosen]
+                embedding = self.network.embed_tokens.weight
+                cost = self.head(vectors[chosen], embedding, targets, part_weights.to(self.device)[chosen])
+            (cost / total).backward()
+            loss += cost.item() / total.item()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        factor = rate(share, self.settings)
+        for optimizer, base in zip(self.optimizers, (self.settings.matrix_rate, self.settings.other_rate), strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = base * factor
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        keep = min(self.settings.average, (self.progress.step + 1) / (self.progress.step + 10))
+        with torch.no_grad():
+            parameters = dict(self.network.named_parameters())
+            torch._foreach_lerp_(list(self.average.values()), [parameters[n] for n in self.average], 1 - keep)
+        self.progress.step += 1
+        self.progress.tokens += tokens.shape[0] * (tokens.shape[1] - 1)
+        self.progress.loss = loss
+        return loss
+
+    def run(self, minutes: float | None = None, tokens: int | None = None) -> Iterator[Progress]:
+        """Train until the budget is used, yielding the progress after every step."""
+        while (share := self.progress.share(minutes, tokens)) < 1.0:
+            began = time.monotonic()
+            self.step(share)
+            self.progress.seconds += time.monotonic() - began
+            yield self.progress
+
+    def save(self, name: str = "last") -> None:
+        """Write a checkpoint; the one before stays whole until the new one is complete."""
+        part, final = self.folder / f"{name}.part", self.folder / name
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        weights = {n: p.detach().contiguous() for n, p in self.network.named_parameters()}
+        save_file(weights, part / "weights.safetensors")
+        save_file({n: p.contiguous() for n, p in self.average.items()}, part / "average.safetensors")
+        moments: dict[str, Tensor] = {}
+        for k, optimizer in enumerate(self.optimizers):
+            for i, values in optimizer.state_dict()["state"].items():
+                moments |= {f"{k}/{i}/{key}": torch.as_tensor(value) for key, value in values.items()}
+        save_file(moments, part / "moments.safetensors")
+        facts = {
+            "progress": asdict(self.progress),
+            "packer": self.packer.state(),
+            "settings": asdict(self.settings),
+            "versions": {"torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()},
+        }
+        (part / "state.json").write_text(json.dumps(facts))
+        shutil.rmtree(final, ignore_errors=True)
+        part.rename(final)
+
+    def load(self, name: str = "last") -> bool:
+        """Go on from a checkpoint; return False where there is none."""
+        folder = self.folder / name
+        if not (folder / "state.json").exists():
+            return False
+        self.network.load_state_dict(load_file(folder / "weights.safetensors"), strict=False)
+        self.average = {n: p.to(self.device) for n, p in load_file(folder / "average.safetensors").items()}
+        moments = load_file(folder / "moments.safetensors")
+        for k, optimizer in enumerate(self.optimizers):
+            state = optimizer.state_dict()
+            for key, value in moments.items():
+                number, index, field = key.split("/")
+                if int(number) == k:
+                    state["state"].setdefault(int(index), {})[field] = value
+            optimizer.load_state_dict(state)
+        facts = json.loads((folder / "state.json").read_text())
+        self.progress = Progress(**facts["progress"])
+        self.packer.restore(facts["packer"])
+        return True
+
+
+def train(
+    settings: Training, data: Path, folder: Path, minutes: float | None, tokens: int | None, compiled: bool = True
+) -> None:
+    """Train in `folder` within the budget, logging to `log.jsonl` and saving checkpoints as it goes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(settings, data, folder, compiled)
+    trainer.load()
+    probe = Probe(data)
+    saved = time.monotonic()
+    checked = trainer.progress.tokens // settings.check_every
+    decaying = trainer.progress.share(minutes, tokens) >= 1 - settings.decay
+    recent: list[float] = []
+    stops: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: stops.append(number))
+    with (folder / "log.jsonl").open("a") as log:
+        for progress in trainer.run(minutes, tokens):
+            recent.append(progress.loss)
+            if progress.step % 20 == 0:
+                print(json.dumps({**asdict(progress), "loss": round(float(np.mean(recent)), 4)}), file=log, flush=True)
+                recent = []
+            if progress.tokens // settings.check_every > checked:
+                checked = progress.tokens // settings.check_every
+                figures = probe.look(trainer.network)
+                print(json.dumps({**asdict(progress), "probe": figures}), file=log, flush=True)
+            if not decaying and progress.share(minutes, tokens) >= 1 - settings.decay:
+                decaying = True
+                trainer.save("before_decay")
+            if stops:
+                break
+            if time.monotonic() - saved > settings.save_minutes * 60:
+                trainer.save()
+                saved = time.monotonic()
+    trainer.save()
+
+
+def main() -> None:
+    """Parse the command line and train."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of streams from prepare.py")
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and the log")
+    parser.add_argument("--minutes", type=float, help="budget in minutes of training")
+    parser.add_argument("--tokens", type=int, help="budget in tokens")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads")
+    args = parser.parse_args()
+    if not args.minutes and not args.tokens:
+        parser.error("give a budget: --minutes or --tokens")
+    torch.set_num_threads(args.threads)
+    train(Training(), args.data, args.out, args.minutes, args.tokens)
+
+
+if __name__ == "__main__":
+    main()
