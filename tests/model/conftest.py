@@ -1,14 +1,10 @@
-"""Loopback servers, and tiny models made once."""
+"""Loopback servers."""
 
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
-import tiny
-
-from gradschool.model.local import LocalEngine
 
 
 @pytest.fixture
@@ -27,14 +23,3 @@ def serve() -> Iterator[Callable[[type[BaseHTTPRequestHandler]], str]]:
     for server in servers:
         server.shutdown()
         server.server_close()
-
-
-@pytest.fixture(scope="session")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny random Llama in a folder."""
-    return tiny.save_model(tmp_path_factory.mktemp("base") / "llama")
-
-
-@pytest.fixture(scope="session")
-def engine(base: Path) -> LocalEngine:
-    return LocalEngine(base, batch_size=4)

@@ -1,6 +1,5 @@
 """Adapters on disk, in PEFT's format: adapter_config.json and adapter_model.safetensors."""
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,15 @@ UNSUPPORTED = (
     "trainable_token_indices",
     "target_parameters",
     "lora_bias",
+    "layer_replication",
+    "alora_invocation_tokens",
+    "use_qalora",
+    "use_bdlora",
+    "kasa_config",
+    "arrow_config",
 )
+# Starting values that leave the base as it is; others (PiSSA, OLoRA, …) change its weights too.
+HARMLESS_STARTS = (None, True, False, "gaussian", "eva", "orthogonal")
 
 
 def save_adapter(network: PreTrainedModel, folder: Path, base_name: str, revision: str | None) -> None:
@@ -97,15 +104,17 @@ def read_adapter(network: PreTrainedModel, folder: Path) -> dict[str, LoraLinear
     """Read a PEFT folder into LoRA layers around the layers of `network` that it names."""
     try:
         config, tensors = read_json(folder / CONFIG), load_file(folder / WEIGHTS)
-    except (OSError, json.JSONDecodeError, SafetensorError) as error:
+        config = dict(config)
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise ModelError(
-            f"{folder} holds no readable adapter.", str(error), f"it needs {CONFIG} and {WEIGHTS}, as PEFT writes them."
+            f"{folder} holds no readable adapter.",
+            f"{type(error).__name__}: {error}.",
+            f"it needs {CONFIG} and {WEIGHTS}, as PEFT writes them.",
         ) from error
-    odd = [key for key in UNSUPPORTED if config.get(key)]
-    if config.get("peft_type") != "LORA" or odd or config.get("bias", "none") != "none":
+    if odd := _odd(config, tensors):
         raise ModelError(
             f"{folder} is not a plain LoRA adapter.",
-            f"Its kind is {config.get('peft_type')!r}" + (f" with {', '.join(odd)}." if odd else "."),
+            f"Its kind is {config.get('peft_type')!r} with {', '.join(odd)}.",
             "use an adapter without these, or merge it into its base with the tool that made it.",
         )
     modules = dict(network.named_modules())
@@ -113,14 +122,14 @@ def read_adapter(network: PreTrainedModel, folder: Path) -> dict[str, LoraLinear
     for key in sorted(k for k in tensors if k.endswith(".lora_A.weight")):
         name = key.removeprefix(PREFIX).removesuffix(".lora_A.weight")
         lora_a, lora_b = tensors[key].float(), tensors.get(key.replace("lora_A", "lora_B"), torch.empty(0)).float()
-        base = modules.get(name)
-        if not isinstance(base, nn.Linear) or (*lora_b.shape[:1], *lora_a.shape[1:]) != base.weight.shape:
+        base, rank = modules.get(name), lora_a.shape[0]
+        fits = isinstance(base, nn.Linear) and lora_b.shape == (base.out_features, rank)
+        if not isinstance(base, nn.Linear) or not fits or lora_a.shape != (rank, base.in_features):
             raise ModelError(
                 f"The adapter in {folder} does not fit this base model.",
                 f"Layer {name!r} is missing there or has another shape.",
                 f"use the base it was trained on: {config.get('base_model_name_or_path')!r}.",
             )
-        rank = lora_a.shape[0]
         scale = config["lora_alpha"] / (math.sqrt(rank) if config.get("use_rslora") else rank)
         device = base.weight.device
         layer = WornLora(base, lora_a.to(device), lora_b.to(device), scale).requires_grad_(False)
@@ -129,3 +138,17 @@ def read_adapter(network: PreTrainedModel, folder: Path) -> dict[str, LoraLinear
     if not layers:
         raise ModelError(f"The adapter in {folder} is empty.", "It names no LoRA layer.", "train it again.")
     return layers
+
+
+def _odd(config: dict[str, Any], tensors: dict[str, Tensor]) -> list[str]:
+    """What in an adapter goes beyond A and B beside frozen linear layers."""
+    odd = [key for key in UNSUPPORTED if config.get(key)]
+    if (bias := config.get("bias", "none")) != "none":
+        odd.append(f"bias = {bias!r}")
+    if (start := config.get("init_lora_weights")) not in HARMLESS_STARTS:
+        odd.append(f"init_lora_weights = {start!r}")
+    if config.get("peft_type") != "LORA":
+        odd.append("other layers")
+    elif not isinstance(config.get("lora_alpha"), (int, float)):
+        odd.append("no lora_alpha")
+    return odd + sorted(key for key in tensors if not key.endswith((".lora_A.weight", ".lora_B.weight")))[:3]

@@ -1,15 +1,16 @@
 """The training loop: a generator of facts that can be killed at any step and goes on where it was."""
 
 import json
+import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import nn
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from gradschool.errors import ModelError
@@ -55,6 +56,7 @@ class Training:
         self.train_rows, self.validation_rows = train_rows, validation_rows
         self.parameters = trained_parameters(network)
         self.best = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
+        self.last = self.best
         self.optimizer = torch.optim.AdamW(
             self.parameters.values(), lr=plan.learning_rate, weight_decay=plan.weight_decay
         )
@@ -80,16 +82,24 @@ class Training:
                 yield step
         finally:
             self.network.eval()
+        self.last = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
+        self.put_on(self.best)
+        return self.course
+
+    def put_on(self, weights: Mapping[str, Tensor]) -> None:
+        """Give the network one of the states that training kept: `best`, or, when it is over, `last`."""
         with torch.no_grad():
             for name, parameter in self.parameters.items():
-                parameter.copy_(self.best[name])
-        return self.course
+                parameter.copy_(weights[name])
+
+    @property
+    def _steps_per_epoch(self) -> int:
+        return -(-len(self.train_rows) // self.plan.rows_per_step)
 
     def _steps(self) -> Iterator[list[Rendered]]:
         """The rows of each step still to do: epoch after epoch until the plan is done or validation gets worse."""
-        steps_per_epoch = -(-len(self.train_rows) // self.plan.rows_per_step)
         while True:
-            epoch, done = divmod(self.course.step, steps_per_epoch)
+            epoch, done = divmod(self.course.step, self._steps_per_epoch)
             steps = list(steps_of_epoch(self.train_rows, self.plan.rows_per_step, self.plan.seed, epoch))
             for rows in steps[done:]:
                 if self.course.step >= self.plan.steps or self.course.worse >= self.plan.patience:
@@ -99,7 +109,9 @@ class Training:
     def _step(self, rows: Sequence[Rendered]) -> Step:
         began, plan, course = time.monotonic(), self.plan, self.course
         rate = plan.rate(course.step)
-        loss, tokens = self._optimise(rows, rate)
+        with torch.random.fork_rng():  # a base with dropout draws the same after a crash as without one
+            torch.manual_seed(plan.seed * 1_000_003 + course.step)
+            loss, tokens = self._optimise(rows, rate)
         course.step += 1
         course.tokens += tokens
         self._note_train_loss(loss)
@@ -108,7 +120,7 @@ class Training:
             validation_loss = mean_loss(self.network, self.validation_rows, self.pad_id)
             self._keep_best(validation_loss)
         course.seconds += time.monotonic() - began
-        epoch = course.step * plan.rows_per_step / len(self.train_rows)
+        epoch = course.step / self._steps_per_epoch
         return Step(course.step, plan.steps, epoch, loss, rate, course.tokens, validation_loss)
 
     def _optimise(self, rows: Sequence[Rendered], rate: float) -> tuple[float, int]:
@@ -121,7 +133,7 @@ class Training:
             torch.autograd.backward(loss / total)
             nats += loss.item()
             tokens += batch.tokens
-        if nats != nats:
+        if not math.isfinite(nats):
             raise ModelError(
                 "Training broke down: the loss is not a number.",
                 f"The learning rate of {rate:.1e} may be too high for this base.",
@@ -163,7 +175,7 @@ class Training:
         try:
             with safe_open(self.checkpoint, framework="pt") as file:
                 if json.loads(file.metadata()["plan"]) != asdict(self.plan):
-                    raise KeyError("it belongs to another plan")
+                    raise ValueError("It belongs to another plan.")
                 self.course = Course(**json.loads(file.metadata()["course"]))
                 for name, parameter in self.parameters.items():
                     with torch.no_grad():
@@ -174,7 +186,7 @@ class Training:
                         "exp_avg": file.get_tensor(f"exp_avg.{name}").to(parameter.device),
                         "exp_avg_sq": file.get_tensor(f"exp_avg_sq.{name}").to(parameter.device),
                     }
-        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ModelError(
                 f"The checkpoint {self.checkpoint} does not fit this training.",
                 str(error),

@@ -9,9 +9,11 @@ from gradschool.settings import Tune
 # 5e-5 for full tuning of a 2,000-wide base, ten times that for LoRA, more for narrower bases.
 FULL_RATE, LORA_FACTOR, REFERENCE_WIDTH, WIDTH_POWER = 5e-5, 10.0, 2000, 0.78
 RATE_STEPS = (0.5, 1.0, 2.0)  # what is tried around the expected learning rate
-TRIAL_SHARE = 1 / 4  # of the whole training goes into each trial
+TRIAL_SHARE = 1 / 8  # of the whole training goes into each trial
 # Passes over the data: about this many rows are seen in all, so few examples are seen often, many seldom.
-ROWS_SEEN, FEWEST_EPOCHS, MOST_EPOCHS = 6_000, 3.0, 20.0
+ROWS_SEEN, FEWEST_EPOCHS, MOST_EPOCHS = 4_000, 3.0, 15.0
+# Answers often get better while the validation loss, which also judges how sure they are, gets worse again.
+PATIENCE = 4
 STEPS_PER_EPOCH = 24  # so that few examples still make enough steps, and many make steady ones
 
 
@@ -52,6 +54,7 @@ def make_plan(tune: Tune, rows: int, mean_tokens: float, learning_rate: float, s
     rows_per_step = min(32, max(4, ceil(rows / STEPS_PER_EPOCH)))
     if tune.batch_tokens:
         rows_per_step = max(1, round(tune.batch_tokens / mean_tokens))
+    rows_per_step = min(rows, rows_per_step)
     steps_per_epoch = ceil(rows / rows_per_step)
     steps = max(1, round(epochs * share * steps_per_epoch))
     return Plan(
@@ -61,7 +64,7 @@ def make_plan(tune: Tune, rows: int, mean_tokens: float, learning_rate: float, s
         steps=steps,
         warmup_steps=max(1, min(steps // 10, 50)),
         validate_every=max(1, min(steps_per_epoch, ceil(steps / 10))),
-        patience=3,
+        patience=PATIENCE,
         weight_decay=tune.weight_decay,
         seed=tune.seed,
     )

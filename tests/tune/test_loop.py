@@ -1,0 +1,267 @@
+"""The loop: it learns, it can be killed anywhere and ends the same, and it keeps the best."""
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import toy
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from finish import finish
+from gradschool.errors import ModelError, ResourceError
+from gradschool.records import Step
+from gradschool.tune import loop
+from gradschool.tune.loop import Training
+from gradschool.tune.lora import attach, trained_parameters
+from gradschool.tune.loss import mean_loss
+from gradschool.tune.plan import Plan
+
+TRAIN, VALIDATION = toy.rows(16, seed=1), toy.rows(6, seed=2)
+
+
+def network(dropout: float = 0.0, lora: bool = True, rank: int = 4) -> Any:
+    """A small network, the same each time."""
+    config = LlamaConfig(
+        vocab_size=64,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        attention_dropout=dropout,
+        initializer_range=0.1,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        made = LlamaForCausalLM(config).eval()
+    if lora:
+        attach(made, rank=rank, alpha=2 * rank, seed=0)
+    return made
+
+
+def training(folder: Path, net: Any = None, **changes: Any) -> Training:
+    return Training(net or network(), TRAIN, VALIDATION, toy.plan(**changes), 0, folder / "checkpoint.safetensors")
+
+
+def values(net: Any) -> dict[str, torch.Tensor]:
+    return {name: parameter.detach().clone() for name, parameter in net.named_parameters()}
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_the_loss_falls_and_only_lora_moves(tmp_path: Path) -> None:
+    net = network()
+    before = values(net)
+    course, steps = finish(training(tmp_path, net, steps=40, validate_every=10).run())
+    assert [step.step for step in steps] == list(range(1, 41))
+    assert course.last_train_loss < 0.7 * course.first_train_loss
+    assert course.best_loss < course.untrained_loss - 0.2
+    assert course.first_train_loss == pytest.approx(sum(step.loss for step in steps[:4]) / 4)
+    assert steps[-1].tokens == course.tokens == sum(len(row.token_ids) for row in TRAIN) * 10
+    assert steps[-1].epoch == 10.0  # 40 steps of 4 rows, of 16 rows
+    moved = {name for name, tensor in values(net).items() if not torch.equal(tensor, before[name])}
+    assert moved == set(trained_parameters(net))
+    assert not net.training
+
+
+def test_all_weights_can_be_trained(tmp_path: Path) -> None:
+    net = network(lora=False)
+    course, _ = finish(training(tmp_path, net, steps=20, validate_every=10).run())
+    assert course.best_loss < course.untrained_loss
+    assert len(trained_parameters(net)) == len(list(net.parameters()))
+
+
+def test_a_step_of_uneven_rows_ends_its_pass_at_a_whole_number(tmp_path: Path) -> None:
+    plan = toy.plan(rows_per_step=5, steps=8)  # 16 rows: 4 steps a pass, the last of one row
+    _, steps = finish(Training(network(), TRAIN, VALIDATION, plan, 0, tmp_path / "c").run())
+    assert [step.epoch for step in steps] == [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0]
+
+
+def test_portions_of_a_step_have_the_gradient_of_one_portion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gradients = []
+    for most in (10_000, 24):
+        monkeypatch.setattr(loop, "PORTION_TOKENS", most)
+        net = network()
+        toy.stir(net)
+        loss, tokens = training(tmp_path, net)._optimise(TRAIN, rate=0.0)
+        gradients.append((loss, tokens, {n: p.grad for n, p in trained_parameters(net).items()}))
+    (loss, tokens, whole), (loss_in_portions, tokens_in_portions, summed) = gradients
+    assert len(list(loop.portions(TRAIN, 24))) > 3
+    assert tokens == tokens_in_portions == sum(len(row.token_ids) for row in TRAIN)
+    assert loss == pytest.approx(loss_in_portions, rel=1e-6)
+    for name, gradient in whole.items():
+        assert gradient is not None and gradient.abs().max() > 0
+        torch.testing.assert_close(summed[name], gradient, atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize("cut", [[1], [2, 5], [3, 3, 2], [11], [12]])
+def test_interrupted_anywhere_it_ends_bit_for_bit_the_same(cut: list[int], dropout: float, tmp_path: Path) -> None:
+    whole = network(dropout)
+    torch.manual_seed(5)
+    course, steps = finish(training(tmp_path / "whole", whole).run())
+    seen: list[Step] = []
+    for number, kept in enumerate(cut):
+        torch.manual_seed(100 + number)  # another process has another random state
+        work = training(tmp_path / "cut", network(dropout)).run()
+        for _ in range(kept):
+            seen.append(next(work))  # type: ignore[arg-type]
+        work.close()
+    torch.manual_seed(200)
+    net = network(dropout)
+    resumed, rest = finish(training(tmp_path / "cut", net).run())
+    assert same(values(net), values(whole))
+    assert {**asdict(resumed), "seconds": 0} == {**asdict(course), "seconds": 0}
+    by_number = {step.step: step for step in steps}
+    assert all(step == by_number[step.step] for step in [*seen, *rest])
+    if max(cut) > 3:
+        assert not rest or rest[0].step > 3  # it did go on, not begin again
+
+
+def test_a_loop_leaves_the_random_state_alone(tmp_path: Path) -> None:
+    torch.manual_seed(9)
+    state = torch.random.get_rng_state()
+    finish(training(tmp_path, network(0.3), steps=2).run())
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_time_alone_makes_checkpoints_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
+    work = training(tmp_path, validate_every=12).run()
+    next(work)
+    next(work)
+    work.close()
+    resumed = training(tmp_path, validate_every=12)
+    assert next(resumed.run()).step == 3  # type: ignore[union-attr]
+
+
+def losses(monkeypatch: pytest.MonkeyPatch, told: list[float]) -> None:
+    """Let validation say these losses, the untrained one first."""
+    said = iter(told)
+    monkeypatch.setattr(loop, "mean_loss", lambda *_: next(said))
+
+
+def test_the_network_ends_with_the_weights_best_on_validation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    losses(monkeypatch, [3.0, 2.0, 1.0, 1.5, 1.4])
+    net = network()
+    work, at_step_6 = training(tmp_path, net).run(), {}
+    course = None
+    while course is None:
+        try:
+            step = next(work)
+        except StopIteration as end:
+            course = end.value
+            break
+        if step.step == 6:  # type: ignore[union-attr]
+            at_step_6 = values(net)
+    assert (course.best_step, course.best_loss, course.untrained_loss, course.step) == (6, 1.0, 3.0, 12)
+    assert same(values(net), at_step_6)
+
+
+def test_the_best_loss_is_that_of_the_weights_kept(tmp_path: Path) -> None:
+    net = network()
+    course, steps = finish(training(tmp_path, net, learning_rate=0.3, steps=30, validate_every=5, patience=9).run())
+    told = [step.validation_loss for step in steps if step.validation_loss is not None]
+    assert course.best_loss == min(told)
+    assert mean_loss(net, VALIDATION, 0) == pytest.approx(course.best_loss, rel=1e-6)
+
+
+def test_it_stops_early_when_validation_gets_worse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    losses(monkeypatch, [3.0, 2.0, 2.1, 2.0, 1.0])
+    course, steps = finish(training(tmp_path, patience=2).run())
+    assert (len(steps), course.step, course.best_step, course.worse) == (9, 9, 3, 2)
+
+
+def test_after_an_early_stop_nothing_is_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    losses(monkeypatch, [3.0, 2.0, 2.1, 2.0])
+    first = network()
+    finish(training(tmp_path, first, patience=2).run())
+    again = network()
+    course, steps = finish(training(tmp_path, again, patience=2).run())
+    assert steps == [] and course.best_step == 3
+    assert same(values(again), values(first))
+
+
+@pytest.mark.parametrize("nats", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_is_an_error_that_names_the_rate(
+    nats: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = loop.answer_nats, []
+
+    def break_at_third(*args: Any) -> torch.Tensor:
+        calls.append(args)
+        return real(*args) * (nats if len(calls) >= 3 else 1.0)
+
+    monkeypatch.setattr(loop, "answer_nats", break_at_third)
+    net = network()
+    work = training(tmp_path, net).run()
+    next(work), next(work)
+    with pytest.raises(ModelError, match="not a number") as caught:
+        next(work)
+    assert "1.0e-02" in caught.value.why and "learning_rates" in caught.value.fix
+    assert all(torch.isfinite(tensor).all() for tensor in values(net).values())
+    assert not net.training
+
+
+def test_a_rate_far_too_high_leaves_the_best_weights_or_an_error(tmp_path: Path) -> None:
+    net = network()
+    try:
+        finish(training(tmp_path, net, learning_rate=1e20, warmup_steps=1).run())
+    except ModelError:
+        return
+    assert all(torch.isfinite(tensor).all() for tensor in values(net).values())
+
+
+@pytest.mark.parametrize("change", [{"learning_rate": 2e-2}, {"steps": 13}, {"seed": 1}, {"rows_per_step": 5}])
+def test_a_checkpoint_of_another_plan_is_refused(change: dict[str, Any], tmp_path: Path) -> None:
+    finish(training(tmp_path, steps=3).run())
+    with pytest.raises(ModelError, match="another plan") as caught:
+        next(training(tmp_path, **{"steps": 3, **change}).run())
+    assert "delete it" in caught.value.fix
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
+    finish(training(tmp_path).run())
+    for other in (network(rank=5), network(lora=False)):
+        with pytest.raises(ModelError, match="does not fit this training"):
+            next(training(tmp_path, other).run())
+
+
+@pytest.mark.parametrize("damage", [b"", b"nonsense", "half"])
+def test_a_damaged_checkpoint_is_refused_by_name(damage: bytes | str, tmp_path: Path) -> None:
+    finish(training(tmp_path).run())
+    path = tmp_path / "checkpoint.safetensors"
+    path.write_bytes(path.read_bytes()[:2000] if damage == "half" else bytes(damage))  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match=r"checkpoint\.safetensors"):
+        next(training(tmp_path).run())
+
+
+def test_a_full_disk_at_a_checkpoint_keeps_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = training(tmp_path).run()
+    for _ in range(3):
+        next(work)
+    kept = (tmp_path / "checkpoint.safetensors").read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        with pytest.raises(ResourceError, match="disk is full"):
+            finish(work)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.safetensors"]
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == kept
+    course, _ = finish(training(tmp_path).run())
+    assert course.step == 12
+
+
+def test_each_step_goes_at_the_rate_of_the_plan(tmp_path: Path) -> None:
+    plan: Plan = toy.plan()
+    _, steps = finish(training(tmp_path).run())
+    assert [step.learning_rate for step in steps] == [plan.rate(i) for i in range(12)]
+    assert [step.step for step in steps if step.validation_loss is not None] == [3, 6, 9, 12]
