@@ -8,12 +8,10 @@ bench/results/fairytaleqa_retrieval.json.
 """
 
 import json
-import platform
 import sys
 import tempfile
 import time
 from collections.abc import Generator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +19,7 @@ from gradschool.files import read_lines, sha256, write_json
 from gradschool.ground.index import index_passages
 from gradschool.ground.recall import recall
 from gradschool.records import Passage
+from gradschool.run import environment
 from gradschool.settings import Ground
 
 RESULT = Path(__file__).parent / "results" / "fairytaleqa_retrieval.json"
@@ -70,12 +69,7 @@ def main() -> None:
         "validation": measure(data, "val"),
         "test": measure(data, "test"),
         "data": {path.name: sha256(path) for path in sorted(data.glob("*.jsonl")) if not path.name.startswith("train")},
-        "versions": {name: version(name) for name in ("gradschool", "lancedb", "pyarrow")},
-        "machine": {
-            "python": platform.python_version(),
-            "system": platform.platform(),
-            "processor": platform.machine(),
-        },
+        "environment": environment(),
     }
     write_json(RESULT, result)
     print(json.dumps({key: result[key] for key in ("floor", "validation", "test")}, indent=1))

@@ -78,6 +78,12 @@ class LocalEngine:
         }
 
     @property
+    def pad_id(self) -> int:
+        """The token that fills up rows; any will do, since it is masked."""
+        pad = self.tokenizer.pad_token_id
+        return pad if isinstance(pad, int) else 0
+
+    @property
     def context_length(self) -> int:
         """The most tokens that a conversation and its answer may have together."""
         config = self.network.config.get_text_config()

@@ -1,7 +1,8 @@
 """From examples to a trained adapter (or trained weights) in a folder."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,17 +18,19 @@ from gradschool.records import Example, Gate, Message, Note, Progress, Work
 from gradschool.rungs.ladder import Material
 from gradschool.specialist import Specialist
 from gradschool.tune.adapter import save_adapter, wear
-from gradschool.tune.loop import Course, Training
+from gradschool.tune.loop import Training
 from gradschool.tune.lora import attach, detach, lora_layers
 from gradschool.tune.plan import TRIAL_SHARE, Plan, make_plan
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What training left: a folder with the adapter or the weights, how much was read, and its gates."""
+    """What training left: folders with an adapter (or weights) each, how much was read, and the gates of training.
 
-    adapter: str
-    weights: str
+    The first folder is the state with the lowest validation loss, the second, if any, the state at the end.
+    """
+
+    folders: tuple[str, ...]
     tokens: int
     gates: tuple[Gate, ...]
 
@@ -65,7 +68,10 @@ def trial(
 ) -> Work[float]:
     """Train shortly at a learning rate; returns the best validation loss, in nats per answer token."""
     plan = plan_for(train, material, rate, TRIAL_SHARE)
-    course = yield from _train(student, train, validation, material, plan, f"tune-trial-{rate:g}", lambda network: None)
+    with trainable(student, material) as network:
+        checkpoint = checkpoint_of(material, f"trial-{rate:g}")
+        training = Training(network, train, validation, plan, local(student).pad_id, checkpoint)
+        course = yield from training.run()
     return course.best_loss
 
 
@@ -78,25 +84,19 @@ def train_specialist(
         f"tune: {len(train)} rows, {plan.rows_per_step} per step, {plan.steps} steps ({plan.epochs:.1f} passes), "
         f"learning rate {rate:g}; stops early when validation gets worse."
     )
-    folder = material.run.work("tune")
-    norms: list[float] = []
-    full = material.settings.tune.method == "full"
-
-    def keep(network: PreTrainedModel) -> None:
-        if full:
-            save_weights(network, local(student), folder / "weights")
-        else:
-            norms.extend(layer.lora_b.norm().item() for _, layer in lora_layers(network))
-            identity = student.engine.identity
-            save_adapter(network, folder / "adapter", identity["name"], identity["revision"] or None)
-
-    course = yield from _train(student, train, validation, material, plan, "tune", keep)
-    if course.step < plan.steps:
-        yield Note(f"tune: stopped at step {course.step}: validation was best at step {course.best_step}.")
-    gates = (loss_fell(course.first_train_loss, course.last_train_loss),)
-    if full:
-        return Trained("", str(folder / "weights"), course.tokens, gates)
-    return Trained(str(folder / "adapter"), "", course.tokens, (adapter_is_not_zero(norms), *gates))
+    with trainable(student, material) as network:
+        checkpoint = checkpoint_of(material, "training")
+        training = Training(network, train, validation, plan, local(student).pad_id, checkpoint)
+        course = yield from training.run()
+        gates = [loss_fell(course.first_train_loss, course.last_train_loss)]
+        if material.settings.tune.method == "lora":
+            gates.append(adapter_is_not_zero([layer.lora_b.norm().item() for _, layer in lora_layers(network)]))
+        folders = [save(network, student, material, "best")]
+        if course.best_step < course.step:
+            yield Note(f"tune: validation loss was lowest at step {course.best_step} of {course.step}.")
+            training.put_on(training.last)
+            folders.append(save(network, student, material, "last"))
+    return Trained(tuple(folders), course.tokens, tuple(gates))
 
 
 def plan_for(rows: Sequence[Rendered], material: Material, rate: float, share: float = 1.0) -> Plan:
@@ -105,43 +105,37 @@ def plan_for(rows: Sequence[Rendered], material: Material, rate: float, share: f
     return make_plan(material.settings.tune, len(rows), mean_tokens, rate, share)
 
 
-def _train(
-    student: Specialist,
-    train: Sequence[Rendered],
-    validation: Sequence[Rendered],
-    material: Material,
-    plan: Plan,
-    name: str,
-    keep: Callable[[PreTrainedModel], None],
-) -> Work[Course]:
-    """Train fresh LoRA layers, or a copy of all weights, and hand the best network to `keep`.
+def checkpoint_of(material: Material, name: str) -> Path:
+    """Where a training under way keeps its state."""
+    return material.run.work("tune") / f"{name}.safetensors"
 
-    The student's own network comes out as it went in.
-    """
+
+@contextmanager
+def trainable(student: Specialist, material: Material) -> Iterator[PreTrainedModel]:
+    """A network to train: the student's with fresh LoRA layers, taken off again in the end, or a copy of it whole."""
     settings, engine = material.settings.tune, local(student)
     if settings.method == "full":
-        network: PreTrainedModel = copy.deepcopy(engine.network).float().requires_grad_(True)
-    else:
-        network = engine.network
-        wear(network, None)
-        attach(network, settings.rank, settings.alpha or 2 * settings.rank, settings.seed)
-    checkpoint = material.run.work(name) / "checkpoint.safetensors"
-    pad_id = engine.tokenizer.pad_token_id or 0
+        yield copy.deepcopy(engine.network).float().requires_grad_(True)
+        return
+    wear(engine.network, None)
+    attach(engine.network, settings.rank, settings.alpha or 2 * settings.rank, settings.seed)
     try:
-        course = yield from Training(network, train, validation, plan, pad_id, checkpoint).run()
-        keep(network)
+        yield engine.network
     finally:
-        detach(network)
-    checkpoint.unlink(missing_ok=True)
-    return course
+        detach(engine.network)
 
 
-def save_weights(network: PreTrainedModel, engine: LocalEngine, folder: Path) -> None:
-    """Write a fully trained network as a model folder, with its base's tokenizer and chat template."""
-    with new_folder(folder) as temporary:
-        nn.Module.to(network, engine.network.dtype)
-        network.save_pretrained(temporary)
-        engine.tokenizer.save_pretrained(temporary)
+def save(network: PreTrainedModel, student: Specialist, material: Material, name: str) -> str:
+    """Write what was trained: a PEFT folder, or a model folder with the base's tokenizer and chat template."""
+    engine = local(student)
+    folder = material.run.work("tune") / name
+    if material.settings.tune.method == "lora":
+        save_adapter(network, folder, engine.name, engine.revision or None)
+    else:
+        with new_folder(folder) as temporary:
+            nn.Module.to(copy.deepcopy(network), engine.network.dtype).save_pretrained(temporary)
+            engine.tokenizer.save_pretrained(temporary)
+    return str(folder)
 
 
 def local(specialist: Specialist) -> LocalEngine:

@@ -1,16 +1,18 @@
 """The tune rung: train a LoRA (or, for a small base, all weights) on the train examples."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
 from gradschool.evaluate import evaluate, mean
 from gradschool.gates.effect import answers_changed, learnt_to_stop
 from gradschool.gates.forgetting import forgetting, general_texts
+from gradschool.model.chat import Rendered
 from gradschool.model.engine import Engine, TextLoss
 from gradschool.model.local import LocalEngine
 from gradschool.records import Note, Work
-from gradschool.rungs.ladder import Candidate, Material, Rung, try_all
+from gradschool.rungs.ladder import Candidate, Material, Rung, best_of, try_all
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.training import Trained, local, make_rows, train_specialist, trial
 from gradschool.settings import Job
@@ -27,33 +29,26 @@ def tune(best: Specialist, material: Material) -> Work[Candidate]:
     student = specialist_of(best.engine, school_recipe(best.recipe, material))
     train = yield from make_rows(student, material.train, settings.max_tokens, "tune: preparing train rows")
     validation = yield from make_rows(student, material.validation, None, "tune: preparing validation rows")
-    width = local(student).network.config.get_text_config().hidden_size
-    rates = learning_rates(settings, width)
-    losses: list[tuple[float, float]] = []
-    for rate in rates if len(rates) > 1 else ():
-        loss: float = yield from run.once(
-            f"tune-trial-{rate:g}", partial(trial, student, train, validation, material, rate), float
-        )
-        yield Note(f"tune: learning rate {rate:g} reaches a validation loss of {loss:.3f} in a short trial.")
-        losses.append((loss, rate))
-    rate = min(losses)[1] if losses else rates[0]
+    rate, trials = yield from choose_rate(student, train, validation, material)
     trained: Trained = yield from run.once(
         "tune-training", partial(train_specialist, student, train, validation, material, rate), Trained
     )
-    tuned = replace(student.recipe, adapter=trained.adapter, weights=trained.weights)
-    [(_, rows)] = yield from try_all(best, [tuned], material, "tune")
+    recipes = [with_training(student.recipe, folder, settings.method) for folder in trained.folders]
+    # Which state answers best is decided by answers: the loss also counts how sure the network is.
+    recipe, rows = best_of((yield from try_all(best, recipes, material, "tune")))
+    tuned = specialist_of(best.engine, recipe)
     sample = material.validation[:UNTUNED_SAMPLE]
     untuned = yield from evaluate(student, sample, material.measure, run.answers("tune-untuned"), "tune: without it")
     answers = [row.answer for row in rows]
-    engine = specialist_of(best.engine, tuned)
     gates = (
         *trained.gates,
         answers_changed([row.answer for row in untuned], answers[: len(untuned)]),
         learnt_to_stop(answers),
-        forgetting(general_losses(student), general_losses(engine), settings.max_forgetting),
+        forgetting(general_losses(student), general_losses(tuned), settings.max_forgetting),
     )
-    tried = tuple((f"learning rate {rate:g}, loss in a short trial", loss) for loss, rate in losses)
-    return Candidate(tuned, mean(rows), tried, gates, time.monotonic() - began, trained.tokens)
+    for checkpoint in run.work("tune").glob("*.safetensors"):
+        checkpoint.unlink()
+    return Candidate(recipe, mean(rows), trials, gates, time.monotonic() - began, trained.tokens)
 
 
 def cannot(job: Job, engine: Engine) -> str:
@@ -61,6 +56,28 @@ def cannot(job: Job, engine: Engine) -> str:
     if isinstance(engine, LocalEngine):
         return ""
     return "the base is not on this machine, so that its weights cannot be trained"
+
+
+def choose_rate(
+    student: Specialist, train: Sequence[Rendered], validation: Sequence[Rendered], material: Material
+) -> Work[tuple[float, tuple[tuple[str, float], ...]]]:
+    """The learning rate with the lowest validation loss in a short trial, and what each trial reached."""
+    width = local(student).network.config.get_text_config().hidden_size
+    rates = learning_rates(material.settings.tune, width)
+    if len(rates) == 1:
+        return rates[0], ()
+    losses = []
+    for rate in rates:
+        step = partial(trial, student, train, validation, material, rate)
+        losses.append((yield from material.run.once(f"tune-trial-{rate:g}", step, float)))
+        yield Note(f"tune: learning rate {rate:g} reaches a validation loss of {losses[-1]:.3f} in a short trial.")
+    trials = tuple((f"learning rate {r:g}, loss in a short trial", loss) for r, loss in zip(rates, losses, strict=True))
+    return rates[losses.index(min(losses))], trials
+
+
+def with_training(recipe: Recipe, folder: str, method: str) -> Recipe:
+    """The recipe with what training left in a folder: an adapter, or whole weights."""
+    return replace(recipe, adapter=folder) if method == "lora" else replace(recipe, weights=folder)
 
 
 def school_recipe(best: Recipe, material: Material) -> Recipe:
