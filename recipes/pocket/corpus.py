@@ -36,7 +36,8 @@ def split(documents: list[Document]) -> tuple[list[Document], list[Document]]:
     least: dict[str, float] = {}
     for document, share in zip(documents, shares, strict=True):
         least[document.source] = min(share, least.get(document.source, 1.0))
-    shown, hidden = [], []
+    shown: list[Document] = []
+    hidden: list[Document] = []
     for document, share in zip(documents, shares, strict=True):
         (hidden if share < HELD_OUT_SHARE or share == least[document.source] else shown).append(document)
     return shown, hidden

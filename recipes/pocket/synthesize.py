@@ -35,6 +35,7 @@ LONG: tuple[Family, ...] = (
 )
 ANSWERED = 25
 """Loss weight, in tenths, of synthetic answers; their prompts weigh nothing, being made of random words."""
+_FIRST, _OPENED = (120, 80, 50), 80
 _POOL = {"eltec_eng_pd": 4_000_000, "medquad_qa": 2_000_000, "factbook": 1_500_000, "us_presidents": 1_000_000}
 _POOL |= {"t0_permissive_instructions": 0, "tldr_pages_text": 0, "gsm8k_train": 0, "selfinstruct_human_seed": 0}
 
@@ -61,6 +62,22 @@ def conversations(
         yield chance.choice(families)(source)
 
 
+def emphasise(ids: list[int], weights: list[int], openers: set[int]) -> list[int]:
+    """Raise the weight of tokens that decide: the first three of an answer, and what follows an opening sign in it.
+
+    The rest of an answer is mere copying; without this, a label of two tokens would count for little.
+    """
+    raised = list(weights)
+    since = 0
+    for i, weight in enumerate(weights):
+        since = since + 1 if weight == ANSWERED else 0
+        if 1 <= since <= len(_FIRST):
+            raised[i] = _FIRST[since - 1]
+        elif since and ids[i - 1] in openers:
+            raised[i] = _OPENED
+    return raised
+
+
 def encode(tokenizer: Tokenizer, task: Task) -> tuple[list[int], list[int]]:
     """Encode a task; the first shown answer of several is not scored, since nothing before it tells the pattern."""
     ids, weights = render(tokenizer, task.turns, 0, ANSWERED)
@@ -69,7 +86,8 @@ def encode(tokenizer: Tokenizer, task: Task) -> tuple[list[int], list[int]]:
         while weights[first] == ANSWERED:
             weights[first] = 0
             first += 1
-    return ids, weights
+    openers = {number for sign in ('Ġ"', "Ġ[") if (number := tokenizer.token_to_id(sign)) is not None}
+    return ids, emphasise(ids, weights, openers)
 
 
 def documents(

@@ -235,3 +235,10 @@ def test_the_floor_prefers_what_it_has_seen():
     assert model.loss([1, 2, 3, 4, 5, 6], 2) < model.loss([1, 2, 3, 6, 5, 4], 2)
     chances = [np.exp(-model.loss([1, 2, 3, 4, k], 4)) for k in range(16)]
     assert sum(chances) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_what_decides_an_answer_weighs_more():
+    from synthesize import ANSWERED, emphasise
+
+    ids, weights = [4, 5, 6, 7, 8, 9, 10, 3], [0, *[ANSWERED] * 6, 0]
+    assert emphasise(ids, weights, {9}) == [0, 120, 80, 50, ANSWERED, ANSWERED, 80, 0]

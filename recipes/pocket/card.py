@@ -1,0 +1,126 @@
+"""Write the model card from the measured figures and the manifest of the corpus."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+Figures = dict[str, Any]
+_NAMES = {
+    "fiction": "English novels",
+    "story": "stories for children",
+    "reference": "reference (country facts, command pages)",
+    "speech": "speeches",
+    "qa": "questions and answers (health, arithmetic)",
+    "dialogue": "dialogue (ordering tickets)",
+    "instruction": "instructions (short answers)",
+}
+_SKILLS = {
+    "reading_real_text": "reads 3 passages of real text, quotes the right sentence",
+    "reading_invented_facts": "reads 3 passages of invented facts, quotes the right sentence or value",
+    "pattern_four_examples": "follows 4 shown examples of an unseen mapping",
+    "label_topic": "chooses among 2 to 5 topic labels by prompt alone",
+    "label_overlap": "chooses among 2 to 6 labels, the right one sharing a word with the text",
+}
+_HEAD = Path(__file__).with_name("card_head.md")
+
+
+def _share(figures: Figures) -> str:
+    """Write a share with its interval."""
+    return f"{figures['share']:.2f} ({figures['low']:.2f} to {figures['high']:.2f})"
+
+
+def skills_table(skills: Figures) -> str:
+    """Write the skills as a table, known against new wording."""
+    rows = ["| skill | known wording | new wording |", "| --- | --- | --- |"]
+    for key, name in _SKILLS.items():
+        known, new = skills[f"{key}_known_wording"], skills[f"{key}_new_wording"]
+        if "share" in known:
+            rows.append(f"| {name} | {_share(known)} | {_share(new)} |")
+            continue
+        for part, words in (
+            ("right_sentence", name),
+            ("right_sentence_and_number", "… and cites the right passage, with nothing else"),
+            ("says_not_in_the_passages", "… says `Not in the passages.` where it is not"),
+        ):
+            rows.append(f"| {words} | {_share(known[part])} | {_share(new[part])} |")
+    return "\n".join(rows)
+
+
+def loss_table(losses: Figures) -> str:
+    """Write held-out bits per byte, model against 5-gram."""
+    rows = ["| held-out text | documents | 5-gram, Kneser-Ney | pocket |", "| --- | --- | --- | --- |"]
+    for kind, found in losses.items():
+        floor = f"{found['five_gram']:.2f}" if "five_gram" in found else "not measured"
+        rows.append(f"| {_NAMES.get(kind, kind)} | {found['documents']} | {floor} | {found['model']:.2f} |")
+    return "\n".join(rows)
+
+
+def curve_table(curve: list[Figures]) -> str:
+    """Write held-out bits per byte against tokens seen."""
+    kinds = [k for k in ("fiction", "story", "reference", "qa") if f"text:{k}" in curve[-1]]
+    rows = ["| million tokens | " + " | ".join(kinds) + " |", "| --- |" + " --- |" * len(kinds)]
+    for row in curve:
+        cells = [f"{row[f'text:{k}']:.2f}" if f"text:{k}" in row else "" for k in kinds]
+        rows.append(f"| {row['tokens'] / 1e6:.1f} | " + " | ".join(cells) + " |")
+    return "\n".join(rows)
+
+
+def family_table(families: Figures) -> str:
+    """Write the share of exact answers of every family of tasks."""
+    ordered = sorted(families.items(), key=lambda pair: -float(pair[1]["share"]))
+    rows = ["| family of tasks (`tasks/`) | exact answers |", "| --- | --- |"]
+    return "\n".join(rows + [f"| `{name}` | {_share(found)} |" for name, found in ordered])
+
+
+def data_table(manifest: list[Figures]) -> str:
+    """Write the sources with their licences."""
+    rows = ["| source | kind | documents | licence |", "| --- | --- | --- | --- |"]
+    for entry in manifest:
+        name = entry["file"].removesuffix(".jsonl.xz")
+        rows.append(f"| {name} | {entry['kind']} | {entry['documents']:,} | {entry['licence']} |")
+    return "\n".join(rows)
+
+
+def write_card(model: Path, manifest: Path, tokens: int, notes: str) -> str:
+    """Compose the card; `notes` is text in Markdown about limits and about this very training."""
+    config = json.loads((model / "config.json").read_text())
+    figures = json.loads((model / "evaluation.json").read_text())
+    head = _HEAD.read_text().format(
+        millions=figures["parameters"] / 1e6,
+        tokens=tokens / 1e6,
+        layers=config["num_hidden_layers"],
+        width=config["hidden_size"],
+        heads=config["num_attention_heads"],
+        vocabulary=config["vocab_size"],
+    )
+    parts = [
+        head + "\n" + skills_table(figures["skills"]),
+        notes.strip(),
+        "## Held-out loss, in bits per byte\n\nThe 5-gram model has the same tokens and the same real text.\n\n"
+        + loss_table(figures["bits_per_byte"]),
+        "Against tokens seen, while training ran (24 documents a kind, weights as they were, not averaged):\n\n"
+        + curve_table(figures["curve"]),
+        "## Every family of tasks\n\n" + family_table(figures["families"]),
+        "## Data\n\n"
+        + data_table(json.loads(manifest.read_text()))
+        + "\n\nAll else is synthetic text that the recipe writes.",
+        "Made by `recipes/pocket`; measured by `recipes/pocket/evaluate.py`; all figures are in `evaluation.json`.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def main() -> None:
+    """Parse the command line and write the card into the model's folder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="exported folder with evaluation.json")
+    parser.add_argument("--manifest", type=Path, required=True, help="manifest.json of the corpus")
+    parser.add_argument("--tokens", type=int, required=True, help="tokens seen in training")
+    parser.add_argument("--notes", type=Path, required=True, help="Markdown with limits")
+    args = parser.parse_args()
+    text = write_card(args.model, args.manifest, args.tokens, args.notes.read_text())
+    (args.model / "README.md").write_text(text)
+
+
+if __name__ == "__main__":
+    main()
