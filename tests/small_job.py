@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 
 from gradschool import cli
 
-GOODS = "apples bolts candles doors eggs files gloves hinges inks jars kettles lamps".split()
-TOWNS = "Ashby Borth Crewe Dover Epsom Frome".split()
-NUMBERS = "two three five six nine ten".split()
+GOODS = ["apples", "bolts", "candles", "doors", "eggs", "files", "gloves", "hinges", "inks", "jars", "kettles", "lamps"]
+TOWNS = ["Ashby", "Borth", "Crewe", "Dover", "Epsom", "Frome"]
+NUMBERS = ["two", "three", "five", "six", "nine", "ten"]
 WAYS = (
     "Please have {n} {g} brought to our shop in {t} on Monday, we are nearly out of them.",
     "The {t} store wants {n} {g}. Nothing else is needed this week, thank you!",
@@ -51,10 +51,10 @@ passages = [1]
 [tune]
 rank = 4
 learning_rates = [0.01, 0.005]
-epochs = 2
+epochs = 3
 max_forgetting = 5
 [answers]
-max_new_tokens = 20
+max_new_tokens = 32
 """
 GUIDE = """# Goods
 
@@ -104,12 +104,12 @@ def run(*arguments: object, stdin: str | None = None) -> Result:
     return result
 
 
-def start(*arguments: object, cwd: Path, env: Mapping[str, str] = {}) -> "subprocess.Popen[str]":  # noqa: B006
+def start(*arguments: object, cwd: Path, env: Mapping[str, str] = {}) -> "subprocess.Popen[str]":
     """A command as a process of its own."""
     return subprocess.Popen(
         [sys.executable, "-c", MAIN, *map(str, arguments)],
         cwd=cwd,
-        env={**os.environ, **QUIET, **env},
+        env={**os.environ, **QUIET, **(env or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -171,6 +171,7 @@ def whole_climb(temporary: Path) -> Whole:
     write_job(home / "orders")
     process = start("climb", "orders", cwd=home)
     said, complained = process.communicate(timeout=600)
+    assert process.returncode in (0, 3), complained
     return Whole(home, process.returncode, said, complained)
 
 

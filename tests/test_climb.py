@@ -1,4 +1,4 @@
-"""The main job, whole: a folder of examples becomes a specialist that can be opened, and every claim has its evidence."""
+"""The main job, whole: a folder of examples becomes a specialist, and every claim about it has its evidence."""
 
 import json
 import tomllib
@@ -6,11 +6,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-import small_job
-from small_job import Whole
 
+import small_job
 from gradschool.files import sha256
 from gradschool.package.bundle import read_manifest
+from small_job import Whole
 
 RUNGS = ("base", "prompt", "ground", "tune")
 STARTED = ("run.json", "environment.json", "events.jsonl")

@@ -17,7 +17,7 @@ def ground(best: Specialist, material: Material) -> Work[Candidate]:
     """Index the documents, then try numbers of passages, with and without the examples that the prompt rung chose."""
     began = time.monotonic()
     settings, job = material.settings, material.run.job
-    folder = material.run.work("index")
+    folder = material.run.work("index").resolve()  # kept in the recipe, whatever folder a resumed climb starts in
     index = yield from build_index(job.path(settings.data.documents or ""), folder, settings.ground)
     yield Note(f"ground: {index.size} passages are indexed.")
     asked = replace(

@@ -1,0 +1,178 @@
+"""Killed at any moment, a climb goes on where it was, and ends as if nothing had happened."""
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors import safe_open
+
+import small_job
+from gradschool.files import sha256
+from small_job import Whole
+
+ADAPTER = Path("work", "tune", "adapter", "adapter_model.safetensors")
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    return small_job.whole_climb(tmp_path_factory.getbasetemp())
+
+
+@dataclass
+class Killed:
+    """A climb that was killed again and again, and what was known at each of its ends."""
+
+    run: Path
+    last_said: str = ""
+    checkpoint_step: int = 0  # where the checkpoint stood that the training went on from
+    steps_before: int = 0  # events of kind Step before that
+    refused: Any = None  # what a second process got to hear
+    interrupted: tuple[int, str] = (0, "")  # exit code and stderr after Ctrl-C
+    finished: dict[str, dict[str, int]] = field(default_factory=dict)  # done steps and their times, by moment
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Killed:
+    """Climb the small job with five violent ends, each at another place, then to the end."""
+    home = tmp_path_factory.mktemp("killed")
+    job = small_job.write_job(home / "orders")
+    run = home / "run"
+    this = Killed(run)
+    done, test, asked = (lambda name: run / "done" / f"{name}.json"), run / "answers", small_job.lines
+
+    checkpoint = run / "work" / "tune" / "checkpoint.safetensors"
+
+    def until(moment: str, there: Callable[[], bool], *arguments: object, sign: int = signal.SIGKILL) -> None:
+        process = small_job.start("climb", *(arguments or ("--resume", run)), cwd=home)
+        small_job.wait_for(process, there)
+        if sign == signal.SIGKILL:
+            process.send_signal(signal.SIGSTOP)  # so that the moment does not pass while it is looked at
+        if moment == "training":
+            with safe_open(checkpoint, framework="pt") as file:
+                this.checkpoint_step = json.loads(file.metadata()["course"])["step"]
+            this.refused = small_job.run("climb", "--resume", run)
+        process.send_signal(sign)
+        _, complained = process.communicate(timeout=60)
+        if sign == signal.SIGINT:
+            this.interrupted = (process.returncode, complained)
+        else:
+            assert process.returncode == -signal.SIGKILL
+        this.finished[moment] = {path.stem: path.stat().st_mtime_ns for path in (run / "done").glob("*.json")}
+
+    until("base", lambda: done("base").exists(), job, "--run", run)
+    until("prompt", lambda: any(asked(path) for path in test.glob("prompt-validation-*")), sign=signal.SIGINT)
+    until("trial", lambda: len(list((run / "done").glob("tune-trial-*"))) == 1)
+    until("training", checkpoint.exists)
+    this.steps_before = len(steps(run))
+    until("package", lambda: done("package").exists())
+    assert not done("climbed").exists()
+    process = small_job.start("climb", "--resume", run, cwd=home)
+    this.last_said, complained = process.communicate(timeout=300)
+    assert process.returncode in (0, 3), complained
+    return this
+
+
+def steps(run: Path) -> list[dict[str, Any]]:
+    return [event for event in small_job.lines(run / "events.jsonl") if event["event"] == "Step"]
+
+
+def test_it_ends_as_an_uninterrupted_climb(whole: Whole, killed: Killed) -> None:
+    assert small_job.outcome(killed.run) == small_job.outcome(whole.run)
+    sentences = [
+        [line for line in said.splitlines() if line.startswith(("Passed: ", "Not passed "))]
+        for said in (killed.last_said, whole.said)
+    ]
+    assert sentences[0] == sentences[1] != []
+
+
+def test_it_gives_the_same_answers_and_asks_nothing_twice(whole: Whole, killed: Killed) -> None:
+    assert small_job.answers(killed.run) == small_job.answers(whole.run)
+    for path in (killed.run / "answers").glob("*.jsonl"):
+        ids = [row["id"] for row in small_job.lines(path)]
+        assert len(ids) == len(set(ids)), path.name
+
+
+def test_it_learns_the_same_weights_bit_for_bit(whole: Whole, killed: Killed) -> None:
+    assert sha256(killed.run / ADAPTER) == sha256(whole.run / ADAPTER)
+
+
+def test_training_goes_on_from_its_checkpoint(whole: Whole, killed: Killed) -> None:
+    longest = max(step["steps"] for step in steps(whole.run))
+    assert 0 < killed.checkpoint_step < longest
+    after = steps(killed.run)[killed.steps_before :]
+    assert [step["step"] for step in after] == list(range(killed.checkpoint_step + 1, longest + 1))
+    straight = {step["step"]: step["loss"] for step in steps(whole.run) if step["steps"] == longest}
+    assert all(straight[step["step"]] == step["loss"] for step in after)
+
+
+def test_a_finished_trial_is_not_repeated(killed: Killed) -> None:
+    [trial] = [name for name in killed.finished["trial"] if name.startswith("tune-trial-")]
+    assert len([name for name in killed.finished["training"] if name.startswith("tune-trial-")]) == 2, trial
+    short = min(step["steps"] for step in steps(killed.run))
+    ended = [step for step in steps(killed.run) if step["steps"] == short and step["step"] == short]
+    assert len(ended) == 2  # one for each rate, although two more processes came by
+
+
+def test_finished_steps_are_never_written_again(killed: Killed) -> None:
+    now = {path.stem: path.stat().st_mtime_ns for path in (killed.run / "done").glob("*.json")}
+    assert list(map(len, killed.finished.values())) == sorted(map(len, killed.finished.values()))
+    for moment, then in killed.finished.items():
+        assert {name: now[name] for name in then} == then, moment
+
+
+def test_ctrl_c_ends_in_a_sentence_and_its_own_code(killed: Killed) -> None:
+    code, complained = killed.interrupted
+    assert code == 130
+    assert "--resume" in complained and "Traceback" not in complained
+
+
+def test_a_second_process_is_refused(killed: Killed) -> None:
+    assert killed.refused.exit_code == 2
+    assert "is being climbed by another process" in killed.refused.stderr
+    assert "What to do: " in killed.refused.stderr
+
+
+def test_a_finished_run_tells_its_end_again_and_changes_nothing(whole: Whole, tmp_path: Path) -> None:
+    """From another folder, and by another spelling of its path."""
+    copied = tmp_path / "again"
+    shutil.copytree(whole.run, copied)
+    before = {path.stem: path.read_bytes() for path in (copied / "done").glob("*.json")}
+    result = small_job.run("climb", "--resume", os.path.relpath(copied))
+    assert result.exit_code == whole.code
+    assert "The ladder (token_f1)" in result.stdout
+    assert {path.stem: path.read_bytes() for path in (copied / "done").glob("*.json")} == before
+
+
+def test_it_goes_on_from_another_folder(whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run was begun as runs/orders-1; what it keeps must not hang on where the program is started."""
+    again = tmp_path / "again"
+    shutil.copytree(whole.run, again)
+    shutil.rmtree(again / "specialist")
+    for name in ("tune-result", "package", "climbed"):
+        (again / "done" / f"{name}.json").unlink()
+    for rung in ("tune", "ground"):  # their adapter and index must be found to answer again
+        (again / "answers" / f"{rung}-test.jsonl").unlink()
+    monkeypatch.chdir(tmp_path)
+    result = small_job.run("climb", "--resume", "again")
+    assert result.exit_code == whole.code, result.stderr
+    assert small_job.answers(again) == small_job.answers(whole.run)
+    assert (again / "specialist" / "specialist.toml").exists()
+
+
+def test_changed_examples_are_refused_on_resume(whole: Whole, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(whole.run, home / "run")
+    rows = small_job.rows()
+    rows[0]["completion"] = "something else"
+    job = small_job.write_job(home / "orders", examples=rows)
+    about = json.loads((home / "run" / "run.json").read_text())
+    (home / "run" / "run.json").write_text(json.dumps({**about, "folder": str(job)}))
+    result = small_job.run("climb", "--resume", home / "run")
+    assert result.exit_code == 4 and "changed" in result.stderr and "What to do: " in result.stderr
