@@ -128,7 +128,8 @@ def trainable(student: Specialist, material: Material) -> Iterator[PreTrainedMod
 def save(network: PreTrainedModel, student: Specialist, material: Material, name: str) -> str:
     """Write what was trained: a PEFT folder, or a model folder with the base's tokenizer and chat template."""
     engine = local(student)
-    folder = material.run.work("tune") / name
+    # Whole, since recipes keep it: a resumed climb may start in another folder.
+    folder = material.run.work("tune").resolve() / name
     if material.settings.tune.method == "lora":
         save_adapter(network, folder, engine.name, engine.revision or None)
     else:
