@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from gradschool.errors import DamagedError
 from gradschool.files import append_line, read_lines
 from gradschool.records import Answer, Example, Progress, Scored, Work
 from gradschool.score.evaluate import score
@@ -31,7 +32,12 @@ def evaluate(
     Each answer is written to `kept` as it comes; those that stand there from an earlier, interrupted call are not
     asked again.
     """
-    answers = {row["id"]: _answer.validate_python(row["answer"]) for row in read_lines(kept)}
+    try:
+        answers = {row["id"]: _answer.validate_python(row["answer"]) for row in read_lines(kept)}
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedError(
+            f"{kept} cannot be read.", str(error), "delete it; its questions are asked again."
+        ) from error
     missing = [example for example in examples if example.id not in answers]
     if missing:
         yield Progress(what, len(answers), len(examples))

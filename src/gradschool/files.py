@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from gradschool.errors import ResourceError
+from gradschool.errors import GradschoolError, ResourceError
 
 HASH_BLOCK = 1 << 20
 
@@ -21,19 +22,32 @@ def disk_errors(path: Path) -> Iterator[None]:
     """Turn a full, read-only or forbidden disk into an error that a person understands."""
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except GradschoolError:
+        raise
+    except Exception as error:
+        number = _system_error(error)
+        if number in (errno.ENOSPC, errno.EDQUOT):
             free = shutil.disk_usage(next(p for p in (path, *path.resolve().parents) if p.exists())).free
             raise ResourceError(
                 f"The disk is full: {path} could not be written.",
                 f"{free / 1e6:.0f} MB are free there.",
                 "free some space or choose another folder, then repeat the command (a climb goes on with --resume).",
             ) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        if number in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise ResourceError(
-                f"{path} could not be written.", f"The system says: {error.strerror}.", "choose a folder you may write."
+                f"{path} could not be written.",
+                f"The system says: {os.strerror(number)}.",
+                "choose a folder you may write.",
             ) from error
         raise
+
+
+def _system_error(error: Exception) -> int | None:
+    """The system's number of an error; libraries in Rust (safetensors, tokenizers) write it into their own."""
+    if isinstance(error, OSError):
+        return error.errno
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return int(found.group(1)) if found else None
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -112,13 +126,27 @@ def new_folder(path: Path) -> Iterator[Path]:
             if path.exists():
                 old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
                 path.replace(old)
-                temporary.replace(path)
+                try:
+                    temporary.replace(path)
+                except BaseException:
+                    old.replace(path)
+                    raise
                 shutil.rmtree(old)
             else:
                 temporary.replace(path)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
+
+
+def copy_folder(source: Path, target: Path) -> None:
+    """Copy a folder with all that is in it; a full disk is told as such, which shutil's own error would not."""
+
+    def copy(one: str, other: str) -> None:
+        with disk_errors(Path(other)):
+            shutil.copyfile(one, other)
+
+    shutil.copytree(source, target, copy_function=copy)
 
 
 def sha256(path: Path) -> str:

@@ -37,7 +37,8 @@ def read_questions(lines: Iterable[str]) -> list[Question]:
 
     Raises DataError that names the line where one cannot be understood, and where there is none at all.
     """
-    questions = [_question(line, number) for number, line in enumerate(lines, 1) if line.strip()]
+    unmarked = (line.removeprefix("\ufeff") for line in lines)  # a mark that some editors put in front of a file
+    questions = [_question(line, number) for number, line in enumerate(unmarked, 1) if line.strip()]
     if not questions:
         raise DataError(
             "There are no questions.", "Standard input is empty.", "gradschool answer SPECIALIST < questions.jsonl"
@@ -48,7 +49,7 @@ def read_questions(lines: Iterable[str]) -> list[Question]:
 def _question(line: str, number: int) -> Question:
     try:
         value = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         if line.lstrip().startswith(("{", "[")):
             raise _unclear(number, f"It is not valid JSON: {error}.") from error
         value = line.strip()
@@ -56,12 +57,12 @@ def _question(line: str, number: int) -> Question:
         return Question((Message("user", value),))
     if not isinstance(value, dict):
         return Question((Message("user", line.strip()),))
-    name = str(value["id"]) if "id" in value else None
+    name = None if value.get("id") is None else str(value["id"])
     text = next((value[key] for key in KEYS if isinstance(value.get(key), str)), None)
     if text is not None:
         return Question((Message("user", text),), name)
     try:
-        conversation = tuple(Message(str(turn["role"]), str(turn["content"])) for turn in value["messages"])
+        conversation = tuple(_message(turn) for turn in value["messages"])
     except (KeyError, TypeError) as error:
         raise _unclear(number, f"It needs `messages` with role and content, or one of: {', '.join(KEYS)}.") from error
     if conversation and conversation[-1].role == "assistant":
@@ -69,6 +70,13 @@ def _question(line: str, number: int) -> Question:
     if not conversation:
         raise _unclear(number, "Its conversation is empty.")
     return Question(conversation, name)
+
+
+def _message(turn: Any) -> Message:
+    role, content = turn["role"], turn["content"]
+    if not (isinstance(role, str) and isinstance(content, str)):
+        raise TypeError("not text")
+    return Message(role, content)
 
 
 def _unclear(number: int, why: str) -> DataError:

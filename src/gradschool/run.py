@@ -71,14 +71,15 @@ class Run:
         try:
             about = read_json(folder / "run.json")
             job = Job(about["name"], Path(about["folder"]), Settings.model_validate(about["settings"]))
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise DamagedError(f"{folder / 'run.json'} cannot be read.", str(error), "start a new climb.") from error
         return cls(folder, job)
 
     def __enter__(self) -> "Run":
         """Keep other processes out of this run; raises UsageError where one is at work."""
         try:
-            self._lock.acquire(timeout=0)
+            with disk_errors(self.folder):
+                self._lock.acquire(timeout=0)
         except filelock.Timeout as error:
             raise UsageError(
                 f"{self.folder} is being climbed by another process.",

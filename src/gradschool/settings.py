@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
@@ -18,7 +18,7 @@ LOADABLE = (".jsonl", ".json", ".csv", ".tsv")
 class Section(BaseModel):
     """A table of job.toml: unknown keys are refused, nothing changes after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Data(Section):
@@ -106,8 +106,8 @@ class Goal(Section):
 class Prompt(Section):
     """The prompt rung."""
 
-    shots: tuple[int, ...] = Field(
-        (0, 2, 4), description="how many examples to try showing; the best on validation is kept"
+    shots: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (0, 2, 4), min_length=1, description="how many examples to try showing; the best on validation is kept"
     )
     nearest: bool = Field(True, description="also try showing the examples nearest to each question")
 
@@ -115,8 +115,10 @@ class Prompt(Section):
 class Ground(Section):
     """The ground rung."""
 
-    passages: tuple[int, ...] = Field(
-        (1, 3), description="how many passages to try putting before a question; the best on validation is kept"
+    passages: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (1, 3),
+        min_length=1,
+        description="how many passages to try putting before a question; the best on validation is kept",
     )
     passage_words: int = Field(
         90, ge=10, description="length that passages are cut to, at sentence ends", json_schema_extra={"unit": "words"}
@@ -135,8 +137,9 @@ class Tune(Section):
     )
     rank: int = Field(16, ge=1, le=512, description="rank of the added layers")
     alpha: int | None = Field(None, ge=1, description="strength of the added layers; default: twice the rank")
-    learning_rates: tuple[float, ...] | None = Field(
-        None, description="learning rates to try; default: sized from method and base, best on validation kept"
+    learning_rates: tuple[Annotated[float, Field(gt=0)], ...] | None = Field(
+        None,
+        description="learning rates to try; default: sized from method and base, best on validation kept",
     )
     epochs: float | None = Field(
         None,
@@ -260,6 +263,8 @@ def _option(name: str, info: FieldInfo, prefix: str) -> Option:
 
 
 def _type_name(annotation: Any) -> str:
+    if get_origin(annotation) is Annotated:
+        return _type_name(get_args(annotation)[0])
     if isinstance(annotation, type) and not get_args(annotation):
         return {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}.get(
             annotation.__name__, annotation.__name__
@@ -308,8 +313,11 @@ def read_job(path: Path, overrides: Mapping[str, Any] | None = None) -> Job:
         *tables, last = key.split(".")
         place = written
         for table in tables:
-            place = place.setdefault(table, {})
-        place[last] = value
+            if not isinstance(place.setdefault(table, {}), dict):
+                break  # the file is wrong there, which is told below
+            place = place[table]
+        else:
+            place[last] = value
     try:
         return Job(name, folder, Settings.model_validate(written))
     except ValidationError as error:
@@ -323,7 +331,7 @@ def read_job(path: Path, overrides: Mapping[str, Any] | None = None) -> Job:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except tomllib.TOMLDecodeError as error:
         raise UsageError(
             f"{path} is not valid TOML.",

@@ -58,7 +58,8 @@ class Specialist:
         """What the base is really asked, and the passages that stand in it.
 
         One system turn holds all instructions; examples stand as turns before the question; passages stand, fenced,
-        in the last user turn. Examples, then passages, are left out from the end until the rest fits the context.
+        in the last user turn. Until the rest fits the context, examples, then passages are left out: the least near
+        example, the last of fixed ones, the passage found last.
         """
         asked = next((m.content for m in reversed(question) if m.role == "user"), "")
         passages = tuple(self.index.search(asked, self.recipe.passages)) if self.recipe.passages else ()
@@ -69,7 +70,7 @@ class Specialist:
             if not (shown or passages) or self.engine.count_tokens(conversation) <= room:
                 return conversation, passages
             if shown:
-                shown = shown[:-1]
+                shown = shown[1:] if self.recipe.nearest else shown[:-1]
             else:
                 passages = passages[:-1]
 
@@ -113,9 +114,10 @@ class Specialist:
         asked = [self.conversation(question) for question in questions]
         for position, answer in self.engine.answer([a for a, _ in asked], self.recipe.decoding):
             passages = asked[position][1]
-            if passages:
+            if self.recipe.passages:
                 answer = replace(answer, text=strip_marks(answer.text), citations=resolve(answer.text, passages))
             yield position, answer
+            self.make_ready()  # meanwhile another specialist may have put its own adapter on the shared network
 
     def stream(self, question: Conversation) -> Iterator[str]:
         """Answer one question piece by piece, citation marks included."""

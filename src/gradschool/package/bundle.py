@@ -1,6 +1,6 @@
 """The specialist as a folder: whole, hashed, and opened only if nothing in it was changed.
 
-specialist.toml   the manifest: base, recipe, verdict, and the hash of every other file
+specialist.toml   the manifest: base, recipe, verdict, the hash of every other file, and its own as `seal`
 README.md         the model card
 adapter/ | weights/   what was trained, if anything (PEFT's or transformers' format)
 index/            the passages of the documents, if they are used
@@ -20,8 +20,19 @@ from pydantic import TypeAdapter, ValidationError
 
 from gradschool import __version__
 from gradschool.errors import DamagedError, UsageError
-from gradschool.files import hash_tree, new_folder, read_lines, sha256, write_json, write_lines, write_text
+from gradschool.files import (
+    copy_folder,
+    hash_tree,
+    new_folder,
+    read_lines,
+    sha256,
+    sha256_of,
+    write_json,
+    write_lines,
+    write_text,
+)
 from gradschool.model.engine import Engine, open_engine
+from gradschool.model.local import LocalEngine
 from gradschool.package.card import card
 from gradschool.records import Example, RungResult, Scored, Split, Work
 from gradschool.run import Run
@@ -49,7 +60,7 @@ def pack(
         recipe = specialist.recipe
         for name in FOLDERS:
             if getattr(recipe, name):
-                shutil.copytree(getattr(recipe, name), folder / name)
+                copy_folder(Path(getattr(recipe, name)), folder / name)
         if recipe.shots:
             examples: TypeAdapter[Example] = TypeAdapter(Example)
             write_lines(folder / EXAMPLES, (examples.dump_python(e, mode="json") for e in recipe.examples))
@@ -63,16 +74,16 @@ def pack(
         manifest = describe(run, specialist, chosen) | {"split": split.hash}
         write_text(folder / CARD, card(manifest, results))
         manifest["hashes"] = hash_tree(folder)
-        write_text(folder / MANIFEST, tomli_w.dumps(manifest))
+        write_text(folder / MANIFEST, tomli_w.dumps(manifest | {"seal": sha256_of(manifest)}))
     return str(run.specialist)
 
 
 def describe(run: Run, specialist: Specialist, chosen: RungResult) -> dict[str, Any]:
     """The manifest of a specialist but for the hashes; TOML knows no null, so what is not there is left out."""
     settings, recipe, report = run.job.settings, specialist.recipe, chosen.report
-    base = settings.base_model
-    if not base.startswith("http") and (nearby := run.job.path(base)).exists():
-        base = str(nearby.resolve())
+    base, engine = settings.base_model, specialist.engine
+    if isinstance(engine, LocalEngine) and base != "pocket" and not engine.revision and not recipe.weights:
+        base = str(engine.folder.resolve())  # a local folder, which a relative path would only name from here
     manifest: dict[str, Any] = {
         "format": FORMAT,
         "name": run.job.name,
@@ -82,7 +93,7 @@ def describe(run: Run, specialist: Specialist, chosen: RungResult) -> dict[str, 
         "base": {
             "base_model": base,
             **({"model": settings.model} if settings.model else {}),
-            **specialist.engine.identity,
+            **engine.identity,
         },
         "recipe": {
             "instructions": recipe.instructions,
@@ -120,12 +131,15 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         hashes = dict(manifest["hashes"])
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
         raise _damaged(folder / MANIFEST, f"It cannot be read: {error}.") from error
+    seal = manifest.pop("seal", None)
     if manifest.get("format") != FORMAT:
         raise UsageError(
             f"{folder} is in format {manifest.get('format')!r}.",
             f"This version reads format {FORMAT}.",
             "use the gradschool that made it.",
         )
+    if sha256_of(manifest) != seal:
+        raise _damaged(folder / MANIFEST, "Its content is not what was packaged.")
     for name, expected in hashes.items():
         path = folder / name
         if not path.is_file():
@@ -144,10 +158,13 @@ def open_specialist(folder: Path, base_model: str | None = None) -> Work[Special
     """
     manifest = read_manifest(folder)
     try:
-        recipe = _recipe(folder, manifest["recipe"])
+        recipe = _recipe(folder, manifest)
         base = manifest["base"]
+        # A specialist with weights of its own is whole: it needs no base.
         settings = Settings(
-            base_model=base_model or base["base_model"], model=base.get("model"), revision=base.get("revision") or None
+            base_model=recipe.weights or base_model or base["base_model"],
+            model=base.get("model"),
+            revision=base.get("revision") or None,
         )
     except (KeyError, TypeError, ValidationError) as error:
         raise _damaged(folder / MANIFEST, f"It lacks something: {error}.") from error
@@ -162,10 +179,11 @@ def open_specialist(folder: Path, base_model: str | None = None) -> Work[Special
     return specialist_of(engine, recipe)
 
 
-def _recipe(folder: Path, written: dict[str, Any]) -> Recipe:
-    recipe: Recipe = TypeAdapter(Recipe).validate_python(written)
+def _recipe(folder: Path, manifest: dict[str, Any]) -> Recipe:
+    recipe: Recipe = TypeAdapter(Recipe).validate_python(manifest["recipe"])
+    parts = {name.partition("/")[0] for name in manifest["hashes"]}
     examples = TypeAdapter(tuple[Example, ...]).validate_python(read_lines(folder / EXAMPLES))
-    adapter, weights, index = (str(path.resolve()) if path.is_dir() else "" for path in map(folder.joinpath, FOLDERS))
+    adapter, weights, index = (str((folder / name).resolve()) if name in parts else "" for name in FOLDERS)
     return replace(recipe, examples=examples, adapter=adapter, weights=weights, index=index)
 
 

@@ -1,0 +1,52 @@
+"""Errors: a sentence for what, why and what to do, and an exit code of their own."""
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+
+from gradschool import errors
+from gradschool.errors import GradschoolError, nearest
+
+KINDS = GradschoolError.__subclasses__()
+
+
+def test_each_kind_has_the_exit_code_that_is_documented() -> None:
+    told = {name: int(code) for name, code in re.findall(r"── (\w+) +(\d+) ", errors.__doc__ or "")}
+    assert told == {kind.__name__: kind.exit_code for kind in KINDS}
+    taken = [
+        errors.EXIT_PASSED,
+        errors.EXIT_BUG,
+        errors.EXIT_NOT_PASSED,
+        errors.EXIT_INTERRUPTED,
+        *(k.exit_code for k in KINDS),
+    ]
+    assert len(set(taken)) == len(taken)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_tells_what_why_and_what_to_do(kind: type[GradschoolError]) -> None:
+    assert str(kind("a is not b.", "It is c.", "use b.")) == "a is not b.\nIt is c.\nWhat to do: use b."
+    assert str(kind("a is not b.")) == "a is not b."
+    error = kind("a", "b", "c")
+    assert (error.what, error.why, error.fix) == ("a", "b", "c")
+
+
+def test_the_nearest_choice_is_named_or_all() -> None:
+    assert doctest.testmod(errors).failed == 0
+    assert nearest("LABEL", ["label"]) == "choose one of 'label'"
+    assert nearest("", ["b", "a"]) == "choose one of 'a', 'b'"
+
+
+def test_nobody_raises_an_error_without_words() -> None:
+    """Every error that the source raises names something: none is raised empty."""
+    source = Path(errors.__file__).parent
+    kinds = "|".join(kind.__name__ for kind in KINDS)
+    found = [
+        f"{path.name}:{text[: m.start()].count(chr(10)) + 1}"
+        for path in source.rglob("*.py")
+        for text in [path.read_text()]
+        for m in re.finditer(rf"raise (?:{kinds})(?:\(\)|\s*$)", text, re.MULTILINE)
+    ]
+    assert found == []

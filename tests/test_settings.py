@@ -1,0 +1,234 @@
+"""Settings: every option stated once, every mistake told at once, with the nearest right word."""
+
+import dataclasses
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli_w
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from gradschool.errors import UsageError
+from gradschool.settings import Section, Settings, options, read_job, settings_markdown
+
+
+def leaves(section: type[Section] = Settings, prefix: str = "") -> list[str]:
+    """Every path that job.toml may hold, found apart from `options`."""
+    found = []
+    for name, info in section.model_fields.items():
+        kind: Any = info.annotation
+        inner = isinstance(kind, type) and issubclass(kind, Section)
+        found += leaves(kind, f"{prefix}{name}.") if inner else [prefix + name]
+    return found
+
+
+def job(folder: Path, text: str) -> Path:
+    (folder / "job.toml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def complaint(folder: Path, text: str, overrides: dict[str, Any] | None = None) -> UsageError:
+    with pytest.raises(UsageError) as caught:
+        read_job(job(folder, text), overrides)
+    return caught.value
+
+
+def test_every_field_is_an_option_once_with_a_flag_of_its_own() -> None:
+    all_options = list(options())
+    paths, flags = [o.path for o in all_options], [o.flag for o in all_options]
+    assert paths == leaves()
+    assert len(set(paths)) == len(paths) and len(set(flags)) == len(flags)
+    assert len(paths) > 30
+    for option in all_options:
+        assert option.help and option.help[-1] != "."
+        assert option.flag.startswith("--") and "_" not in option.flag
+        assert option.type and "Annotated" not in option.type and "typing" not in option.type
+
+
+def test_options_tell_the_default_that_settings_have() -> None:
+    settings = Settings()
+    for option in options():
+        value: Any = settings
+        for part in option.path.split("."):
+            value = getattr(value, part)
+        assert value == option.default, option.path
+
+
+def test_types_are_in_words() -> None:
+    types = {option.path: option.type for option in options()}
+    assert types["goal.pass_mark"] == "number"
+    assert types["tune.rank"] == types["tune.alpha"] == "whole number"
+    assert types["prompt.shots"] == "list of whole number"
+    assert types["tune.learning_rates"] == "list of number"
+    assert types["prompt.nearest"] == "true or false"
+    assert types["tune.method"] == "'lora' or 'full'"
+
+
+def test_the_page_has_every_option_with_flag_and_help() -> None:
+    page = settings_markdown()
+    tables = page.split("\n## ")
+    for option in options():
+        table, _, key = option.path.rpartition(".")
+        [section] = [t for t in tables if t.startswith(f"[{table}]\n" if table else "At the top\n")]
+        [line] = [line for line in section.splitlines() if line.startswith(f"| `{key}` | `{option.flag}` |")]
+        assert option.help in line and option.unit in line
+        assert line.replace("\\|", "").count("|") == 6
+    for key in ("name", "kind", "value"):
+        assert f"| `{key}` |" in page.partition("[[goal.rules]]")[2]
+
+
+def test_all_issues_are_told_at_once_each_with_the_nearest_key(tmp_path: Path) -> None:
+    error = complaint(
+        tmp_path,
+        """
+        taks = "x"
+        [goal]
+        metrik = "label"
+        pass_mark = 1.5
+        [[goal.rules]]
+        name = "short"
+        kind = "max_words"
+        valeu = 3
+        value = 3
+        [tune]
+        rank = "many"
+        [zzz]
+        """,
+    )
+    assert "6 issues" in error.what and str(tmp_path / "job.toml") in error.what
+    lines = error.why.splitlines()
+    assert len(lines) == 6
+    for part in (
+        "'taks': did you mean 'task'?",
+        "'goal.metrik': did you mean 'metric'?",
+        "goal.pass_mark = 1.5: input should be less than or equal to 1",
+        "'goal.rules.0.valeu': did you mean 'value'?",
+        "tune.rank = 'many'",
+        "'zzz': choose one of",
+    ):
+        assert sum(part in line for line in lines) == 1, part
+
+
+@pytest.mark.parametrize("path", leaves())
+def test_a_misspelt_key_names_the_right_one(path: str, tmp_path: Path) -> None:
+    table, _, key = path.rpartition(".")
+    text = (f"[{table}]\n" if table else "") + f"{key}x = 1\n"
+    assert f"unknown key '{path}x': did you mean {key!r}?" in str(complaint(tmp_path, text))
+
+
+BAD: list[tuple[str, Any]] = [
+    ("goal.pass_mark", 0),
+    ("goal.pass_mark", float("nan")),
+    ("goal.error_budget", 0.5),
+    ("split.test_share", 1),
+    ("prompt.shots", [-1]),
+    ("prompt.shots", []),
+    ("ground.passages", [0]),
+    ("ground.passages", []),
+    ("tune.learning_rates", [0.0]),
+    ("tune.learning_rates", [-1e-4]),
+    ("tune.learning_rates", [float("inf")]),
+    ("tune.method", "qlora"),
+    ("tune.rank", 0),
+    ("tune.epochs", 0),
+    ("answers.temperature", -0.1),
+    ("answers.temperature", float("inf")),
+    ("answers.max_new_tokens", 0),
+    ("remote.timeout", 0),
+    ("goal", 3),
+]
+
+
+@pytest.mark.parametrize("path, value", BAD, ids=str)
+def test_values_that_make_no_sense_are_refused(path: str, value: Any, tmp_path: Path) -> None:
+    written: dict[str, Any] = {}
+    place = written
+    *tables, last = path.split(".")
+    for table in tables:
+        place = place.setdefault(table, {})
+    place[last] = value
+    error = complaint(tmp_path, tomli_w.dumps(written))
+    assert path in error.why and "settings" in error.fix
+
+
+def test_overrides_stand_above_the_file(tmp_path: Path) -> None:
+    text = '[goal]\nmetric = "label"\npass_mark = 0.5\n'
+    read = read_job(job(tmp_path, text), {"goal.pass_mark": 0.7, "tune.rank": 8, "task": "x"})
+    assert (read.settings.goal.metric, read.settings.goal.pass_mark) == ("label", 0.7)
+    assert (read.settings.tune.rank, read.settings.task) == (8, "x")
+    assert read_job(tmp_path).settings.goal.pass_mark == 0.5
+
+
+def test_an_override_into_a_wrong_table_tells_the_files_mistake(tmp_path: Path) -> None:
+    error = complaint(tmp_path, "goal = 3\n", {"goal.pass_mark": 0.7})
+    assert "goal = 3" in error.why
+
+
+def test_a_wrong_override_is_told_as_an_issue(tmp_path: Path) -> None:
+    assert "goal.pass_mark = 2" in complaint(tmp_path, "", {"goal.pass_mark": 2}).why
+
+
+def test_jobs_are_folders_files_or_examples(tmp_path: Path) -> None:
+    folder = tmp_path / "letters"
+    folder.mkdir()
+    job(folder, 'task = "a"')
+    (folder / "small.toml").write_text('task = "b"')
+    (folder / "rows.csv").write_text("a,b\n")
+    whole, part, bare = (read_job(folder / name) for name in ("", "small.toml", "rows.csv"))
+    assert (whole.name, whole.settings.task, whole.folder) == ("letters", "a", folder)
+    assert (part.name, part.settings.task) == ("letters-small", "b")
+    assert (bare.name, bare.settings.data.examples, bare.path("rows.csv")) == ("rows", "rows.csv", folder / "rows.csv")
+    assert read_job(folder / "job.toml").settings.task == "a"
+
+
+def test_a_mark_that_editors_put_in_front_is_no_mistake(tmp_path: Path) -> None:
+    (tmp_path / "job.toml").write_bytes(b"\xef\xbb\xbf" + 'task = "é"'.encode())
+    assert read_job(tmp_path).settings.task == "é"
+
+
+@pytest.mark.parametrize(
+    "content, says",
+    [(b"task = x", "not valid TOML"), (b"task = '\xff'", "as text"), (b"\x00\x01", "not valid TOML")],
+)
+def test_a_file_that_is_no_toml_is_told_as_such(content: bytes, says: str, tmp_path: Path) -> None:
+    (tmp_path / "job.toml").write_bytes(content)
+    with pytest.raises(UsageError, match=says) as caught:
+        read_job(tmp_path)
+    assert "job.toml" in caught.value.what
+
+
+def test_what_is_no_job_says_what_a_job_is(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="does not exist"):
+        read_job(tmp_path / "none")
+    with pytest.raises(UsageError, match=r"holds no job\.toml"):
+        read_job(tmp_path)
+    (tmp_path / "rows.xlsx").write_bytes(b"")
+    with pytest.raises(UsageError, match="neither a job nor a file of examples"):
+        read_job(tmp_path / "rows.xlsx")
+
+
+@given(st.binary(max_size=80))
+def test_any_bytes_are_a_job_or_a_usage_error(content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "job.toml"
+        path.write_bytes(content)
+        try:
+            read = read_job(path)
+        except UsageError as error:
+            assert error.what and error.why and error.fix
+        else:
+            assert read.settings == Settings.model_validate(tomllib.loads(content.decode("utf-8-sig")))
+
+
+def test_settings_come_back_from_json_as_they_were() -> None:
+    settings = Settings.model_validate(
+        {"goal": {"pass_mark": 0.1, "rules": [{"name": "r", "kind": "regex", "value": "x"}]}, "prompt": {"shots": [1]}}
+    )
+    assert Settings.model_validate(settings.model_dump(mode="json")) == settings
+    with pytest.raises(ValidationError):
+        settings.task = "other"  # type: ignore[misc]
+    assert dataclasses.is_dataclass(next(options()))
