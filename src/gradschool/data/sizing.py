@@ -33,11 +33,6 @@ def needed_to_prove(pass_mark: float, error_budget: float, looks: int) -> float:
     return math.ceil(math.log(error_budget / max(looks, 1)) / math.log(pass_mark))
 
 
-def provable_mark(tests: int, error_budget: float, looks: int) -> float:
-    """The highest pass mark that `tests` test examples can prove: the lower bound when every one is right."""
-    return float((error_budget / max(looks, 1)) ** (1 / tests)) if tests > 0 else 0.0
-
-
 def sizes(examples: int, units: int, split: SplitSettings, goal: Goal, looks: int) -> Sizes:
     """Divide a number of examples; raises DataError below 12, UsageError where the shares leave nothing to learn from.
 
