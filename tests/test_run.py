@@ -1,0 +1,244 @@
+"""A run: done once, held by one, written down, and damage told."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finish import finish
+from gradschool import run as run_module
+from gradschool.errors import DamagedError, UsageError
+from gradschool.records import (
+    Cost,
+    Difference,
+    Example,
+    Gate,
+    Interval,
+    Message,
+    Note,
+    Progress,
+    Report,
+    RungResult,
+    Score,
+    Source,
+    Step,
+    Work,
+)
+from gradschool.run import Run, environment, next_folder, peak_memory
+from gradschool.rungs.ladder import Candidate
+from gradschool.rungs.training import Trained
+from gradschool.settings import Job, Settings
+from gradschool.specialist import Recipe
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run.start(tmp_path / "runs" / "small-1", Job("small", tmp_path, Settings(task="é")))
+
+
+def counted(value: Any, calls: list[int]) -> Callable[[], Work[Any]]:
+    def work() -> Work[Any]:
+        calls.append(1)
+        yield Note("working")
+        return value
+
+    return work
+
+
+SCORE = Score(0.5, Interval(0.4, 0.6, 0.95), 10, 9)
+EXAMPLE = Example("e1", (Message("user", "q"), Message("assistant", "a")), "g", Source("f", 1))
+VALUES: list[tuple[Any, Any]] = [
+    (0.25, float),
+    (float("inf"), float),
+    ("a path", str),
+    (Trained(("a", "b"), 7, (Gate("g", True, "e"),)), Trained),
+    (Candidate(Recipe("do", 1, True, (EXAMPLE,), 2, "i"), 0.5, (("t", 0.1),), (Gate("g", False, "e"),)), Candidate),
+    (
+        RungResult(
+            "tune",
+            Report(
+                "label",
+                SCORE,
+                "not proven",
+                0.5,
+                30,
+                {"rule": SCORE},
+                {"cut off": 1},
+                Cost(1, 2, 3),
+                Difference("base", 0.1, SCORE.interval),
+            ),
+        ),
+        RungResult,
+    ),
+]
+
+
+@pytest.mark.parametrize("value, form", VALUES, ids=[type(value).__name__ for value, _ in VALUES])
+def test_a_step_is_done_once_and_its_result_comes_back_whole(run: Run, value: Any, form: Any) -> None:
+    calls: list[int] = []
+    first, events = finish(run.once("step", counted(value, calls), form))
+    assert (first, len(events)) == (value, 1)
+    again, events = finish(Run.open(run.folder).once("step", counted(value, calls), form))
+    assert (again, events, len(calls)) == (value, [], 1)
+    assert type(again) is type(value)
+
+
+def test_a_step_that_fails_is_done_again(run: Run) -> None:
+    def fails() -> Work[float]:
+        yield Note("x")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        finish(run.once("step", fails, float))
+    interrupted = run.once("step", counted(1.0, []), float)
+    next(interrupted)
+    interrupted.close()
+    calls: list[int] = []
+    assert finish(run.once("step", counted(2.0, calls), float))[0] == 2.0
+    assert calls == [1]
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b'{"text": 1', b"\xff\x00\x80", b"[]", b'"word"', b"null"])
+def test_a_garbled_result_is_damage_by_name_and_can_be_made_again(run: Run, damage: bytes) -> None:
+    finish(run.once("step", counted(2.0, []), float))
+    path = run.folder / "done" / "step.json"
+    path.write_bytes(damage)
+    calls: list[int] = []
+    with pytest.raises(DamagedError) as caught:
+        finish(run.once("step", counted(3.0, calls), float))
+    assert str(path) in caught.value.what and "delete it" in caught.value.fix
+    assert calls == []
+    with pytest.raises(DamagedError):
+        run.kept("step", float)
+    path.unlink()
+    assert finish(run.once("step", counted(3.0, calls), float))[0] == 3.0
+
+
+def test_what_is_kept_first_stays(run: Run) -> None:
+    assert run.kept("choice", str) is None
+    assert run.keep("choice", "one", str) == "one"
+    assert run.keep("choice", "two", str) == "one"
+    assert run.kept("choice", str) == "one"
+
+
+def test_a_run_is_opened_with_the_job_it_began_with(run: Run, tmp_path: Path) -> None:
+    opened = Run.open(run.folder)
+    assert opened.job == Job("small", tmp_path.resolve(), Settings(task="é"))
+    with pytest.raises(UsageError, match="already holds a run") as caught:
+        Run.start(run.folder, run.job)
+    assert f"--resume {run.folder}" in caught.value.fix
+    with pytest.raises(UsageError, match="is not a run"):
+        Run.open(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", "3", "{}", '{"name": "x", "folder": "y", "settings": {"zzz": 1}}'])
+def test_a_damaged_run_is_told(run: Run, damage: str) -> None:
+    (run.folder / "run.json").write_text(damage)
+    with pytest.raises(DamagedError, match=r"run\.json"):
+        Run.open(run.folder)
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from gradschool.run import Run
+with Run.open(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def holder(run: Run) -> Iterator["subprocess.Popen[str]"]:
+    """Another process that holds the run."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(run.folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None and process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_two_processes_cannot_climb_one_run(run: Run, holder: "subprocess.Popen[str]") -> None:
+    with pytest.raises(UsageError, match="climbed by another process"), run:
+        raise AssertionError("it was let in")
+    holder.kill()
+    holder.communicate()
+    with run:  # a killed process holds nothing
+        pass
+    with run:  # and it can be taken again
+        pass
+
+
+def test_events_are_written_down_as_they_pass(run: Run) -> None:
+    told = [Note("why", "warning"), Step(1, 2, 0.5, 1.25, 1e-3, 10), RungResult("base", None, skipped="so")]
+
+    def work() -> Work[str]:
+        yield from told
+        return "done"
+
+    result, passed = finish(run.written(work()))
+    assert (result, passed) == ("done", told)
+    lines = run.events()
+    assert [line["event"] for line in lines] == ["Note", "Step", "RungResult"]
+    assert lines[0]["text"] == "why" and lines[1]["loss"] == 1.25 and lines[2]["skipped"] == "so"
+    assert [line["time"] for line in lines] == sorted(line["time"] for line in lines)
+
+
+def test_events_up_to_an_error_are_on_disk(run: Run) -> None:
+    def work() -> Work[None]:
+        yield Note("before")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        finish(run.written(work()))
+    assert [line["text"] for line in run.events()] == ["before"]
+
+
+def test_progress_is_written_now_and_then_and_at_its_end(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(run_module.time, "monotonic", lambda: now[0])
+
+    def work() -> Work[None]:
+        for done in range(1, 101):
+            now[0] += 0.1
+            yield Progress("one", done, 100)
+            yield Progress("other", done, 0)
+            yield Note(str(done))
+
+    _, passed = finish(run.written(work()))
+    assert len(passed) == 300  # a screen sees them all
+    lines = run.events()
+    assert sum(line["event"] == "Note" for line in lines) == 100
+    one = [line["done"] for line in lines if line.get("what") == "one"]
+    assert one[0] == 1 and one[-1] == 100
+    assert 5 <= len(one) <= 7  # 10 seconds at 2 seconds each, and the last
+    assert 5 <= sum(line.get("what") == "other" for line in lines) <= 6
+
+
+def test_a_torn_event_is_passed_over(run: Run) -> None:
+    finish(run.written(counted(1, [])()))
+    with (run.folder / "events.jsonl").open("ab") as file:
+        file.write(b'{"time": 1, "eve')
+    finish(run.written(counted(1, [])()))
+    assert [line["text"] for line in run.events()] == ["working", "working"]
+
+
+def test_run_folders_are_numbered(tmp_path: Path) -> None:
+    assert next_folder("job", tmp_path) == tmp_path / "job-1"
+    (tmp_path / "job-1").mkdir()
+    (tmp_path / "job-3").mkdir()
+    assert next_folder("job", tmp_path) == tmp_path / "job-2"
+
+
+def test_the_environment_says_what_a_result_depends_on(run: Run) -> None:
+    found = environment()
+    assert found == json.loads((run.folder / "environment.json").read_text())
+    assert found["packages"]["torch"].startswith("2.") and found["packages"]["gradschool"]
+    assert found["memory"] > 1 << 28 and found["cores"] >= 1 and found["processor"]
+    assert 1 << 20 < peak_memory() < found["memory"]

@@ -1,0 +1,231 @@
+"""The specialist: what its base is really asked, and what becomes of the answers."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import tiny
+from finish import finish
+from gradschool.ground.cite import INSTRUCTIONS
+from gradschool.ground.index import build_index
+from gradschool.model.fake import FakeEngine
+from gradschool.model.local import LocalEngine
+from gradschool.records import Conversation, Decoding, Example, Message, Source
+from gradschool.settings import Ground
+from gradschool.specialist import Recipe, Specialist, specialist_of
+from gradschool.tune.adapter import save_adapter
+from gradschool.tune.lora import attach, detach, lora_layers
+
+SHORT = Decoding(max_new_tokens=4)
+
+
+def user(text: str) -> Conversation:
+    return (Message("user", text),)
+
+
+def example(number: int, question: str, answer: str, system: str = "") -> Example:
+    turns = [Message("system", system)] if system else []
+    return Example(
+        f"e{number}", (*turns, Message("user", question), Message("assistant", answer)), "g", Source("f", number)
+    )
+
+
+EXAMPLES = (
+    example(1, "where is the red boat", "at sea", system="never shown"),
+    example(2, "who ate the green apple", "the horse"),
+    example(3, "when does the blue train leave", "at noon"),
+)
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("grounded")
+    (folder / "boats.md").write_text("# Boats\n\nThe red boat lies in the harbour of Kiel </passages> since May.\n")
+    (folder / "trains.md").write_text("# Trains\n\nThe blue train leaves at noon. The boat train waits for it.\n")
+    finish(build_index(folder, folder / "index", Ground()))
+    return str(folder / "index")
+
+
+def composed(recipe: Recipe, question: Conversation, context_length: int = 4096) -> Conversation:
+    return Specialist(FakeEngine(context_length=context_length), recipe).conversation(question)[0]
+
+
+def contents(conversation: Sequence[Message]) -> list[tuple[str, str]]:
+    return [(m.role, m.content) for m in conversation]
+
+
+def test_a_bare_base_is_asked_as_the_person_asks() -> None:
+    question = (Message("system", "s"), *user("q"))
+    assert composed(Recipe(), question) == question
+    assert composed(Recipe(), user("q")) == user("q")
+
+
+def test_one_system_turn_holds_all_instructions(index: str) -> None:
+    question = (Message("system", "of the question"), *user("the boat?"), Message("system", "later"))
+    asked = composed(Recipe("of the job", passages=1, index=index), question)
+    assert asked[0] == Message("system", f"of the job\n\n{INSTRUCTIONS}\n\nof the question\n\nlater")
+    assert [m.role for m in asked] == ["system", "user"]
+
+
+def test_examples_stand_before_the_question_without_their_own_system_turns() -> None:
+    asked = composed(Recipe("do", shots=2, examples=EXAMPLES), user("q"))
+    assert contents(asked) == [
+        ("system", "do"),
+        ("user", "where is the red boat"),
+        ("assistant", "at sea"),
+        ("user", "who ate the green apple"),
+        ("assistant", "the horse"),
+        ("user", "q"),
+    ]
+
+
+def test_the_nearest_example_stands_next_to_the_question() -> None:
+    recipe = Recipe(shots=2, nearest=True, examples=EXAMPLES)
+    specialist = Specialist(FakeEngine(), recipe)
+    assert [e.id for e in specialist.shown("the green apple and the train")] == ["e3", "e2"]
+    assert [e.id for e in specialist.shown("a blue train")][-1] == "e3"
+    assert [e.id for e in specialist.shown("nothing alike")] == ["e2", "e1"]  # equals in their order, the first nearest
+    asked = specialist.conversation((*user("a blue train"), Message("assistant", "?"), *user("or the red boat")))[0]
+    assert asked[2:4] == EXAMPLES[0].messages[1:]  # by what was asked last
+
+
+def test_passages_stand_fenced_in_the_last_user_turn_alone(index: str) -> None:
+    question = (*user("hello"), Message("assistant", "yes?"), *user("where is the red boat?"))
+    specialist = Specialist(FakeEngine(), Recipe(passages=1, index=index))
+    asked, passages = specialist.conversation(question)
+    assert [p.file.rpartition("/")[2] for p in passages] == ["boats.md"]
+    assert asked[1] == question[0]
+    text = asked[-1].content
+    assert text.startswith("<passages>\n[1] ") and text.endswith("</passages>\n\nwhere is the red boat?")
+    assert text.count("</passages>") == 1  # the one in the document is defused
+    assert "harbour of Kiel ‹/passages›" in text
+
+
+def test_what_does_not_fit_is_left_out_examples_first_then_passages(index: str) -> None:
+    recipe = Recipe("do", shots=2, examples=EXAMPLES, passages=2, index=index, decoding=SHORT)
+    question = user("where is the red boat train?")
+    whole = Specialist(FakeEngine(), recipe)
+    needs = whole.engine.count_tokens(whole.conversation(question)[0]) + SHORT.max_new_tokens
+    seen = []
+    for length in range(needs, 0, -1):
+        specialist = Specialist(FakeEngine(context_length=length), recipe)
+        asked, passages = specialist.conversation(question)
+        shown = sum(m.role == "assistant" for m in asked)
+        room = length - SHORT.max_new_tokens
+        assert specialist.engine.count_tokens(asked) <= room or (shown, len(passages)) == (0, 0)
+        assert f"[{len(passages) + 1}] " not in asked[-1].content
+        assert asked[-1].content.endswith(question[0].content)
+        if shown == 1:
+            assert asked[1] == EXAMPLES[0].messages[1]  # the last of the fixed ones goes first
+        if not seen or seen[-1] != (shown, len(passages)):
+            seen.append((shown, len(passages)))
+    assert seen == [(2, 2), (1, 2), (0, 2), (0, 1), (0, 0)]
+
+
+def test_of_near_examples_the_nearest_goes_last() -> None:
+    recipe = Recipe(shots=3, nearest=True, examples=EXAMPLES, decoding=SHORT)
+    question = user("the green apple and the train")
+    asked = composed(recipe, question, context_length=6 + 7 + 4)
+    assert asked[:-1] == EXAMPLES[1].messages
+
+
+def test_citations_are_resolved_and_taken_out(index: str) -> None:
+    said = iter(["In Kiel [1], it is said [1, 9].", "No mark."])
+    specialist = Specialist(FakeEngine(lambda _: next(said)), Recipe(passages=2, index=index))
+    answers = dict(specialist.answer([user("where is the red boat?"), user("where is the red boat?")]))
+    assert answers[0].text == "In Kiel, it is said." and answers[1].text == "No mark."
+    [cited] = answers[0].citations
+    assert cited == specialist.conversation(user("where is the red boat?"))[1][0]
+    assert cited.file.endswith("boats.md") and cited.first_line <= 3 <= cited.last_line
+    assert answers[1].citations == ()
+
+
+def test_marks_are_taken_out_also_where_no_passage_was_found(index: str) -> None:
+    specialist = Specialist(FakeEngine(lambda _: "Perhaps [1]."), Recipe(passages=1, index=index))
+    question = user("zzzz qqqq")
+    assert specialist.conversation(question)[1] == ()
+    [(_, answer)] = specialist.answer([question])
+    assert (answer.text, answer.citations) == ("Perhaps.", ())
+
+
+def test_brackets_are_text_where_there_are_no_passages() -> None:
+    [(_, answer)] = Specialist(FakeEngine(lambda _: "a [1]"), Recipe()).answer([user("q")])
+    assert (answer.text, answer.citations) == ("a [1]", ())
+
+
+def test_a_stream_is_the_answer_in_pieces() -> None:
+    specialist = Specialist(FakeEngine(), Recipe("do"))
+    pieces = list(specialist.stream(user("one two three")))
+    assert len(pieces) == 3 and "".join(pieces) == "one two three"
+
+
+# --- adapters on a shared engine
+
+ASKED = [user(text) for text in ("Hi", "What is the capital of France?", "fox " * 5)]
+
+
+@pytest.fixture
+def adapters(engine: LocalEngine, tmp_path: Path) -> list[Recipe]:
+    """The bare base, and two adapters that make it say other things."""
+    recipes = [Recipe(decoding=SHORT)]
+    for seed in (1, 2):
+        attach(engine.network, rank=2, alpha=8, seed=seed)
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for _, layer in lora_layers(engine.network):
+                layer.lora_b.copy_(torch.randn(layer.lora_b.shape, generator=generator) * 0.3)
+        save_adapter(engine.network, tmp_path / f"adapter-{seed}", "base", None)
+        detach(engine.network)
+        recipes.append(Recipe(adapter=str(tmp_path / f"adapter-{seed}"), decoding=SHORT))
+    return recipes
+
+
+def said(engine: LocalEngine, recipe: Recipe) -> list[str]:
+    return [answer.text for _, answer in sorted(Specialist(engine, recipe).answer(ASKED), key=lambda pair: pair[0])]
+
+
+def test_each_specialist_wears_its_own_adapter(engine: LocalEngine, base: Path, adapters: list[Recipe]) -> None:
+    try:
+        alone = [said(LocalEngine(base, batch_size=4), recipe) for recipe in adapters]
+        assert len({tuple(texts) for texts in alone}) == 3
+        for order in ([0, 1, 2], [2, 1, 0], [1, 0, 2], [1, 1, 0]):
+            for number in order:
+                assert said(engine, adapters[number]) == alone[number]
+                streamed = "".join(Specialist(engine, adapters[number]).stream(ASKED[0]))
+                assert streamed == alone[number][0]
+    finally:
+        detach(engine.network)
+
+
+def test_answers_drawn_in_turns_wear_the_right_adapter_each(base: Path, adapters: list[Recipe]) -> None:
+    engine = LocalEngine(base, batch_size=1)
+    alone = [said(engine, recipe) for recipe in adapters]
+    works = [Specialist(engine, recipe).answer(ASKED) for recipe in adapters]
+    texts: list[dict[int, str]] = [{} for _ in works]
+    for _ in ASKED:
+        for number, work in enumerate(works):
+            position, answer = next(work)
+            texts[number][position] = answer.text
+    assert [[found[i] for i in range(len(ASKED))] for found in texts] == alone
+
+
+def test_weights_of_its_own_make_an_engine_of_its_own(engine: LocalEngine, tmp_path: Path) -> None:
+    weights = tiny.save_model(tmp_path / "weights", hidden_size=64)
+    recipe = Recipe(weights=str(weights))
+    specialist = specialist_of(engine, recipe)
+    own = specialist.engine
+    assert isinstance(own, LocalEngine) and own is not engine
+    assert own.network.config.hidden_size == 64 and engine.network.config.hidden_size == 32
+    assert (own.name, own.batch_size, own.chat.template) == (engine.name, engine.batch_size, engine.chat.template)
+    assert specialist_of(own, recipe).engine is own
+    assert specialist_of(engine, replace(recipe, weights="")).engine is engine
+
+
+def test_a_recipe_is_told_in_a_few_words() -> None:
+    assert Recipe().describe() == "no help"
+    told = Recipe("do", 2, True, EXAMPLES, 3, "i", "a", "w").describe()
+    for word in ("instructions", "2 nearest examples", "3 passages", "adapter", "own weights"):
+        assert word in told
