@@ -56,7 +56,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
 
 def with_settings(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command one option for each setting, made from settings.py; they arrive together as `overrides`."""
-    known = {option.flag.lstrip("-").replace("-", "_"): option for option in options() if option.path != "goal.rules"}
+    known = {option.flag.lstrip("-").replace("-", "_"): option for option in options()}
 
     @functools.wraps(function)
     def collecting(*args: Any, **kwargs: Any) -> None:
@@ -103,6 +103,7 @@ def climb(
 ) -> None:
     """Climb: prompt, ground, tune, until a rung is proven to reach the pass mark; then package it and test that."""
     from gradschool.climb import climb as climb_job
+    from gradschool.climb import discard_unless_begun
     from gradschool.run import Run, next_folder
     from gradschool.screen import Screen
     from gradschool.tables import show_climbed
@@ -124,9 +125,14 @@ def climb(
     else:
         read = read_job(job, overrides)
         held = Run.start(run or next_folder(read.name), read)
-    with held, Screen(out) as screen:
-        out.print(f"[bold]{escape(held.job.name)}[/] → {escape(str(held.folder))}", highlight=False)
-        climbed = screen.follow(held.written(climb_job(held)))
+    try:
+        with held, Screen(out) as screen:
+            out.print(f"[bold]{escape(held.job.name)}[/] → {escape(str(held.folder))}", highlight=False)
+            climbed = screen.follow(held.written(climb_job(held)))
+    except errors.GradschoolError:
+        if resume is None:
+            discard_unless_begun(held)
+        raise
     show_climbed(out, climbed, held.folder)
     if climbed.verdict != "passed":
         raise typer.Exit(errors.EXIT_NOT_PASSED)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -108,3 +109,16 @@ def overall(result: RungResult, gates: Sequence[Gate]) -> Verdict:
     if result.report.verdict == "passed" and not (result.sound and all(gate.held for gate in gates)):
         return "failed"
     return result.report.verdict
+
+
+def discard_unless_begun(run: Run) -> None:
+    """Take a new run away again where no step of it was finished, as after a wrong job: nothing could go on from it.
+
+    Files in its folder that are not ours stay.
+    """
+    if (run.folder / "done").exists():
+        return
+    for name in (".lock", "run.json", "environment.json", "events.jsonl"):
+        (run.folder / name).unlink(missing_ok=True)
+    with suppress(OSError):  # something else is in it
+        run.folder.rmdir()

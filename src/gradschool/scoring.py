@@ -13,15 +13,16 @@ from gradschool.records import Progress, Report, Scored, Work
 from gradschool.score.evaluate import judge, score
 from gradschool.score.metrics import find_metrics
 from gradschool.score.stats import look_level
-from gradschool.settings import Data, Settings
+from gradschool.settings import Settings
 
 
 def score_specialist(folder: Path, examples: Path, output: Path | None, base: str | None) -> Work[Report]:
     """Answer and judge examples with the metric, rules and pass mark that the specialist was made for."""
     specialist = yield from open_specialist(folder, base)
     written = read_json(folder / "evidence" / "run.json")
-    goal = Settings.model_validate(written["settings"]).goal
-    asked = check(read_examples(examples, Data())).examples
+    settings = Settings.model_validate(written["settings"])
+    goal = settings.goal
+    asked = check(read_examples(examples, settings.data)).examples
     measure = Measure(*find_metrics(goal, Path(written["folder"]), asked))
     answers = {}
     for position, answer in specialist.answer([example.question for example in asked]):

@@ -239,8 +239,10 @@ class Job:
 
 
 def options(section: type[Section] = Settings, prefix: str = "") -> Iterator[Option]:
-    """All options in the order of job.toml; tables of tables (rules) are left to the file."""
+    """All options in the order of job.toml, but for the rules: a table of tables is left to the file."""
     for name, info in section.model_fields.items():
+        if name == "rules":
+            continue
         inner = info.annotation
         if isinstance(inner, type) and issubclass(inner, Section):
             yield from options(inner, f"{prefix}{name}.")

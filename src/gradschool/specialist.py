@@ -100,8 +100,9 @@ class Specialist:
 
     @cached_property
     def _near(self) -> tuple[TfidfVectorizer, object]:
-        vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
-        return vectorizer, vectorizer.fit_transform([e.last_user or " " for e in self.recipe.examples])
+        # Every word and sign counts: by default those of one letter would not, and questions of such alone would fail.
+        vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+|[^\w\s]")
+        return vectorizer, vectorizer.fit_transform([e.last_user.strip() or "-" for e in self.recipe.examples])
 
     @cached_property
     def index(self) -> Index:

@@ -8,7 +8,7 @@ from gradschool.data.issues import Issue, usable
 from gradschool.data.near import near_duplicates
 from gradschool.data.read import Reading, read_examples
 from gradschool.data.split import freeze_split, split_of, verify_split
-from gradschool.errors import DataError, UsageError
+from gradschool.errors import DamagedError, DataError, UsageError
 from gradschool.evaluate import Measure
 from gradschool.model.engine import Engine, open_engine
 from gradschool.records import Decoding, Example, Message, Note, Split, Work
@@ -48,7 +48,7 @@ def study(job: Job, run: Run | None = None) -> Work[Study]:
     checked = check(reading)
     measure = Measure(*find_metrics(goal, job.folder, checked.examples))
     yield Note(f"{reading.form}: {len(checked.examples)} usable examples, {len(checked.issues)} remarks about them.")
-    engine: Engine = yield from open_engine(job.settings, job.folder)
+    engine = yield from open_base(job, run)
     opened = looks(job, engine)
     issues = too_long(checked.examples, engine.count_tokens, engine.context_length)
     examples = usable(checked.examples, issues)
@@ -62,6 +62,25 @@ def study(job: Job, run: Run | None = None) -> Work[Study]:
     decoding = decoding_for([*train, *validation], engine, job)
     all_issues = [*checked.issues, *issues]
     return Study(engine, reading, all_issues, train, validation, test, split, measure, goal, decoding, opened)
+
+
+def open_base(job: Job, run: Run | None) -> Work[Engine]:
+    """Open the job's base; a run that goes on gets the very base that it began with.
+
+    Raises DamagedError where weights or chat template have changed since.
+    """
+    kept: dict[str, str] | None = run.kept("base", dict[str, str]) if run else None
+    settings = job.settings
+    if kept and kept.get("revision") and settings.revision is None:
+        settings = settings.model_copy(update={"revision": kept["revision"]})
+    engine: Engine = yield from open_engine(settings, job.folder)
+    if run and run.keep("base", engine.identity, dict[str, str]) != engine.identity:
+        raise DamagedError(
+            f"The base model {settings.base_model!r} is not the one that this run began with.",
+            "Its weights or its chat template have changed since.",
+            "put the old base back, or start a new climb.",
+        )
+    return engine
 
 
 def check_job(job: Job) -> None:

@@ -42,7 +42,7 @@ def verdict_sentence(climbed: Climbed) -> str:
     report = next(r.report for r in climbed.results if r.rung == climbed.rung and r.report)
     score, mark = report.score, report.pass_mark
     what = f"{report.metric} {score.mean:.3f} on {score.examples} examples it never saw"
-    bound = f"with {score.interval.level:.1%} confidence at least {score.interval.low:.3f}"
+    bound = f"with {score.interval.level:.2%} confidence at least {score.interval.low:.3f}"
     style = VERDICT_STYLE[climbed.verdict]
     if climbed.verdict == "passed":
         proven = f"the {climbed.rung} rung is proven to reach the pass mark of {mark:g}"
@@ -66,7 +66,7 @@ def ladder_table(results: Sequence[RungResult]) -> Table:
     if report:
         level, score = report.score.interval.level, report.score
         table.caption = (
-            f"{score.examples} test examples in {score.groups} groups; each bound holds with {level:.1%} confidence"
+            f"{score.examples} test examples in {score.groups} groups; each bound holds with {level:.2%} confidence"
         )
         table.caption_justify = "left"
     return table

@@ -14,6 +14,7 @@ INSTRUCTIONS = (
     f"If the answer is not in them, say: {NOT_THERE}"
 )
 
+LEAST_SHARED = 3  # words that an answer and the passage it is credited to have in common
 MARK = re.compile(r"\[ ?[1-9]\d?(?: ?[,;] ?[1-9]\d?)* ?\]")
 HEADING_LINES = re.compile(r"\A(?: {0,3}#{1,6}[ \t][^\n]*(?:\n|\Z)\s*)+")
 
@@ -77,6 +78,26 @@ def resolve(text: str, passages: Sequence[Passage]) -> tuple[Passage, ...]:
     """
     numbers = [] if _is_json(text) else [int(n) for mark in MARK.findall(text) for n in re.findall(r"\d+", mark)]
     return tuple(passages[number - 1] for number in dict.fromkeys(numbers) if number <= len(passages))
+
+
+def cite(answer: str, passages: Sequence[Passage], question: str) -> str:
+    """An ideal answer with the mark of the passage that bears it out, so that tuning does not unlearn to cite.
+
+    The passage is the one that shares most telling words (numbers, and words of four letters or more that the
+    question does not hold) with the answer: at least three, and more than any other. Else, and for JSON, no mark.
+    """
+    if _is_json(answer):
+        return answer
+    told = _telling(answer) - _telling(question)
+    shared = [len(told & _telling(passage.text)) for passage in passages]
+    most = max(shared, default=0)
+    if most < LEAST_SHARED or shared.count(most) > 1:
+        return answer
+    return f"{answer.rstrip()} [{shared.index(most) + 1}]"
+
+
+def _telling(text: str) -> set[str]:
+    return {word for word in re.findall(r"\w+", text.casefold()) if len(word) >= 4 or word.isdigit()}
 
 
 def strip_marks(text: str) -> str:

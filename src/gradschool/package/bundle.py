@@ -102,6 +102,8 @@ def describe(run: Run, specialist: Specialist, chosen: RungResult) -> dict[str, 
             "passages": recipe.passages,
             "decoding": asdict(recipe.decoding),
         },
+        "answers": settings.answers.model_dump(exclude_none=True),
+        "remote": settings.remote.model_dump(),
     }
     if report:
         manifest["score"] = {
@@ -165,6 +167,8 @@ def open_specialist(folder: Path, base_model: str | None = None) -> Work[Special
             base_model=recipe.weights or base_model or base["base_model"],
             model=base.get("model"),
             revision=base.get("revision") or None,
+            answers=manifest["answers"],
+            remote=manifest["remote"],
         )
     except (KeyError, TypeError, ValidationError) as error:
         raise _damaged(folder / MANIFEST, f"It lacks something: {error}.") from error

@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 from gradschool.errors import DataError, ModelError
 from gradschool.files import new_folder
 from gradschool.gates.effect import adapter_is_not_zero, loss_fell
+from gradschool.ground.cite import cite
 from gradschool.model.chat import Rendered
 from gradschool.model.local import LocalEngine
 from gradschool.records import Example, Gate, Message, Note, Progress, Work
@@ -45,8 +46,9 @@ def make_rows(student: Specialist, examples: Sequence[Example], most: int | None
     most = min(most or engine.context_length, engine.context_length)
     rows, too_long = [], 0
     for done, example in enumerate(examples, 1):
-        conversation, _ = student.conversation(example.question)
-        row = engine.chat.render((*conversation, Message("assistant", example.ideal)))
+        conversation, passages = student.conversation(example.question)
+        ideal = cite(example.ideal, passages, example.last_user)
+        row = engine.chat.render((*conversation, Message("assistant", ideal)))
         if len(row.token_ids) <= most:
             rows.append(row)
         else:
