@@ -92,6 +92,15 @@ def test_the_nearest_example_stands_next_to_the_question() -> None:
     assert asked[2:4] == EXAMPLES[0].messages[1:]  # by what was asked last
 
 
+@pytest.mark.parametrize("signs", ["123", "+-*", "😀🎉🐎", "好不了", "abc"])
+def test_questions_of_single_signs_have_nearest_examples_too(signs: str) -> None:
+    examples = tuple(example(n, sign, "a") for n, sign in enumerate(signs))
+    specialist = Specialist(FakeEngine(), Recipe(shots=1, nearest=True, examples=examples))
+    assert [specialist.shown(sign)[0].id for sign in signs] == ["e0", "e1", "e2"]
+    blank = Specialist(FakeEngine(), Recipe(shots=1, nearest=True, examples=(example(1, " ", "a"),)))
+    assert [e.id for e in blank.shown("x")] == ["e1"]
+
+
 def test_passages_stand_fenced_in_the_last_user_turn_alone(index: str) -> None:
     question = (*user("hello"), Message("assistant", "yes?"), *user("where is the red boat?"))
     specialist = Specialist(FakeEngine(), Recipe(passages=1, index=index))

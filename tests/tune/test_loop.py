@@ -163,6 +163,28 @@ def test_the_network_ends_with_the_weights_best_on_validation(tmp_path: Path, mo
     assert same(values(net), at_step_6)
 
 
+def test_the_state_at_the_end_is_kept_beside_the_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    losses(monkeypatch, [3.0, 1.0, 2.0, 2.0, 2.0])
+    net = network()
+    work = training(tmp_path, net)
+    last: dict[str, torch.Tensor] = {}
+    for step in work.run():
+        if step.step == 12:  # type: ignore[union-attr]
+            last = values(net)
+    best = values(net)
+    work.put_on(work.last)
+    assert same(values(net), last) and not same(last, best)
+    work.put_on(work.best)
+    assert same(values(net), best)
+    losses(monkeypatch, [])  # nothing is left to be validated
+    again = network()
+    resumed = training(tmp_path, again)
+    finish(resumed.run())
+    assert same(values(again), best)
+    resumed.put_on(resumed.last)
+    assert same(values(again), last)
+
+
 def test_the_best_loss_is_that_of_the_weights_kept(tmp_path: Path) -> None:
     net = network()
     course, steps = finish(training(tmp_path, net, learning_rate=0.3, steps=30, validate_every=5, patience=9).run())

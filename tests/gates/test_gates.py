@@ -1,0 +1,69 @@
+"""Gates: each holds, and each refuses, with its figures as evidence."""
+
+import math
+from collections.abc import Sequence
+
+import pytest
+
+from gradschool.gates.effect import adapter_is_not_zero, answers_changed, learnt_to_stop, loss_fell
+from gradschool.gates.forgetting import forgetting, general_texts, nats_per_token
+from gradschool.gates.parity import same_answers
+from gradschool.model.engine import TextLoss
+from gradschool.records import Answer, Gate
+
+
+def said(texts: str, stop: str = "stop") -> list[Answer]:
+    return [Answer(text, stop) for text in texts]  # type: ignore[arg-type]
+
+
+CASES: list[tuple[Gate, bool, str]] = [
+    (adapter_is_not_zero([0.0, 0.1, 0.0]), True, "1 of 3 layers"),
+    (adapter_is_not_zero([0.0, 0.0]), False, "0 of 2 layers"),
+    (adapter_is_not_zero([]), False, "0 of 0"),
+    (adapter_is_not_zero([math.nan]), False, "0 of 1"),
+    (answers_changed(said("abc"), said("abd")), True, "1 of 3"),
+    (answers_changed(said("abc"), said("abc")), False, "0 of 3"),
+    (answers_changed([], []), False, "0 of 0"),
+    (loss_fell(2.0, 1.999), True, "from 2.000 to 1.999"),
+    (loss_fell(2.0, 2.0), False, "from 2.000 to 2.000"),
+    (loss_fell(2.0, math.nan), False, "nan"),
+    (loss_fell(math.nan, 1.0), False, "nan"),
+    (learnt_to_stop(said("a" * 9) + said("a", "length")), True, "9 of 10"),
+    (learnt_to_stop(said("a" * 8) + said("aa", "length")), False, "8 of 10"),
+    (learnt_to_stop(said("a") + said("a", "error"), least=0.5), True, "1 of 2"),
+    (learnt_to_stop([]), False, "0 of 0"),
+    (forgetting([TextLoss(10, 10)], [TextLoss(13, 10)], 0.35), True, "1.000 before, 1.300 after: +0.300"),
+    (forgetting([TextLoss(10, 10)], [TextLoss(14, 10)], 0.35), False, "+0.400"),
+    (forgetting([TextLoss(10, 10)], [TextLoss(5, 10)], 0.35), True, "-0.500"),
+    (forgetting([TextLoss(10, 10)], [TextLoss(math.nan, 10)], 0.35), False, "nan"),
+    (same_answers(said("a" * 20), said("a" * 19 + "b")), True, "19 of 20"),
+    (same_answers(said("a" * 20), said("a" * 18 + "bb")), False, "18 of 20"),
+    (same_answers([], []), False, "0 of 0"),
+]
+
+
+@pytest.mark.parametrize("gate, held, evidence", CASES, ids=[f"{c[0].name}: {c[2]}" for c in CASES])
+def test_a_gate_holds_or_refuses_with_its_figures(gate: Gate, held: bool, evidence: str) -> None:
+    assert gate.held is held
+    assert evidence in gate.evidence
+    assert gate.name
+
+
+@pytest.mark.parametrize("one, other", [("ab", "a"), ("", "a")])
+def test_answers_of_different_number_are_a_bug(one: Sequence[str], other: Sequence[str]) -> None:
+    with pytest.raises(ValueError):
+        answers_changed(said("".join(one)), said("".join(other)))
+    with pytest.raises(ValueError):
+        same_answers(said("".join(one)), said("".join(other)))
+
+
+def test_losses_are_weighed_by_tokens() -> None:
+    assert nats_per_token([TextLoss(1, 1), TextLoss(30, 10)]) == pytest.approx(31 / 11)
+    assert nats_per_token([]) == 0.0
+
+
+def test_the_general_text_is_enough_and_clean() -> None:
+    texts = general_texts()
+    assert len(texts) >= 10 and len(set(texts)) == len(texts)
+    assert sum(len(text.split()) for text in texts) > 500
+    assert all(text == text.strip() and text for text in texts)

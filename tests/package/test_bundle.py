@@ -1,0 +1,244 @@
+"""The package: opened anew it is the specialist that was scored; changed in any way it is refused by name."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import tiny
+from finish import finish
+from gradschool.errors import DamagedError, ModelError, ResourceError, UsageError
+from gradschool.ground.index import build_index
+from gradschool.model.local import LocalEngine
+from gradschool.package.bundle import FOLDERS, MANIFEST, open_specialist, pack, read_manifest
+from gradschool.records import Answer, Decoding, Example, Message, RungResult, Scored, Source, Split
+from gradschool.run import Run
+from gradschool.settings import Ground, Job, Settings
+from gradschool.specialist import Recipe, Specialist, specialist_of
+from gradschool.tune.adapter import save_adapter
+from gradschool.tune.lora import attach, detach, lora_layers
+
+ASKED = [(Message("user", text),) for text in ("Hi", "When does the boat go?", "fox " * 3)]
+EXAMPLES = tuple(
+    Example(f"e{n}", (Message("user", f"the {n}"), Message("assistant", "é" * n)), f"g{n}", Source("f", n))
+    for n in (1, 2, 3)
+)
+KINDS = ("bare", "shots", "nearest", "grounded", "tuned", "whole")
+
+
+def recipe_of(kind: str, engine: LocalEngine, folder: Path) -> Recipe:
+    """A recipe of a kind, its parts below `folder`."""
+    recipe = Recipe('Say "é"\r\n\tshortly.', decoding=Decoding(max_new_tokens=4))
+    match kind:
+        case "shots":
+            return replace(recipe, instructions="", shots=1, examples=EXAMPLES[:1])
+        case "nearest":
+            return replace(recipe, instructions="", shots=1, nearest=True, examples=EXAMPLES)
+        case "grounded":
+            (folder / "documents").mkdir(parents=True)
+            (folder / "documents" / "a.md").write_text("The boat goes at noon.\n")
+            finish(build_index(folder / "documents", folder / "index", Ground()))
+            return replace(recipe, instructions="", passages=1, index=str(folder / "index"))
+        case "tuned":
+            attach(engine.network, rank=2, alpha=8, seed=1)
+            with torch.no_grad():
+                for number, (_, layer) in enumerate(lora_layers(engine.network)):
+                    generator = torch.Generator().manual_seed(number)
+                    layer.lora_b.copy_(torch.randn(layer.lora_b.shape, generator=generator) * 0.3)
+            save_adapter(engine.network, folder / "adapter", engine.name, None)
+            detach(engine.network)
+            return replace(recipe, adapter=str(folder / "adapter"))
+        case "whole":
+            return replace(recipe, weights=str(tiny.save_model(folder / "own", hidden_size=64)))
+    return recipe
+
+
+def answers(specialist: Specialist) -> list[Answer]:
+    found = sorted(specialist.answer(ASKED), key=lambda pair: pair[0])
+    return [replace(answer, seconds=0.0) for _, answer in found]
+
+
+def packed(kind: str, engine: LocalEngine, base: str, folder: Path) -> tuple[Specialist, Path]:
+    """A specialist of a kind, and where it was packed."""
+    run = Run.start(folder / "run", Job("small", folder, Settings(base_model=base)))
+    specialist = specialist_of(engine, recipe_of(kind, engine, folder / "parts"))
+    result = RungResult("prompt", None)
+    row = Scored("e1", "g1", "q", "a", Answer("a"), 1.0)
+    place, _ = finish(pack(run, specialist, result, [result], [row], Split(("a",), ("b",), ("c",), "hash")))
+    return specialist, Path(place)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny base that can read a passage."""
+    return tiny.save_model(tmp_path_factory.mktemp("readers") / "llama", max_position_embeddings=512)
+
+
+@pytest.fixture(scope="module")
+def packages(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """packages("tuned"): a packed specialist of that kind, made once; to be looked at only."""
+    made: dict[str, Path] = {}
+
+    def package(kind: str) -> Path:
+        if kind not in made:
+            engine = LocalEngine(base, name=str(base))
+            made[kind] = packed(kind, engine, str(base), tmp_path_factory.mktemp(kind))[1]
+        return made[kind]
+
+    return package
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_package_answers_as_the_specialist_did_also_from_another_place(kind: str, base: Path, tmp_path: Path) -> None:
+    engine = LocalEngine(base, name=str(base))
+    specialist, place = packed(kind, engine, str(base), tmp_path / "made")
+    before = answers(specialist)
+    assert not any(answer.failure for answer in before)
+    moved = tmp_path / "moved"
+    shutil.move(place, moved)
+    shutil.rmtree(tmp_path / "made")  # nothing that it was made from is needed
+    opened, _ = finish(open_specialist(moved))
+    assert answers(opened) == before
+    expected = specialist.recipe
+    assert replace(opened.recipe, adapter="", index="", weights="") == replace(
+        expected, adapter="", index="", weights=""
+    )
+    for part in FOLDERS:
+        assert bool(getattr(opened.recipe, part)) == bool(getattr(expected, part))
+        assert getattr(opened.recipe, part) in ("", str(moved / part))
+    if kind == "grounded":
+        assert before[1].prompt_tokens > before[2].prompt_tokens + 20  # only this one finds a passage
+    if kind in ("tuned", "whole"):
+        assert before != answers(Specialist(engine, replace(expected, adapter="", weights="")))
+
+
+def parts_of(package: Path) -> list[str]:
+    """One file of every kind in the package."""
+    names = sorted(read_manifest(package)["hashes"])
+    first: dict[str, str] = {}
+    for name in names:
+        first.setdefault("/".join(name.split("/")[:2]), name)
+    return list(first.values())
+
+
+@pytest.mark.parametrize("kind", ["nearest", "grounded", "tuned"])
+@pytest.mark.parametrize("harm", ["changed", "missing"])
+def test_each_part_that_was_harmed_is_named(
+    kind: str, harm: str, packages: Callable[[str], Path], tmp_path: Path
+) -> None:
+    place = shutil.copytree(packages(kind), tmp_path / "copy")
+    parts = parts_of(place)
+    assert {"README.md", "evidence/test.jsonl", "evidence/split.json", "evidence/run.json"} <= set(parts)
+    expected = {"nearest": "examples.jsonl", "grounded": "index/passages.jsonl", "tuned": "adapter/adapter_config.json"}
+    assert expected[kind] in parts
+    for name in parts:
+        whole = (place / name).read_bytes()
+        if harm == "changed":
+            middle = len(whole) // 2
+            (place / name).write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
+        else:
+            (place / name).unlink()
+        with pytest.raises(DamagedError) as caught:
+            finish(open_specialist(place))
+        assert str(place / name) in caught.value.what
+        assert ("missing" in caught.value.why) == (harm == "missing")
+        (place / name).write_bytes(whole)
+    finish(open_specialist(place))
+
+
+@pytest.mark.parametrize("name", ["extra.txt", "index/extra", "adapter/adapter_config.json", ".hidden"])
+def test_a_file_more_is_named(name: str, packages: Callable[[str], Path], tmp_path: Path) -> None:
+    place = shutil.copytree(packages("bare"), tmp_path / "copy")
+    (place / name).parent.mkdir(exist_ok=True)
+    (place / name).write_text("{}")
+    with pytest.raises(DamagedError, match="not part of the package") as caught:
+        finish(open_specialist(place))
+    assert str(place / name) in caught.value.what
+
+
+def test_empty_folders_mean_nothing(packages: Callable[[str], Path], tmp_path: Path) -> None:
+    place = shutil.copytree(packages("bare"), tmp_path / "copy")
+    for name in FOLDERS:
+        (place / name).mkdir()
+    opened, _ = finish(open_specialist(place))
+    assert (opened.recipe.adapter, opened.recipe.index, opened.recipe.weights) == ("", "", "")
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ('verdict = "not passed"', 'verdict = "passed"'),
+        ("max_new_tokens = 4", "max_new_tokens = 5"),
+        ("shortly", "at length"),
+        ("format = 1\n", ""),
+        ('name = "small"', 'name = "other"'),
+    ],
+)
+def test_a_changed_manifest_is_named(old: str, new: str, packages: Callable[[str], Path], tmp_path: Path) -> None:
+    place = shutil.copytree(packages("bare"), tmp_path / "copy")
+    text = (place / MANIFEST).read_text(encoding="utf-8")
+    assert old in text
+    (place / MANIFEST).write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises((DamagedError, UsageError)) as caught:
+        finish(open_specialist(place))
+    assert isinstance(caught.value, UsageError) == ("format" in old)
+    assert str(place) in caught.value.what
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"\xff", b"hashes = 3", b"[hashes]\n"])
+def test_a_manifest_that_cannot_be_read_is_told(
+    content: bytes, packages: Callable[[str], Path], tmp_path: Path
+) -> None:
+    place = shutil.copytree(packages("bare"), tmp_path / "copy")
+    (place / MANIFEST).write_bytes(content)
+    with pytest.raises((DamagedError, UsageError)) as caught:
+        finish(open_specialist(place))
+    assert str(place) in caught.value.what
+
+
+def test_what_is_no_package_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not a specialist"):
+        finish(open_specialist(tmp_path))
+
+
+def test_another_base_is_refused_and_the_same_one_elsewhere_is_not(
+    base: Path, packages: Callable[[str], Path], tmp_path: Path
+) -> None:
+    same = shutil.copytree(base, tmp_path / "same")
+    opened, _ = finish(open_specialist(packages("tuned"), str(same)))
+    assert answers(opened) == answers(finish(open_specialist(packages("tuned")))[0])
+    other = tiny.save_model(tmp_path / "other", initializer_range=0.2, max_position_embeddings=512)
+    with pytest.raises(DamagedError, match="not the one this specialist was made with") as caught:
+        finish(open_specialist(packages("tuned"), str(other)))
+    assert "weights" in caught.value.why and "--base" in caught.value.fix
+    (same / "chat_template.jinja").write_text(tiny.CHATML.replace("<|im_start|>", "<|start|>"))
+    with pytest.raises(DamagedError, match="chat template"):
+        finish(open_specialist(packages("tuned"), str(same)))
+    with pytest.raises(ModelError, match="does not exist"):
+        finish(open_specialist(packages("tuned"), "./nowhere/at/all"))
+
+
+def test_a_base_named_from_the_working_directory_is_found_from_any_other(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(base.parent)
+    _, place = packed("bare", LocalEngine(base.resolve(), name=base.name), base.name, tmp_path / "made")
+    monkeypatch.chdir(tmp_path)
+    opened, _ = finish(open_specialist(place))
+    assert len(answers(opened)) == 3
+
+
+def test_a_full_disk_while_packing_leaves_nothing_and_is_told(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(ResourceError, match="disk is full"):
+        packed("tuned", LocalEngine(base, name=str(base)), str(base), tmp_path)
+    assert not (tmp_path / "run" / "specialist").exists()
+    assert not [path for path in (tmp_path / "run").iterdir() if path.name.startswith(".specialist")]

@@ -1,0 +1,201 @@
+"""The rungs: what they try, what they choose, and when they cannot run."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finish import finish
+from gradschool.errors import DataError, ModelError
+from gradschool.evaluate import Measure
+from gradschool.model.fake import FakeEngine
+from gradschool.model.local import LocalEngine
+from gradschool.records import Conversation, Example, Message, Note, Source
+from gradschool.run import Run
+from gradschool.rungs.ground import ground
+from gradschool.rungs.ladder import Material, try_all
+from gradschool.rungs.order import LADDER, looks
+from gradschool.rungs.prompt import fitting, instructions_of, prompt, variants, varied
+from gradschool.rungs.stay import stay
+from gradschool.rungs.training import local, make_rows, plan_for
+from gradschool.rungs.tune import school_recipe
+from gradschool.score.metrics import find_metrics
+from gradschool.settings import Goal, Job, Settings
+from gradschool.specialist import Recipe, Specialist
+
+
+def example(number: int, question: str, answer: str) -> Example:
+    return Example(f"e{number}", (Message("user", question), Message("assistant", answer)), "g", Source("f", number))
+
+
+TRAIN = [example(n, f"number {n} please", "even" if n % 2 == 0 else "odd") for n in range(20)]
+VALIDATION = [example(100 + n, f"number {n} please", "even" if n % 2 == 0 else "odd") for n in range(6)]
+
+
+def material_of(folder: Path, **settings: Any) -> Material:
+    job = Job("small", folder, Settings.model_validate({"task": "Say odd or even.", **settings}))
+    decides, also = find_metrics(Goal(metric="exact_match"), folder, TRAIN)
+    return Material(Run.start(folder / "run", job), TRAIN, VALIDATION, Measure(decides, also))
+
+
+class Watching:
+    """An engine that answers by a function and keeps what it was asked."""
+
+    def __init__(self, answer: Callable[[Conversation], str], context_length: int = 4096) -> None:
+        self.asked: list[Conversation] = []
+        self.answer = answer
+        self.engine = FakeEngine(self.say, context_length)
+
+    def say(self, conversation: Conversation) -> str:
+        self.asked.append(conversation)
+        return self.answer(conversation)
+
+
+def test_the_floor_is_the_base_without_help(tmp_path: Path) -> None:
+    watching = Watching(lambda _: "odd")
+    candidate, _ = finish(stay(Specialist(watching.engine, Recipe()), material_of(tmp_path)))
+    assert candidate.validation == 0.5 and candidate.recipe == Recipe()
+    assert watching.asked == [e.question for e in VALIDATION]
+
+
+def test_the_prompt_rung_keeps_what_is_best_on_validation(tmp_path: Path) -> None:
+    """An engine that needs examples, the nearest of all: it says what the last example said."""
+
+    def copy(conversation: Conversation) -> str:
+        said = [m.content for m in conversation if m.role == "assistant"]
+        return said[-1] if said else "what?"
+
+    material = material_of(tmp_path, prompt={"shots": [2, 0, 99]})
+    candidate, events = finish(prompt(Specialist(Watching(copy).engine, Recipe()), material))
+    assert (candidate.recipe.shots, candidate.recipe.nearest, candidate.validation) == (2, True, 1.0)
+    assert candidate.recipe.instructions == "Say odd or even."
+    assert [what for what, _ in candidate.tried] == [
+        "instructions",
+        *["instructions + 2 fixed examples"] * 2,
+        "instructions + 2 nearest examples",
+    ]
+    assert max(score for _, score in candidate.tried) == candidate.validation
+    assert sum(isinstance(event, Note) for event in events) == 4
+
+
+def test_among_equals_the_simplest_is_kept(tmp_path: Path) -> None:
+    candidate, _ = finish(prompt(Specialist(FakeEngine(lambda _: "odd"), Recipe()), material_of(tmp_path)))
+    assert (candidate.recipe.shots, candidate.validation) == (0, 0.5)
+
+
+def test_what_was_tried_is_not_asked_again(tmp_path: Path) -> None:
+    material, watching = material_of(tmp_path), Watching(lambda _: "odd")
+    best = Specialist(watching.engine, Recipe())
+    first, _ = finish(try_all(best, [Recipe("a"), Recipe("b")], material, "prompt"))
+    assert len(watching.asked) == 12
+    again, _ = finish(try_all(best, [Recipe("a"), Recipe("b")], material, "prompt"))
+    assert (len(watching.asked), again) == (12, first)
+    finish(try_all(best, [Recipe("c")], material, "prompt"))
+    assert len(watching.asked) == 18
+
+
+def test_variants_show_only_train_examples_and_are_the_same_each_time(tmp_path: Path) -> None:
+    material = material_of(tmp_path, prompt={"shots": [0, 4]})
+    made = list(variants(Recipe(), material))
+    assert made == list(variants(Recipe(), material))
+    shown = {e.id for recipe in made for e in recipe.examples}
+    assert shown and shown <= {e.id for e in TRAIN}
+    assert [(r.shots, r.nearest) for r in made] == [(0, False), (4, False), (4, False), (4, True)]
+    assert made[1].examples != made[2].examples
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_examples_shown_have_different_answers_as_far_as_there_are(seed: int) -> None:
+    for count in (1, 2, 5, 20):
+        chosen = varied(TRAIN, count, seed)
+        assert len({e.id for e in chosen}) == count
+        assert {e.ideal for e in chosen[:2]} == ({"odd", "even"} if count > 1 else {chosen[0].ideal})
+
+
+def test_the_longest_examples_are_not_shown() -> None:
+    long = example(50, "x" * 5000, "odd")
+    assert long not in fitting([*TRAIN, long])
+    assert len(fitting([*TRAIN, long])) >= 18
+    assert fitting([]) == [] and fitting([long]) == [long]
+
+
+def test_instructions_are_the_task_and_the_guidelines(tmp_path: Path) -> None:
+    (tmp_path / "rules.md").write_text("\nBe polite.\n")
+    settings = Settings.model_validate({"task": " Do it. ", "data": {"guidelines": "rules.md"}})
+    assert instructions_of(Job("j", tmp_path, settings)) == "Do it.\n\nBe polite."
+    (tmp_path / "rules.md").write_bytes(b"\xff")
+    with pytest.raises(DataError, match=r"rules\.md cannot be read"):
+        instructions_of(Job("j", tmp_path, settings))
+
+
+def test_rungs_that_cannot_run_say_why(tmp_path: Path, engine: LocalEngine) -> None:
+    bare = Job("j", tmp_path, Settings.model_validate({"prompt": {"shots": [0]}}))
+    reasons = {rung.name: rung.cannot(bare, FakeEngine()) for rung in LADDER}
+    assert list(reasons) == ["base", "prompt", "ground", "tune"]
+    assert reasons["base"] == "" and all(reasons[name] for name in ("prompt", "ground", "tune"))
+    assert looks(bare, FakeEngine()) == 1
+    full = Job("j", tmp_path, Settings.model_validate({"task": "x", "data": {"documents": "d"}}))
+    assert looks(full, engine) == 4 and looks(full, FakeEngine()) == 3
+
+
+def test_the_ground_rung_puts_passages_before_questions(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    for n in range(6):
+        word = "even" if n % 2 == 0 else "odd"
+        (tmp_path / "docs" / f"{n}.md").write_text(f"Number {n} is {word}.\n")
+
+    def read(conversation: Conversation) -> str:
+        text = conversation[-1].content
+        return "odd [1]" if "is odd" in text.partition("[2]")[0] else "even [1]" if "is even" in text else "what?"
+
+    material = material_of(tmp_path, data={"documents": "docs"}, ground={"passages": [1, 2]})
+    best = Specialist(FakeEngine(read), Recipe(shots=1, examples=tuple(TRAIN[:1])))
+    candidate, _ = finish(ground(best, material))
+    assert candidate.validation == 1.0
+    assert (candidate.recipe.passages, candidate.recipe.shots) == (1, 0)
+    assert candidate.recipe.instructions == "Say odd or even."
+    assert Path(candidate.recipe.index).is_absolute() and Path(candidate.recipe.index).is_dir()
+    assert [what for what, _ in candidate.tried] == [
+        f"instructions + {more}"
+        for more in ("1 passage", "2 passages", "1 fixed examples + 1 passage", "1 fixed examples + 2 passages")
+    ]
+
+
+# --- rows for training
+
+
+def test_a_row_is_what_the_student_is_asked_with_the_ideal_behind_it(engine: LocalEngine, tmp_path: Path) -> None:
+    student = Specialist(engine, Recipe("Odd?"))
+    rows, _ = finish(make_rows(student, TRAIN, None, "rows"))
+    for row, made in zip(rows, TRAIN, strict=True):
+        asked = engine.chat.prompt_ids(student.conversation(made.question)[0])
+        assert list(row.token_ids[: len(asked)]) == asked and not any(row.loss_mask[: len(asked)])
+        learnt = [t for t, m in zip(row.token_ids, row.loss_mask, strict=True) if m]
+        assert engine.chat.decode(learnt[:-1]) == made.ideal and learnt[-1] in engine.stop_ids
+    plan = plan_for(rows, material_of(tmp_path, tune={"batch_tokens": 200}), 1e-3)
+    mean = sum(len(row.token_ids) for row in rows) / len(rows)
+    assert plan.rows_per_step == round(200 / mean)
+
+
+def test_long_rows_are_left_out_whole_and_told(engine: LocalEngine) -> None:
+    student = Specialist(engine, Recipe())
+    long = example(60, "x" * 400, "odd")
+    rows, events = finish(make_rows(student, [*TRAIN, long], None, "rows"))
+    assert len(rows) == len(TRAIN)
+    [note] = [event for event in events if isinstance(event, Note)]
+    assert note.level == "warning" and note.text.startswith("1 of 21 rows have over 160 tokens")
+    with pytest.raises(DataError, match="short enough"):
+        finish(make_rows(student, TRAIN, 16, "rows"))
+
+
+def test_a_student_is_asked_without_examples(tmp_path: Path) -> None:
+    best = Recipe(shots=2, nearest=True, examples=tuple(TRAIN), passages=3, index="i")
+    recipe = school_recipe(best, material_of(tmp_path))
+    assert recipe == replace(best, shots=0, nearest=False, examples=(), instructions="Say odd or even.")
+
+
+def test_only_a_base_on_this_machine_is_trained() -> None:
+    with pytest.raises(ModelError, match="on this machine"):
+        local(Specialist(FakeEngine(), Recipe()))
