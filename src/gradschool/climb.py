@@ -1,5 +1,6 @@
 """The main job: climb the ladder until a rung is proven to reach the pass mark, and package what stands there."""
 
+import shutil
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -9,7 +10,7 @@ from functools import partial
 from gradschool.evaluate import evaluate
 from gradschool.package.bundle import pack
 from gradschool.package.prove import prove
-from gradschool.records import Gate, RungResult, Scored, Verdict, Work
+from gradschool.records import Gate, RungResult, Scored, Split, Verdict, Work
 from gradschool.remedies import advise
 from gradschool.run import Run, peak_memory
 from gradschool.rungs.ladder import Candidate, Material, Rung
@@ -112,12 +113,13 @@ def overall(result: RungResult, gates: Sequence[Gate]) -> Verdict:
 
 
 def discard_unless_begun(run: Run) -> None:
-    """Take a new run away again where no step of it was finished, as after a wrong job: nothing could go on from it.
+    """Take a new run away again where not even its split was made, as after a wrong job: nothing could go on from it.
 
     Files in its folder that are not ours stay.
     """
-    if (run.folder / "done").exists():
+    if run.kept("split", Split):
         return
+    shutil.rmtree(run.folder / "done", ignore_errors=True)
     for name in (".lock", "run.json", "environment.json", "events.jsonl"):
         (run.folder / name).unlink(missing_ok=True)
     with suppress(OSError):  # something else is in it

@@ -69,12 +69,12 @@ def open_base(job: Job, run: Run | None) -> Work[Engine]:
 
     Raises DamagedError where weights or chat template have changed since.
     """
-    kept: dict[str, str] | None = run.kept("base", dict[str, str]) if run else None
+    kept: dict[str, str] | None = run.kept("engine", dict[str, str]) if run else None
     settings = job.settings
     if kept and kept.get("revision") and settings.revision is None:
         settings = settings.model_copy(update={"revision": kept["revision"]})
     engine: Engine = yield from open_engine(settings, job.folder)
-    if run and run.keep("base", engine.identity, dict[str, str]) != engine.identity:
+    if run and run.keep("engine", engine.identity, dict[str, str]) != engine.identity:
         raise DamagedError(
             f"The base model {settings.base_model!r} is not the one that this run began with.",
             "Its weights or its chat template have changed since.",
