@@ -130,9 +130,7 @@ def curve(log: Path) -> list[Figures]:
     if not log.exists():
         return []
     looks = [row for line in log.read_text().splitlines() if "probe" in (row := json.loads(line))]
-    return [
-        {"tokens": row["tokens"], **{k: v for k, v in row["probe"].items() if k.startswith("text:")}} for row in looks
-    ]
+    return [{"tokens": row["tokens"], **row["probe"]} for row in looks]
 
 
 def evaluate(model: Path, data: Path, corpus: Path, log: Path, count: int, floor: bool = True) -> Figures:

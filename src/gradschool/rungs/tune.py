@@ -11,8 +11,8 @@ from gradschool.gates.forgetting import forgetting, general_texts
 from gradschool.model.chat import Rendered
 from gradschool.model.engine import Engine, TextLoss
 from gradschool.model.local import LocalEngine
-from gradschool.records import Note, Work
-from gradschool.rungs.ladder import Candidate, Material, Rung, best_of, try_all
+from gradschool.records import Gate, Note, Scored, Work
+from gradschool.rungs.ladder import Candidate, Material, Rung, try_all
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.training import Trained, local, make_rows, train_specialist, trial
 from gradschool.settings import Job
@@ -34,21 +34,36 @@ def tune(best: Specialist, material: Material) -> Work[Candidate]:
         "tune-training", partial(train_specialist, student, train, validation, material, rate), Trained
     )
     recipes = [with_training(student.recipe, folder, settings.method) for folder in trained.folders]
-    # Which state answers best is decided by answers: the loss also counts how sure the network is.
-    recipe, rows = best_of((yield from try_all(best, recipes, material, "tune")))
-    tuned = specialist_of(best.engine, recipe)
+    tried = yield from try_all(best, recipes, material, "tune")
     sample = material.validation[:UNTUNED_SAMPLE]
     untuned = yield from evaluate(student, sample, material.measure, run.answers("tune-untuned"), "tune: without it")
-    answers = [row.answer for row in rows]
-    gates = (
-        *trained.gates,
-        answers_changed([row.answer for row in untuned], answers[: len(untuned)]),
-        learnt_to_stop(answers),
-        forgetting(general_losses(student), general_losses(tuned), settings.max_forgetting),
-    )
+    before = general_losses(student)
+    states = [(recipe, rows, state_gates(student, recipe, rows, untuned, before, material)) for recipe, rows in tried]
+    # Which state answers best is decided by answers: the loss also counts how sure the network is.
+    sound = [state for state in states if all(gate.held for gate in state[2])] or states
+    recipe, rows, gates = max(sound, key=lambda state: mean(state[1]))
     for checkpoint in run.work("tune").glob("*.safetensors"):
         checkpoint.unlink()
-    return Candidate(recipe, mean(rows), trials, gates, time.monotonic() - began, trained.tokens)
+    seconds = time.monotonic() - began
+    return Candidate(recipe, mean(rows), trials, (*trained.gates, *gates), seconds, trained.tokens)
+
+
+def state_gates(
+    student: Specialist,
+    recipe: Recipe,
+    rows: Sequence[Scored],
+    untuned: Sequence[Scored],
+    before: Sequence[TextLoss],
+    material: Material,
+) -> tuple[Gate, ...]:
+    """What may refuse one trained state: that it answers as before, runs on, or forgot too much."""
+    answers = [row.answer for row in rows]
+    after = general_losses(specialist_of(student.engine, recipe))
+    return (
+        answers_changed([row.answer for row in untuned], answers[: len(untuned)]),
+        learnt_to_stop(answers),
+        forgetting(before, after, material.settings.tune.max_forgetting),
+    )
 
 
 def cannot(job: Job, engine: Engine) -> str:
