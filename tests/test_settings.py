@@ -40,7 +40,7 @@ def complaint(folder: Path, text: str, overrides: dict[str, Any] | None = None) 
 def test_every_field_is_an_option_once_with_a_flag_of_its_own() -> None:
     all_options = list(options())
     paths, flags = [o.path for o in all_options], [o.flag for o in all_options]
-    assert paths == leaves()
+    assert paths == [path for path in leaves() if path != "goal.rules"]  # a table of tables, left to the file
     assert len(set(paths)) == len(paths) and len(set(flags)) == len(flags)
     assert len(paths) > 30
     for option in all_options:
