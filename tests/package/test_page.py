@@ -19,7 +19,8 @@ from gradschool.data.split import freeze_split, split_of
 from gradschool.files import append_line
 from gradschool.model.fake import FakeEngine
 from gradschool.package.bundle import pack
-from gradschool.package.page import MOST_QUESTIONS, loss_curves, page
+from gradschool.package.losses import loss_curves
+from gradschool.package.page import MOST_QUESTIONS, page
 from gradschool.records import Answer, Example, Failure, Gate, Note, RungResult, Scored, Split, Step, Work
 from gradschool.run import Run
 from gradschool.score.evaluate import judge, score

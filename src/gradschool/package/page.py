@@ -8,8 +8,7 @@ a run under way or interrupted has a page too.
 import base64
 import hashlib
 import math
-import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,10 +22,12 @@ from gradschool.data.check import check
 from gradschool.data.read import read_examples
 from gradschool.data.split import verify_split
 from gradschool.errors import DataError, GradschoolError
-from gradschool.files import read_json, read_lines
+from gradschool.files import read_lines
 from gradschool.gates.parity import same_answers
-from gradschool.package.card import ORDER, bounds, difference, percent, place, verdict_sentence, verdict_words
-from gradschool.records import Answer, Example, Gate, RungResult, Scored, Split
+from gradschool.package.card import bounds, difference, percent, verdict_sentence, verdict_words
+from gradschool.package.facts import Facts, read_facts
+from gradschool.package.losses import loss_curves
+from gradschool.records import Answer, Example, Gate, Scored
 from gradschool.run import Run
 from gradschool.score.evaluate import score
 from gradschool.score.metrics import find_metrics
@@ -34,30 +35,6 @@ from gradschool.settings import Job, options, shown
 
 MOST_QUESTIONS = 60  # shown side by side; the rest is counted
 CLIP = 360  # characters of a text that stand open
-MOST_POINTS = 300  # of one line in a chart
-SMOOTHING = 1 / 20  # of a training's steps goes into each point of the smoothed loss
-LOG_RANGE = 6.0  # losses that differ by a greater factor are drawn on a logarithmic scale
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a run's folder says, read once: nothing in it need be there but run.json."""
-
-    run: Run
-    results: list[RungResult]
-    candidates: dict[str, dict[str, Any]]
-    answers: dict[str, dict[str, Answer]]  # by rung, then by example
-    packaged: dict[str, Answer]
-    events: list[dict[str, Any]]
-    environment: dict[str, Any]
-    manifest: dict[str, Any]
-    split: Split | None
-
-    @property
-    def chosen(self) -> RungResult | None:
-        """The rung that is packaged, or the highest that was put to the test so far."""
-        tested = [result for result in self.results if result.report]
-        return next((r for r in tested if r.rung == self.manifest.get("rung")), tested[-1] if tested else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +57,6 @@ class Question:
     ideal: str
     said: list[Said]
     failed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """The loss of one training, in per cent of its panel: lines as SVG points, validation as (x, y, step, loss)."""
-
-    label: str
-    steps: int
-    raw: str
-    smooth: str
-    validation: list[tuple[float, float, int, float]]
-    validation_line: str
-    best: tuple[int, float] | None
-    marks: list[tuple[float, str]]  # of the axis of steps
 
 
 def page(run: Run) -> str:
@@ -137,39 +100,6 @@ def page(run: Run) -> str:
         settings=_settings(run.job),
         hashes=_hashes(facts),
         version=__version__,
-    )
-
-
-def read_facts(run: Run) -> Facts:
-    """Read all that a run has written down so far."""
-    form: TypeAdapter[Answer] = TypeAdapter(Answer)
-
-    def answers(path: Path) -> dict[str, Answer]:
-        return {row["id"]: form.validate_python(row["answer"]) for row in read_lines(path)}
-
-    events = run.events()
-    results: dict[str, RungResult] = {
-        # A rung that could not run is only told as an event.
-        e["rung"]: RungResult(e["rung"], None, skipped=e["skipped"])
-        for e in events
-        if e.get("event") == "RungResult" and e.get("skipped")
-    }
-    for path in sorted((run.folder / "done").glob("*-result.json")):
-        result: RungResult = run.kept(path.stem, RungResult)
-        results[result.rung] = result
-    said = {path.stem.removesuffix("-test"): answers(path) for path in (run.folder / "answers").glob("*-test.jsonl")}
-    packaged = said.pop("package", {})
-    environment, manifest = run.folder / "environment.json", run.specialist / "specialist.toml"
-    return Facts(
-        run=run,
-        results=sorted(results.values(), key=lambda result: place(result.rung)),
-        candidates={rung: made for rung in ORDER if (made := run.kept(rung, dict[str, Any]))},
-        answers={rung: said[rung] for rung in sorted(said, key=place)},
-        packaged=packaged,
-        events=events,
-        environment=read_json(environment) if environment.exists() else {},
-        manifest=tomllib.loads(manifest.read_text(encoding="utf-8")) if manifest.exists() else {},
-        split=run.kept("split", Split),
     )
 
 
@@ -276,104 +206,11 @@ def _reasons(questions: Iterable[Question]) -> dict[str, str]:
     return {kind: reason for kind, _, reason in reversed(list(failures))}
 
 
-def loss_curves(events: Iterable[Mapping[str, Any]]) -> tuple[list[Curve], list[tuple[float, str]], bool]:
-    """One curve per training on a common scale, the marks of that scale, and whether it is logarithmic."""
-    trainings = [list(steps.values()) for steps in _trainings(events)]
-    losses = [loss for steps in trainings for step in steps for loss in _losses(step)]
-    if not losses:
-        return [], [], False
-    low, high = min(losses), max(losses)
-    logarithmic = low > 0 and high / low > LOG_RANGE
-    if logarithmic:
-        marks = [m * 10.0**e for e in range(-6, 7) for m in (1, 2, 5) if low <= m * 10.0**e <= high]
-    else:
-        marks = _marks(min(low, 0.9 * high), high)
-        low, high = min(low, marks[0]), max(high, marks[-1])
-
-    def height(loss: float) -> float:
-        part = math.log(loss / low) / math.log(high / low) if logarithmic else (loss - low) / ((high - low) or 1)
-        return round(100 * (1 - part), 2)
-
-    final = max(range(len(trainings)), key=lambda i: (trainings[i][-1]["steps"], i))
-    curves = []
-    for number, steps in enumerate(trainings):
-        rate = max(step["learning_rate"] for step in steps)
-        label = "the training" if number == final else "short trial"
-        curves.append(_curve(f"{label}, learning rate {rate:.2g}", steps, height))
-    return [curves[final], *curves[:final], *curves[final + 1 :]], [(height(m), f"{m:g}") for m in marks], logarithmic
-
-
-def _trainings(events: Iterable[Mapping[str, Any]]) -> list[dict[int, Mapping[str, Any]]]:
-    """Step events by training. One that was resumed takes up some steps again: what was done last counts."""
-    trainings: list[dict[int, Mapping[str, Any]]] = []
-    began = (0, 0.0)
-    for event in events:
-        if event.get("event") != "Step" or not all(map(math.isfinite, _losses(event))):
-            continue
-        number, beginning = event["step"], (event["steps"], event["learning_rate"])
-        # One that begins with another length or rate is another training; the same one was interrupted early.
-        if event["steps"] != began[0] or (number == 1 and beginning != began):
-            trainings.append({})
-            began = beginning
-        trainings[-1] = {step: kept for step, kept in trainings[-1].items() if step < number} | {number: event}
-    return trainings
-
-
-def _losses(step: Mapping[str, Any]) -> list[float]:
-    return [loss for loss in (step["loss"], step.get("validation_loss")) if loss is not None]
-
-
-def _curve(label: str, steps: Sequence[Mapping[str, Any]], height: Callable[[float], float]) -> Curve:
-    first: int = steps[0]["step"]
-    last = max(int(steps[-1]["step"]), first + 1)
-
-    def across(step: int) -> float:
-        return round(100 * (step - first) / (last - first), 2)
-
-    def line(points: Sequence[tuple[int, float]]) -> str:
-        kept = points[:: max(1, len(points) // MOST_POINTS)]
-        return " ".join(f"{across(step)},{height(loss)}" for step, loss in kept)
-
-    raw = [(step["step"], step["loss"]) for step in steps]
-    validation = [(step["step"], step["validation_loss"]) for step in steps if step.get("validation_loss") is not None]
-    best = min(validation, key=lambda point: point[1], default=None)
-    return Curve(
-        label=label,
-        steps=len(steps),
-        raw=line(raw),
-        smooth=line(_smoothed(raw)),
-        validation=[(across(step), height(loss), step, loss) for step, loss in validation],
-        validation_line=line(validation),
-        best=best,
-        marks=[(across(step), f"{step:,}") for step in (first, (first + last) // 2, last)],
-    )
-
-
-def _smoothed(points: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
-    """Means over the points around each point."""
-    reach = max(1, round(len(points) * SMOOTHING / 2))
-    smooth = []
-    for i, (step, _) in enumerate(points):
-        near = [loss for _, loss in points[max(0, i - reach) : i + reach + 1]]
-        smooth.append((step, sum(near) / len(near)))
-    return smooth
-
-
-def _marks(low: float, high: float, about: int = 4) -> list[float]:
-    """Round numbers for an axis from `low` to `high`, one below and one above included."""
-    rough = (high - low or 1) / about
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * m for m in (1, 2, 5, 10) if power * m >= rough)
-    return [round(i * step, 10) for i in range(math.floor(low / step), math.ceil(high / step) + 1)]
-
-
 def _settings(job: Job) -> list[tuple[str, str, bool]]:
     """Every setting, its value, and whether the job set it other than by default."""
     written = job.settings.model_dump()
     rows = []
     for option in options():
-        if option.path == "goal.rules":
-            continue  # each stands below by its name
         value: Any = written
         for key in option.path.split("."):
             value = value[key]
