@@ -96,7 +96,7 @@ def write_job(folder: Path, job: str = JOB, examples: list[dict[str, str]] | Non
     return folder
 
 
-def run(*arguments: object, stdin: str | None = None) -> Result:
+def run(*arguments: object, stdin: str | bytes | None = None) -> Result:
     """A command in this process: what it wrote and its exit code. A bug of ours is raised, never swallowed."""
     result = CliRunner().invoke(cli.app, [str(a) for a in arguments], input=stdin, env={"COLUMNS": "200"})
     if result.exception and not isinstance(result.exception, SystemExit):

@@ -209,9 +209,14 @@ def chat(
 
 def _asked() -> str:
     try:
-        return (out.input("[bold]you[/]: ") if sys.stdin.isatty() else sys.stdin.readline()).strip()
+        said = out.input("[bold]you[/]: ") if sys.stdin.isatty() else sys.stdin.readline()
+        return said.encode(errors="replace").decode().strip()  # half characters cannot be asked
     except EOFError:
         return ""
+    except UnicodeDecodeError as error:
+        raise errors.DataError(
+            "What you typed is not UTF-8 text.", str(error), "set your terminal to UTF-8."
+        ) from error
 
 
 @command

@@ -38,7 +38,12 @@ def read_questions(lines: Iterable[str]) -> list[Question]:
     Raises DataError that names the line where one cannot be understood, and where there is none at all.
     """
     unmarked = (line.removeprefix("\ufeff") for line in lines)  # a mark that some editors put in front of a file
-    questions = [_question(line, number) for number, line in enumerate(unmarked, 1) if line.strip()]
+    try:
+        questions = [_whole(_question(line, number), number) for number, line in enumerate(unmarked, 1) if line.strip()]
+    except UnicodeDecodeError as error:
+        raise DataError(
+            "The questions cannot be read as text.", f"They are not UTF-8: {error}.", "save them as UTF-8 text."
+        ) from error
     if not questions:
         raise DataError(
             "There are no questions.", "Standard input is empty.", "gradschool answer SPECIALIST < questions.jsonl"
@@ -77,6 +82,15 @@ def _message(turn: Any) -> Message:
     if not (isinstance(role, str) and isinstance(content, str)):
         raise TypeError("not text")
     return Message(role, content)
+
+
+def _whole(question: Question, number: int) -> Question:
+    """The same question, unless half a character stands in it: bytes that were no UTF-8, or half of a JSON escape."""
+    try:
+        "".join((question.id or "", *(m.role + m.content for m in question.conversation))).encode()
+    except UnicodeEncodeError as error:
+        raise _unclear(number, "It holds bytes that are not UTF-8, or half a character.") from error
+    return question
 
 
 def _unclear(number: int, why: str) -> DataError:

@@ -1,0 +1,474 @@
+"""Bad input ends in a message that says what, why and what to do, in the listed code, and in nothing half-written."""
+
+import json
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+import small_job
+from gradschool.errors import DataError
+from gradschool.questions import read_questions
+
+GOAL = '[goal]\nmetric = "token_f1"\npass_mark = 0.7\n'
+FAKE = 'task = "Write the order down."\nbase_model = "fake"\n'
+ROWS = small_job.rows(40)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in, as a person's own."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refused(result: Result, code: int, *words: str) -> None:
+    """A message in three parts with these words, the exit code, and no trace of a trace."""
+    assert result.exit_code == code, result.output
+    lines = [line for line in result.stderr.splitlines() if line.strip()]
+    assert "Traceback" not in result.output
+    assert len(lines) >= 3, lines
+    fix = lines[-1].removeprefix("What to do: ")
+    assert fix != lines[-1] and len(fix) > 10, lines
+    assert all(word in result.stderr for word in words), result.stderr
+
+
+def left(folder: Path) -> list[str]:
+    """The runs that a command left behind."""
+    return sorted(path.name for path in (folder / "runs").glob("*")) if (folder / "runs").exists() else []
+
+
+def unlike(count: int, **changes: str) -> list[dict[str, str]]:
+    return [{**row, **changes} for row in ROWS[:count]]
+
+
+# What is wrong: what is written into the job's folder, the exit code, and words of the message.
+Write = Callable[[Path], None]
+
+
+def toml(text: str, examples: list[dict[str, str]] | None = None) -> Write:
+    def write(folder: Path) -> None:
+        small_job.write_job(folder, text, ROWS if examples is None else examples)
+
+    return write
+
+
+def file(name: str, content: bytes, job: str = FAKE + GOAL) -> Write:
+    def write(folder: Path) -> None:
+        small_job.write_job(folder, job, ROWS)
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(content)
+
+    return write
+
+
+def missing(name: str, job: str = FAKE + GOAL) -> Write:
+    def write(folder: Path) -> None:
+        small_job.write_job(folder, job, ROWS)
+        (folder / name).unlink()
+
+    return write
+
+
+LONG = (json.dumps(ROWS[0]) + "\n").encode() + b'{"prompt": "' + b"x" * 50_000_000 + b'", "completion": "y"}\n'
+OWN = FAKE + '[goal]\nmetric = "metrics.py:mine"\npass_mark = 0.5\n'
+BAD: dict[str, tuple[Write, int, tuple[str, ...]]] = {
+    "no examples file": (missing("examples.jsonl"), 4, ("examples.jsonl does not exist",)),
+    "no job file": (missing("job.toml"), 2, ("holds no job.toml",)),
+    "not toml": (toml("task = Write it"), 2, ("not valid TOML",)),
+    "binary job file": (file("job.toml", b"\xff\xfe\x00\x81"), 2, ("job.toml cannot be read as text",)),
+    "unknown key": (toml(FAKE + GOAL + "pass_marks = 0.7\n"), 2, ("'goal.pass_marks'", "did you mean 'pass_mark'?")),
+    "unknown table": (toml(FAKE + GOAL + "[goals]\nx = 1\n"), 2, ("'goals'", "did you mean 'goal'?")),
+    "a mark above 1": (toml(FAKE + "[goal]\npass_mark = 80\n"), 2, ("goal.pass_mark = 80",)),
+    "unknown metric": (toml(FAKE + '[goal]\nmetric = "rougel"\npass_mark = 0.7\n'), 2, ("'rougel'", "rouge_l")),
+    "no pass mark": (toml(FAKE), 2, ("names no pass mark", "--pass-mark")),
+    "rules without rules": (toml(FAKE + '[goal]\nmetric = "rules"\npass_mark = 0.7\n'), 2, ("[[goal.rules]]",)),
+    "a rule that is no pattern": (
+        toml(FAKE + GOAL + '[[goal.rules]]\nname = "odd"\nkind = "regex"\nvalue = "(("\n'),
+        2,
+        ("odd",),
+    ),
+    "an empty file": (file("examples.jsonl", b""), 4, ("examples.jsonl is empty",)),
+    "only blank lines": (file("examples.jsonl", b"\n \n\n"), 4, ("examples.jsonl is empty",)),
+    "an empty list": (file("examples.jsonl", b"[]"), 4, ("holds no examples",)),
+    "3 examples": (toml(FAKE + GOAL, ROWS[:3]), 4, ("3 usable examples are not enough", "add 9 or more")),
+    "one class only": (toml(FAKE + GOAL, unlike(40, completion="yes")), 4, ("are the same: 'yes'",)),
+    "one group only": (toml(FAKE + GOAL, unlike(40, group="all")), 4, ("belong together",)),
+    "no answers": (toml(FAKE + GOAL, unlike(40, completion="  ")), 4, ()),
+    "unknown columns": (
+        file("examples.jsonl", b"".join(b'{"foo": "%d", "bar": "x"}\n' % i for i in range(30))),
+        4,
+        ("foo", "bar", "--input-column"),
+    ),
+    "a 50 MB line": (file("examples.jsonl", LONG), 4, ("not enough",)),
+    "a file of one 50 MB line": (file("examples.jsonl", LONG.partition(b"\n")[2]), 4, ("longer than 8 MB",)),
+    "a zip archive": (file("examples.jsonl", b"PK\x03\x04" + bytes(range(256)) * 20), 4, ("zip archive", "unpack")),
+    "a binary file": (file("examples.jsonl", bytes(range(256)) * 20), 4, ("binary file",)),
+    "broken json": (file("examples.jsonl", b'{"prompt": \n' * 30), 4, ("examples.jsonl",)),
+    "json_fields of prose": (
+        toml(FAKE + '[goal]\nmetric = "json_fields"\npass_mark = 0.7\n'),
+        4,
+        ("not JSON", "examples.jsonl:1"),
+    ),
+    "no such documents": (toml(FAKE + '[data]\ndocuments = "docs"\n' + GOAL), 4, ("docs",)),
+    "no such guidelines": (toml(FAKE + '[data]\nguidelines = "rules.md"\n' + GOAL), 4, ("rules.md",)),
+    "guidelines that are no text": (
+        file("rules.md", b"\xff\xfe\x81 no", FAKE + '[data]\nguidelines = "rules.md"\n' + GOAL),
+        4,
+        ("rules.md cannot be read as text", "UTF-8"),
+    ),
+    "guidelines that are a folder": (
+        toml(FAKE + '[data]\nguidelines = "documents"\n' + GOAL),
+        4,
+        ("documents cannot be read as text",),
+    ),
+    "no such model": (toml('base_model = "models/none/at/all"\n' + GOAL), 5, ("models/none/at/all", "does not exist")),
+    "a misspelt base": (toml('base_model = "poket"\n' + GOAL), 5, ("'poket'", '"pocket" (built in)')),
+    "a folder that is no model": (toml('base_model = "documents"\n' + GOAL), 5, ("holds no model", "config.json")),
+    "a file as model": (toml('base_model = "job.toml"\n' + GOAL), 5, ("is a file",)),
+    "a server without a model": (toml('base_model = "http://127.0.0.1:9/v1"\n' + GOAL), 2, ("model =",)),
+    "no metrics.py": (toml(OWN), 2, ("metrics.py", "does not exist")),
+    "broken metrics.py": (file("metrics.py", b"def mine(answer, example)\n", OWN), 2, ("metrics.py:1", "SyntaxError")),
+    "raising metrics.py": (file("metrics.py", b"x = 1\nraise ValueError('boo')\n", OWN), 2, ("metrics.py:2", "boo")),
+    "another function": (file("metrics.py", b"def min_(a, b): return 1\n", OWN), 2, ("'mine'", "min_")),
+    "a metric of no arguments": (file("metrics.py", b"def mine(): return 1\n", OWN), 2, ("mine cannot be called",)),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_a_job_that_cannot_be_climbed_is_refused_and_leaves_nothing(what: str, here: Path) -> None:
+    write, code, words = BAD[what]
+    write(here / "job")
+    before = sorted(path for path in (here / "job").rglob("*") if "__pycache__" not in path.parts)
+    refused(small_job.run("climb", "job"), code, *words)
+    assert left(here) == []
+    assert sorted(path for path in (here / "job").rglob("*") if "__pycache__" not in path.parts) == before
+
+
+@pytest.mark.parametrize("what", ["unknown metric", "3 examples", "no such model", "no pass mark"])
+def test_check_refuses_what_climb_refuses(what: str, here: Path) -> None:
+    write, code, words = BAD[what]
+    write(here / "job")
+    refused(small_job.run("check", "job"), code, *words)
+
+
+def test_a_folder_given_for_a_run_keeps_what_is_not_ours(here: Path) -> None:
+    """Only what the climb itself has written is taken away again."""
+    BAD["3 examples"][0](here / "job")
+    (here / "mine").mkdir()
+    (here / "mine" / "diary.txt").write_text("dear diary")
+    refused(small_job.run("climb", "job", "--run", "mine"), 4)
+    assert [path.name for path in (here / "mine").iterdir()] == ["diary.txt"]
+
+
+ODD_COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
+    "no job": (("climb",), "nothing to climb"),
+    "a job that is not there": (("climb", "nowhere"), "nowhere does not exist"),
+    "a picture": (("climb", "cat.png"), "neither a job nor a file of examples"),
+    "resume what is no run": (("climb", "--resume", "job"), "is not a run"),
+    "resume what is not there": (("climb", "--resume", "runs/none-1"), "is not a run"),
+    "resume with a job": (("climb", "job", "--resume", "job"), "--resume goes on"),
+    "resume with a setting": (("climb", "--resume", "job", "--rank", "3"), "--resume goes on"),
+    "a number that is none": (("climb", "job", "--rank", "many"), "tune.rank = 'many'"),
+    "a list that is none": (("climb", "job", "--shots", "0,two"), "prompt.shots"),
+    "a report of no run": (("report", "job"), "is not a run"),
+    "a chat with no specialist": (("chat", "job"), "is not a specialist"),
+    "answers of no specialist": (("answer", "nowhere"), "is not a specialist"),
+    "a score of no specialist": (("score", "job", "job/examples.jsonl"), "is not a specialist"),
+}
+
+
+@pytest.mark.parametrize("what", ODD_COMMANDS)
+def test_a_command_that_makes_no_sense_is_refused(what: str, here: Path) -> None:
+    small_job.write_job(here / "job", FAKE + GOAL, ROWS)
+    (here / "cat.png").write_bytes(b"\x89PNG")
+    arguments, words = ODD_COMMANDS[what]
+    refused(small_job.run(*arguments, stdin="a question\n"), 2, words)
+    assert left(here) == []
+
+
+def test_an_unknown_option_is_refused_with_the_nearest(here: Path) -> None:
+    result = small_job.run("climb", "job", "--pass-mrk", "0.5")
+    assert result.exit_code == 2 and "--pass-mark" in result.stderr and "Traceback" not in result.output
+
+
+def test_a_run_is_never_written_over(here: Path) -> None:
+    small_job.write_job(here / "job", FAKE + GOAL, ROWS)
+    assert small_job.run("climb", "job", "--run", "run").exit_code in (0, 3)
+    before = {path: path.read_bytes() for path in (here / "run").rglob("*") if path.is_file()}
+    refused(small_job.run("climb", "job", "--run", "run"), 2, "already holds a run", "--resume")
+    assert {path: path.read_bytes() for path in (here / "run").rglob("*") if path.is_file()} == before
+
+
+def test_documents_without_one_that_can_be_read_stop_the_climb_where_it_resumes(here: Path) -> None:
+    job = small_job.write_job(here / "job", FAKE + '[data]\ndocuments = "papers"\n' + GOAL, ROWS)
+    (job / "papers").mkdir()
+    (job / "papers" / "photo.jpg").write_bytes(b"\xff\xd8\xff")
+    (job / "papers" / "torn.pdf").write_bytes(b"%PDF-1.7 and no more")
+    refused(small_job.run("climb", "job"), 4, "No document in", "papers")
+    for run in left(here):
+        (job / "papers" / "guide.md").write_text(small_job.GUIDE)
+        result = small_job.run("climb", "--resume", f"runs/{run}")
+        assert result.exit_code in (0, 3), result.output
+
+
+@pytest.mark.parametrize("what", ["specialist.toml", "evidence/test.jsonl", "gone", "extra", "no toml"])
+def test_a_damaged_specialist_is_not_opened(what: str, here: Path) -> None:
+    small_job.write_job(here / "job", FAKE + GOAL, ROWS)
+    small_job.run("climb", "job", "--run", "run")
+    folder = here / "run" / "specialist"
+    if what == "gone":
+        (folder / "evidence" / "split.json").unlink()
+    elif what == "extra":
+        (folder / "notes.txt").write_text("mine")
+    elif what == "no toml":
+        (folder / "specialist.toml").write_text("this = is = none")
+    else:
+        content = bytearray((folder / what).read_bytes())
+        spot = content.index(b"token_f1" if what.endswith("toml") else b'"text"') + 1
+        content[spot] ^= 1
+        (folder / what).write_bytes(content)
+    for command in (("answer", folder), ("score", folder, "job/examples.jsonl"), ("chat", folder)):
+        refused(small_job.run(*command, stdin="a question\n"), 8, "was changed after it was packaged")
+
+
+NONSENSE = {
+    "nothing": ("", "no questions"),
+    "blank lines": ("\n\n  \n", "no questions"),
+    "half an object": ('{"prompt": "x"}\n{"prompt": \n', "Line 2"),
+    "no known key": ('{"colour": "red"}\n', "Line 1"),
+    "empty conversation": ('{"messages": []}\n', "Line 1"),
+    "a message without a role": ('{"messages": [{"content": "x"}]}\n', "Line 1"),
+    "a list": ("[1, 2\n", "Line 1"),
+    "messages that are a number": ('{"messages": 3}\n', "Line 1"),
+}
+
+
+@pytest.fixture(scope="module")
+def specialist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("fake")
+    small_job.write_job(home / "job", FAKE + GOAL, ROWS)
+    small_job.run("climb", home / "job", "--run", home / "run")
+    return home / "run" / "specialist"
+
+
+@pytest.mark.parametrize("what", NONSENSE)
+def test_nonsense_on_stdin_is_refused_before_anything_is_answered(what: str, specialist: Path) -> None:
+    stdin, words = NONSENSE[what]
+    result = small_job.run("answer", specialist, stdin=stdin)
+    refused(result, 4, words)
+    assert result.stdout == ""
+
+
+def test_bytes_that_are_no_text_on_stdin_are_refused(specialist: Path) -> None:
+    refused(small_job.run("answer", specialist, stdin=b"caf\xe9 \xff\xfe\n"), 4, "UTF-8")
+    refused(small_job.run("answer", specialist, stdin='{"prompt": "half \\ud83d"}\n'), 4, "Line 1", "half a character")
+    refused(small_job.run("chat", specialist, stdin=b"caf\xe9 \xff\xfe\n"), 4, "UTF-8")
+    with pytest.raises(DataError, match="Line 2"):  # as Python hands bytes through where the locale is C
+        read_questions(["fine", "caf\udce9"])
+
+
+def test_scoring_on_bad_examples_is_refused(specialist: Path, here: Path) -> None:
+    (here / "bad.jsonl").write_bytes(bytes(range(256)) * 20)
+    refused(small_job.run("score", specialist, "bad.jsonl"), 4, "binary file")
+    refused(small_job.run("score", specialist, "none.jsonl"), 4, "none.jsonl does not exist")
+    (here / "empty.jsonl").write_text('{"prompt": "x", "completion": ""}\n')
+    refused(small_job.run("score", specialist, "empty.jsonl"), 4)
+
+
+# Servers and networks
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Callable[[dict[str, Any]], tuple[int, bytes]]], str]]:
+    """Starts a server on loopback whose every answer is `reply(body)`; gives its address."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(reply: Callable[[dict[str, Any]], tuple[int, bytes]]) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.say(200, b'{"data": [{"id": "m"}]}')
+
+            def do_POST(self) -> None:
+                self.say(*reply(json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+
+            def say(self, status: int, content: bytes) -> None:
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """Quiet."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}/v1"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def said(text: str) -> tuple[int, bytes]:
+    choice = {"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+    return 200, json.dumps({"choices": [choice]}).encode()
+
+
+def remote(address: str, mark: float = 0.7) -> str:
+    goal = GOAL.replace("0.7", str(mark))
+    return f'task = "Order."\nbase_model = "{address}"\nmodel = "m"\n{goal}[remote]\ntimeout = 0.3\nretries = 0\n'
+
+
+def test_a_server_that_hangs_is_an_error_and_the_climb_goes_on_when_it_wakes(
+    here: Path, serve: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs = threading.Event()
+    known = {row["prompt"]: row["completion"] for row in ROWS}
+
+    def reply(body: dict[str, Any]) -> tuple[int, bytes]:
+        if not hangs.is_set():
+            hangs.wait(1.0)
+        return said(known.get(body["messages"][-1]["content"], "?"))
+
+    job = small_job.write_job(here / "job", remote(serve(reply)), ROWS)
+    began = time.monotonic()
+    refused(small_job.run("climb", job), 6, "does not answer", "0.3")
+    assert time.monotonic() - began < 30
+    hangs.set()
+    assert left(here) == ["job-1"]
+    result = small_job.run("climb", "--resume", "runs/job-1")
+    assert result.exit_code == 0, result.output
+    assert "Passed: the base rung" in result.stdout
+    answered = small_job.run("answer", "runs/job-1/specialist", stdin=json.dumps(ROWS[0]) + "\n")
+    assert json.loads(answered.stdout)["answer"] == ROWS[0]["completion"]
+
+
+LIES: dict[str, tuple[tuple[int, bytes], str]] = {
+    "a web page": ((200, b"<!DOCTYPE html><p>Log in"), "web page"),
+    "no json": ((200, b"hello"), "no JSON"),
+    "no choices": ((200, b'{"choices": []}'), "no choices"),
+    "ill": ((500, b"oops"), "500"),
+    "a wrong key": ((401, b'{"error": {"message": "bad key"}}'), "OPENAI_API_KEY"),
+    "no such model": ((404, b'{"error": {"message": "model not found"}}'), "model not found"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_server_that_lies_is_an_error(lie: str, here: Path, serve: Callable[..., str]) -> None:
+    reply, words = LIES[lie]
+    job = small_job.write_job(here / "job", remote(serve(lambda _: reply)), ROWS)
+    refused(small_job.run("climb", job), 6, words)
+
+
+def test_a_server_that_is_not_there(here: Path) -> None:
+    job = small_job.write_job(here / "job", remote(f"http://127.0.0.1:{closed_port()}/v1"), ROWS)
+    refused(small_job.run("climb", job), 6, "127.0.0.1")
+
+
+def test_a_key_in_an_address_is_never_written_down(
+    here: Path, serve: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-key")
+    job = small_job.write_job(here / "job", remote(serve(lambda _: said("fine"))), ROWS)
+    result = small_job.run("climb", job)
+    assert result.exit_code == 3, result.output
+    assert "sk-secret-key" not in result.output
+    for path in (here / "runs").rglob("*"):
+        assert not path.is_file() or b"sk-secret-key" not in path.read_bytes(), path
+
+
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.slow
+def test_without_a_network_a_hub_model_is_refused(here: Path) -> None:
+    job = small_job.write_job(here / "job", 'base_model = "someone/small"\n' + GOAL, ROWS)
+    hub = f"http://127.0.0.1:{closed_port()}"
+    env = {"HF_ENDPOINT": hub, "HF_HOME": str(here / "hf"), "HF_HUB_OFFLINE": "0"}
+    process = small_job.start("climb", job, cwd=here, env=env)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 5, out + err
+    assert "someone/small" in err and hub in err and "What to do: " in err and "Traceback" not in err
+    assert left(here) == []
+
+
+# Disks
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of two megabytes."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("only root may mount a small disk here; /dev/full stands in for it in the next test")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(disk: Path, leave: int) -> Path:
+    """Fill a disk but for some bytes; returns what fills it."""
+    ballast = disk / "ballast"
+    free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+    ballast.write_bytes(b"\0" * (free - leave))
+    return ballast
+
+
+@pytest.mark.parametrize("leave", [0, 8_192, 24_576, 65_536])
+def test_a_full_disk_is_told_and_the_climb_goes_on_when_there_is_room(
+    leave: int, small_disk: Path, tmp_path: Path
+) -> None:
+    job = small_job.write_job(tmp_path / "job", FAKE + GOAL, ROWS)
+    ballast = fill(small_disk, leave)
+    run = small_disk / "runs" / "job-1"
+    refused(small_job.run("climb", job, "--run", run), 7, "The disk is full", "MB are free")
+    ballast.unlink()
+    again = ("--resume", run) if (run / "run.json").exists() else (job, "--run", run)
+    result = small_job.run("climb", *again)
+    assert result.exit_code in (0, 3), result.output
+    assert small_job.run("answer", run / "specialist", stdin="two eggs\n").exit_code == 0
+
+
+def test_a_full_disk_under_the_events_is_told(here: Path) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("this system has no /dev/full")
+    small_job.write_job(here / "job", FAKE + GOAL, ROWS)
+    (here / "run").mkdir()
+    (here / "run" / "events.jsonl").symlink_to(full)
+    refused(small_job.run("climb", "job", "--run", "run"), 7, "The disk is full")
+
+
+@pytest.mark.xfail(raises=OSError, strict=True, reason="files.disk_errors lets ENOTDIR and EEXIST through")
+@pytest.mark.parametrize("command", [("climb", "job", "--run"), ("report", "run", "--output")])
+def test_a_place_below_a_file_cannot_be_written(command: tuple[str, ...], here: Path) -> None:
+    small_job.write_job(here / "job", FAKE + GOAL, ROWS)
+    small_job.run("climb", "job", "--run", "run")
+    (here / "occupied").write_text("a file")
+    refused(small_job.run(*command, "occupied/place"), 7, "occupied")
+
+
+def test_a_run_whose_notes_are_damaged(here: Path) -> None:
+    small_job.write_job(here / "job", FAKE + GOAL, ROWS)
+    small_job.run("climb", "job", "--run", "run")
+    (here / "run" / "done" / "base.json").write_text('{"recipe":')
+    refused(small_job.run("climb", "--resume", "run"), 8, "base.json cannot be read")
+    (here / "run" / "run.json").write_text("[]")
+    for command in (("climb", "--resume", "run"), ("report", "run")):
+        refused(small_job.run(*command), 8, "run.json cannot be read")

@@ -1,0 +1,103 @@
+"""The three finished jobs: large enough, varied, kept to their own rules, and divided without leaks."""
+
+import itertools
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from finish import finish
+from gradschool.data.check import check
+from gradschool.data.read import Reading, read_examples
+from gradschool.records import Answer, Example
+from gradschool.rungs.prompt import instructions_of
+from gradschool.score.evaluate import score
+from gradschool.score.metrics import find_metrics
+from gradschool.settings import Job, read_job
+from gradschool.study import check_job, study
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+JOBS = {
+    "contracts": EXAMPLES / "contracts",
+    "contracts, plain": EXAMPLES / "contracts" / "plain.toml",
+    "support": EXAMPLES / "support",
+    "letters": EXAMPLES / "letters",
+}
+
+
+@pytest.fixture(scope="module", params=JOBS)
+def job(request: pytest.FixtureRequest) -> Job:
+    return read_job(JOBS[request.param])
+
+
+def reading_of(job: Job) -> Reading:
+    return read_examples(job.path(job.settings.data.examples), job.settings.data)
+
+
+def test_every_job_is_found() -> None:
+    assert {path.name for path in EXAMPLES.iterdir() if path.is_dir()} == {"contracts", "support", "letters"}
+    assert {path.resolve() for path in EXAMPLES.glob("*/*.toml")} == {
+        (path / "job.toml" if path.is_dir() else path).resolve() for path in JOBS.values()
+    }
+
+
+def test_it_is_large_and_clean(job: Job) -> None:
+    check_job(job)
+    checked = check(reading_of(job))
+    assert len(checked.examples) >= 300
+    assert not [str(issue) for issue in checked.issues if issue.severity == "dropped"]
+    assert not [str(issue) for issue in checked.issues if issue.kind in ("encoding", "contradicting", "repeated id")]
+    assert instructions_of(job)
+
+
+def test_every_ideal_answer_is_worth_full_marks(job: Job) -> None:
+    """By the job's own metric and by every rule: what is held up as ideal obeys what is asked."""
+    examples = check(reading_of(job)).examples
+    decides, also = find_metrics(job.settings.goal, job.folder, examples)
+    rows = score(examples, [Answer(example.ideal) for example in examples], decides, also)
+    below = [(row.id, row.value, row.parts) for row in rows if row.value < 1]
+    assert not below
+    assert not [(row.id, name) for row in rows for name, value in row.parts.items() if value < 1]
+    assert len(job.settings.goal.rules) == 0 or all(rule.name in rows[0].parts for rule in job.settings.goal.rules)
+
+
+@pytest.mark.parametrize("job", ["support", "letters"], indirect=True)
+def test_rules_can_be_broken(job: Job) -> None:
+    """A rule that everything obeys says nothing: each is broken by some wrong answer."""
+    assert job.settings.goal.rules
+    examples = check(reading_of(job)).examples[:1]
+    decides, also = find_metrics(job.settings.goal, job.folder, examples)
+    wrong = (
+        "I'm sorry, unfortunately we apologise! I hope this finds you well, it's 12 April. " + "word " * 200,
+        "Dear Sir, I hope this letter finds you well. It’s the 3rd of May! I can’t come. Sorry, so sorry.",
+    )
+    rows = [score(examples, [Answer(text)], decides, also)[0] for text in wrong]
+    for rule in job.settings.goal.rules:
+        assert min(row.parts[rule.name] for row in rows) < 1, rule.name
+
+
+def test_it_is_divided_without_leaks(job: Job) -> None:
+    ready, _ = finish(study(job))
+    parts: list[list[Example]] = [ready.train, ready.validation, ready.test]
+    for one, other in itertools.combinations(parts, 2):
+        assert not {e.group for e in one} & {e.group for e in other}
+        assert not {e.last_user for e in one} & {e.last_user for e in other}
+    assert len(ready.test) >= 40 and len(ready.train) >= 150
+    assert not [str(issue) for issue in ready.issues if issue.kind == "too long"]
+
+
+def test_it_is_varied(job: Job) -> None:
+    """Not one template with swapped names: questions and answers begin in many ways and none is a copy."""
+    examples = check(reading_of(job)).examples
+    assert len({example.last_user for example in examples}) == len(examples)
+    beginnings = Counter(" ".join(example.last_user.split()[:3]) for example in examples)
+    assert beginnings.most_common(1)[0][1] <= 0.1 * len(examples), beginnings.most_common(3)
+    assert len(beginnings) >= len(examples) / 2
+
+
+@pytest.mark.parametrize("job", ["support"], indirect=True)
+def test_its_documents_are_pages_with_titles(job: Job) -> None:
+    assert job.settings.data.documents
+    pages = {path.name for path in job.path(job.settings.data.documents).iterdir()}
+    assert len(pages) >= 20
+    assert all((job.path(job.settings.data.documents) / page).read_text().startswith("# ") for page in pages)
