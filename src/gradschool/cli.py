@@ -47,6 +47,8 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
         except KeyboardInterrupt:
             err.print("Interrupted. What is done is kept; a climb goes on with `gradschool climb --resume RUN`.")
             raise typer.Exit(errors.EXIT_INTERRUPTED) from None
+        except SystemExit as end:  # rich ends the program so where a BrokenPipeError meets it
+            raise typer.Exit(0 if isinstance(end.__context__, BrokenPipeError) else errors.EXIT_BUG) from None
         except BrokenPipeError:  # the reader of our output went away, as `head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None

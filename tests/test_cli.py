@@ -1,0 +1,183 @@
+"""The commands as a person types them, over a specialist that a whole climb has made."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import small_job
+from gradschool import __version__
+from gradschool.cli import app, parsed
+from gradschool.settings import options, settings_markdown
+from small_job import Whole
+
+COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands if command.callback)
+HEAVY = ("torch", "transformers", "lancedb", "scipy", "numpy", "sklearn", "huggingface_hub", "httpx", "pyarrow")
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    return small_job.whole_climb(tmp_path_factory.getbasetemp())
+
+
+@pytest.mark.parametrize("arguments", [[], *([command] for command in COMMANDS)], ids=["gradschool", *COMMANDS])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    code = (
+        "import sys\nfrom gradschool.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        f"print('HEAVY', sorted(set({HEAVY!r}) & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments, "--help"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.rstrip().endswith("HEAVY []"), done.stdout
+    assert "Usage: " in done.stdout
+    if not arguments:
+        assert all(f" {command} " in done.stdout for command in COMMANDS)
+
+
+def test_climb_and_check_offer_every_setting_with_its_meaning() -> None:
+    for command in ("climb", "check"):
+        shown = small_job.run(command, "--help").stdout
+        words = " ".join(re.sub(r"[│╭╮╰╯─]", " ", shown).split())
+        for option in options():
+            if option.path == "goal.rules":
+                continue
+            assert option.flag in words, option.flag
+            assert option.help.split(":")[0][:40] in words, option.help
+
+
+def test_options_are_read_as_job_toml_reads_them(tmp_path: Path) -> None:
+    known = {option.path: option for option in options()}
+    assert parsed(known["prompt.shots"], "0, 2,4") == ["0", "2", "4"]
+    assert parsed(known["goal.pass_mark"], "0.5") == "0.5"
+    job = small_job.write_job(tmp_path / "job", 'base_model = "fake"\n[goal]\npass_mark = 0.1\n')
+    flags = ["--pass-mark", "0.6", "--shots", "0,1", "--nearest", "false", "--max-test", "20", "--metric", "rouge_l"]
+    small_job.run("climb", job, "--run", tmp_path / "run", *flags)
+    settings = json.loads((tmp_path / "run" / "run.json").read_text())["settings"]
+    assert (settings["goal"]["pass_mark"], settings["goal"]["metric"]) == (0.6, "rouge_l")
+    assert (settings["prompt"]["shots"], settings["prompt"]["nearest"]) == ([0, 1], False)
+    assert settings["split"]["max_test"] == 20 and settings["base_model"] == "fake"
+
+
+def test_a_bare_file_of_examples_is_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    small_job.write_job(tmp_path / "orders")
+    result = small_job.run("climb", "orders/examples.jsonl", "--pass-mark", "0.9", "--base-model", "fake")
+    assert result.exit_code == 3, result.output
+    assert (tmp_path / "runs" / "examples-1" / "specialist" / "specialist.toml").exists()
+    small_job.run("climb", "orders/examples.jsonl", "--pass-mark", "0.9", "--base-model", "fake")
+    assert (tmp_path / "runs" / "examples-2" / "run.json").exists()
+
+
+def test_settings_and_version() -> None:
+    assert small_job.run("version").stdout.strip() == __version__
+    shown = small_job.run("settings").stdout
+    assert all(option.path in shown and option.help in shown for option in options())
+    assert small_job.run("settings", "--markdown").stdout == settings_markdown()
+
+
+def test_without_a_command_the_help_is_shown() -> None:
+    result = small_job.run()
+    assert "Usage: " in result.output and result.exit_code in (0, 2)
+    odd = small_job.run("clmb")
+    assert odd.exit_code == 2 and "climb" in odd.stderr
+
+
+@pytest.mark.slow
+def test_answers_come_as_json_lines_in_order_with_their_ids(whole: Whole) -> None:
+    rows = small_job.rows(100)[72:77]
+    asked = [json.dumps(row) for row in rows]
+    asked.insert(2, "three eggs for Dover, please")
+    asked.append(json.dumps({"id": 7, "messages": [{"role": "user", "content": rows[0]["prompt"]}]}))
+    result = small_job.run("answer", whole.specialist, stdin="\n".join(asked) + "\n\n")
+    assert result.exit_code == 0, result.stderr
+    said = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [row.get("id") for row in said] == [rows[0]["id"], rows[1]["id"], None, *(r["id"] for r in rows[2:]), "7"]
+    assert all(isinstance(row["answer"], str) and row["stop"] in ("stop", "length") for row in said)
+    assert said[-1]["answer"] == said[0]["answer"]  # the same question, asked in two forms
+
+
+@pytest.mark.slow
+def test_a_packaged_specialist_answers_as_it_was_scored(whole: Whole) -> None:
+    evidence = [json.loads(line) for line in (whole.specialist / "evidence" / "test.jsonl").read_text().splitlines()]
+    stdin = "".join(json.dumps({"id": row["id"], "prompt": row["question"]}) + "\n" for row in evidence)
+    said = [json.loads(line) for line in small_job.run("answer", whole.specialist, stdin=stdin).stdout.splitlines()]
+    assert [(row["id"], row["answer"]) for row in said] == [(row["id"], row["answer"]["text"]) for row in evidence]
+
+
+@pytest.mark.slow
+def test_score_judges_other_examples_by_the_jobs_own_metric(whole: Whole, tmp_path: Path) -> None:
+    more = tmp_path / "more.jsonl"
+    rows = small_job.rows(84)[72:]
+    more.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = small_job.run("score", whole.specialist, more, "--output", tmp_path / "scored.jsonl")
+    assert result.exit_code == 0, result.stderr
+    assert "token_f1: " in result.stdout and "pass mark 0.999" in result.stdout
+    assert all(part in result.stdout for part in ("exact_match", "short"))
+    scored = small_job.lines(tmp_path / "scored.jsonl")
+    assert [row["id"] for row in scored] == [row["id"] for row in rows]
+    mean = sum(row["value"] for row in scored) / len(scored)
+    assert f"token_f1: {mean:.3f} (" in result.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("compare", [False, True])
+def test_chat_answers_what_is_typed_until_an_empty_line(whole: Whole, compare: bool) -> None:
+    question = small_job.rows()[0]["prompt"]
+    flags = ["--compare"] if compare else []
+    result = small_job.run("chat", whole.specialist, *flags, stdin=f"{question}\nand two inks?\n\nnot read\n")
+    assert result.exit_code == 0, result.stderr
+    turns = re.findall(r"^(base|specialist): ", result.stdout, re.MULTILINE)
+    assert turns == (["base", "specialist"] * 2 if compare else ["specialist"] * 2)
+    [first, *_] = [line for line in result.stdout.splitlines() if line.startswith("specialist: ")]
+    [asked] = small_job.run("answer", whole.specialist, stdin=question).stdout.splitlines()
+    answer = json.loads(asked)["answer"].strip()
+    assert first.removeprefix("specialist: ").strip() == answer.split("\n")[0].strip()
+
+
+@pytest.mark.slow
+def test_chat_ends_with_its_input(whole: Whole) -> None:
+    result = small_job.run("chat", whole.specialist, stdin="")
+    assert result.exit_code == 0 and "specialist: " not in result.stdout
+
+
+@pytest.mark.slow
+def test_check_shows_the_tokens_that_are_learnt_and_writes_nothing(whole: Whole, tmp_path: Path) -> None:
+    job = small_job.write_job(tmp_path / "orders")
+    before = sorted(job.rglob("*"))
+    result = small_job.run("check", job, "--rows", "3")
+    assert result.exit_code == 0, result.stderr
+    shown = re.findall(r"\((examples\.jsonl:\d+)\): (\d+) tokens, (\d+) of them learnt", result.stdout)
+    assert len(shown) == 3 and all(0 < int(learnt) < int(tokens) for _, tokens, learnt in shown)
+    by_line = {f"examples.jsonl:{i}": row for i, row in enumerate(small_job.rows(), 1)}
+    for place, _, _ in shown:
+        assert by_line[place]["completion"] in result.stdout and by_line[place]["prompt"] in result.stdout.replace(
+            "\n", " "
+        )
+    assert whole.done("split")["hash"][:8] in result.stdout  # the very split that the climb used
+    assert "would be proved" in result.stdout and "completion → ideal answer" in result.stdout
+    assert sorted(job.rglob("*")) == before
+
+
+def test_check_counts_remarks_and_writes_them_where_told(tmp_path: Path) -> None:
+    rows = small_job.rows(40)
+    rows += [rows[3], {**rows[5], "id": "other", "completion": "nothing"}]
+    job = small_job.write_job(tmp_path / "job", 'base_model = "fake"\n[goal]\npass_mark = 0.5\n', rows)
+    result = small_job.run("check", job, "--issues", tmp_path / "issues.txt")
+    assert result.exit_code == 0, result.stderr
+    assert "1 duplicate (dropped)" in result.stdout and "1 contradicting (kept)" in result.stdout
+    written = (tmp_path / "issues.txt").read_text()
+    assert "examples.jsonl:41" in written and "examples.jsonl:42" in written
+
+
+def test_the_reader_of_our_output_may_go_away(tmp_path: Path) -> None:
+    """As `gradschool settings | head -1` does."""
+    code = f"{small_job.MAIN.replace('main()', '')}\nimport sys\nsys.argv = ['gradschool', 'settings']\nmain()"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout and process.stderr
+    process.stdout.close()
+    complained = process.stderr.read()
+    assert process.wait(60) == 0 and b"Traceback" not in complained and b"BrokenPipe" not in complained
