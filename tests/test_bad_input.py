@@ -455,7 +455,6 @@ def test_a_full_disk_under_the_events_is_told(here: Path) -> None:
     refused(small_job.run("climb", "job", "--run", "run"), 7, "The disk is full")
 
 
-@pytest.mark.xfail(raises=OSError, strict=True, reason="files.disk_errors lets ENOTDIR and EEXIST through")
 @pytest.mark.parametrize("command", [("climb", "job", "--run"), ("report", "run", "--output")])
 def test_a_place_below_a_file_cannot_be_written(command: tuple[str, ...], here: Path) -> None:
     small_job.write_job(here / "job", FAKE + GOAL, ROWS)

@@ -33,7 +33,7 @@ def disk_errors(path: Path) -> Iterator[None]:
                 f"{free / 1e6:.0f} MB are free there.",
                 "free some space or choose another folder, then repeat the command (a climb goes on with --resume).",
             ) from error
-        if number in (errno.EACCES, errno.EROFS, errno.EPERM):
+        if number in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
             raise ResourceError(
                 f"{path} could not be written.",
                 f"The system says: {os.strerror(number)}.",

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -52,49 +53,48 @@ def verdict_sentence(climbed: Climbed) -> str:
 
 
 def ladder_table(results: Sequence[RungResult]) -> Table:
-    """Every rung with its score, bounds, verdict and cost."""
+    """Every rung with its score, bounds, verdict and cost; fits a terminal of 80 columns."""
     report = next((r.report for r in results if r.report), None)
-    table = Table(title=f"The ladder{f' ({report.metric})' if report else ''}", title_justify="left")
-    for name in ("rung", "made of"):
-        table.add_column(name, overflow="fold")
-    for name in ("score", "bounds", "against the rung below"):
-        table.add_column(name, justify="right")
+    title = f"The ladder: {report.metric}, pass mark {report.pass_mark:g}" if report else "The ladder"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1), caption_justify="left")
+    table.add_column("rung")
+    table.add_column("made of", overflow="fold")
+    table.add_column("score", justify="right")
+    table.add_column("on the rung below", justify="right")
     table.add_column("verdict")
-    table.add_column("seconds", justify="right")
+    table.add_column("time", justify="right")
     for result in results:
         table.add_row(*_ladder_row(result))
     if report:
         level, score = report.score.interval.level, report.score
         table.caption = (
-            f"{score.examples} test examples in {score.groups} groups; each bound holds with {level:.2%} confidence"
+            f"{score.examples} test examples in {score.groups} groups. Below a score stand its bounds, "
+            f"each with {level:.2%} confidence."
         )
-        table.caption_justify = "left"
     return table
 
 
 def _ladder_row(result: RungResult) -> tuple[str, ...]:
     if result.report is None:
-        return result.rung, escape(result.skipped), "", "", "", "skipped", ""
+        return result.rung, escape(result.skipped), "", "", "skipped", ""
     report = result.report
     interval = report.score.interval
     verdict = report.verdict if result.sound else f"{report.verdict}, refused"
     return (
         result.rung,
         escape(result.recipe),
-        f"{report.score.mean:.3f}",
-        f"{interval.low:.3f} to {interval.high:.3f}",
-        difference(report),
+        f"[bold]{report.score.mean:.3f}[/]\n{interval.low:.3f} to {interval.high:.3f}",
+        _difference(report),
         f"[{VERDICT_STYLE[report.verdict]}]{verdict}[/]",
-        f"{result.seconds:.0f}",
+        f"{result.seconds:.0f} s",
     )
 
 
-def difference(report: Report) -> str:
-    """A paired difference with its interval, or nothing."""
+def _difference(report: Report) -> str:
     if report.difference is None:
         return ""
     interval = report.difference.interval
-    return f"{report.difference.mean:+.3f} ({interval.low:+.3f} to {interval.high:+.3f})"
+    return f"{report.difference.mean:+.3f}\n{interval.low:+.3f} to {interval.high:+.3f}"
 
 
 def gate_lines(gates: Iterable[Gate]) -> list[str]:

@@ -11,7 +11,7 @@ FULL_RATE, LORA_FACTOR, REFERENCE_WIDTH, WIDTH_POWER = 5e-5, 10.0, 2000, 0.78
 RATE_STEPS = (0.5, 1.0, 2.0)  # what is tried around the expected learning rate
 TRIAL_SHARE = 1 / 8  # of the whole training goes into each trial
 # Passes over the data: about this many rows are seen in all, so few examples are seen often, many seldom.
-ROWS_SEEN, FEWEST_EPOCHS, MOST_EPOCHS = 4_000, 3.0, 15.0
+ROWS_SEEN, FEWEST_EPOCHS, MOST_EPOCHS = 4_000, 3.0, 10.0
 # Answers often get better while the validation loss, which also judges how sure they are, gets worse again.
 PATIENCE = 4
 STEPS_PER_EPOCH = 24  # so that few examples still make enough steps, and many make steady ones
