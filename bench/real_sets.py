@@ -125,6 +125,7 @@ SETS = (
             "task": "Answer the question about the story in a few words.",
             "data": {"documents": "documents"},
             "goal": {"metric": "token_f1", "pass_mark": 0.3, "also": ["rouge_l"]},
+            "tune": {"epochs": 2.0},
         },
         "no floor for answers; for retrieval see fairytaleqa_retrieval.json",
         fairytaleqa,

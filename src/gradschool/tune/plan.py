@@ -13,7 +13,7 @@ TRIAL_SHARE = 1 / 8  # of the whole training goes into each trial
 # Passes over the data: about this many rows are seen in all, so few examples are seen often, many seldom.
 ROWS_SEEN, FEWEST_EPOCHS, MOST_EPOCHS = 4_000, 3.0, 10.0
 # Answers often get better while the validation loss, which also judges how sure they are, gets worse again.
-PATIENCE = 4
+PATIENCE = 6
 STEPS_PER_EPOCH = 24  # so that few examples still make enough steps, and many make steady ones
 
 
