@@ -148,7 +148,7 @@ def test_a_finished_run_tells_its_end_again_and_changes_nothing(whole: Whole, tm
     before = {path.stem: path.read_bytes() for path in (copied / "done").glob("*.json")}
     result = small_job.run("climb", "--resume", os.path.relpath(copied))
     assert result.exit_code == whole.code
-    assert "The ladder (token_f1)" in result.stdout
+    assert "The ladder: token_f1" in result.stdout
     assert {path.stem: path.read_bytes() for path in (copied / "done").glob("*.json")} == before
 
 
