@@ -121,6 +121,8 @@ def show_report(console: Console, report: Report) -> None:
         f"pass mark {report.pass_mark:g}: [{style}]{report.verdict}[/]",
         highlight=False,
     )
+    if report.more_examples:
+        console.print(f"  some {report.more_examples} more examples would probably settle it", highlight=False)
     for kind, count in report.failures.items():
         console.print(f"  {count} failed: {kind}", highlight=False)
     cost = report.cost
