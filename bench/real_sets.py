@@ -2,7 +2,7 @@
 
     python bench/real_sets.py [DATA_DIR] [NAME ...]      (default ../shared/data, all four)
 
-A job is written for each set, climbed, and, where the set has a test file of its own, scored on that too. Writes
+A job is written for each set and climbed; one that passes is scored on the set's own test file too, where it has one. Writes
 bench/results/NAME.json: every rung's score with bounds, verdict, cost and gates, beside the floor that the set's
 own documentation measured.
 """
@@ -148,26 +148,33 @@ def measure(real: RealSet, data: Path) -> dict[str, Any]:
         seconds = time.monotonic() - began
         if ended.returncode not in (0, 3):
             raise SystemExit(f"{real.name}: the climb ended with exit code {ended.returncode}.")
-        record = {
-            "set": real.name,
-            "floor": real.floor,
-            "command": f"python bench/real_sets.py DATA_DIR {real.name}",
-            "job": real.job,
-            "exit_code": ended.returncode,
-            "seconds": round(seconds),
-            "peak_memory": max(r["peak_memory"] for r in read_json(run / "done" / "climbed.json")["results"]),
-            "climbed": read_json(run / "done" / "climbed.json"),
-            "split": {k: v if k == "hash" else len(v) for k, v in read_json(run / "done" / "split.json").items()},
-            "base": {p.name: sha256(p) for p in base_files()},
-            "data": {file.name: sha256(file) for file in files},
-            "environment": read_json(run / "environment.json"),
-        }
-        record["climbed"].pop("specialist")
-        if real.held_out:
+        record = describe(real, run, ended.returncode, seconds, files)
+        if real.held_out and ended.returncode == 0:
             rows = Path(temporary) / "rows.jsonl"
             subprocess.run([GRADSCHOOL, "score", run / "specialist", job / real.held_out, "-o", rows], check=True)
             record["held_out"] = held_out(read_lines(rows))
         return record
+
+
+def describe(real: RealSet, run: Path, exit_code: int, seconds: float, files: list[Path]) -> dict[str, Any]:
+    """What a finished climb says, with all that it depends on."""
+    climbed = read_json(run / "done" / "climbed.json")
+    climbed.pop("specialist")
+    split = read_json(run / "done" / "split.json")
+    return {
+        "set": real.name,
+        "floor": real.floor,
+        "command": f"python bench/real_sets.py DATA_DIR {real.name}",
+        "job": real.job,
+        "exit_code": exit_code,
+        "seconds": round(seconds),
+        "peak_memory": max(result["peak_memory"] for result in climbed["results"]),
+        "climbed": climbed,
+        "split": {part: ids if part == "hash" else len(ids) for part, ids in split.items()},
+        "base": {path.name: sha256(path) for path in base_files()},
+        "data": {file.name: sha256(file) for file in files},
+        "environment": read_json(run / "environment.json"),
+    }
 
 
 def base_files() -> list[Path]:
