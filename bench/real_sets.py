@@ -2,9 +2,9 @@
 
     python bench/real_sets.py [DATA_DIR] [NAME ...]      (default ../shared/data, all four)
 
-A job is written for each set and climbed; one that passes is scored on the set's own test file too, where it has one. Writes
-bench/results/NAME.json: every rung's score with bounds, verdict, cost and gates, beside the floor that the set's
-own documentation measured.
+A job is written for each set and climbed; one that passes is scored on the set's own test file too, where it has
+one. Writes bench/results/NAME.json: every rung's score with bounds, verdict, cost and gates, beside the floor that the
+set's own documentation measured. Seconds depend on what else the machine does.
 """
 
 import json

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from gradschool.gates.forgetting import NAME as FORGETTING
 from gradschool.records import RungResult
 from gradschool.study import Study
 
@@ -16,6 +17,11 @@ def advise(best: RungResult, results: Sequence[RungResult], data: Study) -> Iter
         for gate in result.gates:
             if not gate.held:
                 yield f"The {result.rung} rung was refused: {gate.name}: {gate.evidence}."
+            if not gate.held and gate.name == FORGETTING:
+                yield (
+                    "Less forgetting: lower [tune] learning_rates or epochs. If the job needs no general English, "
+                    "as one that answers with labels, raise [tune] max_forgetting."
+                )
     if report.verdict == "not proven" and report.score.mean >= report.pass_mark and report.more_examples:
         yield (
             f"More test examples: the score of {report.score.mean:.3f} is above the mark, and some "

@@ -6,6 +6,7 @@ from pathlib import Path
 from gradschool.model.engine import TextLoss
 from gradschool.records import Gate
 
+NAME = "general English is kept"
 GENERAL = Path(__file__).parent / "general.txt"
 
 
@@ -26,4 +27,4 @@ def forgetting(before: Sequence[TextLoss], after: Sequence[TextLoss], most: floa
     """
     first, last = nats_per_token(before), nats_per_token(after)
     evidence = f"loss on general text {first:.3f} before, {last:.3f} after: {last - first:+.3f} nats per token"
-    return Gate("general English is kept", last - first <= most, f"{evidence}, at most {most:+.2f} allowed")
+    return Gate(NAME, last - first <= most, f"{evidence}, at most {most:+.2f} allowed")
