@@ -59,8 +59,8 @@ def ladder_table(results: Sequence[RungResult]) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1), caption_justify="left")
     table.add_column("rung")
     table.add_column("made of", overflow="fold")
-    table.add_column("score", justify="right")
-    table.add_column("on the rung below", justify="right")
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("on rung below", justify="right", no_wrap=True)
     table.add_column("verdict")
     table.add_column("time", justify="right")
     for result in results:

@@ -3,10 +3,10 @@
 import re
 
 import pytest
-import tiny
 from tokenizers import Tokenizer, decoders, models, normalizers
 from transformers import PreTrainedTokenizerFast
 
+import tiny
 from gradschool.errors import ModelError
 from gradschool.model.chat import CHATML, Chat
 from gradschool.records import Message

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny
 
+import tiny
 from gradschool.errors import ModelError, UsageError
 from gradschool.model import engine as opening
 from gradschool.model.engine import Engine, open_engine

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny
 import torch
 from transformers import AutoModelForCausalLM
 
+import tiny
 from gradschool.errors import ModelError, ResourceError
 from gradschool.model import local
 from gradschool.model.generation import batches
