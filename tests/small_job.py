@@ -6,8 +6,7 @@ import os
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,6 +73,27 @@ QUIET = {
     "HF_HUB_OFFLINE": "1",
 }
 MAIN = "from gradschool.cli import main; main()"
+# A climb that stops itself at the first event at which a condition on its run holds: no race with who waits for it.
+STOPPING = """
+import os, signal, sys
+from pathlib import Path
+from gradschool.cli import main
+from gradschool.screen import Screen
+
+condition, run = sys.argv.pop(1), Path(sys.argv.pop(1))
+
+class StoppingScreen(Screen):
+    def show(self, event):
+        super().show(event)
+        global condition
+        if condition and eval(condition, {"run": run}):
+            condition = ""
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+import gradschool.screen
+gradschool.screen.Screen = StoppingScreen
+main()
+"""
 
 
 def rows(count: int = 72) -> list[dict[str, str]]:
@@ -104,10 +124,10 @@ def run(*arguments: object, stdin: str | bytes | None = None) -> Result:
     return result
 
 
-def start(*arguments: object, cwd: Path, env: Mapping[str, str] = {}) -> "subprocess.Popen[str]":
+def start(*arguments: object, cwd: Path, env: Mapping[str, str] = {}, program: str = MAIN) -> "subprocess.Popen[str]":
     """A command as a process of its own."""
     return subprocess.Popen(
-        [sys.executable, "-c", MAIN, *map(str, arguments)],
+        [sys.executable, "-c", program, *map(str, arguments)],
         cwd=cwd,
         env={**os.environ, **QUIET, **(env or {})},
         stdin=subprocess.DEVNULL,
@@ -117,15 +137,12 @@ def start(*arguments: object, cwd: Path, env: Mapping[str, str] = {}) -> "subpro
     )
 
 
-def wait_for(process: "subprocess.Popen[str]", there: Callable[[], bool], seconds: float = 240) -> None:
-    """Wait until something is there while a process still runs."""
-    end = time.monotonic() + seconds
-    while not there():
-        if process.poll() is not None:
-            said = process.communicate()
-            raise AssertionError(f"the process ended ({process.returncode}) before it could be met: {said}")
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.005)
+def stopped(condition: str, run: Path, *arguments: object, cwd: Path) -> "subprocess.Popen[str]":
+    """A climb as a process of its own that has stopped at the first event at which the condition holds."""
+    process = start(condition, run, *arguments, cwd=cwd, program=STOPPING)
+    _, status = os.waitpid(process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status), f"the process ended before {condition}"
+    return process
 
 
 def lines(path: Path) -> list[Any]:

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,39 +38,37 @@ class Killed:
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Killed:
-    """Climb the small job with five violent ends, each at another place, then to the end."""
+    """Climb the small job with six violent ends, each at another place, then to the end."""
     home = tmp_path_factory.mktemp("killed")
     job = small_job.write_job(home / "orders")
     run = home / "run"
     this = Killed(run)
-    done, test, asked = (lambda name: run / "done" / f"{name}.json"), run / "answers", small_job.lines
-
+    done = run / "done"
     checkpoint = run / "work" / "tune" / "training.safetensors"
 
-    def until(moment: str, there: Callable[[], bool], *arguments: object, sign: int = signal.SIGKILL) -> None:
-        process = small_job.start("climb", *(arguments or ("--resume", run)), cwd=home)
-        small_job.wait_for(process, there)
-        if sign == signal.SIGKILL:
-            process.send_signal(signal.SIGSTOP)  # so that the moment does not pass while it is looked at
+    def until(moment: str, condition: str, *arguments: object, sign: int = signal.SIGKILL) -> None:
+        process = small_job.stopped(condition, run, "climb", *(arguments or ("--resume", run)), cwd=home)
         if moment == "training":
             with safe_open(checkpoint, framework="pt") as file:
                 this.checkpoint_step = json.loads(file.metadata()["course"])["step"]
             this.refused = small_job.run("climb", "--resume", run)
         process.send_signal(sign)
+        process.send_signal(signal.SIGCONT)
         _, complained = process.communicate(timeout=60)
         if sign == signal.SIGINT:
             this.interrupted = (process.returncode, complained)
         else:
             assert process.returncode == -signal.SIGKILL
-        this.finished[moment] = {path.stem: path.stat().st_mtime_ns for path in (run / "done").glob("*.json")}
+        this.finished[moment] = {path.stem: path.stat().st_mtime_ns for path in done.glob("*.json")}
 
-    until("base", lambda: done("base").exists(), job, "--run", run)
-    until("prompt", lambda: any(asked(path) for path in test.glob("prompt-validation-*")), sign=signal.SIGINT)
-    until("trial", lambda: len(list((run / "done").glob("tune-trial-*"))) == 1)
-    until("training", checkpoint.exists)
+    until("base", "(run / 'done' / 'base.json').exists()", job, "--run", run)
+    until("prompt", "any((run / 'answers').glob('prompt-validation-*'))", sign=signal.SIGINT)
+    until("ground", "any((run / 'answers').glob('ground-validation-*'))")
+    until("trial", "len(list((run / 'done').glob('tune-trial-*'))) == 1")
+    until("training", "(run / 'work' / 'tune' / 'training.safetensors').exists()")
     this.steps_before = len(steps(run))
-    until("package", lambda: done("package").exists())
-    assert not done("climbed").exists()
+    until("package", "(run / 'done' / 'package.json').exists()")
+    assert not (done / "climbed.json").exists()
     process = small_job.start("climb", "--resume", run, cwd=home)
     this.last_said, complained = process.communicate(timeout=300)
     assert process.returncode in (0, 3), complained

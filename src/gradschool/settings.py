@@ -333,7 +333,7 @@ def read_job(path: Path, overrides: Mapping[str, Any] | None = None) -> Job:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except tomllib.TOMLDecodeError as error:
         raise UsageError(
             f"{path} is not valid TOML.",
