@@ -80,6 +80,7 @@ from pathlib import Path
 from gradschool.cli import main
 from gradschool.screen import Screen
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent in the background may have it ignored
 condition, run = sys.argv.pop(1), Path(sys.argv.pop(1))
 
 class StoppingScreen(Screen):
