@@ -24,11 +24,12 @@ from gradschool.gates.effect import LEAST_STOP_RATE, adapter_is_not_zero, answer
 from gradschool.gates.forgetting import forgetting
 from gradschool.gates.parity import LEAST_SAME, same_answers
 from gradschool.ground.documents import SUFFIXES
+from gradschool.job import read_job
 from gradschool.model.loading import SMALL
 from gradschool.records import Example, Message, Source
 from gradschool.score.own import own_metric
 from gradschool.score.stats import bounds, least_examples, look_level, needed_score
-from gradschool.settings import METRICS, Data, Goal, Settings, Tune, read_job, settings_markdown
+from gradschool.settings import METRICS, Data, Goal, Settings, Tune, settings_markdown
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("examples/*/README.md"))]

@@ -9,11 +9,11 @@ import pytest
 from finish import finish
 from gradschool.data.check import check
 from gradschool.data.read import Reading, read_examples
+from gradschool.job import Job, read_job
 from gradschool.records import Answer, Example
 from gradschool.rungs.prompt import instructions_of
 from gradschool.score.evaluate import score
 from gradschool.score.metrics import find_metrics
-from gradschool.settings import Job, read_job
 from gradschool.study import check_job, study
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

@@ -12,6 +12,7 @@ import pytest
 from finish import finish
 from gradschool import run as run_module
 from gradschool.errors import DamagedError, UsageError
+from gradschool.job import Job
 from gradschool.records import (
     Cost,
     Difference,
@@ -31,7 +32,7 @@ from gradschool.records import (
 from gradschool.run import Run, environment, next_folder, peak_memory
 from gradschool.rungs.ladder import Candidate
 from gradschool.rungs.training import Trained
-from gradschool.settings import Job, Settings
+from gradschool.settings import Settings
 from gradschool.specialist import Recipe
 
 

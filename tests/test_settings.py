@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from gradschool.errors import UsageError
-from gradschool.settings import Section, Settings, options, read_job, settings_markdown
+from gradschool.job import read_job
+from gradschool.settings import Section, Settings, options, settings_markdown
 
 
 def leaves(section: type[Section] = Settings, prefix: str = "") -> list[str]:

@@ -8,10 +8,10 @@ import small_job
 from finish import finish
 from gradschool.errors import DataError, UsageError
 from gradschool.files import read_json
+from gradschool.job import Job, read_job
 from gradschool.model.fake import FakeEngine
 from gradschool.records import Message
 from gradschool.run import Run
-from gradschool.settings import Job, read_job
 from gradschool.study import check_job, decoding_for, divide, study
 
 FAKE = 'base_model = "fake"\n[goal]\nmetric = "token_f1"\npass_mark = 0.7\n'

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from gradschool.data.issues import Issue
+from gradschool.job import Job
 from gradschool.model.local import LocalEngine
 from gradschool.records import Message, Note, Split, Work
 from gradschool.rungs.prompt import instructions_of
 from gradschool.score.stats import look_level, needed_score, provable
-from gradschool.settings import Job
 from gradschool.specialist import Recipe, Specialist
 from gradschool.study import study
 

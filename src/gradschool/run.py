@@ -26,8 +26,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from gradschool.errors import DamagedError, UsageError
 from gradschool.files import append_line, disk_errors, read_json, read_lines, write_json
+from gradschool.job import Job
 from gradschool.records import Event, Progress, Work
-from gradschool.settings import Job, Settings
+from gradschool.settings import Settings
 
 T = TypeVar("T")
 PROGRESS_EVERY = 2.0  # seconds between two progress events of one step on disk

@@ -1,18 +1,13 @@
 """Every option, stated once: type, default, unit and help. Command line, job.toml, forms and docs come from here."""
 
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
-from gradschool.errors import UsageError, nearest
-
 METRICS = ("exact_match", "label", "json_fields", "token_f1", "rouge_l", "chrf", "rules")
-LOADABLE = (".jsonl", ".json", ".csv", ".tsv")
 
 
 class Section(BaseModel):
@@ -225,19 +220,6 @@ class Option:
     help: str
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What a person wrote: a folder and its settings; `folder` is what relative paths in it are relative to."""
-
-    name: str
-    folder: Path
-    settings: Settings
-
-    def path(self, name: str) -> Path:
-        """Where a file named in the job lies."""
-        return self.folder / name
-
-
 def options(section: type[Section] = Settings, prefix: str = "") -> Iterator[Option]:
     """All options in the order of job.toml, but for the rules: a table of tables is left to the file."""
     for name, info in section.model_fields.items():
@@ -277,85 +259,6 @@ def _type_name(annotation: Any) -> str:
     if getattr(annotation, "__origin__", None) is tuple:
         return "list of " + _type_name(parts[0])
     return " or ".join(_type_name(part) for part in parts)
-
-
-def read_job(path: Path, overrides: Mapping[str, Any] | None = None) -> Job:
-    """Read a job folder, a .toml file, or a bare file of examples; `overrides` maps option paths to values.
-
-    Raises UsageError with every issue of the file at once, each with the nearest known key.
-    """
-    if not path.exists():
-        raise UsageError(
-            f"{path} does not exist.",
-            "A job is a folder with job.toml, or a file of examples.",
-            "check the path; `ls` shows what is there.",
-        )
-    written: dict[str, Any] = {}
-    name, folder = path.stem, path.parent
-    if path.is_dir():
-        name, folder, path = path.resolve().name, path, path / "job.toml"
-        if not path.exists():
-            raise UsageError(
-                f"{folder} holds no job.toml.",
-                "That file names the task and the examples.",
-                "write one (docs/first-climb.md shows how), or give the file of examples itself.",
-            )
-    if path.suffix == ".toml":
-        written = _read_toml(path)
-        name = name if path.name == "job.toml" else f"{folder.resolve().name}-{path.stem}"
-    elif path.suffix in LOADABLE:
-        written = {"data": {"examples": path.name}}
-    else:
-        raise UsageError(
-            f"{path} is neither a job nor a file of examples.",
-            f"Examples end in {', '.join(LOADABLE)}.",
-            "rename it, or write a job.toml beside it.",
-        )
-    for key, value in (overrides or {}).items():
-        *tables, last = key.split(".")
-        place = written
-        for table in tables:
-            if not isinstance(place.setdefault(table, {}), dict):
-                break  # the file is wrong there, which is told below
-            place = place[table]
-        else:
-            place[last] = value
-    try:
-        return Job(name, folder, Settings.model_validate(written))
-    except ValidationError as error:
-        issues = [_issue(e) for e in error.errors()]
-        raise UsageError(
-            f"{path} has {len(issues)} issue{'s' * (len(issues) > 1)}:",
-            "\n".join(f"  - {i}" for i in issues),
-            "`gradschool settings` lists every key with its meaning.",
-        ) from error
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(
-            f"{path} is not valid TOML.",
-            f"The reader says: {error}.",
-            "texts need quotes, lists need brackets; correct that place.",
-        ) from error
-    except (UnicodeDecodeError, OSError) as error:
-        raise UsageError(
-            f"{path} cannot be read as text.", f"The system says: {error}.", "save it as UTF-8 text."
-        ) from error
-
-
-def _issue(error: Any) -> str:
-    location = [str(part) for part in error["loc"]]
-    key = ".".join(location)
-    if error["type"] == "extra_forbidden":
-        section: type[Section] = Settings
-        for part in location[:-1]:
-            inner = section.model_fields[part].annotation if part in section.model_fields else Rule
-            section = inner if isinstance(inner, type) and issubclass(inner, Section) else Rule
-        return f"unknown key {key!r}: {nearest(location[-1], section.model_fields)}"
-    return f"{key} = {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
 
 
 def settings_markdown() -> str:

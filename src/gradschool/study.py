@@ -10,12 +10,13 @@ from gradschool.data.read import Reading, read_examples
 from gradschool.data.split import freeze_split, split_of, verify_split
 from gradschool.errors import DamagedError, DataError, UsageError
 from gradschool.evaluate import Measure
+from gradschool.job import Job
 from gradschool.model.engine import Engine, open_engine
 from gradschool.records import Decoding, Example, Message, Note, Split, Work
 from gradschool.run import Run
 from gradschool.rungs.order import looks
 from gradschool.score.metrics import find_metrics
-from gradschool.settings import Goal, Job
+from gradschool.settings import Goal
 
 ROOM = 1.25  # answers may be this much longer than the longest ideal one
 

@@ -17,6 +17,7 @@ from gradschool.data.check import check
 from gradschool.data.read import read_examples
 from gradschool.data.split import freeze_split, split_of
 from gradschool.files import append_line
+from gradschool.job import Job
 from gradschool.model.fake import FakeEngine
 from gradschool.package.bundle import pack
 from gradschool.package.losses import loss_curves
@@ -26,7 +27,7 @@ from gradschool.run import Run
 from gradschool.score.evaluate import judge, score
 from gradschool.score.metrics import find_metrics
 from gradschool.score.stats import look_level
-from gradschool.settings import Job, Settings
+from gradschool.settings import Settings
 from gradschool.specialist import Recipe, Specialist
 
 HOSTILE = "</dd></script><script>alert('ran')</script><img src=http://evil.example/x onerror=alert(1)>"

@@ -10,6 +10,7 @@ import pytest
 from finish import finish
 from gradschool.errors import DataError, ModelError
 from gradschool.evaluate import Measure
+from gradschool.job import Job
 from gradschool.model.fake import FakeEngine
 from gradschool.model.local import LocalEngine
 from gradschool.records import Conversation, Example, Message, Note, Source
@@ -22,7 +23,7 @@ from gradschool.rungs.stay import stay
 from gradschool.rungs.training import local, make_rows, plan_for
 from gradschool.rungs.tune import school_recipe
 from gradschool.score.metrics import find_metrics
-from gradschool.settings import Goal, Job, Settings
+from gradschool.settings import Goal, Settings
 from gradschool.specialist import Recipe, Specialist
 
 

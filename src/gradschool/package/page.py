@@ -24,6 +24,7 @@ from gradschool.data.split import verify_split
 from gradschool.errors import DataError, GradschoolError
 from gradschool.files import read_lines
 from gradschool.gates.parity import same_answers
+from gradschool.job import Job
 from gradschool.package.card import bounds, difference, percent, verdict_sentence, verdict_words
 from gradschool.package.facts import Facts, read_facts
 from gradschool.package.losses import loss_curves
@@ -31,7 +32,7 @@ from gradschool.records import Answer, Example, Gate, Scored
 from gradschool.run import Run
 from gradschool.score.evaluate import score
 from gradschool.score.metrics import find_metrics
-from gradschool.settings import Job, options, shown
+from gradschool.settings import options, shown
 
 MOST_QUESTIONS = 60  # shown side by side; the rest is counted
 CLIP = 360  # characters of a text that stand open

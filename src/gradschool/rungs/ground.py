@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from gradschool.evaluate import mean
 from gradschool.ground.index import build_index
+from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.records import Note, Work
 from gradschool.rungs.ladder import Candidate, Material, Rung, best_of, table, try_all
 from gradschool.rungs.prompt import instructions_of
-from gradschool.settings import Job
 from gradschool.specialist import Specialist
 
 

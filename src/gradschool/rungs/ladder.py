@@ -6,10 +6,11 @@ from typing import TypeAlias
 
 from gradschool.evaluate import Measure, evaluate, mean
 from gradschool.files import sha256_of
+from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.records import Example, Gate, Note, Scored, Work
 from gradschool.run import Run
-from gradschool.settings import Job, Settings
+from gradschool.settings import Settings
 from gradschool.specialist import Recipe, Specialist, specialist_of
 
 

@@ -1,12 +1,12 @@
 """The rungs in the order in which they are climbed."""
 
+from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.rungs.ground import GROUND
 from gradschool.rungs.ladder import Rung
 from gradschool.rungs.prompt import PROMPT
 from gradschool.rungs.stay import BASE
 from gradschool.rungs.tune import TUNE
-from gradschool.settings import Job
 
 LADDER: tuple[Rung, ...] = (BASE, PROMPT, GROUND, TUNE)
 

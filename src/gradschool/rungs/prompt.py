@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from gradschool.errors import DataError
 from gradschool.evaluate import mean
+from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.records import Example, Work
 from gradschool.rungs.ladder import Candidate, Material, Rung, best_of, table, try_all
-from gradschool.settings import Job
 from gradschool.specialist import Recipe, Specialist
 
 FIXED_SETS = 2  # how many sets of fixed examples are tried for each number of shots

@@ -3,10 +3,10 @@
 import time
 
 from gradschool.evaluate import mean
+from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.records import Work
 from gradschool.rungs.ladder import Candidate, Material, Rung, try_all
-from gradschool.settings import Job
 from gradschool.specialist import Specialist
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from gradschool.evaluate import evaluate, mean
 from gradschool.gates.effect import answers_changed, learnt_to_stop
 from gradschool.gates.forgetting import forgetting, general_texts
+from gradschool.job import Job
 from gradschool.model.chat import Rendered
 from gradschool.model.engine import Engine, TextLoss
 from gradschool.model.local import LocalEngine
@@ -15,7 +16,6 @@ from gradschool.records import Gate, Note, Scored, Work
 from gradschool.rungs.ladder import Candidate, Material, Rung, try_all
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.training import Trained, local, make_rows, train_specialist, trial
-from gradschool.settings import Job
 from gradschool.specialist import Recipe, Specialist, specialist_of
 from gradschool.tune.plan import learning_rates
 

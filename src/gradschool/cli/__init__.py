@@ -1,0 +1,14 @@
+"""The command line: parse, call, show. Nothing heavy is imported before a command needs it."""
+
+# `--help` lists the commands in the order in which these modules are imported.
+# isort: off
+from gradschool.cli import climbing
+from gradschool.cli import using
+from gradschool.cli import about
+
+# isort: on
+from gradschool.cli.app import app, parsed
+
+main = app
+
+__all__ = ["about", "app", "climbing", "main", "parsed", "using"]

@@ -1,0 +1,90 @@
+"""What all commands share: the program, its guard against a person's mistakes, and one option for each setting."""
+
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from gradschool import errors
+from gradschool.settings import Option, options, shown
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Turn a general language model into a specialist, on your own machine, and prove it.",
+)
+out, err = Console(), Console(stderr=True)
+
+JobPath = Annotated[Path, typer.Argument(help="a folder with job.toml, a .toml file, or a file of examples")]
+SpecialistPath = Annotated[Path, typer.Argument(help="a specialist's folder, such as runs/contracts-1/specialist")]
+BaseOption = Annotated[str | None, typer.Option("--base", help="another place of the same base model")]
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """A command of the program: a person's mistake ends in a message and the exit code that errors.py lists."""
+
+    @functools.wraps(function)
+    def guarded(*args: Any, **kwargs: Any) -> None:
+        try:
+            function(*args, **kwargs)
+        except errors.GradschoolError as error:
+            err.print(f"[red]{escape(error.what)}[/]", highlight=False, soft_wrap=True)
+            for line in (error.why, error.fix and f"What to do: {error.fix}"):
+                if line:
+                    err.print(escape(line), highlight=False, soft_wrap=True)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            err.print("Interrupted. What is done is kept; a climb goes on with `gradschool climb --resume RUN`.")
+            raise typer.Exit(errors.EXIT_INTERRUPTED) from None
+        except SystemExit as end:  # rich ends the program so where a BrokenPipeError meets it
+            raise typer.Exit(0 if isinstance(end.__context__, BrokenPipeError) else errors.EXIT_BUG) from None
+        except BrokenPipeError:  # the reader of our output went away, as `head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+
+    return app.command()(guarded)
+
+
+def with_settings(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command one option for each setting, made from settings.py; they arrive together as `overrides`."""
+    known = {option.flag.lstrip("-").replace("-", "_"): option for option in options()}
+
+    @functools.wraps(function)
+    def collecting(*args: Any, **kwargs: Any) -> None:
+        given = {known[name]: value for name in known if (value := kwargs.pop(name)) is not None}
+        function(*args, overrides={option.path: parsed(option, text) for option, text in given.items()}, **kwargs)
+
+    own = [p for p in inspect.signature(function).parameters.values() if p.name != "overrides"]
+    flags = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_annotation(option))
+        for name, option in known.items()
+    ]
+    collecting.__signature__ = inspect.Signature([*own, *flags])  # type: ignore[attr-defined]
+    collecting.__annotations__ = {p.name: p.annotation for p in (*own, *flags)}
+    return collecting
+
+
+def _annotation(option: Option) -> Any:
+    default = "" if option.default in (None, "", ()) else f" [dim]\\[{shown(option.default)}][/]"
+    unit = f" ({option.unit})" if option.unit else ""
+    table = option.path.rpartition(".")[0]
+    panel = f"job.toml: \\[{table}]" if table else "job.toml"
+    metavar = option.type.upper().replace(" ", "-") if len(option.type) < 15 else "TEXT"
+    return Annotated[
+        str | None,
+        typer.Option(option.flag, help=escape(option.help) + unit + default, rich_help_panel=panel, metavar=metavar),
+    ]
+
+
+def parsed(option: Option, text: str) -> Any:
+    """A command-line value: lists are written with commas, the rest as in job.toml without quotes."""
+    return [part.strip() for part in text.split(",") if part.strip()] if option.type.startswith("list") else text

@@ -1,0 +1,106 @@
+"""A job as a person wrote it: a folder, a job.toml, or a bare file of examples, read into settings."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from gradschool.errors import UsageError, nearest
+from gradschool.settings import Rule, Section, Settings
+
+LOADABLE = (".jsonl", ".json", ".csv", ".tsv")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a person wrote: a folder and its settings; `folder` is what relative paths in it are relative to."""
+
+    name: str
+    folder: Path
+    settings: Settings
+
+    def path(self, name: str) -> Path:
+        """Where a file named in the job lies."""
+        return self.folder / name
+
+
+def read_job(path: Path, overrides: Mapping[str, Any] | None = None) -> Job:
+    """Read a job folder, a .toml file, or a bare file of examples; `overrides` maps option paths to values.
+
+    Raises UsageError with every issue of the file at once, each with the nearest known key.
+    """
+    if not path.exists():
+        raise UsageError(
+            f"{path} does not exist.",
+            "A job is a folder with job.toml, or a file of examples.",
+            "check the path; `ls` shows what is there.",
+        )
+    written: dict[str, Any] = {}
+    name, folder = path.stem, path.parent
+    if path.is_dir():
+        name, folder, path = path.resolve().name, path, path / "job.toml"
+        if not path.exists():
+            raise UsageError(
+                f"{folder} holds no job.toml.",
+                "That file names the task and the examples.",
+                "write one (docs/first-climb.md shows how), or give the file of examples itself.",
+            )
+    if path.suffix == ".toml":
+        written = _read_toml(path)
+        name = name if path.name == "job.toml" else f"{folder.resolve().name}-{path.stem}"
+    elif path.suffix in LOADABLE:
+        written = {"data": {"examples": path.name}}
+    else:
+        raise UsageError(
+            f"{path} is neither a job nor a file of examples.",
+            f"Examples end in {', '.join(LOADABLE)}.",
+            "rename it, or write a job.toml beside it.",
+        )
+    for key, value in (overrides or {}).items():
+        *tables, last = key.split(".")
+        place = written
+        for table in tables:
+            if not isinstance(place.setdefault(table, {}), dict):
+                break  # the file is wrong there, which is told below
+            place = place[table]
+        else:
+            place[last] = value
+    try:
+        return Job(name, folder, Settings.model_validate(written))
+    except ValidationError as error:
+        issues = [_issue(e) for e in error.errors()]
+        raise UsageError(
+            f"{path} has {len(issues)} issue{'s' * (len(issues) > 1)}:",
+            "\n".join(f"  - {i}" for i in issues),
+            "`gradschool settings` lists every key with its meaning.",
+        ) from error
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(
+            f"{path} is not valid TOML.",
+            f"The reader says: {error}.",
+            "texts need quotes, lists need brackets; correct that place.",
+        ) from error
+    except (UnicodeDecodeError, OSError) as error:
+        raise UsageError(
+            f"{path} cannot be read as text.", f"The system says: {error}.", "save it as UTF-8 text."
+        ) from error
+
+
+def _issue(error: Any) -> str:
+    location = [str(part) for part in error["loc"]]
+    key = ".".join(location)
+    if error["type"] == "extra_forbidden":
+        section: type[Section] = Settings
+        for part in location[:-1]:
+            inner = section.model_fields[part].annotation if part in section.model_fields else Rule
+            section = inner if isinstance(inner, type) and issubclass(inner, Section) else Rule
+        return f"unknown key {key!r}: {nearest(location[-1], section.model_fields)}"
+    return f"{key} = {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
