@@ -1,5 +1,6 @@
 """Conversations as tokens with loss weights."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tokenizer import END_OF_TEXT, TURN_END, TURN_START
@@ -14,6 +15,15 @@ class Task:
 
     family: str
     turns: tuple[Turn, ...]
+
+
+def rounds_of(head: tuple[Turn, ...], material: str, rounds: Sequence[Turn], first: bool = True) -> tuple[Turn, ...]:
+    """Ask several (question, answer) rounds about one material, which stands before or behind the first question."""
+    turns = list(head)
+    for i, (question, answer) in enumerate(rounds):
+        parts = [question] if i or not material else [material, question] if first else [question, material]
+        turns += [("user", "\n\n".join(parts)), ("assistant", answer)]
+    return tuple(turns)
 
 
 def token_id(tokenizer: Tokenizer, token: str) -> int:

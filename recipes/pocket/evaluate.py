@@ -12,33 +12,14 @@ import numpy as np
 import torch
 from chat import Task, answer_start, render
 from floor import KneserNey
-from network import Network
+from network import Network, load_exported
 from probe import exact_and_loss
-from safetensors.torch import load_file
-from settings import Shape
 from synthesize import LONG, MEDIUM, SHORT, Family, pools
 from tasks import labels, patterns, reading
 from tasks.source import Pool, Source
 from tokenizers import Tokenizer
 
 Figures = dict[str, Any]
-
-
-def load_exported(folder: Path) -> Network:
-    """Load an exported model into the recipe's own network, which computes the same."""
-    config = json.loads((folder / "config.json").read_text())
-    shape = Shape(
-        vocabulary=config["vocab_size"],
-        width=config["hidden_size"],
-        layers=config["num_hidden_layers"],
-        heads=config["num_attention_heads"],
-        key_heads=config["num_key_value_heads"],
-        inner=config["intermediate_size"],
-    )
-    network = Network(shape)
-    stored = {k.removeprefix("model."): v.float() for k, v in load_file(folder / "model.safetensors").items()}
-    network.load_state_dict({k: v for k, v in stored.items() if k != "lm_head.weight"})
-    return network
 
 
 def share(right: list[bool]) -> Figures:

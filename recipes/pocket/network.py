@@ -3,8 +3,12 @@
 Shapes: B rows, T tokens, D width, H heads, K key heads, C = D / H.
 """
 
+import json
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from settings import Shape
 from torch import Tensor, nn
 
@@ -128,3 +132,20 @@ def weighted_loss(vectors: Tensor, embedding: Tensor, targets: Tensor, weights: 
     """Sum the weighted cross-entropy, in nats, of targets [N] given final vectors [N, D]."""
     logits = F.linear(vectors, embedding).float()
     return (F.cross_entropy(logits, targets, reduction="none") * weights).sum()
+
+
+def load_exported(folder: Path) -> Network:
+    """Load an exported model into the recipe's own network, which computes the same."""
+    config = json.loads((folder / "config.json").read_text())
+    shape = Shape(
+        vocabulary=config["vocab_size"],
+        width=config["hidden_size"],
+        layers=config["num_hidden_layers"],
+        heads=config["num_attention_heads"],
+        key_heads=config["num_key_value_heads"],
+        inner=config["intermediate_size"],
+    )
+    network = Network(shape)
+    stored = {k.removeprefix("model."): v.float() for k, v in load_file(folder / "model.safetensors").items()}
+    network.load_state_dict({k: v for k, v in stored.items() if k != "lm_head.weight"})
+    return network

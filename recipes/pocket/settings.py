@@ -43,6 +43,14 @@ STAGES = (
     Stage(1.01, 1024, {"text": 0.18, "chat": 0.12, "medium": 0.38, "long": 0.32}),
 )
 """Natural text first, then ever more and ever longer tasks; the mix of rows, not of tokens."""
+FURTHER = (
+    Stage(0.35, 256, {"text": 0.20, "chat": 0.10, "short": 0.20, "medium": 0.50}),
+    Stage(0.80, 512, {"text": 0.18, "chat": 0.08, "medium": 0.50, "long": 0.24}),
+    Stage(1.01, 1024, {"text": 0.15, "chat": 0.08, "medium": 0.27, "long": 0.50}),
+)
+"""The curriculum of a training that starts from an exported model, which can copy already."""
+SYNTHETIC = {"short": 2_000_000, "medium": 20_000_000, "long": 14_000_000}
+"""Tokens of synthetic tasks that are written, by stream; a longer training meets them more than once."""
 
 
 @dataclass(frozen=True)

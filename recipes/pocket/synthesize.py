@@ -79,9 +79,9 @@ def emphasise(ids: list[int], weights: list[int], openers: set[int]) -> list[int
 
 
 def encode(tokenizer: Tokenizer, task: Task) -> tuple[list[int], list[int]]:
-    """Encode a task; the first shown answer of several is not scored, since nothing before it tells the pattern."""
+    """Encode a task; the first shown answer of a pattern is not scored, since nothing before it tells the pattern."""
     ids, weights = render(tokenizer, task.turns, 0, ANSWERED)
-    if sum(role == "assistant" for role, _ in task.turns) > 2:
+    if task.family == "pattern":
         first = next(i for i, w in enumerate(weights) if w == ANSWERED)
         while weights[first] == ANSWERED:
             weights[first] = 0

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from network import Network, weighted_loss
+from network import Network, load_exported, weighted_loss
 from probe import Probe
 from safetensors.torch import load_file, save_file
-from settings import Stage, Training
+from settings import FURTHER, Stage, Training
 from streams import Packer
 from torch import Tensor
 
@@ -137,6 +137,11 @@ class Trainer:
         shutil.rmtree(final, ignore_errors=True)
         part.rename(final)
 
+    def begin_from(self, model: Path) -> None:
+        """Take the weights of an exported model of the same shape, with fresh optimizers."""
+        self.network.load_state_dict(load_exported(model).state_dict())
+        self.average = {n: p.detach().clone() for n, p in self.network.named_parameters()}
+
     def load(self, name: str = "last") -> bool:
         """Go on from a checkpoint; return False where there is none."""
         folder = self.folder / name
@@ -159,12 +164,22 @@ class Trainer:
 
 
 def train(
-    settings: Training, data: Path, folder: Path, minutes: float | None, tokens: int | None, compiled: bool = True
+    settings: Training,
+    data: Path,
+    folder: Path,
+    minutes: float | None,
+    tokens: int | None,
+    start: Path | None = None,
+    compiled: bool = True,
 ) -> None:
-    """Train in `folder` within the budget, logging to `log.jsonl` and saving checkpoints as it goes."""
+    """Train in `folder` within the budget, logging to `log.jsonl` and saving checkpoints as it goes.
+
+    A new training begins with random weights, or with those of the exported model in `start`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(settings, data, folder, compiled)
-    trainer.load()
+    if not trainer.load() and start:
+        trainer.begin_from(start)
     probe = Probe(data)
     saved = time.monotonic()
     checked = trainer.progress.tokens // settings.check_every
@@ -193,19 +208,30 @@ def train(
     trainer.save()
 
 
+def add_budget(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how long to train, from what, and with how many threads."""
+    parser.add_argument("--minutes", type=float, help="budget in minutes of training")
+    parser.add_argument("--tokens", type=int, help="budget in tokens")
+    parser.add_argument("--start", type=Path, help="exported model to go on from, with the further curriculum")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads")
+
+
+def settings_for(args: argparse.Namespace, parser: argparse.ArgumentParser) -> Training:
+    """Check the budget, set the threads, and choose the curriculum."""
+    if not args.minutes and not args.tokens:
+        parser.error("give a budget: --minutes or --tokens")
+    torch.set_num_threads(args.threads)
+    return Training(stages=FURTHER) if args.start else Training()
+
+
 def main() -> None:
     """Parse the command line and train."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of streams from prepare.py")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and the log")
-    parser.add_argument("--minutes", type=float, help="budget in minutes of training")
-    parser.add_argument("--tokens", type=int, help="budget in tokens")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads")
+    add_budget(parser)
     args = parser.parse_args()
-    if not args.minutes and not args.tokens:
-        parser.error("give a budget: --minutes or --tokens")
-    torch.set_num_threads(args.threads)
-    train(Training(), args.data, args.out, args.minutes, args.tokens)
+    train(settings_for(args, parser), args.data, args.out, args.minutes, args.tokens, args.start)
 
 
 if __name__ == "__main__":

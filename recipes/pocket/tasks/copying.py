@@ -1,6 +1,6 @@
 """Copying: repeat, quote, pick, spell, reorder; the first thing that a small network must learn to do with a prompt."""
 
-from chat import Task, Turn
+from chat import Task, Turn, rounds_of
 
 from tasks.source import Source
 
@@ -94,18 +94,22 @@ def quote(source: Source) -> Task:
 
 
 def pick(source: Source) -> Task:
-    """Pick a word by its place or by its neighbour."""
+    """Pick a word by its place or by its neighbour, once or several times from one line."""
     words = source.words(source.upto(3, 12))
     line = source.one([" ", " ", ", "]).join(words)
-    way = source.between(0, 2)
-    if way == 0:
-        n = source.between(0, min(len(words), 5) - 1) if source.chance(0.8) else -1
-        asked = source.wording(_PICK).format(n=_ORDINAL[n], x=line)
-        return _chat(source, "pick", asked, words[n])
-    at = source.between(1, len(words) - 1)
-    if way == 1:
-        return _chat(source, "pick", source.wording(_AFTER).format(a=words[at - 1], x=line), words[at])
-    return _chat(source, "pick", source.wording(_BEFORE).format(a=words[at], x=line), words[at - 1])
+    way = source.between(0, 3)
+
+    def round_(line: str) -> Turn:
+        if way == 0:
+            n = source.between(0, min(len(words), 5) - 1) if source.chance(0.8) else -1
+            return source.wording(_PICK).format(n=_ORDINAL[n], x=line), words[n]
+        at = source.between(1, len(words) - 1)
+        if way == 1 or (way == 3 and source.chance(0.5)):
+            return source.wording(_AFTER).format(a=words[at - 1], x=line), words[at]
+        return source.wording(_BEFORE).format(a=words[at], x=line), words[at - 1]
+
+    rounds = [round_(line), *(round_("the same line") for _ in range(source.rounds(5) - 1))]
+    return Task("pick", rounds_of((), "", rounds))
 
 
 def shape(source: Source) -> Task:

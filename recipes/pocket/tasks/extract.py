@@ -2,7 +2,7 @@
 
 import json
 
-from chat import Task, Turn
+from chat import Task, Turn, rounds_of
 
 from tasks.source import Source
 
@@ -57,41 +57,47 @@ def _value(source: Source, key: str) -> str:
 
 
 def slots(source: Source) -> Task:
-    """Fill a flat or nested object from a request made of invented values."""
+    """Fill a flat or nested object from requests made of invented values."""
     keys = source.some(sorted(_FIELDS), source.upto(1, 5))
     names = {
         k: k if source.chance(0.6) else source.one([source.word(), k + "_name", "the_" + k, k.upper(), k.capitalize()])
         for k in keys
     }
-    intent = source.one(sorted(_VERBS))
-    parts, record = [source.wording(_VERBS[intent])], dict[str, str]()
-    for key in keys:
-        value = _value(source, key)
-        parts.append(source.wording(_FIELDS[key]).format(v=value))
-        record[names[key]] = value
-    if source.chance(0.3):
-        parts[1:] = source.some(parts[1:], len(parts) - 1)
-    if source.chance(0.3):
-        parts.insert(source.between(1, len(parts)), source.phrase(1, 6))
-    text = source.one([" ", " ", ", "]).join(parts)
+    intent, nested, as_asked = source.one(sorted(_VERBS)), source.chance(0.45), source.chance(0.5)
     asked = [names[k] for k in keys]
     absent = source.some([k for k in sorted(_FIELDS) if k not in keys], source.between(0, 2))
     skip = source.one(_SKIP) if absent else ""
     asked = source.some(asked + (absent if skip else []), len(asked) + (len(absent) if skip else 0))
-    nested = source.chance(0.45)
-    order = [k for k in (asked if source.chance(0.5) else [names[k] for k in keys]) if k in record]
-    flat = {k: record[k] for k in order}
-    answer: dict[str, object] = {"intent": intent, "slots": flat} if nested else dict(flat)
     head = "intent and slots " + ", ".join(asked) if nested else ", ".join(asked)
     ask = source.wording(_ASK).format(k=head) + skip
     if nested and source.chance(0.4):
         ask = source.one(
             ["Turn the request into JSON with an intent and its slots.", "Answer with JSON: intent, slots."]
         )
-    said = json.dumps(answer, ensure_ascii=False)
+
+    def round_() -> Turn:
+        text, record = _message(source, intent, {k: names[k] for k in keys})
+        flat = {k: record[k] for k in (asked if as_asked else list(record)) if k in record}
+        answer: dict[str, object] = {"intent": intent, "slots": flat} if nested else dict(flat)
+        return text, json.dumps(answer, ensure_ascii=False)
+
+    rounds = [round_() for _ in range(source.rounds(4))]
     if source.chance(0.7):
-        return Task("slots", (("system", ask), ("user", text), ("assistant", said)))
-    return Task("slots", (("user", f"{ask}\n\n{text}"), ("assistant", said)))
+        return Task("slots", rounds_of((("system", ask),), "", rounds))
+    return Task("slots", rounds_of((), ask, rounds))
+
+
+def _message(source: Source, intent: str, names: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """Write a request that mentions a value for each key; return it with the values by the names of the keys."""
+    parts, record = [source.wording(_VERBS[intent])], dict[str, str]()
+    for key, name in names.items():
+        record[name] = _value(source, key)
+        parts.append(source.wording(_FIELDS[key]).format(v=record[name]))
+    if source.chance(0.3):
+        parts[1:] = source.some(parts[1:], len(parts) - 1)
+    if source.chance(0.3):
+        parts.insert(source.between(1, len(parts)), source.phrase(1, 6))
+    return source.one([" ", " ", ", "]).join(parts), record
 
 
 _CARRIERS = (

@@ -1,6 +1,6 @@
 """Labels: answer with one of the labels that the instructions list, found by a shared word or by meaning."""
 
-from chat import Task, Turn
+from chat import Task, Turn, rounds_of
 
 from tasks.source import Source
 
@@ -73,14 +73,12 @@ def _listed(source: Source, labels: list[str]) -> str:
     return ", ".join(labels) if way == 2 else ", ".join(f'"{x}"' for x in labels)
 
 
-def _task(source: Source, family: str, labels: list[str], text: str, answer: str) -> Task:
-    """Ask for one of the labels, in a system message or in the same message."""
+def _task(source: Source, family: str, labels: list[str], rounds: list[Turn]) -> Task:
+    """Ask for one of the labels, in a system message or in the same message, for one text or several in turn."""
     ask = source.wording(_ASK).format(l=_listed(source, labels))
     if source.chance(0.6):
-        return Task(family, (("system", ask), ("user", text), ("assistant", answer)))
-    head: tuple[Turn, ...] = ()
-    joined = f"{ask}\n\n{text}" if source.chance(0.6) else f"{text}\n\n{ask}"
-    return Task(family, (*head, ("user", joined), ("assistant", answer)))
+        return Task(family, rounds_of((("system", ask),), "", rounds))
+    return Task(family, rounds_of((), ask, rounds, source.chance(0.6)))
 
 
 def overlap(source: Source) -> Task:
@@ -91,29 +89,37 @@ def overlap(source: Source) -> Task:
             f"{a}_{b}" if source.chance(0.5) else f"{a} {b}"
             for a, b in zip(labels, source.words(len(labels)), strict=True)
         ]
-    answer = source.one(labels)
-    cue = source.one(answer.replace("_", " ").split())
-    words = source.sentence().split() if source.chance(0.5) else [source.word() for _ in range(source.upto(2, 14))]
-    words.insert(source.between(0, len(words)), cue)
-    return _task(source, "label_overlap", labels, " ".join(words), answer)
+
+    def round_() -> Turn:
+        answer = source.one(labels)
+        cue = source.one(answer.replace("_", " ").split())
+        words = source.sentence().split() if source.chance(0.3) else [source.word() for _ in range(source.upto(2, 14))]
+        words.insert(source.between(0, len(words)), cue)
+        return " ".join(words), answer
+
+    return _task(source, "label_overlap", labels, [round_() for _ in range(source.rounds(8))])
 
 
 def topic(source: Source) -> Task:
     """The right label names the topic of the text, which is told by words that belong to it."""
     names = source.some(sorted(_TOPICS), source.between(2, 5))
-    name = source.one(names)
-    cues = _TOPICS[name].split()
-    text = source.wording(_OPENINGS).format(w=source.one(cues), x=source.one(cues))
-    if source.chance(0.4):
-        text += " " + " ".join(
-            source.one(cues) if source.chance(0.4) else source.common() for _ in range(source.upto(2, 10))
-        )
     shown = {n: n for n in names}
     for alias, real in _ALIAS.items():
         if real in shown and source.chance(0.3):
             shown[real] = alias
+
+    def round_() -> Turn:
+        name = source.one(names)
+        cues = _TOPICS[name].split()
+        text = source.wording(_OPENINGS).format(w=source.one(cues), x=source.one(cues))
+        if source.chance(0.4):
+            text += " " + " ".join(
+                source.one(cues) if source.chance(0.4) else source.common() for _ in range(source.upto(2, 10))
+            )
+        return text, shown[name]
+
     labels = list(dict.fromkeys(shown.values()))
-    return _task(source, "label_topic", labels, text, shown[name])
+    return _task(source, "label_topic", labels, [round_() for _ in range(source.rounds(6))])
 
 
 def yes_no(source: Source) -> Task:

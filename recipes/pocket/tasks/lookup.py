@@ -1,6 +1,6 @@
 """Look-up: find the value of a key in a list, table or line of the prompt."""
 
-from chat import Task, Turn
+from chat import Task, Turn, rounds_of
 
 from tasks.source import Source, listed
 
@@ -57,21 +57,24 @@ def lookup(source: Source) -> Task:
     while len(values) < len(keys):
         values[source.thing()] = None
     pairs = list(zip(keys, values, strict=True))[:-1]
-    key, value = source.one(pairs)
+    may_miss = source.chance(0.15)
     head: tuple[Turn, ...] = (("system", source.wording(_SYSTEM)),) if source.chance(0.5) else ()
-    table = _table(source, pairs)
-    asked = source.wording(_ASK).format(k=key)
-    if source.chance(0.12):
+    if may_miss:
         head = (("system", source.wording(_SYSTEM) + " " + source.one(_MISSING)),)
-        if source.chance(0.6):
-            asked, value = source.wording(_ASK).format(k=keys[-1]), "not listed"
-    elif source.chance(0.2):
-        asked, value = source.wording(_WHO).format(v=value), key
+
+    def round_() -> Turn:
+        key, value = source.one(pairs)
+        if may_miss and source.chance(0.5):
+            return source.wording(_ASK).format(k=keys[-1]), "not listed"
+        if source.chance(0.2):
+            return source.wording(_WHO).format(v=value), key
+        return source.wording(_ASK).format(k=key), value
+
+    rounds = [round_() for _ in range(source.rounds(7))]
+    table = _table(source, pairs)
     if source.chance(0.3) and head:
-        head, asked = (("system", head[0][1] + "\n\n" + table),), asked
-        return Task("lookup", (*head, ("user", asked), ("assistant", value)))
-    both = f"{table}\n\n{asked}" if source.chance(0.7) else f"{asked}\n\n{table}"
-    return Task("lookup", (*head, ("user", both), ("assistant", value)))
+        return Task("lookup", rounds_of((("system", head[0][1] + "\n\n" + table),), "", rounds))
+    return Task("lookup", rounds_of(head, table, rounds, source.chance(0.7)))
 
 
 def fix_field(source: Source) -> Task:

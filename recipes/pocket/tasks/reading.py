@@ -2,8 +2,9 @@
 
 import re
 
-from chat import Task
+from chat import Task, Turn, rounds_of
 
+from tasks.events import event
 from tasks.facts import FACT_KINDS, Fact, fact, thing
 from tasks.source import Source
 
@@ -110,22 +111,26 @@ def _ask(source: Source, sentence: str, cues: list[str]) -> str:
 
 
 def real(source: Source) -> Task:
-    """Ask about a sentence of real passages."""
+    """Ask about sentences of real passages."""
     count = source.passages or source.between(1, 3 if source.size < 0.5 else 4)
     passages = [_window(source, source.upto(18, 90)) for _ in range(count)]
+    rounds = [_round(source, passages) for _ in range(source.rounds(5))]
+    first = _numbered(source, passages, rounds[0][0])
+    head = (("system", _system(source, _SENTENCE)),)
+    return Task("reading_real", rounds_of(head, "", [(first, rounds[0][1]), *rounds[1:]]))
+
+
+def _round(source: Source, passages: list[list[str]]) -> Turn:
+    """Ask for one sentence of the passages, or for something that does not stand in them."""
     at = source.between(0, len(passages) - 1)
     index = source.between(0, len(passages[at]) - 1)
     sentence = passages[at][index]
     others = " ".join(s for i, p in enumerate(passages) for j, s in enumerate(p) if (i, j) != (at, index))
     cues = _cues(source, sentence, others)
-    answer = f"{sentence} [{at + 1}]"
     if source.chance(0.15) or not cues:
         foreign = _cues(source, source.sentence(), others + " " + sentence)[:3]
-        question, answer = source.wording(_ABOUT).format(x=" and ".join(foreign[:2]) or source.invented()), _MISSING
-    else:
-        question = _ask(source, sentence, cues)
-    user = _numbered(source, passages, question)
-    return Task("reading_real", (("system", _system(source, _SENTENCE)), ("user", user), ("assistant", answer)))
+        return source.wording(_ABOUT).format(x=" and ".join(foreign[:2]) or source.invented()), _MISSING
+    return _ask(source, sentence, cues), f"{sentence} [{at + 1}]"
 
 
 def _fact_passages(source: Source) -> tuple[list[list[str]], list[tuple[int, Fact]]]:
@@ -137,6 +142,8 @@ def _fact_passages(source: Source) -> tuple[list[list[str]], list[tuple[int, Fac
         about = things[i % len(things)]
         told = [about if source.chance(0.8) else source.one(things) for _ in range(source.upto(1, 4))]
         found = [fact(source, t, taken[t]) for t in told if len(taken[t]) < FACT_KINDS]
+        if source.chance(0.4):
+            found = [event(source) for _ in found]
         lines = [f.statement for f in found]
         if source.chance(0.3):
             lines.insert(source.between(0, len(lines)), source.sentence())
@@ -147,16 +154,14 @@ def _fact_passages(source: Source) -> tuple[list[list[str]], list[tuple[int, Fac
     return passages, places
 
 
-def invented(source: Source) -> Task:
-    """Ask about an invented fact; the answer is the sentence or the value, with the passage's number."""
-    passages, places = _fact_passages(source)
+def _fact_round(source: Source, places: list[tuple[int, Fact]], short: bool) -> Turn:
+    """Ask about one of the facts, or for one that nobody stated."""
     number, chosen = source.one(places)
-    short = source.chance(0.35)
     answer = f"{chosen.value if short else chosen.statement} [{number}]"
     question = chosen.question
     if source.chance(0.18):
         stated = {f.question for _, f in places}
-        other = fact(source, source.one([chosen.about, thing(source)]), set())
+        other = event(source) if source.chance(0.3) else fact(source, source.one([chosen.about, thing(source)]), set())
         if other.question not in stated:
             question, answer = other.question, _MISSING
     if source.chance(0.25):
@@ -166,21 +171,28 @@ def invented(source: Source) -> Task:
             )
             + question
         )
-    system = _system(source, _SHORT if short else _SENTENCE)
-    return Task(
-        "reading_fact", (("system", system), ("user", _numbered(source, passages, question)), ("assistant", answer))
-    )
+    return question, answer
+
+
+def invented(source: Source) -> Task:
+    """Ask about invented facts; the answer is the sentence or the value, with the passage's number."""
+    passages, places = _fact_passages(source)
+    short = source.chance(0.35)
+    rounds = [_fact_round(source, places, short) for _ in range(source.rounds(5))]
+    first = _numbered(source, passages, rounds[0][0])
+    head = (("system", _system(source, _SHORT if short else _SENTENCE)),)
+    return Task("reading_fact", rounds_of(head, "", [(first, rounds[0][1]), *rounds[1:]]))
 
 
 def plain(source: Source) -> Task:
-    """Quote the sentence that holds a word, without passages marked up."""
+    """Quote the sentences that hold a word, without passages marked up."""
     parts = _window(source, source.upto(25, 110))
-    sentence = source.one(parts)
-    cues = _cues(source, sentence, " ".join(s for s in parts if s is not sentence))
-    if not cues:
-        sentence, cues = parts[0], parts[0].split()[:2]
-        ask = "Quote the first sentence."
-    else:
+
+    def round_() -> Turn:
+        sentence = source.one(parts)
+        cues = _cues(source, sentence, " ".join(s for s in parts if s is not sentence))
+        if not cues:
+            return "Quote the first sentence.", parts[0]
         ask = source.wording(
             [
                 "Quote the sentence with {x}.",
@@ -188,12 +200,11 @@ def plain(source: Source) -> Task:
                 "Copy the sentence about {x}.",
                 "Find the sentence that has the word {x}.",
             ]
-        ).format(x=source.one(cues[:4]))
-    text = " ".join(parts)
-    return Task(
-        "quote_sentence",
-        (("user", f"{text}\n\n{ask}" if source.chance(0.6) else f"{ask}\n\n{text}"), ("assistant", sentence)),
-    )
+        )
+        return ask.format(x=source.one(cues[:4])), sentence
+
+    rounds = [round_() for _ in range(source.rounds(4))]
+    return Task("quote_sentence", rounds_of((), " ".join(parts), rounds, source.chance(0.6)))
 
 
 FAMILIES = (real, invented, invented, plain)

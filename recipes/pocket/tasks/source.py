@@ -72,6 +72,7 @@ class Source:
     """A seeded stream of choices and words; `hidden` draws held-out material, `size` in [0, 1] grows tasks.
 
     Tests may set `new_wordings` (say it as training never does), `passages` and `shots` (so many, not a chance number).
+    Held-out tasks ask one question each; in training, several may follow one another about the same material.
     """
 
     def __init__(self, pool: Pool, seed: str, hidden: bool = False, size: float = 0.5) -> None:
@@ -92,6 +93,10 @@ class Source:
     def upto(self, low: int, high: int) -> int:
         """Return a whole number from low to a top that grows with `size`."""
         return self.random.randint(low, max(low, low + round((high - low) * self.size)))
+
+    def rounds(self, most: int) -> int:
+        """Return how many questions a task asks about its material: reading is paid once, and each answer teaches."""
+        return 1 if self.hidden else self.between(1, most)
 
     def one(self, items: Sequence[T]) -> T:
         """Pick one item."""
