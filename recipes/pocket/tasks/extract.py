@@ -4,6 +4,7 @@ import json
 
 from chat import Task, Turn, rounds_of
 
+from tasks.labels import TOPICS
 from tasks.source import Source
 
 _FIELDS = {
@@ -97,6 +98,8 @@ def _message(source: Source, intent: str, names: dict[str, str]) -> tuple[str, d
         parts[1:] = source.some(parts[1:], len(parts) - 1)
     if source.chance(0.3):
         parts.insert(source.between(1, len(parts)), source.phrase(1, 6))
+    if source.size > 0.3 and source.chance(0.2):
+        parts.insert(source.between(0, len(parts)), source.sentence())
     return source.one([" ", " ", ", "]).join(parts), record
 
 
@@ -193,4 +196,43 @@ def inside(source: Source) -> Task:
     return Task("inside", turns)
 
 
-FAMILIES = (slots, request, request, form, inside)
+_RECORD = [
+    "Answer with one JSON object with the keys {k}. {o} Copy the others from the text, or give null.",
+    "Give a JSON object with {k}. {o} The rest is copied from the text; null where it is missing.",
+    "Fill the keys {k} of a JSON object. {o} Everything else stands in the text or is null.",
+    "Read the text and answer in JSON with {k}. {o} Take the other values from the text, else null.",
+    "One JSON object, keys {k}. {o} Other values are words of the text or null.",
+]
+
+
+def record(source: Source) -> Task:
+    """Fill an object whose first value is one of some labels and whose others are copied, or null."""
+    labels = source.some(sorted(TOPICS), source.between(2, 6))
+    label_key, *keys = source.some(sorted(_FIELDS), source.upto(2, 4))
+    one_of = f"{label_key} is one of {', '.join(labels)}."
+    ask = source.wording(_RECORD, varied=False).format(k=", ".join([label_key, *keys]), o=one_of)
+
+    def round_() -> Turn:
+        topic = source.one(labels)
+        cues = TOPICS[topic].split()
+        parts = [
+            source.one(["the {a} and the {b}", "about {a} or {b}", "as to {a}, {b}"]).format(
+                a=source.one(cues), b=source.one(cues)
+            )
+        ]
+        found: dict[str, object] = {label_key: topic}
+        for key in keys:
+            found[key] = None
+            if source.chance(0.75):
+                value = _value(source, key)
+                found[key] = value
+                parts.append(source.wording(_FIELDS[key]).format(v=value))
+        if source.chance(0.4):
+            parts.insert(source.between(0, len(parts)), source.phrase(2, 8))
+        text = source.one([" ", ", ", " "]).join(parts)
+        return text[0].upper() + text[1:] + ".", json.dumps(found, ensure_ascii=False)
+
+    return Task("record", rounds_of((("system", ask),), "", [round_() for _ in range(source.rounds(5))]))
+
+
+FAMILIES = (slots, request, request, record, record, form, inside)

@@ -4,7 +4,7 @@ from chat import Task, Turn, rounds_of
 
 from tasks.source import Source
 
-_TOPICS = {
+TOPICS = {
     "food": "bread soup cheese dinner cook kitchen apple rice meal hungry baked eat taste fruit cake",
     "weather": "rain snow storm sunny cloud wind cold forecast thunder fog hot wet umbrella",
     "travel": "train ticket flight luggage hotel journey airport passport road trip station map",
@@ -102,7 +102,7 @@ def overlap(source: Source) -> Task:
 
 def topic(source: Source) -> Task:
     """The right label names the topic of the text, which is told by words that belong to it."""
-    names = source.some(sorted(_TOPICS), source.between(2, 5))
+    names = source.some(sorted(TOPICS), source.between(2, 5))
     shown = {n: n for n in names}
     for alias, real in _ALIAS.items():
         if real in shown and source.chance(0.3):
@@ -110,7 +110,7 @@ def topic(source: Source) -> Task:
 
     def round_() -> Turn:
         name = source.one(names)
-        cues = _TOPICS[name].split()
+        cues = TOPICS[name].split()
         text = source.wording(_OPENINGS).format(w=source.one(cues), x=source.one(cues))
         if source.chance(0.4):
             text += " " + " ".join(

@@ -65,7 +65,12 @@ def _system(source: Source, wordings: list[str]) -> str:
     return asked
 
 
-def _numbered(source: Source, passages: list[list[str]], question: str) -> str:
+def citing(source: Source) -> str:
+    """Instruct to answer from the passages and to cite."""
+    return source.wording(_SENTENCE)
+
+
+def numbered(source: Source, passages: list[list[str]], question: str) -> str:
     """Lay out passages and question as the product does."""
     way = source.random.random()
     lines = []
@@ -115,7 +120,7 @@ def real(source: Source) -> Task:
     count = source.passages or source.between(1, 3 if source.size < 0.5 else 4)
     passages = [_window(source, source.upto(18, 90)) for _ in range(count)]
     rounds = [_round(source, passages) for _ in range(source.rounds(5))]
-    first = _numbered(source, passages, rounds[0][0])
+    first = numbered(source, passages, rounds[0][0])
     head = (("system", _system(source, _SENTENCE)),)
     return Task("reading_real", rounds_of(head, "", [(first, rounds[0][1]), *rounds[1:]]))
 
@@ -179,7 +184,7 @@ def invented(source: Source) -> Task:
     passages, places = _fact_passages(source)
     short = source.chance(0.35)
     rounds = [_fact_round(source, places, short) for _ in range(source.rounds(5))]
-    first = _numbered(source, passages, rounds[0][0])
+    first = numbered(source, passages, rounds[0][0])
     head = (("system", _system(source, _SHORT if short else _SENTENCE)),)
     return Task("reading_fact", rounds_of(head, "", [(first, rounds[0][1]), *rounds[1:]]))
 

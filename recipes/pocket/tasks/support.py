@@ -1,8 +1,9 @@
 """Replies: polite answers of an agent from a fact, short letters from notes, and rewriting by a rule."""
 
-from chat import Task
+from chat import Task, Turn
 
 from tasks.facts import fact, thing
+from tasks.reading import citing, numbered
 from tasks.source import Source
 
 _GREET = ["Hello", "Hi", "Dear", "Good day", "Welcome", "Good morning"]
@@ -71,6 +72,75 @@ def reply(source: Source) -> Task:
     return Task("reply", (("system", " ".join(rules)), ("user", asked), ("assistant", joint.join(parts))))
 
 
+_QUIET_RULES = [
+    "Answer the question in one or two sentences.",
+    "Stay under {n} words.",
+    "Use no exclamation marks.",
+    "Never write “unfortunately”.",
+    "Do not use the name of the customer.",
+    "Be short and calm.",
+    "Never promise what the pages do not say.",
+    "Give the fact in the words of the page.",
+    "Apologise only where something went wrong.",
+    "Use no contractions.",
+    "Write plain English.",
+]
+_OPEN_RULES = [
+    "Open with “{o}” and go straight on.",
+    "Begin each answer with “{o}”",
+    "Start with: {o}",
+    "First say “{o}”.",
+]
+_CLOSE_RULES = [
+    "Close with “{c}” and, on the next line, “{a}”.",
+    "End with “{c}”, then “{a}”.",
+    "Sign off: {c} {a}",
+    "Sign as {a} after “{c}”.",
+]
+
+
+def house(source: Source) -> Task:
+    """Answer from passages in the form that house rules ask for: an opening, the fact with its passage, a closing."""
+    firm, agent = source.name(), f"{source.name()} {source.one(['Care', 'Support', 'Help', 'Desk'])}"
+    opening = source.one(
+        ["Thanks for writing to {f}.", "Hello from {f}.", "Thank you for asking {f}.", "{f} here."]
+    ).format(f=firm)
+    close = source.one(_CLOSE) + ","
+    wants_opening, wants_close = source.chance(0.8), source.chance(0.7)
+    rules = source.some(_QUIET_RULES, source.upto(1, 7))
+    rules += [source.wording(_OPEN_RULES, varied=False).format(o=opening)] if wants_opening else []
+    rules += [source.wording(_CLOSE_RULES, varied=False).format(c=close, a=agent)] if wants_close else []
+    joint = source.one(["\n- ", "\n- ", " ", "\n"])
+    duty = source.one(
+        [f"Answer customers of {firm}.", f"You are {agent}, the support of {firm}.", f"You write for {firm}."]
+    )
+    lines = [rule.format(n=source.between(20, 120)) for rule in source.some(rules, len(rules))]
+    system = duty + joint + joint.join(lines)
+    about = [thing(source) for _ in range(source.between(1, 3))]
+    told = [fact(source, name, set()) for name in about]
+    given = source.chance(0.75)  # the facts stand in passages; else in the instructions
+    system += "\n\n" + (citing(source) if given else "\n".join(each.statement for each in told))
+
+    def round_(i: int) -> Turn:
+        at = source.between(0, len(told) - 1)
+        body = told[at].statement + (f" [{at + 1}]" if given else "")
+        parts = (
+            [f"{opening} {body}" if wants_opening else body, f"{close}\n{agent}"]
+            if wants_close
+            else [f"{opening} {body}" if wants_opening else body]
+        )
+        asked = (source.one(_ANGER) + " " if source.chance(0.2) else "") + told[at].question
+        if given and i == 0:
+            asked = numbered(source, [[each.statement] for each in told], asked)
+        return asked, "\n\n".join(parts)
+
+    turns: list[Turn] = [("system", system)]
+    for i in range(source.rounds(3)):
+        asked, answer = round_(i)
+        turns += [("user", asked), ("assistant", answer)]
+    return Task("house", tuple(turns))
+
+
 def letter(source: Source) -> Task:
     """Write a short letter from a note of keys and values."""
     receiver, sender, about = source.name(), source.name(), thing(source)
@@ -118,4 +188,4 @@ def rewrite(source: Source) -> Task:
     return Task("rewrite", (("user", f"{ask}\n\n{line}"), ("assistant", answer)))
 
 
-FAMILIES = (reply, reply, letter, rewrite)
+FAMILIES = (reply, house, house, letter, rewrite)
