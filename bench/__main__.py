@@ -4,16 +4,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPTS = ("fairytaleqa_retrieval.py", "real_sets.py")
+OWN = ("rehearsal.py",)
+ON_DATA = ("fairytaleqa_retrieval.py", "real_sets.py")
 
 
 def main(data: Path) -> int:
     """Run all scripts; returns the number of those that failed."""
-    if not data.is_dir():
-        print(f"{data} does not exist: these scripts measure on real data that is not part of the project.")
-        return 0
+    commands: list[list[Path]] = [[Path(script)] for script in OWN]
+    if data.is_dir():
+        commands += [[Path(script), data] for script in ON_DATA]
+    else:
+        print(f"{data} does not exist: {', '.join(ON_DATA)} measure on real data that is not part of the project.")
     here = Path(__file__).parent
-    return sum(subprocess.run([sys.executable, here / script, data]).returncode != 0 for script in SCRIPTS)
+    return sum(subprocess.run([sys.executable, here / script, *rest]).returncode != 0 for script, *rest in commands)
 
 
 if __name__ == "__main__":

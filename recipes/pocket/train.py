@@ -16,7 +16,7 @@ import torch
 from network import Network, load_exported, weighted_loss
 from probe import Probe
 from safetensors.torch import load_file, save_file
-from settings import FURTHER, Stage, Training
+from settings import Stage, Training, further
 from streams import Packer
 from torch import Tensor
 
@@ -221,7 +221,7 @@ def settings_for(args: argparse.Namespace, parser: argparse.ArgumentParser) -> T
     if not args.minutes and not args.tokens:
         parser.error("give a budget: --minutes or --tokens")
     torch.set_num_threads(args.threads)
-    return Training(stages=FURTHER) if args.start else Training()
+    return further() if args.start else Training()
 
 
 def main() -> None:

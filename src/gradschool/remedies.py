@@ -19,8 +19,8 @@ def advise(best: RungResult, results: Sequence[RungResult], data: Study) -> Iter
                 yield f"The {result.rung} rung was refused: {gate.name}: {gate.evidence}."
             if not gate.held and gate.name == FORGETTING:
                 yield (
-                    "Less forgetting: lower [tune] learning_rates or epochs. If the job needs no general English, "
-                    "as one that answers with labels, raise [tune] max_forgetting."
+                    "Less forgetting: raise [tune] rehearsal, or lower learning_rates or epochs. If the job needs no "
+                    "general English, as one that answers with labels, raise [tune] max_forgetting."
                 )
     if report.verdict == "not proven" and report.score.mean >= report.pass_mark and report.more_examples:
         yield (

@@ -154,6 +154,11 @@ class Tune(Section):
         json_schema_extra={"unit": "tokens"},
     )
     weight_decay: float = Field(0.0, ge=0, description="decay of the trained weights per unit of learning rate")
+    rehearsal: float = Field(
+        1.0,
+        ge=0,
+        description="weight of staying near the base, while training, on texts that the base wrote itself; 0: none",
+    )
     max_forgetting: float = Field(
         0.35,
         gt=0,

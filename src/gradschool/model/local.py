@@ -157,6 +157,21 @@ class LocalEngine:
         if rest := self.chat.decode(ids)[len(sent) :]:
             yield rest
 
+    def write_texts(self, count: int, tokens: int, seed: int) -> list[list[int]]:
+        """Let the base write plain texts of its own, drawn at random: token ids, its start token first.
+
+        A base without a start token begins with the one that ends a text, as it does between two texts in training.
+        """
+        known = (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id, self.pad_id)
+        start = next(token for token in known if isinstance(token, int))
+        texts: list[list[int]] = []
+        for done in range(0, count, self.batch_size):
+            prompts = [[start]] * min(self.batch_size, count - done)
+            decoding = Decoding(temperature=1.0, seed=seed + done)
+            rows = generate(self.network, prompts, self.stop_ids, tokens - 1, decoding, min_new_tokens=tokens - 1)
+            texts += [[start, *row] for row in rows]
+        return texts
+
     def text_losses(self, texts: Sequence[str]) -> list[TextLoss]:
         """How unlikely plain texts are, in nats; a text longer than the context is read in pieces of that length.
 

@@ -4,9 +4,9 @@ import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
-from torch import nn
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from gradschool.errors import DataError, ModelError
@@ -20,8 +20,9 @@ from gradschool.rungs.ladder import Material
 from gradschool.specialist import Specialist
 from gradschool.tune.adapter import save_adapter, wear
 from gradschool.tune.loop import Training
-from gradschool.tune.lora import attach, detach, lora_layers
+from gradschool.tune.lora import attach, detach, lora_layers, switched_off
 from gradschool.tune.plan import TRIAL_SHARE, Plan, make_plan
+from gradschool.tune.rehearsal import TEXT_TOKENS, TEXTS, Rehearsal, Teacher
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,7 @@ def trial(
     """Train shortly at a learning rate; returns the best validation loss, in nats per answer token."""
     plan = plan_for(train, material, rate, TRIAL_SHARE)
     with trainable(student, material) as network:
-        checkpoint = checkpoint_of(material, f"trial-{rate:g}")
-        training = Training(network, train, validation, plan, local(student).pad_id, checkpoint)
+        training = yield from begin(network, student, train, validation, plan, material, f"trial-{rate:g}")
         course = yield from training.run()
     return course.best_loss
 
@@ -87,8 +87,7 @@ def train_specialist(
         f"learning rate {rate:g}; stops early when validation gets worse."
     )
     with trainable(student, material) as network:
-        checkpoint = checkpoint_of(material, "training")
-        training = Training(network, train, validation, plan, local(student).pad_id, checkpoint)
+        training = yield from begin(network, student, train, validation, plan, material, "training")
         course = yield from training.run()
         gates = [loss_fell(course.first_train_loss, course.last_train_loss)]
         if material.settings.tune.method == "lora":
@@ -107,9 +106,40 @@ def plan_for(rows: Sequence[Rendered], material: Material, rate: float, share: f
     return make_plan(material.settings.tune, len(rows), mean_tokens, rate, share)
 
 
-def checkpoint_of(material: Material, name: str) -> Path:
-    """Where a training under way keeps its state."""
-    return material.run.work("tune") / f"{name}.safetensors"
+def begin(
+    network: PreTrainedModel,
+    student: Specialist,
+    train: Sequence[Rendered],
+    validation: Sequence[Rendered],
+    plan: Plan,
+    material: Material,
+    name: str,
+) -> Work[Training]:
+    """A training of `network`, with the base's own texts to rehearse; its state under way is kept under `name`."""
+    engine, work = local(student), material.run.work("tune")
+    rehearsal = None
+    if plan.rehearsal:
+        texts = yield from material.run.once("tune-texts", partial(write_texts, engine, plan.seed), list[list[int]])
+        rehearsal = Rehearsal(texts, teacher_of(network, engine), plan.rehearsal)
+    return Training(network, train, validation, plan, engine.pad_id, work / f"{name}.safetensors", rehearsal)
+
+
+def write_texts(engine: LocalEngine, seed: int) -> Work[list[list[int]]]:
+    """Let the bare base write what it will rehearse; done once per run, so that a resumed one rehearses the same."""
+    yield Note(f"tune: the base writes {TEXTS} short texts to rehearse while it learns, so that it forgets less.")
+    with switched_off(engine.network):
+        return engine.write_texts(TEXTS, TEXT_TOKENS, seed)
+
+
+def teacher_of(network: PreTrainedModel, engine: LocalEngine) -> Teacher:
+    """The base as it was: the student without its LoRA layers, or, where all weights are trained, the engine's own."""
+
+    def taught(token_ids: Tensor) -> Tensor:
+        with switched_off(network):
+            logits: Tensor = engine.network(input_ids=token_ids, use_cache=False).logits
+            return logits
+
+    return taught
 
 
 @contextmanager

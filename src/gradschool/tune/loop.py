@@ -20,6 +20,7 @@ from gradschool.records import Step, Work
 from gradschool.tune.lora import trained_parameters
 from gradschool.tune.loss import PORTION_TOKENS, answer_nats, answer_tokens, mean_loss
 from gradschool.tune.plan import Plan
+from gradschool.tune.rehearsal import Rehearsal
 from gradschool.tune.rows import make_batch, portions, steps_of_epoch
 
 CHECKPOINT_SECONDS = 30.0
@@ -51,8 +52,10 @@ class Training:
         plan: Plan,
         pad_id: int,
         checkpoint: Path,
+        rehearsal: Rehearsal | None = None,
     ) -> None:
         self.network, self.plan, self.pad_id, self.checkpoint = network, plan, pad_id, checkpoint
+        self.rehearsal = rehearsal
         self.train_rows, self.validation_rows = train_rows, validation_rows
         self.parameters = trained_parameters(network)
         self.best = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
@@ -133,6 +136,8 @@ class Training:
             torch.autograd.backward(loss / total)
             nats += loss.item()
             tokens += batch.tokens
+        if self.rehearsal:
+            torch.autograd.backward(self.rehearsal.loss(self.network, self.course.step))
         if not math.isfinite(nats):
             raise ModelError(
                 "Training broke down: the loss is not a number.",

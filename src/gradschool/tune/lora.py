@@ -9,6 +9,7 @@ Shapes: B rows, T tokens, I inputs, O outputs, R rank.
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +30,7 @@ class LoraLinear(nn.Module):
         self.lora_a = nn.Parameter(lora_a)  # (R, I)
         self.lora_b = nn.Parameter(lora_b)  # (O, R)
         self.scale = scale
+        self.on = True
 
     @classmethod
     def from_base(cls, base: nn.Linear, rank: int, alpha: float, generator: torch.Generator) -> "LoraLinear":
@@ -41,6 +43,8 @@ class LoraLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, I) -> (B, T, O)."""
+        if not self.on:
+            return self.base(x)  # type: ignore[no-any-return]
         low = nn.functional.linear(x, self.lora_a.to(x.dtype))  # (B, T, R)
         y: Tensor = self.base(x)
         return y + nn.functional.linear(low, self.lora_b.to(x.dtype)) * self.scale
@@ -79,6 +83,19 @@ def detach(network: PreTrainedModel) -> None:
     """Take all LoRA layers off again: the network is bit for bit what it was."""
     for name, layer in list(lora_layers(network)):
         network.set_submodule(name, layer.base)
+
+
+@contextmanager
+def switched_off(network: PreTrainedModel) -> Iterator[None]:
+    """Let a network answer as its bare base for a while, with its LoRA layers still on it."""
+    layers = [layer for _, layer in lora_layers(network)]
+    for layer in layers:
+        layer.on = False
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.on = True
 
 
 def fuse(network: PreTrainedModel) -> None:

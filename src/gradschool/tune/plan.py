@@ -30,6 +30,7 @@ class Plan:
     patience: int  # validations without a better one, after which training stops
     weight_decay: float
     seed: int
+    rehearsal: float = 0.0  # weight of staying near the base on its own texts
 
     def rate(self, step: int) -> float:
         """The learning rate of a step, counted from 0: linear up, then linear down to a tenth."""
@@ -67,4 +68,5 @@ def make_plan(tune: Tune, rows: int, mean_tokens: float, learning_rate: float, s
         patience=PATIENCE,
         weight_decay=tune.weight_decay,
         seed=tune.seed,
+        rehearsal=tune.rehearsal,
     )
