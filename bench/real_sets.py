@@ -11,7 +11,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +18,10 @@ from typing import Any
 
 import tomli_w
 
-from gradschool.files import read_json, read_lines, sha256, write_json, write_lines
+from climbs import GRADSCHOOL, climbed
+from gradschool.files import read_lines, sha256, write_json, write_lines
 
 RESULTS = Path(__file__).parent / "results"
-GRADSCHOOL = str(Path(sys.executable).with_name("gradschool"))
-
 
 # Fewer choices and answers than by default, so that three of the sets take minutes on two cores.
 SHORT = {"prompt": {"shots": [0, 2], "nearest": False}, "split": {"max_validation": 40, "max_test": 150}}
@@ -151,45 +149,19 @@ def measure(real: RealSet, data: Path) -> dict[str, Any]:
         files = real.write(data, job)
         (job / "job.toml").write_text(tomli_w.dumps(real.job), encoding="utf-8")
         run = Path(temporary) / "run"
-        began = time.monotonic()
-        ended = subprocess.run([GRADSCHOOL, "climb", job, "--run", run])
-        seconds = time.monotonic() - began
-        if ended.returncode not in (0, 3):
-            raise SystemExit(f"{real.name}: the climb ended with exit code {ended.returncode}.")
-        record = describe(real, run, ended.returncode, seconds, files)
-        if real.held_out and ended.returncode == 0:
+        record = {
+            "set": real.name,
+            "floor": real.floor,
+            "command": f"python bench/real_sets.py DATA_DIR {real.name}",
+            "job": real.job,
+            "data": {file.name: sha256(file) for file in files},
+            **climbed(job, run),
+        }
+        if real.held_out and record["exit_code"] == 0:
             rows = Path(temporary) / "rows.jsonl"
             subprocess.run([GRADSCHOOL, "score", run / "specialist", job / real.held_out, "-o", rows], check=True)
             record["held_out"] = held_out(read_lines(rows))
         return record
-
-
-def describe(real: RealSet, run: Path, exit_code: int, seconds: float, files: list[Path]) -> dict[str, Any]:
-    """What a finished climb says, with all that it depends on."""
-    climbed = read_json(run / "done" / "climbed.json")
-    climbed.pop("specialist")
-    split = read_json(run / "done" / "split.json")
-    return {
-        "set": real.name,
-        "floor": real.floor,
-        "command": f"python bench/real_sets.py DATA_DIR {real.name}",
-        "job": real.job,
-        "exit_code": exit_code,
-        "seconds": round(seconds),
-        "peak_memory": max(result["peak_memory"] for result in climbed["results"]),
-        "climbed": climbed,
-        "split": {part: ids if part == "hash" else len(ids) for part, ids in split.items()},
-        "base": {path.name: sha256(path) for path in base_files()},
-        "data": {file.name: sha256(file) for file in files},
-        "environment": read_json(run / "environment.json"),
-    }
-
-
-def base_files() -> list[Path]:
-    """The weights of the built-in base."""
-    from gradschool.model.engine import POCKET
-
-    return [POCKET / "model.safetensors", POCKET / "tokenizer.json"]
 
 
 def held_out(rows: list[dict[str, Any]]) -> dict[str, float]:

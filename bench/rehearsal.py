@@ -8,31 +8,26 @@ on the test examples with bounds, the rise of the loss on general text, and the 
 what else the machine does; the two climbs of a job follow each other.
 """
 
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from gradschool.files import read_json, write_json
+from climbs import climbed
+from gradschool.files import write_json
 from gradschool.gates.forgetting import NAME
 
 RESULTS = Path(__file__).parent / "results"
 EXAMPLES = Path(__file__).parents[1] / "examples"
-GRADSCHOOL = str(Path(sys.executable).with_name("gradschool"))
 # One rate, no examples shown and no passages: what is measured is the training alone.
 ALIKE = ["--learning-rates", "0.005", "--shots", "0", "--max-forgetting", "9", "--pass-mark", "1", "--passages", "1"]
 
 
-def climbed(job: Path, weight: float) -> dict[str, Any]:
+def tuned(job: Path, weight: float) -> dict[str, Any]:
     """The tune rung of one climb: score, forgetting and cost."""
     with tempfile.TemporaryDirectory() as temporary:
-        run = Path(temporary) / "run"
-        ended = subprocess.run([GRADSCHOOL, "climb", job, "--run", run, "--rehearsal", str(weight), *ALIKE])
-        if ended.returncode not in (0, 3):
-            raise SystemExit(f"{job}: the climb ended with exit code {ended.returncode}.")
-        result = read_json(run / "done" / "tune-result.json")
-        environment = read_json(run / "environment.json")
+        record = climbed(job, Path(temporary) / "run", "--rehearsal", str(weight), *ALIKE)
+    result = next(result for result in record["climbed"]["results"] if result["rung"] == "tune")
     gate = next(gate for gate in result["gates"] if gate["name"] == NAME)
     score = result["report"]["score"]
     return {
@@ -42,14 +37,14 @@ def climbed(job: Path, weight: float) -> dict[str, Any]:
         "bounds": [score["interval"]["low"], score["interval"]["high"]],
         "forgetting": gate["evidence"],
         "seconds": round(result["seconds"]),
-        "environment": environment,
+        "environment": record["environment"],
     }
 
 
 def main(arguments: list[str]) -> None:
     """Measure the named jobs, or the three examples."""
     jobs = [Path(name) for name in arguments] or [EXAMPLES / name for name in ("contracts", "letters", "support")]
-    found = {job.name: [climbed(job, weight) for weight in (1.0, 0.0)] for job in jobs}
+    found = {job.name: [tuned(job, weight) for weight in (1.0, 0.0)] for job in jobs}
     environment = next(iter(found.values()))[0]["environment"]
     for pair in found.values():
         for one in pair:

@@ -1,1 +1,0 @@
-"""One script per claim; each writes bench/results/NAME.json with the environment it ran in."""

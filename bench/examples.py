@@ -1,0 +1,31 @@
+"""One whole climb of each finished job in examples/, by the same command that a user types.
+
+    python bench/examples.py [NAME ...]      (default: contracts, letters, support)
+
+Writes bench/results/example-NAME.json: every rung's score with bounds and rules, the difference to the rung below,
+verdict, cost and gates. Seconds depend on what else the machine does.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from climbs import climbed
+from gradschool.files import write_json
+
+RESULTS = Path(__file__).parent / "results"
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def main(names: list[str]) -> None:
+    """Climb the named jobs, or all three."""
+    for name in names or ("contracts", "letters", "support"):
+        print(f"== {name}", flush=True)
+        with tempfile.TemporaryDirectory() as temporary:
+            record = climbed(EXAMPLES / name, Path(temporary) / "run")
+        command = f"python bench/examples.py {name}"
+        write_json(RESULTS / f"example-{name}.json", {"example": name, "command": command, **record})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
