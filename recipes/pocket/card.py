@@ -23,6 +23,9 @@ _SKILLS = {
     "label_overlap": "chooses among 2 to 6 labels, the right one sharing a word with the text",
 }
 _WATCHED = ("repeat", "quote", "lookup", "quote_sentence", "reading_fact", "reading_real", "pattern", "form", "slots")
+_CLIMBS = ("banking77", "snips", "example-contracts", "example-support", "example-letters", "legal_summarization")
+_CLIMBS += ("fairytaleqa",)
+_RUNGS = ("base", "prompt", "ground", "tune")
 _HEAD = Path(__file__).with_name("card_head.md")
 
 
@@ -83,13 +86,33 @@ def data_table(manifest: list[Figures]) -> str:
     return "\n".join(rows)
 
 
-def write_card(model: Path, manifest: Path, tokens: int, notes: str) -> str:
-    """Compose the card; `notes` is text in Markdown about limits and about this very training."""
+def climbs_table(results: Path) -> str:
+    """Write what each rung scored in the climbs of bench/, with its bounds."""
+    rows = ["| job | metric | " + " | ".join(_RUNGS) + " |", "| --- | --- |" + " --- |" * len(_RUNGS)]
+    for name in _CLIMBS:
+        if not (results / f"{name}.json").exists():
+            continue
+        climbed = json.loads((results / f"{name}.json").read_text())["climbed"]
+        reports = {result["rung"]: result["report"] for result in climbed["results"] if result["report"]}
+        metric = next(iter(reports.values()))["metric"]
+        scores = [reports[rung]["score"] if rung in reports else None for rung in _RUNGS]
+        cells = [
+            f"{s['mean']:.3f} ({s['interval']['low']:.3f} to {s['interval']['high']:.3f})" if s else "" for s in scores
+        ]
+        rows.append(f"| {name.removeprefix('example-')} | {metric} | " + " | ".join(cells) + " |")
+    return "\n".join(rows)
+
+
+def write_card(model: Path, manifest: Path, notes: str, results: Path) -> str:
+    """Compose the card; `notes` is text in Markdown about limits and about this very training.
+
+    `results` is the folder with the records of climbs that bench/ wrote.
+    """
     config = json.loads((model / "config.json").read_text())
     figures = json.loads((model / "evaluation.json").read_text())
     head = _HEAD.read_text().format(
         millions=figures["parameters"] / 1e6,
-        tokens=tokens / 1e6,
+        tokens=figures["tokens"] / 1e6,
         layers=config["num_hidden_layers"],
         width=config["hidden_size"],
         heads=config["num_attention_heads"],
@@ -97,6 +120,9 @@ def write_card(model: Path, manifest: Path, tokens: int, notes: str) -> str:
     )
     parts = [
         head + "\n" + skills_table(figures["skills"]),
+        "## What gradschool makes of it\n\nWhole climbs, scored on examples that nothing was chosen on; in brackets the "
+        "bounds at the climb's confidence. A rung above the one that passed was not climbed. Records, with the command "
+        "of each: `bench/results/`.\n\n" + climbs_table(results),
         notes.strip(),
         "## Held-out loss, in bits per byte\n\nThe 5-gram model has the same tokens and the same real text.\n\n"
         + loss_table(figures["bits_per_byte"]),
@@ -118,10 +144,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="exported folder with evaluation.json")
     parser.add_argument("--manifest", type=Path, required=True, help="manifest.json of the corpus")
-    parser.add_argument("--tokens", type=int, required=True, help="tokens seen in training")
+    parser.add_argument("--results", type=Path, required=True, help="bench/results, with the records of climbs")
     parser.add_argument("--notes", type=Path, required=True, help="Markdown with limits")
     args = parser.parse_args()
-    text = write_card(args.model, args.manifest, args.tokens, args.notes.read_text())
+    text = write_card(args.model, args.manifest, args.notes.read_text(), args.results)
     (args.model / "README.md").write_text(text)
 
 

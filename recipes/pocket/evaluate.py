@@ -106,16 +106,26 @@ def families(network: Network, tokenizer: Tokenizer, pool: Pool, count: int) -> 
     return found
 
 
-def curve(log: Path) -> list[Figures]:
-    """Read the held-out figures against tokens seen from a training log."""
+def curve(log: Path, start: Path | None = None) -> list[Figures]:
+    """Read the held-out figures against tokens seen from a training log, behind those of the model it started from."""
+    before: Figures = json.loads((start / "evaluation.json").read_text()) if start else {"curve": [], "tokens": 0}
     if not log.exists():
-        return []
+        return list(before["curve"])
     looks = [row for line in log.read_text().splitlines() if "probe" in (row := json.loads(line))]
-    return [{"tokens": row["tokens"], **row["probe"]} for row in looks]
+    return before["curve"] + [{"tokens": before["tokens"] + row["tokens"], **row["probe"]} for row in looks]
 
 
-def evaluate(model: Path, data: Path, corpus: Path, log: Path, count: int, floor: bool = True) -> Figures:
-    """Measure an exported model on everything and return the figures."""
+def tokens_seen(log: Path, start: Path | None = None) -> int:
+    """Count the tokens of a training by its log, and those of the model it started from."""
+    before = json.loads((start / "evaluation.json").read_text())["tokens"] if start else 0
+    rows = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    return int(before) + (int(rows[-1]["tokens"]) if rows else 0)
+
+
+def evaluate(
+    model: Path, data: Path, corpus: Path, log: Path, count: int, floor: bool = True, start: Path | None = None
+) -> Figures:
+    """Measure an exported model on everything and return the figures; `start` is the model it was trained from."""
     network = load_exported(model)
     tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
     five_gram = None
@@ -127,7 +137,8 @@ def evaluate(model: Path, data: Path, corpus: Path, log: Path, count: int, floor
         "bits_per_byte": losses(network, data, five_gram),
         "skills": skills(network, tokenizer, other, count),
         "families": families(network, tokenizer, other, max(50, count // 2)),
-        "curve": curve(log),
+        "curve": curve(log, start),
+        "tokens": tokens_seen(log, start),
         "parameters": sum(p.numel() for p in network.parameters()),
     }
 
@@ -139,12 +150,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of streams")
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--log", type=Path, required=True, help="log.jsonl of the training")
+    parser.add_argument("--start", type=Path, help="exported model that the training went on from")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--count", type=int, default=300, help="cases per skill")
     parser.add_argument("--no-floor", action="store_true", help="skip the 5-gram model")
     args = parser.parse_args()
     torch.manual_seed(0)
-    found = evaluate(args.model, args.data, args.corpus, args.log, args.count, not args.no_floor)
+    found = evaluate(args.model, args.data, args.corpus, args.log, args.count, not args.no_floor, args.start)
     args.out.write_text(json.dumps(found, indent=1) + "\n")
 
 

@@ -36,7 +36,7 @@ def make(
         synthesize(corpus, data, SYNTHETIC, settings.seed)
     train(settings, data, run, minutes, tokens, start)
     export(run / "last", data / "tokenizer", model)
-    figures = evaluate(model, data, corpus, run / "log.jsonl", count)
+    figures = evaluate(model, data, corpus, run / "log.jsonl", count, start=start)
     (model / "evaluation.json").write_text(json.dumps(figures, indent=1) + "\n")
     return model
 
