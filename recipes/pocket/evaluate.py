@@ -112,7 +112,7 @@ def curve(log: Path, start: Path | None = None) -> list[Figures]:
     if not log.exists():
         return list(before["curve"])
     looks = [row for line in log.read_text().splitlines() if "probe" in (row := json.loads(line))]
-    return before["curve"] + [{"tokens": before["tokens"] + row["tokens"], **row["probe"]} for row in looks]
+    return [*before["curve"], *({"tokens": before["tokens"] + row["tokens"], **row["probe"]} for row in looks)]
 
 
 def tokens_seen(log: Path, start: Path | None = None) -> int:
