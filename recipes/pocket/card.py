@@ -23,8 +23,8 @@ _SKILLS = {
     "label_overlap": "chooses among 2 to 6 labels, the right one sharing a word with the text",
 }
 _WATCHED = ("repeat", "quote", "lookup", "quote_sentence", "reading_fact", "reading_real", "pattern", "form", "slots")
-_CLIMBS = ("banking77", "snips", "example-contracts", "example-support", "example-letters", "legal_summarization")
-_CLIMBS += ("fairytaleqa",)
+_SETS = ("banking77", "snips", "legal_summarization", "fairytaleqa")
+_EXAMPLES = ("example-contracts", "example-support", "example-letters")
 _RUNGS = ("base", "prompt", "ground", "tune")
 _HEAD = Path(__file__).with_name("card_head.md")
 
@@ -89,7 +89,7 @@ def data_table(manifest: list[Figures]) -> str:
 def climbs_table(results: Path) -> str:
     """Write what each rung scored in the climbs of bench/, with its bounds."""
     rows = ["| job | metric | " + " | ".join(_RUNGS) + " |", "| --- | --- |" + " --- |" * len(_RUNGS)]
-    for name in _CLIMBS:
+    for name in (*_SETS, *_EXAMPLES):
         if not (results / f"{name}.json").exists():
             continue
         climbed = json.loads((results / f"{name}.json").read_text())["climbed"]
@@ -121,8 +121,8 @@ def write_card(model: Path, manifest: Path, notes: str, results: Path) -> str:
     parts = [
         head + "\n" + skills_table(figures["skills"]),
         "## What gradschool makes of it\n\nWhole climbs, scored on examples that nothing was chosen on; in brackets "
-        "the bounds at the climb's confidence. A rung above the one that passed was not climbed. Records, with the command "
-        "of each: `bench/results/`.\n\n" + climbs_table(results),
+        "the bounds at the climb's confidence. A rung above the one that passed was not climbed. Records, with "
+        "their commands: `bench/results/`.\n\n" + climbs_table(results),
         notes.strip(),
         "## Held-out loss, in bits per byte\n\nThe 5-gram model has the same tokens and the same real text.\n\n"
         + loss_table(figures["bits_per_byte"]),

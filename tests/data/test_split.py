@@ -163,3 +163,24 @@ def test_a_changed_example_is_noticed():
         verify_split([replace(examples[0], messages=example(7).messages), *examples[1:]], split)
     with pytest.raises(DataError):
         verify_split(examples, replace(split, test=split.test[1:], train=(*split.train, split.test[0])))
+
+
+def largest_judged(sizes_of_groups: list[int], **options) -> int:
+    numbers = itertools.count()
+    examples = [example(next(numbers), f"g{g}") for g, size in enumerate(sizes_of_groups) for _ in range(size)]
+    split = frozen(examples, **options)
+    _, _, test = split_of(examples, split)
+    assert len(test) >= 0.8 * min(options.get("max_test", 400), 0.2 * len(examples))
+    return max(sum(e.group == group for e in test) for group in {e.group for e in test})
+
+
+@pytest.mark.parametrize(
+    "groups, most",
+    [
+        ([100, 80, 40, 25, 20, *[5] * 40, *[1] * 40], 10),  # of a test of 100; the large ones are learnt from
+        ([100, 80, 40, *[18] * 12, *[1] * 10], 20),  # too few small ones: a fifth each
+        ([50] * 8, 50),  # no smaller ones: as they come
+    ],
+)
+def test_no_group_outweighs_the_others_in_the_test(groups, most):
+    assert largest_judged(groups, max_test=100) <= most

@@ -17,6 +17,9 @@ from gradschool.settings import Goal, SplitSettings
 
 PARTS = ("train", "test", "validation")  # in the order in which a tie is decided
 LEAST_UNITS = 3  # one for each part
+# A group fills at most this share of the test, or the next one where groups are larger: the bounds of a score are
+# taken over groups, and one that outweighs the others would leave them wide apart.
+LARGEST_SHARES, CHOICE = (0.1, 0.2, 0.4), 1.25  # small enough must be so many examples, in sizes of the test
 LEAST_TEST = 10  # examples; a test that groups push below half of this (or of what is planned) is refused
 
 
@@ -122,11 +125,14 @@ def _units(examples: Sequence[Example], near: Sequence[Sequence[str]], seed: int
 
 def _assign(units: Sequence[_Unit], size: Sizes) -> dict[str, list[_Unit]]:
     """Deal units in order, each to the part that lacks most of its share and has room; oversized ones go to train."""
+    largest = _largest_judged([len(unit.ids) for unit in units], size.test)
     target = {"test": size.test, "validation": size.validation, "train": size.train}
     filled = dict.fromkeys(PARTS, 0)
     parts: dict[str, list[_Unit]] = {part: [] for part in PARTS}
     for unit in units:
-        room = [part for part in PARTS if filled[part] + len(unit.ids) <= target[part]] or ["train"]
+        judged = len(unit.ids) <= largest
+        fits = [part for part in PARTS if filled[part] + len(unit.ids) <= target[part]]
+        room = [part for part in fits if judged or part != "test"] or ["train"]
         part = max(room, key=lambda name: (target[name] - filled[name]) / target[name])
         parts[part].append(unit)
         filled[part] += len(unit.ids)
@@ -135,6 +141,15 @@ def _assign(units: Sequence[_Unit], size: Sizes) -> dict[str, list[_Unit]]:
             giver = max(PARTS, key=lambda name: len(parts[name]))
             _move(parts, giver, part, min(parts[giver], key=lambda unit: len(unit.ids)))
     return parts
+
+
+def _largest_judged(sizes: Sequence[int], test: int) -> int:
+    """The largest unit that may stand in a test of so many examples; larger ones are learnt from."""
+    for share in LARGEST_SHARES:
+        largest = max(1, int(share * test))
+        if sum(size for size in sizes if size <= largest) >= CHOICE * test:
+            return largest
+    return test
 
 
 def _keep_classes(parts: dict[str, list[_Unit]]) -> None:
