@@ -33,9 +33,9 @@ LONG: tuple[Family, ...] = (
     + lookup.FAMILIES
     + support.FAMILIES
 )
-ANSWERED = 25
+ANSWERED = 15
 """Loss weight, in tenths, of synthetic answers; their prompts weigh nothing, being made of random words."""
-_FIRST, _OPENED = (120, 80, 50), 80
+_FIRST, _OPENED = (70, 45, 30), 45
 _POOL = {"eltec_eng_pd": 4_000_000, "medquad_qa": 2_000_000, "factbook": 1_500_000, "us_presidents": 1_000_000}
 _POOL |= {"t0_permissive_instructions": 0, "tldr_pages_text": 0, "gsm8k_train": 0, "selfinstruct_human_seed": 0}
 

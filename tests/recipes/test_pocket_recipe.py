@@ -286,4 +286,4 @@ def test_what_decides_an_answer_weighs_more():
     from synthesize import ANSWERED, emphasise
 
     ids, weights = [4, 5, 6, 7, 8, 9, 10, 3], [0, *[ANSWERED] * 6, 0]
-    assert emphasise(ids, weights, {9}) == [0, 120, 80, 50, ANSWERED, ANSWERED, 80, 0]
+    assert emphasise(ids, weights, {9}) == [0, 70, 45, 30, ANSWERED, ANSWERED, 45, 0]
