@@ -135,6 +135,15 @@ def choose_dtype(folder: Path, device: torch.device) -> tuple[torch.dtype, str]:
     return torch.bfloat16, "bfloat16: float32 would not fit into memory"
 
 
+def training_dtype(network: "PreTrainedModel") -> tuple[torch.dtype, str]:
+    """The number format to train added layers over a frozen network in, and why."""
+    if network.dtype != torch.float32 or network.device.type != "cpu" or not _processor_knows_bfloat16():
+        return network.dtype, "the base's own"
+    if any(not torch.equal(weight.bfloat16().float(), weight) for weight in network.parameters()):
+        return torch.float32, "the base's weights are not exact in bfloat16"
+    return torch.bfloat16, "the base's weights are exact in it, and this processor computes in it"
+
+
 def _processor_knows_bfloat16() -> bool:
     # Without such instructions it is emulated, many times slower than float32; torch tells in no public way.
     known = Path("/proc/cpuinfo")

@@ -22,6 +22,7 @@ from gradschool.model.loading import (
     load,
     out_of_memory,
 )
+from gradschool.model.reader import reader_of
 from gradschool.records import Answer, Conversation, Decoding, Failure
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class LocalEngine:
         chosen, reason = choose_dtype(folder, self.device) if dtype is None else (dtype, f"{dtype}: asked for")
         self.dtype_reason = reason
         self.network, self.tokenizer = load(folder, self.device, chosen)
+        self.reader = reader_of(self.network)
         self.chat = Chat(self.tokenizer, template)
         ends = self.network.generation_config.eos_token_id if self.network.generation_config else None
         self.stop_ids = tuple(sorted({*self.chat.stop_ids, *([ends] if isinstance(ends, int) else ends or [])}))
