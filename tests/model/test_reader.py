@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM
 
 import tiny
 from gradschool.model import attention
-from gradschool.model.attention import Layout
+from gradschool.model.attention import Segments
 from gradschool.model.reader import Head, reader_of
 
 PREFIX, GROUPS = 6, ((2, 1), (3, 4), (1, 13))
@@ -27,14 +27,14 @@ def network_of(folder: Path, dtype: torch.dtype = torch.float32) -> Any:
     return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
 
 
-def material(prefix: int = PREFIX) -> tuple[torch.Tensor, torch.Tensor, Layout, list[torch.Tensor]]:
+def material(prefix: int = PREFIX) -> tuple[torch.Tensor, torch.Tensor, Segments, list[torch.Tensor]]:
     """A packed row of any tokens, its positions and layout, and the rows that it is made of."""
     draw = torch.Generator().manual_seed(3)
     shared = torch.randint(300, (prefix,), generator=draw)
     own = [torch.randint(300, (length,), generator=draw) for count, length in GROUPS for _ in range(count)]
     places = [torch.arange(prefix), *(torch.arange(prefix, prefix + len(segment)) for segment in own)]
     rows = [torch.cat([shared, segment]) for segment in own]
-    return torch.cat([shared, *own])[None], torch.cat(places)[None], Layout(prefix, GROUPS), rows
+    return torch.cat([shared, *own])[None], torch.cat(places)[None], Segments(prefix, GROUPS), rows
 
 
 @pytest.mark.parametrize("prefix", [PREFIX, 0])

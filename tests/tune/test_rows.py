@@ -5,7 +5,7 @@ import toy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradschool.model.attention import Layout
+from gradschool.model.attention import Segments
 from gradschool.model.chat import Rendered
 from gradschool.tune.rows import pack, pad, portions, shared_prefix, steps_of_epoch
 
@@ -31,7 +31,7 @@ def test_rows_are_packed_behind_what_they_share() -> None:
     packed = pack(rows, CPU)
     assert packed.token_ids.tolist() == [[5, 6, 1, 7, 8, 1, 9, 1, 3]]
     assert packed.positions.tolist() == [[0, 1, 2, 2, 3, 4, 2, 3, 4]]
-    assert packed.layout == Layout(2, ((1, 1), (2, 3)))
+    assert packed.layout == Segments(2, ((1, 1), (2, 3)))
     assert packed.targets.tolist() == [1, 8, 1, 9, 1]
     assert packed.predicting.tolist() == [1, 3, 4, 1, 6]  # the end of the prefix predicts two first tokens
 

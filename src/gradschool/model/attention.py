@@ -9,7 +9,7 @@ D numbers per head.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -38,9 +38,17 @@ class Scoring:
     dropout: float = 0.0
 
 
+class Layout(Protocol):
+    """How a row is made up, and so what each of its tokens may see."""
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring, layer: int) -> Tensor:
+        """(1, H, T, D), (1, K, T, D), (1, K, T, D) -> (1, T, H, D)."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """How a packed row is made up: `prefix` tokens, then groups of (how many segments, tokens of each)."""
+class Segments:
+    """A packed row: `prefix` tokens, then groups of (how many segments, tokens of each)."""
 
     prefix: int
     groups: tuple[tuple[int, int], ...]
@@ -50,7 +58,7 @@ class Layout:
         """How far back the layers that read this row could look."""
         return {window for _, _, window in self.masks}
 
-    def attend(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring) -> Tensor:
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring, layer: int) -> Tensor:
         """(1, H, T, D), (1, K, T, D), (1, K, T, D) -> (1, T, H, D)."""
         # One split each: its gradient is put together in one piece, where slices would each fill up a whole row.
         sizes = [self.prefix, *(count * length for count, length in self.groups)]
@@ -167,7 +175,7 @@ def attention(
     """What each layer calls, with states (B, heads, T, D); returns (B, T, H, D), and no weights."""
     scoring = Scoring(scaling or query.shape[-1] ** -0.5, sliding_window, softcap, dropout)
     if layout is not None:
-        return layout.attend(query, key, value, scoring), None
+        return layout.attend(query, key, value, scoring, getattr(module, "layer_idx", 0)), None
     if softcap is None:
         plain: tuple[Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout, scaling, **further

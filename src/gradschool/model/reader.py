@@ -14,12 +14,13 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from gradschool.model.attention import Layout, install, uninstall
+from gradschool.model.attention import Layout, Segments, install, uninstall
 
 # How far hidden states or logits may be apart, as a share of their size. Tokens that saw a neighbour's are off by
 # tens of percent; bfloat16 rounds each number to half a percent.
 TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-6}
 ROUGH_TOLERANCE = 0.06
+CHUNK_NUMBERS = 1 << 22  # logits that exist at once
 TRIED_PREFIX, TRIED_SEGMENTS = 5, (3, 3, 6)
 # What layers raise that do not take a packed row.
 UNABLE = (RuntimeError, TypeError, ValueError, LookupError, AttributeError)
@@ -39,6 +40,16 @@ class Head:
         if self.scale != 1.0:
             logits = logits * self.scale
         return logits if self.softcap is None else torch.tanh(logits / self.softcap) * self.softcap
+
+    @torch.inference_mode()
+    def nats(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        """How unlikely each target (K,) is after its hidden state (K, W), in nats, (K,); some at a time."""
+        size = max(1, CHUNK_NUMBERS // self.layer.out_features)
+        pieces = []
+        for start in range(0, len(targets), size):
+            shares = self.logits(hidden[start : start + size]).float().log_softmax(-1)
+            pieces.append(-shares.gather(1, targets[start : start + size, None]).squeeze(1))
+        return torch.cat(pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +114,7 @@ def _packs(network: PreTrainedModel, head: Head, rows: Sequence[Tensor], logits:
     token_ids = torch.cat([rows[0][:TRIED_PREFIX], *own])[None]
     places = [torch.arange(TRIED_PREFIX, len(row)) for row in rows]
     positions = torch.cat([torch.arange(TRIED_PREFIX), *places])[None].to(token_ids.device)
-    layout = Layout(TRIED_PREFIX, tuple((sum(1 for _ in alike), length) for length, alike in groupby(TRIED_SEGMENTS)))
+    layout = Segments(TRIED_PREFIX, tuple((sum(1 for _ in alike), length) for length, alike in groupby(TRIED_SEGMENTS)))
     install(network)
     try:
         packed = head.logits(Reader(network, True, head).hidden(token_ids, positions, layout))[TRIED_PREFIX:]

@@ -14,8 +14,8 @@ from gradschool.files import new_folder
 from gradschool.gates.effect import adapter_is_not_zero, loss_fell
 from gradschool.ground.cite import cite
 from gradschool.model.chat import Rendered
-from gradschool.model.loading import training_dtype
 from gradschool.model.local import LocalEngine
+from gradschool.model.machine import training_dtype
 from gradschool.model.reader import reader_of
 from gradschool.records import Example, Gate, Message, Note, Progress, Work
 from gradschool.rungs.ladder import Material

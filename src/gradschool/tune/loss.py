@@ -15,11 +15,10 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from gradschool.model.chat import Rendered
-from gradschool.model.reader import Head, Reader
+from gradschool.model.reader import CHUNK_NUMBERS, Head, Reader
 from gradschool.tune.rows import Packed, Padded, pack, pad, portions
 
 PORTION_TOKENS = 8_192  # tokens read at once; a step may be made of several portions
-CHUNK_NUMBERS = 1 << 23  # logits that exist at once
 
 # From the log shares (k, V) that a network gives to all tokens at some places: the loss there, in nats, and its slope
 # with the logits (k, V).

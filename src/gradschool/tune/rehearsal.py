@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor, nn
 
-from gradschool.model.attention import Layout
+from gradschool.model.attention import Segments
 from gradschool.model.reader import Head, Reader
 from gradschool.tune.loss import Aim, head_nats
 
@@ -71,7 +71,7 @@ def read(reader: Reader, token_ids: Tensor) -> Tensor:
     if reader.packs:
         count, length = token_ids.shape
         positions = torch.arange(length, device=token_ids.device).repeat(count)[None]
-        return reader.hidden(token_ids.reshape(1, -1), positions, Layout(0, ((count, length),)))
+        return reader.hidden(token_ids.reshape(1, -1), positions, Segments(0, ((count, length),)))
     logits: Tensor = reader.network(input_ids=token_ids, use_cache=False).logits
     return logits.flatten(0, 1)
 

@@ -14,7 +14,7 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
-from gradschool.model.attention import Layout
+from gradschool.model.attention import Segments
 from gradschool.model.chat import Rendered
 
 
@@ -24,7 +24,7 @@ class Packed:
 
     token_ids: Tensor  # (1, T) int64
     positions: Tensor  # (1, T) int64
-    layout: Layout
+    layout: Segments
     predicting: Tensor  # (K,) int64, places in the packed row
     targets: Tensor  # (K,) int64
 
@@ -53,7 +53,7 @@ def pack(rows: Sequence[Rendered], device: torch.device) -> Packed:
         token_ids += row.token_ids[prefix:]
         positions += range(prefix, len(row.token_ids))
     lengths = groupby(len(row.token_ids) - prefix for row in ordered)
-    layout = Layout(prefix, tuple((sum(1 for _ in alike), length) for length, alike in lengths))
+    layout = Segments(prefix, tuple((sum(1 for _ in alike), length) for length, alike in lengths))
     made = (torch.tensor(numbers, device=device) for numbers in (token_ids, positions, predicting, targets))
     ids, places, predictors, targeted = made
     return Packed(ids[None], places[None], layout, predictors, targeted)
