@@ -25,7 +25,7 @@ from gradschool.gates.forgetting import forgetting
 from gradschool.gates.parity import LEAST_SAME, same_answers
 from gradschool.ground.documents import SUFFIXES
 from gradschool.job import read_job
-from gradschool.model.loading import SMALL
+from gradschool.model.machine import SMALL
 from gradschool.records import Example, Message, Source
 from gradschool.score.own import own_metric
 from gradschool.score.stats import bounds, least_examples, look_level, needed_score

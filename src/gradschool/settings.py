@@ -178,7 +178,9 @@ class Answers(Section):
         json_schema_extra={"unit": "tokens"},
     )
     temperature: float = Field(0.0, ge=0, description="0 takes the likeliest token each time; more is more varied")
-    batch_size: int = Field(32, ge=1, description="questions answered at once by the local engine")
+    batch_size: int | None = Field(
+        None, ge=1, description="most questions answered at once by the local engine; default: what suits the machine"
+    )
 
 
 class Remote(Section):

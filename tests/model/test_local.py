@@ -1,7 +1,10 @@
 """The local engine against transformers' own unbatched generation, over families."""
 
+import copy
 import json
 import shutil
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +84,8 @@ def test_an_answer_is_cut_to_what_fits(engine: LocalEngine) -> None:
 
 def test_batches_keep_lengths_together_and_cut_none_short() -> None:
     lengths = {0: 5, 1: 90, 2: 7, 3: 95, 4: 6, 5: 90}
-    assert list(batches(lengths, 100, 20, 2)) == [[3], [1, 5], [2, 4], [0]]
+    limits = {name: min(20, 100 - length) for name, length in lengths.items()}
+    assert list(batches(lengths, limits, 2)) == [[3], [1, 5], [2, 4], [0]]
 
 
 def test_sampling_follows_its_seed(engine: LocalEngine) -> None:
@@ -94,27 +98,56 @@ def test_sampling_follows_its_seed(engine: LocalEngine) -> None:
     assert torch.equal(state, torch.random.get_rng_state())
 
 
-def test_out_of_memory_halves_the_batch(engine: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def without_packing(engine: LocalEngine) -> LocalEngine:
+    """The same engine, as it answers where a family cannot read packed rows."""
+    plain = copy.copy(engine)
+    plain.reader = replace(engine.reader, packs=False)
+    return plain
+
+
+def test_a_family_that_cannot_pack_answers_the_same(engine: LocalEngine) -> None:
+    decoding, plain = Decoding(max_new_tokens=9), without_packing(engine)
+    packed, padded = ({p: (a.text, a.stop) for p, a in e.answer(ASK, decoding)} for e in (engine, plain))
+    assert packed == padded
+    assert list(plain.stream(ASK[1], decoding)) == list(engine.stream(ASK[1], decoding))
+    texts = plain.write_texts(5, 9, seed=1)
+    assert [len(text) for text in texts] == [9] * 5 and texts == plain.write_texts(5, 9, seed=1)
+
+
+@pytest.mark.parametrize("packs", [True, False])
+def test_out_of_memory_halves_the_batch(engine: LocalEngine, packs: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     plain, sizes = dict(engine.answer(ASK, Decoding(max_new_tokens=3))), []
-    real = local.generate
+    name = "decode" if packs else "in_batches"
+    real = getattr(local, name)
+    engine = engine if packs else without_packing(engine)
 
-    def small(network: Any, prompts: list[list[int]], *rest: Any) -> list[list[int]]:
-        sizes.append(len(prompts))
-        if len(prompts) > limit:
-            raise torch.OutOfMemoryError("out of memory")
-        return real(network, prompts, *rest)
+    def small(*args: Any) -> Any:
+        sizes.append(args[-1])
+        for number, step in enumerate(real(*args)):
+            if args[-1] > limit and number:  # not at once: some answers may be there already
+                raise torch.OutOfMemoryError("out of memory")
+            yield step
 
-    monkeypatch.setattr(local, "generate", small)
-    limit = 2
+    monkeypatch.setattr(local, name, small)
+    limit = 1
     halved = dict(engine.answer(ASK, Decoding(max_new_tokens=3)))
-    assert sizes == [4, 2, 2, 1]
+    assert sizes == [4, 2, 1] and sorted(halved) == list(range(len(ASK)))
     assert {p: a.text for p, a in halved.items()} == {p: a.text for p, a in plain.items()}
     limit = 0
     with pytest.raises(ResourceError, match="even alone"):
         list(engine.answer(ASK, Decoding(max_new_tokens=3)))
 
 
-def test_text_losses_are_the_networks_own(engine: LocalEngine) -> None:
+def test_answers_share_the_time_that_they_took_together(engine: LocalEngine) -> None:
+    began = time.perf_counter()
+    answers = [answer for _, answer in engine.answer(ASK, Decoding(max_new_tokens=9))]
+    assert 0 < sum(answer.seconds for answer in answers) < time.perf_counter() - began
+    assert all(answer.seconds > 0 for answer in answers)
+
+
+@pytest.mark.parametrize("packs", [True, False])
+def test_text_losses_are_the_networks_own(engine: LocalEngine, packs: bool) -> None:
+    engine = engine if packs else without_packing(engine)
     texts = ["The quick brown fox", "", "é", "x" * 400]
     losses = engine.text_losses(texts)
     ids = torch.tensor([engine.tokenizer.encode(texts[0])])

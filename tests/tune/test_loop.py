@@ -12,6 +12,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from finish import finish
 from gradschool.errors import ModelError, ResourceError
+from gradschool.model.reader import reader_of
 from gradschool.records import Step
 from gradschool.tune import loop
 from gradschool.tune.loop import Training
@@ -91,7 +92,7 @@ def test_portions_of_a_step_have_the_gradient_of_one_portion(tmp_path: Path, mon
         loss, tokens = training(tmp_path, net)._optimise(TRAIN, rate=0.0)
         gradients.append((loss, tokens, {n: p.grad for n, p in trained_parameters(net).items()}))
     (loss, tokens, whole), (loss_in_portions, tokens_in_portions, summed) = gradients
-    assert len(list(loop.portions(TRAIN, 24))) > 3
+    assert len(list(loop.portions(TRAIN, 24, True))) > 3
     assert tokens == tokens_in_portions == sum(len(row.token_ids) for row in TRAIN)
     assert loss == pytest.approx(loss_in_portions, rel=1e-6)
     for name, gradient in whole.items():
@@ -190,7 +191,7 @@ def test_the_best_loss_is_that_of_the_weights_kept(tmp_path: Path) -> None:
     course, steps = finish(training(tmp_path, net, learning_rate=0.3, steps=30, validate_every=5, patience=9).run())
     told = [step.validation_loss for step in steps if step.validation_loss is not None]
     assert course.best_loss == min(told)
-    assert mean_loss(net, VALIDATION, 0) == pytest.approx(course.best_loss, rel=1e-6)
+    assert mean_loss(reader_of(net), VALIDATION, 0) == pytest.approx(course.best_loss, rel=1e-6)
 
 
 def test_it_stops_early_when_validation_gets_worse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,13 +214,13 @@ def test_after_an_early_stop_nothing_is_trained_again(tmp_path: Path, monkeypatc
 def test_a_loss_that_is_no_number_is_an_error_that_names_the_rate(
     nats: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = loop.answer_nats, []
+    real, calls = loop.read_nats, []
 
     def break_at_third(*args: Any) -> torch.Tensor:
         calls.append(args)
         return real(*args) * (nats if len(calls) >= 3 else 1.0)
 
-    monkeypatch.setattr(loop, "answer_nats", break_at_third)
+    monkeypatch.setattr(loop, "read_nats", break_at_third)
     net = network()
     work = training(tmp_path, net).run()
     next(work), next(work)

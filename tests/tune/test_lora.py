@@ -101,3 +101,32 @@ def test_a_network_without_linear_layers_is_refused() -> None:
     network = GPT2LMHeadModel(GPT2Config(vocab_size=30, n_positions=16, n_embd=8, n_layer=1, n_head=2))
     with pytest.raises(ModelError, match="GPT2LMHeadModel has no linear layers"):
         attach(network, rank=2, alpha=4, seed=0)
+
+
+def test_only_the_input_and_the_low_rank_are_kept_for_backward(base: Path) -> None:
+    """What autograd would keep besides: the output before the correction is added, and casts of A and B per use."""
+    layer = LoraLinear.from_base(torch.nn.Linear(32, 48).requires_grad_(False), 4, 8.0, torch.Generator())
+    x, kept = torch.randn(5, 7, 32, requires_grad=True), []
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept.append(tensor)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        y = layer(x)
+    weights = {layer.base.weight.data_ptr(), layer.lora_a.data_ptr(), layer.lora_b.data_ptr(), x.data_ptr()}
+    made = [tensor.shape for tensor in kept if tensor.data_ptr() not in weights]
+    assert made == [(35, 4)] and y.shape == (5, 7, 48)
+
+
+def test_nothing_below_the_lowest_adapted_layer_has_a_gradient(base: Path) -> None:
+    network = toy.network_of(base)
+    attach(network, rank=4, alpha=8, seed=0)
+    seen = {}
+    layers = network.model.layers[0]
+    for name, module in {"embedding": network.model.embed_tokens, "norm": layers.input_layernorm}.items():
+        module.register_forward_hook(lambda _, __, output, name=name: seen.update({name: output.requires_grad}))
+    network(toy.ids()).logits.sum().backward()
+    assert seen == {"embedding": False, "norm": False}
+    assert layers.self_attn.q_proj.lora_a.grad is not None
+    assert all(parameter.grad is None for parameter in network.parameters() if not parameter.requires_grad)

@@ -1,5 +1,7 @@
 """Rehearsal: nothing at first, then exactly the distance from the base, and less of it after training."""
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from test_loop import TRAIN, VALIDATION, network, same, values
 
 from finish import finish
 from gradschool.model.local import LocalEngine
+from gradschool.model.reader import reader_of
 from gradschool.tune.loop import Training
 from gradschool.tune.lora import lora_layers, switched_off, trained_parameters
 from gradschool.tune.rehearsal import TEXTS_PER_STEP, Rehearsal
@@ -18,12 +21,7 @@ TEXTS = toy.ids(10, 12, seed=7).tolist()
 
 
 def rehearsal(net: Any, weight: float = 1.0) -> Rehearsal:
-    def base(token_ids: torch.Tensor) -> torch.Tensor:
-        with switched_off(net):
-            logits: torch.Tensor = net(token_ids).logits
-            return logits
-
-    return Rehearsal(TEXTS, base, weight)
+    return Rehearsal(TEXTS, reader_of(net), weight, partial(switched_off, net))
 
 
 def distance(net: Any) -> float:
@@ -38,7 +36,7 @@ def distance(net: Any) -> float:
 
 def test_a_fresh_student_is_its_base(tmp_path: Path) -> None:
     net = network()
-    loss = rehearsal(net).loss(net, step=0)
+    loss = rehearsal(net).loss(reader_of(net), step=0)
     torch.autograd.backward(loss)
     assert loss.item() == pytest.approx(0, abs=1e-6)
     assert all(p.grad is not None and p.grad.abs().max() < 1e-6 for p in trained_parameters(net).values())
@@ -48,9 +46,37 @@ def test_the_loss_is_the_divergence_in_nats_per_token_times_its_weight() -> None
     net = network()
     toy.stir(net)
     steps = len(TEXTS)  # after so many steps each text was read equally often
-    losses = [rehearsal(net, weight=2.0).loss(net, step).item() for step in range(steps)]
+    work, reader = rehearsal(net, weight=2.0), reader_of(net)
+    losses = [work.loss(reader, step).item() for step in range(steps)]
     assert sum(losses) / steps == pytest.approx(2 * distance(net), rel=1e-5) and distance(net) > 0.01
     assert len(set(losses)) > 1 and len(TEXTS) > TEXTS_PER_STEP
+
+
+def test_packed_and_plain_texts_have_the_same_gradient() -> None:
+    gradients = []
+    for packs in (True, False):
+        net = network()
+        toy.stir(net)
+        reader = replace(reader_of(net), packs=packs)
+        loss = Rehearsal(TEXTS, reader, 1.0, partial(switched_off, net)).loss(reader, 0)
+        torch.autograd.backward(loss)
+        gradients.append([loss.detach(), *(parameter.grad for parameter in trained_parameters(net).values())])
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
+
+
+def test_the_teacher_reads_each_text_once_and_without_dropout() -> None:
+    net = network(dropout=0.5)
+    toy.stir(net)
+    work, reader, seen = rehearsal(net), reader_of(net), 0
+    net.train()
+    for step in range(20):  # five different sets of four of the ten texts
+        work.loss(reader, step)
+        seen = max(seen, len(work._taught))
+    assert seen == 5 and net.training
+    again = rehearsal(net)
+    again.loss(reader, 0)
+    assert torch.equal(again._taught[0, 1, 2, 3], work._taught[0, 1, 2, 3])
 
 
 def test_switched_off_layers_come_on_again_also_after_an_error() -> None:

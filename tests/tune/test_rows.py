@@ -1,13 +1,15 @@
-"""Rows put side by side, dealt out to steps and cut into portions: none lost, none twice."""
+"""Rows put together, dealt out to steps and cut into portions: none lost, none twice, nothing cut."""
 
 import torch
 import toy
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradschool.model.attention import Segments
 from gradschool.model.chat import Rendered
-from gradschool.tune.rows import make_batch, portions, steps_of_epoch
+from gradschool.tune.rows import pack, pad, portions, shared_prefix, steps_of_epoch
 
+CPU = torch.device("cpu")
 lengths = st.lists(st.integers(2, 40), min_size=1, max_size=60)
 
 
@@ -20,13 +22,52 @@ def names(rows: list[Rendered]) -> list[int]:
     return [row.token_ids[0] for row in rows]
 
 
-def test_a_batch_is_filled_up_on_the_right() -> None:
+def test_rows_are_packed_behind_what_they_share() -> None:
+    rows = [
+        toy.row(([5, 6, 7], False), ([8, 1], True)),
+        toy.row(([5, 6], False), ([9, 1], True), ([3], False)),
+        toy.row(([5, 6], False), ([1], True)),
+    ]
+    packed = pack(rows, CPU)
+    assert packed.token_ids.tolist() == [[5, 6, 1, 7, 8, 1, 9, 1, 3]]
+    assert packed.positions.tolist() == [[0, 1, 2, 2, 3, 4, 2, 3, 4]]
+    assert packed.layout == Segments(2, ((1, 1), (2, 3)))
+    assert packed.targets.tolist() == [1, 8, 1, 9, 1]
+    assert packed.predicting.tolist() == [1, 3, 4, 1, 6]  # the end of the prefix predicts two first tokens
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 4), st.integers(0, 2)), min_size=1, max_size=9))
+def test_a_packed_row_holds_every_row_whole(shapes: list[tuple[int, int, int]]) -> None:
+    rows = [
+        toy.row(([7] * question, False), ([8] * answer, True), ([9] * rest, False)) for question, answer, rest in shapes
+    ]
+    packed, prefix = pack(rows, CPU), shared_prefix(rows)
+    assert prefix == (0 if len(rows) == 1 else min(question for question, _, _ in shapes))
+    assert (
+        packed.token_ids.shape == packed.positions.shape == (1, prefix + sum(len(r.token_ids) - prefix for r in rows))
+    )
+    ids, places = packed.token_ids[0].tolist(), packed.positions[0].tolist()
+    found, start = [], prefix
+    for count, length in packed.layout.groups:
+        for _ in range(count):
+            assert places[start : start + length] == list(range(prefix, prefix + length))
+            found.append(tuple(ids[:prefix] + ids[start : start + length]))
+            start += length
+    assert sorted(found) == sorted(row.token_ids for row in rows)
+    assert [ids[place + 1] for place in packed.predicting.tolist() if place >= prefix] == [
+        target
+        for place, target in zip(packed.predicting.tolist(), packed.targets.tolist(), strict=True)
+        if place >= prefix
+    ]
+    assert len(packed.targets) == sum(sum(row.loss_mask) for row in rows)
+
+
+def test_a_padded_batch_is_filled_up_on_the_right() -> None:
     rows = [toy.row(([5, 6], False), ([7, 1], True)), toy.row(([8], False), ([9], True))]
-    batch = make_batch(rows, 3, torch.device("cpu"))
+    batch = pad(rows, 3, CPU)
     assert batch.token_ids.tolist() == [[5, 6, 7, 1], [8, 9, 3, 3]]
     assert batch.attention.tolist() == [[1, 1, 1, 1], [1, 1, 0, 0]]
     assert batch.trained.tolist() == [[False, False, True, True], [False, True, False, False]]
-    assert batch.tokens == 6
 
 
 @given(lengths, st.integers(1, 9), st.integers(0, 3), st.integers(0, 3))
@@ -45,11 +86,16 @@ def test_epochs_and_seeds_have_orders_of_their_own() -> None:
     assert len(orders) == 3
 
 
-@given(lengths, st.integers(2, 120))
-def test_portions_hold_every_row_and_keep_within_their_size(lengths: list[int], most: int) -> None:
-    rows = rows_of(lengths)
-    cut = list(portions(rows, most))
-    assert sorted(name for portion in cut for name in names(portion)) == list(range(len(rows)))
+@given(lengths, st.integers(2, 120), st.booleans(), st.integers(0, 3))
+def test_portions_hold_every_row_and_keep_within_their_size(
+    lengths: list[int], most: int, packed: bool, alike: int
+) -> None:
+    rows = [toy.row(([99] * alike + list(row.token_ids[:-1]), False), ([1], True)) for row in rows_of(lengths)]
+    cut = list(portions(rows, most, packed))
+    whole = sorted(tuple(row.token_ids) for row in rows)
+    assert sorted(tuple(row.token_ids) for portion in cut for row in portion) == whole
     for portion in cut:
         size = len(portion) * max(len(row.token_ids) for row in portion)
+        if packed:
+            size = pack(portion, CPU).token_ids.numel()
         assert size <= most or len(portion) == 1

@@ -95,6 +95,7 @@ def open_engine(settings: Settings, folder: Path) -> Work[Engine]:
     from gradschool.model.local import LocalEngine
 
     engine = LocalEngine(path, name=name, revision=revision, batch_size=settings.answers.batch_size)
+    yield Note(f"The base computes on {engine.device} in {engine.dtype_reason}; on {engine.threads_reason}.")
     for remark in engine.chat.remarks:
         yield Note(remark)
     return engine

@@ -1,9 +1,11 @@
-"""Drawing tokens from a network: in batches of similar length, and one by one for streaming."""
+"""Drawing tokens by transformers' own `generate`, for networks that cannot read packed rows: batch after batch."""
 
 import itertools
 import queue
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,20 +18,38 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-def batches(lengths: Mapping[int, int], context_length: int, max_new_tokens: int, size: int) -> Iterator[list[int]]:
-    """Group positions by prompt length, so that little is padded; `lengths` maps position to prompt tokens.
+def in_batches(
+    network: "PreTrainedModel",
+    prompts: Mapping[int, Sequence[int]],
+    stop_ids: Sequence[int],
+    limits: Mapping[int, int],
+    decoding: Decoding,
+    fewest: int = 0,
+    size: int = 1,
+) -> Iterator[tuple[int, list[int], float]]:
+    """Continue prompts, batch after batch; yields (name, tokens, seconds), a batch's time shared by its rows.
 
-    Longest first, so that memory is tried out at once. Prompts that leave less room than `max_new_tokens` share a
-    batch only with equally long ones: none is cut shorter than it must be.
+    The arguments are those of `decoding.decode`.
     """
-    order = sorted(lengths, key=lambda position: (-lengths[position], position))
+    for number, batch in enumerate(batches({name: len(ids) for name, ids in prompts.items()}, limits, size)):
+        began = time.perf_counter()
+        drawn = replace(decoding, seed=decoding.seed + number)
+        further = {"min_new_tokens": fewest} if fewest else {}
+        rows = generate(network, [prompts[name] for name in batch], stop_ids, limits[batch[0]], drawn, **further)
+        seconds = (time.perf_counter() - began) / len(batch)
+        yield from ((name, row, seconds) for name, row in zip(batch, rows, strict=True))
 
-    def room(position: int) -> int:
-        return min(max_new_tokens, context_length - lengths[position])
 
-    for _, alike in itertools.groupby(order, key=room):
-        positions = list(alike)
-        yield from (positions[i : i + size] for i in range(0, len(positions), size))
+def batches(lengths: Mapping[int, int], limits: Mapping[int, int], size: int) -> Iterator[list[int]]:
+    """Group prompts by length, so that little is padded; `lengths` and `limits` map names to tokens.
+
+    Longest first, so that memory is tried out at once. Only prompts with the same limit share a batch: none is cut
+    shorter than it must be.
+    """
+    order = sorted(lengths, key=lambda name: (-lengths[name], name))
+    for _, alike in itertools.groupby(order, key=limits.__getitem__):
+        names = list(alike)
+        yield from (names[i : i + size] for i in range(0, len(names), size))
 
 
 def generate(

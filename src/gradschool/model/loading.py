@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import torch
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
@@ -21,7 +20,6 @@ PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json", "spiece.model")
 # What transformers, tokenizers and safetensors raise on files they cannot use.
 LOAD_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError, SafetensorError)
-SMALL = 64 << 20  # bytes of weights
 
 
 def check_folder(folder: Path) -> dict[str, Any]:
@@ -108,39 +106,6 @@ def load(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple["PreTr
             "put the model's own tokenizer files into the folder.",
         )
     return network.eval(), tokenizer
-
-
-def choose_device() -> torch.device:
-    """The fastest device of this machine that runs every model: CUDA, then Apple's, then the processor."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    if torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
-
-
-def choose_dtype(folder: Path, device: torch.device) -> tuple[torch.dtype, str]:
-    """The number format to compute in, and why."""
-    stored = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
-    if stored <= SMALL:
-        return torch.float32, "float32: the model is small, and exact numbers make an answer the same in any batch"
-    if device.type == "cuda":
-        if torch.cuda.is_bf16_supported(including_emulation=False):
-            return torch.bfloat16, "bfloat16: this GPU computes in it"
-        return torch.float16, "float16: this GPU does not compute in bfloat16"
-    if device.type == "cpu" and _processor_knows_bfloat16():
-        return torch.bfloat16, "bfloat16: this processor computes in it, two to three times as fast as in float32"
-    if 2 * stored <= 0.6 * psutil.virtual_memory().available:
-        return torch.float32, "float32: this processor does not compute in bfloat16"
-    return torch.bfloat16, "bfloat16: float32 would not fit into memory"
-
-
-def _processor_knows_bfloat16() -> bool:
-    # Without such instructions it is emulated, many times slower than float32; torch tells in no public way.
-    known = Path("/proc/cpuinfo")
-    return (
-        known.is_file() and re.search("amx_bf16|avx512_bf16|\\bbf16\\b", known.read_text(errors="replace")) is not None
-    )
 
 
 def hash_weights(folder: Path) -> str:

@@ -1,7 +1,7 @@
 """The local engine: a network on this machine that answers, streams, and says how likely a text is."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,17 +11,16 @@ from torch.nn import functional
 from transformers import GenerationConfig
 
 from gradschool.errors import ModelError
+from gradschool.model.attention import Segments
 from gradschool.model.chat import Chat
+from gradschool.model.decoding import decode
 from gradschool.model.engine import TextLoss
-from gradschool.model.generation import batches, generate, stream_tokens
-from gradschool.model.loading import (
-    choose_device,
-    choose_dtype,
-    hash_weights,
-    is_out_of_memory,
-    load,
-    out_of_memory,
-)
+from gradschool.model.generation import in_batches, stream_tokens
+from gradschool.model.kept import grouped
+from gradschool.model.loading import hash_weights, is_out_of_memory, load, out_of_memory
+from gradschool.model.machine import choose_device, choose_dtype, choose_threads
+from gradschool.model.memory import rows_at_once
+from gradschool.model.reader import Head, reader_of
 from gradschool.records import Answer, Conversation, Decoding, Failure
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ class LocalEngine:
         *,
         name: str | None = None,
         revision: str = "",
-        batch_size: int = 32,
+        batch_size: int | None = None,
         template: str | None = None,
         device: torch.device | None = None,
         dtype: torch.dtype | None = None,
@@ -59,7 +58,11 @@ class LocalEngine:
         self.device = device or choose_device()
         chosen, reason = choose_dtype(folder, self.device) if dtype is None else (dtype, f"{dtype}: asked for")
         self.dtype_reason = reason
+        threads, threads_reason = choose_threads()
+        torch.set_num_threads(threads)
+        self.threads_reason = f"{threads} threads: {threads_reason}"
         self.network, self.tokenizer = load(folder, self.device, chosen)
+        self.reader = reader_of(self.network)
         self.chat = Chat(self.tokenizer, template)
         ends = self.network.generation_config.eos_token_id if self.network.generation_config else None
         self.stop_ids = tuple(sorted({*self.chat.stop_ids, *([ends] if isinstance(ends, int) else ends or [])}))
@@ -95,10 +98,10 @@ class LocalEngine:
         return len(self.chat.prompt_ids(conversation))
 
     def answer(self, conversations: Sequence[Conversation], decoding: Decoding) -> Iterator[tuple[int, Answer]]:
-        """Answer in batches of similar length; yields (position in the input, answer) as batches finish.
+        """Answer many at once; yields (position in the input, answer) as each is done.
 
-        A conversation that the model cannot read whole gets a failure of its own. A batch that does not fit into
-        memory is halved, and later ones stay so small; ResourceError where a single one does not fit.
+        A conversation that the model cannot read whole gets a failure of its own. Where memory runs out, half as many
+        are answered at once; ResourceError where a single one does not fit.
         """
         prompts: dict[int, list[int]] = {}
         for position, conversation in enumerate(conversations):
@@ -107,32 +110,47 @@ class LocalEngine:
                 yield position, _too_long(len(ids), self.context_length)
             else:
                 prompts[position] = ids
-        batch_size = self.batch_size
-        lengths = {position: len(ids) for position, ids in prompts.items()}
-        waiting = list(batches(lengths, self.context_length, decoding.max_new_tokens, batch_size))
+        waiting, at_once = dict(prompts), self._at_once(prompts, decoding)
         while waiting:
-            batch = waiting.pop(0)
-            if len(batch) > batch_size:
-                waiting[:0] = [batch[i : i + batch_size] for i in range(0, len(batch), batch_size)]
-                continue
-            started = time.perf_counter()
             try:
-                rows = self._generate([prompts[position] for position in batch], decoding)
+                for position, ids, seconds in self._continue(waiting, decoding, at_once):
+                    del waiting[position]
+                    yield position, self._answer(len(prompts[position]), ids, seconds)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                if len(batch) == 1:
+                if at_once == 1 or len(waiting) == 1:
                     raise out_of_memory("A question does not fit into memory, even alone.") from error
-                batch_size = max(1, len(batch) // 2)
-                rows = []
-            if not rows:  # outside of the handler, so that the failed batch's tensors are free
-                if self.device.type == "cuda":
-                    torch.cuda.empty_cache()
-                waiting.insert(0, batch)
-                continue
-            seconds = (time.perf_counter() - started) / len(batch)
-            for position, ids in zip(batch, rows, strict=True):
-                yield position, self._answer(len(prompts[position]), ids, seconds)
+                at_once = max(1, min(at_once, len(waiting)) // 2)
+            if waiting and self.device.type == "cuda":
+                torch.cuda.empty_cache()  # outside of the handler, so that what did not fit is free
+
+    def _at_once(self, prompts: Mapping[int, list[int]], decoding: Decoding) -> int:
+        if self.batch_size is not None:
+            return self.batch_size
+        tokens = max(map(len, prompts.values()), default=0) + decoding.max_new_tokens
+        return rows_at_once(self.network.config, self.network.dtype, tokens, self.device)
+
+    def _continue(
+        self, prompts: Mapping[int, list[int]], decoding: Decoding, at_once: int, fewest: int = 0
+    ) -> Iterator[tuple[int, list[int], float]]:
+        """Answer prompts; yields (position, tokens, seconds), a step's time shared by the rows in it."""
+        limits = {p: min(decoding.max_new_tokens, self.context_length - len(ids)) for p, ids in prompts.items()}
+        if not self.reader.packs:
+            yield from in_batches(self.network, dict(prompts), self.stop_ids, limits, decoding, fewest, at_once)
+            return
+        said: dict[int, list[int]] = {position: [] for position in prompts}
+        seconds = dict.fromkeys(prompts, 0.0)
+        began = time.perf_counter()
+        for step in decode(self.reader, dict(prompts), self.stop_ids, limits, decoding, fewest, at_once):
+            share = (time.perf_counter() - began) / len(step)
+            for piece in step:
+                said[piece.name].append(piece.token)
+                seconds[piece.name] += share
+            for piece in step:
+                if piece.last:
+                    yield piece.name, said.pop(piece.name), seconds[piece.name]
+            began = time.perf_counter()
 
     def stream(self, conversation: Conversation, decoding: Decoding) -> Iterator[str]:
         """Answer one conversation piece by piece; raises ModelError where it is too long for the model."""
@@ -144,7 +162,7 @@ class LocalEngine:
         limit = min(decoding.max_new_tokens, self.context_length - len(prompt))
         ids: list[int] = []
         sent = ""
-        for token in stream_tokens(self.network, prompt, self.stop_ids, limit, decoding):
+        for token in self._tokens(prompt, limit, decoding):
             if token in self.stop_ids:
                 continue
             ids.append(token)
@@ -157,6 +175,13 @@ class LocalEngine:
         if rest := self.chat.decode(ids)[len(sent) :]:
             yield rest
 
+    def _tokens(self, prompt: list[int], limit: int, decoding: Decoding) -> Iterator[int]:
+        if self.reader.packs:
+            for step in decode(self.reader, {0: prompt}, self.stop_ids, {0: limit}, decoding, slots=1):
+                yield step[0].token
+        else:
+            yield from stream_tokens(self.network, prompt, self.stop_ids, limit, decoding)
+
     def write_texts(self, count: int, tokens: int, seed: int) -> list[list[int]]:
         """Let the base write plain texts of its own, drawn at random: token ids, its start token first.
 
@@ -164,13 +189,12 @@ class LocalEngine:
         """
         known = (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id, self.pad_id)
         start = next(token for token in known if isinstance(token, int))
-        texts: list[list[int]] = []
-        for done in range(0, count, self.batch_size):
-            prompts = [[start]] * min(self.batch_size, count - done)
-            decoding = Decoding(temperature=1.0, seed=seed + done)
-            rows = generate(self.network, prompts, self.stop_ids, tokens - 1, decoding, min_new_tokens=tokens - 1)
-            texts += [[start, *row] for row in rows]
-        return texts
+        decoding = Decoding(max_new_tokens=tokens - 1, temperature=1.0, seed=seed)
+        prompts = {name: [start] for name in range(count)}
+        texts: dict[int, list[int]] = {}
+        for name, ids, _ in self._continue(prompts, decoding, self._at_once(prompts, decoding), fewest=tokens - 1):
+            texts[name] = [start, *ids]
+        return [texts[name] for name in range(count)]
 
     def text_losses(self, texts: Sequence[str]) -> list[TextLoss]:
         """How unlikely plain texts are, in nats; a text longer than the context is read in pieces of that length.
@@ -193,6 +217,8 @@ class LocalEngine:
         return [TextLoss(nat, count) for nat, count in zip(nats, counts, strict=True)]
 
     def _row_losses(self, rows: list[list[int]]) -> list[float]:
+        if self.reader.packs and self.reader.head is not None:
+            return self._packed_losses(rows, self.reader.head)
         longest = max(map(len, rows))
         ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows], device=self.device)
         there = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows], device=self.device)
@@ -204,9 +230,17 @@ class LocalEngine:
             )
         return [float(loss) for loss in losses.double().sum(1)]
 
-    def _generate(self, prompts: list[list[int]], decoding: Decoding) -> list[list[int]]:
-        limit = min(decoding.max_new_tokens, self.context_length - max(map(len, prompts)))
-        return generate(self.network, prompts, self.stop_ids, limit, decoding)
+    @torch.inference_mode()
+    def _packed_losses(self, rows: list[list[int]], head: Head) -> list[float]:
+        """The losses of rows that are sorted by length."""
+        ids = torch.tensor([[token for row in rows for token in row]], device=self.device)
+        places = torch.tensor([[place for row in rows for place in range(len(row))]], device=self.device)
+        lengths = [len(row) for row in rows]
+        hidden = self.reader.hidden(ids, places, Segments(0, grouped(lengths)))
+        last = torch.tensor(lengths, device=self.device).cumsum(0) - 1
+        predicting = torch.ones(len(hidden), dtype=torch.bool, device=self.device).index_fill(0, last, False)
+        nats = head.nats(hidden[predicting], ids[0].roll(-1)[predicting]).double()
+        return [float(row.sum()) for row in nats.split_with_sizes([length - 1 for length in lengths])]
 
     def _answer(self, prompt_tokens: int, ids: list[int], seconds: float) -> Answer:
         stopped = bool(ids) and ids[-1] in self.stop_ids

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from torch import Tensor, nn
+from torch import nn
 from transformers import PreTrainedModel
 
 from gradschool.errors import DataError, ModelError
@@ -15,6 +15,8 @@ from gradschool.gates.effect import adapter_is_not_zero, loss_fell
 from gradschool.ground.cite import cite
 from gradschool.model.chat import Rendered
 from gradschool.model.local import LocalEngine
+from gradschool.model.machine import training_dtype
+from gradschool.model.reader import reader_of
 from gradschool.records import Example, Gate, Message, Note, Progress, Work
 from gradschool.rungs.ladder import Material
 from gradschool.specialist import Specialist
@@ -22,7 +24,7 @@ from gradschool.tune.adapter import save_adapter, wear
 from gradschool.tune.loop import Training
 from gradschool.tune.lora import attach, detach, lora_layers, switched_off
 from gradschool.tune.plan import TRIAL_SHARE, Plan, make_plan
-from gradschool.tune.rehearsal import TEXT_TOKENS, TEXTS, Rehearsal, Teacher
+from gradschool.tune.rehearsal import TEXT_TOKENS, TEXTS, Rehearsal
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +84,17 @@ def train_specialist(
 ) -> Work[Trained]:
     """Train to the end and write down what was learnt."""
     plan = plan_for(train, material, rate)
+    dtype, reason = training_dtype(local(student).network)
+    if material.settings.tune.method == "lora":
+        yield Note(f"tune: computes in {str(dtype).removeprefix('torch.')}: {reason}.")
     yield Note(
         f"tune: {len(train)} rows, {plan.rows_per_step} per step, {plan.steps} steps ({plan.epochs:.1f} passes), "
         f"learning rate {rate:g}; stops early when validation gets worse."
     )
     with trainable(student, material) as network:
         training = yield from begin(network, student, train, validation, plan, material, "training")
+        if not training.reader.packs:
+            yield Note("tune: rows are padded, since this kind of network does not read packed rows exactly.")
         course = yield from training.run()
         gates = [loss_fell(course.first_train_loss, course.last_train_loss)]
         if material.settings.tune.method == "lora":
@@ -120,7 +127,7 @@ def begin(
     rehearsal = None
     if plan.rehearsal:
         texts = yield from material.run.once("tune-texts", partial(write_texts, engine, plan.seed), list[list[int]])
-        rehearsal = Rehearsal(texts, teacher_of(network, engine), plan.rehearsal)
+        rehearsal = rehearsal_of(network, engine, texts, plan.rehearsal)
     return Training(network, train, validation, plan, engine.pad_id, work / f"{name}.safetensors", rehearsal)
 
 
@@ -131,15 +138,11 @@ def write_texts(engine: LocalEngine, seed: int) -> Work[list[list[int]]]:
         return engine.write_texts(TEXTS, TEXT_TOKENS, seed)
 
 
-def teacher_of(network: PreTrainedModel, engine: LocalEngine) -> Teacher:
-    """The base as it was: the student without its LoRA layers, or, where all weights are trained, the engine's own."""
-
-    def taught(token_ids: Tensor) -> Tensor:
-        with switched_off(network):
-            logits: Tensor = engine.network(input_ids=token_ids, use_cache=False).logits
-            return logits
-
-    return taught
+def rehearsal_of(network: PreTrainedModel, engine: LocalEngine, texts: list[list[int]], weight: float) -> Rehearsal:
+    """With the base as it was for a teacher: the student without its LoRA layers, or else the engine's own network."""
+    if any(lora_layers(network)):
+        return Rehearsal(texts, reader_of(network), weight, partial(switched_off, network))
+    return Rehearsal(texts, engine.reader, weight)
 
 
 @contextmanager
@@ -150,11 +153,13 @@ def trainable(student: Specialist, material: Material) -> Iterator[PreTrainedMod
         yield copy.deepcopy(engine.network).float().requires_grad_(True)
         return
     wear(engine.network, None)
-    attach(engine.network, settings.rank, settings.alpha or 2 * settings.rank, settings.seed)
+    dtype = training_dtype(engine.network)[0]
+    network = engine.network if dtype == engine.network.dtype else nn.Module.to(copy.deepcopy(engine.network), dtype)
+    attach(network, settings.rank, settings.alpha or 2 * settings.rank, settings.seed)
     try:
-        yield engine.network
+        yield network
     finally:
-        detach(engine.network)
+        detach(network)
 
 
 def save(network: PreTrainedModel, student: Specialist, material: Material, name: str) -> str:

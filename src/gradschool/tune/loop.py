@@ -16,12 +16,13 @@ from transformers import PreTrainedModel
 from gradschool.errors import ModelError
 from gradschool.files import write_bytes
 from gradschool.model.chat import Rendered
+from gradschool.model.reader import reader_of
 from gradschool.records import Step, Work
 from gradschool.tune.lora import trained_parameters
-from gradschool.tune.loss import PORTION_TOKENS, answer_nats, answer_tokens, mean_loss
+from gradschool.tune.loss import PORTION_TOKENS, answer_tokens, mean_loss, read_nats
 from gradschool.tune.plan import Plan
 from gradschool.tune.rehearsal import Rehearsal
-from gradschool.tune.rows import make_batch, portions, steps_of_epoch
+from gradschool.tune.rows import portions, steps_of_epoch
 
 CHECKPOINT_SECONDS = 30.0
 
@@ -55,7 +56,7 @@ class Training:
         rehearsal: Rehearsal | None = None,
     ) -> None:
         self.network, self.plan, self.pad_id, self.checkpoint = network, plan, pad_id, checkpoint
-        self.rehearsal = rehearsal
+        self.reader, self.rehearsal = reader_of(network), rehearsal
         self.train_rows, self.validation_rows = train_rows, validation_rows
         self.parameters = trained_parameters(network)
         self.best = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
@@ -73,7 +74,7 @@ class Training:
         if self.checkpoint.exists():
             self._restore()
         else:
-            self.course.untrained_loss = mean_loss(self.network, self.validation_rows, self.pad_id)
+            self.course.untrained_loss = mean_loss(self.reader, self.validation_rows, self.pad_id)
         saved = time.monotonic()
         self.network.train()
         try:
@@ -120,7 +121,7 @@ class Training:
         self._note_train_loss(loss)
         validation_loss = None
         if course.step % plan.validate_every == 0 or course.step == plan.steps:
-            validation_loss = mean_loss(self.network, self.validation_rows, self.pad_id)
+            validation_loss = mean_loss(self.reader, self.validation_rows, self.pad_id)
             self._keep_best(validation_loss)
         course.seconds += time.monotonic() - began
         epoch = course.step / self._steps_per_epoch
@@ -128,16 +129,14 @@ class Training:
 
     def _optimise(self, rows: Sequence[Rendered], rate: float) -> tuple[float, int]:
         """One optimiser step: the mean loss per answer token, each weighing the same, and the tokens read."""
-        total, nats, tokens = answer_tokens(rows), 0.0, 0
+        total, nats = answer_tokens(rows), 0.0
         self.optimizer.zero_grad(set_to_none=True)
-        for portion in portions(rows, PORTION_TOKENS):
-            batch = make_batch(portion, self.pad_id, self.network.device)
-            loss = answer_nats(self.network, batch)
+        for portion in portions(rows, PORTION_TOKENS, self.reader.packs):
+            loss = read_nats(self.reader, portion, self.pad_id)
             torch.autograd.backward(loss / total)
             nats += loss.item()
-            tokens += batch.tokens
         if self.rehearsal:
-            torch.autograd.backward(self.rehearsal.loss(self.network, self.course.step))
+            torch.autograd.backward(self.rehearsal.loss(self.reader, self.course.step))
         if not math.isfinite(nats):
             raise ModelError(
                 "Training broke down: the loss is not a number.",
@@ -148,7 +147,7 @@ class Training:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
-        return nats / total, tokens
+        return nats / total, sum(len(row.token_ids) for row in rows)
 
     def _note_train_loss(self, loss: float) -> None:
         course, tenth = self.course, max(1, self.plan.steps // 10)

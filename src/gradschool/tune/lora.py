@@ -10,6 +10,7 @@ Shapes: B rows, T tokens, I inputs, O outputs, R rank.
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -42,12 +43,12 @@ class LoraLinear(nn.Module):
         return cls(base, lora_a.to(device), lora_b.to(device), alpha / rank)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, T, I) -> (B, T, O)."""
+        """(…, I) -> (…, O)."""
         if not self.on:
             return self.base(x)  # type: ignore[no-any-return]
-        low = nn.functional.linear(x, self.lora_a.to(x.dtype))  # (B, T, R)
-        y: Tensor = self.base(x)
-        return y + nn.functional.linear(low, self.lora_b.to(x.dtype)) * self.scale
+        a, b = self.lora_a.to(x.dtype), self.lora_b.to(x.dtype)
+        flat: Tensor = _Lora.apply(x.flatten(0, -2), self.base.weight, self.base.bias, a, b, self.scale)  # type: ignore[no-untyped-call]
+        return flat.view(*x.shape[:-1], -1)
 
     def fuse(self) -> nn.Linear:
         """The one layer that does the same: W + scale · B A, added in float32 and stored in the base's dtype."""
@@ -56,6 +57,29 @@ class LoraLinear(nn.Module):
         layer.weight = nn.Parameter(weight.to(self.base.weight.dtype), requires_grad=False)
         layer.bias = self.base.bias
         return layer
+
+
+class _Lora(torch.autograd.Function):
+    """y = x Wᵀ + c + s · (x Aᵀ) Bᵀ with W and c frozen: of the row only x and its R numbers per token are kept."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, w: Tensor, c: Tensor | None, a: Tensor, b: Tensor, s: float) -> Tensor:
+        low = x @ a.T  # (N, R)
+        y = nn.functional.linear(x, w, c)
+        y.addmm_(low, b.T, alpha=s)
+        ctx.save_for_backward(x, w, a, b, low)
+        ctx.s = s
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
+        (dy,), (x, w, a, b, low), s = slopes, ctx.saved_tensors, ctx.s
+        dlow = (dy @ b) * s
+        dx = None
+        if ctx.needs_input_grad[0]:
+            dx = dy @ w
+            dx.addmm_(dlow, a)
+        return dx, None, None, dlow.T @ x, (dy.T @ low) * s, None
 
 
 def attach(network: PreTrainedModel, rank: int, alpha: float, seed: int) -> list[str]:

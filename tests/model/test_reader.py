@@ -1,0 +1,143 @@
+"""Packed rows: in every family each segment says what it would alone, and who cannot read them is found out."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from transformers import AutoModelForCausalLM
+
+import tiny
+from gradschool.model import attention
+from gradschool.model.attention import Segments
+from gradschool.model.reader import Head, reader_of
+
+PREFIX, GROUPS = 6, ((2, 1), (3, 4), (1, 13))
+WINDOWED: dict[str, dict[str, Any]] = {
+    "mistral": {"sliding_window": 5},
+    "phi3": {"sliding_window": 5},
+    "gemma3": {"sliding_window": 5, "layer_types": ["sliding_attention", "full_attention"]},
+    "gemma2": {"sliding_window": 5, "final_logit_softcapping": 2.0, "attn_logit_softcapping": 3.0},
+    "qwen2": {"sliding_window": 5, "use_sliding_window": True, "max_window_layers": 1},
+}
+
+
+def network_of(folder: Path, dtype: torch.dtype = torch.float32) -> Any:
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
+
+
+def material(prefix: int = PREFIX) -> tuple[torch.Tensor, torch.Tensor, Segments, list[torch.Tensor]]:
+    """A packed row of any tokens, its positions and layout, and the rows that it is made of."""
+    draw = torch.Generator().manual_seed(3)
+    shared = torch.randint(300, (prefix,), generator=draw)
+    own = [torch.randint(300, (length,), generator=draw) for count, length in GROUPS for _ in range(count)]
+    places = [torch.arange(prefix), *(torch.arange(prefix, prefix + len(segment)) for segment in own)]
+    rows = [torch.cat([shared, segment]) for segment in own]
+    return torch.cat([shared, *own])[None], torch.cat(places)[None], Segments(prefix, GROUPS), rows
+
+
+@pytest.mark.parametrize("prefix", [PREFIX, 0])
+@pytest.mark.parametrize("kernel", [False, True])
+@pytest.mark.parametrize(
+    ("family", "changes"), [*((family, {}) for family in tiny.FAMILIES), *WINDOWED.items()], ids=str
+)
+@torch.no_grad()
+def test_each_segment_says_what_it_says_alone(
+    family: str, changes: dict[str, Any], kernel: bool, prefix: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kernel:
+        monkeypatch.setattr(attention, "PLAIN_SCORES", 0)
+    folder = tiny.save_model(tmp_path, family, **changes)
+    token_ids, positions, layout, rows = material(prefix)
+    alone = [network_of(folder)(row[None]).logits[0] for row in rows]
+    reader = reader_of(network_of(folder))
+    assert reader.packs and reader.head is not None
+    said = reader.head.logits(reader.hidden(token_ids, positions, layout))
+    parts = said[prefix:].split([count * length for count, length in GROUPS])
+    segments = [s for part, (count, _) in zip(parts, GROUPS, strict=True) for s in part.chunk(count)]
+    for segment, line in zip(segments, alone, strict=True):
+        torch.testing.assert_close(segment, line[prefix:], atol=2e-4, rtol=1e-4)
+    if prefix:
+        torch.testing.assert_close(said[:prefix], alone[0][:prefix], atol=2e-4, rtol=1e-4)
+    if changes:  # the window was felt at all
+        assert layout.windows() & {5}
+        free = {**changes, "sliding_window": 100}
+        wide = network_of(tiny.save_model(tmp_path / "wide", family, **free))(rows[-1][None]).logits[0]
+        assert (wide - alone[-1]).abs().max() > 1e-2
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+@torch.no_grad()
+def test_padded_rows_are_read_as_before(family: str, tmp_path: Path) -> None:
+    folder = tiny.save_model(tmp_path, family)
+    ids = torch.randint(300, (3, 12), generator=torch.Generator().manual_seed(0))
+    there = torch.ones_like(ids)
+    there[1, 7:], there[2, :4] = 0, 0
+    plain, installed = network_of(folder), network_of(folder)
+    assert reader_of(installed).packs
+    one, other = (network(ids, attention_mask=there).logits[there.bool()] for network in (plain, installed))
+    torch.testing.assert_close(other, one, atol=2e-4, rtol=1e-4)
+
+
+def odd(name: str) -> Any:
+    """Small networks of families that read in ways of their own."""
+    sizes = {"vocab_size": 320, "hidden_size": 32, "num_hidden_layers": 2, "initializer_range": 0.3}
+    config = {
+        "bloom": lambda: transformers.BloomConfig(vocab_size=320, hidden_size=32, n_layer=2, n_head=4),
+        "mamba": lambda: transformers.MambaConfig(**sizes),
+        "gpt_oss": lambda: transformers.GptOssConfig(
+            **sizes, num_attention_heads=4, num_key_value_heads=2, head_dim=8, intermediate_size=32, num_local_experts=4
+        ),
+    }[name]()
+    torch.manual_seed(0)
+    network = AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
+    with torch.no_grad():
+        for parameter_name, parameter in network.named_parameters():
+            if "sinks" in parameter_name:
+                parameter.fill_(2.0)
+    return network
+
+
+@pytest.mark.parametrize("name", ["bloom", "mamba", "gpt_oss"])
+@torch.no_grad()
+def test_a_family_that_cannot_pack_is_found_out_and_left_as_it_was(name: str) -> None:
+    ids = torch.randint(300, (1, 12), generator=torch.Generator().manual_seed(0))
+    network = odd(name)
+    before = network(ids).logits
+    reader = reader_of(network)
+    assert not reader.packs
+    torch.testing.assert_close(network(ids).logits, before, atol=1e-5, rtol=1e-5)
+
+
+def test_a_window_that_no_layer_tells_of_is_not_believed(tmp_path: Path) -> None:
+    network = network_of(tiny.save_model(tmp_path))
+    assert reader_of(network).packs
+    network.config.sliding_window = 4096
+    assert not reader_of(network).packs
+
+
+@torch.no_grad()
+def test_a_head_that_makes_other_logits_is_not_used(base: Path) -> None:
+    network = network_of(base)
+    assert reader_of(network).head is not None
+    network.config.logit_scale = 0.5  # the config says so, the family does not do it
+    reader = reader_of(network)
+    assert reader.head is None and not reader.packs
+
+
+def test_the_mode_is_left_as_it_was(base: Path) -> None:
+    for training in (True, False):
+        assert reader_of(network_of(base).train(training)).network.training is training
+
+
+def test_low_precision_packs_too(base: Path) -> None:
+    reader = reader_of(network_of(base, torch.bfloat16))
+    assert reader.packs
+
+
+def test_a_scaled_and_bounded_head_is_the_familys_own(tmp_path: Path) -> None:
+    network = network_of(tiny.save_model(tmp_path, "gemma2", final_logit_softcapping=2.0))
+    head = reader_of(network).head
+    assert isinstance(head, Head) and head.softcap == 2.0
+    assert head.logits(torch.randn(3, 32)).abs().max() <= 2.0
