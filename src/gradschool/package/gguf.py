@@ -155,9 +155,9 @@ def size_label(network: "PreTrainedModel") -> str:
 def file_name(about: About, label: str, number_format: str, lora: bool = False) -> str:
     """The name of a GGUF file after the convention of its makers: Base-Size-Specialist-FORMAT.gguf."""
     base = about.base.rstrip("/").rpartition("/")[2]
-    return (
-        f"{gguf.naming_convention(None, base, label, about.name, None, number_format, 'LoRA' if lora else None)}.gguf"
-    )
+    name = about.name.replace("/", "-")
+    kind: Literal[LoRA] | None = "LoRA" if lora else None
+    return f"{gguf.naming_convention(None, base, name, None, label, number_format, kind)}.gguf"
 
 
 def _write_about(writer: gguf.GGUFWriter, about: About, strips: bool) -> None:

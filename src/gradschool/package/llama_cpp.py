@@ -100,7 +100,10 @@ class LlamaCpp:
     def likeliest(self, prompt: Sequence[int], number: int) -> dict[int, float]:
         """The likeliest next tokens with their log probabilities, in nats; empty where the prompt does not fit."""
         try:
-            said = self._ask("completion", prompt=list(prompt), n_predict=1, n_probs=number, temperature=0)
+            # A token that ends the answer, or half a letter, would be told without its probabilities. So a plain one
+            # is drawn in any case; what is told about all of them is from before that.
+            plain = [[self.tokens("a", control=False)[-1], 1000.0]]
+            said = self._ask("completion", prompt=list(prompt), n_predict=1, n_probs=number, logit_bias=plain)
         except RemoteError:
             return {}
         return {row["id"]: row["logprob"] for row in said["completion_probabilities"][0]["top_logprobs"]}
