@@ -81,16 +81,21 @@ def parity_table(results: "Sequence[FormResult]") -> "Table":
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
     table.add_column("form")
-    for name in ("size", "prompts", "first tokens", "answers", "score", "tokens/s"):
-        table.add_column(name, justify="right", no_wrap=name == "score")
+    for name in ("MB", "prompts", "nats", "answers", "score", "tok/s"):
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("")
+    table.caption = (
+        "Of the test questions: how many are read as the same tokens, how far the first token's distribution is away, "
+        "how many answers are the same to the letter; the score with its bounds; tokens written per second."
+    )
+    table.caption_justify = "left"
     for result in results:
         number, interval = result.score.examples, result.score.interval
         table.add_row(
             escape(result.form),
-            f"{result.bytes / 1e6:.1f} MB" if result.bytes else "",
+            f"{result.bytes / 1e6:.1f}" if result.bytes else "",
             "" if result.same_prompts is None else f"{result.same_prompts}/{number}",
-            "" if result.divergence is None else f"{result.divergence:.4f} nats",
+            "" if result.divergence is None else f"{result.divergence:.4f}",
             f"{result.same_answers}/{number}",
             f"[bold]{result.score.mean:.3f}[/]\n{interval.low:.3f} to {interval.high:.3f}",
             f"{result.tokens_per_second:.0f}",

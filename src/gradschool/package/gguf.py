@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import gguf
 import numpy as np
@@ -156,7 +156,7 @@ def file_name(about: About, label: str, number_format: str, lora: bool = False) 
     """The name of a GGUF file after the convention of its makers: Base-Size-Specialist-FORMAT.gguf."""
     base = about.base.rstrip("/").rpartition("/")[2]
     name = about.name.replace("/", "-")
-    kind: Literal[LoRA] | None = "LoRA" if lora else None
+    kind: Literal["LoRA"] | None = "LoRA" if lora else None
     return f"{gguf.naming_convention(None, base, name, None, label, number_format, kind)}.gguf"
 
 

@@ -79,7 +79,9 @@ def find_turns(chat: Chat, template: str, asked: Sequence[Conversation]) -> Turn
     if len(pieces) != 5 or len(ends) != 2 or any(sign in whole for sign in ("{{", '"""')):
         return None
     user = _common_start(*(piece[::-1] for piece in (pieces[1], pieces[3], ends[0])))[::-1]
-    after_user = _common_start(pieces[2], pieces[4])
+    after_user = _rendered(chat, template, (Message("user", two),), False).partition(two)[2]
+    if not (pieces[2].startswith(after_user) and pieces[4].startswith(after_user)):
+        return None
     first = ends[0].removesuffix(user)
     turns = Turns(
         first,
@@ -94,10 +96,10 @@ def find_turns(chat: Chat, template: str, asked: Sequence[Conversation]) -> Turn
     return turns if all(turns.render(c) == _rendered(chat, template, c) for c in tried) else None
 
 
-def _rendered(chat: Chat, template: str, conversation: Conversation) -> str:
+def _rendered(chat: Chat, template: str, conversation: Conversation, prompt: bool = True) -> str:
     messages = [{"role": message.role, "content": message.content} for message in conversation]
     text = chat.tokenizer.apply_chat_template(
-        messages, chat_template=template, tokenize=False, add_generation_prompt=True
+        messages, chat_template=template, tokenize=False, add_generation_prompt=prompt
     )
     assert isinstance(text, str)
     return text.removeprefix(str(chat.tokenizer.bos_token or ""))
