@@ -68,7 +68,7 @@ def packed(kind: str, engine: LocalEngine, base: str, folder: Path) -> tuple[Spe
     specialist = specialist_of(engine, recipe_of(kind, engine, folder / "parts"))
     result = RungResult("prompt", None)
     row = Scored("e1", "g1", "q", "a", Answer("a"), 1.0)
-    place, _ = finish(pack(run, specialist, result, [result], [row], Split(("a",), ("b",), ("c",), "hash")))
+    place, _ = finish(pack(run, specialist, result, [result], [row], Split(("a",), ("b",), ("c",), "hash"), EXAMPLES))
     return specialist, Path(place)
 
 
