@@ -59,13 +59,14 @@ def score_kept(before: Sequence[float], after: Sequence[float], most: float = MO
 def divergence(ours: Mapping[int, float], theirs: Mapping[int, float]) -> float:
     """The Kullback-Leibler divergence of two next-token distributions, in nats, from their likeliest tokens.
 
-    Both map tokens to log probabilities. Tokens that only ours names are taken as likely as the least likely that
-    theirs names, which is the most they can be; all other tokens count as one. So it is never more than the
-    divergence of the whole distributions. Infinite where nothing is known.
+    Both map tokens to log probabilities. Tokens that only ours names are taken as likely as they can be at most: as
+    the least likely that theirs names, or all that theirs leaves. All other tokens count as one. Infinite where
+    nothing is known.
     """
     if not ours or not theirs:
         return math.inf
-    floor = min(theirs.values())
+    untold = max(LEAST_PROBABILITY, 1 - math.fsum(math.exp(q) for q in theirs.values()))
+    floor = min(math.log(untold), *theirs.values())
     pairs = [(p, theirs.get(token, floor)) for token, p in ours.items()]
     told = math.fsum(math.exp(p) * (p - q) for p, q in pairs)
     rest_p = max(LEAST_PROBABILITY, 1 - math.fsum(math.exp(p) for p, _ in pairs))
