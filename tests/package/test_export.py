@@ -18,7 +18,7 @@ from transformers import AutoTokenizer
 import tiny
 from finish import finish
 from gradschool.errors import ModelError, UsageError
-from gradschool.gates.parity import SCORE_KEPT
+from gradschool.gates.parity import LEAST_SAME, MOST_DIVERGENCE, MOST_DROP, SCORE_KEPT
 from gradschool.model.engine import POCKET
 from gradschool.model.local import LocalEngine
 from gradschool.package import export as exporting
@@ -26,6 +26,9 @@ from gradschool.package import families, merge, trial, vocabulary
 from gradschool.package.bundle import open_specialist
 from gradschool.package.export import Exported, Order, check_gguf, export
 from gradschool.package.forms import Refused
+from gradschool.package.gguf import FORMATS
+from gradschool.package.replay import LIKELIEST
+from gradschool.package.trial import ROOM
 from gradschool.records import Message
 from gradschool.specialist import Recipe
 
@@ -211,6 +214,15 @@ def test_nothing_is_merged_into_a_quantised_base(tmp_path: Path) -> None:
     (base / "config.json").write_text(json.dumps(config | {"quantization_config": {"quant_method": "bitsandbytes"}}))
     with pytest.raises(ModelError, match="quantised \\(bitsandbytes\\)"):
         merge.stored_dtype(base)
+
+
+def test_the_page_about_exports_names_what_is_checked_and_its_bounds(made: Callable[[str], Exported]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "export.md").read_text(encoding="utf-8")
+    table = page.partition("| check |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| ([a-z ]+) \|", table, re.MULTILINE) == [g.name for g in made("merged").table[0].gates]
+    assert f"more than {MOST_DIVERGENCE:g} nats apart" in page and f"from the {LIKELIEST} likeliest" in page
+    assert f"less than {100 * LEAST_SAME:g} % of the answers" in page and f"more than {MOST_DROP:g} (" in page
+    assert all(f"`{name}`" in page for name in FORMATS) and ROOM == 1.25
 
 
 # --- the smallest

@@ -62,8 +62,7 @@ def export(
         raise errors.UsageError(
             "--smallest chooses between formats of GGUF files.", f"--to {to} writes none.", "use --to gguf or ollama."
         )
-    folder = output or Path("exports") / f"{specialist.resolve().parent.name}-{to}"
-    order = Order(specialist, to, folder, number_format, smallest, most_drop, base)
+    order = Order(specialist, to, output, number_format, smallest, most_drop, base)
     try:
         with Screen(out) as screen:
             made = screen.follow(make(order))

@@ -42,7 +42,7 @@ class Order:
 
     specialist: Path
     to: Form
-    output: Path
+    output: Path | None = None  # exports/NAME-FORM where none is given
     number_format: str = "q8_0"
     smallest: bool = False
     most_drop: float = MOST_DROP
@@ -62,9 +62,10 @@ def export(order: Order) -> Work[Exported]:
 
     Raises Refused where it does not, UsageError and ModelError, before any work, for a form that cannot be made.
     """
-    if order.output.exists():
-        raise UsageError(f"{order.output} exists already.", "Nothing is written over.", "name a new folder: --output.")
     manifest = read_manifest(order.specialist)
+    output = order.output or Path("exports") / f"{manifest['name']}-{order.to}"
+    if output.exists():
+        raise UsageError(f"{output} exists already.", "Nothing is written over.", "name a new folder: --output.")
     evidence = read_evidence(order.specialist, manifest)
     specialist = yield from open_verified(order.specialist, manifest, order.base)
     engine = specialist.engine
@@ -81,14 +82,14 @@ def export(order: Order) -> Work[Exported]:
     same = sum(a.text == row.answer.text for a, row in zip(before.answers, evidence.rows, strict=True))
     yield Note(f"Opened anew, {same} of {len(evidence.rows)} answers are those that were scored in the climb.")
     trial = Trial(manifest, evidence, specialist, engine, questions, before, template, order.most_drop)
-    with new_folder(order.output) as folder:
+    with new_folder(output) as folder:
         shipped, table = yield from MAKERS[order.to](trial, order, folder)
         if not all(result.sound for result in table if result.form in shipped.forms):
             raise Refused(table)
         write_text(folder / "README.md", card(manifest, evidence.results, shipped))
         rows = TypeAdapter(list[FormResult]).dump_python(table, mode="json")
         write_json(folder / PARITY, {"forms": rows, "environment": environment()})
-    return Exported(order.output, tuple(table))
+    return Exported(output, tuple(table))
 
 
 def check(to: Form, specialist: Specialist, engine: LocalEngine) -> str:

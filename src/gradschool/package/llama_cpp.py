@@ -18,6 +18,7 @@ from gradschool.records import Conversation
 from gradschool.settings import Remote
 
 MODEL = "specialist"
+CHILD = str(Path(__file__).with_name("llama_child.py"))
 PATIENCE = 600.0  # seconds for one answer
 LAST_WORDS = 6  # lines of its log that an error shows
 
@@ -58,7 +59,7 @@ class LlamaCpp:
         need_llama_cpp()
         self._log = tempfile.TemporaryFile("w+", errors="replace")  # closed in __exit__
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "gradschool.package.llama_child", json.dumps(self._settings)],
+            [sys.executable, "-P", CHILD, json.dumps(self._settings)],  # -P: our gguf.py is not the library
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
