@@ -61,7 +61,8 @@ def main() -> None:
         manifest = read_manifest(run / "specialist")
         records = measure(run / "specialist", Path(temporary), screen)
         result = {
-            "command": "python bench/parity.py",
+            "command": "python bench/parity.py" + " RUN" * (len(sys.argv) > 1),
+            "settings": read_json(run / "run.json")["settings"],
             "specialist": {key: manifest[key] for key in ("name", "rung", "verdict", "score", "base", "split")},
             "orders": records,
             "data": {path.name: sha256(path) for path in [CONTRACTS / "examples.jsonl"]},

@@ -116,7 +116,7 @@ BROKEN = [
     ("gguf", no_adapter, SCORE_KEPT, "character"),
     ("merged", wrong_template, "prompts are the same tokens", "parts at token"),
     ("gguf", wrong_template, "prompts are the same tokens", "parts at token"),
-    ("ollama", swapped, "first tokens are as likely", "character"),
+    ("ollama", swapped, "next tokens are as likely", "character"),
 ]
 
 

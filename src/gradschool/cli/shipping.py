@@ -84,7 +84,7 @@ def parity_table(results: "Sequence[FormResult]") -> "Table":
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("")
     table.caption = (
-        "Of the test questions: how many are read as the same tokens, how far the first token's distribution is away, "
+        "Of the test questions: how many are read as the same tokens, how far the next token's distribution is away, "
         "how many answers are the same to the letter; the score with its bounds; tokens written per second."
     )
     table.caption_justify = "left"

@@ -33,10 +33,10 @@ def same_prompts(ours: Sequence[Sequence[int]], theirs: Sequence[Sequence[int]])
 
 
 def same_expectations(divergences: Sequence[float], most: float = MOST_DIVERGENCE) -> Gate:
-    """Refuse a file that expects other first words: KL divergences of the first token, in nats, one per question."""
+    """Refuse a file that expects other words: KL divergences of the next token, in nats, one per probe."""
     mean = math.fsum(divergences) / len(divergences) if divergences else math.inf
     return Gate(
-        "first tokens are as likely", mean <= most, f"they diverge by {mean:.4f} nats in the mean, at most {most:g} may"
+        "next tokens are as likely", mean <= most, f"they diverge by {mean:.4f} nats in the mean, at most {most:g} may"
     )
 
 

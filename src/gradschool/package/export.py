@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +22,7 @@ from gradschool.package.gguf import file_name, size_label, write_lora_gguf
 from gradschool.package.llama_cpp import need_llama_cpp
 from gradschool.package.merge import save_merged, stored_dtype
 from gradschool.package.modelfile import Modelfile, find_turns
-from gradschool.package.replay import questions_of, replay, replay_local
+from gradschool.package.replay import likeliest, probes_of, questions_of, replay, replay_local, with_expected
 from gradschool.package.smallest import smallest
 from gradschool.package.template import standalone_template
 from gradschool.package.trial import Trial, context_for, make_gguf, try_adapter, try_gguf, try_merged
@@ -79,9 +80,11 @@ def export(order: Order) -> Work[Exported]:
     questions = questions_of(specialist, evidence)
     specialist.make_ready()
     before = yield from replay_local("specialist", engine, questions, evidence)
+    probes = probes_of(engine, questions, before)
+    before = yield from with_expected(before, partial(likeliest, engine), probes)
     same = sum(a.text == row.answer.text for a, row in zip(before.answers, evidence.rows, strict=True))
     yield Note(f"Opened anew, {same} of {len(evidence.rows)} answers are those that were scored in the climb.")
-    trial = Trial(manifest, evidence, specialist, engine, questions, before, template, order.most_drop)
+    trial = Trial(manifest, evidence, specialist, engine, questions, before, probes, template, order.most_drop)
     with new_folder(output) as folder:
         shipped, table = yield from MAKERS[order.to](trial, order, folder)
         if not all(result.sound for result in table if result.form in shipped.forms):

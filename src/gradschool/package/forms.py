@@ -14,7 +14,7 @@ class FormResult:
     form: str
     bytes: int
     same_prompts: int | None  # None: it cannot tell what it reads
-    divergence: float | None  # of the first token, in nats, in the mean
+    divergence: float | None  # of the next token, in nats, in the mean over all probes
     same_answers: int
     ended: int
     score: Score
@@ -64,7 +64,7 @@ class Refused(ModelError):
 def result_line(result: FormResult) -> str:
     """One row of the table in a sentence."""
     interval = result.score.interval
-    diverge = "" if result.divergence is None else f", first tokens {result.divergence:.4f} nats apart"
+    diverge = "" if result.divergence is None else f", next tokens {result.divergence:.4f} nats apart"
     return (
         f"{result.form}: {result.bytes / 1e6:.1f} MB, {result.score.mean:.3f} ({interval.low:.3f} to "
         f"{interval.high:.3f}){diverge}, {result.same_answers} of {result.score.examples} answers the same, "

@@ -2,11 +2,12 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
+from gradschool.errors import ModelError
 from gradschool.gates.parity import (
     MOST_DROP,
     divergence,
@@ -22,11 +23,11 @@ from gradschool.model.local import LocalEngine
 from gradschool.package.evidence import Evidence
 from gradschool.package.forms import FormResult
 from gradschool.package.llama_cpp import LlamaCpp
-from gradschool.records import Answer, Conversation, Decoding, Passage, Progress, Scored, Work
+from gradschool.records import Answer, Conversation, Decoding, Message, Passage, Progress, Scored, Work
 from gradschool.score.evaluate import judge, score
 from gradschool.specialist import Specialist
 
-LIKELIEST = 40  # tokens of each first-token distribution that are compared
+LIKELIEST = 40  # tokens of each next-token distribution that are compared
 SHOWN = 60  # characters of two answers around the place where they part
 
 
@@ -44,7 +45,7 @@ class Questions:
 class Replayed:
     """What one form made of the test questions.
 
-    `prompts` are the tokens it read and `expected` its likeliest first tokens, where it can tell.
+    `prompts` are the tokens it read and `expected` its likeliest next tokens at each probe, where it can tell.
     """
 
     form: str
@@ -88,31 +89,48 @@ def replay(form: str, engine: Engine, questions: Questions, evidence: Evidence) 
 
 
 def replay_local(form: str, engine: LocalEngine, questions: Questions, evidence: Evidence) -> Work[Replayed]:
-    """Ask a network on this machine, and look at what it reads and expects too."""
+    """Ask a network on this machine, and look at what it reads too."""
     prompts = tuple(engine.chat.prompt_ids(asked) for asked in questions.asked)
-    expected = []
-    for done, prompt in enumerate(prompts, 1):
-        expected.append(_likeliest(engine, prompt))
-        yield Progress(f"parity: {form}: first tokens", done, len(prompts))
     replayed = yield from replay(form, engine, questions, evidence)
-    return replace(replayed, prompts=prompts, expected=tuple(expected))
+    return replace(replayed, prompts=prompts)
 
 
 def replay_llama_cpp(form: str, server: LlamaCpp, questions: Questions, evidence: Evidence) -> Work[Replayed]:
-    """Ask a GGUF file in llama.cpp by its chat interface, and look at what it reads and expects too."""
-    prompts, expected = [], []
-    for done, asked in enumerate(questions.asked, 1):
-        prompts.append(server.prompt_ids(asked))
-        expected.append(server.likeliest(prompts[-1], LIKELIEST))
-        yield Progress(f"parity: {form}: first tokens", done, len(questions.asked))
+    """Ask a GGUF file in llama.cpp by its chat interface, and look at what it reads too."""
+    prompts = tuple(server.prompt_ids(asked) for asked in questions.asked)
     replayed = yield from replay(form, server.engine(), questions, evidence)
-    return replace(replayed, prompts=tuple(prompts), expected=tuple(expected))
+    return replace(replayed, prompts=prompts)
+
+
+def probes_of(engine: LocalEngine, questions: Questions, replayed: Replayed) -> tuple[list[int], ...]:
+    """The token rows after which forms must expect the same: each prompt, and half of each answer behind it.
+
+    Many jobs begin all answers alike, so that the first token alone would tell little.
+    """
+    probes = [engine.chat.prompt_ids(asked) for asked in questions.asked]
+    for asked, answer, prompt in zip(questions.asked, replayed.answers, list(probes), strict=True):
+        try:
+            whole = engine.chat.render((*asked, Message("assistant", answer.text)))
+        except ModelError:  # such as an empty answer
+            continue
+        probes.append(list(whole.token_ids[: (len(prompt) + len(whole.token_ids)) // 2]))
+    return tuple(probe for probe in probes if len(probe) < engine.context_length)
+
+
+def with_expected(
+    replayed: Replayed, likeliest: Callable[[list[int]], dict[int, float]], probes: Sequence[list[int]]
+) -> Work[Replayed]:
+    """The same, with what the form expects after each probe."""
+    expected = []
+    for done, probe in enumerate(probes, 1):
+        expected.append(likeliest(probe))
+        yield Progress(f"parity: {replayed.form}: next tokens", done, len(probes), "probes")
+    return replace(replayed, expected=tuple(expected))
 
 
 @torch.inference_mode()
-def _likeliest(engine: LocalEngine, prompt: Sequence[int]) -> dict[int, float]:
-    if len(prompt) >= engine.context_length:
-        return {}
+def likeliest(engine: LocalEngine, prompt: Sequence[int]) -> dict[int, float]:
+    """The likeliest next tokens of a network on this machine, with their log probabilities, in nats."""
     ids = torch.tensor([prompt], device=engine.device)  # (1, T)
     logits = engine.network(input_ids=ids, use_cache=False).logits[0, -1]  # (V,)
     values, tokens = logits.float().log_softmax(0).topk(min(LIKELIEST, logits.shape[0]))
@@ -124,7 +142,7 @@ def compare(
 ) -> FormResult:
     """Hold a form against the specialist: its row of the table, with the gates that let it out or refuse it.
 
-    `exact` forms keep the weights nearly as they are: there the first token's distribution must be the same too.
+    `exact` forms keep the weights nearly as they are: there the next tokens must be as likely, too.
     A coarse one is held to the score alone.
     """
     gates = []

@@ -1,6 +1,8 @@
 """One export under way: the specialist, its test, and the forms that are made and held against it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,16 @@ from gradschool.package.forms import FormResult
 from gradschool.package.gguf import COARSE, About, write_gguf
 from gradschool.package.llama_cpp import LlamaCpp
 from gradschool.package.merge import merged
-from gradschool.package.replay import Questions, Replayed, compare, replay_llama_cpp, replay_local
+from gradschool.package.replay import (
+    LIKELIEST,
+    Questions,
+    Replayed,
+    compare,
+    likeliest,
+    replay_llama_cpp,
+    replay_local,
+    with_expected,
+)
 from gradschool.records import Work
 from gradschool.specialist import Specialist
 
@@ -34,6 +45,7 @@ class Trial:
     engine: LocalEngine
     questions: Questions
     before: Replayed
+    probes: Sequence[list[int]]
     template: str
     most_drop: float = MOST_DROP
 
@@ -77,6 +89,7 @@ def try_merged(trial: Trial, folder: Path, form: str) -> Work[FormResult]:
     dtype = next(trial.engine.network.parameters()).dtype
     engine = LocalEngine(folder, batch_size=trial.engine.batch_size, device=trial.engine.device, dtype=dtype)
     after = yield from replay_local(form, engine, trial.questions, trial.evidence)
+    after = yield from with_expected(after, partial(likeliest, engine), trial.probes)
     return trial.compare(after, folder_bytes(folder), exact=True)
 
 
@@ -85,6 +98,7 @@ def try_adapter(trial: Trial, folder: Path, form: str) -> Work[FormResult]:
     recipe = replace(trial.specialist.recipe, adapter=str(folder))
     Specialist(trial.engine, recipe).make_ready()
     after = yield from replay_local(form, trial.engine, trial.questions, trial.evidence)
+    after = yield from with_expected(after, partial(likeliest, trial.engine), trial.probes)
     trial.specialist.make_ready()
     return trial.compare(after, folder_bytes(folder), exact=True)
 
@@ -95,6 +109,7 @@ def try_gguf(
     """Run a GGUF file in llama.cpp, as people will, and ask it."""
     with LlamaCpp(path, context, lora=lora, threads=torch.get_num_threads()) as server:
         after = yield from replay_llama_cpp(form, server, trial.questions, trial.evidence)
+        after = yield from with_expected(after, partial(server.likeliest, number=LIKELIEST), trial.probes)
     return trial.compare(after, (lora or path).stat().st_size, exact=number_format not in COARSE)
 
 
