@@ -15,9 +15,9 @@ from gradschool.package.bundle import pack
 from gradschool.records import Decoding, Example, Interval, Message, Report, RungResult, Score, Scored, Source, Split
 from gradschool.run import Run
 from gradschool.settings import Goal, Settings
-from gradschool.specialist import Recipe, Specialist
+from gradschool.specialist import Recipe, specialist_of
 from gradschool.tune.adapter import save_adapter
-from gradschool.tune.lora import attach, detach, lora_layers
+from gradschool.tune.lora import attach, detach, fuse, lora_layers
 
 QUESTIONS = (
     "What is the capital of France?",
@@ -45,19 +45,25 @@ def renamed_base(folder: Path) -> Path:
     return folder
 
 
-def ship(folder: Path, base: Path = POCKET, recipe: Recipe | None = None) -> Path:
-    """Pack a specialist; returns its folder."""
+def ship(folder: Path, base: Path = POCKET, recipe: Recipe | None = None, whole: bool = False) -> Path:
+    """Pack a specialist, with an adapter or with whole weights of its own; returns its folder."""
     engine = LocalEngine(base, name="pocket" if base == POCKET else str(base))
     attach(engine.network, rank=4, alpha=8, seed=0)
     with torch.no_grad():
         for number, (_, layer) in enumerate(lora_layers(engine.network)):
             generator = torch.Generator().manual_seed(number)
             layer.lora_b.copy_(torch.randn(layer.lora_b.shape, generator=generator) * 0.15)
-    save_adapter(engine.network, folder / "adapter", engine.name, None)
-    detach(engine.network)
-    plain = recipe or Recipe('Be "brief".')
-    recipe = replace(plain, adapter=str(folder / "adapter"), decoding=Decoding(max_new_tokens=40))
-    specialist = Specialist(engine, recipe)
+    recipe = replace(recipe or Recipe('Be "brief".'), decoding=Decoding(max_new_tokens=40))
+    if whole:
+        fuse(engine.network)
+        engine.network.save_pretrained(folder / "weights")
+        engine.tokenizer.save_pretrained(folder / "weights")
+        recipe = replace(recipe, weights=str(folder / "weights"))
+    else:
+        save_adapter(engine.network, folder / "adapter", engine.name, None)
+        detach(engine.network)
+        recipe = replace(recipe, adapter=str(folder / "adapter"))
+    specialist = specialist_of(engine, recipe)
     said = dict(specialist.answer([(Message("user", question),) for question in QUESTIONS]))
     examples, rows = [], []
     for i, question in enumerate(QUESTIONS):

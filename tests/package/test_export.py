@@ -96,6 +96,14 @@ def test_the_tokenizer_alone_gives_the_tokens_of_the_test(to: str, made: Callabl
     assert ids == LocalEngine(POCKET).chat.prompt_ids(asked)
 
 
+@pytest.mark.parametrize("to", ["merged", "gguf"])
+def test_a_specialist_with_weights_of_its_own_is_exported_too(to: Any, tmp_path: Path) -> None:
+    exported, _ = finish(export(Order(ship(tmp_path / "made", whole=True), to, tmp_path / "out", "f16")))
+    assert exported.table[0].same_answers >= len(QUESTIONS) - 1
+    with pytest.raises(UsageError, match="has no adapter"):
+        finish(export(Order(tmp_path / "made" / "run" / "specialist", "adapter", tmp_path / "other")))
+
+
 # --- broken on purpose
 
 
