@@ -1,11 +1,13 @@
 """Small tokenizers, chat templates and random networks, made in a moment, that behave as the families' own do."""
 
+import io
 from pathlib import Path
 from typing import Any
 
+import sentencepiece as spm
 import torch
 import transformers
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 SPECIAL = (
@@ -120,6 +122,110 @@ def style(name: str) -> PreTrainedTokenizerFast:
     return tokenizer(*STYLES[name])
 
 
+# What stands for the families' own ways of cutting text into words.
+CUTS = {
+    "llama-bpe": r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    "qwen2": r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
+    r"|\s+(?!\S)|\s+",
+    "tekken": r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    "gpt-4o": r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+    r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+    r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+}
+LEARNT = "It's 1999 and we'll pay 12.50, NOT 1,234!  The HTTPServer\n\n said: \t don't WE'RE x_y==z // done/\r\n" * 3
+CONTROL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+
+
+def byte_level(cut: str, template: str = CHATML) -> PreTrainedTokenizerFast:
+    """A byte-level tokenizer that cuts words as the families' own do, by llama.cpp's name for the way."""
+    raw = Tokenizer(models.BPE(ignore_merges=cut in ("llama-bpe", "tekken")))
+    if cut in CUTS:
+        split = pre_tokenizers.Split(Regex(CUTS[cut]), "isolated")
+        steps = [split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    else:
+        digits = [pre_tokenizers.Digits(individual_digits=True)] if cut == "smollm" else []
+        steps = [*digits, pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    raw.pre_tokenizer = pre_tokenizers.Sequence(steps)
+    raw.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=316,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        special_tokens=[AddedToken(token, special=True, normalized=False) for token in CONTROL],
+        show_progress=False,
+    )
+    raw.train_from_iterator([LEARNT, *TEXT], trainer)
+    made = PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<|im_end|>")
+    made.chat_template = template
+    return made
+
+
+LLAMA_2 = """{{- bos_token -}}{%- if messages[0].role == "system" -%}
+{%- set told = "<<SYS>>\n" + messages[0].content + "\n<</SYS>>\n\n" -%}{%- set messages = messages[1:] -%}
+{%- else -%}{%- set told = "" -%}{%- endif -%}
+{%- for m in messages -%}
+{%- if m.role == "user" -%}{{- "[INST] " + (told if loop.first else "") + m.content + " [/INST]" -}}
+{%- else -%}{{- " " + m.content + eos_token -}}{%- endif -%}
+{%- endfor -%}"""
+PHI_3 = """{%- for m in messages -%}{{- "<|" + m.role + "|>\n" + m.content + "<|end|>\n" -}}{%- endfor -%}
+{%- if add_generation_prompt -%}{{- "<|assistant|>\n" -}}{%- endif -%}"""
+
+
+PHI_3_SIGNS = ("system", "user", "assistant", "end")
+
+
+def sentencepiece(kind: str) -> PreTrainedTokenizerFast:
+    """A tokenizer that was trained by SentencePiece and then converted, as those of Llama 2, Gemma and Phi-3 were."""
+    template, begin, end, own = {
+        "llama-2": (LLAMA_2, "<s>", "</s>", []),
+        "gemma": (GEMMA, "<bos>", "<eos>", ["<start_of_turn>", "<end_of_turn>"]),
+        "phi-3": (
+            PHI_3,
+            "<s>",
+            "<|endoftext|>",
+            ["<|endoftext|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"],
+        ),
+    }[kind]
+    model = io.BytesIO()
+    spm.SentencePieceTrainer.train(
+        sentence_iterator=iter([LEARNT.replace("\n", " "), *TEXT] * 3),
+        model_writer=model,
+        model_type="bpe",
+        vocab_size=320 - len(own),
+        byte_fallback=True,
+        split_digits=True,
+        bos_piece=begin,
+        eos_piece="</s>" if kind == "phi-3" else end,
+        minloglevel=2,
+    )
+    pieces = spm.SentencePieceProcessor(model_proto=model.getvalue())
+    vocab = {pieces.id_to_piece(i): i for i in range(len(pieces))}
+    merges = []
+    for piece, number in vocab.items():
+        splits = ((piece[:i], piece[i:]) for i in range(1, len(piece)))
+        merges += [(pieces.get_score(number), pair) for pair in splits if pair[0] in vocab and pair[1] in vocab]
+    merges.sort(key=lambda merge: -merge[0])
+    raw = Tokenizer(
+        models.BPE(vocab, [pair for _, pair in merges], unk_token="<unk>", fuse_unk=True, byte_fallback=True)
+    )
+    spaces = normalizers.Replace(" ", "\u2581")
+    raw.normalizer = spaces if kind == "gemma" else normalizers.Sequence([normalizers.Prepend("\u2581"), spaces])
+    raw.decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()])
+    strips = kind == "phi-3"
+    raw.add_special_tokens(
+        [AddedToken(token, special=True, normalized=False) for token in ("<unk>", begin, "</s>") if token in vocab]
+    )
+    raw.add_special_tokens(
+        [AddedToken(t, special=True, normalized=False, rstrip=strips and t != "<|endoftext|>") for t in own]
+    )
+    made = PreTrainedTokenizerFast(tokenizer_object=raw, bos_token=begin, eos_token=end, unk_token="<unk>")
+    made.chat_template = template
+    return made
+
+
 SIZES: dict[str, Any] = {
     "vocab_size": 320,
     "hidden_size": 32,
@@ -139,6 +245,7 @@ FAMILIES = {
     "qwen2": "Qwen2Config",
     "qwen3": "Qwen3Config",
     "mistral": "MistralConfig",
+    "gemma": "GemmaConfig",
     "gemma2": "Gemma2Config",
     "gemma3": "Gemma3TextConfig",
     "phi3": "Phi3Config",

@@ -68,7 +68,9 @@ def climb(run: Run) -> Work[Climbed]:
             break
     chosen = tested[-1] if tested[-1].result.passed else better_on_validation(tested)
     yield from run.once(
-        "package", partial(pack, run, chosen.specialist, chosen.result, results, chosen.rows, data.split), str
+        "package",
+        partial(pack, run, chosen.specialist, chosen.result, results, chosen.rows, data.split, data.test),
+        str,
     )
     gates = yield from prove(run, data.test, chosen.rows, data.measure)
     verdict = overall(chosen.result, gates)

@@ -7,7 +7,15 @@ import pytest
 
 from gradschool.gates.effect import adapter_is_not_zero, answers_changed, learnt_to_stop, loss_fell
 from gradschool.gates.forgetting import forgetting, general_texts, nats_per_token
-from gradschool.gates.parity import same_answers
+from gradschool.gates.parity import (
+    divergence,
+    first_difference,
+    same_answers,
+    same_expectations,
+    same_prompts,
+    score_kept,
+    still_ends,
+)
 from gradschool.model.engine import TextLoss
 from gradschool.records import Answer, Gate
 
@@ -39,6 +47,24 @@ CASES: list[tuple[Gate, bool, str]] = [
     (same_answers(said("a" * 20), said("a" * 19 + "b")), True, "19 of 20"),
     (same_answers(said("a" * 20), said("a" * 18 + "bb")), False, "18 of 20"),
     (same_answers([], []), False, "0 of 0"),
+    (same_prompts([[1, 2], [3]], [[1, 2], [3]]), True, "2 of 2"),
+    (same_prompts([[1, 2], [3, 4]], [[1, 2], [3, 5]]), False, "question 2 parts at token 2: [5], not [4]"),
+    (same_prompts([[1, 2]], [[0, 1, 2]]), False, "question 1 parts at token 1"),
+    (same_prompts([], []), False, "0 of 0"),
+    (same_expectations([0.05, 0.14]), True, "0.0950 nats"),
+    (same_expectations([0.05, 0.16]), False, "0.1050 nats"),
+    (same_expectations([0.0, math.inf]), False, "inf"),
+    (same_expectations([]), False, "inf"),
+    (still_ends(said("a" * 20), said("a" * 19) + said("a", "length")), True, "19 of 20"),
+    (still_ends(said("a" * 19), said("a" * 18) + said("a", "length")), False, "18 of 19"),
+    (still_ends(said("aa", "length"), said("aa", "length")), True, "0 of 0"),
+    (score_kept([1.0] * 100, [1.0] * 98 + [0.0] * 2), True, "-0.020"),
+    (score_kept([1.0] * 100, [1.0] * 97 + [0.0] * 3), False, "-0.030"),
+    (score_kept([1.0] * 10, [1.0] * 9 + [0.0]), True, "by -0.100 it may"),
+    (score_kept([1.0] * 10, [1.0] * 8 + [0.0] * 2), False, "-0.200"),
+    (score_kept([0.5] * 50, [0.9] * 50), True, "+0.400"),
+    (score_kept([1.0] * 100, [0.95] * 100, 0.06), True, "-0.050"),
+    (score_kept([], []), False, "inf"),
 ]
 
 
@@ -67,3 +93,34 @@ def test_the_general_text_is_enough_and_clean() -> None:
     assert len(texts) >= 10 and len(set(texts)) == len(texts)
     assert sum(len(text.split()) for text in texts) > 500
     assert all(text == text.strip() and text for text in texts)
+
+
+def logs(**shares: float) -> dict[int, float]:
+    return {ord(token): math.log(share) for token, share in shares.items()}
+
+
+def test_divergence_is_that_of_the_whole_where_all_is_told() -> None:
+    ours, theirs = logs(a=0.5, b=0.3, c=0.2), logs(a=0.25, b=0.25, c=0.5)
+    exact = 0.5 * math.log(2) + 0.3 * math.log(1.2) + 0.2 * math.log(0.4)
+    assert divergence(ours, theirs) == pytest.approx(exact, abs=1e-6)
+    assert divergence(ours, ours) == 0
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "low", "high"),
+    [
+        (logs(a=0.9), logs(a=0.9), 0, 1e-9),
+        (logs(a=0.9), logs(b=0.9), 1, 3),  # nothing in common
+        (logs(a=0.9, b=0.05), logs(a=0.1, b=0.85), 1, 3),
+        ({}, logs(a=1.0), math.inf, math.inf),
+        (logs(a=1.0), {}, math.inf, math.inf),
+    ],
+)
+def test_divergence_of_what_is_told_in_part(
+    ours: dict[int, float], theirs: dict[int, float], low: float, high: float
+) -> None:
+    assert low <= divergence(ours, theirs) <= high
+
+
+def test_rows_part_at_the_first_difference() -> None:
+    assert [first_difference(*pair) for pair in (("ab", "ab"), ("ab", "abc"), ("xb", "ab"), ("", "a"))] == [2, 2, 0, 0]

@@ -14,7 +14,7 @@ from gradschool.errors import DamagedError, ModelError, ResourceError, UsageErro
 from gradschool.ground.index import build_index
 from gradschool.job import Job
 from gradschool.model.local import LocalEngine
-from gradschool.package.bundle import FOLDERS, MANIFEST, open_specialist, pack, read_manifest
+from gradschool.package.bundle import FOLDERS, MANIFEST, carry, open_specialist, pack, read_manifest
 from gradschool.records import Answer, Decoding, Example, Message, RungResult, Scored, Source, Split
 from gradschool.run import Run
 from gradschool.settings import Ground, Settings
@@ -68,7 +68,7 @@ def packed(kind: str, engine: LocalEngine, base: str, folder: Path) -> tuple[Spe
     specialist = specialist_of(engine, recipe_of(kind, engine, folder / "parts"))
     result = RungResult("prompt", None)
     row = Scored("e1", "g1", "q", "a", Answer("a"), 1.0)
-    place, _ = finish(pack(run, specialist, result, [result], [row], Split(("a",), ("b",), ("c",), "hash")))
+    place, _ = finish(pack(run, specialist, result, [result], [row], Split(("a",), ("b",), ("c",), "hash"), EXAMPLES))
     return specialist, Path(place)
 
 
@@ -243,3 +243,47 @@ def test_a_full_disk_while_packing_leaves_nothing_and_is_told(
         packed("tuned", LocalEngine(base, name=str(base)), str(base), tmp_path)
     assert not (tmp_path / "run" / "specialist").exists()
     assert not [path for path in (tmp_path / "run").iterdir() if path.name.startswith(".specialist")]
+
+
+@pytest.mark.parametrize("kind", ["tuned", "grounded"])
+def test_carried_with_its_base_it_needs_nothing_else(
+    kind: str, base: Path, packages: Callable[[str], Path], tmp_path: Path
+) -> None:
+    there = shutil.copytree(base, tmp_path / "there")
+    (there / "pytorch_model.bin").write_bytes(b"not needed")
+    before = answers(finish(open_specialist(packages(kind)))[0])
+    said, _ = finish(carry(packages(kind), tmp_path / "carried", True, str(there)))
+    assert "needs nothing else" in said
+    shutil.rmtree(there)
+    opened, _ = finish(open_specialist(tmp_path / "carried"))
+    assert isinstance(opened.engine, LocalEngine)
+    assert opened.engine.folder == (tmp_path / "carried" / "base").resolve()
+    assert answers(opened) == before
+    assert not (tmp_path / "carried" / "base" / "pytorch_model.bin").exists()
+    weights = tmp_path / "carried" / "base" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
+    with pytest.raises(DamagedError, match=r"base/model\.safetensors"):
+        finish(open_specialist(tmp_path / "carried"))
+
+
+def test_carried_without_its_base_it_says_which_one_it_needs(
+    base: Path, packages: Callable[[str], Path], tmp_path: Path
+) -> None:
+    said, _ = finish(carry(packages("tuned"), tmp_path / "carried", False))
+    assert str(base) in said and "--base" in said
+    assert read_manifest(tmp_path / "carried") == read_manifest(packages("tuned"))
+    assert answers(finish(open_specialist(tmp_path / "carried"))[0]) == answers(
+        finish(open_specialist(packages("tuned")))[0]
+    )
+    with pytest.raises(UsageError, match="exists already"):
+        finish(carry(packages("tuned"), tmp_path / "carried", False))
+    said, _ = finish(carry(packages("whole"), tmp_path / "whole", True))
+    assert "needs no base" in said and not (tmp_path / "whole" / "base").exists()
+
+
+def test_a_damaged_specialist_is_not_carried_on(packages: Callable[[str], Path], tmp_path: Path) -> None:
+    place = shutil.copytree(packages("tuned"), tmp_path / "copy")
+    (place / "README.md").write_text("other")
+    with pytest.raises(DamagedError, match=r"README\.md"):
+        finish(carry(place, tmp_path / "carried", True))
+    assert not (tmp_path / "carried").exists()

@@ -76,7 +76,7 @@ class Made:
     def pack(self) -> None:
         assert self.below is not None
         specialist = Specialist(FakeEngine(), Recipe(instructions="Answer <b>well</b>."))
-        work = pack(self.run, specialist, self.results[-1], self.results, self.below[1], self.split)
+        work = pack(self.run, specialist, self.results[-1], self.results, self.below[1], self.split, ())
         for _ in work:
             pass
 

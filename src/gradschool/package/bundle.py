@@ -4,8 +4,9 @@ specialist.toml   the manifest: base, recipe, verdict, the hash of every other f
 README.md         the model card
 adapter/ | weights/   what was trained, if anything (PEFT's or transformers' format)
 index/            the passages of the documents, if they are used
+base/             the base itself, where it was packed with it
 examples.jsonl    the examples shown in prompts, if any
-evidence/         answers and scores of every test example, split, events, environment
+evidence/         test questions, answers and scores of every one, split, events, environment
 """
 
 import shutil
@@ -22,6 +23,7 @@ from gradschool import __version__
 from gradschool.errors import DamagedError, UsageError
 from gradschool.files import (
     copy_folder,
+    disk_errors,
     hash_tree,
     new_folder,
     read_lines,
@@ -32,14 +34,16 @@ from gradschool.files import (
     write_text,
 )
 from gradschool.model.engine import Engine, open_engine
+from gradschool.model.hub import NEEDED
 from gradschool.model.local import LocalEngine
 from gradschool.package.card import card
-from gradschool.records import Example, RungResult, Scored, Split, Work
+from gradschool.records import Example, Note, RungResult, Scored, Split, Work
 from gradschool.run import Run
 from gradschool.settings import Settings
 from gradschool.specialist import Recipe, Specialist, specialist_of
 
-MANIFEST, CARD, EXAMPLES = "specialist.toml", "README.md", "examples.jsonl"
+MANIFEST, CARD, EXAMPLES, QUESTIONS = "specialist.toml", "README.md", "examples.jsonl", "questions.jsonl"
+BASE = "base"
 FORMAT = 1
 FOLDERS = ("adapter", "weights", "index")
 
@@ -51,9 +55,15 @@ def pack(
     results: Sequence[RungResult],
     rows: Sequence[Scored],
     split: Split,
+    test: Sequence[Example],
 ) -> Work[str]:
-    """Write a specialist's folder into its run, whole or not at all; returns where."""
+    """Write a specialist's folder into its run, whole or not at all; returns where.
+
+    `rows` are its answers to the `test` examples; the questions go with it, so that whatever is made of the
+    specialist can be asked them again.
+    """
     yield from ()
+    examples: TypeAdapter[Example] = TypeAdapter(Example)
     scored: TypeAdapter[Scored] = TypeAdapter(Scored)
     result: TypeAdapter[RungResult] = TypeAdapter(RungResult)
     with new_folder(run.specialist) as folder:
@@ -62,10 +72,10 @@ def pack(
             if getattr(recipe, name):
                 copy_folder(Path(getattr(recipe, name)), folder / name)
         if recipe.shots:
-            examples: TypeAdapter[Example] = TypeAdapter(Example)
             write_lines(folder / EXAMPLES, (examples.dump_python(e, mode="json") for e in recipe.examples))
         evidence = folder / "evidence"
         write_lines(evidence / "test.jsonl", (scored.dump_python(row, mode="json") for row in rows))
+        write_lines(evidence / QUESTIONS, (examples.dump_python(e, mode="json") for e in test))
         write_json(evidence / "results.json", [result.dump_python(r, mode="json") for r in results])
         write_json(evidence / "split.json", asdict(split))
         for name in ("environment.json", "events.jsonl", "run.json"):
@@ -73,9 +83,15 @@ def pack(
                 shutil.copyfile(run.folder / name, evidence / name)
         manifest = describe(run, specialist, chosen) | {"split": split.hash}
         write_text(folder / CARD, card(manifest, results))
-        manifest["hashes"] = hash_tree(folder)
-        write_text(folder / MANIFEST, tomli_w.dumps(manifest | {"seal": sha256_of(manifest)}))
+        _seal(folder, manifest)
     return str(run.specialist)
+
+
+def _seal(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write the manifest last: the hash of every file, and the manifest's own."""
+    (folder / MANIFEST).unlink(missing_ok=True)
+    manifest["hashes"] = hash_tree(folder)
+    write_text(folder / MANIFEST, tomli_w.dumps(manifest | {"seal": sha256_of(manifest)}))
 
 
 def describe(run: Run, specialist: Specialist, chosen: RungResult) -> dict[str, Any]:
@@ -158,13 +174,18 @@ def open_specialist(folder: Path, base_model: str | None = None) -> Work[Special
 
     Raises DamagedError where a file or the base is not the one that was packaged.
     """
-    manifest = read_manifest(folder)
+    return (yield from open_verified(folder, read_manifest(folder), base_model))
+
+
+def open_verified(folder: Path, manifest: dict[str, Any], base_model: str | None = None) -> Work[Specialist]:
+    """Open a specialist whose files were verified when its manifest was read."""
     try:
         recipe = _recipe(folder, manifest)
         base = manifest["base"]
+        carried = str((folder / BASE).resolve()) if carries_base(manifest) else ""
         # A specialist with weights of its own is whole: it needs no base.
         settings = Settings(
-            base_model=recipe.weights or base_model or base["base_model"],
+            base_model=recipe.weights or base_model or carried or base["base_model"],
             model=base.get("model"),
             revision=base.get("revision") or None,
             answers=manifest["answers"],
@@ -181,6 +202,63 @@ def open_specialist(folder: Path, base_model: str | None = None) -> Work[Special
                 "use the same revision of the base; --base names another place of it.",
             )
     return specialist_of(engine, recipe)
+
+
+def carries_base(manifest: dict[str, Any]) -> bool:
+    """Whether a specialist's folder holds its base too."""
+    return any(name.startswith(f"{BASE}/") for name in manifest["hashes"])
+
+
+def carry(folder: Path, target: Path, with_base: bool, base_model: str | None = None) -> Work[str]:
+    """Copy a specialist to take it elsewhere, whole or not at all, on request with its base.
+
+    Returns a sentence about the base that it needs there. Raises UsageError where the target exists or the base
+    cannot be copied.
+    """
+    if target.exists():
+        raise UsageError(f"{target} exists already.", "Nothing is written over.", "name a new folder.")
+    manifest = read_manifest(folder)
+    base = manifest["base"]
+    with new_folder(target) as new:
+        for path in sorted(folder.iterdir()):
+            if path.is_dir():
+                copy_folder(path, new / path.name)
+            else:
+                with disk_errors(new):
+                    shutil.copyfile(path, new / path.name)
+        if with_base and not carries_base(manifest):
+            specialist = yield from open_verified(folder, manifest, base_model)
+            if not isinstance(specialist.engine, LocalEngine):
+                raise UsageError("The base cannot be copied.", "It is on a server.", "leave out --with-base.")
+            if not specialist.recipe.weights:
+                yield Note(f"Copying the base {base['base_model']} from {specialist.engine.folder}.")
+                _copy_base(specialist.engine.folder, new / BASE)
+                _seal(new, manifest)
+    return needs(manifest)
+
+
+def _copy_base(base: Path, target: Path) -> None:
+    """Copy what a base is made of: links of a download cache become files, and what else lies there stays."""
+    target.mkdir()
+    for path in sorted(base.iterdir()):
+        if NEEDED.fullmatch(path.name):
+            with disk_errors(target):
+                shutil.copyfile(path.resolve(), target / path.name)
+
+
+def needs(manifest: dict[str, Any]) -> str:
+    """Which base a specialist needs on another machine, in a sentence."""
+    base = manifest["base"]
+    if any(name.startswith("weights/") for name in manifest["hashes"]):
+        return "It has weights of its own and needs no base."
+    if carries_base(manifest):
+        return "It carries its base and needs nothing else."
+    revision = f" at commit {base['revision']}" if base.get("revision") else ""
+    if base["base_model"] == "pocket":
+        return "It needs the built-in base pocket of the same version of gradschool."
+    if base.get("kind") == "remote":
+        return f"It needs the server {base['base_model']} with the model {base.get('model', '')}."
+    return f"It needs the base {base['base_model']}{revision}; --base names another place of it."
 
 
 def _recipe(folder: Path, manifest: dict[str, Any]) -> Recipe:

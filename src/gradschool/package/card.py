@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from gradschool.package.forms import Shipped
 from gradschool.records import Gate, Interval, Report, RungResult
 
 ORDER = ("base", "prompt", "ground", "tune")  # as they are climbed
@@ -19,15 +20,22 @@ HUB_METRICS = {
     "rouge_l": "rouge",
     "chrf": "chrf",
 }
+FORMS = {  # library and relation to the base, as the Hub calls them
+    "adapter": ("peft", "adapter"),
+    "merged": ("transformers", "merge"),
+    "gguf": ("gguf", "quantized"),
+    "ollama": ("gguf", "quantized"),
+}
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 FEW_EXAMPLES = 100  # test examples under which the card points out how wide the bounds are
 
 
-def card(manifest: Mapping[str, Any], results: Sequence[RungResult]) -> str:
+def card(manifest: Mapping[str, Any], results: Sequence[RungResult], shipped: Shipped | None = None) -> str:
     """Write the README.md of a specialist: front matter that the Hugging Face Hub reads, then prose for people.
 
-    `manifest` is the specialist's (its hashes may be missing yet), `results` are those of all rungs. Nothing is said
-    that is not known: the licence and the language of the data are left to the person who publishes.
+    `manifest` is the specialist's (its hashes may be missing yet), `results` are those of all rungs; `shipped` is the
+    form that lies beside the card, where that is an export and not the specialist's own folder. Nothing is said that
+    is not known: the licence and the language of the data are left to the person who publishes.
     """
     rungs = sorted(results, key=lambda result: place(result.rung))
     chosen = next((r for r in rungs if r.rung == manifest["rung"]), RungResult(manifest["rung"], None))
@@ -39,8 +47,16 @@ def card(manifest: Mapping[str, Any], results: Sequence[RungResult]) -> str:
         keep_trailing_newline=True,
         undefined=StrictUndefined,
     )
-    environment.filters |= {"cell": _cell, "fenced": _fenced, "bounds": bounds, "number": _number, "percent": percent}
-    header = yaml.safe_dump(_front_matter(manifest, chosen), sort_keys=False, allow_unicode=True, width=100)
+    environment.filters |= {
+        "cell": _cell,
+        "fenced": _fenced,
+        "word": _word,
+        "python": repr,
+        "bounds": bounds,
+        "number": _number,
+        "percent": percent,
+    }
+    header = yaml.safe_dump(_front_matter(manifest, chosen, shipped), sort_keys=False, allow_unicode=True, width=100)
     return environment.get_template("card.md.j2").render(
         front_matter=header,
         manifest=manifest,
@@ -54,6 +70,8 @@ def card(manifest: Mapping[str, Any], results: Sequence[RungResult]) -> str:
         verdict=verdict_words,
         parts=_parts(chosen),
         few=FEW_EXAMPLES,
+        shipped=shipped,
+        hub=base_on_hub(manifest),
     )
 
 
@@ -121,10 +139,18 @@ def _spoken(base: str) -> str:
     return PurePath(base).name if PurePath(base).is_absolute() else base
 
 
-def _front_matter(manifest: Mapping[str, Any], chosen: RungResult) -> dict[str, Any]:
+def base_on_hub(manifest: Mapping[str, Any]) -> str:
+    """The base's id on the Hub, or nothing where it is not from there."""
+    base = str(manifest["base"]["base_model"])
+    return base if HUB_ID.fullmatch(base) else ""
+
+
+def _front_matter(manifest: Mapping[str, Any], chosen: RungResult, shipped: Shipped | None) -> dict[str, Any]:
     made_of, base = _parts(chosen), manifest["base"]["base_model"]
     trained = {"adapter": ("peft", "adapter"), "own weights": ("transformers", "finetune")}
     library, relation = next((trained[part] for part in made_of if part in trained), ("", ""))
+    if shipped:
+        library, relation = FORMS[shipped.to]
     header: dict[str, Any] = {}
     if library:
         header["library_name"] = library
@@ -135,6 +161,8 @@ def _front_matter(manifest: Mapping[str, Any], chosen: RungResult) -> dict[str, 
         if relation:
             header["base_model_relation"] = relation
     kinds = {"adapter": "lora", "own weights": "full-fine-tuning"}
+    if shipped and shipped.to in ("gguf", "ollama"):
+        header["quantized_by"] = "gradschool"
     tags = ["gradschool", *(kinds[part] for part in made_of if part in kinds)]
     if manifest["recipe"]["passages"]:
         tags.append("retrieval-augmented-generation")
@@ -142,12 +170,14 @@ def _front_matter(manifest: Mapping[str, Any], chosen: RungResult) -> dict[str, 
     if chosen.report:
         metric = chosen.report.metric
         header["metrics"] = [HUB_METRICS.get(metric, metric)]
-        header["model-index"] = [{"name": manifest["name"], "results": [_model_index(manifest, chosen.report)]}]
+        header["model-index"] = [
+            {"name": manifest["name"], "results": [_model_index(manifest, chosen.report, shipped)]}
+        ]
     return header
 
 
-def _model_index(manifest: Mapping[str, Any], report: Report) -> dict[str, Any]:
-    score = report.score
+def _model_index(manifest: Mapping[str, Any], report: Report, shipped: Shipped | None) -> dict[str, Any]:
+    score = shipped.result.score if shipped else report.score
     dataset = {"type": "private", "name": f"test examples of {manifest['name']}", "split": "test"}
     if "split" in manifest:
         dataset["revision"] = str(manifest["split"])
@@ -160,6 +190,8 @@ def _model_index(manifest: Mapping[str, Any], report: Report) -> dict[str, Any]:
         "pass_mark": report.pass_mark,
         "verdict": manifest["verdict"],
     }
+    if shipped:
+        args["form"] = shipped.result.form
     measured = {
         "type": HUB_METRICS.get(report.metric, report.metric),
         "value": round(score.mean, 6),
@@ -182,6 +214,11 @@ def _cell(text: object) -> str:
     """Text that cannot break out of its line or table cell, nor become HTML."""
     line = " ".join(str(text).split())
     return re.sub(r"([\\|`*_\[\]<>])", r"\\\1", line)
+
+
+def _word(name: str) -> str:
+    """A name that can stand in a command and names a model for Ollama."""
+    return re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._") or "specialist"
 
 
 def _fenced(text: str) -> str:

@@ -1,0 +1,82 @@
+"""Does every form answer as the specialist? One specialist, all forms, and the smallest that still passes.
+
+    python bench/parity.py [RUN]      (default: climb examples/contracts first)
+
+Makes each form by the same function that `gradschool export` calls, prints the parity table and writes
+bench/results/parity.json. A form that is refused is recorded as such.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+from rich.console import Console
+
+from gradschool.cli.shipping import parity_table
+from gradschool.files import read_json, sha256, write_json
+from gradschool.package.bundle import read_manifest
+from gradschool.package.export import Order, export
+from gradschool.package.forms import FormResult, Refused
+from gradschool.run import environment
+from gradschool.screen import Screen
+
+RESULT = Path(__file__).parent / "results" / "parity.json"
+CONTRACTS = Path(__file__).parents[1] / "examples" / "contracts"
+GRADSCHOOL = str(Path(sys.executable).with_name("gradschool"))
+ORDERS: tuple[dict[str, Any], ...] = (
+    {"to": "adapter"},
+    {"to": "merged"},
+    *({"to": "gguf", "number_format": name} for name in ("f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")),
+    {"to": "ollama"},
+    {"to": "gguf", "smallest": True},
+)
+
+
+def measure(specialist: Path, folder: Path, screen: Screen) -> list[dict[str, Any]]:
+    """Make every form; returns a record of each order."""
+    records = []
+    for number, order in enumerate(ORDERS):
+        refused = ""
+        try:
+            table = screen.follow(export(Order(specialist, output=folder / str(number), **order))).table
+        except Refused as error:
+            table, refused = tuple(error.tried), str(error)
+        rows = TypeAdapter(list[FormResult]).dump_python(list(table), mode="json")
+        records.append({"order": order, "refused": refused, "forms": rows})
+    return records
+
+
+def main() -> None:
+    console = Console()
+    with tempfile.TemporaryDirectory() as temporary, Screen(console) as screen:
+        run = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(temporary) / "run"
+        if len(sys.argv) < 2 and subprocess.run([GRADSCHOOL, "climb", CONTRACTS, "--run", run]).returncode not in (
+            0,
+            3,
+        ):
+            sys.exit("The climb did not end.")
+        manifest = read_manifest(run / "specialist")
+        records = measure(run / "specialist", Path(temporary), screen)
+        result = {
+            "command": "python bench/parity.py" + " RUN" * (len(sys.argv) > 1),
+            "settings": read_json(run / "run.json")["settings"],
+            "specialist": {key: manifest[key] for key in ("name", "rung", "verdict", "score", "base", "split")},
+            "orders": records,
+            "data": {path.name: sha256(path) for path in [CONTRACTS / "examples.jsonl"]},
+            "environment": environment(),
+            "climbed_in": read_json(run / "environment.json"),
+        }
+    write_json(RESULT, result)
+    forms = TypeAdapter(list[FormResult]).validate_python([row for record in records for row in record["forms"]])
+    console.print(parity_table(forms))
+    for record in records:
+        if record["refused"]:
+            console.print(f"refused: {record['order']}: {record['refused']}", markup=False)
+    console.print(f"written to {RESULT}", markup=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""The commands that send a specialist out: as a folder to take along, or in a form that other programs run."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.markup import escape
+
+from gradschool import errors
+from gradschool.cli.app import BaseOption, SpecialistPath, command, out
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
+    from gradschool.package.forms import FormResult
+
+
+@command
+def bundle(
+    specialist: SpecialistPath,
+    target: Annotated[Path, typer.Argument(help="a new folder, which can be copied to another machine")],
+    with_base: Annotated[bool, typer.Option("--with-base", help="put the base model into it too")] = False,
+    base: BaseOption = None,
+) -> None:
+    """Copy a specialist, verified, to take it to another machine; on request with its base."""
+    from gradschool.package.bundle import carry
+    from gradschool.screen import Screen
+
+    with Screen(out) as screen:
+        needed = screen.follow(carry(specialist, target, with_base, base))
+    out.print(f"Written: {escape(str(target))}", escape(needed), sep="\n", highlight=False, soft_wrap=True)
+
+
+@command
+def export(
+    specialist: SpecialistPath,
+    to: Annotated[Literal["adapter", "merged", "gguf", "ollama"], typer.Option("--to", help="the form that is made")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="a new folder; default: exports/NAME-FORM")
+    ] = None,
+    number_format: Annotated[
+        Literal["q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "f16", "bf16", "f32"],
+        typer.Option("--format", help="how numbers are stored in a GGUF file"),
+    ] = "q8_0",
+    smallest: Annotated[
+        bool, typer.Option("--smallest", help="try GGUF formats from small to large; keep the first that still passes")
+    ] = False,
+    most_drop: Annotated[
+        float, typer.Option("--most-drop", min=0, max=1, help="how much of the score the form may lose")
+    ] = 0.02,
+    base: BaseOption = None,
+) -> None:
+    """Make a form that other programs run, ask it the test questions, and keep it only if it answers as well."""
+    from gradschool.package.export import Order
+    from gradschool.package.export import export as make
+    from gradschool.package.forms import Refused
+    from gradschool.screen import Screen
+
+    if smallest and to not in ("gguf", "ollama"):
+        raise errors.UsageError(
+            "--smallest chooses between formats of GGUF files.", f"--to {to} writes none.", "use --to gguf or ollama."
+        )
+    order = Order(specialist, to, output, number_format, smallest, most_drop, base)
+    try:
+        with Screen(out) as screen:
+            made = screen.follow(make(order))
+    except Refused as refused:
+        out.print(parity_table(refused.tried))
+        raise
+    out.print(parity_table(made.table))
+    out.print(f"Written: {escape(str(made.folder))}", highlight=False, soft_wrap=True)
+
+
+def parity_table(results: "Sequence[FormResult]") -> "Table":
+    """Every form that was tried, beside the specialist."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
+    table.add_column("form")
+    for name in ("MB", "prompts", "nats", "answers", "score", "tok/s"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("")
+    table.caption = (
+        "Of the test questions: how many are read as the same tokens, how far the next token's distribution is away, "
+        "how many answers are the same to the letter; the score with its bounds; tokens written per second."
+    )
+    table.caption_justify = "left"
+    for result in results:
+        number, interval = result.score.examples, result.score.interval
+        table.add_row(
+            escape(result.form),
+            f"{result.bytes / 1e6:.1f}" if result.bytes else "",
+            "" if result.same_prompts is None else f"{result.same_prompts}/{number}",
+            "" if result.divergence is None else f"{result.divergence:.4f}",
+            f"{result.same_answers}/{number}",
+            f"[bold]{result.score.mean:.3f}[/]\n{interval.low:.3f} to {interval.high:.3f}",
+            f"{result.tokens_per_second:.0f}",
+            "[green]held[/]" if result.sound else "[red]refused[/]",
+        )
+    return table

@@ -1,0 +1,137 @@
+"""llama.cpp beside us: runs a GGUF file as people will run it, and tells what it reads and how likely it finds it."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from gradschool.errors import ModelError, RemoteError, UsageError
+from gradschool.model.remote import RemoteEngine
+from gradschool.records import Conversation
+from gradschool.settings import Remote
+
+MODEL = "specialist"
+CHILD = str(Path(__file__).with_name("llama_child.py"))
+PATIENCE = 600.0  # seconds for one answer
+LAST_WORDS = 6  # lines of its log that an error shows
+
+
+def need_llama_cpp() -> None:
+    """Raise UsageError where llama.cpp is not installed: a GGUF file that nobody has run is not given out."""
+    if importlib.util.find_spec("xllamacpp") is None:
+        raise UsageError(
+            "GGUF files are tested in llama.cpp before they are given out, and it is not installed.",
+            "It comes as the package xllamacpp, which is compiled and so is not installed unasked.",
+            "pip install 'gradschool[llama]', or export --to merged or adapter.",
+        )
+
+
+class LlamaCpp:
+    """A GGUF file in llama.cpp, on loopback, in a process of its own; use it in a `with` statement.
+
+    `context` is the most tokens of a question and its answer; `lora` is a GGUF adapter over the file. With `exact`
+    it keeps its cache in float32, to be compared with float32 networks. Raises ModelError where llama.cpp refuses
+    the file.
+    """
+
+    def __init__(
+        self, model: Path, context: int, *, lora: Path | None = None, threads: int = 0, exact: bool = False
+    ) -> None:
+        self._settings = {
+            "model": str(model),
+            "context": context,
+            "lora": str(lora) if lora else "",
+            "threads": threads,
+            "exact": exact,
+        }
+        self.model, self.address = model, ""
+        self._process: subprocess.Popen[str] | None = None
+        self._client = httpx.Client(timeout=PATIENCE, trust_env=False)
+
+    def __enter__(self) -> "LlamaCpp":
+        need_llama_cpp()
+        self._log = tempfile.TemporaryFile("w+", errors="replace")  # closed in __exit__
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", CHILD, json.dumps(self._settings)],  # -P: our gguf.py is not the library
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.startswith("http://"):
+                self.address = line.strip()
+                return self
+        error = self._refused()
+        self.__exit__(None, None, None)
+        raise error
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process is not None
+        self._client.close()
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._log):
+            assert stream is not None
+            stream.close()
+
+    def engine(self) -> RemoteEngine:
+        """Its chat interface as an engine, which sees of it what every other program sees."""
+        return RemoteEngine(self.address, MODEL, Remote(timeout=PATIENCE, retries=0, concurrency=1))
+
+    def prompt_ids(self, conversation: Conversation) -> list[int]:
+        """The tokens that it reads for a conversation, by the chat template in the file."""
+        messages = [{"role": message.role, "content": message.content} for message in conversation]
+        return self.tokens(str(self._ask("apply-template", messages=messages)["prompt"]))
+
+    def tokens(self, text: str, *, control: bool = True) -> list[int]:
+        """The tokens of a text; with `control`, what looks like a control token is one, and a start token is added."""
+        return list(self._ask("tokenize", content=text, add_special=control, parse_special=control)["tokens"])
+
+    def likeliest(self, prompt: Sequence[int], number: int) -> dict[int, float]:
+        """The likeliest next tokens with their log probabilities, in nats; empty where the prompt does not fit."""
+        try:
+            # A token that ends the answer, or half a letter, would be told without its probabilities. So a plain one
+            # is drawn in any case; what is told about all of them is from before that.
+            plain = [[self.tokens("a", control=False)[-1], 1000.0]]
+            said = self._ask("completion", prompt=list(prompt), n_predict=1, n_probs=number, logit_bias=plain)
+        except RemoteError:
+            return {}
+        return {row["id"]: row["logprob"] for row in said["completion_probabilities"][0]["top_logprobs"]}
+
+    def continued(self, prompt: Sequence[int], number: int) -> list[int]:
+        """The next tokens, each the likeliest; fewer where the answer ends."""
+        said = self._ask(
+            "completion", prompt=list(prompt), n_predict=number, temperature=0, return_tokens=True, cache_prompt=False
+        )
+        return list(said["tokens"])
+
+    def _ask(self, what: str, **fields: Any) -> dict[str, Any]:
+        try:
+            response = self._client.post(f"{self.address}/{what}", json=fields)
+        except httpx.HTTPError as error:
+            raise self._refused() from error
+        if response.status_code != 200:
+            raise RemoteError("llama.cpp did not answer.", response.text[:300], "try again.")
+        reply: dict[str, Any] = response.json()
+        return reply
+
+    def _refused(self) -> ModelError:
+        self._log.seek(0)
+        lines = [line.strip() for line in self._log.read().splitlines() if line.strip()]
+        told = [line for line in lines if "error" in line.lower() or " E " in line] or lines
+        return ModelError(
+            f"llama.cpp cannot run {self.model.name}.",
+            "It says: " + " | ".join(told[-LAST_WORDS:])[:800],
+            "export --to merged or adapter, and report the kind of base.",
+        )

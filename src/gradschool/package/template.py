@@ -1,0 +1,80 @@
+"""The chat template that a specialist takes with it: alone, with nothing said to it, it gives the same tokens."""
+
+import json
+import re
+
+from gradschool.errors import ModelError
+from gradschool.model.chat import HELD_DATE, PLACEHOLDER, TEMPLATE_ERRORS, Chat
+from gradschool.records import Conversation, Message
+
+# What Chat arranges from outside, other programs do not know: thinking aloud is off, dates are held, a system message
+# goes before the first question where the template has no place for it, and what stands between the prompt and an
+# answer belongs to the prompt.
+TODAY = re.compile(r"""strftime_now\((["'])(.*?)\1\)""")
+DATES = {"%d %B %Y": "26 July 2024", "%Y-%m-%d": "2024-07-26"}
+SWITCHES = "{%- set enable_thinking = false -%}{%- set thinking = false -%}"
+FOLD = (
+    "{%- if messages[0]['role'] == 'system' and messages | length > 1 -%}"
+    "{%- set messages = [{'role': 'user', 'content': messages[0]['content'] + '\\n\\n' + messages[1]['content']}]"
+    " + messages[2:] -%}{%- endif -%}"
+)
+ASKED: tuple[Conversation, ...] = (
+    (Message("user", "Hello"),),
+    (Message("system", "Be brief."), Message("user", " Is it 12?\n")),
+    (Message("user", "Hello"), Message("assistant", "Good day."), Message("user", "Well")),
+    (
+        Message("system", "Be brief."),
+        Message("user", "Hello"),
+        Message("assistant", "Good day."),
+        Message("user", "Well"),
+    ),
+)
+
+
+def standalone_template(chat: Chat) -> str:
+    """The chat template with all that was arranged written into it; the plain one where nothing was.
+
+    Raises ModelError where no arrangement gives the tokens that the specialist was made with.
+    """
+    held = TODAY.sub(lambda call: json.dumps(DATES.get(call[2], HELD_DATE)), chat.template)
+    held = held.replace("strftime_now is defined", "true")
+    switches = SWITCHES if "thinking" in held else ""  # other programs may set them, to what they like
+    for fold in ("", FOLD):
+        template = switches + fold + held
+        template += _header(chat, template)
+        if all(_ids(chat, template, asked) == chat.prompt_ids(asked) for asked in ASKED):
+            return template
+    raise ModelError(
+        "The base's chat template does not work outside of gradschool.",
+        "With nothing but the messages, it gives other tokens than the ones that the specialist was made with.",
+        "export --to adapter, or serve the specialist with gradschool.",
+    )
+
+
+def _header(chat: Chat, template: str) -> str:
+    """What the template writes before an answer but not at the end of a prompt, to be written there too."""
+    question = {"role": "user", "content": "Hello"}
+    prompt = _text(chat, template, [question], True) or ""
+    whole = _text(chat, template, [question, {"role": "assistant", "content": PLACEHOLDER}], False) or ""
+    head = whole.partition(PLACEHOLDER)[0]
+    if not head.startswith(prompt) or head == prompt:
+        return ""
+    return "{%- if add_generation_prompt -%}{{- " + json.dumps(head[len(prompt) :]) + " -}}{%- endif -%}"
+
+
+def _ids(chat: Chat, template: str, conversation: Conversation) -> list[int] | None:
+    """What any other program reads: rendered without further ado, then cut into tokens."""
+    messages = [{"role": message.role, "content": message.content} for message in conversation]
+    text = _text(chat, template, messages, True)
+    return None if text is None else list(chat.tokenizer.encode(text, add_special_tokens=False))
+
+
+def _text(chat: Chat, template: str, messages: list[dict[str, str]], prompt: bool) -> str | None:
+    try:
+        text = chat.tokenizer.apply_chat_template(
+            messages, chat_template=template, tokenize=False, add_generation_prompt=prompt
+        )
+    except TEMPLATE_ERRORS:  # then it is not this one
+        return None
+    assert isinstance(text, str)
+    return text

@@ -1,0 +1,123 @@
+"""One export under way: the specialist, its test, and the forms that are made and held against it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from gradschool.errors import ModelError
+from gradschool.gates.parity import MOST_DROP
+from gradschool.model.local import LocalEngine
+from gradschool.package.evidence import Evidence
+from gradschool.package.forms import FormResult
+from gradschool.package.gguf import COARSE, About, write_gguf
+from gradschool.package.llama_cpp import LlamaCpp
+from gradschool.package.merge import merged
+from gradschool.package.replay import (
+    LIKELIEST,
+    Questions,
+    Replayed,
+    compare,
+    likeliest,
+    replay_llama_cpp,
+    replay_local,
+    with_expected,
+)
+from gradschool.records import Work
+from gradschool.specialist import Specialist
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+ROOM, STEP = 1.25, 256  # questions to come may be longer than those of the test; contexts are whole multiples
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What every form is made from and held against."""
+
+    manifest: dict[str, Any]
+    evidence: Evidence
+    specialist: Specialist
+    engine: LocalEngine
+    questions: Questions
+    before: Replayed
+    probes: Sequence[list[int]]
+    template: str
+    most_drop: float = MOST_DROP
+
+    @property
+    def about(self) -> About:
+        """What a GGUF file says about its origin."""
+        base = self.manifest["base"]
+        return About(self.manifest["name"], base["base_model"], base.get("revision", ""))
+
+    @property
+    def adapter(self) -> Path | None:
+        """The folder of the adapter, if there is one."""
+        return Path(self.specialist.recipe.adapter) if self.specialist.recipe.adapter else None
+
+    def merged_network(self) -> "PreTrainedModel":
+        """The plain network that says the same, as it would be stored."""
+        return merged(self.engine.folder, self.adapter)
+
+    def compare(self, after: Replayed, size: int, exact: bool) -> FormResult:
+        """Hold a form against the specialist."""
+        return compare(self.before, after, self.evidence, size, exact=exact, most_drop=self.most_drop)
+
+
+def context_for(prompts: "tuple[list[int], ...]", new_tokens: int, most: int) -> int:
+    """How many tokens a server should hold: the longest test question with its passages, an answer, and some room.
+
+    Raises ModelError where not even the longest test question fits.
+    """
+    longest = max(map(len, prompts))
+    if longest >= most:
+        raise ModelError(
+            "The longest question does not fit into what llama.cpp can read with this base.",
+            f"It takes {longest} tokens; {most} are the most, the answer included.",
+            "ground with fewer passages, show fewer examples, or export --to merged.",
+        )
+    return min(most, -(-round(longest * ROOM + new_tokens) // STEP) * STEP)
+
+
+def try_merged(trial: Trial, folder: Path, form: str) -> Work[FormResult]:
+    """Open a merged model as any program would, and ask it."""
+    dtype = next(trial.engine.network.parameters()).dtype
+    engine = LocalEngine(folder, batch_size=trial.engine.batch_size, device=trial.engine.device, dtype=dtype)
+    after = yield from replay_local(form, engine, trial.questions, trial.evidence)
+    after = yield from with_expected(after, partial(likeliest, engine), trial.probes)
+    return trial.compare(after, folder_bytes(folder), exact=True)
+
+
+def try_adapter(trial: Trial, folder: Path, form: str) -> Work[FormResult]:
+    """Read an adapter again, put it over the base and ask it."""
+    recipe = replace(trial.specialist.recipe, adapter=str(folder))
+    Specialist(trial.engine, recipe).make_ready()
+    after = yield from replay_local(form, trial.engine, trial.questions, trial.evidence)
+    after = yield from with_expected(after, partial(likeliest, trial.engine), trial.probes)
+    trial.specialist.make_ready()
+    return trial.compare(after, folder_bytes(folder), exact=True)
+
+
+def try_gguf(
+    trial: Trial, path: Path, form: str, context: int, number_format: str, lora: Path | None = None
+) -> Work[FormResult]:
+    """Run a GGUF file in llama.cpp, as people will, and ask it."""
+    with LlamaCpp(path, context, lora=lora, threads=torch.get_num_threads()) as server:
+        after = yield from replay_llama_cpp(form, server, trial.questions, trial.evidence)
+        after = yield from with_expected(after, partial(server.likeliest, number=LIKELIEST), trial.probes)
+    return trial.compare(after, (lora or path).stat().st_size, exact=number_format not in COARSE)
+
+
+def make_gguf(trial: Trial, network: "PreTrainedModel", path: Path, number_format: str) -> Work[None]:
+    """Write a merged network as a GGUF file."""
+    yield from write_gguf(network, trial.engine.chat, trial.template, path, number_format, trial.about)
+
+
+def folder_bytes(folder: Path) -> int:
+    """The size of all weights in a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
