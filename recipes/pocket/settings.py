@@ -44,8 +44,9 @@ STAGES = (
 )
 """Natural text first, then ever more and ever longer tasks; the mix of rows, not of tokens."""
 FURTHER = (
-    Stage(0.80, 512, {"text": 0.25, "chat": 0.10, "short": 0.05, "medium": 0.40, "long": 0.20}),
-    Stage(1.01, 1024, {"text": 0.20, "chat": 0.08, "medium": 0.27, "long": 0.45}),
+    Stage(0.30, 512, {"text": 0.20, "chat": 0.06, "short": 0.34, "medium": 0.40}),
+    Stage(0.90, 512, {"text": 0.20, "chat": 0.06, "short": 0.09, "medium": 0.50, "long": 0.15}),
+    Stage(1.01, 1024, {"text": 0.20, "chat": 0.08, "medium": 0.32, "long": 0.40}),
 )
 """The curriculum of a training that starts from an exported model, which can copy already."""
 SYNTHETIC = {"short": 2_000_000, "medium": 20_000_000, "long": 14_000_000}

@@ -9,18 +9,19 @@ from pathlib import Path
 from chat import Task, answer_start, render
 from prepare import sample, split_corpus
 from streams import write_stream
-from tasks import copying, extract, labels, lookup, patterns, reading, support
+from tasks import copying, extract, labels, locating, lookup, patterns, reading, support
 from tasks.source import Pool, Source
 from tokenizers import Tokenizer
 
 Family = Callable[[Source], Task]
-SHORT: tuple[Family, ...] = (*copying.FAMILIES, copying.echo_text, *lookup.FAMILIES)
+SHORT: tuple[Family, ...] = (*copying.FAMILIES, copying.echo_text, *lookup.FAMILIES, *locating.FAMILIES * 6)
 """The first stages; saying random words again is dropped later, or the model would echo every message."""
 MEDIUM: tuple[Family, ...] = (
     *copying.FAMILIES,
     *lookup.FAMILIES,
-    *reading.FAMILIES * 4,
-    *patterns.FAMILIES * 3,
+    *locating.FAMILIES * 8,
+    *reading.FAMILIES * 6,
+    *patterns.FAMILIES * 5,
     *extract.FAMILIES * 2,
     *labels.FAMILIES * 2,
     *support.FAMILIES,
