@@ -6,7 +6,7 @@ A field that would change the answer and cannot be honoured is refused by its na
 import json
 import secrets
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -129,6 +129,9 @@ class _Body(_Strict):
     stream_options: _StreamOptions | None = None
 
 
+Body = TypeVar("Body", bound=_Body)
+
+
 class _ChatBody(_Body):
     messages: tuple[_Turn, ...] = Field(min_length=1, strict=False)
     max_completion_tokens: int | None = Field(None, ge=1)
@@ -180,7 +183,7 @@ def _object(content: bytes) -> dict[str, Any]:
     return value
 
 
-def _validated[Body: _Body](form: type[Body], value: dict[str, Any]) -> Body:
+def _validated(form: type[Body], value: dict[str, Any]) -> Body:
     asked = {}
     for key, given in value.items():
         if key in UNSUPPORTED:
