@@ -8,6 +8,7 @@ import torch
 from finish import finish
 from gradschool.ground.index import build_index
 from gradschool.job import Job
+from gradschool.model.fake import FakeEngine
 from gradschool.model.local import LocalEngine
 from gradschool.package.bundle import pack
 from gradschool.records import Answer, Decoding, Example, Message, RungResult, Scored, Source, Split
@@ -51,9 +52,19 @@ def recipe_of(kind: str, engine: LocalEngine, folder: Path) -> Recipe:
 
 def packed(kind: str, engine: LocalEngine, folder: Path) -> tuple[Specialist, Path]:
     """A specialist of a kind, and where it was packed."""
-    run = Run.start(folder / "run", Job(kind, folder, Settings(base_model=engine.name)))
     specialist = specialist_of(engine, recipe_of(kind, engine, folder / "parts"))
+    return specialist, pack_as(kind, specialist, engine.name, folder)
+
+
+def echo(folder: Path, name: str = "echo") -> Path:
+    """A packed specialist over the fake engine: it says back what it is asked."""
+    return pack_as(name, Specialist(FakeEngine(), Recipe(decoding=Decoding(max_new_tokens=40))), "fake", folder)
+
+
+def pack_as(name: str, specialist: Specialist, base: str, folder: Path) -> Path:
+    """Pack a specialist under a name; returns its folder."""
+    run = Run.start(folder / "run", Job(name, folder, Settings(base_model=base)))
     result = RungResult("prompt", None)
     row = Scored("e1", "g1", "q", "a", Answer("a"), 1.0)
     place, _ = finish(pack(run, specialist, result, [result], [row], Split(("a",), ("b",), ("c",), "hash")))
-    return specialist, Path(place)
+    return Path(place)

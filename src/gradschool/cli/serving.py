@@ -58,7 +58,7 @@ def serve(
         for name, served in service.served.items():
             verdict = f"{served.verdict}, " if served.verdict else ""
             lines.append(f"  [bold]{escape(name)}[/]: {escape(verdict + served.specialist.recipe.describe())}")
-        key_place = f"$(cat {api_key_file})" if api_key_file else f"${api_key_env}"
+        key_place = f"$(cat {shlex.quote(str(api_key_file))})" if api_key_file else f"${api_key_env}"
         lines += ["Try it:", escape(try_line(where, next(iter(service.served)), key_place if key else ""))]
         out.print("\n".join(lines), highlight=False, soft_wrap=True)
         Server(service, key).serve_until_told(listening)

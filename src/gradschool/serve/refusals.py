@@ -5,6 +5,7 @@ from typing import Any
 from gradschool.errors import GradschoolError, ModelError, RemoteError, ResourceError
 
 INVALID, OURS = "invalid_request_error", "server_error"
+LAST = (408, 413, 500)  # behind these the connection is not used any more
 SOON = {"Retry-After": "1"}  # seconds; clients that try again by themselves read it
 
 
@@ -17,7 +18,7 @@ class Refusal(Exception):
         super().__init__(message)
         self.status, self.message, self.param, self.code = status, message, param, code
         self.kind = kind or (INVALID if status < 500 else OURS)
-        self.headers = SOON if status == 503 else {"Connection": "close"} if status in (408, 413) else {}
+        self.headers = SOON if status == 503 else {"Connection": "close"} if status in LAST else {}
 
     def body(self) -> dict[str, Any]:
         """The error object."""
