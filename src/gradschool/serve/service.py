@@ -134,7 +134,7 @@ class Service:
     def _place(self, base: Base) -> Iterator[None]:
         if self.closing:
             raise closing()
-        if base.waiting >= self.limits.waiting:
+        if base.open >= base.scheduler.at_once + self.limits.waiting:
             raise overloaded(base.waiting)
         base.open += 1
         try:

@@ -19,6 +19,7 @@ from gradschool.serve.refusals import Refusal
 from gradschool.serve.scheduler import Ended, Piece, Pieces, Prompt
 
 AT_ONCE = 4
+FAILED = "The model behind this server failed."
 SEEDS = 1 << 32  # llama.cpp's are so many; the last one means: any
 
 
@@ -33,6 +34,10 @@ class Speech(Protocol):
 
     def piece(self, event: dict[str, Any]) -> str:
         """The text in an event."""
+        ...
+
+    def last(self, event: dict[str, Any]) -> bool:
+        """Whether no more text comes after this event."""
         ...
 
     def end(self, event: dict[str, Any], so_far: Ended) -> Ended:
@@ -60,13 +65,19 @@ class UpstreamScheduler:
 
     async def answer(self, prompt: Prompt) -> Pieces:
         """Answer piece by piece; closing the generator closes the connection."""
-        count, ended = 0, Ended("stop", prompt.tokens, 0)
+        count, whole, ended = 0, False, Ended("stop", prompt.tokens, 0)
         async with self._places, contextlib.aclosing(self._events(prompt)) as events:
             async for event in events:
-                if text := self._speech.piece(event):
+                try:
+                    text, ended = self._speech.piece(event), self._speech.end(event, ended)
+                    whole = whole or self._speech.last(event)
+                except (ValueError, TypeError, LookupError, AttributeError) as error:
+                    raise RemoteError(FAILED, f"It says {str(event)[:200]}.") from error
+                if text:
                     count += 1
                     yield Piece(text, count)
-                ended = self._speech.end(event, ended)
+        if not whole:
+            raise RemoteError(FAILED, "Its answer broke off before the end.")
         yield Ended(ended.stop, ended.prompt_tokens, ended.new_tokens or count)
 
     async def close(self) -> None:
@@ -95,7 +106,7 @@ class UpstreamScheduler:
         except ValueError:
             event = None
         if not isinstance(event, dict) or event.get("error"):
-            raise RemoteError("The model behind this server failed.", f"It says {data[:200]}.")
+            raise RemoteError(FAILED, f"It says {data[:200]}.")
         return event
 
     def _refused(self, status: int, content: bytes) -> Refusal:
@@ -131,6 +142,10 @@ class LlamaSpeech:
         """The text in an event."""
         return str(event.get("content") or "")
 
+    def last(self, event: dict[str, Any]) -> bool:
+        """Whether it is the last one."""
+        return bool(event.get("stop"))
+
     def end(self, event: dict[str, Any], so_far: Ended) -> Ended:
         """The last event says why it is the last, and counts."""
         if not event.get("stop"):
@@ -164,6 +179,10 @@ class ChatSpeech:
     def piece(self, event: dict[str, Any]) -> str:
         """The text in an event."""
         return str((self._choice(event).get("delta") or {}).get("content") or "")
+
+    def last(self, event: dict[str, Any]) -> bool:
+        """Whether the answer ended; its usage may still come."""
+        return bool(self._choice(event).get("finish_reason"))
 
     def end(self, event: dict[str, Any], so_far: Ended) -> Ended:
         """One event says why the answer ended, one may bring the usage."""
