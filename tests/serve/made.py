@@ -66,5 +66,5 @@ def pack_as(name: str, specialist: Specialist, base: str, folder: Path) -> Path:
     run = Run.start(folder / "run", Job(name, folder, Settings(base_model=base)))
     result = RungResult("prompt", None)
     row = Scored("e1", "g1", "q", "a", Answer("a"), 1.0)
-    place, _ = finish(pack(run, specialist, result, [result], [row], Split(("a",), ("b",), ("c",), "hash")))
+    place, _ = finish(pack(run, specialist, result, [result], [row], Split(("a",), ("b",), ("c",), "hash"), ()))
     return Path(place)

@@ -2,12 +2,14 @@
 
 import json
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.markup import escape
 
+from gradschool import errors
 from gradschool.cli.app import BaseOption, command, err, out
 
 
@@ -41,18 +43,30 @@ def serve(
     max_body: Annotated[int, typer.Option("--max-body", min=1, help="largest request (bytes)")] = 1 << 20,
     timeout: Annotated[float, typer.Option("--timeout", min=0.001, help="longest time for one answer (seconds)")] = 300,
     base: BaseOption = None,
+    runtime: Annotated[
+        Literal["local", "llama.cpp"] | None,
+        typer.Option("--runtime", help="what answers; default: llama.cpp where --gguf is given, else local"),
+    ] = None,
+    gguf: Annotated[
+        Path | None, typer.Option("--gguf", help="GGUF file of the specialist, as `gradschool export` makes it")
+    ] = None,
 ) -> None:
     """Serve specialists to other programs, as OpenAI's API does; on this machine alone unless told otherwise."""
     from gradschool.screen import Screen
-    from gradschool.serve.opening import open_service
+    from gradschool.serve.opening import open_gguf, open_service
     from gradschool.serve.server import Server, bind, read_key, url
     from gradschool.serve.service import Limits
 
+    check_runtime(specialists, runtime, gguf, base)
     key = read_key(api_key_env, api_key_file)
     with bind(host, port, key) as listening:
         limits = Limits(body=max_body, seconds=timeout, waiting=max_waiting)
         with Screen(err) as screen:
-            service = screen.follow(open_service(specialists, base, at_once, max_context, limits))
+            service = screen.follow(
+                open_gguf(specialists[0], gguf, at_once, max_context, limits)
+                if gguf
+                else open_service(specialists, base, at_once, max_context, limits)
+            )
         where = url(listening)
         lines = [f"Serving at [bold]{where}/v1[/] (Ctrl-C ends it)"]
         for name, served in service.served.items():
@@ -63,6 +77,25 @@ def serve(
         out.print("\n".join(lines), highlight=False, soft_wrap=True)
         Server(service, key).serve_until_told(listening)
     out.print("Stopped.")
+
+
+def check_runtime(specialists: Sequence[str], runtime: str | None, gguf: Path | None, base: str | None) -> None:
+    """Raise UsageError for a choice of runtime that does not fit the other options."""
+    if gguf is None:
+        if runtime == "llama.cpp":
+            raise errors.UsageError(
+                "llama.cpp runs GGUF files, and none was named.",
+                fix="gradschool export SPECIALIST --to gguf, then serve it with --gguf FILE.",
+            )
+        return
+    if runtime == "local":
+        raise errors.UsageError("A GGUF file is run by llama.cpp.", fix="leave out --gguf, or --runtime local.")
+    if len(specialists) > 1 or base:
+        raise errors.UsageError(
+            "A GGUF file holds the weights of one specialist.",
+            "Several specialists, or a --base, were named beside it.",
+            "serve one specialist with --gguf FILE; start another server for the next.",
+        )
 
 
 def try_line(where: str, name: str, key_place: str) -> str:

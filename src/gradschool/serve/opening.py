@@ -1,6 +1,7 @@
 """Specialists' folders to a service: bases that several of them share are opened once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ from gradschool.files import sha256_of
 from gradschool.model.engine import Engine
 from gradschool.model.local import LocalEngine
 from gradschool.model.remote import RemoteEngine
-from gradschool.package.bundle import MANIFEST, _recipe, open_specialist, read_manifest
+from gradschool.package.bundle import MANIFEST, open_verified, read_manifest, recipe_of
 from gradschool.records import Note, Work
+from gradschool.serve.llama import LlamaEngine, LlamaScheduler
 from gradschool.serve.local import LocalScheduler
 from gradschool.serve.scheduler import Scheduler
 from gradschool.serve.service import Base, Limits, Served, Service
@@ -29,13 +31,11 @@ def open_service(
     """Open specialists, each given as FOLDER or NAME=FOLDER, and put them behind one service.
 
     `at_once` requests are answered together over each base; `context_length` bounds the tokens of a question with its
-    answer. Raises what `open_specialist` raises, and UsageError where two have the same name.
+    answer. Raises what `open_verified` raises, and UsageError where two have the same name.
     """
     manifests: dict[str, tuple[Path, dict[str, Any]]] = {}
     for word in asked:
-        name, folder = named(word)
-        manifest = read_manifest(folder)
-        name = name or str(manifest.get("name") or folder.resolve().name)
+        name, folder, manifest = _read(word)
         if name in manifests:
             raise UsageError(
                 f"Two specialists are called {name!r}.",
@@ -48,20 +48,46 @@ def open_service(
     for name, (folder, manifest) in manifests.items():
         known = engines.get(base_of(manifest))
         if known is None:
-            opened[name] = yield from open_specialist(folder, base_model)
+            opened[name] = yield from open_verified(folder, manifest, base_model)
             engines[base_of(manifest)] = opened[name].engine, name
         else:
-            opened[name] = Specialist(known[0], _recipe(folder, manifest))
+            opened[name] = Specialist(known[0], recipe_of(folder, manifest))
             yield Note(f"{name} shares the weights of {known[1]}'s base.")
     bases: dict[int, Base] = {}
     for engine, _ in engines.values():
         over = [specialist for specialist in opened.values() if specialist.engine is engine]
         bases[id(engine)] = Base(scheduler_of(engine, over, at_once, context_length))
-    served = {}
-    for name, (folder, manifest) in manifests.items():
-        made, base = int((folder / MANIFEST).stat().st_mtime), bases[id(opened[name].engine)]
-        served[name] = Served(name, opened[name], base, made, sha256_of(manifest), str(manifest.get("verdict", "")))
+    served = {
+        name: _served(name, *manifests[name], specialist, bases[id(specialist.engine)])
+        for name, specialist in opened.items()
+    }
     return Service(served, limits)
+
+
+def open_gguf(
+    word: str, file: Path, at_once: int | None = None, context_length: int | None = None, limits: Limits | None = None
+) -> Work[Service]:
+    """Open one specialist, given as FOLDER or NAME=FOLDER, over a GGUF file that was made of it.
+
+    Its base is not needed. Raises what `read_manifest` and LlamaEngine raise.
+    """
+    name, folder, manifest = _read(word)
+    recipe = replace(recipe_of(folder, manifest), adapter="", weights="")  # what was trained is in the file
+    yield Note(f"llama.cpp runs {file.name} instead of the base.")
+    engine = LlamaEngine(file, at_once, context_length)
+    served = _served(name, folder, manifest, Specialist(engine, recipe), Base(LlamaScheduler(engine)))
+    return Service({name: served}, limits)
+
+
+def _read(word: str) -> tuple[str, Path, dict[str, Any]]:
+    name, folder = named(word)
+    manifest = read_manifest(folder)
+    return name or str(manifest.get("name") or folder.resolve().name), folder, manifest
+
+
+def _served(name: str, folder: Path, manifest: dict[str, Any], specialist: Specialist, base: Base) -> Served:
+    made = int((folder / MANIFEST).stat().st_mtime)
+    return Served(name, specialist, base, made, sha256_of(manifest), str(manifest.get("verdict", "")))
 
 
 def named(word: str) -> tuple[str, Path]:

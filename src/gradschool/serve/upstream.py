@@ -7,14 +7,14 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Protocol
 
 import httpx
 
 from gradschool.errors import RemoteError
 from gradschool.model.remote import RemoteEngine
-from gradschool.records import Conversation
+from gradschool.records import Conversation, Decoding
 from gradschool.serve.refusals import Refusal
 from gradschool.serve.scheduler import Ended, Piece, Pieces, Prompt
 
@@ -126,17 +126,8 @@ class LlamaSpeech:
     path = "completion"
 
     def body(self, prompt: Prompt) -> dict[str, Any]:
-        """The tokens, and nothing of llama.cpp's own sampling defaults."""
-        return {
-            "prompt": list(prompt.ids),
-            "stream": True,
-            "n_predict": prompt.decoding.max_new_tokens,
-            "temperature": prompt.decoding.temperature,
-            "top_p": prompt.decoding.top_p,
-            "top_k": 0,
-            "min_p": 0.0,
-            "seed": prompt.decoding.seed % (SEEDS - 1),
-        }
+        """The tokens."""
+        return llama_body(prompt.ids, prompt.decoding) | {"stream": True}
 
     def piece(self, event: dict[str, Any]) -> str:
         """The text in an event."""
@@ -152,6 +143,19 @@ class LlamaSpeech:
             return so_far
         counts = int(event["tokens_evaluated"]), int(event["tokens_predicted"])
         return Ended("length" if event.get("stop_type") == "limit" else "stop", *counts)
+
+
+def llama_body(ids: Sequence[int], decoding: Decoding) -> dict[str, Any]:
+    """A request to llama.cpp that leaves nothing to its own sampling defaults."""
+    return {
+        "prompt": list(ids),
+        "n_predict": decoding.max_new_tokens,
+        "temperature": decoding.temperature,
+        "top_p": decoding.top_p,
+        "top_k": 0,
+        "min_p": 0.0,
+        "seed": decoding.seed % (SEEDS - 1),
+    }
 
 
 class ChatSpeech:
