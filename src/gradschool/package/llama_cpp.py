@@ -65,7 +65,8 @@ class LlamaCpp:
         self.model, self.address = model, ""
         self._process: subprocess.Popen[str] | None = None
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._client = httpx.Client(timeout=PATIENCE, trust_env=False, headers=headers)
+        limits = httpx.Limits(max_keepalive_connections=0)  # it closes connections that are kept, at times in use
+        self._client = httpx.Client(timeout=PATIENCE, trust_env=False, headers=headers, limits=limits)
 
     def __enter__(self) -> "LlamaCpp":
         need_llama_cpp()

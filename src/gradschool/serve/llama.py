@@ -19,8 +19,9 @@ from gradschool.package.llama_cpp import PATIENCE, LlamaCpp
 from gradschool.records import Answer, Conversation, Decoding, Failure
 from gradschool.serve.refusals import too_long
 from gradschool.serve.scheduler import Pieces, Prompt
-from gradschool.serve.upstream import AT_ONCE, LlamaSpeech, UpstreamScheduler, llama_body
+from gradschool.serve.upstream import LlamaSpeech, UpstreamScheduler, client_of, llama_body
 
+AT_ONCE = 4
 USUAL_CONTEXT = 8192  # tokens; llama.cpp sets memory aside for all of it, for each who is answered
 
 
@@ -104,9 +105,8 @@ class LlamaScheduler:
     def __init__(self, engine: LlamaEngine) -> None:
         self._engine = engine
         self.at_once, self.context_length = engine.at_once, engine.context_length
-        self._upstream = UpstreamScheduler(
-            engine.server.address, LlamaSpeech(), engine.key, self.at_once, self.context_length, PATIENCE
-        )
+        client = client_of(engine.server.address, engine.key, PATIENCE, trust_env=False)
+        self._upstream = UpstreamScheduler(client, LlamaSpeech(), self.at_once, self.context_length)
 
     def tokens(self, conversation: Conversation) -> tuple[int, tuple[int, ...]]:
         """The tokens of a conversation up to where the answer begins, and their number."""

@@ -18,7 +18,6 @@ from gradschool.records import Conversation, Decoding
 from gradschool.serve.refusals import Refusal
 from gradschool.serve.scheduler import Ended, Piece, Pieces, Prompt
 
-AT_ONCE = 4
 FAILED = "The model behind this server failed."
 SEEDS = 1 << 32  # llama.cpp's are so many; the last one means: any
 
@@ -48,16 +47,10 @@ class Speech(Protocol):
 class UpstreamScheduler:
     """Asks a server for each request, at most `at_once` at a time."""
 
-    def __init__(
-        self, address: str, speech: Speech, key: str, at_once: int | None, context_length: int, timeout: float
-    ) -> None:
-        self.at_once, self.context_length = at_once or AT_ONCE, context_length
-        self._speech, self._address = speech, address
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._client = httpx.AsyncClient(
-            base_url=address.rstrip("/") + "/", headers=headers, timeout=timeout, limits=httpx.Limits(), trust_env=False
-        )
-        self._places = asyncio.Semaphore(self.at_once)
+    def __init__(self, client: httpx.AsyncClient, speech: Speech, at_once: int, context_length: int) -> None:
+        self.at_once, self.context_length = at_once, context_length
+        self._client, self._speech = client, speech
+        self._places = asyncio.Semaphore(at_once)
 
     def tokens(self, conversation: Conversation) -> tuple[int, tuple[int, ...]]:
         """Not known here: the server counts, and refuses what is too long."""
@@ -202,14 +195,17 @@ class ChatSpeech:
         return choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
 
 
+def client_of(address: str, key: str, timeout: float, trust_env: bool) -> httpx.AsyncClient:
+    """A connection for each request: one that is kept may be closed over there just when it is used again."""
+    headers, limits = {"Authorization": f"Bearer {key}"} if key else {}, httpx.Limits(max_keepalive_connections=0)
+    place = address.rstrip("/") + "/"
+    return httpx.AsyncClient(base_url=place, headers=headers, timeout=timeout, limits=limits, trust_env=trust_env)
+
+
 def remote_scheduler(engine: RemoteEngine, at_once: int | None, context_length: int | None) -> UpstreamScheduler:
     """The scheduler of a base that is a model on another server."""
     settings = engine.settings
-    return UpstreamScheduler(
-        engine.identity["address"],
-        ChatSpeech(engine.model),
-        os.environ.get(settings.api_key_env, ""),
-        at_once or settings.concurrency,
-        min(engine.context_length, context_length or engine.context_length),
-        settings.timeout,
-    )
+    key = os.environ.get(settings.api_key_env, "")
+    client = client_of(engine.identity["address"], key, settings.timeout, trust_env=True)
+    longest = min(engine.context_length, context_length or engine.context_length)
+    return UpstreamScheduler(client, ChatSpeech(engine.model), at_once or settings.concurrency, longest)
