@@ -1,6 +1,8 @@
 """A server under load for minutes: are requests lost, are answers those that were tested, and how long do they take?
 
-    python bench/serve_load.py SPECIALIST [--gguf FILE] [--minutes 2] [--clients 32]
+    python bench/serve_load.py [SPECIALIST [--gguf FILE]] [--minutes 2] [--clients 32]
+
+Without a specialist, examples/contracts is climbed and exported first.
 
 As many clients as asked for put the specialist's test questions again and again, each the next one as soon as it has
 its answer, half of them as streams. They ask `gradschool serve`, and where there is a GGUF file of the specialist,
@@ -14,8 +16,10 @@ import asyncio
 import contextlib
 import json
 import random
+import shlex
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -37,7 +41,8 @@ from gradschool.serve.llama import LlamaEngine, trained_context
 from gradschool.specialist import Recipe, Specialist
 
 RESULT = Path(__file__).parent / "results" / "serve_load.json"
-COMMAND = (sys.executable, "-c", "from gradschool.cli import main; main()", "serve")
+COMMAND = (sys.executable, "-c", "from gradschool.cli import main; main()")
+CONTRACTS = Path(__file__).parents[1] / "examples" / "contracts"
 PATIENCE = 120.0  # seconds for one answer
 
 
@@ -138,7 +143,9 @@ async def ask_all(
 @contextlib.contextmanager
 def gradschool_serve(*arguments: object) -> Iterator[tuple[str, int]]:
     """`gradschool serve` as a person starts it: its address and process."""
-    process = subprocess.Popen([*COMMAND, *map(str, arguments), "--port", "0"], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*COMMAND, "serve", *map(str, arguments), "--port", "0"], stdout=subprocess.PIPE, text=True
+    )
     try:
         assert process.stdout is not None
         yield process.stdout.readline().split()[2] + "/", process.pid
@@ -157,6 +164,23 @@ def llama_serve(file: Path, at_once: int) -> Iterator[tuple[str, int]]:
 
 def main() -> None:
     options = arguments()
+    with tempfile.TemporaryDirectory() as temporary:
+        if options.specialist is None:
+            options.specialist, options.gguf = made(Path(temporary))
+        measure(options)
+
+
+def made(folder: Path) -> tuple[Path, Path]:
+    """A specialist and its GGUF file, made as a person makes them."""
+    specialist, exported = folder / "run" / "specialist", folder / "gguf"
+    if subprocess.run([*COMMAND, "climb", CONTRACTS, "--run", specialist.parent]).returncode not in (0, 3):
+        sys.exit("The climb did not end.")
+    subprocess.run([*COMMAND, "export", specialist, "--to", "gguf", "--format", "f16", "-o", exported], check=True)
+    return specialist, next(exported.glob("*.gguf"))
+
+
+def measure(options: Any) -> None:
+    """Put every server under load, and write down what came of it."""
     manifest = read_manifest(options.specialist)
     evidence, recipe = read_evidence(options.specialist, manifest), recipe_of(options.specialist, manifest)
     questions = [example.question for example in evidence.examples]
@@ -177,7 +201,7 @@ def main() -> None:
             results[name] = load.record(took, sum(process.memory_info().rss for process in tree))
         print(json.dumps(results[name], indent=1), flush=True)
     result = {
-        "command": "python bench/serve_load.py SPECIALIST" + " --gguf FILE" * bool(options.gguf),
+        "command": shlex.join(["python", "bench/serve_load.py", *(Path(word).name for word in sys.argv[1:])]),
         "clients": options.clients,
         "minutes": options.minutes,
         "specialist": {key: manifest[key] for key in ("name", "rung", "verdict", "base")}
@@ -204,7 +228,7 @@ def composed(options: Any, recipe: Recipe, questions: Sequence[Conversation]) ->
 def arguments() -> Any:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("specialist", type=Path)
+    parser.add_argument("specialist", type=Path, nargs="?")
     parser.add_argument("--gguf", type=Path)
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--clients", type=int, default=32)
