@@ -1,5 +1,6 @@
 """Specialists over one base by the real openai client: they answer as they do without a server, however many ask."""
 
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -136,6 +137,27 @@ def test_many_clients_at_once_get_each_their_own_answer(
         held = [same for all_same in clients.map(one, range(CLIENTS)) for same in all_same]
     assert len(held) == 3 * CLIENTS and all(held)
     assert service.bases[0].open == 0
+
+
+def test_clients_that_leave_in_between_disturb_nobody(
+    client: openai.OpenAI, service: Service, expected: dict[tuple[str, str], Answer]
+) -> None:
+    def one(number: int) -> bool:
+        kind, question = made.KINDS[number % len(made.KINDS)], QUESTIONS[number % len(QUESTIONS)]
+        if number % 3:
+            return whole(client, kind, question) == as_told(expected[kind, question])
+        with client.chat.completions.create(
+            model=kind, messages=[{"role": "user", "content": question}], max_tokens=500, stream=True
+        ) as stream:
+            next(iter(stream))
+        return True
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        assert all(clients.map(one, range(2 * CLIENTS)))
+    end = time.monotonic() + 30
+    while service.bases[0].open:
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def test_completions_answer_a_prompt_as_a_question(

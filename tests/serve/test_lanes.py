@@ -4,6 +4,7 @@ import queue
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import made
@@ -142,6 +143,18 @@ def test_each_adapter_answers_as_the_specialist_that_wears_it_also_side_by_side(
         said = dict(zip(askers, ask(lanes, list(askers.values())), strict=True))
     texts = {key: engine.chat.decode([t for t in ids if t not in engine.stop_ids]) for key, ids in said.items()}
     assert texts == expected
+
+
+def test_networks_that_cannot_read_packed_rows_answer_one_after_the_other(
+    engine: LocalEngine, adapters: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = Decoding(max_new_tokens=8)
+    ids = [engine.chat.prompt_ids((Message("user", word),)) for word in ("Name a colour.", "Say hello.")]
+    with open_lanes(engine, adapters) as lanes:
+        expected = ask(lanes, [Asker(adapter, one, drawn) for adapter in adapters for one in ids])
+    monkeypatch.setattr(engine, "reader", replace(engine.reader, packs=False))
+    with open_lanes(engine, adapters) as lanes:
+        assert ask(lanes, [Asker(adapter, one, drawn) for adapter in adapters for one in ids]) == expected
 
 
 def test_no_more_than_the_places_are_answered_at_once(engine: LocalEngine, counting: list[Counting]) -> None:

@@ -135,13 +135,12 @@ CURL = pytest.mark.skipif(shutil.which("curl") is None, reason="the printed line
 
 @CURL
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_command_serves_until_it_is_told_to_end(echo: Path, tmp_path: Path, number: signal.Signals) -> None:
+def test_the_command_serves_until_ctrl_c(echo: Path, tmp_path: Path) -> None:
     process, address, printed = started(echo, f"again={echo}", "--port", 0, cwd=tmp_path)
     assert [line.partition(":")[0].strip() for line in printed[1:3]] == ["echo", "again"]
     tried = subprocess.run(printed[-1], shell=True, capture_output=True, text=True)  # as a person would
     assert '"content":"Hello"' in tried.stdout
-    process.send_signal(number)
+    process.send_signal(signal.SIGINT)
     said, complained = process.communicate(timeout=PATIENCE)
     assert (process.returncode, said) == (0, "Stopped.\n")
     assert complained.strip() == "again shares the weights of echo's base."
@@ -151,14 +150,16 @@ def test_the_command_serves_until_it_is_told_to_end(echo: Path, tmp_path: Path, 
 
 @CURL
 @pytest.mark.slow
-def test_the_command_shows_how_to_ask_with_a_key(echo: Path, tmp_path: Path) -> None:
+def test_the_command_takes_a_key_and_ends_by_sigterm(echo: Path, tmp_path: Path) -> None:
     (tmp_path / "my key").write_text(KEY)
-    process, _, printed = started(echo, "--port", 0, "--api-key-file", "my key", cwd=tmp_path)
+    process, address, printed = started(echo, "--port", 0, "--api-key-file", "my key", cwd=tmp_path)
     assert KEY not in "\n".join(printed)
     tried = subprocess.run(printed[-1], shell=True, capture_output=True, text=True, cwd=tmp_path)
-    process.terminate()
-    process.communicate(timeout=PATIENCE)
     assert '"content":"Hello"' in tried.stdout
+    assert httpx.get(f"{address}/v1/models").status_code == 401
+    process.terminate()
+    said, _ = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, said) == (0, "Stopped.\n")
 
 
 def test_the_command_says_what_is_wrong(echo: Path, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ class Answering:
             async for event in events:
                 if isinstance(event, Piece):
                     text += event.text
-                    self.watch.piece()
+                    self.watch.piece(event.text)
                 elif isinstance(event, Ended):
                     self.watch.ended(event)
                     return self.reply.whole(text, citations, event)
@@ -63,7 +63,7 @@ class Answering:
                     elif event.text or not begun:
                         head = b"" if begun else self.reply.begin(with_usage)
                         begun = True
-                        self.watch.piece()
+                        self.watch.piece(event.text)
                         yield head + (self.reply.piece(event.text, with_usage) if event.text else b"")
         except Refusal as refusal:
             if not begun:

@@ -50,9 +50,9 @@ class Watch:
         self.model = OTHERS
         self._first = self._done = False
 
-    def piece(self) -> None:
-        """Some text went out."""
-        if not self._first:
+    def piece(self, text: str) -> None:
+        """Some text, or none, goes out."""
+        if text and not self._first:
             self._first = True
             self._metrics.first_piece.labels(self.model).observe(time.monotonic() - self._began)
 
