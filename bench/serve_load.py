@@ -192,13 +192,15 @@ def measure(options: Any) -> None:
         servers["llama.cpp's own"] = (llama_serve(options.gguf, options.clients), MODEL, None)
     results = {}
     for name, (started, model, asked) in servers.items():
+        busy = psutil.getloadavg()[0]
         with started as (address, pid):
             if asked is None:
                 asked = composed(options, recipe, questions)
             print(f"{name}: {options.clients} clients, {options.minutes:g} minutes", flush=True)
             load, took = asyncio.run(ask_all(address, model, asked, tested, recipe.decoding, options))
             tree = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-            results[name] = load.record(took, sum(process.memory_info().rss for process in tree))
+            rss = sum(process.memory_info().rss for process in tree)
+            results[name] = load.record(took, rss) | {"load_average_before": round(busy, 2)}
         print(json.dumps(results[name], indent=1), flush=True)
     result = {
         "command": shlex.join(["python", "bench/serve_load.py", *(Path(word).name for word in sys.argv[1:])]),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import made
 import pytest
@@ -203,6 +204,23 @@ def test_lanes_take_turns(engine: LocalEngine, adapters: list[str], counting: li
         for asker in long:
             asker.request.gone = True
     assert len(counting) == 4  # one of each adapter, one of the bare base, one of the other manner
+
+
+def test_long_requests_have_lanes_of_their_own_and_no_more_places_than_memory_bears(
+    engine: LocalEngine, counting: list[Counting], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def decoder_of(*arguments: Any) -> Counting:
+        asked.append(arguments[3])
+        return Counting()
+
+    monkeypatch.setattr(module, "decoder_of", decoder_of)
+    monkeypatch.setattr(module, "rows_at_once", lambda config, dtype, tokens, device: 4096 // tokens)
+    with open_lanes(engine, at_once=6) as lanes:
+        askers = [Asker(), Asker(ids=range(1000)), Asker(ids=range(1019)), Asker(ids=range(1020)), Asker()]
+        assert ask(lanes, askers) == [[1, 2, 3, 4, 5]] * 5
+    assert asked == [6, 4, 2]  # 512, 1024 and 2048 tokens
 
 
 def test_where_memory_runs_out_fewer_are_answered_at_once(engine: LocalEngine, counting: list[Counting]) -> None:

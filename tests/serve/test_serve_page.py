@@ -105,7 +105,7 @@ def test_options_and_defaults_are_those_of_the_command() -> None:
         f"Headers must be there within {HEAD_SECONDS:g} seconds, a body within {Limits().body_seconds:g}.",
         f"gives those under way {Limits().grace:g} seconds",
         f"one text or up to {MOST_STOPS}",
-        f"at most {AT_ONCE}; for GGUF {llama.AT_ONCE}",
+        f"at most {AT_ONCE}, as memory bears; for GGUF {llama.AT_ONCE}",
         f"`--max-context` is at most {llama.USUAL_CONTEXT} unless",
         f"{KEY_ENV}=a-long-word-of-{LEAST_KEY}-letters-or-more",
     ],

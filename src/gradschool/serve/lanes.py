@@ -1,4 +1,4 @@
-"""Who is answered together: requests for the same adapter, drawn in the same manner, share a lane of the network."""
+"""Who is answered together: requests for one adapter, drawn alike and about as long, share a lane of the network."""
 
 import logging
 import queue
@@ -14,12 +14,14 @@ from gradschool.errors import GradschoolError
 from gradschool.model.decoding import Said
 from gradschool.model.loading import is_out_of_memory, out_of_memory
 from gradschool.model.local import LocalEngine
+from gradschool.model.memory import rows_at_once
 from gradschool.records import Decoding
 from gradschool.serve.decoder import Decoder, decoder_of
 from gradschool.tune.adapter import read_adapter
 from gradschool.tune.lora import LoraLinear, detach
 
 TURN = 8  # steps of one lane before the next one's turn
+LEAST_ROOM = 512  # tokens
 LOG = logging.getLogger(__name__)
 
 
@@ -36,6 +38,11 @@ class Request:
     tell: Callable[[Said | GradschoolError], None]
     said: list[int] = field(default_factory=list)
     gone: bool = False
+
+    @property
+    def room(self) -> int:
+        """Tokens that it may need, question and answer, up to the next power of two."""
+        return max(LEAST_ROOM, 1 << (len(self.ids) + self.decoding.max_new_tokens - 1).bit_length())
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,7 @@ class Manner:
 @dataclass(slots=True)
 class _Lane:
     manner: Manner
+    room: int
     rows: dict[int, Request] = field(default_factory=dict)
     fresh: list[int] = field(default_factory=list)  # rows that the decoder does not know yet
     decoder: Decoder | None = None
@@ -90,14 +98,15 @@ class Lanes(threading.Thread):
     """The thread that owns a network and answers with it: `at_once` requests are under way, the others wait in order.
 
     `manners` are those of the specialists as they are; their prefixes are kept. Requests that are asked for in another
-    manner get a lane for as long as there are any. Lanes take turns.
+    manner get a lane for as long as there are any. Each row of a lane takes as much memory as the longest, so long and
+    short requests have lanes of their own, with as many places as memory bears. Lanes take turns.
     """
 
     def __init__(self, engine: LocalEngine, wardrobe: Wardrobe, manners: Sequence[Manner], at_once: int) -> None:
         super().__init__(name="gradschool-lanes", daemon=True)
         self._engine, self._wardrobe, self._at_once = engine, wardrobe, at_once
-        self._lanes = [_Lane(manner) for manner in dict.fromkeys(manners)]
-        self._kept = frozenset(manners)
+        self._manners = tuple(dict.fromkeys(manners))
+        self._lanes: list[_Lane] = []
         self._inbox: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._waiting: deque[Request] = deque()
         self._names = 0
@@ -119,7 +128,7 @@ class Lanes(threading.Thread):
             for lane in list(self._lanes):
                 if lane.rows and not self._ended:
                     self._take_turn(lane)
-            self._lanes = [lane for lane in self._lanes if lane.rows or lane.manner in self._kept]
+            self._lanes = [lane for lane in self._lanes if lane.rows or lane.manner in self._manners]
 
     def _hear(self, wait: bool) -> None:
         """Take in what was put since."""
@@ -144,16 +153,18 @@ class Lanes(threading.Thread):
                 free -= 1
 
     def _lane_for(self, request: Request) -> _Lane:
-        fitting = [lane for lane in self._lanes if lane.manner.fits(request)]
-        if fitting:
-            return max(fitting, key=lambda lane: len(lane.manner.prefix))
-        lane = _Lane(Manner(request.adapter, request.decoding.temperature, request.decoding.top_p))
-        self._lanes.append(lane)
+        drawn = Manner(request.adapter, request.decoding.temperature, request.decoding.top_p)
+        fitting = [manner for manner in self._manners if manner.fits(request)]
+        manner = max(fitting, key=lambda manner: len(manner.prefix), default=drawn)
+        lane = next((lane for lane in self._lanes if (lane.manner, lane.room) == (manner, request.room)), None)
+        if lane is None:
+            lane = _Lane(manner, request.room)
+            self._lanes.append(lane)
         return lane
 
     def _take_turn(self, lane: _Lane) -> None:
         """Some steps of one lane; who comes meanwhile may join it."""
-        error: Exception | None = None
+        failed = no_memory = False
         try:
             self._wardrobe.wear(lane.manner.adapter)
             for _ in range(TURN):
@@ -164,23 +175,29 @@ class Lanes(threading.Thread):
                 self._admit()
                 if self._ended or not lane.rows:
                     return
-        except Exception as raised:  # whatever it is, the other lanes go on
-            error = raised
-        if error is not None:  # outside of the handler, so that the tensors of the failed step are free
-            self._recover(lane, error)
+        except Exception as error:  # whatever it is, the other lanes go on
+            failed, no_memory = True, is_out_of_memory(error)
+            if not no_memory:
+                LOG.error("A step of the network failed.", exc_info=error)
+        if failed:  # outside of the handler, so that the tensors of the failed step are free
+            self._recover(lane, no_memory)
 
     def _decoder(self, lane: _Lane) -> Decoder:
         """The lane's decoder, with all of its rows."""
         manner = lane.manner
         if lane.decoder is None:
             decoding = Decoding(temperature=manner.temperature, top_p=manner.top_p)
-            lane.decoder = decoder_of(self._engine, decoding, manner.prefix, self._at_once)
+            lane.decoder = decoder_of(self._engine, decoding, manner.prefix, self._places(lane.room))
         for name in lane.fresh:
             request = lane.rows[name]
             ids, left = (*request.ids, *request.said), request.decoding.max_new_tokens - len(request.said)
             lane.decoder.add(name, ids, left, request.decoding.seed)
         lane.fresh.clear()
         return lane.decoder
+
+    def _places(self, room: int) -> int:
+        network = self._engine.network
+        return min(self._at_once, rows_at_once(network.config, network.dtype, room, self._engine.device))
 
     def _tell(self, lane: _Lane, said: Said) -> None:
         request = lane.rows.get(said.name)
@@ -200,23 +217,22 @@ class Lanes(threading.Thread):
             if not lane.rows:
                 lane.decoder.step()  # the token under way, so that nothing stays behind
 
-    def _recover(self, lane: _Lane, error: Exception) -> None:
+    def _recover(self, lane: _Lane, no_memory: bool) -> None:
         """After a step that failed: with less at once where memory ran out, else without its rows."""
+        total = sum(len(one.rows) for one in self._lanes)
         rows = list(lane.rows.values())
         lane.rows.clear()
         lane.fresh.clear()
         lane.decoder = None
-        if is_out_of_memory(error) and len(rows) > 1:
-            self._at_once = max(1, len(rows) // 2)
+        if self._engine.device.type == "cuda":
+            torch.cuda.empty_cache()
+        if no_memory and self._at_once > 1:
+            self._at_once = max(1, min(self._at_once, total) // 2)
             self._waiting.extendleft(reversed(rows))
-            if self._engine.device.type == "cuda":
-                torch.cuda.empty_cache()
             LOG.warning("Memory ran out; at most %d requests are answered at once from now on.", self._at_once)
             return
-        if is_out_of_memory(error):
-            told: GradschoolError = out_of_memory("A question does not fit into memory, even alone.")
-        else:
-            LOG.error("A step of the network failed.", exc_info=error)
-            told = GradschoolError("The network failed to answer.", f"{type(error).__name__}: {error}.")
+        told = GradschoolError("The network failed to answer.", "The server's log says more.")
+        if no_memory:
+            told = out_of_memory("A question does not fit into memory, even alone.")
         for request in rows:
             request.tell(told)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gradschool.errors import GradschoolError
 from gradschool.model.decoding import Said
 from gradschool.model.local import LocalEngine
-from gradschool.model.memory import rows_at_once
+from gradschool.model.memory import AT_ONCE
 from gradschool.records import Conversation, Message
 from gradschool.serve.lanes import Lanes, Manner, Request, Wardrobe
 from gradschool.serve.pieces import Decoded
@@ -29,11 +29,7 @@ class LocalScheduler:
         self, engine: LocalEngine, specialists: Sequence[Specialist], at_once: int | None, context_length: int | None
     ) -> None:
         self.context_length = min(engine.context_length, context_length or engine.context_length)
-        self.at_once = (
-            at_once
-            or engine.batch_size
-            or rows_at_once(engine.network.config, engine.network.dtype, self.context_length, engine.device)
-        )
+        self.at_once = at_once or engine.batch_size or AT_ONCE
         self._prompts, self._stop_ids = engine.chat, frozenset(engine.stop_ids)
         # A tokenizer must not be used by two threads at once: prompts are made in one, answers are read in another.
         self._answers = copy.deepcopy(engine.chat)
