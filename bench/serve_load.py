@@ -8,7 +8,8 @@ As many clients as asked for put the specialist's test questions again and again
 its answer, half of them as streams. They ask `gradschool serve`, and where there is a GGUF file of the specialist,
 `gradschool serve --gguf` and llama.cpp's own server too, one after the other on the same machine. llama.cpp's own
 server gets each question with the instructions, examples and passages that gradschool would put before it; finding
-those is not counted there. Writes bench/results/serve_load.json.
+those is not counted there. Each server computes with as many threads as OMP_NUM_THREADS says; on a machine that does
+other work too, 1 compares best. Writes bench/results/serve_load.json.
 """
 
 import argparse
@@ -32,6 +33,7 @@ import numpy as np
 import psutil
 
 from gradschool.files import sha256, write_json
+from gradschool.model.machine import choose_threads
 from gradschool.package.bundle import read_manifest, recipe_of
 from gradschool.package.evidence import read_evidence
 from gradschool.package.llama_cpp import MODEL, LlamaCpp
@@ -157,7 +159,7 @@ def gradschool_serve(*arguments: object) -> Iterator[tuple[str, int]]:
 @contextlib.contextmanager
 def llama_serve(file: Path, at_once: int) -> Iterator[tuple[str, int]]:
     """llama.cpp's own server, with a place for each client."""
-    with LlamaCpp(file, trained_context(file), at_once=at_once) as server:
+    with LlamaCpp(file, trained_context(file), threads=choose_threads()[0], at_once=at_once) as server:
         [child] = psutil.Process().children()
         yield f"{server.address}/v1/", child.pid
 
@@ -210,6 +212,7 @@ def measure(options: Any) -> None:
         | {"recipe": recipe.describe()},
         "gguf": {"bytes": options.gguf.stat().st_size, "sha256": sha256(options.gguf)} if options.gguf else None,
         "questions": len(questions),
+        "threads": choose_threads()[0],
         "servers": results,
         "environment": environment(),
     }

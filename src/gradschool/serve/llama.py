@@ -15,6 +15,7 @@ from gradschool.errors import ModelError, UsageError
 from gradschool.files import sha256
 from gradschool.model.chat import CLOSE, OPEN
 from gradschool.model.engine import TextLoss
+from gradschool.model.machine import choose_threads
 from gradschool.package.llama_cpp import PATIENCE, LlamaCpp
 from gradschool.records import Answer, Conversation, Decoding, Failure
 from gradschool.serve.refusals import too_long
@@ -41,7 +42,8 @@ class LlamaEngine:
             )
         self.file, self.at_once, self.key = file, at_once or AT_ONCE, secrets.token_urlsafe()
         self.context_length = min(trained_context(file), context_length or USUAL_CONTEXT)
-        self.server = LlamaCpp(file, self.context_length, at_once=self.at_once, key=self.key)
+        threads, _ = choose_threads()
+        self.server = LlamaCpp(file, self.context_length, threads=threads, at_once=self.at_once, key=self.key)
         self.server.__enter__()
 
     @property
