@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-OWN = ("examples.py", "parity.py", "rehearsal.py")
+OWN = ("examples.py", "parity.py", "rehearsal.py", "serve_load.py")
 ON_DATA = ("fairytaleqa_retrieval.py", "real_sets.py")
 
 

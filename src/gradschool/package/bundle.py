@@ -180,7 +180,7 @@ def open_specialist(folder: Path, base_model: str | None = None) -> Work[Special
 def open_verified(folder: Path, manifest: dict[str, Any], base_model: str | None = None) -> Work[Specialist]:
     """Open a specialist whose files were verified when its manifest was read."""
     try:
-        recipe = _recipe(folder, manifest)
+        recipe = recipe_of(folder, manifest)
         base = manifest["base"]
         carried = str((folder / BASE).resolve()) if carries_base(manifest) else ""
         # A specialist with weights of its own is whole: it needs no base.
@@ -261,7 +261,8 @@ def needs(manifest: dict[str, Any]) -> str:
     return f"It needs the base {base['base_model']}{revision}; --base names another place of it."
 
 
-def _recipe(folder: Path, manifest: dict[str, Any]) -> Recipe:
+def recipe_of(folder: Path, manifest: dict[str, Any]) -> Recipe:
+    """The recipe of a specialist whose manifest was verified; its parts are those in the folder."""
     recipe: Recipe = TypeAdapter(Recipe).validate_python(manifest["recipe"])
     parts = {name.partition("/")[0] for name in manifest["hashes"]}
     examples = TypeAdapter(tuple[Example, ...]).validate_python(read_lines(folder / EXAMPLES))

@@ -1,7 +1,7 @@
 """llama.cpp's server in a process of its own: a file that it cannot bear ends this process, and not the export.
 
-Run with one argument, the settings as JSON. Writes the server's address to standard output as soon as it listens, and
-ends when its standard input is closed, also when its parent was killed.
+Reads its settings, a line of JSON, from standard input: a key among them is seen by nobody. Writes the server's address
+to standard output as soon as it listens, and ends when its standard input is closed, also when its parent was killed.
 """
 
 import json
@@ -17,12 +17,14 @@ def main(settings: dict[str, Any]) -> None:
     params = xllamacpp.CommonParams()
     params.model.path = settings["model"]
     params.model_alias = {"specialist"}
-    params.n_ctx = settings["context"]
-    params.n_parallel = 1
+    params.n_ctx = settings["context"] * settings["at_once"]  # divided among those who are answered at once
+    params.n_parallel = settings["at_once"]
     params.warmup = False
     params.use_jinja = True
     params.reasoning_format = xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_NONE  # answers stay whole
     params.port = 0
+    if settings["key"]:
+        params.api_keys = [settings["key"]]
     if settings["threads"]:
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings["threads"]
     if settings["exact"]:  # as exact as float32 networks elsewhere
@@ -37,4 +39,4 @@ def main(settings: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))
+    main(json.loads(sys.stdin.readline()))

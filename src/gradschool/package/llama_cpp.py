@@ -1,5 +1,6 @@
 """llama.cpp beside us: runs a GGUF file as people will run it, and tells what it reads and how likely it finds it."""
 
+import contextlib
 import importlib.util
 import json
 import subprocess
@@ -37,12 +38,20 @@ class LlamaCpp:
     """A GGUF file in llama.cpp, on loopback, in a process of its own; use it in a `with` statement.
 
     `context` is the most tokens of a question and its answer; `lora` is a GGUF adapter over the file. With `exact`
-    it keeps its cache in float32, to be compared with float32 networks. Raises ModelError where llama.cpp refuses
-    the file.
+    it keeps its cache in float32, to be compared with float32 networks. `at_once` requests are answered together, and
+    where there is a `key`, all must bring it. Raises ModelError where llama.cpp refuses the file.
     """
 
     def __init__(
-        self, model: Path, context: int, *, lora: Path | None = None, threads: int = 0, exact: bool = False
+        self,
+        model: Path,
+        context: int,
+        *,
+        lora: Path | None = None,
+        threads: int = 0,
+        exact: bool = False,
+        at_once: int = 1,
+        key: str = "",
     ) -> None:
         self._settings = {
             "model": str(model),
@@ -50,22 +59,30 @@ class LlamaCpp:
             "lora": str(lora) if lora else "",
             "threads": threads,
             "exact": exact,
+            "at_once": at_once,
+            "key": key,
         }
         self.model, self.address = model, ""
         self._process: subprocess.Popen[str] | None = None
-        self._client = httpx.Client(timeout=PATIENCE, trust_env=False)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        limits = httpx.Limits(max_keepalive_connections=0)  # it closes connections that are kept, at times in use
+        self._client = httpx.Client(timeout=PATIENCE, trust_env=False, headers=headers, limits=limits)
 
     def __enter__(self) -> "LlamaCpp":
         need_llama_cpp()
         self._log = tempfile.TemporaryFile("w+", errors="replace")  # closed in __exit__
         self._process = subprocess.Popen(
-            [sys.executable, "-P", CHILD, json.dumps(self._settings)],  # -P: our gguf.py is not the library
+            [sys.executable, "-P", CHILD],  # -P: our gguf.py is not the library
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
+            start_new_session=True,  # Ctrl-C is for us, who may still want answers; our end is its end
         )
-        assert self._process.stdout is not None
+        assert self._process.stdin is not None and self._process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):  # it ended before it listened: its log says why
+            self._process.stdin.write(json.dumps(self._settings) + "\n")
+            self._process.stdin.flush()
         for line in self._process.stdout:
             if line.startswith("http://"):
                 self.address = line.strip()
@@ -83,7 +100,8 @@ class LlamaCpp:
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._log):
             assert stream is not None
-            stream.close()
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
 
     def engine(self) -> RemoteEngine:
         """Its chat interface as an engine, which sees of it what every other program sees."""
@@ -91,12 +109,20 @@ class LlamaCpp:
 
     def prompt_ids(self, conversation: Conversation) -> list[int]:
         """The tokens that it reads for a conversation, by the chat template in the file."""
-        messages = [{"role": message.role, "content": message.content} for message in conversation]
-        return self.tokens(str(self._ask("apply-template", messages=messages)["prompt"]))
+        return self.tokens(self.prompt_text(conversation))
 
-    def tokens(self, text: str, *, control: bool = True) -> list[int]:
-        """The tokens of a text; with `control`, what looks like a control token is one, and a start token is added."""
-        return list(self._ask("tokenize", content=text, add_special=control, parse_special=control)["tokens"])
+    def prompt_text(self, conversation: Conversation) -> str:
+        """What the chat template in the file makes of a conversation, up to where the answer begins."""
+        messages = [{"role": message.role, "content": message.content} for message in conversation]
+        return str(self.ask("apply-template", messages=messages)["prompt"])
+
+    def tokens(self, text: str, *, control: bool = True, start: bool | None = None) -> list[int]:
+        """The tokens of a text; with `control`, what looks like a control token is one.
+
+        A start token is added, where the file says so, with `start`; by default with `control`.
+        """
+        start = control if start is None else start
+        return list(self.ask("tokenize", content=text, add_special=start, parse_special=control)["tokens"])
 
     def likeliest(self, prompt: Sequence[int], number: int) -> dict[int, float]:
         """The likeliest next tokens with their log probabilities, in nats; empty where the prompt does not fit."""
@@ -104,19 +130,20 @@ class LlamaCpp:
             # A token that ends the answer, or half a letter, would be told without its probabilities. So a plain one
             # is drawn in any case; what is told about all of them is from before that.
             plain = [[self.tokens("a", control=False)[-1], 1000.0]]
-            said = self._ask("completion", prompt=list(prompt), n_predict=1, n_probs=number, logit_bias=plain)
+            said = self.ask("completion", prompt=list(prompt), n_predict=1, n_probs=number, logit_bias=plain)
         except RemoteError:
             return {}
         return {row["id"]: row["logprob"] for row in said["completion_probabilities"][0]["top_logprobs"]}
 
     def continued(self, prompt: Sequence[int], number: int) -> list[int]:
         """The next tokens, each the likeliest; fewer where the answer ends."""
-        said = self._ask(
+        said = self.ask(
             "completion", prompt=list(prompt), n_predict=number, temperature=0, return_tokens=True, cache_prompt=False
         )
         return list(said["tokens"])
 
-    def _ask(self, what: str, **fields: Any) -> dict[str, Any]:
+    def ask(self, what: str, **fields: Any) -> dict[str, Any]:
+        """Ask it anything in its own protocol; raises RemoteError where it refuses, ModelError where it has ended."""
         try:
             response = self._client.post(f"{self.address}/{what}", json=fields)
         except httpx.HTTPError as error:

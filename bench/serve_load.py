@@ -1,0 +1,244 @@
+"""A server under load for minutes: are requests lost, are answers those that were tested, and how long do they take?
+
+    python bench/serve_load.py [SPECIALIST [--gguf FILE]] [--minutes 2] [--clients 32]
+
+Without a specialist, examples/contracts is climbed and exported first.
+
+As many clients as asked for put the specialist's test questions again and again, each the next one as soon as it has
+its answer, half of them as streams. They ask `gradschool serve`, and where there is a GGUF file of the specialist,
+`gradschool serve --gguf` and llama.cpp's own server too, one after the other on the same machine. llama.cpp's own
+server gets each question with the instructions, examples and passages that gradschool would put before it; finding
+those is not counted there. Each server computes with as many threads as OMP_NUM_THREADS says; on a machine that does
+other work too, 1 compares best. Writes bench/results/serve_load.json.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import random
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import psutil
+
+from gradschool.files import sha256, write_json
+from gradschool.model.machine import choose_threads
+from gradschool.package.bundle import read_manifest, recipe_of
+from gradschool.package.evidence import read_evidence
+from gradschool.package.llama_cpp import MODEL, LlamaCpp
+from gradschool.records import Conversation, Decoding
+from gradschool.run import environment
+from gradschool.serve.llama import LlamaEngine, trained_context
+from gradschool.specialist import Recipe, Specialist
+
+RESULT = Path(__file__).parent / "results" / "serve_load.json"
+COMMAND = (sys.executable, "-c", "from gradschool.cli import main; main()")
+CONTRACTS = Path(__file__).parents[1] / "examples" / "contracts"
+PATIENCE = 120.0  # seconds for one answer
+
+
+@dataclass
+class Load:
+    """What clients met with."""
+
+    seconds: list[float] = field(default_factory=list)
+    first: list[float] = field(default_factory=list)  # of streams, until their first text
+    lost: Counter[str] = field(default_factory=Counter)
+    new_tokens: int = 0
+    as_tested: int = 0
+
+    def record(self, took: float, rss: int) -> dict[str, Any]:
+        """The figures."""
+        return {
+            "answered": len(self.seconds),
+            "lost": dict(self.lost),
+            "as_tested": self.as_tested,
+            "requests_per_second": round(len(self.seconds) / took, 2),
+            "new_tokens_per_second": round(self.new_tokens / took, 1),
+            "seconds": percentiles(self.seconds),
+            "seconds_to_first_text": percentiles(self.first),
+            "took": round(took, 1),
+            "resident_bytes": rss,
+        }
+
+
+def percentiles(values: Sequence[float]) -> dict[str, float]:
+    """The middle, and what few answers take longer than."""
+    if not values:
+        return {}
+    named = {"p50": 50, "p95": 95, "p99": 99, "max": 100}
+    return {name: round(float(np.percentile(values, share)), 3) for name, share in named.items()}
+
+
+async def put(client: httpx.AsyncClient, body: dict[str, Any], load: Load) -> str:
+    """Ask one question; returns the text. Raises ValueError for an answer that is not whole."""
+    began = time.perf_counter()
+    if not body["stream"]:
+        reply = (await client.post("chat/completions", json=body)).raise_for_status().json()
+        text, usage = reply["choices"][0]["message"]["content"], reply["usage"]
+    else:
+        text, usage, done = "", None, False
+        async with client.stream("POST", "chat/completions", json=body) as response:
+            response.raise_for_status()
+            async for line in response.aiter_lines():
+                data = line.removeprefix("data:").strip()
+                done = done or data == "[DONE]"
+                if not line.startswith("data:") or done:
+                    continue
+                event = json.loads(data)
+                usage = event.get("usage") or usage
+                piece = event["choices"][0]["delta"].get("content") if event["choices"] else None
+                if piece and not text:
+                    load.first.append(time.perf_counter() - began)
+                text += piece or ""
+        if not done or usage is None:
+            raise ValueError("the stream broke off")
+    load.seconds.append(time.perf_counter() - began)
+    load.new_tokens += usage["completion_tokens"]
+    return str(text)
+
+
+async def ask_all(
+    address: str, model: str, questions: Sequence[Conversation], tested: Sequence[str], drawn: Decoding, options: Any
+) -> tuple[Load, float]:
+    """Let all clients ask until the time is up; each then waits for its last answer."""
+    load, order = Load(), random.Random(0)
+    began = time.monotonic()
+    end = began + options.minutes * 60
+
+    async def one() -> None:
+        # A connection each: one that is kept may be closed by the server just when it is used again.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        async with httpx.AsyncClient(base_url=address, timeout=PATIENCE, limits=limits, trust_env=False) as client:
+            while time.monotonic() < end:
+                number = order.randrange(len(questions))
+                body = {
+                    "model": model,
+                    "messages": [{"role": m.role, "content": m.content} for m in questions[number]],
+                    "max_tokens": drawn.max_new_tokens,
+                    "temperature": drawn.temperature,
+                    "seed": drawn.seed,
+                }
+                stream = {"stream": True, "stream_options": {"include_usage": True}}
+                try:
+                    asked = body | (stream if order.random() < 0.5 else {"stream": False})
+                    text = await put(client, asked, load)
+                    load.as_tested += text == tested[number]
+                except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
+                    load.lost[f"{type(error).__name__}: {error}"[:120]] += 1
+
+    await asyncio.gather(*(one() for _ in range(options.clients)))
+    return load, time.monotonic() - began
+
+
+@contextlib.contextmanager
+def gradschool_serve(*arguments: object) -> Iterator[tuple[str, int]]:
+    """`gradschool serve` as a person starts it: its address and process."""
+    process = subprocess.Popen(
+        [*COMMAND, "serve", *map(str, arguments), "--port", "0"], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().split()[2] + "/", process.pid
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+@contextlib.contextmanager
+def llama_serve(file: Path, at_once: int) -> Iterator[tuple[str, int]]:
+    """llama.cpp's own server, with a place for each client."""
+    with LlamaCpp(file, trained_context(file), threads=choose_threads()[0], at_once=at_once) as server:
+        [child] = psutil.Process().children()
+        yield f"{server.address}/v1/", child.pid
+
+
+def main() -> None:
+    options = arguments()
+    with tempfile.TemporaryDirectory() as temporary:
+        if options.specialist is None:
+            options.specialist, options.gguf = made(Path(temporary))
+        measure(options)
+
+
+def made(folder: Path) -> tuple[Path, Path]:
+    """A specialist and its GGUF file, made as a person makes them."""
+    specialist, exported = folder / "run" / "specialist", folder / "gguf"
+    if subprocess.run([*COMMAND, "climb", CONTRACTS, "--run", specialist.parent]).returncode not in (0, 3):
+        sys.exit("The climb did not end.")
+    subprocess.run([*COMMAND, "export", specialist, "--to", "gguf", "--format", "f16", "-o", exported], check=True)
+    return specialist, next(exported.glob("*.gguf"))
+
+
+def measure(options: Any) -> None:
+    """Put every server under load, and write down what came of it."""
+    manifest = read_manifest(options.specialist)
+    evidence, recipe = read_evidence(options.specialist, manifest), recipe_of(options.specialist, manifest)
+    questions = [example.question for example in evidence.examples]
+    tested = [row.answer.text for row in evidence.rows]
+    servers: dict[str, Any] = {"gradschool": (gradschool_serve(options.specialist), manifest["name"], questions)}
+    if options.gguf:
+        places = ("--gguf", options.gguf, "--at-once", options.clients)
+        servers["gradschool, GGUF"] = (gradschool_serve(options.specialist, *places), manifest["name"], questions)
+        servers["llama.cpp's own"] = (llama_serve(options.gguf, options.clients), MODEL, None)
+    results = {}
+    for name, (started, model, asked) in servers.items():
+        busy = psutil.getloadavg()[0]
+        with started as (address, pid):
+            if asked is None:
+                asked = composed(options, recipe, questions)
+            print(f"{name}: {options.clients} clients, {options.minutes:g} minutes", flush=True)
+            load, took = asyncio.run(ask_all(address, model, asked, tested, recipe.decoding, options))
+            tree = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+            rss = sum(process.memory_info().rss for process in tree)
+            results[name] = load.record(took, rss) | {"load_average_before": round(busy, 2)}
+        print(json.dumps(results[name], indent=1), flush=True)
+    result = {
+        "command": shlex.join(["python", "bench/serve_load.py", *(Path(word).name for word in sys.argv[1:])]),
+        "clients": options.clients,
+        "minutes": options.minutes,
+        "specialist": {key: manifest[key] for key in ("name", "rung", "verdict", "base")}
+        | {"recipe": recipe.describe()},
+        "gguf": {"bytes": options.gguf.stat().st_size, "sha256": sha256(options.gguf)} if options.gguf else None,
+        "questions": len(questions),
+        "threads": choose_threads()[0],
+        "servers": results,
+        "environment": environment(),
+    }
+    write_json(RESULT, result)
+    print(f"written to {RESULT}")
+
+
+def composed(options: Any, recipe: Recipe, questions: Sequence[Conversation]) -> list[Conversation]:
+    """The questions as the specialist puts them to its base."""
+    engine = LlamaEngine(options.gguf, 1, None)
+    try:
+        specialist = Specialist(engine, replace(recipe, adapter="", weights=""))
+        return [specialist.conversation(question)[0] for question in questions]
+    finally:
+        engine.close()
+
+
+def arguments() -> Any:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("specialist", type=Path, nargs="?")
+    parser.add_argument("--gguf", type=Path)
+    parser.add_argument("--minutes", type=float, default=2.0)
+    parser.add_argument("--clients", type=int, default=32)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

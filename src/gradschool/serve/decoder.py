@@ -1,0 +1,117 @@
+"""A changing set of answers drawn together, one token of each a step: the seam at which an engine joins the server."""
+
+from collections import deque
+from collections.abc import Collection, Generator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+from gradschool.model.decoding import Batch, Row, Said
+from gradschool.model.generation import stream_tokens
+from gradschool.model.local import LocalEngine
+from gradschool.records import Decoding
+
+
+class Decoder(Protocol):
+    """Rows under way, each a prompt and the answer drawn so far, all drawn alike but for their seeds.
+
+    The network must wear the same adapter at each step.
+    """
+
+    def add(self, name: int, ids: Sequence[int], limit: int, seed: int) -> None:
+        """Take in a prompt, to be continued by at most `limit` tokens."""
+        ...
+
+    def step(self) -> list[Said]:
+        """Draw the next token of some rows, in the long run of all; each row's last one says so."""
+        ...
+
+    def drop(self, names: Collection[int]) -> None:
+        """Let rows go that nobody waits for any more, and what is still said of them."""
+        ...
+
+
+def decoder_of(engine: LocalEngine, decoding: Decoding, prefix: Sequence[int], slots: int) -> Decoder:
+    """A decoder for a network as it is worn now; `prefix` is what all prompts begin with, read once."""
+    if engine.reader.packs:
+        return PackedDecoder(engine, decoding, prefix, slots)
+    return OneRowDecoder(engine, decoding)
+
+
+class PackedDecoder:
+    """Continuous batching over the engine's packed rows: prompts enter and leave between any two tokens."""
+
+    def __init__(self, engine: LocalEngine, decoding: Decoding, prefix: Sequence[int], slots: int) -> None:
+        assert engine.reader.head is not None
+        self._sampled = decoding.temperature > 0
+        self._waiting: deque[Row] = deque()
+        self._batch = Batch(engine.reader, engine.reader.head, prefix, engine.stop_ids, decoding, slots, 0)
+        self._entered = False
+
+    def add(self, name: int, ids: Sequence[int], limit: int, seed: int) -> None:
+        """Take in a prompt; what is drawn for it depends on its seed, and not on the rows beside it."""
+        chances = None
+        if self._sampled:
+            chances = torch.rand(limit, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        self._waiting.append(Row(name, ids, limit, chances=chances))
+
+    def step(self) -> list[Said]:
+        """Read some of the prompts that wait, or let each row say a token more; in turns, so that none stands still."""
+        batch = self._batch
+        self._entered = bool(self._waiting) and batch.wants() and not (batch.rows and self._entered)
+        if self._entered:
+            return batch.enter(self._waiting)
+        said = batch.advance() if batch.rows else []
+        if not batch.rows:
+            batch.kept.rows.clear()  # memory of the rows; what they shared stays
+        return said
+
+    def drop(self, names: Collection[int]) -> None:
+        """Forget prompts that wait, and end rows with the token under way."""
+        self._waiting = deque(row for row in self._waiting if row.name not in names)
+        for row in self._batch.rows:
+            if row.name in names:
+                row.limit = 0
+
+
+@dataclass(slots=True)
+class _Single:
+    name: int
+    left: int
+    tokens: Generator[int, None, None]
+
+
+class OneRowDecoder:
+    """One answer after the other, for networks that cannot read packed rows, such as those with a recurrent state."""
+
+    def __init__(self, engine: LocalEngine, decoding: Decoding) -> None:
+        self._engine, self._decoding = engine, decoding
+        self._rows: deque[_Single] = deque()
+
+    def add(self, name: int, ids: Sequence[int], limit: int, seed: int) -> None:
+        """Take in a prompt; it waits for those before it."""
+        self._rows.append(_Single(name, limit, self._tokens(ids, limit, seed)))
+
+    def step(self) -> list[Said]:
+        """Draw one more token of the oldest row."""
+        if not self._rows:
+            return []
+        row = self._rows[0]
+        token = next(row.tokens)
+        row.left -= 1
+        last = row.left == 0 or token in self._engine.stop_ids
+        if last:
+            self.drop([row.name])
+        return [Said(row.name, token, last)]
+
+    def drop(self, names: Collection[int]) -> None:
+        """Forget rows, and end the work on them."""
+        for row in self._rows:
+            if row.name in names:
+                row.tokens.close()
+        self._rows = deque(row for row in self._rows if row.name not in names)
+
+    def _tokens(self, ids: Sequence[int], limit: int, seed: int) -> Generator[int, None, None]:
+        decoding = Decoding(limit, self._decoding.temperature, self._decoding.top_p, seed)
+        yield from stream_tokens(self._engine.network, ids, self._engine.stop_ids, limit, decoding)

@@ -1,0 +1,87 @@
+"""The scheduler of a local base: its specialists' requests go through the lanes of one network."""
+
+import asyncio
+import copy
+from collections.abc import Sequence
+
+from gradschool.errors import GradschoolError
+from gradschool.model.decoding import Said
+from gradschool.model.local import LocalEngine
+from gradschool.model.memory import AT_ONCE
+from gradschool.records import Conversation, Message
+from gradschool.serve.lanes import Lanes, Manner, Request, Wardrobe
+from gradschool.serve.pieces import Decoded
+from gradschool.serve.scheduler import Ended, Piece, Pieces, Prompt
+from gradschool.specialist import Specialist
+
+END_PATIENCE = 10.0  # seconds for the step under way
+PROBES = ("a", "Z", "1", "é", "\n?")
+
+
+class LocalScheduler:
+    """Answers for all specialists over one base, whose weights are in memory once.
+
+    From then on the engine's network belongs to the scheduler's thread. Raises ModelError where an adapter does not
+    fit.
+    """
+
+    def __init__(
+        self, engine: LocalEngine, specialists: Sequence[Specialist], at_once: int | None, context_length: int | None
+    ) -> None:
+        self.context_length = min(engine.context_length, context_length or engine.context_length)
+        self.at_once = at_once or engine.batch_size or AT_ONCE
+        self._prompts, self._stop_ids = engine.chat, frozenset(engine.stop_ids)
+        # A tokenizer must not be used by two threads at once: prompts are made in one, answers are read in another.
+        self._answers = copy.deepcopy(engine.chat)
+        wardrobe = Wardrobe(engine)
+        for specialist in specialists:
+            wardrobe.learn(specialist.recipe.adapter)
+        self._lanes = Lanes(engine, wardrobe, [manner_of(one, engine) for one in specialists], self.at_once)
+        self._lanes.start()
+
+    def tokens(self, conversation: Conversation) -> tuple[int, tuple[int, ...]]:
+        """The tokens of a conversation up to where the answer begins, and their number."""
+        ids = tuple(self._prompts.prompt_ids(conversation))
+        return len(ids), ids
+
+    async def answer(self, prompt: Prompt) -> Pieces:
+        """Answer piece by piece; closing the generator frees the row."""
+        loop, heard = asyncio.get_running_loop(), asyncio.Queue[Said | GradschoolError]()
+
+        def tell(said: Said | GradschoolError) -> None:
+            if not loop.is_closed():  # a second Ctrl-C does not wait for answers
+                loop.call_soon_threadsafe(heard.put_nowait, said)
+
+        request = Request(prompt.adapter, prompt.ids, prompt.decoding, tell)
+        text, count = Decoded(self._answers.decode), 0
+        self._lanes.put(request)
+        try:
+            while True:
+                said = await heard.get()
+                if isinstance(said, GradschoolError):
+                    raise said
+                count += 1
+                stopped = said.token in self._stop_ids
+                yield Piece("" if stopped else text.add(said.token), count)
+                if said.last:
+                    yield Piece(text.end(), count)
+                    yield Ended("stop" if stopped else "length", len(prompt.ids), count)
+                    return
+        finally:
+            request.gone = True
+
+    async def close(self) -> None:
+        """End the thread after the step under way."""
+        self._lanes.end()
+        await asyncio.to_thread(self._lanes.join, END_PATIENCE)
+
+
+def manner_of(specialist: Specialist, engine: LocalEngine) -> Manner:
+    """How a specialist answers where nothing else is asked for, and what all of its prompts begin with."""
+    recipe = specialist.recipe
+    asked = [specialist.conversation((Message("user", text),))[0] for text in PROBES]
+    first, *others = (engine.chat.prompt_ids(conversation) for conversation in asked)
+    alike = len(first) - 1
+    for other in others:
+        alike = next((i for i, (a, b) in enumerate(zip(first[:alike], other, strict=False)) if a != b), alike)
+    return Manner(recipe.adapter, recipe.decoding.temperature, recipe.decoding.top_p, tuple(first[:alike]))

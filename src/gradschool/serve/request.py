@@ -1,0 +1,210 @@
+"""What a client may ask: the bodies of OpenAI's requests, read strictly, so that nothing asked for is quietly left out.
+
+A field that would change the answer and cannot be honoured is refused by its name; so is one that does not exist.
+"""
+
+import json
+import secrets
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from gradschool.errors import nearest
+from gradschool.records import Conversation, Decoding, Message
+from gradschool.serve.refusals import Refusal
+
+MOST_STOPS = 16
+# Fields whose other values would change the answer, and the values that ask for nothing.
+UNSUPPORTED: dict[str, tuple[Any, ...]] = {
+    "n": (1,),
+    "best_of": (1,),
+    "echo": (False,),
+    "suffix": ("",),
+    "logprobs": (False, 0),
+    "top_logprobs": (0,),
+    "logit_bias": ({},),
+    "frequency_penalty": (0,),
+    "presence_penalty": (0,),
+    "response_format": ({"type": "text"},),
+    "tools": ([],),
+    "tool_choice": ("none", "auto"),
+    "functions": ([],),
+    "function_call": ("none", "auto"),
+    "modalities": (["text"],),
+    "audio": (),
+    "prediction": (),
+    "web_search_options": (),
+}
+# Fields that change nothing here.
+WITHOUT_EFFECT = {
+    "user", "metadata", "store", "service_tier", "parallel_tool_calls", "safety_identifier", "prompt_cache_key",
+    "prompt_cache_retention", "reasoning_effort", "verbosity",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that was understood. None: the specialist's own setting, with which it was tested."""
+
+    model: str
+    question: Conversation
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    stream: bool = False
+    include_usage: bool = False
+
+    def decoding(self, own: Decoding) -> Decoding:
+        """How to draw the answer. Asked for a temperature but no seed, each answer gets another one."""
+        seed = self.seed
+        if seed is None:
+            seed = own.seed if self.temperature is None else secrets.randbits(31)
+        return replace(
+            own,
+            max_new_tokens=own.max_new_tokens if self.max_tokens is None else self.max_tokens,
+            temperature=own.temperature if self.temperature is None else self.temperature,
+            top_p=own.top_p if self.top_p is None else self.top_p,
+            seed=seed,
+        )
+
+
+def _text(value: Any) -> str:
+    """A string, or the joined parts of a content that is a list of texts."""
+    if isinstance(value, list) and value:
+        parts = [part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None for part in value]
+        texts = [part for part in parts if isinstance(part, str)]
+        if len(texts) == len(value):
+            return "".join(texts)
+    if not isinstance(value, str):
+        raise ValueError("must be text (or a list of parts of type text)")
+    return value
+
+
+def _prompt(value: Any) -> str:
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if not isinstance(value, str):
+        raise ValueError("must be one text; several prompts or token ids are not taken")
+    return value
+
+
+def _stops(value: Any) -> tuple[str, ...]:
+    texts = [] if value is None else [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(text, str) and text for text in texts):
+        raise ValueError("must be a text or a list of texts, none of them empty")
+    if len(texts) > MOST_STOPS:
+        raise ValueError(f"may hold at most {MOST_STOPS} texts")
+    return tuple(texts)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+
+class _Turn(_Strict):
+    model_config = ConfigDict(extra="ignore")  # what servers and clients add to their own turns
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: Annotated[str, BeforeValidator(_text)]
+    tool_calls: Literal[None] = None
+    function_call: Literal[None] = None
+
+
+class _StreamOptions(_Strict):
+    include_usage: bool = False
+    include_obfuscation: bool = False
+
+
+class _Body(_Strict):
+    model: str
+    max_tokens: int | None = Field(None, ge=1)
+    temperature: float | None = Field(None, ge=0, le=2)
+    top_p: float | None = Field(None, ge=0, le=1)
+    seed: int | None = Field(None, ge=-(1 << 63), lt=1 << 63)
+    stop: Annotated[tuple[str, ...], BeforeValidator(_stops)] = ()
+    stream: bool | None = None
+    stream_options: _StreamOptions | None = None
+
+
+Body = TypeVar("Body", bound=_Body)
+
+
+class _ChatBody(_Body):
+    messages: tuple[_Turn, ...] = Field(min_length=1, strict=False)
+    max_completion_tokens: int | None = Field(None, ge=1)
+
+
+class _TextBody(_Body):
+    prompt: Annotated[str, BeforeValidator(_prompt)]
+
+
+def read_chat(content: bytes) -> Asked:
+    """Read the body of POST /v1/chat/completions; raises Refusal."""
+    body = _validated(_ChatBody, _object(content))
+    turns = tuple(Message("system" if t.role == "developer" else t.role, t.content) for t in body.messages)
+    limit = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
+    return _asked(body, turns, limit)
+
+
+def read_text(content: bytes) -> Asked:
+    """Read the body of POST /v1/completions, whose prompt is the question; raises Refusal."""
+    body = _validated(_TextBody, _object(content))
+    return _asked(body, (Message("user", body.prompt),), body.max_tokens)
+
+
+def _asked(body: _Body, question: Conversation, max_tokens: int | None) -> Asked:
+    return Asked(
+        model=body.model,
+        question=question,
+        max_tokens=max_tokens,
+        temperature=body.temperature,
+        top_p=body.top_p,
+        seed=body.seed,
+        stop=body.stop,
+        stream=bool(body.stream),
+        include_usage=body.stream_options is not None and body.stream_options.include_usage,
+    )
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    """The JSON object in a body, without half characters, which no tokenizer can read."""
+    try:
+        value = json.loads(content)
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise Refusal(400, "The body holds half of a character (a lone surrogate).") from error
+    except (ValueError, RecursionError) as error:
+        raise Refusal(400, f"The body is not valid JSON: {error or 'it is nested too deeply'}.") from error
+    if not isinstance(value, dict):
+        raise Refusal(400, "The body must be a JSON object.")
+    return value
+
+
+def _validated(form: type[Body], value: dict[str, Any]) -> Body:
+    asked = {}
+    for key, given in value.items():
+        if key in UNSUPPORTED:
+            if given is not None and given not in UNSUPPORTED[key]:
+                raise Refusal(400, f"{key} is not supported here.", param=key, code="unsupported_parameter")
+        elif key not in WITHOUT_EFFECT:
+            asked[key] = given
+    unknown = next((key for key in asked if key not in form.model_fields), None)
+    if unknown is not None:
+        hint = nearest(unknown, form.model_fields)
+        raise Refusal(400, f"There is no field {unknown[:80]!r}; {hint}.", param=unknown[:80], code="unknown_parameter")
+    try:
+        return form.model_validate(asked)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        about = first["msg"].removeprefix("Value error, ")
+        got = "" if first["type"] == "missing" else f" (got {_short(first['input'])})"
+        raise Refusal(400, f"{place}: {about}{got}.", param=place, code="invalid_value") from error
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "…"

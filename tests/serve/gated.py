@@ -1,0 +1,77 @@
+"""An engine whose answers wait to be let go, and a service over it: tests decide when something happens."""
+
+import threading
+from collections.abc import Iterator, Sequence
+
+from gradschool.errors import ModelError, RemoteError
+from gradschool.model.engine import TextLoss
+from gradschool.model.fake import FakeEngine
+from gradschool.records import Answer, Conversation, Decoding
+from gradschool.serve.service import Base, Limits, Served, Service
+from gradschool.serve.threads import ThreadScheduler
+from gradschool.specialist import Recipe, Specialist
+
+PATIENCE = 30.0
+
+
+class GatedEngine:
+    """Says the question back, word by word. What stands in the question decides: "wait" holds the second word until
+    `go` is set, "endless" says words until it is given up, "server" and "bug" fail after one word.
+    """  # fmt: skip
+
+    def __init__(self) -> None:
+        self.fake = FakeEngine(context_length=64)
+        self.go, self.given_up = threading.Event(), threading.Event()
+        self.begun = threading.Semaphore(0)
+        self.asked: list[tuple[Conversation, Decoding]] = []
+
+    @property
+    def identity(self) -> dict[str, str]:
+        return self.fake.identity
+
+    @property
+    def context_length(self) -> int:
+        return self.fake.context_length
+
+    def answer(self, conversations: Sequence[Conversation], decoding: Decoding) -> Iterator[tuple[int, Answer]]:
+        return self.fake.answer(conversations, decoding)
+
+    def stream(self, conversation: Conversation, decoding: Decoding) -> Iterator[str]:
+        question = conversation[-1].content
+        self.asked.append((conversation, decoding))
+        if "template" in question:
+            raise ModelError("The template refuses this.", "It says so.")
+        self.begun.release()
+        try:
+            for number, piece in enumerate(self._pieces(conversation, decoding)):
+                if number == 1 and "wait" in question and not self.go.wait(PATIENCE):
+                    raise AssertionError("nobody let it go")
+                if number == 1 and "server" in question:
+                    raise RemoteError("The server fell over.", "It was tired.")
+                if number == 1 and "bug" in question:
+                    raise RuntimeError("a bug")
+                yield piece
+        except GeneratorExit:
+            self.given_up.set()
+            raise
+
+    def _pieces(self, conversation: Conversation, decoding: Decoding) -> Iterator[str]:
+        if "endless" not in conversation[-1].content:
+            yield from self.fake.stream(conversation, decoding)
+            return
+        yield "first "
+        while not self.given_up.wait(0.005):
+            yield "more "
+
+    def count_tokens(self, conversation: Conversation) -> int:
+        return self.fake.count_tokens(conversation)
+
+    def text_losses(self, texts: Sequence[str]) -> list[TextLoss]:
+        return self.fake.text_losses(texts)
+
+
+def service_over(engine: GatedEngine, limits: Limits | None = None, at_once: int = 4) -> Service:
+    """One specialist, called echo."""
+    specialist = Specialist(engine, Recipe(decoding=Decoding(max_new_tokens=40)))
+    base = Base(ThreadScheduler(engine, at_once, None))
+    return Service({"echo": Served("echo", specialist, base, created=7, seal="ab" * 32)}, limits)

@@ -1,0 +1,220 @@
+"""Specialists over one base by the real openai client: they answer as they do without a server, however many ask."""
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import made
+import openai
+import pytest
+
+from finish import finish
+from gradschool.model.engine import POCKET
+from gradschool.model.local import LocalEngine
+from gradschool.records import Answer, Message, Note
+from gradschool.serve.local import LocalScheduler
+from gradschool.serve.opening import open_service
+from gradschool.serve.server import running
+from gradschool.serve.service import Service
+
+QUESTIONS = (
+    "When does the ferry leave?",
+    "What is the capital of France?",
+    "Name a colour.",
+    "When is fish sold?",
+    "Say hello.",
+    "How much is a ticket?",
+    "Who wrote this – “you”?",
+    "Is 12.50 more than 1,234?",
+)
+CLIENTS = 32
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    engine, folder = LocalEngine(POCKET, name="pocket"), tmp_path_factory.mktemp("specialists")
+    return {kind: made.packed(kind, engine, folder / kind)[1] for kind in made.KINDS}
+
+
+@pytest.fixture(scope="module")
+def service(packages: dict[str, Path]) -> Service:
+    service, events = finish(open_service([str(place) for place in packages.values()]))
+    shared = [event.text for event in events if isinstance(event, Note) and "shares" in event.text]
+    assert len(shared) == len(packages) - 1
+    return service
+
+
+@pytest.fixture(scope="module")
+def expected(packages: dict[str, Path]) -> dict[tuple[str, str], Answer]:
+    """What each specialist answers without a server."""
+    from gradschool.package.bundle import open_specialist
+
+    answers = {}
+    for kind, place in packages.items():
+        specialist, _ = finish(open_specialist(place))
+        asked = [(Message("user", question),) for question in QUESTIONS]
+        answers |= {(kind, QUESTIONS[i]): answer for i, answer in specialist.answer(asked)}
+    return answers
+
+
+@pytest.fixture(scope="module")
+def client(service: Service) -> Iterator[openai.OpenAI]:
+    with running(service) as address, openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0) as client:
+        yield client
+
+
+def test_all_specialists_share_one_base(service: Service) -> None:
+    assert len(service.bases) == 1
+    assert isinstance(service.bases[0].scheduler, LocalScheduler)
+
+
+def test_models_are_the_specialists(client: openai.OpenAI) -> None:
+    assert [model.id for model in client.models.list()] == list(made.KINDS)
+    assert client.models.retrieve("tuned").owned_by == "gradschool"
+
+
+def whole(client: openai.OpenAI, kind: str, question: str) -> tuple[str, str, int, int, list[int]]:
+    """Text, stop reason, tokens, and the first lines of what is cited."""
+    reply = client.chat.completions.create(model=kind, messages=[{"role": "user", "content": question}])
+    [choice], usage = reply.choices, reply.usage
+    assert usage is not None and choice.message.content is not None
+    cited = [c["lines"][0] for c in (choice.message.model_extra or {}).get("citations", [])]
+    return choice.message.content, choice.finish_reason, usage.prompt_tokens, usage.completion_tokens, cited
+
+
+def streamed(client: openai.OpenAI, kind: str, question: str) -> tuple[str, str, int, int, list[int]]:
+    text, reason, cited, usage = "", "", list[int](), None
+    for chunk in client.chat.completions.create(
+        model=kind,
+        messages=[{"role": "user", "content": question}],
+        stream=True,
+        stream_options={"include_usage": True},
+    ):
+        usage = chunk.usage or usage
+        for choice in chunk.choices:
+            text += choice.delta.content or ""
+            reason = choice.finish_reason or reason
+            cited += [c["lines"][0] for c in (choice.delta.model_extra or {}).get("citations", [])]
+    assert usage is not None
+    return text, reason, usage.prompt_tokens, usage.completion_tokens, cited
+
+
+def as_told(answer: Answer) -> tuple[str, str, int, int, list[int]]:
+    lines = [passage.first_line for passage in answer.citations]
+    return answer.text, answer.stop, answer.prompt_tokens, answer.new_tokens, lines
+
+
+@pytest.mark.parametrize("kind", made.KINDS)
+@pytest.mark.parametrize("way", [whole, streamed])
+def test_a_served_answer_is_the_specialists_own(
+    client: openai.OpenAI, kind: str, way: object, expected: dict[tuple[str, str], Answer]
+) -> None:
+    ask = streamed if way is streamed else whole
+    for question in QUESTIONS:
+        assert ask(client, kind, question) == as_told(expected[kind, question])
+
+
+def test_the_answers_are_worth_comparing(expected: dict[tuple[str, str], Answer]) -> None:
+    texts = {kind: [expected[kind, question].text for question in QUESTIONS] for kind in made.KINDS}
+    assert len({tuple(answers) for answers in texts.values()}) == len(made.KINDS)
+    assert any(expected["grounded", question].citations for question in QUESTIONS)
+    assert not any("[1]" in text for text in texts["grounded"])
+
+
+def test_many_clients_at_once_get_each_their_own_answer(
+    client: openai.OpenAI, service: Service, expected: dict[tuple[str, str], Answer]
+) -> None:
+    def one(number: int) -> Sequence[bool]:
+        ways, held = (whole, streamed), []
+        for turn in range(3):
+            kind = made.KINDS[(number + turn) % len(made.KINDS)]
+            question = QUESTIONS[(number + 3 * turn) % len(QUESTIONS)]
+            held.append(ways[(number + turn) % 2](client, kind, question) == as_told(expected[kind, question]))
+        return held
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        held = [same for all_same in clients.map(one, range(CLIENTS)) for same in all_same]
+    assert len(held) == 3 * CLIENTS and all(held)
+    assert service.bases[0].open == 0
+
+
+def test_clients_that_leave_in_between_disturb_nobody(
+    client: openai.OpenAI, service: Service, expected: dict[tuple[str, str], Answer]
+) -> None:
+    def one(number: int) -> bool:
+        kind, question = made.KINDS[number % len(made.KINDS)], QUESTIONS[number % len(QUESTIONS)]
+        if number % 3:
+            return whole(client, kind, question) == as_told(expected[kind, question])
+        with client.chat.completions.create(
+            model=kind, messages=[{"role": "user", "content": question}], max_tokens=500, stream=True
+        ) as stream:
+            next(iter(stream))
+        return True
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        assert all(clients.map(one, range(2 * CLIENTS)))
+    end = time.monotonic() + 30
+    while service.bases[0].open:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_completions_answer_a_prompt_as_a_question(
+    client: openai.OpenAI, expected: dict[tuple[str, str], Answer]
+) -> None:
+    question = QUESTIONS[0]
+    reply = client.completions.create(model="grounded", prompt=question)
+    assert reply.choices[0].text == expected["grounded", question].text
+    pieces = client.completions.create(model="grounded", prompt=question, stream=True)
+    assert "".join(piece.choices[0].text for piece in pieces if piece.choices) == expected["grounded", question].text
+
+
+def test_a_stop_string_ends_an_answer(client: openai.OpenAI, expected: dict[tuple[str, str], Answer]) -> None:
+    question = QUESTIONS[0]
+    text = expected["grounded", question].text
+    stop = text.split()[2]
+    reply = client.chat.completions.create(
+        model="grounded", messages=[{"role": "user", "content": question}], stop=[stop]
+    )
+    assert reply.choices[0].message.content == text.partition(stop)[0].rstrip()
+    assert reply.choices[0].finish_reason == "stop"
+    assert reply.usage is not None and reply.usage.completion_tokens < expected["grounded", question].new_tokens
+
+
+def test_a_seed_draws_the_same_answer_again(client: openai.OpenAI) -> None:
+    def drawn(seed: int) -> str | None:
+        reply = client.chat.completions.create(
+            model="plain",
+            messages=[{"role": "user", "content": "Tell me a story."}],
+            temperature=1.5,
+            top_p=0.95,
+            seed=seed,
+        )
+        return reply.choices[0].message.content
+
+    with ThreadPoolExecutor(8) as clients:  # whatever stands beside it
+        again = list(clients.map(drawn, [1, 2, 3, 1, 2, 3, 1, 2]))
+    assert again[:3] == again[3:6] and again[:2] == again[6:]
+    assert len(set(again)) == 3
+
+
+def test_a_question_with_instructions_of_its_own_is_answered_too(client: openai.OpenAI, packages: object) -> None:
+    reply = client.chat.completions.create(
+        model="tuned",
+        messages=[{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Name a colour."}],
+        max_tokens=3,
+    )
+    assert reply.usage is not None and reply.usage.completion_tokens <= 3
+
+
+def test_the_client_understands_refusals(client: openai.OpenAI) -> None:
+    hello: openai.types.chat.ChatCompletionUserMessageParam = {"role": "user", "content": "Hello"}
+    with pytest.raises(openai.NotFoundError, match="tuned") as not_found:
+        client.chat.completions.create(model="tuend", messages=[hello])
+    assert not_found.value.code == "model_not_found"
+    with pytest.raises(openai.BadRequestError, match="temperature"):
+        client.chat.completions.create(model="tuned", messages=[hello], temperature=3)
+    with pytest.raises(openai.BadRequestError, match="2048") as too_long:
+        client.chat.completions.create(model="plain", messages=[{"role": "user", "content": "word " * 4000}])
+    assert too_long.value.code == "context_length_exceeded"

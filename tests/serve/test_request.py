@@ -1,0 +1,181 @@
+"""Bodies of requests: whatever comes is understood as it was meant, or refused by the name of what is wrong."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradschool.records import Decoding, Message
+from gradschool.serve.refusals import Refusal
+from gradschool.serve.request import MOST_STOPS, UNSUPPORTED, Asked, read_chat, read_text
+
+HELLO = {"role": "user", "content": "Hello"}
+OWN = Decoding(max_new_tokens=7, temperature=0.0, top_p=1.0, seed=3)
+
+
+def chat(**fields: Any) -> Asked:
+    return read_chat(json.dumps({"model": "m", "messages": [HELLO], **fields}).encode())
+
+
+def refused(**fields: Any) -> Refusal:
+    with pytest.raises(Refusal) as caught:
+        chat(**fields)
+    return caught.value
+
+
+def test_a_chat_is_read() -> None:
+    turns = [
+        {"role": "developer", "content": "Be brief."},
+        {"role": "user", "content": [{"type": "text", "text": "What is "}, {"type": "text", "text": "this?"}]},
+        {"role": "assistant", "content": "A test.", "refusal": None, "tool_calls": None, "citations": []},
+        {"role": "user", "content": "Really?", "name": "Ann"},
+    ]
+    asked = chat(messages=turns, max_tokens=5, max_completion_tokens=6, stop="x", seed=-1, stream=True, top_p=0.5,
+                 temperature=1, stream_options={"include_usage": True}, user="someone", n=1, tools=None, logprobs=False,
+                 response_format={"type": "text"}, frequency_penalty=0.0)  # fmt: skip
+    question = (
+        Message("system", "Be brief."),
+        Message("user", "What is this?"),
+        Message("assistant", "A test."),
+        Message("user", "Really?"),
+    )
+    assert asked == Asked("m", question, 6, 1.0, 0.5, -1, ("x",), True, True)
+
+
+def test_a_prompt_is_the_question() -> None:
+    for prompt in ("Well?", ["Well?"]):
+        asked = read_text(json.dumps({"model": "m", "prompt": prompt, "max_tokens": 3, "stop": ["a", "b"]}).encode())
+        assert asked == Asked("m", (Message("user", "Well?"),), 3, stop=("a", "b"))
+
+
+def test_what_is_not_asked_for_stays_as_it_was_tested() -> None:
+    assert chat().decoding(OWN) == OWN
+    assert chat(temperature=0.5, seed=9).decoding(OWN) == Decoding(7, 0.5, 1.0, 9)
+    assert chat(max_tokens=2, top_p=0.3).decoding(OWN) == Decoding(2, 0.0, 0.3, 3)
+
+
+def test_a_temperature_without_a_seed_draws_another_answer_each_time() -> None:
+    asked = chat(temperature=1)
+    assert len({asked.decoding(OWN).seed for _ in range(8)}) > 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"model": 3}, "model"),
+        ({"model": None}, "model"),
+        ({"messages": []}, "messages"),
+        ({"messages": "Hello"}, "messages"),
+        ({"messages": [{"role": "user"}]}, "messages.0.content"),
+        ({"messages": [{"role": "user", "content": None}]}, "messages.0.content"),
+        ({"messages": [{"role": "user", "content": []}]}, "messages.0.content"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages.0.content"),
+        ({"messages": [HELLO, {"role": "tool", "content": "4"}]}, "messages.1.role"),
+        ({"messages": [{**HELLO, "tool_calls": [{}]}]}, "messages.0.tool_calls"),
+        ({"temperature": "hot"}, "temperature"),
+        ({"temperature": 2.1}, "temperature"),
+        ({"temperature": True}, "temperature"),
+        ({"top_p": -0.1}, "top_p"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"max_tokens": 1.5}, "max_tokens"),
+        ({"max_completion_tokens": "5"}, "max_completion_tokens"),
+        ({"seed": 1 << 63}, "seed"),
+        ({"stop": [""]}, "stop"),
+        ({"stop": [1]}, "stop"),
+        ({"stop": ["x"] * (MOST_STOPS + 1)}, "stop"),
+        ({"stream": "yes"}, "stream"),
+        ({"stream_options": {"include_usages": True}}, "stream_options.include_usages"),
+        ({"n": 2}, "n"),
+        ({"tools": [{"type": "function"}]}, "tools"),
+        ({"response_format": {"type": "json_object"}}, "response_format"),
+        ({"logprobs": True}, "logprobs"),
+        ({"temprature": 1}, "temprature"),
+    ],
+)
+def test_what_cannot_be_honoured_is_refused_by_its_name(fields: dict[str, Any], param: str) -> None:
+    refusal = refused(**fields)
+    assert (refusal.status, refusal.param, refusal.kind) == (400, param, "invalid_request_error")
+    assert param.rpartition(".")[2] in refusal.message or param in refusal.message
+
+
+def test_a_field_that_does_not_exist_is_told_its_neighbour() -> None:
+    assert "temperature" in refused(temprature=1).message
+
+
+def test_a_field_is_either_known_or_named_as_unsupported() -> None:
+    for name in UNSUPPORTED:
+        assert refused(**{name: {"something": 1}}).code == "unsupported_parameter"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'"x"',
+        b"\xff\xfe{}",
+        b'{"model": "m", "messages": [{"role": "user", "content": "\\ud800"}]}',
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"seed": ' + b"9" * 10_000 + b"}",
+        b'{"model": "m", "messages": [{"role": "user", "content": "x"}], "temperature": NaN}',
+        b'{"model": "m", "messages": [{"role": "user", "content": "x"}], "max_tokens": 1e999}',
+    ],
+    ids=range(11),
+)
+def test_what_is_no_request_is_refused(body: bytes) -> None:
+    for read in (read_chat, read_text):
+        with pytest.raises(Refusal) as caught:
+            read(body)
+        assert caught.value.status == 400
+        json.dumps(caught.value.body()).encode()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+TURN = st.fixed_dictionaries({"role": JSON | st.just("user"), "content": JSON | st.text()})
+FIELDS = {
+    "model": st.just("m") | JSON,
+    "messages": st.lists(TURN | JSON, max_size=3) | JSON,
+    "prompt": JSON,
+    "temperature": st.floats(0, 2) | JSON,
+    "top_p": JSON,
+    "seed": JSON,
+    "max_tokens": st.integers(1) | JSON,
+    "stop": st.lists(st.text(max_size=3), max_size=3) | JSON,
+    "stream": JSON,
+    "stream_options": JSON,
+    "tools": JSON,
+    "n": JSON,
+}
+
+
+def read_or_refuse(body: bytes) -> None:
+    for read in (read_chat, read_text):
+        try:
+            asked = read(body)
+        except Refusal as refusal:
+            assert refusal.status == 400
+            assert json.loads(json.dumps(refusal.body()))["error"]["message"]
+        else:
+            drawn = asked.decoding(OWN)
+            assert asked.question and all(isinstance(m.content, str) for m in asked.question)
+            assert drawn.max_new_tokens >= 1 and 0 <= drawn.temperature <= 2 and 0 <= drawn.top_p <= 1
+            assert all(asked.stop)
+            "".join(m.content for m in asked.question).encode()
+
+
+@given(st.binary(max_size=64))
+def test_any_bytes_are_read_or_refused(body: bytes) -> None:
+    read_or_refuse(body)
+
+
+@given(st.fixed_dictionaries({}, optional=FIELDS) | JSON)
+def test_any_json_is_read_or_refused(value: Any) -> None:
+    read_or_refuse(json.dumps(value).encode())

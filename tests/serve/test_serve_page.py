@@ -1,0 +1,114 @@
+"""docs/serve.md says what is: its samples are run against a real server, its numbers are those of the code."""
+
+import contextlib
+import inspect
+import io
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import made
+import pytest
+
+from finish import finish
+from gradschool.cli.serving import serve
+from gradschool.model.memory import AT_ONCE
+from gradschool.serve import llama
+from gradschool.serve.app import make_app
+from gradschool.serve.opening import open_service
+from gradschool.serve.request import MOST_STOPS, UNSUPPORTED, WITHOUT_EFFECT, _ChatBody
+from gradschool.serve.server import HEAD_SECONDS, KEY_ENV, LEAST_KEY, running
+from gradschool.serve.service import Limits, Service
+
+PAGE = (Path(__file__).parents[2] / "docs" / "serve.md").read_text(encoding="utf-8")
+ADDRESS = "http://127.0.0.1:8000"
+
+
+def blocks(kind: str) -> list[str]:
+    return re.findall(rf"^```{kind}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def first_cells(heading: str) -> list[str]:
+    below = PAGE.partition(f"| {heading} |")[2]
+    return [line.split("|")[1].strip() for line in re.match(r"[^\n]*\n[^\n]*\n((?:\|.*\n)+)", below)[1].splitlines()]  # type: ignore[index]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Service:
+    return finish(open_service([str(made.echo(tmp_path_factory.mktemp("page"), "contracts"))]))[0]
+
+
+@pytest.fixture(scope="module")
+def address(service: Service) -> Iterator[str]:
+    with running(service) as address:
+        yield address
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the sample needs curl, which is not installed")
+def test_the_curl_line_works(address: str) -> None:
+    [line] = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("curl")]
+    tried = subprocess.run(shlex.split(line.replace(ADDRESS, address)), capture_output=True, text=True)
+    assert '"content":"Payment is due within 14 days."' in tried.stdout
+
+
+def test_the_python_sample_works(address: str) -> None:
+    [code] = blocks("python")
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        exec(code.replace(ADDRESS, address), {})
+    assert said.getvalue() == "Payment is due within 14 days.\nPayment is due within 14 days."
+
+
+def test_all_places_are_described(service: Service) -> None:
+    told = {cell.strip("`") for cell in first_cells("place")}
+    served = {
+        f"{'POST' if 'POST' in route.methods else 'GET'} {route.path}"  # type: ignore[attr-defined]
+        for route in make_app(service).routes
+        if "{" not in route.path  # type: ignore[attr-defined]
+    }
+    assert told == served
+
+
+def test_all_fields_are_described() -> None:
+    told = set(re.findall(r"`([\w.]+)`", " ".join(first_cells("field"))))
+    assert told == {*_ChatBody.model_fields, "stream_options.include_usage"} - {"model", "stream_options"}
+    named = re.search(r"cannot be honoured \(([^)]*), penalties, …\)", PAGE)
+    assert named and {word.strip("`") for word in named[1].split(", ")} <= UNSUPPORTED.keys() - WITHOUT_EFFECT
+
+
+def test_all_statuses_are_described() -> None:
+    told = {int(number) for cell in first_cells("status") for number in cell.split(", ")}
+    folder = Path(inspect.getfile(Service)).parent
+    code = "\n".join(file.read_text(encoding="utf-8") for file in folder.glob("*.py"))
+    assert told == {int(number) for number in re.findall(r"Refusal\(\s*(\d{3})", code)} - {500}
+
+
+def test_options_and_defaults_are_those_of_the_command() -> None:
+    parameters = inspect.signature(serve).parameters
+    defaults = {f"--{name.replace('_', '-')}": parameter.default for name, parameter in parameters.items()}
+    rows = re.findall(r"^\| `(--[\w-]+)` \| ([^|]+) \|", PAGE, re.MULTILINE)
+    assert len(rows) == 5
+    for option, told in rows:
+        assert told.isdigit() is (defaults[option] is not None)
+        assert not told.isdigit() or float(told) == defaults[option]
+    limits = Limits()
+    assert defaults["--max-waiting"] == limits.waiting and defaults["--max-body"] == limits.body
+    assert defaults["--timeout"] == limits.seconds and defaults["--api-key-env"] == KEY_ENV
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        f"Headers must be there within {HEAD_SECONDS:g} seconds, a body within {Limits().body_seconds:g}.",
+        f"gives those under way {Limits().grace:g} seconds",
+        f"one text or up to {MOST_STOPS}",
+        f"at most {AT_ONCE}, as memory bears; for GGUF {llama.AT_ONCE}",
+        f"`--max-context` is at most {llama.USUAL_CONTEXT} unless",
+        f"{KEY_ENV}=a-long-word-of-{LEAST_KEY}-letters-or-more",
+    ],
+)
+def test_numbers_are_those_of_the_code(sentence: str) -> None:
+    assert sentence in PAGE

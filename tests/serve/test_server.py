@@ -1,0 +1,174 @@
+"""The process: where it may listen, which keys are fit, and how it ends."""
+
+import contextlib
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import made
+import pytest
+from gated import PATIENCE, GatedEngine, service_over
+
+import small_job
+from gradschool.errors import UsageError
+from gradschool.serve.server import KEY_ENV, LEAST_KEY, Server, bind, read_key, url
+from gradschool.serve.service import Limits
+
+KEY = "k" * LEAST_KEY
+
+
+def test_the_key_comes_from_the_environment_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(KEY_ENV, raising=False)
+    assert read_key(KEY_ENV, None) == ""
+    monkeypatch.setenv(KEY_ENV, KEY)
+    assert read_key(KEY_ENV, None) == KEY
+    (tmp_path / "key").write_text(f"{KEY}other\n")
+    assert read_key(KEY_ENV, tmp_path / "key") == f"{KEY}other"
+
+
+@pytest.mark.parametrize("content", ["", "short", "with a space in the middle", "é" * 20, None])
+def test_unfit_keys_are_refused(content: str | None, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "key").write_text(content)
+    with pytest.raises(UsageError) as caught:
+        read_key(KEY_ENV, tmp_path / "key")
+    assert not content or content not in str(caught.value)  # a key is never shown
+
+
+def test_an_address_that_others_reach_wants_a_key() -> None:
+    for host in ("0.0.0.0", "::"):
+        with pytest.raises(UsageError, match="API key"):
+            bind(host, 0, "")
+    with bind("0.0.0.0", 0, KEY) as listening:
+        assert url(listening).startswith("http://127.0.0.1:")
+    for host in ("127.0.0.1", "localhost"):
+        with bind(host, 0, "") as listening:
+            assert socket.create_connection(listening.getsockname()[:2], timeout=PATIENCE).close() is None
+
+
+def test_an_address_that_cannot_be_used_is_named() -> None:
+    with bind("127.0.0.1", 0, "") as listening, pytest.raises(UsageError, match="--port"):
+        bind("127.0.0.1", listening.getsockname()[1], "")
+    for host in ("192.0.2.1", "no.such.host.invalid"):
+        with pytest.raises(UsageError, match=host):
+            bind(host, 0, KEY)
+
+
+@contextlib.contextmanager
+def ending(engine: GatedEngine, grace: float) -> Iterator[tuple[Server, httpx.Client]]:
+    """A server that the test tells to end."""
+    server, listening = Server(service_over(engine, Limits(grace=grace))), bind("127.0.0.1", 0, "")
+    thread = threading.Thread(target=server.run, args=([listening],))
+    thread.start()
+    with httpx.Client(base_url=url(listening), timeout=PATIENCE) as client:
+        yield server, client
+    server.should_exit = True
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+
+
+def ask(client: httpx.Client, question: str, replies: list[httpx.Response]) -> threading.Thread:
+    body = {"model": "echo", "messages": [{"role": "user", "content": question}]}
+    thread = threading.Thread(target=lambda: replies.append(client.post("/v1/chat/completions", json=body)))
+    thread.start()
+    return thread
+
+
+def test_what_is_under_way_is_finished_before_the_end() -> None:
+    engine, replies = GatedEngine(), list[httpx.Response]()
+    with ending(engine, grace=PATIENCE) as (server, client):
+        thread = ask(client, "wait for me", replies)
+        assert engine.begun.acquire(timeout=PATIENCE)
+        server.should_exit = True
+        end = time.monotonic() + PATIENCE
+        while True:  # nobody new is let in
+            try:
+                httpx.get(client.base_url.join("/health"), timeout=PATIENCE)
+            except httpx.HTTPError:
+                break
+            assert time.monotonic() < end
+        engine.go.set()
+        thread.join(PATIENCE)
+        [reply] = replies
+        assert reply.json()["choices"][0]["message"]["content"] == "wait for me"
+
+
+def test_what_is_not_done_within_the_grace_is_told_so() -> None:
+    engine, replies = GatedEngine(), list[httpx.Response]()
+    with ending(engine, grace=0.3) as (server, client):
+        thread = ask(client, "endless", replies)
+        assert engine.begun.acquire(timeout=PATIENCE)
+        server.should_exit = True
+        thread.join(PATIENCE)
+        [reply] = replies
+        assert (reply.status_code, reply.json()["error"]["code"]) == (503, "shutting_down")
+        assert engine.given_up.wait(PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def echo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made.echo(tmp_path_factory.mktemp("echo"))
+
+
+def started(*arguments: object, cwd: Path, env: dict[str, str] | None = None) -> tuple[Any, str, list[str]]:
+    """`gradschool serve` as a process: it, its address, and what it printed."""
+    process = small_job.start("serve", *arguments, cwd=cwd, env=env or {})
+    printed = []
+    assert process.stdout is not None
+    for line in process.stdout:
+        printed.append(line.rstrip("\n"))
+        if "curl" in line:
+            break
+    assert printed, process.communicate()[1]
+    return process, printed[0].split()[2].removesuffix("/v1"), printed
+
+
+CURL = pytest.mark.skipif(shutil.which("curl") is None, reason="the printed line needs curl, which is not installed")
+
+
+@CURL
+@pytest.mark.slow
+def test_the_command_serves_until_ctrl_c(echo: Path, tmp_path: Path) -> None:
+    process, address, printed = started(echo, f"again={echo}", "--port", 0, cwd=tmp_path)
+    assert [line.partition(":")[0].strip() for line in printed[1:3]] == ["echo", "again"]
+    tried = subprocess.run(printed[-1], shell=True, capture_output=True, text=True)  # as a person would
+    assert '"content":"Hello"' in tried.stdout
+    process.send_signal(signal.SIGINT)
+    said, complained = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, said) == (0, "Stopped.\n")
+    assert complained.strip() == "again shares the weights of echo's base."
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{address}/health")
+
+
+@CURL
+@pytest.mark.slow
+def test_the_command_takes_a_key_and_ends_by_sigterm(echo: Path, tmp_path: Path) -> None:
+    (tmp_path / "my key").write_text(KEY)
+    process, address, printed = started(echo, "--port", 0, "--api-key-file", "my key", cwd=tmp_path)
+    assert KEY not in "\n".join(printed)
+    tried = subprocess.run(printed[-1], shell=True, capture_output=True, text=True, cwd=tmp_path)
+    assert '"content":"Hello"' in tried.stdout
+    assert httpx.get(f"{address}/v1/models").status_code == 401
+    process.terminate()
+    said, _ = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, said) == (0, "Stopped.\n")
+
+
+def test_the_command_says_what_is_wrong(echo: Path, tmp_path: Path) -> None:
+    for arguments, about in (
+        ((tmp_path,), "is not a specialist"),
+        ((echo, echo), "Two specialists are called 'echo'"),
+        ((echo, "--host", "0.0.0.0"), "no API key"),
+        ((f"={echo}",), "with nothing"),
+    ):
+        result = small_job.run("serve", *arguments)
+        assert result.exit_code == 2
+        assert about in result.stderr
