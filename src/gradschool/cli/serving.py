@@ -18,7 +18,7 @@ def serve(
     specialists: Annotated[
         list[str],
         typer.Argument(
-            metavar="SPECIALIST...", help="folders of specialists, each as FOLDER or, under another name, NAME=FOLDER"
+            metavar="SPECIALIST", help="folders of specialists, each as FOLDER or, under another name, NAME=FOLDER"
         ),
     ],
     host: Annotated[
@@ -31,7 +31,11 @@ def serve(
     api_key_file: Annotated[Path | None, typer.Option("--api-key-file", help="file that holds the API key")] = None,
     at_once: Annotated[
         int | None,
-        typer.Option("--at-once", min=1, help="requests answered together over each base; default: what memory bears"),
+        typer.Option(
+            "--at-once",
+            min=1,
+            help="requests answered together over each base; default: 64, as memory bears, and 4 by llama.cpp",
+        ),
     ] = None,
     max_waiting: Annotated[
         int, typer.Option("--max-waiting", min=0, help="requests that may wait for a place; further ones get 503")
