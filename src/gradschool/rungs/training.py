@@ -16,15 +16,19 @@ from gradschool.ground.cite import cite
 from gradschool.model.chat import Rendered
 from gradschool.model.local import LocalEngine
 from gradschool.model.machine import training_dtype
+from gradschool.model.memory import free_bytes
 from gradschool.model.reader import reader_of
 from gradschool.records import Example, Gate, Message, Note, Progress, Work
 from gradschool.rungs.ladder import Material
+from gradschool.settings import Tune
 from gradschool.specialist import Specialist
 from gradschool.tune.adapter import save_adapter, wear
 from gradschool.tune.loop import Training
 from gradschool.tune.lora import attach, detach, lora_layers, switched_off
+from gradschool.tune.need import Shape
 from gradschool.tune.plan import TRIAL_SHARE, Plan, make_plan
 from gradschool.tune.rehearsal import TEXT_TOKENS, TEXTS, Rehearsal
+from gradschool.tune.room import Room, largest_portion, room_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,7 @@ def train_specialist(
     )
     with trainable(student, material) as network:
         training = yield from begin(network, student, train, validation, plan, material, "training")
+        yield Note(f"tune: reads {training.room.reason}.")
         if not training.reader.packs:
             yield Note("tune: rows are padded, since this kind of network does not read packed rows exactly.")
         course = yield from training.run()
@@ -128,7 +133,16 @@ def begin(
     if plan.rehearsal:
         texts = yield from material.run.once("tune-texts", partial(write_texts, engine, plan.seed), list[list[int]])
         rehearsal = rehearsal_of(network, engine, texts, plan.rehearsal)
-    return Training(network, train, validation, plan, engine.pad_id, work / f"{name}.safetensors", rehearsal)
+    room = room_of(network, engine, train, plan, material.settings.tune)
+    return Training(network, train, validation, plan, engine.pad_id, work / f"{name}.safetensors", rehearsal, room)
+
+
+def room_of(network: PreTrainedModel, engine: LocalEngine, train: Sequence[Rendered], plan: Plan, tune: Tune) -> Room:
+    """What of this machine's memory a training may use."""
+    there = [network, engine.network] if tune.method == "full" else [network]
+    loaded = sum(p.numel() * p.element_size() for weights in there for p in weights.parameters())
+    shape = Shape(network.config, there[-1].dtype, tune.method, tune.rank, 1, 1, device=network.device.type)
+    return room_for(largest_portion(shape, train, plan.rows_per_step), free_bytes(network.device), loaded)
 
 
 def write_texts(engine: LocalEngine, seed: int) -> Work[list[list[int]]]:

@@ -3,9 +3,11 @@
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -16,14 +18,17 @@ from transformers import PreTrainedModel
 from gradschool.errors import ModelError
 from gradschool.files import write_bytes
 from gradschool.model.chat import Rendered
+from gradschool.model.loading import is_out_of_memory, out_of_memory
 from gradschool.model.reader import reader_of
-from gradschool.records import Step, Work
+from gradschool.records import Note, Step, Work
 from gradschool.tune.lora import trained_parameters
-from gradschool.tune.loss import PORTION_TOKENS, answer_tokens, mean_loss, read_nats
+from gradschool.tune.loss import answer_tokens, mean_loss, read_nats
 from gradschool.tune.plan import Plan
 from gradschool.tune.rehearsal import Rehearsal
-from gradschool.tune.rows import portions, steps_of_epoch
+from gradschool.tune.room import ROOMY, Room
+from gradschool.tune.rows import MOST_TOKENS, portions, steps_of_epoch
 
+T = TypeVar("T")
 CHECKPOINT_SECONDS = 30.0
 
 
@@ -39,6 +44,7 @@ class Course:
     worse: int = 0  # validations since the best one
     first_train_loss: float = float("nan")  # means over the first and the last tenth of the steps
     last_train_loss: float = float("nan")
+    portion_tokens: int = MOST_TOKENS  # read at once; kept, since another size rounds another way
     seconds: float = 0.0
 
 
@@ -54,6 +60,7 @@ class Training:
         pad_id: int,
         checkpoint: Path,
         rehearsal: Rehearsal | None = None,
+        room: Room = ROOMY,
     ) -> None:
         self.network, self.plan, self.pad_id, self.checkpoint = network, plan, pad_id, checkpoint
         self.reader, self.rehearsal = reader_of(network), rehearsal
@@ -64,7 +71,9 @@ class Training:
         self.optimizer = torch.optim.AdamW(
             self.parameters.values(), lr=plan.learning_rate, weight_decay=plan.weight_decay
         )
-        self.course = Course()
+        self.course, self.room = Course(portion_tokens=room.tokens), room
+        if room.checkpointing:
+            network.activation_checkpointing_enable({"use_reentrant": False})
 
     def run(self) -> Work[Course]:
         """Train; yields a Step after each optimiser step. The network ends with the weights best on validation.
@@ -74,18 +83,22 @@ class Training:
         if self.checkpoint.exists():
             self._restore()
         else:
-            self.course.untrained_loss = mean_loss(self.reader, self.validation_rows, self.pad_id)
+            self.course.untrained_loss = self._validate()
         saved = time.monotonic()
         self.network.train()
         try:
+            if self.room.tight:
+                yield from self._remark(self._try_longest)
             for rows in self._steps():
-                step = self._step(rows)
+                step = yield from self._remark(partial(self._step, rows))
                 if step.validation_loss is not None or time.monotonic() - saved > CHECKPOINT_SECONDS:
                     self._save()
                     saved = time.monotonic()
                 yield step
         finally:
             self.network.eval()
+            if self.room.checkpointing:
+                self.network.activation_checkpointing_disable()
         self.last = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
         self.put_on(self.best)
         return self.course
@@ -113,31 +126,74 @@ class Training:
     def _step(self, rows: Sequence[Rendered]) -> Step:
         began, plan, course = time.monotonic(), self.plan, self.course
         rate = plan.rate(course.step)
-        with torch.random.fork_rng():  # a base with dropout draws the same after a crash as without one
-            torch.manual_seed(plan.seed * 1_000_003 + course.step)
-            loss, tokens = self._optimise(rows, rate)
+        loss = self._in_portions(partial(self._gradients, rows))
+        self._update(loss, rate)
         course.step += 1
-        course.tokens += tokens
+        course.tokens += sum(len(row.token_ids) for row in rows)
         self._note_train_loss(loss)
         validation_loss = None
         if course.step % plan.validate_every == 0 or course.step == plan.steps:
-            validation_loss = mean_loss(self.reader, self.validation_rows, self.pad_id)
+            validation_loss = self._validate()
             self._keep_best(validation_loss)
         course.seconds += time.monotonic() - began
         epoch = course.step / self._steps_per_epoch
         return Step(course.step, plan.steps, epoch, loss, rate, course.tokens, validation_loss)
 
-    def _optimise(self, rows: Sequence[Rendered], rate: float) -> tuple[float, int]:
-        """One optimiser step: the mean loss per answer token, each weighing the same, and the tokens read."""
+    def _in_portions(self, work: Callable[[], T]) -> T:
+        """Do what reads rows; where memory runs out, again in portions of half the size."""
+        while True:
+            with torch.random.fork_rng():  # a base with dropout draws the same after a crash as without one
+                torch.manual_seed(self.plan.seed * 1_000_003 + self.course.step)
+                try:
+                    return work()
+                except (RuntimeError, MemoryError) as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    if self.course.portion_tokens < min(len(row.token_ids) for row in self.train_rows):
+                        raise out_of_memory("A row does not fit into memory, even alone.") from error
+            self.optimizer.zero_grad(set_to_none=True)  # outside of the handler, so that what did not fit is free
+            self.course.portion_tokens //= 2
+            if self.network.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def _remark(self, work: Callable[[], T]) -> Work[T]:
+        """Do some work, and say so if it had to be done in smaller portions."""
+        before = self.course.portion_tokens
+        done = work()
+        if self.course.portion_tokens < before:
+            yield Note(
+                f"tune: memory ran out; {self.course.portion_tokens:,} tokens are read at once from now on.", "warning"
+            )
+        return done
+
+    def _try_longest(self) -> None:
+        """Read the longest rows there and back, before anything is learnt: memory is short if ever, then now."""
+        longest = sorted(self.train_rows, key=lambda row: len(row.token_ids))[-self.plan.rows_per_step :]
+
+        def there_and_back() -> None:
+            *_, portion = portions(longest, self.course.portion_tokens, self.reader.packs)
+            torch.autograd.backward(read_nats(self.reader, portion, self.pad_id))
+
+        self._in_portions(there_and_back)
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def _validate(self) -> float:
+        return mean_loss(self.reader, self.validation_rows, self.pad_id, self.course.portion_tokens)
+
+    def _gradients(self, rows: Sequence[Rendered]) -> float:
+        """Fill the gradients of one step; returns its mean loss per answer token, each weighing the same."""
         total, nats = answer_tokens(rows), 0.0
         self.optimizer.zero_grad(set_to_none=True)
-        for portion in portions(rows, PORTION_TOKENS, self.reader.packs):
+        for portion in portions(rows, self.course.portion_tokens, self.reader.packs):
             loss = read_nats(self.reader, portion, self.pad_id)
             torch.autograd.backward(loss / total)
             nats += loss.item()
         if self.rehearsal:
             torch.autograd.backward(self.rehearsal.loss(self.reader, self.course.step))
-        if not math.isfinite(nats):
+        return nats / total
+
+    def _update(self, loss: float, rate: float) -> None:
+        if not math.isfinite(loss):
             raise ModelError(
                 "Training broke down: the loss is not a number.",
                 f"The learning rate of {rate:.1e} may be too high for this base.",
@@ -147,7 +203,6 @@ class Training:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
-        return nats / total, sum(len(row.token_ids) for row in rows)
 
     def _note_train_loss(self, loss: float) -> None:
         course, tenth = self.course, max(1, self.plan.steps // 10)
