@@ -4,6 +4,7 @@
 # isort: off
 from gradschool.cli import climbing
 from gradschool.cli import using
+from gradschool.cli import fitting
 from gradschool.cli import about
 
 # isort: on
@@ -11,4 +12,4 @@ from gradschool.cli.app import app, parsed
 
 main = app
 
-__all__ = ["about", "app", "climbing", "main", "parsed", "using"]
+__all__ = ["about", "app", "climbing", "fitting", "main", "parsed", "using"]

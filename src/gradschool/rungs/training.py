@@ -25,10 +25,11 @@ from gradschool.specialist import Specialist
 from gradschool.tune.adapter import save_adapter, wear
 from gradschool.tune.loop import Training
 from gradschool.tune.lora import attach, detach, lora_layers, switched_off
-from gradschool.tune.need import Shape
+from gradschool.tune.need import Needs, Shape
 from gradschool.tune.plan import TRIAL_SHARE, Plan, make_plan
 from gradschool.tune.rehearsal import TEXT_TOKENS, TEXTS, Rehearsal
-from gradschool.tune.room import Room, largest_portion, room_for
+from gradschool.tune.room import Room, room_for
+from gradschool.tune.rows import shared_prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +142,9 @@ def room_of(network: PreTrainedModel, engine: LocalEngine, train: Sequence[Rende
     """What of this machine's memory a training may use."""
     there = [network, engine.network] if tune.method == "full" else [network]
     loaded = sum(p.numel() * p.element_size() for weights in there for p in weights.parameters())
-    shape = Shape(network.config, there[-1].dtype, tune.method, tune.rank, 1, 1, device=network.device.type)
-    return room_for(largest_portion(shape, train, plan.rows_per_step), free_bytes(network.device), loaded)
+    longest, shared = max(len(row.token_ids) for row in train), shared_prefix(train)
+    shape = Shape(network.config, there[-1].dtype, tune.method, tune.rank, longest, shared, network.device.type)
+    return room_for(Needs(shape), plan.rows_per_step, free_bytes(network.device), loaded)
 
 
 def write_texts(engine: LocalEngine, seed: int) -> Work[list[list[int]]]:

@@ -6,13 +6,12 @@ back is counted. It is tried at two small depths, from which any depth follows.
 Shapes: T tokens of a portion, P of its prefix, n segments of L tokens; H heads of queries, K of keys, D per head.
 """
 
-import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedConfig
 
 from gradschool.model.attention import (
     Scoring,
@@ -22,6 +21,7 @@ from gradschool.model.attention import (
     causal_mask,
     install,
 )
+from gradschool.model.memory import HEAP, PRODUCTS, without_weights
 from gradschool.model.reader import CHUNK_NUMBERS
 from gradschool.tune.lora import attach
 
@@ -34,9 +34,6 @@ TRAINED = 4 + 4 + 8 + 4
 FOUR_BITS = 0.5 + 0.0625
 # Where a family's layers cannot be counted: bytes per token, layer and number of width, as a Llama keeps in 2 bytes.
 USUAL_KEPT = 44
-# A processor's heap leaves room unused between tensors, and its matrix products put operands into another order
-# first; both measured by bench/growth.py.
-HEAP, PRODUCTS = 1.22, 40 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,107 +54,102 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What is to be trained: a base in a number format, by a method, and one portion of rows on a kind of device.
-
-    A portion is made of rows of `longest` tokens, `prefix` of them shared, as many as `tokens` tokens hold.
-    """
+    """What is to be trained: a base in a number format, by a method, on a kind of device, with rows of at most
+    `longest` tokens, `prefix` of them the same in all rows."""
 
     config: PreTrainedConfig
     dtype: torch.dtype
     method: Method
     rank: int
     longest: int
-    tokens: int
     prefix: int = 0
-    checkpointing: bool = False
     device: str = "cpu"
 
     @property
-    def segments(self) -> Segments:
-        """The portion as a packed row."""
-        own = self.longest - self.prefix
-        return Segments(self.prefix, ((max(1, (self.tokens - self.prefix) // own), own),))
+    def computed(self) -> torch.dtype:
+        """The number format of a step: where all weights are trained, they are in float32."""
+        return torch.float32 if self.method == "full" else self.dtype
+
+    def segments(self, count: int) -> Segments:
+        """A portion of so many of the longest rows."""
+        return Segments(self.prefix, ((count, self.longest - self.prefix),))
 
 
-def need_of(shape: Shape) -> Need:
-    """What a training of this shape needs at its height."""
-    network = without_weights(shape.config, shape.dtype)
-    numbers = sum(parameter.numel() for parameter in network.parameters())
-    output = network.get_output_embeddings()
-    linear = [m for m in network.modules() if isinstance(m, nn.Linear) and m is not output]
-    computed = torch.float32 if shape.method == "full" else shape.dtype
-    weights, trained = numbers * shape.dtype.itemsize, numbers
-    if shape.method != "full":
-        trained = sum(shape.rank * (layer.in_features + layer.out_features) for layer in linear)
-    if shape.method == "4-bit lora":
-        packed = sum(layer.weight.numel() for layer in linear)
-        weights = int(packed * FOUR_BITS) + (numbers - packed) * shape.dtype.itemsize
-    kept, layer = _kept_by_all(replace(shape, dtype=computed))
-    vocabulary = int(output.out_features)
-    chunk = min(CHUNK_NUMBERS, shape.tokens * vocabulary) * (2 * computed.itemsize + 8)
-    passing = max(chunk, layer)
-    if shape.method == "4-bit lora":
-        passing += max(layer.weight.numel() for layer in linear) * shape.dtype.itemsize
-    if shape.device == "cpu":
-        reordered = vocabulary * int(output.in_features) * 2 if computed == torch.bfloat16 else 0
-        kept, passing = int(HEAP * kept), int(HEAP * passing) + PRODUCTS + reordered
-    return Need(weights, trained * TRAINED, kept, passing)
+class Needs:
+    """What trainings of one shape need, for any number of tokens that are read at once."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        network = without_weights(shape.config, shape.dtype)
+        numbers = sum(parameter.numel() for parameter in network.parameters())
+        output = network.get_output_embeddings()
+        linear = [m for m in network.modules() if isinstance(m, nn.Linear) and m is not output]
+        self.weights, trained, self.unpacked = numbers * shape.dtype.itemsize, numbers, 0
+        if shape.method != "full":
+            trained = sum(shape.rank * (layer.in_features + layer.out_features) for layer in linear)
+        if shape.method == "4-bit lora":
+            packed = sum(layer.weight.numel() for layer in linear)
+            self.weights = int(packed * FOUR_BITS) + (numbers - packed) * shape.dtype.itemsize
+            self.unpacked = max(layer.weight.numel() for layer in linear) * shape.dtype.itemsize
+        self.trained = trained * TRAINED
+        self.vocabulary, self.head = int(output.out_features), output.weight.numel()
+        text = shape.config.get_text_config()
+        self.depth, self.width = int(text.num_hidden_layers), int(text.hidden_size)
+        self.one_row, self.two_rows = kept_by_layer(shape, 1), kept_by_layer(shape, 2)
+
+    def at(self, tokens: int, checkpointing: bool = False) -> Need:
+        """What is needed with so many tokens read at once, one row at least; with `checkpointing`, each layer keeps
+        only what it read, and is computed again on the way back."""
+        shape = self.shape
+        rows = max(1, (tokens - shape.prefix) // (shape.longest - shape.prefix))
+        layer, rest = (one + (rows - 1) * (two - one) for one, two in zip(self.one_row, self.two_rows, strict=True))
+        read = shape.prefix + rows * (shape.longest - shape.prefix)
+        size = shape.computed.itemsize
+        states = (self.depth + 1) * read * self.width * size  # what layers read, and what the last one says
+        kept = rest + (states + layer if checkpointing else self.depth * layer)
+        passing = max(min(CHUNK_NUMBERS, read * self.vocabulary) * (2 * size + 8), layer) + self.unpacked
+        if shape.device == "cpu":
+            reordered = self.head * size if shape.computed == torch.bfloat16 else 0
+            kept, passing = int(HEAP * kept), int(HEAP * passing) + PRODUCTS + reordered
+        return Need(self.weights, self.trained, kept, passing)
 
 
-def _kept_by_all(shape: Shape) -> tuple[int, int]:
-    """Bytes kept for the way back by all layers together, and by one of them."""
-    text = shape.config.get_text_config()
-    depth, states = int(text.num_hidden_layers), shape.tokens * int(text.hidden_size) * shape.dtype.itemsize
-    layer, rest = kept_by_layer(shape)
-    if shape.checkpointing:  # each layer keeps what it read, and is computed again on the way back
-        return depth * states + layer + rest, layer
-    return depth * layer + rest, layer
-
-
-def without_weights(config: PreTrainedConfig, dtype: torch.dtype, depth: int | None = None) -> PreTrainedModel:
-    """A network that has shapes alone, with all its layers or the first `depth`."""
-    config = copy.deepcopy(config)
-    text = config.get_text_config()
-    if depth is not None:
-        text.num_hidden_layers = depth
-        if getattr(text, "layer_types", None):
-            text.layer_types = text.layer_types[:depth]
-    with torch.device("meta"):
-        network: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=dtype)
-    return network
-
-
-def kept_by_layer(shape: Shape) -> tuple[int, int]:
-    """Bytes that one layer keeps for the way back, and those kept beside all layers."""
+def kept_by_layer(shape: Shape, rows: int) -> tuple[int, int]:
+    """Bytes that one layer keeps for the way back from so many of the longest rows, and what is kept beside layers."""
     try:
-        one, two = (_kept(shape, depth) for depth in TRIED_DEPTHS)
+        one, two = (_kept(shape, rows, depth) for depth in TRIED_DEPTHS)
     except (RuntimeError, NotImplementedError, TypeError, ValueError, AttributeError, IndexError):
-        return int(USUAL_KEPT * shape.tokens * shape.config.get_text_config().hidden_size * shape.dtype.itemsize / 2), 0
+        tokens = shape.prefix + rows * (shape.longest - shape.prefix)
+        numbers = USUAL_KEPT * tokens * shape.config.get_text_config().hidden_size
+        return int(numbers * shape.computed.itemsize / 2), 0
     return two - one, one - (two - one)
 
 
-def _kept(shape: Shape, depth: int) -> int:
-    network = without_weights(shape.config, shape.dtype, depth).train()
+def _kept(shape: Shape, rows: int, depth: int) -> int:
+    network = without_weights(shape.config, shape.computed, depth).train()
     if shape.method != "full":
         attach(network, shape.rank, 2 * shape.rank, seed=0)
     install(network)
-    own = {id(storage) for storage in (t.untyped_storage() for t in (*network.parameters(), *network.buffers()))}
-    storages: dict[int, torch.UntypedStorage] = {}
+    # Storages are held here, so that no other one can get the id of one that is gone.
+    own = [tensor.untyped_storage() for tensor in (*network.parameters(), *network.buffers())]
+    known = {id(storage) for storage in own}
+    kept: list[torch.UntypedStorage] = []
 
     def keep(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        if id(storage) not in own:
-            storages[id(storage)] = storage  # held, so that no other one gets its id
+        if id(storage) not in known:
+            known.add(id(storage))
+            kept.append(storage)
         return tensor
 
+    segments = shape.segments(rows)
+    tokens = segments.prefix + sum(count * length for count, length in segments.groups)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        segments = shape.segments
-        tokens = segments.prefix + sum(count * length for count, length in segments.groups)
         ids = torch.zeros(1, tokens, dtype=torch.long, device="meta")
         finished = torch.ones(1, 1, 1, 1, dtype=torch.bool, device="meta")
         layout = Counted(segments, torch.device(shape.device))
         network.get_decoder()(input_ids=ids, position_ids=ids, attention_mask=finished, use_cache=False, layout=layout)
-    return sum(storage.nbytes() for storage in storages.values())
+    return sum(storage.nbytes() for storage in kept)
 
 
 @dataclass(frozen=True, slots=True)

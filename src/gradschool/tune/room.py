@@ -1,13 +1,11 @@
 """How many tokens a training may read at once on this machine, and whether it must compute layers twice for it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gradschool.errors import ResourceError
-from gradschool.model.chat import Rendered
 from gradschool.model.memory import gigabytes
-from gradschool.tune.need import Need, Shape, need_of
-from gradschool.tune.rows import MOST_TOKENS, shared_prefix
+from gradschool.tune.need import Needs
+from gradschool.tune.rows import MOST_TOKENS
 
 SHARE = 0.85  # of what is free may be planned with
 
@@ -25,42 +23,32 @@ class Room:
 ROOMY = Room()
 
 
-def largest_portion(shape: Shape, rows: Sequence[Rendered], rows_per_step: int) -> Shape:
-    """A shape with the largest portion that a training may read: a step's worth of rows as long as the longest."""
-    longest = max(len(row.token_ids) for row in rows)
-    prefix = shared_prefix(rows)
-    tokens = prefix + rows_per_step * (longest - prefix)
-    return replace(shape, longest=longest, prefix=prefix, tokens=min(MOST_TOKENS, tokens))
-
-
-def room_for(shape: Shape, free: int, loaded: int) -> Room:
-    """As many tokens at once as fit into `free` bytes, with `loaded` bytes of weights there already.
+def room_for(needs: Needs, rows_per_step: int, free: int, loaded: int = 0) -> Room:
+    """As many tokens of a step at once as fit into `free` bytes, with `loaded` bytes of weights there already.
 
     Layers are computed again on the way back only where not even one row would fit otherwise. Raises ResourceError
     where it does not fit so either.
     """
-    budget = int(SHARE * free)
-    need = need_of(shape)
+    shape = needs.shape
+    step = min(MOST_TOKENS, shape.prefix + rows_per_step * (shape.longest - shape.prefix))
     for checkpointing in (False, True):
-        tokens = shape.tokens
+        tokens = max(step, shape.longest)
         while True:
-            tried = replace(shape, tokens=max(tokens, shape.longest), checkpointing=checkpointing)
-            need = need_of(tried)
-            if need.total - loaded <= budget:
-                return _room(tried, need, free, loaded)
-            if tokens <= shape.longest:
+            more = needs.at(tokens, checkpointing).total - loaded
+            if more <= SHARE * free:
+                return Room(tokens, checkpointing, _reason(tokens, checkpointing, more, free), more > free / 3)
+            if tokens == shape.longest:
                 break
-            tokens //= 2
+            tokens = max(tokens // 2, shape.longest)
     raise ResourceError(
         "There is not enough memory to train.",
-        f"Even one row at a time needs {gigabytes(need.total - loaded)} more, and {gigabytes(free)} are free.",
+        f"Even one row at a time needs {gigabytes(more)} more, and {gigabytes(free)} are free.",
         "take a smaller base_model, a smaller [tune] rank or max_tokens, or close other programs.",
     )
 
 
-def _room(shape: Shape, need: Need, free: int, loaded: int) -> Room:
-    more = need.total - loaded
-    reason = f"up to {shape.tokens:,} tokens at once; that needs {gigabytes(more)} more of {gigabytes(free)} free"
-    if shape.checkpointing:
+def _reason(tokens: int, checkpointing: bool, more: int, free: int) -> str:
+    reason = f"up to {tokens:,} tokens at once; that needs {gigabytes(more)} more of {gigabytes(free)} free"
+    if checkpointing:
         reason += ", and layers are computed again on the way back, since what they keep would not fit"
-    return Room(shape.tokens, shape.checkpointing, reason, tight=more > free / 3)
+    return reason
