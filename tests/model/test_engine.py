@@ -35,7 +35,9 @@ def test_each_kind_of_name_opens_its_engine(tmp_path: Path, monkeypatch: pytest.
     tiny.save_model(tmp_path / "models" / "small", made=tiny.tokenizer(None))
     seen, engine = opened("models/small", tmp_path)
     assert isinstance(engine, LocalEngine) and engine.identity["name"] == "models/small"
-    assert seen == [Note(remark) for remark in engine.chat.remarks] and len(seen) == 1
+    how, *remarks = seen
+    assert remarks == [Note(remark) for remark in engine.chat.remarks] and len(remarks) == 1
+    assert isinstance(how, Note) and engine.dtype_reason in how.text and "threads" in how.text
     monkeypatch.chdir(tmp_path / "models")
     assert opened("small", tmp_path / "elsewhere")[1].identity["weights"] == engine.identity["weights"]
     monkeypatch.setattr(opening, "POCKET", tmp_path / "models" / "small")
