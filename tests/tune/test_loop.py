@@ -20,7 +20,7 @@ from gradschool.tune.lora import attach, trained_parameters
 from gradschool.tune.loss import mean_loss
 from gradschool.tune.plan import Plan
 from gradschool.tune.room import Room
-from gradschool.tune.rows import pack
+from gradschool.tune.rows import MOST_TOKENS, pack
 
 TRAIN, VALIDATION = toy.rows(16, seed=1), toy.rows(6, seed=2)
 
@@ -141,7 +141,7 @@ def test_a_resumed_training_keeps_its_portions(tmp_path: Path, monkeypatch: pyte
     assert any(isinstance(event, Note) for event in seen)
     resumed = training(tmp_path, steps=12, validate_every=2)
     next(resumed.run())
-    assert resumed.course.portion_tokens == loop.MOST_TOKENS >> 9 == 16
+    assert resumed.course.portion_tokens == MOST_TOKENS >> 9 == 16
 
 
 def test_a_row_that_does_not_fit_alone_is_an_error_with_a_remedy(

@@ -1,51 +1,32 @@
 """The training loop: a generator of facts that can be killed at any step and goes on where it was."""
 
-import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from gradschool.errors import ModelError
-from gradschool.files import write_bytes
 from gradschool.model.chat import Rendered
 from gradschool.model.loading import is_out_of_memory, out_of_memory
 from gradschool.model.reader import reader_of
 from gradschool.records import Note, Step, Work
+from gradschool.tune.checkpoint import Course, read_checkpoint, write_checkpoint
 from gradschool.tune.lora import trained_parameters
 from gradschool.tune.loss import answer_tokens, mean_loss, read_nats
 from gradschool.tune.plan import Plan
 from gradschool.tune.rehearsal import Rehearsal
 from gradschool.tune.room import ROOMY, Room
-from gradschool.tune.rows import MOST_TOKENS, portions, steps_of_epoch
+from gradschool.tune.rows import portions, steps_of_epoch
+from gradschool.tune.world import ALONE, World
 
 T = TypeVar("T")
 CHECKPOINT_SECONDS = 30.0
-
-
-@dataclass(slots=True)
-class Course:
-    """Where a training stands; losses are nats per answer token, first and best measured on validation."""
-
-    step: int = 0
-    tokens: int = 0
-    untrained_loss: float = float("nan")
-    best_loss: float = float("inf")
-    best_step: int = 0
-    worse: int = 0  # validations since the best one
-    first_train_loss: float = float("nan")  # means over the first and the last tenth of the steps
-    last_train_loss: float = float("nan")
-    portion_tokens: int = MOST_TOKENS  # read at once; kept, since another size rounds another way
-    seconds: float = 0.0
 
 
 class Training:
@@ -61,9 +42,11 @@ class Training:
         checkpoint: Path,
         rehearsal: Rehearsal | None = None,
         room: Room = ROOMY,
+        world: World = ALONE,
     ) -> None:
         self.network, self.plan, self.pad_id, self.checkpoint = network, plan, pad_id, checkpoint
-        self.reader, self.rehearsal = reader_of(network), rehearsal
+        self.reader, self.rehearsal, self.world = reader_of(network), rehearsal, world
+        world.shard(network)
         self.train_rows, self.validation_rows = train_rows, validation_rows
         self.parameters = trained_parameters(network)
         self.best = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
@@ -80,8 +63,9 @@ class Training:
 
         Killed and begun again with the same arguments, it goes on from the checkpoint and ends the same.
         """
+        state = self.checkpoint, self.parameters, self.best, self.optimizer
         if self.checkpoint.exists():
-            self._restore()
+            self.course = read_checkpoint(*state, self.plan, self.world)
         else:
             self.course.untrained_loss = self._validate()
         saved = time.monotonic()
@@ -91,15 +75,17 @@ class Training:
                 yield from self._remark(self._try_longest)
             for rows in self._steps():
                 step = yield from self._remark(partial(self._step, rows))
-                if step.validation_loss is not None or time.monotonic() - saved > CHECKPOINT_SECONDS:
-                    self._save()
+                due = step.validation_loss is not None or time.monotonic() - saved > CHECKPOINT_SECONDS
+                if self.world.agree(due):
+                    write_checkpoint(*state, self.course, self.plan, self.world)
                     saved = time.monotonic()
                 yield step
         finally:
             self.network.eval()
             if self.room.checkpointing:
                 self.network.activation_checkpointing_disable()
-        self.last = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
+        self.last = self.world.whole({name: p.detach().clone() for name, p in self.parameters.items()})
+        self.best = self.world.whole(self.best)
         self.put_on(self.best)
         return self.course
 
@@ -107,7 +93,7 @@ class Training:
         """Give the network one of the states that training kept: `best`, or, when it is over, `last`."""
         with torch.no_grad():
             for name, parameter in self.parameters.items():
-                parameter.copy_(weights[name])
+                parameter.copy_(self.world.like(weights[name], parameter))
 
     @property
     def _steps_per_epoch(self) -> int:
@@ -149,7 +135,8 @@ class Training:
                 except (RuntimeError, MemoryError) as error:
                     if not is_out_of_memory(error):
                         raise
-                    if self.course.portion_tokens < min(len(row.token_ids) for row in self.train_rows):
+                    alone = self.course.portion_tokens < min(len(row.token_ids) for row in self.train_rows)
+                    if alone or self.world.size > 1:  # several processes could not agree any more
                         raise out_of_memory("A row does not fit into memory, even alone.") from error
             self.optimizer.zero_grad(set_to_none=True)  # outside of the handler, so that what did not fit is free
             self.course.portion_tokens //= 2
@@ -178,19 +165,22 @@ class Training:
         self.optimizer.zero_grad(set_to_none=True)
 
     def _validate(self) -> float:
-        return mean_loss(self.reader, self.validation_rows, self.pad_id, self.course.portion_tokens)
+        return mean_loss(self.reader, self.validation_rows, self.pad_id, self.course.portion_tokens, self.world)
 
     def _gradients(self, rows: Sequence[Rendered]) -> float:
         """Fill the gradients of one step; returns its mean loss per answer token, each weighing the same."""
-        total, nats = answer_tokens(rows), 0.0
+        total, nats, world = answer_tokens(rows), 0.0, self.world
         self.optimizer.zero_grad(set_to_none=True)
-        for portion in portions(rows, self.course.portion_tokens, self.reader.packs):
+        mine = portions(world.share(rows), self.course.portion_tokens, self.reader.packs)
+        for portion, weight in world.even(mine, rows[:1]):
             loss = read_nats(self.reader, portion, self.pad_id)
-            torch.autograd.backward(loss / total)
-            nats += loss.item()
+            # Times the number of processes, since the mean of their gradients is taken.
+            torch.autograd.backward(loss * (weight * world.size) / total)
+            nats += weight * loss.item()
         if self.rehearsal:
             torch.autograd.backward(self.rehearsal.loss(self.reader, self.course.step))
-        return nats / total
+        world.mend(self.parameters.values())
+        return world.sum(nats) / total
 
     def _update(self, loss: float, rate: float) -> None:
         if not math.isfinite(loss):
@@ -199,7 +189,7 @@ class Training:
                 f"The learning rate of {rate:.1e} may be too high for this base.",
                 "set lower [tune] learning_rates.",
             )
-        nn.utils.clip_grad_norm_(self.parameters.values(), 1.0)
+        self.world.clip(self.parameters.values(), 1.0)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
@@ -219,35 +209,3 @@ class Training:
                 self.best[name].copy_(parameter.detach())
         else:
             self.course.worse += 1
-
-    def _save(self) -> None:
-        tensors = {}
-        for name, parameter in self.parameters.items():
-            tensors[f"now.{name}"], tensors[f"best.{name}"] = parameter.detach(), self.best[name]
-            for key, value in self.optimizer.state[parameter].items():
-                tensors[f"{key}.{name}"] = value
-        on_cpu = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
-        about = {"course": json.dumps(asdict(self.course)), "plan": json.dumps(asdict(self.plan))}
-        write_bytes(self.checkpoint, save(on_cpu, about))
-
-    def _restore(self) -> None:
-        try:
-            with safe_open(self.checkpoint, framework="pt") as file:
-                if json.loads(file.metadata()["plan"]) != asdict(self.plan):
-                    raise ValueError("It belongs to another plan.")
-                self.course = Course(**json.loads(file.metadata()["course"]))
-                for name, parameter in self.parameters.items():
-                    with torch.no_grad():
-                        parameter.copy_(file.get_tensor(f"now.{name}"))
-                    self.best[name].copy_(file.get_tensor(f"best.{name}"))
-                    self.optimizer.state[parameter] = {
-                        "step": file.get_tensor(f"step.{name}"),
-                        "exp_avg": file.get_tensor(f"exp_avg.{name}").to(parameter.device),
-                        "exp_avg_sq": file.get_tensor(f"exp_avg_sq.{name}").to(parameter.device),
-                    }
-        except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ModelError(
-                f"The checkpoint {self.checkpoint} does not fit this training.",
-                str(error),
-                "delete it; this training starts again.",
-            ) from error
