@@ -22,6 +22,7 @@ SENTENCE_END = re.compile(r"(?<!\bal)(?<!e\.g)(?<!i\.e)[.?!](?=\s|$)")
 OTHERS = {  # files that cannot speak for themselves
     "bases/pocket": "The built-in base: config, weights, tokenizer and chat template.",
     "gates/general.txt": "The general English text on which forgetting is measured.",
+    "model/known.json": "Configs of well-known bases, for `gradschool fit`.",
     "package/card.md.j2": "The template of a specialist's model card.",
     "package/card_ask.md.j2": "How a card asks a model in Python.",
     "package/card_export.md.j2": "What the card of an export says about its form, and how to run it.",

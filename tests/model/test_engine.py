@@ -35,9 +35,9 @@ def test_each_kind_of_name_opens_its_engine(tmp_path: Path, monkeypatch: pytest.
     tiny.save_model(tmp_path / "models" / "small", made=tiny.tokenizer(None))
     seen, engine = opened("models/small", tmp_path)
     assert isinstance(engine, LocalEngine) and engine.identity["name"] == "models/small"
-    computes, *remarks = seen
-    assert isinstance(computes, Note) and "float32" in computes.text  # which number format, and why
+    how, *remarks = seen
     assert remarks == [Note(remark) for remark in engine.chat.remarks] and len(remarks) == 1
+    assert isinstance(how, Note) and engine.dtype_reason in how.text and "threads" in how.text
     monkeypatch.chdir(tmp_path / "models")
     assert opened("small", tmp_path / "elsewhere")[1].identity["weights"] == engine.identity["weights"]
     monkeypatch.setattr(opening, "POCKET", tmp_path / "models" / "small")

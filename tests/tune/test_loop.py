@@ -13,12 +13,14 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from finish import finish
 from gradschool.errors import ModelError, ResourceError
 from gradschool.model.reader import reader_of
-from gradschool.records import Step
+from gradschool.records import Note, Step
 from gradschool.tune import loop
 from gradschool.tune.loop import Training
 from gradschool.tune.lora import attach, trained_parameters
 from gradschool.tune.loss import mean_loss
 from gradschool.tune.plan import Plan
+from gradschool.tune.room import Room
+from gradschool.tune.rows import MOST_TOKENS, pack
 
 TRAIN, VALIDATION = toy.rows(16, seed=1), toy.rows(6, seed=2)
 
@@ -83,21 +85,107 @@ def test_a_step_of_uneven_rows_ends_its_pass_at_a_whole_number(tmp_path: Path) -
     assert [step.epoch for step in steps] == [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0]
 
 
-def test_portions_of_a_step_have_the_gradient_of_one_portion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_portions_of_a_step_have_the_gradient_of_one_portion(tmp_path: Path) -> None:
     gradients = []
     for most in (10_000, 24):
-        monkeypatch.setattr(loop, "PORTION_TOKENS", most)
         net = network()
         toy.stir(net)
-        loss, tokens = training(tmp_path, net)._optimise(TRAIN, rate=0.0)
-        gradients.append((loss, tokens, {n: p.grad for n, p in trained_parameters(net).items()}))
-    (loss, tokens, whole), (loss_in_portions, tokens_in_portions, summed) = gradients
+        work = training(tmp_path, net)
+        work.course.portion_tokens = most
+        gradients.append((work._gradients(TRAIN), {n: p.grad for n, p in trained_parameters(net).items()}))
+    (loss, whole), (loss_in_portions, summed) = gradients
     assert len(list(loop.portions(TRAIN, 24, True))) > 3
-    assert tokens == tokens_in_portions == sum(len(row.token_ids) for row in TRAIN)
     assert loss == pytest.approx(loss_in_portions, rel=1e-6)
     for name, gradient in whole.items():
         assert gradient is not None and gradient.abs().max() > 0
         torch.testing.assert_close(summed[name], gradient, atol=1e-6, rtol=1e-4)
+
+
+def out_of_memory_above(tokens: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let memory run out on portions of more tokens; the sizes that were tried."""
+    real, tried = loop.read_nats, []
+
+    def read(reader: Any, rows: Any, pad_id: int) -> torch.Tensor:
+        tried.append(pack(rows, torch.device("cpu")).token_ids.numel())
+        if tried[-1] > tokens:
+            raise torch.OutOfMemoryError("out of memory")
+        return real(reader, rows, pad_id)
+
+    monkeypatch.setattr(loop, "read_nats", read)
+    return tried
+
+
+def test_where_memory_runs_out_it_goes_on_in_smaller_portions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = network()
+    _, steps = finish(training(tmp_path / "plain", plain).run())
+    tried = out_of_memory_above(24, monkeypatch)
+    net = network()
+    work = training(tmp_path / "tight", net)
+    work.course.portion_tokens = 40
+    tight, events = finish(work.run())
+    notes = [event for event in events if isinstance(event, Note)]
+    assert max(tried) > 24 and tight.portion_tokens == 20
+    assert [note.level for note in notes] == ["warning"] and "20 tokens" in notes[0].text
+    told = [step.loss for step in events if isinstance(step, Step)]
+    assert told == pytest.approx([step.loss for step in steps], rel=1e-4)
+    for name, value in values(net).items():
+        torch.testing.assert_close(value, values(plain)[name], atol=1e-4, rtol=1e-3)
+
+
+def test_a_resumed_training_keeps_its_portions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        out_of_memory_above(24, patch)
+        work = training(tmp_path, steps=12, validate_every=2).run()
+        seen = [next(work) for _ in range(6)]
+        work.close()
+    assert any(isinstance(event, Note) for event in seen)
+    resumed = training(tmp_path, steps=12, validate_every=2)
+    next(resumed.run())
+    assert resumed.course.portion_tokens == MOST_TOKENS >> 9 == 16
+
+
+def test_a_row_that_does_not_fit_alone_is_an_error_with_a_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out_of_memory_above(3, monkeypatch)
+    with pytest.raises(ResourceError, match="even alone"):
+        finish(training(tmp_path).run())
+
+
+def test_where_memory_is_tight_the_longest_rows_are_tried_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = out_of_memory_above(10_000, monkeypatch)
+    net, before = network(), values(network())
+    work = Training(net, TRAIN, VALIDATION, toy.plan(), 0, tmp_path / "c", room=Room(tight=True))
+    work._try_longest()
+    longest = sorted(TRAIN, key=lambda row: len(row.token_ids))[-4:]
+    assert tried == [pack(longest, torch.device("cpu")).token_ids.numel()]
+    assert same(values(net), before) and all(parameter.grad is None for parameter in net.parameters())
+    first = next(event for event in work.run() if isinstance(event, Step))
+    assert first == next(training(tmp_path / "other").run())
+
+
+def test_layers_that_are_computed_twice_give_the_same_gradients(tmp_path: Path) -> None:
+    gradients = []
+    for checkpointing in (False, True):
+        net = network()
+        toy.stir(net)
+        work = Training(net, TRAIN, VALIDATION, toy.plan(), 0, tmp_path / "c", room=Room(checkpointing=checkpointing))
+        net.train()
+        saved = 0
+
+        def keep(tensor: torch.Tensor) -> torch.Tensor:
+            nonlocal saved
+            saved += tensor.numel()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            work._gradients(TRAIN)
+        gradients.append((saved, {name: p.grad for name, p in trained_parameters(net).items()}))
+    (much, plain), (little, twice) = gradients
+    assert little < much / 2
+    assert all(torch.equal(plain[name], twice[name]) for name in plain)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])

@@ -6,6 +6,7 @@ from gradschool.cli import climbing
 from gradschool.cli import using
 from gradschool.cli import shipping
 from gradschool.cli import serving
+from gradschool.cli import fitting
 from gradschool.cli import about
 
 # isort: on
@@ -13,4 +14,4 @@ from gradschool.cli.app import app, parsed
 
 main = app
 
-__all__ = ["about", "app", "climbing", "main", "parsed", "serving", "shipping", "using"]
+__all__ = ["about", "app", "climbing", "fitting", "main", "parsed", "serving", "shipping", "using"]

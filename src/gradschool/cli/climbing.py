@@ -1,5 +1,6 @@
 """The commands around a climb: check a job, climb it, report on it."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,11 +25,19 @@ def climb(
     overrides: Mapping[str, Any],
 ) -> None:
     """Climb: prompt, ground, tune, until a rung is proven to reach the pass mark; then package it and test that."""
+    if "WORLD_SIZE" in os.environ:  # started by torchrun
+        from gradschool.rungs.assignment import help_train
+        from gradschool.tune.world import join
+
+        if (world := join()).rank:
+            help_train(world)
+            return
     from gradschool.climb import climb as climb_job
     from gradschool.climb import discard_unless_begun
     from gradschool.run import Run, next_folder
     from gradschool.screen import Screen
     from gradschool.tables import show_climbed
+    from gradschool.tune.world import current
 
     if resume is not None:
         if job is not None or overrides:
@@ -51,6 +60,7 @@ def climb(
         with held, Screen(out) as screen:
             out.print(f"[bold]{escape(held.job.name)}[/] → {escape(str(held.folder))}", highlight=False)
             climbed = screen.follow(held.written(climb_job(held)))
+            current().tell(None)  # no more trainings
     except errors.GradschoolError:
         if resume is None:
             discard_unless_begun(held)

@@ -8,6 +8,7 @@ Shapes: T tokens of the row, P of the prefix, n segments of L tokens each, S tok
 D numbers per head.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
@@ -38,6 +39,9 @@ class Scoring:
     dropout: float = 0.0
 
 
+Attend: TypeAlias = Callable[[Tensor, Tensor, Tensor, int, Scoring, Masks], Tensor]
+
+
 class Layout(Protocol):
     """How a row is made up, and so what each of its tokens may see."""
 
@@ -58,18 +62,27 @@ class Segments:
         """How far back the layers that read this row could look."""
         return {window for _, _, window in self.masks}
 
-    def attend(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring, layer: int) -> Tensor:
-        """(1, H, T, D), (1, K, T, D), (1, K, T, D) -> (1, T, H, D)."""
+    def attend(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        scoring: Scoring,
+        layer: int,
+        way: Attend | None = None,
+    ) -> Tensor:
+        """(1, H, T, D), (1, K, T, D), (1, K, T, D) -> (1, T, H, D); `way` takes the place of `attend`."""
+        way = way or attend
         # One split each: its gradient is put together in one piece, where slices would each fill up a whole row.
         sizes = [self.prefix, *(count * length for count, length in self.groups)]
         prefix, *own = zip(*(states[0].split_with_sizes(sizes, dim=1) for states in (query, key, value)), strict=True)
         (prefix_query, prefix_key, prefix_value), outputs = prefix, []
         if self.prefix:
             states = prefix_query[None], prefix_key[None], prefix_value[None]
-            outputs.append(attend(*states, 0, scoring, self.masks))
+            outputs.append(way(*states, 0, scoring, self.masks))
         for (count, _), (own_query, own_key, own_value) in zip(self.groups, own, strict=True):
             keys, values = _behind(prefix_key, own_key, count), _behind(prefix_value, own_value, count)
-            outputs.append(attend(_apart(own_query, count), keys, values, self.prefix, scoring, self.masks))
+            outputs.append(way(_apart(own_query, count), keys, values, self.prefix, scoring, self.masks))
         return torch.cat([output.transpose(1, 2).flatten(0, 1) for output in outputs])[None]
 
 
@@ -89,10 +102,15 @@ def attend(query: Tensor, key: Tensor, value: Tensor, before: int, scoring: Scor
             made = masks[before, length, window] = causal_mask(before, length, window, query)
         return made
 
-    if scoring.softcap is None and (query.device.type != "cpu" or length * seen > PLAIN_SCORES):
+    if not by_products_is_faster(query.device, length * seen) and scoring.softcap is None:
         causal = not before and inside
         return by_kernel(query, key, value, None if causal else mask(), scoring, causal and length > 1)
     return by_products(query, key, value, mask(), scoring)
+
+
+def by_products_is_faster(device: torch.device, scores: int) -> bool:
+    """Which of the two ways is taken, by the scores of a head and segment."""
+    return device.type == "cpu" and scores <= PLAIN_SCORES
 
 
 def by_kernel(

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from gradschool.model.kept import Advance, Enter, Kept, ReadPrefix, grouped
+from gradschool.model.memory import ENTRY_TOKENS
 from gradschool.model.reader import Head, Reader
 from gradschool.records import Decoding
 
-ENTRY_TOKENS = 4_096  # of prompts that are read at once
 ENTRY_SHARE = 8  # rows enter when at least one in so many slots is free: reading prompts one by one costs more
 
 

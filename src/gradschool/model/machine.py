@@ -26,8 +26,12 @@ def choose_device() -> torch.device:
 
 
 def choose_dtype(folder: Path, device: torch.device) -> tuple[torch.dtype, str]:
-    """The number format to compute in, and why."""
-    stored = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    """The number format to compute a base in, and why."""
+    return format_for(sum(path.stat().st_size for path in folder.glob("*.safetensors")), device)
+
+
+def format_for(stored: int, device: torch.device) -> tuple[torch.dtype, str]:
+    """The number format for a base whose weights take so many bytes on disk, and why."""
     if stored <= SMALL:
         return torch.float32, "float32: the model is small, and exact numbers make an answer the same in any batch"
     if device.type == "cuda":

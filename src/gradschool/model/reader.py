@@ -36,7 +36,7 @@ class Head:
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(…, W) -> (…, V)."""
-        logits: Tensor = self.layer(hidden)
+        logits = nn.functional.linear(hidden, self.layer.weight, self.layer.bias)
         if self.scale != 1.0:
             logits = logits * self.scale
         return logits if self.softcap is None else torch.tanh(logits / self.softcap) * self.softcap

@@ -1,8 +1,7 @@
 """From examples to a trained adapter (or trained weights) in a folder."""
 
 import copy
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,15 +15,20 @@ from gradschool.ground.cite import cite
 from gradschool.model.chat import Rendered
 from gradschool.model.local import LocalEngine
 from gradschool.model.machine import training_dtype
-from gradschool.model.reader import reader_of
+from gradschool.model.memory import free_bytes
 from gradschool.records import Example, Gate, Message, Note, Progress, Work
+from gradschool.rungs.assignment import Assignment, holding, tell, trainable
 from gradschool.rungs.ladder import Material
+from gradschool.settings import Tune
 from gradschool.specialist import Specialist
-from gradschool.tune.adapter import save_adapter, wear
-from gradschool.tune.loop import Training
-from gradschool.tune.lora import attach, detach, lora_layers, switched_off
+from gradschool.tune.adapter import save_adapter
+from gradschool.tune.lora import switched_off
+from gradschool.tune.need import Needs, Shape
 from gradschool.tune.plan import TRIAL_SHARE, Plan, make_plan
-from gradschool.tune.rehearsal import TEXT_TOKENS, TEXTS, Rehearsal
+from gradschool.tune.rehearsal import TEXT_TOKENS, TEXTS
+from gradschool.tune.room import Room, room_for
+from gradschool.tune.rows import shared_prefix
+from gradschool.tune.world import current
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +77,11 @@ def trial(
 ) -> Work[float]:
     """Train shortly at a learning rate; returns the best validation loss, in nats per answer token."""
     plan = plan_for(train, material, rate, TRIAL_SHARE)
-    with trainable(student, material) as network:
-        training = yield from begin(network, student, train, validation, plan, material, f"trial-{rate:g}")
-        course = yield from training.run()
+    engine, world = local(student), current()
+    assignment = yield from assign(engine, train, validation, plan, material, f"trial-{rate:g}")
+    tell(assignment, world)
+    with trainable(engine, assignment.tune, world) as network:
+        course = yield from assignment.training(network, engine, world).run()
     return course.best_loss
 
 
@@ -84,27 +90,40 @@ def train_specialist(
 ) -> Work[Trained]:
     """Train to the end and write down what was learnt."""
     plan = plan_for(train, material, rate)
-    dtype, reason = training_dtype(local(student).network)
-    if material.settings.tune.method == "lora":
-        yield Note(f"tune: computes in {str(dtype).removeprefix('torch.')}: {reason}.")
+    engine, world, tune = local(student), current(), material.settings.tune
     yield Note(
         f"tune: {len(train)} rows, {plan.rows_per_step} per step, {plan.steps} steps ({plan.epochs:.1f} passes), "
         f"learning rate {rate:g}; stops early when validation gets worse."
     )
-    with trainable(student, material) as network:
-        training = yield from begin(network, student, train, validation, plan, material, "training")
+    assignment = yield from assign(engine, train, validation, plan, material, "training")
+    yield Note(f"tune: reads {assignment.room.reason}; computes in {computing(engine, tune)}.")
+    tell(assignment, world)
+    with trainable(engine, tune, world) as network:
+        training = assignment.training(network, engine, world)
         if not training.reader.packs:
             yield Note("tune: rows are padded, since this kind of network does not read packed rows exactly.")
         course = yield from training.run()
         gates = [loss_fell(course.first_train_loss, course.last_train_loss)]
-        if material.settings.tune.method == "lora":
-            gates.append(adapter_is_not_zero([layer.lora_b.norm().item() for _, layer in lora_layers(network)]))
-        folders = [save(network, student, material, "best")]
+        if tune.method == "lora":
+            upper = [weights for name, weights in training.best.items() if name.endswith("lora_b")]
+            gates.append(adapter_is_not_zero([weights.norm().item() for weights in upper]))
+        states = {"best": training.best}
         if course.best_step < course.step:
             yield Note(f"tune: validation loss was lowest at step {course.best_step} of {course.step}.")
-            training.put_on(training.last)
-            folders.append(save(network, student, material, "last"))
+            states["last"] = training.last
+        folders = []
+        for name, state in states.items():
+            with holding(state, training, engine, tune) as network:
+                folders.append(save(network, engine, material, name))
     return Trained(tuple(folders), course.tokens, tuple(gates))
+
+
+def computing(engine: LocalEngine, tune: Tune) -> str:
+    """The number format of a training and its reason, for a note."""
+    if tune.method == "full":
+        return "float32: all weights move in small steps"
+    dtype, reason = training_dtype(engine.network)
+    return f"{str(dtype).removeprefix('torch.')}: {reason}"
 
 
 def plan_for(rows: Sequence[Rendered], material: Material, rate: float, share: float = 1.0) -> Plan:
@@ -113,22 +132,33 @@ def plan_for(rows: Sequence[Rendered], material: Material, rate: float, share: f
     return make_plan(material.settings.tune, len(rows), mean_tokens, rate, share)
 
 
-def begin(
-    network: PreTrainedModel,
-    student: Specialist,
+def assign(
+    engine: LocalEngine,
     train: Sequence[Rendered],
     validation: Sequence[Rendered],
     plan: Plan,
     material: Material,
     name: str,
-) -> Work[Training]:
-    """A training of `network`, with the base's own texts to rehearse; its state under way is kept under `name`."""
-    engine, work = local(student), material.run.work("tune")
-    rehearsal = None
+) -> Work[Assignment]:
+    """All that a training needs, with the base's own texts to rehearse; its state under way is kept under `name`."""
+    tune, checkpoint = material.settings.tune, material.run.work("tune").resolve() / f"{name}.safetensors"
+    texts = None
     if plan.rehearsal:
         texts = yield from material.run.once("tune-texts", partial(write_texts, engine, plan.seed), list[list[int]])
-        rehearsal = rehearsal_of(network, engine, texts, plan.rehearsal)
-    return Training(network, train, validation, plan, engine.pad_id, work / f"{name}.safetensors", rehearsal)
+    room, base = room_of(engine, train, plan, tune), str(engine.folder.resolve())
+    return Assignment(base, tune, plan, tuple(train), tuple(validation), texts, str(checkpoint), room)
+
+
+def room_of(engine: LocalEngine, train: Sequence[Rendered], plan: Plan, tune: Tune) -> Room:
+    """What of this machine's memory a training may use."""
+    network = engine.network
+    loaded = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
+    dtype = network.dtype
+    if tune.method == "lora" and training_dtype(network)[0] != dtype:
+        dtype, loaded = training_dtype(network)[0], 0  # it works on a copy
+    longest, shared = max(len(row.token_ids) for row in train), shared_prefix(train)
+    shape = Shape(network.config, dtype, tune.method, tune.rank, longest, shared, network.device.type)
+    return room_for(Needs(shape), plan.rows_per_step, free_bytes(network.device), loaded)
 
 
 def write_texts(engine: LocalEngine, seed: int) -> Work[list[list[int]]]:
@@ -138,33 +168,8 @@ def write_texts(engine: LocalEngine, seed: int) -> Work[list[list[int]]]:
         return engine.write_texts(TEXTS, TEXT_TOKENS, seed)
 
 
-def rehearsal_of(network: PreTrainedModel, engine: LocalEngine, texts: list[list[int]], weight: float) -> Rehearsal:
-    """With the base as it was for a teacher: the student without its LoRA layers, or else the engine's own network."""
-    if any(lora_layers(network)):
-        return Rehearsal(texts, reader_of(network), weight, partial(switched_off, network))
-    return Rehearsal(texts, engine.reader, weight)
-
-
-@contextmanager
-def trainable(student: Specialist, material: Material) -> Iterator[PreTrainedModel]:
-    """A network to train: the student's with fresh LoRA layers, taken off again in the end, or a copy of it whole."""
-    settings, engine = material.settings.tune, local(student)
-    if settings.method == "full":
-        yield copy.deepcopy(engine.network).float().requires_grad_(True)
-        return
-    wear(engine.network, None)
-    dtype = training_dtype(engine.network)[0]
-    network = engine.network if dtype == engine.network.dtype else nn.Module.to(copy.deepcopy(engine.network), dtype)
-    attach(network, settings.rank, settings.alpha or 2 * settings.rank, settings.seed)
-    try:
-        yield network
-    finally:
-        detach(network)
-
-
-def save(network: PreTrainedModel, student: Specialist, material: Material, name: str) -> str:
+def save(network: PreTrainedModel, engine: LocalEngine, material: Material, name: str) -> str:
     """Write what was trained: a PEFT folder, or a model folder with the base's tokenizer and chat template."""
-    engine = local(student)
     # Whole, since recipes keep it: a resumed climb may start in another folder.
     folder = material.run.work("tune").resolve() / name
     if material.settings.tune.method == "lora":

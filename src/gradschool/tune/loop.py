@@ -1,45 +1,32 @@
 """The training loop: a generator of facts that can be killed at any step and goes on where it was."""
 
-import json
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from gradschool.errors import ModelError
-from gradschool.files import write_bytes
 from gradschool.model.chat import Rendered
+from gradschool.model.loading import is_out_of_memory, out_of_memory
 from gradschool.model.reader import reader_of
-from gradschool.records import Step, Work
+from gradschool.records import Note, Step, Work
+from gradschool.tune.checkpoint import Course, read_checkpoint, write_checkpoint
 from gradschool.tune.lora import trained_parameters
-from gradschool.tune.loss import PORTION_TOKENS, answer_tokens, mean_loss, read_nats
+from gradschool.tune.loss import answer_tokens, mean_loss, read_nats
 from gradschool.tune.plan import Plan
 from gradschool.tune.rehearsal import Rehearsal
+from gradschool.tune.room import ROOMY, Room
 from gradschool.tune.rows import portions, steps_of_epoch
+from gradschool.tune.world import ALONE, World
 
+T = TypeVar("T")
 CHECKPOINT_SECONDS = 30.0
-
-
-@dataclass(slots=True)
-class Course:
-    """Where a training stands; losses are nats per answer token, first and best measured on validation."""
-
-    step: int = 0
-    tokens: int = 0
-    untrained_loss: float = float("nan")
-    best_loss: float = float("inf")
-    best_step: int = 0
-    worse: int = 0  # validations since the best one
-    first_train_loss: float = float("nan")  # means over the first and the last tenth of the steps
-    last_train_loss: float = float("nan")
-    seconds: float = 0.0
 
 
 class Training:
@@ -54,9 +41,12 @@ class Training:
         pad_id: int,
         checkpoint: Path,
         rehearsal: Rehearsal | None = None,
+        room: Room = ROOMY,
+        world: World = ALONE,
     ) -> None:
         self.network, self.plan, self.pad_id, self.checkpoint = network, plan, pad_id, checkpoint
-        self.reader, self.rehearsal = reader_of(network), rehearsal
+        self.reader, self.rehearsal, self.world = reader_of(network), rehearsal, world
+        world.shard(network)
         self.train_rows, self.validation_rows = train_rows, validation_rows
         self.parameters = trained_parameters(network)
         self.best = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
@@ -64,29 +54,38 @@ class Training:
         self.optimizer = torch.optim.AdamW(
             self.parameters.values(), lr=plan.learning_rate, weight_decay=plan.weight_decay
         )
-        self.course = Course()
+        self.course, self.room = Course(portion_tokens=room.tokens), room
+        if room.checkpointing:
+            network.activation_checkpointing_enable({"use_reentrant": False})
 
     def run(self) -> Work[Course]:
         """Train; yields a Step after each optimiser step. The network ends with the weights best on validation.
 
         Killed and begun again with the same arguments, it goes on from the checkpoint and ends the same.
         """
+        state = self.checkpoint, self.parameters, self.best, self.optimizer
         if self.checkpoint.exists():
-            self._restore()
+            self.course = read_checkpoint(*state, self.plan, self.world)
         else:
-            self.course.untrained_loss = mean_loss(self.reader, self.validation_rows, self.pad_id)
+            self.course.untrained_loss = self._validate()
         saved = time.monotonic()
         self.network.train()
         try:
+            if self.room.tight:
+                yield from self._remark(self._try_longest)
             for rows in self._steps():
-                step = self._step(rows)
-                if step.validation_loss is not None or time.monotonic() - saved > CHECKPOINT_SECONDS:
-                    self._save()
+                step = yield from self._remark(partial(self._step, rows))
+                due = step.validation_loss is not None or time.monotonic() - saved > CHECKPOINT_SECONDS
+                if self.world.agree(due):
+                    write_checkpoint(*state, self.course, self.plan, self.world)
                     saved = time.monotonic()
                 yield step
         finally:
             self.network.eval()
-        self.last = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
+            if self.room.checkpointing:
+                self.network.activation_checkpointing_disable()
+        self.last = self.world.whole({name: p.detach().clone() for name, p in self.parameters.items()})
+        self.best = self.world.whole(self.best)
         self.put_on(self.best)
         return self.course
 
@@ -94,7 +93,7 @@ class Training:
         """Give the network one of the states that training kept: `best`, or, when it is over, `last`."""
         with torch.no_grad():
             for name, parameter in self.parameters.items():
-                parameter.copy_(weights[name])
+                parameter.copy_(self.world.like(weights[name], parameter))
 
     @property
     def _steps_per_epoch(self) -> int:
@@ -113,41 +112,87 @@ class Training:
     def _step(self, rows: Sequence[Rendered]) -> Step:
         began, plan, course = time.monotonic(), self.plan, self.course
         rate = plan.rate(course.step)
-        with torch.random.fork_rng():  # a base with dropout draws the same after a crash as without one
-            torch.manual_seed(plan.seed * 1_000_003 + course.step)
-            loss, tokens = self._optimise(rows, rate)
+        loss = self._in_portions(partial(self._gradients, rows))
+        self._update(loss, rate)
         course.step += 1
-        course.tokens += tokens
+        course.tokens += sum(len(row.token_ids) for row in rows)
         self._note_train_loss(loss)
         validation_loss = None
         if course.step % plan.validate_every == 0 or course.step == plan.steps:
-            validation_loss = mean_loss(self.reader, self.validation_rows, self.pad_id)
+            validation_loss = self._validate()
             self._keep_best(validation_loss)
         course.seconds += time.monotonic() - began
         epoch = course.step / self._steps_per_epoch
         return Step(course.step, plan.steps, epoch, loss, rate, course.tokens, validation_loss)
 
-    def _optimise(self, rows: Sequence[Rendered], rate: float) -> tuple[float, int]:
-        """One optimiser step: the mean loss per answer token, each weighing the same, and the tokens read."""
-        total, nats = answer_tokens(rows), 0.0
+    def _in_portions(self, work: Callable[[], T]) -> T:
+        """Do what reads rows; where memory runs out, again in portions of half the size."""
+        while True:
+            with torch.random.fork_rng():  # a base with dropout draws the same after a crash as without one
+                torch.manual_seed(self.plan.seed * 1_000_003 + self.course.step)
+                try:
+                    return work()
+                except (RuntimeError, MemoryError) as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    alone = self.course.portion_tokens < min(len(row.token_ids) for row in self.train_rows)
+                    if alone or self.world.size > 1:  # several processes could not agree any more
+                        raise out_of_memory("A row does not fit into memory, even alone.") from error
+            self.optimizer.zero_grad(set_to_none=True)  # outside of the handler, so that what did not fit is free
+            self.course.portion_tokens //= 2
+            if self.network.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def _remark(self, work: Callable[[], T]) -> Work[T]:
+        """Do some work, and say so if it had to be done in smaller portions."""
+        before = self.course.portion_tokens
+        done = work()
+        if self.course.portion_tokens < before:
+            yield Note(
+                f"tune: memory ran out; {self.course.portion_tokens:,} tokens are read at once from now on.", "warning"
+            )
+        return done
+
+    def _try_longest(self) -> None:
+        """Read the longest rows there and back, before anything is learnt: memory is short if ever, then now."""
+        longest = sorted(self.train_rows, key=lambda row: len(row.token_ids))[-self.plan.rows_per_step :]
+
+        def there_and_back() -> None:
+            *_, portion = portions(longest, self.course.portion_tokens, self.reader.packs)
+            torch.autograd.backward(read_nats(self.reader, portion, self.pad_id))
+
+        self._in_portions(there_and_back)
         self.optimizer.zero_grad(set_to_none=True)
-        for portion in portions(rows, PORTION_TOKENS, self.reader.packs):
+
+    def _validate(self) -> float:
+        return mean_loss(self.reader, self.validation_rows, self.pad_id, self.course.portion_tokens, self.world)
+
+    def _gradients(self, rows: Sequence[Rendered]) -> float:
+        """Fill the gradients of one step; returns its mean loss per answer token, each weighing the same."""
+        total, nats, world = answer_tokens(rows), 0.0, self.world
+        self.optimizer.zero_grad(set_to_none=True)
+        mine = portions(world.share(rows), self.course.portion_tokens, self.reader.packs)
+        for portion, weight in world.even(mine, rows[:1]):
             loss = read_nats(self.reader, portion, self.pad_id)
-            torch.autograd.backward(loss / total)
-            nats += loss.item()
+            # Times the number of processes, since the mean of their gradients is taken.
+            torch.autograd.backward(loss * (weight * world.size) / total)
+            nats += weight * loss.item()
         if self.rehearsal:
             torch.autograd.backward(self.rehearsal.loss(self.reader, self.course.step))
-        if not math.isfinite(nats):
+        world.mend(self.parameters.values())
+        return world.sum(nats) / total
+
+    def _update(self, loss: float, rate: float) -> None:
+        if not math.isfinite(loss):
             raise ModelError(
                 "Training broke down: the loss is not a number.",
                 f"The learning rate of {rate:.1e} may be too high for this base.",
                 "set lower [tune] learning_rates.",
             )
-        nn.utils.clip_grad_norm_(self.parameters.values(), 1.0)
+        self.world.clip(self.parameters.values(), 1.0)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
-        return nats / total, sum(len(row.token_ids) for row in rows)
 
     def _note_train_loss(self, loss: float) -> None:
         course, tenth = self.course, max(1, self.plan.steps // 10)
@@ -164,35 +209,3 @@ class Training:
                 self.best[name].copy_(parameter.detach())
         else:
             self.course.worse += 1
-
-    def _save(self) -> None:
-        tensors = {}
-        for name, parameter in self.parameters.items():
-            tensors[f"now.{name}"], tensors[f"best.{name}"] = parameter.detach(), self.best[name]
-            for key, value in self.optimizer.state[parameter].items():
-                tensors[f"{key}.{name}"] = value
-        on_cpu = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
-        about = {"course": json.dumps(asdict(self.course)), "plan": json.dumps(asdict(self.plan))}
-        write_bytes(self.checkpoint, save(on_cpu, about))
-
-    def _restore(self) -> None:
-        try:
-            with safe_open(self.checkpoint, framework="pt") as file:
-                if json.loads(file.metadata()["plan"]) != asdict(self.plan):
-                    raise ValueError("It belongs to another plan.")
-                self.course = Course(**json.loads(file.metadata()["course"]))
-                for name, parameter in self.parameters.items():
-                    with torch.no_grad():
-                        parameter.copy_(file.get_tensor(f"now.{name}"))
-                    self.best[name].copy_(file.get_tensor(f"best.{name}"))
-                    self.optimizer.state[parameter] = {
-                        "step": file.get_tensor(f"step.{name}"),
-                        "exp_avg": file.get_tensor(f"exp_avg.{name}").to(parameter.device),
-                        "exp_avg_sq": file.get_tensor(f"exp_avg_sq.{name}").to(parameter.device),
-                    }
-        except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ModelError(
-                f"The checkpoint {self.checkpoint} does not fit this training.",
-                str(error),
-                "delete it; this training starts again.",
-            ) from error

@@ -16,9 +16,8 @@ from transformers import PreTrainedModel
 
 from gradschool.model.chat import Rendered
 from gradschool.model.reader import CHUNK_NUMBERS, Head, Reader
-from gradschool.tune.rows import Packed, Padded, pack, pad, portions
-
-PORTION_TOKENS = 8_192  # tokens read at once; a step may be made of several portions
+from gradschool.tune.rows import MOST_TOKENS, Packed, Padded, pack, pad, portions
+from gradschool.tune.world import ALONE, World
 
 # From the log shares (k, V) that a network gives to all tokens at some places: the loss there, in nats, and its slope
 # with the logits (k, V).
@@ -114,15 +113,18 @@ def _chunks(count: int, vocabulary: int) -> Iterator[slice]:
 
 
 @torch.no_grad()
-def mean_loss(reader: Reader, rows: Sequence[Rendered], pad_id: int) -> float:
-    """Mean loss per answer token over rows, in nats."""
+def mean_loss(
+    reader: Reader, rows: Sequence[Rendered], pad_id: int, most_tokens: int = MOST_TOKENS, world: World = ALONE
+) -> float:
+    """Mean loss per answer token over rows, in nats, with so many tokens read at once."""
     was_training = reader.network.training
     reader.network.eval()
     nats = 0.0
-    for portion in portions(rows, PORTION_TOKENS, reader.packs):
-        nats += read_nats(reader, portion, pad_id).item()
+    mine = portions(world.share(rows), most_tokens, reader.packs)
+    for portion, weight in world.even(mine, rows[:1]):
+        nats += weight * read_nats(reader, portion, pad_id).item()
     reader.network.train(was_training)
-    return nats / answer_tokens(rows)
+    return world.sum(nats) / answer_tokens(rows)
 
 
 def answer_tokens(rows: Sequence[Rendered]) -> int:

@@ -1,0 +1,79 @@
+"""TRL's SFTTrainer with PEFT's LoRA on given rows; run by other scripts in the environment that peers.py makes.
+
+    python bench/peer_trl.py JOB.json RESULT.json
+
+The job names a model folder, a folder with the adapter to begin with, the rows in their order, and settings.
+"""
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import peft
+import torch
+import transformers
+import trl  # type: ignore[import-not-found]
+from datasets import Dataset  # type: ignore[import-not-found]
+
+
+class Clock(transformers.TrainerCallback):
+    """When each step ended."""
+
+    def __init__(self) -> None:
+        self.ended: list[tuple[float, float]] = []
+
+    def on_step_end(self, *_: Any, **__: Any) -> None:
+        """Note wall-clock and processor time."""
+        self.ended.append((time.perf_counter(), time.process_time()))
+
+
+def train(job: dict[str, Any]) -> dict[str, Any]:
+    """Train on the rows in their order; returns losses, times and memory."""
+    torch.manual_seed(job["seed"])
+    base = transformers.AutoModelForCausalLM.from_pretrained(job["model"], dtype=getattr(torch, job["dtype"]))
+    model = peft.PeftModel.from_pretrained(base, job["adapter"], is_trainable=True)
+    rows = [
+        {"input_ids": ids, "labels": [i if learnt else -100 for i, learnt in zip(ids, mask, strict=True)]}
+        for ids, mask in job["rows"]
+    ]
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as temporary:
+        settings = trl.SFTConfig(
+            output_dir=temporary,
+            per_device_train_batch_size=job["batch"],
+            max_steps=job["steps"],
+            learning_rate=job["rate"],
+            lr_scheduler_type=job["schedule"],
+            warmup_steps=job["warmup"],
+            weight_decay=0.0,
+            max_grad_norm=1.0,
+            gradient_checkpointing=job["checkpointing"],
+            bf16=False,  # weights and activations are in `dtype` as they are
+            max_length=None,
+            logging_steps=1,
+            save_strategy="no",
+            report_to=[],
+            use_cpu=True,
+            disable_tqdm=True,
+            train_sampling_strategy="sequential",
+            seed=job["seed"],
+        )
+        trainer = trl.SFTTrainer(model=model, args=settings, train_dataset=Dataset.from_list(rows), callbacks=[clock])
+        trainer.train()
+        if job.get("save"):
+            model.save_pretrained(job["save"])
+        losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    return {
+        "losses": losses,
+        "ended": clock.ended,
+        "peak_memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10,
+        "versions": {module.__name__: module.__version__ for module in (trl, peft, transformers, torch)},
+    }
+
+
+if __name__ == "__main__":
+    Path(sys.argv[2]).write_text(json.dumps(train(json.loads(Path(sys.argv[1]).read_text()))))

@@ -1,0 +1,98 @@
+"""What a machine computes with: a container's share of cores and memory is respected, and each choice has a reason."""
+
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+
+import tiny
+from gradschool.model import machine
+from gradschool.model.local import LocalEngine
+from gradschool.model.machine import SMALL, choose_dtype, choose_threads, format_for, training_dtype
+from gradschool.model.memory import AnsweringNeeds, free_bytes, gigabytes, kept_bytes, rows_at_once
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def eight_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+
+
+@pytest.mark.parametrize(
+    ("quota", "threads"), [("max 100000", 8), ("200000 100000", 2), ("50000 100000", 1), ("1600000 100000", 8), ("", 8)]
+)
+def test_threads_keep_within_a_containers_share(quota: str, threads: int, tmp_path: Path) -> None:
+    (tmp_path / "cpu.max").write_text(quota)
+    chosen, reason = choose_threads(tmp_path / "cpu.max")
+    assert chosen == threads and ("container" in reason) is (threads < 8)
+
+
+def test_threads_that_a_person_chose_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "8")
+    (tmp_path / "cpu.max").write_text("200000 100000")
+    assert choose_threads(tmp_path / "cpu.max") == (8, "OMP_NUM_THREADS says so")
+    assert choose_threads(tmp_path / "none") == (8, "OMP_NUM_THREADS says so")
+
+
+@pytest.mark.parametrize("knows", [True, False])
+def test_small_bases_compute_in_float32_and_large_ones_as_the_processor_can(
+    knows: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "_processor_knows_bfloat16", lambda: knows)
+    assert choose_dtype(tiny.save_model(tmp_path), CPU)[0] == torch.float32
+    dtype, reason = format_for(SMALL + 1, CPU)
+    assert dtype == (torch.bfloat16 if knows else torch.float32) and str(dtype).removeprefix("torch.") in reason
+    huge = psutil.virtual_memory().total
+    assert format_for(huge, CPU)[0] == torch.bfloat16
+
+
+def test_layers_are_trained_in_bfloat16_only_over_weights_that_are_exact_in_it(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = LocalEngine(base).network
+    monkeypatch.setattr(machine, "_processor_knows_bfloat16", lambda: True)
+    assert training_dtype(network)[0] == torch.float32  # random numbers of float32
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.copy_(weight.bfloat16())
+    assert training_dtype(network)[0] == torch.bfloat16
+    monkeypatch.setattr(machine, "_processor_knows_bfloat16", lambda: False)
+    assert training_dtype(network)[0] == torch.float32
+    assert training_dtype(network.bfloat16())[0] == torch.bfloat16
+
+
+def test_free_memory_is_a_containers_where_there_is_one(tmp_path: Path) -> None:
+    machine_has = free_bytes(CPU, tmp_path)
+    assert machine_has > 0
+    (tmp_path / "memory.max").write_text("5000\n")
+    (tmp_path / "memory.current").write_text("3000\n")
+    (tmp_path / "memory.stat").write_text("anon 1\ninactive_file 700\nfile 9\n")
+    assert free_bytes(CPU, tmp_path) == 2700
+    (tmp_path / "memory.max").write_text("max\n")
+    assert free_bytes(CPU, tmp_path) > 2700
+
+
+def test_rows_at_once_are_as_many_as_memory_holds(engine: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = engine.network.config
+    per_token = kept_bytes(config, torch.float32)
+    assert per_token == 2 * 2 * 2 * 8 * 4  # keys and values, layers, heads, width, bytes
+    monkeypatch.setattr("gradschool.model.memory.free_bytes", lambda _: 2 * 10 * 100 * per_token)
+    assert rows_at_once(config, torch.float32, 100, CPU) == 10
+    assert rows_at_once(config, torch.float32, 100_000, CPU) == 1
+    assert rows_at_once(config, torch.float32, 1, CPU) == 64
+
+
+def test_answering_needs_weights_and_what_is_kept_of_the_rows(engine: LocalEngine) -> None:
+    config = engine.network.config
+    needs = AnsweringNeeds(config, torch.float32, "cuda")
+    assert needs.weights == 4 * sum(parameter.numel() for parameter in engine.network.parameters())
+    grown = needs.at(8, 20_000) - needs.at(4, 20_000)  # both read as many prompts at once
+    assert grown == 4 * (20_000 * kept_bytes(config, torch.float32) + 320 * 8)
+    assert AnsweringNeeds(config, torch.float32, "cpu").at(8, 100) > needs.at(8, 100)
+
+
+def test_sizes_are_written_for_a_person() -> None:
+    assert [gigabytes(n) for n in (3_000_000, 94_000_000, 1_250_000_000)] == ["3 MB", "94 MB", "1.2 GB"]

@@ -1,0 +1,55 @@
+"""A climb that torchrun started in two processes: it trains in both, and one of them tells."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import small_job
+
+pytestmark = pytest.mark.slow
+
+JOB = """
+task = "Write the order as goods, number and town."
+[split]
+max_test = 10
+max_validation = 5
+[goal]
+metric = "token_f1"
+pass_mark = 0.999
+[prompt]
+shots = [0]
+[tune]
+rank = 2
+learning_rates = [0.01]
+epochs = 2
+max_forgetting = 5
+[answers]
+max_new_tokens = 8
+"""
+
+
+def test_a_climb_in_two_processes_ends_as_usual(tmp_path: Path) -> None:
+    small_job.write_job(tmp_path / "orders", JOB, small_job.rows(48))
+    (tmp_path / "main.py").write_text(small_job.MAIN)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--", "main.py"]
+    environment = {**os.environ, **small_job.QUIET}
+    ran = subprocess.run(
+        [*launcher, "climb", "orders", "--run", "run"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert ran.stdout.count("Not passed") == 1, ran.stderr  # the helper is silent
+    run = tmp_path / "run"
+    trained = json.loads((run / "done" / "tune-training.json").read_text())
+    events = [event for event in small_job.lines(run / "events.jsonl") if "learning_rate" in event]
+    assert trained["tokens"] == events[-1]["tokens"] > 1000 and len(events) == events[-1]["steps"]
+    assert events[-1]["validation_loss"] < events[0]["loss"]
+    folders = [Path(folder) for folder in trained["folders"]]
+    assert folders and all((folder / "adapter_model.safetensors").stat().st_size > 10_000 for folder in folders)

@@ -1,0 +1,87 @@
+"""Two processes train as one does: the same losses, and either goes on where the other was interrupted."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import helper_of_world
+import pytest
+import torch
+
+from gradschool.tune.world import ALONE, World, current, join
+
+TESTS = Path(__file__).parents[1]
+# Sums over the rows of two processes are added up in another order; this is what float32 makes of that in 12 steps.
+CLOSE = 1e-4
+
+
+def train(folder: Path, processes: int, steps: int = 12, methods: tuple[str, ...] = ("lora",)) -> list[Any]:
+    """Train in so many processes; for each method the steps as (number, loss, validation loss, tokens)."""
+    folder.mkdir(exist_ok=True)
+    if processes == 1:
+        helper_of_world.main(folder, steps, list(methods))
+    else:
+        launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes)]
+        paths = [str(TESTS), str(TESTS / "tune"), *sys.path]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
+        command = [*launcher, helper_of_world.__file__, folder, str(steps), *methods]
+        ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+        assert ran.returncode == 0, ran.stderr
+    seen = [
+        [json.loads((folder / f"losses-{m}-{rank}.json").read_text()) for m in methods] for rank in range(processes)
+    ]
+    assert all(one == seen[0] for one in seen)
+    return seen[0]
+
+
+def alike(one: list[Any], other: list[Any]) -> bool:
+    """The same steps with the same losses."""
+    flat = [[number or 0.0 for step in steps for number in step] for steps in (one, other)]
+    return len(flat[0]) == len(flat[1]) and flat[0] == pytest.approx(flat[1], rel=CLOSE)
+
+
+@pytest.mark.slow
+def test_two_processes_have_the_losses_of_one(tmp_path: Path) -> None:
+    methods = ("lora", "full")
+    one, two = (train(tmp_path / str(processes), processes, methods=methods) for processes in (1, 2))
+    for method, steps, same_steps in zip(methods, one, two, strict=True):
+        assert len(steps) == 12 and alike(steps, same_steps)
+        sums = [json.loads((tmp_path / folder / f"sums-{method}-0.json").read_text()) for folder in ("1", "2")]
+        assert sums[1]["best"] == pytest.approx(sums[0]["best"], rel=CLOSE)
+        assert sums[1]["sums"] == pytest.approx(sums[0]["sums"], rel=1e-2, abs=1e-3)
+        both = [(tmp_path / "2" / f"sums-{method}-{rank}.json").read_text() for rank in (0, 1)]
+        assert both[0] == both[1]
+
+
+@pytest.mark.slow
+def test_a_training_goes_on_in_another_number_of_processes(tmp_path: Path) -> None:
+    [whole] = train(tmp_path / "whole", 1)
+    [begun] = train(tmp_path / "moved", 2, steps=5)  # a checkpoint stands at step 3
+    [went_on] = train(tmp_path / "moved", 1, steps=4)
+    [ended] = train(tmp_path / "moved", 2)
+    assert alike(begun, whole[:5]) and alike(went_on, whole[3:7]) and alike(ended, whole[6:])
+
+
+def test_alone_nothing_is_shared_out_or_sharded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    assert join() is current() is ALONE
+    layer = torch.nn.Linear(3, 4)
+    layer.weight.grad = torch.full((4, 3), 2.0)
+    ALONE.mend(layer.parameters())
+    ALONE.clip(layer.parameters(), 1.0)
+    assert layer.weight.grad.norm() == pytest.approx(1.0, rel=1e-5)
+    assert list(ALONE.even([[1], [2]], [3])) == [([1], 1.0), ([2], 1.0)]
+    assert (ALONE.sum(2.5), ALONE.agree(True), ALONE.agree(False)) == (2.5, True, False)
+    tensor = torch.ones(2)
+    assert ALONE.whole({"a": tensor})["a"] is tensor and torch.equal(ALONE.like(tensor, tensor), tensor)
+    ALONE.tell("nobody listens")
+
+
+def test_rows_are_shared_out_whole() -> None:
+    rows = list(range(7))
+    shares = [World(rank, 3).share(rows) for rank in range(3)]
+    assert sorted(row for share in shares for row in share) == rows
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
