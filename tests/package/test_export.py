@@ -5,6 +5,8 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,8 @@ from gradschool.package.gguf import FORMATS
 from gradschool.package.replay import LIKELIEST
 from gradschool.package.trial import ROOM
 from gradschool.records import Message
-from gradschool.specialist import Recipe
+from gradschool.serve.over_http import over_http
+from gradschool.specialist import Recipe, Specialist
 
 FORMS = ("adapter", "merged", "gguf", "ollama")
 
@@ -76,6 +79,23 @@ def test_each_form_answers_as_the_specialist(to: str, made: Callable[[str], Expo
     assert all(re.fullmatch(r"pocket-[\d.]+M-brief-words-(F16|F32-LoRA)\.gguf", name) for name in gguf)
     rows = json.loads((exported.folder / "parity.json").read_text())["forms"]
     assert [row["form"] for row in rows] == [result.form for result in exported.table]
+
+
+def test_the_server_is_asked_over_http_too(specialist: Path, tmp_path: Path) -> None:
+    exported, notes = finish(export(Order(specialist, "adapter", tmp_path / "out"), over_http))
+    served = exported.table[0]
+    assert served.form == "served over HTTP" and served.sound and served.same_answers >= len(QUESTIONS) - 1
+    assert any(getattr(note, "text", "").startswith("served over HTTP: 1.000") for note in notes)
+
+
+@pytest.mark.parametrize("lost", [{"adapter": ""}, {"instructions": "Answer in French."}])
+def test_a_server_that_forgets_something_is_caught(specialist: Path, tmp_path: Path, lost: dict[str, str]) -> None:
+    def forgetful(whole: Specialist) -> AbstractContextManager[Any]:
+        return over_http(replace(whole, recipe=replace(whole.recipe, **lost)))
+
+    with pytest.raises(Refused, match="The form served over HTTP does not do what the specialist does"):
+        finish(export(Order(specialist, "adapter", tmp_path / "out"), forgetful))
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_is_merged_is_stored_as_the_base_is_and_stays_tied(made: Callable[[str], Exported]) -> None:

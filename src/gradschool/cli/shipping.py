@@ -57,6 +57,7 @@ def export(
     from gradschool.package.export import export as make
     from gradschool.package.forms import Refused
     from gradschool.screen import Screen
+    from gradschool.serve.over_http import over_http
 
     if smallest and to not in ("gguf", "ollama"):
         raise errors.UsageError(
@@ -65,7 +66,7 @@ def export(
     order = Order(specialist, to, output, number_format, smallest, most_drop, base)
     try:
         with Screen(out) as screen:
-            made = screen.follow(make(order))
+            made = screen.follow(make(order, over_http))
     except Refused as refused:
         out.print(parity_table(refused.tried))
         raise

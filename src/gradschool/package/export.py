@@ -25,7 +25,16 @@ from gradschool.package.modelfile import Modelfile, find_turns
 from gradschool.package.replay import likeliest, probes_of, questions_of, replay, replay_local, with_expected
 from gradschool.package.smallest import smallest
 from gradschool.package.template import standalone_template
-from gradschool.package.trial import Trial, context_for, make_gguf, try_adapter, try_gguf, try_merged
+from gradschool.package.trial import (
+    Serve,
+    Trial,
+    context_for,
+    make_gguf,
+    try_adapter,
+    try_gguf,
+    try_merged,
+    try_served,
+)
 from gradschool.package.vocabulary import read_vocabulary
 from gradschool.records import Conversation, Note, Work
 from gradschool.run import environment
@@ -58,9 +67,10 @@ class Exported:
     table: tuple[FormResult, ...]
 
 
-def export(order: Order) -> Work[Exported]:
+def export(order: Order, serve: Serve | None = None) -> Work[Exported]:
     """Make a form of a specialist, ask it the test questions, and keep it only if it answers as the specialist does.
 
+    `serve` puts the specialist behind HTTP: then it is asked there first, and held to the same.
     Raises Refused where it does not, UsageError and ModelError, before any work, for a form that cannot be made.
     """
     manifest = read_manifest(order.specialist)
@@ -85,8 +95,14 @@ def export(order: Order) -> Work[Exported]:
     same = sum(a.text == row.answer.text for a, row in zip(before.answers, evidence.rows, strict=True))
     yield Note(f"Opened anew, {same} of {len(evidence.rows)} answers are those that were scored in the climb.")
     trial = Trial(manifest, evidence, specialist, engine, questions, before, probes, template, order.most_drop)
+    asked_there = [(yield from try_served(trial, serve))] if serve else []
+    for result in asked_there:
+        yield Note(result_line(result))
+        if not result.sound:
+            raise Refused(asked_there)
     with new_folder(output) as folder:
         shipped, table = yield from MAKERS[order.to](trial, order, folder)
+        table = [*asked_there, *table]
         if not all(result.sound for result in table if result.form in shipped.forms):
             raise Refused(table)
         write_text(folder / "README.md", card(manifest, evidence.results, shipped))

@@ -65,8 +65,9 @@ def result_line(result: FormResult) -> str:
     """One row of the table in a sentence."""
     interval = result.score.interval
     diverge = "" if result.divergence is None else f", next tokens {result.divergence:.4f} nats apart"
+    size = f"{result.bytes / 1e6:.1f} MB, " if result.bytes else ""
     return (
-        f"{result.form}: {result.bytes / 1e6:.1f} MB, {result.score.mean:.3f} ({interval.low:.3f} to "
+        f"{result.form}: {size}{result.score.mean:.3f} ({interval.low:.3f} to "
         f"{interval.high:.3f}){diverge}, {result.same_answers} of {result.score.examples} answers the same, "
         f"{result.tokens_per_second:.0f} tokens/s: {'held' if result.sound else 'refused'}."
     )

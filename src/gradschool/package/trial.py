@@ -1,6 +1,7 @@
 """One export under way: the specialist, its test, and the forms that are made and held against it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ import torch
 
 from gradschool.errors import ModelError
 from gradschool.gates.parity import MOST_DROP
+from gradschool.model.engine import Engine
 from gradschool.model.local import LocalEngine
 from gradschool.package.evidence import Evidence
 from gradschool.package.forms import FormResult
@@ -22,6 +24,7 @@ from gradschool.package.replay import (
     Replayed,
     compare,
     likeliest,
+    replay,
     replay_llama_cpp,
     replay_local,
     with_expected,
@@ -32,6 +35,7 @@ from gradschool.specialist import Specialist
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+Serve = Callable[[Specialist], AbstractContextManager[Engine]]  # a specialist behind HTTP, as what can be asked
 ROOM, STEP = 1.25, 256  # questions to come may be longer than those of the test; contexts are whole multiples
 
 
@@ -82,6 +86,16 @@ def context_for(prompts: "tuple[list[int], ...]", new_tokens: int, most: int) ->
             "ground with fewer passages, show fewer examples, or export --to merged.",
         )
     return min(most, -(-round(longest * ROOM + new_tokens) // STEP) * STEP)
+
+
+def try_served(trial: Trial, serve: Serve) -> Work[FormResult]:
+    """Ask the specialist's own server, over HTTP: bare questions, to which the server adds what the specialist adds."""
+    bare = tuple(example.question for example in trial.evidence.examples)
+    questions = Questions(bare, ((),) * len(bare), trial.questions.decoding, cites=False)
+    with serve(trial.specialist) as engine:
+        after = yield from replay("served over HTTP", engine, questions, trial.evidence)
+    trial.specialist.make_ready()
+    return trial.compare(after, 0, exact=True)
 
 
 def try_merged(trial: Trial, folder: Path, form: str) -> Work[FormResult]:
