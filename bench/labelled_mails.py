@@ -1,11 +1,11 @@
 """Mails written for this project in which each line is labelled: the sender's own words, or what kind of noise.
 
-    ## id what is remarkable        one mail
-    From: …                         its headers; `Expect: noise` where the headers alone say it is nobody's letter
-    ---
-    o an own line                   a attribution, q quoted, f forwarded, s signature, d disclaimer, l list footer,
-                                    m footer of a program, x the text of a noise mail
-    h <div>…                        instead of these: HTML, and the sender's own words in lines with =
+## id what is remarkable        one mail
+From: …                         its headers; `Expect: noise` where the headers alone say it is nobody's letter
+---
+o an own line                   a attribution, q quoted, f forwarded, s signature, d disclaimer, l list footer,
+                                m footer of a program, x the text of a noise mail
+h <div>…                        instead of these: HTML, and the sender's own words in lines with =
 """
 
 import re

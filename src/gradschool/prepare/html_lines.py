@@ -17,7 +17,9 @@ SIGNATURES = re.compile(
     r"|applemailsignature|mail_signature|zimbra_signature|signature_block|tutanota_signature)",
     re.IGNORECASE,
 )
-REST = re.compile(r"(?:^|x_)(?:divRplyFwdMsg|appendonsend|OLK_SRC_BODY_SECTION|mail-editor-reference-message-container)$")
+REST = re.compile(
+    r"(?:^|x_)(?:divRplyFwdMsg|appendonsend|OLK_SRC_BODY_SECTION|mail-editor-reference-message-container)$"
+)
 SPACE = re.compile(r"[ \t\r\n\f]+")
 LARGE = 4_000_000  # characters of HTML that are looked at
 DEEP = 2_000  # nested tags; what is deeper is read as if it were flat

@@ -20,7 +20,16 @@ MOST_TEXT = 2_000_000  # characters of a mail's text
 ID = re.compile(r"<([^<>\s]{1,250})>")
 ADDRESS = re.compile(r"[^\s<>,;:\"'()\[\]]+@[^\s<>,;:\"'()\[\]]+")
 # What the standard library's parser raises over headers that no standard allows.
-HEADER_ERRORS = (ValueError, IndexError, AttributeError, KeyError, TypeError, LookupError, RecursionError, AssertionError)
+HEADER_ERRORS = (
+    ValueError,
+    IndexError,
+    AttributeError,
+    KeyError,
+    TypeError,
+    LookupError,
+    RecursionError,
+    AssertionError,
+)
 Person = tuple[str, str]  # name and address, as written; the address in lower case
 
 
@@ -230,7 +239,8 @@ def _is_attachment(part: Message) -> bool:
         return False
     disposition = header(part, "content-disposition").lower()
     return disposition.startswith("attachment") or (
-        part.get_content_type() not in ("text/plain", "text/html") or (bool(_filename(part)) and "inline" in disposition)
+        part.get_content_type() not in ("text/plain", "text/html")
+        or (bool(_filename(part)) and "inline" in disposition)
     )
 
 

@@ -55,8 +55,8 @@ def recognise(sources: Iterable[Path]) -> Work[list[Found]]:
         for name, path in _files(source, refused):
             try:
                 found.append(Found(name, path, kind_of(path)))
-            except Unreadable as why:
-                refused.append((name, str(why)))
+            except Unreadable as reason:
+                refused.append((name, str(reason)))
     for kind, count in Counter(one.kind for one in found).items():
         first = next(one.name for one in found if one.kind == kind)
         yield Note(f"{first}: {SPOKEN[kind]}." if count == 1 else f"{count} files, {first} the first: {SPOKEN[kind]}.")

@@ -52,10 +52,11 @@ def trim(lines: Sequence[Line], kinds: list[Kind], names: Sequence[str]) -> None
 def _runs(kinds: Sequence[Kind]) -> Iterator[tuple[int, int]]:
     """Stretches of the sender's own lines."""
     start = None
-    for number, kind in enumerate([*kinds, "quoted"]):
-        if kind == "own" and start is None:
+    for number in range(len(kinds) + 1):
+        own = number < len(kinds) and kinds[number] == "own"
+        if own and start is None:
             start = number
-        elif kind != "own" and start is not None:
+        elif not own and start is not None:
             yield start, number
             start = None
 
