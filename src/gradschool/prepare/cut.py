@@ -1,5 +1,6 @@
-"""Which lines of a mail its sender wrote now, and which are quoted, forwarded, a signature, a disclaimer or a footer."""
+"""Which lines of a mail its sender wrote now, and which are quoted, forwarded, a signature or a footer."""
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ class Cut:
     def inline(self) -> bool:
         """Whether the sender answers between the lines that are quoted."""
         filled = [kind == "own" for line, kind in self if line.text.strip()]
-        return sum(one and not other for one, other in zip(filled, filled[1:], strict=False)) > 1 and filled[-1:] != []
+        return sum(one and not other for one, other in itertools.pairwise(filled)) > 1
 
     def removed(self, kind: Kind) -> str:
         """All lines of one kind, as text."""

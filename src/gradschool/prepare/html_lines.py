@@ -52,16 +52,9 @@ class _Reader(HTMLParser):
         self._hints: list[Hint] = []  # of the open tags that set one
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "br":
-            self._end_line(keep_empty=True)
-            return
         values = {name: value or "" for name, value in attrs}
-        if tag == "hr":
-            self._end_line()
-            self._rest |= values.get("id", "") in ("stopSpelling", "zwchr")
         if tag in VOID:
-            if tag == "img" and len(values.get("alt", "")) <= 2:  # an emoji
-                self._text += values.get("alt", "")
+            self._void(tag, values)
             return
         if tag in SILENT:
             self._silent += 1
@@ -82,6 +75,15 @@ class _Reader(HTMLParser):
             self._names[tag] += 1
             if hint is not None:
                 self._hints.append(hint)
+
+    def _void(self, tag: str, values: dict[str, str]) -> None:
+        if tag == "br":
+            self._end_line(keep_empty=True)
+        elif tag == "hr":
+            self._end_line()
+            self._rest |= values.get("id", "") in ("stopSpelling", "zwchr")
+        elif tag == "img" and len(values.get("alt", "")) <= 2:  # an emoji
+            self._text += values.get("alt", "")
 
     def _is_tight(self, tag: str, values: dict[str, str]) -> bool:
         """Outlook's paragraphs have no space around them; it puts empty ones between."""

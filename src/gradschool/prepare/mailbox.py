@@ -14,8 +14,8 @@ OVERLAP = 1 << 16  # bytes kept from one block to the next: longer than a From l
 SEEN = 3  # bytes before a beginning that tell whether an empty line stands there
 MAX_MAIL = 64 << 20  # bytes of one mail that are read; what a person wrote stands before its attachments
 MAX_HEAD = 1 << 18  # bytes of headers that are read
-# A mail begins with "From " after an empty line and has a header below; or, in files that leave out the empty line, with
-# a whole date on it. ">From " in a text is an escaped line.
+# A mail begins with "From " after an empty line and has a header below; or, in files that leave out the empty line,
+# with a whole date on it. ">From " in a text is an escaped line.
 BEGINS = re.compile(rb"(?:\A|(?<=\n))From [^\r\n]*\r?\n(?=>?[!-9;-~]+[ \t]*:)")
 AFTER_EMPTY = re.compile(rb"(?:\A|\n|\n\r\n|\A\r\n)\Z")
 DATED = re.compile(rb"From \S+ +(?:\w{3},? +)?(?:\w{3} +\d{1,2}|\d{1,2} +\w{3}) .*\d\d:\d\d.*\d{4}|From - ")

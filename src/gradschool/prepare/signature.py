@@ -3,36 +3,25 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from gradschool.data.private import POSTCODE, shapes
 from gradschool.prepare.lines import Kind, Line
 from gradschool.prepare.words import words
 
 DELIMITER = re.compile(r"\s{0,2}(?:--|—|––|__)\s*")
 RULE = re.compile(r"\s*[_\-=*~#+.]{4,}\s*|\s*[-=*_]{3,}\s*")
 POSTSCRIPT = re.compile(r"\W{0,3}(?:P\.?\s?){1,3}S\.?(?:\s?[:.\-–)]|\s+\w)", re.IGNORECASE)
-CONTACT = re.compile(
-    r"[\w.+-]+\s?(?:@|\(at\)|\[at\])\s?[\w-]+\.[\w.-]+"  # a mail address
-    r"|\b(?:https?://|www\.)\S+|(?<!\w)[\w-]+\.(?:example|com|org|net|de|fr|es|it|nl|be|ch|at|co\.uk|eu|io)(?:/\S*)?(?!\w)"
-    r"|(?:\+|00)\d[\d\s()./-]{6,}\d|\(?\b0\d{1,5}\)?[\s/.-]?\d[\d\s/.-]{4,}\d|\b\d{2,4}[-. ]\d{3}[-. ]\d{3,4}\b"  # phones
-    r"|(?<!\w)(?:tel|phone|fon|fax|mob(?:ile|il|iel)?|handy|cell|direct|durchwahl|t[ée]l|port(?:able)?|m[óo]vil|cell?\.?"
-    r"|telefo(?:no?|on)|ufficio|kantoor|b[üu]ro|office|skype|m|t|f|e|w)\s?[.:]{1,2}\s*\S"
-    r"|(?<!\w)@\w{3,}|linkedin|twitter|instagram",
-    re.IGNORECASE,
-)
-ADDRESS = re.compile(
-    r"(?:stra(?:ß|ss)e|str\.|weg|platz|allee|gasse|damm|ufer|straat|laan|plein|gracht|kade)\s\d{1,4}\s?[a-z]?\b"
-    r"|\b\d{1,5}[a-z]?,?\s(?:bis\s)?(?:rue|avenue|av\.|boulevard|bd|place|chemin|impasse|quai|allée)\b"
-    r"|\b(?:calle|c/|avda?\.?|avenida|plaza|paseo|via|viale|piazza|corso|vicolo)\s[\w .]{2,30},?\s(?:n\.?º?\s?)?\d{1,4}\b"
-    r"|\b\d{1,5}\s[\w .]{2,30}\s(?:street|st\.?|road|rd\.?|avenue|ave\.?|lane|ln\.?|drive|dr\.?|court|square|way|close|place)\b"
-    r"|\b[A-Z]{1,2}\d[A-Z\d]?\s\d[A-Z]{2}\b|\b(?:[A-Z]{1,2}-)?\d{4,5}\s?(?:[A-Z]{2}\s)?[A-ZÀ-Ž][a-zà-ž]+",
-)
+TITLES = r"(?:dr|prof|mr|mrs|ms|herr|frau|m|mme|dott|ing|dipl|sr|sra|ir|drs|mag)\.?(?:-ing\.)?\s"
+PARTICLES = r"(?:von|van|de|der|den|di|da|del|la|le|du|und|and|et|y|e|en|of|the|ter)\s"
+WORD = r"[^\W\d_][\w.'’-]*"
 NAME = re.compile(
-    r"[*_~–—-]?\s?(?:(?:dr|prof|mr|mrs|ms|herr|frau|m|mme|dott|ing|dipl|sr|sra|ir|drs|mag)\.?(?:-ing\.)?\s)*"
-    r"[^\W\d_][\w.'’-]*(?:[ ,&+/]+(?:(?:von|van|de|der|den|di|da|del|la|le|du|und|and|et|y|e|en|of|the|ter)\s)*[^\W\d_][\w.'’-]*){0,4}"
+    rf"[*_~–—-]?\s?(?:{TITLES})*{WORD}(?:[ ,&+/]+(?:{PARTICLES})*{WORD}){{0,4}}"
     r"\s?(?:\([\w .'’-]{1,20}\))?[\s.,!*_~;:)x-]{0,6}",
     re.IGNORECASE,
 )
+TOWN = re.compile(r"\b(?:[A-Z]{1,2}-)?\d{4,5}\s?(?:[A-Z]{2}\s)?[A-ZÀ-Ž][a-zà-ž]+")
 WINDOW = 24  # lines from the end in which a closing formula is looked for
 MOST_DELIMITED, MOST_SIGNATURE = 16, 14  # lines
+MOST_CLOSING = 20  # words of a closing formula
 PROSE_WORDS = 9  # words from which a line is a sentence rather than an entry
 SHORT_WORDS = 6
 LEAST_NOTICE, HINTS = 15, 3  # words of a disclaimer, and how many of its usual words tell it
@@ -132,7 +121,7 @@ def _trim_delimited(lines: Sequence[Line], kinds: list[Kind], start: int, end: i
 def _is_letter(below: Sequence[str]) -> bool:
     """Whether lines below a delimiter go on telling: mostly sentences, and no way to reach anybody."""
     prose = sum(_is_prose(line) for line in below)
-    return prose > 2 and prose > len(below) / 2 and not any(CONTACT.search(line) for line in below)
+    return prose > 2 and prose > len(below) / 2 and not any(words().contact.search(line) for line in below)
 
 
 def _trim_contact(lines: Sequence[Line], kinds: list[Kind], start: int, end: int, names: Sequence[str]) -> None:
@@ -167,7 +156,7 @@ def _closing(lines: Sequence[Line], start: int, end: int) -> int | None:
 def _is_closing(text: str) -> bool:
     text = text.strip()
     found = words().closing.fullmatch(text)
-    if not found or len(text.split()) > 9:
+    if not found or len(text.split()) > MOST_CLOSING:
         return False
     name = found["name"].strip()
     return not name or (bool(NAME.fullmatch(name)) and (name[:1].isupper() or len(name.split()) == 1))
@@ -188,7 +177,13 @@ def _below_name(lines: Sequence[Line], closing: int, end: int) -> int:
 
 def _is_name(text: str) -> bool:
     text = text.strip()
-    if not text or len(text) > 45 or CONTACT.search(text) or words().company.search(text) or words().title.search(text):
+    if (
+        not text
+        or len(text) > 45
+        or words().contact.search(text)
+        or words().company.search(text)
+        or words().title.search(text)
+    ):
         return False
     return bool(NAME.fullmatch(text))
 
@@ -223,14 +218,18 @@ def _is_signature(below: Sequence[str]) -> bool:
 def _is_entry(text: str) -> bool:
     known = words()
     return bool(
-        CONTACT.search(text)
-        or ADDRESS.search(text)
+        words().contact.search(text)
+        or _is_address(text)
         or known.company.search(text)
         or known.legal.search(text)
         or (known.title.search(text) and len(text.split()) <= 2 * SHORT_WORDS)
         or text.count("|") >= 1
         or text.count("·") + text.count("•") >= 2
     )
+
+
+def _is_address(text: str) -> bool:
+    return bool(shapes().address.search(text) or POSTCODE.search(text) or TOWN.search(text))
 
 
 def _is_prose(text: str) -> bool:

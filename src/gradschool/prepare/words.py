@@ -24,6 +24,7 @@ class Words:
     calendar: re.Pattern[str]  # subjects of invitations and of answers to them
     reply: re.Pattern[str]  # "Re:", "AW:" before a subject
     forward: re.Pattern[str]  # "Fwd:", "WG:" before a subject
+    contact: re.Pattern[str]  # a mail address, a page, a telephone number
     company: re.Pattern[str]  # "Ltd", "GmbH": a line of a signature
     legal: re.Pattern[str]  # what the law of a country wants in a firm's mails
     title: re.Pattern[str]  # "Head of …": what a person is
@@ -61,6 +62,7 @@ def words() -> Words:
         calendar=any_of("calendar", r"\s*(?:{})\s?:"),
         reply=any_of("reply", r"\s*(?:{})(?:\[\d+\]|\(\d+\))?\s?:\s*"),
         forward=any_of("forward", r"\s*(?:{})\s?:\s*"),
+        contact=any_of("contact"),
         company=any_of("company", r"(?<!\w)(?:{})(?!\w)"),
         legal=any_of("legal"),
         title=any_of("title", r"(?<!\w)(?:{})(?!\w)"),
