@@ -24,7 +24,7 @@ class Data(Section):
         description="file of examples: messages, prompt/completion, alpaca, sharegpt as JSON lines or JSON, or CSV",
     )
     documents: str | None = Field(
-        None, description="folder (or file) that the ground rung may read: md, txt, html, pdf, docx"
+        None, description="folder (or file) that the ground rung may read: md, txt, html, pdf, docx, epub, xlsx"
     )
     guidelines: str | None = Field(
         None, description="text file with rules of conduct; becomes part of the instructions"
