@@ -1,6 +1,6 @@
 """What stands on both sides of a split, or in the documents too: exactly, nearly, or in long runs of the same words."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -33,7 +33,7 @@ def leaks(learnt: Sequence[Example], held_out: Sequence[Example], threshold: flo
     """Everything that leaks from examples learnt from into examples kept from learning, at most one of each kind each.
 
     Questions are compared folded, and by the Jaccard similarity of their word 5-grams; answers of eight words or more
-    folded, and by runs of 13 words. Runs that more than ten examples to learn from share are stock phrases.
+    folded, and by runs of 13 words. What more than ten examples to learn from share is a label or a stock phrase.
     """
     found = [*_same(learnt, held_out), *_near(learnt, held_out, threshold)]
     found += _long_runs([(example.id, example.ideal) for example in learnt], held_out)
@@ -51,14 +51,16 @@ def leaks_from_documents(documents: Iterable[tuple[str, str]], held_out: Sequenc
 def _same(learnt: Sequence[Example], held_out: Sequence[Example]) -> Iterator[Leak]:
     questions: dict[str, str] = {}
     answers: dict[str, str] = {}
+    counts: Counter[str] = Counter()
     for example in learnt:
         questions.setdefault(folded_question(example), example.id)
-        answers.setdefault(fold(example.ideal), example.id)
+        answers.setdefault(answer := fold(example.ideal), example.id)
+        counts[answer] += 1
     for example in held_out:
         if other := questions.get(folded_question(example)):
             yield Leak("same question", example.id, other)
         answer = fold(example.ideal)
-        if len(answer.split()) >= LEAST_ANSWER and (other := answers.get(answer)):
+        if len(answer.split()) >= LEAST_ANSWER and counts[answer] <= STOCK and (other := answers.get(answer)):
             yield Leak("same answer", example.id, other)
 
 
@@ -79,8 +81,9 @@ def _long_runs(learnt: Iterable[tuple[str, str]], held_out: Sequence[Example]) -
     runs = [np.unique(one) for one in runs_of_words((example.ideal for example in long), LONG_RUN)]
     wanted = np.unique(np.concatenate(runs)) if runs else np.zeros(0, dtype=np.uint64)
     holders: defaultdict[int, list[str]] = defaultdict(list)
-    for name, hashes in _named_runs(learnt):
-        for run in np.intersect1d(hashes, wanted).tolist():
+    for name, hashes in _named_runs(learnt) if len(wanted) else ():
+        places = np.minimum(wanted.searchsorted(hashes), len(wanted) - 1)
+        for run in set(hashes[wanted[places] == hashes].tolist()):
             if len(holders[run]) <= STOCK:
                 holders[run].append(name)
     found = []

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -17,6 +18,9 @@ COMMON_SHARE, COMMON_LEAST = 0.25, 10  # a shingle in more texts than both is th
 SAMPLE = 20_000  # texts from which common wording is told; of more, an even sample is taken
 BLOCK = 4_000  # texts whose signatures are made together
 CROWD = 64  # texts with one key from which each is compared with one of each cluster only
+UNSURE = 0.16  # below the threshold: an estimate from 128 hashes is wrong by more with a chance of 1 in 20,000
+MOST_HELD = 30_000  # texts whose shingles, and pairs whose unlikeness, are held while candidates are confirmed
+MOST_PAIRS = 2_000_000
 
 
 def near_duplicates(examples: Sequence[Example], threshold: float) -> list[tuple[str, ...]]:
@@ -39,26 +43,35 @@ def near_texts(
     """Numbers of texts that are nearly the same, in closed clusters of two or more, each in rising order.
 
     `texts` gives all of them from the beginning, `text` one by its number: they are never held in memory together, a
-    text costs 8 bytes for each band of its signature (130 to 260 bytes). Candidates are found with MinHash and banding
-    (Broder 1997; Leskovec, Rajaraman and Ullman, "Mining of Massive Datasets", chapter 3), in time linear in the number
-    of texts; each is confirmed by comparing the sets of shingles.
+    text costs some 500 bytes. Candidates are found with MinHash and banding (Broder 1997; Leskovec, Rajaraman and
+    Ullman, "Mining of Massive Datasets", chapter 3), in time linear in the number of texts; each that the signatures do
+    not rule out is confirmed by comparing the sets of shingles.
     """
     common = _common(texts)
-    keys, first_of, parents = _keys(texts, common, threshold)
-    known: dict[int, Hashes] = {}
+    index = _index(texts, common, threshold)
+    parents = index.parents
+    held: dict[int, Hashes] = {}
+    unlike: set[int] = set()
 
     def shingles(number: int) -> Hashes:
-        if number not in known:
-            if len(known) > BLOCK:
-                known.clear()
-            known[number] = _distinctive(next(runs_of_words([text(number)], SHINGLE)), common)
-        return known[number]
+        if number not in held:
+            if len(held) >= MOST_HELD:
+                held.clear()
+            held[number] = _distinctive(next(runs_of_words([text(number)], SHINGLE)), common)
+        return held[number]
 
     def near(one: int, other: int) -> bool:
-        return _jaccard(shingles(one), shingles(other)) >= threshold
+        pair = one * len(parents) + other
+        if pair in unlike:
+            return False
+        alike = index.estimate(one, other) >= threshold - UNSURE
+        alike = alike and _jaccard(shingles(one), shingles(other)) >= threshold
+        if not alike and len(unlike) < MOST_PAIRS:
+            unlike.add(pair)
+        return alike
 
-    for band in range(keys.shape[1]):
-        for crowd in _same_key(keys[:, band], first_of):
+    for band in range(index.keys.shape[1]):
+        for crowd in _same_key(index.keys[:, band], index.first):
             _link(crowd, parents, near)
     clusters: defaultdict[int, list[int]] = defaultdict(list)
     for number in range(len(parents)):
@@ -91,21 +104,35 @@ def _distinctive(runs: Hashes, common: Hashes) -> Hashes:
     return rest if len(rest) else np.frombuffer(fingerprint(runs)[:8], dtype=np.uint64)
 
 
-def _keys(
-    texts: Callable[[], Iterable[str]], common: Hashes, threshold: float
-) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_], list[int]]:
-    """For each text its key in each band, whether it is the first of its set of shingles, and the one it equals."""
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """All texts by their signatures: `keys` (texts, bands), `marks` (texts, hashes), and what each is equal to."""
+
+    keys: npt.NDArray[np.uint64]
+    marks: npt.NDArray[np.uint16]  # the low halves of the signatures
+    first: npt.NDArray[np.bool_]  # whether a text is the first with its set of shingles
+    parents: list[int]
+
+    def estimate(self, one: int, other: int) -> float:
+        """The likeness of two texts by their signatures."""
+        return float(np.count_nonzero(self.marks[one] == self.marks[other])) / HASHES
+
+
+def _index(texts: Callable[[], Iterable[str]], common: Hashes, threshold: float) -> _Index:
     bands = _bands(threshold)
-    blocks: list[npt.NDArray[np.uint64]] = []
+    keys: list[npt.NDArray[np.uint64]] = [np.zeros((0, bands), dtype=np.uint64)]
+    marks: list[npt.NDArray[np.uint16]] = [np.zeros((0, HASHES), dtype=np.uint16)]
     parents: list[int] = []
     first: dict[bytes, int] = {}
     runs = runs_of_words(texts(), SHINGLE)
     while sets := [_distinctive(one, common) for one in islice(runs, BLOCK)]:
-        blocks.append(_banded(signatures(sets, HASHES, SEED), bands))
+        rows = signatures(sets, HASHES, SEED)
+        keys.append(_banded(rows, bands))
+        marks.append(rows.astype(np.uint16))
         for one in sets:
             parents.append(first.setdefault(fingerprint(one), len(parents)))
-    keys = np.concatenate(blocks) if blocks else np.zeros((0, bands), dtype=np.uint64)
-    return keys, np.array([parent == number for number, parent in enumerate(parents)], dtype=bool), parents
+    own = np.array([parent == number for number, parent in enumerate(parents)], dtype=bool)
+    return _Index(np.concatenate(keys), np.concatenate(marks), own, parents)
 
 
 def _banded(rows: npt.NDArray[np.uint32], bands: int) -> npt.NDArray[np.uint64]:

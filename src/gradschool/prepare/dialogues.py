@@ -12,7 +12,7 @@ from typing import Any
 from gradschool.data.encoding import open_text
 from gradschool.data.formats import ROLES, plain
 from gradschool.errors import DataError
-from gradschool.prepare.item import Change, Item, Spool
+from gradschool.prepare.item import Change, Item, Sink
 from gradschool.prepare.recognise import TURN, Found
 from gradschool.prepare.rows import Columns, file_rows, said_in, speaker_of
 from gradschool.prepare.wanted import Wanted
@@ -179,8 +179,8 @@ def _listed(seen: Counter[str], most: int = 6) -> str:
     return ", ".join(f"{name or '(nobody)'} ({count})" for name, count in seen.most_common(most))
 
 
-def read_dialogues(found: Found, columns: Columns, wanted: Wanted, spool: Spool) -> Work[None]:
-    """Put every turn of the agent into the spool, with what was said before; a dialogue is a group."""
+def read_dialogues(found: Found, columns: Columns, wanted: Wanted, sink: Sink) -> Work[None]:
+    """Put every turn of the agent into the sink, with what was said before; a dialogue is a group."""
     first: list[Dialogue] = []
     for dialogue in dialogues_of(found, columns):
         first.append(dialogue)
@@ -197,7 +197,7 @@ def read_dialogues(found: Found, columns: Columns, wanted: Wanted, spool: Spool)
         ids[name] += 1
         name = name if ids[name] == 1 else f"{name}-{ids[name]}"
         for item in items_of(replace(dialogue, id=name), roles):
-            spool.add(item)
+            sink.add(item)
 
 
 def _hash(dialogue: Dialogue) -> str:

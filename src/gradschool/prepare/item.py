@@ -4,32 +4,12 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
 from gradschool.files import disk_errors
 from gradschool.records import Conversation, Message, Source
-
-# What may happen to an item; the page docs/prepare.md says of each what it means.
-CHANGES = (
-    *("quoted text", "attribution", "forwarded", "signature", "disclaimer", "list footer", "app footer"),
-    *("encoding", "joined turns", "open end", "inline answers", "repeated wording", "private data"),
-)
-FLAGS = ("looks cut off", "contradicting", "unusual length", "repeated answers")
-DROPS = (
-    *(
-        "not a letter",
-        "no own text",
-        "unreadable",
-        "empty",
-        "no answer",
-        "duplicate",
-        "near-duplicate",
-        "wrong language",
-    ),
-    *("private data", "by decision"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +67,14 @@ class Item:
     def dropped(self, kind: str, text: str) -> "Item":
         """The item marked as left out; the first reason stays."""
         return self if self.drop else replace(self, drop=Change(kind, text))
+
+
+class Sink(Protocol):
+    """Where readers put items."""
+
+    def add(self, item: Item) -> None:
+        """Take the next item."""
+        ...
 
 
 class Spool:

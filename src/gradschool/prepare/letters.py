@@ -10,7 +10,7 @@ from gradschool.ground.documents import Unreadable
 from gradschool.prepare.authors import Author, author_of
 from gradschool.prepare.cut import Cut, cut
 from gradschool.prepare.instructions import Writer, instruction
-from gradschool.prepare.item import Change, Item, Spool
+from gradschool.prepare.item import Change, Item, Sink
 from gradschool.prepare.lines import Kind, paragraphs
 from gradschool.prepare.mailbox import MAX_MAIL, Place, places, read_head, read_mail
 from gradschool.prepare.mime import Body, Head, body_of, head_of, parse
@@ -38,8 +38,8 @@ class Mailbox:
     author: Author
 
 
-def read_letters(found: Sequence[Found], wanted: Wanted, spool: Spool) -> Work[Mailbox]:
-    """Put every mail of the author into the spool, as a pair; mails of others are only what is answered.
+def read_letters(found: Sequence[Found], wanted: Wanted, sink: Sink) -> Work[Mailbox]:
+    """Put every mail of the author into the sink, as a pair; mails of others are only what is answered.
 
     Headers are read first, then only the mails that are needed. What cannot be read is named in a warning.
     """
@@ -51,7 +51,7 @@ def read_letters(found: Sequence[Found], wanted: Wanted, spool: Spool) -> Work[M
         members[root].append(number)
     by_id = {head.id: number for number, head in reversed(list(enumerate(box.heads))) if head.id}
     reader = _Reader(box)
-    writer = Writer(wanted.writer, spool.add)
+    writer = Writer(wanted.writer, sink.add)
     inline = 0
     for done, number in enumerate(own):
         if done % EVERY == 0:
@@ -59,7 +59,7 @@ def read_letters(found: Sequence[Found], wanted: Wanted, spool: Spool) -> Work[M
         parent = answered(box.heads, number, by_id, members[thread_of[number]])
         item, asked = reader.item(number, parent, _group(box.heads[thread_of[number]], thread_of[number]))
         inline += any(change.kind == "inline answers" for change in item.changes)
-        (spool.add if asked else writer.add)(item)
+        (sink.add if asked else writer.add)(item)
     writer.flush()
     yield Progress("reading the author's mails", len(own), len(own), "mails")
     if writer.written or writer.failed:

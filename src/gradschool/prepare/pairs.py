@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from gradschool.data.formats import Form, Unreadable, as_text, conversation_of, detect, plain
 from gradschool.data.language import language_of
 from gradschool.ground.documents import Document
-from gradschool.prepare.item import Item, Spool
+from gradschool.prepare.item import Item, Sink
 from gradschool.prepare.recognise import Found
 from gradschool.prepare.rows import Columns, file_rows
 from gradschool.prepare.texts import HEADING, iso_date, unreadable
@@ -21,8 +21,8 @@ ASKED = re.compile(r"^\W{0,3}(?:Q|Question|Frage|Pregunta|Domanda|Vraag)\W{0,3}[
 ANSWERED = re.compile(r"^\W{0,3}(?:A|Answer|Antwort|R|Réponse|Respuesta|Risposta|Antwoord)\W{0,3}[:.)]\W{0,3}\s*", re.M)
 
 
-def read_pairs(found: Found, columns: Columns, wanted: Wanted, spool: Spool) -> Work[None]:
-    """Put every row with an input and an output into the spool; what is no such row is accounted for."""
+def read_pairs(found: Found, columns: Columns, wanted: Wanted, sink: Sink) -> Work[None]:
+    """Put every row with an input and an output into the sink; what is no such row is accounted for."""
     ids: Counter[str] = Counter()
     forms: Counter[str] = Counter()
     for done, row in enumerate(file_rows(found)):
@@ -31,16 +31,16 @@ def read_pairs(found: Found, columns: Columns, wanted: Wanted, spool: Spool) -> 
         source = Source(found.name, row.line)
         value = {"messages": row.value} if isinstance(row.value, list) else row.value
         if not isinstance(value, dict):
-            spool.add(unreadable(source, row.trouble or "the row is no object", found.name))
+            sink.add(unreadable(source, row.trouble or "the row is no object", found.name))
             continue
         form = detect(value, wanted.columns)
         try:
             if form is None:
                 raise Unreadable(f"no known pair of keys among: {', '.join(map(str, value))}")
-            spool.add(_item(value, form, columns, source, ids))
+            sink.add(_item(value, form, columns, source, ids))
             forms[form.name] += 1
         except Unreadable as error:
-            spool.add(unreadable(source, str(error), found.name))
+            sink.add(unreadable(source, str(error), found.name))
     told = ", ".join(f"{form} ({count})" for form, count in forms.most_common(3))
     yield Note(f"{found.name}: {told or 'no row with an input and an output'}.")
 
@@ -97,13 +97,13 @@ def questions_in(document: Document) -> Iterator[tuple[str, str, int]]:
             yield question[1].strip("* "), answer, 1 + text.count("\n", 0, question.start())
 
 
-def read_questions(found: Found, document: Document, spool: Spool) -> int:
-    """Put the questions that a document answers into the spool; returns how many there were."""
+def read_questions(found: Found, document: Document, sink: Sink) -> int:
+    """Put the questions that a document answers into the sink; returns how many there were."""
     ids: Counter[str] = Counter()
     count = 0
     for question, answer, line in questions_in(document):
         messages = (Message("user", question), Message("assistant", answer))
         item = pair_item(messages, Source(found.name, line), ids)
-        spool.add(Item(item.id, messages, found.name, item.source, language=language_of(answer), drop=item.drop))
+        sink.add(Item(item.id, messages, found.name, item.source, language=language_of(answer), drop=item.drop))
         count += 1
     return count

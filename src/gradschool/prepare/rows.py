@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from gradschool.data.formats import CONTENT_KEYS, CONVERSATIONS, ROLE_KEYS, as_text, detect, plain
 from gradschool.data.parse import Row, container, rows
+from gradschool.errors import DataError
 from gradschool.ground.documents import Unreadable
 from gradschool.prepare.recognise import Found
 from gradschool.prepare.wanted import Wanted
@@ -53,12 +54,15 @@ class Columns:
 
 
 def file_rows(found: Found) -> Iterator[Row]:
-    """The rows of a table, of JSON or of a workbook, with their lines; raises Unreadable or DataError."""
+    """The rows of a table, of JSON or of a workbook, with their lines; raises Unreadable where it cannot go on."""
     if found.kind == "workbook":
         yield from _workbook_rows(found)
         return
-    held, delimiter = container(found.path, found.name)
-    yield from rows(found.path, found.name, held, delimiter)
+    try:
+        held, delimiter = container(found.path, found.name)
+        yield from rows(found.path, found.name, held, delimiter)
+    except DataError as error:
+        raise Unreadable(f"{error.what} {error.why}") from error
 
 
 def _workbook_rows(found: Found) -> Iterator[Row]:

@@ -144,7 +144,7 @@ def _trim_contact(lines: Sequence[Line], kinds: list[Kind], start: int, end: int
 
 def _closing(lines: Sequence[Line], start: int, end: int) -> int | None:
     """The line with the closing formula: the last one in the window with something below, or else the last."""
-    found = [at for at in range(max(start, end - WINDOW), end) if _is_closing(lines[at].text)]
+    found = [at for at in range(max(start, end - WINDOW), end) if is_closing(lines[at].text)]
     for at in reversed(found):
         below = [line.text for line in lines[_below_name(lines, at, end) : end] if line.text.strip()]
         if not below or _is_signature(below) or any(POSTSCRIPT.match(line) for line in below):
@@ -153,7 +153,8 @@ def _closing(lines: Sequence[Line], start: int, end: int) -> int | None:
     return None
 
 
-def _is_closing(text: str) -> bool:
+def is_closing(text: str) -> bool:
+    """Whether a line is a closing formula, with or without a name behind it."""
     text = text.strip()
     found = words().closing.fullmatch(text)
     if not found or len(text.split()) > MOST_CLOSING:
@@ -170,12 +171,13 @@ def _below_name(lines: Sequence[Line], closing: int, end: int) -> int:
     at = closing + 1
     while at < end and not lines[at].text.strip():
         at += 1
-    if at < end and _is_name(lines[at].text):
+    if at < end and is_name(lines[at].text):
         return at + 1
     return closing + 1
 
 
-def _is_name(text: str) -> bool:
+def is_name(text: str) -> bool:
+    """Whether a line is nothing but somebody's name."""
     text = text.strip()
     if (
         not text
@@ -196,9 +198,9 @@ def _block_without_closing(lines: Sequence[Line], start: int, end: int, names: S
         if (number > start and lines[number - 1].text.strip()) or not text:
             continue
         called = {word.strip(".,").casefold() for word in text.split()}
-        named = bool(known & called) if known else _is_name(text)
+        named = bool(known & called) if known else is_name(text)
         below = [line.text for line in lines[number:end] if line.text.strip()]
-        strong = sum(_is_entry(line) for line in below)
+        strong = sum(is_entry(line) for line in below)
         if named and len(below) >= 2 and strong and _is_signature(below) and number > start:
             return number
     return None
@@ -208,14 +210,15 @@ def _is_signature(below: Sequence[str]) -> bool:
     """Whether lines are entries (numbers, addresses, a firm, a title) rather than sentences."""
     if len(below) > MOST_SIGNATURE:
         return False
-    entries = sum(_is_entry(line) for line in below)
+    entries = sum(is_entry(line) for line in below)
     prose = sum(_is_prose(line) for line in below)
     if entries:
         return prose <= entries
     return not prose and all(len(line.split()) <= SHORT_WORDS and line.strip()[-1:] not in ".?!" for line in below)
 
 
-def _is_entry(text: str) -> bool:
+def is_entry(text: str) -> bool:
+    """Whether a line is an entry of a signature: a number, an address, a firm, a title."""
     known = words()
     return bool(
         words().contact.search(text)
@@ -236,7 +239,7 @@ def _is_prose(text: str) -> bool:
     """A sentence: long, or of some words with a stop at its end."""
     number = len(text.split())
     ended = text.strip()[-1:] in ".!?"
-    return not _is_entry(text) and (number >= PROSE_WORDS or (ended and number >= 4))
+    return not is_entry(text) and (number >= PROSE_WORDS or (ended and number >= 4))
 
 
 def _filled_end(lines: Sequence[Line], start: int, end: int) -> int:

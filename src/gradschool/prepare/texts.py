@@ -12,7 +12,7 @@ from gradschool.data.formats import as_text
 from gradschool.data.language import language_of
 from gradschool.ground.documents import Document, Unreadable, read_document
 from gradschool.prepare.instructions import Writer, instruction
-from gradschool.prepare.item import Item, Spool
+from gradschool.prepare.item import Item, Sink
 from gradschool.prepare.recognise import HTML, Found
 from gradschool.prepare.rows import Columns, file_rows
 from gradschool.prepare.wanted import Wanted
@@ -25,19 +25,19 @@ LEAST_SECTION = 30  # words of a section that stands alone
 EVERY = 1_000
 
 
-def read_rows_of_texts(found: Found, columns: Columns, wanted: Wanted, spool: Spool) -> Work[None]:
-    """Put every row's text into the spool, asked for by its title."""
+def read_rows_of_texts(found: Found, columns: Columns, wanted: Wanted, sink: Sink) -> Work[None]:
+    """Put every row's text into the sink, asked for by its title."""
     parts = {columns.text: "text", columns.title: "title", columns.date: "date", columns.group: "group"}
     told = ", ".join(f"{key} is the {part}" for key, part in parts.items() if key)
     yield Note(f"{found.name}: texts; {told}.")
-    writer = Writer(wanted.writer, spool.add)
+    writer = Writer(wanted.writer, sink.add)
     ids: Counter[str] = Counter()
     for done, row in enumerate(file_rows(found)):
         if done % EVERY == 0:
             yield Progress(f"reading {found.name}", done, 0, "rows")
         source = Source(found.name, row.line)
         if not isinstance(row.value, dict):
-            spool.add(unreadable(source, row.trouble or "the row is no object", found.name))
+            sink.add(unreadable(source, row.trouble or "the row is no object", found.name))
             continue
         text = as_text(row.value.get(columns.text), set()).strip()
         title = as_text(row.value.get(columns.title), set()).strip() if columns.title else ""
@@ -52,10 +52,10 @@ def read_rows_of_texts(found: Found, columns: Columns, wanted: Wanted, spool: Sp
     writer.flush()
 
 
-def read_texts(found: Found, wanted: Wanted, spool: Spool) -> Work[None]:
-    """Put a document into the spool: whole, or where it is long in sections, asked for by their headings."""
+def read_texts(found: Found, wanted: Wanted, sink: Sink) -> Work[None]:
+    """Put a document into the sink: whole, or where it is long in sections, asked for by their headings."""
     document = yield from load(found)
-    writer = Writer(wanted.writer, spool.add)
+    writer = Writer(wanted.writer, sink.add)
     ids: Counter[str] = Counter()
     date = datetime.fromtimestamp(found.path.stat().st_mtime, UTC).date().isoformat()
     for title, text, line in sections(document):
