@@ -18,7 +18,6 @@ WORD = re.compile(r"[^\W\d_](?:[\w’'-]*\w)?")
 INITIAL = 1  # letters of a word that is no name by itself
 SPACE = re.compile(r"[\s,]+")
 GAP = re.compile(r"[ \t]{1,3}|\.[ \t]{0,2}|\n")  # between words of one name, and between a title and a name
-TITLES = {"dr", "prof", "mr", "mrs", "ms", "herr", "frau", "sir", "mag", "ing", "dipl", "med", "phd", "jr", "sr"}
 PARTICLES = {
     "von",
     "van",
@@ -38,8 +37,6 @@ PARTICLES = {
     "el",
     "bin",
 }
-NEITHER = {"info", "mail", "office", "support", "team", "noreply", "no-reply", "contact", "kontakt", "service", "admin",
-           "group", "list", "gmbh", "ltd", "inc", "the", "and", "und", "via"}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -379,19 +376,27 @@ def _bare(token: str) -> str:
 
 
 def _name_words(name: str) -> list[str]:
-    """The words of a display name, family name last: "Keller, Anna" is Anna Keller; no titles, firms or roles."""
+    """The words of a person's display name, family name last: "Keller, Anna" is Anna Keller; none of firms and roles.
+
+    >>> _name_words("Dr. Keller, Anna (Sales)")
+    ['Anna', 'Keller']
+    """
+    lists = _lists()
     name = re.sub(r"\([^)]*\)|\[[^\]]*\]|\".*?\"", " ", name)
-    if "@" in name:
+    if "@" in name or "&" in name.partition(",")[0]:
         return []
-    if name.count(",") == 1:
-        family, given = name.split(",")
-        name = f"{given} {family}" if len(given.split()) <= 3 and not _bare_titles(given) else family
-    words = [word.strip(".,;:'\"") for word in SPACE.split(name)]
-    words = [word for word in words if WORD.fullmatch(word) and word.casefold() not in TITLES]
-    if any(word.casefold() in NEITHER for word in words) or len(words) > 5:
+    first, comma, rest = name.partition(",")
+    family, given = (_untitled(part, lists["titles"]) for part in (first, rest))
+    turned = comma and 0 < len(given) <= 2 and [word.casefold() in PARTICLES for word in family].count(False) == 1
+    words = [*given, *family] if turned and not re.search(r"[&,]", rest) else family
+    folded = [word.casefold() for word in words]
+    small = any(word.islower() and word not in PARTICLES for word in words)
+    if small or len(words) > 5 or any(word in lists["firms"] for word in folded):
         return []
     return words
 
 
-def _bare_titles(text: str) -> bool:
-    return all(word.strip(". ").casefold() in TITLES for word in text.split())
+def _untitled(text: str, titles: Sequence[str]) -> list[str]:
+    """The words of a part of a name, without titles."""
+    words = [word.strip(".,;:'\"") for word in SPACE.split(text)]
+    return [word for word in words if WORD.fullmatch(word) and word.casefold() not in titles]

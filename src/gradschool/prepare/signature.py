@@ -11,7 +11,8 @@ DELIMITER = re.compile(r"\s{0,2}(?:--|—|––|__)\s*")
 RULE = re.compile(r"\s*[_\-=*~#+.]{4,}\s*|\s*[-=*_]{3,}\s*")
 POSTSCRIPT = re.compile(r"\W{0,3}(?:P\.?\s?){1,3}S\.?(?:\s?[:.\-–)]|\s+\w)", re.IGNORECASE)
 TITLES = r"(?:dr|prof|mr|mrs|ms|herr|frau|m|mme|dott|ing|dipl|sr|sra|ir|drs|mag)\.?(?:-ing\.)?\s"
-PARTICLES = r"(?:von|van|de|der|den|di|da|del|la|le|du|und|and|et|y|e|en|of|the|ter)\s"
+PARTICLE_WORDS = "von|van|de|der|den|di|da|del|la|le|du|und|and|et|y|e|en|of|the|ter".split("|")
+PARTICLES = rf"(?:{'|'.join(PARTICLE_WORDS)})\s"
 WORD = r"[^\W\d_][\w.'’-]*"
 NAME = re.compile(
     rf"[*_~–—-]?\s?(?:{TITLES})*{WORD}(?:[ ,&+/]+(?:{PARTICLES})*{WORD}){{0,4}}"
@@ -160,7 +161,9 @@ def is_closing(text: str) -> bool:
     if not found or len(text.split()) > MOST_CLOSING:
         return False
     name = found["name"].strip()
-    return not name or (bool(NAME.fullmatch(name)) and (name[:1].isupper() or len(name.split()) == 1))
+    words_of = [word for word in re.split(r"[\s,&+/]+", name) if word[:1].isalpha()]
+    called = all(word[:1].isupper() or word.casefold() in PARTICLE_WORDS for word in words_of)
+    return not name or (bool(NAME.fullmatch(name)) and (called or len(words_of) == 1))
 
 
 def _below_name(lines: Sequence[Line], closing: int, end: int) -> int:

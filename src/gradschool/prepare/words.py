@@ -53,7 +53,7 @@ def words() -> Words:
         headers=headers,
         original=any_of("original", r"\W{{2,}}\s*(?:{})\s*\W*"),
         forwarded=any_of("forwarded", r"\W*\s*(?:{})\s*\W*"),
-        closing=any_of("closing", r"\W{{0,2}}(?:{})(?P<rest>[\s,.!;–—-]*)(?P<name>.{{0,40}})"),
+        closing=any_of("closing", r"\W{{0,2}}(?:{})(?!\w)(?P<rest>[\s,.!;–—-]*)(?P<name>.{{0,40}})"),
         app=any_of("app", r"[\W_]*(?:{}).{{0,60}}"),
         notice=any_of("notice"),
         hint=any_of("hint"),
