@@ -11,7 +11,10 @@ DELIMITER = re.compile(r"\s{0,2}(?:--|—|––|__)\s*")
 RULE = re.compile(r"\s*[_\-=*~#+.]{4,}\s*|\s*[-=*_]{3,}\s*")
 POSTSCRIPT = re.compile(r"\W{0,3}(?:P\.?\s?){1,3}S\.?(?:\s?[:.\-–)]|\s+\w)", re.IGNORECASE)
 TITLES = r"(?:dr|prof|mr|mrs|ms|herr|frau|m|mme|dott|ing|dipl|sr|sra|ir|drs|mag)\.?(?:-ing\.)?\s"
-PARTICLE_WORDS = "von|van|de|der|den|di|da|del|la|le|du|und|and|et|y|e|en|of|the|ter".split("|")
+PARTICLE_WORDS = (
+    *("von", "van", "de", "der", "den", "di", "da", "del", "la", "le", "du", "und", "and", "et", "y", "e", "en", "of"),
+    *("the", "ter"),
+)
 PARTICLES = rf"(?:{'|'.join(PARTICLE_WORDS)})\s"
 WORD = r"[^\W\d_][\w.'’-]*"
 NAME = re.compile(
