@@ -41,8 +41,8 @@ class Cut:
     @property
     def inline(self) -> bool:
         """Whether the sender answers between the lines that are quoted."""
-        filled = [kind == "own" for line, kind in self if line.text.strip()]
-        return sum(one and not other for one, other in itertools.pairwise(filled)) > 1
+        filled = [kind for line, kind in self if line.text.strip() and kind in ("own", "quoted")]
+        return [kind for kind, _ in itertools.groupby(filled)].count("own") > 1
 
     def removed(self, kind: Kind) -> str:
         """All lines of one kind, as text."""

@@ -75,16 +75,18 @@ def parse(content: bytes) -> Message:
 
 def header(message: Message, name: str) -> str:
     """A header's text on one line; empty where it is missing or beyond reading."""
-    try:
-        value = message.get(name)
-        text = "" if value is None else str(value)
-    except HEADER_ERRORS:
-        text = _raw_header(message, name)
+    raw = next((value for key, value in message.raw_items() if key.lower() == name), "")
+    text = str(raw)
+    if not text.isascii() or "=?" in text:  # only what is encoded is worth a parser's time
+        try:
+            text = str(message.get(name) or "")
+        except HEADER_ERRORS:
+            text = _raw_header(message, name)
     return " ".join(repair(text.replace("\0", ""))[0].split())
 
 
 def _raw_header(message: Message, name: str) -> str:
-    raw = next((value for key, value in message.raw_items() if key.lower() == name.lower()), "")
+    raw = next((value for key, value in message.raw_items() if key.lower() == name), "")
     try:
         parts = decode_header(str(raw))
         return "".join(
@@ -115,13 +117,18 @@ def head_of(message: Message) -> Head:
 
 
 def _people(message: Message, name: str) -> list[Person]:
-    try:
-        values = message.get_all(name, [])
-        found = [(one.display_name, one.addr_spec) for value in values for one in getattr(value, "addresses", ())]
-    except HEADER_ERRORS:
-        found = []
+    found: list[tuple[str, str]] = []
+    plain = header(message, name)
+    raw = [str(value) for key, value in message.raw_items() if key.lower() == name]
+    if any("=?" in value for value in raw):
+        # Only the parser keeps a comma inside an encoded name apart from one between two people.
+        try:
+            values = message.get_all(name, [])
+            found = [(one.display_name, one.addr_spec) for value in values for one in getattr(value, "addresses", ())]
+        except HEADER_ERRORS:
+            found = []
     if not any("@" in address for _, address in found):
-        found = email.utils.getaddresses([header(message, name)])
+        found = email.utils.getaddresses([" ".join(value.split()) for value in raw] if plain.isascii() else [plain])
     people = []
     for shown, address in found:
         inner = ADDRESS.search(address) or ADDRESS.search(shown)

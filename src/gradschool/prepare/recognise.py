@@ -190,7 +190,7 @@ def _text(head: bytes, suffix: str) -> Kind:
         text = head[: len(head) // 2 * 2].decode("utf-16", "replace")
     else:
         text = head.decode("utf-8-sig", "replace")
-    if suffix not in PROSE and ROWS.match(text.encode("utf-8", "replace")):
+    if ROWS.match(text.encode("utf-8", "replace")):
         return "rows"
     lines = text.splitlines()
     whole = (lines if len(head) < HEAD else lines[:-1])[:TABLE_LINES]  # the last one may be cut
