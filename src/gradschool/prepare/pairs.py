@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import zip_longest
 
 from gradschool.data.formats import Form, Unreadable, as_text, conversation_of, detect, plain
 from gradschool.data.language import language_of
@@ -90,7 +91,7 @@ def questions_in(document: Document) -> Iterator[tuple[str, str, int]]:
                 yield heading[2].strip("* "), answer, 1 + text.count("\n", 0, heading.start())
         return
     found = list(ASKED.finditer(text))
-    for question, following in zip(found, [*found[1:], None], strict=True):
+    for question, following in zip_longest(found, found[1:]):
         below = text[question.end() : following.start() if following else len(text)]
         answer = ANSWERED.sub("", below.strip(), count=1).strip()
         if answer:

@@ -218,4 +218,4 @@ def _is_transcript(lines: list[str]) -> bool:
     """Whether most paragraphs begin with who speaks, and the same few speak again."""
     spoken = [match[1] for line in lines if (match := TURN.match(line.strip()))]
     filled = sum(bool(line.strip()) for line in lines)
-    return len(spoken) >= 4 and len(spoken) > 0.6 * filled and 2 <= len(set(spoken)) <= max(2, len(spoken) // 2)
+    return len(spoken) >= 4 and len(spoken) > 0.6 * filled and 2 <= len(set(spoken)) <= 0.75 * len(spoken)

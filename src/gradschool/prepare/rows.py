@@ -86,7 +86,7 @@ def _workbook_rows(found: Found) -> Iterator[Row]:
 
 def columns_of(found: Found, wanted: Wanted) -> Columns:
     """What the rows of a file are, from its first ones and from the columns that the person names."""
-    first = [row.value for row in islice(file_rows(found), LOOKED_AT) if isinstance(row.value, dict | list)]
+    first = [value for value in _first(found) if isinstance(value, dict | list)]
     values = [{"messages": value} if isinstance(value, list) else value for value in first]
     if not values:
         return Columns("unknown")
@@ -110,6 +110,17 @@ def columns_of(found: Found, wanted: Wanted) -> Columns:
         group = "" if common["group"] == title and not wanted.columns.group_column else common["group"]
         return Columns("texts", text=text, title=title, date=common["date"], group=group, id=common["id"])
     return Columns("pairs" if pairs else "unknown", **common)
+
+
+def _first(found: Found) -> list[Any]:
+    """The values of the first rows; raises Unreadable only where not even one can be read."""
+    values: list[Any] = []
+    try:
+        values += (row.value for row in islice(file_rows(found), LOOKED_AT))
+    except Unreadable:
+        if not values:
+            raise
+    return values
 
 
 def _named(keys: Mapping[str, str], given: str, usual: tuple[str, ...]) -> str:
