@@ -104,12 +104,12 @@ class JobFolder:
                 Path(temporary).unlink(missing_ok=True)
                 raise
 
-    def finish(self, about: dict[str, Any]) -> None:
-        """Write down what was made of what; `about` is all but the hashes."""
+    def finish(self, about: dict[str, Any], job_kept: bool) -> None:
+        """Write down what was made of what; `about` is all but the hashes, `job_kept` whether job.toml is not ours."""
         names = (EXAMPLES, JOB_FILE, REPORT, GUIDELINES)
         old = self.record.get("files", {})
         files = {name: sha256(self.path / name) for name in names if (self.path / name).exists()}
-        if self.job_is_own:  # remember what we wrote, so that it stays the person's on the next run too
+        if job_kept:  # remember what we wrote, so that it stays the person's on the next run too
             files[JOB_FILE] = old.get(JOB_FILE, "")
         write_json(self.path / RECORD, about | {"files": files})
 

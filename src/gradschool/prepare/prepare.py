@@ -183,7 +183,7 @@ def _complete(
         write_text(folder.path / JOB_FILE, text)
     yield from _divide(folder, account, gathered)
     write_text(folder.path / REPORT, report_page(account, shown, folder.path, wanted.purpose))
-    folder.finish(_about(wanted, account))
+    folder.finish(_about(wanted, account), job_kept=own)
     return Prepared(folder.path, account, tuple(shown), own)
 
 
@@ -217,10 +217,9 @@ def _divide(folder: JobFolder, account: Account, gathered: Gathered) -> Work[Non
         return
     train, validation, test = split_of(examples, split)
     account.split = {"to learn from": len(train), "to choose by": len(validation), "for the verdict": len(test)}
-    if job.settings.split.by == "time" and test:
-        account.split_note = (
-            f"The test begins at {min(example.date for example in test)[:10]}; it is the latest in time."
-        )
+    if job.settings.split.by == "time":
+        last = max((example.date for example in train), default="")[:10]
+        account.split_note = f"What is learnt ends on {last}; the threads of the test end later."
     yield Progress("searching leaks", 0, 0)
     account.leaks = leaks(train, [*validation, *test], job.settings.data.near_duplicate)
     account.document_leaks = leaks_from_documents(((f.name, d.text) for f, d in gathered.documents), test)

@@ -110,7 +110,7 @@ class Pseudonyms:
     def learn(self, people: Iterable[tuple[str, str]]) -> None:
         """Make people known by name and address; whoever is known already stays the same person."""
         for name, address in people:
-            words = _name_words(name)
+            words = name_words(name)
             folded = " ".join(words).casefold()
             if not words and not address:
                 continue
@@ -129,7 +129,7 @@ class Pseudonyms:
 
     def keep_own(self, names: Iterable[str]) -> None:
         """Names of the author stay: the specialist is to sign with them."""
-        self.own |= {word.casefold() for name in names for word in _name_words(name)}
+        self.own |= {word.casefold() for name in names for word in name_words(name)}
 
     def _new_person(self) -> PersonEntry:
         lists = _lists()
@@ -243,7 +243,7 @@ class Pseudonyms:
             at = end
 
     def _known(self, name: str, address: str) -> PersonEntry | None:
-        return self._by_address.get(address) or self._by_name.get(" ".join(_name_words(name)).casefold())
+        return self._by_address.get(address) or self._by_name.get(" ".join(name_words(name)).casefold())
 
     def _people_of(self, token: str) -> list[PersonEntry]:
         bare = _bare(token).casefold()
@@ -375,10 +375,10 @@ def _bare(token: str) -> str:
     return re.sub(r"[’'](?:s|S)?$", "", token)
 
 
-def _name_words(name: str) -> list[str]:
+def name_words(name: str) -> list[str]:
     """The words of a person's display name, family name last: "Keller, Anna" is Anna Keller; none of firms and roles.
 
-    >>> _name_words("Dr. Keller, Anna (Sales)")
+    >>> name_words("Dr. Keller, Anna (Sales)")
     ['Anna', 'Keller']
     """
     lists = _lists()
