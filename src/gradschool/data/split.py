@@ -17,6 +17,7 @@ from gradschool.records import Example, Split
 from gradschool.settings import Goal, SplitSettings
 
 PARTS = ("train", "test", "validation")  # in the order in which a tie is decided
+OVERFULL = 1.25  # how much of its share a part may get by time
 LEAST_UNITS = 3  # one for each part
 # A group fills at most this share of the test, or the next one where groups are larger: the bounds of a score are
 # taken over groups, and one that outweighs the others would leave them wide apart.
@@ -192,8 +193,8 @@ def _assign_by_time(units: Sequence[_Unit], size: Sizes) -> dict[str, list[_Unit
     waiting = sorted(units, key=lambda unit: (-unit.time, unit.key, unit.ids))
     for unit in waiting:
         part = next((name for name in ("test", "validation") if filled[name] < target[name]), "train")
-        # A unit may overfill a part by half, so that the order of time is kept; one that is larger is learnt.
-        if part != "train" and filled[part] + len(unit.ids) > max(1.5 * target[part], target[part] + 1):
+        # A unit may overfill a part by a quarter, so that the order of time is kept; one that is larger is learnt.
+        if part != "train" and filled[part] + len(unit.ids) > max(OVERFULL * target[part], target[part] + 1):
             part = "train"
         parts[part].append(unit)
         filled[part] += len(unit.ids)

@@ -1,7 +1,8 @@
 """The metric `style`: is an answer taken for the author's, can it be told from the author's own texts, is it copied?
 
 Authors are told by what they do without thinking: runs of characters and the most frequent words (Stamatatos 2009, "A
-survey of modern authorship attribution methods"; Burrows 2002). How well two sets of texts can be told apart is the
+survey of modern authorship attribution methods"; Burrows 2002), and how these words stand together where all others
+are masked (Stamatatos 2017, "Authorship attribution using text distortion"). How well two sets can be told apart is the
 accuracy of a classifier that saw neither (Lopez-Paz and Oquab 2017, "Revisiting classifier two-sample tests").
 
 Shapes: N texts, F features.
@@ -11,7 +12,6 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 
+from gradschool.data.fold import fold
 from gradschool.data.shingles import runs_of_words
 from gradschool.errors import DataError
 from gradschool.records import Example
@@ -32,11 +33,14 @@ MOST_FEATURES = 20_000  # runs of characters
 FOLDS = 5
 LEAST_PAIRS = 10  # answers with fewer of which it is not asked whether they can be told from the author's
 COPIED_RUN = 8  # words in a row that are copied rather than met by chance
+ECHOED = 4  # words of a sentence that is taken from the question
+SHORT_SHARE = 0.05  # of the training texts, which may be unusually short
 HABIT = 3  # training texts that share a run, from which it is the author's habit
 COPIED_SENTENCE = 0.5  # share of a sentence in such runs from which it does not count
 MOST_COPIED = 0.5  # share of an answer in copied sentences from which nothing is left to judge
 SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
-TOKEN = r"(?u)\w+|[^\w\s]"
+TOKEN = re.compile(r"\w+(?:['’]\w+)?|[^\w\s]|\n\n")
+REPEATED_RUN, LEAST_REPEATS = 5, 0.1  # words; share of repeated runs that is nobody's fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class Learnt:
     own_recognised: float  # share of the author's own training texts, each left out in turn
     others_refused: float
     runs: npt.NDArray[np.uint64]  # sorted hashes of runs of words in the training texts, without habits
+    repeats: float  # the most that a training text repeats itself
+    least_words: float  # half of what nearly all training texts have
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +74,25 @@ class Style:
             )
         labels = [1] * len(texts) + [0] * len(others)
         groups = [example.group for example in own] + [f"other {number}" for number in range(len(others))]
-        scores = _held_out(_classifier, [*texts, *others], labels, groups)
+        scores = _held_out([*texts, *others], labels, groups)
         return Style(
             Learnt(
-                classifier=_classifier().fit([*texts, *others], labels),
+                classifier=_classifier([*texts, *others]).fit([*texts, *others], labels),
                 own_recognised=float(np.mean(scores[: len(texts)] > 0)),
                 others_refused=float(np.mean(scores[len(texts) :] <= 0)),
                 runs=_own_runs(texts),
+                repeats=max(LEAST_REPEATS, *map(repeats, texts)),
+                least_words=float(np.quantile([len(text.split()) for text in texts], SHORT_SHARE)) / 2,
             )
         )
 
     def __call__(self, answer: str, example: Example) -> Marked:
-        """1 where the answer is taken for the author's, else 0; sentences copied from the training do not count.
+        """1 where the answer is taken for the author's, else 0; sentences from training or question do not count.
 
-        Parts: "own text recognised" is the same of the author's real answer (no specialist can be expected to do
-        better); "copied" the share of the answer's words in copied sentences.
+        An answer that repeats itself more than any training text does, or that is far shorter than nearly all of them,
+        is not the author's. Parts: "own text recognised" is the same of the author's real answer (no specialist can be
+        expected to do better); "copied" the share of the answer's words in copied sentences; "repeats itself" the
+        share of its runs of five words that stood before.
         """
         if self.learnt is None:
             raise DataError(
@@ -93,35 +103,41 @@ class Style:
         if len(answer.split()) < LEAST_WORDS:
             raise Unscorable(f"the answer has under {LEAST_WORDS} words, too few to have a style.")
         rest, copied = self._without_copies(answer, example)
-        taken = copied < MOST_COPIED and len(rest.split()) >= LEAST_WORDS and self._is_taken(rest)
-        parts = {"own text recognised": float(self._is_taken(example.ideal)), "copied": copied}
-        return Marked(float(taken), parts)
+        again = repeats(answer)
+        enough = len(rest.split()) >= max(LEAST_WORDS, self.learnt.least_words)
+        judged = copied < MOST_COPIED and enough and again <= self.learnt.repeats
+        parts = {
+            "own text recognised": float(self._is_taken(example.ideal)),
+            "copied": copied,
+            "repeats itself": again,
+        }
+        return Marked(float(judged and self._is_taken(rest)), parts)
 
     def _is_taken(self, text: str) -> bool:
         assert self.learnt is not None
         return bool(self.learnt.classifier.decision_function([text])[0] > 0)
 
     def _without_copies(self, answer: str, example: Example) -> tuple[str, float]:
-        """The answer without sentences that stand in the training, and their share of its words."""
-        assert self.learnt is not None
-        asked = set(next(runs_of_words(["\n".join(m.content for m in example.question)], COPIED_RUN)).tolist())
+        """The answer without sentences that stand in the training or in the question, and their share of its words."""
+        question = "\n".join(message.content for message in example.question)
+        asked = f" {fold(question)} "
         kept, copied, total = [], 0, 0
         for sentence in filter(None, (part.strip() for part in SENTENCE.split(answer))):
             number = len(sentence.split())
             total += number
-            if number >= COPIED_RUN and self._share_copied(sentence, asked) >= COPIED_SENTENCE:
+            echoed = number >= ECHOED and f" {fold(sentence)} " in asked
+            if echoed or (number >= COPIED_RUN and self._share_copied(sentence) >= COPIED_SENTENCE):
                 copied += number
             else:
                 kept.append(sentence)
-        return (answer if not copied else " ".join(kept)), copied / (total or 1)
+        return (answer if not copied else "\n".join(kept)), copied / (total or 1)
 
-    def _share_copied(self, sentence: str, asked: set[int]) -> float:
+    def _share_copied(self, sentence: str) -> float:
         assert self.learnt is not None
-        runs = next(runs_of_words([sentence], COPIED_RUN)).tolist()
+        runs = next(runs_of_words([sentence], COPIED_RUN))
         known = self.learnt.runs
-        places = np.searchsorted(known, np.array(runs, dtype=np.uint64))
-        found = [p < len(known) and known[p] == run and run not in asked for p, run in zip(places, runs, strict=True)]
-        return float(sum(found) / len(found))
+        places = np.minimum(np.searchsorted(known, runs), max(len(known) - 1, 0))
+        return float(np.mean(known[places] == runs)) if len(known) else 0.0
 
     def compare(self, answers: Sequence[str], examples: Sequence[Example]) -> list[dict[str, float]]:
         """For each answer whether a classifier tells it from the author's real one: 1, 0, or 0.5 where they are equal.
@@ -135,32 +151,46 @@ class Style:
             return [{} for _ in answers]
         ideals = [example.ideal for example in examples]
         labels = [1] * len(ideals) + [0] * len(answers)
-        scores = _held_out(_classifier, [*ideals, *answers], labels, [*groups, *groups])
+        scores = _held_out([*ideals, *answers], labels, [*groups, *groups])
         real, made = scores[: len(ideals)], scores[len(ideals) :]
         told = 0.5 + 0.5 * np.sign(real - made)
         return [{"told from the author": float(one)} for one in told]
 
 
-def _classifier() -> Pipeline:
-    """Runs of two to four characters and the most frequent words, each weighed against the texts at hand."""
+def repeats(text: str) -> float:
+    """The share of a text's runs of five words that stood in it before: near 0 in what people write."""
+    runs = next(runs_of_words([text], REPEATED_RUN)).tolist()
+    return 1 - len(set(runs)) / len(runs)
+
+
+def _classifier(texts: Sequence[str]) -> Pipeline:
+    """Runs of two to four characters, and the most frequent words with all others masked, one to three in a row."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(TOKEN.findall(text.lower()))
+    frequent = {word for word, _ in counts.most_common(FREQUENT_WORDS)}
+
+    def masked(text: str) -> list[str]:
+        tokens = [token if token in frequent else "*" for token in TOKEN.findall(text.lower())]
+        return [" ".join(tokens[at : at + n]) for n in (1, 2, 3) for at in range(len(tokens) - n + 1)]
+
     characters = TfidfVectorizer(
         analyzer="char_wb", ngram_range=(2, 4), min_df=2, max_features=MOST_FEATURES, sublinear_tf=True
     )
-    words = TfidfVectorizer(token_pattern=TOKEN, max_features=FREQUENT_WORDS, use_idf=False)
-    return make_pipeline(
-        FeatureUnion([("characters", characters), ("words", words)]),
-        LogisticRegression(C=10.0, class_weight="balanced", max_iter=2_000),
-    )
+    words = TfidfVectorizer(analyzer=masked, min_df=2, max_features=MOST_FEATURES, sublinear_tf=True)
+    features = FeatureUnion([("characters", characters), ("words", words)])
+    return make_pipeline(features, LogisticRegression(C=10.0, class_weight="balanced", max_iter=2_000))
 
 
-def _held_out(make: Any, texts: Sequence[str], labels: Sequence[int], groups: Sequence[str]) -> npt.NDArray[np.float64]:
+def _held_out(texts: Sequence[str], labels: Sequence[int], groups: Sequence[str]) -> npt.NDArray[np.float64]:
     """The score of each text by a classifier that saw no text of its group: (N,); above 0 is the author."""
     scores = np.zeros(len(texts))
     folds = GroupKFold(n_splits=min(FOLDS, len(set(groups))))
     for seen, left_out in folds.split(texts, labels, groups):
         if len({labels[number] for number in seen}) < 2:
             continue
-        fitted = make().fit([texts[n] for n in seen], [labels[n] for n in seen])
+        learnt = [texts[number] for number in seen]
+        fitted = _classifier(learnt).fit(learnt, [labels[number] for number in seen])
         scores[left_out] = fitted.decision_function([texts[number] for number in left_out])
     return scores
 
