@@ -6,13 +6,12 @@ from pathlib import Path
 
 from evaluate import evaluate
 from export import export
+from prepare import prepare
 from settings import SYNTHETIC, Training
 from synthesize import synthesize
 from tokenizer import save_tokenizer
 from tokenizers import Tokenizer
 from train import add_budget, settings_for, train
-
-from prepare import prepare
 
 
 def make(

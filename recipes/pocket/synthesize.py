@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from chat import Task, answer_start, render
+from prepare import sample, split_corpus
 from streams import write_stream
 from tasks import copying, extract, labels, locating, lookup, patterns, reading, support
 from tasks.source import Pool, Source
 from tokenizers import Tokenizer
-
-from prepare import sample, split_corpus
 
 Family = Callable[[Source], Task]
 SHORT: tuple[Family, ...] = (*copying.FAMILIES, copying.echo_text, *lookup.FAMILIES, *locating.FAMILIES * 6)
