@@ -169,7 +169,8 @@ class _Reader:
             if text.strip():
                 return text, True
         others = [name for name, address in head.recipients if address not in self.box.author.addresses and name]
-        return instruction(plain_subject(head.subject), others[0] if others else "", language, reply=replies), False
+        named = others[0] if others else ""
+        return instruction(plain_subject(head.subject), named, language, reply=is_reply(head.subject)), False
 
     def _text_of(self, number: int) -> str:
         if number not in self._parents:

@@ -292,7 +292,7 @@ class Pseudonyms:
         parts = {
             part for token in tokens for one, part in self._by_word.get(_bare(token[0]).casefold(), ()) if one is person
         }
-        if "family" in parts and len(parts) > 1:
+        if "family" in parts and len(parts) > 1 and len(tokens) > 1:
             stands = person.name
         else:
             stands = person.family if "family" in parts else person.given
