@@ -5,7 +5,7 @@ from functools import lru_cache
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 LEAST_LETTERS = 40  # with fewer a guess is worth little
-MOST_CHARACTERS = 400  # looked at
+MOST_CHARACTERS = 250  # looked at
 SURE = 0.8
 
 

@@ -78,7 +78,7 @@ def _near(learnt: Sequence[Example], held_out: Sequence[Example], threshold: flo
 
 def _long_runs(learnt: Iterable[tuple[str, str]], held_out: Sequence[Example]) -> list[Leak]:
     long = [example for example in held_out if len(example.ideal.split()) >= LONG_RUN]
-    runs = [np.unique(one) for one in runs_of_words((example.ideal for example in long), LONG_RUN)]
+    runs = [np.unique(one) for one in runs_of_words((fold(example.ideal) for example in long), LONG_RUN)]
     wanted = np.unique(np.concatenate(runs)) if runs else np.zeros(0, dtype=np.uint64)
     holders: defaultdict[int, list[str]] = defaultdict(list)
     for name, hashes in _named_runs(learnt) if len(wanted) else ():
@@ -100,7 +100,7 @@ def _named_runs(texts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, Hashes]
     def contents() -> Iterator[str]:
         for name, text in texts:
             names.append(name)
-            yield text
+            yield fold(text)
 
     for number, hashes in enumerate(runs_of_words(contents(), LONG_RUN)):
         yield names[number], hashes

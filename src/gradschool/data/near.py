@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
+from gradschool.data.fold import fold
 from gradschool.data.shingles import MULTIPLIER, Hashes, fingerprint, runs_of_words, signatures
 from gradschool.records import Example
 
@@ -42,57 +42,116 @@ def near_texts(
 ) -> list[tuple[int, ...]]:
     """Numbers of texts that are nearly the same, in closed clusters of two or more, each in rising order.
 
-    `texts` gives all of them from the beginning, `text` one by its number: they are never held in memory together, a
-    text costs some 500 bytes. Candidates are found with MinHash and banding (Broder 1997; Leskovec, Rajaraman and
-    Ullman, "Mining of Massive Datasets", chapter 3), in time linear in the number of texts; each that the signatures do
-    not rule out is confirmed by comparing the sets of shingles.
+    `texts` gives all of them from the beginning, `text` one by its number.
     """
-    common = _common(texts)
-    index = _index(texts, common, threshold)
-    parents = index.parents
-    held: dict[int, Hashes] = {}
-    unlike: set[int] = set()
+    sample = Sample()
+    sample.count = sum(1 for _ in texts())
+    for one in islice(texts(), 0, None, sample.step):
+        sample.add(one)
+    index = NearIndex(sample.common(), threshold)
+    for one in texts():
+        index.add(fold(one))
+    return index.clusters(text)
 
-    def shingles(number: int) -> Hashes:
-        if number not in held:
-            if len(held) >= MOST_HELD:
-                held.clear()
-            held[number] = _distinctive(next(runs_of_words([text(number)], SHINGLE)), common)
-        return held[number]
 
-    def near(one: int, other: int) -> bool:
-        pair = one * len(parents) + other
-        if pair in unlike:
-            return False
-        alike = index.estimate(one, other) >= threshold - UNSURE
-        alike = alike and _jaccard(shingles(one), shingles(other)) >= threshold
-        if not alike and len(unlike) < MOST_PAIRS:
-            unlike.add(pair)
-        return alike
+class Sample:
+    """An even sample of texts, from which wording is told that so many share that it says nothing about one."""
 
-    for band in range(index.keys.shape[1]):
-        for crowd in _same_key(index.keys[:, band], index.first):
-            _link(crowd, parents, near)
-    clusters: defaultdict[int, list[int]] = defaultdict(list)
-    for number in range(len(parents)):
-        clusters[_root(parents, number)].append(number)
-    return [tuple(cluster) for cluster in clusters.values() if len(cluster) > 1]
+    def __init__(self) -> None:
+        self.count = 0  # of all texts
+        self._texts: list[str] = []
+
+    @property
+    def step(self) -> int:
+        """Every which text belongs to the sample."""
+        return max(1, -(-self.count // SAMPLE))
+
+    def add(self, text: str) -> None:
+        """Take a text into the sample."""
+        self._texts.append(text)
+
+    def common(self) -> Hashes:
+        """The shingles that more than a quarter of the texts share, sorted."""
+        sampled = [np.unique(runs) for runs in runs_of_words(map(fold, self._texts), SHINGLE)]
+        if not sampled:
+            return np.zeros(0, dtype=np.uint64)
+        shingles, frequency = np.unique(np.concatenate(sampled), return_counts=True)
+        return shingles[frequency > max(COMMON_LEAST, COMMON_SHARE * len(sampled))]
+
+
+class NearIndex:
+    """Texts by their signatures, taken one after the other; some 500 bytes of memory each, however long they are.
+
+    Candidates are found with MinHash and banding (Broder 1997; Leskovec, Rajaraman and Ullman, "Mining of Massive
+    Datasets", chapter 3), in time linear in the number of texts; each that the signatures do not rule out is confirmed
+    by comparing the sets of shingles. `common` are shingles that do not count.
+    """
+
+    def __init__(self, common: Hashes, threshold: float) -> None:
+        self._common, self._threshold = common, threshold
+        self._bands = _bands(threshold)
+        self._waiting: list[str] = []
+        self._keys: list[npt.NDArray[np.uint64]] = [np.zeros((0, self._bands), dtype=np.uint64)]
+        self._marks: list[npt.NDArray[np.uint16]] = [np.zeros((0, HASHES), dtype=np.uint16)]
+        self._first: dict[bytes, int] = {}
+        self._parents: list[int] = []
+
+    def add(self, folded: str) -> None:
+        """Take a text, folded."""
+        self._waiting.append(folded)
+        if len(self._waiting) == BLOCK:
+            self._settle()
+
+    def _settle(self) -> None:
+        sets = [_distinctive(runs, self._common) for runs in runs_of_words(self._waiting, SHINGLE)]
+        self._waiting = []
+        if not sets:
+            return
+        rows = signatures(sets, HASHES, SEED)
+        self._keys.append(_banded(rows, self._bands))
+        self._marks.append(rows.astype(np.uint16))  # the low halves of the signatures
+        for one in sets:
+            self._parents.append(self._first.setdefault(fingerprint(one), len(self._parents)))
+
+    def clusters(self, text: Callable[[int], str]) -> list[tuple[int, ...]]:
+        """Numbers of texts that are nearly the same, in closed clusters of two or more, each in rising order."""
+        self._settle()
+        parents = self._parents
+        keys, marks = np.concatenate(self._keys), np.concatenate(self._marks)
+        first = np.array([parent == number for number, parent in enumerate(parents)], dtype=bool)
+        held: dict[int, Hashes] = {}
+        unlike: set[int] = set()
+
+        def shingles(number: int) -> Hashes:
+            if number not in held:
+                if len(held) >= MOST_HELD:
+                    held.clear()
+                held[number] = _distinctive(next(runs_of_words([fold(text(number))], SHINGLE)), self._common)
+            return held[number]
+
+        def near(one: int, other: int) -> bool:
+            pair = one * len(parents) + other
+            if pair in unlike:
+                return False
+            estimate = np.count_nonzero(marks[one] == marks[other]) / HASHES
+            possible = bool(estimate >= self._threshold - UNSURE)
+            alike = possible and _jaccard(shingles(one), shingles(other)) >= self._threshold
+            if not alike and len(unlike) < MOST_PAIRS:
+                unlike.add(pair)
+            return alike
+
+        for band in range(self._bands):
+            for crowd in _same_key(keys[:, band], first):
+                _link(crowd, parents, near)
+        found: defaultdict[int, list[int]] = defaultdict(list)
+        for number in range(len(parents)):
+            found[_root(parents, number)].append(number)
+        return [tuple(cluster) for cluster in found.values() if len(cluster) > 1]
 
 
 def _asked(example: Example) -> str:
     # Instructions are the same in every example, so the system message says nothing about the question.
     return "\n".join(message.content for message in example.question if message.role != "system")
-
-
-def _common(texts: Callable[[], Iterable[str]]) -> Hashes:
-    """Shingles that so many texts share that they say nothing about a single one."""
-    count = sum(1 for _ in texts())
-    step = max(1, -(-count // SAMPLE))
-    sampled = [np.unique(runs) for runs in runs_of_words(islice(texts(), 0, None, step), SHINGLE)]
-    if not sampled:
-        return np.zeros(0, dtype=np.uint64)
-    shingles, frequency = np.unique(np.concatenate(sampled), return_counts=True)
-    return shingles[frequency > max(COMMON_LEAST, COMMON_SHARE * len(sampled))]
 
 
 def _distinctive(runs: Hashes, common: Hashes) -> Hashes:
@@ -102,37 +161,6 @@ def _distinctive(runs: Hashes, common: Hashes) -> Hashes:
     rest = shingles[~np.isin(shingles, common, assume_unique=True)]
     # A text of nothing but common wording is compared whole: it equals only itself.
     return rest if len(rest) else np.frombuffer(fingerprint(runs)[:8], dtype=np.uint64)
-
-
-@dataclass(frozen=True, slots=True)
-class _Index:
-    """All texts by their signatures: `keys` (texts, bands), `marks` (texts, hashes), and what each is equal to."""
-
-    keys: npt.NDArray[np.uint64]
-    marks: npt.NDArray[np.uint16]  # the low halves of the signatures
-    first: npt.NDArray[np.bool_]  # whether a text is the first with its set of shingles
-    parents: list[int]
-
-    def estimate(self, one: int, other: int) -> float:
-        """The likeness of two texts by their signatures."""
-        return float(np.count_nonzero(self.marks[one] == self.marks[other])) / HASHES
-
-
-def _index(texts: Callable[[], Iterable[str]], common: Hashes, threshold: float) -> _Index:
-    bands = _bands(threshold)
-    keys: list[npt.NDArray[np.uint64]] = [np.zeros((0, bands), dtype=np.uint64)]
-    marks: list[npt.NDArray[np.uint16]] = [np.zeros((0, HASHES), dtype=np.uint16)]
-    parents: list[int] = []
-    first: dict[bytes, int] = {}
-    runs = runs_of_words(texts(), SHINGLE)
-    while sets := [_distinctive(one, common) for one in islice(runs, BLOCK)]:
-        rows = signatures(sets, HASHES, SEED)
-        keys.append(_banded(rows, bands))
-        marks.append(rows.astype(np.uint16))
-        for one in sets:
-            parents.append(first.setdefault(fingerprint(one), len(parents)))
-    own = np.array([parent == number for number, parent in enumerate(parents)], dtype=bool)
-    return _Index(np.concatenate(keys), np.concatenate(marks), own, parents)
 
 
 def _banded(rows: npt.NDArray[np.uint32], bands: int) -> npt.NDArray[np.uint64]:

@@ -2,8 +2,8 @@
 
 import hashlib
 from array import array
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gradschool.data.cutoff import Usual
@@ -11,7 +11,8 @@ from gradschool.data.fold import fold
 from gradschool.data.language import language_of
 from gradschool.data.lengths import unusual
 from gradschool.data.mojibake import mend
-from gradschool.data.near import near_texts
+from gradschool.data.near import NearIndex, Sample
+from gradschool.data.shingles import Hashes
 from gradschool.prepare.item import Change, Item, Spool
 from gradschool.prepare.pseudonyms import Pseudonyms
 from gradschool.prepare.review import Decisions, decided
@@ -25,7 +26,7 @@ REPEATED_SHARE, REPEATED_LEAST = 0.1, 5  # answers that end with, or hold, the s
 LEAST_WORDS = 6  # of a paragraph that counts as repeated
 MOST_PARAGRAPHS = 3_000_000  # different ones that are counted; then those seen once are forgotten
 MOST_REPEATED = 20  # paragraphs that are told
-SHOWN = 120
+MOST_LABEL_WORDS, MOST_LABELS = 6, 5_000  # of answers that are classes
 EVERY = 20_000
 
 
@@ -43,7 +44,8 @@ class Intake:
             mended = tuple(Message(message.role, mend(message.content)) for message in item.messages)
             item = item.changed("encoding", "letters that an earlier program damaged are put right", mended)
         if not item.language:
-            item = replace(item, language=language_of(item.ideal) or language_of(item.asked))
+            longer = item.ideal if len(item.ideal) >= len(item.asked) else item.asked
+            item = replace(item, language=language_of(longer))
         self.pseudonyms.learn(item.people)
         self.spool.add(item)
 
@@ -62,42 +64,60 @@ class Findings:
     """What a survey found, by the number of an item; and what is true of all together."""
 
     drops: dict[int, Change] = field(default_factory=dict)
-    notices: defaultdict[int, list[Change]] = field(default_factory=lambda: defaultdict(list))
+    notices: dict[int, Change] = field(default_factory=dict)
     cuts: dict[str, str] = field(default_factory=dict)  # key of a paragraph that is cut everywhere -> the reason's kind
     repeated: list[Repeated] = field(default_factory=list)  # paragraphs that many answers share
     languages: Counter[str] = field(default_factory=Counter)
+    kept_languages: frozenset[str] = frozenset()
     labels: Counter[str] | None = None  # how often each answer occurs, where they are classes
+    usual: Usual = field(default_factory=Usual)
+    lengths: tuple[float, float] = (0.0, float("inf"))  # words that an answer usually has, least and most
 
-    def applied(self, number: int, item: Item) -> Item:
-        """The item with what was found about it."""
+    def applied(self, number: int, item: Item, decided_about: bool) -> Item:
+        """The item with all that was found about it; one that a person decided about is never dropped for it."""
         if change := self.drops.get(number):
             item = item.dropped(change.kind, change.text)
-        if self.cuts and not item.drop:
-            item = _without(item, self.cuts)
-        return replace(item, changes=(*item.changes, *self.notices.get(number, ())))
+        wrong = item.language and self.kept_languages and item.language not in self.kept_languages
+        if wrong and not decided_about:
+            others = ", ".join(sorted(self.kept_languages))
+            item = item.dropped("wrong language", f"it is in {item.language!r}; the others are in {others}")
+        if item.drop:
+            return item
+        if change := self.notices.get(number):
+            item = item.noticed(change.kind, change.text)
+        words, (low, high) = len(item.ideal.split()), self.lengths
+        if not low <= words <= high:
+            item = item.noticed("unusual length", f"{words} words; usual are {low:.0f} to {high:.0f}")
+        if why := self.usual.cut_off(item.ideal):
+            item = item.noticed("looks cut off", f"the answer {why}")
+        return _without(item, self.cuts) if self.cuts else item
 
 
 def survey(spool: Spool, wanted: Wanted, decisions: Decisions, pseudonyms: Pseudonyms) -> Work[Findings]:
     """Look at all items together; those about which a person decided are never dropped."""
     found = Findings()
-    usual, paragraphs, tails = Usual(), _Repeats(), _Repeats()
+    paragraphs, tails, copies = _Repeats(), _Repeats(), _Copies()
     words: array[int] = array("l")
-    copies = _Copies()
+    index = NearIndex(_common_wording(spool), NEAR)
+    names = pseudonyms.has_names
     short = True
     labels: Counter[str] = Counter()
     for number, item in enumerate(spool):
         if number % EVERY == 0:
             yield Progress("looking at examples", number, len(spool))
-        for message in item.messages:
-            pseudonyms.note_ordinary(message.content)
+        asked, answer = [fold(message.content) for message in item.messages[:-1]], fold(item.ideal)
+        index.add(f"{asked[-1] if asked else ''} {answer}")
+        if names:
+            for message in item.messages:
+                pseudonyms.note_ordinary(message.content)
         if item.drop:
             words.append(0)
             continue
         words.append(len(item.ideal.split()))
         found.languages[item.language] += 1
-        usual.add(item.ideal)
-        copies.add(number, item, protected=item.id in decisions.items)
-        short = short and words[-1] <= 6 and len(labels) <= 5_000
+        found.usual.add(item.ideal)
+        copies.add(number, item, asked, answer, protected=item.id in decisions.items)
+        short = short and words[-1] <= MOST_LABEL_WORDS and len(labels) <= MOST_LABELS
         if short:
             labels[item.ideal.strip()] += 1
         blocks = [block for block in item.ideal.split("\n\n") if block.strip()]
@@ -114,36 +134,13 @@ def survey(spool: Spool, wanted: Wanted, decisions: Decisions, pseudonyms: Pseud
         ends = [one for one in tails.frequent(examples) if any(map(is_entry, one.text.splitlines()))]
         found.cuts |= {one.key: "signature" for one in ends}
     found.labels = labels if short and len(labels) * 3 <= examples else None
+    found.lengths = unusual(words) if found.labels is None else found.lengths
+    found.kept_languages = frozenset(wanted.languages or usual_languages(found.languages))
     found.drops |= copies.duplicates
-    for number, change in copies.contradictions.items():
-        found.notices[number].append(change)
-    yield from _one_by_one(spool, wanted, decisions, found, usual, words)
-    yield from _near(spool, decisions, found)
+    found.notices |= copies.contradictions
+    yield Progress("searching near-duplicates", 0, len(spool))
+    _near(spool, decisions, found, index)
     return found
-
-
-def _one_by_one(
-    spool: Spool, wanted: Wanted, decisions: Decisions, found: Findings, usual: Usual, words: Sequence[int]
-) -> Work[None]:
-    """What a single item is, beside what is usual: its language, its length, its end."""
-    known = set(wanted.languages) or usual_languages(found.languages)
-    low, high = unusual([count for count in words if count])
-    labelled = found.labels is not None
-    for number, item in enumerate(spool):
-        if number % EVERY == 0:
-            yield Progress("comparing examples", number, len(spool))
-        if item.drop or number in found.drops:
-            continue
-        decided_about = item.id in decisions.items
-        if item.language and known and item.language not in known and not decided_about:
-            text = f"it is in {item.language!r}; the others are in {', '.join(sorted(known))}"
-            found.drops[number] = Change("wrong language", text)
-            continue
-        if not labelled and not low <= words[number] <= high:
-            text = f"{words[number]} words; usual are {low:.0f} to {high:.0f}"
-            found.notices[number].append(Change("unusual length", text))
-        if why := usual.cut_off(item.ideal):
-            found.notices[number].append(Change("looks cut off", f"the answer {why}"))
 
 
 def usual_languages(counts: Counter[str]) -> set[str]:
@@ -153,27 +150,28 @@ def usual_languages(counts: Counter[str]) -> set[str]:
     return {language for language, count in known.items() if count >= RARE_LANGUAGE * total}
 
 
-def _near(spool: Spool, decisions: Decisions, found: Findings) -> Work[None]:
+def _said_last(item: Item) -> str:
+    """The last question and the answer: in a dialogue each turn repeats all that was said before it."""
+    return f"{item.messages[-2].content if len(item.messages) > 1 else ''} {item.ideal}"
+
+
+def _common_wording(spool: Spool) -> Hashes:
+    sample = Sample()
+    sample.count = len(spool)
+    for number in range(0, len(spool), sample.step):
+        sample.add(_said_last(spool.get(number)))
+    return sample.common()
+
+
+def _near(spool: Spool, decisions: Decisions, found: Findings, index: NearIndex) -> None:
     """Of examples whose last question and answer are nearly the same, all but the first are left out."""
-    yield Progress("searching near-duplicates", 0, len(spool))
-    alive = array("l", (n for n, item in enumerate(spool) if not item.drop and n not in found.drops))
-    living = set(alive)
-
-    def text_of(item: Item) -> str:
-        asked = next((m.content for m in reversed(item.messages[:-1]) if m.role == "user"), "")
-        return f"{asked}\n{item.ideal}"
-
-    def texts() -> Iterator[str]:
-        return (text_of(item) for number, item in enumerate(spool) if number in living)
-
-    for cluster in near_texts(texts, lambda place: text_of(spool.get(alive[place])), NEAR):
-        first = spool.get(alive[cluster[0]])
-        for place in cluster[1:]:
-            item = spool.get(alive[place])
+    for cluster in index.clusters(lambda number: _said_last(spool.get(number))):
+        items = [(number, spool.get(number)) for number in cluster if number not in found.drops]
+        alive = [(number, item) for number, item in items if not item.drop]
+        for number, item in alive[1:]:
             if item.id not in decisions.items:
-                text = f"nearly the same as {first.source} ({first.id})"
-                found.drops[alive[place]] = Change("near-duplicate", text)
-    yield Progress("searching near-duplicates", len(spool), len(spool))
+                text = f"nearly the same as {alive[0][1].source} ({alive[0][1].id})"
+                found.drops[number] = Change("near-duplicate", text)
 
 
 class _Copies:
@@ -185,9 +183,11 @@ class _Copies:
         self._whole: dict[bytes, str] = {}
         self._asked: dict[bytes, str] = {}
 
-    def add(self, number: int, item: Item, protected: bool) -> None:
-        asked = _digest("\n".join(f"{m.role}: {fold(m.content)}" for m in item.messages[:-1]))
-        whole = _digest(asked.hex() + fold(item.ideal))
+    def add(self, number: int, item: Item, folded: Sequence[str], answer: str, protected: bool) -> None:
+        """Take an item with its messages folded."""
+        roles = (message.role for message in item.messages)
+        asked = _digest("\n".join(f"{role}: {text}" for role, text in zip(roles, folded, strict=False)))
+        whole = _digest(asked.hex() + answer)
         place = f"{item.source} ({item.id})"
         if other := self._whole.get(whole):
             if not protected:

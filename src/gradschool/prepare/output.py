@@ -18,6 +18,7 @@ from gradschool.prepare.review import Decisions, item_row
 from gradschool.records import Message, Progress, Work
 
 EVERY = 10_000
+LOOKED_AT = 2_000  # answers whose letters are counted
 LATIN = 0.5  # share of letters from which texts count as written in Latin letters
 
 
@@ -51,7 +52,8 @@ class Output:
             for number, item in enumerate(spool):
                 if number % EVERY == 0:
                     yield Progress("writing examples", number, len(spool))
-                self._one(self.findings.applied(number, item), examples, review)
+                decided_about = item.id in self.decisions.items
+                self._one(self.findings.applied(number, item, decided_about), examples, review)
             self._rest(review)
         self.account.groups = len(self._groups)
 
@@ -89,9 +91,10 @@ class Output:
         self.dated += bool(item.date)
         self._groups.add(item.group)
         self._json += _is_object(item.ideal)
-        letters = [letter for letter in item.ideal[:400] if letter.isalpha()]
-        self._letters += len(letters)
-        self._latin += sum(letter.isascii() for letter in letters)
+        if self.account.kept <= LOOKED_AT:
+            letters = [letter for letter in item.ideal[:400] if letter.isalpha()]
+            self._letters += len(letters)
+            self._latin += sum(letter.isascii() for letter in letters)
 
     def _without_private(self, item: Item) -> Item:
         """The item with pseudonyms; left out where it holds what is to be dropped."""

@@ -160,6 +160,11 @@ class Pseudonyms:
 
     # --- texts
 
+    @property
+    def has_names(self) -> bool:
+        """Whether any name is known."""
+        return bool(self._by_word)
+
     def note_ordinary(self, text: str) -> None:
         """Remember which words of names a text uses in small letters: "may" is a word before May is somebody."""
         for word in WORD.findall(text):

@@ -134,7 +134,7 @@ class Style:
 
     def _share_copied(self, sentence: str) -> float:
         assert self.learnt is not None
-        runs = next(runs_of_words([sentence], COPIED_RUN))
+        runs = next(runs_of_words([fold(sentence)], COPIED_RUN))
         known = self.learnt.runs
         places = np.minimum(np.searchsorted(known, runs), max(len(known) - 1, 0))
         return float(np.mean(known[places] == runs)) if len(known) else 0.0
@@ -159,7 +159,7 @@ class Style:
 
 def repeats(text: str) -> float:
     """The share of a text's runs of five words that stood in it before: near 0 in what people write."""
-    runs = next(runs_of_words([text], REPEATED_RUN)).tolist()
+    runs = next(runs_of_words([fold(text)], REPEATED_RUN)).tolist()
     return 1 - len(set(runs)) / len(runs)
 
 
@@ -211,7 +211,7 @@ def _of_length(others: Sequence[str], words: float) -> list[str]:
 def _own_runs(texts: Sequence[str]) -> npt.NDArray[np.uint64]:
     """Runs of words in the training texts, without those that so many share that they are the author's habit."""
     counts: Counter[int] = Counter()
-    for runs in runs_of_words(texts, COPIED_RUN):
+    for runs in runs_of_words(map(fold, texts), COPIED_RUN):
         if len(runs):
             counts.update(set(runs.tolist()))
     return np.array(sorted(run for run, count in counts.items() if count < HABIT), dtype=np.uint64)
