@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -166,3 +167,16 @@ def test_jobs_can_name_it(tmp_path: object) -> None:
 
     decides, also = find_metrics(Goal(metric="style", also=("chrf",)), Path(), examples(30, 1))
     assert isinstance(decides, Style) and decides.learnt is None and set(also) == {"chrf"}
+
+
+def test_long_texts_are_learnt_in_pieces_where_others_wrote_little() -> None:
+    chance = random.Random(9)
+    long = [
+        replace(one, messages=(*one.question, Message("assistant", "\n\n".join(formal(chance) for _ in range(12)))))
+        for one in examples(24, 2)
+    ]
+    style = Style().learn(long, [hasty(chance) for _ in range(16)])
+    assert style.learnt is not None
+    assert style.learnt.own_recognised > 0.9 and style.learnt.others_refused > 0.8
+    answers = ["\n\n".join(write(chance) for _ in range(8)) for write in (formal, hasty)]
+    assert values(style, answers, long[:2]) == [1.0, 0.0]

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,9 @@ from gradschool.records import Example
 from gradschool.score.mark import Marked, Unscorable
 
 LEAST_OWN, LEAST_OTHER = 20, 10  # texts with fewer of which nothing can be learnt
+LIKED_OTHER = 2 * LEAST_OTHER  # pieces into which the words of others are joined where these are few
+LEAST_LENGTH = 20  # words of such a piece
+LONG, MOST_PIECES = 4, 3  # times as long as others' texts, from where a text is cut; pieces that are taken of it
 LEAST_WORDS = 5  # of an answer: in fewer there is no style
 FREQUENT_WORDS = 150  # the most frequent words of all texts: words of grammar, in any language
 MOST_FEATURES = 20_000  # runs of characters
@@ -64,7 +68,8 @@ class Style:
     def learn(self, own: Sequence[Example], others: Sequence[str]) -> "Style":
         """Learn an author from examples to learn from, against texts of others; raises DataError for too few texts."""
         texts = [example.ideal for example in own]
-        others = _of_length(others, float(np.median([len(text.split()) for text in texts])) if texts else 0.0)
+        words = _length_for(texts, others)
+        others = _of_length(others, words) if words >= LEAST_LENGTH else []
         if len(texts) < LEAST_OWN or len(others) < LEAST_OTHER:
             raise DataError(
                 f"The metric style cannot learn from {len(texts)} texts of the author and {len(others)} of others.",
@@ -72,14 +77,16 @@ class Style:
                 "own answers.",
                 "add examples, or choose another metric (chrf).",
             )
-        labels = [1] * len(texts) + [0] * len(others)
-        groups = [example.group for example in own] + [f"other {number}" for number in range(len(others))]
-        scores = _held_out([*texts, *others], labels, groups)
+        pieces = [(piece, example.group) for example in own for piece in _pieces(example.ideal, words)]
+        judged = [*(piece for piece, _ in pieces), *others]
+        labels = [1] * len(pieces) + [0] * len(others)
+        groups = [*(group for _, group in pieces), *(f"other {number}" for number in range(len(others)))]
+        scores = _held_out(judged, labels, groups)
         return Style(
             Learnt(
-                classifier=_classifier([*texts, *others]).fit([*texts, *others], labels),
-                own_recognised=float(np.mean(scores[: len(texts)] > 0)),
-                others_refused=float(np.mean(scores[len(texts) :] <= 0)),
+                classifier=_classifier(judged).fit(judged, labels),
+                own_recognised=float(np.mean(scores[: len(pieces)] > 0)),
+                others_refused=float(np.mean(scores[len(pieces) :] <= 0)),
                 runs=_own_runs(texts),
                 repeats=max(LEAST_REPEATS, *map(repeats, texts)),
                 least_words=float(np.quantile([len(text.split()) for text in texts], SHORT_SHARE)) / 2,
@@ -195,8 +202,25 @@ def _held_out(texts: Sequence[str], labels: Sequence[int], groups: Sequence[str]
     return scores
 
 
+def _length_for(own: Sequence[str], others: Sequence[str]) -> float:
+    """The length, in words, at which texts are compared: the author's own, or shorter where others wrote little."""
+    written = sum(len(text.split()) for text in others)
+    return min(float(np.median([len(text.split()) for text in own])) if own else 0.0, written / LIKED_OTHER)
+
+
+def _pieces(text: str, words: float) -> list[str]:
+    """A text of the author in pieces about as long as those of others; whole where it is not far longer."""
+    if len(text.split()) < LONG * words:
+        return [text]
+    cuts = [0]
+    for gap in SENTENCE.finditer(text):
+        if len(text[cuts[-1] : gap.start()].split()) >= words:
+            cuts.append(gap.end())
+    return [text[start:end].strip() for start, end in pairwise(cuts)][:MOST_PIECES] or [text]
+
+
 def _of_length(others: Sequence[str], words: float) -> list[str]:
-    """Texts of others about as long as the author's: short ones are joined, so that length tells nothing."""
+    """Texts of at least so many words: short ones are joined, so that length tells nothing."""
     made: list[str] = []
     waiting: list[str] = []
     for text in others:
