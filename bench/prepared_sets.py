@@ -23,7 +23,7 @@ from gradschool.files import read_json, sha256, write_json
 from gradschool.score.rules import read_rules
 from gradschool.settings import Data, Rule
 
-RESULTS = Path("/tmp/prepared_small.json")
+RESULTS = Path(__file__).parent / "results" / "prepared_sets.json"
 GUIDELINES = """\
 # How the agent writes
 
