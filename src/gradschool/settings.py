@@ -173,6 +173,10 @@ class Tune(Section):
         description="most that the loss on general text may rise",
         json_schema_extra={"unit": "nats per token"},
     )
+    curve: bool = Field(
+        False,
+        description="also tune on an eighth, a quarter and half of the examples, to say what twice as many would bring",
+    )
     seed: int = Field(0, description="seed of initial weights and order")
 
 
