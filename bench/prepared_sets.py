@@ -36,6 +36,8 @@ GUIDELINES = """\
 """
 # Fewer choices and answers than by default, so that both take minutes on two cores.
 SHORT = ("--shots", "0,2", "--nearest", "false", "--max-validation", "30", "--learning-rates", "0.0025")
+# Rules alone are kept by whoever says little, so likeness decides and the rules are told beside it.
+DIALOGUES = ("--metric", "token_f1", "--also", "rules", "--pass-mark", "0.3", "--max-test", "120", "--epochs", "0.25")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +63,7 @@ SETS = (
         "support_dialogues",
         "support_dialogues/dialogues.jsonl",
         "persona",
-        # Rules alone are kept by whoever says little, so likeness decides and the rules are told beside it.
-        (*SHORT, "--metric", "token_f1", "--also", "rules", "--pass-mark", "0.3")
-        + ("--max-test", "120", "--epochs", "0.25", "--max-forgetting", "1"),
+        (*SHORT, *DIALOGUES, "--max-forgetting", "1"),
         GUIDELINES,
     ),
 )
