@@ -6,8 +6,9 @@ Rows are written first: questions and answers of 20 to 80 words each, drawn from
 frequent and many are rare, as in any language; 2 % are copies, 2 % are near-copies (a word in thirty changed), and 1 %
 hold an invented mail address or telephone number. Then each step runs in a process of its own, whose time and peak
 memory are taken: the preparation (reading, checks, duplicates, private data, writing), our search for near-duplicates
-alone, and datatrove's pipeline with the same length of signature, the same shingles and one task, where it is installed
-(`pip install 'datatrove[processing]'`). Writes bench/results/prepare_scale.json. What else the machine does counts.
+alone, and datatrove's pipeline where it is installed (`pip install datatrove xxhash==3.5 orjson`), with as long a
+signature, runs of five words too, words told by white space, and one task. Both use one core. datatrove trusts the
+signatures; ours are confirmed on the texts. Writes bench/results/prepare_scale.json. What else the machine does counts.
 """
 
 import argparse
@@ -32,7 +33,7 @@ COPIES = NEAR = 0.02
 PRIVATE = 0.01
 CHANGED = 30  # one word in so many is another one in a near-copy
 WORDS = 40_000
-THRESHOLD = 0.9
+THRESHOLD = 0.7  # of the search alone: as likely as datatrove's 16 bands of 8 find it
 
 PREPARE = """
 import sys
@@ -77,6 +78,14 @@ from datatrove.pipeline.dedup.minhash import (
 from datatrove.pipeline.readers import JsonlReader
 from datatrove.pipeline.writers.jsonl import JsonlWriter
 from datatrove.utils.hashing import HashConfig
+from datatrove.utils.word_tokenizers import WordTokenizer
+class Plain(WordTokenizer):  # the rows are words with spaces between: its own ones, spaCy and others, find no more
+    def word_tokenize(self, text):
+        return text.split()
+    def sent_tokenize(self, text):
+        return [text]
+    def span_tokenize(self, text):
+        return [(0, len(text))]
 rows, work = Path(sys.argv[1]), Path(sys.argv[2])
 config = MinhashConfig(hash_config=HashConfig(precision=64), n_grams=5, num_buckets=16, hashes_per_bucket=8)
 def reader():
@@ -87,7 +96,7 @@ def reader():
         },
     )
 stages = (
-    ([reader(), MinhashDedupSignature(output_folder=str(work / "signatures"), config=config)], 1),
+    ([reader(), MinhashDedupSignature(output_folder=str(work / "signatures"), config=config, language=Plain())], 1),
     ([MinhashDedupBuckets(str(work / "signatures"), str(work / "buckets"), config=config)], 16),
     ([MinhashDedupCluster(str(work / "buckets"), str(work / "remove"), config=config)], 1),
     ([reader(), MinhashDedupFilter(str(work / "remove"), exclusion_writer=JsonlWriter(str(work / "removed"))),
@@ -167,7 +176,9 @@ def measured(name: str, program: str, *arguments: str) -> dict[str, Any]:
         "peak_gb": round(peak / 1e9, 2),
         "exit_code": process.returncode,
     }
-    print(f"{name}: {row} {said[-1] if said else ''}")
+    print(f"{name}: {row} {said[-1] if said else ''}", flush=True)
+    if process.returncode:
+        raise SystemExit(f"{name} ended with exit code {process.returncode}.")
     return row | {"said": said[-1] if said else ""}
 
 
