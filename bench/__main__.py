@@ -4,8 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-OWN = ("examples.py", "parity.py", "rehearsal.py", "serve_load.py")
-ON_DATA = ("fairytaleqa_retrieval.py", "real_sets.py")
+OWN = ("examples.py", "parity.py", "prepare_scale.py", "quote_removal.py", "rehearsal.py", "serve_load.py")
+ON_DATA = ("fairytaleqa_retrieval.py", "prepared_sets.py", "real_sets.py")
 
 
 def main(data: Path) -> int:

@@ -21,8 +21,13 @@ WIDTH = 28  # of the column of names
 SENTENCE_END = re.compile(r"(?<!\bal)(?<!e\.g)(?<!i\.e)[.?!](?=\s|$)")
 OTHERS = {  # files that cannot speak for themselves
     "bases/pocket": "The built-in base: config, weights, tokenizer and chat template.",
+    "data/private.toml": "Shapes of private data: keys, cards, phone numbers, ids, streets.",
     "gates/general.txt": "The general English text on which forgetting is measured.",
     "model/known.json": "Configs of well-known bases, for `gradschool fit`.",
+    "prepare/guidelines.toml": "How guidelines say what a script can check, and the rules that this makes.",
+    "prepare/instructions.toml": "How one asks for a letter or a text, by language.",
+    "prepare/pseudonyms.toml": "Names that pseudonyms are made of.",
+    "prepare/words.toml": "What mail programs and writers put around their own words, by language.",
     "package/card.md.j2": "The template of a specialist's model card.",
     "package/card_ask.md.j2": "How a card asks a model in Python.",
     "package/card_export.md.j2": "What the card of an export says about its form, and how to run it.",

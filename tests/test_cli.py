@@ -55,11 +55,13 @@ def test_options_are_read_as_job_toml_reads_them(tmp_path: Path) -> None:
     assert parsed(known["goal.pass_mark"], "0.5") == "0.5"
     job = small_job.write_job(tmp_path / "job", 'base_model = "fake"\n[goal]\npass_mark = 0.1\n')
     flags = ["--pass-mark", "0.6", "--shots", "0,1", "--nearest", "false", "--max-test", "20", "--metric", "rouge_l"]
-    small_job.run("climb", job, "--run", tmp_path / "run", *flags)
+    small_job.run("climb", job, "--run", tmp_path / "run", *flags, "--curve")
     settings = json.loads((tmp_path / "run" / "run.json").read_text())["settings"]
     assert (settings["goal"]["pass_mark"], settings["goal"]["metric"]) == (0.6, "rouge_l")
     assert (settings["prompt"]["shots"], settings["prompt"]["nearest"]) == ([0, 1], False)
-    assert settings["split"]["max_test"] == 20 and settings["base_model"] == "fake"
+    assert (
+        settings["split"]["max_test"] == 20 and settings["base_model"] == "fake" and settings["tune"]["curve"] is True
+    )
 
 
 def test_a_bare_file_of_examples_is_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,10 +10,13 @@ from finish import finish
 from gradschool.data.check import check
 from gradschool.data.read import Reading, read_examples
 from gradschool.job import Job, read_job
+from gradschool.prepare.prepare import prepare
+from gradschool.prepare.wanted import Wanted, private_modes
 from gradschool.records import Answer, Example
 from gradschool.rungs.prompt import instructions_of
 from gradschool.score.evaluate import score
-from gradschool.score.metrics import find_metrics
+from gradschool.score.metrics import Metric, find_metrics
+from gradschool.score.style import Style
 from gradschool.study import check_job, study
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -34,6 +37,19 @@ def reading_of(job: Job) -> Reading:
     return read_examples(job.path(job.settings.data.examples), job.settings.data)
 
 
+def measured(job: Job) -> tuple[Metric, dict[str, Metric], list[Example]]:
+    """A job's metrics and the examples to try them on; a style learns from the rest, against the messages of others."""
+    examples = check(reading_of(job)).examples
+    decides, also = find_metrics(job.settings.goal, job.folder, examples)
+    if not isinstance(decides, Style):
+        return decides, also, examples
+    ready, _ = finish(study(job))
+    others = [
+        example.last_user for example in ready.train if not example.last_user.startswith(("Write to", "Reply to"))
+    ]
+    return decides.learn(ready.train, others), also, [*ready.validation, *ready.test]
+
+
 def test_every_job_is_found() -> None:
     assert {path.name for path in EXAMPLES.iterdir() if path.is_dir()} == {"contracts", "support", "letters"}
     assert {path.resolve() for path in EXAMPLES.glob("*/*.toml")} == {
@@ -52,12 +68,14 @@ def test_it_is_large_and_clean(job: Job) -> None:
 
 def test_every_ideal_answer_is_worth_full_marks(job: Job) -> None:
     """By the job's own metric and by every rule: what is held up as ideal obeys what is asked."""
-    examples = check(reading_of(job)).examples
-    decides, also = find_metrics(job.settings.goal, job.folder, examples)
+    decides, also, examples = measured(job)
     rows = score(examples, [Answer(example.ideal) for example in examples], decides, also)
     below = [(row.id, row.value, row.parts) for row in rows if row.value < 1]
     assert not below
-    assert not [(row.id, name) for row in rows for name, value in row.parts.items() if value < 1]
+    about_style = ("copied", "repeats itself", "told from the author") if isinstance(decides, Style) else ()
+    for row in rows:
+        assert not [name for name, value in row.parts.items() if value < 1 and name not in about_style], row.id
+        assert row.parts.get("copied", 0) < 0.2 and row.parts.get("told from the author", 0.5) == 0.5
     assert len(job.settings.goal.rules) == 0 or all(rule.name in rows[0].parts for rule in job.settings.goal.rules)
 
 
@@ -65,8 +83,8 @@ def test_every_ideal_answer_is_worth_full_marks(job: Job) -> None:
 def test_rules_can_be_broken(job: Job) -> None:
     """A rule that everything obeys says nothing: each is broken by some wrong answer."""
     assert job.settings.goal.rules
-    examples = check(reading_of(job)).examples[:1]
-    decides, also = find_metrics(job.settings.goal, job.folder, examples)
+    decides, also, examples = measured(job)
+    examples = examples[:1]
     wrong = (
         "I'm sorry, unfortunately we apologise! I hope this finds you well, it's 12 April. " + "word " * 200,
         "Dear Sir, I hope this letter finds you well. It’s the 3rd of May! I can’t come. Sorry, so sorry.",
@@ -93,6 +111,14 @@ def test_it_is_varied(job: Job) -> None:
     beginnings = Counter(" ".join(example.last_user.split()[:3]) for example in examples)
     assert beginnings.most_common(1)[0][1] <= 0.1 * len(examples), beginnings.most_common(3)
     assert len(beginnings) >= len(examples) / 2
+
+
+def test_the_letters_are_what_a_preparation_makes_of_the_mailbox(tmp_path: Path) -> None:
+    mailbox, into = EXAMPLES / "letters" / "mailbox.mbox", tmp_path / "letters"
+    prepared, _ = finish(prepare([mailbox], Wanted("style", private=private_modes("keep")), into))
+    assert (into / "examples.jsonl").read_bytes() == (EXAMPLES / "letters" / "examples.jsonl").read_bytes()
+    assert prepared.account.dropped == {"not a letter": 6, "no own text": 3}
+    assert read_job(into).settings.goal.metric == "style"
 
 
 @pytest.mark.parametrize("job", ["support"], indirect=True)

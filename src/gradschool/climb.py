@@ -13,6 +13,7 @@ from gradschool.package.prove import prove
 from gradschool.records import Gate, RungResult, Scored, Split, Verdict, Work
 from gradschool.remedies import advise
 from gradschool.run import Run, peak_memory
+from gradschool.rungs.curve import Curve
 from gradschool.rungs.ladder import Candidate, Material, Rung
 from gradschool.rungs.order import LADDER
 from gradschool.score.evaluate import judge
@@ -74,7 +75,8 @@ def climb(run: Run) -> Work[Climbed]:
     )
     gates = yield from prove(run, data.test, chosen.rows, data.measure)
     verdict = overall(chosen.result, gates)
-    remedies = () if verdict == "passed" else tuple(advise(chosen.result, results, data))
+    curve = run.kept("tune-curve", Curve | None)
+    remedies = () if verdict == "passed" else tuple(advise(chosen.result, results, data, curve))
     climbed = Climbed(verdict, chosen.result.rung, str(run.specialist), tuple(results), gates, remedies)
     return run.keep("climbed", climbed, Climbed)
 

@@ -8,11 +8,15 @@ from pydantic import TypeAdapter
 
 from gradschool.errors import DamagedError
 from gradschool.files import append_line, read_lines
-from gradschool.records import Answer, Example, Progress, Scored, Work
+from gradschool.records import Answer, Example, Note, Progress, Scored, Work
 from gradschool.score.evaluate import score
 from gradschool.score.metrics import Metric
+from gradschool.score.style import LEAST_WORDS, Style
+from gradschool.score.text import token_f1
 from gradschool.specialist import Specialist
 
+STYLE_QUESTIONS = 40  # training questions that each base answers, for the metric style
+STYLE_WORDS = 12  # of a message of others; shorter ones are instructions and titles
 _answer: TypeAdapter[Answer] = TypeAdapter(Answer)
 
 
@@ -22,6 +26,47 @@ class Measure:
 
     decides: Metric
     also: Mapping[str, Metric]
+
+    @property
+    def wants_style(self) -> bool:
+        """Whether a metric has to learn an author first."""
+        return any(
+            isinstance(metric, Style) and metric.learnt is None for metric in (self.decides, *self.also.values())
+        )
+
+    def with_style(self, style: Style) -> "Measure":
+        """The same with a style that has learnt its author."""
+        also = {name: style if isinstance(metric, Style) else metric for name, metric in self.also.items()}
+        return Measure(style if isinstance(self.decides, Style) else self.decides, also)
+
+
+def learn_style(measure: Measure, bases: Sequence[Specialist], train: Sequence[Example], kept: Path) -> Work[Measure]:
+    """Let the metric style learn its author: against what other people write, and what the base writes without school.
+
+    Each of `bases` (the base alone, the base with instructions) answers some of the training questions; the answers
+    are written to files beside `kept`. A measure without style comes back as it is.
+    """
+    if not measure.wants_style:
+        return measure
+    # By the order of the split, which is drawn from contents: an even sample.
+    asked = train[:STYLE_QUESTIONS]
+    others = [m.content for example in train for m in example.question if m.role == "user" and not _short(m.content)]
+    plain = Measure(token_f1, {})
+    for number, base in enumerate(bases):
+        place = kept.with_name(f"{kept.stem}-{number}{kept.suffix}")
+        rows = yield from evaluate(base, asked, plain, place, "style: how the base writes")
+        others += [row.answer.text for row in rows if len(row.answer.text.split()) >= LEAST_WORDS]
+    style = Style().learn(train, others)
+    assert style.learnt is not None
+    yield Note(
+        f"style: {style.learnt.own_recognised:.0%} of the author's training texts are recognised, each unseen, and "
+        f"{style.learnt.others_refused:.0%} of {len(others)} texts of others refused."
+    )
+    return measure.with_style(style)
+
+
+def _short(text: str) -> bool:
+    return len(text.split()) < STYLE_WORDS
 
 
 def evaluate(

@@ -38,13 +38,14 @@ class Example:
     """One piece of the work a person wants: a conversation whose last message is the ideal answer.
 
     `group` is the thread, document or customer it comes from: examples of one group never stand on both sides of
-    a split.
+    a split. `date` is when it was written, in ISO 8601, or empty.
     """
 
     id: str
     messages: Conversation
     group: str
     source: Source
+    date: str = ""
 
     @property
     def question(self) -> Conversation:

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Sequence
 
 from gradschool.gates.forgetting import NAME as FORGETTING
 from gradschool.records import RungResult
+from gradschool.rungs.curve import Curve
 from gradschool.study import Study
 
 FEW_EXAMPLES = 500  # to learn from; below this, more of them is the cheapest thing to try
 
 
-def advise(best: RungResult, results: Sequence[RungResult], data: Study) -> Iterator[str]:
-    """Name remedies, the likeliest first."""
+def advise(best: RungResult, results: Sequence[RungResult], data: Study, curve: Curve | None = None) -> Iterator[str]:
+    """Name remedies, the likeliest first; `curve` is what trainings on shares of the examples said, if any."""
     report = best.report
     assert report is not None
     for result in results:
@@ -32,7 +33,9 @@ def advise(best: RungResult, results: Sequence[RungResult], data: Study) -> Iter
     for result in results:
         if result.skipped:
             yield f"The {result.rung} rung could not run: {result.skipped}."
-    if len(data.train) < FEW_EXAMPLES:
+    if curve:
+        yield f"More training examples: {curve}."
+    elif len(data.train) < FEW_EXAMPLES:
         yield f"More training examples: there are {len(data.train)} to learn from."
     if data.engine.identity.get("name") == "pocket":
         yield "A larger base: pocket is a very small model; name another with base_model."

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
-METRICS = ("exact_match", "label", "json_fields", "token_f1", "rouge_l", "chrf", "rules")
+METRICS = ("exact_match", "label", "json_fields", "token_f1", "rouge_l", "chrf", "rules", "style")
 
 
 class Section(BaseModel):
@@ -24,7 +24,7 @@ class Data(Section):
         description="file of examples: messages, prompt/completion, alpaca, sharegpt as JSON lines or JSON, or CSV",
     )
     documents: str | None = Field(
-        None, description="folder (or file) that the ground rung may read: md, txt, html, pdf, docx"
+        None, description="folder (or file) that the ground rung may read: md, txt, html, pdf, docx, epub, xlsx"
     )
     guidelines: str | None = Field(
         None, description="text file with rules of conduct; becomes part of the instructions"
@@ -39,6 +39,9 @@ class Data(Section):
         None,
         description="column or key that names the thread, document or customer; default: `group` where there is one",
     )
+    date_column: str | None = Field(
+        None, description="column or key with the date or moment (ISO 8601); default: `date` where there is one"
+    )
     near_duplicate: float = Field(
         0.8, gt=0, le=1, description="share of common word 5-grams from which two inputs count as near-duplicates"
     )
@@ -47,6 +50,11 @@ class Data(Section):
 class SplitSettings(Section):
     """How examples are divided into train, validation and test."""
 
+    by: Literal["chance", "time"] = Field(
+        "chance",
+        description="by chance (drawn from contents), or by time: the latest groups are the test, "
+        "those before them validation",
+    )
     test_share: float | None = Field(
         None,
         gt=0,
@@ -164,6 +172,10 @@ class Tune(Section):
         gt=0,
         description="most that the loss on general text may rise",
         json_schema_extra={"unit": "nats per token"},
+    )
+    curve: bool = Field(
+        False,
+        description="also tune on an eighth, a quarter and half of the examples, to say what twice as many would bring",
     )
     seed: int = Field(0, description="seed of initial weights and order")
 

@@ -16,8 +16,9 @@ JSON = examples('{"a": 1}', '{"a": 2}')
 @pytest.mark.parametrize("name", METRICS)
 def test_every_metric_of_the_settings_is_there(name):
     metric, also = find_metrics(Goal(metric=name, rules=(SHORT,) if name == "rules" else ()), Path(), JSON)
-    assert metric('{"a": 1}', JSON[0]).value == pytest.approx(1)
     assert also == {}
+    if name != "style":  # which has to learn its author first: tests/score/test_style.py
+        assert metric('{"a": 1}', JSON[0]).value == pytest.approx(1)
 
 
 def test_rules_and_others_are_reported_beside_the_deciding_one():

@@ -2,6 +2,7 @@
 
 # `--help` lists the commands in the order in which these modules are imported.
 # isort: off
+from gradschool.cli import preparing
 from gradschool.cli import climbing
 from gradschool.cli import using
 from gradschool.cli import shipping
@@ -14,4 +15,4 @@ from gradschool.cli.app import app, parsed
 
 main = app
 
-__all__ = ["about", "app", "climbing", "fitting", "main", "parsed", "serving", "shipping", "using"]
+__all__ = ["about", "app", "climbing", "fitting", "main", "parsed", "preparing", "serving", "shipping", "using"]

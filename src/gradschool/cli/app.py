@@ -79,12 +79,18 @@ def _annotation(option: Option) -> Any:
     table = option.path.rpartition(".")[0]
     panel = f"job.toml: \\[{table}]" if table else "job.toml"
     metavar = option.type.upper().replace(" ", "-") if len(option.type) < 15 else "TEXT"
+    if option.default is False:  # to name it is to want it
+        return Annotated[
+            bool | None, typer.Option(option.flag, help=escape(option.help), rich_help_panel=panel, show_default=False)
+        ]
     return Annotated[
         str | None,
         typer.Option(option.flag, help=escape(option.help) + unit + default, rich_help_panel=panel, metavar=metavar),
     ]
 
 
-def parsed(option: Option, text: str) -> Any:
-    """A command-line value: lists are written with commas, the rest as in job.toml without quotes."""
-    return [part.strip() for part in text.split(",") if part.strip()] if option.type.startswith("list") else text
+def parsed(option: Option, text: str | bool) -> Any:
+    """A command-line value: lists are written with commas, the rest as in job.toml without quotes; a flag is true."""
+    if isinstance(text, str) and option.type.startswith("list"):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text

@@ -16,20 +16,41 @@ OPEN_ENDS = {"the", "a", "an", "and", "or", "of", "because", "than", "your", "th
 PAIRS = (("(", ")", "bracket"), ("[", "]", "bracket"), ("{", "}", "brace"), ("“", "”", "quote"))
 
 
+class Usual:
+    """What is usual among answers, counted one by one: a missing full stop says nothing where nobody writes one."""
+
+    def __init__(self) -> None:
+        self.answers = self.json = self.sentences = self.ended = 0
+
+    def add(self, answer: str) -> None:
+        """Count an answer."""
+        answer = answer.strip()
+        self.answers += 1
+        self.json += _is_json(answer)
+        if len(answer.split()) >= WORDS:
+            self.sentences += 1
+            self.ended += bool(ENDS.search(answer))
+
+    def cut_off(self, answer: str) -> str:
+        """Why an answer looks as if its end were missing, as the end of a sentence; empty where it does not."""
+        answer = answer.strip()
+        if self.json >= USUAL * self.answers > 0:
+            return _open_json(answer)
+        many = self.sentences >= ENOUGH and self.sentences > self.answers / 2
+        return _open_end(answer, many and self.ended > USUAL * self.sentences)
+
+
 def cut_off(examples: Sequence[Example]) -> list[Issue]:
     """Report answers whose JSON, bracket, quote or code block is left open, or which stop in the middle of a sentence.
 
-    What is usual is taken from the answers themselves: a missing full stop says nothing where nobody writes one.
+    What is usual is taken from the answers themselves.
     """
-    answers = [example.ideal.strip() for example in examples]
-    as_json = sum(map(_is_json, answers)) >= USUAL * len(answers) if answers else False
-    sentences = [answer for answer in answers if len(answer.split()) >= WORDS]
-    ended = sum(bool(ENDS.search(answer)) for answer in sentences)
-    sentences_end = len(sentences) >= ENOUGH and len(sentences) > len(answers) / 2 and ended > USUAL * len(sentences)
+    usual = Usual()
+    for example in examples:
+        usual.add(example.ideal)
     issues = []
-    for example, answer in zip(examples, answers, strict=True):
-        why = _open_json(answer) if as_json else _open_end(answer, sentences_end)
-        if why:
+    for example in examples:
+        if why := usual.cut_off(example.ideal):
             issues.append(Issue("looks cut off", example.source, "kept", f"the answer {why}", example.id))
     return issues
 

@@ -89,9 +89,12 @@ class _Collector:
         group_key = keys.get(plain(self.data.group_column or "group"))
         group = as_text(value[group_key], notes).strip() if group_key else ""
         id_ = self._id(as_text(value[keys["id"]], notes).strip() if "id" in keys else "", source)
-        self.examples.append(Example(id_, messages, group or id_, source))
+        date_key = keys.get(plain(self.data.date_column or "date"))
+        date = as_text(value[date_key], notes).strip() if date_key else ""
+        self.examples.append(Example(id_, messages, group or id_, source, date))
         self.forms[form.name] += 1
-        used = form.columns() | ({group_key: "group"} if group_key else {})
+        named = {group_key: "group", date_key: "date"}
+        used = {key: part for key, part in named.items() if key} | form.columns()
         for key in value:
             part, shown = used.get(key, "id" if plain(key) == "id" else "not used"), repair(key)[0]
             if part != "not used" or shown not in self.columns:
@@ -138,7 +141,7 @@ def read_examples(path: Path, data: Data, name: str | None = None) -> Reading:
 def _demand_columns(found: _Collector) -> None:
     """A column that the job names must exist: else its absence would silently change what is learnt."""
     known = {plain(key) for key in found.keys}
-    for setting in ("input_column", "output_column", "group_column"):
+    for setting in ("input_column", "output_column", "group_column", "date_column"):
         column = getattr(found.data, setting)
         if column and found.keys and plain(column) not in known:
             raise DataError(

@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -16,6 +17,7 @@ from gradschool.records import Example, Split
 from gradschool.settings import Goal, SplitSettings
 
 PARTS = ("train", "test", "validation")  # in the order in which a tie is decided
+OVERFULL = 1.25  # how much of its share a part may get by time
 LEAST_UNITS = 3  # one for each part
 # A group fills at most this share of the test, or the next one where groups are larger: the bounds of a score are
 # taken over groups, and one that outweighs the others would leave them wide apart.
@@ -30,6 +32,7 @@ class _Unit:
     key: str
     label: str
     ids: tuple[str, ...]
+    time: float = 0.0  # of its latest example, seconds since 1970
 
 
 def freeze_split(
@@ -40,7 +43,12 @@ def freeze_split(
     Examples that share a group or a cluster of `near` (ids, from `near_duplicates`) stay together, also through
     others. The order is drawn from a hash of the contents and the seed: it does not depend on the file's order. Where
     answers are classes, each part gets its share of each class. `looks` is how often the test set will be opened.
-    Raises DataError for under 12 examples, for one answer only, and where groups leave too little to judge on.
+
+    By time, the units whose last example is latest are the test, and those before them validation: nothing that is
+    learnt is later than any unit of the test ends. Units without a date are learnt.
+
+    Raises DataError for under 12 examples, for one answer only, where groups leave too little to judge on, and by time
+    where dates are missing.
     """
     units = _units(examples, near, split.seed) if examples else []
     size = sizes(len(examples), len(units), split, goal, looks)
@@ -53,8 +61,11 @@ def freeze_split(
         )
     if len(units) < LEAST_UNITS:
         raise _too_few_units(examples, units)
-    parts = _assign(units, size)
-    _keep_classes(parts)
+    if split.by == "time":
+        parts = _assign_by_time(_dated(units, examples), size)
+    else:
+        parts = _assign(units, size)
+        _keep_classes(parts)
     ids = {part: _in_drawn_order(parts[part]) for part in PARTS}
     if 2 * len(ids["test"]) < min(LEAST_TEST, size.test):
         raise _too_few_units(examples, units)
@@ -150,6 +161,48 @@ def _largest_judged(sizes: Sequence[int], test: int) -> int:
         if sum(size for size in sizes if size <= largest) >= CHOICE * test:
             return largest
     return test
+
+
+def _dated(units: Sequence[_Unit], examples: Sequence[Example]) -> list[_Unit]:
+    """The units with their time; raises DataError where fewer than half of the examples have a date."""
+    times = {example.id: seconds(example.date) for example in examples}
+    known = sum(time is not None for time in times.values())
+    if known * 2 < len(examples):
+        raise DataError(
+            f"split.by = 'time', but {len(examples) - known} of {len(examples)} examples have no date.",
+            "A date is ISO 8601 (2019-05-03, with or without a time), under the key `date` or data.date_column.",
+            "add dates, name the column with data.date_column, or divide by chance (split.by = 'chance').",
+        )
+    return [replace(unit, time=max((times[id_] or 0.0 for id_ in unit.ids), default=0.0)) for unit in units]
+
+
+def seconds(date: str) -> float | None:
+    """A date in ISO 8601 as seconds since 1970, in UTC where it names no zone; None where it is none."""
+    try:
+        moment = datetime.fromisoformat(date.strip().replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _assign_by_time(units: Sequence[_Unit], size: Sizes) -> dict[str, list[_Unit]]:
+    """The latest units to the test until it is full, then to validation; what is too large for its room is learnt."""
+    parts: dict[str, list[_Unit]] = {part: [] for part in PARTS}
+    target = {"test": size.test, "validation": size.validation}
+    filled = dict.fromkeys(PARTS, 0)
+    waiting = sorted(units, key=lambda unit: (-unit.time, unit.key, unit.ids))
+    for unit in waiting:
+        part = next((name for name in ("test", "validation") if filled[name] < target[name]), "train")
+        # A unit may overfill a part by a quarter, so that the order of time is kept; one that is larger is learnt.
+        if part != "train" and filled[part] + len(unit.ids) > max(OVERFULL * target[part], target[part] + 1):
+            part = "train"
+        parts[part].append(unit)
+        filled[part] += len(unit.ids)
+    for part in PARTS:
+        if not parts[part]:
+            giver = max(PARTS, key=lambda name: len(parts[name]))
+            _move(parts, giver, part, min(parts[giver], key=lambda unit: (unit.time, unit.key)))
+    return parts
 
 
 def _keep_classes(parts: dict[str, list[_Unit]]) -> None:

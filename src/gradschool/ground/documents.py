@@ -12,9 +12,10 @@ from gradschool.records import Note, Progress, Work
 
 MAX_FILE_BYTES = 50_000_000
 MAX_TEXT = 20_000_000  # characters of one document
+MAX_PAGES = 2_000  # of one pdf: laying out a page takes some hundredths of a second
 MAX_TOTAL_TEXT = 500_000_000  # characters of all documents together: they are held in memory while passages are cut
 TEXT_SUFFIXES = (".md", ".markdown", ".txt")
-CONVERTED_SUFFIXES = (".html", ".htm", ".pdf", ".docx")
+CONVERTED_SUFFIXES = (".html", ".htm", ".pdf", ".docx", ".epub", ".xlsx")
 SUFFIXES = TEXT_SUFFIXES + CONVERTED_SUFFIXES
 
 
@@ -40,7 +41,8 @@ class Unreadable(Exception):
 def read_documents(path: Path) -> Work[list[Document]]:
     """Read every document below a folder (or one file), in the order of their names.
 
-    Markdown and text are read as they are; html and docx become Markdown; pdf becomes text with its pages known.
+    Markdown and text are read as they are; html, docx, epub and xlsx become Markdown; pdf becomes text with its pages
+    known, at most MAX_PAGES of them.
     A file that cannot be used is named in a warning and passed over. Hidden files are ignored; linked folders are
     not entered.
 
@@ -59,7 +61,7 @@ def read_documents(path: Path) -> Work[list[Document]]:
     for number, (name, file) in enumerate(files):
         yield Progress("reading documents", number, len(files), "documents")
         try:
-            document = yield from _read(name, file)
+            document = yield from read_document(name, file)
         except Unreadable as reason:
             yield Note(f"{name} is passed over: {reason}", "warning")
             continue
@@ -116,7 +118,8 @@ def _passed_over(others: list[tuple[str, str]]) -> list[Note]:
     return notes
 
 
-def _read(name: str, file: Path) -> Work[Document]:
+def read_document(name: str, file: Path, suffix: str = "") -> Work[Document]:
+    """Read one file, as of the kind that its ending (or `suffix`) says; raises Unreadable where it gives no text."""
     try:
         if file.stat().st_size > MAX_FILE_BYTES:
             raise Unreadable(f"it is larger than {MAX_FILE_BYTES / 1e6:.0f} MB; divide it into several files.")
@@ -125,21 +128,14 @@ def _read(name: str, file: Path) -> Work[Document]:
         raise Unreadable(f"the system says: {error.strerror}.") from error
     if not content.strip():
         raise Unreadable("it is empty.")
-    suffix = file.suffix.lower()
+    suffix = suffix or file.suffix.lower()
     pages: tuple[int, ...] = ()
     if suffix == ".pdf":
-        from gradschool.ground.convert import pdf_pages
+        text, pages = yield from _pdf(name, content)
+    elif suffix in (".docx", ".epub", ".xlsx"):
+        from gradschool.ground.convert import docx_text, epub_text, xlsx_text
 
-        parts: list[str] = []
-        for number, page in enumerate(pdf_pages(content)):
-            parts.append(page)
-            if number % 20 == 19:
-                yield Progress(f"reading {name}", number + 1, 0, "pages")
-        text, pages = _join(parts)
-    elif suffix == ".docx":
-        from gradschool.ground.convert import docx_text
-
-        text = docx_text(content)
+        text = {".docx": docx_text, ".epub": epub_text, ".xlsx": xlsx_text}[suffix](content)
     else:
         text, guessed = decode(content)
         if guessed:
@@ -156,6 +152,20 @@ def _read(name: str, file: Path) -> Work[Document]:
     if len(text) > MAX_TEXT:
         raise Unreadable(f"its text is longer than {MAX_TEXT:,} characters; divide it into several files.")
     return Document(name, text, pages, hashlib.sha256(content).hexdigest())
+
+
+def _pdf(name: str, content: bytes) -> Work[tuple[str, tuple[int, ...]]]:
+    from gradschool.ground.convert import pdf_pages
+
+    parts: list[str] = []
+    for number, page in enumerate(pdf_pages(content)):
+        if number >= MAX_PAGES:
+            yield Note(f"{name} has more than {MAX_PAGES:,} pages; the rest is not read. Divide it.", "warning")
+            break
+        parts.append(page)
+        if number % 20 == 19:
+            yield Progress(f"reading {name}", number + 1, 0, "pages")
+    return _join(parts)
 
 
 def _join(parts: list[str]) -> tuple[str, tuple[int, ...]]:

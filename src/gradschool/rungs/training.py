@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from torch import nn
@@ -20,7 +20,7 @@ from gradschool.records import Example, Gate, Message, Note, Progress, Work
 from gradschool.rungs.assignment import Assignment, holding, tell, trainable
 from gradschool.rungs.ladder import Material
 from gradschool.settings import Tune
-from gradschool.specialist import Specialist
+from gradschool.specialist import Recipe, Specialist
 from gradschool.tune.adapter import save_adapter
 from gradschool.tune.lora import switched_off
 from gradschool.tune.need import Needs, Shape
@@ -86,16 +86,21 @@ def trial(
 
 
 def train_specialist(
-    student: Specialist, train: Sequence[Rendered], validation: Sequence[Rendered], material: Material, rate: float
+    student: Specialist,
+    train: Sequence[Rendered],
+    validation: Sequence[Rendered],
+    material: Material,
+    rate: float,
+    prefix: str = "",
 ) -> Work[Trained]:
-    """Train to the end and write down what was learnt."""
+    """Train to the end and write down what was learnt, in folders whose names begin with `prefix`."""
     plan = plan_for(train, material, rate)
     engine, world, tune = local(student), current(), material.settings.tune
     yield Note(
         f"tune: {len(train)} rows, {plan.rows_per_step} per step, {plan.steps} steps ({plan.epochs:.1f} passes), "
         f"learning rate {rate:g}; stops early when validation gets worse."
     )
-    assignment = yield from assign(engine, train, validation, plan, material, "training")
+    assignment = yield from assign(engine, train, validation, plan, material, f"{prefix}training")
     yield Note(f"tune: reads {assignment.room.reason}; computes in {computing(engine, tune)}.")
     tell(assignment, world)
     with trainable(engine, tune, world) as network:
@@ -114,8 +119,13 @@ def train_specialist(
         folders = []
         for name, state in states.items():
             with holding(state, training, engine, tune) as network:
-                folders.append(save(network, engine, material, name))
+                folders.append(save(network, engine, material, prefix + name))
     return Trained(tuple(folders), course.tokens, tuple(gates))
+
+
+def with_training(recipe: Recipe, folder: str, method: str) -> Recipe:
+    """The recipe with what training left in a folder: an adapter, or whole weights."""
+    return replace(recipe, adapter=folder) if method == "lora" else replace(recipe, weights=folder)
 
 
 def computing(engine: LocalEngine, tune: Tune) -> str:

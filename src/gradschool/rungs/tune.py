@@ -1,5 +1,6 @@
 """The tune rung: train a LoRA (or, for a small base, all weights) on the train examples."""
 
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,9 +14,10 @@ from gradschool.model.chat import Rendered
 from gradschool.model.engine import Engine, TextLoss
 from gradschool.model.local import LocalEngine
 from gradschool.records import Gate, Note, Scored, Work
+from gradschool.rungs.curve import Curve, as_trials, learning_curve
 from gradschool.rungs.ladder import Candidate, Material, Rung, try_all
 from gradschool.rungs.prompt import instructions_of
-from gradschool.rungs.training import Trained, local, make_rows, train_specialist, trial
+from gradschool.rungs.training import Trained, local, make_rows, train_specialist, trial, with_training
 from gradschool.specialist import Recipe, Specialist, specialist_of
 from gradschool.tune.plan import learning_rates
 
@@ -42,6 +44,12 @@ def tune(best: Specialist, material: Material) -> Work[Candidate]:
     # Which state answers best is decided by answers: the loss also counts how sure the network is.
     sound = [state for state in states if all(gate.held for gate in state[2])] or states
     recipe, rows, gates = max(sound, key=lambda state: mean(state[1]))
+    if settings.curve:
+        work = partial(learning_curve, student, validation, material, rate, rows)
+        curve: Curve | None = yield from run.once("tune-curve", work, Curve | None)
+        trials = (*trials, *as_trials(curve)) if curve else trials
+        for folder in run.work("tune").glob("curve-*/"):
+            shutil.rmtree(folder)
     for checkpoint in run.work("tune").glob("*.safetensors"):
         checkpoint.unlink()
     seconds = time.monotonic() - began
@@ -88,11 +96,6 @@ def choose_rate(
         yield Note(f"tune: learning rate {rate:g} reaches a validation loss of {losses[-1]:.3f} in a short trial.")
     trials = tuple((f"learning rate {r:g}, loss in a short trial", loss) for r, loss in zip(rates, losses, strict=True))
     return rates[losses.index(min(losses))], trials
-
-
-def with_training(recipe: Recipe, folder: str, method: str) -> Recipe:
-    """The recipe with what training left in a folder: an adapter, or whole weights."""
-    return replace(recipe, adapter=folder) if method == "lora" else replace(recipe, weights=folder)
 
 
 def school_recipe(best: Recipe, material: Material) -> Recipe:

@@ -9,6 +9,7 @@ from gradschool.score.json_fields import json_fields, read_json
 from gradschool.score.mark import Marked, Metric, Unscorable
 from gradschool.score.own import is_own, own_metric
 from gradschool.score.rules import read_rules
+from gradschool.score.style import Style
 from gradschool.score.text import chrf, exact_match, label, mostly_latin, rouge_l, token_f1
 from gradschool.settings import METRICS, Goal
 
@@ -56,6 +57,8 @@ def _find(name: str, folder: Path, examples: Sequence[Example]) -> Metric:
         return label(examples)
     if name in PLAIN:
         return PLAIN[name]
+    if name == "style":
+        return Style()
     if is_own(name):
         return own_metric(name, folder)
     raise UsageError(f"unknown metric {name!r}: {nearest(name, METRICS)} (or your own function: metrics.py:function)")

@@ -1,0 +1,118 @@
+"""Two real sets from raw rows to a verdict: what a preparation counts, finds and leaves out, and a whole climb of it.
+
+    python bench/prepared_sets.py [DATA_DIR] [NAME ...]      (default ../shared/data, both)
+
+`engineer_notes` (577 notes of one author) is prepared for a style, `support_dialogues` (2,500 dialogues) for a persona
+with the guidelines below, each by `gradschool prepare`; nothing is changed by hand but the options that stand here.
+Writes bench/results/prepared_sets.json: the counts of `prepared.json` (private data by kind among them), the rules that
+were made and how many of the agent's own answers keep each, and the climb. Seconds depend on the machine's other work.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from climbs import GRADSCHOOL, climbed
+from gradschool.data.read import read_examples
+from gradschool.files import read_json, sha256, write_json
+from gradschool.score.rules import read_rules
+from gradschool.settings import Data, Rule
+
+RESULTS = Path(__file__).parent / "results" / "prepared_sets.json"
+GUIDELINES = """\
+# How the agent writes
+
+- Be formal: use no contractions.
+- Never use exclamation marks.
+- At most 80 words.
+- Do not use emojis.
+- Never say "no problem".
+- Apologise where something went wrong.
+"""
+# Fewer choices and answers than by default, so that both take minutes on two cores.
+SHORT = ("--shots", "0,2", "--nearest", "false", "--max-validation", "30", "--learning-rates", "0.0025")
+# Rules alone are kept by whoever says little, so likeness decides and the rules are told beside it.
+DIALOGUES = ("--metric", "token_f1", "--also", "rules", "--pass-mark", "0.3", "--max-test", "120", "--epochs", "0.25")
+
+
+@dataclass(frozen=True, slots=True)
+class RawSet:
+    """One set: its file, what it is prepared for, and the options of its climb."""
+
+    name: str
+    file: str
+    purpose: str
+    climb: tuple[str, ...]
+    guidelines: str = ""
+
+
+SETS = (
+    RawSet(
+        "engineer_notes",
+        "engineer_notes/notes.jsonl",
+        "style",
+        # Half of the notes are longer than what is asked for here; each answer costs a second or two.
+        (*SHORT, "--max-test", "80", "--epochs", "3", "--max-new-tokens", "200", "--max-forgetting", "1"),
+    ),
+    RawSet(
+        "support_dialogues",
+        "support_dialogues/dialogues.jsonl",
+        "persona",
+        (*SHORT, *DIALOGUES, "--max-forgetting", "1"),
+        GUIDELINES,
+    ),
+)
+
+
+def measure(raw: RawSet, data: Path) -> dict[str, Any]:
+    """Prepare and climb one set in a folder of its own; returns the record."""
+    with tempfile.TemporaryDirectory() as temporary:
+        job = Path(temporary) / raw.name
+        options: list[str | Path] = ["--for", raw.purpose, "--into", job]
+        if raw.guidelines:
+            guidelines = Path(temporary) / "guidelines.md"
+            guidelines.write_text(raw.guidelines, encoding="utf-8")
+            options += ["--guidelines", guidelines]
+        began = time.monotonic()
+        subprocess.run([GRADSCHOOL, "prepare", data / raw.file, *options], check=True)
+        seconds = round(time.monotonic() - began, 1)
+        settings = tomllib.loads((job / "job.toml").read_text(encoding="utf-8"))
+        return {
+            "set": raw.name,
+            "data": sha256(data / raw.file),
+            "prepared": {"seconds": seconds, **read_json(job / "prepared.json")["counts"]},
+            "rules": kept_rules(job, settings["goal"].get("rules", [])),
+            "goal": {key: value for key, value in settings["goal"].items() if key != "rules"},
+            "options": list(raw.climb),
+            **climbed(job, Path(temporary) / "run", *raw.climb),
+        }
+
+
+def kept_rules(job: Path, rules: list[dict[str, str]]) -> dict[str, float]:
+    """By rule, the share of the ideal answers that keep it."""
+    if not rules:
+        return {}
+    keeps, _ = read_rules([Rule(**rule) for rule in rules], job)
+    examples = read_examples(job / "examples.jsonl", Data()).examples
+    parts = [keeps(example.ideal, example).parts for example in examples]
+    return {rule["name"]: round(sum(part[rule["name"]] for part in parts) / len(parts), 4) for rule in rules}
+
+
+def main(arguments: list[str]) -> None:
+    """Measure the named sets, or both; what was measured earlier of the other stays."""
+    data, names = Path(arguments[0] if arguments else "../shared/data"), arguments[1:]
+    records: dict[str, Any] = read_json(RESULTS) if RESULTS.exists() else {}
+    for raw in SETS:
+        if not names or raw.name in names:
+            print(f"== {raw.name}", flush=True)
+            records[raw.name] = measure(raw, data)
+            write_json(RESULTS, records)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,51 @@
+"""Texts as numbers: hashes of their runs of words, made in blocks, so that a million texts need little memory."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from rensa import RMinHash
+
+from gradschool.data.fold import folded_words
+
+BLOCK = 4_000  # texts hashed together
+MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd, with bits spread evenly (2^64 over the golden ratio)
+Hashes: TypeAlias = npt.NDArray[np.uint64]
+
+
+def runs_of_words(texts: Iterable[str], size: int) -> Iterator[Hashes]:
+    """For each text, folded, the hashes of all runs of `size` words, in their order.
+
+    A text of fewer words is one run. Equal runs have equal hashes on every machine; different ones share one with a
+    chance of 2^-64.
+    """
+    waiting = iter(texts)
+    while block := [folded_words(text) for text in islice(waiting, BLOCK)]:
+        for hashes in RMinHash.hash_token_sets(block):
+            yield _runs(np.array(hashes, dtype=np.uint64), size)
+
+
+def _runs(hashes: Hashes, size: int) -> Hashes:
+    """Hashes of runs out of hashes of words: a polynomial over the run, modulo 2^64."""
+    count = max(len(hashes) - size + 1, 1)
+    mixed = np.zeros(count, dtype=np.uint64)
+    for offset in range(min(size, len(hashes))):
+        mixed = mixed * MULTIPLIER + hashes[offset : offset + count]
+    return mixed ^ (mixed >> np.uint64(29))
+
+
+def fingerprint(runs: Hashes) -> bytes:
+    """The same for the same set of runs."""
+    return hashlib.blake2b(np.unique(runs).tobytes(), digest_size=16).digest()
+
+
+def signatures(sets: Sequence[Hashes], hashes: int, seed: int) -> npt.NDArray[np.uint32]:
+    """MinHash signatures of sets of hashes, one row each: (sets, hashes)."""
+    offsets = np.zeros(len(sets) + 1, dtype=np.uint64)
+    np.cumsum([len(one) for one in sets], out=offsets[1:])
+    flat = np.concatenate(sets) if sets else np.zeros(0, dtype=np.uint64)
+    rows = RMinHash.digest_matrix_from_flat_token_hashes(flat, offsets, hashes, seed).to_rows()
+    return np.array(rows, dtype=np.uint32).reshape(len(sets), hashes)

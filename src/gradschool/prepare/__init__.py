@@ -1,0 +1,1 @@
+"""From raw mail, documents and dialogues to a job folder whose examples deserve training."""

@@ -1,0 +1,247 @@
+"""Dialogues, chats and tickets into examples: each turn of the agent, with all that was said before it."""
+
+import hashlib
+import itertools
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gradschool.data.encoding import open_text
+from gradschool.data.formats import ROLES, plain
+from gradschool.errors import DataError
+from gradschool.prepare.item import Change, Item, Sink
+from gradschool.prepare.recognise import TURN, Found
+from gradschool.prepare.rows import Columns, file_rows, said_in, speaker_of
+from gradschool.prepare.wanted import Wanted
+from gradschool.records import Conversation, Message, Note, Progress, Source, Work
+
+LOOKED_AT = 2_000  # dialogues from which it is told who the agent is
+EVERY = 2_000  # dialogues between two reports of progress
+DIRECTIONS = {"outbound": "assistant", "outgoing": "assistant", "out": "assistant", "sent": "assistant",
+              "inbound": "user", "incoming": "user", "in": "user", "received": "user",
+              "requester": "user", "end_user": "user", "end-user": "user", "admin": "assistant", "staff": "assistant",
+              "employee": "assistant", "rep": "assistant", "consultant": "assistant", "lead": "user", "buyer": "user",
+              "seller": "assistant", "guest": "user", "member": "user", "patient": "user", "student": "user",
+              "teacher": "assistant", "tutor": "assistant"}  # fmt: skip
+NEW_ONE = re.compile(
+    r"\s*(?:[-=*_#]{3,}.*|(?:#\s*)?(?:conversation|chat|ticket|dialogue|session)\s+#?\d+\s*:?\s*)", re.I
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Who says what; the speaker as the file names them."""
+
+    speaker: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """One conversation with its origin."""
+
+    id: str
+    turns: tuple[Turn, ...]
+    source: Source
+    date: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """Whose turns are the agent's: labels that the file uses, plain, and what became of each."""
+
+    role_of: dict[str, str]
+
+    def of(self, speaker: str) -> str:
+        """The role of a speaker; whoever is not known is a user."""
+        return self.role_of.get(plain(speaker), "user")
+
+
+def dialogues_of(found: Found, columns: Columns) -> Iterator[Dialogue]:
+    """All dialogues of a file, in its order; turns in rows of their own are put together."""
+    if found.kind == "transcript":
+        yield from _transcripts(found)
+    elif columns.kind == "turns":
+        yield from _from_turns(found, columns)
+    else:
+        for row in file_rows(found):
+            value = {columns.turns: row.value} if isinstance(row.value, list) else row.value
+            if isinstance(value, dict):
+                yield _dialogue(found, row.line, value, columns)
+
+
+def _dialogue(found: Found, line: int, value: dict[str, Any], columns: Columns) -> Dialogue:
+    listed = value.get(columns.turns)
+    turns = [
+        Turn(speaker_of(turn), said_in(turn))
+        for turn in (listed if isinstance(listed, list) else [])
+        if isinstance(turn, dict) and not _internal(turn)
+    ]
+    # A ticket tells what the customer wrote first beside its comments.
+    opening = next((str(value[key]) for key in ("description", "question", "body") if value.get(key)), "")
+    if opening.strip() and plain(columns.turns) in ("comments", "replies", "posts", "events", "interactions"):
+        requester = next(
+            (str(value[key]) for key in ("requester_id", "requester", "customer") if value.get(key)), "user"
+        )
+        if not turns or turns[0].text.strip() != opening.strip():
+            turns.insert(0, Turn(requester, opening))
+    given = str(value.get(columns.id) or "") if columns.id else ""
+    date = str(value.get(columns.date) or "") if columns.date else ""
+    return Dialogue(given, tuple(turn for turn in turns if turn.text.strip()), Source(found.name, line), date)
+
+
+def _internal(turn: dict[str, Any]) -> bool:
+    """Notes that colleagues leave in a ticket, which the customer never sees."""
+    return turn.get("public") is False or turn.get("internal") is True or turn.get("private") is True
+
+
+def _from_turns(found: Found, columns: Columns) -> Iterator[Dialogue]:
+    turns: defaultdict[str, list[Turn]] = defaultdict(list)
+    first: dict[str, int] = {}
+    dates: dict[str, str] = {}
+    for row in file_rows(found):
+        if not isinstance(row.value, dict):
+            continue
+        name = str(row.value.get(columns.conversation) or "").strip()
+        text = str(row.value.get(columns.text) or "")
+        if not name or not text.strip():
+            continue
+        first.setdefault(name, row.line)
+        turns[name].append(Turn(str(row.value.get(columns.speaker) or ""), text))
+        if columns.date:
+            dates[name] = str(row.value.get(columns.date) or "")
+    for name, said in turns.items():
+        yield Dialogue(name, tuple(said), Source(found.name, first[name]), dates.get(name, ""))
+
+
+def _transcripts(found: Found) -> Iterator[Dialogue]:
+    """Conversations in a text: lines that begin with who speaks; a ruled line or a heading begins the next one."""
+    turns: list[Turn] = []
+    start = 1
+    with open_text(found.path, found.name) as file:
+        for number, raw in enumerate(file, 1):
+            line = raw.strip()
+            if NEW_ONE.fullmatch(line) and not TURN.match(line):
+                if turns:
+                    yield Dialogue("", tuple(turns), Source(found.name, start))
+                turns, start = [], number + 1
+            elif spoken := TURN.match(line):
+                turns.append(Turn(spoken[1].strip(), line[spoken.end() - 1 :].strip()))
+            elif line and turns:
+                turns[-1] = replace(turns[-1], text=f"{turns[-1].text}\n{line}")
+    if turns:
+        yield Dialogue("", tuple(turns), Source(found.name, start))
+
+
+def roles_of(dialogues: Iterable[Dialogue], agents: Sequence[str]) -> Roles:
+    """Who is the agent: those named, those whose label says it, or whoever takes part in nearly all and answers.
+
+    Raises DataError where nobody can be told to be the agent, or where a named one never speaks.
+    """
+    seen: Counter[str] = Counter()
+    answers: Counter[str] = Counter()
+    total = 0
+    for dialogue in dialogues:
+        total += 1
+        speakers = [plain(turn.speaker) for turn in dialogue.turns]
+        seen.update(set(speakers))
+        answers.update({second for first, second in itertools.pairwise(speakers) if first == speakers[0]})
+    if agents:
+        named = {plain(agent) for agent in agents}
+        if not named & seen.keys() and total < LOOKED_AT:
+            raise DataError(
+                f"None of {', '.join(agents)} says anything.",
+                f"Those who speak are {_listed(seen)}.",
+                "correct --agent.",
+            )
+        return Roles({"system": "system"} | dict.fromkeys(named, "assistant"))
+    known = {name: ROLES.get(name) or DIRECTIONS.get(name, "") for name in seen}
+    if "assistant" not in known.values():
+        if len(seen) == 2 and total > 1:
+            likely = max(seen, key=lambda name: answers[name])
+        else:
+            likely = max(seen, key=lambda name: seen[name], default="")
+        sure = bool(likely) and seen[likely] >= 0.8 * total and list(seen.values()).count(seen[likely]) <= 2
+        if not sure or (len(seen) == 2 and answers[likely] <= answers[next(name for name in seen if name != likely)]):
+            raise DataError(
+                "It cannot be told whose turns are to be learnt.",
+                f"Those who speak are {_listed(seen)}.",
+                "name the agent with --agent (as often as there are agents).",
+            )
+        known[likely] = "assistant"
+    return Roles({name: role or "user" for name, role in known.items()})
+
+
+def _listed(seen: Counter[str], most: int = 6) -> str:
+    return ", ".join(f"{name or '(nobody)'} ({count})" for name, count in seen.most_common(most))
+
+
+def read_dialogues(found: Found, columns: Columns, wanted: Wanted, sink: Sink) -> Work[None]:
+    """Put every turn of the agent into the sink, with what was said before; a dialogue is a group."""
+    first: list[Dialogue] = []
+    for dialogue in dialogues_of(found, columns):
+        first.append(dialogue)
+        if len(first) >= LOOKED_AT:
+            break
+    roles = roles_of(first, wanted.agents)
+    agents = sorted(name for name, role in roles.role_of.items() if role == "assistant")
+    yield Note(f"{found.name}: dialogues; the turns of {', '.join(agents)} are learnt.")
+    ids: Counter[str] = Counter()
+    for done, dialogue in enumerate(dialogues_of(found, columns)):
+        if done % EVERY == 0:
+            yield Progress("reading dialogues", done, 0, "dialogues")
+        name = dialogue.id or "dialogue-" + _hash(dialogue)
+        ids[name] += 1
+        name = name if ids[name] == 1 else f"{name}-{ids[name]}"
+        for item in items_of(replace(dialogue, id=name), roles):
+            sink.add(item)
+
+
+def _hash(dialogue: Dialogue) -> str:
+    said = json.dumps([[turn.speaker, turn.text] for turn in dialogue.turns])
+    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:10]
+
+
+def items_of(dialogue: Dialogue, roles: Roles) -> Iterator[Item]:
+    """One item for each turn of the agent; turns of one role in a row are joined, what stays unanswered is told."""
+    messages, joined = _joined(dialogue, roles)
+    answers = [number for number, message in enumerate(messages) if message.role == "assistant"]
+    asked = next((number for number, message in enumerate(messages) if message.role == "user"), len(messages))
+    answers = [number for number in answers if number > asked]
+    people = tuple((turn.speaker, "") for turn in dialogue.turns if plain(turn.speaker) not in ROLES)
+    blank = Item(
+        id=f"{dialogue.id}-0",
+        messages=messages or (Message("user", ""),),
+        group=dialogue.id,
+        source=dialogue.source,
+        date=dialogue.date,
+        people=tuple(dict.fromkeys(people)),
+    )
+    if not answers:
+        yield blank.dropped("no answer", "the agent answers nothing in it")
+        return
+    for place, number in enumerate(answers, 1):
+        changes: list[Change] = []
+        if joined[number]:
+            changes.append(Change("joined turns", joined[number]))
+        if number == answers[-1] and len(messages) > number + 1:
+            changes.append(Change("open end", "\n".join(m.content for m in messages[number + 1 :])))
+        yield replace(blank, id=f"{dialogue.id}-{place}", messages=messages[: number + 1], changes=tuple(changes))
+
+
+def _joined(dialogue: Dialogue, roles: Roles) -> tuple[Conversation, list[str]]:
+    """The messages with turns of one role in a row made one, and for each what was joined to it."""
+    messages: list[Message] = []
+    joined: list[str] = []
+    for turn in dialogue.turns:
+        role = roles.of(turn.speaker)
+        if messages and messages[-1].role == role:
+            messages[-1] = Message(role, f"{messages[-1].content}\n{turn.text}")
+            joined[-1] = f"{joined[-1]}\n{turn.text}".strip()
+        else:
+            messages.append(Message(role, turn.text))
+            joined.append("")
+    return tuple(messages), joined

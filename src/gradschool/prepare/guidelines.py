@@ -1,0 +1,247 @@
+"""Guidelines into rules that a script can check, each with an answer that obeys it and one that breaks it."""
+
+import itertools
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import regex
+
+from gradschool.errors import DataError
+from gradschool.ground.documents import Unreadable, decode
+from gradschool.records import Example, Message, Source
+from gradschool.score.rules import read_rules
+from gradschool.settings import Rule
+
+QUOTATION = (  # in the marks of several languages
+    r"(?:[“„«\"]\s?(?P<q>[^”“»\"\n]{1,120}?)\s?[”“»\"]|[‘‚‹](?P<r>[^’›\n]{1,120})[’›]|`(?P<s>[^`\n]{1,120})`"
+    r"|(?<!\w)'(?P<t>[^'\n]{2,120})'(?!\w))"
+)
+QUOTED = re.compile(QUOTATION)
+BULLET = re.compile(r"^\s*(?:[-*•–+]|\d{1,2}[.)])\s+")
+SENTENCE = re.compile(r"(?:(?<=[.!?;])|(?<=[.!?][\"”’»)]))\s+(?=[A-ZÀ-Ž“„«\"'‘])")
+QUOTE_MARK = "⟦{}⟧"  # what stands for the quotation of that number while a sentence is searched
+GAP = re.compile(r"\.\{0,\d+\}(?!\?)")
+MOST_RULES = 40
+MOST_JOINED = 3  # quotations that one rule takes in their order
+SHOWN = 300  # characters of an example that is shown
+
+
+@dataclass(frozen=True, slots=True)
+class Guideline:
+    """One sentence of the guidelines and the rule it makes, if a script can check it.
+
+    `obeys` and `breaks` are answers, real ones of the agent or made up (`made_up`); `kept` is the share of the agent's
+    own answers that keep the rule.
+    """
+
+    sentence: str
+    line: int
+    rule: Rule | None = None
+    obeys: str = ""
+    breaks: str = ""
+    made_up: tuple[str, ...] = ()
+    kept: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One shape of rules: how sentences say it, and the rule that it makes."""
+
+    name: str
+    kind: str
+    value: str
+    says: tuple[re.Pattern[str], ...]
+    every: bool  # a rule for each quotation
+    joined: bool  # one rule for all quotations in their order
+
+
+@lru_cache(maxsize=1)
+def _known() -> tuple[tuple[Shape, ...], re.Pattern[str], dict[str, int]]:
+    with (Path(__file__).parent / "guidelines.toml").open("rb") as file:
+        read: dict[str, Any] = tomllib.load(file)
+    numbers: dict[str, int] = read["numbers"]
+    forbids = rf"\b(?:{'|'.join(read['no'])})\b.{{0,25}}?"
+    number = rf"(?P<n>\d{{1,4}}|{'|'.join(sorted(numbers, key=len, reverse=True))})"
+
+    def pattern(says: str) -> re.Pattern[str]:
+        filled = says.replace("{n}", number).replace("{q}", r"⟦(?P<q>\d+)⟧").replace("{no}", forbids)
+        return re.compile(GAP.sub(r"\g<0>?", filled), re.IGNORECASE)  # the nearest quotation counts
+
+    shapes = tuple(
+        Shape(
+            one["name"],
+            one["kind"],
+            one["value"],
+            tuple(map(pattern, one["says"])),
+            one.get("every", False),
+            one.get("joined", False),
+        )
+        for one in read["rule"]
+    )
+    return shapes, re.compile("|".join(read["conditions"]), re.IGNORECASE), numbers
+
+
+def read_guidelines(path: Path) -> list[Guideline]:
+    """The sentences of a file of guidelines with the rules that a script can check; raises DataError."""
+    try:
+        text, _ = decode(path.read_bytes())
+    except (OSError, Unreadable) as error:
+        raise DataError(
+            f"The guidelines {path} cannot be read.", f"{error}", "give a text file, saved as UTF-8."
+        ) from error
+    found: list[Guideline] = []
+    taken: set[str] = set()
+    for sentence, line in sentences(text):
+        made = [rule for rule in rules_of(sentence) if rule.name not in taken]
+        taken.update(rule.name for rule in made)
+        found += [Guideline(sentence, line, rule) for rule in made] or [Guideline(sentence, line)]
+    return found
+
+
+def sentences(text: str) -> Iterator[tuple[str, int]]:
+    """The sentences of a text without headings and bullets, with their lines; lines of one paragraph are joined."""
+    paragraph: list[str] = []
+    start = 1
+    for number, line in enumerate([*text.split("\n"), ""], 1):
+        plain = BULLET.sub("", line).strip()
+        ends = not plain or line.lstrip().startswith(("#", ">"))  # a heading, or an example of an answer
+        if (ends or BULLET.match(line)) and paragraph:
+            yield from ((one.strip(), start) for one in SENTENCE.split(" ".join(paragraph)) if one.strip())
+            paragraph = []
+        if not ends:
+            start = start if paragraph else number
+            paragraph.append(plain)
+
+
+def rules_of(sentence: str) -> list[Rule]:
+    """The rules that a sentence makes; none where it names a condition, which no pattern can see."""
+    shapes, conditions, numbers = _known()
+    quoted = [next(filter(None, match.groups())) for match in QUOTED.finditer(sentence)]
+    counted = itertools.count()
+    outside = QUOTED.sub(lambda _: QUOTE_MARK.format(next(counted)), sentence)
+    if conditions.search(outside):
+        return []
+    made: list[Rule] = []
+    quoting = False
+    for shape in shapes:
+        match = next(filter(None, (says.search(outside) for says in shape.says)), None)
+        if not match or ("{q}" in shape.value and quoting):
+            continue
+        if "{q}" in shape.value:
+            quoting = True
+            made += _quoting(shape, int(match["q"]), [one.strip(" ,") for one in quoted])
+        elif number := match.groupdict().get("n"):
+            made.append(_rule(shape, number=int(number) if number.isdigit() else numbers[number.casefold()]))
+        else:
+            made.append(_rule(shape))
+    return made
+
+
+def _quoting(shape: Shape, first: int, quoted: Sequence[str]) -> Iterator[Rule]:
+    if shape.joined:
+        yield _rule(shape, *filter(None, quoted[first : first + MOST_JOINED]))
+    else:
+        yield from (_rule(shape, one) for one in dict.fromkeys(quoted if shape.every else quoted[first:][:1]) if one)
+
+
+def _rule(shape: Shape, *quoted: str, number: int = 0) -> Rule:
+    name = shape.name.replace("{n}", str(number)).replace("{q}", " … ".join(quoted))
+    escaped = r"\W*\s+".join(regex.escape(one, special_only=True) for one in quoted)
+    literal = escaped if shape.kind.endswith("regex") else " ".join(quoted)
+    value: str | int = shape.value.replace("{n}", str(number)).replace("{q}", literal)
+    if shape.kind in ("max_words", "min_words"):
+        value = number
+    return Rule(name=name, kind=shape.kind, value=value)
+
+
+def with_examples(found: Sequence[Guideline], answers: Iterable[str]) -> list[Guideline]:
+    """Each rule with an answer that obeys it and one that breaks it: the agent's own where there are any."""
+    rules = [one.rule for one in found if one.rule][:MOST_RULES]
+    if not rules:
+        return list(found)
+    metric, _ = read_rules(rules, Path())
+    blank = Example("", (Message("user", ""), Message("assistant", "")), "", Source("", 1))
+    obeys: dict[str, str] = {}
+    breaks: dict[str, str] = {}
+    kept = dict.fromkeys((rule.name for rule in rules), 0)
+    total = 0
+    for answer in answers:
+        total += 1
+        for name, value in metric(answer, blank).parts.items():
+            kept[name] += value == 1
+            shown = obeys if value == 1 else breaks
+            if len(answer) < len(shown.get(name, "x" * (SHOWN + 1))) and len(answer) > 20:
+                shown[name] = answer
+    return [_shown(one, obeys, breaks, kept, total) for one in found]
+
+
+def _shown(
+    one: Guideline, obeys: dict[str, str], breaks: dict[str, str], kept: dict[str, int], total: int
+) -> Guideline:
+    rule = one.rule
+    if rule is None or rule.name not in kept:
+        return one
+    made: list[str] = []
+    good, bad = obeys.get(rule.name), breaks.get(rule.name)
+    if good is None:
+        good = _obeying(rule)
+        made.append("obeys")
+    if bad is None:
+        bad = _breaking(rule, good)
+        made.append("breaks")
+    share = kept[rule.name] / total if total else None
+    return Guideline(one.sentence, one.line, rule, good, bad, tuple(made), share)
+
+
+PLAIN = "Thank you for your message, we will see to it today."
+
+
+def _obeying(rule: Rule) -> str:
+    """An answer that keeps a rule which nobody keeps; checked, so that it never says what is not so."""
+    words = _quoted(rule)
+    count = int(rule.value) if rule.kind in ("max_words", "min_words") and isinstance(rule.value, int) else 0
+    tries = (
+        PLAIN,
+        f"{PLAIN} {words}",
+        f"{words} {PLAIN}",
+        f"{PLAIN} Is that all right?",
+        " ".join(["word"] * count),
+        "Yes",
+    )
+    return next((answer for answer in tries if _keeps(rule, answer)), "")
+
+
+def _breaking(rule: Rule, good: str) -> str:
+    """An answer that breaks a rule which everybody keeps, made from one that keeps it."""
+    words = _quoted(rule)
+    count = int(rule.value) if rule.kind in ("max_words", "min_words") and isinstance(rule.value, int) else 0
+    additions = (
+        *(
+            f"{good} {words}",
+            f"{good} I am not finished.",
+            f"{good}!",
+            f"{good} 🙂",
+            f"{good} It isn't.",
+            f"{good}\n- one\n- two",
+        ),
+        *(f"{good} https://example.org", f"{good} **Really.**", f"{good} Sorry.", f"{good} Why?", f"{good} REALLY."),
+        *(f"Well. {good}", " ".join((good.split() or ["word"]) * (count + 1)), " ".join([good] * 12), PLAIN, "No."),
+    )
+    return next((answer for answer in additions if not _keeps(rule, answer)), "")
+
+
+def _quoted(rule: Rule) -> str:
+    """The words that a rule is about."""
+    found = re.search("“(.*)”", rule.name)
+    return found[1].replace(" … ", "\n") if found else ""
+
+
+def _keeps(rule: Rule, answer: str) -> bool:
+    metric, issues = read_rules([rule], Path())
+    blank = Example("", (Message("user", ""), Message("assistant", "")), "", Source("", 1))
+    return not issues and metric(answer, blank).value == 1

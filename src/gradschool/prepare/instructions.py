@@ -1,0 +1,85 @@
+"""A short instruction for a text that answers nothing: from its subject or heading, or written by an engine."""
+
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from gradschool.model.engine import Engine
+from gradschool.prepare.item import Item
+from gradschool.records import Decoding, Message
+
+BATCH = 32  # texts that an engine is asked about at once
+MOST_WORDS = 60  # of an instruction; a longer one retells the text
+SHOWN = 4_000  # characters of a text that an engine is shown
+ASK = (
+    "Below stands a text that somebody wrote. Write the instruction that it answers: one sentence in the language of "
+    "the text, which says to whom it is and what it is to say, without quoting it. Answer with that sentence alone."
+)
+
+
+@lru_cache(maxsize=1)
+def _templates() -> dict[str, dict[str, str]]:
+    with (Path(__file__).parent / "instructions.toml").open("rb") as file:
+        return tomllib.load(file)
+
+
+def instruction(subject: str, name: str, language: str, *, reply: bool = False, mail: bool = True) -> str:
+    """Ask for a text in its own language; empty where there is neither subject nor name to ask with.
+
+    >>> instruction("the boat", "Nora", "en")
+    'Write to Nora: the boat'
+    """
+    templates = _templates().get(language, _templates()["en"])
+    if not subject and not (name and mail):
+        return ""
+    kind = ("reply" if reply else "to") if name and mail else ("mail" if mail else "text")
+    asked = templates[kind].format(name=name, subject=subject)
+    return asked if subject else asked.rstrip(" :")
+
+
+class Writer:
+    """Lets an engine write instructions, a batch at a time; without an engine items pass through."""
+
+    def __init__(self, engine: Engine | None, keep: Callable[[Item], None]) -> None:
+        self._engine, self._keep = engine, keep
+        self._waiting: list[Item] = []
+        self.written = self.failed = 0
+
+    def add(self, item: Item) -> None:
+        """Take an item whose first message is an instruction from its subject."""
+        if self._engine is None or item.drop:
+            self._keep(item)
+            return
+        self._waiting.append(item)
+        if len(self._waiting) >= BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Ask about all that is waiting; where no fit instruction comes back, the one from the subject stays."""
+        if self._engine is None or not self._waiting:
+            return
+        questions = [(Message("system", ASK), Message("user", item.ideal[:SHOWN])) for item in self._waiting]
+        written: dict[int, str] = {}
+        for position, answer in self._engine.answer(questions, Decoding(max_new_tokens=120)):
+            if answer.failure is None and answer.stop == "stop":
+                written[position] = " ".join(answer.text.split())
+        for number, item in enumerate(self._waiting):
+            self._keep(self._asked(item, written.get(number, "")))
+        self._waiting = []
+
+    def _asked(self, item: Item, text: str) -> Item:
+        if not 3 <= len(text.split()) <= MOST_WORDS or _retells(text, item.messages):
+            self.failed += 1
+            return item
+        self.written += 1
+        return replace(item, messages=(Message("user", text), *item.messages[1:]))
+
+
+def _retells(text: str, messages: Sequence[Message]) -> bool:
+    """Whether an instruction takes its words from the text: then it gives the answer away."""
+    words = text.casefold().split()
+    answer = f" {' '.join(messages[-1].content.casefold().split())} "
+    runs = [" ".join(words[at : at + 6]) for at in range(len(words) - 5)]
+    return any(f" {run} " in answer for run in runs)

@@ -1,0 +1,95 @@
+"""The job.toml of a preparation: the task, the metric that fits the answers, and the rules of the guidelines."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tomli_w
+
+from gradschool.prepare.guidelines import Guideline
+from gradschool.prepare.wanted import Purpose
+from gradschool.settings import METRICS
+
+MARKS = {"style": 0.5, "rules": 0.9, "label": 0.8, "json_fields": 0.8, "exact_match": 0.8}
+TEXT_MARK = 0.4  # for metrics that compare texts word by word: two good answers share little wording
+HEAD = """\
+# Written by `gradschool prepare`. It is yours: once you change it, a further preparation leaves it as it is.
+# `gradschool check {folder}` says what its test can prove; `gradschool settings` lists every key.
+"""
+MARK_NOTE = "# How good is good enough, from 0 to 1? This is a guess; set the mark that your work needs.\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the answers of the examples are, as far as the choice of a metric needs it."""
+
+    labels: int = 0  # how many classes, 0 where answers are no classes
+    json: float = 0.0  # share that is JSON
+    words: float = 0.0  # mean length
+    latin: bool = True
+
+
+def metric_for(purpose: Purpose, answers: Answers, guidelines: Sequence[Guideline]) -> tuple[str, tuple[str, ...]]:
+    """The metric that decides, and those that are only reported."""
+    likeness = "chrf" if not answers.latin or purpose == "style" else "rouge_l"
+    if purpose == "style":
+        return "style", (likeness,)
+    if purpose == "persona":
+        return ("rules", ("token_f1",)) if any(one.rule for one in guidelines) else ("token_f1", (likeness,))
+    if answers.json == 1:
+        return "json_fields", ("exact_match",)
+    if answers.labels:
+        return "label", ()
+    if answers.words <= 3:
+        return "exact_match", ("token_f1",)
+    return likeness, ("token_f1",)
+
+
+def job_file(
+    purpose: Purpose,
+    folder: str,
+    *,
+    author: str,
+    answers: Answers,
+    guidelines: Sequence[Guideline],
+    documents: bool,
+    by_time: bool,
+    pass_mark: float | None,
+) -> str:
+    """The whole text of a job.toml."""
+    metric, also = metric_for(purpose, answers, guidelines)
+    assert metric in METRICS
+    mark = pass_mark or MARKS.get(metric, TEXT_MARK)
+    data: dict[str, Any] = {"examples": "examples.jsonl"}
+    if documents:
+        data["documents"] = "documents"
+    if guidelines:
+        data["guidelines"] = "guidelines.md"
+    parts = [
+        HEAD.format(folder=folder),
+        tomli_w.dumps({"task": task_for(purpose, author, answers), "base_model": "pocket"}),
+        "\n" + tomli_w.dumps({"data": data}),
+    ]
+    if by_time:
+        parts.append("\n" + tomli_w.dumps({"split": {"by": "time"}}))
+    goal: dict[str, Any] = {"metric": metric, "pass_mark": mark}
+    if also:
+        goal["also"] = list(also)
+    parts.append("\n" + tomli_w.dumps({"goal": goal}).replace("pass_mark", MARK_NOTE + "pass_mark"))
+    for one in guidelines:
+        if one.rule:
+            said = " ".join(one.sentence.split())
+            rule = tomli_w.dumps({"name": one.rule.name, "kind": one.rule.kind, "value": one.rule.value})
+            parts.append(f"\n# {said}\n[[goal.rules]]\n{rule}")
+    return "".join(parts)
+
+
+def task_for(purpose: Purpose, author: str, answers: Answers) -> str:
+    """What the specialist is to do, in a sentence; a person will say it better."""
+    if purpose == "style":
+        return f"Write what is asked for, or the reply to the message, in the voice of {author or 'the author'}."
+    if purpose == "persona":
+        return "Answer the customer as the agent does."
+    if answers.labels:
+        return "Answer with the one label that fits."
+    return "Answer with the fields as one JSON object." if answers.json == 1 else "Answer as the examples do."

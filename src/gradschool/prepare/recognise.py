@@ -1,0 +1,221 @@
+"""What a person gave: mailboxes, single mails, tables and documents, each told by its content, not by its name."""
+
+import csv
+import os
+import re
+import stat
+import zipfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from gradschool.errors import DataError
+from gradschool.ground.documents import Unreadable
+from gradschool.records import Note, Work
+
+Kind = Literal["mbox", "mail", "Outlook mail", "rows", "workbook", "transcript", "document"]
+HEAD = 1 << 16  # bytes looked at to tell what a file is
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+FROM_LINE = re.compile(rb"(>?From [^\r\n]*\r?\n)(?=[!-9;-~]+[ \t]*:)")
+MAIL_HEADERS = (
+    *(b"from", b"to", b"cc", b"subject", b"date", b"message-id", b"mime-version", b"received", b"return-path"),
+    *(b"delivered-to", b"reply-to", b"content-type", b"in-reply-to", b"references", b"x-gmail-labels"),
+)
+HEADER = re.compile(rb"([!-9;-~]+)[ \t]*:")
+HTML = re.compile(rb"\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+ROWS = re.compile(rb'\s*(\{\s*"|\[\s*[{\[]|\{\s*\})')
+# "Agent: …", "[12:03] Anna: …", "12/03/2021, 14:05 - Anna: …": one turn of a written conversation.
+TURN = re.compile(r"(?:\[?[\d./:,\- ]{4,22}(?:[AaPp]\.?[Mm]\.?)?\]?\s*[-–]?\s*)?([^\W\d_][\w .'’-]{0,30}):\s\S")
+TABLE_LINES, MOST_HEADER_WORDS = 30, 5
+PROSE = (".md", ".markdown", ".txt")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One file: what it is, where it lies, and what the person would call it."""
+
+    name: str
+    path: Path
+    kind: Kind
+
+
+def recognise(sources: Iterable[Path]) -> Work[list[Found]]:
+    """Look at every file below the sources, in the order given; folders in the order of names, a Maildir as mails.
+
+    Says in a note what was found, and in a warning what cannot be used and why. Hidden files are ignored, linked
+    folders are not entered. Raises DataError where a source does not exist or nothing can be used.
+    """
+    found: list[Found] = []
+    refused: list[tuple[str, str]] = []
+    for source in sources:
+        if not source.exists():
+            raise DataError(f"{source} does not exist.", "It was named as a source.", "check the path.")
+        for name, path in _files(source, refused):
+            try:
+                found.append(Found(name, path, kind_of(path)))
+            except Unreadable as reason:
+                refused.append((name, str(reason)))
+    for kind, count in Counter(one.kind for one in found).items():
+        first = next(one.name for one in found if one.kind == kind)
+        yield Note(f"{first}: {SPOKEN[kind]}." if count == 1 else f"{count} files, {first} the first: {SPOKEN[kind]}.")
+    for why, count in Counter(why for _, why in refused).items():
+        first = next(name for name, reason in refused if reason == why)
+        yield Note(f"{first if count == 1 else f'{count} files, {first} the first,'} passed over: {why}.", "warning")
+    if not found:
+        raise DataError(
+            "None of the sources can be used.",
+            "Read are mbox, Maildir, eml, msg; md, txt, html, docx, pdf, epub; CSV, XLSX, JSON and JSON lines.",
+            "give files of these kinds; the warnings above say what is wrong with each.",
+        )
+    return found
+
+
+SPOKEN: dict[Kind, str] = {
+    "mbox": "a mailbox (mbox)",
+    "mail": "a mail as a file (eml or Maildir)",
+    "Outlook mail": "a mail saved by Outlook (msg)",
+    "rows": "a table or JSON",
+    "workbook": "a workbook (xlsx)",
+    "transcript": "a written conversation",
+    "document": "a document",
+}
+
+
+def _files(source: Path, refused: list[tuple[str, str]]) -> Iterator[tuple[str, Path]]:
+    if not source.is_dir():
+        yield source.name, source
+        return
+    base = source.resolve().name
+    for folder, subfolders, names in os.walk(source):  # links to folders are not followed, so there are no loops
+        subfolders[:] = sorted(name for name in subfolders if _walked(folder, name))
+        for linked in [name for name in subfolders if Path(folder, name).is_symlink()]:
+            refused.append((f"{base}/{Path(folder, linked).relative_to(source).as_posix()}", "a link to a folder"))
+        for name in sorted(names):
+            if not name.startswith(".") and not _maildir_index(folder, name):
+                yield f"{base}/{Path(folder, name).relative_to(source).as_posix()}", Path(folder, name)
+
+
+def _walked(folder: str, name: str) -> bool:
+    """Hidden folders are left alone, but for the subfolders of a Maildir, which begin with a stop."""
+    return not name.startswith(".") or (Path(folder, name) / "cur").is_dir()
+
+
+def _maildir_index(folder: str, name: str) -> bool:
+    """Files that mail servers keep beside the mails of a Maildir."""
+    return (Path(folder) / "cur").is_dir() and name.startswith(("dovecot", "maildir", "courier", "subscriptions"))
+
+
+def kind_of(path: Path) -> Kind:
+    """What a file is; raises Unreadable with the reason, as a phrase, where it cannot be used."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would make us wait for ever
+            raise Unreadable("not a plain file")
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+    except OSError as error:
+        raise Unreadable(f"the system says: {error.strerror}") from error
+    if not head.strip():
+        raise Unreadable("empty")
+    if head.startswith(OLE):
+        return _ole(path)
+    if head.startswith(b"PK\x03\x04"):
+        return _zip(path)
+    if head.startswith(b"%PDF"):
+        return "document"
+    if FROM_LINE.match(head.lstrip(b"\r\n")):
+        return "mbox"
+    if _is_mail(head):
+        return "mail"
+    if b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise Unreadable("not text, and no kind of file that is read")
+    return _text(head, path.suffix.lower())
+
+
+def _ole(path: Path) -> Kind:
+    import olefile
+
+    try:
+        with olefile.OleFileIO(str(path)) as container:
+            names = {"/".join(name) for name in container.listdir()}
+    except Exception as error:  # other people's files make its parser raise anything
+        raise Unreadable(f"a damaged Outlook or Office file ({type(error).__name__})") from error
+    if "__properties_version1.0" in names:
+        return "Outlook mail"
+    if "EncryptedPackage" in names:
+        raise Unreadable("protected by a password")
+    raise Unreadable("an old Office file; save it as docx or xlsx")
+
+
+def _zip(path: Path) -> Kind:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = set(archive.namelist())
+            locked = any(entry.flag_bits & 1 for entry in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise Unreadable("a damaged archive") from error
+    if locked:
+        raise Unreadable("protected by a password")
+    if "word/document.xml" in names:
+        return "document"
+    if "xl/workbook.xml" in names:
+        return "workbook"
+    if "META-INF/container.xml" in names:
+        return "document"
+    raise Unreadable("an archive; unpack it first")
+
+
+def _is_mail(head: bytes) -> bool:
+    """Whether a file begins with the headers of a mail; Apple's emlx has a line with a number before them."""
+    number, _, rest = head.partition(b"\n")
+    lines = (rest if number.strip().isdigit() else head).splitlines()
+    known = 0
+    for line in lines:
+        if not line.strip():
+            break
+        if line[:1] in (b" ", b"\t"):
+            continue
+        header = HEADER.match(line)
+        if not header:
+            return False
+        known += header[1].lower() in MAIL_HEADERS
+    return known >= 2
+
+
+def _text(head: bytes, suffix: str) -> Kind:
+    if HTML.match(head.removeprefix(b"\xef\xbb\xbf")):
+        return "document"
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = head[: len(head) // 2 * 2].decode("utf-16", "replace")
+    else:
+        text = head.decode("utf-8-sig", "replace")
+    if ROWS.match(text.encode("utf-8", "replace")):
+        return "rows"
+    lines = text.splitlines()
+    whole = (lines if len(head) < HEAD else lines[:-1])[:TABLE_LINES]  # the last one may be cut
+    if suffix in (".jsonl", ".ndjson", ".json", ".csv", ".tsv") or (suffix not in PROSE and _is_table(whole)):
+        return "rows"
+    return "transcript" if _is_transcript(whole) else "document"
+
+
+def _is_table(lines: list[str]) -> bool:
+    """Whether lines are rows of one table: a header of short names, and as many cells below it."""
+    for delimiter in ",\t;|":
+        try:
+            rows = [row for row in csv.reader(lines, delimiter=delimiter, strict=True) if row]
+        except csv.Error:
+            continue
+        if len(rows) < 2 or len(rows[0]) < 2 or len({len(row) for row in rows}) > 1:
+            continue
+        header = [cell.strip() for cell in rows[0]]
+        if all(header) and len(set(header)) == len(header) and all(len(c.split()) <= MOST_HEADER_WORDS for c in header):
+            return True
+    return False
+
+
+def _is_transcript(lines: list[str]) -> bool:
+    """Whether most paragraphs begin with who speaks, and the same few speak again."""
+    spoken = [match[1] for line in lines if (match := TURN.match(line.strip()))]
+    filled = sum(bool(line.strip()) for line in lines)
+    return len(spoken) >= 4 and len(spoken) > 0.6 * filled and 2 <= len(set(spoken)) <= 0.75 * len(spoken)

@@ -1,0 +1,141 @@
+"""review.jsonl: every item that was left out, changed or noticed, with its reason; and what a person decided about it.
+
+A row about an item: item, source, action (dropped, changed, noticed), why, decision, messages, before.
+A row about a private value: value (its key), kind, text, as, times, first, action, decision.
+A row about a paragraph that many answers share: wording (its key), text, times, decision (drop cuts it everywhere).
+
+`decision` is empty until a person writes into it: keep (as it was read), drop, or edit (as the row now says, after
+`messages` or `as` were changed). The next run does what the decisions say, and keeps them.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from gradschool.errors import DataError, nearest
+from gradschool.prepare.item import Item
+from gradschool.prepare.wanted import Mode
+from gradschool.records import Conversation, Message
+
+Word = Literal["keep", "drop", "edit"]
+FIX = "correct that line; review.jsonl has one JSON object a line, and decision is empty, keep, drop or edit."
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person decided about an item; `messages` are those of the row, for edit."""
+
+    word: Word
+    messages: Conversation
+    row: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ValueDecision:
+    """What a person decided about a private value: what is done with it, and what stands there, for edit."""
+
+    mode: Mode
+    stands: str
+    row: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """All decisions of a review: by item, by private value, and by paragraph that many answers share."""
+
+    items: dict[str, Decision] = field(default_factory=dict)
+    values: dict[str, ValueDecision] = field(default_factory=dict)
+    wordings: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.items) + len(self.values) + len(self.wordings)
+
+
+def read_decisions(path: Path) -> Decisions:
+    """The decisions in a review; none where there is no such file. Raises DataError with the line that is wrong."""
+    found = Decisions()
+    for number, row in _rows(path):
+        word = str(row.get("decision") or "").strip().lower()
+        if not word:
+            continue
+        if word not in get_args(Word):
+            raise DataError(
+                f"{path.name}:{number}: {word!r} is no decision.", nearest(word, get_args(Word)).capitalize() + ".", FIX
+            )
+        if row.get("item"):
+            found.items[str(row["item"])] = Decision(word, _messages(row, path, number), row)  # type: ignore[arg-type]
+        elif row.get("value"):
+            modes: dict[str, Mode] = {"keep": "keep", "drop": "drop", "edit": "pseudonyms"}
+            found.values[str(row["value"])] = ValueDecision(modes[word], str(row.get("as") or ""), row)
+        elif row.get("wording"):
+            found.wordings[str(row["wording"])] = row
+        else:
+            raise DataError(
+                f"{path.name}:{number} decides about nothing.", "It names no item, no value and no wording.", FIX
+            )
+    return found
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    if not path.exists():
+        return
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            for number, line in enumerate(file, 1):
+                if not line.strip():
+                    continue
+                row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise ValueError("it is no object")
+                yield number, row
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path.name} is not UTF-8.", str(error), "save it as UTF-8.") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path.name}:{number} cannot be read.", f"The reader says: {error}.", FIX) from error
+
+
+def _messages(row: Mapping[str, Any], path: Path, number: int) -> Conversation:
+    try:
+        messages = tuple(Message(str(turn["role"]), str(turn["content"])) for turn in row.get("messages") or ())
+    except (TypeError, KeyError) as error:
+        raise DataError(
+            f"{path.name}:{number}: its messages cannot be read.", "Each needs a role and a content.", FIX
+        ) from error
+    if row.get("decision") == "edit" and (not messages or messages[-1].role != "assistant"):
+        raise DataError(f"{path.name}:{number} was edited, but its last message is not the assistant's.", "", FIX)
+    return messages
+
+
+def decided(item: Item, decision: Decision | None) -> Item:
+    """The item as a person decided: as it was read, left out, or as they wrote it; unchanged without a decision."""
+    if decision is None:
+        return item
+    if decision.word == "drop":
+        return replace(item, drop=None).dropped("by decision", "you decided to drop it")
+    if decision.word == "edit":
+        return replace(item, drop=None, messages=decision.messages)
+    return replace(item, drop=None, messages=item.before or item.messages)
+
+
+def item_row(item: Item, decision: Decision | None) -> dict[str, Any] | None:
+    """The row about an item; None where nothing happened to it and nobody decided about it."""
+    if not (item.drop or item.changes or decision):
+        return None
+    changed = any(change.kind not in NOTICED for change in item.changes)
+    why = [*([item.drop] if item.drop else []), *item.changes]
+    row: dict[str, Any] = {
+        "item": item.id,
+        "source": str(item.source),
+        "action": "dropped" if item.drop else ("changed" if changed else "noticed"),
+        "why": [{"kind": change.kind, "text": change.text} for change in why],
+        "decision": decision.word if decision else "",
+        "messages": [{"role": m.role, "content": m.content} for m in item.messages],
+    }
+    if item.before:
+        row["before"] = [{"role": m.role, "content": m.content} for m in item.before]
+    return row
+
+
+NOTICED = ("looks cut off", "contradicting", "unusual length", "inline answers", "repeated wording")

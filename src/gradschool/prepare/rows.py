@@ -1,0 +1,195 @@
+"""Tables, JSON and workbooks row by row, and what their rows are: dialogues, single turns, pairs, or texts."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Literal
+
+from gradschool.data.formats import CONTENT_KEYS, CONVERSATIONS, ROLE_KEYS, as_text, detect, plain
+from gradschool.data.parse import Row, container, rows
+from gradschool.errors import DataError
+from gradschool.ground.documents import Unreadable
+from gradschool.prepare.recognise import Found
+from gradschool.prepare.wanted import Wanted
+
+RowKind = Literal["dialogues", "turns", "pairs", "texts", "unknown"]
+LOOKED_AT = 50  # rows from which the kind of a file is told
+TURN_LISTS = (*CONVERSATIONS, "comments", "replies", "posts", "transcript", "log", "events", "history", "interactions")
+SPEAKERS = (*ROLE_KEYS, "sender_type", "direction", "author_id", "user", "name", "type", "participant")
+SAID = (*CONTENT_KEYS, "body", "comment", "reply", "plain_body")
+CONVERSATION_IDS = (
+    *("conversation_id", "conversation", "ticket_id", "ticket", "thread_id", "thread", "case_id", "case", "chat_id"),
+    *("session_id", "session", "dialogue_id", "dialog_id", "call_id", "issue_id"),
+)
+TEXTS = ("text", "body", "content", "article", "post", "letter", "note", "markdown", "message", "essay")
+TITLES = ("title", "subject", "heading", "headline", "name", "topic")
+DATES = (
+    "date",
+    "created",
+    "created_at",
+    "published",
+    "published_at",
+    "sent",
+    "sent_at",
+    "timestamp",
+    "time",
+    "updated",
+)
+GROUPS = ("group", "thread", "thread_id", "series", "topic", "document", "doc", "category", "customer")
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """How the rows of a file are understood: their kind, and the key (as the file spells it) that plays each part."""
+
+    kind: RowKind
+    turns: str = ""  # dialogues: the key with the list of turns
+    conversation: str = ""  # turns: what names the conversation
+    speaker: str = ""
+    text: str = ""  # turns and texts
+    title: str = ""
+    date: str = ""
+    group: str = ""
+    id: str = ""
+
+
+def file_rows(found: Found) -> Iterator[Row]:
+    """The rows of a table, of JSON or of a workbook, with their lines; raises Unreadable where it cannot go on."""
+    if found.kind == "workbook":
+        yield from _workbook_rows(found)
+        return
+    try:
+        held, delimiter = container(found.path, found.name)
+        yield from rows(found.path, found.name, held, delimiter)
+    except DataError as error:
+        raise Unreadable(f"{error.what} {error.why}") from error
+
+
+def _workbook_rows(found: Found) -> Iterator[Row]:
+    from gradschool.ground.convert import xlsx_sheets
+
+    try:
+        content = found.path.read_bytes()
+    except OSError as error:
+        raise Unreadable(f"the system says: {error.strerror}") from error
+    for _, sheet in xlsx_sheets(content):
+        header: list[str] = []
+        for number, cells in enumerate(sheet, 1):
+            if not any(map(str.strip, cells)):
+                continue
+            if not header:
+                header = [cell.strip() or f"column {place}" for place, cell in enumerate(cells, 1)]
+            else:
+                filled = [*cells, *[""] * (len(header) - len(cells))]
+                yield Row(number, dict(zip(header, filled, strict=False)))
+
+
+def columns_of(found: Found, wanted: Wanted) -> Columns:
+    """What the rows of a file are, from its first ones and from the columns that the person names."""
+    first = [value for value in _first(found) if isinstance(value, dict | list)]
+    values = [{"messages": value} if isinstance(value, list) else value for value in first]
+    if not values:
+        return Columns("unknown")
+    keys: dict[str, str] = {}
+    for value in values:
+        keys |= {plain(key): key for key in reversed(list(value)) if plain(key) not in keys}
+    common = {
+        "date": _named(keys, wanted.date_column, DATES),
+        "group": _named(keys, wanted.columns.group_column or "", GROUPS),
+        "id": keys.get("id", ""),
+    }
+    if not wanted.text_column and (turns := _turns(values, keys)):
+        return Columns("dialogues", turns=turns, **common)
+    by_turn = _by_turn(values, keys)
+    if by_turn and wanted.purpose != "skill" and not wanted.text_column:
+        return Columns("turns", **(by_turn | {"date": common["date"]}))
+    pairs = sum(detect(value, wanted.columns) is not None for value in values)
+    title = next((keys[word] for word in TITLES if word in keys), "")
+    text = _named(keys, wanted.text_column, TEXTS) or _longest(values, keys, {title, *common.values()})
+    if wanted.purpose == "style" and text and (wanted.text_column or not pairs):
+        group = "" if common["group"] == title and not wanted.columns.group_column else common["group"]
+        return Columns("texts", text=text, title=title, date=common["date"], group=group, id=common["id"])
+    return Columns("pairs" if pairs else "unknown", **common)
+
+
+def _first(found: Found) -> list[Any]:
+    """The values of the first rows; raises Unreadable only where not even one can be read."""
+    values: list[Any] = []
+    try:
+        values += (row.value for row in islice(file_rows(found), LOOKED_AT))
+    except Unreadable:
+        if not values:
+            raise
+    return values
+
+
+def _named(keys: Mapping[str, str], given: str, usual: tuple[str, ...]) -> str:
+    if given:
+        return keys.get(plain(given), "")
+    return next((keys[word] for word in usual if word in keys), "")
+
+
+def _turns(values: list[dict[str, Any]], keys: Mapping[str, str]) -> str:
+    """The key that holds lists of turns in most rows."""
+    for word in TURN_LISTS:
+        key = keys.get(word)
+        if key and sum(_is_turns(value.get(key)) for value in values) * 2 > len(values):
+            return key
+    return ""
+
+
+def _is_turns(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(turn, dict) for turn in value)
+        and any(speaker_of(turn) and said_in(turn) for turn in value)
+    )
+
+
+def _by_turn(values: list[dict[str, Any]], keys: Mapping[str, str]) -> dict[str, str]:
+    """The columns of a table with one turn in a row, if it is one: the same conversation stands in several rows."""
+    conversation = next((keys[word] for word in CONVERSATION_IDS if word in keys), "")
+    speaker = next((keys[word] for word in SPEAKERS if word in keys and keys[word] != conversation), "")
+    text = next((keys[word] for word in SAID if word in keys and keys[word] not in (conversation, speaker)), "")
+    if not (conversation and speaker and text):
+        return {}
+    named = [str(value.get(conversation, "")) for value in values]
+    if len(values) > 1 and len(set(named)) == len(named):
+        return {}
+    return {"conversation": conversation, "speaker": speaker, "text": text}
+
+
+def _longest(values: list[dict[str, Any]], keys: Mapping[str, str], taken: set[str]) -> str:
+    """The column with the most words, if these are texts rather than entries."""
+    lengths = {
+        key: sum(len(str(value.get(key) or "").split()) for value in values) / len(values)
+        for key in keys.values()
+        if key not in taken
+    }
+    best = max(lengths, key=lambda key: lengths[key], default="")
+    return best if best and lengths[best] >= 20 else ""
+
+
+def speaker_of(turn: Mapping[str, Any]) -> str:
+    """Who says a turn, as the file has it; of a person as an object its role, kind or name."""
+    keys = {plain(key): key for key in reversed(list(turn))}
+    for word in SPEAKERS:
+        value = turn.get(keys[word]) if word in keys else None
+        if isinstance(value, dict):
+            value = next((value[key] for key in ("role", "type", "name", "id") if value.get(key)), None)
+        if isinstance(value, str | int) and str(value).strip():
+            return str(value).strip()
+    return ""
+
+
+def said_in(turn: Mapping[str, Any]) -> str:
+    """What a turn says."""
+    keys = {plain(key): key for key in reversed(list(turn))}
+    for word in SAID:
+        value = turn.get(keys[word]) if word in keys else None
+        if isinstance(value, list):
+            value = "".join(str(part.get("text") or "") for part in value if isinstance(part, dict))
+        if isinstance(value, str) and value.strip():
+            return as_text(value, set())
+    return ""

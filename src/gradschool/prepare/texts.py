@@ -1,0 +1,143 @@
+"""Documents and rows with one text each, by their author: a short instruction from title or heading, and the text."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gradschool.data.formats import as_text
+from gradschool.data.language import language_of
+from gradschool.ground.documents import Document, Unreadable, read_document
+from gradschool.prepare.instructions import Writer, instruction
+from gradschool.prepare.item import Item, Sink
+from gradschool.prepare.recognise import HTML, Found
+from gradschool.prepare.rows import Columns, file_rows
+from gradschool.prepare.wanted import Wanted
+from gradschool.records import Message, Note, Progress, Source, Work
+
+HEADING = re.compile(r"^ {0,3}(#{1,6})\s+(.+?)\s*#*\s*$", re.MULTILINE)
+FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
+LONG_DOCUMENT = 900  # words from which a document with headings is taken in sections
+LEAST_SECTION = 30  # words of a section that stands alone
+EVERY = 1_000
+
+
+def read_rows_of_texts(found: Found, columns: Columns, wanted: Wanted, sink: Sink) -> Work[None]:
+    """Put every row's text into the sink, asked for by its title."""
+    parts = {columns.text: "text", columns.title: "title", columns.date: "date", columns.group: "group"}
+    told = ", ".join(f"{key} is the {part}" for key, part in parts.items() if key)
+    yield Note(f"{found.name}: texts; {told}.")
+    writer = Writer(wanted.writer, sink.add)
+    ids: Counter[str] = Counter()
+    for done, row in enumerate(file_rows(found)):
+        if done % EVERY == 0:
+            yield Progress(f"reading {found.name}", done, 0, "rows")
+        source = Source(found.name, row.line)
+        if not isinstance(row.value, dict):
+            sink.add(unreadable(source, row.trouble or "the row is no object", found.name))
+            continue
+        text = as_text(row.value.get(columns.text), set()).strip()
+        title = as_text(row.value.get(columns.title), set()).strip() if columns.title else ""
+        first = HEADING.match(text)
+        if first and (not title or first[2].strip().casefold() == title.casefold()):
+            title, text = title or first[2], text[first.end() :].strip()
+        name = as_text(row.value.get(columns.id), set()) if columns.id else ""
+        item = text_item(text, title, source, ids, name)
+        group = as_text(row.value.get(columns.group), set()).strip() if columns.group else ""
+        date = iso_date(as_text(row.value.get(columns.date), set())) if columns.date else ""
+        writer.add(replace(item, group=group or item.id, date=date))
+    writer.flush()
+
+
+def read_texts(found: Found, wanted: Wanted, sink: Sink) -> Work[None]:
+    """Put a document into the sink: whole, or where it is long in sections, asked for by their headings."""
+    document = yield from load(found)
+    writer = Writer(wanted.writer, sink.add)
+    ids: Counter[str] = Counter()
+    date = datetime.fromtimestamp(found.path.stat().st_mtime, UTC).date().isoformat()
+    for title, text, line in sections(document):
+        item = text_item(
+            text, title or Path(found.name).stem.replace("_", " ").replace("-", " "), Source(found.name, line), ids
+        )
+        writer.add(replace(item, group=found.name, date=date))
+    writer.flush()
+
+
+def load(found: Found) -> Work[Document]:
+    """The text of a document, whose kind is told by its content; raises Unreadable."""
+    return (yield from read_document(found.name, found.path, suffix_of(found)))
+
+
+def suffix_of(found: Found) -> str:
+    """The ending that a document's content would have."""
+    with found.path.open("rb") as file:
+        head = file.read(4096)
+    if head.startswith(b"%PDF"):
+        return ".pdf"
+    if head.startswith(b"PK"):
+        return ".epub" if b"epub" in head[:200] or found.path.suffix.lower() == ".epub" else ".docx"
+    return ".html" if HTML.match(head.removeprefix(b"\xef\xbb\xbf")) else ".txt"
+
+
+def text_item(text: str, title: str, source: Source, ids: Counter[str], name: str = "") -> Item:
+    """The item of a text; `ids` counts the ids that are taken."""
+    base = name or "text-" + hashlib.sha256(f"{title}\0{text}".encode("utf-8", "surrogatepass")).hexdigest()[:10]
+    ids[base] += 1
+    id_ = base if ids[base] == 1 else f"{base}-{ids[base]}"
+    language = language_of(text)
+    asked = instruction(title, "", language, mail=False)
+    item = Item(id_, (Message("user", asked), Message("assistant", text)), id_, source, language=language)
+    if not text:
+        return item.dropped("empty", "there is no text")
+    return item if asked else item.dropped("empty", "it has no title, so that nothing asks for it")
+
+
+def unreadable(source: Source, why: str, name: str) -> Item:
+    """A row that gives nothing, so that it is accounted for."""
+    id_ = "row-" + hashlib.sha256(f"{source}".encode("utf-8", "surrogatepass")).hexdigest()[:10]
+    return Item(id_, (Message("user", ""),), name, source).dropped("unreadable", why)
+
+
+def sections(document: Document) -> Iterator[tuple[str, str, int]]:
+    """Title, text and first line of a document, or of each of its sections where it is long and has headings."""
+    front = FRONT_MATTER.match(document.text)
+    text = document.text[front.end() :] if front else document.text
+    base = document.text.count("\n", 0, front.end()) if front else 0
+    headings = list(HEADING.finditer(text))
+    first = headings[0] if headings and not text[: headings[0].start()].strip() else None
+    title = first[2] if first else ""
+    if len(text.split()) < LONG_DOCUMENT or len(headings) < 2:
+        yield title, text[first.end() if first else 0 :].strip(), base + 1
+        return
+    pending: tuple[str, str, int] | None = None
+    for heading, following in zip(headings, [*headings[1:], None], strict=True):
+        body = text[heading.end() : following.start() if following else len(text)].strip()
+        line = base + 1 + text.count("\n", 0, heading.start())
+        called = heading[2] if heading is first or not title else f"{title}: {heading[2]}"
+        if pending:  # a section too short to stand alone leads the next one
+            called, body, line = pending[0], f"{pending[1]}\n\n{heading[2]}\n\n{body}".strip(), pending[2]
+            pending = None
+        if len(body.split()) < LEAST_SECTION:
+            pending = (called, body, line)
+        else:
+            yield called, body, line
+    if pending and pending[1]:
+        yield pending
+
+
+def iso_date(text: str) -> str:
+    """A date as ISO 8601, where it is one, or a number of seconds or milliseconds since 1970; else empty."""
+    text = text.strip()
+    if text.replace(".", "", 1).isdigit() and len(text.partition(".")[0]) in (10, 13):
+        seconds = float(text) / (1000 if len(text.partition(".")[0]) == 13 else 1)
+        return datetime.fromtimestamp(seconds, UTC).isoformat()
+    try:
+        return datetime.fromisoformat(text.replace("Z", "+00:00")).isoformat() if text else ""
+    except ValueError:
+        return ""
+
+
+__all__ = ["Unreadable", "iso_date", "load", "read_rows_of_texts", "read_texts", "sections", "text_item", "unreadable"]

@@ -1,0 +1,47 @@
+"""What the tests of a preparation share: running it, and reading what it wrote."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finish import finish
+from gradschool.prepare.prepare import Prepared, prepare
+from gradschool.prepare.wanted import Wanted
+
+REAL = Path(__file__).parents[2].parent / "shared" / "data"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., tuple[Prepared, list[Any]]]:
+    """run({"box.mbox": b"…"}, "style", **wanted): prepare files of that content into the folder `job`."""
+
+    def running(files: dict[str, bytes | str], purpose: str, **wanted: Any) -> tuple[Prepared, list[Any]]:
+        sources = []
+        for name, content in files.items():
+            path = tmp_path / "sources" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+            sources.append(path)
+        return finish(prepare(sources, Wanted(purpose, **wanted), tmp_path / "job"))  # type: ignore[arg-type]
+
+    return running
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Callable[[str], list[dict[str, Any]]]:
+    """rows("examples.jsonl"): the rows of a file that a preparation wrote."""
+
+    def reading(name: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (tmp_path / "job" / name).read_text(encoding="utf-8").splitlines()]
+
+    return reading
+
+
+@pytest.fixture
+def real() -> Path:
+    if not REAL.is_dir():
+        pytest.skip("the real sets (../shared/data) are not on this machine")
+    return REAL

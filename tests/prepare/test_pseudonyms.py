@@ -1,0 +1,137 @@
+"""Pseudonyms: the same for the same person, undone by the map, never for words that are no names."""
+
+import json
+from typing import Any
+
+import pytest
+
+from gradschool.errors import UsageError
+from gradschool.prepare.pseudonyms import Pseudonyms, made_up, name_words
+from gradschool.prepare.review import ValueDecision
+from gradschool.prepare.wanted import private_modes
+
+PEOPLE = [
+    ("Anna Keller", "anna.keller@boats.example"),
+    ("Müller, Tom", "tom@gmail.com"),
+    ("May Hart", "may@boats.example"),
+    ("Jan van der Berg", "jan@example.net"),
+    ("Boats Office Team", "office@boats.example"),
+]
+
+
+def names(private: str = "", **more: Any) -> Pseudonyms:
+    made = Pseudonyms(private_modes(private), **more)
+    made.learn(PEOPLE)
+    made.keep_own(["Ambrose Pellow"])
+    return made
+
+
+def said(made: Pseudonyms, text: str, *near: int, language: str = "en") -> str:
+    return made.replace(text, [PEOPLE[number] for number in near], language)[0]
+
+
+def test_a_person_stays_the_same_person_in_every_form() -> None:
+    made = names()
+    whole = said(made, "Anna Keller and Jan van der Berg", 0)
+    given, family = whole.partition(" and ")[0].split()
+    assert said(made, "Dear Anna,", 0) == f"Dear {given}," and said(made, "Mr Keller came.") == f"Mr {family} came."
+    assert said(made, "Anna's and KELLER", 0) == f"{given}'s and {family.upper()}"
+    assert said(made, "anna.keller@boats.example").startswith(f"{given}.{family}@".lower())
+    assert "Berg" not in whole and "Jan" not in whole
+
+
+def test_numbers_and_addresses_stay_the_same_however_they_are_written() -> None:
+    made = names()
+    text = said(made, "Call 020 7946 0112 or (020) 7946-0112; IBAN DE89 3704 0044 0532 0130 00.")
+    first, _, rest = text.removeprefix("Call ").partition(" or ")
+    assert rest.startswith(first) and "DE89" not in text and first == made_up("phone number", 0)
+    assert said(made, "jan@example.net and nobody@boats.example").count("@") == 2
+
+
+def test_words_that_are_no_names_stay() -> None:
+    made = names()
+    made.note_ordinary("you may come, if the hart is well")
+    text = "May I come? The Office Team is closed."
+    assert said(made, text, 2) == text
+    assert said(made, "Dear May,", 2) != "Dear May," and said(made, "I saw May there.", 2) != "I saw May there."
+    assert said(made, "I saw May there.") == "I saw May there."  # May Hart takes no part in this thread
+    assert said(made, "Yours, Ambrose Pellow") == "Yours, Ambrose Pellow"
+
+
+def test_the_map_gives_the_same_pseudonyms_again_and_undoes_them() -> None:
+    made = names()
+    text = "Dear Anna, Tom Müller (tom@gmail.com, 020 7946 0112) and Mr Keller."
+    first = said(made, text, 0)
+    kept = json.loads(json.dumps(made.as_map()))
+    again = Pseudonyms(private_modes(""), kept)
+    again.keep_own(["Ambrose Pellow"])
+    assert said(again, text, 0) == first
+    again.learn([("Eve Newcomer", "eve@example.org")])
+    assert said(again, text, 0) == first and said(again, "Eve Newcomer") != "Eve Newcomer"
+    undone = first
+    for person in kept["people"]:
+        given, family = person["pseudonym"].split()
+        for name in person["names"]:
+            undone = undone.replace(given, name.split()[0].title()).replace(family, name.split()[-1].title())
+    for value in kept["values"]:
+        undone = undone.replace(value["pseudonym"], value["value"])
+    assert "Dear Anna" in undone and "020 7946 0112" in undone and "Mr Keller" in undone
+
+
+def test_pseudonyms_are_not_replaced_again() -> None:
+    made = names()
+    once = said(made, "Anna Keller, anna.keller@boats.example, 020 7946 0112, 203.0.113.77", 0)
+    assert said(made, once, 0) == once
+
+
+def test_each_person_has_a_name_of_their_own() -> None:
+    made = Pseudonyms(private_modes(""))
+    made.learn([(f"Given{chr(97 + n % 26)}{n} Family{n}", f"p{n}@example.org") for n in range(2_000)])
+    assert len({person.name for person in made.people}) == 2_000
+
+
+def test_kinds_can_be_kept_or_dropped() -> None:
+    made = names("pseudonyms,phone=drop,name=keep")
+    text, pieces = made.replace("Anna Keller, 020 7946 0112, jan@example.net", [], "en")
+    assert text.startswith("Anna Keller, 020 7946 0112, ") and "jan@" not in text
+    modes = {piece.kind: piece.mode for piece in pieces}
+    assert modes == {"phone number": "drop", "name": "keep", "e-mail address": "pseudonyms"}
+
+
+@pytest.mark.parametrize("text", ["hide", "pseudonyms,shoe=keep", "phone=hide"])
+def test_unknown_modes_name_the_choices(text: str) -> None:
+    with pytest.raises(UsageError, match=r"choose one of|did you mean"):
+        private_modes(text)
+
+
+def test_what_a_person_decided_about_a_value_is_done() -> None:
+    made = names()
+    pieces = made.replace("Call 020 7946 0112, write jan@example.net, ask Anna Keller.", [], "en")[1]
+    keys = {piece.kind: piece.key for piece in pieces}
+    decisions = {
+        keys["phone number"]: ValueDecision("keep", "", {}),
+        keys["e-mail address"]: ValueDecision("pseudonyms", "x@example.com", {}),
+        keys["name"]: ValueDecision("drop", "", {}),
+    }
+    again = names(decisions=decisions)
+    text, pieces = again.replace("Call 020 7946 0112, write jan@example.net, ask Anna Keller.", [], "en")
+    assert text == "Call 020 7946 0112, write x@example.com, ask Anna Keller."
+    assert {piece.kind for piece in pieces if piece.mode == "drop"} == {"name"}
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("Keller, Anna", "Anna Keller"),
+        ("Dr. Anna Keller (Sales)", "Anna Keller"),
+        ("Anna Keller, Boats Ltd", "Anna Keller"),
+        ("van der Berg, Jan", "Jan van der Berg"),
+        ("Miss Bell", "Bell"),
+        ("the Okafors", ""),
+        ("Maddox & Daughter", ""),
+        ("anna@example.org", ""),
+        ("County Highways", ""),
+    ],
+)
+def test_display_names_are_people_or_nobody(name: str, words: str) -> None:
+    assert " ".join(name_words(name)) == words

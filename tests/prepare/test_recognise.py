@@ -1,0 +1,123 @@
+"""What a file is, is told by its content; what cannot be used is named, and nothing makes us wait or loop."""
+
+import io
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finish import finish
+from gradschool.errors import DataError
+from gradschool.ground.documents import Unreadable
+from gradschool.prepare.recognise import kind_of, recognise
+from gradschool.records import Note
+from mails import mail, mbox
+
+
+def archive(*names: str, locked: bool = False) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        for name in names:
+            file.writestr(name, "x")
+    content = bytearray(out.getvalue())
+    if locked:
+        for signature, place in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):
+            at = content.find(signature)
+            while at >= 0:
+                content[at + place] |= 1
+                at = content.find(signature, at + 1)
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    "name, content, kind",
+    [
+        ("box", mbox(mail("hello")), "mbox"),
+        ("a.txt", mail("hello"), "mail"),
+        ("1.emlx", b"120       \n" + mail("hello"), "mail"),
+        ("rows.txt", b'{"prompt": "a", "completion": "b"}\n', "rows"),
+        ("list", b'[{"a": 1}]', "rows"),
+        ("t.csv", b"a;b\n1;2\n", "rows"),
+        ("table", b"text,label\nhello there,greeting\nbye now,parting\n", "rows"),
+        ("notes.md", b"# A title\n\nSome, text; with | signs.\n", "document"),
+        ("page", b"<!DOCTYPE html><html><p>x</p></html>", "document"),
+        ("a.bin", b"%PDF-1.4 x", "document"),
+        ("d", archive("word/document.xml", "[Content_Types].xml"), "document"),
+        ("b", archive("mimetype", "META-INF/container.xml"), "document"),
+        ("w", archive("xl/workbook.xml"), "workbook"),
+        ("chat.txt", b"Agent: Hello\nAnna: My bike is broken\nAgent: Which one?\nAnna: The red one\n", "transcript"),
+        ("chat", b"[12:01] Tom: hi\n[12:02] Ann: hi\n[12:02] Tom: so?\n[12:03] Ann: no\n", "transcript"),
+        ("letter.txt", b"Dear all: come.\n\nI said: come. He said: no.\n", "document"),
+    ],
+)
+def test_kinds(tmp_path: Path, name: str, content: bytes, kind: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert kind_of(tmp_path / name) == kind
+
+
+@pytest.mark.parametrize(
+    "content, why",
+    [
+        (b"", "empty"),
+        (b" \n ", "empty"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "no kind of file"),
+        (archive("a.txt"), "an archive"),
+        (archive("word/document.xml", locked=True), "password"),
+        (b"PK\x03\x04 broken", "damaged archive"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 broken", "damaged Outlook"),
+    ],
+)
+def test_what_cannot_be_used_says_why(tmp_path: Path, content: bytes, why: str) -> None:
+    (tmp_path / "x").write_bytes(content)
+    with pytest.raises(Unreadable, match=why):
+        kind_of(tmp_path / "x")
+
+
+def test_folders_are_walked_and_links_and_pipes_are_named(tmp_path: Path) -> None:
+    box = tmp_path / "Maildir"
+    for folder in ("cur", "new", "tmp", ".Sent/cur", ".hidden"):
+        (box / folder).mkdir(parents=True)
+    (box / "cur" / "1:2,S").write_bytes(mail("one"))
+    (box / ".Sent" / "cur" / "2:2,S").write_bytes(mail("two"))
+    (box / ".hidden" / "3").write_bytes(mail("three"))
+    (box / "dovecot.index").write_bytes(b"\0\1")
+    (box / "loop").symlink_to(box, target_is_directory=True)
+    (box / "broken").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(box / "pipe")
+    found, events = finish(recognise([box]))
+    assert [one.name for one in found] == ["Maildir/.Sent/cur/2:2,S", "Maildir/cur/1:2,S"] or [
+        one.name for one in found
+    ] == ["Maildir/cur/1:2,S", "Maildir/.Sent/cur/2:2,S"]
+    told = " ".join(event.text for event in events if isinstance(event, Note) and event.level == "warning")
+    assert "a link to a folder" in told and "pipe" in told and "broken" in told
+
+
+def test_nothing_to_use_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "x.png").write_bytes(b"\x89PNG\0")
+    with pytest.raises(DataError, match="None of the sources"):
+        finish(recognise([tmp_path]))
+    with pytest.raises(DataError, match="does not exist"):
+        finish(recognise([tmp_path / "no"]))
+
+
+STARTS = st.sampled_from(
+    [
+        *(b"", b"From a\nX: ", b"PK\x03\x04", b"%PDF", b"{", b"[", b"\xff\xfe", b"From: a\nTo: b\n"),
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(STARTS, st.binary(max_size=200), st.sampled_from(["", ".md", ".csv", ".jsonl"]))
+def test_any_bytes_are_of_a_kind_or_say_why(tmp_path_factory: Any, start: bytes, rest: bytes, suffix: str) -> None:
+    path = tmp_path_factory.mktemp("any") / f"x{suffix}"
+    path.write_bytes(start + rest)
+    try:
+        assert kind_of(path)
+    except Unreadable as why:
+        assert str(why)
