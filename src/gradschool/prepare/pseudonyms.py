@@ -18,25 +18,6 @@ WORD = re.compile(r"[^\W\d_](?:[\w’'-]*\w)?")
 INITIAL = 1  # letters of a word that is no name by itself
 SPACE = re.compile(r"[\s,]+")
 GAP = re.compile(r"[ \t]{1,3}|\.[ \t]{0,2}|\n")  # between words of one name, and between a title and a name
-PARTICLES = {
-    "von",
-    "van",
-    "de",
-    "der",
-    "den",
-    "di",
-    "da",
-    "del",
-    "la",
-    "le",
-    "du",
-    "ten",
-    "ter",
-    "zu",
-    "al",
-    "el",
-    "bin",
-}
 
 
 @dataclass(slots=True)
@@ -151,7 +132,7 @@ class Pseudonyms:
         person.names.add(folded)
         if len(words) > 1:
             self._by_name.setdefault(folded, person)
-        parts = [word for word in words if word.casefold() not in PARTICLES]
+        parts = [word for word in words if word.casefold() not in _lists()["particles"]]
         for number, word in enumerate(parts):
             part = "family" if number == len(parts) - 1 and len(parts) > 1 else ("given" if number == 0 else "middle")
             entry = (person, part)
@@ -263,7 +244,7 @@ class Pseudonyms:
         reach = end
         while people and reach < len(tokens) and GAP.fullmatch(text[tokens[reach - 1].end() : tokens[reach].start()]):
             word = tokens[reach][0]
-            if word.casefold() in PARTICLES or (len(word) == 1 and word.isupper()):
+            if word.casefold() in _lists()["particles"] or (len(word) == 1 and word.isupper()):
                 reach += 1
                 continue
             both = [person for person in self._people_of(word) if person in people]
@@ -392,10 +373,14 @@ def name_words(name: str) -> list[str]:
         return []
     first, comma, rest = name.partition(",")
     family, given = (_untitled(part, lists["titles"]) for part in (first, rest))
-    turned = comma and 0 < len(given) <= 2 and [word.casefold() in PARTICLES for word in family].count(False) == 1
+    turned = (
+        comma
+        and 0 < len(given) <= 2
+        and [word.casefold() in _lists()["particles"] for word in family].count(False) == 1
+    )
     words = [*given, *family] if turned and not re.search(r"[&,]", rest) else family
     folded = [word.casefold() for word in words]
-    small = any(word.islower() and word not in PARTICLES for word in words)
+    small = any(word.islower() and word not in _lists()["particles"] for word in words)
     if small or len(words) > 5 or any(word in lists["firms"] for word in folded):
         return []
     return words
