@@ -1,4 +1,4 @@
-"""What tests of several folders share: a tiny base, and an engine over it."""
+"""What tests of several folders share: a tiny base, an engine over it, and a folder to work in."""
 
 from pathlib import Path
 
@@ -18,3 +18,10 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def engine(base: Path) -> LocalEngine:
     """Shared by all tests: whoever attaches anything to its network takes it off again."""
     return LocalEngine(base, batch_size=4)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in, as a person's own."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -1,0 +1,195 @@
+"""Servers that hang or lie, no network, a full disk: each ends in a message, and the climb can go on afterwards."""
+
+import json
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import small_job
+from refusals import FAKE, GOAL, ROWS, left, refused
+
+# Servers and networks
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Callable[[dict[str, Any]], tuple[int, bytes]]], str]]:
+    """Starts a server on loopback whose every answer is `reply(body)`; gives its address."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(reply: Callable[[dict[str, Any]], tuple[int, bytes]]) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.say(200, b'{"data": [{"id": "m"}]}')
+
+            def do_POST(self) -> None:
+                self.say(*reply(json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+
+            def say(self, status: int, content: bytes) -> None:
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """Quiet."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}/v1"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def said(text: str) -> tuple[int, bytes]:
+    choice = {"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+    return 200, json.dumps({"choices": [choice]}).encode()
+
+
+def remote(address: str, mark: float = 0.7) -> str:
+    goal = GOAL.replace("0.7", str(mark))
+    return f'task = "Order."\nbase_model = "{address}"\nmodel = "m"\n{goal}[remote]\ntimeout = 0.3\nretries = 0\n'
+
+
+def test_a_server_that_hangs_is_an_error_and_the_climb_goes_on_when_it_wakes(
+    here: Path, serve: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs = threading.Event()
+    known = {row["prompt"]: row["completion"] for row in ROWS}
+
+    def reply(body: dict[str, Any]) -> tuple[int, bytes]:
+        if not hangs.is_set():
+            hangs.wait(1.0)
+        return said(known.get(body["messages"][-1]["content"], "?"))
+
+    job = small_job.write_job(here / "job", remote(serve(reply)), ROWS)
+    began = time.monotonic()
+    refused(small_job.run("climb", job), 6, "does not answer", "0.3")
+    assert time.monotonic() - began < 30
+    hangs.set()
+    assert left(here) == ["job-1"]
+    result = small_job.run("climb", "--resume", "runs/job-1")
+    assert result.exit_code == 0, result.output
+    assert "Passed: the base rung" in result.stdout
+    answered = small_job.run("answer", "runs/job-1/specialist", stdin=json.dumps(ROWS[0]) + "\n")
+    assert json.loads(answered.stdout)["answer"] == ROWS[0]["completion"]
+
+
+LIES: dict[str, tuple[tuple[int, bytes], str]] = {
+    "a web page": ((200, b"<!DOCTYPE html><p>Log in"), "web page"),
+    "no json": ((200, b"hello"), "no JSON"),
+    "no choices": ((200, b'{"choices": []}'), "no choices"),
+    "ill": ((500, b"oops"), "500"),
+    "a wrong key": ((401, b'{"error": {"message": "bad key"}}'), "OPENAI_API_KEY"),
+    "no such model": ((404, b'{"error": {"message": "model not found"}}'), "model not found"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_server_that_lies_is_an_error(lie: str, here: Path, serve: Callable[..., str]) -> None:
+    reply, words = LIES[lie]
+    job = small_job.write_job(here / "job", remote(serve(lambda _: reply)), ROWS)
+    refused(small_job.run("climb", job), 6, words)
+
+
+def test_a_server_that_is_not_there(here: Path) -> None:
+    job = small_job.write_job(here / "job", remote(f"http://127.0.0.1:{closed_port()}/v1"), ROWS)
+    refused(small_job.run("climb", job), 6, "127.0.0.1")
+
+
+def test_a_key_in_an_address_is_never_written_down(
+    here: Path, serve: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-key")
+    job = small_job.write_job(here / "job", remote(serve(lambda _: said("fine"))), ROWS)
+    result = small_job.run("climb", job)
+    assert result.exit_code == 3, result.output
+    assert "sk-secret-key" not in result.output
+    for path in (here / "runs").rglob("*"):
+        assert not path.is_file() or b"sk-secret-key" not in path.read_bytes(), path
+
+
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.slow
+def test_without_a_network_a_hub_model_is_refused(here: Path) -> None:
+    job = small_job.write_job(here / "job", 'base_model = "someone/small"\n' + GOAL, ROWS)
+    hub = f"http://127.0.0.1:{closed_port()}"
+    env = {"HF_ENDPOINT": hub, "HF_HOME": str(here / "hf"), "HF_HUB_OFFLINE": "0"}
+    process = small_job.start("climb", job, cwd=here, env=env)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 5, out + err
+    assert "someone/small" in err and hub in err and "What to do: " in err and "Traceback" not in err
+    assert left(here) == []
+
+
+# Disks
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of two megabytes."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("only root may mount a small disk here; /dev/full stands in for it in the next test")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(disk: Path, leave: int) -> Path:
+    """Fill a disk but for some bytes; returns what fills it."""
+    ballast = disk / "ballast"
+    free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+    ballast.write_bytes(b"\0" * (free - leave))
+    return ballast
+
+
+@pytest.mark.parametrize("leave", [0, 8_192, 24_576, 65_536])
+def test_a_full_disk_is_told_and_the_climb_goes_on_when_there_is_room(
+    leave: int, small_disk: Path, tmp_path: Path
+) -> None:
+    job = small_job.write_job(tmp_path / "job", FAKE + GOAL, ROWS)
+    ballast = fill(small_disk, leave)
+    run = small_disk / "runs" / "job-1"
+    refused(small_job.run("climb", job, "--run", run), 7, "The disk is full", "MB are free")
+    ballast.unlink()
+    again = ("--resume", run) if (run / "run.json").exists() else (job, "--run", run)
+    result = small_job.run("climb", *again)
+    assert result.exit_code in (0, 3), result.output
+    assert small_job.run("answer", run / "specialist", stdin="two eggs\n").exit_code == 0
+
+
+def test_a_full_disk_under_the_events_is_told(here: Path) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("this system has no /dev/full")
+    small_job.write_job(here / "job", FAKE + GOAL, ROWS)
+    (here / "run").mkdir()
+    (here / "run" / "events.jsonl").symlink_to(full)
+    refused(small_job.run("climb", "job", "--run", "run"), 7, "The disk is full")
+
+
+@pytest.mark.parametrize("command", [("climb", "job", "--run"), ("report", "run", "--output")])
+def test_a_place_below_a_file_cannot_be_written(command: tuple[str, ...], here: Path) -> None:
+    small_job.write_job(here / "job", FAKE + GOAL, ROWS)
+    small_job.run("climb", "job", "--run", "run")
+    (here / "occupied").write_text("a file")
+    refused(small_job.run(*command, "occupied/place"), 7, "occupied")
