@@ -58,6 +58,8 @@ def test_the_tune_rung_draws_the_curve_once(base: Path, tmp_path: Path) -> None:
     assert curve.points[-1][1] == candidate.validation
     assert candidate.tried[-2:] == as_trials(curve)
     assert any(isinstance(event, Note) and str(curve) in event.text for event in events)
+    computed = {e.text.rpartition("computes in")[2] for e in events if isinstance(e, Note) and "computes in" in e.text}
+    assert len(computed) == 1  # no training begins with another's adapter on
     assert not list(material.run.work("tune").glob("curve-*")) and Path(candidate.recipe.adapter).is_dir()
     again, events = finish(tune(best, material))
     assert not [event for event in events if isinstance(event, Step)]  # nothing is trained twice
