@@ -4,7 +4,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-OWN = ("examples.py", "parity.py", "prepare_scale.py", "quote_removal.py", "rehearsal.py", "serve_load.py")
+OWN = (
+    "examples.py",
+    "mailbox_scale.py",
+    "parity.py",
+    "prepare_scale.py",
+    "quote_removal.py",
+    "rehearsal.py",
+    "serve_load.py",
+)
 ON_DATA = ("fairytaleqa_retrieval.py", "prepared_sets.py", "real_sets.py")
 
 

@@ -34,7 +34,7 @@ def advise(best: RungResult, results: Sequence[RungResult], data: Study, curve: 
         if result.skipped:
             yield f"The {result.rung} rung could not run: {result.skipped}."
     if curve:
-        yield f"More training examples: {curve}."
+        yield f"More training examples{'' if curve.gain > 0 else ' would hardly help'}: {curve}."
     elif len(data.train) < FEW_EXAMPLES:
         yield f"More training examples: there are {len(data.train)} to learn from."
     if data.engine.identity.get("name") == "pocket":

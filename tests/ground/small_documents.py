@@ -87,3 +87,39 @@ def docx(heading: str, text: str) -> bytes:
             f"<w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:body></w:document>",
         )
     return out.getvalue()
+
+
+def epub(*chapters: str) -> bytes:
+    """A book with one paragraph per chapter."""
+    container = (
+        '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>'
+        '<rootfile full-path="OEBPS/book.opf"/></rootfiles></container>'
+    )
+    items = "".join(f'<item id="c{n}" href="c{n}.xhtml"/>' for n in range(len(chapters)))
+    spine = "".join(f'<itemref idref="c{n}"/>' for n in reversed(range(len(chapters))))  # read in this order
+    book = (
+        '<package xmlns="http://www.idpf.org/2007/opf"><metadata xmlns:dc="http://purl.org/dc/elements/1.1/">'
+        f"<dc:title>Hives</dc:title></metadata><manifest>{items}</manifest><spine>{spine}</spine></package>"
+    )
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("META-INF/container.xml", container)
+        archive.writestr("OEBPS/book.opf", book)
+        for number, text in enumerate(chapters):
+            page = f"<html><body><h1>Chapter {number}</h1><p>{text}</p></body></html>"
+            archive.writestr(f"OEBPS/c{number}.xhtml", page)
+    return buffer.getvalue()
+
+
+def xlsx(*rows: tuple[object, ...]) -> bytes:
+    """A workbook of one sheet."""
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in rows:
+        sheet.append(row)
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()

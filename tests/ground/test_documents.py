@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_documents import docx, finish, pdf, warnings_of
+from small_documents import docx, epub, finish, pdf, warnings_of, xlsx
 
 from gradschool.errors import DataError
 from gradschool.ground import documents
@@ -66,6 +66,9 @@ def test_pdf_keeps_its_pages(tmp_path: Path) -> None:
         ("a.pdf", pdf(""), "no text"),
         ("a.docx", b"PK\x03\x04 broken", "damaged"),
         ("a.docx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "password"),
+        ("a.epub", b"PK\x03\x04 broken", "damaged"),
+        ("a.epub", docx("a", "b"), "epub cannot be read"),
+        ("a.xlsx", docx("a", "b"), "xlsx"),
         ("a.html", b"<html><body><script>x</script></body></html>", "no text"),
         ("a.png", b"whatever", "of kind .png"),
     ],
@@ -123,12 +126,38 @@ def test_sizes_are_bounded_and_the_limit_is_said(tmp_path: Path, monkeypatch: py
         finish(read_documents(tmp_path))
 
 
-def test_a_docx_that_unpacks_to_a_disk_full_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_that_unpacks_to_a_disk_full_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     from gradschool.ground import convert
 
     monkeypatch.setattr(convert, "MAX_UNPACKED_BYTES", 100)
-    with pytest.raises(Unreadable, match="unpacks"):
-        convert.docx_text(docx("a", "b"))
+    for read, content in (
+        (convert.docx_text, docx("a", "b")),
+        (convert.epub_text, epub("a")),
+        (convert.xlsx_text, xlsx(("a", "b"))),
+    ):
+        with pytest.raises(Unreadable, match="unpacks"):
+            read(content)
+
+
+def test_an_epub_is_read_in_the_order_of_its_chapters(tmp_path: Path) -> None:
+    (tmp_path / "hives.epub").write_bytes(epub("It was swarming.", "It was quiet."))
+    [document], _ = finish(read_documents(tmp_path))
+    places = [document.text.index(part) for part in ("# Chapter 1", "It was quiet.", "# Chapter 0", "It was swarming.")]
+    assert places == sorted(places)
+
+
+def test_a_workbook_is_read_row_by_row(tmp_path: Path) -> None:
+    (tmp_path / "hives.xlsx").write_bytes(xlsx(("hive", "frames"), ("Tay", 11), ("Forth", 9)))
+    [document], _ = finish(read_documents(tmp_path))
+    assert [line for line in document.text.splitlines() if "Tay" in line] == ["| Tay | 11 |"]
+
+
+def test_only_so_many_pages_are_read_and_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "MAX_PAGES", 2)
+    (tmp_path / "long.pdf").write_bytes(pdf("One page.", "Two pages.", "Three pages."))
+    [document], events = finish(read_documents(tmp_path))
+    assert "Two pages." in document.text and "Three" not in document.text
+    assert "long.pdf has more than 2 pages" in warnings_of(events)[0]
 
 
 def test_nothing_to_read_is_an_error(tmp_path: Path) -> None:
@@ -171,16 +200,20 @@ def test_utf8_is_never_guessed_at(text: str) -> None:
     assert decode(text.encode()) == (text.removeprefix("\ufeff"), "")
 
 
-@given(st.binary(max_size=200), st.sampled_from(["pdf", "docx", "html"]))
+@given(st.binary(max_size=200), st.sampled_from(["pdf", "docx", "epub", "xlsx", "html"]))
 @settings(max_examples=30, deadline=None, suppress_health_check=SLOW)
 def test_damaged_files_never_crash(tail: bytes, kind: str) -> None:
-    from gradschool.ground.convert import docx_text, html_text, pdf_pages
+    from gradschool.ground.convert import docx_text, epub_text, html_text, pdf_pages, xlsx_text
 
     try:
         if kind == "pdf":
             assert all(isinstance(page, str) for page in pdf_pages(pdf("a")[:300] + tail))
         elif kind == "docx":
             assert isinstance(docx_text(docx("a", "b")[:200] + tail), str)
+        elif kind == "epub":
+            assert isinstance(epub_text(epub("a", "b")[:700] + tail), str)
+        elif kind == "xlsx":
+            assert isinstance(xlsx_text(xlsx(("a", "b"))[:2_000] + tail), str)
         else:
             html_text("<p>" + tail.decode("latin-1")).encode()
     except Unreadable as reason:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.header import decode_header
+from email.headerregistry import HeaderRegistry
 from email.message import EmailMessage, Message
+from functools import lru_cache
 
 from gradschool.data.encoding import repair
 from gradschool.ground.documents import Unreadable
@@ -30,6 +32,8 @@ HEADER_ERRORS = (
     RecursionError,
     AssertionError,
 )
+# A part is asked for its type a dozen times, and each time its header would be parsed anew.
+POLICY = policy.default.clone(header_factory=lru_cache(maxsize=1_000)(HeaderRegistry()))
 Person = tuple[str, str]  # name and address, as written; the address in lower case
 
 
@@ -68,7 +72,7 @@ class Body:
 def parse(content: bytes) -> Message:
     """Read a mail; raises Unreadable where it is nested too deeply to be read."""
     try:
-        return message_from_bytes(content, policy=policy.default)
+        return message_from_bytes(content, policy=POLICY)
     except (*HEADER_ERRORS, UnicodeError) as error:
         raise Unreadable(f"its parts cannot be told apart ({type(error).__name__})") from error
 

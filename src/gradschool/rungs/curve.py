@@ -89,6 +89,7 @@ def _learnt_from(
     yield Note(f"tune: for the curve, {count} of {len(material.train)} examples.")
     share = share_of(material.train, count, tune.seed)
     rows = yield from make_rows(student, share, tune.max_tokens, f"tune: preparing {count} rows")
+    student.make_ready()  # the share before has left its adapter on
     work = partial(train_specialist, student, rows, validation, material, rate, f"{name}-")
     trained: Trained = yield from material.run.once(f"tune-{name}", work, Trained)
     recipes = [with_training(student.recipe, folder, tune.method) for folder in trained.folders]
