@@ -4,8 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-OWN = ("examples.py", "parity.py", "rehearsal.py", "serve_load.py")
-ON_DATA = ("fairytaleqa_retrieval.py", "real_sets.py")
+OWN = (
+    *("examples.py", "parity.py", "rehearsal.py", "serve_load.py"),
+    *("train_speed.py", "answer_speed.py", "growth.py"),
+)
+ON_DATA = ("fairytaleqa_retrieval.py", "real_sets.py", "same_quality.py")
 
 
 def main(data: Path) -> int:
