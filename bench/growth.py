@@ -4,8 +4,8 @@
 
 The shapes of pocket, SmolLM2-135M and -360M with random weights in bfloat16, rank 16 on all linear layers, no shared
 beginning. Each point is a process of its own: one step to warm up, then two that count; and the memory that
-`gradschool fit` tells beforehand for the same rows. Answering: prompts of 128 tokens, 32 new ones, more and more rows
-at once. Writes bench/results/growth.json and docs/growth.svg.
+`gradschool fit` tells beforehand for the same rows; some also over the base in 4 bits. Answering: prompts of 128
+tokens, 32 new ones, more and more rows at once. Writes bench/results/growth.json and docs/growth.svg.
 """
 
 import argparse
@@ -24,17 +24,18 @@ import torch
 from gradschool.files import write_json
 from gradschool.model.chat import Rendered
 from gradschool.model.decoding import decode
+from gradschool.model.loading import load
 from gradschool.model.memory import PROGRAM, AnsweringNeeds
 from gradschool.model.reader import reader_of
 from gradschool.records import Decoding, Step
 from gradschool.run import environment
 from gradschool.tune.loop import Training
 from gradschool.tune.lora import attach
-from gradschool.tune.need import Needs, Shape
+from gradschool.tune.need import Method, Needs, Shape
 from gradschool.tune.plan import Plan
 from gradschool.tune.room import Room
 from plot import plot
-from shapes import RANK, network_of
+from shapes import RANK, network_of, write_model
 
 RESULT = Path(__file__).parent / "results" / "growth.json"
 PLOT = Path(__file__).parents[1] / "docs" / "growth.svg"
@@ -71,9 +72,18 @@ class Watch:
         self.most = int(told[-2])  # the last one may be cut
 
 
-def train(shape: str, length: int, count: int) -> dict[str, Any]:
-    """Steps of `count` rows of `length` tokens, a third of each an answer."""
-    network, draw = network_of(shape), random.Random(0)
+def packed(shape: str, length: int, count: int) -> dict[str, Any]:
+    """The same over a base in 4 bits."""
+    with tempfile.TemporaryDirectory() as temporary:
+        write_model(Path(temporary), shape)
+        return train(shape, length, count, Path(temporary) / "model")
+
+
+def train(shape: str, length: int, count: int, four_bits: Path | None = None) -> dict[str, Any]:
+    """Steps of `count` rows of `length` tokens, a third of each an answer; over a base from a folder in 4 bits."""
+    device, dtype = torch.device("cpu"), torch.bfloat16
+    network = load(four_bits, device, dtype, four_bits=True)[0] if four_bits else network_of(shape)
+    draw = random.Random(0)
     attach(network, RANK, 2 * RANK, 0)
     vocabulary = network.config.vocab_size
 
@@ -94,7 +104,8 @@ def train(shape: str, length: int, count: int) -> dict[str, Any]:
                     ended.append(time.perf_counter())
                     if len(ended) == 3:
                         break
-    told = Needs(Shape(network.config, torch.bfloat16, "lora", RANK, length)).at(count * length).total + PROGRAM
+    method: Method = "4-bit lora" if four_bits else "lora"
+    told = Needs(Shape(network.config, dtype, method, RANK, length)).at(count * length).total + PROGRAM
     return {
         "tokens_per_second": round(2 * count * length / (ended[-1] - ended[0]), 1),
         "peak_memory": watch.most,
@@ -155,7 +166,7 @@ def main() -> None:
     """Measure all points, or, as a process of its own, one."""
     if len(sys.argv) > 2:
         what, shape, *numbers = sys.argv[1:]
-        print(json.dumps({"train": train, "answer": answer}[what](shape, *map(int, numbers))))
+        print(json.dumps({"train": train, "packed": packed, "answer": answer}[what](shape, *map(int, numbers))))
         return
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--smoke", action="store_true", help="pocket and a few points, to see that it runs")
@@ -165,6 +176,7 @@ def main() -> None:
     result: dict[str, Any] = {
         "length": {s: {n: point("train", s, n, TOKENS // n) for n in lengths} for s in shapes},
         "batch": {s: {n: point("train", s, 256, n) for n in batches} for s in shapes},
+        "four_bits": {s: {n: point("packed", s, 256, n) for n in batches[-2:]} for s in shapes},
         "answering": {s: {n: point("answer", s, n, 2 * n) for n in at_once} for s in shapes},
     }
     told = [said["told_of_measured"] for kind in result.values() for by_x in kind.values() for said in by_x.values()]
