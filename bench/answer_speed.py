@@ -1,6 +1,6 @@
 """How fast many questions are answered, beside transformers' generate and llama.cpp with the same weights.
 
-    python bench/answer_speed.py [--smoke] [--runs 3]
+    python bench/answer_speed.py [--smoke] [--runs 2]
 
 SmolLM2-135M's shape with random weights in bfloat16: 64 prompts of about 183 tokens, 102 of them the same, 64 new
 tokens each. And the built-in base in float32, as it answers: 256 questions of as many tokens as banking77's, in real
@@ -51,7 +51,10 @@ JOBS: dict[str, dict[str, Any]] = {
 }
 
 
-def prompts_of(job: dict[str, Any], vocabulary: int) -> list[list[int]]:
+Prompts = list[list[int]]
+
+
+def prompts_of(job: dict[str, Any], vocabulary: int) -> Prompts:
     """Prompts of any tokens that begin alike."""
     draw = random.Random(0)
     shared = [draw.randrange(3, vocabulary) for _ in range(job["shared"])]
@@ -59,15 +62,18 @@ def prompts_of(job: dict[str, Any], vocabulary: int) -> list[list[int]]:
     return [shared + [draw.randrange(3, vocabulary) for _ in range(length)] for length in lengths]
 
 
-def ours(job: dict[str, Any]) -> Callable[[], list[list[int]]]:
+Answer = Callable[[Prompts], Prompts]  # what is said to each prompt
+
+
+def ours(job: dict[str, Any]) -> Answer:
     """Answers by our own decoding."""
     network, _ = load(Path(job["model"]), torch.device("cpu"), getattr(torch, job["dtype"]))
-    reader, prompts = reader_of(network), dict(enumerate(job["prompts"]))
-    limits = dict.fromkeys(prompts, job["new"])
+    reader = reader_of(network)
 
-    def answer() -> list[list[int]]:
-        said: list[list[int]] = [[] for _ in prompts]
-        for step in decode(reader, prompts, (), limits, Decoding(), slots=job["at_once"]):
+    def answer(prompts: Prompts) -> Prompts:
+        said: Prompts = [[] for _ in prompts]
+        asked, limits = dict(enumerate(prompts)), dict.fromkeys(range(len(prompts)), job["new"])
+        for step in decode(reader, asked, (), limits, Decoding(), slots=job["at_once"]):
             for piece in step:
                 said[piece.name].append(piece.token)
         return said
@@ -75,21 +81,20 @@ def ours(job: dict[str, Any]) -> Callable[[], list[list[int]]]:
     return answer
 
 
-def generate(job: dict[str, Any]) -> Callable[[], list[list[int]]]:
+def generate(job: dict[str, Any]) -> Answer:
     """Answers by transformers' generate, batch after batch, those of like length together."""
     network, _ = load(Path(job["model"]), torch.device("cpu"), getattr(torch, job["dtype"]))
     network.generation_config.eos_token_id = None
-    prompts, new = job["prompts"], job["new"]
-    order = sorted(range(len(prompts)), key=lambda i: -len(prompts[i]))
 
-    def answer() -> list[list[int]]:
-        said: list[list[int]] = [[] for _ in prompts]
+    def answer(prompts: Prompts) -> Prompts:
+        said: Prompts = [[] for _ in prompts]
+        order = sorted(range(len(prompts)), key=lambda i: -len(prompts[i]))
         for start in range(0, len(order), job["at_once"]):
             batch = order[start : start + job["at_once"]]
             longest = max(len(prompts[i]) for i in batch)
             ids = torch.tensor([[0] * (longest - len(prompts[i])) + prompts[i] for i in batch])
             there = torch.tensor([[0] * (longest - len(prompts[i])) + [1] * len(prompts[i]) for i in batch])
-            options = {"max_new_tokens": new, "do_sample": False, "pad_token_id": 0}
+            options = {"max_new_tokens": job["new"], "do_sample": False, "pad_token_id": 0}
             rows = network.generate(ids, attention_mask=there, **options)[:, longest:].tolist()  # type: ignore[operator]
             for i, row in zip(batch, rows, strict=True):
                 said[i] = row
@@ -98,7 +103,7 @@ def generate(job: dict[str, Any]) -> Callable[[], list[list[int]]]:
     return answer
 
 
-def llama_cpp(job: dict[str, Any]) -> Callable[[], list[list[int]]]:
+def llama_cpp(job: dict[str, Any]) -> Answer:
     """Answers by llama.cpp's server, which is given all prompts at once."""
     import xllamacpp
 
@@ -119,9 +124,9 @@ def llama_cpp(job: dict[str, Any]) -> Callable[[], list[list[int]]]:
         said: list[int] = reply.raise_for_status().json()["tokens"]
         return said
 
-    def answer() -> list[list[int]]:
-        with concurrent.futures.ThreadPoolExecutor(len(job["prompts"])) as pool:
-            return list(pool.map(ask, job["prompts"]))
+    def answer(prompts: Prompts) -> Prompts:
+        with concurrent.futures.ThreadPoolExecutor(len(prompts)) as pool:
+            return list(pool.map(ask, prompts))
 
     return answer
 
@@ -131,14 +136,10 @@ KINDS = {"gradschool": ours, "generate": generate, "llama.cpp": llama_cpp}
 
 def contestant(job: dict[str, Any]) -> dict[str, Any]:
     """Answer all prompts once, timed, after a few that warm everything up."""
-    warm = {**job, "prompts": job["prompts"][:2], "new": 3}
-    ready = KINDS[job["kind"]](job)
-    if job["kind"] == "llama.cpp":
-        ready()  # its first round also loads the weights
-    else:
-        KINDS[job["kind"]](warm)()
+    answer = KINDS[job["kind"]](job)
+    answer(job["prompts"][:2])
     began, busy = time.perf_counter(), time.process_time()
-    said = ready()
+    said = answer(job["prompts"])
     seconds, busy = time.perf_counter() - began, time.process_time() - busy
     count = sum(map(len, said))
     return {
@@ -209,7 +210,7 @@ def main() -> None:
         return
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--smoke", action="store_true", help="a tiny network and one round, to see that it runs")
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=2)
     asked = parser.parse_args()
     if asked.smoke:
         print(json.dumps(measure("smoke", 1), indent=1))

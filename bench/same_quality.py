@@ -1,6 +1,6 @@
 """Is what is trained as good? The built-in base on two public sets, by our trainer and by TRL with PEFT.
 
-    python bench/same_quality.py [DATA_DIR] [--smoke] [--seeds 3] [--peers FOLDER]      (default ../shared/data)
+    python bench/same_quality.py [DATA_DIR] [--smoke] [--seeds 2] [--peers FOLDER]      (default ../shared/data)
 
 Both begin with the same adapter and read the same rows in the same order, at the same constant rate. Ours computes as
 it does in a climb (bfloat16 where the processor has it), TRL in float32. Both adapters are worn by the same engine and
@@ -42,7 +42,7 @@ TASKS = {
     "banking77": "Name the intent of the customer's question.",
     "snips": "Answer with the intent and the slots of the request as one JSON object.",
 }
-BATCH, RANK, RATE, STEPS, ASKED = 32, 16, 2e-3, 80, 200
+BATCH, RANK, RATE, STEPS, ASKED = 32, 16, 2e-3, 60, 200
 
 
 def pairs_of(data: Path, name: str) -> list[tuple[str, str]]:
@@ -159,7 +159,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", nargs="?", type=Path, default=Path("../shared/data"))
     parser.add_argument("--smoke", action="store_true", help="two steps and one seed, to see that it runs")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--peers", type=Path, default=DEFAULT)
     given = parser.parse_args()
     python, steps, seeds = peers(given.peers), 2 if given.smoke else STEPS, 1 if given.smoke else given.seeds

@@ -1,6 +1,6 @@
 """How fast a training is, and how lean, beside TRL with PEFT: the same weights, rows, adapter and settings.
 
-    python bench/train_speed.py [--smoke] [--runs 3] [--peers FOLDER]
+    python bench/train_speed.py [--smoke] [--runs 2] [--peers FOLDER]
 
 SmolLM2-135M's shape with random weights; 64 chat rows of about 249 tokens, of which an instruction of 102 is the same
 in all of them (and, in a second run, in none), and the answer has 66. Batches of 8, rank 16 on all linear layers.
@@ -41,7 +41,6 @@ CONTESTANTS: dict[str, dict[str, Any]] = {
     "gradschool": {"dtype": "bfloat16"},
     "trl": {"dtype": "bfloat16", "checkpointing": False},
     "trl, layers computed twice": {"dtype": "bfloat16", "checkpointing": True},
-    "trl, float32": {"dtype": "float32", "checkpointing": False},
 }
 BATCH, RATE = 8, 1e-4
 SHARED, QUESTIONS, ANSWERS = 102, (40, 122), (33, 99)  # tokens; between these, evenly
@@ -218,8 +217,8 @@ def main() -> None:
         return
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--smoke", action="store_true", help="a tiny network and one round, to see that it runs")
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--runs", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--peers", type=Path, default=DEFAULT)
     asked = parser.parse_args()
     python, shape = peers(asked.peers), "smoke" if asked.smoke else "135M"
