@@ -5,15 +5,11 @@ import sys
 from pathlib import Path
 
 OWN = (
-    "examples.py",
-    "mailbox_scale.py",
-    "parity.py",
-    "prepare_scale.py",
-    "quote_removal.py",
-    "rehearsal.py",
-    "serve_load.py",
+    *("examples.py", "parity.py", "rehearsal.py", "serve_load.py"),
+    *("mailbox_scale.py", "prepare_scale.py", "quote_removal.py"),
+    *("train_speed.py", "answer_speed.py", "growth.py"),
 )
-ON_DATA = ("fairytaleqa_retrieval.py", "prepared_sets.py", "real_sets.py")
+ON_DATA = ("fairytaleqa_retrieval.py", "prepared_sets.py", "real_sets.py", "same_quality.py")
 
 
 def main(data: Path) -> int:

@@ -1,6 +1,6 @@
 """How fast a training is, and how lean, beside TRL with PEFT: the same weights, rows, adapter and settings.
 
-    python bench/train_speed.py [--smoke] [--runs 3] [--peers FOLDER]
+    python bench/train_speed.py [--smoke] [--runs 2] [--peers FOLDER]
 
 SmolLM2-135M's shape with random weights; 64 chat rows of about 249 tokens, of which an instruction of 102 is the same
 in all of them (and, in a second run, in none), and the answer has 66. Batches of 8, rank 16 on all linear layers.
@@ -23,47 +23,26 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import AutoModelForCausalLM, LlamaConfig
 
 from gradschool.files import write_json
 from gradschool.model.chat import Rendered
-from gradschool.model.engine import POCKET
 from gradschool.model.loading import load
 from gradschool.records import Step
 from gradschool.run import environment
-from gradschool.tune.adapter import save_adapter
 from gradschool.tune.loop import Training
 from gradschool.tune.lora import attach
 from gradschool.tune.plan import Plan
 from gradschool.tune.rows import steps_of_epoch
 from peers import DEFAULT, peers
+from shapes import RANK, SHAPES, write_model
 
 RESULT = Path(__file__).parent / "results" / "train_speed.json"
-SHAPES: dict[str, dict[str, Any]] = {
-    "135M": {
-        "vocab_size": 49152,
-        "hidden_size": 576,
-        "intermediate_size": 1536,
-        "num_hidden_layers": 30,
-        "num_attention_heads": 9,
-        "num_key_value_heads": 3,
-    },
-    "smoke": {
-        "vocab_size": 4928,
-        "hidden_size": 64,
-        "intermediate_size": 128,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
-    },
-}
 CONTESTANTS: dict[str, dict[str, Any]] = {
     "gradschool": {"dtype": "bfloat16"},
     "trl": {"dtype": "bfloat16", "checkpointing": False},
     "trl, layers computed twice": {"dtype": "bfloat16", "checkpointing": True},
-    "trl, float32": {"dtype": "float32", "checkpointing": False},
 }
-BATCH, RANK, RATE = 8, 16, 1e-4
+BATCH, RATE = 8, 1e-4
 SHARED, QUESTIONS, ANSWERS = 102, (40, 122), (33, 99)  # tokens; between these, evenly
 
 
@@ -80,18 +59,6 @@ def rows_of(shared: bool, vocabulary: int, count: int = 64) -> list[Rendered]:
         ids = (prefix if shared else tokens(SHARED)) + tokens(question + answer)
         rows.append(Rendered(ids, (False,) * (SHARED + question) + (True,) * answer))
     return rows
-
-
-def write_model(folder: Path, shape: str) -> None:
-    """Random weights of a shape with pocket's tokenizer (rows are tokens already), and an adapter to begin with."""
-    torch.manual_seed(0)
-    config = LlamaConfig(**SHAPES[shape], max_position_embeddings=8192, tie_word_embeddings=True)
-    network = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
-    network.save_pretrained(folder / "model")
-    for file in POCKET.glob("tokenizer*"):
-        (folder / "model" / file.name).write_bytes(file.read_bytes())
-    attach(network, RANK, 2 * RANK, seed=0)
-    save_adapter(network, folder / "adapter", str(folder / "model"), None)
 
 
 def ours(job: dict[str, Any]) -> dict[str, Any]:
@@ -250,8 +217,8 @@ def main() -> None:
         return
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--smoke", action="store_true", help="a tiny network and one round, to see that it runs")
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--runs", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--peers", type=Path, default=DEFAULT)
     asked = parser.parse_args()
     python, shape = peers(asked.peers), "smoke" if asked.smoke else "135M"

@@ -54,6 +54,14 @@ def tree(monkeypatch):
     return tree
 
 
+def test_the_figures_of_the_performance_page_are_the_measured_ones(tree):
+    import figures
+
+    page = text_of("docs/performance.md")
+    assert len(figures.BLOCK.findall(page)) == len(figures.TABLES)
+    assert page == figures.filled(page), "run `.venv/bin/python docs/figures.py`"
+
+
 @pytest.fixture
 def insert_run(tree):
     import insert_run

@@ -217,6 +217,11 @@ class Settings(Section):
     )
     model: str | None = Field(None, description="the model's name on that server")
     revision: str | None = Field(None, description="commit of the Hub model; default: resolved once and written down")
+    four_bits: bool = Field(
+        False,
+        description="hold the base's layers in 4 bits, a quarter of the memory, while it answers and while it is tuned "
+        "(needs bitsandbytes)",
+    )
     data: Data = Data()
     split: SplitSettings = SplitSettings()
     goal: Goal = Goal()

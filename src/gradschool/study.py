@@ -19,6 +19,7 @@ from gradschool.rungs.prompt import instructions_of
 from gradschool.score.metrics import find_metrics
 from gradschool.settings import Goal
 from gradschool.specialist import Recipe, Specialist
+from gradschool.tune.world import current
 
 ROOM = 1.25  # answers may be this much longer than the longest ideal one
 
@@ -98,6 +99,18 @@ def check_job(job: Job) -> None:
             "The job names no pass mark.",
             "A climb stops at the first rung proven to reach it; without one it could not stop.",
             "write pass_mark = 0.8 (or whatever is good enough) under [goal], or give --pass-mark 0.8.",
+        )
+    if job.settings.four_bits and job.settings.tune.method == "full":
+        raise UsageError(
+            'four_bits and [tune] method = "full" exclude each other.',
+            "Over a base in 4 bits only added layers can be trained: its own numbers are too rough to move.",
+            'take method = "lora", or leave four_bits out.',
+        )
+    if job.settings.four_bits and current().size > 1:
+        raise UsageError(
+            "four_bits works in one process only.",
+            "Packed layers are not sharded over several.",
+            "start the climb without torchrun, or leave four_bits out.",
         )
     for key, name in (("documents", data.documents), ("guidelines", data.guidelines)):
         if name and not job.path(name).exists():

@@ -11,14 +11,15 @@ import tiny
 from gradschool.errors import ResourceError
 from gradschool.model import attention
 from gradschool.model.chat import Rendered
-from gradschool.model.memory import HEAP
+from gradschool.model.memory import HEAP, without_weights
 from gradschool.model.reader import reader_of
 from gradschool.tune.lora import attach
-from gradschool.tune.need import TRAINED, Method, Need, Needs, Shape, kept_by_layer
+from gradschool.tune.need import FOUR_BITS, TRAINED, Method, Need, Needs, Shape, kept_by_layer
 from gradschool.tune.room import room_for
 from gradschool.tune.rows import pack
 
 SIZES: dict[str, Any] = {**tiny.SIZES, "num_hidden_layers": 4}
+WAYS: tuple[Method, ...] = ("lora", "4-bit lora", "full")
 ROWS, PREFIX, OWN = 3, 5, 11
 
 
@@ -96,7 +97,10 @@ def test_weights_and_trained_numbers_are_counted_one_by_one() -> None:
     assert (lora.weights, lora.trained) == (2 * numbers, TRAINED * trained) and names
     full = Needs(Shape(config, torch.bfloat16, "full", 4, 16))
     assert (full.weights, full.trained) == (2 * numbers, TRAINED * numbers)
-    assert Needs(Shape(config, torch.bfloat16, "4-bit lora", 4, 16)).weights < 0.75 * lora.weights
+    wide = config_of("llama", tie_word_embeddings=False, hidden_size=64, intermediate_size=128, head_dim=16)
+    whole, packed = (Needs(Shape(wide, torch.bfloat16, method, 4, 16)) for method in WAYS[:2])
+    layers = sum(p.numel() for n, p in without_weights(wide, torch.bfloat16).named_parameters() if "_proj" in n)
+    assert whole.weights - packed.weights == pytest.approx((2 - FOUR_BITS) * layers, abs=1)
 
 
 def test_a_family_that_cannot_be_counted_is_estimated() -> None:

@@ -12,6 +12,7 @@ from transformers.utils import logging
 
 from gradschool.errors import ModelError, ResourceError
 from gradschool.files import sha256, sha256_of
+from gradschool.model.four_bits import loading_in_four_bits, settle
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -58,20 +59,28 @@ def check_folder(folder: Path) -> dict[str, Any]:
     return config
 
 
-def load(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
-    """Load network and tokenizer from a checked folder, without any network access and without foreign code."""
+def load(
+    folder: Path, device: torch.device, dtype: torch.dtype, four_bits: bool = False
+) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
+    """Load network and tokenizer from a checked folder, without any network access and without foreign code.
+
+    With `four_bits`, the linear layers but the output layer are packed as they are read (four_bits.py).
+    """
     config = check_folder(folder)
+    if four_bits and config.get("quantization_config"):
+        raise _quantised(folder)
     bars_were_on = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
         try:
-            AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            known = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         except LOAD_ERRORS as error:
             raise _unknown_kind(folder, config, error) from error
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         except LOAD_ERRORS as error:
             raise _unusable(f"The tokenizer in {folder} cannot be loaded.", error) from error
+        packing = loading_in_four_bits(known, dtype, device) if four_bits else {}
         try:
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 folder,
@@ -80,8 +89,10 @@ def load(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple["PreTr
                 local_files_only=True,
                 trust_remote_code=False,
                 output_loading_info=True,
+                **packing,
             )
-            network: PreTrainedModel = loaded[0].to(device)
+            network: PreTrainedModel = loaded[0] if packing else loaded[0].to(device)
+            settle(network)
             report: dict[str, Any] = loaded[1]
         except LOAD_ERRORS as error:
             if is_out_of_memory(error):
@@ -106,6 +117,14 @@ def load(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple["PreTr
             "put the model's own tokenizer files into the folder.",
         )
     return network.eval(), tokenizer
+
+
+def _quantised(folder: Path) -> ModelError:
+    return ModelError(
+        f"The base in {folder} is quantised already.",
+        "four_bits packs weights that are stored as they were published.",
+        "leave four_bits out, or take the base as its makers published it.",
+    )
 
 
 def hash_weights(folder: Path) -> str:

@@ -36,8 +36,8 @@ class LocalEngine:
 
     `network` is the transformers model itself (training attaches its layers to it), `tokenizer` and `chat` turn
     conversations into tokens. `name` and `revision` say where the folder came from. `dtype_reason` says why this
-    number format was chosen. Raises ModelError where folder, weights, tokenizer or chat template are unfit, and
-    ResourceError where memory runs out.
+    number format was chosen. With `four_bits` the layers are packed (four_bits.py). Raises ModelError where folder,
+    weights, tokenizer or chat template are unfit, and ResourceError where memory runs out.
     """
 
     network: "PreTrainedModel"
@@ -53,15 +53,16 @@ class LocalEngine:
         template: str | None = None,
         device: torch.device | None = None,
         dtype: torch.dtype | None = None,
+        four_bits: bool = False,
     ) -> None:
         self.folder, self.name, self.revision, self.batch_size = folder, name or str(folder), revision, batch_size
         self.device = device or choose_device()
         chosen, reason = choose_dtype(folder, self.device) if dtype is None else (dtype, f"{dtype}: asked for")
-        self.dtype_reason = reason
+        self.dtype_reason, self.four_bits = reason + "; layers are held in 4 bits" * four_bits, four_bits
         threads, threads_reason = choose_threads()
         torch.set_num_threads(threads)
         self.threads_reason = f"{threads} threads: {threads_reason}"
-        self.network, self.tokenizer = load(folder, self.device, chosen)
+        self.network, self.tokenizer = load(folder, self.device, chosen, four_bits)
         self.reader = reader_of(self.network)
         self.chat = Chat(self.tokenizer, template)
         ends = self.network.generation_config.eos_token_id if self.network.generation_config else None
@@ -78,6 +79,7 @@ class LocalEngine:
             "revision": self.revision,
             "weights": hash_weights(self.folder),
             "template": self.chat.template_hash,
+            **({"bits": "4"} if self.four_bits else {}),
         }
 
     @property

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import psutil
 import torch
 
+from gradschool.model.four_bits import in_four_bits
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
@@ -47,7 +49,9 @@ def format_for(stored: int, device: torch.device) -> tuple[torch.dtype, str]:
 
 def training_dtype(network: "PreTrainedModel") -> tuple[torch.dtype, str]:
     """The number format to train added layers over a frozen network in, and why."""
-    if network.dtype != torch.float32 or network.device.type != "cpu" or not _processor_knows_bfloat16():
+    if network.dtype != torch.float32 or network.device.type != "cpu" or in_four_bits(network):
+        return network.dtype, "the base's own"
+    if not _processor_knows_bfloat16():
         return network.dtype, "the base's own"
     if any(not torch.equal(weight.bfloat16().float(), weight) for weight in network.parameters()):
         return torch.float32, "the base's weights are not exact in bfloat16"

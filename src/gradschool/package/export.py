@@ -40,7 +40,6 @@ from gradschool.records import Conversation, Note, Work
 from gradschool.run import environment
 from gradschool.specialist import Recipe, Specialist
 from gradschool.tune.adapter import CONFIG, read_adapter
-from gradschool.tune.lora import detach
 
 Form = Literal["adapter", "merged", "gguf", "ollama"]
 PARITY = "parity.json"
@@ -158,12 +157,11 @@ def make_adapter(trial: Trial, order: Order, folder: Path) -> Made:
     except (UsageError, ModelError) as error:
         yield Note(f"No GGUF adapter is written beside it. {error.what} {error.why}")
         return shipped_of(trial, "adapter", table), table
-    path = folder / file_name(trial.about, size_label(trial.engine.network), "f32", lora=True)
-    detach(trial.engine.network)
-    layers = read_adapter(trial.engine.network, folder)
-    write_lora_gguf(trial.engine.network.config, layers, path, trial.about)
+    network = trial.bare_network()
+    path = folder / file_name(trial.about, size_label(network), "f32", lora=True)
+    write_lora_gguf(network.config, read_adapter(network, folder), path, trial.about)
     base, context = folder / "base.gguf", _context(trial)
-    yield from make_gguf(trial, trial.engine.network, base, "f16")
+    yield from make_gguf(trial, network, base, "f16")
     trial.specialist.make_ready()
     table.append((yield from try_gguf(trial, base, "gguf adapter", context, "f16", lora=path)))
     base.unlink()

@@ -31,6 +31,7 @@ from gradschool.package.replay import (
 )
 from gradschool.records import Work
 from gradschool.specialist import Specialist
+from gradschool.tune.lora import detach
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -68,6 +69,13 @@ class Trial:
         """The plain network that says the same, as it would be stored."""
         return merged(self.engine.folder, self.adapter)
 
+    def bare_network(self) -> "PreTrainedModel":
+        """The base alone as a plain network, as it would be stored; without its adapter for now."""
+        if self.engine.four_bits:
+            return merged(self.engine.folder, None)
+        detach(self.engine.network)
+        return self.engine.network
+
     def compare(self, after: Replayed, size: int, exact: bool) -> FormResult:
         """Hold a form against the specialist."""
         return compare(self.before, after, self.evidence, size, exact=exact, most_drop=self.most_drop)
@@ -104,7 +112,7 @@ def try_merged(trial: Trial, folder: Path, form: str) -> Work[FormResult]:
     engine = LocalEngine(folder, batch_size=trial.engine.batch_size, device=trial.engine.device, dtype=dtype)
     after = yield from replay_local(form, engine, trial.questions, trial.evidence)
     after = yield from with_expected(after, partial(likeliest, engine), trial.probes)
-    return trial.compare(after, folder_bytes(folder), exact=True)
+    return trial.compare(after, folder_bytes(folder), exact=not trial.engine.four_bits)
 
 
 def try_adapter(trial: Trial, folder: Path, form: str) -> Work[FormResult]:
@@ -124,7 +132,8 @@ def try_gguf(
     with LlamaCpp(path, context, lora=lora, threads=torch.get_num_threads()) as server:
         after = yield from replay_llama_cpp(form, server, trial.questions, trial.evidence)
         after = yield from with_expected(after, partial(server.likeliest, number=LIKELIEST), trial.probes)
-    return trial.compare(after, (lora or path).stat().st_size, exact=number_format not in COARSE)
+    exact = number_format not in COARSE and not trial.engine.four_bits
+    return trial.compare(after, (lora or path).stat().st_size, exact=exact)
 
 
 def make_gguf(trial: Trial, network: "PreTrainedModel", path: Path, number_format: str) -> Work[None]:

@@ -13,6 +13,7 @@ from gradschool.files import new_folder
 from gradschool.gates.effect import adapter_is_not_zero, loss_fell
 from gradschool.ground.cite import cite
 from gradschool.model.chat import Rendered
+from gradschool.model.four_bits import in_four_bits
 from gradschool.model.local import LocalEngine
 from gradschool.model.machine import training_dtype
 from gradschool.model.memory import free_bytes
@@ -23,7 +24,7 @@ from gradschool.settings import Tune
 from gradschool.specialist import Recipe, Specialist
 from gradschool.tune.adapter import save_adapter
 from gradschool.tune.lora import switched_off
-from gradschool.tune.need import Needs, Shape
+from gradschool.tune.need import Method, Needs, Shape
 from gradschool.tune.plan import TRIAL_SHARE, Plan, make_plan
 from gradschool.tune.rehearsal import TEXT_TOKENS, TEXTS
 from gradschool.tune.room import Room, room_for
@@ -167,7 +168,8 @@ def room_of(engine: LocalEngine, train: Sequence[Rendered], plan: Plan, tune: Tu
     if tune.method == "lora" and training_dtype(network)[0] != dtype:
         dtype, loaded = training_dtype(network)[0], 0  # it works on a copy
     longest, shared = max(len(row.token_ids) for row in train), shared_prefix(train)
-    shape = Shape(network.config, dtype, tune.method, tune.rank, longest, shared, network.device.type)
+    method: Method = "4-bit lora" if in_four_bits(network) else tune.method
+    shape = Shape(network.config, dtype, method, tune.rank, longest, shared, network.device.type)
     return room_for(Needs(shape), plan.rows_per_step, free_bytes(network.device), loaded)
 
 

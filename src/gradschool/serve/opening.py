@@ -103,7 +103,7 @@ def named(word: str) -> tuple[str, Path]:
 def base_of(manifest: dict[str, Any]) -> tuple[str, ...]:
     """What tells bases apart: the hashes of weights and template, or for a server its address and model."""
     base = manifest["base"]
-    return tuple(str(base.get(part, "")) for part in ("kind", "weights", "template", "address", "model"))
+    return tuple(str(base.get(part, "")) for part in ("kind", "weights", "template", "bits", "address", "model"))
 
 
 def scheduler_of(

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from gradschool.errors import ModelError
+from gradschool.model.four_bits import weight_of
 
 
 class LoraLinear(nn.Module):
@@ -47,39 +48,43 @@ class LoraLinear(nn.Module):
         if not self.on:
             return self.base(x)  # type: ignore[no-any-return]
         a, b = self.lora_a.to(x.dtype), self.lora_b.to(x.dtype)
-        flat: Tensor = _Lora.apply(x.flatten(0, -2), self.base.weight, self.base.bias, a, b, self.scale)  # type: ignore[no-untyped-call]
+        flat: Tensor = _Lora.apply(x.flatten(0, -2), self.base, a, b, self.scale)  # type: ignore[no-untyped-call]
         return flat.view(*x.shape[:-1], -1)
 
     def fuse(self) -> nn.Linear:
         """The one layer that does the same: W + scale · B A, added in float32 and stored in the base's dtype."""
         layer = nn.Linear(self.base.in_features, self.base.out_features, self.base.bias is not None, device="meta")
-        weight = self.base.weight.float() + self.scale * (self.lora_b @ self.lora_a)
-        layer.weight = nn.Parameter(weight.to(self.base.weight.dtype), requires_grad=False)
+        frozen = weight_of(self.base)
+        weight = frozen.float() + self.scale * (self.lora_b @ self.lora_a)
+        layer.weight = nn.Parameter(weight.to(frozen.dtype), requires_grad=False)
         layer.bias = self.base.bias
         return layer
 
 
 class _Lora(torch.autograd.Function):
-    """y = x Wᵀ + c + s · (x Aᵀ) Bᵀ with W and c frozen: of the row only x and its R numbers per token are kept."""
+    """y = x Wᵀ + c + s · (x Aᵀ) Bᵀ with W and c frozen: of the row only x and its R numbers per token are kept.
+
+    W in 4 bits is unpacked twice, there and on the way back, and never kept.
+    """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, w: Tensor, c: Tensor | None, a: Tensor, b: Tensor, s: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, base: nn.Linear, a: Tensor, b: Tensor, s: float) -> Tensor:
         low = x @ a.T  # (N, R)
-        y = nn.functional.linear(x, w, c)
+        y = nn.functional.linear(x, weight_of(base), base.bias)
         y.addmm_(low, b.T, alpha=s)
-        ctx.save_for_backward(x, w, a, b, low)
-        ctx.s = s
+        ctx.save_for_backward(x, a, b, low)
+        ctx.base, ctx.s = base, s
         return y
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
-        (dy,), (x, w, a, b, low), s = slopes, ctx.saved_tensors, ctx.s
+        (dy,), (x, a, b, low), s = slopes, ctx.saved_tensors, ctx.s
         dlow = (dy @ b) * s
         dx = None
         if ctx.needs_input_grad[0]:
-            dx = dy @ w
+            dx = dy @ weight_of(ctx.base)
             dx.addmm_(dlow, a)
-        return dx, None, None, dlow.T @ x, (dy.T @ low) * s, None
+        return dx, None, dlow.T @ x, (dy.T @ low) * s, None
 
 
 def attach(network: PreTrainedModel, rank: int, alpha: float, seed: int) -> list[str]:

@@ -21,6 +21,7 @@ from gradschool.model.attention import (
     causal_mask,
     install,
 )
+from gradschool.model.four_bits import packable
 from gradschool.model.memory import HEAP, PRODUCTS, without_weights
 from gradschool.model.reader import CHUNK_NUMBERS
 from gradschool.tune.lora import attach
@@ -88,7 +89,7 @@ class Needs:
         if shape.method != "full":
             trained = sum(shape.rank * (layer.in_features + layer.out_features) for layer in linear)
         if shape.method == "4-bit lora":
-            packed = sum(layer.weight.numel() for layer in linear)
+            packed = sum(layer.weight.numel() for layer in packable(network))
             self.weights = int(packed * FOUR_BITS) + (numbers - packed) * shape.dtype.itemsize
             self.unpacked = max(layer.weight.numel() for layer in linear) * shape.dtype.itemsize
         self.trained = trained * TRAINED

@@ -1,0 +1,191 @@
+"""How speed and memory grow with the length of rows, with the batch, and with the base; and was the memory told?
+
+    python bench/growth.py [--smoke]
+
+The shapes of pocket, SmolLM2-135M and -360M with random weights in bfloat16, rank 16 on all linear layers, no shared
+beginning. Each point is a process of its own: one step to warm up, then one that counts; and the memory that
+`gradschool fit` tells beforehand for the same rows; some also over the base in 4 bits. Answering: prompts of 128
+tokens, 32 new ones, more and more rows at once. Writes bench/results/growth.json and docs/growth.svg.
+"""
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+
+from gradschool.files import write_json
+from gradschool.model.chat import Rendered
+from gradschool.model.decoding import decode
+from gradschool.model.loading import load
+from gradschool.model.memory import PROGRAM, AnsweringNeeds
+from gradschool.model.reader import reader_of
+from gradschool.records import Decoding, Step
+from gradschool.run import environment
+from gradschool.tune.loop import Training
+from gradschool.tune.lora import attach
+from gradschool.tune.need import Method, Needs, Shape
+from gradschool.tune.plan import Plan
+from gradschool.tune.room import Room
+from plot import plot
+from shapes import RANK, network_of, write_model
+
+RESULT = Path(__file__).parent / "results" / "growth.json"
+PLOT = Path(__file__).parents[1] / "docs" / "growth.svg"
+TOKENS = 4096  # tokens of a step
+LENGTHS = (256, 1024, 4096)
+BATCHES = (1, 4, 16)  # rows of 256 tokens
+AT_ONCE = (1, 8, 64)
+PROMPT, NEW = 128, 32
+
+
+class Watch:
+    """The most memory that this process had, asked every few milliseconds by a process beside it."""
+
+    SCRIPT = (
+        "import psutil, sys, time\n"
+        "watched, most = psutil.Process(int(sys.argv[1])), 0\n"
+        "while watched.is_running() and watched.status() != psutil.STATUS_ZOMBIE:\n"
+        "    most = max(most, watched.memory_info().rss)\n"
+        "    print(most, flush=True)\n"
+        "    time.sleep(0.005)\n"
+    )
+
+    def __enter__(self) -> "Watch":
+        self.beside = subprocess.Popen(
+            [sys.executable, "-c", self.SCRIPT, str(psutil.Process().pid)], stdout=subprocess.PIPE, text=True
+        )
+        assert self.beside.stdout is not None
+        self.beside.stdout.readline()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.beside.kill()
+        told = self.beside.communicate()[0].split()
+        self.most = int(told[-2])  # the last one may be cut
+
+
+def packed(shape: str, length: int, count: int) -> dict[str, Any]:
+    """The same over a base in 4 bits."""
+    with tempfile.TemporaryDirectory() as temporary:
+        write_model(Path(temporary), shape)
+        return train(shape, length, count, Path(temporary) / "model")
+
+
+def train(shape: str, length: int, count: int, four_bits: Path | None = None) -> dict[str, Any]:
+    """Steps of `count` rows of `length` tokens, a third of each an answer; over a base from a folder in 4 bits."""
+    device, dtype = torch.device("cpu"), torch.bfloat16
+    network = load(four_bits, device, dtype, four_bits=True)[0] if four_bits else network_of(shape)
+    draw = random.Random(0)
+    attach(network, RANK, 2 * RANK, 0)
+    vocabulary = network.config.vocab_size
+
+    def row(number: int) -> Rendered:
+        ids = (number + 3, *(draw.randrange(3, vocabulary) for _ in range(length - 1)))
+        return Rendered(ids, (False,) * (length - length // 3) + (True,) * (length // 3))
+
+    rows = [row(number) for number in range(count)]
+    plan = Plan(1e-4, 1.0, count, 10**9, 1, 10**9, 1, 0.0, 0)
+    short = Rendered(rows[0].token_ids[:8], (False,) * 4 + (True,) * 4)
+    with tempfile.TemporaryDirectory() as temporary:
+        checkpoint, room = Path(temporary) / "none", Room(tokens=count * length)
+        training = Training(network, rows, [short], plan, 0, checkpoint, room=room)
+        ended = []
+        with Watch() as watch:
+            for event in training.run():
+                if isinstance(event, Step):
+                    ended.append(time.perf_counter())
+                    if len(ended) == 2:
+                        break
+    method: Method = "4-bit lora" if four_bits else "lora"
+    told = Needs(Shape(network.config, dtype, method, RANK, length)).at(count * length).total + PROGRAM
+    return {
+        "tokens_per_second": round(count * length / (ended[-1] - ended[0]), 1),
+        "peak_memory": watch.most,
+        "told": told,
+        "told_of_measured": round(told / watch.most, 3),
+    }
+
+
+def answer(shape: str, at_once: int, count: int) -> dict[str, Any]:
+    """Answers to `count` prompts, so many under way at once."""
+    network, draw = network_of(shape), random.Random(0)
+    reader, vocabulary = reader_of(network), network.config.vocab_size
+    prompts = {n: [draw.randrange(3, vocabulary) for _ in range(PROMPT)] for n in range(count)}
+    for _ in decode(reader, {0: prompts[0]}, (), {0: 3}, Decoding()):
+        pass
+    with Watch() as watch:
+        began = time.perf_counter()
+        limits = dict.fromkeys(prompts, NEW)
+        said = sum(map(len, decode(reader, prompts, (), limits, Decoding(), slots=at_once)))
+        seconds = time.perf_counter() - began
+    told = AnsweringNeeds(network.config, torch.bfloat16, "cpu").at(at_once, PROMPT + NEW) + PROGRAM
+    return {
+        "new_tokens_per_second": round(said / seconds, 1),
+        "peak_memory": watch.most,
+        "told": told,
+        "told_of_measured": round(told / watch.most, 3),
+    }
+
+
+def point(what: str, *numbers: Any) -> dict[str, Any]:
+    """One point in a process of its own."""
+    command = [sys.executable, __file__, what, *map(str, numbers)]
+    ran = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    said: dict[str, Any] = json.loads(ran.stdout)
+    print(what, *numbers, said, flush=True)
+    return said
+
+
+def draw_plot(result: dict[str, Any]) -> None:
+    """The growth with length and batch as lines."""
+    lengths, batches, answers = result["length"], result["batch"], result["answering"]
+
+    def lines(points: dict[str, Any], key: str, unit: float) -> dict[str, list[tuple[float, float]]]:
+        return {shape: [(float(x), said[key] / unit) for x, said in by_x.items()] for shape, by_x in points.items()}
+
+    plot(
+        PLOT,
+        [
+            ("training: tokens/s", "tokens of a row", lines(lengths, "tokens_per_second", 1)),
+            ("training: memory, GB", "tokens of a row", lines(lengths, "peak_memory", 1e9)),
+            ("training: tokens/s", "rows of 256 tokens", lines(batches, "tokens_per_second", 1)),
+            ("answering: new tokens/s", "rows at once", lines(answers, "new_tokens_per_second", 1)),
+        ],
+    )
+
+
+def main() -> None:
+    """Measure all points, or, as a process of its own, one."""
+    if len(sys.argv) > 2:
+        what, shape, *numbers = sys.argv[1:]
+        print(json.dumps({"train": train, "packed": packed, "answer": answer}[what](shape, *map(int, numbers))))
+        return
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--smoke", action="store_true", help="pocket and a few points, to see that it runs")
+    smoke = parser.parse_args().smoke
+    shapes = ["pocket"] if smoke else ["pocket", "135M", "360M"]
+    lengths, batches, at_once = (LENGTHS[:2], BATCHES[:2], AT_ONCE[:2]) if smoke else (LENGTHS, BATCHES, AT_ONCE)
+    result: dict[str, Any] = {
+        "length": {s: {n: point("train", s, n, TOKENS // n) for n in lengths} for s in shapes},
+        "batch": {s: {n: point("train", s, 256, n) for n in batches} for s in shapes},
+        "four_bits": {s: {n: point("packed", s, 256, n) for n in batches[-2:]} for s in shapes},
+        "answering": {s: {n: point("answer", s, n, n) for n in at_once} for s in shapes},
+    }
+    told = [said["told_of_measured"] for kind in result.values() for by_x in kind.values() for said in by_x.values()]
+    result["told_of_measured"] = {"lowest": min(told), "highest": max(told)}
+    print(result["told_of_measured"])
+    if not smoke:
+        draw_plot(result)
+        write_json(RESULT, result | {"threads": torch.get_num_threads(), "environment": environment()})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""Networks with random weights in the shapes of well-known bases: enough for speed and memory."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel
+
+from gradschool.model.engine import POCKET
+from gradschool.tune.adapter import save_adapter
+from gradschool.tune.lora import attach
+
+RANK = 16  # of the adapters that are trained
+
+
+def _shape(vocabulary: int, width: int, inner: int, layers: int, heads: int, key_heads: int) -> dict[str, int]:
+    return {
+        "vocab_size": vocabulary,
+        "hidden_size": width,
+        "intermediate_size": inner,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "num_key_value_heads": key_heads,
+    }
+
+
+SHAPES = {
+    "smoke": _shape(4928, 64, 128, 2, 4, 2),
+    "pocket": _shape(4928, 256, 640, 6, 4, 4),
+    "135M": _shape(49152, 576, 1536, 30, 9, 3),  # SmolLM2's
+    "360M": _shape(49152, 960, 2560, 32, 15, 5),
+}
+
+
+def network_of(shape: str) -> PreTrainedModel:
+    """A network of a shape in bfloat16."""
+    torch.manual_seed(0)
+    settings: dict[str, Any] = SHAPES[shape]
+    config = LlamaConfig(**settings, max_position_embeddings=8192, tie_word_embeddings=True)
+    network: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    network.eval()
+    return network
+
+
+def write_model(folder: Path, shape: str) -> None:
+    """A network with pocket's tokenizer (rows are tokens already), and an adapter to begin with."""
+    network = network_of(shape)
+    network.save_pretrained(folder / "model")
+    for file in POCKET.glob("tokenizer*"):
+        (folder / "model" / file.name).write_bytes(file.read_bytes())
+    attach(network, RANK, 2 * RANK, seed=0)
+    save_adapter(network, folder / "adapter", str(folder / "model"), None)
