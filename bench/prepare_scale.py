@@ -8,13 +8,15 @@ hold an invented mail address or telephone number. Then each step runs in a proc
 memory are taken: the preparation (reading, checks, duplicates, private data, writing), our search for near-duplicates
 alone, and datatrove's pipeline where it is installed (`pip install datatrove xxhash==3.5 orjson`), with as long a
 signature, runs of five words too, words told by white space, and one task. Both use one core. datatrove trusts the
-signatures; ours are confirmed on the texts. Writes bench/results/prepare_scale.json. What else the machine does counts.
+signatures; ours are confirmed on the texts. Writes bench/results/prepare_scale.json: seconds by the clock, and those
+that were computed.
 """
 
 import argparse
 import importlib.util
 import json
 import random
+import resource
 import subprocess
 import sys
 import tempfile
@@ -158,8 +160,11 @@ def _changed(text: str, chance: random.Random) -> str:
 
 
 def measured(name: str, program: str, *arguments: str) -> dict[str, Any]:
-    """Run a program in a process of its own: what it printed last, seconds, and the most memory it held at once."""
-    began = time.monotonic()
+    """Run a program in a process of its own: what it printed last, its time, and the most memory it held at once.
+
+    `processor_seconds` is what it computed, whatever else the machine did meanwhile.
+    """
+    began, computed = time.monotonic(), _computed()
     process = subprocess.Popen([sys.executable, "-c", program, *arguments], stdout=subprocess.PIPE, text=True)
     watched, peak = psutil.Process(process.pid), 0
     while process.poll() is None:
@@ -173,6 +178,7 @@ def measured(name: str, program: str, *arguments: str) -> dict[str, Any]:
     said = process.stdout.read().strip().splitlines()
     row = {
         "seconds": round(time.monotonic() - began, 1),
+        "processor_seconds": round(_computed() - computed, 1),
         "peak_gb": round(peak / 1e9, 2),
         "exit_code": process.returncode,
     }
@@ -180,6 +186,12 @@ def measured(name: str, program: str, *arguments: str) -> dict[str, Any]:
     if process.returncode:
         raise SystemExit(f"{name} ended with exit code {process.returncode}.")
     return row | {"said": said[-1] if said else ""}
+
+
+def _computed() -> float:
+    """Processor seconds of all processes that were started here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
