@@ -88,17 +88,19 @@ def data_table(manifest: list[Figures]) -> str:
 
 def climbs_table(results: Path) -> str:
     """Write what each rung scored in the climbs of bench/, with its bounds."""
-    rows = ["| job | metric | " + " | ".join(_RUNGS) + " |", "| --- | --- |" + " --- |" * len(_RUNGS)]
+    rows = ["| job | metric | " + " | ".join(_RUNGS) + " | own test file |", "| --- |" + " --- |" * (len(_RUNGS) + 2)]
     for name in (*_SETS, *_EXAMPLES):
         if not (results / f"{name}.json").exists():
             continue
-        climbed = json.loads((results / f"{name}.json").read_text())["climbed"]
+        record = json.loads((results / f"{name}.json").read_text())
+        climbed, apart = record["climbed"], record.get("held_out")
         reports = {result["rung"]: result["report"] for result in climbed["results"] if result["report"]}
         metric = next(iter(reports.values()))["metric"]
         scores = [reports[rung]["score"] if rung in reports else None for rung in _RUNGS]
         cells = [
             f"{s['mean']:.3f} ({s['interval']['low']:.3f} to {s['interval']['high']:.3f})" if s else "" for s in scores
         ]
+        cells.append(f"{apart['score']:.3f} of {apart['examples']}" if apart else "")
         rows.append(f"| {name.removeprefix('example-')} | {metric} | " + " | ".join(cells) + " |")
     return "\n".join(rows)
 
@@ -121,7 +123,8 @@ def write_card(model: Path, manifest: Path, notes: str, results: Path) -> str:
     parts = [
         head + "\n" + skills_table(figures["skills"]),
         "## What gradschool makes of it\n\nWhole climbs, scored on examples that nothing was chosen on; in brackets "
-        "the bounds at the climb's confidence. A rung above the one that passed was not climbed. Records, with "
+        "the bounds at the climb's confidence. A rung above the one that passed was not climbed. Where a set has a test file of its own, "
+        "the packaged specialist was scored on that too. Records, with "
         "their commands: `bench/results/`.\n\n" + climbs_table(results),
         notes.strip(),
         "## Held-out loss, in bits per byte\n\nThe 5-gram model has the same tokens and the same real text.\n\n"
