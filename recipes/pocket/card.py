@@ -123,9 +123,9 @@ def write_card(model: Path, manifest: Path, notes: str, results: Path) -> str:
     parts = [
         head + "\n" + skills_table(figures["skills"]),
         "## What gradschool makes of it\n\nWhole climbs, scored on examples that nothing was chosen on; in brackets "
-        "the bounds at the climb's confidence. A rung above the one that passed was not climbed. Where a set has a test file of its own, "
-        "the packaged specialist was scored on that too. Records, with "
-        "their commands: `bench/results/`.\n\n" + climbs_table(results),
+        "the bounds at the climb's confidence. A rung above the one that passed was not climbed. "
+        "Where a set has a test file of its own, the packaged specialist was scored on that too. "
+        "Records, with their commands: `bench/results/`.\n\n" + climbs_table(results),
         notes.strip(),
         "## Held-out loss, in bits per byte\n\nThe 5-gram model has the same tokens and the same real text.\n\n"
         + loss_table(figures["bits_per_byte"]),
