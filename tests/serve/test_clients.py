@@ -185,7 +185,7 @@ def test_a_stop_string_ends_an_answer(client: openai.OpenAI, expected: dict[tupl
 def test_a_seed_draws_the_same_answer_again(client: openai.OpenAI) -> None:
     def drawn(seed: int) -> str | None:
         reply = client.chat.completions.create(
-            model="plain",
+            model="tuned",
             messages=[{"role": "user", "content": "Tell me a story."}],
             temperature=1.5,
             top_p=0.95,
@@ -194,9 +194,9 @@ def test_a_seed_draws_the_same_answer_again(client: openai.OpenAI) -> None:
         return reply.choices[0].message.content
 
     with ThreadPoolExecutor(8) as clients:  # whatever stands beside it
-        again = list(clients.map(drawn, [*range(8), *range(8)]))
-    assert again[:8] == again[8:]
-    assert len(set(again)) >= 3  # short answers: two seeds may well draw the same one
+        again = list(clients.map(drawn, [1, 2, 3, 1, 2, 3, 1, 2]))
+    assert again[:3] == again[3:6] and again[:2] == again[6:]
+    assert len(set(again)) == 3
 
 
 def test_a_question_with_instructions_of_its_own_is_answered_too(client: openai.OpenAI, packages: object) -> None:
