@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,8 @@ from refusals import FAKE, GOAL, ROWS, left, refused
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Callable[[dict[str, Any]], tuple[int, bytes]]], str]]:
+def serve(serve: Callable[[type[BaseHTTPRequestHandler]], str]) -> Callable[..., str]:
     """Starts a server on loopback whose every answer is `reply(body)`; gives its address."""
-    servers: list[ThreadingHTTPServer] = []
 
     def start(reply: Callable[[dict[str, Any]], tuple[int, bytes]]) -> str:
         class Handler(BaseHTTPRequestHandler):
@@ -41,16 +40,9 @@ def serve() -> Iterator[Callable[[Callable[[dict[str, Any]], tuple[int, bytes]]]
             def log_message(self, format: str, *args: Any) -> None:
                 """Quiet."""
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.daemon_threads = True
-        servers.append(server)
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        return f"http://127.0.0.1:{server.server_port}/v1"
+        return f"{serve(Handler)}/v1"
 
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    return start
 
 
 def said(text: str) -> tuple[int, bytes]:
