@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from gradschool.data.fold import fold, folded_question
-from gradschool.data.near import near_texts
+from gradschool.data.near import asked, near_texts
 from gradschool.data.shingles import Hashes, runs_of_words
 from gradschool.records import Example
 
@@ -66,9 +66,9 @@ def _same(learnt: Sequence[Example], held_out: Sequence[Example]) -> Iterator[Le
 
 def _near(learnt: Sequence[Example], held_out: Sequence[Example], threshold: float) -> Iterator[Leak]:
     both = [*learnt, *held_out]
-    asked = ["\n".join(m.content for m in example.question if m.role != "system") for example in both]
+    questions = [asked(example) for example in both]
     folded = [folded_question(example) for example in both]
-    for cluster in near_texts(lambda: asked, asked.__getitem__, threshold):
+    for cluster in near_texts(lambda: questions, questions.__getitem__, threshold):
         sources = [number for number in cluster if number < len(learnt)]
         for number in cluster:
             other = next((one for one in sources if folded[one] != folded[number]), None)

@@ -7,8 +7,9 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
+from gradschool.data.disjoint import join, root
 from gradschool.data.fold import fold
-from gradschool.data.shingles import MULTIPLIER, Hashes, fingerprint, runs_of_words, signatures
+from gradschool.data.shingles import BLOCK, MULTIPLIER, Hashes, fingerprint, runs_of_words, signatures
 from gradschool.records import Example
 
 SHINGLE = 5  # words in a row
@@ -16,7 +17,6 @@ HASHES, SEED = 128, 1  # length of a signature; the seed is fixed because every 
 RECALL = 0.999  # chance with which a pair exactly at the threshold is found
 COMMON_SHARE, COMMON_LEAST = 0.25, 10  # a shingle in more texts than both is the job's wording, not the text's
 SAMPLE = 20_000  # texts from which common wording is told; of more, an even sample is taken
-BLOCK = 4_000  # texts whose signatures are made together
 CROWD = 64  # texts with one key from which each is compared with one of each cluster only
 UNSURE = 0.16  # below the threshold: an estimate from 128 hashes is wrong by more with a chance of 1 in 20,000
 MOST_HELD = 30_000  # texts whose shingles, and pairs whose unlikeness, are held while candidates are confirmed
@@ -33,7 +33,7 @@ def near_duplicates(examples: Sequence[Example], threshold: float) -> list[tuple
     """
     # Sorted, so that nothing depends on the order of the file.
     ordered = sorted(examples, key=lambda example: example.id)
-    found = near_texts(lambda: map(_asked, ordered), lambda number: _asked(ordered[number]), threshold)
+    found = near_texts(lambda: map(asked, ordered), lambda number: asked(ordered[number]), threshold)
     return sorted(tuple(sorted(ordered[number].id for number in cluster)) for cluster in found)
 
 
@@ -145,12 +145,12 @@ class NearIndex:
                 _link(crowd, parents, near)
         found: defaultdict[int, list[int]] = defaultdict(list)
         for number in range(len(parents)):
-            found[_root(parents, number)].append(number)
+            found[root(parents, number)].append(number)
         return [tuple(cluster) for cluster in found.values() if len(cluster) > 1]
 
 
-def _asked(example: Example) -> str:
-    # Instructions are the same in every example, so the system message says nothing about the question.
+def asked(example: Example) -> str:
+    """What is compared of an example: its question without the system message, whose instructions all have."""
     return "\n".join(message.content for message in example.question if message.role != "system")
 
 
@@ -197,11 +197,11 @@ def _link(crowd: Sequence[int], parents: list[int], near: Callable[[int, int], b
     for here in crowd:
         joined = False
         for there in seen:
-            one, other = _root(parents, here), _root(parents, there)
-            if one != other and near(here, there):
-                parents[max(one, other)] = min(one, other)
-                joined = True
-            joined |= one == other
+            same = root(parents, here) == root(parents, there)
+            if not same and near(here, there):
+                join(parents, here, there)
+                same = True
+            joined |= same
         if len(crowd) <= CROWD or not joined:
             seen.append(here)
 
@@ -209,10 +209,3 @@ def _link(crowd: Sequence[int], parents: list[int], near: Callable[[int, int], b
 def _jaccard(one: Hashes, other: Hashes) -> float:
     common = len(np.intersect1d(one, other, assume_unique=True))
     return common / (len(one) + len(other) - common or 1)
-
-
-def _root(parents: list[int], position: int) -> int:
-    while parents[position] != position:
-        parents[position] = parents[parents[position]]
-        position = parents[position]
-    return position

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+from gradschool.data.disjoint import join, root
 from gradschool.prepare.mime import Head
 from gradschool.prepare.words import is_reply, plain_subject
 
@@ -20,9 +21,9 @@ def threads(heads: Sequence[Head]) -> list[int]:
     for number, head in enumerate(heads):
         for key in (head.id, *head.answers, *([f"thread {head.thread}"] if head.thread else [])):
             if key:
-                _join(parents, first.setdefault(key, number), number)
+                join(parents, first.setdefault(key, number), number)
     _by_subject(heads, parents)
-    return [_root(parents, number) for number in range(len(heads))]
+    return [root(parents, number) for number in range(len(heads))]
 
 
 def _by_subject(heads: Sequence[Head], parents: list[int]) -> None:
@@ -39,7 +40,7 @@ def _by_subject(heads: Sequence[Head], parents: list[int]) -> None:
                 if moment is None or head.date - moment > NEAR:
                     break
                 if _people(head) & _people(heads[other]) - {""}:
-                    _join(parents, other, number)
+                    join(parents, other, number)
                     break
         known[subject].append(number)
 
@@ -58,15 +59,3 @@ def answered(heads: Sequence[Head], number: int, by_id: dict[str, int], members:
         return None
     older = [other for other in members if other != number and (heads[other].date or 0) < head.date]
     return max(older, key=lambda other: heads[other].date or 0, default=None)
-
-
-def _join(parents: list[int], one: int, other: int) -> None:
-    one, other = _root(parents, one), _root(parents, other)
-    parents[max(one, other)] = min(one, other)
-
-
-def _root(parents: list[int], number: int) -> int:
-    while parents[number] != number:
-        parents[number] = parents[parents[number]]
-        number = parents[number]
-    return number
