@@ -12,15 +12,13 @@ JOB/
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from gradschool.errors import UsageError
-from gradschool.files import disk_errors, read_json, sha256, write_json, write_text
+from gradschool.files import disk_errors, new_file, read_json, sha256, write_json, write_text
 
 EXAMPLES, REVIEW, REPORT, JOB_FILE, RECORD = "examples.jsonl", "review.jsonl", "report.md", "job.toml", "prepared.json"
 GUIDELINES, DOCUMENTS, PRIVATE = "guidelines.md", "documents", "private"
@@ -89,20 +87,8 @@ class JobFolder:
     @contextmanager
     def lines(self, name: str) -> Iterator["Lines"]:
         """Write a file of JSON lines one by one; it takes its place whole when all are written."""
-        target = self.path / name
-        with disk_errors(target):
-            self.path.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=self.path, prefix=f".{name}.")
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    yield Lines(file)
-                    file.flush()
-                    os.fsync(file.fileno())
-                Path(temporary).chmod(0o600 if name == REVIEW else 0o644)
-                Path(temporary).replace(target)
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
+        with new_file(self.path / name, mode=0o600 if name == REVIEW else 0o644) as file:
+            yield Lines(file)
 
     def finish(self, about: dict[str, Any], job_kept: bool) -> None:
         """Write down what was made of what; `about` is all but the hashes, `job_kept` whether job.toml is not ours."""
@@ -117,12 +103,11 @@ class JobFolder:
 class Lines:
     """A file of JSON lines under way."""
 
-    def __init__(self, file: IO[str]) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self.count = 0
 
     def add(self, row: dict[str, Any]) -> None:
         """Write one row; halves of characters, which no file can hold, are replaced."""
-        line = json.dumps(row, ensure_ascii=False)
-        self._file.write(line.encode("utf-8", "replace").decode() + "\n")
+        self._file.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
         self.count += 1
