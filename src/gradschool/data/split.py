@@ -179,7 +179,7 @@ def _dated(units: Sequence[_Unit], examples: Sequence[Example]) -> list[_Unit]:
 def seconds(date: str) -> float | None:
     """A date in ISO 8601 as seconds since 1970, in UTC where it names no zone; None where it is none."""
     try:
-        moment = datetime.fromisoformat(date.strip().replace("Z", "+00:00"))
+        moment = datetime.fromisoformat(date.strip())
     except ValueError:
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -1,6 +1,5 @@
 """Dialogues, chats and tickets into examples: each turn of the agent, with all that was said before it."""
 
-import hashlib
 import itertools
 import json
 import re
@@ -12,7 +11,7 @@ from typing import Any
 from gradschool.data.encoding import open_text
 from gradschool.data.formats import ROLES, plain
 from gradschool.errors import DataError
-from gradschool.prepare.item import Change, Item, Sink
+from gradschool.prepare.item import Change, Item, Sink, id_from, unused
 from gradschool.prepare.recognise import TURN, Found
 from gradschool.prepare.rows import Columns, file_rows, said_in, speaker_of
 from gradschool.prepare.wanted import Wanted
@@ -193,16 +192,13 @@ def read_dialogues(found: Found, columns: Columns, wanted: Wanted, sink: Sink) -
     for done, dialogue in enumerate(dialogues_of(found, columns)):
         if done % EVERY == 0:
             yield Progress("reading dialogues", done, 0, "dialogues")
-        name = dialogue.id or "dialogue-" + _hash(dialogue)
-        ids[name] += 1
-        name = name if ids[name] == 1 else f"{name}-{ids[name]}"
+        name = unused(dialogue.id or _id(dialogue), ids)
         for item in items_of(replace(dialogue, id=name), roles):
             sink.add(item)
 
 
-def _hash(dialogue: Dialogue) -> str:
-    said = json.dumps([[turn.speaker, turn.text] for turn in dialogue.turns])
-    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:10]
+def _id(dialogue: Dialogue) -> str:
+    return id_from("dialogue", json.dumps([[turn.speaker, turn.text] for turn in dialogue.turns]))
 
 
 def items_of(dialogue: Dialogue, roles: Roles) -> Iterator[Item]:

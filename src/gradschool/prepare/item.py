@@ -1,6 +1,8 @@
 """What becomes an example: a conversation with its origin, and what was done to it on the way."""
 
+import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -67,6 +69,18 @@ class Item:
     def dropped(self, kind: str, text: str) -> "Item":
         """The item marked as left out; the first reason stays."""
         return self if self.drop else replace(self, drop=Change(kind, text))
+
+
+def id_from(kind: str, *contents: str) -> str:
+    """An id that is drawn from contents, so that it is the same on the next run."""
+    said = "\0".join(contents).encode("utf-8", "surrogatepass")
+    return f"{kind}-{hashlib.sha256(said).hexdigest()[:10]}"
+
+
+def unused(id_: str, ids: Counter[str]) -> str:
+    """The id, with a number behind it where it is taken; `ids` counts those that are."""
+    ids[id_] += 1
+    return id_ if ids[id_] == 1 else f"{id_}-{ids[id_]}"
 
 
 class Sink(Protocol):

@@ -1,6 +1,5 @@
 """An author's mails into pairs: the message answered and the reply to it, or a short instruction and the mail."""
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from gradschool.ground.documents import Unreadable
 from gradschool.prepare.authors import Author, author_of
 from gradschool.prepare.cut import Cut, cut
 from gradschool.prepare.instructions import Writer, instruction
-from gradschool.prepare.item import Change, Item, Sink
+from gradschool.prepare.item import Change, Item, Sink, id_from, unused
 from gradschool.prepare.lines import Kind, paragraphs
 from gradschool.prepare.mailbox import MAX_MAIL, Place, places, read_head, read_mail
 from gradschool.prepare.mime import Body, Head, body_of, head_of, parse
@@ -100,7 +99,7 @@ def _reason(error: Exception) -> str:
 
 
 def _group(root: Head, number: int) -> str:
-    return "thread-" + hashlib.sha256((root.id or f"{root.subject} {root.date} {number}").encode()).hexdigest()[:10]
+    return id_from("thread", root.id or f"{root.subject} {root.date} {number}")
 
 
 class _Reader:
@@ -141,9 +140,7 @@ class _Reader:
         return _judged(item, head, question), natural
 
     def _id(self, head: Head, place: Place, raw: str) -> str:
-        base = "mail-" + hashlib.sha256((head.id or f"{head.day} {head.subject} {raw}").encode()).hexdigest()[:10]
-        self._ids[base] += 1
-        return base if self._ids[base] == 1 else f"{base}-{self._ids[base]}"
+        return unused(id_from("mail", head.id or f"{head.day} {head.subject} {raw}"), self._ids)
 
     def _body(self, place: Place) -> Body:
         if place.outlook:

@@ -1,6 +1,5 @@
 """Tables and JSON with inputs and outputs into examples, and documents into questions with the answers below them."""
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from itertools import zip_longest
 from gradschool.data.formats import Form, Unreadable, as_text, conversation_of, detect, plain
 from gradschool.data.language import language_of
 from gradschool.ground.documents import Document
-from gradschool.prepare.item import Item, Sink
+from gradschool.prepare.item import Item, Sink, id_from, unused
 from gradschool.prepare.recognise import Found
 from gradschool.prepare.rows import Columns, file_rows
 from gradschool.prepare.texts import HEADING, iso_date, unreadable
@@ -65,10 +64,7 @@ def _item(value: dict[str, object], form: Form, columns: Columns, source: Source
 
 def pair_item(messages: Conversation, source: Source, ids: Counter[str], name: str = "") -> Item:
     """The item of a conversation; `ids` counts the ids that are taken."""
-    said = "\0".join(message.content for message in messages)
-    base = name or "row-" + hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:10]
-    ids[base] += 1
-    id_ = base if ids[base] == 1 else f"{base}-{ids[base]}"
+    id_ = unused(name or id_from("row", *(message.content for message in messages)), ids)
     item = Item(id_, messages, id_, source)
     if not messages or messages[-1].role != "assistant":
         return item.dropped("no answer", "its last message is not the assistant's")

@@ -1,6 +1,5 @@
 """Documents and rows with one text each, by their author: a short instruction from title or heading, and the text."""
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -10,9 +9,9 @@ from pathlib import Path
 
 from gradschool.data.formats import as_text
 from gradschool.data.language import language_of
-from gradschool.ground.documents import Document, Unreadable, read_document
+from gradschool.ground.documents import Document, read_document
 from gradschool.prepare.instructions import Writer, instruction
-from gradschool.prepare.item import Item, Sink
+from gradschool.prepare.item import Item, Sink, id_from, unused
 from gradschool.prepare.recognise import HTML, Found
 from gradschool.prepare.rows import Columns, file_rows
 from gradschool.prepare.wanted import Wanted
@@ -84,9 +83,7 @@ def suffix_of(found: Found) -> str:
 
 def text_item(text: str, title: str, source: Source, ids: Counter[str], name: str = "") -> Item:
     """The item of a text; `ids` counts the ids that are taken."""
-    base = name or "text-" + hashlib.sha256(f"{title}\0{text}".encode("utf-8", "surrogatepass")).hexdigest()[:10]
-    ids[base] += 1
-    id_ = base if ids[base] == 1 else f"{base}-{ids[base]}"
+    id_ = unused(name or id_from("text", title, text), ids)
     language = language_of(text)
     asked = instruction(title, "", language, mail=False)
     item = Item(id_, (Message("user", asked), Message("assistant", text)), id_, source, language=language)
@@ -97,8 +94,7 @@ def text_item(text: str, title: str, source: Source, ids: Counter[str], name: st
 
 def unreadable(source: Source, why: str, name: str) -> Item:
     """A row that gives nothing, so that it is accounted for."""
-    id_ = "row-" + hashlib.sha256(f"{source}".encode("utf-8", "surrogatepass")).hexdigest()[:10]
-    return Item(id_, (Message("user", ""),), name, source).dropped("unreadable", why)
+    return Item(id_from("row", str(source)), (Message("user", ""),), name, source).dropped("unreadable", why)
 
 
 def sections(document: Document) -> Iterator[tuple[str, str, int]]:
@@ -135,9 +131,6 @@ def iso_date(text: str) -> str:
         seconds = float(text) / (1000 if len(text.partition(".")[0]) == 13 else 1)
         return datetime.fromtimestamp(seconds, UTC).isoformat()
     try:
-        return datetime.fromisoformat(text.replace("Z", "+00:00")).isoformat() if text else ""
+        return datetime.fromisoformat(text).isoformat() if text else ""
     except ValueError:
         return ""
-
-
-__all__ = ["Unreadable", "iso_date", "load", "read_rows_of_texts", "read_texts", "sections", "text_item", "unreadable"]
