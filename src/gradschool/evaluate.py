@@ -8,12 +8,13 @@ from pydantic import TypeAdapter
 
 from gradschool.errors import DamagedError
 from gradschool.files import append_line, read_lines
-from gradschool.records import Answer, Example, Note, Progress, Scored, Work
+from gradschool.model.engine import Engine
+from gradschool.records import Answer, Decoding, Example, Note, Progress, Scored, Work
 from gradschool.score.evaluate import score
 from gradschool.score.metrics import Metric
 from gradschool.score.style import LEAST_WORDS, Style
 from gradschool.score.text import token_f1
-from gradschool.specialist import Specialist
+from gradschool.specialist import Recipe, Specialist
 
 STYLE_QUESTIONS = 40  # training questions that each base answers, for the metric style
 STYLE_WORDS = 12  # of a message of others; shorter ones are instructions and titles
@@ -40,14 +41,18 @@ class Measure:
         return Measure(style if isinstance(self.decides, Style) else self.decides, also)
 
 
+def unschooled(engine: Engine, instructions: str, decoding: Decoding) -> list[Specialist]:
+    """The base alone, and with instructions where there are any: how it writes before it has learnt anything."""
+    spoken = dict.fromkeys(("", instructions))
+    return [Specialist(engine, Recipe(words, decoding=decoding)) for words in spoken]
+
+
 def learn_style(measure: Measure, bases: Sequence[Specialist], train: Sequence[Example], kept: Path) -> Work[Measure]:
     """Let the metric style learn its author: against what other people write, and what the base writes without school.
 
-    Each of `bases` (the base alone, the base with instructions) answers some of the training questions; the answers
-    are written to files beside `kept`. A measure without style comes back as it is.
+    Each of `bases` (see `unschooled`) answers some of the training questions; the answers are written to files beside
+    `kept`.
     """
-    if not measure.wants_style:
-        return measure
     # By the order of the split, which is drawn from contents: an even sample.
     asked = train[:STYLE_QUESTIONS]
     others = [m.content for example in train for m in example.question if m.role == "user" and not _short(m.content)]

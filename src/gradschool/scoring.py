@@ -9,7 +9,7 @@ from gradschool.data.check import check
 from gradschool.data.read import read_examples
 from gradschool.data.split import split_of
 from gradschool.errors import DataError
-from gradschool.evaluate import Measure, learn_style
+from gradschool.evaluate import Measure, learn_style, unschooled
 from gradschool.files import read_json, write_lines
 from gradschool.job import Job
 from gradschool.package.bundle import open_specialist
@@ -18,7 +18,7 @@ from gradschool.score.evaluate import judge, score
 from gradschool.score.metrics import find_metrics
 from gradschool.score.stats import look_level
 from gradschool.settings import Settings
-from gradschool.specialist import Recipe, Specialist
+from gradschool.specialist import Specialist
 
 
 def score_specialist(folder: Path, examples: Path, output: Path | None, base: str | None) -> Work[Report]:
@@ -54,10 +54,8 @@ def _learnt(measure: Measure, specialist: Specialist, folder: Path, job: Job) ->
         )
     split = TypeAdapter(Split).validate_python(read_json(folder / "evidence" / "split.json"))
     train, _, _ = split_of(check(read_examples(path, job.settings.data)).examples, split)
-    decoding = specialist.recipe.decoding
-    recipes = (Recipe(decoding=decoding), Recipe(specialist.recipe.instructions, decoding=decoding))
-    bases = [Specialist(specialist.engine, recipe) for recipe in recipes if recipe.instructions or recipe is recipes[0]]
-    if specialist.recipe.weights:
-        bases = []  # its engine is the trained one: how the base wrote is no longer known
+    recipe = specialist.recipe
+    # With whole weights of its own, the engine is the trained one: how the base wrote is no longer known.
+    bases = [] if recipe.weights else unschooled(specialist.engine, recipe.instructions, recipe.decoding)
     with TemporaryDirectory() as work:
         return (yield from learn_style(measure, bases, train, Path(work) / "style.jsonl"))

@@ -9,7 +9,7 @@ from gradschool.data.near import near_duplicates
 from gradschool.data.read import Reading, read_examples
 from gradschool.data.split import freeze_split, split_of, verify_split
 from gradschool.errors import DamagedError, DataError, UsageError
-from gradschool.evaluate import Measure, learn_style
+from gradschool.evaluate import Measure, learn_style, unschooled
 from gradschool.job import Job
 from gradschool.model.engine import Engine, open_engine
 from gradschool.records import Decoding, Example, Message, Note, Split, Work
@@ -18,7 +18,6 @@ from gradschool.rungs.order import looks
 from gradschool.rungs.prompt import instructions_of
 from gradschool.score.metrics import find_metrics
 from gradschool.settings import Goal
-from gradschool.specialist import Recipe, Specialist
 from gradschool.tune.world import current
 
 ROOM = 1.25  # answers may be this much longer than the longest ideal one
@@ -64,9 +63,8 @@ def study(job: Job, run: Run | None = None) -> Work[Study]:
     parts = f"{len(train)} examples to learn from, {len(validation)} to choose by, {len(test)} for the verdict"
     yield Note(f"{parts} (split {split.hash[:8]}).")
     decoding = decoding_for([*train, *validation], engine, job)
-    if run:
-        recipes = (Recipe(decoding=decoding), Recipe(instructions_of(job), decoding=decoding))
-        bases = [Specialist(engine, recipe) for recipe in recipes if recipe.instructions or recipe is recipes[0]]
+    if run and measure.wants_style:
+        bases = unschooled(engine, instructions_of(job), decoding)
         measure = yield from learn_style(measure, bases, train, run.answers("style"))
     all_issues = [*checked.issues, *issues]
     return Study(engine, reading, all_issues, train, validation, test, split, measure, goal, decoding, opened)
