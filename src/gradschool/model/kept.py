@@ -3,8 +3,8 @@
 Three layouts, in the sense of `attention`, fill and use them: the shared prefix is read once, rows enter behind it with
 their prompts, and then all rows advance by one token at a time.
 
-Shapes: P tokens of the prefix, n rows that enter with L tokens, B rows under way, C tokens that a slot can hold, S of
-them in use; H heads of queries, K of keys, G = H / K, D numbers per head.
+Shapes: P tokens of the prefix, n rows that enter with L tokens, B rows under way, C tokens that a slot can hold; H
+heads of queries, K of keys, G = H / K, D numbers per head.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gradschool.model.attention import Masks, Scoring, attend
 
-GROWTH = 64  # tokens by which slots grow
+GROWTH = 32  # tokens by which slots grow
 
 
 @dataclass(slots=True)
@@ -109,7 +109,8 @@ class Advance:
         keys[places[0], :, places[1]] = key[0].transpose(0, 1)
         values[places[0], :, places[1]] = value[0].transpose(0, 1)
         asked = (query[0] * scoring.scale).view(key_heads, shared, rows, width).permute(2, 0, 1, 3)  # (B, K, G, D)
-        scores = torch.matmul(asked, keys[:rows, :, : self.longest].transpose(2, 3))  # (B, K, G, S)
+        # All that the slots can hold, and the mask hides the rest: a slice of it would be copied by the product.
+        scores = torch.matmul(asked, keys[:rows].transpose(2, 3))  # (B, K, G, C)
         prefix = self.kept.prefix.get(layer)
         if prefix is not None:
             # All rows ask the same keys: one product, in which these are read once.
@@ -118,21 +119,20 @@ class Advance:
             scores = torch.cat([before.transpose(0, 1), scores], dim=3)
         if scoring.softcap is not None:
             scores = torch.tanh(scores / scoring.softcap) * scoring.softcap
-        weights = (scores + self._mask(scoring.window, scores)).softmax(-1)
-        tokens_before = weights.shape[3] - self.longest
-        output = torch.matmul(weights[..., tokens_before:], values[:rows, :, : self.longest])  # (B, K, G, D)
+        tokens_before = scores.shape[3] - keys.shape[2]
+        weights = (scores + self._mask(scoring.window, scores, tokens_before)).softmax(-1)
+        output = torch.matmul(weights[..., tokens_before:], values[:rows])  # (B, K, G, D)
         if prefix is not None:
             at_prefix = weights[..., :tokens_before].transpose(0, 1).reshape(key_heads, rows * shared, -1)
             seen = torch.bmm(at_prefix, prefix[1]).view(key_heads, rows, shared, width)
             output = output + seen.transpose(0, 1)
         return output.reshape(1, rows, heads, width)
 
-    def _mask(self, window: int | None, scores: Tensor) -> Tensor:
-        """(B, 1, 1, P + S), to be added to scores: -inf where a row has no token, or one out of its sight."""
+    def _mask(self, window: int | None, scores: Tensor, before: int) -> Tensor:
+        """(B, 1, 1, P + C), to be added to scores: -inf where a row has no token, or one out of its sight."""
         made = self.masks.get(window)
         if made is None:
             lengths = self.kept.lengths[: self.rows, None]
-            before = scores.shape[3] - self.longest
             places = torch.arange(scores.shape[3], device=scores.device) - before  # own tokens from 0, prefix below
             hidden = places > lengths
             if window is not None:
