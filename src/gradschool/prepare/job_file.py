@@ -10,7 +10,7 @@ from gradschool.prepare.guidelines import Guideline
 from gradschool.prepare.wanted import Purpose
 from gradschool.settings import METRICS
 
-MARKS = {"style": 0.5, "rules": 0.9, "label": 0.8, "json_fields": 0.8, "exact_match": 0.8}
+MARKS = {"style": 0.5, "label": 0.8, "json_fields": 0.8, "exact_match": 0.8}
 TEXT_MARK = 0.4  # for metrics that compare texts word by word: two good answers share little wording
 HEAD = """\
 # Written by `gradschool prepare`. It is yours: once you change it, a further preparation leaves it as it is.
@@ -29,13 +29,13 @@ class Answers:
     latin: bool = True
 
 
-def metric_for(purpose: Purpose, answers: Answers, guidelines: Sequence[Guideline]) -> tuple[str, tuple[str, ...]]:
+def metric_for(purpose: Purpose, answers: Answers) -> tuple[str, tuple[str, ...]]:
     """The metric that decides, and those that are only reported."""
     likeness = "chrf" if not answers.latin or purpose == "style" else "rouge_l"
     if purpose == "style":
         return "style", (likeness,)
-    if purpose == "persona":
-        return ("rules", ("token_f1",)) if any(one.rule for one in guidelines) else ("token_f1", (likeness,))
+    if purpose == "persona":  # rules are reported beside it by name: whoever says nearly nothing keeps most of them
+        return "token_f1", (likeness,)
     if answers.json == 1:
         return "json_fields", ("exact_match",)
     if answers.labels:
@@ -57,7 +57,7 @@ def job_file(
     pass_mark: float | None,
 ) -> str:
     """The whole text of a job.toml."""
-    metric, also = metric_for(purpose, answers, guidelines)
+    metric, also = metric_for(purpose, answers)
     assert metric in METRICS
     mark = pass_mark or MARKS.get(metric, TEXT_MARK)
     data: dict[str, Any] = {"examples": "examples.jsonl"}
