@@ -44,11 +44,11 @@ SPELLINGS = {
 ROLES = {spelling: role for role, spellings in SPELLINGS.items() for spelling in spellings}
 
 
-class Unreadable(ValueError):
+class NoConversation(ValueError):
     """A row from which no conversation can be made; the text says why, as the end of a sentence."""
 
 
-class UnknownRole(Unreadable):
+class UnknownRole(NoConversation):
     """A message whose role we do not know."""
 
 
@@ -121,7 +121,7 @@ def _conversation_name(value: Any) -> str:
 
 
 def conversation_of(row: Mapping[str, Any], form: Form, notes: set[str]) -> Conversation:
-    """Make a row's conversation; adds to `notes` what is remarkable about its characters. Raises Unreadable."""
+    """Make a row's conversation; adds to `notes` what is remarkable about its characters. Raises NoConversation."""
     turns: list[Message] = []
     if form.system and (system := as_text(row.get(form.system), notes)):
         turns.append(Message("system", system))
@@ -152,7 +152,7 @@ def as_text(value: Any, notes: set[str]) -> str:
     try:
         text, wrong = repair(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
     except RecursionError:
-        raise Unreadable("is nested too deeply") from None
+        raise NoConversation("is nested too deeply") from None
     if wrong:
         notes.add(wrong)
     return text
@@ -172,7 +172,7 @@ def _history(value: Any) -> list[tuple[Any, Any]]:
     if not value or isinstance(value, str):
         return []
     if not isinstance(value, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in value):
-        raise Unreadable("`history` is not a list of [question, answer] pairs")
+        raise NoConversation("`history` is not a list of [question, answer] pairs")
     return [(pair[0], pair[1]) for pair in value]
 
 
@@ -180,19 +180,19 @@ def _json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise Unreadable("holds a conversation that is not valid JSON") from None
+        raise NoConversation("holds a conversation that is not valid JSON") from None
 
 
 def _messages(value: Any, notes: set[str]) -> Iterable[Message]:
     value = _json(value) if isinstance(value, str) else value
     if not isinstance(value, list) or not value:
-        raise Unreadable("holds a conversation without messages")
+        raise NoConversation("holds a conversation without messages")
     return [_message(turn, notes) for turn in value]
 
 
 def _message(turn: Any, notes: set[str]) -> Message:
     if not isinstance(turn, dict):
-        raise Unreadable("holds a message that is not an object with a role and a content")
+        raise NoConversation("holds a message that is not an object with a role and a content")
     keys = {plain(key): key for key in reversed(turn)}
     role_key, content_key = (
         next((keys[word] for word in words if word in keys), None) for words in (ROLE_KEYS, CONTENT_KEYS)
@@ -200,7 +200,7 @@ def _message(turn: Any, notes: set[str]) -> Message:
     calls = turn.get("tool_calls")
     if role_key is None or (content_key is None and not calls):
         found = ", ".join(sorted(repair(key)[0] for key in turn)) or "none"
-        raise Unreadable(f"holds a message without role or content (its keys: {found})")
+        raise NoConversation(f"holds a message without role or content (its keys: {found})")
     said = as_text(turn[role_key], notes)
     role = ROLES.get(plain(said))
     if role is None:
@@ -217,6 +217,6 @@ def _content(value: Any, notes: set[str]) -> str:
     if isinstance(value, list) and value and all(isinstance(part, dict) and "type" in part for part in value):
         other = sorted({str(part["type"])[:40] for part in value if part["type"] != "text"})
         if other:
-            raise Unreadable(f"holds a message with {repair(', '.join(other))[0]}; only text can be learnt")
+            raise NoConversation(f"holds a message with {repair(', '.join(other))[0]}; only text can be learnt")
         return "".join(as_text(part.get("text"), notes) for part in value)
     return as_text(value, notes)

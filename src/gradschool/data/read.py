@@ -12,8 +12,8 @@ from gradschool.data.formats import (
     INPUTS,
     OUTPUTS,
     Form,
+    NoConversation,
     UnknownRole,
-    Unreadable,
     as_text,
     conversation_of,
     detect,
@@ -65,10 +65,10 @@ class _Collector:
         self.seen += row.lines
         try:
             if row.trouble:
-                raise Unreadable(row.trouble)
+                raise NoConversation(row.trouble)
             value = {"messages": row.value} if isinstance(row.value, list) else row.value
             if not isinstance(value, dict):
-                raise Unreadable(f"an object with keys was expected, not a value of type {type(value).__name__}")
+                raise NoConversation(f"an object with keys was expected, not a value of type {type(value).__name__}")
             self.keys |= dict.fromkeys(repair(key)[0] for key in value)
             form = detect(value, self.data)
             if form is None:
@@ -77,7 +77,7 @@ class _Collector:
                 self.issues.append(Issue("unknown form", source, "dropped", f"no known pair of keys among: {found}"))
                 return
             self._keep(value, form, source)
-        except Unreadable as error:
+        except NoConversation as error:
             self.lost += row.lines
             kind: Kind = "unknown role" if isinstance(error, UnknownRole) else "unreadable"
             self.issues.append(Issue(kind, source, "dropped", str(error)))

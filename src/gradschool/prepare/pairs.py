@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import zip_longest
 
-from gradschool.data.formats import Form, Unreadable, as_text, conversation_of, detect, plain
+from gradschool.data.formats import Form, NoConversation, as_text, conversation_of, detect, plain
 from gradschool.data.language import language_of
 from gradschool.ground.documents import Document
 from gradschool.prepare.item import Item, Sink, id_from, unused
@@ -36,10 +36,10 @@ def read_pairs(found: Found, columns: Columns, wanted: Wanted, sink: Sink) -> Wo
         form = detect(value, wanted.columns)
         try:
             if form is None:
-                raise Unreadable(f"no known pair of keys among: {', '.join(map(str, value))}")
+                raise NoConversation(f"no known pair of keys among: {', '.join(map(str, value))}")
             sink.add(_item(value, form, columns, source, ids))
             forms[form.name] += 1
-        except Unreadable as error:
+        except NoConversation as error:
             sink.add(unreadable(source, str(error), found.name))
     told = ", ".join(f"{form} ({count})" for form, count in forms.most_common(3))
     yield Note(f"{found.name}: {told or 'no row with an input and an output'}.")

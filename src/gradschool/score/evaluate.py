@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from gradschool.errors import DataError, UsageError
 from gradschool.records import Answer, Cost, Difference, Example, Failure, Report, Score, Scored
-from gradschool.score.mark import Metric, Unscorable
+from gradschool.score.mark import Comparing, Metric, Unscorable
 from gradschool.score.stats import bounds, difference, more_examples, verdict
-from gradschool.score.style import Style
 from gradschool.settings import Goal
 
 NO_SCORE = "no score"
@@ -21,11 +20,11 @@ def score(
     A failure (of the engine, an empty answer, a metric that cannot score) has the value 0 and its reason. An answer
     that was cut off at the longest length is scored as it stands, and is a failure only where that gives 0. Rules
     stand among the parts by their names, parts of other metrics that decide nothing as "metric: part"; where such a
-    metric cannot score an answer, its part is 0 and its part "metric: no score" is 1. A style is also judged over all
-    answers together.
+    metric cannot score an answer, its part is 0 and its part "metric: no score" is 1. A metric that compares also
+    sees all answers together.
     """
     rows = [_row(example, answer, metric, also) for example, answer in zip(examples, answers, strict=True)]
-    _compare_styles(rows, examples, metric, also)
+    _compare(rows, examples, metric, also)
     gaps = {f"{name}: {NO_SCORE}" for name in also} & {part for row in rows for part in row.parts}
     for row in rows:
         if row.parts:  # a share needs the rows without the gap too
@@ -46,14 +45,11 @@ def _row(example: Example, answer: Answer, metric: Metric, also: Mapping[str, Me
     return Scored(example.id, example.group, example.last_user, example.ideal, answer, value, parts, failure)
 
 
-def _compare_styles(
-    rows: Sequence[Scored], examples: Sequence[Example], metric: Metric, also: Mapping[str, Metric]
-) -> None:
-    styles = [(metric, ""), *((other, f"{name}: ") for name, other in also.items())]
-    for style, prefix in styles:
-        if isinstance(style, Style):
+def _compare(rows: Sequence[Scored], examples: Sequence[Example], metric: Metric, also: Mapping[str, Metric]) -> None:
+    for one, prefix in [(metric, ""), *((other, f"{name}: ") for name, other in also.items())]:
+        if isinstance(one, Comparing):
             pairs = [(row, example) for row, example in zip(rows, examples, strict=True) if row.failure is None]
-            parts = style.compare([row.answer.text for row, _ in pairs], [example for _, example in pairs])
+            parts = one.compare([row.answer.text for row, _ in pairs], [example for _, example in pairs])
             for (row, _), added in zip(pairs, parts, strict=True):
                 row.parts.update({prefix + name: value for name, value in added.items()})
 

@@ -1,8 +1,8 @@
 """What a metric is: a function that gives one answer a number in [0, 1], or says why it cannot."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from gradschool.records import Example
 
@@ -20,3 +20,12 @@ class Unscorable(Exception):
 
 
 Metric: TypeAlias = Callable[[str, Example], Marked]
+
+
+@runtime_checkable
+class Comparing(Protocol):
+    """A metric that also looks at all answers together, once each has its score."""
+
+    def compare(self, answers: Sequence[str], examples: Sequence[Example]) -> list[dict[str, float]]:
+        """Further parts of each answer by name, each in [0, 1]; none where there are too few to say anything."""
+        ...
