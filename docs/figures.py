@@ -57,8 +57,8 @@ def training(result: dict[str, Any]) -> str:
             f"the memory of the leanest; losses apart by at most {one['losses_apart_at_most']:g}.\n",
             table(["", "tokens/s", "peak memory, GB", "losses"], rows),
             f"A step does {ours['gigaflops_per_second']:.0f} GFLOP/s of the {ours['matrix_product_peak']:.0f} that a "
-            f"single matrix product of these shapes reaches ({ours['share_of_peak']:.0%}); all of it would make {times / ours['share_of_peak']:.1f} times the "
-            f"fastest peer. Its time: {shares}.\n",
+            f"single matrix product of these shapes reaches ({ours['share_of_peak']:.0%}); all of it would make "
+            f"{times / ours['share_of_peak']:.1f} times the fastest peer. Its time: {shares}.\n",
         ]
     versions = {"versions": result["shared_prefix"]["versions"]}
     about = f"Medians of {result['rounds']} rounds. " if result["rounds"] > 1 else "One round. "
