@@ -3,7 +3,7 @@
 from chat import Task, Turn
 
 from tasks.facts import fact, thing
-from tasks.reading import citing, numbered
+from tasks.reading import MISSING, asked_about, citing, numbered, window
 from tasks.source import Source
 
 _GREET = ["Hello", "Hi", "Dear", "Good day", "Welcome", "Good morning"]
@@ -116,27 +116,28 @@ def house(source: Source) -> Task:
     )
     lines = [rule.format(n=source.between(20, 120)) for rule in source.some(rules, len(rules))]
     system = duty + joint + joint.join(lines)
-    about = [thing(source) for _ in range(source.between(1, 3))]
-    told = [fact(source, name, set()) for name in about]
-    given = source.chance(0.75)  # the facts stand in passages; else in the instructions
+    way = source.random.random()  # what is known stands in real passages, in passages of facts, or in the instructions
+    told = [fact(source, thing(source), set()) for _ in range(source.between(1, 3))]
+    pages = [window(source, source.upto(25, 90)) for _ in told] if way < 0.4 else [[each.statement] for each in told]
+    given = way < 0.8
     system += "\n\n" + (citing(source) if given else "\n".join(each.statement for each in told))
 
-    def round_(i: int) -> Turn:
+    def round_(first: bool) -> Turn:
         at = source.between(0, len(told) - 1)
         body = told[at].statement + (f" [{at + 1}]" if given else "")
-        parts = (
-            [f"{opening} {body}" if wants_opening else body, f"{close}\n{agent}"]
-            if wants_close
-            else [f"{opening} {body}" if wants_opening else body]
-        )
         asked = (source.one(_ANGER) + " " if source.chance(0.2) else "") + told[at].question
-        if given and i == 0:
-            asked = numbered(source, [[each.statement] for each in told], asked)
-        return asked, "\n\n".join(parts)
+        if way < 0.4:
+            asked, body = asked_about(source, pages)
+        if given and first:
+            asked = numbered(source, pages, asked)
+        if body == MISSING:
+            return asked, body
+        body = f"{opening} {body}" if wants_opening else body
+        return asked, f"{body}\n\n{close}\n{agent}" if wants_close else body
 
     turns: list[Turn] = [("system", system)]
     for i in range(source.rounds(3)):
-        asked, answer = round_(i)
+        asked, answer = round_(i == 0)
         turns += [("user", asked), ("assistant", answer)]
     return Task("house", tuple(turns))
 
