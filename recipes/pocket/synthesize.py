@@ -32,7 +32,7 @@ LONG: tuple[Family, ...] = (
     + extract.FAMILIES
     + labels.FAMILIES
     + lookup.FAMILIES
-    + support.FAMILIES
+    + support.FAMILIES * 2
 )
 ANSWERED = 15
 """Loss weight, in tenths, of synthetic answers; their prompts weigh nothing, being made of random words."""

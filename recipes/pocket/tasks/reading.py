@@ -70,13 +70,18 @@ def citing(source: Source) -> str:
     return source.wording(_SENTENCE)
 
 
-def numbered(source: Source, passages: list[list[str]], question: str) -> str:
-    """Lay out passages and question as the product does."""
+def titles(source: Source, count: int) -> list[str]:
+    """Name so many passages: not at all, or each by a title, or by a title and a heading below it."""
     way = source.random.random()
-    lines = []
-    for i, sentences in enumerate(passages, 1):
-        head = "" if way < 0.5 else f"{source.title(3)}: " if way < 0.8 else f"{source.title(2)} > {source.title(2)}: "
-        lines.append(f"[{i}] {head}{' '.join(sentences)}")
+    if way < 0.5:
+        return [""] * count
+    return [source.title(3) if way < 0.8 else f"{source.title(2)} > {source.title(2)}" for _ in range(count)]
+
+
+def numbered(source: Source, passages: list[list[str]], question: str, names: list[str] | None = None) -> str:
+    """Lay out passages and question as the product does."""
+    named = zip(passages, titles(source, len(passages)) if names is None else names, strict=True)
+    lines = [f"[{i}] {f'{name}: ' if name else ''}{' '.join(part)}" for i, (part, name) in enumerate(named, 1)]
     return "<passages>\n" + "\n".join(lines) + f"\n</passages>\n\n{question}"
 
 

@@ -3,7 +3,7 @@
 from chat import Task, Turn
 
 from tasks.facts import fact, thing
-from tasks.reading import MISSING, asked_about, citing, numbered, window
+from tasks.reading import MISSING, asked_about, citing, numbered, titles, window
 from tasks.source import Source
 
 _GREET = ["Hello", "Hi", "Dear", "Good day", "Welcome", "Good morning"]
@@ -97,6 +97,23 @@ _CLOSE_RULES = [
     "Sign off: {c} {a}",
     "Sign as {a} after “{c}”.",
 ]
+_PAGE_RULES = [
+    "After the fact, name the page in this form: ({s}: Title of the page).",
+    "Name the page you used: ({s}: its title).",
+    "Give the title of the page in brackets after the fact: ({s}: Title)",
+    "Add ({s}: Title of the page) after the answer.",
+]
+_MISSING_RULES = [
+    "If the pages do not hold the answer, write “{m}”",
+    "Where no page answers, say “{m}” and name no page.",
+    "Do not guess. If the answer is missing, say “{m}”",
+]
+_HANDED_OVER = [
+    "I have passed your question on.",
+    "A colleague will answer you on {d}.",
+    "The pages do not say this. {n} will write to you.",
+    "I do not know this, and have asked {n}.",
+]
 
 
 def house(source: Source) -> Task:
@@ -114,23 +131,36 @@ def house(source: Source) -> Task:
     duty = source.one(
         [f"Answer customers of {firm}.", f"You are {agent}, the support of {firm}.", f"You write for {firm}."]
     )
-    lines = [rule.format(n=source.between(20, 120)) for rule in source.some(rules, len(rules))]
-    system = duty + joint + joint.join(lines)
     way = source.random.random()  # what is known stands in real passages, in passages of facts, or in the instructions
     told = [fact(source, thing(source), set()) for _ in range(source.between(1, 3))]
     pages = [window(source, source.upto(25, 90)) for _ in told] if way < 0.4 else [[each.statement] for each in told]
-    given = way < 0.8
+    names, missing = titles(source, len(pages)), MISSING
+    if given := way < 0.8:
+        see = source.one(["see", "see", "page", "from", "source"]) if names[0] and source.chance(0.7) else ""
+        if see:
+            rules.append(source.wording(_PAGE_RULES, varied=False).format(s=see))
+        if source.chance(0.5):
+            missing = source.one(_HANDED_OVER).format(d=source.day(), n=source.name())
+            rules.append(source.wording(_MISSING_RULES, varied=False).format(m=missing))
+    lines = [rule.replace("{n}", str(source.between(20, 120))) for rule in source.some(rules, len(rules))]
+    system = duty + joint + joint.join(lines)
     system += "\n\n" + (citing(source) if given else "\n".join(each.statement for each in told))
 
     def round_(first: bool) -> Turn:
         at = source.between(0, len(told) - 1)
-        body = told[at].statement + (f" [{at + 1}]" if given else "")
-        asked = (source.one(_ANGER) + " " if source.chance(0.2) else "") + told[at].question
+        asked, body = told[at].question, told[at].statement + (f" [{at + 1}]" if given else "")
         if way < 0.4:
             asked, body = asked_about(source, pages)
+        if source.chance(0.2):
+            asked = f"{source.one(_ANGER)} {asked}"
         if given and first:
-            asked = numbered(source, pages, asked)
+            asked = numbered(source, pages, asked, names)
         if body == MISSING:
+            body = missing
+        elif given and see:
+            page = int(body[body.rindex("[") + 1 : -1])
+            body += f" ({see}: {names[page - 1]})"
+        if missing == MISSING == body:
             return asked, body
         body = f"{opening} {body}" if wants_opening else body
         return asked, f"{body}\n\n{close}\n{agent}" if wants_close else body
