@@ -20,6 +20,11 @@ from tasks.source import Pool, Source
 from tokenizers import Tokenizer
 
 Figures = dict[str, Any]
+READING: tuple[tuple[str, Family, Figures], ...] = (
+    ("real_text", reading.real, {"wordy": 0.0}),
+    ("real_text_in_many_words", reading.real, {"wordy": 1.0}),
+    ("invented_facts", reading.invented, {}),
+)
 
 
 def share(right: list[bool]) -> Figures:
@@ -80,8 +85,8 @@ def skills(network: Network, tokenizer: Tokenizer, pool: Pool, count: int) -> Fi
     for known in (True, False):
         words = "known_wording" if known else "new_wording"
         asked = {"passages": 3, "new_wordings": not known, "size": 0.4}
-        for name, family in (("real_text", reading.real), ("invented_facts", reading.invented)):
-            tasks = list(_cases(pool, family, count, asked))
+        for name, family, further in READING:
+            tasks = list(_cases(pool, family, count, asked | further))
             there = [t for t in tasks if t.turns[-1][1] != "Not in the passages."]
             absent = [t for t in tasks if t.turns[-1][1] == "Not in the passages."]
             found[f"reading_{name}_{words}"] = {

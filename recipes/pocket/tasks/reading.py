@@ -125,7 +125,7 @@ def _wordy(source: Source, cues: list[str], passages: str) -> str:
 
 def _ask(source: Source, sentence: str, cues: list[str], passages: str) -> str:
     """Ask for a sentence by its cues, alone or among other words, by its beginning, or its subject."""
-    if source.chance(0.3):
+    if source.chance(source.wordy):
         return _wordy(source, source.some(cues[:5], min(len(cues), source.between(1, 4), 5)), passages)
     words = sentence.split()
     way = source.random.random()

@@ -71,7 +71,8 @@ class Pool:
 class Source:
     """A seeded stream of choices and words; `hidden` draws held-out material, `size` in [0, 1] grows tasks.
 
-    Tests may set `new_wordings` (say it as training never does), `passages` and `shots` (so many, not a chance number).
+    Tests may set `new_wordings` (say it as training never does), `passages` and `shots` (so many, not a chance number),
+    and `wordy` (the share of questions about real text that are asked in many words).
     Held-out tasks ask one question each; in training, several may follow one another about the same material.
     """
 
@@ -80,6 +81,7 @@ class Source:
         self.new_wordings = hidden
         self.passages: int | None = None
         self.shots: int | None = None
+        self.wordy = 0.3
         self.random = random.Random(f"{seed} {hidden}")
 
     def chance(self, share: float) -> bool:
