@@ -85,7 +85,7 @@ def test_the_server_is_asked_over_http_too(specialist: Path, tmp_path: Path) -> 
     exported, notes = finish(export(Order(specialist, "adapter", tmp_path / "out"), over_http))
     served = exported.table[0]
     assert served.form == "served over HTTP" and served.sound and served.same_answers >= len(QUESTIONS) - 1
-    assert any(getattr(note, "text", "").startswith("served over HTTP: 1.000") for note in notes)
+    assert any(getattr(note, "text", "").startswith(f"served over HTTP: {served.score.mean:.3f}") for note in notes)
 
 
 @pytest.mark.parametrize("lost", [{"adapter": ""}, {"instructions": "Answer in French."}])
@@ -293,7 +293,7 @@ def test_the_hub_reads_the_card_of_each_form(to: str, made: Callable[[str], Expo
     read = ModelCard(text).data
     [result] = read.eval_results or []
     assert result.metric_args["form"] == made(to).table[0].form
-    assert result.metric_value == made(to).table[0].score.mean
+    assert result.metric_value == round(made(to).table[0].score.mean, 6)
     assert read.library_name == {"adapter": "peft", "merged": "transformers"}.get(to, "gguf")
     assert "\n\n\n" not in text.split("---\n", 2)[2]
     for word in {"adapter": ("vllm", "--lora"), "merged": ("vllm",), "gguf": ("llama-server",)}.get(
