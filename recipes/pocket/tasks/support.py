@@ -115,6 +115,34 @@ _HANDED_OVER = [
     "I do not know this, and have asked {n}.",
 ]
 
+_HEADINGS = ["# How {a} writes", "# House rules", "## How we answer", "# Guidelines of {a}", "Rules:"]
+_ABOUT_AGENT = [
+    "You are {a} of {f}. What you know stands in the pages.",
+    "{a} writes to the customers of {f}, in short and calm letters.",
+    "You answer for {f}. Everything you may say stands in its pages.",
+    "{f} asks you to keep to these rules.",
+]
+_LOOKS = ["An answer looks like this:", "For example:", "A good answer:", "This is how it looks:"]
+_MARKS = ['""', '""', "“”", "''"]
+
+
+def _guidelines(source: Source, firm: str, agent: str, rules: list[str], shown: str) -> str:
+    """Write rules as people do: in a line, in a list, or under a heading with who speaks and an answer to look at."""
+    duty = source.one(
+        [f"Answer customers of {firm}.", f"You are {agent}, the support of {firm}.", f"You write for {firm}."]
+    )
+    lines = [rule.replace("{n}", str(source.between(20, 120))) for rule in rules]
+    joint = source.one(["\n- ", "\n- ", " ", "\n"])
+    system = duty + joint + joint.join(lines)
+    if source.chance(0.6):
+        about = source.one(_ABOUT_AGENT).format(a=agent, f=firm)
+        system = f"{duty}\n\n{source.one(_HEADINGS).format(a=agent)}\n\n{about}\n\n- " + "\n- ".join(lines)
+        if source.chance(0.6):
+            quoted = "\n".join(f"> {line}".rstrip() for line in shown.split("\n"))
+            system += f"\n\n{source.one(_LOOKS)}\n\n{quoted}"
+    left, right = source.one(_MARKS)
+    return system.replace("“", left).replace("”", right)
+
 
 def house(source: Source) -> Task:
     """Answer from passages in the form that house rules ask for: an opening, the fact with its passage, a closing."""
@@ -127,14 +155,10 @@ def house(source: Source) -> Task:
     rules = source.some(_QUIET_RULES, source.upto(1, 7))
     rules += [source.wording(_OPEN_RULES, varied=False).format(o=opening)] if wants_opening else []
     rules += [source.wording(_CLOSE_RULES, varied=False).format(c=close, a=agent)] if wants_close else []
-    joint = source.one(["\n- ", "\n- ", " ", "\n"])
-    duty = source.one(
-        [f"Answer customers of {firm}.", f"You are {agent}, the support of {firm}.", f"You write for {firm}."]
-    )
     way = source.random.random()  # what is known stands in real passages, in passages of facts, or in the instructions
     told = [fact(source, thing(source), set()) for _ in range(source.between(1, 3))]
     pages = [window(source, source.upto(25, 90)) for _ in told] if way < 0.4 else [[each.statement] for each in told]
-    names, missing = titles(source, len(pages)), MISSING
+    names, missing, see = titles(source, len(pages)), MISSING, ""
     if given := way < 0.8:
         see = source.one(["see", "see", "page", "from", "source"]) if names[0] and source.chance(0.7) else ""
         if see:
@@ -142,8 +166,13 @@ def house(source: Source) -> Task:
         if source.chance(0.5):
             missing = source.one(_HANDED_OVER).format(d=source.day(), n=source.name())
             rules.append(source.wording(_MISSING_RULES, varied=False).format(m=missing))
-    lines = [rule.replace("{n}", str(source.between(20, 120))) for rule in source.some(rules, len(rules))]
-    system = duty + joint + joint.join(lines)
+
+    def form(body: str) -> str:
+        body = f"{opening} {body}" if wants_opening else body
+        return f"{body}\n\n{close}\n{agent}" if wants_close else body
+
+    shown = fact(source, thing(source), set()).statement + (f" ({see}: {source.title(2)})" if see else "")
+    system = _guidelines(source, firm, agent, source.some(rules, len(rules)), form(shown))
     system += "\n\n" + (citing(source) if given else "\n".join(each.statement for each in told))
 
     def round_(first: bool) -> Turn:
@@ -162,8 +191,7 @@ def house(source: Source) -> Task:
             body += f" ({see}: {names[page - 1]})"
         if missing == MISSING == body:
             return asked, body
-        body = f"{opening} {body}" if wants_opening else body
-        return asked, f"{body}\n\n{close}\n{agent}" if wants_close else body
+        return asked, form(body)
 
     turns: list[Turn] = [("system", system)]
     for i in range(source.rounds(3)):
