@@ -144,6 +144,17 @@ def _guidelines(source: Source, firm: str, agent: str, rules: list[str], shown: 
     return system.replace("“", left).replace("”", right)
 
 
+def _page_rules(source: Source, titled: bool) -> tuple[str, str, list[str]]:
+    """Sometimes ask for the title of the page, and for words of one's own where no page answers: both, and the rules."""
+    see = source.one(["see", "see", "page", "from", "source"]) if titled and source.chance(0.7) else ""
+    rules = [source.wording(_PAGE_RULES, varied=False).format(s=see)] if see else []
+    missing = MISSING
+    if source.chance(0.5):
+        missing = source.one(_HANDED_OVER).format(d=source.day(), n=source.name())
+        rules.append(source.wording(_MISSING_RULES, varied=False).format(m=missing))
+    return see, missing, rules
+
+
 def house(source: Source) -> Task:
     """Answer from passages in the form that house rules ask for: an opening, the fact with its passage, a closing."""
     firm, agent = source.name(), f"{source.name()} {source.one(['Care', 'Support', 'Help', 'Desk'])}"
@@ -158,14 +169,10 @@ def house(source: Source) -> Task:
     way = source.random.random()  # what is known stands in real passages, in passages of facts, or in the instructions
     told = [fact(source, thing(source), set()) for _ in range(source.between(1, 3))]
     pages = [window(source, source.upto(25, 90)) for _ in told] if way < 0.4 else [[each.statement] for each in told]
-    names, missing, see = titles(source, len(pages)), MISSING, ""
-    if given := way < 0.8:
-        see = source.one(["see", "see", "page", "from", "source"]) if names[0] and source.chance(0.7) else ""
-        if see:
-            rules.append(source.wording(_PAGE_RULES, varied=False).format(s=see))
-        if source.chance(0.5):
-            missing = source.one(_HANDED_OVER).format(d=source.day(), n=source.name())
-            rules.append(source.wording(_MISSING_RULES, varied=False).format(m=missing))
+    names, missing, see, given = titles(source, len(pages)), MISSING, "", way < 0.8
+    if given:
+        see, missing, further = _page_rules(source, names[0] != "")
+        rules += further
 
     def form(body: str) -> str:
         body = f"{opening} {body}" if wants_opening else body
