@@ -145,7 +145,7 @@ def _guidelines(source: Source, firm: str, agent: str, rules: list[str], shown: 
 
 
 def _page_rules(source: Source, titled: bool) -> tuple[str, str, list[str]]:
-    """Sometimes ask for the title of the page, and for words of one's own where no page answers: both, and the rules."""
+    """Sometimes ask for the page's title, and for words to say where no page answers; returns both, and the rules."""
     see = source.one(["see", "see", "page", "from", "source"]) if titled and source.chance(0.7) else ""
     rules = [source.wording(_PAGE_RULES, varied=False).format(s=see)] if see else []
     missing = MISSING
