@@ -1,20 +1,24 @@
-"""A plot of lines over a logarithmic axis, as one SVG file."""
+"""A plot of lines over logarithmic axes, as one SVG file."""
 
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 420, 280, 62, 92, 34, 44
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 420, 280, 62, 92, 34, 44  # of one panel
+ACROSS = 2  # panels in a row
 COLOURS = ("#1b6ca8", "#c0392b", "#2e8b57", "#8e44ad")
 
 Lines = Mapping[str, Sequence[tuple[float, float]]]
 
 
 def plot(path: Path, panels: Sequence[tuple[str, str, Lines]]) -> None:
-    """Write panels (title, name of the x axis, lines by name) side by side; y begins at 0."""
-    drawn = [_panel(number * WIDTH, *panel) for number, panel in enumerate(panels)]
-    size = f'width="{WIDTH * len(panels)}" height="{HEIGHT}"'
+    """Write panels (title, name of the x axis, lines by name), two in a row; y runs between powers of ten."""
+    drawn = [
+        f'<g transform="translate({number % ACROSS * WIDTH} {number // ACROSS * HEIGHT})">{_panel(*panel)}</g>'
+        for number, panel in enumerate(panels)
+    ]
+    size = f'width="{WIDTH * ACROSS}" height="{HEIGHT * -(-len(panels) // ACROSS)}"'
     style = "<style>text{font:11px sans-serif;fill:#333}</style>"
     background = f'<rect {size} fill="#fff"/>'
     path.write_text(
@@ -22,25 +26,26 @@ def plot(path: Path, panels: Sequence[tuple[str, str, Lines]]) -> None:
     )
 
 
-def _panel(left: int, title: str, axis: str, lines: Lines) -> str:
+def _panel(title: str, axis: str, lines: Lines) -> str:
     xs = sorted({x for points in lines.values() for x, _ in points})
-    top = max(y for points in lines.values() for _, y in points) * 1.08
+    ys = [math.log10(y) for points in lines.values() for _, y in points]
+    lowest, highest = math.floor(min(ys)), math.ceil(max(ys))
 
     def across(x: float) -> float:
         span = math.log(xs[-1] / xs[0]) or 1.0
-        return left + LEFT + (WIDTH - LEFT - RIGHT) * math.log(x / xs[0]) / span
+        return LEFT + (WIDTH - LEFT - RIGHT) * math.log(x / xs[0]) / span
 
     def down(y: float) -> float:
-        return HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * y / top
+        return HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * (math.log10(y) - lowest) / (highest - lowest)
 
-    parts = [f'<text x="{left + LEFT}" y="18" font-weight="bold">{escape(title)}</text>']
-    for share in range(5):
-        y = top / 1.08 * share / 4
-        parts.append(f'<path d="M{left + LEFT} {down(y):.1f}H{left + WIDTH - RIGHT}" stroke="#ddd"/>')
-        parts.append(f'<text x="{left + LEFT - 6}" y="{down(y) + 4:.1f}" text-anchor="end">{_number(y)}</text>')
+    parts = [f'<text x="{LEFT}" y="18" font-weight="bold">{escape(title)}</text>']
+    for power in range(lowest, highest + 1):
+        y = 10.0**power
+        parts.append(f'<path d="M{LEFT} {down(y):.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>')
+        parts.append(f'<text x="{LEFT - 6}" y="{down(y) + 4:.1f}" text-anchor="end">{_number(y)}</text>')
     for x in xs:
         parts.append(f'<text x="{across(x):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{_number(x)}</text>')
-    parts.append(f'<text x="{left + WIDTH // 2 - 15}" y="{HEIGHT - 8}" text-anchor="middle">{escape(axis)}</text>')
+    parts.append(f'<text x="{WIDTH // 2 - 15}" y="{HEIGHT - 8}" text-anchor="middle">{escape(axis)}</text>')
     for (name, points), colour in zip(lines.items(), COLOURS, strict=False):
         joined = "L".join(f"{across(x):.1f} {down(y):.1f}" for x, y in points)
         parts.append(f'<path d="M{joined}" fill="none" stroke="{colour}" stroke-width="2"/>')
