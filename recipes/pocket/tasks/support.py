@@ -123,7 +123,7 @@ _ABOUT_AGENT = [
     "{f} asks you to keep to these rules.",
 ]
 _LOOKS = ["An answer looks like this:", "For example:", "A good answer:", "This is how it looks:"]
-_MARKS = ['""', '""', "“”", "''"]
+_MARKS = [('"', '"'), ('"', '"'), ("“", "”"), ("'", "'")]
 
 
 def _guidelines(source: Source, firm: str, agent: str, rules: list[str], shown: str) -> str:
