@@ -17,7 +17,7 @@ _NAMES = {
 }
 _SKILLS = {
     "reading_real_text": "reads 3 passages of real text, quotes the right sentence",
-    "reading_real_text_in_many_words": "the same, asked in many words of which a few stand in the passage",
+    "reading_real_text_in_many_words": "reads 3 passages of real text, asked in many words of which a few stand there",
     "reading_invented_facts": "reads 3 passages of invented facts, quotes the right sentence or value",
     "pattern_four_examples": "follows 4 shown examples of an unseen mapping",
     "label_topic": "chooses among 2 to 5 topic labels by prompt alone",

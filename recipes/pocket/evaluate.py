@@ -87,8 +87,8 @@ def skills(network: Network, tokenizer: Tokenizer, pool: Pool, count: int) -> Fi
         asked = {"passages": 3, "new_wordings": not known, "size": 0.4}
         for name, family, further in READING:
             tasks = list(_cases(pool, family, count, asked | further))
-            there = [t for t in tasks if t.turns[-1][1] != "Not in the passages."]
-            absent = [t for t in tasks if t.turns[-1][1] == "Not in the passages."]
+            there = [t for t in tasks if t.turns[-1][1] != reading.MISSING]
+            absent = [t for t in tasks if t.turns[-1][1] == reading.MISSING]
             found[f"reading_{name}_{words}"] = {
                 "right_sentence": share(quoted(network, tokenizer, there)),
                 "right_sentence_and_number": share(answered(network, tokenizer, there)),

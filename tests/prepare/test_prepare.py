@@ -244,9 +244,8 @@ def test_guidelines_become_instructions_and_rules(run: Run, tmp_path: Path) -> N
     turns = [{"turns": [{"role": "user", "text": one}, {"role": "agent", "text": other}]} for one, other in said]
     prepared, _ = run({"d.jsonl": lines(turns)}, "persona", guidelines=tmp_path / "g.md")
     settings = read_job(tmp_path / "job").settings
-    assert settings.goal.metric == "token_f1" and [rule.name for rule in settings.goal.rules] == [
-        "no exclamation marks"
-    ]
+    assert settings.goal.metric == "token_f1"
+    assert [rule.name for rule in settings.goal.rules] == ["no exclamation marks"]
     assert settings.data.guidelines == "guidelines.md"
     assert "Be kind" in (tmp_path / "job/guidelines.md").read_text()
     report = (tmp_path / "job/report.md").read_text()

@@ -196,9 +196,7 @@ def house(source: Source) -> Task:
         elif given and see:
             page = int(body[body.rindex("[") + 1 : -1])
             body += f" ({see}: {names[page - 1]})"
-        if missing == MISSING == body:
-            return asked, body
-        return asked, form(body)
+        return asked, body if body == MISSING else form(body)
 
     turns: list[Turn] = [("system", system)]
     for i in range(source.rounds(3)):
