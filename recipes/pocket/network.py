@@ -12,6 +12,8 @@ from safetensors.torch import load_file
 from settings import Shape
 from torch import Tensor, nn
 
+from gradschool.model.machine import processor_knows_bfloat16
+
 
 def rotary_table(length: int, head_width: int, theta: float) -> tuple[Tensor, Tensor]:
     """Return cosines and sines [T, C] of the rotary embedding (Su et al., 2021) in the half-split order of Llama."""
@@ -132,6 +134,11 @@ def weighted_loss(vectors: Tensor, embedding: Tensor, targets: Tensor, weights: 
     """Sum the weighted cross-entropy, in nats, of targets [N] given final vectors [N, D]."""
     logits = F.linear(vectors, embedding).float()
     return (F.cross_entropy(logits, targets, reduction="none") * weights).sum()
+
+
+def computing(device: str) -> torch.autocast:
+    """Compute products in bfloat16, but not on a processor without instructions for it, where float32 is faster."""
+    return torch.autocast(device, torch.bfloat16, enabled=device != "cpu" or processor_knows_bfloat16())
 
 
 def load_exported(folder: Path) -> Network:

@@ -9,7 +9,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import torch
-from network import Network
+from network import Network, computing
 from torch import Tensor
 
 Row = dict[str, object]
@@ -26,7 +26,7 @@ def exact_and_loss(network: Network, rows: list[tuple[list[int], int]], batch: i
         tokens = torch.zeros(len(chosen), longest, dtype=torch.long, device=device)
         for k, i in enumerate(chosen):
             tokens[k, : len(rows[i][0])] = torch.tensor(rows[i][0])
-        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+        with torch.no_grad(), computing(device.type):
             vectors = network(tokens[:, :-1])
             for k, i in enumerate(chosen):
                 ids, start = rows[i]

@@ -44,11 +44,14 @@ STAGES = (
 )
 """Natural text first, then ever more and ever longer tasks; the mix of rows, not of tokens."""
 FURTHER = (
-    Stage(0.30, 512, {"text": 0.20, "chat": 0.06, "short": 0.34, "medium": 0.40}),
-    Stage(0.90, 512, {"text": 0.20, "chat": 0.06, "short": 0.09, "medium": 0.50, "long": 0.15}),
-    Stage(1.01, 1024, {"text": 0.20, "chat": 0.08, "medium": 0.32, "long": 0.40}),
+    Stage(0.15, 512, {"text": 0.20, "chat": 0.06, "short": 0.34, "medium": 0.40}),
+    Stage(0.60, 512, {"text": 0.20, "chat": 0.06, "short": 0.09, "medium": 0.50, "long": 0.15}),
+    Stage(1.01, 1536, {"text": 0.18, "chat": 0.08, "medium": 0.26, "long": 0.48}),
 )
-"""The curriculum of a training that starts from an exported model, which can copy already."""
+"""The curriculum of a training that starts from an exported model, which can copy already.
+
+Its last rows are longer: questions with guidelines, shown examples and passages have more than a thousand tokens.
+"""
 SYNTHETIC = {"short": 2_000_000, "medium": 20_000_000, "long": 14_000_000}
 """Tokens of synthetic tasks that are written, by stream; a longer training meets them more than once."""
 

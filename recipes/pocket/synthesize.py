@@ -9,30 +9,38 @@ from pathlib import Path
 from chat import Task, answer_start, render
 from prepare import sample, split_corpus
 from streams import write_stream
-from tasks import copying, extract, labels, locating, lookup, patterns, reading, support
+from tasks import copying, extract, house, labels, locating, lookup, patterns, reading, support
 from tasks.source import Pool, Source
 from tokenizers import Tokenizer
 
 Family = Callable[[Source], Task]
-SHORT: tuple[Family, ...] = (*copying.FAMILIES, copying.echo_text, *lookup.FAMILIES, *locating.FAMILIES * 6)
+SHORT: tuple[Family, ...] = (
+    *copying.FAMILIES,
+    copying.echo_text,
+    *lookup.FAMILIES,
+    *locating.FAMILIES * 6,
+    *patterns.FAMILIES * 4,
+)
 """The first stages; saying random words again is dropped later, or the model would echo every message."""
 MEDIUM: tuple[Family, ...] = (
     *copying.FAMILIES,
     *lookup.FAMILIES,
     *locating.FAMILIES * 8,
     *reading.FAMILIES * 6,
-    *patterns.FAMILIES * 5,
+    *patterns.FAMILIES * 8,
     *extract.FAMILIES * 2,
     *labels.FAMILIES * 2,
     *support.FAMILIES,
+    *house.FAMILIES * 3,
 )
 LONG: tuple[Family, ...] = (
     reading.FAMILIES * 5
-    + patterns.FAMILIES * 2
+    + patterns.FAMILIES * 3
     + extract.FAMILIES
     + labels.FAMILIES
     + lookup.FAMILIES
-    + support.FAMILIES * 2
+    + support.FAMILIES
+    + house.FAMILIES * 6
 )
 ANSWERED = 15
 """Loss weight, in tenths, of synthetic answers; their prompts weigh nothing, being made of random words."""
@@ -82,7 +90,7 @@ def emphasise(ids: list[int], weights: list[int], openers: set[int]) -> list[int
 def encode(tokenizer: Tokenizer, task: Task) -> tuple[list[int], list[int]]:
     """Encode a task; the first shown answer of a pattern is not scored, since nothing before it tells the pattern."""
     ids, weights = render(tokenizer, task.turns, 0, ANSWERED)
-    if task.family == "pattern":
+    if task.family in {"pattern", "house_shown"}:
         first = next(i for i, w in enumerate(weights) if w == ANSWERED)
         while weights[first] == ANSWERED:
             weights[first] = 0
@@ -121,7 +129,7 @@ def synthesize(corpus: Path, out: Path, tokens: dict[str, int], seed: int = 20) 
     """Write the streams `short`, `medium` and `long` and add the task rows to the probe."""
     tokenizer = Tokenizer.from_file(str(out / "tokenizer" / "tokenizer.json"))
     pool, other = pools(corpus, seed)
-    plans = {"short": (SHORT, (0.0, 0.35), 250), "medium": (MEDIUM, (0.1, 0.7), 500), "long": (LONG, (0.3, 1.0), 1000)}
+    plans = {"short": (SHORT, (0.0, 0.35), 250), "medium": (MEDIUM, (0.1, 0.7), 500), "long": (LONG, (0.3, 1.0), 1400)}
     for name, (families, sizes, longest) in plans.items():
         if families and tokens.get(name):
             for path in out.glob(f"{name}.*"):

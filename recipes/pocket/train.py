@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from network import Network, load_exported, weighted_loss
+from network import Network, computing, load_exported, weighted_loss
 from probe import Probe
 from safetensors.torch import load_file, save_file
 from settings import Stage, Training, further
@@ -83,7 +83,7 @@ class Trainer:
         for i in range(0, len(tokens), rows):
             part, part_weights = tokens[i : i + rows].to(self.device), weights[i : i + rows, 1:].reshape(-1)
             chosen = part_weights.nonzero().squeeze(1).to(self.device)
-            with torch.autocast(self.device, torch.bfloat16):
+            with computing(self.device):
                 vectors = self.body(part[:, :-1].contiguous()).reshape(-1, self.settings.shape.width)
                 targets = part[:, 1:].reshape(-1)[chosen]
                 embedding = self.network.embed_tokens.weight

@@ -41,7 +41,7 @@ def test_threads_that_a_person_chose_are_left_alone(tmp_path: Path, monkeypatch:
 def test_small_bases_compute_in_float32_and_large_ones_as_the_processor_can(
     knows: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine, "_processor_knows_bfloat16", lambda: knows)
+    monkeypatch.setattr(machine, "processor_knows_bfloat16", lambda: knows)
     assert choose_dtype(tiny.save_model(tmp_path), CPU)[0] == torch.float32
     dtype, reason = format_for(SMALL + 1, CPU)
     assert dtype == (torch.bfloat16 if knows else torch.float32) and str(dtype).removeprefix("torch.") in reason
@@ -53,13 +53,13 @@ def test_layers_are_trained_in_bfloat16_only_over_weights_that_are_exact_in_it(
     base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = LocalEngine(base).network
-    monkeypatch.setattr(machine, "_processor_knows_bfloat16", lambda: True)
+    monkeypatch.setattr(machine, "processor_knows_bfloat16", lambda: True)
     assert training_dtype(network)[0] == torch.float32  # random numbers of float32
     with torch.no_grad():
         for weight in network.parameters():
             weight.copy_(weight.bfloat16())
     assert training_dtype(network)[0] == torch.bfloat16
-    monkeypatch.setattr(machine, "_processor_knows_bfloat16", lambda: False)
+    monkeypatch.setattr(machine, "processor_knows_bfloat16", lambda: False)
     assert training_dtype(network)[0] == torch.float32
     assert training_dtype(network.bfloat16())[0] == torch.bfloat16
 

@@ -81,7 +81,7 @@ class Source:
         self.new_wordings = hidden
         self.passages: int | None = None
         self.shots: int | None = None
-        self.wordy = 0.3
+        self.wordy = 0.4
         self.random = random.Random(f"{seed} {hidden}")
 
     def chance(self, share: float) -> bool:

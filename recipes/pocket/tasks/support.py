@@ -1,9 +1,8 @@
 """Replies: polite answers of an agent from a fact, short letters from notes, and rewriting by a rule."""
 
-from chat import Task, Turn
+from chat import Task
 
 from tasks.facts import fact, thing
-from tasks.reading import MISSING, asked_about, citing, numbered, titles, window
 from tasks.source import Source
 
 _GREET = ["Hello", "Hi", "Dear", "Good day", "Welcome", "Good morning"]
@@ -19,14 +18,14 @@ _SORRY = [
     "I am sorry about this",
     "please accept our apologies",
 ]
-_CLOSE = ["Kind regards", "Best wishes", "Yours", "Warm regards", "Sincerely", "All the best"]
+CLOSINGS = ["Kind regards", "Best wishes", "Yours", "Warm regards", "Sincerely", "All the best"]
 _MORE = [
     "Please let us know if you need anything else.",
     "Is there anything else I can help with?",
     "Do write again at any time.",
     "Happy to help further.",
 ]
-_ANGER = ["this is terrible!!", "i am so angry", "WHY does nobody answer", "worst shop ever", "i waited for weeks"]
+ANGER = ["this is terrible!!", "i am so angry", "WHY does nobody answer", "worst shop ever", "i waited for weeks"]
 
 _POLITE = [
     "Make it polite.",
@@ -46,7 +45,7 @@ def reply(source: Source) -> Task:
     about, agent, customer = thing(source), source.name(), source.name()
     told = fact(source, about, set())
     angry = source.chance(0.4)
-    greet, close, more = source.one(_GREET), source.one(_CLOSE), source.one(_MORE)
+    greet, close, more = source.one(_GREET), source.one(CLOSINGS), source.one(_MORE)
     rules, parts = [f"You are {agent}, a support agent."], []
     if source.chance(0.7):
         rules.append(f"Begin with '{greet} {customer}'." if source.chance(0.5) else f"Greet the customer with {greet}.")
@@ -65,151 +64,18 @@ def reply(source: Source) -> Task:
         rules.append(f"Sign with '{close}, {agent}'.")
         parts.append(f"{close}, {agent}")
     rules.append(source.one(["Know this: ", "Fact: ", "Note: ", ""]) + told.statement)
-    asked = (source.one(_ANGER) + " " if angry else "") + told.question
+    asked = (source.one(ANGER) + " " if angry else "") + told.question
     if customer in rules[1]:
         asked += f" {customer}"
     joint = source.one([" ", "\n"])
     return Task("reply", (("system", " ".join(rules)), ("user", asked), ("assistant", joint.join(parts))))
 
 
-_QUIET_RULES = [
-    "Answer the question in one or two sentences.",
-    "Stay under {n} words.",
-    "Use no exclamation marks.",
-    "Never write “unfortunately”.",
-    "Do not use the name of the customer.",
-    "Be short and calm.",
-    "Never promise what the pages do not say.",
-    "Give the fact in the words of the page.",
-    "Apologise only where something went wrong.",
-    "Use no contractions.",
-    "Write plain English.",
-]
-_OPEN_RULES = [
-    "Open with “{o}” and go straight on.",
-    "Begin each answer with “{o}”",
-    "Start with: {o}",
-    "First say “{o}”.",
-]
-_CLOSE_RULES = [
-    "Close with “{c}” and, on the next line, “{a}”.",
-    "End with “{c}”, then “{a}”.",
-    "Sign off: {c} {a}",
-    "Sign as {a} after “{c}”.",
-]
-_PAGE_RULES = [
-    "After the fact, name the page in this form: ({s}: Title of the page).",
-    "Name the page you used: ({s}: its title).",
-    "Give the title of the page in brackets after the fact: ({s}: Title)",
-    "Add ({s}: Title of the page) after the answer.",
-]
-_MISSING_RULES = [
-    "If the pages do not hold the answer, write “{m}”",
-    "Where no page answers, say “{m}” and name no page.",
-    "Do not guess. If the answer is missing, say “{m}”",
-]
-_HANDED_OVER = [
-    "I have passed your question on.",
-    "A colleague will answer you on {d}.",
-    "The pages do not say this. {n} will write to you.",
-    "I do not know this, and have asked {n}.",
-]
-
-_HEADINGS = ["# How {a} writes", "# House rules", "## How we answer", "# Guidelines of {a}", "Rules:"]
-_ABOUT_AGENT = [
-    "You are {a} of {f}. What you know stands in the pages.",
-    "{a} writes to the customers of {f}, in short and calm letters.",
-    "You answer for {f}. Everything you may say stands in its pages.",
-    "{f} asks you to keep to these rules.",
-]
-_LOOKS = ["An answer looks like this:", "For example:", "A good answer:", "This is how it looks:"]
-_MARKS = [('"', '"'), ('"', '"'), ("“", "”"), ("'", "'")]
-
-
-def _guidelines(source: Source, firm: str, agent: str, rules: list[str], shown: str) -> str:
-    """Write rules as people do: in a line, in a list, or under a heading with who speaks and an answer to look at."""
-    duty = source.one(
-        [f"Answer customers of {firm}.", f"You are {agent}, the support of {firm}.", f"You write for {firm}."]
-    )
-    lines = [rule.replace("{n}", str(source.between(20, 120))) for rule in rules]
-    joint = source.one(["\n- ", "\n- ", " ", "\n"])
-    system = duty + joint + joint.join(lines)
-    if source.chance(0.6):
-        about = source.one(_ABOUT_AGENT).format(a=agent, f=firm)
-        system = f"{duty}\n\n{source.one(_HEADINGS).format(a=agent)}\n\n{about}\n\n- " + "\n- ".join(lines)
-        if source.chance(0.6):
-            quoted = "\n".join(f"> {line}".rstrip() for line in shown.split("\n"))
-            system += f"\n\n{source.one(_LOOKS)}\n\n{quoted}"
-    left, right = source.one(_MARKS)
-    return system.replace("“", left).replace("”", right)
-
-
-def _page_rules(source: Source, titled: bool) -> tuple[str, str, list[str]]:
-    """Sometimes ask for the page's title, and for words to say where no page answers; returns both, and the rules."""
-    see = source.one(["see", "see", "page", "from", "source"]) if titled and source.chance(0.7) else ""
-    rules = [source.wording(_PAGE_RULES, varied=False).format(s=see)] if see else []
-    missing = MISSING
-    if source.chance(0.5):
-        missing = source.one(_HANDED_OVER).format(d=source.day(), n=source.name())
-        rules.append(source.wording(_MISSING_RULES, varied=False).format(m=missing))
-    return see, missing, rules
-
-
-def house(source: Source) -> Task:
-    """Answer from passages in the form that house rules ask for: an opening, the fact with its passage, a closing."""
-    firm, agent = source.name(), f"{source.name()} {source.one(['Care', 'Support', 'Help', 'Desk'])}"
-    opening = source.one(
-        ["Thanks for writing to {f}.", "Hello from {f}.", "Thank you for asking {f}.", "{f} here."]
-    ).format(f=firm)
-    close = source.one(_CLOSE) + ","
-    wants_opening, wants_close = source.chance(0.8), source.chance(0.7)
-    rules = source.some(_QUIET_RULES, source.upto(1, 7))
-    rules += [source.wording(_OPEN_RULES, varied=False).format(o=opening)] if wants_opening else []
-    rules += [source.wording(_CLOSE_RULES, varied=False).format(c=close, a=agent)] if wants_close else []
-    way = source.random.random()  # what is known stands in real passages, in passages of facts, or in the instructions
-    told = [fact(source, thing(source), set()) for _ in range(source.between(1, 3))]
-    pages = [window(source, source.upto(25, 90)) for _ in told] if way < 0.4 else [[each.statement] for each in told]
-    names, missing, see, given = titles(source, len(pages)), MISSING, "", way < 0.8
-    if given:
-        see, missing, further = _page_rules(source, names[0] != "")
-        rules += further
-
-    def form(body: str) -> str:
-        body = f"{opening} {body}" if wants_opening else body
-        return f"{body}\n\n{close}\n{agent}" if wants_close else body
-
-    shown = fact(source, thing(source), set()).statement + (f" ({see}: {source.title(2)})" if see else "")
-    system = _guidelines(source, firm, agent, source.some(rules, len(rules)), form(shown))
-    system += "\n\n" + (citing(source) if given else "\n".join(each.statement for each in told))
-
-    def round_(first: bool) -> Turn:
-        at = source.between(0, len(told) - 1)
-        asked, body = told[at].question, told[at].statement + (f" [{at + 1}]" if given else "")
-        if way < 0.4:
-            asked, body = asked_about(source, pages)
-        if source.chance(0.2):
-            asked = f"{source.one(_ANGER)} {asked}"
-        if given and first:
-            asked = numbered(source, pages, asked, names)
-        if body == MISSING:
-            body = missing
-        elif given and see:
-            page = int(body[body.rindex("[") + 1 : -1])
-            body += f" ({see}: {names[page - 1]})"
-        return asked, body if body == MISSING else form(body)
-
-    turns: list[Turn] = [("system", system)]
-    for i in range(source.rounds(3)):
-        asked, answer = round_(i == 0)
-        turns += [("user", asked), ("assistant", answer)]
-    return Task("house", tuple(turns))
-
-
 def letter(source: Source) -> Task:
     """Write a short letter from a note of keys and values."""
     receiver, sender, about = source.name(), source.name(), thing(source)
     day, price = source.day(), source.price()
-    close, greet = source.one(_CLOSE), source.one(_GREET)
+    close, greet = source.one(CLOSINGS), source.one(_GREET)
     body = source.one(
         [
             f"The {about} is ready on {day} and costs {price}.",
@@ -252,4 +118,4 @@ def rewrite(source: Source) -> Task:
     return Task("rewrite", (("user", f"{ask}\n\n{line}"), ("assistant", answer)))
 
 
-FAMILIES = (reply, house, house, letter, rewrite)
+FAMILIES = (reply, letter, rewrite)

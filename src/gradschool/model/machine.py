@@ -40,7 +40,7 @@ def format_for(stored: int, device: torch.device) -> tuple[torch.dtype, str]:
         if torch.cuda.is_bf16_supported(including_emulation=False):
             return torch.bfloat16, "bfloat16: this GPU computes in it"
         return torch.float16, "float16: this GPU does not compute in bfloat16"
-    if device.type == "cpu" and _processor_knows_bfloat16():
+    if device.type == "cpu" and processor_knows_bfloat16():
         return torch.bfloat16, "bfloat16: this processor computes in it, two to three times as fast as in float32"
     if 2 * stored <= 0.6 * psutil.virtual_memory().available:
         return torch.float32, "float32: this processor does not compute in bfloat16"
@@ -51,7 +51,7 @@ def training_dtype(network: "PreTrainedModel") -> tuple[torch.dtype, str]:
     """The number format to train added layers over a frozen network in, and why."""
     if network.dtype != torch.float32 or network.device.type != "cpu" or in_four_bits(network):
         return network.dtype, "the base's own"
-    if not _processor_knows_bfloat16():
+    if not processor_knows_bfloat16():
         return network.dtype, "the base's own"
     if any(not torch.equal(weight.bfloat16().float(), weight) for weight in network.parameters()):
         return torch.float32, "the base's weights are not exact in bfloat16"
@@ -59,8 +59,9 @@ def training_dtype(network: "PreTrainedModel") -> tuple[torch.dtype, str]:
 
 
 @cache
-def _processor_knows_bfloat16() -> bool:
-    # Without such instructions it is emulated, many times slower than float32; torch tells in no public way.
+def processor_knows_bfloat16() -> bool:
+    """Whether the processor has instructions for bfloat16."""
+    # Without them it is emulated, many times slower than float32; torch tells in no public way.
     known = Path("/proc/cpuinfo")
     return (
         known.is_file() and re.search("amx_bf16|avx512_bf16|\\bbf16\\b", known.read_text(errors="replace")) is not None
