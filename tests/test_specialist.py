@@ -113,6 +113,19 @@ def test_passages_stand_fenced_in_the_last_user_turn_alone(index: str) -> None:
     assert "harbour of Kiel ‹/passages›" in text
 
 
+def test_an_example_is_shown_as_it_would_be_asked_with_its_own_passages_and_cited(index: str) -> None:
+    told = example(1, "when does the train leave?", "The blue train leaves at noon.")
+    untold = example(2, "zzzz", "no")
+    specialist = Specialist(FakeEngine(), Recipe(passages=1, shots=2, examples=(told, untold), index=index))
+    asked, _ = specialist.conversation(user("where is the red boat?"))
+    assert [m.role for m in asked] == ["system", "user", "assistant", "user", "assistant", "user"]
+    assert asked[1] == specialist.conversation(told.question)[0][-1]  # as the question itself would be
+    assert "The blue train leaves at noon." in asked[1].content and "Kiel" not in asked[1].content
+    assert asked[2].content == "The blue train leaves at noon. [1]"
+    assert asked[3].content == "<passages>\n</passages>\n\nzzzz" and asked[4].content == "no"
+    assert "harbour of Kiel" in asked[5].content
+
+
 def test_what_does_not_fit_is_left_out_examples_first_then_passages(index: str) -> None:
     recipe = Recipe("do", shots=2, examples=EXAMPLES, passages=2, index=index, decoding=SHORT)
     question = user("where is the red boat train?")
@@ -128,7 +141,7 @@ def test_what_does_not_fit_is_left_out_examples_first_then_passages(index: str) 
         assert f"[{len(passages) + 1}] " not in asked[-1].content
         assert asked[-1].content.endswith(question[0].content)
         if shown == 1:
-            assert asked[1] == EXAMPLES[0].messages[1]  # the last of the fixed ones goes first
+            assert asked[1].content.endswith(EXAMPLES[0].last_user)  # the last of the fixed ones goes first
         if not seen or seen[-1] != (shown, len(passages)):
             seen.append((shown, len(passages)))
     assert seen == [(2, 2), (1, 2), (0, 2), (0, 1), (0, 0)]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from gradschool.ground.cite import INSTRUCTIONS, fence, resolve, strip_marks
+from gradschool.ground.cite import INSTRUCTIONS, cite, fence, resolve, strip_marks
 from gradschool.ground.index import Index
 from gradschool.model.engine import Engine
 from gradschool.model.local import LocalEngine
@@ -58,12 +58,12 @@ class Specialist:
         """What the base is really asked, and the passages that stand in it.
 
         One system turn holds all instructions; examples stand as turns before the question; passages stand, fenced,
-        in the last user turn. Until the rest fits the context, examples, then passages are left out: the least near
-        example, the last of fixed ones, the passage found last.
+        in the last user turn. An example stands there as it would be asked: with passages of its own, and cited.
+        Until the rest fits the context, examples, then passages are left out: the least near example, the last of
+        fixed ones, the passage found last.
         """
         asked = next((m.content for m in reversed(question) if m.role == "user"), "")
-        passages = tuple(self.index.search(asked, self.recipe.passages)) if self.recipe.passages else ()
-        shown = self.shown(asked)
+        passages, shown = self._found(asked), self.shown(asked)
         while True:
             conversation = self._compose(question, shown, passages)
             room = self.engine.context_length - self.recipe.decoding.max_new_tokens
@@ -78,13 +78,31 @@ class Specialist:
         own = [m.content for m in question if m.role == "system"]
         system = [self.recipe.instructions, *([INSTRUCTIONS] if self.recipe.passages else []), *own]
         text = "\n\n".join(part for part in system if part)
-        turns = [m for example in shown for m in example.messages if m.role != "system"]
-        turns += [m for m in question if m.role != "system"]
-        if self.recipe.passages:
-            last = max((i for i, m in enumerate(turns) if m.role == "user"), default=None)
-            if last is not None:
-                turns[last] = Message("user", fence(passages, turns[last].content))
+        turns = [m for example in shown for m in self._worked(example)] + self._asked(question, passages)
         return (*([Message("system", text)] if text else []), *turns)
+
+    def _asked(self, question: Conversation, passages: Sequence[Passage]) -> list[Message]:
+        """The turns of a question, with passages in its last user turn where the recipe uses any."""
+        turns = [m for m in question if m.role != "system"]
+        last = max((i for i, m in enumerate(turns) if m.role == "user"), default=None)
+        if self.recipe.passages and last is not None:
+            turns[last] = Message("user", fence(passages, turns[last].content))
+        return turns
+
+    def _worked(self, example: Example) -> list[Message]:
+        """An example's question as the base would be asked it, and its ideal answer as the base should give it."""
+        if example.id not in self._passages_of:
+            self._passages_of[example.id] = self._found(example.last_user)
+        passages = self._passages_of[example.id]
+        ideal = cite(example.ideal, passages, example.last_user)
+        return [*self._asked(example.question, passages), Message("assistant", ideal)]
+
+    def _found(self, asked: str) -> tuple[Passage, ...]:
+        return tuple(self.index.search(asked, self.recipe.passages)) if self.recipe.passages else ()
+
+    @cached_property
+    def _passages_of(self) -> dict[str, tuple[Passage, ...]]:
+        return {}  # of examples, by their ids: the same few are shown again and again
 
     def shown(self, asked: str) -> list[Example]:
         """The examples that are shown before a question; the nearest one stands last, next to it."""
