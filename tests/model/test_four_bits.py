@@ -52,6 +52,13 @@ def test_all_linear_layers_but_the_output_are_packed(family: str, tmp_path: Path
     assert training_dtype(network)[0] == torch.float32
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="this system does not tell what is mapped")
+def test_the_file_of_weights_is_let_go(tmp_path: Path) -> None:
+    packed = LocalEngine(tiny.save_model(tmp_path, "llama", **WIDE), four_bits=True)
+    assert str(tmp_path) not in Path("/proc/self/maps").read_text()
+    assert packed.network(IDS).logits.isfinite().all()
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_numbers_are_near_the_published_ones_and_computed_with_exactly(family: str, tmp_path: Path) -> None:
     packed, plain = packed_and_plain(tmp_path, family)

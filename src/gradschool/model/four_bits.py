@@ -62,10 +62,17 @@ def packable(network: "PreTrainedModel") -> list[nn.Linear]:
 
 
 def settle(network: "PreTrainedModel") -> None:
-    """Keep all layers in one order of packing: some processors have another one, which only answering could read."""
+    """Keep all layers in one order of packing: some processors have another one, which only answering could read.
+
+    What is not packed gets memory of its own: it lay in the weights' file, all of which stayed mapped for it.
+    """
     layers: list[Any] = [layer for layer in network.modules() if is_packed(layer)]
     for layer in layers:
         layer.support_avx512bf16_for_cpu = False
+    packed = {id(layer.weight) for layer in layers}
+    for tensor in (*network.parameters(), *network.buffers()) if layers else ():
+        if id(tensor) not in packed:
+            tensor.data = tensor.data.clone()
 
 
 def is_packed(layer: nn.Module) -> bool:
