@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +74,11 @@ class Watch:
 
 
 def packed(shape: str, length: int, count: int) -> dict[str, Any]:
-    """The same over a base in 4 bits."""
+    """The same over a base in 4 bits, written by a process of its own, whose memory is gone with it."""
     with tempfile.TemporaryDirectory() as temporary:
-        write_model(Path(temporary), shape)
+        writing = get_context("spawn").Process(target=write_model, args=(Path(temporary), shape))
+        writing.start()
+        writing.join()
         return train(shape, length, count, Path(temporary) / "model")
 
 
