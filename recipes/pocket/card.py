@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from gradschool.files import sha256
+
 Figures = dict[str, Any]
 _NAMES = {
     "fiction": "English novels",
@@ -87,8 +89,10 @@ def data_table(manifest: list[Figures]) -> str:
     return "\n".join(rows)
 
 
-def climbs_table(results: Path) -> str:
-    """Write what each rung scored in the climbs of bench/, with its bounds."""
+def climbs_table(results: Path, weights: str) -> str:
+    """Write what each rung scored in the climbs of bench/, with its bounds; jobs climbed with others than these
+    weights, told by their SHA-256, get a star."""
+    stars = False
     rows = ["| job | metric | " + " | ".join(_RUNGS) + " | own test file |", "| --- |" + " --- |" * (len(_RUNGS) + 2)]
     for name in (*_SETS, *_EXAMPLES):
         if not (results / f"{name}.json").exists():
@@ -102,8 +106,10 @@ def climbs_table(results: Path) -> str:
             f"{s['mean']:.3f} ({s['interval']['low']:.3f} to {s['interval']['high']:.3f})" if s else "" for s in scores
         ]
         cells.append(f"{apart['score']:.3f} of {apart['examples']}" if apart else "")
-        rows.append(f"| {name.removeprefix('example-')} | {metric} | " + " | ".join(cells) + " |")
-    return "\n".join(rows)
+        star = "" if record["base"]["model.safetensors"] == weights else " \\*"
+        stars = stars or bool(star)
+        rows.append(f"| {name.removeprefix('example-')}{star} | {metric} | " + " | ".join(cells) + " |")
+    return "\n".join(rows) + ("\n\n\\* climbed with the weights before these." if stars else "")
 
 
 def write_card(model: Path, manifest: Path, notes: str, results: Path) -> str:
@@ -121,12 +127,13 @@ def write_card(model: Path, manifest: Path, notes: str, results: Path) -> str:
         heads=config["num_attention_heads"],
         vocabulary=config["vocab_size"],
     )
+    weights = sha256(model / "model.safetensors")
     parts = [
         head + "\n" + skills_table(figures["skills"]),
         "## What gradschool makes of it\n\nWhole climbs, scored on examples that nothing was chosen on; in brackets "
         "the bounds at the climb's confidence. A rung above the one that passed was not climbed. "
         "Where a set has a test file of its own, the packaged specialist was scored on that too. "
-        "Records, with their commands: `bench/results/`.\n\n" + climbs_table(results),
+        "Records, with their commands: `bench/results/`.\n\n" + climbs_table(results, weights),
         notes.strip(),
         "## Held-out loss, in bits per byte\n\nThe 5-gram model has the same tokens and the same real text.\n\n"
         + loss_table(figures["bits_per_byte"]),

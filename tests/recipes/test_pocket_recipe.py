@@ -3,6 +3,7 @@
 import json
 import random
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -287,3 +288,36 @@ def test_what_decides_an_answer_weighs_more():
 
     ids, weights = [4, 5, 6, 7, 8, 9, 10, 3], [0, *[ANSWERED] * 6, 0]
     assert emphasise(ids, weights, {9}) == [0, 70, 45, 30, ANSWERED, ANSWERED, 45, 0]
+
+
+def test_the_first_shown_answer_of_a_house_whose_rules_are_not_told_is_not_learnt(pools, tokenizer):
+    from synthesize import ANSWERED, encode
+    from tasks.house import shown
+    from tasks.source import Source
+
+    source, seen = Source(pools[0], "houses"), set()
+    for _ in range(40):
+        task = shown(source)
+        if task.family in seen:
+            continue
+        seen.add(task.family)
+        _, weights = encode(tokenizer, task)
+        answers = sum(before < ANSWERED <= weight for before, weight in pairwise(weights))
+        told = sum(role == "assistant" for role, _ in task.turns)
+        assert answers == (told if task.family == "house" else told - 1)
+    assert seen == {"house", "house_shown"}
+
+
+def test_the_card_marks_what_was_climbed_with_other_weights(tmp_path):
+    from card import climbs_table
+
+    score = {"mean": 0.5, "interval": {"low": 0.4, "high": 0.6}}
+    results = [{"rung": "base", "report": {"metric": "exact", "score": score}}]
+    for name, weights in (("snips", "these"), ("banking77", "others")):
+        record = {"base": {"model.safetensors": weights}, "climbed": {"results": results}}
+        (tmp_path / f"{name}.json").write_text(json.dumps(record))
+    table = climbs_table(tmp_path, "these")
+    assert "| snips | exact | 0.500 (0.400 to 0.600)" in table and "| banking77 \\* | exact |" in table
+    assert table.endswith("\\* climbed with the weights before these.")
+    (tmp_path / "banking77.json").unlink()
+    assert "*" not in climbs_table(tmp_path, "these")
