@@ -31,7 +31,7 @@ MEDIUM: tuple[Family, ...] = (
     *extract.FAMILIES * 2,
     *labels.FAMILIES * 2,
     *support.FAMILIES,
-    *house.FAMILIES * 3,
+    *house.FAMILIES * 5,
 )
 LONG: tuple[Family, ...] = (
     reading.FAMILIES * 5
@@ -40,7 +40,7 @@ LONG: tuple[Family, ...] = (
     + labels.FAMILIES
     + lookup.FAMILIES
     + support.FAMILIES
-    + house.FAMILIES * 6
+    + house.FAMILIES * 10
 )
 ANSWERED = 15
 """Loss weight, in tenths, of synthetic answers; their prompts weigh nothing, being made of random words."""

@@ -98,7 +98,8 @@ class _Pages:
 
 def _house(source: Source) -> _House:
     """Invent a house; some open, some close, most do both."""
-    firm, agent = source.name(), f"{source.name()} {source.one(['Care', 'Support', 'Help', 'Desk'])}"
+    firm = source.name()  # most agents bear the firm's own name, and are not to be taken for it
+    agent = f"{firm if source.chance(0.7) else source.name()} {source.one(['Care', 'Support', 'Help', 'Desk', 'Team'])}"
     house = _House(firm, agent)
     house.opening = source.one(_OPENINGS).format(f=firm) if source.chance(0.8) else ""
     house.close = source.one(CLOSINGS) + "," if source.chance(0.7) or not house.opening else ""
