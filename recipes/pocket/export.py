@@ -5,6 +5,7 @@ import json
 import shutil
 from pathlib import Path
 
+from network import load_exported
 from safetensors.torch import load_file
 from settings import Shape
 from tokenizer import END_OF_TEXT, TURN_END, save_tokenizer
@@ -31,12 +32,21 @@ def llama_config(shape: Shape, tokenizer: Tokenizer) -> LlamaConfig:
     )
 
 
-def export(checkpoint: Path, tokenizer_folder: Path, out: Path, averaged: bool = False) -> None:
-    """Write the weights of a checkpoint (or their running average) and its tokenizer into `out`."""
+def export(
+    checkpoint: Path, tokenizer_folder: Path, out: Path, averaged: bool = False, start: Path | None = None
+) -> None:
+    """Write the weights of a checkpoint (or their running average) and its tokenizer into `out`.
+
+    With `start`, the model that the training went on from, what is written lies half way between the two: that keeps
+    more of both than either has (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+    """
     shape = Shape(**json.loads((checkpoint / "state.json").read_text())["settings"]["shape"])
     tokenizer = Tokenizer.from_file(str(tokenizer_folder / "tokenizer.json"))
     model = LlamaForCausalLM(llama_config(shape, tokenizer))
     weights = load_file(checkpoint / ("average.safetensors" if averaged else "weights.safetensors"))
+    if start:
+        before = load_exported(start).state_dict()
+        weights = {name: value.lerp(before[name], 0.5) for name, value in weights.items()}
     state = {f"model.{name}": value for name, value in weights.items()}
     missing, unknown = model.load_state_dict(state, strict=False)
     assert set(missing) <= {"lm_head.weight"} and not unknown, (missing, unknown)
@@ -61,8 +71,9 @@ def main() -> None:
     parser.add_argument("--tokenizer", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--averaged", action="store_true", help="export the running average of the weights")
+    parser.add_argument("--start", type=Path, help="exported model that the training went on from: meet it half way")
     args = parser.parse_args()
-    export(args.checkpoint, args.tokenizer, args.out, args.averaged)
+    export(args.checkpoint, args.tokenizer, args.out, args.averaged, args.start)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ def make(
 ) -> Path:
     """Run every stage that is not done yet, keeping all in `out`; return the folder of the exported model.
 
-    With `start`, an exported model is trained further, with its own tokenizer.
+    With `start`, an exported model is trained further, with its own tokenizer, and met half way in the end.
     """
     data, run, model = out / "data", out / "run", out / "model"
     if start and not (data / "tokenizer").exists():
@@ -35,7 +35,7 @@ def make(
     if not (data / "synthesized.json").exists():
         synthesize(corpus, data, SYNTHETIC, settings.seed)
     train(settings, data, run, minutes, tokens, start)
-    export(run / "last", data / "tokenizer", model)
+    export(run / "last", data / "tokenizer", model, start=start)
     figures = evaluate(model, data, corpus, run / "log.jsonl", count, start=start)
     (model / "evaluation.json").write_text(json.dumps(figures, indent=1) + "\n")
     return model
