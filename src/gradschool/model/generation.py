@@ -83,9 +83,12 @@ def generate(
 def stream_tokens(
     network: "PreTrainedModel", prompt: Sequence[int], stop_ids: Sequence[int], max_new_tokens: int, decoding: Decoding
 ) -> Iterator[int]:
-    """Continue one prompt, token by token; closing the iterator ends the work after the token under way."""
+    """Continue one prompt, token by token; closing the iterator ends the work after the token under way.
+
+    The network computes only while a token is waited for: in between it may wear another adapter.
+    """
     tokens: queue.Queue[int | BaseException | None] = queue.Queue()
-    cancelled = threading.Event()
+    cancelled, wanted = threading.Event(), threading.Semaphore(0)
 
     def work() -> None:
         try:
@@ -95,7 +98,7 @@ def stream_tokens(
                 stop_ids,
                 max_new_tokens,
                 decoding,
-                streamer=_IntoQueue(tokens),
+                streamer=_IntoQueue(tokens, wanted),
                 stopping_criteria=StoppingCriteriaList([_Cancelled(cancelled)]),
             )
             tokens.put(None)
@@ -105,20 +108,23 @@ def stream_tokens(
     thread = threading.Thread(target=work, name="gradschool-stream", daemon=True)
     thread.start()
     try:
+        wanted.release()
         while (token := tokens.get()) is not None:
             if isinstance(token, BaseException):
                 raise token
             yield token
+            wanted.release()
     finally:
         cancelled.set()
+        wanted.release()
         thread.join()
 
 
 class _IntoQueue(BaseStreamer):
-    """Hands new tokens over; the first thing that `generate` puts is the prompt."""
+    """Hands new tokens over, each when it is wanted; the first thing that `generate` puts is the prompt."""
 
-    def __init__(self, tokens: "queue.Queue[int | BaseException | None]") -> None:
-        self._tokens = tokens
+    def __init__(self, tokens: "queue.Queue[int | BaseException | None]", wanted: threading.Semaphore) -> None:
+        self._tokens, self._wanted = tokens, wanted
         self._prompt_seen = False
 
     def put(self, value: torch.Tensor) -> None:
@@ -126,6 +132,7 @@ class _IntoQueue(BaseStreamer):
             for token in value.flatten().tolist():
                 self._tokens.put(int(token))
         self._prompt_seen = True
+        self._wanted.acquire()
 
     def end(self) -> None:
         """Nothing to do: the end is told when `generate` returns."""
