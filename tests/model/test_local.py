@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM
 import tiny
 from gradschool.errors import ModelError, ResourceError
 from gradschool.model import local
-from gradschool.model.generation import batches
+from gradschool.model.generation import batches, stream_tokens
 from gradschool.model.local import LocalEngine
 from gradschool.records import Decoding, Message
 
@@ -44,6 +44,26 @@ def test_batches_say_what_unbatched_generation_says(family: str, tmp_path: Path)
         assert (answer.prompt_tokens, answer.new_tokens) == (len(prompt), len(plain))
         assert answer.stop == ("stop" if stopped else "length")
         assert "".join(engine.stream(conversation, Decoding(max_new_tokens=8))) == answer.text
+
+
+def test_a_stream_computes_only_while_a_token_is_waited_for(engine: LocalEngine) -> None:
+    """In between, the network may be given another adapter."""
+    steps, never = 0, int(engine.network.config.vocab_size) - 1
+
+    def count(*_: Any) -> None:
+        nonlocal steps
+        steps += 1
+
+    hook = engine.network.register_forward_hook(count)
+    try:
+        tokens = stream_tokens(engine.network, engine.chat.prompt_ids(ASK[0]), [never], 4, Decoding())
+        for said in range(1, 4):
+            next(tokens)
+            time.sleep(0.05)
+            assert steps == said
+        assert len(list(tokens)) == 1 and steps == 4
+    finally:
+        hook.remove()
 
 
 def test_a_stop_token_ends_an_answer(engine: LocalEngine) -> None:
