@@ -90,9 +90,10 @@ def data_table(manifest: list[Figures]) -> str:
 
 
 def climbs_table(results: Path, weights: str) -> str:
-    """Write what each rung scored in the climbs of bench/, with its bounds; jobs climbed with others than these
-    weights, told by their SHA-256, get a star."""
-    stars = False
+    """Write what each rung scored in the climbs of bench/, with its bounds.
+
+    Jobs that were climbed with others than these weights, told by their SHA-256, get a star.
+    """
     rows = ["| job | metric | " + " | ".join(_RUNGS) + " | own test file |", "| --- |" + " --- |" * (len(_RUNGS) + 2)]
     for name in (*_SETS, *_EXAMPLES):
         if not (results / f"{name}.json").exists():
@@ -106,10 +107,13 @@ def climbs_table(results: Path, weights: str) -> str:
             f"{s['mean']:.3f} ({s['interval']['low']:.3f} to {s['interval']['high']:.3f})" if s else "" for s in scores
         ]
         cells.append(f"{apart['score']:.3f} of {apart['examples']}" if apart else "")
-        star = "" if record["base"]["model.safetensors"] == weights else " \\*"
-        stars = stars or bool(star)
-        rows.append(f"| {name.removeprefix('example-')}{star} | {metric} | " + " | ".join(cells) + " |")
-    return "\n".join(rows) + ("\n\n\\* climbed with the weights before these." if stars else "")
+        job = name.removeprefix("example-")
+        if record["base"]["model.safetensors"] != weights:
+            job += " \\*"
+        rows.append(f"| {job} | {metric} | " + " | ".join(cells) + " |")
+    return "\n".join(rows) + (
+        "\n\n\\* climbed with the weights before these." if any(" \\* |" in row for row in rows) else ""
+    )
 
 
 def write_card(model: Path, manifest: Path, notes: str, results: Path) -> str:

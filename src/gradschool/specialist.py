@@ -91,18 +91,18 @@ class Specialist:
 
     def _worked(self, example: Example) -> list[Message]:
         """An example's question as the base would be asked it, and its ideal answer as the base should give it."""
-        if example.id not in self._passages_of:
-            self._passages_of[example.id] = self._found(example.last_user)
-        passages = self._passages_of[example.id]
-        ideal = cite(example.ideal, passages, example.last_user)
-        return [*self._asked(example.question, passages), Message("assistant", ideal)]
+        if example not in self._worked_before:
+            passages = self._found(example.last_user)
+            ideal = cite(example.ideal, passages, example.last_user)
+            self._worked_before[example] = [*self._asked(example.question, passages), Message("assistant", ideal)]
+        return self._worked_before[example]
 
     def _found(self, asked: str) -> tuple[Passage, ...]:
         return tuple(self.index.search(asked, self.recipe.passages)) if self.recipe.passages else ()
 
     @cached_property
-    def _passages_of(self) -> dict[str, tuple[Passage, ...]]:
-        return {}  # of examples, by their ids: the same few are shown again and again
+    def _worked_before(self) -> dict[Example, list[Message]]:
+        return {}  # the same few are shown again and again
 
     def shown(self, asked: str) -> list[Example]:
         """The examples that are shown before a question; the nearest one stands last, next to it."""

@@ -270,14 +270,13 @@ def test_the_network_is_transformers_llama(tmp_path, tokenizer, pools):
         theirs = model(tokens).logits
     torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
     assert json.loads((tmp_path / "model" / "config.json").read_text())["model_type"] == "llama"
-    met = trainer.network.state_dict()
     with torch.no_grad():
         for weight in trainer.network.parameters():
             weight.add_(1)
     trainer.save()
     export(tmp_path / "c" / "last", tmp_path / "tok", tmp_path / "half", start=tmp_path / "model")
     half = AutoModelForCausalLM.from_pretrained(tmp_path / "half", dtype=torch.float32).state_dict()
-    for name, weight in met.items():  # they have moved by one since, and are met half way
+    for name, weight in trainer.network.state_dict().items():  # moved by one since, and met half way
         torch.testing.assert_close(half[f"model.{name}"], weight - 0.5, atol=0.01, rtol=0.01)
 
 

@@ -106,10 +106,10 @@ def _house(source: Source) -> _House:
     return house
 
 
-def _pages(source: Source, count: int, real: bool, titled: bool | None = None) -> _Pages:
-    """Take real passages, or write some of facts; `titled` says whether they must have titles, or may not."""
+def _pages(source: Source, count: int, real: bool, titled: bool) -> _Pages:
+    """Take real passages, or write some of facts; some have titles, and all where they must be `titled`."""
     names = titles(source, count)
-    while titled is not None and bool(names[0]) != titled:
+    while titled and not names[0]:
         names = titles(source, count)
     if real:
         return _Pages([window(source, source.upto(25, 90)) for _ in range(count)], names)
@@ -143,16 +143,16 @@ def _answer(house: _House, pages: _Pages, sentence: str, place: int) -> str:
     return house.form(sentence + (f" ({house.see}: {title})" if house.see else ""), f" [{place + 1}]")
 
 
-def _rules(source: Source, house: _House, paged: bool) -> list[str]:
+def _rules(source: Source, house: _House) -> list[str]:
     """The rules that tell the form, among others that ask for nothing to be seen."""
     rules = source.some(_QUIET_RULES, source.upto(1, 7))
     if house.opening:
         rules.append(source.wording(_OPEN_RULES, varied=False).format(o=house.opening))
     if house.close:
         rules.append(source.wording(_CLOSE_RULES, varied=False).format(c=house.close, a=house.agent))
-    if paged and house.see:
+    if house.see:
         rules.append(source.wording(_PAGE_RULES, varied=False).format(s=house.see))
-    if paged and house.missing != MISSING:
+    if house.missing != MISSING:
         rules.append(source.wording(_MISSING_RULES, varied=False).format(m=house.missing))
     return source.some(rules, len(rules))
 
@@ -192,8 +192,8 @@ def told(source: Source) -> Task:
     count = source.between(1, 3)
     if given:
         _customs(source, house)
-    pages = _pages(source, count, given and real, True if house.see else None)
-    system = _guidelines(source, house, _rules(source, house, given)) + "\n\n"
+    pages = _pages(source, count, given and real, house.see != "")
+    system = _guidelines(source, house, _rules(source, house)) + "\n\n"
     system += citing(source) if given else "\n".join(f.statement for _, f in pages.facts)
     turns: list[Turn] = [("system", system)]
     for i in range(source.rounds(3)):
@@ -218,13 +218,13 @@ def shown(source: Source) -> Task:
     house.marks_last = source.chance(0.5)
     with_rules = source.chance(0.5)
     if with_rules:
-        system = _guidelines(source, house, _rules(source, house, True))
+        system = _guidelines(source, house, _rules(source, house))
     else:
         system, house.missing = f"Answer customers of {house.firm}.", MISSING
     turns: list[Turn] = [("system", f"{system}\n\n{citing(source)}")]
-    titled, most = True if house.see else None, source.between(1, 2 if source.hidden else 3)
+    most = source.between(1, 2 if source.hidden else 3)
     for _ in range(source.between(2, 3) if source.hidden else source.upto(2, 6)):
-        pages = _pages(source, most, real, titled)
+        pages = _pages(source, most, real, house.see != "")
         asked, sentence, place = _asked(source, pages)
         asked = numbered(source, pages.texts, asked, pages.names)
         turns += [("user", asked), ("assistant", _answer(house, pages, sentence, place))]

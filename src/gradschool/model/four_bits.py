@@ -67,10 +67,12 @@ def settle(network: "PreTrainedModel") -> None:
     What is not packed gets memory of its own: it lay in the weights' file, all of which stayed mapped for it.
     """
     layers: list[Any] = [layer for layer in network.modules() if is_packed(layer)]
+    if not layers:
+        return
     for layer in layers:
         layer.support_avx512bf16_for_cpu = False
     packed = {id(layer.weight) for layer in layers}
-    for tensor in (*network.parameters(), *network.buffers()) if layers else ():
+    for tensor in (*network.parameters(), *network.buffers()):
         if id(tensor) not in packed:
             tensor.data = tensor.data.clone()
 
