@@ -98,7 +98,7 @@ def stream_tokens(
                 stop_ids,
                 max_new_tokens,
                 decoding,
-                streamer=_IntoQueue(tokens, wanted),
+                streamer=_IntoQueue(tokens, wanted, cancelled),
                 stopping_criteria=StoppingCriteriaList([_Cancelled(cancelled)]),
             )
             tokens.put(None)
@@ -123,8 +123,10 @@ def stream_tokens(
 class _IntoQueue(BaseStreamer):
     """Hands new tokens over, each when it is wanted; the first thing that `generate` puts is the prompt."""
 
-    def __init__(self, tokens: "queue.Queue[int | BaseException | None]", wanted: threading.Semaphore) -> None:
-        self._tokens, self._wanted = tokens, wanted
+    def __init__(
+        self, tokens: "queue.Queue[int | BaseException | None]", wanted: threading.Semaphore, cancelled: threading.Event
+    ) -> None:
+        self._tokens, self._wanted, self._cancelled = tokens, wanted, cancelled
         self._prompt_seen = False
 
     def put(self, value: torch.Tensor) -> None:
@@ -132,7 +134,8 @@ class _IntoQueue(BaseStreamer):
             for token in value.flatten().tolist():
                 self._tokens.put(int(token))
         self._prompt_seen = True
-        self._wanted.acquire()
+        if not self._cancelled.is_set():  # `generate` may hand over a token more before it asks whether to stop
+            self._wanted.acquire()
 
     def end(self) -> None:
         """Nothing to do: the end is told when `generate` returns."""
