@@ -94,6 +94,17 @@ def test_rules_can_be_broken(job: Job) -> None:
         assert min(row.parts[rule.name] for row in rows) < 1, rule.name
 
 
+@pytest.mark.parametrize("job", ["support"], indirect=True)
+def test_the_form_without_the_fact_stays_below_the_mark(job: Job) -> None:
+    """A letter that only looks right, and one that always hands the question over: neither may pass."""
+    decides, also, examples = measured(job)
+    handed_over = next(example.ideal for example in examples if "do not say" in example.ideal)
+    empty = "Thanks for writing to Brelm.\n\nKind regards,\nBrelm Care"
+    for letter, most in ((empty, 0.0), (handed_over, 0.22)):
+        rows = score(examples, [Answer(letter) for _ in examples], decides, also)
+        assert sum(row.value for row in rows) / len(rows) <= most < job.settings.goal.pass_mark
+
+
 def test_it_is_divided_without_leaks(job: Job) -> None:
     ready, _ = finish(study(job))
     parts: list[list[Example]] = [ready.train, ready.validation, ready.test]
