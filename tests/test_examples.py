@@ -96,12 +96,13 @@ def test_rules_can_be_broken(job: Job) -> None:
 
 @pytest.mark.parametrize("job", ["support"], indirect=True)
 def test_the_form_without_the_fact_stays_below_the_mark(job: Job) -> None:
-    """A letter that only looks right, and one that always hands the question over: neither may pass."""
+    """A letter that only looks right, one that always hands over, the question said back: none may pass."""
     decides, also, examples = measured(job)
     handed_over = next(example.ideal for example in examples if "do not say" in example.ideal)
     empty = "Thanks for writing to Brelm.\n\nKind regards,\nBrelm Care"
-    for letter, most in ((empty, 0.0), (handed_over, 0.22)):
-        rows = score(examples, [Answer(letter) for _ in examples], decides, also)
+    said_back = [example.last_user for example in examples]
+    for letters, most in (([empty] * len(examples), 0.0), (said_back, 0.0), ([handed_over] * len(examples), 0.12)):
+        rows = score(examples, [Answer(letter) for letter in letters], decides, also)
         assert sum(row.value for row in rows) / len(rows) <= most < job.settings.goal.pass_mark
 
 
