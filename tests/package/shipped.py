@@ -45,9 +45,11 @@ def renamed_base(folder: Path) -> Path:
     return folder
 
 
-def ship(folder: Path, base: Path = POCKET, recipe: Recipe | None = None, whole: bool = False) -> Path:
+def ship(
+    folder: Path, base: Path = POCKET, recipe: Recipe | None = None, whole: bool = False, four_bits: bool = False
+) -> Path:
     """Pack a specialist, with an adapter or with whole weights of its own; returns its folder."""
-    engine = LocalEngine(base, name="pocket" if base == POCKET else str(base))
+    engine = LocalEngine(base, name="pocket" if base == POCKET else str(base), four_bits=four_bits)
     attach(engine.network, rank=4, alpha=8, seed=0)
     with torch.no_grad():
         for number, (_, layer) in enumerate(lora_layers(engine.network)):
