@@ -32,10 +32,11 @@ class Recipe:
     adapter: str = ""
     weights: str = ""  # of a fully tuned base, instead of an adapter
     decoding: Decoding = field(default_factory=Decoding)
+    brief: bool = False  # the instructions are the task alone, without the guidelines
 
     def describe(self) -> str:
         """The recipe in a few words, for tables."""
-        parts = ["instructions"] if self.instructions else []
+        parts = ["task alone" if self.brief else "instructions"] if self.instructions else []
         if self.shots:
             parts.append(f"{self.shots} {'nearest' if self.nearest else 'fixed'} examples")
         if self.passages:

@@ -152,7 +152,7 @@ def test_the_ground_rung_puts_passages_before_questions(tmp_path: Path) -> None:
         return "odd [1]" if "is odd" in text.partition("[2]")[0] else "even [1]" if "is even" in text else "what?"
 
     material = material_of(tmp_path, data={"documents": "docs"}, ground={"passages": [1, 2]})
-    best = Specialist(FakeEngine(read), Recipe(shots=1, examples=tuple(TRAIN[:1])))
+    best = Specialist(FakeEngine(read), Recipe("Say odd or even.", shots=1, examples=tuple(TRAIN[:1])))
     candidate, _ = finish(ground(best, material))
     assert candidate.validation == 1.0
     assert (candidate.recipe.passages, candidate.recipe.shots) == (1, 0)
@@ -162,6 +162,29 @@ def test_the_ground_rung_puts_passages_before_questions(tmp_path: Path) -> None:
         f"instructions + {more}"
         for more in ("1 passage", "2 passages", "1 fixed examples + 1 passage", "1 fixed examples + 2 passages")
     ]
+
+
+def test_the_task_is_told_without_the_guidelines_too(tmp_path: Path) -> None:
+    """For a base that loses itself in long guidelines; where it does as well with them, they stay."""
+    (tmp_path / "rules.md").write_text("Be polite.")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.md").write_text("Number 1 is odd.\n")
+
+    def lost(conversation: Conversation) -> str:
+        return "what?" if "polite" in conversation[0].content else "odd"
+
+    for say, brief, kept in ((lambda _: "odd", False, "instructions"), (lost, True, "task alone")):
+        folder = tmp_path / kept
+        settings = {"data": {"guidelines": "../rules.md", "documents": "../docs"}, "ground": {"passages": [1]}}
+        material = material_of(folder, prompt={"shots": [0]}, **settings)
+        told, _ = finish(prompt(Specialist(FakeEngine(say), Recipe()), material))
+        assert [what for what, _ in told.tried] == ["instructions", "task alone"]
+        assert (told.recipe.brief, told.recipe.describe()) == (brief, kept)
+        assert told.recipe.instructions == "Say odd or even." + "\n\nBe polite." * (not brief)
+        grounded, _ = finish(ground(Specialist(FakeEngine(say), told.recipe), material))
+        assert [what for what, _ in grounded.tried] == ["instructions + 1 passage", "task alone + 1 passage"]
+        assert grounded.recipe.describe() == f"{kept} + 1 passage"
+        assert school_recipe(grounded.recipe, material).instructions == told.recipe.instructions
 
 
 # --- rows for training

@@ -9,24 +9,19 @@ from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.records import Note, Work
 from gradschool.rungs.ladder import Candidate, Material, Rung, best_of, table, try_all
-from gradschool.rungs.prompt import instructions_of
+from gradschool.rungs.prompt import ways_to_tell
 from gradschool.specialist import Specialist
 
 
 def ground(best: Specialist, material: Material) -> Work[Candidate]:
-    """Index the documents, then try numbers of passages, with and without the examples that the prompt rung chose."""
+    """Index the documents, then try numbers of passages, as all can be told and as the prompt rung chose to tell it."""
     began = time.monotonic()
     settings, job = material.settings, material.run.job
     folder = material.run.work("index").resolve()  # kept in the recipe, whatever folder a resumed climb starts in
     index = yield from build_index(job.path(settings.data.documents or ""), folder, settings.ground)
     yield Note(f"ground: {index.size} passages are indexed.")
-    asked = replace(
-        best.recipe, index=str(folder), instructions=best.recipe.instructions or instructions_of(material.run.job)
-    )
-    bare = replace(asked, shots=0, nearest=False, examples=())
-    recipes = [replace(bare, passages=k) for k in settings.ground.passages]
-    if asked.shots:
-        recipes += [replace(asked, passages=k) for k in settings.ground.passages]
+    asked = ways_to_tell(best.recipe, job) + ([best.recipe] if best.recipe.shots else [])
+    recipes = [replace(way, index=str(folder), passages=k) for way in asked for k in settings.ground.passages]
     tried = yield from try_all(best, recipes, material, "ground")
     chosen, rows = best_of(tried)
     return Candidate(chosen, mean(rows), table(tried), seconds=time.monotonic() - began)

@@ -20,8 +20,7 @@ MOST_POOL = 2_000  # examples to look for the nearest ones in
 def prompt(best: Specialist, material: Material) -> Work[Candidate]:
     """Try the instructions alone, with fixed sets of examples, and with those nearest to each question."""
     began = time.monotonic()
-    recipe = replace(best.recipe, instructions=instructions_of(material.run.job))
-    tried = yield from try_all(best, variants(recipe, material), material, "prompt")
+    tried = yield from try_all(best, variants(best.recipe, material), material, "prompt")
     chosen, rows = best_of(tried)
     return Candidate(chosen, mean(rows), table(tried), seconds=time.monotonic() - began)
 
@@ -45,12 +44,23 @@ def instructions_of(job: Job) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
+def ways_to_tell(recipe: Recipe, job: Job) -> list[Recipe]:
+    """The recipe with all instructions and no examples; and with the task alone, where there are guidelines too.
+
+    A small base may lose the question, and passages before it, behind long guidelines.
+    """
+    told = replace(recipe, instructions=instructions_of(job), brief=False, shots=0, nearest=False, examples=())
+    task = job.settings.task.strip()
+    return [told, replace(told, instructions=task, brief=True)] if task and job.settings.data.guidelines else [told]
+
+
 def variants(recipe: Recipe, material: Material) -> Iterator[Recipe]:
     """All prompts worth trying, simplest first."""
-    pool = fitting(material.train)
+    pool, ways = fitting(material.train), ways_to_tell(recipe, material.run.job)
+    recipe = ways[0]
     for shots in sorted(set(material.settings.prompt.shots)):
         if shots == 0:
-            yield replace(recipe, shots=0, nearest=False, examples=())
+            yield from ways
             continue
         if shots > len(pool):
             continue
