@@ -56,9 +56,9 @@ def ladder_table(results: Sequence[RungResult]) -> Table:
     """Every rung with its score, bounds, verdict and cost; fits a terminal of 80 columns."""
     report = next((r.report for r in results if r.report), None)
     title = f"The ladder: {report.metric}, pass mark {report.pass_mark:g}" if report else "The ladder"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1), caption_justify="left")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, caption_justify="left")
     table.add_column("rung")
-    table.add_column("made of", overflow="fold")
+    table.add_column("made of", overflow="fold", min_width=len("instructions +"))
     table.add_column("score", justify="right", no_wrap=True)
     table.add_column("on rung below", justify="right", no_wrap=True)
     table.add_column("verdict")
