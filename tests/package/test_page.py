@@ -199,6 +199,12 @@ def test_a_finished_run(made: Made) -> None:
     assert {link.removeprefix("#") for link in links} <= set(ids)
 
 
+def test_a_run_is_named_by_its_folder_from_inside_it_too(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(made.run.folder)
+    for folder in (made.run.folder, Path()):
+        assert f"</span> {made.run.folder.name}</h1>" in page(Run.open(folder))
+
+
 def test_nothing_that_was_written_by_others_runs_or_loads(made: Made) -> None:
     climbed(made, 0.001)
     made.pack()
