@@ -185,7 +185,7 @@ def test_a_rung_that_cannot_run_says_why_and_is_skipped(tmp_path: Path) -> None:
     assert all(results[rung]["report"] for rung in ("base", "prompt"))
     # Only two rungs can look at the test set, so the budget is shared by two.
     assert results["base"]["report"]["score"]["interval"]["level"] == pytest.approx(1 - 0.05 / 2)
-    assert "Not passed (failed): the best is the base rung" in result.stdout
+    assert "Not passed (failed): the best on validation is the base rung" in result.stdout
     assert "The tune rung could not run" in result.stdout
 
 

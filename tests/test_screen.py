@@ -93,7 +93,7 @@ def test_a_climb_that_did_not_pass_says_so_with_remedies() -> None:
     to = console()
     climbed = Climbed("not proven", "base", "s", (BASE,), (), ("More [test] examples: 120.",))
     show_climbed(to, climbed, Path("runs/a-1"))
-    assert "Not passed (not proven): the best is the base rung" in written(to)
+    assert "Not passed (not proven): the best on validation is the base rung" in written(to)
     assert "  - More [test] examples: 120." in written(to)
 
 

@@ -48,7 +48,7 @@ def verdict_sentence(climbed: Climbed) -> str:
     if climbed.verdict == "passed":
         proven = f"the {climbed.rung} rung is proven to reach the pass mark of {mark:g}"
         return f"[{style}]Passed[/]: {proven}: {what}, {bound}."
-    best = f"the best is the {climbed.rung} rung, {what}, {bound}"
+    best = f"the best on validation is the {climbed.rung} rung, {what}, {bound}"
     return f"[{style}]Not passed[/] ({climbed.verdict}): {best}; the pass mark is {mark:g}."
 
 

@@ -123,7 +123,7 @@ def test_one_sentence_for_each_verdict() -> None:
     )
     assert "at most 0.250" in verdict_sentence(BASE)
     unproven = replace(BASE, report=replace(report(0.46, "not proven"), more_examples=210))
-    assert verdict_sentence(unproven).startswith("Not proven: the best is the base rung")
+    assert verdict_sentence(unproven).startswith("Not proven: the best on validation is the base rung")
     assert "210 more test examples" in verdict_sentence(unproven)
     refused = replace(TUNE, gates=(Gate("forgetting", False, "the loss rose by 0.9"),))
     assert verdict_sentence(refused).startswith("Not passed: the tune rung is refused")

@@ -99,13 +99,13 @@ def verdict_sentence(result: RungResult, checks: Sequence[Gate] = ()) -> str:
         )
     if report.verdict == "failed":
         return (
-            f"Not passed: the best is the {result.rung} rung, and it is below the pass mark of {mark}: {what}, "
-            f"and with {sure} at most {score.interval.high:.3f}."
+            f"Not passed: the best on validation is the {result.rung} rung, and it is below the pass mark "
+            f"of {mark}: {what}, and with {sure} at most {score.interval.high:.3f}."
         )
     more = f"; some {report.more_examples} more test examples would probably settle it" if report.more_examples else ""
     return (
-        f"Not proven: the best is the {result.rung} rung, and the pass mark of {mark} lies within its bounds: {what}, "
-        f"and with {sure} each, at least {score.interval.low:.3f} and at most {score.interval.high:.3f}{more}."
+        f"Not proven: the best on validation is the {result.rung} rung, and the pass mark of {mark} lies "
+        f"within its bounds: {what}, and with {sure} each, at least {score.interval.low:.3f} and at most {score.interval.high:.3f}{more}."
     )
 
 
