@@ -105,7 +105,8 @@ def verdict_sentence(result: RungResult, checks: Sequence[Gate] = ()) -> str:
     more = f"; some {report.more_examples} more test examples would probably settle it" if report.more_examples else ""
     return (
         f"Not proven: the best on validation is the {result.rung} rung, and the pass mark of {mark} lies "
-        f"within its bounds: {what}, and with {sure} each, at least {score.interval.low:.3f} and at most {score.interval.high:.3f}{more}."
+        f"within its bounds: {what}, and with {sure} each, at least {score.interval.low:.3f} "
+        f"and at most {score.interval.high:.3f}{more}."
     )
 
 
