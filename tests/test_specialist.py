@@ -126,6 +126,25 @@ def test_an_example_is_shown_as_it_would_be_asked_with_its_own_passages_and_cite
     assert "harbour of Kiel" in asked[5].content
 
 
+def test_to_learn_from_an_answer_a_passage_bears_it_out(index: str) -> None:
+    """The question alone finds another page; an answer that no page bears out changes nothing."""
+    question = (Message("user", "where is the red boat?"),)
+    specialist = Specialist(FakeEngine(), Recipe(passages=1, index=index))
+
+    def pages(ideal: str) -> list[str]:
+        return [passage.file.rpartition("/")[2] for passage in specialist.conversation(question, ideal)[1]]
+
+    assert pages("") == pages("Nobody can say anything certain.") == ["boats.md"]
+    assert pages("It lies in the harbour of Kiel since May.") == ["boats.md"]
+    assert pages("The blue train leaves at noon and waits.") == ["trains.md"]
+    shown = Example(
+        "e", (*question, Message("assistant", "The blue train leaves at noon and waits.")), "g", Source("f", 1)
+    )
+    asked = composed(Recipe(passages=1, shots=1, examples=(shown,), index=index), question)
+    assert "blue train" in asked[1].content and asked[2].content.endswith("waits. [1]")
+    assert "harbour of Kiel" in asked[3].content
+
+
 def test_what_does_not_fit_is_left_out_examples_first_then_passages(index: str) -> None:
     recipe = Recipe("do", shots=2, examples=EXAMPLES, passages=2, index=index, decoding=SHORT)
     question = user("where is the red boat train?")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from gradschool.ground.cite import INSTRUCTIONS, cite, fence, resolve, strip_marks
+from gradschool.ground.cite import INSTRUCTIONS, borne_out, cite, fence, resolve, strip_marks
 from gradschool.ground.index import Index
 from gradschool.model.engine import Engine
 from gradschool.model.local import LocalEngine
@@ -55,8 +55,10 @@ class Specialist:
     engine: Engine
     recipe: Recipe
 
-    def conversation(self, question: Conversation) -> tuple[Conversation, tuple[Passage, ...]]:
+    def conversation(self, question: Conversation, ideal: str = "") -> tuple[Conversation, tuple[Passage, ...]]:
         """What the base is really asked, and the passages that stand in it.
+
+        Where it is to learn from an ideal answer, one of the passages bears that out, if any in the documents does.
 
         One system turn holds all instructions; examples stand as turns before the question; passages stand, fenced,
         in the last user turn. An example stands there as it would be asked: with passages of its own, and cited.
@@ -64,7 +66,7 @@ class Specialist:
         fixed ones, the passage found last.
         """
         asked = next((m.content for m in reversed(question) if m.role == "user"), "")
-        passages, shown = self._found(asked), self.shown(asked)
+        passages, shown = self._found(asked, ideal), self.shown(asked)
         while True:
             conversation = self._compose(question, shown, passages)
             room = self.engine.context_length - self.recipe.decoding.max_new_tokens
@@ -93,13 +95,23 @@ class Specialist:
     def _worked(self, example: Example) -> list[Message]:
         """An example's question as the base would be asked it, and its ideal answer as the base should give it."""
         if example not in self._worked_before:
-            passages = self._found(example.last_user)
+            passages = self._found(example.last_user, example.ideal)
             ideal = cite(example.ideal, passages, example.last_user)
             self._worked_before[example] = [*self._asked(example.question, passages), Message("assistant", ideal)]
         return self._worked_before[example]
 
-    def _found(self, asked: str) -> tuple[Passage, ...]:
-        return tuple(self.index.search(asked, self.recipe.passages)) if self.recipe.passages else ()
+    def _found(self, asked: str, ideal: str = "") -> tuple[Passage, ...]:
+        """The passages for a question; beside an ideal answer that none of them bears out, the last gives way to one.
+
+        An answer whose facts stand nowhere teaches to invent (Zhang et al. 2024, "RAFT", arXiv:2403.10131).
+        """
+        if not self.recipe.passages:
+            return ()
+        found = tuple(self.index.search(asked, self.recipe.passages))
+        if not ideal or borne_out(ideal, found, asked):
+            return found
+        helped = (*found[: self.recipe.passages - 1], *self.index.search(f"{asked} {ideal}", 1))
+        return helped if borne_out(ideal, helped, asked) else found
 
     @cached_property
     def _worked_before(self) -> dict[Example, list[Message]]:

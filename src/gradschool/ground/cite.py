@@ -96,6 +96,11 @@ def cite(answer: str, passages: Sequence[Passage], question: str) -> str:
     return f"{answer.rstrip()} [{shared.index(most) + 1}]"
 
 
+def borne_out(answer: str, passages: Sequence[Passage], question: str) -> bool:
+    """Whether one of the passages bears an ideal answer out, as far as shared words tell."""
+    return cite(answer, passages, question) != answer
+
+
 def _telling(text: str) -> set[str]:
     return {word for word in re.findall(r"\w+", text.casefold()) if len(word) >= 4 or word.isdigit()}
 

@@ -44,9 +44,13 @@ class Trained:
     gates: tuple[Gate, ...]
 
 
-def make_rows(student: Specialist, examples: Sequence[Example], most: int | None, what: str) -> Work[list[Rendered]]:
+def make_rows(
+    student: Specialist, examples: Sequence[Example], most: int | None, what: str, to_learn: bool = True
+) -> Work[list[Rendered]]:
     """Render each example just as the student will be asked, with the ideal answer behind it.
 
+    Rows to learn from have a passage that bears the answer out, where there is one; those that only measure a loss have
+    the passages that are found without knowing the answer.
     Rows longer than `most` tokens (default: the base's context) are left out, and counted in a note. A row is never
     cut: the loss would teach it to break off.
     """
@@ -54,7 +58,7 @@ def make_rows(student: Specialist, examples: Sequence[Example], most: int | None
     most = min(most or engine.context_length, engine.context_length)
     rows, too_long = [], 0
     for done, example in enumerate(examples, 1):
-        conversation, passages = student.conversation(example.question)
+        conversation, passages = student.conversation(example.question, example.ideal if to_learn else "")
         ideal = cite(example.ideal, passages, example.last_user)
         row = engine.chat.render((*conversation, Message("assistant", ideal)))
         if len(row.token_ids) <= most:

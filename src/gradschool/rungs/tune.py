@@ -30,7 +30,9 @@ def tune(best: Specialist, material: Material) -> Work[Candidate]:
     run, settings = material.run, material.settings.tune
     student = specialist_of(best.engine, school_recipe(best.recipe, material))
     train = yield from make_rows(student, material.train, settings.max_tokens, "tune: preparing train rows")
-    validation = yield from make_rows(student, material.validation, None, "tune: preparing validation rows")
+    validation = yield from make_rows(
+        student, material.validation, None, "tune: preparing validation rows", to_learn=False
+    )
     rate, trials = yield from choose_rate(student, train, validation, material)
     trained: Trained = yield from run.once(
         "tune-training", partial(train_specialist, student, train, validation, material, rate), Trained
