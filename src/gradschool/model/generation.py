@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
+from transformers import GenerationConfig
 from transformers.generation.streamers import BaseStreamer
 
 from gradschool.records import Decoding
@@ -88,7 +88,7 @@ def stream_tokens(
     The network computes only while a token is waited for: in between it may wear another adapter.
     """
     tokens: queue.Queue[int | BaseException | None] = queue.Queue()
-    cancelled, wanted = threading.Event(), threading.Semaphore(0)
+    wanted: queue.Queue[bool] = queue.Queue()  # True: one more; False: nobody waits any longer
 
     def work() -> None:
         try:
@@ -98,8 +98,7 @@ def stream_tokens(
                 stop_ids,
                 max_new_tokens,
                 decoding,
-                streamer=_IntoQueue(tokens, wanted, cancelled),
-                stopping_criteria=StoppingCriteriaList([_Cancelled(cancelled)]),
+                streamer=_IntoQueue(tokens, wanted),
             )
             tokens.put(None)
         except BaseException as error:  # raised again where the tokens are read
@@ -108,25 +107,26 @@ def stream_tokens(
     thread = threading.Thread(target=work, name="gradschool-stream", daemon=True)
     thread.start()
     try:
-        wanted.release()
+        wanted.put(True)
         while (token := tokens.get()) is not None:
             if isinstance(token, BaseException):
                 raise token
             yield token
-            wanted.release()
+            wanted.put(True)
     finally:
-        cancelled.set()
-        wanted.release()
+        wanted.put(False)
         thread.join()
 
 
 class _IntoQueue(BaseStreamer):
-    """Hands new tokens over, each when it is wanted; the first thing that `generate` puts is the prompt."""
+    """Hands new tokens over, each when it is wanted; the first thing that `generate` puts is the prompt.
 
-    def __init__(
-        self, tokens: "queue.Queue[int | BaseException | None]", wanted: threading.Semaphore, cancelled: threading.Event
-    ) -> None:
-        self._tokens, self._wanted, self._cancelled = tokens, wanted, cancelled
+    Where no more is wanted it raises _Unwanted, which ends `generate` at once: whether its stopping criteria are asked
+    before or after a token is handed over differs from version to version.
+    """
+
+    def __init__(self, tokens: "queue.Queue[int | BaseException | None]", wanted: "queue.Queue[bool]") -> None:
+        self._tokens, self._wanted = tokens, wanted
         self._prompt_seen = False
 
     def put(self, value: torch.Tensor) -> None:
@@ -134,19 +134,15 @@ class _IntoQueue(BaseStreamer):
             for token in value.flatten().tolist():
                 self._tokens.put(int(token))
         self._prompt_seen = True
-        if not self._cancelled.is_set():  # `generate` may hand over a token more before it asks whether to stop
-            self._wanted.acquire()
+        if not self._wanted.get():
+            raise _Unwanted
 
     def end(self) -> None:
         """Nothing to do: the end is told when `generate` returns."""
 
 
-class _Cancelled(StoppingCriteria):
-    def __init__(self, event: threading.Event) -> None:
-        self._event = event
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **kwargs: Any) -> torch.Tensor:
-        return torch.full((input_ids.shape[0],), self._event.is_set(), device=input_ids.device, dtype=torch.bool)
+class _Unwanted(Exception):
+    """Nobody waits for another token."""
 
 
 def _config(stop_ids: Sequence[int], max_new_tokens: int, decoding: Decoding) -> GenerationConfig:
