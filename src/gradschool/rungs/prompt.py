@@ -57,7 +57,7 @@ def ways_to_tell(recipe: Recipe, job: Job) -> list[Recipe]:
 def variants(recipe: Recipe, material: Material) -> Iterator[Recipe]:
     """All prompts worth trying, simplest first."""
     pool, ways = fitting(material.train), ways_to_tell(recipe, material.run.job)
-    recipe = ways[0]
+    told = ways[0]
     for shots in sorted(set(material.settings.prompt.shots)):
         if shots == 0:
             yield from ways
@@ -66,9 +66,9 @@ def variants(recipe: Recipe, material: Material) -> Iterator[Recipe]:
             continue
         for number in range(FIXED_SETS):
             examples = tuple(varied(pool, shots, seed=number))
-            yield replace(recipe, shots=shots, nearest=False, examples=examples)
+            yield replace(told, shots=shots, examples=examples)
         if material.settings.prompt.nearest:
-            yield replace(recipe, shots=shots, nearest=True, examples=tuple(pool[:MOST_POOL]))
+            yield replace(told, shots=shots, nearest=True, examples=tuple(pool[:MOST_POOL]))
 
 
 def fitting(examples: Sequence[Example]) -> list[Example]:
