@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 OWN = (
-    *("examples.py", "parity.py", "rehearsal.py", "serve_load.py"),
+    *("examples.py", "support_floors.py", "parity.py", "rehearsal.py", "serve_load.py"),
     *("mailbox_scale.py", "prepare_scale.py", "quote_removal.py"),
     *("train_speed.py", "answer_speed.py", "growth.py"),
 )
