@@ -14,7 +14,7 @@ from gradschool.specialist import Specialist
 
 
 def ground(best: Specialist, material: Material) -> Work[Candidate]:
-    """Index the documents, then try passages with each way to tell the job, and with the examples of the prompt rung."""
+    """Index the documents, then try passages with each way to tell the job and with the prompt rung's examples."""
     began = time.monotonic()
     settings, job = material.settings, material.run.job
     folder = material.run.work("index").resolve()  # kept in the recipe, whatever folder a resumed climb starts in
