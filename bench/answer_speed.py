@@ -2,11 +2,12 @@
 
     python bench/answer_speed.py [--smoke] [--runs 2]
 
-SmolLM2-135M's shape with random weights in bfloat16: 64 prompts of about 183 tokens, 102 of them the same, 64 new
-tokens each. And the built-in base in float32, as it answers: 256 questions of as many tokens as banking77's, in real
-words. Contestants follow each other in rounds, each in a process of its own; generate with several batch sizes,
-llama.cpp (xllamacpp's server, weights in bfloat16, all prompts at once) with several numbers of slots; the best of each
-counts. Every contestant says the same number of tokens. Writes bench/results/answer_speed.json.
+SmolLM2-135M's shape with random weights, in bfloat16 where the processor computes in it: 64 prompts of about 183
+tokens, 102 of them the same, 64 new tokens each. And the built-in base in float32, as it answers: 256 questions of as
+many tokens as banking77's, in real words. Contestants follow each other in rounds, each in a process of its own;
+generate with several batch sizes, llama.cpp (xllamacpp's server, weights in bfloat16, all prompts at once) with several
+numbers of slots; the best of each counts. Every contestant says the same number of tokens. Writes
+bench/results/answer_speed.json, or, computed in float32, answer_speed-float32.json.
 """
 
 import argparse
@@ -34,9 +35,9 @@ from gradschool.model.loading import load
 from gradschool.model.reader import reader_of
 from gradschool.records import Decoding
 from gradschool.run import environment
-from shapes import SHAPES, write_model
+from shapes import DTYPE, SHAPES, result_file, write_model
 
-RESULT = Path(__file__).parent / "results" / "answer_speed.json"
+RESULT = result_file("answer_speed")
 CONTESTANTS: dict[str, dict[str, Any]] = {
     "gradschool": {"kind": "gradschool", "at_once": 64},
     "generate, batches of 16": {"kind": "generate", "at_once": 16},
@@ -45,7 +46,7 @@ CONTESTANTS: dict[str, dict[str, Any]] = {
     "llama.cpp, 32 slots": {"kind": "llama.cpp", "at_once": 32},
 }
 JOBS: dict[str, dict[str, Any]] = {
-    "135M": {"dtype": "bfloat16", "count": 64, "shared": 102, "own": (60, 102), "new": 64},
+    "135M": {"dtype": DTYPE, "count": 64, "shared": 102, "own": (60, 102), "new": 64},
     "pocket": {"dtype": "float32", "count": 256, "shared": 22, "own": (10, 40), "new": 16},
     "smoke": {"dtype": "float32", "count": 6, "shared": 8, "own": (4, 12), "new": 5},
 }

@@ -2,10 +2,11 @@
 
     python bench/growth.py [--smoke]
 
-The shapes of pocket, SmolLM2-135M and -360M with random weights in bfloat16, rank 16 on all linear layers, no shared
-beginning. Each point is a process of its own: one step to warm up, then one that counts; and the memory that
-`gradschool fit` tells beforehand for the same rows; some also over the base in 4 bits. Answering: prompts of 128
-tokens, 32 new ones, more and more rows at once. Writes bench/results/growth.json and docs/growth.svg.
+The shapes of pocket, SmolLM2-135M and -360M with random weights, in bfloat16 where the processor computes in it; rank
+16 on all linear layers, no shared beginning. Each point is a process of its own: one step to warm up, then one that
+counts; and the memory that `gradschool fit` tells beforehand for the same rows; some also over the base in 4 bits.
+Answering: prompts of 128 tokens, 32 new ones, more and more rows at once. Writes bench/results/growth.json and
+docs/growth.svg, or, computed in float32, growth-float32 of both.
 """
 
 import argparse
@@ -36,10 +37,10 @@ from gradschool.tune.need import Method, Needs, Shape
 from gradschool.tune.plan import Plan
 from gradschool.tune.room import Room
 from plot import plot
-from shapes import RANK, network_of, write_model
+from shapes import DTYPE, RANK, network_of, result_file, write_model
 
-RESULT = Path(__file__).parent / "results" / "growth.json"
-PLOT = Path(__file__).parents[1] / "docs" / "growth.svg"
+RESULT = result_file("growth")
+PLOT = Path(__file__).parents[1] / "docs" / f"{RESULT.stem}.svg"
 TOKENS = 4096  # tokens of a step
 LENGTHS = (256, 1024, 4096)
 BATCHES = (1, 4, 16)  # rows of 256 tokens
@@ -84,8 +85,8 @@ def packed(shape: str, length: int, count: int) -> dict[str, Any]:
 
 def train(shape: str, length: int, count: int, four_bits: Path | None = None) -> dict[str, Any]:
     """Steps of `count` rows of `length` tokens, a third of each an answer; over a base from a folder in 4 bits."""
-    device, dtype = torch.device("cpu"), torch.bfloat16
-    network = load(four_bits, device, dtype, four_bits=True)[0] if four_bits else network_of(shape)
+    device, dtype = torch.device("cpu"), getattr(torch, DTYPE)
+    network = load(four_bits, device, dtype, four_bits=True)[0] if four_bits else network_of(shape, dtype)
     draw = random.Random(0)
     attach(network, RANK, 2 * RANK, 0)
     vocabulary = network.config.vocab_size
@@ -119,7 +120,8 @@ def train(shape: str, length: int, count: int, four_bits: Path | None = None) ->
 
 def answer(shape: str, at_once: int, count: int) -> dict[str, Any]:
     """Answers to `count` prompts, so many under way at once."""
-    network, draw = network_of(shape), random.Random(0)
+    dtype = getattr(torch, DTYPE)
+    network, draw = network_of(shape, dtype), random.Random(0)
     reader, vocabulary = reader_of(network), network.config.vocab_size
     prompts = {n: [draw.randrange(3, vocabulary) for _ in range(PROMPT)] for n in range(count)}
     for _ in decode(reader, {0: prompts[0]}, (), {0: 3}, Decoding()):
@@ -129,7 +131,7 @@ def answer(shape: str, at_once: int, count: int) -> dict[str, Any]:
         limits = dict.fromkeys(prompts, NEW)
         said = sum(map(len, decode(reader, prompts, (), limits, Decoding(), slots=at_once)))
         seconds = time.perf_counter() - began
-    told = AnsweringNeeds(network.config, torch.bfloat16, "cpu").at(at_once, PROMPT + NEW) + PROGRAM
+    told = AnsweringNeeds(network.config, dtype, "cpu").at(at_once, PROMPT + NEW) + PROGRAM
     return {
         "new_tokens_per_second": round(said / seconds, 1),
         "peak_memory": watch.most,

@@ -7,10 +7,17 @@ import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel
 
 from gradschool.model.engine import POCKET
+from gradschool.model.machine import processor_knows_bfloat16
 from gradschool.tune.adapter import save_adapter
 from gradschool.tune.lora import attach
 
 RANK = 16  # of the adapters that are trained
+DTYPE = "bfloat16" if processor_knows_bfloat16() else "float32"  # what all contestants compute in
+
+
+def result_file(name: str) -> Path:
+    """Where a figure of speed belongs: those of processors with and without bfloat16 stand beside each other."""
+    return Path(__file__).parent / "results" / f"{name}{'' if DTYPE == 'bfloat16' else '-float32'}.json"
 
 
 def _shape(vocabulary: int, width: int, inner: int, layers: int, heads: int, key_heads: int) -> dict[str, int]:
@@ -32,14 +39,14 @@ SHAPES = {
 }
 
 
-def network_of(shape: str) -> PreTrainedModel:
-    """A network of a shape in bfloat16."""
+def network_of(shape: str, dtype: torch.dtype = torch.bfloat16) -> PreTrainedModel:
+    """A network of a shape; its weights are exact in bfloat16."""
     torch.manual_seed(0)
     settings: dict[str, Any] = SHAPES[shape]
     config = LlamaConfig(**settings, max_position_embeddings=8192, tie_word_embeddings=True)
     network: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
     network.eval()
-    return network
+    return network.to(dtype)  # type: ignore[arg-type,no-any-return]
 
 
 def write_model(folder: Path, shape: str) -> None:

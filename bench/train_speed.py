@@ -5,7 +5,8 @@
 SmolLM2-135M's shape with random weights; 64 chat rows of about 249 tokens, of which an instruction of 102 is the same
 in all of them (and, in a second run, in none), and the answer has 66. Batches of 8, rank 16 on all linear layers.
 Contestants follow each other in rounds, each in a process of its own; medians over the rounds are told. TRL and PEFT
-live in an environment that the script makes (peers.py). Writes bench/results/train_speed.json.
+live in an environment that the script makes (peers.py). All compute in bfloat16 where the processor does, otherwise
+in float32. Writes bench/results/train_speed.json, or train_speed-float32.json.
 """
 
 import argparse
@@ -34,13 +35,13 @@ from gradschool.tune.lora import attach
 from gradschool.tune.plan import Plan
 from gradschool.tune.rows import steps_of_epoch
 from peers import DEFAULT, peers
-from shapes import RANK, SHAPES, write_model
+from shapes import DTYPE, RANK, SHAPES, result_file, write_model
 
-RESULT = Path(__file__).parent / "results" / "train_speed.json"
+RESULT = result_file("train_speed")
 CONTESTANTS: dict[str, dict[str, Any]] = {
-    "gradschool": {"dtype": "bfloat16"},
-    "trl": {"dtype": "bfloat16", "checkpointing": False},
-    "trl, layers computed twice": {"dtype": "bfloat16", "checkpointing": True},
+    "gradschool": {"dtype": DTYPE},
+    "trl": {"dtype": DTYPE, "checkpointing": False},
+    "trl, layers computed twice": {"dtype": DTYPE, "checkpointing": True},
 }
 BATCH, RATE = 8, 1e-4
 SHARED, QUESTIONS, ANSWERS = 102, (40, 122), (33, 99)  # tokens; between these, evenly

@@ -139,6 +139,7 @@ def quality(result: dict[str, Any]) -> str:
 
 TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "training": ("train_speed", training),
+    "training_float32": ("train_speed-float32", training),
     "answering": ("answer_speed", answering),
     "growth": ("growth", growth),
     "quality": ("same_quality", quality),

@@ -31,12 +31,10 @@ class Kept:
         """The slots of a layer, grown to hold at least so many tokens; `like` are states (1, K, T, D)."""
         held = self.rows.get(layer)
         if held is None or held[0].shape[2] < tokens:
-            capacity = -(-tokens // GROWTH) * GROWTH
-            shape = (self.slots, like.shape[1], capacity)
-            grown = (like.new_zeros(*shape, like.shape[3]), like.new_zeros(*shape, like.shape[3]))
-            for new, old in zip(grown, held or (), strict=False):
-                new[:, :, : old.shape[2]] = old
-            held = self.rows[layer] = grown
+            before = held[0].shape[2] if held else 0
+            free = like.new_zeros(self.slots, like.shape[1], -(-tokens // GROWTH) * GROWTH - before, like.shape[3])
+            keys, values = (torch.cat([old, free], dim=2) for old in held) if held else (free, free.clone())
+            held = self.rows[layer] = keys, values
         return held
 
     def move(self, source: int, target: int) -> None:
