@@ -41,6 +41,7 @@ from shapes import DTYPE, RANK, network_of, result_file, write_model
 
 RESULT = result_file("growth")
 PLOT = Path(__file__).parents[1] / "docs" / f"{RESULT.stem}.svg"
+FORMAT: torch.dtype = getattr(torch, DTYPE)
 TOKENS = 4096  # tokens of a step
 LENGTHS = (256, 1024, 4096)
 BATCHES = (1, 4, 16)  # rows of 256 tokens
@@ -85,8 +86,8 @@ def packed(shape: str, length: int, count: int) -> dict[str, Any]:
 
 def train(shape: str, length: int, count: int, four_bits: Path | None = None) -> dict[str, Any]:
     """Steps of `count` rows of `length` tokens, a third of each an answer; over a base from a folder in 4 bits."""
-    device, dtype = torch.device("cpu"), getattr(torch, DTYPE)
-    network = load(four_bits, device, dtype, four_bits=True)[0] if four_bits else network_of(shape, dtype)
+    device = torch.device("cpu")
+    network = load(four_bits, device, FORMAT, four_bits=True)[0] if four_bits else network_of(shape, FORMAT)
     draw = random.Random(0)
     attach(network, RANK, 2 * RANK, 0)
     vocabulary = network.config.vocab_size
@@ -109,7 +110,7 @@ def train(shape: str, length: int, count: int, four_bits: Path | None = None) ->
                     if len(ended) == 2:
                         break
     method: Method = "4-bit lora" if four_bits else "lora"
-    told = Needs(Shape(network.config, dtype, method, RANK, length)).at(count * length).total + PROGRAM
+    told = Needs(Shape(network.config, FORMAT, method, RANK, length)).at(count * length).total + PROGRAM
     return {
         "tokens_per_second": round(count * length / (ended[-1] - ended[0]), 1),
         "peak_memory": watch.most,
@@ -120,8 +121,7 @@ def train(shape: str, length: int, count: int, four_bits: Path | None = None) ->
 
 def answer(shape: str, at_once: int, count: int) -> dict[str, Any]:
     """Answers to `count` prompts, so many under way at once."""
-    dtype = getattr(torch, DTYPE)
-    network, draw = network_of(shape, dtype), random.Random(0)
+    network, draw = network_of(shape, FORMAT), random.Random(0)
     reader, vocabulary = reader_of(network), network.config.vocab_size
     prompts = {n: [draw.randrange(3, vocabulary) for _ in range(PROMPT)] for n in range(count)}
     for _ in decode(reader, {0: prompts[0]}, (), {0: 3}, Decoding()):
@@ -131,7 +131,7 @@ def answer(shape: str, at_once: int, count: int) -> dict[str, Any]:
         limits = dict.fromkeys(prompts, NEW)
         said = sum(map(len, decode(reader, prompts, (), limits, Decoding(), slots=at_once)))
         seconds = time.perf_counter() - began
-    told = AnsweringNeeds(network.config, dtype, "cpu").at(at_once, PROMPT + NEW) + PROGRAM
+    told = AnsweringNeeds(network.config, FORMAT, "cpu").at(at_once, PROMPT + NEW) + PROGRAM
     return {
         "new_tokens_per_second": round(said / seconds, 1),
         "peak_memory": watch.most,
