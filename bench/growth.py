@@ -27,15 +27,15 @@ from gradschool.files import write_json
 from gradschool.model.chat import Rendered
 from gradschool.model.decoding import decode
 from gradschool.model.loading import load
+from gradschool.model.lora import attach
 from gradschool.model.memory import PROGRAM, AnsweringNeeds
 from gradschool.model.reader import reader_of
 from gradschool.records import Decoding, Step
 from gradschool.run import environment
 from gradschool.tune.loop import Training
-from gradschool.tune.lora import attach
-from gradschool.tune.need import Method, Needs, Shape
+from gradschool.tune.memory import Method, Needs, Shape
+from gradschool.tune.memory_plan import Room
 from gradschool.tune.plan import Plan
-from gradschool.tune.room import Room
 from plot import plot
 from shapes import DTYPE, RANK, network_of, result_file, write_model
 

@@ -21,7 +21,7 @@ from prepare_scale import PREPARE, measured
 RESULTS = Path(__file__).parent / "results" / "mailbox_scale.json"
 CORRESPONDENTS = 300
 ATTACHED = 3  # one of so many mails has an attachment
-MOST_ATTACHED = 600_000  # bytes
+MAX_ATTACHED = 600_000  # bytes
 HEAD = """\
 From x@example.org Mon Jan  1 00:00:00 2018
 From: {sender}
@@ -70,7 +70,7 @@ def mails(size: int) -> Iterator[bytes]:
         said = "\n".join(" ".join(chance.choices(words, k=12)) + "." for _ in range(chance.randint(3, 12)))
         body = head + said + "\n\nBest wishes\nAnna\n-- \nAnna Muster\nTel. 020 7946 0999\n" + (quoted if reply else "")
         if number % ATTACHED == 0:
-            content = chance.randbytes(chance.randint(1_000, MOST_ATTACHED))
+            content = chance.randbytes(chance.randint(1_000, MAX_ATTACHED))
             body += FILE + base64.encodebytes(content).decode()
         mail = (body + "\n--parts--\n\n").encode()
         size -= len(mail)

@@ -41,7 +41,7 @@ PREPARE = """
 import sys
 from pathlib import Path
 from gradschool.prepare.prepare import prepare
-from gradschool.prepare.wanted import Wanted
+from gradschool.prepare.options import Wanted
 work = prepare([Path(sys.argv[1])], Wanted("skill"), Path(sys.argv[2]))
 while True:
     try:
@@ -52,7 +52,7 @@ while True:
 """
 NEAR_ALONE = """
 import json, sys
-from gradschool.data.near import near_texts
+from gradschool.data.near_duplicates import near_texts
 offsets = [0]
 file = open(sys.argv[1], "rb")
 for line in file:

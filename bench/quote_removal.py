@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from gradschool.files import write_json
-from gradschool.prepare.cut import cut
-from gradschool.prepare.mime import body_of, head_of, parse
+from gradschool.prepare.mail.mime import body_of, head_of, parse
+from gradschool.prepare.mail.quotes import split_quotes
 from gradschool.run import environment
 from labelled_mails import PARTS, Labelled, labelled
 
@@ -95,7 +95,7 @@ def plain(text: str) -> str:
 def ours(one: Labelled) -> list[str]:
     """The own lines by gradschool."""
     message = parse(one.content)
-    made = cut(body_of(message).lines, head_of(message).sender[0].split())
+    made = split_quotes(body_of(message).lines, head_of(message).sender[0].split())
     return [line.text for line, kind in made if kind == "own"]
 
 

@@ -23,16 +23,16 @@ import torch
 from torch import nn
 
 from gradschool.files import read_lines, write_json
+from gradschool.model.adapter import save_adapter, wear
 from gradschool.model.chat import Rendered
 from gradschool.model.engine import POCKET
 from gradschool.model.local import LocalEngine
+from gradschool.model.lora import attach
 from gradschool.model.machine import training_dtype
 from gradschool.records import Conversation, Decoding, Message, Step
 from gradschool.run import environment
-from gradschool.tune.adapter import save_adapter, wear
 from gradschool.tune.loop import Training
-from gradschool.tune.lora import attach
-from gradschool.tune.loss import mean_loss
+from gradschool.tune.objectives.answers import mean_loss
 from gradschool.tune.plan import Plan
 from gradschool.tune.rows import steps_of_epoch
 from peers import DEFAULT, peers

@@ -28,10 +28,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from gradschool.files import write_json
 from gradschool.model.chat import Rendered
 from gradschool.model.loading import load
+from gradschool.model.lora import attach
 from gradschool.records import Step
 from gradschool.run import environment
 from gradschool.tune.loop import Training
-from gradschool.tune.lora import attach
 from gradschool.tune.plan import Plan
 from gradschool.tune.rows import steps_of_epoch
 from peers import DEFAULT, peers

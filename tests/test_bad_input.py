@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import small_job
+from gradschool.cli.questions import read_questions
 from gradschool.errors import DataError
-from gradschool.questions import read_questions
 from refusals import FAKE, GOAL, ROWS, left, refused
 
 

@@ -12,8 +12,8 @@ from gradschool.errors import UsageError
 from gradschool.job import read_job
 from gradschool.model.four_bits import in_four_bits
 from gradschool.package.bundle import open_specialist
-from gradschool.study import check_job
 from gradschool.tune import world
+from gradschool.workspace import check_job
 
 pytest.importorskip("bitsandbytes")
 

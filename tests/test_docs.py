@@ -18,16 +18,16 @@ from typer.main import get_command
 from gradschool import __version__, errors
 from gradschool.cli import app
 from gradschool.data import sizing
+from gradschool.data.documents import SUFFIXES
 from gradschool.data.issues import Kind
 from gradschool.data.read import read_examples
-from gradschool.gates.effect import LEAST_STOP_RATE, adapter_is_not_zero, answers_changed, learnt_to_stop, loss_fell
+from gradschool.gates.effect import MIN_STOP_RATE, adapter_is_not_zero, answers_changed, learnt_to_stop, loss_fell
 from gradschool.gates.forgetting import forgetting
-from gradschool.gates.parity import LEAST_SAME, same_answers
-from gradschool.ground.documents import SUFFIXES
+from gradschool.gates.parity import MIN_SAME, same_answers
 from gradschool.job import read_job
 from gradschool.model.machine import SMALL
 from gradschool.records import Example, Message, Source
-from gradschool.score.own import own_metric
+from gradschool.score.custom import own_metric
 from gradschool.score.stats import bounds, least_examples, look_level, needed_score
 from gradschool.settings import METRICS, Data, Goal, Settings, Tune
 
@@ -305,9 +305,9 @@ def test_the_worked_example_is_computed():
         ("docs/decision.md", f"and at least {sizing.WISHED_TEST}, where half of the examples allow it"),
         ("docs/decision.md", f"Validation gets {100 * sizing.VALIDATION_SHARE:g} %"),
         ("docs/decision.md", f"and about {sizing.WISHED_VALIDATION} where there are few"),
-        ("docs/decision.md", f"less than {100 * LEAST_STOP_RATE:g} % of the validation answers ended"),
+        ("docs/decision.md", f"less than {100 * MIN_STOP_RATE:g} % of the validation answers ended"),
         ("docs/decision.md", f"`max_forgetting` ({Tune().max_forgetting:g} nats per token)"),
-        ("docs/decision.md", f"less than {100 * LEAST_SAME:g} % of the same answers"),
+        ("docs/decision.md", f"less than {100 * MIN_SAME:g} % of the same answers"),
         ("docs/first-climb.md", f"{sizing.LEAST} are the least"),
         ("docs/bases.md", f"weights take at most {SMALL >> 20} MB"),
         ("docs/decisions.md", f"up to {SMALL >> 20} MB of weights"),
@@ -320,7 +320,7 @@ def test_constants_in_the_docs_are_those_of_the_code(page, sentence):
 
 
 def test_shares_of_the_test_are_those_that_the_page_gives_in_words():
-    assert (sizing.LEAST_TEST_SHARE, sizing.MOST_TEST_SHARE, sizing.MOST_VALIDATION_SHARE) == (1 / 5, 1 / 2, 1 / 4)
+    assert (sizing.MIN_TEST_SHARE, sizing.MAX_TEST_SHARE, sizing.MAX_VALIDATION_SHARE) == (1 / 5, 1 / 2, 1 / 4)
 
 
 def test_files_of_runs_and_specialists_are_described():

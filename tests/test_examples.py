@@ -10,14 +10,14 @@ from finish import finish
 from gradschool.data.check import check
 from gradschool.data.read import Reading, read_examples
 from gradschool.job import Job, read_job
+from gradschool.prepare.options import PrepareOptions, private_modes
 from gradschool.prepare.prepare import prepare
-from gradschool.prepare.wanted import Wanted, private_modes
 from gradschool.records import Answer, Example
 from gradschool.rungs.prompt import instructions_of
-from gradschool.score.evaluate import score
+from gradschool.score.judge import score
 from gradschool.score.metrics import Metric, find_metrics
 from gradschool.score.style import Style
-from gradschool.study import check_job, study
+from gradschool.workspace import check_job, open_job
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 JOBS = {
@@ -43,7 +43,7 @@ def measured(job: Job) -> tuple[Metric, dict[str, Metric], list[Example]]:
     decides, also = find_metrics(job.settings.goal, job.folder, examples)
     if not isinstance(decides, Style):
         return decides, also, examples
-    ready, _ = finish(study(job))
+    ready, _ = finish(open_job(job))
     others = [
         example.last_user for example in ready.train if not example.last_user.startswith(("Write to", "Reply to"))
     ]
@@ -107,7 +107,7 @@ def test_the_form_without_the_fact_stays_below_the_mark(job: Job) -> None:
 
 
 def test_it_is_divided_without_leaks(job: Job) -> None:
-    ready, _ = finish(study(job))
+    ready, _ = finish(open_job(job))
     parts: list[list[Example]] = [ready.train, ready.validation, ready.test]
     for one, other in itertools.combinations(parts, 2):
         assert not {e.group for e in one} & {e.group for e in other}
@@ -127,7 +127,7 @@ def test_it_is_varied(job: Job) -> None:
 
 def test_the_letters_are_what_a_preparation_makes_of_the_mailbox(tmp_path: Path) -> None:
     mailbox, into = EXAMPLES / "letters" / "mailbox.mbox", tmp_path / "letters"
-    prepared, _ = finish(prepare([mailbox], Wanted("style", private=private_modes("keep")), into))
+    prepared, _ = finish(prepare([mailbox], PrepareOptions("style", private=private_modes("keep")), into))
     assert (into / "examples.jsonl").read_bytes() == (EXAMPLES / "letters" / "examples.jsonl").read_bytes()
     assert prepared.account.dropped == {"not a letter": 6, "no own text": 3}
     assert read_job(into).settings.goal.metric == "style"

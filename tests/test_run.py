@@ -30,7 +30,7 @@ from gradschool.records import (
     Work,
 )
 from gradschool.run import Run, environment, next_folder, peak_memory
-from gradschool.rungs.ladder import Candidate
+from gradschool.rungs.rung import Candidate
 from gradschool.rungs.training import Trained
 from gradschool.settings import Settings
 from gradschool.specialist import Recipe

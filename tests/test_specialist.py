@@ -11,13 +11,13 @@ import tiny
 from finish import finish
 from gradschool.ground.cite import INSTRUCTIONS
 from gradschool.ground.index import build_index
+from gradschool.model.adapter import save_adapter
 from gradschool.model.fake import FakeEngine
 from gradschool.model.local import LocalEngine
+from gradschool.model.lora import attach, detach, lora_layers
 from gradschool.records import Conversation, Decoding, Example, Message, Source
 from gradschool.settings import Ground
 from gradschool.specialist import Recipe, Specialist, specialist_of
-from gradschool.tune.adapter import save_adapter
-from gradschool.tune.lora import attach, detach, lora_layers
 
 SHORT = Decoding(max_new_tokens=4)
 

@@ -5,13 +5,14 @@ import json
 from pathlib import Path
 
 from evaluate import evaluate
-from export import export
 from prepare import prepare
 from settings import SYNTHETIC, Training
 from synthesize import synthesize
 from tokenizer import save_tokenizer
 from tokenizers import Tokenizer
 from train import add_budget, settings_for, train
+
+from export import export
 
 
 def make(

@@ -9,7 +9,7 @@ from gradschool.records import Message, Note, Split, Work
 from gradschool.rungs.prompt import instructions_of
 from gradschool.score.stats import look_level, needed_score, provable
 from gradschool.specialist import Recipe, Specialist
-from gradschool.study import study
+from gradschool.workspace import open_job
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Examined:
 
 def examine(job: Job, rows: int) -> Work[Examined]:
     """Read, check and split a job's examples and render some of them, without writing anything."""
-    data = yield from study(job)
+    data = yield from open_job(job)
     level = look_level(data.goal.error_budget, data.looks)
     pass_mark = data.goal.pass_mark or 1.0
     recipe = Recipe(instructions_of(job), decoding=data.decoding)

@@ -14,12 +14,12 @@ from gradschool.records import Gate, RungResult, Scored, Split, Verdict, Work
 from gradschool.remedies import advise
 from gradschool.run import Run, peak_memory
 from gradschool.rungs.curve import Curve
-from gradschool.rungs.ladder import Candidate, Material, Rung
-from gradschool.rungs.order import LADDER
-from gradschool.score.evaluate import judge
+from gradschool.rungs.ladder import LADDER
+from gradschool.rungs.rung import Candidate, Rung, RungInputs
+from gradschool.score.judge import judge
 from gradschool.score.stats import look_level
 from gradschool.specialist import Recipe, Specialist, specialist_of
-from gradschool.study import Study, study
+from gradschool.workspace import Workspace, open_job
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +49,18 @@ def climb(run: Run) -> Work[Climbed]:
 
     What is done stays done: called again after a crash, it goes on where it was.
     """
-    data = yield from study(run.job, run)
-    material = Material(run, data.train, data.validation, data.measure)
+    data = yield from open_job(run.job, run)
+    inputs = RungInputs(run, data.train, data.validation, data.measure)
     best = Specialist(data.engine, Recipe(decoding=data.decoding))
     level = look_level(data.goal.error_budget, data.looks)
     tested: list[Tested] = []
     results: list[RungResult] = []
     for rung in LADDER:
-        if reason := rung.cannot(run.job, data.engine):
+        if reason := rung.reason_to_skip(run.job, data.engine):
             results.append(RungResult(rung.name, None, skipped=reason))
             yield results[-1]
             continue
-        candidate: Candidate = yield from run.once(rung.name, partial(rung.make, best, material), Candidate)
+        candidate: Candidate = yield from run.once(rung.name, partial(rung.make, best, inputs), Candidate)
         tested.append((yield from put_to_test(rung, candidate, data, run, level, tested)))
         results.append(tested[-1].result)
         yield results[-1]
@@ -82,7 +82,7 @@ def climb(run: Run) -> Work[Climbed]:
 
 
 def put_to_test(
-    rung: Rung, candidate: Candidate, data: Study, run: Run, level: float, below: Sequence[Tested]
+    rung: Rung, candidate: Candidate, data: Workspace, run: Run, level: float, below: Sequence[Tested]
 ) -> Work[Tested]:
     """Answer the test examples, judge the answers, and compare them with those of the rung below."""
     began = time.monotonic()

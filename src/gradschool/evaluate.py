@@ -10,9 +10,9 @@ from gradschool.errors import DamagedError
 from gradschool.files import append_line, read_lines
 from gradschool.model.engine import Engine
 from gradschool.records import Answer, Decoding, Example, Note, Progress, Scored, Work
-from gradschool.score.evaluate import score
+from gradschool.score.judge import score
 from gradschool.score.metrics import Metric
-from gradschool.score.style import LEAST_WORDS, Style
+from gradschool.score.style import MIN_WORDS, Style
 from gradschool.score.text import token_f1
 from gradschool.specialist import Recipe, Specialist
 
@@ -41,7 +41,7 @@ class Measure:
         return Measure(style if isinstance(self.decides, Style) else self.decides, also)
 
 
-def unschooled(engine: Engine, instructions: str, decoding: Decoding) -> list[Specialist]:
+def untrained(engine: Engine, instructions: str, decoding: Decoding) -> list[Specialist]:
     """The base alone, and with instructions where there are any: how it writes before it has learnt anything."""
     spoken = dict.fromkeys(("", instructions))
     return [Specialist(engine, Recipe(words, decoding=decoding)) for words in spoken]
@@ -50,7 +50,7 @@ def unschooled(engine: Engine, instructions: str, decoding: Decoding) -> list[Sp
 def learn_style(measure: Measure, bases: Sequence[Specialist], train: Sequence[Example], kept: Path) -> Work[Measure]:
     """Let the metric style learn its author: against what other people write, and what the base writes without school.
 
-    Each of `bases` (see `unschooled`) answers some of the training questions; the answers are written to files beside
+    Each of `bases` (see `untrained`) answers some of the training questions; the answers are written to files beside
     `kept`.
     """
     # By the order of the split, which is drawn from contents: an even sample.
@@ -60,7 +60,7 @@ def learn_style(measure: Measure, bases: Sequence[Specialist], train: Sequence[E
     for number, base in enumerate(bases):
         place = kept.with_name(f"{kept.stem}-{number}{kept.suffix}")
         rows = yield from evaluate(base, asked, plain, place, "style: how the base writes")
-        others += [row.answer.text for row in rows if len(row.answer.text.split()) >= LEAST_WORDS]
+        others += [row.answer.text for row in rows if len(row.answer.text.split()) >= MIN_WORDS]
     style = Style().learn(train, others)
     assert style.learnt is not None
     yield Note(

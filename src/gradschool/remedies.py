@@ -5,12 +5,14 @@ from collections.abc import Iterator, Sequence
 from gradschool.gates.forgetting import NAME as FORGETTING
 from gradschool.records import RungResult
 from gradschool.rungs.curve import Curve
-from gradschool.study import Study
+from gradschool.workspace import Workspace
 
 FEW_EXAMPLES = 500  # to learn from; below this, more of them is the cheapest thing to try
 
 
-def advise(best: RungResult, results: Sequence[RungResult], data: Study, curve: Curve | None = None) -> Iterator[str]:
+def advise(
+    best: RungResult, results: Sequence[RungResult], data: Workspace, curve: Curve | None = None
+) -> Iterator[str]:
     """Name remedies, the likeliest first; `curve` is what trainings on shares of the examples said, if any."""
     report = best.report
     assert report is not None

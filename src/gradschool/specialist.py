@@ -7,12 +7,12 @@ from pathlib import Path
 
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from gradschool.ground.cite import INSTRUCTIONS, borne_out, cite, fence, resolve, strip_marks
+from gradschool.ground.cite import INSTRUCTIONS, cite, quote_passages, resolve, strip_marks, supported
 from gradschool.ground.index import Index
+from gradschool.model.adapter import wear
 from gradschool.model.engine import Engine
 from gradschool.model.local import LocalEngine
 from gradschool.records import Answer, Conversation, Decoding, Example, Message, Passage
-from gradschool.tune.adapter import wear
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,11 @@ class Recipe:
     adapter: str = ""
     weights: str = ""  # of a fully tuned base, instead of an adapter
     decoding: Decoding = field(default_factory=Decoding)
-    brief: bool = False  # the instructions are the task alone, without the guidelines
+    task_only: bool = False  # the instructions are the task alone, without the guidelines
 
     def describe(self) -> str:
         """The recipe in a few words, for tables."""
-        parts = ["task alone" if self.brief else "instructions"] if self.instructions else []
+        parts = ["task alone" if self.task_only else "instructions"] if self.instructions else []
         if self.shots:
             parts.append(f"{self.shots} {'nearest' if self.nearest else 'fixed'} examples")
         if self.passages:
@@ -89,7 +89,7 @@ class Specialist:
         turns = [m for m in question if m.role != "system"]
         last = max((i for i, m in enumerate(turns) if m.role == "user"), default=None)
         if self.recipe.passages and last is not None:
-            turns[last] = Message("user", fence(passages, turns[last].content))
+            turns[last] = Message("user", quote_passages(passages, turns[last].content))
         return turns
 
     def _worked(self, example: Example) -> list[Message]:
@@ -108,10 +108,10 @@ class Specialist:
         if not self.recipe.passages:
             return ()
         found = tuple(self.index.search(asked, self.recipe.passages))
-        if not ideal or borne_out(ideal, found, asked):
+        if not ideal or supported(ideal, found, asked):
             return found
         helped = (*found[: self.recipe.passages - 1], *self.index.search(f"{asked} {ideal}", 1))
-        return helped if borne_out(ideal, helped, asked) else found
+        return helped if supported(ideal, helped, asked) else found
 
     @cached_property
     def _worked_before(self) -> dict[Example, list[Message]]:

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradschool.data.fold import fold
 from gradschool.data.language import language_of
 from gradschool.data.lengths import unusual
-from gradschool.data.mojibake import mend
-from gradschool.data.near import near_texts
+from gradschool.data.mojibake import fix_text
+from gradschool.data.near_duplicates import near_texts
+from gradschool.data.normalize import normalize
 from gradschool.data.shingles import fingerprint, runs_of_words
 from gradschool.data.split import freeze_split, seconds, split_of
 from gradschool.errors import DataError
@@ -48,13 +48,13 @@ def test_languages(language, text):
     ],
 )
 def test_damaged_letters_are_mended_and_style_is_not(text, mended):
-    assert mend(text) == mended
+    assert fix_text(text) == mended
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.text(max_size=80))
 def test_mending_is_done_once(text):
-    assert mend(mend(text)) == mend(text)
+    assert fix_text(fix_text(text)) == fix_text(text)
 
 
 def test_unusual_lengths_are_far_from_the_others():
@@ -69,7 +69,7 @@ def test_unusual_lengths_are_far_from_the_others():
 
 
 def test_shingles_are_the_same_for_the_same_words():
-    one, other, short = runs_of_words(map(fold, ["One two three four!", "one, TWO three four five", "one"]), 3)
+    one, other, short = runs_of_words(map(normalize, ["One two three four!", "one, TWO three four five", "one"]), 3)
     assert one.tolist() == other[:2].tolist() and len(other) == 3 and len(short) == 1
     assert fingerprint(one) == fingerprint(np.array(list(reversed(one.tolist()))))
     assert fingerprint(one) != fingerprint(other)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gradschool.data.check import check
 from gradschool.data.formats import CONVERSATIONS, INPUTS, OUTPUTS
-from gradschool.data.near import near_duplicates
+from gradschool.data.near_duplicates import near_duplicates
 from gradschool.data.read import read_examples
 from gradschool.errors import GradschoolError
 from gradschool.files import sha256_of

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from gradschool.data.check import check
-from gradschool.data.fold import fold, folded_question
-from gradschool.data.near import near_duplicates
+from gradschool.data.near_duplicates import near_duplicates
+from gradschool.data.normalize import folded_question, normalize
 from gradschool.data.read import read_examples
 from gradschool.data.split import freeze_split, split_of
 from gradschool.settings import Data, Goal, SplitSettings
@@ -54,7 +54,7 @@ def test_snips(real):
 def test_legal_summarization(real):
     reading = read(real / "legal_summarization/pairs.jsonl", group_column="doc")
     checked = check(reading)
-    answers = [fold(e.ideal) for e in reading.examples]
+    answers = [normalize(e.ideal) for e in reading.examples]
     assert len(answers) - len(set(answers)) == 156
     assert counts(checked) == {"repeated answers": 1, "contradicting": 1}
     assert "156 of 446 answers repeat" in next(i.text for i in checked.issues if i.kind == "repeated answers")

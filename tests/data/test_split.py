@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradschool.data.near import near_duplicates
+from gradschool.data.near_duplicates import near_duplicates
 from gradschool.data.sizing import needed_to_prove, sizes
 from gradschool.data.split import freeze_split, split_of, verify_split
 from gradschool.errors import DataError, UsageError

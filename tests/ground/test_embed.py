@@ -4,7 +4,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_documents import finish, passage
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from gradschool.errors import DamagedError, ModelError
@@ -12,6 +11,7 @@ from gradschool.ground.embed import Embedder
 from gradschool.ground.index import Index, index_passages
 from gradschool.records import Progress
 from gradschool.settings import Ground
+from small_documents import finish, passage
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "king", "queen", "sons", "goods", "card", "oven", "hot"]
 

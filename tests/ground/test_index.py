@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from small_documents import finish, passage
 
 from gradschool.errors import DamagedError, DataError, ResourceError
 from gradschool.ground.index import Index, build_index, index_passages
 from gradschool.settings import Ground
+from small_documents import finish, passage
 
 SLOW = [HealthCheck.too_slow]  # a busy machine is no failure
 HELP = """# Returns

@@ -3,7 +3,7 @@ import time
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gradschool.ground.documents import Document
+from gradschool.data.documents import Document
 from gradschool.ground.passages import LONGEST, count_words, cut
 
 SLOW = [HealthCheck.too_slow]  # a busy machine is no failure

@@ -1,8 +1,8 @@
 import pytest
-from small_documents import passage
 
 from gradschool.ground.recall import recall
 from gradschool.records import Passage
+from small_documents import passage
 
 
 class Fixed:

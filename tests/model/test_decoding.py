@@ -98,7 +98,7 @@ def test_a_row_does_not_stop_before_its_fewest_tokens(base: Path) -> None:
     free = together(reader, prompts, [319])
     stop = free[0][0]
     assert len(together(reader, prompts, [stop])[0]) == 1
-    said = together(reader, prompts, [stop], fewest=5)
+    said = together(reader, prompts, [stop], min_new_tokens=5)
     assert all(stop not in tokens[:5] and len(tokens) >= 5 for tokens in said.values())
 
 
@@ -122,8 +122,8 @@ def test_draws_have_the_shares_they_should(temperature: float, top_p: float) -> 
     before = shares[order].cumsum(0) - shares[order]
     kept = torch.zeros(5).index_fill(0, order[before < top_p], 1.0)
     expected = shares * kept / (shares * kept).sum()
-    chances = (torch.arange(20_000, dtype=torch.float64) + 0.5) / 20_000
-    drawn = draw(logits.expand(20_000, -1), chances, Decoding(temperature=temperature, top_p=top_p))
+    uniforms = (torch.arange(20_000, dtype=torch.float64) + 0.5) / 20_000
+    drawn = draw(logits.expand(20_000, -1), uniforms, Decoding(temperature=temperature, top_p=top_p))
     counted = torch.bincount(drawn, minlength=5) / 20_000
     torch.testing.assert_close(counted, expected, atol=2e-4, rtol=0)
 
@@ -132,6 +132,6 @@ def test_draws_have_the_shares_they_should(temperature: float, top_p: float) -> 
 @given(st.floats(0, 1, exclude_max=True), st.floats(0.01, 1), st.floats(0.01, 5), st.integers(0, 99))
 def test_any_chance_draws_a_token(chance: float, top_p: float, temperature: float, seed: int) -> None:
     logits = torch.randn(1, 50, generator=torch.Generator().manual_seed(seed)) * 20
-    chances = torch.tensor([chance], dtype=torch.float64)
-    drawn = draw(logits, chances, Decoding(temperature=temperature, top_p=top_p))
+    uniforms = torch.tensor([chance], dtype=torch.float64)
+    drawn = draw(logits, uniforms, Decoding(temperature=temperature, top_p=top_p))
     assert 0 <= int(drawn) < 50 and (logits / temperature).softmax(-1)[0, int(drawn)] > 0

@@ -13,14 +13,14 @@ from finish import finish
 from gradschool.errors import DamagedError, ModelError, ResourceError, UsageError
 from gradschool.ground.index import build_index
 from gradschool.job import Job
+from gradschool.model.adapter import save_adapter
 from gradschool.model.local import LocalEngine
+from gradschool.model.lora import attach, detach, lora_layers
 from gradschool.package.bundle import FOLDERS, MANIFEST, carry, open_specialist, pack, read_manifest
 from gradschool.records import Answer, Decoding, Example, Message, RungResult, Scored, Source, Split
 from gradschool.run import Run
 from gradschool.settings import Ground, Settings
 from gradschool.specialist import Recipe, Specialist, specialist_of
-from gradschool.tune.adapter import save_adapter
-from gradschool.tune.lora import attach, detach, lora_layers
 
 ASKED = [(Message("user", text),) for text in ("Hi", "When does the boat go?", "fox " * 3)]
 EXAMPLES = tuple(

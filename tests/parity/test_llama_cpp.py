@@ -11,16 +11,16 @@ from torch import Tensor
 import tiny
 from finish import finish
 from gradschool.errors import ModelError
-from gradschool.gates.parity import MOST_DIVERGENCE, divergence
+from gradschool.export import families
+from gradschool.export.gguf import About, write_gguf, write_lora_gguf
+from gradschool.export.template import standalone_template
+from gradschool.gates.parity import MAX_DIVERGENCE, divergence
+from gradschool.model.adapter import read_adapter, save_adapter
 from gradschool.model.engine import POCKET
+from gradschool.model.llama_cpp import LlamaCpp
 from gradschool.model.local import LocalEngine
-from gradschool.package import families
-from gradschool.package.gguf import About, write_gguf, write_lora_gguf
-from gradschool.package.llama_cpp import LlamaCpp
-from gradschool.package.template import standalone_template
+from gradschool.model.lora import attach, detach, lora_layers
 from gradschool.records import Conversation, Decoding, Message
-from gradschool.tune.adapter import read_adapter, save_adapter
-from gradschool.tune.lora import attach, detach, lora_layers
 
 pytestmark = pytest.mark.slow
 NEW = 6
@@ -177,7 +177,7 @@ def test_another_cut_would_read_other_tokens(
     ours: str, theirs: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = engine_of(tmp_path, tokenizer=tiny.byte_level(ours))
-    monkeypatch.setattr("gradschool.package.vocabulary._cut", lambda raw: theirs)
+    monkeypatch.setattr("gradschool.export.vocabulary._cut", lambda raw: theirs)
     with beside(written(engine, tmp_path)) as server:
         same = [server.tokens(t, control=False) == engine.tokenizer.encode(t, add_special_tokens=False) for t in TEXTS]
     assert not all(same)
@@ -185,7 +185,7 @@ def test_another_cut_would_read_other_tokens(
 
 def test_unturned_q_and_k_compute_something_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = engine_of(tmp_path)
-    monkeypatch.setattr("gradschool.package.families.arranged", lambda config, name, tensor: tensor)
+    monkeypatch.setattr("gradschool.export.families.arranged", lambda config, name, tensor: tensor)
     with beside(written(engine, tmp_path)) as server:
         assert distance(engine, server, engine.chat.prompt_ids(ASKED[1])) > 10 * CLOSE
 
@@ -205,7 +205,7 @@ def test_formats_are_as_small_and_as_near_as_they_promise(
     assert list(sizes) == sorted(sizes, key=lambda name: -sizes[name])
     assert sizes["f16"] == pytest.approx(16, rel=0.02) and sizes["q8_0"] == pytest.approx(8.5, rel=0.02)
     assert sizes["q4_0"] < 5.5
-    assert max(apart[name] for name in ("bf16", "f16", "q8_0")) < MOST_DIVERGENCE
+    assert max(apart[name] for name in ("bf16", "f16", "q8_0")) < MAX_DIVERGENCE
     assert apart["f16"] < apart["q8_0"] < apart["q4_0"]
 
 

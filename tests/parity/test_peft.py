@@ -11,8 +11,8 @@ from transformers import AutoModelForCausalLM
 
 import tiny
 from gradschool.errors import ModelError
-from gradschool.tune.adapter import save_adapter, wear
-from gradschool.tune.lora import attach, lora_layers
+from gradschool.model.adapter import save_adapter, wear
+from gradschool.model.lora import attach, lora_layers
 
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
 IDS = torch.randint(0, 300, (3, 12), generator=torch.Generator().manual_seed(0))

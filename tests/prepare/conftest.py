@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from finish import finish
+from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.prepare import Prepared, prepare
-from gradschool.prepare.wanted import Wanted
 
 REAL = Path(__file__).parents[2].parent / "shared" / "data"
 
@@ -25,7 +25,7 @@ def run(tmp_path: Path) -> Callable[..., tuple[Prepared, list[Any]]]:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content.encode() if isinstance(content, str) else content)
             sources.append(path)
-        return finish(prepare(sources, Wanted(purpose, **wanted), tmp_path / "job"))  # type: ignore[arg-type]
+        return finish(prepare(sources, PrepareOptions(purpose, **wanted), tmp_path / "job"))  # type: ignore[arg-type]
 
     return running
 

@@ -15,10 +15,10 @@ from gradschool.data.read import read_examples
 from gradschool.data.split import split_of
 from gradschool.errors import DataError, UsageError
 from gradschool.job import read_job
+from gradschool.prepare.options import PrepareOptions, private_modes
 from gradschool.prepare.prepare import prepare
-from gradschool.prepare.wanted import Wanted, private_modes
 from gradschool.records import Note
-from gradschool.study import divide
+from gradschool.workspace import divide
 from mails import ANNA, TOM, mail, mbox
 
 Run = Callable[..., Any]
@@ -57,7 +57,7 @@ def decide(job: Path, key: str, which: Callable[[dict[str, Any]], bool], decisio
 
 def again(tmp_path: Path, **wanted: Any) -> Any:
     source = tmp_path / "sources" / "box.mbox"
-    return finish(prepare([source], Wanted("style", authors=AUTHOR, **wanted), tmp_path / "job"))[0]
+    return finish(prepare([source], PrepareOptions("style", authors=AUTHOR, **wanted), tmp_path / "job"))[0]
 
 
 @pytest.fixture
@@ -162,15 +162,15 @@ def test_nothing_of_a_person_is_written_over(prepared: Any, tmp_path: Path, run:
     other.mkdir()
     (other / "examples.jsonl").write_text("somebody's\n")
     with pytest.raises(UsageError, match="not of a preparation"):
-        finish(prepare([tmp_path / "sources" / "box.mbox"], Wanted("style"), other))
+        finish(prepare([tmp_path / "sources" / "box.mbox"], PrepareOptions("style"), other))
     with pytest.raises(UsageError, match="is a file"):
-        finish(prepare([tmp_path / "sources" / "box.mbox"], Wanted("style"), job / "mine.txt"))
+        finish(prepare([tmp_path / "sources" / "box.mbox"], PrepareOptions("style"), job / "mine.txt"))
 
 
 def test_an_interrupted_preparation_leaves_everything_as_it_was(prepared: Any, tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in (tmp_path / "job").rglob("*") if path.is_file()}
     (tmp_path / "sources" / "box.mbox").write_bytes(mailbox(12))
-    work = prepare([tmp_path / "sources" / "box.mbox"], Wanted("style", authors=AUTHOR), tmp_path / "job")
+    work = prepare([tmp_path / "sources" / "box.mbox"], PrepareOptions("style", authors=AUTHOR), tmp_path / "job")
     for _ in range(6):
         next(work)
     work.close()

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from gradschool.errors import UsageError
+from gradschool.prepare.options import private_modes
 from gradschool.prepare.pseudonyms import Pseudonyms, made_up, name_words
 from gradschool.prepare.review import ValueDecision
-from gradschool.prepare.wanted import private_modes
 
 PEOPLE = [
     ("Anna Keller", "anna.keller@boats.example"),

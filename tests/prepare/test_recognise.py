@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finish import finish
+from gradschool.data.documents import Unreadable
 from gradschool.errors import DataError
-from gradschool.ground.documents import Unreadable
 from gradschool.prepare.recognise import kind_of, recognise
 from gradschool.records import Note
 from mails import mail, mbox

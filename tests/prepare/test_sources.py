@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finish import finish
+from gradschool.data.documents import Document
 from gradschool.errors import GradschoolError
-from gradschool.ground.documents import Document
+from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.pairs import questions_in
 from gradschool.prepare.prepare import prepare
 from gradschool.prepare.texts import iso_date, sections
-from gradschool.prepare.wanted import Wanted
 from gradschool.records import Note
 from gradschool.settings import Data
 
@@ -140,7 +140,7 @@ def test_any_rows_are_prepared_or_refused(tmp_path_factory: Any, values: list[An
     folder = tmp_path_factory.mktemp("any")
     (folder / "rows.jsonl").write_text("".join(json.dumps(value) + "\n" for value in values))
     try:
-        prepared, _ = finish(prepare([folder / "rows.jsonl"], Wanted(purpose), folder / "job"))  # type: ignore[arg-type]
+        prepared, _ = finish(prepare([folder / "rows.jsonl"], PrepareOptions(purpose), folder / "job"))  # type: ignore[arg-type]
     except GradschoolError as error:
         assert str(error)
     else:
@@ -158,6 +158,6 @@ def test_any_file_is_prepared_or_refused(tmp_path_factory: Any, content: bytes, 
     folder = tmp_path_factory.mktemp("any")
     (folder / name).write_bytes(content)
     try:
-        finish(prepare([folder / name], Wanted(purpose), folder / "job"))  # type: ignore[arg-type]
+        finish(prepare([folder / name], PrepareOptions(purpose), folder / "job"))  # type: ignore[arg-type]
     except GradschoolError as error:
         assert str(error)

@@ -249,9 +249,10 @@ def test_training_stopped_and_resumed_is_the_training_that_ran_through(tmp_path,
 
 
 def test_the_network_is_transformers_llama(tmp_path, tokenizer, pools):
-    from export import export
     from train import Trainer
     from transformers import AutoModelForCausalLM
+
+    from export import export
 
     settings_ = tiny(tmp_path, tokenizer, pools)
     trainer = Trainer(settings_, tmp_path, tmp_path / "c", compiled=False)
@@ -287,8 +288,8 @@ def test_the_floor_prefers_what_it_has_seen():
     seen = np.array([1, 2, 3, 4, 5, 6] * 50, dtype=np.uint16)
     model = KneserNey(seen, vocabulary=16)
     assert model.loss([1, 2, 3, 4, 5, 6], 2) < model.loss([1, 2, 3, 6, 5, 4], 2)
-    chances = [np.exp(-model.loss([1, 2, 3, 4, k], 4)) for k in range(16)]
-    assert sum(chances) == pytest.approx(1.0, abs=1e-6)
+    uniforms = [np.exp(-model.loss([1, 2, 3, 4, k], 4)) for k in range(16)]
+    assert sum(uniforms) == pytest.approx(1.0, abs=1e-6)
 
 
 def test_what_decides_an_answer_weighs_more():

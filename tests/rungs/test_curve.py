@@ -50,29 +50,29 @@ def test_a_larger_share_holds_a_smaller_one_and_groups_stay_together() -> None:
 
 
 def test_the_tune_rung_draws_the_curve_once(base: Path, tmp_path: Path) -> None:
-    material = material_of(tmp_path, tune=QUICK)
+    inputs = material_of(tmp_path, tune=QUICK)
     engine = LocalEngine(base)
     for parameter in engine.network.parameters():  # exact in bfloat16, unless an adapter is merged into them
         parameter.data = parameter.data.bfloat16().float()
     best = Specialist(engine, Recipe(decoding=Decoding(max_new_tokens=2)))
-    candidate, events = finish(tune(best, material))
-    curve = material.run.kept("tune-curve", Curve)
+    candidate, events = finish(tune(best, inputs))
+    curve = inputs.run.kept("tune-curve", Curve)
     assert [count for count, _ in curve.points] == [10, 20]  # an eighth and a quarter of 20 are too few
     assert curve.points[-1][1] == candidate.validation
     assert candidate.tried[-2:] == as_trials(curve)
     assert any(isinstance(event, Note) and str(curve) in event.text for event in events)
     computed = {e.text.rpartition("computes in")[2] for e in events if isinstance(e, Note) and "computes in" in e.text}
     assert len(computed) == 1  # no training begins with another's adapter on
-    assert not list(material.run.work("tune").glob("curve-*")) and Path(candidate.recipe.adapter).is_dir()
-    again, events = finish(tune(best, material))
+    assert not list(inputs.run.work("tune").glob("curve-*")) and Path(candidate.recipe.adapter).is_dir()
+    again, events = finish(tune(best, inputs))
     assert not [event for event in events if isinstance(event, Step)]  # nothing is trained twice
     assert (again.recipe, again.tried) == (candidate.recipe, candidate.tried)
 
 
 def test_too_few_examples_make_no_curve(base: Path, tmp_path: Path) -> None:
-    material = material_of(tmp_path, tune=QUICK)
-    few = type(material)(material.run, TRAIN[:14], material.validation, material.measure)
+    inputs = material_of(tmp_path, tune=QUICK)
+    few = type(inputs)(inputs.run, TRAIN[:14], inputs.validation, inputs.measure)
     best = Specialist(LocalEngine(base), Recipe(decoding=Decoding(max_new_tokens=2)))
     candidate, events = finish(tune(best, few))
-    assert candidate.tried == () and material.run.kept("tune-curve", Curve | None) is None
+    assert candidate.tried == () and inputs.run.kept("tune-curve", Curve | None) is None
     assert any(isinstance(event, Note) and event.level == "warning" and "too few" in event.text for event in events)

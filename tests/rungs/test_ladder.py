@@ -15,13 +15,13 @@ from gradschool.model.fake import FakeEngine
 from gradschool.model.local import LocalEngine
 from gradschool.records import Conversation, Example, Message, Note, Source
 from gradschool.run import Run
+from gradschool.rungs.base import base
 from gradschool.rungs.ground import ground
-from gradschool.rungs.ladder import Material, try_all
-from gradschool.rungs.order import LADDER, looks
+from gradschool.rungs.ladder import LADDER, looks
 from gradschool.rungs.prompt import fitting, instructions_of, prompt, variants, varied
-from gradschool.rungs.stay import stay
+from gradschool.rungs.rung import RungInputs, try_all
 from gradschool.rungs.training import local, make_rows, plan_for
-from gradschool.rungs.tune import school_recipe
+from gradschool.rungs.tune import tuning_recipe
 from gradschool.score.metrics import find_metrics
 from gradschool.settings import Goal, Settings
 from gradschool.specialist import Recipe, Specialist
@@ -35,10 +35,10 @@ TRAIN = [example(n, f"number {n} please", "even" if n % 2 == 0 else "odd") for n
 VALIDATION = [example(100 + n, f"number {n} please", "even" if n % 2 == 0 else "odd") for n in range(6)]
 
 
-def material_of(folder: Path, **settings: Any) -> Material:
+def material_of(folder: Path, **settings: Any) -> RungInputs:
     job = Job("small", folder, Settings.model_validate({"task": "Say odd or even.", **settings}))
     decides, also = find_metrics(Goal(metric="exact_match"), folder, TRAIN)
-    return Material(Run.start(folder / "run", job), TRAIN, VALIDATION, Measure(decides, also))
+    return RungInputs(Run.start(folder / "run", job), TRAIN, VALIDATION, Measure(decides, also))
 
 
 class Watching:
@@ -56,7 +56,7 @@ class Watching:
 
 def test_the_floor_is_the_base_without_help(tmp_path: Path) -> None:
     watching = Watching(lambda _: "odd")
-    candidate, _ = finish(stay(Specialist(watching.engine, Recipe()), material_of(tmp_path)))
+    candidate, _ = finish(base(Specialist(watching.engine, Recipe()), material_of(tmp_path)))
     assert candidate.validation == 0.5 and candidate.recipe == Recipe()
     assert watching.asked == [e.question for e in VALIDATION]
 
@@ -68,8 +68,8 @@ def test_the_prompt_rung_keeps_what_is_best_on_validation(tmp_path: Path) -> Non
         said = [m.content for m in conversation if m.role == "assistant"]
         return said[-1] if said else "what?"
 
-    material = material_of(tmp_path, prompt={"shots": [2, 0, 99]})
-    candidate, events = finish(prompt(Specialist(Watching(copy).engine, Recipe()), material))
+    inputs = material_of(tmp_path, prompt={"shots": [2, 0, 99]})
+    candidate, events = finish(prompt(Specialist(Watching(copy).engine, Recipe()), inputs))
     assert (candidate.recipe.shots, candidate.recipe.nearest, candidate.validation) == (2, True, 1.0)
     assert candidate.recipe.instructions == "Say odd or even."
     assert [what for what, _ in candidate.tried] == [
@@ -87,20 +87,20 @@ def test_among_equals_the_simplest_is_kept(tmp_path: Path) -> None:
 
 
 def test_what_was_tried_is_not_asked_again(tmp_path: Path) -> None:
-    material, watching = material_of(tmp_path), Watching(lambda _: "odd")
+    inputs, watching = material_of(tmp_path), Watching(lambda _: "odd")
     best = Specialist(watching.engine, Recipe())
-    first, _ = finish(try_all(best, [Recipe("a"), Recipe("b")], material, "prompt"))
+    first, _ = finish(try_all(best, [Recipe("a"), Recipe("b")], inputs, "prompt"))
     assert len(watching.asked) == 12
-    again, _ = finish(try_all(best, [Recipe("a"), Recipe("b")], material, "prompt"))
+    again, _ = finish(try_all(best, [Recipe("a"), Recipe("b")], inputs, "prompt"))
     assert (len(watching.asked), again) == (12, first)
-    finish(try_all(best, [Recipe("c")], material, "prompt"))
+    finish(try_all(best, [Recipe("c")], inputs, "prompt"))
     assert len(watching.asked) == 18
 
 
 def test_variants_show_only_train_examples_and_are_the_same_each_time(tmp_path: Path) -> None:
-    material = material_of(tmp_path, prompt={"shots": [0, 4]})
-    made = list(variants(Recipe(), material))
-    assert made == list(variants(Recipe(), material))
+    inputs = material_of(tmp_path, prompt={"shots": [0, 4]})
+    made = list(variants(Recipe(), inputs))
+    assert made == list(variants(Recipe(), inputs))
     shown = {e.id for recipe in made for e in recipe.examples}
     assert shown and shown <= {e.id for e in TRAIN}
     assert [(r.shots, r.nearest) for r in made] == [(0, False), (4, False), (4, False), (4, True)]
@@ -133,7 +133,7 @@ def test_instructions_are_the_task_and_the_guidelines(tmp_path: Path) -> None:
 
 def test_rungs_that_cannot_run_say_why(tmp_path: Path, engine: LocalEngine) -> None:
     bare = Job("j", tmp_path, Settings.model_validate({"prompt": {"shots": [0]}}))
-    reasons = {rung.name: rung.cannot(bare, FakeEngine()) for rung in LADDER}
+    reasons = {rung.name: rung.reason_to_skip(bare, FakeEngine()) for rung in LADDER}
     assert list(reasons) == ["base", "prompt", "ground", "tune"]
     assert reasons["base"] == "" and all(reasons[name] for name in ("prompt", "ground", "tune"))
     assert looks(bare, FakeEngine()) == 1
@@ -151,9 +151,9 @@ def test_the_ground_rung_puts_passages_before_questions(tmp_path: Path) -> None:
         text = conversation[-1].content
         return "odd [1]" if "is odd" in text.partition("[2]")[0] else "even [1]" if "is even" in text else "what?"
 
-    material = material_of(tmp_path, data={"documents": "docs"}, ground={"passages": [1, 2]})
+    inputs = material_of(tmp_path, data={"documents": "docs"}, ground={"passages": [1, 2]})
     best = Specialist(FakeEngine(read), Recipe("Say odd or even.", shots=1, examples=tuple(TRAIN[:1])))
-    candidate, _ = finish(ground(best, material))
+    candidate, _ = finish(ground(best, inputs))
     assert candidate.validation == 1.0
     assert (candidate.recipe.passages, candidate.recipe.shots) == (1, 0)
     assert candidate.recipe.instructions == "Say odd or even."
@@ -173,18 +173,18 @@ def test_the_task_is_told_without_the_guidelines_too(tmp_path: Path) -> None:
     def lost(conversation: Conversation) -> str:
         return "what?" if "polite" in conversation[0].content else "odd"
 
-    for say, brief, kept in ((lambda _: "odd", False, "instructions"), (lost, True, "task alone")):
+    for say, task_only, kept in ((lambda _: "odd", False, "instructions"), (lost, True, "task alone")):
         folder = tmp_path / kept
         settings = {"data": {"guidelines": "../rules.md", "documents": "../docs"}, "ground": {"passages": [1]}}
-        material = material_of(folder, prompt={"shots": [0]}, **settings)
-        told, _ = finish(prompt(Specialist(FakeEngine(say), Recipe()), material))
+        inputs = material_of(folder, prompt={"shots": [0]}, **settings)
+        told, _ = finish(prompt(Specialist(FakeEngine(say), Recipe()), inputs))
         assert [what for what, _ in told.tried] == ["instructions", "task alone"]
-        assert (told.recipe.brief, told.recipe.describe()) == (brief, kept)
-        assert told.recipe.instructions == "Say odd or even." + "\n\nBe polite." * (not brief)
-        grounded, _ = finish(ground(Specialist(FakeEngine(say), told.recipe), material))
+        assert (told.recipe.task_only, told.recipe.describe()) == (task_only, kept)
+        assert told.recipe.instructions == "Say odd or even." + "\n\nBe polite." * (not task_only)
+        grounded, _ = finish(ground(Specialist(FakeEngine(say), told.recipe), inputs))
         assert [what for what, _ in grounded.tried] == ["instructions + 1 passage", "task alone + 1 passage"]
         assert grounded.recipe.describe() == f"{kept} + 1 passage"
-        assert school_recipe(grounded.recipe, material).instructions == told.recipe.instructions
+        assert tuning_recipe(grounded.recipe, inputs).instructions == told.recipe.instructions
 
 
 # --- rows for training
@@ -216,7 +216,7 @@ def test_long_rows_are_left_out_whole_and_told(engine: LocalEngine) -> None:
 
 def test_a_student_is_asked_without_examples(tmp_path: Path) -> None:
     best = Recipe(shots=2, nearest=True, examples=tuple(TRAIN), passages=3, index="i")
-    recipe = school_recipe(best, material_of(tmp_path))
+    recipe = tuning_recipe(best, material_of(tmp_path))
     assert recipe == replace(best, shots=0, nearest=False, examples=(), instructions="Say odd or even.")
 
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from score_samples import example, examples
 
 from gradschool.errors import DataError, UsageError
 from gradschool.score.metrics import find_metrics
 from gradschool.settings import METRICS, Goal, Rule
+from score_samples import example, examples
 
 SHORT = Rule(name="short", kind="max_words", value=2)
 JSON = examples('{"a": 1}', '{"a": 2}')

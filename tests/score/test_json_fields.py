@@ -5,10 +5,10 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from score_samples import example
 
 from gradschool.score.json_fields import json_fields, read_json
-from gradschool.score.mark import Unscorable
+from gradschool.score.metric import Unscorable
+from score_samples import example
 
 IDEAL = '{"name": "Ada", "address": {"city": "Rome", "zip": 184}, "tags": ["a", "b"]}'
 

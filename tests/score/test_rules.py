@@ -5,12 +5,12 @@ import time
 from pathlib import Path
 
 import pytest
-from score_samples import example
 
 from gradschool.score import rules as module
-from gradschool.score.mark import Unscorable
+from gradschool.score.metric import Unscorable
 from gradschool.score.rules import read_rules
 from gradschool.settings import Rule
+from score_samples import example
 
 SCHEMA = {"type": "object", "required": ["n"], "properties": {"n": {"type": "integer"}, "s": {"pattern": "^a"}}}
 

@@ -8,8 +8,8 @@ import pytest
 
 from gradschool.errors import DataError
 from gradschool.records import Answer, Example, Message, Source
-from gradschool.score.evaluate import judge, score
-from gradschool.score.mark import Unscorable
+from gradschool.score.judge import judge, score
+from gradschool.score.metric import Unscorable
 from gradschool.score.metrics import find_metrics
 from gradschool.score.style import Style, repeats
 from gradschool.settings import Goal

@@ -5,10 +5,10 @@ import sacrebleu
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rouge_score import rouge_scorer
-from score_samples import example, examples
 
-from gradschool.score.mark import Unscorable
-from gradschool.score.text import chrf, exact_match, fold, label, rouge_l, token_f1
+from gradschool.score.metric import Unscorable
+from gradschool.score.text import chrf, exact_match, label, normalize, rouge_l, token_f1
+from score_samples import example, examples
 
 
 def test_exact_match_trims_and_nothing_else():
@@ -34,7 +34,7 @@ def test_label_folds_what_does_not_matter(said, ideal):
 
 @pytest.mark.parametrize(("one", "other"), [("C", "C#"), ("C", "C++"), ("+", "-"), (":)", ":("), ("a b", "ab")])
 def test_label_keeps_what_is_the_whole_difference(one, other):
-    assert fold(one) != fold(other)
+    assert normalize(one) != normalize(other)
 
 
 def test_label_tells_a_wrong_label_from_no_label():

@@ -5,16 +5,16 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import made
 import openai
 import pytest
 
+import made
 from finish import finish
 from gradschool.model.engine import POCKET
 from gradschool.model.local import LocalEngine
 from gradschool.records import Answer, Message, Note
+from gradschool.serve.loading import open_service
 from gradschool.serve.local import LocalScheduler
-from gradschool.serve.opening import open_service
 from gradschool.serve.server import running
 from gradschool.serve.service import Service
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
-from gated import PATIENCE, GatedEngine, service_over
 
+from gated import PATIENCE, GatedEngine, service_over
 from gradschool.serve import server as module
 from gradschool.serve.server import running
 from gradschool.serve.service import Limits, Service

@@ -6,20 +6,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import httpx
-import made
 import openai
 import pytest
 
+import made
 import small_job
 from finish import finish
 from gradschool.errors import ModelError
+from gradschool.export.gguf import About, write_gguf
+from gradschool.export.template import standalone_template
 from gradschool.model.engine import POCKET
 from gradschool.model.local import LocalEngine
-from gradschool.package.gguf import About, write_gguf
-from gradschool.package.template import standalone_template
 from gradschool.records import Answer, Conversation, Decoding, Message
 from gradschool.serve.llama import LlamaEngine, trained_context
-from gradschool.serve.opening import open_gguf
+from gradschool.serve.loading import open_gguf
 from gradschool.serve.server import running
 from gradschool.serve.service import Service
 

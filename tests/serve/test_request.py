@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradschool.records import Decoding, Message
-from gradschool.serve.refusals import Refusal
-from gradschool.serve.request import MOST_STOPS, UNSUPPORTED, Asked, read_chat, read_text
+from gradschool.serve.http_errors import HTTPError
+from gradschool.serve.request import MAX_STOPS, UNSUPPORTED, Asked, read_chat, read_text
 
 HELLO = {"role": "user", "content": "Hello"}
 OWN = Decoding(max_new_tokens=7, temperature=0.0, top_p=1.0, seed=3)
@@ -19,8 +19,8 @@ def chat(**fields: Any) -> Asked:
     return read_chat(json.dumps({"model": "m", "messages": [HELLO], **fields}).encode())
 
 
-def refused(**fields: Any) -> Refusal:
-    with pytest.raises(Refusal) as caught:
+def refused(**fields: Any) -> HTTPError:
+    with pytest.raises(HTTPError) as caught:
         chat(**fields)
     return caught.value
 
@@ -84,7 +84,7 @@ def test_a_temperature_without_a_seed_draws_another_answer_each_time() -> None:
         ({"seed": 1 << 63}, "seed"),
         ({"stop": [""]}, "stop"),
         ({"stop": [1]}, "stop"),
-        ({"stop": ["x"] * (MOST_STOPS + 1)}, "stop"),
+        ({"stop": ["x"] * (MAX_STOPS + 1)}, "stop"),
         ({"stream": "yes"}, "stream"),
         ({"stream_options": {"include_usages": True}}, "stream_options.include_usages"),
         ({"n": 2}, "n"),
@@ -128,7 +128,7 @@ def test_a_field_is_either_known_or_named_as_unsupported() -> None:
 )
 def test_what_is_no_request_is_refused(body: bytes) -> None:
     for read in (read_chat, read_text):
-        with pytest.raises(Refusal) as caught:
+        with pytest.raises(HTTPError) as caught:
             read(body)
         assert caught.value.status == 400
         json.dumps(caught.value.body()).encode()
@@ -160,7 +160,7 @@ def read_or_refuse(body: bytes) -> None:
     for read in (read_chat, read_text):
         try:
             asked = read(body)
-        except Refusal as refusal:
+        except HTTPError as refusal:
             assert refusal.status == 400
             assert json.loads(json.dumps(refusal.body()))["error"]["message"]
         else:

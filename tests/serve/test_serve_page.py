@@ -10,17 +10,17 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import made
 import pytest
 
+import made
 from finish import finish
 from gradschool.cli.serving import serve
 from gradschool.model.memory import AT_ONCE
 from gradschool.serve import llama
 from gradschool.serve.app import make_app
-from gradschool.serve.opening import open_service
-from gradschool.serve.request import MOST_STOPS, UNSUPPORTED, WITHOUT_EFFECT, _ChatBody
-from gradschool.serve.server import HEAD_SECONDS, KEY_ENV, LEAST_KEY, running
+from gradschool.serve.loading import open_service
+from gradschool.serve.request import MAX_STOPS, UNSUPPORTED, WITHOUT_EFFECT, _ChatBody
+from gradschool.serve.server import HEAD_SECONDS, KEY_ENV, MIN_KEY, running
 from gradschool.serve.service import Limits, Service
 
 PAGE = (Path(__file__).parents[2] / "docs" / "serve.md").read_text(encoding="utf-8")
@@ -104,10 +104,10 @@ def test_options_and_defaults_are_those_of_the_command() -> None:
     [
         f"Headers must be there within {HEAD_SECONDS:g} seconds, a body within {Limits().body_seconds:g}.",
         f"gives those under way {Limits().grace:g} seconds",
-        f"one text or up to {MOST_STOPS}",
+        f"one text or up to {MAX_STOPS}",
         f"at most {AT_ONCE}, as memory bears; for GGUF {llama.AT_ONCE}",
         f"`--max-context` is at most {llama.USUAL_CONTEXT} unless",
-        f"{KEY_ENV}=a-long-word-of-{LEAST_KEY}-letters-or-more",
+        f"{KEY_ENV}=a-long-word-of-{MIN_KEY}-letters-or-more",
     ],
 )
 def test_numbers_are_those_of_the_code(sentence: str) -> None:

@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import made
 import pytest
-from gated import PATIENCE, GatedEngine, service_over
 
+import made
 import small_job
+from gated import PATIENCE, GatedEngine, service_over
 from gradschool.errors import UsageError
-from gradschool.serve.server import KEY_ENV, LEAST_KEY, Server, bind, read_key, url
+from gradschool.serve.server import KEY_ENV, MIN_KEY, Server, bind, read_key, url
 from gradschool.serve.service import Limits
 
-KEY = "k" * LEAST_KEY
+KEY = "k" * MIN_KEY
 
 
 def test_the_key_comes_from_the_environment_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

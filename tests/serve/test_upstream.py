@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
-from gated import PATIENCE, GatedEngine, service_over
 
+from gated import PATIENCE, GatedEngine, service_over
 from gradschool.model.remote import RemoteEngine
 from gradschool.records import Decoding
 from gradschool.serve.server import running

@@ -7,20 +7,20 @@ from typing import Any
 
 import pytest
 import torch
-import toy
 from transformers import LlamaConfig, LlamaForCausalLM
 
+import toy
 from finish import finish
 from gradschool.errors import ModelError, ResourceError
+from gradschool.model.lora import attach, trained_parameters
 from gradschool.model.reader import reader_of
 from gradschool.records import Note, Step
 from gradschool.tune import loop
 from gradschool.tune.loop import Training
-from gradschool.tune.lora import attach, trained_parameters
-from gradschool.tune.loss import mean_loss
+from gradschool.tune.memory_plan import Room
+from gradschool.tune.objectives.answers import mean_loss
 from gradschool.tune.plan import Plan
-from gradschool.tune.room import Room
-from gradschool.tune.rows import MOST_TOKENS, pack
+from gradschool.tune.rows import MAX_TOKENS, pack
 
 TRAIN, VALIDATION = toy.rows(16, seed=1), toy.rows(6, seed=2)
 
@@ -91,10 +91,10 @@ def test_portions_of_a_step_have_the_gradient_of_one_portion(tmp_path: Path) -> 
         net = network()
         toy.stir(net)
         work = training(tmp_path, net)
-        work.course.portion_tokens = most
+        work.course.micro_batch_tokens = most
         gradients.append((work._gradients(TRAIN), {n: p.grad for n, p in trained_parameters(net).items()}))
     (loss, whole), (loss_in_portions, summed) = gradients
-    assert len(list(loop.portions(TRAIN, 24, True))) > 3
+    assert len(list(loop.micro_batches(TRAIN, 24, True))) > 3
     assert loss == pytest.approx(loss_in_portions, rel=1e-6)
     for name, gradient in whole.items():
         assert gradient is not None and gradient.abs().max() > 0
@@ -121,10 +121,10 @@ def test_where_memory_runs_out_it_goes_on_in_smaller_portions(tmp_path: Path, mo
     tried = out_of_memory_above(24, monkeypatch)
     net = network()
     work = training(tmp_path / "tight", net)
-    work.course.portion_tokens = 40
+    work.course.micro_batch_tokens = 40
     tight, events = finish(work.run())
     notes = [event for event in events if isinstance(event, Note)]
-    assert max(tried) > 24 and tight.portion_tokens == 20
+    assert max(tried) > 24 and tight.micro_batch_tokens == 20
     assert [note.level for note in notes] == ["warning"] and "20 tokens" in notes[0].text
     told = [step.loss for step in events if isinstance(step, Step)]
     assert told == pytest.approx([step.loss for step in steps], rel=1e-4)
@@ -141,7 +141,7 @@ def test_a_resumed_training_keeps_its_portions(tmp_path: Path, monkeypatch: pyte
     assert any(isinstance(event, Note) for event in seen)
     resumed = training(tmp_path, steps=12, validate_every=2)
     next(resumed.run())
-    assert resumed.course.portion_tokens == MOST_TOKENS >> 9 == 16
+    assert resumed.course.micro_batch_tokens == MAX_TOKENS >> 9 == 16
 
 
 def test_a_row_that_does_not_fit_alone_is_an_error_with_a_remedy(
@@ -261,16 +261,16 @@ def test_the_state_at_the_end_is_kept_beside_the_best(tmp_path: Path, monkeypatc
         if step.step == 12:  # type: ignore[union-attr]
             last = values(net)
     best = values(net)
-    work.put_on(work.last)
+    work.load_state(work.last)
     assert same(values(net), last) and not same(last, best)
-    work.put_on(work.best)
+    work.load_state(work.best)
     assert same(values(net), best)
     losses(monkeypatch, [])  # nothing is left to be validated
     again = network()
     resumed = training(tmp_path, again)
     finish(resumed.run())
     assert same(values(again), best)
-    resumed.put_on(resumed.last)
+    resumed.load_state(resumed.last)
     assert same(values(again), last)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradschool.settings import Tune
-from gradschool.tune.plan import MOST_EPOCHS, learning_rates, make_plan
+from gradschool.tune.plan import MAX_EPOCHS, learning_rates, make_plan
 
 rows = st.integers(1, 200_000)
 
@@ -18,7 +18,7 @@ def test_any_number_of_rows_makes_a_plan_that_can_be_trained(count: int, mean_to
     assert 1 <= plan.rows_per_step <= min(count, 32)
     per_epoch = math.ceil(count / plan.rows_per_step)
     assert plan.steps >= 1 and 1 <= plan.validate_every <= max(per_epoch, 1)
-    assert plan.epochs <= MOST_EPOCHS
+    assert plan.epochs <= MAX_EPOCHS
     assert abs(plan.steps - plan.epochs * per_epoch) <= 1
     assert 1 <= plan.warmup_steps <= max(1, plan.steps // 10)
     assert plan.steps // plan.validate_every >= 1  # it is validated at least once

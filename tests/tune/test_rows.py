@@ -1,13 +1,13 @@
 """Rows put together, dealt out to steps and cut into portions: none lost, none twice, nothing cut."""
 
 import torch
-import toy
 from hypothesis import given
 from hypothesis import strategies as st
 
+import toy
 from gradschool.model.attention import Segments
 from gradschool.model.chat import Rendered
-from gradschool.tune.rows import pack, pad, portions, shared_prefix, steps_of_epoch
+from gradschool.tune.rows import micro_batches, pack, pad, shared_prefix, steps_of_epoch
 
 CPU = torch.device("cpu")
 lengths = st.lists(st.integers(2, 40), min_size=1, max_size=60)
@@ -91,11 +91,11 @@ def test_portions_hold_every_row_and_keep_within_their_size(
     lengths: list[int], most: int, packed: bool, alike: int
 ) -> None:
     rows = [toy.row(([99] * alike + list(row.token_ids[:-1]), False), ([1], True)) for row in rows_of(lengths)]
-    cut = list(portions(rows, most, packed))
+    cut = list(micro_batches(rows, most, packed))
     whole = sorted(tuple(row.token_ids) for row in rows)
-    assert sorted(tuple(row.token_ids) for portion in cut for row in portion) == whole
-    for portion in cut:
-        size = len(portion) * max(len(row.token_ids) for row in portion)
+    assert sorted(tuple(row.token_ids) for micro_batch in cut for row in micro_batch) == whole
+    for micro_batch in cut:
+        size = len(micro_batch) * max(len(row.token_ids) for row in micro_batch)
         if packed:
-            size = pack(portion, CPU).token_ids.numel()
-        assert size <= most or len(portion) == 1
+            size = pack(micro_batch, CPU).token_ids.numel()
+        assert size <= most or len(micro_batch) == 1

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import helper_of_world
 import pytest
 import torch
 
+import helper_of_world
 from gradschool.tune.world import ALONE, World, current, join
 
 TESTS = Path(__file__).parents[1]
@@ -25,7 +25,7 @@ def train(folder: Path, processes: int, steps: int = 12, methods: tuple[str, ...
         helper_of_world.main(folder, steps, list(methods))
     else:
         launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes)]
-        paths = [str(TESTS), str(TESTS / "tune"), *sys.path]
+        paths = [str(TESTS / "helpers"), *sys.path]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
         command = [*launcher, helper_of_world.__file__, folder, str(steps), *methods]
         ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)

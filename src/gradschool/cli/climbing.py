@@ -26,17 +26,17 @@ def climb(
 ) -> None:
     """Climb: prompt, ground, tune, until a rung is proven to reach the pass mark; then package it and test that."""
     if "WORLD_SIZE" in os.environ:  # started by torchrun
-        from gradschool.rungs.assignment import help_train
+        from gradschool.tune.train_job import help_train
         from gradschool.tune.world import join
 
         if (world := join()).rank:
             help_train(world)
             return
+    from gradschool.cli.screen import Screen
+    from gradschool.cli.tables import show_climbed
     from gradschool.climb import climb as climb_job
     from gradschool.climb import discard_unless_begun
     from gradschool.run import Run, next_folder
-    from gradschool.screen import Screen
-    from gradschool.tables import show_climbed
     from gradschool.tune.world import current
 
     if resume is not None:
@@ -81,9 +81,9 @@ def check(
 ) -> None:
     """Show what the data holds, what is wrong with it, what a test can prove, and which tokens would be learnt."""
     from gradschool.check import examine
+    from gradschool.cli.screen import Screen
+    from gradschool.cli.tables import show_examined
     from gradschool.files import write_text
-    from gradschool.screen import Screen
-    from gradschool.tables import show_examined
 
     with Screen(out) as screen:
         examined = screen.follow(examine(read_job(job, overrides), rows))
@@ -101,7 +101,7 @@ def report(
 ) -> None:
     """Write one self-contained HTML page about a run: the ladder, the losses, answers side by side, failures, cost."""
     from gradschool.files import write_text
-    from gradschool.package.page import page
+    from gradschool.report.page import page
     from gradschool.run import Run
 
     path = output or run / "report.html"

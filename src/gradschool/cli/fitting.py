@@ -12,7 +12,7 @@ from gradschool.cli.app import command, out
 from gradschool.job import read_job
 
 if TYPE_CHECKING:
-    from gradschool.fit import Fitting, Lengths
+    from gradschool.estimate import Fitting, Lengths
 
 NAMES = {"answer": "answer", "lora": "LoRA", "4-bit lora": "LoRA, 4 bits", "full": "whole"}
 STYLES = {"yes": "green", "no": "red"}
@@ -29,7 +29,7 @@ def fit(
     rank: Annotated[int, typer.Option(min=1, help="rank of the added layers")] = 16,
 ) -> None:
     """Tell what tuning and answering with a base will need in memory, here and on common cards."""
-    from gradschool.fit import Lengths, fitting, known_bases, lengths_of
+    from gradschool.estimate import Lengths, fitting, known_bases, lengths_of
 
     lengths = lengths_of(read_job(job)) if job else Lengths(tokens, 0, new_tokens, rank)
     if base is not None:

@@ -63,17 +63,17 @@ def prepare(
         )
     if pass_mark is not None and not 0 < pass_mark <= 1:
         raise UsageError(f"--pass-mark {pass_mark}: a mark lies between 0 and 1.", "", "give 0.8, for example.")
+    from gradschool.cli.screen import Screen
     from gradschool.model.engine import open_engine
+    from gradschool.prepare.options import PrepareOptions, private_modes
     from gradschool.prepare.prepare import prepare as prepare_job
-    from gradschool.prepare.wanted import Wanted, private_modes
-    from gradschool.screen import Screen
     from gradschool.settings import Data, Settings
 
     columns = Data(input_column=input_column, output_column=output_column, group_column=group_column)
     modes = private_modes(private)
     with Screen(out) as screen:
         engine = screen.follow(open_engine(Settings(base_model=writer), Path())) if writer else None
-        wanted = Wanted(
+        wanted = PrepareOptions(
             purpose=purpose,  # type: ignore[arg-type]
             authors=tuple(author or ()),
             agents=tuple(agent or ()),

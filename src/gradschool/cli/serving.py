@@ -56,8 +56,8 @@ def serve(
     ] = None,
 ) -> None:
     """Serve specialists to other programs, as OpenAI's API does; on this machine alone unless told otherwise."""
-    from gradschool.screen import Screen
-    from gradschool.serve.opening import open_gguf, open_service
+    from gradschool.cli.screen import Screen
+    from gradschool.serve.loading import open_gguf, open_service
     from gradschool.serve.server import Server, bind, read_key, url
     from gradschool.serve.service import Limits
 

@@ -25,8 +25,8 @@ def bundle(
     base: BaseOption = None,
 ) -> None:
     """Copy a specialist, verified, to take it to another machine; on request with its base."""
+    from gradschool.cli.screen import Screen
     from gradschool.package.bundle import carry
-    from gradschool.screen import Screen
 
     with Screen(out) as screen:
         needed = screen.follow(carry(specialist, target, with_base, base))
@@ -53,10 +53,10 @@ def export(
     base: BaseOption = None,
 ) -> None:
     """Make a form that other programs run, ask it the test questions, and keep it only if it answers as well."""
-    from gradschool.package.export import Order
-    from gradschool.package.export import export as make
+    from gradschool.cli.screen import Screen
+    from gradschool.export.export import Order
+    from gradschool.export.export import export as make
     from gradschool.package.forms import Refused
-    from gradschool.screen import Screen
     from gradschool.serve.over_http import over_http
 
     if smallest and to not in ("gguf", "ollama"):

@@ -18,9 +18,9 @@ def chat(
     base: BaseOption = None,
 ) -> None:
     """Talk with a specialist; an empty line or Ctrl-D ends it."""
+    from gradschool.cli.screen import Screen
     from gradschool.package.bundle import open_specialist
     from gradschool.records import Conversation, Message
-    from gradschool.screen import Screen
     from gradschool.specialist import Recipe, Specialist
 
     with Screen(out) as screen:
@@ -56,9 +56,9 @@ def _asked() -> str:
 @command
 def answer(specialist: SpecialistPath, base: BaseOption = None) -> None:
     """Answer questions from standard input (a JSON object or plain text per line) as JSON lines, in their order."""
+    from gradschool.cli.questions import read_questions
+    from gradschool.cli.screen import Screen
     from gradschool.package.bundle import open_specialist
-    from gradschool.questions import read_questions
-    from gradschool.screen import Screen
 
     questions = read_questions(sys.stdin)
     with Screen(err) as screen:
@@ -82,9 +82,9 @@ def score(
     base: BaseOption = None,
 ) -> None:
     """Score a specialist on further examples, by the metric and the rules of its own job."""
-    from gradschool.scoring import score_specialist
-    from gradschool.screen import Screen
-    from gradschool.tables import show_report
+    from gradschool.cli.screen import Screen
+    from gradschool.cli.tables import show_report
+    from gradschool.rescore import score_specialist
 
     with Screen(err) as screen:
         judged = screen.follow(score_specialist(specialist, examples, output, base))

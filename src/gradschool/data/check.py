@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from gradschool.data.cutoff import cut_off
 from gradschool.data.encoding import damage
-from gradschool.data.fold import fold, folded_question
 from gradschool.data.issues import Issue, Kind, Severity, usable
 from gradschool.data.labels import class_issues
+from gradschool.data.normalize import folded_question, normalize
 from gradschool.data.read import Reading
 from gradschool.records import Conversation, Example, Message, Source
 
@@ -107,7 +107,7 @@ def _compare(examples: list[Example], issues: list[Issue]) -> None:
     first_asked: dict[str, Example] = {}
     first_answered: dict[tuple[str, str], Example] = {}
     for example in examples:
-        question, answer = folded_question(example), fold(example.ideal)
+        question, answer = folded_question(example), normalize(example.ideal)
         if same := first_answered.get((question, answer)):
             text = f"the same question and answer as {same.source}"
             issues.append(Issue("duplicate", example.source, "dropped", text, example.id))
@@ -122,7 +122,7 @@ def _compare(examples: list[Example], issues: list[Issue]) -> None:
 
 def _repeated_answers(examples: list[Example]) -> list[Issue]:
     """A remark where long answers repeat: they were not written for their question, or the split needs groups."""
-    answers = [fold(example.ideal) for example in examples]
+    answers = [normalize(example.ideal) for example in examples]
     long = [answer for answer in answers if len(answer.split()) > 3]
     repeated = len(answers) - len(set(answers))
     if not repeated or len(long) * 2 < len(answers) or repeated < REPEATS_NOTED * len(answers):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from gradschool.data.issues import Issue
 from gradschool.records import Example, Source
 
-MOST_WORDS, MOST_CHARACTERS = 6, 60  # longer answers are not names of classes
+MAX_WORDS, MAX_CHARACTERS = 6, 60  # longer answers are not names of classes
 REPEATS = 3  # examples that a class has in the mean
 DOMINANT = 0.8  # share of one class from which a high score says little
 
@@ -14,7 +14,7 @@ DOMINANT = 0.8  # share of one class from which a high score says little
 def classes(examples: Sequence[Example]) -> dict[str, int] | None:
     """How often each answer occurs, most frequent first, where answers are names of classes; else None."""
     counts = Counter(example.ideal.strip() for example in examples)
-    short = all(len(label) <= MOST_CHARACTERS and len(label.split()) <= MOST_WORDS for label in counts)
+    short = all(len(label) <= MAX_CHARACTERS and len(label.split()) <= MAX_WORDS for label in counts)
     if not counts or not short or len(examples) < REPEATS * len(counts):
         return None
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -4,8 +4,8 @@ from functools import lru_cache
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-LEAST_LETTERS = 40  # with fewer a guess is worth little
-MOST_CHARACTERS = 250  # looked at
+MIN_LETTERS = 40  # with fewer a guess is worth little
+MAX_CHARACTERS = 250  # looked at
 SURE = 0.8
 
 
@@ -16,8 +16,8 @@ def _identifier() -> LanguageIdentifier:
 
 def language_of(text: str) -> str:
     """The ISO 639 code of a text's language, or nothing where it is too short or the guess unsure."""
-    text = text[:MOST_CHARACTERS]
-    if sum(map(str.isalpha, text)) < LEAST_LETTERS:
+    text = text[:MAX_CHARACTERS]
+    if sum(map(str.isalpha, text)) < MIN_LETTERS:
         return ""
     language, probability = _identifier().classify(text)
     return str(language) if probability >= SURE else ""

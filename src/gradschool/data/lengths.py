@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 FAR = 3.5  # robust standard deviations of the logarithm (Iglewicz and Hoaglin 1993) from which a length is unusual
 ENOUGH = 30  # texts below which nothing is usual
-LEAST_SPREAD = 0.25  # of the logarithm: where nearly all have one length, a little more is not unusual
+MIN_SPREAD = 0.25  # of the logarithm: where nearly all have one length, a little more is not unusual
 
 
 def unusual(words: Sequence[int] | npt.NDArray[np.int32]) -> tuple[float, float]:
@@ -18,5 +18,5 @@ def unusual(words: Sequence[int] | npt.NDArray[np.int32]) -> tuple[float, float]
         return 0.0, float("inf")
     logs = np.log(counts)
     middle = float(np.median(logs))
-    spread = max(1.4826 * float(np.median(np.abs(logs - middle))), LEAST_SPREAD)
+    spread = max(1.4826 * float(np.median(np.abs(logs - middle))), MIN_SPREAD)
     return float(np.exp(middle - FAR * spread)), float(np.exp(middle + FAR * spread))

@@ -22,7 +22,7 @@ CONFIG = TextFixerConfig(
 )
 
 
-def mend(text: str) -> str:
+def fix_text(text: str) -> str:
     """The text with UTF-8 that was once read as something else put right, and without control characters.
 
     >>> mend("the cafÃ© is closed")

@@ -43,7 +43,7 @@ ID_LIKE = re.compile(r"(?:\d[ .+-]?){6}|\d{6}[-+A]|[A-Z]{5}\d{2}|[XYZ]-?\d{7}|[A
 HOUSE = re.compile(r"(?<![\d.,:/+-])\d{1,5}[a-zA-Z]?(?![\w:%/]|[.,]\d)")
 BEFORE, BEHIND = 45, 70  # characters around a house's number in which its street and town stand
 POSTCODE = re.compile(r"\b(?:[A-Z][\w'’-]+,?\s)?[A-Z]{1,2}\d[A-Z\d]?\s\d[A-Z]{2}\b")
-LEAST_ENTROPY = 2.5  # bits for each sign of a value that a machine may have drawn
+MIN_ENTROPY = 2.5  # bits for each sign of a value that a machine may have drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def _looks_drawn(value: str) -> bool:
     if kinds < 2 or not digits or (kinds == 2 and digits < 2) or "://" in value:
         return False
     counts = Counter(value)
-    return -sum(n / len(value) * math.log2(n / len(value)) for n in counts.values()) >= LEAST_ENTROPY
+    return -sum(n / len(value) * math.log2(n / len(value)) for n in counts.values()) >= MIN_ENTROPY
 
 
 def _emails(text: str) -> Iterator[Private]:

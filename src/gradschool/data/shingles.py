@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from rensa import RMinHash
 
-from gradschool.data.fold import folded_words
+from gradschool.data.normalize import folded_words
 
 BLOCK = 4_000  # texts hashed together
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd, with bits spread evenly (2^64 over the golden ratio)

@@ -8,9 +8,9 @@ from gradschool.settings import Goal, SplitSettings
 
 LEAST = 12  # examples; with fewer, each part is too small to say anything
 WISHED_TEST = 60  # examples from which an interval is narrow enough to be of use
-LEAST_TEST_SHARE, MOST_TEST_SHARE = 0.2, 0.5
+MIN_TEST_SHARE, MAX_TEST_SHARE = 0.2, 0.5
 LARGE_TEST, LARGE_TEST_SHARE = 400, 0.08  # in a large set a small share is enough
-VALIDATION_SHARE, WISHED_VALIDATION, MOST_VALIDATION_SHARE = 0.12, 10, 0.25
+VALIDATION_SHARE, WISHED_VALIDATION, MAX_VALIDATION_SHARE = 0.12, 10, 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,13 @@ def sizes(examples: int, units: int, split: SplitSettings, goal: Goal, looks: in
         test = round(split.test_share * examples)
     else:
         wish = max(2 * needed_to_prove(goal.pass_mark, goal.error_budget, looks), WISHED_TEST) if goal.pass_mark else 0
-        usual = max(LARGE_TEST_SHARE * effective, min(LEAST_TEST_SHARE * effective, LARGE_TEST), WISHED_TEST)
-        test = math.floor(min(max(wish, usual) / effective, MOST_TEST_SHARE) * examples)
+        usual = max(LARGE_TEST_SHARE * effective, min(MIN_TEST_SHARE * effective, LARGE_TEST), WISHED_TEST)
+        test = math.floor(min(max(wish, usual) / effective, MAX_TEST_SHARE) * examples)
     if split.validation_share is not None:
         validation = round(split.validation_share * examples)
     else:
         share = max(VALIDATION_SHARE, WISHED_VALIDATION / effective)
-        validation = round(min(share, MOST_VALIDATION_SHARE) * examples)
+        validation = round(min(share, MAX_VALIDATION_SHARE) * examples)
     test, validation = max(1, min(test, split.max_test)), max(1, min(validation, split.max_validation))
     train = examples - test - validation
     if train < 1:

@@ -18,11 +18,11 @@ from gradschool.settings import Goal, SplitSettings
 
 PARTS = ("train", "test", "validation")  # in the order in which a tie is decided
 OVERFULL = 1.25  # how much of its share a part may get by time
-LEAST_UNITS = 3  # one for each part
+MIN_UNITS = 3  # one for each part
 # A group fills at most this share of the test, or the next one where groups are larger: the bounds of a score are
 # taken over groups, and one that outweighs the others would leave them wide apart.
 LARGEST_SHARES, CHOICE = (0.1, 0.2, 0.4), 1.25  # small enough must be so many examples, in sizes of the test
-LEAST_TEST = 10  # examples; a test that groups push below half of this (or of what is planned) is refused
+MIN_TEST = 10  # examples; a test that groups push below half of this (or of what is planned) is refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def freeze_split(
             "With one class only there is nothing to learn, and any score would be meaningless.",
             "add examples with other answers, or check that data.output_column names the right column.",
         )
-    if len(units) < LEAST_UNITS:
+    if len(units) < MIN_UNITS:
         raise _too_few_units(examples, units)
     if split.by == "time":
         parts = _assign_by_time(_dated(units, examples), size)
@@ -67,7 +67,7 @@ def freeze_split(
         parts = _assign(units, size)
         _keep_classes(parts)
     ids = {part: _in_drawn_order(parts[part]) for part in PARTS}
-    if 2 * len(ids["test"]) < min(LEAST_TEST, size.test):
+    if 2 * len(ids["test"]) < min(MIN_TEST, size.test):
         raise _too_few_units(examples, units)
     frozen = Split(ids["train"], ids["validation"], ids["test"], "")
     return Split(frozen.train, frozen.validation, frozen.test, _hash(examples, frozen))
@@ -213,7 +213,7 @@ def _keep_classes(parts: dict[str, list[_Unit]]) -> None:
         for unit in parts[part]:
             held_out[unit.label].append((part, unit))
     for label, places in held_out.items():
-        if label not in learnt and len(places) >= LEAST_UNITS:
+        if label not in learnt and len(places) >= MIN_UNITS:
             part, unit = next(((p, u) for p, u in places if len(parts[p]) > 1), places[0])
             _move(parts, part, "train", unit)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from gradschool.records import Answer, Gate
 
-LEAST_STOP_RATE = 0.9
+MIN_STOP_RATE = 0.9
 
 
 def adapter_is_not_zero(norms: Sequence[float]) -> Gate:
@@ -24,7 +24,7 @@ def loss_fell(first: float, last: float) -> Gate:
     return Gate("training loss fell", last < first, f"from {first:.3f} to {last:.3f} nats per answer token")
 
 
-def learnt_to_stop(answers: Sequence[Answer], least: float = LEAST_STOP_RATE) -> Gate:
+def learnt_to_stop(answers: Sequence[Answer], least: float = MIN_STOP_RATE) -> Gate:
     """Refuse a specialist that runs on: the share of answers that ended with a stop token."""
     stopped = sum(answer.stop == "stop" for answer in answers)
     share = stopped / len(answers) if answers else 0.0

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 
 from gradschool.records import Answer, Gate
 
-LEAST_SAME = 0.95  # batches of other shapes round differently, which may turn a tie
-MOST_DROP = 0.02  # of the mean score; where that is less than one example, one example
-MOST_DIVERGENCE = 0.1  # nats in the mean, for formats that keep the weights nearly as they are
+MIN_SAME = 0.95  # batches of other shapes round differently, which may turn a tie
+MAX_DROP = 0.02  # of the mean score; where that is less than one example, one example
+MAX_DIVERGENCE = 0.1  # nats in the mean, for formats that keep the weights nearly as they are
 SCORE_KEPT = "the score is kept"
-LEAST_PROBABILITY = 1e-9  # of all tokens that are not among the likeliest, so that nothing is divided by zero
+MIN_PROBABILITY = 1e-9  # of all tokens that are not among the likeliest, so that nothing is divided by zero
 
 
-def same_answers(scored: Sequence[Answer], packaged: Sequence[Answer], least: float = LEAST_SAME) -> Gate:
+def same_answers(scored: Sequence[Answer], packaged: Sequence[Answer], least: float = MIN_SAME) -> Gate:
     """Refuse a package whose answers differ from those that were scored."""
     same = sum(a.text == b.text for a, b in zip(scored, packaged, strict=True))
     share = same / len(scored) if scored else 0.0
@@ -32,7 +32,7 @@ def same_prompts(ours: Sequence[Sequence[int]], theirs: Sequence[Sequence[int]])
     return Gate("prompts are the same tokens", bool(ours) and not different, evidence)
 
 
-def same_expectations(divergences: Sequence[float], most: float = MOST_DIVERGENCE) -> Gate:
+def same_expectations(divergences: Sequence[float], most: float = MAX_DIVERGENCE) -> Gate:
     """Refuse a file that expects other words: KL divergences of the next token, in nats, one per probe."""
     mean = math.fsum(divergences) / len(divergences) if divergences else math.inf
     return Gate(
@@ -40,7 +40,7 @@ def same_expectations(divergences: Sequence[float], most: float = MOST_DIVERGENC
     )
 
 
-def still_ends(before: Sequence[Answer], after: Sequence[Answer], least: float = LEAST_SAME) -> Gate:
+def still_ends(before: Sequence[Answer], after: Sequence[Answer], least: float = MIN_SAME) -> Gate:
     """Refuse a file whose answers run on where the specialist's ended by themselves."""
     ended = [b for a, b in zip(before, after, strict=True) if a.stop == "stop"]
     still = sum(answer.stop == "stop" for answer in ended)
@@ -48,7 +48,7 @@ def still_ends(before: Sequence[Answer], after: Sequence[Answer], least: float =
     return Gate("answers still end by themselves", held, f"{still} of {len(ended)} that ended before do")
 
 
-def score_kept(before: Sequence[float], after: Sequence[float], most: float = MOST_DROP) -> Gate:
+def score_kept(before: Sequence[float], after: Sequence[float], most: float = MAX_DROP) -> Gate:
     """Refuse a file that scores worse on the same questions, by more than `most` in the mean or one example."""
     drop = math.fsum(a - b for a, b in zip(before, after, strict=True)) / len(before) if before else math.inf
     allowed = max(most, 1 / len(before)) if before else most
@@ -65,12 +65,12 @@ def divergence(ours: Mapping[int, float], theirs: Mapping[int, float]) -> float:
     """
     if not ours or not theirs:
         return math.inf
-    untold = max(LEAST_PROBABILITY, 1 - math.fsum(math.exp(q) for q in theirs.values()))
+    untold = max(MIN_PROBABILITY, 1 - math.fsum(math.exp(q) for q in theirs.values()))
     floor = min(math.log(untold), *theirs.values())
     pairs = [(p, theirs.get(token, floor)) for token, p in ours.items()]
     told = math.fsum(math.exp(p) * (p - q) for p, q in pairs)
-    rest_p = max(LEAST_PROBABILITY, 1 - math.fsum(math.exp(p) for p, _ in pairs))
-    rest_q = max(LEAST_PROBABILITY, 1 - math.fsum(math.exp(q) for _, q in pairs))
+    rest_p = max(MIN_PROBABILITY, 1 - math.fsum(math.exp(p) for p, _ in pairs))
+    rest_q = max(MIN_PROBABILITY, 1 - math.fsum(math.exp(q) for _, q in pairs))
     return max(0.0, told + rest_p * math.log(rest_p / rest_q))
 
 

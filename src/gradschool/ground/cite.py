@@ -14,7 +14,7 @@ INSTRUCTIONS = (
     f"If the answer is not in them, say: {NOT_THERE}"
 )
 
-LEAST_SHARED = 3  # words that an answer and the passage it is credited to have in common
+MIN_SHARED = 3  # words that an answer and the passage it is credited to have in common
 MARK = re.compile(r"\[ ?[1-9]\d?(?: ?[,;] ?[1-9]\d?)* ?\]")
 HEADING_LINES = re.compile(r"\A(?: {0,3}#{1,6}[ \t][^\n]*(?:\n|\Z)\s*)+")
 
@@ -38,7 +38,7 @@ NUMBER = re.compile(r"[\[［](\s*\d+(?:\s*[,;]\s*\d+)*\s*)[\]］]")
 STRAY_JOINER = re.compile(r"(?<=[\x20-\x7e＜＞｜／])[\u200c\u200d]+|[\u200c\u200d]+(?=[\x20-\x7e＜＞｜／])")
 
 
-def fence(passages: Sequence[Passage], question: str) -> str:
+def quote_passages(passages: Sequence[Passage], question: str) -> str:
     """The question with its passages above it, numbered from 1, each on one line between <passages> and </passages>.
 
     A passage is data: whatever in it looks like the fence, a passage number or a chat template's special token is
@@ -52,10 +52,10 @@ def _quote(passage: Passage) -> str:
     body = passage.text
     if passage.heading:  # said in front already
         body = HEADING_LINES.sub("", body)
-    return defang(f"{passage.heading}: {body}" if passage.heading and body.strip() else passage.heading or body)
+    return neutralize(f"{passage.heading}: {body}" if passage.heading and body.strip() else passage.heading or body)
 
 
-def defang(text: str) -> str:
+def neutralize(text: str) -> str:
     """Text of others on one line, in which nothing is left that a fence, a number or a special token consists of."""
     seen = (c for c in text if c.isspace() or c in "\u200c\u200d" or unicodedata.category(c) not in HIDDEN)
     text = STRAY_JOINER.sub("", " ".join("".join(seen).split()))
@@ -91,12 +91,12 @@ def cite(answer: str, passages: Sequence[Passage], question: str) -> str:
     told = _telling(answer) - _telling(question)
     shared = [len(told & _telling(passage.text)) for passage in passages]
     most = max(shared, default=0)
-    if most < LEAST_SHARED or shared.count(most) > 1:
+    if most < MIN_SHARED or shared.count(most) > 1:
         return answer
     return f"{answer.rstrip()} [{shared.index(most) + 1}]"
 
 
-def borne_out(answer: str, passages: Sequence[Passage], question: str) -> bool:
+def supported(answer: str, passages: Sequence[Passage], question: str) -> bool:
     """Whether one of the passages bears an ideal answer out, as far as shared words tell."""
     return cite(answer, passages, question) != answer
 

@@ -13,9 +13,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gradschool.data.documents import read_documents
 from gradschool.errors import DamagedError, DataError
 from gradschool.files import new_folder, read_json, read_lines, sha256, write_json, write_lines
-from gradschool.ground.documents import read_documents
 from gradschool.ground.passages import cut
 from gradschool.records import Note, Passage, Progress, Work
 from gradschool.settings import Ground

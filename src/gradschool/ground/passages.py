@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gradschool.ground.documents import Document
+from gradschool.data.documents import Document
 from gradschool.records import Passage
 
 # A word as it is counted: two letters of a script that writes no spaces, or a run of up to 24 other signs, so that an

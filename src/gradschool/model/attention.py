@@ -102,18 +102,18 @@ def attend(query: Tensor, key: Tensor, value: Tensor, before: int, scoring: Scor
             made = masks[before, length, window] = causal_mask(before, length, window, query)
         return made
 
-    if not by_products_is_faster(query.device, length * seen) and scoring.softcap is None:
+    if not matmul_is_faster(query.device, length * seen) and scoring.softcap is None:
         causal = not before and inside
-        return by_kernel(query, key, value, None if causal else mask(), scoring, causal and length > 1)
-    return by_products(query, key, value, mask(), scoring)
+        return sdpa_attention(query, key, value, None if causal else mask(), scoring, causal and length > 1)
+    return matmul_attention(query, key, value, mask(), scoring)
 
 
-def by_products_is_faster(device: torch.device, scores: int) -> bool:
+def matmul_is_faster(device: torch.device, scores: int) -> bool:
     """Which of the two ways is taken, by the scores of a head and segment."""
     return device.type == "cpu" and scores <= PLAIN_SCORES
 
 
-def by_kernel(
+def sdpa_attention(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scoring: Scoring, causal: bool = False
 ) -> Tensor:
     """Attention that never writes scores down, for long rows and for GPUs; the shapes of `attend`."""
@@ -125,7 +125,7 @@ def by_kernel(
     )
 
 
-def by_products(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scoring: Scoring) -> Tensor:
+def matmul_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scoring: Scoring) -> Tensor:
     """Attention in plain products, for short rows on a processor; the shapes of `attend`."""
     (count, heads, length, width), (_, key_heads, seen, _) = query.shape, key.shape
     shared = heads // key_heads  # queries that share a head of keys lie below each other: fewer, larger products
@@ -205,4 +205,4 @@ def attention(
         # The least number instead of -inf: what fills a row up on the left sees nothing at all.
         least = torch.finfo(query.dtype).min
         mask = torch.zeros_like(attention_mask, dtype=query.dtype).masked_fill(~attention_mask, least)
-    return by_products(query, key, value, mask, scoring).transpose(1, 2), None
+    return matmul_attention(query, key, value, mask, scoring).transpose(1, 2), None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from gradschool.model.kept import Advance, Enter, Kept, ReadPrefix, grouped
+from gradschool.model.kv_cache import DecodeStep, KVCache, Prefill, PrefillPrefix, grouped
 from gradschool.model.memory import ENTRY_TOKENS
 from gradschool.model.reader import Head, Reader
 from gradschool.records import Decoding
@@ -26,11 +26,11 @@ class Row:
     prompt: Sequence[int]
     limit: int
     said: list[int] = field(default_factory=list)
-    chances: Tensor | None = None  # (limit,), what decides its draws
+    uniforms: Tensor | None = None  # (limit,), what decides its draws
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Token:
     """One token of one row's answer; `last` when the row is done."""
 
     name: int
@@ -44,19 +44,21 @@ def decode(
     stop_ids: Sequence[int],
     limits: Mapping[int, int],
     decoding: Decoding,
-    fewest: int = 0,
+    min_new_tokens: int = 0,
     slots: int = 1,
-) -> Iterator[list[Said]]:
+) -> Iterator[list[Token]]:
     """Continue prompts, at most `slots` of them at once, longest first; yields the tokens of each step.
 
-    A row ends with a stop token, or after its limit; before `fewest` tokens it does not stop. Sampled draws depend on
-    the seed and the row's name alone, not on the rows beside it.
+    A row ends with a stop token, or after its limit; before `min_new_tokens` tokens it does not stop. Sampled draws
+    depend on the seed and the row's name alone, not on the rows beside it.
     """
     assert reader.packs and reader.head is not None
     order = sorted(prompts, key=lambda name: (-len(prompts[name]), name))
-    waiting = deque(Row(name, prompts[name], limits[name], chances=_chances(decoding, name, limits)) for name in order)
+    waiting = deque(
+        Row(name, prompts[name], limits[name], uniforms=_uniforms(decoding, name, limits)) for name in order
+    )
     shared = _shared(list(prompts.values()))
-    batch = Batch(reader, reader.head, shared, stop_ids, decoding, min(slots, len(waiting)), fewest)
+    batch = Batch(reader, reader.head, shared, stop_ids, decoding, min(slots, len(waiting)), min_new_tokens)
     while waiting or batch.rows:
         if waiting and batch.wants():
             yield batch.enter(waiting)
@@ -75,22 +77,22 @@ class Batch:
         stop_ids: Sequence[int],
         decoding: Decoding,
         slots: int,
-        fewest: int,
+        min_new_tokens: int,
     ) -> None:
-        self.reader, self.head, self.decoding, self.fewest = reader, head, decoding, fewest
+        self.reader, self.head, self.decoding, self.min_new_tokens = reader, head, decoding, min_new_tokens
         self.device, self.stop_ids = reader.network.device, frozenset(stop_ids)
         self.prefix = len(prefix)
         self.rows: list[Row] = []
-        self.kept = Kept(slots, lengths=torch.zeros(slots, dtype=torch.long, device=self.device))
+        self.kept = KVCache(slots, lengths=torch.zeros(slots, dtype=torch.long, device=self.device))
         if prefix:
-            self._read(list(prefix), list(range(len(prefix))), ReadPrefix(self.kept))
+            self._read(list(prefix), list(range(len(prefix))), PrefillPrefix(self.kept))
 
     def wants(self) -> bool:
         """Whether rows should enter now."""
         free = self.kept.slots - len(self.rows)
         return not self.rows or free * ENTRY_SHARE >= self.kept.slots
 
-    def enter(self, waiting: deque[Row]) -> list[Said]:
+    def enter(self, waiting: deque[Row]) -> list[Token]:
         """Read the prompts of the next rows that fit, and say their first tokens."""
         entering: list[Row] = []
         tokens = 0
@@ -103,7 +105,7 @@ class Batch:
         own = [row.prompt[self.prefix :] for row in entering]
         lengths = [len(ids) for ids in own]
         slots = torch.arange(len(self.rows), len(self.rows) + len(entering), device=self.device)
-        layout = Enter(self.kept, grouped(lengths), slots)
+        layout = Prefill(self.kept, grouped(lengths), slots)
         ids = [token for part in own for token in part]
         places = [self.prefix + place for length in lengths for place in range(length)]
         self.kept.lengths[slots] = torch.tensor(lengths, device=self.device)
@@ -113,21 +115,21 @@ class Batch:
         self.rows += entering
         return self._say(hidden, first)
 
-    def advance(self) -> list[Said]:
+    def advance(self) -> list[Token]:
         """Let each row say one more token."""
         count, lengths = len(self.rows), self.kept.lengths
         places = [len(row.prompt) + len(row.said) - 1 for row in self.rows]
-        layout = Advance(self.kept, count, max(places) - self.prefix + 1)
+        layout = DecodeStep(self.kept, count, max(places) - self.prefix + 1)
         hidden = self._read([row.said[-1] for row in self.rows], places, layout)
         lengths[:count] += 1
         return self._say(hidden, 0)
 
     @torch.inference_mode()
-    def _read(self, ids: list[int], places: list[int], layout: ReadPrefix | Enter | Advance) -> Tensor:
+    def _read(self, ids: list[int], places: list[int], layout: PrefillPrefix | Prefill | DecodeStep) -> Tensor:
         tokens, positions = torch.tensor([ids], device=self.device), torch.tensor([places], device=self.device)
         return self.reader.hidden(tokens, positions, layout)
 
-    def _say(self, hidden: Tensor, first: int) -> list[Said]:
+    def _say(self, hidden: Tensor, first: int) -> list[Token]:
         """Choose a token for each row from `first` on, and let those go that are done."""
         tokens = self._choose(hidden, self.rows[first:])
         said, done = [], []
@@ -135,7 +137,7 @@ class Batch:
             row = self.rows[slot]
             row.said.append(token)
             last = token in self.stop_ids or len(row.said) >= row.limit
-            said.append(Said(row.name, token, last))
+            said.append(Token(row.name, token, last))
             if last:
                 done.append(slot)
         for slot in reversed(done):
@@ -152,32 +154,32 @@ class Batch:
     @torch.inference_mode()
     def _choose(self, hidden: Tensor, rows: Sequence[Row]) -> list[int]:
         logits = self.head.logits(hidden)  # (B, V)
-        young = [i for i, row in enumerate(rows) if len(row.said) < self.fewest]
+        young = [i for i, row in enumerate(rows) if len(row.said) < self.min_new_tokens]
         if young:
             logits[torch.tensor(young)[:, None], torch.tensor(sorted(self.stop_ids))] = float("-inf")
         if self.decoding.temperature == 0:
             return logits.max(-1).indices.tolist()  # argmax is slower in bfloat16
-        chances = torch.stack([row.chances[len(row.said)] for row in rows if row.chances is not None])
-        return draw(logits.float(), chances.to(self.device), self.decoding).tolist()
+        uniforms = torch.stack([row.uniforms[len(row.said)] for row in rows if row.uniforms is not None])
+        return draw(logits.float(), uniforms.to(self.device), self.decoding).tolist()
 
 
-def draw(logits: Tensor, chances: Tensor, decoding: Decoding) -> Tensor:
+def draw(logits: Tensor, uniforms: Tensor, decoding: Decoding) -> Tensor:
     """Draw a token per row from logits (B, V), decided by numbers (B,) in [0, 1).
 
     With top_p, from the smallest set of likeliest tokens that reach this share (Holtzman et al. 2020,
     arXiv:1904.09751).
     """
-    shares = (logits / decoding.temperature).softmax(-1)
+    probs = (logits / decoding.temperature).softmax(-1)
     order = None
     if decoding.top_p < 1:
-        shares, order = shares.sort(-1, descending=True)
-        shares = shares.masked_fill(shares.cumsum(-1) - shares >= decoding.top_p, 0.0)
-    reached = shares.double().cumsum(-1)
-    drawn = torch.searchsorted(reached, (chances[:, None] * reached[:, -1:]), right=True).clamp(max=shares.shape[1] - 1)
+        probs, order = probs.sort(-1, descending=True)
+        probs = probs.masked_fill(probs.cumsum(-1) - probs >= decoding.top_p, 0.0)
+    reached = probs.double().cumsum(-1)
+    drawn = torch.searchsorted(reached, (uniforms[:, None] * reached[:, -1:]), right=True).clamp(max=probs.shape[1] - 1)
     return (drawn if order is None else order.gather(1, drawn)).squeeze(1)
 
 
-def _chances(decoding: Decoding, name: int, limits: Mapping[int, int]) -> Tensor | None:
+def _uniforms(decoding: Decoding, name: int, limits: Mapping[int, int]) -> Tensor | None:
     if decoding.temperature == 0:
         return None
     generator = torch.Generator().manual_seed((decoding.seed * 1_000_003 + name) % (1 << 63))

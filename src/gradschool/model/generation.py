@@ -24,7 +24,7 @@ def in_batches(
     stop_ids: Sequence[int],
     limits: Mapping[int, int],
     decoding: Decoding,
-    fewest: int = 0,
+    min_new_tokens: int = 0,
     size: int = 1,
 ) -> Iterator[tuple[int, list[int], float]]:
     """Continue prompts, batch after batch; yields (name, tokens, seconds), a batch's time shared by its rows.
@@ -34,7 +34,7 @@ def in_batches(
     for number, batch in enumerate(batches({name: len(ids) for name, ids in prompts.items()}, limits, size)):
         began = time.perf_counter()
         drawn = replace(decoding, seed=decoding.seed + number)
-        further = {"min_new_tokens": fewest} if fewest else {}
+        further = {"min_new_tokens": min_new_tokens} if min_new_tokens else {}
         rows = generate(network, [prompts[name] for name in batch], stop_ids, limits[batch[0]], drawn, **further)
         seconds = (time.perf_counter() - began) / len(batch)
         yield from ((name, row, seconds) for name, row in zip(batch, rows, strict=True))

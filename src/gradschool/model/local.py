@@ -16,7 +16,7 @@ from gradschool.model.chat import Chat
 from gradschool.model.decoding import decode
 from gradschool.model.engine import TextLoss
 from gradschool.model.generation import in_batches, stream_tokens
-from gradschool.model.kept import grouped
+from gradschool.model.kv_cache import grouped
 from gradschool.model.loading import hash_weights, is_out_of_memory, load, out_of_memory
 from gradschool.model.machine import choose_device, choose_dtype, choose_threads
 from gradschool.model.memory import rows_at_once
@@ -134,17 +134,17 @@ class LocalEngine:
         return rows_at_once(self.network.config, self.network.dtype, tokens, self.device)
 
     def _continue(
-        self, prompts: Mapping[int, list[int]], decoding: Decoding, at_once: int, fewest: int = 0
+        self, prompts: Mapping[int, list[int]], decoding: Decoding, at_once: int, min_new_tokens: int = 0
     ) -> Iterator[tuple[int, list[int], float]]:
         """Answer prompts; yields (position, tokens, seconds), a step's time shared by the rows in it."""
         limits = {p: min(decoding.max_new_tokens, self.context_length - len(ids)) for p, ids in prompts.items()}
         if not self.reader.packs:
-            yield from in_batches(self.network, dict(prompts), self.stop_ids, limits, decoding, fewest, at_once)
+            yield from in_batches(self.network, dict(prompts), self.stop_ids, limits, decoding, min_new_tokens, at_once)
             return
         said: dict[int, list[int]] = {position: [] for position in prompts}
         seconds = dict.fromkeys(prompts, 0.0)
         began = time.perf_counter()
-        for step in decode(self.reader, dict(prompts), self.stop_ids, limits, decoding, fewest, at_once):
+        for step in decode(self.reader, dict(prompts), self.stop_ids, limits, decoding, min_new_tokens, at_once):
             share = (time.perf_counter() - began) / len(step)
             for piece in step:
                 said[piece.name].append(piece.token)
@@ -194,7 +194,9 @@ class LocalEngine:
         decoding = Decoding(max_new_tokens=tokens - 1, temperature=1.0, seed=seed)
         prompts = {name: [start] for name in range(count)}
         texts: dict[int, list[int]] = {}
-        for name, ids, _ in self._continue(prompts, decoding, self._at_once(prompts, decoding), fewest=tokens - 1):
+        for name, ids, _ in self._continue(
+            prompts, decoding, self._at_once(prompts, decoding), min_new_tokens=tokens - 1
+        ):
             texts[name] = [start, *ids]
         return [texts[name] for name in range(count)]
 

@@ -47,8 +47,8 @@ class Head:
         size = max(1, CHUNK_NUMBERS // self.layer.out_features)
         pieces = []
         for start in range(0, len(targets), size):
-            shares = self.logits(hidden[start : start + size]).float().log_softmax(-1)
-            pieces.append(-shares.gather(1, targets[start : start + size, None]).squeeze(1))
+            probs = self.logits(hidden[start : start + size]).float().log_softmax(-1)
+            pieces.append(-probs.gather(1, targets[start : start + size, None]).squeeze(1))
         return torch.cat(pieces)
 
 

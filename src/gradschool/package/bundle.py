@@ -113,7 +113,7 @@ def describe(run: Run, specialist: Specialist, chosen: RungResult) -> dict[str, 
         },
         "recipe": {
             "instructions": recipe.instructions,
-            "brief": recipe.brief,
+            "brief": recipe.task_only,
             "shots": recipe.shots,
             "nearest": recipe.nearest,
             "passages": recipe.passages,

@@ -7,41 +7,41 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gradschool.data.cutoff import Usual
-from gradschool.data.fold import fold
 from gradschool.data.language import language_of
 from gradschool.data.lengths import unusual
-from gradschool.data.mojibake import mend
-from gradschool.data.near import NearIndex, Sample
+from gradschool.data.mojibake import fix_text
+from gradschool.data.near_duplicates import NearIndex, Sample
+from gradschool.data.normalize import normalize
 from gradschool.data.shingles import Hashes
-from gradschool.prepare.item import Change, Item, Spool
+from gradschool.prepare.draft import Change, Draft, Spool
+from gradschool.prepare.mail.signature import is_entry
+from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.pseudonyms import Pseudonyms
 from gradschool.prepare.review import Decisions, decided
-from gradschool.prepare.signature import is_entry
-from gradschool.prepare.wanted import Wanted
 from gradschool.records import Message, Progress, Work
 
 NEAR = 0.9  # likeness of question and answer together from which the later example teaches nothing
 RARE_LANGUAGE = 0.05  # share of all texts below which a language is not the author's, unless it is named
-REPEATED_SHARE, REPEATED_LEAST = 0.1, 5  # answers that end with, or hold, the same paragraph: from both it is wording
-LEAST_WORDS = 6  # of a paragraph that counts as repeated
-MOST_PARAGRAPHS = 3_000_000  # different ones that are counted; then those seen once are forgotten
-MOST_REPEATED = 20  # paragraphs that are told
-MOST_LABEL_WORDS, MOST_LABELS = 6, 5_000  # of answers that are classes
+REPEATED_SHARE, REPEATED_MIN = 0.1, 5  # answers that end with, or hold, the same paragraph: from both it is wording
+MIN_WORDS = 6  # of a paragraph that counts as repeated
+MAX_PARAGRAPHS = 3_000_000  # different ones that are counted; then those seen once are forgotten
+MAX_REPEATED = 20  # paragraphs that are told
+MAX_LABEL_WORDS, MAX_LABELS = 6, 5_000  # of answers that are classes
 EVERY = 20_000
 
 
-class Intake:
+class Ingest:
     """Takes items from readers: does what a person decided, mends characters, tells languages, learns names."""
 
     def __init__(self, spool: Spool, decisions: Decisions, pseudonyms: Pseudonyms) -> None:
         self.spool, self.decisions, self.pseudonyms = spool, decisions, pseudonyms
 
-    def add(self, item: Item) -> None:
+    def add(self, item: Draft) -> None:
         """Put an item into the spool."""
         decision = self.decisions.items.get(item.id)
         item = decided(item, decision)
         if decision is None or decision.word == "drop":
-            mended = tuple(Message(message.role, mend(message.content)) for message in item.messages)
+            mended = tuple(Message(message.role, fix_text(message.content)) for message in item.messages)
             item = item.changed("encoding", "letters that an earlier program damaged are put right", mended)
         if not item.language:
             longer = item.ideal if len(item.ideal) >= len(item.asked) else item.asked
@@ -73,7 +73,7 @@ class Findings:
     usual: Usual = field(default_factory=Usual)
     lengths: tuple[float, float] = (0.0, float("inf"))  # words that an answer usually has, least and most
 
-    def applied(self, number: int, item: Item, decided_about: bool) -> Item:
+    def applied(self, number: int, item: Draft, decided_about: bool) -> Draft:
         """The item with all that was found about it; one that a person decided about is never dropped for it."""
         if change := self.drops.get(number):
             item = item.dropped(change.kind, change.text)
@@ -93,7 +93,7 @@ class Findings:
         return _without(item, self.cuts) if self.cuts else item
 
 
-def survey(spool: Spool, wanted: Wanted, decisions: Decisions, pseudonyms: Pseudonyms) -> Work[Findings]:
+def analyze(spool: Spool, wanted: PrepareOptions, decisions: Decisions, pseudonyms: Pseudonyms) -> Work[Findings]:
     """Look at all items together; those about which a person decided are never dropped."""
     found = Findings()
     paragraphs, tails, copies = _Repeats(), _Repeats(), _Copies()
@@ -105,7 +105,7 @@ def survey(spool: Spool, wanted: Wanted, decisions: Decisions, pseudonyms: Pseud
     for number, item in enumerate(spool):
         if number % EVERY == 0:
             yield Progress("looking at examples", number, len(spool))
-        asked, answer = [fold(message.content) for message in item.messages[:-1]], fold(item.ideal)
+        asked, answer = [normalize(message.content) for message in item.messages[:-1]], normalize(item.ideal)
         index.add(f"{asked[-1] if asked else ''} {answer}")
         if names:
             for message in item.messages:
@@ -117,17 +117,17 @@ def survey(spool: Spool, wanted: Wanted, decisions: Decisions, pseudonyms: Pseud
         found.languages[item.language] += 1
         found.usual.add(item.ideal)
         copies.add(number, item, asked, answer, protected=item.id in decisions.items)
-        short = short and words[-1] <= MOST_LABEL_WORDS and len(labels) <= MOST_LABELS
+        short = short and words[-1] <= MAX_LABEL_WORDS and len(labels) <= MAX_LABELS
         if short:
             labels[item.ideal.strip()] += 1
         blocks = [block for block in item.ideal.split("\n\n") if block.strip()]
         for block in dict.fromkeys(blocks):
-            if len(block.split()) >= LEAST_WORDS:
+            if len(block.split()) >= MIN_WORDS:
                 paragraphs.add(block)
         if len(blocks) > 1:
             tails.add(blocks[-1])
     examples = sum(count > 0 for count in words) or 1
-    found.repeated = paragraphs.frequent(examples)[:MOST_REPEATED]
+    found.repeated = paragraphs.frequent(examples)[:MAX_REPEATED]
     found.cuts = {key: "repeated wording" for key, row in decisions.wordings.items() if row["decision"] == "drop"}
     if wanted.purpose == "style":
         # What nearly every mail ends with is a signature where it tells how to reach somebody; a greeting is style.
@@ -150,7 +150,7 @@ def usual_languages(counts: Counter[str]) -> set[str]:
     return {language for language, count in known.items() if count >= RARE_LANGUAGE * total}
 
 
-def _said_last(item: Item) -> str:
+def _said_last(item: Draft) -> str:
     """The last question and the answer: in a dialogue each turn repeats all that was said before it."""
     return f"{item.messages[-2].content if len(item.messages) > 1 else ''} {item.ideal}"
 
@@ -183,7 +183,7 @@ class _Copies:
         self._whole: dict[bytes, str] = {}
         self._asked: dict[bytes, str] = {}
 
-    def add(self, number: int, item: Item, folded: Sequence[str], answer: str, protected: bool) -> None:
+    def add(self, number: int, item: Draft, folded: Sequence[str], answer: str, protected: bool) -> None:
         """Take an item with its messages folded."""
         roles = (message.role for message in item.messages)
         asked = _digest("\n".join(f"{role}: {text}" for role, text in zip(roles, folded, strict=False)))
@@ -210,14 +210,14 @@ class _Repeats:
     def add(self, text: str) -> None:
         key = wording_key(text)
         self._counts[key] += 1
-        if self._counts[key] == REPEATED_LEAST - 1:
+        if self._counts[key] == REPEATED_MIN - 1:
             self._texts[key] = text
-        if len(self._counts) > MOST_PARAGRAPHS:
+        if len(self._counts) > MAX_PARAGRAPHS:
             self._counts = Counter({one: count for one, count in self._counts.items() if count > 1})
 
     def frequent(self, total: int) -> list[Repeated]:
         """Paragraphs that so many share that they are wording, the most frequent first."""
-        least = max(REPEATED_LEAST, REPEATED_SHARE * total)
+        least = max(REPEATED_MIN, REPEATED_SHARE * total)
         known = [(key, count) for key, count in self._counts.most_common() if count >= least and key in self._texts]
         return [Repeated(key, self._texts[key], count) for key, count in known]
 
@@ -228,11 +228,11 @@ def _digest(text: str) -> bytes:
 
 def wording_key(text: str) -> str:
     """What a paragraph is called in review.jsonl."""
-    folded = fold(text).encode("utf-8", "surrogatepass")
+    folded = normalize(text).encode("utf-8", "surrogatepass")
     return "wording-" + hashlib.blake2b(folded, digest_size=6).hexdigest()
 
 
-def _without(item: Item, cuts: Mapping[str, str]) -> Item:
+def _without(item: Draft, cuts: Mapping[str, str]) -> Draft:
     """The item without the paragraphs of its answer that are cut everywhere; never without all of them."""
     blocks = item.ideal.split("\n\n")
     for block in blocks[::-1]:

@@ -11,10 +11,10 @@ from typing import Any
 from gradschool.data.encoding import open_text
 from gradschool.data.formats import ROLES, plain
 from gradschool.errors import DataError
-from gradschool.prepare.item import Change, Item, Sink, id_from, unused
+from gradschool.prepare.draft import Change, Draft, Sink, id_from, unused
+from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.recognise import TURN, Found
 from gradschool.prepare.rows import Columns, file_rows, said_in, speaker_of
-from gradschool.prepare.wanted import Wanted
 from gradschool.records import Conversation, Message, Note, Progress, Source, Work
 
 LOOKED_AT = 2_000  # dialogues from which it is told who the agent is
@@ -178,7 +178,7 @@ def _listed(seen: Counter[str], most: int = 6) -> str:
     return ", ".join(f"{name or '(nobody)'} ({count})" for name, count in seen.most_common(most))
 
 
-def read_dialogues(found: Found, columns: Columns, wanted: Wanted, sink: Sink) -> Work[None]:
+def read_dialogues(found: Found, columns: Columns, wanted: PrepareOptions, sink: Sink) -> Work[None]:
     """Put every turn of the agent into the sink, with what was said before; a dialogue is a group."""
     first: list[Dialogue] = []
     for dialogue in dialogues_of(found, columns):
@@ -201,14 +201,14 @@ def _id(dialogue: Dialogue) -> str:
     return id_from("dialogue", json.dumps([[turn.speaker, turn.text] for turn in dialogue.turns]))
 
 
-def items_of(dialogue: Dialogue, roles: Roles) -> Iterator[Item]:
+def items_of(dialogue: Dialogue, roles: Roles) -> Iterator[Draft]:
     """One item for each turn of the agent; turns of one role in a row are joined, what stays unanswered is told."""
     messages, joined = _joined(dialogue, roles)
     answers = [number for number, message in enumerate(messages) if message.role == "assistant"]
     asked = next((number for number, message in enumerate(messages) if message.role == "user"), len(messages))
     answers = [number for number in answers if number > asked]
     people = tuple((turn.speaker, "") for turn in dialogue.turns if plain(turn.speaker) not in ROLES)
-    blank = Item(
+    blank = Draft(
         id=f"{dialogue.id}-0",
         messages=messages or (Message("user", ""),),
         group=dialogue.id,

@@ -11,8 +11,8 @@ from typing import Any
 
 import regex
 
+from gradschool.data.documents import Unreadable, decode
 from gradschool.errors import DataError
-from gradschool.ground.documents import Unreadable, decode
 from gradschool.records import Example, Message, Source
 from gradschool.score.rules import read_rules
 from gradschool.settings import Rule
@@ -26,8 +26,8 @@ BULLET = re.compile(r"^\s*(?:[-*•–+]|\d{1,2}[.)])\s+")
 SENTENCE = re.compile(r"(?:(?<=[.!?;])|(?<=[.!?][\"”’»)]))\s+(?=[A-ZÀ-Ž“„«\"'‘])")
 QUOTE_MARK = "⟦{}⟧"  # what stands for the quotation of that number while a sentence is searched
 GAP = re.compile(r"\.\{0,\d+\}(?!\?)")
-MOST_RULES = 40
-MOST_JOINED = 3  # quotations that one rule takes in their order
+MAX_RULES = 40
+MAX_JOINED = 3  # quotations that one rule takes in their order
 SHOWN = 300  # characters of an example that is shown
 
 
@@ -144,7 +144,7 @@ def rules_of(sentence: str) -> list[Rule]:
 
 def _quoting(shape: Shape, first: int, quoted: Sequence[str]) -> Iterator[Rule]:
     if shape.joined:
-        yield _rule(shape, *filter(None, quoted[first : first + MOST_JOINED]))
+        yield _rule(shape, *filter(None, quoted[first : first + MAX_JOINED]))
     else:
         yield from (_rule(shape, one) for one in dict.fromkeys(quoted if shape.every else quoted[first:][:1]) if one)
 
@@ -161,7 +161,7 @@ def _rule(shape: Shape, *quoted: str, number: int = 0) -> Rule:
 
 def with_examples(found: Sequence[Guideline], answers: Iterable[str]) -> list[Guideline]:
     """Each rule with an answer that obeys it and one that breaks it: the agent's own where there are any."""
-    rules = [one.rule for one in found if one.rule][:MOST_RULES]
+    rules = [one.rule for one in found if one.rule][:MAX_RULES]
     if not rules:
         return list(found)
     metric, _ = read_rules(rules, Path())

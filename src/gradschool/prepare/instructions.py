@@ -7,11 +7,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from gradschool.model.engine import Engine
-from gradschool.prepare.item import Item
+from gradschool.prepare.draft import Draft
 from gradschool.records import Decoding, Message
 
 BATCH = 32  # texts that an engine is asked about at once
-MOST_WORDS = 60  # of an instruction; a longer one retells the text
+MAX_WORDS = 60  # of an instruction; a longer one retells the text
 SHOWN = 4_000  # characters of a text that an engine is shown
 ASK = (
     "Below stands a text that somebody wrote. Write the instruction that it answers: one sentence in the language of "
@@ -42,12 +42,12 @@ def instruction(subject: str, name: str, language: str, *, reply: bool = False, 
 class Writer:
     """Lets an engine write instructions, a batch at a time; without an engine items pass through."""
 
-    def __init__(self, engine: Engine | None, keep: Callable[[Item], None]) -> None:
+    def __init__(self, engine: Engine | None, keep: Callable[[Draft], None]) -> None:
         self._engine, self._keep = engine, keep
-        self._waiting: list[Item] = []
+        self._waiting: list[Draft] = []
         self.written = self.failed = 0
 
-    def add(self, item: Item) -> None:
+    def add(self, item: Draft) -> None:
         """Take an item whose first message is an instruction from its subject."""
         if self._engine is None or item.drop:
             self._keep(item)
@@ -69,8 +69,8 @@ class Writer:
             self._keep(self._asked(item, written.get(number, "")))
         self._waiting = []
 
-    def _asked(self, item: Item, text: str) -> Item:
-        if not 3 <= len(text.split()) <= MOST_WORDS or _retells(text, item.messages):
+    def _asked(self, item: Draft, text: str) -> Draft:
+        if not 3 <= len(text.split()) <= MAX_WORDS or _retells(text, item.messages):
             self.failed += 1
             return item
         self.written += 1

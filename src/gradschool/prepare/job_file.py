@@ -7,7 +7,7 @@ from typing import Any
 import tomli_w
 
 from gradschool.prepare.guidelines import Guideline
-from gradschool.prepare.wanted import Purpose
+from gradschool.prepare.options import Purpose
 from gradschool.settings import METRICS
 
 MARKS = {"style": 0.5, "label": 0.8, "json_fields": 0.8, "exact_match": 0.8}

@@ -9,8 +9,8 @@ from typing import Any
 
 from gradschool.data.private import PrivateKind
 from gradschool.prepare.clean import Findings
+from gradschool.prepare.draft import Draft, Spool
 from gradschool.prepare.folder import EXAMPLES, REVIEW, JobFolder, Lines
-from gradschool.prepare.item import Item, Spool
 from gradschool.prepare.job_file import Answers
 from gradschool.prepare.pseudonyms import Pseudonyms, Replaced
 from gradschool.prepare.report import Account
@@ -68,7 +68,7 @@ class Output:
             latin=self._latin >= LATIN * self._letters,
         )
 
-    def _one(self, item: Item, examples: Lines, review: Lines) -> None:
+    def _one(self, item: Draft, examples: Lines, review: Lines) -> None:
         decision = self.decisions.items.get(item.id)
         if decision:
             self._seen_items.add(item.id)
@@ -85,7 +85,7 @@ class Output:
         examples.add(_example(item))
         self._count(item)
 
-    def _count(self, item: Item) -> None:
+    def _count(self, item: Draft) -> None:
         self.account.kept += 1
         self.account.words += len(item.ideal.split())
         self.dated += bool(item.date)
@@ -96,7 +96,7 @@ class Output:
             self._letters += len(letters)
             self._latin += sum(letter.isascii() for letter in letters)
 
-    def _without_private(self, item: Item) -> Item:
+    def _without_private(self, item: Draft) -> Draft:
         """The item with pseudonyms; left out where it holds what is to be dropped."""
         messages: list[Message] = []
         pieces: list[Replaced] = []
@@ -119,7 +119,7 @@ class Output:
         changed = item.changed("private data", f"replaced: {told}", tuple(messages))
         return replace(changed, group=self._group(item)) if counts else changed
 
-    def _group(self, item: Item) -> str:
+    def _group(self, item: Draft) -> str:
         """Groups are named by threads and ids, seldom by what is private."""
         return self.names.replace(item.group, item.people, item.language)[0]
 
@@ -150,7 +150,7 @@ class Output:
         self.account.lost_decisions = len(lost)
 
 
-def _example(item: Item) -> dict[str, Any]:
+def _example(item: Draft) -> dict[str, Any]:
     """The row of an example."""
     row: dict[str, Any] = {"id": item.id}
     if [message.role for message in item.messages] == ["user", "assistant"]:

@@ -5,14 +5,14 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import zip_longest
 
+from gradschool.data.documents import Document
 from gradschool.data.formats import Form, NoConversation, as_text, conversation_of, detect, plain
 from gradschool.data.language import language_of
-from gradschool.ground.documents import Document
-from gradschool.prepare.item import Item, Sink, id_from, unused
+from gradschool.prepare.draft import Draft, Sink, id_from, unused
+from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.recognise import Found
 from gradschool.prepare.rows import Columns, file_rows
 from gradschool.prepare.texts import HEADING, iso_date, unreadable
-from gradschool.prepare.wanted import Wanted
 from gradschool.records import Conversation, Message, Note, Progress, Source, Work
 
 EVERY = 10_000  # rows between two reports of progress
@@ -21,7 +21,7 @@ ASKED = re.compile(r"^\W{0,3}(?:Q|Question|Frage|Pregunta|Domanda|Vraag)\W{0,3}[
 ANSWERED = re.compile(r"^\W{0,3}(?:A|Answer|Antwort|R|Réponse|Respuesta|Risposta|Antwoord)\W{0,3}[:.)]\W{0,3}\s*", re.M)
 
 
-def read_pairs(found: Found, columns: Columns, wanted: Wanted, sink: Sink) -> Work[None]:
+def read_pairs(found: Found, columns: Columns, wanted: PrepareOptions, sink: Sink) -> Work[None]:
     """Put every row with an input and an output into the sink; what is no such row is accounted for."""
     ids: Counter[str] = Counter()
     forms: Counter[str] = Counter()
@@ -45,7 +45,7 @@ def read_pairs(found: Found, columns: Columns, wanted: Wanted, sink: Sink) -> Wo
     yield Note(f"{found.name}: {told or 'no row with an input and an output'}.")
 
 
-def _item(value: dict[str, object], form: Form, columns: Columns, source: Source, ids: Counter[str]) -> Item:
+def _item(value: dict[str, object], form: Form, columns: Columns, source: Source, ids: Counter[str]) -> Draft:
     notes: set[str] = set()
     messages = tuple(conversation_of(value, form, notes))
     keys = {plain(key): key for key in reversed(list(value))}
@@ -59,13 +59,13 @@ def _item(value: dict[str, object], form: Form, columns: Columns, source: Source
     date = iso_date(as_text(value.get(columns.date), notes)) if columns.date and plain(columns.date) not in used else ""
     for note in sorted(notes):
         item = item.noticed("encoding", note)
-    return Item(item.id, item.messages, group or item.id, source, date, item.changes, drop=item.drop)
+    return Draft(item.id, item.messages, group or item.id, source, date, item.changes, drop=item.drop)
 
 
-def pair_item(messages: Conversation, source: Source, ids: Counter[str], name: str = "") -> Item:
+def pair_item(messages: Conversation, source: Source, ids: Counter[str], name: str = "") -> Draft:
     """The item of a conversation; `ids` counts the ids that are taken."""
     id_ = unused(name or id_from("row", *(message.content for message in messages)), ids)
-    item = Item(id_, messages, id_, source)
+    item = Draft(id_, messages, id_, source)
     if not messages or messages[-1].role != "assistant":
         return item.dropped("no answer", "its last message is not the assistant's")
     if not item.ideal.strip():
@@ -101,6 +101,6 @@ def read_questions(found: Found, document: Document, sink: Sink) -> int:
     for question, answer, line in questions_in(document):
         messages = (Message("user", question), Message("assistant", answer))
         item = pair_item(messages, Source(found.name, line), ids)
-        sink.add(Item(item.id, messages, found.name, item.source, language=language_of(answer), drop=item.drop))
+        sink.add(Draft(item.id, messages, found.name, item.source, language=language_of(answer), drop=item.drop))
         count += 1
     return count

@@ -8,21 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from gradschool import __version__
-from gradschool.data.leaks import leaks, leaks_from_documents
-from gradschool.data.near import near_duplicates
+from gradschool.data.documents import Document, Unreadable, decode
+from gradschool.data.leakage import leaks, leaks_from_documents
+from gradschool.data.near_duplicates import near_duplicates
 from gradschool.data.read import read_examples
 from gradschool.data.split import freeze_split, split_of
 from gradschool.errors import DataError, UsageError
 from gradschool.files import disk_errors, sha256, write_text
-from gradschool.ground.documents import Document, Unreadable, decode
 from gradschool.job import read_job
-from gradschool.prepare.clean import Intake, survey
+from gradschool.prepare.clean import Ingest, analyze
 from gradschool.prepare.dialogues import read_dialogues
+from gradschool.prepare.draft import Spool
 from gradschool.prepare.folder import DOCUMENTS, EXAMPLES, GUIDELINES, JOB_FILE, REPORT, REVIEW, JobFolder
 from gradschool.prepare.guidelines import Guideline, read_guidelines, with_examples
-from gradschool.prepare.item import Spool
 from gradschool.prepare.job_file import job_file
-from gradschool.prepare.letters import read_letters
+from gradschool.prepare.mail.letters import read_letters
+from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.output import Output, ideals
 from gradschool.prepare.pairs import read_pairs, read_questions
 from gradschool.prepare.pseudonyms import Pseudonyms
@@ -31,11 +32,10 @@ from gradschool.prepare.report import Account, report_page
 from gradschool.prepare.review import read_decisions
 from gradschool.prepare.rows import Columns, columns_of
 from gradschool.prepare.texts import load, read_rows_of_texts, read_texts
-from gradschool.prepare.wanted import Wanted
 from gradschool.records import Note, Progress, Work
 
-MOST_FOR_LEAKS = 200_000  # examples among which leaks are searched here
-MOST_FOR_RULES = 5_000  # answers among which examples of rules are looked for
+MAX_FOR_LEAKS = 200_000  # examples among which leaks are searched here
+MAX_FOR_RULES = 5_000  # answers among which examples of rules are looked for
 LOOKS = 4  # how often a climb may open the test set: once a rung
 MAILS = ("mbox", "mail", "Outlook mail")
 HASHED = 200_000_000  # bytes of a source up to which it is hashed for the record
@@ -51,7 +51,7 @@ class Prepared:
     job_kept: bool  # job.toml was the person's own and stays
 
 
-def prepare(sources: Sequence[Path], wanted: Wanted, into: Path) -> Work[Prepared]:
+def prepare(sources: Sequence[Path], wanted: PrepareOptions, into: Path) -> Work[Prepared]:
     """Make a job folder from raw material; called again, it does what was decided in the folder's review.jsonl.
 
     Everything is read once into a spool on disk, looked at together, and written in a last pass. What cannot be used
@@ -66,10 +66,10 @@ def prepare(sources: Sequence[Path], wanted: Wanted, into: Path) -> Work[Prepare
     with disk_errors(into), tempfile.TemporaryDirectory(dir=_beside(into), prefix=f".{into.name}.") as work:
         spool = Spool(Path(work) / "items")
         try:
-            gathered = yield from _read(found, wanted, Intake(spool, decisions, names))
+            gathered = yield from _read(found, wanted, Ingest(spool, decisions, names))
             if not len(spool):
                 raise _nothing(wanted)
-            findings = yield from survey(spool, wanted, decisions, names)
+            findings = yield from analyze(spool, wanted, decisions, names)
             account = Account(
                 sources=list(found),
                 read=len(spool),
@@ -101,7 +101,7 @@ class Gathered:
     documents: tuple[tuple[Found, Document], ...]
 
 
-def _read(found: Sequence[Found], wanted: Wanted, intake: Intake) -> Work[Gathered]:
+def _read(found: Sequence[Found], wanted: PrepareOptions, intake: Ingest) -> Work[Gathered]:
     """Read every source as its kind and the purpose want it."""
     author = ""
     mails = [one for one in found if one.kind in MAILS]
@@ -128,7 +128,7 @@ def _read(found: Sequence[Found], wanted: Wanted, intake: Intake) -> Work[Gather
     return Gathered(author, tuple(documents))
 
 
-def _read_rows(found: Found, wanted: Wanted, intake: Intake) -> Work[None]:
+def _read_rows(found: Found, wanted: PrepareOptions, intake: Ingest) -> Work[None]:
     columns = Columns("dialogues") if found.kind == "transcript" else columns_of(found, wanted)
     if columns.kind in ("dialogues", "turns"):
         yield from read_dialogues(found, columns, wanted, intake)
@@ -144,7 +144,7 @@ def _read_rows(found: Found, wanted: Wanted, intake: Intake) -> Work[None]:
         )
 
 
-def _nothing(wanted: Wanted) -> DataError:
+def _nothing(wanted: PrepareOptions) -> DataError:
     needs = {
         "style": "mails, documents or texts of one author",
         "persona": "dialogues, tickets or mails",
@@ -158,7 +158,7 @@ def _nothing(wanted: Wanted) -> DataError:
 
 
 def _complete(
-    folder: JobFolder, output: Output, gathered: Gathered, guidelines: Sequence[Guideline], wanted: Wanted
+    folder: JobFolder, output: Output, gathered: Gathered, guidelines: Sequence[Guideline], wanted: PrepareOptions
 ) -> Work[Prepared]:
     """All that stands beside the examples: the job, guidelines, documents, the report."""
     account = output.account
@@ -167,7 +167,7 @@ def _complete(
     yield from _copy_documents(folder, gathered, account)
     if wanted.guidelines:
         write_text(folder.path / GUIDELINES, decode(wanted.guidelines.read_bytes())[0])
-    shown = with_examples(guidelines, ideals(folder.path / EXAMPLES, MOST_FOR_RULES))
+    shown = with_examples(guidelines, ideals(folder.path / EXAMPLES, MAX_FOR_RULES))
     own = folder.job_is_own
     if not own:
         text = job_file(
@@ -202,8 +202,8 @@ def _copy_documents(folder: JobFolder, gathered: Gathered, account: Account) -> 
 
 def _divide(folder: JobFolder, account: Account, gathered: Gathered) -> Work[None]:
     """Divide the examples as a climb would, and search what leaks from one side to the other."""
-    if account.kept > MOST_FOR_LEAKS:
-        account.split_note = f"More than {MOST_FOR_LEAKS:,} examples: leaks between the parts were not searched."
+    if account.kept > MAX_FOR_LEAKS:
+        account.split_note = f"More than {MAX_FOR_LEAKS:,} examples: leaks between the parts were not searched."
         return
     try:
         job = read_job(folder.path)
@@ -225,7 +225,7 @@ def _divide(folder: JobFolder, account: Account, gathered: Gathered) -> Work[Non
     account.document_leaks = leaks_from_documents(((f.name, d.text) for f, d in gathered.documents), test)
 
 
-def _about(wanted: Wanted, account: Account) -> dict[str, Any]:
+def _about(wanted: PrepareOptions, account: Account) -> dict[str, Any]:
     """What the record says: of which sources, how, and with which result."""
     sources = []
     for found in account.sources:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from gradschool.data.private import Private, PrivateKind, find_private
+from gradschool.prepare.options import Mode
 from gradschool.prepare.review import ValueDecision
-from gradschool.prepare.wanted import Mode
 
 WORD = re.compile(r"[^\W\d_](?:[\w’'-]*\w)?")
 INITIAL = 1  # letters of a word that is no name by itself

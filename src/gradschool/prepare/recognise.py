@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from gradschool.data.documents import Unreadable
 from gradschool.errors import DataError
-from gradschool.ground.documents import Unreadable
 from gradschool.records import Note, Work
 
 Kind = Literal["mbox", "mail", "Outlook mail", "rows", "workbook", "transcript", "document"]
@@ -28,7 +28,7 @@ HTML = re.compile(rb"\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re
 ROWS = re.compile(rb'\s*(\{\s*"|\[\s*[{\[]|\{\s*\})')
 # "Agent: …", "[12:03] Anna: …", "12/03/2021, 14:05 - Anna: …": one turn of a written conversation.
 TURN = re.compile(r"(?:\[?[\d./:,\- ]{4,22}(?:[AaPp]\.?[Mm]\.?)?\]?\s*[-–]?\s*)?([^\W\d_][\w .'’-]{0,30}):\s\S")
-TABLE_LINES, MOST_HEADER_WORDS = 30, 5
+TABLE_LINES, MAX_HEADER_WORDS = 30, 5
 PROSE = (".md", ".markdown", ".txt")
 
 
@@ -209,7 +209,7 @@ def _is_table(lines: list[str]) -> bool:
         if len(rows) < 2 or len(rows[0]) < 2 or len({len(row) for row in rows}) > 1:
             continue
         header = [cell.strip() for cell in rows[0]]
-        if all(header) and len(set(header)) == len(header) and all(len(c.split()) <= MOST_HEADER_WORDS for c in header):
+        if all(header) and len(set(header)) == len(header) and all(len(c.split()) <= MAX_HEADER_WORDS for c in header):
             return True
     return False
 

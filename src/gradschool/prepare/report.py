@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gradschool.data.leaks import Leak
+from gradschool.data.leakage import Leak
 from gradschool.data.private import PrivateKind
 from gradschool.prepare.clean import Repeated
 from gradschool.prepare.guidelines import SHOWN, Guideline
+from gradschool.prepare.options import Mode
 from gradschool.prepare.recognise import SPOKEN, Found
-from gradschool.prepare.wanted import Mode
 
 MEANS = {  # what each kind of change, remark or reason says
     "quoted text": "older mails quoted in a mail were cut",

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from gradschool.errors import DataError, nearest
-from gradschool.prepare.item import Item
-from gradschool.prepare.wanted import Mode
+from gradschool.prepare.draft import Draft
+from gradschool.prepare.options import Mode
 from gradschool.records import Conversation, Message
 
 Word = Literal["keep", "drop", "edit"]
@@ -108,7 +108,7 @@ def _messages(row: Mapping[str, Any], path: Path, number: int) -> Conversation:
     return messages
 
 
-def decided(item: Item, decision: Decision | None) -> Item:
+def decided(item: Draft, decision: Decision | None) -> Draft:
     """The item as a person decided: as it was read, left out, or as they wrote it; unchanged without a decision."""
     if decision is None:
         return item
@@ -119,7 +119,7 @@ def decided(item: Item, decision: Decision | None) -> Item:
     return replace(item, drop=None, messages=item.before or item.messages)
 
 
-def item_row(item: Item, decision: Decision | None) -> dict[str, Any] | None:
+def item_row(item: Draft, decision: Decision | None) -> dict[str, Any] | None:
     """The row about an item; None where nothing happened to it and nobody decided about it."""
     if not (item.drop or item.changes or decision):
         return None

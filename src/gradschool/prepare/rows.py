@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
+from gradschool.data.documents import Unreadable
 from gradschool.data.formats import CONTENT_KEYS, CONVERSATIONS, ROLE_KEYS, as_text, detect, plain
 from gradschool.data.parse import Row, container, rows
 from gradschool.errors import DataError
-from gradschool.ground.documents import Unreadable
+from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.recognise import Found
-from gradschool.prepare.wanted import Wanted
 
 RowKind = Literal["dialogues", "turns", "pairs", "texts", "unknown"]
 LOOKED_AT = 50  # rows from which the kind of a file is told
@@ -66,7 +66,7 @@ def file_rows(found: Found) -> Iterator[Row]:
 
 
 def _workbook_rows(found: Found) -> Iterator[Row]:
-    from gradschool.ground.convert import xlsx_sheets
+    from gradschool.data.convert import xlsx_sheets
 
     try:
         content = found.path.read_bytes()
@@ -84,7 +84,7 @@ def _workbook_rows(found: Found) -> Iterator[Row]:
                 yield Row(number, dict(zip(header, filled, strict=False)))
 
 
-def columns_of(found: Found, wanted: Wanted) -> Columns:
+def columns_of(found: Found, wanted: PrepareOptions) -> Columns:
     """What the rows of a file are, from its first ones and from the columns that the person names."""
     first = [value for value in _first(found) if isinstance(value, dict | list)]
     values = [{"messages": value} if isinstance(value, list) else value for value in first]

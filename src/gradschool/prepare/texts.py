@@ -7,24 +7,24 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from gradschool.data.documents import Document, read_document
 from gradschool.data.formats import as_text
 from gradschool.data.language import language_of
-from gradschool.ground.documents import Document, read_document
+from gradschool.prepare.draft import Draft, Sink, id_from, unused
 from gradschool.prepare.instructions import Writer, instruction
-from gradschool.prepare.item import Item, Sink, id_from, unused
+from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.recognise import HTML, Found
 from gradschool.prepare.rows import Columns, file_rows
-from gradschool.prepare.wanted import Wanted
 from gradschool.records import Message, Note, Progress, Source, Work
 
 HEADING = re.compile(r"^ {0,3}(#{1,6})\s+(.+?)\s*#*\s*$", re.MULTILINE)
 FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 LONG_DOCUMENT = 900  # words from which a document with headings is taken in sections
-LEAST_SECTION = 30  # words of a section that stands alone
+MIN_SECTION = 30  # words of a section that stands alone
 EVERY = 1_000
 
 
-def read_rows_of_texts(found: Found, columns: Columns, wanted: Wanted, sink: Sink) -> Work[None]:
+def read_rows_of_texts(found: Found, columns: Columns, wanted: PrepareOptions, sink: Sink) -> Work[None]:
     """Put every row's text into the sink, asked for by its title."""
     parts = {columns.text: "text", columns.title: "title", columns.date: "date", columns.group: "group"}
     told = ", ".join(f"{key} is the {part}" for key, part in parts.items() if key)
@@ -51,7 +51,7 @@ def read_rows_of_texts(found: Found, columns: Columns, wanted: Wanted, sink: Sin
     writer.flush()
 
 
-def read_texts(found: Found, wanted: Wanted, sink: Sink) -> Work[None]:
+def read_texts(found: Found, wanted: PrepareOptions, sink: Sink) -> Work[None]:
     """Put a document into the sink: whole, or where it is long in sections, asked for by their headings."""
     document = yield from load(found)
     writer = Writer(wanted.writer, sink.add)
@@ -81,20 +81,20 @@ def suffix_of(found: Found) -> str:
     return ".html" if HTML.match(head.removeprefix(b"\xef\xbb\xbf")) else ".txt"
 
 
-def text_item(text: str, title: str, source: Source, ids: Counter[str], name: str = "") -> Item:
+def text_item(text: str, title: str, source: Source, ids: Counter[str], name: str = "") -> Draft:
     """The item of a text; `ids` counts the ids that are taken."""
     id_ = unused(name or id_from("text", title, text), ids)
     language = language_of(text)
     asked = instruction(title, "", language, mail=False)
-    item = Item(id_, (Message("user", asked), Message("assistant", text)), id_, source, language=language)
+    item = Draft(id_, (Message("user", asked), Message("assistant", text)), id_, source, language=language)
     if not text:
         return item.dropped("empty", "there is no text")
     return item if asked else item.dropped("empty", "it has no title, so that nothing asks for it")
 
 
-def unreadable(source: Source, why: str, name: str) -> Item:
+def unreadable(source: Source, why: str, name: str) -> Draft:
     """A row that gives nothing, so that it is accounted for."""
-    return Item(id_from("row", str(source)), (Message("user", ""),), name, source).dropped("unreadable", why)
+    return Draft(id_from("row", str(source)), (Message("user", ""),), name, source).dropped("unreadable", why)
 
 
 def sections(document: Document) -> Iterator[tuple[str, str, int]]:
@@ -116,7 +116,7 @@ def sections(document: Document) -> Iterator[tuple[str, str, int]]:
         if pending:  # a section too short to stand alone leads the next one
             called, body, line = pending[0], f"{pending[1]}\n\n{heading[2]}\n\n{body}".strip(), pending[2]
             pending = None
-        if len(body.split()) < LEAST_SECTION:
+        if len(body.split()) < MIN_SECTION:
             pending = (called, body, line)
         else:
             yield called, body, line

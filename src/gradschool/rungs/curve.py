@@ -15,7 +15,7 @@ from gradschool.evaluate import mean
 from gradschool.files import sha256_of
 from gradschool.model.chat import Rendered
 from gradschool.records import Example, Interval, Note, Scored, Work
-from gradschool.rungs.ladder import Material, Tried, best_of, try_all
+from gradschool.rungs.rung import RungInputs, Tried, best_of, try_all
 from gradschool.rungs.training import Trained, make_rows, train_specialist, with_training
 from gradschool.score.stats import bounds
 from gradschool.specialist import Specialist
@@ -42,18 +42,18 @@ class Curve:
 
 
 def learning_curve(
-    student: Specialist, validation: Sequence[Rendered], material: Material, rate: float, whole: Sequence[Scored]
+    student: Specialist, validation: Sequence[Rendered], inputs: RungInputs, rate: float, whole: Sequence[Scored]
 ) -> Work[Curve | None]:
     """Train on shares of the examples as on all, whose answers are `whole`; None where there are too few of them."""
-    counts = [count for share in SHARES if (count := round(share * len(material.train))) >= LEAST]
+    counts = [count for share in SHARES if (count := round(share * len(inputs.train))) >= LEAST]
     if not counts:
-        yield Note(f"tune: {len(material.train)} examples are too few for a curve.", "warning")
+        yield Note(f"tune: {len(inputs.train)} examples are too few for a curve.", "warning")
         return None
     rows = []
     for count in counts:
-        _, scored = yield from _learnt_from(count, student, validation, material, rate)
+        _, scored = yield from _learnt_from(count, student, validation, inputs, rate)
         rows.append(scored)
-    drawn = line([*counts, len(material.train)], [*rows, whole])
+    drawn = line([*counts, len(inputs.train)], [*rows, whole])
     yield Note(f"tune: {drawn}.")
     return drawn
 
@@ -83,14 +83,14 @@ def share_of(examples: Sequence[Example], count: int, seed: int) -> list[Example
 
 
 def _learnt_from(
-    count: int, student: Specialist, validation: Sequence[Rendered], material: Material, rate: float
+    count: int, student: Specialist, validation: Sequence[Rendered], inputs: RungInputs, rate: float
 ) -> Work[Tried]:
-    name, tune = f"curve-{count}", material.settings.tune
-    yield Note(f"tune: for the curve, {count} of {len(material.train)} examples.")
-    share = share_of(material.train, count, tune.seed)
+    name, tune = f"curve-{count}", inputs.settings.tune
+    yield Note(f"tune: for the curve, {count} of {len(inputs.train)} examples.")
+    share = share_of(inputs.train, count, tune.seed)
     rows = yield from make_rows(student, share, tune.max_tokens, f"tune: preparing {count} rows")
     student.make_ready()  # the share before has left its adapter on
-    work = partial(train_specialist, student, rows, validation, material, rate, f"{name}-")
-    trained: Trained = yield from material.run.once(f"tune-{name}", work, Trained)
+    work = partial(train_specialist, student, rows, validation, inputs, rate, f"{name}-")
+    trained: Trained = yield from inputs.run.once(f"tune-{name}", work, Trained)
     recipes = [with_training(student.recipe, folder, tune.method) for folder in trained.folders]
-    return best_of((yield from try_all(student, recipes, material, f"tune-{name}")))
+    return best_of((yield from try_all(student, recipes, inputs, f"tune-{name}")))

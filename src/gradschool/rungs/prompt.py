@@ -10,22 +10,22 @@ from gradschool.evaluate import mean
 from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.records import Example, Work
-from gradschool.rungs.ladder import Candidate, Material, Rung, best_of, table, try_all
+from gradschool.rungs.rung import Candidate, Rung, RungInputs, best_of, table, try_all
 from gradschool.specialist import Recipe, Specialist
 
 FIXED_SETS = 2  # how many sets of fixed examples are tried for each number of shots
-MOST_POOL = 2_000  # examples to look for the nearest ones in
+MAX_POOL = 2_000  # examples to look for the nearest ones in
 
 
-def prompt(best: Specialist, material: Material) -> Work[Candidate]:
+def prompt(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     """Try the instructions alone, with fixed sets of examples, and with those nearest to each question."""
     began = time.monotonic()
-    tried = yield from try_all(best, variants(best.recipe, material), material, "prompt")
+    tried = yield from try_all(best, variants(best.recipe, inputs), inputs, "prompt")
     chosen, rows = best_of(tried)
     return Candidate(chosen, mean(rows), table(tried), seconds=time.monotonic() - began)
 
 
-def cannot(job: Job, engine: Engine) -> str:
+def reason_to_skip(job: Job, engine: Engine) -> str:
     """There must be something to say: a task, guidelines, or examples to show."""
     if not instructions_of(job) and not any(job.settings.prompt.shots):
         return "the job names no task and no guidelines, and shows no examples"
@@ -44,21 +44,21 @@ def instructions_of(job: Job) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def ways_to_tell(recipe: Recipe, job: Job) -> list[Recipe]:
+def instruction_variants(recipe: Recipe, job: Job) -> list[Recipe]:
     """The recipe with all instructions and no examples; and with the task alone, where there are guidelines too.
 
     A small base may lose the question, and passages before it, behind long guidelines.
     """
-    told = replace(recipe, instructions=instructions_of(job), brief=False, shots=0, nearest=False, examples=())
+    told = replace(recipe, instructions=instructions_of(job), task_only=False, shots=0, nearest=False, examples=())
     task = job.settings.task.strip()
-    return [told, replace(told, instructions=task, brief=True)] if task and job.settings.data.guidelines else [told]
+    return [told, replace(told, instructions=task, task_only=True)] if task and job.settings.data.guidelines else [told]
 
 
-def variants(recipe: Recipe, material: Material) -> Iterator[Recipe]:
+def variants(recipe: Recipe, inputs: RungInputs) -> Iterator[Recipe]:
     """All prompts worth trying, simplest first."""
-    pool, ways = fitting(material.train), ways_to_tell(recipe, material.run.job)
+    pool, ways = fitting(inputs.train), instruction_variants(recipe, inputs.run.job)
     told = ways[0]
-    for shots in sorted(set(material.settings.prompt.shots)):
+    for shots in sorted(set(inputs.settings.prompt.shots)):
         if shots == 0:
             yield from ways
             continue
@@ -67,8 +67,8 @@ def variants(recipe: Recipe, material: Material) -> Iterator[Recipe]:
         for number in range(FIXED_SETS):
             examples = tuple(varied(pool, shots, seed=number))
             yield replace(told, shots=shots, examples=examples)
-        if material.settings.prompt.nearest:
-            yield replace(told, shots=shots, nearest=True, examples=tuple(pool[:MOST_POOL]))
+        if inputs.settings.prompt.nearest:
+            yield replace(told, shots=shots, nearest=True, examples=tuple(pool[:MAX_POOL]))
 
 
 def fitting(examples: Sequence[Example]) -> list[Example]:
@@ -92,4 +92,4 @@ def varied(pool: Sequence[Example], count: int, seed: int) -> list[Example]:
     return (chosen + [example for example in order if example not in chosen])[:count]
 
 
-PROMPT = Rung("prompt", prompt, cannot)
+PROMPT = Rung("prompt", prompt, reason_to_skip)

@@ -12,23 +12,23 @@ from gradschool.errors import DataError, ModelError
 from gradschool.files import new_folder
 from gradschool.gates.effect import adapter_is_not_zero, loss_fell
 from gradschool.ground.cite import cite
+from gradschool.model.adapter import save_adapter
 from gradschool.model.chat import Rendered
 from gradschool.model.four_bits import in_four_bits
 from gradschool.model.local import LocalEngine
+from gradschool.model.lora import switched_off
 from gradschool.model.machine import training_dtype
 from gradschool.model.memory import free_bytes
 from gradschool.records import Example, Gate, Message, Note, Progress, Work
-from gradschool.rungs.assignment import Assignment, holding, tell, trainable
-from gradschool.rungs.ladder import Material
+from gradschool.rungs.rung import RungInputs
 from gradschool.settings import Tune
 from gradschool.specialist import Recipe, Specialist
-from gradschool.tune.adapter import save_adapter
-from gradschool.tune.lora import switched_off
-from gradschool.tune.need import Method, Needs, Shape
+from gradschool.tune.memory import Method, Needs, Shape
+from gradschool.tune.memory_plan import Room, room_for
+from gradschool.tune.objectives.rehearsal import TEXT_TOKENS, TEXTS
 from gradschool.tune.plan import TRIAL_SHARE, Plan, make_plan
-from gradschool.tune.rehearsal import TEXT_TOKENS, TEXTS
-from gradschool.tune.room import Room, room_for
 from gradschool.tune.rows import shared_prefix
+from gradschool.tune.train_job import Assignment, holding, tell, trainable
 from gradschool.tune.world import current
 
 
@@ -77,13 +77,13 @@ def make_rows(
     return rows
 
 
-def trial(
-    student: Specialist, train: Sequence[Rendered], validation: Sequence[Rendered], material: Material, rate: float
+def learning_rate_trial(
+    student: Specialist, train: Sequence[Rendered], validation: Sequence[Rendered], inputs: RungInputs, rate: float
 ) -> Work[float]:
     """Train shortly at a learning rate; returns the best validation loss, in nats per answer token."""
-    plan = plan_for(train, material, rate, TRIAL_SHARE)
+    plan = plan_for(train, inputs, rate, TRIAL_SHARE)
     engine, world = local(student), current()
-    assignment = yield from assign(engine, train, validation, plan, material, f"trial-{rate:g}")
+    assignment = yield from assign(engine, train, validation, plan, inputs, f"trial-{rate:g}")
     tell(assignment, world)
     with trainable(engine, assignment.tune, world) as network:
         course = yield from assignment.training(network, engine, world).run()
@@ -94,18 +94,18 @@ def train_specialist(
     student: Specialist,
     train: Sequence[Rendered],
     validation: Sequence[Rendered],
-    material: Material,
+    inputs: RungInputs,
     rate: float,
     prefix: str = "",
 ) -> Work[Trained]:
     """Train to the end and write down what was learnt, in folders whose names begin with `prefix`."""
-    plan = plan_for(train, material, rate)
-    engine, world, tune = local(student), current(), material.settings.tune
+    plan = plan_for(train, inputs, rate)
+    engine, world, tune = local(student), current(), inputs.settings.tune
     yield Note(
         f"tune: {len(train)} rows, {plan.rows_per_step} per step, {plan.steps} steps ({plan.epochs:.1f} passes), "
         f"learning rate {rate:g}; stops early when validation gets worse."
     )
-    assignment = yield from assign(engine, train, validation, plan, material, f"{prefix}training")
+    assignment = yield from assign(engine, train, validation, plan, inputs, f"{prefix}training")
     yield Note(f"tune: reads {assignment.room.reason}; computes in {computing(engine, tune)}.")
     tell(assignment, world)
     with trainable(engine, tune, world) as network:
@@ -124,7 +124,7 @@ def train_specialist(
         folders = []
         for name, state in states.items():
             with holding(state, training, engine, tune) as network:
-                folders.append(save(network, engine, material, prefix + name))
+                folders.append(save(network, engine, inputs, prefix + name))
     return Trained(tuple(folders), course.tokens, tuple(gates))
 
 
@@ -141,10 +141,10 @@ def computing(engine: LocalEngine, tune: Tune) -> str:
     return f"{str(dtype).removeprefix('torch.')}: {reason}"
 
 
-def plan_for(rows: Sequence[Rendered], material: Material, rate: float, share: float = 1.0) -> Plan:
+def plan_for(rows: Sequence[Rendered], inputs: RungInputs, rate: float, share: float = 1.0) -> Plan:
     """Size a training from the rows themselves."""
     mean_tokens = sum(len(row.token_ids) for row in rows) / len(rows)
-    return make_plan(material.settings.tune, len(rows), mean_tokens, rate, share)
+    return make_plan(inputs.settings.tune, len(rows), mean_tokens, rate, share)
 
 
 def assign(
@@ -152,14 +152,14 @@ def assign(
     train: Sequence[Rendered],
     validation: Sequence[Rendered],
     plan: Plan,
-    material: Material,
+    inputs: RungInputs,
     name: str,
 ) -> Work[Assignment]:
     """All that a training needs, with the base's own texts to rehearse; its state under way is kept under `name`."""
-    tune, checkpoint = material.settings.tune, material.run.work("tune").resolve() / f"{name}.safetensors"
+    tune, checkpoint = inputs.settings.tune, inputs.run.work("tune").resolve() / f"{name}.safetensors"
     texts = None
     if plan.rehearsal:
-        texts = yield from material.run.once("tune-texts", partial(write_texts, engine, plan.seed), list[list[int]])
+        texts = yield from inputs.run.once("tune-texts", partial(write_texts, engine, plan.seed), list[list[int]])
     room, base = room_of(engine, train, plan, tune), str(engine.folder.resolve())
     return Assignment(base, tune, plan, tuple(train), tuple(validation), texts, str(checkpoint), room)
 
@@ -184,11 +184,11 @@ def write_texts(engine: LocalEngine, seed: int) -> Work[list[list[int]]]:
         return engine.write_texts(TEXTS, TEXT_TOKENS, seed)
 
 
-def save(network: PreTrainedModel, engine: LocalEngine, material: Material, name: str) -> str:
+def save(network: PreTrainedModel, engine: LocalEngine, inputs: RungInputs, name: str) -> str:
     """Write what was trained: a PEFT folder, or a model folder with the base's tokenizer and chat template."""
     # Whole, since recipes keep it: a resumed climb may start in another folder.
-    folder = material.run.work("tune").resolve() / name
-    if material.settings.tune.method == "lora":
+    folder = inputs.run.work("tune").resolve() / name
+    if inputs.settings.tune.method == "lora":
         save_adapter(network, folder, engine.name, engine.revision or None)
     else:
         with new_folder(folder) as temporary:

@@ -15,39 +15,39 @@ from gradschool.model.engine import Engine, TextLoss
 from gradschool.model.local import LocalEngine
 from gradschool.records import Gate, Note, Scored, Work
 from gradschool.rungs.curve import Curve, as_trials, learning_curve
-from gradschool.rungs.ladder import Candidate, Material, Rung, try_all
 from gradschool.rungs.prompt import instructions_of
-from gradschool.rungs.training import Trained, local, make_rows, train_specialist, trial, with_training
+from gradschool.rungs.rung import Candidate, Rung, RungInputs, try_all
+from gradschool.rungs.training import Trained, learning_rate_trial, local, make_rows, train_specialist, with_training
 from gradschool.specialist import Recipe, Specialist, specialist_of
 from gradschool.tune.plan import learning_rates
 
 UNTUNED_SAMPLE = 16  # validation examples that are also asked without the training, to see that it changed answers
 
 
-def tune(best: Specialist, material: Material) -> Work[Candidate]:
+def tune(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     """Choose a learning rate by short trials on validation, train, and see what it changed and what was lost."""
     began = time.monotonic()
-    run, settings = material.run, material.settings.tune
-    student = specialist_of(best.engine, school_recipe(best.recipe, material))
-    train = yield from make_rows(student, material.train, settings.max_tokens, "tune: preparing train rows")
+    run, settings = inputs.run, inputs.settings.tune
+    student = specialist_of(best.engine, tuning_recipe(best.recipe, inputs))
+    train = yield from make_rows(student, inputs.train, settings.max_tokens, "tune: preparing train rows")
     validation = yield from make_rows(
-        student, material.validation, None, "tune: preparing validation rows", to_learn=False
+        student, inputs.validation, None, "tune: preparing validation rows", to_learn=False
     )
-    rate, trials = yield from choose_rate(student, train, validation, material)
+    rate, trials = yield from choose_rate(student, train, validation, inputs)
     trained: Trained = yield from run.once(
-        "tune-training", partial(train_specialist, student, train, validation, material, rate), Trained
+        "tune-training", partial(train_specialist, student, train, validation, inputs, rate), Trained
     )
     recipes = [with_training(student.recipe, folder, settings.method) for folder in trained.folders]
-    tried = yield from try_all(best, recipes, material, "tune")
-    sample = material.validation[:UNTUNED_SAMPLE]
-    untuned = yield from evaluate(student, sample, material.measure, run.answers("tune-untuned"), "tune: without it")
+    tried = yield from try_all(best, recipes, inputs, "tune")
+    sample = inputs.validation[:UNTUNED_SAMPLE]
+    untuned = yield from evaluate(student, sample, inputs.measure, run.answers("tune-untuned"), "tune: without it")
     before = general_losses(student)
-    states = [(recipe, rows, state_gates(student, recipe, rows, untuned, before, material)) for recipe, rows in tried]
+    states = [(recipe, rows, state_gates(student, recipe, rows, untuned, before, inputs)) for recipe, rows in tried]
     # Which state answers best is decided by answers: the loss also counts how sure the network is.
     sound = [state for state in states if all(gate.held for gate in state[2])] or states
     recipe, rows, gates = max(sound, key=lambda state: mean(state[1]))
     if settings.curve:
-        work = partial(learning_curve, student, validation, material, rate, rows)
+        work = partial(learning_curve, student, validation, inputs, rate, rows)
         curve: Curve | None = yield from run.once("tune-curve", work, Curve | None)
         trials = (*trials, *as_trials(curve)) if curve else trials
         for folder in run.work("tune").glob("curve-*/"):
@@ -64,7 +64,7 @@ def state_gates(
     rows: Sequence[Scored],
     untuned: Sequence[Scored],
     before: Sequence[TextLoss],
-    material: Material,
+    inputs: RungInputs,
 ) -> tuple[Gate, ...]:
     """What may refuse one trained state: that it answers as before, runs on, or forgot too much."""
     answers = [row.answer for row in rows]
@@ -72,11 +72,11 @@ def state_gates(
     return (
         answers_changed([row.answer for row in untuned], answers[: len(untuned)]),
         learnt_to_stop(answers),
-        forgetting(before, after, material.settings.tune.max_forgetting),
+        forgetting(before, after, inputs.settings.tune.max_forgetting),
     )
 
 
-def cannot(job: Job, engine: Engine) -> str:
+def reason_to_skip(job: Job, engine: Engine) -> str:
     """The weights must be on this machine."""
     if isinstance(engine, LocalEngine):
         return ""
@@ -84,28 +84,28 @@ def cannot(job: Job, engine: Engine) -> str:
 
 
 def choose_rate(
-    student: Specialist, train: Sequence[Rendered], validation: Sequence[Rendered], material: Material
+    student: Specialist, train: Sequence[Rendered], validation: Sequence[Rendered], inputs: RungInputs
 ) -> Work[tuple[float, tuple[tuple[str, float], ...]]]:
     """The learning rate with the lowest validation loss in a short trial, and what each trial reached."""
     width = local(student).network.config.get_text_config().hidden_size
-    rates = learning_rates(material.settings.tune, width)
+    rates = learning_rates(inputs.settings.tune, width)
     if len(rates) == 1:
         return rates[0], ()
     losses = []
     for rate in rates:
-        step = partial(trial, student, train, validation, material, rate)
-        losses.append((yield from material.run.once(f"tune-trial-{rate:g}", step, float)))
+        step = partial(learning_rate_trial, student, train, validation, inputs, rate)
+        losses.append((yield from inputs.run.once(f"tune-trial-{rate:g}", step, float)))
         yield Note(f"tune: learning rate {rate:g} reaches a validation loss of {losses[-1]:.3f} in a short trial.")
     trials = tuple((f"learning rate {r:g}, loss in a short trial", loss) for r, loss in zip(rates, losses, strict=True))
     return rates[losses.index(min(losses))], trials
 
 
-def school_recipe(best: Recipe, material: Material) -> Recipe:
+def tuning_recipe(best: Recipe, inputs: RungInputs) -> Recipe:
     """What the student is asked with while it learns, and later.
 
     Examples shown would only cost tokens: what they show is learnt. Passages stay: facts belong into the index.
     """
-    spoken = best.instructions or instructions_of(material.run.job)
+    spoken = best.instructions or instructions_of(inputs.run.job)
     return replace(best, instructions=spoken, shots=0, nearest=False, examples=())
 
 
@@ -115,4 +115,4 @@ def general_losses(specialist: Specialist) -> list[TextLoss]:
     return specialist.engine.text_losses(general_texts())
 
 
-TUNE = Rung("tune", tune, cannot)
+TUNE = Rung("tune", tune, reason_to_skip)

@@ -21,7 +21,7 @@ _STEP = 0.1  # of the trapezoid rule; halving it changes the ninth digit
 _BLOCK = 15  # points taken at once
 _FURTHEST = 40.0  # along the path, where even the sum of two exponentials has left nothing to add
 _ENOUGH = 1e-13
-_MOST_BEND = 0.7
+_MAX_BEND = 0.7
 _NOTHING = 1e-11  # what rounding leaves of a coefficient of 0, relative to the largest
 
 
@@ -66,7 +66,7 @@ def _chance_below_zero(coefficients: Vector) -> float:
     second = counts @ tilted**2 + saddle**-2
     third = 2 * (counts @ tilted**3) - 2 / saddle**3
     scale = second**-0.5
-    bend = np.clip(third / second**1.5 / 3, -_MOST_BEND, _MOST_BEND)  # the path of steepest descent, as a hyperbola
+    bend = np.clip(third / second**1.5 / 3, -_MAX_BEND, _MAX_BEND)  # the path of steepest descent, as a hyperbola
 
     total, start = 0.0, 0.0
     while start < _FURTHEST:

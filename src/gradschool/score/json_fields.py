@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from typing import Any
 
 from gradschool.records import Example
-from gradschool.score.mark import Marked, Unscorable
+from gradschool.score.metric import MetricResult, Unscorable
 
 _FENCE = re.compile(r"```[ \t]*\w*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```", re.DOTALL)
 
@@ -46,7 +46,7 @@ def fields(value: Any, *, ordered: bool = False) -> Counter[Hashable]:
     return found
 
 
-def json_fields(answer: str, example: Example) -> Marked:
+def json_fields(answer: str, example: Example) -> MetricResult:
     """The F1 of an answer's JSON fields: the share that is right of those given and of those wanted.
 
     A field is a path of nested keys with its value; items of a list may stand in any order. Parts: "valid JSON",
@@ -60,11 +60,11 @@ def json_fields(answer: str, example: Example) -> Marked:
     try:
         said = read_json(answer)
     except ValueError:
-        return Marked(0.0, {"valid JSON": 0.0, "exact": 0.0})
+        return MetricResult(0.0, {"valid JSON": 0.0, "exact": 0.0})
     given, wanted = fields(said), fields(ideal)
     value = 2 * (given & wanted).total() / (given.total() + wanted.total())
     exact = fields(said, ordered=True) == fields(ideal, ordered=True)
-    return Marked(value, {"valid JSON": 1.0, "exact": float(exact)})
+    return MetricResult(value, {"valid JSON": 1.0, "exact": float(exact)})
 
 
 def _no_constant(name: str) -> None:

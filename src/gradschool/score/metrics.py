@@ -5,15 +5,15 @@ from pathlib import Path
 
 from gradschool.errors import DataError, UsageError, nearest
 from gradschool.records import Example
+from gradschool.score.custom import is_own, own_metric
 from gradschool.score.json_fields import json_fields, read_json
-from gradschool.score.mark import Marked, Metric, Unscorable
-from gradschool.score.own import is_own, own_metric
+from gradschool.score.metric import Metric, MetricResult, Unscorable
 from gradschool.score.rules import read_rules
 from gradschool.score.style import Style
 from gradschool.score.text import chrf, exact_match, label, mostly_latin, rouge_l, token_f1
 from gradschool.settings import METRICS, Goal
 
-__all__ = ["Marked", "Metric", "Unscorable", "find_metrics"]
+__all__ = ["Metric", "MetricResult", "Unscorable", "find_metrics"]
 
 PLAIN: dict[str, Metric] = {
     "exact_match": exact_match,

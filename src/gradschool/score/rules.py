@@ -12,7 +12,7 @@ from referencing.exceptions import Unresolvable
 
 from gradschool.records import Example
 from gradschool.score.json_fields import read_json
-from gradschool.score.mark import Marked, Metric, Unscorable
+from gradschool.score.metric import Metric, MetricResult, Unscorable
 from gradschool.settings import Rule
 
 extend: Callable[..., Any] = validators.extend  # its stubs leave it untyped
@@ -38,9 +38,9 @@ def read_rules(rules: Sequence[Rule], folder: Path) -> tuple[Metric, list[str]]:
             issues.append(f"rule {rule.name!r} ({rule.kind}): {error}")
             checks[rule.name] = bool
 
-    def mark(answer: str, example: Example) -> Marked:
+    def mark(answer: str, example: Example) -> MetricResult:
         parts = {name: _kept(name, check, answer) for name, check in checks.items()}
-        return Marked(sum(parts.values()) / len(parts), parts)
+        return MetricResult(sum(parts.values()) / len(parts), parts)
 
     return mark, issues
 

@@ -30,7 +30,7 @@ from gradschool.records import Interval, Verdict
 from gradschool.score.dirichlet import Vector, lowest_mean
 
 POWER = 0.8  # "probably" in this file
-MOST_EXAMPLES = 100_000  # nobody collects more to settle a verdict
+MAX_EXAMPLES = 100_000  # nobody collects more to settle a verdict
 
 
 def look_level(error_budget: float, looks: int) -> float:
@@ -131,7 +131,7 @@ def more_examples(values: Sequence[float], groups: Sequence[str], pass_mark: flo
             return 1 - _probable_low(clusters, 1 - mean, spread, extra, 1 - level) < pass_mark
 
     present = len(sums)
-    candidates = range(present + 1, max(present + 2, int(MOST_EXAMPLES / size) + 1))
+    candidates = range(present + 1, max(present + 2, int(MAX_EXAMPLES / size) + 1))
     if not settles(candidates[-1]):
         return None
     enough = candidates[bisect_left(candidates, True, key=settles)]

@@ -21,30 +21,30 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 
-from gradschool.data.fold import fold
+from gradschool.data.normalize import normalize
 from gradschool.data.shingles import runs_of_words
 from gradschool.errors import DataError
 from gradschool.records import Example
-from gradschool.score.mark import Marked, Unscorable
+from gradschool.score.metric import MetricResult, Unscorable
 
-LEAST_OWN, LEAST_OTHER = 20, 10  # texts with fewer of which nothing can be learnt
-LIKED_OTHER = 2 * LEAST_OTHER  # pieces into which the words of others are joined where these are few
-LEAST_LENGTH = 20  # words of such a piece
-LONG, MOST_PIECES = 4, 3  # times as long as others' texts, from where a text is cut; pieces that are taken of it
-LEAST_WORDS = 5  # of an answer: in fewer there is no style
+MIN_OWN, MIN_OTHER = 20, 10  # texts with fewer of which nothing can be learnt
+LIKED_OTHER = 2 * MIN_OTHER  # pieces into which the words of others are joined where these are few
+MIN_LENGTH = 20  # words of such a piece
+LONG, MAX_PIECES = 4, 3  # times as long as others' texts, from where a text is cut; pieces that are taken of it
+MIN_WORDS = 5  # of an answer: in fewer there is no style
 FREQUENT_WORDS = 150  # the most frequent words of all texts: words of grammar, in any language
-MOST_FEATURES = 20_000  # runs of characters
+MAX_FEATURES = 20_000  # runs of characters
 FOLDS = 5
-LEAST_PAIRS = 10  # answers with fewer of which it is not asked whether they can be told from the author's
+MIN_PAIRS = 10  # answers with fewer of which it is not asked whether they can be told from the author's
 COPIED_RUN = 8  # words in a row that are copied rather than met by chance
 ECHOED = 4  # words of a sentence that is taken from the question
 SHORT_SHARE = 0.05  # of the training texts, which may be unusually short
 HABIT = 3  # training texts that share a run, from which it is the author's habit
 COPIED_SENTENCE = 0.5  # share of a sentence in such runs from which it does not count
-MOST_COPIED = 0.5  # share of an answer in copied sentences from which nothing is left to judge
+MAX_COPIED = 0.5  # share of an answer in copied sentences from which nothing is left to judge
 SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 TOKEN = re.compile(r"\w+(?:['’]\w+)?|[^\w\s]|\n\n")
-REPEATED_RUN, LEAST_REPEATS = 5, 0.1  # words; share of repeated runs that is nobody's fault
+REPEATED_RUN, MIN_REPEATS = 5, 0.1  # words; share of repeated runs that is nobody's fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +69,11 @@ class Style:
         """Learn an author from examples to learn from, against texts of others; raises DataError for too few texts."""
         texts = [example.ideal for example in own]
         words = _length_for(texts, others)
-        others = _of_length(others, words) if words >= LEAST_LENGTH else []
-        if len(texts) < LEAST_OWN or len(others) < LEAST_OTHER:
+        others = _of_length(others, words) if words >= MIN_LENGTH else []
+        if len(texts) < MIN_OWN or len(others) < MIN_OTHER:
             raise DataError(
                 f"The metric style cannot learn from {len(texts)} texts of the author and {len(others)} of others.",
-                f"It needs {LEAST_OWN} and {LEAST_OTHER}; texts of others are messages of other people and the base's "
+                f"It needs {MIN_OWN} and {MIN_OTHER}; texts of others are messages of other people and the base's "
                 "own answers.",
                 "add examples, or choose another metric (chrf).",
             )
@@ -88,12 +88,12 @@ class Style:
                 own_recognised=float(np.mean(scores[: len(pieces)] > 0)),
                 others_refused=float(np.mean(scores[len(pieces) :] <= 0)),
                 runs=_own_runs(texts),
-                repeats=max(LEAST_REPEATS, *map(repeats, texts)),
+                repeats=max(MIN_REPEATS, *map(repeats, texts)),
                 least_words=float(np.quantile([len(text.split()) for text in texts], SHORT_SHARE)) / 2,
             )
         )
 
-    def __call__(self, answer: str, example: Example) -> Marked:
+    def __call__(self, answer: str, example: Example) -> MetricResult:
         """1 where the answer is taken for the author's, else 0; sentences from training or question do not count.
 
         An answer that repeats itself more than any training text does, or that is far shorter than nearly all of them,
@@ -107,18 +107,18 @@ class Style:
                 "It learns from the training examples and from the base's answers, during a climb.",
                 "climb the job, or score with the packaged specialist.",
             )
-        if len(answer.split()) < LEAST_WORDS:
-            raise Unscorable(f"the answer has under {LEAST_WORDS} words, too few to have a style.")
+        if len(answer.split()) < MIN_WORDS:
+            raise Unscorable(f"the answer has under {MIN_WORDS} words, too few to have a style.")
         rest, copied = self._without_copies(answer, example)
         again = repeats(answer)
-        enough = len(rest.split()) >= max(LEAST_WORDS, self.learnt.least_words)
-        judged = copied < MOST_COPIED and enough and again <= self.learnt.repeats
+        enough = len(rest.split()) >= max(MIN_WORDS, self.learnt.least_words)
+        judged = copied < MAX_COPIED and enough and again <= self.learnt.repeats
         parts = {
             "own text recognised": float(self._is_taken(example.ideal)),
             "copied": copied,
             "repeats itself": again,
         }
-        return Marked(float(judged and self._is_taken(rest)), parts)
+        return MetricResult(float(judged and self._is_taken(rest)), parts)
 
     def _is_taken(self, text: str) -> bool:
         assert self.learnt is not None
@@ -127,12 +127,12 @@ class Style:
     def _without_copies(self, answer: str, example: Example) -> tuple[str, float]:
         """The answer without sentences that stand in the training or in the question, and their share of its words."""
         question = "\n".join(message.content for message in example.question)
-        asked = f" {fold(question)} "
+        asked = f" {normalize(question)} "
         kept, copied, total = [], 0, 0
         for sentence in filter(None, (part.strip() for part in SENTENCE.split(answer))):
             number = len(sentence.split())
             total += number
-            echoed = number >= ECHOED and f" {fold(sentence)} " in asked
+            echoed = number >= ECHOED and f" {normalize(sentence)} " in asked
             if echoed or (number >= COPIED_RUN and self._share_copied(sentence) >= COPIED_SENTENCE):
                 copied += number
             else:
@@ -141,7 +141,7 @@ class Style:
 
     def _share_copied(self, sentence: str) -> float:
         assert self.learnt is not None
-        runs = next(runs_of_words([fold(sentence)], COPIED_RUN))
+        runs = next(runs_of_words([normalize(sentence)], COPIED_RUN))
         known = self.learnt.runs
         places = np.minimum(np.searchsorted(known, runs), max(len(known) - 1, 0))
         return float(np.mean(known[places] == runs)) if len(known) else 0.0
@@ -154,7 +154,7 @@ class Style:
         specialist can better. Without enough pairs nothing is said.
         """
         groups = [example.group for example in examples]
-        if len(answers) < LEAST_PAIRS or len(set(groups)) < FOLDS:
+        if len(answers) < MIN_PAIRS or len(set(groups)) < FOLDS:
             return [{} for _ in answers]
         ideals = [example.ideal for example in examples]
         labels = [1] * len(ideals) + [0] * len(answers)
@@ -166,7 +166,7 @@ class Style:
 
 def repeats(text: str) -> float:
     """The share of a text's runs of five words that stood in it before: near 0 in what people write."""
-    runs = next(runs_of_words([fold(text)], REPEATED_RUN)).tolist()
+    runs = next(runs_of_words([normalize(text)], REPEATED_RUN)).tolist()
     return 1 - len(set(runs)) / len(runs)
 
 
@@ -182,9 +182,9 @@ def _classifier(texts: Sequence[str]) -> Pipeline:
         return [" ".join(tokens[at : at + n]) for n in (1, 2, 3) for at in range(len(tokens) - n + 1)]
 
     characters = TfidfVectorizer(
-        analyzer="char_wb", ngram_range=(2, 4), min_df=2, max_features=MOST_FEATURES, sublinear_tf=True
+        analyzer="char_wb", ngram_range=(2, 4), min_df=2, max_features=MAX_FEATURES, sublinear_tf=True
     )
-    words = TfidfVectorizer(analyzer=masked, min_df=2, max_features=MOST_FEATURES, sublinear_tf=True)
+    words = TfidfVectorizer(analyzer=masked, min_df=2, max_features=MAX_FEATURES, sublinear_tf=True)
     features = FeatureUnion([("characters", characters), ("words", words)])
     return make_pipeline(features, LogisticRegression(C=10.0, class_weight="balanced", max_iter=2_000))
 
@@ -216,7 +216,7 @@ def _pieces(text: str, words: float) -> list[str]:
     for gap in SENTENCE.finditer(text):
         if len(text[cuts[-1] : gap.start()].split()) >= words:
             cuts.append(gap.end())
-    return [text[start:end].strip() for start, end in pairwise(cuts)][:MOST_PIECES] or [text]
+    return [text[start:end].strip() for start, end in pairwise(cuts)][:MAX_PIECES] or [text]
 
 
 def _of_length(others: Sequence[str], words: float) -> list[str]:
@@ -235,7 +235,7 @@ def _of_length(others: Sequence[str], words: float) -> list[str]:
 def _own_runs(texts: Sequence[str]) -> npt.NDArray[np.uint64]:
     """Runs of words in the training texts, without those that so many share that they are the author's habit."""
     counts: Counter[int] = Counter()
-    for runs in runs_of_words(map(fold, texts), COPIED_RUN):
+    for runs in runs_of_words(map(normalize, texts), COPIED_RUN):
         if len(runs):
             counts.update(set(runs.tolist()))
     return np.array(sorted(run for run, count in counts.items() if count < HABIT), dtype=np.uint64)

@@ -10,9 +10,9 @@ from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu import sentence_chrf
 
 from gradschool.records import Example
-from gradschool.score.mark import Marked, Metric, Unscorable
+from gradschool.score.metric import Metric, MetricResult, Unscorable
 
-MOST_CHARACTERS = 20_000  # rouge_l takes time and memory in the product of both lengths
+MAX_CHARACTERS = 20_000  # rouge_l takes time and memory in the product of both lengths
 _EDGE = " \t\r\n.,;:!?…\"'`´*“”„‘’«»()[]"
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -20,12 +20,12 @@ _ROUGE_TOKEN = re.compile("[a-z0-9]", re.IGNORECASE)
 _rouge = RougeScorer(["rougeL"], use_stemmer=False)
 
 
-def exact_match(answer: str, example: Example) -> Marked:
+def exact_match(answer: str, example: Example) -> MetricResult:
     """1 where the answer is the ideal, character by character; white space around either does not count."""
-    return Marked(float(answer.strip() == example.ideal.strip()))
+    return MetricResult(float(answer.strip() == example.ideal.strip()))
 
 
-def fold(label: str) -> str:
+def normalize(label: str) -> str:
     """A label's name as a person would compare it: without case, quotes, end punctuation; `_` and `-` are spaces.
 
     Signs that may be the whole difference ("C#", "C+", "-") stay.
@@ -43,11 +43,11 @@ def label(examples: Sequence[Example]) -> Metric:
 
     The part "known label" is 0 where the answer is no label of any of the examples: prose, or an invented label.
     """
-    known = {fold(example.ideal) for example in examples}
+    known = {normalize(example.ideal) for example in examples}
 
-    def mark(answer: str, example: Example) -> Marked:
-        said, ideal = fold(answer), fold(example.ideal)
-        return Marked(float(said == ideal), {"known label": float(said in known or said == ideal)})
+    def mark(answer: str, example: Example) -> MetricResult:
+        said, ideal = normalize(answer), normalize(example.ideal)
+        return MetricResult(float(said == ideal), {"known label": float(said in known or said == ideal)})
 
     return mark
 
@@ -57,7 +57,7 @@ def words(text: str) -> list[str]:
     return _ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split()
 
 
-def token_f1(answer: str, example: Example) -> Marked:
+def token_f1(answer: str, example: Example) -> MetricResult:
     """The harmonic mean of precision and recall over words, repeated words counted; order does not matter.
 
     Source: Rajpurkar et al. (2016), "SQuAD: 100,000+ Questions for Machine Comprehension of Text", the official
@@ -65,12 +65,12 @@ def token_f1(answer: str, example: Example) -> Marked:
     """
     said, ideal = words(answer), words(example.ideal)
     if not said or not ideal:
-        return Marked(float(said == ideal))
+        return MetricResult(float(said == ideal))
     common = (Counter(said) & Counter(ideal)).total()
-    return Marked(2 * common / (len(said) + len(ideal)))
+    return MetricResult(2 * common / (len(said) + len(ideal)))
 
 
-def rouge_l(answer: str, example: Example) -> Marked:
+def rouge_l(answer: str, example: Example) -> MetricResult:
     """The F measure of the longest common subsequence of words, without stemming, by the rouge-score library.
 
     It knows only words of a-z and 0-9; an ideal answer without any is Unscorable. Texts are read up to 20,000
@@ -78,18 +78,18 @@ def rouge_l(answer: str, example: Example) -> Marked:
     """
     if not _ROUGE_TOKEN.search(example.ideal):
         raise Unscorable("rouge_l reads only the letters a-z and digits, and the ideal answer has none; use chrf.")
-    score = _rouge.score(example.ideal[:MOST_CHARACTERS], answer[:MOST_CHARACTERS])["rougeL"]
-    return Marked(_within(score.fmeasure))
+    score = _rouge.score(example.ideal[:MAX_CHARACTERS], answer[:MAX_CHARACTERS])["rougeL"]
+    return MetricResult(_within(score.fmeasure))
 
 
-def chrf(answer: str, example: Example) -> Marked:
+def chrf(answer: str, example: Example) -> MetricResult:
     """chrF2, the F2 measure of common character n-grams up to 6, by sacrebleu, divided by 100; for any language.
 
     Texts are read up to 20,000 characters. Source: Popović (2015), "chrF: character n-gram F-score for automatic
     MT evaluation".
     """
-    score = sentence_chrf(answer[:MOST_CHARACTERS], [example.ideal[:MOST_CHARACTERS]]).score
-    return Marked(_within(score / 100))
+    score = sentence_chrf(answer[:MAX_CHARACTERS], [example.ideal[:MAX_CHARACTERS]]).score
+    return MetricResult(_within(score / 100))
 
 
 def mostly_latin(examples: Sequence[Example]) -> bool:

@@ -12,12 +12,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from gradschool.serve import reply as replies
-from gradschool.serve.answering import Answering, EventStream, unless_gone
-from gradschool.serve.door import Door
+from gradschool.serve.auth import Door
+from gradschool.serve.http_errors import HTTPError
 from gradschool.serve.metrics import GONE, Metrics, Watch
-from gradschool.serve.refusals import Refusal
 from gradschool.serve.reply import Reply
 from gradschool.serve.request import Asked, read_chat, read_text
+from gradschool.serve.responses import Answering, EventStream, unless_gone
 from gradschool.serve.service import Service
 
 SLOW_READER = 30.0  # seconds beyond an answer's own time until a client that does not read is left
@@ -42,7 +42,7 @@ def make_app(service: Service, key: str = "") -> Starlette:
             Route("/v1/completions", server.complete, methods=["POST"]),
         ],
         exception_handlers={
-            Refusal: _refused,  # type: ignore[dict-item]  # declared for Exception alone
+            HTTPError: _refused,  # type: ignore[dict-item]  # declared for Exception alone
             HTTPException: _no_such_place,  # type: ignore[dict-item]
             ClientDisconnect: _gone,  # type: ignore[dict-item]
             Exception: _broken,
@@ -101,7 +101,7 @@ class Interface:
             chunks = answer.chunks()
             first = await unless_gone(request, anext(chunks))
             return EventStream(first, chunks, self.service.limits.seconds + SLOW_READER)
-        except Refusal as refusal:
+        except HTTPError as refusal:
             watch.done(refusal.status)
             raise
         except (ClientDisconnect, asyncio.CancelledError):
@@ -116,8 +116,8 @@ class Interface:
         limits = self.service.limits
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":  # also what a foreign web page can send unasked
-            raise Refusal(415, "Send JSON, with the header Content-Type: application/json.")
-        too_large = Refusal(413, f"The body is larger than {limits.body} bytes.", code="body_too_large")
+            raise HTTPError(415, "Send JSON, with the header Content-Type: application/json.")
+        too_large = HTTPError(413, f"The body is larger than {limits.body} bytes.", code="body_too_large")
         told = request.headers.get("content-length", "0")
         if not told.isdigit() or int(told) > limits.body:
             raise too_large
@@ -129,21 +129,21 @@ class Interface:
                     if len(content) > limits.body:
                         raise too_large
         except TimeoutError:
-            raise Refusal(408, f"The body did not come within {limits.body_seconds:g} seconds.") from None
+            raise HTTPError(408, f"The body did not come within {limits.body_seconds:g} seconds.") from None
         return bytes(content)
 
 
-def _response(refusal: Refusal) -> Response:
+def _response(refusal: HTTPError) -> Response:
     return JSONResponse(refusal.body(), refusal.status, headers=refusal.headers)
 
 
-async def _refused(request: Request, refusal: Refusal) -> Response:
+async def _refused(request: Request, refusal: HTTPError) -> Response:
     return _response(refusal)
 
 
 async def _no_such_place(request: Request, error: HTTPException) -> Response:
     what = f"{request.method} {request.url.path[:80]}: {error.detail}."
-    return JSONResponse(Refusal(error.status_code, what).body(), error.status_code, headers=error.headers)
+    return JSONResponse(HTTPError(error.status_code, what).body(), error.status_code, headers=error.headers)
 
 
 async def _gone(request: Request, error: ClientDisconnect) -> Response:
@@ -151,4 +151,4 @@ async def _gone(request: Request, error: ClientDisconnect) -> Response:
 
 
 async def _broken(request: Request, error: Exception) -> Response:
-    return _response(Refusal(500, "A bug of the server; its log says more."))
+    return _response(HTTPError(500, "A bug of the server; its log says more."))

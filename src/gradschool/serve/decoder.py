@@ -7,7 +7,7 @@ from typing import Protocol
 
 import torch
 
-from gradschool.model.decoding import Batch, Row, Said
+from gradschool.model.decoding import Batch, Row, Token
 from gradschool.model.generation import stream_tokens
 from gradschool.model.local import LocalEngine
 from gradschool.records import Decoding
@@ -23,7 +23,7 @@ class Decoder(Protocol):
         """Take in a prompt, to be continued by at most `limit` tokens."""
         ...
 
-    def step(self) -> list[Said]:
+    def step(self) -> list[Token]:
         """Draw the next token of some rows, in the long run of all; each row's last one says so."""
         ...
 
@@ -51,12 +51,12 @@ class PackedDecoder:
 
     def add(self, name: int, ids: Sequence[int], limit: int, seed: int) -> None:
         """Take in a prompt; what is drawn for it depends on its seed, and not on the rows beside it."""
-        chances = None
+        uniforms = None
         if self._sampled:
-            chances = torch.rand(limit, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-        self._waiting.append(Row(name, ids, limit, chances=chances))
+            uniforms = torch.rand(limit, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        self._waiting.append(Row(name, ids, limit, uniforms=uniforms))
 
-    def step(self) -> list[Said]:
+    def step(self) -> list[Token]:
         """Read some of the prompts that wait, or let each row say a token more; in turns, so that none stands still."""
         batch = self._batch
         self._entered = bool(self._waiting) and batch.wants() and not (batch.rows and self._entered)
@@ -93,7 +93,7 @@ class OneRowDecoder:
         """Take in a prompt; it waits for those before it."""
         self._rows.append(_Single(name, limit, self._tokens(ids, limit, seed)))
 
-    def step(self) -> list[Said]:
+    def step(self) -> list[Token]:
         """Draw one more token of the oldest row."""
         if not self._rows:
             return []
@@ -103,7 +103,7 @@ class OneRowDecoder:
         last = row.left == 0 or token in self._engine.stop_ids
         if last:
             self.drop([row.name])
-        return [Said(row.name, token, last)]
+        return [Token(row.name, token, last)]
 
     def drop(self, names: Collection[int]) -> None:
         """Forget rows, and end the work on them."""

@@ -15,12 +15,12 @@ from gradschool.errors import ModelError, UsageError
 from gradschool.files import sha256
 from gradschool.model.chat import CLOSE, OPEN
 from gradschool.model.engine import TextLoss
+from gradschool.model.llama_cpp import PATIENCE, LlamaCpp
 from gradschool.model.machine import choose_threads
-from gradschool.package.llama_cpp import PATIENCE, LlamaCpp
 from gradschool.records import Answer, Conversation, Decoding, Failure
-from gradschool.serve.refusals import too_long
+from gradschool.serve.http_errors import too_long
 from gradschool.serve.scheduler import Pieces, Prompt
-from gradschool.serve.upstream import LlamaSpeech, UpstreamScheduler, client_of, llama_body
+from gradschool.serve.upstream import LlamaWire, UpstreamScheduler, client_of, llama_body
 
 AT_ONCE = 4
 USUAL_CONTEXT = 8192  # tokens; llama.cpp sets memory aside for all of it, for each who is answered
@@ -108,7 +108,7 @@ class LlamaScheduler:
         self._engine = engine
         self.at_once, self.context_length = engine.at_once, engine.context_length
         client = client_of(engine.server.address, engine.key, PATIENCE, trust_env=False)
-        self._upstream = UpstreamScheduler(client, LlamaSpeech(), self.at_once, self.context_length)
+        self._upstream = UpstreamScheduler(client, LlamaWire(), self.at_once, self.context_length)
 
     def tokens(self, conversation: Conversation) -> tuple[int, tuple[int, ...]]:
         """The tokens of a conversation up to where the answer begins, and their number."""

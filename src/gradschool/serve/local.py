@@ -5,13 +5,13 @@ import copy
 from collections.abc import Sequence
 
 from gradschool.errors import GradschoolError
-from gradschool.model.decoding import Said
+from gradschool.model.decoding import Token
 from gradschool.model.local import LocalEngine
 from gradschool.model.memory import AT_ONCE
 from gradschool.records import Conversation, Message
-from gradschool.serve.lanes import Lanes, Manner, Request, Wardrobe
-from gradschool.serve.pieces import Decoded
+from gradschool.serve.batcher import AdapterCache, Batcher, Request, SamplingGroup
 from gradschool.serve.scheduler import Ended, Piece, Pieces, Prompt
+from gradschool.serve.streaming import Decoded
 from gradschool.specialist import Specialist
 
 END_PATIENCE = 10.0  # seconds for the step under way
@@ -33,11 +33,11 @@ class LocalScheduler:
         self._prompts, self._stop_ids = engine.chat, frozenset(engine.stop_ids)
         # A tokenizer must not be used by two threads at once: prompts are made in one, answers are read in another.
         self._answers = copy.deepcopy(engine.chat)
-        wardrobe = Wardrobe(engine)
+        wardrobe = AdapterCache(engine)
         for specialist in specialists:
             wardrobe.learn(specialist.recipe.adapter)
-        self._lanes = Lanes(engine, wardrobe, [manner_of(one, engine) for one in specialists], self.at_once)
-        self._lanes.start()
+        self._batcher = Batcher(engine, wardrobe, [sampling_group_of(one, engine) for one in specialists], self.at_once)
+        self._batcher.start()
 
     def tokens(self, conversation: Conversation) -> tuple[int, tuple[int, ...]]:
         """The tokens of a conversation up to where the answer begins, and their number."""
@@ -46,15 +46,15 @@ class LocalScheduler:
 
     async def answer(self, prompt: Prompt) -> Pieces:
         """Answer piece by piece; closing the generator frees the row."""
-        loop, heard = asyncio.get_running_loop(), asyncio.Queue[Said | GradschoolError]()
+        loop, heard = asyncio.get_running_loop(), asyncio.Queue[Token | GradschoolError]()
 
-        def tell(said: Said | GradschoolError) -> None:
+        def tell(said: Token | GradschoolError) -> None:
             if not loop.is_closed():  # a second Ctrl-C does not wait for answers
                 loop.call_soon_threadsafe(heard.put_nowait, said)
 
         request = Request(prompt.adapter, prompt.ids, prompt.decoding, tell)
         text, count = Decoded(self._answers.decode), 0
-        self._lanes.put(request)
+        self._batcher.put(request)
         try:
             while True:
                 said = await heard.get()
@@ -72,11 +72,11 @@ class LocalScheduler:
 
     async def close(self) -> None:
         """End the thread after the step under way."""
-        self._lanes.end()
-        await asyncio.to_thread(self._lanes.join, END_PATIENCE)
+        self._batcher.end()
+        await asyncio.to_thread(self._batcher.join, END_PATIENCE)
 
 
-def manner_of(specialist: Specialist, engine: LocalEngine) -> Manner:
+def sampling_group_of(specialist: Specialist, engine: LocalEngine) -> SamplingGroup:
     """How a specialist answers where nothing else is asked for, and what all of its prompts begin with."""
     recipe = specialist.recipe
     asked = [specialist.conversation((Message("user", text),))[0] for text in PROBES]
@@ -84,4 +84,4 @@ def manner_of(specialist: Specialist, engine: LocalEngine) -> Manner:
     alike = len(first) - 1
     for other in others:
         alike = next((i for i, (a, b) in enumerate(zip(first[:alike], other, strict=False)) if a != b), alike)
-    return Manner(recipe.adapter, recipe.decoding.temperature, recipe.decoding.top_p, tuple(first[:alike]))
+    return SamplingGroup(recipe.adapter, recipe.decoding.temperature, recipe.decoding.top_p, tuple(first[:alike]))

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 
 from gradschool.model.remote import RemoteEngine
-from gradschool.serve.opening import scheduler_of
+from gradschool.serve.loading import scheduler_of
 from gradschool.serve.server import running
 from gradschool.serve.service import Base, Served, Service
 from gradschool.settings import Remote

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gradschool.records import Passage
-from gradschool.serve.refusals import Refusal
+from gradschool.serve.http_errors import HTTPError
 from gradschool.serve.scheduler import Ended
 from gradschool.serve.service import Served
 
@@ -76,7 +76,7 @@ def event(value: object) -> bytes:
     return b"data: " + json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
 
 
-def failed(refusal: Refusal) -> bytes:
+def failed(refusal: HTTPError) -> bytes:
     """The event that ends a stream whose answer failed after it had begun."""
     return event(refusal.body())
 

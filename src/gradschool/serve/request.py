@@ -12,9 +12,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from gradschool.errors import nearest
 from gradschool.records import Conversation, Decoding, Message
-from gradschool.serve.refusals import Refusal
+from gradschool.serve.http_errors import HTTPError
 
-MOST_STOPS = 16
+MAX_STOPS = 16
 # Fields whose other values would change the answer, and the values that ask for nothing.
 UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "n": (1,),
@@ -95,8 +95,8 @@ def _stops(value: Any) -> tuple[str, ...]:
     texts = [] if value is None else [value] if isinstance(value, str) else value
     if not isinstance(texts, list) or not all(isinstance(text, str) and text for text in texts):
         raise ValueError("must be a text or a list of texts, none of them empty")
-    if len(texts) > MOST_STOPS:
-        raise ValueError(f"may hold at most {MOST_STOPS} texts")
+    if len(texts) > MAX_STOPS:
+        raise ValueError(f"may hold at most {MAX_STOPS} texts")
     return tuple(texts)
 
 
@@ -175,11 +175,11 @@ def _object(content: bytes) -> dict[str, Any]:
         value = json.loads(content)
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise Refusal(400, "The body holds half of a character (a lone surrogate).") from error
+        raise HTTPError(400, "The body holds half of a character (a lone surrogate).") from error
     except (ValueError, RecursionError) as error:
-        raise Refusal(400, f"The body is not valid JSON: {error or 'it is nested too deeply'}.") from error
+        raise HTTPError(400, f"The body is not valid JSON: {error or 'it is nested too deeply'}.") from error
     if not isinstance(value, dict):
-        raise Refusal(400, "The body must be a JSON object.")
+        raise HTTPError(400, "The body must be a JSON object.")
     return value
 
 
@@ -188,13 +188,15 @@ def _validated(form: type[Body], value: dict[str, Any]) -> Body:
     for key, given in value.items():
         if key in UNSUPPORTED:
             if given is not None and given not in UNSUPPORTED[key]:
-                raise Refusal(400, f"{key} is not supported here.", param=key, code="unsupported_parameter")
+                raise HTTPError(400, f"{key} is not supported here.", param=key, code="unsupported_parameter")
         elif key not in WITHOUT_EFFECT:
             asked[key] = given
     unknown = next((key for key in asked if key not in form.model_fields), None)
     if unknown is not None:
         hint = nearest(unknown, form.model_fields)
-        raise Refusal(400, f"There is no field {unknown[:80]!r}; {hint}.", param=unknown[:80], code="unknown_parameter")
+        raise HTTPError(
+            400, f"There is no field {unknown[:80]!r}; {hint}.", param=unknown[:80], code="unknown_parameter"
+        )
     try:
         return form.model_validate(asked)
     except ValidationError as error:
@@ -202,7 +204,7 @@ def _validated(form: type[Body], value: dict[str, Any]) -> Body:
         place = ".".join(map(str, first["loc"]))
         about = first["msg"].removeprefix("Value error, ")
         got = "" if first["type"] == "missing" else f" (got {_short(first['input'])})"
-        raise Refusal(400, f"{place}: {about}{got}.", param=place, code="invalid_value") from error
+        raise HTTPError(400, f"{place}: {about}{got}.", param=place, code="invalid_value") from error
 
 
 def _short(value: Any) -> str:

@@ -19,7 +19,7 @@ from gradschool.serve.app import make_app
 from gradschool.serve.service import Service
 
 KEY_ENV = "GRADSCHOOL_API_KEY"
-LEAST_KEY = 16  # letters
+MIN_KEY = 16  # letters
 HEAD_SECONDS = 10.0  # from a connection, or the first letter of a further request, to the end of its headers
 LAST_SECONDS = 5  # beyond the grace, until connections are cut
 
@@ -36,10 +36,10 @@ def read_key(variable: str, file: Path | None) -> str:
     place = str(file) if file else variable
     if file and not key:
         raise UsageError(f"The key file {file} is empty.", fix="write the key into it.")
-    if key and (len(key) < LEAST_KEY or not key.isascii() or any(letter.isspace() for letter in key)):
+    if key and (len(key) < MIN_KEY or not key.isascii() or any(letter.isspace() for letter in key)):
         raise UsageError(
             f"The key in {place} is unfit.",
-            f"It needs at least {LEAST_KEY} letters, ASCII and without spaces.",
+            f"It needs at least {MIN_KEY} letters, ASCII and without spaces.",
             'make one with: python3 -c "import secrets; print(secrets.token_urlsafe(32))"',
         )
     return key

@@ -10,10 +10,10 @@ from typing import TypeVar
 from gradschool.errors import GradschoolError, nearest
 from gradschool.ground.cite import resolve
 from gradschool.records import Passage
-from gradschool.serve.pieces import Unmarked, Until
-from gradschool.serve.refusals import Refusal, closing, overloaded, refusal_of, too_long, too_slow
+from gradschool.serve.http_errors import HTTPError, closing, http_error_of, overloaded, too_long, too_slow
 from gradschool.serve.request import Asked
 from gradschool.serve.scheduler import Ended, Piece, Pieces, Prompt, Scheduler
+from gradschool.serve.streaming import Unmarked, Until
 from gradschool.specialist import Specialist
 
 T = TypeVar("T")
@@ -87,7 +87,7 @@ class Service:
         """The specialist of a name; raises Refusal (404) with the names that there are."""
         if name not in self.served:
             hint = nearest(name[:80], self.served)
-            raise Refusal(404, f"There is no model {name[:80]!r}; {hint}.", param="model", code="model_not_found")
+            raise HTTPError(404, f"There is no model {name[:80]!r}; {hint}.", param="model", code="model_not_found")
         return self.served[name]
 
     async def answer(self, served: Served, asked: Asked) -> AsyncGenerator[Piece | Ended | tuple[Passage, ...], None]:
@@ -113,7 +113,7 @@ class Service:
                             return
                         yield replace(event, text=unmarked.add(event.text)) if unmarked else event
             except GradschoolError as error:
-                raise refusal_of(error) from error
+                raise http_error_of(error) from error
 
     def drain(self) -> None:
         """Take no more requests, and give those that are under way the grace to be done; to be called in the loop."""

@@ -15,14 +15,14 @@ import httpx
 from gradschool.errors import RemoteError
 from gradschool.model.remote import RemoteEngine
 from gradschool.records import Conversation, Decoding
-from gradschool.serve.refusals import Refusal
+from gradschool.serve.http_errors import HTTPError
 from gradschool.serve.scheduler import Ended, Piece, Pieces, Prompt
 
 FAILED = "The model behind this server failed."
 SEEDS = 1 << 32  # llama.cpp's are so many; the last one means: any
 
 
-class Speech(Protocol):
+class Wire(Protocol):
     """How a server is asked, and what its events say."""
 
     path: str
@@ -47,7 +47,7 @@ class Speech(Protocol):
 class UpstreamScheduler:
     """Asks a server for each request, at most `at_once` at a time."""
 
-    def __init__(self, client: httpx.AsyncClient, speech: Speech, at_once: int, context_length: int) -> None:
+    def __init__(self, client: httpx.AsyncClient, speech: Wire, at_once: int, context_length: int) -> None:
         self.at_once, self.context_length = at_once, context_length
         self._client, self._speech = client, speech
         self._places = asyncio.Semaphore(at_once)
@@ -102,18 +102,18 @@ class UpstreamScheduler:
             raise RemoteError(FAILED, f"It says {data[:200]}.")
         return event
 
-    def _refused(self, status: int, content: bytes) -> Refusal:
+    def _refused(self, status: int, content: bytes) -> HTTPError:
         try:
             said = json.loads(content)["error"]["message"]
         except (ValueError, LookupError, TypeError):
             said = content.decode(errors="replace").strip()
         about = f"The model behind this server answers {status}: {' '.join(str(said).split())[:300]}"
         if status in (400, 413, 422):
-            return Refusal(400, about, code="context_length_exceeded" if "context" in about.lower() else None)
-        return Refusal(503 if status in (429, 503) else 502, about, code="bad_gateway")
+            return HTTPError(400, about, code="context_length_exceeded" if "context" in about.lower() else None)
+        return HTTPError(503 if status in (429, 503) else 502, about, code="bad_gateway")
 
 
-class LlamaSpeech:
+class LlamaWire:
     """llama.cpp's own /completion, which takes tokens: what a person wrote cannot pose as a control token."""
 
     path = "completion"
@@ -151,7 +151,7 @@ def llama_body(ids: Sequence[int], decoding: Decoding) -> dict[str, Any]:
     }
 
 
-class ChatSpeech:
+class ChatWire:
     """OpenAI's chat completions, as Ollama, vLLM and others speak them."""
 
     path = "chat/completions"
@@ -208,4 +208,4 @@ def remote_scheduler(engine: RemoteEngine, at_once: int | None, context_length: 
     key = os.environ.get(settings.api_key_env, "")
     client = client_of(engine.identity["address"], key, settings.timeout, trust_env=True)
     longest = min(engine.context_length, context_length or engine.context_length)
-    return UpstreamScheduler(client, ChatSpeech(engine.model), at_once or settings.concurrency, longest)
+    return UpstreamScheduler(client, ChatWire(engine.model), at_once or settings.concurrency, longest)

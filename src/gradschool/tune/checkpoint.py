@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from gradschool.errors import ModelError
 from gradschool.files import write_bytes
 from gradschool.tune.plan import Plan
-from gradschool.tune.rows import MOST_TOKENS
+from gradschool.tune.rows import MAX_TOKENS
 from gradschool.tune.world import World
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 @dataclass(slots=True)
-class Course:
+class TrainState:
     """Where a training stands; losses are nats per answer token, first and best measured on validation."""
 
     step: int = 0
@@ -31,7 +31,7 @@ class Course:
     worse: int = 0  # validations since the best one
     first_train_loss: float = float("nan")  # means over the first and the last tenth of the steps
     last_train_loss: float = float("nan")
-    portion_tokens: int = MOST_TOKENS  # read at once; kept, since another size rounds another way
+    micro_batch_tokens: int = MAX_TOKENS  # read at once; kept, since another size rounds another way
     seconds: float = 0.0
 
 
@@ -40,7 +40,7 @@ def write_checkpoint(
     parameters: Mapping[str, nn.Parameter],
     best: Mapping[str, Tensor],
     optimizer: torch.optim.Optimizer,
-    course: Course,
+    course: TrainState,
     plan: Plan,
     world: World,
 ) -> None:
@@ -64,13 +64,13 @@ def read_checkpoint(
     optimizer: torch.optim.Optimizer,
     plan: Plan,
     world: World,
-) -> Course:
+) -> TrainState:
     """Put everything back as it was, and return the course; raises ModelError where it belongs to another training."""
     try:
         with safe_open(path, framework="pt") as file:
             if json.loads(file.metadata()["plan"]) != asdict(plan):
                 raise ValueError("It belongs to another plan.")
-            course = Course(**json.loads(file.metadata()["course"]))
+            course = TrainState(**json.loads(file.metadata()["course"]))
             for name, parameter in parameters.items():
                 now, kept = (world.like(file.get_tensor(f"{part}.{name}"), parameter) for part in ("now", "best"))
                 with torch.no_grad():

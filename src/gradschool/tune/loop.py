@@ -14,15 +14,15 @@ from transformers import PreTrainedModel
 from gradschool.errors import ModelError
 from gradschool.model.chat import Rendered
 from gradschool.model.loading import is_out_of_memory, out_of_memory
+from gradschool.model.lora import trained_parameters
 from gradschool.model.reader import reader_of
 from gradschool.records import Note, Step, Work
-from gradschool.tune.checkpoint import Course, read_checkpoint, write_checkpoint
-from gradschool.tune.lora import trained_parameters
-from gradschool.tune.loss import answer_tokens, mean_loss, read_nats
+from gradschool.tune.checkpoint import TrainState, read_checkpoint, write_checkpoint
+from gradschool.tune.memory_plan import ROOMY, Room
+from gradschool.tune.objectives.answers import answer_tokens, mean_loss, read_nats
+from gradschool.tune.objectives.rehearsal import Rehearsal
 from gradschool.tune.plan import Plan
-from gradschool.tune.rehearsal import Rehearsal
-from gradschool.tune.room import ROOMY, Room
-from gradschool.tune.rows import portions, steps_of_epoch
+from gradschool.tune.rows import micro_batches, steps_of_epoch
 from gradschool.tune.world import ALONE, World
 
 T = TypeVar("T")
@@ -54,11 +54,11 @@ class Training:
         self.optimizer = torch.optim.AdamW(
             self.parameters.values(), lr=plan.learning_rate, weight_decay=plan.weight_decay
         )
-        self.course, self.room = Course(portion_tokens=room.tokens), room
+        self.course, self.room = TrainState(micro_batch_tokens=room.tokens), room
         if room.checkpointing:
             network.activation_checkpointing_enable({"use_reentrant": False})
 
-    def run(self) -> Work[Course]:
+    def run(self) -> Work[TrainState]:
         """Train; yields a Step after each optimiser step. The network ends with the weights best on validation.
 
         Killed and begun again with the same arguments, it goes on from the checkpoint and ends the same.
@@ -86,10 +86,10 @@ class Training:
                 self.network.activation_checkpointing_disable()
         self.last = self.world.whole({name: p.detach().clone() for name, p in self.parameters.items()})
         self.best = self.world.whole(self.best)
-        self.put_on(self.best)
+        self.load_state(self.best)
         return self.course
 
-    def put_on(self, weights: Mapping[str, Tensor]) -> None:
+    def load_state(self, weights: Mapping[str, Tensor]) -> None:
         """Give the network one of the states that training kept: `best`, or, when it is over, `last`."""
         with torch.no_grad():
             for name, parameter in self.parameters.items():
@@ -112,7 +112,7 @@ class Training:
     def _step(self, rows: Sequence[Rendered]) -> Step:
         began, plan, course = time.monotonic(), self.plan, self.course
         rate = plan.rate(course.step)
-        loss = self._in_portions(partial(self._gradients, rows))
+        loss = self._in_micro_batches(partial(self._gradients, rows))
         self._update(loss, rate)
         course.step += 1
         course.tokens += sum(len(row.token_ids) for row in rows)
@@ -125,7 +125,7 @@ class Training:
         epoch = course.step / self._steps_per_epoch
         return Step(course.step, plan.steps, epoch, loss, rate, course.tokens, validation_loss)
 
-    def _in_portions(self, work: Callable[[], T]) -> T:
+    def _in_micro_batches(self, work: Callable[[], T]) -> T:
         """Do what reads rows; where memory runs out, again in portions of half the size."""
         while True:
             with torch.random.fork_rng():  # a base with dropout draws the same after a crash as without one
@@ -135,21 +135,22 @@ class Training:
                 except (RuntimeError, MemoryError) as error:
                     if not is_out_of_memory(error):
                         raise
-                    alone = self.course.portion_tokens < min(len(row.token_ids) for row in self.train_rows)
+                    alone = self.course.micro_batch_tokens < min(len(row.token_ids) for row in self.train_rows)
                     if alone or self.world.size > 1:  # several processes could not agree any more
                         raise out_of_memory("A row does not fit into memory, even alone.") from error
             self.optimizer.zero_grad(set_to_none=True)  # outside of the handler, so that what did not fit is free
-            self.course.portion_tokens //= 2
+            self.course.micro_batch_tokens //= 2
             if self.network.device.type == "cuda":
                 torch.cuda.empty_cache()
 
     def _remark(self, work: Callable[[], T]) -> Work[T]:
         """Do some work, and say so if it had to be done in smaller portions."""
-        before = self.course.portion_tokens
+        before = self.course.micro_batch_tokens
         done = work()
-        if self.course.portion_tokens < before:
+        if self.course.micro_batch_tokens < before:
             yield Note(
-                f"tune: memory ran out; {self.course.portion_tokens:,} tokens are read at once from now on.", "warning"
+                f"tune: memory ran out; {self.course.micro_batch_tokens:,} tokens are read at once from now on.",
+                "warning",
             )
         return done
 
@@ -158,22 +159,22 @@ class Training:
         longest = sorted(self.train_rows, key=lambda row: len(row.token_ids))[-self.plan.rows_per_step :]
 
         def there_and_back() -> None:
-            *_, portion = portions(longest, self.course.portion_tokens, self.reader.packs)
-            torch.autograd.backward(read_nats(self.reader, portion, self.pad_id))
+            *_, micro_batch = micro_batches(longest, self.course.micro_batch_tokens, self.reader.packs)
+            torch.autograd.backward(read_nats(self.reader, micro_batch, self.pad_id))
 
-        self._in_portions(there_and_back)
+        self._in_micro_batches(there_and_back)
         self.optimizer.zero_grad(set_to_none=True)
 
     def _validate(self) -> float:
-        return mean_loss(self.reader, self.validation_rows, self.pad_id, self.course.portion_tokens, self.world)
+        return mean_loss(self.reader, self.validation_rows, self.pad_id, self.course.micro_batch_tokens, self.world)
 
     def _gradients(self, rows: Sequence[Rendered]) -> float:
         """Fill the gradients of one step; returns its mean loss per answer token, each weighing the same."""
         total, nats, world = answer_tokens(rows), 0.0, self.world
         self.optimizer.zero_grad(set_to_none=True)
-        mine = portions(world.share(rows), self.course.portion_tokens, self.reader.packs)
-        for portion, weight in world.even(mine, rows[:1]):
-            loss = read_nats(self.reader, portion, self.pad_id)
+        mine = micro_batches(world.share(rows), self.course.micro_batch_tokens, self.reader.packs)
+        for micro_batch, weight in world.even(mine, rows[:1]):
+            loss = read_nats(self.reader, micro_batch, self.pad_id)
             # Times the number of processes, since the mean of their gradients is taken.
             torch.autograd.backward(loss * (weight * world.size) / total)
             nats += weight * loss.item()

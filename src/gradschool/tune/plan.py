@@ -11,7 +11,7 @@ FULL_RATE, LORA_FACTOR, REFERENCE_WIDTH, WIDTH_POWER = 5e-5, 10.0, 2000, 0.78
 RATE_STEPS = (0.5, 1.0, 2.0)  # what is tried around the expected learning rate
 TRIAL_SHARE = 1 / 8  # of the whole training goes into each trial
 # Passes over the data: about this many rows are seen in all, so few examples are seen often, many seldom.
-ROWS_SEEN, FEWEST_EPOCHS, MOST_EPOCHS = 4_000, 3.0, 10.0
+ROWS_SEEN, MIN_EPOCHS, MAX_EPOCHS = 4_000, 3.0, 10.0
 # Answers often get better while the validation loss, which also judges how sure they are, gets worse again.
 PATIENCE = 6
 STEPS_PER_EPOCH = 24  # so that few examples still make enough steps, and many make steady ones
@@ -51,7 +51,7 @@ def learning_rates(tune: Tune, hidden_size: int) -> tuple[float, ...]:
 
 def make_plan(tune: Tune, rows: int, mean_tokens: float, learning_rate: float, share: float = 1.0) -> Plan:
     """Size a training on `rows` rows of `mean_tokens` tokens; `share` < 1 makes the short trial of a learning rate."""
-    epochs = tune.epochs or min(MOST_EPOCHS, max(FEWEST_EPOCHS, ROWS_SEEN / rows))
+    epochs = tune.epochs or min(MAX_EPOCHS, max(MIN_EPOCHS, ROWS_SEEN / rows))
     rows_per_step = min(32, max(4, ceil(rows / STEPS_PER_EPOCH)))
     if tune.batch_tokens:
         rows_per_step = max(1, round(tune.batch_tokens / mean_tokens))

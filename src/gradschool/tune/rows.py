@@ -17,7 +17,7 @@ from torch import Tensor
 from gradschool.model.attention import Segments
 from gradschool.model.chat import Rendered
 
-MOST_TOKENS = 8_192  # read at once: more is not faster
+MAX_TOKENS = 8_192  # read at once: more is not faster
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,21 +102,21 @@ def steps_of_epoch(rows: Sequence[Rendered], rows_per_step: int, seed: int, epoc
         yield [rows[i] for i in step]
 
 
-def portions(rows: Sequence[Rendered], most_tokens: int, packed: bool) -> Iterator[list[Rendered]]:
+def micro_batches(rows: Sequence[Rendered], most_tokens: int, packed: bool) -> Iterator[list[Rendered]]:
     """Cut a step into portions that fit into memory: at most `most_tokens` each, filling included; one row at least.
 
     Packed rows count with what they share once, padded ones all as long as the longest.
     """
-    portion: list[Rendered] = []
+    micro_batch: list[Rendered] = []
     prefix = shared_prefix(rows) if packed else 0
     tokens = 0
     for row in sorted(rows, key=lambda r: len(r.token_ids)):
         length = len(row.token_ids)
-        grown = tokens + length - prefix if packed else length * (len(portion) + 1)
-        if portion and grown > most_tokens:
-            yield portion
-            portion = []
-        tokens = grown if portion else length
-        portion.append(row)
-    if portion:
-        yield portion
+        grown = tokens + length - prefix if packed else length * (len(micro_batch) + 1)
+        if micro_batch and grown > most_tokens:
+            yield micro_batch
+            micro_batch = []
+        tokens = grown if micro_batch else length
+        micro_batch.append(row)
+    if micro_batch:
+        yield micro_batch

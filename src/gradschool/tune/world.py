@@ -48,14 +48,14 @@ class World:
         """The rows of a step that this process reads; dealt out one by one, so that sorted ones are alike in length."""
         return list(rows[self.rank :: self.size])
 
-    def even(self, portions: Iterable[Sequence[T]], spare: Sequence[T]) -> Iterator[tuple[Sequence[T], float]]:
+    def even(self, micro_batches: Iterable[Sequence[T]], spare: Sequence[T]) -> Iterator[tuple[Sequence[T], float]]:
         """Portions with weight 1, then the spare one with weight 0 until all processes have read as many.
 
         Sharded layers are put together for each pass, so that all processes must make it.
         """
-        mine = list(portions)
+        mine = list(micro_batches)
         most = self._most(len(mine))  # asked before any is read: all processes must ask and read in one order
-        yield from ((portion, 1.0) for portion in mine)
+        yield from ((micro_batch, 1.0) for micro_batch in mine)
         yield from ((spare, 0.0) for _ in range(most - len(mine)))
 
     def sum(self, number: float) -> float:

@@ -1,0 +1,243 @@
+"""Exports: a specialist as an adapter, a merged model, a GGUF file or for Ollama, given out only once it was tested."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+from gradschool.errors import ModelError, UsageError
+from gradschool.export.families import architecture, context_length, embedding_rows
+from gradschool.export.gguf import file_name, size_label, write_lora_gguf
+from gradschool.export.merge import save_merged, stored_dtype
+from gradschool.export.modelfile import Modelfile, find_turns
+from gradschool.export.replay import likeliest, probes_of, questions_of, replay, replay_local, with_expected
+from gradschool.export.session import (
+    ExportSession,
+    Serve,
+    context_for,
+    make_gguf,
+    try_adapter,
+    try_gguf,
+    try_merged,
+    try_served,
+)
+from gradschool.export.smallest import smallest
+from gradschool.export.template import standalone_template
+from gradschool.export.vocabulary import read_vocabulary
+from gradschool.files import new_folder, read_json, write_json, write_text
+from gradschool.gates.parity import MAX_DROP
+from gradschool.model.adapter import CONFIG, read_adapter
+from gradschool.model.llama_cpp import need_llama_cpp
+from gradschool.model.local import LocalEngine
+from gradschool.package.bundle import open_verified, read_manifest
+from gradschool.package.card import card
+from gradschool.package.evidence import read_evidence
+from gradschool.package.forms import FormResult, Refused, Shipped, result_line
+from gradschool.records import Conversation, Note, Work
+from gradschool.run import environment
+from gradschool.specialist import Recipe, Specialist
+
+Form = Literal["adapter", "merged", "gguf", "ollama"]
+PARITY = "parity.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be made of a specialist, and where it shall lie."""
+
+    specialist: Path
+    to: Form
+    output: Path | None = None  # exports/NAME-FORM where none is given
+    number_format: str = "q8_0"
+    smallest: bool = False
+    most_drop: float = MAX_DROP
+    base: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was made: where it lies, and the parity table with a row for each form that was tried."""
+
+    folder: Path
+    table: tuple[FormResult, ...]
+
+
+def export(order: Order, serve: Serve | None = None) -> Work[Exported]:
+    """Make a form of a specialist, ask it the test questions, and keep it only if it answers as the specialist does.
+
+    `serve` puts the specialist behind HTTP: then it is asked there first, and held to the same.
+    Raises Refused where it does not, UsageError and ModelError, before any work, for a form that cannot be made.
+    """
+    manifest = read_manifest(order.specialist)
+    output = order.output or Path("exports") / f"{manifest['name']}-{order.to}"
+    if output.exists():
+        raise UsageError(f"{output} exists already.", "Nothing is written over.", "name a new folder: --output.")
+    evidence = read_evidence(order.specialist, manifest)
+    specialist = yield from open_verified(order.specialist, manifest, order.base)
+    engine = specialist.engine
+    if not isinstance(engine, LocalEngine):
+        raise ModelError(
+            f"This specialist's base is on the server {manifest['base'].get('address', '')}.",
+            "There are no weights here that could be exported.",
+            "export it where the weights are, or use `gradschool answer` with the server.",
+        )
+    template = check(order.to, specialist, engine)
+    questions = questions_of(specialist, evidence)
+    specialist.make_ready()
+    before = yield from replay_local("specialist", engine, questions, evidence)
+    probes = probes_of(engine, questions, before)
+    before = yield from with_expected(before, partial(likeliest, engine), probes)
+    same = sum(a.text == row.answer.text for a, row in zip(before.answers, evidence.rows, strict=True))
+    yield Note(f"Opened anew, {same} of {len(evidence.rows)} answers are those that were scored in the climb.")
+    session = ExportSession(
+        manifest, evidence, specialist, engine, questions, before, probes, template, order.most_drop
+    )
+    asked_there = [(yield from try_served(session, serve))] if serve else []
+    for result in asked_there:
+        yield Note(result_line(result))
+        if not result.sound:
+            raise Refused(asked_there)
+    with new_folder(output) as folder:
+        shipped, table = yield from MAKERS[order.to](session, order, folder)
+        table = [*asked_there, *table]
+        if not all(result.sound for result in table if result.form in shipped.forms):
+            raise Refused(table)
+        write_text(folder / "README.md", card(manifest, evidence.results, shipped))
+        rows = TypeAdapter(list[FormResult]).dump_python(table, mode="json")
+        write_json(folder / PARITY, {"forms": rows, "environment": environment()})
+    return Exported(output, tuple(table))
+
+
+def check(to: Form, specialist: Specialist, engine: LocalEngine) -> str:
+    """Refuse, before any work, a form that cannot be made; returns the chat template that travels with it."""
+    if to == "adapter" and not specialist.recipe.adapter:
+        raise UsageError(
+            "This specialist has no adapter.", f"It is made of: {specialist.recipe.describe()}.", "choose another --to."
+        )
+    if to != "adapter":
+        stored_dtype(engine.folder)
+    template = standalone_template(engine.chat)
+    if to in ("gguf", "ollama"):
+        need_llama_cpp()
+        check_gguf(engine)
+    return template
+
+
+def check_gguf(engine: LocalEngine) -> None:
+    """Raise ModelError where llama.cpp cannot compute this base, or cannot cut its words."""
+    architecture(engine.network.config)
+    read_vocabulary(engine.chat, embedding_rows(engine.network))
+
+
+Made = Work[tuple[Shipped, list[FormResult]]]
+
+
+def make_merged(session: ExportSession, order: Order, folder: Path) -> Made:
+    """A model folder for transformers, vLLM and their like."""
+    save_merged(session.merged_network(), session.engine, session.template, folder)
+    result = yield from try_merged(session, folder, "merged")
+    yield Note(result_line(result))
+    return shipped_of(session, "merged", [result]), [result]
+
+
+def make_adapter(session: ExportSession, order: Order, folder: Path) -> Made:
+    """PEFT's folder with the tokenizer, and where llama.cpp knows the base, the same as a GGUF adapter."""
+    assert session.adapter is not None
+    for path in sorted(session.adapter.iterdir()):
+        shutil.copyfile(path, folder / path.name)
+    session.engine.chat.tokenizer.save_pretrained(folder)
+    write_text(folder / "chat_template.jinja", session.template)
+    table = [(yield from try_adapter(session, folder, "adapter"))]
+    yield Note(result_line(table[0]))
+    try:
+        need_llama_cpp()
+        check_gguf(session.engine)
+    except (UsageError, ModelError) as error:
+        yield Note(f"No GGUF adapter is written beside it. {error.what} {error.why}")
+        return shipped_of(session, "adapter", table), table
+    network = session.bare_network()
+    path = folder / file_name(session.about, size_label(network), "f32", lora=True)
+    write_lora_gguf(network.config, read_adapter(network, folder), path, session.about)
+    base, context = folder / "base.gguf", _context(session)
+    yield from make_gguf(session, network, base, "f16")
+    session.specialist.make_ready()
+    table.append((yield from try_gguf(session, base, "gguf adapter", context, "f16", lora=path)))
+    base.unlink()
+    yield Note(result_line(table[1]))
+    return replace(shipped_of(session, "adapter", table), file=path.name, context=context), table
+
+
+def make_gguf_file(session: ExportSession, order: Order, folder: Path) -> Made:
+    """One GGUF file, in the format that was asked for or the smallest that still passes."""
+    network, context = session.merged_network(), _context(session)
+    if order.smallest:
+        path, table = yield from smallest(session, network, folder, context)
+    else:
+        path = folder / file_name(session.about, size_label(network), order.number_format)
+        yield from make_gguf(session, network, path, order.number_format)
+        form = f"gguf {order.number_format}"
+        table = [(yield from try_gguf(session, path, form, context, order.number_format))]
+        yield Note(result_line(table[0]))
+    return replace(shipped_of(session, order.to, table[-1:]), file=path.name, context=context), table
+
+
+def shipped_of(session: ExportSession, to: Form, results: Sequence[FormResult]) -> Shipped:
+    """What the card says about an export."""
+    recipe = session.specialist.recipe
+    return Shipped(
+        to,
+        tuple(result.form for result in results),
+        results[0],
+        system=recipe.instructions,
+        shown=0 if recipe.nearest else recipe.shots,
+        nearest=recipe.shots if recipe.nearest else 0,
+        passages=recipe.passages,
+        rank=read_json(session.adapter / CONFIG)["r"] if session.adapter else 0,
+    )
+
+
+def make_ollama(session: ExportSession, order: Order, folder: Path) -> Made:
+    """A GGUF file and the Modelfile from which Ollama makes the specialist."""
+    shipped, table = yield from make_gguf_file(session, order, folder)
+    recipe = alone(session.specialist.recipe)
+    plain = Specialist(session.engine, recipe)
+    ends = [str(session.engine.tokenizer.convert_ids_to_tokens(token)) for token in session.engine.stop_ids]
+    asked = [plain.conversation(example.question)[0] for example in session.evidence.examples]
+    turns = find_turns(session.engine.chat, session.template, asked)
+    if turns is None:
+        yield Note("The chat template is more than text around turns: Ollama must read it from the GGUF file.")
+    shown: Conversation = tuple(m for e in recipe.examples[: recipe.shots] for m in e.messages if m.role != "system")
+    modelfile = Modelfile(shipped.file, recipe.instructions, shown, ends, shipped.context, recipe.decoding, turns)
+    write_text(folder / "Modelfile", modelfile.text())
+    if recipe != session.specialist.recipe:
+        after = yield from replay(
+            "alone in Ollama", session.engine, questions_of(plain, session.evidence), session.evidence
+        )
+        table.append(session.compare(after, 0, exact=False))
+        yield Note(result_line(table[-1]))
+        shipped = replace(shipped, alone=table[-1])
+    return shipped, table
+
+
+def alone(recipe: Recipe) -> Recipe:
+    """What of a recipe a Modelfile can carry: no passages, and no examples that are chosen for each question."""
+    kept = replace(recipe, passages=0, index="")
+    return replace(kept, shots=0, nearest=False, examples=()) if recipe.nearest else kept
+
+
+def _context(session: ExportSession) -> int:
+    assert session.before.prompts is not None
+    most = context_length(session.engine.network.config)
+    return context_for(session.before.prompts, session.questions.decoding.max_new_tokens, most)
+
+
+MAKERS: dict[Form, Callable[[ExportSession, Order, Path], Made]] = {
+    "adapter": make_adapter,
+    "merged": make_merged,
+    "gguf": make_gguf_file,
+    "ollama": make_ollama,
+}

@@ -1,0 +1,66 @@
+"""Merging: the adapter's layers added into the base's, so that one plain network says the same."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from transformers import GenerationConfig
+from transformers.utils import logging
+
+from gradschool.errors import ModelError
+from gradschool.files import disk_errors, read_json
+from gradschool.model.adapter import wear
+from gradschool.model.loading import load
+from gradschool.model.local import LocalEngine
+from gradschool.model.lora import fuse
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def stored_dtype(base: Path) -> torch.dtype:
+    """The number format in which a base's weights lie on disk.
+
+    Raises ModelError for a quantised base: what an adapter adds is smaller than the steps between its numbers, so
+    that merging would lose it.
+    """
+    config = read_json(base / "config.json")
+    name = str(config.get("dtype") or config.get("torch_dtype") or "float32")
+    if config.get("quantization_config") or name not in DTYPES:
+        kind = (config.get("quantization_config") or {}).get("quant_method", name)
+        raise ModelError(
+            f"The base in {base} is quantised ({kind}), and nothing is merged into a quantised base.",
+            "The steps between its numbers are larger than what was learnt.",
+            "export --to adapter, or train on the base as its makers published it.",
+        )
+    return DTYPES[name]
+
+
+def merged(base: Path, adapter: Path | None) -> "PreTrainedModel":
+    """Load a base as it is stored and merge an adapter into it: added in float32, stored in the base's format.
+
+    Embeddings that are tied to the output layer stay tied. Without an adapter it is the base itself.
+    """
+    network, _ = load(base, torch.device("cpu"), stored_dtype(base))
+    if adapter is not None:
+        wear(network, adapter)
+        fuse(network)
+    return network
+
+
+def save_merged(network: "PreTrainedModel", engine: LocalEngine, template: str, folder: Path) -> None:
+    """Write a network and its base's tokenizer with the chat template, as a model folder for transformers and vLLM."""
+    # Without the base's sampling settings and penalties, which were not what was tested.
+    network.generation_config = GenerationConfig(eos_token_id=list(engine.stop_ids))
+    bars_were_on = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        with disk_errors(folder):
+            network.save_pretrained(folder)
+    finally:
+        if bars_were_on:
+            logging.enable_progress_bar()
+    engine.tokenizer.save_pretrained(folder)
+    (folder / "chat_template.jinja").write_text(template, encoding="utf-8")

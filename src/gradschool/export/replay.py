@@ -1,0 +1,188 @@
+"""The same held-out questions through one form after another: what each reads, expects, answers and scores."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from gradschool.errors import ModelError
+from gradschool.gates.parity import (
+    MAX_DROP,
+    divergence,
+    first_difference,
+    same_expectations,
+    same_prompts,
+    score_kept,
+    still_ends,
+)
+from gradschool.ground.cite import resolve, strip_marks
+from gradschool.model.engine import Engine
+from gradschool.model.llama_cpp import LlamaCpp
+from gradschool.model.local import LocalEngine
+from gradschool.package.evidence import Evidence
+from gradschool.package.forms import FormResult
+from gradschool.records import Answer, Conversation, Decoding, Message, Passage, Progress, Scored, Work
+from gradschool.score.judge import judge, score
+from gradschool.specialist import Specialist
+
+LIKELIEST = 40  # tokens of each next-token distribution that are compared
+SHOWN = 60  # characters of two answers around the place where they part
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """The test questions as the specialist's base is really asked them, with instructions, examples and passages."""
+
+    asked: tuple[Conversation, ...]
+    passages: tuple[tuple[Passage, ...], ...]
+    decoding: Decoding
+    cites: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What one form made of the test questions.
+
+    `prompts` are the tokens it read and `expected` its likeliest next tokens at each probe, where it can tell.
+    """
+
+    form: str
+    rows: list[Scored]
+    seconds: float
+    prompts: tuple[list[int], ...] | None = None
+    expected: tuple[dict[int, float], ...] | None = None
+
+    @property
+    def answers(self) -> list[Answer]:
+        """The answers in the order of the questions."""
+        return [row.answer for row in self.rows]
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Tokens written per second of answering, the reading of the questions included."""
+        return sum(answer.new_tokens for answer in self.answers) / max(self.seconds, 1e-9)
+
+
+def questions_of(specialist: Specialist, evidence: Evidence) -> Questions:
+    """Put the test questions as the specialist puts them to its base."""
+    pairs = [specialist.conversation(example.question) for example in evidence.examples]
+    asked, passages = zip(*pairs, strict=True)
+    return Questions(asked, passages, specialist.recipe.decoding, bool(specialist.recipe.passages))
+
+
+def replay(form: str, engine: Engine, questions: Questions, evidence: Evidence) -> Work[Replayed]:
+    """Ask any engine the questions and score its answers; a server over HTTP is one as well."""
+    what, began = f"parity: {form}", time.perf_counter()
+    answers: dict[int, Answer] = {}
+    for position, answer in engine.answer(questions.asked, questions.decoding):
+        if questions.cites:
+            passages = questions.passages[position]
+            answer = replace(answer, text=strip_marks(answer.text), citations=resolve(answer.text, passages))
+        answers[position] = answer
+        yield Progress(what, len(answers), len(questions.asked))
+    seconds = time.perf_counter() - began
+    said = [answers[i] for i in range(len(questions.asked))]
+    rows = score(evidence.examples, said, evidence.measure.decides, evidence.measure.also)
+    return Replayed(form, rows, seconds)
+
+
+def replay_local(form: str, engine: LocalEngine, questions: Questions, evidence: Evidence) -> Work[Replayed]:
+    """Ask a network on this machine, and look at what it reads too."""
+    prompts = tuple(engine.chat.prompt_ids(asked) for asked in questions.asked)
+    replayed = yield from replay(form, engine, questions, evidence)
+    return replace(replayed, prompts=prompts)
+
+
+def replay_llama_cpp(form: str, server: LlamaCpp, questions: Questions, evidence: Evidence) -> Work[Replayed]:
+    """Ask a GGUF file in llama.cpp by its chat interface, and look at what it reads too."""
+    prompts = tuple(server.prompt_ids(asked) for asked in questions.asked)
+    replayed = yield from replay(form, server.engine(), questions, evidence)
+    return replace(replayed, prompts=prompts)
+
+
+def probes_of(engine: LocalEngine, questions: Questions, replayed: Replayed) -> tuple[list[int], ...]:
+    """The token rows after which forms must expect the same: each prompt, and half of each answer behind it.
+
+    Many jobs begin all answers alike, so that the first token alone would tell little.
+    """
+    probes = [engine.chat.prompt_ids(asked) for asked in questions.asked]
+    for asked, answer, prompt in zip(questions.asked, replayed.answers, list(probes), strict=True):
+        try:
+            whole = engine.chat.render((*asked, Message("assistant", answer.text)))
+        except ModelError:  # such as an empty answer
+            continue
+        probes.append(list(whole.token_ids[: (len(prompt) + len(whole.token_ids)) // 2]))
+    return tuple(probe for probe in probes if len(probe) < engine.context_length)
+
+
+def with_expected(
+    replayed: Replayed, likeliest: Callable[[list[int]], dict[int, float]], probes: Sequence[list[int]]
+) -> Work[Replayed]:
+    """The same, with what the form expects after each probe."""
+    expected = []
+    for done, probe in enumerate(probes, 1):
+        expected.append(likeliest(probe))
+        yield Progress(f"parity: {replayed.form}: next tokens", done, len(probes), "probes")
+    return replace(replayed, expected=tuple(expected))
+
+
+@torch.inference_mode()
+def likeliest(engine: LocalEngine, prompt: Sequence[int]) -> dict[int, float]:
+    """The likeliest next tokens of a network on this machine, with their log probabilities, in nats."""
+    ids = torch.tensor([prompt], device=engine.device)  # (1, T)
+    logits = engine.network(input_ids=ids, use_cache=False).logits[0, -1]  # (V,)
+    values, tokens = logits.float().log_softmax(0).topk(min(LIKELIEST, logits.shape[0]))
+    return dict(zip(tokens.tolist(), values.tolist(), strict=True))
+
+
+def compare(
+    before: Replayed, after: Replayed, evidence: Evidence, size: int, *, exact: bool, most_drop: float = MAX_DROP
+) -> FormResult:
+    """Hold a form against the specialist: its row of the table, with the gates that let it out or refuse it.
+
+    `exact` forms keep the weights nearly as they are: there the next tokens must be as likely, too.
+    A coarse one is held to the score alone.
+    """
+    gates = []
+    diverge = None
+    if before.prompts is not None and after.prompts is not None:
+        gates.append(same_prompts(before.prompts, after.prompts))
+    if before.expected is not None and after.expected is not None:
+        each = [divergence(a, b) for a, b in zip(before.expected, after.expected, strict=True)]
+        diverge = math.fsum(each) / len(each)
+        gates += [same_expectations(each)] if exact else []
+    values = [[row.value for row in replayed.rows] for replayed in (before, after)]
+    gates += [still_ends(before.answers, after.answers), score_kept(values[0], values[1], most_drop)]
+    report = judge(after.rows, evidence.goal, evidence.level)
+    pairs = list(zip(before.answers, after.answers, strict=True))
+    same = None
+    if before.prompts is not None and after.prompts is not None:
+        same = sum(list(a) == list(b) for a, b in zip(before.prompts, after.prompts, strict=True))
+    return FormResult(
+        form=after.form,
+        bytes=size,
+        same_prompts=same,
+        divergence=diverge,
+        same_answers=sum(a.text == b.text for a, b in pairs),
+        ended=sum(b.stop == "stop" for _, b in pairs),
+        score=report.score,
+        verdict=report.verdict,
+        tokens_per_second=after.tokens_per_second,
+        gates=tuple(gates),
+        parts=where_they_part(before, after),
+    )
+
+
+def where_they_part(before: Replayed, after: Replayed) -> str:
+    """The first question that the two forms answer differently, and the place in the answer; empty where none is."""
+    for a, b in zip(before.rows, after.rows, strict=True):
+        if b.answer.failure and not a.answer.failure:
+            return f"{b.id}: {b.answer.failure.kind}: {b.answer.failure.reason}"
+        if a.answer.text != b.answer.text:
+            place = first_difference(a.answer.text, b.answer.text)
+            start = max(0, place - SHOWN // 3)
+            one, other = (answer.text[start : start + SHOWN] for answer in (a.answer, b.answer))
+            return f"{a.id}, character {place + 1} of the answer: {other!r}, not {one!r}"
+    return ""

@@ -1,0 +1,52 @@
+"""The smallest file that still passes: number formats from small to large, each put to the test."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradschool.export.gguf import file_name, size_label
+from gradschool.export.session import ExportSession, make_gguf, try_gguf
+from gradschool.gates.parity import SCORE_KEPT
+from gradschool.package.forms import FormResult, Refused, result_line
+from gradschool.records import Gate, Note, Work
+from gradschool.score.stats import look_level
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+LADDER = ("q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "f16")
+
+
+def smallest(
+    session: ExportSession, network: "PreTrainedModel", folder: Path, context: int
+) -> Work[tuple[Path, list[FormResult]]]:
+    """Write one format after the other until the verdict holds; returns the file, and what all that were tried did.
+
+    A specialist that passed must be proven to reach its pass mark in the new format too. Each format is one more look
+    at the test set, so the error budget is split over all of them. One that had not passed may lose no more of its
+    score than any export. Raises Refused where no format holds; none is left behind then.
+    """
+    level = look_level(session.evidence.goal.error_budget, len(LADDER))
+    strict = replace(session, evidence=replace(session.evidence, level=level))
+    tried: list[FormResult] = []
+    for number_format in LADDER:
+        path = folder / file_name(session.about, size_label(network), number_format)
+        yield from make_gguf(session, network, path, number_format)
+        result = yield from try_gguf(strict, path, f"gguf {number_format}", context, number_format)
+        tried.append(held_to_the_verdict(result) if session.manifest["verdict"] == "passed" else result)
+        yield Note(result_line(tried[-1]))
+        if tried[-1].sound:
+            return path, tried
+        path.unlink()
+    raise Refused(tried)
+
+
+def held_to_the_verdict(result: FormResult) -> FormResult:
+    """The same result, held to the verdict instead of to the score's change."""
+    bounds = result.score.interval
+    proven = Gate(
+        "the verdict still holds",
+        result.verdict == "passed",
+        f"{result.score.mean:.3f}, at least {bounds.low:.3f} with {bounds.level:.2%} confidence: {result.verdict}",
+    )
+    return replace(result, gates=(*(gate for gate in result.gates if gate.name != SCORE_KEPT), proven))

@@ -1,0 +1,154 @@
+"""Adapters on disk, in PEFT's format: adapter_config.json and adapter_model.safetensors."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from gradschool.errors import ModelError
+from gradschool.files import new_folder, read_json, write_bytes, write_json
+from gradschool.model.lora import LoraLinear, detach, lora_layers
+
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+PREFIX = "base_model.model."
+UNSUPPORTED = (
+    "use_dora",
+    "modules_to_save",
+    "alpha_pattern",
+    "trainable_token_indices",
+    "target_parameters",
+    "lora_bias",
+    "layer_replication",
+    "alora_invocation_tokens",
+    "use_qalora",
+    "use_bdlora",
+    "kasa_config",
+    "arrow_config",
+)
+# Starting values that leave the base as it is; others (PiSSA, OLoRA, …) change its weights too.
+HARMLESS_STARTS = (None, True, False, "gaussian", "eva", "orthogonal")
+
+
+def save_adapter(network: PreTrainedModel, folder: Path, base_name: str, revision: str | None) -> None:
+    """Write a network's LoRA layers as a PEFT folder, whole or not at all."""
+    layers = dict(lora_layers(network))
+    rank = next(iter(layers.values())).lora_a.shape[0]
+    scale = next(iter(layers.values())).scale
+    with new_folder(folder) as temporary:
+        write_json(temporary / CONFIG, peft_config(sorted(layers), rank, round(scale * rank), base_name, revision))
+        write_bytes(temporary / WEIGHTS, save(adapter_tensors(layers), {"format": "pt"}))
+
+
+def adapter_tensors(layers: dict[str, LoraLinear]) -> dict[str, Tensor]:
+    """A and B of each layer under the names that PEFT gives them."""
+    tensors = {}
+    for name, layer in layers.items():
+        tensors[f"{PREFIX}{name}.lora_A.weight"] = layer.lora_a.detach().cpu().contiguous()
+        tensors[f"{PREFIX}{name}.lora_B.weight"] = layer.lora_b.detach().cpu().contiguous()
+    return tensors
+
+
+def peft_config(names: list[str], rank: int, alpha: int, base_name: str, revision: str | None) -> dict[str, Any]:
+    """The adapter_config.json of a plain LoRA; `alpha` is whole, since Ollama reads nothing else."""
+    return {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": base_name,
+        "revision": revision,
+        "inference_mode": True,
+        "r": rank,
+        "lora_alpha": alpha,
+        "lora_dropout": 0.0,
+        "target_modules": sorted({name.rpartition(".")[2] for name in names}),
+        "exclude_modules": None,
+        "modules_to_save": None,
+        "bias": "none",
+        "fan_in_fan_out": False,
+        "use_rslora": False,
+        "use_dora": False,
+        "init_lora_weights": True,
+        "rank_pattern": {},
+        "alpha_pattern": {},
+        "layers_to_transform": None,
+        "layers_pattern": None,
+        "auto_mapping": None,
+    }
+
+
+def wear(network: PreTrainedModel, folder: Path | None) -> None:
+    """Make a network answer with the adapter in `folder`, or, with None, as the bare base.
+
+    Cheap when it wears that adapter already. Raises ModelError for an adapter that does not fit or is not plain LoRA.
+    """
+    worn = next((layer.worn_from for _, layer in lora_layers(network) if isinstance(layer, WornLora)), None)
+    if worn == folder and (folder is not None or not any(True for _ in lora_layers(network))):
+        return
+    detach(network)
+    if folder is not None:
+        for name, layer in read_adapter(network, folder).items():
+            network.set_submodule(name, layer)
+
+
+class WornLora(LoraLinear):
+    """A LoRA layer that was read from a folder, and remembers which."""
+
+    worn_from: Path | None = None
+
+
+def read_adapter(network: PreTrainedModel, folder: Path) -> dict[str, LoraLinear]:
+    """Read a PEFT folder into LoRA layers around the layers of `network` that it names."""
+    try:
+        config, tensors = read_json(folder / CONFIG), load_file(folder / WEIGHTS)
+        config = dict(config)
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise ModelError(
+            f"{folder} holds no readable adapter.",
+            f"{type(error).__name__}: {error}.",
+            f"it needs {CONFIG} and {WEIGHTS}, as PEFT writes them.",
+        ) from error
+    if odd := _odd(config, tensors):
+        raise ModelError(
+            f"{folder} is not a plain LoRA adapter.",
+            f"Its kind is {config.get('peft_type')!r} with {', '.join(odd)}.",
+            "use an adapter without these, or merge it into its base with the tool that made it.",
+        )
+    modules = dict(network.named_modules())
+    layers: dict[str, LoraLinear] = {}
+    for key in sorted(k for k in tensors if k.endswith(".lora_A.weight")):
+        name = key.removeprefix(PREFIX).removesuffix(".lora_A.weight")
+        lora_a, lora_b = tensors[key].float(), tensors.get(key.replace("lora_A", "lora_B"), torch.empty(0)).float()
+        base, rank = modules.get(name), lora_a.shape[0]
+        fits = isinstance(base, nn.Linear) and lora_b.shape == (base.out_features, rank)
+        if not isinstance(base, nn.Linear) or not fits or lora_a.shape != (rank, base.in_features):
+            raise ModelError(
+                f"The adapter in {folder} does not fit this base model.",
+                f"Layer {name!r} is missing there or has another shape.",
+                f"use the base it was trained on: {config.get('base_model_name_or_path')!r}.",
+            )
+        scale = config["lora_alpha"] / (math.sqrt(rank) if config.get("use_rslora") else rank)
+        device = base.weight.device
+        layer = WornLora(base, lora_a.to(device), lora_b.to(device), scale).requires_grad_(False)
+        layer.worn_from = folder
+        layers[name] = layer
+    if not layers:
+        raise ModelError(f"The adapter in {folder} is empty.", "It names no LoRA layer.", "train it again.")
+    return layers
+
+
+def _odd(config: dict[str, Any], tensors: dict[str, Tensor]) -> list[str]:
+    """What in an adapter goes beyond A and B beside frozen linear layers."""
+    odd = [key for key in UNSUPPORTED if config.get(key)]
+    if (bias := config.get("bias", "none")) != "none":
+        odd.append(f"bias = {bias!r}")
+    if (start := config.get("init_lora_weights")) not in HARMLESS_STARTS:
+        odd.append(f"init_lora_weights = {start!r}")
+    if config.get("peft_type") != "LORA":
+        odd.append("other layers")
+    elif not isinstance(config.get("lora_alpha"), (int, float)):
+        odd.append("no lora_alpha")
+    return odd + sorted(key for key in tensors if not key.endswith((".lora_A.weight", ".lora_B.weight")))[:3]

@@ -1,0 +1,188 @@
+"""A mail's HTML as lines, keeping what its markup says about quotes and signatures; one pass, no tree."""
+
+import re
+from collections import Counter
+from html.parser import HTMLParser
+
+from gradschool.prepare.mail.lines import Hint, Line
+
+SILENT = {"script", "style", "head", "title", "object", "template", "select", "button", "noscript", "svg"}
+VOID = {"br", "hr", "img", "meta", "link", "input", "col", "area", "base", "wbr", "source", "param", "embed", "track"}
+BREAKS = {"div", "tr", "li", "ul", "ol", "table", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "center",
+          "section", "article", "header", "footer", "address", "dl", "dt", "dd", "body", "form", "tbody"}  # fmt: skip
+APART = {"p", "ul", "ol", "table", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre"}  # an empty line around
+QUOTES = re.compile(r"gmail_quote|gmx_quote|protonmail_quote|tutanota_quote|yahoo_quoted|moz-cite|WordSection_quoted")
+SIGNATURES = re.compile(
+    r"(?:^|[\s_])(?:gmail_signature|moz-signature|protonmail_signature_block|ms-outlook-mobile-signature|signature"
+    r"|applemailsignature|mail_signature|zimbra_signature|signature_block|tutanota_signature)",
+    re.IGNORECASE,
+)
+REST = re.compile(
+    r"(?:^|x_)(?:divRplyFwdMsg|appendonsend|OLK_SRC_BODY_SECTION|mail-editor-reference-message-container)$"
+)
+SPACE = re.compile(r"[ \t\r\n\f]+")
+LARGE = 4_000_000  # characters of HTML that are looked at
+DEEP = 2_000  # nested tags; what is deeper is read as if it were flat
+
+
+def html_lines(html: str) -> list[Line]:
+    """The lines that a person sees; the markup of common mail programs tells quotes and signatures apart."""
+    reader = _Reader()
+    try:
+        reader.feed(html[:LARGE])
+        reader.close()
+    except (ValueError, AssertionError, IndexError):  # the parser gives up over broken declarations; what came is kept
+        pass
+    return reader.finish()
+
+
+class _Reader(HTMLParser):
+    """Collects lines; `_open` holds the open tags with the hint that each sets (None: the one around it)."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.lines: list[Line] = []
+        self._open: list[tuple[str, Hint | None]] = []
+        self._text = ""
+        self._silent = 0
+        self._pre = 0
+        self._rest = False
+        self._lists: list[int] = []  # the number of the next item; -1 in a list without numbers
+        self._names: Counter[str] = Counter()  # how many of each tag are open
+        self._hints: list[Hint] = []  # of the open tags that set one
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        if tag in VOID:
+            self._void(tag, values)
+            return
+        if tag in SILENT:
+            self._silent += 1
+        if tag in BREAKS or tag == "p":
+            self._end_line()
+        if tag in APART and not self._is_tight(tag, values):
+            self._empty_line()
+        self._enter_list(tag)
+        if tag == "pre":
+            self._pre += 1
+        if tag in ("td", "th") and self._text.strip():
+            self._text = self._text.rstrip() + "\t"
+        hint = self._hint_of(tag, values)
+        if hint is not None:
+            self._end_line()
+        if len(self._open) < DEEP:
+            self._open.append((tag, hint))
+            self._names[tag] += 1
+            if hint is not None:
+                self._hints.append(hint)
+
+    def _void(self, tag: str, values: dict[str, str]) -> None:
+        if tag == "br":
+            self._end_line(keep_empty=True)
+        elif tag == "hr":
+            self._end_line()
+            self._rest |= values.get("id", "") in ("stopSpelling", "zwchr")
+        elif tag == "img" and len(values.get("alt", "")) <= 2:  # an emoji
+            self._text += values.get("alt", "")
+
+    def _is_tight(self, tag: str, values: dict[str, str]) -> bool:
+        """Outlook's paragraphs have no space around them; it puts empty ones between."""
+        return tag == "p" and ("MsoNormal" in values.get("class", "") or "margin:0" in _close(values.get("style", "")))
+
+    def _enter_list(self, tag: str) -> None:
+        if tag in ("ul", "ol"):
+            self._lists.append(1 if tag == "ol" else -1)
+        elif tag == "li":
+            number = self._lists[-1] if self._lists else -1
+            self._text = f"{number}. " if number > 0 else "- "
+            if number > 0:
+                self._lists[-1] += 1
+
+    def _hint_of(self, tag: str, values: dict[str, str]) -> Hint | None:
+        name = f"{values.get('class', '')} {values.get('name', '')}"
+        id_ = values.get("id", "")
+        if REST.search(id_):
+            self._end_line()
+            self._rest = True
+        if tag == "blockquote" and (
+            values.get("type", "").lower() == "cite"
+            or "cite" in values
+            or QUOTES.search(name)
+            or "border-left" in values.get("style", "").lower()
+        ):
+            return "quoted"
+        if "gmail_attr" in name or "moz-cite-prefix" in name or id_ == "reply-intro":
+            return "attribution"
+        if SIGNATURES.search(name) or SIGNATURES.search(id_) or "signature" in values.get("data-smartmail", ""):
+            return "signature"
+        if "yahoo_quoted" in name or values.get("name", "") == "quote" or "protonmail_quote" in name:
+            return "quoted"
+        return None
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in VOID:
+            return
+        if tag in SILENT:
+            self._silent = max(0, self._silent - 1)
+        if tag in BREAKS or tag == "p":
+            self._end_line(keep_empty=tag == "p")
+        if not self._names[tag]:
+            return
+        while self._open:
+            name, hint = self._open[-1]
+            if hint is not None:
+                self._end_line()
+                self._hints.pop()
+            self._open.pop()
+            self._names[name] -= 1
+            if name == tag:
+                break
+        if tag in ("ul", "ol") and self._lists:
+            self._lists.pop()
+        if tag == "pre":
+            self._pre = max(0, self._pre - 1)
+        if tag in APART - {"p"}:
+            self._empty_line()
+
+    def handle_data(self, data: str) -> None:
+        if self._silent:
+            return
+        data = data.replace("\u00a0", " ").replace("\u200b", "").replace("\ufeff", "")
+        if self._pre:
+            first, *others = data.split("\n")
+            self._text += first
+            for line in others:
+                self._end_line(keep_empty=True)
+                self._text = line
+            return
+        text = SPACE.sub(" ", data)
+        self._text += text.lstrip(" ") if not self._text.strip() or self._text.endswith(" ") else text
+
+    def finish(self) -> list[Line]:
+        """All lines, the last one too."""
+        self._end_line()
+        return self.lines
+
+    def _end_line(self, keep_empty: bool = False) -> None:
+        text = self._text if self._pre else self._text.strip()
+        self._text = ""
+        if text.strip() and text != "-":
+            self.lines.append(Line(text.rstrip(), self._hint()))
+        elif keep_empty:
+            self._empty_line()
+
+    def _empty_line(self) -> None:
+        if self.lines and self.lines[-1].text:
+            self.lines.append(Line("", self._hint()))
+
+    def _hint(self) -> Hint:
+        if self._rest:
+            return "rest"
+        if "quoted" in self._hints:  # a signature inside a quote is quoted
+            return "quoted"
+        return self._hints[-1] if self._hints else ""
+
+
+def _close(style: str) -> str:
+    """A style without spaces, so that one spelling can be looked for."""
+    return style.replace(" ", "").lower()

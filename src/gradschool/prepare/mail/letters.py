@@ -1,0 +1,204 @@
+"""An author's mails into pairs: the message answered and the reply to it, or a short instruction and the mail."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gradschool.data.documents import Unreadable
+from gradschool.data.language import language_of
+from gradschool.prepare.draft import Change, Draft, Sink, id_from, unused
+from gradschool.prepare.instructions import Writer, instruction
+from gradschool.prepare.mail.authors import Author, author_of
+from gradschool.prepare.mail.lines import Kind, paragraphs
+from gradschool.prepare.mail.mailbox import MAX_MAIL, Place, places, read_head, read_mail
+from gradschool.prepare.mail.mime import Body, Head, body_of, head_of, parse
+from gradschool.prepare.mail.outlook import outlook_mail
+from gradschool.prepare.mail.patterns import is_forward, is_reply, plain_subject
+from gradschool.prepare.mail.quotes import Cut, split_quotes
+from gradschool.prepare.mail.threads import answered, threads
+from gradschool.prepare.options import PrepareOptions
+from gradschool.prepare.recognise import Found
+from gradschool.records import Conversation, Message, Note, Progress, Work
+
+CUT_KINDS: tuple[Kind, ...] = (
+    *("quoted", "attribution", "forwarded", "signature", "disclaimer", "list footer", "app footer"),
+)  # fmt: skip
+AS_CHANGE = {"quoted": "quoted text"}
+EVERY = 500  # mails between two reports of progress
+KEPT_PARENTS = 2_000  # mails answered whose text is held, because several replies may answer one
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """All mails of all sources by their headers, each once, and whose they are."""
+
+    places: list[Place]
+    heads: list[Head]
+    author: Author
+
+
+def read_letters(found: Sequence[Found], wanted: PrepareOptions, sink: Sink) -> Work[Mailbox]:
+    """Put every mail of the author into the sink, as a pair; mails of others are only what is answered.
+
+    Headers are read first, then only the mails that are needed. What cannot be read is named in a warning.
+    """
+    box = yield from _index(found, wanted)
+    own = [number for number, head in enumerate(box.heads) if head.sender[1] in box.author.addresses]
+    thread_of = threads(box.heads)
+    members: defaultdict[int, list[int]] = defaultdict(list)
+    for number, root in enumerate(thread_of):
+        members[root].append(number)
+    by_id = {head.id: number for number, head in reversed(list(enumerate(box.heads))) if head.id}
+    reader = _Reader(box)
+    writer = Writer(wanted.writer, sink.add)
+    inline = 0
+    for done, number in enumerate(own):
+        if done % EVERY == 0:
+            yield Progress("reading the author's mails", done, len(own), "mails")
+        parent = answered(box.heads, number, by_id, members[thread_of[number]])
+        item, asked = reader.item(number, parent, _group(box.heads[thread_of[number]], thread_of[number]))
+        inline += any(change.kind == "inline answers" for change in item.changes)
+        (sink.add if asked else writer.add)(item)
+    writer.flush()
+    yield Progress("reading the author's mails", len(own), len(own), "mails")
+    if writer.written or writer.failed:
+        yield Note(f"{writer.written} instructions were written by the engine, {writer.failed} stay the subject.")
+    return box
+
+
+def _index(found: Sequence[Found], wanted: PrepareOptions) -> Work[Mailbox]:
+    kept: list[Place] = []
+    heads: list[Head] = []
+    seen: set[str] = set()
+    copies = 0
+    for file in found:
+        for place in places(file):
+            try:
+                head = head_of(outlook_mail(place.path) if place.outlook else parse(read_head(place)))
+            except (Unreadable, OSError) as error:
+                yield Note(f"{place.source} is passed over: {_reason(error)}.", "warning")
+                continue
+            if head.id and head.id in seen:
+                copies += 1
+                continue
+            seen.add(head.id)
+            kept.append(place)
+            heads.append(head)
+            if len(heads) % EVERY == 0:
+                yield Progress("reading headers", len(heads), 0, "mails")
+    again = f", {copies} of them twice" if copies else ""
+    author = author_of(heads, wanted.authors)
+    own = sum(head.sender[1] in author.addresses for head in heads)
+    told = "as you said" if wanted.authors else "found out from who takes part; correct it with --author"
+    yield Note(f"{len(heads) + copies} mails{again}; {own} are by {', '.join(sorted(author.addresses))} ({told}).")
+    return Mailbox(kept, heads, author)
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, Unreadable) else f"the system says: {getattr(error, 'strerror', error)}"
+
+
+def _group(root: Head, number: int) -> str:
+    return id_from("thread", root.id or f"{root.subject} {root.date} {number}")
+
+
+class _Reader:
+    """Reads mails of one mailbox and makes items; texts of mails that several replies answer are kept."""
+
+    def __init__(self, box: Mailbox) -> None:
+        self.box = box
+        self._parents: dict[int, str] = {}
+        self._ids: Counter[str] = Counter()
+
+    def item(self, number: int, parent: int | None, group: str) -> tuple[Draft, bool]:
+        """The item of a mail, and whether its question is a message that it answers."""
+        head, place = self.box.heads[number], self.box.places[number]
+        people = tuple(dict.fromkeys(person for person in (head.sender, *head.recipients) if person[1]))
+        try:
+            body = self._body(place)
+            made = split_quotes(body.lines, self._names(head))
+        except (Unreadable, OSError) as error:
+            kind = "not a letter" if "invitation" in str(error) else "unreadable"
+            empty = (Message("user", head.subject), Message("assistant", ""))
+            id_ = self._id(head, place, "")
+            return Draft(id_, empty, group, place.source, head.day, people=people).dropped(kind, _reason(error)), True
+        language = language_of(made.own)
+        question, natural = self._question(head, parent, made, language)
+        raw = paragraphs([line.text for line in body.lines])
+        messages: Conversation = (Message("user", question), Message("assistant", made.own))
+        item = Draft(
+            id=self._id(head, place, raw),
+            messages=messages,
+            group=group,
+            source=place.source,
+            date=head.day,
+            changes=_changes(made, body, natural),
+            before=(Message("user", question), Message("assistant", raw)) if raw != made.own else (),
+            people=people,
+            language=language,
+        )
+        return _judged(item, head, question), natural
+
+    def _id(self, head: Head, place: Place, raw: str) -> str:
+        return unused(id_from("mail", head.id or f"{head.day} {head.subject} {raw}"), self._ids)
+
+    def _body(self, place: Place) -> Body:
+        if place.outlook:
+            return body_of(outlook_mail(place.path))
+        content = read_mail(place)
+        body = body_of(parse(content))
+        if len(content) >= MAX_MAIL:
+            more = f"it is longer than {MAX_MAIL >> 20} MB; its end is not read"
+            return Body(body.lines, (*body.remarks, more), body.attachments)
+        return body
+
+    def _names(self, head: Head) -> list[str]:
+        return [word for name in (head.sender[0], *self.box.author.names) for word in name.replace(",", " ").split()]
+
+    def _question(self, head: Head, parent: int | None, made: Cut, language: str) -> tuple[str, bool]:
+        """What the mail answers: the other's words, from their mail or from what is quoted; else an instruction."""
+        own = parent is not None and self.box.heads[parent].sender[1] in self.box.author.addresses
+        if parent is not None and not own and (text := self._text_of(parent)):
+            return text, True
+        replies = is_reply(head.subject) or bool(head.answers)
+        if not own and replies and made.quoted:
+            text = split_quotes(made.quoted).own
+            if text.strip():
+                return text, True
+        others = [name for name, address in head.recipients if address not in self.box.author.addresses and name]
+        named = others[0] if others else ""
+        return instruction(plain_subject(head.subject), named, language, reply=is_reply(head.subject)), False
+
+    def _text_of(self, number: int) -> str:
+        if number not in self._parents:
+            head = self.box.heads[number]
+            try:
+                text = (
+                    ""
+                    if head.noise
+                    else split_quotes(self._body(self.box.places[number]).lines, head.sender[0].split()).own
+                )
+            except (Unreadable, OSError):
+                text = ""
+            if len(self._parents) >= KEPT_PARENTS:
+                self._parents.pop(next(iter(self._parents)))
+            self._parents[number] = text
+        return self._parents[number]
+
+
+def _changes(made: Cut, body: Body, natural: bool) -> tuple[Change, ...]:
+    changes = [Change(AS_CHANGE.get(kind, kind), text) for kind in CUT_KINDS if (text := made.removed(kind))]
+    if natural and made.inline:
+        changes.append(Change("inline answers", "answers between quoted lines; joined"))
+    return (*changes, *(Change("encoding", remark) for remark in body.remarks))
+
+
+def _judged(item: Draft, head: Head, question: str) -> Draft:
+    if head.noise:
+        return item.dropped("not a letter", head.noise)
+    if not item.ideal.strip():
+        what = "only a forward" if is_forward(head.subject) else "nothing is left when quotes and signature are cut"
+        return item.dropped("no own text", what)
+    if not question.strip():
+        return item.dropped("empty", "it has no subject and no recipient, so that nothing asks for it")
+    return item

@@ -1,0 +1,89 @@
+"""How mail programs and people mark what is not a letter's own text, in many languages: read from `patterns.toml`."""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Patterns over lines, all languages together; those of whole lines are to be matched with `fullmatch`."""
+
+    wrote: re.Pattern[str]  # "On 3 May 2019, Anna wrote:", possibly joined from several lines
+    headers: dict[str, str]  # "von" -> "from": names of headers above an older mail, folded
+    original: re.Pattern[str]  # "-----Original Message-----"
+    forwarded: re.Pattern[str]  # "---------- Forwarded message ---------"
+    closing: re.Pattern[str]  # "Best regards,", with or without a name behind it
+    app: re.Pattern[str]  # "Sent from my phone"
+    notice: re.Pattern[str]  # wording that only a disclaimer has
+    hint: re.Pattern[str]  # wording that a disclaimer has twice or more
+    list_footer: re.Pattern[str]  # how the footer of a mailing list begins
+    automatic: re.Pattern[str]  # subjects of automatic replies
+    calendar: re.Pattern[str]  # subjects of invitations and of answers to them
+    reply: re.Pattern[str]  # "Re:", "AW:" before a subject
+    forward: re.Pattern[str]  # "Fwd:", "WG:" before a subject
+    contact: re.Pattern[str]  # a mail address, a page, a telephone number
+    company: re.Pattern[str]  # "Ltd", "GmbH": a line of a signature
+    legal: re.Pattern[str]  # what the law of a country wants in a firm's mails
+    title: re.Pattern[str]  # "Head of …": what a person is
+
+
+@lru_cache(maxsize=1)
+def words() -> Words:
+    """The patterns, compiled once."""
+    with (Path(__file__).parent / "patterns.toml").open("rb") as file:
+        languages = list(tomllib.load(file).values())
+
+    def all_of(key: str) -> list[str]:
+        return [pattern for language in languages for pattern in language.get(key, [])]
+
+    def any_of(key: str, around: str = "{}") -> re.Pattern[str]:
+        return re.compile(around.format("|".join(f"(?:{pattern})" for pattern in all_of(key))), re.IGNORECASE)
+
+    headers = {
+        name.casefold(): header
+        for language in languages
+        for header, names in language.get("headers", {}).items()
+        for name in names
+    }
+    return Words(
+        wrote=any_of("wrote"),
+        headers=headers,
+        original=any_of("original", r"\W{{2,}}\s*(?:{})\s*\W*"),
+        forwarded=any_of("forwarded", r"\W*\s*(?:{})\s*\W*"),
+        closing=any_of("closing", r"\W{{0,2}}(?:{})(?!\w)(?P<rest>[\s,.!;–—-]*)(?P<name>.{{0,40}})"),
+        app=any_of("app", r"[\W_]*(?:{}).{{0,60}}"),
+        notice=any_of("notice"),
+        hint=any_of("hint"),
+        list_footer=any_of("list_footer"),
+        automatic=any_of("automatic", r"\s*(?:{})"),
+        calendar=any_of("calendar", r"\s*(?:{})\s?:"),
+        reply=any_of("reply", r"\s*(?:{})(?:\[\d+\]|\(\d+\))?\s?:\s*"),
+        forward=any_of("forward", r"\s*(?:{})\s?:\s*"),
+        contact=any_of("contact"),
+        company=any_of("company", r"(?<!\w)(?:{})(?!\w)"),
+        legal=any_of("legal"),
+        title=any_of("title", r"(?<!\w)(?:{})(?!\w)"),
+    )
+
+
+def plain_subject(subject: str) -> str:
+    """A subject without what replies and forwards put before it."""
+    known = words()
+    while True:
+        found = known.reply.match(subject) or known.forward.match(subject)
+        if not found or found.end() == 0:
+            return subject.strip()
+        subject = subject[found.end() :]
+
+
+def is_forward(subject: str) -> bool:
+    """Whether a subject says that the mail was passed on."""
+    return bool(words().forward.match(subject))
+
+
+def is_reply(subject: str) -> bool:
+    """Whether a subject says that the mail answers another."""
+    return bool(words().reply.match(subject))

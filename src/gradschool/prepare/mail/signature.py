@@ -1,0 +1,261 @@
+"""What stands below a letter: signatures, disclaimers, footers of lists and of programs."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from gradschool.data.private import POSTCODE, shapes
+from gradschool.prepare.mail.lines import Kind, Line
+from gradschool.prepare.mail.patterns import words
+
+DELIMITER = re.compile(r"\s{0,2}(?:--|—|––|__)\s*")
+RULE = re.compile(r"\s*[_\-=*~#+.]{4,}\s*|\s*[-=*_]{3,}\s*")
+POSTSCRIPT = re.compile(r"\W{0,3}(?:P\.?\s?){1,3}S\.?(?:\s?[:.\-–)]|\s+\w)", re.IGNORECASE)
+TITLES = r"(?:dr|prof|mr|mrs|ms|herr|frau|m|mme|dott|ing|dipl|sr|sra|ir|drs|mag)\.?(?:-ing\.)?\s"
+PARTICLE_WORDS = (
+    *("von", "van", "de", "der", "den", "di", "da", "del", "la", "le", "du", "und", "and", "et", "y", "e", "en", "of"),
+    *("the", "ter"),
+)
+PARTICLES = rf"(?:{'|'.join(PARTICLE_WORDS)})\s"
+WORD = r"[^\W\d_][\w.'’-]*"
+NAME = re.compile(
+    rf"[*_~–—-]?\s?(?:{TITLES})*{WORD}(?:[ ,&+/]+(?:{PARTICLES})*{WORD}){{0,4}}"
+    r"\s?(?:\([\w .'’-]{1,20}\))?[\s.,!*_~;:)x-]{0,6}",
+    re.IGNORECASE,
+)
+TOWN = re.compile(r"\b(?:[A-Z]{1,2}-)?\d{4,5}\s?(?:[A-Z]{2}\s)?[A-ZÀ-Ž][a-zà-ž]+")
+WINDOW = 24  # lines from the end in which a closing formula is looked for
+MAX_DELIMITED, MAX_SIGNATURE = 16, 14  # lines
+MAX_CLOSING = 20  # words of a closing formula
+PROSE_WORDS = 9  # words from which a line is a sentence rather than an entry
+SHORT_WORDS = 6
+MIN_NOTICE, HINTS = 15, 3  # words of a disclaimer, and how many of its usual words tell it
+
+
+def trim(lines: Sequence[Line], kinds: list[Kind], names: Sequence[str]) -> None:
+    """Mark what stands below the sender's words: below the last of them, and below those before a quote."""
+    for start, end in reversed(list(_runs(kinds))):
+        end = _trim_footers(lines, kinds, start, end)
+        end = _trim_delimited(lines, kinds, start, end)
+        end = _trim_footers(lines, kinds, start, end)
+        _trim_contact(lines, kinds, start, end, names)
+        if any(kinds[at] == "own" and lines[at].text.strip() for at in range(start, end)):
+            return
+
+
+def _runs(kinds: Sequence[Kind]) -> Iterator[tuple[int, int]]:
+    """Stretches of the sender's own lines."""
+    start = None
+    for number in range(len(kinds) + 1):
+        own = number < len(kinds) and kinds[number] == "own"
+        if own and start is None:
+            start = number
+        elif not own and start is not None:
+            yield start, number
+            start = None
+
+
+def _trim_footers(lines: Sequence[Line], kinds: list[Kind], start: int, end: int) -> int:
+    """Take footers and disclaimers off the end, one paragraph after the other; returns where the rest ends."""
+    known = words()
+    while True:
+        end = _filled_end(lines, start, end)
+        first = _paragraph_start(lines, start, end)
+        if end <= start:
+            return end
+        last = lines[end - 1].text.strip()
+        footer = _list_footer(lines, start, end)
+        paragraph = " ".join(line.text.strip() for line in lines[first:end])
+        if footer is not None:
+            kinds[footer:end] = ["list footer"] * (end - footer)
+            end = footer
+        elif _is_notice(paragraph):
+            kinds[first:end] = ["disclaimer"] * (end - first)
+            end = first
+        elif known.app.fullmatch(last):
+            kinds[end - 1] = "app footer"
+            end -= 1
+        elif RULE.fullmatch(last):
+            kinds[end - 1] = "disclaimer" if end < len(kinds) and kinds[end] != "own" else "signature"
+            end -= 1
+        else:
+            return end
+
+
+def _list_footer(lines: Sequence[Line], start: int, end: int) -> int | None:
+    """Where the footer of a mailing list begins, if the stretch ends with one."""
+    for number in range(max(start, end - 12), end):
+        text = lines[number].text.strip()
+        if not words().list_footer.search(text):
+            continue
+        first = number
+        while first > start and (RULE.fullmatch(lines[first - 1].text) or DELIMITER.fullmatch(lines[first - 1].text)):
+            first -= 1
+        announced = first < number or _only_links(lines, number, end)
+        if announced or number == start or not lines[number - 1].text.strip():
+            return first
+    return None
+
+
+def _only_links(lines: Sequence[Line], start: int, end: int) -> bool:
+    return all(not line.text.strip() or "http" in line.text or "@" in line.text for line in lines[start + 1 : end])
+
+
+def _is_notice(paragraph: str) -> bool:
+    known = words()
+    text = paragraph.strip(" *_-=")
+    if known.notice.search(text):
+        return True
+    hints = {found[0].casefold() for found in known.hint.finditer(text)}
+    return len(hints) >= HINTS and len(text.split()) >= MIN_NOTICE
+
+
+def _trim_delimited(lines: Sequence[Line], kinds: list[Kind], start: int, end: int) -> int:
+    """What stands below "-- " is a signature, unless it is a letter's second half."""
+    for number in range(start, end):
+        if not DELIMITER.fullmatch(lines[number].text):
+            continue
+        below = [line.text for line in lines[number + 1 : end] if line.text.strip()]
+        exact = lines[number].text.strip() == "--"
+        if not below or (exact and len(below) <= MAX_DELIMITED and not _is_letter(below)) or _is_signature(below):
+            kinds[number:end] = ["signature"] * (end - number)
+            return number
+    return end
+
+
+def _is_letter(below: Sequence[str]) -> bool:
+    """Whether lines below a delimiter go on telling: mostly sentences, and no way to reach anybody."""
+    prose = sum(_is_prose(line) for line in below)
+    return prose > 2 and prose > len(below) / 2 and not any(words().contact.search(line) for line in below)
+
+
+def _trim_contact(lines: Sequence[Line], kinds: list[Kind], start: int, end: int, names: Sequence[str]) -> None:
+    """A block of name, firm and numbers: below the closing formula and the name, or at the end."""
+    end = _filled_end(lines, start, end)
+    closing = _closing(lines, start, end)
+    if closing is None:
+        first = _block_without_closing(lines, start, end, names)
+        if first is not None:
+            kinds[first:end] = ["signature"] * (end - first)
+        return
+    first = _below_name(lines, closing, end)
+    last = next((at for at in range(first, end) if POSTSCRIPT.match(lines[at].text)), end)
+    below = [line.text for line in lines[first:last] if line.text.strip()]
+    if below and _is_signature(below):
+        kinds[first:last] = ["signature"] * (last - first)
+    if last < end:
+        _trim_contact(lines, kinds, last, end, names)
+
+
+def _closing(lines: Sequence[Line], start: int, end: int) -> int | None:
+    """The line with the closing formula: the last one in the window with something below, or else the last."""
+    found = [at for at in range(max(start, end - WINDOW), end) if is_closing(lines[at].text)]
+    for at in reversed(found):
+        below = [line.text for line in lines[_below_name(lines, at, end) : end] if line.text.strip()]
+        if not below or _is_signature(below) or any(POSTSCRIPT.match(line) for line in below):
+            # The first formula of several in a row: "Thanks," "Best regards,".
+            return at
+    return None
+
+
+def is_closing(text: str) -> bool:
+    """Whether a line is a closing formula, with or without a name behind it."""
+    text = text.strip()
+    found = words().closing.fullmatch(text)
+    if not found or len(text.split()) > MAX_CLOSING:
+        return False
+    name = found["name"].strip()
+    words_of = [word for word in re.split(r"[\s,&+/]+", name) if word[:1].isalpha()]
+    called = all(word[:1].isupper() or word.casefold() in PARTICLE_WORDS for word in words_of)
+    return not name or (bool(NAME.fullmatch(name)) and (called or len(words_of) == 1))
+
+
+def _below_name(lines: Sequence[Line], closing: int, end: int) -> int:
+    """The first line below the closing formula and the name that signs."""
+    found = words().closing.fullmatch(lines[closing].text.strip())
+    if found and found["name"].strip():
+        return closing + 1
+    at = closing + 1
+    while at < end and not lines[at].text.strip():
+        at += 1
+    if at < end and is_name(lines[at].text):
+        return at + 1
+    return closing + 1
+
+
+def is_name(text: str) -> bool:
+    """Whether a line is nothing but somebody's name."""
+    text = text.strip()
+    if (
+        not text
+        or len(text) > 45
+        or words().contact.search(text)
+        or words().company.search(text)
+        or words().title.search(text)
+    ):
+        return False
+    return bool(NAME.fullmatch(text))
+
+
+def _block_without_closing(lines: Sequence[Line], start: int, end: int, names: Sequence[str]) -> int | None:
+    """A last paragraph, or several, that begins with the sender's name and says how to reach them."""
+    known = {name.casefold() for name in names if len(name) > 1}
+    for number in range(max(start, end - MAX_SIGNATURE), end):
+        text = lines[number].text.strip()
+        if (number > start and lines[number - 1].text.strip()) or not text:
+            continue
+        called = {word.strip(".,").casefold() for word in text.split()}
+        named = bool(known & called) if known else is_name(text)
+        below = [line.text for line in lines[number:end] if line.text.strip()]
+        strong = sum(is_entry(line) for line in below)
+        if named and len(below) >= 2 and strong and _is_signature(below) and number > start:
+            return number
+    return None
+
+
+def _is_signature(below: Sequence[str]) -> bool:
+    """Whether lines are entries (numbers, addresses, a firm, a title) rather than sentences."""
+    if len(below) > MAX_SIGNATURE:
+        return False
+    entries = sum(is_entry(line) for line in below)
+    prose = sum(_is_prose(line) for line in below)
+    if entries:
+        return prose <= entries
+    return not prose and all(len(line.split()) <= SHORT_WORDS and line.strip()[-1:] not in ".?!" for line in below)
+
+
+def is_entry(text: str) -> bool:
+    """Whether a line is an entry of a signature: a number, an address, a firm, a title."""
+    known = words()
+    return bool(
+        words().contact.search(text)
+        or _is_address(text)
+        or known.company.search(text)
+        or known.legal.search(text)
+        or (known.title.search(text) and len(text.split()) <= 2 * SHORT_WORDS)
+        or text.count("|") >= 1
+        or text.count("·") + text.count("•") >= 2
+    )
+
+
+def _is_address(text: str) -> bool:
+    return bool(shapes().address.search(text) or POSTCODE.search(text) or TOWN.search(text))
+
+
+def _is_prose(text: str) -> bool:
+    """A sentence: long, or of some words with a stop at its end."""
+    number = len(text.split())
+    ended = text.strip()[-1:] in ".!?"
+    return not is_entry(text) and (number >= PROSE_WORDS or (ended and number >= 4))
+
+
+def _filled_end(lines: Sequence[Line], start: int, end: int) -> int:
+    while end > start and not lines[end - 1].text.strip():
+        end -= 1
+    return end
+
+
+def _paragraph_start(lines: Sequence[Line], start: int, end: int) -> int:
+    first = end
+    while first > start and lines[first - 1].text.strip():
+        first -= 1
+    return first

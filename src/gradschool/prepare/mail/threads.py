@@ -1,0 +1,61 @@
+"""Which mails belong together: threads by what mails say they answer, else by subject and people."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from gradschool.data.disjoint import join, root
+from gradschool.prepare.mail.mime import Head
+from gradschool.prepare.mail.patterns import is_reply, plain_subject
+
+NEAR = 60 * 86_400  # seconds within which a reply without a reference belongs to a thread of its subject
+
+
+def threads(heads: Sequence[Head]) -> list[int]:
+    """For each mail the number of the first mail of its thread.
+
+    Mails are joined through Message-ID, References and In-Reply-To (RFC 5322), through Gmail's thread ids; and where a
+    reply names none of these, through its subject and a common correspondent, within 60 days.
+    """
+    parents = list(range(len(heads)))
+    first: dict[str, int] = {}
+    for number, head in enumerate(heads):
+        for key in (head.id, *head.answers, *([f"thread {head.thread}"] if head.thread else [])):
+            if key:
+                join(parents, first.setdefault(key, number), number)
+    _by_subject(heads, parents)
+    return [root(parents, number) for number in range(len(heads))]
+
+
+def _by_subject(heads: Sequence[Head], parents: list[int]) -> None:
+    known: defaultdict[str, list[int]] = defaultdict(list)
+    order = sorted(range(len(heads)), key=lambda number: (heads[number].date or 0, number))
+    for number in order:
+        head = heads[number]
+        subject = plain_subject(head.subject).casefold()
+        if not subject or head.date is None:
+            continue
+        if is_reply(head.subject) and not head.answers:
+            for other in reversed(known[subject]):
+                moment = heads[other].date
+                if moment is None or head.date - moment > NEAR:
+                    break
+                if _people(head) & _people(heads[other]) - {""}:
+                    join(parents, other, number)
+                    break
+        known[subject].append(number)
+
+
+def _people(head: Head) -> set[str]:
+    return {head.sender[1], *(address for _, address in head.recipients)}
+
+
+def answered(heads: Sequence[Head], number: int, by_id: dict[str, int], members: Sequence[int]) -> int | None:
+    """The mail that a mail answers: the one it names; or the last of its thread before it, where it names none."""
+    head = heads[number]
+    for id_ in reversed(head.answers):
+        if id_ in by_id and by_id[id_] != number:
+            return by_id[id_]
+    if head.answers or not is_reply(head.subject) or head.date is None:
+        return None
+    older = [other for other in members if other != number and (heads[other].date or 0) < head.date]
+    return max(older, key=lambda other: heads[other].date or 0, default=None)

@@ -1,0 +1,68 @@
+"""What a person asks of a preparation, in one record."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, get_args
+
+from gradschool.data.private import PrivateKind
+from gradschool.errors import UsageError, nearest
+from gradschool.model.engine import Engine
+from gradschool.settings import Data
+
+Purpose = Literal["style", "skill", "persona"]
+Mode = Literal["pseudonyms", "drop", "keep"]
+SHORT = {  # what each kind is called on the command line
+    "key": "key or token",
+    "email": "e-mail address",
+    "account": "bank account",
+    "card": "card number",
+    "id": "national id",
+    "ip": "IP address",
+    "phone": "phone number",
+    "address": "postal address",
+    "name": "name",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareOptions:
+    """The purpose, and all that a person may say about the sources; what is empty is found out.
+
+    `authors` are mail addresses whose words count; `agents` names or roles of those who speak for the persona;
+    `writer` an engine that writes instructions for texts that answer nothing.
+    """
+
+    purpose: Purpose
+    authors: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    private: dict[PrivateKind, Mode] = field(default_factory=lambda: private_modes(""))
+    columns: Data = field(default_factory=lambda: Data())
+    text_column: str = ""
+    date_column: str = ""
+    guidelines: Path | None = None
+    writer: Engine | None = None
+    pass_mark: float | None = None
+
+
+def private_modes(text: str) -> dict[PrivateKind, Mode]:
+    """What is done with each kind of private data: "keep", or "pseudonyms,key=drop,name=keep". Raises UsageError."""
+    modes: dict[PrivateKind, Mode] = dict.fromkeys(get_args(PrivateKind), "pseudonyms")
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        kind, found, mode = part.partition("=")
+        mode = mode if found else kind
+        if mode not in get_args(Mode):
+            raise UsageError(
+                f"--private {text!r}: {mode!r} is nothing that can be done with private data.",
+                "It is replaced by pseudonyms, or the examples that hold it are dropped, or it is kept.",
+                nearest(mode, get_args(Mode)) + ".",
+            )
+        if found and kind not in SHORT:
+            raise UsageError(
+                f"--private {text!r}: {kind!r} is no kind of private data.",
+                f"Kinds are {', '.join(SHORT)}.",
+                nearest(kind, SHORT) + ".",
+            )
+        for one in [SHORT[kind]] if found else list(modes):
+            modes[one] = mode  # type: ignore[index, assignment]
+    return modes

@@ -1,0 +1,115 @@
+"""The losses of a run's trainings as curves that a page can draw."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+MAX_POINTS = 300  # of one line in a chart
+SMOOTHING = 1 / 20  # of a training's steps goes into each point of the smoothed loss
+LOG_RANGE = 6.0  # losses that differ by a greater factor are drawn on a logarithmic scale
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The loss of one training, in per cent of its panel: lines as SVG points, validation as (x, y, step, loss)."""
+
+    label: str
+    steps: int
+    raw: str
+    smooth: str
+    validation: list[tuple[float, float, int, float]]
+    validation_line: str
+    best: tuple[int, float] | None
+    marks: list[tuple[float, str]]  # of the axis of steps
+
+
+def loss_curves(events: Iterable[Mapping[str, Any]]) -> tuple[list[Curve], list[tuple[float, str]], bool]:
+    """One curve per training on a common scale, the marks of that scale, and whether it is logarithmic."""
+    trainings = [list(steps.values()) for steps in _trainings(events)]
+    losses = [loss for steps in trainings for step in steps for loss in _losses(step)]
+    if not losses:
+        return [], [], False
+    low, high = min(losses), max(losses)
+    logarithmic = low > 0 and high / low > LOG_RANGE
+    if logarithmic:
+        marks = [m * 10.0**e for e in range(-6, 7) for m in (1, 2, 5) if low <= m * 10.0**e <= high]
+    else:
+        marks = _marks(min(low, 0.9 * high), high)
+        low, high = min(low, marks[0]), max(high, marks[-1])
+
+    def height(loss: float) -> float:
+        part = math.log(loss / low) / math.log(high / low) if logarithmic else (loss - low) / ((high - low) or 1)
+        return round(100 * (1 - part), 2)
+
+    final = max(range(len(trainings)), key=lambda i: (trainings[i][-1]["steps"], i))
+    curves = []
+    for number, steps in enumerate(trainings):
+        rate = max(step["learning_rate"] for step in steps)
+        label = "the training" if number == final else "short trial"
+        curves.append(_curve(f"{label}, learning rate {rate:.2g}", steps, height))
+    return [curves[final], *curves[:final], *curves[final + 1 :]], [(height(m), f"{m:g}") for m in marks], logarithmic
+
+
+def _trainings(events: Iterable[Mapping[str, Any]]) -> list[dict[int, Mapping[str, Any]]]:
+    """Step events by training. One that was resumed takes up some steps again: what was done last counts."""
+    trainings: list[dict[int, Mapping[str, Any]]] = []
+    began = (0, 0.0)
+    for event in events:
+        if event.get("event") != "Step" or not all(map(math.isfinite, _losses(event))):
+            continue
+        number, beginning = event["step"], (event["steps"], event["learning_rate"])
+        # One that begins with another length or rate is another training; the same one was interrupted early.
+        if event["steps"] != began[0] or (number == 1 and beginning != began):
+            trainings.append({})
+            began = beginning
+        trainings[-1] = {step: kept for step, kept in trainings[-1].items() if step < number} | {number: event}
+    return trainings
+
+
+def _losses(step: Mapping[str, Any]) -> list[float]:
+    return [loss for loss in (step["loss"], step.get("validation_loss")) if loss is not None]
+
+
+def _curve(label: str, steps: Sequence[Mapping[str, Any]], height: Callable[[float], float]) -> Curve:
+    first: int = steps[0]["step"]
+    last = max(int(steps[-1]["step"]), first + 1)
+
+    def across(step: int) -> float:
+        return round(100 * (step - first) / (last - first), 2)
+
+    def line(points: Sequence[tuple[int, float]]) -> str:
+        kept = points[:: max(1, len(points) // MAX_POINTS)]
+        return " ".join(f"{across(step)},{height(loss)}" for step, loss in kept)
+
+    raw = [(step["step"], step["loss"]) for step in steps]
+    validation = [(step["step"], step["validation_loss"]) for step in steps if step.get("validation_loss") is not None]
+    best = min(validation, key=lambda point: point[1], default=None)
+    return Curve(
+        label=label,
+        steps=len(steps),
+        raw=line(raw),
+        smooth=line(_smoothed(raw)),
+        validation=[(across(step), height(loss), step, loss) for step, loss in validation],
+        validation_line=line(validation),
+        best=best,
+        marks=[(across(step), f"{step:,}") for step in (first, (first + last) // 2, last)],
+    )
+
+
+def _smoothed(points: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    """Means over the points around each point."""
+    reach = max(1, round(len(points) * SMOOTHING / 2))
+    smooth = []
+    for i, (step, _) in enumerate(points):
+        near = [loss for _, loss in points[max(0, i - reach) : i + reach + 1]]
+        smooth.append((step, sum(near) / len(near)))
+    return smooth
+
+
+def _marks(low: float, high: float, about: int = 4) -> list[float]:
+    """Round numbers for an axis from `low` to `high`, one below and one above included."""
+    rough = (high - low or 1) / about
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * m for m in (1, 2, 5, 10) if power * m >= rough)
+    return [round(i * step, 10) for i in range(math.floor(low / step), math.ceil(high / step) + 1)]

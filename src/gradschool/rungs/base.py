@@ -1,0 +1,25 @@
+"""The floor: the base model with no help at all."""
+
+import time
+
+from gradschool.evaluate import mean
+from gradschool.job import Job
+from gradschool.model.engine import Engine
+from gradschool.records import Work
+from gradschool.rungs.rung import Candidate, Rung, RungInputs, try_all
+from gradschool.specialist import Specialist
+
+
+def base(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
+    """Score the base as it is; every rung above is compared with this."""
+    began = time.monotonic()
+    [(recipe, rows)] = yield from try_all(best, [best.recipe], inputs, "base")
+    return Candidate(recipe, mean(rows), seconds=time.monotonic() - began)
+
+
+def reason_to_skip(job: Job, engine: Engine) -> str:
+    """A base can always be asked."""
+    return ""
+
+
+BASE = Rung("base", base, reason_to_skip)

@@ -1,0 +1,119 @@
+"""What a person sees: bars in a terminal, a few plain lines in a file, and tables that say what was proven."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from gradschool.cli import screen
+from gradschool.cli.screen import Screen
+from gradschool.cli.tables import ladder_table, show_climbed, show_report, verdict_sentence
+from gradschool.climb import Climbed
+from gradschool.records import Cost, Difference, Gate, Interval, Note, Progress, Report, RungResult, Score, Step, Work
+
+SCORE = Score(0.5, Interval(0.4, 0.6, 0.9875), 40, 30)
+REPORT = Report("chrf", SCORE, "not proven", 0.45, 120, {"short": SCORE}, {"cut off": 3}, Cost(50, 10, 0.2))
+BASE = RungResult("base", REPORT, recipe="no help", seconds=3)
+OTHER = replace(REPORT, verdict="passed", difference=Difference("base", 0.1, Interval(0.02, 0.18, 0.95)))
+TUNED = RungResult("tune", OTHER, (Gate("it [stops]", True, "9 of 9"),), recipe="instructions + adapter", seconds=60)
+SKIPPED = RungResult("ground", None, skipped="the job names [no] documents")
+
+
+def console(terminal: bool = False, width: int = 160) -> Console:
+    return Console(file=io.StringIO(), force_terminal=terminal, width=width, color_system=None, legacy_windows=False)
+
+
+def written(to: Console) -> str:
+    assert isinstance(to.file, io.StringIO)
+    return to.file.getvalue()
+
+
+def work(*events: Note | Progress | Step | RungResult) -> Work[str]:
+    yield from events
+    return "the result"
+
+
+def test_events_become_lines_and_the_result_comes_back() -> None:
+    to = console()
+    with Screen(to) as shown:
+        assert shown.follow(work(Note("one [of] them"), Note("beware", "warning"), BASE, SKIPPED)) == "the result"
+    lines = written(to).splitlines()
+    assert lines == [
+        "  one [of] them",
+        "  beware",
+        "base: 0.500 (0.400 to 0.600) not proven",
+        "ground: skipped, the job names [no] documents",
+    ]
+
+
+def test_a_pipe_gets_a_line_now_and_then_with_the_time_that_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock: Iterator[float] = iter(range(0, 1000, 4))
+    monkeypatch.setattr(screen.time, "monotonic", lambda: float(next(clock)))
+    to = console()
+    with Screen(to) as shown:
+        shown.follow(work(*(Progress("tune: test", done, 10) for done in range(11))))
+    lines = [line.strip() for line in written(to).splitlines()]
+    assert 2 <= len(lines) <= 4  # eleven events in 40 seconds, a line each ten
+    assert lines[0].startswith("tune: test: 3 of 10 examples, about 28 s left")
+
+
+def test_a_terminal_gets_a_bar_that_goes_away() -> None:
+    to = console(terminal=True)
+    with Screen(to) as shown:
+        shown.follow(work(*(Progress("base: test", done, 3) for done in range(4)), Step(1, 9, 0.1, 2.5, 0.1, 10)))
+        assert not shown._bars.tasks
+    assert "base: test" in written(to)
+
+
+def test_a_gate_that_refuses_is_named_beside_the_verdict() -> None:
+    refused = replace(TUNED, gates=(Gate("forgetting", False, "rose by 2"),))
+    assert "refused: forgetting" in screen.rung_line(refused)
+    to = console()
+    to.print(ladder_table([BASE, SKIPPED, refused]))
+    said = written(to)
+    assert "passed, refused" in said and "+0.100" in said and "+0.020 to +0.180" in said
+    assert "the job names [no] documents" in said and "skipped" in said
+    assert "40 test examples in 30 groups" in said and "98.75%" in said
+
+
+def test_the_end_of_a_climb_says_what_was_proven_and_what_to_type(tmp_path: Path) -> None:
+    to = console()
+    climbed = Climbed("passed", "tune", "runs/a-1/specialist", (BASE, SKIPPED, TUNED), (Gate("parity", True, "all"),))
+    show_climbed(to, climbed, Path("runs/a-1"))
+    said = written(to)
+    assert "Passed: the tune rung is proven to reach the pass mark of 0.45: chrf 0.500 on 40 examples" in said
+    assert said.index("held    it [stops]: 9 of 9") < said.index("held    parity: all") < said.index("Passed:")
+    assert said.rstrip().endswith("gradschool score runs/a-1/specialist more-examples.jsonl")
+
+
+def test_a_climb_that_did_not_pass_says_so_with_remedies() -> None:
+    to = console()
+    climbed = Climbed("not proven", "base", "s", (BASE,), (), ("More [test] examples: 120.",))
+    show_climbed(to, climbed, Path("runs/a-1"))
+    assert "Not passed (not proven): the best on validation is the base rung" in written(to)
+    assert "  - More [test] examples: 120." in written(to)
+
+
+def test_what_a_gate_refused_is_never_called_passed() -> None:
+    said = verdict_sentence(Climbed("failed", "tune", "s", (BASE, TUNED), (Gate("parity", False, "3 differ"),)))
+    assert "Not passed" in said and "proven to reach" not in said
+
+
+def test_a_report_shows_parts_failures_and_cost() -> None:
+    to = console()
+    show_report(to, REPORT)
+    said = written(to)
+    assert "chrf: 0.500 (0.400 to 0.600)" in said and "short" in said and "3 failed: cut off" in said
+    assert "50 tokens read, 10 written, 0.20 s per answer" in said
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_the_ladder_keeps_its_numbers_whole_on_narrow_screens(width: int) -> None:
+    to = console(width=width)
+    to.print(ladder_table([BASE, SKIPPED, TUNED]))
+    said = written(to)
+    assert all(len(line) <= width for line in said.splitlines())
+    assert "0.500" in said and "tune" in said

@@ -1,0 +1,33 @@
+"""Exports over a base in 4 bits: what leaves stands over the whole weights, and is held to the score."""
+
+from pathlib import Path
+
+import pytest
+
+from finish import finish
+from gradschool.export.export import Order, export
+from gradschool.package.forms import Refused
+from shipped import QUESTIONS, ship
+
+pytest.importorskip("bitsandbytes")
+
+
+@pytest.fixture(scope="module")
+def specialist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return ship(tmp_path_factory.mktemp("four bits"), four_bits=True)
+
+
+def test_the_adapter_answers_as_the_specialist_and_other_forms_nearly(specialist: Path, tmp_path: Path) -> None:
+    exported, _ = finish(export(Order(specialist, "adapter", tmp_path / "out", most_drop=0.5)))
+    over_four_bits, over_whole_weights = exported.table
+    assert over_four_bits.form == "adapter" and over_four_bits.same_answers == len(QUESTIONS)
+    assert over_whole_weights.form == "gguf adapter" and over_whole_weights.same_prompts == len(QUESTIONS)
+    assert len(QUESTIONS) / 2 <= over_whole_weights.same_answers < len(QUESTIONS)
+    assert all(result.sound for result in exported.table)
+
+
+@pytest.mark.parametrize("to", ["merged", "gguf"])
+def test_a_form_that_loses_too_much_without_the_four_bits_is_refused(to: str, specialist: Path, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="the mean score changes by"):
+        finish(export(Order(specialist, to, tmp_path / "out", number_format="f16")))  # type: ignore[arg-type]
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,84 @@
+"""A small tuned specialist over the built-in base, whose ideal answers are its own: whatever differs scores less."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from finish import finish
+from gradschool.job import Job
+from gradschool.model.adapter import save_adapter
+from gradschool.model.engine import POCKET
+from gradschool.model.local import LocalEngine
+from gradschool.model.lora import attach, detach, fuse, lora_layers
+from gradschool.package.bundle import pack
+from gradschool.records import Decoding, Example, Interval, Message, Report, RungResult, Score, Scored, Source, Split
+from gradschool.run import Run
+from gradschool.settings import Goal, Settings
+from gradschool.specialist import Recipe, specialist_of
+
+QUESTIONS = (
+    "What is the capital of France?",
+    "Say hello.",
+    "Is 12.50 more than 1,234?",
+    "Name a colour.",
+    "Who wrote this – “you”?",
+    "don't STOP",
+    "List three animals.",
+    "What day is it today?",
+    "Write a word that rhymes with cat.",
+    "How many legs has a dog?",
+    "Where do fish live?",
+    "Can you help me?",
+)
+SHOWN = Example("shown", (Message("user", "Bye."), Message("assistant", "Goodbye!")), "s", Source("f", 1))
+
+
+def renamed_base(folder: Path) -> Path:
+    """The built-in base with another name for its stop token, one that no other program could guess."""
+    shutil.copytree(POCKET, folder)
+    for path in folder.iterdir():
+        if path.suffix in (".json", ".jinja"):
+            path.write_text(path.read_text().replace("<|im_end|>", "<|over|>"))
+    return folder
+
+
+def ship(
+    folder: Path, base: Path = POCKET, recipe: Recipe | None = None, whole: bool = False, four_bits: bool = False
+) -> Path:
+    """Pack a specialist, with an adapter or with whole weights of its own; returns its folder."""
+    engine = LocalEngine(base, name="pocket" if base == POCKET else str(base), four_bits=four_bits)
+    attach(engine.network, rank=4, alpha=8, seed=0)
+    with torch.no_grad():
+        for number, (_, layer) in enumerate(lora_layers(engine.network)):
+            generator = torch.Generator().manual_seed(number)
+            layer.lora_b.copy_(torch.randn(layer.lora_b.shape, generator=generator) * 0.15)
+    recipe = replace(recipe or Recipe('Be "brief".'), decoding=Decoding(max_new_tokens=40))
+    if whole:
+        fuse(engine.network)
+        engine.network.save_pretrained(folder / "weights")
+        engine.tokenizer.save_pretrained(folder / "weights")
+        recipe = replace(recipe, weights=str(folder / "weights"))
+    else:
+        save_adapter(engine.network, folder / "adapter", engine.name, None)
+        detach(engine.network)
+        recipe = replace(recipe, adapter=str(folder / "adapter"))
+    specialist = specialist_of(engine, recipe)
+    said = dict(specialist.answer([(Message("user", question),) for question in QUESTIONS]))
+    examples, rows = [], []
+    for i, question in enumerate(QUESTIONS):
+        ideal = said[i].text
+        examples.append(
+            Example(f"q{i}", (Message("user", question), Message("assistant", ideal)), f"g{i}", Source("f", i))
+        )
+        rows.append(Scored(f"q{i}", f"g{i}", question, ideal, said[i], 1.0))
+    score = Score(1.0, Interval(0.7, 1.0, 0.9875), len(rows), len(rows))
+    result = RungResult("tune", Report("exact_match", score, "passed", 0.5, None), recipe=recipe.describe())
+    name = "pocket" if base == POCKET else str(base)
+    settings = Settings(base_model=name, goal=Goal(metric="exact_match", pass_mark=0.5))
+    run = Run.start(folder / "run", Job("brief words", folder, settings))
+    place, _ = finish(pack(run, specialist, result, [result], rows, Split((), (), ("q0",), "hash"), examples))
+    assert json.loads((Path(place) / "evidence" / "questions.jsonl").read_text().splitlines()[0])["id"] == "q0"
+    return Path(place)

@@ -1,0 +1,215 @@
+"""A small job that a person could have written, climbed as a person would climb it: by the command line."""
+
+import functools
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from click.testing import Result
+from typer.testing import CliRunner
+
+from gradschool import cli
+
+GOODS = ["apples", "bolts", "candles", "doors", "eggs", "files", "gloves", "hinges", "inks", "jars", "kettles", "lamps"]
+TOWNS = ["Ashby", "Borth", "Crewe", "Dover", "Epsom", "Frome"]
+NUMBERS = ["two", "three", "five", "six", "nine", "ten"]
+WAYS = (
+    "Please have {n} {g} brought to our shop in {t} on Monday, we are nearly out of them.",
+    "The {t} store wants {n} {g}. Nothing else is needed this week, thank you!",
+    "Could you put {n} {g} on the next van that goes to {t}?",
+    "hello, {t} here again: {n} more {g}, and do wrap them better than last time",
+    "We sold everything. Send {n} {g} so that {t} can open tomorrow morning.",
+    "Order from {t}. Goods: {g}. How many: {n}. Urgent: no.",
+)
+JOB = """
+task = "Write the order as goods, number and town."
+[data]
+documents = "documents"
+[split]
+max_test = 14
+max_validation = 6
+[goal]
+metric = "token_f1"
+pass_mark = 0.999
+also = ["exact_match"]
+[[goal.rules]]
+name = "short"
+kind = "max_words"
+value = 9
+[prompt]
+shots = [0, 2]
+nearest = false
+[ground]
+passages = [1]
+[tune]
+rank = 4
+learning_rates = [0.01, 0.005]
+epochs = 3
+max_forgetting = 5
+[answers]
+max_new_tokens = 32
+"""
+GUIDE = """# Goods
+
+Candles and lamps go to every town. Kettles are sold by the piece, eggs by the dozen.
+
+# Towns
+
+The van to Dover leaves on Monday, the one to Frome on Friday.
+"""
+QUIET = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "RAYON_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "COLUMNS": "200",
+    "HF_HUB_OFFLINE": "1",
+}
+MAIN = "from gradschool.cli import main; main()"
+# A climb that stops itself at the first event at which a condition on its run holds: no race with who waits for it.
+STOPPING = """
+import os, signal, sys
+from pathlib import Path
+from gradschool.cli import main
+from gradschool.cli.screen import Screen
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent in the background may have it ignored
+condition, run = sys.argv.pop(1), Path(sys.argv.pop(1))
+
+class StoppingScreen(Screen):
+    def show(self, event):
+        super().show(event)
+        global condition
+        if condition and eval(condition, {"run": run}):
+            condition = ""
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+import gradschool.cli.screen
+gradschool.cli.screen.Screen = StoppingScreen
+main()
+"""
+
+
+def rows(count: int = 72) -> list[dict[str, str]]:
+    """Orders in plain words, each in its own way, and how they are to be written down."""
+    made = []
+    for i in range(count):
+        n, g, t = NUMBERS[i // 2 % 6], GOODS[i % 12], TOWNS[(i + i // 12) % 6]
+        question = WAYS[(i + i // 6) % 6].format(n=n, g=g, t=t)
+        made.append({"id": f"order-{i:03}", "prompt": question, "completion": f"{g}, {n}, {t}"})
+    return made
+
+
+def write_job(folder: Path, job: str = JOB, examples: list[dict[str, str]] | None = None) -> Path:
+    """Write a whole job into a folder, documents included."""
+    (folder / "documents").mkdir(parents=True, exist_ok=True)
+    (folder / "documents" / "guide.md").write_text(GUIDE)
+    (folder / "job.toml").write_text(job)
+    lines = (json.dumps(row) + "\n" for row in (rows() if examples is None else examples))
+    (folder / "examples.jsonl").write_text("".join(lines))
+    return folder
+
+
+def run(*arguments: object, stdin: str | bytes | None = None) -> Result:
+    """A command in this process: what it wrote and its exit code. A bug of ours is raised, never swallowed."""
+    result = CliRunner().invoke(cli.app, [str(a) for a in arguments], input=stdin, env={"COLUMNS": "200"})
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def start(*arguments: object, cwd: Path, env: Mapping[str, str] = {}, program: str = MAIN) -> "subprocess.Popen[str]":
+    """A command as a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, **QUIET, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def stopped(condition: str, run: Path, *arguments: object, cwd: Path) -> "subprocess.Popen[str]":
+    """A climb as a process of its own that has stopped at the first event at which the condition holds."""
+    process = start(condition, run, *arguments, cwd=cwd, program=STOPPING)
+    _, status = os.waitpid(process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status), f"the process ended before {condition}"
+    return process
+
+
+def lines(path: Path) -> list[Any]:
+    """The JSON lines of a file that may be under way; an unfinished last one is not counted."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text().split("\n")[:-1] if line]
+
+
+@dataclass(frozen=True)
+class Whole:
+    """One uninterrupted climb of the small job with the built-in base."""
+
+    home: Path
+    code: int
+    said: str
+    complained: str
+
+    @property
+    def job(self) -> Path:
+        return self.home / "orders"
+
+    @property
+    def run(self) -> Path:
+        return self.home / "runs" / "orders-1"
+
+    @property
+    def specialist(self) -> Path:
+        return self.run / "specialist"
+
+    def done(self, name: str) -> Any:
+        return json.loads((self.run / "done" / f"{name}.json").read_text())
+
+    @functools.cached_property
+    def events(self) -> list[dict[str, Any]]:
+        return lines(self.run / "events.jsonl")
+
+
+@functools.cache
+def whole_climb(temporary: Path) -> Whole:
+    """Climb once for all tests of a session."""
+    home = temporary / "whole-climb"
+    write_job(home / "orders")
+    process = start("climb", "orders", cwd=home)
+    said, complained = process.communicate(timeout=600)
+    assert process.returncode in (0, 3), complained
+    return Whole(home, process.returncode, said, complained)
+
+
+def outcome(folder: Path) -> dict[str, Any]:
+    """What a climb concluded, without what differs between two equal ones: times, memory and places."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(part) for key, part in value.items() if key not in ("seconds", "peak_memory")}
+        if isinstance(value, list):
+            return [plain(part) for part in value]
+        return re.sub(r"^.*/(?=(work|specialist)\b)", "", value) if isinstance(value, str) else value
+
+    return {path.stem: plain(json.loads(path.read_text())) for path in sorted((folder / "done").glob("*.json"))}
+
+
+def answers(folder: Path) -> dict[str, list[tuple[str, str]]]:
+    """Every answer on disk by file, as (id, text); hashes in names, which depend on the folder, are left out."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for path in sorted((folder / "answers").glob("*.jsonl")):
+        name = re.sub(r"-[0-9a-f]{12}$", "", path.stem)
+        found.setdefault(name, []).extend((row["id"], row["answer"]["text"]) for row in lines(path))
+    return {name: sorted(found[name]) for name in found}

@@ -1,0 +1,156 @@
+"""An author's mails into pairs: who the author is, what a reply answers, what is no letter."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from gradschool.errors import DataError
+from gradschool.model.fake import FakeEngine
+from gradschool.prepare.draft import Draft
+from gradschool.prepare.instructions import Writer, instruction
+from gradschool.prepare.mail.authors import author_of
+from gradschool.prepare.mail.mime import head_of, parse
+from gradschool.prepare.mail.patterns import plain_subject
+from gradschool.prepare.mail.threads import threads
+from gradschool.records import Message, Note, Source
+from mails import ANNA, TOM, mail, mbox
+
+Run = Callable[..., Any]
+LONG = "The boat is at the yard, and the mast is off. "
+FORWARD = "---------- Forwarded message ---------\nFrom: x <x@example.org>\nSubject: y\n\nz"
+QUOTED = "\n\nAnna\n\nOn 1 Jan 2020 at 09:00, Tom wrote:\n> When do we sail?"
+
+
+def box(*more: bytes) -> bytes:
+    """Tom asks, Anna answers; Anna writes on her own; twice over, so that her mailbox is plainly hers."""
+    return mbox(
+        mail("When do we sail?", TOM, ANNA, "sailing", "1"),
+        mail(
+            LONG + QUOTED,
+            subject="Re: sailing",
+            id_="2",
+            answers="1",
+            day=2,
+        ),
+        mail(LONG + "Paint it green.\n\nAnna", to="Ida Berg <ida@example.com>", subject="the hull", id_="3", day=3),
+        *more,
+    )
+
+
+def test_a_reply_is_paired_with_what_it_answers_and_others_with_their_subject(run: Run, rows: Any) -> None:
+    prepared, _ = run({"box.mbox": box()}, "style", authors=("anna@example.org",))
+    first, second = rows("examples.jsonl")
+    assert first["prompt"] == "When do we sail?" and first["completion"] == LONG.strip() + "\n\nAnna"
+    assert second["prompt"].startswith("Write to ") and second["prompt"].endswith(": the hull")
+    assert first["source"] == "box.mbox:11" and first["date"].startswith("2020-01-02")
+    assert first["group"] != second["group"] and prepared.account.kept == 2
+
+
+def test_the_quoted_mail_is_the_question_where_the_mailbox_lacks_it(run: Run, rows: Any) -> None:
+    text = "Green.\n\nFrom: Tom Reed\nSent: 1 May 2020\nTo: Anna\nSubject: paint\n\nWhich colour?"
+    reply = mail(text, subject="Re: paint", id_="9")
+    run({"box.mbox": box(reply)}, "style", authors=("anna@example.org",))
+    assert {"prompt": "Which colour?", "completion": "Green."}.items() <= rows("examples.jsonl")[-1].items()
+
+
+def test_what_is_no_letter_stands_in_the_review_with_its_reason(run: Run, rows: Any) -> None:
+    more = (
+        mail("I am away.", subject="Re: x", id_="4", Auto_Submitted="auto-replied", day=4),
+        mail(FORWARD, subject="Fwd: y", id_="5", day=5),
+        mail("I shall come.", subject="Accepted: tea", id_="6", day=6),
+        mail("x", id_="7", day=7, Content_Type="application/pkcs7-mime"),
+        mail("sailing", id_="2", day=8),  # the same mail once more
+    )
+    prepared, events = run({"box.mbox": box(*more)}, "style", authors=("anna@example.org",))
+    assert prepared.account.kept == 2
+    why = {
+        row["why"][0]["kind"]: row["why"][0]["text"] for row in rows("review.jsonl") if row.get("action") == "dropped"
+    }
+    assert why.keys() == {"not a letter", "no own text", "unreadable"} and "encrypted" in why["unreadable"]
+    assert any("1 of them twice" in event.text for event in events if isinstance(event, Note))
+
+
+def heads(*mails: bytes) -> list[Any]:
+    return [head_of(parse(one)) for one in mails]
+
+
+def test_the_author_is_who_takes_part_in_most() -> None:
+    others = [f"P{number} <p{number}@example.org>" for number in range(8)]
+    mails = [mail("x", ANNA, other) for other in others[:4]] + [mail("x", other, ANNA) for other in others[4:]]
+    found = author_of(heads(*mails), ())
+    assert found.addresses == {"anna@example.org"} and found.name == "Anna Keller"
+    other_address = mail("x", "Anna Keller <a.keller@example.com>", TOM)
+    assert author_of(heads(*mails, other_address), ()).addresses == {"anna@example.org", "a.keller@example.com"}
+
+
+def test_an_author_who_cannot_be_told_is_asked_for() -> None:
+    lonely = heads(*[mail("x", f"P{n} <p{n}@example.org>", f"Q{n} <q{n}@example.org>") for n in range(6)])
+    with pytest.raises(DataError, match=r"(?s)whose mailbox.*--author"):
+        author_of(lonely, ())
+    with pytest.raises(DataError, match=r"Nobody wrote from nobody@example\.org"):
+        author_of(lonely, ["nobody@example.org"])
+    assert author_of(lonely, ["P1@example.org"]).addresses == {"p1@example.org"}
+
+
+def test_threads_follow_references_and_where_there_are_none_subjects() -> None:
+    made = heads(
+        mail("a", subject="boat", id_="1"),
+        mail("b", TOM, ANNA, "Re: boat", "2", "1", day=2),
+        mail("c", ANNA, TOM, "AW: Boat", "3", day=3),  # no reference
+        mail("d", "Eve <eve@example.org>", "Max <max@example.org>", "Re: boat", "4", day=4),  # other people
+        mail("e", subject="boat", id_="5", day=5),  # no reply
+    )
+    root = threads(made)
+    assert root[0] == root[1] == root[2] and len({root[0], root[3], root[4]}) == 3
+
+
+@pytest.mark.parametrize(
+    "subject, plain",
+    [("Re: AW: Fwd: the boat", "the boat"), ("RE[2]: x", "x"), ("Réf: y", "y"), ("Reading: z", "Reading: z")],
+)
+def test_subjects_lose_what_programs_put_before_them(subject: str, plain: str) -> None:
+    assert plain_subject(subject) == plain
+
+
+def test_instructions_speak_the_language_of_the_text() -> None:
+    assert instruction("das Boot", "Ida", "de") == "Schreib an Ida: das Boot"
+    assert instruction("", "Ida", "xx") == "Write to Ida"
+    assert instruction("", "", "en") == "" and instruction("", "Ida", "en", mail=False) == ""
+
+
+def test_an_engine_writes_instructions_but_none_that_retell() -> None:
+    kept: list[Draft] = []
+    items = [
+        Draft(str(n), (Message("user", "subject"), Message("assistant", text)), str(n), Source("a", n))
+        for n, text in enumerate(["the mast is off and the boat is at the yard", "come on Sunday"])
+    ]
+    retold = "Tell him that the mast is off and the boat is at the yard"
+    engine = FakeEngine(lambda said: retold if "mast" in said[-1].content else "Invite him for the weekend")
+    writer = Writer(engine, kept.append)
+    for item in items:
+        writer.add(item)
+    writer.flush()
+    assert [item.messages[0].content for item in kept] == ["subject", "Invite him for the weekend"]
+    assert (writer.written, writer.failed) == (1, 1)
+
+
+def test_a_writer_is_asked_only_for_texts_that_answer_nothing(run: Run, rows: Any) -> None:
+    asked: list[str] = []
+
+    def answer(conversation: Any) -> str:
+        asked.append(conversation[-1].content)
+        return "Tell Ida what colour the hull should be."
+
+    run({"box.mbox": box()}, "style", authors=("anna@example.org",), writer=FakeEngine(answer))
+    assert len(asked) == 1 and "Paint it green" in asked[0]
+    assert rows("examples.jsonl")[1]["prompt"].startswith("Tell ")
+
+
+def test_one_broken_mail_costs_only_itself(run: Run, rows: Any) -> None:
+    broken = b"From: Anna Keller <anna@example.org>\nSubject: =?utf-8?b?////?=\n"
+    broken += b"Content-Type: multipart/mixed; boundary=\n\n\xff\xfe\0 broken"
+    prepared, _ = run(
+        {"box.mbox": box(broken, mail("fine and well", id_="11", day=9))}, "style", authors=("anna@example.org",)
+    )
+    assert prepared.account.read == 4 and any(row["completion"] == "fine and well" for row in rows("examples.jsonl"))

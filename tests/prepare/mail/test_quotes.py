@@ -1,0 +1,140 @@
+"""Quotes, signatures and footers: the labelled mails, line by line, and what must never be cut."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gradschool.prepare.mail.lines import Line, paragraphs, plain_lines, unquoted
+from gradschool.prepare.mail.mime import body_of, head_of, parse
+from gradschool.prepare.mail.quotes import split_quotes
+
+BENCH = Path(__file__).parents[3] / "bench"
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Any]:
+    sys.path.insert(0, str(BENCH))
+    import labelled_mails
+    import quote_removal
+
+    yield labelled_mails, quote_removal
+    sys.path.remove(str(BENCH))
+    for name in ("labelled_mails", "quote_removal"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize("part", ["development", "held-out"])
+def test_labelled_mails_are_cut_where_they_should_be(bench: Any, part: str) -> None:
+    labelled_mails, quote_removal = bench
+    counts = quote_removal.Counts()
+    noise = 0
+    for one in labelled_mails.labelled(part):
+        if one.noise:
+            assert head_of(parse(one.content)).noise, one.id
+            noise += 1
+        else:
+            assert not head_of(parse(one.content)).noise, one.id
+            counts.add(one, quote_removal.ours(one))
+    assert noise >= 7 and counts.right > 100
+    assert counts.precision >= 0.99 and counts.recall >= 0.99, counts.wrong
+
+
+def test_the_set_is_large_and_varied(bench: Any) -> None:
+    labelled_mails, _ = bench
+    mails = [one for part in labelled_mails.PARTS for one in labelled_mails.labelled(part)]
+    assert len(mails) >= 100 and len({one.id for one in mails}) == len(mails)
+    assert {one.id[:2] for one in mails} == {"en", "de", "fr", "es", "it", "nl"}
+    own = [one.own for one in mails if one.own]
+    assert len(set(own)) == len(own)
+    assert sum(one.html for one in mails) >= 12 and sum(one.noise for one in mails) >= 12
+
+
+def own(text: str, *names: str) -> str:
+    return split_quotes(plain_lines(text), names).own
+
+
+def test_an_inline_answer_is_told_and_joined() -> None:
+    made = split_quotes(plain_lines("> one?\n\nyes\n\n> two?\n\nno\n"))
+    assert made.own == "yes\n\nno" and made.inline
+    assert not split_quotes(plain_lines("yes\n\n> one?\n")).inline
+
+
+def test_the_quoted_mail_can_be_read_from_the_reply() -> None:
+    made = split_quotes(
+        plain_lines(
+            "Fine.\n\nOn 3 May 2019 at 10:00, Tom wrote:\n> Shall we?\n>\n> On 2 May 2019, Ann wrote:\n>> Or not?\n"
+        )
+    )
+    assert split_quotes(made.quoted).own == "Shall we?"
+    outlook = "Fine.\n\nFrom: Tom\nSent: 3 May 2019\nTo: Ann\nSubject: x\n\nShall we?\n"
+    assert split_quotes(split_quotes(plain_lines(outlook)).quoted).own == "Shall we?"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I am from: everywhere, to: nowhere.\nSubject: none of your business.",
+        "He wrote on 3 May that it rains.\nAnd it did.",
+        "A list:\n\n- one\n- two\n\n-- and a dash that is no signature, for much is said behind it, on and on.",
+        "My number is 020 7946 0112, call me.",
+        "Thanks for the fish.\nIt was good.",
+        "Begin forwarded messages with a word of your own, I say.",
+        "The original message was lost.",
+    ],
+)
+def test_what_only_looks_like_noise_stays(text: str) -> None:
+    assert own(text) == text
+
+
+def test_a_signature_is_cut_below_the_name_and_a_postscript_stays() -> None:
+    text = "Come.\n\nBest wishes\nAnna\nHead of Boats\nBoats Ltd\nTel. 020 7946 0112\n\nP.S. Bring rope."
+    assert own(text) == "Come.\n\nBest wishes\nAnna\n\nP.S. Bring rope."
+
+
+def test_wrapped_paragraphs_become_lines_again_and_verses_stay() -> None:
+    long = "word " * 60
+    wrapped = "\n".join(long[i : i + 70].strip() for i in range(0, len(long), 70))
+    assert "\n" not in paragraphs(["Dear all,", "", *wrapped.split("\n")]).split("\n\n")[1]
+    verse = "Roses are red,\nviolets are blue,\nthis is a verse\nand so it stays too."
+    assert paragraphs(verse.split("\n")) == verse
+
+
+def test_flowed_text_is_joined_at_its_own_depth() -> None:
+    text = "a long \nline\n> quoted \n> too\n-- \nsig"
+    assert [line.text for line in plain_lines(text, flowed=True)] == ["a long line", "> quoted too", "--", "sig"]
+
+
+def test_unquoting_takes_one_level() -> None:
+    assert unquoted("> > a") == "> a" and unquoted("AK> a") == "a" and unquoted("a > b") == "a > b"
+
+
+ODD = st.text(alphabet=st.sampled_from(list("> -_\n:.,@abAB19On wrote:From Subject ")), max_size=300)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(ODD, st.text(max_size=200)), st.booleans())
+def test_any_text_is_divided_without_loss(text: str, flowed: bool) -> None:
+    lines = plain_lines(text, flowed=flowed)
+    made = split_quotes(lines, ["Anna"])
+    assert [line for line, _ in made] == lines and len(made.kinds) == len(lines)
+    assert set(made.own.split()) <= set(text.replace("\u00a0", " ").replace("\u200b", "").split()) or flowed
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from(["quoted", "rest", "signature", "attribution", ""]), max_size=12))
+def test_any_markup_is_followed(hints: list[Any]) -> None:
+    made = split_quotes([Line(f"line {number} here", hint) for number, hint in enumerate(hints)])
+    assert all(
+        kind != "own" for kind, hint in zip(made.kinds, hints, strict=True) if hint in ("quoted", "rest", "signature")
+    )
+
+
+def test_a_body_of_nothing_but_markup_is_no_letter() -> None:
+    assert (
+        split_quotes(body_of(parse(b"Content-Type: text/html\n\n<blockquote type=cite>x</blockquote>")).lines).own == ""
+    )

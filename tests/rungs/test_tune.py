@@ -1,0 +1,57 @@
+"""The tune rung on a tiny base: it trains, keeps what answers best, and leaves the base as it was."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from test_ladder import VALIDATION, material_of
+
+from finish import finish
+from gradschool.model.local import LocalEngine
+from gradschool.model.lora import lora_layers
+from gradschool.records import Decoding, Step
+from gradschool.rungs.tune import tune
+from gradschool.specialist import Recipe, Specialist, specialist_of
+
+QUICK: dict[str, Any] = {"epochs": 2, "rank": 2, "learning_rates": [1e-2], "max_forgetting": 9.0}
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_tuning_changes_answers_and_leaves_the_base(method: str, base: Path, tmp_path: Path) -> None:
+    engine = LocalEngine(base)
+    before = {name: tensor.clone() for name, tensor in engine.network.state_dict().items()}
+    inputs = material_of(tmp_path, tune={**QUICK, "method": method})
+    best = Specialist(engine, Recipe(decoding=Decoding(max_new_tokens=3)))
+    candidate, events = finish(tune(best, inputs))
+    steps = [event for event in events if isinstance(event, Step)]
+    assert steps and steps[-1].steps == steps[-1].step == len(steps)
+    specialist = specialist_of(engine, candidate.recipe)
+    gates = {gate.name: gate for gate in candidate.gates}
+    assert gates["training loss fell"].held
+    assert ("the adapter is not zero" in gates) == (method == "lora")
+    assert {"tuning changed answers", "answers end by themselves", "general English is kept"} <= gates.keys()
+    assert candidate.tokens_trained > 0
+    folder = Path(candidate.recipe.adapter or candidate.recipe.weights)
+    assert folder.is_absolute() and folder.is_dir()
+    assert not list(inputs.run.work("tune").glob("*.safetensors"))  # checkpoints are gone
+    asked = [e.question for e in VALIDATION]
+    tuned = dict(specialist.answer(asked))
+    plain = dict(Specialist(engine, replace(candidate.recipe, adapter="", weights="")).answer(asked))
+    assert {p: a.text for p, a in tuned.items()} != {p: a.text for p, a in plain.items()}
+    assert not list(lora_layers(engine.network))
+    after = engine.network.state_dict()
+    assert list(after) == list(before) and all(torch.equal(after[name], before[name]) for name in before)
+
+
+def test_the_rate_with_the_lowest_loss_in_a_trial_is_taken(base: Path, tmp_path: Path) -> None:
+    rates = [1e-9, 2e-2]
+    inputs = material_of(tmp_path, tune={**QUICK, "learning_rates": rates})
+    best = Specialist(LocalEngine(base), Recipe(decoding=Decoding(max_new_tokens=1)))
+    candidate, events = finish(tune(best, inputs))
+    trials = [loss for _, loss in candidate.tried]
+    assert len(trials) == 2 and trials[1] < trials[0]
+    last = [event for event in events if isinstance(event, Step)][-1]
+    assert last.learning_rate == pytest.approx(2e-3, rel=1.0) and last.learning_rate > 1e-6
+    assert [inputs.run.kept(f"tune-trial-{rate:g}", float) for rate in rates] == trials

@@ -1,0 +1,115 @@
+"""A job made ready: cheap mistakes are met first, a run keeps its split and its base, answers get room."""
+
+from pathlib import Path
+
+import pytest
+
+import small_job
+from finish import finish
+from gradschool.errors import DataError, UsageError
+from gradschool.files import read_json
+from gradschool.job import Job, read_job
+from gradschool.model.fake import FakeEngine
+from gradschool.records import Message
+from gradschool.run import Run
+from gradschool.workspace import check_job, decoding_for, divide, open_job
+
+FAKE = 'base_model = "fake"\n[goal]\nmetric = "token_f1"\npass_mark = 0.7\n'
+
+
+def job_of(folder: Path, text: str = FAKE, rows: list[dict[str, str]] | None = None, **overrides: object) -> Job:
+    return read_job(small_job.write_job(folder, text, rows), {k.replace("__", "."): v for k, v in overrides.items()})
+
+
+def test_parts_are_whole_and_apart(tmp_path: Path) -> None:
+    ready, notes = finish(open_job(job_of(tmp_path)))
+    parts = [{example.id for example in part} for part in (ready.train, ready.validation, ready.test)]
+    assert sum(map(len, parts)) == len(set.union(*parts)) == 72
+    assert [tuple(e.id for e in part) for part in (ready.train, ready.validation, ready.test)] == [
+        ready.split.train,
+        ready.split.validation,
+        ready.split.test,
+    ]
+    assert "72 usable examples" in notes[0].text and ready.split.hash[:8] in notes[-1].text
+    assert ready.looks == 2  # base and prompt: no documents are named, and a fake base cannot be trained
+
+
+def test_the_split_hangs_on_contents_and_seed_alone(tmp_path: Path) -> None:
+    rows = small_job.rows()
+    splits = [
+        finish(open_job(job_of(tmp_path / str(i), rows=order, split__seed=seed)))[0].split
+        for i, (order, seed) in enumerate([(rows, 0), (rows[::-1], 0), (rows, 1)])
+    ]
+    assert splits[0] == splits[1]
+    assert set(splits[0].test) != set(splits[2].test)
+
+
+def test_groups_stay_on_one_side(tmp_path: Path) -> None:
+    rows = [{**row, "customer": f"c{i % 18}"} for i, row in enumerate(small_job.rows())]
+    ready, _ = finish(open_job(job_of(tmp_path, rows=rows, data__group_column="customer")))
+    sides = [{example.group for example in part} for part in (ready.train, ready.validation, ready.test)]
+    assert len(set.union(*sides)) == 18 == sum(map(len, sides))
+
+
+def test_near_duplicates_stay_on_one_side(tmp_path: Path) -> None:
+    base = "the grey heron stood in the cold river for an hour and a half before it caught a single silver fish number"
+    rows = small_job.rows(48)
+    twins = [{"id": f"twin-{i}", "prompt": f"{base} {i}", "completion": f"fish {i}"} for i in range(8)]
+    ready, _ = finish(open_job(job_of(tmp_path, rows=rows + twins)))
+    sides = [any(e.id.startswith("twin") for e in part) for part in (ready.train, ready.validation, ready.test)]
+    assert sides.count(True) == 1
+
+
+def test_a_run_keeps_its_split_and_refuses_other_examples(tmp_path: Path) -> None:
+    job = job_of(tmp_path / "job")
+    run = Run.start(tmp_path / "run", job)
+    first, _ = finish(open_job(job, run))
+    again, _ = finish(open_job(job, run))
+    assert again.split == first.split
+    assert tuple(read_json(run.folder / "done" / "split.json")["test"]) == first.split.test
+    job_of(tmp_path / "job", rows=small_job.rows(71))
+    with pytest.raises(DataError, match="changed since"):
+        finish(open_job(job, run))
+
+
+def test_without_a_run_nothing_is_written(tmp_path: Path) -> None:
+    job = job_of(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    finish(open_job(job))
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_answers_get_a_quarter_more_room_than_the_longest_ideal(tmp_path: Path) -> None:
+    job = job_of(tmp_path)
+    ready, _ = finish(open_job(job))
+    engine = FakeEngine()
+    longest = max(engine.count_tokens((Message("user", e.ideal),)) for e in [*ready.train, *ready.validation])
+    assert ready.decoding.max_new_tokens == round(1.25 * longest) + 8
+    assert decoding_for(ready.train, FakeEngine(context_length=16), job).max_new_tokens == 8
+    own = job_of(tmp_path / "own", answers__max_new_tokens=5, answers__temperature=0.5)
+    decoding = decoding_for(ready.train, engine, own)
+    assert (decoding.max_new_tokens, decoding.temperature) == (5, 0.5)
+
+
+def test_examples_too_long_for_the_base_are_left_out_and_told(tmp_path: Path) -> None:
+    rows = small_job.rows(40)
+    rows[7]["prompt"] = "word " * 5000
+    ready, _ = finish(open_job(job_of(tmp_path, rows=rows)))
+    [issue] = [issue for issue in ready.issues if issue.kind == "too long"]
+    assert issue.source.line == 8 and "5,0" in issue.text
+    assert rows[7]["id"] not in {e.id for e in [*ready.train, *ready.validation, *ready.test]}
+
+
+def test_cheap_mistakes_are_met_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "job.toml").write_text('base_model = "fake"\n')  # there are no examples either
+    with pytest.raises(UsageError, match="names no pass mark"):
+        check_job(read_job(tmp_path))
+    for key in ("documents", "guidelines"):
+        with pytest.raises(DataError, match=f"data.{key} = 'gone'"):
+            check_job(read_job(tmp_path, {"goal.pass_mark": 0.5, f"data.{key}": "gone"}))
+
+
+def test_a_job_that_gives_nothing_to_prompt_with_opens_the_test_less_often(tmp_path: Path) -> None:
+    few, _ = finish(open_job(job_of(tmp_path, prompt__shots=[0])))
+    assert few.looks == 1  # no task, no guidelines, no examples shown: the prompt rung has nothing to say
+    assert len(divide([*few.train, *few.validation, *few.test], job_of(tmp_path), 4).test) >= len(few.test)

@@ -1,0 +1,217 @@
+"""The loss: on answer tokens alone, and the same however rows are put together."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.nn import functional
+from transformers import BloomConfig, BloomForCausalLM
+
+import tiny
+import toy
+from gradschool.model.chat import Rendered
+from gradschool.model.lora import attach, trained_parameters
+from gradschool.model.reader import Head, Reader, reader_of
+from gradschool.tune.objectives import answers as loss_module
+from gradschool.tune.objectives.answers import answer_tokens, at_targets, head_nats, mean_loss, padded_nats, read_nats
+from gradschool.tune.rows import pad
+
+CPU = torch.device("cpu")
+CHANGES: dict[str, dict[str, Any]] = {
+    "mistral": {"sliding_window": 7},
+    "gemma3": {"sliding_window": 7, "layer_types": ["sliding_attention", "full_attention"]},
+    "gemma2": {"final_logit_softcapping": 5.0, "attn_logit_softcapping": 3.0},
+    "phi3": {"tie_word_embeddings": False},
+}
+
+
+def by_hand(network: Any, row: Rendered) -> float:
+    """The loss of one row, token by token, from the full logits."""
+    with torch.no_grad():
+        logits = network(input_ids=torch.tensor([row.token_ids])).logits[0].double()
+    lines = functional.log_softmax(logits, dim=-1)
+    return -sum(lines[i - 1, token].item() for i, token in enumerate(row.token_ids) if row.loss_mask[i])
+
+
+def nats(reader: Reader, rows: list[Rendered]) -> float:
+    with torch.no_grad():
+        return float(read_nats(reader, rows, 0))
+
+
+def alike(count: int = 7, prefix: int = 6) -> list[Rendered]:
+    """Rows that begin alike, as instructions make them."""
+    shared = [(3 * i + 5) % toy.VOCABULARY for i in range(prefix)]
+    return [Rendered((*shared, *r.token_ids), (*[False] * prefix, *r.loss_mask)) for r in toy.rows(count, 3, 20)]
+
+
+@pytest.fixture(scope="module")
+def network(base: Path) -> Any:
+    return toy.network_of(base)
+
+
+@pytest.fixture(scope="module")
+def reader(network: Any) -> Reader:
+    return reader_of(network)
+
+
+@pytest.mark.parametrize("prefix", [0, 6])
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_each_row_has_the_loss_that_it_has_alone(family: str, prefix: int, tmp_path: Path) -> None:
+    folder, rows = tiny.save_model(tmp_path, family, **CHANGES.get(family, {})), alike(prefix=prefix)
+    assert len({len(row.token_ids) for row in rows}) > 3
+    alone = [by_hand(toy.network_of(folder), row) for row in rows]
+    packed = reader_of(toy.network_of(folder))
+    padded = Reader(toy.network_of(folder), packs=False, head=None)
+    assert packed.packs
+    longest = max(rows, key=lambda row: len(row.token_ids))
+    for reader in (packed, padded):
+        beside = nats(reader, [longest])
+        for row, expected in zip(rows, alone, strict=True):
+            assert nats(reader, [row]) == pytest.approx(expected, abs=1e-4, rel=1e-5)
+            assert nats(reader, [row, longest]) - beside == pytest.approx(expected, abs=2e-4, rel=1e-5)
+        assert nats(reader, rows) == pytest.approx(sum(alone), rel=1e-5)
+
+
+@pytest.mark.parametrize("lora", [True, False])
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_packed_rows_have_the_gradient_of_rows_alone(family: str, lora: bool, tmp_path: Path) -> None:
+    folder, rows = tiny.save_model(tmp_path, family, **CHANGES.get(family, {})), alike()
+    gradients = []
+    for packs in (True, False):
+        net = toy.network_of(folder)
+        if lora:
+            attach(net, rank=3, alpha=6, seed=0)
+            toy.stir(net)
+        reader = reader_of(net) if packs else Reader(net, packs=False, head=None)
+        for micro_batch in [rows] if packs else [[row] for row in rows]:
+            read_nats(reader, micro_batch, 0).backward()
+        gradients.append({name: parameter.grad for name, parameter in trained_parameters(net).items()})
+    packed, alone = gradients
+    assert len(packed) == (2 * 2 * (4 if family == "phi3" else 7) if lora else len(list(net.parameters())))
+    for name, gradient in alone.items():
+        assert gradient is not None and gradient.abs().max() > 0
+        torch.testing.assert_close(packed[name], gradient, atol=1e-5 * gradient.abs().max().item(), rtol=1e-3)
+
+
+def test_a_family_that_cannot_pack_is_read_padded(base: Path) -> None:
+    torch.manual_seed(0)
+    bloom = BloomForCausalLM(BloomConfig(vocab_size=64, hidden_size=32, n_layer=1, n_head=4)).eval()
+    rows = alike()
+    assert nats(reader_of(bloom), rows) == pytest.approx(sum(by_hand(bloom, row) for row in rows), rel=1e-5)
+
+
+def test_what_fills_up_does_not_matter(network: Any) -> None:
+    rows = toy.rows(5)
+    with torch.no_grad():
+        losses = {float(padded_nats(network, pad(rows, filling, CPU))) for filling in (0, 17, 59)}
+    assert len(losses) == 1
+
+
+def test_only_masked_tokens_are_targets(network: Any, reader: Reader) -> None:
+    """What follows the answer is neither learnt nor seen by it; what stands before it is seen, but not learnt."""
+    question, answer = [5, 6, 7], [8, 9, 1]
+    whole = toy.row((question, False), (answer, True), ([11, 12], False))
+    other = toy.row((question, False), (answer, True), ([13, 14], False))
+    assert nats(reader, [whole]) == nats(reader, [other])
+    assert nats(reader, [whole]) == pytest.approx(by_hand(network, whole), rel=1e-5)
+    learnt = toy.row((question, False), (answer, True), ([11, 12], True))
+    assert nats(reader, [learnt]) > nats(reader, [whole]) + 0.1
+
+
+def test_unlearnt_targets_get_no_gradient(network: Any) -> None:
+    """In padded rows the gradient on the logits is zero wherever the next token is not learnt."""
+    rows = toy.rows(4)
+    batch = pad(rows, 0, CPU)
+    caught: dict[str, torch.Tensor] = {}
+
+    class Watched(torch.nn.Module):
+        device = CPU
+
+        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, use_cache: bool) -> Any:
+            output = network(input_ids=input_ids, attention_mask=attention_mask, use_cache=use_cache)
+            caught["logits"] = output.logits.detach().requires_grad_()
+            output.logits = caught["logits"]
+            return output
+
+    padded_nats(Watched(), batch).backward()  # type: ignore[arg-type]
+    gradient = caught["logits"].grad
+    assert gradient is not None
+    touched = gradient.abs().sum(-1) > 0
+    assert torch.equal(touched[:, :-1], batch.trained[:, 1:])
+    assert not touched[:, -1].any()
+
+
+def test_kept_columns_and_full_logits_agree(network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = toy.rows(6, seed=5)
+    padded = Reader(network, packs=False, head=None)
+    seen: list[torch.Size] = []
+    forward = network.forward
+
+    def watch(*args: Any, **kwargs: Any) -> Any:
+        output = forward(*args, **kwargs)
+        seen.append(output.logits.shape)
+        return output
+
+    kept = nats(padded, rows)
+    with monkeypatch.context() as patch:
+        patch.setattr(network, "forward", watch)  # its signature names no logits_to_keep
+        assert not loss_module._takes_columns(network)
+        assert nats(padded, rows) == pytest.approx(kept, rel=1e-6)
+    longest = max(len(row.token_ids) for row in rows)
+    assert seen == [torch.Size([6, longest, 320])]
+    assert loss_module._takes_columns(network)
+
+
+@pytest.mark.parametrize("chunk", [1, 100, 1 << 23])
+@pytest.mark.parametrize(("scale", "softcap"), [(1.0, None), (0.3, None), (1.0, 2.0), (0.3, 2.0)])
+def test_the_head_in_chunks_is_cross_entropy_of_full_logits(
+    chunk: int, scale: float, softcap: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loss_module, "CHUNK_NUMBERS", chunk)
+    torch.manual_seed(0)
+    layer = torch.nn.Linear(6, 11)
+    targets, results = torch.randint(11, (9,)), []
+    given = torch.randn(9, 6)
+    for ours in (True, False):
+        hidden = given.clone().requires_grad_()
+        layer.zero_grad()
+        if ours:
+            loss = head_nats(hidden, Head(layer, scale, softcap), at_targets(targets))
+        else:
+            logits = layer(hidden) * scale
+            logits = torch.tanh(logits / softcap) * softcap if softcap else logits
+            loss = functional.cross_entropy(logits, targets, reduction="sum")
+        (loss * 0.7).backward()
+        results.append([loss.detach(), hidden.grad, layer.weight.grad, layer.bias.grad])
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-5)
+
+
+def test_a_frozen_head_gets_no_gradient_and_nothing_is_kept_without_a_graph() -> None:
+    layer = torch.nn.Linear(6, 11, bias=False).requires_grad_(False)
+    hidden = torch.randn(4, 6, requires_grad=True)
+    head_nats(hidden, Head(layer), at_targets(torch.tensor([1, 2, 3, 4]))).backward()
+    assert hidden.grad is not None and layer.weight.grad is None
+    with torch.no_grad():
+        assert not head_nats(hidden, Head(layer), at_targets(torch.tensor([1, 2, 3, 4]))).requires_grad
+
+
+def test_mean_loss_is_per_answer_token_over_all_portions(network: Any, reader: Reader) -> None:
+    rows = toy.rows(9, seed=2)
+    tokens = sum(sum(row.loss_mask) for row in rows)
+    assert answer_tokens(rows) == tokens
+    expected = sum(by_hand(network, row) for row in rows) / tokens
+    assert mean_loss(reader, rows, 0) == pytest.approx(expected, rel=1e-5)
+    assert mean_loss(reader, rows, 0, most_tokens=20) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_mean_loss_leaves_the_mode_as_it_was_and_makes_no_graph(network: Any, reader: Reader, training: bool) -> None:
+    network.train(training)
+    try:
+        mean_loss(reader, toy.rows(2), 0)
+        assert network.training is training
+    finally:
+        network.eval()
+    assert all(parameter.grad is None for parameter in network.parameters())

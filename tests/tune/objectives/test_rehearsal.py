@@ -1,0 +1,129 @@
+"""Rehearsal: nothing at first, then exactly the distance from the base, and less of it after training."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from test_loop import TRAIN, VALIDATION, network, same, values
+
+import toy
+from finish import finish
+from gradschool.model.local import LocalEngine
+from gradschool.model.lora import lora_layers, switched_off, trained_parameters
+from gradschool.model.reader import reader_of
+from gradschool.tune.loop import Training
+from gradschool.tune.objectives.rehearsal import TEXTS_PER_STEP, Rehearsal
+
+TEXTS = toy.ids(10, 12, seed=7).tolist()
+
+
+def rehearsal(net: Any, weight: float = 1.0) -> Rehearsal:
+    return Rehearsal(TEXTS, reader_of(net), weight, partial(switched_off, net))
+
+
+def distance(net: Any) -> float:
+    """KL(base ‖ student) over all texts, by torch's own distributions."""
+    ids = torch.tensor(TEXTS)
+    with torch.no_grad(), switched_off(net):
+        base = torch.distributions.Categorical(logits=net(ids).logits)
+    with torch.no_grad():
+        student = torch.distributions.Categorical(logits=net(ids).logits)
+    return float(torch.distributions.kl_divergence(base, student).mean())
+
+
+def test_a_fresh_student_is_its_base(tmp_path: Path) -> None:
+    net = network()
+    loss = rehearsal(net).loss(reader_of(net), step=0)
+    torch.autograd.backward(loss)
+    assert loss.item() == pytest.approx(0, abs=1e-6)
+    assert all(p.grad is not None and p.grad.abs().max() < 1e-6 for p in trained_parameters(net).values())
+
+
+def test_the_loss_is_the_divergence_in_nats_per_token_times_its_weight() -> None:
+    net = network()
+    toy.stir(net)
+    steps = len(TEXTS)  # after so many steps each text was read equally often
+    work, reader = rehearsal(net, weight=2.0), reader_of(net)
+    losses = [work.loss(reader, step).item() for step in range(steps)]
+    assert sum(losses) / steps == pytest.approx(2 * distance(net), rel=1e-5) and distance(net) > 0.01
+    assert len(set(losses)) > 1 and len(TEXTS) > TEXTS_PER_STEP
+
+
+def test_packed_and_plain_texts_have_the_same_gradient() -> None:
+    gradients = []
+    for packs in (True, False):
+        net = network()
+        toy.stir(net)
+        reader = replace(reader_of(net), packs=packs)
+        loss = Rehearsal(TEXTS, reader, 1.0, partial(switched_off, net)).loss(reader, 0)
+        torch.autograd.backward(loss)
+        gradients.append([loss.detach(), *(parameter.grad for parameter in trained_parameters(net).values())])
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
+
+
+def test_the_teacher_reads_each_text_once_and_without_dropout() -> None:
+    net = network(dropout=0.5)
+    toy.stir(net)
+    work, reader, seen = rehearsal(net), reader_of(net), 0
+    net.train()
+    for step in range(20):  # five different sets of four of the ten texts
+        work.loss(reader, step)
+        seen = max(seen, len(work._taught))
+    assert seen == 5 and net.training
+    again = rehearsal(net)
+    again.loss(reader, 0)
+    assert torch.equal(again._taught[0, 1, 2, 3], work._taught[0, 1, 2, 3])
+
+
+def test_switched_off_layers_come_on_again_also_after_an_error() -> None:
+    net, ids = network(), toy.ids()
+    toy.stir(net)
+    on = net(ids).logits
+    with pytest.raises(ZeroDivisionError), switched_off(net):
+        off = net(ids).logits
+        raise ZeroDivisionError
+    assert not torch.allclose(on, off)
+    assert torch.equal(net(ids).logits, on) and all(layer.on for _, layer in lora_layers(net))
+
+
+def test_a_student_that_rehearses_learns_and_stays_nearer_to_its_base(tmp_path: Path) -> None:
+    far = {}
+    for weight in (0.0, 1.0):
+        net = network()
+        plan = toy.plan(steps=40, validate_every=40)
+        course, _ = finish(
+            Training(net, TRAIN, VALIDATION, plan, 0, tmp_path / f"{weight}", rehearsal(net, weight)).run()
+        )
+        far[weight] = distance(net)
+        assert course.last_train_loss < 0.8 * course.first_train_loss
+    assert far[1.0] < 0.5 * far[0.0]
+
+
+def test_interrupted_it_rehearses_on_and_ends_the_same(tmp_path: Path) -> None:
+    def training(folder: str) -> tuple[Any, Training]:
+        net = network()
+        return net, Training(net, TRAIN, VALIDATION, toy.plan(), 0, tmp_path / folder, rehearsal(net))
+
+    whole, uncut = training("whole")
+    finish(uncut.run())
+    _, first = training("cut")
+    work = first.run()
+    for _ in range(5):
+        next(work)
+    work.close()
+    net, second = training("cut")
+    finish(second.run())
+    assert same(values(net), values(whole))
+
+
+def test_the_base_writes_the_same_texts_for_a_seed(base: Path) -> None:
+    engine = LocalEngine(base, batch_size=2)
+    texts = engine.write_texts(5, 9, seed=1)
+    assert [len(text) for text in texts] == [9] * 5 and len({text[0] for text in texts}) == 1
+    assert len({tuple(text) for text in texts}) == 5
+    assert not {token for text in texts for token in text[1:]} & set(engine.stop_ids)
+    assert engine.write_texts(5, 9, seed=1) == texts != engine.write_texts(5, 9, seed=2)
