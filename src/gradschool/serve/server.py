@@ -85,6 +85,7 @@ class Server(uvicorn.Server):
                 http=Protocol,
                 ws="none",
                 lifespan="on",
+                log_config=None,  # uvicorn's own would close the log handlers of other libraries
                 log_level="warning",
                 access_log=False,
                 server_header=False,
