@@ -1,4 +1,4 @@
-"""Fixtures that several folders use, and how the suite is divided between workers: one thread each, slow files first."""
+"""Fixtures that several folders use, and how workers divide the suite: one thread each, slow files first."""
 
 import os
 import threading
