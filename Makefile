@@ -1,14 +1,16 @@
 # The commands of this project. `make demo` and `make test` are all a newcomer needs.
 PYTHON ?= python3
 BIN := .venv/bin
+# Test files are divided between this many workers, each with one thread. WORKERS=0 runs them in one process.
+WORKERS ?= 2
 
 .PHONY: demo test install check bench docs clean
 
 demo: .venv/installed                  ## install, then climb examples/contracts with the built-in base
 	$(BIN)/gradschool climb examples/contracts
 
-test: .venv/tested                     ## install what tests need, then run them all, fast ones first
-	$(BIN)/python -m pytest
+test: .venv/tested                     ## install what tests need, then run them all, slow files first
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 install: .venv/installed               ## create .venv and install gradschool into it
 

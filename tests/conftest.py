@@ -1,31 +1,79 @@
-"""What tests of several folders share: a tiny base, an engine over it, a folder to work in, and loopback servers."""
+"""Fixtures that several folders use, and how workers divide the suite: one thread each, slow files first."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-import tiny
-from gradschool.model.local import LocalEngine
+if TYPE_CHECKING:
+    from gradschool.model.local import LocalEngine
+    from small_job import Whole
+
+# One thread per process, set before anything imports torch or NumPy, and inherited by every process that a test starts:
+# each worker has one core, and threads that wait for each other on a shared core take longer than one thread.
+for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+# The files that take longest, slowest first, so that no worker is left with one of them at the end.
+SLOWEST = (
+    "tests/test_resume.py",
+    "tests/parity/test_llama_cpp.py",
+    "tests/test_docs.py",
+    "tests/test_examples.py",
+    "tests/export/test_export.py",
+    "tests/test_together.py",
+    "tests/test_climb_in_four_bits.py",
+    "tests/tune/test_world.py",
+    "tests/serve/test_server.py",
+    "tests/test_cli.py",
+    "tests/test_climb.py",
+)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    order = {config.rootpath / name: number for number, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A temporary folder that is the same for all workers of a run."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def whole(shared: Path) -> "Whole":
+    """One climb of the small job. Tests read it, and copy it before they change anything."""
+    import small_job
+
+    return small_job.whole_climb(shared)
 
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny random Llama in a folder."""
+    import tiny
+
     return tiny.save_model(tmp_path_factory.mktemp("base") / "llama")
 
 
 @pytest.fixture(scope="session")
-def engine(base: Path) -> LocalEngine:
-    """Shared by all tests: whoever attaches anything to its network takes it off again."""
+def engine(base: Path) -> "LocalEngine":
+    """Shared by all tests of a worker: a test that attaches anything to its network detaches it again."""
+    from gradschool.model.local import LocalEngine
+
     return LocalEngine(base, batch_size=4)
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in, as a person's own."""
+    """An empty folder, which is the current one during the test."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -18,11 +18,6 @@ COMMANDS = sorted(command.callback.__name__ for command in app.registered_comman
 HEAVY = ("torch", "transformers", "lancedb", "scipy", "numpy", "sklearn", "huggingface_hub", "httpx", "pyarrow")
 
 
-@pytest.fixture(scope="session")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
-    return small_job.whole_climb(tmp_path_factory.getbasetemp())
-
-
 @pytest.mark.parametrize("arguments", [[], *([command] for command in COMMANDS)], ids=["gradschool", *COMMANDS])
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = (

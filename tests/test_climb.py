@@ -16,11 +16,6 @@ RUNGS = ("base", "prompt", "ground", "tune")
 STARTED = ("run.json", "environment.json", "events.jsonl")
 
 
-@pytest.fixture(scope="session")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
-    return small_job.whole_climb(tmp_path_factory.getbasetemp())
-
-
 @pytest.mark.slow
 def test_a_climb_ends_with_a_ladder_a_verdict_and_what_to_type_next(whole: Whole) -> None:
     climbed = whole.done("climbed")

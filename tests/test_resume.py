@@ -18,11 +18,6 @@ from small_job import Whole
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
-    return small_job.whole_climb(tmp_path_factory.getbasetemp())
-
-
 @dataclass
 class Killed:
     """A climb that was killed again and again, and what was known at each of its ends."""

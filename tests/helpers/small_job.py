@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from click.testing import Result
+from filelock import FileLock
 from typer.testing import CliRunner
 
 from gradschool import cli
@@ -63,15 +64,7 @@ Candles and lamps go to every town. Kettles are sold by the piece, eggs by the d
 
 The van to Dover leaves on Monday, the one to Frome on Friday.
 """
-QUIET = {
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "RAYON_NUM_THREADS": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-    "COLUMNS": "200",
-    "HF_HUB_OFFLINE": "1",
-}
+QUIET = {"COLUMNS": "200", "HF_HUB_OFFLINE": "1"}
 MAIN = "from gradschool.cli import main; main()"
 # A climb that stops itself at the first event at which a condition on its run holds: no race with who waits for it.
 STOPPING = """
@@ -182,15 +175,18 @@ class Whole:
         return lines(self.run / "events.jsonl")
 
 
-@functools.cache
-def whole_climb(temporary: Path) -> Whole:
-    """Climb once for all tests of a session."""
-    home = temporary / "whole-climb"
-    write_job(home / "orders")
-    process = start("climb", "orders", cwd=home)
-    said, complained = process.communicate(timeout=600)
-    assert process.returncode in (0, 3), complained
-    return Whole(home, process.returncode, said, complained)
+def whole_climb(shared: Path) -> Whole:
+    """Climb the small job below a folder; the first worker to ask climbs, the others wait for it."""
+    home = shared / "whole-climb"
+    ended = shared / "whole-climb.json"
+    with FileLock(shared / "whole-climb.lock"):
+        if not ended.exists():
+            write_job(home / "orders")
+            process = start("climb", "orders", cwd=home)
+            said, complained = process.communicate(timeout=600)
+            assert process.returncode in (0, 3), complained
+            ended.write_text(json.dumps([process.returncode, said, complained]))
+    return Whole(home, *json.loads(ended.read_text()))
 
 
 def outcome(folder: Path) -> dict[str, Any]:
