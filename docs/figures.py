@@ -28,9 +28,7 @@ def machine(result: dict[str, Any], command: str) -> str:
     versions = {**told["packages"], **result.get("versions", {})}
     names = [f"{name} {versions[name]}" for name in ("torch", "transformers", "trl", "peft") if name in versions]
     memory = f"{told['memory'] / 1e9:.0f} GB"
-    return (
-        f"{told['processor']}, {result['threads']} threads, {memory}; {', '.join(names)}; `python bench/{command}`.\n"
-    )
+    return f"{told['processor']}, {result['threads']} threads, {memory}; {', '.join(names)}; `python -m bench.{command}`.\n"
 
 
 def gigabytes(count: float) -> str:
@@ -62,7 +60,7 @@ def training(result: dict[str, Any]) -> str:
         ]
     versions = {"versions": result["shared_prefix"]["versions"]}
     about = f"Medians of {result['rounds']} rounds. " if result["rounds"] > 1 else "One round. "
-    return "\n".join([*parts, about + machine(result | versions, "train_speed.py")])
+    return "\n".join([*parts, about + machine(result | versions, "train_speed")])
 
 
 def _losses(said: dict[str, Any]) -> str:
@@ -91,7 +89,7 @@ def answering(result: dict[str, Any]) -> str:
             table(["", "new tokens/s", "peak memory, GB", "tokens as ours"], rows),
         ]
     about = f"Medians of {result['rounds']} rounds. " if result["rounds"] > 1 else "One round. "
-    return "\n".join([*parts, about + machine(result, "answer_speed.py")])
+    return "\n".join([*parts, about + machine(result, "answer_speed")])
 
 
 def growth(result: dict[str, Any]) -> str:
@@ -114,7 +112,7 @@ def growth(result: dict[str, Any]) -> str:
     parts.append(
         f"What was told beforehand lies between {told['lowest']:.0%} and {told['highest']:.0%} of what was measured.\n"
     )
-    return "\n".join([*parts, machine(result, "growth.py")])
+    return "\n".join([*parts, machine(result, "growth")])
 
 
 def quality(result: dict[str, Any]) -> str:
@@ -134,7 +132,7 @@ def quality(result: dict[str, Any]) -> str:
             apart += f" (seeds by {one['seeds_apart_in_right']:.4f})"
         parts += [f"{name}. {apart}.\n", table(["seed", "loss, ours", "loss, TRL", "right, ours", "right, TRL"], rows)]
     about = f"{result['steps']} steps of {result['batch']} rows, {result['held_out']} held-out questions. "
-    return "\n".join([*parts, about + machine(result, "same_quality.py")])
+    return "\n".join([*parts, about + machine(result, "same_quality")])
 
 
 TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {

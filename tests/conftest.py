@@ -1,5 +1,6 @@
 """What tests of several folders share: a tiny base, an engine over it, a folder to work in, and loopback servers."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -46,3 +47,12 @@ def serve() -> Iterator[Callable[[type[BaseHTTPRequestHandler]], str]]:
     for server in servers:
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture(scope="session")
+def real() -> Path:
+    """The folder of public data sets that GRADSCHOOL_REAL_DATA names; tests that need it are skipped without it."""
+    folder = Path(os.environ.get("GRADSCHOOL_REAL_DATA", "nowhere"))
+    if not folder.is_dir():
+        pytest.skip("GRADSCHOOL_REAL_DATA names no folder with the public data sets")
+    return folder
