@@ -1,27 +1,32 @@
-"""Run every bench script in turn: `python -m bench [DATA_DIR]`. Those whose data is absent say so and are skipped."""
+"""Run every benchmark: `python -m bench [DATA_DIR]`.
 
+Some need public data sets that are not part of the project. Give their folder as the argument or in the environment
+variable GRADSCHOOL_REAL_DATA; without it, these benchmarks are skipped.
+"""
+
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-OWN = (
-    *("examples.py", "support_floors.py", "parity.py", "rehearsal.py", "serve_load.py"),
-    *("mailbox_scale.py", "prepare_scale.py", "quote_removal.py"),
-    *("train_speed.py", "answer_speed.py", "growth.py"),
+BUILT_IN = (
+    *("examples", "support_floors", "parity", "rehearsal", "serve_load"),
+    *("mailbox_scale", "prepare_scale", "quote_removal"),
+    *("train_speed", "answer_speed", "growth"),
 )
-ON_DATA = ("fairytaleqa_retrieval.py", "prepared_sets.py", "real_sets.py", "same_quality.py")
+ON_DATA = ("fairytaleqa_retrieval", "prepared_sets", "real_sets", "same_quality")
 
 
-def main(data: Path) -> int:
-    """Run all scripts; returns the number of those that failed."""
-    commands: list[list[Path]] = [[Path(script)] for script in OWN]
-    if data.is_dir():
-        commands += [[Path(script), data] for script in ON_DATA]
+def main(data: str) -> int:
+    """Run all benchmarks; returns the number of failures. An empty `data` skips those that need data sets."""
+    commands: list[list[str]] = [[name] for name in BUILT_IN]
+    if data and Path(data).is_dir():
+        commands += [[name, data] for name in ON_DATA]
     else:
-        print(f"{data} does not exist: {', '.join(ON_DATA)} measure on real data that is not part of the project.")
-    here = Path(__file__).parent
-    return sum(subprocess.run([sys.executable, here / script, *rest]).returncode != 0 for script, *rest in commands)
+        print(f"Skipped, because no folder with data sets was given: {', '.join(ON_DATA)}.")
+    runs = (subprocess.run([sys.executable, "-m", f"bench.{name}", *rest]) for name, *rest in commands)
+    return sum(run.returncode != 0 for run in runs)
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "../shared/data")))
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("GRADSCHOOL_REAL_DATA", "")))

@@ -1,6 +1,6 @@
 """How fast many questions are answered, beside transformers' generate and llama.cpp with the same weights.
 
-    python bench/answer_speed.py [--smoke] [--runs 2]
+    python -m bench.answer_speed [--smoke] [--runs 2]
 
 SmolLM2-135M's shape with random weights, in bfloat16 where the processor computes in it: 64 prompts of about 183
 tokens, 102 of them the same, 64 new tokens each. And the built-in base in float32, as it answers: 256 questions of as
@@ -27,7 +27,8 @@ from typing import Any
 import httpx
 import torch
 
-from gguf_of import write_gguf
+from bench.gguf_of import write_gguf
+from bench.shapes import DTYPE, SHAPES, result_file, write_model
 from gradschool.files import write_json
 from gradschool.model.decoding import decode
 from gradschool.model.engine import POCKET
@@ -35,7 +36,6 @@ from gradschool.model.loading import load
 from gradschool.model.reader import reader_of
 from gradschool.records import Decoding
 from gradschool.run import environment
-from shapes import DTYPE, SHAPES, result_file, write_model
 
 RESULT = result_file("answer_speed")
 CONTESTANTS: dict[str, dict[str, Any]] = {
@@ -155,7 +155,7 @@ def contestant(job: dict[str, Any]) -> dict[str, Any]:
 def contest(name: str, folder: Path, job: dict[str, Any]) -> dict[str, Any]:
     """One contestant in a process of its own."""
     (folder / "job.json").write_text(json.dumps({**job, **CONTESTANTS[name]}))
-    command = [sys.executable, __file__, str(folder / "job.json"), str(folder / "result.json")]
+    command = [sys.executable, "-m", "bench.answer_speed", str(folder / "job.json"), str(folder / "result.json")]
     ran = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     if ran.returncode:
         raise SystemExit(f"{name} failed:\n{ran.stderr[-2000:]}")

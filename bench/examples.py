@@ -1,6 +1,6 @@
 """One whole climb of each finished job in examples/, by the same command that a user types.
 
-    python bench/examples.py [NAME ...]      (default: contracts, letters, support)
+    python -m bench.examples [NAME ...]      (default: contracts, letters, support)
 
 Writes bench/results/example-NAME.json: every rung's score with bounds and rules, the difference to the rung below,
 verdict, cost and gates. Seconds depend on what else the machine does.
@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from climbs import climbed
+from bench.climbs import climbed
 from gradschool.files import write_json
 
 RESULTS = Path(__file__).parent / "results"
@@ -23,7 +23,7 @@ def main(names: list[str]) -> None:
         print(f"== {name}", flush=True)
         with tempfile.TemporaryDirectory() as temporary:
             record = climbed(EXAMPLES / name, Path(temporary) / "run")
-        command = f"python bench/examples.py {name}"
+        command = f"python -m bench.examples {name}"
         write_json(RESULTS / f"example-{name}.json", {"example": name, "command": command, **record})
 
 

@@ -1,6 +1,6 @@
 """Does the index find the passage that answers a question? FairytaleQA, against a plain BM25.
 
-    python bench/fairytaleqa_retrieval.py [DATA_DIR]      (default ../shared/data)
+    python -m bench.fairytaleqa_retrieval DATA_DIR
 
 Every question is searched over all passages of its split at once; questions do not name their story. Tokenizer, stop
 words and stemming were chosen on the validation split; the test split is reported. Writes
@@ -61,7 +61,9 @@ def measure(folder: Path, split: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    data = Path(sys.argv[1] if len(sys.argv) > 1 else "../shared/data") / "fairytaleqa"
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m bench.fairytaleqa_retrieval DATA_DIR")
+    data = Path(sys.argv[1]) / "fairytaleqa"
     if not data.is_dir():
         sys.exit(f"{data} does not exist. Give the folder that holds fairytaleqa/ as the argument.")
     result = {

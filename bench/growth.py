@@ -1,6 +1,6 @@
 """How speed and memory grow with the length of rows, with the batch, and with the base; and was the memory told?
 
-    python bench/growth.py [--smoke]
+    python -m bench.growth [--smoke]
 
 The shapes of pocket, SmolLM2-135M and -360M with random weights, in bfloat16 where the processor computes in it; rank
 16 on all linear layers, no shared beginning. Each point is a process of its own: one step to warm up, then one that
@@ -23,6 +23,8 @@ from typing import Any
 import psutil
 import torch
 
+from bench.plot import plot
+from bench.shapes import DTYPE, RANK, network_of, result_file, write_model
 from gradschool.files import write_json
 from gradschool.model.chat import Rendered
 from gradschool.model.decoding import decode
@@ -36,8 +38,6 @@ from gradschool.tune.loop import Training
 from gradschool.tune.memory import Method, Needs, Shape
 from gradschool.tune.memory_plan import Room
 from gradschool.tune.plan import Plan
-from plot import plot
-from shapes import DTYPE, RANK, network_of, result_file, write_model
 
 RESULT = result_file("growth")
 PLOT = Path(__file__).parents[1] / "docs" / f"{RESULT.stem}.svg"
@@ -142,7 +142,7 @@ def answer(shape: str, at_once: int, count: int) -> dict[str, Any]:
 
 def point(what: str, *numbers: Any) -> dict[str, Any]:
     """One point in a process of its own."""
-    command = [sys.executable, __file__, what, *map(str, numbers)]
+    command = [sys.executable, "-m", "bench.growth", what, *map(str, numbers)]
     ran = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     said: dict[str, Any] = json.loads(ran.stdout)
     print(what, *numbers, said, flush=True)

@@ -1,6 +1,6 @@
 """A mailbox of five gigabytes through a whole preparation: its time, and the most memory that it held at once.
 
-    python bench/mailbox_scale.py [GIGABYTES]        (default 5)
+    python -m bench.mailbox_scale [GIGABYTES]        (default 5)
 
 The mails are drawn from a seed: two people in turn, replies with what they answer quoted below and a signature, and in
 one of three an attachment of 300 KB on average, which is what makes mailboxes large. Writes
@@ -14,9 +14,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from bench.prepare_scale import PREPARE, measured
 from gradschool.files import write_json
 from gradschool.run import environment
-from prepare_scale import PREPARE, measured
 
 RESULTS = Path(__file__).parent / "results" / "mailbox_scale.json"
 CORRESPONDENTS = 300

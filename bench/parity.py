@@ -1,6 +1,6 @@
 """Does every form answer as the specialist? One specialist, all forms, and the smallest that still passes.
 
-    python bench/parity.py [RUN]      (default: climb examples/contracts first)
+    python -m bench.parity [RUN]      (default: climb examples/contracts first)
 
 Makes each form by the same function that `gradschool export` calls, prints the parity table and writes
 bench/results/parity.json. A form that is refused is recorded as such.
@@ -63,7 +63,7 @@ def main() -> None:
         manifest = read_manifest(run / "specialist")
         records = measure(run / "specialist", Path(temporary), screen)
         result = {
-            "command": "python bench/parity.py" + " RUN" * (len(sys.argv) > 1),
+            "command": "python -m bench.parity" + " RUN" * (len(sys.argv) > 1),
             "settings": read_json(run / "run.json")["settings"],
             "specialist": {key: manifest[key] for key in ("name", "rung", "verdict", "score", "base", "split")},
             "orders": records,

@@ -1,6 +1,6 @@
 """TRL's SFTTrainer with PEFT's LoRA on given rows; run by other scripts in the environment that peers.py makes.
 
-    python bench/peer_trl.py JOB.json RESULT.json
+    python -m bench.peer_trl JOB.json RESULT.json
 
 The job names a model folder, a folder with the adapter to begin with, the rows in their order, and settings.
 """

@@ -1,6 +1,6 @@
 """The peers of a measurement in an environment of their own, which sees our torch and transformers beside its packages.
 
-python bench/peers.py FOLDER      make it, or bring it up to date
+python -m bench.peers FOLDER      make it, or bring it up to date
 """
 
 import subprocess

@@ -1,6 +1,6 @@
 """A million examples through a whole preparation, and near-duplicates beside datatrove's MinHash on the same rows.
 
-    python bench/prepare_scale.py [ROWS]        (default 1,000,000)
+    python -m bench.prepare_scale [ROWS]        (default 1,000,000)
 
 Rows are written first: questions and answers of 20 to 80 words each, drawn from a vocabulary in which few words are
 frequent and many are rare, as in any language; 2 % are copies, 2 % are near-copies (a word in thirty changed), and 1 %

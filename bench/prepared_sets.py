@@ -1,6 +1,6 @@
 """Two real sets from raw rows to a verdict: what a preparation counts, finds and leaves out, and a whole climb of it.
 
-    python bench/prepared_sets.py [DATA_DIR] [NAME ...]      (default ../shared/data, both)
+    python -m bench.prepared_sets DATA_DIR [NAME ...]      (default: both)
 
 `engineer_notes` (577 notes of one author) is prepared for a style, `support_dialogues` (2,500 dialogues) for a persona
 with the guidelines below, each by `gradschool prepare`; nothing is changed by hand but the options that stand here.
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from climbs import GRADSCHOOL, climbed
+from bench.climbs import GRADSCHOOL, climbed
 from gradschool.data.read import read_examples
 from gradschool.files import read_json, sha256, write_json
 from gradschool.score.rules import read_rules
@@ -104,7 +104,9 @@ def kept_rules(job: Path, rules: list[dict[str, str]]) -> dict[str, float]:
 
 def main(arguments: list[str]) -> None:
     """Measure the named sets, or both; what was measured earlier of the other stays."""
-    data, names = Path(arguments[0] if arguments else "../shared/data"), arguments[1:]
+    if not arguments:
+        sys.exit("usage: python -m bench.prepared_sets DATA_DIR [NAME ...]")
+    data, names = Path(arguments[0]), arguments[1:]
     records: dict[str, Any] = read_json(RESULTS) if RESULTS.exists() else {}
     for raw in SETS:
         if not names or raw.name in names:

@@ -1,6 +1,6 @@
 """How exactly quotes and signatures are cut from mails, line by line, beside two kept libraries on the same mails.
 
-    python bench/quote_removal.py
+    python -m bench.quote_removal
 
 The mails are in bench/mails, written for this project, in six languages. Half were there while the rules were made; the
 others were written before a first look, and what that look found is kept in FIRST_LOOK. Of plain mails every line is
@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.labelled_mails import PARTS, Labelled, labelled
 from gradschool.files import write_json
 from gradschool.prepare.mail.mime import body_of, head_of, parse
 from gradschool.prepare.mail.quotes import split_quotes
 from gradschool.run import environment
-from labelled_mails import PARTS, Labelled, labelled
 
 RESULTS = Path(__file__).parent / "results" / "quote_removal.json"
 # On the held-out mails before any rule was changed for them: one name below a long closing formula was cut.

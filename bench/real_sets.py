@@ -1,6 +1,6 @@
 """One whole climb on each of four real sets, by the same command that a user types.
 
-    python bench/real_sets.py [DATA_DIR] [NAME ...]      (default ../shared/data, all four)
+    python -m bench.real_sets DATA_DIR [NAME ...]      (default: all four)
 
 A job is written for each set and climbed; one that passes is scored on the set's own test file too, where it has
 one. Writes bench/results/NAME.json: every rung's score with bounds, verdict, cost and gates, beside the floor that the
@@ -18,7 +18,7 @@ from typing import Any
 
 import tomli_w
 
-from climbs import GRADSCHOOL, climbed
+from bench.climbs import GRADSCHOOL, climbed
 from gradschool.files import read_lines, sha256, write_json, write_lines
 
 RESULTS = Path(__file__).parent / "results"
@@ -156,7 +156,7 @@ def measure(real: RealSet, data: Path) -> dict[str, Any]:
         record = {
             "set": real.name,
             "floor": real.floor,
-            "command": f"python bench/real_sets.py DATA_DIR {real.name}",
+            "command": f"python -m bench.real_sets DATA_DIR {real.name}",
             "job": real.job,
             "data": {file.name: sha256(file) for file in files},
             **climbed(job, run),
@@ -177,7 +177,9 @@ def held_out(rows: list[dict[str, Any]]) -> dict[str, float]:
 
 def main(arguments: list[str]) -> None:
     """Measure the named sets, or all."""
-    data, names = Path(arguments[0] if arguments else "../shared/data"), arguments[1:]
+    if not arguments:
+        sys.exit("usage: python -m bench.real_sets DATA_DIR [NAME ...]")
+    data, names = Path(arguments[0]), arguments[1:]
     for real in SETS:
         if not names or real.name in names:
             print(f"== {real.name}", flush=True)

@@ -1,6 +1,6 @@
 """What rehearsal costs and what it saves: the tune rung of each example job with it and without it.
 
-    python bench/rehearsal.py [JOB ...]      (default: the three jobs in examples/)
+    python -m bench.rehearsal [JOB ...]      (default: the three jobs in examples/)
 
 Each job is climbed twice by the same command that a user types, once as it is and once with `--rehearsal 0`, with one
 learning rate and a pass mark of 1, so that the ladder is climbed to its end. Writes bench/results/rehearsal.json: score
@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from climbs import climbed
+from bench.climbs import climbed
 from gradschool.files import write_json
 from gradschool.gates.forgetting import NAME
 
@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> None:
             one.pop("environment")
     write_json(
         RESULTS / "rehearsal.json",
-        {"command": "python bench/rehearsal.py", "options": ALIKE, "jobs": found, "environment": environment},
+        {"command": "python -m bench.rehearsal", "options": ALIKE, "jobs": found, "environment": environment},
     )
 
 

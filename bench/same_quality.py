@@ -1,6 +1,6 @@
 """Is what is trained as good? The built-in base on two public sets, by our trainer and by TRL with PEFT.
 
-    python bench/same_quality.py [DATA_DIR] [--smoke] [--seeds 2] [--peers FOLDER]      (default ../shared/data)
+    python -m bench.same_quality DATA_DIR [--smoke] [--seeds 2] [--peers FOLDER]
 
 Both begin with the same adapter and read the same rows in the same order, at the same constant rate. Ours computes as
 it does in a climb (bfloat16 where the processor has it), TRL in float32. Both adapters are worn by the same engine and
@@ -22,6 +22,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from bench.peers import DEFAULT, peers
 from gradschool.files import read_lines, write_json
 from gradschool.model.adapter import save_adapter, wear
 from gradschool.model.chat import Rendered
@@ -35,7 +36,6 @@ from gradschool.tune.loop import Training
 from gradschool.tune.objectives.answers import mean_loss
 from gradschool.tune.plan import Plan
 from gradschool.tune.rows import steps_of_epoch
-from peers import DEFAULT, peers
 
 RESULT = Path(__file__).parent / "results" / "same_quality.json"
 TASKS = {
@@ -98,8 +98,8 @@ def train_trl(
         }
         files = [Path(temporary) / "job.json", Path(temporary) / "result.json"]
         files[0].write_text(json.dumps(job))
-        script = Path(__file__).with_name("peer_trl.py")
-        subprocess.run([python, script, *files], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        command: list[str | Path] = [python, "-m", "bench.peer_trl", *files]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         losses: list[float] = json.loads(files[1].read_text())["losses"]
     return losses
 
@@ -157,7 +157,7 @@ def distances(found: list[dict[str, Any]]) -> dict[str, float]:
 def main() -> None:
     """Measure both sets."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", nargs="?", type=Path, default=Path("../shared/data"))
+    parser.add_argument("data", type=Path, help="folder that holds banking77/ and snips/")
     parser.add_argument("--smoke", action="store_true", help="two steps and one seed, to see that it runs")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--peers", type=Path, default=DEFAULT)

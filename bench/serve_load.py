@@ -1,6 +1,6 @@
 """A server under load for minutes: are requests lost, are answers those that were tested, and how long do they take?
 
-    python bench/serve_load.py [SPECIALIST [--gguf FILE]] [--minutes 2] [--clients 32]
+    python -m bench.serve_load [SPECIALIST [--gguf FILE]] [--minutes 2] [--clients 32]
 
 Without a specialist, examples/contracts is climbed and exported first.
 
@@ -205,7 +205,7 @@ def measure(options: Any) -> None:
             results[name] = load.record(took, rss) | {"load_average_before": round(busy, 2)}
         print(json.dumps(results[name], indent=1), flush=True)
     result = {
-        "command": shlex.join(["python", "bench/serve_load.py", *(Path(word).name for word in sys.argv[1:])]),
+        "command": shlex.join(["python", "-m", "bench.serve_load", *(Path(word).name for word in sys.argv[1:])]),
         "clients": options.clients,
         "minutes": options.minutes,
         "specialist": {key: manifest[key] for key in ("name", "rung", "verdict", "base")}

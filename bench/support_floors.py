@@ -1,6 +1,6 @@
 """What examples/support's metrics give to answers that need no model, and how often the search finds the right page.
 
-    python bench/support_floors.py
+    python -m bench.support_floors
 
 Scored are a letter of nothing but form, the question said back, the same hand-over to every question, and what stands
 in the passage that is found first: all of it, any one sentence (their mean) and the best one. Writes
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fairytaleqa_retrieval import finish
+from bench.fairytaleqa_retrieval import finish
 from gradschool.data.read import read_examples
 from gradschool.files import read_lines, sha256, write_json
 from gradschool.ground.cite import HEADING_LINES
@@ -70,7 +70,7 @@ def main() -> None:
         documents = job.path(job.settings.data.documents or "")
         index = finish(build_index(documents, Path(temporary) / "index", job.settings.ground))
         result: dict[str, Any] = {
-            "command": "python bench/support_floors.py",
+            "command": "python -m bench.support_floors",
             "examples": len(examples),
             job.settings.goal.metric: floors(examples, index, decides),
             "token_f1": floors(examples, index, also["token_f1"]),

@@ -1,6 +1,6 @@
 """How fast a training is, and how lean, beside TRL with PEFT: the same weights, rows, adapter and settings.
 
-    python bench/train_speed.py [--smoke] [--runs 2] [--peers FOLDER]
+    python -m bench.train_speed [--smoke] [--runs 2] [--peers FOLDER]
 
 SmolLM2-135M's shape with random weights; 64 chat rows of about 249 tokens, of which an instruction of 102 is the same
 in all of them (and, in a second run, in none), and the answer has 66. Batches of 8, rank 16 on all linear layers.
@@ -25,6 +25,8 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
+from bench.peers import DEFAULT, peers
+from bench.shapes import DTYPE, RANK, SHAPES, result_file, write_model
 from gradschool.files import write_json
 from gradschool.model.chat import Rendered
 from gradschool.model.loading import load
@@ -34,8 +36,6 @@ from gradschool.run import environment
 from gradschool.tune.loop import Training
 from gradschool.tune.plan import Plan
 from gradschool.tune.rows import steps_of_epoch
-from peers import DEFAULT, peers
-from shapes import DTYPE, RANK, SHAPES, result_file, write_model
 
 RESULT = result_file("train_speed")
 CONTESTANTS: dict[str, dict[str, Any]] = {
@@ -142,10 +142,10 @@ def contest(name: str, folder: Path, job: dict[str, Any], python: Path) -> dict[
     if name != "gradschool":  # it takes the rows as they come
         job["rows"] = [(row.token_ids, row.loss_mask) for step in steps for row in step]
     (folder / "job.json").write_text(json.dumps(job))
-    script = Path(__file__) if name == "gradschool" else Path(__file__).with_name("peer_trl.py")
+    module = "bench.train_speed" if name == "gradschool" else "bench.peer_trl"
     program = sys.executable if name == "gradschool" else python
-    arguments = [folder / "job.json", folder / "result.json"]
-    subprocess.run([program, script, *arguments], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    command = [program, "-m", module, folder / "job.json", folder / "result.json"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     result = json.loads((folder / "result.json").read_text())
     tokens = sum(len(row.token_ids) for step in steps[1:] for row in step)
     (began, busy_before), (ended, busy_after) = result["ended"][0], result["ended"][-1]

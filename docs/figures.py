@@ -1,4 +1,4 @@
-"""Put the figures of bench/results/ into docs/performance.md, as tables; what was not measured says so.
+"""Insert the figures of bench/results/ into docs/performance.md as tables.
 
 python docs/figures.py
 """
@@ -16,21 +16,19 @@ ABSENT = "Not measured."
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table of Markdown; all columns but the first are numbers."""
+    """A Markdown table; all columns but the first are right-aligned."""
     lines = [list(head), *map(list, rows)]
     lines.insert(1, ["---", *["---:"] * (len(lines[0]) - 1)])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
 def machine(result: dict[str, Any], command: str) -> str:
-    """Where, with what and how a result was measured, in a sentence."""
-    told = result["environment"]
-    versions = {**told["packages"], **result.get("versions", {})}
+    """The hardware, versions and command of a measurement, in one sentence."""
+    environment = result["environment"]
+    versions = {**environment["packages"], **result.get("versions", {})}
     names = [f"{name} {versions[name]}" for name in ("torch", "transformers", "trl", "peft") if name in versions]
-    memory = f"{told['memory'] / 1e9:.0f} GB"
-    return (
-        f"{told['processor']}, {result['threads']} threads, {memory}; {', '.join(names)}; `python bench/{command}`.\n"
-    )
+    hardware = f"{environment['processor']}, {result['threads']} threads, {environment['memory'] / 1e9:.0f} GB"
+    return f"{hardware}; {', '.join(names)}; `python -m bench.{command}`.\n"
 
 
 def gigabytes(count: float) -> str:
@@ -39,42 +37,43 @@ def gigabytes(count: float) -> str:
 
 
 def training(result: dict[str, Any]) -> str:
-    """Each contestant with and without a shared beginning, and where the time of a step goes."""
+    """Training speed of each library with and without a shared prefix, and the time of a step by kind of operation."""
     parts = []
-    for key, title in (("shared_prefix", "With a shared beginning"), ("no_shared_prefix", "Without one")):
+    for key, title in (("shared_prefix", "With a shared prefix"), ("no_shared_prefix", "Without a shared prefix")):
         one = result[key]
-        names = [name for name, said in one.items() if isinstance(said, dict) and "tokens_per_second" in said]
+        names = [name for name, row in one.items() if isinstance(row, dict) and "tokens_per_second" in row]
         rows = [
             [name, f"{one[name]['tokens_per_second']:.0f}", gigabytes(one[name]["peak_memory"]), _losses(one[name])]
             for name in names
         ]
         ours, times = one["gradschool"], one["times_the_fastest_peer_in_tokens_per_second"]
-        shares = ", ".join(
-            f"{kind} {share:.0%}" for kind, share in sorted(ours["shares_of_time"].items(), key=lambda item: -item[1])
-        )
+        by_time = sorted(ours["shares_of_time"].items(), key=lambda item: -item[1])
+        fractions = ", ".join(f"{kind} {fraction:.0%}" for kind, fraction in by_time)
         parts += [
-            f"{title}: {times:.2f} times the tokens/s of the fastest peer, {one['memory_of_the_leanest_peer']:.0%} of "
-            f"the memory of the leanest; losses apart by at most {one['losses_apart_at_most']:g}.\n",
+            f"{title}: {times:.2f} times the tokens/s of the fastest other configuration, "
+            f"{one['memory_of_the_leanest_peer']:.0%} of the peak memory of the most memory-efficient one; "
+            f"losses differ by at most {one['losses_apart_at_most']:g}.\n",
             table(["", "tokens/s", "peak memory, GB", "losses"], rows),
-            f"A step does {ours['gigaflops_per_second']:.0f} GFLOP/s of the {ours['matrix_product_peak']:.0f} that a "
-            f"single matrix product of these shapes reaches ({ours['share_of_peak']:.0%}); all of it would make "
-            f"{times / ours['share_of_peak']:.1f} times the fastest peer. Its time: {shares}.\n",
+            f"A training step reaches {ours['gigaflops_per_second']:.0f} GFLOP/s, {ours['share_of_peak']:.0%} of the "
+            f"{ours['matrix_product_peak']:.0f} GFLOP/s of a single matrix multiplication of these shapes; at 100% it "
+            f"would be {times / ours['share_of_peak']:.1f} times as fast as the fastest other configuration. "
+            f"Time by operation: {fractions}.\n",
         ]
     versions = {"versions": result["shared_prefix"]["versions"]}
     about = f"Medians of {result['rounds']} rounds. " if result["rounds"] > 1 else "One round. "
-    return "\n".join([*parts, about + machine(result | versions, "train_speed.py")])
+    return "\n".join([*parts, about + machine(result | versions, "train_speed")])
 
 
-def _losses(said: dict[str, Any]) -> str:
-    return " ".join(f"{loss:.4f}" for loss in said["losses"])
+def _losses(row: dict[str, Any]) -> str:
+    return " ".join(f"{loss:.4f}" for loss in row["losses"])
 
 
 def answering(result: dict[str, Any]) -> str:
-    """Each contestant on each set of questions."""
+    """Inference speed of each library on each set of questions."""
     parts = []
     for key in ("135M", "pocket"):
         one = result[key]
-        names = [name for name, said in one.items() if isinstance(said, dict)]
+        names = [name for name, row in one.items() if isinstance(row, dict)]
         rows = [
             [
                 name,
@@ -85,40 +84,40 @@ def answering(result: dict[str, Any]) -> str:
             for name in names
         ]
         parts += [
-            f"{key}, {one['prompts']} questions of {one['mean_prompt']:.0f} tokens in the mean: "
+            f"{key}, {one['prompts']} questions of {one['mean_prompt']:.0f} tokens on average: "
             f"{one['times_generate_in_new_tokens_per_second']:.2f} times `generate`, "
             f"{one['times_llama.cpp_in_new_tokens_per_second']:.2f} times llama.cpp.\n",
-            table(["", "new tokens/s", "peak memory, GB", "tokens as ours"], rows),
+            table(["", "new tokens/s", "peak memory, GB", "same tokens as gradschool"], rows),
         ]
     about = f"Medians of {result['rounds']} rounds. " if result["rounds"] > 1 else "One round. "
-    return "\n".join([*parts, about + machine(result, "answer_speed.py")])
+    return "\n".join([*parts, about + machine(result, "answer_speed")])
 
 
 def growth(result: dict[str, Any]) -> str:
-    """Tokens per second, memory and what was told of it, for each shape and size."""
+    """Tokens per second, measured and estimated memory, for each shape and size."""
     kinds = {
-        "length": ("tokens of a row", "tokens_per_second", "tokens/s"),
+        "length": ("tokens per row", "tokens_per_second", "tokens/s"),
         "batch": ("rows of 256 tokens", "tokens_per_second", "tokens/s"),
-        "four_bits": ("rows of 256 tokens, the base in 4 bits", "tokens_per_second", "tokens/s"),
-        "answering": ("answers at once", "new_tokens_per_second", "new tokens/s"),
+        "four_bits": ("rows of 256 tokens, 4-bit base", "tokens_per_second", "tokens/s"),
+        "answering": ("concurrent answers", "new_tokens_per_second", "new tokens/s"),
     }
     parts = ["![Growth with length, batch and base](growth.svg)\n"]
     for key, (axis, speed, name) in kinds.items():
         rows = [
-            [shape, number, f"{said[speed]:.0f}", gigabytes(said["peak_memory"]), gigabytes(said["told"])]
+            [shape, number, f"{row[speed]:.0f}", gigabytes(row["peak_memory"]), gigabytes(row["told"])]
             for shape, points in result[key].items()
-            for number, said in points.items()
+            for number, row in points.items()
         ]
-        parts.append(table(["", axis, name, "peak memory, GB", "told beforehand, GB"], rows))
-    told = result["told_of_measured"]
+        parts.append(table(["", axis, name, "peak memory, GB", "estimated memory, GB"], rows))
+    ratios = result["told_of_measured"]
     parts.append(
-        f"What was told beforehand lies between {told['lowest']:.0%} and {told['highest']:.0%} of what was measured.\n"
+        f"The estimates are between {ratios['lowest']:.0%} and {ratios['highest']:.0%} of the measured memory.\n"
     )
-    return "\n".join([*parts, machine(result, "growth.py")])
+    return "\n".join([*parts, machine(result, "growth")])
 
 
 def quality(result: dict[str, Any]) -> str:
-    """Loss and right answers of both trainers, seed by seed, and how far they are apart."""
+    """Loss and accuracy of both libraries for each seed, and how far they differ."""
     parts = []
     for name in ("banking77", "snips"):
         one = result[name]
@@ -126,15 +125,18 @@ def quality(result: dict[str, Any]) -> str:
             [str(at["seed"]), *(f"{at[who][key]:.3f}" for key in ("loss", "right") for who in ("gradschool", "trl"))]
             for at in one["seeds"]
         ]
-        apart = f"The trainers are apart by {one['trainers_apart_in_loss']:+.4f} in loss"
+        apart = f"gradschool minus TRL: {one['trainers_apart_in_loss']:+.4f} in loss"
         if "seeds_apart_in_loss" in one:
-            apart += f" (seeds by {one['seeds_apart_in_loss']:.4f})"
-        apart += f", and by {one['trainers_apart_in_right']:+.4f} in right answers"
+            apart += f" (standard deviation between seeds {one['seeds_apart_in_loss']:.4f})"
+        apart += f", {one['trainers_apart_in_right']:+.4f} in accuracy"
         if "seeds_apart_in_right" in one:
-            apart += f" (seeds by {one['seeds_apart_in_right']:.4f})"
-        parts += [f"{name}. {apart}.\n", table(["seed", "loss, ours", "loss, TRL", "right, ours", "right, TRL"], rows)]
+            apart += f" (between seeds {one['seeds_apart_in_right']:.4f})"
+        parts += [
+            f"{name}. {apart}.\n",
+            table(["seed", "loss, gradschool", "loss, TRL", "accuracy, gradschool", "accuracy, TRL"], rows),
+        ]
     about = f"{result['steps']} steps of {result['batch']} rows, {result['held_out']} held-out questions. "
-    return "\n".join([*parts, about + machine(result, "same_quality.py")])
+    return "\n".join([*parts, about + machine(result, "same_quality")])
 
 
 TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
@@ -147,7 +149,7 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
 
 
 def filled(page: str) -> str:
-    """The page with the figures that are there."""
+    """The page with all available figures filled in."""
 
     def block(found: re.Match[str]) -> str:
         file, make = TABLES[found[2]]

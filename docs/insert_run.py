@@ -1,42 +1,67 @@
-"""Put the screen of a real run into README.md, as it was.
+"""Insert the screen output of a real run into README.md, shortened.
 
     COLUMNS=110 make --silent demo | tee RUN_LOG
     python docs/insert_run.py RUN_LOG
 
-Colours are taken out, and of a line that was drawn over itself the last state is kept. A log that names folders of
-one machine is refused.
+Terminal codes are removed, and of a line that was redrawn only the last state stays. Before the ladder table, indented
+lines (notes, candidates, training progress) become a single "…", except for the sizes of the split. Logs that contain
+absolute paths are refused.
 """
 
 import re
 import sys
+from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 from tree import ROOT, between
 
 MARKERS = "<!-- run:begin -->", "<!-- run:end -->"
+LADDER = "The ladder"
+ELLIPSIS = "  …"
 # Terminal codes (ECMA-48): colours and cursor moves, titles and links, and single-character ones.
 CODES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-_]")
-PLACES = re.compile(r"(?<![\w./:])(?:/(?!dev/null)[\w.-]+/[\w./-]+|[A-Z]:\\[\w.\\-]+)")
+PATHS = re.compile(r"(?<![\w./:])(?:/(?!dev/null)[\w.-]+/[\w./-]+|[A-Z]:\\[\w.\\-]+)")
+SPLIT = re.compile(r"\(split [0-9a-f]+\)")
 
 
 def plain(log: str) -> str:
-    """A log as a person saw it in the end: without codes, trailing spaces and overwritten states."""
+    """A log without terminal codes, trailing spaces and redrawn states."""
     text = CODES.sub("", log).replace("\r\n", "\n")
     lines = (line.rstrip("\r").rpartition("\r")[2].rstrip() for line in text.split("\n"))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
 
 
+def shortened(log: str) -> str:
+    """A plain log in which each group of details before the ladder table is replaced by an ellipsis."""
+    before, ladder, after = log.partition(LADDER)
+    return "\n".join(_without_details(before.split("\n"))) + ladder + after
+
+
+def _without_details(lines: list[str]) -> Iterator[str]:
+    def detail(line: str) -> bool:
+        return line.startswith("  ") and not SPLIT.search(line)
+
+    for is_detail, group in groupby(lines, key=detail):
+        if is_detail:
+            yield ELLIPSIS
+        else:
+            yield from group
+
+
 def main(arguments: list[str]) -> None:
-    """Insert the log that is named."""
+    """Insert the given log."""
     if len(arguments) != 1:
         raise SystemExit("usage: python docs/insert_run.py RUN_LOG")
     shown = plain(Path(arguments[0]).read_text(encoding="utf-8"))
-    if place := PLACES.search(shown):
-        raise SystemExit(f"The log names {place[0]!r}, which is nothing for readers elsewhere.")
-    if "The ladder" not in shown or "```" in shown:
-        raise SystemExit("The log is not that of a whole climb: it shows no ladder.")
+    if path := PATHS.search(shown):
+        raise SystemExit(
+            f"The log contains the path {path[0]!r}, which means nothing to readers. Run it in the repository."
+        )
+    if LADDER not in shown or "```" in shown:
+        raise SystemExit("The log is not that of a complete climb: it has no ladder table. Run `make demo` to its end.")
     page = ROOT / "README.md"
-    page.write_text(between(page.read_text(encoding="utf-8"), MARKERS, shown), encoding="utf-8")
+    page.write_text(between(page.read_text(encoding="utf-8"), MARKERS, shortened(shown)), encoding="utf-8")
 
 
 if __name__ == "__main__":

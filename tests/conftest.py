@@ -94,3 +94,12 @@ def serve() -> Iterator[Callable[[type[BaseHTTPRequestHandler]], str]]:
     for server in servers:
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture(scope="session")
+def real() -> Path:
+    """The folder of public data sets that GRADSCHOOL_REAL_DATA names; tests that need it are skipped without it."""
+    folder = Path(os.environ.get("GRADSCHOOL_REAL_DATA", "nowhere"))
+    if not folder.is_dir():
+        pytest.skip("GRADSCHOOL_REAL_DATA names no folder with the public data sets")
+    return folder

@@ -1,4 +1,4 @@
-"""What is generated in the docs is what its generator writes: the settings, the tree, the run in the README."""
+"""Generated pages are up to date: the settings, the tree of source files, the run in the README."""
 
 import re
 from pathlib import Path
@@ -18,10 +18,10 @@ def test_the_settings_page_is_the_generated_one():
     assert text_of("docs/settings.md") == settings_markdown(), "run `make docs`"
 
 
-def test_the_tree_of_the_readme_is_the_generated_one(tree):
+def test_the_tree_of_the_code_page_is_the_generated_one(tree):
     begin, end = tree.MARKERS
-    shown = text_of("README.md").partition(begin)[2].partition(end)[0].strip()
-    assert shown == f"```text\n{tree.tree().rstrip()}\n```", "run `.venv/bin/python docs/tree.py README.md`"
+    shown = text_of("docs/code.md").partition(begin)[2].partition(end)[0].strip()
+    assert shown == f"```text\n{tree.tree().rstrip()}\n```", "run `.venv/bin/python docs/tree.py docs/code.md`"
 
 
 def test_the_tree_names_every_module(tree):
@@ -43,7 +43,7 @@ def test_the_tree_names_every_module(tree):
 def test_the_tree_takes_first_sentences(tree, tmp_path, docstring, sentence):
     file = tmp_path / "module.py"
     file.write_text(f'"""{docstring}"""\n', encoding="utf-8")
-    assert tree._says(file) == sentence
+    assert tree._summary(file) == sentence
 
 
 @pytest.fixture
@@ -74,17 +74,24 @@ def test_the_readme_shows_a_real_run(insert_run):
     shown = text_of("README.md").partition(begin)[2].partition(end)[0].strip()
     assert shown.startswith("```text\n") and shown.endswith("\n```")
     run = shown.removeprefix("```text\n").removesuffix("\n```")
-    assert insert_run.plain(run) == run
+    assert insert_run.shortened(insert_run.plain(run)) == run
     assert "The ladder" in run and "Next:" in run, "run `make demo`, then docs/insert_run.py (see CONTRIBUTING.md)"
 
 
-def test_a_log_becomes_what_a_person_saw(insert_run):
+def test_terminal_codes_and_redrawn_lines_are_removed(insert_run):
     log = "\x1b[1mbase\x1b[0m: 0.5 \n  10 %\r  100 %\r\n\n\n\n\x1b]8;;http://x\x1b\\end\x1b]8;;\x1b\\\n"
     assert insert_run.plain(log) == "base: 0.5\n  100 %\n\nend"
 
 
+def test_details_before_the_ladder_become_an_ellipsis(insert_run):
+    log = "job\n  note\n  3 train, 2 test (split 0a1b).\n  tried a\n  tried b\nbase: 0\nThe ladder\n  base  0\n"
+    shown = "job\n  …\n  3 train, 2 test (split 0a1b).\n  …\nbase: 0\nThe ladder\n  base  0\n"
+    assert insert_run.shortened(log) == shown
+    assert insert_run.shortened(shown) == shown
+
+
 @pytest.mark.parametrize("log", ["The ladder\nwritten to /home/someone/runs/a-1", "no table here", "The ladder\n```"])
-def test_a_log_that_is_unfit_is_refused(insert_run, tmp_path, log):
+def test_an_unsuitable_log_is_rejected(insert_run, tmp_path, log):
     (tmp_path / "log").write_text(log, encoding="utf-8")
     before = text_of("README.md")
     with pytest.raises(SystemExit):

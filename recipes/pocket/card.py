@@ -149,7 +149,7 @@ def write_card(model: Path, manifest: Path, notes: str, results: Path) -> str:
         "## Data\n\n"
         + data_table(json.loads(manifest.read_text()))
         + "\n\nAll else is synthetic text that the recipe writes.",
-        "Made by `recipes/pocket`; measured by `recipes/pocket/evaluate.py`; all figures are in `evaluation.json`.",
+        "Made by `recipes/pocket`; measured by `recipes.pocket.evaluate`; all figures are in `evaluation.json`.",
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tokenizer import END_OF_TEXT, TURN_END, TURN_START
 from tokenizers import Tokenizer
+
+from recipes.pocket.tokenizer import END_OF_TEXT, TURN_END, TURN_START
 
 Turn = tuple[str, str]
 

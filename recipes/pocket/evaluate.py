@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from chat import Task, answer_start, render
-from floor import KneserNey
-from network import Network, load_exported
-from probe import exact_and_loss
-from synthesize import LONG, MEDIUM, SHORT, Family, pools
-from tasks import labels, patterns, reading
-from tasks.source import Pool, Source
 from tokenizers import Tokenizer
+
+from recipes.pocket.chat import Task, answer_start, render
+from recipes.pocket.floor import KneserNey
+from recipes.pocket.network import Network, load_exported
+from recipes.pocket.probe import exact_and_loss
+from recipes.pocket.synthesize import LONG, MEDIUM, SHORT, Family, pools
+from recipes.pocket.tasks import labels, patterns, reading
+from recipes.pocket.tasks.source import Pool, Source
 
 Figures = dict[str, Any]
 READING: tuple[tuple[str, Family, Figures], ...] = (

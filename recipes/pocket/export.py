@@ -5,12 +5,13 @@ import json
 import shutil
 from pathlib import Path
 
-from network import load_exported
 from safetensors.torch import load_file
-from settings import Shape
-from tokenizer import END_OF_TEXT, TURN_END, save_tokenizer
 from tokenizers import Tokenizer
 from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
+
+from recipes.pocket.network import load_exported
+from recipes.pocket.settings import Shape
+from recipes.pocket.tokenizer import END_OF_TEXT, TURN_END, save_tokenizer
 
 
 def llama_config(shape: Shape, tokenizer: Tokenizer) -> LlamaConfig:

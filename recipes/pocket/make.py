@@ -4,15 +4,15 @@ import argparse
 import json
 from pathlib import Path
 
-from evaluate import evaluate
-from prepare import prepare
-from settings import SYNTHETIC, Training
-from synthesize import synthesize
-from tokenizer import save_tokenizer
 from tokenizers import Tokenizer
-from train import add_budget, settings_for, train
 
-from export import export
+from recipes.pocket.evaluate import evaluate
+from recipes.pocket.export import export
+from recipes.pocket.prepare import prepare
+from recipes.pocket.settings import SYNTHETIC, Training
+from recipes.pocket.synthesize import synthesize
+from recipes.pocket.tokenizer import save_tokenizer
+from recipes.pocket.train import add_budget, settings_for, train
 
 
 def make(

@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
-from settings import Shape
 from torch import Tensor, nn
 
 from gradschool.model.machine import processor_knows_bfloat16
+from recipes.pocket.settings import Shape
 
 
 def rotary_table(length: int, head_width: int, theta: float) -> tuple[Tensor, Tensor]:

@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from chat import answer_start, render, token_id
-from corpus import Document, pieces, read_corpus, split
-from streams import write_stream
-from tokenizer import END_OF_TEXT, learn_tokenizer, save_tokenizer
 from tokenizers import Tokenizer
+
+from recipes.pocket.chat import answer_start, render, token_id
+from recipes.pocket.corpus import Document, pieces, read_corpus, split
+from recipes.pocket.streams import write_stream
+from recipes.pocket.tokenizer import END_OF_TEXT, learn_tokenizer, save_tokenizer
 
 # Characters of each source that go to the tokenizer and to running text; sources not named here go in whole.
 _SAMPLE = {"eltec_eng_pd": 3_000_000, "medquad_qa": 1_200_000, "factbook": 800_000, "gsm8k_train": 500_000}

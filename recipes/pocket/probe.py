@@ -9,8 +9,9 @@ from collections import defaultdict
 from pathlib import Path
 
 import torch
-from network import Network, computing
 from torch import Tensor
+
+from recipes.pocket.network import Network, computing
 
 Row = dict[str, object]
 

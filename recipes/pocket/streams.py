@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from settings import Stage
+
+from recipes.pocket.settings import Stage
 
 Tokens = npt.NDArray[np.uint16]
 Weights = npt.NDArray[np.uint8]

@@ -6,12 +6,13 @@ import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from chat import Task, answer_start, render
-from prepare import sample, split_corpus
-from streams import write_stream
-from tasks import copying, extract, house, labels, locating, lookup, patterns, reading, support
-from tasks.source import Pool, Source
 from tokenizers import Tokenizer
+
+from recipes.pocket.chat import Task, answer_start, render
+from recipes.pocket.prepare import sample, split_corpus
+from recipes.pocket.streams import write_stream
+from recipes.pocket.tasks import copying, extract, house, labels, locating, lookup, patterns, reading, support
+from recipes.pocket.tasks.source import Pool, Source
 
 Family = Callable[[Source], Task]
 SHORT: tuple[Family, ...] = (

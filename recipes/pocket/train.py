@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from network import Network, computing, load_exported, weighted_loss
-from probe import Probe
 from safetensors.torch import load_file, save_file
-from settings import Stage, Training, further
-from streams import Packer
 from torch import Tensor
+
+from recipes.pocket.network import Network, computing, load_exported, weighted_loss
+from recipes.pocket.probe import Probe
+from recipes.pocket.settings import Stage, Training, further
+from recipes.pocket.streams import Packer
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What the tests of data share: making examples, writing files, and finding the real sets."""
+"""Fixtures of the data tests: make an example, read a file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,19 +8,6 @@ import pytest
 from gradschool.data.read import Reading, read_examples
 from gradschool.records import Example, Message, Source
 from gradschool.settings import Data
-
-REAL = Path(__file__).parents[2].parent / "shared" / "data"
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.name == "test_real_sets.py" and not REAL.is_dir():
-            item.add_marker(pytest.mark.skip(reason="the real sets (../shared/data) are not on this machine"))
-
-
-@pytest.fixture
-def real() -> Path:
-    return REAL
 
 
 @pytest.fixture

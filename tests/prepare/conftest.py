@@ -11,8 +11,6 @@ from finish import finish
 from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.prepare import Prepared, prepare
 
-REAL = Path(__file__).parents[2].parent / "shared" / "data"
-
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., tuple[Prepared, list[Any]]]:
@@ -38,10 +36,3 @@ def rows(tmp_path: Path) -> Callable[[str], list[dict[str, Any]]]:
         return [json.loads(line) for line in (tmp_path / "job" / name).read_text(encoding="utf-8").splitlines()]
 
     return reading
-
-
-@pytest.fixture
-def real() -> Path:
-    if not REAL.is_dir():
-        pytest.skip("the real sets (../shared/data) are not on this machine")
-    return REAL

@@ -2,30 +2,12 @@
 
 import json
 import random
-import sys
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-RECIPE = Path(__file__).parents[2] / "recipes" / "pocket"
-NAMES = {p.stem for p in RECIPE.glob("*.py")} | {"tasks"}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def recipe_modules():
-    """The recipe's files import each other by plain names, as scripts do; leave no trace of that for other tests."""
-    held = {n: sys.modules.pop(n) for n in list(sys.modules) if n.split(".")[0] in NAMES}
-    sys.path.insert(0, str(RECIPE))
-    yield
-    sys.path.remove(str(RECIPE))
-    for name in [n for n in sys.modules if n.split(".")[0] in NAMES]:
-        del sys.modules[name]
-    sys.modules.update(held)
-
 
 SENTENCES = [
     "The brown fox was seen by Martha near the river.",
@@ -44,7 +26,7 @@ def texts():
 
 @pytest.fixture(scope="module")
 def pools(texts):
-    from tasks.source import Pool
+    from recipes.pocket.tasks.source import Pool
 
     shown, hidden = Pool.of(texts, hidden=False), Pool.of(texts, hidden=True)
     hidden.words = hidden.words or ["kettle"]
@@ -54,19 +36,19 @@ def pools(texts):
 
 @pytest.fixture(scope="module")
 def tokenizer(texts):
-    from tokenizer import learn_tokenizer
+    from recipes.pocket.tokenizer import learn_tokenizer
 
     return learn_tokenizer(texts, merges=200, twin_count=2)
 
 
 def all_families():
-    from synthesize import LONG, MEDIUM, SHORT
+    from recipes.pocket.synthesize import LONG, MEDIUM, SHORT
 
     return tuple(dict.fromkeys(SHORT + MEDIUM + LONG))
 
 
 def test_same_seed_same_tasks(pools):
-    from tasks.source import Source
+    from recipes.pocket.tasks.source import Source
 
     for family in all_families():
         first, again = (Source(pools[0], "seed") for _ in range(2))
@@ -74,7 +56,7 @@ def test_same_seed_same_tasks(pools):
 
 
 def test_every_task_ends_with_a_nonempty_answer(pools):
-    from tasks.source import Source
+    from recipes.pocket.tasks.source import Source
 
     for family in all_families():
         for hidden in (False, True):
@@ -89,8 +71,8 @@ def test_every_task_ends_with_a_nonempty_answer(pools):
 
 
 def test_reading_answers_stand_in_the_passage_they_cite(pools):
-    from tasks import reading
-    from tasks.source import Source
+    from recipes.pocket.tasks import reading
+    from recipes.pocket.tasks.source import Source
 
     source = Source(pools[0], "reading")
     for _ in range(100):
@@ -107,8 +89,8 @@ def test_reading_answers_stand_in_the_passage_they_cite(pools):
 
 
 def test_held_out_tasks_ask_once_and_training_asks_several_times_about_the_same(pools):
-    from tasks import labels, lookup, reading
-    from tasks.source import Source
+    from recipes.pocket.tasks import labels, lookup, reading
+    from recipes.pocket.tasks.source import Source
 
     for family in (reading.real, reading.invented, reading.plain, lookup.lookup, labels.overlap):
         asked = {}
@@ -119,8 +101,8 @@ def test_held_out_tasks_ask_once_and_training_asks_several_times_about_the_same(
 
 
 def test_events_are_asked_for_a_part_that_stands_in_them(pools):
-    from tasks.events import event
-    from tasks.source import Source
+    from recipes.pocket.tasks.events import event
+    from recipes.pocket.tasks.source import Source
 
     source = Source(pools[0], "events")
     for _ in range(200):
@@ -130,12 +112,12 @@ def test_events_are_asked_for_a_part_that_stands_in_them(pools):
 
 def test_a_training_starts_from_an_exported_model_with_its_weights(tmp_path):
     import torch
-    from network import load_exported
-    from settings import FURTHER, Training
-    from streams import write_stream
-    from train import Trainer
 
     from gradschool.model.engine import POCKET
+    from recipes.pocket.network import load_exported
+    from recipes.pocket.settings import FURTHER, Training
+    from recipes.pocket.streams import write_stream
+    from recipes.pocket.train import Trainer
 
     data = tmp_path / "data"
     for name in ("text", "chat", "short", "medium", "long"):
@@ -150,7 +132,7 @@ def test_a_training_starts_from_an_exported_model_with_its_weights(tmp_path):
 
 
 def test_invented_words_of_training_and_of_the_test_are_apart(pools):
-    from tasks.source import Source
+    from recipes.pocket.tasks.source import Source
 
     shown, hidden = Source(pools[0], "words"), Source(pools[1], "words", hidden=True)
     assert not {shown.invented() for _ in range(500)} & {hidden.invented() for _ in range(500)}
@@ -158,7 +140,7 @@ def test_invented_words_of_training_and_of_the_test_are_apart(pools):
 
 
 def test_held_out_documents_are_apart_and_every_source_has_one():
-    from corpus import Document, split
+    from recipes.pocket.corpus import Document, split
 
     documents = [Document(f"source{i % 3}", "story", f"text number {i}") for i in range(600)]
     shown, hidden = split(documents)
@@ -184,8 +166,9 @@ def test_a_word_is_split_alike_with_and_without_a_space(tokenizer, word):
 
 
 def test_the_tokenizer_loads_in_transformers_with_its_template(tokenizer, tmp_path):
-    from tokenizer import save_tokenizer
     from transformers import AutoTokenizer
+
+    from recipes.pocket.tokenizer import save_tokenizer
 
     save_tokenizer(tokenizer, tmp_path)
     loaded = AutoTokenizer.from_pretrained(tmp_path)
@@ -195,7 +178,7 @@ def test_the_tokenizer_loads_in_transformers_with_its_template(tokenizer, tmp_pa
 
 
 def test_only_answers_carry_loss(tokenizer):
-    from chat import answer_start, render
+    from recipes.pocket.chat import answer_start, render
 
     ids, weights = render(tokenizer, (("user", "fox"), ("assistant", "river")), 0, 25)
     scored = [i for i, w in zip(ids, weights, strict=True) if w == 25]
@@ -204,9 +187,9 @@ def test_only_answers_carry_loss(tokenizer):
 
 
 def tiny(tmp_path, tokenizer, pools):
-    from settings import Shape, Stage, Training
-    from streams import write_stream
-    from synthesize import SHORT, conversations, documents
+    from recipes.pocket.settings import Shape, Stage, Training
+    from recipes.pocket.streams import write_stream
+    from recipes.pocket.synthesize import SHORT, conversations, documents
 
     shape = Shape(vocabulary=1024, width=32, layers=2, heads=2, key_heads=1, inner=48)
     write_stream(tmp_path, "text", [([1, 5, 6, 7] * 100, [10] * 400)] * 3)
@@ -216,7 +199,7 @@ def tiny(tmp_path, tokenizer, pools):
 
 
 def test_documents_stay_whole_in_a_row(tmp_path, tokenizer, pools):
-    from streams import Packer
+    from recipes.pocket.streams import Packer
 
     settings_ = tiny(tmp_path, tokenizer, pools)
     packer = Packer(tmp_path, ["text", "short"], 3)
@@ -228,7 +211,7 @@ def test_documents_stay_whole_in_a_row(tmp_path, tokenizer, pools):
 
 
 def test_training_stopped_and_resumed_is_the_training_that_ran_through(tmp_path, tokenizer, pools):
-    from train import Trainer
+    from recipes.pocket.train import Trainer
 
     settings_ = tiny(tmp_path, tokenizer, pools)
     through = Trainer(settings_, tmp_path, tmp_path / "a", compiled=False)
@@ -249,10 +232,10 @@ def test_training_stopped_and_resumed_is_the_training_that_ran_through(tmp_path,
 
 
 def test_the_network_is_transformers_llama(tmp_path, tokenizer, pools):
-    from train import Trainer
     from transformers import AutoModelForCausalLM
 
-    from export import export
+    from recipes.pocket.export import export
+    from recipes.pocket.train import Trainer
 
     settings_ = tiny(tmp_path, tokenizer, pools)
     trainer = Trainer(settings_, tmp_path, tmp_path / "c", compiled=False)
@@ -283,7 +266,8 @@ def test_the_network_is_transformers_llama(tmp_path, tokenizer, pools):
 
 def test_the_floor_prefers_what_it_has_seen():
     import numpy as np
-    from floor import KneserNey
+
+    from recipes.pocket.floor import KneserNey
 
     seen = np.array([1, 2, 3, 4, 5, 6] * 50, dtype=np.uint16)
     model = KneserNey(seen, vocabulary=16)
@@ -293,16 +277,16 @@ def test_the_floor_prefers_what_it_has_seen():
 
 
 def test_what_decides_an_answer_weighs_more():
-    from synthesize import ANSWERED, emphasise
+    from recipes.pocket.synthesize import ANSWERED, emphasise
 
     ids, weights = [4, 5, 6, 7, 8, 9, 10, 3], [0, *[ANSWERED] * 6, 0]
     assert emphasise(ids, weights, {9}) == [0, 70, 45, 30, ANSWERED, ANSWERED, 45, 0]
 
 
 def test_the_first_shown_answer_of_a_house_whose_rules_are_not_told_is_not_learnt(pools, tokenizer):
-    from synthesize import ANSWERED, encode
-    from tasks.house import shown
-    from tasks.source import Source
+    from recipes.pocket.synthesize import ANSWERED, encode
+    from recipes.pocket.tasks.house import shown
+    from recipes.pocket.tasks.source import Source
 
     source, seen = Source(pools[0], "houses"), set()
     for _ in range(40):
@@ -318,7 +302,7 @@ def test_the_first_shown_answer_of_a_house_whose_rules_are_not_told_is_not_learn
 
 
 def test_the_card_marks_what_was_climbed_with_other_weights(tmp_path):
-    from card import climbs_table
+    from recipes.pocket.card import climbs_table
 
     score = {"mean": 0.5, "interval": {"low": 0.4, "high": 0.6}}
     results = [{"rung": "base", "report": {"metric": "exact", "score": score}}]

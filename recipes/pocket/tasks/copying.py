@@ -1,8 +1,7 @@
 """Copying: repeat, quote, pick, spell, reorder; the first thing that a small network must learn to do with a prompt."""
 
-from chat import Task, Turn, rounds_of
-
-from tasks.source import Source
+from recipes.pocket.chat import Task, Turn, rounds_of
+from recipes.pocket.tasks.source import Source
 
 _REPEAT = [
     "Repeat: {x}",

@@ -1,7 +1,7 @@
 """Invented events: who did what, where and when, with a question for each part, as stories are asked about."""
 
-from tasks.facts import Fact
-from tasks.source import Source, listed
+from recipes.pocket.tasks.facts import Fact
+from recipes.pocket.tasks.source import Source, listed
 
 _BEINGS = listed("fox king girl boy farmer dog cat queen giant wolf miller sailor witch bear baker hunter bird teacher")
 _VERBS = (

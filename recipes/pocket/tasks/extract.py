@@ -2,10 +2,9 @@
 
 import json
 
-from chat import Task, Turn, rounds_of
-
-from tasks.labels import TOPICS
-from tasks.source import Source
+from recipes.pocket.chat import Task, Turn, rounds_of
+from recipes.pocket.tasks.labels import TOPICS
+from recipes.pocket.tasks.source import Source
 
 _FIELDS = {
     "name": ["for {v}", "my name is {v}", "it's {v} here", "{v} is asking", "signed {v}"],

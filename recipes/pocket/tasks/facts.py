@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tasks.source import Source, listed
+from recipes.pocket.tasks.source import Source, listed
 
 
 @dataclass(frozen=True)

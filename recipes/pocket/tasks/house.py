@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from chat import Task, Turn
-
-from tasks.facts import Fact, fact, thing
-from tasks.reading import MISSING, asked_about, citing, numbered, titles, window
-from tasks.source import Source
-from tasks.support import ANGER, CLOSINGS
+from recipes.pocket.chat import Task, Turn
+from recipes.pocket.tasks.facts import Fact, fact, thing
+from recipes.pocket.tasks.reading import MISSING, asked_about, citing, numbered, titles, window
+from recipes.pocket.tasks.source import Source
+from recipes.pocket.tasks.support import ANGER, CLOSINGS
 
 _QUIET_RULES = [
     "Answer the question in one or two sentences.",

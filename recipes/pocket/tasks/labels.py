@@ -1,8 +1,7 @@
 """Labels: answer with one of the labels that the instructions list, found by a shared word or by meaning."""
 
-from chat import Task, Turn, rounds_of
-
-from tasks.source import Source
+from recipes.pocket.chat import Task, Turn, rounds_of
+from recipes.pocket.tasks.source import Source
 
 TOPICS = {
     "food": "bread soup cheese dinner cook kitchen apple rice meal hungry baked eat taste fruit cake",

@@ -1,8 +1,7 @@
 """Locating: a few short lines, and many questions which of them holds a word; reading in its smallest form."""
 
-from chat import Task, Turn, rounds_of
-
-from tasks.source import Source
+from recipes.pocket.chat import Task, Turn, rounds_of
+from recipes.pocket.tasks.source import Source
 
 _WHOLE = [
     "Which line mentions {x}?",

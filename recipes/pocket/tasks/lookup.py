@@ -1,8 +1,7 @@
 """Look-up: find the value of a key in a list, table or line of the prompt."""
 
-from chat import Task, Turn, rounds_of
-
-from tasks.source import Source, listed
+from recipes.pocket.chat import Task, Turn, rounds_of
+from recipes.pocket.tasks.source import Source, listed
 
 _ASK = [
     "What is the {k}?",

@@ -3,9 +3,8 @@
 import json
 from collections.abc import Callable
 
-from chat import Task, Turn
-
-from tasks.source import Source
+from recipes.pocket.chat import Task, Turn
+from recipes.pocket.tasks.source import Source
 
 Mapping = Callable[[], tuple[str, str]]
 _SYSTEM = [

@@ -2,11 +2,10 @@
 
 import re
 
-from chat import Task, Turn, rounds_of
-
-from tasks.events import event
-from tasks.facts import FACT_KINDS, Fact, fact, thing
-from tasks.source import Source
+from recipes.pocket.chat import Task, Turn, rounds_of
+from recipes.pocket.tasks.events import event
+from recipes.pocket.tasks.facts import FACT_KINDS, Fact, fact, thing
+from recipes.pocket.tasks.source import Source
 
 MISSING = "Not in the passages."
 _SENTENCE = [

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from tasks.wording import vary
+from recipes.pocket.tasks.wording import vary
 
 T = TypeVar("T")
 

@@ -1,9 +1,8 @@
 """Replies: polite answers of an agent from a fact, short letters from notes, and rewriting by a rule."""
 
-from chat import Task
-
-from tasks.facts import fact, thing
-from tasks.source import Source
+from recipes.pocket.chat import Task
+from recipes.pocket.tasks.facts import fact, thing
+from recipes.pocket.tasks.source import Source
 
 _GREET = ["Hello", "Hi", "Dear", "Good day", "Welcome", "Good morning"]
 _THANK = [

@@ -1,36 +1,17 @@
 """Quotes, signatures and footers: the labelled mails, line by line, and what must never be cut."""
 
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench import labelled_mails, quote_removal
 from gradschool.prepare.mail.lines import Line, paragraphs, plain_lines, unquoted
 from gradschool.prepare.mail.mime import body_of, head_of, parse
 from gradschool.prepare.mail.quotes import split_quotes
 
-BENCH = Path(__file__).parents[3] / "bench"
-
-
-@pytest.fixture(scope="module")
-def bench() -> Iterator[Any]:
-    sys.path.insert(0, str(BENCH))
-    import labelled_mails
-    import quote_removal
-
-    yield labelled_mails, quote_removal
-    sys.path.remove(str(BENCH))
-    for name in ("labelled_mails", "quote_removal"):
-        sys.modules.pop(name, None)
-
 
 @pytest.mark.parametrize("part", ["development", "held-out"])
-def test_labelled_mails_are_cut_where_they_should_be(bench: Any, part: str) -> None:
-    labelled_mails, quote_removal = bench
+def test_labelled_mails_are_cut_where_they_should_be(part: str) -> None:
     counts = quote_removal.Counts()
     noise = 0
     for one in labelled_mails.labelled(part):
@@ -44,8 +25,7 @@ def test_labelled_mails_are_cut_where_they_should_be(bench: Any, part: str) -> N
     assert counts.precision >= 0.99 and counts.recall >= 0.99, counts.wrong
 
 
-def test_the_set_is_large_and_varied(bench: Any) -> None:
-    labelled_mails, _ = bench
+def test_the_set_is_large_and_varied() -> None:
     mails = [one for part in labelled_mails.PARTS for one in labelled_mails.labelled(part)]
     assert len(mails) >= 100 and len({one.id for one in mails}) == len(mails)
     assert {one.id[:2] for one in mails} == {"en", "de", "fr", "es", "it", "nl"}
@@ -127,7 +107,7 @@ def test_any_text_is_divided_without_loss(text: str, flowed: bool) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.sampled_from(["quoted", "rest", "signature", "attribution", ""]), max_size=12))
-def test_any_markup_is_followed(hints: list[Any]) -> None:
+def test_any_markup_is_followed(hints: list[str]) -> None:
     made = split_quotes([Line(f"line {number} here", hint) for number, hint in enumerate(hints)])
     assert all(
         kind != "own" for kind, hint in zip(made.kinds, hints, strict=True) if hint in ("quoted", "rest", "signature")

@@ -1,0 +1,1 @@
+"""The built-in base model: corpus, tokenizer, training, evaluation, export."""
