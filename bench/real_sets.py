@@ -109,7 +109,7 @@ SETS = (
         "snips",
         {
             "task": "Answer with the intent and the slots of the request as one JSON object.",
-            "goal": {"metric": "json_fields", "pass_mark": 0.7, "also": ["exact_match"]},
+            "goal": {"metric": "json_fields", "pass_mark": 0.7, "extra_metrics": ["exact_match"]},
             "tune": {"epochs": 3.0, "learning_rates": [0.005], "rank": 32},
             **SHORT,
         },
@@ -122,7 +122,7 @@ SETS = (
         {
             "task": "Say in plain English what the clause means for the user.",
             "data": {"group_column": "doc"},
-            "goal": {"metric": "rouge_l", "pass_mark": 0.25, "also": ["chrf"]},
+            "goal": {"metric": "rouge_l", "pass_mark": 0.25, "extra_metrics": ["chrf"]},
             "tune": {"epochs": 3.0, "learning_rates": [0.0025]},
             **SHORT,
             "answers": {"max_new_tokens": 60},
@@ -135,7 +135,7 @@ SETS = (
         {
             "task": "Answer the question about the story in a few words.",
             "data": {"documents": "documents"},
-            "goal": {"metric": "token_f1", "pass_mark": 0.3, "also": ["rouge_l"]},
+            "goal": {"metric": "token_f1", "pass_mark": 0.3, "extra_metrics": ["rouge_l"]},
             "tune": {"epochs": 1.0, "learning_rates": [0.0025]},
             **SHORT,
         },

@@ -20,7 +20,7 @@ pytest.importorskip("bitsandbytes")
 
 @pytest.mark.slow
 def test_a_specialist_over_four_bits_is_opened_in_them(tmp_path: Path) -> None:
-    job = small_job.write_job(tmp_path / "job", small_job.JOB.replace("[data]", "four_bits = true\n[data]", 1))
+    job = small_job.write_job(tmp_path / "job", small_job.JOB.replace("[data]", 'quantization = "nf4"\n[data]', 1))
     result = small_job.run("climb", job, "--run", tmp_path / "run", "--shots", "0", "--learning-rates", "0.01")
     assert result.exit_code == 3, result.output
     assert "layers are held in 4 bits" in result.output
@@ -34,7 +34,7 @@ def test_a_specialist_over_four_bits_is_opened_in_them(tmp_path: Path) -> None:
 
 
 def test_whole_training_and_several_processes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = small_job.JOB.replace("[data]", "four_bits = true\n[data]", 1)
+    text = small_job.JOB.replace("[data]", 'quantization = "nf4"\n[data]', 1)
     full = small_job.write_job(tmp_path / "full", text.replace("[tune]", '[tune]\nmethod = "full"'))
     with pytest.raises(UsageError, match="exclude each other"):
         check_job(read_job(full))

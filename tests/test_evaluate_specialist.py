@@ -20,7 +20,7 @@ EXAMPLES = [
 
 
 def measure() -> Measure:
-    return Measure(*find_metrics(Goal(metric="exact_match", also=("chrf",)), Path(), EXAMPLES))
+    return Measure(*find_metrics(Goal(metric="exact_match", extra_metrics=("chrf",)), Path(), EXAMPLES))
 
 
 class Counting:

@@ -11,10 +11,12 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from typer.testing import CliRunner
 
+from gradschool.cli import app
 from gradschool.errors import UsageError
 from gradschool.job import read_job
-from gradschool.settings import Section, Settings, options, settings_markdown
+from gradschool.settings import RENAMED, Section, Settings, options, renamed_options, saved_settings, settings_markdown
 
 
 def leaves(section: type[Section] = Settings, prefix: str = "") -> list[str]:
@@ -62,8 +64,8 @@ def test_options_tell_the_default_that_settings_have() -> None:
 def test_types_are_in_words() -> None:
     types = {option.path: option.type for option in options()}
     assert types["goal.pass_mark"] == "number"
-    assert types["tune.rank"] == types["tune.alpha"] == "whole number"
-    assert types["prompt.shots"] == "list of whole number"
+    assert types["tune.rank"] == types["tune.alpha"] == "integer"
+    assert types["prompt.shots"] == "list of integer"
     assert types["tune.learning_rates"] == "list of number"
     assert types["prompt.nearest"] == "true or false"
     assert types["tune.method"] == "'lora' or 'full'"
@@ -74,7 +76,7 @@ def test_the_page_has_every_option_with_flag_and_help() -> None:
     tables = page.split("\n## ")
     for option in options():
         table, _, key = option.path.rpartition(".")
-        [section] = [t for t in tables if t.startswith(f"[{table}]\n" if table else "At the top\n")]
+        [section] = [t for t in tables if t.startswith(f"[{table}]\n" if table else "Top level\n")]
         [line] = [line for line in section.splitlines() if line.startswith(f"| `{key}` | `{option.flag}` |")]
         assert option.help in line and option.unit in line
         assert line.replace("\\|", "").count("|") == 6
@@ -112,6 +114,32 @@ def test_all_issues_are_told_at_once_each_with_the_nearest_key(tmp_path: Path) -
         "'zzz': choose one of",
     ):
         assert sum(part in line for line in lines) == 1, part
+
+
+@pytest.mark.parametrize("text", ['[goal]\nalso = ["chrf"]', "four_bits = true", "four_bits = false"])
+def test_an_old_name_in_job_toml_is_an_error_that_names_the_new_one(text: str, tmp_path: Path) -> None:
+    error = complaint(tmp_path, text)
+    new = "'goal.extra_metrics' (flag --extra-metrics)" if "also" in text else "'quantization = \"nf4\"' (flag --quant"
+    assert f"is now called {new}" in error.why and "unknown key" not in error.why
+
+
+def test_an_old_flag_is_an_error_that_names_the_new_one(tmp_path: Path) -> None:
+    flags = [option.flag for option in renamed_options()]
+    assert flags == ["--also", "--four-bits"] and len(flags) == len(RENAMED)
+    (tmp_path / "examples.jsonl").write_text("{}")
+    for flag in flags:
+        result = CliRunner().invoke(app, ["check", str(tmp_path / "examples.jsonl"), flag, "chrf"])
+        assert result.exit_code == UsageError.exit_code and "is now called" in result.output
+    assert not any(flag in CliRunner().invoke(app, ["check", "--help"]).output for flag in flags)
+
+
+def test_settings_saved_under_old_names_are_read() -> None:
+    old = {"four_bits": True, "goal": {"metric": "chrf", "also": ["rouge_l"]}, "task": "do"}
+    read = saved_settings(old)
+    assert (read.quantization, read.goal.metric, read.goal.extra_metrics) == ("nf4", "chrf", ("rouge_l",))
+    assert old["goal"] == {"metric": "chrf", "also": ["rouge_l"]}  # the caller's values do not change
+    assert saved_settings({"four_bits": False}) == Settings()
+    assert saved_settings(read.model_dump(mode="json")) == read
 
 
 @pytest.mark.parametrize("path", leaves())

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from gradschool.errors import UsageError, nearest
-from gradschool.settings import Rule, Section, Settings
+from gradschool.settings import RENAMED, Rule, Section, Settings, renamed
 
 LOADABLE = (".jsonl", ".json", ".csv", ".tsv")
 
@@ -97,6 +97,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
 def _issue(error: Any) -> str:
     location = [str(part) for part in error["loc"]]
     key = ".".join(location)
+    if key in RENAMED:
+        return renamed(key)
     if error["type"] == "extra_forbidden":
         section: type[Section] = Settings
         for part in location[:-1]:

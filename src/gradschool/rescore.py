@@ -17,7 +17,7 @@ from gradschool.records import Progress, Report, Scored, Split, Work
 from gradschool.score.judge import judge, score
 from gradschool.score.metrics import find_metrics
 from gradschool.score.stats import look_level
-from gradschool.settings import Settings
+from gradschool.settings import saved_settings
 from gradschool.specialist import Specialist
 
 
@@ -25,7 +25,7 @@ def score_specialist(folder: Path, examples: Path, output: Path | None, base: st
     """Answer and judge examples with the metric, rules and pass mark that the specialist was made for."""
     specialist = yield from open_specialist(folder, base)
     written = read_json(folder / "evidence" / "run.json")
-    settings = Settings.model_validate(written["settings"])
+    settings = saved_settings(written["settings"])
     goal = settings.goal
     asked = check(read_examples(examples, settings.data)).examples
     measure = Measure(*find_metrics(goal, Path(written["folder"]), asked))

@@ -28,7 +28,7 @@ from gradschool.errors import DamagedError, UsageError
 from gradschool.files import append_line, disk_errors, read_json, read_lines, write_json
 from gradschool.job import Job
 from gradschool.records import Event, Progress, Work
-from gradschool.settings import Settings
+from gradschool.settings import saved_settings
 
 T = TypeVar("T")
 PROGRESS_EVERY = 2.0  # seconds between two progress events of one step on disk
@@ -71,7 +71,7 @@ class Run:
             )
         try:
             about = read_json(folder / "run.json")
-            job = Job(about["name"], Path(about["folder"]), Settings.model_validate(about["settings"]))
+            job = Job(about["name"], Path(about["folder"]), saved_settings(about["settings"]))
         except (ValueError, KeyError, TypeError) as error:
             raise DamagedError(f"{folder / 'run.json'} cannot be read.", str(error), "start a new climb.") from error
         return cls(folder, job)

@@ -1,6 +1,6 @@
-"""Every option, stated once: type, default, unit and help. Command line, job.toml, forms and docs come from here."""
+"""Every option, stated once: type, default, unit and help. The command line, job.toml and the docs use these."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -8,42 +8,41 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 METRICS = ("exact_match", "label", "json_fields", "token_f1", "rouge_l", "chrf", "rules", "style")
+RENAMED = {"goal.also": "goal.extra_metrics", "four_bits": "quantization"}  # old path -> path of the same option now
 
 
 class Section(BaseModel):
-    """A table of job.toml: unknown keys are refused, nothing changes after reading."""
+    """A table of job.toml. It rejects unknown keys and is immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Data(Section):
-    """What the examples and documents are."""
+    """Where the examples and documents are."""
 
     examples: str = Field(
         "examples.jsonl",
         description="file of examples: messages, prompt/completion, alpaca, sharegpt as JSON lines or JSON, or CSV",
     )
     documents: str | None = Field(
-        None, description="folder (or file) that the ground rung may read: md, txt, html, pdf, docx, epub, xlsx"
+        None, description="folder (or file) of documents for the ground rung: md, txt, html, pdf, docx, epub, xlsx"
     )
-    guidelines: str | None = Field(
-        None, description="text file with rules of conduct; becomes part of the instructions"
-    )
+    guidelines: str | None = Field(None, description="text file with guidelines; it becomes part of the instructions")
     input_column: str | None = Field(
-        None, description="column or key that holds the input, where the names do not tell"
+        None, description="column or key that holds the input, if its name is not a known one"
     )
     output_column: str | None = Field(
-        None, description="column or key that holds the ideal answer, where the names do not tell"
+        None, description="column or key that holds the ideal answer, if its name is not a known one"
     )
     group_column: str | None = Field(
         None,
-        description="column or key that names the thread, document or customer; default: `group` where there is one",
+        description="column or key that names the thread, document or customer; default: `group` if there is one",
     )
     date_column: str | None = Field(
-        None, description="column or key with the date or moment (ISO 8601); default: `date` where there is one"
+        None, description="column or key with the date or time (ISO 8601); default: `date` if there is one"
     )
     near_duplicate: float = Field(
-        0.8, gt=0, le=1, description="share of common word 5-grams from which two inputs count as near-duplicates"
+        0.8, gt=0, le=1, description="fraction of common word 5-grams from which two inputs count as near-duplicates"
     )
 
 
@@ -52,36 +51,36 @@ class SplitSettings(Section):
 
     by: Literal["chance", "time"] = Field(
         "chance",
-        description="by chance (drawn from contents), or by time: the latest groups are the test, "
-        "those before them validation",
+        description="by chance (drawn from the contents), or by time: the latest groups become the test set, "
+        "the ones before them the validation set",
     )
     test_share: float | None = Field(
         None,
         gt=0,
         lt=1,
-        description="share of examples kept for the verdict; default: sized so that the pass mark can be proved",
+        description="fraction of examples in the test set; default: sized so that the pass mark can be proved",
     )
     validation_share: float | None = Field(
-        None, gt=0, lt=1, description="share of examples for choices; default: sized from the data"
+        None, gt=0, lt=1, description="fraction of examples in the validation set; default: sized from the data"
     )
     max_test: int = Field(
-        400, ge=10, description="most test examples that are answered per rung", json_schema_extra={"unit": "examples"}
+        400, ge=10, description="maximum number of test examples", json_schema_extra={"unit": "examples"}
     )
     max_validation: int = Field(
         100,
         ge=5,
-        description="most validation examples that are answered per choice",
+        description="maximum number of validation examples",
         json_schema_extra={"unit": "examples"},
     )
     seed: int = Field(0, description="seed of the split")
 
 
 class Rule(Section):
-    """One checkable rule about an answer, scored and reported by its name."""
+    """One rule that an answer must follow, scored and reported under its name."""
 
-    name: str = Field(description="what the rule is called in reports")
+    name: str = Field(description="name of the rule in reports")
     kind: Literal["regex", "not_regex", "contains", "not_contains", "max_words", "min_words", "json_schema"] = Field(
-        description="how it is checked"
+        description="how the rule is checked"
     )
     value: str | int | dict[str, Any] = Field(description="the pattern, text, number of words or JSON schema")
 
@@ -97,12 +96,15 @@ class Goal(Section):
         None,
         gt=0,
         le=1,
-        description="score from which the job counts as done; proven means that the lower bound reaches it",
+        description="score to reach; a rung passes when the lower confidence bound of its score reaches it",
     )
-    also: tuple[str, ...] = Field((), description="further metrics that are reported but decide nothing")
-    rules: tuple[Rule, ...] = Field((), description="checkable rules: [[goal.rules]] with name, kind, value")
+    extra_metrics: tuple[str, ...] = Field((), description="further metrics that are reported but decide nothing")
+    rules: tuple[Rule, ...] = Field((), description="rules to check: [[goal.rules]] with name, kind, value")
     error_budget: float = Field(
-        0.05, gt=0, lt=0.5, description="chance that the whole climb passes a specialist below the mark"
+        0.05,
+        gt=0,
+        lt=0.5,
+        description="probability that a climb passes a specialist whose true score is below the pass mark",
     )
 
 
@@ -110,9 +112,9 @@ class Prompt(Section):
     """The prompt rung."""
 
     shots: tuple[Annotated[int, Field(ge=0)], ...] = Field(
-        (0, 2, 4), min_length=1, description="how many examples to try showing; the best on validation is kept"
+        (0, 2, 4), min_length=1, description="numbers of examples to try in the prompt; the best on validation is used"
     )
-    nearest: bool = Field(True, description="also try showing the examples nearest to each question")
+    nearest: bool = Field(True, description="also try the examples nearest to each question")
 
 
 class Ground(Section):
@@ -121,14 +123,14 @@ class Ground(Section):
     passages: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         (1, 3),
         min_length=1,
-        description="how many passages to try putting before a question; the best on validation is kept",
+        description="numbers of passages to try before each question; the best on validation is used",
     )
     passage_words: int = Field(
-        90, ge=10, description="length that passages are cut to, at sentence ends", json_schema_extra={"unit": "words"}
+        90, ge=10, description="length of a passage; passages end at sentence ends", json_schema_extra={"unit": "words"}
     )
     embedder: str | None = Field(
         None,
-        description="embedding model (folder or Hub id) for vector search; default: full-text search alone",
+        description="embedding model (folder or Hub id) for vector search; default: full-text search only",
     )
 
 
@@ -136,91 +138,96 @@ class Tune(Section):
     """The tune rung."""
 
     method: Literal["lora", "full"] = Field(
-        "lora", description="train small added layers over a frozen base, or all weights (small bases only)"
+        "lora", description="train LoRA layers over the frozen base, or all weights (small bases only)"
     )
-    rank: int = Field(16, ge=1, le=512, description="rank of the added layers")
-    alpha: int | None = Field(None, ge=1, description="strength of the added layers; default: twice the rank")
+    rank: int = Field(16, ge=1, le=512, description="rank of the LoRA layers")
+    alpha: int | None = Field(None, ge=1, description="LoRA alpha; default: twice the rank")
     learning_rates: tuple[Annotated[float, Field(gt=0)], ...] | None = Field(
         None,
-        description="learning rates to try; default: sized from method and base, best on validation kept",
+        description="learning rates to try; default: sized from method and base; the best on validation is used",
     )
     epochs: float | None = Field(
         None,
         gt=0,
-        description="passes over the training examples at most; default: sized from the data; may stop earlier",
+        description="maximum number of epochs; default: sized from the data; training may stop earlier",
     )
     batch_tokens: int | None = Field(
         None,
         ge=16,
-        description="tokens per optimiser step; default: sized from the data",
+        description="tokens per optimizer step; default: sized from the data",
         json_schema_extra={"unit": "tokens"},
     )
     max_tokens: int | None = Field(
         None,
         ge=16,
-        description="longest training row; default: what the base can read",
+        description="longest training example; default: the context length of the base",
         json_schema_extra={"unit": "tokens"},
     )
     weight_decay: float = Field(0.0, ge=0, description="decay of the trained weights per unit of learning rate")
     rehearsal: float = Field(
         1.0,
         ge=0,
-        description="weight of staying near the base, while training, on texts that the base wrote itself; 0: none",
+        description="weight of the rehearsal loss, which keeps the model close to the base on texts that the base "
+        "wrote; 0: no rehearsal",
     )
     max_forgetting: float = Field(
         0.35,
         gt=0,
-        description="most that the loss on general text may rise",
+        description="maximum increase of the loss on general text",
         json_schema_extra={"unit": "nats per token"},
     )
     curve: bool = Field(
         False,
-        description="also tune on an eighth, a quarter and half of the examples, to say what twice as many would bring",
+        description="also train on 1/8, 1/4 and 1/2 of the examples, to estimate the gain from twice as many",
     )
-    seed: int = Field(0, description="seed of initial weights and order")
+    seed: int = Field(0, description="seed of the initial LoRA weights and of the order of examples")
 
 
 class Answers(Section):
-    """How answers are drawn."""
+    """How answers are generated."""
 
     max_new_tokens: int | None = Field(
         None,
         ge=1,
-        description="longest answer; default: from the longest ideal answer",
+        description="maximum length of an answer; default: from the longest ideal answer",
         json_schema_extra={"unit": "tokens"},
     )
-    temperature: float = Field(0.0, ge=0, description="0 takes the likeliest token each time; more is more varied")
+    temperature: float = Field(0.0, ge=0, description="sampling temperature; 0 is greedy decoding")
     batch_size: int | None = Field(
-        None, ge=1, description="most questions answered at once by the local engine; default: what suits the machine"
+        None, ge=1, description="maximum batch size of the local engine; default: chosen for the machine"
     )
 
 
 class Remote(Section):
-    """How a model server is spoken to, where base_model is an address."""
+    """How to call a model server, if base_model is an address."""
 
-    timeout: float = Field(60.0, gt=0, description="longest wait for one answer", json_schema_extra={"unit": "seconds"})
-    retries: int = Field(4, ge=0, description="further tries after a failure that may pass, each after a longer pause")
-    concurrency: int = Field(4, ge=1, description="questions under way at once")
+    timeout: float = Field(60.0, gt=0, description="timeout for one answer", json_schema_extra={"unit": "seconds"})
+    retries: int = Field(4, ge=0, description="retries after a temporary failure, with increasing delays")
+    concurrency: int = Field(4, ge=1, description="maximum number of concurrent requests")
     api_key_env: str = Field(
         "OPENAI_API_KEY",
-        description="environment variable that holds the key; keys are never read from files or written down",
+        description="environment variable that holds the API key; keys are never read from files or saved",
     )
 
 
 class Settings(Section):
     """All of job.toml."""
 
-    task: str = Field("", description="the instructions: what the specialist is to do, as one would tell a person")
+    task: str = Field(
+        "", description="the instructions: what the specialist should do, in the words of a system prompt"
+    )
     base_model: str = Field(
         "pocket",
         description="pocket (built in), a local folder, a Hub id, or the address of an OpenAI-compatible server",
     )
-    model: str | None = Field(None, description="the model's name on that server")
-    revision: str | None = Field(None, description="commit of the Hub model; default: resolved once and written down")
-    four_bits: bool = Field(
-        False,
-        description="hold the base's layers in 4 bits, a quarter of the memory, while it answers and while it is tuned "
-        "(needs bitsandbytes)",
+    model: str | None = Field(None, description="name of the model on that server")
+    revision: str | None = Field(
+        None, description="commit of the Hub model; default: resolved once and saved with the run"
+    )
+    quantization: Literal["nf4"] | None = Field(
+        None,
+        description="quantize the base's linear layers to 4 bits (NF4), for answering and for training; they take a "
+        "quarter of the memory (needs bitsandbytes)",
     )
     data: Data = Data()
     split: SplitSettings = SplitSettings()
@@ -234,7 +241,7 @@ class Settings(Section):
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One settable value: `path` as in job.toml ("goal.pass_mark"), `flag` as on the command line ("--pass-mark")."""
+    """One option: `path` as in job.toml ("goal.pass_mark"), `flag` as on the command line ("--pass-mark")."""
 
     path: str
     flag: str
@@ -245,7 +252,7 @@ class Option:
 
 
 def options(section: type[Section] = Settings, prefix: str = "") -> Iterator[Option]:
-    """All options in the order of job.toml, but for the rules: a table of tables is left to the file."""
+    """All options in the order of job.toml, except the rules: job.toml alone can hold a list of tables."""
     for name, info in section.model_fields.items():
         if name == "rules":
             continue
@@ -258,11 +265,9 @@ def options(section: type[Section] = Settings, prefix: str = "") -> Iterator[Opt
 
 def _option(name: str, info: FieldInfo, prefix: str) -> Option:
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-    # `seed` stands in two tables: there the flag carries the table's name.
-    flag = f"{prefix.rstrip('.')}-{name}" if name == "seed" else name
     return Option(
         path=prefix + name,
-        flag="--" + flag.replace("_", "-"),
+        flag=_flag(prefix + name),
         type=_type_name(info.annotation),
         default=None if info.is_required() else info.default,
         unit=str(extra.get("unit", "")),
@@ -270,11 +275,46 @@ def _option(name: str, info: FieldInfo, prefix: str) -> Option:
     )
 
 
+def renamed_options() -> Iterator[Option]:
+    """The old names of renamed options, so that the command line can report the new ones."""
+    for old in RENAMED:
+        yield Option(old, _flag(old), "text", None, "", renamed(old))
+
+
+def renamed(path: str) -> str:
+    """A sentence that names the new path and flag of a renamed option."""
+    new = RENAMED[path]
+    value = ' = "nf4"' if new == "quantization" else ""
+    return f"{path!r} is now called {new + value!r} (flag {_flag(new)})"
+
+
+def saved_settings(values: Mapping[str, Any]) -> Settings:
+    """Settings that a run or a specialist saved, including those of versions with older option names.
+
+    Raises pydantic.ValidationError if they are not settings.
+    """
+    values = dict(values)
+    if "four_bits" in values:
+        values["quantization"] = "nf4" if values.pop("four_bits") else None
+    goal = values.get("goal")
+    if isinstance(goal, dict) and "also" in goal:
+        rest = {key: value for key, value in goal.items() if key != "also"}
+        values["goal"] = rest | {"extra_metrics": goal["also"]}
+    return Settings.model_validate(values)
+
+
+def _flag(path: str) -> str:
+    table, _, name = path.rpartition(".")
+    if name == "seed":  # two tables have a seed, so the flag names the table too
+        name = f"{table}-{name}"
+    return "--" + name.replace("_", "-")
+
+
 def _type_name(annotation: Any) -> str:
     if get_origin(annotation) is Annotated:
         return _type_name(get_args(annotation)[0])
     if isinstance(annotation, type) and not get_args(annotation):
-        return {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}.get(
+        return {"str": "text", "int": "integer", "float": "number", "bool": "true or false"}.get(
             annotation.__name__, annotation.__name__
         )
     parts = [part for part in get_args(annotation) if part not in (type(None), ...)]
@@ -286,15 +326,15 @@ def _type_name(annotation: Any) -> str:
 
 
 def settings_markdown() -> str:
-    """The page that documents every setting."""
+    """docs/settings.md: a table of every setting."""
     lines = ["# Settings", "", "Written by `gradschool settings --markdown`; do not edit by hand.", ""]
-    lines += ["Each can stand in `job.toml` under its table, or be given to `climb` and `check` by its flag.", ""]
+    lines += ["Set an option in `job.toml` under its table, or pass its flag to `climb` or `check`.", ""]
     table = None
     for option in options():
         section = option.path.rpartition(".")[0]
         if section != table:
             table = section
-            heading = f"## [{table}]" if table else "## At the top"
+            heading = f"## [{table}]" if table else "## Top level"
             lines += ["", heading, "", "| key | flag | type | default | meaning |", "| --- | --- | --- | --- | --- |"]
         default = "" if option.default in (None, "", ()) else f"`{shown(option.default)}`"
         unit = f" ({option.unit})" if option.unit else ""
@@ -307,5 +347,5 @@ def settings_markdown() -> str:
 
 
 def shown(value: Any) -> str:
-    """A default as it would be written on the command line."""
+    """A value as it is written on the command line."""
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

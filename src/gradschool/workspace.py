@@ -98,17 +98,17 @@ def check_job(job: Job) -> None:
             "A climb stops at the first rung proven to reach it; without one it could not stop.",
             "write pass_mark = 0.8 (or whatever is good enough) under [goal], or give --pass-mark 0.8.",
         )
-    if job.settings.four_bits and job.settings.tune.method == "full":
+    if job.settings.quantization and job.settings.tune.method == "full":
         raise UsageError(
-            'four_bits and [tune] method = "full" exclude each other.',
-            "Over a base in 4 bits only added layers can be trained: its own numbers are too rough to move.",
-            'take method = "lora", or leave four_bits out.',
+            'quantization and [tune] method = "full" exclude each other.',
+            "Only LoRA layers can be trained over a quantized base.",
+            'take method = "lora", or leave quantization out.',
         )
-    if job.settings.four_bits and current().size > 1:
+    if job.settings.quantization and current().size > 1:
         raise UsageError(
-            "four_bits works in one process only.",
-            "Packed layers are not sharded over several.",
-            "start the climb without torchrun, or leave four_bits out.",
+            "quantization works in one process only.",
+            "Quantized layers cannot be sharded over several.",
+            "start the climb without torchrun, or leave quantization out.",
         )
     for key, name in (("documents", data.documents), ("guidelines", data.guidelines)):
         if name and not job.path(name).exists():

@@ -38,7 +38,7 @@ max_validation = 6
 [goal]
 metric = "token_f1"
 pass_mark = 0.999
-also = ["exact_match"]
+extra_metrics = ["exact_match"]
 [[goal.rules]]
 name = "short"
 kind = "max_words"

@@ -120,6 +120,6 @@ def test_a_base_that_is_quantised_already_is_refused(base: Path) -> None:
 
 
 def test_a_servers_weights_are_as_they_are(tmp_path: Path) -> None:
-    settings = Settings(base_model="http://localhost:1", model="m", four_bits=True)
+    settings = Settings(base_model="http://localhost:1", model="m", quantization="nf4")
     with pytest.raises(UsageError, match="cannot be set for http://localhost:1"):
         list(open_engine(settings, tmp_path))

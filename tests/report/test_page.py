@@ -136,7 +136,7 @@ def job(tmp_path: Path) -> Job:
     goal = {
         "metric": "token_f1",
         "pass_mark": 0.8,
-        "also": ["rouge_l"],
+        "extra_metrics": ["rouge_l"],
         "rules": [{"name": f"no {HOSTILE}", "kind": "not_contains", "value": "<script>"}],
     }
     settings = {"task": f"Say it plainly. {HOSTILE}", "goal": goal, "split": {"max_test": 90}}

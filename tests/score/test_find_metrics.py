@@ -22,14 +22,16 @@ def test_every_metric_of_the_settings_is_there(name):
 
 
 def test_rules_and_others_are_reported_beside_the_deciding_one():
-    goal = Goal(metric="token_f1", also=("chrf", "token_f1", "chrf"), rules=(SHORT,))
+    goal = Goal(metric="token_f1", extra_metrics=("chrf", "token_f1", "chrf"), rules=(SHORT,))
     _, also = find_metrics(goal, Path(), examples("a b"))
     assert list(also) == ["chrf", "rules"]
     assert also["rules"]("one two three", example("")).parts == {"short": 0}
 
 
 def test_all_issues_at_once(tmp_path):
-    goal = Goal(metric="rougel", also=("metrics.py:f", "blue"), rules=(SHORT, Rule(name="r", kind="regex", value="[")))
+    goal = Goal(
+        metric="rougel", extra_metrics=("metrics.py:f", "blue"), rules=(SHORT, Rule(name="r", kind="regex", value="["))
+    )
     with pytest.raises(UsageError) as caught:
         find_metrics(goal, tmp_path, examples("a"))
     text = str(caught.value)

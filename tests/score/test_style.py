@@ -165,7 +165,7 @@ def test_its_parts_stand_in_the_report_with_bounds(style: Style) -> None:
 def test_jobs_can_name_it(tmp_path: object) -> None:
     from pathlib import Path
 
-    decides, also = find_metrics(Goal(metric="style", also=("chrf",)), Path(), examples(30, 1))
+    decides, also = find_metrics(Goal(metric="style", extra_metrics=("chrf",)), Path(), examples(30, 1))
     assert isinstance(decides, Style) and decides.learnt is None and set(also) == {"chrf"}
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from gradschool import errors
-from gradschool.settings import Option, options, shown
+from gradschool.settings import RENAMED, Option, options, renamed_options, shown
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -56,7 +56,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
 
 def with_settings(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command one option for each setting, made from settings.py; they arrive together as `overrides`."""
-    known = {option.flag.lstrip("-").replace("-", "_"): option for option in options()}
+    known = {option.flag.lstrip("-").replace("-", "_"): option for option in (*options(), *renamed_options())}
 
     @functools.wraps(function)
     def collecting(*args: Any, **kwargs: Any) -> None:
@@ -74,6 +74,8 @@ def with_settings(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _annotation(option: Option) -> Any:
+    if option.path in RENAMED:  # reading the job reports the new name
+        return Annotated[str | None, typer.Option(option.flag, hidden=True)]
     default = "" if option.default in (None, "", ()) else f" [dim]\\[{shown(option.default)}][/]"
     unit = f" ({option.unit})" if option.unit else ""
     table = option.path.rpartition(".")[0]

@@ -64,9 +64,11 @@ def open_engine(settings: Settings, folder: Path) -> Work[Engine]:
     and progress where something is downloaded. Raises ModelError where the model cannot be found or used.
     """
     name = settings.base_model
-    if settings.four_bits and name.startswith(("http://", "https://")):
+    if settings.quantization and name.startswith(("http://", "https://")):
         raise UsageError(
-            f"four_bits cannot be set for {name}.", "The weights are on that server, as it holds them.", "leave it out."
+            f"quantization cannot be set for {name}.",
+            "The weights are on that server, as it holds them.",
+            "leave it out.",
         )
     if name == "fake":
         from gradschool.model.fake import FakeEngine
@@ -98,7 +100,7 @@ def open_engine(settings: Settings, folder: Path) -> Work[Engine]:
             path = found
     from gradschool.model.local import LocalEngine
 
-    batch_size, four_bits = settings.answers.batch_size, settings.four_bits
+    batch_size, four_bits = settings.answers.batch_size, settings.quantization is not None
     engine = LocalEngine(path, name=name, revision=revision, batch_size=batch_size, four_bits=four_bits)
     yield Note(f"The base computes on {engine.device} in {engine.dtype_reason}; on {engine.threads_reason}.")
     for remark in engine.chat.remarks:

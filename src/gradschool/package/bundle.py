@@ -189,7 +189,7 @@ def open_verified(folder: Path, manifest: dict[str, Any], base_model: str | None
             base_model=recipe.weights or base_model or carried or base["base_model"],
             model=base.get("model"),
             revision=base.get("revision") or None,
-            four_bits="bits" in base,
+            quantization="nf4" if "bits" in base else None,
             answers=manifest["answers"],
             remote=manifest["remote"],
         )

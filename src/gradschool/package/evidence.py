@@ -14,7 +14,7 @@ from gradschool.package.bundle import QUESTIONS
 from gradschool.records import Example, RungResult, Scored
 from gradschool.score.metrics import find_metrics
 from gradschool.score.stats import look_level
-from gradschool.settings import Goal, Settings
+from gradschool.settings import Goal, saved_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def read_evidence(folder: Path, manifest: dict[str, Any]) -> Evidence:
         )
     try:
         written = read_json(place / "run.json")
-        goal = Settings.model_validate(written["settings"]).goal
+        goal = saved_settings(written["settings"]).goal
         examples = TypeAdapter(list[Example]).validate_python(read_lines(place / QUESTIONS))
         rows = TypeAdapter(list[Scored]).validate_python(read_lines(place / "test.jsonl"))
         results = TypeAdapter(list[RungResult]).validate_python(read_json(place / "results.json"))

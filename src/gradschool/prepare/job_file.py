@@ -74,7 +74,7 @@ def job_file(
         parts.append("\n" + tomli_w.dumps({"split": {"by": "time"}}))
     goal: dict[str, Any] = {"metric": metric, "pass_mark": mark}
     if also:
-        goal["also"] = list(also)
+        goal["extra_metrics"] = list(also)
     parts.append("\n" + tomli_w.dumps({"goal": goal}).replace("pass_mark", MARK_NOTE + "pass_mark"))
     for one in guidelines:
         if one.rule:

@@ -30,7 +30,7 @@ def find_metrics(goal: Goal, folder: Path, examples: Sequence[Example]) -> tuple
     `examples` should be all there are: they say which labels are known, and whether the metric fits the ideal
     answers. Raises UsageError with every issue of the goal at once, and DataError where ideal answers do not fit.
     """
-    names = [goal.metric, *(name for name in dict.fromkeys(goal.also) if name != goal.metric)]
+    names = [goal.metric, *(name for name in dict.fromkeys(goal.extra_metrics) if name != goal.metric)]
     if goal.rules and "rules" not in names:
         names.append("rules")
     keeps_rules, issues = read_rules(goal.rules, folder)
