@@ -5,7 +5,7 @@ Text positions count characters from 0; lines and pages count from 1; times are 
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 Verdict = Literal["passed", "failed", "not proven"]
 T = TypeVar("T")
@@ -86,6 +86,15 @@ class Passage:
     last_line: int
     heading: str = ""
     page: int | None = None
+
+    def as_citation(self) -> dict[str, Any]:
+        """The JSON object in which answers cite it."""
+        return {
+            "file": self.file,
+            "lines": [self.first_line, self.last_line],
+            "page": self.page,
+            "text": self.text,
+        }
 
     def __str__(self) -> str:
         lines = f"{self.first_line}" if self.first_line == self.last_line else f"{self.first_line}-{self.last_line}"

@@ -7,7 +7,7 @@ from gradschool.errors import ModelError, RemoteError
 from gradschool.model.engine import TextLoss
 from gradschool.model.fake import FakeEngine
 from gradschool.records import Answer, Conversation, Decoding
-from gradschool.serve.service import Base, Limits, Served, Service
+from gradschool.serve.service import Limits, ServedBase, ServedModel, Service
 from gradschool.serve.threads import ThreadScheduler
 from gradschool.specialist import Recipe, Specialist
 
@@ -73,5 +73,5 @@ class GatedEngine:
 def service_over(engine: GatedEngine, limits: Limits | None = None, at_once: int = 4) -> Service:
     """One specialist, called echo."""
     specialist = Specialist(engine, Recipe(decoding=Decoding(max_new_tokens=40)))
-    base = Base(ThreadScheduler(engine, at_once, None))
-    return Service({"echo": Served("echo", specialist, base, created=7, seal="ab" * 32)}, limits)
+    base = ServedBase(ThreadScheduler(engine, at_once, None))
+    return Service({"echo": ServedModel("echo", specialist, base, created=7, seal="ab" * 32)}, limits)

@@ -260,7 +260,7 @@ def connected(client: httpx.Client) -> Any:
 
 
 def test_slow_bodies_and_slow_headers_are_left(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(module, "HEADER_SECONDS", 0.3)
     post = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     slow = [
         b"",

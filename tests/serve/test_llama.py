@@ -65,7 +65,7 @@ def client(service: Service) -> Iterator[openai.OpenAI]:
 def test_llama_cpp_reads_the_same_tokens_also_where_someone_poses(
     engine: LocalEngine, service: Service, client: openai.OpenAI
 ) -> None:
-    specialist = service.served["harbour"].specialist
+    specialist = service.models["harbour"].specialist
     assert isinstance(specialist.engine, LlamaEngine)
     plain = [specialist.conversation((Message("user", question),))[0] for question in QUESTIONS]
     stop = engine.chat.stop_ids[0]
@@ -78,7 +78,7 @@ def test_llama_cpp_reads_the_same_tokens_also_where_someone_poses(
 def test_a_served_gguf_answers_as_the_specialist(
     engine: LocalEngine, package: Path, client: openai.OpenAI, service: Service
 ) -> None:
-    specialist = service.served["harbour"].specialist
+    specialist = service.models["harbour"].specialist
     own = replace(specialist, engine=engine)
     expected = dict(own.answer([(Message("user", question),) for question in QUESTIONS]))
     for number, question in enumerate(QUESTIONS):
@@ -107,14 +107,14 @@ def test_limits_and_stop_strings_hold_here_too(client: openai.OpenAI) -> None:
 
 
 def test_nobody_else_may_use_the_llama_cpp_behind_it(service: Service, client: openai.OpenAI) -> None:
-    engine = service.served["harbour"].specialist.engine
+    engine = service.models["harbour"].specialist.engine
     assert isinstance(engine, LlamaEngine)
     asked = {"prompt": [5], "n_predict": 1}
     assert httpx.post(f"{engine.server.address}/completion", json=asked, timeout=PATIENCE).status_code == 401
 
 
 def test_the_engine_answers_by_itself_too(engine: LocalEngine, service: Service, client: openai.OpenAI) -> None:
-    llama = service.served["harbour"].specialist.engine
+    llama = service.models["harbour"].specialist.engine
     asked: list[Conversation] = [(Message("user", question),) for question in QUESTIONS]
     drawn = Decoding(max_new_tokens=8)
     ours, theirs = dict(engine.answer(asked, drawn)), dict(llama.answer(asked, drawn))
@@ -155,8 +155,8 @@ def test_the_command_serves_a_gguf_and_ends_with_what_it_started(package: Path, 
 
 def test_choices_that_do_not_fit_are_refused(package: Path, file: Path) -> None:
     for arguments, about in (
-        ((package, "--runtime", "llama.cpp"), "none was named"),
-        ((package, "--runtime", "local", "--gguf", file), "run by llama.cpp"),
+        ((package, "--runtime", "llama.cpp"), "none was given"),
+        ((package, "--runtime", "local", "--gguf", file), "cannot run a GGUF file"),
         ((package, f"other={package}", "--gguf", file), "one specialist"),
     ):
         result = small_job.run("serve", *arguments)

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from gradschool.records import Decoding, Message
 from gradschool.serve.http_errors import HTTPError
-from gradschool.serve.request import MAX_STOPS, UNSUPPORTED, Asked, read_chat, read_text
+from gradschool.serve.request import MAX_STOPS, UNSUPPORTED, CompletionRequest, parse_chat, parse_completion
 
 HELLO = {"role": "user", "content": "Hello"}
 OWN = Decoding(max_new_tokens=7, temperature=0.0, top_p=1.0, seed=3)
 
 
-def chat(**fields: Any) -> Asked:
-    return read_chat(json.dumps({"model": "m", "messages": [HELLO], **fields}).encode())
+def chat(**fields: Any) -> CompletionRequest:
+    return parse_chat(json.dumps({"model": "m", "messages": [HELLO], **fields}).encode())
 
 
 def refused(**fields: Any) -> HTTPError:
@@ -41,13 +41,15 @@ def test_a_chat_is_read() -> None:
         Message("assistant", "A test."),
         Message("user", "Really?"),
     )
-    assert asked == Asked("m", question, 6, 1.0, 0.5, -1, ("x",), True, True)
+    assert asked == CompletionRequest("m", question, 6, 1.0, 0.5, -1, ("x",), True, True)
 
 
 def test_a_prompt_is_the_question() -> None:
     for prompt in ("Well?", ["Well?"]):
-        asked = read_text(json.dumps({"model": "m", "prompt": prompt, "max_tokens": 3, "stop": ["a", "b"]}).encode())
-        assert asked == Asked("m", (Message("user", "Well?"),), 3, stop=("a", "b"))
+        asked = parse_completion(
+            json.dumps({"model": "m", "prompt": prompt, "max_tokens": 3, "stop": ["a", "b"]}).encode()
+        )
+        assert asked == CompletionRequest("m", (Message("user", "Well?"),), 3, stop=("a", "b"))
 
 
 def test_what_is_not_asked_for_stays_as_it_was_tested() -> None:
@@ -127,7 +129,7 @@ def test_a_field_is_either_known_or_named_as_unsupported() -> None:
     ids=range(11),
 )
 def test_what_is_no_request_is_refused(body: bytes) -> None:
-    for read in (read_chat, read_text):
+    for read in (parse_chat, parse_completion):
         with pytest.raises(HTTPError) as caught:
             read(body)
         assert caught.value.status == 400
@@ -157,7 +159,7 @@ FIELDS = {
 
 
 def read_or_refuse(body: bytes) -> None:
-    for read in (read_chat, read_text):
+    for read in (parse_chat, parse_completion):
         try:
             asked = read(body)
         except HTTPError as refusal:

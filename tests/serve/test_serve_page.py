@@ -20,7 +20,7 @@ from gradschool.serve import llama
 from gradschool.serve.app import make_app
 from gradschool.serve.loading import open_service
 from gradschool.serve.request import MAX_STOPS, UNSUPPORTED, WITHOUT_EFFECT, _ChatBody
-from gradschool.serve.server import HEAD_SECONDS, KEY_ENV, MIN_KEY, running
+from gradschool.serve.server import HEADER_SECONDS, KEY_ENV, MIN_KEY_LENGTH, running
 from gradschool.serve.service import Limits, Service
 
 PAGE = (Path(__file__).parents[2] / "docs" / "serve.md").read_text(encoding="utf-8")
@@ -83,7 +83,7 @@ def test_all_statuses_are_described() -> None:
     told = {int(number) for cell in first_cells("status") for number in cell.split(", ")}
     folder = Path(inspect.getfile(Service)).parent
     code = "\n".join(file.read_text(encoding="utf-8") for file in folder.glob("*.py"))
-    assert told == {int(number) for number in re.findall(r"Refusal\(\s*(\d{3})", code)} - {500}
+    assert told == {int(number) for number in re.findall(r"HTTPError\(\s*(\d{3})", code)} - {500}
 
 
 def test_options_and_defaults_are_those_of_the_command() -> None:
@@ -102,12 +102,12 @@ def test_options_and_defaults_are_those_of_the_command() -> None:
 @pytest.mark.parametrize(
     "sentence",
     [
-        f"Headers must be there within {HEAD_SECONDS:g} seconds, a body within {Limits().body_seconds:g}.",
+        f"Headers must be there within {HEADER_SECONDS:g} seconds, a body within {Limits().body_seconds:g}.",
         f"gives those under way {Limits().grace:g} seconds",
         f"one text or up to {MAX_STOPS}",
         f"at most {AT_ONCE}, as memory bears; for GGUF {llama.AT_ONCE}",
         f"`--max-context` is at most {llama.USUAL_CONTEXT} unless",
-        f"{KEY_ENV}=a-long-word-of-{MIN_KEY}-letters-or-more",
+        f"{KEY_ENV}=a-long-word-of-{MIN_KEY_LENGTH}-letters-or-more",
     ],
 )
 def test_numbers_are_those_of_the_code(sentence: str) -> None:

@@ -18,10 +18,10 @@ import made
 import small_job
 from gated import PATIENCE, GatedEngine, service_over
 from gradschool.errors import UsageError
-from gradschool.serve.server import KEY_ENV, MIN_KEY, Server, bind, read_key, url
+from gradschool.serve.server import KEY_ENV, MIN_KEY_LENGTH, Server, bind, read_key, url
 from gradschool.serve.service import Limits
 
-KEY = "k" * MIN_KEY
+KEY = "k" * MIN_KEY_LENGTH
 
 
 def test_the_key_comes_from_the_environment_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,7 +167,7 @@ def test_the_command_says_what_is_wrong(echo: Path, tmp_path: Path) -> None:
         ((tmp_path,), "is not a specialist"),
         ((echo, echo), "Two specialists are called 'echo'"),
         ((echo, "--host", "0.0.0.0"), "no API key"),
-        ((f"={echo}",), "with nothing"),
+        ((f"={echo}",), "no name before its `=`"),
     ):
         result = small_job.run("serve", *arguments)
         assert result.exit_code == 2

@@ -11,7 +11,7 @@ from gradschool.ground.cite import strip_marks
 from gradschool.model.chat import Chat
 from gradschool.model.engine import POCKET
 from gradschool.model.local import LocalEngine
-from gradschool.serve.streaming import Decoded, Unmarked, Until
+from gradschool.serve.streaming import CitationMarkFilter, IncrementalDetokenizer, StopStringFilter
 
 # Texts made of what marks, JSON and stop strings are made of, and cut anywhere.
 PARTS = st.lists(
@@ -28,7 +28,7 @@ PARTS = st.lists(
 @example(["[1", ", 2", "]", " x"])
 @example([' {"a": 1} ', " "])
 def test_a_stream_without_its_marks_is_the_text_without_its_marks(parts: Sequence[str]) -> None:
-    unmarked, whole = Unmarked(), "".join(parts)
+    unmarked, whole = CitationMarkFilter(), "".join(parts)
     pieces = [unmarked.add(part) for part in parts]
     so_far = "".join(pieces)
     assert so_far + unmarked.end() == strip_marks(whole)
@@ -36,11 +36,11 @@ def test_a_stream_without_its_marks_is_the_text_without_its_marks(parts: Sequenc
 
 
 def test_text_is_not_held_back_longer_than_it_must_be() -> None:
-    unmarked = Unmarked()
+    unmarked = CitationMarkFilter()
     assert [unmarked.add(part) for part in ("The ", "ferry", " [", "1", "] leaves", " at", " noon")] == [
         "The", " ferry", "", "", " leaves", " at", " noon"
     ]  # fmt: skip
-    json_text = Unmarked()
+    json_text = CitationMarkFilter()
     assert json_text.add('{"a": ["x", ') == '{"a": ["x",'  # JSON flows too, until something could be a mark
 
 
@@ -48,7 +48,7 @@ def test_text_is_not_held_back_longer_than_it_must_be() -> None:
 @example(["ab", "abc"], ["bab"])
 @example(["a", "b"], ["abc", "b"])
 def test_a_text_ends_before_its_first_stop_string(parts: Sequence[str], stops: Sequence[str]) -> None:
-    until, whole = Until(stops), "".join(parts)
+    until, whole = StopStringFilter(stops), "".join(parts)
     said = "".join(until.add(part) for part in parts) + until.end()
     ends = [at for stop in stops if (at := whole.find(stop)) >= 0]
     assert until.hit == bool(ends)
@@ -74,7 +74,7 @@ def chats() -> list[Chat]:
 def test_decoded_tokens_are_the_text_that_they_are_together(chats: list[Chat], text: str) -> None:
     for chat in chats:
         ids = chat.tokenizer.encode(text, add_special_tokens=False)
-        decoded = Decoded(chat.decode)
+        decoded = IncrementalDetokenizer(chat.decode)
         pieces = [decoded.add(token) for token in ids]
         assert "".join(pieces) + decoded.end() == chat.decode(ids)
         assert not any(piece.endswith("\ufffd") for piece in pieces)
@@ -88,7 +88,7 @@ def test_long_answers_are_decoded_a_few_tokens_at_a_time(chats: list[Chat]) -> N
         longest = max(longest, len(ids))
         return chats[0].decode(ids)
 
-    decoded = Decoded(decode)
+    decoded = IncrementalDetokenizer(decode)
     for token in chats[0].tokenizer.encode("The quick brown fox jumps over the lazy dog. " * 20):
         decoded.add(token)
     assert longest < 8

@@ -15,7 +15,7 @@ from gated import PATIENCE, GatedEngine, service_over
 from gradschool.model.remote import RemoteEngine
 from gradschool.records import Decoding
 from gradschool.serve.server import running
-from gradschool.serve.service import Base, Limits, Served, Service
+from gradschool.serve.service import Limits, ServedBase, ServedModel, Service
 from gradschool.serve.upstream import remote_scheduler
 from gradschool.settings import Remote
 from gradschool.specialist import Recipe, Specialist
@@ -38,7 +38,7 @@ def before(address: str, limits: Limits | None = None, at_once: int | None = Non
     """A specialist over the model `echo` of another server."""
     engine = RemoteEngine(f"{address}/v1", "echo", Remote(timeout=5, concurrency=2))
     specialist = Specialist(engine, Recipe("Be brief.", decoding=Decoding(max_new_tokens=30)))
-    return Service({"far": Served("far", specialist, Base(remote_scheduler(engine, at_once, None)))}, limits)
+    return Service({"far": ServedModel("far", specialist, ServedBase(remote_scheduler(engine, at_once, None)))}, limits)
 
 
 @contextmanager

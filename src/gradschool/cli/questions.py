@@ -23,10 +23,7 @@ class Question:
         row: dict[str, Any] = {"id": self.id} if self.id is not None else {}
         row |= {"answer": answer.text, "stop": answer.stop}
         if answer.citations:
-            row["citations"] = [
-                {"file": c.file, "lines": [c.first_line, c.last_line], "page": c.page, "text": c.text}
-                for c in answer.citations
-            ]
+            row["citations"] = [passage.as_citation() for passage in answer.citations]
         if answer.failure:
             row["failure"] = {"kind": answer.failure.kind, "reason": answer.failure.reason}
         return row

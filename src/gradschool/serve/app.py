@@ -1,4 +1,4 @@
-"""The HTTP interface: routes, bodies within their limits, and refusals in OpenAI's form."""
+"""The HTTP API: routes, limits on request bodies, and errors in OpenAI's format."""
 
 import asyncio
 import contextlib
@@ -11,21 +11,20 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from gradschool.serve import reply as replies
-from gradschool.serve.auth import Door
+from gradschool.serve.auth import ApiKeyMiddleware
 from gradschool.serve.http_errors import HTTPError
-from gradschool.serve.metrics import GONE, Metrics, Watch
-from gradschool.serve.reply import Reply
-from gradschool.serve.request import Asked, read_chat, read_text
-from gradschool.serve.responses import Answering, EventStream, unless_gone
+from gradschool.serve.metrics import CLIENT_CLOSED_REQUEST, Metrics, RequestMetrics
+from gradschool.serve.reply import Reply, model_object
+from gradschool.serve.request import CompletionRequest, parse_chat, parse_completion
+from gradschool.serve.responses import EventStream, PendingAnswer, cancel_on_disconnect
 from gradschool.serve.service import Service
 
-SLOW_READER = 30.0  # seconds beyond an answer's own time until a client that does not read is left
+SLOW_CLIENT_SECONDS = 30.0  # added to the time limit of an answer, for clients that read their stream slowly
 
 
 def make_app(service: Service, key: str = "") -> Starlette:
-    """The whole interface over a service."""
-    server = Interface(service, Metrics(service))
+    """The ASGI application over a service; an empty `key` means that no API key is required."""
+    api = Api(service, Metrics(service))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -34,92 +33,92 @@ def make_app(service: Service, key: str = "") -> Starlette:
 
     app = Starlette(
         routes=[
-            Route("/health", server.health),
-            Route("/metrics", server.show_metrics),
-            Route("/v1/models", server.models),
-            Route("/v1/models/{name:path}", server.model),
-            Route("/v1/chat/completions", server.chat, methods=["POST"]),
-            Route("/v1/completions", server.complete, methods=["POST"]),
+            Route("/health", api.health),
+            Route("/metrics", api.show_metrics),
+            Route("/v1/models", api.models),
+            Route("/v1/models/{name:path}", api.model),
+            Route("/v1/chat/completions", api.chat, methods=["POST"]),
+            Route("/v1/completions", api.complete, methods=["POST"]),
         ],
         exception_handlers={
-            HTTPError: _refused,  # type: ignore[dict-item]  # declared for Exception alone
-            HTTPException: _no_such_place,  # type: ignore[dict-item]
-            ClientDisconnect: _gone,  # type: ignore[dict-item]
-            Exception: _broken,
+            HTTPError: _http_error,  # type: ignore[dict-item]  # Starlette declares handlers for Exception only
+            HTTPException: _routing_error,  # type: ignore[dict-item]
+            ClientDisconnect: _client_disconnected,  # type: ignore[dict-item]
+            Exception: _internal_error,
         },
         lifespan=lifespan,
     )
-    app.add_middleware(Door, key=key)
+    app.add_middleware(ApiKeyMiddleware, key=key)
     return app
 
 
 @dataclass(frozen=True)
-class Interface:
-    """What each route does."""
+class Api:
+    """The request handlers."""
 
     service: Service
     metrics: Metrics
 
     async def health(self, request: Request) -> Response:
-        """Whether requests are taken."""
+        """GET /health: whether the server accepts requests."""
         if self.service.closing:
             return JSONResponse({"status": "closing"}, 503)
         return JSONResponse({"status": "ok"})
 
     async def show_metrics(self, request: Request) -> Response:
-        """Counts for Prometheus."""
+        """GET /metrics: metrics in Prometheus' text format."""
         return Response(self.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def models(self, request: Request) -> Response:
-        """All specialists."""
-        return JSONResponse({"object": "list", "data": [replies.model(one) for one in self.service.served.values()]})
+        """GET /v1/models: all specialists."""
+        return JSONResponse({"object": "list", "data": [model_object(one) for one in self.service.models.values()]})
 
     async def model(self, request: Request) -> Response:
-        """One specialist."""
-        return JSONResponse(replies.model(self.service.find(request.path_params["name"])))
+        """GET /v1/models/NAME: one specialist."""
+        return JSONResponse(model_object(self.service.find(request.path_params["name"])))
 
     async def chat(self, request: Request) -> Response:
-        """A conversation, answered."""
-        return await self._answer(request, read_chat, chat=True)
+        """POST /v1/chat/completions: answer a conversation."""
+        return await self._answer(request, parse_chat, chat=True)
 
     async def complete(self, request: Request) -> Response:
-        """A prompt, answered as a question."""
-        return await self._answer(request, read_text, chat=False)
+        """POST /v1/completions: answer a prompt as a user's question."""
+        return await self._answer(request, parse_completion, chat=False)
 
-    async def _answer(self, request: Request, read: Callable[[bytes], Asked], chat: bool) -> Response:
-        watch = Watch(self.metrics)
+    async def _answer(self, request: Request, parse: Callable[[bytes], CompletionRequest], chat: bool) -> Response:
+        metrics = RequestMetrics(self.metrics)
         try:
-            asked = read(await self._body(request))
-            served = self.service.find(asked.model)
-            watch.model = served.name
-            answer = Answering(self.service, served, asked, Reply(served, chat), watch)
+            asked = parse(await self._body(request))
+            model = self.service.find(asked.model)
+            metrics.model = model.name
+            answer = PendingAnswer(self.service, model, asked, Reply(model, chat), metrics)
             if not asked.stream:
-                response: Response = JSONResponse(await unless_gone(request, answer.whole()))
-                watch.done(200)
+                response: Response = JSONResponse(await cancel_on_disconnect(request, answer.complete()))
+                metrics.done(200)
                 return response
-            # The first event is waited for, so that what is refused is refused with its own status.
-            chunks = answer.chunks()
-            first = await unless_gone(request, anext(chunks))
-            return EventStream(first, chunks, self.service.limits.seconds + SLOW_READER)
-        except HTTPError as refusal:
-            watch.done(refusal.status)
+            # Wait for the first event, so that an error before it is answered with its own HTTP status.
+            events = answer.stream()
+            first = await cancel_on_disconnect(request, anext(events))
+            return EventStream(first, events, self.service.limits.seconds + SLOW_CLIENT_SECONDS)
+        except HTTPError as error:
+            metrics.done(error.status)
             raise
         except (ClientDisconnect, asyncio.CancelledError):
-            watch.done(GONE)
+            metrics.done(CLIENT_CLOSED_REQUEST)
             raise
         except Exception:
-            watch.done(500)
+            metrics.done(500)
             raise
 
     async def _body(self, request: Request) -> bytes:
-        """The body, within its limits; raises Refusal."""
+        """The request body; raises HTTPError if it is too large, too slow or not declared as JSON."""
         limits = self.service.limits
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/json":  # also what a foreign web page can send unasked
+        if kind != "application/json":  # a web page can send other types across origins without a preflight request
             raise HTTPError(415, "Send JSON, with the header Content-Type: application/json.")
         too_large = HTTPError(413, f"The body is larger than {limits.body} bytes.", code="body_too_large")
-        told = request.headers.get("content-length", "0")
-        if not told.isdigit() or int(told) > limits.body:
+        declared = request.headers.get("content-length", "0")
+        if not declared.isdigit() or int(declared) > limits.body:
             raise too_large
         content = bytearray()
         try:
@@ -129,26 +128,26 @@ class Interface:
                     if len(content) > limits.body:
                         raise too_large
         except TimeoutError:
-            raise HTTPError(408, f"The body did not come within {limits.body_seconds:g} seconds.") from None
+            raise HTTPError(408, f"The body did not arrive within {limits.body_seconds:g} seconds.") from None
         return bytes(content)
 
 
-def _response(refusal: HTTPError) -> Response:
-    return JSONResponse(refusal.body(), refusal.status, headers=refusal.headers)
+def _response(error: HTTPError) -> Response:
+    return JSONResponse(error.body(), error.status, headers=error.headers)
 
 
-async def _refused(request: Request, refusal: HTTPError) -> Response:
-    return _response(refusal)
+async def _http_error(request: Request, error: HTTPError) -> Response:
+    return _response(error)
 
 
-async def _no_such_place(request: Request, error: HTTPException) -> Response:
-    what = f"{request.method} {request.url.path[:80]}: {error.detail}."
-    return JSONResponse(HTTPError(error.status_code, what).body(), error.status_code, headers=error.headers)
+async def _routing_error(request: Request, error: HTTPException) -> Response:
+    message = f"{request.method} {request.url.path[:80]}: {error.detail}."
+    return JSONResponse(HTTPError(error.status_code, message).body(), error.status_code, headers=error.headers)
 
 
-async def _gone(request: Request, error: ClientDisconnect) -> Response:
-    return Response(status_code=GONE)
+async def _client_disconnected(request: Request, error: ClientDisconnect) -> Response:
+    return Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
-async def _broken(request: Request, error: Exception) -> Response:
-    return _response(HTTPError(500, "A bug of the server; its log says more."))
+async def _internal_error(request: Request, error: Exception) -> Response:
+    return _response(HTTPError(500, "Internal error: this is a bug in gradschool. The server's log has the details."))

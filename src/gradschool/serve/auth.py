@@ -1,4 +1,4 @@
-"""Who may come in: with the key, or, where there is none, from this machine and by its own name."""
+"""Access control: an API key, or without one, requests from this machine only."""
 
 import hmac
 import ipaddress
@@ -9,40 +9,40 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gradschool.serve.http_errors import HTTPError
 
 
-class Door:
-    """Lets in who brings the key as a bearer token; /health is open to all.
+class ApiKeyMiddleware:
+    """Requires the API key as a bearer token on every path but /health.
 
-    Without a key, only requests to this machine by its own name are taken: else a web page could point a name of its
-    own here, and read specialists through a person's browser.
+    Without a key, it accepts only requests whose Host header is a loopback name. This stops DNS rebinding: a web page
+    could otherwise point its own domain at 127.0.0.1 and query specialists from the user's browser.
     """
 
     def __init__(self, app: ASGIApp, key: str) -> None:
         self._app, self._key = app, key.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or refuse it."""
+        """Pass a request on, or answer it with an error."""
         if scope["type"] == "http" and scope["path"] != "/health":
-            refusal = self._refusal(dict(scope["headers"]))
-            if refusal is not None:
-                response = JSONResponse(refusal.body(), refusal.status, headers=refusal.headers)
+            error = self._error(dict(scope["headers"]))
+            if error is not None:
+                response = JSONResponse(error.body(), error.status, headers=error.headers)
                 await response(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
-    def _refusal(self, headers: dict[bytes, bytes]) -> HTTPError | None:
+    def _error(self, headers: dict[bytes, bytes]) -> HTTPError | None:
         if self._key:
-            kind, _, given = headers.get(b"authorization", b"").partition(b" ")
-            if kind.lower() == b"bearer" and hmac.compare_digest(given.strip(), self._key):
+            scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
+            if scheme.lower() == b"bearer" and hmac.compare_digest(token.strip(), self._key):
                 return None
             return HTTPError(401, "The API key is missing or wrong.", code="invalid_api_key")
-        if is_own_name(headers.get(b"host", b"").decode("latin-1")):
+        if is_loopback_host(headers.get(b"host", b"").decode("latin-1")):
             return None
-        message = "This server answers only requests to localhost; another name wants an API key."
+        message = "Without an API key, this server answers only requests to localhost."
         return HTTPError(403, message, code="wrong_host")
 
 
-def is_own_name(host: str) -> bool:
-    """Whether a Host header names this machine to itself: localhost, or an address of its loopback."""
+def is_loopback_host(host: str) -> bool:
+    """Whether a Host header is localhost or a loopback address, with or without a port."""
     name, colon, port = host.rpartition(":")
     if not colon or not port.isdigit():
         name = host

@@ -19,7 +19,7 @@ from gradschool.model.llama_cpp import PATIENCE, LlamaCpp
 from gradschool.model.machine import choose_threads
 from gradschool.records import Answer, Conversation, Decoding, Failure
 from gradschool.serve.http_errors import too_long
-from gradschool.serve.scheduler import Pieces, Prompt
+from gradschool.serve.scheduler import AnswerStream, Prompt
 from gradschool.serve.upstream import LlamaWire, UpstreamScheduler, client_of, llama_body
 
 AT_ONCE = 4
@@ -102,7 +102,7 @@ class LlamaEngine:
 
 
 class LlamaScheduler:
-    """Answers by llama.cpp, which batches those who ask at the same time."""
+    """Answers with llama.cpp, which batches concurrent requests."""
 
     def __init__(self, engine: LlamaEngine) -> None:
         self._engine = engine
@@ -111,16 +111,16 @@ class LlamaScheduler:
         self._upstream = UpstreamScheduler(client, LlamaWire(), self.at_once, self.context_length)
 
     def tokens(self, conversation: Conversation) -> tuple[int, tuple[int, ...]]:
-        """The tokens of a conversation up to where the answer begins, and their number."""
+        """The number of tokens of a prompt, and their ids."""
         ids = tuple(self._engine.prompt_ids(conversation))
         return len(ids), ids
 
-    def answer(self, prompt: Prompt) -> Pieces:
-        """Answer piece by piece; closing the generator frees its place there."""
+    def answer(self, prompt: Prompt) -> AnswerStream:
+        """Stream an answer; closing the generator cancels it in llama.cpp."""
         return self._upstream.answer(prompt)
 
     async def close(self) -> None:
-        """Drop all connections and end llama.cpp."""
+        """Close all connections and stop llama.cpp."""
         await self._upstream.close()
         self._engine.close()
 

@@ -1,4 +1,4 @@
-"""Specialists' folders to a service: bases that several of them share are opened once."""
+"""Open specialists as a service; specialists with the same base share its weights."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,93 +15,93 @@ from gradschool.records import Note, Work
 from gradschool.serve.llama import LlamaEngine, LlamaScheduler
 from gradschool.serve.local import LocalScheduler
 from gradschool.serve.scheduler import Scheduler
-from gradschool.serve.service import Base, Limits, Served, Service
+from gradschool.serve.service import Limits, ServedBase, ServedModel, Service
 from gradschool.serve.threads import ThreadScheduler
 from gradschool.serve.upstream import remote_scheduler
 from gradschool.specialist import Specialist
 
 
 def open_service(
-    asked: Sequence[str],
+    specs: Sequence[str],
     base_model: str | None = None,
     at_once: int | None = None,
     context_length: int | None = None,
     limits: Limits | None = None,
 ) -> Work[Service]:
-    """Open specialists, each given as FOLDER or NAME=FOLDER, and put them behind one service.
+    """Open specialists, each given as FOLDER or NAME=FOLDER, as one service.
 
-    `at_once` requests are answered together over each base; `context_length` bounds the tokens of a question with its
-    answer. Raises what `open_verified` raises, and UsageError where two have the same name.
+    `at_once` is the number of requests answered at the same time per base; `context_length` limits the tokens of prompt
+    and answer together. Raises what `open_verified` raises, and UsageError if two specialists have the same name.
     """
     manifests: dict[str, tuple[Path, dict[str, Any]]] = {}
-    for word in asked:
-        name, folder, manifest = _read(word)
+    for spec in specs:
+        name, folder, manifest = _read(spec)
         if name in manifests:
             raise UsageError(
                 f"Two specialists are called {name!r}.",
-                f"{manifests[name][0]} and {folder}; clients choose by name.",
-                f"name one anew: OTHER={folder}",
+                f"{manifests[name][0]} and {folder}: clients select a specialist by its name.",
+                f"give one another name: OTHER={folder}",
             )
         manifests[name] = folder, manifest
     opened: dict[str, Specialist] = {}
     engines: dict[tuple[str, ...], tuple[Engine, str]] = {}
     for name, (folder, manifest) in manifests.items():
-        known = engines.get(base_of(manifest))
-        if known is None:
+        shared = engines.get(base_key(manifest))
+        if shared is None:
             opened[name] = yield from open_verified(folder, manifest, base_model)
-            engines[base_of(manifest)] = opened[name].engine, name
+            engines[base_key(manifest)] = opened[name].engine, name
         else:
-            opened[name] = Specialist(known[0], recipe_of(folder, manifest))
-            yield Note(f"{name} shares the weights of {known[1]}'s base.")
-    bases: dict[int, Base] = {}
+            opened[name] = Specialist(shared[0], recipe_of(folder, manifest))
+            yield Note(f"{name} shares the weights of {shared[1]}'s base.")
+    bases: dict[int, ServedBase] = {}
     for engine, _ in engines.values():
-        over = [specialist for specialist in opened.values() if specialist.engine is engine]
-        bases[id(engine)] = Base(scheduler_of(engine, over, at_once, context_length))
-    served = {
+        specialists = [specialist for specialist in opened.values() if specialist.engine is engine]
+        bases[id(engine)] = ServedBase(scheduler_of(engine, specialists, at_once, context_length))
+    models = {
         name: _served(name, *manifests[name], specialist, bases[id(specialist.engine)])
         for name, specialist in opened.items()
     }
-    return Service(served, limits)
+    return Service(models, limits)
 
 
 def open_gguf(
-    word: str, file: Path, at_once: int | None = None, context_length: int | None = None, limits: Limits | None = None
+    spec: str, file: Path, at_once: int | None = None, context_length: int | None = None, limits: Limits | None = None
 ) -> Work[Service]:
-    """Open one specialist, given as FOLDER or NAME=FOLDER, over a GGUF file that was made of it.
+    """Open one specialist, given as FOLDER or NAME=FOLDER, with a GGUF file that was exported from it.
 
     Its base is not needed. Raises what `read_manifest` and LlamaEngine raise.
     """
-    name, folder, manifest = _read(word)
-    recipe = replace(recipe_of(folder, manifest), adapter="", weights="")  # what was trained is in the file
+    name, folder, manifest = _read(spec)
+    recipe = replace(recipe_of(folder, manifest), adapter="", weights="")  # the GGUF file holds the trained weights
     yield Note(f"llama.cpp runs {file.name} instead of the base.")
     engine = LlamaEngine(file, at_once, context_length)
-    served = _served(name, folder, manifest, Specialist(engine, recipe), Base(LlamaScheduler(engine)))
-    return Service({name: served}, limits)
+    model = _served(name, folder, manifest, Specialist(engine, recipe), ServedBase(LlamaScheduler(engine)))
+    return Service({name: model}, limits)
 
 
-def _read(word: str) -> tuple[str, Path, dict[str, Any]]:
-    name, folder = named(word)
+def _read(spec: str) -> tuple[str, Path, dict[str, Any]]:
+    name, folder = parse_spec(spec)
     manifest = read_manifest(folder)
     return name or str(manifest.get("name") or folder.resolve().name), folder, manifest
 
 
-def _served(name: str, folder: Path, manifest: dict[str, Any], specialist: Specialist, base: Base) -> Served:
-    made = int((folder / MANIFEST).stat().st_mtime)
-    return Served(name, specialist, base, made, sha256_of(manifest), str(manifest.get("verdict", "")))
+def _served(name: str, folder: Path, manifest: dict[str, Any], specialist: Specialist, base: ServedBase) -> ServedModel:
+    created = int((folder / MANIFEST).stat().st_mtime)
+    return ServedModel(name, specialist, base, created, sha256_of(manifest), str(manifest.get("verdict", "")))
 
 
-def named(word: str) -> tuple[str, Path]:
-    """The name, or none, and the folder in FOLDER or NAME=FOLDER; a folder may have = in its own name."""
-    name, equals, folder = word.partition("=")
-    if not equals or Path(word).exists():
-        return "", Path(word)
+def parse_spec(spec: str) -> tuple[str, Path]:
+    """Parse FOLDER or NAME=FOLDER into a name (empty if none is given) and a folder, whose own name may contain `=`."""
+    name, equals, folder = spec.partition("=")
+    if not equals or Path(spec).exists():
+        return "", Path(spec)
     if not name:
-        raise UsageError(f"{word!r} names a specialist with nothing.", fix="write NAME=FOLDER, or FOLDER alone.")
+        raise UsageError(f"{spec!r} has no name before its `=`.", fix="write NAME=FOLDER, or FOLDER alone.")
     return name, Path(folder)
 
 
-def base_of(manifest: dict[str, Any]) -> tuple[str, ...]:
-    """What tells bases apart: the hashes of weights and template, or for a server its address and model."""
+def base_key(manifest: dict[str, Any]) -> tuple[str, ...]:
+    """The identity of a base: the hashes of its weights and chat template, or the address and model of a server."""
     base = manifest["base"]
     return tuple(str(base.get(part, "")) for part in ("kind", "weights", "template", "bits", "address", "model"))
 
@@ -109,7 +109,7 @@ def base_of(manifest: dict[str, Any]) -> tuple[str, ...]:
 def scheduler_of(
     engine: Engine, specialists: Sequence[Specialist], at_once: int | None, context_length: int | None
 ) -> Scheduler:
-    """What answers for the specialists over one base."""
+    """The scheduler for the specialists of one base."""
     if isinstance(engine, LocalEngine):
         return LocalScheduler(engine, specialists, at_once, context_length)
     if isinstance(engine, RemoteEngine):

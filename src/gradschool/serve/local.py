@@ -10,8 +10,8 @@ from gradschool.model.local import LocalEngine
 from gradschool.model.memory import AT_ONCE
 from gradschool.records import Conversation, Message
 from gradschool.serve.batcher import AdapterCache, Batcher, Request, SamplingGroup
-from gradschool.serve.scheduler import Ended, Piece, Pieces, Prompt
-from gradschool.serve.streaming import Decoded
+from gradschool.serve.scheduler import AnswerStream, Finished, Prompt, TextChunk
+from gradschool.serve.streaming import IncrementalDetokenizer
 from gradschool.specialist import Specialist
 
 END_PATIENCE = 10.0  # seconds for the step under way
@@ -44,7 +44,7 @@ class LocalScheduler:
         ids = tuple(self._prompts.prompt_ids(conversation))
         return len(ids), ids
 
-    async def answer(self, prompt: Prompt) -> Pieces:
+    async def answer(self, prompt: Prompt) -> AnswerStream:
         """Answer piece by piece; closing the generator frees the row."""
         loop, heard = asyncio.get_running_loop(), asyncio.Queue[Token | GradschoolError]()
 
@@ -53,7 +53,7 @@ class LocalScheduler:
                 loop.call_soon_threadsafe(heard.put_nowait, said)
 
         request = Request(prompt.adapter, prompt.ids, prompt.decoding, tell)
-        text, count = Decoded(self._answers.decode), 0
+        text, count = IncrementalDetokenizer(self._answers.decode), 0
         self._batcher.put(request)
         try:
             while True:
@@ -62,10 +62,10 @@ class LocalScheduler:
                     raise said
                 count += 1
                 stopped = said.token in self._stop_ids
-                yield Piece("" if stopped else text.add(said.token), count)
+                yield TextChunk("" if stopped else text.add(said.token), count)
                 if said.last:
-                    yield Piece(text.end(), count)
-                    yield Ended("stop" if stopped else "length", len(prompt.ids), count)
+                    yield TextChunk(text.end(), count)
+                    yield Finished("stop" if stopped else "length", len(prompt.ids), count)
                     return
         finally:
             request.gone = True

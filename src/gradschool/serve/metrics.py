@@ -1,68 +1,68 @@
-"""What Prometheus may ask for: requests, their times, tokens, and how full the server is."""
+"""Metrics for Prometheus: requests, latencies, tokens and queue length."""
 
 import time
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from gradschool.serve.scheduler import Ended
+from gradschool.serve.scheduler import Finished
 from gradschool.serve.service import Service
 
-SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
-GONE = 499  # nginx' number for a client that did not wait; nobody receives it
-OTHERS = "other"  # asked for a model that does not exist, or for none
+BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)  # seconds
+CLIENT_CLOSED_REQUEST = 499  # nginx' status for a client that disconnected; only metrics show it
+UNKNOWN_MODEL = "other"  # one label for all names that clients make up, so that they cannot grow the registry
 
 
 class Metrics:
-    """The counts of one server; models that clients invent are counted as one."""
+    """The metrics of one server."""
 
     def __init__(self, service: Service) -> None:
         self._registry = CollectorRegistry()
         labels, registry = ["model"], self._registry
         self.requests = Counter(
-            "gradschool_requests", "Requests, by HTTP status; 499: the client went away.", ["model", "status"],
+            "gradschool_requests", "Requests by HTTP status; 499: the client disconnected.", ["model", "status"],
             registry=registry,
         )  # fmt: skip
         self.seconds = Histogram(
-            "gradschool_request_seconds", "From a request to the end of its answer.", labels, registry=registry,
-            buckets=SECONDS,
+            "gradschool_request_seconds", "Time from the request to the end of its answer.", labels, registry=registry,
+            buckets=BUCKETS,
         )  # fmt: skip
-        self.first_piece = Histogram(
-            "gradschool_first_piece_seconds", "From a request to the first text of its answer.", labels,
-            registry=registry, buckets=SECONDS,
+        self.first_text = Histogram(
+            "gradschool_first_piece_seconds", "Time from the request to the first text of its answer.", labels,
+            registry=registry, buckets=BUCKETS,
         )  # fmt: skip
-        self.read = Counter("gradschool_prompt_tokens", "Tokens of questions.", labels, registry=registry)
-        self.written = Counter("gradschool_new_tokens", "Tokens of answers.", labels, registry=registry)
-        running = Gauge("gradschool_running", "Requests that are being answered.", registry=registry)
+        self.prompt_tokens = Counter("gradschool_prompt_tokens", "Prompt tokens.", labels, registry=registry)
+        self.new_tokens = Counter("gradschool_new_tokens", "Generated tokens.", labels, registry=registry)
+        running = Gauge("gradschool_running", "Requests being answered.", registry=registry)
         running.set_function(lambda: sum(base.running for base in service.bases))
-        waiting = Gauge("gradschool_waiting", "Requests that wait for a place.", registry=registry)
+        waiting = Gauge("gradschool_waiting", "Requests in the queue.", registry=registry)
         waiting.set_function(lambda: sum(base.waiting for base in service.bases))
 
     def text(self) -> bytes:
-        """All of it in Prometheus' text format."""
+        """All metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
 
-class Watch:
-    """What is measured of one request."""
+class RequestMetrics:
+    """Measures one request."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics, self._began = metrics, time.monotonic()
-        self.model = OTHERS
+        self.model = UNKNOWN_MODEL
         self._first = self._done = False
 
-    def piece(self, text: str) -> None:
-        """Some text, or none, goes out."""
+    def text_sent(self, text: str) -> None:
+        """Record the time to the first text; `text` may be empty."""
         if text and not self._first:
             self._first = True
-            self._metrics.first_piece.labels(self.model).observe(time.monotonic() - self._began)
+            self._metrics.first_text.labels(self.model).observe(time.monotonic() - self._began)
 
-    def ended(self, ended: Ended) -> None:
-        """The answer is whole."""
-        self._metrics.read.labels(self.model).inc(ended.prompt_tokens)
-        self._metrics.written.labels(self.model).inc(ended.new_tokens)
+    def finished(self, finished: Finished) -> None:
+        """Count the tokens of a finished answer."""
+        self._metrics.prompt_tokens.labels(self.model).inc(finished.prompt_tokens)
+        self._metrics.new_tokens.labels(self.model).inc(finished.new_tokens)
 
     def done(self, status: int) -> None:
-        """The request is done, in whatever way; only the first word about it counts."""
+        """Count the request with its status; later calls are ignored."""
         if not self._done:
             self._done = True
             self._metrics.requests.labels(self.model, str(status)).inc()

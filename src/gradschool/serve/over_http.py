@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from gradschool.model.remote import RemoteEngine
 from gradschool.serve.loading import scheduler_of
 from gradschool.serve.server import running
-from gradschool.serve.service import Base, Served, Service
+from gradschool.serve.service import ServedBase, ServedModel, Service
 from gradschool.settings import Remote
 from gradschool.specialist import Specialist
 
@@ -21,7 +21,7 @@ def over_http(specialist: Specialist) -> Iterator[RemoteEngine]:
     belongs to the server.
     """
     scheduler = scheduler_of(specialist.engine, [specialist], None, None)
-    service = Service({NAME: Served(NAME, specialist, Base(scheduler))})
+    service = Service({NAME: ServedModel(NAME, specialist, ServedBase(scheduler))})
     asking = Remote(timeout=service.limits.seconds, retries=0, concurrency=scheduler.at_once)
     with running(service) as address:
         yield RemoteEngine(f"{address}/v1", NAME, asking)

@@ -1,4 +1,4 @@
-"""What is answered: OpenAI's objects for a whole answer and for its chunks, with citations in a field of their own."""
+"""Response bodies: OpenAI's objects for complete answers and for stream chunks, extended by `citations`."""
 
 import json
 import time
@@ -9,45 +9,43 @@ from typing import Any
 
 from gradschool.records import Passage
 from gradschool.serve.http_errors import HTTPError
-from gradschool.serve.scheduler import Ended
-from gradschool.serve.service import Served
+from gradschool.serve.scheduler import Finished
+from gradschool.serve.service import ServedModel
 
 DONE = b"data: [DONE]\n\n"
 
 
 @dataclass(frozen=True)
 class Reply:
-    """The frame around one answer; `chat` tells the two kinds of requests apart."""
+    """Builds the response to one request; `chat` distinguishes chat completions from completions."""
 
-    served: Served
+    model: ServedModel
     chat: bool
     created: int = field(default_factory=lambda: int(time.time()))
     number: str = field(default_factory=lambda: uuid.uuid4().hex)
 
-    def whole(self, text: str, citations: Sequence[Passage], ended: Ended) -> dict[str, Any]:
-        """The answer in one object."""
-        choice: dict[str, Any] = {"index": 0, "finish_reason": ended.stop, "logprobs": None}
-        cited = {"citations": [cited_as(passage) for passage in citations]} if citations else {}
+    def complete(self, text: str, citations: Sequence[Passage], finished: Finished) -> dict[str, Any]:
+        """The complete answer in one object."""
+        choice: dict[str, Any] = {"index": 0, "finish_reason": finished.stop, "logprobs": None}
         if self.chat:
-            choice["message"] = {"role": "assistant", "content": text, "refusal": None, **cited}
+            choice["message"] = {"role": "assistant", "content": text, "refusal": None, **_citations(citations)}
         else:
-            choice |= {"text": text, **cited}
-        return self._object("", [choice]) | {"usage": usage(ended)}
+            choice |= {"text": text, **_citations(citations)}
+        return self._object("", [choice]) | {"usage": usage(finished)}
 
     def begin(self, with_usage: bool) -> bytes:
-        """The first chunk of a chat; completions have none."""
+        """The first chunk of a chat, with the role; completions have none."""
         return self._chunk({"role": "assistant", "content": ""}, None, with_usage) if self.chat else b""
 
-    def piece(self, text: str, with_usage: bool) -> bytes:
+    def text(self, text: str, with_usage: bool) -> bytes:
         """A chunk with more text."""
         return self._chunk({"content": text}, None, with_usage)
 
-    def end(self, citations: Sequence[Passage], ended: Ended, with_usage: bool) -> bytes:
-        """The last chunks: why the answer ended and what it cites; on request, what it cost."""
-        cited = {"citations": [cited_as(passage) for passage in citations]} if citations else {}
-        last = self._chunk(cited, ended.stop, with_usage)
+    def end(self, citations: Sequence[Passage], finished: Finished, with_usage: bool) -> bytes:
+        """The last chunks: finish reason and citations, then, if `with_usage`, the token counts."""
+        last = self._chunk(_citations(citations), finished.stop, with_usage)
         if with_usage:
-            last += event(self._object(".chunk", []) | {"usage": usage(ended)})
+            last += event(self._object(".chunk", []) | {"usage": usage(finished)})
         return last + DONE
 
     def _chunk(self, delta: dict[str, Any], stop: str | None, with_usage: bool) -> bytes:
@@ -65,10 +63,14 @@ class Reply:
             "id": f"{'chatcmpl' if self.chat else 'cmpl'}-{self.number}",
             "object": f"chat.completion{part}" if self.chat else "text_completion",
             "created": self.created,
-            "model": self.served.name,
-            "system_fingerprint": self.served.seal[:16] or None,
+            "model": self.model.name,
+            "system_fingerprint": self.model.seal[:16] or None,
             "choices": choices,
         }
+
+
+def _citations(citations: Sequence[Passage]) -> dict[str, Any]:
+    return {"citations": [passage.as_citation() for passage in citations]} if citations else {}
 
 
 def event(value: object) -> bytes:
@@ -76,30 +78,24 @@ def event(value: object) -> bytes:
     return b"data: " + json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
 
 
-def failed(refusal: HTTPError) -> bytes:
-    """The event that ends a stream whose answer failed after it had begun."""
-    return event(refusal.body())
+def error_event(error: HTTPError) -> bytes:
+    """The event that ends a stream whose answer failed after the first chunk."""
+    return event(error.body())
 
 
-def usage(ended: Ended) -> dict[str, int]:
-    """Tokens read and written; the answer's stop token counts."""
-    read, written = ended.prompt_tokens, ended.new_tokens
-    return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+def usage(finished: Finished) -> dict[str, int]:
+    """OpenAI's `usage` object; the end-of-turn token of the answer counts."""
+    prompt, new = finished.prompt_tokens, finished.new_tokens
+    return {"prompt_tokens": prompt, "completion_tokens": new, "total_tokens": prompt + new}
 
 
-def cited_as(passage: Passage) -> dict[str, Any]:
-    """A passage with its exact place."""
-    lines = [passage.first_line, passage.last_line]
-    return {"file": passage.file, "lines": lines, "page": passage.page, "text": passage.text}
-
-
-def model(served: Served) -> dict[str, Any]:
+def model_object(model: ServedModel) -> dict[str, Any]:
     """A specialist in the list of models."""
     return {
-        "id": served.name,
+        "id": model.name,
         "object": "model",
-        "created": served.created,
+        "created": model.created,
         "owned_by": "gradschool",
-        "max_model_len": served.base.scheduler.context_length,
-        "verdict": served.verdict,
+        "max_model_len": model.base.scheduler.context_length,
+        "verdict": model.verdict,
     }

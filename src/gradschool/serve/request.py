@@ -1,6 +1,6 @@
-"""What a client may ask: the bodies of OpenAI's requests, read strictly, so that nothing asked for is quietly left out.
+"""Parse the bodies of OpenAI requests strictly: no field is silently ignored.
 
-A field that would change the answer and cannot be honoured is refused by its name; so is one that does not exist.
+A field that would change the answer and is not supported is an error that names it; so is an unknown field.
 """
 
 import json
@@ -15,7 +15,7 @@ from gradschool.records import Conversation, Decoding, Message
 from gradschool.serve.http_errors import HTTPError
 
 MAX_STOPS = 16
-# Fields whose other values would change the answer, and the values that ask for nothing.
+# Unsupported fields, with the values that are accepted because they change nothing.
 UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "n": (1,),
     "best_of": (1,),
@@ -36,7 +36,7 @@ UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "prediction": (),
     "web_search_options": (),
 }
-# Fields that change nothing here.
+# Fields that do not affect the answer here.
 WITHOUT_EFFECT = {
     "user", "metadata", "store", "service_tier", "parallel_tool_calls", "safety_identifier", "prompt_cache_key",
     "prompt_cache_retention", "reasoning_effort", "verbosity",
@@ -44,8 +44,8 @@ WITHOUT_EFFECT = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A request that was understood. None: the specialist's own setting, with which it was tested."""
+class CompletionRequest:
+    """A parsed request; None means the specialist's own setting, the one it was tested with."""
 
     model: str
     question: Conversation
@@ -57,29 +57,29 @@ class Asked:
     stream: bool = False
     include_usage: bool = False
 
-    def decoding(self, own: Decoding) -> Decoding:
-        """How to draw the answer. Asked for a temperature but no seed, each answer gets another one."""
+    def decoding(self, default: Decoding) -> Decoding:
+        """`default` with the changes of the request; a temperature without a seed draws a new seed."""
         seed = self.seed
         if seed is None:
-            seed = own.seed if self.temperature is None else secrets.randbits(31)
+            seed = default.seed if self.temperature is None else secrets.randbits(31)
         return replace(
-            own,
-            max_new_tokens=own.max_new_tokens if self.max_tokens is None else self.max_tokens,
-            temperature=own.temperature if self.temperature is None else self.temperature,
-            top_p=own.top_p if self.top_p is None else self.top_p,
+            default,
+            max_new_tokens=default.max_new_tokens if self.max_tokens is None else self.max_tokens,
+            temperature=default.temperature if self.temperature is None else self.temperature,
+            top_p=default.top_p if self.top_p is None else self.top_p,
             seed=seed,
         )
 
 
 def _text(value: Any) -> str:
-    """A string, or the joined parts of a content that is a list of texts."""
+    """The text of a content: a string, or a list of text parts."""
     if isinstance(value, list) and value:
         parts = [part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None for part in value]
         texts = [part for part in parts if isinstance(part, str)]
         if len(texts) == len(value):
             return "".join(texts)
     if not isinstance(value, str):
-        raise ValueError("must be text (or a list of parts of type text)")
+        raise ValueError("must be a string, or a list of parts of type text")
     return value
 
 
@@ -87,16 +87,16 @@ def _prompt(value: Any) -> str:
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     if not isinstance(value, str):
-        raise ValueError("must be one text; several prompts or token ids are not taken")
+        raise ValueError("must be one string; several prompts or token ids are not supported")
     return value
 
 
 def _stops(value: Any) -> tuple[str, ...]:
     texts = [] if value is None else [value] if isinstance(value, str) else value
     if not isinstance(texts, list) or not all(isinstance(text, str) and text for text in texts):
-        raise ValueError("must be a text or a list of texts, none of them empty")
+        raise ValueError("must be a string or a list of strings, none of them empty")
     if len(texts) > MAX_STOPS:
-        raise ValueError(f"may hold at most {MAX_STOPS} texts")
+        raise ValueError(f"may have at most {MAX_STOPS} strings")
     return tuple(texts)
 
 
@@ -105,7 +105,7 @@ class _Strict(BaseModel):
 
 
 class _Turn(_Strict):
-    model_config = ConfigDict(extra="ignore")  # what servers and clients add to their own turns
+    model_config = ConfigDict(extra="ignore")  # clients send back answers with fields that servers added
 
     role: Literal["system", "developer", "user", "assistant"]
     content: Annotated[str, BeforeValidator(_text)]
@@ -141,22 +141,22 @@ class _TextBody(_Body):
     prompt: Annotated[str, BeforeValidator(_prompt)]
 
 
-def read_chat(content: bytes) -> Asked:
-    """Read the body of POST /v1/chat/completions; raises Refusal."""
+def parse_chat(content: bytes) -> CompletionRequest:
+    """Parse the body of POST /v1/chat/completions; raises HTTPError."""
     body = _validated(_ChatBody, _object(content))
     turns = tuple(Message("system" if t.role == "developer" else t.role, t.content) for t in body.messages)
     limit = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
-    return _asked(body, turns, limit)
+    return _request(body, turns, limit)
 
 
-def read_text(content: bytes) -> Asked:
-    """Read the body of POST /v1/completions, whose prompt is the question; raises Refusal."""
+def parse_completion(content: bytes) -> CompletionRequest:
+    """Parse the body of POST /v1/completions, whose prompt becomes a user message; raises HTTPError."""
     body = _validated(_TextBody, _object(content))
-    return _asked(body, (Message("user", body.prompt),), body.max_tokens)
+    return _request(body, (Message("user", body.prompt),), body.max_tokens)
 
 
-def _asked(body: _Body, question: Conversation, max_tokens: int | None) -> Asked:
-    return Asked(
+def _request(body: _Body, question: Conversation, max_tokens: int | None) -> CompletionRequest:
+    return CompletionRequest(
         model=body.model,
         question=question,
         max_tokens=max_tokens,
@@ -170,12 +170,12 @@ def _asked(body: _Body, question: Conversation, max_tokens: int | None) -> Asked
 
 
 def _object(content: bytes) -> dict[str, Any]:
-    """The JSON object in a body, without half characters, which no tokenizer can read."""
+    """The JSON object in a body; raises HTTPError for lone surrogates too, because no tokenizer takes them."""
     try:
         value = json.loads(content)
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise HTTPError(400, "The body holds half of a character (a lone surrogate).") from error
+        raise HTTPError(400, "The body contains half of a character (a lone surrogate).") from error
     except (ValueError, RecursionError) as error:
         raise HTTPError(400, f"The body is not valid JSON: {error or 'it is nested too deeply'}.") from error
     if not isinstance(value, dict):
@@ -183,28 +183,28 @@ def _object(content: bytes) -> dict[str, Any]:
     return value
 
 
-def _validated(form: type[Body], value: dict[str, Any]) -> Body:
-    asked = {}
+def _validated(schema: type[Body], value: dict[str, Any]) -> Body:
+    fields = {}
     for key, given in value.items():
         if key in UNSUPPORTED:
             if given is not None and given not in UNSUPPORTED[key]:
                 raise HTTPError(400, f"{key} is not supported here.", param=key, code="unsupported_parameter")
         elif key not in WITHOUT_EFFECT:
-            asked[key] = given
-    unknown = next((key for key in asked if key not in form.model_fields), None)
+            fields[key] = given
+    unknown = next((key for key in fields if key not in schema.model_fields), None)
     if unknown is not None:
-        hint = nearest(unknown, form.model_fields)
+        hint = nearest(unknown, schema.model_fields)
         raise HTTPError(
             400, f"There is no field {unknown[:80]!r}; {hint}.", param=unknown[:80], code="unknown_parameter"
         )
     try:
-        return form.model_validate(asked)
+        return schema.model_validate(fields)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        about = first["msg"].removeprefix("Value error, ")
+        field = ".".join(map(str, first["loc"]))
+        reason = first["msg"].removeprefix("Value error, ")
         got = "" if first["type"] == "missing" else f" (got {_short(first['input'])})"
-        raise HTTPError(400, f"{place}: {about}{got}.", param=place, code="invalid_value") from error
+        raise HTTPError(400, f"{field}: {reason}{got}.", param=field, code="invalid_value") from error
 
 
 def _short(value: Any) -> str:

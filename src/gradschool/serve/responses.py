@@ -1,4 +1,4 @@
-"""One answer on its way out, whole or as a stream; it ends when its client goes away."""
+"""Send one answer, complete or as a stream, and cancel it if its client disconnects."""
 
 import asyncio
 import contextlib
@@ -11,74 +11,73 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from gradschool.records import Passage
-from gradschool.serve import reply as replies
 from gradschool.serve.http_errors import HTTPError
-from gradschool.serve.metrics import GONE, Watch
-from gradschool.serve.reply import Reply
-from gradschool.serve.request import Asked
-from gradschool.serve.scheduler import Ended, Piece
-from gradschool.serve.service import Served, Service
+from gradschool.serve.metrics import CLIENT_CLOSED_REQUEST, RequestMetrics
+from gradschool.serve.reply import Reply, error_event
+from gradschool.serve.request import CompletionRequest
+from gradschool.serve.scheduler import Finished, TextChunk
+from gradschool.serve.service import ServedModel, Service
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Answering:
-    """One request on its way to an answer."""
+class PendingAnswer:
+    """One request whose answer is being generated."""
 
     service: Service
-    served: Served
-    asked: Asked
+    model: ServedModel
+    request: CompletionRequest
     reply: Reply
-    watch: Watch
+    metrics: RequestMetrics
 
-    async def whole(self) -> dict[str, Any]:
-        """The answer in one object."""
+    async def complete(self) -> dict[str, Any]:
+        """The complete answer in one object."""
         text, citations = "", tuple[Passage, ...]()
-        async with contextlib.aclosing(self.service.answer(self.served, self.asked)) as events:
+        async with contextlib.aclosing(self.service.answer(self.model, self.request)) as events:
             async for event in events:
-                if isinstance(event, Piece):
+                if isinstance(event, TextChunk):
                     text += event.text
-                    self.watch.piece(event.text)
-                elif isinstance(event, Ended):
-                    self.watch.ended(event)
-                    return self.reply.whole(text, citations, event)
+                    self.metrics.text_sent(event.text)
+                elif isinstance(event, Finished):
+                    self.metrics.finished(event)
+                    return self.reply.complete(text, citations, event)
                 else:
                     citations = event
-        raise AssertionError("an answer without an end")
+        raise AssertionError("an answer ended without Finished")
 
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """The answer as server-sent events; what fails after the first one is told by an event."""
-        citations, begun, with_usage = tuple[Passage, ...](), False, self.asked.include_usage
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        """The answer as server-sent events; an error after the first event becomes an event."""
+        citations, begun, with_usage = tuple[Passage, ...](), False, self.request.include_usage
         try:
-            async with contextlib.aclosing(self.service.answer(self.served, self.asked)) as events:
+            async with contextlib.aclosing(self.service.answer(self.model, self.request)) as events:
                 async for event in events:
-                    if isinstance(event, Ended):
-                        self.watch.ended(event)
+                    if isinstance(event, Finished):
+                        self.metrics.finished(event)
                         head = b"" if begun else self.reply.begin(with_usage)
-                        self.watch.done(200)
+                        self.metrics.done(200)
                         yield head + self.reply.end(citations, event, with_usage)
-                    elif not isinstance(event, Piece):
+                    elif not isinstance(event, TextChunk):
                         citations = event
                     elif event.text or not begun:
                         head = b"" if begun else self.reply.begin(with_usage)
                         begun = True
-                        self.watch.piece(event.text)
-                        yield head + (self.reply.piece(event.text, with_usage) if event.text else b"")
-        except HTTPError as refusal:
+                        self.metrics.text_sent(event.text)
+                        yield head + (self.reply.text(event.text, with_usage) if event.text else b"")
+        except HTTPError as error:
             if not begun:
                 raise
-            self.watch.done(refusal.status)
-            yield replies.failed(refusal)
+            self.metrics.done(error.status)
+            yield error_event(error)
         except Exception:
-            self.watch.done(500)
+            self.metrics.done(500)
             raise
         finally:
-            self.watch.done(GONE)
+            self.metrics.done(CLIENT_CLOSED_REQUEST)
 
 
 class EventStream(StreamingResponse):
-    """Server-sent events; whatever ends the response, also a client that left, ends the answer."""
+    """A response of server-sent events; when it ends, for whatever reason, generation ends too."""
 
     def __init__(self, first: bytes, rest: AsyncGenerator[bytes, None], seconds: float) -> None:
         self._rest, self._seconds = rest, seconds
@@ -91,28 +90,28 @@ class EventStream(StreamingResponse):
         super().__init__(events(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send all events, in time."""
+        """Send all events within the time limit."""
         try:
-            async with asyncio.timeout(self._seconds):  # a client that does not read holds up `send`
+            async with asyncio.timeout(self._seconds):  # `send` blocks while a client does not read
                 await super().__call__(scope, receive, send)
         finally:
             await self._rest.aclose()
 
 
-async def unless_gone(request: Request, work: Awaitable[T]) -> T:
-    """The result of some work, which is cancelled when the client goes away (ClientDisconnect)."""
-    answer, left = asyncio.ensure_future(work), asyncio.ensure_future(_left(request))
+async def cancel_on_disconnect(request: Request, work: Awaitable[T]) -> T:
+    """Await `work`; if the client disconnects first, cancel it and raise ClientDisconnect."""
+    answer, disconnect = asyncio.ensure_future(work), asyncio.ensure_future(_disconnected(request))
     try:
-        await asyncio.wait((answer, left), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((answer, disconnect), return_when=asyncio.FIRST_COMPLETED)
         if not answer.done():
             raise ClientDisconnect
         return answer.result()
     finally:
         answer.cancel()
-        left.cancel()
-        await asyncio.gather(answer, left, return_exceptions=True)
+        disconnect.cancel()
+        await asyncio.gather(answer, disconnect, return_exceptions=True)
 
 
-async def _left(request: Request) -> None:
+async def _disconnected(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass

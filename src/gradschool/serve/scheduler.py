@@ -1,4 +1,4 @@
-"""What the server needs of whatever answers: prompts go in, and pieces of text come out, for many requests at once."""
+"""The interface between the HTTP API and whatever generates answers for many requests at once."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from gradschool.records import Conversation, Decoding
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What is to be answered: a conversation, its tokens where the engine takes them, and what the network wears.
+    """A conversation to answer, with its token ids if the engine takes tokens.
 
-    `decoding.max_new_tokens` is what fits the context; `adapter` is a folder, or empty for the bare base.
+    `decoding.max_new_tokens` already fits into the context. `adapter` is a folder, or empty for the bare base.
     """
 
     conversation: Conversation
@@ -23,45 +23,46 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """Some more text of an answer; `new_tokens` counts all tokens of the answer up to here."""
+class TextChunk:
+    """The next text of an answer; `new_tokens` counts all tokens generated so far."""
 
     text: str
     new_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """The last thing of each answer: why it ended, and what it cost."""
+class Finished:
+    """The last event of an answer: its finish reason and its token counts."""
 
     stop: Literal["stop", "length"]
     prompt_tokens: int
     new_tokens: int
 
 
-Pieces: TypeAlias = AsyncGenerator[Piece | Ended, None]
+AnswerStream: TypeAlias = AsyncGenerator[TextChunk | Finished, None]
 
 
 class Scheduler(Protocol):
-    """Answers for all specialists of one base. Whatever batches better can take this one's place.
+    """Answers requests for all specialists of one base.
 
-    `at_once` requests are answered together; `context_length` is the most tokens of a question with its answer.
+    At most `at_once` requests are answered at the same time; `context_length` limits the tokens of prompt and answer
+    together.
     """
 
     at_once: int
     context_length: int
 
     def tokens(self, conversation: Conversation) -> tuple[int, tuple[int, ...]]:
-        """How many tokens a conversation takes (0: not known), and which, where the engine takes tokens.
+        """The number of tokens of a prompt (0 if unknown), and their ids if the engine takes tokens.
 
-        Takes its time, and is called in one thread only.
+        Blocking; called from one thread only.
         """
         ...
 
-    def answer(self, prompt: Prompt) -> Pieces:
-        """Answer piece by piece; closing the generator frees its place at once. Raises Refusal or GradschoolError."""
+    def answer(self, prompt: Prompt) -> AnswerStream:
+        """Stream an answer; closing the generator cancels it. Raises HTTPError or GradschoolError."""
         ...
 
     async def close(self) -> None:
-        """End all work; answers under way fail."""
+        """Stop all work; unfinished answers fail."""
         ...

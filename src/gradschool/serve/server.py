@@ -1,4 +1,4 @@
-"""The server as a process: its address, its key, clients that are too slow, and an orderly end."""
+"""The server process: address, API key, timeouts of slow clients, and graceful shutdown."""
 
 import asyncio
 import contextlib
@@ -19,70 +19,71 @@ from gradschool.serve.app import make_app
 from gradschool.serve.service import Service
 
 KEY_ENV = "GRADSCHOOL_API_KEY"
-MIN_KEY = 16  # letters
-HEAD_SECONDS = 10.0  # from a connection, or the first letter of a further request, to the end of its headers
-LAST_SECONDS = 5  # beyond the grace, until connections are cut
+MIN_KEY_LENGTH = 16  # characters
+HEADER_SECONDS = 10.0  # to receive the headers of a request, from its connection or its first byte on
+CLOSE_SECONDS = 5  # after the grace period, until open connections are closed
 
 
 def read_key(variable: str, file: Path | None) -> str:
-    """The API key, from a file or an environment variable, never from the command line, which every user can see.
+    """Read the API key from a file or an environment variable; empty if there is none.
 
-    Empty where there is none. Raises UsageError for one that is too short, or a file that cannot be read.
+    It is not an option because every user of the machine can see command lines. Raises UsageError if the key is too
+    short or the file cannot be read.
     """
     try:
         key = file.read_text(encoding="utf-8").strip() if file else os.environ.get(variable, "").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"The key file {file} cannot be read.", f"{error}.", "write the key into it.") from error
-    place = str(file) if file else variable
+    origin = str(file) if file else variable
     if file and not key:
         raise UsageError(f"The key file {file} is empty.", fix="write the key into it.")
-    if key and (len(key) < MIN_KEY or not key.isascii() or any(letter.isspace() for letter in key)):
+    if key and (len(key) < MIN_KEY_LENGTH or not key.isascii() or any(character.isspace() for character in key)):
         raise UsageError(
-            f"The key in {place} is unfit.",
-            f"It needs at least {MIN_KEY} letters, ASCII and without spaces.",
+            f"The key in {origin} cannot be used.",
+            f"A key has at least {MIN_KEY_LENGTH} characters, all ASCII, and no spaces.",
             'make one with: python3 -c "import secrets; print(secrets.token_urlsafe(32))"',
         )
     return key
 
 
 def bind(host: str, port: int, key: str) -> socket.socket:
-    """Listen on an address; port 0 takes a free one.
+    """Listen on an address; port 0 chooses a free port.
 
-    Raises UsageError where it is taken or not this machine's, and where others could reach it without a key.
+    Raises UsageError if the address is in use or not local, or if other machines could reach it without a key.
     """
     try:
         kind, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         if not key and not ipaddress.ip_address(address[0]).is_loopback:
             raise UsageError(
-                f"{host} can be reached from other machines, and there is no API key.",
-                "Without one, anybody there could use your specialists, and read what they know.",
-                f"export {KEY_ENV}=… or give --api-key-file; or leave --host at 127.0.0.1.",
+                f"Other machines can reach {host}, and there is no API key.",
+                "Without a key, anyone there could use your specialists and extract what they know.",
+                f"export {KEY_ENV}=… or use --api-key-file; or leave --host at 127.0.0.1.",
             )
         return socket.create_server(address[:2], family=kind, backlog=2048)
     except OSError as error:
         raise UsageError(
-            f"The address {host}, port {port}, cannot be used.",
+            f"Cannot listen on {host}, port {port}.",
             f"The system says: {error.strerror or error}.",
-            "choose another --port (0 takes a free one) or --host.",
+            "choose another --port (0 chooses a free one) or --host.",
         ) from error
 
 
 def url(listening: socket.socket) -> str:
-    """Where clients find a server."""
+    """The URL of a listening server."""
     host, port = listening.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class Server(uvicorn.Server):
-    """A server that, told to end, takes no more requests and gives those under way the service's grace."""
+    """A server that shuts down gracefully: running requests get the service's grace period."""
 
     def __init__(self, service: Service, key: str = "") -> None:
         self._service = service
         super().__init__(
             uvicorn.Config(
                 make_app(service, key),
-                http=Protocol,
+                http=TimedHTTPProtocol,
                 ws="none",
                 lifespan="on",
                 log_config=None,  # uvicorn's own would close the log handlers of other libraries
@@ -90,14 +91,14 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                timeout_graceful_shutdown=int(service.limits.grace) + LAST_SECONDS,
+                timeout_graceful_shutdown=int(service.limits.grace) + CLOSE_SECONDS,
             )
         )
 
-    def serve_until_told(self, listening: socket.socket) -> None:
-        """Serve until Ctrl-C or SIGTERM, then end in order; a second Ctrl-C ends at once."""
-        # When all is done, uvicorn raises the signal again, for those who have more to do than to end.
-        before = {number: signal.signal(number, _done) for number in (signal.SIGINT, signal.SIGTERM)}
+    def serve_until_signal(self, listening: socket.socket) -> None:
+        """Serve until Ctrl-C or SIGTERM, then shut down gracefully; a second Ctrl-C ends it immediately."""
+        # After the shutdown, uvicorn raises the signal again for the handlers set before; ours ignores it.
+        before = {number: signal.signal(number, _ignore) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             self.run([listening])
         finally:
@@ -105,51 +106,51 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End in order: requests under way first."""
+        """Finish running requests, then close."""
         self._service.drain()
         await super().shutdown(sockets)
 
 
-class Protocol(H11Protocol):
-    """HTTP for clients that send their headers in time; others are left."""
+class TimedHTTPProtocol(H11Protocol):
+    """HTTP/1.1 that closes connections whose headers do not arrive in time."""
 
-    _late: asyncio.TimerHandle | None = None
+    _header_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client came."""
+        """A client connected: start the timer."""
         super().connection_made(transport)
-        self._watch()
+        self._update_timer()
 
     def data_received(self, data: bytes) -> None:
-        """A client sent something."""
+        """Data arrived: start or stop the timer."""
         super().data_received(data)
-        self._watch()
+        self._update_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """A client left."""
+        """The client disconnected: stop the timer."""
         super().connection_lost(exc)
-        self._stop_watching()
+        self._stop_timer()
 
-    def _watch(self) -> None:
-        """Let the clock run while a request's headers are under way."""
+    def _update_timer(self) -> None:
+        """Run the timer only while headers are being received."""
         if self.cycle is not None and not self.cycle.response_complete:
-            self._stop_watching()
-        elif self._late is None and not self.transport.is_closing():
-            self._late = self.loop.call_later(HEAD_SECONDS, self.timeout_keep_alive_handler)
+            self._stop_timer()
+        elif self._header_timer is None and not self.transport.is_closing():
+            self._header_timer = self.loop.call_later(HEADER_SECONDS, self.timeout_keep_alive_handler)
 
-    def _stop_watching(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
+    def _stop_timer(self) -> None:
+        if self._header_timer is not None:
+            self._header_timer.cancel()
+            self._header_timer = None
 
 
-def _done(number: int, frame: FrameType | None) -> None:
-    """The server has heard a signal already."""
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """A signal handler that does nothing."""
 
 
 @contextlib.contextmanager
 def running(service: Service, key: str = "") -> Iterator[str]:
-    """Serve on a free port of this machine while the block runs; gives the address."""
+    """Serve on a free local port while the block runs; yields the URL."""
     server, listening = Server(service, key), bind("127.0.0.1", 0, key)
     thread = threading.Thread(target=server.run, args=([listening],), name="gradschool-server", daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""Specialists by name, and an answer for each request: limits, retrieval before it, citations behind it."""
+"""Specialists by name and the path of one request: limits, retrieval, generation, filters, citations."""
 
 import asyncio
 import contextlib
@@ -10,10 +10,10 @@ from typing import TypeVar
 from gradschool.errors import GradschoolError, nearest
 from gradschool.ground.cite import resolve
 from gradschool.records import Passage
-from gradschool.serve.http_errors import HTTPError, closing, http_error_of, overloaded, too_long, too_slow
-from gradschool.serve.request import Asked
-from gradschool.serve.scheduler import Ended, Piece, Pieces, Prompt, Scheduler
-from gradschool.serve.streaming import Unmarked, Until
+from gradschool.serve.http_errors import HTTPError, http_error_of, overloaded, shutting_down, timed_out, too_long
+from gradschool.serve.request import CompletionRequest
+from gradschool.serve.scheduler import AnswerStream, Finished, Prompt, Scheduler, TextChunk
+from gradschool.serve.streaming import CitationMarkFilter, StopStringFilter
 from gradschool.specialist import Specialist
 
 T = TypeVar("T")
@@ -21,18 +21,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request, and all of them together, may take."""
+    """Limits of one request and of the queue."""
 
     body: int = 1 << 20  # bytes
-    body_seconds: float = 20.0  # until the whole body is there
-    seconds: float = 300.0  # from the whole body to the end of the answer
-    waiting: int = 256  # requests that wait for a place, of each base
-    grace: float = 15.0  # seconds for what is under way when the server is told to end
+    body_seconds: float = 20.0  # to receive the body
+    seconds: float = 300.0  # from the complete body to the end of the answer
+    waiting: int = 256  # queued requests per base
+    grace: float = 15.0  # seconds that running requests get when the server shuts down
 
 
 @dataclass(eq=False)
-class Base:
-    """A scheduler, the one thread that makes prompts for it, and how many requests have come and are not done."""
+class ServedBase:
+    """One base: its scheduler, the thread that prepares prompts for it, and its number of unfinished requests."""
 
     scheduler: Scheduler
     open: int = 0
@@ -40,100 +40,103 @@ class Base:
 
     @property
     def running(self) -> int:
-        """How many requests have a place."""
+        """The number of requests being answered."""
         return min(self.open, self.scheduler.at_once)
 
     @property
     def waiting(self) -> int:
-        """How many requests wait for one."""
+        """The number of queued requests."""
         return self.open - self.running
 
 
 @dataclass(frozen=True)
-class Served:
-    """A specialist as clients see it: its name, when it was made (seconds of 1970), and the seal of its package."""
+class ServedModel:
+    """A specialist as clients see it; `created` is a Unix time, `seal` the hash of its manifest."""
 
     name: str
     specialist: Specialist
-    base: Base
+    base: ServedBase
     created: int = 0
     seal: str = ""
     verdict: str = ""
 
-    def prompt(self, asked: Asked) -> tuple[Prompt, tuple[Passage, ...]]:
-        """Look up passages, put the question together, and see that it fits; takes its time."""
+    def prompt(self, request: CompletionRequest) -> tuple[Prompt, tuple[Passage, ...]]:
+        """Retrieve passages and build the prompt; blocking. Raises HTTPError if it does not fit the context."""
         scheduler, recipe = self.base.scheduler, self.specialist.recipe
-        conversation, passages = self.specialist.conversation(asked.question)
+        conversation, passages = self.specialist.conversation(request.question)
         tokens, ids = scheduler.tokens(conversation)
-        room = scheduler.context_length - tokens
-        if room < 1:
+        free = scheduler.context_length - tokens
+        if free < 1:
             raise too_long(tokens, scheduler.context_length)
-        decoding = asked.decoding(recipe.decoding)
-        decoding = replace(decoding, max_new_tokens=min(decoding.max_new_tokens, room))
-        return Prompt(conversation, tokens, ids, decoding, asked.stop, recipe.adapter), passages
+        decoding = request.decoding(recipe.decoding)
+        decoding = replace(decoding, max_new_tokens=min(decoding.max_new_tokens, free))
+        return Prompt(conversation, tokens, ids, decoding, request.stop, recipe.adapter), passages
 
 
 class Service:
-    """All specialists of a server, by the names that clients give as `model`."""
+    """All specialists of a server, by the names that clients send as `model`."""
 
-    def __init__(self, served: Mapping[str, Served], limits: Limits | None = None) -> None:
-        self.served, self.limits = served, limits or Limits()
-        self.bases = list({id(one.base): one.base for one in served.values()}.values())
+    def __init__(self, models: Mapping[str, ServedModel], limits: Limits | None = None) -> None:
+        self.models, self.limits = models, limits or Limits()
+        self.bases = list({id(one.base): one.base for one in models.values()}.values())
         self.closing = False
-        self._end: float | None = None  # by the loop's clock
-        self._clocks: set[asyncio.Timeout] = set()
+        self._end: float | None = None  # in the event loop's time
+        self._timeouts: set[asyncio.Timeout] = set()
 
-    def find(self, name: str) -> Served:
-        """The specialist of a name; raises Refusal (404) with the names that there are."""
-        if name not in self.served:
-            hint = nearest(name[:80], self.served)
+    def find(self, name: str) -> ServedModel:
+        """The specialist of a name; raises HTTPError 404 with the nearest name."""
+        if name not in self.models:
+            hint = nearest(name[:80], self.models)
             raise HTTPError(404, f"There is no model {name[:80]!r}; {hint}.", param="model", code="model_not_found")
-        return self.served[name]
+        return self.models[name]
 
-    async def answer(self, served: Served, asked: Asked) -> AsyncGenerator[Piece | Ended | tuple[Passage, ...], None]:
-        """Answer piece by piece: text, then the passages that it cites, then its end.
+    async def answer(
+        self, model: ServedModel, request: CompletionRequest
+    ) -> AsyncGenerator[TextChunk | Finished | tuple[Passage, ...], None]:
+        """Stream an answer: text, then the passages it cites, then Finished.
 
-        Closing the generator frees its place at once. Raises Refusal where the request cannot be answered, the queue
-        is full, or time is up.
+        Closing the generator cancels the answer. Raises HTTPError if the request cannot be answered, the queue is full
+        or the time limit is exceeded.
         """
         deadline = asyncio.get_running_loop().time() + self.limits.seconds
-        unmarked = Unmarked() if served.specialist.recipe.passages else None
+        marks = CitationMarkFilter() if model.specialist.recipe.passages else None
         passages: tuple[Passage, ...] = ()
-        with self._place(served.base):
+        with self._admitted(model.base):
             try:
-                prompt, passages = await self._in_time(self._prompt(served, asked), deadline)
-                async with contextlib.aclosing(until(served.base.scheduler.answer(prompt), prompt)) as events:
+                prompt, passages = await self._in_time(self._prompt(model, request), deadline)
+                stream = stop_at_stop_string(model.base.scheduler.answer(prompt), prompt)
+                async with contextlib.aclosing(stream) as events:
                     while True:
                         event = await self._in_time(anext(events), deadline)
-                        if isinstance(event, Ended):
-                            if unmarked:
-                                yield Piece(unmarked.end(), event.new_tokens)
-                                yield resolve(unmarked.raw, passages)
+                        if isinstance(event, Finished):
+                            if marks:
+                                yield TextChunk(marks.end(), event.new_tokens)
+                                yield resolve(marks.raw, passages)
                             yield event
                             return
-                        yield replace(event, text=unmarked.add(event.text)) if unmarked else event
+                        yield replace(event, text=marks.add(event.text)) if marks else event
             except GradschoolError as error:
                 raise http_error_of(error) from error
 
     def drain(self) -> None:
-        """Take no more requests, and give those that are under way the grace to be done; to be called in the loop."""
+        """Accept no more requests and give running ones the grace period. Call it in the event loop."""
         self.closing = True
         self._end = asyncio.get_running_loop().time() + self.limits.grace
-        for clock in self._clocks:
-            if not clock.expired():
-                clock.reschedule(min(clock.when() or self._end, self._end))
+        for timeout in self._timeouts:
+            if not timeout.expired():
+                timeout.reschedule(min(timeout.when() or self._end, self._end))
 
     async def close(self) -> None:
-        """End all work."""
+        """Stop all work."""
         self.closing = True
         for base in self.bases:
             base.prompts.shutdown(wait=False, cancel_futures=True)
             await base.scheduler.close()
 
     @contextlib.contextmanager
-    def _place(self, base: Base) -> Iterator[None]:
+    def _admitted(self, base: ServedBase) -> Iterator[None]:
         if self.closing:
-            raise closing()
+            raise shutting_down()
         if base.open >= base.scheduler.at_once + self.limits.waiting:
             raise overloaded(base.waiting)
         base.open += 1
@@ -142,34 +145,33 @@ class Service:
         finally:
             base.open -= 1
 
-    async def _prompt(self, served: Served, asked: Asked) -> tuple[Prompt, tuple[Passage, ...]]:
+    async def _prompt(self, model: ServedModel, request: CompletionRequest) -> tuple[Prompt, tuple[Passage, ...]]:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(served.base.prompts, served.prompt, asked)
+        return await loop.run_in_executor(model.base.prompts, model.prompt, request)
 
     async def _in_time(self, work: Awaitable[T], deadline: float) -> T:
         end = deadline if self._end is None else min(deadline, self._end)
-        clock = asyncio.timeout_at(end)
-        self._clocks.add(clock)
+        timeout = asyncio.timeout_at(end)
+        self._timeouts.add(timeout)
         try:
-            async with clock:
+            async with timeout:
                 return await work
         except TimeoutError:
-            raise (closing() if self.closing else too_slow(self.limits.seconds)) from None
+            raise (shutting_down() if self.closing else timed_out(self.limits.seconds)) from None
         finally:
-            self._clocks.discard(clock)
+            self._timeouts.discard(timeout)
 
 
-async def until(pieces: Pieces, prompt: Prompt) -> Pieces:
-    """An answer up to the first of its stop strings."""
-    text, count = Until(prompt.stop), 0
-    async with contextlib.aclosing(pieces):
-        async for event in pieces:
-            if isinstance(event, Ended):
-                yield Piece(text.end(), event.new_tokens)
+async def stop_at_stop_string(stream: AnswerStream, prompt: Prompt) -> AnswerStream:
+    """An answer up to the first of the prompt's stop strings; ends the generation there."""
+    text = StopStringFilter(prompt.stop)
+    async with contextlib.aclosing(stream):
+        async for event in stream:
+            if isinstance(event, Finished):
+                yield TextChunk(text.end(), event.new_tokens)
                 yield event
                 return
-            count = event.new_tokens
-            yield Piece(text.add(event.text), count)
+            yield TextChunk(text.add(event.text), event.new_tokens)
             if text.hit:
-                yield Ended("stop", prompt.tokens, count)
+                yield Finished("stop", prompt.tokens, event.new_tokens)
                 return

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from gradschool.model.engine import Engine
 from gradschool.records import Conversation, Message
-from gradschool.serve.scheduler import Ended, Piece, Pieces, Prompt
+from gradschool.serve.scheduler import AnswerStream, Finished, Prompt, TextChunk
 
 AT_ONCE = 8
 
@@ -23,7 +23,7 @@ class ThreadScheduler:
         """How many tokens a conversation takes, as the engine counts."""
         return self._engine.count_tokens(conversation), ()
 
-    async def answer(self, prompt: Prompt) -> Pieces:
+    async def answer(self, prompt: Prompt) -> AnswerStream:
         """Answer piece by piece; closing the generator ends the work at the next piece."""
         loop, heard = asyncio.get_running_loop(), asyncio.Queue[str | Exception | None]()
         gone = threading.Event()
@@ -46,9 +46,9 @@ class ThreadScheduler:
                 if isinstance(piece, Exception):
                     raise piece
                 text += piece
-                yield Piece(piece, self._count(text))
+                yield TextChunk(piece, self._count(text))
             count = self._count(text)
-            yield Ended("length" if count >= prompt.decoding.max_new_tokens else "stop", prompt.tokens, count)
+            yield Finished("length" if count >= prompt.decoding.max_new_tokens else "stop", prompt.tokens, count)
         finally:
             gone.set()
             under_way.cancel()

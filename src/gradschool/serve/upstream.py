@@ -1,6 +1,6 @@
-"""The schedulers of models behind another server: llama.cpp, which we start, or whatever a specialist is based on.
+"""A scheduler for models on another HTTP server: llama.cpp in a child process, or the remote base of a specialist.
 
-What is asked is streamed on as it comes; a request that is given up closes its connection, which frees its place there.
+Answers are streamed through. A cancelled request closes its connection, so that the other server cancels it too.
 """
 
 import asyncio
@@ -16,130 +16,130 @@ from gradschool.errors import RemoteError
 from gradschool.model.remote import RemoteEngine
 from gradschool.records import Conversation, Decoding
 from gradschool.serve.http_errors import HTTPError
-from gradschool.serve.scheduler import Ended, Piece, Pieces, Prompt
+from gradschool.serve.scheduler import AnswerStream, Finished, Prompt, TextChunk
 
-FAILED = "The model behind this server failed."
-SEEDS = 1 << 32  # llama.cpp's are so many; the last one means: any
+UPSTREAM_FAILED = "The upstream model failed."
+SEEDS = 1 << 32  # llama.cpp seeds are 32 bits; the largest one means a random seed
 
 
 class Wire(Protocol):
-    """How a server is asked, and what its events say."""
+    """The protocol of an upstream server: how to build a request and how to read its events."""
 
     path: str
 
     def body(self, prompt: Prompt) -> dict[str, Any]:
-        """The request."""
+        """The body of the request."""
         ...
 
-    def piece(self, event: dict[str, Any]) -> str:
-        """The text in an event."""
+    def text(self, event: dict[str, Any]) -> str:
+        """The text of an event."""
         ...
 
-    def last(self, event: dict[str, Any]) -> bool:
-        """Whether no more text comes after this event."""
+    def is_last(self, event: dict[str, Any]) -> bool:
+        """Whether no text follows this event."""
         ...
 
-    def end(self, event: dict[str, Any], so_far: Ended) -> Ended:
-        """What an event says about the end and the cost, over what was known before."""
+    def finished(self, event: dict[str, Any], so_far: Finished) -> Finished:
+        """Finish reason and token counts after this event; `so_far` holds those known before it."""
         ...
 
 
 class UpstreamScheduler:
-    """Asks a server for each request, at most `at_once` at a time."""
+    """Sends each request to an upstream server, at most `at_once` at a time."""
 
-    def __init__(self, client: httpx.AsyncClient, speech: Wire, at_once: int, context_length: int) -> None:
+    def __init__(self, client: httpx.AsyncClient, wire: Wire, at_once: int, context_length: int) -> None:
         self.at_once, self.context_length = at_once, context_length
-        self._client, self._speech = client, speech
-        self._places = asyncio.Semaphore(at_once)
+        self._client, self._wire = client, wire
+        self._slots = asyncio.Semaphore(at_once)
 
     def tokens(self, conversation: Conversation) -> tuple[int, tuple[int, ...]]:
-        """Not known here: the server counts, and refuses what is too long."""
+        """Unknown (0): the upstream server counts tokens and rejects prompts that are too long."""
         return 0, ()
 
-    async def answer(self, prompt: Prompt) -> Pieces:
-        """Answer piece by piece; closing the generator closes the connection."""
-        count, whole, ended = 0, False, Ended("stop", prompt.tokens, 0)
-        async with self._places, contextlib.aclosing(self._events(prompt)) as events:
+    async def answer(self, prompt: Prompt) -> AnswerStream:
+        """Stream an answer; closing the generator closes the connection."""
+        count, complete, finished = 0, False, Finished("stop", prompt.tokens, 0)
+        async with self._slots, contextlib.aclosing(self._events(prompt)) as events:
             async for event in events:
                 try:
-                    text, ended = self._speech.piece(event), self._speech.end(event, ended)
-                    whole = whole or self._speech.last(event)
+                    text, finished = self._wire.text(event), self._wire.finished(event, finished)
+                    complete = complete or self._wire.is_last(event)
                 except (ValueError, TypeError, LookupError, AttributeError) as error:
-                    raise RemoteError(FAILED, f"It says {str(event)[:200]}.") from error
+                    raise RemoteError(UPSTREAM_FAILED, f"Unexpected event: {str(event)[:200]}.") from error
                 if text:
                     count += 1
-                    yield Piece(text, count)
-        if not whole:
-            raise RemoteError(FAILED, "Its answer broke off before the end.")
-        yield Ended(ended.stop, ended.prompt_tokens, ended.new_tokens or count)
+                    yield TextChunk(text, count)
+        if not complete:
+            raise RemoteError(UPSTREAM_FAILED, "Its answer ended early.")
+        yield Finished(finished.stop, finished.prompt_tokens, finished.new_tokens or count)
 
     async def close(self) -> None:
-        """Drop all connections."""
+        """Close all connections."""
         await self._client.aclose()
 
     async def _events(self, prompt: Prompt) -> AsyncGenerator[dict[str, Any], None]:
         """The events of one answer (server-sent events, each a JSON object)."""
-        body = self._speech.body(prompt)
+        body = self._wire.body(prompt)
         try:
-            async with self._client.stream("POST", self._speech.path, json=body) as response:
+            async with self._client.stream("POST", self._wire.path, json=body) as response:
                 if response.status_code != 200:
-                    raise self._refused(response.status_code, (await response.aread())[:2000])
+                    raise self._error(response.status_code, (await response.aread())[:2000])
                 async for line in response.aiter_lines():
                     data = line.removeprefix("data:").strip()
                     if line.startswith("data:") and data != "[DONE]":
-                        yield self._understood(data)
+                        yield self._parsed(data)
         except httpx.HTTPError as error:
             raise RemoteError(
-                "The model behind this server does not answer.", f"{str(error) or type(error).__name__}."
+                "The upstream model does not answer.", f"{str(error) or type(error).__name__}."
             ) from error
 
-    def _understood(self, data: str) -> dict[str, Any]:
+    def _parsed(self, data: str) -> dict[str, Any]:
         try:
             event = json.loads(data)
         except ValueError:
             event = None
         if not isinstance(event, dict) or event.get("error"):
-            raise RemoteError(FAILED, f"It says {data[:200]}.")
+            raise RemoteError(UPSTREAM_FAILED, f"It sent: {data[:200]}.")
         return event
 
-    def _refused(self, status: int, content: bytes) -> HTTPError:
+    def _error(self, status: int, content: bytes) -> HTTPError:
         try:
-            said = json.loads(content)["error"]["message"]
+            reason = json.loads(content)["error"]["message"]
         except (ValueError, LookupError, TypeError):
-            said = content.decode(errors="replace").strip()
-        about = f"The model behind this server answers {status}: {' '.join(str(said).split())[:300]}"
+            reason = content.decode(errors="replace").strip()
+        message = f"The upstream model answered {status}: {' '.join(str(reason).split())[:300]}"
         if status in (400, 413, 422):
-            return HTTPError(400, about, code="context_length_exceeded" if "context" in about.lower() else None)
-        return HTTPError(503 if status in (429, 503) else 502, about, code="bad_gateway")
+            return HTTPError(400, message, code="context_length_exceeded" if "context" in message.lower() else None)
+        return HTTPError(503 if status in (429, 503) else 502, message, code="bad_gateway")
 
 
 class LlamaWire:
-    """llama.cpp's own /completion, which takes tokens: what a person wrote cannot pose as a control token."""
+    """llama.cpp's /completion, which takes token ids: text from users cannot become control tokens."""
 
     path = "completion"
 
     def body(self, prompt: Prompt) -> dict[str, Any]:
-        """The tokens."""
+        """A request with token ids."""
         return llama_body(prompt.ids, prompt.decoding) | {"stream": True}
 
-    def piece(self, event: dict[str, Any]) -> str:
-        """The text in an event."""
+    def text(self, event: dict[str, Any]) -> str:
+        """The text of an event."""
         return str(event.get("content") or "")
 
-    def last(self, event: dict[str, Any]) -> bool:
-        """Whether it is the last one."""
+    def is_last(self, event: dict[str, Any]) -> bool:
+        """Whether this is the last event."""
         return bool(event.get("stop"))
 
-    def end(self, event: dict[str, Any], so_far: Ended) -> Ended:
-        """The last event says why it is the last, and counts."""
+    def finished(self, event: dict[str, Any], so_far: Finished) -> Finished:
+        """The last event has the finish reason and the counts."""
         if not event.get("stop"):
             return so_far
         counts = int(event["tokens_evaluated"]), int(event["tokens_predicted"])
-        return Ended("length" if event.get("stop_type") == "limit" else "stop", *counts)
+        return Finished("length" if event.get("stop_type") == "limit" else "stop", *counts)
 
 
 def llama_body(ids: Sequence[int], decoding: Decoding) -> dict[str, Any]:
-    """A request to llama.cpp that leaves nothing to its own sampling defaults."""
+    """A request to llama.cpp that overrides all of its sampling defaults."""
     return {
         "prompt": list(ids),
         "n_predict": decoding.max_new_tokens,
@@ -152,7 +152,7 @@ def llama_body(ids: Sequence[int], decoding: Decoding) -> dict[str, Any]:
 
 
 class ChatWire:
-    """OpenAI's chat completions, as Ollama, vLLM and others speak them."""
+    """OpenAI's chat completions, as in Ollama, vLLM and others."""
 
     path = "chat/completions"
 
@@ -160,7 +160,7 @@ class ChatWire:
         self._model = model
 
     def body(self, prompt: Prompt) -> dict[str, Any]:
-        """The conversation as turns."""
+        """A request with messages."""
         return {
             "model": self._model,
             "messages": [{"role": m.role, "content": m.content} for m in prompt.conversation],
@@ -173,18 +173,18 @@ class ChatWire:
             **({"stop": list(prompt.stop)} if prompt.stop else {}),
         }
 
-    def piece(self, event: dict[str, Any]) -> str:
-        """The text in an event."""
+    def text(self, event: dict[str, Any]) -> str:
+        """The text of an event."""
         return str((self._choice(event).get("delta") or {}).get("content") or "")
 
-    def last(self, event: dict[str, Any]) -> bool:
-        """Whether the answer ended; its usage may still come."""
+    def is_last(self, event: dict[str, Any]) -> bool:
+        """Whether the answer ended; an event with its usage may follow."""
         return bool(self._choice(event).get("finish_reason"))
 
-    def end(self, event: dict[str, Any], so_far: Ended) -> Ended:
-        """One event says why the answer ended, one may bring the usage."""
+    def finished(self, event: dict[str, Any], so_far: Finished) -> Finished:
+        """One event has the finish reason, another may have the usage."""
         usage = event.get("usage") or {}
-        return Ended(
+        return Finished(
             "length" if self._choice(event).get("finish_reason") == "length" else so_far.stop,
             int(usage.get("prompt_tokens") or so_far.prompt_tokens),
             int(usage.get("completion_tokens") or so_far.new_tokens),
@@ -196,14 +196,14 @@ class ChatWire:
 
 
 def client_of(address: str, key: str, timeout: float, trust_env: bool) -> httpx.AsyncClient:
-    """A connection for each request: one that is kept may be closed over there just when it is used again."""
+    """A client without keep-alive: the server could close an idle connection just as it is used again."""
     headers, limits = {"Authorization": f"Bearer {key}"} if key else {}, httpx.Limits(max_keepalive_connections=0)
-    place = address.rstrip("/") + "/"
-    return httpx.AsyncClient(base_url=place, headers=headers, timeout=timeout, limits=limits, trust_env=trust_env)
+    url = address.rstrip("/") + "/"
+    return httpx.AsyncClient(base_url=url, headers=headers, timeout=timeout, limits=limits, trust_env=trust_env)
 
 
 def remote_scheduler(engine: RemoteEngine, at_once: int | None, context_length: int | None) -> UpstreamScheduler:
-    """The scheduler of a base that is a model on another server."""
+    """The scheduler for a remote base."""
     settings = engine.settings
     key = os.environ.get(settings.api_key_env, "")
     client = client_of(engine.identity["address"], key, settings.timeout, trust_env=True)
