@@ -30,13 +30,13 @@ from gradschool.model.chat import Rendered
 from gradschool.model.decoding import decode
 from gradschool.model.loading import load
 from gradschool.model.lora import attach
-from gradschool.model.memory import PROGRAM, AnsweringNeeds
+from gradschool.model.memory import PROCESS_BYTES, AnsweringMemory, Device, Workload
 from gradschool.model.reader import reader_of
 from gradschool.records import Decoding, Step
 from gradschool.run import environment
 from gradschool.tune.loop import Training
-from gradschool.tune.memory import Method, Needs, Shape
-from gradschool.tune.memory_plan import Room
+from gradschool.tune.memory import MemoryPlan, Method, TrainingMemory
+from gradschool.tune.objectives.answers import Answers
 from gradschool.tune.plan import Plan
 
 RESULT = result_file("growth")
@@ -100,8 +100,8 @@ def train(shape: str, length: int, count: int, four_bits: Path | None = None) ->
     plan = Plan(1e-4, 1.0, count, 10**9, 1, 10**9, 1, 0.0, 0)
     short = Rendered(rows[0].token_ids[:8], (False,) * 4 + (True,) * 4)
     with tempfile.TemporaryDirectory() as temporary:
-        checkpoint, room = Path(temporary) / "none", Room(tokens=count * length)
-        training = Training(network, rows, [short], plan, 0, checkpoint, room=room)
+        checkpoint, memory = Path(temporary) / "none", MemoryPlan(tokens=count * length)
+        training = Training(network, [Answers(rows, [short], plan, 0)], plan, checkpoint, memory)
         ended = []
         with Watch() as watch:
             for event in training.run():
@@ -110,7 +110,8 @@ def train(shape: str, length: int, count: int, four_bits: Path | None = None) ->
                     if len(ended) == 2:
                         break
     method: Method = "4-bit lora" if four_bits else "lora"
-    told = Needs(Shape(network.config, FORMAT, method, RANK, length)).at(count * length).total + PROGRAM
+    needed = TrainingMemory(network.config, method, Workload(length, rank=RANK), Device("cpu", FORMAT))
+    told = needed.total(count * length) + PROCESS_BYTES
     return {
         "tokens_per_second": round(count * length / (ended[-1] - ended[0]), 1),
         "peak_memory": watch.most,
@@ -131,7 +132,7 @@ def answer(shape: str, at_once: int, count: int) -> dict[str, Any]:
         limits = dict.fromkeys(prompts, NEW)
         said = sum(map(len, decode(reader, prompts, (), limits, Decoding(), slots=at_once)))
         seconds = time.perf_counter() - began
-    told = AnsweringNeeds(network.config, FORMAT, "cpu").at(at_once, PROMPT + NEW) + PROGRAM
+    told = AnsweringMemory(network.config, Device("cpu", FORMAT)).total(at_once, PROMPT + NEW) + PROCESS_BYTES
     return {
         "new_tokens_per_second": round(said / seconds, 1),
         "peak_memory": watch.most,

@@ -33,7 +33,7 @@ from gradschool.model.machine import training_dtype
 from gradschool.records import Conversation, Decoding, Message, Step
 from gradschool.run import environment
 from gradschool.tune.loop import Training
-from gradschool.tune.objectives.answers import mean_loss
+from gradschool.tune.objectives.answers import Answers, mean_loss
 from gradschool.tune.plan import Plan
 from gradschool.tune.rows import steps_of_epoch
 
@@ -62,7 +62,8 @@ def train_ours(engine: LocalEngine, rows: list[Rendered], seed: int, steps: int,
     network = nn.Module.to(copy.deepcopy(engine.network), training_dtype(engine.network)[0])
     attach(network, RANK, 2 * RANK, seed)
     plan = Plan(RATE, 1.0, BATCH, 10**9, 1, 10**9, 1, 0.0, seed)
-    training = Training(network, rows, rows[:1], plan, engine.pad_id, folder / "no checkpoint")
+    answers = Answers(rows, rows[:1], plan, engine.pad_id)
+    training = Training(network, [answers], plan, folder / "no checkpoint")
     losses = []
     for event in training.run():
         if isinstance(event, Step):

@@ -34,6 +34,7 @@ from gradschool.model.lora import attach
 from gradschool.records import Step
 from gradschool.run import environment
 from gradschool.tune.loop import Training
+from gradschool.tune.objectives.answers import Answers
 from gradschool.tune.plan import Plan
 from gradschool.tune.rows import steps_of_epoch
 
@@ -82,22 +83,21 @@ def training_of(job: dict[str, Any]) -> tuple[Training, list[Rendered]]:
     attach(network, RANK, 2 * RANK, seed=0)
     rows = [Rendered(tuple(ids), tuple(mask)) for ids, mask in job["rows"]]
     plan = Plan(job["rate"], 1.0, job["batch"], 10**9, 1, 10**9, 1, 0.0, seed=0)
-    return Training(network, rows, rows[:1], plan, 0, Path(job["model"]) / "no checkpoint"), rows
+    return Training(network, [Answers(rows, rows[:1], plan, 0)], plan, Path(job["model"]) / "no checkpoint"), rows
 
 
 def where_time_goes(job: dict[str, Any]) -> dict[str, Any]:
     """Of one step: its arithmetic, the processor's peak in products of these shapes, and shares of time by kind."""
-    training, rows = training_of(job)
+    training, _ = training_of(job)
     training.network.train()
-    step = next(iter(steps_of_epoch(rows, BATCH, 0, 0)))
-    training._gradients(step)
+    training.gradients()
     with FlopCounterMode(display=False) as counter:
-        training._gradients(step)
+        training.gradients()
     began = time.perf_counter()
-    training._gradients(step)
+    training.gradients()
     seconds = time.perf_counter() - began
     with profile(activities=[ProfilerActivity.CPU]) as profiled:
-        training._gradients(step)
+        training.gradients()
     times: dict[str, float] = {}
     for event in profiled.key_averages():
         kind = next((kind for kind, names in KINDS.items() if event.key in names), "other")

@@ -1,4 +1,4 @@
-"""What a base needs is told from its config: known sizes are right, growing, and what fits is said for each place."""
+"""Memory estimates from a base's config: sizes are right and grow, and each device has a verdict."""
 
 import json
 from pathlib import Path
@@ -8,12 +8,13 @@ import torch
 from typer.testing import CliRunner
 
 import tiny
-from gradschool import estimate as fit
+from gradschool import estimate
 from gradschool.cli import app
 from gradschool.errors import ModelError
-from gradschool.estimate import CARDS, Lengths, Place, config_of, fitting, known_bases, lengths_of
+from gradschool.estimate import CARDS, Fit, config_of, devices_for, fits_of, known_bases, parameters_of, workload_of
 from gradschool.job import read_job
 from gradschool.model.engine import POCKET
+from gradschool.model.memory import Device, Workload
 
 # Parameters in billions, as their makers count them.
 PUBLISHED = {
@@ -33,50 +34,56 @@ PUBLISHED = {
 
 @pytest.fixture(autouse=True)
 def same_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A processor with 20 GB free, whatever machine this is."""
-    monkeypatch.setattr(fit, "this_machine", lambda _: Place("here", "cpu", 20 * 10**9, torch.bfloat16))
+    """A CPU with 20 GB free, on any machine."""
+    monkeypatch.setattr(estimate, "this_machine", lambda _: Device("cpu", torch.bfloat16, 20 * 10**9))
+
+
+def fits(base: str, cards: tuple[int, ...] = (), **changes: int) -> dict[str, Fit]:
+    """What each use of a base needs."""
+    config = config_of(base)
+    found = fits_of(config, Workload(**changes), devices_for(parameters_of(config), cards))
+    return {fit.use: fit for fit in found}
 
 
 def test_known_bases_have_the_parameters_that_were_published() -> None:
     assert set(PUBLISHED) <= set(known_bases())
     for name, billions in PUBLISHED.items():
-        found = fitting(name, Lengths(longest=64), cards=())
-        assert found.parameters / 1e9 == pytest.approx(billions, rel=0.01)
+        assert parameters_of(config_of(name)) / 1e9 == pytest.approx(billions, rel=0.01)
 
 
-def test_pocket_is_the_one_that_is_built_in() -> None:
+def test_the_known_pocket_is_the_built_in_base() -> None:
     config = json.loads((POCKET / "config.json").read_text())
     assert {key: config[key] for key in known_bases()["pocket"]} == known_bases()["pocket"]
 
 
-def test_needs_grow_with_base_length_rank_and_way() -> None:
-    def needs(base: str, **changes: int) -> dict[str, tuple[int, int]]:
-        return {one.way: (one.least, one.ease) for one in fitting(base, Lengths(**changes), cards=()).fits}
+def test_memory_grows_with_base_length_rank_and_method() -> None:
+    def memory(base: str, **changes: int) -> dict[str, tuple[int, int]]:
+        return {use: (fit.minimum, fit.comfortable) for use, fit in fits(base, **changes).items()}
 
-    small, large = needs("qwen3-0.6b"), needs("qwen3-1.7b")
-    longer, higher = needs("qwen3-0.6b", longest=2048), needs("qwen3-0.6b", rank=64)
-    for way, (least, ease) in small.items():
-        assert least < ease or way == "full"
-        assert large[way] > small[way] and longer[way][0] > least
+    small, large = memory("qwen3-0.6b"), memory("qwen3-1.7b")
+    longer, higher = memory("qwen3-0.6b", longest=2048), memory("qwen3-0.6b", rank=64)
+    for use, (minimum, comfortable) in small.items():
+        assert minimum < comfortable or use == "full"
+        assert large[use] > small[use] and longer[use][0] > minimum
     assert higher["lora"][0] > small["lora"][0] and higher["full"] == small["full"]
     assert small["4-bit lora"][0] < small["lora"][0] < small["full"][0]
 
 
-def test_each_place_is_told_what_is_possible_there() -> None:
-    said = {one.way: one.places for one in fitting("llama-3.1-8b", Lengths()).fits}
-    assert all(len(places) == 1 + len(CARDS) for places in said.values())
-    assert set(said["full"]) == {"no"}
-    assert said["answer"][1] == said["lora"][1] == "no" and said["lora"][-1] == "yes"
-    assert said["4-bit lora"][CARDS.index(16) + 1] != "no"
-    assert set(fitting("pocket", Lengths()).fits[1].places) == {"yes"}
-    assert set(fitting("qwen2.5-72b", Lengths(), cards=(48,)).fits[1].places) == {"no"}
+def test_each_device_has_a_verdict() -> None:
+    verdicts = {use: fit.devices for use, fit in fits("llama-3.1-8b", CARDS).items()}
+    assert all(len(devices) == 1 + len(CARDS) for devices in verdicts.values())
+    assert set(verdicts["full"]) == {"no"}
+    assert verdicts["answer"][1] == verdicts["lora"][1] == "no" and verdicts["lora"][-1] == "yes"
+    assert verdicts["4-bit lora"][CARDS.index(16) + 1] != "no"
+    assert set(fits("pocket", CARDS)["lora"].devices) == {"yes"}
+    assert set(fits("qwen2.5-72b", (48,))["lora"].devices) == {"no"}
 
 
 def test_a_folder_is_read_by_its_config_alone(tmp_path: Path) -> None:
     folder = tiny.save_model(tmp_path)
     for file in folder.glob("*.safetensors"):
         file.unlink()
-    assert fitting(str(folder), Lengths(), cards=()).parameters == 39_072
+    assert parameters_of(config_of(str(folder))) == 39_072
 
 
 @pytest.mark.parametrize("base", ["llama-3.1-9b", "owner/nothing here", "/nowhere"])
@@ -86,33 +93,33 @@ def test_an_unknown_base_is_an_error_that_names_the_nearest(base: str) -> None:
     assert "folder or a Hub id" in caught.value.fix
 
 
-def test_a_hub_model_that_cannot_be_had_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_hub_model_that_cannot_be_fetched_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def offline(*_: object) -> str:
         raise OSError("no network")
 
-    monkeypatch.setattr(fit, "hf_hub_download", offline)
+    monkeypatch.setattr(estimate, "hf_hub_download", offline)
     with pytest.raises(ModelError, match="cannot be fetched"):
         config_of("owner/model")
     (tmp_path / "config.json").write_text("{")
-    monkeypatch.setattr(fit, "hf_hub_download", lambda *_: str(tmp_path / "config.json"))
+    monkeypatch.setattr(estimate, "hf_hub_download", lambda *_: str(tmp_path / "config.json"))
     with pytest.raises(ModelError, match="cannot be read"):
         config_of("owner/model")
 
 
-def test_lengths_are_taken_from_a_job(tmp_path: Path) -> None:
+def test_the_workload_is_that_of_a_job(tmp_path: Path) -> None:
     rows = [{"prompt": "x" * 30, "completion": "y" * 6}, {"prompt": "x" * 300, "completion": "y" * 90}]
     (tmp_path / "examples.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (tmp_path / "job.toml").write_text('task = "Do it."\n[tune]\nrank = 8\n')
-    lengths = lengths_of(read_job(tmp_path))
-    assert lengths.longest >= (300 + 90) // 3 and lengths.new_tokens == 30
-    assert lengths.rank == 8 and 0 < lengths.shared < lengths.longest
+    workload = workload_of(read_job(tmp_path))
+    assert workload.longest >= (300 + 90) // 3 and workload.new_tokens == 30
+    assert workload.rank == 8 and 0 < workload.shared < workload.longest
 
 
 def test_the_command_shows_a_base_and_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = CliRunner().invoke(app, ["fit", "smollm2-135m", "--tokens", "200"])
     assert shown.exit_code == 0 and "135 M parameters" in shown.output and "20.0 GB free" in shown.output
     some = {name: known_bases()[name] for name in ("pocket", "gemma-3-1b")}
-    monkeypatch.setattr(fit, "known_bases", lambda: some)
+    monkeypatch.setattr(estimate, "known_bases", lambda: some)
     listed = CliRunner().invoke(app, ["fit"])
     assert listed.exit_code == 0 and "pocket" in listed.output and "gemma-3-1b" in listed.output
     refused = CliRunner().invoke(app, ["fit", "nonsense"])

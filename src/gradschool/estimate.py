@@ -1,8 +1,9 @@
-"""What a base will need in memory for tuning and for answering, here and on common cards, before it is fetched."""
+"""The memory that a base needs for training and answering, here and on common GPUs, before it is downloaded."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from huggingface_hub import hf_hub_download
@@ -21,119 +22,96 @@ from gradschool.job import Job
 from gradschool.model.engine import HUB_ID, POCKET
 from gradschool.model.loading import LOAD_ERRORS
 from gradschool.model.machine import choose_device, format_for
-from gradschool.model.memory import PROGRAM, AnsweringNeeds, free_bytes, without_weights
+from gradschool.model.memory import PROCESS_BYTES, AnsweringMemory, Device, Workload, free_bytes, without_weights
 from gradschool.rungs.prompt import instructions_of
-from gradschool.tune.memory import Method, Needs, Shape
-from gradschool.tune.memory_plan import SHARE, Room, room_for
+from gradschool.tune.memory import USABLE, MemoryPlan, Method, TrainingMemory, plan_memory
 from gradschool.tune.rows import MAX_TOKENS
 
 KNOWN = Path(__file__).parent / "model" / "known.json"
 CARDS = (8, 16, 24, 48, 80)  # GB that GPUs are sold with
-LETTERS_PER_TOKEN = 3  # a careful guess; English has four in the vocabularies of today
-TEMPLATE_TOKENS = 32  # that a chat template puts around a question
+CHARACTERS_PER_TOKEN = 3  # a cautious guess; English has about four with current vocabularies
+TEMPLATE_TOKENS = 32  # that a chat template adds to a question
 ROWS_AT_ONCE = (64, 16, 4, 2, 1)
-WAYS: tuple[Method, ...] = ("lora", "4-bit lora", "full")
-
-
-@dataclass(frozen=True, slots=True)
-class Lengths:
-    """What is to be done: training rows of at most so many tokens, `shared` of them in all rows alike, answers of at
-    most `new_tokens`, and the rank of the added layers."""
-
-    longest: int = 1024
-    shared: int = 0
-    new_tokens: int = 256
-    rank: int = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A device with so many bytes free, and the number format that it would compute in."""
-
-    name: str
-    kind: str
-    free: int
-    dtype: torch.dtype
+METHODS: tuple[Method, ...] = ("lora", "4-bit lora", "full")
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """One way of using a base: bytes at the least and at ease, and for each place what is possible there."""
+    """One use of a base ("answer" or a training method): bytes here at minimum and comfortably, and for each device
+    "yes", "tight" (one row at a time), "slowly" (with activation checkpointing) or "no"."""
 
-    way: str
-    least: int
-    ease: int
-    places: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Fitting:
-    """A base by name, its parameters, and how each way of using it fits each place."""
-
-    base: str
-    parameters: int
-    places: tuple[Place, ...]
-    fits: tuple[Fit, ...]
+    use: Method | Literal["answer"]
+    minimum: int
+    comfortable: int
+    devices: tuple[str, ...]
 
 
-def fitting(base: str, lengths: Lengths, cards: Sequence[int] = CARDS) -> Fitting:
-    """Tell what a base needs here, and on cards with so many GB; raises ModelError where nothing is known about it."""
-    config = config_of(base)
-    numbers = sum(parameter.numel() for parameter in without_weights(config, torch.bfloat16).parameters())
-    places = (this_machine(2 * numbers), *(Place(f"{size} GB", "cuda", size * 10**9, torch.bfloat16) for size in cards))
-    fits = [_tuning(config, way, lengths, places) for way in WAYS]
-    return Fitting(base, numbers, places, (_answering(config, lengths, places), *fits))
+def fits_of(config: PreTrainedConfig, workload: Workload, devices: Sequence[Device]) -> tuple[Fit, ...]:
+    """The memory that each use of a base needs, here (the first device) and on further devices."""
+    return (_answering(config, workload, devices), *(_training(config, one, workload, devices) for one in METHODS))
 
 
-def this_machine(weights: int) -> Place:
-    """The device that gradschool would use here, with what is free on it now; `weights` are bytes in bfloat16."""
+def parameters_of(config: PreTrainedConfig) -> int:
+    """The number of parameters of a base."""
+    return sum(parameter.numel() for parameter in without_weights(config, torch.bfloat16).parameters())
+
+
+def devices_for(parameters: int, cards: Sequence[int] = CARDS) -> tuple[Device, ...]:
+    """This machine's device for a base of so many parameters, then GPUs with so many GB each."""
+    gpus = (Device("cuda", torch.bfloat16, size * 10**9, f"{size} GB") for size in cards)
+    return (this_machine(2 * parameters), *gpus)
+
+
+def this_machine(weights: int) -> Device:
+    """The device that gradschool would use here, with its free memory now; `weights` are bytes in bfloat16."""
     device = choose_device()
-    return Place("here", device.type, free_bytes(device), format_for(weights, device)[0])
+    return Device(device.type, format_for(weights, device)[0], free_bytes(device))
 
 
-def _tuning(config: PreTrainedConfig, way: Method, lengths: Lengths, places: tuple[Place, ...]) -> Fit:
-    needs: dict[str, Needs] = {}
-    said = []
-    for place in places:
-        if place.kind not in needs:
-            shape = Shape(config, place.dtype, way, lengths.rank, lengths.longest, lengths.shared, place.kind)
-            needs[place.kind] = Needs(shape)
+def _training(config: PreTrainedConfig, method: Method, workload: Workload, devices: Sequence[Device]) -> Fit:
+    here, verdicts = TrainingMemory(config, method, workload, devices[0]), []
+    counted = {(here.device.kind, here.device.dtype): here}
+    for device in devices:
+        kind = device.kind, device.dtype
+        if kind not in counted:
+            counted[kind] = TrainingMemory(config, method, workload, device)
         try:
-            room = room_for(needs[place.kind], MAX_TOKENS, place.free - PROGRAM)
-            said.append(_said(room, lengths.longest))
+            plan = plan_memory(counted[kind], MAX_TOKENS, device.free - PROCESS_BYTES)
+            verdicts.append(_verdict(plan, workload.longest))
         except ResourceError:
-            said.append("no")
-    here = needs[places[0].kind]
-    smallest, easy = here.at(lengths.longest, checkpointing=True), here.at(MAX_TOKENS)
-    return Fit(way, smallest.total + PROGRAM, easy.total + PROGRAM, tuple(said))
+            verdicts.append("no")
+    minimum, comfortable = here.total(workload.longest, checkpointing=True), here.total(MAX_TOKENS)
+    return Fit(method, minimum + PROCESS_BYTES, comfortable + PROCESS_BYTES, tuple(verdicts))
 
 
-def _said(room: Room, longest: int) -> str:
-    return "slowly" if room.checkpointing else "yes" if room.tokens >= 2 * longest else "tight"
+def _verdict(plan: MemoryPlan, longest: int) -> str:
+    return "slowly" if plan.checkpointing else "yes" if plan.tokens >= 2 * longest else "tight"
 
 
-def _answering(config: PreTrainedConfig, lengths: Lengths, places: tuple[Place, ...]) -> Fit:
-    tokens = lengths.longest + lengths.new_tokens
-    needs = {p.kind: AnsweringNeeds(config, p.dtype, p.kind) for p in places}
+def _answering(config: PreTrainedConfig, workload: Workload, devices: Sequence[Device]) -> Fit:
+    tokens = workload.longest + workload.new_tokens
 
-    def said(place: Place) -> str:
-        budget = SHARE * place.free - PROGRAM
-        at_once = next((rows for rows in ROWS_AT_ONCE if needs[place.kind].at(rows, tokens) <= budget), 0)
+    def verdict(device: Device) -> str:
+        memory, budget = AnsweringMemory(config, device), USABLE * device.free - PROCESS_BYTES
+        at_once = next((rows for rows in ROWS_AT_ONCE if memory.total(rows, tokens) <= budget), 0)
         return "no" if not at_once else "yes" if at_once > 1 else "tight"
 
-    here = needs[places[0].kind]
-    smallest, easy = here.at(1, tokens), here.at(ROWS_AT_ONCE[0], tokens)
-    return Fit("answer", smallest + PROGRAM, easy + PROGRAM, tuple(map(said, places)))
+    here = AnsweringMemory(config, devices[0])
+    minimum, comfortable = (here.total(rows, tokens) + PROCESS_BYTES for rows in (1, ROWS_AT_ONCE[0]))
+    return Fit("answer", minimum, comfortable, tuple(map(verdict, devices)))
 
 
 def known_bases() -> dict[str, dict[str, object]]:
-    """Configs of well-known bases by name, smallest first; all that memory depends on, nothing else."""
+    """Configs of well-known bases by name, smallest first, with only the values that memory depends on."""
     known: dict[str, dict[str, object]] = read_json(KNOWN)
     return known
 
 
 def config_of(base: str) -> PreTrainedConfig:
-    """The config of a base: a known one by name, a local folder's, or a Hub model's, of which only this is fetched."""
+    """The config of a base: by its known name, from a local folder, or from the Hub (only the config is downloaded).
+
+    Raises ModelError if there is no such base, or if its config cannot be fetched or read.
+    """
     known = known_bases()
     if base.lower() in known:
         values = dict(known[base.lower()])
@@ -143,7 +121,7 @@ def config_of(base: str) -> PreTrainedConfig:
         if not HUB_ID.fullmatch(base) or "/" not in base:
             raise ModelError(
                 f"Nothing is known about a base {base!r}.",
-                "It is no folder, no Hub id (owner/name), and not among the known ones.",
+                "It is not a folder, a Hub id (owner/name) or one of the known bases.",
                 nearest(base.lower(), known) + ", or name a folder or a Hub id.",
             )
         folder = _from_hub(base)
@@ -152,8 +130,8 @@ def config_of(base: str) -> PreTrainedConfig:
     except LOAD_ERRORS as error:
         raise ModelError(
             f"The config of {base} cannot be read.",
-            f"The loader says: {str(error).splitlines()[0][:300] if str(error) else type(error).__name__}",
-            "name a base of a kind that the installed transformers knows.",
+            f"transformers: {str(error).splitlines()[0][:300] if str(error) else type(error).__name__}",
+            "choose a base of a model type that the installed transformers supports.",
         ) from error
 
 
@@ -163,13 +141,13 @@ def _from_hub(base: str) -> Path:
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, HTTPError, OSError) as error:
         raise ModelError(
             f"The config of {base} cannot be fetched.",
-            f"The Hub's library says: {str(error).splitlines()[0][:300]}",
+            f"huggingface_hub: {str(error).splitlines()[0][:300]}",
             "check the spelling and the network, or name a local folder or a known base.",
         ) from error
 
 
-def lengths_of(job: Job) -> Lengths:
-    """The longest example of a job with its instructions, and its longest answer; tokens are guessed from letters."""
+def workload_of(job: Job) -> Workload:
+    """The longest example of a job with instructions, and the longest answer, in tokens guessed from characters."""
     settings = job.settings
     examples = read_examples(job.path(settings.data.examples), settings.data).examples
     rows = [sum(len(message.content) for message in example.messages) for example in examples]
@@ -178,8 +156,8 @@ def lengths_of(job: Job) -> Lengths:
     new_tokens = settings.answers.max_new_tokens or _tokens(
         max((len(example.ideal) for example in examples), default=0)
     )
-    return Lengths(min(longest, settings.tune.max_tokens or longest), shared, new_tokens, settings.tune.rank)
+    return Workload(min(longest, settings.tune.max_tokens or longest), shared, new_tokens, settings.tune.rank)
 
 
-def _tokens(letters: int) -> int:
-    return max(1, -(-letters // LETTERS_PER_TOKEN))
+def _tokens(characters: int) -> int:
+    return max(1, -(-characters // CHARACTERS_PER_TOKEN))

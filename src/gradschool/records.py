@@ -242,6 +242,7 @@ class Step:
     learning_rate: float
     tokens: int
     validation_loss: float | None = None
+    other_losses: dict[str, float] = field(default_factory=dict)  # of further objectives, by name
 
 
 @dataclass(frozen=True, slots=True)

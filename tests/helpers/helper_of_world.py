@@ -1,14 +1,11 @@
-"""Trains the toy network as one of several processes; started by torchrun in test_world.py.
+"""Trains a small network as one of several processes; started by torchrun in test_world.py.
 
-torchrun --nproc-per-node 2 helper_of_world.py FOLDER lora|full STEPS
+torchrun --nproc-per-node 2 helper_of_world.py FOLDER STEPS lora|full ...
 """
 
 import json
 import sys
 from pathlib import Path
-
-from test_loop import TRAIN, VALIDATION, network
-from test_rehearsal import rehearsal
 
 import toy
 from finish import finish
@@ -18,32 +15,31 @@ from gradschool.tune.loop import Training
 
 
 def main(folder: Path, steps: int, methods: list[str]) -> None:
-    """Train by each method for so many steps (12 is the end), and write down what was seen."""
+    """Train with each method for so many steps, of 12, and write the losses to files."""
     world = world_module.join()
     greeting = {"greeting": "é" * 5}
     if world.rank == 0:
-        world.tell(greeting)
+        world.broadcast(greeting)
     else:
-        assert world.hear() == greeting
+        assert world.receive() == greeting
     for method in methods:
         train(folder, world, method, steps)
     world_module.leave()
 
 
 def train(folder: Path, world: world_module.World, method: str, steps: int) -> None:
-    """One training, all weights or LoRA with rehearsal."""
-    net = network(lora=method == "lora")
-    texts = rehearsal(net) if method == "lora" else None
-    plan = toy.plan(rows_per_step=5)
-    work = Training(net, TRAIN, VALIDATION, plan, 0, folder / f"{method}.safetensors", texts, world=world)
+    """Train all weights, or LoRA layers with rehearsal."""
+    net, plan = toy.network(lora=method == "lora"), toy.plan(rows_per_step=5)
+    objectives = [toy.answers(plan), *([toy.rehearsal(net)] if method == "lora" else [])]
+    work = Training(net, objectives, plan, folder / f"{method}.safetensors", world=world)
     if steps < plan.steps:
         running = work.run()
         seen = [next(running) for _ in range(steps)]
         running.close()
     else:
-        course, seen = finish(work.run())
+        state, seen = finish(work.run())
         sums = {name: float(tensor.double().sum()) for name, tensor in work.best.items()}
-        (folder / f"sums-{method}-{world.rank}.json").write_text(json.dumps({"sums": sums, "best": course.best_loss}))
+        (folder / f"sums-{method}-{world.rank}.json").write_text(json.dumps({"sums": sums, "best": state.best_loss}))
     losses = [(s.step, s.loss, s.validation_loss, s.tokens) for s in seen if isinstance(s, Step)]
     (folder / f"losses-{method}-{world.rank}.json").write_text(json.dumps(losses))
 

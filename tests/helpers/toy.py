@@ -1,18 +1,52 @@
-"""Toy work to train on: rows of a few tokens, and networks that begin alike."""
+"""Small trainings: rows of a few tokens, a small network that is always the same, and objectives for it."""
 
 import random
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from gradschool.model.chat import Rendered
-from gradschool.model.lora import lora_layers
+from gradschool.model.lora import attach, lora_layers, switched_off
+from gradschool.model.reader import reader_of
+from gradschool.tune.objectives.answers import Answers
+from gradschool.tune.objectives.rehearsal import Rehearsal
 from gradschool.tune.plan import Plan
 
 VOCABULARY = 60
+
+
+def network(dropout: float = 0.0, lora: bool = True, rank: int = 4) -> Any:
+    """A small network with the same weights each time, with LoRA layers or without."""
+    config = LlamaConfig(
+        vocab_size=64,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        attention_dropout=dropout,
+        initializer_range=0.1,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        made = LlamaForCausalLM(config).eval()
+    if lora:
+        attach(made, rank=rank, alpha=2 * rank, seed=0)
+    return made
+
+
+def values(network: Any) -> dict[str, torch.Tensor]:
+    """A copy of all parameters by name."""
+    return {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    """Whether two sets of parameters are equal bit for bit."""
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
 def network_of(folder: Path) -> Any:
@@ -21,13 +55,13 @@ def network_of(folder: Path) -> Any:
 
 
 def row(*parts: tuple[list[int], bool]) -> Rendered:
-    """A row of token pieces, each with whether it is learnt."""
-    ids = tuple(token for piece, _ in parts for token in piece)
-    return Rendered(ids, tuple(learnt for piece, learnt in parts for _ in piece))
+    """A row made of lists of tokens, each with whether it is trained on."""
+    ids = tuple(token for tokens, _ in parts for token in tokens)
+    return Rendered(ids, tuple(trained for tokens, trained in parts for _ in tokens))
 
 
 def rows(count: int, seed: int = 0, longest: int = 9) -> list[Rendered]:
-    """Learnable rows of uneven length: the answer repeats the last token of the question, then stops with token 1."""
+    """Rows of different lengths; the answer repeats the last token of the question, and ends with token 1."""
     draw = random.Random(seed)
     made = []
     for _ in range(count):
@@ -63,3 +97,17 @@ def stir(network: Any, seed: int = 1) -> None:
     with torch.no_grad():
         for _, layer in lora_layers(network):
             layer.lora_b.copy_(torch.randn(layer.lora_b.shape, generator=generator) * 0.1)
+
+
+TRAIN, VALIDATION = rows(16, seed=1), rows(6, seed=2)
+TEXTS = ids(10, 12, seed=7).tolist()
+
+
+def answers(plan: Plan) -> Answers:
+    """The objective of a small training."""
+    return Answers(TRAIN, VALIDATION, plan, pad_id=0)
+
+
+def rehearsal(network: Any, weight: float = 1.0) -> Rehearsal:
+    """Rehearsal of fixed texts; the network without its LoRA layers is the teacher."""
+    return Rehearsal(TEXTS, reader_of(network), weight, partial(switched_off, network))

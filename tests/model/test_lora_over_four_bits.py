@@ -14,7 +14,7 @@ from gradschool.model.four_bits import is_packed, weight_of
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach, detach, fuse, lora_layers, trained_parameters
 from gradschool.tune.loop import Training
-from gradschool.tune.objectives.answers import read_nats
+from gradschool.tune.objectives.answers import Answers, summed_loss
 
 pytest.importorskip("bitsandbytes")
 
@@ -37,7 +37,7 @@ def gradients(engine: LocalEngine) -> tuple[float, dict[str, torch.Tensor]]:
     network = engine.network
     attach(network, rank=4, alpha=8, seed=0)
     toy.stir(network)
-    loss = read_nats(engine.reader, toy.rows(6), 0)
+    loss = summed_loss(engine.reader, toy.rows(6), 0)
     torch.autograd.backward(loss)
     return loss.item(), {n: p.grad for n, p in trained_parameters(network).items() if p.grad is not None}
 
@@ -64,7 +64,7 @@ def test_no_unpacked_weight_is_kept_for_the_way_back(tmp_path: Path) -> None:
 
     known = {p.untyped_storage().nbytes() for p in packed.network.parameters()}
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        read_nats(packed.reader, toy.rows(2), 0)
+        summed_loss(packed.reader, toy.rows(2), 0)
     assert kept and not {4 * size for size in sizes} & (set(kept) - known)
 
 
@@ -74,7 +74,9 @@ def test_a_training_goes_as_over_the_unpacked_weights_and_leaves_the_base(tmp_pa
     losses: list[list[float]] = []
     for engine in (packed, plain):
         attach(engine.network, rank=4, alpha=8, seed=0)
-        training = Training(engine.network, toy.rows(16), toy.rows(4, seed=1), toy.plan(), 0, tmp_path / "none")
+        plan = toy.plan()
+        answers = Answers(toy.rows(16), toy.rows(4, seed=1), plan, 0)
+        training = Training(engine.network, [answers], plan, tmp_path / "none")
         _, events = finish(training.run())
         losses.append([event.loss for event in events if hasattr(event, "loss")])
         (tmp_path / "none").unlink()

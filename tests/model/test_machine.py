@@ -10,7 +10,7 @@ import tiny
 from gradschool.model import machine
 from gradschool.model.local import LocalEngine
 from gradschool.model.machine import SMALL, choose_dtype, choose_threads, format_for, training_dtype
-from gradschool.model.memory import AnsweringNeeds, free_bytes, gigabytes, kept_bytes, rows_at_once
+from gradschool.model.memory import AnsweringMemory, Device, free_bytes, gigabytes, kv_cache_bytes, rows_at_once
 
 CPU = torch.device("cpu")
 
@@ -77,7 +77,7 @@ def test_free_memory_is_a_containers_where_there_is_one(tmp_path: Path) -> None:
 
 def test_rows_at_once_are_as_many_as_memory_holds(engine: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     config = engine.network.config
-    per_token = kept_bytes(config, torch.float32)
+    per_token = kv_cache_bytes(config, torch.float32)
     assert per_token == 2 * 2 * 2 * 8 * 4  # keys and values, layers, heads, width, bytes
     monkeypatch.setattr("gradschool.model.memory.free_bytes", lambda _: 2 * 10 * 100 * per_token)
     assert rows_at_once(config, torch.float32, 100, CPU) == 10
@@ -85,13 +85,13 @@ def test_rows_at_once_are_as_many_as_memory_holds(engine: LocalEngine, monkeypat
     assert rows_at_once(config, torch.float32, 1, CPU) == 64
 
 
-def test_answering_needs_weights_and_what_is_kept_of_the_rows(engine: LocalEngine) -> None:
+def test_answering_needs_weights_and_kv_cache(engine: LocalEngine) -> None:
     config = engine.network.config
-    needs = AnsweringNeeds(config, torch.float32, "cuda")
-    assert needs.weights == 4 * sum(parameter.numel() for parameter in engine.network.parameters())
-    grown = needs.at(8, 20_000) - needs.at(4, 20_000)  # both read as many prompts at once
-    assert grown == 4 * (20_000 * kept_bytes(config, torch.float32) + 320 * 8)
-    assert AnsweringNeeds(config, torch.float32, "cpu").at(8, 100) > needs.at(8, 100)
+    memory = AnsweringMemory(config, Device("cuda", torch.float32))
+    assert memory.base == 4 * sum(parameter.numel() for parameter in engine.network.parameters())
+    grown = memory.total(8, 20_000) - memory.total(4, 20_000)  # same size of prefill passes
+    assert grown == 4 * (20_000 * kv_cache_bytes(config, torch.float32) + 320 * 8)
+    assert AnsweringMemory(config, Device("cpu", torch.float32)).total(8, 100) > memory.total(8, 100)
 
 
 def test_sizes_are_written_for_a_person() -> None:

@@ -1,4 +1,4 @@
-"""The loop: it learns, it can be killed anywhere and ends the same, and it keeps the best."""
+"""The training loop: the loss falls, a killed training resumes bit for bit, and the best weights are kept."""
 
 import math
 from dataclasses import asdict
@@ -7,94 +7,67 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
 
 import toy
 from finish import finish
 from gradschool.errors import ModelError, ResourceError
-from gradschool.model.lora import attach, trained_parameters
+from gradschool.model.lora import trained_parameters
 from gradschool.model.reader import reader_of
 from gradschool.records import Note, Step
 from gradschool.tune import loop
 from gradschool.tune.loop import Training
-from gradschool.tune.memory_plan import Room
+from gradschool.tune.memory import UNLIMITED, MemoryPlan
+from gradschool.tune.objectives import answers
 from gradschool.tune.objectives.answers import mean_loss
 from gradschool.tune.plan import Plan
-from gradschool.tune.rows import MAX_TOKENS, pack
+from gradschool.tune.rows import MAX_TOKENS, micro_batches, pack
 
-TRAIN, VALIDATION = toy.rows(16, seed=1), toy.rows(6, seed=2)
-
-
-def network(dropout: float = 0.0, lora: bool = True, rank: int = 4) -> Any:
-    """A small network, the same each time."""
-    config = LlamaConfig(
-        vocab_size=64,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        attention_dropout=dropout,
-        initializer_range=0.1,
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        made = LlamaForCausalLM(config).eval()
-    if lora:
-        attach(made, rank=rank, alpha=2 * rank, seed=0)
-    return made
+TRAIN, VALIDATION = toy.TRAIN, toy.VALIDATION
 
 
-def training(folder: Path, net: Any = None, **changes: Any) -> Training:
-    return Training(net or network(), TRAIN, VALIDATION, toy.plan(**changes), 0, folder / "checkpoint.safetensors")
-
-
-def values(net: Any) -> dict[str, torch.Tensor]:
-    return {name: parameter.detach().clone() for name, parameter in net.named_parameters()}
-
-
-def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+def training(folder: Path, network: Any = None, memory: MemoryPlan = UNLIMITED, **changes: Any) -> Training:
+    plan = toy.plan(**changes)
+    return Training(network or toy.network(), [toy.answers(plan)], plan, folder / "checkpoint.safetensors", memory)
 
 
 def test_the_loss_falls_and_only_lora_moves(tmp_path: Path) -> None:
-    net = network()
-    before = values(net)
-    course, steps = finish(training(tmp_path, net, steps=40, validate_every=10).run())
+    net = toy.network()
+    before, untrained = toy.values(net), mean_loss(reader_of(net), VALIDATION, 0)
+    state, steps = finish(training(tmp_path, net, steps=40, validate_every=10).run())
     assert [step.step for step in steps] == list(range(1, 41))
-    assert course.last_train_loss < 0.7 * course.first_train_loss
-    assert course.best_loss < course.untrained_loss - 0.2
-    assert course.first_train_loss == pytest.approx(sum(step.loss for step in steps[:4]) / 4)
-    assert steps[-1].tokens == course.tokens == sum(len(row.token_ids) for row in TRAIN) * 10
+    assert state.last_train_loss < 0.7 * state.first_train_loss
+    assert state.best_loss < untrained - 0.2
+    assert state.first_train_loss == pytest.approx(sum(step.loss for step in steps[:4]) / 4)
+    assert steps[-1].tokens == state.tokens == sum(len(row.token_ids) for row in TRAIN) * 10
     assert steps[-1].epoch == 10.0  # 40 steps of 4 rows, of 16 rows
-    moved = {name for name, tensor in values(net).items() if not torch.equal(tensor, before[name])}
+    moved = {name for name, tensor in toy.values(net).items() if not torch.equal(tensor, before[name])}
     assert moved == set(trained_parameters(net))
     assert not net.training
 
 
 def test_all_weights_can_be_trained(tmp_path: Path) -> None:
-    net = network(lora=False)
-    course, _ = finish(training(tmp_path, net, steps=20, validate_every=10).run())
-    assert course.best_loss < course.untrained_loss
+    net = toy.network(lora=False)
+    untrained = mean_loss(reader_of(net), VALIDATION, 0)
+    state, _ = finish(training(tmp_path, net, steps=20, validate_every=10).run())
+    assert state.best_loss < untrained
     assert len(trained_parameters(net)) == len(list(net.parameters()))
 
 
 def test_a_step_of_uneven_rows_ends_its_pass_at_a_whole_number(tmp_path: Path) -> None:
-    plan = toy.plan(rows_per_step=5, steps=8)  # 16 rows: 4 steps a pass, the last of one row
-    _, steps = finish(Training(network(), TRAIN, VALIDATION, plan, 0, tmp_path / "c").run())
+    # 16 rows: 4 steps an epoch, the last of one row
+    _, steps = finish(training(tmp_path, rows_per_step=5, steps=8).run())
     assert [step.epoch for step in steps] == [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0]
 
 
 def test_portions_of_a_step_have_the_gradient_of_one_portion(tmp_path: Path) -> None:
     gradients = []
     for most in (10_000, 24):
-        net = network()
+        net = toy.network()
         toy.stir(net)
-        work = training(tmp_path, net)
-        work.course.micro_batch_tokens = most
-        gradients.append((work._gradients(TRAIN), {n: p.grad for n, p in trained_parameters(net).items()}))
+        [loss] = training(tmp_path, net, MemoryPlan(most), rows_per_step=len(TRAIN)).gradients()
+        gradients.append((loss.loss, {n: p.grad for n, p in trained_parameters(net).items()}))
     (loss, whole), (loss_in_portions, summed) = gradients
-    assert len(list(loop.micro_batches(TRAIN, 24, True))) > 3
+    assert len(list(micro_batches(TRAIN, 24, True))) > 3
     assert loss == pytest.approx(loss_in_portions, rel=1e-6)
     for name, gradient in whole.items():
         assert gradient is not None and gradient.abs().max() > 0
@@ -103,7 +76,7 @@ def test_portions_of_a_step_have_the_gradient_of_one_portion(tmp_path: Path) -> 
 
 def out_of_memory_above(tokens: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Let memory run out on portions of more tokens; the sizes that were tried."""
-    real, tried = loop.read_nats, []
+    real, tried = answers.summed_loss, []
 
     def read(reader: Any, rows: Any, pad_id: int) -> torch.Tensor:
         tried.append(pack(rows, torch.device("cpu")).token_ids.numel())
@@ -111,25 +84,24 @@ def out_of_memory_above(tokens: int, monkeypatch: pytest.MonkeyPatch) -> list[in
             raise torch.OutOfMemoryError("out of memory")
         return real(reader, rows, pad_id)
 
-    monkeypatch.setattr(loop, "read_nats", read)
+    monkeypatch.setattr(answers, "summed_loss", read)
     return tried
 
 
 def test_where_memory_runs_out_it_goes_on_in_smaller_portions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = network()
+    plain = toy.network()
     _, steps = finish(training(tmp_path / "plain", plain).run())
     tried = out_of_memory_above(24, monkeypatch)
-    net = network()
-    work = training(tmp_path / "tight", net)
-    work.course.micro_batch_tokens = 40
+    net = toy.network()
+    work = training(tmp_path / "tight", net, MemoryPlan(tokens=40))
     tight, events = finish(work.run())
     notes = [event for event in events if isinstance(event, Note)]
     assert max(tried) > 24 and tight.micro_batch_tokens == 20
     assert [note.level for note in notes] == ["warning"] and "20 tokens" in notes[0].text
     told = [step.loss for step in events if isinstance(step, Step)]
     assert told == pytest.approx([step.loss for step in steps], rel=1e-4)
-    for name, value in values(net).items():
-        torch.testing.assert_close(value, values(plain)[name], atol=1e-4, rtol=1e-3)
+    for name, value in toy.values(net).items():
+        torch.testing.assert_close(value, toy.values(plain)[name], atol=1e-4, rtol=1e-3)
 
 
 def test_a_resumed_training_keeps_its_portions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,14 +113,14 @@ def test_a_resumed_training_keeps_its_portions(tmp_path: Path, monkeypatch: pyte
     assert any(isinstance(event, Note) for event in seen)
     resumed = training(tmp_path, steps=12, validate_every=2)
     next(resumed.run())
-    assert resumed.course.micro_batch_tokens == MAX_TOKENS >> 9 == 16
+    assert resumed.state.micro_batch_tokens == MAX_TOKENS >> 9 == 16
 
 
 def test_a_row_that_does_not_fit_alone_is_an_error_with_a_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out_of_memory_above(3, monkeypatch)
-    with pytest.raises(ResourceError, match="even alone"):
+    with pytest.raises(ResourceError, match="single training row"):
         finish(training(tmp_path).run())
 
 
@@ -156,22 +128,19 @@ def test_where_memory_is_tight_the_longest_rows_are_tried_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried = out_of_memory_above(10_000, monkeypatch)
-    net, before = network(), values(network())
-    work = Training(net, TRAIN, VALIDATION, toy.plan(), 0, tmp_path / "c", room=Room(tight=True))
-    work._try_longest()
+    net = toy.network()
+    first = next(training(tmp_path, net, MemoryPlan(tight=True)).run())
     longest = sorted(TRAIN, key=lambda row: len(row.token_ids))[-4:]
-    assert tried == [pack(longest, torch.device("cpu")).token_ids.numel()]
-    assert same(values(net), before) and all(parameter.grad is None for parameter in net.parameters())
-    first = next(event for event in work.run() if isinstance(event, Step))
+    assert tried[0] == pack(longest, torch.device("cpu")).token_ids.numel()
     assert first == next(training(tmp_path / "other").run())
 
 
 def test_layers_that_are_computed_twice_give_the_same_gradients(tmp_path: Path) -> None:
     gradients = []
     for checkpointing in (False, True):
-        net = network()
+        net = toy.network()
         toy.stir(net)
-        work = Training(net, TRAIN, VALIDATION, toy.plan(), 0, tmp_path / "c", room=Room(checkpointing=checkpointing))
+        work = training(tmp_path, net, MemoryPlan(checkpointing=checkpointing), rows_per_step=len(TRAIN))
         net.train()
         saved = 0
 
@@ -181,7 +150,7 @@ def test_layers_that_are_computed_twice_give_the_same_gradients(tmp_path: Path) 
             return tensor
 
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            work._gradients(TRAIN)
+            work.gradients()
         gradients.append((saved, {name: p.grad for name, p in trained_parameters(net).items()}))
     (much, plain), (little, twice) = gradients
     assert little < much / 2
@@ -191,21 +160,21 @@ def test_layers_that_are_computed_twice_give_the_same_gradients(tmp_path: Path) 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 @pytest.mark.parametrize("cut", [[1], [2, 5], [3, 3, 2], [11], [12]])
 def test_interrupted_anywhere_it_ends_bit_for_bit_the_same(cut: list[int], dropout: float, tmp_path: Path) -> None:
-    whole = network(dropout)
+    whole = toy.network(dropout)
     torch.manual_seed(5)
-    course, steps = finish(training(tmp_path / "whole", whole).run())
+    state, steps = finish(training(tmp_path / "whole", whole).run())
     seen: list[Step] = []
     for number, kept in enumerate(cut):
         torch.manual_seed(100 + number)  # another process has another random state
-        work = training(tmp_path / "cut", network(dropout)).run()
+        work = training(tmp_path / "cut", toy.network(dropout)).run()
         for _ in range(kept):
             seen.append(next(work))  # type: ignore[arg-type]
         work.close()
     torch.manual_seed(200)
-    net = network(dropout)
+    net = toy.network(dropout)
     resumed, rest = finish(training(tmp_path / "cut", net).run())
-    assert same(values(net), values(whole))
-    assert {**asdict(resumed), "seconds": 0} == {**asdict(course), "seconds": 0}
+    assert toy.same(toy.values(net), toy.values(whole))
+    assert {**asdict(resumed), "seconds": 0} == {**asdict(state), "seconds": 0}
     by_number = {step.step: step for step in steps}
     assert all(step == by_number[step.step] for step in [*seen, *rest])
     if max(cut) > 3:
@@ -215,7 +184,7 @@ def test_interrupted_anywhere_it_ends_bit_for_bit_the_same(cut: list[int], dropo
 def test_a_loop_leaves_the_random_state_alone(tmp_path: Path) -> None:
     torch.manual_seed(9)
     state = torch.random.get_rng_state()
-    finish(training(tmp_path, network(0.3), steps=2).run())
+    finish(training(tmp_path, toy.network(0.3), steps=2).run())
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
@@ -230,102 +199,102 @@ def test_time_alone_makes_checkpoints_too(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def losses(monkeypatch: pytest.MonkeyPatch, told: list[float]) -> None:
-    """Let validation say these losses, the untrained one first."""
+    """Let validation return these losses."""
     said = iter(told)
-    monkeypatch.setattr(loop, "mean_loss", lambda *_: next(said))
+    monkeypatch.setattr(answers, "mean_loss", lambda *_: next(said))
 
 
 def test_the_network_ends_with_the_weights_best_on_validation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    losses(monkeypatch, [3.0, 2.0, 1.0, 1.5, 1.4])
-    net = network()
+    losses(monkeypatch, [2.0, 1.0, 1.5, 1.4])
+    net = toy.network()
     work, at_step_6 = training(tmp_path, net).run(), {}
-    course = None
-    while course is None:
+    state = None
+    while state is None:
         try:
             step = next(work)
         except StopIteration as end:
-            course = end.value
+            state = end.value
             break
         if step.step == 6:  # type: ignore[union-attr]
-            at_step_6 = values(net)
-    assert (course.best_step, course.best_loss, course.untrained_loss, course.step) == (6, 1.0, 3.0, 12)
-    assert same(values(net), at_step_6)
+            at_step_6 = toy.values(net)
+    assert (state.best_step, state.best_loss, state.step) == (6, 1.0, 12)
+    assert toy.same(toy.values(net), at_step_6)
 
 
 def test_the_state_at_the_end_is_kept_beside_the_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    losses(monkeypatch, [3.0, 1.0, 2.0, 2.0, 2.0])
-    net = network()
+    losses(monkeypatch, [1.0, 2.0, 2.0, 2.0])
+    net = toy.network()
     work = training(tmp_path, net)
     last: dict[str, torch.Tensor] = {}
     for step in work.run():
         if step.step == 12:  # type: ignore[union-attr]
-            last = values(net)
-    best = values(net)
-    work.load_state(work.last)
-    assert same(values(net), last) and not same(last, best)
-    work.load_state(work.best)
-    assert same(values(net), best)
+            last = toy.values(net)
+    best = toy.values(net)
+    work.load_weights(work.last)
+    assert toy.same(toy.values(net), last) and not toy.same(last, best)
+    work.load_weights(work.best)
+    assert toy.same(toy.values(net), best)
     losses(monkeypatch, [])  # nothing is left to be validated
-    again = network()
+    again = toy.network()
     resumed = training(tmp_path, again)
     finish(resumed.run())
-    assert same(values(again), best)
-    resumed.load_state(resumed.last)
-    assert same(values(again), last)
+    assert toy.same(toy.values(again), best)
+    resumed.load_weights(resumed.last)
+    assert toy.same(toy.values(again), last)
 
 
 def test_the_best_loss_is_that_of_the_weights_kept(tmp_path: Path) -> None:
-    net = network()
-    course, steps = finish(training(tmp_path, net, learning_rate=0.3, steps=30, validate_every=5, patience=9).run())
+    net = toy.network()
+    state, steps = finish(training(tmp_path, net, learning_rate=0.3, steps=30, validate_every=5, patience=9).run())
     told = [step.validation_loss for step in steps if step.validation_loss is not None]
-    assert course.best_loss == min(told)
-    assert mean_loss(reader_of(net), VALIDATION, 0) == pytest.approx(course.best_loss, rel=1e-6)
+    assert state.best_loss == min(told)
+    assert mean_loss(reader_of(net), VALIDATION, 0) == pytest.approx(state.best_loss, rel=1e-6)
 
 
 def test_it_stops_early_when_validation_gets_worse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    losses(monkeypatch, [3.0, 2.0, 2.1, 2.0, 1.0])
-    course, steps = finish(training(tmp_path, patience=2).run())
-    assert (len(steps), course.step, course.best_step, course.worse) == (9, 9, 3, 2)
+    losses(monkeypatch, [2.0, 2.1, 2.0, 1.0])
+    state, steps = finish(training(tmp_path, patience=2).run())
+    assert (len(steps), state.step, state.best_step, state.worse) == (9, 9, 3, 2)
 
 
 def test_after_an_early_stop_nothing_is_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    losses(monkeypatch, [3.0, 2.0, 2.1, 2.0])
-    first = network()
+    losses(monkeypatch, [2.0, 2.1, 2.0])
+    first = toy.network()
     finish(training(tmp_path, first, patience=2).run())
-    again = network()
-    course, steps = finish(training(tmp_path, again, patience=2).run())
-    assert steps == [] and course.best_step == 3
-    assert same(values(again), values(first))
+    again = toy.network()
+    state, steps = finish(training(tmp_path, again, patience=2).run())
+    assert steps == [] and state.best_step == 3
+    assert toy.same(toy.values(again), toy.values(first))
 
 
 @pytest.mark.parametrize("nats", [math.nan, math.inf])
 def test_a_loss_that_is_no_number_is_an_error_that_names_the_rate(
     nats: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = loop.read_nats, []
+    real, calls = answers.summed_loss, []
 
     def break_at_third(*args: Any) -> torch.Tensor:
         calls.append(args)
         return real(*args) * (nats if len(calls) >= 3 else 1.0)
 
-    monkeypatch.setattr(loop, "read_nats", break_at_third)
-    net = network()
+    monkeypatch.setattr(answers, "summed_loss", break_at_third)
+    net = toy.network()
     work = training(tmp_path, net).run()
     next(work), next(work)
     with pytest.raises(ModelError, match="not a number") as caught:
         next(work)
     assert "1.0e-02" in caught.value.why and "learning_rates" in caught.value.fix
-    assert all(torch.isfinite(tensor).all() for tensor in values(net).values())
+    assert all(torch.isfinite(tensor).all() for tensor in toy.values(net).values())
     assert not net.training
 
 
 def test_a_rate_far_too_high_leaves_the_best_weights_or_an_error(tmp_path: Path) -> None:
-    net = network()
+    net = toy.network()
     try:
         finish(training(tmp_path, net, learning_rate=1e20, warmup_steps=1).run())
     except ModelError:
         return
-    assert all(torch.isfinite(tensor).all() for tensor in values(net).values())
+    assert all(torch.isfinite(tensor).all() for tensor in toy.values(net).values())
 
 
 @pytest.mark.parametrize("change", [{"learning_rate": 2e-2}, {"steps": 13}, {"seed": 1}, {"rows_per_step": 5}])
@@ -338,7 +307,7 @@ def test_a_checkpoint_of_another_plan_is_refused(change: dict[str, Any], tmp_pat
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     finish(training(tmp_path).run())
-    for other in (network(rank=5), network(lora=False)):
+    for other in (toy.network(rank=5), toy.network(lora=False)):
         with pytest.raises(ModelError, match="does not fit this training"):
             next(training(tmp_path, other).run())
 
@@ -367,8 +336,8 @@ def test_a_full_disk_at_a_checkpoint_keeps_the_last_one(tmp_path: Path, monkeypa
             finish(work)
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.safetensors"]
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == kept
-    course, _ = finish(training(tmp_path).run())
-    assert course.step == 12
+    state, _ = finish(training(tmp_path).run())
+    assert state.step == 12
 
 
 def test_each_step_goes_at_the_rate_of_the_plan(tmp_path: Path) -> None:

@@ -70,18 +70,18 @@ def test_alone_nothing_is_shared_out_or_sharded(monkeypatch: pytest.MonkeyPatch)
     assert join() is current() is ALONE
     layer = torch.nn.Linear(3, 4)
     layer.weight.grad = torch.full((4, 3), 2.0)
-    ALONE.mend(layer.parameters())
+    ALONE.average_grads(layer.parameters())
     ALONE.clip(layer.parameters(), 1.0)
     assert layer.weight.grad.norm() == pytest.approx(1.0, rel=1e-5)
-    assert list(ALONE.even([[1], [2]], [3])) == [([1], 1.0), ([2], 1.0)]
+    assert list(ALONE.pad_steps([[1], [2]], [3])) == [([1], 1.0), ([2], 1.0)]
     assert (ALONE.sum(2.5), ALONE.agree(True), ALONE.agree(False)) == (2.5, True, False)
     tensor = torch.ones(2)
-    assert ALONE.whole({"a": tensor})["a"] is tensor and torch.equal(ALONE.like(tensor, tensor), tensor)
-    ALONE.tell("nobody listens")
+    assert ALONE.gather({"a": tensor})["a"] is tensor and torch.equal(ALONE.like(tensor, tensor), tensor)
+    ALONE.broadcast("nobody receives this")
 
 
 def test_rows_are_shared_out_whole() -> None:
     rows = list(range(7))
-    shares = [World(rank, 3).share(rows) for rank in range(3)]
-    assert sorted(row for share in shares for row in share) == rows
-    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+    local = [World(rank, 3).local_rows(rows) for rank in range(3)]
+    assert sorted(row for part in local for row in part) == rows
+    assert max(map(len, local)) - min(map(len, local)) <= 1

@@ -60,7 +60,7 @@ def climb(
         with held, Screen(out) as screen:
             out.print(f"[bold]{escape(held.job.name)}[/] → {escape(str(held.folder))}", highlight=False)
             climbed = screen.follow(held.written(climb_job(held)))
-            current().tell(None)  # no more trainings
+            current().broadcast(None)  # no more trainings
     except errors.GradschoolError:
         if resume is None:
             discard_unless_begun(held)

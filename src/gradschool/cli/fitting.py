@@ -1,4 +1,4 @@
-"""The command that tells what a base will need, before anything is fetched or loaded."""
+"""The command that estimates memory before anything is downloaded or loaded."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,60 +12,71 @@ from gradschool.cli.app import command, out
 from gradschool.job import read_job
 
 if TYPE_CHECKING:
-    from gradschool.estimate import Fitting, Lengths
+    from gradschool.model.memory import Workload
 
-NAMES = {"answer": "answer", "lora": "LoRA", "4-bit lora": "LoRA, 4 bits", "full": "whole"}
+NAMES = {"answer": "answer", "lora": "LoRA", "4-bit lora": "LoRA, 4 bits", "full": "full"}
 STYLES = {"yes": "green", "no": "red"}
 
 
 @command
 def fit(
     base: Annotated[
-        str | None, typer.Argument(help="a known base, a folder or a Hub id; default: all known ones in brief")
+        str | None, typer.Argument(help="a known base, a folder or a Hub id; default: a table of all known bases")
     ] = None,
     job: Annotated[Path | None, typer.Option(help="take lengths and settings from this job")] = None,
     tokens: Annotated[int, typer.Option(min=2, help="tokens of the longest example, answer included")] = 1024,
     new_tokens: Annotated[int, typer.Option(min=1, help="tokens of the longest answer")] = 256,
-    rank: Annotated[int, typer.Option(min=1, help="rank of the added layers")] = 16,
+    rank: Annotated[int, typer.Option(min=1, help="rank of the LoRA layers")] = 16,
 ) -> None:
-    """Tell what tuning and answering with a base will need in memory, here and on common cards."""
-    from gradschool.estimate import Lengths, fitting, known_bases, lengths_of
+    """Estimate the memory that a base needs for training and answering, here and on common GPUs."""
+    from gradschool.estimate import workload_of
+    from gradschool.model.memory import Workload
 
-    lengths = lengths_of(read_job(job)) if job else Lengths(tokens, 0, new_tokens, rank)
-    if base is not None:
-        _show(fitting(base, lengths), lengths)
-        return
-    table = _table("base", "size", *NAMES.values())
-    for name in known_bases():
-        found = fitting(name, lengths, cards=())
-        needs = [_size(one.least) for one in found.fits]
-        table.add_row(name, _parameters(found.parameters), *needs)
-    out.print(table)
-    out.print(
-        f"The least that each needs here, with examples of up to {lengths.longest:,} tokens; "
-        "`gradschool fit BASE` tells more.",
-        highlight=False,
-    )
+    workload = workload_of(read_job(job)) if job else Workload(tokens, 0, new_tokens, rank)
+    if base is None:
+        _show_all(workload)
+    else:
+        _show(base, workload)
 
 
-def _show(found: "Fitting", lengths: "Lengths") -> None:
+def _show_all(workload: "Workload") -> None:
+    from gradschool.estimate import config_of, devices_for, fits_of, known_bases, parameters_of
     from gradschool.model.memory import gigabytes
 
-    here = found.places[0]
+    table = _table("base", "size", *NAMES.values())
+    for name in known_bases():
+        config = config_of(name)
+        parameters = parameters_of(config)
+        fits = fits_of(config, workload, devices_for(parameters, cards=()))
+        table.add_row(name, _billions(parameters), *(gigabytes(one.minimum) for one in fits))
+    out.print(table)
     out.print(
-        f"[bold]{escape(found.base)}[/]: {_parameters(found.parameters)} parameters; "
-        f"examples of up to {lengths.longest:,} tokens, answers of up to {lengths.new_tokens:,}.",
+        f"Minimum memory here, with examples of up to {workload.longest:,} tokens. "
+        "`gradschool fit BASE` shows details of one base.",
         highlight=False,
     )
-    columns = [f"{place.name}" for place in found.places]
-    table = _table("", "at least", "at ease", *columns)
-    for one in found.fits:
-        said = [f"[{STYLES.get(word, 'yellow')}]{word}[/]" for word in one.places]
-        table.add_row(NAMES[one.way], _size(one.least), _size(one.ease), *said)
+
+
+def _show(base: str, workload: "Workload") -> None:
+    from gradschool.estimate import config_of, devices_for, fits_of, parameters_of
+    from gradschool.model.memory import gigabytes
+
+    config = config_of(base)
+    parameters = parameters_of(config)
+    devices = devices_for(parameters)
+    out.print(
+        f"[bold]{escape(base)}[/]: {_billions(parameters)} parameters; "
+        f"examples of up to {workload.longest:,} tokens, answers of up to {workload.new_tokens:,}.",
+        highlight=False,
+    )
+    table = _table("", "minimum", "comfortable", *(device.name for device in devices))
+    for one in fits_of(config, workload, devices):
+        verdicts = [f"[{STYLES.get(word, 'yellow')}]{word}[/]" for word in one.devices]
+        table.add_row(NAMES[one.use], gigabytes(one.minimum), gigabytes(one.comfortable), *verdicts)
     out.print(table)
-    kind = {"cpu": "the processor", "cuda": "the GPU", "mps": "the GPU"}[here.kind]
-    out.print(f"here: {kind}, {gigabytes(here.free)} free; the other columns are GPUs.", highlight=False)
-    out.print("tight: one row at a time. slowly: layers are computed twice. 4 bits: of the base, by bitsandbytes.")
+    kind = {"cpu": "CPU", "cuda": "GPU", "mps": "GPU"}[devices[0].kind]
+    out.print(f"here: {kind}, {gigabytes(devices[0].free)} free; the other columns are GPUs.", highlight=False)
+    out.print("tight: one row at a time. slowly: activations are checkpointed. 4 bits: quantized base (bitsandbytes).")
 
 
 def _table(*columns: str) -> Table:
@@ -75,11 +86,5 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _size(count: int) -> str:
-    from gradschool.model.memory import gigabytes
-
-    return gigabytes(count)
-
-
-def _parameters(count: int) -> str:
+def _billions(count: int) -> str:
     return f"{count / 1e9:.1f} B" if count >= 1e9 else f"{count / 1e6:.0f} M"

@@ -1,6 +1,7 @@
-"""How much memory answering takes, from a base's config alone, and how much this machine has left."""
+"""The memory that answering needs, from a base's config alone, and the memory that this machine has free."""
 
 import copy
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -8,53 +9,79 @@ import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
-SHARE = 0.5  # of what is free may be filled by what is kept of rows under way
-ENTRY_TOKENS = 4_096  # of prompts that are read at once
-AT_ONCE = 64  # rows from which on a processor gains little by more
-PROGRAM = 450 << 20  # bytes that the program takes with its libraries, before anything is loaded
-# A processor's heap leaves room unused between tensors, and its matrix products put operands into another order
-# first; both, as PROGRAM, measured by bench/growth.py.
-HEAP, PRODUCTS = 1.22, 40 << 20
+KV_CACHE_FRACTION = 0.5  # of the free memory, for the KV cache of all rows of a batch
+ENTRY_TOKENS = 4_096  # in one prefill pass
+AT_ONCE = 64  # rows in a batch: on a CPU, more gain little
+PROCESS_BYTES = 450 << 20  # of the process with its libraries, before anything is loaded
+# A CPU's heap has gaps between tensors, and its matrix products reorder their operands in buffers. Both, as
+# PROCESS_BYTES, were measured by bench/growth.py.
+HEAP_OVERHEAD, MATMUL_BUFFERS = 1.22, 40 << 20
 CGROUP = Path("/sys/fs/cgroup")
 
 
-def kept_bytes(config: PreTrainedConfig, dtype: torch.dtype) -> int:
-    """Bytes that answering keeps for each token of each row: its keys and values in all layers."""
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What a base is used for: rows of at most `longest` tokens, of which all rows share the first `shared`, answers of
+    at most `new_tokens` tokens, and the rank of LoRA layers."""
+
+    longest: int = 1024
+    shared: int = 0
+    new_tokens: int = 256
+    rank: int = 16
+
+    @property
+    def own(self) -> int:
+        """Tokens of the longest row that are not shared."""
+        return self.longest - self.shared
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device of a kind (cpu, cuda, mps), the number format that it computes in, and its free bytes."""
+
+    kind: str
+    dtype: torch.dtype
+    free: int = 0
+    name: str = "here"
+
+
+class AnsweringMemory:
+    """Bytes that answering with a base needs, for any number of rows in a batch."""
+
+    def __init__(self, config: PreTrainedConfig, device: Device) -> None:
+        network, size = without_weights(config, device.dtype), device.dtype.itemsize
+        output = network.get_output_embeddings()
+        linear = (m for m in network.modules() if isinstance(m, nn.Linear) and m is not output)
+        self.base = sum(parameter.numel() for parameter in network.parameters()) * size
+        self._cached, self._device = kv_cache_bytes(config, device.dtype), device.kind
+        # Activations of one layer for each token of a prefill pass, and the logits of a row.
+        hidden = int(config.get_text_config().hidden_size)
+        self._prefill = 4 * max(layer.out_features for layer in linear) * size + 2 * hidden * 4
+        self._logits = int(output.out_features) * (size + 4)
+
+    def total(self, rows: int, tokens: int) -> int:
+        """Peak bytes with so many rows in a batch, each of so many tokens, answer included."""
+        batch = rows * (tokens * self._cached + self._logits) + min(ENTRY_TOKENS, rows * tokens) * self._prefill
+        if self._device == "cpu":
+            return self.base + int(HEAP_OVERHEAD * batch) + MATMUL_BUFFERS
+        return self.base + batch
+
+
+def kv_cache_bytes(config: PreTrainedConfig, dtype: torch.dtype) -> int:
+    """Bytes of the KV cache for each token of each row, over all layers."""
     text = config.get_text_config()
     heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
     width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
     return 2 * int(text.num_hidden_layers) * int(heads) * int(width) * dtype.itemsize
 
 
-class AnsweringNeeds:
-    """What answering with a base needs, for any number of rows at once."""
-
-    def __init__(self, config: PreTrainedConfig, dtype: torch.dtype, device: str) -> None:
-        network = without_weights(config, dtype)
-        output = network.get_output_embeddings()
-        linear = (m for m in network.modules() if isinstance(m, nn.Linear) and m is not output)
-        self.weights = sum(parameter.numel() for parameter in network.parameters()) * dtype.itemsize
-        self.kept, self.device = kept_bytes(config, dtype), device
-        # What a layer holds of a token while prompts are read, and the logits of a row.
-        hidden = int(config.get_text_config().hidden_size)
-        self.passing = 4 * max(layer.out_features for layer in linear) * dtype.itemsize + 2 * hidden * 4
-        self.said = int(output.out_features) * (dtype.itemsize + 4)
-
-    def at(self, rows: int, tokens: int) -> int:
-        """Bytes at the height, with so many rows of so many tokens each, answers included, under way."""
-        moving = rows * (tokens * self.kept + self.said) + min(ENTRY_TOKENS, rows * tokens) * self.passing
-        if self.device == "cpu":
-            return self.weights + int(HEAP * moving) + PRODUCTS
-        return self.weights + moving
-
-
 def rows_at_once(config: PreTrainedConfig, dtype: torch.dtype, tokens: int, device: torch.device) -> int:
-    """How many rows of so many tokens, answers included, may be under way at once."""
-    return max(1, min(AT_ONCE, int(SHARE * free_bytes(device)) // (tokens * kept_bytes(config, dtype))))
+    """How many rows of so many tokens, answers included, fit into one batch."""
+    return max(1, min(AT_ONCE, int(KV_CACHE_FRACTION * free_bytes(device)) // (tokens * kv_cache_bytes(config, dtype))))
 
 
 def free_bytes(device: torch.device, cgroup: Path = CGROUP) -> int:
-    """What a device has left; a container may have less than its machine, and a Mac's GPU shares the machine's."""
+    """Free bytes of a device; a container may have less than its machine, and a Mac's GPU uses the machine's memory."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     free = int(psutil.virtual_memory().available)
@@ -69,7 +96,7 @@ def free_bytes(device: torch.device, cgroup: Path = CGROUP) -> int:
 
 
 def without_weights(config: PreTrainedConfig, dtype: torch.dtype, depth: int | None = None) -> PreTrainedModel:
-    """A network that has shapes alone, with all its layers or the first `depth`."""
+    """A network on torch's meta device, with all its layers or the first `depth`."""
     config = copy.deepcopy(config)
     text = config.get_text_config()
     if depth is not None:
@@ -82,5 +109,5 @@ def without_weights(config: PreTrainedConfig, dtype: torch.dtype, depth: int | N
 
 
 def gigabytes(count: int) -> str:
-    """A number of bytes for a person."""
+    """A number of bytes for display, such as 1.2 GB."""
     return f"{count / 1e9:.1f} GB" if count >= 95_000_000 else f"{count / 1e6:.0f} MB"

@@ -18,17 +18,16 @@ from gradschool.model.four_bits import in_four_bits
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import switched_off
 from gradschool.model.machine import training_dtype
-from gradschool.model.memory import free_bytes
+from gradschool.model.memory import Device, Workload, free_bytes
 from gradschool.records import Example, Gate, Message, Note, Progress, Work
 from gradschool.rungs.rung import RungInputs
 from gradschool.settings import Tune
 from gradschool.specialist import Recipe, Specialist
-from gradschool.tune.memory import Method, Needs, Shape
-from gradschool.tune.memory_plan import Room, room_for
+from gradschool.tune.memory import MemoryPlan, Method, TrainingMemory, plan_memory
 from gradschool.tune.objectives.rehearsal import TEXT_TOKENS, TEXTS
 from gradschool.tune.plan import TRIAL_SHARE, Plan, make_plan
 from gradschool.tune.rows import shared_prefix
-from gradschool.tune.train_job import Assignment, holding, tell, trainable
+from gradschool.tune.train_job import TrainJob, broadcast, holding, trainable
 from gradschool.tune.world import current
 
 
@@ -83,11 +82,11 @@ def learning_rate_trial(
     """Train shortly at a learning rate; returns the best validation loss, in nats per answer token."""
     plan = plan_for(train, inputs, rate, TRIAL_SHARE)
     engine, world = local(student), current()
-    assignment = yield from assign(engine, train, validation, plan, inputs, f"trial-{rate:g}")
-    tell(assignment, world)
-    with trainable(engine, assignment.tune, world) as network:
-        course = yield from assignment.training(network, engine, world).run()
-    return course.best_loss
+    job = yield from train_job(engine, train, validation, plan, inputs, f"trial-{rate:g}")
+    broadcast(job, world)
+    with trainable(engine, job.tune, world) as network:
+        state = yield from job.training(network, engine, world).run()
+    return state.best_loss
 
 
 def train_specialist(
@@ -105,27 +104,27 @@ def train_specialist(
         f"tune: {len(train)} rows, {plan.rows_per_step} per step, {plan.steps} steps ({plan.epochs:.1f} passes), "
         f"learning rate {rate:g}; stops early when validation gets worse."
     )
-    assignment = yield from assign(engine, train, validation, plan, inputs, f"{prefix}training")
-    yield Note(f"tune: reads {assignment.room.reason}; computes in {computing(engine, tune)}.")
-    tell(assignment, world)
+    job = yield from train_job(engine, train, validation, plan, inputs, f"{prefix}training")
+    yield Note(f"tune: {job.memory.reason}; computes in {computing(engine, tune)}.")
+    broadcast(job, world)
     with trainable(engine, tune, world) as network:
-        training = assignment.training(network, engine, world)
+        training = job.training(network, engine, world)
         if not training.reader.packs:
             yield Note("tune: rows are padded, since this kind of network does not read packed rows exactly.")
-        course = yield from training.run()
-        gates = [loss_fell(course.first_train_loss, course.last_train_loss)]
+        state = yield from training.run()
+        gates = [loss_fell(state.first_train_loss, state.last_train_loss)]
         if tune.method == "lora":
-            upper = [weights for name, weights in training.best.items() if name.endswith("lora_b")]
-            gates.append(adapter_is_not_zero([weights.norm().item() for weights in upper]))
-        states = {"best": training.best}
-        if course.best_step < course.step:
-            yield Note(f"tune: validation loss was lowest at step {course.best_step} of {course.step}.")
-            states["last"] = training.last
+            lora_b = [tensor for name, tensor in training.best.items() if name.endswith("lora_b")]
+            gates.append(adapter_is_not_zero([tensor.norm().item() for tensor in lora_b]))
+        weights_of = {"best": training.best}
+        if state.best_step < state.step:
+            yield Note(f"tune: validation loss was lowest at step {state.best_step} of {state.step}.")
+            weights_of["last"] = training.last
         folders = []
-        for name, state in states.items():
-            with holding(state, training, engine, tune) as network:
+        for name, weights in weights_of.items():
+            with holding(weights, training, engine, tune) as network:
                 folders.append(save(network, engine, inputs, prefix + name))
-    return Trained(tuple(folders), course.tokens, tuple(gates))
+    return Trained(tuple(folders), state.tokens, tuple(gates))
 
 
 def with_training(recipe: Recipe, folder: str, method: str) -> Recipe:
@@ -147,34 +146,35 @@ def plan_for(rows: Sequence[Rendered], inputs: RungInputs, rate: float, share: f
     return make_plan(inputs.settings.tune, len(rows), mean_tokens, rate, share)
 
 
-def assign(
+def train_job(
     engine: LocalEngine,
     train: Sequence[Rendered],
     validation: Sequence[Rendered],
     plan: Plan,
     inputs: RungInputs,
     name: str,
-) -> Work[Assignment]:
-    """All that a training needs, with the base's own texts to rehearse; its state under way is kept under `name`."""
+) -> Work[TrainJob]:
+    """Everything that a training needs, with texts of the base for rehearsal; `name` is that of its checkpoint."""
     tune, checkpoint = inputs.settings.tune, inputs.run.work("tune").resolve() / f"{name}.safetensors"
     texts = None
     if plan.rehearsal:
         texts = yield from inputs.run.once("tune-texts", partial(write_texts, engine, plan.seed), list[list[int]])
-    room, base = room_of(engine, train, plan, tune), str(engine.folder.resolve())
-    return Assignment(base, tune, plan, tuple(train), tuple(validation), texts, str(checkpoint), room)
+    memory, base = memory_for(engine, train, plan, tune), str(engine.folder.resolve())
+    return TrainJob(base, tune, plan, tuple(train), tuple(validation), texts, str(checkpoint), memory)
 
 
-def room_of(engine: LocalEngine, train: Sequence[Rendered], plan: Plan, tune: Tune) -> Room:
-    """What of this machine's memory a training may use."""
+def memory_for(engine: LocalEngine, train: Sequence[Rendered], plan: Plan, tune: Tune) -> MemoryPlan:
+    """How a training fits into the free memory of this machine."""
     network = engine.network
     loaded = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
     dtype = network.dtype
     if tune.method == "lora" and training_dtype(network)[0] != dtype:
         dtype, loaded = training_dtype(network)[0], 0  # it works on a copy
-    longest, shared = max(len(row.token_ids) for row in train), shared_prefix(train)
+    workload = Workload(max(len(row.token_ids) for row in train), shared_prefix(train), rank=tune.rank)
     method: Method = "4-bit lora" if in_four_bits(network) else tune.method
-    shape = Shape(network.config, dtype, method, tune.rank, longest, shared, network.device.type)
-    return room_for(Needs(shape), plan.rows_per_step, free_bytes(network.device), loaded)
+    device = Device(network.device.type, dtype, free_bytes(network.device))
+    needed = TrainingMemory(network.config, method, workload, device)
+    return plan_memory(needed, plan.rows_per_step, device.free, loaded)
 
 
 def write_texts(engine: LocalEngine, seed: int) -> Work[list[list[int]]]:

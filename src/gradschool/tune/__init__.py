@@ -1,1 +1,1 @@
-"""LoRA over a frozen base, and the loop that trains it."""
+"""Training: the loop, its objectives, how a training is sized, and the memory it needs."""

@@ -1,4 +1,4 @@
-"""The state of a training on disk, whole whatever number of processes wrote it."""
+"""The state of a training on disk, in one file that does not depend on the number of processes."""
 
 import json
 from collections.abc import Mapping
@@ -21,17 +21,16 @@ MOMENTS = ("exp_avg", "exp_avg_sq")
 
 @dataclass(slots=True)
 class TrainState:
-    """Where a training stands; losses are nats per answer token, first and best measured on validation."""
+    """The progress of a training; losses are nats per answer token, `best_loss` is measured on validation rows."""
 
     step: int = 0
     tokens: int = 0
-    untrained_loss: float = float("nan")
     best_loss: float = float("inf")
     best_step: int = 0
     worse: int = 0  # validations since the best one
-    first_train_loss: float = float("nan")  # means over the first and the last tenth of the steps
-    last_train_loss: float = float("nan")
-    micro_batch_tokens: int = MAX_TOKENS  # read at once; kept, since another size rounds another way
+    first_train_loss: float = float("nan")  # average over the first tenth of the steps
+    last_train_loss: float = float("nan")  # moving average over as many steps
+    micro_batch_tokens: int = MAX_TOKENS  # saved, since another size rounds differently
     seconds: float = 0.0
 
 
@@ -40,21 +39,20 @@ def write_checkpoint(
     parameters: Mapping[str, nn.Parameter],
     best: Mapping[str, Tensor],
     optimizer: torch.optim.Optimizer,
-    course: TrainState,
+    state: TrainState,
     plan: Plan,
     world: World,
 ) -> None:
-    """Write down where a training stands, whole or not at all; all processes must take part."""
+    """Write a training to a file, atomically; all processes must call this."""
     tensors: dict[str, Tensor] = {}
     for name, parameter in parameters.items():
-        state = optimizer.state[parameter]
-        tensors |= {f"now.{name}": parameter.detach(), f"best.{name}": best[name], f"step.{name}": state["step"]}
-        tensors |= {f"{moment}.{name}": state[moment] for moment in MOMENTS}
-    whole = world.whole(tensors)
+        moments = optimizer.state[parameter]
+        tensors |= {f"now.{name}": parameter.detach(), f"best.{name}": best[name], f"step.{name}": moments["step"]}
+        tensors |= {f"{moment}.{name}": moments[moment] for moment in MOMENTS}
+    full = world.gather(tensors)
     if world.rank == 0:
-        on_cpu = {name: tensor.cpu().contiguous() for name, tensor in whole.items()}
-        about = {"course": json.dumps(asdict(course)), "plan": json.dumps(asdict(plan))}
-        write_bytes(path, save(on_cpu, about))
+        on_cpu = {name: tensor.cpu().contiguous() for name, tensor in full.items()}
+        write_bytes(path, save(on_cpu, {"course": json.dumps(asdict(state)), "plan": json.dumps(asdict(plan))}))
 
 
 def read_checkpoint(
@@ -65,22 +63,33 @@ def read_checkpoint(
     plan: Plan,
     world: World,
 ) -> TrainState:
-    """Put everything back as it was, and return the course; raises ModelError where it belongs to another training."""
+    """Restore parameters, optimizer and the best weights so far; returns the progress.
+
+    Raises ModelError if the checkpoint is damaged or belongs to another training.
+    """
     try:
         with safe_open(path, framework="pt") as file:
             if json.loads(file.metadata()["plan"]) != asdict(plan):
                 raise ValueError("It belongs to another plan.")
-            course = TrainState(**json.loads(file.metadata()["course"]))
+            state = _state_of(json.loads(file.metadata()["course"]))
             for name, parameter in parameters.items():
-                now, kept = (world.like(file.get_tensor(f"{part}.{name}"), parameter) for part in ("now", "best"))
+                now, best_yet = (world.like(file.get_tensor(f"{part}.{name}"), parameter) for part in ("now", "best"))
                 with torch.no_grad():
                     parameter.copy_(now)
-                    best[name].copy_(kept)
+                    best[name].copy_(best_yet)
                 optimizer.state[parameter] = {"step": file.get_tensor(f"step.{name}")}
                 for moment in MOMENTS:
                     optimizer.state[parameter][moment] = world.like(file.get_tensor(f"{moment}.{name}"), parameter)
-            return course
+            return state
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(
             f"The checkpoint {path} does not fit this training.", str(error), "delete it; this training starts again."
         ) from error
+
+
+def _state_of(saved: dict[str, float]) -> TrainState:
+    """The progress as saved, also by versions that named the micro-batch differently and validated before step 1."""
+    saved.pop("untrained_loss", None)
+    if "portion_tokens" in saved:
+        saved["micro_batch_tokens"] = saved.pop("portion_tokens")
+    return TrainState(**saved)  # type: ignore[arg-type]

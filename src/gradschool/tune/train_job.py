@@ -1,4 +1,4 @@
-"""One training as plain values, so that every process that takes part can be told the same."""
+"""One training as plain values, which rank 0 can send to the processes that take part."""
 
 import copy
 from collections.abc import Iterator, Mapping
@@ -20,52 +20,58 @@ from gradschool.model.machine import training_dtype
 from gradschool.model.reader import reader_of
 from gradschool.settings import Tune
 from gradschool.tune.loop import Training
-from gradschool.tune.memory_plan import Room
+from gradschool.tune.memory import MemoryPlan
+from gradschool.tune.objectives.answers import Answers
+from gradschool.tune.objectives.objective import Objective
 from gradschool.tune.objectives.rehearsal import Rehearsal
 from gradschool.tune.plan import Plan
 from gradschool.tune.world import World
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
-    """What is trained, on which rows, by which plan. Folders are whole paths, and must be the same everywhere."""
+class TrainJob:
+    """What is trained, on which rows and by which plan; paths are absolute and must be valid in every process."""
 
     base: str
     tune: Tune
     plan: Plan
     train: tuple[Rendered, ...]
     validation: tuple[Rendered, ...]
-    texts: list[list[int]] | None  # to rehearse
+    texts: list[list[int]] | None  # for rehearsal
     checkpoint: str
-    room: Room
+    memory: MemoryPlan
 
     def training(self, network: PreTrainedModel, engine: LocalEngine, world: World) -> Training:
         """The training of a network made by `trainable`."""
-        rehearsal = rehearsal_of(network, engine, self.texts, self.plan.rehearsal) if self.texts else None
-        checkpoint = Path(self.checkpoint)
-        return Training(
-            network, self.train, self.validation, self.plan, engine.pad_id, checkpoint, rehearsal, self.room, world
-        )
+        objectives = self.objectives(network, engine)
+        return Training(network, objectives, self.plan, Path(self.checkpoint), self.memory, world)
+
+    def objectives(self, network: PreTrainedModel, engine: LocalEngine) -> tuple[Objective, ...]:
+        """The terms of the loss; the first one selects the best weights."""
+        answers = Answers(self.train, self.validation, self.plan, engine.pad_id)
+        if not self.texts:
+            return (answers,)
+        return answers, rehearsal_of(network, engine, self.texts, self.plan.rehearsal)
 
 
-SAID = TypeAdapter(Assignment)
+JSON = TypeAdapter(TrainJob)
 
 
-def tell(assignment: Assignment, world: World) -> None:
-    """Let all helpers begin the same training."""
+def broadcast(job: TrainJob, world: World) -> None:
+    """Start the same training in all helper processes."""
     if world.size > 1:
-        world.tell(SAID.dump_python(assignment, mode="json"))
+        world.broadcast(JSON.dump_python(job, mode="json"))
 
 
 def help_train(world: World) -> None:
-    """Take part in each training that rank 0 begins, until it says that there will be no more."""
+    """Take part in each training that rank 0 starts, until it broadcasts None."""
     engines: dict[str, LocalEngine] = {}
-    while (said := world.hear()) is not None:
-        assignment = SAID.validate_python(said)
-        engine = engines.setdefault(assignment.base, LocalEngine(Path(assignment.base)))
-        with trainable(engine, assignment.tune, world) as network:
-            for _ in assignment.training(network, engine, world).run():
-                pass  # rank 0 tells
+    while (message := world.receive()) is not None:
+        job = JSON.validate_python(message)
+        engine = engines.setdefault(job.base, LocalEngine(Path(job.base)))
+        with trainable(engine, job.tune, world) as network:
+            for _ in job.training(network, engine, world).run():
+                pass  # rank 0 reports
 
 
 @contextmanager
@@ -98,7 +104,7 @@ def holding(
 ) -> Iterator[PreTrainedModel]:
     """A network with one of the states that a training kept, whole even where the training's own is sharded."""
     if training.world.size == 1:
-        training.load_state(state)
+        training.load_weights(state)
         yield training.network
         return
     with trainable(engine, tune, training.world) as network, torch.no_grad():

@@ -1,4 +1,4 @@
-"""The loss: on answer tokens alone, and the same however rows are put together."""
+"""The answers objective: the loss covers answer tokens only, and does not depend on how rows are batched."""
 
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ import tiny
 import toy
 from gradschool.model.chat import Rendered
 from gradschool.model.lora import attach, trained_parameters
-from gradschool.model.reader import Head, Reader, reader_of
-from gradschool.tune.objectives import answers as loss_module
-from gradschool.tune.objectives.answers import answer_tokens, at_targets, head_nats, mean_loss, padded_nats, read_nats
+from gradschool.model.reader import Reader, reader_of
+from gradschool.tune.objectives import answers
+from gradschool.tune.objectives.answers import answer_tokens, mean_loss, padded_loss, summed_loss
 from gradschool.tune.rows import pad
 
 CPU = torch.device("cpu")
@@ -30,17 +30,17 @@ def by_hand(network: Any, row: Rendered) -> float:
     """The loss of one row, token by token, from the full logits."""
     with torch.no_grad():
         logits = network(input_ids=torch.tensor([row.token_ids])).logits[0].double()
-    lines = functional.log_softmax(logits, dim=-1)
-    return -sum(lines[i - 1, token].item() for i, token in enumerate(row.token_ids) if row.loss_mask[i])
+    log_probs = functional.log_softmax(logits, dim=-1)
+    return -sum(log_probs[i - 1, token].item() for i, token in enumerate(row.token_ids) if row.loss_mask[i])
 
 
-def nats(reader: Reader, rows: list[Rendered]) -> float:
+def loss_of(reader: Reader, rows: list[Rendered]) -> float:
     with torch.no_grad():
-        return float(read_nats(reader, rows, 0))
+        return float(summed_loss(reader, rows, 0))
 
 
-def alike(count: int = 7, prefix: int = 6) -> list[Rendered]:
-    """Rows that begin alike, as instructions make them."""
+def with_prefix(count: int = 7, prefix: int = 6) -> list[Rendered]:
+    """Rows with a common prefix, as from the same instructions."""
     shared = [(3 * i + 5) % toy.VOCABULARY for i in range(prefix)]
     return [Rendered((*shared, *r.token_ids), (*[False] * prefix, *r.loss_mask)) for r in toy.rows(count, 3, 20)]
 
@@ -57,8 +57,8 @@ def reader(network: Any) -> Reader:
 
 @pytest.mark.parametrize("prefix", [0, 6])
 @pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_each_row_has_the_loss_that_it_has_alone(family: str, prefix: int, tmp_path: Path) -> None:
-    folder, rows = tiny.save_model(tmp_path, family, **CHANGES.get(family, {})), alike(prefix=prefix)
+def test_a_row_has_the_same_loss_alone_and_in_a_batch(family: str, prefix: int, tmp_path: Path) -> None:
+    folder, rows = tiny.save_model(tmp_path, family, **CHANGES.get(family, {})), with_prefix(prefix=prefix)
     assert len({len(row.token_ids) for row in rows}) > 3
     alone = [by_hand(toy.network_of(folder), row) for row in rows]
     packed = reader_of(toy.network_of(folder))
@@ -66,17 +66,17 @@ def test_each_row_has_the_loss_that_it_has_alone(family: str, prefix: int, tmp_p
     assert packed.packs
     longest = max(rows, key=lambda row: len(row.token_ids))
     for reader in (packed, padded):
-        beside = nats(reader, [longest])
+        of_longest = loss_of(reader, [longest])
         for row, expected in zip(rows, alone, strict=True):
-            assert nats(reader, [row]) == pytest.approx(expected, abs=1e-4, rel=1e-5)
-            assert nats(reader, [row, longest]) - beside == pytest.approx(expected, abs=2e-4, rel=1e-5)
-        assert nats(reader, rows) == pytest.approx(sum(alone), rel=1e-5)
+            assert loss_of(reader, [row]) == pytest.approx(expected, abs=1e-4, rel=1e-5)
+            assert loss_of(reader, [row, longest]) - of_longest == pytest.approx(expected, abs=2e-4, rel=1e-5)
+        assert loss_of(reader, rows) == pytest.approx(sum(alone), rel=1e-5)
 
 
 @pytest.mark.parametrize("lora", [True, False])
 @pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_packed_rows_have_the_gradient_of_rows_alone(family: str, lora: bool, tmp_path: Path) -> None:
-    folder, rows = tiny.save_model(tmp_path, family, **CHANGES.get(family, {})), alike()
+def test_packed_rows_have_the_gradient_of_single_rows(family: str, lora: bool, tmp_path: Path) -> None:
+    folder, rows = tiny.save_model(tmp_path, family, **CHANGES.get(family, {})), with_prefix()
     gradients = []
     for packs in (True, False):
         net = toy.network_of(folder)
@@ -85,7 +85,7 @@ def test_packed_rows_have_the_gradient_of_rows_alone(family: str, lora: bool, tm
             toy.stir(net)
         reader = reader_of(net) if packs else Reader(net, packs=False, head=None)
         for micro_batch in [rows] if packs else [[row] for row in rows]:
-            read_nats(reader, micro_batch, 0).backward()
+            summed_loss(reader, micro_batch, 0).backward()
         gradients.append({name: parameter.grad for name, parameter in trained_parameters(net).items()})
     packed, alone = gradients
     assert len(packed) == (2 * 2 * (4 if family == "phi3" else 7) if lora else len(list(net.parameters())))
@@ -97,30 +97,30 @@ def test_packed_rows_have_the_gradient_of_rows_alone(family: str, lora: bool, tm
 def test_a_family_that_cannot_pack_is_read_padded(base: Path) -> None:
     torch.manual_seed(0)
     bloom = BloomForCausalLM(BloomConfig(vocab_size=64, hidden_size=32, n_layer=1, n_head=4)).eval()
-    rows = alike()
-    assert nats(reader_of(bloom), rows) == pytest.approx(sum(by_hand(bloom, row) for row in rows), rel=1e-5)
+    rows = with_prefix()
+    assert loss_of(reader_of(bloom), rows) == pytest.approx(sum(by_hand(bloom, row) for row in rows), rel=1e-5)
 
 
-def test_what_fills_up_does_not_matter(network: Any) -> None:
+def test_the_padding_token_has_no_effect(network: Any) -> None:
     rows = toy.rows(5)
     with torch.no_grad():
-        losses = {float(padded_nats(network, pad(rows, filling, CPU))) for filling in (0, 17, 59)}
+        losses = {float(padded_loss(network, pad(rows, pad_id, CPU))) for pad_id in (0, 17, 59)}
     assert len(losses) == 1
 
 
 def test_only_masked_tokens_are_targets(network: Any, reader: Reader) -> None:
-    """What follows the answer is neither learnt nor seen by it; what stands before it is seen, but not learnt."""
+    """Tokens after the answer have no effect; tokens before it are context, but not targets."""
     question, answer = [5, 6, 7], [8, 9, 1]
     whole = toy.row((question, False), (answer, True), ([11, 12], False))
     other = toy.row((question, False), (answer, True), ([13, 14], False))
-    assert nats(reader, [whole]) == nats(reader, [other])
-    assert nats(reader, [whole]) == pytest.approx(by_hand(network, whole), rel=1e-5)
-    learnt = toy.row((question, False), (answer, True), ([11, 12], True))
-    assert nats(reader, [learnt]) > nats(reader, [whole]) + 0.1
+    assert loss_of(reader, [whole]) == loss_of(reader, [other])
+    assert loss_of(reader, [whole]) == pytest.approx(by_hand(network, whole), rel=1e-5)
+    trained = toy.row((question, False), (answer, True), ([11, 12], True))
+    assert loss_of(reader, [trained]) > loss_of(reader, [whole]) + 0.1
 
 
-def test_unlearnt_targets_get_no_gradient(network: Any) -> None:
-    """In padded rows the gradient on the logits is zero wherever the next token is not learnt."""
+def test_untrained_targets_get_no_gradient(network: Any) -> None:
+    """In padded rows the gradient on the logits is zero if the next token is not trained on."""
     rows = toy.rows(4)
     batch = pad(rows, 0, CPU)
     caught: dict[str, torch.Tensor] = {}
@@ -134,7 +134,7 @@ def test_unlearnt_targets_get_no_gradient(network: Any) -> None:
             output.logits = caught["logits"]
             return output
 
-    padded_nats(Watched(), batch).backward()  # type: ignore[arg-type]
+    padded_loss(Watched(), batch).backward()  # type: ignore[arg-type]
     gradient = caught["logits"].grad
     assert gradient is not None
     touched = gradient.abs().sum(-1) > 0
@@ -142,7 +142,7 @@ def test_unlearnt_targets_get_no_gradient(network: Any) -> None:
     assert not touched[:, -1].any()
 
 
-def test_kept_columns_and_full_logits_agree(network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_selected_columns_and_full_logits_agree(network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = toy.rows(6, seed=5)
     padded = Reader(network, packs=False, head=None)
     seen: list[torch.Size] = []
@@ -153,61 +153,27 @@ def test_kept_columns_and_full_logits_agree(network: Any, monkeypatch: pytest.Mo
         seen.append(output.logits.shape)
         return output
 
-    kept = nats(padded, rows)
+    selected = loss_of(padded, rows)
     with monkeypatch.context() as patch:
         patch.setattr(network, "forward", watch)  # its signature names no logits_to_keep
-        assert not loss_module._takes_columns(network)
-        assert nats(padded, rows) == pytest.approx(kept, rel=1e-6)
+        assert not answers._takes_columns(network)
+        assert loss_of(padded, rows) == pytest.approx(selected, rel=1e-6)
     longest = max(len(row.token_ids) for row in rows)
     assert seen == [torch.Size([6, longest, 320])]
-    assert loss_module._takes_columns(network)
+    assert answers._takes_columns(network)
 
 
-@pytest.mark.parametrize("chunk", [1, 100, 1 << 23])
-@pytest.mark.parametrize(("scale", "softcap"), [(1.0, None), (0.3, None), (1.0, 2.0), (0.3, 2.0)])
-def test_the_head_in_chunks_is_cross_entropy_of_full_logits(
-    chunk: int, scale: float, softcap: float | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(loss_module, "CHUNK_NUMBERS", chunk)
-    torch.manual_seed(0)
-    layer = torch.nn.Linear(6, 11)
-    targets, results = torch.randint(11, (9,)), []
-    given = torch.randn(9, 6)
-    for ours in (True, False):
-        hidden = given.clone().requires_grad_()
-        layer.zero_grad()
-        if ours:
-            loss = head_nats(hidden, Head(layer, scale, softcap), at_targets(targets))
-        else:
-            logits = layer(hidden) * scale
-            logits = torch.tanh(logits / softcap) * softcap if softcap else logits
-            loss = functional.cross_entropy(logits, targets, reduction="sum")
-        (loss * 0.7).backward()
-        results.append([loss.detach(), hidden.grad, layer.weight.grad, layer.bias.grad])
-    for one, other in zip(*results, strict=True):
-        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-5)
-
-
-def test_a_frozen_head_gets_no_gradient_and_nothing_is_kept_without_a_graph() -> None:
-    layer = torch.nn.Linear(6, 11, bias=False).requires_grad_(False)
-    hidden = torch.randn(4, 6, requires_grad=True)
-    head_nats(hidden, Head(layer), at_targets(torch.tensor([1, 2, 3, 4]))).backward()
-    assert hidden.grad is not None and layer.weight.grad is None
-    with torch.no_grad():
-        assert not head_nats(hidden, Head(layer), at_targets(torch.tensor([1, 2, 3, 4]))).requires_grad
-
-
-def test_mean_loss_is_per_answer_token_over_all_portions(network: Any, reader: Reader) -> None:
+def test_mean_loss_is_per_answer_token_over_all_micro_batches(network: Any, reader: Reader) -> None:
     rows = toy.rows(9, seed=2)
     tokens = sum(sum(row.loss_mask) for row in rows)
     assert answer_tokens(rows) == tokens
     expected = sum(by_hand(network, row) for row in rows) / tokens
     assert mean_loss(reader, rows, 0) == pytest.approx(expected, rel=1e-5)
-    assert mean_loss(reader, rows, 0, most_tokens=20) == pytest.approx(expected, rel=1e-5)
+    assert mean_loss(reader, rows, 0, max_tokens=20) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_mean_loss_leaves_the_mode_as_it_was_and_makes_no_graph(network: Any, reader: Reader, training: bool) -> None:
+def test_mean_loss_restores_the_mode_and_makes_no_graph(network: Any, reader: Reader, training: bool) -> None:
     network.train(training)
     try:
         mean_loss(reader, toy.rows(2), 0)

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from test_loop import TRAIN, VALIDATION, network, same, values
 
 import toy
 from finish import finish
@@ -17,11 +16,7 @@ from gradschool.model.reader import reader_of
 from gradschool.tune.loop import Training
 from gradschool.tune.objectives.rehearsal import TEXTS_PER_STEP, Rehearsal
 
-TEXTS = toy.ids(10, 12, seed=7).tolist()
-
-
-def rehearsal(net: Any, weight: float = 1.0) -> Rehearsal:
-    return Rehearsal(TEXTS, reader_of(net), weight, partial(switched_off, net))
+TEXTS = toy.TEXTS
 
 
 def distance(net: Any) -> float:
@@ -35,18 +30,18 @@ def distance(net: Any) -> float:
 
 
 def test_a_fresh_student_is_its_base(tmp_path: Path) -> None:
-    net = network()
-    loss = rehearsal(net).loss(reader_of(net), step=0)
+    net = toy.network()
+    loss = toy.rehearsal(net).loss(reader_of(net), step=0)
     torch.autograd.backward(loss)
     assert loss.item() == pytest.approx(0, abs=1e-6)
     assert all(p.grad is not None and p.grad.abs().max() < 1e-6 for p in trained_parameters(net).values())
 
 
 def test_the_loss_is_the_divergence_in_nats_per_token_times_its_weight() -> None:
-    net = network()
+    net = toy.network()
     toy.stir(net)
     steps = len(TEXTS)  # after so many steps each text was read equally often
-    work, reader = rehearsal(net, weight=2.0), reader_of(net)
+    work, reader = toy.rehearsal(net, weight=2.0), reader_of(net)
     losses = [work.loss(reader, step).item() for step in range(steps)]
     assert sum(losses) / steps == pytest.approx(2 * distance(net), rel=1e-5) and distance(net) > 0.01
     assert len(set(losses)) > 1 and len(TEXTS) > TEXTS_PER_STEP
@@ -55,7 +50,7 @@ def test_the_loss_is_the_divergence_in_nats_per_token_times_its_weight() -> None
 def test_packed_and_plain_texts_have_the_same_gradient() -> None:
     gradients = []
     for packs in (True, False):
-        net = network()
+        net = toy.network()
         toy.stir(net)
         reader = replace(reader_of(net), packs=packs)
         loss = Rehearsal(TEXTS, reader, 1.0, partial(switched_off, net)).loss(reader, 0)
@@ -66,21 +61,21 @@ def test_packed_and_plain_texts_have_the_same_gradient() -> None:
 
 
 def test_the_teacher_reads_each_text_once_and_without_dropout() -> None:
-    net = network(dropout=0.5)
+    net = toy.network(dropout=0.5)
     toy.stir(net)
-    work, reader, seen = rehearsal(net), reader_of(net), 0
+    work, reader, seen = toy.rehearsal(net), reader_of(net), 0
     net.train()
     for step in range(20):  # five different sets of four of the ten texts
         work.loss(reader, step)
-        seen = max(seen, len(work._taught))
+        seen = max(seen, len(work._cached))
     assert seen == 5 and net.training
-    again = rehearsal(net)
+    again = toy.rehearsal(net)
     again.loss(reader, 0)
-    assert torch.equal(again._taught[0, 1, 2, 3], work._taught[0, 1, 2, 3])
+    assert torch.equal(again._cached[0, 1, 2, 3], work._cached[0, 1, 2, 3])
 
 
 def test_switched_off_layers_come_on_again_also_after_an_error() -> None:
-    net, ids = network(), toy.ids()
+    net, ids = toy.network(), toy.ids()
     toy.stir(net)
     on = net(ids).logits
     with pytest.raises(ZeroDivisionError), switched_off(net):
@@ -93,20 +88,19 @@ def test_switched_off_layers_come_on_again_also_after_an_error() -> None:
 def test_a_student_that_rehearses_learns_and_stays_nearer_to_its_base(tmp_path: Path) -> None:
     far = {}
     for weight in (0.0, 1.0):
-        net = network()
+        net = toy.network()
         plan = toy.plan(steps=40, validate_every=40)
-        course, _ = finish(
-            Training(net, TRAIN, VALIDATION, plan, 0, tmp_path / f"{weight}", rehearsal(net, weight)).run()
-        )
+        objectives = [toy.answers(plan), toy.rehearsal(net, weight)]
+        state, _ = finish(Training(net, objectives, plan, tmp_path / f"{weight}").run())
         far[weight] = distance(net)
-        assert course.last_train_loss < 0.8 * course.first_train_loss
+        assert state.last_train_loss < 0.8 * state.first_train_loss
     assert far[1.0] < 0.5 * far[0.0]
 
 
 def test_interrupted_it_rehearses_on_and_ends_the_same(tmp_path: Path) -> None:
     def training(folder: str) -> tuple[Any, Training]:
-        net = network()
-        return net, Training(net, TRAIN, VALIDATION, toy.plan(), 0, tmp_path / folder, rehearsal(net))
+        net, plan = toy.network(), toy.plan()
+        return net, Training(net, [toy.answers(plan), toy.rehearsal(net)], plan, tmp_path / folder)
 
     whole, uncut = training("whole")
     finish(uncut.run())
@@ -117,7 +111,7 @@ def test_interrupted_it_rehearses_on_and_ends_the_same(tmp_path: Path) -> None:
     work.close()
     net, second = training("cut")
     finish(second.run())
-    assert same(values(net), values(whole))
+    assert toy.same(toy.values(net), toy.values(whole))
 
 
 def test_the_base_writes_the_same_texts_for_a_seed(base: Path) -> None:

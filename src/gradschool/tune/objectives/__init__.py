@@ -1,1 +1,1 @@
-"""What the training loop minimises, one objective in a file."""
+"""The terms of the training loss, one objective in each file."""

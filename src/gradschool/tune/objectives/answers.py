@@ -1,45 +1,84 @@
-"""The loss of answers: over the answer's tokens and the stop token alone.
+"""Cross-entropy on answers: on the tokens of each answer and on the stop token, never on the prompt.
 
-Only the hidden states that predict such a token meet the output layer, and a chunk of them at a time: the logits of a
-whole step, often the largest thing in memory, never exist.
+Only hidden states that predict such a token go through the output layer.
 
-Shapes: B rows, T tokens, K tokens to learn, k of them in a chunk, W width, V vocabulary.
+Shapes: B rows, T tokens, K trained tokens, V vocabulary.
 """
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from gradschool.model.chat import Rendered
-from gradschool.model.reader import CHUNK_NUMBERS, Head, Reader
-from gradschool.tune.rows import MAX_TOKENS, Packed, Padded, micro_batches, pack, pad
+from gradschool.model.reader import Head, Reader
+from gradschool.tune.objectives.chunked import cross_entropy_at, output_loss
+from gradschool.tune.objectives.objective import Compute, Objective, StepLoss
+from gradschool.tune.plan import Plan
+from gradschool.tune.rows import MAX_TOKENS, Packed, Padded, micro_batches, pack, pad, steps_of_epoch
 from gradschool.tune.world import ALONE, World
 
-# From the log shares (k, V) that a network gives to all tokens at some places: the loss there, in nats, and its slope
-# with the logits (k, V).
-LossAt: TypeAlias = Callable[[slice, Tensor], tuple[Tensor, Tensor]]
+
+class Answers(Objective):
+    """Train on the answers of rendered conversations; the loss is the mean over answer tokens, in nats."""
+
+    name = "answers"
+
+    def __init__(self, train: Sequence[Rendered], validation: Sequence[Rendered], plan: Plan, pad_id: int) -> None:
+        self.train, self.validation, self.plan, self.pad_id = train, validation, plan, pad_id
+        self.steps_per_epoch = -(-len(train) // plan.rows_per_step)
+        self._epoch = -1
+        self._steps: list[list[Rendered]] = []  # the rows of each step of that epoch
+
+    def rows(self, step: int) -> list[Rendered]:
+        """The training rows of a step."""
+        epoch, index = divmod(step, self.steps_per_epoch)
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._steps = list(steps_of_epoch(self.train, self.plan.rows_per_step, self.plan.seed, epoch))
+        return self._steps[index]
+
+    def backward(self, step: int, compute: Compute) -> StepLoss:
+        """Gradients are accumulated over micro-batches; each answer token of the step has the same weight."""
+        rows, reader, world = self.rows(step), compute.reader, compute.world
+        count, total = answer_tokens(rows), 0.0
+        local = micro_batches(world.local_rows(rows), compute.max_tokens, reader.packs)
+        for micro_batch, weight in world.pad_steps(local, rows[:1]):
+            loss = summed_loss(reader, micro_batch, self.pad_id)
+            torch.autograd.backward(loss * (weight * world.size) / count)
+            total += weight * loss.item()
+        tokens = sum(len(row.token_ids) for row in rows)
+        return StepLoss(world.sum(total) / count, tokens, (step + 1) / self.steps_per_epoch)
+
+    def validation_loss(self, compute: Compute) -> float:
+        """Mean loss per answer token of the validation rows, in nats."""
+        return mean_loss(compute.reader, self.validation, self.pad_id, compute.max_tokens, compute.world)
+
+    def try_largest(self, compute: Compute) -> None:
+        """Read the largest micro-batch of the longest rows."""
+        longest = sorted(self.train, key=lambda row: len(row.token_ids))[-self.plan.rows_per_step :]
+        *_, micro_batch = micro_batches(longest, compute.max_tokens, compute.reader.packs)
+        torch.autograd.backward(summed_loss(compute.reader, micro_batch, self.pad_id))
 
 
-def read_nats(reader: Reader, rows: Sequence[Rendered], pad_id: int) -> Tensor:
+def summed_loss(reader: Reader, rows: Sequence[Rendered], pad_id: int) -> Tensor:
     """The loss summed over the answer tokens of some rows, in nats."""
     if reader.packs and reader.head is not None:
-        return packed_nats(reader, reader.head, pack(rows, reader.network.device))
-    return padded_nats(reader.network, pad(rows, pad_id, reader.network.device))
+        return packed_loss(reader, reader.head, pack(rows, reader.network.device))
+    return padded_loss(reader.network, pad(rows, pad_id, reader.network.device))
 
 
-def packed_nats(reader: Reader, head: Head, batch: Packed) -> Tensor:
-    """The loss of packed rows, in nats."""
+def packed_loss(reader: Reader, head: Head, batch: Packed) -> Tensor:
+    """The summed loss of packed rows, in nats."""
     hidden = reader.hidden(batch.token_ids, batch.positions, batch.layout)[batch.predicting]
-    return head_nats(hidden, head, at_targets(batch.targets))
+    return output_loss(hidden, head, cross_entropy_at(batch.targets))
 
 
-def padded_nats(network: PreTrainedModel, batch: Padded) -> Tensor:
-    """The loss of padded rows, in nats, by the network's own logits, in columns where any row has a token to learn."""
-    columns = batch.trained[:, 1:].any(dim=0).nonzero().squeeze(1)  # positions that predict an answer token
+def padded_loss(network: PreTrainedModel, batch: Padded) -> Tensor:
+    """The summed loss of padded rows, in nats, from the network's own logits."""
+    columns = batch.trained[:, 1:].any(dim=0).nonzero().squeeze(1)  # positions that predict an answer token of any row
     keep = {"logits_to_keep": columns} if _takes_columns(network) else {}
     logits = network(input_ids=batch.token_ids, attention_mask=batch.attention, use_cache=False, **keep).logits
     if not keep:
@@ -53,80 +92,21 @@ def _takes_columns(network: PreTrainedModel) -> bool:
     return "logits_to_keep" in inspect.signature(network.forward).parameters
 
 
-def at_targets(targets: Tensor) -> LossAt:
-    """Each place is to say one token, (K,): cross-entropy."""
-
-    def aim(chunk: slice, shares: Tensor) -> tuple[Tensor, Tensor]:
-        chosen = targets[chunk, None]
-        nats = -shares.gather(1, chosen).sum()
-        return nats, shares.exp_().scatter_add_(1, chosen, torch.full_like(shares[:, :1], -1))
-
-    return aim
-
-
-def head_nats(hidden: Tensor, head: Head, aim: LossAt) -> Tensor:
-    """What the output layer makes of hidden states (K, W), measured at an aim and summed, in nats."""
-    nats: Tensor = _HeadNats.apply(hidden, head.layer.weight, head.layer.bias, head, aim)  # type: ignore[no-untyped-call]
-    return nats
-
-
-class _HeadNats(torch.autograd.Function):
-    """Chunk by chunk, the gradient together with the loss: logits are needed once and thrown away.
-
-    As 'Cut Your Losses' (Wijmans et al. 2024, arXiv:2411.09009) and Liger Kernel (Hsu et al. 2024, arXiv:2410.10989)
-    do it with kernels of their own.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, head: Head, aim: LossAt) -> Tensor:
-        wanted = ctx.needs_input_grad[:3]
-        hidden_grad = torch.empty_like(hidden) if wanted[0] else None
-        weight_grad = torch.zeros_like(weight, dtype=torch.float32) if wanted[1] else None
-        bias_grad = torch.zeros_like(bias, dtype=torch.float32) if bias is not None and wanted[2] else None
-        nats = hidden.new_zeros((), dtype=torch.float32)
-        for chunk in _chunks(len(hidden), weight.shape[0]):
-            logits = head.logits(hidden[chunk]).float()
-            loss, slope = aim(chunk, logits.log_softmax(-1))
-            nats += loss
-            if head.softcap is not None:
-                slope *= 1 - (logits / head.softcap) ** 2
-            slope = (slope * head.scale if head.scale != 1.0 else slope).to(hidden.dtype)
-            if hidden_grad is not None:
-                torch.mm(slope, weight, out=hidden_grad[chunk])
-            if weight_grad is not None:
-                weight_grad += slope.T @ hidden[chunk]
-            if bias_grad is not None:
-                bias_grad += slope.sum(0)
-        kept = ((hidden_grad, hidden), (weight_grad, weight), (bias_grad, bias))
-        ctx.save_for_backward(*(grad if grad is None or of is None else grad.to(of.dtype) for grad, of in kept))
-        return nats
-
-    @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
-        grads = (grad if grad is None else grad * slopes[0] for grad in ctx.saved_tensors)
-        return (*grads, None, None)
-
-
-def _chunks(count: int, vocabulary: int) -> Iterator[slice]:
-    size = max(1, CHUNK_NUMBERS // vocabulary)
-    return (slice(start, start + size) for start in range(0, count, size))
-
-
 @torch.no_grad()
 def mean_loss(
-    reader: Reader, rows: Sequence[Rendered], pad_id: int, most_tokens: int = MAX_TOKENS, world: World = ALONE
+    reader: Reader, rows: Sequence[Rendered], pad_id: int, max_tokens: int = MAX_TOKENS, world: World = ALONE
 ) -> float:
-    """Mean loss per answer token over rows, in nats, with so many tokens read at once."""
+    """Mean loss per answer token, in nats, with at most `max_tokens` tokens in one forward pass."""
     was_training = reader.network.training
     reader.network.eval()
-    nats = 0.0
-    mine = micro_batches(world.share(rows), most_tokens, reader.packs)
-    for micro_batch, weight in world.even(mine, rows[:1]):
-        nats += weight * read_nats(reader, micro_batch, pad_id).item()
+    total = 0.0
+    local = micro_batches(world.local_rows(rows), max_tokens, reader.packs)
+    for micro_batch, weight in world.pad_steps(local, rows[:1]):
+        total += weight * summed_loss(reader, micro_batch, pad_id).item()
     reader.network.train(was_training)
-    return world.sum(nats) / answer_tokens(rows)
+    return world.sum(total) / answer_tokens(rows)
 
 
 def answer_tokens(rows: Sequence[Rendered]) -> int:
-    """How many tokens of these rows are learnt."""
+    """How many tokens of these rows are trained on."""
     return sum(sum(row.loss_mask) for row in rows)

@@ -1,9 +1,9 @@
-"""Rehearsal against forgetting: while it learns the job, the student stays near its base on texts of the base's own.
+"""Rehearsal against forgetting: keep the student close to its base on texts that the base wrote.
 
-The base writes texts before training begins, and at each step the student is drawn towards the base's own
-distribution on a few of them. 'Learning without forgetting' (Li & Hoiem 2016, arXiv:1606.09282) on texts that stand
-in for those that the base was made from, which nobody has any more (Robins 1995, "Catastrophic forgetting, rehearsal
-and pseudorehearsal"). No text has to be shipped for it, and nothing of the user's is used.
+The base writes short texts before training. At each step a KL divergence keeps the student's distribution close to the
+base's on a few of them. This is 'Learning without forgetting' (Li & Hoiem 2016, arXiv:1606.09282), with generated texts
+in place of the base's training data, which is not available (Robins 1995, "Catastrophic forgetting, rehearsal and
+pseudorehearsal"). No text is shipped for it, and no data of the user is used.
 
 Shapes: N texts, T tokens of each, B texts of one step, W width, V vocabulary.
 """
@@ -16,18 +16,21 @@ from torch import Tensor, nn
 
 from gradschool.model.attention import Segments
 from gradschool.model.reader import Head, Reader
-from gradschool.tune.objectives.answers import LossAt, head_nats
+from gradschool.tune.objectives.chunked import LossAt, output_loss
+from gradschool.tune.objectives.objective import Compute, Objective, StepLoss
 
-TEXTS, TEXT_TOKENS = 96, 64  # how many the base writes, and how long
+TEXTS, TEXT_TOKENS = 96, 64  # how many texts the base writes, and their length
 TEXTS_PER_STEP = 4
 
 
-class Rehearsal:
-    """Texts of the base's own, and the base itself as the teacher.
+class Rehearsal(Objective):
+    """KL(base ‖ student) on texts of the base, times a weight.
 
-    The teacher reads each text once: what it makes of it is kept, as hidden states, which are small. `as_teacher`
-    lets the teacher's network answer as the base where it is also the student's.
+    The teacher reads each text once; its hidden states are cached, since they are small. `as_teacher` makes the
+    teacher's network compute as the base, if it is also the student's network.
     """
+
+    name = "rehearsal"
 
     def __init__(
         self,
@@ -38,22 +41,28 @@ class Rehearsal:
     ) -> None:
         self.texts = torch.tensor([list(text) for text in texts])  # (N, T)
         self.teacher, self.weight, self.as_teacher = teacher, weight, as_teacher
-        self._taught: dict[tuple[int, ...], Tensor] = {}
+        self._cached: dict[tuple[int, ...], Tensor] = {}
+
+    def backward(self, step: int, compute: Compute) -> StepLoss:
+        """Every process reads all texts of the step, so that their average is the gradient."""
+        loss = self.loss(compute.reader, step)
+        torch.autograd.backward(loss)
+        return StepLoss(loss.item())
 
     def loss(self, student: Reader, step: int) -> Tensor:
-        """How far the student is from its base: KL(base ‖ student) on the texts of a step, in nats per token."""
+        """The weighted KL divergence on the texts of a step, in nats per token."""
         count = min(TEXTS_PER_STEP, len(self.texts))
         chosen = tuple((step * count + i) % len(self.texts) for i in range(count))
         token_ids = self.texts[list(chosen)].to(student.network.device)
-        if chosen not in self._taught:
-            self._taught[chosen] = self._teach(token_ids)
-        taught, said = self._taught[chosen], read(student, token_ids)
+        if chosen not in self._cached:
+            self._cached[chosen] = self._teach(token_ids)
+        taught, output = self._cached[chosen], read(student, token_ids)
         if student.head is not None and self.teacher.head is not None and student.packs:
-            nats = head_nats(said, student.head, at_teacher(taught, self.teacher.head))
+            total = output_loss(output, student.head, divergence_at(taught, self.teacher.head))
         else:
-            shares = said.float().log_softmax(-1), taught.float().log_softmax(-1)
-            nats = nn.functional.kl_div(*shares, reduction="sum", log_target=True)
-        return self.weight * nats / token_ids.numel()
+            log_probs = output.float().log_softmax(-1), taught.float().log_softmax(-1)
+            total = nn.functional.kl_div(*log_probs, reduction="sum", log_target=True)
+        return self.weight * total / token_ids.numel()
 
     @torch.no_grad()
     def _teach(self, token_ids: Tensor) -> Tensor:
@@ -67,7 +76,7 @@ class Rehearsal:
 
 
 def read(reader: Reader, token_ids: Tensor) -> Tensor:
-    """Hidden states of texts (B, T), one after the other, (B·T, W); logits (B·T, V) where rows cannot be packed."""
+    """Hidden states of packed texts, (B, T) -> (B·T, W), or logits (B·T, V) if the network cannot read packed rows."""
     if reader.packs:
         count, length = token_ids.shape
         positions = torch.arange(length, device=token_ids.device).repeat(count)[None]
@@ -76,12 +85,12 @@ def read(reader: Reader, token_ids: Tensor) -> Tensor:
     return logits.flatten(0, 1)
 
 
-def at_teacher(taught: Tensor, head: Head) -> LossAt:
-    """Each place is to give every token the share that a teacher gives it, by its hidden states (K, W)."""
+def divergence_at(taught: Tensor, head: Head) -> LossAt:
+    """KL divergence from the distributions of a teacher, given by its hidden states (K, W)."""
 
-    def aim(chunk: slice, shares: Tensor) -> tuple[Tensor, Tensor]:
-        theirs = head.logits(taught[chunk]).float().log_softmax(-1)
-        nats = nn.functional.kl_div(shares, theirs, reduction="sum", log_target=True)
-        return nats, shares.exp_() - theirs.exp_()
+    def loss_at(chunk: slice, log_probs: Tensor) -> tuple[Tensor, Tensor]:
+        target = head.logits(taught[chunk]).float().log_softmax(-1)
+        loss = nn.functional.kl_div(log_probs, target, reduction="sum", log_target=True)
+        return loss, log_probs.exp_() - target.exp_()
 
-    return aim
+    return loss_at
