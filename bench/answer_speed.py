@@ -34,7 +34,7 @@ from gradschool.model.engine import POCKET
 from gradschool.model.loading import load
 from gradschool.model.reader import reader_of
 from gradschool.records import Decoding
-from gradschool.run import environment
+from gradschool.environment import environment
 from shapes import DTYPE, SHAPES, result_file, write_model
 
 RESULT = result_file("answer_speed")

@@ -31,7 +31,7 @@ from gradschool.model.lora import attach
 from gradschool.model.memory import PROGRAM, AnsweringNeeds
 from gradschool.model.reader import reader_of
 from gradschool.records import Decoding, Step
-from gradschool.run import environment
+from gradschool.environment import environment
 from gradschool.tune.loop import Training
 from gradschool.tune.memory import Method, Needs, Shape
 from gradschool.tune.memory_plan import Room

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gradschool.files import write_json
-from gradschool.run import environment
+from gradschool.environment import environment
 from prepare_scale import PREPARE, measured
 
 RESULTS = Path(__file__).parent / "results" / "mailbox_scale.json"

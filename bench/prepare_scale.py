@@ -28,7 +28,7 @@ from typing import Any
 import psutil
 
 from gradschool.files import write_json
-from gradschool.run import environment
+from gradschool.environment import environment
 
 RESULTS = Path(__file__).parent / "results" / "prepare_scale.json"
 COPIES = NEAR = 0.02

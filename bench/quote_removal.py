@@ -20,7 +20,7 @@ from typing import Any
 from gradschool.files import write_json
 from gradschool.prepare.mail.mime import body_of, head_of, parse
 from gradschool.prepare.mail.quotes import split_quotes
-from gradschool.run import environment
+from gradschool.environment import environment
 from labelled_mails import PARTS, Labelled, labelled
 
 RESULTS = Path(__file__).parent / "results" / "quote_removal.json"

@@ -30,7 +30,7 @@ from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach
 from gradschool.model.machine import training_dtype
 from gradschool.records import Conversation, Decoding, Message, Step
-from gradschool.run import environment
+from gradschool.environment import environment
 from gradschool.tune.loop import Training
 from gradschool.tune.objectives.answers import mean_loss
 from gradschool.tune.plan import Plan

@@ -30,7 +30,7 @@ from gradschool.model.chat import Rendered
 from gradschool.model.loading import load
 from gradschool.model.lora import attach
 from gradschool.records import Step
-from gradschool.run import environment
+from gradschool.environment import environment
 from gradschool.tune.loop import Training
 from gradschool.tune.plan import Plan
 from gradschool.tune.rows import steps_of_epoch

@@ -1,6 +1,7 @@
 """One training as plain values, so that every process that takes part can be told the same."""
 
 import copy
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from gradschool.tune.loop import Training
 from gradschool.tune.memory_plan import Room
 from gradschool.tune.objectives.rehearsal import Rehearsal
 from gradschool.tune.plan import Plan
-from gradschool.tune.world import World
+from gradschool.tune.world import World, current, join
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,19 @@ def tell(assignment: Assignment, world: World) -> None:
     """Let all helpers begin the same training."""
     if world.size > 1:
         world.tell(SAID.dump_python(assignment, mode="json"))
+
+
+def help_train_under_torchrun() -> bool:
+    """Join the processes that torchrun started; all but rank 0 help with every training and then return True."""
+    if "WORLD_SIZE" not in os.environ or not (world := join()).rank:
+        return False
+    help_train(world)
+    return True
+
+
+def dismiss_helpers() -> None:
+    """Tell the helpers that there are no more trainings."""
+    current().tell(None)
 
 
 def help_train(world: World) -> None:
