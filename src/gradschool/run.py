@@ -32,7 +32,7 @@ T = TypeVar("T")
 PROGRESS_EVERY = 2.0  # seconds between two recorded progress events of one step
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Key(Generic[T]):
     """The name of a saved value, and its type as pydantic's TypeAdapter takes it (a class, a union, a generic)."""
 
