@@ -29,13 +29,13 @@ import torch
 
 from bench.gguf_of import write_gguf
 from bench.shapes import DTYPE, SHAPES, result_file, write_model
+from gradschool.environment import environment
 from gradschool.files import write_json
 from gradschool.model.decoding import decode
 from gradschool.model.engine import POCKET
 from gradschool.model.loading import load
 from gradschool.model.reader import reader_of
 from gradschool.records import Decoding
-from gradschool.run import environment
 
 RESULT = result_file("answer_speed")
 CONTESTANTS: dict[str, dict[str, Any]] = {

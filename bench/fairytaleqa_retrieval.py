@@ -15,11 +15,11 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from gradschool.environment import environment
 from gradschool.files import read_lines, sha256, write_json
 from gradschool.ground.index import index_passages
 from gradschool.ground.recall import recall
 from gradschool.records import Passage
-from gradschool.run import environment
 from gradschool.settings import Ground
 
 RESULT = Path(__file__).parent / "results" / "fairytaleqa_retrieval.json"

@@ -25,6 +25,7 @@ import torch
 
 from bench.plot import plot
 from bench.shapes import DTYPE, RANK, network_of, result_file, write_model
+from gradschool.environment import environment
 from gradschool.files import write_json
 from gradschool.model.chat import Rendered
 from gradschool.model.decoding import decode
@@ -33,7 +34,6 @@ from gradschool.model.lora import attach
 from gradschool.model.memory import PROCESS_BYTES, AnsweringMemory, Device, Workload
 from gradschool.model.reader import reader_of
 from gradschool.records import Decoding, Step
-from gradschool.run import environment
 from gradschool.tune.loop import Training
 from gradschool.tune.memory import MemoryPlan, Method, TrainingMemory
 from gradschool.tune.objectives.answers import Answers

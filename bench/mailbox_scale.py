@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.prepare_scale import PREPARE, measured
+from gradschool.environment import environment
 from gradschool.files import write_json
-from gradschool.run import environment
 
 RESULTS = Path(__file__).parent / "results" / "mailbox_scale.json"
 CORRESPONDENTS = 300

@@ -17,11 +17,11 @@ from rich.console import Console
 
 from gradschool.cli.screen import Screen
 from gradschool.cli.shipping import parity_table
+from gradschool.environment import environment
 from gradschool.export.export import Order, export
 from gradschool.files import read_json, sha256, write_json
 from gradschool.package.bundle import read_manifest
 from gradschool.package.forms import FormResult, Refused
-from gradschool.run import environment
 from gradschool.serve.over_http import over_http
 
 RESULT = Path(__file__).parent / "results" / "parity.json"

@@ -27,8 +27,8 @@ from typing import Any
 
 import psutil
 
+from gradschool.environment import environment
 from gradschool.files import write_json
-from gradschool.run import environment
 
 RESULTS = Path(__file__).parent / "results" / "prepare_scale.json"
 COPIES = NEAR = 0.02

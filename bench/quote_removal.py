@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.labelled_mails import PARTS, Labelled, labelled
+from gradschool.environment import environment
 from gradschool.files import write_json
 from gradschool.prepare.mail.mime import body_of, head_of, parse
 from gradschool.prepare.mail.quotes import split_quotes
-from gradschool.run import environment
 
 RESULTS = Path(__file__).parent / "results" / "quote_removal.json"
 # On the held-out mails before any rule was changed for them: one name below a long closing formula was cut.

@@ -23,6 +23,7 @@ import torch
 from torch import nn
 
 from bench.peers import DEFAULT, peers
+from gradschool.environment import environment
 from gradschool.files import read_lines, write_json
 from gradschool.model.adapter import save_adapter, wear
 from gradschool.model.chat import Rendered
@@ -31,7 +32,6 @@ from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach
 from gradschool.model.machine import training_dtype
 from gradschool.records import Conversation, Decoding, Message, Step
-from gradschool.run import environment
 from gradschool.tune.loop import Training
 from gradschool.tune.objectives.answers import Answers, mean_loss
 from gradschool.tune.plan import Plan

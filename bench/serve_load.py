@@ -32,13 +32,13 @@ import httpx
 import numpy as np
 import psutil
 
+from gradschool.environment import environment
 from gradschool.files import sha256, write_json
 from gradschool.model.llama_cpp import MODEL, LlamaCpp
 from gradschool.model.machine import choose_threads
 from gradschool.package.bundle import read_manifest, recipe_of
 from gradschool.package.evidence import read_evidence
 from gradschool.records import Conversation, Decoding
-from gradschool.run import environment
 from gradschool.serve.llama import LlamaEngine, trained_context
 from gradschool.specialist import Recipe, Specialist
 

@@ -17,12 +17,12 @@ from typing import Any
 
 from bench.fairytaleqa_retrieval import finish
 from gradschool.data.read import read_examples
+from gradschool.environment import environment
 from gradschool.files import read_lines, sha256, write_json
 from gradschool.ground.cite import HEADING_LINES
 from gradschool.ground.index import Index, build_index
 from gradschool.job import Job, read_job
 from gradschool.records import Example
-from gradschool.run import environment
 from gradschool.score.metrics import Metric, find_metrics
 
 RESULT = Path(__file__).parent / "results" / "support_floors.json"

@@ -27,12 +27,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bench.peers import DEFAULT, peers
 from bench.shapes import DTYPE, RANK, SHAPES, result_file, write_model
+from gradschool.environment import environment
 from gradschool.files import write_json
 from gradschool.model.chat import Rendered
 from gradschool.model.loading import load
 from gradschool.model.lora import attach
 from gradschool.records import Step
-from gradschool.run import environment
 from gradschool.tune.loop import Training
 from gradschool.tune.objectives.answers import Answers
 from gradschool.tune.plan import Plan

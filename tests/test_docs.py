@@ -21,9 +21,10 @@ from gradschool.data import sizing
 from gradschool.data.documents import SUFFIXES
 from gradschool.data.issues import Kind
 from gradschool.data.read import read_examples
-from gradschool.gates.effect import MIN_STOP_RATE, adapter_is_not_zero, answers_changed, learnt_to_stop, loss_fell
-from gradschool.gates.forgetting import forgetting
-from gradschool.gates.parity import MIN_SAME, same_answers
+from gradschool.gates.effect import MIN_STOP_RATE
+from gradschool.gates.gate import Measurements
+from gradschool.gates.parity import MIN_SAME
+from gradschool.gates.run import PACKAGE_GATES, STATE_GATES, TRAINING_GATES, run_gates
 from gradschool.job import read_job
 from gradschool.model.machine import SMALL
 from gradschool.records import Example, Message, Source
@@ -261,14 +262,10 @@ def test_exit_codes_are_those_of_the_errors():
 def test_metrics_gates_and_remarks_are_all_described():
     metrics = [cells[0].strip("`") for cells in rows_of("docs/decision.md", "## Metrics")]
     assert set(metrics) == {*METRICS, "metrics.py:polite"}
-    gates = (
-        adapter_is_not_zero([1.0]),
-        loss_fell(2.0, 1.0),
-        answers_changed([], []),
-        learnt_to_stop([]),
-        forgetting([], [], 1.0),
-        same_answers([], []),
+    empty = Measurements(
+        train_loss=(0.0, 0.0), adapter_norms=[], answers=([], []), tuned_answers=[], text_losses=([], [])
     )
+    gates = run_gates([*TRAINING_GATES, *STATE_GATES, *PACKAGE_GATES], empty)
     assert [cells[0] for cells in rows_of("docs/decision.md", "## Gates")] != []
     assert {cells[0] for cells in rows_of("docs/decision.md", "## Gates")} == {gate.name for gate in gates}
     remarks = [kind for cells in rows_of("docs/data.md", "## What is checked") for kind in cells[0].split(", ")]

@@ -11,6 +11,7 @@ import pytest
 
 from finish import finish
 from gradschool import run as run_module
+from gradschool.environment import environment, peak_memory
 from gradschool.errors import DamagedError, UsageError
 from gradschool.job import Job
 from gradschool.records import (
@@ -29,11 +30,14 @@ from gradschool.records import (
     Step,
     Work,
 )
-from gradschool.run import Run, environment, next_folder, peak_memory
+from gradschool.run import Key, Run, next_folder
 from gradschool.rungs.rung import Candidate
 from gradschool.rungs.training import Trained
 from gradschool.settings import Settings
 from gradschool.specialist import Recipe
+
+STEP: Key[float] = Key("step", float)
+CHOICE: Key[str] = Key("choice", str)
 
 
 @pytest.fixture
@@ -81,9 +85,9 @@ VALUES: list[tuple[Any, Any]] = [
 @pytest.mark.parametrize("value, form", VALUES, ids=[type(value).__name__ for value, _ in VALUES])
 def test_a_step_is_done_once_and_its_result_comes_back_whole(run: Run, value: Any, form: Any) -> None:
     calls: list[int] = []
-    first, events = finish(run.once("step", counted(value, calls), form))
+    first, events = finish(run.once(Key("step", form), counted(value, calls)))
     assert (first, len(events)) == (value, 1)
-    again, events = finish(Run.open(run.folder).once("step", counted(value, calls), form))
+    again, events = finish(Run.open(run.folder).once(Key("step", form), counted(value, calls)))
     assert (again, events, len(calls)) == (value, [], 1)
     assert type(again) is type(value)
 
@@ -94,36 +98,36 @@ def test_a_step_that_fails_is_done_again(run: Run) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        finish(run.once("step", fails, float))
-    interrupted = run.once("step", counted(1.0, []), float)
+        finish(run.once(STEP, fails))
+    interrupted = run.once(STEP, counted(1.0, []))
     next(interrupted)
     interrupted.close()
     calls: list[int] = []
-    assert finish(run.once("step", counted(2.0, calls), float))[0] == 2.0
+    assert finish(run.once(STEP, counted(2.0, calls)))[0] == 2.0
     assert calls == [1]
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b'{"text": 1', b"\xff\x00\x80", b"[]", b'"word"', b"null"])
 def test_a_garbled_result_is_damage_by_name_and_can_be_made_again(run: Run, damage: bytes) -> None:
-    finish(run.once("step", counted(2.0, []), float))
+    finish(run.once(STEP, counted(2.0, [])))
     path = run.folder / "done" / "step.json"
     path.write_bytes(damage)
     calls: list[int] = []
     with pytest.raises(DamagedError) as caught:
-        finish(run.once("step", counted(3.0, calls), float))
+        finish(run.once(STEP, counted(3.0, calls)))
     assert str(path) in caught.value.what and "delete it" in caught.value.fix
     assert calls == []
     with pytest.raises(DamagedError):
-        run.kept("step", float)
+        run.saved(STEP)
     path.unlink()
-    assert finish(run.once("step", counted(3.0, calls), float))[0] == 3.0
+    assert finish(run.once(STEP, counted(3.0, calls)))[0] == 3.0
 
 
 def test_what_is_kept_first_stays(run: Run) -> None:
-    assert run.kept("choice", str) is None
-    assert run.keep("choice", "one", str) == "one"
-    assert run.keep("choice", "two", str) == "one"
-    assert run.kept("choice", str) == "one"
+    assert run.saved(CHOICE) is None
+    assert run.save(CHOICE, "one") == "one"
+    assert run.save(CHOICE, "two") == "one"
+    assert run.saved(CHOICE) == "one"
 
 
 def test_a_run_is_opened_with_the_job_it_began_with(run: Run, tmp_path: Path) -> None:
@@ -183,7 +187,7 @@ def test_events_are_written_down_as_they_pass(run: Run) -> None:
         yield from told
         return "done"
 
-    result, passed = finish(run.written(work()))
+    result, passed = finish(run.recorded(work()))
     assert (result, passed) == ("done", told)
     lines = run.events()
     assert [line["event"] for line in lines] == ["Note", "Step", "RungResult"]
@@ -197,7 +201,7 @@ def test_events_up_to_an_error_are_on_disk(run: Run) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        finish(run.written(work()))
+        finish(run.recorded(work()))
     assert [line["text"] for line in run.events()] == ["before"]
 
 
@@ -212,7 +216,7 @@ def test_progress_is_written_now_and_then_and_at_its_end(run: Run, monkeypatch: 
             yield Progress("other", done, 0)
             yield Note(str(done))
 
-    _, passed = finish(run.written(work()))
+    _, passed = finish(run.recorded(work()))
     assert len(passed) == 300  # a screen sees them all
     lines = run.events()
     assert sum(line["event"] == "Note" for line in lines) == 100
@@ -223,10 +227,10 @@ def test_progress_is_written_now_and_then_and_at_its_end(run: Run, monkeypatch: 
 
 
 def test_a_torn_event_is_passed_over(run: Run) -> None:
-    finish(run.written(counted(1, [])()))
+    finish(run.recorded(counted(1, [])()))
     with (run.folder / "events.jsonl").open("ab") as file:
         file.write(b'{"time": 1, "eve')
-    finish(run.written(counted(1, [])()))
+    finish(run.recorded(counted(1, [])()))
     assert [line["text"] for line in run.events()] == ["working", "working"]
 
 

@@ -10,9 +10,10 @@ from gradschool.errors import DataError, UsageError
 from gradschool.files import read_json
 from gradschool.job import Job, read_job
 from gradschool.model.fake import FakeEngine
-from gradschool.records import Message
+from gradschool.records import Example, Message
 from gradschool.run import Run
-from gradschool.workspace import check_job, decoding_for, divide, open_job
+from gradschool.score.stats import look_level
+from gradschool.workspace import Workspace, check_job, decoding_for, divide, open_job
 
 FAKE = 'base_model = "fake"\n[goal]\nmetric = "token_f1"\npass_mark = 0.7\n'
 
@@ -21,23 +22,29 @@ def job_of(folder: Path, text: str = FAKE, rows: list[dict[str, str]] | None = N
     return read_job(small_job.write_job(folder, text, rows), {k.replace("__", "."): v for k, v in overrides.items()})
 
 
+def parts_of(workspace: Workspace) -> list[list[Example]]:
+    return [workspace.data.train, workspace.data.validation, workspace.data.test]
+
+
 def test_parts_are_whole_and_apart(tmp_path: Path) -> None:
     ready, notes = finish(open_job(job_of(tmp_path)))
-    parts = [{example.id for example in part} for part in (ready.train, ready.validation, ready.test)]
+    parts = [{example.id for example in part} for part in parts_of(ready)]
     assert sum(map(len, parts)) == len(set.union(*parts)) == 72
-    assert [tuple(e.id for e in part) for part in (ready.train, ready.validation, ready.test)] == [
-        ready.split.train,
-        ready.split.validation,
-        ready.split.test,
+    assert [tuple(e.id for e in part) for part in parts_of(ready)] == [
+        ready.data.split.train,
+        ready.data.split.validation,
+        ready.data.split.test,
     ]
-    assert "72 usable examples" in notes[0].text and ready.split.hash[:8] in notes[-1].text
-    assert ready.looks == 2  # base and prompt: no documents are named, and a fake base cannot be trained
+    assert "72 usable examples" in notes[0].text and ready.data.split.hash[:8] in notes[-1].text
+    assert ready.level == look_level(
+        0.05, 2
+    )  # base and prompt: no documents are named, and a fake base cannot be trained
 
 
 def test_the_split_hangs_on_contents_and_seed_alone(tmp_path: Path) -> None:
     rows = small_job.rows()
     splits = [
-        finish(open_job(job_of(tmp_path / str(i), rows=order, split__seed=seed)))[0].split
+        finish(open_job(job_of(tmp_path / str(i), rows=order, split__seed=seed)))[0].data.split
         for i, (order, seed) in enumerate([(rows, 0), (rows[::-1], 0), (rows, 1)])
     ]
     assert splits[0] == splits[1]
@@ -47,7 +54,7 @@ def test_the_split_hangs_on_contents_and_seed_alone(tmp_path: Path) -> None:
 def test_groups_stay_on_one_side(tmp_path: Path) -> None:
     rows = [{**row, "customer": f"c{i % 18}"} for i, row in enumerate(small_job.rows())]
     ready, _ = finish(open_job(job_of(tmp_path, rows=rows, data__group_column="customer")))
-    sides = [{example.group for example in part} for part in (ready.train, ready.validation, ready.test)]
+    sides = [{example.group for example in part} for part in parts_of(ready)]
     assert len(set.union(*sides)) == 18 == sum(map(len, sides))
 
 
@@ -56,7 +63,7 @@ def test_near_duplicates_stay_on_one_side(tmp_path: Path) -> None:
     rows = small_job.rows(48)
     twins = [{"id": f"twin-{i}", "prompt": f"{base} {i}", "completion": f"fish {i}"} for i in range(8)]
     ready, _ = finish(open_job(job_of(tmp_path, rows=rows + twins)))
-    sides = [any(e.id.startswith("twin") for e in part) for part in (ready.train, ready.validation, ready.test)]
+    sides = [any(e.id.startswith("twin") for e in part) for part in parts_of(ready)]
     assert sides.count(True) == 1
 
 
@@ -65,8 +72,8 @@ def test_a_run_keeps_its_split_and_refuses_other_examples(tmp_path: Path) -> Non
     run = Run.start(tmp_path / "run", job)
     first, _ = finish(open_job(job, run))
     again, _ = finish(open_job(job, run))
-    assert again.split == first.split
-    assert tuple(read_json(run.folder / "done" / "split.json")["test"]) == first.split.test
+    assert again.data.split == first.data.split
+    assert tuple(read_json(run.folder / "done" / "split.json")["test"]) == first.data.split.test
     job_of(tmp_path / "job", rows=small_job.rows(71))
     with pytest.raises(DataError, match="changed since"):
         finish(open_job(job, run))
@@ -83,11 +90,11 @@ def test_answers_get_a_quarter_more_room_than_the_longest_ideal(tmp_path: Path) 
     job = job_of(tmp_path)
     ready, _ = finish(open_job(job))
     engine = FakeEngine()
-    longest = max(engine.count_tokens((Message("user", e.ideal),)) for e in [*ready.train, *ready.validation])
+    longest = max(engine.count_tokens((Message("user", e.ideal),)) for e in [*ready.data.train, *ready.data.validation])
     assert ready.decoding.max_new_tokens == round(1.25 * longest) + 8
-    assert decoding_for(ready.train, FakeEngine(context_length=16), job).max_new_tokens == 8
+    assert decoding_for(ready.data.train, FakeEngine(context_length=16), job).max_new_tokens == 8
     own = job_of(tmp_path / "own", answers__max_new_tokens=5, answers__temperature=0.5)
-    decoding = decoding_for(ready.train, engine, own)
+    decoding = decoding_for(ready.data.train, engine, own)
     assert (decoding.max_new_tokens, decoding.temperature) == (5, 0.5)
 
 
@@ -95,9 +102,9 @@ def test_examples_too_long_for_the_base_are_left_out_and_told(tmp_path: Path) ->
     rows = small_job.rows(40)
     rows[7]["prompt"] = "word " * 5000
     ready, _ = finish(open_job(job_of(tmp_path, rows=rows)))
-    [issue] = [issue for issue in ready.issues if issue.kind == "too long"]
+    [issue] = [issue for issue in ready.data.issues if issue.kind == "too long"]
     assert issue.source.line == 8 and "5,0" in issue.text
-    assert rows[7]["id"] not in {e.id for e in [*ready.train, *ready.validation, *ready.test]}
+    assert rows[7]["id"] not in {e.id for e in [*ready.data.train, *ready.data.validation, *ready.data.test]}
 
 
 def test_cheap_mistakes_are_met_before_anything_is_read(tmp_path: Path) -> None:
@@ -111,5 +118,9 @@ def test_cheap_mistakes_are_met_before_anything_is_read(tmp_path: Path) -> None:
 
 def test_a_job_that_gives_nothing_to_prompt_with_opens_the_test_less_often(tmp_path: Path) -> None:
     few, _ = finish(open_job(job_of(tmp_path, prompt__shots=[0])))
-    assert few.looks == 1  # no task, no guidelines, no examples shown: the prompt rung has nothing to say
-    assert len(divide([*few.train, *few.validation, *few.test], job_of(tmp_path), 4).test) >= len(few.test)
+    assert few.level == look_level(
+        0.05, 1
+    )  # no task, no guidelines, no examples shown: the prompt rung has nothing to say
+    assert len(divide([*few.data.train, *few.data.validation, *few.data.test], job_of(tmp_path), 4).test) >= len(
+        few.data.test
+    )

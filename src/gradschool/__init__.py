@@ -1,3 +1,50 @@
-"""gradschool turns a general language model into a specialist, on the user's own machine, and proves it."""
+"""gradschool turns a general language model into a specialist, on the user's own machine, and proves it.
 
-__version__ = "0.1.0"
+The Python API is in `gradschool.api`; its names are imported on first use, so that `import gradschool` is quick.
+"""
+
+from typing import TYPE_CHECKING
+
+from gradschool.version import __version__
+
+if TYPE_CHECKING:
+    from gradschool.api import (
+        Answer,
+        Climbed,
+        Example,
+        GradschoolError,
+        Job,
+        Message,
+        OpenSpecialist,
+        check,
+        climb,
+        iter_climb,
+        open_specialist,
+        read_job,
+        resume,
+    )
+
+__all__ = [
+    "Answer",
+    "Climbed",
+    "Example",
+    "GradschoolError",
+    "Job",
+    "Message",
+    "OpenSpecialist",
+    "__version__",
+    "check",
+    "climb",
+    "iter_climb",
+    "open_specialist",
+    "read_job",
+    "resume",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from gradschool import api
+
+    return getattr(api, name)

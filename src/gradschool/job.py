@@ -1,4 +1,4 @@
-"""A job as a person wrote it: a folder, a job.toml, or a bare file of examples, read into settings."""
+"""A job: a folder with job.toml, a .toml file, or a bare file of examples, read into settings."""
 
 import tomllib
 from collections.abc import Mapping
@@ -11,69 +11,77 @@ from pydantic import ValidationError
 from gradschool.errors import UsageError, nearest
 from gradschool.settings import RENAMED, Rule, Section, Settings, renamed
 
-LOADABLE = (".jsonl", ".json", ".csv", ".tsv")
+EXAMPLE_FILES = (".jsonl", ".json", ".csv", ".tsv")
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a person wrote: a folder and its settings; `folder` is what relative paths in it are relative to."""
+    """A job as the user wrote it; relative paths in the settings are relative to `folder`."""
 
     name: str
     folder: Path
     settings: Settings
 
     def path(self, name: str) -> Path:
-        """Where a file named in the job lies."""
+        """The path of a file that the job names."""
         return self.folder / name
 
 
 def read_job(path: Path, overrides: Mapping[str, Any] | None = None) -> Job:
     """Read a job folder, a .toml file, or a bare file of examples; `overrides` maps option paths to values.
 
-    Raises UsageError with every issue of the file at once, each with the nearest known key.
+    Raises UsageError with all issues of the file at once, each with the nearest known key.
     """
     if not path.exists():
         raise UsageError(
             f"{path} does not exist.",
             "A job is a folder with job.toml, or a file of examples.",
-            "check the path; `ls` shows what is there.",
+            "check the path; `ls` lists the files here.",
         )
-    written: dict[str, Any] = {}
     name, folder = path.stem, path.parent
     if path.is_dir():
         name, folder, path = path.resolve().name, path, path / "job.toml"
         if not path.exists():
             raise UsageError(
-                f"{folder} holds no job.toml.",
+                f"{folder} has no job.toml.",
                 "That file names the task and the examples.",
-                "write one (docs/first-climb.md shows how), or give the file of examples itself.",
+                "write one (docs/first-climb.md shows how), or name the file of examples itself.",
             )
     if path.suffix == ".toml":
         written = _read_toml(path)
         name = name if path.name == "job.toml" else f"{folder.resolve().name}-{path.stem}"
-    elif path.suffix in LOADABLE:
+    elif path.suffix in EXAMPLE_FILES:
         written = {"data": {"examples": path.name}}
     else:
         raise UsageError(
             f"{path} is neither a job nor a file of examples.",
-            f"Examples end in {', '.join(LOADABLE)}.",
-            "rename it, or write a job.toml beside it.",
+            f"Files of examples end in {', '.join(EXAMPLE_FILES)}.",
+            "rename it, or write a job.toml next to it.",
         )
-    for key, value in (overrides or {}).items():
+    return Job(name, folder, _settings(str(path), written, overrides or {}))
+
+
+def change_job(job: Job, overrides: Mapping[str, Any]) -> Job:
+    """The same job with other settings; `overrides` maps option paths to values. Raises UsageError as `read_job`."""
+    return Job(job.name, job.folder, _settings(job.name, job.settings.model_dump(exclude_unset=True), overrides))
+
+
+def _settings(what: str, written: dict[str, Any], overrides: Mapping[str, Any]) -> Settings:
+    for key, value in overrides.items():
         *tables, last = key.split(".")
         place = written
         for table in tables:
             if not isinstance(place.setdefault(table, {}), dict):
-                break  # the file is wrong there, which is told below
+                break  # the file is wrong there, which the validation below reports
             place = place[table]
         else:
             place[last] = value
     try:
-        return Job(name, folder, Settings.model_validate(written))
+        return Settings.model_validate(written)
     except ValidationError as error:
         issues = [_issue(e) for e in error.errors()]
         raise UsageError(
-            f"{path} has {len(issues)} issue{'s' * (len(issues) > 1)}:",
+            f"{what} has {len(issues)} issue{'s' * (len(issues) > 1)}:",
             "\n".join(f"  - {i}" for i in issues),
             "`gradschool settings` lists every key with its meaning.",
         ) from error
@@ -85,12 +93,12 @@ def _read_toml(path: Path) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         raise UsageError(
             f"{path} is not valid TOML.",
-            f"The reader says: {error}.",
-            "texts need quotes, lists need brackets; correct that place.",
+            f"The parser reports: {error}.",
+            "strings need quotes, lists need brackets; correct that line.",
         ) from error
     except (UnicodeDecodeError, OSError) as error:
         raise UsageError(
-            f"{path} cannot be read as text.", f"The system says: {error}.", "save it as UTF-8 text."
+            f"{path} cannot be read as text.", f"The system reports: {error}.", "save it as UTF-8 text."
         ) from error
 
 

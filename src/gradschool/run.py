@@ -1,143 +1,170 @@
-"""A run: one climb as a folder. What is done is done once, also after a crash; every event is written down.
+"""A run: the folder of one climb. A finished step is not repeated, also after a crash; every event is recorded.
 
 runs/contracts-1/
-  run.json           the job as it was read, and where it lies
+  run.json           the job as it was read: name, folder, settings
   environment.json   versions, processor, memory
   events.jsonl       every event with its time
   done/NAME.json     the result of each finished step
-  answers/NAME.jsonl every answer of every candidate, with its scores
-  work/              checkpoints and indexes under way
+  answers/NAME.jsonl every answer of every candidate
+  work/              checkpoints and indexes in progress
   specialist/        the package
 """
 
-import importlib.metadata
-import os
-import platform
-import sys
+import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any, Generic, TypeVar
 
 import filelock
-import psutil
 from pydantic import TypeAdapter, ValidationError
 
-from gradschool.errors import DamagedError, UsageError
+from gradschool.environment import environment
+from gradschool.errors import DamagedError, GradschoolError, UsageError
 from gradschool.files import append_line, disk_errors, read_json, read_lines, write_json
 from gradschool.job import Job
-from gradschool.records import Event, Progress, Work
+from gradschool.records import Event, Progress, RungResult, Split, Work
 from gradschool.settings import saved_settings
 
 T = TypeVar("T")
-PROGRESS_EVERY = 2.0  # seconds between two progress events of one step on disk
-PACKAGES = ("gradschool", "torch", "transformers", "tokenizers", "safetensors", "lancedb", "numpy", "scipy")
+PROGRESS_EVERY = 2.0  # seconds between two recorded progress events of one step
+
+
+@dataclass(frozen=True)
+class Key(Generic[T]):
+    """The name of a saved value, and its type as pydantic's TypeAdapter takes it (a class, a union, a generic)."""
+
+    name: str
+    type: Any
+
+
+# Values that every run saves. Keys of values whose records belong to higher layers are next to these records.
+SPLIT: Key[Split] = Key("split", Split)
+ENGINE: Key[dict[str, str]] = Key("engine", dict[str, str])  # identity of the base
+PACKAGE: Key[str] = Key("package", str)  # folder of the packaged specialist
+
+
+def result_key(rung: str) -> Key[RungResult]:
+    """The key of a rung's result on the test examples."""
+    return Key(f"{rung}-result", RungResult)
 
 
 class Run:
-    """One climb's folder, held by one process at a time."""
+    """The folder of one climb, locked by one process at a time.
 
-    def __init__(self, folder: Path, job: Job) -> None:
+    Use it as a context manager to hold the lock. A new run whose split was not saved holds nothing that a resumed climb
+    could use: leaving the context with a GradschoolError removes it.
+    """
+
+    def __init__(self, folder: Path, job: Job, *, new: bool = False) -> None:
         self.folder, self.job = folder, job
+        self._new = new
         self._lock = filelock.FileLock(folder / ".lock")
 
     @classmethod
     def start(cls, folder: Path, job: Job) -> "Run":
-        """Make a new run folder; raises UsageError where one stands already."""
+        """Create a run folder; raises UsageError if the folder already holds a run."""
         if (folder / "run.json").exists():
             raise UsageError(
                 f"{folder} already holds a run.",
-                "A run is never written over.",
-                f"go on with it by `gradschool climb --resume {folder}`, or choose another folder with --run.",
+                "Runs are never overwritten.",
+                f"continue it with `gradschool climb --resume {folder}`, or choose another folder with --run.",
             )
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "environment.json", environment())
-        about = {
-            "name": job.name,
-            "folder": str(job.folder.resolve()),
-            "settings": job.settings.model_dump(mode="json"),
-        }
-        write_json(folder / "run.json", about)
-        return cls(folder, job)
+        absolute = replace(job, folder=job.folder.resolve())
+        write_json(folder / "run.json", TypeAdapter(Job).dump_python(absolute, mode="json"))
+        return cls(folder, job, new=True)
 
     @classmethod
     def open(cls, folder: Path) -> "Run":
-        """Open a run that was begun before; raises UsageError where there is none."""
+        """Open an existing run, to resume it or to read it; raises UsageError if there is none."""
         if not (folder / "run.json").exists():
             raise UsageError(
-                f"{folder} is not a run.", "It holds no run.json.", "`ls runs` shows the runs made in this folder."
+                f"{folder} is not a run.", "It has no run.json.", "`ls runs` lists the runs of this folder."
             )
-        try:
-            about = read_json(folder / "run.json")
-            job = Job(about["name"], Path(about["folder"]), saved_settings(about["settings"]))
-        except (ValueError, KeyError, TypeError) as error:
-            raise DamagedError(f"{folder / 'run.json'} cannot be read.", str(error), "start a new climb.") from error
-        return cls(folder, job)
+        return cls(folder, read_saved_job(folder / "run.json"))
 
     def __enter__(self) -> "Run":
-        """Keep other processes out of this run; raises UsageError where one is at work."""
+        """Lock the run; raises UsageError if another process holds it."""
         try:
             with disk_errors(self.folder):
                 self._lock.acquire(timeout=0)
         except filelock.Timeout as error:
             raise UsageError(
                 f"{self.folder} is being climbed by another process.",
-                "Two writers would spoil each other's work.",
+                "Two processes would overwrite each other's files.",
                 "wait for it, or stop it first.",
             ) from error
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._lock.release()
+        if self._new and isinstance(error, GradschoolError) and self.saved(SPLIT) is None:
+            self._discard()
 
-    def once(self, name: str, work: Callable[[], Work[T]], form: Any) -> Work[T]:
-        """Do a step unless it is done: its result, a value of type `form`, is kept as JSON under its name."""
-        path = self._done(name)
+    def _discard(self) -> None:
+        """Remove our files from the folder, and the folder if nothing else is in it."""
+        shutil.rmtree(self.folder / "done", ignore_errors=True)
+        for name in (".lock", "run.json", "environment.json", "events.jsonl"):
+            (self.folder / name).unlink(missing_ok=True)
+        with suppress(OSError):  # it holds files of the user
+            self.folder.rmdir()
+
+    def once(self, key: Key[T], work: Callable[[], Work[T]]) -> Work[T]:
+        """Run a step and save its result, or return the result that an earlier call saved."""
+        path = self._done(key)
         if path.exists():
-            return self._read(path, form)  # type: ignore[no-any-return]
+            return self._read(path, key)
         result = yield from work()
-        write_json(path, TypeAdapter(form).dump_python(result, mode="json"))
+        write_json(path, TypeAdapter(key.type).dump_python(result, mode="json"))
         return result
 
-    def keep(self, name: str, value: T, form: Any) -> T:
-        """Keep a value under a name; where one is kept already, that one is returned."""
-        path = self._done(name)
+    def save(self, key: Key[T], value: T) -> T:
+        """Save a value, unless one is saved under this key already; returns the saved one."""
+        path = self._done(key)
         if not path.exists():
-            write_json(path, TypeAdapter(form).dump_python(value, mode="json"))
-        kept: T = self._read(path, form)
-        return kept
+            write_json(path, TypeAdapter(key.type).dump_python(value, mode="json"))
+        return self._read(path, key)
 
-    def kept(self, name: str, form: Any) -> Any:
-        """What is kept under a name, or None."""
-        path = self._done(name)
-        return self._read(path, form) if path.exists() else None
+    def saved(self, key: Key[T]) -> T | None:
+        """The value that is saved under a key, or None."""
+        path = self._done(key)
+        return self._read(path, key) if path.exists() else None
 
-    def _done(self, name: str) -> Path:
-        return self.folder / "done" / f"{name}.json"
+    def _done(self, key: Key[T]) -> Path:
+        return self.folder / "done" / f"{key.name}.json"
 
-    def _read(self, path: Path, form: Any) -> Any:
+    def _read(self, path: Path, key: Key[T]) -> T:
         try:
-            return TypeAdapter(form).validate_python(read_json(path))
+            value: T = TypeAdapter(key.type).validate_python(read_json(path))
         except (ValueError, ValidationError) as error:
-            raise DamagedError(f"{path} cannot be read.", str(error), "delete it; the step is done again.") from error
+            raise DamagedError(
+                f"{path} cannot be read.", str(error), "delete it; the step is then run again."
+            ) from error
+        return value
 
     def answers(self, name: str) -> Path:
-        """Where the answers of one candidate on one set of examples lie."""
+        """The file of one candidate's answers to one set of examples."""
         return self.folder / "answers" / f"{name}.jsonl"
 
     def work(self, name: str) -> Path:
-        """A folder for what is under way: checkpoints, an index."""
+        """A folder for work in progress, such as checkpoints or an index."""
         return self.folder / "work" / name
 
     @property
     def specialist(self) -> Path:
-        """Where the package lies once the climb is over."""
+        """The folder of the package, which exists once the climb is finished."""
         return self.folder / "specialist"
 
-    def written(self, work: Work[T]) -> Work[T]:
-        """Write each event down, with the time, while passing it on."""
+    def recorded(self, work: Work[T]) -> Work[T]:
+        """Append each event to events.jsonl, with the time, and pass it on."""
         last: dict[str, float] = {}
         while True:
             try:
@@ -145,61 +172,39 @@ class Run:
             except StopIteration as end:
                 result: T = end.value
                 return result
-            if not self._too_soon(event, last):
-                append_line(
-                    self.folder / "events.jsonl", {"time": time.time(), "event": type(event).__name__} | asdict(event)
-                )
+            if not _too_soon(event, last):
+                line = {"time": time.time(), "event": type(event).__name__} | asdict(event)
+                append_line(self.folder / "events.jsonl", line)
             yield event
-
-    def _too_soon(self, event: Event, last: dict[str, float]) -> bool:
-        if not isinstance(event, Progress) or event.done == event.total:
-            return False
-        now = time.monotonic()
-        if now - last.get(event.what, -PROGRESS_EVERY) < PROGRESS_EVERY:
-            return True
-        last[event.what] = now
-        return False
 
     def events(self) -> list[dict[str, Any]]:
         """All events so far, oldest first."""
         return read_lines(self.folder / "events.jsonl")
 
 
-def next_folder(name: str, beside: Path = Path("runs")) -> Path:
+def _too_soon(event: Event, last: dict[str, float]) -> bool:
+    """Whether a progress event follows the recorded one of its step too closely; `last` maps steps to times."""
+    if not isinstance(event, Progress) or event.done == event.total:
+        return False
+    now = time.monotonic()
+    if now - last.get(event.what, -PROGRESS_EVERY) < PROGRESS_EVERY:
+        return True
+    last[event.what] = now
+    return False
+
+
+def read_saved_job(path: Path) -> Job:
+    """Read the run.json of a run or of a specialist's evidence; raises DamagedError if that is not possible."""
+    try:
+        saved = read_json(path)
+        return Job(saved["name"], Path(saved["folder"]), saved_settings(saved["settings"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedError(f"{path} cannot be read.", str(error), "start a new climb.") from error
+
+
+def next_folder(name: str, parent: Path = Path("runs")) -> Path:
     """The next free run folder for a job: runs/NAME-1, runs/NAME-2, …"""
     number = 1
-    while (beside / f"{name}-{number}").exists():
+    while (parent / f"{name}-{number}").exists():
         number += 1
-    return beside / f"{name}-{number}"
-
-
-def environment() -> dict[str, Any]:
-    """What a result may depend on: versions, system, processor, cores, memory in bytes."""
-    installed = {d.metadata["Name"].lower() for d in importlib.metadata.distributions() if d.metadata["Name"]}
-    return {
-        "python": platform.python_version(),
-        "packages": {name: importlib.metadata.version(name) for name in PACKAGES if name in installed},
-        "system": f"{platform.system()} {platform.machine()}",
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "memory": psutil.virtual_memory().total,
-    }
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text(errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor()
-
-
-def peak_memory() -> int:
-    """The most memory this process has held at once, in bytes."""
-    if sys.platform == "win32":
-        return int(psutil.Process().memory_info().peak_wset)
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kilobytes
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return parent / f"{name}-{number}"

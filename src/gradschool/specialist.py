@@ -4,7 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 
+from pydantic import AliasChoices, Field
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from gradschool.ground.cite import INSTRUCTIONS, cite, quote_passages, resolve, strip_marks, supported
@@ -32,7 +34,8 @@ class Recipe:
     adapter: str = ""
     weights: str = ""  # of a fully tuned base, instead of an adapter
     decoding: Decoding = field(default_factory=Decoding)
-    task_only: bool = False  # the instructions are the task alone, without the guidelines
+    # The instructions are the task alone, without the guidelines; older specialists call this `brief`.
+    task_only: Annotated[bool, Field(validation_alias=AliasChoices("task_only", "brief"))] = False
 
     def describe(self) -> str:
         """The recipe in a few words, for tables."""

@@ -1,4 +1,4 @@
-"""A job made ready: its examples read, checked and split, its base opened, its metric found."""
+"""A workspace: everything a climb works with. Examples read, checked and split, the base opened, the metric found."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,89 +13,94 @@ from gradschool.evaluate import Measure, learn_style, untrained
 from gradschool.job import Job
 from gradschool.model.engine import Engine, open_engine
 from gradschool.records import Decoding, Example, Message, Note, Split, Work
-from gradschool.run import Run
-from gradschool.rungs.ladder import looks
+from gradschool.run import ENGINE, SPLIT, Run
+from gradschool.rungs.ladder import LADDER, count_looks
 from gradschool.rungs.prompt import instructions_of
+from gradschool.rungs.rung import Rung
 from gradschool.score.metrics import find_metrics
-from gradschool.settings import Goal
+from gradschool.score.stats import look_level
 from gradschool.tune.world import current
 
-ROOM = 1.25  # answers may be this much longer than the longest ideal one
+ANSWER_MARGIN, EXTRA_TOKENS = 1.25, 8  # answers may be this much longer than the longest ideal one
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A job's examples: how they were read, every issue with them, and the usable ones by part of the split."""
+
+    reading: Reading
+    issues: list[Issue]
+    split: Split
+    train: list[Example]
+    validation: list[Example]
+    test: list[Example]
 
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """All that a climb works with. `issues` are all remarks about the examples, those about length included."""
+    """Everything a climb works with; `level` is the confidence of each bound on the test set."""
 
     engine: Engine
-    reading: Reading
-    issues: list[Issue]
-    train: list[Example]
-    validation: list[Example]
-    test: list[Example]
-    split: Split
+    data: Dataset
     measure: Measure
-    goal: Goal
     decoding: Decoding
-    looks: int
+    level: float
 
 
-def open_job(job: Job, run: Run | None = None) -> Work[Workspace]:
-    """Make a job ready; what costs nothing to check is checked before anything slow begins.
+def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) -> Work[Workspace]:
+    """Open a job; cheap checks come first, before anything slow.
 
-    A run keeps its split: examples that changed since are an error. Without a run nothing is written.
+    A run saves its split and the identity of its base, and raises DataError or DamagedError if they have changed since.
+    Without a run nothing is written.
     """
-    goal = job.settings.goal
     check_job(job)
+    goal = job.settings.goal
     reading = read_examples(job.path(job.settings.data.examples), job.settings.data)
     checked = check(reading)
     measure = Measure(*find_metrics(goal, job.folder, checked.examples))
-    yield Note(f"{reading.form}: {len(checked.examples)} usable examples, {len(checked.issues)} remarks about them.")
+    warnings = f"{len(checked.issues)} warning{'s' * (len(checked.issues) != 1)}"
+    yield Note(f"{reading.form}: {len(checked.examples)} usable examples, {warnings}.")
     engine = yield from open_base(job, run)
-    opened = looks(job, engine)
+    looks = count_looks(ladder, job, engine)
     issues = too_long(checked.examples, engine.count_tokens, engine.context_length)
     examples = usable(checked.examples, issues)
-    split = (run and run.kept("split", Split)) or divide(examples, job, opened)
-    if run:
-        split = run.keep("split", split, Split)
-        verify_split(examples, split)
+    split = divide(examples, job, looks, run)
     train, validation, test = split_of(examples, split)
-    parts = f"{len(train)} examples to learn from, {len(validation)} to choose by, {len(test)} for the verdict"
-    yield Note(f"{parts} (split {split.hash[:8]}).")
+    data = Dataset(reading, [*checked.issues, *issues], split, train, validation, test)
+    yield Note(f"{len(train)} train / {len(validation)} validation / {len(test)} test (split {split.hash[:8]}).")
     decoding = decoding_for([*train, *validation], engine, job)
     if run and measure.wants_style:
         bases = untrained(engine, instructions_of(job), decoding)
         measure = yield from learn_style(measure, bases, train, run.answers("style"))
-    all_issues = [*checked.issues, *issues]
-    return Workspace(engine, reading, all_issues, train, validation, test, split, measure, goal, decoding, opened)
+    return Workspace(engine, data, measure, decoding, look_level(goal.error_budget, looks))
 
 
-def open_base(job: Job, run: Run | None) -> Work[Engine]:
-    """Open the job's base; a run that goes on gets the very base that it began with.
+def open_base(job: Job, run: Run | None = None) -> Work[Engine]:
+    """Open the job's base; a resumed run gets the revision that it began with.
 
-    Raises DamagedError where weights or chat template have changed since.
+    Raises DamagedError if the weights or the chat template have changed since.
     """
-    kept: dict[str, str] | None = run.kept("engine", dict[str, str]) if run else None
+    began_with = run.saved(ENGINE) if run else None
     settings = job.settings
-    if kept and kept.get("revision") and settings.revision is None:
-        settings = settings.model_copy(update={"revision": kept["revision"]})
+    if began_with and began_with.get("revision") and settings.revision is None:
+        settings = settings.model_copy(update={"revision": began_with["revision"]})
     engine: Engine = yield from open_engine(settings, job.folder)
-    if run and run.keep("engine", engine.identity, dict[str, str]) != engine.identity:
+    if run and run.save(ENGINE, engine.identity) != engine.identity:
         raise DamagedError(
             f"The base model {settings.base_model!r} is not the one that this run began with.",
             "Its weights or its chat template have changed since.",
-            "put the old base back, or start a new climb.",
+            "restore the old base, or start a new climb.",
         )
     return engine
 
 
 def check_job(job: Job) -> None:
-    """Refuse, before anything is read, a job that names no pass mark or files that are not there."""
+    """Check the settings of a job against each other and that its files exist; reads nothing."""
     data, goal = job.settings.data, job.settings.goal
     if goal.pass_mark is None:
         raise UsageError(
             "The job names no pass mark.",
-            "A climb stops at the first rung proven to reach it; without one it could not stop.",
+            "A climb stops at the first rung that is proven to reach it.",
             "write pass_mark = 0.8 (or whatever is good enough) under [goal], or give --pass-mark 0.8.",
         )
     if job.settings.quantization and job.settings.tune.method == "full":
@@ -115,19 +120,27 @@ def check_job(job: Job) -> None:
             raise DataError(
                 f"data.{key} = {name!r}: {job.path(name)} does not exist.",
                 "The path is relative to the job's folder.",
-                "correct it, or leave the key out.",
+                "correct it, or remove the key.",
             )
 
 
-def divide(examples: Sequence[Example], job: Job, opened: int) -> Split:
-    """Split examples so that no group, and no two that ask nearly the same, stand on both sides."""
-    clusters = near_duplicates(examples, job.settings.data.near_duplicate)
-    return freeze_split(examples, job.settings.split, job.settings.goal, clusters, opened)
+def divide(examples: Sequence[Example], job: Job, looks: int, run: Run | None = None) -> Split:
+    """Split examples so that no group and no near-duplicates are in two parts; `looks` counts uses of the test set.
+
+    A run's saved split is returned as it is; raises DataError if the examples have changed since.
+    """
+    split = run.saved(SPLIT) if run else None
+    if split is None:
+        clusters = near_duplicates(examples, job.settings.data.near_duplicate)
+        split = freeze_split(examples, job.settings.split, job.settings.goal, clusters, looks)
+    if run:
+        verify_split(examples, run.save(SPLIT, split))
+    return split
 
 
 def decoding_for(examples: Sequence[Example], engine: Engine, job: Job) -> Decoding:
-    """How answers are drawn: as the job says, and a quarter longer than the longest ideal answer where it does not."""
+    """The decoding settings of a job; by default, answers may be a quarter longer than the longest ideal one."""
     answers = job.settings.answers
     longest = max(engine.count_tokens((Message("user", example.ideal),)) for example in examples)
-    most = min(round(longest * ROOM) + 8, max(1, engine.context_length // 2))
-    return Decoding(max_new_tokens=answers.max_new_tokens or most, temperature=answers.temperature)
+    limit = min(round(longest * ANSWER_MARGIN) + EXTRA_TOKENS, max(1, engine.context_length // 2))
+    return Decoding(max_new_tokens=answers.max_new_tokens or limit, temperature=answers.temperature)

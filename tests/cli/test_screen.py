@@ -11,7 +11,7 @@ from rich.console import Console
 from gradschool.cli import screen
 from gradschool.cli.screen import Screen
 from gradschool.cli.tables import ladder_table, show_climbed, show_report, verdict_sentence
-from gradschool.climb import Climbed
+from gradschool.climbing import Climbed
 from gradschool.records import Cost, Difference, Gate, Interval, Note, Progress, Report, RungResult, Score, Step, Work
 
 SCORE = Score(0.5, Interval(0.4, 0.6, 0.9875), 40, 30)

@@ -185,7 +185,7 @@ def test_a_stop_token_that_the_file_does_not_name_is_noticed(tmp_path: Path, mon
     monkeypatch.setattr(vocabulary, "_ends", lambda chat: [chat.tokenizer.convert_tokens_to_ids("<|endoftext|>")])
     with pytest.raises(Refused) as caught:
         finish(export(Order(place, "gguf", tmp_path / "out", number_format="f16")))
-    assert "answers still end by themselves" in {g.name for g in caught.value.tried[-1].gates if not g.held}
+    assert "answers still stop" in {g.name for g in caught.value.tried[-1].gates if not g.held}
     assert not (tmp_path / "out").exists()
 
 

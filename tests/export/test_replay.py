@@ -29,7 +29,7 @@ def test_an_engine_that_says_the_same_is_held_without_its_tokens() -> None:
     result = compare(before, after, EVIDENCE, 7, exact=True)
     assert result.sound and result.parts == "" and result.bytes == 7
     assert (result.same_prompts, result.divergence, result.same_answers, result.ended) == (None, None, 4, 4)
-    assert [gate.name for gate in result.gates] == ["answers still end by themselves", "the score is kept"]
+    assert [gate.name for gate in result.gates] == ["answers still stop", "the score is kept"]
     assert len(events) == 4
 
 

@@ -5,82 +5,118 @@ from collections.abc import Sequence
 
 import pytest
 
-from gradschool.gates.effect import adapter_is_not_zero, answers_changed, learnt_to_stop, loss_fell
+from gradschool.gates.effect import adapter_is_not_zero, answers_changed, answers_stop, loss_fell
 from gradschool.gates.forgetting import forgetting, general_texts, nats_per_token
+from gradschool.gates.gate import Check, Measurements
 from gradschool.gates.parity import (
+    MAX_DROP,
     divergence,
     first_difference,
     same_answers,
     same_expectations,
     same_prompts,
     score_kept,
-    still_ends,
+    still_stop,
 )
+from gradschool.gates.run import EXPORT_GATES, PACKAGE_GATES, STATE_GATES, TRAINING_GATES, run_gates
 from gradschool.model.engine import TextLoss
-from gradschool.records import Answer, Gate
+from gradschool.records import Answer
 
 
 def said(texts: str, stop: str = "stop") -> list[Answer]:
     return [Answer(text, stop) for text in texts]  # type: ignore[arg-type]
 
 
-CASES: list[tuple[Gate, bool, str]] = [
-    (adapter_is_not_zero([0.0, 0.1, 0.0]), True, "1 of 3 layers"),
-    (adapter_is_not_zero([0.0, 0.0]), False, "0 of 2 layers"),
-    (adapter_is_not_zero([]), False, "0 of 0"),
-    (adapter_is_not_zero([math.nan]), False, "0 of 1"),
-    (answers_changed(said("abc"), said("abd")), True, "1 of 3"),
-    (answers_changed(said("abc"), said("abc")), False, "0 of 3"),
-    (answers_changed([], []), False, "0 of 0"),
-    (loss_fell(2.0, 1.999), True, "from 2.000 to 1.999"),
-    (loss_fell(2.0, 2.0), False, "from 2.000 to 2.000"),
-    (loss_fell(2.0, math.nan), False, "nan"),
-    (loss_fell(math.nan, 1.0), False, "nan"),
-    (learnt_to_stop(said("a" * 9) + said("a", "length")), True, "9 of 10"),
-    (learnt_to_stop(said("a" * 8) + said("aa", "length")), False, "8 of 10"),
-    (learnt_to_stop(said("a") + said("a", "error"), least=0.5), True, "1 of 2"),
-    (learnt_to_stop([]), False, "0 of 0"),
-    (forgetting([TextLoss(10, 10)], [TextLoss(13, 10)], 0.35), True, "1.000 before, 1.300 after: +0.300"),
-    (forgetting([TextLoss(10, 10)], [TextLoss(14, 10)], 0.35), False, "+0.400"),
-    (forgetting([TextLoss(10, 10)], [TextLoss(5, 10)], 0.35), True, "-0.500"),
-    (forgetting([TextLoss(10, 10)], [TextLoss(math.nan, 10)], 0.35), False, "nan"),
-    (same_answers(said("a" * 20), said("a" * 19 + "b")), True, "19 of 20"),
-    (same_answers(said("a" * 20), said("a" * 18 + "bb")), False, "18 of 20"),
-    (same_answers([], []), False, "0 of 0"),
-    (same_prompts([[1, 2], [3]], [[1, 2], [3]]), True, "2 of 2"),
-    (same_prompts([[1, 2], [3, 4]], [[1, 2], [3, 5]]), False, "question 2 parts at token 2: [5], not [4]"),
-    (same_prompts([[1, 2]], [[0, 1, 2]]), False, "question 1 parts at token 1"),
-    (same_prompts([], []), False, "0 of 0"),
-    (same_expectations([0.05, 0.14]), True, "0.0950 nats"),
-    (same_expectations([0.05, 0.16]), False, "0.1050 nats"),
-    (same_expectations([0.0, math.inf]), False, "inf"),
-    (same_expectations([]), False, "inf"),
-    (still_ends(said("a" * 20), said("a" * 19) + said("a", "length")), True, "19 of 20"),
-    (still_ends(said("a" * 19), said("a" * 18) + said("a", "length")), False, "18 of 19"),
-    (still_ends(said("aa", "length"), said("aa", "length")), True, "0 of 0"),
-    (score_kept([1.0] * 100, [1.0] * 98 + [0.0] * 2), True, "-0.020"),
-    (score_kept([1.0] * 100, [1.0] * 97 + [0.0] * 3), False, "-0.030"),
-    (score_kept([1.0] * 10, [1.0] * 9 + [0.0]), True, "by -0.100 it may"),
-    (score_kept([1.0] * 10, [1.0] * 8 + [0.0] * 2), False, "-0.200"),
-    (score_kept([0.5] * 50, [0.9] * 50), True, "+0.400"),
-    (score_kept([1.0] * 100, [0.95] * 100, 0.06), True, "-0.050"),
-    (score_kept([], []), False, "inf"),
+def forgot(before: float, after: float) -> Measurements:
+    """A loss in nats over ten tokens, before and after, with a limit of 0.35 nats per token."""
+    return Measurements(text_losses=([TextLoss(before, 10)], [TextLoss(after, 10)]), max_forgetting=0.35)
+
+
+def scores(before: Sequence[float], after: Sequence[float], max_drop: float = MAX_DROP) -> Measurements:
+    return Measurements(scores=(before, after), max_drop=max_drop)
+
+
+NAN, INF = math.nan, math.inf
+CASES: list[tuple[Check, Measurements, bool, str]] = [
+    (adapter_is_not_zero, Measurements(adapter_norms=[0.0, 0.1, 0.0]), True, "1 of 3 layers"),
+    (adapter_is_not_zero, Measurements(adapter_norms=[0.0, 0.0]), False, "0 of 2 layers"),
+    (adapter_is_not_zero, Measurements(adapter_norms=[]), False, "0 of 0"),
+    (adapter_is_not_zero, Measurements(adapter_norms=[NAN]), False, "0 of 1"),
+    (answers_changed, Measurements(answers=(said("abc"), said("abd"))), True, "1 of 3"),
+    (answers_changed, Measurements(answers=(said("abc"), said("abc"))), False, "0 of 3"),
+    (answers_changed, Measurements(answers=([], [])), False, "0 of 0"),
+    (loss_fell, Measurements(train_loss=(2.0, 1.999)), True, "from 2.000 to 1.999"),
+    (loss_fell, Measurements(train_loss=(2.0, 2.0)), False, "from 2.000 to 2.000"),
+    (loss_fell, Measurements(train_loss=(2.0, NAN)), False, "nan"),
+    (loss_fell, Measurements(train_loss=(NAN, 1.0)), False, "nan"),
+    (answers_stop, Measurements(tuned_answers=said("a" * 9) + said("a", "length")), True, "9 of 10 (at least 90 %)"),
+    (answers_stop, Measurements(tuned_answers=said("a" * 8) + said("aa", "length")), False, "8 of 10"),
+    (answers_stop, Measurements(tuned_answers=said("a" * 9) + said("a", "error")), True, "9 of 10"),
+    (answers_stop, Measurements(tuned_answers=said("a") + said("a", "error")), False, "1 of 2"),
+    (answers_stop, Measurements(tuned_answers=[]), False, "0 of 0"),
+    (forgetting, forgot(10, 13), True, "1.000 before, 1.300 after: +0.300 nats per token (limit +0.35)"),
+    (forgetting, forgot(10, 14), False, "+0.400"),
+    (forgetting, forgot(10, 5), True, "-0.500"),
+    (forgetting, forgot(10, NAN), False, "nan"),
+    (same_answers, Measurements(answers=(said("a" * 20), said("a" * 19 + "b"))), True, "19 of 20"),
+    (same_answers, Measurements(answers=(said("a" * 20), said("a" * 18 + "bb"))), False, "18 of 20"),
+    (same_answers, Measurements(answers=([], [])), False, "0 of 0"),
+    (same_prompts, Measurements(prompts=([[1, 2], [3]], [[1, 2], [3]])), True, "2 of 2"),
+    (
+        same_prompts,
+        Measurements(prompts=([[1, 2], [3, 4]], [[1, 2], [3, 5]])),
+        False,
+        "question 2 differs at token 2: [5], not [4]",
+    ),
+    (same_prompts, Measurements(prompts=([[1, 2]], [[0, 1, 2]])), False, "question 1 differs at token 1"),
+    (same_prompts, Measurements(prompts=([], [])), False, "0 of 0"),
+    (same_expectations, Measurements(divergences=[0.05, 0.14]), True, "mean KL 0.0950 nats (limit 0.1)"),
+    (same_expectations, Measurements(divergences=[0.05, 0.16]), False, "0.1050 nats"),
+    (same_expectations, Measurements(divergences=[0.0, INF]), False, "inf"),
+    (same_expectations, Measurements(divergences=[]), False, "inf"),
+    (still_stop, Measurements(answers=(said("a" * 20), said("a" * 19) + said("a", "length"))), True, "19 of 20"),
+    (still_stop, Measurements(answers=(said("a" * 19), said("a" * 18) + said("a", "length"))), False, "18 of 19"),
+    (still_stop, Measurements(answers=(said("aa", "length"), said("aa", "length"))), True, "0 of 0"),
+    (score_kept, scores([1.0] * 100, [1.0] * 98 + [0.0] * 2), True, "-0.020"),
+    (score_kept, scores([1.0] * 100, [1.0] * 97 + [0.0] * 3), False, "-0.030"),
+    (score_kept, scores([1.0] * 10, [1.0] * 9 + [0.0]), True, "(limit -0.100)"),
+    (score_kept, scores([1.0] * 10, [1.0] * 8 + [0.0] * 2), False, "-0.200"),
+    (score_kept, scores([0.5] * 50, [0.9] * 50), True, "+0.400"),
+    (score_kept, scores([1.0] * 100, [0.95] * 100, 0.06), True, "-0.050"),
+    (score_kept, scores([], []), False, "inf"),
 ]
 
 
-@pytest.mark.parametrize("gate, held, evidence", CASES, ids=[f"{c[0].name}: {c[2]}" for c in CASES])
-def test_a_gate_holds_or_refuses_with_its_figures(gate: Gate, held: bool, evidence: str) -> None:
+@pytest.mark.parametrize("check, measured, held, evidence", CASES, ids=[f"{c[0].__name__}: {c[3]}" for c in CASES])
+def test_a_gate_holds_or_refuses_with_its_figures(
+    check: Check, measured: Measurements, held: bool, evidence: str
+) -> None:
+    gate = check(measured)
+    assert gate is not None and gate.name
     assert gate.held is held
     assert evidence in gate.evidence
-    assert gate.name
+
+
+@pytest.mark.parametrize("check", [*TRAINING_GATES, *STATE_GATES, *PACKAGE_GATES, *EXPORT_GATES])
+def test_a_gate_whose_measurements_were_not_taken_says_nothing(check: Check) -> None:
+    assert check(Measurements()) is None
+    assert run_gates([check], Measurements()) == ()
+
+
+def test_gates_run_in_order() -> None:
+    measured = Measurements(train_loss=(2.0, 1.0), adapter_norms=[0.0])
+    assert [(gate.name, gate.held) for gate in run_gates(TRAINING_GATES, measured)] == [
+        ("training loss fell", True),
+        ("the adapter is not zero", False),
+    ]
 
 
 @pytest.mark.parametrize("one, other", [("ab", "a"), ("", "a")])
 def test_answers_of_different_number_are_a_bug(one: Sequence[str], other: Sequence[str]) -> None:
-    with pytest.raises(ValueError):
-        answers_changed(said("".join(one)), said("".join(other)))
-    with pytest.raises(ValueError):
-        same_answers(said("".join(one)), said("".join(other)))
+    measured = Measurements(answers=(said("".join(one)), said("".join(other))))
+    for check in (answers_changed, same_answers):
+        with pytest.raises(ValueError):
+            check(measured)
 
 
 def test_losses_are_weighed_by_tokens() -> None:

@@ -20,10 +20,10 @@ from gradschool.files import append_line
 from gradschool.job import Job
 from gradschool.model.fake import FakeEngine
 from gradschool.package.bundle import pack
-from gradschool.records import Answer, Example, Failure, Gate, Note, RungResult, Scored, Split, Step, Work
+from gradschool.records import Answer, Example, Failure, Gate, Note, RungResult, Scored, Step, Work
 from gradschool.report.losses import loss_curves
 from gradschool.report.page import MAX_QUESTIONS, page
-from gradschool.run import Run
+from gradschool.run import SPLIT, Key, Run, result_key
 from gradschool.score.judge import judge, score
 from gradschool.score.metrics import find_metrics
 from gradschool.score.stats import look_level
@@ -41,7 +41,7 @@ class Made:
         self.run = Run.start(folder, job)
         self.examples = check(read_examples(job.path(job.settings.data.examples), job.settings.data)).examples
         self.split = freeze_split(self.examples, job.settings.split, job.settings.goal, [], 4)
-        self.run.keep("split", self.split, Split)
+        self.run.save(SPLIT, self.split)
         self.test = split_of(self.examples, self.split)[2]
         self.below: tuple[str, list[Scored]] | None = None
         self.results: list[RungResult] = []
@@ -50,7 +50,7 @@ class Made:
         def work() -> Work[None]:
             yield from events
 
-        for _ in self.run.written(work()):
+        for _ in self.run.recorded(work()):
             pass
 
     def answer(self, rung: str, answers: Sequence[Answer]) -> None:
@@ -68,8 +68,8 @@ class Made:
         gates = GATES if name == "tune" else ()
         result = RungResult(name, report, gates, "", recipe, 84.0, 2_100_000_000, 130_000 if name == "tune" else 0)
         made = {"recipe": asdict(Recipe()), "validation": report.score.mean - 0.01, "tried": tried}
-        self.run.keep(name, made, dict[str, object])
-        self.results.append(self.run.keep(f"{name}-result", result, RungResult))
+        self.run.save(Key(name, dict[str, object]), made)
+        self.results.append(self.run.save(result_key(name), result))
         self.write(result)
         self.below = (name, rows)
 
@@ -299,7 +299,7 @@ def test_a_failed_gate_is_told(made: Made) -> None:
     made.rung("base", lambda number, example: Answer(example.ideal), "no help")
     result = replace(made.results[0], gates=(Gate("it learnt to stop", False, "3 of 90 answers stopped"),))
     (made.run.folder / "done" / "base-result.json").unlink()
-    made.run.keep("base-result", result, RungResult)
+    made.run.save(result_key("base"), result)
     text = page(made.run)
     assert "passed, refused" in text
     assert "3 of 90 answers stopped" in text

@@ -8,8 +8,8 @@ from test_ladder import TRAIN, example, material_of
 from finish import finish
 from gradschool.model.local import LocalEngine
 from gradschool.records import Answer, Decoding, Note, Scored, Step
-from gradschool.rungs.curve import LEVEL, Curve, as_trials, line, share_of
-from gradschool.rungs.tune import tune
+from gradschool.rungs.curve import LEVEL, as_trials, fit_line, subset
+from gradschool.rungs.tune import CURVE, tune
 from gradschool.specialist import Recipe, Specialist
 
 QUICK = {"epochs": 2, "rank": 2, "learning_rates": [1e-2], "max_forgetting": 9.0, "curve": True}
@@ -21,32 +21,32 @@ def scored(values: list[float]) -> list[Scored]:
 
 def test_a_line_through_scores_says_what_a_doubling_brings() -> None:
     rows = [scored([start + 0.1 * step for start in (0.1, 0.3)] * 20) for step in range(4)]
-    curve = line([25, 50, 100, 200], rows)
+    curve = fit_line([25, 50, 100, 200], rows)
     assert curve.gain == pytest.approx(0.1)
     assert curve.points == ((25, pytest.approx(0.2)), (50, pytest.approx(0.3)), (100, pytest.approx(0.4)), (200, 0.5))
     assert curve.interval.low < 0.1 < curve.interval.high and curve.interval.level == LEVEL
-    fewer = line([25, 50, 100, 200], [one[:6] for one in rows])
+    fewer = fit_line([25, 50, 100, 200], [one[:6] for one in rows])
     assert fewer.interval.low < curve.interval.low and fewer.interval.high > curve.interval.high
-    assert str(curve).startswith("twice as many examples would bring +0.100 (") and "from 25 to 200" in str(curve)
+    assert str(curve).startswith("twice as many examples would add +0.100 (") and "from 25 to 200" in str(curve)
 
 
 def test_no_more_is_promised_than_there_is_room_for() -> None:
     rows = [scored([value] * 9) for value in (0.0, 0.49, 0.98)]
-    curve = line([10, 20, 40], rows)
+    curve = fit_line([10, 20, 40], rows)
     assert curve.gain == pytest.approx(0.02) and curve.interval.high == pytest.approx(0.02)
 
 
 def test_no_change_is_no_gain() -> None:
-    curve = line([10, 20], [scored([0.5] * 9)] * 2)
+    curve = fit_line([10, 20], [scored([0.5] * 9)] * 2)
     assert curve.gain == pytest.approx(0) and curve.interval.low < 0 < curve.interval.high
 
 
 def test_a_larger_share_holds_a_smaller_one_and_groups_stay_together() -> None:
     several = [example(number, "?", "!") for number in range(40)]
     grouped = [type(one)(one.id, one.messages, f"g{n % 8}", one.source) for n, one in enumerate(several)]
-    small, large = share_of(grouped, 10, 0), share_of(grouped, 20, 0)
+    small, large = subset(grouped, 10, 0), subset(grouped, 20, 0)
     assert large[:10] == small and len({one.group for one in large}) == 4
-    assert share_of(grouped, 10, 1) != small
+    assert subset(grouped, 10, 1) != small
 
 
 def test_the_tune_rung_draws_the_curve_once(base: Path, tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_the_tune_rung_draws_the_curve_once(base: Path, tmp_path: Path) -> None:
         parameter.data = parameter.data.bfloat16().float()
     best = Specialist(engine, Recipe(decoding=Decoding(max_new_tokens=2)))
     candidate, events = finish(tune(best, inputs))
-    curve = inputs.run.kept("tune-curve", Curve)
+    curve = inputs.run.saved(CURVE)
     assert [count for count, _ in curve.points] == [10, 20]  # an eighth and a quarter of 20 are too few
     assert curve.points[-1][1] == candidate.validation
     assert candidate.tried[-2:] == as_trials(curve)
@@ -74,5 +74,5 @@ def test_too_few_examples_make_no_curve(base: Path, tmp_path: Path) -> None:
     few = type(inputs)(inputs.run, TRAIN[:14], inputs.validation, inputs.measure)
     best = Specialist(LocalEngine(base), Recipe(decoding=Decoding(max_new_tokens=2)))
     candidate, events = finish(tune(best, few))
-    assert candidate.tried == () and inputs.run.kept("tune-curve", Curve | None) is None
+    assert candidate.tried == () and inputs.run.saved(CURVE) is None
     assert any(isinstance(event, Note) and event.level == "warning" and "too few" in event.text for event in events)

@@ -17,8 +17,8 @@ from gradschool.records import Conversation, Example, Message, Note, Source
 from gradschool.run import Run
 from gradschool.rungs.base import base
 from gradschool.rungs.ground import ground
-from gradschool.rungs.ladder import LADDER, looks
-from gradschool.rungs.prompt import fitting, instructions_of, prompt, variants, varied
+from gradschool.rungs.ladder import LADDER, count_looks
+from gradschool.rungs.prompt import instructions_of, prompt, prompt_variants, short_enough, varied
 from gradschool.rungs.rung import RungInputs, try_all
 from gradschool.rungs.training import local, make_rows, plan_for
 from gradschool.rungs.tune import tuning_recipe
@@ -99,8 +99,8 @@ def test_what_was_tried_is_not_asked_again(tmp_path: Path) -> None:
 
 def test_variants_show_only_train_examples_and_are_the_same_each_time(tmp_path: Path) -> None:
     inputs = material_of(tmp_path, prompt={"shots": [0, 4]})
-    made = list(variants(Recipe(), inputs))
-    assert made == list(variants(Recipe(), inputs))
+    made = list(prompt_variants(Recipe(), inputs))
+    assert made == list(prompt_variants(Recipe(), inputs))
     shown = {e.id for recipe in made for e in recipe.examples}
     assert shown and shown <= {e.id for e in TRAIN}
     assert [(r.shots, r.nearest) for r in made] == [(0, False), (4, False), (4, False), (4, True)]
@@ -117,9 +117,9 @@ def test_examples_shown_have_different_answers_as_far_as_there_are(seed: int) ->
 
 def test_the_longest_examples_are_not_shown() -> None:
     long = example(50, "x" * 5000, "odd")
-    assert long not in fitting([*TRAIN, long])
-    assert len(fitting([*TRAIN, long])) >= 18
-    assert fitting([]) == [] and fitting([long]) == [long]
+    assert long not in short_enough([*TRAIN, long])
+    assert len(short_enough([*TRAIN, long])) >= 18
+    assert short_enough([]) == [] and short_enough([long]) == [long]
 
 
 def test_instructions_are_the_task_and_the_guidelines(tmp_path: Path) -> None:
@@ -136,9 +136,9 @@ def test_rungs_that_cannot_run_say_why(tmp_path: Path, engine: LocalEngine) -> N
     reasons = {rung.name: rung.reason_to_skip(bare, FakeEngine()) for rung in LADDER}
     assert list(reasons) == ["base", "prompt", "ground", "tune"]
     assert reasons["base"] == "" and all(reasons[name] for name in ("prompt", "ground", "tune"))
-    assert looks(bare, FakeEngine()) == 1
+    assert count_looks(LADDER, bare, FakeEngine()) == 1
     full = Job("j", tmp_path, Settings.model_validate({"task": "x", "data": {"documents": "d"}}))
-    assert looks(full, engine) == 4 and looks(full, FakeEngine()) == 3
+    assert count_looks(LADDER, full, engine) == 4 and count_looks(LADDER, full, FakeEngine()) == 3
 
 
 def test_the_ground_rung_puts_passages_before_questions(tmp_path: Path) -> None:

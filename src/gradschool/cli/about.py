@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from gradschool import __version__
 from gradschool.cli.app import command, out
 from gradschool.settings import options, settings_markdown, shown
+from gradschool.version import __version__
 
 
 @command

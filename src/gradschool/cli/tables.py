@@ -10,9 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from gradschool.check import Examined
 from gradschool.cli.screen import VERDICT_STYLE, bounded
-from gradschool.climb import Climbed
+from gradschool.climbing import Climbed
+from gradschool.examine import Examined
 from gradschool.records import Gate, Report, RungResult
 
 MAX_ISSUES = 12  # lines of issues shown; all are counted
@@ -162,7 +162,7 @@ def show_examined(console: Console, examined: Examined) -> None:
             highlight=False,
         )
         text = Text()
-        for piece, trained in shown.pieces:
+        for piece, trained in shown.segments:
             text.append(piece, style="reverse green" if trained else "dim")
         console.print(text)
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
+from gradschool.environment import environment
 from gradschool.errors import ModelError, UsageError
 from gradschool.export.families import architecture, context_length, embedding_rows
 from gradschool.export.gguf import file_name, size_label, write_lora_gguf
@@ -38,7 +39,6 @@ from gradschool.package.card import card
 from gradschool.package.evidence import read_evidence
 from gradschool.package.forms import FormResult, Refused, Shipped, result_line
 from gradschool.records import Conversation, Note, Work
-from gradschool.run import environment
 from gradschool.specialist import Recipe, Specialist
 
 Form = Literal["adapter", "merged", "gguf", "ollama"]

@@ -8,15 +8,9 @@ from dataclasses import dataclass, replace
 import torch
 
 from gradschool.errors import ModelError
-from gradschool.gates.parity import (
-    MAX_DROP,
-    divergence,
-    first_difference,
-    same_expectations,
-    same_prompts,
-    score_kept,
-    still_ends,
-)
+from gradschool.gates.gate import Measurements
+from gradschool.gates.parity import MAX_DROP, divergence, first_difference
+from gradschool.gates.run import EXPORT_GATES, run_gates
 from gradschool.ground.cite import resolve, strip_marks
 from gradschool.model.engine import Engine
 from gradschool.model.llama_cpp import LlamaCpp
@@ -145,32 +139,31 @@ def compare(
     `exact` forms keep the weights nearly as they are: there the next tokens must be as likely, too.
     A coarse one is held to the score alone.
     """
-    gates = []
-    diverge = None
-    if before.prompts is not None and after.prompts is not None:
-        gates.append(same_prompts(before.prompts, after.prompts))
+    prompts = (before.prompts, after.prompts) if before.prompts is not None and after.prompts is not None else None
+    each = None
     if before.expected is not None and after.expected is not None:
         each = [divergence(a, b) for a, b in zip(before.expected, after.expected, strict=True)]
-        diverge = math.fsum(each) / len(each)
-        gates += [same_expectations(each)] if exact else []
-    values = [[row.value for row in replayed.rows] for replayed in (before, after)]
-    gates += [still_ends(before.answers, after.answers), score_kept(values[0], values[1], most_drop)]
+    measurements = Measurements(
+        prompts=prompts,
+        divergences=each if exact else None,
+        answers=(before.answers, after.answers),
+        scores=([row.value for row in before.rows], [row.value for row in after.rows]),
+        max_drop=most_drop,
+    )
     report = judge(after.rows, evidence.goal, evidence.level)
     pairs = list(zip(before.answers, after.answers, strict=True))
-    same = None
-    if before.prompts is not None and after.prompts is not None:
-        same = sum(list(a) == list(b) for a, b in zip(before.prompts, after.prompts, strict=True))
+    same = None if prompts is None else sum(list(a) == list(b) for a, b in zip(*prompts, strict=True))
     return FormResult(
         form=after.form,
         bytes=size,
         same_prompts=same,
-        divergence=diverge,
+        divergence=None if each is None else math.fsum(each) / len(each),
         same_answers=sum(a.text == b.text for a, b in pairs),
         ended=sum(b.stop == "stop" for _, b in pairs),
         score=report.score,
         verdict=report.verdict,
         tokens_per_second=after.tokens_per_second,
-        gates=tuple(gates),
+        gates=run_gates(EXPORT_GATES, measurements),
         parts=where_they_part(before, after),
     )
 

@@ -1,1 +1,1 @@
-"""Checks beside the score that may refuse a specialist."""
+"""Checks that can refuse a specialist whatever its score."""

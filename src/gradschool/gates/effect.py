@@ -1,33 +1,39 @@
-"""Did training do what it was for: an adapter that is not nothing, other answers, a lower loss, answers that end."""
+"""Whether training had an effect: a lower loss, a changed adapter, other answers, answers that stop."""
 
-from collections.abc import Sequence
-
-from gradschool.records import Answer, Gate
+from gradschool.gates.gate import Measurements, at_least
+from gradschool.records import Gate
 
 MIN_STOP_RATE = 0.9
 
 
-def adapter_is_not_zero(norms: Sequence[float]) -> Gate:
-    """Refuse an adapter whose B matrices are all zero: it would change nothing. `norms` are their Frobenius norms."""
-    moved = sum(norm > 0 for norm in norms)
-    return Gate("the adapter is not zero", moved > 0, f"{moved} of {len(norms)} layers have changed")
-
-
-def answers_changed(before: Sequence[Answer], after: Sequence[Answer]) -> Gate:
-    """Refuse a tuned specialist that answers every question just as the untuned one did."""
-    changed = sum(a.text != b.text for a, b in zip(before, after, strict=True))
-    return Gate("tuning changed answers", changed > 0, f"{changed} of {len(before)} validation answers are different")
-
-
-def loss_fell(first: float, last: float) -> Gate:
-    """Refuse a training whose loss on its own rows did not fall; means over the first and last tenth of the steps."""
+def loss_fell(measured: Measurements) -> Gate | None:
+    """Refuse a training whose loss on its own rows did not fall."""
+    if measured.train_loss is None:
+        return None
+    first, last = measured.train_loss
     return Gate("training loss fell", last < first, f"from {first:.3f} to {last:.3f} nats per answer token")
 
 
-def learnt_to_stop(answers: Sequence[Answer], least: float = MIN_STOP_RATE) -> Gate:
-    """Refuse a specialist that runs on: the share of answers that ended with a stop token."""
-    stopped = sum(answer.stop == "stop" for answer in answers)
-    share = stopped / len(answers) if answers else 0.0
-    return Gate(
-        "answers end by themselves", share >= least, f"{stopped} of {len(answers)} did; at least {least:.0%} must"
-    )
+def adapter_is_not_zero(measured: Measurements) -> Gate | None:
+    """Refuse an adapter whose B matrices are all zero: it changes nothing."""
+    if measured.adapter_norms is None:
+        return None
+    changed = sum(norm > 0 for norm in measured.adapter_norms)
+    return Gate("the adapter is not zero", changed > 0, f"{changed} of {len(measured.adapter_norms)} layers changed")
+
+
+def answers_changed(measured: Measurements) -> Gate | None:
+    """Refuse a tuned specialist that answers every question as the untuned one did."""
+    if measured.answers is None:
+        return None
+    changed = sum(a.text != b.text for a, b in zip(*measured.answers, strict=True))
+    total = len(measured.answers[0])
+    return Gate("tuning changed answers", changed > 0, f"{changed} of {total} validation answers changed")
+
+
+def answers_stop(measured: Measurements) -> Gate | None:
+    """Refuse a specialist that runs on: too few of its answers end with a stop token."""
+    if measured.tuned_answers is None:
+        return None
+    stopped = sum(answer.stop == "stop" for answer in measured.tuned_answers)
+    return at_least("answers stop", stopped, len(measured.tuned_answers), MIN_STOP_RATE)

@@ -1,8 +1,9 @@
-"""What was lost: the loss on general English that has nothing to do with the job, before and after tuning."""
+"""What tuning lost: the loss on general English that has nothing to do with the job, before and after."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
+from gradschool.gates.gate import Measurements
 from gradschool.model.engine import TextLoss
 from gradschool.records import Gate
 
@@ -11,7 +12,7 @@ GENERAL = Path(__file__).parent / "general.txt"
 
 
 def general_texts() -> list[str]:
-    """The paragraphs on which forgetting is measured; they are part of the package, so that figures compare."""
+    """The paragraphs on which forgetting is measured; they are package data, so that figures can be compared."""
     return [p.strip() for p in GENERAL.read_text(encoding="utf-8").split("\n\n") if p.strip()]
 
 
@@ -20,11 +21,14 @@ def nats_per_token(losses: Sequence[TextLoss]) -> float:
     return sum(loss.nats for loss in losses) / max(1, sum(loss.tokens for loss in losses))
 
 
-def forgetting(before: Sequence[TextLoss], after: Sequence[TextLoss], most: float) -> Gate:
-    """Refuse a specialist whose loss on general text rose by more than `most` nats per token.
+def forgetting(measured: Measurements) -> Gate | None:
+    """Refuse a specialist whose loss on general text rose by more than the limit, in nats per token.
 
-    Follows the 'forgetting' column of PEFT's method comparison, with a text of our own.
+    Follows the 'forgetting' column of PEFT's method comparison, with our own text.
     """
-    first, last = nats_per_token(before), nats_per_token(after)
-    evidence = f"loss on general text {first:.3f} before, {last:.3f} after: {last - first:+.3f} nats per token"
-    return Gate(NAME, last - first <= most, f"{evidence}, at most {most:+.2f} allowed")
+    if measured.text_losses is None:
+        return None
+    before, after = map(nats_per_token, measured.text_losses)
+    rise, limit = after - before, measured.max_forgetting
+    evidence = f"loss on general text {before:.3f} before, {after:.3f} after: {rise:+.3f} nats per token"
+    return Gate(NAME, rise <= limit, f"{evidence} (limit {limit:+.2f})")

@@ -1,81 +1,96 @@
-"""The packaged file must answer as the specialist that was scored: read the same, expect the same, say as good."""
+"""Parity: a package or an export must answer as the specialist that was scored."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from gradschool.records import Answer, Gate
+from gradschool.gates.gate import Measurements, at_least
+from gradschool.records import Gate
 
-MIN_SAME = 0.95  # batches of other shapes round differently, which may turn a tie
-MAX_DROP = 0.02  # of the mean score; where that is less than one example, one example
-MAX_DIVERGENCE = 0.1  # nats in the mean, for formats that keep the weights nearly as they are
+MIN_SAME = 0.95  # batches of other shapes round differently, which can flip a near tie
+MAX_DIVERGENCE = 0.1  # mean KL in nats, for formats that change the weights little
+MAX_DROP = 0.02  # of the mean score, if that is more than one example
 SCORE_KEPT = "the score is kept"
-MIN_PROBABILITY = 1e-9  # of all tokens that are not among the likeliest, so that nothing is divided by zero
+MIN_PROBABILITY = 1e-9  # of all unlisted tokens together, which avoids a division by zero
 
 
-def same_answers(scored: Sequence[Answer], packaged: Sequence[Answer], least: float = MIN_SAME) -> Gate:
+def same_answers(measured: Measurements) -> Gate | None:
     """Refuse a package whose answers differ from those that were scored."""
+    if measured.answers is None:
+        return None
+    scored, packaged = measured.answers
     same = sum(a.text == b.text for a, b in zip(scored, packaged, strict=True))
-    share = same / len(scored) if scored else 0.0
-    return Gate("the package answers as scored", share >= least, f"{same} of {len(scored)} test answers are the same")
+    return at_least("the package answers as scored", same, len(scored), MIN_SAME, " test answers are the same")
 
 
-def same_prompts(ours: Sequence[Sequence[int]], theirs: Sequence[Sequence[int]]) -> Gate:
-    """Refuse a file that reads a question as other tokens than those it was tested with."""
-    different = [i for i, (a, b) in enumerate(zip(ours, theirs, strict=True)) if list(a) != list(b)]
-    same = len(ours) - len(different)
-    evidence = f"{same} of {len(ours)} prompts are the same tokens"
+def same_prompts(measured: Measurements) -> Gate | None:
+    """Refuse a file that tokenizes a question differently than the specialist it was made from."""
+    if measured.prompts is None:
+        return None
+    pairs = [(list(a), list(b)) for a, b in zip(*measured.prompts, strict=True)]
+    different = [(number, a, b) for number, (a, b) in enumerate(pairs, 1) if a != b]
+    evidence = f"{len(pairs) - len(different)} of {len(pairs)} prompts are the same tokens"
     if different:
-        a, b = ours[different[0]], theirs[different[0]]
+        number, a, b = different[0]
         place = first_difference(a, b)
-        evidence += f"; question {different[0] + 1} parts at token {place + 1}: {b[place : place + 4]}, "
-        evidence += f"not {list(a[place : place + 4])}"
-    return Gate("prompts are the same tokens", bool(ours) and not different, evidence)
+        evidence += f"; question {number} differs at token {place + 1}: {b[place : place + 4]}, "
+        evidence += f"not {a[place : place + 4]}"
+    return Gate("prompts are the same tokens", bool(pairs) and not different, evidence)
 
 
-def same_expectations(divergences: Sequence[float], most: float = MAX_DIVERGENCE) -> Gate:
-    """Refuse a file that expects other words: KL divergences of the next token, in nats, one per probe."""
-    mean = math.fsum(divergences) / len(divergences) if divergences else math.inf
-    return Gate(
-        "next tokens are as likely", mean <= most, f"they diverge by {mean:.4f} nats in the mean, at most {most:g} may"
-    )
+def same_expectations(measured: Measurements) -> Gate | None:
+    """Refuse a file that predicts other next tokens."""
+    if measured.divergences is None:
+        return None
+    each = measured.divergences
+    mean = math.fsum(each) / len(each) if each else math.inf
+    evidence = f"mean KL {mean:.4f} nats (limit {MAX_DIVERGENCE:g})"
+    return Gate("next tokens are as likely", mean <= MAX_DIVERGENCE, evidence)
 
 
-def still_ends(before: Sequence[Answer], after: Sequence[Answer], least: float = MIN_SAME) -> Gate:
-    """Refuse a file whose answers run on where the specialist's ended by themselves."""
-    ended = [b for a, b in zip(before, after, strict=True) if a.stop == "stop"]
-    still = sum(answer.stop == "stop" for answer in ended)
-    held = still >= least * len(ended)
-    return Gate("answers still end by themselves", held, f"{still} of {len(ended)} that ended before do")
+def still_stop(measured: Measurements) -> Gate | None:
+    """Refuse a file whose answers run on although the specialist's stopped."""
+    if measured.answers is None:
+        return None
+    stopped = [b for a, b in zip(*measured.answers, strict=True) if a.stop == "stop"]
+    still = sum(answer.stop == "stop" for answer in stopped)
+    evidence = f"{still} of {len(stopped)} that stopped before (at least {100 * MIN_SAME:g} %)"
+    return Gate("answers still stop", still >= MIN_SAME * len(stopped), evidence)
 
 
-def score_kept(before: Sequence[float], after: Sequence[float], most: float = MAX_DROP) -> Gate:
-    """Refuse a file that scores worse on the same questions, by more than `most` in the mean or one example."""
+def score_kept(measured: Measurements) -> Gate | None:
+    """Refuse a file whose mean score on the same questions is lower by more than `max_drop`, or by one example."""
+    if measured.scores is None:
+        return None
+    before, after = measured.scores
     drop = math.fsum(a - b for a, b in zip(before, after, strict=True)) / len(before) if before else math.inf
-    allowed = max(most, 1 / len(before)) if before else most
-    evidence = f"the mean score changes by {0.0 - drop:+.3f}, by {-allowed:+.3f} it may"
-    return Gate(SCORE_KEPT, drop <= allowed + 1e-9, evidence)
+    limit = max(measured.max_drop, 1 / len(before)) if before else measured.max_drop
+    evidence = f"the mean score changes by {0.0 - drop:+.3f} (limit {-limit:+.3f})"
+    return Gate(SCORE_KEPT, drop <= limit + 1e-9, evidence)
 
 
 def divergence(ours: Mapping[int, float], theirs: Mapping[int, float]) -> float:
-    """The Kullback-Leibler divergence of two next-token distributions, in nats, from their likeliest tokens.
+    """The Kullback-Leibler divergence of two next-token distributions, in nats, from their most likely tokens.
 
-    Both map tokens to log probabilities. Tokens that only ours names are taken as likely as they can be at most: as
-    the least likely that theirs names, or all that theirs leaves. All other tokens count as one. Infinite where
-    nothing is known.
+    Both map tokens to log-probabilities. A token that only `ours` lists gets the highest probability that it can have
+    in `theirs`: that of the least likely listed token, or all that is left if that is less. All tokens that `ours` does
+    not list count as one. Infinite if one of them is empty.
     """
     if not ours or not theirs:
         return math.inf
-    untold = max(MIN_PROBABILITY, 1 - math.fsum(math.exp(q) for q in theirs.values()))
-    floor = min(math.log(untold), *theirs.values())
+    floor = min(math.log(_unlisted(theirs.values())), *theirs.values())
     pairs = [(p, theirs.get(token, floor)) for token, p in ours.items()]
-    told = math.fsum(math.exp(p) * (p - q) for p, q in pairs)
-    rest_p = max(MIN_PROBABILITY, 1 - math.fsum(math.exp(p) for p, _ in pairs))
-    rest_q = max(MIN_PROBABILITY, 1 - math.fsum(math.exp(q) for _, q in pairs))
-    return max(0.0, told + rest_p * math.log(rest_p / rest_q))
+    listed = math.fsum(math.exp(p) * (p - q) for p, q in pairs)
+    rest_p, rest_q = (_unlisted(column) for column in zip(*pairs, strict=True))
+    return max(0.0, listed + rest_p * math.log(rest_p / rest_q))
+
+
+def _unlisted(log_probs: Iterable[float]) -> float:
+    """The probability that listed tokens leave to all others."""
+    return max(MIN_PROBABILITY, 1 - math.fsum(math.exp(log_prob) for log_prob in log_probs))
 
 
 def first_difference(one: Sequence[object] | str, other: Sequence[object] | str) -> int:
-    """The first place at which two rows differ: the shorter's length where one begins the other.
+    """The first index at which two sequences differ; the shorter length if one is a prefix of the other.
 
     >>> first_difference("a cat", "a car")
     4

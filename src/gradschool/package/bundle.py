@@ -19,7 +19,6 @@ from typing import Any
 import tomli_w
 from pydantic import TypeAdapter, ValidationError
 
-from gradschool import __version__
 from gradschool.errors import DamagedError, UsageError
 from gradschool.files import (
     copy_folder,
@@ -41,6 +40,7 @@ from gradschool.records import Example, Note, RungResult, Scored, Split, Work
 from gradschool.run import Run
 from gradschool.settings import Settings
 from gradschool.specialist import Recipe, Specialist, specialist_of
+from gradschool.version import __version__
 
 MANIFEST, CARD, EXAMPLES, QUESTIONS = "specialist.toml", "README.md", "examples.jsonl", "questions.jsonl"
 BASE = "base"

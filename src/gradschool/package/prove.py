@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from gradschool.evaluate import Measure, evaluate
-from gradschool.gates.parity import same_answers
+from gradschool.gates.gate import Measurements
+from gradschool.gates.run import PACKAGE_GATES, run_gates
 from gradschool.model.local import LocalEngine
 from gradschool.package.bundle import open_specialist
 from gradschool.records import Example, Gate, Scored, Work
@@ -15,7 +16,7 @@ def prove(run: Run, test: Sequence[Example], rows: Sequence[Scored], measure: Me
     specialist = yield from open_specialist(run.specialist)
     kept = run.answers("package-test")
     again = yield from evaluate(specialist, test, measure, kept, "package: test")
-    scored = [row.answer for row in rows]
-    # Servers may answer otherwise on another day; there only the score can be held to.
+    # A server may answer differently on another day, so that its answers cannot be compared.
     exact = isinstance(specialist.engine, LocalEngine)
-    return (same_answers(scored, [row.answer for row in again]),) if exact else ()
+    answers = [row.answer for row in rows], [row.answer for row in again]
+    return run_gates(PACKAGE_GATES, Measurements(answers=answers if exact else None))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gradschool import __version__
 from gradschool.data.documents import Document, Unreadable, decode
 from gradschool.data.leakage import leaks, leaks_from_documents
 from gradschool.data.near_duplicates import near_duplicates
@@ -33,10 +32,10 @@ from gradschool.prepare.review import read_decisions
 from gradschool.prepare.rows import Columns, columns_of
 from gradschool.prepare.texts import load, read_rows_of_texts, read_texts
 from gradschool.records import Note, Progress, Work
+from gradschool.version import __version__
 
 MAX_FOR_LEAKS = 200_000  # examples among which leaks are searched here
 MAX_FOR_RULES = 5_000  # answers among which examples of rules are looked for
-LOOKS = 4  # how often a climb may open the test set: once a rung
 MAILS = ("mbox", "mail", "Outlook mail")
 HASHED = 200_000_000  # bytes of a source up to which it is hashed for the record
 
@@ -205,12 +204,14 @@ def _divide(folder: JobFolder, account: Account, gathered: Gathered) -> Work[Non
     if account.kept > MAX_FOR_LEAKS:
         account.split_note = f"More than {MAX_FOR_LEAKS:,} examples: leaks between the parts were not searched."
         return
+    from gradschool.rungs.ladder import LADDER  # imports torch, which nothing before needs
+
     try:
         job = read_job(folder.path)
         examples = read_examples(job.path(job.settings.data.examples), job.settings.data).examples
         yield Progress("dividing examples", 0, 0)
         near = near_duplicates(examples, job.settings.data.near_duplicate)
-        split = freeze_split(examples, job.settings.split, job.settings.goal, near, LOOKS)
+        split = freeze_split(examples, job.settings.split, job.settings.goal, near, len(LADDER))
     except (DataError, UsageError) as error:
         account.split_note = f"It cannot be divided yet: {error.what} {error.why}"
         yield Note(account.split_note, "warning")

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from gradschool.files import read_json, read_lines
 from gradschool.package.card import ORDER, place
 from gradschool.records import Answer, RungResult, Split
-from gradschool.run import Run
+from gradschool.run import SPLIT, Key, Run, result_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,8 @@ def read_facts(run: Run) -> Facts:
         if e.get("event") == "RungResult" and e.get("skipped")
     }
     for path in sorted((run.folder / "done").glob("*-result.json")):
-        result: RungResult = run.kept(path.stem, RungResult)
+        result = run.saved(result_key(path.stem.removesuffix("-result")))
+        assert result is not None
         results[result.rung] = result
     said = {path.stem.removesuffix("-test"): answers(path) for path in (run.folder / "answers").glob("*-test.jsonl")}
     packaged = said.pop("package", {})
@@ -57,11 +58,11 @@ def read_facts(run: Run) -> Facts:
     return Facts(
         run=run,
         results=sorted(results.values(), key=lambda result: place(result.rung)),
-        candidates={rung: made for rung in ORDER if (made := run.kept(rung, dict[str, Any]))},
+        candidates={rung: made for rung in ORDER if (made := run.saved(Key[dict[str, Any]](rung, dict[str, Any])))},
         answers={rung: said[rung] for rung in sorted(said, key=place)},
         packaged=packaged,
         events=events,
         environment=read_json(environment) if environment.exists() else {},
         manifest=tomllib.loads(manifest.read_text(encoding="utf-8")) if manifest.exists() else {},
-        split=run.kept("split", Split),
+        split=run.saved(SPLIT),
     )

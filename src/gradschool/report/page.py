@@ -17,13 +17,13 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import TypeAdapter
 
-from gradschool import __version__
 from gradschool.data.check import check
 from gradschool.data.read import read_examples
 from gradschool.data.split import verify_split
 from gradschool.errors import DataError, GradschoolError
 from gradschool.files import read_lines
-from gradschool.gates.parity import same_answers
+from gradschool.gates.gate import Measurements
+from gradschool.gates.run import PACKAGE_GATES, run_gates
 from gradschool.job import Job
 from gradschool.package.card import bounds, difference, percent, verdict_sentence, verdict_words
 from gradschool.records import Answer, Example, Gate, Scored
@@ -33,6 +33,7 @@ from gradschool.run import Run
 from gradschool.score.judge import score
 from gradschool.score.metrics import find_metrics
 from gradschool.settings import options, shown
+from gradschool.version import __version__
 
 MAX_QUESTIONS = 60  # shown side by side; the rest is counted
 CLIP = 360  # characters of a text that stand open
@@ -119,13 +120,14 @@ def headline(facts: Facts, checks: Sequence[Gate]) -> tuple[str, str]:
     return chosen.report.verdict, verdict_sentence(chosen)
 
 
-def package_gates(facts: Facts) -> list[Gate]:
+def package_gates(facts: Facts) -> tuple[Gate, ...]:
     """Whether the package, opened anew, answered as the specialist that was scored; only known for local bases."""
     scored = facts.answers.get(facts.manifest.get("rung", ""), {})
     both = [id_ for id_ in facts.packaged if id_ in scored]
     if not both or facts.manifest["base"].get("kind") != "local":
-        return []
-    return [same_answers([scored[id_] for id_ in both], [facts.packaged[id_] for id_ in both])]
+        return ()
+    answers = [scored[id_] for id_ in both], [facts.packaged[id_] for id_ in both]
+    return run_gates(PACKAGE_GATES, Measurements(answers=answers))
 
 
 def side_by_side(facts: Facts) -> tuple[list[Question], str]:

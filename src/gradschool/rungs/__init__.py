@@ -1,1 +1,1 @@
-"""The rungs of the ladder: each makes a candidate specialist out of the best one so far."""
+"""The rungs of the ladder: each makes a candidate specialist from the best one so far."""

@@ -1,4 +1,4 @@
-"""The floor: the base model with no help at all."""
+"""The base rung: the base model as it is, with which every other rung is compared."""
 
 import time
 
@@ -11,14 +11,14 @@ from gradschool.specialist import Specialist
 
 
 def base(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
-    """Score the base as it is; every rung above is compared with this."""
+    """Score the base model without instructions, examples or passages."""
     began = time.monotonic()
     [(recipe, rows)] = yield from try_all(best, [best.recipe], inputs, "base")
     return Candidate(recipe, mean(rows), seconds=time.monotonic() - began)
 
 
 def reason_to_skip(job: Job, engine: Engine) -> str:
-    """A base can always be asked."""
+    """The base rung always runs."""
     return ""
 
 

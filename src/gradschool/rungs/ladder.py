@@ -1,4 +1,6 @@
-"""The rungs in the order in which they are climbed."""
+"""The ladder: all rungs, in the order in which they are climbed."""
+
+from collections.abc import Sequence
 
 from gradschool.job import Job
 from gradschool.model.engine import Engine
@@ -11,6 +13,6 @@ from gradschool.rungs.tune import TUNE
 LADDER: tuple[Rung, ...] = (BASE, PROMPT, GROUND, TUNE)
 
 
-def looks(job: Job, engine: Engine) -> int:
-    """How often the test set may be opened: once for each rung that can run."""
-    return sum(not rung.reason_to_skip(job, engine) for rung in LADDER)
+def count_looks(ladder: Sequence[Rung], job: Job, engine: Engine) -> int:
+    """How often the test set is used: once for each rung that can run."""
+    return sum(not rung.reason_to_skip(job, engine) for rung in ladder)

@@ -1,4 +1,4 @@
-"""What all rungs share: what they work with, what they make, and how they choose among candidates."""
+"""What a rung is: its inputs, the candidate it makes, and the choice among recipes on validation."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from gradschool.files import sha256_of
 from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.records import Example, Gate, Note, Scored, Work
-from gradschool.run import Run
+from gradschool.run import Key, Run
 from gradschool.settings import Settings
 from gradschool.specialist import Recipe, Specialist, specialist_of
 
 
 @dataclass(frozen=True, slots=True)
 class RungInputs:
-    """What a rung may look at: the settings, train and validation examples. Test examples are not among it."""
+    """What a rung may read: the run with its settings, train and validation examples, but no test examples."""
 
     run: Run
     train: Sequence[Example]
@@ -31,19 +31,24 @@ class RungInputs:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What a rung made: the best recipe it found, its mean score on validation, and all that it tried."""
+    """The result of a rung: the best recipe it found and the mean score of that recipe on validation."""
 
     recipe: Recipe
     validation: float
-    tried: tuple[tuple[str, float], ...] = ()
+    tried: tuple[tuple[str, float], ...] = ()  # each alternative with its score or loss, for the report
     gates: tuple[Gate, ...] = ()
-    seconds: float = 0.0  # to make it, without the verdict
+    seconds: float = 0.0  # to make it, without the test
     tokens_trained: int = 0
+    advice: tuple[str, ...] = ()  # what more training examples would bring, if the rung measured it
 
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One rung: `make` finds a candidate; `reason_to_skip` says in a sentence why it cannot run here, or nothing."""
+    """One rung of the ladder.
+
+    `make` takes the best specialist so far and returns a candidate. `reason_to_skip` returns why the rung cannot run
+    for a job and a base, or an empty string.
+    """
 
     name: str
     make: Callable[[Specialist, RungInputs], Work[Candidate]]
@@ -53,30 +58,39 @@ class Rung:
 Tried: TypeAlias = tuple[Recipe, list[Scored]]
 
 
+def candidate_key(rung: str) -> Key[Candidate]:
+    """The key of a rung's candidate in a run."""
+    return Key(rung, Candidate)
+
+
 def try_all(best: Specialist, recipes: Iterable[Recipe], inputs: RungInputs, rung: str) -> Work[list[Tried]]:
     """Score each recipe on validation, in the order given."""
     tried: list[Tried] = []
     for recipe in recipes:
-        # Answers are kept under the recipe's hash: a resumed climb asks nothing twice, a changed recipe asks anew.
-        kept = inputs.run.answers(f"{rung}-validation-{sha256_of(_facts(recipe))[:12]}")
+        answers = inputs.run.answers(f"{rung}-validation-{recipe_hash(recipe)[:12]}")
         what = f"{rung}: trying {recipe.describe()}"
         specialist = specialist_of(best.engine, recipe)
-        rows = yield from evaluate(specialist, inputs.validation, inputs.measure, kept, what)
+        rows = yield from evaluate(specialist, inputs.validation, inputs.measure, answers, what)
         yield Note(f"{rung}: {recipe.describe()} scores {mean(rows):.3f} on validation.")
         tried.append((recipe, rows))
     return tried
 
 
 def best_of(tried: Sequence[Tried]) -> Tried:
-    """The recipe with the best mean; among equals the first, which is the simplest."""
+    """The recipe with the best mean score; of equals the first, which is the simplest."""
     return max(tried, key=lambda pair: mean(pair[1]))
 
 
-def table(tried: Sequence[Tried]) -> tuple[tuple[str, float], ...]:
-    """What was tried, for the report."""
+def scores_of(tried: Sequence[Tried]) -> tuple[tuple[str, float], ...]:
+    """Each recipe in a few words with its mean score, for the report."""
     return tuple((recipe.describe(), mean(rows)) for recipe, rows in tried)
 
 
-def _facts(recipe: Recipe) -> dict[str, object]:
+def recipe_hash(recipe: Recipe) -> str:
+    """A hash of a recipe, under which its answers are saved: a resumed climb reuses them, a changed recipe does not.
+
+    Old runs are resumed too, so the hashed names must not change.
+    """
     facts = {name: getattr(recipe, name) for name in Recipe.__dataclass_fields__}
-    return facts | {"examples": [e.id for e in recipe.examples], "decoding": repr(recipe.decoding)}
+    facts["brief"] = facts.pop("task_only")  # its name in old runs
+    return sha256_of(facts | {"examples": [e.id for e in recipe.examples], "decoding": repr(recipe.decoding)})

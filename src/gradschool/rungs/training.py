@@ -10,7 +10,8 @@ from transformers import PreTrainedModel
 
 from gradschool.errors import DataError, ModelError
 from gradschool.files import new_folder
-from gradschool.gates.effect import adapter_is_not_zero, loss_fell
+from gradschool.gates.gate import Measurements
+from gradschool.gates.run import TRAINING_GATES, run_gates
 from gradschool.ground.cite import cite
 from gradschool.model.adapter import save_adapter
 from gradschool.model.chat import Rendered
@@ -20,6 +21,7 @@ from gradschool.model.lora import switched_off
 from gradschool.model.machine import training_dtype
 from gradschool.model.memory import Device, Workload, free_bytes
 from gradschool.records import Example, Gate, Message, Note, Progress, Work
+from gradschool.run import Key
 from gradschool.rungs.rung import RungInputs
 from gradschool.settings import Tune
 from gradschool.specialist import Recipe, Specialist
@@ -29,6 +31,8 @@ from gradschool.tune.plan import TRIAL_SHARE, Plan, make_plan
 from gradschool.tune.rows import shared_prefix
 from gradschool.tune.train_job import TrainJob, broadcast, holding, trainable
 from gradschool.tune.world import current
+
+TEXTS_KEY: Key[list[list[int]]] = Key("tune-texts", list[list[int]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +116,11 @@ def train_specialist(
         if not training.reader.packs:
             yield Note("tune: rows are padded, since this kind of network does not read packed rows exactly.")
         state = yield from training.run()
-        gates = [loss_fell(state.first_train_loss, state.last_train_loss)]
-        if tune.method == "lora":
-            lora_b = [tensor for name, tensor in training.best.items() if name.endswith("lora_b")]
-            gates.append(adapter_is_not_zero([tensor.norm().item() for tensor in lora_b]))
+        norms = [tensor.norm().item() for name, tensor in training.best.items() if name.endswith("lora_b")]
+        measurements = Measurements(
+            train_loss=(state.first_train_loss, state.last_train_loss),
+            adapter_norms=norms if tune.method == "lora" else None,
+        )
         weights_of = {"best": training.best}
         if state.best_step < state.step:
             yield Note(f"tune: validation loss was lowest at step {state.best_step} of {state.step}.")
@@ -124,7 +129,7 @@ def train_specialist(
         for name, weights in weights_of.items():
             with holding(weights, training, engine, tune) as network:
                 folders.append(save(network, engine, inputs, prefix + name))
-    return Trained(tuple(folders), state.tokens, tuple(gates))
+    return Trained(tuple(folders), state.tokens, run_gates(TRAINING_GATES, measurements))
 
 
 def with_training(recipe: Recipe, folder: str, method: str) -> Recipe:
@@ -158,7 +163,7 @@ def train_job(
     tune, checkpoint = inputs.settings.tune, inputs.run.work("tune").resolve() / f"{name}.safetensors"
     texts = None
     if plan.rehearsal:
-        texts = yield from inputs.run.once("tune-texts", partial(write_texts, engine, plan.seed), list[list[int]])
+        texts = yield from inputs.run.once(TEXTS_KEY, partial(write_texts, engine, plan.seed))
     memory, base = memory_for(engine, train, plan, tune), str(engine.folder.resolve())
     return TrainJob(base, tune, plan, tuple(train), tuple(validation), texts, str(checkpoint), memory)
 

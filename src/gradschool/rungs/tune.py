@@ -1,31 +1,49 @@
-"""The tune rung: train a LoRA (or, for a small base, all weights) on the train examples."""
+"""The tune rung: train LoRA weights (or, for a small base, all weights) on the train examples."""
 
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from gradschool.evaluate import evaluate, mean
-from gradschool.gates.effect import answers_changed, learnt_to_stop
-from gradschool.gates.forgetting import forgetting, general_texts
+from gradschool.gates.forgetting import general_texts
+from gradschool.gates.gate import Measurements
+from gradschool.gates.run import STATE_GATES, run_gates
 from gradschool.job import Job
 from gradschool.model.chat import Rendered
 from gradschool.model.engine import Engine, TextLoss
 from gradschool.model.local import LocalEngine
 from gradschool.records import Gate, Note, Scored, Work
-from gradschool.rungs.curve import Curve, as_trials, learning_curve
+from gradschool.run import Key
+from gradschool.rungs.curve import Curve, advice_of, as_trials, learning_curve
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, try_all
 from gradschool.rungs.training import Trained, learning_rate_trial, local, make_rows, train_specialist, with_training
 from gradschool.specialist import Recipe, Specialist, specialist_of
 from gradschool.tune.plan import learning_rates
 
-UNTUNED_SAMPLE = 16  # validation examples that are also asked without the training, to see that it changed answers
+UNTUNED_SAMPLE = 16  # validation questions that are also asked without the training, to see whether answers changed
+TRAINING: Key[Trained] = Key("tune-training", Trained)
+CURVE: Key[Curve | None] = Key("tune-curve", Curve | None)
+
+
+def trial_key(rate: float) -> Key[float]:
+    """The key of the validation loss that a learning rate reached in its trial."""
+    return Key(f"tune-trial-{rate:g}", float)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One saved state of a training: its recipe, its answers to the validation questions, and its gates."""
+
+    recipe: Recipe
+    rows: Sequence[Scored]
+    gates: tuple[Gate, ...]
 
 
 def tune(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
-    """Choose a learning rate by short trials on validation, train, and see what it changed and what was lost."""
+    """Choose a learning rate in short trials, train, and choose the state that answers best on validation."""
     began = time.monotonic()
     run, settings = inputs.run, inputs.settings.tune
     student = specialist_of(best.engine, tuning_recipe(best.recipe, inputs))
@@ -34,45 +52,21 @@ def tune(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
         student, inputs.validation, None, "tune: preparing validation rows", to_learn=False
     )
     rate, trials = yield from choose_rate(student, train, validation, inputs)
-    trained: Trained = yield from run.once(
-        "tune-training", partial(train_specialist, student, train, validation, inputs, rate), Trained
-    )
-    recipes = [with_training(student.recipe, folder, settings.method) for folder in trained.folders]
-    tried = yield from try_all(best, recipes, inputs, "tune")
-    sample = inputs.validation[:UNTUNED_SAMPLE]
-    untuned = yield from evaluate(student, sample, inputs.measure, run.answers("tune-untuned"), "tune: without it")
-    before = general_losses(student)
-    states = [(recipe, rows, state_gates(student, recipe, rows, untuned, before, inputs)) for recipe, rows in tried]
-    # Which state answers best is decided by answers: the loss also counts how sure the network is.
-    sound = [state for state in states if all(gate.held for gate in state[2])] or states
-    recipe, rows, gates = max(sound, key=lambda state: mean(state[1]))
+    trained = yield from run.once(TRAINING, partial(train_specialist, student, train, validation, inputs, rate))
+    state = yield from best_state(best, student, trained, inputs)
+    curve = None
     if settings.curve:
-        work = partial(learning_curve, student, validation, inputs, rate, rows)
-        curve: Curve | None = yield from run.once("tune-curve", work, Curve | None)
-        trials = (*trials, *as_trials(curve)) if curve else trials
-        for folder in run.work("tune").glob("curve-*/"):
-            shutil.rmtree(folder)
-    for checkpoint in run.work("tune").glob("*.safetensors"):
-        checkpoint.unlink()
-    seconds = time.monotonic() - began
-    return Candidate(recipe, mean(rows), trials, (*trained.gates, *gates), seconds, trained.tokens)
-
-
-def state_gates(
-    student: Specialist,
-    recipe: Recipe,
-    rows: Sequence[Scored],
-    untuned: Sequence[Scored],
-    before: Sequence[TextLoss],
-    inputs: RungInputs,
-) -> tuple[Gate, ...]:
-    """What may refuse one trained state: that it answers as before, runs on, or forgot too much."""
-    answers = [row.answer for row in rows]
-    after = general_losses(specialist_of(student.engine, recipe))
-    return (
-        answers_changed([row.answer for row in untuned], answers[: len(untuned)]),
-        learnt_to_stop(answers),
-        forgetting(before, after, inputs.settings.tune.max_forgetting),
+        work = partial(learning_curve, student, validation, inputs, rate, state.rows)
+        curve = yield from run.once(CURVE, work)
+    _clean_up(inputs)
+    return Candidate(
+        recipe=state.recipe,
+        validation=mean(state.rows),
+        tried=(*trials, *as_trials(curve)) if curve else trials,
+        gates=(*trained.gates, *state.gates),
+        seconds=time.monotonic() - began,
+        tokens_trained=trained.tokens,
+        advice=(advice_of(curve),) if curve else (),
     )
 
 
@@ -83,36 +77,78 @@ def reason_to_skip(job: Job, engine: Engine) -> str:
     return "the base is not on this machine, so that its weights cannot be trained"
 
 
+def tuning_recipe(best: Recipe, inputs: RungInputs) -> Recipe:
+    """The recipe with which the student is trained and asked.
+
+    It shows no examples, which would cost tokens and are trained on anyway. Passages stay: facts belong in the index.
+    """
+    instructions = best.instructions or instructions_of(inputs.run.job)
+    return replace(best, instructions=instructions, shots=0, nearest=False, examples=())
+
+
 def choose_rate(
     student: Specialist, train: Sequence[Rendered], validation: Sequence[Rendered], inputs: RungInputs
 ) -> Work[tuple[float, tuple[tuple[str, float], ...]]]:
-    """The learning rate with the lowest validation loss in a short trial, and what each trial reached."""
+    """The learning rate with the lowest validation loss in a short trial, and the loss of each trial."""
     width = local(student).network.config.get_text_config().hidden_size
     rates = learning_rates(inputs.settings.tune, width)
     if len(rates) == 1:
         return rates[0], ()
     losses = []
     for rate in rates:
-        step = partial(learning_rate_trial, student, train, validation, inputs, rate)
-        losses.append((yield from inputs.run.once(f"tune-trial-{rate:g}", step, float)))
+        work = partial(learning_rate_trial, student, train, validation, inputs, rate)
+        losses.append((yield from inputs.run.once(trial_key(rate), work)))
         yield Note(f"tune: learning rate {rate:g} reaches a validation loss of {losses[-1]:.3f} in a short trial.")
     trials = tuple((f"learning rate {r:g}, loss in a short trial", loss) for r, loss in zip(rates, losses, strict=True))
     return rates[losses.index(min(losses))], trials
 
 
-def tuning_recipe(best: Recipe, inputs: RungInputs) -> Recipe:
-    """What the student is asked with while it learns, and later.
+def best_state(best: Specialist, student: Specialist, trained: Trained, inputs: RungInputs) -> Work[State]:
+    """The saved state with the best answers, among those that no gate refuses if there are any.
 
-    Examples shown would only cost tokens: what they show is learnt. Passages stay: facts belong into the index.
+    Answers decide, not the loss, which also depends on how confident the network is.
     """
-    spoken = best.instructions or instructions_of(inputs.run.job)
-    return replace(best, instructions=spoken, shots=0, nearest=False, examples=())
+    recipes = [with_training(student.recipe, folder, inputs.settings.tune.method) for folder in trained.folders]
+    tried = yield from try_all(best, recipes, inputs, "tune")
+    sample, answers = inputs.validation[:UNTUNED_SAMPLE], inputs.run.answers("tune-untuned")
+    untuned = yield from evaluate(student, sample, inputs.measure, answers, "tune: without training")
+    before = general_losses(student)
+    states = [State(recipe, rows, _gates(student, recipe, rows, untuned, before, inputs)) for recipe, rows in tried]
+    sound = [state for state in states if all(gate.held for gate in state.gates)]
+    return max(sound or states, key=lambda state: mean(state.rows))
+
+
+def _gates(
+    student: Specialist,
+    recipe: Recipe,
+    rows: Sequence[Scored],
+    untuned: Sequence[Scored],
+    before: Sequence[TextLoss],
+    inputs: RungInputs,
+) -> tuple[Gate, ...]:
+    answers = [row.answer for row in rows]
+    measurements = Measurements(
+        answers=([row.answer for row in untuned], answers[: len(untuned)]),
+        tuned_answers=answers,
+        text_losses=(before, general_losses(specialist_of(student.engine, recipe))),
+        max_forgetting=inputs.settings.tune.max_forgetting,
+    )
+    return run_gates(STATE_GATES, measurements)
 
 
 def general_losses(specialist: Specialist) -> list[TextLoss]:
-    """How unlikely the general texts are to a specialist."""
+    """The loss of a specialist on each of the general texts."""
     specialist.make_ready()
     return specialist.engine.text_losses(general_texts())
+
+
+def _clean_up(inputs: RungInputs) -> None:
+    """Remove checkpoints, and the adapters of the learning curve."""
+    folder = inputs.run.work("tune")
+    for curve in folder.glob("curve-*/"):
+        shutil.rmtree(curve)
+    for checkpoint in folder.glob("*.safetensors"):
+        checkpoint.unlink()
 
 
 TUNE = Rung("tune", tune, reason_to_skip)

@@ -1,6 +1,7 @@
 """One training as plain values, which rank 0 can send to the processes that take part."""
 
 import copy
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from gradschool.tune.objectives.answers import Answers
 from gradschool.tune.objectives.objective import Objective
 from gradschool.tune.objectives.rehearsal import Rehearsal
 from gradschool.tune.plan import Plan
-from gradschool.tune.world import World
+from gradschool.tune.world import World, current, join
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,19 @@ def broadcast(job: TrainJob, world: World) -> None:
     """Start the same training in all helper processes."""
     if world.size > 1:
         world.broadcast(JSON.dump_python(job, mode="json"))
+
+
+def help_train_under_torchrun() -> bool:
+    """Join the processes that torchrun started; all but rank 0 help with every training and then return True."""
+    if "WORLD_SIZE" not in os.environ or not (world := join()).rank:
+        return False
+    help_train(world)
+    return True
+
+
+def dismiss_helpers() -> None:
+    """Tell the helpers that there are no more trainings."""
+    current().broadcast(None)
 
 
 def help_train(world: World) -> None:

@@ -1,0 +1,157 @@
+"""The Python API: climb a job, check it, open a specialist and ask it.
+
+Everything here is also an attribute of `gradschool`. Errors are the `GradschoolError`s of `gradschool.errors`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+from gradschool import job as jobs
+from gradschool.climbing import Climbed
+from gradschool.climbing import climb as climb_run
+from gradschool.errors import GradschoolError, UsageError, nearest
+from gradschool.examine import Examined, examine
+from gradschool.job import Job
+from gradschool.package import bundle
+from gradschool.records import Answer, Conversation, Event, Example, Message, Work
+from gradschool.run import Run, next_folder
+from gradschool.settings import options
+from gradschool.specialist import Specialist
+
+__all__ = [
+    "Answer",
+    "Climbed",
+    "Example",
+    "GradschoolError",
+    "Job",
+    "Message",
+    "OpenSpecialist",
+    "check",
+    "climb",
+    "iter_climb",
+    "open_specialist",
+    "read_job",
+    "resume",
+]
+
+T = TypeVar("T")
+Question: TypeAlias = str | Sequence[Message | Mapping[str, str]]
+
+
+def read_job(path: str | Path, **settings: object) -> Job:
+    """Read a job from its folder, a .toml file, or a bare file of examples.
+
+    `settings` override the file's; their names are those of the command line's options: `pass_mark`, `learning_rates`.
+    """
+    return jobs.read_job(Path(path), _overrides(settings))
+
+
+def check(job: str | Path | Job, **settings: object) -> Examined:
+    """Read, check and split the examples of a job, and report what its test set can prove. Writes nothing."""
+    return _result(examine(_job(job, settings), rows=0))
+
+
+def climb(job: str | Path | Job, *, run: str | Path | None = None, **settings: object) -> Climbed:
+    """Climb a job to the first rung that is proven to reach the pass mark, and package that specialist.
+
+    `run` is the folder for everything the climb writes; by default runs/NAME-1, runs/NAME-2, … `settings` override the
+    job's.
+    """
+    return _last(iter_climb(job, run=run, **settings))
+
+
+def iter_climb(
+    job: str | Path | Job, *, run: str | Path | None = None, **settings: object
+) -> Iterator[Event | Climbed]:
+    """Climb as `climb` does, and yield every note, progress, training step and rung result; last, the `Climbed`."""
+    read = _job(job, settings)
+    return _climb(Run.start(Path(run) if run else next_folder(read.name), read))
+
+
+def resume(run: str | Path) -> Climbed:
+    """Continue an interrupted run, with the job and the settings it began with; a finished one returns its result."""
+    return _last(_climb(Run.open(Path(run))))
+
+
+def open_specialist(folder: str | Path, *, base: str | None = None) -> "OpenSpecialist":
+    """Open a packaged specialist: verify its files, load its base; `base` is another location of the same base model.
+
+    Raises DamagedError if a file or the base is not the one that was packaged.
+    """
+    return OpenSpecialist(_result(bundle.open_specialist(Path(folder), base)))
+
+
+class OpenSpecialist:
+    """A specialist in memory, ready to answer."""
+
+    def __init__(self, specialist: Specialist) -> None:
+        self._specialist = specialist
+
+    def answer(self, questions: Iterable[Question]) -> list[Answer]:
+        """Answer questions in one batch; the answers are in the order of the questions.
+
+        A question is a string, or a conversation: messages with `role` and `content`, the last one to be answered.
+        An answer has `text`, `stop` (why it ended), `citations` (passages of the documents) and `failure`, if any.
+        """
+        conversations = [_conversation(question) for question in questions]
+        answers = dict(self._specialist.answer(conversations))
+        return [answers[position] for position in range(len(conversations))]
+
+    def stream(self, question: Question) -> Iterator[str]:
+        """Answer one question in chunks of text, as they are generated; citation marks are not resolved."""
+        return self._specialist.stream(_conversation(question))
+
+
+def _conversation(question: Question) -> Conversation:
+    if isinstance(question, str):
+        return (Message("user", question),)
+    try:
+        return tuple(m if isinstance(m, Message) else Message(m["role"], m["content"]) for m in question)
+    except (KeyError, TypeError) as error:
+        raise UsageError(
+            f"A message has no {error}." if isinstance(error, KeyError) else f"{question!r} is not a question.",
+            "A question is a string, or a list of messages with role and content.",
+            'ask ["…"] or [[{"role": "user", "content": "…"}]].',
+        ) from error
+
+
+def _job(job: str | Path | Job, settings: Mapping[str, object]) -> Job:
+    if isinstance(job, Job):
+        return jobs.change_job(job, _overrides(settings)) if settings else job
+    return read_job(job, **settings)
+
+
+def _overrides(settings: Mapping[str, object]) -> dict[str, object]:
+    """Settings by their path in job.toml."""
+    paths = {option.flag.lstrip("-").replace("-", "_"): option.path for option in options()}
+    for name in settings:
+        if name not in paths:
+            raise UsageError(
+                f"There is no setting {name!r}.",
+                nearest(name, paths).capitalize() + ".",
+                "`gradschool settings` lists every setting.",
+            )
+    return {paths[name]: value for name, value in settings.items()}
+
+
+def _climb(run: Run) -> Iterator[Event | Climbed]:
+    with run:
+        climbed = yield from run.recorded(climb_run(run))
+    yield climbed
+
+
+def _last(events: Iterator[Event | Climbed]) -> Climbed:
+    for event in events:
+        if isinstance(event, Climbed):
+            return event
+    raise AssertionError("a climb ends with its result")
+
+
+def _result(work: Work[T]) -> T:
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            result: T = end.value
+            return result

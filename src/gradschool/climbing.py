@@ -1,0 +1,127 @@
+"""The climb: one rung after another until one is proven to reach the pass mark; then the package, and its test."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from gradschool.environment import peak_memory
+from gradschool.evaluate import evaluate
+from gradschool.package.bundle import pack
+from gradschool.package.prove import prove
+from gradschool.records import Gate, RungResult, Scored, Verdict, Work
+from gradschool.remedies import advise
+from gradschool.run import PACKAGE, Key, Run, result_key
+from gradschool.rungs.ladder import LADDER
+from gradschool.rungs.rung import Candidate, Rung, RungInputs, candidate_key
+from gradschool.score.judge import judge
+from gradschool.specialist import Recipe, Specialist, specialist_of
+from gradschool.tune.train_job import dismiss_helpers
+from gradschool.workspace import Workspace, open_job
+
+
+@dataclass(frozen=True, slots=True)
+class Climbed:
+    """The result of a climb: the score of every rung, the rung that is packaged, and the gates of the package."""
+
+    verdict: Verdict
+    rung: str
+    specialist: str  # folder of the package
+    results: tuple[RungResult, ...]
+    gates: tuple[Gate, ...]
+    remedies: tuple[str, ...] = ()  # if nothing passed: what would most likely help, each with its evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """A candidate with its result on the test examples and the answers it gave."""
+
+    candidate: Candidate
+    specialist: Specialist
+    result: RungResult
+    rows: Sequence[Scored]
+
+
+CLIMBED: Key[Climbed] = Key("climbed", Climbed)
+
+
+def climb(run: Run, ladder: Sequence[Rung] = LADDER) -> Work[Climbed]:
+    """Climb the ladder to the first rung that passes, package the best specialist, and test the package.
+
+    Finished steps are saved in the run: after a crash, another call continues where the last one stopped.
+    """
+    workspace = yield from open_job(run.job, run, ladder)
+    results, tested = yield from climb_rungs(run, workspace, ladder)
+    chosen = tested[-1] if tested[-1].result.passed else best_on_validation(tested)
+    data = workspace.data
+    yield from run.once(
+        PACKAGE, partial(pack, run, chosen.specialist, chosen.result, results, chosen.rows, data.split, data.test)
+    )
+    gates = yield from prove(run, data.test, chosen.rows, workspace.measure)
+    verdict = overall(chosen.result, gates)
+    remedies: tuple[str, ...] = ()
+    if verdict != "passed":
+        advice = [sentence for one in tested for sentence in one.candidate.advice]
+        remedies = tuple(advise(chosen.result, results, workspace, advice))
+    climbed = Climbed(verdict, chosen.result.rung, str(run.specialist), tuple(results), gates, remedies)
+    dismiss_helpers()
+    return run.save(CLIMBED, climbed)
+
+
+def climb_rungs(
+    run: Run, workspace: Workspace, ladder: Sequence[Rung]
+) -> Work[tuple[Sequence[RungResult], Sequence[Tested]]]:
+    """Make and test one candidate after another; each rung starts from the best one so far. Stops at the first pass."""
+    inputs = RungInputs(run, workspace.data.train, workspace.data.validation, workspace.measure)
+    best = Specialist(workspace.engine, Recipe(decoding=workspace.decoding))
+    results: list[RungResult] = []
+    tested: list[Tested] = []
+    for rung in ladder:
+        if reason := rung.reason_to_skip(run.job, workspace.engine):
+            results.append(RungResult(rung.name, None, skipped=reason))
+            yield results[-1]
+            continue
+        candidate = yield from run.once(candidate_key(rung.name), partial(rung.make, best, inputs))
+        tested.append((yield from measure_on_test(run, workspace, rung.name, candidate, tested)))
+        results.append(tested[-1].result)
+        yield results[-1]
+        if results[-1].passed:
+            break
+        best = best_on_validation(tested).specialist
+    return results, tested
+
+
+def measure_on_test(
+    run: Run, workspace: Workspace, rung: str, candidate: Candidate, before: Sequence[Tested]
+) -> Work[Tested]:
+    """Answer and judge the test examples, and compare the scores with those of the previous rung."""
+    began = time.monotonic()
+    specialist = specialist_of(workspace.engine, candidate.recipe)
+    rows = yield from evaluate(
+        specialist, workspace.data.test, workspace.measure, run.answers(f"{rung}-test"), f"{rung}: test"
+    )
+    previous = (before[-1].result.rung, before[-1].rows) if before else None
+    result = RungResult(
+        rung=rung,
+        report=judge(rows, run.job.settings.goal, workspace.level, previous),
+        gates=candidate.gates,
+        recipe=candidate.recipe.describe(),
+        seconds=candidate.seconds + time.monotonic() - began,
+        peak_memory=peak_memory(),
+        tokens_trained=candidate.tokens_trained,
+    )
+    # A resumed climb reports the cost of the first time, not that of reading answers from disk.
+    return Tested(candidate, specialist, run.save(result_key(rung), result), rows)
+
+
+def best_on_validation(tested: Sequence[Tested]) -> Tested:
+    """The candidate with the best validation score among those that no gate refuses; of equals the lowest rung."""
+    return max((one for one in tested if one.result.sound), key=lambda one: one.candidate.validation)
+
+
+def overall(result: RungResult, gates: Sequence[Gate]) -> Verdict:
+    """The verdict on a packaged rung: that of its score, unless a gate refuses the rung or the package."""
+    assert result.report is not None
+    if result.report.verdict == "passed" and not (result.sound and all(gate.held for gate in gates)):
+        return "failed"
+    return result.report.verdict

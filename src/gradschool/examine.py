@@ -1,0 +1,84 @@
+"""What `gradschool check` reports: the data and its issues, what the test set can prove, and the tokens trained on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gradschool.data.issues import Issue
+from gradschool.job import Job
+from gradschool.model.local import LocalEngine
+from gradschool.records import Example, Message, Note, Split, Work
+from gradschool.rungs.prompt import instructions_of
+from gradschool.score.stats import needed_score, provable
+from gradschool.specialist import Recipe, Specialist
+from gradschool.workspace import open_job
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One example as it is tokenized for training: segments of text, each with whether the loss is computed on it."""
+
+    id: str
+    source: str
+    tokens: int
+    trained_tokens: int
+    segments: list[tuple[str, bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """Everything that can be known about a job before it is climbed."""
+
+    name: str
+    form: str
+    columns: dict[str, str]
+    issues: list[Issue]
+    split: Split
+    groups: int  # of test examples
+    pass_mark: float
+    highest_provable: float  # the highest pass mark that this test set can prove
+    needed: float | None  # true score at which the pass mark is proven with a probability of 0.8; None: at no score
+    shown: list[Shown]
+    tokens: tuple[int, int, int] | None  # of the shortest, median and longest example with its instructions
+    context_length: int
+
+
+def examine(job: Job, rows: int) -> Work[Examined]:
+    """Read, check and split a job's examples and tokenize `rows` of them; writes nothing."""
+    workspace = yield from open_job(job)
+    data, level, pass_mark = workspace.data, workspace.level, job.settings.goal.pass_mark or 1.0
+    shown: list[Shown] = []
+    lengths: list[int] = []
+    if isinstance(workspace.engine, LocalEngine):
+        specialist = Specialist(workspace.engine, Recipe(instructions_of(job), decoding=workspace.decoding))
+        shown, lengths = tokenize(specialist, workspace.engine, data.train, rows)
+    else:
+        yield Note("The base is not on this machine: it cannot be tuned, and its tokens cannot be shown.")
+    return Examined(
+        name=job.name,
+        form=data.reading.form,
+        columns=data.reading.columns,
+        issues=data.issues,
+        split=data.split,
+        groups=len({example.group for example in data.test}),
+        pass_mark=pass_mark,
+        highest_provable=provable(len(data.test), level),
+        needed=needed_score(len(data.test), pass_mark, level),
+        shown=shown,
+        tokens=(lengths[0], lengths[len(lengths) // 2], lengths[-1]) if lengths else None,
+        context_length=workspace.engine.context_length,
+    )
+
+
+def tokenize(
+    specialist: Specialist, engine: LocalEngine, examples: Sequence[Example], rows: int
+) -> tuple[list[Shown], list[int]]:
+    """The first `rows` examples as rows of training, and the number of tokens of every example, sorted."""
+    shown, lengths = [], []
+    for number, example in enumerate(examples):
+        conversation, _ = specialist.conversation(example.question)
+        row = engine.chat.render((*conversation, Message("assistant", example.ideal)))
+        lengths.append(len(row.token_ids))
+        if number < rows:
+            segments = engine.chat.show(row)
+            shown.append(Shown(example.id, str(example.source), lengths[-1], row.trained_tokens, segments))
+    return shown, sorted(lengths)

@@ -1,0 +1,36 @@
+"""The one shape of a gate: a function from measurements to a verdict with its evidence."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+from gradschool.model.engine import TextLoss
+from gradschool.records import Answer, Gate
+
+T = TypeVar("T")
+Pair: TypeAlias = tuple[T, T]  # of the same thing, before and after training, packaging or export
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurements:
+    """What gates may look at. Whoever runs gates fills in what was measured; the rest is None."""
+
+    train_loss: Pair[float] | None = None  # nats per answer token, averaged over the first and last tenth of the steps
+    adapter_norms: Sequence[float] | None = None  # Frobenius norm of each LoRA matrix B
+    answers: Pair[Sequence[Answer]] | None = None  # to the same questions
+    tuned_answers: Sequence[Answer] | None = None  # all validation answers of a tuned specialist
+    text_losses: Pair[Sequence[TextLoss]] | None = None  # on general text
+    max_forgetting: float = 0.0  # nats per token
+    prompts: Pair[Sequence[Sequence[int]]] | None = None  # token ids of each question
+    divergences: Sequence[float] | None = None  # KL divergence of the next token at each probe, in nats
+    scores: Pair[Sequence[float]] | None = None  # of each answer
+    max_drop: float = 0.0  # of the mean score
+
+
+Check: TypeAlias = Callable[[Measurements], Gate | None]
+
+
+def at_least(name: str, count: int, total: int, least: float, what: str = "") -> Gate:
+    """A gate that holds if a fraction of at least `least` of the answers does what they should; none do not suffice."""
+    fraction = count / total if total else 0.0
+    return Gate(name, fraction >= least, f"{count} of {total}{what} (at least {100 * least:g} %)")
