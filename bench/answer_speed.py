@@ -32,8 +32,8 @@ from bench.shapes import DTYPE, SHAPES, result_file, write_model
 from gradschool.environment import environment
 from gradschool.files import write_json
 from gradschool.model.decoding import decode
-from gradschool.model.engine import POCKET
 from gradschool.model.loading import load
+from gradschool.model.opening import POCKET
 from gradschool.model.reader import reader_of
 from gradschool.records import Decoding
 

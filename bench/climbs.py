@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gradschool.files import read_json, sha256
-from gradschool.model.engine import POCKET
+from gradschool.model.opening import POCKET
 
 GRADSCHOOL = str(Path(sys.executable).with_name("gradschool"))
 

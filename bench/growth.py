@@ -87,7 +87,7 @@ def packed(shape: str, length: int, count: int) -> dict[str, Any]:
 def train(shape: str, length: int, count: int, four_bits: Path | None = None) -> dict[str, Any]:
     """Steps of `count` rows of `length` tokens, a third of each an answer; over a base from a folder in 4 bits."""
     device = torch.device("cpu")
-    network = load(four_bits, device, FORMAT, four_bits=True)[0] if four_bits else network_of(shape, FORMAT)
+    network = load(four_bits, device, FORMAT, quantization="nf4")[0] if four_bits else network_of(shape, FORMAT)
     draw = random.Random(0)
     attach(network, RANK, 2 * RANK, 0)
     vocabulary = network.config.vocab_size

@@ -25,12 +25,12 @@ from torch import nn
 from bench.peers import DEFAULT, peers
 from gradschool.environment import environment
 from gradschool.files import read_lines, write_json
-from gradschool.model.adapter import save_adapter, wear
+from gradschool.model.adapter import save_adapter
 from gradschool.model.chat import Rendered
-from gradschool.model.engine import POCKET
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach
 from gradschool.model.machine import training_dtype
+from gradschool.model.opening import POCKET
 from gradschool.records import Conversation, Decoding, Message, Step
 from gradschool.tune.loop import Training
 from gradschool.tune.objectives.answers import Answers, mean_loss
@@ -107,15 +107,12 @@ def train_trl(
 
 def judge(engine: LocalEngine, adapter: Path, pairs: list[tuple[str, str]], task: str) -> dict[str, float]:
     """The loss of an adapter on held-out answers, and the share of them that it gives word for word."""
-    wear(engine.network, adapter)
-    try:
-        rows = [engine.chat.render((*asked(task, q), Message("assistant", ideal))) for q, ideal in pairs]
-        longest = max(row.trained_tokens for row in rows)
-        answers = dict(engine.answer([asked(task, q) for q, _ in pairs], Decoding(max_new_tokens=longest + 8)))
-        right = sum(answers[i].text.strip() == ideal for i, (_, ideal) in enumerate(pairs))
-        return {"loss": mean_loss(engine.reader, rows, engine.pad_id), "right": right / len(pairs)}
-    finally:
-        wear(engine.network, None)
+    rows = [engine.chat.render((*asked(task, q), Message("assistant", ideal))) for q, ideal in pairs]
+    decoding = Decoding(max_new_tokens=max(row.trained_tokens for row in rows) + 8)
+    answers = dict(engine.answer([asked(task, q) for q, _ in pairs], decoding, str(adapter)))
+    right = sum(answers[i].text.strip() == ideal for i, (_, ideal) in enumerate(pairs))
+    loss = mean_loss(engine.reader(str(adapter)), rows, engine.pad_id)
+    return {"loss": loss, "right": right / len(pairs)}
 
 
 def asked(task: str, question: str) -> Conversation:

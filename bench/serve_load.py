@@ -35,11 +35,11 @@ import psutil
 from gradschool.environment import environment
 from gradschool.files import sha256, write_json
 from gradschool.model.llama_cpp import MODEL, LlamaCpp
+from gradschool.model.llama_engine import LlamaEngine, trained_context
 from gradschool.model.machine import choose_threads
 from gradschool.package.bundle import read_manifest, recipe_of
 from gradschool.package.evidence import read_evidence
 from gradschool.records import Conversation, Decoding
-from gradschool.serve.llama import LlamaEngine, trained_context
 from gradschool.specialist import Recipe, Specialist
 
 RESULT = Path(__file__).parent / "results" / "serve_load.json"

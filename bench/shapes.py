@@ -7,9 +7,9 @@ import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel
 
 from gradschool.model.adapter import save_adapter
-from gradschool.model.engine import POCKET
 from gradschool.model.lora import attach
 from gradschool.model.machine import processor_knows_bfloat16
+from gradschool.model.opening import POCKET
 
 RANK = 16  # of the adapters that are trained
 DTYPE = "bfloat16" if processor_knows_bfloat16() else "float32"  # what all contestants compute in

@@ -19,10 +19,10 @@ from gradschool.data.read import read_examples
 from gradschool.errors import ModelError, ResourceError, nearest
 from gradschool.files import read_json
 from gradschool.job import Job
-from gradschool.model.engine import HUB_ID, POCKET
 from gradschool.model.loading import LOAD_ERRORS
 from gradschool.model.machine import choose_device, format_for
 from gradschool.model.memory import PROCESS_BYTES, AnsweringMemory, Device, Workload, free_bytes, without_weights
+from gradschool.model.opening import POCKET, is_hub_id
 from gradschool.rungs.prompt import instructions_of
 from gradschool.tune.memory import USABLE, MemoryPlan, Method, TrainingMemory, plan_memory
 from gradschool.tune.rows import MAX_TOKENS
@@ -118,7 +118,7 @@ def config_of(base: str) -> PreTrainedConfig:
         return AutoConfig.for_model(str(values.pop("model_type")), **values)
     folder = POCKET if base == "pocket" else Path(base).expanduser()
     if not folder.is_dir():
-        if not HUB_ID.fullmatch(base) or "/" not in base:
+        if not is_hub_id(base) or "/" not in base:
             raise ModelError(
                 f"Nothing is known about a base {base!r}.",
                 "It is not a folder, a Hub id (owner/name) or one of the known bases.",

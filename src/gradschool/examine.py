@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gradschool.data.issues import Issue
 from gradschool.job import Job
-from gradschool.model.local import LocalEngine
+from gradschool.model.chat import Chat
 from gradschool.records import Example, Message, Note, Split, Work
 from gradschool.rungs.prompt import instructions_of
 from gradschool.score.stats import needed_score, provable
@@ -48,9 +48,9 @@ def examine(job: Job, rows: int) -> Work[Examined]:
     data, level, pass_mark = workspace.data, workspace.level, job.settings.goal.pass_mark or 1.0
     shown: list[Shown] = []
     lengths: list[int] = []
-    if isinstance(workspace.engine, LocalEngine):
+    if workspace.engine.chat:
         specialist = Specialist(workspace.engine, Recipe(instructions_of(job), decoding=workspace.decoding))
-        shown, lengths = tokenize(specialist, workspace.engine, data.train, rows)
+        shown, lengths = tokenize(specialist, workspace.engine.chat, data.train, rows)
     else:
         yield Note("The base is not on this machine: it cannot be tuned, and its tokens cannot be shown.")
     return Examined(
@@ -70,15 +70,15 @@ def examine(job: Job, rows: int) -> Work[Examined]:
 
 
 def tokenize(
-    specialist: Specialist, engine: LocalEngine, examples: Sequence[Example], rows: int
+    specialist: Specialist, chat: Chat, examples: Sequence[Example], rows: int
 ) -> tuple[list[Shown], list[int]]:
     """The first `rows` examples as rows of training, and the number of tokens of every example, sorted."""
     shown, lengths = [], []
     for number, example in enumerate(examples):
         conversation, _ = specialist.conversation(example.question)
-        row = engine.chat.render((*conversation, Message("assistant", example.ideal)))
+        row = chat.render((*conversation, Message("assistant", example.ideal)))
         lengths.append(len(row.token_ids))
         if number < rows:
-            segments = engine.chat.show(row)
+            segments = chat.show(row)
             shown.append(Shown(example.id, str(example.source), lengths[-1], row.trained_tokens, segments))
     return shown, sorted(lengths)

@@ -1,7 +1,7 @@
 """The specialist: the one thing that rungs make, score judges, package ships and serve runs."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated
@@ -9,11 +9,10 @@ from typing import Annotated
 from pydantic import AliasChoices, Field
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from gradschool.ground.cite import INSTRUCTIONS, cite, quote_passages, resolve, strip_marks, supported
+from gradschool.ground.cite import INSTRUCTIONS, cite, cited, quote_passages, supported
 from gradschool.ground.index import Index
-from gradschool.model.adapter import wear
-from gradschool.model.engine import Engine
-from gradschool.model.local import LocalEngine
+from gradschool.model.engine import Engine, TextLoss
+from gradschool.model.local import local_engine
 from gradschool.records import Answer, Conversation, Decoding, Example, Message, Passage
 
 
@@ -58,22 +57,41 @@ class Specialist:
     engine: Engine
     recipe: Recipe
 
-    def conversation(self, question: Conversation, ideal: str = "") -> tuple[Conversation, tuple[Passage, ...]]:
-        """What the base is really asked, and the passages that stand in it.
+    def conversation(self, question: Conversation) -> tuple[Conversation, tuple[Passage, ...]]:
+        """The conversation that the base is asked, and the passages in it.
 
-        Where it is to learn from an ideal answer, one of the passages bears that out, if any in the documents does.
-
-        One system turn holds all instructions; examples stand as turns before the question; passages stand, fenced,
-        in the last user turn. An example stands there as it would be asked: with passages of its own, and cited.
-        Until the rest fits the context, examples, then passages are left out: the least near example, the last of
-        fixed ones, the passage found last.
+        One system message holds all instructions; examples are turns before the question; passages are quoted in the
+        last user turn. Examples are shown as they would be asked and answered: with passages of their own, and cited.
+        If it exceeds the context, examples, then passages are left out: the least similar example, the last of fixed
+        ones, the lowest-ranked passage.
         """
-        asked = next((m.content for m in reversed(question) if m.role == "user"), "")
-        passages, shown = self._found(asked, ideal), self.shown(asked)
+        return self._fitted(question, self._found(_last_user(question)))
+
+    def lesson(self, example: Example) -> Conversation:
+        """An example to train on: asked with a passage that supports its ideal answer, if there is one, and cited.
+
+        Training on answers without support in the passages teaches to invent (Zhang et al. 2024, "RAFT",
+        arXiv:2403.10131).
+        """
+        conversation, passages = self._fitted(example.question, self._found(example.last_user, example.ideal))
+        return self._with_ideal(conversation, passages, example)
+
+    def as_asked(self, example: Example) -> Conversation:
+        """An example to measure a loss on: asked as `conversation` asks it, without knowing the ideal answer."""
+        conversation, passages = self.conversation(example.question)
+        return self._with_ideal(conversation, passages, example)
+
+    def _with_ideal(self, conversation: Conversation, passages: Sequence[Passage], example: Example) -> Conversation:
+        return (*conversation, Message("assistant", cite(example.ideal, passages, example.last_user)))
+
+    def _fitted(
+        self, question: Conversation, passages: tuple[Passage, ...]
+    ) -> tuple[Conversation, tuple[Passage, ...]]:
+        shown = self.shown(_last_user(question))
         while True:
             conversation = self._compose(question, shown, passages)
-            room = self.engine.context_length - self.recipe.decoding.max_new_tokens
-            if not (shown or passages) or self.engine.count_tokens(conversation) <= room:
+            budget = self.engine.context_length - self.recipe.decoding.max_new_tokens
+            if not (shown or passages) or self.engine.count_tokens(conversation) <= budget:
                 return conversation, passages
             if shown:
                 shown = shown[1:] if self.recipe.nearest else shown[:-1]
@@ -104,10 +122,7 @@ class Specialist:
         return self._worked_before[example]
 
     def _found(self, asked: str, ideal: str = "") -> tuple[Passage, ...]:
-        """The passages for a question; beside an ideal answer that none of them bears out, the last gives way to one.
-
-        An answer whose facts stand nowhere teaches to invent (Zhang et al. 2024, "RAFT", arXiv:2403.10131).
-        """
+        """The passages for a question; if none supports a given ideal answer, one that does replaces the last."""
         if not self.recipe.passages:
             return ()
         found = tuple(self.index.search(asked, self.recipe.passages))
@@ -144,36 +159,28 @@ class Specialist:
         return Index.open(Path(self.recipe.index))
 
     def answer(self, questions: Sequence[Conversation]) -> Iterator[tuple[int, Answer]]:
-        """Answer questions; yields (position, Answer) as each is done. Citations are resolved and taken out."""
-        self.make_ready()
+        """Answer questions; yields (position, answer) as each is finished, with citations resolved and removed."""
         asked = [self.conversation(question) for question in questions]
-        for position, answer in self.engine.answer([a for a, _ in asked], self.recipe.decoding):
-            passages = asked[position][1]
-            if self.recipe.passages:
-                answer = replace(answer, text=strip_marks(answer.text), citations=resolve(answer.text, passages))
-            yield position, answer
-            self.make_ready()  # meanwhile another specialist may have put its own adapter on the shared network
+        conversations = [conversation for conversation, _ in asked]
+        for position, answer in self.engine.answer(conversations, self.recipe.decoding, self.recipe.adapter):
+            yield position, cited(answer, asked[position][1]) if self.recipe.passages else answer
 
     def stream(self, question: Conversation) -> Iterator[str]:
-        """Answer one question piece by piece, citation marks included."""
-        self.make_ready()
-        yield from self.engine.stream(self.conversation(question)[0], self.recipe.decoding)
+        """Answer one question as a stream of text, citation marks included."""
+        return self.engine.stream(self.conversation(question)[0], self.recipe.decoding, self.recipe.adapter)
 
-    def make_ready(self) -> None:
-        """Have the engine's network wear this specialist's adapter, or none; engines are shared by specialists."""
-        if isinstance(self.engine, LocalEngine):
-            wear(self.engine.network, Path(self.recipe.adapter) if self.recipe.adapter else None)
+    def text_losses(self, texts: Sequence[str]) -> list[TextLoss]:
+        """The losses of plain texts, without instructions; raises ModelError if the engine cannot compute them."""
+        return self.engine.text_losses(texts, self.recipe.adapter)
 
 
 def specialist_of(engine: Engine, recipe: Recipe) -> Specialist:
-    """A specialist by its recipe; one with weights of its own gets an engine of its own."""
-    if recipe.weights and isinstance(engine, LocalEngine) and engine.folder != Path(recipe.weights):
-        template = engine.chat.template
-        engine = LocalEngine(
-            Path(recipe.weights),
-            name=engine.name,
-            revision=engine.revision,
-            batch_size=engine.batch_size,
-            template=template,
-        )
+    """A specialist by its recipe; fully tuned weights get an engine of their own."""
+    base = local_engine(engine)
+    if recipe.weights and base:
+        engine = base.with_weights(Path(recipe.weights))
     return Specialist(engine, recipe)
+
+
+def _last_user(conversation: Conversation) -> str:
+    return next((message.content for message in reversed(conversation) if message.role == "user"), "")

@@ -11,7 +11,8 @@ from gradschool.data.split import freeze_split, split_of, verify_split
 from gradschool.errors import DamagedError, DataError, UsageError
 from gradschool.evaluate import Measure, learn_style, untrained
 from gradschool.job import Job
-from gradschool.model.engine import Engine, open_engine
+from gradschool.model.engine import Engine
+from gradschool.model.opening import open_engine
 from gradschool.records import Decoding, Example, Message, Note, Split, Work
 from gradschool.run import ENGINE, SPLIT, Run
 from gradschool.rungs.ladder import LADDER, count_looks

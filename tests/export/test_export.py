@@ -26,8 +26,8 @@ from gradschool.export.gguf import FORMATS
 from gradschool.export.replay import LIKELIEST
 from gradschool.export.session import ROOM
 from gradschool.gates.parity import MAX_DIVERGENCE, MAX_DROP, MIN_SAME, SCORE_KEPT
-from gradschool.model.engine import POCKET
 from gradschool.model.local import LocalEngine
+from gradschool.model.opening import POCKET
 from gradschool.package.bundle import open_specialist
 from gradschool.package.forms import Refused
 from gradschool.records import Message

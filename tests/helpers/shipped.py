@@ -10,9 +10,9 @@ import torch
 from finish import finish
 from gradschool.job import Job
 from gradschool.model.adapter import save_adapter
-from gradschool.model.engine import POCKET
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach, detach, fuse, lora_layers
+from gradschool.model.opening import POCKET
 from gradschool.package.bundle import pack
 from gradschool.records import Decoding, Example, Interval, Message, Report, RungResult, Score, Scored, Source, Split
 from gradschool.run import Run

@@ -11,9 +11,10 @@ import pytest
 import tiny
 from gradschool.errors import ModelError, UsageError
 from gradschool.model import engine as opening
-from gradschool.model.engine import Engine, open_engine
+from gradschool.model.engine import Engine
 from gradschool.model.fake import FakeEngine
 from gradschool.model.local import LocalEngine
+from gradschool.model.opening import open_engine
 from gradschool.model.remote import RemoteEngine
 from gradschool.records import Decoding, Event, Message, Note
 from gradschool.settings import Settings

@@ -11,10 +11,10 @@ import tiny
 from gradschool.errors import ModelError, UsageError
 from gradschool.files import read_json, write_json
 from gradschool.model import four_bits
-from gradschool.model.engine import open_engine
 from gradschool.model.four_bits import in_four_bits, is_packed, packable, weight_of
 from gradschool.model.local import LocalEngine
 from gradschool.model.machine import training_dtype
+from gradschool.model.opening import open_engine
 from gradschool.records import Decoding, Message
 from gradschool.settings import Settings
 

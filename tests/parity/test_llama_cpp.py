@@ -16,10 +16,10 @@ from gradschool.export.gguf import About, write_gguf, write_lora_gguf
 from gradschool.export.template import standalone_template
 from gradschool.gates.parity import MAX_DIVERGENCE, divergence
 from gradschool.model.adapter import read_adapter, save_adapter
-from gradschool.model.engine import POCKET
 from gradschool.model.llama_cpp import LlamaCpp
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach, detach, lora_layers
+from gradschool.model.opening import POCKET
 from gradschool.records import Conversation, Decoding, Message
 
 pytestmark = pytest.mark.slow

@@ -113,7 +113,7 @@ def test_events_are_asked_for_a_part_that_stands_in_them(pools):
 def test_a_training_starts_from_an_exported_model_with_its_weights(tmp_path):
     import torch
 
-    from gradschool.model.engine import POCKET
+    from gradschool.model.opening import POCKET
     from recipes.pocket.network import load_exported
     from recipes.pocket.settings import FURTHER, Training
     from recipes.pocket.streams import write_stream

@@ -14,8 +14,8 @@ import torch
 import made
 from gradschool.errors import GradschoolError, ModelError, ResourceError
 from gradschool.model.decoding import Token
-from gradschool.model.engine import POCKET
 from gradschool.model.local import LocalEngine
+from gradschool.model.opening import POCKET
 from gradschool.records import Decoding, Message
 from gradschool.serve import batcher as module
 from gradschool.serve.batcher import AdapterCache, Batcher, Request, SamplingGroup

@@ -10,8 +10,8 @@ import pytest
 
 import made
 from finish import finish
-from gradschool.model.engine import POCKET
 from gradschool.model.local import LocalEngine
+from gradschool.model.opening import POCKET
 from gradschool.records import Answer, Message, Note
 from gradschool.serve.loading import open_service
 from gradschool.serve.local import LocalScheduler

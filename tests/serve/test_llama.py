@@ -15,10 +15,10 @@ from finish import finish
 from gradschool.errors import ModelError
 from gradschool.export.gguf import About, write_gguf
 from gradschool.export.template import standalone_template
-from gradschool.model.engine import POCKET
+from gradschool.model.llama_engine import LlamaEngine, trained_context
 from gradschool.model.local import LocalEngine
+from gradschool.model.opening import POCKET
 from gradschool.records import Answer, Conversation, Decoding, Message
-from gradschool.serve.llama import LlamaEngine, trained_context
 from gradschool.serve.loading import open_gguf
 from gradschool.serve.server import running
 from gradschool.serve.service import Service

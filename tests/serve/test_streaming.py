@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 import tiny
 from gradschool.ground.cite import strip_marks
 from gradschool.model.chat import Chat
-from gradschool.model.engine import POCKET
 from gradschool.model.local import LocalEngine
+from gradschool.model.opening import POCKET
 from gradschool.serve.streaming import CitationMarkFilter, IncrementalDetokenizer, StopStringFilter
 
 # Texts made of what marks, JSON and stop strings are made of, and cut anywhere.

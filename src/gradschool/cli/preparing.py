@@ -64,7 +64,7 @@ def prepare(
     if pass_mark is not None and not 0 < pass_mark <= 1:
         raise UsageError(f"--pass-mark {pass_mark}: a mark lies between 0 and 1.", "", "give 0.8, for example.")
     from gradschool.cli.screen import Screen
-    from gradschool.model.engine import open_engine
+    from gradschool.model.opening import open_engine
     from gradschool.prepare.options import PrepareOptions, private_modes
     from gradschool.prepare.prepare import prepare as prepare_job
     from gradschool.settings import Data, Settings

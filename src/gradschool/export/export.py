@@ -33,7 +33,7 @@ from gradschool.files import new_folder, read_json, write_json, write_text
 from gradschool.gates.parity import MAX_DROP
 from gradschool.model.adapter import CONFIG, read_adapter
 from gradschool.model.llama_cpp import need_llama_cpp
-from gradschool.model.local import LocalEngine
+from gradschool.model.local import LocalEngine, local_engine
 from gradschool.package.bundle import open_verified, read_manifest
 from gradschool.package.card import card
 from gradschool.package.evidence import read_evidence
@@ -78,8 +78,8 @@ def export(order: Order, serve: Serve | None = None) -> Work[Exported]:
         raise UsageError(f"{output} exists already.", "Nothing is written over.", "name a new folder: --output.")
     evidence = read_evidence(order.specialist, manifest)
     specialist = yield from open_verified(order.specialist, manifest, order.base)
-    engine = specialist.engine
-    if not isinstance(engine, LocalEngine):
+    engine = local_engine(specialist.engine)
+    if engine is None:
         raise ModelError(
             f"This specialist's base is on the server {manifest['base'].get('address', '')}.",
             "There are no weights here that could be exported.",
@@ -87,10 +87,10 @@ def export(order: Order, serve: Serve | None = None) -> Work[Exported]:
         )
     template = check(order.to, specialist, engine)
     questions = questions_of(specialist, evidence)
-    specialist.make_ready()
-    before = yield from replay_local("specialist", engine, questions, evidence)
+    adapter = specialist.recipe.adapter
+    before = yield from replay_local("specialist", engine, questions, evidence, adapter)
     probes = probes_of(engine, questions, before)
-    before = yield from with_expected(before, partial(likeliest, engine), probes)
+    before = yield from with_expected(before, partial(likeliest, engine.reader(adapter).network), probes)
     same = sum(a.text == row.answer.text for a, row in zip(before.answers, evidence.rows, strict=True))
     yield Note(f"Opened anew, {same} of {len(evidence.rows)} answers are those that were scored in the climb.")
     session = ExportSession(
@@ -164,7 +164,6 @@ def make_adapter(session: ExportSession, order: Order, folder: Path) -> Made:
     write_lora_gguf(network.config, read_adapter(network, folder), path, session.about)
     base, context = folder / "base.gguf", _context(session)
     yield from make_gguf(session, network, base, "f16")
-    session.specialist.make_ready()
     table.append((yield from try_gguf(session, base, "gguf adapter", context, "f16", lora=path)))
     base.unlink()
     yield Note(result_line(table[1]))
@@ -215,7 +214,7 @@ def make_ollama(session: ExportSession, order: Order, folder: Path) -> Made:
     write_text(folder / "Modelfile", modelfile.text())
     if recipe != session.specialist.recipe:
         after = yield from replay(
-            "alone in Ollama", session.engine, questions_of(plain, session.evidence), session.evidence
+            "alone in Ollama", session.engine, questions_of(plain, session.evidence), session.evidence, recipe.adapter
         )
         table.append(session.compare(after, 0, exact=False))
         yield Note(result_line(table[-1]))

@@ -9,10 +9,9 @@ from transformers.utils import logging
 
 from gradschool.errors import ModelError
 from gradschool.files import disk_errors, read_json
-from gradschool.model.adapter import wear
+from gradschool.model.adapter import read_adapter
 from gradschool.model.loading import load
 from gradschool.model.local import LocalEngine
-from gradschool.model.lora import fuse
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -45,8 +44,8 @@ def merged(base: Path, adapter: Path | None) -> "PreTrainedModel":
     """
     network, _ = load(base, torch.device("cpu"), stored_dtype(base))
     if adapter is not None:
-        wear(network, adapter)
-        fuse(network)
+        for name, layer in read_adapter(network, adapter).items():
+            network.set_submodule(name, layer.fuse())
     return network
 
 

@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from transformers import PreTrainedModel
 
 from gradschool.errors import ModelError
 from gradschool.gates.gate import Measurements
 from gradschool.gates.parity import MAX_DROP, divergence, first_difference
 from gradschool.gates.run import EXPORT_GATES, run_gates
-from gradschool.ground.cite import resolve, strip_marks
+from gradschool.ground.cite import cited
 from gradschool.model.engine import Engine
 from gradschool.model.llama_cpp import LlamaCpp
 from gradschool.model.local import LocalEngine
@@ -66,15 +67,12 @@ def questions_of(specialist: Specialist, evidence: Evidence) -> Questions:
     return Questions(asked, passages, specialist.recipe.decoding, bool(specialist.recipe.passages))
 
 
-def replay(form: str, engine: Engine, questions: Questions, evidence: Evidence) -> Work[Replayed]:
+def replay(form: str, engine: Engine, questions: Questions, evidence: Evidence, adapter: str = "") -> Work[Replayed]:
     """Ask any engine the questions and score its answers; a server over HTTP is one as well."""
     what, began = f"parity: {form}", time.perf_counter()
     answers: dict[int, Answer] = {}
-    for position, answer in engine.answer(questions.asked, questions.decoding):
-        if questions.cites:
-            passages = questions.passages[position]
-            answer = replace(answer, text=strip_marks(answer.text), citations=resolve(answer.text, passages))
-        answers[position] = answer
+    for position, answer in engine.answer(questions.asked, questions.decoding, adapter):
+        answers[position] = cited(answer, questions.passages[position]) if questions.cites else answer
         yield Progress(what, len(answers), len(questions.asked))
     seconds = time.perf_counter() - began
     said = [answers[i] for i in range(len(questions.asked))]
@@ -82,10 +80,12 @@ def replay(form: str, engine: Engine, questions: Questions, evidence: Evidence) 
     return Replayed(form, rows, seconds)
 
 
-def replay_local(form: str, engine: LocalEngine, questions: Questions, evidence: Evidence) -> Work[Replayed]:
+def replay_local(
+    form: str, engine: LocalEngine, questions: Questions, evidence: Evidence, adapter: str = ""
+) -> Work[Replayed]:
     """Ask a network on this machine, and look at what it reads too."""
     prompts = tuple(engine.chat.prompt_ids(asked) for asked in questions.asked)
-    replayed = yield from replay(form, engine, questions, evidence)
+    replayed = yield from replay(form, engine, questions, evidence, adapter)
     return replace(replayed, prompts=prompts)
 
 
@@ -123,10 +123,10 @@ def with_expected(
 
 
 @torch.inference_mode()
-def likeliest(engine: LocalEngine, prompt: Sequence[int]) -> dict[int, float]:
+def likeliest(network: PreTrainedModel, prompt: Sequence[int]) -> dict[int, float]:
     """The likeliest next tokens of a network on this machine, with their log probabilities, in nats."""
-    ids = torch.tensor([prompt], device=engine.device)  # (1, T)
-    logits = engine.network(input_ids=ids, use_cache=False).logits[0, -1]  # (V,)
+    ids = torch.tensor([prompt], device=network.device)  # (1, T)
+    logits = network(input_ids=ids, use_cache=False).logits[0, -1]  # (V,)
     values, tokens = logits.float().log_softmax(0).topk(min(LIKELIEST, logits.shape[0]))
     return dict(zip(tokens.tolist(), values.tolist(), strict=True))
 

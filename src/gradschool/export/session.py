@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,6 @@ from gradschool.gates.parity import MAX_DROP
 from gradschool.model.engine import Engine
 from gradschool.model.llama_cpp import LlamaCpp
 from gradschool.model.local import LocalEngine
-from gradschool.model.lora import detach
 from gradschool.package.evidence import Evidence
 from gradschool.package.forms import FormResult
 from gradschool.records import Work
@@ -70,10 +69,9 @@ class ExportSession:
         return merged(self.engine.folder, self.adapter)
 
     def bare_network(self) -> "PreTrainedModel":
-        """The base alone as a plain network, as it would be stored; without its adapter for now."""
-        if self.engine.four_bits:
+        """The base alone as a plain network, as it would be stored."""
+        if self.engine.quantization:
             return merged(self.engine.folder, None)
-        detach(self.engine.network)
         return self.engine.network
 
     def compare(self, after: Replayed, size: int, exact: bool) -> FormResult:
@@ -102,7 +100,6 @@ def try_served(session: ExportSession, serve: Serve) -> Work[FormResult]:
     questions = Questions(bare, ((),) * len(bare), session.questions.decoding, cites=False)
     with serve(session.specialist) as engine:
         after = yield from replay("served over HTTP", engine, questions, session.evidence)
-    session.specialist.make_ready()
     return session.compare(after, 0, exact=True)
 
 
@@ -111,17 +108,15 @@ def try_merged(session: ExportSession, folder: Path, form: str) -> Work[FormResu
     dtype = next(session.engine.network.parameters()).dtype
     engine = LocalEngine(folder, batch_size=session.engine.batch_size, device=session.engine.device, dtype=dtype)
     after = yield from replay_local(form, engine, session.questions, session.evidence)
-    after = yield from with_expected(after, partial(likeliest, engine), session.probes)
-    return session.compare(after, folder_bytes(folder), exact=not session.engine.four_bits)
+    after = yield from with_expected(after, partial(likeliest, engine.network), session.probes)
+    return session.compare(after, folder_bytes(folder), exact=not session.engine.quantization)
 
 
 def try_adapter(session: ExportSession, folder: Path, form: str) -> Work[FormResult]:
     """Read an adapter again, put it over the base and ask it."""
-    recipe = replace(session.specialist.recipe, adapter=str(folder))
-    Specialist(session.engine, recipe).make_ready()
-    after = yield from replay_local(form, session.engine, session.questions, session.evidence)
-    after = yield from with_expected(after, partial(likeliest, session.engine), session.probes)
-    session.specialist.make_ready()
+    after = yield from replay_local(form, session.engine, session.questions, session.evidence, str(folder))
+    network = session.engine.reader(str(folder)).network
+    after = yield from with_expected(after, partial(likeliest, network), session.probes)
     return session.compare(after, folder_bytes(folder), exact=True)
 
 
@@ -132,7 +127,7 @@ def try_gguf(
     with LlamaCpp(path, context, lora=lora, threads=torch.get_num_threads()) as server:
         after = yield from replay_llama_cpp(form, server, session.questions, session.evidence)
         after = yield from with_expected(after, partial(server.likeliest, number=LIKELIEST), session.probes)
-    exact = number_format not in COARSE and not session.engine.four_bits
+    exact = number_format not in COARSE and not session.engine.quantization
     return session.compare(after, (lora or path).stat().st_size, exact=exact)
 
 

@@ -4,8 +4,9 @@ import json
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 
-from gradschool.records import Passage
+from gradschool.records import Answer, Passage
 
 NOT_THERE = "Not in the passages."
 INSTRUCTIONS = (
@@ -69,6 +70,11 @@ def neutralize(text: str) -> str:
 
 
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co"})  # control, format (also tag letters), halves of characters, private use
+
+
+def cited(answer: Answer, passages: Sequence[Passage]) -> Answer:
+    """An answer with the passages that it cites as its citations, and without the marks in its text."""
+    return replace(answer, text=strip_marks(answer.text), citations=resolve(answer.text, passages))
 
 
 def resolve(text: str, passages: Sequence[Passage]) -> tuple[Passage, ...]:

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from gradschool.errors import ModelError
 from gradschool.files import new_folder, read_json, write_bytes, write_json
-from gradschool.model.lora import LoraLinear, detach, lora_layers
+from gradschool.model.lora import LoraLinear, lora_layers
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
@@ -80,26 +80,6 @@ def peft_config(names: list[str], rank: int, alpha: int, base_name: str, revisio
     }
 
 
-def wear(network: PreTrainedModel, folder: Path | None) -> None:
-    """Make a network answer with the adapter in `folder`, or, with None, as the bare base.
-
-    Cheap when it wears that adapter already. Raises ModelError for an adapter that does not fit or is not plain LoRA.
-    """
-    worn = next((layer.worn_from for _, layer in lora_layers(network) if isinstance(layer, WornLora)), None)
-    if worn == folder and (folder is not None or not any(True for _ in lora_layers(network))):
-        return
-    detach(network)
-    if folder is not None:
-        for name, layer in read_adapter(network, folder).items():
-            network.set_submodule(name, layer)
-
-
-class WornLora(LoraLinear):
-    """A LoRA layer that was read from a folder, and remembers which."""
-
-    worn_from: Path | None = None
-
-
 def read_adapter(network: PreTrainedModel, folder: Path) -> dict[str, LoraLinear]:
     """Read a PEFT folder into LoRA layers around the layers of `network` that it names."""
     try:
@@ -132,9 +112,7 @@ def read_adapter(network: PreTrainedModel, folder: Path) -> dict[str, LoraLinear
             )
         scale = config["lora_alpha"] / (math.sqrt(rank) if config.get("use_rslora") else rank)
         device = base.weight.device
-        layer = WornLora(base, lora_a.to(device), lora_b.to(device), scale).requires_grad_(False)
-        layer.worn_from = folder
-        layers[name] = layer
+        layers[name] = LoraLinear(base, lora_a.to(device), lora_b.to(device), scale).requires_grad_(False)
     if not layers:
         raise ModelError(f"The adapter in {folder} is empty.", "It names no LoRA layer.", "train it again.")
     return layers

@@ -1,124 +1,87 @@
-"""What every engine can do, and how the one that a job names is opened."""
+"""What every engine can do."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
-from gradschool.errors import ModelError, UsageError
-from gradschool.records import Answer, Conversation, Decoding, Note, Work
-from gradschool.settings import Settings
-
-POCKET = Path(__file__).parents[1] / "bases" / "pocket"
-HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+from gradschool.errors import ModelError
+from gradschool.model.chat import Chat
+from gradschool.records import Answer, Conversation, Decoding, Failure
 
 
 @dataclass(frozen=True, slots=True)
 class TextLoss:
-    """How unlikely a text is: the sum of -ln p over its tokens, in nats, and how many tokens that were."""
+    """The loss of a text: the sum of -log p over its tokens, in nats, and their number."""
 
     nats: float
     tokens: int
 
 
 class Engine(Protocol):
-    """Something that answers conversations and can say how likely a text is.
+    """A base model that answers conversations and can say how likely a text is.
 
-    `identity` names the base exactly (kind, name, revision, hashes of weights and chat template), for evidence and
-    for finding the base again.
+    An `adapter` is a folder in PEFT's format, or empty for the plain base. It is an argument of every call: an engine
+    has no current adapter. Engines that cannot apply adapters raise ModelError for one.
     """
 
     @property
-    def identity(self) -> dict[str, str]: ...
+    def identity(self) -> dict[str, str]:
+        """Identifies the base: kind, name, revision, hashes of weights and chat template."""
+        ...
 
     @property
     def context_length(self) -> int:
-        """The most tokens that a conversation and its answer may have together."""
+        """The maximum number of tokens of a conversation with its answer."""
         ...
 
-    def answer(self, conversations: Sequence[Conversation], decoding: Decoding) -> Iterator[tuple[int, Answer]]:
-        """Answer conversations; yields (position in the input, answer) as each is done, in any order.
+    @property
+    def trains(self) -> bool:
+        """Whether adapters can be trained over this base."""
+        ...
 
-        What goes wrong with one conversation is that answer's `failure`; only what stops all of them is raised.
+    @property
+    def repeats_exactly(self) -> bool:
+        """Whether the same question gets the same greedy answer on another day."""
+        ...
+
+    @property
+    def chat(self) -> Chat | None:
+        """How conversations become tokens; None if the engine cannot tell."""
+        ...
+
+    def answer(
+        self, conversations: Sequence[Conversation], decoding: Decoding, adapter: str = ""
+    ) -> Iterator[tuple[int, Answer]]:
+        """Answer conversations; yields (position in the input, answer) as each is finished, in any order.
+
+        A problem with one conversation becomes that answer's `failure`; only what stops all of them is raised.
         """
         ...
 
-    def stream(self, conversation: Conversation, decoding: Decoding) -> Iterator[str]:
-        """Answer one conversation piece by piece; the pieces joined are the answer's text."""
+    def stream(self, conversation: Conversation, decoding: Decoding, adapter: str = "") -> Iterator[str]:
+        """Answer one conversation as a stream of text; the chunks joined are the answer."""
         ...
 
     def count_tokens(self, conversation: Conversation) -> int:
-        """How many tokens the conversation takes, up to where the answer begins."""
+        """The number of tokens of a conversation, up to where the answer begins."""
         ...
 
-    def text_losses(self, texts: Sequence[str]) -> list[TextLoss]:
-        """How unlikely plain texts are; raises ModelError where the engine cannot say."""
+    def text_losses(self, texts: Sequence[str], adapter: str = "") -> list[TextLoss]:
+        """The losses of plain texts; raises ModelError if the engine cannot compute them."""
         ...
 
 
-def open_engine(settings: Settings, folder: Path) -> Work[Engine]:
-    """Open the engine that a job names: built in, a local folder, a server's address, or a Hub id.
-
-    `folder` is the job's: a relative path is looked for there first, then in the working directory. Yields notes,
-    and progress where something is downloaded. Raises ModelError where the model cannot be found or used.
-    """
-    name = settings.base_model
-    if settings.quantization and name.startswith(("http://", "https://")):
-        raise UsageError(
-            f"quantization cannot be set for {name}.",
-            "The weights are on that server, as it holds them.",
-            "leave it out.",
+def refuse_adapter(adapter: str, kind: str) -> None:
+    """Raise ModelError if an engine of this kind, which cannot apply adapters, is asked with one."""
+    if adapter:
+        raise ModelError(
+            f"{kind} cannot apply an adapter.",
+            f"{adapter} can only be applied to weights on this machine.",
+            "open the specialist with a local base: --base names its folder.",
         )
-    if name == "fake":
-        from gradschool.model.fake import FakeEngine
-
-        return FakeEngine()
-    if name.startswith(("http://", "https://")):
-        from gradschool.model.remote import RemoteEngine
-
-        if not settings.model:
-            raise UsageError(
-                f"The server {name} needs to be told which of its models to use.",
-                "The job names no `model`.",
-                'add model = "…" beside base_model.',
-            )
-        return RemoteEngine(name, settings.model, settings.remote)
-    revision = ""
-    if name == "pocket":
-        path = POCKET
-        if not path.is_dir():
-            raise ModelError("The built-in model is missing.", f"{path} is not there.", "install gradschool again.")
-    else:
-        found = _local_folder(name, folder)
-        if found is None:
-            from gradschool.model.hub import fetch
-
-            path = yield from fetch(name, settings.revision)
-            revision = path.name  # the Hub's cache calls a snapshot by its commit
-        else:
-            path = found
-    from gradschool.model.local import LocalEngine
-
-    batch_size, four_bits = settings.answers.batch_size, settings.quantization is not None
-    engine = LocalEngine(path, name=name, revision=revision, batch_size=batch_size, four_bits=four_bits)
-    yield Note(f"The base computes on {engine.device} in {engine.dtype_reason}; on {engine.threads_reason}.")
-    for remark in engine.chat.remarks:
-        yield Note(remark)
-    return engine
 
 
-def _local_folder(name: str, folder: Path) -> Path | None:
-    given = Path(name).expanduser()
-    for path in (folder / given, given):
-        if path.is_dir():
-            return path.resolve()
-        if path.is_file():
-            raise ModelError(f"{path} is a file.", "A model is a folder.", "name the folder that holds config.json.")
-    if HUB_ID.fullmatch(name) and not name.startswith("."):
-        return None
-    raise ModelError(
-        f"The base model {name!r} does not exist.",
-        f"There is no such folder below {folder.resolve()} or {Path.cwd()}, and it is not a Hub id (owner/name).",
-        'name a folder, a Hub id, a server\'s address, or "pocket" (built in).',
-    )
+def too_long(tokens: int, context_length: int) -> Answer:
+    """The answer to a question that exceeds the context: a failure."""
+    reason = f"The question takes {tokens} tokens; the model reads at most {context_length}, the answer included."
+    return Answer("", "error", tokens, failure=Failure("too long for the model", reason))

@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 
 from gradschool.errors import ModelError
-from gradschool.model.engine import TextLoss
+from gradschool.model.engine import TextLoss, refuse_adapter
 from gradschool.records import Answer, Conversation, Decoding, Failure
 
 
@@ -14,6 +14,10 @@ class FakeEngine:
 
     A token is a word. `max_new_tokens` cuts answers and `context_length` refuses conversations, as with any engine.
     """
+
+    trains = False
+    repeats_exactly = False  # it is exact, but packages are compared only over real bases
+    chat = None
 
     def __init__(self, answer: Callable[[Conversation], str] | None = None, context_length: int = 4096) -> None:
         self._answer = answer or _repeat
@@ -27,13 +31,17 @@ class FakeEngine:
     def context_length(self) -> int:
         return self._context_length
 
-    def answer(self, conversations: Sequence[Conversation], decoding: Decoding) -> Iterator[tuple[int, Answer]]:
+    def answer(
+        self, conversations: Sequence[Conversation], decoding: Decoding, adapter: str = ""
+    ) -> Iterator[tuple[int, Answer]]:
         """Answer one after the other, in order."""
+        refuse_adapter(adapter, "The fake engine")
         for position, conversation in enumerate(conversations):
             yield position, self._one(conversation, decoding)
 
-    def stream(self, conversation: Conversation, decoding: Decoding) -> Iterator[str]:
-        """Answer word by word; raises ModelError where the conversation is too long."""
+    def stream(self, conversation: Conversation, decoding: Decoding, adapter: str = "") -> Iterator[str]:
+        """Answer word by word; raises ModelError if the conversation is too long."""
+        refuse_adapter(adapter, "The fake engine")
         answer = self._one(conversation, decoding)
         if answer.failure is not None:
             raise ModelError(f"The conversation is {answer.failure.kind}.", answer.failure.reason)
@@ -48,7 +56,7 @@ class FakeEngine:
         """How many words the conversation has."""
         return sum(len(message.content.split()) for message in conversation)
 
-    def text_losses(self, texts: Sequence[str]) -> list[TextLoss]:
+    def text_losses(self, texts: Sequence[str], adapter: str = "") -> list[TextLoss]:
         """A loss between 0 and 8 nats per word, drawn from the word itself."""
         return [TextLoss(sum(map(_word_nats, text.split())), len(text.split())) for text in texts]
 

@@ -25,9 +25,9 @@ def loading_in_four_bits(config: "PreTrainedConfig", dtype: torch.dtype, device:
     """What transformers must be told to pack each weight as it is read; raises UsageError where bitsandbytes is not."""
     if absent := [name for name in PACKAGES if find_spec(name) is None]:
         raise UsageError(
-            f"four_bits needs {' and '.join(absent)}, and it is not installed.",
+            f'quantization = "nf4" needs {" and ".join(absent)}, which is not installed.',
             "Weights are packed by bitsandbytes, which is compiled and so is not installed unasked.",
-            "pip install 'gradschool[four-bits]', or leave four_bits out.",
+            "pip install 'gradschool[four-bits]', or leave out `quantization`.",
         )
     from transformers import BitsAndBytesConfig
 

@@ -83,9 +83,9 @@ def generate(
 def stream_tokens(
     network: "PreTrainedModel", prompt: Sequence[int], stop_ids: Sequence[int], max_new_tokens: int, decoding: Decoding
 ) -> Iterator[int]:
-    """Continue one prompt, token by token; closing the iterator ends the work after the token under way.
+    """Continue one prompt, token by token; closing the iterator ends the generation after the current token.
 
-    The network computes only while a token is waited for: in between it may wear another adapter.
+    The network computes only while the caller waits for a token.
     """
     tokens: queue.Queue[int | BaseException | None] = queue.Queue()
     wanted: queue.Queue[bool] = queue.Queue()  # True: one more; False: nobody waits any longer

@@ -15,12 +15,13 @@ import httpx
 
 from gradschool.errors import ModelError, RemoteError, UsageError
 from gradschool.model.remote import RemoteEngine
-from gradschool.records import Conversation
+from gradschool.records import Conversation, Decoding
 from gradschool.settings import Remote
 
 MODEL = "specialist"
 CHILD = str(Path(__file__).with_name("llama_child.py"))
 PATIENCE = 600.0  # seconds for one answer
+SEEDS = 1 << 32  # llama.cpp seeds are 32 bits; the largest one means a random seed
 LAST_WORDS = 6  # lines of its log that an error shows
 
 
@@ -162,3 +163,16 @@ class LlamaCpp:
             "It says: " + " | ".join(told[-LAST_WORDS:])[:800],
             "export --to merged or adapter, and report the kind of base.",
         )
+
+
+def completion_body(ids: Sequence[int], decoding: Decoding) -> dict[str, Any]:
+    """The body of a request to llama.cpp /completion; overrides all of its sampling defaults."""
+    return {
+        "prompt": list(ids),
+        "n_predict": decoding.max_new_tokens,
+        "temperature": decoding.temperature,
+        "top_p": decoding.top_p,
+        "top_k": 0,
+        "min_p": 0.0,
+        "seed": decoding.seed % (SEEDS - 1),
+    }

@@ -3,7 +3,7 @@
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from safetensors import SafetensorError
@@ -60,14 +60,14 @@ def check_folder(folder: Path) -> dict[str, Any]:
 
 
 def load(
-    folder: Path, device: torch.device, dtype: torch.dtype, four_bits: bool = False
+    folder: Path, device: torch.device, dtype: torch.dtype, quantization: Literal["nf4"] | None = None
 ) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
     """Load network and tokenizer from a checked folder, without any network access and without foreign code.
 
-    With `four_bits`, the linear layers but the output layer are packed as they are read (four_bits.py).
+    With `quantization`, the linear layers but the output layer are quantized as they are read (four_bits.py).
     """
     config = check_folder(folder)
-    if four_bits and config.get("quantization_config"):
+    if quantization and config.get("quantization_config"):
         raise _quantised(folder)
     bars_were_on = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
@@ -80,7 +80,7 @@ def load(
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         except LOAD_ERRORS as error:
             raise _unusable(f"The tokenizer in {folder} cannot be loaded.", error) from error
-        packing = loading_in_four_bits(known, dtype, device) if four_bits else {}
+        packing = loading_in_four_bits(known, dtype, device) if quantization else {}
         try:
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 folder,
@@ -122,8 +122,8 @@ def load(
 def _quantised(folder: Path) -> ModelError:
     return ModelError(
         f"The base in {folder} is quantised already.",
-        "four_bits packs weights that are stored as they were published.",
-        "leave four_bits out, or take the base as its makers published it.",
+        "Only weights as they were published can be quantized.",
+        "leave out `quantization`, or take the base as its makers published it.",
     )
 
 

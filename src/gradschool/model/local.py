@@ -4,44 +4,44 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
-from torch.nn import functional
 from transformers import GenerationConfig
 
 from gradschool.errors import ModelError
-from gradschool.model.attention import Segments
+from gradschool.model.adapters import AdapterReaders
 from gradschool.model.chat import Chat
 from gradschool.model.decoding import decode
-from gradschool.model.engine import TextLoss
+from gradschool.model.engine import Engine, TextLoss, too_long
 from gradschool.model.generation import in_batches, stream_tokens
-from gradschool.model.kv_cache import grouped
 from gradschool.model.loading import hash_weights, is_out_of_memory, load, out_of_memory
+from gradschool.model.losses import row_losses
 from gradschool.model.machine import choose_device, choose_dtype, choose_threads
 from gradschool.model.memory import rows_at_once
-from gradschool.model.reader import Head, reader_of
-from gradschool.records import Answer, Conversation, Decoding, Failure
+from gradschool.model.reader import Reader, reader_of
+from gradschool.records import Answer, Conversation, Decoding
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-LOSS_BATCH = 16  # texts at once; their logits are the largest thing in memory
-NO_LIMIT = 1 << 30  # tokenizers write absurd lengths where they know none
-IGNORED = -100
+NO_LIMIT = 1 << 30  # tokenizers state absurd lengths if they know none
 
 
 class LocalEngine:
-    """A base in a folder, loaded once and ready to answer.
+    """A base model in a folder, loaded once and ready to answer, with any adapter.
 
-    `network` is the transformers model itself (training attaches its layers to it), `tokenizer` and `chat` turn
-    conversations into tokens. `name` and `revision` say where the folder came from. `dtype_reason` says why this
-    number format was chosen. With `four_bits` the layers are packed (four_bits.py). Raises ModelError where folder,
-    weights, tokenizer or chat template are unfit, and ResourceError where memory runs out.
+    `network` is the plain transformers model without adapters; nothing is ever attached to it. `tokenizer` and `chat`
+    turn conversations into tokens. `name` and `revision` say where the folder came from, `dtype_reason` why this number
+    format was chosen. With `quantization` the linear layers are quantized when they are loaded (four_bits.py). Raises
+    ModelError if folder, weights, tokenizer or chat template are unfit, and ResourceError if memory runs out.
     """
 
     network: "PreTrainedModel"
     tokenizer: "PreTrainedTokenizerBase"
+    chat: Chat
+    trains = True
+    repeats_exactly = True
 
     def __init__(
         self,
@@ -53,198 +53,194 @@ class LocalEngine:
         template: str | None = None,
         device: torch.device | None = None,
         dtype: torch.dtype | None = None,
-        four_bits: bool = False,
+        quantization: Literal["nf4"] | None = None,
     ) -> None:
         self.folder, self.name, self.revision, self.batch_size = folder, name or str(folder), revision, batch_size
-        self.device = device or choose_device()
+        self.device, self.quantization = device or choose_device(), quantization
         chosen, reason = choose_dtype(folder, self.device) if dtype is None else (dtype, f"{dtype}: asked for")
-        self.dtype_reason, self.four_bits = reason + "; layers are held in 4 bits" * four_bits, four_bits
+        self.dtype_reason = reason + ("; layers are quantized to 4 bits" if quantization else "")
         threads, threads_reason = choose_threads()
         torch.set_num_threads(threads)
         self.threads_reason = f"{threads} threads: {threads_reason}"
-        self.network, self.tokenizer = load(folder, self.device, chosen, four_bits)
-        self.reader = reader_of(self.network)
+        self.network, self.tokenizer = load(folder, self.device, chosen, quantization)
+        self._readers = AdapterReaders(reader_of(self.network))
         self.chat = Chat(self.tokenizer, template)
         ends = self.network.generation_config.eos_token_id if self.network.generation_config else None
         self.stop_ids = tuple(sorted({*self.chat.stop_ids, *([ends] if isinstance(ends, int) else ends or [])}))
-        # Some bases bring sampling settings and penalties of their own, which would act unseen on every answer.
+        # Some bases come with sampling settings and penalties, which would silently change every answer.
         self.network.generation_config = GenerationConfig(eos_token_id=list(self.stop_ids))
 
     @cached_property
     def identity(self) -> dict[str, str]:
-        """Which base this is, exactly: by name, revision, and the hashes of weights and chat template."""
+        """Identifies the base: name, revision, and the hashes of weights and chat template."""
         return {
             "kind": "local",
             "name": self.name,
             "revision": self.revision,
             "weights": hash_weights(self.folder),
             "template": self.chat.template_hash,
-            **({"bits": "4"} if self.four_bits else {}),
+            **({"bits": "4"} if self.quantization else {}),
         }
+
+    def with_weights(self, folder: Path) -> "LocalEngine":
+        """An engine over fully tuned weights of this base, with the same name and chat template."""
+        if self.folder == folder:
+            return self
+        return LocalEngine(
+            folder,
+            name=self.name,
+            revision=self.revision,
+            batch_size=self.batch_size,
+            template=self.chat.template,
+        )
+
+    def reader(self, adapter: str = "") -> Reader:
+        """The network with an adapter folder applied, or the plain base; raises ModelError if it does not fit."""
+        return self._readers.get(adapter)
 
     @property
     def pad_id(self) -> int:
-        """The token that fills up rows; any will do, since it is masked."""
+        """The padding token; any token will do, since padding is masked."""
         pad = self.tokenizer.pad_token_id
         return pad if isinstance(pad, int) else 0
 
     @property
     def context_length(self) -> int:
-        """The most tokens that a conversation and its answer may have together."""
+        """The maximum number of tokens of a conversation with its answer."""
         config = self.network.config.get_text_config()
         known = getattr(config, "max_position_embeddings", None) or self.tokenizer.model_max_length
         return int(known) if known < NO_LIMIT else 2048
 
     def count_tokens(self, conversation: Conversation) -> int:
-        """How many tokens the conversation takes, up to where the answer begins."""
+        """The number of tokens of a conversation, up to where the answer begins."""
         return len(self.chat.prompt_ids(conversation))
 
-    def answer(self, conversations: Sequence[Conversation], decoding: Decoding) -> Iterator[tuple[int, Answer]]:
-        """Answer many at once; yields (position in the input, answer) as each is done.
+    def answer(
+        self, conversations: Sequence[Conversation], decoding: Decoding, adapter: str = ""
+    ) -> Iterator[tuple[int, Answer]]:
+        """Answer conversations in batches; yields (position in the input, answer) as each is finished.
 
-        A conversation that the model cannot read whole gets a failure of its own. Where memory runs out, half as many
-        are answered at once; ResourceError where a single one does not fit.
+        A conversation that exceeds the context gets a failure. If memory runs out, the batch size is halved; raises
+        ResourceError if a single conversation does not fit.
         """
+        reader = self.reader(adapter)
         prompts: dict[int, list[int]] = {}
         for position, conversation in enumerate(conversations):
             ids = self.chat.prompt_ids(conversation)
             if len(ids) > self.context_length - 1:
-                yield position, _too_long(len(ids), self.context_length)
+                yield position, too_long(len(ids), self.context_length)
             else:
                 prompts[position] = ids
-        waiting, at_once = dict(prompts), self._at_once(prompts, decoding)
+        waiting, batch_size = dict(prompts), self._batch_size(prompts, decoding)
         while waiting:
             try:
-                for position, ids, seconds in self._continue(waiting, decoding, at_once):
+                for position, ids, seconds in self._continue(reader, waiting, decoding, batch_size):
                     del waiting[position]
                     yield position, self._answer(len(prompts[position]), ids, seconds)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                if at_once == 1 or len(waiting) == 1:
+                if batch_size == 1 or len(waiting) == 1:
                     raise out_of_memory("A question does not fit into memory, even alone.") from error
-                at_once = max(1, min(at_once, len(waiting)) // 2)
+                batch_size = max(1, min(batch_size, len(waiting)) // 2)
             if waiting and self.device.type == "cuda":
-                torch.cuda.empty_cache()  # outside of the handler, so that what did not fit is free
+                torch.cuda.empty_cache()  # outside of the handler, where the failed batch is free
 
-    def _at_once(self, prompts: Mapping[int, list[int]], decoding: Decoding) -> int:
+    def _batch_size(self, prompts: Mapping[int, list[int]], decoding: Decoding) -> int:
         if self.batch_size is not None:
             return self.batch_size
         tokens = max(map(len, prompts.values()), default=0) + decoding.max_new_tokens
         return rows_at_once(self.network.config, self.network.dtype, tokens, self.device)
 
     def _continue(
-        self, prompts: Mapping[int, list[int]], decoding: Decoding, at_once: int, min_new_tokens: int = 0
+        self,
+        reader: Reader,
+        prompts: Mapping[int, list[int]],
+        decoding: Decoding,
+        batch_size: int,
+        min_new_tokens: int = 0,
     ) -> Iterator[tuple[int, list[int], float]]:
-        """Answer prompts; yields (position, tokens, seconds), a step's time shared by the rows in it."""
+        """Generate; yields (position, tokens, seconds), with the time of a step divided between its rows."""
         limits = {p: min(decoding.max_new_tokens, self.context_length - len(ids)) for p, ids in prompts.items()}
-        if not self.reader.packs:
-            yield from in_batches(self.network, dict(prompts), self.stop_ids, limits, decoding, min_new_tokens, at_once)
+        arguments = dict(prompts), self.stop_ids, limits, decoding, min_new_tokens, batch_size
+        if not reader.packs:
+            yield from in_batches(reader.network, *arguments)
             return
-        said: dict[int, list[int]] = {position: [] for position in prompts}
+        generated: dict[int, list[int]] = {position: [] for position in prompts}
         seconds = dict.fromkeys(prompts, 0.0)
         began = time.perf_counter()
-        for step in decode(self.reader, dict(prompts), self.stop_ids, limits, decoding, min_new_tokens, at_once):
-            share = (time.perf_counter() - began) / len(step)
-            for piece in step:
-                said[piece.name].append(piece.token)
-                seconds[piece.name] += share
-            for piece in step:
-                if piece.last:
-                    yield piece.name, said.pop(piece.name), seconds[piece.name]
+        for step in decode(reader, *arguments):
+            elapsed = (time.perf_counter() - began) / len(step)
+            for token in step:
+                generated[token.name].append(token.token)
+                seconds[token.name] += elapsed
+            for token in step:
+                if token.last:
+                    yield token.name, generated.pop(token.name), seconds[token.name]
             began = time.perf_counter()
 
-    def stream(self, conversation: Conversation, decoding: Decoding) -> Iterator[str]:
-        """Answer one conversation piece by piece; raises ModelError where it is too long for the model."""
-        prompt = self.chat.prompt_ids(conversation)
+    def stream(self, conversation: Conversation, decoding: Decoding, adapter: str = "") -> Iterator[str]:
+        """Answer one conversation as a stream of text; raises ModelError if it exceeds the context."""
+        reader, prompt = self.reader(adapter), self.chat.prompt_ids(conversation)
         if len(prompt) > self.context_length - 1:
-            failure = _too_long(len(prompt), self.context_length).failure
+            failure = too_long(len(prompt), self.context_length).failure
             assert failure is not None
             raise ModelError(f"The conversation is {failure.kind}.", failure.reason, "begin a new conversation.")
         limit = min(decoding.max_new_tokens, self.context_length - len(prompt))
         ids: list[int] = []
         sent = ""
-        for token in self._tokens(prompt, limit, decoding):
+        for token in self._tokens(reader, prompt, limit, decoding):
             if token in self.stop_ids:
                 continue
             ids.append(token)
             text = self.chat.decode(ids)
-            # A letter may take several tokens; until the last is there, its place shows U+FFFD.
+            # A character may take several tokens; until the last one, the text ends with U+FFFD.
             if not text.endswith("\ufffd") and text.startswith(sent):
-                if piece := text[len(sent) :]:
-                    yield piece
+                if new := text[len(sent) :]:
+                    yield new
                 sent = text
         if rest := self.chat.decode(ids)[len(sent) :]:
             yield rest
 
-    def _tokens(self, prompt: list[int], limit: int, decoding: Decoding) -> Iterator[int]:
-        if self.reader.packs:
-            for step in decode(self.reader, {0: prompt}, self.stop_ids, {0: limit}, decoding, slots=1):
+    def _tokens(self, reader: Reader, prompt: list[int], limit: int, decoding: Decoding) -> Iterator[int]:
+        if reader.packs:
+            for step in decode(reader, {0: prompt}, self.stop_ids, {0: limit}, decoding, slots=1):
                 yield step[0].token
         else:
-            yield from stream_tokens(self.network, prompt, self.stop_ids, limit, decoding)
+            yield from stream_tokens(reader.network, prompt, self.stop_ids, limit, decoding)
 
     def write_texts(self, count: int, tokens: int, seed: int) -> list[list[int]]:
-        """Let the base write plain texts of its own, drawn at random: token ids, its start token first.
+        """Sample plain texts from the base, without a prompt: token ids, the start token first.
 
-        A base without a start token begins with the one that ends a text, as it does between two texts in training.
+        A base without a start token begins with its end-of-text token, which separates texts in pretraining.
         """
         known = (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id, self.pad_id)
         start = next(token for token in known if isinstance(token, int))
         decoding = Decoding(max_new_tokens=tokens - 1, temperature=1.0, seed=seed)
         prompts = {name: [start] for name in range(count)}
-        texts: dict[int, list[int]] = {}
-        for name, ids, _ in self._continue(
-            prompts, decoding, self._at_once(prompts, decoding), min_new_tokens=tokens - 1
-        ):
-            texts[name] = [start, *ids]
+        generated = self._continue(
+            self.reader(), prompts, decoding, self._batch_size(prompts, decoding), min_new_tokens=tokens - 1
+        )
+        texts = {name: [start, *ids] for name, ids, _ in generated}
         return [texts[name] for name in range(count)]
 
-    def text_losses(self, texts: Sequence[str]) -> list[TextLoss]:
-        """How unlikely plain texts are, in nats; a text longer than the context is read in pieces of that length.
+    def text_losses(self, texts: Sequence[str], adapter: str = "") -> list[TextLoss]:
+        """The losses of plain texts, in nats; a text longer than the context is read in chunks of that length.
 
-        The first token counts only where the tokenizer puts a start token before it.
+        The first token counts only if the tokenizer puts a start token before it.
         """
-        pieces: list[tuple[int, list[int]]] = []
+        chunks: list[tuple[int, list[int]]] = []
         for position, text in enumerate(texts):
             ids = self.tokenizer.encode(text)
             parts = [ids[start : start + self.context_length] for start in range(0, len(ids), self.context_length)]
-            pieces += [(position, part) for part in parts if len(part) > 1]
-        pieces.sort(key=lambda piece: len(piece[1]))
+            chunks += [(position, part) for part in parts if len(part) > 1]
+        chunks.sort(key=lambda chunk: len(chunk[1]))
         nats, counts = [0.0] * len(texts), [0] * len(texts)
-        for start in range(0, len(pieces), LOSS_BATCH):
-            batch = pieces[start : start + LOSS_BATCH]
-            losses = self._row_losses([ids for _, ids in batch])
-            for (position, ids), loss in zip(batch, losses, strict=True):
-                nats[position] += loss
-                counts[position] += len(ids) - 1
+        losses = row_losses(self.reader(adapter), [ids for _, ids in chunks])
+        for (position, ids), loss in zip(chunks, losses, strict=True):
+            nats[position] += loss
+            counts[position] += len(ids) - 1
         return [TextLoss(nat, count) for nat, count in zip(nats, counts, strict=True)]
-
-    def _row_losses(self, rows: list[list[int]]) -> list[float]:
-        if self.reader.packs and self.reader.head is not None:
-            return self._packed_losses(rows, self.reader.head)
-        longest = max(map(len, rows))
-        ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows], device=self.device)
-        there = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows], device=self.device)
-        with torch.inference_mode():
-            logits = self.network(input_ids=ids, attention_mask=there, use_cache=False).logits[:, :-1]
-            targets = ids[:, 1:].masked_fill(there[:, 1:] == 0, IGNORED)
-            losses = functional.cross_entropy(
-                logits.float().transpose(1, 2), targets, reduction="none", ignore_index=IGNORED
-            )
-        return [float(loss) for loss in losses.double().sum(1)]
-
-    @torch.inference_mode()
-    def _packed_losses(self, rows: list[list[int]], head: Head) -> list[float]:
-        """The losses of rows that are sorted by length."""
-        ids = torch.tensor([[token for row in rows for token in row]], device=self.device)
-        places = torch.tensor([[place for row in rows for place in range(len(row))]], device=self.device)
-        lengths = [len(row) for row in rows]
-        hidden = self.reader.hidden(ids, places, Segments(0, grouped(lengths)))
-        last = torch.tensor(lengths, device=self.device).cumsum(0) - 1
-        predicting = torch.ones(len(hidden), dtype=torch.bool, device=self.device).index_fill(0, last, False)
-        nats = head.nats(hidden[predicting], ids[0].roll(-1)[predicting]).double()
-        return [float(row.sum()) for row in nats.split_with_sizes([length - 1 for length in lengths])]
 
     def _answer(self, prompt_tokens: int, ids: list[int], seconds: float) -> Answer:
         stopped = bool(ids) and ids[-1] in self.stop_ids
@@ -252,6 +248,6 @@ class LocalEngine:
         return Answer(text, "stop" if stopped else "length", prompt_tokens, len(ids), seconds)
 
 
-def _too_long(tokens: int, context_length: int) -> Answer:
-    reason = f"The question takes {tokens} tokens; the model reads at most {context_length}, the answer included."
-    return Answer("", "error", tokens, failure=Failure("too long for the model", reason))
+def local_engine(engine: Engine) -> LocalEngine | None:
+    """The engine itself if its weights are on this machine: these can be trained, merged and exported."""
+    return engine if isinstance(engine, LocalEngine) else None

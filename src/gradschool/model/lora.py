@@ -92,7 +92,6 @@ def attach(network: PreTrainedModel, rank: int, alpha: float, seed: int) -> list
 
     Returns their names; raises ModelError where there are none. Targets follow 'LoRA Without Regret': all layers.
     """
-    detach(network)
     network.requires_grad_(False)
     generator = torch.Generator().manual_seed(seed)
     output = network.get_output_embeddings()
@@ -106,12 +105,6 @@ def attach(network: PreTrainedModel, rank: int, alpha: float, seed: int) -> list
     for name, layer in linear:
         network.set_submodule(name, LoraLinear.from_base(layer, rank, alpha, generator))
     return [name for name, _ in linear]
-
-
-def detach(network: PreTrainedModel) -> None:
-    """Take all LoRA layers off again: the network is bit for bit what it was."""
-    for name, layer in list(lora_layers(network)):
-        network.set_submodule(name, layer.base)
 
 
 @contextmanager

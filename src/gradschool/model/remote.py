@@ -9,7 +9,7 @@ from typing import Any
 
 from gradschool.errors import ModelError, RemoteError
 from gradschool.model.chat_api import ChatApi, QuestionFailed
-from gradschool.model.engine import TextLoss
+from gradschool.model.engine import TextLoss, refuse_adapter
 from gradschool.records import Answer, Conversation, Decoding, Failure
 from gradschool.settings import Remote
 
@@ -17,6 +17,7 @@ LETTERS_PER_TOKEN = 4  # of English, in the vocabularies of today
 TOKENS_PER_MESSAGE = 4
 USUAL_CONTEXT = 4096  # what servers give a model where nobody set it
 CONTEXT_KEYS = ("max_model_len", "context_length", "context_window", "n_ctx", "n_ctx_train")
+SERVER = "A model server"
 IN_A_ROW = 3  # failures after which a server counts as gone
 
 
@@ -26,6 +27,10 @@ class RemoteEngine:
     `address` may leave out /v1. The key is read from the environment variable that `settings` names, and is never
     shown or written down. Token counts are estimates until the server tells them with an answer.
     """
+
+    trains = False
+    repeats_exactly = False  # servers may answer differently on another day
+    chat = None
 
     def __init__(self, address: str, model: str, settings: Remote | None = None) -> None:
         self.settings = settings or Remote()
@@ -58,7 +63,7 @@ class RemoteEngine:
         """About how many tokens the conversation takes: an estimate from its length, good to some tens of percent."""
         return sum(TOKENS_PER_MESSAGE + -(-len(message.content) // LETTERS_PER_TOKEN) for message in conversation)
 
-    def text_losses(self, texts: Sequence[str]) -> list[TextLoss]:
+    def text_losses(self, texts: Sequence[str], adapter: str = "") -> list[TextLoss]:
         """Raises ModelError: the servers' common interface does not tell how likely a text is."""
         raise ModelError(
             "A model server cannot say how likely a text is.",
@@ -66,17 +71,21 @@ class RemoteEngine:
             "use a local base_model where this is needed.",
         )
 
-    def stream(self, conversation: Conversation, decoding: Decoding) -> Iterator[str]:
-        """Answer one conversation piece by piece; raises RemoteError where the server fails."""
+    def stream(self, conversation: Conversation, decoding: Decoding, adapter: str = "") -> Iterator[str]:
+        """Answer one conversation as a stream of text; raises RemoteError if the server fails."""
+        refuse_adapter(adapter, SERVER)
         return self._api.stream(conversation, decoding)
 
-    def answer(self, conversations: Sequence[Conversation], decoding: Decoding) -> Iterator[tuple[int, Answer]]:
+    def answer(
+        self, conversations: Sequence[Conversation], decoding: Decoding, adapter: str = ""
+    ) -> Iterator[tuple[int, Answer]]:
         """Ask `concurrency` questions at once; yields (position in the input, answer) as they come.
 
         Raises RemoteError for what stops all (a wrong key or model name), and when nothing but failures comes: then
         the server is ill, and a table full of failures would say nothing about the model. Closing the iterator
         starts no further question.
         """
+        refuse_adapter(adapter, SERVER)
         waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
         for position in range(len(conversations)):
             waiting.put(position)

@@ -32,9 +32,10 @@ from gradschool.files import (
     write_lines,
     write_text,
 )
-from gradschool.model.engine import Engine, open_engine
+from gradschool.model.engine import Engine
 from gradschool.model.hub import NEEDED
-from gradschool.model.local import LocalEngine
+from gradschool.model.local import local_engine
+from gradschool.model.opening import open_engine
 from gradschool.package.card import card
 from gradschool.records import Example, Note, RungResult, Scored, Split, Work
 from gradschool.run import Run
@@ -98,8 +99,9 @@ def describe(run: Run, specialist: Specialist, chosen: RungResult) -> dict[str, 
     """The manifest of a specialist but for the hashes; TOML knows no null, so what is not there is left out."""
     settings, recipe, report = run.job.settings, specialist.recipe, chosen.report
     base, engine = settings.base_model, specialist.engine
-    if isinstance(engine, LocalEngine) and base != "pocket" and not engine.revision and not recipe.weights:
-        base = str(engine.folder.resolve())  # a local folder, which a relative path would only name from here
+    local = local_engine(engine)
+    if local and base != "pocket" and not local.revision and not recipe.weights:
+        base = str(local.folder.resolve())  # a local folder, which a relative path would only name from here
     manifest: dict[str, Any] = {
         "format": FORMAT,
         "name": run.job.name,
@@ -230,11 +232,12 @@ def carry(folder: Path, target: Path, with_base: bool, base_model: str | None = 
                     shutil.copyfile(path, new / path.name)
         if with_base and not carries_base(manifest):
             specialist = yield from open_verified(folder, manifest, base_model)
-            if not isinstance(specialist.engine, LocalEngine):
+            local = local_engine(specialist.engine)
+            if local is None:
                 raise UsageError("The base cannot be copied.", "It is on a server.", "leave out --with-base.")
             if not specialist.recipe.weights:
-                yield Note(f"Copying the base {base['base_model']} from {specialist.engine.folder}.")
-                _copy_base(specialist.engine.folder, new / BASE)
+                yield Note(f"Copying the base {base['base_model']} from {local.folder}.")
+                _copy_base(local.folder, new / BASE)
                 _seal(new, manifest)
     return needs(manifest)
 

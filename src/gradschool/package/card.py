@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from gradschool.model.opening import is_hub_id
 from gradschool.package.forms import Shipped
 from gradschool.records import Gate, Interval, Report, RungResult
 
@@ -26,7 +27,6 @@ FORMS = {  # library and relation to the base, as the Hub calls them
     "gguf": ("gguf", "quantized"),
     "ollama": ("gguf", "quantized"),
 }
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 FEW_EXAMPLES = 100  # test examples under which the card points out how wide the bounds are
 
 
@@ -143,7 +143,7 @@ def _spoken(base: str) -> str:
 def base_on_hub(manifest: Mapping[str, Any]) -> str:
     """The base's id on the Hub, or nothing where it is not from there."""
     base = str(manifest["base"]["base_model"])
-    return base if HUB_ID.fullmatch(base) else ""
+    return base if is_hub_id(base) and "/" in base else ""
 
 
 def _front_matter(manifest: Mapping[str, Any], chosen: RungResult, shipped: Shipped | None) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def _front_matter(manifest: Mapping[str, Any], chosen: RungResult, shipped: Ship
         header["library_name"] = library
     header["pipeline_tag"] = "text-generation"
     # A folder or a built-in base means nothing on the Hub, and a wrong link would be worse than none.
-    if HUB_ID.fullmatch(base):
+    if is_hub_id(base) and "/" in base:
         header["base_model"] = base
         if relation:
             header["base_model_relation"] = relation

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from gradschool.evaluate import Measure, evaluate
 from gradschool.gates.gate import Measurements
 from gradschool.gates.run import PACKAGE_GATES, run_gates
-from gradschool.model.local import LocalEngine
 from gradschool.package.bundle import open_specialist
 from gradschool.records import Example, Gate, Scored, Work
 from gradschool.run import Run
@@ -17,6 +16,6 @@ def prove(run: Run, test: Sequence[Example], rows: Sequence[Scored], measure: Me
     kept = run.answers("package-test")
     again = yield from evaluate(specialist, test, measure, kept, "package: test")
     # A server may answer differently on another day, so that its answers cannot be compared.
-    exact = isinstance(specialist.engine, LocalEngine)
+    exact = specialist.engine.repeats_exactly
     answers = [row.answer for row in rows], [row.answer for row in again]
     return run_gates(PACKAGE_GATES, Measurements(answers=answers if exact else None))

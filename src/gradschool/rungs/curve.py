@@ -97,8 +97,7 @@ def _train_on(
     name, tune = f"curve-{count}", inputs.settings.tune
     yield Note(f"tune: learning curve, {count} of {len(inputs.train)} examples.")
     examples = subset(inputs.train, count, tune.seed)
-    rows = yield from make_rows(student, examples, tune.max_tokens, f"tune: preparing {count} rows")
-    student.make_ready()  # the share before has left its adapter on
+    rows = yield from make_rows(student, examples, student.lesson, f"tune: preparing {count} rows", tune.max_tokens)
     work = partial(train_specialist, student, rows, validation, inputs, rate, f"{name}-")
     trained = yield from inputs.run.once(Key[Trained](f"tune-{name}", Trained), work)
     recipes = [with_training(student.recipe, folder, tune.method) for folder in trained.folders]

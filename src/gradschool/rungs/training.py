@@ -1,7 +1,7 @@
 """From examples to a trained adapter (or trained weights) in a folder."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -12,15 +12,13 @@ from gradschool.errors import DataError, ModelError
 from gradschool.files import new_folder
 from gradschool.gates.gate import Measurements
 from gradschool.gates.run import TRAINING_GATES, run_gates
-from gradschool.ground.cite import cite
 from gradschool.model.adapter import save_adapter
 from gradschool.model.chat import Rendered
 from gradschool.model.four_bits import in_four_bits
-from gradschool.model.local import LocalEngine
-from gradschool.model.lora import switched_off
+from gradschool.model.local import LocalEngine, local_engine
 from gradschool.model.machine import training_dtype
 from gradschool.model.memory import Device, Workload, free_bytes
-from gradschool.records import Example, Gate, Message, Note, Progress, Work
+from gradschool.records import Conversation, Example, Gate, Note, Progress, Work
 from gradschool.run import Key
 from gradschool.rungs.rung import RungInputs
 from gradschool.settings import Tune
@@ -29,7 +27,7 @@ from gradschool.tune.memory import MemoryPlan, Method, TrainingMemory, plan_memo
 from gradschool.tune.objectives.rehearsal import TEXT_TOKENS, TEXTS
 from gradschool.tune.plan import TRIAL_SHARE, Plan, make_plan
 from gradschool.tune.rows import shared_prefix
-from gradschool.tune.train_job import TrainJob, broadcast, holding, trainable
+from gradschool.tune.train_job import TrainJob, broadcast, network_with, trainable
 from gradschool.tune.world import current
 
 TEXTS_KEY: Key[list[list[int]]] = Key("tune-texts", list[list[int]])
@@ -48,33 +46,33 @@ class Trained:
 
 
 def make_rows(
-    student: Specialist, examples: Sequence[Example], most: int | None, what: str, to_learn: bool = True
+    student: Specialist,
+    examples: Sequence[Example],
+    conversation_of: Callable[[Example], Conversation],
+    what: str,
+    max_tokens: int | None = None,
 ) -> Work[list[Rendered]]:
-    """Render each example just as the student will be asked, with the ideal answer behind it.
+    """Tokenize examples, put by `conversation_of`: `student.lesson` to train on, `student.as_asked` to validate on.
 
-    Rows to learn from have a passage that bears the answer out, where there is one; those that only measure a loss have
-    the passages that are found without knowing the answer.
-    Rows longer than `most` tokens (default: the base's context) are left out, and counted in a note. A row is never
-    cut: the loss would teach it to break off.
+    Rows longer than `max_tokens` (default: the base's context) are left out, and counted in a note. Rows are never
+    truncated: training on a truncated answer teaches to stop in the middle.
     """
     engine = local(student)
-    most = min(most or engine.context_length, engine.context_length)
+    limit = min(max_tokens or engine.context_length, engine.context_length)
     rows, too_long = [], 0
     for done, example in enumerate(examples, 1):
-        conversation, passages = student.conversation(example.question, example.ideal if to_learn else "")
-        ideal = cite(example.ideal, passages, example.last_user)
-        row = engine.chat.render((*conversation, Message("assistant", ideal)))
-        if len(row.token_ids) <= most:
+        row = engine.chat.render(conversation_of(example))
+        if len(row.token_ids) <= limit:
             rows.append(row)
         else:
             too_long += 1
         yield Progress(what, done, len(examples))
     if too_long:
-        yield Note(f"{too_long} of {len(examples)} rows have over {most} tokens and are left out.", "warning")
+        yield Note(f"{too_long} of {len(examples)} rows have over {limit} tokens and are left out.", "warning")
     if not rows:
         raise DataError(
             "No example is short enough to be trained on.",
-            f"All {len(examples)} have over {most} tokens with their instructions.",
+            f"All {len(examples)} have over {limit} tokens with their instructions.",
             "shorten the instructions or the examples, or raise [tune] max_tokens.",
         )
     return rows
@@ -88,8 +86,7 @@ def learning_rate_trial(
     engine, world = local(student), current()
     job = yield from train_job(engine, train, validation, plan, inputs, f"trial-{rate:g}")
     broadcast(job, world)
-    with trainable(engine, job.tune, world) as network:
-        state = yield from job.training(network, engine, world).run()
+    state = yield from job.training(trainable(engine, job.tune, world), engine, world).run()
     return state.best_loss
 
 
@@ -111,24 +108,23 @@ def train_specialist(
     job = yield from train_job(engine, train, validation, plan, inputs, f"{prefix}training")
     yield Note(f"tune: {job.memory.reason}; computes in {computing(engine, tune)}.")
     broadcast(job, world)
-    with trainable(engine, tune, world) as network:
-        training = job.training(network, engine, world)
-        if not training.reader.packs:
-            yield Note("tune: rows are padded, since this kind of network does not read packed rows exactly.")
-        state = yield from training.run()
-        norms = [tensor.norm().item() for name, tensor in training.best.items() if name.endswith("lora_b")]
-        measurements = Measurements(
-            train_loss=(state.first_train_loss, state.last_train_loss),
-            adapter_norms=norms if tune.method == "lora" else None,
-        )
-        weights_of = {"best": training.best}
-        if state.best_step < state.step:
-            yield Note(f"tune: validation loss was lowest at step {state.best_step} of {state.step}.")
-            weights_of["last"] = training.last
-        folders = []
-        for name, weights in weights_of.items():
-            with holding(weights, training, engine, tune) as network:
-                folders.append(save(network, engine, inputs, prefix + name))
+    training = job.training(trainable(engine, tune, world), engine, world)
+    if not training.reader.packs:
+        yield Note("tune: rows are padded, since this kind of network does not read packed rows exactly.")
+    state = yield from training.run()
+    norms = [tensor.norm().item() for name, tensor in training.best.items() if name.endswith("lora_b")]
+    measurements = Measurements(
+        train_loss=(state.first_train_loss, state.last_train_loss),
+        adapter_norms=norms if tune.method == "lora" else None,
+    )
+    weights_of = {"best": training.best}
+    if state.best_step < state.step:
+        yield Note(f"tune: validation loss was lowest at step {state.best_step} of {state.step}.")
+        weights_of["last"] = training.last
+    folders = [
+        save(network_with(weights, training, engine, tune), engine, inputs, prefix + name)
+        for name, weights in weights_of.items()
+    ]
     return Trained(tuple(folders), state.tokens, run_gates(TRAINING_GATES, measurements))
 
 
@@ -185,8 +181,7 @@ def memory_for(engine: LocalEngine, train: Sequence[Rendered], plan: Plan, tune:
 def write_texts(engine: LocalEngine, seed: int) -> Work[list[list[int]]]:
     """Let the bare base write what it will rehearse; done once per run, so that a resumed one rehearses the same."""
     yield Note(f"tune: the base writes {TEXTS} short texts to rehearse while it learns, so that it forgets less.")
-    with switched_off(engine.network):
-        return engine.write_texts(TEXTS, TEXT_TOKENS, seed)
+    return engine.write_texts(TEXTS, TEXT_TOKENS, seed)
 
 
 def save(network: PreTrainedModel, engine: LocalEngine, inputs: RungInputs, name: str) -> str:
@@ -204,6 +199,7 @@ def save(network: PreTrainedModel, engine: LocalEngine, inputs: RungInputs, name
 
 def local(specialist: Specialist) -> LocalEngine:
     """The specialist's engine, which must be on this machine."""
-    if not isinstance(specialist.engine, LocalEngine):
+    engine = local_engine(specialist.engine)
+    if engine is None:
         raise ModelError("Only a base on this machine can be trained.", "", "name a local folder or a Hub id.")
-    return specialist.engine
+    return engine

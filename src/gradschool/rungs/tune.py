@@ -13,7 +13,6 @@ from gradschool.gates.run import STATE_GATES, run_gates
 from gradschool.job import Job
 from gradschool.model.chat import Rendered
 from gradschool.model.engine import Engine, TextLoss
-from gradschool.model.local import LocalEngine
 from gradschool.records import Gate, Note, Scored, Work
 from gradschool.run import Key
 from gradschool.rungs.curve import Curve, advice_of, as_trials, learning_curve
@@ -47,10 +46,10 @@ def tune(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     began = time.monotonic()
     run, settings = inputs.run, inputs.settings.tune
     student = specialist_of(best.engine, tuning_recipe(best.recipe, inputs))
-    train = yield from make_rows(student, inputs.train, settings.max_tokens, "tune: preparing train rows")
-    validation = yield from make_rows(
-        student, inputs.validation, None, "tune: preparing validation rows", to_learn=False
+    train = yield from make_rows(
+        student, inputs.train, student.lesson, "tune: preparing train rows", settings.max_tokens
     )
+    validation = yield from make_rows(student, inputs.validation, student.as_asked, "tune: preparing validation rows")
     rate, trials = yield from choose_rate(student, train, validation, inputs)
     trained = yield from run.once(TRAINING, partial(train_specialist, student, train, validation, inputs, rate))
     state = yield from best_state(best, student, trained, inputs)
@@ -72,7 +71,7 @@ def tune(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
 
 def reason_to_skip(job: Job, engine: Engine) -> str:
     """The weights must be on this machine."""
-    if isinstance(engine, LocalEngine):
+    if engine.trains:
         return ""
     return "the base is not on this machine, so that its weights cannot be trained"
 
@@ -112,7 +111,7 @@ def best_state(best: Specialist, student: Specialist, trained: Trained, inputs: 
     tried = yield from try_all(best, recipes, inputs, "tune")
     sample, answers = inputs.validation[:UNTUNED_SAMPLE], inputs.run.answers("tune-untuned")
     untuned = yield from evaluate(student, sample, inputs.measure, answers, "tune: without training")
-    before = general_losses(student)
+    before = student.text_losses(general_texts())
     states = [State(recipe, rows, _gates(student, recipe, rows, untuned, before, inputs)) for recipe, rows in tried]
     sound = [state for state in states if all(gate.held for gate in state.gates)]
     return max(sound or states, key=lambda state: mean(state.rows))
@@ -130,16 +129,10 @@ def _gates(
     measurements = Measurements(
         answers=([row.answer for row in untuned], answers[: len(untuned)]),
         tuned_answers=answers,
-        text_losses=(before, general_losses(specialist_of(student.engine, recipe))),
+        text_losses=(before, specialist_of(student.engine, recipe).text_losses(general_texts())),
         max_forgetting=inputs.settings.tune.max_forgetting,
     )
     return run_gates(STATE_GATES, measurements)
-
-
-def general_losses(specialist: Specialist) -> list[TextLoss]:
-    """The loss of a specialist on each of the general texts."""
-    specialist.make_ready()
-    return specialist.engine.text_losses(general_texts())
 
 
 def _clean_up(inputs: RungInputs) -> None:

@@ -6,16 +6,13 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
 
 from gradschool.errors import GradschoolError
-from gradschool.model.adapter import read_adapter
 from gradschool.model.decoding import Token
 from gradschool.model.loading import is_out_of_memory, out_of_memory
 from gradschool.model.local import LocalEngine
-from gradschool.model.lora import LoraLinear, detach
 from gradschool.model.memory import rows_at_once
 from gradschool.records import Decoding
 from gradschool.serve.decoder import Decoder, decoder_of
@@ -70,30 +67,6 @@ class _Lane:
     decoder: Decoder | None = None
 
 
-class AdapterCache:
-    """The adapters of one network, each read once, so that changing costs no reading."""
-
-    def __init__(self, engine: LocalEngine) -> None:
-        self._network = engine.network
-        self._layers: dict[str, dict[str, LoraLinear]] = {}
-        self._worn = ""
-        detach(self._network)
-
-    def learn(self, adapter: str) -> None:
-        """Read an adapter; raises ModelError where it does not fit the network."""
-        if adapter and adapter not in self._layers:
-            self.wear("")
-            self._layers[adapter] = read_adapter(self._network, Path(adapter))
-
-    def wear(self, adapter: str) -> None:
-        """Let the network wear an adapter that was read, or, for an empty name, none."""
-        if adapter != self._worn:
-            detach(self._network)
-            for name, layer in (self._layers[adapter] if adapter else {}).items():
-                self._network.set_submodule(name, layer)
-            self._worn = adapter
-
-
 class Batcher(threading.Thread):
     """The thread that owns a network and answers with it: `at_once` requests are under way, the others wait in order.
 
@@ -102,11 +75,10 @@ class Batcher(threading.Thread):
     short requests have lanes of their own, with as many places as memory bears. Lanes take turns.
     """
 
-    def __init__(
-        self, engine: LocalEngine, wardrobe: AdapterCache, groups: Sequence[SamplingGroup], at_once: int
-    ) -> None:
-        super().__init__(name="gradschool-lanes", daemon=True)
-        self._engine, self._wardrobe, self._at_once = engine, wardrobe, at_once
+    def __init__(self, engine: LocalEngine, groups: Sequence[SamplingGroup], at_once: int) -> None:
+        super().__init__(name="gradschool-batcher", daemon=True)
+        self._engine, self._at_once = engine, at_once
+        self._readers = {group.adapter: engine.reader(group.adapter) for group in groups}
         self._groups = tuple(dict.fromkeys(groups))
         self._lanes: list[_Lane] = []
         self._inbox: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
@@ -168,7 +140,6 @@ class Batcher(threading.Thread):
         """Some steps of one lane; who comes meanwhile may join it."""
         failed = no_memory = False
         try:
-            self._wardrobe.wear(lane.group.adapter)
             for _ in range(TURN):
                 for said in self._decoder(lane).step():
                     self._tell(lane, said)
@@ -189,7 +160,9 @@ class Batcher(threading.Thread):
         group = lane.group
         if lane.decoder is None:
             decoding = Decoding(temperature=group.temperature, top_p=group.top_p)
-            lane.decoder = decoder_of(self._engine, decoding, group.prefix, self._places(lane.room))
+            lane.decoder = decoder_of(
+                self._engine, self._readers[group.adapter], decoding, group.prefix, self._places(lane.room)
+            )
         for name in lane.fresh:
             request = lane.rows[name]
             ids, left = (*request.ids, *request.said), request.decoding.max_new_tokens - len(request.said)

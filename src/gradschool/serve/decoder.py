@@ -10,14 +10,12 @@ import torch
 from gradschool.model.decoding import Batch, Row, Token
 from gradschool.model.generation import stream_tokens
 from gradschool.model.local import LocalEngine
+from gradschool.model.reader import Reader
 from gradschool.records import Decoding
 
 
 class Decoder(Protocol):
-    """Rows under way, each a prompt and the answer drawn so far, all drawn alike but for their seeds.
-
-    The network must wear the same adapter at each step.
-    """
+    """Rows that are being answered, each a prompt and the answer so far, with the same sampling settings but seeds."""
 
     def add(self, name: int, ids: Sequence[int], limit: int, seed: int) -> None:
         """Take in a prompt, to be continued by at most `limit` tokens."""
@@ -32,21 +30,23 @@ class Decoder(Protocol):
         ...
 
 
-def decoder_of(engine: LocalEngine, decoding: Decoding, prefix: Sequence[int], slots: int) -> Decoder:
-    """A decoder for a network as it is worn now; `prefix` is what all prompts begin with, read once."""
-    if engine.reader.packs:
-        return PackedDecoder(engine, decoding, prefix, slots)
-    return OneRowDecoder(engine, decoding)
+def decoder_of(engine: LocalEngine, reader: Reader, decoding: Decoding, prefix: Sequence[int], slots: int) -> Decoder:
+    """A decoder for the engine's network with an adapter, or without; all prompts begin with `prefix`, read once."""
+    if reader.packs:
+        return PackedDecoder(engine, reader, decoding, prefix, slots)
+    return OneRowDecoder(engine, reader, decoding)
 
 
 class PackedDecoder:
     """Continuous batching over the engine's packed rows: prompts enter and leave between any two tokens."""
 
-    def __init__(self, engine: LocalEngine, decoding: Decoding, prefix: Sequence[int], slots: int) -> None:
-        assert engine.reader.head is not None
+    def __init__(
+        self, engine: LocalEngine, reader: Reader, decoding: Decoding, prefix: Sequence[int], slots: int
+    ) -> None:
+        assert reader.head is not None
         self._sampled = decoding.temperature > 0
         self._waiting: deque[Row] = deque()
-        self._batch = Batch(engine.reader, engine.reader.head, prefix, engine.stop_ids, decoding, slots, 0)
+        self._batch = Batch(reader, reader.head, prefix, engine.stop_ids, decoding, slots, 0)
         self._entered = False
 
     def add(self, name: int, ids: Sequence[int], limit: int, seed: int) -> None:
@@ -85,8 +85,8 @@ class _Single:
 class OneRowDecoder:
     """One answer after the other, for networks that cannot read packed rows, such as those with a recurrent state."""
 
-    def __init__(self, engine: LocalEngine, decoding: Decoding) -> None:
-        self._engine, self._decoding = engine, decoding
+    def __init__(self, engine: LocalEngine, reader: Reader, decoding: Decoding) -> None:
+        self._engine, self._network, self._decoding = engine, reader.network, decoding
         self._rows: deque[_Single] = deque()
 
     def add(self, name: int, ids: Sequence[int], limit: int, seed: int) -> None:
@@ -114,4 +114,4 @@ class OneRowDecoder:
 
     def _tokens(self, ids: Sequence[int], limit: int, seed: int) -> Generator[int, None, None]:
         decoding = Decoding(limit, self._decoding.temperature, self._decoding.top_p, seed)
-        yield from stream_tokens(self._engine.network, ids, self._engine.stop_ids, limit, decoding)
+        yield from stream_tokens(self._network, ids, self._engine.stop_ids, limit, decoding)

@@ -8,11 +8,12 @@ from typing import Any
 from gradschool.errors import UsageError
 from gradschool.files import sha256_of
 from gradschool.model.engine import Engine
-from gradschool.model.local import LocalEngine
+from gradschool.model.llama_engine import LlamaEngine
+from gradschool.model.local import local_engine
 from gradschool.model.remote import RemoteEngine
 from gradschool.package.bundle import MANIFEST, open_verified, read_manifest, recipe_of
 from gradschool.records import Note, Work
-from gradschool.serve.llama import LlamaEngine, LlamaScheduler
+from gradschool.serve.llama import LlamaScheduler
 from gradschool.serve.local import LocalScheduler
 from gradschool.serve.scheduler import Scheduler
 from gradschool.serve.service import Limits, ServedBase, ServedModel, Service
@@ -110,8 +111,8 @@ def scheduler_of(
     engine: Engine, specialists: Sequence[Specialist], at_once: int | None, context_length: int | None
 ) -> Scheduler:
     """The scheduler for the specialists of one base."""
-    if isinstance(engine, LocalEngine):
-        return LocalScheduler(engine, specialists, at_once, context_length)
+    if local := local_engine(engine):
+        return LocalScheduler(local, specialists, at_once, context_length)
     if isinstance(engine, RemoteEngine):
         return remote_scheduler(engine, at_once, context_length)
     return ThreadScheduler(engine, at_once, context_length)

@@ -9,7 +9,7 @@ from gradschool.model.decoding import Token
 from gradschool.model.local import LocalEngine
 from gradschool.model.memory import AT_ONCE
 from gradschool.records import Conversation, Message
-from gradschool.serve.batcher import AdapterCache, Batcher, Request, SamplingGroup
+from gradschool.serve.batcher import Batcher, Request, SamplingGroup
 from gradschool.serve.scheduler import AnswerStream, Finished, Prompt, TextChunk
 from gradschool.serve.streaming import IncrementalDetokenizer
 from gradschool.specialist import Specialist
@@ -21,8 +21,7 @@ PROBES = ("a", "Z", "1", "é", "\n?")
 class LocalScheduler:
     """Answers for all specialists over one base, whose weights are in memory once.
 
-    From then on the engine's network belongs to the scheduler's thread. Raises ModelError where an adapter does not
-    fit.
+    Raises ModelError if an adapter does not fit the base.
     """
 
     def __init__(
@@ -33,10 +32,7 @@ class LocalScheduler:
         self._prompts, self._stop_ids = engine.chat, frozenset(engine.stop_ids)
         # A tokenizer must not be used by two threads at once: prompts are made in one, answers are read in another.
         self._answers = copy.deepcopy(engine.chat)
-        wardrobe = AdapterCache(engine)
-        for specialist in specialists:
-            wardrobe.learn(specialist.recipe.adapter)
-        self._batcher = Batcher(engine, wardrobe, [sampling_group_of(one, engine) for one in specialists], self.at_once)
+        self._batcher = Batcher(engine, [sampling_group_of(one, engine) for one in specialists], self.at_once)
         self._batcher.start()
 
     def tokens(self, conversation: Conversation) -> tuple[int, tuple[int, ...]]:

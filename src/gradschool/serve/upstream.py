@@ -7,19 +7,19 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
 import httpx
 
 from gradschool.errors import RemoteError
+from gradschool.model.llama_cpp import completion_body
 from gradschool.model.remote import RemoteEngine
-from gradschool.records import Conversation, Decoding
+from gradschool.records import Conversation
 from gradschool.serve.http_errors import HTTPError
 from gradschool.serve.scheduler import AnswerStream, Finished, Prompt, TextChunk
 
 UPSTREAM_FAILED = "The upstream model failed."
-SEEDS = 1 << 32  # llama.cpp seeds are 32 bits; the largest one means a random seed
 
 
 class Wire(Protocol):
@@ -120,7 +120,7 @@ class LlamaWire:
 
     def body(self, prompt: Prompt) -> dict[str, Any]:
         """A request with token ids."""
-        return llama_body(prompt.ids, prompt.decoding) | {"stream": True}
+        return completion_body(prompt.ids, prompt.decoding) | {"stream": True}
 
     def text(self, event: dict[str, Any]) -> str:
         """The text of an event."""
@@ -136,19 +136,6 @@ class LlamaWire:
             return so_far
         counts = int(event["tokens_evaluated"]), int(event["tokens_predicted"])
         return Finished("length" if event.get("stop_type") == "limit" else "stop", *counts)
-
-
-def llama_body(ids: Sequence[int], decoding: Decoding) -> dict[str, Any]:
-    """A request to llama.cpp that overrides all of its sampling defaults."""
-    return {
-        "prompt": list(ids),
-        "n_predict": decoding.max_new_tokens,
-        "temperature": decoding.temperature,
-        "top_p": decoding.top_p,
-        "top_k": 0,
-        "min_p": 0.0,
-        "seed": decoding.seed % (SEEDS - 1),
-    }
 
 
 class ChatWire:

@@ -2,8 +2,7 @@
 
 import copy
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,10 +12,10 @@ from pydantic import TypeAdapter
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from gradschool.model.adapter import wear
+from gradschool.model.adapters import shared_copy
 from gradschool.model.chat import Rendered
 from gradschool.model.local import LocalEngine
-from gradschool.model.lora import attach, detach, lora_layers, switched_off, trained_parameters
+from gradschool.model.lora import attach, lora_layers, switched_off, trained_parameters
 from gradschool.model.machine import training_dtype
 from gradschool.model.reader import reader_of
 from gradschool.settings import Tune
@@ -83,45 +82,42 @@ def help_train(world: World) -> None:
     while (message := world.receive()) is not None:
         job = JSON.validate_python(message)
         engine = engines.setdefault(job.base, LocalEngine(Path(job.base)))
-        with trainable(engine, job.tune, world) as network:
-            for _ in job.training(network, engine, world).run():
-                pass  # rank 0 reports
+        for _ in job.training(trainable(engine, job.tune, world), engine, world).run():
+            pass  # rank 0 reports
 
 
-@contextmanager
-def trainable(engine: LocalEngine, tune: Tune, world: World) -> Iterator[PreTrainedModel]:
-    """A network to train: the engine's with fresh LoRA layers, taken off again in the end, or a copy of it whole."""
+def trainable(engine: LocalEngine, tune: Tune, world: World) -> PreTrainedModel:
+    """A network to train, with fresh LoRA layers over the engine's base, or a copy with all weights trainable.
+
+    The engine's own network stays as it is. The LoRA layers share its tensors, unless training needs another number
+    format or shards the network.
+    """
     if tune.method == "full":
-        yield copy.deepcopy(engine.network).float().requires_grad_(True)
-        return
-    wear(engine.network, None)
-    dtype, network = training_dtype(engine.network)[0], engine.network
-    if dtype != network.dtype or world.size > 1:  # sharding cannot be undone
-        network = nn.Module.to(copy.deepcopy(network), dtype)
+        network: PreTrainedModel = copy.deepcopy(engine.network).float().requires_grad_(True)
+        return network
+    dtype = training_dtype(engine.network)[0]
+    if dtype != engine.network.dtype or world.size > 1:
+        network = nn.Module.to(copy.deepcopy(engine.network), dtype)
+    else:
+        network = shared_copy(engine.network)
     attach(network, tune.rank, tune.alpha or 2 * tune.rank, tune.seed)
-    try:
-        yield network
-    finally:
-        detach(network)
+    return network
 
 
 def rehearsal_of(network: PreTrainedModel, engine: LocalEngine, texts: list[list[int]], weight: float) -> Rehearsal:
-    """With the base as it was for a teacher: the student without its LoRA layers, or else the engine's own network."""
+    """Rehearsal with the base as the teacher: the student with its LoRA layers off, or else the engine's network."""
     if any(lora_layers(network)):
         return Rehearsal(texts, reader_of(network), weight, partial(switched_off, network))
-    return Rehearsal(texts, engine.reader, weight)
+    return Rehearsal(texts, engine.reader(), weight)
 
 
-@contextmanager
-def holding(
-    state: Mapping[str, Tensor], training: Training, engine: LocalEngine, tune: Tune
-) -> Iterator[PreTrainedModel]:
-    """A network with one of the states that a training kept, whole even where the training's own is sharded."""
+def network_with(weights: Mapping[str, Tensor], training: Training, engine: LocalEngine, tune: Tune) -> PreTrainedModel:
+    """A network with one set of the trained weights; not sharded, even if the training's own network is."""
     if training.world.size == 1:
-        training.load_weights(state)
-        yield training.network
-        return
-    with trainable(engine, tune, training.world) as network, torch.no_grad():
+        training.load_weights(weights)
+        return training.network
+    network = trainable(engine, tune, training.world)
+    with torch.no_grad():
         for name, parameter in trained_parameters(network).items():
-            parameter.copy_(state[name])
-        yield network
+            parameter.copy_(weights[name])
+    return network

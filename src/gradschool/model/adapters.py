@@ -1,0 +1,72 @@
+"""One base with several adapters: each adapter gets its own module tree over the same base weights.
+
+Nothing is switched on a shared network, so that answers with different adapters can be computed in turns and from
+several threads. A tree costs its module objects and the adapter's weights; the base's tensors exist once.
+"""
+
+import copy
+import threading
+from collections import OrderedDict
+from dataclasses import replace
+from pathlib import Path
+
+from torch import nn
+from transformers import PreTrainedModel
+
+from gradschool.errors import ModelError
+from gradschool.model.adapter import WEIGHTS, read_adapter
+from gradschool.model.reader import Reader
+
+MAX_CACHED = 4  # adapters that stay in memory after use
+
+
+def shared_copy(network: PreTrainedModel) -> PreTrainedModel:
+    """A copy of a network's modules over the same parameters and buffers: layers can be replaced in it alone."""
+    return copy.deepcopy(network, {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())})
+
+
+class AdapterReaders:
+    """Readers of one base network: the plain base's, and one for each adapter folder, loaded when first used.
+
+    The adapters used last stay cached. A folder that is written anew is loaded anew. Safe to use from several threads.
+    """
+
+    def __init__(self, base: Reader) -> None:
+        self.base = base
+        self._lock = threading.Lock()
+        self._cached: OrderedDict[tuple[str, int, int], Reader] = OrderedDict()
+
+    def get(self, adapter: str) -> Reader:
+        """The reader for an adapter folder in PEFT's format; for an empty name, the base's.
+
+        Raises ModelError if the adapter cannot be read or does not fit the base.
+        """
+        if not adapter:
+            return self.base
+        with self._lock:
+            key = _version(Path(adapter))
+            reader = self._cached.pop(key, None) or self._load(Path(adapter))
+            self._cached[key] = reader
+            while len(self._cached) > MAX_CACHED:
+                self._cached.popitem(last=False)
+        return reader
+
+    def _load(self, folder: Path) -> Reader:
+        network = shared_copy(self.base.network)
+        for name, layer in read_adapter(network, folder).items():
+            network.set_submodule(name, layer)
+        output = network.get_output_embeddings()
+        if self.base.head is None or not isinstance(output, nn.Linear):  # an adapter of the output layer
+            return Reader(network, packs=False, head=None)
+        return Reader(network, self.base.packs, replace(self.base.head, layer=output))
+
+
+def _version(folder: Path) -> tuple[str, int, int]:
+    """Identifies the content of an adapter folder without reading it: path, time of change and size of its weights."""
+    try:
+        state = (folder / WEIGHTS).stat()
+    except OSError as error:
+        raise ModelError(
+            f"{folder} holds no readable adapter.", f"{error}.", f"it needs {WEIGHTS}, as PEFT writes it."
+        ) from error
+    return str(folder), state.st_mtime_ns, state.st_size

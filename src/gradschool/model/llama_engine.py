@@ -1,0 +1,118 @@
+"""The llama.cpp engine: a GGUF file that llama.cpp runs in a process of its own."""
+
+import importlib.util
+import re
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gguf import GGUFReader
+
+from gradschool.errors import ModelError, UsageError
+from gradschool.files import sha256
+from gradschool.model.chat import CLOSE, OPEN
+from gradschool.model.engine import TextLoss, refuse_adapter, too_long
+from gradschool.model.llama_cpp import LlamaCpp, completion_body
+from gradschool.model.machine import choose_threads
+from gradschool.records import Answer, Conversation, Decoding
+
+AT_ONCE = 4
+DEFAULT_CONTEXT = 8192  # tokens; llama.cpp allocates all of it for each parallel request
+
+
+class LlamaEngine:
+    """A GGUF file in llama.cpp. Prompts are sent as tokens, so that text from users never becomes a control token.
+
+    Starts llama.cpp, for `at_once` parallel requests of at most `context_length` tokens each. Raises UsageError if
+    llama.cpp is not installed, ModelError if it cannot run the file.
+    """
+
+    trains = False
+    repeats_exactly = True
+    chat = None  # the template is in the file, and llama.cpp renders it
+
+    def __init__(self, file: Path, at_once: int | None, context_length: int | None) -> None:
+        if importlib.util.find_spec("xllamacpp") is None:
+            raise UsageError(
+                "A GGUF file is served by llama.cpp, which is not installed.",
+                "It comes as the package xllamacpp, which is compiled and so is not installed unasked.",
+                "pip install 'gradschool[llama]', or serve without --gguf.",
+            )
+        self.file, self.at_once, self.key = file, at_once or AT_ONCE, secrets.token_urlsafe()
+        self.context_length = min(trained_context(file), context_length or DEFAULT_CONTEXT)
+        threads, _ = choose_threads()
+        self.server = LlamaCpp(file, self.context_length, threads=threads, at_once=self.at_once, key=self.key)
+        self.server.__enter__()
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """Which file this is."""
+        kind, name = "llama.cpp", self.file.name
+        return {"kind": kind, "name": name, "revision": "", "weights": sha256(self.file), "template": ""}
+
+    def prompt_ids(self, conversation: Conversation) -> list[int]:
+        """The tokens of a conversation up to where the answer begins, by the chat template in the file."""
+        said = "\n".join(message.content for message in conversation)
+        if self.server.tokens(said, start=False) == self.server.tokens(said, control=False):
+            return self.server.prompt_ids(conversation)
+        # Something in it looks like a control token: then the contents are cut into tokens apart from the template.
+        marked = [replace(m, content=OPEN + re.sub(f"[{OPEN}{CLOSE}]", "", m.content) + CLOSE) for m in conversation]
+        ids: list[int] = []
+        pieces = re.split(f"{OPEN}(.*?){CLOSE}", self.server.prompt_text(tuple(marked)), flags=re.DOTALL)
+        for position, piece in enumerate(pieces):
+            if piece:
+                ids += self.server.tokens(piece, control=position % 2 == 0, start=position == 0)
+        return ids
+
+    def count_tokens(self, conversation: Conversation) -> int:
+        """How many tokens the conversation takes, up to where the answer begins."""
+        return len(self.prompt_ids(conversation))
+
+    def answer(
+        self, conversations: Sequence[Conversation], decoding: Decoding, adapter: str = ""
+    ) -> Iterator[tuple[int, Answer]]:
+        """Answer one after the other."""
+        refuse_adapter(adapter, "llama.cpp")
+        for position, conversation in enumerate(conversations):
+            ids, began = self.prompt_ids(conversation), time.perf_counter()
+            room = self.context_length - len(ids)
+            if room < 1:
+                yield position, too_long(len(ids), self.context_length)
+                continue
+            drawn = replace(decoding, max_new_tokens=min(decoding.max_new_tokens, room))
+            said = self.server.ask("completion", **completion_body(ids, drawn))
+            stop: Any = "length" if said["stop_type"] == "limit" else "stop"
+            read, written = int(said["tokens_evaluated"]), int(said["tokens_predicted"])
+            yield position, Answer(said["content"], stop, read, written, time.perf_counter() - began)
+
+    def stream(self, conversation: Conversation, decoding: Decoding, adapter: str = "") -> Iterator[str]:
+        """Answer one conversation, in one chunk; raises ModelError if it exceeds the context."""
+        for _, answer in self.answer([conversation], decoding, adapter):
+            if answer.failure:
+                raise ModelError(f"The conversation is {answer.failure.kind}.", answer.failure.reason)
+            yield answer.text
+
+    def text_losses(self, texts: Sequence[str], adapter: str = "") -> list[TextLoss]:
+        """Raises ModelError: llama.cpp's server does not tell how likely a text is."""
+        raise ModelError("llama.cpp cannot say how likely a text is.", fix="use the specialist's own base for this.")
+
+    def close(self) -> None:
+        """End llama.cpp."""
+        self.server.__exit__(None, None, None)
+
+
+def trained_context(file: Path) -> int:
+    """The most tokens that the network in a GGUF file was made for; raises ModelError where there is none in it."""
+    try:
+        fields = GGUFReader(file).fields
+        family = str(fields["general.architecture"].contents())
+        return int(fields[f"{family}.context_length"].contents())
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise ModelError(
+            f"{file} cannot be read as a model in GGUF.",
+            f"{type(error).__name__}: {error}.",
+            "make one with: gradschool export SPECIALIST --to gguf",
+        ) from error
