@@ -1,7 +1,11 @@
 """The specialist: what its base is really asked, and what becomes of the answers."""
 
+import itertools
+import shutil
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,15 +13,19 @@ import torch
 
 import tiny
 from finish import finish
+from gradschool.errors import ModelError
 from gradschool.ground.cite import INSTRUCTIONS
 from gradschool.ground.index import build_index
 from gradschool.model.adapter import save_adapter
+from gradschool.model.adapters import AdapterReaders, shared_copy
 from gradschool.model.fake import FakeEngine
 from gradschool.model.local import LocalEngine
-from gradschool.model.lora import attach, detach, lora_layers
+from gradschool.model.lora import attach, lora_layers, trained_parameters
 from gradschool.records import Conversation, Decoding, Example, Message, Source
-from gradschool.settings import Ground
+from gradschool.settings import Ground, Tune
 from gradschool.specialist import Recipe, Specialist, specialist_of
+from gradschool.tune.train_job import trainable
+from gradschool.tune.world import World
 
 SHORT = Decoding(max_new_tokens=4)
 
@@ -126,17 +134,20 @@ def test_an_example_is_shown_as_it_would_be_asked_with_its_own_passages_and_cite
     assert "harbour of Kiel" in asked[5].content
 
 
-def test_to_learn_from_an_answer_a_passage_bears_it_out(index: str) -> None:
-    """The question alone finds another page; an answer that no page bears out changes nothing."""
+def test_a_lesson_has_a_passage_that_supports_the_answer(index: str) -> None:
+    """The question alone finds another page; an answer that no page supports changes nothing."""
     question = (Message("user", "where is the red boat?"),)
     specialist = Specialist(FakeEngine(), Recipe(passages=1, index=index))
 
-    def pages(ideal: str) -> list[str]:
-        return [passage.file.rpartition("/")[2] for passage in specialist.conversation(question, ideal)[1]]
+    def read(ideal: str, trained: bool = True) -> str:
+        row = Example("e", (*question, Message("assistant", ideal)), "g", Source("f", 1))
+        return (specialist.lesson(row) if trained else specialist.as_asked(row))[-2].content
 
-    assert pages("") == pages("Nobody can say anything certain.") == ["boats.md"]
-    assert pages("It lies in the harbour of Kiel since May.") == ["boats.md"]
-    assert pages("The blue train leaves at noon and waits.") == ["trains.md"]
+    trains = "The blue train leaves at noon and waits."
+    assert "Kiel" in read("Nobody can say anything certain.")
+    assert "Kiel" in read("It lies in the harbour of Kiel since May.")
+    assert "Kiel" not in read(trains) and "blue train" in read(trains)
+    assert "Kiel" in read(trains, trained=False) and "blue train" not in read(trains, trained=False)
     shown = Example(
         "e", (*question, Message("assistant", "The blue train leaves at noon and waits.")), "g", Source("f", 1)
     )
@@ -213,13 +224,13 @@ def adapters(engine: LocalEngine, tmp_path: Path) -> list[Recipe]:
     """The bare base, and two adapters that make it say other things."""
     recipes = [Recipe(decoding=SHORT)]
     for seed in (1, 2):
-        attach(engine.network, rank=2, alpha=8, seed=seed)
+        network = shared_copy(engine.network)
+        attach(network, rank=2, alpha=8, seed=seed)
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
-            for _, layer in lora_layers(engine.network):
+            for _, layer in lora_layers(network):
                 layer.lora_b.copy_(torch.randn(layer.lora_b.shape, generator=generator) * 0.3)
-        save_adapter(engine.network, tmp_path / f"adapter-{seed}", "base", None)
-        detach(engine.network)
+        save_adapter(network, tmp_path / f"adapter-{seed}", "base", None)
         recipes.append(Recipe(adapter=str(tmp_path / f"adapter-{seed}"), decoding=SHORT))
     return recipes
 
@@ -228,21 +239,22 @@ def said(engine: LocalEngine, recipe: Recipe) -> list[str]:
     return [answer.text for _, answer in sorted(Specialist(engine, recipe).answer(ASKED), key=lambda pair: pair[0])]
 
 
-def test_each_specialist_wears_its_own_adapter(engine: LocalEngine, base: Path, adapters: list[Recipe]) -> None:
-    try:
-        alone = [said(LocalEngine(base, batch_size=4), recipe) for recipe in adapters]
-        assert len({tuple(texts) for texts in alone}) == 3
-        for order in ([0, 1, 2], [2, 1, 0], [1, 0, 2], [1, 1, 0]):
-            for number in order:
-                assert said(engine, adapters[number]) == alone[number]
-                streamed = "".join(Specialist(engine, adapters[number]).stream(ASKED[0]))
-                assert streamed == alone[number][0]
-    finally:
-        detach(engine.network)
+def test_specialists_on_one_engine_answer_in_any_order_as_alone(
+    engine: LocalEngine, base: Path, adapters: list[Recipe]
+) -> None:
+    alone = [said(LocalEngine(base, batch_size=4), recipe) for recipe in adapters]
+    assert len({tuple(texts) for texts in alone}) == 3
+    for order in ([0, 1, 2], [2, 1, 0], [1, 0, 2], [1, 1, 0]):
+        for number in order:
+            assert said(engine, adapters[number]) == alone[number]
+            streamed = "".join(Specialist(engine, adapters[number]).stream(ASKED[0]))
+            assert streamed == alone[number][0]
 
 
-def test_answers_drawn_in_turns_wear_the_right_adapter_each(base: Path, adapters: list[Recipe]) -> None:
+@pytest.mark.parametrize("packs", [True, False])
+def test_answers_and_streams_in_turns_are_those_of_each_alone(base: Path, adapters: list[Recipe], packs: bool) -> None:
     engine = LocalEngine(base, batch_size=1)
+    engine._readers = AdapterReaders(replace(engine.reader(), packs=packs))
     alone = [said(engine, recipe) for recipe in adapters]
     works = [Specialist(engine, recipe).answer(ASKED) for recipe in adapters]
     texts: list[dict[int, str]] = [{} for _ in works]
@@ -251,6 +263,53 @@ def test_answers_drawn_in_turns_wear_the_right_adapter_each(base: Path, adapters
             position, answer = next(work)
             texts[number][position] = answer.text
     assert [[found[i] for i in range(len(ASKED))] for found in texts] == alone
+    streams = [Specialist(engine, recipe).stream(ASKED[0]) for recipe in adapters]
+    chunks = ["", "", ""]
+    for together in itertools.zip_longest(*streams, fillvalue=""):
+        chunks = [text + chunk for text, chunk in zip(chunks, together, strict=True)]
+    assert chunks == [texts[0] for texts in alone]
+
+
+def test_two_threads_with_two_adapters_answer_as_each_alone(base: Path, adapters: list[Recipe]) -> None:
+    engine = LocalEngine(base, batch_size=1)
+    alone = [said(engine, recipe) for recipe in adapters]
+    fresh = LocalEngine(base, batch_size=1)  # adapters are loaded while others answer
+    with ThreadPoolExecutor(3) as threads:
+        for _ in range(3):
+            assert list(threads.map(partial(said, fresh), adapters)) == alone
+
+
+def test_a_training_between_answers_changes_none_of_them(base: Path, adapters: list[Recipe]) -> None:
+    engine = LocalEngine(base, batch_size=1)
+    before = [said(engine, recipe) for recipe in adapters]
+    losses = engine.text_losses(["A text of a few words."], adapters[1].adapter)
+    network = trainable(engine, Tune(rank=2), World())
+    works = [Specialist(engine, recipe).answer(ASKED) for recipe in adapters]
+    first = [next(work) for work in works]
+    network.train()
+    optimizer = torch.optim.SGD(trained_parameters(network).values(), lr=10.0)
+    ids = torch.tensor([[5, 6, 7, 8]])
+    for _ in range(3):
+        network(input_ids=ids, labels=ids).loss.backward()
+        optimizer.step()
+    for (position, answer), work, texts in zip(first, works, before, strict=True):
+        found = {position: answer.text} | {at: other.text for at, other in work}
+        assert [found[i] for i in range(len(ASKED))] == texts
+    assert engine.text_losses(["A text of a few words."], adapters[1].adapter) == losses
+
+
+def test_an_adapter_that_is_written_anew_is_loaded_anew(engine: LocalEngine, adapters: list[Recipe]) -> None:
+    first, second = (Path(recipe.adapter) for recipe in adapters[1:])
+    expected = said(engine, adapters[2])
+    assert engine.reader(str(first)) is engine.reader(str(first))
+    shutil.rmtree(first)
+    shutil.copytree(second, first)
+    assert said(engine, adapters[1]) == expected
+
+
+def test_an_engine_without_adapters_refuses_one(adapters: list[Recipe]) -> None:
+    with pytest.raises(ModelError, match="cannot apply an adapter"):
+        said(FakeEngine(), adapters[1])  # type: ignore[arg-type]
 
 
 def test_weights_of_its_own_make_an_engine_of_its_own(engine: LocalEngine, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ pytest.importorskip("bitsandbytes")
 
 @pytest.fixture(scope="module")
 def specialist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return ship(tmp_path_factory.mktemp("four bits"), four_bits=True)
+    return ship(tmp_path_factory.mktemp("four bits"), quantization="nf4")
 
 
 def test_the_adapter_answers_as_the_specialist_and_other_forms_nearly(specialist: Path, tmp_path: Path) -> None:

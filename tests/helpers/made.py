@@ -9,9 +9,10 @@ from finish import finish
 from gradschool.ground.index import build_index
 from gradschool.job import Job
 from gradschool.model.adapter import save_adapter
+from gradschool.model.adapters import shared_copy
 from gradschool.model.fake import FakeEngine
 from gradschool.model.local import LocalEngine
-from gradschool.model.lora import attach, detach, lora_layers
+from gradschool.model.lora import attach, lora_layers
 from gradschool.package.bundle import pack
 from gradschool.records import Answer, Decoding, Example, Message, RungResult, Scored, Source, Split
 from gradschool.run import Run
@@ -40,13 +41,13 @@ def recipe_of(kind: str, engine: LocalEngine, folder: Path) -> Recipe:
         (folder / "documents" / "harbour.md").write_text(HARBOUR)
         finish(build_index(folder / "documents", folder / "index", Ground(passage_words=20)))
         return replace(recipe, instructions="", passages=2, index=str(folder / "index"))
-    attach(engine.network, rank=4, alpha=8, seed=0)
+    network = shared_copy(engine.network)
+    attach(network, rank=4, alpha=8, seed=0)
     with torch.no_grad():
-        for number, (_, layer) in enumerate(lora_layers(engine.network)):
+        for number, (_, layer) in enumerate(lora_layers(network)):
             generator = torch.Generator().manual_seed(number + 1000 * KINDS.index(kind))
             layer.lora_b.copy_(torch.randn(layer.lora_b.shape, generator=generator) * 0.15)
-    save_adapter(engine.network, folder / "adapter", engine.name, None)
-    detach(engine.network)
+    save_adapter(network, folder / "adapter", engine.name, None)
     return replace(recipe, adapter=str(folder / "adapter"))
 
 

@@ -4,14 +4,16 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 
 from finish import finish
 from gradschool.job import Job
 from gradschool.model.adapter import save_adapter
+from gradschool.model.adapters import shared_copy
 from gradschool.model.local import LocalEngine
-from gradschool.model.lora import attach, detach, fuse, lora_layers
+from gradschool.model.lora import attach, fuse, lora_layers
 from gradschool.model.opening import POCKET
 from gradschool.package.bundle import pack
 from gradschool.records import Decoding, Example, Interval, Message, Report, RungResult, Score, Scored, Source, Split
@@ -46,24 +48,28 @@ def renamed_base(folder: Path) -> Path:
 
 
 def ship(
-    folder: Path, base: Path = POCKET, recipe: Recipe | None = None, whole: bool = False, four_bits: bool = False
+    folder: Path,
+    base: Path = POCKET,
+    recipe: Recipe | None = None,
+    whole: bool = False,
+    quantization: Literal["nf4"] | None = None,
 ) -> Path:
     """Pack a specialist, with an adapter or with whole weights of its own; returns its folder."""
-    engine = LocalEngine(base, name="pocket" if base == POCKET else str(base), four_bits=four_bits)
-    attach(engine.network, rank=4, alpha=8, seed=0)
+    engine = LocalEngine(base, name="pocket" if base == POCKET else str(base), quantization=quantization)
+    network = shared_copy(engine.network)
+    attach(network, rank=4, alpha=8, seed=0)
     with torch.no_grad():
-        for number, (_, layer) in enumerate(lora_layers(engine.network)):
+        for number, (_, layer) in enumerate(lora_layers(network)):
             generator = torch.Generator().manual_seed(number)
             layer.lora_b.copy_(torch.randn(layer.lora_b.shape, generator=generator) * 0.15)
     recipe = replace(recipe or Recipe('Be "brief".'), decoding=Decoding(max_new_tokens=40))
     if whole:
-        fuse(engine.network)
-        engine.network.save_pretrained(folder / "weights")
+        fuse(network)
+        network.save_pretrained(folder / "weights")
         engine.tokenizer.save_pretrained(folder / "weights")
         recipe = replace(recipe, weights=str(folder / "weights"))
     else:
-        save_adapter(engine.network, folder / "adapter", engine.name, None)
-        detach(engine.network)
+        save_adapter(network, folder / "adapter", engine.name, None)
         recipe = replace(recipe, adapter=str(folder / "adapter"))
     specialist = specialist_of(engine, recipe)
     said = dict(specialist.answer([(Message("user", question),) for question in QUESTIONS]))

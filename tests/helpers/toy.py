@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
+from gradschool.model.adapter import read_adapter
 from gradschool.model.chat import Rendered
 from gradschool.model.lora import attach, lora_layers, switched_off
 from gradschool.model.reader import reader_of
@@ -111,3 +112,10 @@ def answers(plan: Plan) -> Answers:
 def rehearsal(network: Any, weight: float = 1.0) -> Rehearsal:
     """Rehearsal of fixed texts; the network without its LoRA layers is the teacher."""
     return Rehearsal(TEXTS, reader_of(network), weight, partial(switched_off, network))
+
+
+def apply_adapter(network: PreTrainedModel, folder: Path) -> PreTrainedModel:
+    """A plain network with the LoRA layers of an adapter folder around its own."""
+    for name, layer in read_adapter(network, folder).items():
+        network.set_submodule(name, layer)
+    return network

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 import tiny
 import toy
 from gradschool.errors import ModelError
-from gradschool.model.adapter import CONFIG, WEIGHTS, save_adapter, wear
+from gradschool.model.adapter import CONFIG, WEIGHTS, save_adapter
 from gradschool.model.lora import attach, lora_layers
 
 Tensors = dict[str, torch.Tensor]
@@ -45,7 +45,7 @@ def changed(adapter: Path, folder: Path, change: Callable[[dict[str, Any], Tenso
     return folder
 
 
-def test_a_saved_adapter_worn_again_is_the_trained_one(base: Path, tmp_path: Path) -> None:
+def test_a_saved_adapter_is_the_trained_one(base: Path, tmp_path: Path) -> None:
     network = toy.network_of(base)
     plain = logits(network)
     attach(network, rank=5, alpha=7, seed=0)
@@ -54,10 +54,8 @@ def test_a_saved_adapter_worn_again_is_the_trained_one(base: Path, tmp_path: Pat
     save_adapter(network, tmp_path / "adapter", "tiny-base", None)
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["adapter", CONFIG, WEIGHTS]
     fresh = toy.network_of(base)
-    wear(fresh, tmp_path / "adapter")
-    assert torch.equal(logits(fresh), trained)
-    wear(fresh, None)
     assert torch.equal(logits(fresh), plain)
+    assert torch.equal(logits(toy.apply_adapter(fresh, tmp_path / "adapter")), trained)
 
 
 def test_the_config_names_base_and_layers(adapter: Path) -> None:
@@ -67,39 +65,13 @@ def test_the_config_names_base_and_layers(adapter: Path) -> None:
     assert config["target_modules"] == ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"]
 
 
-def test_adapters_change_places_and_are_not_read_twice(base: Path, adapter: Path, tmp_path: Path) -> None:
-    def double(config: dict[str, Any], tensors: Tensors) -> None:
-        config["lora_alpha"] *= 2
-
-    other = changed(adapter, tmp_path / "other", double)
-    network = toy.network_of(base)
-    wear(network, adapter)
-    first, layers = logits(network), dict(lora_layers(network))
-    wear(network, adapter)
-    assert all(layers[name] is layer for name, layer in lora_layers(network))
-    wear(network, other)
-    assert not torch.allclose(logits(network), first)
-    assert not any(parameter.requires_grad for _, layer in lora_layers(network) for parameter in layer.parameters())
-    wear(network, adapter)
-    assert torch.equal(logits(network), first)
-
-
-def test_layers_under_training_come_off_for_the_bare_base(base: Path) -> None:
-    network = toy.network_of(base)
-    attach(network, rank=2, alpha=4, seed=0)
-    wear(network, None)
-    assert not list(lora_layers(network))
-
-
 def test_rslora_scales_by_the_root_of_the_rank(base: Path, adapter: Path, tmp_path: Path) -> None:
     def rooted(config: dict[str, Any], tensors: Tensors) -> None:
         config["use_rslora"] = True
 
-    network = toy.network_of(base)
-    wear(network, changed(adapter, tmp_path / "rooted", rooted))
-    assert {layer.scale for _, layer in lora_layers(network)} == {8 / 2}
-    wear(network, adapter)
-    assert {layer.scale for _, layer in lora_layers(network)} == {8 / 4}
+    for folder, scale in ((changed(adapter, tmp_path / "rooted", rooted), 8 / 2), (adapter, 8 / 4)):
+        network = toy.apply_adapter(toy.network_of(base), folder)
+        assert {layer.scale for _, layer in lora_layers(network)} == {scale}
 
 
 UNPLAIN = [
@@ -126,7 +98,7 @@ def test_what_is_not_plain_lora_is_refused(unplain: dict[str, Any], base: Path, 
     plain = logits(network)
     folder = changed(adapter, tmp_path / "unplain", lambda config, _: config.update(unplain))
     with pytest.raises(ModelError) as caught:
-        wear(network, folder)
+        toy.apply_adapter(network, folder)
     assert str(folder) in caught.value.what and "not a plain LoRA" in caught.value.what
     [(key, value)] = unplain.items()
     assert (value if key == "peft_type" else key) in caught.value.why
@@ -137,7 +109,7 @@ def test_tensors_beside_a_and_b_are_refused_not_passed_over(base: Path, adapter:
     name = "base_model.model.model.embed_tokens.lora_embedding_A"
     folder = changed(adapter, tmp_path / "more", lambda _, tensors: tensors.update({name: torch.zeros(4, 320)}))
     with pytest.raises(ModelError, match="embed_tokens"):
-        wear(toy.network_of(base), folder)
+        toy.apply_adapter(toy.network_of(base), folder)
 
 
 LAYER = "model.layers.0.mlp.up_proj"
@@ -166,22 +138,24 @@ def test_a_layer_that_does_not_fit_is_named(
     change: Callable[[dict[str, Any], Tensors], None], base: Path, adapter: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(ModelError) as caught:
-        wear(toy.network_of(base), changed(adapter, tmp_path / "unfit", change))
+        toy.apply_adapter(toy.network_of(base), changed(adapter, tmp_path / "unfit", change))
     assert LAYER in caught.value.why and "tiny-base" in caught.value.fix
 
 
 def test_another_base_is_refused_by_layer(adapter: Path, tmp_path: Path) -> None:
     other = toy.network_of(tiny.save_model(tmp_path / "wide", hidden_size=64))
     with pytest.raises(ModelError, match=r"model\.layers\.0\.mlp\.down_proj"):
-        wear(other, adapter)
+        toy.apply_adapter(other, adapter)
     phi = toy.network_of(tiny.save_model(tmp_path / "phi", "phi3"))
     with pytest.raises(ModelError, match="gate_proj"):
-        wear(phi, adapter)
+        toy.apply_adapter(phi, adapter)
 
 
 def test_an_adapter_without_layers_is_refused(base: Path, adapter: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="is empty"):
-        wear(toy.network_of(base), changed(adapter, tmp_path / "empty", lambda _, tensors: tensors.clear()))
+        toy.apply_adapter(
+            toy.network_of(base), changed(adapter, tmp_path / "empty", lambda _, tensors: tensors.clear())
+        )
 
 
 @pytest.mark.parametrize(
@@ -204,5 +178,5 @@ def test_a_broken_folder_is_an_error_that_says_what_belongs_there(
     else:
         (folder / name).write_bytes(content)
     with pytest.raises(ModelError, match="no readable adapter") as caught:
-        wear(toy.network_of(base), folder)
+        toy.apply_adapter(toy.network_of(base), folder)
     assert CONFIG in caught.value.fix and WEIGHTS in caught.value.fix

@@ -28,7 +28,7 @@ IDS = torch.randint(3, 60, (2, 14), generator=torch.Generator().manual_seed(0))
 def packed_and_plain(folder: Path, family: str, dtype: torch.dtype = torch.float32) -> tuple[LocalEngine, Any]:
     """A base in 4 bits, and the plain network of the very numbers that it unpacks to."""
     base = tiny.save_model(folder, family, **WIDE)
-    packed, plain = LocalEngine(base, four_bits=True, dtype=dtype), LocalEngine(base, dtype=dtype).network
+    packed, plain = LocalEngine(base, quantization="nf4", dtype=dtype), LocalEngine(base, dtype=dtype).network
     with torch.no_grad():
         for name, layer in packed.network.named_modules():
             if is_packed(layer):
@@ -46,7 +46,7 @@ def test_all_linear_layers_but_the_output_are_packed(family: str, tmp_path: Path
     assert all(map(is_packed, linear)) and not is_packed(output) and in_four_bits(network)
     for layer in linear:
         assert layer.weight.numel() * layer.weight.element_size() * 2 == layer.in_features * layer.out_features
-    assert packed.reader.packs and packed.reader.head is not None
+    assert packed.reader().packs and packed.reader().head is not None
     assert sum(map(is_packed, network.modules())) == len(packable(network))
     assert "layers are held in 4 bits" in packed.dtype_reason and packed.identity["bits"] == "4"
     assert training_dtype(network)[0] == torch.float32
@@ -54,7 +54,7 @@ def test_all_linear_layers_but_the_output_are_packed(family: str, tmp_path: Path
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="this system does not tell what is mapped")
 def test_the_file_of_weights_is_let_go(tmp_path: Path) -> None:
-    packed = LocalEngine(tiny.save_model(tmp_path, "llama", **WIDE), four_bits=True)
+    packed = LocalEngine(tiny.save_model(tmp_path, "llama", **WIDE), quantization="nf4")
     assert str(tmp_path) not in Path("/proc/self/maps").read_text()
     assert packed.network(IDS).logits.isfinite().all()
 
@@ -78,7 +78,7 @@ def test_numbers_are_near_the_published_ones_and_computed_with_exactly(family: s
 def test_rows_that_are_not_whole_blocks_stay_as_they_are(tmp_path: Path) -> None:
     """bitsandbytes would unpack them wrongly on processors: off by four tenths instead of one."""
     base = tiny.save_model(tmp_path, hidden_size=32, intermediate_size=64)
-    layer = LocalEngine(base, four_bits=True).network.get_submodule("model.layers.1.mlp")
+    layer = LocalEngine(base, quantization="nf4").network.get_submodule("model.layers.1.mlp")
     assert isinstance(layer, nn.Module)
     assert [is_packed(layer.get_submodule(name)) for name in ("gate_proj", "up_proj", "down_proj")] == [0, 0, 1]
 
@@ -86,7 +86,7 @@ def test_rows_that_are_not_whole_blocks_stay_as_they_are(tmp_path: Path) -> None
 def test_packing_stays_in_one_order_whatever_the_network_answers(tmp_path: Path) -> None:
     """Some processors' kernels pack weights anew when a network answers, into what training could not read."""
     base, name = tiny.save_model(tmp_path, **WIDE), "model.layers.0.mlp.up_proj"
-    network = LocalEngine(base, four_bits=True, dtype=torch.bfloat16).network
+    network = LocalEngine(base, quantization="nf4", dtype=torch.bfloat16).network
     layer, published = network.get_submodule(name), LocalEngine(base).network.get_submodule(name).weight
     assert isinstance(layer, nn.Linear) and isinstance(published, torch.Tensor)
     with torch.no_grad():
@@ -110,13 +110,13 @@ def test_answers_are_those_of_the_unpacked_network(tmp_path: Path) -> None:
 def test_what_is_missing_is_named(absent: str, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(four_bits, "find_spec", lambda name: None if name == absent else object())
     with pytest.raises(UsageError, match=f"needs {absent}, and it is not installed"):
-        LocalEngine(base, four_bits=True)
+        LocalEngine(base, quantization="nf4")
 
 
 def test_a_base_that_is_quantised_already_is_refused(base: Path) -> None:
     write_json(base / "config.json", read_json(base / "config.json") | {"quantization_config": {"quant_method": "x"}})
     with pytest.raises(ModelError, match="quantised already"):
-        LocalEngine(base, four_bits=True)
+        LocalEngine(base, quantization="nf4")
 
 
 def test_a_servers_weights_are_as_they_are(tmp_path: Path) -> None:

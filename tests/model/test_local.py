@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM
 import tiny
 from gradschool.errors import ModelError, ResourceError
 from gradschool.model import local
+from gradschool.model.adapters import AdapterReaders
 from gradschool.model.generation import batches, stream_tokens
 from gradschool.model.local import LocalEngine
 from gradschool.records import Decoding, Message
@@ -121,7 +122,7 @@ def test_sampling_follows_its_seed(engine: LocalEngine) -> None:
 def without_packing(engine: LocalEngine) -> LocalEngine:
     """The same engine, as it answers where a family cannot read packed rows."""
     plain = copy.copy(engine)
-    plain.reader = replace(engine.reader, packs=False)
+    plain._readers = AdapterReaders(replace(engine.reader(), packs=False))
     return plain
 
 

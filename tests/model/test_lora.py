@@ -9,7 +9,8 @@ from transformers import GPT2Config, GPT2LMHeadModel
 import tiny
 import toy
 from gradschool.errors import ModelError
-from gradschool.model.lora import LoraLinear, attach, detach, fuse, lora_layers, trained_parameters
+from gradschool.model.adapters import shared_copy
+from gradschool.model.lora import LoraLinear, attach, fuse, lora_layers, trained_parameters
 
 LINEAR = {
     "llama": ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"],
@@ -38,25 +39,19 @@ def test_a_fresh_layer_changes_nothing_and_a_stirred_one_does(base: Path) -> Non
         assert (network(toy.ids()).logits - plain).abs().max() > 1e-2
 
 
-def test_detach_restores_the_network_bit_for_bit(base: Path) -> None:
+def test_a_shared_copy_leaves_the_network_bit_for_bit(base: Path) -> None:
     network = toy.network_of(base)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    attach(network, rank=4, alpha=8, seed=0)
-    toy.stir(network)
-    network(toy.ids()).logits.sum().backward()
-    detach(network)
+    copied = shared_copy(network)
+    attach(copied, rank=4, alpha=8, seed=0)
+    toy.stir(copied)
+    copied(toy.ids()).logits.sum().backward()
     after = network.state_dict()
     assert list(after) == list(before)
     assert all(torch.equal(after[name], before[name]) for name in before)
     assert not any(isinstance(module, LoraLinear) for module in network.modules())
-
-
-def test_attaching_twice_leaves_one_layer_around_each(base: Path) -> None:
-    network = toy.network_of(base)
-    first = attach(network, rank=4, alpha=8, seed=0)
-    assert attach(network, rank=2, alpha=8, seed=0) == first
-    assert {layer.lora_a.shape[0] for _, layer in lora_layers(network)} == {2}
-    assert not any(isinstance(layer.base, LoraLinear) for _, layer in lora_layers(network))
+    own = {parameter.data_ptr() for name, parameter in copied.named_parameters() if "lora_" not in name}
+    assert own == {parameter.data_ptr() for parameter in network.parameters()}
 
 
 @pytest.mark.parametrize("family", ["llama", "qwen2", "phi3", "gemma3"])

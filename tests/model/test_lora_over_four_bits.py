@@ -10,9 +10,10 @@ import tiny
 import toy
 from finish import finish
 from gradschool.model.adapter import read_adapter, save_adapter
+from gradschool.model.adapters import shared_copy
 from gradschool.model.four_bits import is_packed, weight_of
 from gradschool.model.local import LocalEngine
-from gradschool.model.lora import attach, detach, fuse, lora_layers, trained_parameters
+from gradschool.model.lora import attach, fuse, lora_layers, trained_parameters
 from gradschool.tune.loop import Training
 from gradschool.tune.objectives.answers import Answers, summed_loss
 
@@ -24,7 +25,7 @@ FAMILIES = ["llama", "qwen2", "phi3"]
 def packed_and_plain(folder: Path, family: str = "llama") -> tuple[LocalEngine, LocalEngine]:
     """A base in 4 bits, and one that holds the very numbers that it unpacks to."""
     base = tiny.save_model(folder, family, hidden_size=64, intermediate_size=128, head_dim=16)
-    packed, plain = LocalEngine(base, four_bits=True), LocalEngine(base)
+    packed, plain = LocalEngine(base, quantization="nf4"), LocalEngine(base)
     with torch.no_grad():
         for name, layer in packed.network.named_modules():
             if is_packed(layer):
@@ -37,7 +38,7 @@ def gradients(engine: LocalEngine) -> tuple[float, dict[str, torch.Tensor]]:
     network = engine.network
     attach(network, rank=4, alpha=8, seed=0)
     toy.stir(network)
-    loss = summed_loss(engine.reader, toy.rows(6), 0)
+    loss = summed_loss(engine.reader(), toy.rows(6), 0)
     torch.autograd.backward(loss)
     return loss.item(), {n: p.grad for n, p in trained_parameters(network).items() if p.grad is not None}
 
@@ -64,7 +65,7 @@ def test_no_unpacked_weight_is_kept_for_the_way_back(tmp_path: Path) -> None:
 
     known = {p.untyped_storage().nbytes() for p in packed.network.parameters()}
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        summed_loss(packed.reader, toy.rows(2), 0)
+        summed_loss(packed.reader(), toy.rows(2), 0)
     assert kept and not {4 * size for size in sizes} & (set(kept) - known)
 
 
@@ -72,18 +73,18 @@ def test_a_training_goes_as_over_the_unpacked_weights_and_leaves_the_base(tmp_pa
     packed, plain = packed_and_plain(tmp_path)
     before = {name: tensor.clone() for name, tensor in packed.network.state_dict().items()}
     losses: list[list[float]] = []
-    for engine in (packed, plain):
-        attach(engine.network, rank=4, alpha=8, seed=0)
+    networks = [shared_copy(engine.network) for engine in (packed, plain)]
+    for network in networks:
+        attach(network, rank=4, alpha=8, seed=0)
         plan = toy.plan()
         answers = Answers(toy.rows(16), toy.rows(4, seed=1), plan, 0)
-        training = Training(engine.network, [answers], plan, tmp_path / "none")
+        training = Training(network, [answers], plan, tmp_path / "none")
         _, events = finish(training.run())
         losses.append([event.loss for event in events if hasattr(event, "loss")])
         (tmp_path / "none").unlink()
     assert losses[0] == pytest.approx(losses[1], rel=1e-3) and losses[0][-1] < losses[0][0]
-    save_adapter(packed.network, tmp_path / "adapter", "base", None)
-    names = dict(lora_layers(packed.network)).keys()
-    detach(packed.network)
+    save_adapter(networks[0], tmp_path / "adapter", "base", None)
+    names = dict(lora_layers(networks[0])).keys()
     after = packed.network.state_dict()
     assert list(after) == list(before) and all(torch.equal(after[name], before[name]) for name in before)
     assert read_adapter(packed.network, tmp_path / "adapter").keys() == names

@@ -14,8 +14,9 @@ from gradschool.errors import DamagedError, ModelError, ResourceError, UsageErro
 from gradschool.ground.index import build_index
 from gradschool.job import Job
 from gradschool.model.adapter import save_adapter
+from gradschool.model.adapters import shared_copy
 from gradschool.model.local import LocalEngine
-from gradschool.model.lora import attach, detach, lora_layers
+from gradschool.model.lora import attach, lora_layers
 from gradschool.package.bundle import FOLDERS, MANIFEST, carry, open_specialist, pack, read_manifest
 from gradschool.records import Answer, Decoding, Example, Message, RungResult, Scored, Source, Split
 from gradschool.run import Run
@@ -44,13 +45,13 @@ def recipe_of(kind: str, engine: LocalEngine, folder: Path) -> Recipe:
             finish(build_index(folder / "documents", folder / "index", Ground()))
             return replace(recipe, instructions="", passages=1, index=str(folder / "index"))
         case "tuned":
-            attach(engine.network, rank=2, alpha=8, seed=1)
+            network = shared_copy(engine.network)
+            attach(network, rank=2, alpha=8, seed=1)
             with torch.no_grad():
-                for number, (_, layer) in enumerate(lora_layers(engine.network)):
+                for number, (_, layer) in enumerate(lora_layers(network)):
                     generator = torch.Generator().manual_seed(number)
                     layer.lora_b.copy_(torch.randn(layer.lora_b.shape, generator=generator) * 0.3)
-            save_adapter(engine.network, folder / "adapter", engine.name, None)
-            detach(engine.network)
+            save_adapter(network, folder / "adapter", engine.name, None)
             return replace(recipe, adapter=str(folder / "adapter"))
         case "whole":
             return replace(recipe, weights=str(tiny.save_model(folder / "own", hidden_size=64)))

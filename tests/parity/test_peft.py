@@ -10,8 +10,9 @@ import torch
 from transformers import AutoModelForCausalLM
 
 import tiny
+import toy
 from gradschool.errors import ModelError
-from gradschool.model.adapter import save_adapter, wear
+from gradschool.model.adapter import save_adapter
 from gradschool.model.lora import attach, lora_layers
 
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
@@ -75,7 +76,7 @@ def test_an_adapter_of_peft_says_the_same_in_ours(family: str, config: dict[str,
     theirs.save_pretrained(tmp_path / "adapter")
     ours = network_of(base)
     plain = logits(ours)
-    wear(ours, tmp_path / "adapter")
+    toy.apply_adapter(ours, tmp_path / "adapter")
     torch.testing.assert_close(logits(ours), logits(theirs), **CLOSE)
     assert (logits(ours) - plain).abs().max() > 1e-2
 
@@ -108,7 +109,7 @@ def test_other_kinds_that_peft_writes_are_refused(kind: dict[str, Any], tmp_path
     base = tiny.save_model(tmp_path / "base", "qwen2")
     peft_of(base, target_modules=["q_proj"], **kind).save_pretrained(tmp_path / "adapter")
     with pytest.raises(ModelError, match="not a plain LoRA"):
-        wear(network_of(base), tmp_path / "adapter")
+        toy.apply_adapter(network_of(base), tmp_path / "adapter")
 
 
 def test_layers_drawn_as_peft_draws_them(base: Path) -> None:

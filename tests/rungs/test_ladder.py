@@ -192,7 +192,7 @@ def test_the_task_is_told_without_the_guidelines_too(tmp_path: Path) -> None:
 
 def test_a_row_is_what_the_student_is_asked_with_the_ideal_behind_it(engine: LocalEngine, tmp_path: Path) -> None:
     student = Specialist(engine, Recipe("Odd?"))
-    rows, _ = finish(make_rows(student, TRAIN, None, "rows"))
+    rows, _ = finish(make_rows(student, TRAIN, student.lesson, "rows"))
     for row, made in zip(rows, TRAIN, strict=True):
         asked = engine.chat.prompt_ids(student.conversation(made.question)[0])
         assert list(row.token_ids[: len(asked)]) == asked and not any(row.loss_mask[: len(asked)])
@@ -206,12 +206,12 @@ def test_a_row_is_what_the_student_is_asked_with_the_ideal_behind_it(engine: Loc
 def test_long_rows_are_left_out_whole_and_told(engine: LocalEngine) -> None:
     student = Specialist(engine, Recipe())
     long = example(60, "x" * 400, "odd")
-    rows, events = finish(make_rows(student, [*TRAIN, long], None, "rows"))
+    rows, events = finish(make_rows(student, [*TRAIN, long], student.lesson, "rows"))
     assert len(rows) == len(TRAIN)
     [note] = [event for event in events if isinstance(event, Note)]
     assert note.level == "warning" and note.text.startswith("1 of 21 rows have over 160 tokens")
     with pytest.raises(DataError, match="short enough"):
-        finish(make_rows(student, TRAIN, 16, "rows"))
+        finish(make_rows(student, TRAIN, student.lesson, "rows", 16))
 
 
 def test_a_student_is_asked_without_examples(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import queue
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +13,13 @@ import torch
 
 import made
 from gradschool.errors import GradschoolError, ModelError, ResourceError
+from gradschool.model.adapters import AdapterReaders
 from gradschool.model.decoding import Token
 from gradschool.model.local import LocalEngine
 from gradschool.model.opening import POCKET
 from gradschool.records import Decoding, Message
 from gradschool.serve import batcher as module
-from gradschool.serve.batcher import AdapterCache, Batcher, Request, SamplingGroup
+from gradschool.serve.batcher import Batcher, Request, SamplingGroup
 from gradschool.specialist import Recipe, Specialist
 
 GREEDY = Decoding(max_new_tokens=5)
@@ -87,10 +88,7 @@ class Asker:
 
 @contextmanager
 def open_lanes(engine: LocalEngine, adapters: Sequence[str] = (), at_once: int = 8) -> Iterator[Batcher]:
-    wardrobe = AdapterCache(engine)
-    for adapter in adapters:
-        wardrobe.learn(adapter)
-    lanes = Batcher(engine, wardrobe, [SamplingGroup(adapter, 0.0, 1.0) for adapter in ("", *adapters)], at_once)
+    lanes = Batcher(engine, [SamplingGroup(adapter, 0.0, 1.0) for adapter in ("", *adapters)], at_once)
     lanes.start()
     try:
         yield lanes
@@ -98,7 +96,6 @@ def open_lanes(engine: LocalEngine, adapters: Sequence[str] = (), at_once: int =
         lanes.end()
         lanes.join(PATIENCE)
         assert not lanes.is_alive()
-        wardrobe.wear("")
 
 
 @pytest.fixture
@@ -126,7 +123,7 @@ def ask(lanes: Batcher, askers: Sequence[Asker]) -> list[list[int]]:
     return [asker.all() for asker in askers]
 
 
-def test_each_adapter_answers_as_the_specialist_that_wears_it_also_side_by_side(
+def test_each_adapter_answers_as_its_specialist_also_with_others_at_once(
     engine: LocalEngine, adapters: list[str]
 ) -> None:
     words = ("Name a colour.", "Say hello.", "What is the capital of France?")
@@ -153,7 +150,7 @@ def test_networks_that_cannot_read_packed_rows_answer_one_after_the_other(
     ids = [engine.chat.prompt_ids((Message("user", word),)) for word in ("Name a colour.", "Say hello.")]
     with open_lanes(engine, adapters) as lanes:
         expected = ask(lanes, [Asker(adapter, one, drawn) for adapter in adapters for one in ids])
-    monkeypatch.setattr(engine, "reader", replace(engine.reader, packs=False))
+    monkeypatch.setattr(engine, "_readers", AdapterReaders(replace(engine.reader(), packs=False)))
     with open_lanes(engine, adapters) as lanes:
         assert ask(lanes, [Asker(adapter, one, drawn) for adapter in adapters for one in ids]) == expected
 
@@ -212,7 +209,7 @@ def test_long_requests_have_lanes_of_their_own_and_no_more_places_than_memory_be
     asked: list[int] = []
 
     def decoder_of(*arguments: Any) -> Counting:
-        asked.append(arguments[3])
+        asked.append(arguments[4])
         return Counting()
 
     monkeypatch.setattr(module, "decoder_of", decoder_of)
@@ -264,7 +261,7 @@ def test_what_prompts_share_is_read_once_and_a_prompt_without_it_is_answered_too
         assert not group.fits(request.request)
     with open_lanes(engine) as plain:
         expected = ask(plain, [Asker(ids=ids), Asker(ids=other)])
-    lanes = Batcher(engine, AdapterCache(engine), [group], 4)
+    lanes = Batcher(engine, [group], 4)
     lanes.start()
     assert ask(lanes, [Asker(ids=ids), Asker(ids=other), Asker(ids=ids)]) == [*expected, expected[0]]
     lanes.end()
@@ -273,22 +270,4 @@ def test_what_prompts_share_is_read_once_and_a_prompt_without_it_is_answered_too
 
 def test_an_adapter_that_does_not_fit_is_refused_before_anything_is_served(engine: LocalEngine, tmp_path: Path) -> None:
     with pytest.raises(ModelError):
-        AdapterCache(engine).learn(str(tmp_path))
-
-
-def test_changing_clothes_reads_nothing(
-    engine: LocalEngine, adapters: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wardrobe = AdapterCache(engine)
-    for adapter in adapters:
-        wardrobe.learn(adapter)
-    reading: Callable[..., object] = lambda *_: pytest.fail("an adapter was read again")  # noqa: E731
-    monkeypatch.setattr(module, "read_adapter", reading)
-    worn = []
-    for adapter in (*adapters, "", adapters[0]):
-        wardrobe.wear(adapter)
-        logits = engine.network(torch.tensor([[5, 6, 7]])).logits
-        worn.append(logits)
-    assert torch.equal(worn[0], worn[3])
-    assert not torch.equal(worn[0], worn[1]) and not torch.equal(worn[0], worn[2])
-    wardrobe.wear("")
+        Batcher(engine, [SamplingGroup(str(tmp_path), 0.0, 1.0)], 1)

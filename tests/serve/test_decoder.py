@@ -45,7 +45,10 @@ def test_rows_that_join_one_another_answer_as_each_alone(
     engine = engines[family]
     prompts = [engine.chat.prompt_ids(asked) for asked in ASKED]
     alone = dict(engine.answer(ASKED, Decoding(max_new_tokens=LIMIT)))
-    for kind in (PackedDecoder(engine, Decoding(), prompts[0][:shared], 4), OneRowDecoder(engine, Decoding())):
+    for kind in (
+        PackedDecoder(engine, engine.reader(), Decoding(), prompts[0][:shared], 4),
+        OneRowDecoder(engine, engine.reader(), Decoding()),
+    ):
         said = joined(kind, prompts, every=3)
         for number, ids in said.items():
             text = engine.chat.decode([token for token in ids if token not in engine.stop_ids])
@@ -54,16 +57,16 @@ def test_rows_that_join_one_another_answer_as_each_alone(
 
 def test_packed_rows_are_used_where_the_network_reads_them(engines: dict[str, LocalEngine]) -> None:
     engine = engines["llama"]
-    assert isinstance(decoder_of(engine, Decoding(), (), 2), PackedDecoder)
+    assert isinstance(decoder_of(engine, engine.reader(), Decoding(), (), 2), PackedDecoder)
 
 
 def test_a_sampled_answer_depends_on_its_seed_alone(engines: dict[str, LocalEngine]) -> None:
     engine = engines["llama"]
     prompts = [engine.chat.prompt_ids(ASKED[0])] * 4
     drawn = Decoding(temperature=1.5, top_p=0.9)
-    together = joined(PackedDecoder(engine, drawn, (), 4), prompts, every=2, seed=5)
+    together = joined(PackedDecoder(engine, engine.reader(), drawn, (), 4), prompts, every=2, seed=5)
     assert len(set(map(tuple, together.values()))) == 1
-    other = joined(PackedDecoder(engine, drawn, (), 1), prompts[:1], every=1, seed=6)
+    other = joined(PackedDecoder(engine, engine.reader(), drawn, (), 1), prompts[:1], every=1, seed=6)
     assert other[0] != together[0]
 
 
@@ -71,8 +74,9 @@ def test_a_sampled_answer_depends_on_its_seed_alone(engines: dict[str, LocalEngi
 def test_rows_that_are_dropped_free_their_places(kind: type, engines: dict[str, LocalEngine]) -> None:
     engine = engines["llama"]
     prompts = [engine.chat.prompt_ids(asked) for asked in ASKED[:3]]
-    decoder = kind(engine, Decoding(), (), 2) if kind is PackedDecoder else kind(engine, Decoding())
-    alone = joined(OneRowDecoder(engine, Decoding()), prompts[2:], every=1)[0]
+    more = ((), 2) if kind is PackedDecoder else ()
+    decoder = kind(engine, engine.reader(), Decoding(), *more)
+    alone = joined(OneRowDecoder(engine, engine.reader(), Decoding()), prompts[2:], every=1)[0]
     for number, prompt in enumerate(prompts):  # the third one waits for a place
         decoder.add(number, prompt, LIMIT, 0)
     decoder.step()
@@ -84,5 +88,5 @@ def test_rows_that_are_dropped_free_their_places(kind: type, engines: dict[str, 
 
 def test_nothing_to_do_is_no_step(engines: dict[str, LocalEngine], tmp_path: Path) -> None:
     engine = engines["llama"]
-    assert PackedDecoder(engine, Decoding(), (), 1).step() == []
-    assert OneRowDecoder(engine, Decoding()).step() == []
+    assert PackedDecoder(engine, engine.reader(), Decoding(), (), 1).step() == []
+    assert OneRowDecoder(engine, engine.reader(), Decoding()).step() == []

@@ -92,6 +92,7 @@ def attach(network: PreTrainedModel, rank: int, alpha: float, seed: int) -> list
 
     Returns their names; raises ModelError where there are none. Targets follow 'LoRA Without Regret': all layers.
     """
+    assert not any(lora_layers(network)), "the network has LoRA layers already"
     network.requires_grad_(False)
     generator = torch.Generator().manual_seed(seed)
     output = network.get_output_embeddings()
