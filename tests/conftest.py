@@ -37,6 +37,9 @@ SLOWEST = (
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     order = {config.rootpath / name: number for number, name in enumerate(SLOWEST)}
+    missing = [str(path) for path in order if not path.is_file()]
+    if missing:
+        raise pytest.UsageError(f"SLOWEST in tests/conftest.py names files that do not exist: {', '.join(missing)}")
     items.sort(key=lambda item: order.get(item.path, len(order)))
 
 
