@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from slowest import SLOWEST
+
 TESTS = Path(__file__).parent
 SOURCES = {"recipes": TESTS.parent / "recipes", "bench": TESTS.parent / "bench"}
 PACKAGE = TESTS.parent / "src" / "gradschool"
@@ -45,3 +47,8 @@ def test_a_test_file_is_named_after_its_module() -> None:
     tests = sorted(TESTS.glob("**/test_*.py"))
     others = {test.relative_to(TESTS).as_posix() for test in tests if not has_module(test)}
     assert others == ACROSS_MODULES.keys()
+
+
+def test_the_slowest_files_exist() -> None:
+    """A file that was renamed would no longer be started first."""
+    assert [name for name in SLOWEST if not (TESTS / name).is_file()] == []
