@@ -10,7 +10,7 @@ demo: .venv/installed                  ## install, then climb examples/contracts
 	$(BIN)/gradschool climb examples/contracts
 
 test: .venv/tested                     ## install what tests need, then run them all, slow files first
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses $(WORKERS)
 
 install: .venv/installed               ## create .venv and install gradschool into it
 

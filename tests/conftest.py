@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from slowest import SLOWEST
+
 if TYPE_CHECKING:
     from gradschool.model.local import LocalEngine
     from small_job import Whole
@@ -19,24 +21,9 @@ for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", 
     os.environ.setdefault(_variable, "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-# The files that take longest, slowest first, so that no worker is left with one of them at the end.
-SLOWEST = (
-    "tests/test_resume.py",
-    "tests/parity/test_llama_cpp.py",
-    "tests/test_docs.py",
-    "tests/test_examples.py",
-    "tests/export/test_export.py",
-    "tests/test_together.py",
-    "tests/test_climb_in_four_bits.py",
-    "tests/tune/test_world.py",
-    "tests/serve/test_server.py",
-    "tests/test_cli.py",
-    "tests/test_climb.py",
-)
-
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    order = {config.rootpath / name: number for number, name in enumerate(SLOWEST)}
+    order = {config.rootpath / "tests" / name: number for number, name in enumerate(SLOWEST)}
     items.sort(key=lambda item: order.get(item.path, len(order)))
 
 

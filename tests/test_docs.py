@@ -6,8 +6,6 @@ are run by tests/test_climb.py.
 
 import re
 import shlex
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from typing import get_args
@@ -15,6 +13,7 @@ from typing import get_args
 import pytest
 from typer.main import get_command
 
+import small_job
 from gradschool import __version__, errors
 from gradschool.cli import app
 from gradschool.data import sizing
@@ -173,11 +172,11 @@ def test_the_commands_that_are_run_are_those_that_cost_little():
 
 
 @pytest.mark.parametrize(("command", "output"), dict(CHEAP_COMMANDS).items())
-def test_cheap_commands_do_their_work_and_print_what_the_page_shows(command, output, desk):
-    started = [sys.executable, "-c", "from gradschool.cli import main; main()", *words_of(command)[1:]]
+def test_cheap_commands_do_their_work_and_print_what_the_page_shows(command, output, desk, monkeypatch):
+    monkeypatch.chdir(desk)
     before = sorted(path for path in desk.rglob("*"))
-    ran = subprocess.run(started, cwd=desk, capture_output=True, text=True, timeout=300)
-    assert ran.returncode == 0, ran.stderr
+    ran = small_job.run(*words_of(command)[1:], columns=80)
+    assert ran.exit_code == 0, ran.stderr
     assert ran.stdout.strip()
     printed = ran.stdout.splitlines()
     assert [line for line in output if line not in printed] == []
@@ -185,11 +184,9 @@ def test_cheap_commands_do_their_work_and_print_what_the_page_shows(command, out
 
 
 def test_help_names_every_command_of_the_readme():
-    ran = subprocess.run(
-        [sys.executable, "-c", "from gradschool.cli import main; main()", "--help"], capture_output=True, text=True
-    )
+    ran = small_job.run("--help")
     listed = set(re.findall(r"^\| `gradschool (\w+)", text_of("README.md"), re.MULTILINE))
-    assert ran.returncode == 0
+    assert ran.exit_code == 0
     assert listed == set(get_command(app).commands)
     assert all(command in ran.stdout for command in listed)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from finish import finish
-from gradschool.data.check import check
-from gradschool.data.read import Reading, read_examples
+from gradschool.data.check import Checked, check
+from gradschool.data.read import read_examples
 from gradschool.job import Job, read_job
 from gradschool.prepare.options import PrepareOptions, private_modes
 from gradschool.prepare.prepare import prepare
@@ -17,7 +17,7 @@ from gradschool.rungs.prompt import instructions_of
 from gradschool.score.judge import score
 from gradschool.score.metrics import Metric, find_metrics
 from gradschool.score.style import Style
-from gradschool.workspace import check_job, open_job
+from gradschool.workspace import Workspace, check_job, open_job
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 JOBS = {
@@ -33,17 +33,26 @@ def job(request: pytest.FixtureRequest) -> Job:
     return read_job(JOBS[request.param])
 
 
-def reading_of(job: Job) -> Reading:
-    return read_examples(job.path(job.settings.data.examples), job.settings.data)
+@pytest.fixture(scope="module")
+def checked(job: Job) -> Checked:
+    return check(read_examples(job.path(job.settings.data.examples), job.settings.data))
 
 
-def measured(job: Job) -> tuple[Metric, dict[str, Metric], list[Example]]:
+@pytest.fixture(scope="module")
+def ready(job: Job) -> Workspace:
+    return finish(open_job(job))[0]
+
+
+Measured = tuple[Metric, dict[str, Metric], list[Example]]
+
+
+@pytest.fixture(scope="module")
+def measured(job: Job, checked: Checked, ready: Workspace) -> Measured:
     """A job's metrics and the examples to try them on; a style learns from the rest, against the messages of others."""
-    examples = check(reading_of(job)).examples
+    examples = checked.examples
     decides, also = find_metrics(job.settings.goal, job.folder, examples)
     if not isinstance(decides, Style):
         return decides, also, examples
-    ready, _ = finish(open_job(job))
     others = [
         example.last_user for example in ready.train if not example.last_user.startswith(("Write to", "Reply to"))
     ]
@@ -57,18 +66,17 @@ def test_every_job_is_found() -> None:
     }
 
 
-def test_it_is_large_and_clean(job: Job) -> None:
+def test_it_is_large_and_clean(job: Job, checked: Checked) -> None:
     check_job(job)
-    checked = check(reading_of(job))
     assert len(checked.examples) >= 300
     assert not [str(issue) for issue in checked.issues if issue.severity == "dropped"]
     assert not [str(issue) for issue in checked.issues if issue.kind in ("encoding", "contradicting", "repeated id")]
     assert instructions_of(job)
 
 
-def test_every_ideal_answer_is_worth_full_marks(job: Job) -> None:
+def test_every_ideal_answer_is_worth_full_marks(job: Job, measured: Measured) -> None:
     """By the job's own metric and by every rule: what is held up as ideal obeys what is asked."""
-    decides, also, examples = measured(job)
+    decides, also, examples = measured
     rows = score(examples, [Answer(example.ideal) for example in examples], decides, also)
     below = [(row.id, row.value, row.parts) for row in rows if row.value < 1]
     assert not below
@@ -80,10 +88,10 @@ def test_every_ideal_answer_is_worth_full_marks(job: Job) -> None:
 
 
 @pytest.mark.parametrize("job", ["support", "letters"], indirect=True)
-def test_rules_can_be_broken(job: Job) -> None:
+def test_rules_can_be_broken(job: Job, measured: Measured) -> None:
     """A rule that everything obeys says nothing: each is broken by some wrong answer."""
     assert job.settings.goal.rules
-    decides, also, examples = measured(job)
+    decides, also, examples = measured
     examples = examples[:1]
     wrong = (
         "I'm sorry, unfortunately we apologise! I hope this finds you well, it's 12 April. " + "word " * 200,
@@ -95,9 +103,9 @@ def test_rules_can_be_broken(job: Job) -> None:
 
 
 @pytest.mark.parametrize("job", ["support"], indirect=True)
-def test_the_form_without_the_fact_stays_below_the_mark(job: Job) -> None:
+def test_the_form_without_the_fact_stays_below_the_mark(job: Job, measured: Measured) -> None:
     """A letter that only looks right, one that always hands over, the question said back: none may pass."""
-    decides, also, examples = measured(job)
+    decides, also, examples = measured
     handed_over = next(example.ideal for example in examples if "do not say" in example.ideal)
     empty = "Thanks for writing to Brelm.\n\nKind regards,\nBrelm Care"
     said_back = [example.last_user for example in examples]
@@ -106,8 +114,7 @@ def test_the_form_without_the_fact_stays_below_the_mark(job: Job) -> None:
         assert sum(row.value for row in rows) / len(rows) <= most < job.settings.goal.pass_mark
 
 
-def test_it_is_divided_without_leaks(job: Job) -> None:
-    ready, _ = finish(open_job(job))
+def test_it_is_divided_without_leaks(ready: Workspace) -> None:
     parts: list[list[Example]] = [ready.train, ready.validation, ready.test]
     for one, other in itertools.combinations(parts, 2):
         assert not {e.group for e in one} & {e.group for e in other}
@@ -116,9 +123,9 @@ def test_it_is_divided_without_leaks(job: Job) -> None:
     assert not [str(issue) for issue in ready.issues if issue.kind == "too long"]
 
 
-def test_it_is_varied(job: Job) -> None:
+def test_it_is_varied(checked: Checked) -> None:
     """Not one template with swapped names: questions and answers begin in many ways and none is a copy."""
-    examples = check(reading_of(job)).examples
+    examples = checked.examples
     assert len({example.last_user for example in examples}) == len(examples)
     beginnings = Counter(" ".join(example.last_user.split()[:3]) for example in examples)
     assert beginnings.most_common(1)[0][1] <= 0.1 * len(examples), beginnings.most_common(3)

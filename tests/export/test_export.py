@@ -167,10 +167,10 @@ def test_what_was_broken_on_purpose_is_refused(
 
 
 def test_a_context_that_is_too_small_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = ship(tmp_path / "made", recipe=Recipe("Be brief. " * 120))
+    place = ship(tmp_path / "made", recipe=Recipe("Be brief. " * 60))
     whole, _ = finish(export(Order(place, "ollama", tmp_path / "whole", number_format="f16")))
     assert whole.table[0].sound
-    assert "num_ctx 1024" in (whole.folder / "Modelfile").read_text()
+    assert "num_ctx 512" in (whole.folder / "Modelfile").read_text()
     monkeypatch.setattr(exporting, "_context", lambda trial: 256)
     with pytest.raises(Refused, match="q0: too long for the model") as caught:
         finish(export(Order(place, "gguf", tmp_path / "out", number_format="f16")))

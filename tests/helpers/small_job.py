@@ -110,9 +110,9 @@ def write_job(folder: Path, job: str = JOB, examples: list[dict[str, str]] | Non
     return folder
 
 
-def run(*arguments: object, stdin: str | bytes | None = None) -> Result:
-    """A command in this process: what it wrote and its exit code. A bug of ours is raised, never swallowed."""
-    result = CliRunner().invoke(cli.app, [str(a) for a in arguments], input=stdin, env={"COLUMNS": "200"})
+def run(*arguments: object, stdin: str | bytes | None = None, columns: int = 200) -> Result:
+    """A command in this process: what it wrote and its exit code. Any other exception than SystemExit is raised."""
+    result = CliRunner().invoke(cli.app, [str(a) for a in arguments], input=stdin, env={"COLUMNS": str(columns)})
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from test_ladder import TRAIN, example, material_of
 
 from finish import finish
 from gradschool.model.local import LocalEngine
@@ -11,6 +10,7 @@ from gradschool.records import Answer, Decoding, Note, Scored, Step
 from gradschool.rungs.curve import LEVEL, as_trials, fit_line, subset
 from gradschool.rungs.tune import CURVE, tune
 from gradschool.specialist import Recipe, Specialist
+from rung_inputs import TRAIN, example, material_of
 
 QUICK = {"epochs": 2, "rank": 2, "learning_rates": [1e-2], "max_forgetting": 9.0, "curve": True}
 

@@ -3,42 +3,25 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from finish import finish
 from gradschool.errors import DataError, ModelError
-from gradschool.evaluate import Measure
 from gradschool.job import Job
 from gradschool.model.fake import FakeEngine
 from gradschool.model.local import LocalEngine
-from gradschool.records import Conversation, Example, Message, Note, Source
-from gradschool.run import Run
+from gradschool.records import Conversation, Note
 from gradschool.rungs.base import base
 from gradschool.rungs.ground import ground
 from gradschool.rungs.ladder import LADDER, count_looks
 from gradschool.rungs.prompt import instructions_of, prompt, prompt_variants, short_enough, varied
-from gradschool.rungs.rung import RungInputs, try_all
+from gradschool.rungs.rung import try_all
 from gradschool.rungs.training import local, make_rows, plan_for
 from gradschool.rungs.tune import tuning_recipe
-from gradschool.score.metrics import find_metrics
-from gradschool.settings import Goal, Settings
+from gradschool.settings import Settings
 from gradschool.specialist import Recipe, Specialist
-
-
-def example(number: int, question: str, answer: str) -> Example:
-    return Example(f"e{number}", (Message("user", question), Message("assistant", answer)), "g", Source("f", number))
-
-
-TRAIN = [example(n, f"number {n} please", "even" if n % 2 == 0 else "odd") for n in range(20)]
-VALIDATION = [example(100 + n, f"number {n} please", "even" if n % 2 == 0 else "odd") for n in range(6)]
-
-
-def material_of(folder: Path, **settings: Any) -> RungInputs:
-    job = Job("small", folder, Settings.model_validate({"task": "Say odd or even.", **settings}))
-    decides, also = find_metrics(Goal(metric="exact_match"), folder, TRAIN)
-    return RungInputs(Run.start(folder / "run", job), TRAIN, VALIDATION, Measure(decides, also))
+from rung_inputs import TRAIN, VALIDATION, example, material_of
 
 
 class Watching:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from test_ladder import VALIDATION, material_of
 
 from finish import finish
 from gradschool.model.local import LocalEngine
@@ -14,6 +13,7 @@ from gradschool.model.lora import lora_layers
 from gradschool.records import Decoding, Step
 from gradschool.rungs.tune import trial_key, tune
 from gradschool.specialist import Recipe, Specialist, specialist_of
+from rung_inputs import VALIDATION, material_of
 
 QUICK: dict[str, Any] = {"epochs": 2, "rank": 2, "learning_rates": [1e-2], "max_forgetting": 9.0}
 

@@ -1,0 +1,20 @@
+"""The test files that take longest, slowest first: started first, so that no worker is left with one at the end."""
+
+SLOWEST = (
+    "test_resume.py",
+    "export/test_export.py",
+    "score/test_coverage.py",
+    "tune/test_loop.py",
+    "tune/test_world.py",
+    "test_together.py",
+    "test_climb_in_four_bits.py",
+    "test_cli.py",
+    "test_climbing.py",
+    "model/test_decoding.py",
+    "parity/test_llama_cpp.py",
+    "score/test_stats.py",
+    "model/test_reader.py",
+    "test_examples.py",
+    "serve/test_server.py",
+    "serve/test_clients.py",
+)

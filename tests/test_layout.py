@@ -1,0 +1,54 @@
+"""Each test file is named after the module it tests, in the same folder; the exceptions are listed here."""
+
+from pathlib import Path
+
+from slowest import SLOWEST
+
+TESTS = Path(__file__).parent
+SOURCES = {"recipes": TESTS.parent / "recipes", "bench": TESTS.parent / "bench"}
+PACKAGE = TESTS.parent / "src" / "gradschool"
+ACROSS_MODULES = {
+    "data/test_cleaning.py": "a dirty file, read and checked",
+    "data/test_reader_properties.py": "properties of every reader of examples",
+    "data/test_real_sets.py": "public data sets, read, checked and split",
+    "export/test_export_in_four_bits.py": "exports over a quantized base",
+    "gates/test_gates.py": "all gates, in one table of cases",
+    "model/test_lora_over_four_bits.py": "LoRA over a quantized base",
+    "parity/test_llama_cpp.py": "compared with llama.cpp",
+    "parity/test_peft.py": "compared with PEFT",
+    "prepare/test_sources.py": "every kind of source in one preparation",
+    "recipes/test_pocket_recipe.py": "the recipe of the built-in base",
+    "score/test_coverage.py": "coverage of the confidence bounds, by simulation",
+    "serve/test_clients.py": "the openai client against a server",
+    "serve/test_http.py": "requests over HTTP",
+    "serve/test_serve_page.py": "the commands of docs/serve.md",
+    "test_bad_input.py": "commands given bad files and arguments",
+    "test_bad_surroundings.py": "commands without network, disk space or a server",
+    "test_climb_in_four_bits.py": "a climb over a quantized base",
+    "test_docs.py": "README and docs against the code",
+    "test_evaluate_specialist.py": "a packaged specialist, scored on new examples",
+    "test_examples.py": "the jobs in examples/",
+    "test_generated_pages.py": "pages that a script writes",
+    "test_layout.py": "this file",
+    "test_resume.py": "climbs that are killed and resumed",
+    "test_together.py": "a climb under torchrun",
+}
+
+
+def has_module(test: Path) -> bool:
+    """Whether the module or package that a test file is named after exists."""
+    folder, name = test.relative_to(TESTS).parent, test.stem.removeprefix("test_")
+    root = SOURCES.get(folder.parts[0] if folder.parts else "")
+    place = root / folder.relative_to(folder.parts[0]) / name if root else PACKAGE / folder / name
+    return place.with_suffix(".py").is_file() or (place / "__init__.py").is_file()
+
+
+def test_a_test_file_is_named_after_its_module() -> None:
+    tests = sorted(TESTS.glob("**/test_*.py"))
+    others = {test.relative_to(TESTS).as_posix() for test in tests if not has_module(test)}
+    assert others == ACROSS_MODULES.keys()
+
+
+def test_the_slowest_files_exist() -> None:
+    """A file that was renamed would no longer be started first."""
+    assert [name for name in SLOWEST if not (TESTS / name).is_file()] == []
