@@ -1,5 +1,6 @@
 """The training loop: the loss falls, a killed training resumes bit for bit, and the best weights are kept."""
 
+import json
 import math
 from dataclasses import asdict
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 import toy
 from finish import finish
@@ -53,29 +56,29 @@ def test_all_weights_can_be_trained(tmp_path: Path) -> None:
     assert len(trained_parameters(net)) == len(list(net.parameters()))
 
 
-def test_a_step_of_uneven_rows_ends_its_pass_at_a_whole_number(tmp_path: Path) -> None:
+def test_an_epoch_ends_at_an_integer_if_its_last_step_is_shorter(tmp_path: Path) -> None:
     # 16 rows: 4 steps an epoch, the last of one row
     _, steps = finish(training(tmp_path, rows_per_step=5, steps=8).run())
     assert [step.epoch for step in steps] == [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0]
 
 
-def test_portions_of_a_step_have_the_gradient_of_one_portion(tmp_path: Path) -> None:
+def test_micro_batches_have_the_gradient_of_one_batch(tmp_path: Path) -> None:
     gradients = []
     for most in (10_000, 24):
         net = toy.network()
         toy.stir(net)
         [loss] = training(tmp_path, net, MemoryPlan(most), rows_per_step=len(TRAIN)).gradients()
         gradients.append((loss.loss, {n: p.grad for n, p in trained_parameters(net).items()}))
-    (loss, whole), (loss_in_portions, summed) = gradients
+    (loss, at_once), (accumulated_loss, accumulated) = gradients
     assert len(list(micro_batches(TRAIN, 24, True))) > 3
-    assert loss == pytest.approx(loss_in_portions, rel=1e-6)
-    for name, gradient in whole.items():
+    assert loss == pytest.approx(accumulated_loss, rel=1e-6)
+    for name, gradient in at_once.items():
         assert gradient is not None and gradient.abs().max() > 0
-        torch.testing.assert_close(summed[name], gradient, atol=1e-6, rtol=1e-4)
+        torch.testing.assert_close(accumulated[name], gradient, atol=1e-6, rtol=1e-4)
 
 
 def out_of_memory_above(tokens: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Let memory run out on portions of more tokens; the sizes that were tried."""
+    """Raise an out-of-memory error for larger micro-batches; returns the sizes that were tried."""
     real, tried = answers.summed_loss, []
 
     def read(reader: Any, rows: Any, pad_id: int) -> torch.Tensor:
@@ -88,7 +91,7 @@ def out_of_memory_above(tokens: int, monkeypatch: pytest.MonkeyPatch) -> list[in
     return tried
 
 
-def test_where_memory_runs_out_it_goes_on_in_smaller_portions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_running_out_of_memory_micro_batches_are_smaller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = toy.network()
     _, steps = finish(training(tmp_path / "plain", plain).run())
     tried = out_of_memory_above(24, monkeypatch)
@@ -98,13 +101,13 @@ def test_where_memory_runs_out_it_goes_on_in_smaller_portions(tmp_path: Path, mo
     notes = [event for event in events if isinstance(event, Note)]
     assert max(tried) > 24 and tight.micro_batch_tokens == 20
     assert [note.level for note in notes] == ["warning"] and "20 tokens" in notes[0].text
-    told = [step.loss for step in events if isinstance(step, Step)]
-    assert told == pytest.approx([step.loss for step in steps], rel=1e-4)
+    reported = [step.loss for step in events if isinstance(step, Step)]
+    assert reported == pytest.approx([step.loss for step in steps], rel=1e-4)
     for name, value in toy.values(net).items():
         torch.testing.assert_close(value, toy.values(plain)[name], atol=1e-4, rtol=1e-3)
 
 
-def test_a_resumed_training_keeps_its_portions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_training_keeps_its_micro_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         out_of_memory_above(24, patch)
         work = training(tmp_path, steps=12, validate_every=2).run()
@@ -116,7 +119,7 @@ def test_a_resumed_training_keeps_its_portions(tmp_path: Path, monkeypatch: pyte
     assert resumed.state.micro_batch_tokens == MAX_TOKENS >> 9 == 16
 
 
-def test_a_row_that_does_not_fit_alone_is_an_error_with_a_remedy(
+def test_a_row_that_does_not_fit_into_memory_is_an_error_with_a_fix(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out_of_memory_above(3, monkeypatch)
@@ -124,9 +127,7 @@ def test_a_row_that_does_not_fit_alone_is_an_error_with_a_remedy(
         finish(training(tmp_path).run())
 
 
-def test_where_memory_is_tight_the_longest_rows_are_tried_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_if_memory_is_tight_the_longest_rows_are_tried_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tried = out_of_memory_above(10_000, monkeypatch)
     net = toy.network()
     first = next(training(tmp_path, net, MemoryPlan(tight=True)).run())
@@ -135,7 +136,7 @@ def test_where_memory_is_tight_the_longest_rows_are_tried_first(
     assert first == next(training(tmp_path / "other").run())
 
 
-def test_layers_that_are_computed_twice_give_the_same_gradients(tmp_path: Path) -> None:
+def test_checkpointed_layers_have_the_same_gradients(tmp_path: Path) -> None:
     gradients = []
     for checkpointing in (False, True):
         net = toy.network()
@@ -144,51 +145,51 @@ def test_layers_that_are_computed_twice_give_the_same_gradients(tmp_path: Path) 
         net.train()
         saved = 0
 
-        def keep(tensor: torch.Tensor) -> torch.Tensor:
+        def count(tensor: torch.Tensor) -> torch.Tensor:
             nonlocal saved
             saved += tensor.numel()
             return tensor
 
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
             work.gradients()
         gradients.append((saved, {name: p.grad for name, p in trained_parameters(net).items()}))
-    (much, plain), (little, twice) = gradients
+    (much, plain), (little, checkpointed) = gradients
     assert little < much / 2
-    assert all(torch.equal(plain[name], twice[name]) for name in plain)  # type: ignore[arg-type]
+    assert all(torch.equal(plain[name], checkpointed[name]) for name in plain)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 @pytest.mark.parametrize("cut", [[1], [2, 5], [3, 3, 2], [11], [12]])
-def test_interrupted_anywhere_it_ends_bit_for_bit_the_same(cut: list[int], dropout: float, tmp_path: Path) -> None:
-    whole = toy.network(dropout)
+def test_an_interrupted_training_resumes_bit_for_bit(cut: list[int], dropout: float, tmp_path: Path) -> None:
+    uninterrupted = toy.network(dropout)
     torch.manual_seed(5)
-    state, steps = finish(training(tmp_path / "whole", whole).run())
+    state, steps = finish(training(tmp_path / "uninterrupted", uninterrupted).run())
     seen: list[Step] = []
-    for number, kept in enumerate(cut):
-        torch.manual_seed(100 + number)  # another process has another random state
+    for number, count in enumerate(cut):
+        torch.manual_seed(100 + number)  # as in a new process
         work = training(tmp_path / "cut", toy.network(dropout)).run()
-        for _ in range(kept):
+        for _ in range(count):
             seen.append(next(work))  # type: ignore[arg-type]
         work.close()
     torch.manual_seed(200)
     net = toy.network(dropout)
     resumed, rest = finish(training(tmp_path / "cut", net).run())
-    assert toy.same(toy.values(net), toy.values(whole))
+    assert toy.same(toy.values(net), toy.values(uninterrupted))
     assert {**asdict(resumed), "seconds": 0} == {**asdict(state), "seconds": 0}
     by_number = {step.step: step for step in steps}
     assert all(step == by_number[step.step] for step in [*seen, *rest])
     if max(cut) > 3:
-        assert not rest or rest[0].step > 3  # it did go on, not begin again
+        assert not rest or rest[0].step > 3  # it did not start again
 
 
-def test_a_loop_leaves_the_random_state_alone(tmp_path: Path) -> None:
+def test_training_does_not_change_the_random_state(tmp_path: Path) -> None:
     torch.manual_seed(9)
     state = torch.random.get_rng_state()
     finish(training(tmp_path, toy.network(0.3), steps=2).run())
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
-def test_time_alone_makes_checkpoints_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checkpoints_are_also_written_by_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", -1.0)
     work = training(tmp_path, validate_every=12).run()
     next(work)
@@ -198,9 +199,9 @@ def test_time_alone_makes_checkpoints_too(tmp_path: Path, monkeypatch: pytest.Mo
     assert next(resumed.run()).step == 3  # type: ignore[union-attr]
 
 
-def losses(monkeypatch: pytest.MonkeyPatch, told: list[float]) -> None:
+def losses(monkeypatch: pytest.MonkeyPatch, reported: list[float]) -> None:
     """Let validation return these losses."""
-    said = iter(told)
+    said = iter(reported)
     monkeypatch.setattr(answers, "mean_loss", lambda *_: next(said))
 
 
@@ -221,7 +222,7 @@ def test_the_network_ends_with_the_weights_best_on_validation(tmp_path: Path, mo
     assert toy.same(toy.values(net), at_step_6)
 
 
-def test_the_state_at_the_end_is_kept_beside_the_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_weights_are_available_next_to_the_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     losses(monkeypatch, [1.0, 2.0, 2.0, 2.0])
     net = toy.network()
     work = training(tmp_path, net)
@@ -234,7 +235,7 @@ def test_the_state_at_the_end_is_kept_beside_the_best(tmp_path: Path, monkeypatc
     assert toy.same(toy.values(net), last) and not toy.same(last, best)
     work.load_weights(work.best)
     assert toy.same(toy.values(net), best)
-    losses(monkeypatch, [])  # nothing is left to be validated
+    losses(monkeypatch, [])  # nothing is validated again
     again = toy.network()
     resumed = training(tmp_path, again)
     finish(resumed.run())
@@ -243,15 +244,15 @@ def test_the_state_at_the_end_is_kept_beside_the_best(tmp_path: Path, monkeypatc
     assert toy.same(toy.values(again), last)
 
 
-def test_the_best_loss_is_that_of_the_weights_kept(tmp_path: Path) -> None:
+def test_the_best_loss_is_that_of_the_final_weights(tmp_path: Path) -> None:
     net = toy.network()
     state, steps = finish(training(tmp_path, net, learning_rate=0.3, steps=30, validate_every=5, patience=9).run())
-    told = [step.validation_loss for step in steps if step.validation_loss is not None]
-    assert state.best_loss == min(told)
+    reported = [step.validation_loss for step in steps if step.validation_loss is not None]
+    assert state.best_loss == min(reported)
     assert mean_loss(reader_of(net), VALIDATION, 0) == pytest.approx(state.best_loss, rel=1e-6)
 
 
-def test_it_stops_early_when_validation_gets_worse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_stops_early_when_validation_gets_worse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     losses(monkeypatch, [2.0, 2.1, 2.0, 1.0])
     state, steps = finish(training(tmp_path, patience=2).run())
     assert (len(steps), state.step, state.best_step, state.worse) == (9, 9, 3, 2)
@@ -268,7 +269,7 @@ def test_after_an_early_stop_nothing_is_trained_again(tmp_path: Path, monkeypatc
 
 
 @pytest.mark.parametrize("nats", [math.nan, math.inf])
-def test_a_loss_that_is_no_number_is_an_error_that_names_the_rate(
+def test_a_loss_that_is_not_a_number_is_an_error_that_names_the_rate(
     nats: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, calls = answers.summed_loss, []
@@ -288,7 +289,7 @@ def test_a_loss_that_is_no_number_is_an_error_that_names_the_rate(
     assert not net.training
 
 
-def test_a_rate_far_too_high_leaves_the_best_weights_or_an_error(tmp_path: Path) -> None:
+def test_a_far_too_high_rate_ends_with_the_best_weights_or_an_error(tmp_path: Path) -> None:
     net = toy.network()
     try:
         finish(training(tmp_path, net, learning_rate=1e20, warmup_steps=1).run())
@@ -303,6 +304,21 @@ def test_a_checkpoint_of_another_plan_is_refused(change: dict[str, Any], tmp_pat
     with pytest.raises(ModelError, match="another plan") as caught:
         next(training(tmp_path, **{"steps": 3, **change}).run())
     assert "delete it" in caught.value.fix
+
+
+def test_a_checkpoint_of_an_older_version_is_resumed(tmp_path: Path) -> None:
+    work = training(tmp_path).run()
+    steps = [next(work) for _ in range(3)]
+    work.close()
+    path = tmp_path / "checkpoint.safetensors"
+    with safe_open(path, framework="pt") as file:
+        tensors, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+    old = json.loads(metadata["course"])
+    old |= {"untrained_loss": 4.0, "portion_tokens": old.pop("micro_batch_tokens")}
+    save_file(tensors, path, {**metadata, "course": json.dumps(old)})
+    resumed = training(tmp_path)
+    assert next(resumed.run()).step == len(steps) + 1  # type: ignore[union-attr]
+    assert resumed.state.micro_batch_tokens == MAX_TOKENS
 
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
@@ -321,11 +337,11 @@ def test_a_damaged_checkpoint_is_refused_by_name(damage: bytes | str, tmp_path: 
         next(training(tmp_path).run())
 
 
-def test_a_full_disk_at_a_checkpoint_keeps_the_last_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_does_not_damage_the_last_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     work = training(tmp_path).run()
     for _ in range(3):
         next(work)
-    kept = (tmp_path / "checkpoint.safetensors").read_bytes()
+    saved = (tmp_path / "checkpoint.safetensors").read_bytes()
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
@@ -335,12 +351,12 @@ def test_a_full_disk_at_a_checkpoint_keeps_the_last_one(tmp_path: Path, monkeypa
         with pytest.raises(ResourceError, match="disk is full"):
             finish(work)
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.safetensors"]
-    assert (tmp_path / "checkpoint.safetensors").read_bytes() == kept
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == saved
     state, _ = finish(training(tmp_path).run())
     assert state.step == 12
 
 
-def test_each_step_goes_at_the_rate_of_the_plan(tmp_path: Path) -> None:
+def test_each_step_has_the_learning_rate_of_the_plan(tmp_path: Path) -> None:
     plan: Plan = toy.plan()
     _, steps = finish(training(tmp_path).run())
     assert [step.learning_rate for step in steps] == [plan.rate(i) for i in range(12)]

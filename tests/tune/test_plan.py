@@ -1,4 +1,4 @@
-"""How trainings are sized."""
+"""Plans: hyperparameters are valid for any number of rows, and settings override them."""
 
 import math
 
@@ -13,20 +13,20 @@ rows = st.integers(1, 200_000)
 
 
 @given(rows, st.floats(2, 4000), st.sampled_from([0.25, 1.0]))
-def test_any_number_of_rows_makes_a_plan_that_can_be_trained(count: int, mean_tokens: float, share: float) -> None:
-    plan = make_plan(Tune(), count, mean_tokens, 1e-3, share)
+def test_any_number_of_rows_makes_a_valid_plan(count: int, mean_tokens: float, fraction: float) -> None:
+    plan = make_plan(Tune(), count, mean_tokens, 1e-3, fraction)
     assert 1 <= plan.rows_per_step <= min(count, 32)
     per_epoch = math.ceil(count / plan.rows_per_step)
     assert plan.steps >= 1 and 1 <= plan.validate_every <= max(per_epoch, 1)
     assert plan.epochs <= MAX_EPOCHS
     assert abs(plan.steps - plan.epochs * per_epoch) <= 1
     assert 1 <= plan.warmup_steps <= max(1, plan.steps // 10)
-    assert plan.steps // plan.validate_every >= 1  # it is validated at least once
+    assert plan.steps // plan.validate_every >= 1  # at least one validation
     assert plan.patience >= 1
 
 
 @given(rows, st.integers(0, 10_000))
-def test_the_rate_rises_to_its_top_and_falls_to_a_tenth(count: int, step: int) -> None:
+def test_the_learning_rate_warms_up_and_decays_to_a_tenth(count: int, step: int) -> None:
     plan = make_plan(Tune(), count, 50.0, 1e-3)
     step %= plan.steps
     assert 0 < plan.rate(step) <= 1e-3
@@ -38,32 +38,32 @@ def test_the_rate_rises_to_its_top_and_falls_to_a_tenth(count: int, step: int) -
 
 
 @given(rows, st.integers(0, 100_000))
-def test_more_rows_never_mean_more_passes(count: int, more: int) -> None:
+def test_more_rows_never_mean_more_epochs(count: int, more: int) -> None:
     small, large = (make_plan(Tune(), n, 50.0, 1e-3) for n in (count, count + more))
     assert large.epochs <= small.epochs
     assert large.rows_per_step >= small.rows_per_step
 
 
 @given(rows, st.integers(16, 100_000), st.floats(2, 4000))
-def test_tokens_per_step_decide_the_rows_per_step(count: int, tokens: int, mean_tokens: float) -> None:
+def test_batch_tokens_set_the_rows_per_step(count: int, tokens: int, mean_tokens: float) -> None:
     plan = make_plan(Tune(batch_tokens=tokens), count, mean_tokens, 1e-3)
     assert plan.rows_per_step == min(count, max(1, round(tokens / mean_tokens)))
 
 
 @given(rows, st.floats(0.01, 50))
-def test_epochs_that_a_person_names_are_kept(count: int, epochs: float) -> None:
+def test_epochs_from_settings_are_used(count: int, epochs: float) -> None:
     plan = make_plan(Tune(epochs=epochs), count, 50.0, 1e-3)
     assert plan.epochs == epochs
     assert plan.steps == max(1, round(epochs * math.ceil(count / plan.rows_per_step)))
 
 
-def test_settings_are_handed_on() -> None:
+def test_settings_are_part_of_the_plan() -> None:
     plan = make_plan(Tune(weight_decay=0.5, seed=7), 100, 50.0, 3e-3)
     assert (plan.learning_rate, plan.weight_decay, plan.seed) == (3e-3, 0.5, 7)
 
 
 @given(st.integers(16, 20_000))
-def test_rates_are_tried_around_the_expected_one(width: int) -> None:
+def test_learning_rates_are_around_the_expected_one(width: int) -> None:
     low, middle, high = learning_rates(Tune(), width)
     assert low < middle < high
     assert high / low == pytest.approx(4, rel=0.1)

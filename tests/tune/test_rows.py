@@ -1,4 +1,4 @@
-"""Rows put together, dealt out to steps and cut into portions: none lost, none twice, nothing cut."""
+"""Batches: each row is in exactly one step and one micro-batch, and packing and padding keep all of its tokens."""
 
 import torch
 from hypothesis import given
@@ -14,7 +14,7 @@ lengths = st.lists(st.integers(2, 40), min_size=1, max_size=60)
 
 
 def rows_of(lengths: list[int]) -> list[Rendered]:
-    """Rows that can be told apart by their first token."""
+    """Rows that differ in their first token."""
     return [toy.row(([number] + [0] * (length - 2), False), ([1], True)) for number, length in enumerate(lengths)]
 
 
@@ -22,7 +22,7 @@ def names(rows: list[Rendered]) -> list[int]:
     return [row.token_ids[0] for row in rows]
 
 
-def test_rows_are_packed_behind_what_they_share() -> None:
+def test_rows_are_packed_after_their_common_prefix() -> None:
     rows = [
         toy.row(([5, 6, 7], False), ([8, 1], True)),
         toy.row(([5, 6], False), ([9, 1], True), ([3], False)),
@@ -37,7 +37,7 @@ def test_rows_are_packed_behind_what_they_share() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 4), st.integers(0, 2)), min_size=1, max_size=9))
-def test_a_packed_row_holds_every_row_whole(shapes: list[tuple[int, int, int]]) -> None:
+def test_a_packed_row_contains_all_tokens_of_every_row(shapes: list[tuple[int, int, int]]) -> None:
     rows = [
         toy.row(([7] * question, False), ([8] * answer, True), ([9] * rest, False)) for question, answer, rest in shapes
     ]
@@ -46,23 +46,21 @@ def test_a_packed_row_holds_every_row_whole(shapes: list[tuple[int, int, int]]) 
     assert (
         packed.token_ids.shape == packed.positions.shape == (1, prefix + sum(len(r.token_ids) - prefix for r in rows))
     )
-    ids, places = packed.token_ids[0].tolist(), packed.positions[0].tolist()
+    ids, positions = packed.token_ids[0].tolist(), packed.positions[0].tolist()
     found, start = [], prefix
     for count, length in packed.layout.groups:
         for _ in range(count):
-            assert places[start : start + length] == list(range(prefix, prefix + length))
+            assert positions[start : start + length] == list(range(prefix, prefix + length))
             found.append(tuple(ids[:prefix] + ids[start : start + length]))
             start += length
     assert sorted(found) == sorted(row.token_ids for row in rows)
-    assert [ids[place + 1] for place in packed.predicting.tolist() if place >= prefix] == [
-        target
-        for place, target in zip(packed.predicting.tolist(), packed.targets.tolist(), strict=True)
-        if place >= prefix
+    assert [ids[at + 1] for at in packed.predicting.tolist() if at >= prefix] == [
+        target for at, target in zip(packed.predicting.tolist(), packed.targets.tolist(), strict=True) if at >= prefix
     ]
     assert len(packed.targets) == sum(sum(row.loss_mask) for row in rows)
 
 
-def test_a_padded_batch_is_filled_up_on_the_right() -> None:
+def test_a_batch_is_padded_on_the_right() -> None:
     rows = [toy.row(([5, 6], False), ([7, 1], True)), toy.row(([8], False), ([9], True))]
     batch = pad(rows, 3, CPU)
     assert batch.token_ids.tolist() == [[5, 6, 7, 1], [8, 9, 3, 3]]
@@ -71,7 +69,7 @@ def test_a_padded_batch_is_filled_up_on_the_right() -> None:
 
 
 @given(lengths, st.integers(1, 9), st.integers(0, 3), st.integers(0, 3))
-def test_an_epoch_deals_out_every_row_once(lengths: list[int], per_step: int, seed: int, epoch: int) -> None:
+def test_an_epoch_contains_every_row_once(lengths: list[int], per_step: int, seed: int, epoch: int) -> None:
     rows = rows_of(lengths)
     steps = list(steps_of_epoch(rows, per_step, seed, epoch))
     assert sorted(name for step in steps for name in names(step)) == list(range(len(rows)))
@@ -80,22 +78,22 @@ def test_an_epoch_deals_out_every_row_once(lengths: list[int], per_step: int, se
     assert list(map(names, steps)) == list(map(names, steps_of_epoch(rows, per_step, seed, epoch)))
 
 
-def test_epochs_and_seeds_have_orders_of_their_own() -> None:
+def test_epochs_and_seeds_have_different_orders() -> None:
     rows = rows_of([5] * 40)
     orders = {str([names(step) for step in steps_of_epoch(rows, 4, *key)]) for key in ((0, 0), (0, 1), (1, 0))}
     assert len(orders) == 3
 
 
 @given(lengths, st.integers(2, 120), st.booleans(), st.integers(0, 3))
-def test_portions_hold_every_row_and_keep_within_their_size(
-    lengths: list[int], most: int, packed: bool, alike: int
+def test_micro_batches_contain_every_row_and_respect_the_limit(
+    lengths: list[int], max_tokens: int, packed: bool, common: int
 ) -> None:
-    rows = [toy.row(([99] * alike + list(row.token_ids[:-1]), False), ([1], True)) for row in rows_of(lengths)]
-    cut = list(micro_batches(rows, most, packed))
-    whole = sorted(tuple(row.token_ids) for row in rows)
-    assert sorted(tuple(row.token_ids) for micro_batch in cut for row in micro_batch) == whole
-    for micro_batch in cut:
+    rows = [toy.row(([99] * common + list(row.token_ids[:-1]), False), ([1], True)) for row in rows_of(lengths)]
+    made = list(micro_batches(rows, max_tokens, packed))
+    expected = sorted(tuple(row.token_ids) for row in rows)
+    assert sorted(tuple(row.token_ids) for micro_batch in made for row in micro_batch) == expected
+    for micro_batch in made:
         size = len(micro_batch) * max(len(row.token_ids) for row in micro_batch)
         if packed:
             size = pack(micro_batch, CPU).token_ids.numel()
-        assert size <= most or len(micro_batch) == 1
+        assert size <= max_tokens or len(micro_batch) == 1

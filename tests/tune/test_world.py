@@ -1,4 +1,4 @@
-"""Two processes train as one does: the same losses, and either goes on where the other was interrupted."""
+"""Several processes: two have the losses of one, and a training resumes in another number of processes."""
 
 import json
 import os
@@ -14,12 +14,12 @@ import helper_of_world
 from gradschool.tune.world import ALONE, World, current, join
 
 TESTS = Path(__file__).parents[1]
-# Sums over the rows of two processes are added up in another order; this is what float32 makes of that in 12 steps.
+# Two processes add in another order; after 12 steps in float32 losses differ by less than this.
 CLOSE = 1e-4
 
 
 def train(folder: Path, processes: int, steps: int = 12, methods: tuple[str, ...] = ("lora",)) -> list[Any]:
-    """Train in so many processes; for each method the steps as (number, loss, validation loss, tokens)."""
+    """Train in so many processes; for each method, steps as (number, loss, validation loss, tokens)."""
     folder.mkdir(exist_ok=True)
     if processes == 1:
         helper_of_world.main(folder, steps, list(methods))
@@ -57,15 +57,16 @@ def test_two_processes_have_the_losses_of_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_training_goes_on_in_another_number_of_processes(tmp_path: Path) -> None:
-    [whole] = train(tmp_path / "whole", 1)
-    [begun] = train(tmp_path / "moved", 2, steps=5)  # a checkpoint stands at step 3
-    [went_on] = train(tmp_path / "moved", 1, steps=4)
+def test_a_training_resumes_in_another_number_of_processes(tmp_path: Path) -> None:
+    [uninterrupted] = train(tmp_path / "uninterrupted", 1)
+    [begun] = train(tmp_path / "moved", 2, steps=5)  # the last checkpoint is at step 3
+    [resumed] = train(tmp_path / "moved", 1, steps=4)
     [ended] = train(tmp_path / "moved", 2)
-    assert alike(begun, whole[:5]) and alike(went_on, whole[3:7]) and alike(ended, whole[6:])
+    parts = uninterrupted[:5], uninterrupted[3:7], uninterrupted[6:]
+    assert all(map(alike, (begun, resumed, ended), parts))
 
 
-def test_alone_nothing_is_shared_out_or_sharded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_single_process_shards_and_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     assert join() is current() is ALONE
     layer = torch.nn.Linear(3, 4)
@@ -80,7 +81,7 @@ def test_alone_nothing_is_shared_out_or_sharded(monkeypatch: pytest.MonkeyPatch)
     ALONE.broadcast("nobody receives this")
 
 
-def test_rows_are_shared_out_whole() -> None:
+def test_each_row_is_local_to_one_process() -> None:
     rows = list(range(7))
     local = [World(rank, 3).local_rows(rows) for rank in range(3)]
     assert sorted(row for part in local for row in part) == rows

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gradschool.model.kv_cache import DecodeStep, KVCache, Prefill, PrefillPrefix, grouped
-from gradschool.model.memory import ENTRY_TOKENS
+from gradschool.model.memory import PREFILL_TOKENS
 from gradschool.model.reader import Head, Reader
 from gradschool.records import Decoding
 
@@ -98,7 +98,7 @@ class Batch:
         tokens = 0
         while waiting and len(self.rows) + len(entering) < self.kept.slots:
             tokens += len(waiting[0].prompt) - self.prefix
-            if entering and tokens > ENTRY_TOKENS:
+            if entering and tokens > PREFILL_TOKENS:
                 break
             entering.append(waiting.popleft())
         entering.sort(key=lambda row: len(row.prompt))

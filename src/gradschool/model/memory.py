@@ -10,7 +10,7 @@ from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
 KV_CACHE_FRACTION = 0.5  # of the free memory, for the KV cache of all rows of a batch
-ENTRY_TOKENS = 4_096  # in one prefill pass
+PREFILL_TOKENS = 4_096  # in one prefill pass
 AT_ONCE = 64  # rows in a batch: on a CPU, more gain little
 PROCESS_BYTES = 450 << 20  # of the process with its libraries, before anything is loaded
 # A CPU's heap has gaps between tensors, and its matrix products reorder their operands in buffers. Both, as
@@ -61,7 +61,7 @@ class AnsweringMemory:
 
     def total(self, rows: int, tokens: int) -> int:
         """Peak bytes with so many rows in a batch, each of so many tokens, answer included."""
-        batch = rows * (tokens * self._cached + self._logits) + min(ENTRY_TOKENS, rows * tokens) * self._prefill
+        batch = rows * (tokens * self._cached + self._logits) + min(PREFILL_TOKENS, rows * tokens) * self._prefill
         if self._device == "cpu":
             return self.base + int(HEAP_OVERHEAD * batch) + MATMUL_BUFFERS
         return self.base + batch

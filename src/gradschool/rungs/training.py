@@ -25,7 +25,7 @@ from gradschool.settings import Tune
 from gradschool.specialist import Recipe, Specialist
 from gradschool.tune.memory import MemoryPlan, Method, TrainingMemory, plan_memory
 from gradschool.tune.objectives.rehearsal import TEXT_TOKENS, TEXTS
-from gradschool.tune.plan import TRIAL_SHARE, Plan, make_plan
+from gradschool.tune.plan import TRIAL_FRACTION, Plan, make_plan
 from gradschool.tune.rows import shared_prefix
 from gradschool.tune.train_job import TrainJob, broadcast, network_with, trainable
 from gradschool.tune.world import current
@@ -82,7 +82,7 @@ def learning_rate_trial(
     student: Specialist, train: Sequence[Rendered], validation: Sequence[Rendered], inputs: RungInputs, rate: float
 ) -> Work[float]:
     """Train shortly at a learning rate; returns the best validation loss, in nats per answer token."""
-    plan = plan_for(train, inputs, rate, TRIAL_SHARE)
+    plan = plan_for(train, inputs, rate, TRIAL_FRACTION)
     engine, world = local(student), current()
     job = yield from train_job(engine, train, validation, plan, inputs, f"trial-{rate:g}")
     broadcast(job, world)

@@ -1,4 +1,4 @@
-"""Rehearsal: nothing at first, then exactly the distance from the base, and less of it after training."""
+"""Rehearsal: its loss is the KL divergence from the base, and training with it stays closer to the base."""
 
 from dataclasses import replace
 from functools import partial
@@ -20,7 +20,7 @@ TEXTS = toy.TEXTS
 
 
 def distance(net: Any) -> float:
-    """KL(base ‖ student) over all texts, by torch's own distributions."""
+    """KL(base ‖ student) over all texts, with torch.distributions."""
     ids = torch.tensor(TEXTS)
     with torch.no_grad(), switched_off(net):
         base = torch.distributions.Categorical(logits=net(ids).logits)
@@ -29,7 +29,7 @@ def distance(net: Any) -> float:
     return float(torch.distributions.kl_divergence(base, student).mean())
 
 
-def test_a_fresh_student_is_its_base(tmp_path: Path) -> None:
+def test_a_fresh_student_has_no_loss(tmp_path: Path) -> None:
     net = toy.network()
     loss = toy.rehearsal(net).loss(reader_of(net), step=0)
     torch.autograd.backward(loss)
@@ -47,7 +47,7 @@ def test_the_loss_is_the_divergence_in_nats_per_token_times_its_weight() -> None
     assert len(set(losses)) > 1 and len(TEXTS) > TEXTS_PER_STEP
 
 
-def test_packed_and_plain_texts_have_the_same_gradient() -> None:
+def test_packed_and_padded_texts_have_the_same_gradient() -> None:
     gradients = []
     for packs in (True, False):
         net = toy.network()
@@ -74,7 +74,7 @@ def test_the_teacher_reads_each_text_once_and_without_dropout() -> None:
     assert torch.equal(again._cached[0, 1, 2, 3], work._cached[0, 1, 2, 3])
 
 
-def test_switched_off_layers_come_on_again_also_after_an_error() -> None:
+def test_switched_off_layers_are_on_again_after_an_error() -> None:
     net, ids = toy.network(), toy.ids()
     toy.stir(net)
     on = net(ids).logits
@@ -85,7 +85,7 @@ def test_switched_off_layers_come_on_again_also_after_an_error() -> None:
     assert torch.equal(net(ids).logits, on) and all(layer.on for _, layer in lora_layers(net))
 
 
-def test_a_student_that_rehearses_learns_and_stays_nearer_to_its_base(tmp_path: Path) -> None:
+def test_with_rehearsal_the_student_learns_and_stays_closer_to_its_base(tmp_path: Path) -> None:
     far = {}
     for weight in (0.0, 1.0):
         net = toy.network()
@@ -97,7 +97,7 @@ def test_a_student_that_rehearses_learns_and_stays_nearer_to_its_base(tmp_path: 
     assert far[1.0] < 0.5 * far[0.0]
 
 
-def test_interrupted_it_rehearses_on_and_ends_the_same(tmp_path: Path) -> None:
+def test_an_interrupted_training_with_rehearsal_resumes_bit_for_bit(tmp_path: Path) -> None:
     def training(folder: str) -> tuple[Any, Training]:
         net, plan = toy.network(), toy.plan()
         return net, Training(net, [toy.answers(plan), toy.rehearsal(net)], plan, tmp_path / folder)
@@ -114,7 +114,7 @@ def test_interrupted_it_rehearses_on_and_ends_the_same(tmp_path: Path) -> None:
     assert toy.same(toy.values(net), toy.values(whole))
 
 
-def test_the_base_writes_the_same_texts_for_a_seed(base: Path) -> None:
+def test_the_base_writes_the_same_texts_for_the_same_seed(base: Path) -> None:
     engine = LocalEngine(base, batch_size=2)
     texts = engine.write_texts(5, 9, seed=1)
     assert [len(text) for text in texts] == [9] * 5 and len({text[0] for text in texts}) == 1
