@@ -2,14 +2,24 @@
 
 import json
 import tomllib
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 import small_job
+from finish import finish
+from gradschool.climbing import climb
 from gradschool.files import sha256
-from gradschool.package.bundle import read_manifest
+from gradschool.job import read_job
+from gradschool.package.bundle import open_specialist, read_manifest
+from gradschool.records import Gate, Note, RungResult, Work
+from gradschool.report.page import page
+from gradschool.run import Run
+from gradschool.rungs.base import BASE
+from gradschool.rungs.rung import Candidate, Rung, RungInputs
+from gradschool.specialist import Specialist
 from small_job import Whole
 
 RUNGS = ("base", "prompt", "ground", "tune")
@@ -182,6 +192,34 @@ def test_a_rung_that_cannot_run_says_why_and_is_skipped(tmp_path: Path) -> None:
     assert results["base"]["report"]["score"]["interval"]["level"] == pytest.approx(1 - 0.05 / 2)
     assert "Not passed (failed): the best on validation is the base rung" in result.stdout
     assert "The tune rung could not run" in result.stdout
+
+
+def test_a_rung_is_added_by_its_own_definition_and_its_place_in_the_ladder(tmp_path: Path) -> None:
+    """A toy rung is climbed, judged, packaged and reported, and its advice is given; nothing else knows of it."""
+
+    def make(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
+        yield Note("toy: here we go.")
+        recipe = replace(best.recipe, instructions="Play.")
+        return Candidate(recipe, 1.0, (("toy", 1.0),), (Gate("toys are safe", True, "2 of 2"),), advice=("More toys.",))
+
+    toy = Rung("toy", make, lambda job, engine: "")
+    never = Rung("never", make, lambda job, engine: "it never runs")
+    backwards = [{**row, "completion": row["prompt"][::-1]} for row in echoes(72)]
+    job = read_job(small_job.write_job(tmp_path / "echo", SERVED.format(mark=0.7), backwards))
+    run = Run.start(tmp_path / "run", job)
+    climbed, events = finish(run.recorded(climb(run, (BASE, never, toy))))
+    assert [result.rung for result in climbed.results] == ["base", "never", "toy"]
+    assert [event for event in events if isinstance(event, RungResult)] == list(climbed.results)
+    assert climbed.results[2].report.score.interval.level == pytest.approx(1 - 0.05 / 2)  # two rungs can run
+    assert climbed.results[2].report.difference.other == "base"
+    assert (climbed.rung, climbed.verdict) == ("toy", "failed") and "More toys." in climbed.remedies
+    specialist, _ = finish(open_specialist(run.specialist))
+    assert specialist.recipe.instructions == "Play."
+    written = page(run)
+    for text in (written, (run.specialist / "README.md").read_text()):
+        assert "toy" in text and "toys are safe" in text and "it never runs" in text
+    again, events = finish(climb(Run.open(run.folder), (BASE, never, toy)))
+    assert again == climbed and not any(isinstance(event, Note) and "toy: here" in event.text for event in events)
 
 
 def test_all_answers_right_but_too_few_to_prove_it_is_not_proven(tmp_path: Path) -> None:
