@@ -144,7 +144,9 @@ def test_a_finished_run_shows_its_result_again_and_changes_nothing(whole: Whole,
     assert {path.stem: path.read_bytes() for path in (copied / "done").glob("*.json")} == before
 
 
-def test_a_run_can_be_resumed_from_another_folder(whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_can_be_resumed_from_another_folder(
+    whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The run was started as runs/orders-1; saved paths must not depend on the current folder."""
     again = tmp_path / "again"
     shutil.copytree(whole.run, again)
