@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from finish import finish
 from gradschool.errors import DataError, ModelError
@@ -19,7 +20,7 @@ from gradschool.rungs.base import base
 from gradschool.rungs.ground import ground
 from gradschool.rungs.ladder import LADDER, count_looks
 from gradschool.rungs.prompt import instructions_of, prompt, prompt_variants, short_enough, varied
-from gradschool.rungs.rung import RungInputs, try_all
+from gradschool.rungs.rung import RungInputs, recipe_hash, try_all
 from gradschool.rungs.training import local, make_rows, plan_for
 from gradschool.rungs.tune import tuning_recipe
 from gradschool.score.metrics import find_metrics
@@ -95,6 +96,12 @@ def test_saved_answers_are_not_asked_again(tmp_path: Path) -> None:
     assert (len(watching.asked), again) == (12, first)
     finish(try_all(best, [Recipe("c")], inputs, "prompt"))
     assert len(watching.asked) == 18
+
+
+def test_answers_of_runs_by_older_versions_are_found() -> None:
+    """Their file names end with a hash of the recipe, which must not change."""
+    assert recipe_hash(Recipe("Say odd or even.", task_only=True))[:12] == "6176e98c4c01"
+    assert TypeAdapter(Recipe).validate_python({"brief": True}) == Recipe(task_only=True)
 
 
 def test_variants_show_only_train_examples_and_are_the_same_each_time(tmp_path: Path) -> None:

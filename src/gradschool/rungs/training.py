@@ -145,10 +145,10 @@ def computing(engine: LocalEngine, tune: Tune) -> str:
     return f"{str(dtype).removeprefix('torch.')}: {reason}"
 
 
-def plan_for(rows: Sequence[Rendered], inputs: RungInputs, rate: float, share: float = 1.0) -> Plan:
-    """Choose batch size and number of steps from the rows; `share` is the fraction of a full training."""
+def plan_for(rows: Sequence[Rendered], inputs: RungInputs, rate: float, fraction: float = 1.0) -> Plan:
+    """Choose batch size and number of steps from the rows; `fraction` is the length of the training relative to a full one."""
     mean_tokens = sum(len(row.token_ids) for row in rows) / len(rows)
-    return make_plan(inputs.settings.tune, len(rows), mean_tokens, rate, share)
+    return make_plan(inputs.settings.tune, len(rows), mean_tokens, rate, fraction)
 
 
 def train_job(
