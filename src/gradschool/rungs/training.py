@@ -146,7 +146,7 @@ def computing(engine: LocalEngine, tune: Tune) -> str:
 
 
 def plan_for(rows: Sequence[Rendered], inputs: RungInputs, rate: float, fraction: float = 1.0) -> Plan:
-    """Choose batch size and number of steps from the rows; `fraction` is the length of the training relative to a full one."""
+    """Choose batch size and number of steps from the rows; `fraction` is the part of a full training."""
     mean_tokens = sum(len(row.token_ids) for row in rows) / len(rows)
     return make_plan(inputs.settings.tune, len(rows), mean_tokens, rate, fraction)
 
