@@ -1,4 +1,4 @@
-"""A whole climb over a base in 4 bits: the specialist is opened again in 4 bits and answers as it was tested."""
+"""A climb over a base in 4 bits: the specialist is opened in 4 bits again and answers as it did in the test."""
 
 import json
 import tomllib
@@ -19,7 +19,7 @@ pytest.importorskip("bitsandbytes")
 
 
 @pytest.mark.slow
-def test_a_specialist_over_four_bits_is_opened_in_them(tmp_path: Path) -> None:
+def test_a_specialist_over_a_4_bit_base_is_opened_in_4_bits(tmp_path: Path) -> None:
     job = small_job.write_job(tmp_path / "job", small_job.JOB.replace("[data]", 'quantization = "nf4"\n[data]', 1))
     result = small_job.run("climb", job, "--run", tmp_path / "run", "--shots", "0", "--learning-rates", "0.01")
     assert result.exit_code == 3, result.output
@@ -33,7 +33,7 @@ def test_a_specialist_over_four_bits_is_opened_in_them(tmp_path: Path) -> None:
     assert any(one["rung"] == "tune" for one in climbed["results"])
 
 
-def test_whole_training_and_several_processes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_training_and_several_processes_are_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = small_job.JOB.replace("[data]", 'quantization = "nf4"\n[data]', 1)
     full = small_job.write_job(tmp_path / "full", text.replace("[tune]", '[tune]\nmethod = "full"'))
     with pytest.raises(UsageError, match="exclude each other"):

@@ -1,15 +1,25 @@
-"""The main job, whole: a folder of examples becomes a specialist, and every claim about it has its evidence."""
+"""A complete climb: a folder of examples becomes a specialist, and every claim about it has its evidence."""
 
 import json
 import tomllib
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 import small_job
+from finish import finish
+from gradschool.climbing import climb
 from gradschool.files import sha256
-from gradschool.package.bundle import read_manifest
+from gradschool.job import read_job
+from gradschool.package.bundle import open_specialist, read_manifest
+from gradschool.records import Gate, Note, RungResult, Work
+from gradschool.report.page import page
+from gradschool.run import Run
+from gradschool.rungs.base import BASE
+from gradschool.rungs.rung import Candidate, Rung, RungInputs
+from gradschool.specialist import Specialist
 from small_job import Whole
 
 RUNGS = ("base", "prompt", "ground", "tune")
@@ -33,7 +43,7 @@ def test_a_climb_ends_with_a_ladder_a_verdict_and_what_to_type_next(whole: Whole
 
 
 @pytest.mark.slow
-def test_every_rung_leaves_its_answers_and_its_result(whole: Whole) -> None:
+def test_every_rung_saves_its_answers_and_its_result(whole: Whole) -> None:
     for name in STARTED:
         assert (whole.run / name).stat().st_size > 0
     split, said = whole.done("split"), small_job.answers(whole.run)
@@ -52,7 +62,7 @@ def test_every_rung_leaves_its_answers_and_its_result(whole: Whole) -> None:
 
 
 @pytest.mark.slow
-def test_bounds_share_the_error_budget_and_rungs_are_compared_in_pairs(whole: Whole) -> None:
+def test_bounds_split_the_error_budget_and_rungs_are_compared_in_pairs(whole: Whole) -> None:
     below = None
     for rung in RUNGS:
         report = whole.done(f"{rung}-result")["report"]
@@ -67,7 +77,7 @@ def test_training_lowers_the_loss_and_changes_answers(whole: Whole) -> None:
     steps = [event for event in whole.events if event["event"] == "Step"]
     longest = max(step["steps"] for step in steps)
     training = [step for step in steps if step["steps"] == longest]
-    assert len(steps) > len(training)  # the two trials went before
+    assert len(steps) > len(training)  # the two trials come first
     losses = [step["validation_loss"] for step in training if step["validation_loss"] is not None]
     assert min(losses) < losses[0]
     assert training[-1]["loss"] < training[0]["loss"]
@@ -79,7 +89,7 @@ def test_training_lowers_the_loss_and_changes_answers(whole: Whole) -> None:
 
 
 @pytest.mark.slow
-def test_the_package_holds_all_that_it_needs_and_the_evidence(whole: Whole) -> None:
+def test_the_package_is_complete_and_contains_the_evidence(whole: Whole) -> None:
     manifest = read_manifest(whole.specialist)
     climbed = whole.done("climbed")
     assert manifest["rung"] == climbed["rung"] and manifest["split"] == whole.done("split")["hash"]
@@ -99,7 +109,7 @@ def test_the_package_holds_all_that_it_needs_and_the_evidence(whole: Whole) -> N
 
 
 @pytest.mark.slow
-def test_what_was_trained_is_an_adapter_in_the_usual_form(whole: Whole) -> None:
+def test_the_trained_adapter_is_in_the_format_of_peft(whole: Whole) -> None:
     folder = Path(whole.done("tune")["recipe"]["adapter"])
     config = json.loads((folder / "adapter_config.json").read_text())
     assert (config["peft_type"], config["r"], config["base_model_name_or_path"]) == ("LORA", 4, "pocket")
@@ -109,7 +119,7 @@ def test_what_was_trained_is_an_adapter_in_the_usual_form(whole: Whole) -> None:
 
 
 class Loads(HTMLParser):
-    """What a browser would fetch for a page."""
+    """Collects what a browser would fetch for a page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,7 +134,7 @@ class Loads(HTMLParser):
 
 
 @pytest.mark.slow
-def test_the_page_is_whole_in_itself(whole: Whole, tmp_path: Path) -> None:
+def test_the_report_page_is_self_contained(whole: Whole, tmp_path: Path) -> None:
     result = small_job.run("report", whole.run, "--output", tmp_path / "page.html")
     assert result.exit_code == 0 and "page.html" in result.stdout
     text = (tmp_path / "page.html").read_text()
@@ -156,7 +166,7 @@ def echoes(count: int) -> list[dict[str, str]]:
     return [{"id": row["id"], "prompt": row["prompt"], "completion": row["prompt"]} for row in small_job.rows(count)]
 
 
-def test_a_base_that_already_passes_stops_the_climb_at_once(tmp_path: Path) -> None:
+def test_a_base_that_passes_ends_the_climb(tmp_path: Path) -> None:
     job = small_job.write_job(tmp_path / "echo", SERVED.format(mark=0.7), echoes(72))
     result = small_job.run("climb", job, "--run", tmp_path / "run")
     assert result.exit_code == 0, result.output
@@ -178,13 +188,41 @@ def test_a_rung_that_cannot_run_says_why_and_is_skipped(tmp_path: Path) -> None:
     }
     assert "no documents" in results["ground"]["skipped"] and "not on this machine" in results["tune"]["skipped"]
     assert all(results[rung]["report"] for rung in ("base", "prompt"))
-    # Only two rungs can look at the test set, so the budget is shared by two.
+    # Only two rungs can look at the test set, so the budget is split in two.
     assert results["base"]["report"]["score"]["interval"]["level"] == pytest.approx(1 - 0.05 / 2)
     assert "Not passed (failed): the best on validation is the base rung" in result.stdout
     assert "The tune rung could not run" in result.stdout
 
 
-def test_all_answers_right_but_too_few_to_prove_it_is_not_proven(tmp_path: Path) -> None:
+def test_a_rung_needs_only_its_definition_and_its_entry_in_the_ladder(tmp_path: Path) -> None:
+    """A toy rung is climbed, judged, packaged and reported, and its advice is shown."""
+
+    def make(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
+        yield Note("toy: here we go.")
+        recipe = replace(best.recipe, instructions="Play.")
+        return Candidate(recipe, 1.0, (("toy", 1.0),), (Gate("toys are safe", True, "2 of 2"),), advice=("More toys.",))
+
+    toy = Rung("toy", make, lambda job, engine: "")
+    never = Rung("never", make, lambda job, engine: "it never runs")
+    backwards = [{**row, "completion": row["prompt"][::-1]} for row in echoes(72)]
+    job = read_job(small_job.write_job(tmp_path / "echo", SERVED.format(mark=0.7), backwards))
+    run = Run.start(tmp_path / "run", job)
+    climbed, events = finish(run.recorded(climb(run, (BASE, never, toy))))
+    assert [result.rung for result in climbed.results] == ["base", "never", "toy"]
+    assert [event for event in events if isinstance(event, RungResult)] == list(climbed.results)
+    assert climbed.results[2].report.score.interval.level == pytest.approx(1 - 0.05 / 2)  # two rungs can run
+    assert climbed.results[2].report.difference.other == "base"
+    assert (climbed.rung, climbed.verdict) == ("toy", "failed") and "More toys." in climbed.remedies
+    specialist, _ = finish(open_specialist(run.specialist))
+    assert specialist.recipe.instructions == "Play."
+    written = page(run)
+    for text in (written, (run.specialist / "README.md").read_text()):
+        assert "toy" in text and "toys are safe" in text and "it never runs" in text
+    again, events = finish(climb(Run.open(run.folder), (BASE, never, toy)))
+    assert again == climbed and not any(isinstance(event, Note) and "toy: here" in event.text for event in events)
+
+
+def test_too_few_correct_answers_to_prove_the_mark_are_not_proven(tmp_path: Path) -> None:
     job = small_job.write_job(tmp_path / "echo", SERVED.format(mark=0.99), echoes(40))
     result = small_job.run("climb", job, "--run", tmp_path / "run")
     assert result.exit_code == 3, result.output
@@ -194,8 +232,8 @@ def test_all_answers_right_but_too_few_to_prove_it_is_not_proven(tmp_path: Path)
     assert f"{report['more_examples']} more test examples" in result.stdout
 
 
-def test_test_examples_are_opened_for_the_verdict_alone(tmp_path: Path) -> None:
-    """Choices are made on validation: no candidate is asked a test question before it is put to the test."""
+def test_test_examples_are_used_for_the_verdict_only(tmp_path: Path) -> None:
+    """Choices are made on validation: only the final candidate of a rung answers test questions."""
     job = small_job.write_job(tmp_path / "echo", SERVED.format(mark=0.99), echoes(72))
     small_job.run("climb", job, "--run", tmp_path / "run")
     split = json.loads((tmp_path / "run" / "done" / "split.json").read_text())

@@ -1,4 +1,4 @@
-"""Killed at any moment, a climb goes on where it was, and ends as if nothing had happened."""
+"""A climb that is killed at any moment continues where it stopped, with the same result as an uninterrupted one."""
 
 import json
 import os
@@ -20,20 +20,20 @@ pytestmark = pytest.mark.slow
 
 @dataclass
 class Killed:
-    """A climb that was killed again and again, and what was known at each of its ends."""
+    """A climb that was killed several times, and its state at each of these moments."""
 
     run: Path
     last_said: str = ""
-    checkpoint_step: int = 0  # where the checkpoint stood that the training went on from
+    checkpoint_step: int = 0  # of the checkpoint from which the training continued
     steps_before: int = 0  # events of kind Step before that
-    refused: Any = None  # what a second process got to hear
+    refused: Any = None  # result of a second process at that moment
     interrupted: tuple[int, str] = (0, "")  # exit code and stderr after Ctrl-C
     finished: dict[str, dict[str, int]] = field(default_factory=dict)  # done steps and their times, by moment
 
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Killed:
-    """Climb the small job with six violent ends, each at another place, then to the end."""
+    """Climb the small job, killed at six different moments, then to the end."""
     home = tmp_path_factory.mktemp("killed")
     job = small_job.write_job(home / "orders")
     run = home / "run"
@@ -74,7 +74,7 @@ def steps(run: Path) -> list[dict[str, Any]]:
     return [event for event in small_job.lines(run / "events.jsonl") if event["event"] == "Step"]
 
 
-def test_it_ends_as_an_uninterrupted_climb(whole: Whole, killed: Killed) -> None:
+def test_the_result_is_that_of_an_uninterrupted_climb(whole: Whole, killed: Killed) -> None:
     assert small_job.outcome(killed.run) == small_job.outcome(whole.run)
     sentences = [
         [line for line in said.splitlines() if line.startswith(("Passed: ", "Not passed "))]
@@ -83,21 +83,21 @@ def test_it_ends_as_an_uninterrupted_climb(whole: Whole, killed: Killed) -> None
     assert sentences[0] == sentences[1] != []
 
 
-def test_it_gives_the_same_answers_and_asks_nothing_twice(whole: Whole, killed: Killed) -> None:
+def test_answers_are_the_same_and_no_question_is_asked_twice(whole: Whole, killed: Killed) -> None:
     assert small_job.answers(killed.run) == small_job.answers(whole.run)
     for path in (killed.run / "answers").glob("*.jsonl"):
         ids = [row["id"] for row in small_job.lines(path)]
         assert len(ids) == len(set(ids)), path.name
 
 
-def test_it_learns_the_same_weights_bit_for_bit(whole: Whole, killed: Killed) -> None:
+def test_trained_weights_are_the_same_bit_for_bit(whole: Whole, killed: Killed) -> None:
     learnt = sorted((whole.run / "work" / "tune").glob("*/adapter_model.safetensors"))
     assert learnt
     for path in learnt:
         assert sha256(killed.run / path.relative_to(whole.run)) == sha256(path)
 
 
-def test_training_goes_on_from_its_checkpoint(whole: Whole, killed: Killed) -> None:
+def test_training_continues_from_its_checkpoint(whole: Whole, killed: Killed) -> None:
     longest = max(step["steps"] for step in steps(whole.run))
     assert 0 < killed.checkpoint_step < longest
     after = steps(killed.run)[killed.steps_before :]
@@ -111,17 +111,17 @@ def test_a_finished_trial_is_not_repeated(killed: Killed) -> None:
     assert len([name for name in killed.finished["training"] if name.startswith("tune-trial-")]) == 2, trial
     short = min(step["steps"] for step in steps(killed.run))
     ended = [step for step in steps(killed.run) if step["steps"] == short and step["step"] == short]
-    assert len(ended) == 2  # one for each rate, although two more processes came by
+    assert len(ended) == 2  # one for each rate, although two more processes started
 
 
-def test_finished_steps_are_never_written_again(killed: Killed) -> None:
+def test_finished_steps_are_never_overwritten(killed: Killed) -> None:
     now = {path.stem: path.stat().st_mtime_ns for path in (killed.run / "done").glob("*.json")}
     assert list(map(len, killed.finished.values())) == sorted(map(len, killed.finished.values()))
     for moment, then in killed.finished.items():
         assert {name: now[name] for name in then} == then, moment
 
 
-def test_ctrl_c_ends_in_a_sentence_and_its_own_code(killed: Killed) -> None:
+def test_ctrl_c_ends_with_a_message_and_its_own_exit_code(killed: Killed) -> None:
     code, complained = killed.interrupted
     assert code == 130
     assert "--resume" in complained and "Traceback" not in complained
@@ -133,8 +133,8 @@ def test_a_second_process_is_refused(killed: Killed) -> None:
     assert "What to do: " in killed.refused.stderr
 
 
-def test_a_finished_run_tells_its_end_again_and_changes_nothing(whole: Whole, tmp_path: Path) -> None:
-    """From another folder, and by another spelling of its path."""
+def test_a_finished_run_shows_its_result_again_and_changes_nothing(whole: Whole, tmp_path: Path) -> None:
+    """From another folder, with a relative path."""
     copied = tmp_path / "again"
     shutil.copytree(whole.run, copied)
     before = {path.stem: path.read_bytes() for path in (copied / "done").glob("*.json")}
@@ -144,14 +144,16 @@ def test_a_finished_run_tells_its_end_again_and_changes_nothing(whole: Whole, tm
     assert {path.stem: path.read_bytes() for path in (copied / "done").glob("*.json")} == before
 
 
-def test_it_goes_on_from_another_folder(whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The run was begun as runs/orders-1; what it keeps must not hang on where the program is started."""
+def test_a_run_can_be_resumed_from_another_folder(
+    whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run was started as runs/orders-1; saved paths must not depend on the current folder."""
     again = tmp_path / "again"
     shutil.copytree(whole.run, again)
     shutil.rmtree(again / "specialist")
     for name in ("tune-result", "package", "climbed"):
         (again / "done" / f"{name}.json").unlink()
-    for rung in ("tune", "ground"):  # their adapter and index must be found to answer again
+    for rung in ("tune", "ground"):  # their adapter and index are needed to answer again
         (again / "answers" / f"{rung}-test.jsonl").unlink()
     monkeypatch.chdir(tmp_path)
     result = small_job.run("climb", "--resume", "again")

@@ -1,4 +1,4 @@
-"""A run: done once, held by one, written down, and damage told."""
+"""A run: steps are executed once, one process holds it, events are recorded, and damage is reported."""
 
 import json
 import subprocess
@@ -83,7 +83,7 @@ VALUES: list[tuple[Any, Any]] = [
 
 
 @pytest.mark.parametrize("value, form", VALUES, ids=[type(value).__name__ for value, _ in VALUES])
-def test_a_step_is_done_once_and_its_result_comes_back_whole(run: Run, value: Any, form: Any) -> None:
+def test_a_step_runs_once_and_its_result_is_read_back_unchanged(run: Run, value: Any, form: Any) -> None:
     calls: list[int] = []
     first, events = finish(run.once(Key("step", form), counted(value, calls)))
     assert (first, len(events)) == (value, 1)
@@ -92,7 +92,7 @@ def test_a_step_is_done_once_and_its_result_comes_back_whole(run: Run, value: An
     assert type(again) is type(value)
 
 
-def test_a_step_that_fails_is_done_again(run: Run) -> None:
+def test_a_failed_step_runs_again(run: Run) -> None:
     def fails() -> Work[float]:
         yield Note("x")
         raise ZeroDivisionError
@@ -108,7 +108,7 @@ def test_a_step_that_fails_is_done_again(run: Run) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b'{"text": 1', b"\xff\x00\x80", b"[]", b'"word"', b"null"])
-def test_a_garbled_result_is_damage_by_name_and_can_be_made_again(run: Run, damage: bytes) -> None:
+def test_a_damaged_result_is_reported_by_file_and_can_be_made_again(run: Run, damage: bytes) -> None:
     finish(run.once(STEP, counted(2.0, [])))
     path = run.folder / "done" / "step.json"
     path.write_bytes(damage)
@@ -123,7 +123,7 @@ def test_a_garbled_result_is_damage_by_name_and_can_be_made_again(run: Run, dama
     assert finish(run.once(STEP, counted(3.0, calls)))[0] == 3.0
 
 
-def test_what_is_kept_first_stays(run: Run) -> None:
+def test_the_value_saved_first_stays(run: Run) -> None:
     assert run.saved(CHOICE) is None
     assert run.save(CHOICE, "one") == "one"
     assert run.save(CHOICE, "two") == "one"
@@ -141,7 +141,7 @@ def test_a_run_is_opened_with_the_job_it_began_with(run: Run, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("damage", ["{", "[]", "3", "{}", '{"name": "x", "folder": "y", "settings": {"zzz": 1}}'])
-def test_a_damaged_run_is_told(run: Run, damage: str) -> None:
+def test_a_damaged_run_is_reported(run: Run, damage: str) -> None:
     (run.folder / "run.json").write_text(damage)
     with pytest.raises(DamagedError, match=r"run\.json"):
         Run.open(run.folder)
@@ -171,7 +171,7 @@ def holder(run: Run) -> Iterator["subprocess.Popen[str]"]:
 
 def test_two_processes_cannot_climb_one_run(run: Run, holder: "subprocess.Popen[str]") -> None:
     with pytest.raises(UsageError, match="climbed by another process"), run:
-        raise AssertionError("it was let in")
+        raise AssertionError("the second process got the lock")
     holder.kill()
     holder.communicate()
     with run:  # a killed process holds nothing
@@ -180,7 +180,7 @@ def test_two_processes_cannot_climb_one_run(run: Run, holder: "subprocess.Popen[
         pass
 
 
-def test_events_are_written_down_as_they_pass(run: Run) -> None:
+def test_events_are_recorded_as_they_pass(run: Run) -> None:
     told = [Note("why", "warning"), Step(1, 2, 0.5, 1.25, 1e-3, 10), RungResult("base", None, skipped="so")]
 
     def work() -> Work[str]:
@@ -205,7 +205,7 @@ def test_events_up_to_an_error_are_on_disk(run: Run) -> None:
     assert [line["text"] for line in run.events()] == ["before"]
 
 
-def test_progress_is_written_now_and_then_and_at_its_end(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_recorded_at_intervals_and_at_its_end(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(run_module.time, "monotonic", lambda: now[0])
 
@@ -226,7 +226,7 @@ def test_progress_is_written_now_and_then_and_at_its_end(run: Run, monkeypatch: 
     assert 5 <= sum(line.get("what") == "other" for line in lines) <= 6
 
 
-def test_a_torn_event_is_passed_over(run: Run) -> None:
+def test_an_incomplete_last_event_is_ignored(run: Run) -> None:
     finish(run.recorded(counted(1, [])()))
     with (run.folder / "events.jsonl").open("ab") as file:
         file.write(b'{"time": 1, "eve')
@@ -241,7 +241,7 @@ def test_run_folders_are_numbered(tmp_path: Path) -> None:
     assert next_folder("job", tmp_path) == tmp_path / "job-2"
 
 
-def test_the_environment_says_what_a_result_depends_on(run: Run) -> None:
+def test_the_environment_lists_what_a_result_depends_on(run: Run) -> None:
     found = environment()
     assert found == json.loads((run.folder / "environment.json").read_text())
     assert found["packages"]["torch"].startswith("2.") and found["packages"]["gradschool"]

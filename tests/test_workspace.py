@@ -1,4 +1,4 @@
-"""A job made ready: cheap mistakes are met first, a run keeps its split and its base, answers get room."""
+"""Opening a job: cheap checks come first, a run saves its split and its base, answers get enough tokens."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def parts_of(workspace: Workspace) -> list[list[Example]]:
     return [workspace.data.train, workspace.data.validation, workspace.data.test]
 
 
-def test_parts_are_whole_and_apart(tmp_path: Path) -> None:
+def test_the_parts_of_a_split_are_disjoint_and_complete(tmp_path: Path) -> None:
     ready, notes = finish(open_job(job_of(tmp_path)))
     parts = [{example.id for example in part} for part in parts_of(ready)]
     assert sum(map(len, parts)) == len(set.union(*parts)) == 72
@@ -36,12 +36,11 @@ def test_parts_are_whole_and_apart(tmp_path: Path) -> None:
         ready.data.split.test,
     ]
     assert "72 usable examples" in notes[0].text and ready.data.split.hash[:8] in notes[-1].text
-    assert ready.level == look_level(
-        0.05, 2
-    )  # base and prompt: no documents are named, and a fake base cannot be trained
+    # Only base and prompt can run: the job names no documents, and a fake base cannot be trained.
+    assert ready.level == look_level(0.05, 2)
 
 
-def test_the_split_hangs_on_contents_and_seed_alone(tmp_path: Path) -> None:
+def test_the_split_depends_on_contents_and_seed_alone(tmp_path: Path) -> None:
     rows = small_job.rows()
     splits = [
         finish(open_job(job_of(tmp_path / str(i), rows=order, split__seed=seed)))[0].data.split
@@ -51,14 +50,14 @@ def test_the_split_hangs_on_contents_and_seed_alone(tmp_path: Path) -> None:
     assert set(splits[0].test) != set(splits[2].test)
 
 
-def test_groups_stay_on_one_side(tmp_path: Path) -> None:
+def test_groups_are_in_one_part_of_the_split(tmp_path: Path) -> None:
     rows = [{**row, "customer": f"c{i % 18}"} for i, row in enumerate(small_job.rows())]
     ready, _ = finish(open_job(job_of(tmp_path, rows=rows, data__group_column="customer")))
     sides = [{example.group for example in part} for part in parts_of(ready)]
     assert len(set.union(*sides)) == 18 == sum(map(len, sides))
 
 
-def test_near_duplicates_stay_on_one_side(tmp_path: Path) -> None:
+def test_near_duplicates_are_in_one_part_of_the_split(tmp_path: Path) -> None:
     base = "the grey heron stood in the cold river for an hour and a half before it caught a single silver fish number"
     rows = small_job.rows(48)
     twins = [{"id": f"twin-{i}", "prompt": f"{base} {i}", "completion": f"fish {i}"} for i in range(8)]
@@ -67,7 +66,7 @@ def test_near_duplicates_stay_on_one_side(tmp_path: Path) -> None:
     assert sides.count(True) == 1
 
 
-def test_a_run_keeps_its_split_and_refuses_other_examples(tmp_path: Path) -> None:
+def test_a_run_saves_its_split_and_rejects_changed_examples(tmp_path: Path) -> None:
     job = job_of(tmp_path / "job")
     run = Run.start(tmp_path / "run", job)
     first, _ = finish(open_job(job, run))
@@ -86,7 +85,7 @@ def test_without_a_run_nothing_is_written(tmp_path: Path) -> None:
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_answers_get_a_quarter_more_room_than_the_longest_ideal(tmp_path: Path) -> None:
+def test_answers_may_be_a_quarter_longer_than_the_longest_ideal(tmp_path: Path) -> None:
     job = job_of(tmp_path)
     ready, _ = finish(open_job(job))
     engine = FakeEngine()
@@ -98,7 +97,7 @@ def test_answers_get_a_quarter_more_room_than_the_longest_ideal(tmp_path: Path) 
     assert (decoding.max_new_tokens, decoding.temperature) == (5, 0.5)
 
 
-def test_examples_too_long_for_the_base_are_left_out_and_told(tmp_path: Path) -> None:
+def test_examples_too_long_for_the_base_are_dropped_and_reported(tmp_path: Path) -> None:
     rows = small_job.rows(40)
     rows[7]["prompt"] = "word " * 5000
     ready, _ = finish(open_job(job_of(tmp_path, rows=rows)))
@@ -107,7 +106,7 @@ def test_examples_too_long_for_the_base_are_left_out_and_told(tmp_path: Path) ->
     assert rows[7]["id"] not in {e.id for e in [*ready.data.train, *ready.data.validation, *ready.data.test]}
 
 
-def test_cheap_mistakes_are_met_before_anything_is_read(tmp_path: Path) -> None:
+def test_settings_are_checked_before_anything_is_read(tmp_path: Path) -> None:
     (tmp_path / "job.toml").write_text('base_model = "fake"\n')  # there are no examples either
     with pytest.raises(UsageError, match="names no pass mark"):
         check_job(read_job(tmp_path))
@@ -116,11 +115,8 @@ def test_cheap_mistakes_are_met_before_anything_is_read(tmp_path: Path) -> None:
             check_job(read_job(tmp_path, {"goal.pass_mark": 0.5, f"data.{key}": "gone"}))
 
 
-def test_a_job_that_gives_nothing_to_prompt_with_opens_the_test_less_often(tmp_path: Path) -> None:
+def test_a_rung_that_cannot_run_does_not_use_the_test_set(tmp_path: Path) -> None:
     few, _ = finish(open_job(job_of(tmp_path, prompt__shots=[0])))
-    assert few.level == look_level(
-        0.05, 1
-    )  # no task, no guidelines, no examples shown: the prompt rung has nothing to say
-    assert len(divide([*few.data.train, *few.data.validation, *few.data.test], job_of(tmp_path), 4).test) >= len(
-        few.data.test
-    )
+    assert few.level == look_level(0.05, 1)  # the prompt rung has no task, no guidelines and no examples to show
+    examples = [example for part in parts_of(few) for example in part]
+    assert len(divide(examples, job_of(tmp_path), 4).test) >= len(few.data.test)

@@ -14,7 +14,7 @@ from gradschool.errors import GradschoolError, UsageError, nearest
 from gradschool.examine import Examined, examine
 from gradschool.job import Job
 from gradschool.package import bundle
-from gradschool.records import Answer, Conversation, Event, Example, Message, Work
+from gradschool.records import Answer, Conversation, Event, Example, Message, Note, Progress, RungResult, Step, Work
 from gradschool.run import Run, next_folder
 from gradschool.settings import options
 from gradschool.specialist import Specialist
@@ -26,7 +26,11 @@ __all__ = [
     "GradschoolError",
     "Job",
     "Message",
+    "Note",
     "OpenSpecialist",
+    "Progress",
+    "RungResult",
+    "Step",
     "check",
     "climb",
     "iter_climb",

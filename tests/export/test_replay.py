@@ -52,7 +52,7 @@ def test_answers_that_run_on_are_refused() -> None:
     short = replace(questions(), decoding=Decoding(max_new_tokens=3))
     after, _ = finish(replay("served", FakeEngine(lambda asked: asked[-1].content + " and on and on"), short, EVIDENCE))
     [gate, _] = compare(before, after, EVIDENCE, 0, exact=True).gates
-    assert not gate.held and gate.evidence == "0 of 4 that ended before do"
+    assert not gate.held and gate.evidence == "0 of 4 that stopped before (at least 95 %)"
 
 
 def test_what_the_engine_cannot_read_is_named() -> None:

@@ -1,4 +1,4 @@
-"""Gates: each holds, and each refuses, with its figures as evidence."""
+"""Gates: each one holds in some cases and refuses in others, with figures as evidence."""
 
 import math
 from collections.abc import Sequence
@@ -98,7 +98,7 @@ def test_a_gate_holds_or_refuses_with_its_figures(
 
 
 @pytest.mark.parametrize("check", [*TRAINING_GATES, *STATE_GATES, *PACKAGE_GATES, *EXPORT_GATES])
-def test_a_gate_whose_measurements_were_not_taken_says_nothing(check: Check) -> None:
+def test_a_gate_without_measurements_is_left_out(check: Check) -> None:
     assert check(Measurements()) is None
     assert run_gates([check], Measurements()) == ()
 
@@ -119,12 +119,12 @@ def test_answers_of_different_number_are_a_bug(one: Sequence[str], other: Sequen
             check(measured)
 
 
-def test_losses_are_weighed_by_tokens() -> None:
+def test_losses_are_weighted_by_tokens() -> None:
     assert nats_per_token([TextLoss(1, 1), TextLoss(30, 10)]) == pytest.approx(31 / 11)
     assert nats_per_token([]) == 0.0
 
 
-def test_the_general_text_is_enough_and_clean() -> None:
+def test_the_general_text_is_long_enough_and_clean() -> None:
     texts = general_texts()
     assert len(texts) >= 10 and len(set(texts)) == len(texts)
     assert sum(len(text.split()) for text in texts) > 500
@@ -135,7 +135,7 @@ def logs(**shares: float) -> dict[int, float]:
     return {ord(token): math.log(share) for token, share in shares.items()}
 
 
-def test_divergence_is_that_of_the_whole_where_all_is_told() -> None:
+def test_divergence_is_exact_if_all_tokens_are_listed() -> None:
     ours, theirs = logs(a=0.5, b=0.3, c=0.2), logs(a=0.25, b=0.25, c=0.5)
     exact = 0.5 * math.log(2) + 0.3 * math.log(1.2) + 0.2 * math.log(0.4)
     assert divergence(ours, theirs) == pytest.approx(exact, abs=1e-6)
@@ -152,11 +152,11 @@ def test_divergence_is_that_of_the_whole_where_all_is_told() -> None:
         (logs(a=1.0), {}, math.inf, math.inf),
     ],
 )
-def test_divergence_of_what_is_told_in_part(
+def test_divergence_of_partial_lists_is_bounded(
     ours: dict[int, float], theirs: dict[int, float], low: float, high: float
 ) -> None:
     assert low <= divergence(ours, theirs) <= high
 
 
-def test_rows_part_at_the_first_difference() -> None:
+def test_first_difference_of_two_sequences() -> None:
     assert [first_difference(*pair) for pair in (("ab", "ab"), ("ab", "abc"), ("xb", "ab"), ("", "a"))] == [2, 2, 0, 0]

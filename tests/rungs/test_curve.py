@@ -1,4 +1,4 @@
-"""How much is enough: what growing shares teach, what twice the data would bring, and that it is found out once."""
+"""The learning curve: training on growing subsets, the gain of twice the data, and that it is computed once."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def scored(values: list[float]) -> list[Scored]:
     return [Scored(f"e{n}", f"g{n}", "?", "!", Answer(""), value) for n, value in enumerate(values)]
 
 
-def test_a_line_through_scores_says_what_a_doubling_brings() -> None:
+def test_the_slope_of_the_line_is_the_gain_of_a_doubling() -> None:
     rows = [scored([start + 0.1 * step for start in (0.1, 0.3)] * 20) for step in range(4)]
     curve = fit_line([25, 50, 100, 200], rows)
     assert curve.gain == pytest.approx(0.1)
@@ -30,18 +30,18 @@ def test_a_line_through_scores_says_what_a_doubling_brings() -> None:
     assert str(curve).startswith("twice as many examples would add +0.100 (") and "from 25 to 200" in str(curve)
 
 
-def test_no_more_is_promised_than_there_is_room_for() -> None:
+def test_the_gain_never_exceeds_the_highest_score() -> None:
     rows = [scored([value] * 9) for value in (0.0, 0.49, 0.98)]
     curve = fit_line([10, 20, 40], rows)
     assert curve.gain == pytest.approx(0.02) and curve.interval.high == pytest.approx(0.02)
 
 
-def test_no_change_is_no_gain() -> None:
+def test_equal_scores_give_no_gain() -> None:
     curve = fit_line([10, 20], [scored([0.5] * 9)] * 2)
     assert curve.gain == pytest.approx(0) and curve.interval.low < 0 < curve.interval.high
 
 
-def test_a_larger_share_holds_a_smaller_one_and_groups_stay_together() -> None:
+def test_a_larger_subset_includes_a_smaller_one_and_groups_stay_together() -> None:
     several = [example(number, "?", "!") for number in range(40)]
     grouped = [type(one)(one.id, one.messages, f"g{n % 8}", one.source) for n, one in enumerate(several)]
     small, large = subset(grouped, 10, 0), subset(grouped, 20, 0)
@@ -49,7 +49,7 @@ def test_a_larger_share_holds_a_smaller_one_and_groups_stay_together() -> None:
     assert subset(grouped, 10, 1) != small
 
 
-def test_the_tune_rung_draws_the_curve_once(base: Path, tmp_path: Path) -> None:
+def test_the_tune_rung_computes_the_curve_once(base: Path, tmp_path: Path) -> None:
     inputs = material_of(tmp_path, tune=QUICK)
     engine = LocalEngine(base)
     for parameter in engine.network.parameters():  # exact in bfloat16, unless an adapter is merged into them
@@ -62,7 +62,7 @@ def test_the_tune_rung_draws_the_curve_once(base: Path, tmp_path: Path) -> None:
     assert candidate.tried[-2:] == as_trials(curve)
     assert any(isinstance(event, Note) and str(curve) in event.text for event in events)
     computed = {e.text.rpartition("computes in")[2] for e in events if isinstance(e, Note) and "computes in" in e.text}
-    assert len(computed) == 1  # no training begins with another's adapter on
+    assert len(computed) == 1  # no training starts with another adapter
     assert not list(inputs.run.work("tune").glob("curve-*")) and Path(candidate.recipe.adapter).is_dir()
     again, events = finish(tune(best, inputs))
     assert not [event for event in events if isinstance(event, Step)]  # nothing is trained twice

@@ -1,10 +1,11 @@
-"""The rungs: what they try, what they choose, and when they cannot run."""
+"""The rungs: the recipes they try, their choice, and when they are skipped."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
 from finish import finish
 from gradschool.errors import DataError, ModelError
@@ -16,7 +17,7 @@ from gradschool.rungs.base import base
 from gradschool.rungs.ground import ground
 from gradschool.rungs.ladder import LADDER, count_looks
 from gradschool.rungs.prompt import instructions_of, prompt, prompt_variants, short_enough, varied
-from gradschool.rungs.rung import try_all
+from gradschool.rungs.rung import recipe_hash, try_all
 from gradschool.rungs.training import local, make_rows, plan_for
 from gradschool.rungs.tune import tuning_recipe
 from gradschool.settings import Settings
@@ -25,7 +26,7 @@ from rung_inputs import TRAIN, VALIDATION, example, material_of
 
 
 class Watching:
-    """An engine that answers by a function and keeps what it was asked."""
+    """An engine that answers by a function and records the conversations."""
 
     def __init__(self, answer: Callable[[Conversation], str], context_length: int = 4096) -> None:
         self.asked: list[Conversation] = []
@@ -37,15 +38,15 @@ class Watching:
         return self.answer(conversation)
 
 
-def test_the_floor_is_the_base_without_help(tmp_path: Path) -> None:
+def test_the_base_rung_asks_the_bare_base(tmp_path: Path) -> None:
     watching = Watching(lambda _: "odd")
     candidate, _ = finish(base(Specialist(watching.engine, Recipe()), material_of(tmp_path)))
     assert candidate.validation == 0.5 and candidate.recipe == Recipe()
     assert watching.asked == [e.question for e in VALIDATION]
 
 
-def test_the_prompt_rung_keeps_what_is_best_on_validation(tmp_path: Path) -> None:
-    """An engine that needs examples, the nearest of all: it says what the last example said."""
+def test_the_prompt_rung_chooses_the_best_recipe_on_validation(tmp_path: Path) -> None:
+    """With an engine that repeats the answer of the last example, the nearest examples are best."""
 
     def copy(conversation: Conversation) -> str:
         said = [m.content for m in conversation if m.role == "assistant"]
@@ -64,12 +65,12 @@ def test_the_prompt_rung_keeps_what_is_best_on_validation(tmp_path: Path) -> Non
     assert sum(isinstance(event, Note) for event in events) == 4
 
 
-def test_among_equals_the_simplest_is_kept(tmp_path: Path) -> None:
+def test_of_equal_recipes_the_simplest_is_chosen(tmp_path: Path) -> None:
     candidate, _ = finish(prompt(Specialist(FakeEngine(lambda _: "odd"), Recipe()), material_of(tmp_path)))
     assert (candidate.recipe.shots, candidate.validation) == (0, 0.5)
 
 
-def test_what_was_tried_is_not_asked_again(tmp_path: Path) -> None:
+def test_saved_answers_are_not_asked_again(tmp_path: Path) -> None:
     inputs, watching = material_of(tmp_path), Watching(lambda _: "odd")
     best = Specialist(watching.engine, Recipe())
     first, _ = finish(try_all(best, [Recipe("a"), Recipe("b")], inputs, "prompt"))
@@ -78,6 +79,12 @@ def test_what_was_tried_is_not_asked_again(tmp_path: Path) -> None:
     assert (len(watching.asked), again) == (12, first)
     finish(try_all(best, [Recipe("c")], inputs, "prompt"))
     assert len(watching.asked) == 18
+
+
+def test_answers_of_runs_by_older_versions_are_found() -> None:
+    """Their file names end with a hash of the recipe, which must not change."""
+    assert recipe_hash(Recipe("Say odd or even.", task_only=True))[:12] == "6176e98c4c01"
+    assert TypeAdapter(Recipe).validate_python({"brief": True}) == Recipe(task_only=True)
 
 
 def test_variants_show_only_train_examples_and_are_the_same_each_time(tmp_path: Path) -> None:
@@ -91,7 +98,7 @@ def test_variants_show_only_train_examples_and_are_the_same_each_time(tmp_path: 
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_examples_shown_have_different_answers_as_far_as_there_are(seed: int) -> None:
+def test_examples_shown_have_different_answers_as_far_as_possible(seed: int) -> None:
     for count in (1, 2, 5, 20):
         chosen = varied(TRAIN, count, seed)
         assert len({e.id for e in chosen}) == count
@@ -114,7 +121,7 @@ def test_instructions_are_the_task_and_the_guidelines(tmp_path: Path) -> None:
         instructions_of(Job("j", tmp_path, settings))
 
 
-def test_rungs_that_cannot_run_say_why(tmp_path: Path, engine: LocalEngine) -> None:
+def test_rungs_that_cannot_run_give_a_reason(tmp_path: Path, engine: LocalEngine) -> None:
     bare = Job("j", tmp_path, Settings.model_validate({"prompt": {"shots": [0]}}))
     reasons = {rung.name: rung.reason_to_skip(bare, FakeEngine()) for rung in LADDER}
     assert list(reasons) == ["base", "prompt", "ground", "tune"]
@@ -147,8 +154,8 @@ def test_the_ground_rung_puts_passages_before_questions(tmp_path: Path) -> None:
     ]
 
 
-def test_the_task_is_told_without_the_guidelines_too(tmp_path: Path) -> None:
-    """For a base that loses itself in long guidelines; where it does as well with them, they stay."""
+def test_the_task_is_also_tried_without_the_guidelines(tmp_path: Path) -> None:
+    """For a base that cannot follow long guidelines; if it scores as well with them, they stay."""
     (tmp_path / "rules.md").write_text("Be polite.")
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "a.md").write_text("Number 1 is odd.\n")
@@ -173,7 +180,7 @@ def test_the_task_is_told_without_the_guidelines_too(tmp_path: Path) -> None:
 # --- rows for training
 
 
-def test_a_row_is_what_the_student_is_asked_with_the_ideal_behind_it(engine: LocalEngine, tmp_path: Path) -> None:
+def test_a_row_is_the_prompt_followed_by_the_ideal_answer(engine: LocalEngine, tmp_path: Path) -> None:
     student = Specialist(engine, Recipe("Odd?"))
     rows, _ = finish(make_rows(student, TRAIN, student.lesson, "rows"))
     for row, made in zip(rows, TRAIN, strict=True):
@@ -186,7 +193,7 @@ def test_a_row_is_what_the_student_is_asked_with_the_ideal_behind_it(engine: Loc
     assert plan.rows_per_step == round(200 / mean)
 
 
-def test_long_rows_are_left_out_whole_and_told(engine: LocalEngine) -> None:
+def test_long_rows_are_left_out_and_reported(engine: LocalEngine) -> None:
     student = Specialist(engine, Recipe())
     long = example(60, "x" * 400, "odd")
     rows, events = finish(make_rows(student, [*TRAIN, long], student.lesson, "rows"))
@@ -197,12 +204,12 @@ def test_long_rows_are_left_out_whole_and_told(engine: LocalEngine) -> None:
         finish(make_rows(student, TRAIN, student.lesson, "rows", 16))
 
 
-def test_a_student_is_asked_without_examples(tmp_path: Path) -> None:
+def test_a_student_is_not_shown_examples(tmp_path: Path) -> None:
     best = Recipe(shots=2, nearest=True, examples=tuple(TRAIN), passages=3, index="i")
     recipe = tuning_recipe(best, material_of(tmp_path))
     assert recipe == replace(best, shots=0, nearest=False, examples=(), instructions="Say odd or even.")
 
 
-def test_only_a_base_on_this_machine_is_trained() -> None:
+def test_only_a_local_base_can_be_trained() -> None:
     with pytest.raises(ModelError, match="on this machine"):
         local(Specialist(FakeEngine(), Recipe()))

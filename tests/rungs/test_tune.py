@@ -1,4 +1,4 @@
-"""The tune rung on a tiny base: it trains, keeps what answers best, and leaves the base as it was."""
+"""The tune rung on a tiny base: it trains, chooses the state that answers best, and does not change the base."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ QUICK: dict[str, Any] = {"epochs": 2, "rank": 2, "learning_rates": [1e-2], "max_
 
 
 @pytest.mark.parametrize("method", ["lora", "full"])
-def test_tuning_changes_answers_and_leaves_the_base(method: str, base: Path, tmp_path: Path) -> None:
+def test_tuning_changes_answers_and_not_the_base(method: str, base: Path, tmp_path: Path) -> None:
     engine = LocalEngine(base)
     before = {name: tensor.clone() for name, tensor in engine.network.state_dict().items()}
     inputs = material_of(tmp_path, tune={**QUICK, "method": method})
@@ -35,7 +35,7 @@ def test_tuning_changes_answers_and_leaves_the_base(method: str, base: Path, tmp
     assert candidate.tokens_trained > 0
     folder = Path(candidate.recipe.adapter or candidate.recipe.weights)
     assert folder.is_absolute() and folder.is_dir()
-    assert not list(inputs.run.work("tune").glob("*.safetensors"))  # checkpoints are gone
+    assert not list(inputs.run.work("tune").glob("*.safetensors"))  # no checkpoints are left
     asked = [e.question for e in VALIDATION]
     tuned = dict(specialist.answer(asked))
     plain = dict(Specialist(engine, replace(candidate.recipe, adapter="", weights="")).answer(asked))
@@ -45,7 +45,7 @@ def test_tuning_changes_answers_and_leaves_the_base(method: str, base: Path, tmp
     assert list(after) == list(before) and all(torch.equal(after[name], before[name]) for name in before)
 
 
-def test_the_rate_with_the_lowest_loss_in_a_trial_is_taken(base: Path, tmp_path: Path) -> None:
+def test_the_learning_rate_with_the_lowest_loss_in_a_trial_is_chosen(base: Path, tmp_path: Path) -> None:
     rates = [1e-9, 2e-2]
     inputs = material_of(tmp_path, tune={**QUICK, "learning_rates": rates})
     best = Specialist(LocalEngine(base), Recipe(decoding=Decoding(max_new_tokens=1)))

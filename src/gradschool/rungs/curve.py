@@ -49,7 +49,7 @@ def learning_curve(
 
     `validation` are the rendered validation rows, on which the loss is measured; `rate` is the learning rate.
     """
-    counts = [count for share in FRACTIONS if (count := round(share * len(inputs.train))) >= MIN_EXAMPLES]
+    counts = [count for fraction in FRACTIONS if (count := round(fraction * len(inputs.train))) >= MIN_EXAMPLES]
     if not counts:
         yield Note(f"tune: {len(inputs.train)} examples are too few for a learning curve.", "warning")
         return None

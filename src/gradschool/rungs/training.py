@@ -1,4 +1,4 @@
-"""From examples to a trained adapter (or trained weights) in a folder."""
+"""From examples to an adapter folder, or to a model folder if all weights are trained."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -35,13 +35,13 @@ TEXTS_KEY: Key[list[list[int]]] = Key("tune-texts", list[list[int]])
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What training left: folders with an adapter (or weights) each, how much was read, and the gates of training.
+    """The result of a training: a folder for each saved state.
 
-    The first folder is the state with the lowest validation loss, the second, if any, the state at the end.
+    The first is the state with the lowest validation loss; the second, if there is one, the state after the last step.
     """
 
     folders: tuple[str, ...]
-    tokens: int
+    tokens: int  # trained on, all epochs together
     gates: tuple[Gate, ...]
 
 
@@ -81,7 +81,7 @@ def make_rows(
 def learning_rate_trial(
     student: Specialist, train: Sequence[Rendered], validation: Sequence[Rendered], inputs: RungInputs, rate: float
 ) -> Work[float]:
-    """Train shortly at a learning rate; returns the best validation loss, in nats per answer token."""
+    """Train for a short time at a learning rate; returns the lowest validation loss, in nats per answer token."""
     plan = plan_for(train, inputs, rate, TRIAL_FRACTION)
     engine, world = local(student), current()
     job = yield from train_job(engine, train, validation, plan, inputs, f"trial-{rate:g}")
@@ -98,19 +98,19 @@ def train_specialist(
     rate: float,
     prefix: str = "",
 ) -> Work[Trained]:
-    """Train to the end and write down what was learnt, in folders whose names begin with `prefix`."""
+    """Train to the end, and save the states in folders whose names begin with `prefix`."""
     plan = plan_for(train, inputs, rate)
     engine, world, tune = local(student), current(), inputs.settings.tune
     yield Note(
-        f"tune: {len(train)} rows, {plan.rows_per_step} per step, {plan.steps} steps ({plan.epochs:.1f} passes), "
-        f"learning rate {rate:g}; stops early when validation gets worse."
+        f"tune: {len(train)} rows, {plan.rows_per_step} per step, {plan.steps} steps ({plan.epochs:.1f} epochs), "
+        f"learning rate {rate:g}, with early stopping on the validation loss."
     )
     job = yield from train_job(engine, train, validation, plan, inputs, f"{prefix}training")
     yield Note(f"tune: {job.memory.reason}; computes in {computing(engine, tune)}.")
     broadcast(job, world)
     training = job.training(trainable(engine, tune, world), engine, world)
     if not training.reader.packs:
-        yield Note("tune: rows are padded, since this kind of network does not read packed rows exactly.")
+        yield Note("tune: rows are padded, because this architecture does not compute packed rows exactly.")
     state = yield from training.run()
     norms = [tensor.norm().item() for name, tensor in training.best.items() if name.endswith("lora_b")]
     measurements = Measurements(
@@ -129,22 +129,22 @@ def train_specialist(
 
 
 def with_training(recipe: Recipe, folder: str, method: str) -> Recipe:
-    """The recipe with what training left in a folder: an adapter, or whole weights."""
+    """The recipe with an adapter folder, or with a model folder if all weights were trained."""
     return replace(recipe, adapter=folder) if method == "lora" else replace(recipe, weights=folder)
 
 
 def computing(engine: LocalEngine, tune: Tune) -> str:
-    """The number format of a training and its reason, for a note."""
+    """The dtype of a training and the reason for it, for a note."""
     if tune.method == "full":
-        return "float32: all weights move in small steps"
+        return "float32: steps on all weights are too small for bfloat16"
     dtype, reason = training_dtype(engine.network)
     return f"{str(dtype).removeprefix('torch.')}: {reason}"
 
 
-def plan_for(rows: Sequence[Rendered], inputs: RungInputs, rate: float, share: float = 1.0) -> Plan:
-    """Size a training from the rows themselves."""
+def plan_for(rows: Sequence[Rendered], inputs: RungInputs, rate: float, fraction: float = 1.0) -> Plan:
+    """Choose batch size and number of steps from the rows; `fraction` is the part of a full training."""
     mean_tokens = sum(len(row.token_ids) for row in rows) / len(rows)
-    return make_plan(inputs.settings.tune, len(rows), mean_tokens, rate, share)
+    return make_plan(inputs.settings.tune, len(rows), mean_tokens, rate, fraction)
 
 
 def train_job(
@@ -185,9 +185,8 @@ def write_texts(engine: LocalEngine, seed: int) -> Work[list[list[int]]]:
 
 
 def save(network: PreTrainedModel, engine: LocalEngine, inputs: RungInputs, name: str) -> str:
-    """Write what was trained: a PEFT folder, or a model folder with the base's tokenizer and chat template."""
-    # Whole, since recipes keep it: a resumed climb may start in another folder.
-    folder = inputs.run.work("tune").resolve() / name
+    """Save trained weights: a PEFT folder, or a model folder with the base's tokenizer and chat template."""
+    folder = inputs.run.work("tune").resolve() / name  # recipes are saved, and a resumed climb may start elsewhere
     if inputs.settings.tune.method == "lora":
         save_adapter(network, folder, engine.name, engine.revision or None)
     else:
