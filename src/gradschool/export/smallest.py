@@ -33,7 +33,7 @@ def smallest(
         path = folder / file_name(session.about, size_label(network), number_format)
         yield from make_gguf(session, network, path, number_format)
         result = yield from try_gguf(strict, path, f"gguf {number_format}", context, number_format)
-        tried.append(held_to_the_verdict(result) if session.manifest["verdict"] == "passed" else result)
+        tried.append(held_to_the_verdict(result) if session.manifest.verdict == "passed" else result)
         yield Note(result_line(tried[-1]))
         if tried[-1].sound:
             return path, tried

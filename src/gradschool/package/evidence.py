@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -11,6 +10,7 @@ from gradschool.errors import DamagedError, UsageError
 from gradschool.evaluate import Measure
 from gradschool.files import read_json, read_lines
 from gradschool.package.bundle import QUESTIONS
+from gradschool.package.manifest import Manifest
 from gradschool.records import Example, RungResult, Scored
 from gradschool.score.metrics import find_metrics
 from gradschool.score.stats import look_level
@@ -29,7 +29,7 @@ class Evidence:
     level: float  # confidence of each bound
 
 
-def read_evidence(folder: Path, manifest: dict[str, Any]) -> Evidence:
+def read_evidence(folder: Path, manifest: Manifest) -> Evidence:
     """Read the evidence of a specialist whose manifest was verified.
 
     Raises UsageError where it was packed without its questions, or its metric is not on this machine.
@@ -50,5 +50,5 @@ def read_evidence(folder: Path, manifest: dict[str, Any]) -> Evidence:
     except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
         raise DamagedError(f"The evidence in {folder} cannot be read.", str(error), "climb again.") from error
     measure = Measure(*find_metrics(goal, Path(written["folder"]), examples))
-    level = manifest.get("score", {}).get("level", look_level(goal.error_budget, 1))
+    level = manifest.score.level if manifest.score else look_level(goal.error_budget, 1)
     return Evidence(goal, measure, examples, rows, results, level)
