@@ -14,18 +14,17 @@ from gradschool.files import read_json, write_lines
 from gradschool.job import Job
 from gradschool.package.bundle import open_specialist
 from gradschool.records import Report, Scored, Split, Work
+from gradschool.run import read_saved_job
 from gradschool.score.judge import judge
 from gradschool.score.metrics import find_metrics
 from gradschool.score.stats import look_level
-from gradschool.settings import saved_settings
 from gradschool.specialist import Specialist
 
 
 def score_specialist(folder: Path, examples: Path, output: Path | None, base: str | None) -> Work[Report]:
     """Answer and judge a file of examples; each row of evidence is written to `output` as a JSON line."""
     specialist = yield from open_specialist(folder, base)
-    saved = read_json(folder / "evidence" / "run.json")
-    job = Job(saved["name"], Path(saved["folder"]), saved_settings(saved["settings"]))
+    job = read_saved_job(folder / "evidence" / "run.json")
     goal = job.settings.goal
     asked = check(read_examples(examples, job.settings.data)).examples
     measure = Measure(*find_metrics(goal, job.folder, asked))

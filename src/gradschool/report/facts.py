@@ -67,7 +67,7 @@ def read_facts(run: Run) -> Facts:
     return Facts(
         run=run,
         results=[results[rung] for rung in rungs if rung in results],
-        choices={rung: choice for rung in rungs if (choice := run.saved(Key(rung, Choice)))},
+        choices={rung: choice for rung in rungs if (choice := run.saved(Key[Choice](rung, Choice)))},
         answers={rung: answers[rung] for rung in rungs if rung in answers},
         packaged=packaged,
         events=events,
