@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 from pydantic import TypeAdapter
 
 from gradschool.data.check import check
+from gradschool.data.proof import look_level
 from gradschool.data.read import read_examples
 from gradschool.data.split import split_of
 from gradschool.errors import DataError
@@ -17,7 +18,6 @@ from gradschool.records import Report, Scored, Split, Work
 from gradschool.run import read_saved_job
 from gradschool.score.judge import judge
 from gradschool.score.metrics import find_metrics
-from gradschool.score.stats import look_level
 from gradschool.specialist import Specialist
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from gradschool.data.check import check, too_long
 from gradschool.data.issues import Issue, usable
 from gradschool.data.near_duplicates import near_duplicates
+from gradschool.data.proof import look_level
 from gradschool.data.read import Reading, read_examples
 from gradschool.data.split import freeze_split, split_of, verify_split
 from gradschool.errors import DamagedError, DataError, UsageError
@@ -18,7 +19,6 @@ from gradschool.rungs.ladder import LADDER, count_looks
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Rung
 from gradschool.score.metrics import find_metrics
-from gradschool.score.stats import look_level
 from gradschool.tune.world import current
 
 ANSWER_MARGIN, EXTRA_TOKENS = 1.25, 8  # answers may be this much longer than the longest ideal one

@@ -14,6 +14,7 @@ import yaml
 from pydantic import TypeAdapter
 
 from gradschool.data.check import check
+from gradschool.data.proof import look_level
 from gradschool.data.read import read_examples
 from gradschool.data.split import freeze_split, split_of
 from gradschool.files import append_line
@@ -26,7 +27,6 @@ from gradschool.report.page import MAX_QUESTIONS, page
 from gradschool.run import SPLIT, Key, Run, result_key
 from gradschool.score.judge import judge, score
 from gradschool.score.metrics import find_metrics
-from gradschool.score.stats import look_level
 from gradschool.settings import Settings
 from gradschool.specialist import Recipe, Specialist
 

@@ -4,12 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gradschool.data.proof import look_level
 from gradschool.export.gguf import file_name, size_label
 from gradschool.export.session import ExportSession, make_gguf, try_gguf
 from gradschool.gates.parity import SCORE_KEPT
 from gradschool.package.forms import FormResult, Refused, result_line
 from gradschool.records import Gate, Note, Work
-from gradschool.score.stats import look_level
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from gradschool.data.proof import look_level
 from gradschool.errors import DamagedError, UsageError
 from gradschool.evaluate import Measure
 from gradschool.files import read_json, read_lines
@@ -14,7 +15,6 @@ from gradschool.package.manifest import Manifest
 from gradschool.records import Example, RungResult, Scored
 from gradschool.run import read_saved_job
 from gradschool.score.metrics import find_metrics
-from gradschool.score.stats import look_level
 from gradschool.settings import Goal
 
 
