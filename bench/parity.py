@@ -9,6 +9,7 @@ bench/results/parity.json. A form that is refused is recorded as such.
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from gradschool.cli.shipping import parity_table
 from gradschool.environment import environment
 from gradschool.export.export import Order, export
 from gradschool.files import read_json, sha256, write_json
-from gradschool.package.bundle import read_manifest
 from gradschool.package.forms import FormResult, Refused
+from gradschool.package.manifest import read_manifest
 from gradschool.serve.over_http import over_http
 
 RESULT = Path(__file__).parent / "results" / "parity.json"
@@ -65,7 +66,8 @@ def main() -> None:
         result = {
             "command": "python -m bench.parity" + " RUN" * (len(sys.argv) > 1),
             "settings": read_json(run / "run.json")["settings"],
-            "specialist": {key: manifest[key] for key in ("name", "rung", "verdict", "score", "base", "split")},
+            "specialist": {key: getattr(manifest, key) for key in ("name", "rung", "verdict", "split")}
+            | {"score": manifest.score and asdict(manifest.score), "base": asdict(manifest.base)},
             "orders": records,
             "data": {path.name: sha256(path) for path in [CONTRACTS / "examples.jsonl"]},
             "environment": environment(),

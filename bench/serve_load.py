@@ -24,7 +24,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,9 @@ from gradschool.files import sha256, write_json
 from gradschool.model.llama_cpp import MODEL, LlamaCpp
 from gradschool.model.llama_engine import LlamaEngine, trained_context
 from gradschool.model.machine import choose_threads
-from gradschool.package.bundle import read_manifest, recipe_of
+from gradschool.package.bundle import recipe_of
 from gradschool.package.evidence import read_evidence
+from gradschool.package.manifest import read_manifest
 from gradschool.records import Conversation, Decoding
 from gradschool.specialist import Recipe, Specialist
 
@@ -187,10 +188,10 @@ def measure(options: Any) -> None:
     evidence, recipe = read_evidence(options.specialist, manifest), recipe_of(options.specialist, manifest)
     questions = [example.question for example in evidence.examples]
     tested = [row.answer.text for row in evidence.rows]
-    servers: dict[str, Any] = {"gradschool": (gradschool_serve(options.specialist), manifest["name"], questions)}
+    servers: dict[str, Any] = {"gradschool": (gradschool_serve(options.specialist), manifest.name, questions)}
     if options.gguf:
         places = ("--gguf", options.gguf, "--at-once", options.clients)
-        servers["gradschool, GGUF"] = (gradschool_serve(options.specialist, *places), manifest["name"], questions)
+        servers["gradschool, GGUF"] = (gradschool_serve(options.specialist, *places), manifest.name, questions)
         servers["llama.cpp's own"] = (llama_serve(options.gguf, options.clients), MODEL, None)
     results = {}
     for name, (started, model, asked) in servers.items():
@@ -208,7 +209,8 @@ def measure(options: Any) -> None:
         "command": shlex.join(["python", "-m", "bench.serve_load", *(Path(word).name for word in sys.argv[1:])]),
         "clients": options.clients,
         "minutes": options.minutes,
-        "specialist": {key: manifest[key] for key in ("name", "rung", "verdict", "base")}
+        "specialist": {key: getattr(manifest, key) for key in ("name", "rung", "verdict")}
+        | {"base": asdict(manifest.base)}
         | {"recipe": recipe.describe()},
         "gguf": {"bytes": options.gguf.stat().st_size, "sha256": sha256(options.gguf)} if options.gguf else None,
         "questions": len(questions),

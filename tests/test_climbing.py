@@ -13,7 +13,8 @@ from finish import finish
 from gradschool.climbing import climb
 from gradschool.files import sha256
 from gradschool.job import read_job
-from gradschool.package.bundle import open_specialist, read_manifest
+from gradschool.package.bundle import open_specialist
+from gradschool.package.manifest import read_manifest
 from gradschool.records import Gate, Note, RungResult, Work
 from gradschool.report.page import page
 from gradschool.run import Run
@@ -35,7 +36,7 @@ def test_a_climb_ends_with_a_ladder_a_verdict_and_what_to_type_next(whole: Whole
     ladder, _, after = said.partition("The ladder: token_f1")[2].partition("test examples in")
     assert all(f"\n  {rung} " in ladder for rung in RUNGS)
     assert "on rung below" in ladder
-    sentences = [line for line in after.splitlines() if line.startswith(("Passed: ", "Not passed "))]
+    sentences = [line for line in after.splitlines() if line.startswith(("Passed: ", "Not passed: ", "Not proven: "))]
     assert len(sentences) == 1 and "0.999" in sentences[0] and climbed["rung"] in sentences[0]
     following = after.partition("Next:\n")[2]
     for command in ("report", "chat", "answer", "score"):
@@ -92,8 +93,8 @@ def test_training_lowers_the_loss_and_changes_answers(whole: Whole) -> None:
 def test_the_package_is_complete_and_contains_the_evidence(whole: Whole) -> None:
     manifest = read_manifest(whole.specialist)
     climbed = whole.done("climbed")
-    assert manifest["rung"] == climbed["rung"] and manifest["split"] == whole.done("split")["hash"]
-    assert manifest["verdict"] == ("passed" if climbed["verdict"] == "passed" else "not passed")
+    assert manifest.rung == climbed["rung"] and manifest.split == whole.done("split")["hash"]
+    assert manifest.verdict == ("passed" if climbed["verdict"] == "passed" else "not passed")
     [parity] = climbed["gates"]
     assert parity["held"], parity["evidence"]
     recipe = whole.done(climbed["rung"])["recipe"]
@@ -190,7 +191,7 @@ def test_a_rung_that_cannot_run_says_why_and_is_skipped(tmp_path: Path) -> None:
     assert all(results[rung]["report"] for rung in ("base", "prompt"))
     # Only two rungs can look at the test set, so the budget is split in two.
     assert results["base"]["report"]["score"]["interval"]["level"] == pytest.approx(1 - 0.05 / 2)
-    assert "Not passed (failed): the best on validation is the base rung" in result.stdout
+    assert "Not passed: the best on validation is the base rung" in result.stdout
     assert "The tune rung could not run" in result.stdout
 
 

@@ -19,6 +19,7 @@ from gradschool.cli import app
 from gradschool.data import sizing
 from gradschool.data.documents import SUFFIXES
 from gradschool.data.issues import Kind
+from gradschool.data.proof import look_level, min_test_examples
 from gradschool.data.read import read_examples
 from gradschool.gates.effect import MIN_STOP_RATE
 from gradschool.gates.gate import Measurements
@@ -28,7 +29,7 @@ from gradschool.job import read_job
 from gradschool.model.machine import SMALL
 from gradschool.records import Example, Message, Source
 from gradschool.score.custom import own_metric
-from gradschool.score.stats import bounds, least_examples, look_level, needed_score
+from gradschool.score.stats import bounds, needed_score
 from gradschool.settings import METRICS, Data, Goal, Settings, Tune
 
 ROOT = Path(__file__).parents[1]
@@ -276,8 +277,8 @@ def test_kinds_of_documents_are_those_that_are_read():
 
 def test_what_a_mark_needs_is_computed():
     for mark, one, four in rows_of("docs/decision.md", "The minimum number of test examples"):
-        assert int(one) == least_examples(float(mark), 1 - Goal().error_budget)
-        assert int(four) == least_examples(float(mark), MORE_LEVEL)
+        assert int(one) == min_test_examples(float(mark), 1 - Goal().error_budget)
+        assert int(four) == min_test_examples(float(mark), MORE_LEVEL)
     for number, score in rows_of("docs/decision.md", "No specialist answers everything correctly"):
         assert float(score) == round(needed_score(int(number), 0.8, MORE_LEVEL), 3)
 
@@ -295,14 +296,14 @@ def test_the_worked_example_is_computed():
     ("page", "sentence"),
     [
         ("README.md", f"at most {Goal().error_budget:.0%} (`error_budget`)".replace("%", " %")),
-        ("docs/decision.md", f"With fewer than {sizing.LEAST} usable examples"),
-        ("docs/decision.md", f"and at least {sizing.WISHED_TEST}, if half of the examples suffice for it"),
-        ("docs/decision.md", f"Validation gets {100 * sizing.VALIDATION_SHARE:g} %"),
-        ("docs/decision.md", f"and about {sizing.WISHED_VALIDATION} if there are few examples"),
+        ("docs/decision.md", f"With fewer than {sizing.MIN_EXAMPLES} usable examples"),
+        ("docs/decision.md", f"and at least {sizing.TARGET_TEST}, if half of the examples suffice for it"),
+        ("docs/decision.md", f"Validation gets {100 * sizing.VALIDATION_FRACTION:g} %"),
+        ("docs/decision.md", f"and about {sizing.TARGET_VALIDATION} if there are few examples"),
         ("docs/decision.md", f"less than {100 * MIN_STOP_RATE:g} % of the validation answers ended"),
         ("docs/decision.md", f"`max_forgetting` ({Tune().max_forgetting:g} nats per token)"),
         ("docs/decision.md", f"less than {100 * MIN_SAME:g} % of the same answers"),
-        ("docs/first-climb.md", f"the minimum is {sizing.LEAST}"),
+        ("docs/first-climb.md", f"the minimum is {sizing.MIN_EXAMPLES}"),
         ("docs/bases.md", f"weights take at most {SMALL >> 20} MB"),
         ("docs/decisions.md", f"up to {SMALL >> 20} MB of weights"),
         ("docs/bases.md", f"(`{Settings().remote.api_key_env}`)"),
@@ -314,7 +315,7 @@ def test_constants_in_the_docs_are_those_of_the_code(page, sentence):
 
 
 def test_shares_of_the_test_are_those_that_the_page_gives_in_words():
-    assert (sizing.MIN_TEST_SHARE, sizing.MAX_TEST_SHARE, sizing.MAX_VALIDATION_SHARE) == (1 / 5, 1 / 2, 1 / 4)
+    assert (sizing.MIN_TEST_FRACTION, sizing.MAX_TEST_FRACTION, sizing.MAX_VALIDATION_FRACTION) == (1 / 5, 1 / 2, 1 / 4)
 
 
 def test_files_of_runs_and_specialists_are_described():

@@ -56,7 +56,7 @@ def measured(job: Job, checked: Checked, ready: Workspace) -> Measured:
     others = [
         example.last_user for example in ready.train if not example.last_user.startswith(("Write to", "Reply to"))
     ]
-    return decides.learn(ready.train, others), also, [*ready.validation, *ready.test]
+    return decides.fit_against(ready.train, others), also, [*ready.validation, *ready.test]
 
 
 def test_every_job_is_found() -> None:

@@ -45,7 +45,7 @@ def test_a_climb_in_two_processes_ends_as_usual(tmp_path: Path) -> None:
         text=True,
         timeout=300,
     )
-    assert ran.stdout.count("Not passed") == 1, ran.stderr  # the helper is silent
+    assert ran.stdout.count("Not passed") + ran.stdout.count("Not proven") == 1, ran.stderr  # the helper is silent
     run = tmp_path / "run"
     trained = json.loads((run / "done" / "tune-training.json").read_text())
     events = [event for event in small_job.lines(run / "events.jsonl") if "learning_rate" in event]

@@ -6,13 +6,13 @@ import pytest
 
 import small_job
 from finish import finish
+from gradschool.data.proof import look_level
 from gradschool.errors import DataError, UsageError
 from gradschool.files import read_json
 from gradschool.job import Job, read_job
 from gradschool.model.fake import FakeEngine
 from gradschool.records import Example, Message
 from gradschool.run import Run
-from gradschool.score.stats import look_level
 from gradschool.workspace import Workspace, check_job, decoding_for, divide, open_job
 
 FAKE = 'base_model = "fake"\n[goal]\nmetric = "token_f1"\npass_mark = 0.7\n'

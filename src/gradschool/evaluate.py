@@ -1,8 +1,9 @@
-"""Put a specialist to the questions, keep every answer, and score them."""
+"""Ask a specialist the questions of examples, save every answer, and score them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from pydantic import TypeAdapter
 
@@ -11,91 +12,101 @@ from gradschool.files import append_line, read_lines
 from gradschool.model.engine import Engine
 from gradschool.records import Answer, Decoding, Example, Note, Progress, Scored, Work
 from gradschool.score.judge import score
-from gradschool.score.metrics import Metric
-from gradschool.score.style import MIN_WORDS, Style
-from gradschool.score.text import token_f1
+from gradschool.score.metric import FittedMetric, Metric
 from gradschool.specialist import Recipe, Specialist
 
-STYLE_QUESTIONS = 40  # training questions that each base answers, for the metric style
-STYLE_WORDS = 12  # of a message of others; shorter ones are instructions and titles
+Ask: TypeAlias = Callable[[Sequence[Example]], Iterable[tuple[int, Answer]]]  # yields (position, answer) in any order
 _answer: TypeAdapter[Answer] = TypeAdapter(Answer)
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """How answers are scored: the metric that decides, and those that are only reported."""
+    """How answers are scored: by the metric that decides, and by extra metrics that are only reported."""
 
     decides: Metric
-    also: Mapping[str, Metric]
+    extra: Mapping[str, Metric]
 
     @property
-    def wants_style(self) -> bool:
-        """Whether a metric has to learn an author first."""
-        return any(
-            isinstance(metric, Style) and metric.learnt is None for metric in (self.decides, *self.also.values())
-        )
+    def unfitted(self) -> list[FittedMetric]:
+        """The metrics that must be fitted before anything can be scored."""
+        metrics = (self.decides, *self.extra.values())
+        return [metric for metric in metrics if isinstance(metric, FittedMetric) and not metric.fitted]
 
-    def with_style(self, style: Style) -> "Measure":
-        """The same with a style that has learnt its author."""
-        also = {name: style if isinstance(metric, Style) else metric for name, metric in self.also.items()}
-        return Measure(style if isinstance(self.decides, Style) else self.decides, also)
+    def replaced(self, old: Metric, new: Metric) -> "Measure":
+        """The same measure with another metric in the place of `old`."""
+        extra = {name: new if metric is old else metric for name, metric in self.extra.items()}
+        return Measure(new if self.decides is old else self.decides, extra)
 
-
-def untrained(engine: Engine, instructions: str, decoding: Decoding) -> list[Specialist]:
-    """The base alone, and with instructions where there are any: how it writes before it has learnt anything."""
-    spoken = dict.fromkeys(("", instructions))
-    return [Specialist(engine, Recipe(words, decoding=decoding)) for words in spoken]
-
-
-def learn_style(measure: Measure, bases: Sequence[Specialist], train: Sequence[Example], kept: Path) -> Work[Measure]:
-    """Let the metric style learn its author: against what other people write, and what the base writes without school.
-
-    Each of `bases` (see `untrained`) answers some of the training questions; the answers are written to files beside
-    `kept`.
-    """
-    # By the order of the split, which is drawn from contents: an even sample.
-    asked = train[:STYLE_QUESTIONS]
-    others = [m.content for example in train for m in example.question if m.role == "user" and not _short(m.content)]
-    plain = Measure(token_f1, {})
-    for number, base in enumerate(bases):
-        place = kept.with_name(f"{kept.stem}-{number}{kept.suffix}")
-        rows = yield from evaluate(base, asked, plain, place, "style: how the base writes")
-        others += [row.answer.text for row in rows if len(row.answer.text.split()) >= MIN_WORDS]
-    style = Style().learn(train, others)
-    assert style.learnt is not None
-    yield Note(
-        f"style: {style.learnt.own_recognised:.0%} of the author's training texts are recognised, each unseen, and "
-        f"{style.learnt.others_refused:.0%} of {len(others)} texts of others refused."
-    )
-    return measure.with_style(style)
-
-
-def _short(text: str) -> bool:
-    return len(text.split()) < STYLE_WORDS
+    def score(self, examples: Sequence[Example], answers: Sequence[Answer]) -> list[Scored]:
+        """Score each answer against its example, in their order."""
+        return score(examples, answers, self.decides, self.extra)
 
 
 def evaluate(
-    specialist: Specialist, examples: Sequence[Example], measure: Measure, kept: Path, what: str
+    specialist: Specialist, examples: Sequence[Example], measure: Measure, saved: Path | None, what: str
 ) -> Work[list[Scored]]:
-    """Answer examples and score the answers, in the order of the examples.
+    """Answer examples and score the answers, in the order of the examples; `what` names the step in progress events.
 
-    Each answer is written to `kept` as it comes; those that stand there from an earlier, interrupted call are not
-    asked again.
+    Each answer is appended to the file `saved` at once. A repeated call asks only what the file does not hold yet.
     """
-    try:
-        answers = {row["id"]: _answer.validate_python(row["answer"]) for row in read_lines(kept)}
-    except (KeyError, TypeError, ValueError) as error:
-        raise DamagedError(
-            f"{kept} cannot be read.", str(error), "delete it; its questions are asked again."
-        ) from error
+    answers = yield from answer_all(_asking(specialist), examples, what, saved)
+    return measure.score(examples, answers)
+
+
+def answer_all(ask: Ask, examples: Sequence[Example], what: str, saved: Path | None = None) -> Work[list[Answer]]:
+    """Collect the answers to examples, in the order of the examples; see `evaluate`.
+
+    Raises DamagedError if the file of saved answers cannot be read.
+    """
+    answers = _read_answers(saved) if saved else {}
     missing = [example for example in examples if example.id not in answers]
     if missing:
         yield Progress(what, len(answers), len(examples))
-        for position, answer in specialist.answer([example.question for example in missing]):
+        for position, answer in ask(missing):
             answers[missing[position].id] = answer
-            append_line(kept, {"id": missing[position].id, "answer": _answer.dump_python(answer, mode="json")})
+            if saved:
+                append_line(saved, {"id": missing[position].id, "answer": _answer.dump_python(answer, mode="json")})
             yield Progress(what, len(answers), len(examples))
-    return score(examples, [answers[example.id] for example in examples], measure.decides, measure.also)
+    return [answers[example.id] for example in examples]
+
+
+def _asking(specialist: Specialist) -> Ask:
+    return lambda examples: specialist.answer([example.question for example in examples])
+
+
+def _read_answers(path: Path) -> dict[str, Answer]:
+    try:
+        return {row["id"]: _answer.validate_python(row["answer"]) for row in read_lines(path)}
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedError(
+            f"{path} cannot be read.", str(error), "delete it; its questions are asked again."
+        ) from error
+
+
+def untrained(engine: Engine, instructions: str, decoding: Decoding) -> list[Specialist]:
+    """The base without instructions, and with them if there are any: the contrast that metrics are fitted against."""
+    variants = dict.fromkeys(("", instructions))
+    return [Specialist(engine, Recipe(text, decoding=decoding)) for text in variants]
+
+
+def fit_metrics(
+    measure: Measure, bases: Sequence[Specialist], train: Sequence[Example], saved: Callable[[str], Path]
+) -> Work[Measure]:
+    """Fit the metrics that need it to the training examples and to the answers of `bases` (see `untrained`).
+
+    Each base answers the first training questions; the order of a split is drawn from contents, so that these are an
+    even sample. `saved` gives the file for answers by its name.
+    """
+    for metric in measure.unfitted:
+        answers: list[Answer] = []
+        for number, base in enumerate(bases):
+            file = saved(f"{metric.name}-{number}")
+            what = f"{metric.name}: answers of the base"
+            answers += yield from answer_all(_asking(base), train[: metric.questions], what, file)
+        fitted = metric.fit(train, [answer.text for answer in answers])
+        yield Note(f"{metric.name}: {fitted.summary()}")
+        measure = measure.replaced(metric, fitted)
+    return measure
 
 
 def mean(rows: Sequence[Scored]) -> float:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gradschool.data.issues import Issue
+from gradschool.data.proof import provable
 from gradschool.job import Job
 from gradschool.model.chat import Chat
 from gradschool.records import Example, Message, Note, Split, Work
 from gradschool.rungs.prompt import instructions_of
-from gradschool.score.stats import needed_score, provable
+from gradschool.score.stats import needed_score
 from gradschool.specialist import Recipe, Specialist
 from gradschool.workspace import open_job
 

@@ -15,6 +15,8 @@ from gradschool.model.engine import Engine, TextLoss
 from gradschool.model.local import local_engine
 from gradschool.records import Answer, Conversation, Decoding, Example, Message, Passage
 
+FOLDER = {"folder": True}  # metadata of a recipe's fields that name folders: a package holds these folders
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -29,9 +31,9 @@ class Recipe:
     nearest: bool = False
     examples: tuple[Example, ...] = ()
     passages: int = 0
-    index: str = ""
-    adapter: str = ""
-    weights: str = ""  # of a fully tuned base, instead of an adapter
+    index: str = field(default="", metadata=FOLDER)
+    adapter: str = field(default="", metadata=FOLDER)
+    weights: str = field(default="", metadata=FOLDER)  # of a fully tuned base, instead of an adapter
     decoding: Decoding = field(default_factory=Decoding)
     # The instructions are the task alone, without the guidelines; older specialists call this `brief`.
     task_only: Annotated[bool, Field(validation_alias=AliasChoices("task_only", "brief"))] = False

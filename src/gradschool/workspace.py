@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from gradschool.data.check import check, too_long
 from gradschool.data.issues import Issue, usable
 from gradschool.data.near_duplicates import near_duplicates
+from gradschool.data.proof import look_level
 from gradschool.data.read import Reading, read_examples
 from gradschool.data.split import freeze_split, split_of, verify_split
 from gradschool.errors import DamagedError, DataError, UsageError
-from gradschool.evaluate import Measure, learn_style, untrained
+from gradschool.evaluate import Measure, fit_metrics, untrained
 from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.model.opening import open_engine
@@ -19,7 +20,6 @@ from gradschool.rungs.ladder import LADDER, count_looks
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Rung
 from gradschool.score.metrics import find_metrics
-from gradschool.score.stats import look_level
 from gradschool.tune.world import current
 
 ANSWER_MARGIN, EXTRA_TOKENS = 1.25, 8  # answers may be this much longer than the longest ideal one
@@ -70,9 +70,9 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
     data = Dataset(reading, [*checked.issues, *issues], split, train, validation, test)
     yield Note(f"{len(train)} train / {len(validation)} validation / {len(test)} test (split {split.hash[:8]}).")
     decoding = decoding_for([*train, *validation], engine, job)
-    if run and measure.wants_style:
+    if run and measure.unfitted:
         bases = untrained(engine, instructions_of(job), decoding)
-        measure = yield from learn_style(measure, bases, train, run.answers("style"))
+        measure = yield from fit_metrics(measure, bases, train, run.answers)
     return Workspace(engine, data, measure, decoding, look_level(goal.error_budget, looks))
 
 

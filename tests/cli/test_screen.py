@@ -10,7 +10,7 @@ from rich.console import Console
 
 from gradschool.cli import screen
 from gradschool.cli.screen import Screen
-from gradschool.cli.tables import ladder_table, show_climbed, show_report, verdict_sentence
+from gradschool.cli.tables import ladder_table, show_climbed, show_report
 from gradschool.climbing import Climbed
 from gradschool.records import Cost, Difference, Gate, Interval, Note, Progress, Report, RungResult, Score, Step, Work
 
@@ -84,7 +84,7 @@ def test_the_end_of_a_climb_says_what_was_proven_and_what_to_type(tmp_path: Path
     climbed = Climbed("passed", "tune", "runs/a-1/specialist", (BASE, SKIPPED, TUNED), (Gate("parity", True, "all"),))
     show_climbed(to, climbed, Path("runs/a-1"))
     said = written(to)
-    assert "Passed: the tune rung is proven to reach the pass mark of 0.45: chrf 0.500 on 40 examples" in said
+    assert "Passed: the tune rung is proven to reach the pass mark of 0.45: chrf 0.500 on 40 held-out examples" in said
     assert said.index("held    it [stops]: 9 of 9") < said.index("held    parity: all") < said.index("Passed:")
     assert said.rstrip().endswith("gradschool score runs/a-1/specialist more-examples.jsonl")
 
@@ -93,12 +93,14 @@ def test_a_climb_that_did_not_pass_says_so_with_remedies() -> None:
     to = console()
     climbed = Climbed("not proven", "base", "s", (BASE,), (), ("More [test] examples: 120.",))
     show_climbed(to, climbed, Path("runs/a-1"))
-    assert "Not passed (not proven): the best on validation is the base rung" in written(to)
+    assert "Not proven: the best on validation is the base rung" in written(to)
     assert "  - More [test] examples: 120." in written(to)
 
 
 def test_what_a_gate_refused_is_never_called_passed() -> None:
-    said = verdict_sentence(Climbed("failed", "tune", "s", (BASE, TUNED), (Gate("parity", False, "3 differ"),)))
+    to = console()
+    show_climbed(to, Climbed("failed", "tune", "s", (BASE, TUNED), (Gate("parity", False, "3 differ"),)), Path("r"))
+    said = written(to)
     assert "Not passed" in said and "proven to reach" not in said
 
 

@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradschool.data.near_duplicates import near_duplicates
-from gradschool.data.sizing import needed_to_prove, sizes
+from gradschool.data.proof import look_level, min_test_examples
+from gradschool.data.sizing import sizes
 from gradschool.data.split import freeze_split, split_of, verify_split
 from gradschool.errors import DataError, UsageError
 from gradschool.records import Example, Message, Source
+from gradschool.score.stats import bounds, verdict
 from gradschool.settings import Goal, SplitSettings
 
 GOAL = Goal(pass_mark=0.8)
@@ -29,10 +31,20 @@ def frozen(examples, near=(), **options):
 
 
 def test_what_a_mark_needs():
-    assert needed_to_prove(0.8, 0.05, 4) == math.ceil(math.log(0.0125) / math.log(0.8)) == 20
-    assert needed_to_prove(1.0, 0.05, 4) == math.inf
-    needed = int(needed_to_prove(0.95, 0.05, 4))
+    level = look_level(0.05, 4)
+    assert min_test_examples(0.8, level) == math.ceil(math.log(0.0125) / math.log(0.8)) == 20
+    assert min_test_examples(1.0, level) is None
+    needed = min_test_examples(0.95, level)
     assert 0.95**needed <= 0.05 / 4 < 0.95 ** (needed - 1)
+
+
+@pytest.mark.parametrize("budget, mark, needed", [(0.008, 0.2, 3), (0.064, 0.4, 3), (0.09, 0.3, 3)])
+def test_in_exact_ties_the_minimum_is_what_the_verdict_needs(budget, mark, needed):
+    """Here log(budget) / log(mark), rounded up, is one off: it is an integer but for rounding errors."""
+    assert min_test_examples(mark, look_level(budget, 1)) == needed
+    for number in (needed, needed - 1):
+        interval = bounds([1.0] * number, [str(n) for n in range(number)], look_level(budget, 1))
+        assert (verdict(interval, mark) == "passed") == (number == needed)
 
 
 @pytest.mark.parametrize(

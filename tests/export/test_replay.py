@@ -30,7 +30,7 @@ def test_an_engine_that_says_the_same_is_held_without_its_tokens() -> None:
     assert result.sound and result.parts == "" and result.bytes == 7
     assert (result.same_prompts, result.divergence, result.same_answers, result.ended) == (None, None, 4, 4)
     assert [gate.name for gate in result.gates] == ["answers still stop", "the score is kept"]
-    assert len(events) == 4
+    assert len(events) == 5
 
 
 def test_an_engine_that_says_something_else_is_refused_with_the_place() -> None:

@@ -17,7 +17,8 @@ from gradschool.model.adapter import save_adapter
 from gradschool.model.adapters import shared_copy
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach, lora_layers
-from gradschool.package.bundle import FOLDERS, MANIFEST, carry, open_specialist, pack, read_manifest
+from gradschool.package.bundle import FOLDERS, carry, open_specialist, pack
+from gradschool.package.manifest import MANIFEST, read_manifest
 from gradschool.records import Answer, Decoding, Example, Message, RungResult, Scored, Source, Split
 from gradschool.run import Run
 from gradschool.settings import Ground, Settings
@@ -119,7 +120,7 @@ def test_a_package_answers_as_the_specialist_did_also_from_another_place(kind: s
 
 def parts_of(package: Path) -> list[str]:
     """One file of every kind in the package."""
-    names = sorted(read_manifest(package)["hashes"])
+    names = sorted(read_manifest(package).hashes)
     first: dict[str, str] = {}
     for name in names:
         first.setdefault("/".join(name.split("/")[:2]), name)
@@ -175,7 +176,7 @@ def test_empty_folders_mean_nothing(packages: Callable[[str], Path], tmp_path: P
         ('verdict = "not passed"', 'verdict = "passed"'),
         ("max_new_tokens = 4", "max_new_tokens = 5"),
         ("shortly", "at length"),
-        ("format = 1\n", ""),
+        ("format = 2\n", ""),
         ('name = "small"', 'name = "other"'),
     ],
 )
@@ -276,7 +277,7 @@ def test_carried_without_its_base_it_says_which_one_it_needs(
     assert answers(finish(open_specialist(tmp_path / "carried"))[0]) == answers(
         finish(open_specialist(packages("tuned")))[0]
     )
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="already exists"):
         finish(carry(packages("tuned"), tmp_path / "carried", False))
     said, _ = finish(carry(packages("whole"), tmp_path / "whole", True))
     assert "needs no base" in said and not (tmp_path / "whole" / "base").exists()

@@ -8,8 +8,11 @@ import pytest
 import yaml
 from huggingface_hub import ModelCard
 
-from gradschool.package.card import card, verdict_sentence
+from gradschool.package.card import card
+from gradschool.package.manifest import BaseIdentity, Manifest
+from gradschool.package.verdicts import verdict_sentence
 from gradschool.records import Cost, Difference, Gate, Interval, Report, RungResult, Score, Verdict
+from gradschool.specialist import Recipe
 
 
 def report(mean: float, verdict: Verdict, **more: Any) -> Report:
@@ -33,14 +36,14 @@ TUNE = RungResult(
     seconds=93.0,
     tokens_trained=120_000,
 )
-RESULTS = (GROUND, BASE, TUNE)
+RESULTS = (BASE, GROUND, TUNE)
 
 
-def manifest(**more: Any) -> dict[str, Any]:
-    base = {"base_model": "HuggingFaceTB/SmolLM2-135M-Instruct", "revision": "a1b2", "weights": "c3", "template": "d4"}
-    recipe = {"instructions": "Rewrite the clause.\n```\n# Not a heading", "shots": 0, "nearest": False, "passages": 0}
-    known = {"name": "contracts", "gradschool": "0.1.0", "rung": "tune", "verdict": "passed", "split": "e5f6"}
-    return known | {"base": base, "recipe": recipe} | more
+def manifest(**more: Any) -> Manifest:
+    base = BaseIdentity("HuggingFaceTB/SmolLM2-135M-Instruct", revision="a1b2", weights="c3", template="d4")
+    recipe = Recipe("Rewrite the clause.\n```\n# Not a heading")
+    known = Manifest("contracts", "0.1.0", "tune", "passed", base, recipe, split="e5f6")
+    return replace(known, **more)
 
 
 def front(text: str) -> dict[str, Any]:
@@ -67,8 +70,7 @@ def test_what_is_not_known_is_left_out() -> None:
 
 @pytest.mark.parametrize("base", ["pocket", "/home/someone/models/tiny", "http://localhost:11434/v1"])
 def test_a_base_that_is_not_on_the_hub_is_not_linked(base: str) -> None:
-    known = {"base_model": base, "revision": "", "weights": "", "template": ""}
-    text = card(manifest(base=known), RESULTS)
+    text = card(manifest(base=BaseIdentity(base)), RESULTS)
     assert not {"base_model", "base_model_relation"} & front(text).keys()
     assert f"`{base.removeprefix('/home/someone/models/')}`" in text
     assert "/home" not in text
@@ -110,8 +112,7 @@ def test_what_others_wrote_cannot_break_out() -> None:
 
 
 def test_instructions_and_passages_are_told_where_they_are_used() -> None:
-    recipe = {"instructions": "", "shots": 0, "nearest": False, "passages": 3}
-    text = card(manifest(recipe=recipe), RESULTS)
+    text = card(manifest(recipe=Recipe(passages=3)), RESULTS)
     assert "without instructions" in text
     assert "3 passages" in text
     assert "retrieval-augmented-generation" in front(text)["tags"]
@@ -119,9 +120,9 @@ def test_instructions_and_passages_are_told_where_they_are_used() -> None:
 
 def test_one_sentence_for_each_verdict() -> None:
     assert verdict_sentence(TUNE).startswith(
-        "Passed: the tune rung is proven to reach the pass mark of 0.45: it scores"
+        "Passed: the tune rung is proven to reach the pass mark of 0.45: rouge_l 0.512 on 80 held-out examples"
     )
-    assert "at most 0.250" in verdict_sentence(BASE)
+    assert "upper bound 0.250 (98.75% confidence)" in verdict_sentence(BASE)
     unproven = replace(BASE, report=replace(report(0.46, "not proven"), more_examples=210))
     assert verdict_sentence(unproven).startswith("Not proven: the best on validation is the base rung")
     assert "210 more test examples" in verdict_sentence(unproven)

@@ -14,6 +14,7 @@ import yaml
 from pydantic import TypeAdapter
 
 from gradschool.data.check import check
+from gradschool.data.proof import look_level
 from gradschool.data.read import read_examples
 from gradschool.data.split import freeze_split, split_of
 from gradschool.files import append_line
@@ -26,7 +27,6 @@ from gradschool.report.page import MAX_QUESTIONS, page
 from gradschool.run import SPLIT, Key, Run, result_key
 from gradschool.score.judge import judge, score
 from gradschool.score.metrics import find_metrics
-from gradschool.score.stats import look_level
 from gradschool.settings import Settings
 from gradschool.specialist import Recipe, Specialist
 
@@ -256,7 +256,7 @@ def test_an_interrupted_run_shows_what_there_is(made: Made, rungs: int) -> None:
     assert "--resume" in text
     if rungs:
         assert "training step 11 of 30" in text
-        assert f"The tune rung is under test: 7 of {len(made.test)} test answers" in text
+        assert f"The tune rung is being tested: 7 of {len(made.test)} test questions" in text
 
 
 def test_a_run_of_which_only_the_job_is_there(made: Made) -> None:
@@ -264,7 +264,7 @@ def test_a_run_of_which_only_the_job_is_there(made: Made) -> None:
         (made.run.folder / path).unlink()
     text = page(made.run)
     Outline(text)
-    assert "no rung was put to the test yet" in text
+    assert "no rung has been tested yet" in text
 
 
 @pytest.mark.parametrize("change", ["gone", "changed"])

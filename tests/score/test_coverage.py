@@ -11,8 +11,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from gradschool.data.proof import look_level
 from gradschool.score.dirichlet import chance_at_most
-from gradschool.score.stats import bounds, look_level, verdict
+from gradschool.score.stats import bounds, verdict
 
 REPEATS = 1000
 Draw = Callable[[np.random.Generator, int], np.ndarray]

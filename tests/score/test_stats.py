@@ -9,16 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta, binom, binomtest
 
+from gradschool.data.proof import look_level, min_test_examples, provable
 from gradschool.records import Interval
 from gradschool.score.dirichlet import chance_at_most, lowest_mean
 from gradschool.score.stats import (
     bounds,
     difference,
-    least_examples,
-    look_level,
     more_examples,
     needed_score,
-    provable,
     verdict,
 )
 
@@ -150,15 +148,15 @@ def test_look_level_splits_the_budget():
 
 
 @pytest.mark.parametrize("mark", [0.05, 0.5, 0.8, 0.9, 0.99])
-def test_least_examples_is_the_least(mark):
-    least = least_examples(mark, LEVEL)
+def test_fewer_than_the_minimum_prove_nothing(mark):
+    least = min_test_examples(mark, LEVEL)
     assert verdict(bounds([1.0] * least, alone(least), LEVEL), mark) == "passed"
     assert least == 1 or verdict(bounds([1.0] * (least - 1), alone(least - 1), LEVEL), mark) == "not proven"
     assert provable(least, LEVEL) >= mark > provable(least - 1, LEVEL)
 
 
 def test_what_nothing_proves():
-    assert least_examples(1.0, LEVEL) is None
+    assert min_test_examples(1.0, LEVEL) is None
     assert provable(0, LEVEL) == 0
     assert needed_score(20, 0.9, LEVEL) is None
     assert needed_score(0, 0.5, LEVEL) is None
@@ -207,7 +205,7 @@ def test_more_examples_would_probably_settle_it(values, groups, mark):
 
 def test_more_examples_at_its_ends():
     assert more_examples([1.0] * 100, alone(100), 0.9, LEVEL) == 0
-    assert more_examples([1.0] * 20, alone(20), 0.9, LEVEL) == least_examples(0.9, LEVEL) - 20
+    assert more_examples([1.0] * 20, alone(20), 0.9, LEVEL) == min_test_examples(0.9, LEVEL) - 20
     assert more_examples([1.0, 0.0] * 10, alone(20), 0.5, LEVEL) is None
     assert more_examples([1.0] * 20, alone(20), 1.0, LEVEL) is None
-    assert more_examples([], [], 0.9, LEVEL) == least_examples(0.9, LEVEL)
+    assert more_examples([], [], 0.9, LEVEL) == min_test_examples(0.9, LEVEL)

@@ -51,7 +51,7 @@ def examples(count: int, seed: int) -> list[Example]:
 @pytest.fixture(scope="module")
 def style() -> Style:
     chance = random.Random(5)
-    return Style().learn(examples(60, 1), [hasty(chance) for _ in range(60)])
+    return Style().fit_against(examples(60, 1), [hasty(chance) for _ in range(60)])
 
 
 def values(style: Style, answers: Sequence[str], asked: Sequence[Example]) -> list[float]:
@@ -59,8 +59,8 @@ def values(style: Style, answers: Sequence[str], asked: Sequence[Example]) -> li
 
 
 def test_the_author_is_recognised_and_others_are_not(style: Style) -> None:
-    assert style.learnt is not None
-    assert style.learnt.own_recognised > 0.95 and style.learnt.others_refused > 0.95
+    assert style.author is not None
+    assert style.author.own_recognised > 0.95 and style.author.others_refused > 0.95
     asked, chance = examples(20, 2), random.Random(7)
     assert sum(values(style, [formal(chance) for _ in asked], asked)) >= 17
     assert sum(values(style, [hasty(chance) for _ in asked], asked)) == 0
@@ -95,7 +95,7 @@ def with_answer(number: int, text: str, asked: str = "Write.") -> Example:
 def test_copies_and_echoes_do_not_count() -> None:
     chance = random.Random(5)
     learnt = [*examples(60, 1), with_answer(1, letter(*RARE)), *[with_answer(n, letter(HABIT)) for n in range(2, 6)]]
-    style = Style().learn(learnt, [hasty(chance) for _ in range(60)])
+    style = Style().fit_against(learnt, [hasty(chance) for _ in range(60)])
     asked = with_answer(9, letter("The gate bears it well."))
     copied = style(letter(*RARE), asked)
     assert copied.value == 0 and copied.parts["copied"] > 0.7
@@ -129,16 +129,16 @@ def test_it_must_learn_first_and_needs_enough() -> None:
     with pytest.raises(DataError, match="has not learnt"):
         Style()("Some answer of some words here.", examples(1, 1)[0])
     with pytest.raises(DataError, match=r"(?s)5 texts of the author and 0 of others.*needs 20"):
-        Style().learn(examples(5, 1), [])
+        Style().fit_against(examples(5, 1), [])
     with pytest.raises(DataError, match="cannot learn"):
-        Style().learn([], ["x " * 50] * 20)
+        Style().fit_against([], ["x " * 50] * 20)
 
 
 def test_short_texts_of_others_are_joined_so_that_length_tells_nothing() -> None:
     chance = random.Random(5)
     pieces = [piece for _ in range(60) for piece in hasty(chance).replace("\n", " ").split(". ") if piece]
-    style = Style().learn(examples(40, 1), [word for piece in pieces for word in (piece, piece)])
-    assert style.learnt is not None and style.learnt.others_refused > 0.9
+    style = Style().fit_against(examples(40, 1), [word for piece in pieces for word in (piece, piece)])
+    assert style.author is not None and style.author.others_refused > 0.9
 
 
 def test_it_learns_the_same_from_the_same() -> None:
@@ -146,7 +146,7 @@ def test_it_learns_the_same_from_the_same() -> None:
     others = [hasty(chance) for _ in range(30)]
     asked = examples(10, 8)
     answers = [formal(chance) if n % 2 else hasty(chance) for n in range(10)]
-    first, second = (values(Style().learn(examples(30, 1), others), answers, asked) for _ in range(2))
+    first, second = (values(Style().fit_against(examples(30, 1), others), answers, asked) for _ in range(2))
     assert first == second
 
 
@@ -166,7 +166,7 @@ def test_jobs_can_name_it(tmp_path: object) -> None:
     from pathlib import Path
 
     decides, also = find_metrics(Goal(metric="style", extra_metrics=("chrf",)), Path(), examples(30, 1))
-    assert isinstance(decides, Style) and decides.learnt is None and set(also) == {"chrf"}
+    assert isinstance(decides, Style) and decides.author is None and set(also) == {"chrf"}
 
 
 def test_long_texts_are_learnt_in_pieces_where_others_wrote_little() -> None:
@@ -175,8 +175,8 @@ def test_long_texts_are_learnt_in_pieces_where_others_wrote_little() -> None:
         replace(one, messages=(*one.question, Message("assistant", "\n\n".join(formal(chance) for _ in range(12)))))
         for one in examples(24, 2)
     ]
-    style = Style().learn(long, [hasty(chance) for _ in range(16)])
-    assert style.learnt is not None
-    assert style.learnt.own_recognised > 0.9 and style.learnt.others_refused > 0.8
+    style = Style().fit_against(long, [hasty(chance) for _ in range(16)])
+    assert style.author is not None
+    assert style.author.own_recognised > 0.9 and style.author.others_refused > 0.8
     answers = ["\n\n".join(write(chance) for _ in range(8)) for write in (formal, hasty)]
     assert values(style, answers, long[:2]) == [1.0, 0.0]

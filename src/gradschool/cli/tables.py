@@ -13,6 +13,7 @@ from rich.text import Text
 from gradschool.cli.screen import VERDICT_STYLE, bounded
 from gradschool.climbing import Climbed
 from gradschool.examine import Examined
+from gradschool.package.verdicts import verdict_sentence
 from gradschool.records import Gate, Report, RungResult
 
 MAX_ISSUES = 12  # lines of issues shown; all are counted
@@ -24,7 +25,9 @@ def show_climbed(console: Console, climbed: Climbed, run: Path) -> None:
     gates = [gate for result in climbed.results if result.rung == climbed.rung for gate in result.gates]
     for line in gate_lines([*gates, *climbed.gates]):
         console.print(line, highlight=False, soft_wrap=True)
-    console.print(f"\n{verdict_sentence(climbed)}", highlight=False)
+    [packaged] = [result for result in climbed.results if result.rung == climbed.rung]
+    verdict, _, proof = verdict_sentence(packaged, climbed.gates).partition(":")
+    console.print(f"\n[{VERDICT_STYLE[climbed.verdict]}]{verdict}[/]:{escape(proof)}", highlight=False)
     for remedy in climbed.remedies:
         console.print(f"  - {escape(remedy)}", highlight=False)
     folder = escape(str(climbed.specialist))
@@ -36,20 +39,6 @@ def show_climbed(console: Console, climbed: Climbed, run: Path) -> None:
         f"gradschool score {folder} more-examples.jsonl",
     ):
         console.print(f"  {line}", highlight=False, soft_wrap=True)
-
-
-def verdict_sentence(climbed: Climbed) -> str:
-    """What was proven, in a sentence."""
-    report = next(r.report for r in climbed.results if r.rung == climbed.rung and r.report)
-    score, mark = report.score, report.pass_mark
-    what = f"{report.metric} {score.mean:.3f} on {score.examples} examples it never saw"
-    bound = f"with {score.interval.level:.2%} confidence at least {score.interval.low:.3f}"
-    style = VERDICT_STYLE[climbed.verdict]
-    if climbed.verdict == "passed":
-        proven = f"the {climbed.rung} rung is proven to reach the pass mark of {mark:g}"
-        return f"[{style}]Passed[/]: {proven}: {what}, {bound}."
-    best = f"the best on validation is the {climbed.rung} rung, {what}, {bound}"
-    return f"[{style}]Not passed[/] ({climbed.verdict}): {best}; the pass mark is {mark:g}."
 
 
 def ladder_table(results: Sequence[RungResult]) -> Table:

@@ -1,71 +1,70 @@
-"""How many examples the verdict, the choices and the learning get: sized so that the pass mark can be proved."""
+"""How many examples go to train, validation and test: the test set is sized so that the pass mark can be proved."""
 
 import math
 from dataclasses import dataclass
 
+from gradschool.data.proof import look_level, min_test_examples
 from gradschool.errors import DataError, UsageError
 from gradschool.settings import Goal, SplitSettings
 
-LEAST = 12  # examples; with fewer, each part is too small to say anything
-WISHED_TEST = 60  # examples from which an interval is narrow enough to be of use
-MIN_TEST_SHARE, MAX_TEST_SHARE = 0.2, 0.5
-LARGE_TEST, LARGE_TEST_SHARE = 400, 0.08  # in a large set a small share is enough
-VALIDATION_SHARE, WISHED_VALIDATION, MAX_VALIDATION_SHARE = 0.12, 10, 0.25
+MIN_EXAMPLES = 12  # with fewer, each part is too small to be of use
+TARGET_TEST = 60  # examples from which an interval is narrow enough to be useful
+MIN_TEST_FRACTION, MAX_TEST_FRACTION = 0.2, 0.5
+LARGE_TEST, LARGE_TEST_FRACTION = 400, 0.08  # in a large set a small fraction is enough
+VALIDATION_FRACTION, TARGET_VALIDATION, MAX_VALIDATION_FRACTION = 0.12, 10, 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How many examples each part is to get."""
+    """The number of examples in each part."""
 
     train: int
     validation: int
     test: int
 
 
-def needed_to_prove(pass_mark: float, error_budget: float, looks: int) -> float:
-    """The least test examples that can prove a mark, reached only if every one is right; infinite for a mark of 1.
-
-    With all n of n right, the exact (Clopper-Pearson) lower bound at error a is a^(1/n); the error budget is shared
-    by the looks at the test set.
-    """
-    if pass_mark >= 1:
-        return math.inf
-    return math.ceil(math.log(error_budget / max(looks, 1)) / math.log(pass_mark))
-
-
 def sizes(examples: int, units: int, split: SplitSettings, goal: Goal, looks: int) -> Sizes:
-    """Divide a number of examples; raises DataError below 12, UsageError where the shares leave nothing to learn from.
+    """Divide a number of examples among train, validation and test.
 
-    `units` counts the groups that must stay together. The verdict is clustered by them, so that few large groups say
-    less than their examples seem to: shares are taken from the geometric mean of both counts.
+    `units` is the number of groups that must stay together. The verdict is clustered by group, so that a few large
+    groups carry less information than their examples suggest: fractions are taken of the geometric mean of both
+    counts. The test set gets twice the minimum for the pass mark, at least 60 if half of the examples suffice for
+    that, a fifth of a medium-sized set, and never more than `max_test`.
 
-    The test part grows when examples are few: twice what the pass mark needs at the least, and 60 where half of the
-    examples allow it; a fifth of a middling set, and never more than `max_test`.
+    Raises DataError for fewer than 12 examples, UsageError if the fractions leave nothing to train on.
     """
-    if examples < LEAST:
+    if examples < MIN_EXAMPLES:
         raise DataError(
             f"{examples} usable example{'s are' if examples != 1 else ' is'} not enough.",
-            f"Learning, choosing and a verdict each need examples of their own: at least {LEAST} together.",
-            f"add {LEAST - examples} or more; 60 is a start, and `gradschool check` says what a number can prove.",
+            f"Training, validation and test need at least {MIN_EXAMPLES} together.",
+            f"add {MIN_EXAMPLES - examples} or more; 60 is a start. `gradschool check` says what a number can prove.",
         )
     effective = math.sqrt(examples * units)
     if split.test_share is not None:
         test = round(split.test_share * examples)
     else:
-        wish = max(2 * needed_to_prove(goal.pass_mark, goal.error_budget, looks), WISHED_TEST) if goal.pass_mark else 0
-        usual = max(LARGE_TEST_SHARE * effective, min(MIN_TEST_SHARE * effective, LARGE_TEST), WISHED_TEST)
-        test = math.floor(min(max(wish, usual) / effective, MAX_TEST_SHARE) * examples)
+        usual = max(LARGE_TEST_FRACTION * effective, min(MIN_TEST_FRACTION * effective, LARGE_TEST), TARGET_TEST)
+        target = max(_to_prove(goal, looks), usual)
+        test = math.floor(min(target / effective, MAX_TEST_FRACTION) * examples)
     if split.validation_share is not None:
         validation = round(split.validation_share * examples)
     else:
-        share = max(VALIDATION_SHARE, WISHED_VALIDATION / effective)
-        validation = round(min(share, MAX_VALIDATION_SHARE) * examples)
+        fraction = max(VALIDATION_FRACTION, TARGET_VALIDATION / effective)
+        validation = round(min(fraction, MAX_VALIDATION_FRACTION) * examples)
     test, validation = max(1, min(test, split.max_test)), max(1, min(validation, split.max_validation))
     train = examples - test - validation
     if train < 1:
         raise UsageError(
             f"split.test_share {split.test_share} and split.validation_share {split.validation_share} leave nothing.",
-            f"{test} + {validation} of {examples} examples would be kept from learning.",
-            "make them smaller together than 1, or leave them out: they are sized from the data.",
+            f"{test} + {validation} of {examples} examples would not be used for training.",
+            "use values whose sum is below 1, or omit them: they are sized from the data.",
         )
     return Sizes(train, validation, test)
+
+
+def _to_prove(goal: Goal, looks: int) -> float:
+    """Twice the fewest test examples that can prove the pass mark."""
+    if goal.pass_mark is None:
+        return 0
+    number = min_test_examples(goal.pass_mark, look_level(goal.error_budget, max(looks, 1)))
+    return math.inf if number is None else 2 * number

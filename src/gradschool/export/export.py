@@ -34,10 +34,11 @@ from gradschool.gates.parity import MAX_DROP
 from gradschool.model.adapter import CONFIG, read_adapter
 from gradschool.model.llama_cpp import need_llama_cpp
 from gradschool.model.local import LocalEngine, local_engine
-from gradschool.package.bundle import open_verified, read_manifest
+from gradschool.package.bundle import open_verified
 from gradschool.package.card import card
 from gradschool.package.evidence import read_evidence
 from gradschool.package.forms import FormResult, Refused, Shipped, result_line
+from gradschool.package.manifest import read_manifest
 from gradschool.records import Conversation, Note, Work
 from gradschool.specialist import Recipe, Specialist
 
@@ -73,7 +74,7 @@ def export(order: Order, serve: Serve | None = None) -> Work[Exported]:
     Raises Refused where it does not, UsageError and ModelError, before any work, for a form that cannot be made.
     """
     manifest = read_manifest(order.specialist)
-    output = order.output or Path("exports") / f"{manifest['name']}-{order.to}"
+    output = order.output or Path("exports") / f"{manifest.name}-{order.to}"
     if output.exists():
         raise UsageError(f"{output} exists already.", "Nothing is written over.", "name a new folder: --output.")
     evidence = read_evidence(order.specialist, manifest)
@@ -81,7 +82,7 @@ def export(order: Order, serve: Serve | None = None) -> Work[Exported]:
     engine = local_engine(specialist.engine)
     if engine is None:
         raise ModelError(
-            f"This specialist's base is on the server {manifest['base'].get('address', '')}.",
+            f"This specialist's base is on the server {manifest.base.address}.",
             "There are no weights here that could be exported.",
             "export it where the weights are, or use `gradschool answer` with the server.",
         )

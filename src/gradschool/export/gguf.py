@@ -37,7 +37,6 @@ FORMATS = {
     "f32": (GGMLQuantizationType.F32, LlamaFileType.ALL_F32),
 }
 COARSE = ("q4_0", "q4_1", "q5_0", "q5_1")
-FINE = (GGMLQuantizationType.F32, GGMLQuantizationType.F16, GGMLQuantizationType.BF16)
 ENDS = ("token_embd.weight", "output.weight")
 
 

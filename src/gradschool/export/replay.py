@@ -2,13 +2,14 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from transformers import PreTrainedModel
 
 from gradschool.errors import ModelError
+from gradschool.evaluate import answer_all
 from gradschool.gates.gate import Measurements
 from gradschool.gates.parity import MAX_DROP, divergence, first_difference
 from gradschool.gates.run import EXPORT_GATES, run_gates
@@ -18,8 +19,8 @@ from gradschool.model.llama_cpp import LlamaCpp
 from gradschool.model.local import LocalEngine
 from gradschool.package.evidence import Evidence
 from gradschool.package.forms import FormResult
-from gradschool.records import Answer, Conversation, Decoding, Message, Passage, Progress, Scored, Work
-from gradschool.score.judge import judge, score
+from gradschool.records import Answer, Conversation, Decoding, Example, Message, Passage, Progress, Scored, Work
+from gradschool.score.judge import judge
 from gradschool.specialist import Specialist
 
 LIKELIEST = 40  # tokens of each next-token distribution that are compared
@@ -69,15 +70,15 @@ def questions_of(specialist: Specialist, evidence: Evidence) -> Questions:
 
 def replay(form: str, engine: Engine, questions: Questions, evidence: Evidence, adapter: str = "") -> Work[Replayed]:
     """Ask any engine the questions and score its answers; a server over HTTP is one as well."""
-    what, began = f"parity: {form}", time.perf_counter()
-    answers: dict[int, Answer] = {}
-    for position, answer in engine.answer(questions.asked, questions.decoding, adapter):
-        answers[position] = cited(answer, questions.passages[position]) if questions.cites else answer
-        yield Progress(what, len(answers), len(questions.asked))
+
+    def ask(_: Sequence[Example]) -> Iterator[tuple[int, Answer]]:
+        for position, answer in engine.answer(questions.asked, questions.decoding, adapter):
+            yield position, cited(answer, questions.passages[position]) if questions.cites else answer
+
+    began = time.perf_counter()
+    answers = yield from answer_all(ask, evidence.examples, f"parity: {form}")
     seconds = time.perf_counter() - began
-    said = [answers[i] for i in range(len(questions.asked))]
-    rows = score(evidence.examples, said, evidence.measure.decides, evidence.measure.also)
-    return Replayed(form, rows, seconds)
+    return Replayed(form, evidence.measure.score(evidence.examples, answers), seconds)
 
 
 def replay_local(

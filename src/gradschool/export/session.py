@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -29,6 +29,7 @@ from gradschool.model.llama_cpp import LlamaCpp
 from gradschool.model.local import LocalEngine
 from gradschool.package.evidence import Evidence
 from gradschool.package.forms import FormResult
+from gradschool.package.manifest import Manifest
 from gradschool.records import Work
 from gradschool.specialist import Specialist
 
@@ -43,7 +44,7 @@ ROOM, STEP = 1.25, 256  # questions to come may be longer than those of the test
 class ExportSession:
     """What every form is made from and held against."""
 
-    manifest: dict[str, Any]
+    manifest: Manifest
     evidence: Evidence
     specialist: Specialist
     engine: LocalEngine
@@ -56,8 +57,7 @@ class ExportSession:
     @property
     def about(self) -> About:
         """What a GGUF file says about its origin."""
-        base = self.manifest["base"]
-        return About(self.manifest["name"], base["base_model"], base.get("revision", ""))
+        return About(self.manifest.name, self.manifest.base.base_model, self.manifest.base.revision)
 
     @property
     def adapter(self) -> Path | None:

@@ -4,12 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gradschool.data.proof import look_level
 from gradschool.export.gguf import file_name, size_label
 from gradschool.export.session import ExportSession, make_gguf, try_gguf
 from gradschool.gates.parity import SCORE_KEPT
 from gradschool.package.forms import FormResult, Refused, result_line
 from gradschool.records import Gate, Note, Work
-from gradschool.score.stats import look_level
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -33,7 +33,7 @@ def smallest(
         path = folder / file_name(session.about, size_label(network), number_format)
         yield from make_gguf(session, network, path, number_format)
         result = yield from try_gguf(strict, path, f"gguf {number_format}", context, number_format)
-        tried.append(held_to_the_verdict(result) if session.manifest["verdict"] == "passed" else result)
+        tried.append(held_to_the_verdict(result) if session.manifest.verdict == "passed" else result)
         yield Note(result_line(tried[-1]))
         if tried[-1].sound:
             return path, tried

@@ -8,16 +8,13 @@ of tokenizer.json, for that is what the specialist was trained and scored with.
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gguf import GGUFWriter, TokenType
 
 from gradschool.errors import ModelError
 from gradschool.model.chat import Chat
 from gradschool.records import Message
-
-if TYPE_CHECKING:
-    pass
 
 SPACE = "\u2581"  # how SentencePiece writes a space
 BYTE = re.compile("<0x[0-9A-F]{2}>")

@@ -136,13 +136,6 @@ class LlamaCpp:
             return {}
         return {row["id"]: row["logprob"] for row in said["completion_probabilities"][0]["top_logprobs"]}
 
-    def continued(self, prompt: Sequence[int], number: int) -> list[int]:
-        """The next tokens, each the likeliest; fewer where the answer ends."""
-        said = self.ask(
-            "completion", prompt=list(prompt), n_predict=number, temperature=0, return_tokens=True, cache_prompt=False
-        )
-        return list(said["tokens"])
-
     def ask(self, what: str, **fields: Any) -> dict[str, Any]:
         """Ask it anything in its own protocol; raises RemoteError where it refuses, ModelError where it has ended."""
         try:

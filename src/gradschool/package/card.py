@@ -1,7 +1,7 @@
 """The model card: a README.md that says what a specialist is, what was proven about it, and what was not."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -10,9 +10,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gradschool.model.opening import is_hub_id
 from gradschool.package.forms import Shipped
-from gradschool.records import Gate, Interval, Report, RungResult
+from gradschool.package.manifest import Manifest
+from gradschool.package.verdicts import bounds, difference, percent, verdict_sentence, verdict_words
+from gradschool.records import Report, RungResult
 
-ORDER = ("base", "prompt", "ground", "tune")  # as they are climbed
 HUB_METRICS = {
     "exact_match": "exact_match",
     "label": "accuracy",
@@ -30,15 +31,14 @@ FORMS = {  # library and relation to the base, as the Hub calls them
 FEW_EXAMPLES = 100  # test examples under which the card points out how wide the bounds are
 
 
-def card(manifest: Mapping[str, Any], results: Sequence[RungResult], shipped: Shipped | None = None) -> str:
+def card(manifest: Manifest, results: Sequence[RungResult], shipped: Shipped | None = None) -> str:
     """Write the README.md of a specialist: front matter that the Hugging Face Hub reads, then prose for people.
 
     `manifest` is the specialist's (its hashes may be missing yet), `results` are those of all rungs; `shipped` is the
     form that lies beside the card, where that is an export and not the specialist's own folder. Nothing is said that
     is not known: the licence and the language of the data are left to the person who publishes.
     """
-    rungs = sorted(results, key=lambda result: place(result.rung))
-    chosen = next((r for r in rungs if r.rung == manifest["rung"]), RungResult(manifest["rung"], None))
+    chosen = next((r for r in results if r.rung == manifest.rung), RungResult(manifest.rung, None))
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=False,  # Markdown; what others wrote goes through the filters below
@@ -60,9 +60,9 @@ def card(manifest: Mapping[str, Any], results: Sequence[RungResult], shipped: Sh
     return environment.get_template("card.md.j2").render(
         front_matter=header,
         manifest=manifest,
-        base=_spoken(manifest["base"]["base_model"]),
-        rungs=rungs,
-        tested=[r for r in rungs if r.report],
+        base=_spoken(manifest.base.base_model),
+        rungs=results,
+        tested=[r for r in results if r.report],
         chosen=chosen,
         report=chosen.report,
         sentence=verdict_sentence(chosen),
@@ -75,79 +75,19 @@ def card(manifest: Mapping[str, Any], results: Sequence[RungResult], shipped: Sh
     )
 
 
-def place(rung: str) -> int:
-    """Where a rung stands on the ladder; one that is not known stands last."""
-    return ORDER.index(rung) if rung in ORDER else len(ORDER)
-
-
-def verdict_sentence(result: RungResult, checks: Sequence[Gate] = ()) -> str:
-    """What was proven about a rung, in one plain sentence; `checks` are gates beside its own."""
-    report = result.report
-    if report is None:
-        return f"Not tested: the {result.rung} rung has no score."
-    score, mark = report.score, f"{report.pass_mark:g}"
-    what = f"it scores {score.mean:.3f} ({report.metric}) on {score.examples} examples that it never saw"
-    sure = f"{percent(score.interval.level)} confidence"
-    refused = [gate for gate in (*result.gates, *checks) if not gate.held]
-    if refused:
-        gates = "; ".join(f"{gate.name} ({gate.evidence})" for gate in refused)
-        return f"Not passed: the {result.rung} rung is refused whatever its score ({what}): {gates}."
-    if report.verdict == "passed":
-        return (
-            f"Passed: the {result.rung} rung is proven to reach the pass mark of {mark}: {what}, "
-            f"and with {sure} at least {score.interval.low:.3f}."
-        )
-    if report.verdict == "failed":
-        return (
-            f"Not passed: the best on validation is the {result.rung} rung, and it is below the pass mark "
-            f"of {mark}: {what}, and with {sure} at most {score.interval.high:.3f}."
-        )
-    more = f"; some {report.more_examples} more test examples would probably settle it" if report.more_examples else ""
-    return (
-        f"Not proven: the best on validation is the {result.rung} rung, and the pass mark of {mark} lies "
-        f"within its bounds: {what}, and with {sure} each, at least {score.interval.low:.3f} "
-        f"and at most {score.interval.high:.3f}{more}."
-    )
-
-
-def verdict_words(result: RungResult) -> str:
-    """A rung's verdict in a word or two; what a gate refused is never just called passed."""
-    if result.report is None:
-        return "skipped" if result.skipped else "not tested"
-    return result.report.verdict if result.sound else f"{result.report.verdict}, refused"
-
-
-def difference(report: Report) -> str:
-    """The paired difference against another rung with its interval, or nothing."""
-    if report.difference is None:
-        return ""
-    return f"{report.difference.mean:+.3f} ({bounds(report.difference.interval, signed=True)})"
-
-
-def bounds(interval: Interval, signed: bool = False) -> str:
-    """Both bounds of an interval."""
-    sign = "+" if signed else ""
-    return f"{interval.low:{sign}.3f} to {interval.high:{sign}.3f}"
-
-
-def percent(level: float) -> str:
-    """A confidence in per cent, not rounded up to more than it is."""
-    return f"{100 * level:.4g}%"
-
-
 def _spoken(base: str) -> str:
     """A base by its name; where its folder lies on one machine is nothing for the readers of a card."""
     return PurePath(base).name if PurePath(base).is_absolute() else base
 
 
-def base_on_hub(manifest: Mapping[str, Any]) -> str:
+def base_on_hub(manifest: Manifest) -> str:
     """The base's id on the Hub, or nothing where it is not from there."""
-    base = str(manifest["base"]["base_model"])
+    base = manifest.base.base_model
     return base if is_hub_id(base) and "/" in base else ""
 
 
-def _front_matter(manifest: Mapping[str, Any], chosen: RungResult, shipped: Shipped | None) -> dict[str, Any]:
-    made_of, base = _parts(chosen), manifest["base"]["base_model"]
+def _front_matter(manifest: Manifest, chosen: RungResult, shipped: Shipped | None) -> dict[str, Any]:
+    made_of, base = _parts(chosen), manifest.base.base_model
     trained = {"adapter": ("peft", "adapter"), "own weights": ("transformers", "finetune")}
     library, relation = next((trained[part] for part in made_of if part in trained), ("", ""))
     if shipped:
@@ -165,31 +105,29 @@ def _front_matter(manifest: Mapping[str, Any], chosen: RungResult, shipped: Ship
     if shipped and shipped.to in ("gguf", "ollama"):
         header["quantized_by"] = "gradschool"
     tags = ["gradschool", *(kinds[part] for part in made_of if part in kinds)]
-    if manifest["recipe"]["passages"]:
+    if manifest.recipe.passages:
         tags.append("retrieval-augmented-generation")
     header["tags"] = tags
     if chosen.report:
         metric = chosen.report.metric
         header["metrics"] = [HUB_METRICS.get(metric, metric)]
-        header["model-index"] = [
-            {"name": manifest["name"], "results": [_model_index(manifest, chosen.report, shipped)]}
-        ]
+        header["model-index"] = [{"name": manifest.name, "results": [_model_index(manifest, chosen.report, shipped)]}]
     return header
 
 
-def _model_index(manifest: Mapping[str, Any], report: Report, shipped: Shipped | None) -> dict[str, Any]:
+def _model_index(manifest: Manifest, report: Report, shipped: Shipped | None) -> dict[str, Any]:
     score = shipped.result.score if shipped else report.score
-    dataset = {"type": "private", "name": f"test examples of {manifest['name']}", "split": "test"}
-    if "split" in manifest:
-        dataset["revision"] = str(manifest["split"])
-    args = {
+    dataset = {"type": "private", "name": f"test examples of {manifest.name}", "split": "test"}
+    if manifest.split:
+        dataset["revision"] = manifest.split
+    args: dict[str, float | str] = {
         "lower_bound": round(score.interval.low, 6),
         "upper_bound": round(score.interval.high, 6),
         "confidence_of_each_bound": round(score.interval.level, 6),
         "examples": score.examples,
         "groups": score.groups,
         "pass_mark": report.pass_mark,
-        "verdict": manifest["verdict"],
+        "verdict": manifest.verdict,
     }
     if shipped:
         args["form"] = shipped.result.form
@@ -199,7 +137,7 @@ def _model_index(manifest: Mapping[str, Any], report: Report, shipped: Shipped |
         "name": report.metric,
         "args": args,
     }
-    return {"task": {"type": "text-generation", "name": manifest["name"]}, "dataset": dataset, "metrics": [measured]}
+    return {"task": {"type": "text-generation", "name": manifest.name}, "dataset": dataset, "metrics": [measured]}
 
 
 def _parts(result: RungResult) -> list[str]:

@@ -1,25 +1,26 @@
-"""What a packaged specialist was tested on: its test questions, how they are scored, and what it answered."""
+"""The evidence in a packaged specialist: its test questions, how they are scored, and its answers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from gradschool.data.proof import look_level
 from gradschool.errors import DamagedError, UsageError
 from gradschool.evaluate import Measure
 from gradschool.files import read_json, read_lines
 from gradschool.package.bundle import QUESTIONS
+from gradschool.package.manifest import Manifest
 from gradschool.records import Example, RungResult, Scored
+from gradschool.run import read_saved_job
 from gradschool.score.metrics import find_metrics
-from gradschool.score.stats import look_level
-from gradschool.settings import Goal, saved_settings
+from gradschool.settings import Goal
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The test of a specialist, to be taken again by whatever is made of it."""
+    """The test of a specialist, which every export of it repeats."""
 
     goal: Goal
     measure: Measure
@@ -29,26 +30,27 @@ class Evidence:
     level: float  # confidence of each bound
 
 
-def read_evidence(folder: Path, manifest: dict[str, Any]) -> Evidence:
+def read_evidence(folder: Path, manifest: Manifest) -> Evidence:
     """Read the evidence of a specialist whose manifest was verified.
 
-    Raises UsageError where it was packed without its questions, or its metric is not on this machine.
+    Raises UsageError if it holds no test questions or its metric is not on this machine, DamagedError if the evidence
+    cannot be read.
     """
     place = folder / "evidence"
     if not (place / QUESTIONS).exists():
         raise UsageError(
             f"{folder} does not hold its test questions.",
-            "It was packed by an earlier version; without them nothing that is made of it can be tested.",
+            "An earlier version packed it; without the questions no export can be tested.",
             "climb again.",
         )
+    job = read_saved_job(place / "run.json")
+    goal = job.settings.goal
     try:
-        written = read_json(place / "run.json")
-        goal = saved_settings(written["settings"]).goal
         examples = TypeAdapter(list[Example]).validate_python(read_lines(place / QUESTIONS))
         rows = TypeAdapter(list[Scored]).validate_python(read_lines(place / "test.jsonl"))
         results = TypeAdapter(list[RungResult]).validate_python(read_json(place / "results.json"))
     except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
         raise DamagedError(f"The evidence in {folder} cannot be read.", str(error), "climb again.") from error
-    measure = Measure(*find_metrics(goal, Path(written["folder"]), examples))
-    level = manifest.get("score", {}).get("level", look_level(goal.error_budget, 1))
+    measure = Measure(*find_metrics(goal, job.folder, examples))
+    level = manifest.score.level if manifest.score else look_level(goal.error_budget, 1)
     return Evidence(goal, measure, examples, rows, results, level)

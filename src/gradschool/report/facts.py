@@ -1,6 +1,5 @@
-"""What a run has written down so far, read once for its page."""
+"""What a run has saved so far, read once for its report."""
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,61 +7,80 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from gradschool.files import read_json, read_lines
-from gradschool.package.card import ORDER, place
+from gradschool.package.manifest import MANIFEST, Manifest, load_manifest
 from gradschool.records import Answer, RungResult, Split
 from gradschool.run import SPLIT, Key, Run, result_key
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """What a rung chose on validation: the score of its candidate, and each alternative that it tried."""
+
+    validation: float
+    tried: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
-    """What a run's folder says, read once: nothing in it need be there but run.json."""
+    """The content of a run's folder. A run in progress lacks parts of it; only run.json is always there.
+
+    Rungs are in the order in which they were climbed.
+    """
 
     run: Run
     results: list[RungResult]
-    candidates: dict[str, dict[str, Any]]
+    choices: dict[str, Choice]  # by rung
     answers: dict[str, dict[str, Answer]]  # by rung, then by example
-    packaged: dict[str, Answer]
+    packaged: dict[str, Answer]  # answers of the reopened package, by example
     events: list[dict[str, Any]]
     environment: dict[str, Any]
-    manifest: dict[str, Any]
+    manifest: Manifest | None
     split: Split | None
 
     @property
+    def tested(self) -> list[RungResult]:
+        """The rungs with a score."""
+        return [result for result in self.results if result.report]
+
+    @property
     def chosen(self) -> RungResult | None:
-        """The rung that is packaged, or the highest that was put to the test so far."""
-        tested = [result for result in self.results if result.report]
-        return next((r for r in tested if r.rung == self.manifest.get("rung")), tested[-1] if tested else None)
+        """The packaged rung, or the last tested one if nothing is packaged yet; None if the results lack it."""
+        tested = self.tested
+        packaged = [result for result in tested if self.manifest and result.rung == self.manifest.rung]
+        return next(iter(packaged or tested[-1:]), None)
 
 
 def read_facts(run: Run) -> Facts:
-    """Read all that a run has written down so far."""
-    form: TypeAdapter[Answer] = TypeAdapter(Answer)
-
-    def answers(path: Path) -> dict[str, Answer]:
-        return {row["id"]: form.validate_python(row["answer"]) for row in read_lines(path)}
-
+    """Read all that a run has saved so far; raises DamagedError if a file cannot be read."""
     events = run.events()
-    results: dict[str, RungResult] = {
-        # A rung that could not run is only told as an event.
-        e["rung"]: RungResult(e["rung"], None, skipped=e["skipped"])
-        for e in events
-        if e.get("event") == "RungResult" and e.get("skipped")
-    }
+    # Skipped rungs are recorded as events only.
+    ended = [event for event in events if event.get("event") == "RungResult"]
+    results = {e["rung"]: RungResult(e["rung"], None, skipped=e["skipped"]) for e in ended if e.get("skipped")}
     for path in sorted((run.folder / "done").glob("*-result.json")):
         result = run.saved(result_key(path.stem.removesuffix("-result")))
         assert result is not None
         results[result.rung] = result
-    said = {path.stem.removesuffix("-test"): answers(path) for path in (run.folder / "answers").glob("*-test.jsonl")}
-    packaged = said.pop("package", {})
-    environment, manifest = run.folder / "environment.json", run.specialist / "specialist.toml"
+    answers = {path.stem.removesuffix("-test"): _answers(path) for path in _test_answers(run)}
+    packaged = answers.pop("package", {})
+    rungs = list(dict.fromkeys([*(event["rung"] for event in ended), *results, *answers]))
+    environment = run.folder / "environment.json"
     return Facts(
         run=run,
-        results=sorted(results.values(), key=lambda result: place(result.rung)),
-        candidates={rung: made for rung in ORDER if (made := run.saved(Key[dict[str, Any]](rung, dict[str, Any])))},
-        answers={rung: said[rung] for rung in sorted(said, key=place)},
+        results=[results[rung] for rung in rungs if rung in results],
+        choices={rung: choice for rung in rungs if (choice := run.saved(Key[Choice](rung, Choice)))},
+        answers={rung: answers[rung] for rung in rungs if rung in answers},
         packaged=packaged,
         events=events,
         environment=read_json(environment) if environment.exists() else {},
-        manifest=tomllib.loads(manifest.read_text(encoding="utf-8")) if manifest.exists() else {},
+        manifest=load_manifest(run.specialist) if (run.specialist / MANIFEST).exists() else None,
         split=run.saved(SPLIT),
     )
+
+
+def _test_answers(run: Run) -> list[Path]:
+    return sorted((run.folder / "answers").glob("*-test.jsonl"))
+
+
+def _answers(path: Path) -> dict[str, Answer]:
+    answer: TypeAdapter[Answer] = TypeAdapter(Answer)
+    return {row["id"]: answer.validate_python(row["answer"]) for row in read_lines(path)}

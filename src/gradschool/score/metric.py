@@ -1,4 +1,4 @@
-"""What a metric is: a function that gives one answer a number in [0, 1], or says why it cannot."""
+"""What a metric is: a function that gives one answer a number in [0, 1], or raises Unscorable."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -9,14 +9,14 @@ from gradschool.records import Example
 
 @dataclass(frozen=True, slots=True)
 class MetricResult:
-    """What a metric made of one answer: `value` in [0, 1], and what it is made of by name, each in [0, 1]."""
+    """The score of one answer: `value` in [0, 1], and its parts by name, each in [0, 1]."""
 
     value: float
     parts: dict[str, float] = field(default_factory=dict)
 
 
 class Unscorable(Exception):
-    """This answer has no score, for a reason that is not the answer's fault: becomes a Failure of kind "metric"."""
+    """An answer cannot be scored, for a reason that is not its fault: it becomes a Failure of kind "metric"."""
 
 
 Metric: TypeAlias = Callable[[str, Example], MetricResult]
@@ -24,8 +24,41 @@ Metric: TypeAlias = Callable[[str, Example], MetricResult]
 
 @runtime_checkable
 class Comparing(Protocol):
-    """A metric that also looks at all answers together, once each has its score."""
+    """A metric that also compares all answers together, after each has its score."""
 
     def compare(self, answers: Sequence[str], examples: Sequence[Example]) -> list[dict[str, float]]:
-        """Further parts of each answer by name, each in [0, 1]; none where there are too few to say anything."""
+        """Further parts of each answer by name, each in [0, 1]; empty if there are too few answers."""
         ...
+
+
+@runtime_checkable
+class FittedMetric(Protocol):
+    """A metric that must be fitted to a job before it can score, such as a classifier of the author's style."""
+
+    @property
+    def name(self) -> str:
+        """Its name in notes and in the names of files."""
+        ...
+
+    @property
+    def questions(self) -> int:
+        """How many training questions the untrained base answers for the fit."""
+        ...
+
+    @property
+    def fitted(self) -> bool:
+        """Whether it can score."""
+        ...
+
+    def fit(self, train: Sequence[Example], base_answers: Sequence[str]) -> "FittedMetric":
+        """A metric fitted to training examples, with answers of the untrained base as contrast.
+
+        Raises DataError if these are too few.
+        """
+        ...
+
+    def summary(self) -> str:
+        """A sentence about the fit."""
+        ...
+
+    def __call__(self, answer: str, example: Example) -> MetricResult: ...

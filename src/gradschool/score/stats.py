@@ -26,21 +26,12 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import beta
 
+from gradschool.data.proof import min_test_examples
 from gradschool.records import Interval, Verdict
 from gradschool.score.dirichlet import Vector, lowest_mean
 
 POWER = 0.8  # "probably" in this file
 MAX_EXAMPLES = 100_000  # nobody collects more to settle a verdict
-
-
-def look_level(error_budget: float, looks: int) -> float:
-    """The confidence level of one look at the test set, so that all looks together err within the budget (Bonferroni).
-
-    >>> look_level(0.05, 4)
-    0.9875
-    """
-    assert looks >= 1
-    return 1 - error_budget / looks
 
 
 def bounds(values: Sequence[float], groups: Sequence[str], level: float) -> Interval:
@@ -78,21 +69,6 @@ def verdict(interval: Interval, pass_mark: float) -> Verdict:
     return "failed" if interval.high < pass_mark else "not proven"
 
 
-def provable(examples: int, level: float) -> float:
-    """The highest pass mark that a test of this many examples proves: the one it proves when all answers are right."""
-    return float((1 - level) ** (1 / examples)) if examples > 0 else 0.0
-
-
-def least_examples(pass_mark: float, level: float) -> int | None:
-    """The fewest test examples that can prove the mark, all answers right; None for a mark of 1, which none proves."""
-    if pass_mark >= 1:
-        return None
-    number = max(1, math.floor(math.log(1 - level) / math.log(pass_mark)))
-    while provable(number, level) < pass_mark:
-        number += 1
-    return number
-
-
 def needed_score(examples: int, pass_mark: float, level: float, power: float = POWER) -> float | None:
     """The true share of right answers from which a test of this many examples proves the mark with chance `power`.
 
@@ -115,7 +91,7 @@ def more_examples(values: Sequence[float], groups: Sequence[str], pass_mark: flo
     if verdict(bounds(values, groups, level), pass_mark) != "not proven":
         return 0
     if not values:
-        return least_examples(pass_mark, level)
+        return min_test_examples(pass_mark, level)
     sums, sizes = _clusters(values, groups)
     mean = float(sums.sum() / sizes.sum())
     size = float(sizes.mean())

@@ -11,7 +11,7 @@ Shapes: N texts, F features.
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -32,6 +32,8 @@ LIKED_OTHER = 2 * MIN_OTHER  # pieces into which the words of others are joined 
 MIN_LENGTH = 20  # words of such a piece
 LONG, MAX_PIECES = 4, 3  # times as long as others' texts, from where a text is cut; pieces that are taken of it
 MIN_WORDS = 5  # of an answer: in fewer there is no style
+MIN_MESSAGE_WORDS = 12  # of a message of others; shorter ones are instructions and titles
+QUESTIONS = 40  # training questions that each variant of the base answers
 FREQUENT_WORDS = 150  # the most frequent words of all texts: words of grammar, in any language
 MAX_FEATURES = 20_000  # runs of characters
 FOLDS = 5
@@ -48,12 +50,13 @@ REPEATED_RUN, MIN_REPEATS = 5, 0.1  # words; share of repeated runs that is nobo
 
 
 @dataclass(frozen=True, slots=True)
-class Learnt:
+class AuthorModel:
     """What the metric knows of an author: a classifier, how good it is on texts it had not seen, and their runs."""
 
     classifier: Pipeline
     own_recognised: float  # share of the author's own training texts, each left out in turn
     others_refused: float
+    others: int  # how many texts of others it was fitted against
     runs: npt.NDArray[np.uint64]  # sorted hashes of runs of words in the training texts, without habits
     repeats: float  # the most that a training text repeats itself
     least_words: float  # half of what nearly all training texts have
@@ -61,14 +64,46 @@ class Learnt:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """The metric; it must learn its author (`learn`) before it can judge."""
+    """The metric; it must be fitted to its author before it can score."""
 
-    learnt: Learnt | None = field(default=None)
+    author: AuthorModel | None = None
 
-    def learn(self, own: Sequence[Example], others: Sequence[str]) -> "Style":
-        """Learn an author from examples to learn from, against texts of others; raises DataError for too few texts."""
+    @property
+    def name(self) -> str:
+        """See `FittedMetric`."""
+        return "style"
+
+    @property
+    def questions(self) -> int:
+        """See `FittedMetric`."""
+        return QUESTIONS
+
+    @property
+    def fitted(self) -> bool:
+        """See `FittedMetric`."""
+        return self.author is not None
+
+    def fit(self, train: Sequence[Example], base_answers: Sequence[str]) -> "Style":
+        """Fit to the author of `train`, against the messages of other people in it and against answers of the base."""
+        messages = [m.content for example in train for m in example.question if m.role == "user"]
+        others = [text for text in messages if len(text.split()) >= MIN_MESSAGE_WORDS]
+        return self.fit_against(train, [*others, *(text for text in base_answers if len(text.split()) >= MIN_WORDS)])
+
+    def summary(self) -> str:
+        """How well the author's texts are told from those of others, by classifiers that did not see them."""
+        assert self.author is not None
+        return (
+            f"of texts held out in turn, {self.author.own_recognised:.0%} of the author's are recognised and "
+            f"{self.author.others_refused:.0%} of {self.author.others} by others are rejected."
+        )
+
+    def fit_against(self, own: Sequence[Example], others: Sequence[str]) -> "Style":
+        """Fit to the author of the ideal answers in `own`, against texts of others.
+
+        Raises DataError for too few texts.
+        """
         texts = [example.ideal for example in own]
-        words = _length_for(texts, others)
+        given, words = len(others), _length_for(texts, others)
         others = _of_length(others, words) if words >= MIN_LENGTH else []
         if len(texts) < MIN_OWN or len(others) < MIN_OTHER:
             raise DataError(
@@ -83,9 +118,10 @@ class Style:
         groups = [*(group for _, group in pieces), *(f"other {number}" for number in range(len(others)))]
         scores = _held_out(judged, labels, groups)
         return Style(
-            Learnt(
+            AuthorModel(
                 classifier=_classifier(judged).fit(judged, labels),
                 own_recognised=float(np.mean(scores[: len(pieces)] > 0)),
+                others=given,
                 others_refused=float(np.mean(scores[len(pieces) :] <= 0)),
                 runs=_own_runs(texts),
                 repeats=max(MIN_REPEATS, *map(repeats, texts)),
@@ -101,7 +137,7 @@ class Style:
         expected to do better); "copied" the share of the answer's words in copied sentences; "repeats itself" the
         share of its runs of five words that stood before.
         """
-        if self.learnt is None:
+        if self.author is None:
             raise DataError(
                 "The metric style has not learnt its author.",
                 "It learns from the training examples and from the base's answers, during a climb.",
@@ -111,8 +147,8 @@ class Style:
             raise Unscorable(f"the answer has under {MIN_WORDS} words, too few to have a style.")
         rest, copied = self._without_copies(answer, example)
         again = repeats(answer)
-        enough = len(rest.split()) >= max(MIN_WORDS, self.learnt.least_words)
-        judged = copied < MAX_COPIED and enough and again <= self.learnt.repeats
+        enough = len(rest.split()) >= max(MIN_WORDS, self.author.least_words)
+        judged = copied < MAX_COPIED and enough and again <= self.author.repeats
         parts = {
             "own text recognised": float(self._is_taken(example.ideal)),
             "copied": copied,
@@ -121,8 +157,8 @@ class Style:
         return MetricResult(float(judged and self._is_taken(rest)), parts)
 
     def _is_taken(self, text: str) -> bool:
-        assert self.learnt is not None
-        return bool(self.learnt.classifier.decision_function([text])[0] > 0)
+        assert self.author is not None
+        return bool(self.author.classifier.decision_function([text])[0] > 0)
 
     def _without_copies(self, answer: str, example: Example) -> tuple[str, float]:
         """The answer without sentences that stand in the training or in the question, and their share of its words."""
@@ -140,9 +176,9 @@ class Style:
         return (answer if not copied else "\n".join(kept)), copied / (total or 1)
 
     def _share_copied(self, sentence: str) -> float:
-        assert self.learnt is not None
+        assert self.author is not None
         runs = next(runs_of_words([normalize(sentence)], COPIED_RUN))
-        known = self.learnt.runs
+        known = self.author.runs
         places = np.minimum(np.searchsorted(known, runs), max(len(known) - 1, 0))
         return float(np.mean(known[places] == runs)) if len(known) else 0.0
 

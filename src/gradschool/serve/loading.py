@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from gradschool.errors import UsageError
-from gradschool.files import sha256_of
 from gradschool.model.engine import Engine
 from gradschool.model.llama_engine import LlamaEngine
 from gradschool.model.local import local_engine
 from gradschool.model.remote import RemoteEngine
-from gradschool.package.bundle import MANIFEST, open_verified, read_manifest, recipe_of
+from gradschool.package.bundle import open_verified, recipe_of
+from gradschool.package.manifest import MANIFEST, Manifest, read_manifest
 from gradschool.records import Note, Work
 from gradschool.serve.llama import LlamaScheduler
 from gradschool.serve.local import LocalScheduler
@@ -34,7 +33,7 @@ def open_service(
     `at_once` is the number of requests answered at the same time per base; `context_length` limits the tokens of prompt
     and answer together. Raises what `open_verified` raises, and UsageError if two specialists have the same name.
     """
-    manifests: dict[str, tuple[Path, dict[str, Any]]] = {}
+    manifests: dict[str, tuple[Path, Manifest]] = {}
     for spec in specs:
         name, folder, manifest = _read(spec)
         if name in manifests:
@@ -80,15 +79,15 @@ def open_gguf(
     return Service({name: model}, limits)
 
 
-def _read(spec: str) -> tuple[str, Path, dict[str, Any]]:
+def _read(spec: str) -> tuple[str, Path, Manifest]:
     name, folder = parse_spec(spec)
     manifest = read_manifest(folder)
-    return name or str(manifest.get("name") or folder.resolve().name), folder, manifest
+    return name or manifest.name or folder.resolve().name, folder, manifest
 
 
-def _served(name: str, folder: Path, manifest: dict[str, Any], specialist: Specialist, base: ServedBase) -> ServedModel:
+def _served(name: str, folder: Path, manifest: Manifest, specialist: Specialist, base: ServedBase) -> ServedModel:
     created = int((folder / MANIFEST).stat().st_mtime)
-    return ServedModel(name, specialist, base, created, sha256_of(manifest), str(manifest.get("verdict", "")))
+    return ServedModel(name, specialist, base, created, manifest.seal, manifest.verdict)
 
 
 def parse_spec(spec: str) -> tuple[str, Path]:
@@ -101,10 +100,10 @@ def parse_spec(spec: str) -> tuple[str, Path]:
     return name, Path(folder)
 
 
-def base_key(manifest: dict[str, Any]) -> tuple[str, ...]:
+def base_key(manifest: Manifest) -> tuple[str, ...]:
     """The identity of a base: the hashes of its weights and chat template, or the address and model of a server."""
-    base = manifest["base"]
-    return tuple(str(base.get(part, "")) for part in ("kind", "weights", "template", "bits", "address", "model"))
+    base = manifest.base
+    return base.kind, base.weights, base.template, base.bits, base.address, base.model or ""
 
 
 def scheduler_of(

@@ -1,16 +1,20 @@
-"""Putting a specialist to the questions: every answer kept, none asked twice."""
+"""Evaluation: every answer is saved, no question is asked twice, and metrics are fitted first."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from finish import finish
 from gradschool.errors import DamagedError
-from gradschool.evaluate import Measure, evaluate, mean
+from gradschool.evaluate import Measure, evaluate, fit_metrics, mean, untrained
 from gradschool.model.fake import FakeEngine
-from gradschool.records import Conversation, Example, Message, Progress, Scored, Source
+from gradschool.records import Answer, Conversation, Decoding, Example, Message, Note, Progress, Scored, Source
+from gradschool.score.metric import MetricResult
 from gradschool.score.metrics import find_metrics
+from gradschool.score.text import exact_match
 from gradschool.settings import Goal
 from gradschool.specialist import Recipe, Specialist
 
@@ -77,3 +81,48 @@ def test_answers_that_are_none_of_ours_are_damage_by_name(line: str, tmp_path: P
     with pytest.raises(DamagedError, match=r"answers\.jsonl") as caught:
         ask(Counting(), kept)
     assert "delete it" in caught.value.fix
+
+
+@dataclass(frozen=True)
+class Longer:
+    """A toy metric that is fitted: an answer is good if it is longer than all answers of the untrained base."""
+
+    limit: int | None = None
+    name: str = "longer"
+    questions: int = 4
+
+    @property
+    def fitted(self) -> bool:
+        return self.limit is not None
+
+    def fit(self, train: Sequence[Example], base_answers: Sequence[str]) -> "Longer":
+        assert [example.id for example in train] == [example.id for example in EXAMPLES]
+        return Longer(max(map(len, base_answers)))
+
+    def summary(self) -> str:
+        return f"over {self.limit} characters."
+
+    def __call__(self, answer: str, example: Example) -> MetricResult:
+        assert self.limit is not None, "not fitted"
+        return MetricResult(float(len(answer) > self.limit))
+
+
+@pytest.mark.parametrize("decides", [True, False])
+def test_a_metric_is_fitted_to_the_training_examples_and_the_answers_of_the_base(decides: bool, tmp_path: Path) -> None:
+    metric = Longer()
+    unfitted = Measure(metric, {"exact_match": exact_match}) if decides else Measure(exact_match, {"longer": metric})
+    assert unfitted.unfitted == [metric]
+    bases = untrained(FakeEngine(lambda asked: asked[-1].content), "Be brief.", Decoding())
+    assert [base.recipe.instructions for base in bases] == ["", "Be brief."]
+    measure, events = finish(fit_metrics(unfitted, bases, EXAMPLES, lambda name: tmp_path / name))
+    assert measure.unfitted == [] and Note("longer: over 5 characters.") in events
+    for number in range(2):  # four questions to each variant of the base, saved under the metric's name
+        assert len((tmp_path / f"longer-{number}").read_text().splitlines()) == 4
+    rows = measure.score(EXAMPLES[:2], [Answer("0"), Answer("a long answer")])
+    values = [row.value if decides else row.parts["longer"] for row in rows]
+    assert values == [0.0, 1.0]
+
+
+def test_metrics_that_need_no_fit_ask_nothing(tmp_path: Path) -> None:
+    measured, events = finish(fit_metrics(measure(), [], EXAMPLES, lambda name: tmp_path / name))
+    assert measured.unfitted == [] and events == [] and not list(tmp_path.iterdir())

@@ -1,0 +1,175 @@
+"""The manifest of a specialist (specialist.toml): its base, its recipe, its score, and the hash of every file.
+
+The last line of defence against changed files is `seal`, the hash of the manifest itself.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli_w
+from pydantic import TypeAdapter, ValidationError
+
+from gradschool.errors import DamagedError, UsageError
+from gradschool.files import hash_tree, sha256, sha256_of, write_text
+from gradschool.records import Report, Verdict
+from gradschool.settings import Answers, Remote
+from gradschool.specialist import Recipe
+
+MANIFEST = "specialist.toml"
+BASE = "base"  # folder of the base model, if the specialist carries it
+FORMAT = 2
+READABLE = (1, 2)  # format 1 has older names of settings, and `brief` for `task_only`
+IN_FILES = ("examples", "adapter", "weights", "index")  # parts of the recipe that are files beside the manifest
+
+
+@dataclass(frozen=True, slots=True)
+class BaseIdentity:
+    """The base model: its name in the job, and what its engine says about itself (see `Engine.identity`)."""
+
+    base_model: str
+    model: str | None = None  # on a server
+    kind: str = ""
+    name: str = ""
+    revision: str = ""
+    weights: str = ""  # SHA-256
+    template: str = ""  # SHA-256 of the chat template
+    bits: str = ""  # "4" for a base in NF4
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSummary:
+    """The score of the packaged rung on the test examples."""
+
+    metric: str
+    mean: float
+    low: float
+    high: float
+    level: float  # confidence of each bound
+    examples: int
+    pass_mark: float
+    verdict: Verdict
+
+    @classmethod
+    def of(cls, report: Report) -> "ScoreSummary":
+        """The score in a report."""
+        score, interval = report.score, report.score.interval
+        return cls(
+            report.metric,
+            score.mean,
+            interval.low,
+            interval.high,
+            interval.level,
+            score.examples,
+            report.pass_mark,
+            report.verdict,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a specialist's folder holds. The examples and folders of `recipe` are left out: see `bundle.recipe_of`."""
+
+    name: str
+    gradschool: str  # version that packaged it
+    rung: str
+    verdict: Literal["passed", "not passed"]
+    base: BaseIdentity
+    recipe: Recipe
+    answers: Answers = field(default_factory=Answers)
+    remote: Remote = field(default_factory=Remote)
+    score: ScoreSummary | None = None
+    split: str = ""  # hash over ids and contents of the examples
+    hashes: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of each file, by its path in the folder
+    seal: str = ""
+
+    @property
+    def carries_base(self) -> bool:
+        """Whether the folder holds the base model too."""
+        return any(name.startswith(f"{BASE}/") for name in self.hashes)
+
+
+_manifest: TypeAdapter[Manifest] = TypeAdapter(Manifest)
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """Read a manifest without checking the folder against it.
+
+    Raises UsageError if there is none or its format is unknown, DamagedError if it cannot be read.
+    """
+    return _parsed(folder, _content(folder))
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read a manifest and check every file of the folder against it.
+
+    Raises UsageError if the folder is not a specialist, and DamagedError that names the first file that was changed.
+    """
+    content = _content(folder)
+    seal = content.pop("seal", None)
+    if sha256_of(content) != seal:
+        raise damaged(folder / MANIFEST, "Its content is not what was packaged.")
+    manifest = _parsed(folder, content | {"seal": seal})
+    _verify_files(folder, manifest.hashes)
+    return manifest
+
+
+def seal(folder: Path, manifest: Manifest) -> Manifest:
+    """Write the manifest, after all other files: it holds their hashes, and its own as `seal`. Returns it."""
+    (folder / MANIFEST).unlink(missing_ok=True)
+    manifest = replace(manifest, hashes=hash_tree(folder))
+    exclude: Any = {"seal": True, "recipe": dict.fromkeys(IN_FILES, True)}
+    # TOML has no null, so fields without a value are left out.
+    content = {"format": FORMAT} | _manifest.dump_python(manifest, mode="json", exclude_none=True, exclude=exclude)
+    digest = sha256_of(content)
+    write_text(folder / MANIFEST, tomli_w.dumps(content | {"seal": digest}))
+    return replace(manifest, seal=digest)
+
+
+def damaged(path: Path, why: str) -> DamagedError:
+    """The error for a file of a specialist that is not as it was packaged."""
+    return DamagedError(
+        f"{path} was changed after it was packaged.",
+        why,
+        "copy the specialist again from where it was made, or climb again.",
+    )
+
+
+def _content(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    if not path.exists():
+        raise UsageError(
+            f"{folder} is not a specialist.", f"It holds no {MANIFEST}.", "a climb writes one to runs/NAME/specialist."
+        )
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise damaged(path, f"It cannot be read: {error}.") from error
+    if content.get("format") not in READABLE:
+        raise UsageError(
+            f"{folder} is in format {content.get('format')!r}.",
+            f"This version reads the formats {' and '.join(map(str, READABLE))}.",
+            "use the version of gradschool that made it.",
+        )
+    return content
+
+
+def _parsed(folder: Path, content: Mapping[str, Any]) -> Manifest:
+    try:
+        return _manifest.validate_python(content)
+    except ValidationError as error:
+        raise damaged(folder / MANIFEST, f"It cannot be read: {error}.") from error
+
+
+def _verify_files(folder: Path, hashes: Mapping[str, str]) -> None:
+    for name, expected in hashes.items():
+        path = folder / name
+        if not path.is_file():
+            raise damaged(path, "It is missing.")
+        if sha256(path) != expected:
+            raise damaged(path, "Its content is not what was packaged.")
+    for name in sorted(hash_tree(folder).keys() - hashes.keys() - {MANIFEST}):
+        raise damaged(folder / name, "It was not part of the package.")

@@ -1,0 +1,144 @@
+"""The test questions of a run with the answers of all rungs next to each other."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+
+from gradschool.data.check import check
+from gradschool.data.read import read_examples
+from gradschool.data.split import verify_split
+from gradschool.errors import DataError, GradschoolError
+from gradschool.evaluate import Measure
+from gradschool.files import read_lines
+from gradschool.job import Job
+from gradschool.records import Answer, Example, Scored
+from gradschool.report.facts import Facts
+from gradschool.score.metrics import find_metrics
+
+
+@dataclass(frozen=True, slots=True)
+class RungAnswer:
+    """The answer of one rung; `value` is None if it could not be scored again."""
+
+    rung: str
+    answer: Answer
+    value: float | None
+    failure: str
+    parts: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A test question with the answers of all rungs."""
+
+    id: str
+    question: str
+    ideal: str
+    answers: list[RungAnswer]
+
+    @property
+    def failed(self) -> bool:
+        """Whether the answer of any rung is a failure."""
+        return any(answer.failure for answer in self.answers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scores:
+    """The text of each question and its ideal answer by id, and scored rows by rung and id."""
+
+    texts: dict[str, tuple[str, str]]
+    rows: dict[str, dict[str, Scored]]
+
+
+def questions_of(facts: Facts) -> tuple[list[Question], str]:
+    """The test questions, failures and lowest scores of the chosen rung first, and a remark.
+
+    Answers are scored again with the job's own examples. If that fails, the saved scores of the packaged rung are used,
+    and the remark says why; otherwise it is empty.
+    """
+    remark = ""
+    try:
+        scores = _score_again(facts)
+    except (GradschoolError, OSError) as error:
+        scores = _saved_scores(facts)
+        what = error.what if isinstance(error, GradschoolError) else str(error)
+        shown = "Only the saved scores of the packaged rung are shown." if scores.rows else "No scores are shown."
+        remark = f"The answers could not be scored again: {what} {shown}"
+    ids = dict.fromkeys(id_ for answers in facts.answers.values() for id_ in answers)
+    questions = [_question(id_, facts, scores) for id_ in ids]
+    judged = facts.chosen.rung if facts.chosen else next(reversed(facts.answers), "")
+    return sorted(questions, key=lambda question: _rank(question, judged)), remark
+
+
+def failure_examples(questions: Iterable[Question]) -> dict[str, str]:
+    """One reason for each kind of failure."""
+    failures = [answer.failure for question in questions for answer in question.answers if answer.failure]
+    return {kind: reason for kind, _, reason in (failure.partition(": ") for failure in reversed(failures))}
+
+
+def _score_again(facts: Facts) -> _Scores:
+    job = facts.run.job
+    examples = _test_examples(job, facts)
+    measure = Measure(*find_metrics(job.settings.goal, job.folder, list(examples.values())))
+    rows = {}
+    for rung, answers in facts.answers.items():
+        known = [examples[id_] for id_ in answers if id_ in examples]
+        scored = measure.score(known, [answers[example.id] for example in known])
+        rows[rung] = {row.id: row for row in scored}
+    return _Scores({id_: (_text(example), example.ideal) for id_, example in examples.items()}, rows)
+
+
+def _saved_scores(facts: Facts) -> _Scores:
+    if facts.manifest is None:
+        return _Scores({}, {})
+    saved = read_lines(facts.run.specialist / "evidence" / "test.jsonl")
+    rows = {row.id: row for row in TypeAdapter(list[Scored]).validate_python(saved)}
+    texts = {row.id: (row.question, row.ideal) for row in rows.values()}
+    return _Scores(texts, {facts.manifest.rung: rows} if rows else {})
+
+
+def _test_examples(job: Job, facts: Facts) -> dict[str, Example]:
+    """The job's examples by id, if they are still those that were split."""
+    examples = check(read_examples(job.path(job.settings.data.examples), job.settings.data)).examples
+    split = facts.split
+    if split is None:
+        raise DataError("This run has no split yet.")
+    try:
+        verify_split(examples, split)
+    except DataError:
+        # Examples that are too long for the base are not in the split, and only the base itself can name them.
+        used = {*split.train, *split.validation, *split.test}
+        verify_split([example for example in examples if example.id in used], split)
+    return {example.id: example for example in examples}
+
+
+def _text(example: Example) -> str:
+    turns = [message for message in example.question if message.role != "system"]
+    if len(turns) == 1:
+        return turns[0].content
+    return "\n\n".join(f"{turn.role}: {turn.content}" for turn in turns)
+
+
+def _question(id_: str, facts: Facts, scores: _Scores) -> Question:
+    answers = [
+        _rung_answer(rung, given[id_], scores.rows.get(rung, {}).get(id_))
+        for rung, given in facts.answers.items()
+        if id_ in given
+    ]
+    return Question(id_, *scores.texts.get(id_, ("", "")), answers)
+
+
+def _rung_answer(rung: str, answer: Answer, row: Scored | None) -> RungAnswer:
+    failure = row.failure if row else answer.failure
+    reason = f"{failure.kind}: {failure.reason}" if failure else ""
+    return RungAnswer(rung, answer, row.value if row else None, reason, row.parts if row else {})
+
+
+def _rank(question: Question, judged: str) -> tuple[bool, float]:
+    """Sort key, by the answer of the `judged` rung: failures, then low scores, then questions without an answer."""
+    answer = next((answer for answer in question.answers if answer.rung == judged), None)
+    if answer is None:
+        return True, math.inf
+    return not answer.failure, math.inf if answer.value is None else answer.value
