@@ -41,8 +41,8 @@ PREPARE = """
 import sys
 from pathlib import Path
 from gradschool.prepare.prepare import prepare
-from gradschool.prepare.options import Wanted
-work = prepare([Path(sys.argv[1])], Wanted("skill"), Path(sys.argv[2]))
+from gradschool.prepare.options import PrepareOptions
+work = prepare([Path(sys.argv[1])], PrepareOptions("skill"), Path(sys.argv[2]))
 while True:
     try:
         next(work)

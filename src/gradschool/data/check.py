@@ -1,6 +1,5 @@
 """What is wrong with examples one by one, and against each other: each finding with file and line."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,10 +20,6 @@ class Checked:
 
     examples: list[Example]
     issues: list[Issue]
-
-    def count_by_kind(self) -> dict[tuple[Kind, Severity], int]:
-        """How many issues of each kind there are, most frequent first."""
-        return dict(Counter((issue.kind, issue.severity) for issue in self.issues).most_common())
 
 
 def check(reading: Reading) -> Checked:

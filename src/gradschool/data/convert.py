@@ -20,7 +20,7 @@ from pdfminer.high_level import extract_pages
 from pdfminer.layout import LAParams, LTTextContainer
 from pdfminer.pdfdocument import PDFEncryptionError, PDFPasswordIncorrect
 
-from gradschool.data.documents import MAX_TEXT, Unreadable
+from gradschool.data.encoding import Unreadable, check_length
 
 MAX_UNPACKED_BYTES = 200_000_000  # a docx is a zip file: a small one can unpack to a disk full
 MAX_ROWS = 1_048_576  # of one sheet; no more exist
@@ -96,8 +96,7 @@ def xlsx_text(content: bytes) -> str:
             if any(map(str.strip, row)):
                 lines.append("| " + " | ".join(cell.replace("\n", " ").strip() for cell in row) + " |")
                 length += len(lines[-1])
-            if length > MAX_TEXT:
-                raise Unreadable(f"its text is longer than {MAX_TEXT:,} characters; divide it into several files.")
+            check_length(length)
         if lines:
             parts.append(f"## {title}\n\n" + "\n".join(lines))
     return "\n\n".join(parts)
@@ -128,8 +127,7 @@ def pdf_pages(content: bytes) -> Iterator[str]:
             boxes = (box.get_text() for box in page if isinstance(box, LTTextContainer))
             text = _clean("\n\n".join(box.strip("\n") for box in boxes if box.strip()))
             length += len(text)
-            if length > MAX_TEXT:
-                raise Unreadable(f"its text is longer than {MAX_TEXT:,} characters; divide it into several files.")
+            check_length(length)
             yield text
     except (PDFPasswordIncorrect, PDFEncryptionError) as error:
         raise Unreadable("it is protected by a password; save a copy without one.") from error

@@ -3,15 +3,14 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradschool.data.encoding import Unreadable, check_length, decode
 from gradschool.errors import DataError
 from gradschool.records import Note, Progress, Work
 
 MAX_FILE_BYTES = 50_000_000
-MAX_TEXT = 20_000_000  # characters of one document
 MAX_PAGES = 2_000  # of one pdf: laying out a page takes some hundredths of a second
 MAX_TOTAL_TEXT = 500_000_000  # characters of all documents together: they are held in memory while passages are cut
 TEXT_SUFFIXES = (".md", ".markdown", ".txt")
@@ -32,10 +31,6 @@ class Document:
     text: str
     pages: tuple[int, ...] = ()
     hash: str = ""
-
-
-class Unreadable(Exception):
-    """Why one file gives no text; becomes a warning, never a crash."""
 
 
 def read_documents(path: Path) -> Work[list[Document]]:
@@ -137,11 +132,9 @@ def read_document(name: str, file: Path, suffix: str = "") -> Work[Document]:
 
         text = {".docx": docx_text, ".epub": epub_text, ".xlsx": xlsx_text}[suffix](content)
     else:
-        text, guessed = decode(content)
-        if guessed:
-            yield Note(
-                f"{name} is not UTF-8; it is read as {guessed}. Save it as UTF-8 if letters look wrong.", "warning"
-            )
+        text, wrong = decode(content)
+        if wrong:
+            yield Note(f"{name} {wrong}. Save it as UTF-8 if characters look wrong.", "warning")
         if suffix in (".html", ".htm"):
             from gradschool.data.convert import html_text
 
@@ -149,8 +142,7 @@ def read_document(name: str, file: Path, suffix: str = "") -> Work[Document]:
     if not text.strip():
         hint = " (a scan? run text recognition over it first)" if suffix == ".pdf" else ""
         raise Unreadable(f"it holds no text{hint}.")
-    if len(text) > MAX_TEXT:
-        raise Unreadable(f"its text is longer than {MAX_TEXT:,} characters; divide it into several files.")
+    check_length(len(text))
     return Document(name, text, pages, hashlib.sha256(content).hexdigest())
 
 
@@ -174,29 +166,3 @@ def _join(parts: list[str]) -> tuple[str, tuple[int, ...]]:
         starts.append(length)
         length += len(part) + 2
     return "\n\n".join(parts), tuple(starts)
-
-
-def decode(content: bytes) -> tuple[str, str]:
-    """Bytes of a text file as text with "\\n" line ends, and the encoding where it had to be guessed (else "").
-
-    Raises Unreadable for what is no text.
-    """
-    boms = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
-    marked = next((encoding for bom, encoding in boms if content.startswith(bom)), None)
-    if marked != "utf-16" and b"\0" in content:
-        raise Unreadable("it is not text (it holds zero bytes); if it is, save it as UTF-8.")
-    tries: list[Callable[[], tuple[str, str]]] = (
-        [lambda: (content.decode(marked), "")]
-        if marked
-        else [lambda: (content.decode("utf-8"), ""), lambda: (content.decode("cp1252"), "Windows-1252")]
-    )
-    for attempt in tries:
-        try:
-            text, guessed = attempt()
-        except UnicodeDecodeError:
-            continue
-        controls = sum(1 for letter in text if letter < " " and letter not in "\t\n\r\f\v\x1b")
-        if controls > len(text) / 50:
-            break
-        return text.replace("\r\n", "\n").replace("\r", "\n"), guessed
-    raise Unreadable("it is not text in any encoding that is read (UTF-8, UTF-16, Windows-1252).")

@@ -25,7 +25,7 @@ CONFIG = TextFixerConfig(
 def fix_text(text: str) -> str:
     """The text with UTF-8 that was once read as something else put right, and without control characters.
 
-    >>> mend("the cafÃ© is closed")
+    >>> fix_text("the cafÃ© is closed")
     'the café is closed'
     """
     if text.isascii() and text.isprintable():

@@ -6,8 +6,9 @@ from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
+from scipy.cluster.hierarchy import DisjointSet
 
-from gradschool.data.disjoint import join, root
+from gradschool.data.components import Nodes, components
 from gradschool.data.normalize import normalize
 from gradschool.data.shingles import BLOCK, MULTIPLIER, Hashes, fingerprint, runs_of_words, signatures
 from gradschool.records import Example
@@ -94,7 +95,7 @@ class NearIndex:
         self._keys: list[npt.NDArray[np.uint64]] = [np.zeros((0, self._bands), dtype=np.uint64)]
         self._marks: list[npt.NDArray[np.uint16]] = [np.zeros((0, HASHES), dtype=np.uint16)]
         self._first: dict[bytes, int] = {}
-        self._parents: list[int] = []
+        self._equal: list[int] = []  # for each text, the first with the same shingles
 
     def add(self, folded: str) -> None:
         """Take a text, folded."""
@@ -111,14 +112,15 @@ class NearIndex:
         self._keys.append(_banded(rows, self._bands))
         self._marks.append(rows.astype(np.uint16))  # the low halves of the signatures
         for one in sets:
-            self._parents.append(self._first.setdefault(fingerprint(one), len(self._parents)))
+            self._equal.append(self._first.setdefault(fingerprint(one), len(self._equal)))
 
     def clusters(self, text: Callable[[int], str]) -> list[tuple[int, ...]]:
         """Numbers of texts that are nearly the same, in closed clusters of two or more, each in rising order."""
         self._settle()
-        parents = self._parents
+        count = len(self._equal)
         keys, marks = np.concatenate(self._keys), np.concatenate(self._marks)
-        first = np.array([parent == number for number, parent in enumerate(parents)], dtype=bool)
+        roots = np.array(self._equal, dtype=np.int64)
+        first = roots == np.arange(count)
         held: dict[int, Hashes] = {}
         unlike: set[int] = set()
 
@@ -130,7 +132,7 @@ class NearIndex:
             return held[number]
 
         def near(one: int, other: int) -> bool:
-            pair = one * len(parents) + other
+            pair = one * count + other
             if pair in unlike:
                 return False
             estimate = np.count_nonzero(marks[one] == marks[other]) / HASHES
@@ -141,11 +143,12 @@ class NearIndex:
             return alike
 
         for band in range(self._bands):
-            for crowd in _same_key(keys[:, band], first):
-                _link(crowd, parents, near)
+            links = [link for crowd in _same_key(keys[:, band], first) for link in _links(crowd, roots, near)]
+            known = np.column_stack((np.arange(count), roots))
+            roots = components(count, np.concatenate((known, np.array(links, dtype=np.int64).reshape(-1, 2))))
         found: defaultdict[int, list[int]] = defaultdict(list)
-        for number in range(len(parents)):
-            found[root(parents, number)].append(number)
+        for number, root in enumerate(roots.tolist()):
+            found[root].append(number)
         return [tuple(cluster) for cluster in found.values() if len(cluster) > 1]
 
 
@@ -191,19 +194,24 @@ def _same_key(keys: npt.NDArray[np.uint64], first: npt.NDArray[np.bool_]) -> Ite
         yield order[start : start + length].tolist()
 
 
-def _link(crowd: Sequence[int], parents: list[int], near: Callable[[int, int], bool]) -> None:
-    """Join what is near among texts with one key; in a large crowd each is compared with one of each cluster."""
-    seen: list[int] = []
-    for here in crowd:
+def _links(crowd: Sequence[int], roots: Nodes, near: Callable[[int, int], bool]) -> Iterator[tuple[int, int]]:
+    """Pairs of near texts among those with one key; in a large crowd each is compared with one of each cluster.
+
+    `roots` names the cluster that earlier bands put each text into.
+    """
+    clusters = DisjointSet(roots[crowd].tolist())
+    seen: list[tuple[int, int]] = []
+    for here, root in zip(crowd, roots[crowd].tolist(), strict=True):
         joined = False
-        for there in seen:
-            same = root(parents, here) == root(parents, there)
+        for there, other in seen:
+            same = clusters.connected(root, other)
             if not same and near(here, there):
-                join(parents, here, there)
+                clusters.merge(root, other)
+                yield here, there
                 same = True
             joined |= same
         if len(crowd) <= CROWD or not joined:
-            seen.append(here)
+            seen.append((here, root))
 
 
 def _jaccard(one: Hashes, other: Hashes) -> float:

@@ -26,7 +26,7 @@ HYPHEN = re.compile(r"-(?![0-9])")
 def normalize(text: str) -> str:
     """A text in lower case, with punctuation turned into spaces and spaces into one; a text of nothing else stays.
 
-    >>> fold("Where's my card?!")
+    >>> normalize("Where's my card?!")
     'where s my card'
     """
     if text.isascii():

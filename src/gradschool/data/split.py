@@ -5,10 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-
+from gradschool.data.components import components
 from gradschool.data.labels import classes
 from gradschool.data.sizing import Sizes, sizes
 from gradschool.errors import DataError
@@ -119,9 +116,7 @@ def _units(examples: Sequence[Example], near: Sequence[Sequence[str]], seed: int
     for cluster in near:
         known = [place[id_] for id_ in cluster if id_ in place]
         links += [(known[0], other) for other in known[1:]]
-    ends = np.array(links)
-    graph = coo_array((np.ones(len(links), dtype=bool), (ends[:, 0], ends[:, 1])), shape=(len(place), len(place)))
-    _, component = connected_components(graph, directed=False)
+    component = components(len(place), links)
     members: defaultdict[int, list[tuple[str, str, str]]] = defaultdict(list)
     labelled = classes(examples) is not None
     for number, example in zip(component.tolist(), examples, strict=True):

@@ -11,7 +11,7 @@ from typing import Any
 
 import regex
 
-from gradschool.data.documents import Unreadable, decode
+from gradschool.data.encoding import Unreadable, decode
 from gradschool.errors import DataError
 from gradschool.records import Example, Message, Source
 from gradschool.score.rules import read_rules

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from gradschool import __version__
-from gradschool.data.documents import Document, Unreadable, decode
+from gradschool.data.documents import Document
+from gradschool.data.encoding import Unreadable, decode
 from gradschool.data.leakage import leaks, leaks_from_documents
 from gradschool.data.near_duplicates import near_duplicates
 from gradschool.data.read import read_examples

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from gradschool.data.documents import Unreadable
+from gradschool.data.encoding import Unreadable, encoding_of
 from gradschool.errors import DataError
 from gradschool.records import Note, Work
 
@@ -24,8 +24,8 @@ MAIL_HEADERS = (
     *(b"delivered-to", b"reply-to", b"content-type", b"in-reply-to", b"references", b"x-gmail-labels"),
 )
 HEADER = re.compile(rb"([!-9;-~]+)[ \t]*:")
-HTML = re.compile(rb"\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
-ROWS = re.compile(rb'\s*(\{\s*"|\[\s*[{\[]|\{\s*\})')
+HTML = re.compile(r"\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+ROWS = re.compile(r'\s*(\{\s*"|\[\s*[{\[]|\{\s*\})')
 # "Agent: …", "[12:03] Anna: …", "12/03/2021, 14:05 - Anna: …": one turn of a written conversation.
 TURN = re.compile(r"(?:\[?[\d./:,\- ]{4,22}(?:[AaPp]\.?[Mm]\.?)?\]?\s*[-–]?\s*)?([^\W\d_][\w .'’-]{0,30}):\s\S")
 TABLE_LINES, MAX_HEADER_WORDS = 30, 5
@@ -128,8 +128,6 @@ def kind_of(path: Path) -> Kind:
         return "mbox"
     if _is_mail(head):
         return "mail"
-    if b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise Unreadable("not text, and no kind of file that is read")
     return _text(head, path.suffix.lower())
 
 
@@ -184,13 +182,13 @@ def _is_mail(head: bytes) -> bool:
 
 
 def _text(head: bytes, suffix: str) -> Kind:
-    if HTML.match(head.removeprefix(b"\xef\xbb\xbf")):
+    try:
+        text = head.decode(encoding_of(head), "replace")
+    except Unreadable as reason:
+        raise Unreadable("a binary file of a kind that is not supported") from reason
+    if HTML.match(text):
         return "document"
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        text = head[: len(head) // 2 * 2].decode("utf-16", "replace")
-    else:
-        text = head.decode("utf-8-sig", "replace")
-    if ROWS.match(text.encode("utf-8", "replace")):
+    if ROWS.match(text):
         return "rows"
     lines = text.splitlines()
     whole = (lines if len(head) < HEAD else lines[:-1])[:TABLE_LINES]  # the last one may be cut

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
-from gradschool.data.documents import Unreadable
+from gradschool.data.encoding import Unreadable
 from gradschool.data.formats import CONTENT_KEYS, CONVERSATIONS, ROLE_KEYS, as_text, detect, plain
 from gradschool.data.parse import Row, container, rows
 from gradschool.errors import DataError

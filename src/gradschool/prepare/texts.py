@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gradschool.data.documents import Document, read_document
+from gradschool.data.encoding import encoding_of
 from gradschool.data.formats import as_text
 from gradschool.data.language import language_of
 from gradschool.prepare.draft import Draft, Sink, id_from, unused
@@ -78,7 +79,7 @@ def suffix_of(found: Found) -> str:
         return ".pdf"
     if head.startswith(b"PK"):
         return ".epub" if b"epub" in head[:200] or found.path.suffix.lower() == ".epub" else ".docx"
-    return ".html" if HTML.match(head.removeprefix(b"\xef\xbb\xbf")) else ".txt"
+    return ".html" if HTML.match(head.decode(encoding_of(head), "replace")) else ".txt"
 
 
 def text_item(text: str, title: str, source: Source, ids: Counter[str], name: str = "") -> Draft:

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gradschool.data.documents import Unreadable
+from gradschool.data.encoding import Unreadable
 from gradschool.data.language import language_of
 from gradschool.prepare.draft import Change, Draft, Sink, id_from, unused
 from gradschool.prepare.instructions import Writer, instruction

@@ -11,8 +11,7 @@ from email.headerregistry import HeaderRegistry
 from email.message import EmailMessage, Message
 from functools import lru_cache
 
-from gradschool.data.documents import Unreadable
-from gradschool.data.encoding import repair
+from gradschool.data.encoding import Unreadable, repair
 from gradschool.prepare.mail.html_lines import html_lines
 from gradschool.prepare.mail.lines import Line, plain_lines
 from gradschool.prepare.mail.patterns import words
@@ -296,11 +295,8 @@ def _decode(content: bytes, charset: str, remarks: list[str]) -> str:
             return content.decode(charset)
         except (LookupError, UnicodeError):
             pass
-    try:
-        text = content.decode("utf-8")
-        remarks.append(f"its charset {charset[:30]!r} is unknown or wrong; read as UTF-8")
-    except UnicodeError:
-        text = content.decode("cp1252", "replace")
-        if charset not in ("", "us-ascii", "ascii"):
-            remarks.append(f"its charset {charset[:30]!r} is unknown or wrong; read as Windows-1252")
+    text, wrong = repair(content.decode("utf-8", "surrogateescape"))
+    if not wrong or charset not in ("", "us-ascii", "ascii"):
+        read_as = "Windows-1252" if wrong else "UTF-8"
+        remarks.append(f"its charset {charset[:30]!r} is unknown or wrong; read as {read_as}")
     return text

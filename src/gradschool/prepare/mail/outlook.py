@@ -13,8 +13,7 @@ from typing import Any
 
 import olefile
 
-from gradschool.data.documents import Unreadable
-from gradschool.data.encoding import repair
+from gradschool.data.encoding import Unreadable, repair
 
 SUBJECT, BODY, HTML, HEADERS = "0037", "1000", "1013", "007D"
 SENDER_NAME, SENDER_ADDRESS, SENDER_SMTP, DISPLAY_TO = "0C1A", "0C1F", "5D01", "0E04"

@@ -1,9 +1,9 @@
 """Which mails belong together: threads by what mails say they answer, else by subject and people."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from gradschool.data.disjoint import join, root
+from gradschool.data.components import components
 from gradschool.prepare.mail.mime import Head
 from gradschool.prepare.mail.patterns import is_reply, plain_subject
 
@@ -16,17 +16,18 @@ def threads(heads: Sequence[Head]) -> list[int]:
     Mails are joined through Message-ID, References and In-Reply-To (RFC 5322), through Gmail's thread ids; and where a
     reply names none of these, through its subject and a common correspondent, within 60 days.
     """
-    parents = list(range(len(heads)))
+    links: list[tuple[int, int]] = []
     first: dict[str, int] = {}
     for number, head in enumerate(heads):
         for key in (head.id, *head.answers, *([f"thread {head.thread}"] if head.thread else [])):
             if key:
-                join(parents, first.setdefault(key, number), number)
-    _by_subject(heads, parents)
-    return [root(parents, number) for number in range(len(heads))]
+                links.append((first.setdefault(key, number), number))
+    links += _by_subject(heads)
+    return components(len(heads), links).tolist()
 
 
-def _by_subject(heads: Sequence[Head], parents: list[int]) -> None:
+def _by_subject(heads: Sequence[Head]) -> Iterator[tuple[int, int]]:
+    """Pairs of a reply without a reference and the latest mail of its subject and people."""
     known: defaultdict[str, list[int]] = defaultdict(list)
     order = sorted(range(len(heads)), key=lambda number: (heads[number].date or 0, number))
     for number in order:
@@ -40,7 +41,7 @@ def _by_subject(heads: Sequence[Head], parents: list[int]) -> None:
                 if moment is None or head.date - moment > NEAR:
                     break
                 if _people(head) & _people(heads[other]) - {""}:
-                    join(parents, other, number)
+                    yield other, number
                     break
         known[subject].append(number)
 
