@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bench.recall import recall
-
 from gradschool.files import read_lines, sha256, write_json
 from gradschool.ground.index import index_passages
 from gradschool.records import Passage

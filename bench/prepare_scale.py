@@ -47,7 +47,7 @@ while True:
     try:
         next(work)
     except StopIteration as end:
-        print(end.value.account.as_json())
+        print(end.value.summary.as_json())
         break
 """
 NEAR_ALONE = """

@@ -73,7 +73,7 @@ def prepare(
     modes = private_modes(private)
     with Screen(out) as screen:
         engine = screen.follow(open_engine(Settings(base_model=writer), Path())) if writer else None
-        wanted = PrepareOptions(
+        options = PrepareOptions(
             purpose=purpose,  # type: ignore[arg-type]
             authors=tuple(author or ()),
             agents=tuple(agent or ()),
@@ -87,22 +87,22 @@ def prepare(
             pass_mark=pass_mark,
         )
         out.print(f"[bold]{escape(purpose)}[/] → {escape(str(into))}", highlight=False)
-        prepared = screen.follow(prepare_job(sources, wanted, into))
+        prepared = screen.follow(prepare_job(sources, options, into))
     _show(prepared)
 
 
 def _show(prepared: "Prepared") -> None:
     """What was made: counts, the rules with their examples, and what to do next."""
-    account = prepared.account
-    _line(f"\n[bold]{account.kept:,}[/] examples in {account.groups:,} groups, out of {account.read:,} items")
-    _line(_told("left out", account.dropped))
-    _line(_told("changed or noticed", account.changed))
-    _line(_told("private data", dict(account.private)))
+    summary = prepared.summary
+    _line(f"\n[bold]{summary.kept:,}[/] examples in {summary.groups:,} groups, out of {summary.read:,} items")
+    _line(_told("left out", summary.dropped))
+    _line(_told("changed or noticed", summary.changed))
+    _line(_told("private data", dict(summary.private)))
     _show_rules(prepared.guidelines)
-    if account.split:
-        _line("  divided: " + ", ".join(f"{count} {part}" for part, count in account.split.items()))
+    if summary.split:
+        _line("  divided: " + ", ".join(f"{count} {part}" for part, count in summary.split.items()))
         leaking = (
-            f"{len(account.leaks)} leaks between the parts, listed in report.md" if account.leaks else "no leak found"
+            f"{len(summary.leaks)} leaks between the parts, listed in report.md" if summary.leaks else "no leak found"
         )
         _line(f"  {leaking}")
     folder = escape(str(prepared.folder))

@@ -7,7 +7,7 @@ from gradschool.data.cutoff import cut_off
 from gradschool.data.encoding import damage
 from gradschool.data.issues import Issue, Kind, Severity, usable
 from gradschool.data.labels import class_issues
-from gradschool.data.normalize import folded_question, normalize
+from gradschool.data.normalize import normalize, normalized_question
 from gradschool.data.read import Reading
 from gradschool.records import Conversation, Example, Message, Source
 
@@ -102,7 +102,7 @@ def _compare(examples: list[Example], issues: list[Issue]) -> None:
     first_asked: dict[str, Example] = {}
     first_answered: dict[tuple[str, str], Example] = {}
     for example in examples:
-        question, answer = folded_question(example), normalize(example.ideal)
+        question, answer = normalized_question(example), normalize(example.ideal)
         if same := first_answered.get((question, answer)):
             text = f"the same question and answer as {same.source}"
             issues.append(Issue("duplicate", example.source, "dropped", text, example.id))

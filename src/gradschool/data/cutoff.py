@@ -16,7 +16,7 @@ OPEN_ENDS = {"the", "a", "an", "and", "or", "of", "because", "than", "your", "th
 PAIRS = (("(", ")", "bracket"), ("[", "]", "bracket"), ("{", "}", "brace"), ("“", "”", "quote"))
 
 
-class Usual:
+class EndingStats:
     """What is usual among answers, counted one by one: a missing full stop says nothing where nobody writes one."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ def cut_off(examples: Sequence[Example]) -> list[Issue]:
 
     What is usual is taken from the answers themselves.
     """
-    usual = Usual()
+    usual = EndingStats()
     for example in examples:
         usual.add(example.ideal)
     issues = []

@@ -74,7 +74,9 @@ def encoding_of(head: bytes) -> str:
         return encoding
     controls = len(CONTROL.findall(head))
     if b"\0" in head or controls > MAX_CONTROLS * len(head):
-        raise Unreadable(f"it is a binary file, not text: {controls} of its first {len(head)} bytes are control characters.")
+        raise Unreadable(
+            f"it is a binary file, not text: {controls} of its first {len(head)} bytes are control characters."
+        )
     return "utf-8-sig"
 
 

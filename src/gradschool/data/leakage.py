@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from gradschool.data.near_duplicates import asked, near_texts
-from gradschool.data.normalize import folded_question, normalize
-from gradschool.data.shingles import Hashes, runs_of_words
+from gradschool.data.near_duplicates import near_texts, question_text
+from gradschool.data.normalize import normalize, normalized_question
+from gradschool.data.shingles import Hashes, ngram_hashes
 from gradschool.records import Example
 
 LONG_RUN = 13  # words in a row that two texts rarely share by chance (Brown et al. 2020, appendix C)
@@ -29,7 +29,7 @@ class Leak:
     share: float = 1.0
 
 
-def leaks(learnt: Sequence[Example], held_out: Sequence[Example], threshold: float = 0.8) -> list[Leak]:
+def find_leaks(learnt: Sequence[Example], held_out: Sequence[Example], threshold: float = 0.8) -> list[Leak]:
     """Everything that leaks from examples learnt from into examples kept from learning, at most one of each kind each.
 
     Questions are compared folded, and by the Jaccard similarity of their word 5-grams; answers of eight words or more
@@ -40,7 +40,7 @@ def leaks(learnt: Sequence[Example], held_out: Sequence[Example], threshold: flo
     return found
 
 
-def leaks_from_documents(documents: Iterable[tuple[str, str]], held_out: Sequence[Example]) -> list[Leak]:
+def find_document_leaks(documents: Iterable[tuple[str, str]], held_out: Sequence[Example]) -> list[Leak]:
     """Answers kept from learning whose wording stands in a document, by long runs; `documents` are (name, text).
 
     For a job that grounds its answers this is as it should be; for one that trains on the documents it is not.
@@ -53,11 +53,11 @@ def _same(learnt: Sequence[Example], held_out: Sequence[Example]) -> Iterator[Le
     answers: dict[str, str] = {}
     counts: Counter[str] = Counter()
     for example in learnt:
-        questions.setdefault(folded_question(example), example.id)
+        questions.setdefault(normalized_question(example), example.id)
         answers.setdefault(answer := normalize(example.ideal), example.id)
         counts[answer] += 1
     for example in held_out:
-        if other := questions.get(folded_question(example)):
+        if other := questions.get(normalized_question(example)):
             yield Leak("same question", example.id, other)
         answer = normalize(example.ideal)
         if len(answer.split()) >= MIN_ANSWER and counts[answer] <= STOCK and (other := answers.get(answer)):
@@ -66,8 +66,8 @@ def _same(learnt: Sequence[Example], held_out: Sequence[Example]) -> Iterator[Le
 
 def _near(learnt: Sequence[Example], held_out: Sequence[Example], threshold: float) -> Iterator[Leak]:
     both = [*learnt, *held_out]
-    questions = [asked(example) for example in both]
-    folded = [folded_question(example) for example in both]
+    questions = [question_text(example) for example in both]
+    folded = [normalized_question(example) for example in both]
     for cluster in near_texts(lambda: questions, questions.__getitem__, threshold):
         sources = [number for number in cluster if number < len(learnt)]
         for number in cluster:
@@ -78,7 +78,7 @@ def _near(learnt: Sequence[Example], held_out: Sequence[Example], threshold: flo
 
 def _long_runs(learnt: Iterable[tuple[str, str]], held_out: Sequence[Example]) -> list[Leak]:
     long = [example for example in held_out if len(example.ideal.split()) >= LONG_RUN]
-    runs = [np.unique(one) for one in runs_of_words((normalize(example.ideal) for example in long), LONG_RUN)]
+    runs = [np.unique(one) for one in ngram_hashes((normalize(example.ideal) for example in long), LONG_RUN)]
     wanted = np.unique(np.concatenate(runs)) if runs else np.zeros(0, dtype=np.uint64)
     holders: defaultdict[int, list[str]] = defaultdict(list)
     for name, hashes in _named_runs(learnt) if len(wanted) else ():
@@ -102,5 +102,5 @@ def _named_runs(texts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, Hashes]
             names.append(name)
             yield normalize(text)
 
-    for number, hashes in enumerate(runs_of_words(contents(), LONG_RUN)):
+    for number, hashes in enumerate(ngram_hashes(contents(), LONG_RUN)):
         yield names[number], hashes

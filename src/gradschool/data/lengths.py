@@ -10,7 +10,7 @@ ENOUGH = 30  # texts below which nothing is usual
 MIN_SPREAD = 0.25  # of the logarithm: where nearly all have one length, a little more is not unusual
 
 
-def unusual(words: Sequence[int] | npt.NDArray[np.int32]) -> tuple[float, float]:
+def usual_range(words: Sequence[int] | npt.NDArray[np.int32]) -> tuple[float, float]:
     """The least and the most words that are usual; (0, infinity) where there are too few texts to say."""
     counts = np.asarray(words)
     counts = counts[counts > 0]

@@ -10,7 +10,7 @@ from scipy.cluster.hierarchy import DisjointSet
 
 from gradschool.data.components import Nodes, components
 from gradschool.data.normalize import normalize
-from gradschool.data.shingles import BLOCK, MULTIPLIER, Hashes, fingerprint, runs_of_words, signatures
+from gradschool.data.shingles import BLOCK, MULTIPLIER, Hashes, fingerprint, ngram_hashes, signatures
 from gradschool.records import Example
 
 SHINGLE = 5  # words in a row
@@ -34,7 +34,7 @@ def near_duplicates(examples: Sequence[Example], threshold: float) -> list[tuple
     """
     # Sorted, so that nothing depends on the order of the file.
     ordered = sorted(examples, key=lambda example: example.id)
-    found = near_texts(lambda: map(asked, ordered), lambda number: asked(ordered[number]), threshold)
+    found = near_texts(lambda: map(question_text, ordered), lambda number: question_text(ordered[number]), threshold)
     return sorted(tuple(sorted(ordered[number].id for number in cluster)) for cluster in found)
 
 
@@ -73,7 +73,7 @@ class Sample:
 
     def common(self) -> Hashes:
         """The shingles that more than a quarter of the texts share, sorted."""
-        sampled = [np.unique(runs) for runs in runs_of_words(map(normalize, self._texts), SHINGLE)]
+        sampled = [np.unique(runs) for runs in ngram_hashes(map(normalize, self._texts), SHINGLE)]
         if not sampled:
             return np.zeros(0, dtype=np.uint64)
         shingles, frequency = np.unique(np.concatenate(sampled), return_counts=True)
@@ -104,7 +104,7 @@ class NearIndex:
             self._settle()
 
     def _settle(self) -> None:
-        sets = [_distinctive(runs, self._common) for runs in runs_of_words(self._waiting, SHINGLE)]
+        sets = [_distinctive(runs, self._common) for runs in ngram_hashes(self._waiting, SHINGLE)]
         self._waiting = []
         if not sets:
             return
@@ -128,7 +128,7 @@ class NearIndex:
             if number not in held:
                 if len(held) >= MAX_HELD:
                     held.clear()
-                held[number] = _distinctive(next(runs_of_words([normalize(text(number))], SHINGLE)), self._common)
+                held[number] = _distinctive(next(ngram_hashes([normalize(text(number))], SHINGLE)), self._common)
             return held[number]
 
         def near(one: int, other: int) -> bool:
@@ -152,7 +152,7 @@ class NearIndex:
         return [tuple(cluster) for cluster in found.values() if len(cluster) > 1]
 
 
-def asked(example: Example) -> str:
+def question_text(example: Example) -> str:
     """What is compared of an example: its question without the system message, whose instructions all have."""
     return "\n".join(message.content for message in example.question if message.role != "system")
 

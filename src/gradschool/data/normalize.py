@@ -41,16 +41,16 @@ def normalize(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The words of a text, folded."""
-    return folded_words(normalize(text))
+    return normalized_words(normalize(text))
 
 
-def folded_words(folded: str) -> list[str]:
+def normalized_words(folded: str) -> list[str]:
     """The words of a text that is folded already."""
     if folded.isascii() or not SPACELESS.search(folded):
         return folded.split()
     return WORD.findall(folded)
 
 
-def folded_question(example: Example) -> str:
+def normalized_question(example: Example) -> str:
     """All that is asked in an example, folded: two examples with the same one ask the same."""
     return "\n".join(f"{message.role}: {normalize(message.content)}" for message in example.question)

@@ -9,21 +9,21 @@ import numpy as np
 import numpy.typing as npt
 from rensa import RMinHash
 
-from gradschool.data.normalize import folded_words
+from gradschool.data.normalize import normalized_words
 
 BLOCK = 4_000  # texts hashed together
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd, with bits spread evenly (2^64 over the golden ratio)
 Hashes: TypeAlias = npt.NDArray[np.uint64]
 
 
-def runs_of_words(texts: Iterable[str], size: int) -> Iterator[Hashes]:
+def ngram_hashes(texts: Iterable[str], size: int) -> Iterator[Hashes]:
     """For each text, folded, the hashes of all runs of `size` words, in their order.
 
     A text of fewer words is one run. Equal runs have equal hashes on every machine; different ones share one with a
     chance of 2^-64.
     """
     waiting = iter(texts)
-    while block := [folded_words(text) for text in islice(waiting, BLOCK)]:
+    while block := [normalized_words(text) for text in islice(waiting, BLOCK)]:
         for hashes in RMinHash.hash_token_sets(block):
             yield _runs(np.array(hashes, dtype=np.uint64), size)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from gradschool.data.documents import read_documents
 from gradschool.errors import DamagedError, DataError
 from gradschool.files import new_folder, read_json, read_lines, sha256, write_json, write_lines
-from gradschool.ground.passages import cut
+from gradschool.ground.passages import split_document
 from gradschool.records import Note, Passage, Progress, Work
 from gradschool.settings import Ground
 
@@ -41,7 +41,7 @@ def build_index(documents: Path, folder: Path, ground: Ground) -> "Work[Index]":
     Raises DataError where there is nothing to read, ModelError where the embedder cannot be loaded.
     """
     read = yield from read_documents(documents)
-    passages = [passage for document in read for passage in cut(document, ground.passage_words)]
+    passages = [passage for document in read for passage in split_document(document, ground.passage_words)]
     hashes = {document.file: document.hash for document in read}
     return (yield from index_passages(passages, folder, ground, hashes))
 

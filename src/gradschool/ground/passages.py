@@ -1,4 +1,4 @@
-"""Documents into passages: pieces short enough to put before a question, each with its exact place."""
+"""Documents into passages: segments short enough to put before a question, each with its exact place."""
 
 import re
 from bisect import bisect_right
@@ -39,14 +39,14 @@ class _Line:
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
+class _Segment:
     start: int
     end: int
     words: int
     whole: bool  # a row
 
 
-def cut(document: Document, words: int) -> list[Passage]:
+def split_document(document: Document, words: int) -> list[Passage]:
     """Cut a document into passages of about so many words, at headings, pages, paragraphs or ends of sentences.
 
     The passages stand in the order of the text, do not overlap, and hold all of it but the blanks between them:
@@ -137,77 +137,77 @@ def _sections(document: Document) -> Iterator[tuple[tuple[str, ...], list[_Line]
         yield section[-1].path, section
 
 
-def _paragraphs(text: str, section: list[_Line]) -> Iterator[list[_Piece]]:
-    """The section's paragraphs, each a list of pieces between which it may be cut."""
+def _paragraphs(text: str, section: list[_Line]) -> Iterator[list[_Segment]]:
+    """The section's paragraphs, each a list of segments between which it may be cut."""
     run: list[_Line] = []
 
-    def prose() -> list[_Piece]:
+    def prose() -> list[_Segment]:
         return list(_sentences(text, run[0].start, run[-1].end)) if run else []
 
-    pieces: list[_Piece] = []
+    segments: list[_Segment] = []
     for line in section:
         if line.kind == "prose":
             run.append(line)
             continue
-        pieces += prose()
+        segments += prose()
         run = []
         if line.kind == "blank":
-            if pieces:
-                yield pieces
-            pieces = []
+            if segments:
+                yield segments
+            segments = []
         else:
-            pieces.append(_piece(text, line.start, line.end, whole=True))
-    pieces += prose()
-    if pieces:
-        yield pieces
+            segments.append(_segment(text, line.start, line.end, whole=True))
+    segments += prose()
+    if segments:
+        yield segments
 
 
-def _sentences(text: str, start: int, end: int) -> Iterator[_Piece]:
+def _sentences(text: str, start: int, end: int) -> Iterator[_Segment]:
     for match in SENTENCE_END.finditer(text, start, end):
         if not NO_END.search(text[max(start, match.start() - 12) : match.end()]):
-            yield _piece(text, start, match.end())
+            yield _segment(text, start, match.end())
             start = match.end()
     if text[start:end].strip():
-        yield _piece(text, start, end)
+        yield _segment(text, start, end)
 
 
-def _piece(text: str, start: int, end: int, whole: bool = False) -> _Piece:
-    """A piece without the blanks around it."""
+def _segment(text: str, start: int, end: int, whole: bool = False) -> _Segment:
+    """A segment without the blanks around it."""
     inside = text[start:end]
     start += len(inside) - len(inside.lstrip())
-    return _Piece(start, start + len(inside.strip()), count_words(inside), whole)
+    return _Segment(start, start + len(inside.strip()), count_words(inside), whole)
 
 
 def _pack(text: str, section: list[_Line], words: int) -> Iterator[tuple[int, int]]:
     """Spans of about `words` words: whole paragraphs where they fit, sentences of near equal shares where not."""
-    held: list[_Piece] = []
+    held: list[_Segment] = []
 
     def length() -> int:
-        return sum(piece.words for piece in held)
+        return sum(segment.words for segment in held)
 
     for paragraph in _paragraphs(text, section):
-        size = sum(piece.words for piece in paragraph)
+        size = sum(segment.words for segment in paragraph)
         if held and length() + size > words * SLACK and length() >= words / 2:
             yield held[0].start, held[-1].end
             held = []
         # A paragraph too long for one passage becomes as many of equal length as it needs.
         parts = 1 if length() + size <= words * SLACK else -(-(length() + size) // words)
         share = (length() + size) / parts
-        for piece in (part for whole in paragraph for part in _shorten(text, whole, words)):
-            # Past the share, or nearer to it without this piece than with it.
-            if held and parts > 1 and length() + piece.words / 2 > share:
+        for segment in (part for whole in paragraph for part in _shorten(text, whole, words)):
+            # Past the share, or nearer to it without this segment than with it.
+            if held and parts > 1 and length() + segment.words / 2 > share:
                 yield held[0].start, held[-1].end
                 held = []
-            held.append(piece)
+            held.append(segment)
     if held:
         yield held[0].start, held[-1].end
 
 
-def _shorten(text: str, piece: _Piece, words: int) -> Iterator[_Piece]:
-    """The piece as it is, or cut between words where it is longer than any passage may be."""
-    if piece.words <= words * (LONGEST if piece.whole else LONGEST_SENTENCE):
-        yield piece
+def _shorten(text: str, segment: _Segment, words: int) -> Iterator[_Segment]:
+    """The segment as it is, or cut between words where it is longer than any passage may be."""
+    if segment.words <= words * (LONGEST if segment.whole else LONGEST_SENTENCE):
+        yield segment
         return
-    starts = [match.start() for match in WORD.finditer(text, piece.start, piece.end)][::words]
-    for start, end in zip(starts, [*starts[1:], piece.end], strict=True):
-        yield _piece(text, start, end)
+    starts = [match.start() for match in WORD.finditer(text, segment.start, segment.end)][::words]
+    for start, end in zip(starts, [*starts[1:], segment.end], strict=True):
+        yield _segment(text, start, end)

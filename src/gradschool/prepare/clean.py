@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from gradschool.data.cutoff import Usual
+from gradschool.data.cutoff import EndingStats
 from gradschool.data.language import language_of
-from gradschool.data.lengths import unusual
+from gradschool.data.lengths import usual_range
 from gradschool.data.mojibake import fix_text
 from gradschool.data.near_duplicates import NearIndex, Sample
 from gradschool.data.normalize import normalize
@@ -16,7 +16,7 @@ from gradschool.data.shingles import Hashes
 from gradschool.prepare.draft import Change, Draft, Spool
 from gradschool.prepare.mail.signature import is_entry
 from gradschool.prepare.options import PrepareOptions
-from gradschool.prepare.pseudonyms import Pseudonyms
+from gradschool.prepare.people import People
 from gradschool.prepare.review import Decisions, decided
 from gradschool.records import Message, Progress, Work
 
@@ -33,21 +33,21 @@ EVERY = 20_000
 class Ingest:
     """Takes items from readers: does what a person decided, mends characters, tells languages, learns names."""
 
-    def __init__(self, spool: Spool, decisions: Decisions, pseudonyms: Pseudonyms) -> None:
-        self.spool, self.decisions, self.pseudonyms = spool, decisions, pseudonyms
+    def __init__(self, spool: Spool, decisions: Decisions, people: People) -> None:
+        self.spool, self.decisions, self.people = spool, decisions, people
 
-    def add(self, item: Draft) -> None:
-        """Put an item into the spool."""
-        decision = self.decisions.items.get(item.id)
-        item = decided(item, decision)
+    def add(self, draft: Draft) -> None:
+        """Put a draft into the spool."""
+        decision = self.decisions.items.get(draft.id)
+        draft = decided(draft, decision)
         if decision is None or decision.word == "drop":
-            mended = tuple(Message(message.role, fix_text(message.content)) for message in item.messages)
-            item = item.changed("encoding", "letters that an earlier program damaged are put right", mended)
-        if not item.language:
-            longer = item.ideal if len(item.ideal) >= len(item.asked) else item.asked
-            item = replace(item, language=language_of(longer))
-        self.pseudonyms.learn(item.people)
-        self.spool.add(item)
+            mended = tuple(Message(message.role, fix_text(message.content)) for message in draft.messages)
+            draft = draft.changed("encoding", "letters that an earlier program damaged are put right", mended)
+        if not draft.language:
+            longer = draft.ideal if len(draft.ideal) >= len(draft.asked) else draft.asked
+            draft = replace(draft, language=language_of(longer))
+        self.people.register(draft.people)
+        self.spool.add(draft)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Repeated:
 
 @dataclass(slots=True)
 class Findings:
-    """What a survey found, by the number of an item; and what is true of all together."""
+    """What a survey found, by the number of a draft; and what is true of all together."""
 
     drops: dict[int, Change] = field(default_factory=dict)
     notices: dict[int, Change] = field(default_factory=dict)
@@ -70,57 +70,56 @@ class Findings:
     languages: Counter[str] = field(default_factory=Counter)
     kept_languages: frozenset[str] = frozenset()
     labels: Counter[str] | None = None  # how often each answer occurs, where they are classes
-    usual: Usual = field(default_factory=Usual)
+    usual: EndingStats = field(default_factory=EndingStats)
     lengths: tuple[float, float] = (0.0, float("inf"))  # words that an answer usually has, least and most
 
-    def applied(self, number: int, item: Draft, decided_about: bool) -> Draft:
-        """The item with all that was found about it; one that a person decided about is never dropped for it."""
+    def applied(self, number: int, draft: Draft, decided_about: bool) -> Draft:
+        """The draft with all that was found about it; one that a person decided about is never dropped for it."""
         if change := self.drops.get(number):
-            item = item.dropped(change.kind, change.text)
-        wrong = item.language and self.kept_languages and item.language not in self.kept_languages
+            draft = draft.dropped(change.kind, change.text)
+        wrong = draft.language and self.kept_languages and draft.language not in self.kept_languages
         if wrong and not decided_about:
             others = ", ".join(sorted(self.kept_languages))
-            item = item.dropped("wrong language", f"it is in {item.language!r}; the others are in {others}")
-        if item.drop:
-            return item
+            draft = draft.dropped("wrong language", f"it is in {draft.language!r}; the others are in {others}")
+        if draft.drop:
+            return draft
         if change := self.notices.get(number):
-            item = item.noticed(change.kind, change.text)
-        words, (low, high) = len(item.ideal.split()), self.lengths
+            draft = draft.noticed(change.kind, change.text)
+        words, (low, high) = len(draft.ideal.split()), self.lengths
         if not low <= words <= high:
-            item = item.noticed("unusual length", f"{words} words; usual are {low:.0f} to {high:.0f}")
-        if why := self.usual.cut_off(item.ideal):
-            item = item.noticed("looks cut off", f"the answer {why}")
-        return _without(item, self.cuts) if self.cuts else item
+            draft = draft.noticed("unusual length", f"{words} words; usual are {low:.0f} to {high:.0f}")
+        if why := self.usual.cut_off(draft.ideal):
+            draft = draft.noticed("looks cut off", f"the answer {why}")
+        return _without(draft, self.cuts) if self.cuts else draft
 
 
-def analyze(spool: Spool, wanted: PrepareOptions, decisions: Decisions, pseudonyms: Pseudonyms) -> Work[Findings]:
+def analyze(spool: Spool, options: PrepareOptions, decisions: Decisions, people: People) -> Work[Findings]:
     """Look at all items together; those about which a person decided are never dropped."""
     found = Findings()
     paragraphs, tails, copies = _Repeats(), _Repeats(), _Copies()
     words: array[int] = array("l")
     index = NearIndex(_common_wording(spool), NEAR)
-    names = pseudonyms.has_names
     short = True
     labels: Counter[str] = Counter()
-    for number, item in enumerate(spool):
+    for number, draft in enumerate(spool):
         if number % EVERY == 0:
             yield Progress("looking at examples", number, len(spool))
-        asked, answer = [normalize(message.content) for message in item.messages[:-1]], normalize(item.ideal)
+        asked, answer = [normalize(message.content) for message in draft.messages[:-1]], normalize(draft.ideal)
         index.add(f"{asked[-1] if asked else ''} {answer}")
-        if names:
-            for message in item.messages:
-                pseudonyms.note_ordinary(message.content)
-        if item.drop:
+        if people:
+            for message in draft.messages:
+                people.note_lowercase(message.content)
+        if draft.drop:
             words.append(0)
             continue
-        words.append(len(item.ideal.split()))
-        found.languages[item.language] += 1
-        found.usual.add(item.ideal)
-        copies.add(number, item, asked, answer, protected=item.id in decisions.items)
+        words.append(len(draft.ideal.split()))
+        found.languages[draft.language] += 1
+        found.usual.add(draft.ideal)
+        copies.add(number, draft, asked, answer, protected=draft.id in decisions.items)
         short = short and words[-1] <= MAX_LABEL_WORDS and len(labels) <= MAX_LABELS
         if short:
-            labels[item.ideal.strip()] += 1
-        blocks = [block for block in item.ideal.split("\n\n") if block.strip()]
+            labels[draft.ideal.strip()] += 1
+        blocks = [block for block in draft.ideal.split("\n\n") if block.strip()]
         for block in dict.fromkeys(blocks):
             if len(block.split()) >= MIN_WORDS:
                 paragraphs.add(block)
@@ -129,13 +128,13 @@ def analyze(spool: Spool, wanted: PrepareOptions, decisions: Decisions, pseudony
     examples = sum(count > 0 for count in words) or 1
     found.repeated = paragraphs.frequent(examples)[:MAX_REPEATED]
     found.cuts = {key: "repeated wording" for key, row in decisions.wordings.items() if row["decision"] == "drop"}
-    if wanted.purpose == "style":
+    if options.purpose == "style":
         # What nearly every mail ends with is a signature where it tells how to reach somebody; a greeting is style.
         ends = [one for one in tails.frequent(examples) if any(map(is_entry, one.text.splitlines()))]
         found.cuts |= {one.key: "signature" for one in ends}
     found.labels = labels if short and len(labels) * 3 <= examples else None
-    found.lengths = unusual(words) if found.labels is None else found.lengths
-    found.kept_languages = frozenset(wanted.languages or usual_languages(found.languages))
+    found.lengths = usual_range(words) if found.labels is None else found.lengths
+    found.kept_languages = frozenset(options.languages or usual_languages(found.languages))
     found.drops |= copies.duplicates
     found.notices |= copies.contradictions
     yield Progress("searching near-duplicates", 0, len(spool))
@@ -150,9 +149,9 @@ def usual_languages(counts: Counter[str]) -> set[str]:
     return {language for language, count in known.items() if count >= RARE_LANGUAGE * total}
 
 
-def _said_last(item: Draft) -> str:
+def _said_last(draft: Draft) -> str:
     """The last question and the answer: in a dialogue each turn repeats all that was said before it."""
-    return f"{item.messages[-2].content if len(item.messages) > 1 else ''} {item.ideal}"
+    return f"{draft.messages[-2].content if len(draft.messages) > 1 else ''} {draft.ideal}"
 
 
 def _common_wording(spool: Spool) -> Hashes:
@@ -167,15 +166,15 @@ def _near(spool: Spool, decisions: Decisions, found: Findings, index: NearIndex)
     """Of examples whose last question and answer are nearly the same, all but the first are left out."""
     for cluster in index.clusters(lambda number: _said_last(spool.get(number))):
         items = [(number, spool.get(number)) for number in cluster if number not in found.drops]
-        alive = [(number, item) for number, item in items if not item.drop]
-        for number, item in alive[1:]:
-            if item.id not in decisions.items:
+        alive = [(number, draft) for number, draft in items if not draft.drop]
+        for number, draft in alive[1:]:
+            if draft.id not in decisions.items:
                 text = f"nearly the same as {alive[0][1].source} ({alive[0][1].id})"
                 found.drops[number] = Change("near-duplicate", text)
 
 
 class _Copies:
-    """Exact copies and contradictions, by hashes of folded texts: 100 bytes or so for each item."""
+    """Exact copies and contradictions, by hashes of folded texts: 100 bytes or so for each draft."""
 
     def __init__(self) -> None:
         self.duplicates: dict[int, Change] = {}
@@ -183,12 +182,12 @@ class _Copies:
         self._whole: dict[bytes, str] = {}
         self._asked: dict[bytes, str] = {}
 
-    def add(self, number: int, item: Draft, folded: Sequence[str], answer: str, protected: bool) -> None:
-        """Take an item with its messages folded."""
-        roles = (message.role for message in item.messages)
+    def add(self, number: int, draft: Draft, folded: Sequence[str], answer: str, protected: bool) -> None:
+        """Take a draft with its messages folded."""
+        roles = (message.role for message in draft.messages)
         asked = _digest("\n".join(f"{role}: {text}" for role, text in zip(roles, folded, strict=False)))
         whole = _digest(asked.hex() + answer)
-        place = f"{item.source} ({item.id})"
+        place = f"{draft.source} ({draft.id})"
         if other := self._whole.get(whole):
             if not protected:
                 self.duplicates[number] = Change("duplicate", f"the same question and answer as {other}")
@@ -232,14 +231,14 @@ def wording_key(text: str) -> str:
     return "wording-" + hashlib.blake2b(folded, digest_size=6).hexdigest()
 
 
-def _without(item: Draft, cuts: Mapping[str, str]) -> Draft:
-    """The item without the paragraphs of its answer that are cut everywhere; never without all of them."""
-    blocks = item.ideal.split("\n\n")
+def _without(draft: Draft, cuts: Mapping[str, str]) -> Draft:
+    """The draft without the paragraphs of its answer that are cut everywhere; never without all of them."""
+    blocks = draft.ideal.split("\n\n")
     for block in blocks[::-1]:
         kind = cuts.get(wording_key(block))
         left = [one for one in blocks if one is not block]
         if kind and any(one.strip() for one in left):
             blocks = left
-            answer = replace(item.messages[-1], content="\n\n".join(blocks).strip())
-            item = item.changed(kind, block, (*item.messages[:-1], answer))
-    return item
+            answer = replace(draft.messages[-1], content="\n\n".join(blocks).strip())
+            draft = draft.changed(kind, block, (*draft.messages[:-1], answer))
+    return draft

@@ -13,7 +13,7 @@ from gradschool.data.formats import ROLES, plain
 from gradschool.errors import DataError
 from gradschool.prepare.draft import Change, Draft, Sink, id_from, unused
 from gradschool.prepare.options import PrepareOptions
-from gradschool.prepare.recognise import TURN, Found
+from gradschool.prepare.recognise import TURN, SourceFile
 from gradschool.prepare.rows import Columns, file_rows, said_in, speaker_of
 from gradschool.records import Conversation, Message, Note, Progress, Source, Work
 
@@ -59,20 +59,20 @@ class Roles:
         return self.role_of.get(plain(speaker), "user")
 
 
-def dialogues_of(found: Found, columns: Columns) -> Iterator[Dialogue]:
+def dialogues_of(source_file: SourceFile, columns: Columns) -> Iterator[Dialogue]:
     """All dialogues of a file, in its order; turns in rows of their own are put together."""
-    if found.kind == "transcript":
-        yield from _transcripts(found)
+    if source_file.kind == "transcript":
+        yield from _transcripts(source_file)
     elif columns.kind == "turns":
-        yield from _from_turns(found, columns)
+        yield from _from_turns(source_file, columns)
     else:
-        for row in file_rows(found):
+        for row in file_rows(source_file):
             value = {columns.turns: row.value} if isinstance(row.value, list) else row.value
             if isinstance(value, dict):
-                yield _dialogue(found, row.line, value, columns)
+                yield _dialogue(source_file, row.line, value, columns)
 
 
-def _dialogue(found: Found, line: int, value: dict[str, Any], columns: Columns) -> Dialogue:
+def _dialogue(source_file: SourceFile, line: int, value: dict[str, Any], columns: Columns) -> Dialogue:
     listed = value.get(columns.turns)
     turns = [
         Turn(speaker_of(turn), said_in(turn))
@@ -89,7 +89,7 @@ def _dialogue(found: Found, line: int, value: dict[str, Any], columns: Columns) 
             turns.insert(0, Turn(requester, opening))
     given = str(value.get(columns.id) or "") if columns.id else ""
     date = str(value.get(columns.date) or "") if columns.date else ""
-    return Dialogue(given, tuple(turn for turn in turns if turn.text.strip()), Source(found.name, line), date)
+    return Dialogue(given, tuple(turn for turn in turns if turn.text.strip()), Source(source_file.name, line), date)
 
 
 def _internal(turn: dict[str, Any]) -> bool:
@@ -97,11 +97,11 @@ def _internal(turn: dict[str, Any]) -> bool:
     return turn.get("public") is False or turn.get("internal") is True or turn.get("private") is True
 
 
-def _from_turns(found: Found, columns: Columns) -> Iterator[Dialogue]:
+def _from_turns(source_file: SourceFile, columns: Columns) -> Iterator[Dialogue]:
     turns: defaultdict[str, list[Turn]] = defaultdict(list)
     first: dict[str, int] = {}
     dates: dict[str, str] = {}
-    for row in file_rows(found):
+    for row in file_rows(source_file):
         if not isinstance(row.value, dict):
             continue
         name = str(row.value.get(columns.conversation) or "").strip()
@@ -113,26 +113,26 @@ def _from_turns(found: Found, columns: Columns) -> Iterator[Dialogue]:
         if columns.date:
             dates[name] = str(row.value.get(columns.date) or "")
     for name, said in turns.items():
-        yield Dialogue(name, tuple(said), Source(found.name, first[name]), dates.get(name, ""))
+        yield Dialogue(name, tuple(said), Source(source_file.name, first[name]), dates.get(name, ""))
 
 
-def _transcripts(found: Found) -> Iterator[Dialogue]:
+def _transcripts(source_file: SourceFile) -> Iterator[Dialogue]:
     """Conversations in a text: lines that begin with who speaks; a ruled line or a heading begins the next one."""
     turns: list[Turn] = []
     start = 1
-    with open_text(found.path, found.name) as file:
+    with open_text(source_file.path, source_file.name) as file:
         for number, raw in enumerate(file, 1):
             line = raw.strip()
             if NEW_ONE.fullmatch(line) and not TURN.match(line):
                 if turns:
-                    yield Dialogue("", tuple(turns), Source(found.name, start))
+                    yield Dialogue("", tuple(turns), Source(source_file.name, start))
                 turns, start = [], number + 1
             elif spoken := TURN.match(line):
                 turns.append(Turn(spoken[1].strip(), line[spoken.end() - 1 :].strip()))
             elif line and turns:
                 turns[-1] = replace(turns[-1], text=f"{turns[-1].text}\n{line}")
     if turns:
-        yield Dialogue("", tuple(turns), Source(found.name, start))
+        yield Dialogue("", tuple(turns), Source(source_file.name, start))
 
 
 def roles_of(dialogues: Iterable[Dialogue], agents: Sequence[str]) -> Roles:
@@ -178,31 +178,31 @@ def _listed(seen: Counter[str], most: int = 6) -> str:
     return ", ".join(f"{name or '(nobody)'} ({count})" for name, count in seen.most_common(most))
 
 
-def read_dialogues(found: Found, columns: Columns, wanted: PrepareOptions, sink: Sink) -> Work[None]:
+def read_dialogues(source_file: SourceFile, columns: Columns, options: PrepareOptions, sink: Sink) -> Work[None]:
     """Put every turn of the agent into the sink, with what was said before; a dialogue is a group."""
     first: list[Dialogue] = []
-    for dialogue in dialogues_of(found, columns):
+    for dialogue in dialogues_of(source_file, columns):
         first.append(dialogue)
         if len(first) >= LOOKED_AT:
             break
-    roles = roles_of(first, wanted.agents)
+    roles = roles_of(first, options.agents)
     agents = sorted(name for name, role in roles.role_of.items() if role == "assistant")
-    yield Note(f"{found.name}: dialogues; the turns of {', '.join(agents)} are learnt.")
+    yield Note(f"{source_file.name}: dialogues; the turns of {', '.join(agents)} are learnt.")
     ids: Counter[str] = Counter()
-    for done, dialogue in enumerate(dialogues_of(found, columns)):
+    for done, dialogue in enumerate(dialogues_of(source_file, columns)):
         if done % EVERY == 0:
             yield Progress("reading dialogues", done, 0, "dialogues")
         name = unused(dialogue.id or _id(dialogue), ids)
-        for item in items_of(replace(dialogue, id=name), roles):
-            sink.add(item)
+        for draft in drafts_of(replace(dialogue, id=name), roles):
+            sink.add(draft)
 
 
 def _id(dialogue: Dialogue) -> str:
     return id_from("dialogue", json.dumps([[turn.speaker, turn.text] for turn in dialogue.turns]))
 
 
-def items_of(dialogue: Dialogue, roles: Roles) -> Iterator[Draft]:
-    """One item for each turn of the agent; turns of one role in a row are joined, what stays unanswered is told."""
+def drafts_of(dialogue: Dialogue, roles: Roles) -> Iterator[Draft]:
+    """One draft for each turn of the agent; turns of one role in a row are joined, what stays unanswered is told."""
     messages, joined = _joined(dialogue, roles)
     answers = [number for number, message in enumerate(messages) if message.role == "assistant"]
     asked = next((number for number, message in enumerate(messages) if message.role == "user"), len(messages))

@@ -16,7 +16,7 @@ from gradschool.records import Conversation, Message, Source
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that was done to an item or noticed about it: of what kind, and the text that it concerns."""
+    """One thing that was done to a draft or noticed about it: of what kind, and the text that it concerns."""
 
     kind: str
     text: str = ""
@@ -52,7 +52,7 @@ class Draft:
         return "\n".join(message.content for message in self.messages[:-1] if message.role != "system")
 
     def changed(self, kind: str, text: str, messages: Conversation) -> "Draft":
-        """The item with other messages, keeping how they were read."""
+        """The draft with other messages, keeping how they were read."""
         if messages == self.messages:
             return self
         return replace(
@@ -63,11 +63,11 @@ class Draft:
         )
 
     def noticed(self, kind: str, text: str) -> "Draft":
-        """The item with a remark that changes nothing."""
+        """The draft with a remark that changes nothing."""
         return replace(self, changes=(*self.changes, Change(kind, text)))
 
     def dropped(self, kind: str, text: str) -> "Draft":
-        """The item marked as left out; the first reason stays."""
+        """The draft marked as left out; the first reason stays."""
         return self if self.drop else replace(self, drop=Change(kind, text))
 
 
@@ -86,8 +86,8 @@ def unused(id_: str, ids: Counter[str]) -> str:
 class Sink(Protocol):
     """Where readers put items."""
 
-    def add(self, item: Draft) -> None:
-        """Take the next item."""
+    def add(self, draft: Draft) -> None:
+        """Take the next draft."""
         ...
 
 
@@ -104,9 +104,9 @@ class Spool:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file: BinaryIO = path.open("w+b")
 
-    def add(self, item: Draft) -> None:
-        """Put an item at the end."""
-        line = json.dumps(_packed(item), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    def add(self, draft: Draft) -> None:
+        """Put a draft at the end."""
+        line = json.dumps(_packed(draft), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
         with disk_errors(self.path):
             if self._elsewhere:
                 self._file.seek(self._end)
@@ -131,7 +131,7 @@ class Spool:
                 yield _unpacked(json.loads(line))
 
     def get(self, number: int) -> Draft:
-        """One item by its number."""
+        """One draft by its number."""
         if self._offsets:
             self._settle()
             self._file.flush()
@@ -145,18 +145,18 @@ class Spool:
         self.path.unlink(missing_ok=True)
 
 
-def _packed(item: Draft) -> list[object]:
+def _packed(draft: Draft) -> list[object]:
     return [
-        item.id,
-        [[m.role, m.content] for m in item.messages],
-        item.group,
-        [item.source.file, item.source.line],
-        item.date,
-        [[c.kind, c.text] for c in item.changes],
-        [[m.role, m.content] for m in item.before],
-        [item.drop.kind, item.drop.text] if item.drop else None,
-        [list(person) for person in item.people],
-        item.language,
+        draft.id,
+        [[m.role, m.content] for m in draft.messages],
+        draft.group,
+        [draft.source.file, draft.source.line],
+        draft.date,
+        [[c.kind, c.text] for c in draft.changes],
+        [[m.role, m.content] for m in draft.before],
+        [draft.drop.kind, draft.drop.text] if draft.drop else None,
+        [list(person) for person in draft.people],
+        draft.language,
     ]
 
 

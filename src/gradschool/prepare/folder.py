@@ -4,7 +4,7 @@ JOB/
   examples.jsonl            the examples, each with the file and line it comes from
   job.toml                  the job; once a person has changed it, it stays as it is
   report.md                 what was found, done and left out, to be read
-  review.jsonl              every item that was left out or changed, with its reason; decisions are written here
+  review.jsonl              every draft that was left out or changed, with its reason; decisions are written here
   guidelines.md             a copy of the guidelines, where there are any
   documents/                copies of the documents to look facts up in, where there are any
   prepared.json             sources, options, counts, and hashes of the files above
@@ -55,7 +55,7 @@ class JobFolder:
                 )
 
     @property
-    def job_is_own(self) -> bool:
+    def job_is_edited(self) -> bool:
         """Whether job.toml is a person's: changed since it was written, or never written by us."""
         file = self.path / JOB_FILE
         return file.exists() and sha256(file) != self.record.get("files", {}).get(JOB_FILE)
@@ -74,7 +74,7 @@ class JobFolder:
             ) from error
         return read
 
-    def keep_map(self, content: dict[str, Any]) -> None:
+    def save_map(self, content: dict[str, Any]) -> None:
         """Write the map so that nobody else on this machine can read it, and so that no repository takes it up."""
         folder = self.path / PRIVATE
         with disk_errors(folder):

@@ -47,12 +47,12 @@ class Writer:
         self._waiting: list[Draft] = []
         self.written = self.failed = 0
 
-    def add(self, item: Draft) -> None:
-        """Take an item whose first message is an instruction from its subject."""
-        if self._engine is None or item.drop:
-            self._keep(item)
+    def add(self, draft: Draft) -> None:
+        """Take a draft whose first message is an instruction from its subject."""
+        if self._engine is None or draft.drop:
+            self._keep(draft)
             return
-        self._waiting.append(item)
+        self._waiting.append(draft)
         if len(self._waiting) >= BATCH:
             self.flush()
 
@@ -60,21 +60,21 @@ class Writer:
         """Ask about all that is waiting; where no fit instruction comes back, the one from the subject stays."""
         if self._engine is None or not self._waiting:
             return
-        questions = [(Message("system", ASK), Message("user", item.ideal[:SHOWN])) for item in self._waiting]
+        questions = [(Message("system", ASK), Message("user", draft.ideal[:SHOWN])) for draft in self._waiting]
         written: dict[int, str] = {}
         for position, answer in self._engine.answer(questions, Decoding(max_new_tokens=120)):
             if answer.failure is None and answer.stop == "stop":
                 written[position] = " ".join(answer.text.split())
-        for number, item in enumerate(self._waiting):
-            self._keep(self._asked(item, written.get(number, "")))
+        for number, draft in enumerate(self._waiting):
+            self._keep(self._asked(draft, written.get(number, "")))
         self._waiting = []
 
-    def _asked(self, item: Draft, text: str) -> Draft:
-        if not 3 <= len(text.split()) <= MAX_WORDS or _retells(text, item.messages):
+    def _asked(self, draft: Draft, text: str) -> Draft:
+        if not 3 <= len(text.split()) <= MAX_WORDS or _retells(text, draft.messages):
             self.failed += 1
-            return item
+            return draft
         self.written += 1
-        return replace(item, messages=(Message("user", text), *item.messages[1:]))
+        return replace(draft, messages=(Message("user", text), *draft.messages[1:]))
 
 
 def _retells(text: str, messages: Sequence[Message]) -> bool:

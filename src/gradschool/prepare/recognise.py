@@ -33,7 +33,7 @@ PROSE = (".md", ".markdown", ".txt")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SourceFile:
     """One file: what it is, where it lies, and what the person would call it."""
 
     name: str
@@ -41,25 +41,29 @@ class Found:
     kind: Kind
 
 
-def recognise(sources: Iterable[Path]) -> Work[list[Found]]:
+def recognise(sources: Iterable[Path]) -> Work[list[SourceFile]]:
     """Look at every file below the sources, in the order given; folders in the order of names, a Maildir as mails.
 
     Says in a note what was found, and in a warning what cannot be used and why. Hidden files are ignored, linked
     folders are not entered. Raises DataError where a source does not exist or nothing can be used.
     """
-    found: list[Found] = []
+    found: list[SourceFile] = []
     refused: list[tuple[str, str]] = []
     for source in sources:
         if not source.exists():
             raise DataError(f"{source} does not exist.", "It was named as a source.", "check the path.")
         for name, path in _files(source, refused):
             try:
-                found.append(Found(name, path, kind_of(path)))
+                found.append(SourceFile(name, path, kind_of(path)))
             except Unreadable as reason:
                 refused.append((name, str(reason)))
     for kind, count in Counter(one.kind for one in found).items():
         first = next(one.name for one in found if one.kind == kind)
-        yield Note(f"{first}: {SPOKEN[kind]}." if count == 1 else f"{count} files, {first} the first: {SPOKEN[kind]}.")
+        yield Note(
+            f"{first}: {DESCRIPTIONS[kind]}."
+            if count == 1
+            else f"{count} files, {first} the first: {DESCRIPTIONS[kind]}."
+        )
     for why, count in Counter(why for _, why in refused).items():
         first = next(name for name, reason in refused if reason == why)
         yield Note(f"{first if count == 1 else f'{count} files, {first} the first,'} passed over: {why}.", "warning")
@@ -72,7 +76,7 @@ def recognise(sources: Iterable[Path]) -> Work[list[Found]]:
     return found
 
 
-SPOKEN: dict[Kind, str] = {
+DESCRIPTIONS: dict[Kind, str] = {
     "mbox": "a mailbox (mbox)",
     "mail": "a mail as a file (eml or Maildir)",
     "Outlook mail": "a mail saved by Outlook (msg)",

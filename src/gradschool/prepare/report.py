@@ -11,7 +11,7 @@ from gradschool.data.private import PrivateKind
 from gradschool.prepare.clean import Repeated
 from gradschool.prepare.guidelines import SHOWN, Guideline
 from gradschool.prepare.options import Mode
-from gradschool.prepare.recognise import SPOKEN, Found
+from gradschool.prepare.recognise import DESCRIPTIONS, SourceFile
 
 MEANS = {  # what each kind of change, remark or reason says
     "quoted text": "older mails quoted in a mail were cut",
@@ -43,10 +43,10 @@ MEANS = {  # what each kind of change, remark or reason says
 
 
 @dataclass(slots=True)
-class Account:
+class Summary:
     """Counts of a whole preparation."""
 
-    sources: list[Found] = field(default_factory=list)
+    sources: list[SourceFile] = field(default_factory=list)
     read: int = 0
     kept: int = 0
     groups: int = 0
@@ -88,36 +88,36 @@ class Account:
         }
 
 
-def report_page(account: Account, guidelines: Sequence[Guideline], folder: Path, purpose: str) -> str:
+def report_page(summary: Summary, guidelines: Sequence[Guideline], folder: Path, purpose: str) -> str:
     """The whole report as Markdown."""
     parts = [
         f"# What was prepared: {folder.name}",
-        f"For the purpose *{purpose}*: {account.kept:,} examples in {account.groups:,} groups, out of {account.read:,} "
-        f"items; {account.words / max(account.kept, 1):.0f} words to an answer in the mean.",
-        _sources(account),
-        _table("Left out", account.dropped, account.read),
-        _table("Changed or noticed", account.changed, account.read),
-        _private(account),
-        _languages(account),
-        _labels(account),
-        _repeated(account.repeated),
+        f"For the purpose *{purpose}*: {summary.kept:,} examples in {summary.groups:,} groups, out of {summary.read:,} "
+        f"items; {summary.words / max(summary.kept, 1):.0f} words to an answer in the mean.",
+        _sources(summary),
+        _table("Left out", summary.dropped, summary.read),
+        _table("Changed or noticed", summary.changed, summary.read),
+        _private(summary),
+        _languages(summary),
+        _labels(summary),
+        _repeated(summary.repeated),
         _rules(guidelines),
-        _split(account),
-        _next(account, folder),
+        _split(summary),
+        _next(summary, folder),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _sources(account: Account) -> str:
-    counts = Counter(found.kind for found in account.sources)
-    lines = [f"- {SPOKEN[kind]}: {count}" for kind, count in counts.most_common()]
-    if account.author:
-        lines.append(f"- the author: {account.author}")
-    if account.documents:
-        lines.append(f"- documents to look facts up in: {account.documents}, copied into `documents/`")
-    if account.decisions:
-        gone = f"; {account.lost_decisions} of them name what is no longer there" if account.lost_decisions else ""
-        lines.append(f"- decisions in review.jsonl that were followed: {account.decisions}{gone}")
+def _sources(summary: Summary) -> str:
+    counts = Counter(found.kind for found in summary.sources)
+    lines = [f"- {DESCRIPTIONS[kind]}: {count}" for kind, count in counts.most_common()]
+    if summary.author:
+        lines.append(f"- the author: {summary.author}")
+    if summary.documents:
+        lines.append(f"- documents to look facts up in: {summary.documents}, copied into `documents/`")
+    if summary.decisions:
+        gone = f"; {summary.lost_decisions} of them name what is no longer there" if summary.lost_decisions else ""
+        lines.append(f"- decisions in review.jsonl that were followed: {summary.decisions}{gone}")
     return "## Sources\n\n" + "\n".join(lines)
 
 
@@ -131,13 +131,13 @@ def _table(title: str, counts: Counter[str], total: int) -> str:
     return f"## {title}\n\n| what | items | share | meaning |\n| --- | --- | --- | --- |\n" + "\n".join(lines)
 
 
-def _private(account: Account) -> str:
-    if not account.private:
+def _private(summary: Summary) -> str:
+    if not summary.private:
         return "## Private data\n\nNone was found. Names are known only where headers or speakers tell them."
     done = {"pseudonyms": "replaced by pseudonyms", "drop": "its examples were left out", "keep": "kept"}
     lines = [
-        f"| {kind} | {count:,} | {account.private_values[kind]:,} | {done[account.modes[kind]]} |"
-        for kind, count in account.private.most_common()
+        f"| {kind} | {count:,} | {summary.private_values[kind]:,} | {done[summary.modes[kind]]} |"
+        for kind, count in summary.private.most_common()
     ]
     return (
         "## Private data\n\n| kind | places | different ones | what was done |\n| --- | --- | --- | --- |\n"
@@ -148,22 +148,22 @@ def _private(account: Account) -> str:
     )
 
 
-def _languages(account: Account) -> str:
-    known = {language: count for language, count in account.languages.items() if language}
+def _languages(summary: Summary) -> str:
+    known = {language: count for language, count in summary.languages.items() if language}
     if len(known) < 2:
         return ""
     told = ", ".join(f"{language} {count:,}" for language, count in Counter(known).most_common(8))
     return f"## Languages\n\n{told}. `--language` says which to keep."
 
 
-def _labels(account: Account) -> str:
-    if not account.labels or len(account.labels) < 2:
+def _labels(summary: Summary) -> str:
+    if not summary.labels or len(summary.labels) < 2:
         return ""
-    most, least = account.labels.most_common(1)[0], account.labels.most_common()[-1]
-    total = sum(account.labels.values())
-    rare = sum(count < 3 for count in account.labels.values())
+    most, least = summary.labels.most_common(1)[0], summary.labels.most_common()[-1]
+    total = sum(summary.labels.values())
+    rare = sum(count < 3 for count in summary.labels.values())
     text = (
-        f"## Labels\n\n{len(account.labels)} labels; the most frequent is {most[0]!r} ({most[1]:,}, "
+        f"## Labels\n\n{len(summary.labels)} labels; the most frequent is {most[0]!r} ({most[1]:,}, "
         f"{most[1] / total:.0%}: what always saying it would score), the least frequent {least[0]!r} ({least[1]})."
     )
     return text + (f" {rare} have under 3 examples, too few to learn and test." if rare else "")
@@ -200,26 +200,26 @@ def _rules(guidelines: Sequence[Guideline]) -> str:
     return "\n\n".join(parts)
 
 
-def _split(account: Account) -> str:
-    if account.split_note and not account.split:
-        return f"## Split\n\n{account.split_note}"
-    if not account.split:
+def _split(summary: Summary) -> str:
+    if summary.split_note and not summary.split:
+        return f"## Split\n\n{summary.split_note}"
+    if not summary.split:
         return ""
-    told = ", ".join(f"{count:,} {part}" for part, count in account.split.items())
-    parts = [f"## Split\n\nWith the job as it is: {told}. {account.split_note}".strip()]
-    if account.leaks:
-        counts = Counter(str(leak.kind) for leak in account.leaks)
+    told = ", ".join(f"{count:,} {part}" for part, count in summary.split.items())
+    parts = [f"## Split\n\nWith the job as it is: {told}. {summary.split_note}".strip()]
+    if summary.leaks:
+        counts = Counter(str(leak.kind) for leak in summary.leaks)
         parts.append("Between what is learnt and what is kept from learning: " + _listed(counts) + ".")
-        parts.append("\n".join(f"- {leak.id} and {leak.other}: {leak.kind}" for leak in account.leaks[:10]))
+        parts.append("\n".join(f"- {leak.id} and {leak.other}: {leak.kind}" for leak in summary.leaks[:10]))
     else:
         parts.append("No leak was found between them: no same or nearly the same question, no long common wording.")
-    if account.document_leaks:
-        count = len(account.document_leaks)
+    if summary.document_leaks:
+        count = len(summary.document_leaks)
         parts.append(f"{count} answers of the test share long wording with a document: fine where the job looks it up.")
     return "\n\n".join(parts)
 
 
-def _next(account: Account, folder: Path) -> str:
+def _next(summary: Summary, folder: Path) -> str:
     return (
         "## Next\n\n"
         "1. Read `review.jsonl`; write `keep`, `drop` or `edit` as a row's decision, and prepare again. An example "

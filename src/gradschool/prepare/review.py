@@ -1,6 +1,6 @@
-"""review.jsonl: every item that was left out, changed or noticed, with its reason; and what a person decided about it.
+"""review.jsonl: every draft that was left out, changed or noticed, with its reason; and what a person decided about it.
 
-A row about an item: item, source, action (dropped, changed, noticed), why, decision, messages, before.
+A row about a draft: draft, source, action (dropped, changed, noticed), why, decision, messages, before.
 A row about a private value: value (its key), kind, text, as, times, first, action, decision.
 A row about a paragraph that many answers share: wording (its key), text, times, decision (drop cuts it everywhere).
 
@@ -25,7 +25,7 @@ FIX = "correct that line; review.jsonl has one JSON object a line, and decision 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a person decided about an item; `messages` are those of the row, for edit."""
+    """What a person decided about a draft; `messages` are those of the row, for edit."""
 
     word: Word
     messages: Conversation
@@ -37,13 +37,13 @@ class ValueDecision:
     """What a person decided about a private value: what is done with it, and what stands there, for edit."""
 
     mode: Mode
-    stands: str
+    replacement: str
     row: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """All decisions of a review: by item, by private value, and by paragraph that many answers share."""
+    """All decisions of a review: by draft, by private value, and by paragraph that many answers share."""
 
     items: dict[str, Decision] = field(default_factory=dict)
     values: dict[str, ValueDecision] = field(default_factory=dict)
@@ -73,7 +73,7 @@ def read_decisions(path: Path) -> Decisions:
             found.wordings[str(row["wording"])] = row
         else:
             raise DataError(
-                f"{path.name}:{number} decides about nothing.", "It names no item, no value and no wording.", FIX
+                f"{path.name}:{number} decides about nothing.", "It names no draft, no value and no wording.", FIX
             )
     return found
 
@@ -108,33 +108,33 @@ def _messages(row: Mapping[str, Any], path: Path, number: int) -> Conversation:
     return messages
 
 
-def decided(item: Draft, decision: Decision | None) -> Draft:
-    """The item as a person decided: as it was read, left out, or as they wrote it; unchanged without a decision."""
+def decided(draft: Draft, decision: Decision | None) -> Draft:
+    """The draft as a person decided: as it was read, left out, or as they wrote it; unchanged without a decision."""
     if decision is None:
-        return item
+        return draft
     if decision.word == "drop":
-        return replace(item, drop=None).dropped("by decision", "you decided to drop it")
+        return replace(draft, drop=None).dropped("by decision", "you decided to drop it")
     if decision.word == "edit":
-        return replace(item, drop=None, messages=decision.messages)
-    return replace(item, drop=None, messages=item.before or item.messages)
+        return replace(draft, drop=None, messages=decision.messages)
+    return replace(draft, drop=None, messages=draft.before or draft.messages)
 
 
-def item_row(item: Draft, decision: Decision | None) -> dict[str, Any] | None:
-    """The row about an item; None where nothing happened to it and nobody decided about it."""
-    if not (item.drop or item.changes or decision):
+def review_row(draft: Draft, decision: Decision | None) -> dict[str, Any] | None:
+    """The row about a draft; None where nothing happened to it and nobody decided about it."""
+    if not (draft.drop or draft.changes or decision):
         return None
-    changed = any(change.kind not in NOTICED for change in item.changes)
-    why = [*([item.drop] if item.drop else []), *item.changes]
+    changed = any(change.kind not in NOTICED for change in draft.changes)
+    why = [*([draft.drop] if draft.drop else []), *draft.changes]
     row: dict[str, Any] = {
-        "item": item.id,
-        "source": str(item.source),
-        "action": "dropped" if item.drop else ("changed" if changed else "noticed"),
+        "item": draft.id,
+        "source": str(draft.source),
+        "action": "dropped" if draft.drop else ("changed" if changed else "noticed"),
         "why": [{"kind": change.kind, "text": change.text} for change in why],
         "decision": decision.word if decision else "",
-        "messages": [{"role": m.role, "content": m.content} for m in item.messages],
+        "messages": [{"role": m.role, "content": m.content} for m in draft.messages],
     }
-    if item.before:
-        row["before"] = [{"role": m.role, "content": m.content} for m in item.before]
+    if draft.before:
+        row["before"] = [{"role": m.role, "content": m.content} for m in draft.before]
     return row
 
 

@@ -10,7 +10,7 @@ from gradschool.data.formats import CONTENT_KEYS, CONVERSATIONS, ROLE_KEYS, as_t
 from gradschool.data.parse import Row, container, rows
 from gradschool.errors import DataError
 from gradschool.prepare.options import PrepareOptions
-from gradschool.prepare.recognise import Found
+from gradschool.prepare.recognise import SourceFile
 
 RowKind = Literal["dialogues", "turns", "pairs", "texts", "unknown"]
 LOOKED_AT = 50  # rows from which the kind of a file is told
@@ -53,23 +53,23 @@ class Columns:
     id: str = ""
 
 
-def file_rows(found: Found) -> Iterator[Row]:
+def file_rows(source_file: SourceFile) -> Iterator[Row]:
     """The rows of a table, of JSON or of a workbook, with their lines; raises Unreadable where it cannot go on."""
-    if found.kind == "workbook":
-        yield from _workbook_rows(found)
+    if source_file.kind == "workbook":
+        yield from _workbook_rows(source_file)
         return
     try:
-        held, delimiter = container(found.path, found.name)
-        yield from rows(found.path, found.name, held, delimiter)
+        held, delimiter = container(source_file.path, source_file.name)
+        yield from rows(source_file.path, source_file.name, held, delimiter)
     except DataError as error:
         raise Unreadable(f"{error.what} {error.why}") from error
 
 
-def _workbook_rows(found: Found) -> Iterator[Row]:
+def _workbook_rows(source_file: SourceFile) -> Iterator[Row]:
     from gradschool.data.convert import xlsx_sheets
 
     try:
-        content = found.path.read_bytes()
+        content = source_file.path.read_bytes()
     except OSError as error:
         raise Unreadable(f"the system says: {error.strerror}") from error
     for _, sheet in xlsx_sheets(content):
@@ -84,9 +84,9 @@ def _workbook_rows(found: Found) -> Iterator[Row]:
                 yield Row(number, dict(zip(header, filled, strict=False)))
 
 
-def columns_of(found: Found, wanted: PrepareOptions) -> Columns:
+def columns_of(source_file: SourceFile, options: PrepareOptions) -> Columns:
     """What the rows of a file are, from its first ones and from the columns that the person names."""
-    first = [value for value in _first(found) if isinstance(value, dict | list)]
+    first = [value for value in _first(source_file) if isinstance(value, dict | list)]
     values = [{"messages": value} if isinstance(value, list) else value for value in first]
     if not values:
         return Columns("unknown")
@@ -94,29 +94,29 @@ def columns_of(found: Found, wanted: PrepareOptions) -> Columns:
     for value in values:
         keys |= {plain(key): key for key in reversed(list(value)) if plain(key) not in keys}
     common = {
-        "date": _named(keys, wanted.date_column, DATES),
-        "group": _named(keys, wanted.columns.group_column or "", GROUPS),
+        "date": _named(keys, options.date_column, DATES),
+        "group": _named(keys, options.columns.group_column or "", GROUPS),
         "id": keys.get("id", ""),
     }
-    if not wanted.text_column and (turns := _turns(values, keys)):
+    if not options.text_column and (turns := _turns(values, keys)):
         return Columns("dialogues", turns=turns, **common)
     by_turn = _by_turn(values, keys)
-    if by_turn and wanted.purpose != "skill" and not wanted.text_column:
+    if by_turn and options.purpose != "skill" and not options.text_column:
         return Columns("turns", **(by_turn | {"date": common["date"]}))
-    pairs = sum(detect(value, wanted.columns) is not None for value in values)
+    pairs = sum(detect(value, options.columns) is not None for value in values)
     title = next((keys[word] for word in TITLES if word in keys), "")
-    text = _named(keys, wanted.text_column, TEXTS) or _longest(values, keys, {title, *common.values()})
-    if wanted.purpose == "style" and text and (wanted.text_column or not pairs):
-        group = "" if common["group"] == title and not wanted.columns.group_column else common["group"]
+    text = _named(keys, options.text_column, TEXTS) or _longest(values, keys, {title, *common.values()})
+    if options.purpose == "style" and text and (options.text_column or not pairs):
+        group = "" if common["group"] == title and not options.columns.group_column else common["group"]
         return Columns("texts", text=text, title=title, date=common["date"], group=group, id=common["id"])
     return Columns("pairs" if pairs else "unknown", **common)
 
 
-def _first(found: Found) -> list[Any]:
+def _first(source_file: SourceFile) -> list[Any]:
     """The values of the first rows; raises Unreadable only where not even one can be read."""
     values: list[Any] = []
     try:
-        values += (row.value for row in islice(file_rows(found), LOOKED_AT))
+        values += (row.value for row in islice(file_rows(source_file), LOOKED_AT))
     except Unreadable:
         if not values:
             raise

@@ -14,7 +14,7 @@ from gradschool.data.language import language_of
 from gradschool.prepare.draft import Draft, Sink, id_from, unused
 from gradschool.prepare.instructions import Writer, instruction
 from gradschool.prepare.options import PrepareOptions
-from gradschool.prepare.recognise import HTML, Found
+from gradschool.prepare.recognise import HTML, SourceFile
 from gradschool.prepare.rows import Columns, file_rows
 from gradschool.records import Message, Note, Progress, Source, Work
 
@@ -25,19 +25,19 @@ MIN_SECTION = 30  # words of a section that stands alone
 EVERY = 1_000
 
 
-def read_rows_of_texts(found: Found, columns: Columns, wanted: PrepareOptions, sink: Sink) -> Work[None]:
+def read_rows_of_texts(source_file: SourceFile, columns: Columns, options: PrepareOptions, sink: Sink) -> Work[None]:
     """Put every row's text into the sink, asked for by its title."""
     parts = {columns.text: "text", columns.title: "title", columns.date: "date", columns.group: "group"}
     told = ", ".join(f"{key} is the {part}" for key, part in parts.items() if key)
-    yield Note(f"{found.name}: texts; {told}.")
-    writer = Writer(wanted.writer, sink.add)
+    yield Note(f"{source_file.name}: texts; {told}.")
+    writer = Writer(options.writer, sink.add)
     ids: Counter[str] = Counter()
-    for done, row in enumerate(file_rows(found)):
+    for done, row in enumerate(file_rows(source_file)):
         if done % EVERY == 0:
-            yield Progress(f"reading {found.name}", done, 0, "rows")
-        source = Source(found.name, row.line)
+            yield Progress(f"reading {source_file.name}", done, 0, "rows")
+        source = Source(source_file.name, row.line)
         if not isinstance(row.value, dict):
-            sink.add(unreadable(source, row.trouble or "the row is no object", found.name))
+            sink.add(unreadable(source, row.trouble or "the row is no object", source_file.name))
             continue
         text = as_text(row.value.get(columns.text), set()).strip()
         title = as_text(row.value.get(columns.title), set()).strip() if columns.title else ""
@@ -45,52 +45,55 @@ def read_rows_of_texts(found: Found, columns: Columns, wanted: PrepareOptions, s
         if first and (not title or first[2].strip().casefold() == title.casefold()):
             title, text = title or first[2], text[first.end() :].strip()
         name = as_text(row.value.get(columns.id), set()) if columns.id else ""
-        item = text_item(text, title, source, ids, name)
+        draft = text_draft(text, title, source, ids, name)
         group = as_text(row.value.get(columns.group), set()).strip() if columns.group else ""
         date = iso_date(as_text(row.value.get(columns.date), set())) if columns.date else ""
-        writer.add(replace(item, group=group or item.id, date=date))
+        writer.add(replace(draft, group=group or draft.id, date=date))
     writer.flush()
 
 
-def read_texts(found: Found, wanted: PrepareOptions, sink: Sink) -> Work[None]:
+def read_texts(source_file: SourceFile, options: PrepareOptions, sink: Sink) -> Work[None]:
     """Put a document into the sink: whole, or where it is long in sections, asked for by their headings."""
-    document = yield from load(found)
-    writer = Writer(wanted.writer, sink.add)
+    document = yield from load(source_file)
+    writer = Writer(options.writer, sink.add)
     ids: Counter[str] = Counter()
-    date = datetime.fromtimestamp(found.path.stat().st_mtime, UTC).date().isoformat()
+    date = datetime.fromtimestamp(source_file.path.stat().st_mtime, UTC).date().isoformat()
     for title, text, line in sections(document):
-        item = text_item(
-            text, title or Path(found.name).stem.replace("_", " ").replace("-", " "), Source(found.name, line), ids
+        draft = text_draft(
+            text,
+            title or Path(source_file.name).stem.replace("_", " ").replace("-", " "),
+            Source(source_file.name, line),
+            ids,
         )
-        writer.add(replace(item, group=found.name, date=date))
+        writer.add(replace(draft, group=source_file.name, date=date))
     writer.flush()
 
 
-def load(found: Found) -> Work[Document]:
+def load(source_file: SourceFile) -> Work[Document]:
     """The text of a document, whose kind is told by its content; raises Unreadable."""
-    return (yield from read_document(found.name, found.path, suffix_of(found)))
+    return (yield from read_document(source_file.name, source_file.path, suffix_of(source_file)))
 
 
-def suffix_of(found: Found) -> str:
+def suffix_of(source_file: SourceFile) -> str:
     """The ending that a document's content would have."""
-    with found.path.open("rb") as file:
+    with source_file.path.open("rb") as file:
         head = file.read(4096)
     if head.startswith(b"%PDF"):
         return ".pdf"
     if head.startswith(b"PK"):
-        return ".epub" if b"epub" in head[:200] or found.path.suffix.lower() == ".epub" else ".docx"
+        return ".epub" if b"epub" in head[:200] or source_file.path.suffix.lower() == ".epub" else ".docx"
     return ".html" if HTML.match(head.decode(encoding_of(head), "replace")) else ".txt"
 
 
-def text_item(text: str, title: str, source: Source, ids: Counter[str], name: str = "") -> Draft:
-    """The item of a text; `ids` counts the ids that are taken."""
+def text_draft(text: str, title: str, source: Source, ids: Counter[str], name: str = "") -> Draft:
+    """The draft of a text; `ids` counts the ids that are taken."""
     id_ = unused(name or id_from("text", title, text), ids)
     language = language_of(text)
     asked = instruction(title, "", language, mail=False)
-    item = Draft(id_, (Message("user", asked), Message("assistant", text)), id_, source, language=language)
+    draft = Draft(id_, (Message("user", asked), Message("assistant", text)), id_, source, language=language)
     if not text:
-        return item.dropped("empty", "there is no text")
-    return item if asked else item.dropped("empty", "it has no title, so that nothing asks for it")
+        return draft.dropped("empty", "there is no text")
+    return draft if asked else draft.dropped("empty", "it has no title, so that nothing asks for it")
 
 
 def unreadable(source: Source, why: str, name: str) -> Draft:

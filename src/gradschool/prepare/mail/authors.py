@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gradschool.errors import DataError
-from gradschool.prepare.mail.mime import Head
+from gradschool.prepare.mail.headers import Head
 
 MIN_SHARE = 0.5  # of all mails, in which an owner takes part
 CLOSE = 0.8  # how near the next may come to the first before it has to be asked

@@ -47,7 +47,7 @@ class _Reader(HTMLParser):
         self._silent = 0
         self._pre = 0
         self._rest = False
-        self._lists: list[int] = []  # the number of the next item; -1 in a list without numbers
+        self._lists: list[int] = []  # the number of the next draft; -1 in a list without numbers
         self._names: Counter[str] = Counter()  # how many of each tag are open
         self._hints: list[Hint] = []  # of the open tags that set one
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from gradschool.prepare.recognise import Found
+from gradschool.prepare.recognise import SourceFile
 from gradschool.records import Source
 
 BLOCK = 8 << 20  # bytes read at a time
@@ -24,7 +24,7 @@ END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class MessageLocation:
     """Where a mail lies: its file as the person knows it with the line, and the bytes in it.
 
     `length` is -1 where the file is one mail.
@@ -37,19 +37,19 @@ class Place:
     outlook: bool = False
 
 
-def places(found: Found) -> Iterator[Place]:
+def message_locations(source_file: SourceFile) -> Iterator[MessageLocation]:
     """All mails of a file, in its order."""
-    if found.kind != "mbox":
-        yield Place(Source(found.name, 1), found.path, outlook=found.kind == "Outlook mail")
+    if source_file.kind != "mbox":
+        yield MessageLocation(Source(source_file.name, 1), source_file.path, outlook=source_file.kind == "Outlook mail")
         return
-    with found.path.open("rb") as file:
+    with source_file.path.open("rb") as file:
         last: tuple[int, int, int] | None = None
         for start, content, line in beginnings(file):
             if last:
-                yield Place(Source(found.name, last[2]), found.path, last[1], start - last[1])
+                yield MessageLocation(Source(source_file.name, last[2]), source_file.path, last[1], start - last[1])
             last = (start, content, line)
         if last:
-            yield Place(Source(found.name, last[2]), found.path, last[1], file.tell() - last[1])
+            yield MessageLocation(Source(source_file.name, last[2]), source_file.path, last[1], file.tell() - last[1])
 
 
 def beginnings(file: BinaryIO) -> Iterator[tuple[int, int, int]]:
@@ -78,23 +78,23 @@ def beginnings(file: BinaryIO) -> Iterator[tuple[int, int, int]]:
         held, offset = text[cut:], offset + cut
 
 
-def read_mail(place: Place) -> bytes:
+def read_mail(location: MessageLocation) -> bytes:
     """The bytes of a mail, at most MAX_MAIL of them; escaped From lines are put right."""
-    return _read(place, MAX_MAIL)
+    return _read(location, MAX_MAIL)
 
 
-def read_head(place: Place) -> bytes:
+def read_head(location: MessageLocation) -> bytes:
     """The bytes of a mail's headers."""
-    text = _read(place, MAX_HEAD)
+    text = _read(location, MAX_HEAD)
     end = END_OF_HEAD.search(text)
     return text[: end.end()] if end else text
 
 
-def _read(place: Place, most: int) -> bytes:
-    with place.path.open("rb") as file:
-        file.seek(place.start)
-        if place.length >= 0:
-            return ESCAPED.sub(rb"\1", file.read(min(place.length, most)))
+def _read(location: MessageLocation, most: int) -> bytes:
+    with location.path.open("rb") as file:
+        file.seek(location.start)
+        if location.length >= 0:
+            return ESCAPED.sub(rb"\1", file.read(min(location.length, most)))
         text = file.read(most)
     number, _, rest = text.partition(b"\n")
     if number.strip().isdigit():  # Apple's emlx: the length of the mail, the mail, and a property list

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class Patterns:
     """Patterns over lines, all languages together; those of whole lines are to be matched with `fullmatch`."""
 
     wrote: re.Pattern[str]  # "On 3 May 2019, Anna wrote:", possibly joined from several lines
@@ -31,7 +31,7 @@ class Words:
 
 
 @lru_cache(maxsize=1)
-def words() -> Words:
+def patterns() -> Patterns:
     """The patterns, compiled once."""
     with (Path(__file__).parent / "patterns.toml").open("rb") as file:
         languages = list(tomllib.load(file).values())
@@ -48,7 +48,7 @@ def words() -> Words:
         for header, names in language.get("headers", {}).items()
         for name in names
     }
-    return Words(
+    return Patterns(
         wrote=any_of("wrote"),
         headers=headers,
         original=any_of("original", r"\W{{2,}}\s*(?:{})\s*\W*"),
@@ -71,7 +71,7 @@ def words() -> Words:
 
 def plain_subject(subject: str) -> str:
     """A subject without what replies and forwards put before it."""
-    known = words()
+    known = patterns()
     while True:
         found = known.reply.match(subject) or known.forward.match(subject)
         if not found or found.end() == 0:
@@ -81,9 +81,9 @@ def plain_subject(subject: str) -> str:
 
 def is_forward(subject: str) -> bool:
     """Whether a subject says that the mail was passed on."""
-    return bool(words().forward.match(subject))
+    return bool(patterns().forward.match(subject))
 
 
 def is_reply(subject: str) -> bool:
     """Whether a subject says that the mail answers another."""
-    return bool(words().reply.match(subject))
+    return bool(patterns().reply.match(subject))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gradschool.prepare.mail.lines import Kind, Line, is_quoted, paragraphs, unquoted
-from gradschool.prepare.mail.patterns import words
+from gradschool.prepare.mail.patterns import patterns
 from gradschool.prepare.mail.signature import trim
 
 RULE = re.compile(r"\s*[_\-=*~#]{5,}\s*")
@@ -18,7 +18,7 @@ WRAPPED, LONG = 28, 60  # characters: a short line after a long quoted one is it
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class SplitMail:
     """A mail's lines with what each is."""
 
     lines: tuple[Line, ...]
@@ -52,7 +52,7 @@ class Cut:
         return zip(self.lines, self.kinds, strict=True)
 
 
-def split_quotes(lines: Sequence[Line], names: Sequence[str] = ()) -> Cut:
+def split_quotes(lines: Sequence[Line], names: Sequence[str] = ()) -> SplitMail:
     """Tell what each line of a mail is; `names` are names of its sender, as they may stand in a signature."""
     kinds: list[Kind] = ["own"] * len(lines)
     _follow_markup(lines, kinds)
@@ -60,14 +60,14 @@ def split_quotes(lines: Sequence[Line], names: Sequence[str] = ()) -> Cut:
     _cut_attributions(lines, kinds)
     _cut_quotes(lines, kinds)
     trim(lines, kinds, names)
-    return Cut(tuple(lines), tuple(kinds))
+    return SplitMail(tuple(lines), tuple(kinds))
 
 
 def _follow_markup(lines: Sequence[Line], kinds: list[Kind]) -> None:
     for number, line in enumerate(lines):
         if line.hint in ("quoted", "rest"):
             kinds[number] = "quoted"
-        elif line.hint == "attribution" and not words().forwarded.fullmatch(line.text):
+        elif line.hint == "attribution" and not patterns().forwarded.fullmatch(line.text):
             kinds[number] = "attribution"
         elif line.hint == "signature":
             kinds[number] = "signature"
@@ -75,7 +75,7 @@ def _follow_markup(lines: Sequence[Line], kinds: list[Kind]) -> None:
 
 def _cut_older_mail(lines: Sequence[Line], kinds: list[Kind]) -> None:
     """The headers of an older mail, or a line that announces one: what follows is not the sender's."""
-    known = words()
+    known = patterns()
     for number, line in enumerate(lines):
         if kinds[number] not in ("own", "attribution"):
             continue
@@ -132,7 +132,7 @@ def _headers_end(lines: Sequence[Line], start: int) -> int:
 
 def _header_name(text: str) -> str:
     found = HEADER.match(text)
-    return words().headers.get(" ".join(found[1].split()).casefold(), "") if found else ""
+    return patterns().headers.get(" ".join(found[1].split()).casefold(), "") if found else ""
 
 
 def _is_header_line(text: str) -> bool:
@@ -167,7 +167,7 @@ def _attribution(lines: Sequence[Line], kinds: Sequence[Kind], start: int) -> in
         if at >= len(lines) or kinds[at] != "own" or not lines[at].text.strip() or is_quoted(lines[at]):
             return 0
         joined = f"{joined} {lines[at].text.strip()}".strip()
-        if words().wrote.search(joined):
+        if patterns().wrote.search(joined):
             return length
     return 0
 

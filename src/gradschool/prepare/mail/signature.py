@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from gradschool.data.private import POSTCODE, shapes
 from gradschool.prepare.mail.lines import Kind, Line
-from gradschool.prepare.mail.patterns import words
+from gradschool.prepare.mail.patterns import patterns
 
 DELIMITER = re.compile(r"\s{0,2}(?:--|—|––|__)\s*")
 RULE = re.compile(r"\s*[_\-=*~#+.]{4,}\s*|\s*[-=*_]{3,}\s*")
@@ -56,7 +56,7 @@ def _runs(kinds: Sequence[Kind]) -> Iterator[tuple[int, int]]:
 
 def _trim_footers(lines: Sequence[Line], kinds: list[Kind], start: int, end: int) -> int:
     """Take footers and disclaimers off the end, one paragraph after the other; returns where the rest ends."""
-    known = words()
+    known = patterns()
     while True:
         end = _filled_end(lines, start, end)
         first = _paragraph_start(lines, start, end)
@@ -85,7 +85,7 @@ def _list_footer(lines: Sequence[Line], start: int, end: int) -> int | None:
     """Where the footer of a mailing list begins, if the stretch ends with one."""
     for number in range(max(start, end - 12), end):
         text = lines[number].text.strip()
-        if not words().list_footer.search(text):
+        if not patterns().list_footer.search(text):
             continue
         first = number
         while first > start and (RULE.fullmatch(lines[first - 1].text) or DELIMITER.fullmatch(lines[first - 1].text)):
@@ -101,7 +101,7 @@ def _only_links(lines: Sequence[Line], start: int, end: int) -> bool:
 
 
 def _is_notice(paragraph: str) -> bool:
-    known = words()
+    known = patterns()
     text = paragraph.strip(" *_-=")
     if known.notice.search(text):
         return True
@@ -125,7 +125,7 @@ def _trim_delimited(lines: Sequence[Line], kinds: list[Kind], start: int, end: i
 def _is_letter(below: Sequence[str]) -> bool:
     """Whether lines below a delimiter go on telling: mostly sentences, and no way to reach anybody."""
     prose = sum(_is_prose(line) for line in below)
-    return prose > 2 and prose > len(below) / 2 and not any(words().contact.search(line) for line in below)
+    return prose > 2 and prose > len(below) / 2 and not any(patterns().contact.search(line) for line in below)
 
 
 def _trim_contact(lines: Sequence[Line], kinds: list[Kind], start: int, end: int, names: Sequence[str]) -> None:
@@ -160,7 +160,7 @@ def _closing(lines: Sequence[Line], start: int, end: int) -> int | None:
 def is_closing(text: str) -> bool:
     """Whether a line is a closing formula, with or without a name behind it."""
     text = text.strip()
-    found = words().closing.fullmatch(text)
+    found = patterns().closing.fullmatch(text)
     if not found or len(text.split()) > MAX_CLOSING:
         return False
     name = found["name"].strip()
@@ -171,7 +171,7 @@ def is_closing(text: str) -> bool:
 
 def _below_name(lines: Sequence[Line], closing: int, end: int) -> int:
     """The first line below the closing formula and the name that signs."""
-    found = words().closing.fullmatch(lines[closing].text.strip())
+    found = patterns().closing.fullmatch(lines[closing].text.strip())
     if found and found["name"].strip():
         return closing + 1
     at = closing + 1
@@ -188,9 +188,9 @@ def is_name(text: str) -> bool:
     if (
         not text
         or len(text) > 45
-        or words().contact.search(text)
-        or words().company.search(text)
-        or words().title.search(text)
+        or patterns().contact.search(text)
+        or patterns().company.search(text)
+        or patterns().title.search(text)
     ):
         return False
     return bool(NAME.fullmatch(text))
@@ -225,9 +225,9 @@ def _is_signature(below: Sequence[str]) -> bool:
 
 def is_entry(text: str) -> bool:
     """Whether a line is an entry of a signature: a number, an address, a firm, a title."""
-    known = words()
+    known = patterns()
     return bool(
-        words().contact.search(text)
+        patterns().contact.search(text)
         or _is_address(text)
         or known.company.search(text)
         or known.legal.search(text)

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from gradschool.data.components import components
-from gradschool.prepare.mail.mime import Head
+from gradschool.prepare.mail.headers import Head
 from gradschool.prepare.mail.patterns import is_reply, plain_subject
 
 NEAR = 60 * 86_400  # seconds within which a reply without a reference belongs to a thread of its subject
@@ -23,7 +23,8 @@ def threads(heads: Sequence[Head]) -> list[int]:
             if key:
                 links.append((first.setdefault(key, number), number))
     links += _by_subject(heads)
-    return components(len(heads), links).tolist()
+    roots: list[int] = components(len(heads), links).tolist()
+    return roots
 
 
 def _by_subject(heads: Sequence[Head]) -> Iterator[tuple[int, int]]:
