@@ -37,7 +37,7 @@ def test_every_kind_of_leak_is_found(make):
         ("same answer", "e14", "e4"),
         ("same question", "e11", "e1"),
     ]
-    share = next(leak.share for leak in find_leaks(learnt, held_out) if leak.id == "e12")
+    share = next(leak.overlap for leak in find_leaks(learnt, held_out) if leak.id == "e12")
     assert 0.4 < share < 1
     assert find_leaks(learnt, []) == find_leaks([], held_out) == []
 
