@@ -97,7 +97,7 @@ def _join(messages: Conversation) -> list[Message]:
 
 
 def _compare(examples: list[Example], issues: list[Issue]) -> None:
-    """Report repeated questions: duplicates if the answers are equal (all but the first are dropped), else contradictions."""
+    """Report repeated questions: with equal answers all but the first are dropped, others contradict."""
     first_asked: dict[str, Example] = {}
     first_answered: dict[tuple[str, str], Example] = {}
     for example in examples:

@@ -43,8 +43,6 @@ def class_issues(examples: Sequence[Example]) -> list[Issue]:
     rare = [name for name, count in counts.items() if count < REPEATS]
     if rare:
         shown = ", ".join(map(repr, rare[:5])) + (", …" if len(rare) > 5 else "")
-        text = (
-            f"{len(rare)} of {len(counts)} classes have under {REPEATS} examples, too few to train and test on: {shown}"
-        )
+        text = f"{len(rare)} of {len(counts)} classes have under {REPEATS} examples, too few to train and test: {shown}"
         issues.append(Issue("uneven classes", source, "kept", text))
     return issues
