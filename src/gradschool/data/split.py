@@ -125,7 +125,7 @@ def _units(examples: Sequence[Example], near: Sequence[Sequence[str]], seed: int
     units = []
     for member in map(sorted, members.values()):
         units.append(_Unit(member[0][0], member[0][2], tuple(id_ for _, id_, _ in member)))
-    # By class, size, then hash: this order stratifies classes and spreads large groups.
+    # this order stratifies classes and spreads large groups.
     return sorted(units, key=lambda unit: (unit.label, -len(unit.ids), unit.key, unit.ids))
 
 

@@ -61,7 +61,7 @@ class Repeated:
 
 @dataclass(slots=True)
 class Findings:
-    """What a survey found, by the number of a draft; and what is true of all together."""
+    """The result of the analysis: by position of a draft, and of all drafts together."""
 
     drops: dict[int, Change] = field(default_factory=dict)
     notices: dict[int, Change] = field(default_factory=dict)
@@ -174,7 +174,7 @@ def _near(spool: Spool, decisions: Decisions, found: Findings, index: NearIndex)
 
 
 class _Copies:
-    """Exact copies and contradictions, by hashes of folded texts: 100 bytes or so for each draft."""
+    """Finds exact duplicates and contradictions by hashes of normalized texts; about 100 bytes per draft."""
 
     def __init__(self) -> None:
         self.duplicates: dict[int, Change] = {}

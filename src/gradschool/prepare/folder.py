@@ -4,7 +4,7 @@ JOB/
   examples.jsonl            the examples, each with its source file and line
   job.toml                  the job; never overwritten once the user has edited it
   report.md                 a report of what was found, changed and dropped
-  review.jsonl              every draft that was left out or changed, with its reason; decisions are written here
+  review.jsonl              every dropped or changed draft with its reason; the user writes decisions here
   guidelines.md             a copy of the guidelines, if any
   documents/                copies of the documents for the ground rung, if any
   prepared.json             sources, options, counts, and hashes of the files above

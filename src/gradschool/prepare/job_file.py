@@ -57,7 +57,7 @@ def job_file(
     pass_mark: float | None,
 ) -> str:
     """The text of job.toml."""
-    metric, also = metric_for(purpose, answers)
+    metric, extra = metric_for(purpose, answers)
     assert metric in METRICS
     mark = pass_mark or PASS_MARKS.get(metric, TEXT_PASS_MARK)
     data: dict[str, Any] = {"examples": "examples.jsonl"}
@@ -73,8 +73,8 @@ def job_file(
     if by_time:
         parts.append("\n" + tomli_w.dumps({"split": {"by": "time"}}))
     goal: dict[str, Any] = {"metric": metric, "pass_mark": mark}
-    if also:
-        goal["extra_metrics"] = list(also)
+    if extra:
+        goal["extra_metrics"] = list(extra)
     parts.append("\n" + tomli_w.dumps({"goal": goal}).replace("pass_mark", PASS_MARK_NOTE + "pass_mark"))
     for one in guidelines:
         if one.rule:

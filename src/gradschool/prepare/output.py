@@ -1,4 +1,4 @@
-"""The last pass over the items: private data is replaced, examples and their review are written and counted."""
+"""The last pass over the drafts: replace private data, write examples and review, and count."""
 
 import json
 from collections import Counter
@@ -17,14 +17,14 @@ from gradschool.prepare.report import Summary
 from gradschool.prepare.review import Decisions, review_row
 from gradschool.records import Message, Progress, Work
 
-EVERY = 10_000
-LOOKED_AT = 2_000  # answers whose letters are counted
-LATIN = 0.5  # share of letters from which texts count as written in Latin letters
+PROGRESS_STEP = 10_000  # drafts between two progress events
+SAMPLE = 2_000  # answers from which the script is detected
+LATIN = 0.5  # fraction of ASCII letters from which the script counts as Latin
 
 
 @dataclass(slots=True)
 class _Value:
-    """A private value: what it is, what stands for it, how often and where it first stood."""
+    """A private value, its replacement, its first source and its number of occurrences."""
 
     kind: PrivateKind
     text: str
@@ -35,7 +35,7 @@ class _Value:
 
 
 class Output:
-    """Writes items, and counts what they are."""
+    """Writes examples and review rows, and counts them."""
 
     def __init__(self, summary: Summary, findings: Findings, decisions: Decisions, names: Pseudonyms) -> None:
         self.summary, self.findings, self.decisions, self.names = summary, findings, decisions, names
@@ -47,10 +47,10 @@ class Output:
         self._group_at, self._said = "", dict[str, tuple[str, list[Replaced]]]()
 
     def write(self, folder: JobFolder, spool: Spool) -> Work[None]:
-        """Write all examples and the whole review."""
+        """Write all examples and the review."""
         with folder.lines(EXAMPLES) as examples, folder.lines(REVIEW) as review:
             for number, draft in enumerate(spool):
-                if number % EVERY == 0:
+                if number % PROGRESS_STEP == 0:
                     yield Progress("writing examples", number, len(spool))
                 decided_about = draft.id in self.decisions.items
                 self._one(self.findings.applied(number, draft, decided_about), examples, review)
@@ -59,7 +59,7 @@ class Output:
 
     @property
     def answers(self) -> Answers:
-        """What the answers are, for the choice of a metric."""
+        """Statistics of the answers, for the choice of a metric."""
         kept = max(self.summary.kept, 1)
         return Answers(
             labels=len(self.findings.labels or ()),
@@ -91,19 +91,19 @@ class Output:
         self.dated += bool(draft.date)
         self._groups.add(draft.group)
         self._json += _is_object(draft.ideal)
-        if self.summary.kept <= LOOKED_AT:
+        if self.summary.kept <= SAMPLE:
             letters = [letter for letter in draft.ideal[:400] if letter.isalpha()]
             self._letters += len(letters)
             self._latin += sum(letter.isascii() for letter in letters)
 
     def _without_private(self, draft: Draft) -> Draft:
-        """The draft with pseudonyms; left out where it holds what is to be dropped."""
+        """The draft with pseudonyms; dropped if it has private data of a kind to drop."""
         messages: list[Message] = []
         pieces: list[Replaced] = []
         if draft.group != self._group_at:
             self._group_at, self._said = draft.group, {}
         for message in draft.messages:
-            # The turns of a dialogue stand in each of its examples: they are searched, and counted, once.
+            # The turns of a dialogue repeat in its examples: each is searched and counted once.
             if message.content not in self._said:
                 self._said[message.content] = self.names.replace(message.content, draft.people, draft.language)
                 for piece in self._said[message.content][1]:
@@ -113,7 +113,7 @@ class Output:
             pieces += found
         dropping = sorted({piece.kind for piece in pieces if piece.mode == "drop"})
         if dropping:
-            return draft.dropped("private data", f"it holds: {', '.join(dropping)}")
+            return draft.dropped("private data", f"it has: {', '.join(dropping)}")
         counts = Counter(
             piece.kind for piece in pieces if piece.mode == "pseudonyms" and piece.replacement != piece.value
         )
@@ -122,7 +122,7 @@ class Output:
         return replace(changed, group=self._group(draft)) if counts else changed
 
     def _group(self, draft: Draft) -> str:
-        """Groups are named by threads and ids, seldom by what is private."""
+        """The group without private data; group names come from threads and ids."""
         return self.names.replace(draft.group, draft.people, draft.language)[0]
 
     def _note(self, piece: Replaced, source: str) -> None:
@@ -133,7 +133,7 @@ class Output:
         self._values[piece.key].times += 1
 
     def _rest(self, review: Lines) -> None:
-        """Rows about what is not one draft: wording, private values, and decisions about what is no longer there."""
+        """Rows about what is not one draft: wording, private values, and decisions without an object."""
         for one in self.findings.repeated:
             decided = self.decisions.wordings.get(one.key, {}).get("decision", "")
             review.add({"wording": one.key, "text": one.text, "times": one.times, "decision": decided})
@@ -175,7 +175,7 @@ def _is_object(text: str) -> bool:
 
 
 def ideals(path: Path, most: int) -> Sequence[str]:
-    """The first answers of a file of examples that we wrote."""
+    """The first `most` answers of a file written by `Output`."""
     found: list[str] = []
     with path.open(encoding="utf-8") as file:
         for line in file:

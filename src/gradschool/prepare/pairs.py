@@ -1,4 +1,4 @@
-"""Tables and JSON with inputs and outputs into examples, and documents into questions with the answers below them."""
+"""Drafts from tables and JSON with inputs and outputs, and from questions with answers in documents."""
 
 import re
 from collections import Counter
@@ -15,23 +15,23 @@ from gradschool.prepare.rows import Columns, file_rows
 from gradschool.prepare.texts import HEADING, iso_date, unreadable
 from gradschool.records import Conversation, Message, Note, Progress, Source, Work
 
-EVERY = 10_000  # rows between two reports of progress
-# "Q: …" and "A: …", in bold or not, as frequently asked questions are written without headings.
+PROGRESS_STEP = 10_000  # rows between two progress events
+# "Q: …" and "A: …", in bold or not: lists of frequently asked questions without headings.
 ASKED = re.compile(r"^\W{0,3}(?:Q|Question|Frage|Pregunta|Domanda|Vraag)\W{0,3}[:.)]\W{0,3}\s*(.+)$", re.MULTILINE)
 ANSWERED = re.compile(r"^\W{0,3}(?:A|Answer|Antwort|R|Réponse|Respuesta|Risposta|Antwoord)\W{0,3}[:.)]\W{0,3}\s*", re.M)
 
 
 def read_pairs(source_file: SourceFile, columns: Columns, options: PrepareOptions, sink: Sink) -> Work[None]:
-    """Put every row with an input and an output into the sink; what is no such row is accounted for."""
+    """Add a draft for every row; rows without input and output are dropped with a reason."""
     ids: Counter[str] = Counter()
     forms: Counter[str] = Counter()
     for done, row in enumerate(file_rows(source_file)):
-        if done % EVERY == 0:
+        if done % PROGRESS_STEP == 0:
             yield Progress(f"reading {source_file.name}", done, 0, "rows")
         source = Source(source_file.name, row.line)
         value = {"messages": row.value} if isinstance(row.value, list) else row.value
         if not isinstance(value, dict):
-            sink.add(unreadable(source, row.trouble or "the row is no object", source_file.name))
+            sink.add(unreadable(source, row.trouble or "the row is not an object", source_file.name))
             continue
         form = detect(value, options.columns)
         try:
@@ -51,7 +51,7 @@ def _draft(value: dict[str, object], form: Form, columns: Columns, source: Sourc
     keys = {plain(key): key for key in reversed(list(value))}
     name = as_text(value.get(keys["id"]), notes).strip() if "id" in keys else ""
     draft = pair_draft(messages, source, ids, name)
-    # Columns that say what the example is must not name its group: else one label would be one group.
+    # A column of the example itself cannot be its group: otherwise each label would be a group.
     used = {plain(key) for key in form.columns()}
     group = (
         as_text(value.get(columns.group), notes).strip() if columns.group and plain(columns.group) not in used else ""
@@ -63,18 +63,18 @@ def _draft(value: dict[str, object], form: Form, columns: Columns, source: Sourc
 
 
 def pair_draft(messages: Conversation, source: Source, ids: Counter[str], name: str = "") -> Draft:
-    """The draft of a conversation; `ids` counts the ids that are taken."""
+    """The draft of a conversation; `ids` counts the used ids."""
     id_ = unused(name or id_from("row", *(message.content for message in messages)), ids)
     draft = Draft(id_, messages, id_, source)
     if not messages or messages[-1].role != "assistant":
-        return draft.dropped("no answer", "its last message is not the assistant's")
+        return draft.dropped("no answer", "its last message is not from the assistant")
     if not draft.ideal.strip():
         return draft.dropped("empty", "the answer is empty")
-    return draft if draft.asked.strip() else draft.dropped("empty", "nothing is asked")
+    return draft if draft.asked.strip() else draft.dropped("empty", "the question is empty")
 
 
 def questions_in(document: Document) -> Iterator[tuple[str, str, int]]:
-    """Questions of a document with the text below each, and their line: headings that ask, or "Q:" and "A:"."""
+    """The questions of a document with answer and line: headings with a question mark, or "Q:" and "A:"."""
     text = document.text
     headings = list(HEADING.finditer(text))
     asked = [heading for heading in headings if heading[2].rstrip("* ").endswith("?")]
@@ -95,7 +95,7 @@ def questions_in(document: Document) -> Iterator[tuple[str, str, int]]:
 
 
 def read_questions(source_file: SourceFile, document: Document, sink: Sink) -> int:
-    """Put the questions that a document answers into the sink; returns how many there were."""
+    """Add a draft for each question with an answer in a document; returns their number."""
     ids: Counter[str] = Counter()
     count = 0
     for question, answer, line in questions_in(document):

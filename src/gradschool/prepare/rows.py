@@ -1,4 +1,4 @@
-"""Tables, JSON and workbooks row by row, and what their rows are: dialogues, single turns, pairs, or texts."""
+"""Read tables, JSON and workbooks row by row, and detect their content: dialogues, turns, pairs or texts."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.recognise import SourceFile
 
 RowKind = Literal["dialogues", "turns", "pairs", "texts", "unknown"]
-LOOKED_AT = 50  # rows from which the kind of a file is told
+SAMPLE = 50  # rows from which the kind of a file is detected
 TURN_LISTS = (*CONVERSATIONS, "comments", "replies", "posts", "transcript", "log", "events", "history", "interactions")
 SPEAKERS = (*ROLE_KEYS, "sender_type", "direction", "author_id", "user", "name", "type", "participant")
 SAID = (*CONTENT_KEYS, "body", "comment", "reply", "plain_body")
@@ -40,7 +40,7 @@ GROUPS = ("group", "thread", "thread_id", "series", "topic", "document", "doc", 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """How the rows of a file are understood: their kind, and the key (as the file spells it) that plays each part."""
+    """The detected kind of a file's rows, and the key of each part, as the file spells it."""
 
     kind: RowKind
     turns: str = ""  # dialogues: the key with the list of turns
@@ -54,7 +54,7 @@ class Columns:
 
 
 def file_rows(source_file: SourceFile) -> Iterator[Row]:
-    """The rows of a table, of JSON or of a workbook, with their lines; raises Unreadable where it cannot go on."""
+    """The rows of a table, JSON file or workbook, with line numbers; raises Unreadable if it is malformed."""
     if source_file.kind == "workbook":
         yield from _workbook_rows(source_file)
         return
@@ -85,7 +85,7 @@ def _workbook_rows(source_file: SourceFile) -> Iterator[Row]:
 
 
 def columns_of(source_file: SourceFile, options: PrepareOptions) -> Columns:
-    """What the rows of a file are, from its first ones and from the columns that the person names."""
+    """Detect the columns of a file from its first rows and from the columns that the user names."""
     first = [value for value in _first(source_file) if isinstance(value, dict | list)]
     values = [{"messages": value} if isinstance(value, list) else value for value in first]
     if not values:
@@ -113,10 +113,10 @@ def columns_of(source_file: SourceFile, options: PrepareOptions) -> Columns:
 
 
 def _first(source_file: SourceFile) -> list[Any]:
-    """The values of the first rows; raises Unreadable only where not even one can be read."""
+    """The values of the first rows; raises Unreadable if not even one can be read."""
     values: list[Any] = []
     try:
-        values += (row.value for row in islice(file_rows(source_file), LOOKED_AT))
+        values += (row.value for row in islice(file_rows(source_file), SAMPLE))
     except Unreadable:
         if not values:
             raise
@@ -130,7 +130,7 @@ def _named(keys: Mapping[str, str], given: str, usual: tuple[str, ...]) -> str:
 
 
 def _turns(values: list[dict[str, Any]], keys: Mapping[str, str]) -> str:
-    """The key that holds lists of turns in most rows."""
+    """The key with a list of turns in most rows."""
     for word in TURN_LISTS:
         key = keys.get(word)
         if key and sum(_is_turns(value.get(key)) for value in values) * 2 > len(values):
@@ -143,12 +143,12 @@ def _is_turns(value: Any) -> bool:
         isinstance(value, list)
         and bool(value)
         and all(isinstance(turn, dict) for turn in value)
-        and any(speaker_of(turn) and said_in(turn) for turn in value)
+        and any(speaker_of(turn) and text_of(turn) for turn in value)
     )
 
 
 def _by_turn(values: list[dict[str, Any]], keys: Mapping[str, str]) -> dict[str, str]:
-    """The columns of a table with one turn in a row, if it is one: the same conversation stands in several rows."""
+    """The columns of a table with one turn per row; empty if no conversation has several rows."""
     conversation = next((keys[word] for word in CONVERSATION_IDS if word in keys), "")
     speaker = next((keys[word] for word in SPEAKERS if word in keys and keys[word] != conversation), "")
     text = next((keys[word] for word in SAID if word in keys and keys[word] not in (conversation, speaker)), "")
@@ -161,7 +161,7 @@ def _by_turn(values: list[dict[str, Any]], keys: Mapping[str, str]) -> dict[str,
 
 
 def _longest(values: list[dict[str, Any]], keys: Mapping[str, str], taken: set[str]) -> str:
-    """The column with the most words, if these are texts rather than entries."""
+    """The column with the most words, if it has 20 or more on average."""
     lengths = {
         key: sum(len(str(value.get(key) or "").split()) for value in values) / len(values)
         for key in keys.values()
@@ -172,7 +172,7 @@ def _longest(values: list[dict[str, Any]], keys: Mapping[str, str], taken: set[s
 
 
 def speaker_of(turn: Mapping[str, Any]) -> str:
-    """Who says a turn, as the file has it; of a person as an object its role, kind or name."""
+    """The speaker of a turn; if it is an object, its role, type, name or id."""
     keys = {plain(key): key for key in reversed(list(turn))}
     for word in SPEAKERS:
         value = turn.get(keys[word]) if word in keys else None
@@ -183,8 +183,8 @@ def speaker_of(turn: Mapping[str, Any]) -> str:
     return ""
 
 
-def said_in(turn: Mapping[str, Any]) -> str:
-    """What a turn says."""
+def text_of(turn: Mapping[str, Any]) -> str:
+    """The text of a turn."""
     keys = {plain(key): key for key in reversed(list(turn))}
     for word in SAID:
         value = turn.get(keys[word]) if word in keys else None

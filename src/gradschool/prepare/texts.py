@@ -1,4 +1,4 @@
-"""Documents and rows with one text each, by their author: a short instruction from title or heading, and the text."""
+"""Drafts from documents and rows of one author: an instruction from title or heading, and the text."""
 
 import re
 from collections import Counter
@@ -20,24 +20,24 @@ from gradschool.records import Message, Note, Progress, Source, Work
 
 HEADING = re.compile(r"^ {0,3}(#{1,6})\s+(.+?)\s*#*\s*$", re.MULTILINE)
 FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
-LONG_DOCUMENT = 900  # words from which a document with headings is taken in sections
-MIN_SECTION = 30  # words of a section that stands alone
-EVERY = 1_000
+LONG_DOCUMENT = 900  # words from which a document is divided at its headings
+MIN_SECTION = 30  # words; a shorter section is joined with the next
+PROGRESS_STEP = 1_000  # rows between two progress events
 
 
 def read_rows_of_texts(source_file: SourceFile, columns: Columns, options: PrepareOptions, sink: Sink) -> Work[None]:
-    """Put every row's text into the sink, asked for by its title."""
+    """Add a draft for every row: its title as instruction, and its text."""
     parts = {columns.text: "text", columns.title: "title", columns.date: "date", columns.group: "group"}
-    told = ", ".join(f"{key} is the {part}" for key, part in parts.items() if key)
-    yield Note(f"{source_file.name}: texts; {told}.")
+    used = ", ".join(f"{key} is the {part}" for key, part in parts.items() if key)
+    yield Note(f"{source_file.name}: texts; {used}.")
     writer = Writer(options.writer, sink.add)
     ids: Counter[str] = Counter()
     for done, row in enumerate(file_rows(source_file)):
-        if done % EVERY == 0:
+        if done % PROGRESS_STEP == 0:
             yield Progress(f"reading {source_file.name}", done, 0, "rows")
         source = Source(source_file.name, row.line)
         if not isinstance(row.value, dict):
-            sink.add(unreadable(source, row.trouble or "the row is no object", source_file.name))
+            sink.add(unreadable(source, row.trouble or "the row is not an object", source_file.name))
             continue
         text = as_text(row.value.get(columns.text), set()).strip()
         title = as_text(row.value.get(columns.title), set()).strip() if columns.title else ""
@@ -53,7 +53,7 @@ def read_rows_of_texts(source_file: SourceFile, columns: Columns, options: Prepa
 
 
 def read_texts(source_file: SourceFile, options: PrepareOptions, sink: Sink) -> Work[None]:
-    """Put a document into the sink: whole, or where it is long in sections, asked for by their headings."""
+    """Add a draft for a document, or for each section of a long one, with the heading as instruction."""
     document = yield from load(source_file)
     writer = Writer(options.writer, sink.add)
     ids: Counter[str] = Counter()
@@ -70,12 +70,12 @@ def read_texts(source_file: SourceFile, options: PrepareOptions, sink: Sink) -> 
 
 
 def load(source_file: SourceFile) -> Work[Document]:
-    """The text of a document, whose kind is told by its content; raises Unreadable."""
+    """Read a document by its detected format; raises Unreadable."""
     return (yield from read_document(source_file.name, source_file.path, suffix_of(source_file)))
 
 
 def suffix_of(source_file: SourceFile) -> str:
-    """The ending that a document's content would have."""
+    """The file suffix of a document's detected format."""
     with source_file.path.open("rb") as file:
         head = file.read(4096)
     if head.startswith(b"%PDF"):
@@ -86,23 +86,23 @@ def suffix_of(source_file: SourceFile) -> str:
 
 
 def text_draft(text: str, title: str, source: Source, ids: Counter[str], name: str = "") -> Draft:
-    """The draft of a text; `ids` counts the ids that are taken."""
+    """The draft of a text; `ids` counts the used ids."""
     id_ = unused(name or id_from("text", title, text), ids)
     language = language_of(text)
     asked = instruction(title, "", language, mail=False)
     draft = Draft(id_, (Message("user", asked), Message("assistant", text)), id_, source, language=language)
     if not text:
         return draft.dropped("empty", "there is no text")
-    return draft if asked else draft.dropped("empty", "it has no title, so that nothing asks for it")
+    return draft if asked else draft.dropped("empty", "it has no title to make an instruction of")
 
 
 def unreadable(source: Source, why: str, name: str) -> Draft:
-    """A row that gives nothing, so that it is accounted for."""
+    """A dropped draft for a row that cannot be read, so that it is in the review."""
     return Draft(id_from("row", str(source)), (Message("user", ""),), name, source).dropped("unreadable", why)
 
 
 def sections(document: Document) -> Iterator[tuple[str, str, int]]:
-    """Title, text and first line of a document, or of each of its sections where it is long and has headings."""
+    """Title, text and first line of a document, or of each section if it is long and has headings."""
     front = FRONT_MATTER.match(document.text)
     text = document.text[front.end() :] if front else document.text
     base = document.text.count("\n", 0, front.end()) if front else 0
@@ -117,7 +117,7 @@ def sections(document: Document) -> Iterator[tuple[str, str, int]]:
         body = text[heading.end() : following.start() if following else len(text)].strip()
         line = base + 1 + text.count("\n", 0, heading.start())
         called = heading[2] if heading is first or not title else f"{title}: {heading[2]}"
-        if pending:  # a section too short to stand alone leads the next one
+        if pending:  # a short section is joined with the next
             called, body, line = pending[0], f"{pending[1]}\n\n{heading[2]}\n\n{body}".strip(), pending[2]
             pending = None
         if len(body.split()) < MIN_SECTION:
@@ -129,7 +129,7 @@ def sections(document: Document) -> Iterator[tuple[str, str, int]]:
 
 
 def iso_date(text: str) -> str:
-    """A date as ISO 8601, where it is one, or a number of seconds or milliseconds since 1970; else empty."""
+    """Convert an ISO 8601 date, or seconds or milliseconds since 1970, to ISO 8601; empty for anything else."""
     text = text.strip()
     if text.replace(".", "", 1).isdigit() and len(text.partition(".")[0]) in (10, 13):
         seconds = float(text) / (1000 if len(text.partition(".")[0]) == 13 else 1)
