@@ -9,13 +9,13 @@ from gradschool.prepare.mail.html_lines import html_lines
 from gradschool.prepare.mail.lines import Line, plain_lines
 from gradschool.prepare.mail.mime import HEADER_ERRORS, header
 
-MAX_PARTS = 200  # parts of a mail that are looked at; nested forwards stay within it
+MAX_PARTS = 200  # parts of a mail; the rest is ignored
 MAX_TEXT = 2_000_000  # characters of a mail's text
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The text of a mail as lines, and what was remarkable about its making."""
+    """The text of a mail as lines, with remarks about its encoding."""
 
     lines: list[Line]
     remarks: tuple[str, ...] = ()
@@ -23,9 +23,9 @@ class Body:
 
 
 def body_of(message: Message) -> Body:
-    """The lines of a mail's own text; the HTML form is preferred, because it says itself what is quoted.
+    """The lines of a mail's text; HTML is preferred, because its markup identifies quotes.
 
-    Raises Unreadable where there is no text, or where it is encrypted.
+    Raises Unreadable if there is no text or it is encrypted.
     """
     plain: list[tuple[Message, str]] = []
     html: list[tuple[Message, str]] = []
@@ -33,7 +33,7 @@ def body_of(message: Message) -> Body:
     attachments: list[str] = []
     for number, part in enumerate(_parts(message)):
         if number >= MAX_PARTS:
-            remarks.append(f"it has more than {MAX_PARTS} parts; the rest is not looked at")
+            remarks.append(f"it has more than {MAX_PARTS} parts; the rest is ignored")
             break
         kind = part.get_content_type()
         if kind in ("multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime"):
@@ -47,8 +47,8 @@ def body_of(message: Message) -> Body:
         elif kind == "text/html":
             html.append((part, _text(part, remarks)))
     if any(text.strip() for _, text in html):
-        # Where a mail has a text of several parts, a footer that a list adds stands in a part of its own.
-        extra = [] if message.get_content_type() == "multipart/alternative" else _beside(message, plain)
+        # In a mail of several parts, a mailing list may have added its footer as a part of its own.
+        extra = [] if message.get_content_type() == "multipart/alternative" else _extra_plain(message, plain)
         return Body([line for _, text in html for line in html_lines(text)] + extra, tuple(remarks), tuple(attachments))
     if any(text.strip() for _, text in plain):
         lines: list[Line] = []
@@ -57,11 +57,11 @@ def body_of(message: Message) -> Body:
             joined = str(part.get_param("delsp", "")).lower() == "yes"
             lines += plain_lines(text, flowed=flowed, delete_space=joined)
         return Body(lines, tuple(remarks), tuple(attachments))
-    raise Unreadable("it holds no text" + (", only attachments" if attachments else ""))
+    raise Unreadable("it has no text" + (", only attachments" if attachments else ""))
 
 
-def _beside(message: Message, plain: list[tuple[Message, str]]) -> list[Line]:
-    """Plain text that stands beside the HTML rather than for it."""
+def _extra_plain(message: Message, plain: list[tuple[Message, str]]) -> list[Line]:
+    """Lines of plain text parts that are not alternatives to the HTML."""
     alternatives = {
         id(inner) for part in _parts(message) if part.get_content_type() == "multipart/alternative"
         for inner in _parts(part)
@@ -70,7 +70,7 @@ def _beside(message: Message, plain: list[tuple[Message, str]]) -> list[Line]:
 
 
 def _parts(message: Message) -> Iterator[Message]:
-    """All parts, outermost first, but not those of mails that are attached whole."""
+    """All parts, outermost first, without those of attached mails."""
     waiting = [message]
     seen = 0
     while waiting and seen <= MAX_PARTS + 1:
@@ -100,14 +100,14 @@ def _filename(part: Message) -> str:
 
 
 def _text(part: Message, remarks: list[str]) -> str:
-    """A part's text; a charset that is unknown or wrong is replaced by what the bytes are, and told."""
+    """Decode the text of a part; an unknown or wrong charset is corrected and reported."""
     try:
         content = part.get_payload(decode=True)
         if isinstance(part, EmailMessage) and content is None:
             return ""
     except HEADER_ERRORS:
         content = str(part.get_payload()).encode("utf-8", "surrogateescape")
-        remarks.append("its transfer encoding is broken; read as it stands")
+        remarks.append("its transfer encoding is invalid and was ignored")
     if not isinstance(content, bytes):
         return ""
     try:
@@ -118,7 +118,7 @@ def _text(part: Message, remarks: list[str]) -> str:
 
 
 def _decode(content: bytes, charset: str, remarks: list[str]) -> str:
-    # Bytes beyond ASCII that are whole UTF-8 are UTF-8, whatever one of the small Western charsets claims.
+    # Valid UTF-8 beyond ASCII is UTF-8, even if the header names a Western 8-bit charset.
     small = charset in ("", "us-ascii", "ascii", "iso-8859-1", "latin-1", "iso-8859-15", "windows-1252", "cp1252")
     for attempt in ("utf-8",) if small and not content.isascii() else (charset or "utf-8",):
         try:
@@ -126,7 +126,7 @@ def _decode(content: bytes, charset: str, remarks: list[str]) -> str:
         except (LookupError, UnicodeError):
             continue
         if attempt == "utf-8" and charset not in ("", "utf-8", "us-ascii"):
-            remarks.append(f"its charset says {charset[:30]}, but it is UTF-8")
+            remarks.append(f"its header says {charset[:30]}, but it is UTF-8")
         return text
     if charset and charset not in ("utf-8", "us-ascii", "ascii"):
         try:

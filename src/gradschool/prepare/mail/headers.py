@@ -13,19 +13,20 @@ from gradschool.prepare.mail.patterns import patterns
 ID = re.compile(r"<([^<>\s]{1,250})>")
 ADDRESS = re.compile(r"[^\s<>,;:\"'()\[\]]+@[^\s<>,;:\"'()\[\]]+")
 DRAFTS = {"drafts", "draft", "entwürfe", "brouillons", "borradores", "bozze", "concepten"}
-REFUSE = {"spam", "trash", "papierkorb", "corbeille", "papelera", "cestino", "prullenbak"}
-Person = tuple[str, str]  # name and address, as written; the address in lower case
+DISCARDED = {"spam", "trash", "papierkorb", "corbeille", "papelera", "cestino", "prullenbak"}
+Person = tuple[str, str]  # name, and address in lower case
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The headers of a mail, as far as they are needed; what is missing is empty.
+    """The relevant headers of a mail; missing ones are empty.
 
-    `date` is seconds since 1970, `noise` why this is nobody's own letter (an automatic reply, an invitation).
+    `date` is in seconds since 1970; `noise` is the reason if it is not a personal mail (an automatic reply, an
+    invitation).
     """
 
     id: str = ""
-    answers: tuple[str, ...] = ()  # ids of older mails, the one answered last
+    answers: tuple[str, ...] = ()  # ids of older mails; the answered one is last
     sender: Person = ("", "")
     recipients: tuple[Person, ...] = ()
     date: float | None = None
@@ -36,12 +37,12 @@ class Head:
 
     @property
     def day(self) -> str:
-        """The moment in ISO 8601, in UTC; empty where there is none."""
+        """The date in ISO 8601, in UTC; empty if there is none."""
         return datetime.fromtimestamp(self.date, UTC).isoformat() if self.date is not None else ""
 
 
 def head_of(message: Message) -> Head:
-    """What the headers of a mail say."""
+    """Read the headers of a mail."""
     subject = header(message, "subject")
     ids = ID.findall(header(message, "message-id"))
     answered = ID.findall(header(message, "in-reply-to"))[:1]
@@ -65,7 +66,7 @@ def _people(message: Message, name: str) -> list[Person]:
     plain = header(message, name)
     raw = [str(value) for key, value in message.raw_items() if key.lower() == name]
     if any("=?" in value for value in raw):
-        # Only the parser keeps a comma inside an encoded name apart from one between two people.
+        # Only the parser distinguishes a comma in an encoded name from a separator.
         try:
             values = message.get_all(name, [])
             found = [(one.display_name, one.addr_spec) for value in values for one in getattr(value, "addresses", ())]
@@ -90,21 +91,21 @@ def _date(message: Message) -> float | None:
             seconds = moment.timestamp()
         except (*HEADER_ERRORS, OverflowError, OSError):
             continue
-        if 0 < seconds < 4_000_000_000:  # from 1970 to 2096: what else stands there is a broken clock
+        if 0 < seconds < 4_000_000_000:  # from 1970 to 2096; anything else is a wrong clock
             return seconds
     return None
 
 
 def _noise(message: Message, subject: str) -> str:
-    """Why a mail is nobody's own letter, or nothing."""
+    """Why a mail is not personal; empty if it is."""
     known = patterns()
     automatic = header(message, "auto-submitted").lower()
     precedence = header(message, "precedence").lower()
     labels = {label.strip().lower() for label in header(message, "x-gmail-labels").split(",")}
     if labels & DRAFTS or header(message, "x-mozilla-draft-info"):
         return "a draft that was never sent"
-    if labels & REFUSE:
-        return "thrown away, or marked as spam"
+    if labels & DISCARDED:
+        return "deleted, or marked as spam"
     if (
         (automatic and not automatic.startswith("no"))
         or precedence in ("auto_reply", "auto-reply")
@@ -117,5 +118,5 @@ def _noise(message: Message, subject: str) -> str:
     if known.calendar.match(subject) or header(message, "content-class").endswith(":calendarmessage"):
         return "an invitation, or an answer to one"
     if message.get_content_type() == "multipart/report":
-        return "a report about a delivery"
+        return "a delivery report"
     return ""

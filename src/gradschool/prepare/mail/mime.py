@@ -1,4 +1,4 @@
-"""One mail's bytes into what is needed of it: who wrote to whom and when, and the lines of its text."""
+"""Parse the bytes of a mail, and read its headers whatever their defects."""
 
 from email import message_from_bytes, policy
 from email.header import decode_header
@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from gradschool.data.encoding import Unreadable, repair
 
-# What the standard library's parser raises over headers that no standard allows.
+# Exceptions of the standard library's parser for invalid headers.
 HEADER_ERRORS = (
     ValueError,
     IndexError,
@@ -19,23 +19,23 @@ HEADER_ERRORS = (
     RecursionError,
     AssertionError,
 )
-# A part is asked for its type a dozen times, and each time its header would be parsed anew.
+# The cache matters: each access to the type of a part parses its header again.
 POLICY = policy.default.clone(header_factory=lru_cache(maxsize=1_000)(HeaderRegistry()))
 
 
 def parse(content: bytes) -> Message:
-    """Read a mail; raises Unreadable where it is nested too deeply to be read."""
+    """Parse a mail; raises Unreadable if it is malformed or nested too deeply."""
     try:
         return message_from_bytes(content, policy=POLICY)
     except (*HEADER_ERRORS, UnicodeError) as error:
-        raise Unreadable(f"its parts cannot be told apart ({type(error).__name__})") from error
+        raise Unreadable(f"its structure cannot be parsed ({type(error).__name__})") from error
 
 
 def header(message: Message, name: str) -> str:
-    """A header's text on one line; empty where it is missing or beyond reading."""
+    """The text of a header on one line; empty if it is missing."""
     raw = next((value for key, value in message.raw_items() if key.lower() == name), "")
     text = str(raw)
-    if not text.isascii() or "=?" in text:  # only what is encoded is worth a parser's time
+    if not text.isascii() or "=?" in text:  # parsing is slow, so only encoded headers are parsed
         try:
             text = str(message.get(name) or "")
         except HEADER_ERRORS:

@@ -1,4 +1,4 @@
-"""An author's mails into pairs: the message answered and the reply to it, or a short instruction and the mail."""
+"""Drafts from the mails of an author: the answered message and the reply, or an instruction and the mail."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -22,17 +22,17 @@ from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.recognise import SourceFile
 from gradschool.records import Conversation, Message, Note, Progress, Work
 
-CUT_KINDS: tuple[Kind, ...] = (
+REMOVED_KINDS: tuple[Kind, ...] = (
     *("quoted", "attribution", "forwarded", "signature", "disclaimer", "list footer", "app footer"),
 )  # fmt: skip
 AS_CHANGE = {"quoted": "quoted text"}
-EVERY = 500  # mails between two reports of progress
-KEPT_PARENTS = 2_000  # mails answered whose text is held, because several replies may answer one
+PROGRESS_STEP = 500  # mails between two progress events
+MAX_CACHED_PARENTS = 2_000  # answered mails whose text is cached
 
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """All mails of all sources by their headers, each once, and whose they are."""
+    """The headers and locations of all mails, without copies, and their author."""
 
     locations: list[MessageLocation]
     heads: list[Head]
@@ -40,9 +40,9 @@ class Mailbox:
 
 
 def read_mailboxes(found: Sequence[SourceFile], options: PrepareOptions, sink: Sink) -> Work[Mailbox]:
-    """Put every mail of the author into the sink, as a pair; mails of others are only what is answered.
+    """Add a draft for every mail of the author; mails of others serve as the answered messages.
 
-    Headers are read first, then only the mails that are needed. What cannot be read is named in a warning.
+    Headers are read first, then only the necessary mails. Mails that cannot be read are named in a warning.
     """
     box = yield from _index(found, options)
     own = [number for number, head in enumerate(box.heads) if head.sender[1] in box.author.addresses]
@@ -55,7 +55,7 @@ def read_mailboxes(found: Sequence[SourceFile], options: PrepareOptions, sink: S
     writer = Writer(options.writer, sink.add)
     inline = 0
     for done, number in enumerate(own):
-        if done % EVERY == 0:
+        if done % PROGRESS_STEP == 0:
             yield Progress("reading the author's mails", done, len(own), "mails")
         parent = answered(box.heads, number, by_id, members[thread_of[number]])
         draft, asked = reader.draft(number, parent, _group(box.heads[thread_of[number]], thread_of[number]))
@@ -64,7 +64,7 @@ def read_mailboxes(found: Sequence[SourceFile], options: PrepareOptions, sink: S
     writer.flush()
     yield Progress("reading the author's mails", len(own), len(own), "mails")
     if writer.written or writer.failed:
-        yield Note(f"{writer.written} instructions were written by the engine, {writer.failed} stay the subject.")
+        yield Note(f"{writer.written} instructions are from the engine, {writer.failed} from the subject.")
     return box
 
 
@@ -78,7 +78,7 @@ def _index(found: Sequence[SourceFile], options: PrepareOptions) -> Work[Mailbox
             try:
                 head = head_of(outlook_mail(location.path) if location.outlook else parse(read_head(location)))
             except (Unreadable, OSError) as error:
-                yield Note(f"{location.source} is passed over: {_reason(error)}.", "warning")
+                yield Note(f"{location.source} is skipped: {_reason(error)}.", "warning")
                 continue
             if head.id and head.id in seen:
                 copies += 1
@@ -86,13 +86,13 @@ def _index(found: Sequence[SourceFile], options: PrepareOptions) -> Work[Mailbox
             seen.add(head.id)
             kept.append(location)
             heads.append(head)
-            if len(heads) % EVERY == 0:
+            if len(heads) % PROGRESS_STEP == 0:
                 yield Progress("reading headers", len(heads), 0, "mails")
-    again = f", {copies} of them twice" if copies else ""
+    again = f", {copies} of them copies" if copies else ""
     author = author_of(heads, options.authors)
     own = sum(head.sender[1] in author.addresses for head in heads)
-    told = "as you said" if options.authors else "found out from who takes part; correct it with --author"
-    yield Note(f"{len(heads) + copies} mails{again}; {own} are by {', '.join(sorted(author.addresses))} ({told}).")
+    how = "given" if options.authors else "detected; correct with --author"
+    yield Note(f"{len(heads) + copies} mails{again}; {own} are by {', '.join(sorted(author.addresses))} ({how}).")
     return Mailbox(kept, heads, author)
 
 
@@ -105,7 +105,7 @@ def _group(root: Head, number: int) -> str:
 
 
 class _Reader:
-    """Reads mails of one mailbox and makes items; texts of mails that several replies answer are kept."""
+    """Reads mails and makes drafts; caches the texts of answered mails, which may have several replies."""
 
     def __init__(self, box: Mailbox) -> None:
         self.box = box
@@ -113,7 +113,7 @@ class _Reader:
         self._ids: Counter[str] = Counter()
 
     def draft(self, number: int, parent: int | None, group: str) -> tuple[Draft, bool]:
-        """The draft of a mail, and whether its question is a message that it answers."""
+        """The draft of a mail, and whether its question is an answered message."""
         head, location = self.box.heads[number], self.box.locations[number]
         people = tuple(dict.fromkeys(person for person in (head.sender, *head.recipients) if person[1]))
         try:
@@ -152,7 +152,7 @@ class _Reader:
         content = read_mail(location)
         body = body_of(parse(content))
         if len(content) >= MAX_MAIL:
-            more = f"it is longer than {MAX_MAIL >> 20} MB; its end is not read"
+            more = f"it is longer than {MAX_MAIL >> 20} MB; its end is ignored"
             return Body(body.lines, (*body.remarks, more), body.attachments)
         return body
 
@@ -160,7 +160,7 @@ class _Reader:
         return [word for name in (head.sender[0], *self.box.author.names) for word in name.replace(",", " ").split()]
 
     def _question(self, head: Head, parent: int | None, made: SplitMail, language: str) -> tuple[str, bool]:
-        """What the mail answers: the other's words, from their mail or from what is quoted; else an instruction."""
+        """The question: the answered message, from its own mail or from the quote; otherwise an instruction."""
         own = parent is not None and self.box.heads[parent].sender[1] in self.box.author.addresses
         if parent is not None and not own and (text := self._text_of(parent)):
             return text, True
@@ -184,16 +184,16 @@ class _Reader:
                 )
             except (Unreadable, OSError):
                 text = ""
-            if len(self._parents) >= KEPT_PARENTS:
+            if len(self._parents) >= MAX_CACHED_PARENTS:
                 self._parents.pop(next(iter(self._parents)))
             self._parents[number] = text
         return self._parents[number]
 
 
 def _changes(made: SplitMail, body: Body, natural: bool) -> tuple[Change, ...]:
-    changes = [Change(AS_CHANGE.get(kind, kind), text) for kind in CUT_KINDS if (text := made.removed(kind))]
+    changes = [Change(AS_CHANGE.get(kind, kind), text) for kind in REMOVED_KINDS if (text := made.removed(kind))]
     if natural and made.inline:
-        changes.append(Change("inline answers", "answers between quoted lines; joined"))
+        changes.append(Change("inline answers", "answers between quoted lines were joined"))
     return (*changes, *(Change("encoding", remark) for remark in body.remarks))
 
 
@@ -201,8 +201,8 @@ def _judged(draft: Draft, head: Head, question: str) -> Draft:
     if head.noise:
         return draft.dropped("not a letter", head.noise)
     if not draft.ideal.strip():
-        what = "only a forward" if is_forward(head.subject) else "nothing is left when quotes and signature are cut"
+        what = "only a forward" if is_forward(head.subject) else "nothing is left without quotes and signature"
         return draft.dropped("no own text", what)
     if not question.strip():
-        return draft.dropped("empty", "it has no subject and no recipient, so that nothing asks for it")
+        return draft.dropped("empty", "it has no subject and no recipient to make an instruction of")
     return draft

@@ -1,4 +1,4 @@
-"""Which mails belong together: threads by what mails say they answer, else by subject and people."""
+"""Group mails into threads, by references or by subject and participants."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -7,14 +7,14 @@ from gradschool.data.components import components
 from gradschool.prepare.mail.headers import Head
 from gradschool.prepare.mail.patterns import is_reply, plain_subject
 
-NEAR = 60 * 86_400  # seconds within which a reply without a reference belongs to a thread of its subject
+MAX_GAP = 60 * 86_400  # seconds within which a reply without a reference belongs to a thread of its subject
 
 
 def threads(heads: Sequence[Head]) -> list[int]:
-    """For each mail the number of the first mail of its thread.
+    """For each mail, the position of the first mail of its thread.
 
-    Mails are joined through Message-ID, References and In-Reply-To (RFC 5322), through Gmail's thread ids; and where a
-    reply names none of these, through its subject and a common correspondent, within 60 days.
+    Mails are linked by Message-ID, References and In-Reply-To (RFC 5322) and by Gmail's thread ids; a reply without any
+    of these by its subject and a common participant, within 60 days.
     """
     links: list[tuple[int, int]] = []
     first: dict[str, int] = {}
@@ -39,7 +39,7 @@ def _by_subject(heads: Sequence[Head]) -> Iterator[tuple[int, int]]:
         if is_reply(head.subject) and not head.answers:
             for other in reversed(known[subject]):
                 moment = heads[other].date
-                if moment is None or head.date - moment > NEAR:
+                if moment is None or head.date - moment > MAX_GAP:
                     break
                 if _people(head) & _people(heads[other]) - {""}:
                     yield other, number
@@ -52,7 +52,7 @@ def _people(head: Head) -> set[str]:
 
 
 def answered(heads: Sequence[Head], number: int, by_id: dict[str, int], members: Sequence[int]) -> int | None:
-    """The mail that a mail answers: the one it names; or the last of its thread before it, where it names none."""
+    """The mail that a mail answers: the one it references, or the last one before it in its thread."""
     head = heads[number]
     for id_ in reversed(head.answers):
         if id_ in by_id and by_id[id_] != number:
