@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gradschool.data.documents import Document
-from gradschool.ground.passages import LONGEST, count_words, split_document
+from gradschool.ground.passages import MAX_ROW, count_words, split_document
 
 SLOW = [HealthCheck.too_slow]  # a busy machine is no failure
 WORDS = st.sampled_from(["word", "Mr. Smith", "ends.", "Is it?", "3.5", "日本語。", "x" * 60, "naïve", "“So!”", "…"])
@@ -30,7 +30,7 @@ def test_passages_are_exact_in_order_and_leave_nothing_out(text: str, words: int
         assert passage.start >= end and not text[end : passage.start].strip()
         assert passage.first_line == text.count("\n", 0, passage.start) + 1
         assert passage.last_line == text.count("\n", 0, passage.end) + 1
-        assert count_words(passage.text) <= (LONGEST + 2) * words + 12
+        assert count_words(passage.text) <= (MAX_ROW + 2) * words + 12
         if pages:
             assert passage.page == sum(page <= passage.start for page in pages)
         else:

@@ -130,7 +130,7 @@ def _units(examples: Sequence[Example], near: Sequence[Sequence[str]], seed: int
 
 
 def _assign(units: Sequence[_Unit], size: Sizes) -> dict[str, list[_Unit]]:
-    """Assign each unit to the part that lacks the largest fraction of its size and has space; oversized ones to train."""
+    """Assign each unit to the part that lacks the largest fraction of its size and space; oversized ones to train."""
     largest = _largest_test_unit([len(unit.ids) for unit in units], size.test)
     target = {"test": size.test, "validation": size.validation, "train": size.train}
     filled = dict.fromkeys(PARTS, 0)

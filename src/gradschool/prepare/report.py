@@ -36,7 +36,7 @@ MEANS = {  # the meaning of each kind of change, remark or reason
     "empty": "question or answer is empty, or there is no title or subject to ask with",
     "no answer": "the agent never answers in it",
     "duplicate": "another example has the same question and answer",
-    "near-duplicate": "nearly another example has the same question and answer",
+    "near-duplicate": "another example has nearly the same question and answer",
     "wrong language": "it is in a language that few examples have",
     "by decision": "you decided so in review.jsonl",
 }
@@ -143,8 +143,8 @@ def _private(summary: Summary) -> str:
         "## Private data\n\n| kind | occurrences | distinct values | treatment |\n| --- | --- | --- | --- |\n"
         + "\n".join(lines)
         + "\n\n`private/pseudonyms.json` has the original of each pseudonym; keep it to yourself. "
-        "`review.jsonl` has the original texts. Neither file becomes part of a package. Detection is never complete: read a "
-        "few examples before you share a specialist."
+        "`review.jsonl` has the original texts. Neither file becomes part of a package. Detection is never complete: read "
+        "some examples before you share a specialist."
     )
 
 

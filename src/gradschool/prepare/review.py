@@ -75,7 +75,7 @@ def read_decisions(path: Path) -> Decisions:
             found.wordings[str(row["wording"])] = row
         else:
             raise DataError(
-                f"{path.name}:{number} decides about nothing.", "It names no draft, no value and no wording.", FIX
+                f"{path.name}:{number} has a decision without an object.", "It has no item, value or wording.", FIX
             )
     return found
 
