@@ -15,10 +15,10 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from bench.recall import recall
 from gradschool.environment import environment
 from gradschool.files import read_lines, sha256, write_json
 from gradschool.ground.index import index_passages
-from gradschool.ground.recall import recall
 from gradschool.records import Passage
 from gradschool.settings import Ground
 

@@ -41,13 +41,13 @@ PREPARE = """
 import sys
 from pathlib import Path
 from gradschool.prepare.prepare import prepare
-from gradschool.prepare.options import Wanted
-work = prepare([Path(sys.argv[1])], Wanted("skill"), Path(sys.argv[2]))
+from gradschool.prepare.options import PrepareOptions
+work = prepare([Path(sys.argv[1])], PrepareOptions("skill"), Path(sys.argv[2]))
 while True:
     try:
         next(work)
     except StopIteration as end:
-        print(end.value.account.as_json())
+        print(end.value.summary.as_json())
         break
 """
 NEAR_ALONE = """

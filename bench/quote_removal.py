@@ -20,7 +20,9 @@ from typing import Any
 from bench.labelled_mails import PARTS, Labelled, labelled
 from gradschool.environment import environment
 from gradschool.files import write_json
-from gradschool.prepare.mail.mime import body_of, head_of, parse
+from gradschool.prepare.mail.body import body_of
+from gradschool.prepare.mail.headers import head_of
+from gradschool.prepare.mail.mime import parse
 from gradschool.prepare.mail.quotes import split_quotes
 
 RESULTS = Path(__file__).parent / "results" / "quote_removal.json"

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradschool.data.language import language_of
-from gradschool.data.lengths import unusual
+from gradschool.data.lengths import usual_range
 from gradschool.data.mojibake import fix_text
 from gradschool.data.near_duplicates import near_texts
 from gradschool.data.normalize import normalize
-from gradschool.data.shingles import fingerprint, runs_of_words
+from gradschool.data.shingles import fingerprint, ngram_hashes
 from gradschool.data.split import freeze_split, seconds, split_of
 from gradschool.errors import DataError
 from gradschool.records import Example, Message, Source
@@ -60,16 +60,16 @@ def test_mending_is_done_once(text):
 def test_unusual_lengths_are_far_from_the_others():
     chance = random.Random(1)
     usual = [int(chance.lognormvariate(4, 0.4)) for _ in range(500)]
-    low, high = unusual(usual)
+    low, high = usual_range(usual)
     assert low < 15 and 150 < high < 400
     assert sum(not low <= count <= high for count in usual) <= 3
-    assert unusual([5] * 10) == (0.0, float("inf"))
-    low, high = unusual([50] * 100)
+    assert usual_range([5] * 10) == (0.0, float("inf"))
+    low, high = usual_range([50] * 100)
     assert low < 30 and high > 90
 
 
 def test_shingles_are_the_same_for_the_same_words():
-    one, other, short = runs_of_words(map(normalize, ["One two three four!", "one, TWO three four five", "one"]), 3)
+    one, other, short = ngram_hashes(map(normalize, ["One two three four!", "one, TWO three four five", "one"]), 3)
     assert one.tolist() == other[:2].tolist() and len(other) == 3 and len(short) == 1
     assert fingerprint(one) == fingerprint(np.array(list(reversed(one.tolist()))))
     assert fingerprint(one) != fingerprint(other)

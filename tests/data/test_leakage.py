@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gradschool.data.leakage import leaks, leaks_from_documents
+from gradschool.data.leakage import find_document_leaks, find_leaks
 from gradschool.data.read import read_examples
 from gradschool.settings import Data
 
@@ -31,27 +31,27 @@ def test_every_kind_of_leak_is_found(make):
         make(14, "Other", "this answer is long enough to be told by its wording"),
         make(15, "Nothing of it", "In the post."),  # a short answer is a label
     ]
-    assert kinds(leaks(learnt, held_out)) == [
+    assert kinds(find_leaks(learnt, held_out)) == [
         ("long common wording", "e12", "e2"),
         ("nearly the same question", "e13", "e3"),
         ("same answer", "e14", "e4"),
         ("same question", "e11", "e1"),
     ]
-    share = next(leak.share for leak in leaks(learnt, held_out) if leak.id == "e12")
+    share = next(leak.overlap for leak in find_leaks(learnt, held_out) if leak.id == "e12")
     assert 0.4 < share < 1
-    assert leaks(learnt, []) == leaks([], held_out) == []
+    assert find_leaks(learnt, []) == find_leaks([], held_out) == []
 
 
 def test_stock_phrases_and_labels_are_no_leaks(make):
     learnt = [make(n, f"question number {n}", f"{LONG} {n}") for n in range(20)]
-    assert leaks(learnt, [make(99, "another question", f"{LONG} 99")]) == []
+    assert find_leaks(learnt, [make(99, "another question", f"{LONG} 99")]) == []
     learnt = [make(n, f"question number {n}", "a label of as many words as a sentence would have") for n in range(20)]
-    assert leaks(learnt, [make(99, "another question", learnt[0].ideal)]) == []
+    assert find_leaks(learnt, [make(99, "another question", learnt[0].ideal)]) == []
 
 
 def test_answers_that_stand_in_documents_are_told(make):
     held_out = [make(1, "What of the bridge?", f"They say {LONG}."), make(2, "And?", "No.")]
-    found = leaks_from_documents([("a.md", "nothing"), ("b.md", f"# History\n\n{LONG.title()}, 1808.")], held_out)
+    found = find_document_leaks([("a.md", "nothing"), ("b.md", f"# History\n\n{LONG.title()}, 1808.")], held_out)
     assert kinds(found) == [("long common wording", "e1", "b.md")]
 
 
@@ -67,7 +67,7 @@ def test_it_agrees_with_comparing_all_pairs(make):
     held_out = [make(100 + n, f"r{n}", text) for n, text in enumerate(texts[30:])]
     runs = [{tuple(t.split()[i : i + 13]) for i in range(len(t.split()) - 12)} for t in texts]
     wanted = {f"e{100 + n}" for n in range(30) if any(runs[30 + n] & runs[m] for m in range(30))}
-    assert {leak.id for leak in leaks(learnt, held_out) if leak.kind == "long common wording"} == wanted and wanted
+    assert {leak.id for leak in find_leaks(learnt, held_out) if leak.kind == "long common wording"} == wanted and wanted
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_it_agrees_with_comparing_all_pairs(make):
 )
 def test_the_known_leaks_of_real_sets(real, one, other, same):
     learnt, held_out = (read_examples(real / name, Data()).examples for name in (one, other))
-    found = leaks(learnt, [replace(example, id=f"test/{example.id}") for example in held_out])
+    found = find_leaks(learnt, [replace(example, id=f"test/{example.id}") for example in held_out])
     asked = {}
     for leak in found:
         asked.setdefault(leak.kind, set()).add(leak.id)
@@ -97,4 +97,4 @@ def test_the_stories_of_the_corpus_are_those_of_the_passages(real):
         Example(str(n), (Message("user", "?"), Message("assistant", text)), str(n), Source("a", n))
         for n, text in enumerate(passages)
     ]
-    assert len(leaks_from_documents(stories, asked)) > 100
+    assert len(find_document_leaks(stories, asked)) > 100

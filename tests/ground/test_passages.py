@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gradschool.data.documents import Document
-from gradschool.ground.passages import LONGEST, count_words, cut
+from gradschool.ground.passages import MAX_ROW, count_words, split_document
 
 SLOW = [HealthCheck.too_slow]  # a busy machine is no failure
 WORDS = st.sampled_from(["word", "Mr. Smith", "ends.", "Is it?", "3.5", "日本語。", "x" * 60, "naïve", "“So!”", "…"])
@@ -24,13 +24,13 @@ def test_passages_are_exact_in_order_and_leave_nothing_out(text: str, words: int
     pages = tuple(sorted({int(share * len(text)) for share in [0.0, *shares]})) if shares else ()
     document = Document("a.md", text, pages)
     end = 0
-    for number, passage in enumerate(cut(document, words), 1):
+    for number, passage in enumerate(split_document(document, words), 1):
         assert passage.id == f"a.md#{number}"
         assert text[passage.start : passage.end] == passage.text == passage.text.strip() != ""
         assert passage.start >= end and not text[end : passage.start].strip()
         assert passage.first_line == text.count("\n", 0, passage.start) + 1
         assert passage.last_line == text.count("\n", 0, passage.end) + 1
-        assert count_words(passage.text) <= (LONGEST + 2) * words + 12
+        assert count_words(passage.text) <= (MAX_ROW + 2) * words + 12
         if pages:
             assert passage.page == sum(page <= passage.start for page in pages)
         else:
@@ -40,12 +40,12 @@ def test_passages_are_exact_in_order_and_leave_nothing_out(text: str, words: int
 
 
 def texts(text: str, words: int) -> list[str]:
-    return [passage.text for passage in cut(Document("a.md", text), words)]
+    return [passage.text for passage in split_document(Document("a.md", text), words)]
 
 
 def test_headings_begin_passages_and_are_remembered() -> None:
     text = "Before.\n\n# Fees\n\n## Refunds\n\nWithin 14 days.\n\n## Cards\nAll cards.\n\n# End\n"
-    found = [(p.heading, p.text, p.first_line) for p in cut(Document("a.md", text), 90)]
+    found = [(p.heading, p.text, p.first_line) for p in split_document(Document("a.md", text), 90)]
     assert found == [
         ("", "Before.", 1),
         ("Fees > Refunds", "# Fees\n\n## Refunds\n\nWithin 14 days.", 3),
@@ -55,7 +55,7 @@ def test_headings_begin_passages_and_are_remembered() -> None:
 
 
 def test_underlined_headings() -> None:
-    found = cut(Document("a.md", "Fees\n====\n\nRefunds\n-------\nWithin 14 days.\n"), 90)
+    found = split_document(Document("a.md", "Fees\n====\n\nRefunds\n-------\nWithin 14 days.\n"), 90)
     assert [(p.heading, p.text) for p in found] == [
         ("Fees > Refunds", "Fees\n====\n\nRefunds\n-------\nWithin 14 days.")
     ]
@@ -63,7 +63,7 @@ def test_underlined_headings() -> None:
 
 def test_a_comment_in_code_is_no_heading() -> None:
     text = "# Real\n\n```\n# not a heading\n```\nafter"
-    assert [(p.heading, p.text) for p in cut(Document("a.md", text), 90)] == [("Real", text)]
+    assert [(p.heading, p.text) for p in split_document(Document("a.md", text), 90)] == [("Real", text)]
 
 
 def test_sentences_are_kept_whole_and_shares_are_even() -> None:
@@ -105,7 +105,7 @@ def test_text_without_sentences_or_spaces_is_cut_too() -> None:
 def test_pages_are_known_and_never_straddled() -> None:
     text = "First page.\n\nSecond page.\n\nThird page."
     pages = (0, text.index("Second"), text.index("Third"))
-    assert [(p.page, p.text) for p in cut(Document("a.pdf", text, pages), 90)] == [
+    assert [(p.page, p.text) for p in split_document(Document("a.pdf", text, pages), 90)] == [
         (1, "First page."),
         (2, "Second page."),
         (3, "Third page."),
@@ -115,5 +115,5 @@ def test_pages_are_known_and_never_straddled() -> None:
 def test_hostile_lines_take_no_quadratic_time() -> None:
     started = time.process_time()
     for text in (" " * 300_000 + "x", "# " + "# " * 150_000, "|" + " " * 300_000, ". " * 150_000, "\t" * 300_000 + "x"):
-        cut(Document("a.md", text), 90)
+        split_document(Document("a.md", text), 90)
     assert time.process_time() - started < 8

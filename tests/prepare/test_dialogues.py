@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gradschool.errors import DataError
-from gradschool.prepare.dialogues import Dialogue, Turn, items_of, roles_of
+from gradschool.prepare.dialogues import Dialogue, Turn, drafts_of, roles_of
 from gradschool.records import Source
 
 Run = Callable[..., Any]
@@ -40,7 +40,7 @@ def test_turns_are_joined_and_ends_that_nobody_answers_are_told(run: Run, rows: 
     told = {row["item"]: row for row in rows("review.jsonl") if "item" in row}
     assert {change["kind"]: change["text"] for change in told["x-1"]["why"]} == {"open end": "thanks"}
     assert told["y-0"]["action"] == "dropped" and told["y-0"]["why"][0]["kind"] == "no answer"
-    assert prepared.account.dropped == {"no answer": 1}
+    assert prepared.summary.dropped == {"no answer": 1}
 
 
 TABLE = """ticket_id,author,body
@@ -93,14 +93,14 @@ def test_an_agent_who_cannot_be_told_is_asked_for() -> None:
 
 
 def test_an_agent_who_speaks_first_is_no_answer() -> None:
-    made = list(items_of(of("agent", "user", "agent"), roles_of([of("user", "agent")], ())))
-    assert [len(item.messages) for item in made] == [3]
+    made = list(drafts_of(of("agent", "user", "agent"), roles_of([of("user", "agent")], ())))
+    assert [len(draft.messages) for draft in made] == [3]
 
 
 def test_the_known_dialogues_are_read_as_they_are(run: Run, real: Any) -> None:
     content = (real / "support_dialogues/dialogues.jsonl").read_bytes()[:600_000].rpartition(b"\n")[0]
-    account = run({"d.jsonl": content}, "persona")[0].account
-    assert account.kept > 1_000
-    assert account.dropped.keys() <= {"no answer", "near-duplicate", "duplicate", "wrong language"}
-    assert account.private["e-mail address"] > 5 and account.private["postal address"] > 5
-    assert account.private["phone number"] > 3
+    summary = run({"d.jsonl": content}, "persona")[0].summary
+    assert summary.kept > 1_000
+    assert summary.dropped.keys() <= {"no answer", "near-duplicate", "duplicate", "wrong language"}
+    assert summary.private["e-mail address"] > 5 and summary.private["postal address"] > 5
+    assert summary.private["phone number"] > 3

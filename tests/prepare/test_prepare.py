@@ -74,7 +74,7 @@ def test_the_job_can_be_climbed_and_its_test_is_the_latest(prepared: Any, tmp_pa
     first = rows("examples.jsonl")[0]
     assert first["completion"].endswith("Best wishes\nAnna") and "Tel" not in first["completion"]
     assert first["prompt"].startswith("Where is the mast, ")
-    assert "the threads of the test end later" in (tmp_path / "job/report.md").read_text()
+    assert "the threads of the test set end later" in (tmp_path / "job/report.md").read_text()
 
 
 def test_the_same_sources_give_the_same_files(prepared: Any, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_private_value_can_be_kept(prepared: Any, tmp_path: Path, rows: Any) -
 def test_a_decision_about_something_gone_is_kept_and_told(prepared: Any, tmp_path: Path, rows: Any) -> None:
     with (tmp_path / "job/review.jsonl").open("a") as file:
         file.write('{"item": "mail-gone", "decision": "drop"}\n')
-    assert again(tmp_path).account.lost_decisions == 1
+    assert again(tmp_path).summary.lost_decisions == 1
     assert any(row.get("item") == "mail-gone" for row in rows("review.jsonl"))
 
 
@@ -208,11 +208,11 @@ def test_copies_oddities_and_damage_are_accounted_for(run: Run, rows: Any) -> No
         {"prompt": "Tell me all.", "completion": "A very long story. " * 300},
         {"prompt": "And the end?", "completion": "The end of it all was that the"},
     ]
-    account = run({"r.jsonl": lines(good + odd)}, "skill")[0].account
-    assert account.dropped == {"duplicate": 1, "wrong language": 1}
-    assert account.changed == {"contradicting": 1, "encoding": 1, "unusual length": 1, "looks cut off": 1}
+    summary = run({"r.jsonl": lines(good + odd)}, "skill")[0].summary
+    assert summary.dropped == {"duplicate": 1, "wrong language": 1}
+    assert summary.changed == {"contradicting": 1, "encoding": 1, "unusual length": 1, "looks cut off": 1}
     assert any(row["completion"].startswith("The café is") for row in rows("examples.jsonl"))
-    assert account.read == len(good) + len(odd) == account.kept + 2
+    assert summary.read == len(good) + len(odd) == summary.kept + 2
 
 
 def test_near_duplicates_are_left_out_and_a_decision_brings_them_back(run: Run, tmp_path: Path) -> None:
@@ -220,10 +220,10 @@ def test_near_duplicates_are_left_out_and_a_decision_brings_them_back(run: Run, 
     pairs = [(3, asked), (3, f"{asked} soon"), (4, "and the other parcel")]
     content = lines({"prompt": text, "completion": f"It will take {days} days."} for days, text in pairs)
     prepared, _ = run({"r.jsonl": content}, "skill")
-    assert prepared.account.dropped == {"near-duplicate": 1}
+    assert prepared.summary.dropped == {"near-duplicate": 1}
     decide(tmp_path / "job", "item", lambda row: row["action"] == "dropped", "keep")
     prepared, _ = run({"r.jsonl": content}, "skill")
-    assert prepared.account.kept == 3
+    assert prepared.summary.kept == 3
 
 
 def test_wording_that_many_share_can_be_cut_everywhere(run: Run, rows: Any, tmp_path: Path) -> None:

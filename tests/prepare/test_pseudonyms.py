@@ -7,7 +7,9 @@ import pytest
 
 from gradschool.errors import UsageError
 from gradschool.prepare.options import private_modes
-from gradschool.prepare.pseudonyms import Pseudonyms, made_up, name_words
+from gradschool.prepare.people import name_words
+from gradschool.prepare.placeholders import made_up
+from gradschool.prepare.pseudonyms import Pseudonyms
 from gradschool.prepare.review import ValueDecision
 
 PEOPLE = [
@@ -21,8 +23,8 @@ PEOPLE = [
 
 def names(private: str = "", **more: Any) -> Pseudonyms:
     made = Pseudonyms(private_modes(private), **more)
-    made.learn(PEOPLE)
-    made.keep_own(["Ambrose Pellow"])
+    made.people.register(PEOPLE)
+    made.people.keep_names(["Ambrose Pellow"])
     return made
 
 
@@ -50,7 +52,7 @@ def test_numbers_and_addresses_stay_the_same_however_they_are_written() -> None:
 
 def test_words_that_are_no_names_stay() -> None:
     made = names()
-    made.note_ordinary("you may come, if the hart is well")
+    made.people.note_lowercase("you may come, if the hart is well")
     text = "May I come? The Office Team is closed."
     assert said(made, text, 2) == text
     assert said(made, "Dear May,", 2) != "Dear May," and said(made, "I saw May there.", 2) != "I saw May there."
@@ -64,9 +66,9 @@ def test_the_map_gives_the_same_pseudonyms_again_and_undoes_them() -> None:
     first = said(made, text, 0)
     kept = json.loads(json.dumps(made.as_map()))
     again = Pseudonyms(private_modes(""), kept)
-    again.keep_own(["Ambrose Pellow"])
+    again.people.keep_names(["Ambrose Pellow"])
     assert said(again, text, 0) == first
-    again.learn([("Eve Newcomer", "eve@example.org")])
+    again.people.register([("Eve Newcomer", "eve@example.org")])
     assert said(again, text, 0) == first and said(again, "Eve Newcomer") != "Eve Newcomer"
     undone = first
     for person in kept["people"]:
@@ -86,8 +88,8 @@ def test_pseudonyms_are_not_replaced_again() -> None:
 
 def test_each_person_has_a_name_of_their_own() -> None:
     made = Pseudonyms(private_modes(""))
-    made.learn([(f"Given{chr(97 + n % 26)}{n} Family{n}", f"p{n}@example.org") for n in range(2_000)])
-    assert len({person.name for person in made.people}) == 2_000
+    made.people.register([(f"Given{chr(97 + n % 26)}{n} Family{n}", f"p{n}@example.org") for n in range(2_000)])
+    assert len({person.pseudonym for person in made.people.entries}) == 2_000
 
 
 def test_kinds_can_be_kept_or_dropped() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finish import finish
-from gradschool.data.documents import Unreadable
+from gradschool.data.encoding import Unreadable
 from gradschool.errors import DataError
 from gradschool.prepare.recognise import kind_of, recognise
 from gradschool.records import Note
@@ -64,7 +64,7 @@ def test_kinds(tmp_path: Path, name: str, content: bytes, kind: str) -> None:
     [
         (b"", "empty"),
         (b" \n ", "empty"),
-        (b"\x89PNG\r\n\x1a\n\0\0", "no kind of file"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "binary file"),
         (archive("a.txt"), "an archive"),
         (archive("word/document.xml", locked=True), "password"),
         (b"PK\x03\x04 broken", "damaged archive"),

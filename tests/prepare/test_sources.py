@@ -49,7 +49,7 @@ def test_rows_that_are_nothing_are_accounted_for(run: Run, rows: Any) -> None:
     pair = {"prompt": "a b", "completion": "c"}
     good = [json.dumps(one) for one in (pair, pair | {"prompt": ""}, pair | {"completion": ""})]
     prepared, _ = run({"rows.jsonl": "\n".join([*good, "broken", "[]", '{"x": 1}', ""])}, "skill")
-    assert prepared.account.kept == 1 and prepared.account.dropped == {"unreadable": 3, "empty": 2}
+    assert prepared.summary.kept == 1 and prepared.summary.dropped == {"unreadable": 3, "empty": 2}
     assert {row["source"] for row in rows("review.jsonl")} == {f"rows.jsonl:{n}" for n in (2, 3, 4, 5, 6)}
 
 
@@ -145,7 +145,7 @@ def test_any_rows_are_prepared_or_refused(tmp_path_factory: Any, values: list[An
         assert str(error)
     else:
         written = [json.loads(line) for line in (folder / "job" / "examples.jsonl").read_text().splitlines()]
-        assert len(written) == prepared.account.kept <= prepared.account.read
+        assert len(written) == prepared.summary.kept <= prepared.summary.read
 
 
 @settings(max_examples=80, deadline=None)

@@ -1,4 +1,4 @@
-"""The command that comes before a climb: make a job folder from raw mail, documents and dialogues."""
+"""The command `prepare`: make a job folder from raw mail, documents and dialogues."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,41 +28,42 @@ def prepare(
         ),
     ],
     purpose: Annotated[str, typer.Option("--for", help="style, skill or persona", metavar="PURPOSE")],
-    into: Annotated[Path, typer.Option("--into", help="the job folder to make, or to prepare again", metavar="JOB")],
+    into: Annotated[Path, typer.Option("--into", help="the job folder to create or update", metavar="JOB")],
     author: Annotated[
-        list[str] | None, typer.Option(help="a mail address of the author (style); found out where none is given")
+        list[str] | None, typer.Option(help="a mail address of the author (style); detected if not given")
     ] = None,
     agent: Annotated[
-        list[str] | None, typer.Option(help="the name or role of who speaks for the persona, where no role tells")
+        list[str] | None, typer.Option(help="the name or role of the agent (persona), if roles do not tell")
     ] = None,
     guidelines: Annotated[
-        Path | None, typer.Option(help="text file with rules of conduct; those a script can check become rules")
+        Path | None, typer.Option(help="text file with rules of conduct; checkable ones become rules of the metric")
     ] = None,
     private: Annotated[
         str, typer.Option(help="pseudonyms, drop or keep; also by kind: pseudonyms,key=drop,name=keep")
     ] = "pseudonyms",
     language: Annotated[
-        list[str] | None, typer.Option(help="a language to keep (en, de, …); others are left out")
+        list[str] | None, typer.Option(help="a language to keep (en, de, …); others are dropped")
     ] = None,
-    input_column: Annotated[str | None, typer.Option(help="column that holds the input")] = None,
-    output_column: Annotated[str | None, typer.Option(help="column that holds the ideal answer")] = None,
-    text_column: Annotated[str | None, typer.Option(help="column that holds the author's texts (style)")] = None,
-    group_column: Annotated[str | None, typer.Option(help="column that names the thread, document or customer")] = None,
-    date_column: Annotated[str | None, typer.Option(help="column that holds the date")] = None,
+    input_column: Annotated[str | None, typer.Option(help="column with the input")] = None,
+    output_column: Annotated[str | None, typer.Option(help="column with the ideal answer")] = None,
+    text_column: Annotated[str | None, typer.Option(help="column with the author's texts (style)")] = None,
+    group_column: Annotated[str | None, typer.Option(help="column with the thread, document or customer")] = None,
+    date_column: Annotated[str | None, typer.Option(help="column with the date")] = None,
     writer: Annotated[
-        str | None, typer.Option(help="a base (pocket, a folder, a Hub id) to write instructions for texts without one")
+        str | None,
+        typer.Option(help="a base (pocket, a folder, a Hub id) that writes instructions for texts without one"),
     ] = None,
     pass_mark: Annotated[float | None, typer.Option(help="the pass mark to write into job.toml")] = None,
 ) -> None:
-    """Make a job folder from raw mail, documents and dialogues: cleaned, without private data, accounted for."""
+    """Make a job folder from raw mail, documents and dialogues: cleaned, pseudonymized and documented."""
     if purpose not in PURPOSES:
         raise UsageError(
-            f"--for {purpose!r}: there is no such purpose.",
-            "A preparation is for a style, a skill or a persona.",
+            f"--for {purpose!r} is not a purpose.",
+            "The purpose is style, skill or persona.",
             nearest(purpose, PURPOSES) + ".",
         )
     if pass_mark is not None and not 0 < pass_mark <= 1:
-        raise UsageError(f"--pass-mark {pass_mark}: a mark lies between 0 and 1.", "", "give 0.8, for example.")
+        raise UsageError(f"--pass-mark {pass_mark}: a pass mark is between 0 and 1.", "", "give 0.8, for example.")
     from gradschool.cli.screen import Screen
     from gradschool.model.opening import open_engine
     from gradschool.prepare.options import PrepareOptions, private_modes
@@ -73,7 +74,7 @@ def prepare(
     modes = private_modes(private)
     with Screen(out) as screen:
         engine = screen.follow(open_engine(Settings(base_model=writer), Path())) if writer else None
-        wanted = PrepareOptions(
+        options = PrepareOptions(
             purpose=purpose,  # type: ignore[arg-type]
             authors=tuple(author or ()),
             agents=tuple(agent or ()),
@@ -87,28 +88,30 @@ def prepare(
             pass_mark=pass_mark,
         )
         out.print(f"[bold]{escape(purpose)}[/] → {escape(str(into))}", highlight=False)
-        prepared = screen.follow(prepare_job(sources, wanted, into))
+        prepared = screen.follow(prepare_job(sources, options, into))
     _show(prepared)
 
 
 def _show(prepared: "Prepared") -> None:
-    """What was made: counts, the rules with their examples, and what to do next."""
-    account = prepared.account
-    _line(f"\n[bold]{account.kept:,}[/] examples in {account.groups:,} groups, out of {account.read:,} items")
-    _line(_told("left out", account.dropped))
-    _line(_told("changed or noticed", account.changed))
-    _line(_told("private data", dict(account.private)))
+    """Show counts, the rules with example answers, and the next steps."""
+    summary = prepared.summary
+    _line(f"\n[bold]{summary.kept:,}[/] examples in {summary.groups:,} groups, from {summary.read:,} drafts")
+    _line(_counted("dropped", summary.dropped))
+    _line(_counted("changes and remarks", summary.changed))
+    _line(_counted("private data", dict(summary.private)))
     _show_rules(prepared.guidelines)
-    if account.split:
-        _line("  divided: " + ", ".join(f"{count} {part}" for part, count in account.split.items()))
+    if summary.split:
+        _line("  split: " + ", ".join(f"{count} {part}" for part, count in summary.split.items()))
         leaking = (
-            f"{len(account.leaks)} leaks between the parts, listed in report.md" if account.leaks else "no leak found"
+            f"{len(summary.leaks)} leaks between the parts, listed in report.md"
+            if summary.leaks
+            else "no leakage found"
         )
         _line(f"  {leaking}")
     folder = escape(str(prepared.folder))
     if prepared.job_kept:
-        _line("  job.toml is yours and was left as it is")
-    out.print("\nNext:")
+        _line("  job.toml was edited by you and is unchanged")
+    out.print("\nNext steps:")
     for step in (
         f"read {folder}/report.md; write keep, drop or edit into {folder}/review.jsonl, and prepare again",
         f"set the task and the pass mark in {folder}/job.toml",
@@ -123,14 +126,14 @@ def _show_rules(guidelines: "Sequence[Guideline]") -> None:
     if rules:
         _line(f"\nRules from the guidelines ({len(rules)} that a script can check)")
     for one in rules:
-        share = f" [dim]({one.kept:.0%} of the agent's own answers keep it)[/]" if one.kept is not None else ""
-        _line(f"  {escape(one.rule.name if one.rule else '')}{share}")
+        obeyed = f" [dim]({one.kept:.0%} of the agent's own answers obey it)[/]" if one.kept is not None else ""
+        _line(f"  {escape(one.rule.name if one.rule else '')}{obeyed}")
         for side, text in (("obeys", one.obeys), ("breaks", one.breaks)):
             made = ", made up" if side in one.made_up else ""
             _line(f"    [dim]{side}{made}:[/] {escape(' '.join(text.split())[:100])}")
 
 
-def _told(what: str, counts: Mapping[Any, int]) -> str:
+def _counted(what: str, counts: Mapping[Any, int]) -> str:
     listed = ", ".join(f"{kind} {count:,}" for kind, count in sorted(counts.items(), key=lambda pair: -pair[1]))
     return f"  {what}: {escape(listed or 'nothing')}"
 

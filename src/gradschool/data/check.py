@@ -1,6 +1,5 @@
-"""What is wrong with examples one by one, and against each other: each finding with file and line."""
+"""Check examples one by one and against each other; every issue names file and line."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -8,35 +7,30 @@ from gradschool.data.cutoff import cut_off
 from gradschool.data.encoding import damage
 from gradschool.data.issues import Issue, Kind, Severity, usable
 from gradschool.data.labels import class_issues
-from gradschool.data.normalize import folded_question, normalize
+from gradschool.data.normalize import normalize, normalized_question
 from gradschool.data.read import Reading
 from gradschool.records import Conversation, Example, Message, Source
 
-REPEATS_NOTED = 0.1  # share of answers that repeat another, from which it is worth a remark
+REPEATS_NOTED = 0.1  # fraction of repeated answers from which it is reported
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The examples that can be used, mended where that was possible, and all issues in the order of the file."""
+    """The usable examples, repaired if possible, and all issues in file order."""
 
     examples: list[Example]
     issues: list[Issue]
 
-    def count_by_kind(self) -> dict[tuple[Kind, Severity], int]:
-        """How many issues of each kind there are, most frequent first."""
-        return dict(Counter((issue.kind, issue.severity) for issue in self.issues).most_common())
-
 
 def check(reading: Reading) -> Checked:
-    """Find what is wrong with examples: empty, duplicate, contradicting, cut off, damaged, or oddly arranged.
+    """Find empty, duplicate, contradicting, truncated, damaged and misordered examples.
 
-    An example that teaches nothing or nothing twice is dropped; what may be meant so is kept and reported. Messages
-    of one role in a row are joined, and what follows the last answer is left out, because no chat template takes
-    them otherwise.
+    Empty and duplicate examples are dropped; what may be intended is kept and reported. Consecutive messages of one
+    role are joined, and messages after the last answer are removed, because chat templates reject them.
     """
     issues: list[Issue] = []
-    mended = [_mend(example, issues) for example in reading.examples]
-    examples = usable(mended, issues)
+    repaired = [_repair(example, issues) for example in reading.examples]
+    examples = usable(repaired, issues)
     _compare(examples, issues)
     examples = usable(examples, issues)
     issues += cut_off(examples)
@@ -47,17 +41,17 @@ def check(reading: Reading) -> Checked:
 
 
 def too_long(examples: Sequence[Example], count_tokens: Callable[[Conversation], int], limit: int) -> list[Issue]:
-    """Examples that take more tokens than the model can read; `count_tokens` is given the whole conversation."""
+    """Report examples longer than `limit` tokens; `count_tokens` counts a full conversation."""
     issues = []
     for example in examples:
         tokens = count_tokens(example.messages)
         if tokens > limit:
-            text = f"takes {tokens:,} tokens, question and answer together; the model reads {limit:,}"
+            text = f"has {tokens:,} tokens, question and answer together; the limit of the model is {limit:,}"
             issues.append(Issue("too long", example.source, "dropped", text, example.id))
     return issues
 
 
-def _mend(example: Example, issues: list[Issue]) -> Example:
+def _repair(example: Example, issues: list[Issue]) -> Example:
     def report(kind: Kind, severity: Severity, text: str) -> None:
         issues.append(Issue(kind, example.source, severity, text, example.id))
 
@@ -71,17 +65,17 @@ def _mend(example: Example, issues: list[Issue]) -> Example:
         messages.pop()
         after += 1
     if not messages:
-        report("ends without an answer", "dropped", "no message is the assistant's, so there is nothing to learn")
+        report("ends without an answer", "dropped", "no message is from the assistant, so there is nothing to train on")
         return example
     if after:
         which = "the last message is" if after == 1 else f"the last {after} messages are"
-        report("ends without an answer", "kept", f"{which} not the assistant's, and left out")
+        report("ends without an answer", "kept", f"{which} not from the assistant, and removed")
     first = next(message.role for message in messages if message.role != "system")
     if first == "assistant" and any(message.role == "user" for message in messages):
-        report("does not alternate", "kept", "the assistant speaks first; some models cannot be taught that")
+        report("does not alternate", "kept", "the assistant speaks first; some chat templates reject that")
     example = replace(example, messages=tuple(messages))
     if not any(message.role == "user" and message.content.strip() for message in example.question):
-        report("empty question", "dropped", "nothing is asked")
+        report("empty question", "dropped", "the question is empty")
     if not example.ideal.strip():
         report("empty answer", "dropped", "the ideal answer is empty")
     for message in example.messages:
@@ -94,7 +88,7 @@ def _mend(example: Example, issues: list[Issue]) -> Example:
 def _join(messages: Conversation) -> list[Message]:
     joined: list[Message] = []
     for message in messages:
-        if joined and joined[-1].role == message.role != "tool":  # several tools may well answer in a row
+        if joined and joined[-1].role == message.role != "tool":  # several tools may answer in a row
             both = f"{joined[-1].content}\n{message.content}".strip("\n")
             joined[-1] = Message(message.role, both)
         else:
@@ -103,11 +97,11 @@ def _join(messages: Conversation) -> list[Message]:
 
 
 def _compare(examples: list[Example], issues: list[Issue]) -> None:
-    """Same question: with the same answer a duplicate, dropped after the first; with another a contradiction, kept."""
+    """Report repeated questions: with equal answers all but the first are dropped, others contradict."""
     first_asked: dict[str, Example] = {}
     first_answered: dict[tuple[str, str], Example] = {}
     for example in examples:
-        question, answer = folded_question(example), normalize(example.ideal)
+        question, answer = normalized_question(example), normalize(example.ideal)
         if same := first_answered.get((question, answer)):
             text = f"the same question and answer as {same.source}"
             issues.append(Issue("duplicate", example.source, "dropped", text, example.id))
@@ -121,15 +115,15 @@ def _compare(examples: list[Example], issues: list[Issue]) -> None:
 
 
 def _repeated_answers(examples: list[Example]) -> list[Issue]:
-    """A remark where long answers repeat: they were not written for their question, or the split needs groups."""
+    """Report repeated long answers: they may not belong to their question, or the split needs groups."""
     answers = [normalize(example.ideal) for example in examples]
     long = [answer for answer in answers if len(answer.split()) > 3]
     repeated = len(answers) - len(set(answers))
     if not repeated or len(long) * 2 < len(answers) or repeated < REPEATS_NOTED * len(answers):
         return []
     text = (
-        f"{repeated} of {len(answers)} answers repeat another's word for word; where they come from the same document "
-        "or thread, name it with data.group_column, or the test is easier than the work"
+        f"{repeated} of {len(answers)} answers repeat another word for word; if they come from the same document "
+        "or thread, name it with data.group_column, or the test set is easier than real use"
     )
     return [Issue("repeated answers", Source(examples[0].source.file, 1), "kept", text)]
 

@@ -1,6 +1,6 @@
-"""html, docx, epub, xlsx and pdf into text, by markitdown, openpyxl and pdfminer; imported only when they are needed.
+"""Convert html, docx, epub, xlsx and pdf to text with markitdown, openpyxl and pdfminer; imported only on demand.
 
-Parsers of other people's files raise anything; here every failure becomes Unreadable with a reason.
+These parsers may raise anything for a damaged file; every failure becomes Unreadable with a reason.
 """
 
 import io
@@ -20,27 +20,27 @@ from pdfminer.high_level import extract_pages
 from pdfminer.layout import LAParams, LTTextContainer
 from pdfminer.pdfdocument import PDFEncryptionError, PDFPasswordIncorrect
 
-from gradschool.data.documents import MAX_TEXT, Unreadable
+from gradschool.data.encoding import Unreadable, check_length
 
-MAX_UNPACKED_BYTES = 200_000_000  # a docx is a zip file: a small one can unpack to a disk full
-MAX_ROWS = 1_048_576  # of one sheet; no more exist
-STREAM = re.compile(rb"FlateDecode[^\0]{0,400}?stream\r?\n", re.DOTALL)  # a compressed part of a pdf
-METADATA = re.compile(r"\A(?:\*\*\w+:\*\* .*\n?)+")  # markitdown puts title, authors and so on before a book
+MAX_UNPACKED_BYTES = 200_000_000  # guards against zip bombs
+MAX_ROWS = 1_048_576  # of one sheet; the limit of the format
+STREAM = re.compile(rb"FlateDecode[^\0]{0,400}?stream\r?\n", re.DOTALL)  # a compressed stream of a pdf
+METADATA = re.compile(r"\A(?:\*\*\w+:\*\* .*\n?)+")  # markitdown puts title, authors and so on first
 OLE_MAGIC = b"\xd0\xcf\x11\xe0"  # old Word files, and encrypted docx
 
 
 def html_text(html: str) -> str:
-    """A web page as Markdown; scripts and styles are left out."""
+    """Convert a web page to Markdown, without scripts and styles."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # very deep pages: markitdown falls back to plain text and says so
+            warnings.simplefilter("ignore")  # for deeply nested pages markitdown falls back to plain text and warns
             return _clean(HtmlConverter().convert_string(html).markdown)
     except Exception as error:
         raise Unreadable(f"its html cannot be read ({_reason(error)}).") from error
 
 
 def docx_text(content: bytes) -> str:
-    """A Word document as Markdown, with its headings, lists and tables."""
+    """Convert a Word document to Markdown, with headings, lists and tables."""
     _check_archive(content, "docx", "an old .doc file")
     try:
         converter = DocxConverter()  # type: ignore[no-untyped-call]
@@ -50,8 +50,8 @@ def docx_text(content: bytes) -> str:
 
 
 def epub_text(content: bytes) -> str:
-    """A book as Markdown, its chapters in their order."""
-    _check_archive(content, "epub", "no book")
+    """Convert a book to Markdown, with its chapters in order."""
+    _check_archive(content, "epub", "not a book")
     try:
         converter = EpubConverter()  # type: ignore[no-untyped-call]
         text = converter.convert(io.BytesIO(content), StreamInfo(extension=".epub")).markdown
@@ -61,11 +61,11 @@ def epub_text(content: bytes) -> str:
 
 
 def xlsx_sheets(content: bytes) -> Iterator[tuple[str, Iterator[tuple[str, ...]]]]:
-    """The sheets of a workbook with their rows of cells as text; formulas as their results, dates in ISO 8601."""
+    """The sheets of a workbook: title and rows of cells as text; formulas as their results, dates in ISO 8601."""
     _check_archive(content, "xlsx", "an old .xls file")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # openpyxl remarks on styles and validations that it leaves out
+            warnings.simplefilter("ignore")  # openpyxl warns about styles and validations that it ignores
             book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
         sheets = book.worksheets
     except Exception as error:
@@ -87,7 +87,7 @@ def _cell(cell: object) -> str:
 
 
 def xlsx_text(content: bytes) -> str:
-    """A workbook as Markdown: a heading and a table for each sheet."""
+    """Convert a workbook to Markdown: a heading and a table per sheet."""
     parts = []
     length = 0
     for title, rows in xlsx_sheets(content):
@@ -96,22 +96,21 @@ def xlsx_text(content: bytes) -> str:
             if any(map(str.strip, row)):
                 lines.append("| " + " | ".join(cell.replace("\n", " ").strip() for cell in row) + " |")
                 length += len(lines[-1])
-            if length > MAX_TEXT:
-                raise Unreadable(f"its text is longer than {MAX_TEXT:,} characters; divide it into several files.")
+            check_length(length)
         if lines:
             parts.append(f"## {title}\n\n" + "\n".join(lines))
     return "\n\n".join(parts)
 
 
 def _check_archive(content: bytes, kind: str, otherwise: str) -> None:
-    """Refuse what is no archive, is locked, or unpacks to far more than a document has."""
+    """Raise Unreadable if the content is not an archive, is encrypted, or unpacks to too many bytes."""
     if content.startswith(OLE_MAGIC):
         raise Unreadable(f"it is protected by a password, or {otherwise}; save it as a plain .{kind}.")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise Unreadable(f"it is damaged, or no .{kind} file.") from error
+        raise Unreadable(f"it is damaged, or not a .{kind} file.") from error
     if any(entry.flag_bits & 1 for entry in entries):
         raise Unreadable("it is protected by a password; save a copy without one.")
     if sum(entry.file_size for entry in entries) > MAX_UNPACKED_BYTES:
@@ -119,8 +118,8 @@ def _check_archive(content: bytes, kind: str, otherwise: str) -> None:
 
 
 def pdf_pages(content: bytes) -> Iterator[str]:
-    """The text of each page of a pdf, its boxes in reading order with an empty line between them."""
-    logging.getLogger("pdfminer").setLevel(logging.ERROR)  # it remarks on every odd colour space
+    """The text of each page of a pdf: its text boxes in reading order, separated by empty lines."""
+    logging.getLogger("pdfminer").setLevel(logging.ERROR)  # it warns about every unusual colour space
     length = 0
     _check_streams(content)
     try:
@@ -128,8 +127,7 @@ def pdf_pages(content: bytes) -> Iterator[str]:
             boxes = (box.get_text() for box in page if isinstance(box, LTTextContainer))
             text = _clean("\n\n".join(box.strip("\n") for box in boxes if box.strip()))
             length += len(text)
-            if length > MAX_TEXT:
-                raise Unreadable(f"its text is longer than {MAX_TEXT:,} characters; divide it into several files.")
+            check_length(length)
             yield text
     except (PDFPasswordIncorrect, PDFEncryptionError) as error:
         raise Unreadable("it is protected by a password; save a copy without one.") from error
@@ -140,7 +138,7 @@ def pdf_pages(content: bytes) -> Iterator[str]:
 
 
 def _check_streams(content: bytes) -> None:
-    """Refuse a pdf whose compressed parts would fill the memory; each is unpacked here, but only so far."""
+    """Raise Unreadable if the compressed streams of a pdf unpack to too many bytes."""
     left = MAX_UNPACKED_BYTES
     for found in STREAM.finditer(content):
         unpacker = zlib.decompressobj()
@@ -148,13 +146,13 @@ def _check_streams(content: bytes) -> None:
         try:
             left -= len(unpacker.decompress(content[found.end() : end if end > 0 else None], left))
         except zlib.error:
-            continue  # damaged, or not what it says: its reader will tell
+            continue  # damaged: pdfminer will report it
         if left <= 0:
             raise Unreadable(f"it unpacks to more than {MAX_UNPACKED_BYTES / 1e6:.0f} MB.")
 
 
 def _clean(text: str) -> str:
-    """Line ends as everywhere, no zero bytes, no halves of characters: all that later files and indexes can hold."""
+    """Normalize line ends, and remove zero bytes and lone surrogates, which files and indexes cannot store."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n").replace("\0", "")
     return text.encode("utf-8", "replace").decode("utf-8")
 

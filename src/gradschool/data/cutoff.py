@@ -1,4 +1,4 @@
-"""Answers that look as if their end were missing: a model that learns from them learns to break off."""
+"""Find answers that look truncated: a model trained on them learns to stop early."""
 
 import json
 import re
@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from gradschool.data.issues import Issue
 from gradschool.records import Example
 
-USUAL = 0.8  # share of answers that end one way, from which the others are remarkable
-ENOUGH = 20  # answers below which nothing is usual
-WORDS = 4  # an answer with fewer is a label or a name, not a sentence
+USUAL = 0.8  # fraction of answers that end one way, from which the others are reported
+ENOUGH = 20  # sentences; with fewer there is no usual ending
+WORDS = 4  # shorter answers are labels or names, not sentences
 ENDS = re.compile(r"""[.!?:…。！？。)\]}>*`"'”’»_~\d]\s*$|[^\w\s,;\-–—/&+=(\[{]\s*$""")
 SMILEY = re.compile(r"[:;8=]['\-]?[()\[\]|]")
 OPEN_ENDS = {"the", "a", "an", "and", "or", "of", "because", "than", "your", "their", "our", "my", "its", "from"}
 PAIRS = (("(", ")", "bracket"), ("[", "]", "bracket"), ("{", "}", "brace"), ("“", "”", "quote"))
 
 
-class Usual:
-    """What is usual among answers, counted one by one: a missing full stop says nothing where nobody writes one."""
+class EndingStats:
+    """How answers usually end; a missing full stop means nothing if most answers have none."""
 
     def __init__(self) -> None:
         self.answers = self.json = self.sentences = self.ended = 0
@@ -32,7 +32,7 @@ class Usual:
             self.ended += bool(ENDS.search(answer))
 
     def cut_off(self, answer: str) -> str:
-        """Why an answer looks as if its end were missing, as the end of a sentence; empty where it does not."""
+        """Why an answer looks truncated, as the end of a sentence; empty if it does not."""
         answer = answer.strip()
         if self.json >= USUAL * self.answers > 0:
             return _open_json(answer)
@@ -41,11 +41,11 @@ class Usual:
 
 
 def cut_off(examples: Sequence[Example]) -> list[Issue]:
-    """Report answers whose JSON, bracket, quote or code block is left open, or which stop in the middle of a sentence.
+    """Report answers with an unclosed JSON value, bracket, quote or code block, or that stop in mid-sentence.
 
-    What is usual is taken from the answers themselves.
+    The usual ending is taken from the answers themselves.
     """
-    usual = Usual()
+    usual = EndingStats()
     for example in examples:
         usual.add(example.ideal)
     issues = []
@@ -69,7 +69,7 @@ def _open_json(answer: str) -> str:
 def _open_end(answer: str, sentences_end: bool) -> str:
     if answer.count("```") % 2:
         return "opens a code block that it does not close"
-    text = SMILEY.sub("☺", answer)  # its bracket opens nothing
+    text = SMILEY.sub("☺", answer)  # not an open bracket
     if len(answer.split()) < WORDS or ENDS.search(text):
         return ""
     for opening, closing, word in PAIRS:
@@ -79,5 +79,5 @@ def _open_end(answer: str, sentences_end: bool) -> str:
     if answer[-1] in ",;–—-" or last.casefold() in OPEN_ENDS:
         return f"ends in the middle of a sentence, with {last[-20:]!r}"
     if sentences_end:
-        return f"ends with {last[-20:]!r}, where more than {USUAL:.0%} of the others end a sentence"
+        return f"ends with {last[-20:]!r}, but more than {USUAL:.0%} of the others end a sentence"
     return ""

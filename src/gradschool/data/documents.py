@@ -1,19 +1,18 @@
-"""Files that people keep into plain text: which ones are read, which ones are passed over, and why."""
+"""Read a folder of documents as plain text, and report which files are skipped and why."""
 
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradschool.data.encoding import Unreadable, check_length, decode
 from gradschool.errors import DataError
 from gradschool.records import Note, Progress, Work
 
 MAX_FILE_BYTES = 50_000_000
-MAX_TEXT = 20_000_000  # characters of one document
-MAX_PAGES = 2_000  # of one pdf: laying out a page takes some hundredths of a second
-MAX_TOTAL_TEXT = 500_000_000  # characters of all documents together: they are held in memory while passages are cut
+MAX_PAGES = 2_000  # of one pdf: a page takes some hundredths of a second to lay out
+MAX_TOTAL_TEXT = 500_000_000  # characters of all documents; they are in memory while passages are made
 TEXT_SUFFIXES = (".md", ".markdown", ".txt")
 CONVERTED_SUFFIXES = (".html", ".htm", ".pdf", ".docx", ".epub", ".xlsx")
 SUFFIXES = TEXT_SUFFIXES + CONVERTED_SUFFIXES
@@ -21,11 +20,11 @@ SUFFIXES = TEXT_SUFFIXES + CONVERTED_SUFFIXES
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The text of one file, and where its pages start in it.
+    """The text of one file and the offsets of its pages.
 
-    `file` is relative to the folder of documents, with forward slashes; `text` has "\\n" line ends, as Python's text
-    mode reads them; `pages` are offsets into `text`, one per page, empty where the format has no pages; `hash` is the
-    SHA-256 of the file's bytes.
+    `file` is relative to the folder of documents, with forward slashes; `text` has "\\n" line ends, as in Python's text
+    mode; `pages` has the start of each page in `text`, and is empty if the format has no pages; `hash` is the SHA-256
+    of the file's bytes.
     """
 
     file: str
@@ -34,28 +33,23 @@ class Document:
     hash: str = ""
 
 
-class Unreadable(Exception):
-    """Why one file gives no text; becomes a warning, never a crash."""
-
-
 def read_documents(path: Path) -> Work[list[Document]]:
-    """Read every document below a folder (or one file), in the order of their names.
+    """Read all documents in a folder and its subfolders (or one file), sorted by name.
 
-    Markdown and text are read as they are; html, docx, epub and xlsx become Markdown; pdf becomes text with its pages
-    known, at most MAX_PAGES of them.
-    A file that cannot be used is named in a warning and passed over. Hidden files are ignored; linked folders are
-    not entered.
+    Markdown and plain text stay as they are; html, docx, epub and xlsx become Markdown; pdf becomes text with page
+    offsets, for at most MAX_PAGES pages. A file that cannot be read is skipped with a warning. Hidden files and
+    symbolic links to folders are ignored.
 
-    Raises DataError where nothing at all can be read, or where all texts together exceed MAX_TOTAL_TEXT characters.
+    Raises DataError if no document can be read, or if all texts together exceed MAX_TOTAL_TEXT characters.
     """
     if not path.exists():
         raise DataError(
             f"The documents {path} do not exist.",
             "The ground rung reads them.",
-            "correct `data.documents` in job.toml, or take it out.",
+            "correct `data.documents` in job.toml, or remove it.",
         )
     files, others = _files(path)
-    yield from _passed_over(others)
+    yield from _skipped(others)
     documents: list[Document] = []
     total = 0
     for number, (name, file) in enumerate(files):
@@ -63,33 +57,33 @@ def read_documents(path: Path) -> Work[list[Document]]:
         try:
             document = yield from read_document(name, file)
         except Unreadable as reason:
-            yield Note(f"{name} is passed over: {reason}", "warning")
+            yield Note(f"{name} is skipped: {reason}", "warning")
             continue
         documents.append(document)
         total += len(document.text)
         if total > MAX_TOTAL_TEXT:
             raise DataError(
-                f"The documents in {path} are too much text: the limit was reached at {name}.",
-                f"Together they may have {MAX_TOTAL_TEXT:,} characters.",
-                "keep the documents that the questions are about, and move the others away.",
+                f"The documents in {path} have too much text: the limit was reached at {name}.",
+                f"The limit for all documents together is {MAX_TOTAL_TEXT:,} characters.",
+                "keep only the documents that the questions are about.",
             )
     yield Progress("reading documents", len(files), len(files), "documents")
     if not documents:
         raise DataError(
             f"No document in {path} could be read.",
-            f"{len(files)} files end in {', '.join(SUFFIXES)}" + ("; none of them gave text." if files else "."),
-            "put documents of these kinds there; the warnings above say what is wrong with each file.",
+            f"{len(files)} files end in {', '.join(SUFFIXES)}" + ("; none of them has text." if files else "."),
+            "add documents of these kinds; the warnings above say what is wrong with each file.",
         )
     return documents
 
 
 def _files(path: Path) -> tuple[list[tuple[str, Path]], list[tuple[str, str]]]:
-    """The files to read as (name, path), and the others as (name, why not)."""
+    """The files to read as (name, path), and the others as (name, reason)."""
     if path.is_file():
         return [(path.name, path)], []
     files: list[tuple[str, Path]] = []
     others: list[tuple[str, str]] = []
-    for folder, subfolders, names in os.walk(path):  # links to folders are not followed, so there are no loops
+    for folder, subfolders, names in os.walk(path):  # does not follow links, so there are no cycles
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for linked in (name for name in subfolders if Path(folder, name).is_symlink()):
             others.append((Path(folder, linked).relative_to(path).as_posix(), "a link to a folder"))
@@ -100,26 +94,26 @@ def _files(path: Path) -> tuple[list[tuple[str, Path]], list[tuple[str, str]]]:
             relative = file.relative_to(path).as_posix()
             if file.suffix.lower() not in SUFFIXES:
                 others.append((relative, f"of kind {file.suffix.lower() or '(no ending)'}"))
-            elif not file.is_file():  # a broken or circular link, a pipe: opening it could wait for ever
+            elif not file.is_file():  # a broken link or a pipe, which could block forever
                 others.append((relative, "not a plain file"))
             else:
                 files.append((relative, file))
     return sorted(files), sorted(others)
 
 
-def _passed_over(others: list[tuple[str, str]]) -> list[Note]:
-    """One warning per reason, not one per file: a folder of pictures is one remark."""
+def _skipped(others: list[tuple[str, str]]) -> list[Note]:
+    """One warning per reason, not per file: a folder of pictures is one warning."""
     counts = Counter(why for _, why in others)
     notes = []
     for why, count in sorted(counts.items()):
         first = next(name for name, reason in others if reason == why)
-        which = first if count == 1 else f"{count} files, {first} the first,"
-        notes.append(Note(f"{which} passed over: {why}; read are {', '.join(SUFFIXES)}.", "warning"))
+        which = f"{first} is" if count == 1 else f"{count} files (first: {first}) are"
+        notes.append(Note(f"{which} skipped: {why}; supported are {', '.join(SUFFIXES)}.", "warning"))
     return notes
 
 
 def read_document(name: str, file: Path, suffix: str = "") -> Work[Document]:
-    """Read one file, as of the kind that its ending (or `suffix`) says; raises Unreadable where it gives no text."""
+    """Read one file as the format of its suffix (or of `suffix`); raises Unreadable if it has no text."""
     try:
         if file.stat().st_size > MAX_FILE_BYTES:
             raise Unreadable(f"it is larger than {MAX_FILE_BYTES / 1e6:.0f} MB; divide it into several files.")
@@ -137,20 +131,17 @@ def read_document(name: str, file: Path, suffix: str = "") -> Work[Document]:
 
         text = {".docx": docx_text, ".epub": epub_text, ".xlsx": xlsx_text}[suffix](content)
     else:
-        text, guessed = decode(content)
-        if guessed:
-            yield Note(
-                f"{name} is not UTF-8; it is read as {guessed}. Save it as UTF-8 if letters look wrong.", "warning"
-            )
+        text, wrong = decode(content)
+        if wrong:
+            yield Note(f"{name} {wrong}. Save it as UTF-8 if characters look wrong.", "warning")
         if suffix in (".html", ".htm"):
             from gradschool.data.convert import html_text
 
             text = html_text(text)
     if not text.strip():
-        hint = " (a scan? run text recognition over it first)" if suffix == ".pdf" else ""
-        raise Unreadable(f"it holds no text{hint}.")
-    if len(text) > MAX_TEXT:
-        raise Unreadable(f"its text is longer than {MAX_TEXT:,} characters; divide it into several files.")
+        hint = " (a scan? run OCR first)" if suffix == ".pdf" else ""
+        raise Unreadable(f"it has no text{hint}.")
+    check_length(len(text))
     return Document(name, text, pages, hashlib.sha256(content).hexdigest())
 
 
@@ -160,7 +151,10 @@ def _pdf(name: str, content: bytes) -> Work[tuple[str, tuple[int, ...]]]:
     parts: list[str] = []
     for number, page in enumerate(pdf_pages(content)):
         if number >= MAX_PAGES:
-            yield Note(f"{name} has more than {MAX_PAGES:,} pages; the rest is not read. Divide it.", "warning")
+            yield Note(
+                f"{name} has more than {MAX_PAGES:,} pages; the rest is ignored. Divide the file to read it all.",
+                "warning",
+            )
             break
         parts.append(page)
         if number % 20 == 19:
@@ -174,29 +168,3 @@ def _join(parts: list[str]) -> tuple[str, tuple[int, ...]]:
         starts.append(length)
         length += len(part) + 2
     return "\n\n".join(parts), tuple(starts)
-
-
-def decode(content: bytes) -> tuple[str, str]:
-    """Bytes of a text file as text with "\\n" line ends, and the encoding where it had to be guessed (else "").
-
-    Raises Unreadable for what is no text.
-    """
-    boms = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
-    marked = next((encoding for bom, encoding in boms if content.startswith(bom)), None)
-    if marked != "utf-16" and b"\0" in content:
-        raise Unreadable("it is not text (it holds zero bytes); if it is, save it as UTF-8.")
-    tries: list[Callable[[], tuple[str, str]]] = (
-        [lambda: (content.decode(marked), "")]
-        if marked
-        else [lambda: (content.decode("utf-8"), ""), lambda: (content.decode("cp1252"), "Windows-1252")]
-    )
-    for attempt in tries:
-        try:
-            text, guessed = attempt()
-        except UnicodeDecodeError:
-            continue
-        controls = sum(1 for letter in text if letter < " " and letter not in "\t\n\r\f\v\x1b")
-        if controls > len(text) / 50:
-            break
-        return text.replace("\r\n", "\n").replace("\r", "\n"), guessed
-    raise Unreadable("it is not text in any encoding that is read (UTF-8, UTF-16, Windows-1252).")

@@ -1,4 +1,4 @@
-"""Rows to conversations: which keys are known, which form a row has, and whose turn each role is."""
+"""Convert rows to conversations: known keys, the form of a row, and the spellings of roles."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ OUTPUTS = (
     *("completion", "output", "answer", "answers", "response", "label", "category", "intent", "class", "target"),
     *("summary", "translation", "reply", "assistant", "ideal", "chosen"),
 )
-PAIRS = (  # asked in this order, because rows often carry more keys than these two
+PAIRS = (  # in order of precedence, because rows often have more keys than these two
     ("prompt", "completion"),
     ("prompt", "response"),
     ("prompt", "chosen"),
@@ -29,7 +29,7 @@ PAIRS = (  # asked in this order, because rows often carry more keys than these 
     ("question", "answer"),
     ("question", "answers"),
 )
-DETAILS = ("input", "context")  # what an instruction or question is about: part of what is asked
+DETAILS = ("input", "context")  # the subject of an instruction or question, appended to it
 ROLE_KEYS = ("role", "from", "speaker", "author", "sender")
 CONTENT_KEYS = ("content", "value", "text", "message", "utterance")
 SPELLINGS = {
@@ -45,16 +45,16 @@ ROLES = {spelling: role for role, spellings in SPELLINGS.items() for spelling in
 
 
 class NoConversation(ValueError):
-    """A row from which no conversation can be made; the text says why, as the end of a sentence."""
+    """A row that gives no conversation; the message says why, as the end of a sentence."""
 
 
 class UnknownRole(NoConversation):
-    """A message whose role we do not know."""
+    """A message with an unknown role."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How one row becomes a conversation: the keys (as the file spells them) that play each part."""
+    """How a row becomes a conversation: the keys of each part, as the file spells them."""
 
     name: str
     conversation: str = ""
@@ -64,21 +64,21 @@ class Form:
     history: str = ""
 
     def columns(self) -> dict[str, str]:
-        """What becomes of each key, for a person to read."""
+        """The use of each key, in words."""
         parts = {self.system: "system message", self.history: "earlier turns", self.conversation: "conversation"}
         parts |= dict.fromkeys(self.inputs, "user message")
         parts |= {self.output: "ideal answer"}
         return {key: part for key, part in parts.items() if key}
 
 
-@lru_cache(maxsize=4096)  # asked for each key of each row, and the keys are always the same few
+@lru_cache(maxsize=4096)  # called for each key of each row, and there are few different keys
 def plain(key: str) -> str:
-    """A key without the differences that people do not mean: case, space and hyphen."""
+    """A key in lower case, with spaces and hyphens as underscores."""
     return key.strip().casefold().replace(" ", "_").replace("-", "_")
 
 
 def detect(row: Mapping[str, Any], data: Data) -> Form | None:
-    """The form of a row, from its keys and from the columns that the job names; None where nothing is known."""
+    """Detect the form of a row from its keys and the columns that the job names; None if it is unknown."""
     keys = {plain(key): key for key in reversed(list(row))}
     named_input, named_output = (
         keys.get(plain(name)) if name else None for name in (data.input_column, data.output_column)
@@ -121,7 +121,7 @@ def _conversation_name(value: Any) -> str:
 
 
 def conversation_of(row: Mapping[str, Any], form: Form, notes: set[str]) -> Conversation:
-    """Make a row's conversation; adds to `notes` what is remarkable about its characters. Raises NoConversation."""
+    """Make the conversation of a row; adds remarks about its encoding to `notes`. Raises NoConversation."""
     turns: list[Message] = []
     if form.system and (system := as_text(row.get(form.system), notes)):
         turns.append(Message("system", system))
@@ -139,14 +139,14 @@ def conversation_of(row: Mapping[str, Any], form: Form, notes: set[str]) -> Conv
         )
     output = row.get(form.output)
     if plain(form.output) == "answers" and isinstance(output, list):
-        output = output[0] if output else ""  # several right answers: the first is the ideal
+        output = output[0] if output else ""  # the first of several right answers is the ideal answer
     if _is_messages(output):
         return (*turns, *_messages(output, notes))
     return (*turns, Message("assistant", as_text(output, notes)))
 
 
 def as_text(value: Any, notes: set[str]) -> str:
-    """A value as the text that a model reads or writes: text as it is, nothing as "", all else as JSON."""
+    """A value as text for a model: strings as they are, None as "", everything else as JSON."""
     if value is None:
         return ""
     try:
@@ -204,7 +204,7 @@ def _message(turn: Any, notes: set[str]) -> Message:
     said = as_text(turn[role_key], notes)
     role = ROLES.get(plain(said))
     if role is None:
-        raise UnknownRole(f"a message has the role {said[:40]!r}; known are {', '.join(sorted(ROLES))}")
+        raise UnknownRole(f"a message has the role {said[:40]!r}; known roles are {', '.join(sorted(ROLES))}")
     content = _content(turn.get(content_key) if content_key else None, notes)
     if calls:
         notes.add("calls tools: the calls are kept as JSON text in the message")
@@ -217,6 +217,6 @@ def _content(value: Any, notes: set[str]) -> str:
     if isinstance(value, list) and value and all(isinstance(part, dict) and "type" in part for part in value):
         other = sorted({str(part["type"])[:40] for part in value if part["type"] != "text"})
         if other:
-            raise NoConversation(f"holds a message with {repair(', '.join(other))[0]}; only text can be learnt")
+            raise NoConversation(f"holds a message with {repair(', '.join(other))[0]}; only text is supported")
         return "".join(as_text(part.get("text"), notes) for part in value)
     return as_text(value, notes)

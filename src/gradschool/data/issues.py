@@ -1,4 +1,4 @@
-"""What may be wrong with examples: one record per finding, with its place and what was done about it."""
+"""Problems found in examples: one record each, with file, line and what was done about it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from gradschool.records import Example, Source
 
 Severity = Literal["dropped", "kept"]
 Kind = Literal[
-    "unreadable",  # not JSON, not a row of the table, longer than a line may be
-    "unknown form",  # readable, but no keys that we know
+    "unreadable",  # not JSON, not a row of the table, or a line too long
+    "unknown form",  # readable, but without known keys
     "unknown role",
     "encoding",
     "repeated id",
@@ -30,9 +30,9 @@ Kind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """Something wrong with one line of the examples, and whether the example was dropped for it.
+    """A problem in one line of the examples, and whether the example was dropped.
 
-    `id` names the example, and is empty where no example could be made or where the whole file is meant.
+    `id` is that of the example; it is empty if the line gave no example or the issue concerns the entire file.
     """
 
     kind: Kind
@@ -46,6 +46,6 @@ class Issue:
 
 
 def usable(examples: Iterable[Example], issues: Iterable[Issue]) -> list[Example]:
-    """The examples that no issue says to drop."""
+    """The examples that no issue drops."""
     dropped = {issue.id for issue in issues if issue.severity == "dropped" and issue.id}
     return [example for example in examples if example.id not in dropped]

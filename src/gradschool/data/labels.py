@@ -1,4 +1,4 @@
-"""Answers that are classes: which there are, how uneven they are, and whether there is only one."""
+"""Detect answers that are class labels, and report imbalanced or single classes."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from gradschool.data.issues import Issue
 from gradschool.records import Example, Source
 
-MAX_WORDS, MAX_CHARACTERS = 6, 60  # longer answers are not names of classes
-REPEATS = 3  # examples that a class has in the mean
-DOMINANT = 0.8  # share of one class from which a high score says little
+MAX_WORDS, MAX_CHARACTERS = 6, 60  # longer answers are not labels
+REPEATS = 3  # examples per class on average
+DOMINANT = 0.8  # fraction of one class from which a high score means little
 
 
 def classes(examples: Sequence[Example]) -> dict[str, int] | None:
-    """How often each answer occurs, most frequent first, where answers are names of classes; else None."""
+    """The count of each label, most frequent first; None if the answers are not labels."""
     counts = Counter(example.ideal.strip() for example in examples)
     short = all(len(label) <= MAX_CHARACTERS and len(label.split()) <= MAX_WORDS for label in counts)
     if not counts or not short or len(examples) < REPEATS * len(counts):
@@ -21,7 +21,7 @@ def classes(examples: Sequence[Example]) -> dict[str, int] | None:
 
 
 def class_issues(examples: Sequence[Example]) -> list[Issue]:
-    """Report where all answers are one, and where one class is so frequent that naming it alone scores well."""
+    """Report a single class, and a class so frequent that always predicting it scores well."""
     if len(examples) < 2:
         return []
     source = Source(examples[0].source.file, 1)
@@ -36,13 +36,13 @@ def class_issues(examples: Sequence[Example]) -> list[Issue]:
     issues = []
     if most >= DOMINANT * len(examples):
         text = (
-            f"{most} of {len(examples)} answers are {label!r}: always saying it scores {most / len(examples):.2f}, "
-            "so only a pass mark above that means something"
+            f"{most} of {len(examples)} answers are {label!r}: always predicting it scores {most / len(examples):.2f}, "
+            "so set a pass mark above that"
         )
         issues.append(Issue("uneven classes", source, "kept", text))
     rare = [name for name, count in counts.items() if count < REPEATS]
     if rare:
         shown = ", ".join(map(repr, rare[:5])) + (", …" if len(rare) > 5 else "")
-        text = f"{len(rare)} of {len(counts)} classes have under {REPEATS} examples, too few to learn and test: {shown}"
+        text = f"{len(rare)} of {len(counts)} classes have under {REPEATS} examples, too few to train and test: {shown}"
         issues.append(Issue("uneven classes", source, "kept", text))
     return issues

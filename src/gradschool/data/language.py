@@ -1,12 +1,12 @@
-"""Which language a text is in, by py3langid: its model lies in the package, and nothing is asked of anybody."""
+"""Detect the language of a text with py3langid, whose model is in its package and needs no network."""
 
 from functools import lru_cache
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-MIN_LETTERS = 40  # with fewer a guess is worth little
-MAX_CHARACTERS = 250  # looked at
-SURE = 0.8
+MIN_LETTERS = 40  # with fewer, detection is unreliable
+MAX_CHARACTERS = 250  # used for detection
+MIN_PROBABILITY = 0.8
 
 
 @lru_cache(maxsize=1)
@@ -15,9 +15,9 @@ def _identifier() -> LanguageIdentifier:
 
 
 def language_of(text: str) -> str:
-    """The ISO 639 code of a text's language, or nothing where it is too short or the guess unsure."""
+    """The ISO 639 code of a text's language; empty if the text is too short or the probability is low."""
     text = text[:MAX_CHARACTERS]
     if sum(map(str.isalpha, text)) < MIN_LETTERS:
         return ""
     language, probability = _identifier().classify(text)
-    return str(language) if probability >= SURE else ""
+    return str(language) if probability >= MIN_PROBABILITY else ""

@@ -1,17 +1,17 @@
-"""Which texts are unusually long or short among their like."""
+"""Find texts that are unusually long or short compared with the others."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-FAR = 3.5  # robust standard deviations of the logarithm (Iglewicz and Hoaglin 1993) from which a length is unusual
-ENOUGH = 30  # texts below which nothing is usual
-MIN_SPREAD = 0.25  # of the logarithm: where nearly all have one length, a little more is not unusual
+FAR = 3.5  # robust standard deviations of the logarithm (Iglewicz and Hoaglin 1993) beyond which a length is unusual
+ENOUGH = 30  # texts; with fewer there is no usual range
+MIN_SPREAD = 0.25  # of the logarithm, if nearly all texts have the same length
 
 
-def unusual(words: Sequence[int] | npt.NDArray[np.int32]) -> tuple[float, float]:
-    """The least and the most words that are usual; (0, infinity) where there are too few texts to say."""
+def usual_range(words: Sequence[int] | npt.NDArray[np.int32]) -> tuple[float, float]:
+    """The usual range of word counts, (low, high); (0, infinity) if there are too few texts."""
     counts = np.asarray(words)
     counts = counts[counts > 0]
     if len(counts) < ENOUGH:

@@ -1,4 +1,4 @@
-"""Characters that an earlier program damaged, put right by ftfy; style (curly quotes, ligatures) is left alone."""
+"""Repair text that was decoded with the wrong encoding, with ftfy; curly quotes and ligatures stay."""
 
 import ftfy
 from ftfy import TextFixerConfig
@@ -23,9 +23,9 @@ CONFIG = TextFixerConfig(
 
 
 def fix_text(text: str) -> str:
-    """The text with UTF-8 that was once read as something else put right, and without control characters.
+    """Repair UTF-8 that was decoded as another encoding, and remove control characters.
 
-    >>> mend("the cafÃ© is closed")
+    >>> fix_text("the cafÃ© is closed")
     'the café is closed'
     """
     if text.isascii() and text.isprintable():

@@ -1,4 +1,4 @@
-"""Texts that are nearly the same, found by MinHash and confirmed by counting."""
+"""Find near-duplicate texts with MinHash, and confirm each by its exact Jaccard similarity."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -6,43 +6,43 @@ from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
+from scipy.cluster.hierarchy import DisjointSet
 
-from gradschool.data.disjoint import join, root
+from gradschool.data.components import Nodes, components
 from gradschool.data.normalize import normalize
-from gradschool.data.shingles import BLOCK, MULTIPLIER, Hashes, fingerprint, runs_of_words, signatures
+from gradschool.data.shingles import BLOCK, MULTIPLIER, Hashes, fingerprint, ngram_hashes, signatures
 from gradschool.records import Example
 
-SHINGLE = 5  # words in a row
-HASHES, SEED = 128, 1  # length of a signature; the seed is fixed because every find is confirmed exactly
-RECALL = 0.999  # chance with which a pair exactly at the threshold is found
-COMMON_SHARE, COMMON_MIN = 0.25, 10  # a shingle in more texts than both is the job's wording, not the text's
-SAMPLE = 20_000  # texts from which common wording is told; of more, an even sample is taken
-CROWD = 64  # texts with one key from which each is compared with one of each cluster only
-UNSURE = 0.16  # below the threshold: an estimate from 128 hashes is wrong by more with a chance of 1 in 20,000
-MAX_HELD = 30_000  # texts whose shingles, and pairs whose unlikeness, are held while candidates are confirmed
-MAX_PAIRS = 2_000_000
+SHINGLE = 5  # words of an n-gram
+HASHES, SEED = 128, 1  # length of a signature; a fixed seed is enough, because every candidate is confirmed
+RECALL = 0.999  # probability of finding a pair exactly at the threshold
+COMMON_SHARE, COMMON_MIN = 0.25, 10  # a shingle in more texts than both does not count
+SAMPLE = 20_000  # texts from which common wording is determined
+CROWD = 64  # texts with one key above which each is compared with one text per cluster
+MARGIN = 0.16  # below the threshold; an estimate from 128 hashes is further off with probability 1 in 20,000
+MAX_HELD = 30_000  # texts whose shingles are cached while candidates are confirmed
+MAX_PAIRS = 2_000_000  # rejected pairs that are cached
 
 
 def near_duplicates(examples: Sequence[Example], threshold: float) -> list[tuple[str, ...]]:
-    """Ids of examples that ask nearly the same, in clusters of two or more.
+    """Clusters of two or more ids of examples with near-duplicate questions.
 
-    Two questions are near-duplicates when the Jaccard similarity of their sets of word 5-grams (case and punctuation
-    aside) reaches `threshold`, a share in (0, 1]. A question of fewer than five words is one shingle. Wording that a
-    quarter of all questions share, such as an instruction repeated in each, does not count. Clusters are closed: what
-    is near to a member belongs to it.
+    Two questions are near-duplicates if the Jaccard similarity of their sets of normalized word 5-grams is at least
+    `threshold`, in (0, 1]. A question of fewer than five words is one shingle. Shingles that a quarter of all
+    questions share, such as a repeated instruction, do not count. Clusters are transitive.
     """
-    # Sorted, so that nothing depends on the order of the file.
+    # Sorted, so that the result does not depend on file order.
     ordered = sorted(examples, key=lambda example: example.id)
-    found = near_texts(lambda: map(asked, ordered), lambda number: asked(ordered[number]), threshold)
+    found = near_texts(lambda: map(question_text, ordered), lambda number: question_text(ordered[number]), threshold)
     return sorted(tuple(sorted(ordered[number].id for number in cluster)) for cluster in found)
 
 
 def near_texts(
     texts: Callable[[], Iterable[str]], text: Callable[[int], str], threshold: float
 ) -> list[tuple[int, ...]]:
-    """Numbers of texts that are nearly the same, in closed clusters of two or more, each in rising order.
+    """Transitive clusters of two or more near-duplicate texts, as ascending positions.
 
-    `texts` gives all of them from the beginning, `text` one by its number.
+    `texts` iterates over all texts, `text` returns the one at a position.
     """
     sample = Sample()
     sample.count = sum(1 for _ in texts())
@@ -55,7 +55,7 @@ def near_texts(
 
 
 class Sample:
-    """An even sample of texts, from which wording is told that so many share that it says nothing about one."""
+    """An even sample of texts, from which the wording that most texts share is determined."""
 
     def __init__(self) -> None:
         self.count = 0  # of all texts
@@ -63,16 +63,16 @@ class Sample:
 
     @property
     def step(self) -> int:
-        """Every which text belongs to the sample."""
+        """The distance between sampled texts."""
         return max(1, -(-self.count // SAMPLE))
 
     def add(self, text: str) -> None:
-        """Take a text into the sample."""
+        """Add a text to the sample."""
         self._texts.append(text)
 
     def common(self) -> Hashes:
-        """The shingles that more than a quarter of the texts share, sorted."""
-        sampled = [np.unique(runs) for runs in runs_of_words(map(normalize, self._texts), SHINGLE)]
+        """The sorted shingles that more than a quarter of the texts have."""
+        sampled = [np.unique(runs) for runs in ngram_hashes(map(normalize, self._texts), SHINGLE)]
         if not sampled:
             return np.zeros(0, dtype=np.uint64)
         shingles, frequency = np.unique(np.concatenate(sampled), return_counts=True)
@@ -80,11 +80,11 @@ class Sample:
 
 
 class NearIndex:
-    """Texts by their signatures, taken one after the other; some 500 bytes of memory each, however long they are.
+    """An incremental index of MinHash signatures, of about 500 bytes per text.
 
     Candidates are found with MinHash and banding (Broder 1997; Leskovec, Rajaraman and Ullman, "Mining of Massive
-    Datasets", chapter 3), in time linear in the number of texts; each that the signatures do not rule out is confirmed
-    by comparing the sets of shingles. `common` are shingles that do not count.
+    Datasets", chapter 3), in time linear in the number of texts, and confirmed by comparing the sets of shingles.
+    `common` are shingles that do not count.
     """
 
     def __init__(self, common: Hashes, threshold: float) -> None:
@@ -92,33 +92,34 @@ class NearIndex:
         self._bands = _bands(threshold)
         self._waiting: list[str] = []
         self._keys: list[npt.NDArray[np.uint64]] = [np.zeros((0, self._bands), dtype=np.uint64)]
-        self._marks: list[npt.NDArray[np.uint16]] = [np.zeros((0, HASHES), dtype=np.uint16)]
+        self._signatures: list[npt.NDArray[np.uint16]] = [np.zeros((0, HASHES), dtype=np.uint16)]
         self._first: dict[bytes, int] = {}
-        self._parents: list[int] = []
+        self._equal: list[int] = []  # for each text, the first with the same shingles
 
-    def add(self, folded: str) -> None:
-        """Take a text, folded."""
-        self._waiting.append(folded)
+    def add(self, normalized: str) -> None:
+        """Add a normalized text."""
+        self._waiting.append(normalized)
         if len(self._waiting) == BLOCK:
-            self._settle()
+            self._process()
 
-    def _settle(self) -> None:
-        sets = [_distinctive(runs, self._common) for runs in runs_of_words(self._waiting, SHINGLE)]
+    def _process(self) -> None:
+        sets = [_distinctive(runs, self._common) for runs in ngram_hashes(self._waiting, SHINGLE)]
         self._waiting = []
         if not sets:
             return
         rows = signatures(sets, HASHES, SEED)
         self._keys.append(_banded(rows, self._bands))
-        self._marks.append(rows.astype(np.uint16))  # the low halves of the signatures
+        self._signatures.append(rows.astype(np.uint16))  # the low halves of the signatures
         for one in sets:
-            self._parents.append(self._first.setdefault(fingerprint(one), len(self._parents)))
+            self._equal.append(self._first.setdefault(fingerprint(one), len(self._equal)))
 
     def clusters(self, text: Callable[[int], str]) -> list[tuple[int, ...]]:
-        """Numbers of texts that are nearly the same, in closed clusters of two or more, each in rising order."""
-        self._settle()
-        parents = self._parents
-        keys, marks = np.concatenate(self._keys), np.concatenate(self._marks)
-        first = np.array([parent == number for number, parent in enumerate(parents)], dtype=bool)
+        """Transitive clusters of two or more near-duplicate texts, as ascending positions."""
+        self._process()
+        count = len(self._equal)
+        keys, low = np.concatenate(self._keys), np.concatenate(self._signatures)
+        roots = np.array(self._equal, dtype=np.int64)
+        first = roots == np.arange(count)
         held: dict[int, Hashes] = {}
         unlike: set[int] = set()
 
@@ -126,31 +127,32 @@ class NearIndex:
             if number not in held:
                 if len(held) >= MAX_HELD:
                     held.clear()
-                held[number] = _distinctive(next(runs_of_words([normalize(text(number))], SHINGLE)), self._common)
+                held[number] = _distinctive(next(ngram_hashes([normalize(text(number))], SHINGLE)), self._common)
             return held[number]
 
         def near(one: int, other: int) -> bool:
-            pair = one * len(parents) + other
+            pair = one * count + other
             if pair in unlike:
                 return False
-            estimate = np.count_nonzero(marks[one] == marks[other]) / HASHES
-            possible = bool(estimate >= self._threshold - UNSURE)
+            estimate = np.count_nonzero(low[one] == low[other]) / HASHES
+            possible = bool(estimate >= self._threshold - MARGIN)
             alike = possible and _jaccard(shingles(one), shingles(other)) >= self._threshold
             if not alike and len(unlike) < MAX_PAIRS:
                 unlike.add(pair)
             return alike
 
         for band in range(self._bands):
-            for crowd in _same_key(keys[:, band], first):
-                _link(crowd, parents, near)
+            links = [link for crowd in _same_key(keys[:, band], first) for link in _links(crowd, roots, near)]
+            known = np.column_stack((np.arange(count), roots))
+            roots = components(count, np.concatenate((known, np.array(links, dtype=np.int64).reshape(-1, 2))))
         found: defaultdict[int, list[int]] = defaultdict(list)
-        for number in range(len(parents)):
-            found[root(parents, number)].append(number)
+        for number, root in enumerate(roots.tolist()):
+            found[root].append(number)
         return [tuple(cluster) for cluster in found.values() if len(cluster) > 1]
 
 
-def asked(example: Example) -> str:
-    """What is compared of an example: its question without the system message, whose instructions all have."""
+def question_text(example: Example) -> str:
+    """The question of an example without its system message, which all examples share."""
     return "\n".join(message.content for message in example.question if message.role != "system")
 
 
@@ -159,12 +161,12 @@ def _distinctive(runs: Hashes, common: Hashes) -> Hashes:
     if len(common) == 0:
         return shingles
     rest = shingles[~np.isin(shingles, common, assume_unique=True)]
-    # A text of nothing but common wording is compared whole: it equals only itself.
+    # A text of only common wording equals nothing but itself.
     return rest if len(rest) else np.frombuffer(fingerprint(runs)[:8], dtype=np.uint64)
 
 
 def _banded(rows: npt.NDArray[np.uint32], bands: int) -> npt.NDArray[np.uint64]:
-    """One number for each band of each signature: (texts, hashes) to (texts, bands)."""
+    """A key for each band of each signature: (texts, hashes) to (texts, bands)."""
     banded = rows.reshape(len(rows), bands, HASHES // bands).astype(np.uint64)
     keys = np.zeros((len(rows), bands), dtype=np.uint64)
     for column in range(banded.shape[2]):
@@ -173,7 +175,7 @@ def _banded(rows: npt.NDArray[np.uint32], bands: int) -> npt.NDArray[np.uint64]:
 
 
 def _bands(threshold: float) -> int:
-    """The fewest bands with which a pair at the threshold is found with the chance RECALL."""
+    """The fewest bands that find a pair at the threshold with probability RECALL."""
     for bands in (8, 16, 32, 64):
         if 1 - (1 - threshold ** (HASHES // bands)) ** bands >= RECALL:
             return bands
@@ -181,7 +183,7 @@ def _bands(threshold: float) -> int:
 
 
 def _same_key(keys: npt.NDArray[np.uint64], first: npt.NDArray[np.bool_]) -> Iterator[list[int]]:
-    """Numbers of texts that have the same key; of equal texts only the first."""
+    """Groups of texts with the same key; of equal texts only the first."""
     numbers = np.flatnonzero(first)
     order = numbers[np.argsort(keys[numbers], kind="stable")]
     ends = np.flatnonzero(np.diff(keys[order])) + 1
@@ -191,19 +193,24 @@ def _same_key(keys: npt.NDArray[np.uint64], first: npt.NDArray[np.bool_]) -> Ite
         yield order[start : start + length].tolist()
 
 
-def _link(crowd: Sequence[int], parents: list[int], near: Callable[[int, int], bool]) -> None:
-    """Join what is near among texts with one key; in a large crowd each is compared with one of each cluster."""
-    seen: list[int] = []
-    for here in crowd:
+def _links(crowd: Sequence[int], roots: Nodes, near: Callable[[int, int], bool]) -> Iterator[tuple[int, int]]:
+    """Pairs of near-duplicates in a group with one key; in a large group each is compared with one text per cluster.
+
+    `roots` has the cluster of each text as known from the earlier bands.
+    """
+    clusters = DisjointSet(roots[crowd].tolist())
+    seen: list[tuple[int, int]] = []
+    for here, root in zip(crowd, roots[crowd].tolist(), strict=True):
         joined = False
-        for there in seen:
-            same = root(parents, here) == root(parents, there)
+        for there, other in seen:
+            same = clusters.connected(root, other)
             if not same and near(here, there):
-                join(parents, here, there)
+                clusters.merge(root, other)
+                yield here, there
                 same = True
             joined |= same
         if len(crowd) <= CROWD or not joined:
-            seen.append(here)
+            seen.append((here, root))
 
 
 def _jaccard(one: Hashes, other: Hashes) -> float:

@@ -1,4 +1,4 @@
-"""When two texts are the same text: case, spacing, punctuation and currency signs aside."""
+"""Normalize texts for comparison: without case, punctuation, currency signs and differences of spacing."""
 
 import re
 import unicodedata
@@ -7,10 +7,10 @@ import regex
 
 from gradschool.records import Example
 
-# Signs that carry meaning stay: "5 - 3", "5 * 3" and "5 / 3" are three questions, and so are "1.5" and "15".
+# Characters that carry meaning stay: "5 - 3", "5 * 3" and "5 / 3" are three questions, and so are "1.5" and "15".
 PUNCTUATION = regex.compile(r"(?V1)[\p{P}\p{Sc}\p{Cf}`´--[*/\\%&@\#\-]]|-(?!\d)")
 
-# Scripts that put no spaces between words: there each character counts as one.
+# In scripts without spaces between words, each character counts as a word.
 WORD = regex.compile(
     r"(?V1)[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
     r"|[^\s\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]+"
@@ -18,15 +18,15 @@ WORD = regex.compile(
 
 
 SPACELESS = regex.compile(r"(?V1)[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
-# Most texts are ASCII, and then the same is done ten times as fast.
+# A fast path for ASCII, ten times as fast as the general one.
 ASCII_PUNCTUATION = {code: " " for code in range(128) if chr(code) != "-" and PUNCTUATION.fullmatch(chr(code))}
 HYPHEN = re.compile(r"-(?![0-9])")
 
 
 def normalize(text: str) -> str:
-    """A text in lower case, with punctuation turned into spaces and spaces into one; a text of nothing else stays.
+    """A text in lower case, with punctuation and runs of spaces as one space; text that is only punctuation stays.
 
-    >>> fold("Where's my card?!")
+    >>> normalize("Where's my card?!")
     'where s my card'
     """
     if text.isascii():
@@ -40,17 +40,17 @@ def normalize(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, folded."""
-    return folded_words(normalize(text))
+    """The normalized words of a text."""
+    return normalized_words(normalize(text))
 
 
-def folded_words(folded: str) -> list[str]:
-    """The words of a text that is folded already."""
-    if folded.isascii() or not SPACELESS.search(folded):
-        return folded.split()
-    return WORD.findall(folded)
+def normalized_words(normalized: str) -> list[str]:
+    """The words of a text that is already normalized."""
+    if normalized.isascii() or not SPACELESS.search(normalized):
+        return normalized.split()
+    return WORD.findall(normalized)
 
 
-def folded_question(example: Example) -> str:
-    """All that is asked in an example, folded: two examples with the same one ask the same."""
+def normalized_question(example: Example) -> str:
+    """The normalized question of an example with its roles; equal for examples that ask the same."""
     return "\n".join(f"{message.role}: {normalize(message.content)}" for message in example.question)

@@ -1,4 +1,4 @@
-"""Text to rows: JSON lines, a JSON list (or pretty-printed objects), or a table, told apart by content."""
+"""Parse text to rows: JSON lines, a JSON list (or pretty-printed objects), or a table, detected by content."""
 
 import csv
 import json
@@ -18,14 +18,14 @@ PEEK_LINES, PEEK_CHARACTERS = 50, 1 << 20
 BLOCK = 1 << 16  # characters read at a time from a JSON list
 SPACE = re.compile(r"\s*")
 SEPARATORS = re.compile(r"[\s,]*")
-TOO_LONG = f"the line is longer than {MAX_LINE >> 20} MB: probably a line break is missing"
+TOO_LONG = f"the line is longer than {MAX_LINE >> 20} MB: a line break is probably missing"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One entry of a file and the line where it starts; `trouble` says why it has no value.
+    """One entry of a file and the line where it starts; `trouble` is the reason if it has no value.
 
-    `lines` counts the lines that are lost with it.
+    `lines` counts the lines that it spans.
     """
 
     line: int
@@ -35,35 +35,33 @@ class Row:
 
 
 def container(path: Path, name: str) -> tuple[Container, str]:
-    """How the entries of a file are held, and for a table its delimiter; raises DataError where it cannot be told."""
+    """Detect the container of a file's entries, and the delimiter of a table; raises DataError if there is none."""
     with open_text(path, name) as file:
         head = list(_peek(file))
     if not head:
-        raise DataError(
-            f"{name} is empty.", "It holds no examples.", "put at least 12 into it, one JSON object a line."
-        )
+        raise DataError(f"{name} is empty.", "It has no examples.", "add at least 12, one JSON object per line.")
     first = head[0].text.strip()
     whole = [line.text for line in head if not line.too_long]
     entries = sum(map(_is_entry, whole))
     lone_list = len(head) == 1 and first[0] == "["
-    # Most lines are asked, not the first alone: one broken line must not hide what the file is.
+    # Looks at most lines, because the first may be the broken one.
     if entries and not lone_list and (_is_entry(first) or entries * 2 >= len(whole)):
         return "JSON lines", ""
     if first[0] in "[{":
         return ("JSON list" if first[0] == "[" else "JSON objects"), ""
-    delimiter = max(DELIMITERS, key=lambda mark: len(_cells(first, mark)))
+    delimiter = max(DELIMITERS, key=lambda delimiter: len(_cells(first, delimiter)))
     if len(_cells(first, delimiter)) < 2:
         start = repair(first[:60])[0]
         raise DataError(
             f"{name} is neither JSON nor a table.",
             f"It begins with {start!r}.",
-            'write one JSON object a line, such as {"prompt": "…", "completion": "…"}, or a CSV with a header.',
+            'write one JSON object per line, such as {"prompt": "…", "completion": "…"}, or a CSV with a header.',
         )
     return ("TSV" if delimiter == "\t" else "CSV"), delimiter
 
 
 def rows(path: Path, name: str, held: Container, delimiter: str) -> Iterator[Row]:
-    """The entries of a file, one at a time; raises DataError where a JSON list breaks off or cannot be read on."""
+    """The entries of a file, one at a time; raises DataError if a JSON list is truncated or malformed."""
     with open_text(path, name) as file:
         if held == "JSON lines":
             yield from _line_rows(file)
@@ -108,7 +106,7 @@ def _reason(error: Exception) -> str:
 
 
 def _value_rows(file: TextIO, name: str, *, in_list: bool) -> Iterator[Row]:
-    """Values one after the other without reading the file whole: a list may be one line of gigabytes."""
+    """JSON values, read in blocks: a list may be a single line of gigabytes."""
     decode = json.JSONDecoder().raw_decode
     text, at, line, ended, opened = "", 0, 1, False, not in_list
     while True:
@@ -130,7 +128,7 @@ def _value_rows(file: TextIO, name: str, *, in_list: bool) -> Iterator[Row]:
         if at < len(text) and not wrong and (end < len(text) or ended):
             yield Row(line, value)
             line, at = line + text.count("\n", at, end), end
-        elif not ended and len(text) - at <= MAX_LINE:  # perhaps only the rest is missing
+        elif not ended and len(text) - at <= MAX_LINE:  # the value may continue in the next block
             more = file.read(max(BLOCK, len(text) - at))
             text, at, ended = text[at:] + more, 0, not more
         elif at == len(text) and not in_list:
@@ -140,8 +138,8 @@ def _value_rows(file: TextIO, name: str, *, in_list: bool) -> Iterator[Row]:
 
 
 def _broken(name: str, text: str, at: int, line: int, wrong: Exception | None, ended: bool) -> DataError:
-    fix = "correct that place, or save the file as JSON lines, where one bad line costs only itself."
-    # A text that merely stops is wrong at its end, or in a string that never ends; anything else is a mistake in it.
+    fix = "correct that place, or save the file as JSON lines, where one bad line affects no other."
+    # A truncated text fails at its end or in an unterminated string; anything else is malformed.
     stops = wrong is None or (
         isinstance(wrong, json.JSONDecodeError)
         and (wrong.pos >= len(text.rstrip()) or wrong.msg.startswith("Unterminated string"))
@@ -150,7 +148,7 @@ def _broken(name: str, text: str, at: int, line: int, wrong: Exception | None, e
         there = line + text.count("\n", at, wrong.pos)
         return DataError(f"{name}:{there} is not valid JSON.", f"The reader says: {wrong.msg}.", fix)
     if ended and stops:
-        return DataError(f"{name}:{line} breaks off.", "The file ends before what starts there is complete.", fix)
+        return DataError(f"{name}:{line} is truncated.", "The file ends before the value that starts there.", fix)
     why = _reason(wrong) if wrong and ended else f"The entry that starts there is longer than {MAX_LINE >> 20} MB"
     return DataError(f"{name}:{line} cannot be read.", f"{why[0].upper()}{why[1:]}.", fix)
 
@@ -164,7 +162,7 @@ def _cells(header: str, delimiter: str) -> list[str]:
 
 @contextmanager
 def _long_fields() -> Iterator[None]:
-    """Let a cell hold a whole document: the csv module's own limit is 128 KB, for the whole process."""
+    """Raise the csv module's limit of 128 KB per cell, which is global to the process, for as long as needed."""
     before = csv.field_size_limit(MAX_LINE)
     try:
         yield
@@ -201,7 +199,7 @@ def _table_rows(file: TextIO, delimiter: str) -> Iterator[Row]:
 
 def _table_trouble(reason: str, first: int, last: int) -> str:
     if last > first:
-        return f"a quote that opens here is never closed properly: lines {first} to {last} are lost ({reason})"
+        return f"a quote that opens here is never closed: lines {first} to {last} are lost ({reason})"
     return f"not a row of a table: {reason}"
 
 

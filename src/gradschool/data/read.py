@@ -1,4 +1,4 @@
-"""From a file of examples in any usual form to Examples, with a line on how each column was understood."""
+"""Read a file of examples in any common form, and report how each column was interpreted."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -25,7 +25,7 @@ from gradschool.errors import DataError, nearest
 from gradschool.records import Example, Source
 from gradschool.settings import Data
 
-SHOWN = 3  # troubles that an error message lists
+SHOWN = 3  # problems that an error message lists
 FIX = (
     "name the columns with data.input_column and data.output_column in job.toml "
     "(--input-column and --output-column), or rename them in the file."
@@ -34,10 +34,10 @@ FIX = (
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a file of examples holds.
+    """The content of a file of examples.
 
-    `form` says what was recognised ("prompt/completion in JSON lines"), `columns` what became of each column or key,
-    `issues` which lines could not be read, or not without repair.
+    `form` is the detected form ("prompt/completion in JSON lines"), `columns` the use of each column or key, `issues`
+    the lines that could not be read or had to be repaired.
     """
 
     examples: list[Example]
@@ -47,7 +47,7 @@ class Reading:
 
 
 class _Collector:
-    """Examples, issues and counts while a file is read."""
+    """Collects examples, issues and counts while a file is read."""
 
     def __init__(self, name: str, stem: str, data: Data) -> None:
         self.name, self.stem, self.data = name, stem, data
@@ -55,7 +55,7 @@ class _Collector:
         self.issues: list[Issue] = []
         self.forms: Counter[str] = Counter()
         self.columns: dict[str, str] = {}
-        self.keys: dict[str, None] = {}  # all keys seen, in order
+        self.keys: dict[str, None] = {}  # all keys, in order of appearance
         self.lost = self.seen = 0
         self._ids: set[str] = set()
         self._made: Counter[str] = Counter()
@@ -119,11 +119,11 @@ class _Collector:
 
 
 def read_examples(path: Path, data: Data, name: str | None = None) -> Reading:
-    """Read examples in any usual form, told by content: messages, pairs, alpaca, sharegpt, as JSON or as a table.
+    """Read examples in any common form, detected by content: messages, pairs, alpaca, sharegpt, as JSON or a table.
 
-    Lines that cannot be read are reported and passed over, and never held in memory beyond 8 MB. `name` is what the
-    user calls the file. Raises DataError where there is no such file, no text in it, no form that we know, or where
-    more than half of its lines cannot be read.
+    Lines that cannot be read are reported and skipped; no line takes more than 8 MB of memory. `name` is what the user
+    calls the file. Raises DataError if the file does not exist, is not text, has no known form, or if more than half
+    of its lines cannot be read.
     """
     name = name or path.name
     held, delimiter = container(path, name)
@@ -139,7 +139,7 @@ def read_examples(path: Path, data: Data, name: str | None = None) -> Reading:
 
 
 def _demand_columns(found: _Collector) -> None:
-    """A column that the job names must exist: else its absence would silently change what is learnt."""
+    """Raise DataError if a column that the job names is missing: the examples would silently differ."""
     known = {plain(key) for key in found.keys}
     for setting in ("input_column", "output_column", "group_column", "date_column"):
         column = getattr(found.data, setting)
@@ -153,12 +153,12 @@ def _demand_columns(found: _Collector) -> None:
 
 def _refusal(found: _Collector) -> DataError:
     if not found.seen:
-        return DataError(f"{found.name} holds no examples.", "It has no entries below its beginning.", "add examples.")
+        return DataError(f"{found.name} has no examples.", "It has a beginning but no entries.", "add examples.")
     kinds = Counter(issue.kind for issue in found.issues if issue.severity == "dropped")
     if kinds.most_common(1)[0][0] == "unknown form":
         return DataError(
-            f"The form of {found.name} is not known.",
-            f"Its keys are: {_listed(found.keys)}.\nKnown are, for conversations: {_listed(CONVERSATIONS)};\n"
+            f"The form of {found.name} is unknown.",
+            f"Its keys are: {_listed(found.keys)}.\nKnown keys are, for conversations: {_listed(CONVERSATIONS)};\n"
             f"for the input: {_listed(INPUTS)};\nfor the ideal answer: {_listed(OUTPUTS)}.",
             FIX,
         )
@@ -166,7 +166,7 @@ def _refusal(found: _Collector) -> DataError:
     return DataError(
         f"{found.lost} of {found.seen} lines of {found.name} cannot be read, more than half.",
         "\n".join(f"  {issue.source}: {issue.text}" for issue in first),
-        "correct these; examples are one JSON object a line, a JSON list, or a CSV with a header.",
+        "correct these; examples are one JSON object per line, a JSON list, or a CSV with a header.",
     )
 
 

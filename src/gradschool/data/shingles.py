@@ -1,4 +1,4 @@
-"""Texts as numbers: hashes of their runs of words, made in blocks, so that a million texts need little memory."""
+"""Word n-grams of texts as hashes, computed in blocks to bound memory, and MinHash signatures of them."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,27 +9,27 @@ import numpy as np
 import numpy.typing as npt
 from rensa import RMinHash
 
-from gradschool.data.normalize import folded_words
+from gradschool.data.normalize import normalized_words
 
 BLOCK = 4_000  # texts hashed together
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd, with bits spread evenly (2^64 over the golden ratio)
 Hashes: TypeAlias = npt.NDArray[np.uint64]
 
 
-def runs_of_words(texts: Iterable[str], size: int) -> Iterator[Hashes]:
-    """For each text, folded, the hashes of all runs of `size` words, in their order.
+def ngram_hashes(texts: Iterable[str], size: int) -> Iterator[Hashes]:
+    """For each normalized text, the hashes of its n-grams of `size` words, in order.
 
-    A text of fewer words is one run. Equal runs have equal hashes on every machine; different ones share one with a
-    chance of 2^-64.
+    A shorter text is one n-gram. Equal n-grams have equal hashes on every machine; two different ones collide with
+    probability 2^-64.
     """
     waiting = iter(texts)
-    while block := [folded_words(text) for text in islice(waiting, BLOCK)]:
+    while block := [normalized_words(text) for text in islice(waiting, BLOCK)]:
         for hashes in RMinHash.hash_token_sets(block):
-            yield _runs(np.array(hashes, dtype=np.uint64), size)
+            yield _ngrams(np.array(hashes, dtype=np.uint64), size)
 
 
-def _runs(hashes: Hashes, size: int) -> Hashes:
-    """Hashes of runs out of hashes of words: a polynomial over the run, modulo 2^64."""
+def _ngrams(hashes: Hashes, size: int) -> Hashes:
+    """Hashes of n-grams from hashes of words: a polynomial over the n-gram, modulo 2^64."""
     count = max(len(hashes) - size + 1, 1)
     mixed = np.zeros(count, dtype=np.uint64)
     for offset in range(min(size, len(hashes))):
@@ -37,13 +37,13 @@ def _runs(hashes: Hashes, size: int) -> Hashes:
     return mixed ^ (mixed >> np.uint64(29))
 
 
-def fingerprint(runs: Hashes) -> bytes:
-    """The same for the same set of runs."""
-    return hashlib.blake2b(np.unique(runs).tobytes(), digest_size=16).digest()
+def fingerprint(ngrams: Hashes) -> bytes:
+    """A digest that is equal for equal sets of n-grams."""
+    return hashlib.blake2b(np.unique(ngrams).tobytes(), digest_size=16).digest()
 
 
 def signatures(sets: Sequence[Hashes], hashes: int, seed: int) -> npt.NDArray[np.uint32]:
-    """MinHash signatures of sets of hashes, one row each: (sets, hashes)."""
+    """MinHash signatures of sets of hashes, of shape (sets, hashes)."""
     offsets = np.zeros(len(sets) + 1, dtype=np.uint64)
     np.cumsum([len(one) for one in sets], out=offsets[1:])
     flat = np.concatenate(sets) if sets else np.zeros(0, dtype=np.uint64)

@@ -1,14 +1,11 @@
-"""Which examples are learnt from, chosen on and judged on: frozen, and without a way for answers to leak across."""
+"""Split examples into train, validation and test; groups and near-duplicates stay on one side."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-
+from gradschool.data.components import components
 from gradschool.data.labels import classes
 from gradschool.data.sizing import Sizes, sizes
 from gradschool.errors import DataError
@@ -16,18 +13,18 @@ from gradschool.files import sha256_of
 from gradschool.records import Example, Split
 from gradschool.settings import Goal, SplitSettings
 
-PARTS = ("train", "test", "validation")  # in the order in which a tie is decided
-OVERFULL = 1.25  # how much of its share a part may get by time
-MIN_UNITS = 3  # one for each part
-# A group fills at most this share of the test, or the next one where groups are larger: the bounds of a score are
-# taken over groups, and one that outweighs the others would leave them wide apart.
-LARGEST_SHARES, CHOICE = (0.1, 0.2, 0.4), 1.25  # small enough must be so many examples, in sizes of the test
-MIN_TEST = 10  # examples; a test that groups push below half of this (or of what is planned) is refused
+PARTS = ("train", "test", "validation")  # in the order that decides ties
+OVERFULL = 1.25  # how far a part may exceed its size in a split by time
+MIN_UNITS = 3  # one per part
+# A group fills at most this fraction of the test set, or the next if groups are larger: confidence bounds are computed
+# over groups, and one that outweighs the others would make them wide.
+MAX_FRACTIONS, CHOICE = (0.1, 0.2, 0.4), 1.25  # small groups must have so many examples, in multiples of the test size
+MIN_TEST = 10  # examples; a test set below half of this (or of its planned size) is refused
 
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """Examples that must stay together, with a key drawn from contents alone."""
+    """Examples that must stay together, with a sort key that depends only on their contents."""
 
     key: str
     label: str
@@ -38,17 +35,17 @@ class _Unit:
 def freeze_split(
     examples: Sequence[Example], split: SplitSettings, goal: Goal, near: Sequence[Sequence[str]], looks: int
 ) -> Split:
-    """Divide examples into train, validation and test, so that no group and no near-duplicates stand on two sides.
+    """Split examples into train, validation and test, such that no group and no near-duplicates are in two parts.
 
-    Examples that share a group or a cluster of `near` (ids, from `near_duplicates`) stay together, also through
-    others. The order is drawn from a hash of the contents and the seed: it does not depend on the file's order. Where
-    answers are classes, each part gets its share of each class. `looks` is how often the test set will be opened.
+    Examples that share a group or a cluster of `near` (ids, from `near_duplicates`) stay together, transitively. The
+    order comes from a hash of contents and seed, not from file order. If the answers are class labels, the split is
+    stratified. `looks` is how many evaluations on the test set are planned.
 
-    By time, the units whose last example is latest are the test, and those before them validation: nothing that is
-    learnt is later than any unit of the test ends. Units without a date are learnt.
+    In a split by time, the units with the latest last example are the test set, and those before them validation: no
+    training example is later than the end of any test unit. Units without a date go to train.
 
-    Raises DataError for under 12 examples, for one answer only, where groups leave too little to judge on, and by time
-    where dates are missing.
+    Raises DataError for fewer than 12 examples, for a single answer, if groups leave too few test examples, and for a
+    split by time if dates are missing.
     """
     units = _units(examples, near, split.seed) if examples else []
     size = sizes(len(examples), len(units), split, goal, looks)
@@ -56,7 +53,7 @@ def freeze_split(
     if len(answers) == 1:
         raise DataError(
             f"All {len(examples)} ideal answers are the same: {answers.pop()[:60]!r}.",
-            "With one class only there is nothing to learn, and any score would be meaningless.",
+            "With a single class there is nothing to train on, and any score is meaningless.",
             "add examples with other answers, or check that data.output_column names the right column.",
         )
     if len(units) < MIN_UNITS:
@@ -66,7 +63,7 @@ def freeze_split(
     else:
         parts = _assign(units, size)
         _keep_classes(parts)
-    ids = {part: _in_drawn_order(parts[part]) for part in PARTS}
+    ids = {part: _in_hash_order(parts[part]) for part in PARTS}
     if 2 * len(ids["test"]) < min(MIN_TEST, size.test):
         raise _too_few_units(examples, units)
     frozen = Split(ids["train"], ids["validation"], ids["test"], "")
@@ -83,17 +80,17 @@ def split_of(examples: Sequence[Example], split: Split) -> tuple[list[Example], 
 
 
 def verify_split(examples: Sequence[Example], split: Split) -> None:
-    """Raise DataError where the examples are no longer those that were divided: their scores could not be compared."""
+    """Raise DataError if the examples changed since the split: scores would not be comparable."""
     if _hash(examples, split) == split.hash:
         return
     divided, present = {*split.train, *split.validation, *split.test}, {example.id for example in examples}
     gone, new = len(divided - present), len(present - divided)
     raise DataError(
-        "The examples changed since they were divided into train, validation and test.",
+        "The examples changed since they were split into train, validation and test.",
         f"{gone} are gone and {new} are new."
         if gone or new
         else "The ids are the same, but a text or the split is not.",
-        "start a new climb with the changed examples, or put the old file back and go on.",
+        "start a new climb with the changed examples, or restore the old file and continue.",
     )
 
 
@@ -110,7 +107,7 @@ def _hash(examples: Sequence[Example], split: Split) -> str:
 
 
 def _units(examples: Sequence[Example], near: Sequence[Sequence[str]], seed: int) -> list[_Unit]:
-    """Connected components over examples, their groups and their clusters of near-duplicates."""
+    """Connected components of examples, linked by groups and by clusters of near-duplicates."""
     place = {example.id: position for position, example in enumerate(examples)}
     links: list[tuple[int, int]] = []
     first_of: dict[str, int] = {}
@@ -119,9 +116,7 @@ def _units(examples: Sequence[Example], near: Sequence[Sequence[str]], seed: int
     for cluster in near:
         known = [place[id_] for id_ in cluster if id_ in place]
         links += [(known[0], other) for other in known[1:]]
-    ends = np.array(links)
-    graph = coo_array((np.ones(len(links), dtype=bool), (ends[:, 0], ends[:, 1])), shape=(len(place), len(place)))
-    _, component = connected_components(graph, directed=False)
+    component = components(len(place), links)
     members: defaultdict[int, list[tuple[str, str, str]]] = defaultdict(list)
     labelled = classes(examples) is not None
     for number, example in zip(component.tolist(), examples, strict=True):
@@ -130,13 +125,13 @@ def _units(examples: Sequence[Example], near: Sequence[Sequence[str]], seed: int
     units = []
     for member in map(sorted, members.values()):
         units.append(_Unit(member[0][0], member[0][2], tuple(id_ for _, id_, _ in member)))
-    # Sorted by class, size, then chance: dealt in this order, each part gets its share of classes and of large groups.
+    # this order stratifies classes and spreads large groups.
     return sorted(units, key=lambda unit: (unit.label, -len(unit.ids), unit.key, unit.ids))
 
 
 def _assign(units: Sequence[_Unit], size: Sizes) -> dict[str, list[_Unit]]:
-    """Deal units in order, each to the part that lacks most of its share and has room; oversized ones go to train."""
-    largest = _largest_judged([len(unit.ids) for unit in units], size.test)
+    """Assign each unit to the part that lacks the largest fraction of its size and space; oversized ones to train."""
+    largest = _largest_test_unit([len(unit.ids) for unit in units], size.test)
     target = {"test": size.test, "validation": size.validation, "train": size.train}
     filled = dict.fromkeys(PARTS, 0)
     parts: dict[str, list[_Unit]] = {part: [] for part in PARTS}
@@ -154,30 +149,30 @@ def _assign(units: Sequence[_Unit], size: Sizes) -> dict[str, list[_Unit]]:
     return parts
 
 
-def _largest_judged(sizes: Sequence[int], test: int) -> int:
-    """The largest unit that may stand in a test of so many examples; larger ones are learnt from."""
-    for share in LARGEST_SHARES:
-        largest = max(1, int(share * test))
+def _largest_test_unit(sizes: Sequence[int], test: int) -> int:
+    """The largest unit that may be in a test set of that size; larger ones go to train."""
+    for fraction in MAX_FRACTIONS:
+        largest = max(1, int(fraction * test))
         if sum(size for size in sizes if size <= largest) >= CHOICE * test:
             return largest
     return test
 
 
 def _dated(units: Sequence[_Unit], examples: Sequence[Example]) -> list[_Unit]:
-    """The units with their time; raises DataError where fewer than half of the examples have a date."""
+    """The units with their time; raises DataError if fewer than half of the examples have a date."""
     times = {example.id: seconds(example.date) for example in examples}
     known = sum(time is not None for time in times.values())
     if known * 2 < len(examples):
         raise DataError(
             f"split.by = 'time', but {len(examples) - known} of {len(examples)} examples have no date.",
             "A date is ISO 8601 (2019-05-03, with or without a time), under the key `date` or data.date_column.",
-            "add dates, name the column with data.date_column, or divide by chance (split.by = 'chance').",
+            "add dates, name the column with data.date_column, or split at random (split.by = 'chance').",
         )
     return [replace(unit, time=max((times[id_] or 0.0 for id_ in unit.ids), default=0.0)) for unit in units]
 
 
 def seconds(date: str) -> float | None:
-    """A date in ISO 8601 as seconds since 1970, in UTC where it names no zone; None where it is none."""
+    """A date in ISO 8601 as seconds since 1970, in UTC if it has no time zone; None if it is not a date."""
     try:
         moment = datetime.fromisoformat(date.strip())
     except ValueError:
@@ -186,14 +181,14 @@ def seconds(date: str) -> float | None:
 
 
 def _assign_by_time(units: Sequence[_Unit], size: Sizes) -> dict[str, list[_Unit]]:
-    """The latest units to the test until it is full, then to validation; what is too large for its room is learnt."""
+    """Assign the latest units to test until it is full, then to validation; the rest and units too large to train."""
     parts: dict[str, list[_Unit]] = {part: [] for part in PARTS}
     target = {"test": size.test, "validation": size.validation}
     filled = dict.fromkeys(PARTS, 0)
     waiting = sorted(units, key=lambda unit: (-unit.time, unit.key, unit.ids))
     for unit in waiting:
         part = next((name for name in ("test", "validation") if filled[name] < target[name]), "train")
-        # A unit may overfill a part by a quarter, so that the order of time is kept; one that is larger is learnt.
+        # A unit may exceed the size of a part by a quarter, which keeps the order of time; a larger one goes to train.
         if part != "train" and filled[part] + len(unit.ids) > max(OVERFULL * target[part], target[part] + 1):
             part = "train"
         parts[part].append(unit)
@@ -206,20 +201,20 @@ def _assign_by_time(units: Sequence[_Unit], size: Sizes) -> dict[str, list[_Unit
 
 
 def _keep_classes(parts: dict[str, list[_Unit]]) -> None:
-    """A class with three units or more must be learnt, whatever the deal did."""
-    learnt = {unit.label for unit in parts["train"]}
+    """Move a unit to train for each class with three units or more that has none there."""
+    trained = {unit.label for unit in parts["train"]}
     held_out: defaultdict[str, list[tuple[str, _Unit]]] = defaultdict(list)
     for part in ("validation", "test"):
         for unit in parts[part]:
             held_out[unit.label].append((part, unit))
     for label, places in held_out.items():
-        if label not in learnt and len(places) >= MIN_UNITS:
+        if label not in trained and len(places) >= MIN_UNITS:
             part, unit = next(((p, u) for p, u in places if len(parts[p]) > 1), places[0])
             _move(parts, part, "train", unit)
 
 
-def _in_drawn_order(units: Sequence[_Unit]) -> tuple[str, ...]:
-    """Ids without the order of dealing: whoever takes the first few must not get one class alone."""
+def _in_hash_order(units: Sequence[_Unit]) -> tuple[str, ...]:
+    """Ids in hash order: the first few must not all be of one class."""
     return tuple(id_ for unit in sorted(units, key=lambda unit: (unit.key, unit.ids)) for id_ in unit.ids)
 
 
@@ -230,11 +225,11 @@ def _move(parts: dict[str, list[_Unit]], giver: str, taker: str, unit: _Unit) ->
 
 def _too_few_units(examples: Sequence[Example], units: Sequence[_Unit]) -> DataError:
     largest = max(len(unit.ids) for unit in units)
-    together = f"{largest} of {len(examples)} examples belong together (one group, or nearly the same questions)"
+    together = f"{largest} of {len(examples)} examples belong together (one group, or near-duplicate questions)"
     return DataError(
-        f"The examples cannot be divided: {together}.",
-        f"What belongs together stays on one side, and only {len(units)} such unit{'s' * (len(units) > 1)} "
-        f"exist{'s' * (len(units) == 1)}; otherwise the test would ask what was learnt by heart.",
+        f"The examples cannot be split: {together}.",
+        f"Examples that belong together stay in one part, and only {len(units)} such unit{'s' * (len(units) > 1)} "
+        f"exist{'s' * (len(units) == 1)}; otherwise the test set would repeat training examples.",
         "check data.group_column (it should name the document or customer, not a constant), "
-        "raise data.near_duplicate if the questions do differ, or add examples from elsewhere.",
+        "raise data.near_duplicate if the questions do differ, or add examples from other sources.",
     )

@@ -1,4 +1,4 @@
-"""Passages into a question, fenced so that they stay quotations, and citations out of an answer."""
+"""Quote passages in a question, safe from prompt injection, and resolve the citations in an answer."""
 
 import json
 import re
@@ -15,17 +15,17 @@ INSTRUCTIONS = (
     f"If the answer is not in them, say: {NOT_THERE}"
 )
 
-MIN_SHARED = 3  # words that an answer and the passage it is credited to have in common
+MIN_SHARED = 3  # content words that an answer and its cited passage must have in common
 MARK = re.compile(r"\[ ?[1-9]\d?(?: ?[,;] ?[1-9]\d?)* ?\]")
 HEADING_LINES = re.compile(r"\A(?: {0,3}#{1,6}[ \t][^\n]*(?:\n|\Z)\s*)+")
 
-# What could end the fence, pose as a turn of the conversation or as one of our numbers. Full-width forms count too:
-# many tokenizers fold them to these signs. A visible change, so that a reader sees that something stood there.
+# Text that could close the quotation, or pose as a turn of the conversation or a passage number. Full-width forms count
+# too, because many tokenizers normalize them. The replacement is visible, so that a reader notices it.
 LEFT, RIGHT, BAR = "[<＜﹤]", "[>＞﹥]", "[|｜]"
 TAG = re.compile(
     rf"{LEFT}(\s*[/／]?\s*[^\W\d][\w.:▁-]{{0,60}}\s*[/／]?\s*){RIGHT}"
 )  # </passages>, <start_of_turn>, <s>
-FENCE_OPENING = re.compile(rf"{LEFT}(?=\s*[/／]?\s*passages)", re.IGNORECASE)  # also without its end
+FENCE_OPENING = re.compile(rf"{LEFT}(?=\s*[/／]?\s*passages)", re.IGNORECASE)  # also unclosed
 BAR_OPENING = re.compile(rf"{LEFT}(?={BAR})")  # <|im_start|>
 BAR_CLOSING = re.compile(rf"(?<=[|｜]){RIGHT}")
 DOUBLE = re.compile(rf"{LEFT}{{2}}(\s*[/／]?\s*[A-Za-z_]{{1,30}}\s*){RIGHT}{{2}}")  # <<SYS>>
@@ -35,15 +35,15 @@ BRACKETS = re.compile(
     re.IGNORECASE,
 )
 NUMBER = re.compile(r"[\[［](\s*\d+(?:\s*[,;]\s*\d+)*\s*)[\]］]")
-# Joiners shape letters of some scripts and emoji; beside ASCII they only hide a mark from the patterns above.
+# Joiners are needed in some scripts and emoji; next to ASCII they only hide text from the patterns above.
 STRAY_JOINER = re.compile(r"(?<=[\x20-\x7e＜＞｜／])[\u200c\u200d]+|[\u200c\u200d]+(?=[\x20-\x7e＜＞｜／])")
 
 
 def quote_passages(passages: Sequence[Passage], question: str) -> str:
-    """The question with its passages above it, numbered from 1, each on one line between <passages> and </passages>.
+    """Put numbered passages before a question, one per line, between <passages> and </passages>.
 
-    A passage is data: whatever in it looks like the fence, a passage number or a chat template's special token is
-    changed visibly (`<` to `‹`, brackets to parentheses), and signs that are not seen are dropped.
+    Passages are data: text in them that looks like these tags, a passage number or a special token of a chat template
+    is changed visibly (`<` to `‹`, brackets to parentheses), and invisible characters are removed.
     """
     blocks = "".join(f"[{number}] {_quote(passage)}\n" for number, passage in enumerate(passages, 1))
     return f"<passages>\n{blocks}</passages>\n\n{question}"
@@ -51,13 +51,13 @@ def quote_passages(passages: Sequence[Passage], question: str) -> str:
 
 def _quote(passage: Passage) -> str:
     body = passage.text
-    if passage.heading:  # said in front already
+    if passage.heading:  # the heading is put first
         body = HEADING_LINES.sub("", body)
     return neutralize(f"{passage.heading}: {body}" if passage.heading and body.strip() else passage.heading or body)
 
 
 def neutralize(text: str) -> str:
-    """Text of others on one line, in which nothing is left that a fence, a number or a special token consists of."""
+    """Untrusted text on one line, without tags, passage numbers and special tokens."""
     seen = (c for c in text if c.isspace() or c in "\u200c\u200d" or unicodedata.category(c) not in HIDDEN)
     text = STRAY_JOINER.sub("", " ".join("".join(seen).split()))
     text = DOUBLE.sub(r"‹‹\1››", text)
@@ -69,7 +69,7 @@ def neutralize(text: str) -> str:
     return NUMBER.sub(r"(\1)", text)
 
 
-HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co"})  # control, format (also tag letters), halves of characters, private use
+HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co"})  # control, format, surrogate, private use
 
 
 def cited(answer: Answer, passages: Sequence[Passage]) -> Answer:
@@ -78,24 +78,25 @@ def cited(answer: Answer, passages: Sequence[Passage]) -> Answer:
 
 
 def resolve(text: str, passages: Sequence[Passage]) -> tuple[Passage, ...]:
-    """The passages that an answer cites as [n], each once, in the order of their first mark.
+    """The passages that an answer cites as [n], each once, in order of first citation.
 
-    A number that no passage has is not a citation.
+    A number without a passage is not a citation.
     """
     numbers = [] if _is_json(text) else [int(n) for mark in MARK.findall(text) for n in re.findall(r"\d+", mark)]
     return tuple(passages[number - 1] for number in dict.fromkeys(numbers) if number <= len(passages))
 
 
 def cite(answer: str, passages: Sequence[Passage], question: str) -> str:
-    """An ideal answer with the mark of the passage that bears it out, so that tuning does not unlearn to cite.
+    """Append the citation of the supporting passage to an ideal answer, so that tuning keeps the habit of citing.
 
-    The passage is the one that shares most telling words (numbers, and words of four letters or more that the
-    question does not hold) with the answer: at least three, and more than any other. Else, and for JSON, no mark.
+    The supporting passage has the most content words in common with the answer: numbers and words of four or more
+    characters that are not in the question. It needs at least three, and more than any other passage; otherwise, and
+    for JSON, the answer is unchanged.
     """
     if _is_json(answer):
         return answer
-    told = _telling(answer) - _telling(question)
-    shared = [len(told & _telling(passage.text)) for passage in passages]
+    words = _content_words(answer) - _content_words(question)
+    shared = [len(words & _content_words(passage.text)) for passage in passages]
     most = max(shared, default=0)
     if most < MIN_SHARED or shared.count(most) > 1:
         return answer
@@ -103,16 +104,16 @@ def cite(answer: str, passages: Sequence[Passage], question: str) -> str:
 
 
 def supported(answer: str, passages: Sequence[Passage], question: str) -> bool:
-    """Whether one of the passages bears an ideal answer out, as far as shared words tell."""
+    """Whether a passage supports an ideal answer, judged by common content words as in `cite`."""
     return cite(answer, passages, question) != answer
 
 
-def _telling(text: str) -> set[str]:
+def _content_words(text: str) -> set[str]:
     return {word for word in re.findall(r"\w+", text.casefold()) if len(word) >= 4 or word.isdigit()}
 
 
 def strip_marks(text: str) -> str:
-    """The answer without its [n] marks, as it is scored; JSON stays as it is, for there [1] is a list."""
+    """Remove the [n] citations from an answer before scoring; JSON, where [1] is a list, is unchanged."""
     if _is_json(text):
         return text
     return re.sub(rf"[ \t]*{MARK.pattern}", "", text).strip()

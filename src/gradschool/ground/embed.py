@@ -1,4 +1,4 @@
-"""Texts into vectors, by an embedding model of the user's choice; imported only where one is named."""
+"""Embed texts with a sentence-transformers style model; imported only if the job names one."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -19,21 +19,20 @@ WANTED = ["*.json", "*.txt", "*.model", "model*.safetensors", "1_Pooling/*"]
 
 
 class Embedder:
-    """A sentence-transformers style model: `embed` gives one vector of length 1 per text, so that a dot product is
-    the cosine.
+    """A sentence-transformers style model that gives one unit vector per text; dot products are cosines.
 
-    The vector is the mean over the tokens (or the first token, where the model's `1_Pooling/config.json` says so) of
-    the last hidden layer; the prompts of `config_sentence_transformers.json` are put before queries and passages.
+    The vector is the mean over tokens (or the first token, if `1_Pooling/config.json` says so) of the last hidden
+    layer. The prompts of `config_sentence_transformers.json` are prepended to queries and passages.
     Source: Reimers and Gurevych, "Sentence-BERT", 2019, https://arxiv.org/abs/1908.10084.
     """
 
     def __init__(self, name: str, revision: str | None = None) -> None:
-        """`name` is a folder or a Hub id, `revision` a commit there; only safetensors, never remote code.
+        """Load a folder or a Hub id `name`, at commit `revision`; only safetensors, never remote code.
 
-        Raises ModelError where it cannot be loaded, or pools in another way.
+        Raises ModelError if the model cannot be loaded or uses another pooling.
         """
         folder = Path(name)
-        self.name = str(folder.resolve()) if folder.is_dir() else name  # an index may be opened from another folder
+        self.name = str(folder.resolve()) if folder.is_dir() else name  # independent of the working directory
         self.revision: str | None = None
         try:
             if not folder.is_dir():
@@ -46,26 +45,28 @@ class Embedder:
                 f"The embedder {name!r} cannot be loaded.",
                 f"{type(error).__name__}: {error}".splitlines()[0],
                 "name a folder or Hub id of a sentence-transformers style model with safetensors in `ground.embedder`, "
-                "or take the setting out: full-text search needs none.",
+                "or remove the setting: full-text search needs no embedder.",
             ) from error
         self._first_token = self._reads_first_token(folder)
         self._prompts = _json(folder / "config_sentence_transformers.json").get("prompts") or {}
         if self._tokenizer.pad_token is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
         longest = getattr(self._model.config, "max_position_embeddings", MAX_TOKENS)
-        # Models of the RoBERTa kind count positions from 2.
+        # RoBERTa models count positions from 2.
         self._max_tokens = min(MAX_TOKENS, self._tokenizer.model_max_length, longest - 2)
         self.dimensions = int(self._model.config.hidden_size)
         weights = [sha256(file) for file in sorted(folder.glob("*.safetensors"))]
-        self.hash = sha256_of([weights, self._first_token, self._prompts])  # the same vectors, wherever it lies
+        self.hash = sha256_of(
+            [weights, self._first_token, self._prompts]
+        )  # identifies the vectors, independent of the path
 
     def embed(self, texts: Sequence[str], kind: str = "document") -> "np.ndarray[Any, np.dtype[np.float32]]":
-        """Vectors of shape (texts, dimensions), float32, each of length 1; `kind` is document or query."""
+        """Unit vectors of shape (texts, dimensions), float32; `kind` is "document" or "query"."""
         batches = list(self.batches(texts, kind))
         return np.concatenate(batches) if batches else np.zeros((0, self.dimensions), dtype=np.float32)
 
     def batches(self, texts: Sequence[str], kind: str) -> Iterator["np.ndarray[Any, np.dtype[np.float32]]"]:
-        """The same, a batch of texts at a time."""
+        """The same, one batch of texts at a time."""
         prompt = self._prompts.get(kind) or self._prompts.get("passage" if kind == "document" else kind) or ""
         for start in range(0, len(texts), BATCH):
             tokens = self._tokenizer(
@@ -89,8 +90,8 @@ class Embedder:
         ways = [way for way in ways if way.startswith("pooling_mode")]
         if ways not in ([], ["pooling_mode_mean_tokens"], ["pooling_mode_cls_token"]):
             raise ModelError(
-                f"The embedder {self.name!r} pools by {', '.join(ways)}.",
-                "Vectors are made by the mean over tokens or by the first token.",
+                f"The embedder {self.name!r} uses {', '.join(ways)}.",
+                "Supported pooling is the mean over tokens or the first token.",
                 "choose another embedder, or none.",
             )
         return ways == ["pooling_mode_cls_token"]

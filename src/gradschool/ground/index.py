@@ -1,9 +1,9 @@
-"""A folder that finds passages: full-text search by LanceDB, joined by vectors where an embedder is named.
+"""A search index over passages: full-text search with LanceDB, hybrid with vectors if an embedder is set.
 
 index/
-  manifest.json     hashes of documents and passages, and what the index was made with
-  passages.jsonl    every passage with its exact place
-  lance/            what LanceDB searches: the words of headings and texts, and vectors
+  manifest.json     hashes of documents and passages, and the settings of the index
+  passages.jsonl    every passage with its exact location
+  lance/            the LanceDB table: words of headings and texts, and vectors
 """
 
 import re
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from gradschool.data.documents import read_documents
 from gradschool.errors import DamagedError, DataError
 from gradschool.files import new_folder, read_json, read_lines, sha256, write_json, write_lines
-from gradschool.ground.passages import cut
+from gradschool.ground.passages import split_document
 from gradschool.records import Note, Passage, Progress, Work
 from gradschool.settings import Ground
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 TABLE = "passages"
-DEPTH = 50  # how many passages each of the two searches gives to the fusion
-MAX_QUERY = 20_000  # characters; a question is shorter, and more only costs time
-# Lucene's English stop words and the words that questions are made of: chosen on the validation questions of
-# fairytaleqa (bench/fairytaleqa_retrieval.py). Words of other languages are all searched for.
+DEPTH = 50  # passages from each of the two searches that are fused
+MAX_QUERY = 20_000  # characters; the rest of a query is ignored
+# Lucene's English stop words and English question words, chosen on the validation questions of fairytaleqa
+# (bench/fairytaleqa_retrieval.py). There are no stop words for other languages.
 STOP_WORDS = (
     "a an and are as at be but by for if in into is it no not of on or such that the their then there these they this "
     "to was will with did do does what who whom whose why how when where which"
@@ -36,12 +36,12 @@ STOP_WORDS = (
 
 
 def build_index(documents: Path, folder: Path, ground: Ground) -> "Work[Index]":
-    """Read a folder of documents, cut them and write an index over them; whole or not at all.
+    """Read a folder of documents, split them into passages, and write an index atomically.
 
-    Raises DataError where there is nothing to read, ModelError where the embedder cannot be loaded.
+    Raises DataError if there is nothing to read, ModelError if the embedder cannot be loaded.
     """
     read = yield from read_documents(documents)
-    passages = [passage for document in read for passage in cut(document, ground.passage_words)]
+    passages = [passage for document in read for passage in split_document(document, ground.passage_words)]
     hashes = {document.file: document.hash for document in read}
     return (yield from index_passages(passages, folder, ground, hashes))
 
@@ -49,9 +49,9 @@ def build_index(documents: Path, folder: Path, ground: Ground) -> "Work[Index]":
 def index_passages(
     passages: Sequence[Passage], folder: Path, ground: Ground, hashes: dict[str, str] | None = None
 ) -> "Work[Index]":
-    """Write an index over passages that are cut already; `hashes` are those of the documents, for the record."""
+    """Write an index over passages; `hashes` of the documents go into the manifest."""
     if not passages:
-        raise DataError("There are no passages to index.", "The documents hold no text.", "give documents with text.")
+        raise DataError("There are no passages to index.", "The documents have no text.", "give documents with text.")
     embedder = yield from _load(ground.embedder)
     with new_folder(folder) as new:
         write_lines(new / "passages.jsonl", (asdict(passage) for passage in passages))
@@ -65,12 +65,12 @@ def index_passages(
             "embedder": embedder and {"name": embedder.name, "revision": embedder.revision, "sha256": embedder.hash},
         }
         write_json(new / "manifest.json", manifest)
-    yield Note(f"The index holds {len(passages)} passages of {len({p.file for p in passages})} documents.")
+    yield Note(f"The index has {len(passages)} passages from {len({p.file for p in passages})} documents.")
     return Index(folder, list(passages), manifest, embedder)
 
 
 class Index:
-    """Passages that can be searched; safe to share between threads that only search."""
+    """A search index over passages; searches are thread-safe."""
 
     def __init__(
         self, folder: Path, passages: list[Passage], manifest: dict[str, Any], embedder: "Embedder | None" = None
@@ -80,9 +80,9 @@ class Index:
 
     @classmethod
     def open(cls, folder: Path) -> "Index":
-        """Open an index that was built before; its embedder, if any, is loaded at the first search.
+        """Open an existing index; its embedder, if any, is loaded at the first search.
 
-        Raises DamagedError where files are missing or changed.
+        Raises DamagedError if files are missing or changed.
         """
         try:
             manifest = read_json(folder / "manifest.json")
@@ -91,29 +91,29 @@ class Index:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise _damaged(folder, f"{type(error).__name__}: {error}") from error
         if not whole or not (folder / "lance").is_dir():
-            raise _damaged(folder, "Its parts do not match its manifest.")
+            raise _damaged(folder, "Its files do not match its manifest.")
         return cls(folder, passages, manifest)
 
     @property
     def size(self) -> int:
-        """How many passages there are."""
+        """The number of passages."""
         return len(self.passages)
 
     def search(self, query: str, k: int) -> list[Passage]:
-        """The k passages nearest to a question, best first; fewer where fewer have anything in common with it.
+        """The k most relevant passages, best first; fewer if fewer match.
 
-        The query is words and nothing else: quotes, AND, colons and the like have no meaning.
+        The query is plain words: quotes, AND, colons and other operators have no meaning.
         """
         return [passage for passage, _ in self.scored(query, k)]
 
     def scored(self, query: str, k: int) -> list[tuple[Passage, float]]:
         """As `search`, each with its score: BM25, or reciprocal rank fusion (k = 60) of BM25 and cosine.
 
-        Scores compare passages for one query, not queries with each other.
+        Scores are comparable within one query, not between queries.
         Source of the fusion: Cormack, Clarke and Büttcher, SIGIR 2009.
         """
         words = query[:MAX_QUERY].encode("utf-8", "replace").decode("utf-8")
-        if k < 1 or not any(letter.isalnum() for letter in words):
+        if k < 1 or not any(character.isalnum() for character in words):
             return []
         rows = self._hybrid(words, k) if self.manifest["embedder"] else self._full_text(words, k)
         ranked = sorted(rows, key=lambda row: (-row[1], row[0]))[:k]  # equal scores in the order of the documents
@@ -156,9 +156,9 @@ class Index:
         embedder = Embedder(written["name"], written["revision"])
         if embedder.hash != written["sha256"]:
             raise DamagedError(
-                f"The embedder {embedder.name!r} is not the one that {self.folder} was built with.",
+                f"The embedder {embedder.name!r} differs from the one that {self.folder} was built with.",
                 "Its weights or prompts have changed, so its vectors do not match those in the index.",
-                "put the old one back, or build the index again.",
+                "restore the old one, or rebuild the index.",
             )
         return embedder
 
@@ -169,12 +169,12 @@ def _load(name: str | None) -> "Work[Embedder | None]":
     from gradschool.ground.embed import Embedder
 
     if not Path(name).is_dir():
-        yield Note(f"The embedder {name} is taken from the Hub (downloaded unless it is here already).")
+        yield Note(f"The embedder {name} is loaded from the Hub (downloaded unless it is cached).")
     return Embedder(name)
 
 
 def _write_table(folder: Path, passages: Sequence[Passage], embedder: "Embedder | None") -> Work[None]:
-    """Words and vectors into LanceDB; heading words are searched too, for a passage seldom repeats its heading."""
+    """Write words and vectors to LanceDB; headings are indexed too, because passages rarely repeat them."""
     import lancedb
     import pyarrow as pa
     from lancedb.index import FTS
@@ -190,21 +190,21 @@ def _write_table(folder: Path, passages: Sequence[Passage], embedder: "Embedder 
     yield Progress("indexing passages", 0, len(texts), "passages")
     try:
         table = lancedb.connect(folder).create_table(TABLE, pa.table(columns))
-        # ICU finds the words of scripts without spaces too; accents are folded, English endings are cut off.
+        # ICU also tokenizes scripts without spaces; accents are folded and English words stemmed.
         table.create_index("words", config=FTS(base_tokenizer="icu", custom_stop_words=STOP_WORDS.split()))
     except RuntimeError as error:
-        if system := re.search(r"\(os error (\d+)\)", str(error)):  # a full disk, in LanceDB's words
+        if system := re.search(r"\(os error (\d+)\)", str(error)):  # such as a full disk
             raise OSError(int(system.group(1)), str(error)) from error
         raise
     yield Progress("indexing passages", len(texts), len(texts), "passages")
 
 
 def _match(words: str) -> Any:
-    """A query as an object, not in a query language: no sign in it can mean anything but itself."""
+    """A query as an object, which needs no escaping of operators."""
     from lancedb.query import MatchQuery
 
     return MatchQuery(words, "words")  # type: ignore[call-arg]  # its defaults are declared in a way mypy cannot see
 
 
 def _damaged(folder: Path, why: str) -> DamagedError:
-    return DamagedError(f"{folder} is not a whole index.", why, "build it again from the documents.")
+    return DamagedError(f"{folder} is not a complete index.", why, "rebuild it from the documents.")

@@ -1,4 +1,4 @@
-"""Documents into passages: pieces short enough to put before a question, each with its exact place."""
+"""Documents into passages: segments short enough to put before a question, each with its exact place."""
 
 import re
 from bisect import bisect_right
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from gradschool.data.documents import Document
 from gradschool.records import Passage
 
-# A word as it is counted: two letters of a script that writes no spaces, or a run of up to 24 other signs, so that an
-# endless run (base64, a path) is not one word.
+# A unit of length: two characters of a script without spaces, or up to 24 other characters, so that a long run without
+# spaces (base64, a path) is not one word.
 WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]{1,2}|[^\s\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]{1,24}")
-SLACK = 1.25  # a passage may be this much longer than asked, if that keeps a paragraph whole
-LONGEST_SENTENCE = 2  # times the asked length: from there on it is cut between words
-LONGEST = 4  # the same for a table row or list item: beyond that hardly a model could read it
-MAX_HEADING = 200  # characters, of one heading and of a whole path
+SLACK = 1.25  # factor by which a passage may exceed its length to keep a paragraph together
+MAX_SENTENCE = 2  # passage lengths; a longer sentence is split between words
+MAX_ROW = 4  # passage lengths; a longer table row or list item is split between words
+MAX_HEADING = 200  # characters of a heading, and of a path of headings
 
 ATX_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
 UNDERLINE = re.compile(r" {0,3}(=+|-{3,})[ \t]*$")
@@ -34,24 +34,24 @@ NO_END = re.compile(
 class _Line:
     start: int
     end: int  # without the line end
-    kind: str  # blank, heading, row (never cut inside) or prose
-    path: tuple[str, ...]  # the headings above it, and itself
+    kind: str  # blank, heading, row (not split) or prose
+    path: tuple[str, ...]  # the headings above it, including itself
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
+class _Segment:
     start: int
     end: int
     words: int
-    whole: bool  # a row
+    is_row: bool
 
 
-def cut(document: Document, words: int) -> list[Passage]:
-    """Cut a document into passages of about so many words, at headings, pages, paragraphs or ends of sentences.
+def split_document(document: Document, words: int) -> list[Passage]:
+    """Split a document into passages of about `words` words, at headings, pages, paragraphs or ends of sentences.
 
-    The passages stand in the order of the text, do not overlap, and hold all of it but the blanks between them:
-    `document.text[passage.start:passage.end] == passage.text`. A list item or table row is cut only where it alone is
-    longer than LONGEST times `words`. A passage has the headings above it, outermost first, in `heading`.
+    Passages are in text order, do not overlap, and cover all text except white space:
+    `document.text[passage.start:passage.end] == passage.text`. A list item or table row is split only if it is longer
+    than MAX_ROW times `words`. `heading` has the headings above the passage, outermost first.
     """
     line_starts = [0, *(match.end() for match in re.finditer("\n", document.text))]
     passages: list[Passage] = []
@@ -74,12 +74,12 @@ def cut(document: Document, words: int) -> list[Passage]:
 
 
 def count_words(text: str) -> int:
-    """How long a text is, in the words that passages are measured by."""
+    """The length of a text in the words that passages are measured in."""
     return sum(1 for _ in WORD.finditer(text))
 
 
 def _lines(document: Document) -> Iterator[_Line]:
-    """Every line with its kind and the headings above it; what stands in a code fence is never a heading."""
+    """Every line with its kind and the headings above it; lines in a code fence are never headings."""
     text, path, fence = document.text, [""] * 7, ""
     spans = [match.span() for match in re.finditer(r"[^\n]*(?:\n|$)", text)]
     lines = [(start, end - text[start:end].endswith("\n")) for start, end in spans if start < len(text)]
@@ -106,7 +106,7 @@ def _lines(document: Document) -> Iterator[_Line]:
 
 
 def _heading(text: str, lines: list[tuple[int, int]], number: int) -> tuple[int, str] | None:
-    """Level and name if this line is a heading: `# Name`, or a lone line underlined with === or ---."""
+    """Level and name if the line is a heading: `# Name`, or a single line underlined with === or ---."""
     start, end = lines[number]
     line = text[start:end]
     if end - start > MAX_HEADING:
@@ -121,7 +121,7 @@ def _heading(text: str, lines: list[tuple[int, int]], number: int) -> tuple[int,
 
 
 def _sections(document: Document) -> Iterator[tuple[tuple[str, ...], list[_Line]]]:
-    """Runs of lines that share their headings and page; a heading goes with the text below it."""
+    """Runs of lines with the same headings and page; a heading belongs to the text after it."""
     section: list[_Line] = []
     page = 0
     for line in _lines(document):
@@ -137,77 +137,77 @@ def _sections(document: Document) -> Iterator[tuple[tuple[str, ...], list[_Line]
         yield section[-1].path, section
 
 
-def _paragraphs(text: str, section: list[_Line]) -> Iterator[list[_Piece]]:
-    """The section's paragraphs, each a list of pieces between which it may be cut."""
+def _paragraphs(text: str, section: list[_Line]) -> Iterator[list[_Segment]]:
+    """The paragraphs of a section, each a list of segments between which it may be split."""
     run: list[_Line] = []
 
-    def prose() -> list[_Piece]:
+    def prose() -> list[_Segment]:
         return list(_sentences(text, run[0].start, run[-1].end)) if run else []
 
-    pieces: list[_Piece] = []
+    segments: list[_Segment] = []
     for line in section:
         if line.kind == "prose":
             run.append(line)
             continue
-        pieces += prose()
+        segments += prose()
         run = []
         if line.kind == "blank":
-            if pieces:
-                yield pieces
-            pieces = []
+            if segments:
+                yield segments
+            segments = []
         else:
-            pieces.append(_piece(text, line.start, line.end, whole=True))
-    pieces += prose()
-    if pieces:
-        yield pieces
+            segments.append(_segment(text, line.start, line.end, is_row=True))
+    segments += prose()
+    if segments:
+        yield segments
 
 
-def _sentences(text: str, start: int, end: int) -> Iterator[_Piece]:
+def _sentences(text: str, start: int, end: int) -> Iterator[_Segment]:
     for match in SENTENCE_END.finditer(text, start, end):
         if not NO_END.search(text[max(start, match.start() - 12) : match.end()]):
-            yield _piece(text, start, match.end())
+            yield _segment(text, start, match.end())
             start = match.end()
     if text[start:end].strip():
-        yield _piece(text, start, end)
+        yield _segment(text, start, end)
 
 
-def _piece(text: str, start: int, end: int, whole: bool = False) -> _Piece:
-    """A piece without the blanks around it."""
+def _segment(text: str, start: int, end: int, is_row: bool = False) -> _Segment:
+    """A segment without surrounding white space."""
     inside = text[start:end]
     start += len(inside) - len(inside.lstrip())
-    return _Piece(start, start + len(inside.strip()), count_words(inside), whole)
+    return _Segment(start, start + len(inside.strip()), count_words(inside), is_row)
 
 
 def _pack(text: str, section: list[_Line], words: int) -> Iterator[tuple[int, int]]:
-    """Spans of about `words` words: whole paragraphs where they fit, sentences of near equal shares where not."""
-    held: list[_Piece] = []
+    """Spans of about `words` words: entire paragraphs if they fit, otherwise groups of sentences of similar length."""
+    held: list[_Segment] = []
 
     def length() -> int:
-        return sum(piece.words for piece in held)
+        return sum(segment.words for segment in held)
 
     for paragraph in _paragraphs(text, section):
-        size = sum(piece.words for piece in paragraph)
+        size = sum(segment.words for segment in paragraph)
         if held and length() + size > words * SLACK and length() >= words / 2:
             yield held[0].start, held[-1].end
             held = []
-        # A paragraph too long for one passage becomes as many of equal length as it needs.
+        # A paragraph too long for one passage becomes several of similar length.
         parts = 1 if length() + size <= words * SLACK else -(-(length() + size) // words)
-        share = (length() + size) / parts
-        for piece in (part for whole in paragraph for part in _shorten(text, whole, words)):
-            # Past the share, or nearer to it without this piece than with it.
-            if held and parts > 1 and length() + piece.words / 2 > share:
+        target = (length() + size) / parts
+        for segment in (part for long in paragraph for part in _shorten(text, long, words)):
+            # Closer to the target without this segment than with it.
+            if held and parts > 1 and length() + segment.words / 2 > target:
                 yield held[0].start, held[-1].end
                 held = []
-            held.append(piece)
+            held.append(segment)
     if held:
         yield held[0].start, held[-1].end
 
 
-def _shorten(text: str, piece: _Piece, words: int) -> Iterator[_Piece]:
-    """The piece as it is, or cut between words where it is longer than any passage may be."""
-    if piece.words <= words * (LONGEST if piece.whole else LONGEST_SENTENCE):
-        yield piece
+def _shorten(text: str, segment: _Segment, words: int) -> Iterator[_Segment]:
+    """The segment unchanged, or split between words if it is too long."""
+    if segment.words <= words * (MAX_ROW if segment.is_row else MAX_SENTENCE):
+        yield segment
         return
-    starts = [match.start() for match in WORD.finditer(text, piece.start, piece.end)][::words]
-    for start, end in zip(starts, [*starts[1:], piece.end], strict=True):
-        yield _piece(text, start, end)
+    starts = [match.start() for match in WORD.finditer(text, segment.start, segment.end)][::words]
+    for start, end in zip(starts, [*starts[1:], segment.end], strict=True):
+        yield _segment(text, start, end)

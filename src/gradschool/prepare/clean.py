@@ -1,4 +1,4 @@
-"""What is wrong with items one by one and among each other, found in passes over a spool: damage, copies, oddities."""
+"""Clean drafts: repair characters, detect languages, and find duplicates, common wording and unusual answers."""
 
 import hashlib
 from array import array
@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from gradschool.data.cutoff import Usual
+from gradschool.data.cutoff import EndingStats
 from gradschool.data.language import language_of
-from gradschool.data.lengths import unusual
+from gradschool.data.lengths import usual_range
 from gradschool.data.mojibake import fix_text
 from gradschool.data.near_duplicates import NearIndex, Sample
 from gradschool.data.normalize import normalize
@@ -16,43 +16,43 @@ from gradschool.data.shingles import Hashes
 from gradschool.prepare.draft import Change, Draft, Spool
 from gradschool.prepare.mail.signature import is_entry
 from gradschool.prepare.options import PrepareOptions
-from gradschool.prepare.pseudonyms import Pseudonyms
+from gradschool.prepare.people import People
 from gradschool.prepare.review import Decisions, decided
 from gradschool.records import Message, Progress, Work
 
-NEAR = 0.9  # likeness of question and answer together from which the later example teaches nothing
-RARE_LANGUAGE = 0.05  # share of all texts below which a language is not the author's, unless it is named
-REPEATED_SHARE, REPEATED_MIN = 0.1, 5  # answers that end with, or hold, the same paragraph: from both it is wording
-MIN_WORDS = 6  # of a paragraph that counts as repeated
-MAX_PARAGRAPHS = 3_000_000  # different ones that are counted; then those seen once are forgotten
-MAX_REPEATED = 20  # paragraphs that are told
-MAX_LABEL_WORDS, MAX_LABELS = 6, 5_000  # of answers that are classes
-EVERY = 20_000
+NEAR = 0.9  # Jaccard similarity of question and answer from which the later example is dropped
+RARE_LANGUAGE = 0.05  # fraction of texts below which a language is dropped, unless it is named
+REPEATED_FRACTION, REPEATED_MIN = 0.1, 5  # a paragraph in at least both is common wording
+MIN_WORDS = 6  # of a paragraph that is counted
+MAX_PARAGRAPHS = 3_000_000  # distinct; above, those seen once are discarded
+MAX_REPEATED = 20  # paragraphs in the report
+MAX_LABEL_WORDS, MAX_LABELS = 6, 5_000  # of answers that are class labels
+PROGRESS_STEP = 20_000  # drafts between two progress events
 
 
 class Ingest:
-    """Takes items from readers: does what a person decided, mends characters, tells languages, learns names."""
+    """Takes drafts from readers: applies decisions, repairs characters, detects languages, registers people."""
 
-    def __init__(self, spool: Spool, decisions: Decisions, pseudonyms: Pseudonyms) -> None:
-        self.spool, self.decisions, self.pseudonyms = spool, decisions, pseudonyms
+    def __init__(self, spool: Spool, decisions: Decisions, people: People) -> None:
+        self.spool, self.decisions, self.people = spool, decisions, people
 
-    def add(self, item: Draft) -> None:
-        """Put an item into the spool."""
-        decision = self.decisions.items.get(item.id)
-        item = decided(item, decision)
+    def add(self, draft: Draft) -> None:
+        """Add a draft to the spool."""
+        decision = self.decisions.items.get(draft.id)
+        draft = decided(draft, decision)
         if decision is None or decision.word == "drop":
-            mended = tuple(Message(message.role, fix_text(message.content)) for message in item.messages)
-            item = item.changed("encoding", "letters that an earlier program damaged are put right", mended)
-        if not item.language:
-            longer = item.ideal if len(item.ideal) >= len(item.asked) else item.asked
-            item = replace(item, language=language_of(longer))
-        self.pseudonyms.learn(item.people)
-        self.spool.add(item)
+            repaired = tuple(Message(message.role, fix_text(message.content)) for message in draft.messages)
+            draft = draft.changed("encoding", "characters with a wrong encoding were repaired", repaired)
+        if not draft.language:
+            longer = draft.ideal if len(draft.ideal) >= len(draft.asked) else draft.asked
+            draft = replace(draft, language=language_of(longer))
+        self.people.register(draft.people)
+        self.spool.add(draft)
 
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """A paragraph that many answers share: its key in review.jsonl, its text, and in how many it stands."""
+    """A paragraph that many answers share: its key in review.jsonl, its text, and the number of answers."""
 
     key: str
     text: str
@@ -61,66 +61,65 @@ class Repeated:
 
 @dataclass(slots=True)
 class Findings:
-    """What a survey found, by the number of an item; and what is true of all together."""
+    """The result of the analysis: by position of a draft, and of all drafts together."""
 
     drops: dict[int, Change] = field(default_factory=dict)
     notices: dict[int, Change] = field(default_factory=dict)
-    cuts: dict[str, str] = field(default_factory=dict)  # key of a paragraph that is cut everywhere -> the reason's kind
+    cuts: dict[str, str] = field(default_factory=dict)  # key of a paragraph to remove -> kind of the change
     repeated: list[Repeated] = field(default_factory=list)  # paragraphs that many answers share
     languages: Counter[str] = field(default_factory=Counter)
     kept_languages: frozenset[str] = frozenset()
-    labels: Counter[str] | None = None  # how often each answer occurs, where they are classes
-    usual: Usual = field(default_factory=Usual)
+    labels: Counter[str] | None = None  # count of each answer, if they are class labels
+    usual: EndingStats = field(default_factory=EndingStats)
     lengths: tuple[float, float] = (0.0, float("inf"))  # words that an answer usually has, least and most
 
-    def applied(self, number: int, item: Draft, decided_about: bool) -> Draft:
-        """The item with all that was found about it; one that a person decided about is never dropped for it."""
+    def applied(self, number: int, draft: Draft, decided_about: bool) -> Draft:
+        """The draft with all findings applied; a draft with a decision is never dropped."""
         if change := self.drops.get(number):
-            item = item.dropped(change.kind, change.text)
-        wrong = item.language and self.kept_languages and item.language not in self.kept_languages
+            draft = draft.dropped(change.kind, change.text)
+        wrong = draft.language and self.kept_languages and draft.language not in self.kept_languages
         if wrong and not decided_about:
             others = ", ".join(sorted(self.kept_languages))
-            item = item.dropped("wrong language", f"it is in {item.language!r}; the others are in {others}")
-        if item.drop:
-            return item
+            draft = draft.dropped("wrong language", f"it is in {draft.language!r}; kept languages are {others}")
+        if draft.drop:
+            return draft
         if change := self.notices.get(number):
-            item = item.noticed(change.kind, change.text)
-        words, (low, high) = len(item.ideal.split()), self.lengths
+            draft = draft.noticed(change.kind, change.text)
+        words, (low, high) = len(draft.ideal.split()), self.lengths
         if not low <= words <= high:
-            item = item.noticed("unusual length", f"{words} words; usual are {low:.0f} to {high:.0f}")
-        if why := self.usual.cut_off(item.ideal):
-            item = item.noticed("looks cut off", f"the answer {why}")
-        return _without(item, self.cuts) if self.cuts else item
+            draft = draft.noticed("unusual length", f"{words} words; usual are {low:.0f} to {high:.0f} words")
+        if why := self.usual.cut_off(draft.ideal):
+            draft = draft.noticed("looks cut off", f"the answer {why}")
+        return _without(draft, self.cuts) if self.cuts else draft
 
 
-def analyze(spool: Spool, wanted: PrepareOptions, decisions: Decisions, pseudonyms: Pseudonyms) -> Work[Findings]:
-    """Look at all items together; those about which a person decided are never dropped."""
+def analyze(spool: Spool, options: PrepareOptions, decisions: Decisions, people: People) -> Work[Findings]:
+    """Analyze all drafts together; those with a decision are never dropped."""
     found = Findings()
     paragraphs, tails, copies = _Repeats(), _Repeats(), _Copies()
     words: array[int] = array("l")
     index = NearIndex(_common_wording(spool), NEAR)
-    names = pseudonyms.has_names
     short = True
     labels: Counter[str] = Counter()
-    for number, item in enumerate(spool):
-        if number % EVERY == 0:
-            yield Progress("looking at examples", number, len(spool))
-        asked, answer = [normalize(message.content) for message in item.messages[:-1]], normalize(item.ideal)
+    for number, draft in enumerate(spool):
+        if number % PROGRESS_STEP == 0:
+            yield Progress("analyzing examples", number, len(spool))
+        asked, answer = [normalize(message.content) for message in draft.messages[:-1]], normalize(draft.ideal)
         index.add(f"{asked[-1] if asked else ''} {answer}")
-        if names:
-            for message in item.messages:
-                pseudonyms.note_ordinary(message.content)
-        if item.drop:
+        if people:
+            for message in draft.messages:
+                people.note_lowercase(message.content)
+        if draft.drop:
             words.append(0)
             continue
-        words.append(len(item.ideal.split()))
-        found.languages[item.language] += 1
-        found.usual.add(item.ideal)
-        copies.add(number, item, asked, answer, protected=item.id in decisions.items)
+        words.append(len(draft.ideal.split()))
+        found.languages[draft.language] += 1
+        found.usual.add(draft.ideal)
+        copies.add(number, draft, asked, answer, protected=draft.id in decisions.items)
         short = short and words[-1] <= MAX_LABEL_WORDS and len(labels) <= MAX_LABELS
         if short:
-            labels[item.ideal.strip()] += 1
-        blocks = [block for block in item.ideal.split("\n\n") if block.strip()]
+            labels[draft.ideal.strip()] += 1
+        blocks = [block for block in draft.ideal.split("\n\n") if block.strip()]
         for block in dict.fromkeys(blocks):
             if len(block.split()) >= MIN_WORDS:
                 paragraphs.add(block)
@@ -129,71 +128,71 @@ def analyze(spool: Spool, wanted: PrepareOptions, decisions: Decisions, pseudony
     examples = sum(count > 0 for count in words) or 1
     found.repeated = paragraphs.frequent(examples)[:MAX_REPEATED]
     found.cuts = {key: "repeated wording" for key, row in decisions.wordings.items() if row["decision"] == "drop"}
-    if wanted.purpose == "style":
-        # What nearly every mail ends with is a signature where it tells how to reach somebody; a greeting is style.
+    if options.purpose == "style":
+        # A common last paragraph with contact details is a signature; a common greeting is style.
         ends = [one for one in tails.frequent(examples) if any(map(is_entry, one.text.splitlines()))]
         found.cuts |= {one.key: "signature" for one in ends}
     found.labels = labels if short and len(labels) * 3 <= examples else None
-    found.lengths = unusual(words) if found.labels is None else found.lengths
-    found.kept_languages = frozenset(wanted.languages or usual_languages(found.languages))
+    found.lengths = usual_range(words) if found.labels is None else found.lengths
+    found.kept_languages = frozenset(options.languages or usual_languages(found.languages))
     found.drops |= copies.duplicates
     found.notices |= copies.contradictions
-    yield Progress("searching near-duplicates", 0, len(spool))
+    yield Progress("searching for near-duplicates", 0, len(spool))
     _near(spool, decisions, found, index)
     return found
 
 
 def usual_languages(counts: Counter[str]) -> set[str]:
-    """The languages that make a twentieth of the texts whose language is known, or more."""
+    """The languages of at least a twentieth of the texts with a known language."""
     known = Counter({language: count for language, count in counts.items() if language})
     total = sum(known.values())
     return {language for language, count in known.items() if count >= RARE_LANGUAGE * total}
 
 
-def _said_last(item: Draft) -> str:
-    """The last question and the answer: in a dialogue each turn repeats all that was said before it."""
-    return f"{item.messages[-2].content if len(item.messages) > 1 else ''} {item.ideal}"
+def _last_exchange(draft: Draft) -> str:
+    """The last question and the answer; earlier turns repeat in every draft of a dialogue."""
+    return f"{draft.messages[-2].content if len(draft.messages) > 1 else ''} {draft.ideal}"
 
 
 def _common_wording(spool: Spool) -> Hashes:
     sample = Sample()
     sample.count = len(spool)
     for number in range(0, len(spool), sample.step):
-        sample.add(_said_last(spool.get(number)))
+        sample.add(_last_exchange(spool.get(number)))
     return sample.common()
 
 
 def _near(spool: Spool, decisions: Decisions, found: Findings, index: NearIndex) -> None:
-    """Of examples whose last question and answer are nearly the same, all but the first are left out."""
-    for cluster in index.clusters(lambda number: _said_last(spool.get(number))):
+    """Drop all but the first of each cluster with near-duplicate last question and answer."""
+    for cluster in index.clusters(lambda number: _last_exchange(spool.get(number))):
         items = [(number, spool.get(number)) for number in cluster if number not in found.drops]
-        alive = [(number, item) for number, item in items if not item.drop]
-        for number, item in alive[1:]:
-            if item.id not in decisions.items:
-                text = f"nearly the same as {alive[0][1].source} ({alive[0][1].id})"
+        alive = [(number, draft) for number, draft in items if not draft.drop]
+        for number, draft in alive[1:]:
+            if draft.id not in decisions.items:
+                text = f"near-duplicate of {alive[0][1].source} ({alive[0][1].id})"
                 found.drops[number] = Change("near-duplicate", text)
 
 
 class _Copies:
-    """Exact copies and contradictions, by hashes of folded texts: 100 bytes or so for each item."""
+    """Finds exact duplicates and contradictions by hashes of normalized texts; about 100 bytes per draft."""
 
     def __init__(self) -> None:
         self.duplicates: dict[int, Change] = {}
         self.contradictions: dict[int, Change] = {}
-        self._whole: dict[bytes, str] = {}
+        self._pairs: dict[bytes, str] = {}
         self._asked: dict[bytes, str] = {}
 
-    def add(self, number: int, item: Draft, folded: Sequence[str], answer: str, protected: bool) -> None:
-        """Take an item with its messages folded."""
-        roles = (message.role for message in item.messages)
-        asked = _digest("\n".join(f"{role}: {text}" for role, text in zip(roles, folded, strict=False)))
-        whole = _digest(asked.hex() + answer)
-        place = f"{item.source} ({item.id})"
-        if other := self._whole.get(whole):
+    def add(self, number: int, draft: Draft, normalized: Sequence[str], answer: str, protected: bool) -> None:
+        """Add a draft with its normalized messages."""
+        roles = (message.role for message in draft.messages)
+        asked = _digest("\n".join(f"{role}: {text}" for role, text in zip(roles, normalized, strict=False)))
+        pair = _digest(asked.hex() + answer)
+        place = f"{draft.source} ({draft.id})"
+        if other := self._pairs.get(pair):
             if not protected:
                 self.duplicates[number] = Change("duplicate", f"the same question and answer as {other}")
             return
-        self._whole[whole] = place
+        self._pairs[pair] = place
         if other := self._asked.get(asked):
             self.contradictions[number] = Change("contradicting", f"the same question as {other}, with another answer")
         else:
@@ -201,7 +200,7 @@ class _Copies:
 
 
 class _Repeats:
-    """Counts paragraphs by hash; of too many different ones, those seen once are forgotten."""
+    """Counts paragraphs by hash, in bounded memory."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
@@ -216,9 +215,9 @@ class _Repeats:
             self._counts = Counter({one: count for one, count in self._counts.items() if count > 1})
 
     def frequent(self, total: int) -> list[Repeated]:
-        """Paragraphs that so many share that they are wording, the most frequent first."""
-        least = max(REPEATED_MIN, REPEATED_SHARE * total)
-        known = [(key, count) for key, count in self._counts.most_common() if count >= least and key in self._texts]
+        """Paragraphs that enough answers share, the most frequent first."""
+        minimum = max(REPEATED_MIN, REPEATED_FRACTION * total)
+        known = [(key, count) for key, count in self._counts.most_common() if count >= minimum and key in self._texts]
         return [Repeated(key, self._texts[key], count) for key, count in known]
 
 
@@ -227,19 +226,19 @@ def _digest(text: str) -> bytes:
 
 
 def wording_key(text: str) -> str:
-    """What a paragraph is called in review.jsonl."""
-    folded = normalize(text).encode("utf-8", "surrogatepass")
-    return "wording-" + hashlib.blake2b(folded, digest_size=6).hexdigest()
+    """The key of a paragraph in review.jsonl."""
+    normalized = normalize(text).encode("utf-8", "surrogatepass")
+    return "wording-" + hashlib.blake2b(normalized, digest_size=6).hexdigest()
 
 
-def _without(item: Draft, cuts: Mapping[str, str]) -> Draft:
-    """The item without the paragraphs of its answer that are cut everywhere; never without all of them."""
-    blocks = item.ideal.split("\n\n")
+def _without(draft: Draft, cuts: Mapping[str, str]) -> Draft:
+    """The draft without the paragraphs to remove; at least one paragraph stays."""
+    blocks = draft.ideal.split("\n\n")
     for block in blocks[::-1]:
         kind = cuts.get(wording_key(block))
         left = [one for one in blocks if one is not block]
         if kind and any(one.strip() for one in left):
             blocks = left
-            answer = replace(item.messages[-1], content="\n\n".join(blocks).strip())
-            item = item.changed(kind, block, (*item.messages[:-1], answer))
-    return item
+            answer = replace(draft.messages[-1], content="\n\n".join(blocks).strip())
+            draft = draft.changed(kind, block, (*draft.messages[:-1], answer))
+    return draft

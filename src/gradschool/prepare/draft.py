@@ -1,4 +1,4 @@
-"""What becomes an example: a conversation with its origin, and what was done to it on the way."""
+"""Drafts of examples, each a conversation with its origin and the changes made to it, and a spool of them on disk."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from gradschool.records import Conversation, Message, Source
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that was done to an item or noticed about it: of what kind, and the text that it concerns."""
+    """A change to a draft or a remark about it: its kind, and the text concerned."""
 
     kind: str
     text: str = ""
@@ -24,10 +24,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One example to be: `messages` as they stand now, `before` as they were read where that differs.
+    """A possible example: the current `messages`, and `before` as they were read, if that differs.
 
-    `drop` says why it is to be left out; empty where it is not. `people` are (name, address) of those who take part.
-    `language` is a guess; `text` is all that was written in one text, for style.
+    `drop` is the reason for leaving it out, if any. `people` are (name, address) of the participants. `language` is
+    the detected ISO 639 code.
     """
 
     id: str
@@ -43,16 +43,16 @@ class Draft:
 
     @property
     def ideal(self) -> str:
-        """The answer to learn."""
+        """The answer to train on."""
         return self.messages[-1].content if self.messages else ""
 
     @property
     def asked(self) -> str:
-        """All that stands before the answer, without instructions."""
+        """The messages before the answer, without system messages."""
         return "\n".join(message.content for message in self.messages[:-1] if message.role != "system")
 
     def changed(self, kind: str, text: str, messages: Conversation) -> "Draft":
-        """The item with other messages, keeping how they were read."""
+        """The draft with other messages; `before` still has the original ones."""
         if messages == self.messages:
             return self
         return replace(
@@ -63,50 +63,50 @@ class Draft:
         )
 
     def noticed(self, kind: str, text: str) -> "Draft":
-        """The item with a remark that changes nothing."""
+        """The draft with a remark."""
         return replace(self, changes=(*self.changes, Change(kind, text)))
 
     def dropped(self, kind: str, text: str) -> "Draft":
-        """The item marked as left out; the first reason stays."""
+        """The draft with a reason to drop it; an earlier reason stays."""
         return self if self.drop else replace(self, drop=Change(kind, text))
 
 
 def id_from(kind: str, *contents: str) -> str:
-    """An id that is drawn from contents, so that it is the same on the next run."""
-    said = "\0".join(contents).encode("utf-8", "surrogatepass")
-    return f"{kind}-{hashlib.sha256(said).hexdigest()[:10]}"
+    """An id derived from contents, so that it is the same on every run."""
+    content = "\0".join(contents).encode("utf-8", "surrogatepass")
+    return f"{kind}-{hashlib.sha256(content).hexdigest()[:10]}"
 
 
 def unused(id_: str, ids: Counter[str]) -> str:
-    """The id, with a number behind it where it is taken; `ids` counts those that are."""
+    """The id, with a number appended if it is already in `ids`, the counts of used ids."""
     ids[id_] += 1
     return id_ if ids[id_] == 1 else f"{id_}-{ids[id_]}"
 
 
 class Sink(Protocol):
-    """Where readers put items."""
+    """Where readers add drafts."""
 
-    def add(self, item: Draft) -> None:
-        """Take the next item."""
+    def add(self, draft: Draft) -> None:
+        """Add the next draft."""
         ...
 
 
 class Spool:
-    """Items on disk in their order, so that a million of them need little memory; 8 bytes of memory each."""
+    """Drafts on disk in order, with 8 bytes of memory each."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._offsets: list[int] = []
         self._starts = np.zeros(0, dtype=np.int64)
         self._end = 0
-        self._elsewhere = False  # whether the file stands at another place than its end
+        self._elsewhere = False  # whether the file position is not at its end
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file: BinaryIO = path.open("w+b")
 
-    def add(self, item: Draft) -> None:
-        """Put an item at the end."""
-        line = json.dumps(_packed(item), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    def add(self, draft: Draft) -> None:
+        """Append a draft."""
+        line = json.dumps(_packed(draft), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
         with disk_errors(self.path):
             if self._elsewhere:
                 self._file.seek(self._end)
@@ -115,9 +115,9 @@ class Spool:
         self._offsets.append(self._end)
         self._end += len(line)
         if len(self._offsets) >= 1 << 16:
-            self._settle()
+            self._pack_offsets()
 
-    def _settle(self) -> None:
+    def _pack_offsets(self) -> None:
         self._starts = np.concatenate((self._starts, np.array(self._offsets, dtype=np.int64)))
         self._offsets = []
 
@@ -131,32 +131,32 @@ class Spool:
                 yield _unpacked(json.loads(line))
 
     def get(self, number: int) -> Draft:
-        """One item by its number."""
+        """One draft by its number."""
         if self._offsets:
-            self._settle()
+            self._pack_offsets()
             self._file.flush()
         self._elsewhere = True
         self._file.seek(int(self._starts[number]))
         return _unpacked(json.loads(self._file.readline()))
 
     def close(self) -> None:
-        """Let go of the file and take it away."""
+        """Close and delete the file."""
         self._file.close()
         self.path.unlink(missing_ok=True)
 
 
-def _packed(item: Draft) -> list[object]:
+def _packed(draft: Draft) -> list[object]:
     return [
-        item.id,
-        [[m.role, m.content] for m in item.messages],
-        item.group,
-        [item.source.file, item.source.line],
-        item.date,
-        [[c.kind, c.text] for c in item.changes],
-        [[m.role, m.content] for m in item.before],
-        [item.drop.kind, item.drop.text] if item.drop else None,
-        [list(person) for person in item.people],
-        item.language,
+        draft.id,
+        [[m.role, m.content] for m in draft.messages],
+        draft.group,
+        [draft.source.file, draft.source.line],
+        draft.date,
+        [[c.kind, c.text] for c in draft.changes],
+        [[m.role, m.content] for m in draft.before],
+        [draft.drop.kind, draft.drop.text] if draft.drop else None,
+        [list(person) for person in draft.people],
+        draft.language,
     ]
 
 

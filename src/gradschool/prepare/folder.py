@@ -1,14 +1,14 @@
-"""The job folder that a preparation makes, and what in it is a person's own and never written over.
+"""The job folder that a preparation writes, and the files in it that belong to the user.
 
 JOB/
-  examples.jsonl            the examples, each with the file and line it comes from
-  job.toml                  the job; once a person has changed it, it stays as it is
-  report.md                 what was found, done and left out, to be read
-  review.jsonl              every item that was left out or changed, with its reason; decisions are written here
-  guidelines.md             a copy of the guidelines, where there are any
-  documents/                copies of the documents to look facts up in, where there are any
+  examples.jsonl            the examples, each with its source file and line
+  job.toml                  the job; never overwritten once the user has edited it
+  report.md                 a report of what was found, changed and dropped
+  review.jsonl              every dropped or changed draft with its reason; the user writes decisions here
+  guidelines.md             a copy of the guidelines, if any
+  documents/                copies of the documents for the ground rung, if any
   prepared.json             sources, options, counts, and hashes of the files above
-  private/pseudonyms.json   who and what each pseudonym stands for; never leaves this machine
+  private/pseudonyms.json   the original of each pseudonym; never leaves this machine
 """
 
 import json
@@ -26,7 +26,7 @@ MAP = f"{PRIVATE}/pseudonyms.json"
 
 
 class JobFolder:
-    """A job folder while it is prepared."""
+    """A job folder during a preparation."""
 
     def __init__(self, path: Path) -> None:
         if path.exists() and not path.is_dir():
@@ -42,26 +42,26 @@ class JobFolder:
                 ) from error
 
     def check(self) -> None:
-        """Refuse to write over a file that a person made or changed; job.toml and review.jsonl are theirs to change."""
+        """Raise UsageError if a file that would be overwritten was made or edited by the user."""
         written: dict[str, str] = self.record.get("files", {})
         for name in (EXAMPLES, REPORT, GUIDELINES):
             file = self.path / name
             if file.exists() and sha256(file) != written.get(name):
-                how = "was changed by hand" if name in written else "is not of a preparation"
+                how = "was edited" if name in written else "was not written by a preparation"
                 raise UsageError(
                     f"{file} {how}.",
-                    "It would be written over.",
-                    "move it away, or prepare into another folder; changes are decided in review.jsonl.",
+                    "It would be overwritten.",
+                    "move it away, or prepare into another folder; write decisions into review.jsonl instead.",
                 )
 
     @property
-    def job_is_own(self) -> bool:
-        """Whether job.toml is a person's: changed since it was written, or never written by us."""
+    def job_is_edited(self) -> bool:
+        """Whether the user edited or wrote job.toml."""
         file = self.path / JOB_FILE
         return file.exists() and sha256(file) != self.record.get("files", {}).get(JOB_FILE)
 
     def pseudonyms(self) -> dict[str, Any] | None:
-        """The map of an earlier run."""
+        """The map of pseudonyms of an earlier run, if any."""
         file = self.path / MAP
         if not file.exists():
             return None
@@ -70,12 +70,12 @@ class JobFolder:
             assert isinstance(read, dict) and read.keys() >= {"people", "domains", "values"}
         except (ValueError, AssertionError) as error:
             raise UsageError(
-                f"{file} cannot be read.", f"{error}", "put the old file back; without it, pseudonyms would change."
+                f"{file} cannot be read.", f"{error}", "restore the old file; without it, pseudonyms would change."
             ) from error
         return read
 
-    def keep_map(self, content: dict[str, Any]) -> None:
-        """Write the map so that nobody else on this machine can read it, and so that no repository takes it up."""
+    def save_map(self, content: dict[str, Any]) -> None:
+        """Write the map of pseudonyms, readable by this user alone and ignored by git."""
         folder = self.path / PRIVATE
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -86,28 +86,28 @@ class JobFolder:
 
     @contextmanager
     def lines(self, name: str) -> Iterator["Lines"]:
-        """Write a file of JSON lines one by one; it takes its place whole when all are written."""
+        """Write a file of JSON lines; it replaces the old one when all rows are written."""
         with new_file(self.path / name, mode=0o600 if name == REVIEW else 0o644) as file:
             yield Lines(file)
 
     def finish(self, about: dict[str, Any], job_kept: bool) -> None:
-        """Write down what was made of what; `about` is all but the hashes, `job_kept` whether job.toml is not ours."""
+        """Write prepared.json: `about` and the hashes of files; `job_kept` says that job.toml is the user's."""
         names = (EXAMPLES, JOB_FILE, REPORT, GUIDELINES)
         old = self.record.get("files", {})
         files = {name: sha256(self.path / name) for name in names if (self.path / name).exists()}
-        if job_kept:  # remember what we wrote, so that it stays the person's on the next run too
+        if job_kept:  # keeps the old hash, so that the next run also sees an edited file
             files[JOB_FILE] = old.get(JOB_FILE, "")
         write_json(self.path / RECORD, about | {"files": files})
 
 
 class Lines:
-    """A file of JSON lines under way."""
+    """Writes rows to a file of JSON lines."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self.count = 0
 
     def add(self, row: dict[str, Any]) -> None:
-        """Write one row; halves of characters, which no file can hold, are replaced."""
+        """Write a row; lone surrogates are replaced."""
         self._file.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
         self.count += 1

@@ -1,4 +1,4 @@
-"""Guidelines into rules that a script can check, each with an answer that obeys it and one that breaks it."""
+"""Derive checkable rules from guidelines, each with an answer that obeys it and one that breaks it."""
 
 import itertools
 import re
@@ -11,32 +11,32 @@ from typing import Any
 
 import regex
 
-from gradschool.data.documents import Unreadable, decode
+from gradschool.data.encoding import Unreadable, decode
 from gradschool.errors import DataError
 from gradschool.records import Example, Message, Source
 from gradschool.score.rules import read_rules
 from gradschool.settings import Rule
 
-QUOTATION = (  # in the marks of several languages
+QUOTATION = (  # in the quotation marks of several languages
     r"(?:[“„«\"]\s?(?P<q>[^”“»\"\n]{1,120}?)\s?[”“»\"]|[‘‚‹](?P<r>[^’›\n]{1,120})[’›]|`(?P<s>[^`\n]{1,120})`"
     r"|(?<!\w)'(?P<t>[^'\n]{2,120})'(?!\w))"
 )
 QUOTED = re.compile(QUOTATION)
 BULLET = re.compile(r"^\s*(?:[-*•–+]|\d{1,2}[.)])\s+")
 SENTENCE = re.compile(r"(?:(?<=[.!?;])|(?<=[.!?][\"”’»)]))\s+(?=[A-ZÀ-Ž“„«\"'‘])")
-QUOTE_MARK = "⟦{}⟧"  # what stands for the quotation of that number while a sentence is searched
+QUOTE_PLACEHOLDER = "⟦{}⟧"  # replaces the quotation with that number while a sentence is matched
 GAP = re.compile(r"\.\{0,\d+\}(?!\?)")
 MAX_RULES = 40
-MAX_JOINED = 3  # quotations that one rule takes in their order
-SHOWN = 300  # characters of an example that is shown
+MAX_JOINED = 3  # quotations in one rule, in order
+SHOWN = 300  # characters of an example answer
 
 
 @dataclass(frozen=True, slots=True)
 class Guideline:
-    """One sentence of the guidelines and the rule it makes, if a script can check it.
+    """A sentence of the guidelines, and its rule if it is checkable.
 
-    `obeys` and `breaks` are answers, real ones of the agent or made up (`made_up`); `kept` is the share of the agent's
-    own answers that keep the rule.
+    `obeys` and `breaks` are answers of the agent, or made up if listed in `made_up`; `kept` is the fraction of the
+    agent's own answers that obey the rule.
     """
 
     sentence: str
@@ -50,7 +50,7 @@ class Guideline:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One shape of rules: how sentences say it, and the rule that it makes."""
+    """A kind of rule: the patterns of sentences that state it, and the rule they give."""
 
     name: str
     kind: str
@@ -70,7 +70,7 @@ def _known() -> tuple[tuple[Shape, ...], re.Pattern[str], dict[str, int]]:
 
     def pattern(says: str) -> re.Pattern[str]:
         filled = says.replace("{n}", number).replace("{q}", r"⟦(?P<q>\d+)⟧").replace("{no}", forbids)
-        return re.compile(GAP.sub(r"\g<0>?", filled), re.IGNORECASE)  # the nearest quotation counts
+        return re.compile(GAP.sub(r"\g<0>?", filled), re.IGNORECASE)  # matches the nearest quotation
 
     shapes = tuple(
         Shape(
@@ -87,7 +87,7 @@ def _known() -> tuple[tuple[Shape, ...], re.Pattern[str], dict[str, int]]:
 
 
 def read_guidelines(path: Path) -> list[Guideline]:
-    """The sentences of a file of guidelines with the rules that a script can check; raises DataError."""
+    """Read the sentences of a file of guidelines, with their checkable rules; raises DataError if unreadable."""
     try:
         text, _ = decode(path.read_bytes())
     except (OSError, Unreadable) as error:
@@ -104,7 +104,7 @@ def read_guidelines(path: Path) -> list[Guideline]:
 
 
 def sentences(text: str) -> Iterator[tuple[str, int]]:
-    """The sentences of a text without headings and bullets, with their lines; lines of one paragraph are joined."""
+    """The sentences of a text with their line numbers, without headings and bullets."""
     paragraph: list[str] = []
     start = 1
     for number, line in enumerate([*text.split("\n"), ""], 1):
@@ -119,11 +119,11 @@ def sentences(text: str) -> Iterator[tuple[str, int]]:
 
 
 def rules_of(sentence: str) -> list[Rule]:
-    """The rules that a sentence makes; none where it names a condition, which no pattern can see."""
+    """The rules of a sentence; none if it has a condition, which no pattern can check."""
     shapes, conditions, numbers = _known()
     quoted = [next(filter(None, match.groups())) for match in QUOTED.finditer(sentence)]
     counted = itertools.count()
-    outside = QUOTED.sub(lambda _: QUOTE_MARK.format(next(counted)), sentence)
+    outside = QUOTED.sub(lambda _: QUOTE_PLACEHOLDER.format(next(counted)), sentence)
     if conditions.search(outside):
         return []
     made: list[Rule] = []
@@ -160,7 +160,7 @@ def _rule(shape: Shape, *quoted: str, number: int = 0) -> Rule:
 
 
 def with_examples(found: Sequence[Guideline], answers: Iterable[str]) -> list[Guideline]:
-    """Each rule with an answer that obeys it and one that breaks it: the agent's own where there are any."""
+    """Add example answers to each rule: the agent's own if possible, otherwise made up."""
     rules = [one.rule for one in found if one.rule][:MAX_RULES]
     if not rules:
         return list(found)
@@ -202,7 +202,7 @@ PLAIN = "Thank you for your message, we will see to it today."
 
 
 def _obeying(rule: Rule) -> str:
-    """An answer that keeps a rule which nobody keeps; checked, so that it never says what is not so."""
+    """A made-up answer that obeys a rule, checked with the rule; empty if none does."""
     words = _quoted(rule)
     count = int(rule.value) if rule.kind in ("max_words", "min_words") and isinstance(rule.value, int) else 0
     tries = (
@@ -217,7 +217,7 @@ def _obeying(rule: Rule) -> str:
 
 
 def _breaking(rule: Rule, good: str) -> str:
-    """An answer that breaks a rule which everybody keeps, made from one that keeps it."""
+    """A made-up answer that breaks a rule, derived from one that obeys it."""
     words = _quoted(rule)
     count = int(rule.value) if rule.kind in ("max_words", "min_words") and isinstance(rule.value, int) else 0
     additions = (
@@ -236,7 +236,7 @@ def _breaking(rule: Rule, good: str) -> str:
 
 
 def _quoted(rule: Rule) -> str:
-    """The words that a rule is about."""
+    """The quotations in a rule's name."""
     found = re.search("“(.*)”", rule.name)
     return found[1].replace(" … ", "\n") if found else ""
 

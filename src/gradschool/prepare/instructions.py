@@ -1,4 +1,4 @@
-"""A short instruction for a text that answers nothing: from its subject or heading, or written by an engine."""
+"""Instructions for texts that are not replies: from subject or title, or written by an engine."""
 
 import tomllib
 from collections.abc import Callable, Sequence
@@ -10,9 +10,9 @@ from gradschool.model.engine import Engine
 from gradschool.prepare.draft import Draft
 from gradschool.records import Decoding, Message
 
-BATCH = 32  # texts that an engine is asked about at once
-MAX_WORDS = 60  # of an instruction; a longer one retells the text
-SHOWN = 4_000  # characters of a text that an engine is shown
+BATCH = 32  # texts per request to the engine
+MAX_WORDS = 60  # of an instruction; longer ones repeat the text
+SHOWN = 4_000  # characters of a text in the request
 ASK = (
     "Below stands a text that somebody wrote. Write the instruction that it answers: one sentence in the language of "
     "the text, which says to whom it is and what it is to say, without quoting it. Answer with that sentence alone."
@@ -26,7 +26,7 @@ def _templates() -> dict[str, dict[str, str]]:
 
 
 def instruction(subject: str, name: str, language: str, *, reply: bool = False, mail: bool = True) -> str:
-    """Ask for a text in its own language; empty where there is neither subject nor name to ask with.
+    """An instruction in the language of the text; empty without a subject and a name.
 
     >>> instruction("the boat", "Nora", "en")
     'Write to Nora: the boat'
@@ -40,45 +40,45 @@ def instruction(subject: str, name: str, language: str, *, reply: bool = False, 
 
 
 class Writer:
-    """Lets an engine write instructions, a batch at a time; without an engine items pass through."""
+    """Lets an engine write instructions in batches; without an engine, drafts pass unchanged."""
 
     def __init__(self, engine: Engine | None, keep: Callable[[Draft], None]) -> None:
         self._engine, self._keep = engine, keep
         self._waiting: list[Draft] = []
         self.written = self.failed = 0
 
-    def add(self, item: Draft) -> None:
-        """Take an item whose first message is an instruction from its subject."""
-        if self._engine is None or item.drop:
-            self._keep(item)
+    def add(self, draft: Draft) -> None:
+        """Add a draft whose first message is the instruction from its subject."""
+        if self._engine is None or draft.drop:
+            self._keep(draft)
             return
-        self._waiting.append(item)
+        self._waiting.append(draft)
         if len(self._waiting) >= BATCH:
             self.flush()
 
     def flush(self) -> None:
-        """Ask about all that is waiting; where no fit instruction comes back, the one from the subject stays."""
+        """Process all waiting drafts; if the engine gives no usable instruction, the one from the subject stays."""
         if self._engine is None or not self._waiting:
             return
-        questions = [(Message("system", ASK), Message("user", item.ideal[:SHOWN])) for item in self._waiting]
+        questions = [(Message("system", ASK), Message("user", draft.ideal[:SHOWN])) for draft in self._waiting]
         written: dict[int, str] = {}
         for position, answer in self._engine.answer(questions, Decoding(max_new_tokens=120)):
             if answer.failure is None and answer.stop == "stop":
                 written[position] = " ".join(answer.text.split())
-        for number, item in enumerate(self._waiting):
-            self._keep(self._asked(item, written.get(number, "")))
+        for number, draft in enumerate(self._waiting):
+            self._keep(self._asked(draft, written.get(number, "")))
         self._waiting = []
 
-    def _asked(self, item: Draft, text: str) -> Draft:
-        if not 3 <= len(text.split()) <= MAX_WORDS or _retells(text, item.messages):
+    def _asked(self, draft: Draft, text: str) -> Draft:
+        if not 3 <= len(text.split()) <= MAX_WORDS or _quotes_answer(text, draft.messages):
             self.failed += 1
-            return item
+            return draft
         self.written += 1
-        return replace(item, messages=(Message("user", text), *item.messages[1:]))
+        return replace(draft, messages=(Message("user", text), *draft.messages[1:]))
 
 
-def _retells(text: str, messages: Sequence[Message]) -> bool:
-    """Whether an instruction takes its words from the text: then it gives the answer away."""
+def _quotes_answer(text: str, messages: Sequence[Message]) -> bool:
+    """Whether an instruction quotes six words of the text, and so gives the answer away."""
     words = text.casefold().split()
     answer = f" {' '.join(messages[-1].content.casefold().split())} "
     runs = [" ".join(words[at : at + 6]) for at in range(len(words) - 5)]

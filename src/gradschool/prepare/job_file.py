@@ -1,4 +1,4 @@
-"""The job.toml of a preparation: the task, the metric that fits the answers, and the rules of the guidelines."""
+"""Write the job.toml of a preparation: task, a metric that fits the answers, and the rules of the guidelines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,31 +10,31 @@ from gradschool.prepare.guidelines import Guideline
 from gradschool.prepare.options import Purpose
 from gradschool.settings import METRICS
 
-MARKS = {"style": 0.5, "label": 0.8, "json_fields": 0.8, "exact_match": 0.8}
-TEXT_MARK = 0.4  # for metrics that compare texts word by word: two good answers share little wording
+PASS_MARKS = {"style": 0.5, "label": 0.8, "json_fields": 0.8, "exact_match": 0.8}
+TEXT_PASS_MARK = 0.4  # for metrics of common wording: two good answers have little in common
 HEAD = """\
-# Written by `gradschool prepare`. It is yours: once you change it, a further preparation leaves it as it is.
-# `gradschool check {folder}` says what its test can prove; `gradschool settings` lists every key.
+# Written by `gradschool prepare`. Edit it freely: later preparations never overwrite an edited file.
+# `gradschool check {folder}` says what the test set can prove; `gradschool settings` lists every key.
 """
-MARK_NOTE = "# How good is good enough, from 0 to 1? This is a guess; set the mark that your work needs.\n"
+PASS_MARK_NOTE = "# How good is good enough, from 0 to 1? This is a guess; set the pass mark that your use needs.\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the answers of the examples are, as far as the choice of a metric needs it."""
+    """Statistics of the answers, for the choice of a metric."""
 
-    labels: int = 0  # how many classes, 0 where answers are no classes
-    json: float = 0.0  # share that is JSON
-    words: float = 0.0  # mean length
+    labels: int = 0  # number of classes; 0 if the answers are not class labels
+    json: float = 0.0  # fraction that is a JSON object
+    words: float = 0.0  # per answer, on average
     latin: bool = True
 
 
 def metric_for(purpose: Purpose, answers: Answers) -> tuple[str, tuple[str, ...]]:
-    """The metric that decides, and those that are only reported."""
+    """The metric of the goal, and the extra metrics."""
     likeness = "chrf" if not answers.latin or purpose == "style" else "rouge_l"
     if purpose == "style":
         return "style", (likeness,)
-    if purpose == "persona":  # rules are reported beside it by name: whoever says nearly nothing keeps most of them
+    if purpose == "persona":  # not the rules: an answer that says almost nothing keeps most of them
         return "token_f1", (likeness,)
     if answers.json == 1:
         return "json_fields", ("exact_match",)
@@ -56,10 +56,10 @@ def job_file(
     by_time: bool,
     pass_mark: float | None,
 ) -> str:
-    """The whole text of a job.toml."""
-    metric, also = metric_for(purpose, answers)
+    """The text of job.toml."""
+    metric, extra = metric_for(purpose, answers)
     assert metric in METRICS
-    mark = pass_mark or MARKS.get(metric, TEXT_MARK)
+    mark = pass_mark or PASS_MARKS.get(metric, TEXT_PASS_MARK)
     data: dict[str, Any] = {"examples": "examples.jsonl"}
     if documents:
         data["documents"] = "documents"
@@ -73,9 +73,9 @@ def job_file(
     if by_time:
         parts.append("\n" + tomli_w.dumps({"split": {"by": "time"}}))
     goal: dict[str, Any] = {"metric": metric, "pass_mark": mark}
-    if also:
-        goal["extra_metrics"] = list(also)
-    parts.append("\n" + tomli_w.dumps({"goal": goal}).replace("pass_mark", MARK_NOTE + "pass_mark"))
+    if extra:
+        goal["extra_metrics"] = list(extra)
+    parts.append("\n" + tomli_w.dumps({"goal": goal}).replace("pass_mark", PASS_MARK_NOTE + "pass_mark"))
     for one in guidelines:
         if one.rule:
             said = " ".join(one.sentence.split())
@@ -85,7 +85,7 @@ def job_file(
 
 
 def task_for(purpose: Purpose, author: str, answers: Answers) -> str:
-    """What the specialist is to do, in a sentence; a person will say it better."""
+    """A one-sentence task for the user to improve."""
     if purpose == "style":
         return f"Write what is asked for, or the reply to the message, in the voice of {author or 'the author'}."
     if purpose == "persona":

@@ -1,4 +1,4 @@
-"""What a person asks of a preparation, in one record."""
+"""The options of a preparation."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,7 @@ from gradschool.settings import Data
 
 Purpose = Literal["style", "skill", "persona"]
 Mode = Literal["pseudonyms", "drop", "keep"]
-SHORT = {  # what each kind is called on the command line
+SHORT = {  # names of the kinds on the command line
     "key": "key or token",
     "email": "e-mail address",
     "account": "bank account",
@@ -26,10 +26,10 @@ SHORT = {  # what each kind is called on the command line
 
 @dataclass(frozen=True, slots=True)
 class PrepareOptions:
-    """The purpose, and all that a person may say about the sources; what is empty is found out.
+    """The purpose, and what the user says about the sources; empty values are detected.
 
-    `authors` are mail addresses whose words count; `agents` names or roles of those who speak for the persona;
-    `writer` an engine that writes instructions for texts that answer nothing.
+    `authors` are mail addresses of the author, `agents` names or roles of those who speak for the persona; `writer` is
+    an engine that writes instructions for texts that are not replies.
     """
 
     purpose: Purpose
@@ -46,20 +46,20 @@ class PrepareOptions:
 
 
 def private_modes(text: str) -> dict[PrivateKind, Mode]:
-    """What is done with each kind of private data: "keep", or "pseudonyms,key=drop,name=keep". Raises UsageError."""
+    """Parse the treatment of each kind of private data: "keep", or "pseudonyms,key=drop,name=keep"."""
     modes: dict[PrivateKind, Mode] = dict.fromkeys(get_args(PrivateKind), "pseudonyms")
     for part in filter(None, (part.strip() for part in text.split(","))):
         kind, found, mode = part.partition("=")
         mode = mode if found else kind
         if mode not in get_args(Mode):
             raise UsageError(
-                f"--private {text!r}: {mode!r} is nothing that can be done with private data.",
-                "It is replaced by pseudonyms, or the examples that hold it are dropped, or it is kept.",
+                f"--private {text!r}: {mode!r} is not a treatment of private data.",
+                "Private data is replaced by pseudonyms, or kept, or the examples with it are dropped.",
                 nearest(mode, get_args(Mode)) + ".",
             )
         if found and kind not in SHORT:
             raise UsageError(
-                f"--private {text!r}: {kind!r} is no kind of private data.",
+                f"--private {text!r}: {kind!r} is not a kind of private data.",
                 f"Kinds are {', '.join(SHORT)}.",
                 nearest(kind, SHORT) + ".",
             )

@@ -1,4 +1,4 @@
-"""Tables and JSON with inputs and outputs into examples, and documents into questions with the answers below them."""
+"""Drafts from tables and JSON with inputs and outputs, and from questions with answers in documents."""
 
 import re
 from collections import Counter
@@ -10,71 +10,71 @@ from gradschool.data.formats import Form, NoConversation, as_text, conversation_
 from gradschool.data.language import language_of
 from gradschool.prepare.draft import Draft, Sink, id_from, unused
 from gradschool.prepare.options import PrepareOptions
-from gradschool.prepare.recognise import Found
+from gradschool.prepare.recognise import SourceFile
 from gradschool.prepare.rows import Columns, file_rows
 from gradschool.prepare.texts import HEADING, iso_date, unreadable
 from gradschool.records import Conversation, Message, Note, Progress, Source, Work
 
-EVERY = 10_000  # rows between two reports of progress
-# "Q: …" and "A: …", in bold or not, as frequently asked questions are written without headings.
+PROGRESS_STEP = 10_000  # rows between two progress events
+# "Q: …" and "A: …", in bold or not: lists of frequently asked questions without headings.
 ASKED = re.compile(r"^\W{0,3}(?:Q|Question|Frage|Pregunta|Domanda|Vraag)\W{0,3}[:.)]\W{0,3}\s*(.+)$", re.MULTILINE)
 ANSWERED = re.compile(r"^\W{0,3}(?:A|Answer|Antwort|R|Réponse|Respuesta|Risposta|Antwoord)\W{0,3}[:.)]\W{0,3}\s*", re.M)
 
 
-def read_pairs(found: Found, columns: Columns, wanted: PrepareOptions, sink: Sink) -> Work[None]:
-    """Put every row with an input and an output into the sink; what is no such row is accounted for."""
+def read_pairs(source_file: SourceFile, columns: Columns, options: PrepareOptions, sink: Sink) -> Work[None]:
+    """Add a draft for every row; rows without input and output are dropped with a reason."""
     ids: Counter[str] = Counter()
     forms: Counter[str] = Counter()
-    for done, row in enumerate(file_rows(found)):
-        if done % EVERY == 0:
-            yield Progress(f"reading {found.name}", done, 0, "rows")
-        source = Source(found.name, row.line)
+    for done, row in enumerate(file_rows(source_file)):
+        if done % PROGRESS_STEP == 0:
+            yield Progress(f"reading {source_file.name}", done, 0, "rows")
+        source = Source(source_file.name, row.line)
         value = {"messages": row.value} if isinstance(row.value, list) else row.value
         if not isinstance(value, dict):
-            sink.add(unreadable(source, row.trouble or "the row is no object", found.name))
+            sink.add(unreadable(source, row.trouble or "the row is not an object", source_file.name))
             continue
-        form = detect(value, wanted.columns)
+        form = detect(value, options.columns)
         try:
             if form is None:
                 raise NoConversation(f"no known pair of keys among: {', '.join(map(str, value))}")
-            sink.add(_item(value, form, columns, source, ids))
+            sink.add(_draft(value, form, columns, source, ids))
             forms[form.name] += 1
         except NoConversation as error:
-            sink.add(unreadable(source, str(error), found.name))
+            sink.add(unreadable(source, str(error), source_file.name))
     told = ", ".join(f"{form} ({count})" for form, count in forms.most_common(3))
-    yield Note(f"{found.name}: {told or 'no row with an input and an output'}.")
+    yield Note(f"{source_file.name}: {told or 'no row with an input and an output'}.")
 
 
-def _item(value: dict[str, object], form: Form, columns: Columns, source: Source, ids: Counter[str]) -> Draft:
+def _draft(value: dict[str, object], form: Form, columns: Columns, source: Source, ids: Counter[str]) -> Draft:
     notes: set[str] = set()
     messages = tuple(conversation_of(value, form, notes))
     keys = {plain(key): key for key in reversed(list(value))}
     name = as_text(value.get(keys["id"]), notes).strip() if "id" in keys else ""
-    item = pair_item(messages, source, ids, name)
-    # Columns that say what the example is must not name its group: else one label would be one group.
+    draft = pair_draft(messages, source, ids, name)
+    # A column of the example itself cannot be its group: otherwise each label would be a group.
     used = {plain(key) for key in form.columns()}
     group = (
         as_text(value.get(columns.group), notes).strip() if columns.group and plain(columns.group) not in used else ""
     )
     date = iso_date(as_text(value.get(columns.date), notes)) if columns.date and plain(columns.date) not in used else ""
     for note in sorted(notes):
-        item = item.noticed("encoding", note)
-    return Draft(item.id, item.messages, group or item.id, source, date, item.changes, drop=item.drop)
+        draft = draft.noticed("encoding", note)
+    return Draft(draft.id, draft.messages, group or draft.id, source, date, draft.changes, drop=draft.drop)
 
 
-def pair_item(messages: Conversation, source: Source, ids: Counter[str], name: str = "") -> Draft:
-    """The item of a conversation; `ids` counts the ids that are taken."""
+def pair_draft(messages: Conversation, source: Source, ids: Counter[str], name: str = "") -> Draft:
+    """The draft of a conversation; `ids` counts the used ids."""
     id_ = unused(name or id_from("row", *(message.content for message in messages)), ids)
-    item = Draft(id_, messages, id_, source)
+    draft = Draft(id_, messages, id_, source)
     if not messages or messages[-1].role != "assistant":
-        return item.dropped("no answer", "its last message is not the assistant's")
-    if not item.ideal.strip():
-        return item.dropped("empty", "the answer is empty")
-    return item if item.asked.strip() else item.dropped("empty", "nothing is asked")
+        return draft.dropped("no answer", "its last message is not from the assistant")
+    if not draft.ideal.strip():
+        return draft.dropped("empty", "the answer is empty")
+    return draft if draft.asked.strip() else draft.dropped("empty", "the question is empty")
 
 
 def questions_in(document: Document) -> Iterator[tuple[str, str, int]]:
-    """Questions of a document with the text below each, and their line: headings that ask, or "Q:" and "A:"."""
+    """The questions of a document with answer and line: headings with a question mark, or "Q:" and "A:"."""
     text = document.text
     headings = list(HEADING.finditer(text))
     asked = [heading for heading in headings if heading[2].rstrip("* ").endswith("?")]
@@ -94,13 +94,15 @@ def questions_in(document: Document) -> Iterator[tuple[str, str, int]]:
             yield question[1].strip("* "), answer, 1 + text.count("\n", 0, question.start())
 
 
-def read_questions(found: Found, document: Document, sink: Sink) -> int:
-    """Put the questions that a document answers into the sink; returns how many there were."""
+def read_questions(source_file: SourceFile, document: Document, sink: Sink) -> int:
+    """Add a draft for each question with an answer in a document; returns their number."""
     ids: Counter[str] = Counter()
     count = 0
     for question, answer, line in questions_in(document):
         messages = (Message("user", question), Message("assistant", answer))
-        item = pair_item(messages, Source(found.name, line), ids)
-        sink.add(Draft(item.id, messages, found.name, item.source, language=language_of(answer), drop=item.drop))
+        draft = pair_draft(messages, Source(source_file.name, line), ids)
+        sink.add(
+            Draft(draft.id, messages, source_file.name, draft.source, language=language_of(answer), drop=draft.drop)
+        )
         count += 1
     return count

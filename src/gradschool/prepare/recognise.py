@@ -1,4 +1,4 @@
-"""What a person gave: mailboxes, single mails, tables and documents, each told by its content, not by its name."""
+"""Detect the kind of each source file (mailbox, mail, table, document) by its content, not by its name."""
 
 import csv
 import os
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from gradschool.data.documents import Unreadable
+from gradschool.data.encoding import Unreadable, encoding_of
 from gradschool.errors import DataError
 from gradschool.records import Note, Work
 
 Kind = Literal["mbox", "mail", "Outlook mail", "rows", "workbook", "transcript", "document"]
-HEAD = 1 << 16  # bytes looked at to tell what a file is
+HEAD = 1 << 16  # bytes from which the kind is detected
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 FROM_LINE = re.compile(rb"(>?From [^\r\n]*\r?\n)(?=[!-9;-~]+[ \t]*:)")
 MAIL_HEADERS = (
@@ -24,61 +24,63 @@ MAIL_HEADERS = (
     *(b"delivered-to", b"reply-to", b"content-type", b"in-reply-to", b"references", b"x-gmail-labels"),
 )
 HEADER = re.compile(rb"([!-9;-~]+)[ \t]*:")
-HTML = re.compile(rb"\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
-ROWS = re.compile(rb'\s*(\{\s*"|\[\s*[{\[]|\{\s*\})')
-# "Agent: …", "[12:03] Anna: …", "12/03/2021, 14:05 - Anna: …": one turn of a written conversation.
+HTML = re.compile(r"\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+ROWS = re.compile(r'\s*(\{\s*"|\[\s*[{\[]|\{\s*\})')
+# "Agent: …", "[12:03] Anna: …", "12/03/2021, 14:05 - Anna: …": one turn of a conversation transcript.
 TURN = re.compile(r"(?:\[?[\d./:,\- ]{4,22}(?:[AaPp]\.?[Mm]\.?)?\]?\s*[-–]?\s*)?([^\W\d_][\w .'’-]{0,30}):\s\S")
 TABLE_LINES, MAX_HEADER_WORDS = 30, 5
 PROSE = (".md", ".markdown", ".txt")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """One file: what it is, where it lies, and what the person would call it."""
+class SourceFile:
+    """A source file: its name for the user, its path and its detected kind."""
 
     name: str
     path: Path
     kind: Kind
 
 
-def recognise(sources: Iterable[Path]) -> Work[list[Found]]:
-    """Look at every file below the sources, in the order given; folders in the order of names, a Maildir as mails.
+def recognise(sources: Iterable[Path]) -> Work[list[SourceFile]]:
+    """Detect the kind of all files in the sources; folders are searched recursively, sorted by name.
 
-    Says in a note what was found, and in a warning what cannot be used and why. Hidden files are ignored, linked
-    folders are not entered. Raises DataError where a source does not exist or nothing can be used.
+    Notes report the kinds found, warnings the files that cannot be used. Hidden files and symbolic links to folders
+    are ignored. Raises DataError if a source does not exist or no file can be used.
     """
-    found: list[Found] = []
+    found: list[SourceFile] = []
     refused: list[tuple[str, str]] = []
     for source in sources:
         if not source.exists():
-            raise DataError(f"{source} does not exist.", "It was named as a source.", "check the path.")
+            raise DataError(f"{source} does not exist.", "It is given as a source.", "check the path.")
         for name, path in _files(source, refused):
             try:
-                found.append(Found(name, path, kind_of(path)))
+                found.append(SourceFile(name, path, kind_of(path)))
             except Unreadable as reason:
                 refused.append((name, str(reason)))
-    for kind, count in Counter(one.kind for one in found).items():
-        first = next(one.name for one in found if one.kind == kind)
-        yield Note(f"{first}: {SPOKEN[kind]}." if count == 1 else f"{count} files, {first} the first: {SPOKEN[kind]}.")
+    for kind, count in Counter(file.kind for file in found).items():
+        first = next(file.name for file in found if file.kind == kind)
+        yield Note(f"{first if count == 1 else f'{count} files (first: {first})'}: {DESCRIPTIONS[kind]}.")
     for why, count in Counter(why for _, why in refused).items():
         first = next(name for name, reason in refused if reason == why)
-        yield Note(f"{first if count == 1 else f'{count} files, {first} the first,'} passed over: {why}.", "warning")
+        yield Note(
+            f"{f'{first} is' if count == 1 else f'{count} files (first: {first}) are'} skipped: {why}.", "warning"
+        )
     if not found:
         raise DataError(
             "None of the sources can be used.",
-            "Read are mbox, Maildir, eml, msg; md, txt, html, docx, pdf, epub; CSV, XLSX, JSON and JSON lines.",
-            "give files of these kinds; the warnings above say what is wrong with each.",
+            "Supported are mbox, Maildir, eml, msg; md, txt, html, docx, pdf, epub; CSV, XLSX, JSON and JSON lines.",
+            "give files of these kinds; the warnings above give the reason for each file.",
         )
     return found
 
 
-SPOKEN: dict[Kind, str] = {
+DESCRIPTIONS: dict[Kind, str] = {
     "mbox": "a mailbox (mbox)",
     "mail": "a mail as a file (eml or Maildir)",
     "Outlook mail": "a mail saved by Outlook (msg)",
     "rows": "a table or JSON",
     "workbook": "a workbook (xlsx)",
-    "transcript": "a written conversation",
+    "transcript": "a conversation transcript",
     "document": "a document",
 }
 
@@ -88,8 +90,8 @@ def _files(source: Path, refused: list[tuple[str, str]]) -> Iterator[tuple[str, 
         yield source.name, source
         return
     base = source.resolve().name
-    for folder, subfolders, names in os.walk(source):  # links to folders are not followed, so there are no loops
-        subfolders[:] = sorted(name for name in subfolders if _walked(folder, name))
+    for folder, subfolders, names in os.walk(source):  # does not follow links, so there are no cycles
+        subfolders[:] = sorted(name for name in subfolders if _is_searched(folder, name))
         for linked in [name for name in subfolders if Path(folder, name).is_symlink()]:
             refused.append((f"{base}/{Path(folder, linked).relative_to(source).as_posix()}", "a link to a folder"))
         for name in sorted(names):
@@ -97,20 +99,20 @@ def _files(source: Path, refused: list[tuple[str, str]]) -> Iterator[tuple[str, 
                 yield f"{base}/{Path(folder, name).relative_to(source).as_posix()}", Path(folder, name)
 
 
-def _walked(folder: str, name: str) -> bool:
-    """Hidden folders are left alone, but for the subfolders of a Maildir, which begin with a stop."""
+def _is_searched(folder: str, name: str) -> bool:
+    """Whether to search a subfolder: hidden ones are skipped, except subfolders of a Maildir."""
     return not name.startswith(".") or (Path(folder, name) / "cur").is_dir()
 
 
 def _maildir_index(folder: str, name: str) -> bool:
-    """Files that mail servers keep beside the mails of a Maildir."""
+    """Whether a file is a mail server's index in a Maildir."""
     return (Path(folder) / "cur").is_dir() and name.startswith(("dovecot", "maildir", "courier", "subscriptions"))
 
 
 def kind_of(path: Path) -> Kind:
-    """What a file is; raises Unreadable with the reason, as a phrase, where it cannot be used."""
+    """Detect the kind of a file; raises Unreadable with the reason, as a phrase, if it cannot be used."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would make us wait for ever
+        if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe could block forever
             raise Unreadable("not a plain file")
         with path.open("rb") as file:
             head = file.read(HEAD)
@@ -128,8 +130,6 @@ def kind_of(path: Path) -> Kind:
         return "mbox"
     if _is_mail(head):
         return "mail"
-    if b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise Unreadable("not text, and no kind of file that is read")
     return _text(head, path.suffix.lower())
 
 
@@ -139,7 +139,7 @@ def _ole(path: Path) -> Kind:
     try:
         with olefile.OleFileIO(str(path)) as container:
             names = {"/".join(name) for name in container.listdir()}
-    except Exception as error:  # other people's files make its parser raise anything
+    except Exception as error:  # the parser may raise anything for a damaged file
         raise Unreadable(f"a damaged Outlook or Office file ({type(error).__name__})") from error
     if "__properties_version1.0" in names:
         return "Outlook mail"
@@ -167,7 +167,7 @@ def _zip(path: Path) -> Kind:
 
 
 def _is_mail(head: bytes) -> bool:
-    """Whether a file begins with the headers of a mail; Apple's emlx has a line with a number before them."""
+    """Whether a file begins with mail headers; Apple's emlx has a line with a number before them."""
     number, _, rest = head.partition(b"\n")
     lines = (rest if number.strip().isdigit() else head).splitlines()
     known = 0
@@ -184,23 +184,23 @@ def _is_mail(head: bytes) -> bool:
 
 
 def _text(head: bytes, suffix: str) -> Kind:
-    if HTML.match(head.removeprefix(b"\xef\xbb\xbf")):
+    try:
+        text = head.decode(encoding_of(head), "replace")
+    except Unreadable as reason:
+        raise Unreadable("a binary file of a kind that is not supported") from reason
+    if HTML.match(text):
         return "document"
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        text = head[: len(head) // 2 * 2].decode("utf-16", "replace")
-    else:
-        text = head.decode("utf-8-sig", "replace")
-    if ROWS.match(text.encode("utf-8", "replace")):
+    if ROWS.match(text):
         return "rows"
     lines = text.splitlines()
-    whole = (lines if len(head) < HEAD else lines[:-1])[:TABLE_LINES]  # the last one may be cut
+    whole = (lines if len(head) < HEAD else lines[:-1])[:TABLE_LINES]  # the last line may be incomplete
     if suffix in (".jsonl", ".ndjson", ".json", ".csv", ".tsv") or (suffix not in PROSE and _is_table(whole)):
         return "rows"
     return "transcript" if _is_transcript(whole) else "document"
 
 
 def _is_table(lines: list[str]) -> bool:
-    """Whether lines are rows of one table: a header of short names, and as many cells below it."""
+    """Whether lines are a table: a header of short names, and rows of as many cells."""
     for delimiter in ",\t;|":
         try:
             rows = [row for row in csv.reader(lines, delimiter=delimiter, strict=True) if row]
@@ -215,7 +215,7 @@ def _is_table(lines: list[str]) -> bool:
 
 
 def _is_transcript(lines: list[str]) -> bool:
-    """Whether most paragraphs begin with who speaks, and the same few speak again."""
+    """Whether most lines begin with a speaker, and few speakers repeat."""
     spoken = [match[1] for line in lines if (match := TURN.match(line.strip()))]
     filled = sum(bool(line.strip()) for line in lines)
     return len(spoken) >= 4 and len(spoken) > 0.6 * filled and 2 <= len(set(spoken)) <= 0.75 * len(spoken)

@@ -1,4 +1,4 @@
-"""report.md: what a preparation found, what it did, what it left out and why, for a person to read."""
+"""report.md: what a preparation found, changed and dropped, and why."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,49 +11,49 @@ from gradschool.data.private import PrivateKind
 from gradschool.prepare.clean import Repeated
 from gradschool.prepare.guidelines import SHOWN, Guideline
 from gradschool.prepare.options import Mode
-from gradschool.prepare.recognise import SPOKEN, Found
+from gradschool.prepare.recognise import DESCRIPTIONS, SourceFile
 
-MEANS = {  # what each kind of change, remark or reason says
-    "quoted text": "older mails quoted in a mail were cut",
+MEANS = {  # the meaning of each kind of change, remark or reason
+    "quoted text": "quoted older mails were removed",
     "attribution": "the line before a quote (“On … wrote:”), or the headers of an older mail, were cut",
     "forwarded": "a forwarded mail was cut",
     "signature": "name, firm and numbers below a mail were cut; the closing formula and the name stay",
     "disclaimer": "a notice of confidentiality, of a virus scanner or the like was cut",
     "list footer": "the footer of a mailing list was cut",
     "app footer": "the line of a mail program (“Sent from my …”) was cut",
-    "encoding": "characters that were damaged, or of another charset than was said",
-    "joined turns": "several turns of one speaker in a row became one",
-    "open end": "what nobody answered was left out",
+    "encoding": "characters with a wrong encoding or charset were repaired",
+    "joined turns": "consecutive turns of one speaker were joined",
+    "open end": "turns after the last answer were removed",
     "inline answers": "answers between quoted lines were joined",
-    "repeated wording": "a paragraph that many answers share was cut, as you decided",
-    "private data": "private data was replaced by pseudonyms, or the example dropped for it",
-    "looks cut off": "the answer seems to lack its end",
-    "contradicting": "the same question has another answer elsewhere",
+    "repeated wording": "a common paragraph was removed, as you decided",
+    "private data": "private data was replaced by pseudonyms, or the example was dropped for it",
+    "looks cut off": "the answer looks truncated",
+    "contradicting": "the same question has a different answer elsewhere",
     "unusual length": "the answer is far longer or shorter than the others",
-    "not a letter": "automatic replies, invitations, drafts, reports about deliveries",
-    "no own text": "nothing is left when quotes, forwards and signatures are cut",
+    "not a letter": "automatic replies, invitations, unsent drafts, delivery reports",
+    "no own text": "nothing is left without quotes, forwards and signatures",
     "unreadable": "it cannot be read",
-    "empty": "question or answer are empty, or nothing asks for the text",
-    "no answer": "the agent says nothing in it",
-    "duplicate": "the same question and answer stand elsewhere",
-    "near-duplicate": "nearly the same question and answer stand elsewhere",
-    "wrong language": "it is in a language that hardly any other has",
+    "empty": "question or answer is empty, or there is no title or subject to ask with",
+    "no answer": "the agent never answers in it",
+    "duplicate": "another example has the same question and answer",
+    "near-duplicate": "another example has nearly the same question and answer",
+    "wrong language": "it is in a language that few examples have",
     "by decision": "you decided so in review.jsonl",
 }
 
 
 @dataclass(slots=True)
-class Account:
-    """Counts of a whole preparation."""
+class Summary:
+    """Counts of a preparation."""
 
-    sources: list[Found] = field(default_factory=list)
+    sources: list[SourceFile] = field(default_factory=list)
     read: int = 0
     kept: int = 0
     groups: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     changed: Counter[str] = field(default_factory=Counter)
-    private: Counter[PrivateKind] = field(default_factory=Counter)  # pieces by kind
-    private_values: Counter[PrivateKind] = field(default_factory=Counter)  # different ones
+    private: Counter[PrivateKind] = field(default_factory=Counter)  # occurrences by kind
+    private_values: Counter[PrivateKind] = field(default_factory=Counter)  # distinct values by kind
     modes: dict[PrivateKind, Mode] = field(default_factory=dict)
     languages: Counter[str] = field(default_factory=Counter)
     labels: Counter[str] | None = None
@@ -69,7 +69,7 @@ class Account:
     document_leaks: list[Leak] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
-        """The counts as plain values."""
+        """The counts as JSON values."""
         return {
             "read": self.read,
             "kept": self.kept,
@@ -88,36 +88,36 @@ class Account:
         }
 
 
-def report_page(account: Account, guidelines: Sequence[Guideline], folder: Path, purpose: str) -> str:
-    """The whole report as Markdown."""
+def report_page(summary: Summary, guidelines: Sequence[Guideline], folder: Path, purpose: str) -> str:
+    """The report as Markdown."""
     parts = [
-        f"# What was prepared: {folder.name}",
-        f"For the purpose *{purpose}*: {account.kept:,} examples in {account.groups:,} groups, out of {account.read:,} "
-        f"items; {account.words / max(account.kept, 1):.0f} words to an answer in the mean.",
-        _sources(account),
-        _table("Left out", account.dropped, account.read),
-        _table("Changed or noticed", account.changed, account.read),
-        _private(account),
-        _languages(account),
-        _labels(account),
-        _repeated(account.repeated),
+        f"# Preparation of {folder.name}",
+        f"For the purpose *{purpose}*: {summary.kept:,} examples in {summary.groups:,} groups, from {summary.read:,} "
+        f"drafts; {summary.words / max(summary.kept, 1):.0f} words per answer on average.",
+        _sources(summary),
+        _table("Dropped", summary.dropped, summary.read),
+        _table("Changes and remarks", summary.changed, summary.read),
+        _private(summary),
+        _languages(summary),
+        _labels(summary),
+        _repeated(summary.repeated),
         _rules(guidelines),
-        _split(account),
-        _next(account, folder),
+        _split(summary),
+        _next(summary, folder),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _sources(account: Account) -> str:
-    counts = Counter(found.kind for found in account.sources)
-    lines = [f"- {SPOKEN[kind]}: {count}" for kind, count in counts.most_common()]
-    if account.author:
-        lines.append(f"- the author: {account.author}")
-    if account.documents:
-        lines.append(f"- documents to look facts up in: {account.documents}, copied into `documents/`")
-    if account.decisions:
-        gone = f"; {account.lost_decisions} of them name what is no longer there" if account.lost_decisions else ""
-        lines.append(f"- decisions in review.jsonl that were followed: {account.decisions}{gone}")
+def _sources(summary: Summary) -> str:
+    counts = Counter(found.kind for found in summary.sources)
+    lines = [f"- {DESCRIPTIONS[kind]}: {count}" for kind, count in counts.most_common()]
+    if summary.author:
+        lines.append(f"- the author: {summary.author}")
+    if summary.documents:
+        lines.append(f"- documents for the ground rung: {summary.documents}, copied into `documents/`")
+    if summary.decisions:
+        gone = f"; {summary.lost_decisions} of them without an object" if summary.lost_decisions else ""
+        lines.append(f"- decisions in review.jsonl that were applied: {summary.decisions}{gone}")
     return "## Sources\n\n" + "\n".join(lines)
 
 
@@ -128,45 +128,45 @@ def _table(title: str, counts: Counter[str], total: int) -> str:
         f"| {kind} | {count:,} | {count / max(total, 1):.1%} | {MEANS.get(kind, '')} |"
         for kind, count in counts.most_common()
     ]
-    return f"## {title}\n\n| what | items | share | meaning |\n| --- | --- | --- | --- |\n" + "\n".join(lines)
+    return f"## {title}\n\n| kind | drafts | fraction | meaning |\n| --- | --- | --- | --- |\n" + "\n".join(lines)
 
 
-def _private(account: Account) -> str:
-    if not account.private:
-        return "## Private data\n\nNone was found. Names are known only where headers or speakers tell them."
-    done = {"pseudonyms": "replaced by pseudonyms", "drop": "its examples were left out", "keep": "kept"}
+def _private(summary: Summary) -> str:
+    if not summary.private:
+        return "## Private data\n\nNone was found. Names are known only from mail headers and speakers."
+    done = {"pseudonyms": "replaced by pseudonyms", "drop": "its examples were dropped", "keep": "kept"}
     lines = [
-        f"| {kind} | {count:,} | {account.private_values[kind]:,} | {done[account.modes[kind]]} |"
-        for kind, count in account.private.most_common()
+        f"| {kind} | {count:,} | {summary.private_values[kind]:,} | {done[summary.modes[kind]]} |"
+        for kind, count in summary.private.most_common()
     ]
     return (
-        "## Private data\n\n| kind | places | different ones | what was done |\n| --- | --- | --- | --- |\n"
+        "## Private data\n\n| kind | occurrences | distinct values | treatment |\n| --- | --- | --- | --- |\n"
         + "\n".join(lines)
-        + "\n\nWhat each pseudonym stands for is in `private/pseudonyms.json`, which belongs to nobody but you; "
-        "`review.jsonl` holds the texts as they were. Neither goes into a package. No search finds everything: read a "
-        "few examples before you give a specialist away."
+        + "\n\n`private/pseudonyms.json` has the original of each pseudonym; keep it to yourself. "
+        "`review.jsonl` has the original texts. Neither file becomes part of a package. Detection is never complete: "
+        "read some examples before you share a specialist."
     )
 
 
-def _languages(account: Account) -> str:
-    known = {language: count for language, count in account.languages.items() if language}
+def _languages(summary: Summary) -> str:
+    known = {language: count for language, count in summary.languages.items() if language}
     if len(known) < 2:
         return ""
-    told = ", ".join(f"{language} {count:,}" for language, count in Counter(known).most_common(8))
-    return f"## Languages\n\n{told}. `--language` says which to keep."
+    listed = ", ".join(f"{language} {count:,}" for language, count in Counter(known).most_common(8))
+    return f"## Languages\n\n{listed}. `--language` selects the ones to keep."
 
 
-def _labels(account: Account) -> str:
-    if not account.labels or len(account.labels) < 2:
+def _labels(summary: Summary) -> str:
+    if not summary.labels or len(summary.labels) < 2:
         return ""
-    most, least = account.labels.most_common(1)[0], account.labels.most_common()[-1]
-    total = sum(account.labels.values())
-    rare = sum(count < 3 for count in account.labels.values())
+    most, least = summary.labels.most_common(1)[0], summary.labels.most_common()[-1]
+    total = sum(summary.labels.values())
+    rare = sum(count < 3 for count in summary.labels.values())
     text = (
-        f"## Labels\n\n{len(account.labels)} labels; the most frequent is {most[0]!r} ({most[1]:,}, "
-        f"{most[1] / total:.0%}: what always saying it would score), the least frequent {least[0]!r} ({least[1]})."
+        f"## Labels\n\n{len(summary.labels)} labels; the most frequent is {most[0]!r} ({most[1]:,}, "
+        f"{most[1] / total:.0%}, the score of always predicting it), the least frequent {least[0]!r} ({least[1]})."
     )
-    return text + (f" {rare} have under 3 examples, too few to learn and test." if rare else "")
+    return text + (f" {rare} have under 3 examples, too few to train and test." if rare else "")
 
 
 def _repeated(repeated: Sequence[Repeated]) -> str:
@@ -174,8 +174,8 @@ def _repeated(repeated: Sequence[Repeated]) -> str:
         return ""
     lines = [f"- {one.times:,} times: {_line(one.text)}" for one in repeated]
     return (
-        "## Wording that many answers share\n\nWhere it is manner, leave it. Where it is a form's text, write "
-        "`drop` as the decision of its row in review.jsonl, and it is cut everywhere.\n\n" + "\n".join(lines)
+        "## Wording that many answers share\n\nKeep it if it is style. If it is boilerplate, write "
+        "`drop` as the decision in its row of review.jsonl to remove it everywhere.\n\n" + "\n".join(lines)
     )
 
 
@@ -186,45 +186,47 @@ def _rules(guidelines: Sequence[Guideline]) -> str:
     for one in guidelines:
         if one.rule is None:
             continue
-        share = f" {one.kept:.0%} of the agent's own answers keep it." if one.kept is not None else ""
+        share = f" {one.kept:.0%} of the agent's own answers obey it." if one.kept is not None else ""
         made = {side: " (made up)" if side in one.made_up else "" for side in ("obeys", "breaks")}
         parts.append(
             f"**{one.rule.name}** (line {one.line}: “{_line(one.sentence)}”).{share}\n\n"
             f"- obeys{made['obeys']}: {_line(one.obeys)}\n- breaks{made['breaks']}: {_line(one.breaks)}"
         )
         if one.kept is not None and one.kept < 0.5:
-            parts.append("Most of the agent's own answers break this rule: either it or the examples are not meant so.")
+            parts.append(
+                "Most of the agent's own answers break this rule; check whether the rule or the examples are wrong."
+            )
     rest = [f"- line {one.line}: {_line(one.sentence)}" for one in guidelines if one.rule is None]
     if rest:
-        parts.append("No script can check these; they stand in the instructions alone:\n\n" + "\n".join(rest))
+        parts.append("These cannot be checked by a script and are only part of the instructions:\n\n" + "\n".join(rest))
     return "\n\n".join(parts)
 
 
-def _split(account: Account) -> str:
-    if account.split_note and not account.split:
-        return f"## Split\n\n{account.split_note}"
-    if not account.split:
+def _split(summary: Summary) -> str:
+    if summary.split_note and not summary.split:
+        return f"## Split\n\n{summary.split_note}"
+    if not summary.split:
         return ""
-    told = ", ".join(f"{count:,} {part}" for part, count in account.split.items())
-    parts = [f"## Split\n\nWith the job as it is: {told}. {account.split_note}".strip()]
-    if account.leaks:
-        counts = Counter(str(leak.kind) for leak in account.leaks)
-        parts.append("Between what is learnt and what is kept from learning: " + _listed(counts) + ".")
-        parts.append("\n".join(f"- {leak.id} and {leak.other}: {leak.kind}" for leak in account.leaks[:10]))
+    parts_listed = ", ".join(f"{count:,} {part}" for part, count in summary.split.items())
+    parts = [f"## Split\n\nWith the current job: {parts_listed}. {summary.split_note}".strip()]
+    if summary.leaks:
+        counts = Counter(str(leak.kind) for leak in summary.leaks)
+        parts.append("Leakage between training and held-out examples: " + _listed(counts) + ".")
+        parts.append("\n".join(f"- {leak.id} and {leak.other}: {leak.kind}" for leak in summary.leaks[:10]))
     else:
-        parts.append("No leak was found between them: no same or nearly the same question, no long common wording.")
-    if account.document_leaks:
-        count = len(account.document_leaks)
-        parts.append(f"{count} answers of the test share long wording with a document: fine where the job looks it up.")
+        parts.append("No leakage was found: no equal or near-duplicate questions, no long common wording.")
+    if summary.document_leaks:
+        count = len(summary.document_leaks)
+        parts.append(f"{count} test answers share long wording with a document: expected if the job answers from it.")
     return "\n\n".join(parts)
 
 
-def _next(account: Account, folder: Path) -> str:
+def _next(summary: Summary, folder: Path) -> str:
     return (
         "## Next\n\n"
-        "1. Read `review.jsonl`; write `keep`, `drop` or `edit` as a row's decision, and prepare again. An example "
-        'that stands in no row is dropped by a row of your own: `{"item": "ID", "decision": "drop"}`.\n'
-        "2. Set the pass mark in `job.toml`, and say the task as you would to a person.\n"
+        "1. Read `review.jsonl`; write `keep`, `drop` or `edit` as the decision of a row, and prepare again. To drop an "
+        'example that has no row, add one: `{"item": "ID", "decision": "drop"}`.\n'
+        "2. Set the pass mark and describe the task in `job.toml`.\n"
         f"3. `gradschool check {folder}`, then `gradschool climb {folder}`."
     )
 

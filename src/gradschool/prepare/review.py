@@ -1,11 +1,11 @@
-"""review.jsonl: every item that was left out, changed or noticed, with its reason; and what a person decided about it.
+"""review.jsonl: every draft that was left out, changed or noticed, with its reason, and the decisions of the user.
 
-A row about an item: item, source, action (dropped, changed, noticed), why, decision, messages, before.
+A row about a draft: draft, source, action (dropped, changed, noticed), why, decision, messages, before.
 A row about a private value: value (its key), kind, text, as, times, first, action, decision.
-A row about a paragraph that many answers share: wording (its key), text, times, decision (drop cuts it everywhere).
+A row about a paragraph that many answers share: wording (its key), text, times, decision (drop removes it everywhere).
 
-`decision` is empty until a person writes into it: keep (as it was read), drop, or edit (as the row now says, after
-`messages` or `as` were changed). The next run does what the decisions say, and keeps them.
+`decision` is empty until the user sets it: keep (as it was read), drop, or edit (use `messages` or `as` as edited in
+the row). The next run applies the decisions and keeps them.
 """
 
 import json
@@ -20,12 +20,12 @@ from gradschool.prepare.options import Mode
 from gradschool.records import Conversation, Message
 
 Word = Literal["keep", "drop", "edit"]
-FIX = "correct that line; review.jsonl has one JSON object a line, and decision is empty, keep, drop or edit."
+FIX = "correct that line; review.jsonl has one JSON object per line, and decision is empty, keep, drop or edit."
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a person decided about an item; `messages` are those of the row, for edit."""
+    """What a person decided about a draft; `messages` are those of the row, for edit."""
 
     word: Word
     messages: Conversation
@@ -34,16 +34,16 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class ValueDecision:
-    """What a person decided about a private value: what is done with it, and what stands there, for edit."""
+    """The decision about a private value: its treatment, and the replacement for edit."""
 
     mode: Mode
-    stands: str
+    replacement: str
     row: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """All decisions of a review: by item, by private value, and by paragraph that many answers share."""
+    """All decisions of a review: by draft, by private value, and by common paragraph."""
 
     items: dict[str, Decision] = field(default_factory=dict)
     values: dict[str, ValueDecision] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Decisions:
 
 
 def read_decisions(path: Path) -> Decisions:
-    """The decisions in a review; none where there is no such file. Raises DataError with the line that is wrong."""
+    """Read the decisions of a review; none if there is no file. Raises DataError with the line number."""
     found = Decisions()
     for number, row in _rows(path):
         word = str(row.get("decision") or "").strip().lower()
@@ -62,7 +62,9 @@ def read_decisions(path: Path) -> Decisions:
             continue
         if word not in get_args(Word):
             raise DataError(
-                f"{path.name}:{number}: {word!r} is no decision.", nearest(word, get_args(Word)).capitalize() + ".", FIX
+                f"{path.name}:{number}: {word!r} is not a decision.",
+                nearest(word, get_args(Word)).capitalize() + ".",
+                FIX,
             )
         if row.get("item"):
             found.items[str(row["item"])] = Decision(word, _messages(row, path, number), row)  # type: ignore[arg-type]
@@ -73,7 +75,7 @@ def read_decisions(path: Path) -> Decisions:
             found.wordings[str(row["wording"])] = row
         else:
             raise DataError(
-                f"{path.name}:{number} decides about nothing.", "It names no item, no value and no wording.", FIX
+                f"{path.name}:{number} has a decision without an object.", "It has no item, value or wording.", FIX
             )
     return found
 
@@ -88,7 +90,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     continue
                 row = json.loads(line)
                 if not isinstance(row, dict):
-                    raise ValueError("it is no object")
+                    raise ValueError("it is not an object")
                 yield number, row
     except UnicodeDecodeError as error:
         raise DataError(f"{path.name} is not UTF-8.", str(error), "save it as UTF-8.") from error
@@ -104,37 +106,37 @@ def _messages(row: Mapping[str, Any], path: Path, number: int) -> Conversation:
             f"{path.name}:{number}: its messages cannot be read.", "Each needs a role and a content.", FIX
         ) from error
     if row.get("decision") == "edit" and (not messages or messages[-1].role != "assistant"):
-        raise DataError(f"{path.name}:{number} was edited, but its last message is not the assistant's.", "", FIX)
+        raise DataError(f"{path.name}:{number} was edited, but its last message is not from the assistant.", "", FIX)
     return messages
 
 
-def decided(item: Draft, decision: Decision | None) -> Draft:
-    """The item as a person decided: as it was read, left out, or as they wrote it; unchanged without a decision."""
+def decided(draft: Draft, decision: Decision | None) -> Draft:
+    """The draft after a decision: as it was read, dropped, or edited; unchanged without one."""
     if decision is None:
-        return item
+        return draft
     if decision.word == "drop":
-        return replace(item, drop=None).dropped("by decision", "you decided to drop it")
+        return replace(draft, drop=None).dropped("by decision", "you decided to drop it")
     if decision.word == "edit":
-        return replace(item, drop=None, messages=decision.messages)
-    return replace(item, drop=None, messages=item.before or item.messages)
+        return replace(draft, drop=None, messages=decision.messages)
+    return replace(draft, drop=None, messages=draft.before or draft.messages)
 
 
-def item_row(item: Draft, decision: Decision | None) -> dict[str, Any] | None:
-    """The row about an item; None where nothing happened to it and nobody decided about it."""
-    if not (item.drop or item.changes or decision):
+def review_row(draft: Draft, decision: Decision | None) -> dict[str, Any] | None:
+    """The row about a draft; None without changes and decision."""
+    if not (draft.drop or draft.changes or decision):
         return None
-    changed = any(change.kind not in NOTICED for change in item.changes)
-    why = [*([item.drop] if item.drop else []), *item.changes]
+    changed = any(change.kind not in NOTICED for change in draft.changes)
+    why = [*([draft.drop] if draft.drop else []), *draft.changes]
     row: dict[str, Any] = {
-        "item": item.id,
-        "source": str(item.source),
-        "action": "dropped" if item.drop else ("changed" if changed else "noticed"),
+        "item": draft.id,
+        "source": str(draft.source),
+        "action": "dropped" if draft.drop else ("changed" if changed else "noticed"),
         "why": [{"kind": change.kind, "text": change.text} for change in why],
         "decision": decision.word if decision else "",
-        "messages": [{"role": m.role, "content": m.content} for m in item.messages],
+        "messages": [{"role": m.role, "content": m.content} for m in draft.messages],
     }
-    if item.before:
-        row["before"] = [{"role": m.role, "content": m.content} for m in item.before]
+    if draft.before:
+        row["before"] = [{"role": m.role, "content": m.content} for m in draft.before]
     return row
 
 

@@ -1,19 +1,19 @@
-"""Tables, JSON and workbooks row by row, and what their rows are: dialogues, single turns, pairs, or texts."""
+"""Read tables, JSON and workbooks row by row, and detect their content: dialogues, turns, pairs or texts."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
-from gradschool.data.documents import Unreadable
+from gradschool.data.encoding import Unreadable
 from gradschool.data.formats import CONTENT_KEYS, CONVERSATIONS, ROLE_KEYS, as_text, detect, plain
 from gradschool.data.parse import Row, container, rows
 from gradschool.errors import DataError
 from gradschool.prepare.options import PrepareOptions
-from gradschool.prepare.recognise import Found
+from gradschool.prepare.recognise import SourceFile
 
 RowKind = Literal["dialogues", "turns", "pairs", "texts", "unknown"]
-LOOKED_AT = 50  # rows from which the kind of a file is told
+SAMPLE = 50  # rows from which the kind of a file is detected
 TURN_LISTS = (*CONVERSATIONS, "comments", "replies", "posts", "transcript", "log", "events", "history", "interactions")
 SPEAKERS = (*ROLE_KEYS, "sender_type", "direction", "author_id", "user", "name", "type", "participant")
 SAID = (*CONTENT_KEYS, "body", "comment", "reply", "plain_body")
@@ -40,7 +40,7 @@ GROUPS = ("group", "thread", "thread_id", "series", "topic", "document", "doc", 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """How the rows of a file are understood: their kind, and the key (as the file spells it) that plays each part."""
+    """The detected kind of a file's rows, and the key of each part, as the file spells it."""
 
     kind: RowKind
     turns: str = ""  # dialogues: the key with the list of turns
@@ -53,23 +53,23 @@ class Columns:
     id: str = ""
 
 
-def file_rows(found: Found) -> Iterator[Row]:
-    """The rows of a table, of JSON or of a workbook, with their lines; raises Unreadable where it cannot go on."""
-    if found.kind == "workbook":
-        yield from _workbook_rows(found)
+def file_rows(source_file: SourceFile) -> Iterator[Row]:
+    """The rows of a table, JSON file or workbook, with line numbers; raises Unreadable if it is malformed."""
+    if source_file.kind == "workbook":
+        yield from _workbook_rows(source_file)
         return
     try:
-        held, delimiter = container(found.path, found.name)
-        yield from rows(found.path, found.name, held, delimiter)
+        held, delimiter = container(source_file.path, source_file.name)
+        yield from rows(source_file.path, source_file.name, held, delimiter)
     except DataError as error:
         raise Unreadable(f"{error.what} {error.why}") from error
 
 
-def _workbook_rows(found: Found) -> Iterator[Row]:
+def _workbook_rows(source_file: SourceFile) -> Iterator[Row]:
     from gradschool.data.convert import xlsx_sheets
 
     try:
-        content = found.path.read_bytes()
+        content = source_file.path.read_bytes()
     except OSError as error:
         raise Unreadable(f"the system says: {error.strerror}") from error
     for _, sheet in xlsx_sheets(content):
@@ -84,9 +84,9 @@ def _workbook_rows(found: Found) -> Iterator[Row]:
                 yield Row(number, dict(zip(header, filled, strict=False)))
 
 
-def columns_of(found: Found, wanted: PrepareOptions) -> Columns:
-    """What the rows of a file are, from its first ones and from the columns that the person names."""
-    first = [value for value in _first(found) if isinstance(value, dict | list)]
+def columns_of(source_file: SourceFile, options: PrepareOptions) -> Columns:
+    """Detect the columns of a file from its first rows and from the columns that the user names."""
+    first = [value for value in _first(source_file) if isinstance(value, dict | list)]
     values = [{"messages": value} if isinstance(value, list) else value for value in first]
     if not values:
         return Columns("unknown")
@@ -94,29 +94,29 @@ def columns_of(found: Found, wanted: PrepareOptions) -> Columns:
     for value in values:
         keys |= {plain(key): key for key in reversed(list(value)) if plain(key) not in keys}
     common = {
-        "date": _named(keys, wanted.date_column, DATES),
-        "group": _named(keys, wanted.columns.group_column or "", GROUPS),
+        "date": _named(keys, options.date_column, DATES),
+        "group": _named(keys, options.columns.group_column or "", GROUPS),
         "id": keys.get("id", ""),
     }
-    if not wanted.text_column and (turns := _turns(values, keys)):
+    if not options.text_column and (turns := _turns(values, keys)):
         return Columns("dialogues", turns=turns, **common)
     by_turn = _by_turn(values, keys)
-    if by_turn and wanted.purpose != "skill" and not wanted.text_column:
+    if by_turn and options.purpose != "skill" and not options.text_column:
         return Columns("turns", **(by_turn | {"date": common["date"]}))
-    pairs = sum(detect(value, wanted.columns) is not None for value in values)
+    pairs = sum(detect(value, options.columns) is not None for value in values)
     title = next((keys[word] for word in TITLES if word in keys), "")
-    text = _named(keys, wanted.text_column, TEXTS) or _longest(values, keys, {title, *common.values()})
-    if wanted.purpose == "style" and text and (wanted.text_column or not pairs):
-        group = "" if common["group"] == title and not wanted.columns.group_column else common["group"]
+    text = _named(keys, options.text_column, TEXTS) or _longest(values, keys, {title, *common.values()})
+    if options.purpose == "style" and text and (options.text_column or not pairs):
+        group = "" if common["group"] == title and not options.columns.group_column else common["group"]
         return Columns("texts", text=text, title=title, date=common["date"], group=group, id=common["id"])
     return Columns("pairs" if pairs else "unknown", **common)
 
 
-def _first(found: Found) -> list[Any]:
-    """The values of the first rows; raises Unreadable only where not even one can be read."""
+def _first(source_file: SourceFile) -> list[Any]:
+    """The values of the first rows; raises Unreadable if not even one can be read."""
     values: list[Any] = []
     try:
-        values += (row.value for row in islice(file_rows(found), LOOKED_AT))
+        values += (row.value for row in islice(file_rows(source_file), SAMPLE))
     except Unreadable:
         if not values:
             raise
@@ -130,7 +130,7 @@ def _named(keys: Mapping[str, str], given: str, usual: tuple[str, ...]) -> str:
 
 
 def _turns(values: list[dict[str, Any]], keys: Mapping[str, str]) -> str:
-    """The key that holds lists of turns in most rows."""
+    """The key with a list of turns in most rows."""
     for word in TURN_LISTS:
         key = keys.get(word)
         if key and sum(_is_turns(value.get(key)) for value in values) * 2 > len(values):
@@ -143,12 +143,12 @@ def _is_turns(value: Any) -> bool:
         isinstance(value, list)
         and bool(value)
         and all(isinstance(turn, dict) for turn in value)
-        and any(speaker_of(turn) and said_in(turn) for turn in value)
+        and any(speaker_of(turn) and text_of(turn) for turn in value)
     )
 
 
 def _by_turn(values: list[dict[str, Any]], keys: Mapping[str, str]) -> dict[str, str]:
-    """The columns of a table with one turn in a row, if it is one: the same conversation stands in several rows."""
+    """The columns of a table with one turn per row; empty if no conversation has several rows."""
     conversation = next((keys[word] for word in CONVERSATION_IDS if word in keys), "")
     speaker = next((keys[word] for word in SPEAKERS if word in keys and keys[word] != conversation), "")
     text = next((keys[word] for word in SAID if word in keys and keys[word] not in (conversation, speaker)), "")
@@ -161,7 +161,7 @@ def _by_turn(values: list[dict[str, Any]], keys: Mapping[str, str]) -> dict[str,
 
 
 def _longest(values: list[dict[str, Any]], keys: Mapping[str, str], taken: set[str]) -> str:
-    """The column with the most words, if these are texts rather than entries."""
+    """The column with the most words, if it has 20 or more on average."""
     lengths = {
         key: sum(len(str(value.get(key) or "").split()) for value in values) / len(values)
         for key in keys.values()
@@ -172,7 +172,7 @@ def _longest(values: list[dict[str, Any]], keys: Mapping[str, str], taken: set[s
 
 
 def speaker_of(turn: Mapping[str, Any]) -> str:
-    """Who says a turn, as the file has it; of a person as an object its role, kind or name."""
+    """The speaker of a turn; if it is an object, its role, type, name or id."""
     keys = {plain(key): key for key in reversed(list(turn))}
     for word in SPEAKERS:
         value = turn.get(keys[word]) if word in keys else None
@@ -183,8 +183,8 @@ def speaker_of(turn: Mapping[str, Any]) -> str:
     return ""
 
 
-def said_in(turn: Mapping[str, Any]) -> str:
-    """What a turn says."""
+def text_of(turn: Mapping[str, Any]) -> str:
+    """The text of a turn."""
     keys = {plain(key): key for key in reversed(list(turn))}
     for word in SAID:
         value = turn.get(keys[word]) if word in keys else None

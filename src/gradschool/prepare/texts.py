@@ -1,4 +1,4 @@
-"""Documents and rows with one text each, by their author: a short instruction from title or heading, and the text."""
+"""Drafts from documents and rows of one author: an instruction from title or heading, and the text."""
 
 import re
 from collections import Counter
@@ -8,35 +8,36 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gradschool.data.documents import Document, read_document
+from gradschool.data.encoding import encoding_of
 from gradschool.data.formats import as_text
 from gradschool.data.language import language_of
 from gradschool.prepare.draft import Draft, Sink, id_from, unused
 from gradschool.prepare.instructions import Writer, instruction
 from gradschool.prepare.options import PrepareOptions
-from gradschool.prepare.recognise import HTML, Found
+from gradschool.prepare.recognise import HTML, SourceFile
 from gradschool.prepare.rows import Columns, file_rows
 from gradschool.records import Message, Note, Progress, Source, Work
 
 HEADING = re.compile(r"^ {0,3}(#{1,6})\s+(.+?)\s*#*\s*$", re.MULTILINE)
 FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
-LONG_DOCUMENT = 900  # words from which a document with headings is taken in sections
-MIN_SECTION = 30  # words of a section that stands alone
-EVERY = 1_000
+LONG_DOCUMENT = 900  # words from which a document is divided at its headings
+MIN_SECTION = 30  # words; a shorter section is joined with the next
+PROGRESS_STEP = 1_000  # rows between two progress events
 
 
-def read_rows_of_texts(found: Found, columns: Columns, wanted: PrepareOptions, sink: Sink) -> Work[None]:
-    """Put every row's text into the sink, asked for by its title."""
+def read_rows_of_texts(source_file: SourceFile, columns: Columns, options: PrepareOptions, sink: Sink) -> Work[None]:
+    """Add a draft for every row: its title as instruction, and its text."""
     parts = {columns.text: "text", columns.title: "title", columns.date: "date", columns.group: "group"}
-    told = ", ".join(f"{key} is the {part}" for key, part in parts.items() if key)
-    yield Note(f"{found.name}: texts; {told}.")
-    writer = Writer(wanted.writer, sink.add)
+    used = ", ".join(f"{key} is the {part}" for key, part in parts.items() if key)
+    yield Note(f"{source_file.name}: texts; {used}.")
+    writer = Writer(options.writer, sink.add)
     ids: Counter[str] = Counter()
-    for done, row in enumerate(file_rows(found)):
-        if done % EVERY == 0:
-            yield Progress(f"reading {found.name}", done, 0, "rows")
-        source = Source(found.name, row.line)
+    for done, row in enumerate(file_rows(source_file)):
+        if done % PROGRESS_STEP == 0:
+            yield Progress(f"reading {source_file.name}", done, 0, "rows")
+        source = Source(source_file.name, row.line)
         if not isinstance(row.value, dict):
-            sink.add(unreadable(source, row.trouble or "the row is no object", found.name))
+            sink.add(unreadable(source, row.trouble or "the row is not an object", source_file.name))
             continue
         text = as_text(row.value.get(columns.text), set()).strip()
         title = as_text(row.value.get(columns.title), set()).strip() if columns.title else ""
@@ -44,61 +45,64 @@ def read_rows_of_texts(found: Found, columns: Columns, wanted: PrepareOptions, s
         if first and (not title or first[2].strip().casefold() == title.casefold()):
             title, text = title or first[2], text[first.end() :].strip()
         name = as_text(row.value.get(columns.id), set()) if columns.id else ""
-        item = text_item(text, title, source, ids, name)
+        draft = text_draft(text, title, source, ids, name)
         group = as_text(row.value.get(columns.group), set()).strip() if columns.group else ""
         date = iso_date(as_text(row.value.get(columns.date), set())) if columns.date else ""
-        writer.add(replace(item, group=group or item.id, date=date))
+        writer.add(replace(draft, group=group or draft.id, date=date))
     writer.flush()
 
 
-def read_texts(found: Found, wanted: PrepareOptions, sink: Sink) -> Work[None]:
-    """Put a document into the sink: whole, or where it is long in sections, asked for by their headings."""
-    document = yield from load(found)
-    writer = Writer(wanted.writer, sink.add)
+def read_texts(source_file: SourceFile, options: PrepareOptions, sink: Sink) -> Work[None]:
+    """Add a draft for a document, or for each section of a long one, with the heading as instruction."""
+    document = yield from load(source_file)
+    writer = Writer(options.writer, sink.add)
     ids: Counter[str] = Counter()
-    date = datetime.fromtimestamp(found.path.stat().st_mtime, UTC).date().isoformat()
+    date = datetime.fromtimestamp(source_file.path.stat().st_mtime, UTC).date().isoformat()
     for title, text, line in sections(document):
-        item = text_item(
-            text, title or Path(found.name).stem.replace("_", " ").replace("-", " "), Source(found.name, line), ids
+        draft = text_draft(
+            text,
+            title or Path(source_file.name).stem.replace("_", " ").replace("-", " "),
+            Source(source_file.name, line),
+            ids,
         )
-        writer.add(replace(item, group=found.name, date=date))
+        writer.add(replace(draft, group=source_file.name, date=date))
     writer.flush()
 
 
-def load(found: Found) -> Work[Document]:
-    """The text of a document, whose kind is told by its content; raises Unreadable."""
-    return (yield from read_document(found.name, found.path, suffix_of(found)))
+def load(source_file: SourceFile) -> Work[Document]:
+    """Read a document by its detected format; raises Unreadable."""
+    return (yield from read_document(source_file.name, source_file.path, suffix_of(source_file)))
 
 
-def suffix_of(found: Found) -> str:
-    """The ending that a document's content would have."""
-    with found.path.open("rb") as file:
+def suffix_of(source_file: SourceFile) -> str:
+    """The file suffix of a document's detected format."""
+    with source_file.path.open("rb") as file:
         head = file.read(4096)
     if head.startswith(b"%PDF"):
         return ".pdf"
     if head.startswith(b"PK"):
-        return ".epub" if b"epub" in head[:200] or found.path.suffix.lower() == ".epub" else ".docx"
-    return ".html" if HTML.match(head.removeprefix(b"\xef\xbb\xbf")) else ".txt"
+        return ".epub" if b"epub" in head[:200] or source_file.path.suffix.lower() == ".epub" else ".docx"
+    return ".html" if HTML.match(head.decode(encoding_of(head), "replace")) else ".txt"
 
 
-def text_item(text: str, title: str, source: Source, ids: Counter[str], name: str = "") -> Draft:
-    """The item of a text; `ids` counts the ids that are taken."""
+def text_draft(text: str, title: str, source: Source, ids: Counter[str], name: str = "") -> Draft:
+    """The draft of a text; `ids` counts the used ids."""
     id_ = unused(name or id_from("text", title, text), ids)
     language = language_of(text)
     asked = instruction(title, "", language, mail=False)
-    item = Draft(id_, (Message("user", asked), Message("assistant", text)), id_, source, language=language)
+    draft = Draft(id_, (Message("user", asked), Message("assistant", text)), id_, source, language=language)
     if not text:
-        return item.dropped("empty", "there is no text")
-    return item if asked else item.dropped("empty", "it has no title, so that nothing asks for it")
+        return draft.dropped("empty", "there is no text")
+    return draft if asked else draft.dropped("empty", "it has no title to make an instruction of")
 
 
 def unreadable(source: Source, why: str, name: str) -> Draft:
-    """A row that gives nothing, so that it is accounted for."""
+    """A dropped draft for a row that cannot be read, so that it is in the review."""
     return Draft(id_from("row", str(source)), (Message("user", ""),), name, source).dropped("unreadable", why)
 
 
 def sections(document: Document) -> Iterator[tuple[str, str, int]]:
-    """Title, text and first line of a document, or of each of its sections where it is long and has headings."""
+    """Title, text and first line of a document, or of each section if it is long and has headings."""
     front = FRONT_MATTER.match(document.text)
     text = document.text[front.end() :] if front else document.text
     base = document.text.count("\n", 0, front.end()) if front else 0
@@ -113,7 +117,7 @@ def sections(document: Document) -> Iterator[tuple[str, str, int]]:
         body = text[heading.end() : following.start() if following else len(text)].strip()
         line = base + 1 + text.count("\n", 0, heading.start())
         called = heading[2] if heading is first or not title else f"{title}: {heading[2]}"
-        if pending:  # a section too short to stand alone leads the next one
+        if pending:  # a short section is joined with the next
             called, body, line = pending[0], f"{pending[1]}\n\n{heading[2]}\n\n{body}".strip(), pending[2]
             pending = None
         if len(body.split()) < MIN_SECTION:
@@ -125,7 +129,7 @@ def sections(document: Document) -> Iterator[tuple[str, str, int]]:
 
 
 def iso_date(text: str) -> str:
-    """A date as ISO 8601, where it is one, or a number of seconds or milliseconds since 1970; else empty."""
+    """Convert an ISO 8601 date, or seconds or milliseconds since 1970, to ISO 8601; empty for anything else."""
     text = text.strip()
     if text.replace(".", "", 1).isdigit() and len(text.partition(".")[0]) in (10, 13):
         seconds = float(text) / (1000 if len(text.partition(".")[0]) == 13 else 1)

@@ -22,7 +22,7 @@ from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 
 from gradschool.data.normalize import normalize
-from gradschool.data.shingles import runs_of_words
+from gradschool.data.shingles import ngram_hashes
 from gradschool.errors import DataError
 from gradschool.records import Example
 from gradschool.score.metric import MetricResult, Unscorable
@@ -177,7 +177,7 @@ class Style:
 
     def _share_copied(self, sentence: str) -> float:
         assert self.author is not None
-        runs = next(runs_of_words([normalize(sentence)], COPIED_RUN))
+        runs = next(ngram_hashes([normalize(sentence)], COPIED_RUN))
         known = self.author.runs
         places = np.minimum(np.searchsorted(known, runs), max(len(known) - 1, 0))
         return float(np.mean(known[places] == runs)) if len(known) else 0.0
@@ -202,7 +202,7 @@ class Style:
 
 def repeats(text: str) -> float:
     """The share of a text's runs of five words that stood in it before: near 0 in what people write."""
-    runs = next(runs_of_words([normalize(text)], REPEATED_RUN)).tolist()
+    runs = next(ngram_hashes([normalize(text)], REPEATED_RUN)).tolist()
     return 1 - len(set(runs)) / len(runs)
 
 
@@ -271,7 +271,7 @@ def _of_length(others: Sequence[str], words: float) -> list[str]:
 def _own_runs(texts: Sequence[str]) -> npt.NDArray[np.uint64]:
     """Runs of words in the training texts, without those that so many share that they are the author's habit."""
     counts: Counter[int] = Counter()
-    for runs in runs_of_words(map(normalize, texts), COPIED_RUN):
+    for runs in ngram_hashes(map(normalize, texts), COPIED_RUN):
         if len(runs):
             counts.update(set(runs.tolist()))
     return np.array(sorted(run for run, count in counts.items() if count < HABIT), dtype=np.uint64)

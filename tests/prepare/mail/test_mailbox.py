@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradschool.prepare.mail import mailbox
-from gradschool.prepare.mail.mailbox import places, read_head, read_mail
-from gradschool.prepare.recognise import Found
+from gradschool.prepare.mail.mailbox import message_locations, read_head, read_mail
+from gradschool.prepare.recognise import SourceFile
 from mails import mail, mbox
 
 
 def contents(path: Path) -> list[bytes]:
-    return [read_mail(place) for place in places(Found(path.name, path, "mbox"))]
+    return [read_mail(place) for place in message_locations(SourceFile(path.name, path, "mbox"))]
 
 
 BODY = st.text(alphabet=st.sampled_from(list("From >x\n:")), max_size=80).map(lambda text: text.rstrip("\n"))
@@ -35,7 +35,7 @@ def test_mails_come_back_as_they_were_written(tmp_path: Path, monkeypatch: Any, 
     found = contents(path)
     assert [one.rstrip(b"\n") for one in found] == [one.rstrip(b"\n") for one in mails]
     lines = path.read_bytes().split(b"\n")
-    for place in places(Found("box", path, "mbox")):
+    for place in message_locations(SourceFile("box", path, "mbox")):
         assert lines[place.source.line - 1].startswith(b"From x@example.org")
 
 
@@ -81,6 +81,6 @@ def test_apple_mails_have_a_length_before_them(tmp_path: Path) -> None:
     content = mail("hello")
     path = tmp_path / "1.emlx"
     path.write_bytes(str(len(content)).encode() + b"\n" + content + b"<?xml version='1.0'?><plist></plist>")
-    (place,) = places(Found("1.emlx", path, "mail"))
+    (place,) = message_locations(SourceFile("1.emlx", path, "mail"))
     assert read_mail(place) == content
     assert read_head(place).endswith(b"\n\n") and b"hello" not in read_head(place)

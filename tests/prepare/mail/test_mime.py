@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradschool.data.documents import Unreadable
+from gradschool.data.encoding import Unreadable
+from gradschool.prepare.mail.body import body_of
+from gradschool.prepare.mail.headers import head_of
 from gradschool.prepare.mail.html_lines import html_lines
-from gradschool.prepare.mail.mime import body_of, head_of, parse
+from gradschool.prepare.mail.mime import parse
 from gradschool.prepare.mail.outlook import outlook_mail
 from mails import mail
 from outlook_file import outlook_file

@@ -5,8 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench import labelled_mails, quote_removal
+from gradschool.prepare.mail.body import body_of
+from gradschool.prepare.mail.headers import head_of
 from gradschool.prepare.mail.lines import Line, paragraphs, plain_lines, unquoted
-from gradschool.prepare.mail.mime import body_of, head_of, parse
+from gradschool.prepare.mail.mime import parse
 from gradschool.prepare.mail.quotes import split_quotes
 
 

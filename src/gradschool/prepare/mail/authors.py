@@ -1,35 +1,35 @@
-"""Whose mailbox it is: the addresses whose words are the author's own, given or found out."""
+"""Detect the author of a mailbox: all addresses of its owner, given or found."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gradschool.errors import DataError
-from gradschool.prepare.mail.mime import Head
+from gradschool.prepare.mail.headers import Head
 
-MIN_SHARE = 0.5  # of all mails, in which an owner takes part
-CLOSE = 0.8  # how near the next may come to the first before it has to be asked
+MIN_FRACTION = 0.5  # of all mails, in which the owner takes part
+MAX_RIVAL = 0.8  # mails of the second most frequent person, relative to the owner
 SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """The addresses of one person, and the names that stand with them, the most frequent first."""
+    """The addresses of one person, and their display names, the most frequent first."""
 
     addresses: frozenset[str]
     names: tuple[str, ...]
 
     @property
     def name(self) -> str:
-        """What the author is called most often; an address where no name is known."""
+        """The most frequent name; an address if there is none."""
         return self.names[0] if self.names else min(self.addresses, default="")
 
 
 def author_of(heads: Sequence[Head], given: Iterable[str]) -> Author:
-    """The author of a mailbox: the addresses given, or whoever takes part in most of its mails and sent some.
+    """The author of a mailbox: the given addresses, or the sender who takes part in most of its mails.
 
-    Other addresses that stand with the same full name are the author's too. Raises DataError where it cannot be told,
-    or where nobody wrote from a given address.
+    Other addresses with the same full name belong to the author too. Raises DataError if the author is ambiguous, or
+    if no mail was sent from a given address.
     """
     addresses = {address.strip().lower() for address in given}
     sent: Counter[str] = Counter(head.sender[1] for head in heads if head.sender[1])
@@ -37,15 +37,13 @@ def author_of(heads: Sequence[Head], given: Iterable[str]) -> Author:
         unknown = sorted(addresses - sent.keys())
         if unknown:
             raise DataError(
-                f"Nobody wrote from {', '.join(unknown)}.",
+                f"No mail was sent from {', '.join(unknown)}.",
                 f"Most mails are from {_listed(sent)}.",
-                "correct --author, or leave it out: it is found out.",
+                "correct --author, or omit it: the author is then detected.",
             )
         return _with_names(addresses, heads)
     if not sent:
-        raise DataError(
-            "The mails do not say who sent them.", "None has a From line.", "give --author, or other mails."
-        )
+        raise DataError("The mails have no senders.", "None has a From header.", "give --author, or other mails.")
     part: Counter[str] = Counter()
     for head in heads:
         part.update({head.sender[1], *(address for _, address in head.recipients)} & sent.keys())
@@ -54,11 +52,11 @@ def author_of(heads: Sequence[Head], given: Iterable[str]) -> Author:
     rivals = Counter({address: count for address, count in part.items() if address not in author.addresses})
     best = rivals.most_common(1)[0][1] if rivals else 0
     own = sum(bool(author.addresses & {h.sender[1], *(a for _, a in h.recipients)}) for h in heads)
-    if own < MIN_SHARE * len(heads) or best > CLOSE * own:
+    if own < MIN_FRACTION * len(heads) or best > MAX_RIVAL * own:
         raise DataError(
-            "It cannot be told whose mailbox this is.",
-            f"Those who take part in most mails: {_listed(part)}.",
-            "name the author's addresses with --author (as often as there are addresses).",
+            "The owner of this mailbox cannot be detected.",
+            f"The most frequent participants are {_listed(part)}.",
+            "give the author's addresses with --author; repeat it for several addresses.",
         )
     return author
 

@@ -1,4 +1,4 @@
-"""A mail's HTML as lines, keeping what its markup says about quotes and signatures; one pass, no tree."""
+"""Convert the HTML of a mail to lines, with hints about quotes and signatures from its markup, in one pass."""
 
 import re
 from collections import Counter
@@ -10,7 +10,7 @@ SILENT = {"script", "style", "head", "title", "object", "template", "select", "b
 VOID = {"br", "hr", "img", "meta", "link", "input", "col", "area", "base", "wbr", "source", "param", "embed", "track"}
 BREAKS = {"div", "tr", "li", "ul", "ol", "table", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "center",
           "section", "article", "header", "footer", "address", "dl", "dt", "dd", "body", "form", "tbody"}  # fmt: skip
-APART = {"p", "ul", "ol", "table", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre"}  # an empty line around
+APART = {"p", "ul", "ol", "table", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre"}  # surrounded by empty lines
 QUOTES = re.compile(r"gmail_quote|gmx_quote|protonmail_quote|tutanota_quote|yahoo_quoted|moz-cite|WordSection_quoted")
 SIGNATURES = re.compile(
     r"(?:^|[\s_])(?:gmail_signature|moz-signature|protonmail_signature_block|ms-outlook-mobile-signature|signature"
@@ -21,23 +21,23 @@ REST = re.compile(
     r"(?:^|x_)(?:divRplyFwdMsg|appendonsend|OLK_SRC_BODY_SECTION|mail-editor-reference-message-container)$"
 )
 SPACE = re.compile(r"[ \t\r\n\f]+")
-LARGE = 4_000_000  # characters of HTML that are looked at
-DEEP = 2_000  # nested tags; what is deeper is read as if it were flat
+MAX_HTML = 4_000_000  # characters of HTML; the rest is ignored
+MAX_DEPTH = 2_000  # nested tags; deeper ones are treated as flat
 
 
 def html_lines(html: str) -> list[Line]:
-    """The lines that a person sees; the markup of common mail programs tells quotes and signatures apart."""
+    """The visible lines; markup of common mail programs marks quotes and signatures."""
     reader = _Reader()
     try:
-        reader.feed(html[:LARGE])
+        reader.feed(html[:MAX_HTML])
         reader.close()
-    except (ValueError, AssertionError, IndexError):  # the parser gives up over broken declarations; what came is kept
+    except (ValueError, AssertionError, IndexError):  # broken declarations stop the parser; use the lines so far
         pass
     return reader.finish()
 
 
 class _Reader(HTMLParser):
-    """Collects lines; `_open` holds the open tags with the hint that each sets (None: the one around it)."""
+    """Collects lines; `_open` has the open tags with the hint each sets (None: that of the enclosing tag)."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -47,7 +47,7 @@ class _Reader(HTMLParser):
         self._silent = 0
         self._pre = 0
         self._rest = False
-        self._lists: list[int] = []  # the number of the next item; -1 in a list without numbers
+        self._lists: list[int] = []  # the number of the next draft; -1 in a list without numbers
         self._names: Counter[str] = Counter()  # how many of each tag are open
         self._hints: list[Hint] = []  # of the open tags that set one
 
@@ -70,7 +70,7 @@ class _Reader(HTMLParser):
         hint = self._hint_of(tag, values)
         if hint is not None:
             self._end_line()
-        if len(self._open) < DEEP:
+        if len(self._open) < MAX_DEPTH:
             self._open.append((tag, hint))
             self._names[tag] += 1
             if hint is not None:
@@ -86,8 +86,10 @@ class _Reader(HTMLParser):
             self._text += values.get("alt", "")
 
     def _is_tight(self, tag: str, values: dict[str, str]) -> bool:
-        """Outlook's paragraphs have no space around them; it puts empty ones between."""
-        return tag == "p" and ("MsoNormal" in values.get("class", "") or "margin:0" in _close(values.get("style", "")))
+        """Whether a paragraph has no space around it, as in Outlook, which separates with empty ones."""
+        return tag == "p" and (
+            "MsoNormal" in values.get("class", "") or "margin:0" in _compact(values.get("style", ""))
+        )
 
     def _enter_list(self, tag: str) -> None:
         if tag in ("ul", "ol"):
@@ -159,7 +161,7 @@ class _Reader(HTMLParser):
         self._text += text.lstrip(" ") if not self._text.strip() or self._text.endswith(" ") else text
 
     def finish(self) -> list[Line]:
-        """All lines, the last one too."""
+        """End the last line and return all lines."""
         self._end_line()
         return self.lines
 
@@ -183,6 +185,6 @@ class _Reader(HTMLParser):
         return self._hints[-1] if self._hints else ""
 
 
-def _close(style: str) -> str:
-    """A style without spaces, so that one spelling can be looked for."""
+def _compact(style: str) -> str:
+    """A style in lower case, without spaces."""
     return style.replace(" ", "").lower()

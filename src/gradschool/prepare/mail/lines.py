@@ -1,4 +1,4 @@
-"""Lines of a mail's text: how plain text becomes lines, and how lines become paragraphs again."""
+"""Convert the plain text of a mail to lines, and lines to paragraphs."""
 
 import re
 from collections.abc import Sequence
@@ -9,20 +9,20 @@ Hint = Literal["", "quoted", "attribution", "signature", "rest"]
 Kind = Literal["own", "quoted", "attribution", "forwarded", "signature", "disclaimer", "list footer", "app footer"]
 QUOTE = re.compile(r"\s{0,3}(?:[A-Z]{1,3}(?=>))?((?:>\s?)+)")
 BULLET = re.compile(r"\s*(?:[-*•–·+o]\s|\(?\d{1,3}[.)]\s|[a-z]\)\s)")
-MIN_WIDTH, MAX_WIDTH = 55, 100  # of texts that a mail program has wrapped
-MAX_LINE = 20_000  # characters; a longer line is no letter's
+MIN_WIDTH, MAX_WIDTH = 55, 100  # of text wrapped by a mail program
+MAX_LINE = 20_000  # characters; the rest of a longer line is ignored
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line; `hint` is what the mail's own markup says about it ("rest": all that follows is an older mail)."""
+    """A line; `hint` comes from the markup of the mail ("rest": an older mail begins here)."""
 
     text: str
     hint: Hint = ""
 
 
 def plain_lines(text: str, *, flowed: bool = False, delete_space: bool = False) -> list[Line]:
-    """Plain text as lines; flowed text (RFC 3676) is joined where its sender broke it only for the eye."""
+    """Plain text as lines; in flowed text (RFC 3676), soft line breaks are removed."""
     raw = [line[:MAX_LINE] for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
     if flowed:
         raw = _unflow(raw, delete_space)
@@ -31,7 +31,7 @@ def plain_lines(text: str, *, flowed: bool = False, delete_space: bool = False) 
 
 def _unflow(raw: list[str], delete_space: bool) -> list[str]:
     joined: list[str] = []
-    open_depth = -1  # depth of quotes of a line that goes on
+    open_depth = -1  # quote depth of a line that continues
     for line in raw:
         depth = len(line) - len(line.lstrip(">"))
         content = line[depth:]
@@ -48,12 +48,12 @@ def _unflow(raw: list[str], delete_space: bool) -> list[str]:
 
 
 def is_quoted(line: Line) -> bool:
-    """Whether a line carries a sign of quoting, or its markup says that it is quoted."""
+    """Whether a line begins with a quote character or is marked as quoted."""
     return line.hint == "quoted" or bool(QUOTE.match(line.text))
 
 
 def unquoted(text: str) -> str:
-    """A quoted line without its first sign of quoting.
+    """A quoted line without its first quote character.
 
     >>> unquoted("> > Hello")
     '> Hello'
@@ -62,10 +62,10 @@ def unquoted(text: str) -> str:
 
 
 def paragraphs(lines: Sequence[str]) -> str:
-    """Lines as a text: line breaks that only a narrow window made are taken out, empty lines are at most one.
+    """Join lines to paragraphs: removes hard wrapping, and keeps at most one empty line between blocks.
 
-    A block counts as wrapped where no line but its last had room for the first word of the next line. So addresses,
-    lists and verses keep their lines.
+    A line break is removed if the first word of the next line did not fit. Addresses, lists and verses keep their
+    lines.
     """
     blocks: list[list[str]] = [[]]
     for line in lines:
@@ -79,7 +79,7 @@ def paragraphs(lines: Sequence[str]) -> str:
 
 
 def _width(blocks: Sequence[Sequence[str]]) -> int:
-    """The width that all blocks of a mail were wrapped to; 0 where none was."""
+    """The width that a mail was wrapped to; 0 if it was not."""
     longest = max((len(line) for block in blocks if len(block) > 1 for line in block[:-1]), default=0)
     return longest if MIN_WIDTH <= longest <= MAX_WIDTH else 0
 

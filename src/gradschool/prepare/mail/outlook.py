@@ -1,6 +1,6 @@
-"""Outlook's msg files as mails: the properties that are needed, read from their compound file by olefile.
+"""Read Outlook msg files as mails, from the properties of their compound file, with olefile.
 
-Their format is open: [MS-OXMSG] and, for the numbers of properties, [MS-OXPROPS].
+Source: [MS-OXMSG] and, for the property numbers, [MS-OXPROPS].
 """
 
 import re
@@ -13,8 +13,7 @@ from typing import Any
 
 import olefile
 
-from gradschool.data.documents import Unreadable
-from gradschool.data.encoding import repair
+from gradschool.data.encoding import Unreadable, repair
 
 SUBJECT, BODY, HTML, HEADERS = "0037", "1000", "1013", "007D"
 SENDER_NAME, SENDER_ADDRESS, SENDER_SMTP, DISPLAY_TO = "0C1A", "0C1F", "5D01", "0E04"
@@ -26,19 +25,19 @@ MAX_RECIPIENTS = 200
 
 
 def outlook_mail(path: Path) -> Message:
-    """Read a msg file as a mail; raises Unreadable where it is damaged, or where its text is kept as RTF alone."""
+    """Read a msg file as a mail; raises Unreadable if it is damaged or has its text only as RTF."""
     try:
         with olefile.OleFileIO(str(path)) as container:
             return _mail(container)
     except Unreadable:
         raise
-    except Exception as error:  # other people's files make the parser raise anything
+    except Exception as error:  # the parser may raise anything for a damaged file
         raise Unreadable(f"a damaged msg file ({type(error).__name__})") from error
 
 
 def _mail(container: Any) -> Message:
     message = EmailMessage(policy=policy.default)
-    # The headers that the mail came with, where it came from outside; what was sent from here has none.
+    # A received mail has its original headers; a sent one has none.
     given = message_from_string(_text(container, HEADERS), policy=policy.compat32)
     for name in ("Message-ID", "In-Reply-To", "References", "From", "To", "Cc", "Date", "Auto-Submitted", "Precedence"):
         if value := given.get(name):
@@ -61,7 +60,7 @@ def _mail(container: Any) -> Message:
     elif plain.strip():
         message.set_content(plain)
     elif container.exists("__substg1.0_10090102"):
-        raise Unreadable("its text is kept as RTF alone; save it as eml")
+        raise Unreadable("its text is only RTF; save it as eml")
     return message
 
 
@@ -70,7 +69,7 @@ def _put(message: EmailMessage, name: str, value: str) -> None:
     if value and name not in message:
         try:
             message[name] = value
-        except (ValueError, IndexError, AttributeError, TypeError):  # headers that no standard allows
+        except (ValueError, IndexError, AttributeError, TypeError):  # invalid headers
             return
 
 
@@ -102,19 +101,19 @@ def _text(container: Any, number: str, folder: str = "") -> str:
 
 
 def _moment(container: Any) -> datetime | None:
-    """When it was sent: a property of fixed length, in the table of these; 100 ns since 1601."""
+    """The time of sending, from the table of fixed-length properties; 100 ns units since 1601."""
     name = "__properties_version1.0"
     if not container.exists(name):
         return None
     with container.openstream(name) as stream:
         table = stream.read(MAX_STREAM)
-    for wanted in (SENT_AT, DELIVERED_AT):
+    for property_ in (SENT_AT, DELIVERED_AT):
         for at in range(32, len(table) - 15, 16):
             kind, number = (
                 int.from_bytes(table[at : at + 2], "little"),
                 int.from_bytes(table[at + 2 : at + 4], "little"),
             )
-            if number == wanted and kind == 0x0040:
+            if number == property_ and kind == 0x0040:
                 ticks = int.from_bytes(table[at + 8 : at + 16], "little")
                 try:
                     return datetime(1601, 1, 1, tzinfo=UTC) + timedelta(microseconds=ticks // 10)

@@ -1,4 +1,4 @@
-"""How mail programs and people mark what is not a letter's own text, in many languages: read from `patterns.toml`."""
+"""Patterns for quotes, forwards, signatures and footers in mail, in many languages, read from `patterns.toml`."""
 
 import re
 import tomllib
@@ -8,30 +8,30 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """Patterns over lines, all languages together; those of whole lines are to be matched with `fullmatch`."""
+class Patterns:
+    """Patterns for lines in all languages; patterns for entire lines need `fullmatch`."""
 
     wrote: re.Pattern[str]  # "On 3 May 2019, Anna wrote:", possibly joined from several lines
-    headers: dict[str, str]  # "von" -> "from": names of headers above an older mail, folded
+    headers: dict[str, str]  # "von" -> "from": names of headers above an older mail, in lower case
     original: re.Pattern[str]  # "-----Original Message-----"
     forwarded: re.Pattern[str]  # "---------- Forwarded message ---------"
-    closing: re.Pattern[str]  # "Best regards,", with or without a name behind it
+    closing: re.Pattern[str]  # "Best regards,", with or without a name after it
     app: re.Pattern[str]  # "Sent from my phone"
-    notice: re.Pattern[str]  # wording that only a disclaimer has
-    hint: re.Pattern[str]  # wording that a disclaimer has twice or more
-    list_footer: re.Pattern[str]  # how the footer of a mailing list begins
+    notice: re.Pattern[str]  # wording that is unique to disclaimers
+    hint: re.Pattern[str]  # wording that is frequent in disclaimers
+    list_footer: re.Pattern[str]  # the beginning of a mailing list's footer
     automatic: re.Pattern[str]  # subjects of automatic replies
-    calendar: re.Pattern[str]  # subjects of invitations and of answers to them
+    calendar: re.Pattern[str]  # subjects of invitations and their answers
     reply: re.Pattern[str]  # "Re:", "AW:" before a subject
     forward: re.Pattern[str]  # "Fwd:", "WG:" before a subject
     contact: re.Pattern[str]  # a mail address, a page, a telephone number
     company: re.Pattern[str]  # "Ltd", "GmbH": a line of a signature
-    legal: re.Pattern[str]  # what the law of a country wants in a firm's mails
-    title: re.Pattern[str]  # "Head of …": what a person is
+    legal: re.Pattern[str]  # legally required company information
+    title: re.Pattern[str]  # "Head of …": a job title
 
 
 @lru_cache(maxsize=1)
-def words() -> Words:
+def patterns() -> Patterns:
     """The patterns, compiled once."""
     with (Path(__file__).parent / "patterns.toml").open("rb") as file:
         languages = list(tomllib.load(file).values())
@@ -48,7 +48,7 @@ def words() -> Words:
         for header, names in language.get("headers", {}).items()
         for name in names
     }
-    return Words(
+    return Patterns(
         wrote=any_of("wrote"),
         headers=headers,
         original=any_of("original", r"\W{{2,}}\s*(?:{})\s*\W*"),
@@ -70,8 +70,8 @@ def words() -> Words:
 
 
 def plain_subject(subject: str) -> str:
-    """A subject without what replies and forwards put before it."""
-    known = words()
+    """A subject without prefixes of replies and forwards."""
+    known = patterns()
     while True:
         found = known.reply.match(subject) or known.forward.match(subject)
         if not found or found.end() == 0:
@@ -80,10 +80,10 @@ def plain_subject(subject: str) -> str:
 
 
 def is_forward(subject: str) -> bool:
-    """Whether a subject says that the mail was passed on."""
-    return bool(words().forward.match(subject))
+    """Whether a subject is that of a forward."""
+    return bool(patterns().forward.match(subject))
 
 
 def is_reply(subject: str) -> bool:
-    """Whether a subject says that the mail answers another."""
-    return bool(words().reply.match(subject))
+    """Whether a subject is that of a reply."""
+    return bool(patterns().reply.match(subject))

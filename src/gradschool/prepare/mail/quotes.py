@@ -1,4 +1,4 @@
-"""Which lines of a mail its sender wrote now, and which are quoted, forwarded, a signature or a footer."""
+"""Classify the lines of a mail: written by its sender, quoted, forwarded, signature or footer."""
 
 import itertools
 import re
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gradschool.prepare.mail.lines import Kind, Line, is_quoted, paragraphs, unquoted
-from gradschool.prepare.mail.patterns import words
+from gradschool.prepare.mail.patterns import patterns
 from gradschool.prepare.mail.signature import trim
 
 RULE = re.compile(r"\s*[_\-=*~#]{5,}\s*")
@@ -14,24 +14,24 @@ HEADER = re.compile(r"[\s>*|]{0,4}\**([A-Za-zÀ-ž][A-Za-zÀ-ž /-]{0,20})\**\s?
 FULL_DATE = re.compile(r"\d{4}|\d{1,2}[:h.]\d{2}|@")
 MAX_ATTRIBUTION = 4  # lines that "On …, … wrote:" may be broken into
 MAX_HEADERS = 12  # lines that headers above an older mail may take
-WRAPPED, LONG = 28, 60  # characters: a short line after a long quoted one is its broken end
+WRAPPED, LONG = 28, 60  # characters: a short line after a long quoted one is its wrapped end
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """A mail's lines with what each is."""
+class SplitMail:
+    """The lines of a mail and the kind of each."""
 
     lines: tuple[Line, ...]
     kinds: tuple[Kind, ...]
 
     @property
     def own(self) -> str:
-        """The sender's own words, in paragraphs."""
+        """The sender's own text, in paragraphs."""
         return paragraphs([line.text if kind == "own" else "" for line, kind in self])
 
     @property
     def quoted(self) -> tuple[Line, ...]:
-        """The older mail that stands in this one, without its first signs of quoting."""
+        """The quoted older mail, without its first level of quote characters."""
         return tuple(
             Line(unquoted(line.text), "") if line.hint != "quoted" else Line(line.text)
             for line, kind in self
@@ -40,7 +40,7 @@ class Cut:
 
     @property
     def inline(self) -> bool:
-        """Whether the sender answers between the lines that are quoted."""
+        """Whether the sender answers between quoted lines."""
         filled = [kind for line, kind in self if line.text.strip() and kind in ("own", "quoted")]
         return [kind for kind, _ in itertools.groupby(filled)].count("own") > 1
 
@@ -52,30 +52,30 @@ class Cut:
         return zip(self.lines, self.kinds, strict=True)
 
 
-def split_quotes(lines: Sequence[Line], names: Sequence[str] = ()) -> Cut:
-    """Tell what each line of a mail is; `names` are names of its sender, as they may stand in a signature."""
+def split_quotes(lines: Sequence[Line], names: Sequence[str] = ()) -> SplitMail:
+    """Classify each line of a mail; `names` are names of its sender, to recognise a signature."""
     kinds: list[Kind] = ["own"] * len(lines)
     _follow_markup(lines, kinds)
     _cut_older_mail(lines, kinds)
     _cut_attributions(lines, kinds)
     _cut_quotes(lines, kinds)
     trim(lines, kinds, names)
-    return Cut(tuple(lines), tuple(kinds))
+    return SplitMail(tuple(lines), tuple(kinds))
 
 
 def _follow_markup(lines: Sequence[Line], kinds: list[Kind]) -> None:
     for number, line in enumerate(lines):
         if line.hint in ("quoted", "rest"):
             kinds[number] = "quoted"
-        elif line.hint == "attribution" and not words().forwarded.fullmatch(line.text):
+        elif line.hint == "attribution" and not patterns().forwarded.fullmatch(line.text):
             kinds[number] = "attribution"
         elif line.hint == "signature":
             kinds[number] = "signature"
 
 
 def _cut_older_mail(lines: Sequence[Line], kinds: list[Kind]) -> None:
-    """The headers of an older mail, or a line that announces one: what follows is not the sender's."""
-    known = words()
+    """Mark everything after the headers of an older mail, or after a line that announces one."""
+    known = patterns()
     for number, line in enumerate(lines):
         if kinds[number] not in ("own", "attribution"):
             continue
@@ -88,9 +88,9 @@ def _cut_older_mail(lines: Sequence[Line], kinds: list[Kind]) -> None:
         start = number
         while start > 0 and RULE.fullmatch(lines[start - 1].text):
             start -= 1
-        after = end or _headers_end(lines, _filled(lines, number + 1)) or number + 1
+        after = end or _headers_end(lines, _next_filled(lines, number + 1)) or number + 1
         kind: Kind = "forwarded" if forwarded else "quoted"
-        first = _filled(lines, after)
+        first = _next_filled(lines, after)
         if not forwarded and first < len(lines) and is_quoted(lines[first]):
             _mark(kinds, start, after, "attribution")
             return
@@ -100,12 +100,12 @@ def _cut_older_mail(lines: Sequence[Line], kinds: list[Kind]) -> None:
 
 
 def _announces(text: str) -> bool:
-    """Whether a line that names a forward does so as programs do: between dashes, or as a phrase with a colon."""
+    """Whether a line announces a forward as programs do: between dashes, or with a colon."""
     return text.startswith(("-", "—", "_", "=", "*")) or text.endswith((":", "-"))
 
 
 def _headers_end(lines: Sequence[Line], start: int) -> int:
-    """Where a block of mail headers that begins at `start` ends; 0 where none begins there."""
+    """The end of a block of mail headers that begins at `start`; 0 if none does."""
     if start >= len(lines) or _header_name(lines[start].text) not in ("from", "sent", "subject", "to"):
         return 0
     seen: dict[str, str] = {}
@@ -117,22 +117,22 @@ def _headers_end(lines: Sequence[Line], start: int) -> int:
             seen.setdefault(name, text)
             end = at + 1
         elif text and at == end and seen and len(seen) < 5 and not text.endswith((".", "!", "?")) and at > start:
-            # A long list of recipients goes on in the next line.
+            # A long list of recipients continues on the next line.
             if not (at + 1 < len(lines) and _header_name(lines[at + 1].text)):
                 break
             end = at + 1
         elif text or (seen.keys() >= {"from", "subject"}) or at > end + 1:
             break
         at += 1
-    wanted = {"from", "sent", "to", "subject"} & seen.keys()
-    enough = len(wanted) >= 3 or (len(wanted) == 2 and "from" in wanted and "@" in seen["from"])
-    sure = "subject" in wanted or any("@" in text for text in seen.values())
-    return end if "from" in wanted and enough and sure else 0
+    found = {"from", "sent", "to", "subject"} & seen.keys()
+    enough = len(found) >= 3 or (len(found) == 2 and "from" in found and "@" in seen["from"])
+    sure = "subject" in found or any("@" in text for text in seen.values())
+    return end if "from" in found and enough and sure else 0
 
 
 def _header_name(text: str) -> str:
     found = HEADER.match(text)
-    return words().headers.get(" ".join(found[1].split()).casefold(), "") if found else ""
+    return patterns().headers.get(" ".join(found[1].split()).casefold(), "") if found else ""
 
 
 def _is_header_line(text: str) -> bool:
@@ -146,7 +146,7 @@ def _cut_attributions(lines: Sequence[Line], kinds: list[Kind]) -> None:
         if not length:
             number += 1
             continue
-        after = _filled(lines, number + length)
+        after = _next_filled(lines, number + length)
         quoted_next = after < len(lines) and (kinds[after] == "quoted" or is_quoted(lines[after]))
         quoted_later = any(kinds[at] == "quoted" or is_quoted(lines[at]) for at in range(after, len(lines)))
         joined = " ".join(line.text for line in lines[number : number + length])
@@ -160,14 +160,14 @@ def _cut_attributions(lines: Sequence[Line], kinds: list[Kind]) -> None:
 
 
 def _attribution(lines: Sequence[Line], kinds: Sequence[Kind], start: int) -> int:
-    """How many lines from here make an attribution: the fewest that match; 0 where none do."""
+    """The number of lines of an attribution that begins here; 0 if there is none."""
     joined = ""
     for length in range(1, MAX_ATTRIBUTION + 1):
         at = start + length - 1
         if at >= len(lines) or kinds[at] != "own" or not lines[at].text.strip() or is_quoted(lines[at]):
             return 0
         joined = f"{joined} {lines[at].text.strip()}".strip()
-        if words().wrote.search(joined):
+        if patterns().wrote.search(joined):
             return length
     return 0
 
@@ -177,15 +177,15 @@ def _cut_quotes(lines: Sequence[Line], kinds: list[Kind]) -> None:
         if kinds[number] == "own" and is_quoted(line):
             kinds[number] = "quoted"
     for number in range(1, len(lines) - 1):
-        # "> a long quoted line whose" / "end" / "> was broken off": the end belongs to it.
+        # "> a long quoted line whose" / "end" / "> was broken off": the end is quoted too.
         text, before = lines[number].text.strip(), lines[number - 1].text
         broken = 0 < len(text) <= WRAPPED and len(before) >= LONG and text[:1].islower()
         if kinds[number] == "own" and broken and is_quoted(lines[number - 1]) and is_quoted(lines[number + 1]):
             kinds[number] = "quoted"
 
 
-def _filled(lines: Sequence[Line], start: int) -> int:
-    """The next line that is not empty; the number of lines where there is none."""
+def _next_filled(lines: Sequence[Line], start: int) -> int:
+    """The next line that is not empty, or the number of lines."""
     while start < len(lines) and not lines[start].text.strip():
         start += 1
     return start

@@ -1,11 +1,11 @@
-"""What stands below a letter: signatures, disclaimers, footers of lists and of programs."""
+"""Find signatures, disclaimers, and footers of mailing lists and apps at the end of a mail."""
 
 import re
 from collections.abc import Iterator, Sequence
 
 from gradschool.data.private import POSTCODE, shapes
 from gradschool.prepare.mail.lines import Kind, Line
-from gradschool.prepare.mail.patterns import words
+from gradschool.prepare.mail.patterns import patterns
 
 DELIMITER = re.compile(r"\s{0,2}(?:--|—|––|__)\s*")
 RULE = re.compile(r"\s*[_\-=*~#+.]{4,}\s*|\s*[-=*_]{3,}\s*")
@@ -23,16 +23,16 @@ NAME = re.compile(
     re.IGNORECASE,
 )
 TOWN = re.compile(r"\b(?:[A-Z]{1,2}-)?\d{4,5}\s?(?:[A-Z]{2}\s)?[A-ZÀ-Ž][a-zà-ž]+")
-WINDOW = 24  # lines from the end in which a closing formula is looked for
+WINDOW = 24  # lines from the end that are searched for a closing formula
 MAX_DELIMITED, MAX_SIGNATURE = 16, 14  # lines
 MAX_CLOSING = 20  # words of a closing formula
 PROSE_WORDS = 9  # words from which a line is a sentence rather than an entry
 SHORT_WORDS = 6
-MIN_NOTICE, HINTS = 15, 3  # words of a disclaimer, and how many of its usual words tell it
+MIN_NOTICE, HINTS = 15, 3  # words of a disclaimer, and how many distinct hints it needs
 
 
 def trim(lines: Sequence[Line], kinds: list[Kind], names: Sequence[str]) -> None:
-    """Mark what stands below the sender's words: below the last of them, and below those before a quote."""
+    """Mark signatures and footers after the sender's last text, and after text before a quote."""
     for start, end in reversed(list(_runs(kinds))):
         end = _trim_footers(lines, kinds, start, end)
         end = _trim_delimited(lines, kinds, start, end)
@@ -43,7 +43,7 @@ def trim(lines: Sequence[Line], kinds: list[Kind], names: Sequence[str]) -> None
 
 
 def _runs(kinds: Sequence[Kind]) -> Iterator[tuple[int, int]]:
-    """Stretches of the sender's own lines."""
+    """Runs of the sender's own lines."""
     start = None
     for number in range(len(kinds) + 1):
         own = number < len(kinds) and kinds[number] == "own"
@@ -55,8 +55,8 @@ def _runs(kinds: Sequence[Kind]) -> Iterator[tuple[int, int]]:
 
 
 def _trim_footers(lines: Sequence[Line], kinds: list[Kind], start: int, end: int) -> int:
-    """Take footers and disclaimers off the end, one paragraph after the other; returns where the rest ends."""
-    known = words()
+    """Mark footers and disclaimers at the end, paragraph by paragraph; returns the end of the rest."""
+    known = patterns()
     while True:
         end = _filled_end(lines, start, end)
         first = _paragraph_start(lines, start, end)
@@ -82,10 +82,10 @@ def _trim_footers(lines: Sequence[Line], kinds: list[Kind], start: int, end: int
 
 
 def _list_footer(lines: Sequence[Line], start: int, end: int) -> int | None:
-    """Where the footer of a mailing list begins, if the stretch ends with one."""
+    """The start of a mailing list's footer at the end of the run, if there is one."""
     for number in range(max(start, end - 12), end):
         text = lines[number].text.strip()
-        if not words().list_footer.search(text):
+        if not patterns().list_footer.search(text):
             continue
         first = number
         while first > start and (RULE.fullmatch(lines[first - 1].text) or DELIMITER.fullmatch(lines[first - 1].text)):
@@ -101,7 +101,7 @@ def _only_links(lines: Sequence[Line], start: int, end: int) -> bool:
 
 
 def _is_notice(paragraph: str) -> bool:
-    known = words()
+    known = patterns()
     text = paragraph.strip(" *_-=")
     if known.notice.search(text):
         return True
@@ -110,26 +110,26 @@ def _is_notice(paragraph: str) -> bool:
 
 
 def _trim_delimited(lines: Sequence[Line], kinds: list[Kind], start: int, end: int) -> int:
-    """What stands below "-- " is a signature, unless it is a letter's second half."""
+    """Mark lines after "-- " as a signature, unless the text continues there."""
     for number in range(start, end):
         if not DELIMITER.fullmatch(lines[number].text):
             continue
         below = [line.text for line in lines[number + 1 : end] if line.text.strip()]
         exact = lines[number].text.strip() == "--"
-        if not below or (exact and len(below) <= MAX_DELIMITED and not _is_letter(below)) or _is_signature(below):
+        if not below or (exact and len(below) <= MAX_DELIMITED and not _is_text(below)) or _is_signature(below):
             kinds[number:end] = ["signature"] * (end - number)
             return number
     return end
 
 
-def _is_letter(below: Sequence[str]) -> bool:
-    """Whether lines below a delimiter go on telling: mostly sentences, and no way to reach anybody."""
+def _is_text(below: Sequence[str]) -> bool:
+    """Whether the lines after a delimiter are text: mostly sentences, without contact details."""
     prose = sum(_is_prose(line) for line in below)
-    return prose > 2 and prose > len(below) / 2 and not any(words().contact.search(line) for line in below)
+    return prose > 2 and prose > len(below) / 2 and not any(patterns().contact.search(line) for line in below)
 
 
 def _trim_contact(lines: Sequence[Line], kinds: list[Kind], start: int, end: int, names: Sequence[str]) -> None:
-    """A block of name, firm and numbers: below the closing formula and the name, or at the end."""
+    """Mark a block of name, company and numbers, after the closing formula and the name or at the end."""
     end = _filled_end(lines, start, end)
     closing = _closing(lines, start, end)
     if closing is None:
@@ -152,15 +152,15 @@ def _closing(lines: Sequence[Line], start: int, end: int) -> int | None:
     for at in reversed(found):
         below = [line.text for line in lines[_below_name(lines, at, end) : end] if line.text.strip()]
         if not below or _is_signature(below) or any(POSTSCRIPT.match(line) for line in below):
-            # The first formula of several in a row: "Thanks," "Best regards,".
+            # The first of several consecutive formulas: "Thanks," "Best regards,".
             return at
     return None
 
 
 def is_closing(text: str) -> bool:
-    """Whether a line is a closing formula, with or without a name behind it."""
+    """Whether a line is a closing formula, with or without a name after it."""
     text = text.strip()
-    found = words().closing.fullmatch(text)
+    found = patterns().closing.fullmatch(text)
     if not found or len(text.split()) > MAX_CLOSING:
         return False
     name = found["name"].strip()
@@ -170,8 +170,8 @@ def is_closing(text: str) -> bool:
 
 
 def _below_name(lines: Sequence[Line], closing: int, end: int) -> int:
-    """The first line below the closing formula and the name that signs."""
-    found = words().closing.fullmatch(lines[closing].text.strip())
+    """The first line after the closing formula and the signing name."""
+    found = patterns().closing.fullmatch(lines[closing].text.strip())
     if found and found["name"].strip():
         return closing + 1
     at = closing + 1
@@ -183,21 +183,21 @@ def _below_name(lines: Sequence[Line], closing: int, end: int) -> int:
 
 
 def is_name(text: str) -> bool:
-    """Whether a line is nothing but somebody's name."""
+    """Whether a line is only a name."""
     text = text.strip()
     if (
         not text
         or len(text) > 45
-        or words().contact.search(text)
-        or words().company.search(text)
-        or words().title.search(text)
+        or patterns().contact.search(text)
+        or patterns().company.search(text)
+        or patterns().title.search(text)
     ):
         return False
     return bool(NAME.fullmatch(text))
 
 
 def _block_without_closing(lines: Sequence[Line], start: int, end: int, names: Sequence[str]) -> int | None:
-    """A last paragraph, or several, that begins with the sender's name and says how to reach them."""
+    """The start of last paragraphs that begin with the sender's name and have contact details."""
     known = {name.casefold() for name in names if len(name) > 1}
     for number in range(max(start, end - MAX_SIGNATURE), end):
         text = lines[number].text.strip()
@@ -213,7 +213,7 @@ def _block_without_closing(lines: Sequence[Line], start: int, end: int, names: S
 
 
 def _is_signature(below: Sequence[str]) -> bool:
-    """Whether lines are entries (numbers, addresses, a firm, a title) rather than sentences."""
+    """Whether lines are entries (numbers, addresses, a company, a title) rather than sentences."""
     if len(below) > MAX_SIGNATURE:
         return False
     entries = sum(is_entry(line) for line in below)
@@ -224,10 +224,10 @@ def _is_signature(below: Sequence[str]) -> bool:
 
 
 def is_entry(text: str) -> bool:
-    """Whether a line is an entry of a signature: a number, an address, a firm, a title."""
-    known = words()
+    """Whether a line is an entry of a signature: a number, an address, a company, a title."""
+    known = patterns()
     return bool(
-        words().contact.search(text)
+        known.contact.search(text)
         or _is_address(text)
         or known.company.search(text)
         or known.legal.search(text)
@@ -242,7 +242,7 @@ def _is_address(text: str) -> bool:
 
 
 def _is_prose(text: str) -> bool:
-    """A sentence: long, or of some words with a stop at its end."""
+    """Whether a line is a sentence: long, or a few words with a full stop."""
     number = len(text.split())
     ended = text.strip()[-1:] in ".!?"
     return not is_entry(text) and (number >= PROSE_WORDS or (ended and number >= 4))

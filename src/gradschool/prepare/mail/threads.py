@@ -1,32 +1,34 @@
-"""Which mails belong together: threads by what mails say they answer, else by subject and people."""
+"""Group mails into threads, by references or by subject and participants."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from gradschool.data.disjoint import join, root
-from gradschool.prepare.mail.mime import Head
+from gradschool.data.components import components
+from gradschool.prepare.mail.headers import Head
 from gradschool.prepare.mail.patterns import is_reply, plain_subject
 
-NEAR = 60 * 86_400  # seconds within which a reply without a reference belongs to a thread of its subject
+MAX_GAP = 60 * 86_400  # seconds within which a reply without a reference belongs to a thread of its subject
 
 
 def threads(heads: Sequence[Head]) -> list[int]:
-    """For each mail the number of the first mail of its thread.
+    """For each mail, the position of the first mail of its thread.
 
-    Mails are joined through Message-ID, References and In-Reply-To (RFC 5322), through Gmail's thread ids; and where a
-    reply names none of these, through its subject and a common correspondent, within 60 days.
+    Mails are linked by Message-ID, References and In-Reply-To (RFC 5322) and by Gmail's thread ids; a reply without any
+    of these by its subject and a common participant, within 60 days.
     """
-    parents = list(range(len(heads)))
+    links: list[tuple[int, int]] = []
     first: dict[str, int] = {}
     for number, head in enumerate(heads):
         for key in (head.id, *head.answers, *([f"thread {head.thread}"] if head.thread else [])):
             if key:
-                join(parents, first.setdefault(key, number), number)
-    _by_subject(heads, parents)
-    return [root(parents, number) for number in range(len(heads))]
+                links.append((first.setdefault(key, number), number))
+    links += _by_subject(heads)
+    roots: list[int] = components(len(heads), links).tolist()
+    return roots
 
 
-def _by_subject(heads: Sequence[Head], parents: list[int]) -> None:
+def _by_subject(heads: Sequence[Head]) -> Iterator[tuple[int, int]]:
+    """Pairs of a reply without a reference and the latest mail of its subject and people."""
     known: defaultdict[str, list[int]] = defaultdict(list)
     order = sorted(range(len(heads)), key=lambda number: (heads[number].date or 0, number))
     for number in order:
@@ -37,10 +39,10 @@ def _by_subject(heads: Sequence[Head], parents: list[int]) -> None:
         if is_reply(head.subject) and not head.answers:
             for other in reversed(known[subject]):
                 moment = heads[other].date
-                if moment is None or head.date - moment > NEAR:
+                if moment is None or head.date - moment > MAX_GAP:
                     break
                 if _people(head) & _people(heads[other]) - {""}:
-                    join(parents, other, number)
+                    yield other, number
                     break
         known[subject].append(number)
 
@@ -50,7 +52,7 @@ def _people(head: Head) -> set[str]:
 
 
 def answered(heads: Sequence[Head], number: int, by_id: dict[str, int], members: Sequence[int]) -> int | None:
-    """The mail that a mail answers: the one it names; or the last of its thread before it, where it names none."""
+    """The mail that a mail answers: the one it references, or the last one before it in its thread."""
     head = heads[number]
     for id_ in reversed(head.answers):
         if id_ in by_id and by_id[id_] != number:

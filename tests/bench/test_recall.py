@@ -1,6 +1,6 @@
 import pytest
 
-from gradschool.ground.recall import recall
+from bench.recall import recall
 from gradschool.records import Passage
 from small_documents import passage
 

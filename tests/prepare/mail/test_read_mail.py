@@ -10,7 +10,8 @@ from gradschool.model.fake import FakeEngine
 from gradschool.prepare.draft import Draft
 from gradschool.prepare.instructions import Writer, instruction
 from gradschool.prepare.mail.authors import author_of
-from gradschool.prepare.mail.mime import head_of, parse
+from gradschool.prepare.mail.headers import head_of
+from gradschool.prepare.mail.mime import parse
 from gradschool.prepare.mail.patterns import plain_subject
 from gradschool.prepare.mail.threads import threads
 from gradschool.records import Message, Note, Source
@@ -44,7 +45,7 @@ def test_a_reply_is_paired_with_what_it_answers_and_others_with_their_subject(ru
     assert first["prompt"] == "When do we sail?" and first["completion"] == LONG.strip() + "\n\nAnna"
     assert second["prompt"].startswith("Write to ") and second["prompt"].endswith(": the hull")
     assert first["source"] == "box.mbox:11" and first["date"].startswith("2020-01-02")
-    assert first["group"] != second["group"] and prepared.account.kept == 2
+    assert first["group"] != second["group"] and prepared.summary.kept == 2
 
 
 def test_the_quoted_mail_is_the_question_where_the_mailbox_lacks_it(run: Run, rows: Any) -> None:
@@ -63,7 +64,7 @@ def test_what_is_no_letter_stands_in_the_review_with_its_reason(run: Run, rows: 
         mail("sailing", id_="2", day=8),  # the same mail once more
     )
     prepared, events = run({"box.mbox": box(*more)}, "style", authors=("anna@example.org",))
-    assert prepared.account.kept == 2
+    assert prepared.summary.kept == 2
     why = {
         row["why"][0]["kind"]: row["why"][0]["text"] for row in rows("review.jsonl") if row.get("action") == "dropped"
     }
@@ -128,10 +129,10 @@ def test_an_engine_writes_instructions_but_none_that_retell() -> None:
     retold = "Tell him that the mast is off and the boat is at the yard"
     engine = FakeEngine(lambda said: retold if "mast" in said[-1].content else "Invite him for the weekend")
     writer = Writer(engine, kept.append)
-    for item in items:
-        writer.add(item)
+    for draft in items:
+        writer.add(draft)
     writer.flush()
-    assert [item.messages[0].content for item in kept] == ["subject", "Invite him for the weekend"]
+    assert [draft.messages[0].content for draft in kept] == ["subject", "Invite him for the weekend"]
     assert (writer.written, writer.failed) == (1, 1)
 
 
@@ -153,4 +154,4 @@ def test_one_broken_mail_costs_only_itself(run: Run, rows: Any) -> None:
     prepared, _ = run(
         {"box.mbox": box(broken, mail("fine and well", id_="11", day=9))}, "style", authors=("anna@example.org",)
     )
-    assert prepared.account.read == 4 and any(row["completion"] == "fine and well" for row in rows("examples.jsonl"))
+    assert prepared.summary.read == 4 and any(row["completion"] == "fine and well" for row in rows("examples.jsonl"))

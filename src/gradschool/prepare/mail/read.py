@@ -1,48 +1,50 @@
-"""An author's mails into pairs: the message answered and the reply to it, or a short instruction and the mail."""
+"""Drafts from the mails of an author: the answered message and the reply, or an instruction and the mail."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gradschool.data.documents import Unreadable
+from gradschool.data.encoding import Unreadable
 from gradschool.data.language import language_of
 from gradschool.prepare.draft import Change, Draft, Sink, id_from, unused
 from gradschool.prepare.instructions import Writer, instruction
 from gradschool.prepare.mail.authors import Author, author_of
+from gradschool.prepare.mail.body import Body, body_of
+from gradschool.prepare.mail.headers import Head, head_of
 from gradschool.prepare.mail.lines import Kind, paragraphs
-from gradschool.prepare.mail.mailbox import MAX_MAIL, Place, places, read_head, read_mail
-from gradschool.prepare.mail.mime import Body, Head, body_of, head_of, parse
+from gradschool.prepare.mail.mailbox import MAX_MAIL, MessageLocation, message_locations, read_head, read_mail
+from gradschool.prepare.mail.mime import parse
 from gradschool.prepare.mail.outlook import outlook_mail
 from gradschool.prepare.mail.patterns import is_forward, is_reply, plain_subject
-from gradschool.prepare.mail.quotes import Cut, split_quotes
+from gradschool.prepare.mail.quotes import SplitMail, split_quotes
 from gradschool.prepare.mail.threads import answered, threads
 from gradschool.prepare.options import PrepareOptions
-from gradschool.prepare.recognise import Found
+from gradschool.prepare.recognise import SourceFile
 from gradschool.records import Conversation, Message, Note, Progress, Work
 
-CUT_KINDS: tuple[Kind, ...] = (
+REMOVED_KINDS: tuple[Kind, ...] = (
     *("quoted", "attribution", "forwarded", "signature", "disclaimer", "list footer", "app footer"),
 )  # fmt: skip
 AS_CHANGE = {"quoted": "quoted text"}
-EVERY = 500  # mails between two reports of progress
-KEPT_PARENTS = 2_000  # mails answered whose text is held, because several replies may answer one
+PROGRESS_STEP = 500  # mails between two progress events
+MAX_CACHED_PARENTS = 2_000  # answered mails whose text is cached
 
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """All mails of all sources by their headers, each once, and whose they are."""
+    """The headers and locations of all mails, without copies, and their author."""
 
-    places: list[Place]
+    locations: list[MessageLocation]
     heads: list[Head]
     author: Author
 
 
-def read_letters(found: Sequence[Found], wanted: PrepareOptions, sink: Sink) -> Work[Mailbox]:
-    """Put every mail of the author into the sink, as a pair; mails of others are only what is answered.
+def read_mailboxes(found: Sequence[SourceFile], options: PrepareOptions, sink: Sink) -> Work[Mailbox]:
+    """Add a draft for every mail of the author; mails of others serve as the answered messages.
 
-    Headers are read first, then only the mails that are needed. What cannot be read is named in a warning.
+    Headers are read first, then only the necessary mails. Mails that cannot be read are named in a warning.
     """
-    box = yield from _index(found, wanted)
+    box = yield from _index(found, options)
     own = [number for number, head in enumerate(box.heads) if head.sender[1] in box.author.addresses]
     thread_of = threads(box.heads)
     members: defaultdict[int, list[int]] = defaultdict(list)
@@ -50,47 +52,47 @@ def read_letters(found: Sequence[Found], wanted: PrepareOptions, sink: Sink) -> 
         members[root].append(number)
     by_id = {head.id: number for number, head in reversed(list(enumerate(box.heads))) if head.id}
     reader = _Reader(box)
-    writer = Writer(wanted.writer, sink.add)
+    writer = Writer(options.writer, sink.add)
     inline = 0
     for done, number in enumerate(own):
-        if done % EVERY == 0:
+        if done % PROGRESS_STEP == 0:
             yield Progress("reading the author's mails", done, len(own), "mails")
         parent = answered(box.heads, number, by_id, members[thread_of[number]])
-        item, asked = reader.item(number, parent, _group(box.heads[thread_of[number]], thread_of[number]))
-        inline += any(change.kind == "inline answers" for change in item.changes)
-        (sink.add if asked else writer.add)(item)
+        draft, asked = reader.draft(number, parent, _group(box.heads[thread_of[number]], thread_of[number]))
+        inline += any(change.kind == "inline answers" for change in draft.changes)
+        (sink.add if asked else writer.add)(draft)
     writer.flush()
     yield Progress("reading the author's mails", len(own), len(own), "mails")
     if writer.written or writer.failed:
-        yield Note(f"{writer.written} instructions were written by the engine, {writer.failed} stay the subject.")
+        yield Note(f"{writer.written} instructions are from the engine, {writer.failed} from the subject.")
     return box
 
 
-def _index(found: Sequence[Found], wanted: PrepareOptions) -> Work[Mailbox]:
-    kept: list[Place] = []
+def _index(found: Sequence[SourceFile], options: PrepareOptions) -> Work[Mailbox]:
+    kept: list[MessageLocation] = []
     heads: list[Head] = []
     seen: set[str] = set()
     copies = 0
     for file in found:
-        for place in places(file):
+        for location in message_locations(file):
             try:
-                head = head_of(outlook_mail(place.path) if place.outlook else parse(read_head(place)))
+                head = head_of(outlook_mail(location.path) if location.outlook else parse(read_head(location)))
             except (Unreadable, OSError) as error:
-                yield Note(f"{place.source} is passed over: {_reason(error)}.", "warning")
+                yield Note(f"{location.source} is skipped: {_reason(error)}.", "warning")
                 continue
             if head.id and head.id in seen:
                 copies += 1
                 continue
             seen.add(head.id)
-            kept.append(place)
+            kept.append(location)
             heads.append(head)
-            if len(heads) % EVERY == 0:
+            if len(heads) % PROGRESS_STEP == 0:
                 yield Progress("reading headers", len(heads), 0, "mails")
-    again = f", {copies} of them twice" if copies else ""
-    author = author_of(heads, wanted.authors)
+    again = f", {copies} of them copies" if copies else ""
+    author = author_of(heads, options.authors)
     own = sum(head.sender[1] in author.addresses for head in heads)
-    told = "as you said" if wanted.authors else "found out from who takes part; correct it with --author"
-    yield Note(f"{len(heads) + copies} mails{again}; {own} are by {', '.join(sorted(author.addresses))} ({told}).")
+    how = "given" if options.authors else "detected; correct with --author"
+    yield Note(f"{len(heads) + copies} mails{again}; {own} are by {', '.join(sorted(author.addresses))} ({how}).")
     return Mailbox(kept, heads, author)
 
 
@@ -103,60 +105,62 @@ def _group(root: Head, number: int) -> str:
 
 
 class _Reader:
-    """Reads mails of one mailbox and makes items; texts of mails that several replies answer are kept."""
+    """Reads mails and makes drafts; caches the texts of answered mails, which may have several replies."""
 
     def __init__(self, box: Mailbox) -> None:
         self.box = box
         self._parents: dict[int, str] = {}
         self._ids: Counter[str] = Counter()
 
-    def item(self, number: int, parent: int | None, group: str) -> tuple[Draft, bool]:
-        """The item of a mail, and whether its question is a message that it answers."""
-        head, place = self.box.heads[number], self.box.places[number]
+    def draft(self, number: int, parent: int | None, group: str) -> tuple[Draft, bool]:
+        """The draft of a mail, and whether its question is an answered message."""
+        head, location = self.box.heads[number], self.box.locations[number]
         people = tuple(dict.fromkeys(person for person in (head.sender, *head.recipients) if person[1]))
         try:
-            body = self._body(place)
+            body = self._body(location)
             made = split_quotes(body.lines, self._names(head))
         except (Unreadable, OSError) as error:
             kind = "not a letter" if "invitation" in str(error) else "unreadable"
             empty = (Message("user", head.subject), Message("assistant", ""))
-            id_ = self._id(head, place, "")
-            return Draft(id_, empty, group, place.source, head.day, people=people).dropped(kind, _reason(error)), True
+            id_ = self._id(head, location, "")
+            return Draft(id_, empty, group, location.source, head.day, people=people).dropped(
+                kind, _reason(error)
+            ), True
         language = language_of(made.own)
         question, natural = self._question(head, parent, made, language)
         raw = paragraphs([line.text for line in body.lines])
         messages: Conversation = (Message("user", question), Message("assistant", made.own))
-        item = Draft(
-            id=self._id(head, place, raw),
+        draft = Draft(
+            id=self._id(head, location, raw),
             messages=messages,
             group=group,
-            source=place.source,
+            source=location.source,
             date=head.day,
             changes=_changes(made, body, natural),
             before=(Message("user", question), Message("assistant", raw)) if raw != made.own else (),
             people=people,
             language=language,
         )
-        return _judged(item, head, question), natural
+        return _judged(draft, head, question), natural
 
-    def _id(self, head: Head, place: Place, raw: str) -> str:
+    def _id(self, head: Head, location: MessageLocation, raw: str) -> str:
         return unused(id_from("mail", head.id or f"{head.day} {head.subject} {raw}"), self._ids)
 
-    def _body(self, place: Place) -> Body:
-        if place.outlook:
-            return body_of(outlook_mail(place.path))
-        content = read_mail(place)
+    def _body(self, location: MessageLocation) -> Body:
+        if location.outlook:
+            return body_of(outlook_mail(location.path))
+        content = read_mail(location)
         body = body_of(parse(content))
         if len(content) >= MAX_MAIL:
-            more = f"it is longer than {MAX_MAIL >> 20} MB; its end is not read"
+            more = f"it is longer than {MAX_MAIL >> 20} MB; its end is ignored"
             return Body(body.lines, (*body.remarks, more), body.attachments)
         return body
 
     def _names(self, head: Head) -> list[str]:
         return [word for name in (head.sender[0], *self.box.author.names) for word in name.replace(",", " ").split()]
 
-    def _question(self, head: Head, parent: int | None, made: Cut, language: str) -> tuple[str, bool]:
-        """What the mail answers: the other's words, from their mail or from what is quoted; else an instruction."""
+    def _question(self, head: Head, parent: int | None, made: SplitMail, language: str) -> tuple[str, bool]:
+        """The question: the answered message, from its own mail or from the quote; otherwise an instruction."""
         own = parent is not None and self.box.heads[parent].sender[1] in self.box.author.addresses
         if parent is not None and not own and (text := self._text_of(parent)):
             return text, True
@@ -176,29 +180,29 @@ class _Reader:
                 text = (
                     ""
                     if head.noise
-                    else split_quotes(self._body(self.box.places[number]).lines, head.sender[0].split()).own
+                    else split_quotes(self._body(self.box.locations[number]).lines, head.sender[0].split()).own
                 )
             except (Unreadable, OSError):
                 text = ""
-            if len(self._parents) >= KEPT_PARENTS:
+            if len(self._parents) >= MAX_CACHED_PARENTS:
                 self._parents.pop(next(iter(self._parents)))
             self._parents[number] = text
         return self._parents[number]
 
 
-def _changes(made: Cut, body: Body, natural: bool) -> tuple[Change, ...]:
-    changes = [Change(AS_CHANGE.get(kind, kind), text) for kind in CUT_KINDS if (text := made.removed(kind))]
+def _changes(made: SplitMail, body: Body, natural: bool) -> tuple[Change, ...]:
+    changes = [Change(AS_CHANGE.get(kind, kind), text) for kind in REMOVED_KINDS if (text := made.removed(kind))]
     if natural and made.inline:
-        changes.append(Change("inline answers", "answers between quoted lines; joined"))
+        changes.append(Change("inline answers", "answers between quoted lines were joined"))
     return (*changes, *(Change("encoding", remark) for remark in body.remarks))
 
 
-def _judged(item: Draft, head: Head, question: str) -> Draft:
+def _judged(draft: Draft, head: Head, question: str) -> Draft:
     if head.noise:
-        return item.dropped("not a letter", head.noise)
-    if not item.ideal.strip():
-        what = "only a forward" if is_forward(head.subject) else "nothing is left when quotes and signature are cut"
-        return item.dropped("no own text", what)
+        return draft.dropped("not a letter", head.noise)
+    if not draft.ideal.strip():
+        what = "only a forward" if is_forward(head.subject) else "nothing is left without quotes and signature"
+        return draft.dropped("no own text", what)
     if not question.strip():
-        return item.dropped("empty", "it has no subject and no recipient, so that nothing asks for it")
-    return item
+        return draft.dropped("empty", "it has no subject and no recipient to make an instruction of")
+    return draft

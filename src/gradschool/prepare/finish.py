@@ -1,0 +1,122 @@
+"""Write the rest of the job folder: documents, guidelines, job.toml, the report and the record."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gradschool.data.encoding import decode
+from gradschool.data.leakage import find_document_leaks, find_leaks
+from gradschool.data.near_duplicates import near_duplicates
+from gradschool.data.read import read_examples
+from gradschool.data.split import freeze_split, split_of
+from gradschool.errors import DataError, UsageError
+from gradschool.files import disk_errors, sha256, write_text
+from gradschool.job import read_job
+from gradschool.prepare.folder import DOCUMENTS, EXAMPLES, GUIDELINES, JOB_FILE, REPORT, JobFolder
+from gradschool.prepare.gather import Gathered
+from gradschool.prepare.guidelines import Guideline, with_examples
+from gradschool.prepare.job_file import job_file
+from gradschool.prepare.options import PrepareOptions
+from gradschool.prepare.output import Output, ideals
+from gradschool.prepare.report import Summary, report_page
+from gradschool.records import Note, Progress, Work
+from gradschool.version import __version__
+
+MAX_FOR_LEAKS = 200_000  # examples; with more, leakage is not searched
+MAX_FOR_RULES = 5_000  # answers searched for examples of rules
+MAX_HASHED_BYTES = 200_000_000  # larger sources are recorded without a hash
+
+
+def write_job(
+    folder: JobFolder, output: Output, gathered: Gathered, guidelines: Sequence[Guideline], options: PrepareOptions
+) -> Work[tuple[tuple[Guideline, ...], bool]]:
+    """Write everything except the examples; returns the rules with example answers, and whether job.toml was kept."""
+    summary = output.summary
+    if not summary.kept:
+        yield Note("No examples are left; review.jsonl gives the reason for each.", "warning")
+    yield from _copy_documents(folder, gathered, summary)
+    if options.guidelines:
+        write_text(folder.path / GUIDELINES, decode(options.guidelines.read_bytes())[0])
+    rules = with_examples(guidelines, ideals(folder.path / EXAMPLES, MAX_FOR_RULES))
+    job_kept = folder.job_is_edited
+    if not job_kept:
+        text = job_file(
+            options.purpose,
+            str(folder.path),
+            author=gathered.author,
+            answers=output.answers,
+            guidelines=guidelines,
+            documents=bool(summary.documents),
+            by_time=2 * output.dated > summary.kept,
+            pass_mark=options.pass_mark,
+        )
+        write_text(folder.path / JOB_FILE, text)
+    yield from _try_split(folder, summary, gathered)
+    write_text(folder.path / REPORT, report_page(summary, rules, folder.path, options.purpose))
+    folder.finish(_record(options, summary), job_kept=job_kept)
+    return tuple(rules), job_kept
+
+
+def _copy_documents(folder: JobFolder, gathered: Gathered, summary: Summary) -> Work[None]:
+    """Copy the documents for the ground rung; a copy that the user changed is kept."""
+    for file, _ in gathered.documents:
+        target = folder.path / DOCUMENTS / Path(file.name)
+        summary.documents += 1
+        if target.exists() and target.resolve() != file.path.resolve() and sha256(target) != sha256(file.path):
+            yield Note(f"{target} differs from {file.name} and is kept.", "warning")
+        elif not target.exists():
+            with disk_errors(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file.path, target)
+
+
+def _try_split(folder: JobFolder, summary: Summary, gathered: Gathered) -> Work[None]:
+    """Split the examples as a climb would, and search for leakage between the parts."""
+    if summary.kept > MAX_FOR_LEAKS:
+        summary.split_note = f"With more than {MAX_FOR_LEAKS:,} examples, leakage between the parts is not searched."
+        return
+    from gradschool.rungs.ladder import LADDER  # imports torch, which nothing before needs
+
+    try:
+        job = read_job(folder.path)
+        examples = read_examples(job.path(job.settings.data.examples), job.settings.data).examples
+        yield Progress("splitting examples", 0, 0)
+        near = near_duplicates(examples, job.settings.data.near_duplicate)
+        split = freeze_split(examples, job.settings.split, job.settings.goal, near, len(LADDER))
+    except (DataError, UsageError) as error:
+        summary.split_note = f"The examples cannot be split yet: {error.what} {error.why}"
+        yield Note(summary.split_note, "warning")
+        return
+    train, validation, test = split_of(examples, split)
+    summary.split = {"train": len(train), "validation": len(validation), "test": len(test)}
+    if job.settings.split.by == "time":
+        last = max((example.date for example in train), default="")[:10]
+        summary.split_note = f"Training examples end on {last}; the threads of the test set end later."
+    yield Progress("searching for leakage", 0, 0)
+    summary.leaks = find_leaks(train, [*validation, *test], job.settings.data.near_duplicate)
+    documents = ((file.name, document.text) for file, document in gathered.documents)
+    summary.document_leaks = find_document_leaks(documents, test)
+
+
+def _record(options: PrepareOptions, summary: Summary) -> dict[str, Any]:
+    """The content of prepared.json: sources, options and counts."""
+    sources = []
+    for file in summary.sources:
+        size = file.path.stat().st_size
+        sources.append({"name": file.name, "kind": file.kind, "bytes": size})
+        if size <= MAX_HASHED_BYTES:
+            sources[-1]["sha256"] = sha256(file.path)
+    return {
+        "gradschool": __version__,
+        "purpose": options.purpose,
+        "options": {
+            "authors": list(options.authors),
+            "agents": list(options.agents),
+            "languages": list(options.languages),
+            "private": options.private,
+            "writer": options.writer.identity["name"] if options.writer else "",
+        },
+        "sources": sources,
+        "counts": summary.as_json(),
+    }

@@ -1,0 +1,254 @@
+"""The people named in the sources: who they are, the pseudonym of each, and where a text names them."""
+
+import re
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from gradschool.data.private import Private
+
+WORD = re.compile(r"[^\W\d_](?:[\w’'-]*\w)?")
+INITIAL = 1  # characters of a word that is too short to identify anyone
+SPACE = re.compile(r"[\s,]+")
+GAP = re.compile(r"[ \t]{1,3}|\.[ \t]{0,2}|\n")  # between the words of one name, and between a title and a name
+MAX_NAME_WORDS = 5
+
+
+@dataclass(slots=True)
+class Person:
+    """One person: the names and addresses found in the sources, and the pseudonym used in the examples."""
+
+    number: int
+    given: str
+    family: str
+    names: set[str] = field(default_factory=set)
+    addresses: set[str] = field(default_factory=set)
+
+    @property
+    def pseudonym(self) -> str:
+        """The full made-up name."""
+        return f"{self.given} {self.family}"
+
+    @property
+    def mailbox(self) -> str:
+        """The local part of the made-up mail address."""
+        return f"{self.given}.{self.family}".lower()
+
+
+@lru_cache(maxsize=1)
+def word_lists() -> dict[str, list[str]]:
+    """The lists of pseudonyms.toml: made-up names, titles, particles, mail providers."""
+    with (Path(__file__).parent / "pseudonyms.toml").open("rb") as file:
+        read: dict[str, list[str]] = tomllib.load(file)
+    return read
+
+
+class People:
+    """A register of people, by address, full name and single words of names."""
+
+    def __init__(self) -> None:
+        self.entries: list[Person] = []
+        self.mailboxes: set[str] = set()  # local parts of made-up addresses
+        self._own: set[str] = set()  # words of the author's names, which are never replaced
+        self._ordinary: set[str] = set()  # words of names that the texts also use in lower case
+        self._by_address: dict[str, Person] = {}
+        self._by_name: dict[str, Person] = {}
+        self._by_word: defaultdict[str, list[tuple[Person, str]]] = defaultdict(list)
+
+    def __bool__(self) -> bool:
+        """Whether any name is known."""
+        return bool(self._by_word)
+
+    def register(self, people: Iterable[tuple[str, str]]) -> None:
+        """Add people by name and address; a known address or full name adds to the same person."""
+        for name, address in people:
+            words = name_words(name)
+            if not words and not address:
+                continue
+            person = self._by_address.get(address) if address else None
+            if person is None and len(words) > 1:
+                person = self._by_name.get(" ".join(words).casefold())
+            person = person or self._add()
+            if address:
+                self._set_address(person, address)
+            if words:
+                self._set_name(person, words)
+
+    def keep_names(self, names: Iterable[str]) -> None:
+        """Never replace these names: the author signs with them."""
+        self._own |= {word.casefold() for name in names for word in name_words(name)}
+
+    def note_lowercase(self, text: str) -> None:
+        """Record which words of names a text uses in lower case: such a word ("may") is a name only in some places."""
+        for word in WORD.findall(text):
+            if word.islower() and word in self._by_word:
+                self._ordinary.add(word)
+
+    def at(self, address: str) -> Person:
+        """The person with a mail address, added if unknown."""
+        person = self._by_address.get(address)
+        if person is None:
+            person = self._add()
+            self._set_address(person, address)
+        return person
+
+    def restore(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Add the people of a saved map, with the pseudonyms that they have there."""
+        for row in rows:
+            given, _, family = row["pseudonym"].partition(" ")
+            person = self._append(given, family)
+            for address in row["addresses"]:
+                self._set_address(person, address)
+            for name in row["names"]:
+                self._set_name(person, name.split())
+
+    def _add(self) -> Person:
+        lists = word_lists()
+        # A pseudonym must not be a name that occurs in the sources.
+        given = [name for name in lists["given"] if name.casefold() not in self._by_word] or lists["given"]
+        family = [name for name in lists["family"] if name.casefold() not in self._by_word] or lists["family"]
+        number = len(self.entries)
+        # Consecutive people get names far apart in the list; every pair is used once before one repeats.
+        place = number + number // len(given) * 7
+        return self._append(given[number % len(given)], family[(place * 37) % len(family)])
+
+    def _append(self, given: str, family: str) -> Person:
+        person = Person(len(self.entries), given, family)
+        self.entries.append(person)
+        self.mailboxes.add(person.mailbox)
+        return person
+
+    def _set_address(self, person: Person, address: str) -> None:
+        person.addresses.add(address)
+        self._by_address[address] = person
+
+    def _set_name(self, person: Person, words: Sequence[str]) -> None:
+        name = " ".join(words).casefold()
+        if name in person.names:
+            return
+        person.names.add(name)
+        if len(words) > 1:
+            self._by_name.setdefault(name, person)
+        parts = [word for word in words if word.casefold() not in word_lists()["particles"]]
+        for number, word in enumerate(parts):
+            part = "family" if number == len(parts) - 1 and len(parts) > 1 else ("given" if number == 0 else "middle")
+            entry = (person, part)
+            if len(word) > INITIAL and entry not in self._by_word[word.casefold()]:
+                self._by_word[word.casefold()].append(entry)
+
+    def names_in(self, text: str, participants: Iterable[tuple[str, str]]) -> Iterator[tuple[Private, str]]:
+        """The names in a text, each with its pseudonym; of several people with one name, a participant comes first.
+
+        `participants` are (name, address) of those who take part in the thread.
+        """
+        if not self._by_word:
+            return
+        close = {person.number for pair in participants if (person := self._known(*pair))}
+        tokens = list(WORD.finditer(text))
+        at = 0
+        while at < len(tokens):
+            people, end = self._longest_name(text, tokens, at)
+            if not people:
+                at += 1
+                continue
+            person = min(people, key=lambda one: (one.number not in close, one.number))
+            if self._is_name(text, tokens, at, end, person.number in close):
+                start, stop = tokens[at].start(), tokens[end - 1].start() + len(_base_form(tokens[end - 1][0]))
+                value = text[start:stop]
+                yield Private("name", start, stop, value), self._pseudonym(person, tokens[at:end], value)
+            at = end
+
+    def _known(self, name: str, address: str) -> Person | None:
+        return self._by_address.get(address) or self._by_name.get(" ".join(name_words(name)).casefold())
+
+    def _people_called(self, token: str) -> list[Person]:
+        word = _base_form(token).casefold()
+        if not token[:1].isupper() or word in self._own:
+            return []
+        return [person for person, _ in self._by_word.get(word, ())]
+
+    def _longest_name(self, text: str, tokens: Sequence[re.Match[str]], at: int) -> tuple[list[Person], int]:
+        """The people that the words from `at` on may name, and the end of the longest run that names one person."""
+        people = self._people_called(tokens[at][0])
+        end = at + 1
+        reach = end
+        while people and reach < len(tokens) and GAP.fullmatch(text[tokens[reach - 1].end() : tokens[reach].start()]):
+            word = tokens[reach][0]
+            if word.casefold() in word_lists()["particles"] or (len(word) == 1 and word.isupper()):
+                reach += 1
+                continue
+            both = [person for person in self._people_called(word) if person in people]
+            if not both:
+                break
+            people, reach = both, reach + 1
+            end = reach
+        return people, end
+
+    def _is_name(self, text: str, tokens: Sequence[re.Match[str]], at: int, end: int, close: bool) -> bool:
+        """Whether known words are used as a name here, not as ordinary words."""
+        token = tokens[at]
+        if end - at > 1:
+            return True
+        lists = word_lists()
+        before = tokens[at - 1][0].casefold() if at else ""
+        adjacent = at > 0 and GAP.fullmatch(text[tokens[at - 1].end() : token.start()]) is not None
+        if adjacent and before in lists["before"]:
+            return True
+        line_start, line_end = text.rfind("\n", 0, token.start()) + 1, text.find("\n", token.end())
+        line = text[line_start : line_end if line_end >= 0 else len(text)]
+        if WORD.sub("", line, count=1).strip(" ,.!-–—*") == "" and len(text) > len(line):
+            return True  # alone on its line: a greeting or a signature
+        if _base_form(token[0]).casefold() not in self._ordinary:
+            return close or not (adjacent and before in lists["articles"])
+        previous = text[: token.start()].rstrip()[-1:]
+        return close and bool(previous) and previous not in '.!?:…"“„»' and before not in lists["articles"]
+
+    def _pseudonym(self, person: Person, tokens: Sequence[re.Match[str]], value: str) -> str:
+        parts = {
+            part
+            for token in tokens
+            for one, part in self._by_word.get(_base_form(token[0]).casefold(), ())
+            if one is person
+        }
+        if "family" in parts and len(parts) > 1 and len(tokens) > 1:
+            name = person.pseudonym
+        else:
+            name = person.family if "family" in parts else person.given
+        return name.upper() if value.isupper() and len(value) > 2 else name
+
+
+def _base_form(token: str) -> str:
+    """A word without a possessive ending: Anna's, Klaus'."""
+    return re.sub(r"[’'](?:s|S)?$", "", token)
+
+
+def name_words(name: str) -> list[str]:
+    """The words of a display name, family name last; empty for companies and roles.
+
+    >>> name_words("Dr. Keller, Anna (Sales)")
+    ['Anna', 'Keller']
+    """
+    lists = word_lists()
+    name = re.sub(r"\([^)]*\)|\[[^\]]*\]|\".*?\"", " ", name)
+    if "@" in name or "&" in name.partition(",")[0]:
+        return []
+    first, comma, rest = name.partition(",")
+    family, given = (_untitled(part, lists["titles"]) for part in (first, rest))
+    reversed_ = (
+        comma and 0 < len(given) <= 2 and [word.casefold() in lists["particles"] for word in family].count(False) == 1
+    )
+    words = [*given, *family] if reversed_ and not re.search(r"[&,]", rest) else family
+    lower = any(word.islower() and word not in lists["particles"] for word in words)
+    if lower or len(words) > MAX_NAME_WORDS or any(word.casefold() in lists["firms"] for word in words):
+        return []
+    return words
+
+
+def _untitled(text: str, titles: Sequence[str]) -> list[str]:
+    """The words of a part of a name, without titles."""
+    words = [word.strip(".,;:'\"") for word in SPACE.split(text)]
+    return [word for word in words if WORD.fullmatch(word) and word.casefold() not in titles]
