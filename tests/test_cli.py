@@ -147,7 +147,7 @@ def test_check_shows_the_tokens_that_are_learnt_and_writes_nothing(whole: Whole,
     before = sorted(job.rglob("*"))
     result = small_job.run("check", job, "--rows", "3")
     assert result.exit_code == 0, result.stderr
-    shown = re.findall(r"\((examples\.jsonl:\d+)\): (\d+) tokens, (\d+) of them learnt", result.stdout)
+    shown = re.findall(r"\((examples\.jsonl:\d+)\): (\d+) tokens, (\d+) of them trained on", result.stdout)
     assert len(shown) == 3 and all(0 < int(learnt) < int(tokens) for _, tokens, learnt in shown)
     by_line = {f"examples.jsonl:{i}": row for i, row in enumerate(small_job.rows(), 1)}
     for place, _, _ in shown:
@@ -155,7 +155,7 @@ def test_check_shows_the_tokens_that_are_learnt_and_writes_nothing(whole: Whole,
             "\n", " "
         )
     assert whole.done("split")["hash"][:8] in result.stdout  # the very split that the climb used
-    assert "would be proved" in result.stdout and "completion → ideal answer" in result.stdout
+    assert "can prove is" in result.stdout and "completion → ideal answer" in result.stdout
     assert sorted(job.rglob("*")) == before
 
 

@@ -70,11 +70,11 @@ def test_a_terminal_gets_a_bar_that_goes_away() -> None:
 
 def test_a_gate_that_refuses_is_named_beside_the_verdict() -> None:
     refused = replace(TUNED, gates=(Gate("forgetting", False, "rose by 2"),))
-    assert "refused: forgetting" in screen.rung_line(refused)
+    assert "failed gate: forgetting" in screen.rung_line(refused)
     to = console()
     to.print(ladder_table([BASE, SKIPPED, refused]))
     said = written(to)
-    assert "passed, refused" in said and "+0.100" in said and "+0.020 to +0.180" in said
+    assert "passed, gate failed" in said and "+0.100" in said and "+0.020 to +0.180" in said
     assert "the job names [no] documents" in said and "skipped" in said
     assert "40 test examples in 30 groups" in said and "98.75%" in said
 
@@ -85,7 +85,7 @@ def test_the_end_of_a_climb_says_what_was_proven_and_what_to_type(tmp_path: Path
     show_climbed(to, climbed, Path("runs/a-1"))
     said = written(to)
     assert "Passed: the tune rung is proven to reach the pass mark of 0.45: chrf 0.500 on 40 examples" in said
-    assert said.index("held    it [stops]: 9 of 9") < said.index("held    parity: all") < said.index("Passed:")
+    assert said.index("passed it [stops]: 9 of 9") < said.index("passed parity: all") < said.index("Passed:")
     assert said.rstrip().endswith("gradschool score runs/a-1/specialist more-examples.jsonl")
 
 
@@ -107,7 +107,7 @@ def test_a_report_shows_parts_failures_and_cost() -> None:
     show_report(to, REPORT)
     said = written(to)
     assert "chrf: 0.500 (0.400 to 0.600)" in said and "short" in said and "3 failed: cut off" in said
-    assert "50 tokens read, 10 written, 0.20 s per answer" in said
+    assert "50 prompt tokens, 10 new tokens, 0.20 s" in said
 
 
 @pytest.mark.parametrize("width", [80, 100, 200])
