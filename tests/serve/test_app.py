@@ -20,14 +20,6 @@ LIMITS = Limits(body=20_000, body_seconds=0.5, seconds=1.0, waiting=2, grace=5.0
 
 
 @pytest.fixture
-def engine() -> Iterator[GatedEngine]:
-    engine = GatedEngine()
-    yield engine
-    engine.go.set()
-    engine.given_up.set()
-
-
-@pytest.fixture
 def service(engine: GatedEngine) -> Service:
     return service_over(engine, LIMITS, at_once=2)
 

@@ -22,14 +22,6 @@ from gradschool.specialist import Recipe, Specialist
 
 
 @pytest.fixture
-def engine() -> Iterator[GatedEngine]:
-    engine = GatedEngine()
-    yield engine
-    engine.go.set()
-    engine.given_up.set()
-
-
-@pytest.fixture
 def upstream(engine: GatedEngine) -> Service:
     return service_over(engine, Limits(waiting=0), at_once=3)
 

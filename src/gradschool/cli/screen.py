@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from gradschool.records import Event, Note, Progress, RungResult, Score, Step, Work
+from gradschool.records import Event, Interval, Note, Progress, RungResult, Score, Step, Work
 
 T = TypeVar("T")
 PLAIN_EVERY = 10.0  # seconds between progress lines if the output is not a terminal
@@ -102,4 +102,9 @@ def rung_line(result: RungResult) -> str:
 
 def bounded(score: Score) -> str:
     """A score with its bounds."""
-    return f"{score.mean:.3f} ({score.interval.low:.3f} to {score.interval.high:.3f})"
+    return f"{score.mean:.3f} ({bounds(score.interval)})"
+
+
+def bounds(interval: Interval) -> str:
+    """The bounds of a score."""
+    return f"{interval.low:.3f} to {interval.high:.3f}"

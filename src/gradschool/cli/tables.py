@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from gradschool.cli.screen import VERDICT_STYLE, bounded
+from gradschool.cli.screen import VERDICT_STYLE, bounded, bounds
 from gradschool.climbing import Climbed
 from gradschool.examine import Examined
 from gradschool.records import Gate, Report, RungResult
@@ -78,12 +78,11 @@ def _ladder_row(result: RungResult) -> tuple[str, ...]:
     if result.report is None:
         return result.rung, escape(result.skipped), "", "", "skipped", ""
     report = result.report
-    interval = report.score.interval
     verdict = report.verdict if result.sound else f"{report.verdict}, gate failed"
     return (
         result.rung,
         escape(result.recipe),
-        f"[bold]{report.score.mean:.3f}[/]\n{interval.low:.3f} to {interval.high:.3f}",
+        f"[bold]{report.score.mean:.3f}[/]\n{bounds(report.score.interval)}",
         _difference(report),
         f"[{VERDICT_STYLE[report.verdict]}]{verdict}[/]",
         f"{result.seconds:.0f} s",
@@ -112,7 +111,7 @@ def show_report(console: Console, report: Report) -> None:
     table.add_column("score", justify="right")
     table.add_column("bounds", justify="right")
     for name, score in report.parts.items():
-        table.add_row(escape(name), f"{score.mean:.3f}", f"{score.interval.low:.3f} to {score.interval.high:.3f}")
+        table.add_row(escape(name), f"{score.mean:.3f}", bounds(score.interval))
     console.print(table)
     score = report.score
     style = VERDICT_STYLE[report.verdict]
