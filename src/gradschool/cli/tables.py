@@ -163,8 +163,8 @@ def show_examined(console: Console, examined: Examined) -> None:
             highlight=False,
         )
         text = Text()
-        for piece, trained in shown.segments:
-            text.append(piece, style="reverse green" if trained else "dim")
+        for segment, trained in shown.segments:
+            text.append(segment, style="reverse green" if trained else "dim")
         console.print(text)
 
 
