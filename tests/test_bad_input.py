@@ -1,4 +1,4 @@
-"""Bad input ends in a message that says what, why and what to do, in the listed code, and in nothing half-written."""
+"""Bad input: a message with what, why and what to do, the documented exit code, and no leftover files."""
 
 import json
 from collections.abc import Callable
@@ -12,11 +12,11 @@ from gradschool.errors import DataError
 from refusals import FAKE, GOAL, ROWS, left, refused
 
 
-def unlike(count: int, **changes: str) -> list[dict[str, str]]:
+def with_changes(count: int, **changes: str) -> list[dict[str, str]]:
     return [{**row, **changes} for row in ROWS[:count]]
 
 
-# What is wrong: what is written into the job's folder, the exit code, and words of the message.
+# Case: how to write the job folder, the exit code, and parts of the message.
 Write = Callable[[Path], None]
 
 
@@ -66,9 +66,9 @@ BAD: dict[str, tuple[Write, int, tuple[str, ...]]] = {
     "only blank lines": (file("examples.jsonl", b"\n \n\n"), 4, ("examples.jsonl is empty",)),
     "an empty list": (file("examples.jsonl", b"[]"), 4, ("holds no examples",)),
     "3 examples": (toml(FAKE + GOAL, ROWS[:3]), 4, ("3 usable examples are not enough", "add 9 or more")),
-    "one class only": (toml(FAKE + GOAL, unlike(40, completion="yes")), 4, ("are the same: 'yes'",)),
-    "one group only": (toml(FAKE + GOAL, unlike(40, group="all")), 4, ("belong together",)),
-    "no answers": (toml(FAKE + GOAL, unlike(40, completion="  ")), 4, ()),
+    "one class only": (toml(FAKE + GOAL, with_changes(40, completion="yes")), 4, ("are the same: 'yes'",)),
+    "one group only": (toml(FAKE + GOAL, with_changes(40, group="all")), 4, ("belong together",)),
+    "no answers": (toml(FAKE + GOAL, with_changes(40, completion="  ")), 4, ()),
     "unknown columns": (
         file("examples.jsonl", b"".join(b'{"foo": "%d", "bar": "x"}\n' % i for i in range(30))),
         4,
@@ -110,7 +110,7 @@ BAD: dict[str, tuple[Write, int, tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_a_job_that_cannot_be_climbed_is_refused_and_leaves_nothing(what: str, here: Path) -> None:
+def test_climb_reports_a_bad_job_and_leaves_no_run(what: str, here: Path) -> None:
     write, code, words = BAD[what]
     write(here / "job")
     before = sorted(path for path in (here / "job").rglob("*") if "__pycache__" not in path.parts)
@@ -120,14 +120,13 @@ def test_a_job_that_cannot_be_climbed_is_refused_and_leaves_nothing(what: str, h
 
 
 @pytest.mark.parametrize("what", ["unknown metric", "3 examples", "no such model", "no pass mark"])
-def test_check_refuses_what_climb_refuses(what: str, here: Path) -> None:
+def test_check_reports_the_same_errors_as_climb(what: str, here: Path) -> None:
     write, code, words = BAD[what]
     write(here / "job")
     refused(small_job.run("check", "job"), code, *words)
 
 
-def test_a_folder_given_for_a_run_keeps_what_is_not_ours(here: Path) -> None:
-    """Only what the climb itself has written is taken away again."""
+def test_failed_climb_removes_only_its_own_files_from_the_run_folder(here: Path) -> None:
     BAD["3 examples"][0](here / "job")
     (here / "mine").mkdir()
     (here / "mine" / "diary.txt").write_text("dear diary")
@@ -135,7 +134,7 @@ def test_a_folder_given_for_a_run_keeps_what_is_not_ours(here: Path) -> None:
     assert [path.name for path in (here / "mine").iterdir()] == ["diary.txt"]
 
 
-ODD_COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
+IMPOSSIBLE_COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
     "no job": (("climb",), "nothing to climb"),
     "a job that is not there": (("climb", "nowhere"), "nowhere does not exist"),
     "a picture": (("climb", "cat.png"), "neither a job nor a file of examples"),
@@ -152,21 +151,21 @@ ODD_COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
 }
 
 
-@pytest.mark.parametrize("what", ODD_COMMANDS)
-def test_a_command_that_makes_no_sense_is_refused(what: str, here: Path) -> None:
+@pytest.mark.parametrize("what", IMPOSSIBLE_COMMANDS)
+def test_impossible_commands_are_reported(what: str, here: Path) -> None:
     small_job.write_job(here / "job", FAKE + GOAL, ROWS)
     (here / "cat.png").write_bytes(b"\x89PNG")
-    arguments, words = ODD_COMMANDS[what]
+    arguments, words = IMPOSSIBLE_COMMANDS[what]
     refused(small_job.run(*arguments, stdin="a question\n"), 2, words)
     assert left(here) == []
 
 
-def test_an_unknown_option_is_refused_with_the_nearest(here: Path) -> None:
+def test_unknown_option_gets_a_suggestion(here: Path) -> None:
     result = small_job.run("climb", "job", "--pass-mrk", "0.5")
     assert result.exit_code == 2 and "--pass-mark" in result.stderr and "Traceback" not in result.output
 
 
-def test_a_run_is_never_written_over(here: Path) -> None:
+def test_existing_run_is_never_overwritten(here: Path) -> None:
     small_job.write_job(here / "job", FAKE + GOAL, ROWS)
     assert small_job.run("climb", "job", "--run", "run").exit_code in (0, 3)
     before = {path: path.read_bytes() for path in (here / "run").rglob("*") if path.is_file()}
@@ -174,7 +173,7 @@ def test_a_run_is_never_written_over(here: Path) -> None:
     assert {path: path.read_bytes() for path in (here / "run").rglob("*") if path.is_file()} == before
 
 
-def test_documents_without_one_that_can_be_read_stop_the_climb_where_it_resumes(here: Path) -> None:
+def test_unreadable_documents_stop_the_climb_and_it_can_be_resumed(here: Path) -> None:
     job = small_job.write_job(here / "job", FAKE + '[data]\ndocuments = "papers"\n' + GOAL, ROWS)
     (job / "papers").mkdir()
     (job / "papers" / "photo.jpg").write_bytes(b"\xff\xd8\xff")
@@ -187,7 +186,7 @@ def test_documents_without_one_that_can_be_read_stop_the_climb_where_it_resumes(
 
 
 @pytest.mark.parametrize("what", ["specialist.toml", "evidence/test.jsonl", "gone", "extra", "no toml"])
-def test_a_damaged_specialist_is_not_opened(what: str, here: Path) -> None:
+def test_damaged_specialist_is_not_opened(what: str, here: Path) -> None:
     small_job.write_job(here / "job", FAKE + GOAL, ROWS)
     small_job.run("climb", "job", "--run", "run")
     folder = here / "run" / "specialist"
@@ -206,7 +205,7 @@ def test_a_damaged_specialist_is_not_opened(what: str, here: Path) -> None:
         refused(small_job.run(*command, stdin="a question\n"), 8, "was changed after it was packaged")
 
 
-NONSENSE = {
+INVALID_QUESTIONS = {
     "nothing": ("", "no questions"),
     "blank lines": ("\n\n  \n", "no questions"),
     "half an object": ('{"prompt": "x"}\n{"prompt": \n', "Line 2"),
@@ -226,23 +225,23 @@ def specialist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home / "run" / "specialist"
 
 
-@pytest.mark.parametrize("what", NONSENSE)
-def test_nonsense_on_stdin_is_refused_before_anything_is_answered(what: str, specialist: Path) -> None:
-    stdin, words = NONSENSE[what]
+@pytest.mark.parametrize("what", INVALID_QUESTIONS)
+def test_invalid_questions_are_reported_before_anything_is_answered(what: str, specialist: Path) -> None:
+    stdin, words = INVALID_QUESTIONS[what]
     result = small_job.run("answer", specialist, stdin=stdin)
     refused(result, 4, words)
     assert result.stdout == ""
 
 
-def test_bytes_that_are_no_text_on_stdin_are_refused(specialist: Path) -> None:
+def test_questions_that_are_not_utf8_are_reported(specialist: Path) -> None:
     refused(small_job.run("answer", specialist, stdin=b"caf\xe9 \xff\xfe\n"), 4, "UTF-8")
     refused(small_job.run("answer", specialist, stdin='{"prompt": "half \\ud83d"}\n'), 4, "Line 1", "half a character")
     refused(small_job.run("chat", specialist, stdin=b"caf\xe9 \xff\xfe\n"), 4, "UTF-8")
-    with pytest.raises(DataError, match="Line 2"):  # as Python hands bytes through where the locale is C
+    with pytest.raises(DataError, match="Line 2"):  # how Python decodes such bytes in the C locale
         read_questions(["fine", "caf\udce9"])
 
 
-def test_scoring_on_bad_examples_is_refused(specialist: Path, here: Path) -> None:
+def test_bad_examples_for_score_are_reported(specialist: Path, here: Path) -> None:
     (here / "bad.jsonl").write_bytes(bytes(range(256)) * 20)
     refused(small_job.run("score", specialist, "bad.jsonl"), 4, "binary file")
     refused(small_job.run("score", specialist, "none.jsonl"), 4, "none.jsonl does not exist")
@@ -250,7 +249,7 @@ def test_scoring_on_bad_examples_is_refused(specialist: Path, here: Path) -> Non
     refused(small_job.run("score", specialist, "empty.jsonl"), 4)
 
 
-def test_a_run_whose_notes_are_damaged(here: Path) -> None:
+def test_damaged_run_is_reported(here: Path) -> None:
     small_job.write_job(here / "job", FAKE + GOAL, ROWS)
     small_job.run("climb", "job", "--run", "run")
     (here / "run" / "done" / "base.json").write_text('{"recipe":')

@@ -1,4 +1,4 @@
-"""Servers that hang or lie, no network, a full disk: each ends in a message, and the climb can go on afterwards."""
+"""Servers that hang or send garbage, no network, a full disk: each gives a message, and the climb can be resumed."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from refusals import FAKE, GOAL, ROWS, left, refused
 
 @pytest.fixture
 def serve(serve: Callable[[type[BaseHTTPRequestHandler]], str]) -> Callable[..., str]:
-    """Starts a server on loopback whose every answer is `reply(body)`; gives its address."""
+    """Start a local server that answers every request with `reply(body)`; returns its address."""
 
     def start(reply: Callable[[dict[str, Any]], tuple[int, bytes]]) -> str:
         class Handler(BaseHTTPRequestHandler):
@@ -38,7 +38,7 @@ def serve(serve: Callable[[type[BaseHTTPRequestHandler]], str]) -> Callable[...,
                 self.wfile.write(content)
 
             def log_message(self, format: str, *args: Any) -> None:
-                """Quiet."""
+                """Log nothing."""
 
         return f"{serve(Handler)}/v1"
 
@@ -55,7 +55,7 @@ def remote(address: str, mark: float = 0.7) -> str:
     return f'task = "Order."\nbase_model = "{address}"\nmodel = "m"\n{goal}[remote]\ntimeout = 0.3\nretries = 0\n'
 
 
-def test_a_server_that_hangs_is_an_error_and_the_climb_goes_on_when_it_wakes(
+def test_hanging_server_is_an_error_and_the_climb_can_be_resumed(
     here: Path, serve: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hangs = threading.Event()
@@ -79,7 +79,7 @@ def test_a_server_that_hangs_is_an_error_and_the_climb_goes_on_when_it_wakes(
     assert json.loads(answered.stdout)["answer"] == ROWS[0]["completion"]
 
 
-LIES: dict[str, tuple[tuple[int, bytes], str]] = {
+BAD_RESPONSES: dict[str, tuple[tuple[int, bytes], str]] = {
     "a web page": ((200, b"<!DOCTYPE html><p>Log in"), "web page"),
     "no json": ((200, b"hello"), "no JSON"),
     "no choices": ((200, b'{"choices": []}'), "no choices"),
@@ -89,19 +89,19 @@ LIES: dict[str, tuple[tuple[int, bytes], str]] = {
 }
 
 
-@pytest.mark.parametrize("lie", LIES)
-def test_a_server_that_lies_is_an_error(lie: str, here: Path, serve: Callable[..., str]) -> None:
-    reply, words = LIES[lie]
+@pytest.mark.parametrize("case", BAD_RESPONSES)
+def test_bad_response_of_a_server_is_an_error(case: str, here: Path, serve: Callable[..., str]) -> None:
+    reply, words = BAD_RESPONSES[case]
     job = small_job.write_job(here / "job", remote(serve(lambda _: reply)), ROWS)
     refused(small_job.run("climb", job), 6, words)
 
 
-def test_a_server_that_is_not_there(here: Path) -> None:
+def test_unreachable_server_is_an_error(here: Path) -> None:
     job = small_job.write_job(here / "job", remote(f"http://127.0.0.1:{closed_port()}/v1"), ROWS)
     refused(small_job.run("climb", job), 6, "127.0.0.1")
 
 
-def test_a_key_in_an_address_is_never_written_down(
+def test_api_key_is_never_printed_or_saved(
     here: Path, serve: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-key")
@@ -120,7 +120,7 @@ def closed_port() -> int:
 
 
 @pytest.mark.slow
-def test_without_a_network_a_hub_model_is_refused(here: Path) -> None:
+def test_hub_model_without_a_network_is_an_error(here: Path) -> None:
     job = small_job.write_job(here / "job", 'base_model = "someone/small"\n' + GOAL, ROWS)
     hub = f"http://127.0.0.1:{closed_port()}"
     env = {"HF_ENDPOINT": hub, "HF_HOME": str(here / "hf"), "HF_HUB_OFFLINE": "0"}
@@ -136,40 +136,38 @@ def test_without_a_network_a_hub_model_is_refused(here: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of two megabytes."""
+    """A disk of 2 MB."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
-        pytest.skip("only root may mount a small disk here; /dev/full stands in for it in the next test")
+        pytest.skip("only root can mount a small disk; the next test uses /dev/full instead")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def fill(disk: Path, leave: int) -> Path:
-    """Fill a disk but for some bytes; returns what fills it."""
-    ballast = disk / "ballast"
+    """Fill a disk up to `leave` bytes; returns the file that fills it."""
+    filler = disk / "filler"
     free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
-    ballast.write_bytes(b"\0" * (free - leave))
-    return ballast
+    filler.write_bytes(b"\0" * (free - leave))
+    return filler
 
 
 @pytest.mark.parametrize("leave", [0, 8_192, 24_576, 65_536])
-def test_a_full_disk_is_told_and_the_climb_goes_on_when_there_is_room(
-    leave: int, small_disk: Path, tmp_path: Path
-) -> None:
+def test_full_disk_is_reported_and_the_climb_can_be_resumed(leave: int, small_disk: Path, tmp_path: Path) -> None:
     job = small_job.write_job(tmp_path / "job", FAKE + GOAL, ROWS)
-    ballast = fill(small_disk, leave)
+    filler = fill(small_disk, leave)
     run = small_disk / "runs" / "job-1"
     refused(small_job.run("climb", job, "--run", run), 7, "The disk is full", "MB are free")
-    ballast.unlink()
+    filler.unlink()
     again = ("--resume", run) if (run / "run.json").exists() else (job, "--run", run)
     result = small_job.run("climb", *again)
     assert result.exit_code in (0, 3), result.output
     assert small_job.run("answer", run / "specialist", stdin="two eggs\n").exit_code == 0
 
 
-def test_a_full_disk_under_the_events_is_told(here: Path) -> None:
+def test_full_disk_while_writing_events_is_reported(here: Path) -> None:
     full = Path("/dev/full")
     if not full.exists():
         pytest.skip("this system has no /dev/full")
@@ -180,7 +178,7 @@ def test_a_full_disk_under_the_events_is_told(here: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [("climb", "job", "--run"), ("report", "run", "--output")])
-def test_a_place_below_a_file_cannot_be_written(command: tuple[str, ...], here: Path) -> None:
+def test_path_below_a_file_cannot_be_written(command: tuple[str, ...], here: Path) -> None:
     small_job.write_job(here / "job", FAKE + GOAL, ROWS)
     small_job.run("climb", "job", "--run", "run")
     (here / "occupied").write_text("a file")

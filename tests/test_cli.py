@@ -1,4 +1,4 @@
-"""The commands as a person types them, over a specialist that a whole climb has made."""
+"""The commands, as a user types them, on a specialist from a complete climb."""
 
 import json
 import re
@@ -33,7 +33,7 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
         assert all(f" {command} " in done.stdout for command in COMMANDS)
 
 
-def test_climb_and_check_offer_every_setting_with_its_meaning() -> None:
+def test_climb_and_check_have_an_option_for_each_setting() -> None:
     for command in ("climb", "check"):
         shown = small_job.run(command, "--help").stdout
         words = " ".join(re.sub(r"[│╭╮╰╯─]", " ", shown).split())
@@ -44,7 +44,7 @@ def test_climb_and_check_offer_every_setting_with_its_meaning() -> None:
             assert option.help.split(":")[0][:40] in words, option.help
 
 
-def test_options_are_read_as_job_toml_reads_them(tmp_path: Path) -> None:
+def test_options_are_parsed_like_job_toml(tmp_path: Path) -> None:
     known = {option.path: option for option in options()}
     assert parsed(known["prompt.shots"], "0, 2,4") == ["0", "2", "4"]
     assert parsed(known["goal.pass_mark"], "0.5") == "0.5"
@@ -59,7 +59,7 @@ def test_options_are_read_as_job_toml_reads_them(tmp_path: Path) -> None:
     )
 
 
-def test_a_bare_file_of_examples_is_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_examples_file_without_job_toml_is_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     small_job.write_job(tmp_path / "orders")
     result = small_job.run("climb", "orders/examples.jsonl", "--pass-mark", "0.9", "--base-model", "fake")
@@ -76,7 +76,7 @@ def test_settings_and_version() -> None:
     assert small_job.run("settings", "--markdown").stdout == settings_markdown()
 
 
-def test_without_a_command_the_help_is_shown() -> None:
+def test_help_is_shown_without_a_command() -> None:
     result = small_job.run()
     assert "Usage: " in result.output and result.exit_code in (0, 2)
     odd = small_job.run("clmb")
@@ -84,7 +84,7 @@ def test_without_a_command_the_help_is_shown() -> None:
 
 
 @pytest.mark.slow
-def test_answers_come_as_json_lines_in_order_with_their_ids(whole: Whole) -> None:
+def test_answer_prints_json_lines_in_order_with_ids(whole: Whole) -> None:
     rows = small_job.rows(100)[72:77]
     asked = [json.dumps(row) for row in rows]
     asked.insert(2, "three eggs for Dover, please")
@@ -94,11 +94,11 @@ def test_answers_come_as_json_lines_in_order_with_their_ids(whole: Whole) -> Non
     said = [json.loads(line) for line in result.stdout.splitlines()]
     assert [row.get("id") for row in said] == [rows[0]["id"], rows[1]["id"], None, *(r["id"] for r in rows[2:]), "7"]
     assert all(isinstance(row["answer"], str) and row["stop"] in ("stop", "length") for row in said)
-    assert said[-1]["answer"] == said[0]["answer"]  # the same question, asked in two forms
+    assert said[-1]["answer"] == said[0]["answer"]  # the same question in two formats
 
 
 @pytest.mark.slow
-def test_a_packaged_specialist_answers_as_it_was_scored(whole: Whole) -> None:
+def test_packaged_specialist_gives_the_scored_answers(whole: Whole) -> None:
     evidence = [json.loads(line) for line in (whole.specialist / "evidence" / "test.jsonl").read_text().splitlines()]
     stdin = "".join(json.dumps({"id": row["id"], "prompt": row["question"]}) + "\n" for row in evidence)
     said = [json.loads(line) for line in small_job.run("answer", whole.specialist, stdin=stdin).stdout.splitlines()]
@@ -106,7 +106,7 @@ def test_a_packaged_specialist_answers_as_it_was_scored(whole: Whole) -> None:
 
 
 @pytest.mark.slow
-def test_score_judges_other_examples_by_the_jobs_own_metric(whole: Whole, tmp_path: Path) -> None:
+def test_score_uses_the_metric_of_the_job(whole: Whole, tmp_path: Path) -> None:
     more = tmp_path / "more.jsonl"
     rows = small_job.rows(84)[72:]
     more.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -122,7 +122,7 @@ def test_score_judges_other_examples_by_the_jobs_own_metric(whole: Whole, tmp_pa
 
 @pytest.mark.slow
 @pytest.mark.parametrize("compare", [False, True])
-def test_chat_answers_what_is_typed_until_an_empty_line(whole: Whole, compare: bool) -> None:
+def test_chat_answers_until_an_empty_line(whole: Whole, compare: bool) -> None:
     question = small_job.rows()[0]["prompt"]
     flags = ["--compare"] if compare else []
     result = small_job.run("chat", whole.specialist, *flags, stdin=f"{question}\nand two inks?\n\nnot read\n")
@@ -136,30 +136,30 @@ def test_chat_answers_what_is_typed_until_an_empty_line(whole: Whole, compare: b
 
 
 @pytest.mark.slow
-def test_chat_ends_with_its_input(whole: Whole) -> None:
+def test_chat_ends_at_end_of_input(whole: Whole) -> None:
     result = small_job.run("chat", whole.specialist, stdin="")
     assert result.exit_code == 0 and "specialist: " not in result.stdout
 
 
 @pytest.mark.slow
-def test_check_shows_the_tokens_that_are_learnt_and_writes_nothing(whole: Whole, tmp_path: Path) -> None:
+def test_check_shows_trained_tokens_and_writes_nothing(whole: Whole, tmp_path: Path) -> None:
     job = small_job.write_job(tmp_path / "orders")
     before = sorted(job.rglob("*"))
     result = small_job.run("check", job, "--rows", "3")
     assert result.exit_code == 0, result.stderr
-    shown = re.findall(r"\((examples\.jsonl:\d+)\): (\d+) tokens, (\d+) of them learnt", result.stdout)
-    assert len(shown) == 3 and all(0 < int(learnt) < int(tokens) for _, tokens, learnt in shown)
+    shown = re.findall(r"\((examples\.jsonl:\d+)\): (\d+) tokens, (\d+) of them trained on", result.stdout)
+    assert len(shown) == 3 and all(0 < int(trained) < int(tokens) for _, tokens, trained in shown)
     by_line = {f"examples.jsonl:{i}": row for i, row in enumerate(small_job.rows(), 1)}
     for place, _, _ in shown:
         assert by_line[place]["completion"] in result.stdout and by_line[place]["prompt"] in result.stdout.replace(
             "\n", " "
         )
-    assert whole.done("split")["hash"][:8] in result.stdout  # the very split that the climb used
-    assert "would be proved" in result.stdout and "completion → ideal answer" in result.stdout
+    assert whole.done("split")["hash"][:8] in result.stdout  # the same split as in the climb
+    assert "can prove is" in result.stdout and "completion → ideal answer" in result.stdout
     assert sorted(job.rglob("*")) == before
 
 
-def test_check_counts_remarks_and_writes_them_where_told(tmp_path: Path) -> None:
+def test_check_counts_issues_and_writes_them_to_a_file(tmp_path: Path) -> None:
     rows = small_job.rows(40)
     rows += [rows[3], {**rows[5], "id": "other", "completion": "nothing"}]
     job = small_job.write_job(tmp_path / "job", 'base_model = "fake"\n[goal]\npass_mark = 0.5\n', rows)
@@ -170,11 +170,11 @@ def test_check_counts_remarks_and_writes_them_where_told(tmp_path: Path) -> None
     assert "examples.jsonl:41" in written and "examples.jsonl:42" in written
 
 
-def test_the_reader_of_our_output_may_go_away(tmp_path: Path) -> None:
-    """As `gradschool settings | head -1` does."""
+def test_closed_output_pipe_is_no_error(tmp_path: Path) -> None:
+    """As in `gradschool settings | head -1`."""
     code = f"{small_job.MAIN.replace('main()', '')}\nimport sys\nsys.argv = ['gradschool', 'settings']\nmain()"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout and process.stderr
     process.stdout.close()
-    complained = process.stderr.read()
-    assert process.wait(60) == 0 and b"Traceback" not in complained and b"BrokenPipe" not in complained
+    errors = process.stderr.read()
+    assert process.wait(60) == 0 and b"Traceback" not in errors and b"BrokenPipe" not in errors

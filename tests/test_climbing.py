@@ -35,7 +35,7 @@ def test_a_climb_ends_with_a_ladder_a_verdict_and_what_to_type_next(whole: Whole
     said = whole.said
     ladder, _, after = said.partition("The ladder: token_f1")[2].partition("test examples in")
     assert all(f"\n  {rung} " in ladder for rung in RUNGS)
-    assert "on rung below" in ladder
+    assert "vs previous rung" in ladder
     sentences = [line for line in after.splitlines() if line.startswith(("Passed: ", "Not passed: ", "Not proven: "))]
     assert len(sentences) == 1 and "0.999" in sentences[0] and climbed["rung"] in sentences[0]
     following = after.partition("Next:\n")[2]

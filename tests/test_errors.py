@@ -1,4 +1,4 @@
-"""Errors: a sentence for what, why and what to do, and an exit code of their own."""
+"""Errors: messages with what, why and what to do, and exit codes."""
 
 import doctest
 import re
@@ -12,9 +12,9 @@ from gradschool.errors import GradschoolError, nearest
 KINDS = GradschoolError.__subclasses__()
 
 
-def test_each_kind_has_the_exit_code_that_is_documented() -> None:
-    told = {name: int(code) for name, code in re.findall(r"── (\w+) +(\d+) ", errors.__doc__ or "")}
-    assert told == {kind.__name__: kind.exit_code for kind in KINDS}
+def test_exit_codes_are_as_documented() -> None:
+    documented = {name: int(code) for name, code in re.findall(r"── (\w+) +(\d+) ", errors.__doc__ or "")}
+    assert documented == {kind.__name__: kind.exit_code for kind in KINDS}
     taken = [
         errors.EXIT_PASSED,
         errors.EXIT_BUG,
@@ -26,21 +26,20 @@ def test_each_kind_has_the_exit_code_that_is_documented() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_error_tells_what_why_and_what_to_do(kind: type[GradschoolError]) -> None:
+def test_message_has_what_why_and_what_to_do(kind: type[GradschoolError]) -> None:
     assert str(kind("a is not b.", "It is c.", "use b.")) == "a is not b.\nIt is c.\nWhat to do: use b."
     assert str(kind("a is not b.")) == "a is not b."
     error = kind("a", "b", "c")
     assert (error.what, error.why, error.fix) == ("a", "b", "c")
 
 
-def test_the_nearest_choice_is_named_or_all() -> None:
+def test_nearest_choice_or_all_choices() -> None:
     assert doctest.testmod(errors).failed == 0
     assert nearest("LABEL", ["label"]) == "choose one of 'label'"
     assert nearest("", ["b", "a"]) == "choose one of 'a', 'b'"
 
 
-def test_nobody_raises_an_error_without_words() -> None:
-    """Every error that the source raises names something: none is raised empty."""
+def test_no_error_is_raised_without_a_message() -> None:
     source = Path(errors.__file__).parent
     kinds = "|".join(kind.__name__ for kind in KINDS)
     found = [

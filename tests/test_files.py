@@ -1,4 +1,4 @@
-"""Files that are whole or not there, whatever happens meanwhile."""
+"""Crash-safe files: failures at any point leave the old content."""
 
 import errno
 import json
@@ -59,7 +59,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
 @pytest.mark.parametrize("old", [None, b"old"])
 @pytest.mark.parametrize("broken", ["os.fsync", "pathlib.Path.replace", "pathlib.Path.chmod"])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES])
-def test_a_write_that_fails_leaves_what_was_there(
+def test_failed_write_leaves_the_old_file(
     writer: str, old: bytes | None, broken: str, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if old:
@@ -77,7 +77,7 @@ def test_a_write_that_fails_leaves_what_was_there(
     assert b"new" in (tmp_path / "file").read_bytes()
 
 
-def test_ctrl_c_while_writing_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_while_writing_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_bytes(b"old")
 
     def interrupt(*_: Any) -> None:
@@ -93,31 +93,31 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from gradschool.files import new_folder, write_bytes
-place, how = Path(sys.argv[1]), sys.argv[2]
+target, what = Path(sys.argv[1]), sys.argv[2]
 os.fsync = lambda _: os.kill(os.getpid(), 9)
-if how == "file":
-    write_bytes(place, b"new")
-with new_folder(place) as folder:
+if what == "file":
+    write_bytes(target, b"new")
+with new_folder(target) as folder:
     (folder / "a").write_bytes(b"half")
     write_bytes(folder / "b", b"new")
 """
 
 
-@pytest.mark.parametrize("how", ["file", "folder"])
-def test_a_killed_process_leaves_what_was_there(how: str, tmp_path: Path) -> None:
-    place = tmp_path / "place"
-    if how == "file":
-        place.write_bytes(b"old")
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_killed_process_leaves_the_old_content(what: str, tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    if what == "file":
+        target.write_bytes(b"old")
     else:
-        place.mkdir()
-        (place / "a").write_bytes(b"old")
-    code = subprocess.run([sys.executable, "-c", KILLED, str(place), how], check=False).returncode
+        target.mkdir()
+        (target / "a").write_bytes(b"old")
+    code = subprocess.run([sys.executable, "-c", KILLED, str(target), what], check=False).returncode
     assert code == -9
-    assert (place if how == "file" else place / "a").read_bytes() == b"old"
-    assert how == "file" or not (place / "b").exists()
+    assert (target if what == "file" else target / "a").read_bytes() == b"old"
+    assert what == "file" or not (target / "b").exists()
 
 
-def test_a_really_full_disk_is_a_resource_error(tmp_path: Path) -> None:
+def test_full_disk_is_a_resource_error(tmp_path: Path) -> None:
     full = Path("/dev/full")
     if not full.exists():
         pytest.skip("this system has no /dev/full")
@@ -125,14 +125,14 @@ def test_a_really_full_disk_is_a_resource_error(tmp_path: Path) -> None:
         full.write_text("x")
 
 
-def test_a_write_makes_its_folders_and_a_readable_file(tmp_path: Path) -> None:
+def test_write_creates_folders_and_a_readable_file(tmp_path: Path) -> None:
     write_text(tmp_path / "a" / "b" / "file", "é\r\n")
     assert (tmp_path / "a" / "b" / "file").read_bytes() == "é\r\n".encode()
     assert (tmp_path / "a" / "b" / "file").stat().st_mode & 0o777 == 0o644
     assert list(tree(tmp_path)) == ["a/b/file"]
 
 
-def test_other_system_errors_and_our_own_pass_as_they_are(tmp_path: Path) -> None:
+def test_other_errors_are_not_converted(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), disk_errors(tmp_path):
         (tmp_path / "none").read_bytes()
     for ours in (DataError("x", "(os error 28)"), ResourceError("y", "(os error 28)")):
@@ -143,7 +143,7 @@ def test_other_system_errors_and_our_own_pass_as_they_are(tmp_path: Path) -> Non
         raise ValueError("no number")
 
 
-def test_a_full_disk_in_the_words_of_a_library_in_rust_is_one(tmp_path: Path) -> None:
+def test_full_disk_reported_by_a_rust_library_is_a_resource_error(tmp_path: Path) -> None:
     said = "Error while serializing: I/O error: No space left on device (os error 28)"
     with pytest.raises(ResourceError, match="disk is full"), new_folder(tmp_path / "weights"):
         raise SafetensorError(said)
@@ -155,27 +155,25 @@ def test_a_full_disk_in_the_words_of_a_library_in_rust_is_one(tmp_path: Path) ->
 
 @pytest.mark.parametrize("old", [True, False])
 @pytest.mark.parametrize("error", [OSError(FULL, "full"), DataError("no"), KeyboardInterrupt(), ZeroDivisionError()])
-def test_a_folder_that_fails_while_it_is_filled_leaves_what_was_there(
-    old: bool, error: BaseException, tmp_path: Path
-) -> None:
-    place = tmp_path / "place"
+def test_failure_while_filling_a_folder_leaves_the_old_one(old: bool, error: BaseException, tmp_path: Path) -> None:
+    target = tmp_path / "target"
     if old:
-        write_text(place / "kept", "old")
+        write_text(target / "old_file", "old")
     before = tree(tmp_path)
     expected = ResourceError if isinstance(error, OSError) else type(error)
-    with pytest.raises(expected), new_folder(place) as folder:
+    with pytest.raises(expected), new_folder(target) as folder:
         write_text(folder / "half", "new")
         raise error
     assert tree(tmp_path) == before
-    assert [p.name for p in tmp_path.iterdir()] == (["place"] if old else [])
+    assert [p.name for p in tmp_path.iterdir()] == (["target"] if old else [])
 
 
 @pytest.mark.parametrize("fails_at", [1, 2])
-def test_an_old_folder_is_back_when_the_new_one_cannot_take_its_place(
+def test_old_folder_is_restored_if_the_new_one_cannot_replace_it(
     fails_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place, calls, real = tmp_path / "place", [], Path.replace
-    write_text(place / "kept", "old")
+    target, calls, real = tmp_path / "target", [], Path.replace
+    write_text(target / "old_file", "old")
 
     def sometimes(path: Path, target: Path) -> Path:
         calls.append(path)
@@ -185,26 +183,26 @@ def test_an_old_folder_is_back_when_the_new_one_cannot_take_its_place(
 
     with (
         pytest.raises(ResourceError),
-        new_folder(place) as folder,
+        new_folder(target) as folder,
     ):
         write_text(folder / "other", "new")
         monkeypatch.setattr(Path, "replace", sometimes)
     monkeypatch.undo()
-    assert tree(place) == {"kept": b"old"}
+    assert tree(target) == {"old_file": b"old"}
 
 
-def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
-    place = tmp_path / "place"
+def test_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    target = tmp_path / "target"
     for name in ("first", "second"):
-        with new_folder(place) as folder:
+        with new_folder(target) as folder:
             write_text(folder / name, name)
-            assert not (place / name).exists()
-    assert tree(tmp_path) == {"place/second": b"second"}
-    assert [p.name for p in tmp_path.iterdir()] == ["place"]
-    assert place.stat().st_mode & 0o777 == 0o755
+            assert not (target / name).exists()
+    assert tree(tmp_path) == {"target/second": b"second"}
+    assert [p.name for p in tmp_path.iterdir()] == ["target"]
+    assert target.stat().st_mode & 0o777 == 0o755
 
 
-def test_a_copied_folder_is_the_same_and_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copied_folder_is_equal_and_a_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_text(tmp_path / "from" / "a" / "b", "text")
     write_text(tmp_path / "from" / "c", "more")
     copy_folder(tmp_path / "from", tmp_path / "to")
@@ -220,7 +218,7 @@ rows = st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=20) | st.i
 
 
 @given(rows)
-def test_lines_come_back_as_they_were_written(rows: list[Any]) -> None:
+def test_lines_round_trip(rows: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "lines.jsonl"
         write_lines(path, rows)
@@ -231,27 +229,27 @@ def test_lines_come_back_as_they_were_written(rows: list[Any]) -> None:
 
 
 @given(st.integers(0, 10_000), st.text(min_size=1, max_size=9))
-def test_a_line_torn_anywhere_loses_itself_alone(cut: int, text: str) -> None:
+def test_incomplete_line_affects_no_other_line(cut: int, text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "lines.jsonl"
         append_line(path, {"n": 1, "text": text})
-        whole = path.read_bytes()
+        first = path.read_bytes()
         append_line(path, {"n": 2, "text": text})
-        last = path.read_bytes()[len(whole) :]
-        path.write_bytes(whole + last[: cut % len(last)])
-        torn = cut % len(last) < len(last) - 1
+        last = path.read_bytes()[len(first) :]
+        path.write_bytes(first + last[: cut % len(last)])
+        incomplete = cut % len(last) < len(last) - 1
         append_line(path, {"n": 3})
-        kept = [row["n"] for row in read_lines(path)]
-        assert kept == ([1, 3] if torn else [1, 2, 3])
-        assert path.read_bytes().startswith(whole)
+        read = [row["n"] for row in read_lines(path)]
+        assert read == ([1, 3] if incomplete else [1, 2, 3])
+        assert path.read_bytes().startswith(first)
 
 
-def test_lines_of_a_file_that_is_not_there_are_none(tmp_path: Path) -> None:
+def test_missing_file_has_no_lines(tmp_path: Path) -> None:
     assert read_lines(tmp_path / "none.jsonl") == []
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_a_full_disk_while_a_line_is_added_is_told(tmp_path: Path) -> None:
+def test_full_disk_while_appending_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "lines.jsonl"
     path.symlink_to("/dev/full")
     with pytest.raises(ResourceError, match="disk is full"):
@@ -261,19 +259,19 @@ def test_a_full_disk_while_a_line_is_added_is_told(tmp_path: Path) -> None:
 # --- hashes
 
 
-def test_hashes_are_those_of_the_system(tmp_path: Path) -> None:
+def test_sha256_equals_sha256sum(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"abc" * 1_000_000)
-    told = subprocess.run(["sha256sum", str(tmp_path / "file")], check=True, capture_output=True, text=True).stdout
-    assert sha256(tmp_path / "file") == told.split()[0].lstrip("\\")
+    expected = subprocess.run(["sha256sum", str(tmp_path / "file")], check=True, capture_output=True, text=True).stdout
+    assert sha256(tmp_path / "file") == expected.split()[0].lstrip("\\")
 
 
-def test_the_hash_of_a_value_does_not_depend_on_the_order_of_keys() -> None:
+def test_hash_of_a_value_does_not_depend_on_key_order() -> None:
     assert sha256_of({"a": 1, "b": [1, "é"]}) == sha256_of({"b": [1, "é"], "a": 1})
     assert sha256_of({"a": 1, "b": [1, "é"]}) != sha256_of({"a": 1, "b": ["é", 1]})
     assert sha256_of(json.loads(json.dumps({"x": 0.1}))) == sha256_of({"x": 0.1})
 
 
-def test_a_tree_is_hashed_by_names_with_slashes(tmp_path: Path) -> None:
+def test_hash_tree_uses_relative_paths_with_slashes(tmp_path: Path) -> None:
     write_json(tmp_path / "a" / "b.json", {})
     write_text(tmp_path / ".hidden", "x")
     assert hash_tree(tmp_path) == {

@@ -1,15 +1,15 @@
-"""Every error that a person may see: what happened, why, and what to do about it.
+"""Every error that a user can see: what happened, why, and what to do.
 
     GradschoolError
     ├── UsageError       2   a wrong command, setting or job.toml
     ├── DataError        4   examples, documents or guidelines that cannot be used
-    ├── ModelError       5   a base model or adapter that cannot be loaded, or whose chat template is unfit
-    ├── RemoteError      6   a server that does not answer, or answers nonsense
+    ├── ModelError       5   a base model or adapter that cannot be loaded, or an unusable chat template
+    ├── RemoteError      6   a server that does not answer, or whose answers are invalid
     ├── ResourceError    7   disk or memory ran out
     └── DamagedError     8   a run or specialist folder whose files do not match their hashes
 
-Beside these: 0 is a climb that passed (or a command that did its work), 1 is a bug of ours, 3 is a climb in which
-no rung was proven to pass, 130 is Ctrl-C.
+The numbers are exit codes. The others are: 0, success (a climb passed); 1, a bug in gradschool; 3, no rung of a climb
+was proven to pass; 130, Ctrl-C.
 """
 
 import difflib
@@ -22,9 +22,9 @@ EXIT_INTERRUPTED = 130
 
 
 class GradschoolError(Exception):
-    """A mistake or a misfortune that a person can do something about; shown without a traceback.
+    """An error that a user can fix; shown without a traceback.
 
-    `what` names the value that is wrong, `why` the reason, `fix` the next thing to try.
+    `what` names the wrong value, `why` the reason, `fix` what to try next.
     """
 
     exit_code = EXIT_BUG
@@ -38,13 +38,13 @@ class GradschoolError(Exception):
 
 
 class UsageError(GradschoolError):
-    """The command or the job file asks for something that does not exist."""
+    """A command, setting or job file is wrong."""
 
     exit_code = 2
 
 
 class DataError(GradschoolError):
-    """Examples, documents or guidelines cannot be used as they are."""
+    """Examples, documents or guidelines cannot be used."""
 
     exit_code = 4
 
@@ -56,25 +56,25 @@ class ModelError(GradschoolError):
 
 
 class RemoteError(GradschoolError):
-    """A model server cannot be reached, or its answers make no sense."""
+    """A model server cannot be reached, or its answers are invalid."""
 
     exit_code = 6
 
 
 class ResourceError(GradschoolError):
-    """The machine ran out of disk or memory."""
+    """Disk or memory ran out."""
 
     exit_code = 7
 
 
 class DamagedError(GradschoolError):
-    """A folder of ours was changed after it was written."""
+    """A run or specialist folder was changed after it was written."""
 
     exit_code = 8
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:
-    """Name the choice that `word` was probably meant to be, or list them all: the tail of an error message.
+    """The end of an error message: the most similar choice, or all choices if none is similar.
 
     >>> nearest("rougel", ["rouge_l", "chrf"])
     "did you mean 'rouge_l'?"

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: atomic replacement, hashes, JSON lines that survive a crash."""
+"""Crash-safe files: atomic replacement of files and folders, append-only JSON lines, hashes."""
 
 import errno
 import hashlib
@@ -19,7 +19,7 @@ HASH_BLOCK = 1 << 20
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn a full, read-only or forbidden disk into an error that a person understands."""
+    """Turn errors of a full, read-only or forbidden disk into a ResourceError with advice."""
     try:
         yield
     except GradschoolError:
@@ -31,19 +31,19 @@ def disk_errors(path: Path) -> Iterator[None]:
             raise ResourceError(
                 f"The disk is full: {path} could not be written.",
                 f"{free / 1e6:.0f} MB are free there.",
-                "free some space or choose another folder, then repeat the command (a climb goes on with --resume).",
+                "free some space or choose another folder, then repeat the command (continue a climb with --resume).",
             ) from error
         if number in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
             raise ResourceError(
                 f"{path} could not be written.",
                 f"The system says: {os.strerror(number)}.",
-                "choose a folder you may write.",
+                "choose a folder that you may write to.",
             ) from error
         raise
 
 
 def _system_error(error: Exception) -> int | None:
-    """The system's number of an error; libraries in Rust (safetensors, tokenizers) write it into their own."""
+    """The errno of an error; Rust libraries (safetensors, tokenizers) have it only in their message."""
     if isinstance(error, OSError):
         return error.errno
     found = re.search(r"\(os error (\d+)\)", str(error))
@@ -52,7 +52,7 @@ def _system_error(error: Exception) -> int | None:
 
 @contextmanager
 def new_file(path: Path, mode: int = 0o644) -> Iterator[IO[bytes]]:
-    """Write a file beside its place, then replace it in one step: a reader sees the old content or the new whole."""
+    """Write a file atomically: to a temporary file, which then replaces `path`. Readers see the old or the new file."""
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -69,35 +69,35 @@ def new_file(path: Path, mode: int = 0o644) -> Iterator[IO[bytes]]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Replace a file in one step: a reader sees the old content or the new, never a half."""
+    """Replace a file atomically."""
     with new_file(path) as file:
         file.write(content)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a text file in one step, as UTF-8."""
+    """Replace a text file atomically, as UTF-8."""
     write_bytes(path, text.encode())
 
 
 def write_json(path: Path, value: object) -> None:
-    """Replace a JSON file in one step; readable, keys in the order given."""
+    """Replace a JSON file atomically; indented, keys in the order given."""
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file that we wrote."""
+    """Read a JSON file that gradschool wrote."""
     return json.loads(path.read_text(encoding="utf-8"))
 
 
 def write_lines(path: Path, rows: Iterable[object]) -> None:
-    """Replace a JSON-lines file in one step."""
+    """Replace a JSON-lines file atomically."""
     write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
 def append_line(path: Path, row: object) -> None:
-    """Add one JSON line and hand it to the system at once, so that a killed process loses at most this line.
+    """Append one JSON line, unbuffered, so that a killed process loses at most this line.
 
-    A line that an earlier crash left half-written is closed first, so that it cannot swallow the new one.
+    If a crash left an incomplete line, a newline is added first, so that the new line stays readable.
     """
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,7 +110,7 @@ def append_line(path: Path, row: object) -> None:
 
 
 def read_lines(path: Path) -> list[Any]:
-    """Read JSON lines of our own; a line that a crash left half-written is passed over."""
+    """Read the JSON lines of a file, without lines that a crash left incomplete; empty if there is no file."""
     rows = []
     if path.exists():
         for line in path.read_bytes().split(b"\n"):
@@ -123,7 +123,7 @@ def read_lines(path: Path) -> list[Any]:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Fill a folder beside its final place, then move it there whole; an older one is replaced only then."""
+    """Fill a temporary folder, which replaces `path` if the block succeeds."""
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
@@ -147,7 +147,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def copy_folder(source: Path, target: Path) -> None:
-    """Copy a folder with all that is in it; a full disk is told as such, which shutil's own error would not."""
+    """Copy a folder. Unlike shutil's own, its error for a full disk is a ResourceError."""
 
     def copy(one: str, other: str) -> None:
         with disk_errors(Path(other)):
@@ -166,11 +166,11 @@ def sha256(path: Path) -> str:
 
 
 def sha256_of(value: object) -> str:
-    """The SHA-256 of a value's JSON form, in hex: the same for the same content on every machine."""
+    """The SHA-256 of a value's canonical JSON, in hex; the same on every machine."""
     canonical = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def hash_tree(folder: Path) -> dict[str, str]:
-    """The hashes of all files below a folder, by their path in it with forward slashes."""
+    """The SHA-256 of all files below a folder, by their relative path with forward slashes."""
     return {path.relative_to(folder).as_posix(): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}

@@ -1,6 +1,6 @@
-"""The nouns that every floor shares, as plain frozen records.
+"""The data types shared by all packages, as frozen dataclasses.
 
-Text positions count characters from 0; lines and pages count from 1; times are seconds; sizes are bytes.
+Text positions count characters from 0; lines and pages count from 1; times are in seconds, sizes in bytes.
 """
 
 from collections.abc import Generator
@@ -24,7 +24,7 @@ Conversation: TypeAlias = tuple[Message, ...]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where something was read: a file as the user named it, and a line in it."""
+    """Where something was read: a file, as the user named it, and a line."""
 
     file: str
     line: int
@@ -35,10 +35,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One piece of the work a person wants: a conversation whose last message is the ideal answer.
+    """A conversation whose last message is the ideal answer.
 
-    `group` is the thread, document or customer it comes from: examples of one group never stand on both sides of
-    a split. `date` is when it was written, in ISO 8601, or empty.
+    `group` is the thread, document or customer it comes from; a split never separates examples of one group. `date` is
+    when it was written, in ISO 8601, or empty.
     """
 
     id: str
@@ -49,23 +49,23 @@ class Example:
 
     @property
     def question(self) -> Conversation:
-        """All that stands before the ideal answer."""
+        """The messages before the ideal answer."""
         return self.messages[:-1]
 
     @property
     def ideal(self) -> str:
-        """The answer that the person would have liked."""
+        """The ideal answer."""
         return self.messages[-1].content
 
     @property
     def last_user(self) -> str:
-        """What was last asked: the text to search documents and other examples with."""
+        """The last user message: the query for searching documents and other examples."""
         return next((m.content for m in reversed(self.question) if m.role == "user"), "")
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Which examples are learnt from, chosen on and judged on: frozen ids, and a hash over ids and contents."""
+    """The ids of the train, validation and test examples, and a hash over ids and contents."""
 
     train: tuple[str, ...]
     validation: tuple[str, ...]
@@ -75,7 +75,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A piece of a document and its exact place: `document_text[start:end] == text`."""
+    """A passage of a document with its exact position: `document_text[start:end] == text`."""
 
     id: str
     text: str
@@ -88,7 +88,7 @@ class Passage:
     page: int | None = None
 
     def as_citation(self) -> dict[str, Any]:
-        """The JSON object in which answers cite it."""
+        """The JSON object that represents it in the citations of an answer."""
         return {
             "file": self.file,
             "lines": [self.first_line, self.last_line],
@@ -103,7 +103,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How answers are drawn: greedy at temperature 0, else sampled with `seed`."""
+    """How tokens are sampled: greedily at temperature 0, else with nucleus sampling (`top_p`) and `seed`."""
 
     max_new_tokens: int = 256
     temperature: float = 0.0
@@ -116,7 +116,7 @@ FailureKind = Literal["empty answer", "cut off", "too long for the model", "serv
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why there is no score: counted apart by kind, never a quiet 0."""
+    """Why an example has no score; failures count as 0 and are reported by kind."""
 
     kind: FailureKind
     reason: str
@@ -124,7 +124,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an engine said: the text, why it stopped, and what it cost."""
+    """The answer of an engine: its text, finish reason and cost."""
 
     text: str
     stop: Literal["stop", "length", "error"] = "stop"
@@ -137,7 +137,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Bounds of a mean; `level` is the confidence that each bound holds on its own (one-sided)."""
+    """Confidence bounds of a mean; `level` is the confidence of each bound alone (one-sided)."""
 
     low: float
     high: float
@@ -146,7 +146,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The mean of one metric over examples, with its bounds; a failed example counts as 0 and is named apart."""
+    """The mean of one metric over examples, with its bounds; a failed example counts as 0."""
 
     mean: float
     interval: Interval
@@ -156,7 +156,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One row of the evidence: a question, its answer and what each metric made of it."""
+    """A question, its answer, and the value of each metric."""
 
     id: str
     group: str
@@ -170,7 +170,7 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What answers cost, in the mean per answer."""
+    """Average cost per answer."""
 
     prompt_tokens: float
     new_tokens: float
@@ -179,7 +179,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A paired comparison with another candidate on the same examples: mean of (this - other), two-sided interval."""
+    """A paired comparison with another candidate on the same examples: mean of (this - other), two-sided bounds."""
 
     other: str
     mean: float
@@ -188,13 +188,13 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a candidate scored on one set of examples, and what may be concluded from it."""
+    """The scores of a candidate on one set of examples, and the verdict."""
 
     metric: str
     score: Score
     verdict: Verdict
     pass_mark: float
-    more_examples: int | None  # how many more test examples would probably settle a `not proven`; None: none would
+    more_examples: int | None  # how many more would probably decide a `not proven`; None: no number would
     parts: dict[str, Score] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
     cost: Cost = Cost(0.0, 0.0, 0.0)
@@ -203,19 +203,19 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A check beside the score that can refuse a specialist."""
+    """A check, besides the score, that a specialist must pass."""
 
     name: str
     held: bool
     evidence: str
 
 
-# Events: what long work says about itself. Terminal, page and tests read the same ones.
+# Events: the progress reports of long work, for terminal, report page and tests.
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A decision or a remark with its reason, in a sentence for a person."""
+    """A message to the user: a decision with its reason, or a warning."""
 
     text: str
     level: Literal["info", "warning"] = "info"
@@ -223,7 +223,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a long step is; `total` 0 means that the end is unknown."""
+    """The progress of a long step; `total` is 0 if unknown."""
 
     what: str
     done: int
@@ -233,7 +233,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One optimiser step: losses are nats per answer token, `tokens` counts all tokens seen so far."""
+    """One optimizer step; losses are in nats per answer token, `tokens` counts all tokens trained on so far."""
 
     step: int
     steps: int
@@ -247,27 +247,27 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class RungResult:
-    """A rung is done: what it scored on the test examples, what its gates say, and what it cost to make."""
+    """The result of a rung: test scores, gates and cost; `report` is None if it was skipped."""
 
     rung: str
     report: Report | None
     gates: tuple[Gate, ...] = ()
     skipped: str = ""  # why the rung could not run
-    recipe: str = ""  # what the candidate is made of, in a few words
-    seconds: float = 0.0  # to make it and to put it to the test
-    peak_memory: int = 0  # bytes, of the whole process
+    recipe: str = ""  # the candidate's recipe in a few words
+    seconds: float = 0.0  # to make and to test it
+    peak_memory: int = 0  # bytes, of the process
     tokens_trained: int = 0
 
     @property
     def passed(self) -> bool:
-        """Proven to reach the pass mark, and no gate refuses it."""
+        """Whether it is proven to reach the pass mark and passed all gates."""
         return self.report is not None and self.report.verdict == "passed" and self.sound
 
     @property
     def sound(self) -> bool:
-        """No gate refuses it."""
+        """Whether it passed all gates."""
         return all(gate.held for gate in self.gates)
 
 
-Event: TypeAlias = Note | Progress | Step | RungResult
-Work: TypeAlias = Generator[Event, None, T]  # long work: yields events, returns its result
+Event: TypeAlias = Note | Progress | Step | RungResult  # what long work yields while it runs
+Work: TypeAlias = Generator[Event, None, T]  # long work: a generator of events that returns a T; run it to get the T

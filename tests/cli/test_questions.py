@@ -1,4 +1,4 @@
-"""Questions from a stream: every usual form, and a line number where one cannot be understood."""
+"""Questions from standard input: all accepted formats, and errors with line numbers."""
 
 import json
 from typing import Any
@@ -37,7 +37,7 @@ FORMS: list[tuple[str, Question]] = [
 
 
 @pytest.mark.parametrize("line, question", FORMS)
-def test_a_line_is_a_question(line: str, question: Question) -> None:
+def test_accepted_formats(line: str, question: Question) -> None:
     assert read_questions([line]) == [question]
 
 
@@ -58,20 +58,20 @@ BROKEN: list[tuple[str, str]] = [
 
 
 @pytest.mark.parametrize("line, why", BROKEN, ids=range(len(BROKEN)))
-def test_a_broken_line_is_named_by_its_number(line: str, why: str) -> None:
+def test_invalid_line_is_reported_with_its_number(line: str, why: str) -> None:
     with pytest.raises(DataError) as caught:
         read_questions(["fine", "", line])
     assert "Line 3 " in caught.value.what and why in caught.value.why
 
 
 @pytest.mark.parametrize("lines", [[], ["", "  \n"]])
-def test_no_questions_are_an_error(lines: list[str]) -> None:
+def test_empty_input_is_an_error(lines: list[str]) -> None:
     with pytest.raises(DataError, match="no questions"):
         read_questions(lines)
 
 
 @given(st.lists(st.text(max_size=40), max_size=4))
-def test_any_text_is_questions_or_a_data_error(lines: list[str]) -> None:
+def test_any_text_gives_questions_or_a_data_error(lines: list[str]) -> None:
     try:
         questions = read_questions(lines)
     except DataError:
@@ -80,7 +80,7 @@ def test_any_text_is_questions_or_a_data_error(lines: list[str]) -> None:
     assert all(q.conversation and all(isinstance(m.content, str) for m in q.conversation) for q in questions)
 
 
-def test_an_answer_goes_out_with_id_citations_and_failure() -> None:
+def test_answer_row_has_id_citations_and_failure() -> None:
     passage = Passage("p", "text", "a.md", 0, 4, 3, 5, page=2)
     row: dict[str, Any] = Question(user("q"), "7").answered(Answer("a", citations=(passage,)))
     assert row == {

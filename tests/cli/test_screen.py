@@ -1,4 +1,4 @@
-"""What a person sees: bars in a terminal, a few plain lines in a file, and tables that say what was proven."""
+"""Terminal output: progress bars, plain lines in files and pipes, and result tables."""
 
 import io
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def work(*events: Note | Progress | Step | RungResult) -> Work[str]:
     return "the result"
 
 
-def test_events_become_lines_and_the_result_comes_back() -> None:
+def test_follow_shows_events_and_returns_the_result() -> None:
     to = console()
     with Screen(to) as shown:
         assert shown.follow(work(Note("one [of] them"), Note("beware", "warning"), BASE, SKIPPED)) == "the result"
@@ -49,7 +49,7 @@ def test_events_become_lines_and_the_result_comes_back() -> None:
     ]
 
 
-def test_a_pipe_gets_a_line_now_and_then_with_the_time_that_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pipe_gets_occasional_lines_with_the_remaining_time(monkeypatch: pytest.MonkeyPatch) -> None:
     clock: Iterator[float] = iter(range(0, 1000, 4))
     monkeypatch.setattr(screen.time, "monotonic", lambda: float(next(clock)))
     to = console()
@@ -60,7 +60,7 @@ def test_a_pipe_gets_a_line_now_and_then_with_the_time_that_is_left(monkeypatch:
     assert lines[0].startswith("tune: test: 3 of 10 examples, about 28 s left")
 
 
-def test_a_terminal_gets_a_bar_that_goes_away() -> None:
+def test_terminal_gets_a_transient_bar() -> None:
     to = console(terminal=True)
     with Screen(to) as shown:
         shown.follow(work(*(Progress("base: test", done, 3) for done in range(4)), Step(1, 9, 0.1, 2.5, 0.1, 10)))
@@ -68,28 +68,28 @@ def test_a_terminal_gets_a_bar_that_goes_away() -> None:
     assert "base: test" in written(to)
 
 
-def test_a_gate_that_refuses_is_named_beside_the_verdict() -> None:
-    refused = replace(TUNED, gates=(Gate("forgetting", False, "rose by 2"),))
-    assert "refused: forgetting" in screen.rung_line(refused)
+def test_failed_gate_is_shown_with_the_verdict() -> None:
+    failed = replace(TUNED, gates=(Gate("forgetting", False, "rose by 2"),))
+    assert "failed gate: forgetting" in screen.rung_line(failed)
     to = console()
-    to.print(ladder_table([BASE, SKIPPED, refused]))
+    to.print(ladder_table([BASE, SKIPPED, failed]))
     said = written(to)
-    assert "passed, refused" in said and "+0.100" in said and "+0.020 to +0.180" in said
+    assert "passed, gate failed" in said and "+0.100" in said and "+0.020 to +0.180" in said
     assert "the job names [no] documents" in said and "skipped" in said
     assert "40 test examples in 30 groups" in said and "98.75%" in said
 
 
-def test_the_end_of_a_climb_says_what_was_proven_and_what_to_type(tmp_path: Path) -> None:
+def test_passed_climb_shows_gates_verdict_and_next_commands(tmp_path: Path) -> None:
     to = console()
     climbed = Climbed("passed", "tune", "runs/a-1/specialist", (BASE, SKIPPED, TUNED), (Gate("parity", True, "all"),))
     show_climbed(to, climbed, Path("runs/a-1"))
     said = written(to)
     assert "Passed: the tune rung is proven to reach the pass mark of 0.45: chrf 0.500 on 40 held-out examples" in said
-    assert said.index("held    it [stops]: 9 of 9") < said.index("held    parity: all") < said.index("Passed:")
+    assert said.index("passed it [stops]: 9 of 9") < said.index("passed parity: all") < said.index("Passed:")
     assert said.rstrip().endswith("gradschool score runs/a-1/specialist more-examples.jsonl")
 
 
-def test_a_climb_that_did_not_pass_says_so_with_remedies() -> None:
+def test_climb_that_did_not_pass_shows_remedies() -> None:
     to = console()
     climbed = Climbed("not proven", "base", "s", (BASE,), (), ("More [test] examples: 120.",))
     show_climbed(to, climbed, Path("runs/a-1"))
@@ -97,23 +97,23 @@ def test_a_climb_that_did_not_pass_says_so_with_remedies() -> None:
     assert "  - More [test] examples: 120." in written(to)
 
 
-def test_what_a_gate_refused_is_never_called_passed() -> None:
+def test_climb_with_a_failed_gate_is_not_called_passed() -> None:
     to = console()
     show_climbed(to, Climbed("failed", "tune", "s", (BASE, TUNED), (Gate("parity", False, "3 differ"),)), Path("r"))
     said = written(to)
     assert "Not passed" in said and "proven to reach" not in said
 
 
-def test_a_report_shows_parts_failures_and_cost() -> None:
+def test_report_shows_parts_failures_and_cost() -> None:
     to = console()
     show_report(to, REPORT)
     said = written(to)
     assert "chrf: 0.500 (0.400 to 0.600)" in said and "short" in said and "3 failed: cut off" in said
-    assert "50 tokens read, 10 written, 0.20 s per answer" in said
+    assert "50 prompt tokens, 10 new tokens, 0.20 s" in said
 
 
 @pytest.mark.parametrize("width", [80, 100, 200])
-def test_the_ladder_keeps_its_numbers_whole_on_narrow_screens(width: int) -> None:
+def test_ladder_fits_narrow_terminals(width: int) -> None:
     to = console(width=width)
     to.print(ladder_table([BASE, SKIPPED, TUNED]))
     said = written(to)

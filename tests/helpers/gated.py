@@ -1,4 +1,4 @@
-"""An engine whose answers wait to be let go, and a service over it: tests decide when something happens."""
+"""An engine whose answers a test can delay, and a service with it."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -15,8 +15,8 @@ PATIENCE = 30.0
 
 
 class GatedEngine:
-    """Says the question back, word by word. What stands in the question decides: "wait" holds the second word until
-    `go` is set, "endless" says words until it is given up, "server" and "bug" fail after one word.
+    """Repeats the question word by word. Words in the question control it: "wait" holds the second word until `go` is
+    set, "endless" generates until it is cancelled, which sets `given_up`, "server" and "bug" fail after one word.
     """  # fmt: skip
 
     def __init__(self) -> None:
@@ -43,19 +43,19 @@ class GatedEngine:
             raise ModelError("The template refuses this.", "It says so.")
         self.begun.release()
         try:
-            for number, piece in enumerate(self._pieces(conversation, decoding)):
+            for number, text in enumerate(self._texts(conversation, decoding)):
                 if number == 1 and "wait" in question and not self.go.wait(PATIENCE):
-                    raise AssertionError("nobody let it go")
+                    raise AssertionError("`go` was not set in time")
                 if number == 1 and "server" in question:
                     raise RemoteError("The server fell over.", "It was tired.")
                 if number == 1 and "bug" in question:
                     raise RuntimeError("a bug")
-                yield piece
+                yield text
         except GeneratorExit:
             self.given_up.set()
             raise
 
-    def _pieces(self, conversation: Conversation, decoding: Decoding) -> Iterator[str]:
+    def _texts(self, conversation: Conversation, decoding: Decoding) -> Iterator[str]:
         if "endless" not in conversation[-1].content:
             yield from self.fake.stream(conversation, decoding)
             return
@@ -71,7 +71,7 @@ class GatedEngine:
 
 
 def service_over(engine: GatedEngine, limits: Limits | None = None, at_once: int = 4) -> Service:
-    """One specialist, called echo."""
+    """A service with one specialist, called echo."""
     specialist = Specialist(engine, Recipe(decoding=Decoding(max_new_tokens=40)))
     base = ServedBase(ThreadScheduler(engine, at_once, None))
     return Service({"echo": ServedModel("echo", specialist, base, created=7, seal="ab" * 32)}, limits)

@@ -1,4 +1,4 @@
-"""Specialists over one base by the real openai client: they answer as they do without a server, however many ask."""
+"""Specialists of one base, queried with the openai package: same answers as without a server, at any concurrency."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -47,7 +47,7 @@ def service(packages: dict[str, Path]) -> Service:
 
 @pytest.fixture(scope="module")
 def expected(packages: dict[str, Path]) -> dict[tuple[str, str], Answer]:
-    """What each specialist answers without a server."""
+    """The answers of each specialist without a server."""
     from gradschool.package.bundle import open_specialist
 
     answers = {}
@@ -64,18 +64,18 @@ def client(service: Service) -> Iterator[openai.OpenAI]:
         yield client
 
 
-def test_all_specialists_share_one_base(service: Service) -> None:
+def test_specialists_share_one_base(service: Service) -> None:
     assert len(service.bases) == 1
     assert isinstance(service.bases[0].scheduler, LocalScheduler)
 
 
-def test_models_are_the_specialists(client: openai.OpenAI) -> None:
+def test_models_list_the_specialists(client: openai.OpenAI) -> None:
     assert [model.id for model in client.models.list()] == list(made.KINDS)
     assert client.models.retrieve("tuned").owned_by == "gradschool"
 
 
-def whole(client: openai.OpenAI, kind: str, question: str) -> tuple[str, str, int, int, list[int]]:
-    """Text, stop reason, tokens, and the first lines of what is cited."""
+def complete(client: openai.OpenAI, kind: str, question: str) -> tuple[str, str, int, int, list[int]]:
+    """Text, finish reason, token counts, and the first line of each citation."""
     reply = client.chat.completions.create(model=kind, messages=[{"role": "user", "content": question}])
     [choice], usage = reply.choices, reply.usage
     assert usage is not None and choice.message.content is not None
@@ -100,52 +100,52 @@ def streamed(client: openai.OpenAI, kind: str, question: str) -> tuple[str, str,
     return text, reason, usage.prompt_tokens, usage.completion_tokens, cited
 
 
-def as_told(answer: Answer) -> tuple[str, str, int, int, list[int]]:
+def as_response(answer: Answer) -> tuple[str, str, int, int, list[int]]:
     lines = [passage.first_line for passage in answer.citations]
     return answer.text, answer.stop, answer.prompt_tokens, answer.new_tokens, lines
 
 
 @pytest.mark.parametrize("kind", made.KINDS)
-@pytest.mark.parametrize("way", [whole, streamed])
-def test_a_served_answer_is_the_specialists_own(
+@pytest.mark.parametrize("way", [complete, streamed])
+def test_served_answers_equal_those_without_a_server(
     client: openai.OpenAI, kind: str, way: object, expected: dict[tuple[str, str], Answer]
 ) -> None:
-    ask = streamed if way is streamed else whole
+    ask = streamed if way is streamed else complete
     for question in QUESTIONS:
-        assert ask(client, kind, question) == as_told(expected[kind, question])
+        assert ask(client, kind, question) == as_response(expected[kind, question])
 
 
-def test_the_answers_are_worth_comparing(expected: dict[tuple[str, str], Answer]) -> None:
+def test_answers_differ_between_specialists(expected: dict[tuple[str, str], Answer]) -> None:
     texts = {kind: [expected[kind, question].text for question in QUESTIONS] for kind in made.KINDS}
     assert len({tuple(answers) for answers in texts.values()}) == len(made.KINDS)
     assert any(expected["grounded", question].citations for question in QUESTIONS)
     assert not any("[1]" in text for text in texts["grounded"])
 
 
-def test_many_clients_at_once_get_each_their_own_answer(
+def test_concurrent_clients_get_their_own_answers(
     client: openai.OpenAI, service: Service, expected: dict[tuple[str, str], Answer]
 ) -> None:
     def one(number: int) -> Sequence[bool]:
-        ways, held = (whole, streamed), []
+        ways, equal = (complete, streamed), []
         for turn in range(3):
             kind = made.KINDS[(number + turn) % len(made.KINDS)]
             question = QUESTIONS[(number + 3 * turn) % len(QUESTIONS)]
-            held.append(ways[(number + turn) % 2](client, kind, question) == as_told(expected[kind, question]))
-        return held
+            equal.append(ways[(number + turn) % 2](client, kind, question) == as_response(expected[kind, question]))
+        return equal
 
     with ThreadPoolExecutor(CLIENTS) as clients:
-        held = [same for all_same in clients.map(one, range(CLIENTS)) for same in all_same]
-    assert len(held) == 3 * CLIENTS and all(held)
+        equal = [same for all_same in clients.map(one, range(CLIENTS)) for same in all_same]
+    assert len(equal) == 3 * CLIENTS and all(equal)
     assert service.bases[0].open == 0
 
 
-def test_clients_that_leave_in_between_disturb_nobody(
+def test_disconnecting_clients_do_not_affect_others(
     client: openai.OpenAI, service: Service, expected: dict[tuple[str, str], Answer]
 ) -> None:
     def one(number: int) -> bool:
         kind, question = made.KINDS[number % len(made.KINDS)], QUESTIONS[number % len(QUESTIONS)]
         if number % 3:
-            return whole(client, kind, question) == as_told(expected[kind, question])
+            return complete(client, kind, question) == as_response(expected[kind, question])
         with client.chat.completions.create(
             model=kind, messages=[{"role": "user", "content": question}], max_tokens=500, stream=True
         ) as stream:
@@ -160,17 +160,17 @@ def test_clients_that_leave_in_between_disturb_nobody(
         time.sleep(0.01)
 
 
-def test_completions_answer_a_prompt_as_a_question(
+def test_completions_answer_a_prompt_as_a_user_message(
     client: openai.OpenAI, expected: dict[tuple[str, str], Answer]
 ) -> None:
     question = QUESTIONS[0]
     reply = client.completions.create(model="grounded", prompt=question)
     assert reply.choices[0].text == expected["grounded", question].text
-    pieces = client.completions.create(model="grounded", prompt=question, stream=True)
-    assert "".join(piece.choices[0].text for piece in pieces if piece.choices) == expected["grounded", question].text
+    chunks = client.completions.create(model="grounded", prompt=question, stream=True)
+    assert "".join(chunk.choices[0].text for chunk in chunks if chunk.choices) == expected["grounded", question].text
 
 
-def test_a_stop_string_ends_an_answer(client: openai.OpenAI, expected: dict[tuple[str, str], Answer]) -> None:
+def test_stop_string_ends_an_answer(client: openai.OpenAI, expected: dict[tuple[str, str], Answer]) -> None:
     question = QUESTIONS[0]
     text = expected["grounded", question].text
     stop = text.split()[2]
@@ -182,7 +182,7 @@ def test_a_stop_string_ends_an_answer(client: openai.OpenAI, expected: dict[tupl
     assert reply.usage is not None and reply.usage.completion_tokens < expected["grounded", question].new_tokens
 
 
-def test_a_seed_draws_the_same_answer_again(client: openai.OpenAI) -> None:
+def test_same_seed_gives_the_same_answer(client: openai.OpenAI) -> None:
     def drawn(seed: int) -> str | None:
         reply = client.chat.completions.create(
             model="tuned",
@@ -193,13 +193,13 @@ def test_a_seed_draws_the_same_answer_again(client: openai.OpenAI) -> None:
         )
         return reply.choices[0].message.content
 
-    with ThreadPoolExecutor(8) as clients:  # whatever stands beside it
+    with ThreadPoolExecutor(8) as clients:  # in batches with other requests
         again = list(clients.map(drawn, [1, 2, 3, 1, 2, 3, 1, 2]))
     assert again[:3] == again[3:6] and again[:2] == again[6:]
     assert len(set(again)) == 3
 
 
-def test_a_question_with_instructions_of_its_own_is_answered_too(client: openai.OpenAI, packages: object) -> None:
+def test_request_with_its_own_system_message(client: openai.OpenAI, packages: object) -> None:
     reply = client.chat.completions.create(
         model="tuned",
         messages=[{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Name a colour."}],
@@ -208,7 +208,7 @@ def test_a_question_with_instructions_of_its_own_is_answered_too(client: openai.
     assert reply.usage is not None and reply.usage.completion_tokens <= 3
 
 
-def test_the_client_understands_refusals(client: openai.OpenAI) -> None:
+def test_client_maps_errors_to_its_exceptions(client: openai.OpenAI) -> None:
     hello: openai.types.chat.ChatCompletionUserMessageParam = {"role": "user", "content": "Hello"}
     with pytest.raises(openai.NotFoundError, match="tuned") as not_found:
         client.chat.completions.create(model="tuend", messages=[hello])

@@ -1,4 +1,4 @@
-"""Bodies of requests: whatever comes is understood as it was meant, or refused by the name of what is wrong."""
+"""Request bodies: parsed completely, or rejected with an error that names the wrong field."""
 
 import json
 from typing import Any
@@ -12,24 +12,24 @@ from gradschool.serve.http_errors import HTTPError
 from gradschool.serve.request import MAX_STOPS, UNSUPPORTED, CompletionRequest, parse_chat, parse_completion
 
 HELLO = {"role": "user", "content": "Hello"}
-OWN = Decoding(max_new_tokens=7, temperature=0.0, top_p=1.0, seed=3)
+DEFAULT = Decoding(max_new_tokens=7, temperature=0.0, top_p=1.0, seed=3)
 
 
 def chat(**fields: Any) -> CompletionRequest:
     return parse_chat(json.dumps({"model": "m", "messages": [HELLO], **fields}).encode())
 
 
-def refused(**fields: Any) -> HTTPError:
+def rejected(**fields: Any) -> HTTPError:
     with pytest.raises(HTTPError) as caught:
         chat(**fields)
     return caught.value
 
 
-def test_a_chat_is_read() -> None:
+def test_chat_body_is_parsed() -> None:
     turns = [
         {"role": "developer", "content": "Be brief."},
         {"role": "user", "content": [{"type": "text", "text": "What is "}, {"type": "text", "text": "this?"}]},
-        {"role": "assistant", "content": "A test.", "refusal": None, "tool_calls": None, "citations": []},
+        {"role": "assistant", "content": "A test.", "error": None, "tool_calls": None, "citations": []},
         {"role": "user", "content": "Really?", "name": "Ann"},
     ]
     asked = chat(messages=turns, max_tokens=5, max_completion_tokens=6, stop="x", seed=-1, stream=True, top_p=0.5,
@@ -44,7 +44,7 @@ def test_a_chat_is_read() -> None:
     assert asked == CompletionRequest("m", question, 6, 1.0, 0.5, -1, ("x",), True, True)
 
 
-def test_a_prompt_is_the_question() -> None:
+def test_prompt_becomes_a_user_message() -> None:
     for prompt in ("Well?", ["Well?"]):
         asked = parse_completion(
             json.dumps({"model": "m", "prompt": prompt, "max_tokens": 3, "stop": ["a", "b"]}).encode()
@@ -52,15 +52,15 @@ def test_a_prompt_is_the_question() -> None:
         assert asked == CompletionRequest("m", (Message("user", "Well?"),), 3, stop=("a", "b"))
 
 
-def test_what_is_not_asked_for_stays_as_it_was_tested() -> None:
-    assert chat().decoding(OWN) == OWN
-    assert chat(temperature=0.5, seed=9).decoding(OWN) == Decoding(7, 0.5, 1.0, 9)
-    assert chat(max_tokens=2, top_p=0.3).decoding(OWN) == Decoding(2, 0.0, 0.3, 3)
+def test_missing_fields_keep_the_tested_settings() -> None:
+    assert chat().decoding(DEFAULT) == DEFAULT
+    assert chat(temperature=0.5, seed=9).decoding(DEFAULT) == Decoding(7, 0.5, 1.0, 9)
+    assert chat(max_tokens=2, top_p=0.3).decoding(DEFAULT) == Decoding(2, 0.0, 0.3, 3)
 
 
-def test_a_temperature_without_a_seed_draws_another_answer_each_time() -> None:
+def test_temperature_without_a_seed_draws_a_new_seed_each_time() -> None:
     asked = chat(temperature=1)
-    assert len({asked.decoding(OWN).seed for _ in range(8)}) > 1
+    assert len({asked.decoding(DEFAULT).seed for _ in range(8)}) > 1
 
 
 @pytest.mark.parametrize(
@@ -96,19 +96,19 @@ def test_a_temperature_without_a_seed_draws_another_answer_each_time() -> None:
         ({"temprature": 1}, "temprature"),
     ],
 )
-def test_what_cannot_be_honoured_is_refused_by_its_name(fields: dict[str, Any], param: str) -> None:
-    refusal = refused(**fields)
-    assert (refusal.status, refusal.param, refusal.kind) == (400, param, "invalid_request_error")
-    assert param.rpartition(".")[2] in refusal.message or param in refusal.message
+def test_unsupported_values_are_rejected_by_field(fields: dict[str, Any], param: str) -> None:
+    error = rejected(**fields)
+    assert (error.status, error.param, error.kind) == (400, param, "invalid_request_error")
+    assert param.rpartition(".")[2] in error.message or param in error.message
 
 
-def test_a_field_that_does_not_exist_is_told_its_neighbour() -> None:
-    assert "temperature" in refused(temprature=1).message
+def test_unknown_field_gets_a_suggestion() -> None:
+    assert "temperature" in rejected(temprature=1).message
 
 
-def test_a_field_is_either_known_or_named_as_unsupported() -> None:
+def test_unsupported_fields_have_their_own_code() -> None:
     for name in UNSUPPORTED:
-        assert refused(**{name: {"something": 1}}).code == "unsupported_parameter"
+        assert rejected(**{name: {"something": 1}}).code == "unsupported_parameter"
 
 
 @pytest.mark.parametrize(
@@ -128,10 +128,10 @@ def test_a_field_is_either_known_or_named_as_unsupported() -> None:
     ],
     ids=range(11),
 )
-def test_what_is_no_request_is_refused(body: bytes) -> None:
-    for read in (parse_chat, parse_completion):
+def test_bodies_that_are_no_request_are_rejected(body: bytes) -> None:
+    for parse in (parse_chat, parse_completion):
         with pytest.raises(HTTPError) as caught:
-            read(body)
+            parse(body)
         assert caught.value.status == 400
         json.dumps(caught.value.body()).encode()
 
@@ -158,15 +158,15 @@ FIELDS = {
 }
 
 
-def read_or_refuse(body: bytes) -> None:
-    for read in (parse_chat, parse_completion):
+def parse_or_reject(body: bytes) -> None:
+    for parse in (parse_chat, parse_completion):
         try:
-            asked = read(body)
-        except HTTPError as refusal:
-            assert refusal.status == 400
-            assert json.loads(json.dumps(refusal.body()))["error"]["message"]
+            asked = parse(body)
+        except HTTPError as error:
+            assert error.status == 400
+            assert json.loads(json.dumps(error.body()))["error"]["message"]
         else:
-            drawn = asked.decoding(OWN)
+            drawn = asked.decoding(DEFAULT)
             assert asked.question and all(isinstance(m.content, str) for m in asked.question)
             assert drawn.max_new_tokens >= 1 and 0 <= drawn.temperature <= 2 and 0 <= drawn.top_p <= 1
             assert all(asked.stop)
@@ -174,10 +174,10 @@ def read_or_refuse(body: bytes) -> None:
 
 
 @given(st.binary(max_size=64))
-def test_any_bytes_are_read_or_refused(body: bytes) -> None:
-    read_or_refuse(body)
+def test_any_bytes_are_parsed_or_rejected(body: bytes) -> None:
+    parse_or_reject(body)
 
 
 @given(st.fixed_dictionaries({}, optional=FIELDS) | JSON)
-def test_any_json_is_read_or_refused(value: Any) -> None:
-    read_or_refuse(json.dumps(value).encode())
+def test_any_json_is_parsed_or_rejected(value: Any) -> None:
+    parse_or_reject(json.dumps(value).encode())

@@ -1,4 +1,4 @@
-"""docs/serve.md says what is: its samples are run against a real server, its numbers are those of the code."""
+"""docs/serve.md is correct: its samples run against a real server, its numbers come from the code."""
 
 import contextlib
 import inspect
@@ -48,52 +48,52 @@ def address(service: Service) -> Iterator[str]:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the sample needs curl, which is not installed")
-def test_the_curl_line_works(address: str) -> None:
+def test_curl_sample_works(address: str) -> None:
     [line] = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("curl")]
-    tried = subprocess.run(shlex.split(line.replace(ADDRESS, address)), capture_output=True, text=True)
-    assert '"content":"Payment is due within 14 days."' in tried.stdout
+    result = subprocess.run(shlex.split(line.replace(ADDRESS, address)), capture_output=True, text=True)
+    assert '"content":"Payment is due within 14 days."' in result.stdout
 
 
-def test_the_python_sample_works(address: str) -> None:
+def test_python_sample_works(address: str) -> None:
     [code] = blocks("python")
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
         exec(code.replace(ADDRESS, address), {})
-    assert said.getvalue() == "Payment is due within 14 days.\nPayment is due within 14 days."
+    assert printed.getvalue() == "Payment is due within 14 days.\nPayment is due within 14 days."
 
 
-def test_all_places_are_described(service: Service) -> None:
-    told = {cell.strip("`") for cell in first_cells("place")}
+def test_all_endpoints_are_documented(service: Service) -> None:
+    documented = {cell.strip("`") for cell in first_cells("endpoint")}
     served = {
         f"{'POST' if 'POST' in route.methods else 'GET'} {route.path}"  # type: ignore[attr-defined]
         for route in make_app(service).routes
         if "{" not in route.path  # type: ignore[attr-defined]
     }
-    assert told == served
+    assert documented == served
 
 
-def test_all_fields_are_described() -> None:
-    told = set(re.findall(r"`([\w.]+)`", " ".join(first_cells("field"))))
-    assert told == {*_ChatBody.model_fields, "stream_options.include_usage"} - {"model", "stream_options"}
-    named = re.search(r"cannot be honoured \(([^)]*), penalties, …\)", PAGE)
+def test_all_fields_are_documented() -> None:
+    documented = set(re.findall(r"`([\w.]+)`", " ".join(first_cells("field"))))
+    assert documented == {*_ChatBody.model_fields, "stream_options.include_usage"} - {"model", "stream_options"}
+    named = re.search(r"is not supported \(([^)]*), penalties, …\)", PAGE)
     assert named and {word.strip("`") for word in named[1].split(", ")} <= UNSUPPORTED.keys() - WITHOUT_EFFECT
 
 
-def test_all_statuses_are_described() -> None:
-    told = {int(number) for cell in first_cells("status") for number in cell.split(", ")}
+def test_all_statuses_are_documented() -> None:
+    documented = {int(number) for cell in first_cells("status") for number in cell.split(", ")}
     folder = Path(inspect.getfile(Service)).parent
     code = "\n".join(file.read_text(encoding="utf-8") for file in folder.glob("*.py"))
-    assert told == {int(number) for number in re.findall(r"HTTPError\(\s*(\d{3})", code)} - {500}
+    assert documented == {int(number) for number in re.findall(r"HTTPError\(\s*(\d{3})", code)} - {500}
 
 
-def test_options_and_defaults_are_those_of_the_command() -> None:
+def test_options_have_the_defaults_of_the_command() -> None:
     parameters = inspect.signature(serve).parameters
     defaults = {f"--{name.replace('_', '-')}": parameter.default for name, parameter in parameters.items()}
     rows = re.findall(r"^\| `(--[\w-]+)` \| ([^|]+) \|", PAGE, re.MULTILINE)
     assert len(rows) == 5
-    for option, told in rows:
-        assert told.isdigit() is (defaults[option] is not None)
-        assert not told.isdigit() or float(told) == defaults[option]
+    for option, documented in rows:
+        assert documented.isdigit() is (defaults[option] is not None)
+        assert not documented.isdigit() or float(documented) == defaults[option]
     limits = Limits()
     assert defaults["--max-waiting"] == limits.waiting and defaults["--max-body"] == limits.body
     assert defaults["--timeout"] == limits.seconds and defaults["--api-key-env"] == KEY_ENV
@@ -102,13 +102,13 @@ def test_options_and_defaults_are_those_of_the_command() -> None:
 @pytest.mark.parametrize(
     "sentence",
     [
-        f"Headers must be there within {HEADER_SECONDS:g} seconds, a body within {Limits().body_seconds:g}.",
-        f"gives those under way {Limits().grace:g} seconds",
-        f"one text or up to {MAX_STOPS}",
-        f"at most {AT_ONCE}, as memory bears; for GGUF {llama.AT_ONCE}",
+        f"Headers must arrive within {HEADER_SECONDS:g} seconds, a body within {Limits().body_seconds:g}.",
+        f"gives running ones {Limits().grace:g} seconds",
+        f"one stop string, or up to {MAX_STOPS}",
+        f"up to {AT_ONCE}, as memory allows; for GGUF {llama.AT_ONCE}",
         f"`--max-context` is at most {llama.USUAL_CONTEXT} unless",
-        f"{KEY_ENV}=a-long-word-of-{MIN_KEY_LENGTH}-letters-or-more",
+        f"{KEY_ENV}=a-long-key-of-{MIN_KEY_LENGTH}-characters-or-more",
     ],
 )
-def test_numbers_are_those_of_the_code(sentence: str) -> None:
+def test_numbers_match_the_code(sentence: str) -> None:
     assert sentence in PAGE

@@ -1,4 +1,4 @@
-"""The process: where it may listen, which keys are fit, and how it ends."""
+"""The server process: addresses, API keys and graceful shutdown."""
 
 import contextlib
 import shutil
@@ -24,7 +24,7 @@ from gradschool.serve.service import Limits
 KEY = "k" * MIN_KEY_LENGTH
 
 
-def test_the_key_comes_from_the_environment_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_is_read_from_the_environment_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(KEY_ENV, raising=False)
     assert read_key(KEY_ENV, None) == ""
     monkeypatch.setenv(KEY_ENV, KEY)
@@ -34,15 +34,15 @@ def test_the_key_comes_from_the_environment_or_a_file(tmp_path: Path, monkeypatc
 
 
 @pytest.mark.parametrize("content", ["", "short", "with a space in the middle", "é" * 20, None])
-def test_unfit_keys_are_refused(content: str | None, tmp_path: Path) -> None:
+def test_bad_keys_are_rejected(content: str | None, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "key").write_text(content)
     with pytest.raises(UsageError) as caught:
         read_key(KEY_ENV, tmp_path / "key")
-    assert not content or content not in str(caught.value)  # a key is never shown
+    assert not content or content not in str(caught.value)  # the key itself is never printed
 
 
-def test_an_address_that_others_reach_wants_a_key() -> None:
+def test_public_address_requires_a_key() -> None:
     for host in ("0.0.0.0", "::"):
         with pytest.raises(UsageError, match="API key"):
             bind(host, 0, "")
@@ -53,7 +53,7 @@ def test_an_address_that_others_reach_wants_a_key() -> None:
             assert socket.create_connection(listening.getsockname()[:2], timeout=PATIENCE).close() is None
 
 
-def test_an_address_that_cannot_be_used_is_named() -> None:
+def test_unusable_address_is_named() -> None:
     with bind("127.0.0.1", 0, "") as listening, pytest.raises(UsageError, match="--port"):
         bind("127.0.0.1", listening.getsockname()[1], "")
     for host in ("192.0.2.1", "no.such.host.invalid"):
@@ -62,8 +62,8 @@ def test_an_address_that_cannot_be_used_is_named() -> None:
 
 
 @contextlib.contextmanager
-def ending(engine: GatedEngine, grace: float) -> Iterator[tuple[Server, httpx.Client]]:
-    """A server that the test tells to end."""
+def stoppable(engine: GatedEngine, grace: float) -> Iterator[tuple[Server, httpx.Client]]:
+    """A server that the test shuts down."""
     server, listening = Server(service_over(engine, Limits(grace=grace))), bind("127.0.0.1", 0, "")
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()
@@ -81,14 +81,14 @@ def ask(client: httpx.Client, question: str, replies: list[httpx.Response]) -> t
     return thread
 
 
-def test_what_is_under_way_is_finished_before_the_end() -> None:
+def test_running_requests_are_finished_before_shutdown() -> None:
     engine, replies = GatedEngine(), list[httpx.Response]()
-    with ending(engine, grace=PATIENCE) as (server, client):
+    with stoppable(engine, grace=PATIENCE) as (server, client):
         thread = ask(client, "wait for me", replies)
         assert engine.begun.acquire(timeout=PATIENCE)
         server.should_exit = True
         end = time.monotonic() + PATIENCE
-        while True:  # nobody new is let in
+        while True:  # new connections are rejected
             try:
                 httpx.get(client.base_url.join("/health"), timeout=PATIENCE)
             except httpx.HTTPError:
@@ -100,9 +100,9 @@ def test_what_is_under_way_is_finished_before_the_end() -> None:
         assert reply.json()["choices"][0]["message"]["content"] == "wait for me"
 
 
-def test_what_is_not_done_within_the_grace_is_told_so() -> None:
+def test_requests_over_the_grace_period_get_an_error() -> None:
     engine, replies = GatedEngine(), list[httpx.Response]()
-    with ending(engine, grace=0.3) as (server, client):
+    with stoppable(engine, grace=0.3) as (server, client):
         thread = ask(client, "endless", replies)
         assert engine.begun.acquire(timeout=PATIENCE)
         server.should_exit = True
@@ -118,7 +118,7 @@ def echo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def started(*arguments: object, cwd: Path, env: dict[str, str] | None = None) -> tuple[Any, str, list[str]]:
-    """`gradschool serve` as a process: it, its address, and what it printed."""
+    """Start `gradschool serve`: the process, its address, and its output up to the curl command."""
     process = small_job.start("serve", *arguments, cwd=cwd, env=env or {})
     printed = []
     assert process.stdout is not None
@@ -130,40 +130,40 @@ def started(*arguments: object, cwd: Path, env: dict[str, str] | None = None) ->
     return process, printed[0].split()[2].removesuffix("/v1"), printed
 
 
-CURL = pytest.mark.skipif(shutil.which("curl") is None, reason="the printed line needs curl, which is not installed")
+CURL = pytest.mark.skipif(shutil.which("curl") is None, reason="the printed command needs curl, which is not installed")
 
 
 @CURL
 @pytest.mark.slow
-def test_the_command_serves_until_ctrl_c(echo: Path, tmp_path: Path) -> None:
+def test_command_serves_until_ctrl_c(echo: Path, tmp_path: Path) -> None:
     process, address, printed = started(echo, f"again={echo}", "--port", 0, cwd=tmp_path)
     assert [line.partition(":")[0].strip() for line in printed[1:3]] == ["echo", "again"]
-    tried = subprocess.run(printed[-1], shell=True, capture_output=True, text=True)  # as a person would
-    assert '"content":"Hello"' in tried.stdout
+    result = subprocess.run(printed[-1], shell=True, capture_output=True, text=True)  # as a user would
+    assert '"content":"Hello"' in result.stdout
     process.send_signal(signal.SIGINT)
-    said, complained = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, said) == (0, "Stopped.\n")
-    assert complained.strip() == "again shares the weights of echo's base."
+    output, errors = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, output) == (0, "Stopped.\n")
+    assert errors.strip() == "again shares the weights of echo's base."
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{address}/health")
 
 
 @CURL
 @pytest.mark.slow
-def test_the_command_takes_a_key_and_ends_by_sigterm(echo: Path, tmp_path: Path) -> None:
+def test_command_with_a_key_stops_on_sigterm(echo: Path, tmp_path: Path) -> None:
     (tmp_path / "my key").write_text(KEY)
     process, address, printed = started(echo, "--port", 0, "--api-key-file", "my key", cwd=tmp_path)
     assert KEY not in "\n".join(printed)
-    tried = subprocess.run(printed[-1], shell=True, capture_output=True, text=True, cwd=tmp_path)
-    assert '"content":"Hello"' in tried.stdout
+    result = subprocess.run(printed[-1], shell=True, capture_output=True, text=True, cwd=tmp_path)
+    assert '"content":"Hello"' in result.stdout
     assert httpx.get(f"{address}/v1/models").status_code == 401
     process.terminate()
-    said, _ = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, said) == (0, "Stopped.\n")
+    output, _ = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, output) == (0, "Stopped.\n")
 
 
-def test_the_command_says_what_is_wrong(echo: Path, tmp_path: Path) -> None:
-    for arguments, about in (
+def test_command_reports_usage_errors(echo: Path, tmp_path: Path) -> None:
+    for arguments, expected in (
         ((tmp_path,), "is not a specialist"),
         ((echo, echo), "Two specialists are called 'echo'"),
         ((echo, "--host", "0.0.0.0"), "no API key"),
@@ -171,4 +171,4 @@ def test_the_command_says_what_is_wrong(echo: Path, tmp_path: Path) -> None:
     ):
         result = small_job.run("serve", *arguments)
         assert result.exit_code == 2
-        assert about in result.stderr
+        assert expected in result.stderr

@@ -1,4 +1,4 @@
-"""Pieces of text, joined, are the text: whatever comes, however it is cut."""
+"""Streaming filters: their chunks, joined, equal the filtered text, for any text and any chunking."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from gradschool.model.local import LocalEngine
 from gradschool.model.opening import POCKET
 from gradschool.serve.streaming import CitationMarkFilter, IncrementalDetokenizer, StopStringFilter
 
-# Texts made of what marks, JSON and stop strings are made of, and cut anywhere.
+# Chunks with the characters of citation marks, JSON and stop strings.
 PARTS = st.lists(
     st.sampled_from(["[1]", "[", "]", "1", "2, ", " ", "\n", "{", '{"a": [1]}', '"', "word", " [2]", "[{", '["', "é"])
     | st.text(alphabet='[]{}"1 2,;ab\n\t', max_size=4),
@@ -27,37 +27,36 @@ PARTS = st.lists(
 @example(["  [", "1] Hello", " [2", "]. ", "Bye [3] "])
 @example(["[1", ", 2", "]", " x"])
 @example([' {"a": 1} ', " "])
-def test_a_stream_without_its_marks_is_the_text_without_its_marks(parts: Sequence[str]) -> None:
-    unmarked, whole = CitationMarkFilter(), "".join(parts)
-    pieces = [unmarked.add(part) for part in parts]
-    so_far = "".join(pieces)
-    assert so_far + unmarked.end() == strip_marks(whole)
-    assert unmarked.raw == whole
+def test_citation_mark_filter_equals_strip_marks(parts: Sequence[str]) -> None:
+    marks, whole = CitationMarkFilter(), "".join(parts)
+    chunks = [marks.add(part) for part in parts]
+    assert "".join(chunks) + marks.end() == strip_marks(whole)
+    assert marks.raw == whole
 
 
-def test_text_is_not_held_back_longer_than_it_must_be() -> None:
-    unmarked = CitationMarkFilter()
-    assert [unmarked.add(part) for part in ("The ", "ferry", " [", "1", "] leaves", " at", " noon")] == [
+def test_citation_mark_filter_emits_text_as_soon_as_it_is_certain() -> None:
+    marks = CitationMarkFilter()
+    assert [marks.add(part) for part in ("The ", "ferry", " [", "1", "] leaves", " at", " noon")] == [
         "The", " ferry", "", "", " leaves", " at", " noon"
     ]  # fmt: skip
     json_text = CitationMarkFilter()
-    assert json_text.add('{"a": ["x", ') == '{"a": ["x",'  # JSON flows too, until something could be a mark
+    assert json_text.add('{"a": ["x", ') == '{"a": ["x",'  # up to the first possible mark
 
 
 @given(PARTS, st.lists(st.text(alphabet='[]1 ab\n"', min_size=1, max_size=3), max_size=3))
 @example(["ab", "abc"], ["bab"])
 @example(["a", "b"], ["abc", "b"])
-def test_a_text_ends_before_its_first_stop_string(parts: Sequence[str], stops: Sequence[str]) -> None:
-    until, whole = StopStringFilter(stops), "".join(parts)
-    said = "".join(until.add(part) for part in parts) + until.end()
+def test_stop_string_filter_ends_before_the_first_stop_string(parts: Sequence[str], stops: Sequence[str]) -> None:
+    stop_filter, whole = StopStringFilter(stops), "".join(parts)
+    emitted = "".join(stop_filter.add(part) for part in parts) + stop_filter.end()
     ends = [at for stop in stops if (at := whole.find(stop)) >= 0]
-    assert until.hit == bool(ends)
+    assert stop_filter.hit == bool(ends)
     if ends:
-        # An earlier, longer stop string may still be under way when a shorter one inside it is whole.
-        assert said in {whole[:at] for at in ends} | {whole[:end] for end in _ends(whole, stops)}
-        assert not any(stop in said for stop in stops)
+        # A longer stop string may have begun earlier when a shorter one inside it is complete.
+        assert emitted in {whole[:at] for at in ends} | {whole[:end] for end in _ends(whole, stops)}
+        assert not any(stop in emitted for stop in stops)
     else:
-        assert said == whole
+        assert emitted == whole
 
 
 def _ends(whole: str, stops: Sequence[str]) -> set[int]:
@@ -71,16 +70,16 @@ def chats() -> list[Chat]:
 
 @given(st.text(max_size=30) | st.lists(st.sampled_from(["é", "漢", "😀", " a", "\n", "  ", "<|im_end|>"])).map("".join))
 @example("漢字 😀 é – “yes”")
-def test_decoded_tokens_are_the_text_that_they_are_together(chats: list[Chat], text: str) -> None:
+def test_detokenizer_equals_decoding_all_tokens(chats: list[Chat], text: str) -> None:
     for chat in chats:
         ids = chat.tokenizer.encode(text, add_special_tokens=False)
-        decoded = IncrementalDetokenizer(chat.decode)
-        pieces = [decoded.add(token) for token in ids]
-        assert "".join(pieces) + decoded.end() == chat.decode(ids)
-        assert not any(piece.endswith("\ufffd") for piece in pieces)
+        detokenizer = IncrementalDetokenizer(chat.decode)
+        chunks = [detokenizer.add(token) for token in ids]
+        assert "".join(chunks) + detokenizer.end() == chat.decode(ids)
+        assert not any(chunk.endswith("\ufffd") for chunk in chunks)
 
 
-def test_long_answers_are_decoded_a_few_tokens_at_a_time(chats: list[Chat]) -> None:
+def test_detokenizer_decodes_a_few_tokens_at_a_time(chats: list[Chat]) -> None:
     longest = 0
 
     def decode(ids: Sequence[int]) -> str:
@@ -88,7 +87,7 @@ def test_long_answers_are_decoded_a_few_tokens_at_a_time(chats: list[Chat]) -> N
         longest = max(longest, len(ids))
         return chats[0].decode(ids)
 
-    decoded = IncrementalDetokenizer(decode)
+    detokenizer = IncrementalDetokenizer(decode)
     for token in chats[0].tokenizer.encode("The quick brown fox jumps over the lazy dog. " * 20):
-        decoded.add(token)
+        detokenizer.add(token)
     assert longest < 8

@@ -1,4 +1,4 @@
-"""Specialists whose base is another server: what is asked goes there, and what it says, or fails to say, comes back."""
+"""Specialists with a remote base: requests are passed on; answers and errors are passed back."""
 
 import json
 import threading
@@ -22,20 +22,12 @@ from gradschool.specialist import Recipe, Specialist
 
 
 @pytest.fixture
-def engine() -> Iterator[GatedEngine]:
-    engine = GatedEngine()
-    yield engine
-    engine.go.set()
-    engine.given_up.set()
-
-
-@pytest.fixture
-def behind(engine: GatedEngine) -> Service:
+def upstream(engine: GatedEngine) -> Service:
     return service_over(engine, Limits(waiting=0), at_once=3)
 
 
-def before(address: str, limits: Limits | None = None, at_once: int | None = None) -> Service:
-    """A specialist over the model `echo` of another server."""
+def front(address: str, limits: Limits | None = None, at_once: int | None = None) -> Service:
+    """A service whose specialist uses the model `echo` of an upstream server."""
     engine = RemoteEngine(f"{address}/v1", "echo", Remote(timeout=5, concurrency=2))
     specialist = Specialist(engine, Recipe("Be brief.", decoding=Decoding(max_new_tokens=30)))
     return Service({"far": ServedModel("far", specialist, ServedBase(remote_scheduler(engine, at_once, None)))}, limits)
@@ -48,8 +40,8 @@ def served(service: Service) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def client(behind: Service) -> Iterator[httpx.Client]:
-    with running(behind) as address, served(before(address, at_once=4)) as client:
+def client(upstream: Service) -> Iterator[httpx.Client]:
+    with running(upstream) as address, served(front(address, at_once=4)) as client:
         yield client
 
 
@@ -58,11 +50,15 @@ def ask(client: httpx.Client, question: str, **fields: Any) -> httpx.Response:
     return client.post("/v1/chat/completions", json=body)
 
 
-def test_an_answer_comes_through_with_what_it_cost(client: httpx.Client, engine: GatedEngine) -> None:
+def test_answer_is_passed_back_with_its_usage(client: httpx.Client, engine: GatedEngine) -> None:
     reply = ask(client, "one two three", temperature=0.5, seed=4, top_p=0.5).json()
     assert reply["choices"][0]["message"]["content"] == "one two three"
     assert reply["choices"][0]["finish_reason"] == "stop"
-    assert reply["usage"] == {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}  # as the server counts
+    assert reply["usage"] == {
+        "prompt_tokens": 5,
+        "completion_tokens": 3,
+        "total_tokens": 8,
+    }  # counted by the upstream server
     conversation, drawn = engine.asked[-1]
     assert [(m.role, m.content) for m in conversation] == [("system", "Be brief."), ("user", "one two three")]
     assert drawn == Decoding(30, 0.5, 0.5, 4)
@@ -70,22 +66,22 @@ def test_an_answer_comes_through_with_what_it_cost(client: httpx.Client, engine:
     assert (cut["message"]["content"].strip(), cut["finish_reason"]) == ("one two", "length")
 
 
-def test_a_stream_comes_as_it_is_made(client: httpx.Client, engine: GatedEngine) -> None:
+def test_stream_is_passed_on_while_it_is_generated(client: httpx.Client, engine: GatedEngine) -> None:
     body = {"model": "far", "messages": [{"role": "user", "content": "wait for it"}], "stream": True}
     with client.stream("POST", "/v1/chat/completions", json=body) as response:
         lines = (line.removeprefix("data: ") for line in response.iter_lines() if line)
-        pieces = [json.loads(next(lines))["choices"][0]["delta"].get("content") for _ in range(2)]
-        assert pieces == ["", "wait "]
+        chunks = [json.loads(next(lines))["choices"][0]["delta"].get("content") for _ in range(2)]
+        assert chunks == ["", "wait "]
         engine.go.set()
         assert list(lines)[-1] == "[DONE]"
 
 
-def test_a_stop_string_ends_the_work_there(client: httpx.Client, engine: GatedEngine) -> None:
+def test_stop_string_cancels_the_upstream_request(client: httpx.Client, engine: GatedEngine) -> None:
     assert ask(client, "endless", stop="re mo").json()["choices"][0]["message"]["content"] == "first mo"
     assert engine.given_up.wait(PATIENCE)
 
 
-def test_who_leaves_frees_the_place_there_too(client: httpx.Client, engine: GatedEngine, behind: Service) -> None:
+def test_disconnect_cancels_the_upstream_request(client: httpx.Client, engine: GatedEngine, upstream: Service) -> None:
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(
             client.base_url.join("/v1/chat/completions"),
@@ -94,13 +90,13 @@ def test_who_leaves_frees_the_place_there_too(client: httpx.Client, engine: Gate
         )
     assert engine.given_up.wait(PATIENCE)
     end = time.monotonic() + PATIENCE
-    while behind.bases[0].open:
+    while upstream.bases[0].open:
         assert time.monotonic() < end
         time.sleep(0.01)
 
 
-def test_no_more_is_asked_there_at_once_than_allowed(behind: Service, engine: GatedEngine) -> None:
-    with running(behind) as address, served(before(address)) as client:
+def test_concurrency_of_upstream_requests_is_limited(upstream: Service, engine: GatedEngine) -> None:
+    with running(upstream) as address, served(front(address)) as client:
         replies: list[int] = []
         threads = [
             threading.Thread(target=lambda: replies.append(ask(client, "wait now").status_code)) for _ in range(5)
@@ -117,35 +113,35 @@ def test_no_more_is_asked_there_at_once_than_allowed(behind: Service, engine: Ga
 
 
 @pytest.mark.parametrize(("question", "status"), [("server fell", 502), ("word " * 70, 400), ("template", 400)])
-def test_what_fails_there_is_told(client: httpx.Client, question: str, status: int) -> None:
-    response = ask(client, question)
-    assert response.status_code == status and response.json()["error"]["message"]
+def test_upstream_errors_are_reported(client: httpx.Client, question: str, status: int) -> None:
+    reply = ask(client, question)
+    assert reply.status_code == status and reply.json()["error"]["message"]
 
 
-def test_a_server_that_is_not_there_is_told() -> None:
-    with served(before("http://127.0.0.1:9")) as client:
-        response = ask(client, "hello")
-        assert (response.status_code, response.json()["error"]["type"]) == (502, "server_error")
+def test_unreachable_upstream_is_reported() -> None:
+    with served(front("http://127.0.0.1:9")) as client:
+        reply = ask(client, "hello")
+        assert (reply.status_code, reply.json()["error"]["type"]) == (502, "server_error")
 
 
 @pytest.fixture
-def odd() -> Iterator[tuple[str, dict[str, bytes]]]:
-    """A server that sends what it is told to."""
-    said = {"content": b"", "status": b"200"}
+def custom_upstream() -> Iterator[tuple[str, dict[str, bytes]]]:
+    """A server with a settable response; yields its address and the response."""
+    response = {"content": b"", "status": b"200"}
 
-    class Odd(BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(int(said["status"]))
+            self.send_response(int(response["status"]))
             self.end_headers()
-            self.wfile.write(said["content"])
+            self.wfile.write(response["content"])
 
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Odd)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", said
+    yield f"http://127.0.0.1:{server.server_port}", response
     server.shutdown()
     server.server_close()
 
@@ -167,18 +163,20 @@ def odd() -> Iterator[tuple[str, dict[str, bytes]]]:
     ],
     ids=range(11),
 )
-def test_odd_servers_are_told(odd: tuple[str, dict[str, bytes]], content: bytes, status: bytes, ours: int) -> None:
-    address, said = odd
-    said |= {"content": content, "status": status}
-    with served(before(address)) as client:
-        response = ask(client, "hello")
-        assert response.status_code == ours
+def test_invalid_upstream_responses_are_errors(
+    custom_upstream: tuple[str, dict[str, bytes]], content: bytes, status: bytes, ours: int
+) -> None:
+    address, response = custom_upstream
+    response |= {"content": content, "status": status}
+    with served(front(address)) as client:
+        reply = ask(client, "hello")
+        assert reply.status_code == ours
         if ours != 200:
-            assert response.json()["error"]["message"]
+            assert reply.json()["error"]["message"]
 
 
-def test_the_key_of_the_other_server_is_sent_there(monkeypatch: pytest.MonkeyPatch, behind: Service) -> None:
+def test_upstream_key_is_sent(monkeypatch: pytest.MonkeyPatch, upstream: Service) -> None:
     key = "k" * 20
     monkeypatch.setenv("OPENAI_API_KEY", key)
-    with running(behind, key) as address, served(before(address)) as client:
+    with running(upstream, key) as address, served(front(address)) as client:
         assert ask(client, "hello").status_code == 200

@@ -1,6 +1,6 @@
-"""The command line: parse, call, show. Nothing heavy is imported before a command needs it."""
+"""The command line: parse, call, show. Heavy modules are imported inside the commands that need them."""
 
-# `--help` lists the commands in the order in which these modules are imported.
+# `--help` lists the commands in the order of these imports.
 # isort: off
 from gradschool.cli import preparing
 from gradschool.cli import climbing

@@ -1,4 +1,4 @@
-"""The commands about gradschool itself: its settings and its version."""
+"""The commands `settings` and `version`."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from gradschool.version import __version__
 
 @command
 def settings(
-    markdown: Annotated[bool, typer.Option("--markdown", help="as the page docs/settings.md")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="print the page docs/settings.md")] = False,
 ) -> None:
     """List every setting with its type, default and meaning."""
     if markdown:
@@ -27,5 +27,5 @@ def settings(
 
 @command
 def version() -> None:
-    """Say which version this is."""
+    """Print the version."""
     out.print(__version__, highlight=False)

@@ -1,4 +1,4 @@
-"""What all commands share: the program, its guard against a person's mistakes, and one option for each setting."""
+"""Shared by all commands: the application, error reporting, and one option for each setting."""
 
 import functools
 import inspect
@@ -21,16 +21,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Turn a general language model into a specialist, on your own machine, and prove it.",
+    epilog="No examples yet? `gradschool prepare` builds the folder from a mailbox, documents or a ticket export.",
 )
 out, err = Console(), Console(stderr=True)
 
 JobPath = Annotated[Path, typer.Argument(help="a folder with job.toml, a .toml file, or a file of examples")]
 SpecialistPath = Annotated[Path, typer.Argument(help="a specialist's folder, such as runs/contracts-1/specialist")]
-BaseOption = Annotated[str | None, typer.Option("--base", help="another place of the same base model")]
+BaseOption = Annotated[str | None, typer.Option("--base", help="another location of the same base model")]
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
-    """A command of the program: a person's mistake ends in a message and the exit code that errors.py lists."""
+    """Register a command; a GradschoolError becomes a message and its exit code (see errors.py)."""
 
     @functools.wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> None:
@@ -43,11 +44,11 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
                     err.print(escape(line), highlight=False, soft_wrap=True)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
-            err.print("Interrupted. What is done is kept; a climb goes on with `gradschool climb --resume RUN`.")
+            err.print("Interrupted. Finished work is saved; continue a climb with `gradschool climb --resume RUN`.")
             raise typer.Exit(errors.EXIT_INTERRUPTED) from None
-        except SystemExit as end:  # rich ends the program so where a BrokenPipeError meets it
+        except SystemExit as end:  # rich exits this way on a BrokenPipeError
             raise typer.Exit(0 if isinstance(end.__context__, BrokenPipeError) else errors.EXIT_BUG) from None
-        except BrokenPipeError:  # the reader of our output went away, as `head` does
+        except BrokenPipeError:  # the reader of our output closed the pipe, as `head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
 
@@ -55,7 +56,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def with_settings(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command one option for each setting, made from settings.py; they arrive together as `overrides`."""
+    """Add an option for each setting in settings.py to a command, which receives them as `overrides`."""
     known = {option.flag.lstrip("-").replace("-", "_"): option for option in (*options(), *renamed_options())}
 
     @functools.wraps(function)
@@ -81,7 +82,7 @@ def _annotation(option: Option) -> Any:
     table = option.path.rpartition(".")[0]
     panel = f"job.toml: \\[{table}]" if table else "job.toml"
     metavar = option.type.upper().replace(" ", "-") if len(option.type) < 15 else "TEXT"
-    if option.default is False:  # to name it is to want it
+    if option.default is False:  # a flag without a value
         return Annotated[
             bool | None, typer.Option(option.flag, help=escape(option.help), rich_help_panel=panel, show_default=False)
         ]
@@ -92,7 +93,7 @@ def _annotation(option: Option) -> Any:
 
 
 def parsed(option: Option, text: str | bool) -> Any:
-    """A command-line value: lists are written with commas, the rest as in job.toml without quotes; a flag is true."""
+    """The value of an option: lists are separated by commas, other values are written as in job.toml without quotes."""
     if isinstance(text, str) and option.type.startswith("list"):
         return [part.strip() for part in text.split(",") if part.strip()]
     return text

@@ -1,4 +1,4 @@
-"""Questions that come in on a stream, and answers as they go out."""
+"""Read questions from standard input and format their answers as JSON rows."""
 
 import json
 from collections.abc import Iterable
@@ -13,13 +13,13 @@ KEYS = ("question", "prompt", "input", "text", "instruction")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A conversation to be answered, and the `id` that its answer shall carry, if it has one."""
+    """A conversation to answer, and the `id` to repeat in its answer, if it has one."""
 
     conversation: Conversation
     id: str | None = None
 
     def answered(self, answer: Answer) -> dict[str, Any]:
-        """The answer as one JSON row; `failure` says why there is none."""
+        """The answer as one JSON row; `failure` has the reason if there is no answer."""
         row: dict[str, Any] = {"id": self.id} if self.id is not None else {}
         row |= {"answer": answer.text, "stop": answer.stop}
         if answer.citations:
@@ -30,13 +30,15 @@ class Question:
 
 
 def read_questions(lines: Iterable[str]) -> list[Question]:
-    """Read one question a line: an object with `messages` or a text under a usual key, a JSON string, or plain text.
+    """Read one question per line: an object with `messages` or with one of KEYS, a JSON string, or plain text.
 
-    Raises DataError that names the line where one cannot be understood, and where there is none at all.
+    Raises DataError, with the line number, if a line is not a question, and if there are no questions.
     """
-    unmarked = (line.removeprefix("\ufeff") for line in lines)  # a mark that some editors put in front of a file
+    lines = (line.removeprefix("\ufeff") for line in lines)  # the byte-order mark that some editors write
     try:
-        questions = [_whole(_question(line, number), number) for number, line in enumerate(unmarked, 1) if line.strip()]
+        questions = [
+            _encodable(_question(line, number), number) for number, line in enumerate(lines, 1) if line.strip()
+        ]
     except UnicodeDecodeError as error:
         raise DataError(
             "The questions cannot be read as text.", f"They are not UTF-8: {error}.", "save them as UTF-8 text."
@@ -53,7 +55,7 @@ def _question(line: str, number: int) -> Question:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
         if line.lstrip().startswith(("{", "[")):
-            raise _unclear(number, f"It is not valid JSON: {error}.") from error
+            raise _bad_line(number, f"It is not valid JSON: {error}.") from error
         value = line.strip()
     if isinstance(value, str):
         return Question((Message("user", value),))
@@ -66,11 +68,11 @@ def _question(line: str, number: int) -> Question:
     try:
         conversation = tuple(_message(turn) for turn in value["messages"])
     except (KeyError, TypeError) as error:
-        raise _unclear(number, f"It needs `messages` with role and content, or one of: {', '.join(KEYS)}.") from error
+        raise _bad_line(number, f"It needs `messages` with role and content, or one of: {', '.join(KEYS)}.") from error
     if conversation and conversation[-1].role == "assistant":
-        conversation = conversation[:-1]  # a row of examples: its ideal answer is not part of the question
+        conversation = conversation[:-1]  # the ideal answer of an example is not part of its question
     if not conversation:
-        raise _unclear(number, "Its conversation is empty.")
+        raise _bad_line(number, "Its conversation is empty.")
     return Question(conversation, name)
 
 
@@ -81,14 +83,14 @@ def _message(turn: Any) -> Message:
     return Message(role, content)
 
 
-def _whole(question: Question, number: int) -> Question:
-    """The same question, unless half a character stands in it: bytes that were no UTF-8, or half of a JSON escape."""
+def _encodable(question: Question, number: int) -> Question:
+    """The question unchanged; raises DataError for lone surrogates, from bytes that are not UTF-8 or broken escapes."""
     try:
         "".join((question.id or "", *(m.role + m.content for m in question.conversation))).encode()
     except UnicodeEncodeError as error:
-        raise _unclear(number, "It holds bytes that are not UTF-8, or half a character.") from error
+        raise _bad_line(number, "It contains bytes that are not UTF-8, or half a character.") from error
     return question
 
 
-def _unclear(number: int, why: str) -> DataError:
-    return DataError(f"Line {number} of the questions cannot be understood.", why, "correct that line.")
+def _bad_line(number: int, why: str) -> DataError:
+    return DataError(f"Line {number} of the questions cannot be read.", why, "correct that line.")

@@ -1,4 +1,4 @@
-"""What a person sees while long work goes on: bars with the time that is left, notes as lines."""
+"""Show the events of long work: progress bars with the remaining time, notes and results as lines."""
 
 import time
 from contextlib import AbstractContextManager
@@ -10,15 +10,15 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from gradschool.records import Event, Note, Progress, RungResult, Score, Step, Work
+from gradschool.records import Event, Interval, Note, Progress, RungResult, Score, Step, Work
 
 T = TypeVar("T")
-PLAIN_EVERY = 10.0  # seconds between two lines of one step where there is no terminal to draw bars in
+PLAIN_EVERY = 10.0  # seconds between progress lines if the output is not a terminal
 VERDICT_STYLE = {"passed": "green", "failed": "red", "not proven": "yellow"}
 
 
 class Screen(AbstractContextManager["Screen"]):
-    """Shows events in a terminal; where output goes to a file or a pipe, as a few plain lines."""
+    """Shows events as progress bars in a terminal, or as a few plain lines in a file or pipe."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -45,7 +45,7 @@ class Screen(AbstractContextManager["Screen"]):
         self._bars.stop()
 
     def follow(self, work: Work[T]) -> T:
-        """Show all events of some work; returns its result."""
+        """Run work to its end, show its events and return its result."""
         while True:
             try:
                 event = next(work)
@@ -92,14 +92,19 @@ class Screen(AbstractContextManager["Screen"]):
 
 
 def rung_line(result: RungResult) -> str:
-    """One rung in one line."""
+    """The result of a rung in one line."""
     if result.report is None:
         return f"[bold]{result.rung}[/]: skipped, {escape(result.skipped)}"
     style = VERDICT_STYLE[result.report.verdict]
-    refused = "".join(f"; refused: {escape(gate.name)}" for gate in result.gates if not gate.held)
-    return f"[bold]{result.rung}[/]: {bounded(result.report.score)} [{style}]{result.report.verdict}[/]{refused}"
+    failed = "".join(f"; failed gate: {escape(gate.name)}" for gate in result.gates if not gate.held)
+    return f"[bold]{result.rung}[/]: {bounded(result.report.score)} [{style}]{result.report.verdict}[/]{failed}"
 
 
 def bounded(score: Score) -> str:
     """A score with its bounds."""
-    return f"{score.mean:.3f} ({score.interval.low:.3f} to {score.interval.high:.3f})"
+    return f"{score.mean:.3f} ({bounds(score.interval)})"
+
+
+def bounds(interval: Interval) -> str:
+    """The bounds of a score."""
+    return f"{interval.low:.3f} to {interval.high:.3f}"

@@ -1,4 +1,4 @@
-"""What a person reads at the end of a command: the ladder, a report, the state of the data."""
+"""Print the result of a command: the ladder of a climb, a score report, the state of a job's data."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -10,17 +10,17 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from gradschool.cli.screen import VERDICT_STYLE, bounded
+from gradschool.cli.screen import VERDICT_STYLE, bounded, bounds
 from gradschool.climbing import Climbed
 from gradschool.examine import Examined
 from gradschool.package.verdicts import verdict_sentence
 from gradschool.records import Gate, Report, RungResult
 
-MAX_ISSUES = 12  # lines of issues shown; all are counted
+MAX_ISSUES = 12  # issues printed; the counts include all
 
 
 def show_climbed(console: Console, climbed: Climbed, run: Path) -> None:
-    """The ladder, the gates, the verdict in a sentence, and what to type next."""
+    """Print the ladder, the gates, the verdict, remedies, and commands to try next."""
     console.print(ladder_table(climbed.results))
     gates = [gate for result in climbed.results if result.rung == climbed.rung for gate in result.gates]
     for line in gate_lines([*gates, *climbed.gates]):
@@ -42,14 +42,14 @@ def show_climbed(console: Console, climbed: Climbed, run: Path) -> None:
 
 
 def ladder_table(results: Sequence[RungResult]) -> Table:
-    """Every rung with its score, bounds, verdict and cost; fits a terminal of 80 columns."""
+    """Every rung with its score, bounds, verdict and time; fits into 80 columns."""
     report = next((r.report for r in results if r.report), None)
     title = f"The ladder: {report.metric}, pass mark {report.pass_mark:g}" if report else "The ladder"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, caption_justify="left")
     table.add_column("rung")
-    table.add_column("made of", overflow="fold", min_width=len("instructions +"))
+    table.add_column("recipe", overflow="fold", min_width=len("instructions +"))
     table.add_column("score", justify="right", no_wrap=True)
-    table.add_column("on rung below", justify="right", no_wrap=True)
+    table.add_column("vs previous rung", justify="right", no_wrap=True)
     table.add_column("verdict")
     table.add_column("time", justify="right")
     for result in results:
@@ -57,8 +57,8 @@ def ladder_table(results: Sequence[RungResult]) -> Table:
     if report:
         level, score = report.score.interval.level, report.score
         table.caption = (
-            f"{score.examples} test examples in {score.groups} groups. Below a score stand its bounds, "
-            f"each with {level:.2%} confidence."
+            f"{score.examples} test examples in {score.groups} groups. Below each score: its lower and upper bound, "
+            f"each at {level:.2%} confidence."
         )
     return table
 
@@ -67,12 +67,11 @@ def _ladder_row(result: RungResult) -> tuple[str, ...]:
     if result.report is None:
         return result.rung, escape(result.skipped), "", "", "skipped", ""
     report = result.report
-    interval = report.score.interval
-    verdict = report.verdict if result.sound else f"{report.verdict}, refused"
+    verdict = report.verdict if result.sound else f"{report.verdict}, gate failed"
     return (
         result.rung,
         escape(result.recipe),
-        f"[bold]{report.score.mean:.3f}[/]\n{interval.low:.3f} to {interval.high:.3f}",
+        f"[bold]{report.score.mean:.3f}[/]\n{bounds(report.score.interval)}",
         _difference(report),
         f"[{VERDICT_STYLE[report.verdict]}]{verdict}[/]",
         f"{result.seconds:.0f} s",
@@ -87,21 +86,21 @@ def _difference(report: Report) -> str:
 
 
 def gate_lines(gates: Iterable[Gate]) -> list[str]:
-    """What each gate says."""
+    """One line for each gate."""
     return [
-        f"  {'[green]held[/]   ' if gate.held else '[red]refused[/]'} {escape(gate.name)}: {escape(gate.evidence)}"
+        f"  {'[green]passed[/]' if gate.held else '[red]failed[/]'} {escape(gate.name)}: {escape(gate.evidence)}"
         for gate in gates
     ]
 
 
 def show_report(console: Console, report: Report) -> None:
-    """One report: score, parts, failures, cost."""
+    """Print a score report: score, parts, failures and cost."""
     table = Table(title=f"{report.metric}: {bounded(report.score)}", title_justify="left")
-    table.add_column("part")
+    table.add_column("metric or rule")
     table.add_column("score", justify="right")
     table.add_column("bounds", justify="right")
     for name, score in report.parts.items():
-        table.add_row(escape(name), f"{score.mean:.3f}", f"{score.interval.low:.3f} to {score.interval.high:.3f}")
+        table.add_row(escape(name), f"{score.mean:.3f}", bounds(score.interval))
     console.print(table)
     score = report.score
     style = VERDICT_STYLE[report.verdict]
@@ -111,72 +110,74 @@ def show_report(console: Console, report: Report) -> None:
         highlight=False,
     )
     if report.more_examples:
-        console.print(f"  some {report.more_examples} more examples would probably settle it", highlight=False)
+        console.print(f"  about {report.more_examples} more examples would probably decide it", highlight=False)
     for kind, count in report.failures.items():
         console.print(f"  {count} failed: {kind}", highlight=False)
     cost = report.cost
     console.print(
-        f"  in the mean {cost.prompt_tokens:.0f} tokens read, {cost.new_tokens:.0f} written, "
-        f"{cost.seconds:.2f} s per answer",
+        f"  per answer, on average: {cost.prompt_tokens:.0f} prompt tokens, {cost.new_tokens:.0f} new tokens, "
+        f"{cost.seconds:.2f} s",
         highlight=False,
     )
 
 
 def show_examined(console: Console, examined: Examined) -> None:
-    """The state of a job's data."""
+    """Print the result of `gradschool check`."""
     console.print(f"[bold]{escape(examined.name)}[/]: {escape(examined.form)}", highlight=False)
     for column, part in examined.columns.items():
         console.print(f"  {escape(column)} → {escape(part)}", highlight=False)
     counted = Counter((issue.kind, issue.severity) for issue in examined.issues)
     if counted:
-        console.print("\nRemarks")
+        console.print("\nIssues")
         for (kind, severity), count in counted.most_common():
             console.print(f"  {count} {kind} ({severity})", highlight=False)
         for issue in examined.issues[:MAX_ISSUES]:
             console.print(f"    {escape(str(issue))}", style="dim", highlight=False, soft_wrap=True)
         if len(examined.issues) > MAX_ISSUES:
-            console.print(f"    … and {len(examined.issues) - MAX_ISSUES} more; --issues FILE writes all", style="dim")
+            console.print(
+                f"    … and {len(examined.issues) - MAX_ISSUES} more; --issues FILE writes them all", style="dim"
+            )
     _show_split(console, examined)
     if examined.tokens:
         low, middle, high = examined.tokens
         console.print(
-            f"\nTokens per row with instructions: {low} to {high}, half of them under {middle}; "
-            f"the base reads {examined.context_length}.",
+            f"\nTokens per example, instructions included: {low} to {high}, median {middle}; "
+            f"context length {examined.context_length}.",
             highlight=False,
         )
     for shown in examined.shown:
         console.print(
             f"\n[bold]{escape(shown.id)}[/] ({escape(shown.source)}): {shown.tokens} tokens, "
-            f"{shown.trained_tokens} of them learnt [reverse green]like this[/]",
+            f"{shown.trained_tokens} of them trained on, [reverse green]marked like this[/]",
             highlight=False,
         )
         text = Text()
-        for piece, trained in shown.segments:
-            text.append(piece, style="reverse green" if trained else "dim")
+        for segment, trained in shown.segments:
+            text.append(segment, style="reverse green" if trained else "dim")
         console.print(text)
 
 
 def _show_split(console: Console, examined: Examined) -> None:
     split = examined.split
     console.print(
-        f"\nSplit {split.hash[:8]}: {len(split.train)} train, {len(split.validation)} validation, "
-        f"{len(split.test)} test in {examined.groups} groups",
+        f"\nSplit {split.hash[:8]}: {len(split.train)} train / {len(split.validation)} validation / "
+        f"{len(split.test)} test ({examined.groups} test groups)",
         highlight=False,
     )
     console.print(
-        f"  If every test answer were right, a mark of {examined.highest_provable:.3f} would be proved; "
-        f"no higher one can be with this test.",
+        f"  The highest pass mark that this test set can prove is {examined.highest_provable:.3f}, "
+        f"with every answer right.",
         highlight=False,
     )
     if examined.needed is None:
         console.print(
-            f"  The pass mark of {examined.pass_mark:g} cannot be proved with it: add examples.",
+            f"  This test set cannot prove the pass mark of {examined.pass_mark:g}: add examples.",
             style="yellow",
             highlight=False,
         )
     else:
         console.print(
-            f"  To prove the pass mark of {examined.pass_mark:g} four times in five, the true score must be "
-            f"{examined.needed:.3f}.",
+            f"  To prove the pass mark of {examined.pass_mark:g} with a probability of 80 %, the true score must be "
+            f"at least {examined.needed:.3f}.",
             highlight=False,
         )

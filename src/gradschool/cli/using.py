@@ -1,4 +1,4 @@
-"""The commands that use a specialist: talk with it, let it answer many questions, score it on further examples."""
+"""The commands that use a specialist: chat, answer and score."""
 
 import json
 import sys
@@ -14,10 +14,10 @@ from gradschool.cli.app import BaseOption, SpecialistPath, command, err, out
 @command
 def chat(
     specialist: SpecialistPath,
-    compare: Annotated[bool, typer.Option("--compare", help="let the bare base answer too")] = False,
+    compare: Annotated[bool, typer.Option("--compare", help="also show the answers of the base alone")] = False,
     base: BaseOption = None,
 ) -> None:
-    """Talk with a specialist; an empty line or Ctrl-D ends it."""
+    """Chat with a specialist; end with an empty line or Ctrl-D."""
     from gradschool.cli.screen import Screen
     from gradschool.package.bundle import open_specialist
     from gradschool.records import Conversation, Message
@@ -28,34 +28,32 @@ def chat(
     speakers = {"specialist": opened}
     if compare:
         speakers = {"base": Specialist(opened.engine, Recipe(decoding=opened.recipe.decoding))} | speakers
-    said: dict[str, Conversation] = dict.fromkeys(speakers, ())
-    while question := _asked():
+    histories: dict[str, Conversation] = dict.fromkeys(speakers, ())
+    while question := _read_input():
         for name, speaker in speakers.items():
-            said[name] += (Message("user", question),)
+            histories[name] += (Message("user", question),)
             out.print(f"[bold]{name}[/]: ", end="")
             answer = ""
-            for piece in speaker.stream(said[name]):
-                answer += piece
-                out.print(piece, end="", markup=False, highlight=False, soft_wrap=True)
+            for text in speaker.stream(histories[name]):
+                answer += text
+                out.print(text, end="", markup=False, highlight=False, soft_wrap=True)
             out.print()
-            said[name] += (Message("assistant", answer),)
+            histories[name] += (Message("assistant", answer),)
 
 
-def _asked() -> str:
+def _read_input() -> str:
     try:
-        said = out.input("[bold]you[/]: ") if sys.stdin.isatty() else sys.stdin.readline()
-        return said.encode(errors="replace").decode().strip()  # half characters cannot be asked
+        line = out.input("[bold]you[/]: ") if sys.stdin.isatty() else sys.stdin.readline()
+        return line.encode(errors="replace").decode().strip()  # tokenizers do not take lone surrogates
     except EOFError:
         return ""
     except UnicodeDecodeError as error:
-        raise errors.DataError(
-            "What you typed is not UTF-8 text.", str(error), "set your terminal to UTF-8."
-        ) from error
+        raise errors.DataError("The input is not UTF-8 text.", f"{error}.", "set your terminal to UTF-8.") from error
 
 
 @command
 def answer(specialist: SpecialistPath, base: BaseOption = None) -> None:
-    """Answer questions from standard input (a JSON object or plain text per line) as JSON lines, in their order."""
+    """Answer questions from standard input, one JSON object or plain text per line; print JSON lines in their order."""
     from gradschool.cli.questions import read_questions
     from gradschool.cli.screen import Screen
     from gradschool.package.bundle import open_specialist
@@ -63,25 +61,28 @@ def answer(specialist: SpecialistPath, base: BaseOption = None) -> None:
     questions = read_questions(sys.stdin)
     with Screen(err) as screen:
         opened = screen.follow(open_specialist(specialist, base))
-    waiting: dict[int, dict[str, Any]] = {}
-    following = 0
-    for position, said in opened.answer([question.conversation for question in questions]):
-        waiting[position] = questions[position].answered(said)
-        while following in waiting:
-            typer.echo(json.dumps(waiting.pop(following), ensure_ascii=False))
-            following += 1
+    ready: dict[int, dict[str, Any]] = {}
+    next_position = 0
+    for position, reply in opened.answer([question.conversation for question in questions]):
+        ready[position] = questions[position].answered(reply)
+        while next_position in ready:
+            typer.echo(json.dumps(ready.pop(next_position), ensure_ascii=False))
+            next_position += 1
 
 
 @command
 def score(
     specialist: SpecialistPath,
-    examples: Annotated[Path, typer.Argument(help="examples it has not seen, in any form that `climb` reads")],
+    examples: Annotated[
+        Path, typer.Argument(help="examples that it was not trained on, in any format that `climb` reads")
+    ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="write every answer with its scores here, as JSON lines")
+        Path | None,
+        typer.Option("--output", "-o", help="write each answer with its scores to this file, as JSON lines"),
     ] = None,
     base: BaseOption = None,
 ) -> None:
-    """Score a specialist on further examples, by the metric and the rules of its own job."""
+    """Score a specialist on other examples with the metric and the rules of its job."""
     from gradschool.cli.screen import Screen
     from gradschool.cli.tables import show_report
     from gradschool.rescore import score_specialist

@@ -224,8 +224,8 @@ def _split(summary: Summary) -> str:
 def _next(summary: Summary, folder: Path) -> str:
     return (
         "## Next\n\n"
-        "1. Read `review.jsonl`; write `keep`, `drop` or `edit` as the decision of a row, and prepare again. To drop an "
-        'example that has no row, add one: `{"item": "ID", "decision": "drop"}`.\n'
+        "1. Read `review.jsonl`; write `keep`, `drop` or `edit` as the decision of a row, and prepare again. To drop "
+        'an example that has no row, add one: `{"item": "ID", "decision": "drop"}`.\n'
         "2. Set the pass mark and describe the task in `job.toml`.\n"
         f"3. `gradschool check {folder}`, then `gradschool climb {folder}`."
     )

@@ -1,4 +1,4 @@
-"""The interface over HTTP: every answer and every refusal in OpenAI's form, and no client can hold up the others."""
+"""The HTTP API: answers and errors in OpenAI's format, limits, access control; no client can block the others."""
 
 import json
 import socket
@@ -17,14 +17,6 @@ from gradschool.serve.server import running
 from gradschool.serve.service import Limits, Service
 
 LIMITS = Limits(body=20_000, body_seconds=0.5, seconds=1.0, waiting=2, grace=5.0)
-
-
-@pytest.fixture
-def engine() -> Iterator[GatedEngine]:
-    engine = GatedEngine()
-    yield engine
-    engine.go.set()
-    engine.given_up.set()
 
 
 @pytest.fixture
@@ -64,7 +56,7 @@ def wait_until(true: Any) -> None:
         time.sleep(0.005)
 
 
-def test_a_chat_is_answered(client: httpx.Client) -> None:
+def test_chat_completion(client: httpx.Client) -> None:
     reply = ask(client, "one two three").json()
     assert reply.pop("id").startswith("chatcmpl-") and abs(reply.pop("created") - time.time()) < 60
     message = {"role": "assistant", "content": "one two three", "refusal": None}
@@ -77,7 +69,7 @@ def test_a_chat_is_answered(client: httpx.Client) -> None:
     }
 
 
-def test_a_prompt_is_answered(client: httpx.Client) -> None:
+def test_completion_of_a_prompt(client: httpx.Client) -> None:
     asked = {"model": "echo", "prompt": "one two three", "max_tokens": 2}
     reply = client.post("/v1/completions", json=asked).json()
     assert reply["id"].startswith("cmpl-") and reply["object"] == "text_completion"
@@ -88,7 +80,7 @@ def test_a_prompt_is_answered(client: httpx.Client) -> None:
     assert {event["object"] for event in streamed} == {"text_completion"}
 
 
-def test_a_stream_is_made_of_chunks(client: httpx.Client) -> None:
+def test_stream_consists_of_chunks(client: httpx.Client) -> None:
     response = ask(client, "one two", stream=True)
     assert response.headers["content-type"].startswith("text/event-stream")
     *chunks, done = events(response)
@@ -104,25 +96,25 @@ def test_a_stream_is_made_of_chunks(client: httpx.Client) -> None:
     assert all("usage" not in chunk for chunk in chunks)
 
 
-def test_a_stream_tells_its_usage_where_asked_to(client: httpx.Client) -> None:
+def test_stream_reports_usage_on_request(client: httpx.Client) -> None:
     *chunks, last, _ = events(ask(client, "one two", stream=True, stream_options={"include_usage": True}))
     assert all(chunk["usage"] is None for chunk in chunks)
     assert last["choices"] == []
     assert last["usage"] == {"prompt_tokens": 2, "completion_tokens": 2, "total_tokens": 4}
 
 
-def test_a_stream_comes_as_it_is_made(client: httpx.Client, engine: GatedEngine) -> None:
+def test_stream_is_sent_while_it_is_generated(client: httpx.Client, engine: GatedEngine) -> None:
     with client.stream("POST", "/v1/chat/completions", json=body("wait for it", stream=True)) as response:
         lines = (line for line in response.iter_lines() if line)
         first = [json.loads(next(lines).removeprefix("data: ")) for _ in range(2)]
-        assert first[1]["choices"][0]["delta"] == {"content": "wait "}  # and the rest is not there yet
+        assert first[1]["choices"][0]["delta"] == {"content": "wait "}  # before the rest exists
         engine.go.set()
         rest = list(lines)
     assert rest[-1] == "data: [DONE]" and len(rest) == 4
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_an_answer_ends_before_a_stop_string(client: httpx.Client, engine: GatedEngine, stream: bool) -> None:
+def test_answer_ends_before_a_stop_string(client: httpx.Client, engine: GatedEngine, stream: bool) -> None:
     response = ask(client, "endless", stop=["re mo"], stream=stream)
     if stream:
         chunks = events(response)[:-1]
@@ -132,7 +124,7 @@ def test_an_answer_ends_before_a_stop_string(client: httpx.Client, engine: Gated
         choice = response.json()["choices"][0]
         text, reason = choice["message"]["content"], choice["finish_reason"]
     assert (text, reason) == ("first mo", "stop")
-    assert engine.given_up.wait(PATIENCE)  # nobody goes on for nothing
+    assert engine.given_up.wait(PATIENCE)  # generation was cancelled
 
 
 def test_settings_reach_the_engine(client: httpx.Client, engine: GatedEngine) -> None:
@@ -140,7 +132,7 @@ def test_settings_reach_the_engine(client: httpx.Client, engine: GatedEngine) ->
     drawn = engine.asked[-1][1]
     assert (drawn.temperature, drawn.top_p, drawn.seed, drawn.max_new_tokens) == (0.5, 0.25, 11, 9)
     ask(client, "x", max_tokens=1000)
-    assert engine.asked[-1][1].max_new_tokens == 63  # what the context leaves
+    assert engine.asked[-1][1].max_new_tokens == 63  # what the context has left
 
 
 def test_models_are_listed(client: httpx.Client) -> None:
@@ -170,7 +162,7 @@ def test_models_are_listed(client: httpx.Client) -> None:
     ],
     ids=range(11),
 )
-def test_what_cannot_be_answered_is_refused_with_a_reason(
+def test_invalid_requests_get_an_error_with_the_reason(
     client: httpx.Client, content: bytes, status: int, about: str
 ) -> None:
     response = client.post("/v1/chat/completions", content=content, headers={"Content-Type": "application/json"})
@@ -179,24 +171,24 @@ def test_what_cannot_be_answered_is_refused_with_a_reason(
     assert ask(client, "still here").status_code == 200
 
 
-def test_other_kinds_of_content_are_refused(client: httpx.Client) -> None:
+def test_other_content_types_are_rejected(client: httpx.Client) -> None:
     for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
         response = client.post("/v1/chat/completions", content=b"{}", headers={"Content-Type": kind})
         assert response.status_code == 415 and error_of(response)
 
 
-def test_other_places_and_methods_are_refused_in_the_same_form(client: httpx.Client) -> None:
+def test_unknown_paths_and_methods_get_errors_in_the_same_format(client: httpx.Client) -> None:
     assert (client.get("/v1/nothing").status_code, client.get("/v1/chat/completions").status_code) == (404, 405)
     assert error_of(client.get("/v1/nothing")) and error_of(client.delete("/v1/models"))
 
 
-def test_what_fails_under_way_is_told_in_the_stream(client: httpx.Client) -> None:
+def test_failure_after_the_first_chunk_is_an_event_of_the_stream(client: httpx.Client) -> None:
     *chunks, last = events(ask(client, "server please", stream=True))
     assert chunks[-1]["choices"][0]["delta"] == {"content": "server "}
     assert "fell over" in last["error"]["message"]
 
 
-def test_answers_that_take_too_long_are_given_up(client: httpx.Client, engine: GatedEngine) -> None:
+def test_answers_over_the_time_limit_are_cancelled(client: httpx.Client, engine: GatedEngine) -> None:
     response = ask(client, "endless")
     assert (response.status_code, error_of(response)["code"]) == (504, "timeout")
     assert engine.given_up.wait(PATIENCE)
@@ -205,7 +197,9 @@ def test_answers_that_take_too_long_are_given_up(client: httpx.Client, engine: G
     assert last["error"]["code"] == "timeout"
 
 
-def test_a_full_queue_refuses_and_takes_again(client: httpx.Client, engine: GatedEngine, service: Service) -> None:
+def test_full_queue_rejects_requests_until_it_drains(
+    client: httpx.Client, engine: GatedEngine, service: Service
+) -> None:
     [base] = service.bases
     replies: list[int] = []
     threads = [
@@ -216,8 +210,12 @@ def test_a_full_queue_refuses_and_takes_again(client: httpx.Client, engine: Gate
         thread.start()
     wait_until(lambda: base.waiting == LIMITS.waiting)
     assert base.running == 2
-    refused = ask(client, "one more")
-    assert (refused.status_code, error_of(refused)["code"], refused.headers["retry-after"]) == (503, "overloaded", "1")
+    rejected = ask(client, "one more")
+    assert (rejected.status_code, error_of(rejected)["code"], rejected.headers["retry-after"]) == (
+        503,
+        "overloaded",
+        "1",
+    )
     assert "gradschool_waiting 2.0" in client.get("/metrics").text
     engine.go.set()
     for thread in threads:
@@ -227,21 +225,21 @@ def test_a_full_queue_refuses_and_takes_again(client: httpx.Client, engine: Gate
     assert (base.open, base.running, base.waiting) == (0, 0, 0)
 
 
-def test_without_a_queue_there_are_as_many_requests_as_places(engine: GatedEngine) -> None:
+def test_without_a_queue_only_running_requests_are_accepted(engine: GatedEngine) -> None:
     service = service_over(engine, Limits(waiting=0), at_once=1)
     with running(service) as address, httpx.Client(base_url=address, timeout=PATIENCE) as client:
         assert ask(client, "one").status_code == 200
-        under_way = threading.Thread(target=ask, args=(client, "wait now"))
-        under_way.start()
+        running_request = threading.Thread(target=ask, args=(client, "wait now"))
+        running_request.start()
         wait_until(lambda: service.bases[0].open == 1)
         assert ask(client, "two").status_code == 503
         engine.go.set()
-        under_way.join()
+        running_request.join()
         assert ask(client, "three").status_code == 200
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_clients_that_leave_free_their_places(
+def test_disconnected_clients_are_cancelled(
     client: httpx.Client, engine: GatedEngine, service: Service, stream: bool
 ) -> None:
     content = json.dumps(body("endless", stream=stream)).encode()
@@ -259,7 +257,7 @@ def connected(client: httpx.Client) -> Any:
     return closing(socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=PATIENCE))
 
 
-def test_slow_bodies_and_slow_headers_are_left(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_bodies_and_slow_headers_time_out(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "HEADER_SECONDS", 0.3)
     post = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     slow = [
@@ -276,30 +274,30 @@ def test_slow_bodies_and_slow_headers_are_left(client: httpx.Client, monkeypatch
         health = b""
         while not health.endswith(b"}"):
             health += connections[4].recv(4096)
-        connections[4].sendall(b"GET")  # its second request is slow
-        assert ask(client, "meanwhile").status_code == 200  # nobody else waits for them
+        connections[4].sendall(b"GET")  # a second, slow request on the same connection
+        assert ask(client, "meanwhile").status_code == 200  # the others are not blocked
         replies = []
         for connection in connections:
             reply = b""
-            while block := connection.recv(4096):  # ends when the server has left
+            while block := connection.recv(4096):  # until the server closes the connection
                 reply += block
             replies.append(reply)
     assert replies[:3] == [b""] * 3 and replies[4] == b""
     assert replies[3].startswith(b"HTTP/1.1 408") and b"connection: close" in replies[3].lower()
 
 
-def test_a_body_that_is_too_large_is_not_read_to_its_end(client: httpx.Client) -> None:
+def test_too_large_bodies_are_rejected_before_their_end(client: httpx.Client) -> None:
     head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    for told in (
+    for rest in (
         b"Content-Length: 900000000\r\n\r\n",
         b"Transfer-Encoding: chunked\r\n\r\n" + b"7000\r\n" + b"x" * 0x7000,
     ):
         with connected(client) as connection:
-            connection.sendall(head + told)
+            connection.sendall(head + rest)
             assert connection.recv(4096).startswith(b"HTTP/1.1 413")
 
 
-def test_what_is_no_http_is_refused(client: httpx.Client) -> None:
+def test_invalid_http_is_rejected(client: httpx.Client) -> None:
     for junk in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"GET /\r\n\r\n", b"x" * 100_000):
         with connected(client) as connection:
             connection.sendall(junk)
@@ -307,7 +305,7 @@ def test_what_is_no_http_is_refused(client: httpx.Client) -> None:
     assert ask(client, "still here").status_code == 200
 
 
-def test_a_client_that_does_not_read_holds_up_nobody(client: httpx.Client, service: Service) -> None:
+def test_client_that_does_not_read_blocks_nobody(client: httpx.Client, service: Service) -> None:
     content = json.dumps(body("one two", stream=True)).encode()
     with connected(client) as connection:
         connection.sendall(
@@ -318,7 +316,7 @@ def test_a_client_that_does_not_read_holds_up_nobody(client: httpx.Client, servi
         wait_until(lambda: service.bases[0].open == 0)
 
 
-def test_only_this_machine_is_answered_without_a_key(client: httpx.Client) -> None:
+def test_without_a_key_only_loopback_hosts_are_accepted(client: httpx.Client) -> None:
     for host in ("localhost", "127.0.0.1:1234", "[::1]:80", "LOCALHOST", "127.9.9.9"):
         assert client.get("/v1/models", headers={"Host": host}).status_code == 200
     for host in ("evil.example", "evil.example:8000", "localhost.evil.example", "", "[::2]"):
@@ -326,13 +324,13 @@ def test_only_this_machine_is_answered_without_a_key(client: httpx.Client) -> No
         assert (response.status_code, error_of(response)["code"]) == (403, "wrong_host")
 
 
-def test_with_a_key_nobody_comes_in_without_it(service: Service) -> None:
+def test_api_key_is_required_if_set(service: Service) -> None:
     key = "k" * 20
     with running(service, key) as address, httpx.Client(base_url=address, timeout=PATIENCE) as client:
         assert client.get("/health").status_code == 200
         for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": key}, {"Authorization": "Basic x"}):
-            for place in ("/v1/models", "/metrics", "/v1/nothing"):
-                response = client.get(place, headers=headers)
+            for path in ("/v1/models", "/metrics", "/v1/nothing"):
+                response = client.get(path, headers=headers)
                 assert (response.status_code, error_of(response)["code"]) == (401, "invalid_api_key")
             assert client.post("/v1/chat/completions", json=body("x"), headers=headers).status_code == 401
         client.headers["Authorization"] = f"Bearer {key}"
@@ -340,7 +338,7 @@ def test_with_a_key_nobody_comes_in_without_it(service: Service) -> None:
         assert client.get("/v1/models", headers={"Host": "my.server.example"}).status_code == 200
 
 
-def test_metrics_count_what_happened(client: httpx.Client) -> None:
+def test_metrics_count_requests_and_tokens(client: httpx.Client) -> None:
     ask(client, "one two three")
     ask(client, "one two three", stream=True)
     client.post("/v1/chat/completions", json={"model": "invented" * 9, "messages": [{"role": "user", "content": "x"}]})
