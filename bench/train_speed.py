@@ -3,8 +3,8 @@
     python -m bench.train_speed [--smoke] [--runs 2] [--peers FOLDER]
 
 The shape of SmolLM2-135M with random weights; 64 chat rows of about 249 tokens, of which an instruction of 102 is
-shared by all rows (or, in a second run, by none) and 66 are the answer. Batches of 8, rank 16 on all linear layers. Each
-library runs in its own process, in rounds; the results are medians. TRL and PEFT are installed into a separate
+shared by all rows (or, in a second run, by none) and 66 are the answer. Batches of 8, rank 16 on all linear layers.
+Each library runs in its own process, in rounds; the results are medians. TRL and PEFT are installed into a separate
 environment (peers.py). All compute in bfloat16 if the processor supports it, otherwise in float32. Writes
 bench/results/train_speed.json, or train_speed-float32.json.
 """

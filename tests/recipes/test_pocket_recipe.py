@@ -311,6 +311,6 @@ def test_the_card_marks_what_was_climbed_with_other_weights(tmp_path):
         (tmp_path / f"{name}.json").write_text(json.dumps(record))
     table = climbs_table(tmp_path, "these")
     assert "| snips | exact | 0.500 (0.400 to 0.600)" in table and "| banking77 \\* | exact |" in table
-    assert table.endswith("\\* climbed with the weights before these.")
+    assert table.endswith("\\* climbed with earlier weights.")
     (tmp_path / "banking77.json").unlink()
     assert "*" not in climbs_table(tmp_path, "these")
