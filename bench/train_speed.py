@@ -42,7 +42,7 @@ RESULT = result_file("train_speed")
 CONTESTANTS: dict[str, dict[str, Any]] = {
     "gradschool": {"dtype": DTYPE},
     "trl": {"dtype": DTYPE, "checkpointing": False},
-    "trl, layers computed twice": {"dtype": DTYPE, "checkpointing": True},
+    "trl, activation checkpointing": {"dtype": DTYPE, "checkpointing": True},
 }
 BATCH, RATE = 8, 1e-4
 SHARED, QUESTIONS, ANSWERS = 102, (40, 122), (33, 99)  # tokens; uniform between these
@@ -113,10 +113,10 @@ def where_time_goes(job: dict[str, Any]) -> dict[str, Any]:
 
 
 KINDS = {
-    "matrix products": {"aten::mm", "aten::bmm", "aten::addmm", "aten::addmm_", "aten::baddbmm"},
+    "matrix multiplication": {"aten::mm", "aten::bmm", "aten::addmm", "aten::addmm_", "aten::baddbmm"},
     "copies and casts": {"aten::copy_", "aten::cat", "aten::fill_", "aten::zero_"},
     "softmax": {"aten::_softmax", "aten::_log_softmax", "aten::_softmax_backward_data", "aten::exp_"},
-    "arithmetic by element": {
+    "elementwise operations": {
         *("aten::mul", "aten::add", "aten::add_", "aten::pow", "aten::silu", "aten::silu_backward", "aten::div"),
         *("aten::sum", "aten::mean", "aten::rsqrt", "aten::neg", "aten::mul_", "aten::sub", "aten::div_"),
     },
