@@ -148,16 +148,16 @@ def test_every_other_command_exists():
 
 
 @pytest.fixture(scope="module")
-def workdir(tmp_path_factory):
+def desk(tmp_path_factory):
     """The working directory of docs/first-climb.md: my-job with the page's job.toml and some examples."""
-    workdir = tmp_path_factory.mktemp("workdir")
-    (workdir / "my-job").mkdir()
+    desk = tmp_path_factory.mktemp("desk")
+    (desk / "my-job").mkdir()
     [job] = [text for name, text in fenced("toml") if name == "docs/first-climb.md"]
-    (workdir / "my-job" / "job.toml").write_text(job, encoding="utf-8")
+    (desk / "my-job" / "job.toml").write_text(job, encoding="utf-8")
     rows = text_of("examples/contracts/plain.jsonl").splitlines(keepends=True)
-    (workdir / "my-job" / "examples.jsonl").write_text("".join(rows[:120]), encoding="utf-8")
-    (workdir / "examples").symlink_to(ROOT / "examples")
-    return workdir
+    (desk / "my-job" / "examples.jsonl").write_text("".join(rows[:120]), encoding="utf-8")
+    (desk / "examples").symlink_to(ROOT / "examples")
+    return desk
 
 
 CHEAP_COMMANDS = [
@@ -173,18 +173,18 @@ def test_cheap_commands_are_documented():
 
 
 @pytest.mark.parametrize(("command", "output"), dict(CHEAP_COMMANDS).items())
-def test_cheap_commands_print_the_documented_output(command, output, workdir):
+def test_cheap_commands_do_their_work_and_print_what_the_page_shows(command, output, desk):
     started = [sys.executable, "-c", "from gradschool.cli import main; main()", *words_of(command)[1:]]
-    before = sorted(path for path in workdir.rglob("*"))
-    ran = subprocess.run(started, cwd=workdir, capture_output=True, text=True, timeout=300)
+    before = sorted(path for path in desk.rglob("*"))
+    ran = subprocess.run(started, cwd=desk, capture_output=True, text=True, timeout=300)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.strip()
     printed = ran.stdout.splitlines()
     assert [line for line in output if line not in printed] == []
-    assert sorted(path for path in workdir.rglob("*")) == before  # no files were written
+    assert sorted(path for path in desk.rglob("*")) == before  # nothing is written
 
 
-def test_help_lists_every_command_of_the_readme():
+def test_help_names_every_command_of_the_readme():
     ran = subprocess.run(
         [sys.executable, "-c", "from gradschool.cli import main; main()", "--help"], capture_output=True, text=True
     )
