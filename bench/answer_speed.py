@@ -1,13 +1,13 @@
-"""How fast many questions are answered, beside transformers' generate and llama.cpp with the same weights.
+"""Inference speed compared with transformers' `generate` and llama.cpp on the same weights.
 
     python -m bench.answer_speed [--smoke] [--runs 2]
 
-SmolLM2-135M's shape with random weights, in bfloat16 where the processor computes in it: 64 prompts of about 183
-tokens, 102 of them the same, 64 new tokens each. And the built-in base in float32, as it answers: 256 questions of as
-many tokens as banking77's, in real words. Contestants follow each other in rounds, each in a process of its own;
-generate with several batch sizes, llama.cpp (xllamacpp's server, weights in bfloat16, all prompts at once) with several
-numbers of slots; the best of each counts. Every contestant says the same number of tokens. Writes
-bench/results/answer_speed.json, or, computed in float32, answer_speed-float32.json.
+Two models: the shape of SmolLM2-135M with random weights, in bfloat16 if the processor supports it, with 64 prompts of
+about 183 tokens, 102 of them shared, and 64 new tokens each; and the built-in base in float32 with 256 prompts of the
+lengths of banking77. Each library runs in its own process, in rounds. `generate` runs with several batch sizes and
+llama.cpp (xllamacpp's server, weights in bfloat16, all prompts at once) with several numbers of slots; the best of each
+counts. All generate the same number of tokens. Writes bench/results/answer_speed.json, or
+answer_speed-float32.json if computed in float32.
 """
 
 import argparse
@@ -56,18 +56,18 @@ Prompts = list[list[int]]
 
 
 def prompts_of(job: dict[str, Any], vocabulary: int) -> Prompts:
-    """Prompts of any tokens that begin alike."""
+    """Prompts of random tokens with a shared prefix."""
     draw = random.Random(0)
     shared = [draw.randrange(3, vocabulary) for _ in range(job["shared"])]
     lengths = [draw.randint(*job["own"]) for _ in range(job["count"])]
     return [shared + [draw.randrange(3, vocabulary) for _ in range(length)] for length in lengths]
 
 
-Answer = Callable[[Prompts], Prompts]  # what is said to each prompt
+Answer = Callable[[Prompts], Prompts]  # prompts to generated tokens
 
 
 def ours(job: dict[str, Any]) -> Answer:
-    """Answers by our own decoding."""
+    """Generation with gradschool."""
     network, _ = load(Path(job["model"]), torch.device("cpu"), getattr(torch, job["dtype"]))
     reader = reader_of(network)
 
@@ -83,7 +83,7 @@ def ours(job: dict[str, Any]) -> Answer:
 
 
 def generate(job: dict[str, Any]) -> Answer:
-    """Answers by transformers' generate, batch after batch, those of like length together."""
+    """Generation with transformers, in batches of prompts of similar length."""
     network, _ = load(Path(job["model"]), torch.device("cpu"), getattr(torch, job["dtype"]))
     network.generation_config.eos_token_id = None
 
@@ -105,7 +105,7 @@ def generate(job: dict[str, Any]) -> Answer:
 
 
 def llama_cpp(job: dict[str, Any]) -> Answer:
-    """Answers by llama.cpp's server, which is given all prompts at once."""
+    """Generation with llama.cpp's server, which receives all prompts at once."""
     import xllamacpp
 
     params = xllamacpp.CommonParams()
@@ -136,7 +136,7 @@ KINDS = {"gradschool": ours, "generate": generate, "llama.cpp": llama_cpp}
 
 
 def contestant(job: dict[str, Any]) -> dict[str, Any]:
-    """Answer all prompts once, timed, after a few that warm everything up."""
+    """Answer all prompts once, timed, after a warm-up."""
     answer = KINDS[job["kind"]](job)
     answer(job["prompts"][:2])
     began, busy = time.perf_counter(), time.process_time()
@@ -153,7 +153,7 @@ def contestant(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def contest(name: str, folder: Path, job: dict[str, Any]) -> dict[str, Any]:
-    """One contestant in a process of its own."""
+    """Run one library in its own process."""
     (folder / "job.json").write_text(json.dumps({**job, **CONTESTANTS[name]}))
     command = [sys.executable, "-m", "bench.answer_speed", str(folder / "job.json"), str(folder / "result.json")]
     ran = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -164,7 +164,7 @@ def contest(name: str, folder: Path, job: dict[str, Any]) -> dict[str, Any]:
 
 
 def measure(name: str, runs: int) -> dict[str, Any]:
-    """Rounds of all contestants on one job."""
+    """Rounds of all libraries on one job."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         if name == "pocket":
@@ -179,15 +179,13 @@ def measure(name: str, runs: int) -> dict[str, Any]:
         rounds: list[dict[str, Any]] = []
         for number in range(runs):
             rounds.append({who: contest(who, folder, job) for who in CONTESTANTS})
-            for who, told in rounds[-1].items():
-                print(
-                    f"{name}, round {number + 1}, {who}: {told['new_tokens_per_second']:.0f} new tokens/s", flush=True
-                )
+            for who, row in rounds[-1].items():
+                print(f"{name}, round {number + 1}, {who}: {row['new_tokens_per_second']:.0f} new tokens/s", flush=True)
     return summary(rounds) | {"prompts": len(prompts), "mean_prompt": sum(map(len, prompts)) / len(prompts)}
 
 
 def summary(rounds: list[dict[str, Any]]) -> dict[str, Any]:
-    """Medians over the rounds, ratios to the best of each kind in the same round, and how far answers agree."""
+    """Medians over the rounds, ratios to the best configuration of each library in the same round, and agreement."""
     said: dict[str, Any] = {}
     keys = ("new_tokens", "new_tokens_per_second", "new_tokens_per_processor_second", "peak_memory")
     ours = rounds[-1]["gradschool"]["said"]
@@ -205,12 +203,12 @@ def summary(rounds: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure all jobs, or, as a contestant, answer one."""
+    """Measure all jobs; with a job file as argument, run one library."""
     if len(sys.argv) == 3 and sys.argv[1].endswith(".json"):
         Path(sys.argv[2]).write_text(json.dumps(contestant(json.loads(Path(sys.argv[1]).read_text()))))
         return
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--smoke", action="store_true", help="a tiny network and one round, to see that it runs")
+    parser.add_argument("--smoke", action="store_true", help="a tiny model and one round, to check that it runs")
     parser.add_argument("--runs", type=int, default=2)
     asked = parser.parse_args()
     if asked.smoke:

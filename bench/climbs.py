@@ -1,4 +1,4 @@
-"""Climb a job by the command that a user types, and put on record what the run says, with all that it depends on."""
+"""Climb a job with the command-line program and record the result with everything that it depends on."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ GRADSCHOOL = str(Path(sys.executable).with_name("gradschool"))
 
 
 def climbed(job: Path, run: Path, *options: str) -> dict[str, Any]:
-    """Climb `job` into the folder `run`; returns rungs, split, base and environment. Ends the program on an error."""
+    """Climb `job` into the folder `run`; returns rungs, split, base and environment. Exits on an error."""
     began = time.monotonic()
     ended = subprocess.run([GRADSCHOOL, "climb", job, "--run", run, *options])
     if ended.returncode not in (0, 3):

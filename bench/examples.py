@@ -1,9 +1,9 @@
-"""One whole climb of each finished job in examples/, by the same command that a user types.
+"""A complete climb of each job in examples/, with the command-line program.
 
     python -m bench.examples [NAME ...]      (default: contracts, letters, support)
 
-Writes bench/results/example-NAME.json: every rung's score with bounds and rules, the difference to the rung below,
-verdict, cost and gates. Seconds depend on what else the machine does.
+Writes bench/results/example-NAME.json: every rung's score with bounds and rules, the difference to the previous rung,
+verdict, cost and gates. Seconds depend on the load of the machine.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""A Llama's weights as one GGUF file in bfloat16, for speed alone: its tokenizer has names for the tokens, no more."""
+"""Write a Llama as a GGUF file in bfloat16 for speed measurements; the tokenizer only has token names."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ PLACES = {"embed_tokens": "token_embd", "norm": "output_norm", "lm_head": "outpu
 
 
 def write_gguf(folder: Path, path: Path) -> None:
-    """Write a folder's model; prompts are given to it as tokens."""
+    """Write the model in a folder; prompts are passed as token ids."""
     config = json.loads((folder / "config.json").read_text())
     heads, key_heads = config["num_attention_heads"], config["num_key_value_heads"]
     width = config.get("head_dim") or config["hidden_size"] // heads
@@ -64,7 +64,7 @@ def write_gguf(folder: Path, path: Path) -> None:
 
 
 def _turned(weight: Tensor, heads: int) -> Tensor:
-    """Rows of Q or K in the order that llama.cpp's rotation expects: pairs side by side, not halves."""
+    """Permute the rows of Q or K for llama.cpp's rotary embedding: interleaved pairs instead of halves."""
     return weight.view(heads, 2, -1, weight.shape[1]).transpose(1, 2).reshape(weight.shape)
 
 

@@ -1,12 +1,12 @@
-"""How speed and memory grow with the length of rows, with the batch, and with the base; and was the memory told?
+"""How speed and memory scale with row length, batch and base size, and how accurate the memory estimates are.
 
     python -m bench.growth [--smoke]
 
-The shapes of pocket, SmolLM2-135M and -360M with random weights, in bfloat16 where the processor computes in it; rank
-16 on all linear layers, no shared beginning. Each point is a process of its own: one step to warm up, then one that
-counts; and the memory that `gradschool fit` tells beforehand for the same rows; some also over the base in 4 bits.
-Answering: prompts of 128 tokens, 32 new ones, more and more rows at once. Writes bench/results/growth.json and
-docs/growth.svg, or, computed in float32, growth-float32 of both.
+The shapes of pocket, SmolLM2-135M and -360M with random weights, in bfloat16 if the processor supports it; rank 16 on
+all linear layers, no shared prefix. Each point runs in its own process: one step to warm up, then one that counts, and
+the estimate of `gradschool fit` for the same rows; some points also with a 4-bit base. Inference: prompts of 128
+tokens, 32 new ones, and more and more rows at once. Writes bench/results/growth.json and docs/growth.svg, or
+growth-float32 if computed in float32.
 """
 
 import argparse
@@ -42,7 +42,7 @@ from gradschool.tune.plan import Plan
 RESULT = result_file("growth")
 PLOT = Path(__file__).parents[1] / "docs" / f"{RESULT.stem}.svg"
 FORMAT: torch.dtype = getattr(torch, DTYPE)
-TOKENS = 4096  # tokens of a step
+TOKENS = 4096  # per step
 LENGTHS = (256, 1024, 4096)
 BATCHES = (1, 4, 16)  # rows of 256 tokens
 AT_ONCE = (1, 8, 64)
@@ -50,7 +50,7 @@ PROMPT, NEW = 128, 32
 
 
 class Watch:
-    """The most memory that this process had, asked every few milliseconds by a process beside it."""
+    """Peak memory of this process, sampled every few milliseconds by another process."""
 
     SCRIPT = (
         "import psutil, sys, time\n"
@@ -62,21 +62,21 @@ class Watch:
     )
 
     def __enter__(self) -> "Watch":
-        self.beside = subprocess.Popen(
+        self.sampler = subprocess.Popen(
             [sys.executable, "-c", self.SCRIPT, str(psutil.Process().pid)], stdout=subprocess.PIPE, text=True
         )
-        assert self.beside.stdout is not None
-        self.beside.stdout.readline()
+        assert self.sampler.stdout is not None
+        self.sampler.stdout.readline()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.beside.kill()
-        told = self.beside.communicate()[0].split()
-        self.most = int(told[-2])  # the last one may be cut
+        self.sampler.kill()
+        told = self.sampler.communicate()[0].split()
+        self.most = int(told[-2])  # the last line may be incomplete
 
 
 def packed(shape: str, length: int, count: int) -> dict[str, Any]:
-    """The same over a base in 4 bits, written by a process of its own, whose memory is gone with it."""
+    """Train on a 4-bit base, whose weights another process writes, so that its memory does not count."""
     with tempfile.TemporaryDirectory() as temporary:
         writing = get_context("spawn").Process(target=write_model, args=(Path(temporary), shape))
         writing.start()
@@ -85,7 +85,7 @@ def packed(shape: str, length: int, count: int) -> dict[str, Any]:
 
 
 def train(shape: str, length: int, count: int, four_bits: Path | None = None) -> dict[str, Any]:
-    """Steps of `count` rows of `length` tokens, a third of each an answer; over a base from a folder in 4 bits."""
+    """Train on `count` rows of `length` tokens, a third of them answer tokens, optionally on a 4-bit base."""
     device = torch.device("cpu")
     network = load(four_bits, device, FORMAT, quantization="nf4")[0] if four_bits else network_of(shape, FORMAT)
     draw = random.Random(0)
@@ -121,7 +121,7 @@ def train(shape: str, length: int, count: int, four_bits: Path | None = None) ->
 
 
 def answer(shape: str, at_once: int, count: int) -> dict[str, Any]:
-    """Answers to `count` prompts, so many under way at once."""
+    """Answer `count` prompts, `at_once` concurrently."""
     network, draw = network_of(shape, FORMAT), random.Random(0)
     reader, vocabulary = reader_of(network), network.config.vocab_size
     prompts = {n: [draw.randrange(3, vocabulary) for _ in range(PROMPT)] for n in range(count)}
@@ -142,7 +142,7 @@ def answer(shape: str, at_once: int, count: int) -> dict[str, Any]:
 
 
 def point(what: str, *numbers: Any) -> dict[str, Any]:
-    """One point in a process of its own."""
+    """Measure one point in its own process."""
     command = [sys.executable, "-m", "bench.growth", what, *map(str, numbers)]
     ran = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     said: dict[str, Any] = json.loads(ran.stdout)
@@ -151,7 +151,7 @@ def point(what: str, *numbers: Any) -> dict[str, Any]:
 
 
 def draw_plot(result: dict[str, Any]) -> None:
-    """The growth with length and batch as lines."""
+    """Plot speed and memory against length and batch."""
     lengths, batches, answers = result["length"], result["batch"], result["answering"]
 
     def lines(points: dict[str, Any], key: str, unit: float) -> dict[str, list[tuple[float, float]]]:
@@ -169,13 +169,13 @@ def draw_plot(result: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Measure all points, or, as a process of its own, one."""
+    """Measure all points; with arguments, measure one."""
     if len(sys.argv) > 2:
         what, shape, *numbers = sys.argv[1:]
         print(json.dumps({"train": train, "packed": packed, "answer": answer}[what](shape, *map(int, numbers))))
         return
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--smoke", action="store_true", help="pocket and a few points, to see that it runs")
+    parser.add_argument("--smoke", action="store_true", help="pocket and a few points, to check that it runs")
     smoke = parser.parse_args().smoke
     shapes = ["pocket"] if smoke else ["pocket", "135M", "360M"]
     lengths, batches, at_once = (LENGTHS[:2], BATCHES[:2], AT_ONCE[:2]) if smoke else (LENGTHS, BATCHES, AT_ONCE)

@@ -1,9 +1,9 @@
-"""Does every form answer as the specialist? One specialist, all forms, and the smallest that still passes.
+"""Whether every export answers as the specialist does, and the smallest one that passes.
 
     python -m bench.parity [RUN]      (default: climb examples/contracts first)
 
-Makes each form by the same function that `gradschool export` calls, prints the parity table and writes
-bench/results/parity.json. A form that is refused is recorded as such.
+Creates each export with the function behind `gradschool export`, prints the parity table and writes
+bench/results/parity.json. Rejected exports are recorded as such.
 """
 
 import subprocess
@@ -38,7 +38,7 @@ ORDERS: tuple[dict[str, Any], ...] = (
 
 
 def measure(specialist: Path, folder: Path, screen: Screen) -> list[dict[str, Any]]:
-    """Make every form; returns a record of each order."""
+    """Create every export; returns a record for each."""
     records = []
     for number, order in enumerate(ORDERS):
         refused = ""

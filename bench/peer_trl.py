@@ -1,8 +1,8 @@
-"""TRL's SFTTrainer with PEFT's LoRA on given rows; run by other scripts in the environment that peers.py makes.
+"""TRL's SFTTrainer with PEFT's LoRA on given rows; other benchmarks run it in the environment that peers.py creates.
 
     python -m bench.peer_trl JOB.json RESULT.json
 
-The job names a model folder, a folder with the adapter to begin with, the rows in their order, and settings.
+The job names a model folder, a folder with the initial adapter, the rows in order, and the settings.
 """
 
 import json
@@ -21,13 +21,13 @@ from datasets import Dataset  # type: ignore[import-not-found]
 
 
 class Clock(transformers.TrainerCallback):
-    """When each step ended."""
+    """Records when each step ends."""
 
     def __init__(self) -> None:
         self.ended: list[tuple[float, float]] = []
 
     def on_step_end(self, *_: Any, **__: Any) -> None:
-        """Note wall-clock and processor time."""
+        """Record wall-clock and processor time."""
         self.ended.append((time.perf_counter(), time.process_time()))
 
 
@@ -52,7 +52,7 @@ def train(job: dict[str, Any]) -> dict[str, Any]:
             weight_decay=0.0,
             max_grad_norm=1.0,
             gradient_checkpointing=job["checkpointing"],
-            bf16=False,  # weights and activations are in `dtype` as they are
+            bf16=False,  # weights and activations already have the dtype
             max_length=None,
             logging_steps=1,
             save_strategy="no",

@@ -1,6 +1,6 @@
-"""The peers of a measurement in an environment of their own, which sees our torch and transformers beside its packages.
+"""A separate environment with TRL and PEFT that uses our torch and transformers.
 
-python -m bench.peers FOLDER      make it, or bring it up to date
+python -m bench.peers FOLDER      create or update it
 """
 
 import subprocess
@@ -16,13 +16,13 @@ DEFAULT = Path(tempfile.gettempdir()) / "gradschool-peers"
 
 
 def peers(folder: Path = DEFAULT) -> Path:
-    """The Python of an environment with TRL and PEFT; made where it is missing."""
+    """The Python interpreter of an environment with TRL and PEFT, which is created if missing."""
     python = folder / "bin" / "python"
     if not python.exists():
         venv.create(folder, with_pip=True)
         ours = Path(torch.__file__).parents[1]
         [packages] = folder.glob("lib/python*/site-packages")
-        # The same torch and transformers for all contestants: what differs is the trainer.
+        # All libraries use the same torch and transformers, so only the trainer differs.
         (packages / "shared.pth").write_text(f"{ours}\n")
     subprocess.run([python, "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
     return python

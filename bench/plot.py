@@ -1,19 +1,19 @@
-"""A plot of lines over logarithmic axes, as one SVG file."""
+"""Line plots with logarithmic axes as one SVG file."""
 
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 420, 280, 62, 92, 34, 44  # of one panel
-ACROSS = 2  # panels in a row
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 420, 280, 62, 92, 34, 44  # of one panel, in pixels
+ACROSS = 2  # panels per row
 COLOURS = ("#1b6ca8", "#c0392b", "#2e8b57", "#8e44ad")
 
 Lines = Mapping[str, Sequence[tuple[float, float]]]
 
 
 def plot(path: Path, panels: Sequence[tuple[str, str, Lines]]) -> None:
-    """Write panels (title, name of the x axis, lines by name), two in a row; y runs between powers of ten."""
+    """Write panels (title, label of the x axis, lines by name), two per row; the y axis spans powers of ten."""
     drawn = [
         f'<g transform="translate({number % ACROSS * WIDTH} {number // ACROSS * HEIGHT})">{_panel(*panel)}</g>'
         for number, panel in enumerate(panels)

@@ -1,11 +1,11 @@
-"""Two real sets from raw rows to a verdict: what a preparation counts, finds and leaves out, and a whole climb of it.
+"""Two public data sets from raw rows to a verdict: the results of `gradschool prepare`, and a complete climb.
 
     python -m bench.prepared_sets DATA_DIR [NAME ...]      (default: both)
 
 `engineer_notes` (577 notes of one author) is prepared for a style, `support_dialogues` (2,500 dialogues) for a persona
-with the guidelines below, each by `gradschool prepare`; nothing is changed by hand but the options that stand here.
-Writes bench/results/prepared_sets.json: the counts of `prepared.json` (private data by kind among them), the rules that
-were made and how many of the agent's own answers keep each, and the climb. Seconds depend on the machine's other work.
+with the guidelines below. Writes bench/results/prepared_sets.json: the counts in `prepared.json` (including private
+data by kind), the rules made from the guidelines and the fraction of the agent's own answers that satisfy each, and the
+climb. Seconds depend on the load of the machine.
 """
 
 import subprocess
@@ -34,14 +34,14 @@ GUIDELINES = """\
 - Never say "no problem".
 - Apologise where something went wrong.
 """
-# Fewer choices and answers than by default, so that both take minutes on two cores.
+# Fewer candidates and answers than by default, so that both take minutes on two cores.
 SHORT = ("--shots", "0,2", "--nearest", "false", "--max-validation", "30", "--learning-rates", "0.0025")
 DIALOGUES = ("--pass-mark", "0.3", "--max-test", "120", "--epochs", "0.25")
 
 
 @dataclass(frozen=True, slots=True)
 class RawSet:
-    """One set: its file, what it is prepared for, and the options of its climb."""
+    """A data set: its file, its purpose, and the options of its climb."""
 
     name: str
     file: str
@@ -55,7 +55,7 @@ SETS = (
         "engineer_notes",
         "engineer_notes/notes.jsonl",
         "style",
-        # The longest notes have thousands of words; an answer of 600 tokens takes seconds.
+        # The longest notes have thousands of words; 600 tokens limit the time per answer.
         (*SHORT, "--max-test", "60", "--epochs", "3", "--max-new-tokens", "600", "--max-forgetting", "1"),
     ),
     RawSet(
@@ -69,7 +69,7 @@ SETS = (
 
 
 def measure(raw: RawSet, data: Path) -> dict[str, Any]:
-    """Prepare and climb one set in a folder of its own; returns the record."""
+    """Prepare and climb one data set in a temporary folder; returns the record."""
     with tempfile.TemporaryDirectory() as temporary:
         job = Path(temporary) / raw.name
         options: list[str | Path] = ["--for", raw.purpose, "--into", job]
@@ -93,7 +93,7 @@ def measure(raw: RawSet, data: Path) -> dict[str, Any]:
 
 
 def kept_rules(job: Path, rules: list[dict[str, str]]) -> dict[str, float]:
-    """By rule, the share of the ideal answers that keep it."""
+    """For each rule, the fraction of ideal answers that satisfy it."""
     if not rules:
         return {}
     keeps, _ = read_rules([Rule(**rule) for rule in rules], job)
@@ -103,7 +103,7 @@ def kept_rules(job: Path, rules: list[dict[str, str]]) -> dict[str, float]:
 
 
 def main(arguments: list[str]) -> None:
-    """Measure the named sets, or both; what was measured earlier of the other stays."""
+    """Measure the named data sets, or both; earlier results of the other are preserved."""
     if not arguments:
         sys.exit("usage: python -m bench.prepared_sets DATA_DIR [NAME ...]")
     data, names = Path(arguments[0]), arguments[1:]

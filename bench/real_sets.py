@@ -1,10 +1,10 @@
-"""One whole climb on each of four real sets, by the same command that a user types.
+"""A complete climb on each of four public data sets, with the command-line program.
 
     python -m bench.real_sets DATA_DIR [NAME ...]      (default: all four)
 
-A job is written for each set and climbed; one that passes is scored on the set's own test file too, where it has
-one. Writes bench/results/NAME.json: every rung's score with bounds, verdict, cost and gates, beside the floor that the
-set's own documentation measured. Seconds depend on what else the machine does.
+Writes a job for each data set and climbs it. If it passes and the data set has its own test file, the specialist is
+scored on that, too. Writes bench/results/NAME.json: every rung's score with bounds, verdict, cost and gates, and the
+baseline from the data set's documentation. Seconds depend on the load of the machine.
 """
 
 import json
@@ -23,26 +23,26 @@ from gradschool.files import read_lines, sha256, write_json, write_lines
 
 RESULTS = Path(__file__).parent / "results"
 
-# Fewer choices and answers than by default, so that three of the sets take minutes on two cores.
+# Fewer candidates and answers than by default, so that three of the data sets take minutes on two cores.
 SHORT = {"prompt": {"shots": [0, 2], "nearest": False}, "split": {"max_validation": 40, "max_test": 150}}
 
 
 @dataclass(frozen=True, slots=True)
 class RealSet:
-    """One set: its job, the floor to beat, and how its files become examples.
+    """A data set: its job, its baseline, and how its files become examples.
 
-    `write` fills the job's folder from the data folder, and returns the files it read.
+    `write` fills the job's folder from the data folder, and returns the files that it read.
     """
 
     name: str
     job: dict[str, Any]
     floor: str
     write: Callable[[Path, Path], list[Path]]
-    held_out: str = ""  # a further file of examples in the job's folder, to be scored with the packaged specialist
+    held_out: str = ""  # a file in the job's folder that the packaged specialist is scored on
 
 
 def banking77(data: Path, job: Path) -> list[Path]:
-    """Customer questions and one of 77 intents, CSV as it is."""
+    """Customer questions and one of 77 intents, as CSV."""
     files = [data / "banking77" / name for name in ("train.csv", "test.csv")]
     for file, name in zip(files, ("examples.csv", "held-out.csv"), strict=True):
         (job / name).write_bytes(file.read_bytes())
@@ -94,9 +94,9 @@ SETS = (
         {
             "task": "Name the intent of the customer's question.",
             "data": {"examples": "examples.csv"},
-            # A mark that tuning is sure to pass, so that the tuned specialist is the one scored on the set's test file.
+            # A mark that only tuning passes, so that the tuned specialist is scored on the test file of the data set.
             "goal": {"metric": "label", "pass_mark": 0.75},
-            # The set has a test file of its own, so that few of these rows are kept from training.
+            # The data set has its own test file, so few of these rows have to be held out.
             "split": {"max_test": 200},
             "prompt": {"shots": [0, 4]},
             "tune": {"epochs": 8.0, "learning_rates": [0.005], "rank": 32, "weight_decay": 0.1},
@@ -146,7 +146,7 @@ SETS = (
 
 
 def measure(real: RealSet, data: Path) -> dict[str, Any]:
-    """Climb one set in a folder of its own; returns the record."""
+    """Climb one data set in a temporary folder; returns the record."""
     with tempfile.TemporaryDirectory() as temporary:
         job = Path(temporary) / real.name
         job.mkdir()
@@ -169,14 +169,14 @@ def measure(real: RealSet, data: Path) -> dict[str, Any]:
 
 
 def held_out(rows: list[dict[str, Any]]) -> dict[str, float]:
-    """Means over the set's own test file."""
+    """Mean scores on the test file of the data set."""
     parts = {part for row in rows for part in row["parts"]}
     means = {part: sum(row["parts"].get(part, 0.0) for row in rows) / len(rows) for part in sorted(parts)}
     return {"examples": len(rows), "score": sum(row["value"] for row in rows) / len(rows), **means}
 
 
 def main(arguments: list[str]) -> None:
-    """Measure the named sets, or all."""
+    """Measure the named data sets, or all."""
     if not arguments:
         sys.exit("usage: python -m bench.real_sets DATA_DIR [NAME ...]")
     data, names = Path(arguments[0]), arguments[1:]

@@ -1,11 +1,11 @@
-"""What rehearsal costs and what it saves: the tune rung of each example job with it and without it.
+"""Cost and effect of rehearsal: the tune rung of each example job with and without it.
 
     python -m bench.rehearsal [JOB ...]      (default: the three jobs in examples/)
 
-Each job is climbed twice by the same command that a user types, once as it is and once with `--rehearsal 0`, with one
-learning rate and a pass mark of 1, so that the ladder is climbed to its end. Writes bench/results/rehearsal.json: score
-on the test examples with bounds, the rise of the loss on general text, and the seconds of the rung. Seconds depend on
-what else the machine does; the two climbs of a job follow each other.
+Each job is climbed twice with the command-line program, once with default settings and once with `--rehearsal 0`, with
+one learning rate and a pass mark of 1, so that all rungs run. Writes bench/results/rehearsal.json: score on the test
+examples with bounds, increase of the loss on general text, and seconds of the rung. Seconds depend on the load of the
+machine; the two climbs of a job run one after the other.
 """
 
 import sys
@@ -19,12 +19,12 @@ from gradschool.gates.forgetting import NAME
 
 RESULTS = Path(__file__).parent / "results"
 EXAMPLES = Path(__file__).parents[1] / "examples"
-# One rate, no examples shown and no passages: what is measured is the training alone.
+# One learning rate, no examples in the prompt, one passage: only the training differs.
 ALIKE = ["--learning-rates", "0.005", "--shots", "0", "--max-forgetting", "9", "--pass-mark", "1", "--passages", "1"]
 
 
 def tuned(job: Path, weight: float) -> dict[str, Any]:
-    """The tune rung of one climb: score, forgetting and cost."""
+    """Climb a job and return score, forgetting and cost of its tune rung."""
     with tempfile.TemporaryDirectory() as temporary:
         record = climbed(job, Path(temporary) / "run", "--rehearsal", str(weight), *ALIKE)
     result = next(result for result in record["climbed"]["results"] if result["rung"] == "tune")

@@ -1,11 +1,11 @@
-"""Is what is trained as good? The built-in base on two public sets, by our trainer and by TRL with PEFT.
+"""Quality of trained models compared with TRL and PEFT: the built-in base on two public data sets.
 
     python -m bench.same_quality DATA_DIR [--smoke] [--seeds 2] [--peers FOLDER]
 
-Both begin with the same adapter and read the same rows in the same order, at the same constant rate. Ours computes as
-it does in a climb (bfloat16 where the processor has it), TRL in float32. Both adapters are worn by the same engine and
-asked the same held-out questions. Writes bench/results/same_quality.json: loss and right answers for each seed, and how
-far trainers are apart beside how far seeds are.
+Both libraries start from the same adapter and read the same rows in the same order, at the same constant learning rate.
+gradschool computes as in a climb (bfloat16 if the processor supports it), TRL in float32. Both adapters are evaluated
+by the same engine on the same held-out questions. Writes bench/results/same_quality.json: loss and accuracy for each
+seed, and the difference between libraries and between seeds.
 """
 
 import argparse
@@ -46,7 +46,7 @@ BATCH, RANK, RATE, STEPS, ASKED = 32, 16, 2e-3, 60, 200
 
 
 def pairs_of(data: Path, name: str) -> list[tuple[str, str]]:
-    """Questions and ideal answers of a set, in a fixed order."""
+    """Questions and ideal answers of a data set, in a fixed order."""
     if name == "banking77":
         with (data / name / "train.csv").open(newline="", encoding="utf-8") as file:
             pairs = [(row["text"], row["category"]) for row in csv.DictReader(file)]
@@ -58,7 +58,7 @@ def pairs_of(data: Path, name: str) -> list[tuple[str, str]]:
 
 
 def train_ours(engine: LocalEngine, rows: list[Rendered], seed: int, steps: int, folder: Path) -> list[float]:
-    """Train by our loop; the losses of its steps. The adapter is written to `folder`."""
+    """Train with gradschool and save the adapter in `folder`; returns the losses of the steps."""
     network = nn.Module.to(copy.deepcopy(engine.network), training_dtype(engine.network)[0])
     attach(network, RANK, 2 * RANK, seed)
     plan = Plan(RATE, 1.0, BATCH, 10**9, 1, 10**9, 1, 0.0, seed)
@@ -77,7 +77,7 @@ def train_ours(engine: LocalEngine, rows: list[Rendered], seed: int, steps: int,
 def train_trl(
     engine: LocalEngine, rows: list[Rendered], seed: int, steps: int, folder: Path, python: Path
 ) -> list[float]:
-    """Train by TRL and PEFT, from the same adapter, on the same rows in the same order."""
+    """Train with TRL and PEFT, from the same adapter, on the same rows in the same order."""
     ordered = [row for step in list(steps_of_epoch(rows, BATCH, seed, 0))[:steps] for row in step]
     with tempfile.TemporaryDirectory() as temporary:
         begun = copy.deepcopy(engine.network)
@@ -106,7 +106,7 @@ def train_trl(
 
 
 def judge(engine: LocalEngine, adapter: Path, pairs: list[tuple[str, str]], task: str) -> dict[str, float]:
-    """The loss of an adapter on held-out answers, and the share of them that it gives word for word."""
+    """The loss of an adapter on held-out answers, and the fraction of exactly matching answers."""
     rows = [engine.chat.render((*asked(task, q), Message("assistant", ideal))) for q, ideal in pairs]
     decoding = Decoding(max_new_tokens=max(row.trained_tokens for row in rows) + 8)
     answers = dict(engine.answer([asked(task, q) for q, _ in pairs], decoding, str(adapter)))
@@ -121,7 +121,7 @@ def asked(task: str, question: str) -> Conversation:
 
 
 def measure(data: Path, name: str, seeds: int, steps: int, python: Path) -> dict[str, Any]:
-    """Both trainers on one set, seed by seed."""
+    """Both libraries on one data set, for each seed."""
     engine, pairs, task = LocalEngine(POCKET), pairs_of(data, name), TASKS[name]
     held_out, learnt = pairs[:ASKED], pairs[ASKED : ASKED + steps * BATCH]
     rows = [engine.chat.render((*asked(task, q), Message("assistant", ideal))) for q, ideal in learnt]
@@ -141,7 +141,7 @@ def measure(data: Path, name: str, seeds: int, steps: int, python: Path) -> dict
 
 
 def distances(found: list[dict[str, Any]]) -> dict[str, float]:
-    """How far the trainers are apart in the mean, and how far one seed is from another."""
+    """The mean difference between the libraries, and the standard deviation between seeds."""
     said = {}
     for key in ("loss", "right"):
         differences = [one["gradschool"][key] - one["trl"][key] for one in found]
@@ -153,10 +153,10 @@ def distances(found: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure both sets."""
+    """Measure both data sets."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="folder that holds banking77/ and snips/")
-    parser.add_argument("--smoke", action="store_true", help="two steps and one seed, to see that it runs")
+    parser.add_argument("--smoke", action="store_true", help="two steps and one seed, to check that it runs")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--peers", type=Path, default=DEFAULT)
     given = parser.parse_args()

@@ -1,15 +1,14 @@
-"""A server under load for minutes: are requests lost, are answers those that were tested, and how long do they take?
+"""The server under load: lost requests, answers that differ from the tested ones, and latency.
 
     python -m bench.serve_load [SPECIALIST [--gguf FILE]] [--minutes 2] [--clients 32]
 
 Without a specialist, examples/contracts is climbed and exported first.
 
-As many clients as asked for put the specialist's test questions again and again, each the next one as soon as it has
-its answer, half of them as streams. They ask `gradschool serve`, and where there is a GGUF file of the specialist,
-`gradschool serve --gguf` and llama.cpp's own server too, one after the other on the same machine. llama.cpp's own
-server gets each question with the instructions, examples and passages that gradschool would put before it; finding
-those is not counted there. Each server computes with as many threads as OMP_NUM_THREADS says; on a machine that does
-other work too, 1 compares best. Writes bench/results/serve_load.json.
+Each client sends the specialist's test questions one after another, half of them as streams. The servers are
+`gradschool serve` and, if there is a GGUF file of the specialist, `gradschool serve --gguf` and llama.cpp's own server,
+one after the other on the same machine. llama.cpp's own server receives each question with the instructions, examples
+and passages that gradschool would add; the time to retrieve them is not counted there. Each server uses OMP_NUM_THREADS
+threads; on a machine with other load, 1 gives the fairest comparison. Writes bench/results/serve_load.json.
 """
 
 import argparse
@@ -46,21 +45,21 @@ from gradschool.specialist import Recipe, Specialist
 RESULT = Path(__file__).parent / "results" / "serve_load.json"
 COMMAND = (sys.executable, "-c", "from gradschool.cli import main; main()")
 CONTRACTS = Path(__file__).parents[1] / "examples" / "contracts"
-PATIENCE = 120.0  # seconds for one answer
+TIMEOUT = 120.0  # seconds for one answer
 
 
 @dataclass
 class Load:
-    """What clients met with."""
+    """Measurements of the clients."""
 
     seconds: list[float] = field(default_factory=list)
-    first: list[float] = field(default_factory=list)  # of streams, until their first text
+    first: list[float] = field(default_factory=list)  # of streams, until the first text
     lost: Counter[str] = field(default_factory=Counter)
     new_tokens: int = 0
     as_tested: int = 0
 
     def record(self, took: float, rss: int) -> dict[str, Any]:
-        """The figures."""
+        """The measurements as a JSON object."""
         return {
             "answered": len(self.seconds),
             "lost": dict(self.lost),
@@ -75,15 +74,15 @@ class Load:
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float]:
-    """The middle, and what few answers take longer than."""
+    """The median and the upper percentiles."""
     if not values:
         return {}
     named = {"p50": 50, "p95": 95, "p99": 99, "max": 100}
-    return {name: round(float(np.percentile(values, share)), 3) for name, share in named.items()}
+    return {name: round(float(np.percentile(values, percentile)), 3) for name, percentile in named.items()}
 
 
 async def put(client: httpx.AsyncClient, body: dict[str, Any], load: Load) -> str:
-    """Ask one question; returns the text. Raises ValueError for an answer that is not whole."""
+    """Ask one question; returns the text. Raises ValueError if the answer is incomplete."""
     began = time.perf_counter()
     if not body["stream"]:
         reply = (await client.post("chat/completions", json=body)).raise_for_status().json()
@@ -113,15 +112,15 @@ async def put(client: httpx.AsyncClient, body: dict[str, Any], load: Load) -> st
 async def ask_all(
     address: str, model: str, questions: Sequence[Conversation], tested: Sequence[str], drawn: Decoding, options: Any
 ) -> tuple[Load, float]:
-    """Let all clients ask until the time is up; each then waits for its last answer."""
+    """Run all clients until the time is up; each waits for its last answer."""
     load, order = Load(), random.Random(0)
     began = time.monotonic()
     end = began + options.minutes * 60
 
     async def one() -> None:
-        # A connection each: one that is kept may be closed by the server just when it is used again.
+        # One connection per request: the server may close a reused one at the moment of reuse.
         limits = httpx.Limits(max_keepalive_connections=0)
-        async with httpx.AsyncClient(base_url=address, timeout=PATIENCE, limits=limits, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=address, timeout=TIMEOUT, limits=limits, trust_env=False) as client:
             while time.monotonic() < end:
                 number = order.randrange(len(questions))
                 body = {
@@ -145,7 +144,7 @@ async def ask_all(
 
 @contextlib.contextmanager
 def gradschool_serve(*arguments: object) -> Iterator[tuple[str, int]]:
-    """`gradschool serve` as a person starts it: its address and process."""
+    """Start `gradschool serve`; yields its address and process id."""
     process = subprocess.Popen(
         [*COMMAND, "serve", *map(str, arguments), "--port", "0"], stdout=subprocess.PIPE, text=True
     )
@@ -159,7 +158,7 @@ def gradschool_serve(*arguments: object) -> Iterator[tuple[str, int]]:
 
 @contextlib.contextmanager
 def llama_serve(file: Path, at_once: int) -> Iterator[tuple[str, int]]:
-    """llama.cpp's own server, with a place for each client."""
+    """Start llama.cpp's own server with a slot for each client."""
     with LlamaCpp(file, trained_context(file), threads=choose_threads()[0], at_once=at_once) as server:
         [child] = psutil.Process().children()
         yield f"{server.address}/v1/", child.pid
@@ -174,7 +173,7 @@ def main() -> None:
 
 
 def made(folder: Path) -> tuple[Path, Path]:
-    """A specialist and its GGUF file, made as a person makes them."""
+    """Climb and export with the command-line program; returns the specialist and its GGUF file."""
     specialist, exported = folder / "run" / "specialist", folder / "gguf"
     if subprocess.run([*COMMAND, "climb", CONTRACTS, "--run", specialist.parent]).returncode not in (0, 3):
         sys.exit("The climb did not end.")
@@ -183,7 +182,7 @@ def made(folder: Path) -> tuple[Path, Path]:
 
 
 def measure(options: Any) -> None:
-    """Put every server under load, and write down what came of it."""
+    """Measure every server and write the results."""
     manifest = read_manifest(options.specialist)
     evidence, recipe = read_evidence(options.specialist, manifest), recipe_of(options.specialist, manifest)
     questions = [example.question for example in evidence.examples]
@@ -223,7 +222,7 @@ def measure(options: Any) -> None:
 
 
 def composed(options: Any, recipe: Recipe, questions: Sequence[Conversation]) -> list[Conversation]:
-    """The questions as the specialist puts them to its base."""
+    """The questions as the specialist renders them for its base."""
     engine = LlamaEngine(options.gguf, 1, None)
     try:
         specialist = Specialist(engine, replace(recipe, adapter="", weights=""))
@@ -233,7 +232,7 @@ def composed(options: Any, recipe: Recipe, questions: Sequence[Conversation]) ->
 
 
 def arguments() -> Any:
-    """What the command line asks for."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("specialist", type=Path, nargs="?")
     parser.add_argument("--gguf", type=Path)

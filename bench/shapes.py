@@ -1,4 +1,4 @@
-"""Networks with random weights in the shapes of well-known bases: enough for speed and memory."""
+"""Models with random weights in the shapes of well-known bases, for measuring speed and memory."""
 
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,12 @@ from gradschool.model.lora import attach
 from gradschool.model.machine import processor_knows_bfloat16
 from gradschool.model.opening import POCKET
 
-RANK = 16  # of the adapters that are trained
-DTYPE = "bfloat16" if processor_knows_bfloat16() else "float32"  # what all contestants compute in
+RANK = 16  # of adapters
+DTYPE = "bfloat16" if processor_knows_bfloat16() else "float32"  # of all libraries
 
 
 def result_file(name: str) -> Path:
-    """Where a figure of speed belongs: those of processors with and without bfloat16 stand beside each other."""
+    """The file for results; processors without bfloat16 have a separate one."""
     return Path(__file__).parent / "results" / f"{name}{'' if DTYPE == 'bfloat16' else '-float32'}.json"
 
 
@@ -40,7 +40,7 @@ SHAPES = {
 
 
 def network_of(shape: str, dtype: torch.dtype = torch.bfloat16) -> PreTrainedModel:
-    """A network of a shape in a number format."""
+    """A model of the given shape and dtype."""
     torch.manual_seed(0)
     settings: dict[str, Any] = SHAPES[shape]
     config = LlamaConfig(**settings, max_position_embeddings=8192, tie_word_embeddings=True)
@@ -50,7 +50,7 @@ def network_of(shape: str, dtype: torch.dtype = torch.bfloat16) -> PreTrainedMod
 
 
 def write_model(folder: Path, shape: str) -> None:
-    """A network with pocket's tokenizer (rows are tokens already), and an adapter to begin with."""
+    """Write a model with pocket's tokenizer (rows are token ids already), and an initial adapter."""
     network = network_of(shape)
     network.save_pretrained(folder / "model")
     for file in POCKET.glob("tokenizer*"):

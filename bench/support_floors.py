@@ -1,11 +1,11 @@
-"""What examples/support's metrics give to answers that need no model, and how often the search finds the right page.
+"""Scores of trivial answers on examples/support, and how often retrieval finds the right page.
 
     python -m bench.support_floors
 
-Scored are a letter of nothing but form, the question said back, the same hand-over to every question, and what stands
-in the passage that is found first: all of it, any one sentence (their mean) and the best one. Writes
-bench/results/support_floors.json: the mean of each by the metric that decides and by token_f1, and the share of
-questions with a page whose page is found first, or among three.
+Trivial answers are a letter without content, the repeated question, passing every question on, and text of the first
+retrieved passage: all of it, each sentence (their mean), and the best sentence. Writes
+bench/results/support_floors.json: the mean of each by the job's metric and by token_f1, and the fraction of questions
+whose page is retrieved at rank 1, or among the first three.
 """
 
 import re
@@ -30,7 +30,7 @@ FORM = "Thanks for writing to Brelm.\n\nKind regards,\nBrelm Care"
 
 
 def floors(examples: Sequence[Example], index: Index, metric: Metric) -> dict[str, float]:
-    """The mean value of each kind of answer."""
+    """The mean value of each kind of trivial answer."""
 
     def mean(answers: Sequence[str]) -> float:
         return statistics.mean(metric(text, example).value for text, example in zip(answers, examples, strict=True))
@@ -53,7 +53,7 @@ def floors(examples: Sequence[Example], index: Index, metric: Metric) -> dict[st
 
 
 def right_page(job: Job, index: Index, passages: int) -> float:
-    """The share of questions with a page whose page is among so many passages."""
+    """The fraction of questions whose page is among the first `passages` passages."""
     rows = [row for row in read_lines(job.path(job.settings.data.examples)) if row["page"]]
     asked = [next(m["content"] for m in reversed(row["messages"]) if m["role"] == "user") for row in rows]
     found = [{Path(p.file).name for p in index.search(question, passages)} for question in asked]
@@ -61,7 +61,7 @@ def right_page(job: Job, index: Index, passages: int) -> float:
 
 
 def main() -> None:
-    """Measure and write down."""
+    """Measure and write the results."""
     job = read_job(Path(__file__).parents[1] / "examples" / "support")
     source = job.path(job.settings.data.examples)
     examples = read_examples(source, job.settings.data).examples

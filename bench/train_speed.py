@@ -1,12 +1,12 @@
-"""How fast a training is, and how lean, beside TRL with PEFT: the same weights, rows, adapter and settings.
+"""Training speed and memory compared with TRL and PEFT: the same weights, rows, adapter and settings.
 
     python -m bench.train_speed [--smoke] [--runs 2] [--peers FOLDER]
 
-SmolLM2-135M's shape with random weights; 64 chat rows of about 249 tokens, of which an instruction of 102 is the same
-in all of them (and, in a second run, in none), and the answer has 66. Batches of 8, rank 16 on all linear layers.
-Contestants follow each other in rounds, each in a process of its own; medians over the rounds are told. TRL and PEFT
-live in an environment that the script makes (peers.py). All compute in bfloat16 where the processor does, otherwise
-in float32. Writes bench/results/train_speed.json, or train_speed-float32.json.
+The shape of SmolLM2-135M with random weights; 64 chat rows of about 249 tokens, of which an instruction of 102 is
+shared by all rows (or, in a second run, by none) and 66 are the answer. Batches of 8, rank 16 on all linear layers.
+Each library runs in its own process, in rounds; the results are medians. TRL and PEFT are installed into a separate
+environment (peers.py). All compute in bfloat16 if the processor supports it, otherwise in float32. Writes
+bench/results/train_speed.json, or train_speed-float32.json.
 """
 
 import argparse
@@ -42,14 +42,14 @@ RESULT = result_file("train_speed")
 CONTESTANTS: dict[str, dict[str, Any]] = {
     "gradschool": {"dtype": DTYPE},
     "trl": {"dtype": DTYPE, "checkpointing": False},
-    "trl, layers computed twice": {"dtype": DTYPE, "checkpointing": True},
+    "trl, activation checkpointing": {"dtype": DTYPE, "checkpointing": True},
 }
 BATCH, RATE = 8, 1e-4
-SHARED, QUESTIONS, ANSWERS = 102, (40, 122), (33, 99)  # tokens; between these, evenly
+SHARED, QUESTIONS, ANSWERS = 102, (40, 122), (33, 99)  # tokens; uniform between these
 
 
 def rows_of(shared: bool, vocabulary: int, count: int = 64) -> list[Rendered]:
-    """Rows of any tokens, as long as real chats are."""
+    """Rows of random tokens with the lengths of real chats."""
     draw = random.Random(0)
 
     def tokens(number: int) -> tuple[int, ...]:
@@ -64,7 +64,7 @@ def rows_of(shared: bool, vocabulary: int, count: int = 64) -> list[Rendered]:
 
 
 def ours(job: dict[str, Any]) -> dict[str, Any]:
-    """The contestant from here: what peer_trl.py does, by our loop, beginning with the same adapter."""
+    """Train with gradschool: the same as peer_trl.py, from the same initial adapter."""
     training, _ = training_of(job)
     ended, losses = [], []
     for event in training.run():
@@ -78,7 +78,7 @@ def ours(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def training_of(job: dict[str, Any]) -> tuple[Training, list[Rendered]]:
-    """The training of a job, and its rows."""
+    """The training loop of a job, and its rows."""
     network, _ = load(Path(job["model"]), torch.device("cpu"), getattr(torch, job["dtype"]))
     attach(network, RANK, 2 * RANK, seed=0)
     rows = [Rendered(tuple(ids), tuple(mask)) for ids, mask in job["rows"]]
@@ -87,7 +87,7 @@ def training_of(job: dict[str, Any]) -> tuple[Training, list[Rendered]]:
 
 
 def where_time_goes(job: dict[str, Any]) -> dict[str, Any]:
-    """Of one step: its arithmetic, the processor's peak in products of these shapes, and shares of time by kind."""
+    """FLOP/s of one step, peak FLOP/s of a matrix multiplication, and the fraction of time by kind of operation."""
     training, _ = training_of(job)
     training.network.train()
     training.gradients()
@@ -113,10 +113,10 @@ def where_time_goes(job: dict[str, Any]) -> dict[str, Any]:
 
 
 KINDS = {
-    "matrix products": {"aten::mm", "aten::bmm", "aten::addmm", "aten::addmm_", "aten::baddbmm"},
+    "matrix multiplication": {"aten::mm", "aten::bmm", "aten::addmm", "aten::addmm_", "aten::baddbmm"},
     "copies and casts": {"aten::copy_", "aten::cat", "aten::fill_", "aten::zero_"},
     "softmax": {"aten::_softmax", "aten::_log_softmax", "aten::_softmax_backward_data", "aten::exp_"},
-    "arithmetic by element": {
+    "elementwise operations": {
         *("aten::mul", "aten::add", "aten::add_", "aten::pow", "aten::silu", "aten::silu_backward", "aten::div"),
         *("aten::sum", "aten::mean", "aten::rsqrt", "aten::neg", "aten::mul_", "aten::sub", "aten::div_"),
     },
@@ -124,7 +124,7 @@ KINDS = {
 
 
 def matrix_peak(dtype: torch.dtype) -> float:
-    """GFLOP/s of a product of the shapes of a layer, the best of many."""
+    """GFLOP/s of a matrix multiplication with the shapes of a layer, the best of many."""
     x, w = torch.randn(1278, 576).to(dtype), torch.randn(576, 1536).to(dtype)
     best = 0.0
     for _ in range(60):
@@ -135,11 +135,11 @@ def matrix_peak(dtype: torch.dtype) -> float:
 
 
 def contest(name: str, folder: Path, job: dict[str, Any], python: Path) -> dict[str, Any]:
-    """One contestant's run in a process of its own: tokens per second after the first step, memory, losses."""
+    """Run one library in its own process: tokens per second after the first step, memory, losses."""
     job = {**job, **CONTESTANTS[name]}
     rows = [Rendered(tuple(ids), tuple(mask)) for ids, mask in job["rows"]]
     steps = list(steps_of_epoch(rows, BATCH, 0, 0))[: job["steps"]]
-    if name != "gradschool":  # it takes the rows as they come
+    if name != "gradschool":  # TRL reads the rows in the given order
         job["rows"] = [(row.token_ids, row.loss_mask) for step in steps for row in step]
     (folder / "job.json").write_text(json.dumps(job))
     module = "bench.train_speed" if name == "gradschool" else "bench.peer_trl"
@@ -159,7 +159,7 @@ def contest(name: str, folder: Path, job: dict[str, Any], python: Path) -> dict[
 
 
 def measure(shared: bool, shape: str, runs: int, steps: int, python: Path) -> dict[str, Any]:
-    """Rounds of all contestants on rows with or without a beginning that all share."""
+    """Rounds of all libraries on rows with or without a shared prefix."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         write_model(folder, shape)
@@ -190,7 +190,7 @@ def measure(shared: bool, shape: str, runs: int, steps: int, python: Path) -> di
 
 
 def summary(rounds: list[dict[str, Any]]) -> dict[str, Any]:
-    """Medians over the rounds, and the ratios to the fastest and to the leanest peer in the same round."""
+    """Medians over the rounds, and ratios to the fastest and the most memory-efficient peer in the same round."""
 
     def median(name: str, key: str) -> float:
         return float(statistics.median(one[name][key] for one in rounds))
@@ -212,12 +212,12 @@ def summary(rounds: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure both, or, as a contestant, train one job."""
+    """Measure both kinds of rows; with a job file as argument, train with gradschool."""
     if len(sys.argv) == 3 and sys.argv[1].endswith(".json"):
         Path(sys.argv[2]).write_text(json.dumps(ours(json.loads(Path(sys.argv[1]).read_text()))))
         return
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--smoke", action="store_true", help="a tiny network and one round, to see that it runs")
+    parser.add_argument("--smoke", action="store_true", help="a tiny model and one round, to check that it runs")
     parser.add_argument("--runs", type=int, default=2)
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--peers", type=Path, default=DEFAULT)

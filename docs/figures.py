@@ -13,6 +13,11 @@ from tree import ROOT
 PAGE, RESULTS = ROOT / "docs" / "performance.md", ROOT / "bench" / "results"
 BLOCK = re.compile(r"(<!-- (\w+):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 ABSENT = "Not measured."
+LABELS = {  # names in older results
+    "trl, layers computed twice": "trl, activation checkpointing",
+    "matrix products": "matrix multiplication",
+    "arithmetic by element": "elementwise operations",
+}
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -42,13 +47,10 @@ def training(result: dict[str, Any]) -> str:
     for key, title in (("shared_prefix", "With a shared prefix"), ("no_shared_prefix", "Without a shared prefix")):
         one = result[key]
         names = [name for name, row in one.items() if isinstance(row, dict) and "tokens_per_second" in row]
-        rows = [
-            [name, f"{one[name]['tokens_per_second']:.0f}", gigabytes(one[name]["peak_memory"]), _losses(one[name])]
-            for name in names
-        ]
+        rows = [[LABELS.get(name, name), *_speed(one[name])] for name in names]
         ours, times = one["gradschool"], one["times_the_fastest_peer_in_tokens_per_second"]
         by_time = sorted(ours["shares_of_time"].items(), key=lambda item: -item[1])
-        fractions = ", ".join(f"{kind} {fraction:.0%}" for kind, fraction in by_time)
+        fractions = ", ".join(f"{LABELS.get(kind, kind)} {fraction:.0%}" for kind, fraction in by_time)
         parts += [
             f"{title}: {times:.2f} times the tokens/s of the fastest other configuration, "
             f"{one['memory_of_the_leanest_peer']:.0%} of the peak memory of the most memory-efficient one; "
@@ -64,8 +66,9 @@ def training(result: dict[str, Any]) -> str:
     return "\n".join([*parts, about + machine(result | versions, "train_speed")])
 
 
-def _losses(row: dict[str, Any]) -> str:
-    return " ".join(f"{loss:.4f}" for loss in row["losses"])
+def _speed(row: dict[str, Any]) -> list[str]:
+    losses = " ".join(f"{loss:.4f}" for loss in row["losses"])
+    return [f"{row['tokens_per_second']:.0f}", gigabytes(row["peak_memory"]), losses]
 
 
 def answering(result: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
-"""The docs say what is true: their commands exist, their samples are readable, their numbers come from the code.
+"""The docs are correct: commands exist, samples are valid, numbers match the code.
 
-Every `gradschool` command in a page is parsed by the real command line; those that cost seconds are run. Whole climbs
-are run by tests/test_climb.py.
+Every `gradschool` command in a page is parsed by the real command line; those that take seconds are run. Complete
+climbs are tested in tests/test_climb.py.
 """
 
 import re
@@ -49,13 +49,13 @@ def text_of(name):
 
 
 def fenced(*kinds):
-    """(page, text) of all fenced blocks of these kinds."""
+    """(page, text) of all fenced blocks of the given kinds."""
     blocks = [(name_of(page), *block) for page in PAGES for block in FENCE.findall(page.read_text(encoding="utf-8"))]
     return [(name, text) for name, kind, text in blocks if kind in kinds]
 
 
 def commands():
-    """(page, command, lines that the page shows as its output) of all blocks of commands."""
+    """(page, command, expected output lines) of all blocks with commands."""
     found = [(name, line, []) for name, text in fenced("sh") for line in text.splitlines() if line.strip()]
     for name, text in fenced("console"):
         for line in text.splitlines():
@@ -67,14 +67,14 @@ def commands():
 
 
 def words_of(command):
-    """The words of a command's first program, without settings before it and redirections behind it."""
+    """The words of the first command of a line, without environment variables and redirections."""
     words = shlex.split(re.split(r" [|<>] ", command)[0], comments=True)
     while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
         words.pop(0)
     return words
 
 
-def spoken():
+def documented_commands():
     """Every gradschool command in any page, in blocks and in running text."""
     in_text = {
         span.partition(" < ")[0]
@@ -87,26 +87,26 @@ def spoken():
 
 
 def parse(words):
-    """Parse a gradschool command as the program would; raises for what does not exist. Returns its name."""
+    """Parse a gradschool command like the program; raises if it is invalid. Returns its name."""
     group = get_command(app)
-    whole = group.make_context("gradschool", list(words[:1]), resilient_parsing=True)
-    command = group.get_command(whole, words[0])
+    context = group.make_context("gradschool", list(words[:1]), resilient_parsing=True)
+    command = group.get_command(context, words[0])
     assert command is not None, f"there is no command {words[0]!r}"
-    command.make_context(words[0], list(words[1:]), parent=whole)
+    command.make_context(words[0], list(words[1:]), parent=context)
     return words[0]
 
 
-@pytest.mark.parametrize("command", spoken())
-def test_every_gradschool_command_is_understood(command):
+@pytest.mark.parametrize("command", documented_commands())
+def test_every_gradschool_command_is_valid(command):
     words = shlex.split(command)[1:]
-    if len(words) == 1:  # the command's name in passing, or the whole of it
+    if len(words) == 1:  # only the name of the command, or a complete command
         assert words == ["--help"] or words[0] in get_command(app).commands
     else:
         parse(words)
 
 
 @pytest.mark.parametrize("wrong", ["climb examples --no-such-flag 1", "clim examples/contracts", "score", "report a b"])
-def test_the_parser_of_these_tests_refuses_what_does_not_exist(wrong):
+def test_the_parser_of_these_tests_rejects_invalid_commands(wrong):
     with pytest.raises(Exception):  # noqa: B017  # Click's own, or the assertion
         parse(shlex.split(wrong))
 
@@ -149,7 +149,7 @@ def test_every_other_command_exists():
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory):
-    """A folder in which a reader of docs/first-climb.md stands: my-job with the page's job.toml and some examples."""
+    """The working directory of docs/first-climb.md: my-job with the page's job.toml and some examples."""
     desk = tmp_path_factory.mktemp("desk")
     (desk / "my-job").mkdir()
     [job] = [text for name, text in fenced("toml") if name == "docs/first-climb.md"]
@@ -167,7 +167,7 @@ CHEAP_COMMANDS = [
 ]
 
 
-def test_the_commands_that_are_run_are_those_that_cost_little():
+def test_cheap_commands_are_documented():
     assert {words_of(command)[1] for command, _ in CHEAP_COMMANDS} == CHEAP
     assert any(output for _, output in CHEAP_COMMANDS)
 
@@ -231,7 +231,7 @@ def test_the_rows_of_the_first_climb_are_read(tmp_path):
     assert not read.issues
 
 
-def test_the_sample_of_an_own_metric_works(tmp_path):
+def test_the_sample_of_a_custom_metric_works(tmp_path):
     [code] = [text for name, text in fenced("python") if name == "docs/decision.md"]
     (tmp_path / "metrics.py").write_text(code, encoding="utf-8")
     metric = own_metric("metrics.py:polite", tmp_path)
@@ -257,7 +257,7 @@ def test_exit_codes_are_those_of_the_errors():
     assert {code: shown[code] for code in raised} == described
 
 
-def test_metrics_gates_and_remarks_are_all_described():
+def test_metrics_gates_and_warnings_are_documented():
     metrics = [cells[0].strip("`") for cells in rows_of("docs/decision.md", "## Metrics")]
     assert set(metrics) == {*METRICS, "metrics.py:polite"}
     empty = Measurements(
@@ -266,16 +266,16 @@ def test_metrics_gates_and_remarks_are_all_described():
     gates = run_gates([*TRAINING_GATES, *STATE_GATES, *PACKAGE_GATES], empty)
     assert [cells[0] for cells in rows_of("docs/decision.md", "## Gates")] != []
     assert {cells[0] for cells in rows_of("docs/decision.md", "## Gates")} == {gate.name for gate in gates}
-    remarks = [kind for cells in rows_of("docs/data.md", "## What is checked") for kind in cells[0].split(", ")]
-    assert sorted(remarks) == sorted(get_args(Kind))
+    warnings = [kind for cells in rows_of("docs/data.md", "## What is checked") for kind in cells[0].split(", ")]
+    assert sorted(warnings) == sorted(get_args(Kind))
 
 
-def test_kinds_of_documents_are_those_that_are_read():
+def test_document_types_are_those_of_the_code():
     said = re.search(r"`data.documents` is a folder or one file: ([^.]+)\.", text_of("docs/data.md"))[1].split(", ")
     assert {f".{kind}" for kind in said} == set(SUFFIXES) - {".markdown", ".htm"}
 
 
-def test_what_a_mark_needs_is_computed():
+def test_minimum_test_sizes_are_computed():
     for mark, one, four in rows_of("docs/decision.md", "The minimum number of test examples"):
         assert int(one) == min_test_examples(float(mark), 1 - Goal().error_budget)
         assert int(four) == min_test_examples(float(mark), MORE_LEVEL)
@@ -314,7 +314,7 @@ def test_constants_in_the_docs_are_those_of_the_code(page, sentence):
     assert sentence in text_of(page)
 
 
-def test_shares_of_the_test_are_those_that_the_page_gives_in_words():
+def test_fractions_of_the_split_are_those_in_the_text():
     assert (sizing.MIN_TEST_FRACTION, sizing.MAX_TEST_FRACTION, sizing.MAX_VALIDATION_FRACTION) == (1 / 5, 1 / 2, 1 / 4)
 
 
@@ -330,7 +330,7 @@ def test_files_of_runs_and_specialists_are_described():
         assert [name for name in sorted(names) if name not in page] == []
 
 
-def test_the_floors_of_the_contributing_page_are_those_that_are_enforced():
+def test_the_documented_layers_are_those_that_are_enforced():
     layers = tomllib.loads(text_of("pyproject.toml"))["tool"]["importlinter"]["contracts"][0]["layers"]
     enforced = [part.strip().partition(".")[2] for layer in layers for part in layer.split("|")]
     block = next(text for name, text in fenced("text") if name == "CONTRIBUTING.md")
@@ -347,7 +347,7 @@ def anchors(page):
     return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
 
 
-def test_links_lead_somewhere():
+def test_links_are_valid():
     followed = 0
     for page in PAGES:
         for link in LINK.findall(FENCE.sub("", page.read_text(encoding="utf-8"))):
@@ -362,18 +362,18 @@ def test_links_lead_somewhere():
     assert followed > 20
 
 
-def test_the_readme_leads_to_every_page():
+def test_the_readme_links_to_every_page():
     linked = {link.partition("#")[0] for link in LINK.findall(text_of("README.md"))}
     assert {name_of(page) for page in (ROOT / "docs").glob("*.md")} <= linked
 
 
-def test_pages_name_no_place_of_one_machine():
+def test_pages_contain_no_local_paths():
     for page in PAGES:
         found = re.search(r"(?<![\w.:/~])/(home|work|root|tmp|Users)/", page.read_text(encoding="utf-8"))
         assert found is None, f"{name_of(page)}: {found[0]}"
 
 
-def test_the_licence_is_the_one_that_the_package_names():
+def test_the_licence_file_matches_the_package_metadata():
     assert tomllib.loads(text_of("pyproject.toml"))["project"]["license"] == "Apache-2.0"
     licence = text_of("LICENSE")
     assert "Apache License" in licence and "Version 2.0, January 2004" in licence

@@ -1,4 +1,4 @@
-"""The metric of this job: is told what the ideal answer tells? The form that every letter has does not count."""
+"""The metric of this job: word overlap with the ideal answer, without the form that all letters share."""
 
 import re
 from collections import Counter
@@ -11,12 +11,12 @@ FORM = re.compile(r"Thanks for writing to Brelm\.|\(see: [^()]*\)|Kind regards,\
 
 
 def facts(answer: str, example: Example) -> float:
-    """The F measure of words that tell something: those in every text, and those that the customer used, do not."""
+    """F1 over words, ignoring stop words and the words of the customer."""
     known = set(words(" ".join(message.content for message in example.question))) | ENGLISH_STOP_WORDS
-    told, ideal = (Counter(word for word in words(letter) if word not in known) for letter in (answer, example.ideal))
-    return 2 * (told & ideal).total() / max(1, told.total() + ideal.total())
+    given, ideal = (Counter(word for word in words(letter) if word not in known) for letter in (answer, example.ideal))
+    return 2 * (given & ideal).total() / max(1, given.total() + ideal.total())
 
 
 def words(letter: str) -> list[str]:
-    """The words of a letter without greeting, page and sign-off."""
+    """The words of a letter without greeting, page reference and sign-off."""
     return re.findall(r"\w+", FORM.sub(" ", letter).lower())

@@ -19,7 +19,7 @@ _NAMES = {
 }
 _SKILLS = {
     "reading_real_text": "reads 3 passages of real text, quotes the right sentence",
-    "reading_real_text_in_many_words": "reads 3 passages of real text, asked in many words of which a few stand there",
+    "reading_real_text_in_many_words": "reads 3 passages of real text, long question that shares few words with them",
     "reading_invented_facts": "reads 3 passages of invented facts, quotes the right sentence or value",
     "pattern_four_examples": "follows 4 shown examples of an unseen mapping",
     "label_topic": "chooses among 2 to 5 topic labels by prompt alone",
@@ -33,12 +33,12 @@ _HEAD = Path(__file__).with_name("card_head.md")
 
 
 def _share(figures: Figures) -> str:
-    """Write a share with its interval."""
+    """Format a fraction with its interval."""
     return f"{figures['share']:.2f} ({figures['low']:.2f} to {figures['high']:.2f})"
 
 
 def skills_table(skills: Figures) -> str:
-    """Write the skills as a table, known against new wording."""
+    """Format the skills as a table, with known and new wording."""
     rows = ["| skill | known wording | new wording |", "| --- | --- | --- |"]
     for key, name in _SKILLS.items():
         known, new = skills[f"{key}_known_wording"], skills[f"{key}_new_wording"]
@@ -48,14 +48,14 @@ def skills_table(skills: Figures) -> str:
         for part, words in (
             ("right_sentence", name),
             ("right_sentence_and_number", "… and cites the right passage, with nothing else"),
-            ("says_not_in_the_passages", "… says `Not in the passages.` where it is not"),
+            ("says_not_in_the_passages", "… says `Not in the passages.` if it is not"),
         ):
             rows.append(f"| {words} | {_share(known[part])} | {_share(new[part])} |")
     return "\n".join(rows)
 
 
 def loss_table(losses: Figures) -> str:
-    """Write held-out bits per byte, model against 5-gram."""
+    """Format held-out bits per byte of the model and of a 5-gram model."""
     rows = ["| held-out text | documents | 5-gram, Kneser-Ney | pocket |", "| --- | --- | --- | --- |"]
     for kind, found in losses.items():
         floor = f"{found['five_gram']:.2f}" if "five_gram" in found else "not measured"
@@ -64,7 +64,7 @@ def loss_table(losses: Figures) -> str:
 
 
 def curve_table(curve: list[Figures], keys: tuple[str, ...]) -> str:
-    """Write held-out figures against tokens seen; a figure that was not yet taken is left empty."""
+    """Format held-out figures by training tokens; figures that were not measured are empty."""
     rows = ["| million tokens | " + " | ".join(key.removeprefix("text:") for key in keys) + " |"]
     rows.append("| --- |" + " --- |" * len(keys))
     for row in curve:
@@ -74,14 +74,14 @@ def curve_table(curve: list[Figures], keys: tuple[str, ...]) -> str:
 
 
 def family_table(families: Figures) -> str:
-    """Write the share of exact answers of every family of tasks."""
+    """Format the fraction of exact answers of every task family."""
     ordered = sorted(families.items(), key=lambda pair: -float(pair[1]["share"]))
-    rows = ["| family of tasks (`tasks/`) | exact answers |", "| --- | --- |"]
+    rows = ["| task family (`tasks/`) | exact answers |", "| --- | --- |"]
     return "\n".join(rows + [f"| `{name}` | {_share(found)} |" for name, found in ordered])
 
 
 def data_table(manifest: list[Figures]) -> str:
-    """Write the sources with their licences."""
+    """Format the sources with their licences."""
     rows = ["| source | kind | documents | licence |", "| --- | --- | --- | --- |"]
     for entry in manifest:
         name = entry["file"].removesuffix(".jsonl.xz")
@@ -90,9 +90,9 @@ def data_table(manifest: list[Figures]) -> str:
 
 
 def climbs_table(results: Path, weights: str) -> str:
-    """Write what each rung scored in the climbs of bench/, with its bounds.
+    """Format the score of each rung in the climbs of bench/, with its bounds.
 
-    Jobs that were climbed with others than these weights, told by their SHA-256, get a star.
+    Jobs that were climbed with other weights, by SHA-256, are marked with an asterisk.
     """
     rows = ["| job | metric | " + " | ".join(_RUNGS) + " | own test file |", "| --- |" + " --- |" * (len(_RUNGS) + 2)]
     for name in (*_SETS, *_EXAMPLES):
@@ -111,15 +111,13 @@ def climbs_table(results: Path, weights: str) -> str:
         if record["base"]["model.safetensors"] != weights:
             job += " \\*"
         rows.append(f"| {job} | {metric} | " + " | ".join(cells) + " |")
-    return "\n".join(rows) + (
-        "\n\n\\* climbed with the weights before these." if any(" \\* |" in row for row in rows) else ""
-    )
+    return "\n".join(rows) + ("\n\n\\* climbed with earlier weights." if any(" \\* |" in row for row in rows) else "")
 
 
 def write_card(model: Path, manifest: Path, notes: str, results: Path) -> str:
-    """Compose the card; `notes` is text in Markdown about limits and about this very training.
+    """Compose the card; `notes` is Markdown text about limits and about the training.
 
-    `results` is the folder with the records of climbs that bench/ wrote.
+    `results` is the folder with the results of bench/.
     """
     config = json.loads((model / "config.json").read_text())
     figures = json.loads((model / "evaluation.json").read_text())
@@ -134,22 +132,22 @@ def write_card(model: Path, manifest: Path, notes: str, results: Path) -> str:
     weights = sha256(model / "model.safetensors")
     parts = [
         head + "\n" + skills_table(figures["skills"]),
-        "## What gradschool makes of it\n\nWhole climbs, scored on examples that nothing was chosen on; in brackets "
-        "the bounds at the climb's confidence. A rung above the one that passed was not climbed. "
-        "Where a set has a test file of its own, the packaged specialist was scored on that too. "
-        "Records, with their commands: `bench/results/`.\n\n" + climbs_table(results, weights),
+        "## Results with gradschool\n\nComplete climbs, scored on test examples, with bounds at the climb's confidence "
+        "in brackets. Rungs above the one that passed did not run. "
+        "If a data set has its own test file, the packaged specialist was scored on that, too. "
+        "`bench/results/` has all results with their commands.\n\n" + climbs_table(results, weights),
         notes.strip(),
-        "## Held-out loss, in bits per byte\n\nThe 5-gram model has the same tokens and the same real text.\n\n"
+        "## Held-out loss in bits per byte\n\nThe 5-gram model uses the same tokenizer and the same natural text.\n\n"
         + loss_table(figures["bits_per_byte"]),
-        "Against tokens seen, while training ran (24 documents a kind, weights as they were, not averaged):\n\n"
+        "During training (24 documents per kind, weights without averaging):\n\n"
         + curve_table(figures["curve"], ("text:fiction", "text:story", "text:reference", "text:qa")),
-        "Exact answers to held-out tasks in new wording, at the same points (24 cases a family):\n\n"
+        "Fraction of exact answers to held-out tasks in new wording during training (24 cases per family):\n\n"
         + curve_table(figures["curve"], _WATCHED),
-        "## Every family of tasks\n\n" + family_table(figures["families"]),
+        "## All task families\n\n" + family_table(figures["families"]),
         "## Data\n\n"
         + data_table(json.loads(manifest.read_text()))
-        + "\n\nAll else is synthetic text that the recipe writes.",
-        "Made by `recipes/pocket`; measured by `recipes.pocket.evaluate`; all figures are in `evaluation.json`.",
+        + "\n\nAll other data is synthetic text generated by the recipe.",
+        "Trained by `recipes/pocket`, evaluated by `recipes.pocket.evaluate`; all figures are in `evaluation.json`.",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -159,7 +157,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="exported folder with evaluation.json")
     parser.add_argument("--manifest", type=Path, required=True, help="manifest.json of the corpus")
-    parser.add_argument("--results", type=Path, required=True, help="bench/results, with the records of climbs")
+    parser.add_argument("--results", type=Path, required=True, help="bench/results, with the results of climbs")
     parser.add_argument("--notes", type=Path, required=True, help="Markdown with limits")
     args = parser.parse_args()
     text = write_card(args.model, args.manifest, args.notes.read_text(), args.results)

@@ -12,14 +12,14 @@ Turn = tuple[str, str]
 
 @dataclass(frozen=True)
 class Task:
-    """One synthetic conversation; `family` names what it teaches."""
+    """A synthetic conversation; `family` is the kind of task."""
 
     family: str
     turns: tuple[Turn, ...]
 
 
 def rounds_of(head: tuple[Turn, ...], material: str, rounds: Sequence[Turn], first: bool = True) -> tuple[Turn, ...]:
-    """Ask several (question, answer) rounds about one material, which stands before or behind the first question."""
+    """Build several (question, answer) rounds about one material, which precedes or follows the first question."""
     turns = list(head)
     for i, (question, answer) in enumerate(rounds):
         parts = [question] if i or not material else [material, question] if first else [question, material]
@@ -28,14 +28,14 @@ def rounds_of(head: tuple[Turn, ...], material: str, rounds: Sequence[Turn], fir
 
 
 def token_id(tokenizer: Tokenizer, token: str) -> int:
-    """Return the number of a token that must exist."""
+    """Return the id of a token that must exist."""
     number = tokenizer.token_to_id(token)
     assert number is not None, token
     return number
 
 
 def render(tokenizer: Tokenizer, turns: tuple[Turn, ...], asked: int, answered: int) -> tuple[list[int], list[int]]:
-    """Turn a conversation into tokens and loss weights (tenths): `asked` for prompts, `answered` for answers."""
+    """Render a conversation as tokens and loss weights (tenths): `asked` for prompts, `answered` for answers."""
     mark = {name: token_id(tokenizer, name) for name in (END_OF_TEXT, TURN_START, TURN_END)}
     ids, weights = [mark[END_OF_TEXT]], [0]
     for role, content in turns:
@@ -49,6 +49,6 @@ def render(tokenizer: Tokenizer, turns: tuple[Turn, ...], asked: int, answered: 
 
 
 def answer_start(ids: list[int], tokenizer: Tokenizer) -> int:
-    """Return where the content of the last turn starts: after its start mark, role and line break."""
+    """Return the position of the last turn's content, after its start token, role and line break."""
     start = len(ids) - 1 - ids[::-1].index(token_id(tokenizer, TURN_START))
     return start + 1 + len(tokenizer.encode("assistant\n", add_special_tokens=False).ids)

@@ -1,4 +1,4 @@
-"""Read the corpus: documents with their kind, cleaned a little, and the one held-out rule used everywhere."""
+"""Read and clean the corpus, and split off held-out documents."""
 
 import hashlib
 import json
@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-HELD_OUT_SHARE = 0.01
+HELD_OUT_FRACTION = 0.01
 _WRAPPED = {"fairytaleqa_stories_train", "african_storybook_en", "eltec_eng_pd", "us_presidents"}
 
 
 @dataclass(frozen=True)
 class Document:
-    """One text of the corpus; `turns` holds (role, content) pairs where it is an instruction or a dialogue."""
+    """A text of the corpus; `turns` has (role, content) pairs if it is an instruction or a dialogue."""
 
     source: str
     kind: str
@@ -22,29 +22,29 @@ class Document:
     turns: tuple[tuple[str, str], ...] = ()
 
 
-def _share(text: str) -> float:
-    """Return a number in [0, 1) that depends on the text alone."""
+def _fraction(text: str) -> float:
+    """Map a text to a number in [0, 1) by its hash."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") / 2**32
 
 
 def split(documents: list[Document]) -> tuple[list[Document], list[Document]]:
-    """Part documents into those to train on and those held out: a hundredth, and something of every source.
+    """Split documents into training and held-out ones: 1 %, and at least one of every source.
 
-    Texts with the same beginning stay together, since some sources repeat themselves.
+    Texts with the same first 200 characters stay together, because some sources contain duplicates.
     """
-    shares = [_share(document.text[:200]) for document in documents]
+    fractions = [_fraction(document.text[:200]) for document in documents]
     least: dict[str, float] = {}
-    for document, share in zip(documents, shares, strict=True):
-        least[document.source] = min(share, least.get(document.source, 1.0))
+    for document, fraction in zip(documents, fractions, strict=True):
+        least[document.source] = min(fraction, least.get(document.source, 1.0))
     shown: list[Document] = []
     hidden: list[Document] = []
-    for document, share in zip(documents, shares, strict=True):
-        (hidden if share < HELD_OUT_SHARE or share == least[document.source] else shown).append(document)
+    for document, fraction in zip(documents, fractions, strict=True):
+        (hidden if fraction < HELD_OUT_FRACTION or fraction == least[document.source] else shown).append(document)
     return shown, hidden
 
 
 def clean(text: str, wrapped: bool) -> str:
-    """Undo hard line wrapping (where asked) and squeeze needless white space."""
+    """Undo hard line wrapping (if `wrapped`) and collapse white space."""
     text = text.replace("\r\n", "\n").replace("\u00a0", " ")
     if wrapped:
         text = re.sub(r"(?<!\n)[ \t]*\n(?!\s*\n)[ \t]*", " ", text)
@@ -53,7 +53,7 @@ def clean(text: str, wrapped: bool) -> str:
 
 
 def _turns(source: str, row: dict[str, str]) -> tuple[tuple[str, str], ...]:
-    """Find the conversation in a row, or nothing where the row is plain text."""
+    """Return the conversation in a row; empty if the row is plain text."""
     text = row["text"]
     if row.get("prompt") and row.get("completion"):
         return (("user", row["prompt"].strip()), ("assistant", row["completion"].strip()))
@@ -79,7 +79,7 @@ def _turns(source: str, row: dict[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 def read_corpus(folder: Path) -> Iterator[Document]:
-    """Yield every document of every file that `manifest.json` in the folder names, in a fixed order."""
+    """Yield every document of every file in `manifest.json`, in a fixed order."""
     for entry in json.loads((folder / "manifest.json").read_text()):
         source = entry["file"].removesuffix(".jsonl.xz")
         with lzma.open(folder / entry["file"], "rt", encoding="utf-8") as lines:
@@ -90,8 +90,8 @@ def read_corpus(folder: Path) -> Iterator[Document]:
                     yield Document(source, entry["kind"], text, _turns(source, row))
 
 
-def pieces(text: str, size: int = 2400) -> Iterator[str]:
-    """Cut a long text at paragraph ends into pieces of about `size` characters, so that shuffling mixes sources."""
+def chunks(text: str, size: int = 2400) -> Iterator[str]:
+    """Divide a long text at paragraph ends into chunks of about `size` characters, so that shuffling mixes sources."""
     part: list[str] = []
     length = 0
     for paragraph in text.split("\n\n"):

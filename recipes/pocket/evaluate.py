@@ -1,4 +1,4 @@
-"""Measure an exported model: loss against an n-gram floor, reading, pattern following, labels; written as JSON."""
+"""Evaluate an exported model: loss compared with an n-gram model, reading, patterns, labels; written as JSON."""
 
 import argparse
 import json
@@ -29,7 +29,7 @@ READING: tuple[tuple[str, Family, Figures], ...] = (
 
 
 def share(right: list[bool]) -> Figures:
-    """Return a share with its 95 % interval (Wilson, 1927)."""
+    """Return the fraction of correct answers with its 95 % interval (Wilson, 1927)."""
     n, p, z = len(right), sum(right) / len(right), 1.96
     middle, spread = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     low, high = ((middle + s * spread) / (1 + z * z / n) for s in (-1, 1))
@@ -37,7 +37,7 @@ def share(right: list[bool]) -> Figures:
 
 
 def losses(network: Network, data: Path, floor: KneserNey | None) -> Figures:
-    """Return bits per byte on held-out text by kind, for the network and for the floor."""
+    """Return bits per byte on held-out text by kind, for the network and for the n-gram model."""
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in json.loads((data / "probe_text.json").read_text()):
         rows[row["family"].removeprefix("text:")].append(row)
@@ -61,7 +61,7 @@ def _cases(pool: Pool, family: Family, count: int, settings: Figures) -> Iterato
 
 
 def answered(network: Network, tokenizer: Tokenizer, tasks: list[Task]) -> list[bool]:
-    """Tell for every task whether the greedy answer is exactly the right one, its end included."""
+    """Return for every task whether the greedy answer is exactly correct, including its end."""
     rows = []
     for task in tasks:
         ids, _ = render(tokenizer, task.turns, 0, 1)
@@ -70,7 +70,7 @@ def answered(network: Network, tokenizer: Tokenizer, tasks: list[Task]) -> list[
 
 
 def quoted(network: Network, tokenizer: Tokenizer, tasks: list[Task]) -> list[bool]:
-    """Tell for every reading task whether the answer begins with the right sentence, whatever number follows."""
+    """Return for every reading task whether the answer starts with the correct sentence, regardless of the citation."""
     rows = []
     for task in tasks:
         ids, _ = render(tokenizer, task.turns, 0, 1)
@@ -81,7 +81,7 @@ def quoted(network: Network, tokenizer: Tokenizer, tasks: list[Task]) -> list[bo
 
 
 def skills(network: Network, tokenizer: Tokenizer, pool: Pool, count: int) -> Figures:
-    """Measure what the card promises: reading three passages, following four examples, choosing labels."""
+    """Evaluate the skills of the model card: reading three passages, following four examples, choosing labels."""
     found: Figures = {}
     for known in (True, False):
         words = "known_wording" if known else "new_wording"
@@ -104,7 +104,7 @@ def skills(network: Network, tokenizer: Tokenizer, pool: Pool, count: int) -> Fi
 
 
 def families(network: Network, tokenizer: Tokenizer, pool: Pool, count: int) -> Figures:
-    """Return the share of exact answers of every family, on held-out words with known wordings."""
+    """Return the fraction of exact answers of every family, on held-out words with known wordings."""
     found = {}
     for family in dict.fromkeys(SHORT + MEDIUM + LONG):
         tasks = list(_cases(pool, family, count, {"new_wordings": False, "size": 0.3}))
@@ -113,7 +113,7 @@ def families(network: Network, tokenizer: Tokenizer, pool: Pool, count: int) -> 
 
 
 def curve(log: Path, start: Path | None = None) -> list[Figures]:
-    """Read the held-out figures against tokens seen from a training log, behind those of the model it started from."""
+    """Read held-out figures by training tokens from a log, after those of the model that training started from."""
     before: Figures = json.loads((start / "evaluation.json").read_text()) if start else {"curve": [], "tokens": 0}
     if not log.exists():
         return list(before["curve"])
@@ -122,7 +122,7 @@ def curve(log: Path, start: Path | None = None) -> list[Figures]:
 
 
 def tokens_seen(log: Path, start: Path | None = None) -> int:
-    """Count the tokens of a training by its log, and those of the model it started from."""
+    """Count the training tokens, including those of the model that training started from."""
     before = json.loads((start / "evaluation.json").read_text())["tokens"] if start else 0
     rows = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     return int(before) + (int(rows[-1]["tokens"]) if rows else 0)
@@ -131,7 +131,7 @@ def tokens_seen(log: Path, start: Path | None = None) -> int:
 def evaluate(
     model: Path, data: Path, corpus: Path, log: Path, count: int, floor: bool = True, start: Path | None = None
 ) -> Figures:
-    """Measure an exported model on everything and return the figures; `start` is the model it was trained from."""
+    """Run all evaluations of an exported model; `start` is the model that training started from."""
     network = load_exported(model)
     tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
     five_gram = None
@@ -150,13 +150,13 @@ def evaluate(
 
 
 def main() -> None:
-    """Parse the command line, measure and write the figures."""
+    """Parse the command line, evaluate and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="exported folder")
     parser.add_argument("--data", type=Path, required=True, help="folder of streams")
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--log", type=Path, required=True, help="log.jsonl of the training")
-    parser.add_argument("--start", type=Path, help="exported model that the training went on from")
+    parser.add_argument("--start", type=Path, help="exported model that training started from")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--count", type=int, default=300, help="cases per skill")
     parser.add_argument("--no-floor", action="store_true", help="skip the 5-gram model")

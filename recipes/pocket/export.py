@@ -15,7 +15,7 @@ from recipes.pocket.tokenizer import END_OF_TEXT, TURN_END, save_tokenizer
 
 
 def llama_config(shape: Shape, tokenizer: Tokenizer) -> LlamaConfig:
-    """Describe the network in transformers' words."""
+    """The transformers config of the network."""
     return LlamaConfig(
         vocab_size=shape.vocabulary,
         hidden_size=shape.width,
@@ -36,10 +36,10 @@ def llama_config(shape: Shape, tokenizer: Tokenizer) -> LlamaConfig:
 def export(
     checkpoint: Path, tokenizer_folder: Path, out: Path, averaged: bool = False, start: Path | None = None
 ) -> None:
-    """Write the weights of a checkpoint (or their running average) and its tokenizer into `out`.
+    """Write the weights of a checkpoint (or their moving average) and its tokenizer into `out`.
 
-    With `start`, the model that the training went on from, what is written lies half way between the two: that keeps
-    more of both than either has (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+    With `start`, the model that training continued from, the mean of both weights is written, which combines their
+    skills (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
     """
     shape = Shape(**json.loads((checkpoint / "state.json").read_text())["settings"]["shape"])
     tokenizer = Tokenizer.from_file(str(tokenizer_folder / "tokenizer.json"))

@@ -1,7 +1,7 @@
-"""The floor: an interpolated 5-gram model with Kneser-Ney smoothing (Kneser and Ney, 1995; Chen and Goodman, 1999).
+"""The baseline: an interpolated 5-gram model with Kneser-Ney smoothing (Kneser and Ney 1995; Chen and Goodman 1999).
 
-N-grams are numbers: with V entries in the vocabulary, (a, b, c) is (a V + b) V + c, which for five tokens of a
-vocabulary under 6,000 fits into 64 bits. Counting is sorting, and nothing is kept but sorted arrays.
+N-grams are integers: with a vocabulary of V tokens, (a, b, c) is (a V + b) V + c, which for five tokens of a
+vocabulary under 6,000 fits into 64 bits. Counting is sorting, and tables are sorted arrays.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Order:
-    """The tables of one order: n-grams with counts, contexts with the sum of counts and the number of followers."""
+    """The tables of one order: n-grams with counts; contexts with total counts and numbers of distinct followers."""
 
     grams: Ints
     counts: Ints
@@ -27,7 +27,7 @@ class Order:
 
 
 def _find(keys: Ints, values: Ints, wanted: Ints) -> Ints:
-    """Look values up by sorted keys; 0 where a key is missing."""
+    """Look up values by sorted keys; 0 for missing keys."""
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where(keys[at] == wanted, values[at], 0)
 
@@ -42,7 +42,7 @@ def _table(grams: Ints, counts: Ints, vocabulary: int) -> Order:
 
 
 class KneserNey:
-    """An n-gram model over token numbers."""
+    """An n-gram model over token ids."""
 
     def __init__(self, tokens: npt.NDArray[Any], vocabulary: int, order: int = 5) -> None:
         self.vocabulary, self.order = vocabulary, order
@@ -55,17 +55,17 @@ class KneserNey:
         self.tables.reverse()
 
     def _grams(self, tokens: Ints, n: int) -> Ints:
-        """Return every run of n tokens as one number."""
+        """Return every n-gram as an integer."""
         total = np.zeros(len(tokens) - n + 1, dtype=np.int64)
         for k in range(n):
             total = total * self.vocabulary + tokens[k : len(tokens) - n + 1 + k]
         return total
 
     def loss(self, ids: list[int], start: int) -> float:
-        """Return the summed loss in nats of ids[start:] given what stands before them."""
+        """Return the summed loss in nats of ids[start:] given all previous tokens."""
         tokens = np.asarray([0] * self.order + ids, dtype=np.int64)
         first = start + self.order
-        chance: Floats = np.full(len(ids) - start, 1.0 / self.vocabulary)
+        probs: Floats = np.full(len(ids) - start, 1.0 / self.vocabulary)
         for n, table in enumerate(self.tables, 1):
             grams = self._grams(tokens, n)[first - n + 1 :]
             contexts = grams // self.vocabulary
@@ -74,6 +74,6 @@ class KneserNey:
             followers = _find(table.contexts, table.followers, contexts)
             known = sums > 0
             safe = np.maximum(sums, 1)
-            mixed = (np.maximum(counts - table.discount, 0) + table.discount * followers * chance) / safe
-            chance = np.where(known, mixed, chance)
-        return float(-np.log(chance).sum())
+            mixed = (np.maximum(counts - table.discount, 0) + table.discount * followers * probs) / safe
+            probs = np.where(known, mixed, probs)
+        return float(-np.log(probs).sum())

@@ -1,4 +1,4 @@
-"""Make the pocket base model from a corpus folder, in one command: data, training, export, evaluation."""
+"""Build the pocket base model from a corpus folder in one command: data, training, export, evaluation."""
 
 import argparse
 import json
@@ -24,9 +24,9 @@ def make(
     start: Path | None = None,
     count: int = 300,
 ) -> Path:
-    """Run every stage that is not done yet, keeping all in `out`; return the folder of the exported model.
+    """Run every stage that is not finished, with all files in `out`; return the folder of the exported model.
 
-    With `start`, an exported model is trained further, with its own tokenizer, and met half way in the end.
+    With `start`, training continues from an exported model and its tokenizer; the result averages old and new weights.
     """
     data, run, model = out / "data", out / "run", out / "model"
     if start and not (data / "tokenizer").exists():
@@ -43,7 +43,7 @@ def make(
 
 
 def main() -> None:
-    """Parse the command line and make the model; a second call goes on where the first one stopped."""
+    """Parse the command line and build the model; a second call resumes the first."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--corpus", type=Path, required=True, help="folder with manifest.json and its .jsonl.xz files")
     parser.add_argument("--out", type=Path, required=True, help="folder for data, checkpoints and the model")

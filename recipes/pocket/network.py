@@ -1,4 +1,4 @@
-"""The network: a Llama whose parameter names are those of transformers, written for fast training on few cores.
+"""The network: a Llama with the parameter names of transformers, written for fast training on few cores.
 
 Shapes: B rows, T tokens, D width, H heads, K key heads, C = D / H.
 """
@@ -24,7 +24,7 @@ def rotary_table(length: int, head_width: int, theta: float) -> tuple[Tensor, Te
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn queries or keys [B, H, T, C] by their positions."""
+    """Apply the rotary embedding to queries or keys [B, H, T, C]."""
     first, second = x.chunk(2, dim=-1)
     return x * cos + torch.cat([-second, first], dim=-1) * sin
 
@@ -38,7 +38,7 @@ class Norm(nn.Module):
         self.epsilon = epsilon
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scale every vector of [B, T, D] to unit mean square, computed in 32 bits."""
+        """Scale every vector of [B, T, D] to unit mean square, in float32."""
         x = x.float()
         scaled: Tensor = self.weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.epsilon))
         return scaled
@@ -56,7 +56,7 @@ class Attention(nn.Module):
         self.o_proj = nn.Linear(shape.heads * self.head_width, shape.width, bias=False)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        """Mix [B, T, D] over the tokens before each token."""
+        """Apply causal attention to [B, T, D]."""
         rows, length, _ = x.shape
         q = self.q_proj(x).view(rows, length, self.heads, self.head_width).transpose(1, 2)
         k = self.k_proj(x).view(rows, length, self.key_heads, self.head_width).transpose(1, 2)
@@ -68,7 +68,7 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Gated feed-forward part (SwiGLU; Shazeer, 2020)."""
+    """Gated feed-forward layer (SwiGLU; Shazeer, 2020)."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class FeedForward(nn.Module):
         self.down_proj = nn.Linear(shape.inner, shape.width, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Transform every vector of [B, T, D] on its own."""
+        """Transform every vector of [B, T, D]."""
         out: Tensor = self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
         return out
 
@@ -92,14 +92,14 @@ class Block(nn.Module):
         self.post_attention_layernorm = Norm(shape.width, shape.epsilon)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        """Add attention, then the feed-forward part, to [B, T, D]."""
+        """Apply attention and the feed-forward layer to [B, T, D], with residuals."""
         x = x + self.self_attn(self.input_layernorm(x), cos, sin)
         out: Tensor = x + self.mlp(self.post_attention_layernorm(x))
         return out
 
 
 class Network(nn.Module):
-    """The body of the language model: tokens in, final vectors out; logits are their products with the embedding."""
+    """The language model without its output layer; logits are products of its hidden states with the embedding."""
 
     def __init__(self, shape: Shape, seed: int = 0) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ class Network(nn.Module):
                     weight.normal_(0.0, spread / (2 * shape.layers) ** 0.5 if small else spread, generator=source)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Turn tokens [B, T] into final vectors [B, T, D]."""
+        """Map tokens [B, T] to hidden states [B, T, D]."""
         x = self.embed_tokens(tokens)
         cos, sin = self.cos[: tokens.shape[1]], self.sin[: tokens.shape[1]]
         for block in self.layers:
@@ -131,18 +131,18 @@ class Network(nn.Module):
 
 
 def weighted_loss(vectors: Tensor, embedding: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """Sum the weighted cross-entropy, in nats, of targets [N] given final vectors [N, D]."""
+    """Sum the weighted cross-entropy, in nats, of targets [N] given hidden states [N, D]."""
     logits = F.linear(vectors, embedding).float()
     return (F.cross_entropy(logits, targets, reduction="none") * weights).sum()
 
 
 def computing(device: str) -> torch.autocast:
-    """Compute products in bfloat16, but not on a processor without instructions for it, where float32 is faster."""
+    """Autocast to bfloat16, except on a CPU without bfloat16 instructions, where float32 is faster."""
     return torch.autocast(device, torch.bfloat16, enabled=device != "cpu" or processor_knows_bfloat16())
 
 
 def load_exported(folder: Path) -> Network:
-    """Load an exported model into the recipe's own network, which computes the same."""
+    """Load an exported model into the equivalent network of this recipe."""
     config = json.loads((folder / "config.json").read_text())
     shape = Shape(
         vocabulary=config["vocab_size"],

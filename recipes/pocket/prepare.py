@@ -1,4 +1,4 @@
-"""Prepare real data: the tokenizer, then streams of running text and of conversations, and held-out rows."""
+"""Prepare natural data: the tokenizer, token streams of text and conversations, and held-out rows."""
 
 import argparse
 import json
@@ -10,11 +10,11 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from recipes.pocket.chat import answer_start, render, token_id
-from recipes.pocket.corpus import Document, pieces, read_corpus, split
+from recipes.pocket.corpus import Document, chunks, read_corpus, split
 from recipes.pocket.streams import write_stream
 from recipes.pocket.tokenizer import END_OF_TEXT, learn_tokenizer, save_tokenizer
 
-# Characters of each source that go to the tokenizer and to running text; sources not named here go in whole.
+# Maximum characters of each source for the tokenizer and for the text stream; other sources are used completely.
 _SAMPLE = {"eltec_eng_pd": 3_000_000, "medquad_qa": 1_200_000, "factbook": 800_000, "gsm8k_train": 500_000}
 _SAMPLE |= {"t0_permissive_instructions": 2_500_000, "tldr_pages_text": 500_000, "us_presidents": 500_000}
 _TEXT = {"eltec_eng_pd": 12_000_000, "medquad_qa": 3_000_000, "factbook": 4_000_000, "gsm8k_train": 1_500_000}
@@ -22,26 +22,26 @@ _TEXT |= {"t0_permissive_instructions": 0, "selfinstruct_human_seed": 0}
 _CHAT = {"medquad_qa": 5_000_000, "gsm8k_train": 2_000_000}
 LONGEST_CHAT = 1000
 PLAIN, ASKED, ANSWERED = 10, 4, 15
-"""Loss weights in tenths: running text, real prompts, real answers."""
+"""Loss weights in tenths: text, natural prompts, natural answers."""
 
 
 def sample(by_source: dict[str, list[Document]], limits: dict[str, int], seed: int) -> list[Document]:
-    """Draw documents of every source, in random order, up to its limit in characters."""
+    """Draw documents of every source in random order, up to its limit in characters."""
     drawn = []
     for source, documents in sorted(by_source.items()):
         shuffled = random.Random(f"{seed} {source}").sample(documents, len(documents))
-        room = limits.get(source, 10**12)
+        remaining = limits.get(source, 10**12)
         for document in shuffled:
-            if room <= 0:
+            if remaining <= 0:
                 break
             drawn.append(document)
-            room -= len(document.text)
+            remaining -= len(document.text)
     random.Random(seed).shuffle(drawn)
     return drawn
 
 
 def split_corpus(folder: Path) -> tuple[dict[str, list[Document]], list[Document]]:
-    """Read the corpus as pieces by source, and the held-out pieces apart."""
+    """Read the corpus as chunks by source, and the held-out chunks separately."""
     shown, hidden = split(list(read_corpus(folder)))
     kept: dict[str, list[Document]] = defaultdict(list)
     for document in cut(shown):
@@ -50,16 +50,16 @@ def split_corpus(folder: Path) -> tuple[dict[str, list[Document]], list[Document
 
 
 def cut(documents: list[Document]) -> Iterator[Document]:
-    """Cut long plain texts into pieces; conversations stay whole."""
+    """Divide long plain texts into chunks; conversations are not divided."""
     for document in documents:
         if document.turns:
             yield document
         else:
-            yield from (Document(document.source, document.kind, part) for part in pieces(document.text))
+            yield from (Document(document.source, document.kind, part) for part in chunks(document.text))
 
 
 def text_documents(tokenizer: Tokenizer, documents: list[Document]) -> Iterator[tuple[list[int], list[int]]]:
-    """Encode running text, each piece after a document mark."""
+    """Encode text, each chunk after an end-of-text token."""
     mark = token_id(tokenizer, END_OF_TEXT)
     for at in range(0, len(documents), 500):
         for encoding in tokenizer.encode_batch([d.text for d in documents[at : at + 500]], add_special_tokens=False):
@@ -68,7 +68,7 @@ def text_documents(tokenizer: Tokenizer, documents: list[Document]) -> Iterator[
 
 
 def chat_documents(tokenizer: Tokenizer, documents: list[Document]) -> Iterator[tuple[list[int], list[int]]]:
-    """Encode real conversations that are not too long."""
+    """Encode natural conversations that are not too long."""
     for document in documents:
         if len(document.text) < LONGEST_CHAT * 4:
             ids, weights = render(tokenizer, document.turns, ASKED, ANSWERED)
@@ -77,7 +77,7 @@ def chat_documents(tokenizer: Tokenizer, documents: list[Document]) -> Iterator[
 
 
 def text_probe(tokenizer: Tokenizer, apart: list[Document], limit: int = 400) -> Iterator[dict[str, object]]:
-    """Make held-out rows of running text and of real conversations."""
+    """Make held-out rows of text and of natural conversations."""
     mark = token_id(tokenizer, END_OF_TEXT)
     for document in random.Random(3).sample(apart, len(apart)):
         if document.kind == "instruction" and document.turns:
@@ -107,7 +107,7 @@ def first_of_each(rows: Iterator[dict[str, object]], count: int) -> list[dict[st
 
 
 def prepare(corpus: Path, out: Path, seed: int = 20) -> None:
-    """Write tokenizer, text and chat streams and the text part of the probe into `out`."""
+    """Write the tokenizer, the text and chat streams and the text part of the probe into `out`."""
     kept, apart = split_corpus(corpus)
     if (out / "tokenizer" / "tokenizer.json").exists():
         tokenizer = Tokenizer.from_file(str(out / "tokenizer" / "tokenizer.json"))

@@ -1,7 +1,7 @@
-"""Cheap looks at held-out data while training runs: loss on text, and exact answers on tasks.
+"""Cheap evaluation on held-out data during training: loss on text, and exact answers on tasks.
 
-An answer counts as exact where every token of it, its end included, is the likeliest one given the true tokens before
-it: that is the same as greedy decoding giving the answer.
+An answer is exact if each of its tokens, including the end, is the most likely one after the correct previous tokens.
+This is equivalent to greedy decoding producing the answer.
 """
 
 import json
@@ -17,7 +17,7 @@ Row = dict[str, object]
 
 
 def exact_and_loss(network: Network, rows: list[tuple[list[int], int]], batch: int = 16) -> list[tuple[bool, float]]:
-    """Score rows of (tokens, where the answer starts): is the answer exact, and its summed loss in nats."""
+    """For rows of (tokens, start of the answer): whether the answer is exact, and its summed loss in nats."""
     order = sorted(range(len(rows)), key=lambda i: len(rows[i][0]))
     found: list[tuple[bool, float]] = [(False, 0.0)] * len(rows)
     device = network.embed_tokens.weight.device
@@ -49,7 +49,7 @@ class Probe:
                 self.families[str(row["family"])].append(row)
 
     def look(self, network: Network) -> dict[str, float]:
-        """Return per family the share of exact answers, and for text the loss in bits per byte."""
+        """Return the fraction of exact answers for each family, and for text the loss in bits per byte."""
         figures = {}
         for family, rows in sorted(self.families.items()):
             scored = exact_and_loss(network, [(r["tokens"], r["start"]) for r in rows])  # type: ignore[misc]

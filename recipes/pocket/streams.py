@@ -1,7 +1,7 @@
-"""Token streams on disk and the packing of their documents into rows.
+"""Token streams on disk, and packing their documents into rows.
 
-A stream `name` is three files: `name.tokens` (16-bit), `name.weights` (8-bit, loss weight in tenths) and `name.ends`
-(64-bit, where each document ends). Rows hold whole documents; what is left of a row is filled with running text.
+A stream `name` consists of `name.tokens` (16-bit), `name.weights` (8-bit, loss weights in tenths) and `name.ends`
+(64-bit, the end of each document). Rows contain complete documents; the rest of a row is filled with text.
 """
 
 from collections.abc import Iterable
@@ -35,7 +35,7 @@ def write_stream(folder: Path, name: str, documents: Iterable[tuple[list[int], l
 
 @dataclass
 class Stream:
-    """One stream, mapped into memory, with a cursor: the next document, or for running text the next token."""
+    """A memory-mapped stream with a cursor: the next document or, for text, the next token."""
 
     tokens: Tokens
     weights: Weights
@@ -52,19 +52,19 @@ class Stream:
         )
 
     def size_of_next(self) -> int:
-        """Tell how many tokens the next document has."""
+        """Return the number of tokens of the next document."""
         i = self.cursor % len(self.ends)
         return int(self.ends[i] - (self.ends[i - 1] if i else 0))
 
     def take_document(self) -> tuple[Tokens, Weights]:
-        """Return the next document and move on, starting again after the last."""
+        """Return the next document and advance; restarts after the last."""
         i = self.cursor % len(self.ends)
         start = int(self.ends[i - 1]) if i else 0
         self.cursor += 1
         return self.tokens[start : self.ends[i]], self.weights[start : self.ends[i]]
 
     def take_running(self, count: int) -> tuple[Tokens, Weights]:
-        """Return the next `count` tokens of running text and move on."""
+        """Return the next `count` tokens of text and advance."""
         if self.cursor + count > len(self.tokens):
             self.cursor = 0
         start, self.cursor = self.cursor, self.cursor + count
@@ -72,7 +72,7 @@ class Stream:
 
 
 class Packer:
-    """Draws rows from streams by the mix of a stage; its state is the cursors and a random generator."""
+    """Draws rows from streams by the mix of a stage; its state consists of the cursors and a random generator."""
 
     def __init__(self, folder: Path, names: Iterable[str], seed: int) -> None:
         self.streams = {name: Stream.open(folder, name) for name in names}
@@ -81,19 +81,19 @@ class Packer:
     def row(self, stage: Stage) -> tuple[Tokens, Weights]:
         """Build one row of `stage.length` + 1 tokens with their loss weights."""
         names = list(stage.mix)
-        shares = np.asarray([stage.mix[name] for name in names])
-        name = names[int(self.random.choice(len(names), p=shares / shares.sum()))]
-        room = stage.length + 1
+        probs = np.asarray([stage.mix[name] for name in names])
+        name = names[int(self.random.choice(len(names), p=probs / probs.sum()))]
+        free = stage.length + 1
         parts: list[tuple[Tokens, Weights]] = []
         if name != FILLER:
             stream = self.streams[name]
             while stream.size_of_next() > stage.length + 1:
                 stream.cursor += 1
-            while (size := stream.size_of_next()) <= room:
+            while (size := stream.size_of_next()) <= free:
                 parts.append(stream.take_document())
-                room -= size
-        if room:
-            parts.append(self.streams[FILLER].take_running(room))
+                free -= size
+        if free:
+            parts.append(self.streams[FILLER].take_running(free))
         return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 
     def rows(self, stage: Stage, count: int) -> tuple[Tokens, Weights]:
@@ -102,11 +102,11 @@ class Packer:
         return np.stack([d[0] for d in drawn]), np.stack([d[1] for d in drawn])
 
     def state(self) -> dict[str, Any]:
-        """Return all that is needed to go on from here."""
+        """Return the state for resuming."""
         return {"cursors": {n: s.cursor for n, s in self.streams.items()}, "random": self.random.bit_generator.state}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a state; streams that it does not know start at their beginning."""
+        """Restore a state; streams that are not in it start at their beginning."""
         cursors = state["cursors"]
         for name, cursor in cursors.items():
             if name in self.streams:

@@ -1,4 +1,4 @@
-"""Write the synthetic streams: conversations of every family, small ones first, and held-out ones."""
+"""Generate the synthetic streams of every task family, from short to long, and held-out tasks."""
 
 import argparse
 import json
@@ -22,7 +22,7 @@ SHORT: tuple[Family, ...] = (
     *locating.FAMILIES * 6,
     *patterns.FAMILIES * 4,
 )
-"""The first stages; saying random words again is dropped later, or the model would echo every message."""
+"""For the first stages; `echo_text` is dropped later, or the model would echo every message."""
 MEDIUM: tuple[Family, ...] = (
     *copying.FAMILIES,
     *lookup.FAMILIES,
@@ -44,14 +44,14 @@ LONG: tuple[Family, ...] = (
     + house.FAMILIES * 10
 )
 ANSWERED = 15
-"""Loss weight, in tenths, of synthetic answers; their prompts weigh nothing, being made of random words."""
+"""Loss weight of synthetic answers, in tenths; prompts have weight 0, because they are random words."""
 _FIRST, _OPENED = (70, 45, 30), 45
 _POOL = {"eltec_eng_pd": 4_000_000, "medquad_qa": 2_000_000, "factbook": 1_500_000, "us_presidents": 1_000_000}
 _POOL |= {"t0_permissive_instructions": 0, "tldr_pages_text": 0, "gsm8k_train": 0, "selfinstruct_human_seed": 0}
 
 
 def pools(corpus: Path, seed: int) -> tuple[Pool, Pool]:
-    """Collect the words and paragraphs of tasks: one pool to train on, one of held-out documents and words."""
+    """Collect words and paragraphs: a pool for training and one of held-out documents and words."""
     kept, apart = split_corpus(corpus)
     shown = [d.text for d in sample(kept, _POOL, seed + 2)]
     hidden = [d.text for d in apart if d.source not in {s for s, n in _POOL.items() if n == 0}]
@@ -64,7 +64,7 @@ def pools(corpus: Path, seed: int) -> tuple[Pool, Pool]:
 def conversations(
     pool: Pool, name: str, families: tuple[Family, ...], sizes: tuple[float, float], seed: int
 ) -> Iterator[Task]:
-    """Yield tasks without end, of families in turn and of sizes drawn between two bounds."""
+    """Yield an infinite stream of tasks with random families and sizes."""
     source = Source(pool, f"{name} {seed}")
     chance = random.Random(f"{name} sizes {seed}")
     while True:
@@ -73,9 +73,9 @@ def conversations(
 
 
 def emphasise(ids: list[int], weights: list[int], openers: set[int]) -> list[int]:
-    """Raise the weight of tokens that decide: the first three of an answer, and what follows an opening sign in it.
+    """Increase the weight of decisive tokens: the first three of an answer, and those after a quote or bracket.
 
-    The rest of an answer is mere copying; without this, a label of two tokens would count for little.
+    The rest of an answer is only copied; without this, a label of two tokens would hardly count.
     """
     raised = list(weights)
     since = 0
@@ -89,7 +89,7 @@ def emphasise(ids: list[int], weights: list[int], openers: set[int]) -> list[int
 
 
 def encode(tokenizer: Tokenizer, task: Task) -> tuple[list[int], list[int]]:
-    """Encode a task; the first shown answer of a pattern is not scored, since nothing before it tells the pattern."""
+    """Encode a task; the first shown answer of a pattern has no loss, because it cannot be predicted."""
     ids, weights = render(tokenizer, task.turns, 0, ANSWERED)
     if task.family in {"pattern", "house_shown"}:
         first = next(i for i, w in enumerate(weights) if w == ANSWERED)

@@ -1,9 +1,9 @@
-"""Learn the tokenizer: byte-level BPE in which a word is split the same with and without a leading space.
+"""Train the tokenizer: byte-level BPE that splits a word in the same way with and without a leading space.
 
-Ordinary BPE learns " Classical" and "Classical" apart, so a small model that copies a word from a sentence into quotes
-must translate between two unrelated spellings. Here all merges are learnt on text whose words carry no space; then each
-piece X gets one twin, the merge (space, X), of lowest priority. The first piece of a word changes to its twin, the
-rest stays, and copying needs one fixed mapping.
+Ordinary BPE learns " Classical" and "Classical" separately, so a small model that copies a word into quotes has to map
+between two unrelated token sequences. Here all merges are trained on words without their space; then each token X gets
+one variant, the merge (space, X), with lowest priority. Only the first token of a word changes, and copying needs one
+fixed mapping.
 """
 
 import json
@@ -15,7 +15,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, 
 
 END_OF_TEXT, TURN_START, TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 SPECIALS = [END_OF_TEXT, TURN_START, TURN_END, *(f"<|reserved_{i}|>" for i in range(13))]
-SPACE = "Ġ"  # how byte-level BPE writes a space
+SPACE = "Ġ"  # a space in byte-level BPE
 CHAT_TEMPLATE = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
@@ -27,7 +27,7 @@ _FORMS = (
 
 
 def _splitter() -> pre_tokenizers.PreTokenizer:
-    """Build the pre-tokenizer that llama.cpp knows as `smollm`."""
+    """Build the pre-tokenizer that llama.cpp calls `smollm`."""
     return pre_tokenizers.Sequence(
         [
             pre_tokenizers.Digits(individual_digits=True),
@@ -37,7 +37,7 @@ def _splitter() -> pre_tokenizers.PreTokenizer:
 
 
 def _learn_bare_merges(texts: list[str], count: int) -> list[tuple[str, str]]:
-    """Learn `count` merges on text in which every space stands on its own."""
+    """Train `count` merges on text with every space isolated."""
     bare = Tokenizer(models.BPE())
     bare.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -55,7 +55,7 @@ def _learn_bare_merges(texts: list[str], count: int) -> list[tuple[str, str]]:
 
 
 def _assemble(merges: list[tuple[str, str]]) -> Tokenizer:
-    """Make a tokenizer from merges: specials first, then bytes, then one entry per merge."""
+    """Build a tokenizer from merges: special tokens first, then bytes, then one entry per merge."""
     vocabulary = {token: i for i, token in enumerate(SPECIALS)}
     for token in sorted(pre_tokenizers.ByteLevel.alphabet()):
         vocabulary[token] = len(vocabulary)
@@ -69,7 +69,7 @@ def _assemble(merges: list[tuple[str, str]]) -> Tokenizer:
 
 
 def learn_tokenizer(texts: Iterable[str], merges: int = 2500, twin_count: int = 8) -> Tokenizer:
-    """Learn the tokenizer; a piece gets a twin where it began a word at least `twin_count` times."""
+    """Train the tokenizer; a token gets a variant with a space if it started a word at least `twin_count` times."""
     sample = list(texts)
     bare = _learn_bare_merges(sample, merges)
     everything = [*sorted(pre_tokenizers.ByteLevel.alphabet()), *(a + b for a, b in bare)]
@@ -91,7 +91,7 @@ def learn_tokenizer(texts: Iterable[str], merges: int = 2500, twin_count: int = 
 
 
 def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
-    """Write the tokenizer as transformers reads it, without custom code, with its chat template."""
+    """Write the tokenizer and its chat template in the transformers format, without custom code."""
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
     settings = {

@@ -1,4 +1,4 @@
-"""Train the network on packed rows, within a budget of minutes or tokens; a restart goes on from the checkpoint."""
+"""Train the network on packed rows within a budget of minutes or tokens; resumes from the last checkpoint."""
 
 import argparse
 import json
@@ -24,27 +24,27 @@ from recipes.pocket.streams import Packer
 
 @dataclass
 class Progress:
-    """Where training stands."""
+    """The progress of a training."""
 
     step: int = 0
     tokens: int = 0
     seconds: float = 0.0
     loss: float = 0.0
 
-    def share(self, minutes: float | None, tokens: int | None) -> float:
-        """Return the part of the budget that is used, in [0, 1]."""
+    def fraction(self, minutes: float | None, tokens: int | None) -> float:
+        """Return the fraction of the budget that is used."""
         parts = [self.seconds / (minutes * 60)] if minutes else []
         parts += [self.tokens / tokens] if tokens else []
         return min(1.0, max(parts))
 
 
-def rate(share: float, settings: Training) -> float:
-    """Return the learning-rate factor: rise, stay, then fall in a line to zero (Hu et al., 2024)."""
-    return min(1.0, (share + 1e-4) / settings.warmup, max(0.0, (1.0 - share) / settings.decay))
+def rate(fraction: float, settings: Training) -> float:
+    """Return the learning-rate factor: warmup, constant, then linear decay to zero (Hu et al., 2024)."""
+    return min(1.0, (fraction + 1e-4) / settings.warmup, max(0.0, (1.0 - fraction) / settings.decay))
 
 
 def make_optimizers(network: Network, settings: Training) -> list[torch.optim.Optimizer]:
-    """Give the matrices of the blocks to Muon (Jordan, 2024) and everything else to AdamW."""
+    """Use Muon (Jordan, 2024) for the matrices of the blocks and AdamW for everything else."""
     matrices = [p for n, p in network.named_parameters() if p.dim() == 2 and "embed" not in n]
     others = [p for n, p in network.named_parameters() if p.dim() != 2 or "embed" in n]
     return [
@@ -54,7 +54,7 @@ def make_optimizers(network: Network, settings: Training) -> list[torch.optim.Op
 
 
 class Trainer:
-    """One training run in a folder: network, running average, optimizers, data cursors and progress."""
+    """A training in a folder: network, moving average, optimizers, data cursors and progress."""
 
     def __init__(self, settings: Training, data: Path, folder: Path, compiled: bool = True) -> None:
         self.settings, self.folder = settings, folder
@@ -69,15 +69,15 @@ class Trainer:
         self.packer = Packer(data, names, settings.seed)
         self.progress = Progress()
 
-    def batch(self, share: float) -> tuple[Tensor, Tensor]:
+    def batch(self, fraction: float) -> tuple[Tensor, Tensor]:
         """Draw the rows of one optimizer step: tokens and weights [B, T + 1]."""
-        stage: Stage = next(s for s in self.settings.stages if share < s.until or s is self.settings.stages[-1])
+        stage: Stage = next(s for s in self.settings.stages if fraction < s.until or s is self.settings.stages[-1])
         tokens, weights = self.packer.rows(stage, self.settings.batch_tokens // stage.length)
         return torch.from_numpy(tokens.astype(np.int64)), torch.from_numpy(weights).float() / 10
 
-    def step(self, share: float) -> float:
+    def step(self, fraction: float) -> float:
         """Take one optimizer step and return the weighted mean loss in nats per token."""
-        tokens, weights = self.batch(share)
+        tokens, weights = self.batch(fraction)
         total = weights[:, 1:].sum()
         rows = max(1, self.settings.micro_tokens // (tokens.shape[1] - 1))
         loss = 0.0
@@ -92,7 +92,7 @@ class Trainer:
             (cost / total).backward()
             loss += cost.item() / total.item()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        factor = rate(share, self.settings)
+        factor = rate(fraction, self.settings)
         for optimizer, base in zip(self.optimizers, (self.settings.matrix_rate, self.settings.other_rate), strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = base * factor
@@ -108,15 +108,15 @@ class Trainer:
         return loss
 
     def run(self, minutes: float | None = None, tokens: int | None = None) -> Iterator[Progress]:
-        """Train until the budget is used, yielding the progress after every step."""
-        while (share := self.progress.share(minutes, tokens)) < 1.0:
+        """Train until the budget is used; yields the progress after every step."""
+        while (fraction := self.progress.fraction(minutes, tokens)) < 1.0:
             began = time.monotonic()
-            self.step(share)
+            self.step(fraction)
             self.progress.seconds += time.monotonic() - began
             yield self.progress
 
     def save(self, name: str = "last") -> None:
-        """Write a checkpoint; the one before stays whole until the new one is complete."""
+        """Write a checkpoint atomically."""
         part, final = self.folder / f"{name}.part", self.folder / name
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
@@ -139,12 +139,12 @@ class Trainer:
         part.rename(final)
 
     def begin_from(self, model: Path) -> None:
-        """Take the weights of an exported model of the same shape, with fresh optimizers."""
+        """Load the weights of an exported model of the same shape, with new optimizers."""
         self.network.load_state_dict(load_exported(model).state_dict())
         self.average = {n: p.detach().clone() for n, p in self.network.named_parameters()}
 
     def load(self, name: str = "last") -> bool:
-        """Go on from a checkpoint; return False where there is none."""
+        """Load a checkpoint; returns False if there is none."""
         folder = self.folder / name
         if not (folder / "state.json").exists():
             return False
@@ -173,9 +173,9 @@ def train(
     start: Path | None = None,
     compiled: bool = True,
 ) -> None:
-    """Train in `folder` within the budget, logging to `log.jsonl` and saving checkpoints as it goes.
+    """Train in `folder` within the budget, with a log in `log.jsonl` and regular checkpoints.
 
-    A new training begins with random weights, or with those of the exported model in `start`.
+    A new training starts from random weights, or from the exported model in `start`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(settings, data, folder, compiled)
@@ -184,7 +184,7 @@ def train(
     probe = Probe(data)
     saved = time.monotonic()
     checked = trainer.progress.tokens // settings.check_every
-    decaying = trainer.progress.share(minutes, tokens) >= 1 - settings.decay
+    decaying = trainer.progress.fraction(minutes, tokens) >= 1 - settings.decay
     recent: list[float] = []
     stops: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: stops.append(number))
@@ -198,7 +198,7 @@ def train(
                 checked = progress.tokens // settings.check_every
                 figures = probe.look(trainer.network)
                 print(json.dumps({**asdict(progress), "probe": figures}), file=log, flush=True)
-            if not decaying and progress.share(minutes, tokens) >= 1 - settings.decay:
+            if not decaying and progress.fraction(minutes, tokens) >= 1 - settings.decay:
                 decaying = True
                 trainer.save("before_decay")
             if stops:
@@ -210,15 +210,15 @@ def train(
 
 
 def add_budget(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say how long to train, from what, and with how many threads."""
+    """Add the options for budget, starting point and threads."""
     parser.add_argument("--minutes", type=float, help="budget in minutes of training")
     parser.add_argument("--tokens", type=int, help="budget in tokens")
-    parser.add_argument("--start", type=Path, help="exported model to go on from, with the further curriculum")
+    parser.add_argument("--start", type=Path, help="exported model to continue training from")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads")
 
 
 def settings_for(args: argparse.Namespace, parser: argparse.ArgumentParser) -> Training:
-    """Check the budget, set the threads, and choose the curriculum."""
+    """Check the budget, set the number of threads, and choose the curriculum."""
     if not args.minutes and not args.tokens:
         parser.error("give a budget: --minutes or --tokens")
     torch.set_num_threads(args.threads)

@@ -1,4 +1,4 @@
-"""The recipe of the pocket base: generators, tokenizer, packing and a training that resumes exactly."""
+"""The recipe of the pocket base: task generators, tokenizer, packing, and training with exact resume."""
 
 import json
 import random
@@ -70,7 +70,7 @@ def test_every_task_ends_with_a_nonempty_answer(pools):
                     assert "{" not in task.turns[0][1] or task.turns[0][0] == "user", task
 
 
-def test_reading_answers_stand_in_the_passage_they_cite(pools):
+def test_reading_answers_are_in_the_cited_passage(pools):
     from recipes.pocket.tasks import reading
     from recipes.pocket.tasks.source import Source
 
@@ -85,10 +85,10 @@ def test_reading_answers_stand_in_the_passage_they_cite(pools):
                     continue
                 text, number = answer.rsplit(" [", 1)
                 passage = passages.split(f"\n[{number.rstrip(']')}] ", 1)[1].split("\n[")[0].split("\n</passages>")[0]
-                assert text.lower() in passage.lower(), task  # a value that began its sentence loses its capital
+                assert text.lower() in passage.lower(), task  # a value at the start of its sentence is capitalised
 
 
-def test_held_out_tasks_ask_once_and_training_asks_several_times_about_the_same(pools):
+def test_held_out_tasks_ask_one_question_and_training_tasks_several(pools):
     from recipes.pocket.tasks import labels, lookup, reading
     from recipes.pocket.tasks.source import Source
 
@@ -100,7 +100,7 @@ def test_held_out_tasks_ask_once_and_training_asks_several_times_about_the_same(
         assert asked[True] == {1} and max(asked[False]) > 2, family.__name__
 
 
-def test_events_are_asked_for_a_part_that_stands_in_them(pools):
+def test_questions_about_events_ask_for_a_part_of_the_statement(pools):
     from recipes.pocket.tasks.events import event
     from recipes.pocket.tasks.source import Source
 
@@ -131,7 +131,7 @@ def test_a_training_starts_from_an_exported_model_with_its_weights(tmp_path):
     assert trainer.progress.tokens == 0
 
 
-def test_invented_words_of_training_and_of_the_test_are_apart(pools):
+def test_invented_words_of_training_and_evaluation_are_disjoint(pools):
     from recipes.pocket.tasks.source import Source
 
     shown, hidden = Source(pools[0], "words"), Source(pools[1], "words", hidden=True)
@@ -139,7 +139,7 @@ def test_invented_words_of_training_and_of_the_test_are_apart(pools):
     assert not set(pools[0].words) & set(pools[1].words) - {"kettle"}
 
 
-def test_held_out_documents_are_apart_and_every_source_has_one():
+def test_held_out_documents_are_disjoint_and_every_source_has_one():
     from recipes.pocket.corpus import Document, split
 
     documents = [Document(f"source{i % 3}", "story", f"text number {i}") for i in range(600)]
@@ -151,14 +151,14 @@ def test_held_out_documents_are_apart_and_every_source_has_one():
 
 @settings(max_examples=200, deadline=None)
 @given(text=st.text(max_size=60))
-def test_any_text_comes_back_from_its_tokens(tokenizer, text):
+def test_tokenization_round_trips(tokenizer, text):
     ids = tokenizer.encode(text, add_special_tokens=False).ids
     assert tokenizer.decode(ids, skip_special_tokens=False) == text
 
 
 @settings(max_examples=200, deadline=None)
 @given(word=st.text(alphabet="abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=1, max_size=14))
-def test_a_word_is_split_alike_with_and_without_a_space(tokenizer, word):
+def test_a_word_is_split_the_same_with_and_without_a_space(tokenizer, word):
     bare = tokenizer.encode(word, add_special_tokens=False).tokens
     spaced = tokenizer.encode(" " + word, add_special_tokens=False).tokens
     assert [t for t in "".join(spaced)] == ["Ġ", *"".join(bare)]
@@ -198,7 +198,7 @@ def tiny(tmp_path, tokenizer, pools):
     return Training(shape=shape, stages=stages, batch_tokens=256, micro_tokens=128)
 
 
-def test_documents_stay_whole_in_a_row(tmp_path, tokenizer, pools):
+def test_documents_in_rows_are_complete(tmp_path, tokenizer, pools):
     from recipes.pocket.streams import Packer
 
     settings_ = tiny(tmp_path, tokenizer, pools)
@@ -210,7 +210,7 @@ def test_documents_stay_whole_in_a_row(tmp_path, tokenizer, pools):
         assert ends <= starts
 
 
-def test_training_stopped_and_resumed_is_the_training_that_ran_through(tmp_path, tokenizer, pools):
+def test_resumed_training_equals_uninterrupted_training(tmp_path, tokenizer, pools):
     from recipes.pocket.train import Trainer
 
     settings_ = tiny(tmp_path, tokenizer, pools)
@@ -260,11 +260,11 @@ def test_the_network_is_transformers_llama(tmp_path, tokenizer, pools):
     trainer.save()
     export(tmp_path / "c" / "last", tmp_path / "tok", tmp_path / "half", start=tmp_path / "model")
     half = AutoModelForCausalLM.from_pretrained(tmp_path / "half", dtype=torch.float32).state_dict()
-    for name, weight in trainer.network.state_dict().items():  # moved by one since, and met half way
+    for name, weight in trainer.network.state_dict().items():  # weights moved by 1, and the mean is exported
         torch.testing.assert_close(half[f"model.{name}"], weight - 0.5, atol=0.01, rtol=0.01)
 
 
-def test_the_floor_prefers_what_it_has_seen():
+def test_the_n_gram_model_prefers_seen_sequences():
     import numpy as np
 
     from recipes.pocket.floor import KneserNey
@@ -276,14 +276,14 @@ def test_the_floor_prefers_what_it_has_seen():
     assert sum(uniforms) == pytest.approx(1.0, abs=1e-6)
 
 
-def test_what_decides_an_answer_weighs_more():
+def test_decisive_tokens_have_more_weight():
     from recipes.pocket.synthesize import ANSWERED, emphasise
 
     ids, weights = [4, 5, 6, 7, 8, 9, 10, 3], [0, *[ANSWERED] * 6, 0]
     assert emphasise(ids, weights, {9}) == [0, 70, 45, 30, ANSWERED, ANSWERED, 45, 0]
 
 
-def test_the_first_shown_answer_of_a_house_whose_rules_are_not_told_is_not_learnt(pools, tokenizer):
+def test_the_first_shown_answer_has_no_loss_if_the_rules_are_not_given(pools, tokenizer):
     from recipes.pocket.synthesize import ANSWERED, encode
     from recipes.pocket.tasks.house import shown
     from recipes.pocket.tasks.source import Source
@@ -301,7 +301,7 @@ def test_the_first_shown_answer_of_a_house_whose_rules_are_not_told_is_not_learn
     assert seen == {"house", "house_shown"}
 
 
-def test_the_card_marks_what_was_climbed_with_other_weights(tmp_path):
+def test_the_card_marks_climbs_with_other_weights(tmp_path):
     from recipes.pocket.card import climbs_table
 
     score = {"mean": 0.5, "interval": {"low": 0.4, "high": 0.6}}
@@ -311,6 +311,6 @@ def test_the_card_marks_what_was_climbed_with_other_weights(tmp_path):
         (tmp_path / f"{name}.json").write_text(json.dumps(record))
     table = climbs_table(tmp_path, "these")
     assert "| snips | exact | 0.500 (0.400 to 0.600)" in table and "| banking77 \\* | exact |" in table
-    assert table.endswith("\\* climbed with the weights before these.")
+    assert table.endswith("\\* climbed with earlier weights.")
     (tmp_path / "banking77.json").unlink()
     assert "*" not in climbs_table(tmp_path, "these")

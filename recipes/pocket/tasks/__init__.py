@@ -1,1 +1,1 @@
-"""Synthetic tasks, one module per family; every generator draws only from a `Source`, so a seed fixes the text."""
+"""Synthetic tasks, one module per kind; generators draw only from a `Source`, so a seed determines the text."""

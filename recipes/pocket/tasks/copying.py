@@ -1,4 +1,4 @@
-"""Copying: repeat, quote, pick, spell, reorder; the first thing that a small network must learn to do with a prompt."""
+"""Copying: repeat, quote, pick, spell, reorder; the first skill that a small network needs."""
 
 from recipes.pocket.chat import Task, Turn, rounds_of
 from recipes.pocket.tasks.source import Source
@@ -63,13 +63,13 @@ _SYSTEM = [
 
 
 def _chat(source: Source, family: str, asked: str, answer: str) -> Task:
-    """Make a conversation of one question, sometimes with a system message."""
+    """Build a conversation with one question and sometimes a system message."""
     head: tuple[Turn, ...] = (("system", source.wording(_SYSTEM)),) if source.chance(0.3) else ()
     return Task(family, (*head, ("user", asked), ("assistant", answer)))
 
 
 def _line(source: Source) -> str:
-    """Return something to copy: random words, a title, a thing or a real sentence."""
+    """Return text to copy: random words, a title, a value or a natural sentence."""
     way = source.random.random()
     if way < 0.45:
         return source.phrase(1, 12)
@@ -87,13 +87,13 @@ def repeat(source: Source) -> Task:
 
 
 def quote(source: Source) -> Task:
-    """Put a line into quotation marks, which takes the space off its first word."""
+    """Put a line into quotation marks, which removes the space before its first word."""
     text = _line(source)
     return _chat(source, "quote", source.wording(_QUOTE).format(x=text), f'"{text}"')
 
 
 def pick(source: Source) -> Task:
-    """Pick a word by its place or by its neighbour, once or several times from one line."""
+    """Pick a word by position or by neighbour, once or several times from one line."""
     words = source.words(source.upto(3, 12))
     line = source.one([" ", " ", ", "]).join(words)
     way = source.between(0, 3)
@@ -112,7 +112,7 @@ def pick(source: Source) -> Task:
 
 
 def shape(source: Source) -> Task:
-    """Change the form of a word or line: spell, capitals, small letters, swap."""
+    """Transform a word or line: spell, upper case, lower case, swap."""
     way = source.between(0, 3)
     if way == 0:
         word = source.word()
@@ -128,7 +128,7 @@ def shape(source: Source) -> Task:
 
 
 def echo_text(source: Source) -> Task:
-    """Say random words again and again without being asked: the plainest repetition, in one assistant turn."""
+    """Repeat random words without an instruction."""
     phrase = source.phrase(3, 14)
     return Task("echo", (("user", phrase), ("assistant", phrase)))
 

@@ -1,4 +1,4 @@
-"""Invented events: who did what, where and when, with a question for each part, as stories are asked about."""
+"""Invented events: who did what, where and when, with a question for each part."""
 
 from recipes.pocket.tasks.facts import Fact
 from recipes.pocket.tasks.source import Source, listed
@@ -73,7 +73,7 @@ _PARTS = {
 
 
 def event(source: Source) -> Fact:
-    """Tell an event in one sentence, and ask for one part of it."""
+    """Describe an event in one sentence, and ask for one part of it."""
     did, do = source.one(_VERBS)
     who = source.name() if source.chance(0.6) else f"the {source.word()} {source.one(_BEINGS)}"
     what = f"{source.one(['the', 'a', 'some', 'his', 'the old', 'their'])} {source.word()}"
@@ -88,5 +88,5 @@ def event(source: Source) -> Fact:
 
 
 def _capital(text: str) -> str:
-    """Begin with a capital letter."""
+    """Capitalise the first letter."""
     return text[0].upper() + text[1:]

@@ -42,7 +42,7 @@ _SKIP = [" Leave out keys that are not mentioned.", " Omit what is missing.", " 
 
 
 def _value(source: Source, key: str) -> str:
-    """Make a value that suits a key."""
+    """Generate a value for a key."""
     if key in {"order"}:
         return source.code()
     if key == "date":
@@ -57,7 +57,7 @@ def _value(source: Source, key: str) -> str:
 
 
 def slots(source: Source) -> Task:
-    """Fill a flat or nested object from requests made of invented values."""
+    """Fill a flat or nested object from requests with invented values."""
     keys = source.some(sorted(_FIELDS), source.upto(1, 5))
     names = {
         k: k if source.chance(0.6) else source.one([source.word(), k + "_name", "the_" + k, k.upper(), k.capitalize()])
@@ -88,7 +88,7 @@ def slots(source: Source) -> Task:
 
 
 def _message(source: Source, intent: str, names: dict[str, str]) -> tuple[str, dict[str, str]]:
-    """Write a request that mentions a value for each key; return it with the values by the names of the keys."""
+    """Generate a request that mentions a value for each key; return it with the values by key name."""
     parts, record = [source.wording(_VERBS[intent])], dict[str, str]()
     for key, name in names.items():
         record[name] = _value(source, key)
@@ -121,7 +121,7 @@ _CARRIERS = (
 
 
 def request(source: Source) -> Task:
-    """Fill an object from a request in plain speech, with the keys in the order of the text or of the instruction."""
+    """Fill an object from a natural request, with keys in the order of the text or of the instruction."""
     carriers = _CARRIERS[-2:] if source.new_wordings else _CARRIERS[:-2]
     carrier, keys = source.one(carriers)
     names = {k: k if source.chance(0.5) else f"{k}_name" if source.chance(0.3) else source.word() for k in keys}
@@ -145,7 +145,7 @@ def request(source: Source) -> Task:
 
 
 def form(source: Source) -> Task:
-    """Turn lines of 'key: value' into JSON, with numbers, truth values and empty objects."""
+    """Convert lines of 'key: value' to JSON, with numbers, booleans and empty objects."""
     keys = source.words(source.upto(1, 5))
     record: dict[str, object] = {}
     lines = []
@@ -168,7 +168,7 @@ def form(source: Source) -> Task:
 
 
 def inside(source: Source) -> Task:
-    """Find one marked value inside a longer line and give it alone or in JSON."""
+    """Find a marked value in a longer line; answer with it alone or as JSON."""
     key, value = source.word(), source.title(4)
     before, after = source.phrase(1, 8), source.phrase(1, 8)
     text = source.one(["{b} {k} {v} {a}", "{b}, {k}: {v}, {a}", "{b} the {k} is {v} {a}", '{b} {k} "{v}" {a}']).format(
@@ -205,7 +205,7 @@ _RECORD = [
 
 
 def record(source: Source) -> Task:
-    """Fill an object whose first value is one of some labels and whose others are copied, or null."""
+    """Fill an object whose first value is a label and whose other values are copied, or null."""
     labels = source.some(sorted(TOPICS), source.between(2, 6))
     label_key, *keys = source.some(sorted(_FIELDS), source.upto(2, 4))
     one_of = f"{label_key} is one of {', '.join(labels)}."

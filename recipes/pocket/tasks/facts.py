@@ -7,7 +7,7 @@ from recipes.pocket.tasks.source import Source, listed
 
 @dataclass(frozen=True)
 class Fact:
-    """One fact: `statement` is a sentence, `question` asks for it, `value` is the short answer as it stands there."""
+    """A fact: `statement` is a sentence, `question` asks for it, `value` is the short answer as in the statement."""
 
     about: str
     statement: str
@@ -20,7 +20,7 @@ _THINGS = listed(
     "router printer camera tent pass card course"
 )
 
-# (value maker, statements, questions); {t} is the thing, {v} the value.
+# (kind of value, statements, questions); {t} is the thing, {v} the value.
 _FACTS: tuple[tuple[str, list[str], list[str]], ...] = (
     (
         "days",
@@ -206,7 +206,7 @@ _FACTS: tuple[tuple[str, list[str], list[str]], ...] = (
     ),
 )
 FACT_KINDS = len(_FACTS)
-"""How many different facts one thing can have."""
+"""The number of different facts about one thing."""
 _ACTIONS = [
     "hold the {a} button for {n} seconds",
     "press {a} twice",
@@ -223,7 +223,7 @@ _COLOURS = ["red", "blue", "green", "black", "white", "grey", "yellow", "orange"
 
 
 def _value(source: Source, maker: str) -> str:
-    """Make a value of a kind."""
+    """Generate a value of a kind."""
     if maker in {"days", "years"}:
         unit = (
             source.one(["days", "days", "weeks", "working days", "hours"])
@@ -244,12 +244,12 @@ def _value(source: Source, maker: str) -> str:
 
 
 def thing(source: Source) -> str:
-    """Name an invented product."""
+    """Return the name of an invented product."""
     return f"{source.name()} {source.one(_THINGS)}" if source.chance(0.75) else source.one(_THINGS)
 
 
 def fact(source: Source, about: str, taken: set[int]) -> Fact:
-    """State a fact about a thing that was not yet stated about it; `taken` remembers which were."""
+    """Return a new fact about a thing; `taken` is updated with the facts already used."""
     free = [i for i in range(len(_FACTS)) if i not in taken]
     at = source.one(free)
     taken.add(at)

@@ -1,4 +1,4 @@
-"""Answers by house rules: an opening, the fact with its passage, a closing; the rules are told, shown, or both."""
+"""Answers by house rules: opening, fact with its passage, closing; rules are given as text, as examples, or both."""
 
 from dataclasses import dataclass, field
 
@@ -65,7 +65,7 @@ _MARKS = [('"', '"'), ('"', '"'), ("“", "”"), ("'", "'")]
 
 @dataclass
 class _House:
-    """How a house answers: what it says around the fact, and how it names a page."""
+    """The house style of answers: the text around the fact, and the form of page references."""
 
     firm: str
     agent: str
@@ -73,10 +73,10 @@ class _House:
     close: str = ""
     see: str = ""
     missing: str = MISSING
-    marks_last: bool = False  # the passage's number stands behind the whole answer
+    marks_last: bool = False  # the passage number follows the entire answer
 
     def form(self, body: str, mark: str = "") -> str:
-        """The whole answer around a fact, with the number of its passage behind the fact or at the very end."""
+        """The complete answer around a fact, with the passage number after the fact or at the end."""
         if not self.marks_last:
             body += mark
         if self.opening:
@@ -88,7 +88,7 @@ class _House:
 
 @dataclass
 class _Pages:
-    """Passages, their titles, and the facts in them by place; none where the text is real."""
+    """Passages, their titles, and their facts by passage; natural passages have no facts."""
 
     texts: list[list[str]]
     names: list[str]
@@ -96,8 +96,8 @@ class _Pages:
 
 
 def _house(source: Source) -> _House:
-    """Invent a house; some open, some close, most do both."""
-    firm = source.name()  # most agents bear the firm's own name, and are not to be taken for it
+    """Generate a house style with an opening, a closing or both."""
+    firm = source.name()  # most agents have the firm's name, but are distinct from it
     agent = f"{firm if source.chance(0.7) else source.name()} {source.one(['Care', 'Support', 'Help', 'Desk', 'Team'])}"
     house = _House(firm, agent)
     house.opening = source.one(_OPENINGS).format(f=firm) if source.chance(0.8) else ""
@@ -106,7 +106,7 @@ def _house(source: Source) -> _House:
 
 
 def _pages(source: Source, count: int, real: bool, titled: bool) -> _Pages:
-    """Take real passages, or write some of facts; some have titles, and all where they must be `titled`."""
+    """Natural passages, or passages of invented facts; some have titles, or all if `titled`."""
     names = titles(source, count)
     while titled and not names[0]:
         names = titles(source, count)
@@ -120,7 +120,7 @@ def _pages(source: Source, count: int, real: bool, titled: bool) -> _Pages:
 
 
 def _asked(source: Source, pages: _Pages) -> tuple[str, str, int]:
-    """Ask about one of the pages; returns the question, the sentence that answers, and its place or -1."""
+    """Ask about one of the passages; returns the question, the sentence with the answer, and its index or -1."""
     if not pages.facts:
         question, answer = asked_about(source, pages.texts)
         if answer == MISSING:
@@ -135,7 +135,7 @@ def _asked(source: Source, pages: _Pages) -> tuple[str, str, int]:
 
 
 def _answer(house: _House, pages: _Pages, sentence: str, place: int) -> str:
-    """What the house answers: the fact in its form, or its words for not knowing."""
+    """The answer: the fact in house style, or the text for a missing answer."""
     if place < 0:
         return MISSING if house.missing == MISSING else house.form(house.missing)
     title = pages.names[place].split(" > ")[0]
@@ -143,7 +143,7 @@ def _answer(house: _House, pages: _Pages, sentence: str, place: int) -> str:
 
 
 def _rules(source: Source, house: _House) -> list[str]:
-    """The rules that tell the form, among others that ask for nothing to be seen."""
+    """The rules of the house style, mixed with rules that have no visible effect."""
     rules = source.some(_QUIET_RULES, source.upto(1, 7))
     if house.opening:
         rules.append(source.wording(_OPEN_RULES, varied=False).format(o=house.opening))
@@ -157,7 +157,7 @@ def _rules(source: Source, house: _House) -> list[str]:
 
 
 def _guidelines(source: Source, house: _House, rules: list[str]) -> str:
-    """Write rules as people do: in a line, in a list, or under a heading with who speaks and an answer to look at."""
+    """Format rules as a line, a list, or under a heading with a description of the agent and a sample answer."""
     firm, agent = house.firm, house.agent
     duty = source.one(
         [f"Answer customers of {firm}.", f"You are {agent}, the support of {firm}.", f"You write for {firm}."]
@@ -178,7 +178,7 @@ def _guidelines(source: Source, house: _House, rules: list[str]) -> str:
 
 
 def _customs(source: Source, house: _House) -> None:
-    """Let a house that answers from pages name them, and say in its own words that none answers."""
+    """Add page references and a text for missing answers to a house style."""
     if source.chance(0.5):
         house.see = source.one(["see", "see", "page", "from", "source"])
     if source.chance(0.5):
@@ -186,7 +186,7 @@ def _customs(source: Source, house: _House) -> None:
 
 
 def told(source: Source) -> Task:
-    """Answer by rules that stand in the instructions, from passages or from facts that stand there too."""
+    """Answer by rules in the instructions, from passages or from facts in the instructions."""
     house, given, real = _house(source), source.chance(0.8), source.chance(0.5)
     count = source.between(1, 3)
     if given:
@@ -211,7 +211,7 @@ def told(source: Source) -> Task:
 
 
 def shown(source: Source) -> Task:
-    """Answer in the form of answers shown before, each question with passages of its own; the rules may stand above."""
+    """Answer in the form of earlier answers, each question with its own passages; the rules may be given, too."""
     house, real = _house(source), source.chance(0.5)
     _customs(source, house)
     house.marks_last = source.chance(0.5)

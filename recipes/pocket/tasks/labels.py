@@ -1,4 +1,4 @@
-"""Labels: answer with one of the labels that the instructions list, found by a shared word or by meaning."""
+"""Labels: answer with one of the labels in the instructions, by a shared word or by meaning."""
 
 from recipes.pocket.chat import Task, Turn, rounds_of
 from recipes.pocket.tasks.source import Source
@@ -63,7 +63,7 @@ _OPENINGS = [
 
 
 def _listed(source: Source, labels: list[str]) -> str:
-    """Write the labels as a list in one of several ways."""
+    """Format the labels as a list in one of several ways."""
     way = source.between(0, 3)
     if way == 0:
         return " or ".join(labels)
@@ -73,7 +73,7 @@ def _listed(source: Source, labels: list[str]) -> str:
 
 
 def _task(source: Source, family: str, labels: list[str], rounds: list[Turn]) -> Task:
-    """Ask for one of the labels, in a system message or in the same message, for one text or several in turn."""
+    """Ask for a label, in a system message or in the user message, for one text or several in turn."""
     ask = source.wording(_ASK).format(l=_listed(source, labels))
     if source.chance(0.6):
         return Task(family, rounds_of((("system", ask),), "", rounds))
@@ -81,7 +81,7 @@ def _task(source: Source, family: str, labels: list[str], rounds: list[Turn]) ->
 
 
 def overlap(source: Source) -> Task:
-    """The right label shares a word with the text."""
+    """The correct label shares a word with the text."""
     labels = source.words(source.between(2, 6))
     if source.chance(0.4):
         labels = [
@@ -100,7 +100,7 @@ def overlap(source: Source) -> Task:
 
 
 def topic(source: Source) -> Task:
-    """The right label names the topic of the text, which is told by words that belong to it."""
+    """The correct label names the topic of the text, which follows from words that belong to it."""
     names = source.some(sorted(TOPICS), source.between(2, 5))
     shown = {n: n for n in names}
     for alias, real in _ALIAS.items():
@@ -122,7 +122,7 @@ def topic(source: Source) -> Task:
 
 
 def yes_no(source: Source) -> Task:
-    """Say whether a word stands in the text, with the two answers that the instructions name."""
+    """Answer whether the text contains a word, with the two answers given in the instructions."""
     words = source.sentence().split() if source.chance(0.5) else source.words(source.upto(3, 12))
     word = source.one(words).strip('.,!?";:') or "a"
     inside = source.chance(0.5)

@@ -1,4 +1,4 @@
-"""Locating: a few short lines, and many questions which of them holds a word; reading in its smallest form."""
+"""Locating: a few short lines, and many questions which of them contains a word."""
 
 from recipes.pocket.chat import Task, Turn, rounds_of
 from recipes.pocket.tasks.source import Source
@@ -24,7 +24,7 @@ _NUMBER = [
 
 
 def _line(source: Source) -> str:
-    """Write a short sentence of random words, or take a short real one."""
+    """Return a short sentence of random words, or a short natural one."""
     if source.chance(0.35):
         sentence = source.sentence()
         if len(sentence.split()) <= 6 + 12 * source.size:
@@ -35,7 +35,7 @@ def _line(source: Source) -> str:
 
 
 def locate(source: Source) -> Task:
-    """Find the line that holds a word: quote it, name its number, or both."""
+    """Find the line that contains a word: quote it, give its number, or both."""
     lines = [_line(source) for _ in range(source.upto(2, 8) + 1)]
     numbered, way = source.chance(0.6), source.between(0, 2)
 

@@ -1,4 +1,4 @@
-"""Look-up: find the value of a key in a list, table or line of the prompt."""
+"""Lookup: find the value of a key in a list, table or line of the prompt."""
 
 from recipes.pocket.chat import Task, Turn, rounds_of
 from recipes.pocket.tasks.source import Source, listed
@@ -43,14 +43,14 @@ def _keys(source: Source, count: int) -> list[str]:
 
 
 def _table(source: Source, pairs: list[tuple[str, str]]) -> str:
-    """Lay pairs out as a list, table or line."""
+    """Format pairs as a list, table or line."""
     form = source.one(["{k}: {v}", "{k} = {v}", "- {k}: {v}", "{k} -> {v}", "| {k} | {v} |", "{k}\t{v}", "{k} is {v}"])
     joint = "; " if form in {"{k} is {v}", "{k} = {v}"} and source.chance(0.5) else "\n"
     return joint.join(form.format(k=k, v=v) for k, v in pairs)
 
 
 def lookup(source: Source) -> Task:
-    """Give the value of a key, or the key of a value, or say that the key is not listed."""
+    """Answer with the value of a key, the key of a value, or that the key is not listed."""
     keys = _keys(source, source.upto(2, 10) + 1)
     values: dict[str, None] = {}
     while len(values) < len(keys):
@@ -77,7 +77,7 @@ def lookup(source: Source) -> Task:
 
 
 def fix_field(source: Source) -> Task:
-    """Write a small list again with one value changed."""
+    """Repeat a small list with one value changed."""
     keys = _keys(source, source.upto(2, 6))
     pairs = [(k, source.thing()) for k in keys]
     at, new = source.between(0, len(keys) - 1), source.thing()
@@ -97,7 +97,7 @@ def fix_field(source: Source) -> Task:
 
 
 def continue_list(source: Source) -> Task:
-    """Continue a list that goes round."""
+    """Continue a cyclic list."""
     words = source.words(source.upto(2, 4))
     joint = source.one([", ", " ", "\n", " - "])
     shown = words * 2 + words[: source.between(0, len(words) - 1)]

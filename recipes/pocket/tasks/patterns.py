@@ -1,4 +1,4 @@
-"""Pattern following: a mapping nobody has seen before, shown by a few pairs, then asked once more."""
+"""Patterns: a new mapping, shown by a few pairs, then applied to another input."""
 
 import json
 from collections.abc import Callable
@@ -35,7 +35,7 @@ _TEMPLATES = [
 
 
 def _labels(source: Source) -> Mapping:
-    """Bind each label name to a cue word; each input holds one cue among other words."""
+    """Map cue words to labels; each input contains one cue among other words."""
     labels = source.words(source.between(2, 4))
     cues = dict(zip(labels, source.words(len(labels)), strict=True))
     style = source.between(0, 2)
@@ -51,7 +51,7 @@ def _labels(source: Source) -> Mapping:
 
 
 def _slot(source: Source) -> Mapping:
-    """Take out the same slot of one sentence form, plain or in a small wrapper."""
+    """Extract the same slot of a sentence template, plain or wrapped."""
     template = source.wording(_TEMPLATES)
     slot = source.one("abc")
     wrap = source.one(["{}", "{}", "{}", '"{}"', "[{}]", source.word() + ": {}", "<{}>", "{} " + source.word()])
@@ -87,7 +87,7 @@ def _pick(source: Source) -> Mapping:
 
 
 def _string(source: Source) -> Mapping:
-    """Change or wrap the text as a whole."""
+    """Transform or wrap the entire text."""
     left, right = (
         source.one(["(", "<<", "* ", "# ", "=> ", source.word() + " "]),
         source.one([")", ">>", " *", "!", "?", " " + source.word()]),
@@ -113,7 +113,7 @@ def _string(source: Source) -> Mapping:
 
 
 def _record(source: Source) -> Mapping:
-    """Turn fields into JSON or into a line of another form."""
+    """Convert fields to JSON or to a line in another format."""
     keys = source.words(source.between(1, 3))
     template = source.one([", ", " and ", " then "]).join(f"{source.word()} {{{i}}}" for i in range(len(keys)))
     form = source.one(["json", "json", "lines", "call"])
@@ -133,7 +133,7 @@ def _record(source: Source) -> Mapping:
 
 
 def _table(source: Source) -> Mapping:
-    """Map each of a few words to a fixed partner, so that the question repeats a pair that was shown."""
+    """Map each of a few words to a fixed partner; the question repeats a pair that was shown."""
     keys = source.words(source.between(2, 4))
     partners = dict(zip(keys, source.words(len(keys)), strict=True))
 
@@ -148,7 +148,7 @@ _MAPPINGS = (_labels, _labels, _slot, _slot, _pick, _string, _record, _table)
 
 
 def _shown(source: Source, make: Callable[[Source], Mapping]) -> list[tuple[str, str]]:
-    """Draw pairs of a mapping; where answers come from a small set, the last answer has been shown before."""
+    """Draw pairs of a mapping; if answers come from a small set, the last answer was shown before."""
     pair = make(source)
     count = source.between(3, 6 if source.size < 0.5 else 9) if source.shots is None else source.shots + 1
     pairs = [pair() for _ in range(count)]

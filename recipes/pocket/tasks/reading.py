@@ -1,4 +1,4 @@
-"""Reading: passages and a question in the prompt; the answer is the sentence that holds it, and its number."""
+"""Reading: passages and a question; the answer is the sentence that contains it, and the passage number."""
 
 import re
 
@@ -48,7 +48,7 @@ _COMPLETE = [
 
 
 def _system(source: Source, wordings: list[str]) -> str:
-    """Instruct how to answer, sometimes after a line about the work itself."""
+    """Return instructions, sometimes after a line about the job."""
     asked = source.wording(wordings)
     if source.chance(0.3):
         duty = source.one(
@@ -65,12 +65,12 @@ def _system(source: Source, wordings: list[str]) -> str:
 
 
 def citing(source: Source) -> str:
-    """Instruct to answer from the passages and to cite."""
+    """Return instructions to answer from the passages and to cite."""
     return source.wording(_SENTENCE)
 
 
 def titles(source: Source, count: int) -> list[str]:
-    """Name so many passages: not at all, or each by a title, or by a title and a heading below it."""
+    """Return titles of passages: none, titles, or titles with headings."""
     way = source.random.random()
     if way < 0.5:
         return [""] * count
@@ -78,14 +78,14 @@ def titles(source: Source, count: int) -> list[str]:
 
 
 def numbered(source: Source, passages: list[list[str]], question: str, names: list[str] | None = None) -> str:
-    """Lay out passages and question as the product does."""
+    """Format passages and question as gradschool does."""
     named = zip(passages, titles(source, len(passages)) if names is None else names, strict=True)
     lines = [f"[{i}] {f'{name}: ' if name else ''}{' '.join(part)}" for i, (part, name) in enumerate(named, 1)]
     return "<passages>\n" + "\n".join(lines) + f"\n</passages>\n\n{question}"
 
 
 def window(source: Source, most: int) -> list[str]:
-    """Take some sentences in a row from a real paragraph, of at most so many words."""
+    """Return consecutive sentences of a natural paragraph, up to a number of words."""
     parts = source.paragraph()
     at = source.between(0, len(parts) - 1)
     taken: list[str] = []
@@ -96,7 +96,7 @@ def window(source: Source, most: int) -> list[str]:
 
 
 def _cues(source: Source, sentence: str, others: str) -> list[str]:
-    """Return the words of a sentence that stand nowhere else in the passages, rare ones first."""
+    """Return the words of a sentence that occur nowhere else in the passages, rare ones first."""
     seen = set(re.findall(r"\w+", others.lower()))
     words = [w for w in re.findall(r"[A-Za-z]{4,}", sentence) if w.lower() not in seen]
     return sorted(dict.fromkeys(words), key=lambda w: source.pool.counts[w.lower()])
@@ -106,13 +106,13 @@ _ENDINGS = ("ing", "ed", "es", "s", "ly", "er")
 
 
 def _bent(source: Source, word: str) -> str:
-    """Give a word another ending, as a person would who asks about it."""
+    """Inflect a word, as in a question about it."""
     stem = next((word[: -len(end)] for end in _ENDINGS if word.endswith(end) and len(word) - len(end) > 3), word)
     return stem + source.one(["", "", *_ENDINGS])
 
 
 def _wordy(source: Source, cues: list[str], passages: str) -> str:
-    """Ask in many words, of which only the cues stand in the passages; some of these with another ending."""
+    """Ask a long question of which only the cues occur in the passages, some of them inflected."""
     seen = set(re.findall(r"\w+", passages.lower()))
     words = [word.strip(".,;:!?\"'()").lower() for word in source.sentence().split()]
     asked = [word for word in words if word and (word not in seen or len(word) < 4)][: source.between(4, 16)]
@@ -123,7 +123,7 @@ def _wordy(source: Source, cues: list[str], passages: str) -> str:
 
 
 def _ask(source: Source, sentence: str, cues: list[str], passages: str) -> str:
-    """Ask for a sentence by its cues, alone or among other words, by its beginning, or its subject."""
+    """Ask for a sentence by its cues, alone or among other words, by its beginning, or by its subject."""
     if source.chance(source.wordy):
         return _wordy(source, source.some(cues[:5], min(len(cues), source.between(1, 4), 5)), passages)
     words = sentence.split()
@@ -142,7 +142,7 @@ def _ask(source: Source, sentence: str, cues: list[str], passages: str) -> str:
 
 
 def real(source: Source) -> Task:
-    """Ask about sentences of real passages."""
+    """Ask about sentences of natural passages."""
     count = source.passages or source.between(1, 3 if source.size < 0.5 else 4)
     passages = [window(source, source.upto(18, 90)) for _ in range(count)]
     rounds = [asked_about(source, passages) for _ in range(source.rounds(5))]
@@ -152,7 +152,7 @@ def real(source: Source) -> Task:
 
 
 def asked_about(source: Source, passages: list[list[str]]) -> Turn:
-    """Ask for one sentence of the passages, or for something that does not stand in them."""
+    """Ask for a sentence of the passages, or for something that is not in them."""
     at = source.between(0, len(passages) - 1)
     index = source.between(0, len(passages[at]) - 1)
     sentence = passages[at][index]
@@ -165,7 +165,7 @@ def asked_about(source: Source, passages: list[list[str]]) -> Turn:
 
 
 def _fact_passages(source: Source) -> tuple[list[list[str]], list[tuple[int, Fact]]]:
-    """Write passages of invented facts, some with real sentences in between; return also where each fact stands."""
+    """Generate passages of invented facts and some natural sentences; also return the passage of each fact."""
     things = [thing(source) for _ in range(source.upto(1, 4))]
     taken: dict[str, set[int]] = {t: set() for t in things}
     passages, places = [], []
@@ -186,7 +186,7 @@ def _fact_passages(source: Source) -> tuple[list[list[str]], list[tuple[int, Fac
 
 
 def _fact_round(source: Source, places: list[tuple[int, Fact]], short: bool) -> Turn:
-    """Ask about one of the facts, or for one that nobody stated."""
+    """Ask about one of the facts, or for one that is not stated."""
     number, chosen = source.one(places)
     answer = f"{chosen.value if short else chosen.statement} [{number}]"
     question = chosen.question
@@ -206,7 +206,7 @@ def _fact_round(source: Source, places: list[tuple[int, Fact]], short: bool) -> 
 
 
 def invented(source: Source) -> Task:
-    """Ask about invented facts; the answer is the sentence or the value, with the passage's number."""
+    """Ask about invented facts; the answer is the sentence or the value, with the passage number."""
     passages, places = _fact_passages(source)
     short = source.chance(0.35)
     rounds = [_fact_round(source, places, short) for _ in range(source.rounds(5))]
@@ -216,7 +216,7 @@ def invented(source: Source) -> Task:
 
 
 def plain(source: Source) -> Task:
-    """Quote the sentences that hold a word, without passages marked up."""
+    """Quote the sentences that contain a word, from text without passage numbers."""
     parts = window(source, source.upto(25, 110))
 
     def round_() -> Turn:

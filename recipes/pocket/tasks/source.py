@@ -1,4 +1,4 @@
-"""Where synthetic tasks take their chance and their words from; held-out tasks get words and wordings of their own."""
+"""Random choices and words for synthetic tasks; held-out tasks get separate words and wordings."""
 
 import random
 import re
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def listed(text: str) -> list[str]:
-    """Cut a line of words into a list."""
+    """Split a line of words into a list."""
     return text.split()
 
 
@@ -33,18 +33,18 @@ _SENTENCE = re.compile(r"(?<=[.!?])[\"”']?\s+(?=[\"“']?[A-Z])")
 
 
 def is_hidden(word: str) -> bool:
-    """Say whether a word is kept for held-out tasks: one in twelve, by its checksum."""
+    """Whether a word is reserved for held-out tasks: one in twelve, by its checksum."""
     return zlib.crc32(word.lower().encode()) % 12 == 0
 
 
 def sentences(text: str) -> list[str]:
-    """Cut text into sentences at end marks before capitals."""
+    """Split text into sentences at end marks before capitals."""
     return [s.strip() for s in _SENTENCE.split(text.replace("\n", " ")) if s.strip()]
 
 
 @dataclass
 class Pool:
-    """Words, names and paragraphs taken from a corpus; `kinds` tells each paragraph's kind."""
+    """Words, names and paragraphs of a corpus."""
 
     words: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
@@ -53,7 +53,7 @@ class Pool:
 
     @classmethod
     def of(cls, texts: Sequence[str], hidden: bool) -> "Pool":
-        """Collect a pool from texts; the held-out pool keeps only hidden words, the other pool only the rest."""
+        """Collect a pool from texts; the held-out pool contains only hidden words, the other one only the rest."""
         pool = cls()
         names: Counter[str] = Counter()
         for text in texts:
@@ -69,11 +69,11 @@ class Pool:
 
 
 class Source:
-    """A seeded stream of choices and words; `hidden` draws held-out material, `size` in [0, 1] grows tasks.
+    """A seeded stream of choices and words; `hidden` selects held-out material, `size` in [0, 1] scales tasks.
 
-    Tests may set `new_wordings` (say it as training never does), `passages` and `shots` (so many, not a chance number),
-    and `wordy` (the share of questions about real text that are asked in many words).
-    Held-out tasks ask one question each; in training, several may follow one another about the same material.
+    Evaluations may set `new_wordings` (wordings that training never uses), `passages` and `shots` (fixed
+    instead of random numbers), and `wordy` (the fraction of long questions about natural text).
+    Held-out tasks ask one question each; training tasks may ask several about the same material.
     """
 
     def __init__(self, pool: Pool, seed: str, hidden: bool = False, size: float = 0.5) -> None:
@@ -84,20 +84,20 @@ class Source:
         self.wordy = 0.4
         self.random = random.Random(f"{seed} {hidden}")
 
-    def chance(self, share: float) -> bool:
-        """Return True in this share of calls."""
-        return self.random.random() < share
+    def chance(self, p: float) -> bool:
+        """Return True with probability `p`."""
+        return self.random.random() < p
 
     def between(self, low: int, high: int) -> int:
-        """Return a whole number from low to high, both included."""
+        """Return an integer from low to high, inclusive."""
         return self.random.randint(low, high)
 
     def upto(self, low: int, high: int) -> int:
-        """Return a whole number from low to a top that grows with `size`."""
+        """Return an integer from low to a maximum that grows with `size`."""
         return self.random.randint(low, max(low, low + round((high - low) * self.size)))
 
     def rounds(self, most: int) -> int:
-        """Return how many questions a task asks about its material: reading is paid once, and each answer teaches."""
+        """Return the number of questions about the same material, which is then processed only once."""
         return 1 if self.hidden else self.between(1, most)
 
     def one(self, items: Sequence[T]) -> T:
@@ -109,14 +109,14 @@ class Source:
         return self.random.sample(list(items), count)
 
     def wording(self, items: Sequence[str], varied: bool = True) -> str:
-        """Pick a wording and vary it; of lists of four or more, the last is kept, as it is, for held-out tasks."""
+        """Pick a wording and vary it; the last of lists of four or more is reserved, unvaried, for held-out tasks."""
         if len(items) >= 4 and self.new_wordings:
             return items[-1]
         chosen = self.one(items[:-1] if len(items) >= 4 else items)
         return vary(self.random, chosen) if varied and self.chance(0.75) else chosen
 
     def invented(self) -> str:
-        """Make up a word nobody can guess."""
+        """Invent an unpredictable word."""
         while True:
             count = self.random.choices([1, 2, 3], [3, 6, 2])[0]
             word = "".join(
@@ -131,7 +131,7 @@ class Source:
         return self.one(self.pool.words)
 
     def word(self) -> str:
-        """Return a word, real or invented."""
+        """Return a word, natural or invented."""
         return self.invented() if self.chance(0.4) else self.common()
 
     def words(self, count: int) -> list[str]:
@@ -142,7 +142,7 @@ class Source:
         return list(found)
 
     def name(self) -> str:
-        """Return a capitalised name, real or invented."""
+        """Return a capitalised name, natural or invented."""
         return self.invented().capitalize() if self.chance(0.5) else self.one(self.pool.names)
 
     def names(self, count: int) -> list[str]:
@@ -161,7 +161,7 @@ class Source:
         return text if self.chance(0.4) else text.title() if self.chance(0.5) else text.capitalize()
 
     def number(self) -> str:
-        """Return a whole number, small more often than large."""
+        """Return an integer, small more often than large."""
         return str(self.between(1, 10 ** self.between(1, 4)))
 
     def price(self) -> str:
@@ -195,18 +195,18 @@ class Source:
         return letters + self.one(["-", "", "#", "/"]) + str(self.between(10, 99999))
 
     def thing(self) -> str:
-        """Return a value of any sort."""
+        """Return a value of any kind."""
         makers = (self.word, self.name, self.title, self.number, self.price, self.hour, self.day, self.code)
         return makers[self.random.choices(range(8), [4, 4, 3, 2, 1, 1, 1, 2])[0]]()
 
     def phrase(self, low: int, high: int) -> str:
-        """Return random words in a row."""
+        """Return a sequence of random words."""
         return " ".join(self.word() for _ in range(self.upto(low, high)))
 
     def paragraph(self) -> list[str]:
-        """Return the sentences of a real paragraph."""
+        """Return the sentences of a natural paragraph."""
         return self.one(self.pool.paragraphs)
 
     def sentence(self) -> str:
-        """Return a real sentence."""
+        """Return a natural sentence."""
         return self.one(self.paragraph())

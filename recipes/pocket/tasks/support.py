@@ -1,4 +1,4 @@
-"""Replies: polite answers of an agent from a fact, short letters from notes, and rewriting by a rule."""
+"""Replies: polite answers from a fact, short letters from notes, and rewriting by a rule."""
 
 from recipes.pocket.chat import Task
 from recipes.pocket.tasks.facts import fact, thing
@@ -40,7 +40,7 @@ _THREE = ["Give the first three words.", "Only the first three words.", "Shorten
 
 
 def reply(source: Source) -> Task:
-    """Answer a customer from a fact in the instructions, by the rules that stand there."""
+    """Answer a customer from a fact in the instructions, by the rules given there."""
     about, agent, customer = thing(source), source.name(), source.name()
     told = fact(source, about, set())
     angry = source.chance(0.4)
@@ -99,7 +99,7 @@ def letter(source: Source) -> Task:
 
 
 def rewrite(source: Source) -> Task:
-    """Rewrite a line by a plain rule."""
+    """Rewrite a line by a simple rule."""
     line = source.sentence() if source.chance(0.5) else f"{source.word()} the {thing(source)} on {source.day()}"
     word, new = source.one(line.split()).strip(".,;:!?\"'") or "a", source.word()
     wordings, answer = source.one(

@@ -1,4 +1,4 @@
-"""Say an instruction in other words, so that a network learns what is asked and not one sentence by heart."""
+"""Paraphrase instructions, so a network does not memorize one sentence."""
 
 import random
 import re
@@ -75,7 +75,7 @@ _AFTER = (
 
 
 def _other(chance: random.Random, found: re.Match[str]) -> str:
-    """Replace a word by one that means the same here, in about half of all cases, keeping a capital."""
+    """Replace a word by a synonym with probability 1/2, keeping its capitalisation."""
     word = found[0]
     if chance.random() < 0.5:
         return word
@@ -84,7 +84,7 @@ def _other(chance: random.Random, found: re.Match[str]) -> str:
 
 
 def vary(chance: random.Random, text: str) -> str:
-    """Say an instruction differently; places to fill in and fixed answers stay as they are."""
+    """Paraphrase an instruction; placeholders and fixed answers are unchanged."""
     parts = _FIXED.split(text)
     parts[::2] = [_PATTERN.sub(lambda found: _other(chance, found), part) for part in parts[::2]]
     text = "".join(parts)
