@@ -48,7 +48,7 @@ LONG = (json.dumps(ROWS[0]) + "\n").encode() + b'{"prompt": "' + b"x" * 50_000_0
 OWN = FAKE + '[goal]\nmetric = "metrics.py:mine"\npass_mark = 0.5\n'
 BAD: dict[str, tuple[Write, int, tuple[str, ...]]] = {
     "no examples file": (missing("examples.jsonl"), 4, ("examples.jsonl does not exist",)),
-    "no job file": (missing("job.toml"), 2, ("holds no job.toml",)),
+    "no job file": (missing("job.toml"), 2, ("has no job.toml",)),
     "not toml": (toml("task = Write it"), 2, ("not valid TOML",)),
     "binary job file": (file("job.toml", b"\xff\xfe\x00\x81"), 2, ("job.toml cannot be read as text",)),
     "unknown key": (toml(FAKE + GOAL + "pass_marks = 0.7\n"), 2, ("'goal.pass_marks'", "did you mean 'pass_mark'?")),
@@ -140,8 +140,8 @@ IMPOSSIBLE_COMMANDS: dict[str, tuple[tuple[str, ...], str]] = {
     "a picture": (("climb", "cat.png"), "neither a job nor a file of examples"),
     "resume what is no run": (("climb", "--resume", "job"), "is not a run"),
     "resume what is not there": (("climb", "--resume", "runs/none-1"), "is not a run"),
-    "resume with a job": (("climb", "job", "--resume", "job"), "--resume goes on"),
-    "resume with a setting": (("climb", "--resume", "job", "--rank", "3"), "--resume goes on"),
+    "resume with a job": (("climb", "job", "--resume", "job"), "--resume continues"),
+    "resume with a setting": (("climb", "--resume", "job", "--rank", "3"), "--resume continues"),
     "a number that is none": (("climb", "job", "--rank", "many"), "tune.rank = 'many'"),
     "a list that is none": (("climb", "job", "--shots", "0,two"), "prompt.shots"),
     "a report of no run": (("report", "job"), "is not a run"),
