@@ -64,7 +64,7 @@ BAD: dict[str, tuple[Write, int, tuple[str, ...]]] = {
     ),
     "an empty file": (file("examples.jsonl", b""), 4, ("examples.jsonl is empty",)),
     "only blank lines": (file("examples.jsonl", b"\n \n\n"), 4, ("examples.jsonl is empty",)),
-    "an empty list": (file("examples.jsonl", b"[]"), 4, ("holds no examples",)),
+    "an empty list": (file("examples.jsonl", b"[]"), 4, ("has no examples",)),
     "3 examples": (toml(FAKE + GOAL, ROWS[:3]), 4, ("3 usable examples are not enough", "add 9 or more")),
     "one class only": (toml(FAKE + GOAL, with_changes(40, completion="yes")), 4, ("are the same: 'yes'",)),
     "one group only": (toml(FAKE + GOAL, with_changes(40, group="all")), 4, ("belong together",)),

@@ -136,7 +136,7 @@ def test_the_letters_are_what_a_preparation_makes_of_the_mailbox(tmp_path: Path)
     mailbox, into = EXAMPLES / "letters" / "mailbox.mbox", tmp_path / "letters"
     prepared, _ = finish(prepare([mailbox], PrepareOptions("style", private=private_modes("keep")), into))
     assert (into / "examples.jsonl").read_bytes() == (EXAMPLES / "letters" / "examples.jsonl").read_bytes()
-    assert prepared.account.dropped == {"not a letter": 6, "no own text": 3}
+    assert prepared.summary.dropped == {"not personal": 6, "no own text": 3}
     assert read_job(into).settings.goal.metric == "style"
 
 

@@ -120,7 +120,7 @@ def test_too_long_counts_with_what_it_is_given(make):
     examples = [make(1, "a b c", "d"), make(2, "a b c d e", "f")]
     issues = too_long(examples, lambda talk: sum(len(message.content.split()) for message in talk), 4)
     assert [(issue.id, issue.kind, issue.severity) for issue in issues] == [("e2", "too long", "dropped")]
-    assert "6 tokens" in issues[0].text and "reads 4" in issues[0].text
+    assert "6 tokens" in issues[0].text and "model is 4" in issues[0].text
     assert usable(examples, issues) == examples[:1]
 
 

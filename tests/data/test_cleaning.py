@@ -1,4 +1,4 @@
-"""What cleaning stands on: languages, damaged letters, unusual lengths, shingles; and splits by time."""
+"""Languages, repaired encodings, unusual lengths, shingles, and splits by time."""
 
 import random
 
@@ -118,11 +118,11 @@ def test_a_thread_counts_by_its_last_word_and_stays_together():
     assert max(last[e.group] for e in train) < min(last[e.group] for e in test)
 
 
-def test_examples_without_a_date_are_learnt_and_mostly_missing_dates_are_an_error():
+def test_undated_examples_go_to_train_and_mostly_missing_dates_are_an_error():
     examples = [dated(n, f"2020-01-{1 + n % 28:02}" if n % 4 else "") for n in range(80)]
     train, validation, test = divided(examples)
     assert all(e.date for e in (*validation, *test)) and sum(not e.date for e in train) == 20
-    with pytest.raises(DataError, match=r"(?s)60 of 80 examples have no date.*by chance"):
+    with pytest.raises(DataError, match=r"(?s)60 of 80 examples have no date.*at random"):
         divided([dated(n, "2020-01-01" if n % 4 == 0 else "soon") for n in range(80)])
 
 

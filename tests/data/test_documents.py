@@ -74,7 +74,7 @@ def test_pdf_keeps_its_pages(tmp_path: Path) -> None:
         ("a.png", b"whatever", "of kind .png"),
     ],
 )
-def test_what_cannot_be_read_is_named_and_passed_over(tmp_path: Path, name: str, content: bytes, why: str) -> None:
+def test_unreadable_files_are_skipped_with_a_warning(tmp_path: Path, name: str, content: bytes, why: str) -> None:
     (tmp_path / name).write_bytes(content)
     (tmp_path / "good.md").write_text("Good.")
     found, events = finish(read_documents(tmp_path))
@@ -83,7 +83,7 @@ def test_what_cannot_be_read_is_named_and_passed_over(tmp_path: Path, name: str,
     assert warning.startswith(name) and why in warning
 
 
-def test_a_forbidden_file_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_forbidden_file_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "good.md").write_text("Good.")
     (tmp_path / "secret.md").write_text("Secret.")
     read = Path.read_bytes
@@ -96,7 +96,7 @@ def test_a_forbidden_file_is_passed_over(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(Path, "read_bytes", guarded)
     found, events = finish(read_documents(tmp_path))
     assert [d.file for d in found] == ["good.md"]
-    assert warnings_of(events) == ["secret.md is passed over: the system says: Permission denied."]
+    assert warnings_of(events) == ["secret.md is skipped: the system says: Permission denied."]
 
 
 def test_links_pipes_and_hidden_files(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_nothing_to_read_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="could be read"):
         finish(read_documents(tmp_path))
     (tmp_path / "a.pdf").write_bytes(b"nonsense")
-    with pytest.raises(DataError, match="none of them gave text"):
+    with pytest.raises(DataError, match="none of them has text"):
         finish(read_documents(tmp_path))
 
 
@@ -178,7 +178,7 @@ def test_encodings() -> None:
     assert text == "grün – „ja“" and "Windows-1252" in wrong
 
 
-def test_a_guessed_encoding_is_said(tmp_path: Path) -> None:
+def test_a_guessed_encoding_is_reported(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes("grün".encode("latin-1"))
     found, events = finish(read_documents(tmp_path))
     assert found[0].text == "grün"

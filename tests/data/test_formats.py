@@ -113,7 +113,7 @@ def test_what_cannot_be_a_conversation_is_reported_and_passed_over(read, turns, 
 
 def test_unknown_roles_everywhere_are_an_error_that_names_the_known_ones(read):
     row = json.dumps({"messages": [{"role": "wizard", "content": "a"}]})
-    with pytest.raises(DataError, match=r"(?s)examples.jsonl:1.*'wizard'; known are advisor, agent,.*user"):
+    with pytest.raises(DataError, match=r"(?s)examples.jsonl:1.*'wizard'; known roles are advisor, agent,.*user"):
         read(f"{row}\n{row}")
 
 

@@ -125,7 +125,7 @@ def test_pretty_printed_objects_without_a_list(read):
         (b"hello world", "neither JSON nor a table"),
         (b"[]", "no examples"),
         (b"text,label\n", "no examples"),
-        (b'[{"prompt": "a", "completion": "b"},\n{"prompt": "a"', "examples.jsonl:2 breaks off"),
+        (b'[{"prompt": "a", "completion": "b"},\n{"prompt": "a"', "examples.jsonl:2 is truncated"),
         (b'[{"prompt": "a", "completion": "b"},\n{"prompt": oops}]', "examples.jsonl:2 is not valid JSON"),
         (b'{"a": ' * 100_000, "examples.jsonl:1"),
         (b"[" * 100_000, "examples.jsonl:1"),

@@ -38,7 +38,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
     (folder / "documents" / "help.md").write_text(HELP, encoding="utf-8")
     (folder / "documents" / "other.txt").write_text("The king has seven sons.\n", encoding="utf-8")
     built, events = finish(build_index(folder / "documents", folder / "index", Ground()))
-    assert "5 passages of 2 documents" in events[-1].text
+    assert "5 passages from 2 documents" in events[-1].text
     return built
 
 

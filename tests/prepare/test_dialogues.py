@@ -85,10 +85,10 @@ def test_the_agent_is_named_told_or_found() -> None:
     assert roles_of([of("Ann", "Eve")], ("Ann",)).of("ann") == "assistant"
 
 
-def test_an_agent_who_cannot_be_told_is_asked_for() -> None:
-    with pytest.raises(DataError, match=r"(?si)whose turns.*Ann.*--agent"):
+def test_an_ambiguous_agent_is_an_error() -> None:
+    with pytest.raises(DataError, match=r"(?si)agent cannot be detected.*Ann.*--agent"):
         roles_of([of("Ann", "Eve"), of("Bob", "Joe")], ())
-    with pytest.raises(DataError, match="None of Max says anything"):
+    with pytest.raises(DataError, match="None of Max has a turn"):
         roles_of([of("Ann", "Eve")], ("Max",))
 
 

@@ -131,13 +131,13 @@ def test_a_decision_about_something_gone_is_kept_and_told(prepared: Any, tmp_pat
     "line, why",
     [
         ("{broken", "cannot be read"),
-        ("[]", "no object"),
-        ('{"item": "a", "decision": "maybe"}', "no decision"),
-        ('{"decision": "drop"}', "about nothing"),
-        ('{"item": "a", "decision": "edit", "messages": []}', "not the assistant's"),
+        ("[]", "not an object"),
+        ('{"item": "a", "decision": "maybe"}', "not a decision"),
+        ('{"decision": "drop"}', "without an object"),
+        ('{"item": "a", "decision": "edit", "messages": []}', "not from the assistant"),
     ],
 )
-def test_a_review_that_cannot_be_understood_names_its_line(prepared: Any, tmp_path: Path, line: str, why: str) -> None:
+def test_an_invalid_review_is_an_error_with_its_line(prepared: Any, tmp_path: Path, line: str, why: str) -> None:
     path = tmp_path / "job/review.jsonl"
     number = len(path.read_text().splitlines()) + 1
     with path.open("a") as file:
@@ -148,20 +148,20 @@ def test_a_review_that_cannot_be_understood_names_its_line(prepared: Any, tmp_pa
     assert why in str(error.value) and path.read_bytes() == before
 
 
-def test_nothing_of_a_person_is_written_over(prepared: Any, tmp_path: Path, run: Run) -> None:
+def test_files_of_the_user_are_never_overwritten(prepared: Any, tmp_path: Path, run: Run) -> None:
     job = tmp_path / "job"
     (job / "job.toml").write_text((job / "job.toml").read_text().replace("0.5", "0.61"))
     (job / "mine.txt").write_text("mine")
     assert again(tmp_path).job_kept and again(tmp_path).job_kept
     assert "0.61" in (job / "job.toml").read_text() and (job / "mine.txt").read_text() == "mine"
     (job / "examples.jsonl").write_text("changed\n")
-    with pytest.raises(UsageError, match="was changed by hand"):
+    with pytest.raises(UsageError, match="was edited"):
         again(tmp_path)
     assert (job / "examples.jsonl").read_text() == "changed\n"
     other = tmp_path / "other"
     other.mkdir()
     (other / "examples.jsonl").write_text("somebody's\n")
-    with pytest.raises(UsageError, match="not of a preparation"):
+    with pytest.raises(UsageError, match="not written by a preparation"):
         finish(prepare([tmp_path / "sources" / "box.mbox"], PrepareOptions("style"), other))
     with pytest.raises(UsageError, match="is a file"):
         finish(prepare([tmp_path / "sources" / "box.mbox"], PrepareOptions("style"), job / "mine.txt"))
@@ -249,7 +249,7 @@ def test_guidelines_become_instructions_and_rules(run: Run, tmp_path: Path) -> N
     assert settings.data.guidelines == "guidelines.md"
     assert "Be kind" in (tmp_path / "job/guidelines.md").read_text()
     report = (tmp_path / "job/report.md").read_text()
-    assert "breaks (made up): " in report and "No script can check these" in report
+    assert "breaks (made up): " in report and "cannot be checked by a script" in report
     assert [one.kept for one in prepared.guidelines if one.rule] == [1.0]
 
 
@@ -261,12 +261,12 @@ def test_a_label_job_and_a_json_job_get_their_metrics(run: Run, tmp_path: Path) 
         assert read_job(tmp_path / "job").settings.goal.metric == metric
 
 
-def test_sources_that_hold_nothing_are_an_error(run: Run) -> None:
-    with pytest.raises(DataError, match="hold nothing"):
+def test_sources_without_examples_are_an_error(run: Run) -> None:
+    with pytest.raises(DataError, match="have nothing"):
         run({"a.md": "just a text without questions"}, "skill")
 
 
-def test_the_command_says_what_it_made(tmp_path: Path) -> None:
+def test_the_command_reports_the_result(tmp_path: Path) -> None:
     (tmp_path / "box.mbox").write_bytes(mailbox())
     (tmp_path / "x.png").write_bytes(b"\x89PNG\0")
     sources = [str(tmp_path / "box.mbox"), str(tmp_path / "x.png")]
@@ -274,7 +274,7 @@ def test_the_command_says_what_it_made(tmp_path: Path) -> None:
     command = ["prepare", *sources, *options]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
-    for told in ("16 examples in 16 groups", "signature 16", "x.png passed over"):
+    for told in ("16 examples in 16 groups", "signature 16", "x.png is skipped"):
         assert told in result.output
     assert read_job(tmp_path / "job").settings.goal.pass_mark == 0.7
     wrongs = {"--for": ("stile", "did you mean 'style'"), "--pass-mark": ("7", "between 0 and 1")}
@@ -283,8 +283,8 @@ def test_the_command_says_what_it_made(tmp_path: Path) -> None:
         assert result.exit_code == 2 and why in result.output
 
 
-def test_notes_tell_what_was_found(run: Run) -> None:
+def test_notes_report_the_sources(run: Run) -> None:
     table = "prompt,completion\na b,c d\n"
     _, events = run({"box.mbox": mailbox(), "b.csv": table}, "style", authors=AUTHOR)
     told = " ".join(event.text for event in events if isinstance(event, Note))
-    assert "box.mbox: a mailbox (mbox)." in told and "32 mails; 16 are by anna@example.org (as you said)." in told
+    assert "box.mbox: a mailbox (mbox)." in told and "32 mails; 16 are by anna@example.org (given)." in told

@@ -107,7 +107,7 @@ def test_dates(text: str, iso: str) -> None:
     assert iso_date(text) == iso
 
 
-def test_a_file_that_breaks_off_is_named_and_the_rest_goes_on(run: Run, rows: Any) -> None:
+def test_a_truncated_file_is_named_and_the_others_are_read(run: Run, rows: Any) -> None:
     good = '{"prompt": "a b", "completion": "c"}\n'
     _, events = run(
         {
@@ -119,7 +119,7 @@ def test_a_file_that_breaks_off_is_named_and_the_rest_goes_on(run: Run, rows: An
     )
     assert {row["completion"] for row in rows("examples.jsonl")} == {"c", "z"}
     told = [event.text for event in events if isinstance(event, Note) and event.level == "warning"]
-    assert any(text.startswith("bad.json") and "breaks off" in text for text in told)
+    assert any(text.startswith("bad.json") and "truncated" in text for text in told)
     assert any(text.startswith("locked.pdf") for text in told)
 
 

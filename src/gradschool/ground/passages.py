@@ -1,4 +1,4 @@
-"""Documents into passages: segments short enough to put before a question, each with its exact place."""
+"""Split documents into passages short enough for a prompt, each with its exact location."""
 
 import re
 from bisect import bisect_right

@@ -30,7 +30,7 @@ MEANS = {  # the meaning of each kind of change, remark or reason
     "looks cut off": "the answer looks truncated",
     "contradicting": "the same question has a different answer elsewhere",
     "unusual length": "the answer is far longer or shorter than the others",
-    "not a letter": "automatic replies, invitations, unsent drafts, delivery reports",
+    "not personal": "automatic replies, invitations, unsent drafts, delivery reports",
     "no own text": "nothing is left without quotes, forwards and signatures",
     "unreadable": "it cannot be read",
     "empty": "question or answer is empty, or there is no title or subject to ask with",

@@ -46,7 +46,7 @@ def test_charsets_right_and_wrong(kind: str, body: bytes, encoding: str) -> None
     assert text_of(typed(kind, body, encoding)) == "Grüße"
 
 
-def test_a_wrong_charset_is_told() -> None:
+def test_a_wrong_charset_is_reported() -> None:
     assert "klingon" in body_of(parse(typed("text/plain; charset=klingon", "Grüße".encode()))).remarks[0]
     assert "UTF-8" in body_of(parse(typed("text/plain; charset=iso-8859-1", "Grüße".encode()))).remarks[0]
 
@@ -118,14 +118,14 @@ def test_headers_in_words_of_all_kinds() -> None:
         ({"Auto_Submitted": "no"}, ""),
         ({"Precedence": "auto_reply"}, "automatic"),
         ({"X_Gmail_Labels": "Drafts,Important"}, "draft"),
-        ({"X_Gmail_Labels": "Spam"}, "thrown away"),
+        ({"X_Gmail_Labels": "Spam"}, "deleted"),
         ({"subject": "Out of office: back on Monday"}, "automatic"),
         ({"subject": "Accepted: the boat"}, "invitation"),
         ({"subject": "Re: accepted, with thanks"}, ""),
         ({"subject": "Termin: Zahnarzt"}, "invitation"),
     ],
 )
-def test_what_is_nobodys_letter(headers: dict[str, str], noise: str) -> None:
+def test_mail_that_is_not_personal(headers: dict[str, str], noise: str) -> None:
     found = head_of(parse(mail("x", **headers))).noise
     assert noise in found and bool(noise) == bool(found)
 

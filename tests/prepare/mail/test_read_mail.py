@@ -55,7 +55,7 @@ def test_the_quoted_mail_is_the_question_where_the_mailbox_lacks_it(run: Run, ro
     assert {"prompt": "Which colour?", "completion": "Green."}.items() <= rows("examples.jsonl")[-1].items()
 
 
-def test_what_is_no_letter_stands_in_the_review_with_its_reason(run: Run, rows: Any) -> None:
+def test_mail_that_is_not_personal_is_in_the_review_with_its_reason(run: Run, rows: Any) -> None:
     more = (
         mail("I am away.", subject="Re: x", id_="4", Auto_Submitted="auto-replied", day=4),
         mail(FORWARD, subject="Fwd: y", id_="5", day=5),
@@ -68,8 +68,8 @@ def test_what_is_no_letter_stands_in_the_review_with_its_reason(run: Run, rows: 
     why = {
         row["why"][0]["kind"]: row["why"][0]["text"] for row in rows("review.jsonl") if row.get("action") == "dropped"
     }
-    assert why.keys() == {"not a letter", "no own text", "unreadable"} and "encrypted" in why["unreadable"]
-    assert any("1 of them twice" in event.text for event in events if isinstance(event, Note))
+    assert why.keys() == {"not personal", "no own text", "unreadable"} and "encrypted" in why["unreadable"]
+    assert any("1 of them copies" in event.text for event in events if isinstance(event, Note))
 
 
 def heads(*mails: bytes) -> list[Any]:
@@ -85,11 +85,11 @@ def test_the_author_is_who_takes_part_in_most() -> None:
     assert author_of(heads(*mails, other_address), ()).addresses == {"anna@example.org", "a.keller@example.com"}
 
 
-def test_an_author_who_cannot_be_told_is_asked_for() -> None:
+def test_an_ambiguous_author_is_an_error() -> None:
     lonely = heads(*[mail("x", f"P{n} <p{n}@example.org>", f"Q{n} <q{n}@example.org>") for n in range(6)])
-    with pytest.raises(DataError, match=r"(?s)whose mailbox.*--author"):
+    with pytest.raises(DataError, match=r"(?s)owner of this mailbox.*--author"):
         author_of(lonely, ())
-    with pytest.raises(DataError, match=r"Nobody wrote from nobody@example\.org"):
+    with pytest.raises(DataError, match=r"No mail was sent from nobody@example\.org"):
         author_of(lonely, ["nobody@example.org"])
     assert author_of(lonely, ["P1@example.org"]).addresses == {"p1@example.org"}
 

@@ -120,7 +120,7 @@ class _Reader:
             body = self._body(location)
             made = split_quotes(body.lines, self._names(head))
         except (Unreadable, OSError) as error:
-            kind = "not a letter" if "invitation" in str(error) else "unreadable"
+            kind = "not personal" if "invitation" in str(error) else "unreadable"
             empty = (Message("user", head.subject), Message("assistant", ""))
             id_ = self._id(head, location, "")
             return Draft(id_, empty, group, location.source, head.day, people=people).dropped(
@@ -199,7 +199,7 @@ def _changes(made: SplitMail, body: Body, natural: bool) -> tuple[Change, ...]:
 
 def _judged(draft: Draft, head: Head, question: str) -> Draft:
     if head.noise:
-        return draft.dropped("not a letter", head.noise)
+        return draft.dropped("not personal", head.noise)
     if not draft.ideal.strip():
         what = "only a forward" if is_forward(head.subject) else "nothing is left without quotes and signature"
         return draft.dropped("no own text", what)
