@@ -121,7 +121,7 @@ def test_an_answer_that_goes_round_in_circles_is_nobodys(style: Style) -> None:
 def test_a_scrap_is_not_the_author_and_a_word_has_no_style(style: Style) -> None:
     asked = examples(1, 6)[0]
     assert style("I remain patient; it bears well.", asked).value == 0
-    with pytest.raises(Unscorable, match="too few to have a style"):
+    with pytest.raises(Unscorable, match="too few for a style"):
         style("I remain.", asked)
 
 
