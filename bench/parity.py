@@ -19,7 +19,7 @@ from rich.console import Console
 from gradschool.cli.screen import Screen
 from gradschool.cli.shipping import parity_table
 from gradschool.environment import environment
-from gradschool.export.export import Order, export
+from gradschool.export.export import ExportOptions, export
 from gradschool.files import read_json, sha256, write_json
 from gradschool.package.forms import FormResult, Refused
 from gradschool.package.manifest import read_manifest
@@ -44,7 +44,7 @@ def measure(specialist: Path, folder: Path, screen: Screen) -> list[dict[str, An
         refused = ""
         try:
             serve = over_http if number == 0 else None  # the server is the same for every form
-            table = screen.follow(export(Order(specialist, output=folder / str(number), **order), serve)).table
+            table = screen.follow(export(ExportOptions(specialist, output=folder / str(number), **order), serve)).table
         except Refused as error:
             table, refused = tuple(error.tried), str(error)
         rows = TypeAdapter(list[FormResult]).dump_python(list(table), mode="json")

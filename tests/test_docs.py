@@ -28,7 +28,7 @@ from gradschool.gates.run import PACKAGE_GATES, STATE_GATES, TRAINING_GATES, run
 from gradschool.job import read_job
 from gradschool.model.machine import SMALL
 from gradschool.records import Example, Message, Source
-from gradschool.score.custom import own_metric
+from gradschool.score.custom import custom_metric
 from gradschool.score.stats import bounds, needed_score
 from gradschool.settings import METRICS, Data, Goal, Settings, Tune
 
@@ -234,7 +234,7 @@ def test_the_rows_of_the_first_climb_are_read(tmp_path):
 def test_the_sample_of_a_custom_metric_works(tmp_path):
     [code] = [text for name, text in fenced("python") if name == "docs/decision.md"]
     (tmp_path / "metrics.py").write_text(code, encoding="utf-8")
-    metric = own_metric("metrics.py:polite", tmp_path)
+    metric = custom_metric("metrics.py:polite", tmp_path)
     example = Example("1", (Message("user", "Well?"), Message("assistant", "Yes, please.")), "1", Source("a", 1))
     assert metric("Yes, please.", example).value == 1
     assert metric("Yes, if you must ask me that.", example).parts == {"short": 0}

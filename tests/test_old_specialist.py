@@ -12,7 +12,7 @@ import pytest
 
 import small_job
 from finish import finish
-from gradschool.export.export import Order, export
+from gradschool.export.export import ExportOptions, export
 from gradschool.package.bundle import carry, open_specialist
 from gradschool.package.evidence import read_evidence
 from gradschool.package.manifest import MANIFEST, read_manifest
@@ -55,7 +55,7 @@ def test_the_specialist_can_be_scored_carried_and_exported(tmp_path: Path) -> No
     assert "needs nothing else" in needed
     carried = read_manifest(tmp_path / "carried")  # its manifest was written again
     assert carried.carries_base and carried.recipe == read_manifest(SPECIALIST).recipe
-    exported, _ = finish(export(Order(SPECIALIST, "merged", tmp_path / "merged")))
+    exported, _ = finish(export(ExportOptions(SPECIALIST, "merged", tmp_path / "merged")))
     [row] = exported.table
     assert row.sound and row.same_answers == 14
 

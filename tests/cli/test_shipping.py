@@ -32,7 +32,7 @@ def test_a_refused_export_shows_the_table_too(
     monkeypatch.setattr(session, "merged", lambda base, adapter: merge.merged(base, None))
     result = run("export", specialist, "--to", "merged", "-o", tmp_path / "out")
     assert result.exit_code == 5
-    assert "refused" in result.output and "It first parts at" in result.output
+    assert "refused" in result.output and "First difference:" in result.output
     assert not (tmp_path / "out").exists()
 
 

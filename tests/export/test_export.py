@@ -21,10 +21,10 @@ from finish import finish
 from gradschool.errors import ModelError, UsageError
 from gradschool.export import export as exporting
 from gradschool.export import families, merge, session, vocabulary
-from gradschool.export.export import Exported, Order, check_gguf, export
+from gradschool.export.export import Exported, ExportOptions, check_gguf, export
 from gradschool.export.gguf import FORMATS
 from gradschool.export.replay import LIKELIEST
-from gradschool.export.session import ROOM
+from gradschool.export.session import CONTEXT_MARGIN
 from gradschool.gates.parity import MAX_DIVERGENCE, MAX_DROP, MIN_SAME, SCORE_KEPT
 from gradschool.model.local import LocalEngine
 from gradschool.model.opening import POCKET
@@ -51,7 +51,7 @@ def made(specialist: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable
     def make(to: Any) -> Exported:
         if to not in done:
             folder = tmp_path_factory.mktemp(to) / "out"
-            done[to] = finish(export(Order(specialist, to, folder, number_format="f16")))[0]
+            done[to] = finish(export(ExportOptions(specialist, to, folder, number_format="f16")))[0]
         return done[to]
 
     return make
@@ -82,7 +82,7 @@ def test_each_form_answers_as_the_specialist(to: str, made: Callable[[str], Expo
 
 
 def test_the_server_is_asked_over_http_too(specialist: Path, tmp_path: Path) -> None:
-    exported, notes = finish(export(Order(specialist, "adapter", tmp_path / "out"), over_http))
+    exported, notes = finish(export(ExportOptions(specialist, "adapter", tmp_path / "out"), over_http))
     served = exported.table[0]
     assert served.form == "served over HTTP" and served.sound and served.same_answers >= len(QUESTIONS) - 1
     assert any(getattr(note, "text", "").startswith(f"served over HTTP: {served.score.mean:.3f}") for note in notes)
@@ -94,7 +94,7 @@ def test_a_server_that_forgets_something_is_caught(specialist: Path, tmp_path: P
         return over_http(replace(whole, recipe=replace(whole.recipe, **lost)))
 
     with pytest.raises(Refused, match="The form served over HTTP does not do what the specialist does"):
-        finish(export(Order(specialist, "adapter", tmp_path / "out"), forgetful))
+        finish(export(ExportOptions(specialist, "adapter", tmp_path / "out"), forgetful))
     assert not (tmp_path / "out").exists()
 
 
@@ -118,10 +118,10 @@ def test_the_tokenizer_alone_gives_the_tokens_of_the_test(to: str, made: Callabl
 
 @pytest.mark.parametrize("to", ["merged", "gguf"])
 def test_a_specialist_with_weights_of_its_own_is_exported_too(to: Any, tmp_path: Path) -> None:
-    exported, _ = finish(export(Order(ship(tmp_path / "made", whole=True), to, tmp_path / "out", "f16")))
+    exported, _ = finish(export(ExportOptions(ship(tmp_path / "made", whole=True), to, tmp_path / "out", "f16")))
     assert exported.table[0].same_answers >= len(QUESTIONS) - 1
     with pytest.raises(UsageError, match="has no adapter"):
-        finish(export(Order(tmp_path / "made" / "run" / "specialist", "adapter", tmp_path / "other")))
+        finish(export(ExportOptions(tmp_path / "made" / "run" / "specialist", "adapter", tmp_path / "other")))
 
 
 # --- broken on purpose
@@ -160,7 +160,7 @@ def test_what_was_broken_on_purpose_is_refused(
 ) -> None:
     harm(monkeypatch)
     with pytest.raises(Refused) as caught:
-        finish(export(Order(specialist, to, tmp_path / "out", number_format="f16")))
+        finish(export(ExportOptions(specialist, to, tmp_path / "out", number_format="f16")))
     assert gate in {g.name for g in caught.value.tried[-1].gates if not g.held}
     assert where in str(caught.value)
     assert list(tmp_path.iterdir()) == []  # nothing is left behind
@@ -168,23 +168,23 @@ def test_what_was_broken_on_purpose_is_refused(
 
 def test_a_context_that_is_too_small_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = ship(tmp_path / "made", recipe=Recipe("Be brief. " * 60))
-    whole, _ = finish(export(Order(place, "ollama", tmp_path / "whole", number_format="f16")))
+    whole, _ = finish(export(ExportOptions(place, "ollama", tmp_path / "whole", number_format="f16")))
     assert whole.table[0].sound
     assert "num_ctx 512" in (whole.folder / "Modelfile").read_text()
     monkeypatch.setattr(exporting, "_context", lambda trial: 256)
     with pytest.raises(Refused, match="q0: too long for the model") as caught:
-        finish(export(Order(place, "gguf", tmp_path / "out", number_format="f16")))
+        finish(export(ExportOptions(place, "gguf", tmp_path / "out", number_format="f16")))
     assert SCORE_KEPT in {g.name for g in caught.value.tried[-1].gates if not g.held}
     assert not (tmp_path / "out").exists()
 
 
 def test_a_stop_token_that_the_file_does_not_name_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = ship(tmp_path / "made", renamed_base(tmp_path / "base"))
-    whole, _ = finish(export(Order(place, "gguf", tmp_path / "whole", number_format="f16")))
+    whole, _ = finish(export(ExportOptions(place, "gguf", tmp_path / "whole", number_format="f16")))
     assert whole.table[0].sound
     monkeypatch.setattr(vocabulary, "_ends", lambda chat: [chat.tokenizer.convert_tokens_to_ids("<|endoftext|>")])
     with pytest.raises(Refused) as caught:
-        finish(export(Order(place, "gguf", tmp_path / "out", number_format="f16")))
+        finish(export(ExportOptions(place, "gguf", tmp_path / "out", number_format="f16")))
     assert "answers still stop" in {g.name for g in caught.value.tried[-1].gates if not g.held}
     assert not (tmp_path / "out").exists()
 
@@ -197,10 +197,10 @@ def test_what_cannot_be_made_is_told_before_any_work(
 ) -> None:
     (tmp_path / "there").mkdir()
     with pytest.raises(UsageError, match="exists already"):
-        finish(export(Order(specialist, "gguf", tmp_path / "there")))
+        finish(export(ExportOptions(specialist, "gguf", tmp_path / "there")))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageError, match="not installed") as caught:
-        finish(export(Order(specialist, "gguf", tmp_path / "out")))
+        finish(export(ExportOptions(specialist, "gguf", tmp_path / "out")))
     assert "gradschool[llama]" in caught.value.fix
     assert not (tmp_path / "out").exists()
 
@@ -209,7 +209,7 @@ def test_without_llama_cpp_the_adapter_comes_without_a_gguf_file(
     specialist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exporting, "need_llama_cpp", lambda: (_ for _ in ()).throw(UsageError("none", "none")))
-    exported, _ = finish(export(Order(specialist, "adapter", tmp_path / "out")))
+    exported, _ = finish(export(ExportOptions(specialist, "adapter", tmp_path / "out")))
     assert [result.form for result in exported.table] == ["adapter"]
     assert not list(exported.folder.glob("*.gguf"))
 
@@ -250,7 +250,7 @@ def test_the_page_about_exports_names_what_is_checked_and_its_bounds(made: Calla
     assert re.findall(r"^\| ([a-z ]+) \|", table, re.MULTILINE) == [g.name for g in made("merged").table[0].gates]
     assert f"more than {MAX_DIVERGENCE:g} nats apart" in page and f"from the {LIKELIEST} likeliest" in page
     assert f"less than {100 * MIN_SAME:g} % of the answers" in page and f"more than {MAX_DROP:g} (" in page
-    assert all(f"`{name}`" in page for name in FORMATS) and ROOM == 1.25
+    assert all(f"`{name}`" in page for name in FORMATS) and CONTEXT_MARGIN == 1.25
 
 
 # --- the smallest
@@ -259,7 +259,7 @@ def test_the_page_about_exports_names_what_is_checked_and_its_bounds(made: Calla
 def test_the_smallest_that_still_passes_is_kept(
     specialist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    exported, notes = finish(export(Order(specialist, "gguf", tmp_path / "out", smallest=True)))
+    exported, notes = finish(export(ExportOptions(specialist, "gguf", tmp_path / "out", smallest=True)))
     assert all(not result.sound for result in exported.table[:-1]) and exported.table[-1].sound
     sizes = [result.bytes for result in exported.table]
     assert sizes == sorted(sizes) and len(exported.table) >= 2  # own answers in 4 bits: not all of them
@@ -279,7 +279,7 @@ def test_where_no_format_holds_nothing_is_kept(
 ) -> None:
     monkeypatch.setattr("gradschool.export.smallest.LADDER", ("q4_0",))
     with pytest.raises(Refused) as caught:
-        finish(export(Order(specialist, "gguf", tmp_path / "out", smallest=True)))
+        finish(export(ExportOptions(specialist, "gguf", tmp_path / "out", smallest=True)))
     assert [result.form for result in caught.value.tried] == ["gguf q4_0"]
     assert list(tmp_path.iterdir()) == []
 
@@ -324,7 +324,9 @@ def test_the_python_of_the_card_gives_the_specialists_answer(
 
 def test_what_a_modelfile_cannot_carry_is_measured_and_told(tmp_path: Path) -> None:
     recipe = Recipe("Be brief.", shots=1, nearest=True, examples=(SHOWN,))
-    exported, _ = finish(export(Order(ship(tmp_path / "made", recipe=recipe), "ollama", tmp_path / "out", "f16")))
+    exported, _ = finish(
+        export(ExportOptions(ship(tmp_path / "made", recipe=recipe), "ollama", tmp_path / "out", "f16"))
+    )
     assert [result.form for result in exported.table] == ["gguf f16", "alone in Ollama"]
     assert exported.table[0].score.mean > exported.table[1].score.mean
     text = (exported.folder / "README.md").read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from finish import finish
-from gradschool.export.export import Order, export
+from gradschool.export.export import ExportOptions, export
 from gradschool.package.forms import Refused
 from shipped import QUESTIONS, ship
 
@@ -18,7 +18,7 @@ def specialist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_adapter_answers_as_the_specialist_and_other_forms_nearly(specialist: Path, tmp_path: Path) -> None:
-    exported, _ = finish(export(Order(specialist, "adapter", tmp_path / "out", most_drop=0.5)))
+    exported, _ = finish(export(ExportOptions(specialist, "adapter", tmp_path / "out", max_drop=0.5)))
     over_four_bits, over_whole_weights = exported.table
     assert over_four_bits.form == "adapter" and over_four_bits.same_answers == len(QUESTIONS)
     assert over_whole_weights.form == "gguf adapter" and over_whole_weights.same_prompts == len(QUESTIONS)
@@ -29,5 +29,5 @@ def test_the_adapter_answers_as_the_specialist_and_other_forms_nearly(specialist
 @pytest.mark.parametrize("to", ["merged", "gguf"])
 def test_a_form_that_loses_too_much_without_the_four_bits_is_refused(to: str, specialist: Path, tmp_path: Path) -> None:
     with pytest.raises(Refused, match="the mean score changes by"):
-        finish(export(Order(specialist, to, tmp_path / "out", number_format="f16")))  # type: ignore[arg-type]
+        finish(export(ExportOptions(specialist, to, tmp_path / "out", number_format="f16")))  # type: ignore[arg-type]
     assert not (tmp_path / "out").exists()

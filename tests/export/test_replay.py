@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from finish import finish
 from gradschool.evaluate import Measure
-from gradschool.export.replay import Questions, compare, questions_of, replay, where_they_part
+from gradschool.export.replay import Questions, compare, first_change, questions_of, replay
 from gradschool.model.fake import FakeEngine
 from gradschool.package.evidence import Evidence
 from gradschool.records import Conversation, Decoding, Example, Message, Source
@@ -41,7 +41,7 @@ def test_an_engine_that_says_something_else_is_refused_with_the_place() -> None:
     before, _ = finish(replay("specialist", FakeEngine(), questions(), EVIDENCE))
     after, _ = finish(replay("served", FakeEngine(other), questions(), EVIDENCE))
     assert compare(before, after, EVIDENCE, 0, exact=True).sound  # one example may change
-    assert where_they_part(before, after) == "q2, character 9 of the answer: 'three for', not 'three four'"
+    assert first_change(before, after) == "q2, character 9 of the answer: 'three for', not 'three four'"
     worse, _ = finish(replay("served", FakeEngine(lambda asked: "no"), questions(), EVIDENCE))
     result = compare(before, worse, EVIDENCE, 0, exact=False)
     assert not result.sound and result.parts.startswith("q0, character 1")
@@ -58,7 +58,7 @@ def test_answers_that_run_on_are_refused() -> None:
 def test_what_the_engine_cannot_read_is_named() -> None:
     before, _ = finish(replay("specialist", FakeEngine(), questions(), EVIDENCE))
     after, _ = finish(replay("served", FakeEngine(context_length=2), questions(), EVIDENCE))
-    assert where_they_part(before, after).startswith("q2: too long for the model")
+    assert first_change(before, after).startswith("q2: too long for the model")
 
 
 def test_the_questions_are_put_as_the_specialist_puts_them() -> None:

@@ -74,7 +74,7 @@ def test_a_base_that_is_not_on_the_hub_is_not_linked(base: str) -> None:
     assert not {"base_model", "base_model_relation"} & front(text).keys()
     assert f"`{base.removeprefix('/home/someone/models/')}`" in text
     assert "/home" not in text
-    assert "not known" in text
+    assert "unknown" in text
 
 
 @pytest.mark.parametrize(

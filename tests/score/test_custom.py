@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from gradschool.errors import UsageError
-from gradschool.score.custom import own_metric
+from gradschool.score.custom import custom_metric
 from gradschool.score.metric import Unscorable
 from score_samples import example
 
@@ -17,7 +17,7 @@ def write(folder, text, name="metrics.py"):
 
 def run(folder, body, answer="x"):
     write(folder, f"def mine(answer, example):\n    {body}\n")
-    return own_metric("metrics.py:mine", folder)(answer, example("ideal"))
+    return custom_metric("metrics.py:mine", folder)(answer, example("ideal"))
 
 
 def test_numbers_and_dicts(tmp_path):
@@ -61,7 +61,7 @@ def test_a_changed_file_is_read_anew_and_leaves_nothing_behind(tmp_path):
 def test_dataclasses_work_in_it(tmp_path):
     write(tmp_path, "from __future__ import annotations\nfrom dataclasses import dataclass\n@dataclass\nclass P:\n"
                     "    v: float\ndef mine(answer, example):\n    return P(0.5).v\n")  # fmt: skip
-    assert own_metric("metrics.py:mine", tmp_path)("", example("")).value == 0.5
+    assert custom_metric("metrics.py:mine", tmp_path)("", example("")).value == 0.5
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_dataclasses_work_in_it(tmp_path):
 def test_files_that_do_not_fit(tmp_path, text, name, expected):
     write(tmp_path, text)
     with pytest.raises(UsageError, match=expected) as caught:
-        own_metric(name, tmp_path)
+        custom_metric(name, tmp_path)
     assert caught.value.what
     assert caught.value.why
     assert caught.value.fix
@@ -90,4 +90,4 @@ def test_files_that_do_not_fit(tmp_path, text, name, expected):
 def test_a_binary_file_is_no_python(tmp_path):
     (tmp_path / "metrics.py").write_bytes(b"\xff\x00\x01")
     with pytest.raises(UsageError, match="cannot be run"):
-        own_metric("metrics.py:mine", tmp_path)
+        custom_metric("metrics.py:mine", tmp_path)

@@ -64,12 +64,12 @@ def test_the_value_is_the_share_of_rules_kept():
 def test_all_issues_at_once(tmp_path):
     (tmp_path / "bad.json").write_text("{")
     wrong = [
-        ("regex", "(", "no valid pattern"),
+        ("regex", "(", "not a valid pattern"),
         ("regex", 5, "text in quotes"),
-        ("contains", "", "not empty"),
-        ("max_words", "5", "whole number"),
-        ("min_words", 0, "whole number"),
-        ("json_schema", {"type": "objekt"}, "no valid JSON schema"),
+        ("contains", "", "non-empty"),
+        ("max_words", "5", "integer of 1 or more"),
+        ("min_words", 0, "integer of 1 or more"),
+        ("json_schema", {"type": "objekt"}, "not a valid JSON schema"),
         ("json_schema", {"$ref": "https://example.org/s.json"}, "only references inside"),
         ("json_schema", "none.json", "cannot be read"),
         ("json_schema", "bad.json", "not JSON"),

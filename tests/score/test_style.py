@@ -60,7 +60,7 @@ def values(style: Style, answers: Sequence[str], asked: Sequence[Example]) -> li
 
 def test_the_author_is_recognised_and_others_are_not(style: Style) -> None:
     assert style.author is not None
-    assert style.author.own_recognised > 0.95 and style.author.others_refused > 0.95
+    assert style.author.own_recognised > 0.95 and style.author.others_rejected > 0.95
     asked, chance = examples(20, 2), random.Random(7)
     assert sum(values(style, [formal(chance) for _ in asked], asked)) >= 17
     assert sum(values(style, [hasty(chance) for _ in asked], asked)) == 0
@@ -94,8 +94,8 @@ def with_answer(number: int, text: str, asked: str = "Write.") -> Example:
 
 def test_copies_and_echoes_do_not_count() -> None:
     chance = random.Random(5)
-    learnt = [*examples(60, 1), with_answer(1, letter(*RARE)), *[with_answer(n, letter(HABIT)) for n in range(2, 6)]]
-    style = Style().fit_against(learnt, [hasty(chance) for _ in range(60)])
+    train = [*examples(60, 1), with_answer(1, letter(*RARE)), *[with_answer(n, letter(HABIT)) for n in range(2, 6)]]
+    style = Style().fit_against(train, [hasty(chance) for _ in range(60)])
     asked = with_answer(9, letter("The gate bears it well."))
     copied = style(letter(*RARE), asked)
     assert copied.value == 0 and copied.parts["copied"] > 0.7
@@ -121,16 +121,16 @@ def test_an_answer_that_goes_round_in_circles_is_nobodys(style: Style) -> None:
 def test_a_scrap_is_not_the_author_and_a_word_has_no_style(style: Style) -> None:
     asked = examples(1, 6)[0]
     assert style("I remain patient; it bears well.", asked).value == 0
-    with pytest.raises(Unscorable, match="too few to have a style"):
+    with pytest.raises(Unscorable, match="too few for a style"):
         style("I remain.", asked)
 
 
-def test_it_must_learn_first_and_needs_enough() -> None:
-    with pytest.raises(DataError, match="has not learnt"):
+def test_it_must_be_fitted_first_and_needs_enough_texts() -> None:
+    with pytest.raises(DataError, match="is not fitted"):
         Style()("Some answer of some words here.", examples(1, 1)[0])
     with pytest.raises(DataError, match=r"(?s)5 texts of the author and 0 of others.*needs 20"):
         Style().fit_against(examples(5, 1), [])
-    with pytest.raises(DataError, match="cannot learn"):
+    with pytest.raises(DataError, match="cannot be fitted"):
         Style().fit_against([], ["x " * 50] * 20)
 
 
@@ -138,10 +138,10 @@ def test_short_texts_of_others_are_joined_so_that_length_tells_nothing() -> None
     chance = random.Random(5)
     pieces = [piece for _ in range(60) for piece in hasty(chance).replace("\n", " ").split(". ") if piece]
     style = Style().fit_against(examples(40, 1), [word for piece in pieces for word in (piece, piece)])
-    assert style.author is not None and style.author.others_refused > 0.9
+    assert style.author is not None and style.author.others_rejected > 0.9
 
 
-def test_it_learns_the_same_from_the_same() -> None:
+def test_the_same_texts_give_the_same_fit() -> None:
     chance = random.Random(5)
     others = [hasty(chance) for _ in range(30)]
     asked = examples(10, 8)
@@ -169,7 +169,7 @@ def test_jobs_can_name_it(tmp_path: object) -> None:
     assert isinstance(decides, Style) and decides.author is None and set(also) == {"chrf"}
 
 
-def test_long_texts_are_learnt_in_pieces_where_others_wrote_little() -> None:
+def test_long_texts_are_split_if_others_wrote_little() -> None:
     chance = random.Random(9)
     long = [
         replace(one, messages=(*one.question, Message("assistant", "\n\n".join(formal(chance) for _ in range(12)))))
@@ -177,6 +177,6 @@ def test_long_texts_are_learnt_in_pieces_where_others_wrote_little() -> None:
     ]
     style = Style().fit_against(long, [hasty(chance) for _ in range(16)])
     assert style.author is not None
-    assert style.author.own_recognised > 0.9 and style.author.others_refused > 0.8
+    assert style.author.own_recognised > 0.9 and style.author.others_rejected > 0.8
     answers = ["\n\n".join(write(chance) for _ in range(8)) for write in (formal, hasty)]
     assert values(style, answers, long[:2]) == [1.0, 0.0]

@@ -1,4 +1,4 @@
-"""The commands that send a specialist out: as a folder to take along, or in a form that other programs run."""
+"""The commands `bundle` and `export`: a specialist as a folder for another machine, or for other programs."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 @command
 def bundle(
     specialist: SpecialistPath,
-    target: Annotated[Path, typer.Argument(help="a new folder, which can be copied to another machine")],
-    with_base: Annotated[bool, typer.Option("--with-base", help="put the base model into it too")] = False,
+    target: Annotated[Path, typer.Argument(help="a new folder, to copy to another machine")],
+    with_base: Annotated[bool, typer.Option("--with-base", help="include the base model")] = False,
     base: BaseOption = None,
 ) -> None:
-    """Copy a specialist, verified, to take it to another machine; on request with its base."""
+    """Copy a specialist to a new folder for another machine, after verifying it."""
     from gradschool.cli.screen import Screen
     from gradschool.package.bundle import carry
 
@@ -36,37 +36,35 @@ def bundle(
 @command
 def export(
     specialist: SpecialistPath,
-    to: Annotated[Literal["adapter", "merged", "gguf", "ollama"], typer.Option("--to", help="the form that is made")],
+    to: Annotated[Literal["adapter", "merged", "gguf", "ollama"], typer.Option("--to", help="form of the export")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="a new folder; default: exports/NAME-FORM")
     ] = None,
     number_format: Annotated[
         Literal["q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "f16", "bf16", "f32"],
-        typer.Option("--format", help="how numbers are stored in a GGUF file"),
+        typer.Option("--format", help="number format of a GGUF file"),
     ] = "q8_0",
     smallest: Annotated[
-        bool, typer.Option("--smallest", help="try GGUF formats from small to large; keep the first that still passes")
+        bool, typer.Option("--smallest", help="try GGUF formats from small to large; keep the first that passes")
     ] = False,
-    most_drop: Annotated[
-        float, typer.Option("--most-drop", min=0, max=1, help="how much of the score the form may lose")
-    ] = 0.02,
+    max_drop: Annotated[float, typer.Option("--most-drop", min=0, max=1, help="maximum drop of the score")] = 0.02,
     base: BaseOption = None,
 ) -> None:
-    """Make a form that other programs run, ask it the test questions, and keep it only if it answers as well."""
+    """Export a specialist for other programs; the export is kept only if it answers the test questions as well."""
     from gradschool.cli.screen import Screen
-    from gradschool.export.export import Order
+    from gradschool.export.export import ExportOptions
     from gradschool.export.export import export as make
     from gradschool.package.forms import Refused
     from gradschool.serve.over_http import over_http
 
     if smallest and to not in ("gguf", "ollama"):
         raise errors.UsageError(
-            "--smallest chooses between formats of GGUF files.", f"--to {to} writes none.", "use --to gguf or ollama."
+            "--smallest chooses among formats of GGUF files.", f"--to {to} writes none.", "use --to gguf or ollama."
         )
-    order = Order(specialist, to, output, number_format, smallest, most_drop, base)
+    options = ExportOptions(specialist, to, output, number_format, smallest, max_drop, base)
     try:
         with Screen(out) as screen:
-            made = screen.follow(make(order, over_http))
+            made = screen.follow(make(options, over_http))
     except Refused as refused:
         out.print(parity_table(refused.tried))
         raise
@@ -75,18 +73,18 @@ def export(
 
 
 def parity_table(results: "Sequence[FormResult]") -> "Table":
-    """Every form that was tried, beside the specialist."""
+    """Every form that was tested, compared with the specialist."""
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
     table.add_column("form")
-    for name in ("MB", "prompts", "nats", "answers", "score", "tok/s"):
+    for name in ("MB", "prompts", "KL", "answers", "score", "tok/s"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("")
     table.caption = (
-        "Of the test questions: how many are read as the same tokens, how far the next token's distribution is away, "
-        "how many answers are the same to the letter; the score with its bounds; tokens written per second."
+        "On the test questions: prompts with identical tokens; mean KL divergence of the next token in nats; identical "
+        "answers; the score with its bounds; generated tokens per second."
     )
     table.caption_justify = "left"
     for result in results:

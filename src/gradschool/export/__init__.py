@@ -1,1 +1,1 @@
-"""What other programs run: a specialist as an adapter, a merged model, a GGUF file or for Ollama, each tested."""
+"""Exports: a specialist as an adapter, a merged model, a GGUF file or for Ollama, each tested against it."""

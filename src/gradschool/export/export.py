@@ -1,4 +1,4 @@
-"""Exports: a specialist as an adapter, a merged model, a GGUF file or for Ollama, given out only once it was tested."""
+"""Export a specialist as an adapter, a merged model, a GGUF file or for Ollama, and test the result against it."""
 
 import shutil
 from collections.abc import Callable, Sequence
@@ -38,7 +38,7 @@ from gradschool.package.bundle import open_verified
 from gradschool.package.card import card
 from gradschool.package.evidence import read_evidence
 from gradschool.package.forms import FormResult, Refused, Shipped, result_line
-from gradschool.package.manifest import read_manifest
+from gradschool.package.manifest import Manifest, read_manifest
 from gradschool.records import Conversation, Note, Work
 from gradschool.specialist import Recipe, Specialist
 
@@ -47,77 +47,84 @@ PARITY = "parity.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What is to be made of a specialist, and where it shall lie."""
+class ExportOptions:
+    """What to export, in which form, and where to."""
 
     specialist: Path
     to: Form
-    output: Path | None = None  # exports/NAME-FORM where none is given
+    output: Path | None = None  # default: exports/NAME-FORM
     number_format: str = "q8_0"
     smallest: bool = False
-    most_drop: float = MAX_DROP
+    max_drop: float = MAX_DROP
     base: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was made: where it lies, and the parity table with a row for each form that was tried."""
+    """The folder of an export, and the parity table with a row for each form that was tested."""
 
     folder: Path
     table: tuple[FormResult, ...]
 
 
-def export(order: Order, serve: Serve | None = None) -> Work[Exported]:
-    """Make a form of a specialist, ask it the test questions, and keep it only if it answers as the specialist does.
+def export(options: ExportOptions, serve: Serve | None = None) -> Work[Exported]:
+    """Export a specialist, ask the export the test questions, and keep it only if it answers as the specialist does.
 
-    `serve` puts the specialist behind HTTP: then it is asked there first, and held to the same.
-    Raises Refused where it does not, UsageError and ModelError, before any work, for a form that cannot be made.
+    `serve` starts an HTTP server for the specialist, which is then tested first. Raises Refused if a test fails, and
+    UsageError or ModelError, before any work, if the form cannot be made.
     """
-    manifest = read_manifest(order.specialist)
-    output = order.output or Path("exports") / f"{manifest.name}-{order.to}"
+    manifest = read_manifest(options.specialist)
+    output = options.output or Path("exports") / f"{manifest.name}-{options.to}"
     if output.exists():
-        raise UsageError(f"{output} exists already.", "Nothing is written over.", "name a new folder: --output.")
-    evidence = read_evidence(order.specialist, manifest)
-    specialist = yield from open_verified(order.specialist, manifest, order.base)
+        raise UsageError(
+            f"{output} already exists.", "Existing files are never replaced.", "name a new folder: --output."
+        )
+    session = yield from open_session(options, manifest)
+    served = [(yield from try_served(session, serve))] if serve else []
+    for result in served:
+        yield Note(result_line(result))
+        if not result.sound:
+            raise Refused(served)
+    with new_folder(output) as folder:
+        shipped, table = yield from MAKERS[options.to](session, options, folder)
+        table = [*served, *table]
+        if not all(result.sound for result in table if result.form in shipped.forms):
+            raise Refused(table)
+        write_text(folder / "README.md", card(manifest, session.evidence.results, shipped))
+        rows = TypeAdapter(list[FormResult]).dump_python(table, mode="json")
+        write_json(folder / PARITY, {"forms": rows, "environment": environment()})
+    return Exported(output, tuple(table))
+
+
+def open_session(options: ExportOptions, manifest: Manifest) -> Work[ExportSession]:
+    """Open a specialist, check that the form can be made, and ask it the test questions as the reference."""
+    evidence = read_evidence(options.specialist, manifest)
+    specialist = yield from open_verified(options.specialist, manifest, options.base)
     engine = local_engine(specialist.engine)
     if engine is None:
         raise ModelError(
             f"This specialist's base is on the server {manifest.base.address}.",
-            "There are no weights here that could be exported.",
-            "export it where the weights are, or use `gradschool answer` with the server.",
+            "There are no weights to export.",
+            "export it on the machine that has the weights, or use `gradschool answer` with the server.",
         )
-    template = check(order.to, specialist, engine)
+    template = check(options.to, specialist, engine)
     questions = questions_of(specialist, evidence)
     adapter = specialist.recipe.adapter
     before = yield from replay_local("specialist", engine, questions, evidence, adapter)
     probes = probes_of(engine, questions, before)
     before = yield from with_expected(before, partial(likeliest, engine.reader(adapter).network), probes)
     same = sum(a.text == row.answer.text for a, row in zip(before.answers, evidence.rows, strict=True))
-    yield Note(f"Opened anew, {same} of {len(evidence.rows)} answers are those that were scored in the climb.")
-    session = ExportSession(
-        manifest, evidence, specialist, engine, questions, before, probes, template, order.most_drop
-    )
-    asked_there = [(yield from try_served(session, serve))] if serve else []
-    for result in asked_there:
-        yield Note(result_line(result))
-        if not result.sound:
-            raise Refused(asked_there)
-    with new_folder(output) as folder:
-        shipped, table = yield from MAKERS[order.to](session, order, folder)
-        table = [*asked_there, *table]
-        if not all(result.sound for result in table if result.form in shipped.forms):
-            raise Refused(table)
-        write_text(folder / "README.md", card(manifest, evidence.results, shipped))
-        rows = TypeAdapter(list[FormResult]).dump_python(table, mode="json")
-        write_json(folder / PARITY, {"forms": rows, "environment": environment()})
-    return Exported(output, tuple(table))
+    yield Note(f"Reopened: {same} of {len(evidence.rows)} answers are identical to those scored in the climb.")
+    return ExportSession(manifest, evidence, specialist, engine, questions, before, probes, template, options.max_drop)
 
 
 def check(to: Form, specialist: Specialist, engine: LocalEngine) -> str:
-    """Refuse, before any work, a form that cannot be made; returns the chat template that travels with it."""
+    """Raise an error, before any work, if a form cannot be made; returns the chat template of the export."""
     if to == "adapter" and not specialist.recipe.adapter:
         raise UsageError(
-            "This specialist has no adapter.", f"It is made of: {specialist.recipe.describe()}.", "choose another --to."
+            "This specialist has no adapter.",
+            f"It consists of: {specialist.recipe.describe()}.",
+            "choose another --to.",
         )
     if to != "adapter":
         stored_dtype(engine.folder)
@@ -129,7 +136,7 @@ def check(to: Form, specialist: Specialist, engine: LocalEngine) -> str:
 
 
 def check_gguf(engine: LocalEngine) -> None:
-    """Raise ModelError where llama.cpp cannot compute this base, or cannot cut its words."""
+    """Raise ModelError if llama.cpp does not support the architecture or the tokenizer of this base."""
     architecture(engine.network.config)
     read_vocabulary(engine.chat, embedding_rows(engine.network))
 
@@ -137,16 +144,16 @@ def check_gguf(engine: LocalEngine) -> None:
 Made = Work[tuple[Shipped, list[FormResult]]]
 
 
-def make_merged(session: ExportSession, order: Order, folder: Path) -> Made:
-    """A model folder for transformers, vLLM and their like."""
+def make_merged(session: ExportSession, options: ExportOptions, folder: Path) -> Made:
+    """Write a model folder for transformers and vLLM."""
     save_merged(session.merged_network(), session.engine, session.template, folder)
     result = yield from try_merged(session, folder, "merged")
     yield Note(result_line(result))
     return shipped_of(session, "merged", [result]), [result]
 
 
-def make_adapter(session: ExportSession, order: Order, folder: Path) -> Made:
-    """PEFT's folder with the tokenizer, and where llama.cpp knows the base, the same as a GGUF adapter."""
+def make_adapter(session: ExportSession, options: ExportOptions, folder: Path) -> Made:
+    """Write a PEFT folder with the tokenizer and, if llama.cpp supports the base, a GGUF adapter."""
     assert session.adapter is not None
     for path in sorted(session.adapter.iterdir()):
         shutil.copyfile(path, folder / path.name)
@@ -158,7 +165,7 @@ def make_adapter(session: ExportSession, order: Order, folder: Path) -> Made:
         need_llama_cpp()
         check_gguf(session.engine)
     except (UsageError, ModelError) as error:
-        yield Note(f"No GGUF adapter is written beside it. {error.what} {error.why}")
+        yield Note(f"No GGUF adapter is written. {error.what} {error.why}")
         return shipped_of(session, "adapter", table), table
     network = session.bare_network()
     path = folder / file_name(session.about, size_label(network), "f32", lora=True)
@@ -171,22 +178,22 @@ def make_adapter(session: ExportSession, order: Order, folder: Path) -> Made:
     return replace(shipped_of(session, "adapter", table), file=path.name, context=context), table
 
 
-def make_gguf_file(session: ExportSession, order: Order, folder: Path) -> Made:
-    """One GGUF file, in the format that was asked for or the smallest that still passes."""
+def make_gguf_file(session: ExportSession, options: ExportOptions, folder: Path) -> Made:
+    """Write one GGUF file, in the requested format or the smallest one that passes."""
     network, context = session.merged_network(), _context(session)
-    if order.smallest:
+    if options.smallest:
         path, table = yield from smallest(session, network, folder, context)
     else:
-        path = folder / file_name(session.about, size_label(network), order.number_format)
-        yield from make_gguf(session, network, path, order.number_format)
-        form = f"gguf {order.number_format}"
-        table = [(yield from try_gguf(session, path, form, context, order.number_format))]
+        path = folder / file_name(session.about, size_label(network), options.number_format)
+        yield from make_gguf(session, network, path, options.number_format)
+        form = f"gguf {options.number_format}"
+        table = [(yield from try_gguf(session, path, form, context, options.number_format))]
         yield Note(result_line(table[0]))
-    return replace(shipped_of(session, order.to, table[-1:]), file=path.name, context=context), table
+    return replace(shipped_of(session, options.to, table[-1:]), file=path.name, context=context), table
 
 
 def shipped_of(session: ExportSession, to: Form, results: Sequence[FormResult]) -> Shipped:
-    """What the card says about an export."""
+    """The description of an export for its card."""
     recipe = session.specialist.recipe
     return Shipped(
         to,
@@ -200,16 +207,16 @@ def shipped_of(session: ExportSession, to: Form, results: Sequence[FormResult]) 
     )
 
 
-def make_ollama(session: ExportSession, order: Order, folder: Path) -> Made:
-    """A GGUF file and the Modelfile from which Ollama makes the specialist."""
-    shipped, table = yield from make_gguf_file(session, order, folder)
+def make_ollama(session: ExportSession, options: ExportOptions, folder: Path) -> Made:
+    """Write a GGUF file and a Modelfile for Ollama."""
+    shipped, table = yield from make_gguf_file(session, options, folder)
     recipe = alone(session.specialist.recipe)
     plain = Specialist(session.engine, recipe)
     ends = [str(session.engine.tokenizer.convert_ids_to_tokens(token)) for token in session.engine.stop_ids]
     asked = [plain.conversation(example.question)[0] for example in session.evidence.examples]
     turns = find_turns(session.engine.chat, session.template, asked)
     if turns is None:
-        yield Note("The chat template is more than text around turns: Ollama must read it from the GGUF file.")
+        yield Note("The chat template cannot be written as an Ollama template; Ollama must read it from the GGUF file.")
     shown: Conversation = tuple(m for e in recipe.examples[: recipe.shots] for m in e.messages if m.role != "system")
     modelfile = Modelfile(shipped.file, recipe.instructions, shown, ends, shipped.context, recipe.decoding, turns)
     write_text(folder / "Modelfile", modelfile.text())
@@ -224,9 +231,9 @@ def make_ollama(session: ExportSession, order: Order, folder: Path) -> Made:
 
 
 def alone(recipe: Recipe) -> Recipe:
-    """What of a recipe a Modelfile can carry: no passages, and no examples that are chosen for each question."""
-    kept = replace(recipe, passages=0, index="")
-    return replace(kept, shots=0, nearest=False, examples=()) if recipe.nearest else kept
+    """The part of a recipe that a Modelfile can contain: no passages, and no examples chosen for each question."""
+    fixed = replace(recipe, passages=0, index="")
+    return replace(fixed, shots=0, nearest=False, examples=()) if recipe.nearest else fixed
 
 
 def _context(session: ExportSession) -> int:
@@ -235,7 +242,7 @@ def _context(session: ExportSession) -> int:
     return context_for(session.before.prompts, session.questions.decoding.max_new_tokens, most)
 
 
-MAKERS: dict[Form, Callable[[ExportSession, Order, Path], Made]] = {
+MAKERS: dict[Form, Callable[[ExportSession, ExportOptions, Path], Made]] = {
     "adapter": make_adapter,
     "merged": make_merged,
     "gguf": make_gguf_file,

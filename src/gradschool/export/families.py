@@ -1,4 +1,4 @@
-"""The families of networks that llama.cpp computes as transformers does: their sizes, rotations and other quirks."""
+"""Model families that llama.cpp computes as transformers does: their sizes, RoPE settings and special cases."""
 
 import math
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ ARCHITECTURES = {
     "phi3": gguf.MODEL_ARCH.PHI3,
 }
 GEMMAS = ("gemma", "gemma2", "gemma3_text")
-# llama.cpp knows these sizes by their number of layers, and scales their attention in another way.
+# llama.cpp recognizes these models by their number of layers, and scales their attention differently.
 LARGEST_GEMMAS = {"gemma2": 46, "gemma3_text": 62}
 SCALINGS = {
     "default": gguf.MODEL_ARCH.__members__.keys(),
@@ -38,19 +38,19 @@ SCALINGS = {
 def architecture(config: Any) -> gguf.MODEL_ARCH:
     """llama.cpp's name for a base's family.
 
-    Raises ModelError, with the list of families, where there is none or where it would compute something else.
+    Raises ModelError if the family is unknown, or llama.cpp would compute something else.
     """
     kind = config.model_type
     if kind not in ARCHITECTURES:
         raise ModelError(
-            f"A network of the kind {kind!r} cannot be written as GGUF.",
-            f"The families that can are {', '.join(ARCHITECTURES)}.",
+            f"A model of type {kind!r} cannot be written as GGUF.",
+            f"Supported types: {', '.join(ARCHITECTURES)}.",
             "export --to merged or adapter.",
         )
     arch = ARCHITECTURES[kind]
     if differs := _differs(config, arch):
         raise ModelError(
-            f"This {kind} network cannot be written as GGUF.",
+            f"This {kind} model cannot be written as GGUF.",
             f"llama.cpp would compute something else: {differs}.",
             "export --to merged or adapter.",
         )
@@ -58,7 +58,7 @@ def architecture(config: Any) -> gguf.MODEL_ARCH:
 
 
 def _differs(config: Any, arch: gguf.MODEL_ARCH) -> str:
-    """What in a network llama.cpp cannot compute, or nothing."""
+    """A part of a model that llama.cpp computes differently, or an empty string."""
     kind, head = config.model_type, _head(config)
     activation = getattr(config, "hidden_activation", None) or config.hidden_act
     if activation not in (("gelu_pytorch_tanh",) if kind in GEMMAS else ("silu",)):
@@ -75,27 +75,27 @@ def _differs(config: Any, arch: gguf.MODEL_ARCH) -> str:
             "full_attention" if (i + 1) % pattern == 0 else "sliding_attention" for i in range(len(config.layer_types))
         ]
         if list(config.layer_types) != layers:
-            return f"not every layer in {pattern} sees the whole text"
+            return f"its pattern of full and sliding attention is not one full layer in {pattern}"
     if kind == "gemma3_text" and config.final_logit_softcapping:
         return "its logits are capped"
     if kind.startswith("qwen") and config.use_sliding_window:
-        return "its attention sees a window only"
+        return "it uses sliding-window attention"
     if kind == "phi3" and head * config.num_attention_heads != config.hidden_size:
-        return "its heads do not fill its width"
+        return "heads times head size is not its hidden size"
     for rope in _ropes(config).values():
         scaling = rope.get("rope_type", "default")
         if arch.name not in SCALINGS.get(scaling, ()):
-            return f"its positions are scaled in the way {scaling!r}"
+            return f"its RoPE scaling is {scaling!r}"
         if scaling == "yarn" and set(rope) & {"attention_factor", "mscale", "mscale_all_dim", "truncate"}:
-            return "its YaRN has settings of its own"
+            return "it has special YaRN settings"
     return ""
 
 
 def context_length(config: Any) -> int:
-    """The most tokens for which llama.cpp computes what transformers does.
+    """The maximum number of tokens for which llama.cpp computes what transformers does.
 
-    A sliding window that llama.cpp does not have, and positions that are scaled otherwise in longer texts, end it
-    earlier than the network itself would.
+    It is shorter than the context of the model if the model has a sliding window that llama.cpp does not support, or
+    scales positions differently in longer texts.
     """
     most = int(config.max_position_embeddings)
     if config.model_type in ("mistral", "phi3") and config.sliding_window:
@@ -107,13 +107,13 @@ def context_length(config: Any) -> int:
 
 
 def embedding_rows(network: "PreTrainedModel") -> int:
-    """How many rows the embedding has: tokens, and often some that no token uses."""
+    """The number of rows of the embedding; some may be unused."""
     embedding: Any = network.get_input_embeddings()
     return int(embedding.weight.shape[0])
 
 
 def write_sizes(writer: gguf.GGUFWriter, config: Any) -> None:
-    """Write a network's sizes and settings into a GGUF file."""
+    """Write the sizes and settings of a model into a GGUF file."""
     writer.add_context_length(context_length(config))
     writer.add_embedding_length(config.hidden_size)
     writer.add_block_count(config.num_hidden_layers)
@@ -157,7 +157,7 @@ def _write_scaling(writer: gguf.GGUFWriter, config: Any, rope: dict[str, Any]) -
 
 
 def gguf_tensors(network: "PreTrainedModel") -> Iterator[tuple[str, Tensor]]:
-    """A network's tensors under their names in GGUF, in the order and with the values that llama.cpp expects."""
+    """The tensors of a model with their names in GGUF, in the order and with the values that llama.cpp expects."""
     config: Any = network.config
     name_of = gguf.get_tensor_name_map(ARCHITECTURES[config.model_type], config.num_hidden_layers)
     for name, tensor in network.state_dict().items():
@@ -165,7 +165,7 @@ def gguf_tensors(network: "PreTrainedModel") -> Iterator[tuple[str, Tensor]]:
             continue
         found = name_of.get_name(name, try_suffixes=(".weight", ".bias"))
         if found is None:
-            raise ModelError(f"llama.cpp has no place for the tensor {name}.", "", "export --to merged or adapter.")
+            raise ModelError(f"llama.cpp has no name for the tensor {name}.", "", "export --to merged or adapter.")
         yield found, arranged(config, name, tensor)
     rope = _ropes(config)["full_attention"]
     if rope.get("rope_type") == "llama3":
@@ -176,10 +176,10 @@ def gguf_tensors(network: "PreTrainedModel") -> Iterator[tuple[str, Tensor]]:
 
 
 def arranged(config: Any, name: str, tensor: Tensor) -> Tensor:
-    """A tensor as llama.cpp computes with it: Q and K of Llamas turned, norms of Gemmas with their 1 added.
+    """A tensor in the layout of llama.cpp: Q and K of Llama permuted, 1 added to the norms of Gemma.
 
-    llama.cpp rotates neighbouring rows of Llama's Q and K as pairs, transformers the two halves of a head. Gemma
-    multiplies by 1 + w. Works for biases and for the B of a LoRA layer too, whose rows are those of the weight.
+    llama.cpp rotates adjacent rows of Llama's Q and K as pairs, transformers the two halves of a head. Gemma multiplies
+    by 1 + w. This is valid for biases and the B matrix of LoRA layers too, whose rows are those of the weight.
     """
     part = name.split(".")[-2]
     if config.model_type in ("llama", "mistral") and part in ("q_proj", "k_proj"):
@@ -191,17 +191,17 @@ def arranged(config: Any, name: str, tensor: Tensor) -> Tensor:
 
 
 def _llama3_factors(rope: dict[str, Any], head: int) -> Tensor:
-    """By how much each frequency of the rotation is slowed down in Llama 3; (head / 2,)."""
+    """The factor by which Llama 3 reduces each RoPE frequency: (head / 2,)."""
     slow, quick, factor = rope["low_freq_factor"], rope["high_freq_factor"], rope["factor"]
     frequencies = rope["rope_theta"] ** -(torch.arange(0, head, 2, dtype=torch.float64) / head)
-    turns = rope["original_max_position_embeddings"] * frequencies / (2 * math.pi)  # within the text of training
+    turns = rope["original_max_position_embeddings"] * frequencies / (2 * math.pi)  # within the context of pretraining
     mix = ((turns - slow) / (quick - slow)).clamp(0, 1)
     slowed: Tensor = 1 / ((1 - mix) / factor + mix)
     return slowed.float()
 
 
 def _ropes(config: Any) -> dict[str, dict[str, Any]]:
-    """The settings of the rotation, by kind of attention where there are several."""
+    """The RoPE settings by type of attention."""
     rope: dict[str, Any] = dict(config.rope_parameters)
     return rope if "full_attention" in rope else {"full_attention": rope}
 

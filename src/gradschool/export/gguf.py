@@ -1,4 +1,4 @@
-"""GGUF files for llama.cpp and Ollama: a whole network in one of several number formats, or a LoRA beside one.
+"""GGUF files for llama.cpp and Ollama: a model in one of several number formats, or a LoRA adapter.
 
 Legend: O outputs, I inputs, R rank.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from gradschool.model.lora import LoraLinear
 
-# From small to large. What the gguf package can write; its k-quants (q4_K, …) it can only read.
+# From small to large. The gguf package can write these formats; it can only read k-quants (q4_K, …).
 FORMATS = {
     "q4_0": (GGMLQuantizationType.Q4_0, LlamaFileType.MOSTLY_Q4_0),
     "q4_1": (GGMLQuantizationType.Q4_1, LlamaFileType.MOSTLY_Q4_1),
@@ -42,7 +42,7 @@ ENDS = ("token_embd.weight", "output.weight")
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a GGUF file says about where it comes from."""
+    """The origin of a GGUF file, for its metadata."""
 
     name: str
     base: str
@@ -55,9 +55,9 @@ def write_gguf(
 ) -> Work[None]:
     """Write a network with its tokenizer and chat template, tensor by tensor.
 
-    In the 4- and 5-bit formats embedding and output layer stay in 8 bits, for they suffer most; norms and biases are
-    always float32, and a row that cannot be cut into blocks of 32 is kept in float16. Raises ModelError where
-    llama.cpp would compute something else.
+    In the 4- and 5-bit formats, embedding and output layer use 8 bits, because they are most sensitive. Norms and
+    biases are always float32; rows that are not a multiple of 32 long are float16. Raises ModelError if llama.cpp would
+    compute something else.
     """
     arch = architecture(network.config)
     vocabulary = read_vocabulary(chat, embedding_rows(network))
@@ -100,7 +100,7 @@ def _write_tensors(writer: gguf.GGUFWriter, network: "PreTrainedModel", number_f
 
 
 def chosen_format(name: str, shape: tuple[int, ...], number_format: str) -> GGMLQuantizationType:
-    """In which number format a tensor is stored; shape (O, I) or (O,)."""
+    """The number format of a tensor of shape (O, I) or (O,)."""
     if len(shape) == 1 or name.endswith("_norm.weight"):
         return GGMLQuantizationType.F32
     kind = FORMATS["q8_0" if number_format in COARSE and name in ENDS else number_format][0]
@@ -109,7 +109,7 @@ def chosen_format(name: str, shape: tuple[int, ...], number_format: str) -> GGML
 
 
 def write_lora_gguf(config: Any, layers: "dict[str, LoraLinear]", path: Path, about: About) -> None:
-    """Write LoRA layers (A: (R, I), B: (O, R)) as a GGUF adapter that llama.cpp puts over its base's GGUF file."""
+    """Write LoRA layers (A: (R, I), B: (O, R)) as a GGUF adapter for llama.cpp."""
     arch = ARCHITECTURES[config.model_type]
     writer = gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[arch])
     writer.add_type(gguf.GGUFType.ADAPTER)
@@ -120,7 +120,7 @@ def write_lora_gguf(config: Any, layers: "dict[str, LoraLinear]", path: Path, ab
     scales = {layer.scale for layer in layers.values()}
     if len(ranks) > 1 or len(scales) > 1:
         raise ModelError(
-            "This adapter cannot be written as GGUF.", "Its layers differ in rank or strength.", "export --to gguf."
+            "This adapter cannot be written as GGUF.", "Its layers differ in rank or alpha.", "export --to gguf."
         )
     writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, some.scale * some.lora_a.shape[0])
     for name, array in _lora_tensors(config, layers):
@@ -139,20 +139,20 @@ def _lora_tensors(config: Any, layers: "dict[str, LoraLinear]") -> Iterator[tupl
     for name, layer in layers.items():
         found = name_of.get_name(name)
         if found is None:
-            raise ModelError(f"llama.cpp has no place for the layer {name}.", "", "export --to merged.")
+            raise ModelError(f"llama.cpp has no name for the layer {name}.", "", "export --to merged.")
         b = arranged(config, f"{name}.weight", layer.lora_b.detach())
         yield f"{found}.weight.lora_a", layer.lora_a.detach().cpu().float().contiguous().numpy()
         yield f"{found}.weight.lora_b", b.cpu().float().contiguous().numpy()
 
 
 def size_label(network: "PreTrainedModel") -> str:
-    """The number of parameters as file names tell it, such as 7M."""
+    """The number of parameters as in file names, such as 7M."""
     label: str = gguf.size_label(sum(p.numel() for p in network.parameters()), 0, 0, 0)
     return label
 
 
 def file_name(about: About, label: str, number_format: str, lora: bool = False) -> str:
-    """The name of a GGUF file after the convention of its makers: Base-Size-Specialist-FORMAT.gguf."""
+    """The file name by the GGUF naming convention: Base-Size-Specialist-FORMAT.gguf."""
     base = about.base.rstrip("/").rpartition("/")[2]
     name = about.name.replace("/", "-")
     kind: Literal["LoRA"] | None = "LoRA" if lora else None
@@ -160,7 +160,7 @@ def file_name(about: About, label: str, number_format: str, lora: bool = False) 
 
 
 def _write_about(writer: gguf.GGUFWriter, about: About, strips: bool) -> None:
-    # llama.cpp drops spaces behind control tokens where it reads "phi-3" in the name, and only there.
+    # llama.cpp drops spaces after control tokens only if the name contains "phi-3".
     name = about.name.replace("hi-3", "hi 3").replace("hi3", "hi 3").replace("HI-3", "HI 3").replace("HI3", "HI 3")
     writer.add_name(f"{name} (Phi-3)" if strips else name)
     writer.add_finetune(about.name)

@@ -1,4 +1,4 @@
-"""Merging: the adapter's layers added into the base's, so that one plain network says the same."""
+"""Merging: the LoRA weights are added to those of the base, which gives a plain network."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,27 +20,27 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 
 def stored_dtype(base: Path) -> torch.dtype:
-    """The number format in which a base's weights lie on disk.
+    """The number format of a base's weights on disk.
 
-    Raises ModelError for a quantised base: what an adapter adds is smaller than the steps between its numbers, so
-    that merging would lose it.
+    Raises ModelError for a quantized base: the changes by an adapter are smaller than its quantization steps, so that
+    merging would lose them.
     """
     config = read_json(base / "config.json")
     name = str(config.get("dtype") or config.get("torch_dtype") or "float32")
     if config.get("quantization_config") or name not in DTYPES:
         kind = (config.get("quantization_config") or {}).get("quant_method", name)
         raise ModelError(
-            f"The base in {base} is quantised ({kind}), and nothing is merged into a quantised base.",
-            "The steps between its numbers are larger than what was learnt.",
-            "export --to adapter, or train on the base as its makers published it.",
+            f"The base in {base} is quantized ({kind}), and adapters are not merged into quantized bases.",
+            "Its quantization steps are larger than the changes by the adapter.",
+            "export --to adapter, or train on the original base.",
         )
     return DTYPES[name]
 
 
 def merged(base: Path, adapter: Path | None) -> "PreTrainedModel":
-    """Load a base as it is stored and merge an adapter into it: added in float32, stored in the base's format.
+    """Load a base and merge an adapter into it, in float32; the result has the number format of the base.
 
-    Embeddings that are tied to the output layer stay tied. Without an adapter it is the base itself.
+    Tied embeddings stay tied. Without an adapter, this is the base itself.
     """
     network, _ = load(base, torch.device("cpu"), stored_dtype(base))
     if adapter is not None:
@@ -50,8 +50,8 @@ def merged(base: Path, adapter: Path | None) -> "PreTrainedModel":
 
 
 def save_merged(network: "PreTrainedModel", engine: LocalEngine, template: str, folder: Path) -> None:
-    """Write a network and its base's tokenizer with the chat template, as a model folder for transformers and vLLM."""
-    # Without the base's sampling settings and penalties, which were not what was tested.
+    """Write a network with the tokenizer and the chat template, as a model folder for transformers and vLLM."""
+    # The sampling settings of the base were not used in the test.
     network.generation_config = GenerationConfig(eos_token_id=list(engine.stop_ids))
     bars_were_on = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()

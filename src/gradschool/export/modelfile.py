@@ -1,4 +1,4 @@
-"""The Modelfile for Ollama: the instructions, the examples shown, when to stop, and a context that is long enough."""
+"""The Modelfile for Ollama: template, instructions, examples, stop tokens and context length."""
 
 import re
 from collections.abc import Sequence
@@ -14,19 +14,19 @@ MARKS = ("PLACEHOLDERONE", "PLACEHOLDERTWO", "PLACEHOLDERTHREE", "PLACEHOLDERFOU
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """A chat template as plain text around each turn, which is all that Ollama's own templates need to know."""
+    """A chat template as fixed text around each turn, which is what a template of Ollama can express."""
 
-    first: str  # what stands before all turns
+    first: str  # text before all turns
     around: dict[str, tuple[str, str]]  # by role
-    answer: str  # what an answer begins behind
+    answer: str  # text before an answer
 
     def render(self, conversation: Conversation) -> str:
-        """What Ollama makes of a conversation."""
+        """The prompt that Ollama makes of a conversation."""
         turns = [f"{self.around[m.role][0]}{m.content}{self.around[m.role][1]}" for m in conversation]
         return self.first + "".join(turns) + self.answer
 
     def go(self) -> str:
-        """The same as a template in Go's language."""
+        """The template in the syntax of Go."""
         branches = "{{ else }}".join(
             f'{{{{ if eq .Role "{role}" }}}}{before}{{{{ .Content }}}}{after}'
             for role, (before, after) in self.around.items()
@@ -37,7 +37,7 @@ class Turns:
 
 @dataclass(frozen=True, slots=True)
 class Modelfile:
-    """What stands in a Modelfile beside a GGUF file."""
+    """The content of a Modelfile."""
 
     gguf: str
     system: str
@@ -48,7 +48,7 @@ class Modelfile:
     turns: Turns | None
 
     def text(self) -> str:
-        """The file itself."""
+        """The text of the file."""
         lines = [f"FROM ./{self.gguf}"]
         if self.turns:
             lines.append(f"TEMPLATE {_quoted(self.turns.go())}")
@@ -62,35 +62,35 @@ class Modelfile:
         if self.decoding.temperature > 0:
             lines.append(f"PARAMETER top_p {self.decoding.top_p:g}")
         lines.append(f"PARAMETER seed {self.decoding.seed}")
-        lines.append("PARAMETER repeat_penalty 1")  # Ollama's own would punish words that a good answer repeats
+        lines.append("PARAMETER repeat_penalty 1")  # Ollama's default penalizes words that a good answer repeats
         return "\n".join(lines) + "\n"
 
 
 def find_turns(chat: Chat, template: str, asked: Sequence[Conversation]) -> Turns | None:
-    """Read a chat template's turns off what it renders; None where it is more than text around turns.
+    """Derive the text around turns from what a chat template renders; None if that is not possible.
 
-    It is taken only where it renders every conversation of `asked` as the template itself does. A start token is
-    left out: Ollama puts it there by itself.
+    The result must render every conversation of `asked` as the template does. A start token is left out, because
+    Ollama adds it.
     """
     one, two, three, four = MARKS
     roles = (Message("system", one), Message("user", two), Message("assistant", three), Message("user", four))
-    whole, short = _rendered(chat, template, roles), _rendered(chat, template, (Message("user", two),))
-    pieces, ends = re.split("|".join(MARKS), whole), short.split(two)
-    if len(pieces) != 5 or len(ends) != 2 or any(sign in whole for sign in ("{{", '"""')):
+    full, short = _rendered(chat, template, roles), _rendered(chat, template, (Message("user", two),))
+    parts, ends = re.split("|".join(MARKS), full), short.split(two)
+    if len(parts) != 5 or len(ends) != 2 or any(sign in full for sign in ("{{", '"""')):
         return None
-    user = _common_start(*(piece[::-1] for piece in (pieces[1], pieces[3], ends[0])))[::-1]
+    user = _common_start(*(part[::-1] for part in (parts[1], parts[3], ends[0])))[::-1]
     after_user = _rendered(chat, template, (Message("user", two),), False).partition(two)[2]
-    if not (pieces[2].startswith(after_user) and pieces[4].startswith(after_user)):
+    if not (parts[2].startswith(after_user) and parts[4].startswith(after_user)):
         return None
     first = ends[0].removesuffix(user)
     turns = Turns(
         first,
         {
-            "system": (pieces[0].removeprefix(first), pieces[1].removesuffix(user)),
+            "system": (parts[0].removeprefix(first), parts[1].removesuffix(user)),
             "user": (user, after_user),
-            "assistant": (pieces[2].removeprefix(after_user), pieces[3].removesuffix(user)),
+            "assistant": (parts[2].removeprefix(after_user), parts[3].removesuffix(user)),
         },
-        pieces[4].removeprefix(after_user),
+        parts[4].removeprefix(after_user),
     )
     tried = (*asked, roles, roles[:2], roles[1:2], roles[1:])
     return turns if all(turns.render(c) == _rendered(chat, template, c) for c in tried) else None
@@ -110,11 +110,11 @@ def _common_start(first: str, *others: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A value between three quotes, which holds everything but three quotes at the end of a line."""
+    """A value in triple quotes, which may contain anything but triple quotes at the end of a line."""
     if '"""\n' in text:
         raise UsageError(
-            "The instructions cannot stand in a Modelfile.",
-            'A line of them ends with """, which ends a text there.',
+            "The instructions cannot be written into a Modelfile.",
+            'One of their lines ends with """, which ends a text in a Modelfile.',
             "change that line and climb again, or export --to gguf.",
         )
     return f'"""{text}"""'

@@ -1,4 +1,4 @@
-"""The same held-out questions through one form after another: what each reads, expects, answers and scores."""
+"""Replay the test questions through one form after another: prompts, next-token probabilities, answers, scores."""
 
 import math
 import time
@@ -24,12 +24,12 @@ from gradschool.score.judge import judge
 from gradschool.specialist import Specialist
 
 LIKELIEST = 40  # tokens of each next-token distribution that are compared
-SHOWN = 60  # characters of two answers around the place where they part
+SHOWN = 60  # characters of two answers around their first difference
 
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """The test questions as the specialist's base is really asked them, with instructions, examples and passages."""
+    """The test questions as prompts of the specialist: with instructions, examples and passages."""
 
     asked: tuple[Conversation, ...]
     passages: tuple[tuple[Passage, ...], ...]
@@ -39,9 +39,10 @@ class Questions:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What one form made of the test questions.
+    """The answers of one form to the test questions.
 
-    `prompts` are the tokens it read and `expected` its likeliest next tokens at each probe, where it can tell.
+    `prompts` are the tokens of each prompt and `expected` the likeliest next tokens after each probe, with their log
+    probabilities; both are None if the form does not report them.
     """
 
     form: str
@@ -57,19 +58,19 @@ class Replayed:
 
     @property
     def tokens_per_second(self) -> float:
-        """Tokens written per second of answering, the reading of the questions included."""
+        """Generated tokens per second, including the time for prompts."""
         return sum(answer.new_tokens for answer in self.answers) / max(self.seconds, 1e-9)
 
 
 def questions_of(specialist: Specialist, evidence: Evidence) -> Questions:
-    """Put the test questions as the specialist puts them to its base."""
+    """The test questions as the specialist asks its base."""
     pairs = [specialist.conversation(example.question) for example in evidence.examples]
     asked, passages = zip(*pairs, strict=True)
     return Questions(asked, passages, specialist.recipe.decoding, bool(specialist.recipe.passages))
 
 
 def replay(form: str, engine: Engine, questions: Questions, evidence: Evidence, adapter: str = "") -> Work[Replayed]:
-    """Ask any engine the questions and score its answers; a server over HTTP is one as well."""
+    """Ask an engine the questions and score its answers."""
 
     def ask(_: Sequence[Example]) -> Iterator[tuple[int, Answer]]:
         for position, answer in engine.answer(questions.asked, questions.decoding, adapter):
@@ -84,23 +85,23 @@ def replay(form: str, engine: Engine, questions: Questions, evidence: Evidence, 
 def replay_local(
     form: str, engine: LocalEngine, questions: Questions, evidence: Evidence, adapter: str = ""
 ) -> Work[Replayed]:
-    """Ask a network on this machine, and look at what it reads too."""
+    """Ask a local engine, and record the tokens of its prompts."""
     prompts = tuple(engine.chat.prompt_ids(asked) for asked in questions.asked)
     replayed = yield from replay(form, engine, questions, evidence, adapter)
     return replace(replayed, prompts=prompts)
 
 
 def replay_llama_cpp(form: str, server: LlamaCpp, questions: Questions, evidence: Evidence) -> Work[Replayed]:
-    """Ask a GGUF file in llama.cpp by its chat interface, and look at what it reads too."""
+    """Ask a GGUF file in llama.cpp through its chat API, and record the tokens of its prompts."""
     prompts = tuple(server.prompt_ids(asked) for asked in questions.asked)
     replayed = yield from replay(form, server.engine(), questions, evidence)
     return replace(replayed, prompts=prompts)
 
 
 def probes_of(engine: LocalEngine, questions: Questions, replayed: Replayed) -> tuple[list[int], ...]:
-    """The token rows after which forms must expect the same: each prompt, and half of each answer behind it.
+    """The token sequences after which next tokens are compared: each prompt, and each prompt with half of its answer.
 
-    Many jobs begin all answers alike, so that the first token alone would tell little.
+    In many jobs all answers begin alike, so that the first token alone would show little.
     """
     probes = [engine.chat.prompt_ids(asked) for asked in questions.asked]
     for asked, answer, prompt in zip(questions.asked, replayed.answers, list(probes), strict=True):
@@ -115,7 +116,7 @@ def probes_of(engine: LocalEngine, questions: Questions, replayed: Replayed) -> 
 def with_expected(
     replayed: Replayed, likeliest: Callable[[list[int]], dict[int, float]], probes: Sequence[list[int]]
 ) -> Work[Replayed]:
-    """The same, with what the form expects after each probe."""
+    """Add the likeliest next tokens after each probe."""
     expected = []
     for done, probe in enumerate(probes, 1):
         expected.append(likeliest(probe))
@@ -125,7 +126,7 @@ def with_expected(
 
 @torch.inference_mode()
 def likeliest(network: PreTrainedModel, prompt: Sequence[int]) -> dict[int, float]:
-    """The likeliest next tokens of a network on this machine, with their log probabilities, in nats."""
+    """The likeliest next tokens of a local network, with their log probabilities in nats."""
     ids = torch.tensor([prompt], device=network.device)  # (1, T)
     logits = network(input_ids=ids, use_cache=False).logits[0, -1]  # (V,)
     values, tokens = logits.float().log_softmax(0).topk(min(LIKELIEST, logits.shape[0]))
@@ -133,12 +134,11 @@ def likeliest(network: PreTrainedModel, prompt: Sequence[int]) -> dict[int, floa
 
 
 def compare(
-    before: Replayed, after: Replayed, evidence: Evidence, size: int, *, exact: bool, most_drop: float = MAX_DROP
+    before: Replayed, after: Replayed, evidence: Evidence, size: int, *, exact: bool, max_drop: float = MAX_DROP
 ) -> FormResult:
-    """Hold a form against the specialist: its row of the table, with the gates that let it out or refuse it.
+    """Compare a form with the specialist: its row of the parity table, with its gates.
 
-    `exact` forms keep the weights nearly as they are: there the next tokens must be as likely, too.
-    A coarse one is held to the score alone.
+    For `exact` forms, which hardly change the weights, next-token probabilities must match too.
     """
     prompts = (before.prompts, after.prompts) if before.prompts is not None and after.prompts is not None else None
     each = None
@@ -149,7 +149,7 @@ def compare(
         divergences=each if exact else None,
         answers=(before.answers, after.answers),
         scores=([row.value for row in before.rows], [row.value for row in after.rows]),
-        max_drop=most_drop,
+        max_drop=max_drop,
     )
     report = judge(after.rows, evidence.goal, evidence.level)
     pairs = list(zip(before.answers, after.answers, strict=True))
@@ -165,12 +165,12 @@ def compare(
         verdict=report.verdict,
         tokens_per_second=after.tokens_per_second,
         gates=run_gates(EXPORT_GATES, measurements),
-        parts=where_they_part(before, after),
+        parts=first_change(before, after),
     )
 
 
-def where_they_part(before: Replayed, after: Replayed) -> str:
-    """The first question that the two forms answer differently, and the place in the answer; empty where none is."""
+def first_change(before: Replayed, after: Replayed) -> str:
+    """The first question that two forms answer differently, and the place in the answer; empty if there is none."""
     for a, b in zip(before.rows, after.rows, strict=True):
         if b.answer.failure and not a.answer.failure:
             return f"{b.id}: {b.answer.failure.kind}: {b.answer.failure.reason}"

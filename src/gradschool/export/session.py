@@ -1,4 +1,4 @@
-"""One export under way: the specialist, its test, and the forms that are made and held against it."""
+"""An export session: the specialist, its answers as the reference, and the tests of the exported forms."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -36,13 +36,15 @@ from gradschool.specialist import Specialist
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-Serve = Callable[[Specialist], AbstractContextManager[Engine]]  # a specialist behind HTTP, as what can be asked
-ROOM, STEP = 1.25, 256  # questions to come may be longer than those of the test; contexts are whole multiples
+Serve = Callable[
+    [Specialist], AbstractContextManager[Engine]
+]  # starts an HTTP server for a specialist, and gives an engine that asks it
+CONTEXT_MARGIN, CONTEXT_STEP = 1.25, 256  # later questions may be longer than those of the test
 
 
 @dataclass(frozen=True, slots=True)
 class ExportSession:
-    """What every form is made from and held against."""
+    """The specialist to export, and its answers to the test questions, which every form is compared with."""
 
     manifest: Manifest
     evidence: Evidence
@@ -52,11 +54,11 @@ class ExportSession:
     before: Replayed
     probes: Sequence[list[int]]
     template: str
-    most_drop: float = MAX_DROP
+    max_drop: float = MAX_DROP
 
     @property
     def about(self) -> About:
-        """What a GGUF file says about its origin."""
+        """The origin of a GGUF file, for its metadata."""
         return About(self.manifest.name, self.manifest.base.base_model, self.manifest.base.revision)
 
     @property
@@ -65,37 +67,37 @@ class ExportSession:
         return Path(self.specialist.recipe.adapter) if self.specialist.recipe.adapter else None
 
     def merged_network(self) -> "PreTrainedModel":
-        """The plain network that says the same, as it would be stored."""
+        """The base with the adapter merged into it, in the stored number format."""
         return merged(self.engine.folder, self.adapter)
 
     def bare_network(self) -> "PreTrainedModel":
-        """The base alone as a plain network, as it would be stored."""
+        """The base alone, in the stored number format."""
         if self.engine.quantization:
             return merged(self.engine.folder, None)
         return self.engine.network
 
     def compare(self, after: Replayed, size: int, exact: bool) -> FormResult:
-        """Hold a form against the specialist."""
-        return compare(self.before, after, self.evidence, size, exact=exact, most_drop=self.most_drop)
+        """Compare a form with the specialist; `size` is in bytes."""
+        return compare(self.before, after, self.evidence, size, exact=exact, max_drop=self.max_drop)
 
 
-def context_for(prompts: "tuple[list[int], ...]", new_tokens: int, most: int) -> int:
-    """How many tokens a server should hold: the longest test question with its passages, an answer, and some room.
+def context_for(prompts: "tuple[list[int], ...]", new_tokens: int, limit: int) -> int:
+    """The context length for a server, in tokens: the longest prompt of the test with a margin, and an answer.
 
-    Raises ModelError where not even the longest test question fits.
+    Raises ModelError if the longest prompt does not fit into `limit`.
     """
     longest = max(map(len, prompts))
-    if longest >= most:
+    if longest >= limit:
         raise ModelError(
-            "The longest question does not fit into what llama.cpp can read with this base.",
-            f"It takes {longest} tokens; {most} are the most, the answer included.",
-            "ground with fewer passages, show fewer examples, or export --to merged.",
+            "The longest prompt does not fit into the context that llama.cpp supports for this base.",
+            f"It takes {longest} tokens; the limit is {limit}, including the answer.",
+            "use fewer passages or examples, or export --to merged.",
         )
-    return min(most, -(-round(longest * ROOM + new_tokens) // STEP) * STEP)
+    return min(limit, -(-round(longest * CONTEXT_MARGIN + new_tokens) // CONTEXT_STEP) * CONTEXT_STEP)
 
 
 def try_served(session: ExportSession, serve: Serve) -> Work[FormResult]:
-    """Ask the specialist's own server, over HTTP: bare questions, to which the server adds what the specialist adds."""
+    """Test the specialist's own server over HTTP; the server adds instructions, examples and passages."""
     bare = tuple(example.question for example in session.evidence.examples)
     questions = Questions(bare, ((),) * len(bare), session.questions.decoding, cites=False)
     with serve(session.specialist) as engine:
@@ -104,7 +106,7 @@ def try_served(session: ExportSession, serve: Serve) -> Work[FormResult]:
 
 
 def try_merged(session: ExportSession, folder: Path, form: str) -> Work[FormResult]:
-    """Open a merged model as any program would, and ask it."""
+    """Open a merged model as any other program would, and test it."""
     dtype = next(session.engine.network.parameters()).dtype
     engine = LocalEngine(folder, batch_size=session.engine.batch_size, device=session.engine.device, dtype=dtype)
     after = yield from replay_local(form, engine, session.questions, session.evidence)
@@ -113,7 +115,7 @@ def try_merged(session: ExportSession, folder: Path, form: str) -> Work[FormResu
 
 
 def try_adapter(session: ExportSession, folder: Path, form: str) -> Work[FormResult]:
-    """Read an adapter again, put it over the base and ask it."""
+    """Read an adapter again, and test it over the base."""
     after = yield from replay_local(form, session.engine, session.questions, session.evidence, str(folder))
     network = session.engine.reader(str(folder)).network
     after = yield from with_expected(after, partial(likeliest, network), session.probes)
@@ -123,7 +125,7 @@ def try_adapter(session: ExportSession, folder: Path, form: str) -> Work[FormRes
 def try_gguf(
     session: ExportSession, path: Path, form: str, context: int, number_format: str, lora: Path | None = None
 ) -> Work[FormResult]:
-    """Run a GGUF file in llama.cpp, as people will, and ask it."""
+    """Run a GGUF file in llama.cpp, and test it."""
     with LlamaCpp(path, context, lora=lora, threads=torch.get_num_threads()) as server:
         after = yield from replay_llama_cpp(form, server, session.questions, session.evidence)
         after = yield from with_expected(after, partial(server.likeliest, number=LIKELIEST), session.probes)

@@ -1,4 +1,4 @@
-"""The smallest file that still passes: number formats from small to large, each put to the test."""
+"""The smallest GGUF file that passes: number formats are tested from small to large."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,26 +14,26 @@ from gradschool.records import Gate, Note, Work
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-LADDER = ("q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "f16")
+FORMATS_BY_SIZE = ("q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "f16")
 
 
 def smallest(
     session: ExportSession, network: "PreTrainedModel", folder: Path, context: int
 ) -> Work[tuple[Path, list[FormResult]]]:
-    """Write one format after the other until the verdict holds; returns the file, and what all that were tried did.
+    """Write one format after another until one passes; returns the file and the results of all that were tested.
 
-    A specialist that passed must be proven to reach its pass mark in the new format too. Each format is one more look
-    at the test set, so the error budget is split over all of them. One that had not passed may lose no more of its
-    score than any export. Raises Refused where no format holds; none is left behind then.
+    A specialist that passed must be proven to reach its pass mark in the new format too. Each format is another look
+    at the test set, so the error budget is split over all formats. A specialist that did not pass may lose no more of
+    its score than in any export. Raises Refused if no format passes, and deletes all files.
     """
-    level = look_level(session.evidence.goal.error_budget, len(LADDER))
+    level = look_level(session.evidence.goal.error_budget, len(FORMATS_BY_SIZE))
     strict = replace(session, evidence=replace(session.evidence, level=level))
     tried: list[FormResult] = []
-    for number_format in LADDER:
+    for number_format in FORMATS_BY_SIZE:
         path = folder / file_name(session.about, size_label(network), number_format)
         yield from make_gguf(session, network, path, number_format)
         result = yield from try_gguf(strict, path, f"gguf {number_format}", context, number_format)
-        tried.append(held_to_the_verdict(result) if session.manifest.verdict == "passed" else result)
+        tried.append(with_verdict_gate(result) if session.manifest.verdict == "passed" else result)
         yield Note(result_line(tried[-1]))
         if tried[-1].sound:
             return path, tried
@@ -41,8 +41,8 @@ def smallest(
     raise Refused(tried)
 
 
-def held_to_the_verdict(result: FormResult) -> FormResult:
-    """The same result, held to the verdict instead of to the score's change."""
+def with_verdict_gate(result: FormResult) -> FormResult:
+    """The result with a gate on the verdict instead of the gate on the change of the score."""
     bounds = result.score.interval
     proven = Gate(
         "the verdict still holds",

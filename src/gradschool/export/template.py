@@ -1,4 +1,4 @@
-"""The chat template that a specialist takes with it: alone, with nothing said to it, it gives the same tokens."""
+"""A standalone chat template: without any arguments it gives the tokens that the specialist was trained with."""
 
 import json
 import re
@@ -7,9 +7,9 @@ from gradschool.errors import ModelError
 from gradschool.model.chat import HELD_DATE, PLACEHOLDER, TEMPLATE_ERRORS, Chat
 from gradschool.records import Conversation, Message
 
-# What Chat arranges from outside, other programs do not know: thinking aloud is off, dates are held, a system message
-# goes before the first question where the template has no place for it, and what stands between the prompt and an
-# answer belongs to the prompt.
+# Other programs do not know the adjustments that Chat makes: thinking is off, dates are fixed, a system message is put
+# before the first question if the template does not support one, and text between prompt and answer is part of the
+# prompt.
 TODAY = re.compile(r"""strftime_now\((["'])(.*?)\1\)""")
 DATES = {"%d %B %Y": "26 July 2024", "%Y-%m-%d": "2024-07-26"}
 SWITCHES = "{%- set enable_thinking = false -%}{%- set thinking = false -%}"
@@ -32,13 +32,13 @@ ASKED: tuple[Conversation, ...] = (
 
 
 def standalone_template(chat: Chat) -> str:
-    """The chat template with all that was arranged written into it; the plain one where nothing was.
+    """The chat template with all adjustments written into it.
 
-    Raises ModelError where no arrangement gives the tokens that the specialist was made with.
+    Raises ModelError if no such template gives the tokens that the specialist was trained with.
     """
     held = TODAY.sub(lambda call: json.dumps(DATES.get(call[2], HELD_DATE)), chat.template)
     held = held.replace("strftime_now is defined", "true")
-    switches = SWITCHES if "thinking" in held else ""  # other programs may set them, to what they like
+    switches = SWITCHES if "thinking" in held else ""  # other programs may set these variables
     for fold in ("", FOLD):
         template = switches + fold + held
         template += _header(chat, template)
@@ -46,24 +46,24 @@ def standalone_template(chat: Chat) -> str:
             return template
     raise ModelError(
         "The base's chat template does not work outside of gradschool.",
-        "With nothing but the messages, it gives other tokens than the ones that the specialist was made with.",
+        "Given only the messages, it produces other tokens than those the specialist was trained with.",
         "export --to adapter, or serve the specialist with gradschool.",
     )
 
 
 def _header(chat: Chat, template: str) -> str:
-    """What the template writes before an answer but not at the end of a prompt, to be written there too."""
+    """Code that adds the text before an answer to the end of a prompt, if the template writes it for answers only."""
     question = {"role": "user", "content": "Hello"}
     prompt = _text(chat, template, [question], True) or ""
-    whole = _text(chat, template, [question, {"role": "assistant", "content": PLACEHOLDER}], False) or ""
-    head = whole.partition(PLACEHOLDER)[0]
+    full = _text(chat, template, [question, {"role": "assistant", "content": PLACEHOLDER}], False) or ""
+    head = full.partition(PLACEHOLDER)[0]
     if not head.startswith(prompt) or head == prompt:
         return ""
     return "{%- if add_generation_prompt -%}{{- " + json.dumps(head[len(prompt) :]) + " -}}{%- endif -%}"
 
 
 def _ids(chat: Chat, template: str, conversation: Conversation) -> list[int] | None:
-    """What any other program reads: rendered without further ado, then cut into tokens."""
+    """The tokens that any other program gets: rendered without arguments, then tokenized."""
     messages = [{"role": message.role, "content": message.content} for message in conversation]
     text = _text(chat, template, messages, True)
     return None if text is None else list(chat.tokenizer.encode(text, add_special_tokens=False))
@@ -74,7 +74,7 @@ def _text(chat: Chat, template: str, messages: list[dict[str, str]], prompt: boo
         text = chat.tokenizer.apply_chat_template(
             messages, chat_template=template, tokenize=False, add_generation_prompt=prompt
         )
-    except TEMPLATE_ERRORS:  # then it is not this one
+    except TEMPLATE_ERRORS:  # this variant does not work
         return None
     assert isinstance(text, str)
     return text

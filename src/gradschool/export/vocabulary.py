@@ -1,8 +1,7 @@
-"""A tokenizer as llama.cpp wants it told: pieces with their kinds, merges or scores, and which pieces begin and end.
+"""A tokenizer for llama.cpp: tokens with their types, merges or scores, and the special tokens.
 
-Two kinds of tokenizers can be told: byte-level BPE, whose way of cutting text into words must be one that llama.cpp
-has built in, and SentencePiece's BPE with byte fallback. What they are is read from the tokenizer itself, in the form
-of tokenizer.json, for that is what the specialist was trained and scored with.
+Two kinds are supported: byte-level BPE with a pre-tokenizer that llama.cpp has built in, and SentencePiece BPE with
+byte fallback. The description is derived from tokenizer.json, because the specialist was trained and scored with it.
 """
 
 import json
@@ -25,8 +24,8 @@ HEAD = r"[^\r\n\p{L}\p{N}]?"
 CASED = f"{HEAD}{UPPER}*{LOWER}+%s|{HEAD}{UPPER}+{LOWER}*%s|"
 CASED_REST = r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 SHORT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
-# How a tokenizer cuts text into words, and whether it looks a word up before merging: llama.cpp's name for both.
-CUTS: dict[tuple[tuple[str, ...], bool], str] = {
+# The steps of a pre-tokenizer, and whether words are looked up before merging: llama.cpp's name for both.
+PRE_TOKENIZERS: dict[tuple[tuple[str, ...], bool], str] = {
     (("words",), False): "gpt-2",
     (("digits", "words"), False): "smollm",
     ((LETTERS + r"\p{N}{1,3}" + REST,), True): "llama-bpe",
@@ -35,31 +34,31 @@ CUTS: dict[tuple[tuple[str, ...], bool], str] = {
     ((CASED % ("", "") + r"\p{N}" + CASED_REST,), True): "tekken",
     ((CASED % (SHORT, SHORT) + r"\p{N}{1,3}" + CASED_REST,), False): "gpt-4o",
 }
-PHI_3 = ("</s>", "<unk>", "<s>", "<|endoftext|>")  # what llama.cpp looks for where a model's name holds "phi-3"
+PHI_3 = ("</s>", "<unk>", "<s>", "<|endoftext|>")  # llama.cpp looks for these if the name of a model contains "phi-3"
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """All that a GGUF file says about its tokenizer; `strips` tells that spaces behind control tokens are dropped."""
+    """The tokenizer part of a GGUF file; `strips` means that spaces after control tokens are dropped."""
 
     model: str  # "gpt2": byte-level BPE; "llama": SentencePiece
-    cut: str  # llama.cpp's name for the way of cutting words
-    pieces: list[str]
+    pre_tokenizer: str  # llama.cpp's name of the pre-tokenizer
+    tokens: list[str]
     kinds: list[int]
     merges: list[str]
     scores: list[float]
     space_first: bool
     begin: int | None
     begins: bool  # whether a prompt begins with it
-    ends: list[int]  # the end of text, the end of a turn, and what else ends an answer
+    ends: list[int]  # end of text, end of turn, and other stop tokens
     unknown: int | None
     strips: bool
 
     def write(self, writer: GGUFWriter) -> None:
         """Write the tokenizer's part of a GGUF file."""
         writer.add_tokenizer_model(self.model)
-        writer.add_tokenizer_pre(self.cut)
-        writer.add_token_list(self.pieces)
+        writer.add_tokenizer_pre(self.pre_tokenizer)
+        writer.add_token_list(self.tokens)
         writer.add_token_types(self.kinds)
         if self.merges:
             writer.add_token_merges(self.merges)
@@ -80,7 +79,7 @@ class Vocabulary:
 def read_vocabulary(chat: Chat, size: int) -> Vocabulary:
     """Describe the tokenizer of a base whose embedding has `size` rows.
 
-    Raises ModelError where llama.cpp has no tokenizer that would do the same.
+    Raises ModelError if llama.cpp has no equivalent tokenizer.
     """
     tokenizer = chat.tokenizer
     raw = json.loads(tokenizer.backend_tokenizer.to_str())
@@ -89,21 +88,21 @@ def read_vocabulary(chat: Chat, size: int) -> Vocabulary:
         raise _unknown(f"it is of the type {model['type']}")
     odd = [token["content"] for token in added if token["lstrip"] or token["single_word"]]
     if odd:
-        raise _unknown(f"the token {odd[0]!r} swallows the space before it, or stands for whole words only")
+        raise _unknown(f"the token {odd[0]!r} strips the space before it, or matches entire words only")
     sentencepiece = bool(model.get("byte_fallback"))
-    pieces, kinds = _pieces(raw, size, sentencepiece)
+    tokens, kinds = _tokens(raw, size, sentencepiece)
     strips = any(token["rstrip"] for token in added)
-    if strips and not set(PHI_3) <= set(pieces):
-        raise _unknown("it drops spaces behind control tokens, which llama.cpp does for Phi-3 alone")
+    if strips and not set(PHI_3) <= set(tokens):
+        raise _unknown("it drops spaces after control tokens, which llama.cpp does for Phi-3 only")
     prompt = chat.prompt_ids((Message("user", "Hi"),))
     unknown = model["vocab"].get(model.get("unk_token") or "")
     return Vocabulary(
         model="llama" if sentencepiece else "gpt2",
-        cut="default" if sentencepiece else _cut(raw),
-        pieces=pieces,
+        pre_tokenizer="default" if sentencepiece else _pre_tokenizer(raw),
+        tokens=tokens,
         kinds=kinds,
         merges=[] if sentencepiece else [" ".join(_pair(merge)) for merge in model["merges"]],
-        scores=_scores(model, pieces) if sentencepiece else [],
+        scores=_scores(model, tokens) if sentencepiece else [],
         space_first=sentencepiece and _space_first(raw, kinds[prompt[0]]),
         begin=_one(tokenizer.bos_token_id),
         begins=prompt[0] == tokenizer.bos_token_id,
@@ -113,8 +112,8 @@ def read_vocabulary(chat: Chat, size: int) -> Vocabulary:
     )
 
 
-def _pieces(raw: dict[str, Any], size: int, sentencepiece: bool) -> tuple[list[str], list[int]]:
-    """Every row of the embedding by its name and kind; rows that no token uses get names of their own."""
+def _tokens(raw: dict[str, Any], size: int, sentencepiece: bool) -> tuple[list[str], list[int]]:
+    """The text and the type of every row of the embedding; unused rows get placeholder names."""
     names = {number: piece for piece, number in raw["model"]["vocab"].items()}
     kinds = dict.fromkeys(names, TokenType.NORMAL)
     if sentencepiece:
@@ -122,47 +121,47 @@ def _pieces(raw: dict[str, Any], size: int, sentencepiece: bool) -> tuple[list[s
     for token in raw["added_tokens"]:
         number, piece = token["id"], token["content"]
         kinds[number] = TokenType.CONTROL if token["special"] else TokenType.USER_DEFINED
-        # Text is searched for these before spaces are rewritten.
+        # These are matched before spaces are replaced.
         names[number] = piece if token["special"] or not sentencepiece else piece.replace(SPACE, " ")
     if unknown := raw["model"].get("unk_token"):
         kinds[raw["model"]["vocab"][unknown]] = TokenType.UNKNOWN
-    pieces = [names.get(number, f"[PAD{number}]") for number in range(size)]
-    return pieces, [int(kinds.get(number, TokenType.UNUSED)) for number in range(size)]
+    tokens = [names.get(number, f"[PAD{number}]") for number in range(size)]
+    return tokens, [int(kinds.get(number, TokenType.UNUSED)) for number in range(size)]
 
 
-def _cut(raw: dict[str, Any]) -> str:
-    """llama.cpp's name for the way in which a byte-level tokenizer cuts text into words."""
+def _pre_tokenizer(raw: dict[str, Any]) -> str:
+    """llama.cpp's name of the pre-tokenizer of a byte-level tokenizer."""
     steps: list[str] = []
     first = raw["pre_tokenizer"] or {"type": "none"}
     for step in first.get("pretokenizers", [first]):
         if step["type"] == "ByteLevel":
             if step["add_prefix_space"]:
-                raise _unknown("it puts a space before each text")
+                raise _unknown("it adds a space before each text")
             steps += ["words"] if step["use_regex"] else []
         elif step["type"] == "Digits" and step["individual_digits"]:
             steps.append("digits")
         elif step["type"] == "Split" and step["behavior"] == "Isolated" and "Regex" in step["pattern"]:
             steps.append(step["pattern"]["Regex"])
         else:
-            raise _unknown(f"its step {step['type']} is not among those that llama.cpp has built in")
-    found = CUTS.get((tuple(steps), bool(raw["model"].get("ignore_merges"))))
+            raise _unknown(f"its step {step['type']} is not built into llama.cpp")
+    found = PRE_TOKENIZERS.get((tuple(steps), bool(raw["model"].get("ignore_merges"))))
     if found is None:
-        raise _unknown(f"it cuts words by {' then '.join(map(repr, steps)) or 'nothing'}")
+        raise _unknown(f"its pre-tokenizer is {' then '.join(map(repr, steps)) or 'nothing'}")
     return found
 
 
-def _scores(model: dict[str, Any], pieces: list[str]) -> list[float]:
-    """SentencePiece's scores: the earlier a piece is merged, the higher. Its merges are in the order of the scores."""
+def _scores(model: dict[str, Any], tokens: list[str]) -> list[float]:
+    """SentencePiece scores: the earlier a token is merged, the higher its score."""
     ranks: dict[str, int] = {}
     for rank, merge in enumerate(model["merges"]):
         ranks.setdefault("".join(_pair(merge)), rank)
-    return [-float(ranks.get(piece, len(ranks))) for piece in pieces]
+    return [-float(ranks.get(piece, len(ranks))) for piece in tokens]
 
 
 def _space_first(raw: dict[str, Any], first_kind: int) -> bool:
-    """Whether a text, and what follows a control token, gets a space in front.
+    """Whether a space is added before a text, and after a control token.
 
-    Some tokenizers put one before the very first text only. Where prompts begin with a control token, that is never.
+    Some tokenizers add it before the first text only, which never applies if prompts begin with a control token.
     """
     normalizer = raw["normalizer"] or {}
     steps = [*normalizer.get("normalizers", [normalizer]), raw["pre_tokenizer"] or {}]
@@ -190,9 +189,9 @@ def _one(value: Any) -> int | None:
 
 
 def _unknown(why: str) -> ModelError:
-    known = ", ".join(sorted({name for name in CUTS.values()}))
+    known = ", ".join(sorted({name for name in PRE_TOKENIZERS.values()}))
     return ModelError(
-        "llama.cpp has no tokenizer that does what this base's does.",
-        f"Its tokenizer cannot be told in a GGUF file: {why}.",
-        f"export --to merged or adapter; byte-level BPE of the kinds {known} and SentencePiece BPE can be told.",
+        "llama.cpp has no tokenizer that is equivalent to that of this base.",
+        f"The tokenizer cannot be described in a GGUF file: {why}.",
+        f"export --to merged or adapter; byte-level BPE of the kinds {known} and SentencePiece BPE are supported.",
     )

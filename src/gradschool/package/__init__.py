@@ -1,1 +1,1 @@
-"""The specialist as a folder that can be moved, opened and trusted, and its model card."""
+"""The package: a specialist as a folder that can be moved and verified, with its model card."""

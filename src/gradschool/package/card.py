@@ -1,4 +1,4 @@
-"""The model card: a README.md that says what a specialist is, what was proven about it, and what was not."""
+"""The model card: a README.md with the results, the cost and the limits of a specialist."""
 
 import re
 from collections.abc import Sequence
@@ -22,26 +22,26 @@ HUB_METRICS = {
     "rouge_l": "rouge",
     "chrf": "chrf",
 }
-FORMS = {  # library and relation to the base, as the Hub calls them
+FORMS = {  # library and relation to the base, in the words of the Hub
     "adapter": ("peft", "adapter"),
     "merged": ("transformers", "merge"),
     "gguf": ("gguf", "quantized"),
     "ollama": ("gguf", "quantized"),
 }
-FEW_EXAMPLES = 100  # test examples under which the card points out how wide the bounds are
+FEW_EXAMPLES = 100  # with fewer test examples, the card points out how wide the bounds are
 
 
 def card(manifest: Manifest, results: Sequence[RungResult], shipped: Shipped | None = None) -> str:
-    """Write the README.md of a specialist: front matter that the Hugging Face Hub reads, then prose for people.
+    """Render the README.md of a specialist: front matter for the Hugging Face Hub, then text.
 
-    `manifest` is the specialist's (its hashes may be missing yet), `results` are those of all rungs; `shipped` is the
-    form that lies beside the card, where that is an export and not the specialist's own folder. Nothing is said that
-    is not known: the licence and the language of the data are left to the person who publishes.
+    The hashes of `manifest` may be missing. `results` are those of all rungs, in the order of the climb. `shipped`
+    describes an export, if the card is for one. The licence and the language of the data are unknown here and left
+    to whoever publishes it.
     """
     chosen = next((r for r in results if r.rung == manifest.rung), RungResult(manifest.rung, None))
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=False,  # Markdown; what others wrote goes through the filters below
+        autoescape=False,  # Markdown; the filters below escape untrusted text
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -60,7 +60,7 @@ def card(manifest: Manifest, results: Sequence[RungResult], shipped: Shipped | N
     return environment.get_template("card.md.j2").render(
         front_matter=header,
         manifest=manifest,
-        base=_spoken(manifest.base.base_model),
+        base=_display_name(manifest.base.base_model),
         rungs=results,
         tested=[r for r in results if r.report],
         chosen=chosen,
@@ -75,13 +75,13 @@ def card(manifest: Manifest, results: Sequence[RungResult], shipped: Shipped | N
     )
 
 
-def _spoken(base: str) -> str:
-    """A base by its name; where its folder lies on one machine is nothing for the readers of a card."""
+def _display_name(base: str) -> str:
+    """The name of a base, without the path of a local folder."""
     return PurePath(base).name if PurePath(base).is_absolute() else base
 
 
 def base_on_hub(manifest: Manifest) -> str:
-    """The base's id on the Hub, or nothing where it is not from there."""
+    """The id of the base on the Hub; empty if it is not from there."""
     base = manifest.base.base_model
     return base if is_hub_id(base) and "/" in base else ""
 
@@ -96,7 +96,7 @@ def _front_matter(manifest: Manifest, chosen: RungResult, shipped: Shipped | Non
     if library:
         header["library_name"] = library
     header["pipeline_tag"] = "text-generation"
-    # A folder or a built-in base means nothing on the Hub, and a wrong link would be worse than none.
+    # Local folders and the built-in base do not exist on the Hub, so they get no link.
     if is_hub_id(base) and "/" in base:
         header["base_model"] = base
         if relation:
@@ -141,7 +141,7 @@ def _model_index(manifest: Manifest, report: Report, shipped: Shipped | None) ->
 
 
 def _parts(result: RungResult) -> list[str]:
-    """What a rung's candidate is made of, part by part."""
+    """The parts of a rung's candidate, such as "instructions" and "adapter"."""
     return result.recipe.split(" + ") if result.recipe else []
 
 
@@ -150,18 +150,18 @@ def _number(value: float) -> str:
 
 
 def _cell(text: object) -> str:
-    """Text that cannot break out of its line or table cell, nor become HTML."""
+    """Escape text so that it stays within a line or table cell and is not HTML."""
     line = " ".join(str(text).split())
     return re.sub(r"([\\|`*_\[\]<>])", r"\\\1", line)
 
 
 def _word(name: str) -> str:
-    """A name that can stand in a command and names a model for Ollama."""
+    """A name that is valid in a command and as a model name in Ollama."""
     return re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._") or "specialist"
 
 
 def _fenced(text: str) -> str:
-    """Text as a block that it cannot end itself: the fence is longer than any run of backticks in it."""
+    """Text as a fenced block; the fence is longer than any run of backticks in the text."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{text.strip()}\n{fence}"

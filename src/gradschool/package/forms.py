@@ -1,4 +1,4 @@
-"""The forms that a specialist can be given out in, and how each did beside the specialist itself."""
+"""Results of exports: how each form compares with the specialist."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from gradschool.records import Gate, Score, Verdict
 
 @dataclass(frozen=True, slots=True)
 class FormResult:
-    """One row of the parity table: a form beside the specialist itself."""
+    """One row of the parity table: an exported form compared with the specialist."""
 
     form: str
     bytes: int
-    same_prompts: int | None  # None: it cannot tell what it reads
-    divergence: float | None  # of the next token, in nats, in the mean over all probes
+    same_prompts: int | None  # None: the form does not report its tokens
+    divergence: float | None  # mean KL divergence of the next token over all probes, in nats
     same_answers: int
-    ended: int
+    ended: int  # answers that stopped before the length limit
     score: Score
     verdict: Verdict
     tokens_per_second: float
     gates: tuple[Gate, ...] = ()
-    parts: str = ""  # where it first parts from the specialist
+    parts: str = ""  # the first difference from the specialist
 
     @property
     def sound(self) -> bool:
@@ -31,43 +31,43 @@ class FormResult:
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """What a folder of an export holds, for its card: `forms` are the rows of the table that are really in it."""
+    """The content of an export, for its card; `forms` are the rows of the table that are part of it."""
 
     to: str
     forms: tuple[str, ...]
     result: FormResult
     file: str = ""  # the GGUF file's name
-    context: int = 0  # tokens that it was tested with
+    context: int = 0  # context length of the test, in tokens
     system: str = ""
-    shown: int = 0  # examples that a Modelfile shows
-    nearest: int = 0  # examples that are chosen for each question, which no file can do by itself
+    shown: int = 0  # examples in the Modelfile
+    nearest: int = 0  # examples chosen for each question, which a file cannot do
     passages: int = 0
     rank: int = 0
-    alone: FormResult | None = None  # without what the file cannot carry
+    alone: FormResult | None = None  # without what the file cannot contain
 
 
 class Refused(ModelError):
-    """What was made does not answer as the specialist; nothing of it is kept. `tried` are the rows of the table."""
+    """An export differs too much from the specialist, so it was deleted; `tried` are the rows of the parity table."""
 
     def __init__(self, tried: Sequence[FormResult]) -> None:
         self.tried = list(tried)
         last = next(result for result in reversed(self.tried) if not result.sound)
         broken = "; ".join(f"{gate.name}: {gate.evidence}" for gate in last.gates if not gate.held)
-        where = f" It first parts at {last.parts}." if last.parts else ""
+        where = f" First difference: {last.parts}." if last.parts else ""
         super().__init__(
-            f"The form {last.form} does not do what the specialist does, so it is not given out.",
+            f"The export {last.form} differs too much from the specialist, so it was deleted.",
             f"{broken}.{where}",
-            "take a finer --format, or another form; --most-drop states how much of the score may be lost.",
+            "use a finer --format or another form; --most-drop sets how much of the score may be lost.",
         )
 
 
 def result_line(result: FormResult) -> str:
     """One row of the table in a sentence."""
     interval = result.score.interval
-    diverge = "" if result.divergence is None else f", next tokens {result.divergence:.4f} nats apart"
+    divergence = "" if result.divergence is None else f", mean KL {result.divergence:.4f} nats"
     size = f"{result.bytes / 1e6:.1f} MB, " if result.bytes else ""
     return (
         f"{result.form}: {size}{result.score.mean:.3f} ({interval.low:.3f} to "
-        f"{interval.high:.3f}){diverge}, {result.same_answers} of {result.score.examples} answers the same, "
+        f"{interval.high:.3f}){divergence}, {result.same_answers} of {result.score.examples} answers identical, "
         f"{result.tokens_per_second:.0f} tokens/s: {'held' if result.sound else 'refused'}."
     )

@@ -1,4 +1,4 @@
-"""Test the package itself: opened anew from its folder, it must answer as the specialist that was scored."""
+"""Test the package: reopened from its folder, it must answer as the specialist that was scored."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from gradschool.run import Run
 
 
 def prove(run: Run, test: Sequence[Example], rows: Sequence[Scored], measure: Measure) -> Work[tuple[Gate, ...]]:
-    """Open the package as a user would, ask it the test questions again, and compare with what was scored."""
+    """Reopen the package, ask it the test questions again, and compare its answers with those that were scored."""
     specialist = yield from open_specialist(run.specialist)
     kept = run.answers("package-test")
     again = yield from evaluate(specialist, test, measure, kept, "package: test")

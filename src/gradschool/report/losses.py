@@ -1,4 +1,4 @@
-"""The losses of a run's trainings as curves that a page can draw."""
+"""The losses of a run's trainings as curves for the report page."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_POINTS = 300  # of one line in a chart
-SMOOTHING = 1 / 20  # of a training's steps goes into each point of the smoothed loss
-LOG_RANGE = 6.0  # losses that differ by a greater factor are drawn on a logarithmic scale
+SMOOTHING = 1 / 20  # fraction of the steps in each point of the smoothed loss
+LOG_RANGE = 6.0  # above this ratio of losses, the scale is logarithmic
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The loss of one training, in per cent of its panel: lines as SVG points, validation as (x, y, step, loss)."""
+    """The loss of one training, in percent of its panel: lines as SVG points, validation as (x, y, step, loss)."""
 
     label: str
     steps: int
@@ -21,11 +21,11 @@ class Curve:
     validation: list[tuple[float, float, int, float]]
     validation_line: str
     best: tuple[int, float] | None
-    marks: list[tuple[float, str]]  # of the axis of steps
+    ticks: list[tuple[float, str]]  # ticks of the step axis
 
 
 def loss_curves(events: Iterable[Mapping[str, Any]]) -> tuple[list[Curve], list[tuple[float, str]], bool]:
-    """One curve per training on a common scale, the marks of that scale, and whether it is logarithmic."""
+    """One curve per training on a common scale, the ticks of the scale, and whether it is logarithmic."""
     trainings = [list(steps.values()) for steps in _trainings(events)]
     losses = [loss for steps in trainings for step in steps for loss in _losses(step)]
     if not losses:
@@ -33,10 +33,10 @@ def loss_curves(events: Iterable[Mapping[str, Any]]) -> tuple[list[Curve], list[
     low, high = min(losses), max(losses)
     logarithmic = low > 0 and high / low > LOG_RANGE
     if logarithmic:
-        marks = [m * 10.0**e for e in range(-6, 7) for m in (1, 2, 5) if low <= m * 10.0**e <= high]
+        ticks = [m * 10.0**e for e in range(-6, 7) for m in (1, 2, 5) if low <= m * 10.0**e <= high]
     else:
-        marks = _marks(min(low, 0.9 * high), high)
-        low, high = min(low, marks[0]), max(high, marks[-1])
+        ticks = _ticks(min(low, 0.9 * high), high)
+        low, high = min(low, ticks[0]), max(high, ticks[-1])
 
     def height(loss: float) -> float:
         part = math.log(loss / low) / math.log(high / low) if logarithmic else (loss - low) / ((high - low) or 1)
@@ -48,22 +48,22 @@ def loss_curves(events: Iterable[Mapping[str, Any]]) -> tuple[list[Curve], list[
         rate = max(step["learning_rate"] for step in steps)
         label = "the training" if number == final else "short trial"
         curves.append(_curve(f"{label}, learning rate {rate:.2g}", steps, height))
-    return [curves[final], *curves[:final], *curves[final + 1 :]], [(height(m), f"{m:g}") for m in marks], logarithmic
+    return [curves[final], *curves[:final], *curves[final + 1 :]], [(height(m), f"{m:g}") for m in ticks], logarithmic
 
 
 def _trainings(events: Iterable[Mapping[str, Any]]) -> list[dict[int, Mapping[str, Any]]]:
-    """Step events by training. One that was resumed takes up some steps again: what was done last counts."""
+    """Step events by training. A resumed training repeats some steps, of which the last ones count."""
     trainings: list[dict[int, Mapping[str, Any]]] = []
     began = (0, 0.0)
     for event in events:
         if event.get("event") != "Step" or not all(map(math.isfinite, _losses(event))):
             continue
         number, beginning = event["step"], (event["steps"], event["learning_rate"])
-        # One that begins with another length or rate is another training; the same one was interrupted early.
+        # Another length or learning rate means another training; otherwise the same one was interrupted early.
         if event["steps"] != began[0] or (number == 1 and beginning != began):
             trainings.append({})
             began = beginning
-        trainings[-1] = {step: kept for step, kept in trainings[-1].items() if step < number} | {number: event}
+        trainings[-1] = {step: seen for step, seen in trainings[-1].items() if step < number} | {number: event}
     return trainings
 
 
@@ -79,8 +79,8 @@ def _curve(label: str, steps: Sequence[Mapping[str, Any]], height: Callable[[flo
         return round(100 * (step - first) / (last - first), 2)
 
     def line(points: Sequence[tuple[int, float]]) -> str:
-        kept = points[:: max(1, len(points) // MAX_POINTS)]
-        return " ".join(f"{across(step)},{height(loss)}" for step, loss in kept)
+        shown = points[:: max(1, len(points) // MAX_POINTS)]
+        return " ".join(f"{across(step)},{height(loss)}" for step, loss in shown)
 
     raw = [(step["step"], step["loss"]) for step in steps]
     validation = [(step["step"], step["validation_loss"]) for step in steps if step.get("validation_loss") is not None]
@@ -93,12 +93,12 @@ def _curve(label: str, steps: Sequence[Mapping[str, Any]], height: Callable[[flo
         validation=[(across(step), height(loss), step, loss) for step, loss in validation],
         validation_line=line(validation),
         best=best,
-        marks=[(across(step), f"{step:,}") for step in (first, (first + last) // 2, last)],
+        ticks=[(across(step), f"{step:,}") for step in (first, (first + last) // 2, last)],
     )
 
 
 def _smoothed(points: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
-    """Means over the points around each point."""
+    """A moving average."""
     reach = max(1, round(len(points) * SMOOTHING / 2))
     smooth = []
     for i, (step, _) in enumerate(points):
@@ -107,8 +107,8 @@ def _smoothed(points: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
     return smooth
 
 
-def _marks(low: float, high: float, about: int = 4) -> list[float]:
-    """Round numbers for an axis from `low` to `high`, one below and one above included."""
+def _ticks(low: float, high: float, about: int = 4) -> list[float]:
+    """Round numbers for an axis from `low` to `high`, including one below and one above."""
     rough = (high - low or 1) / about
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * m for m in (1, 2, 5, 10) if power * m >= rough)

@@ -37,7 +37,7 @@ def page(run: Run) -> str:
     """
     facts = read_facts(run)
     questions, remark = questions_of(facts)
-    curves, loss_marks, logarithmic = loss_curves(facts.events)
+    curves, loss_ticks, logarithmic = loss_curves(facts.events)
     gates, reports = package_gates(facts), [result.report for result in facts.tested if result.report]
     return _template().render(
         facts=facts,
@@ -49,7 +49,7 @@ def page(run: Run) -> str:
         difference=difference,
         verdict=verdict_words,
         curves=curves,
-        loss_marks=loss_marks,
+        loss_ticks=loss_ticks,
         logarithmic=logarithmic,
         parts=list(dict.fromkeys(part for report in reports for part in report.parts)),
         kinds=list(dict.fromkeys(kind for report in reports for kind in report.failures)),

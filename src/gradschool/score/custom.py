@@ -1,4 +1,4 @@
-"""A person's own metric: a function in a Python file of theirs."""
+"""Custom metrics: a function in a Python file of the user."""
 
 import asyncio
 import hashlib
@@ -17,36 +17,36 @@ from gradschool.errors import UsageError, nearest
 from gradschool.records import Example, Message, Source
 from gradschool.score.metric import Metric, MetricResult, Unscorable
 
-SHAPE = "def my_metric(answer, example): ... return a number from 0 to 1, or a dict of such numbers"
-_ROUNDING = 1e-9  # a mean of ones may come out as 1.0000000002
+SIGNATURE = "def my_metric(answer, example): ... return a number from 0 to 1, or a dict of such numbers"
+_ROUNDING = 1e-9  # a mean of ones may be 1.0000000002
 
 
-def is_own(name: str) -> bool:
+def is_custom(name: str) -> bool:
     """Whether a metric's name means a function in a file: "metrics.py:function"."""
     return ".py:" in name
 
 
-def own_metric(name: str, folder: Path) -> Metric:
-    """Load the function that "metrics.py:function" names, its path relative to the job's folder.
+def custom_metric(name: str, folder: Path) -> Metric:
+    """Load the function named by "metrics.py:function"; the path is relative to the job's folder.
 
-    It is called with the answer's text and the Example, and returns a number in [0, 1] or a dict of them; the
-    dict's "score", or else the mean of all, is the value, and the other entries are parts. The file is run once,
-    now. Raises UsageError where the file, the function or its parameters do not fit; what goes wrong with a single
-    answer later is Unscorable, with the line.
+    The function takes the text of an answer and the Example. It returns a number in [0, 1] or a dict of such numbers;
+    the value is the dict's "score" or else the mean, and the other entries are parts. The file is executed once, by
+    this call. Raises UsageError if the file, the function or its parameters are not usable. The metric raises
+    Unscorable, with the line, if the function fails for one answer.
     """
     file, _, function_name = name.rpartition(":")
     path = folder / file
     function = _function(_load(path), function_name, path)
 
-    def mark(answer: str, example: Example) -> MetricResult:
+    def metric(answer: str, example: Example) -> MetricResult:
         try:
-            return _marked(function(answer, example))
+            return _result(function(answer, example))
         except Unscorable as error:
             raise Unscorable(f"{name} {error}") from None
         except (Exception, SystemExit) as error:
             raise Unscorable(_where(error, path)) from error
 
-    return mark
+    return metric
 
 
 def _load(path: Path) -> ModuleType:
@@ -57,14 +57,14 @@ def _load(path: Path) -> ModuleType:
             f"Python files there: {', '.join(there) or 'none'}.",
             'name a file relative to the job\'s folder, as in metric = "metrics.py:my_metric".',
         )
-    unique = "gradschool_own_" + hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
+    unique = "gradschool_custom_" + hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
     loader = importlib.machinery.SourceFileLoader(unique, str(path))
     spec = importlib.util.spec_from_file_location(unique, path, loader=loader)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[unique] = module  # dataclasses and pickle look their module up by name
     try:
-        # Compiled here, not by the import system: its cache takes a file changed within one second for the old one.
+        # Not by the import system: its cache overlooks changes within one second.
         exec(loader.source_to_code(path.read_bytes(), str(path)), module.__dict__)
     except (Exception, SystemExit) as error:
         del sys.modules[unique]
@@ -83,8 +83,8 @@ def _function(module: ModuleType, name: str, path: Path) -> Callable[[str, Examp
         has = f"it has {', '.join(sorted(functions))}" if functions else "it has no functions"
         raise UsageError(
             f"{path} has no function {name!r}; {has}.",
-            "A metric of your own is one function in that file.",
-            nearest(name, functions) if functions else f"write it: {SHAPE}.",
+            "A custom metric is one function in that file.",
+            nearest(name, functions) if functions else f"write it: {SIGNATURE}.",
         )
     example = Example("id", (Message("user", ""), Message("assistant", "")), "id", Source(str(path), 1))
     try:
@@ -95,13 +95,13 @@ def _function(module: ModuleType, name: str, path: Path) -> Callable[[str, Examp
     if not fits:
         raise UsageError(
             f"{path}: {name} cannot be called with an answer and an example.",
-            "A metric takes these two, in this order, and is not async.",
-            f"write it as {SHAPE}.",
+            "A metric takes these two in this order, and is not async.",
+            f"write it as {SIGNATURE}.",
         )
     return function  # type: ignore[no-any-return]
 
 
-def _marked(result: Any) -> MetricResult:
+def _result(result: Any) -> MetricResult:
     if not isinstance(result, dict):
         return MetricResult(_number(result, "its result"))
     parts = {str(key): _number(value, f"its entry {key!r}") for key, value in result.items()}
@@ -124,7 +124,7 @@ def _number(value: Any, what: str) -> float:
 
 
 def _where(error: BaseException, path: Path) -> str:
-    """An error of the person's file in one line: file, line, kind and text."""
+    """An error in the user's file as one line: file, line, kind and text."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     line = error.lineno if isinstance(error, SyntaxError) and error.filename == str(path) else (lines or [None])[-1]
     place = f"{path.name}:{line}" if line else path.name

@@ -1,10 +1,10 @@
-"""How a mean with random Dirichlet(1, …, 1) weights is distributed, computed exactly instead of by drawing.
+"""The distribution of a mean with random Dirichlet(1, …, 1) weights, computed numerically instead of by sampling.
 
-Such weights are independent standard exponentials divided by their sum, so the chance that a weighted mean is at
-most m is the chance that a sum of exponentials with coefficients (value - m) is at most 0. That chance is an
-integral over the sum's Laplace transform, taken here along a path through its saddle point, where nothing
-oscillates and the trapezoid rule converges exponentially: 8 digits from a few dozen points, also for thousands of
-values. Drawing 20,000 weights would give 2 digits, and other ones for each seed.
+Such weights are independent standard exponentials divided by their sum, so the probability that a weighted mean is at
+most m is the probability that a sum of exponentials with coefficients (value - m) is at most 0. That is an integral
+over the sum's Laplace transform, taken along a path through its saddle point. There the integrand does not oscillate,
+and the trapezoid rule converges exponentially: 8 digits from a few dozen points, even for thousands of values. A
+sample of 20,000 weights would give 2 digits, and different ones for each seed.
 
 Sources: Gil-Pelaez (1951), "Note on the inversion theorem"; Imhof (1961), "Computing the distribution of quadratic
 forms in normal variables" (two squared normals are one exponential); Rice (1980), "Distribution of quadratic forms
@@ -18,18 +18,18 @@ from scipy.optimize import brentq
 Vector = NDArray[np.float64]
 
 _STEP = 0.1  # of the trapezoid rule; halving it changes the ninth digit
-_BLOCK = 15  # points taken at once
-_FURTHEST = 40.0  # along the path, where even the sum of two exponentials has left nothing to add
+_BLOCK = 15  # points per step
+_FURTHEST = 40.0  # end of the path: the tail of even two exponentials is negligible there
 _ENOUGH = 1e-13
 _MAX_BEND = 0.7
-_NOTHING = 1e-11  # what rounding leaves of a coefficient of 0, relative to the largest
+_NOTHING = 1e-11  # rounding error of a coefficient of 0, relative to the largest
 
 
 def chance_at_most(mean: float, sums: Vector, sizes: Vector, extra: float) -> float:
-    """The chance that a randomly weighted mean of clusters, and one more cluster of zeros, is at most `mean`.
+    """The probability that a randomly weighted mean of clusters, including an extra cluster of zeros, is <= `mean`.
 
-    Cluster g has `sizes[g]` values that add up to `sums[g]`; the further one has `extra` values, all 0. Weights are
-    drawn per cluster; the mean is the weighted sum of all values divided by the weighted number of values.
+    Cluster g has `sizes[g]` values with the sum `sums[g]`; the extra one has `extra` values, all 0. Weights are drawn
+    per cluster; the mean is the weighted sum of all values divided by the weighted number of values.
     """
     coefficients = np.append(sums - mean * sizes, -mean * extra)
     coefficients[np.abs(coefficients) < _NOTHING * np.abs(coefficients).max()] = 0.0
@@ -39,7 +39,7 @@ def chance_at_most(mean: float, sums: Vector, sizes: Vector, extra: float) -> fl
 
 
 def lowest_mean(sums: Vector, sizes: Vector, extra: float, chance: float) -> float:
-    """The mean m with chance_at_most(m) == chance; 0 where all values are 0."""
+    """The mean m with chance_at_most(m) == chance; 0 if all values are 0."""
     highest = float((sums / sizes).max())
     if highest <= 0:
         return 0.0
@@ -49,8 +49,8 @@ def lowest_mean(sums: Vector, sizes: Vector, extra: float, chance: float) -> flo
 
 
 def _chance_below_zero(coefficients: Vector) -> float:
-    """The chance that a sum of standard exponentials with these coefficients is below 0."""
-    if coefficients.sum() < 0:  # the side on which the saddle point is well placed
+    """The probability that a sum of standard exponentials with these coefficients is below 0."""
+    if coefficients.sum() < 0:  # the saddle point is well conditioned on the other side
         return 1.0 - _chance_below_zero(-coefficients)
     if (coefficients >= 0).all():
         return 0.0
@@ -78,7 +78,7 @@ def _chance_below_zero(coefficients: Vector) -> float:
         if start == 0:
             heights[0] /= 2
         total += heights.sum()
-        if np.abs(heights[-3:]).max() < _ENOUGH * abs(total):  # three: one may be where the sign changes
+        if np.abs(heights[-3:]).max() < _ENOUGH * abs(total):  # three, because one may be at a change of sign
             break
         start += _STEP * _BLOCK
     return float(np.exp(-(counts @ np.log1p(-saddle * values))) * _STEP * total / np.pi)

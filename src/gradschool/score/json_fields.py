@@ -1,4 +1,4 @@
-"""The metric for answers in JSON: which fields are there, and right."""
+"""The metric for answers in JSON: F1 over fields."""
 
 import json
 import re
@@ -13,9 +13,9 @@ _FENCE = re.compile(r"```[ \t]*\w*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```", re.DOTALL)
 
 
 def read_json(text: str) -> Any:
-    """Read one JSON value; a Markdown fence (```) around it is tolerated, any other text before or after is not.
+    """Read one JSON value; a Markdown fence (```) around it is allowed, any other text before or after is not.
 
-    Raises ValueError that says where the text stops being JSON.
+    Raises ValueError that says where the text is not JSON.
     """
     fenced = _FENCE.fullmatch(text.strip())
     try:
@@ -25,13 +25,13 @@ def read_json(text: str) -> Any:
 
 
 def fields(value: Any, *, ordered: bool = False) -> Counter[Hashable]:
-    """All innermost values by their path of keys; the places in a list count only where `ordered`.
+    """Count all innermost values by their path of keys; positions in lists count only if `ordered`.
 
     Strings are trimmed, numbers are compared as numbers (1 equals 1.0, but not true); {} and [] are values.
     """
     found: Counter[Hashable] = Counter()
     waiting: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
-    while waiting:  # a loop, so that no depth of nesting can overflow the stack
+    while waiting:  # a loop, because recursion could overflow the stack
         path, value = waiting.pop()
         if isinstance(value, dict) and value:
             waiting += (((*path, key), inner) for key, inner in value.items())
@@ -47,11 +47,11 @@ def fields(value: Any, *, ordered: bool = False) -> Counter[Hashable]:
 
 
 def json_fields(answer: str, example: Example) -> MetricResult:
-    """The F1 of an answer's JSON fields: the share that is right of those given and of those wanted.
+    """The F1 score over the JSON fields of an answer.
 
-    A field is a path of nested keys with its value; items of a list may stand in any order. Parts: "valid JSON",
-    and "exact" (the whole value equal, lists in order). An answer that is not JSON scores 0; an ideal answer that
-    is not JSON is Unscorable.
+    A field is a path of nested keys with its value; items of a list may be in any order. Parts: "valid JSON", and
+    "exact" (all values equal, lists in order). An answer that is not JSON scores 0; an ideal answer that is not JSON
+    is Unscorable.
     """
     try:
         ideal = read_json(example.ideal)

@@ -1,4 +1,4 @@
-"""Scoring answers one by one, and judging them together."""
+"""Score answers one by one, and judge all of them together: the verdict."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,40 +13,39 @@ NO_SCORE = "no score"
 
 
 def score(
-    examples: Sequence[Example], answers: Sequence[Answer], metric: Metric, also: Mapping[str, Metric]
+    examples: Sequence[Example], answers: Sequence[Answer], metric: Metric, extra: Mapping[str, Metric]
 ) -> list[Scored]:
-    """Score each answer against its example's ideal: one row of evidence per example, in their order.
+    """Score each answer against the ideal answer: one row of evidence per example, in their order.
 
-    A failure (of the engine, an empty answer, a metric that cannot score) has the value 0 and its reason. An answer
-    that was cut off at the longest length is scored as it stands, and is a failure only where that gives 0. Rules
-    stand among the parts by their names, parts of other metrics that decide nothing as "metric: part"; where such a
-    metric cannot score an answer, its part is 0 and its part "metric: no score" is 1. A metric that compares also
-    sees all answers together.
+    A failure (of the engine, an empty answer, a metric that cannot score) has the value 0 and a reason. A truncated
+    answer is scored, and is a failure only if its score is 0. Rules are parts under their own names; parts of extra
+    metrics are named "metric: part". If an extra metric cannot score an answer, its part is 0 and the part
+    "metric: no score" is 1. Metrics that compare (see `Comparing`) also get all answers together.
     """
-    rows = [_row(example, answer, metric, also) for example, answer in zip(examples, answers, strict=True)]
-    _compare(rows, examples, metric, also)
-    gaps = {f"{name}: {NO_SCORE}" for name in also} & {part for row in rows for part in row.parts}
+    rows = [_row(example, answer, metric, extra) for example, answer in zip(examples, answers, strict=True)]
+    _compare(rows, examples, metric, extra)
+    gaps = {f"{name}: {NO_SCORE}" for name in extra} & {part for row in rows for part in row.parts}
     for row in rows:
-        if row.parts:  # a share needs the rows without the gap too
+        if row.parts:  # the mean of a part needs the rows without the gap too
             row.parts.update({gap: row.parts.get(gap, 0.0) for gap in sorted(gaps)})
     return rows
 
 
-def _row(example: Example, answer: Answer, metric: Metric, also: Mapping[str, Metric]) -> Scored:
+def _row(example: Example, answer: Answer, metric: Metric, extra: Mapping[str, Metric]) -> Scored:
     value, parts, failure = 0.0, dict[str, float](), _failure(answer)
     if failure is None:
         try:
-            marked = metric(answer.text, example)
-            value, parts = marked.value, {**marked.parts, **_parts(answer.text, example, also, set(marked.parts))}
+            result = metric(answer.text, example)
+            value, parts = result.value, {**result.parts, **_parts(answer.text, example, extra, set(result.parts))}
         except Unscorable as error:
             failure = Failure("metric", str(error))
     if failure is None and value == 0 and answer.stop == "length":
-        failure = Failure("cut off", f"The answer was stopped after {answer.new_tokens} tokens.")
+        failure = Failure("cut off", f"The answer was truncated after {answer.new_tokens} tokens.")
     return Scored(example.id, example.group, example.last_user, example.ideal, answer, value, parts, failure)
 
 
-def _compare(rows: Sequence[Scored], examples: Sequence[Example], metric: Metric, also: Mapping[str, Metric]) -> None:
-    for one, prefix in [(metric, ""), *((other, f"{name}: ") for name, other in also.items())]:
+def _compare(rows: Sequence[Scored], examples: Sequence[Example], metric: Metric, extra: Mapping[str, Metric]) -> None:
+    for one, prefix in [(metric, ""), *((other, f"{name}: ") for name, other in extra.items())]:
         if isinstance(one, Comparing):
             pairs = [(row, example) for row, example in zip(rows, examples, strict=True) if row.failure is None]
             parts = one.compare([row.answer.text for row, _ in pairs], [example for _, example in pairs])
@@ -64,16 +63,16 @@ def _failure(answer: Answer) -> Failure | None:
     return None
 
 
-def _parts(answer: str, example: Example, also: Mapping[str, Metric], taken: set[str]) -> dict[str, float]:
+def _parts(answer: str, example: Example, extra: Mapping[str, Metric], taken: set[str]) -> dict[str, float]:
     parts: dict[str, float] = {}
-    for name, metric in also.items():
+    for name, metric in extra.items():
         try:
-            marked = metric(answer, example)
+            result = metric(answer, example)
         except Unscorable:
             parts |= {name: 0.0, f"{name}: {NO_SCORE}": 1.0}
             continue
-        parts[name] = marked.value
-        for part, value in marked.parts.items():
+        parts[name] = result.value
+        for part, value in result.parts.items():
             parts[part if name == "rules" and part not in taken else f"{name}: {part}"] = value
     return parts
 
@@ -81,26 +80,26 @@ def _parts(answer: str, example: Example, also: Mapping[str, Metric], taken: set
 def judge(
     rows: Sequence[Scored], goal: Goal, level: float, other: tuple[str, Sequence[Scored]] | None = None
 ) -> Report:
-    """Judge rows of evidence: the score with its bounds, the verdict, and all that belongs in a report.
+    """Judge rows of evidence: the score with its bounds, the verdict, parts, failures and cost.
 
-    `level` is the confidence of every bound. `other` names another candidate and its rows, to be compared with on
-    the examples that both answered. A part's mean is over the examples that have the part, and failed ones as 0.
-    Raises UsageError where the goal has no pass mark (there is nothing to be proven then), DataError without rows.
+    `level` is the confidence of each bound. `other` is the name and the rows of another candidate, for a paired
+    comparison on the examples that both answered. The mean of a part is taken over the examples that have it and over
+    failures, which count as 0. Raises UsageError if the goal has no pass mark, DataError if there are no rows.
     """
     if goal.pass_mark is None:
         raise UsageError(
             "The goal has no pass mark.",
-            "A verdict says whether a score is proven to reach the mark; without one there is no verdict.",
+            "A verdict says whether a score is proven to reach it.",
             "write pass_mark = 0.8 (or whatever is good enough) under [goal], or give --pass-mark 0.8.",
         )
     if not rows:
         raise DataError("There are no answers to judge.", "A score needs at least one test example.", "add examples.")
     values, groups = [row.value for row in rows], [row.group for row in rows]
-    whole = _score(values, groups, level)
-    found = verdict(whole.interval, goal.pass_mark)
+    total = _score(values, groups, level)
+    found = verdict(total.interval, goal.pass_mark)
     return Report(
         metric=goal.metric,
-        score=whole,
+        score=total,
         verdict=found,
         pass_mark=goal.pass_mark,
         more_examples=more_examples(values, groups, goal.pass_mark, level) if found == "not proven" else None,
@@ -118,9 +117,9 @@ def _score(values: Sequence[float], groups: Sequence[str], level: float) -> Scor
 def _part_scores(rows: Sequence[Scored], level: float) -> dict[str, Score]:
     scores = {}
     for part in dict.fromkeys(part for row in rows for part in row.parts):
-        having = [row for row in rows if part in row.parts or row.failure]
-        values = [row.parts.get(part, 0.0) for row in having]
-        scores[part] = _score(values, [row.group for row in having], level)
+        scored = [row for row in rows if part in row.parts or row.failure]
+        values = [row.parts.get(part, 0.0) for row in scored]
+        scores[part] = _score(values, [row.group for row in scored], level)
     return scores
 
 

@@ -1,11 +1,11 @@
-"""Which metrics there are, and finding the ones that a job names."""
+"""The metrics by name, and the lookup of those that a job names."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from gradschool.errors import DataError, UsageError, nearest
 from gradschool.records import Example
-from gradschool.score.custom import is_own, own_metric
+from gradschool.score.custom import custom_metric, is_custom
 from gradschool.score.json_fields import json_fields, read_json
 from gradschool.score.metric import Metric, MetricResult, Unscorable
 from gradschool.score.rules import read_rules
@@ -25,21 +25,21 @@ PLAIN: dict[str, Metric] = {
 
 
 def find_metrics(goal: Goal, folder: Path, examples: Sequence[Example]) -> tuple[Metric, dict[str, Metric]]:
-    """Find the metric that decides, and by name the others that are only reported (the rules are always among these).
+    """Find the metric that decides, and the extra metrics by name; rules are always reported.
 
-    `examples` should be all there are: they say which labels are known, and whether the metric fits the ideal
-    answers. Raises UsageError with every issue of the goal at once, and DataError where ideal answers do not fit.
+    `examples` should be all examples of the job: they define the known labels, and the metric must suit their ideal
+    answers. Raises UsageError that lists every issue of the goal, DataError if ideal answers do not suit the metric.
     """
     names = [goal.metric, *(name for name in dict.fromkeys(goal.extra_metrics) if name != goal.metric)]
     if goal.rules and "rules" not in names:
         names.append("rules")
-    keeps_rules, issues = read_rules(goal.rules, folder)
+    follows_rules, issues = read_rules(goal.rules, folder)
     found: dict[str, Metric] = {}
     for name in names:
         if name == "rules" and not goal.rules:
             issues.append("metric = 'rules' needs rules: write [[goal.rules]] with name, kind and value.")
         try:
-            found[name] = keeps_rules if name == "rules" else _find(name, folder, examples)
+            found[name] = follows_rules if name == "rules" else _find(name, folder, examples)
         except UsageError as error:
             issues.append("\n    ".join(str(error).splitlines()))
     if issues:
@@ -59,8 +59,8 @@ def _find(name: str, folder: Path, examples: Sequence[Example]) -> Metric:
         return PLAIN[name]
     if name == "style":
         return Style()
-    if is_own(name):
-        return own_metric(name, folder)
+    if is_custom(name):
+        return custom_metric(name, folder)
     raise UsageError(f"unknown metric {name!r}: {nearest(name, METRICS)} (or your own function: metrics.py:function)")
 
 
@@ -68,14 +68,14 @@ def _fits(found: dict[str, Metric], examples: Sequence[Example]) -> None:
     if "rouge_l" in found and not mostly_latin(examples):
         raise UsageError(
             "rouge_l cannot score these ideal answers.",
-            "It reads only the letters a-z and digits; most letters here are others.",
+            "It only reads the letters a-z and digits, and most letters here are others.",
             "use metric = 'chrf', which reads every script.",
         )
     if "json_fields" in found:
         wrong = [message for example in examples if (message := _not_json(example))]
         if wrong:
             raise DataError(
-                f"{len(wrong)} of {len(examples)} ideal answers are not JSON, as the metric json_fields wants them.",
+                f"{len(wrong)} of {len(examples)} ideal answers are not JSON, which the metric json_fields requires.",
                 "\n".join(f"  - {message}" for message in wrong[:10]),
                 "correct these answers, or choose another metric.",
             )

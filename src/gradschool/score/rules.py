@@ -1,4 +1,4 @@
-"""Checkable rules about an answer, each a part by its name: patterns, words, lengths, JSON schemas."""
+"""Rules that an answer must follow: patterns, words, lengths and JSON schemas."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -15,58 +15,60 @@ from gradschool.score.json_fields import read_json
 from gradschool.score.metric import Metric, MetricResult, Unscorable
 from gradschool.settings import Rule
 
-extend: Callable[..., Any] = validators.extend  # its stubs leave it untyped
-PATTERN_SECONDS = 1.0  # a pattern that backtracks for longer than this on one answer is given up
+extend: Callable[..., Any] = validators.extend  # untyped in its stubs
+PATTERN_SECONDS = 1.0  # timeout of a pattern on one answer, in case it backtracks
 Check = Callable[[str], bool]
 
 
 def read_rules(rules: Sequence[Rule], folder: Path) -> tuple[Metric, list[str]]:
-    """Make one metric of all rules, whose value is the share that an answer keeps; also all issues of the rules.
+    """Make one metric of all rules, and list the issues with them; if there are any, the metric must not be used.
 
-    Texts are found without regard to case; patterns are searched for anywhere, by the `regex` library, and regard
-    case unless they say (?i). Words are what white space divides. A json_schema is a table, or the name of a file
-    in the job's folder. The metric must not be used while there are issues.
+    The value is the fraction of rules that an answer follows, and each rule is a part. `contains` ignores case.
+    Patterns are searched for anywhere by the `regex` library; they are case-sensitive unless they contain (?i). Words
+    are separated by white space. A json_schema is a table, or the name of a file in the job's folder.
     """
     checks: dict[str, Check] = {}
     issues = []
     for rule in rules:
         if rule.name in checks:
-            issues.append(f"rule {rule.name!r} is there twice: give each its own name.")
+            issues.append(f"rule {rule.name!r} is defined twice: give each rule its own name.")
         try:
             checks[rule.name] = _check(rule, folder)
         except ValueError as error:
             issues.append(f"rule {rule.name!r} ({rule.kind}): {error}")
             checks[rule.name] = bool
 
-    def mark(answer: str, example: Example) -> MetricResult:
-        parts = {name: _kept(name, check, answer) for name, check in checks.items()}
+    def metric(answer: str, example: Example) -> MetricResult:
+        parts = {name: _follows(name, check, answer) for name, check in checks.items()}
         return MetricResult(sum(parts.values()) / len(parts), parts)
 
-    return mark, issues
+    return metric, issues
 
 
-def _kept(name: str, check: Check, answer: str) -> float:
+def _follows(name: str, check: Check, answer: str) -> float:
     try:
         return float(check(answer))
     except TimeoutError:
         raise Unscorable(f"rule {name!r}: its pattern took over {PATTERN_SECONDS:g} s on this answer.") from None
     except Unresolvable as error:
-        raise Unscorable(f"rule {name!r}: its JSON schema names {error.ref!r}, which is not in it.") from error
+        raise Unscorable(
+            f"rule {name!r}: its JSON schema refers to {error.ref!r}, which it does not define."
+        ) from error
 
 
 def _check(rule: Rule, folder: Path) -> Check:
-    """The test for one rule; ValueError says what is wrong with its value."""
+    """The check of one rule; raises ValueError that says what is wrong with its value."""
     value = rule.value
     if rule.kind == "json_schema":
         return _schema_check(value, folder)
     if rule.kind in ("max_words", "min_words"):
-        # pydantic takes "12" as text where the file has quotes, and true never gets here
+        # "12" in quotes is a string; pydantic rejects true
         if not isinstance(value, int) or value < 1:
-            raise ValueError(f"value = {value!r} must be a whole number of words, 1 or more, without quotes.")
+            raise ValueError(f"value = {value!r} must be an integer of 1 or more, without quotes.")
         most, number = rule.kind == "max_words", value
         return lambda answer: len(answer.split()) <= number if most else len(answer.split()) >= number
     if not isinstance(value, str) or not value:
-        raise ValueError(f"value = {value!r} must be a text in quotes, not empty.")
+        raise ValueError(f"value = {value!r} must be a non-empty text in quotes.")
     wanted = not rule.kind.startswith("not_")
     if rule.kind.endswith("contains"):
         text = value.casefold()
@@ -74,7 +76,7 @@ def _check(rule: Rule, folder: Path) -> Check:
     try:
         pattern = regex.compile(value)
     except regex.error as error:
-        raise ValueError(f"value = {value!r} is no valid pattern: {error}.") from error
+        raise ValueError(f"value = {value!r} is not a valid pattern: {error}.") from error
     return lambda answer: (pattern.search(answer, timeout=PATTERN_SECONDS) is not None) == wanted
 
 
@@ -86,11 +88,11 @@ def _schema_check(value: Any, folder: Path) -> Check:
     try:
         base.check_schema(schema)
     except SchemaError as error:
-        raise ValueError(f"value is no valid JSON schema: {error.message} (at {error.json_path}).") from error
+        raise ValueError(f"value is not a valid JSON schema: {error.message} (at {error.json_path}).") from error
     outside = [ref for ref in _references(schema) if not ref.startswith("#")]
     if outside:
         raise ValueError(f"its JSON schema refers to {outside[0]!r}; only references inside it (#…) are followed.")
-    # An empty registry: nothing is ever fetched from the network. Our own `pattern`: it may be given up.
+    # An empty registry fetches nothing from the network; our own `pattern` has a timeout.
     validator = extend(base, {"pattern": _pattern})(schema, registry=Registry())
 
     def check(answer: str) -> bool:

@@ -1,17 +1,16 @@
-"""What a score on few examples says about the score on all: bounds, verdicts, and how many examples they need.
+"""Confidence bounds of a mean score, the verdict, and how many examples it needs.
 
 One method for every metric, Gaffke's bound: give the clusters of examples random Dirichlet(1, …, 1) weights, add
-one cluster that got everything wrong (for the lower bound; everything right for the upper), and take the quantile
-of the weighted mean. It assumes nothing but values in [0, 1] and independent clusters. For values of only 0 and 1
-it is the Clopper-Pearson bound; where there is spread it is about as narrow as a bootstrap, but it stays honest for
-few examples and near 0 and 1, where a bootstrap claims too much. That it never misses more often than it says is
-proven for values of 0 and 1, and for others a conjecture of its authors without a known exception;
-tests/score/test_coverage.py measures it.
+one cluster in which everything is wrong (for the lower bound; everything right for the upper), and take the quantile
+of the weighted mean. It only assumes values in [0, 1] and independent clusters. For values of 0 and 1 it is the
+Clopper-Pearson bound. For other values it is about as narrow as a bootstrap, but it stays valid for few examples and
+near 0 and 1, where a bootstrap is overconfident. Its coverage is proven for values of 0 and 1; for others it is a
+conjecture without a known counterexample. tests/score/test_coverage.py measures it.
 
-The added cluster is as large as the largest that was seen. Then "the bound is below m" is Gaffke's test of the
-clusters' totals over m, whose least possible value is -m times the largest size; with a cluster of mean size,
-very unequal clusters miss too often (8 % for a promised 5 % in a simulation). What no bound can see is a kind of
-group, much larger and much worse, that is not among the test examples at all.
+The added cluster is as large as the largest observed one. Then "the bound is below m" is Gaffke's test of the
+clusters' totals over m, whose smallest possible value is -m times the largest size. With a cluster of average size,
+bounds for very unequal clusters are violated too often (8 % instead of 5 % in a simulation). No bound can account for
+a much larger and much worse kind of group that is missing from the test examples.
 
 Sources: Gaffke (2005), "Three test statistics for a nonparametric one-sided hypothesis on the mean of a nonnegative
 variable"; Learned-Miller & Thomas (2019), "A New Confidence Interval for the Mean of a Bounded Random Variable",
@@ -30,19 +29,19 @@ from gradschool.data.proof import min_test_examples
 from gradschool.records import Interval, Verdict
 from gradschool.score.dirichlet import Vector, lowest_mean
 
-POWER = 0.8  # "probably" in this file
-MAX_EXAMPLES = 100_000  # nobody collects more to settle a verdict
+POWER = 0.8  # the probability that "probably" means
+MAX_EXAMPLES = 100_000  # more is not practical
 
 
 def bounds(values: Sequence[float], groups: Sequence[str], level: float) -> Interval:
-    """The bounds of the mean that these values in [0, 1] were drawn from; each holds with confidence `level`.
+    """Bounds of the true mean of values in [0, 1]; each bound holds with confidence `level`.
 
-    `groups` names the cluster of each value; values of one group may hang together in any way. No values: [0, 1].
+    `groups` is the cluster of each value; values in one cluster may depend on each other. Without values: [0, 1].
     """
     if not values:
         return Interval(0.0, 1.0, level)
     sums, sizes = _clusters(values, groups)
-    mean = sums.sum() / sizes.sum()  # rounding must not put a bound on the wrong side of it
+    mean = sums.sum() / sizes.sum()  # rounding must not put a bound on its wrong side
     low = min(_low(sums, sizes, 1 - level), mean)
     high = max(1 - _low(sizes - sums, sizes, 1 - level), mean)
     return Interval(float(low), float(high), level)
@@ -53,8 +52,8 @@ def difference(
 ) -> tuple[float, Interval]:
     """The mean of (this - other) over the same examples, and its bounds in [-1, 1], each with confidence `level`.
 
-    Two-sided, the interval has confidence 2 level - 1. The same method as `bounds`, on the differences moved into
-    [0, 1].
+    The two-sided confidence of the interval is 2 level - 1. The method is that of `bounds`, on the differences scaled
+    to [0, 1].
     """
     differences = [a - b for a, b in zip(this, other, strict=True)]
     halves = bounds([min(1.0, max(0.0, (d + 1) / 2)) for d in differences], groups, level)
@@ -63,16 +62,16 @@ def difference(
 
 
 def verdict(interval: Interval, pass_mark: float) -> Verdict:
-    """Passed where the lower bound reaches the mark, failed where even the upper does not, else not proven."""
+    """Passed if the lower bound reaches the mark, failed if the upper bound does not, else not proven."""
     if interval.low >= pass_mark:
         return "passed"
     return "failed" if interval.high < pass_mark else "not proven"
 
 
 def needed_score(examples: int, pass_mark: float, level: float, power: float = POWER) -> float | None:
-    """The true share of right answers from which a test of this many examples proves the mark with chance `power`.
+    """The true fraction of right answers from which a test of this size proves the mark with probability `power`.
 
-    Exact for metrics of 0 and 1 without groups; less is needed where values vary less. None: no score suffices.
+    Exact for metrics of 0 and 1 without groups; less is needed if values vary less. None if no score suffices.
     """
     wrong = 1 - level
     right = 1 + bisect_left(range(1, examples + 1), pass_mark, key=lambda k: beta.ppf(wrong, k, examples - k + 1))
@@ -82,11 +81,11 @@ def needed_score(examples: int, pass_mark: float, level: float, power: float = P
 
 
 def more_examples(values: Sequence[float], groups: Sequence[str], pass_mark: float, level: float) -> int | None:
-    """How many more test examples would probably (80 %) settle the verdict, were the present mean the truth.
+    """How many more test examples would probably (80 %) settle the verdict, if the true mean is the present one.
 
-    Speaks of a new test set of the present and further examples, in groups like the present ones; 0 where the verdict
-    is settled already, None where over 100,000 examples would be needed. Bounds are approximated by the
-    beta distribution with their mean and variance, which is exact for values of 0 and 1 without groups.
+    This is for a new test set of as many examples as both together, in groups like the present ones. 0 if the verdict
+    is settled already, None if over 100,000 examples would be needed. Bounds are approximated by the beta distribution
+    with their mean and variance, which is exact for values of 0 and 1 without groups.
     """
     if verdict(bounds(values, groups, level), pass_mark) != "not proven":
         return 0
@@ -125,7 +124,7 @@ def _clusters(values: Sequence[float], groups: Sequence[str]) -> tuple[Vector, V
 
 
 def _low(sums: Vector, sizes: Vector, chance: float) -> float:
-    """The lower bound of the mean that is above it with at most this chance."""
+    """The lower bound, which is above the true mean with at most this probability."""
     extra = sizes.max()
     if (sizes == extra).all() and ((sums == 0) | (sums == sizes)).all():  # Clopper-Pearson, in closed form
         right = int((sums > 0).sum())
@@ -134,12 +133,13 @@ def _low(sums: Vector, sizes: Vector, chance: float) -> float:
 
 
 def _probable_low(clusters: int, mean: float, spread: float, extra: float, chance: float) -> float:
-    """The lower bound that a test of this many clusters exceeds with chance POWER, were `mean` the truth.
+    """The lower bound that a test of this many clusters exceeds with probability POWER, if `mean` is the true mean.
 
-    `spread` is the variance of one cluster's part in the mean, `extra` the size of the added one in mean sizes.
+    `spread` is the variance of one cluster's contribution to the mean, `extra` the size of the added cluster divided
+    by the mean size.
     """
     seen = _beta_quantile(mean, spread / clusters, 1 - POWER)
-    if 0 < mean < 1:  # nearer to an edge there is less room to vary
+    if 0 < mean < 1:  # the variance is smaller near 0 and 1
         spread *= seen * (1 - seen) / (mean * (1 - mean))
     center = clusters * seen / (clusters + extra)
     variance = clusters * (spread + (seen - center) ** 2) + (extra * center) ** 2

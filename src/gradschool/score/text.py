@@ -1,4 +1,4 @@
-"""Metrics of plain text: equality, labels, common words, longest common subsequence, character n-grams."""
+"""Text metrics: exact match, labels, token F1, ROUGE-L and chrF."""
 
 import re
 import string
@@ -12,7 +12,7 @@ from sacrebleu import sentence_chrf
 from gradschool.records import Example
 from gradschool.score.metric import Metric, MetricResult, Unscorable
 
-MAX_CHARACTERS = 20_000  # rouge_l takes time and memory in the product of both lengths
+MAX_CHARACTERS = 20_000  # time and memory of rouge_l grow with the product of both lengths
 _EDGE = " \t\r\n.,;:!?…\"'`´*“”„‘’«»()[]"
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -21,16 +21,16 @@ _rouge = RougeScorer(["rougeL"], use_stemmer=False)
 
 
 def exact_match(answer: str, example: Example) -> MetricResult:
-    """1 where the answer is the ideal, character by character; white space around either does not count."""
+    """1 if the answer equals the ideal answer, ignoring leading and trailing white space; else 0."""
     return MetricResult(float(answer.strip() == example.ideal.strip()))
 
 
 def normalize(label: str) -> str:
-    """A label's name as a person would compare it: without case, quotes, end punctuation; `_` and `-` are spaces.
+    """Normalize a label: case, quotes and final punctuation are dropped, `_` and `-` become spaces.
 
-    Signs that may be the whole difference ("C#", "C+", "-") stay.
+    Signs that can distinguish labels ("C#", "C+", "-") are kept.
 
-    >>> fold(" **Card_Arrival**. ")
+    >>> normalize(" **Card_Arrival**. ")
     'card arrival'
     """
     plain = unicodedata.normalize("NFKC", label).casefold().strip()
@@ -39,29 +39,29 @@ def normalize(label: str) -> str:
 
 
 def label(examples: Sequence[Example]) -> Metric:
-    """Make the metric that gives 1 where the answer names the ideal's label; see `fold` for what is the same name.
+    """A metric that gives 1 if the answer is the ideal label, after `normalize`; else 0.
 
-    The part "known label" is 0 where the answer is no label of any of the examples: prose, or an invented label.
+    The part "known label" is 0 if the answer is not a label of any example, such as prose or an invented label.
     """
     known = {normalize(example.ideal) for example in examples}
 
-    def mark(answer: str, example: Example) -> MetricResult:
+    def metric(answer: str, example: Example) -> MetricResult:
         said, ideal = normalize(answer), normalize(example.ideal)
         return MetricResult(float(said == ideal), {"known label": float(said in known or said == ideal)})
 
-    return mark
+    return metric
 
 
 def words(text: str) -> list[str]:
-    """The words that SQuAD compares: lower case, no ASCII punctuation, no English articles."""
+    """The words of a text as SQuAD compares them: lower case, no ASCII punctuation, no English articles."""
     return _ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split()
 
 
 def token_f1(answer: str, example: Example) -> MetricResult:
-    """The harmonic mean of precision and recall over words, repeated words counted; order does not matter.
+    """The F1 score over words, with repeated words counted; order does not matter.
 
     Source: Rajpurkar et al. (2016), "SQuAD: 100,000+ Questions for Machine Comprehension of Text", the official
-    script's normalisation. Where either text has no word left, 1 if both have none, else 0 (as in SQuAD 2.0).
+    script's normalization. If a text has no words left, the score is 1 if both have none, else 0 (as in SQuAD 2.0).
     """
     said, ideal = words(answer), words(example.ideal)
     if not said or not ideal:
@@ -71,21 +71,21 @@ def token_f1(answer: str, example: Example) -> MetricResult:
 
 
 def rouge_l(answer: str, example: Example) -> MetricResult:
-    """The F measure of the longest common subsequence of words, without stemming, by the rouge-score library.
+    """ROUGE-L: the F measure of the longest common subsequence of words, without stemming, by rouge-score.
 
-    It knows only words of a-z and 0-9; an ideal answer without any is Unscorable. Texts are read up to 20,000
+    Words consist of a-z and 0-9; an ideal answer without any is Unscorable. Texts are cut off after 20,000
     characters. Source: Lin (2004), "ROUGE: A Package for Automatic Evaluation of Summaries".
     """
     if not _ROUGE_TOKEN.search(example.ideal):
-        raise Unscorable("rouge_l reads only the letters a-z and digits, and the ideal answer has none; use chrf.")
+        raise Unscorable("rouge_l only reads the letters a-z and digits, and the ideal answer has none; use chrf.")
     score = _rouge.score(example.ideal[:MAX_CHARACTERS], answer[:MAX_CHARACTERS])["rougeL"]
     return MetricResult(_within(score.fmeasure))
 
 
 def chrf(answer: str, example: Example) -> MetricResult:
-    """chrF2, the F2 measure of common character n-grams up to 6, by sacrebleu, divided by 100; for any language.
+    """chrF2: the F2 measure of common character n-grams up to 6, by sacrebleu, divided by 100; for any language.
 
-    Texts are read up to 20,000 characters. Source: Popović (2015), "chrF: character n-gram F-score for automatic
+    Texts are cut off after 20,000 characters. Source: Popović (2015), "chrF: character n-gram F-score for automatic
     MT evaluation".
     """
     score = sentence_chrf(answer[:MAX_CHARACTERS], [example.ideal[:MAX_CHARACTERS]]).score
@@ -93,11 +93,11 @@ def chrf(answer: str, example: Example) -> MetricResult:
 
 
 def mostly_latin(examples: Sequence[Example]) -> bool:
-    """Whether the ideal answers are written in letters that rouge_l can read (half of them at least)."""
+    """Whether at least half of the letters in the ideal answers are ones that rouge_l can read."""
     letters = [letter for example in examples for letter in example.ideal if letter.isalpha()]
     return 2 * sum(letter.isascii() for letter in letters) >= len(letters)
 
 
 def _within(value: float) -> float:
-    """Undo rounding errors of a library at the edges of [0, 1]."""
+    """Clip rounding errors of a library to [0, 1]."""
     return min(1.0, max(0.0, float(value)))
