@@ -122,8 +122,8 @@ def _id_form(form: dict[str, str]) -> IdForm:
 def find_private(text: str, language: str = "en") -> list[Private]:
     """All private spans of a text in order, without overlaps; names are found by `prepare/people.py`.
 
-    Cards, bank accounts and national ids need a valid checksum; phone numbers need a country code, or must be valid in a
-    country where the language of the text is spoken.
+    Cards, bank accounts and national ids need a valid checksum. Phone numbers need a country code, or must be valid in
+    a country where the language of the text is spoken.
     """
     if not MAYBE.search(text):
         return []
