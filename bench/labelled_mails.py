@@ -1,6 +1,6 @@
-"""Mails written for this project in which each line is labelled: the sender's own words, or what kind of noise.
+"""Mails written for this project with a label for each line: own text, or a kind of noise.
 
-## id what is remarkable        one mail
+## id description        one mail
 From: …                         its headers; `Expect: noise` where the headers alone say it is nobody's letter
 ---
 o an own line                   a attribution, q quoted, f forwarded, s signature, d disclaimer, l list footer,
@@ -20,7 +20,7 @@ PARTS = ("development", "held-out")
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """One mail: its bytes, and its text line by line with whether each line is the sender's own.
+    """One mail: its bytes, and for each line of its text whether it is the sender's own.
 
     Of an HTML mail `lines` are the own lines alone.
     """

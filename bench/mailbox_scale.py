@@ -1,10 +1,9 @@
-"""A mailbox of five gigabytes through a whole preparation: its time, and the most memory that it held at once.
+"""Prepare a mailbox of five gigabytes: time and peak memory.
 
     python -m bench.mailbox_scale [GIGABYTES]        (default 5)
 
-The mails are drawn from a seed: two people in turn, replies with what they answer quoted below and a signature, and in
-one of three an attachment of 300 KB on average, which is what makes mailboxes large. Writes
-bench/results/mailbox_scale.json: seconds by the clock, and those that were computed.
+Generated mails alternate between two people: replies with quotes and signatures, one in three with an attachment of
+300 KB on average. Writes wall and processor seconds to bench/results/mailbox_scale.json.
 """
 
 import argparse
@@ -46,7 +45,7 @@ Content-Transfer-Encoding: base64
 
 
 def mails(size: int) -> Iterator[bytes]:
-    """Mails of one mailbox, until they have so many bytes together."""
+    """Mails of one mailbox, up to a total size in bytes."""
     chance = random.Random(1)
     letters = (Path(__file__).parents[1] / "examples" / "letters" / "examples.jsonl").read_text(encoding="utf-8")
     words = [word for word in letters.split() if word.isalpha()]
@@ -78,7 +77,7 @@ def mails(size: int) -> Iterator[bytes]:
 
 
 def main() -> None:
-    """Write the mailbox, prepare it, keep the figures."""
+    """Write the mailbox, prepare it, save the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("gigabytes", nargs="?", type=float, default=5.0)
     size = int(parser.parse_args().gigabytes * 1e9)

@@ -1,15 +1,13 @@
-"""A million examples through a whole preparation, and near-duplicates beside datatrove's MinHash on the same rows.
+"""Prepare a million examples, and compare the near-duplicate search with datatrove's MinHash on the same rows.
 
     python -m bench.prepare_scale [ROWS]        (default 1,000,000)
 
-Rows are written first: questions and answers of 20 to 80 words each, drawn from a vocabulary in which few words are
-frequent and many are rare, as in any language; 2 % are copies, 2 % are near-copies (a word in thirty changed), and 1 %
-hold an invented mail address or telephone number. Then each step runs in a process of its own, whose time and peak
-memory are taken: the preparation (reading, checks, duplicates, private data, writing), our search for near-duplicates
-alone, and datatrove's pipeline where it is installed (`pip install datatrove xxhash==3.5 orjson`), with as long a
-signature, runs of five words too, words told by white space, and one task. Both use one core. datatrove trusts the
-signatures; ours are confirmed on the texts. Writes bench/results/prepare_scale.json: seconds by the clock, and those
-that were computed.
+Generated rows are questions and answers of 20 to 80 words with a Zipf-like vocabulary; 2 % are copies, 2 % are
+near-copies (one word in thirty changed), and 1 % have an invented mail address or phone number. Each step runs in its
+own process, for time and peak memory: the preparation (reading, checks, duplicates, private data, writing), our
+near-duplicate search alone, and datatrove's pipeline if it is installed (`pip install datatrove xxhash==3.5 orjson`),
+with the same signature length, 5-grams, white space tokens, and one task. Both use one core. datatrove trusts the
+signatures; ours are confirmed on the texts. Writes wall and processor seconds to bench/results/prepare_scale.json.
 """
 
 import argparse
@@ -33,9 +31,9 @@ from gradschool.files import write_json
 RESULTS = Path(__file__).parent / "results" / "prepare_scale.json"
 COPIES = NEAR = 0.02
 PRIVATE = 0.01
-CHANGED = 30  # one word in so many is another one in a near-copy
+CHANGED = 30  # one word in so many differs in a near-copy
 WORDS = 40_000
-THRESHOLD = 0.7  # of the search alone: as likely as datatrove's 16 bands of 8 find it
+THRESHOLD = 0.7  # of the search alone; comparable with datatrove's 16 bands of 8
 
 PREPARE = """
 import sys
@@ -81,7 +79,7 @@ from datatrove.pipeline.readers import JsonlReader
 from datatrove.pipeline.writers.jsonl import JsonlWriter
 from datatrove.utils.hashing import HashConfig
 from datatrove.utils.word_tokenizers import WordTokenizer
-class Plain(WordTokenizer):  # the rows are words with spaces between: its own ones, spaCy and others, find no more
+class Plain(WordTokenizer):  # a white space tokenizer is enough for generated rows
     def word_tokenize(self, text):
         return text.split()
     def sent_tokenize(self, text):
@@ -113,9 +111,9 @@ print({"duplicates": removed})
 
 
 def rows(count: int, planted: dict[str, int]) -> Iterator[dict[str, str]]:
-    """Rows drawn from a seed; `planted` counts the copies, near-copies and private pieces that are put in."""
+    """Rows drawn from a seed; `planted` counts the copies, near-copies and private values that were inserted."""
     chance = random.Random(1)
-    # The first words are a hundred times as frequent as the rest: Zipf's law, roughly.
+    # The first words are a hundred times as frequent as the rest, roughly Zipf's law.
     vocabulary = [_word(chance) for _ in range(WORDS)]
     weights = [1 / (rank + 10) for rank in range(WORDS)]
     drawn = chance.choices(vocabulary, weights, k=1 << 20)
@@ -160,7 +158,7 @@ def _changed(text: str, chance: random.Random) -> str:
 
 
 def measured(name: str, program: str, *arguments: str) -> dict[str, Any]:
-    """Run a program in a process of its own: what it printed last, its time, and the most memory it held at once.
+    """Run a program in its own process: its last line of output, its time, and its peak memory.
 
     `processor_seconds` is what it computed, whatever else the machine did meanwhile.
     """
@@ -189,13 +187,13 @@ def measured(name: str, program: str, *arguments: str) -> dict[str, Any]:
 
 
 def _computed() -> float:
-    """Processor seconds of all processes that were started here and have ended."""
+    """Processor seconds of all finished child processes."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
-    """Write the rows, run the steps, keep the figures."""
+    """Write the rows, run the steps, save the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("rows", nargs="?", type=int, default=1_000_000)
     count = parser.parse_args().rows

@@ -17,7 +17,7 @@ from gradschool.rungs.prompt import instructions_of
 from gradschool.score.judge import score
 from gradschool.score.metrics import Metric, find_metrics
 from gradschool.score.style import Style
-from gradschool.workspace import Workspace, check_job, open_job
+from gradschool.workspace import Dataset, check_job, open_job
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 JOBS = {
@@ -39,15 +39,15 @@ def checked(job: Job) -> Checked:
 
 
 @pytest.fixture(scope="module")
-def ready(job: Job) -> Workspace:
-    return finish(open_job(job))[0]
+def ready(job: Job) -> Dataset:
+    return finish(open_job(job))[0].data
 
 
 Measured = tuple[Metric, dict[str, Metric], list[Example]]
 
 
 @pytest.fixture(scope="module")
-def measured(job: Job, checked: Checked, ready: Workspace) -> Measured:
+def measured(job: Job, checked: Checked, ready: Dataset) -> Measured:
     """A job's metrics and the examples to try them on; a style learns from the rest, against the messages of others."""
     examples = checked.examples
     decides, also = find_metrics(job.settings.goal, job.folder, examples)
@@ -114,7 +114,7 @@ def test_the_form_without_the_fact_stays_below_the_mark(job: Job, measured: Meas
         assert sum(row.value for row in rows) / len(rows) <= most < job.settings.goal.pass_mark
 
 
-def test_it_is_divided_without_leaks(ready: Workspace) -> None:
+def test_it_is_divided_without_leaks(ready: Dataset) -> None:
     parts: list[list[Example]] = [ready.train, ready.validation, ready.test]
     for one, other in itertools.combinations(parts, 2):
         assert not {e.group for e in one} & {e.group for e in other}

@@ -161,7 +161,7 @@ def test_damage_is_found_when_opening(index: Index, tmp_path: Path) -> None:
     def copy(name: str) -> Path:
         return Path(shutil.copytree(index.folder, tmp_path / name))
 
-    with pytest.raises(DamagedError, match="not a whole index"):
+    with pytest.raises(DamagedError, match="not a complete index"):
         Index.open(tmp_path / "none")
     changed = copy("changed")
     text = (changed / "passages.jsonl").read_text(encoding="utf-8")

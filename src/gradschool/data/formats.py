@@ -180,19 +180,19 @@ def _json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise NoConversation("holds a conversation that is not valid JSON") from None
+        raise NoConversation("has a conversation that is not valid JSON") from None
 
 
 def _messages(value: Any, notes: set[str]) -> Iterable[Message]:
     value = _json(value) if isinstance(value, str) else value
     if not isinstance(value, list) or not value:
-        raise NoConversation("holds a conversation without messages")
+        raise NoConversation("has a conversation without messages")
     return [_message(turn, notes) for turn in value]
 
 
 def _message(turn: Any, notes: set[str]) -> Message:
     if not isinstance(turn, dict):
-        raise NoConversation("holds a message that is not an object with a role and a content")
+        raise NoConversation("has a message that is not an object with a role and a content")
     keys = {plain(key): key for key in reversed(turn)}
     role_key, content_key = (
         next((keys[word] for word in words if word in keys), None) for words in (ROLE_KEYS, CONTENT_KEYS)
@@ -200,7 +200,7 @@ def _message(turn: Any, notes: set[str]) -> Message:
     calls = turn.get("tool_calls")
     if role_key is None or (content_key is None and not calls):
         found = ", ".join(sorted(repair(key)[0] for key in turn)) or "none"
-        raise NoConversation(f"holds a message without role or content (its keys: {found})")
+        raise NoConversation(f"has a message without role or content (its keys: {found})")
     said = as_text(turn[role_key], notes)
     role = ROLES.get(plain(said))
     if role is None:
@@ -217,6 +217,6 @@ def _content(value: Any, notes: set[str]) -> str:
     if isinstance(value, list) and value and all(isinstance(part, dict) and "type" in part for part in value):
         other = sorted({str(part["type"])[:40] for part in value if part["type"] != "text"})
         if other:
-            raise NoConversation(f"holds a message with {repair(', '.join(other))[0]}; only text is supported")
+            raise NoConversation(f"has a message with {repair(', '.join(other))[0]}; only text is supported")
         return "".join(as_text(part.get("text"), notes) for part in value)
     return as_text(value, notes)

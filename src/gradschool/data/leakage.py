@@ -12,7 +12,7 @@ from gradschool.data.normalize import normalize, normalized_question
 from gradschool.data.shingles import Hashes, ngram_hashes
 from gradschool.records import Example
 
-LONG_RUN = 13  # words of an n-gram that two texts rarely share by chance (Brown et al. 2020, appendix C)
+NGRAM = 13  # words of an n-gram that two texts rarely share by chance (Brown et al. 2020, appendix C)
 MAX_HOLDERS = 10  # training texts; an n-gram in more of them is a stock phrase
 MIN_ANSWER = 8  # words; shorter answers are labels and names
 
@@ -78,8 +78,8 @@ def _near(train: Sequence[Example], held_out: Sequence[Example], threshold: floa
 
 
 def _common_wording(train: Iterable[tuple[str, str]], held_out: Sequence[Example]) -> list[Leak]:
-    long = [example for example in held_out if len(example.ideal.split()) >= LONG_RUN]
-    runs = [np.unique(one) for one in ngram_hashes((normalize(example.ideal) for example in long), LONG_RUN)]
+    long = [example for example in held_out if len(example.ideal.split()) >= NGRAM]
+    runs = [np.unique(one) for one in ngram_hashes((normalize(example.ideal) for example in long), NGRAM)]
     held = np.unique(np.concatenate(runs)) if runs else np.zeros(0, dtype=np.uint64)
     holders: defaultdict[int, list[str]] = defaultdict(list)
     for name, hashes in _named_ngrams(train) if len(held) else ():
@@ -103,5 +103,5 @@ def _named_ngrams(texts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, Hashe
             names.append(name)
             yield normalize(text)
 
-    for number, hashes in enumerate(ngram_hashes(contents(), LONG_RUN)):
+    for number, hashes in enumerate(ngram_hashes(contents(), NGRAM)):
         yield names[number], hashes

@@ -20,7 +20,7 @@ COMMON_SHARE, COMMON_MIN = 0.25, 10  # a shingle in more texts than both does no
 SAMPLE = 20_000  # texts from which common wording is determined
 CROWD = 64  # texts with one key above which each is compared with one text per cluster
 MARGIN = 0.16  # below the threshold; an estimate from 128 hashes is further off with probability 1 in 20,000
-MAX_HELD = 30_000  # texts whose shingles are cached while candidates are confirmed
+MAX_CACHED = 30_000  # texts whose shingles are cached while candidates are confirmed
 MAX_PAIRS = 2_000_000  # rejected pairs that are cached
 
 
@@ -120,15 +120,15 @@ class NearIndex:
         keys, low = np.concatenate(self._keys), np.concatenate(self._signatures)
         roots = np.array(self._equal, dtype=np.int64)
         first = roots == np.arange(count)
-        held: dict[int, Hashes] = {}
+        cached: dict[int, Hashes] = {}
         unlike: set[int] = set()
 
         def shingles(number: int) -> Hashes:
-            if number not in held:
-                if len(held) >= MAX_HELD:
-                    held.clear()
-                held[number] = _distinctive(next(ngram_hashes([normalize(text(number))], SHINGLE)), self._common)
-            return held[number]
+            if number not in cached:
+                if len(cached) >= MAX_CACHED:
+                    cached.clear()
+                cached[number] = _distinctive(next(ngram_hashes([normalize(text(number))], SHINGLE)), self._common)
+            return cached[number]
 
         def near(one: int, other: int) -> bool:
             pair = one * count + other

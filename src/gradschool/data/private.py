@@ -1,4 +1,4 @@
-"""What in a text points to a person or opens a door: addresses, numbers with valid checksums, keys and tokens."""
+"""Find private data in text: addresses, phone numbers, numbers with valid checksums, keys and tokens."""
 
 import ipaddress
 import math
@@ -26,7 +26,7 @@ PrivateKind = Literal[
     "postal address",
     "name",
 ]
-MAYBE = re.compile(r"[@\d]|BEGIN|eyJ|[A-Z]{6}")  # a text without any of these holds nothing that is looked for here
+MAYBE = re.compile(r"[@\d]|BEGIN|eyJ|[A-Z]{6}")  # a fast check: a text without any of these has no private data
 EMAIL = re.compile(r"(?<![\w.+%-])(?!git@)\w[\w.+%-]{0,63}@(?:[^\W_](?:[\w-]{0,62})\.)+[^\W\d_]{2,24}(?![\w@])")
 LOGIN = re.compile(r"(?<=://)[^\s/:@]{1,64}:(?P<value>[^\s/@]{3,100})(?=@)")
 IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}\b")
@@ -35,20 +35,20 @@ IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
 IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4}){1,6}(?![\w:])")
 VERSION = re.compile(r"(?i)(?:\bv|version\W{0,5}|release\W{0,3}|==|>=|\bv\d* )\s*$")
 PHONE = re.compile(r"(?<![\w.,/:+-])(?:\+|\(\+)?\(?\d(?:[ ()./\u00a0-]{0,3}\d){6,14}(?![\w]|[-./]\d)")
-NO_PHONE = re.compile(  # dates, moments, years, decimals, lone digits
+NO_PHONE = re.compile(  # dates, times, years, decimals, single digits
     r"(?:\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2})|\d{4}[./-]\d{1,2}[./-]\d{1,2})(?:[ T,]+\d{1,2}(?:[:.]?\d{2})?)?"
     r"|(?:19|20)\d\d\s?[-–/ ]\s?(?:19|20)\d\d|\d+\.\d+|(?:\d |[1-9]\d? \d{1,2} |000).*"
 )
 ID_LIKE = re.compile(r"(?:\d[ .+-]?){6}|\d{6}[-+A]|[A-Z]{5}\d{2}|[XYZ]-?\d{7}|[A-Z]{2} ?\d{2} ?\d{2} ?\d{2}")
 HOUSE = re.compile(r"(?<![\d.,:/+-])\d{1,5}[a-zA-Z]?(?![\w:%/]|[.,]\d)")
-BEFORE, BEHIND = 45, 70  # characters around a house's number in which its street and town stand
+BEFORE, AFTER = 45, 70  # characters around a house number that are searched for street and town
 POSTCODE = re.compile(r"\b(?:[A-Z][\w'’-]+,?\s)?[A-Z]{1,2}\d[A-Z\d]?\s\d[A-Z]{2}\b")
-MIN_ENTROPY = 2.5  # bits for each sign of a value that a machine may have drawn
+MIN_ENTROPY = 2.5  # bits per character of a random value
 
 
 @dataclass(frozen=True, slots=True)
 class Private:
-    """A piece of a text that is private: `text[start:end] == value`."""
+    """A private span of a text: `text[start:end] == value`."""
 
     kind: PrivateKind
     start: int
@@ -58,7 +58,7 @@ class Private:
 
 @dataclass(frozen=True, slots=True)
 class IdForm:
-    """A country's number for persons: its shape, what checks it, and words that must stand before it."""
+    """A national id: its pattern, the module that checks it, and words that must precede it."""
 
     shape: re.Pattern[str]
     module: str
@@ -120,10 +120,10 @@ def _id_form(form: dict[str, str]) -> IdForm:
 
 
 def find_private(text: str, language: str = "en") -> list[Private]:
-    """All private pieces of a text in their order, none overlapping; names are not found here, for nobody lists them.
+    """All private spans of a text in order, without overlaps; names are found by `prepare/people.py`.
 
-    Cards and bank accounts must have a valid checksum, national ids one of their country; phone numbers must be valid
-    in the countries where the text's language is spoken, or say their country.
+    Cards, bank accounts and national ids need a valid checksum. Phone numbers need a country code, or must be valid in
+    a country where the language of the text is spoken.
     """
     if not MAYBE.search(text):
         return []
@@ -148,13 +148,13 @@ def _keys(text: str) -> Iterator[Private]:
     folded = text.casefold()
     if any(word in folded for word in known.key_words):
         for match in known.assigned.finditer(text):
-            if _looks_drawn(match["value"]):
+            if _looks_random(match["value"]):
                 yield _private("key or token", match, "value")
 
 
-def _looks_drawn(value: str) -> bool:
-    """Whether a value looks as if a machine had drawn it: several kinds of signs, few of them twice."""
-    kinds = sum(any(test(letter) for letter in value) for test in (str.islower, str.isupper, str.isdigit))
+def _looks_random(value: str) -> bool:
+    """Whether a value looks random: several kinds of characters, with high entropy."""
+    kinds = sum(any(test(character) for character in value) for test in (str.islower, str.isupper, str.isdigit))
     digits = sum(map(str.isdigit, value))
     if kinds < 2 or not digits or (kinds == 2 and digits < 2) or "://" in value:
         return False
@@ -169,7 +169,7 @@ def _emails(text: str) -> Iterator[Private]:
 
 def _accounts(text: str) -> Iterator[Private]:
     for match in IBAN.finditer(text):
-        # The pattern may run on into the next word in capitals: the longest beginning with a valid checksum counts.
+        # The pattern may include the next word in capitals; the longest prefix with a valid checksum is the number.
         for end in range(len(match[0]), 14, -1):
             value = match[0][:end].rstrip(" -")
             if len(value) == end and iban.is_valid(value):
@@ -211,8 +211,8 @@ def _ips(text: str) -> Iterator[Private]:
             address = ipaddress.ip_address(match[0])
         except ValueError:
             continue
-        nobody = address.is_loopback or address.is_unspecified or address.is_multicast or address.is_link_local
-        if not nobody and not VERSION.search(text[max(0, match.start() - 12) : match.start()]):
+        reserved = address.is_loopback or address.is_unspecified or address.is_multicast or address.is_link_local
+        if not reserved and not VERSION.search(text[max(0, match.start() - 12) : match.start()]):
             yield _private("IP address", match)
 
 
@@ -258,11 +258,11 @@ def _addresses(text: str) -> Iterator[Private]:
 
 
 def _around_houses(text: str) -> Iterator[tuple[int, int]]:
-    """Stretches of a text with a number as houses have it and a word as streets have it."""
+    """Spans of a text with a house number and a word of street names."""
     words = shapes().street_words
     start = end = -1
     for number in HOUSE.finditer(text):
-        first, last = max(0, number.start() - BEFORE), min(len(text), number.end() + BEHIND)
+        first, last = max(0, number.start() - BEFORE), min(len(text), number.end() + AFTER)
         folded = text[first:last].casefold()
         if not any(word in folded for word in words):
             continue

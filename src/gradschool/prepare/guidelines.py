@@ -194,8 +194,8 @@ def _shown(
     if bad is None:
         bad = _breaking(rule, good)
         made.append("breaks")
-    share = kept[rule.name] / total if total else None
-    return Guideline(one.sentence, one.line, rule, good, bad, tuple(made), share)
+    fraction = kept[rule.name] / total if total else None
+    return Guideline(one.sentence, one.line, rule, good, bad, tuple(made), fraction)
 
 
 PLAIN = "Thank you for your message, we will see to it today."

@@ -92,9 +92,9 @@ class Output:
         self._groups.add(draft.group)
         self._json += _is_object(draft.ideal)
         if self.summary.kept <= SAMPLE:
-            letters = [letter for letter in draft.ideal[:400] if letter.isalpha()]
+            letters = [character for character in draft.ideal[:400] if character.isalpha()]
             self._letters += len(letters)
-            self._latin += sum(letter.isascii() for letter in letters)
+            self._latin += sum(character.isascii() for character in letters)
 
     def _without_private(self, draft: Draft) -> Draft:
         """The draft with pseudonyms; dropped if it has private data of a kind to drop."""
@@ -117,8 +117,8 @@ class Output:
         counts = Counter(
             piece.kind for piece in pieces if piece.mode == "pseudonyms" and piece.replacement != piece.value
         )
-        told = ", ".join(f"{kind} {count}" for kind, count in counts.most_common())
-        changed = draft.changed("private data", f"replaced: {told}", tuple(messages))
+        replaced = ", ".join(f"{kind} {count}" for kind, count in counts.most_common())
+        changed = draft.changed("private data", f"replaced: {replaced}", tuple(messages))
         return replace(changed, group=self._group(draft)) if counts else changed
 
     def _group(self, draft: Draft) -> str:
@@ -133,7 +133,7 @@ class Output:
         self._values[piece.key].times += 1
 
     def _rest(self, review: Lines) -> None:
-        """Rows about what is not one draft: wording, private values, and decisions without an object."""
+        """Rows that are not about one draft: wording, private values, and decisions without an object."""
         for one in self.findings.repeated:
             decided = self.decisions.wordings.get(one.key, {}).get("decision", "")
             review.add({"wording": one.key, "text": one.text, "times": one.times, "decision": decided})
@@ -143,10 +143,10 @@ class Output:
             row = {"value": key, "kind": value.kind, "text": value.text, "as": value.replacement, "times": value.times}
             row |= {"first": value.first, "action": actions[value.mode]}
             review.add(row | {"decision": decision.row["decision"] if decision else ""})
-        told = {one.key for one in self.findings.repeated}
+        reported = {one.key for one in self.findings.repeated}
         lost: list[Any] = [one.row for id_, one in self.decisions.items.items() if id_ not in self._seen_items]
         lost += [one.row for key, one in self.decisions.values.items() if key not in self._values]
-        lost += [row for key, row in self.decisions.wordings.items() if key not in told]
+        lost += [row for key, row in self.decisions.wordings.items() if key not in reported]
         for row in lost:
             review.add(dict(row))
         self.summary.lost_decisions = len(lost)

@@ -41,8 +41,8 @@ def read_pairs(source_file: SourceFile, columns: Columns, options: PrepareOption
             forms[form.name] += 1
         except NoConversation as error:
             sink.add(unreadable(source, str(error), source_file.name))
-    told = ", ".join(f"{form} ({count})" for form, count in forms.most_common(3))
-    yield Note(f"{source_file.name}: {told or 'no row with an input and an output'}.")
+    counted = ", ".join(f"{form} ({count})" for form, count in forms.most_common(3))
+    yield Note(f"{source_file.name}: {counted or 'no row with an input and an output'}.")
 
 
 def _draft(value: dict[str, object], form: Form, columns: Columns, source: Source, ids: Counter[str]) -> Draft:

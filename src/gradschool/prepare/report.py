@@ -15,12 +15,12 @@ from gradschool.prepare.recognise import DESCRIPTIONS, SourceFile
 
 MEANS = {  # the meaning of each kind of change, remark or reason
     "quoted text": "quoted older mails were removed",
-    "attribution": "the line before a quote (“On … wrote:”), or the headers of an older mail, were cut",
-    "forwarded": "a forwarded mail was cut",
-    "signature": "name, firm and numbers below a mail were cut; the closing formula and the name stay",
-    "disclaimer": "a notice of confidentiality, of a virus scanner or the like was cut",
-    "list footer": "the footer of a mailing list was cut",
-    "app footer": "the line of a mail program (“Sent from my …”) was cut",
+    "attribution": "the line before a quote (“On … wrote:”), or the headers of an older mail, were removed",
+    "forwarded": "a forwarded mail was removed",
+    "signature": "name, company and contact details at the end were removed; closing formula and name stay",
+    "disclaimer": "a notice of confidentiality, of a virus scanner or the like was removed",
+    "list footer": "the footer of a mailing list was removed",
+    "app footer": "the line of a mail program (“Sent from my …”) was removed",
     "encoding": "characters with a wrong encoding or charset were repaired",
     "joined turns": "consecutive turns of one speaker were joined",
     "open end": "turns after the last answer were removed",
@@ -186,10 +186,10 @@ def _rules(guidelines: Sequence[Guideline]) -> str:
     for one in guidelines:
         if one.rule is None:
             continue
-        share = f" {one.kept:.0%} of the agent's own answers obey it." if one.kept is not None else ""
+        obeyed = f" {one.kept:.0%} of the agent's own answers obey it." if one.kept is not None else ""
         made = {side: " (made up)" if side in one.made_up else "" for side in ("obeys", "breaks")}
         parts.append(
-            f"**{one.rule.name}** (line {one.line}: “{_line(one.sentence)}”).{share}\n\n"
+            f"**{one.rule.name}** (line {one.line}: “{_line(one.sentence)}”).{obeyed}\n\n"
             f"- obeys{made['obeys']}: {_line(one.obeys)}\n- breaks{made['breaks']}: {_line(one.breaks)}"
         )
         if one.kept is not None and one.kept < 0.5:

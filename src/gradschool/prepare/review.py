@@ -25,7 +25,7 @@ FIX = "correct that line; review.jsonl has one JSON object per line, and decisio
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a person decided about a draft; `messages` are those of the row, for edit."""
+    """The decision about a draft; `messages` are those of the row, for edit."""
 
     word: Word
     messages: Conversation
