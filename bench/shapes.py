@@ -8,11 +8,11 @@ from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedModel
 
 from gradschool.model.adapter import save_adapter
 from gradschool.model.lora import attach
-from gradschool.model.machine import processor_knows_bfloat16
+from gradschool.model.machine import cpu_has_bfloat16
 from gradschool.model.opening import POCKET
 
 RANK = 16  # of adapters
-DTYPE = "bfloat16" if processor_knows_bfloat16() else "float32"  # of all libraries
+DTYPE = "bfloat16" if cpu_has_bfloat16() else "float32"  # of all libraries
 
 
 def result_file(name: str) -> Path:

@@ -24,8 +24,7 @@ from gradschool.model.lora import attach, lora_layers, trained_parameters
 from gradschool.records import Conversation, Decoding, Example, Message, Source
 from gradschool.settings import Ground, Tune
 from gradschool.specialist import Recipe, Specialist, specialist_of
-from gradschool.tune.train_job import trainable
-from gradschool.tune.world import World
+from gradschool.tune.student import student_of
 
 SHORT = Decoding(max_new_tokens=4)
 
@@ -254,7 +253,7 @@ def test_specialists_on_one_engine_answer_in_any_order_as_alone(
 @pytest.mark.parametrize("packs", [True, False])
 def test_answers_and_streams_in_turns_are_those_of_each_alone(base: Path, adapters: list[Recipe], packs: bool) -> None:
     engine = LocalEngine(base, batch_size=1)
-    engine._readers = AdapterReaders(replace(engine.reader(), packs=packs))
+    engine.readers = AdapterReaders(replace(engine.reader(), packs=packs))
     alone = [said(engine, recipe) for recipe in adapters]
     works = [Specialist(engine, recipe).answer(ASKED) for recipe in adapters]
     texts: list[dict[int, str]] = [{} for _ in works]
@@ -279,11 +278,22 @@ def test_two_threads_with_two_adapters_answer_as_each_alone(base: Path, adapters
             assert list(threads.map(partial(said, fresh), adapters)) == alone
 
 
+@pytest.mark.parametrize("packs", [True, False])
+def test_answers_in_threads_depend_on_adapter_and_seed_alone(base: Path, adapters: list[Recipe], packs: bool) -> None:
+    engine = LocalEngine(base, batch_size=2)
+    engine.readers = AdapterReaders(replace(engine.reader(), packs=packs))
+    sampled = [Decoding(8, temperature=1.5, top_p=0.9, seed=seed) for seed in range(3)]
+    recipes = [replace(recipe, decoding=decoding) for recipe in adapters for decoding in (SHORT, *sampled)]
+    alone = [said(engine, recipe) for recipe in recipes]
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(partial(said, engine), recipes * 3)) == alone * 3
+
+
 def test_a_training_between_answers_changes_none_of_them(base: Path, adapters: list[Recipe]) -> None:
     engine = LocalEngine(base, batch_size=1)
     before = [said(engine, recipe) for recipe in adapters]
     losses = engine.text_losses(["A text of a few words."], adapters[1].adapter)
-    network = trainable(engine, Tune(rank=2), World())
+    network = student_of(engine, Tune(rank=2)).network
     works = [Specialist(engine, recipe).answer(ASKED) for recipe in adapters]
     first = [next(work) for work in works]
     network.train()

@@ -11,7 +11,6 @@ from gradschool.gates.gate import Check, Measurements
 from gradschool.gates.parity import (
     MAX_DROP,
     divergence,
-    first_difference,
     same_answers,
     same_expectations,
     same_prompts,
@@ -156,7 +155,3 @@ def test_divergence_of_partial_lists_is_bounded(
     ours: dict[int, float], theirs: dict[int, float], low: float, high: float
 ) -> None:
     assert low <= divergence(ours, theirs) <= high
-
-
-def test_first_difference_of_two_sequences() -> None:
-    assert [first_difference(*pair) for pair in (("ab", "ab"), ("ab", "abc"), ("xb", "ab"), ("", "a"))] == [2, 2, 0, 0]

@@ -30,7 +30,7 @@ def main(folder: Path, steps: int, methods: list[str]) -> None:
 def train(folder: Path, world: world_module.World, method: str, steps: int) -> None:
     """Train all weights, or LoRA layers with rehearsal."""
     net, plan = toy.network(lora=method == "lora"), toy.plan(rows_per_step=5)
-    objectives = [toy.answers(plan), *([toy.rehearsal(net)] if method == "lora" else [])]
+    objectives = [toy.answers(plan), *([toy.rehearsal()] if method == "lora" else [])]
     work = Training(net, objectives, plan, folder / f"{method}.safetensors", world=world)
     if steps < plan.steps:
         running = work.run()

@@ -2,7 +2,6 @@
 
 import random
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, Pr
 
 from gradschool.model.adapter import read_adapter
 from gradschool.model.chat import Rendered
-from gradschool.model.lora import attach, lora_layers, switched_off
+from gradschool.model.lora import attach, lora_layers
 from gradschool.model.reader import reader_of
 from gradschool.tune.objectives.answers import Answers
 from gradschool.tune.objectives.rehearsal import Rehearsal
@@ -109,9 +108,9 @@ def answers(plan: Plan) -> Answers:
     return Answers(TRAIN, VALIDATION, plan, pad_id=0)
 
 
-def rehearsal(network: Any, weight: float = 1.0) -> Rehearsal:
-    """Rehearsal of fixed texts; the network without its LoRA layers is the teacher."""
-    return Rehearsal(TEXTS, reader_of(network), weight, partial(switched_off, network))
+def rehearsal(weight: float = 1.0) -> Rehearsal:
+    """Rehearsal of fixed texts; the network without LoRA layers is the teacher."""
+    return Rehearsal(TEXTS, reader_of(network(lora=False)), weight)
 
 
 def apply_adapter(network: PreTrainedModel, folder: Path) -> PreTrainedModel:

@@ -1,4 +1,4 @@
-"""Fetching from a small hub on loopback: whole, interrupted, refused, offline."""
+"""Downloads from a small hub on localhost: complete, interrupted, refused, offline."""
 
 import hashlib
 import json
@@ -32,15 +32,15 @@ FILES = {
 
 
 class Hub:
-    """What the hub holds, how it misbehaves, and what it was asked for."""
+    """The files of a hub, its failures, and the requests that it received."""
 
     def __init__(self) -> None:
         self.files = dict(FILES)
-        self.status: int | None = None  # what it answers to questions about models
+        self.status: int | None = None  # of its answers about models
         self.error_code = ""
         self.file_status = 200
         self.cut_after: list[int] = []  # bytes after which connections break, one per download of the weights
-        self.spoilt = False
+        self.corrupt = False
         self.asked: list[tuple[str, str | None]] = []
 
     def handler(self) -> type[BaseHTTPRequestHandler]:
@@ -63,7 +63,7 @@ class Hub:
             def file(self, name: str) -> None:
                 asked = self.headers.get("Range")
                 hub.asked.append((name, asked))
-                content = b"x" * len(hub.files[name]) if hub.spoilt else hub.files[name]
+                content = b"x" * len(hub.files[name]) if hub.corrupt else hub.files[name]
                 if hub.file_status != 200:
                     return self.say(hub.file_status, {}, b"")
                 start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
@@ -99,7 +99,7 @@ Serve = Callable[[type[BaseHTTPRequestHandler]], str]
 
 @pytest.fixture
 def small_hub(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
-    """A hub that the library is pointed at, with an empty cache."""
+    """A hub that the library uses, with an empty cache."""
     made = Hub()
     address = serve(made.handler())
     monkeypatch.setattr(constants, "ENDPOINT", address)
@@ -123,7 +123,7 @@ def get(revision: str | None = None) -> tuple[list[Event], Path]:
     return drain(fetch("someone/small", revision, pause=lambda _: None))
 
 
-def test_only_what_is_needed_comes_and_its_size_is_told_first(small_hub: Hub) -> None:
+def test_only_needed_files_are_downloaded_after_a_note_of_their_size(small_hub: Hub) -> None:
     seen, folder = get()
     assert folder.name == COMMIT
     here = {path.name for path in folder.iterdir()} - {"fetched.json"}
@@ -135,16 +135,16 @@ def test_only_what_is_needed_comes_and_its_size_is_told_first(small_hub: Hub) ->
     assert [p.done for p in progress] == sorted(p.done for p in progress) and progress[-1].done == progress[-1].total
 
 
-def test_a_pinned_commit_on_disk_asks_nobody(small_hub: Hub) -> None:
+def test_a_commit_on_disk_needs_no_request(small_hub: Hub) -> None:
     _, folder = get()
     small_hub.asked.clear()
     assert get(COMMIT) == ([], folder)
     assert small_hub.asked == []
-    assert get() == ([], folder)  # a branch is asked for, but nothing is downloaded again
+    assert get() == ([], folder)  # the commit of a branch is requested, but no file
     assert len(small_hub.asked) == 1
 
 
-def test_a_broken_connection_goes_on_where_it_broke(small_hub: Hub) -> None:
+def test_a_download_continues_after_a_broken_connection(small_hub: Hub) -> None:
     small_hub.cut_after = [1_000_000, 1_500_000]
     _, folder = get()
     assert (folder / "model.safetensors").read_bytes() == WEIGHTS
@@ -152,7 +152,7 @@ def test_a_broken_connection_goes_on_where_it_broke(small_hub: Hub) -> None:
     assert ranges == [None, "bytes=1000000-", "bytes=2500000-"]
 
 
-def test_an_interrupted_program_goes_on_where_it_stopped(small_hub: Hub, tmp_path: Path) -> None:
+def test_a_download_continues_in_a_later_process(small_hub: Hub, tmp_path: Path) -> None:
     work = fetch("someone/small")
     for event in work:
         if isinstance(event, Progress) and event.done > 1 << 20:
@@ -166,36 +166,36 @@ def test_an_interrupted_program_goes_on_where_it_stopped(small_hub: Hub, tmp_pat
     asked = [asked for name, asked in small_hub.asked if name == "model.safetensors"]
     assert asked == [f"bytes={had}-"] and had > 1 << 20
     assert "config.json" not in [name for name, _ in small_hub.asked]
-    assert "MB of it already there" in str(seen[0])
+    assert "MB of them already on disk" in str(seen[0])
 
 
-def test_a_line_that_stays_dead_says_how_to_go_on(small_hub: Hub) -> None:
+def test_a_dead_connection_is_an_error_that_says_how_to_continue(small_hub: Hub) -> None:
     small_hub.cut_after = [1_000_000] + [0] * 20
-    with pytest.raises(ModelError, match=r"broke off at 1\.0 MB") as caught:
+    with pytest.raises(ModelError, match=r"failed after 1\.0 MB") as caught:
         get()
-    assert "goes on from there" in caught.value.fix
+    assert "continues from there" in caught.value.fix
 
 
-def test_damage_on_the_way_is_seen(small_hub: Hub) -> None:
-    small_hub.spoilt = True
+def test_a_damaged_file_is_detected(small_hub: Hub) -> None:
+    small_hub.corrupt = True
     with pytest.raises(ModelError, match="arrived damaged"):
         get()
-    small_hub.spoilt = False
+    small_hub.corrupt = False
     assert (get()[1] / "model.safetensors").read_bytes() == WEIGHTS
 
 
 @pytest.mark.parametrize(
     ("status", "code", "says"),
     [
-        (404, "RepoNotFound", "does not exist, or you may not see it"),
-        (401, "RepoNotFound", "does not exist, or you may not see it"),
-        (401, "", "does not exist, or you may not see it"),
+        (404, "RepoNotFound", "does not exist, or you have no access to it"),
+        (401, "RepoNotFound", "does not exist, or you have no access to it"),
+        (401, "", "does not exist, or you have no access to it"),
         (403, "GatedRepo", "accepted its terms"),
         (404, "RevisionNotFound", "has no revision 'main'"),
         (500, "", "answers 500"),
     ],
 )
-def test_refusals_are_told_apart(status: int, code: str, says: str, small_hub: Hub) -> None:
+def test_each_refusal_has_its_own_error(status: int, code: str, says: str, small_hub: Hub) -> None:
     small_hub.status, small_hub.error_code = status, code
     with pytest.raises(ModelError) as caught:
         get()
@@ -203,7 +203,7 @@ def test_refusals_are_told_apart(status: int, code: str, says: str, small_hub: H
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_gated_files_name_the_terms(status: int, small_hub: Hub) -> None:
+def test_the_error_of_gated_files_names_the_terms(status: int, small_hub: Hub) -> None:
     small_hub.file_status = status
     with pytest.raises(ModelError, match="accepted its terms") as caught:
         get()
@@ -211,21 +211,21 @@ def test_gated_files_name_the_terms(status: int, small_hub: Hub) -> None:
 
 
 @pytest.mark.parametrize(("gone", "says"), [("config.json", "no config.json"), ("safetensors", r"no \*\.safetensors")])
-def test_what_cannot_be_loaded_is_not_downloaded(gone: str, says: str, small_hub: Hub) -> None:
+def test_a_model_that_cannot_be_loaded_is_not_downloaded(gone: str, says: str, small_hub: Hub) -> None:
     small_hub.files = {name: content for name, content in FILES.items() if not name.endswith(gone)}
     with pytest.raises(ModelError, match=says):
         get()
     assert len(small_hub.asked) == 1
 
 
-def test_a_small_disk_is_seen_before(small_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_an_error_before_the_download(small_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "LEAVE_FREE", 1 << 60)
     with pytest.raises(ResourceError, match="does not fit on the disk"):
         get()
     assert len(small_hub.asked) == 1
 
 
-def test_without_network_the_copy_on_disk_serves(small_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_copy_on_disk_is_used_without_a_network(small_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused() -> GradschoolError:
         with pytest.raises(ModelError, match="is not on this machine") as caught:
             get()
@@ -246,7 +246,7 @@ def test_without_network_the_copy_on_disk_serves(small_hub: Hub, monkeypatch: py
     assert "cannot be reached" in str(refused())
 
 
-def test_the_environment_points_to_the_hub(serve: Serve, tmp_path: Path) -> None:
+def test_the_address_of_the_hub_is_read_from_the_environment(serve: Serve, tmp_path: Path) -> None:
     code = (
         "from gradschool.model.hub import fetch\n"
         "work = fetch('someone/small')\n"

@@ -14,8 +14,9 @@ from transformers import AutoModelForCausalLM
 
 import tiny
 from gradschool.errors import ModelError, ResourceError
-from gradschool.model import local
+from gradschool.model import completion
 from gradschool.model.adapters import AdapterReaders
+from gradschool.model.engine import TextLoss
 from gradschool.model.generation import batches, stream_tokens
 from gradschool.model.local import LocalEngine
 from gradschool.records import Decoding, Message
@@ -122,7 +123,7 @@ def test_sampling_follows_its_seed(engine: LocalEngine) -> None:
 def without_packing(engine: LocalEngine) -> LocalEngine:
     """The same engine, as it answers where a family cannot read packed rows."""
     plain = copy.copy(engine)
-    plain._readers = AdapterReaders(replace(engine.reader(), packs=False))
+    plain.readers = AdapterReaders(replace(engine.reader(), packs=False))
     return plain
 
 
@@ -139,7 +140,7 @@ def test_a_family_that_cannot_pack_answers_the_same(engine: LocalEngine) -> None
 def test_out_of_memory_halves_the_batch(engine: LocalEngine, packs: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     plain, sizes = dict(engine.answer(ASK, Decoding(max_new_tokens=3))), []
     name = "decode" if packs else "in_batches"
-    real = getattr(local, name)
+    real = getattr(completion, name)
     engine = engine if packs else without_packing(engine)
 
     def small(*args: Any) -> Any:
@@ -149,7 +150,7 @@ def test_out_of_memory_halves_the_batch(engine: LocalEngine, packs: bool, monkey
                 raise torch.OutOfMemoryError("out of memory")
             yield step
 
-    monkeypatch.setattr(local, name, small)
+    monkeypatch.setattr(completion, name, small)
     limit = 1
     halved = dict(engine.answer(ASK, Decoding(max_new_tokens=3)))
     assert sizes == [4, 2, 1] and sorted(halved) == list(range(len(ASK)))
@@ -175,7 +176,7 @@ def test_text_losses_are_the_networks_own(engine: LocalEngine, packs: bool) -> N
     mean = engine.network(input_ids=ids, labels=ids).loss.item()
     assert losses[0].tokens == ids.shape[1] - 1
     assert losses[0].nats == pytest.approx(mean * losses[0].tokens, rel=1e-5)
-    assert losses[1] == local.TextLoss(0.0, 0)
+    assert losses[1] == TextLoss(0.0, 0)
     pieces = -(-len(engine.tokenizer.encode(texts[3])) // engine.context_length)
     assert pieces > 1 and losses[3].tokens == len(engine.tokenizer.encode(texts[3])) - pieces
 

@@ -1,4 +1,4 @@
-"""What a machine computes with: a container's share of cores and memory is respected, and each choice has a reason."""
+"""Device, number format, threads and memory: a container's limits are respected, and each choice has a reason."""
 
 from pathlib import Path
 
@@ -24,24 +24,24 @@ def eight_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("quota", "threads"), [("max 100000", 8), ("200000 100000", 2), ("50000 100000", 1), ("1600000 100000", 8), ("", 8)]
 )
-def test_threads_keep_within_a_containers_share(quota: str, threads: int, tmp_path: Path) -> None:
+def test_threads_respect_the_limit_of_a_container(quota: str, threads: int, tmp_path: Path) -> None:
     (tmp_path / "cpu.max").write_text(quota)
     chosen, reason = choose_threads(tmp_path / "cpu.max")
     assert chosen == threads and ("container" in reason) is (threads < 8)
 
 
-def test_threads_that_a_person_chose_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_that_the_user_chose_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "8")
     (tmp_path / "cpu.max").write_text("200000 100000")
-    assert choose_threads(tmp_path / "cpu.max") == (8, "OMP_NUM_THREADS says so")
-    assert choose_threads(tmp_path / "none") == (8, "OMP_NUM_THREADS says so")
+    assert choose_threads(tmp_path / "cpu.max") == (8, "OMP_NUM_THREADS is set")
+    assert choose_threads(tmp_path / "none") == (8, "OMP_NUM_THREADS is set")
 
 
 @pytest.mark.parametrize("knows", [True, False])
-def test_small_bases_compute_in_float32_and_large_ones_as_the_processor_can(
+def test_small_bases_compute_in_float32_and_large_ones_in_what_the_cpu_supports(
     knows: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine, "processor_knows_bfloat16", lambda: knows)
+    monkeypatch.setattr(machine, "cpu_has_bfloat16", lambda: knows)
     assert choose_dtype(tiny.save_model(tmp_path), CPU)[0] == torch.float32
     dtype, reason = format_for(SMALL + 1, CPU)
     assert dtype == (torch.bfloat16 if knows else torch.float32) and str(dtype).removeprefix("torch.") in reason
@@ -53,18 +53,18 @@ def test_layers_are_trained_in_bfloat16_only_over_weights_that_are_exact_in_it(
     base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = LocalEngine(base).network
-    monkeypatch.setattr(machine, "processor_knows_bfloat16", lambda: True)
+    monkeypatch.setattr(machine, "cpu_has_bfloat16", lambda: True)
     assert training_dtype(network)[0] == torch.float32  # random numbers of float32
     with torch.no_grad():
         for weight in network.parameters():
             weight.copy_(weight.bfloat16())
     assert training_dtype(network)[0] == torch.bfloat16
-    monkeypatch.setattr(machine, "processor_knows_bfloat16", lambda: False)
+    monkeypatch.setattr(machine, "cpu_has_bfloat16", lambda: False)
     assert training_dtype(network)[0] == torch.float32
     assert training_dtype(network.bfloat16())[0] == torch.bfloat16
 
 
-def test_free_memory_is_a_containers_where_there_is_one(tmp_path: Path) -> None:
+def test_free_memory_respects_the_limit_of_a_container(tmp_path: Path) -> None:
     machine_has = free_bytes(CPU, tmp_path)
     assert machine_has > 0
     (tmp_path / "memory.max").write_text("5000\n")
@@ -75,7 +75,7 @@ def test_free_memory_is_a_containers_where_there_is_one(tmp_path: Path) -> None:
     assert free_bytes(CPU, tmp_path) > 2700
 
 
-def test_rows_at_once_are_as_many_as_memory_holds(engine: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_has_as_many_rows_as_fit_into_memory(engine: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     config = engine.network.config
     per_token = kv_cache_bytes(config, torch.float32)
     assert per_token == 2 * 2 * 2 * 8 * 4  # keys and values, layers, heads, width, bytes
@@ -94,5 +94,5 @@ def test_answering_needs_weights_and_kv_cache(engine: LocalEngine) -> None:
     assert AnsweringMemory(config, Device("cpu", torch.float32)).total(8, 100) > memory.total(8, 100)
 
 
-def test_sizes_are_written_for_a_person() -> None:
+def test_sizes_are_shown_in_megabytes_and_gigabytes() -> None:
     assert [gigabytes(n) for n in (3_000_000, 94_000_000, 1_250_000_000)] == ["3 MB", "94 MB", "1.2 GB"]

@@ -150,7 +150,7 @@ def test_networks_that_cannot_read_packed_rows_answer_one_after_the_other(
     ids = [engine.chat.prompt_ids((Message("user", word),)) for word in ("Name a colour.", "Say hello.")]
     with open_lanes(engine, adapters) as lanes:
         expected = ask(lanes, [Asker(adapter, one, drawn) for adapter in adapters for one in ids])
-    monkeypatch.setattr(engine, "_readers", AdapterReaders(replace(engine.reader(), packs=False)))
+    monkeypatch.setattr(engine, "readers", AdapterReaders(replace(engine.reader(), packs=False)))
     with open_lanes(engine, adapters) as lanes:
         assert ask(lanes, [Asker(adapter, one, drawn) for adapter in adapters for one in ids]) == expected
 

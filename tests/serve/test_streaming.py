@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 import tiny
 from gradschool.ground.cite import strip_marks
 from gradschool.model.chat import Chat
+from gradschool.model.detokenizer import IncrementalDetokenizer
 from gradschool.model.local import LocalEngine
 from gradschool.model.opening import POCKET
-from gradschool.serve.streaming import CitationMarkFilter, IncrementalDetokenizer, StopStringFilter
+from gradschool.serve.streaming import CitationMarkFilter, StopStringFilter
 
 # Chunks with the characters of citation marks, JSON and stop strings.
 PARTS = st.lists(

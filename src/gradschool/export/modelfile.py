@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gradschool.errors import UsageError
-from gradschool.gates.parity import first_difference
 from gradschool.model.chat import Chat
+from gradschool.model.prefix import common_prefix
 from gradschool.records import Conversation, Decoding, Message
 
 MARKS = ("PLACEHOLDERONE", "PLACEHOLDERTWO", "PLACEHOLDERTHREE", "PLACEHOLDERFOUR")
@@ -106,7 +106,7 @@ def _rendered(chat: Chat, template: str, conversation: Conversation, prompt: boo
 
 
 def _common_start(first: str, *others: str) -> str:
-    return first[: min(first_difference(first, other) for other in others)]
+    return first[: common_prefix([first, *others])]
 
 
 def _quoted(text: str) -> str:

@@ -11,12 +11,13 @@ from transformers import PreTrainedModel
 from gradschool.errors import ModelError
 from gradschool.evaluate import answer_all
 from gradschool.gates.gate import Measurements
-from gradschool.gates.parity import MAX_DROP, divergence, first_difference
+from gradschool.gates.parity import MAX_DROP, divergence
 from gradschool.gates.run import EXPORT_GATES, run_gates
 from gradschool.ground.cite import cited
 from gradschool.model.engine import Engine
 from gradschool.model.llama_cpp import LlamaCpp
 from gradschool.model.local import LocalEngine
+from gradschool.model.prefix import common_prefix
 from gradschool.package.evidence import Evidence
 from gradschool.package.forms import FormResult
 from gradschool.records import Answer, Conversation, Decoding, Example, Message, Passage, Progress, Scored, Work
@@ -175,7 +176,7 @@ def first_change(before: Replayed, after: Replayed) -> str:
         if b.answer.failure and not a.answer.failure:
             return f"{b.id}: {b.answer.failure.kind}: {b.answer.failure.reason}"
         if a.answer.text != b.answer.text:
-            place = first_difference(a.answer.text, b.answer.text)
+            place = common_prefix([a.answer.text, b.answer.text])
             start = max(0, place - SHOWN // 3)
             one, other = (answer.text[start : start + SHOWN] for answer in (a.answer, b.answer))
             return f"{a.id}, character {place + 1} of the answer: {other!r}, not {one!r}"

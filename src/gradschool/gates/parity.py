@@ -1,9 +1,10 @@
 """Parity: a package or an export must answer as the specialist that was scored."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from gradschool.gates.gate import Measurements, at_least
+from gradschool.model.prefix import common_prefix
 from gradschool.records import Gate
 
 MIN_SAME = 0.95  # batches of other shapes round differently, which can flip a near tie
@@ -31,7 +32,7 @@ def same_prompts(measured: Measurements) -> Gate | None:
     evidence = f"{len(pairs) - len(different)} of {len(pairs)} prompts are the same tokens"
     if different:
         number, a, b = different[0]
-        place = first_difference(a, b)
+        place = common_prefix([a, b])
         evidence += f"; question {number} differs at token {place + 1}: {b[place : place + 4]}, "
         evidence += f"not {a[place : place + 4]}"
     return Gate("prompts are the same tokens", bool(pairs) and not different, evidence)
@@ -87,13 +88,3 @@ def divergence(ours: Mapping[int, float], theirs: Mapping[int, float]) -> float:
 def _unlisted(log_probs: Iterable[float]) -> float:
     """The probability that listed tokens leave to all others."""
     return max(MIN_PROBABILITY, 1 - math.fsum(math.exp(log_prob) for log_prob in log_probs))
-
-
-def first_difference(one: Sequence[object] | str, other: Sequence[object] | str) -> int:
-    """The first index at which two sequences differ; the shorter length if one is a prefix of the other.
-
-    >>> first_difference("a cat", "a car")
-    4
-    """
-    pairs = zip(one, other, strict=False)
-    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))

@@ -15,14 +15,21 @@ from transformers import PreTrainedModel
 
 from gradschool.errors import ModelError
 from gradschool.model.adapter import WEIGHTS, read_adapter
+from gradschool.model.four_bits import quantization_state
 from gradschool.model.reader import Reader
 
 MAX_CACHED = 4  # adapters that stay in memory after use
 
 
 def shared_copy(network: PreTrainedModel) -> PreTrainedModel:
-    """A copy of a network's modules over the same parameters and buffers: layers can be replaced in it alone."""
-    return copy.deepcopy(network, {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())})
+    """A copy of a network's modules and config over the same parameters and buffers.
+
+    Its layers can be replaced, and its mode and attention changed, without an effect on the original. `to` would
+    convert the tensors of both: use a real copy for that.
+    """
+    shared: list[object] = [*network.parameters(), *network.buffers()]
+    shared += [state for module in network.modules() if (state := quantization_state(module)) is not None]
+    return copy.deepcopy(network, {id(one): one for one in shared})
 
 
 class AdapterReaders:

@@ -7,6 +7,7 @@ placeholder answer and looking behind it; nothing is known here about single fam
 
 import hashlib
 import re
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import TemplateError
 
 from gradschool.errors import ModelError
+from gradschool.model.prefix import common_prefix
 from gradschool.records import Conversation, Message
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ class Chat:
 
     def __init__(self, tokenizer: "PreTrainedTokenizerBase", template: str | None = None) -> None:
         self.tokenizer = tokenizer
+        self._lock = threading.Lock()  # encoding sets options of the tokenizer, so that threads must take turns
         remarks: list[str] = []
         own = tokenizer.chat_template
         if isinstance(own, dict):  # several, by purpose
@@ -142,11 +145,17 @@ class Chat:
                 start = end
         return pieces
 
+    def text_ids(self, text: str) -> list[int]:
+        """The tokens of a plain text, with the start token if the tokenizer adds one."""
+        with self._lock:
+            return list(self.tokenizer.encode(text))
+
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
         """Tokens as text, without tidying of spaces."""
-        text = self.tokenizer.decode(
-            list(ids), skip_special_tokens=skip_special_tokens, clean_up_tokenization_spaces=False
-        )
+        with self._lock:
+            text = self.tokenizer.decode(
+                list(ids), skip_special_tokens=skip_special_tokens, clean_up_tokenization_spaces=False
+            )
         assert isinstance(text, str)
         return text
 
@@ -243,7 +252,9 @@ class Chat:
         ids: list[int] = []
         for position, piece in enumerate(re.split(f"{OPEN}(.*?){CLOSE}", text, flags=re.DOTALL)):
             if piece:
-                ids += self.tokenizer.encode(piece, add_special_tokens=False, split_special_tokens=position % 2 == 1)
+                split = position % 2 == 1
+                with self._lock:
+                    ids += self.tokenizer.encode(piece, add_special_tokens=False, split_special_tokens=split)
         return ids
 
     def _continue(self, prompt: str, start: list[int], text: str) -> list[int]:
@@ -277,9 +288,7 @@ def _ids(value: int | list[int] | None) -> set[int]:
 
 
 def _not_a_prefix(prompt: str, whole: str) -> ModelError:
-    same = next(
-        (i for i, (a, b) in enumerate(zip(prompt, whole, strict=False)) if a != b), min(len(prompt), len(whole))
-    )
+    same = common_prefix([prompt, whole])
     return ModelError(
         "The base's chat template renders a question differently once it is answered.",
         f"Asked, it goes on with {prompt[same : same + 40]!r}; answered, with {whole[same : same + 40]!r}: "

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gradschool.model.kv_cache import DecodeStep, KVCache, Prefill, PrefillPrefix, grouped
 from gradschool.model.memory import PREFILL_TOKENS
+from gradschool.model.prefix import common_prefix
 from gradschool.model.reader import Head, Reader
 from gradschool.records import Decoding
 
@@ -190,6 +191,4 @@ def _shared(prompts: Sequence[Sequence[int]]) -> Sequence[int]:
     """What all prompts begin with, short of the last token of each; nothing for a single prompt."""
     if len(prompts) < 2:
         return ()
-    first, last = min(map(list, prompts)), max(map(list, prompts))
-    alike = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
-    return first[: min(alike, min(map(len, prompts)) - 1)]
+    return prompts[0][: min(common_prefix(prompts), min(map(len, prompts)) - 1)]

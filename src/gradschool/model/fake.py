@@ -1,22 +1,22 @@
-"""An engine without a model, for tests: it answers what it is told to, and counts words as tokens."""
+"""An engine without a model, for tests: it answers with a given function, and counts words as tokens."""
 
 import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 
 from gradschool.errors import ModelError
-from gradschool.model.engine import TextLoss, refuse_adapter
-from gradschool.records import Answer, Conversation, Decoding, Failure
+from gradschool.model.engine import TextLoss, refuse_adapter, too_long
+from gradschool.records import Answer, Conversation, Decoding
 
 
 class FakeEngine:
-    """Answers with `answer(conversation)`, or repeats the last message; the same for the same input, always.
+    """Answers with `answer(conversation)`, or repeats the last message.
 
-    A token is a word. `max_new_tokens` cuts answers and `context_length` refuses conversations, as with any engine.
+    A token is a word. `max_new_tokens` and `context_length` limit answers and conversations as in any engine.
     """
 
     trains = False
-    repeats_exactly = False  # it is exact, but packages are compared only over real bases
+    repeats_exactly = False  # packages are only compared over real bases
     chat = None
 
     def __init__(self, answer: Callable[[Conversation], str] | None = None, context_length: int = 4096) -> None:
@@ -46,29 +46,27 @@ class FakeEngine:
         if answer.failure is not None:
             raise ModelError(f"The conversation is {answer.failure.kind}.", answer.failure.reason)
         start = 0
-        for end in (i + 1 for i, letter in enumerate(answer.text) if letter == " "):
+        for end in (i + 1 for i, character in enumerate(answer.text) if character == " "):
             yield answer.text[start:end]
             start = end
         if rest := answer.text[start:]:
             yield rest
 
     def count_tokens(self, conversation: Conversation) -> int:
-        """How many words the conversation has."""
+        """The number of words of the conversation."""
         return sum(len(message.content.split()) for message in conversation)
 
     def text_losses(self, texts: Sequence[str], adapter: str = "") -> list[TextLoss]:
-        """A loss between 0 and 8 nats per word, drawn from the word itself."""
+        """A loss between 0 and 8 nats per word, which depends on the word alone."""
         return [TextLoss(sum(map(_word_nats, text.split())), len(text.split())) for text in texts]
 
     def _one(self, conversation: Conversation, decoding: Decoding) -> Answer:
         tokens = self.count_tokens(conversation)
-        room = self._context_length - tokens
-        if room < 1:
-            reason = f"The question takes {tokens} tokens; the model reads at most {self._context_length}."
-            return Answer("", "error", tokens, failure=Failure("too long for the model", reason))
+        if tokens >= self._context_length:
+            return too_long(tokens, self._context_length)
         text = self._answer(conversation)
         words = text.split()
-        limit = min(decoding.max_new_tokens, room)
+        limit = min(decoding.max_new_tokens, self._context_length - tokens)
         if len(words) <= limit:
             return Answer(text, "stop", tokens, len(words))
         return Answer(" ".join(itertools.islice(words, limit)), "length", tokens, limit)

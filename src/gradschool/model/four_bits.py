@@ -77,9 +77,14 @@ def settle(network: "PreTrainedModel") -> None:
             tensor.data = tensor.data.clone()
 
 
+def quantization_state(layer: nn.Module) -> object:
+    """The scales of a layer's weights, which bitsandbytes keeps outside of parameters and buffers, or None."""
+    return getattr(getattr(layer, "weight", None), "quant_state", None)
+
+
 def is_packed(layer: nn.Module) -> bool:
     """Whether a layer's weights are in 4 bits."""
-    return getattr(getattr(layer, "weight", None), "quant_state", None) is not None
+    return quantization_state(layer) is not None
 
 
 def in_four_bits(network: "PreTrainedModel") -> bool:

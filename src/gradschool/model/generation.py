@@ -9,7 +9,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import GenerationConfig
+from torch import Tensor
+from transformers import (
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+    TemperatureLogitsWarper,
+    TopPLogitsWarper,
+)
 from transformers.generation.streamers import BaseStreamer
 
 from gradschool.records import Decoding
@@ -63,29 +70,52 @@ def generate(
     """Continue token prompts together; each row ends with its stop token, or is `max_new_tokens` long.
 
     Prompts are padded on the left and the padding is masked, so that a row's answer does not depend on its batch
-    (up to rounding). With a temperature, one seed draws one batch; the global random state is left as it was.
+    (up to rounding). With a temperature, one seed draws one batch, by a generator of its own.
     """
     longest = max(map(len, prompts))
     device = network.device
     ids = torch.tensor([[0] * (longest - len(p)) + list(p) for p in prompts], device=device)
     mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=device)
-    config = _config(stop_ids, max_new_tokens, decoding)
-    with torch.random.fork_rng(enabled=decoding.temperature > 0):
-        if decoding.temperature > 0:
-            torch.manual_seed(decoding.seed)
-        output: Any = network.generate(  # type: ignore[operator]
-            input_ids=ids, attention_mask=mask, generation_config=config, **further
-        )
+    config = GenerationConfig(
+        max_new_tokens=max_new_tokens,
+        do_sample=False,
+        eos_token_id=list(stop_ids),
+        pad_token_id=stop_ids[0],  # for rows that have ended; removed again below
+    )
+    sampler = LogitsProcessorList([Sampler(decoding, device)] if decoding.temperature > 0 else [])
+    output: Any = network.generate(  # type: ignore[operator]
+        input_ids=ids, attention_mask=mask, generation_config=config, logits_processor=sampler, **further
+    )
     rows: list[list[int]] = output[:, longest:].tolist()
     return [_up_to_stop(row, stop_ids) for row in rows]
+
+
+class Sampler(LogitsProcessor):
+    """Samples the next token of each row, and makes it the only possible one.
+
+    `generate` itself can only sample from the global random state, which several threads would share.
+    """
+
+    def __init__(self, decoding: Decoding, device: torch.device) -> None:
+        self._generator = torch.Generator(device).manual_seed(decoding.seed)
+        self._warpers: list[LogitsProcessor] = [TemperatureLogitsWarper(decoding.temperature)]
+        if decoding.top_p < 1:
+            self._warpers.append(TopPLogitsWarper(decoding.top_p))
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:  # type: ignore[override]
+        """(B, T), (B, V) -> (B, V)."""
+        for warper in self._warpers:
+            scores = warper(input_ids, scores)  # type: ignore[arg-type]
+        sampled = torch.multinomial(scores.softmax(-1), 1, generator=self._generator)
+        return torch.full_like(scores, float("-inf")).scatter_(1, sampled, 0.0)
 
 
 def stream_tokens(
     network: "PreTrainedModel", prompt: Sequence[int], stop_ids: Sequence[int], max_new_tokens: int, decoding: Decoding
 ) -> Iterator[int]:
-    """Continue one prompt, token by token; closing the iterator ends the generation after the current token.
+    """Continue one prompt, token by token; closing the iterator ends the work after the token under way.
 
-    The network computes only while the caller waits for a token.
+    The network computes only while a token is waited for: in between it may wear another adapter.
     """
     tokens: queue.Queue[int | BaseException | None] = queue.Queue()
     wanted: queue.Queue[bool] = queue.Queue()  # True: one more; False: nobody waits any longer
@@ -143,19 +173,6 @@ class _IntoQueue(BaseStreamer):
 
 class _Unwanted(Exception):
     """Nobody waits for another token."""
-
-
-def _config(stop_ids: Sequence[int], max_new_tokens: int, decoding: Decoding) -> GenerationConfig:
-    sampling: dict[str, Any] = {}
-    if decoding.temperature > 0:
-        sampling = {"temperature": decoding.temperature, "top_p": decoding.top_p, "top_k": 0}
-    return GenerationConfig(
-        max_new_tokens=max_new_tokens,
-        do_sample=decoding.temperature > 0,
-        eos_token_id=list(stop_ids),
-        pad_token_id=stop_ids[0],  # what fills rows that are done; cut off again below
-        **sampling,
-    )
 
 
 def _up_to_stop(row: list[int], stop_ids: Sequence[int]) -> list[int]:

@@ -1,7 +1,8 @@
-"""llama.cpp's server in a process of its own: a file that it cannot bear ends this process, and not the export.
+"""llama.cpp's server in a child process: if a file crashes it, the parent process continues.
 
-Reads its settings, a line of JSON, from standard input: a key among them is seen by nobody. Writes the server's address
-to standard output as soon as it listens, and ends when its standard input is closed, also when its parent was killed.
+Reads its settings, a line of JSON, from standard input, where no other user can see the API key. Writes the server's
+address to standard output as soon as it listens, and exits when standard input is closed, so also if the parent is
+killed.
 """
 
 import json
@@ -11,23 +12,23 @@ from typing import Any
 
 
 def main(settings: dict[str, Any]) -> None:
-    """Serve one GGUF file on loopback until standard input ends."""
+    """Serve one GGUF file on localhost until standard input is closed."""
     import xllamacpp
 
     params = xllamacpp.CommonParams()
     params.model.path = settings["model"]
     params.model_alias = {"specialist"}
-    params.n_ctx = settings["context"] * settings["at_once"]  # divided among those who are answered at once
+    params.n_ctx = settings["context"] * settings["at_once"]  # divided between concurrent requests
     params.n_parallel = settings["at_once"]
     params.warmup = False
     params.use_jinja = True
-    params.reasoning_format = xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_NONE  # answers stay whole
+    params.reasoning_format = xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_NONE  # part of the answer
     params.port = 0
     if settings["key"]:
         params.api_keys = [settings["key"]]
     if settings["threads"]:
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings["threads"]
-    if settings["exact"]:  # as exact as float32 networks elsewhere
+    if settings["exact"]:  # to be comparable with float32 networks
         params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
     if settings["lora"]:
         params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(settings["lora"], 1.0)]
@@ -35,7 +36,7 @@ def main(settings: dict[str, Any]) -> None:
     sys.stdout.write(f"\n{server.listening_address}\n")
     sys.stdout.flush()
     sys.stdin.read()
-    os._exit(0)  # without the server's long farewell
+    os._exit(0)  # the server takes long to shut down
 
 
 if __name__ == "__main__":

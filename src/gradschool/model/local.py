@@ -1,6 +1,5 @@
-"""The local engine: a network on this machine that answers, streams, and says how likely a text is."""
+"""The local engine: a base on this machine, with any number of adapters."""
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +11,10 @@ from transformers import GenerationConfig
 from gradschool.errors import ModelError
 from gradschool.model.adapters import AdapterReaders
 from gradschool.model.chat import Chat
-from gradschool.model.decoding import decode
+from gradschool.model.completion import Completion, complete, complete_by_token, complete_in_memory
+from gradschool.model.detokenizer import IncrementalDetokenizer
 from gradschool.model.engine import Engine, TextLoss, too_long
-from gradschool.model.generation import in_batches, stream_tokens
-from gradschool.model.loading import hash_weights, is_out_of_memory, load, out_of_memory
+from gradschool.model.loading import hash_weights, load
 from gradschool.model.losses import row_losses
 from gradschool.model.machine import choose_device, choose_dtype, choose_threads
 from gradschool.model.memory import rows_at_once
@@ -63,7 +62,8 @@ class LocalEngine:
         torch.set_num_threads(threads)
         self.threads_reason = f"{threads} threads: {threads_reason}"
         self.network, self.tokenizer = load(folder, self.device, chosen, quantization)
-        self._readers = AdapterReaders(reader_of(self.network))
+        self.network.requires_grad_(False)
+        self.readers = AdapterReaders(reader_of(self.network))
         self.chat = Chat(self.tokenizer, template)
         ends = self.network.generation_config.eos_token_id if self.network.generation_config else None
         self.stop_ids = tuple(sorted({*self.chat.stop_ids, *([ends] if isinstance(ends, int) else ends or [])}))
@@ -96,7 +96,7 @@ class LocalEngine:
 
     def reader(self, adapter: str = "") -> Reader:
         """The network with an adapter folder applied, or the plain base; raises ModelError if it does not fit."""
-        return self._readers.get(adapter)
+        return self.readers.get(adapter)
 
     @property
     def pad_id(self) -> int:
@@ -127,87 +127,30 @@ class LocalEngine:
         prompts: dict[int, list[int]] = {}
         for position, conversation in enumerate(conversations):
             ids = self.chat.prompt_ids(conversation)
-            if len(ids) > self.context_length - 1:
-                yield position, too_long(len(ids), self.context_length)
-            else:
+            if len(ids) < self.context_length:
                 prompts[position] = ids
-        waiting, batch_size = dict(prompts), self._batch_size(prompts, decoding)
-        while waiting:
-            try:
-                for position, ids, seconds in self._continue(reader, waiting, decoding, batch_size):
-                    del waiting[position]
-                    yield position, self._answer(len(prompts[position]), ids, seconds)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                if batch_size == 1 or len(waiting) == 1:
-                    raise out_of_memory("A question does not fit into memory, even alone.") from error
-                batch_size = max(1, min(batch_size, len(waiting)) // 2)
-            if waiting and self.device.type == "cuda":
-                torch.cuda.empty_cache()  # outside of the handler, where the failed batch is free
+            else:
+                yield position, too_long(len(ids), self.context_length)
 
-    def _batch_size(self, prompts: Mapping[int, list[int]], decoding: Decoding) -> int:
-        if self.batch_size is not None:
-            return self.batch_size
-        tokens = max(map(len, prompts.values()), default=0) + decoding.max_new_tokens
-        return rows_at_once(self.network.config, self.network.dtype, tokens, self.device)
+        def some(waiting: Mapping[int, Sequence[int]], batch_size: int) -> Iterator[Completion]:
+            return complete(reader, waiting, self.stop_ids, self._limits(waiting, decoding), decoding, batch_size)
 
-    def _continue(
-        self,
-        reader: Reader,
-        prompts: Mapping[int, list[int]],
-        decoding: Decoding,
-        batch_size: int,
-        min_new_tokens: int = 0,
-    ) -> Iterator[tuple[int, list[int], float]]:
-        """Generate; yields (position, tokens, seconds), with the time of a step divided between its rows."""
-        limits = {p: min(decoding.max_new_tokens, self.context_length - len(ids)) for p, ids in prompts.items()}
-        arguments = dict(prompts), self.stop_ids, limits, decoding, min_new_tokens, batch_size
-        if not reader.packs:
-            yield from in_batches(reader.network, *arguments)
-            return
-        generated: dict[int, list[int]] = {position: [] for position in prompts}
-        seconds = dict.fromkeys(prompts, 0.0)
-        began = time.perf_counter()
-        for step in decode(reader, *arguments):
-            elapsed = (time.perf_counter() - began) / len(step)
-            for token in step:
-                generated[token.name].append(token.token)
-                seconds[token.name] += elapsed
-            for token in step:
-                if token.last:
-                    yield token.name, generated.pop(token.name), seconds[token.name]
-            began = time.perf_counter()
+        for done in complete_in_memory(prompts, self._batch_size(prompts, decoding), some, self.device):
+            yield done.name, self._answer_of(len(prompts[done.name]), done)
 
     def stream(self, conversation: Conversation, decoding: Decoding, adapter: str = "") -> Iterator[str]:
         """Answer one conversation as a stream of text; raises ModelError if it exceeds the context."""
         reader, prompt = self.reader(adapter), self.chat.prompt_ids(conversation)
-        if len(prompt) > self.context_length - 1:
+        if len(prompt) >= self.context_length:
             failure = too_long(len(prompt), self.context_length).failure
             assert failure is not None
             raise ModelError(f"The conversation is {failure.kind}.", failure.reason, "begin a new conversation.")
-        limit = min(decoding.max_new_tokens, self.context_length - len(prompt))
-        ids: list[int] = []
-        sent = ""
-        for token in self._tokens(reader, prompt, limit, decoding):
-            if token in self.stop_ids:
-                continue
-            ids.append(token)
-            text = self.chat.decode(ids)
-            # A character may take several tokens; until the last one, the text ends with U+FFFD.
-            if not text.endswith("\ufffd") and text.startswith(sent):
-                if new := text[len(sent) :]:
-                    yield new
-                sent = text
-        if rest := self.chat.decode(ids)[len(sent) :]:
+        limit, text = self._limits({0: prompt}, decoding)[0], IncrementalDetokenizer(self.chat.decode)
+        for token in complete_by_token(reader, prompt, self.stop_ids, limit, decoding):
+            if token not in self.stop_ids and (chunk := text.add(token)):
+                yield chunk
+        if rest := text.end():
             yield rest
-
-    def _tokens(self, reader: Reader, prompt: list[int], limit: int, decoding: Decoding) -> Iterator[int]:
-        if reader.packs:
-            for step in decode(reader, {0: prompt}, self.stop_ids, {0: limit}, decoding, slots=1):
-                yield step[0].token
-        else:
-            yield from stream_tokens(reader.network, prompt, self.stop_ids, limit, decoding)
 
     def write_texts(self, count: int, tokens: int, seed: int) -> list[list[int]]:
         """Sample plain texts from the base, without a prompt: token ids, the start token first.
@@ -218,10 +161,9 @@ class LocalEngine:
         start = next(token for token in known if isinstance(token, int))
         decoding = Decoding(max_new_tokens=tokens - 1, temperature=1.0, seed=seed)
         prompts = {name: [start] for name in range(count)}
-        generated = self._continue(
-            self.reader(), prompts, decoding, self._batch_size(prompts, decoding), min_new_tokens=tokens - 1
-        )
-        texts = {name: [start, *ids] for name, ids, _ in generated}
+        limits, batch_size = self._limits(prompts, decoding), self._batch_size(prompts, decoding)
+        written = complete(self.reader(), prompts, self.stop_ids, limits, decoding, batch_size, tokens - 1)
+        texts = {done.name: [start, *done.token_ids] for done in written}
         return [texts[name] for name in range(count)]
 
     def text_losses(self, texts: Sequence[str], adapter: str = "") -> list[TextLoss]:
@@ -231,7 +173,7 @@ class LocalEngine:
         """
         chunks: list[tuple[int, list[int]]] = []
         for position, text in enumerate(texts):
-            ids = self.tokenizer.encode(text)
+            ids = self.chat.text_ids(text)
             parts = [ids[start : start + self.context_length] for start in range(0, len(ids), self.context_length)]
             chunks += [(position, part) for part in parts if len(part) > 1]
         chunks.sort(key=lambda chunk: len(chunk[1]))
@@ -242,10 +184,21 @@ class LocalEngine:
             counts[position] += len(ids) - 1
         return [TextLoss(nat, count) for nat, count in zip(nats, counts, strict=True)]
 
-    def _answer(self, prompt_tokens: int, ids: list[int], seconds: float) -> Answer:
+    def _batch_size(self, prompts: Mapping[int, Sequence[int]], decoding: Decoding) -> int:
+        if self.batch_size is not None:
+            return self.batch_size
+        tokens = max(map(len, prompts.values()), default=0) + decoding.max_new_tokens
+        return rows_at_once(self.network.config, self.network.dtype, tokens, self.device)
+
+    def _limits(self, prompts: Mapping[int, Sequence[int]], decoding: Decoding) -> dict[int, int]:
+        """The maximum number of new tokens for each prompt."""
+        return {name: min(decoding.max_new_tokens, self.context_length - len(ids)) for name, ids in prompts.items()}
+
+    def _answer_of(self, prompt_tokens: int, done: Completion) -> Answer:
+        ids = done.token_ids
         stopped = bool(ids) and ids[-1] in self.stop_ids
         text = self.chat.decode(ids[:-1] if stopped else ids)
-        return Answer(text, "stop" if stopped else "length", prompt_tokens, len(ids), seconds)
+        return Answer(text, "stop" if stopped else "length", prompt_tokens, len(ids), done.seconds)
 
 
 def local_engine(engine: Engine) -> LocalEngine | None:

@@ -1,4 +1,4 @@
-"""LoRA (Hu et al. 2021, arXiv 2106.09685): a frozen linear layer, and a low-rank correction that is learnt beside it.
+"""LoRA (Hu et al. 2021, arXiv:2106.09685): a frozen linear layer plus a trained low-rank update.
 
 Shapes: B rows, T tokens, I inputs, O outputs, R rank.
 
@@ -9,7 +9,6 @@ Shapes: B rows, T tokens, I inputs, O outputs, R rank.
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -23,7 +22,7 @@ from gradschool.model.four_bits import weight_of
 class LoraLinear(nn.Module):
     """A linear layer that computes y = x Wᵀ + b + scale · (x Aᵀ) Bᵀ, where only A and B are trained.
 
-    A and B are kept in float32, whatever the base is in: their updates are too small for bfloat16.
+    A and B are float32 in any case: their updates are too small for bfloat16.
     """
 
     def __init__(self, base: nn.Linear, lora_a: Tensor, lora_b: Tensor, scale: float) -> None:
@@ -32,11 +31,10 @@ class LoraLinear(nn.Module):
         self.lora_a = nn.Parameter(lora_a)  # (R, I)
         self.lora_b = nn.Parameter(lora_b)  # (O, R)
         self.scale = scale
-        self.on = True
 
     @classmethod
     def from_base(cls, base: nn.Linear, rank: int, alpha: float, generator: torch.Generator) -> "LoraLinear":
-        """Wrap a layer so that nothing changes yet: A is uniform in ±1/√I as PEFT draws it, B is zero."""
+        """Wrap a layer. A is uniform in ±1/√I as in PEFT, and B is zero, so that the output does not change yet."""
         bound = 1 / math.sqrt(base.in_features)
         lora_a = (torch.rand(rank, base.in_features, generator=generator) * 2 - 1) * bound
         lora_b = torch.zeros(base.out_features, rank)
@@ -45,14 +43,12 @@ class LoraLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(…, I) -> (…, O)."""
-        if not self.on:
-            return self.base(x)  # type: ignore[no-any-return]
         a, b = self.lora_a.to(x.dtype), self.lora_b.to(x.dtype)
         flat: Tensor = _Lora.apply(x.flatten(0, -2), self.base, a, b, self.scale)  # type: ignore[no-untyped-call]
         return flat.view(*x.shape[:-1], -1)
 
     def fuse(self) -> nn.Linear:
-        """The one layer that does the same: W + scale · B A, added in float32 and stored in the base's dtype."""
+        """One linear layer with the same output: W + scale · B A, added in float32, stored in the base's dtype."""
         layer = nn.Linear(self.base.in_features, self.base.out_features, self.base.bias is not None, device="meta")
         frozen = weight_of(self.base)
         weight = frozen.float() + self.scale * (self.lora_b @ self.lora_a)
@@ -62,9 +58,9 @@ class LoraLinear(nn.Module):
 
 
 class _Lora(torch.autograd.Function):
-    """y = x Wᵀ + c + s · (x Aᵀ) Bᵀ with W and c frozen: of the row only x and its R numbers per token are kept.
+    """y = x Wᵀ + c + s · (x Aᵀ) Bᵀ with W and c frozen; only x and x Aᵀ are saved for the backward pass.
 
-    W in 4 bits is unpacked twice, there and on the way back, and never kept.
+    Quantized W is dequantized once in each pass, and not saved.
     """
 
     @staticmethod
@@ -77,8 +73,8 @@ class _Lora(torch.autograd.Function):
         return y
 
     @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
-        (dy,), (x, a, b, low), s = slopes, ctx.saved_tensors, ctx.s
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (dy,), (x, a, b, low), s = grads, ctx.saved_tensors, ctx.s
         dlow = (dy @ b) * s
         dx = None
         if ctx.needs_input_grad[0]:
@@ -88,9 +84,9 @@ class _Lora(torch.autograd.Function):
 
 
 def attach(network: PreTrainedModel, rank: int, alpha: float, seed: int) -> list[str]:
-    """Freeze a network and put a LoRA layer around each of its linear layers but the output layer.
+    """Freeze a network and put a LoRA layer around each of its linear layers except the output layer.
 
-    Returns their names; raises ModelError where there are none. Targets follow 'LoRA Without Regret': all layers.
+    Returns their names; raises ModelError if there are none. Following 'LoRA Without Regret', all layers are targets.
     """
     assert not any(lora_layers(network)), "the network has LoRA layers already"
     network.requires_grad_(False)
@@ -99,41 +95,28 @@ def attach(network: PreTrainedModel, rank: int, alpha: float, seed: int) -> list
     linear = [(n, m) for n, m in network.named_modules() if isinstance(m, nn.Linear) and m is not output]
     if not linear:
         raise ModelError(
-            f"{type(network).__name__} has no linear layers that LoRA could be put around.",
+            f"{type(network).__name__} has no linear layers for LoRA.",
             "Its layers are of another kind.",
-            'choose another base_model, or [tune] method = "full".',
+            'use another base_model, or [tune] method = "full".',
         )
     for name, layer in linear:
         network.set_submodule(name, LoraLinear.from_base(layer, rank, alpha, generator))
     return [name for name, _ in linear]
 
 
-@contextmanager
-def switched_off(network: PreTrainedModel) -> Iterator[None]:
-    """Let a network answer as its bare base for a while, with its LoRA layers still on it."""
-    layers = [layer for _, layer in lora_layers(network)]
-    for layer in layers:
-        layer.on = False
-    try:
-        yield
-    finally:
-        for layer in layers:
-            layer.on = True
-
-
 def fuse(network: PreTrainedModel) -> None:
-    """Replace all LoRA layers by plain ones that do the same."""
+    """Replace each LoRA layer by one linear layer with the same output."""
     for name, layer in list(lora_layers(network)):
         network.set_submodule(name, layer.fuse())
 
 
 def lora_layers(network: PreTrainedModel) -> Iterator[tuple[str, LoraLinear]]:
-    """The LoRA layers of a network, by the name of the layer that each one wraps."""
+    """The LoRA layers of a network, by the name of the layer that each wraps."""
     for name, module in network.named_modules():
         if isinstance(module, LoraLinear):
             yield name, module
 
 
 def trained_parameters(network: PreTrainedModel) -> dict[str, nn.Parameter]:
-    """What an optimiser may change, by name."""
+    """The parameters that an optimizer may change, by name."""
     return {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}

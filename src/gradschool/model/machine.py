@@ -1,4 +1,4 @@
-"""What this machine computes with: device, number format and threads, each chosen with its reason."""
+"""The device, number format and number of threads for this machine, each with the reason for it."""
 
 import os
 import re
@@ -19,7 +19,7 @@ QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def choose_device() -> torch.device:
-    """The fastest device of this machine that runs every model: CUDA, then Apple's, then the processor."""
+    """The fastest device of this machine that runs every model: CUDA, then MPS, then the CPU."""
     if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():
@@ -28,40 +28,40 @@ def choose_device() -> torch.device:
 
 
 def choose_dtype(folder: Path, device: torch.device) -> tuple[torch.dtype, str]:
-    """The number format to compute a base in, and why."""
+    """The number format to compute with a base in, and the reason."""
     return format_for(sum(path.stat().st_size for path in folder.glob("*.safetensors")), device)
 
 
 def format_for(stored: int, device: torch.device) -> tuple[torch.dtype, str]:
-    """The number format for a base whose weights take so many bytes on disk, and why."""
+    """The number format for a base with so many bytes of weights on disk, and the reason."""
     if stored <= SMALL:
-        return torch.float32, "float32: the model is small, and exact numbers make an answer the same in any batch"
+        return torch.float32, "float32: the model is small, and exact numbers give the same answer in any batch"
     if device.type == "cuda":
         if torch.cuda.is_bf16_supported(including_emulation=False):
-            return torch.bfloat16, "bfloat16: this GPU computes in it"
-        return torch.float16, "float16: this GPU does not compute in bfloat16"
-    if device.type == "cpu" and processor_knows_bfloat16():
-        return torch.bfloat16, "bfloat16: this processor computes in it, two to three times as fast as in float32"
+            return torch.bfloat16, "bfloat16: this GPU supports it"
+        return torch.float16, "float16: this GPU does not support bfloat16"
+    if device.type == "cpu" and cpu_has_bfloat16():
+        return torch.bfloat16, "bfloat16: this CPU supports it, and is two to three times as fast as in float32"
     if 2 * stored <= 0.6 * psutil.virtual_memory().available:
-        return torch.float32, "float32: this processor does not compute in bfloat16"
+        return torch.float32, "float32: this CPU does not support bfloat16"
     return torch.bfloat16, "bfloat16: float32 would not fit into memory"
 
 
 def training_dtype(network: "PreTrainedModel") -> tuple[torch.dtype, str]:
-    """The number format to train added layers over a frozen network in, and why."""
+    """The number format to train LoRA layers over a frozen network in, and the reason."""
     if network.dtype != torch.float32 or network.device.type != "cpu" or in_four_bits(network):
         return network.dtype, "the base's own"
-    if not processor_knows_bfloat16():
+    if not cpu_has_bfloat16():
         return network.dtype, "the base's own"
     if any(not torch.equal(weight.bfloat16().float(), weight) for weight in network.parameters()):
         return torch.float32, "the base's weights are not exact in bfloat16"
-    return torch.bfloat16, "the base's weights are exact in it, and this processor computes in it"
+    return torch.bfloat16, "the base's weights are exact in it, and this CPU supports it"
 
 
 @cache
-def processor_knows_bfloat16() -> bool:
-    """Whether the processor has instructions for bfloat16."""
-    # Without them it is emulated, many times slower than float32; torch tells in no public way.
+def cpu_has_bfloat16() -> bool:
+    """Whether the CPU has instructions for bfloat16."""
+    # Without them it is emulated, many times slower than float32. torch has no public function for this.
     known = Path("/proc/cpuinfo")
     return (
         known.is_file() and re.search("amx_bf16|avx512_bf16|\\bbf16\\b", known.read_text(errors="replace")) is not None
@@ -69,15 +69,15 @@ def processor_knows_bfloat16() -> bool:
 
 
 def choose_threads(quota: Path = QUOTA) -> tuple[int, str]:
-    """How many threads to compute with, and why: a container may own fewer cores than it sees."""
+    """The number of threads to compute with, and the reason: a container may have fewer cores than it sees."""
     chosen = torch.get_num_threads()
     if "OMP_NUM_THREADS" in os.environ:
-        return chosen, "OMP_NUM_THREADS says so"
+        return chosen, "OMP_NUM_THREADS is set"
     try:
-        share, period = quota.read_text().split()
-        allowed = max(1, int(share) // int(period))
+        limit, period = quota.read_text().split()
+        allowed = max(1, int(limit) // int(period))
     except (OSError, ValueError):  # no such file, or "max": no quota
         return chosen, "one for each core"
     if allowed < chosen:
-        return allowed, "this container may use no more"
+        return allowed, "the limit of this container"
     return chosen, "one for each core"

@@ -1,4 +1,4 @@
-"""Opening the engine that a job names."""
+"""Opening the engine that a job names: the built-in base, a local folder, a server or a Hub id."""
 
 import re
 from pathlib import Path
@@ -19,46 +19,19 @@ def is_hub_id(name: str) -> bool:
 
 
 def open_engine(settings: Settings, folder: Path) -> Work[Engine]:
-    """Open the engine that a job names: built in, a local folder, a server's address, or a Hub id.
+    """Open the engine that a job names.
 
-    `folder` is the job's: a relative path is looked for there first, then in the working directory. Yields notes,
-    and progress where something is downloaded. Raises ModelError where the model cannot be found or used.
+    Relative paths are searched in the job's `folder`, then in the working directory. Yields notes, and progress of
+    downloads. Raises ModelError if the model does not exist or cannot be used.
     """
     name = settings.base_model
-    if settings.quantization and name.startswith(SERVER):
-        raise UsageError(
-            f"quantization cannot be set for {name}.",
-            "The weights are on that server, as it holds them.",
-            "leave it out.",
-        )
+    if name.startswith(SERVER):
+        return _open_remote(settings)
     if name == "fake":
         from gradschool.model.fake import FakeEngine
 
         return FakeEngine()
-    if name.startswith(SERVER):
-        from gradschool.model.remote import RemoteEngine
-
-        if not settings.model:
-            raise UsageError(
-                f"The server {name} needs to be told which of its models to use.",
-                "The job names no `model`.",
-                'add model = "…" beside base_model.',
-            )
-        return RemoteEngine(name, settings.model, settings.remote)
-    revision = ""
-    if name == "pocket":
-        path = POCKET
-        if not path.is_dir():
-            raise ModelError("The built-in model is missing.", f"{path} is not there.", "install gradschool again.")
-    else:
-        found = _local_folder(name, folder)
-        if found is None:
-            from gradschool.model.hub import fetch
-
-            path = yield from fetch(name, settings.revision)
-            revision = path.name  # the Hub's cache calls a snapshot by its commit
-        else:
-            path = found
+    path, revision = yield from _folder_of(settings, folder)
     from gradschool.model.local import LocalEngine
 
     batch_size, quantization = settings.answers.batch_size, settings.quantization
@@ -69,7 +42,43 @@ def open_engine(settings: Settings, folder: Path) -> Work[Engine]:
     return engine
 
 
+def _open_remote(settings: Settings) -> Engine:
+    from gradschool.model.remote import RemoteEngine
+
+    name = settings.base_model
+    if settings.quantization:
+        raise UsageError(
+            f"quantization cannot be set for {name}.",
+            "The server decides how it stores its weights.",
+            "leave it out.",
+        )
+    if not settings.model:
+        raise UsageError(
+            f"The job does not say which model of the server {name} to use.",
+            "A server can have several models.",
+            'add model = "…" next to base_model.',
+        )
+    return RemoteEngine(name, settings.model, settings.remote)
+
+
+def _folder_of(settings: Settings, folder: Path) -> Work[tuple[Path, str]]:
+    """The folder of a base, downloaded if necessary, and its revision if it has one."""
+    name = settings.base_model
+    if name == "pocket":
+        if not POCKET.is_dir():
+            raise ModelError("The built-in model is missing.", f"{POCKET} does not exist.", "install gradschool again.")
+        return POCKET, ""
+    local = _local_folder(name, folder)
+    if local is not None:
+        return local, ""
+    from gradschool.model.hub import fetch
+
+    path = yield from fetch(name, settings.revision)
+    return path, path.name  # in the Hub's cache, the name of a snapshot is its commit
+
+
 def _local_folder(name: str, folder: Path) -> Path | None:
+    """The folder of that name, or None if the name can only be a Hub id."""
     given = Path(name).expanduser()
     for path in (folder / given, given):
         if path.is_dir():
@@ -80,6 +89,6 @@ def _local_folder(name: str, folder: Path) -> Path | None:
         return None
     raise ModelError(
         f"The base model {name!r} does not exist.",
-        f"There is no such folder below {folder.resolve()} or {Path.cwd()}, and it is not a Hub id (owner/name).",
-        'name a folder, a Hub id, a server\'s address, or "pocket" (built in).',
+        f"There is no such folder in {folder.resolve()} or {Path.cwd()}, and it is not a Hub id (owner/name).",
+        'name a folder, a Hub id, the address of a server, or "pocket" (built in).',
     )

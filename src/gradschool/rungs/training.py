@@ -27,7 +27,8 @@ from gradschool.tune.memory import MemoryPlan, Method, TrainingMemory, plan_memo
 from gradschool.tune.objectives.rehearsal import TEXT_TOKENS, TEXTS
 from gradschool.tune.plan import TRIAL_FRACTION, Plan, make_plan
 from gradschool.tune.rows import shared_prefix
-from gradschool.tune.train_job import TrainJob, broadcast, network_with, trainable
+from gradschool.tune.student import student_of, with_weights
+from gradschool.tune.train_job import TrainJob, broadcast
 from gradschool.tune.world import current
 
 TEXTS_KEY: Key[list[list[int]]] = Key("tune-texts", list[list[int]])
@@ -86,7 +87,7 @@ def learning_rate_trial(
     engine, world = local(student), current()
     job = yield from train_job(engine, train, validation, plan, inputs, f"trial-{rate:g}")
     broadcast(job, world)
-    state = yield from job.training(trainable(engine, job.tune, world), engine, world).run()
+    state = yield from job.training(student_of(engine, job.tune), engine, world).run()
     return state.best_loss
 
 
@@ -108,7 +109,7 @@ def train_specialist(
     job = yield from train_job(engine, train, validation, plan, inputs, f"{prefix}training")
     yield Note(f"tune: {job.memory.reason}; computes in {computing(engine, tune)}.")
     broadcast(job, world)
-    training = job.training(trainable(engine, tune, world), engine, world)
+    training = job.training(student_of(engine, tune), engine, world)
     if not training.reader.packs:
         yield Note("tune: rows are padded, because this architecture does not compute packed rows exactly.")
     state = yield from training.run()
@@ -122,7 +123,7 @@ def train_specialist(
         yield Note(f"tune: validation loss was lowest at step {state.best_step} of {state.step}.")
         weights_of["last"] = training.last
     folders = [
-        save(network_with(weights, training, engine, tune), engine, inputs, prefix + name)
+        save(with_weights(weights, training, engine, tune), engine, inputs, prefix + name)
         for name, weights in weights_of.items()
     ]
     return Trained(tuple(folders), state.tokens, run_gates(TRAINING_GATES, measurements))

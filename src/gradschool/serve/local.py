@@ -1,17 +1,17 @@
 """The scheduler of a local base: its specialists' requests go through the lanes of one network."""
 
 import asyncio
-import copy
 from collections.abc import Sequence
 
 from gradschool.errors import GradschoolError
 from gradschool.model.decoding import Token
+from gradschool.model.detokenizer import IncrementalDetokenizer
 from gradschool.model.local import LocalEngine
 from gradschool.model.memory import AT_ONCE
+from gradschool.model.prefix import common_prefix
 from gradschool.records import Conversation, Message
 from gradschool.serve.batcher import Batcher, Request, SamplingGroup
 from gradschool.serve.scheduler import AnswerStream, Finished, Prompt, TextChunk
-from gradschool.serve.streaming import IncrementalDetokenizer
 from gradschool.specialist import Specialist
 
 END_PATIENCE = 10.0  # seconds for the step under way
@@ -29,15 +29,13 @@ class LocalScheduler:
     ) -> None:
         self.context_length = min(engine.context_length, context_length or engine.context_length)
         self.at_once = at_once or engine.batch_size or AT_ONCE
-        self._prompts, self._stop_ids = engine.chat, frozenset(engine.stop_ids)
-        # A tokenizer must not be used by two threads at once: prompts are made in one, answers are read in another.
-        self._answers = copy.deepcopy(engine.chat)
+        self._chat, self._stop_ids = engine.chat, frozenset(engine.stop_ids)
         self._batcher = Batcher(engine, [sampling_group_of(one, engine) for one in specialists], self.at_once)
         self._batcher.start()
 
     def tokens(self, conversation: Conversation) -> tuple[int, tuple[int, ...]]:
         """The tokens of a conversation up to where the answer begins, and their number."""
-        ids = tuple(self._prompts.prompt_ids(conversation))
+        ids = tuple(self._chat.prompt_ids(conversation))
         return len(ids), ids
 
     async def answer(self, prompt: Prompt) -> AnswerStream:
@@ -49,7 +47,7 @@ class LocalScheduler:
                 loop.call_soon_threadsafe(heard.put_nowait, said)
 
         request = Request(prompt.adapter, prompt.ids, prompt.decoding, tell)
-        text, count = IncrementalDetokenizer(self._answers.decode), 0
+        text, count = IncrementalDetokenizer(self._chat.decode), 0
         self._batcher.put(request)
         try:
             while True:
@@ -76,8 +74,6 @@ def sampling_group_of(specialist: Specialist, engine: LocalEngine) -> SamplingGr
     """How a specialist answers where nothing else is asked for, and what all of its prompts begin with."""
     recipe = specialist.recipe
     asked = [specialist.conversation((Message("user", text),))[0] for text in PROBES]
-    first, *others = (engine.chat.prompt_ids(conversation) for conversation in asked)
-    alike = len(first) - 1
-    for other in others:
-        alike = next((i for i, (a, b) in enumerate(zip(first[:alike], other, strict=False)) if a != b), alike)
-    return SamplingGroup(recipe.adapter, recipe.decoding.temperature, recipe.decoding.top_p, tuple(first[:alike]))
+    prompts = [engine.chat.prompt_ids(conversation) for conversation in asked]
+    shared = min(common_prefix(prompts), min(map(len, prompts)) - 1)
+    return SamplingGroup(recipe.adapter, recipe.decoding.temperature, recipe.decoding.top_p, tuple(prompts[0][:shared]))

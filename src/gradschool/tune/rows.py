@@ -16,6 +16,7 @@ from torch import Tensor
 
 from gradschool.model.attention import Segments
 from gradschool.model.chat import Rendered
+from gradschool.model.prefix import common_prefix
 
 MAX_TOKENS = 8_192  # of a micro-batch: more is not faster
 
@@ -66,9 +67,7 @@ def shared_prefix(rows: Sequence[Rendered]) -> int:
     """The length of the common prefix of all rows, up to the first trained token of any; 0 for a single row."""
     if len(rows) < 2:
         return 0
-    first, last = min(row.token_ids for row in rows), max(row.token_ids for row in rows)
-    common = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
-    return min(common, *(row.loss_mask.index(True) for row in rows))
+    return min(common_prefix([row.token_ids for row in rows]), *(row.loss_mask.index(True) for row in rows))
 
 
 def pad(rows: Sequence[Rendered], pad_id: int, device: torch.device) -> Padded:

@@ -44,7 +44,7 @@ class OnlyPreferences(Preferences):
 
 def training(folder: Path, dropout: float = 0.3) -> tuple[Any, Training]:
     network, plan = toy.network(dropout), toy.plan()
-    objectives = [toy.answers(plan), toy.rehearsal(network), Preferences()]
+    objectives = [toy.answers(plan), toy.rehearsal(), Preferences()]
     return network, Training(network, objectives, plan, folder / "checkpoint.safetensors")
 
 

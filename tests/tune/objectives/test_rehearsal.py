@@ -1,7 +1,6 @@
 """Rehearsal: its loss is the KL divergence from the base, and training with it stays closer to the base."""
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import torch
 import toy
 from finish import finish
 from gradschool.model.local import LocalEngine
-from gradschool.model.lora import lora_layers, switched_off, trained_parameters
+from gradschool.model.lora import trained_parameters
 from gradschool.model.reader import reader_of
 from gradschool.tune.loop import Training
 from gradschool.tune.objectives.rehearsal import TEXTS_PER_STEP, Rehearsal
@@ -22,16 +21,15 @@ TEXTS = toy.TEXTS
 def distance(net: Any) -> float:
     """KL(base ‖ student) over all texts, with torch.distributions."""
     ids = torch.tensor(TEXTS)
-    with torch.no_grad(), switched_off(net):
-        base = torch.distributions.Categorical(logits=net(ids).logits)
     with torch.no_grad():
+        base = torch.distributions.Categorical(logits=toy.network(lora=False)(ids).logits)
         student = torch.distributions.Categorical(logits=net(ids).logits)
     return float(torch.distributions.kl_divergence(base, student).mean())
 
 
 def test_a_fresh_student_has_no_loss(tmp_path: Path) -> None:
     net = toy.network()
-    loss = toy.rehearsal(net).loss(reader_of(net), step=0)
+    loss = toy.rehearsal().loss(reader_of(net), step=0)
     torch.autograd.backward(loss)
     assert loss.item() == pytest.approx(0, abs=1e-6)
     assert all(p.grad is not None and p.grad.abs().max() < 1e-6 for p in trained_parameters(net).values())
@@ -41,7 +39,7 @@ def test_the_loss_is_the_divergence_in_nats_per_token_times_its_weight() -> None
     net = toy.network()
     toy.stir(net)
     steps = len(TEXTS)  # after so many steps each text was read equally often
-    work, reader = toy.rehearsal(net, weight=2.0), reader_of(net)
+    work, reader = toy.rehearsal(weight=2.0), reader_of(net)
     losses = [work.loss(reader, step).item() for step in range(steps)]
     assert sum(losses) / steps == pytest.approx(2 * distance(net), rel=1e-5) and distance(net) > 0.01
     assert len(set(losses)) > 1 and len(TEXTS) > TEXTS_PER_STEP
@@ -52,8 +50,8 @@ def test_packed_and_padded_texts_have_the_same_gradient() -> None:
     for packs in (True, False):
         net = toy.network()
         toy.stir(net)
-        reader = replace(reader_of(net), packs=packs)
-        loss = Rehearsal(TEXTS, reader, 1.0, partial(switched_off, net)).loss(reader, 0)
+        student, teacher = (replace(reader_of(one), packs=packs) for one in (net, toy.network(lora=False)))
+        loss = Rehearsal(TEXTS, teacher, 1.0).loss(student, 0)
         torch.autograd.backward(loss)
         gradients.append([loss.detach(), *(parameter.grad for parameter in trained_parameters(net).values())])
     for one, other in zip(*gradients, strict=True):
@@ -63,26 +61,15 @@ def test_packed_and_padded_texts_have_the_same_gradient() -> None:
 def test_the_teacher_reads_each_text_once_and_without_dropout() -> None:
     net = toy.network(dropout=0.5)
     toy.stir(net)
-    work, reader, seen = toy.rehearsal(net), reader_of(net), 0
+    work, reader, seen = toy.rehearsal(), reader_of(net), 0
     net.train()
     for step in range(20):  # five different sets of four of the ten texts
         work.loss(reader, step)
         seen = max(seen, len(work._cached))
     assert seen == 5 and net.training
-    again = toy.rehearsal(net)
+    again = toy.rehearsal()
     again.loss(reader, 0)
     assert torch.equal(again._cached[0, 1, 2, 3], work._cached[0, 1, 2, 3])
-
-
-def test_switched_off_layers_are_on_again_after_an_error() -> None:
-    net, ids = toy.network(), toy.ids()
-    toy.stir(net)
-    on = net(ids).logits
-    with pytest.raises(ZeroDivisionError), switched_off(net):
-        off = net(ids).logits
-        raise ZeroDivisionError
-    assert not torch.allclose(on, off)
-    assert torch.equal(net(ids).logits, on) and all(layer.on for _, layer in lora_layers(net))
 
 
 def test_with_rehearsal_the_student_learns_and_stays_closer_to_its_base(tmp_path: Path) -> None:
@@ -90,7 +77,7 @@ def test_with_rehearsal_the_student_learns_and_stays_closer_to_its_base(tmp_path
     for weight in (0.0, 1.0):
         net = toy.network()
         plan = toy.plan(steps=40, validate_every=40)
-        objectives = [toy.answers(plan), toy.rehearsal(net, weight)]
+        objectives = [toy.answers(plan), toy.rehearsal(weight)]
         state, _ = finish(Training(net, objectives, plan, tmp_path / f"{weight}").run())
         far[weight] = distance(net)
         assert state.last_train_loss < 0.8 * state.first_train_loss
@@ -100,7 +87,7 @@ def test_with_rehearsal_the_student_learns_and_stays_closer_to_its_base(tmp_path
 def test_an_interrupted_training_with_rehearsal_resumes_bit_for_bit(tmp_path: Path) -> None:
     def training(folder: str) -> tuple[Any, Training]:
         net, plan = toy.network(), toy.plan()
-        return net, Training(net, [toy.answers(plan), toy.rehearsal(net)], plan, tmp_path / folder)
+        return net, Training(net, [toy.answers(plan), toy.rehearsal()], plan, tmp_path / folder)
 
     whole, uncut = training("whole")
     finish(uncut.run())

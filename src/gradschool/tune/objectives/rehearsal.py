@@ -8,8 +8,7 @@ pseudorehearsal"). No text is shipped for it, and no data of the user is used.
 Shapes: N texts, T tokens of each, B texts of one step, W width, V vocabulary.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -26,21 +25,14 @@ TEXTS_PER_STEP = 4
 class Rehearsal(Objective):
     """KL(base ‖ student) on texts of the base, times a weight.
 
-    The teacher reads each text once; its hidden states are cached, since they are small. `as_teacher` makes the
-    teacher's network compute as the base, if it is also the student's network.
+    The teacher reads each text once; its hidden states are cached, since they are small.
     """
 
     name = "rehearsal"
 
-    def __init__(
-        self,
-        texts: Sequence[Sequence[int]],
-        teacher: Reader,
-        weight: float,
-        as_teacher: Callable[[], AbstractContextManager[None]] = nullcontext,
-    ) -> None:
+    def __init__(self, texts: Sequence[Sequence[int]], teacher: Reader, weight: float) -> None:
         self.texts = torch.tensor([list(text) for text in texts])  # (N, T)
-        self.teacher, self.weight, self.as_teacher = teacher, weight, as_teacher
+        self.teacher, self.weight = teacher, weight
         self._cached: dict[tuple[int, ...], Tensor] = {}
 
     def backward(self, step: int, compute: Compute) -> StepLoss:
@@ -66,13 +58,7 @@ class Rehearsal(Objective):
 
     @torch.no_grad()
     def _teach(self, token_ids: Tensor) -> Tensor:
-        network = self.teacher.network
-        was_training = network.training
-        network.eval()
-        with self.as_teacher():
-            taught = read(self.teacher, token_ids)
-        network.train(was_training)
-        return taught
+        return read(self.teacher, token_ids)
 
 
 def read(reader: Reader, token_ids: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import pytest
 
 import tiny
 from gradschool.errors import ModelError, UsageError
-from gradschool.model import engine as opening
+from gradschool.model import opening
 from gradschool.model.engine import Engine
 from gradschool.model.fake import FakeEngine
 from gradschool.model.local import LocalEngine
@@ -47,7 +47,7 @@ def test_each_kind_of_name_opens_its_engine(tmp_path: Path, monkeypatch: pytest.
     assert [a.failure for _, a in pocket.answer([(Message("user", "Hi"),)], Decoding(max_new_tokens=2))] == [None]
 
 
-def test_names_that_lead_nowhere_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_of_an_unusable_name_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("x")
     for name, says in (("./nowhere", "does not exist"), ("a/b/c", "does not exist"), ("file", "is a file")):
         with pytest.raises(ModelError, match=says):
@@ -55,7 +55,7 @@ def test_names_that_lead_nowhere_say_so(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "empty").mkdir()
     with pytest.raises(ModelError, match="holds no model"):
         opened("empty", tmp_path)
-    with pytest.raises(UsageError, match="which of its models"):
+    with pytest.raises(UsageError, match="which model of the server"):
         opened("http://localhost:1/v1", tmp_path)
     monkeypatch.setattr(opening, "POCKET", tmp_path / "gone")
     with pytest.raises(ModelError, match="built-in model is missing"):
@@ -64,7 +64,7 @@ def test_names_that_lead_nowhere_say_so(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_no_torch_until_a_local_model_is_opened() -> None:
     code = (
-        "import sys, gradschool.model.engine, gradschool.model.remote, gradschool.model.fake, gradschool.model.chat;"
+        "import sys, gradschool.model.opening, gradschool.model.remote, gradschool.model.fake, gradschool.model.chat;"
         "sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0

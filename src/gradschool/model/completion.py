@@ -1,0 +1,87 @@
+"""Continuing prompts with any network: packed rows if it reads them, transformers' `generate` if not."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from gradschool.model.decoding import decode
+from gradschool.model.generation import in_batches, stream_tokens
+from gradschool.model.loading import is_out_of_memory, out_of_memory
+from gradschool.model.reader import Reader
+from gradschool.records import Decoding
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """The tokens that continue the prompt `name`, and the seconds that they took: its part of each step's time."""
+
+    name: int
+    token_ids: list[int]
+    seconds: float
+
+
+def complete(
+    reader: Reader,
+    prompts: Mapping[int, Sequence[int]],
+    stop_ids: Sequence[int],
+    max_new_tokens: Mapping[int, int],
+    decoding: Decoding,
+    batch_size: int,
+    min_new_tokens: int = 0,
+) -> Iterator[Completion]:
+    """Continue prompts, at most `batch_size` at a time; yields each one when it is done."""
+    if not reader.packs:
+        done = in_batches(reader.network, prompts, stop_ids, max_new_tokens, decoding, min_new_tokens, batch_size)
+        yield from (Completion(*one) for one in done)
+        return
+    token_ids: dict[int, list[int]] = {name: [] for name in prompts}
+    seconds = dict.fromkeys(prompts, 0.0)
+    began = time.perf_counter()
+    for step in decode(reader, prompts, stop_ids, max_new_tokens, decoding, min_new_tokens, batch_size):
+        each = (time.perf_counter() - began) / len(step)
+        for token in step:
+            token_ids[token.name].append(token.token)
+            seconds[token.name] += each
+        for token in step:
+            if token.last:
+                yield Completion(token.name, token_ids.pop(token.name), seconds[token.name])
+        began = time.perf_counter()
+
+
+def complete_by_token(
+    reader: Reader, prompt: Sequence[int], stop_ids: Sequence[int], max_new_tokens: int, decoding: Decoding
+) -> Iterator[int]:
+    """Continue one prompt; yields each token as soon as it is chosen."""
+    if not reader.packs:
+        yield from stream_tokens(reader.network, prompt, stop_ids, max_new_tokens, decoding)
+        return
+    for step in decode(reader, {0: prompt}, stop_ids, {0: max_new_tokens}, decoding):
+        yield step[0].token
+
+
+def complete_in_memory(
+    prompts: Mapping[int, Sequence[int]],
+    batch_size: int,
+    complete_some: Callable[[Mapping[int, Sequence[int]], int], Iterator[Completion]],
+    device: torch.device,
+) -> Iterator[Completion]:
+    """Run `complete_some(prompts, batch_size)`; after running out of memory, again with half the batch size.
+
+    Raises ResourceError if a single prompt does not fit into memory.
+    """
+    waiting = dict(prompts)
+    while waiting:
+        try:
+            for done in complete_some(dict(waiting), batch_size):
+                del waiting[done.name]
+                yield done
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if batch_size == 1 or len(waiting) == 1:
+                raise out_of_memory("A question does not fit into memory, even alone.") from error
+            batch_size = max(1, min(batch_size, len(waiting)) // 2)
+        if waiting and device.type == "cuda":
+            torch.cuda.empty_cache()  # outside the handler, which still references the tensors

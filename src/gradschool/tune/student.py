@@ -1,0 +1,49 @@
+"""The network that a training changes, and the base that it starts from."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from gradschool.model.adapters import shared_copy
+from gradschool.model.local import LocalEngine
+from gradschool.model.lora import attach, trained_parameters
+from gradschool.model.machine import training_dtype
+from gradschool.model.reader import Reader, reader_of
+from gradschool.settings import Tune
+from gradschool.tune.loop import Training
+
+
+@dataclass(frozen=True, slots=True)
+class Student:
+    """A network to train, and the base that it starts from, in the same number format, as its teacher."""
+
+    network: PreTrainedModel
+    teacher: Reader
+
+
+def student_of(engine: LocalEngine, tune: Tune) -> Student:
+    """A new network to train: fresh LoRA layers over the frozen base, or a float32 copy of all weights."""
+    if tune.method == "full":
+        return Student(copy.deepcopy(engine.network).float().requires_grad_(True), engine.reader())
+    dtype, teacher = training_dtype(engine.network)[0], engine.reader()
+    if dtype != engine.network.dtype:
+        teacher = reader_of(nn.Module.to(copy.deepcopy(engine.network), dtype))
+    network = shared_copy(teacher.network)
+    attach(network, tune.rank, tune.alpha or 2 * tune.rank, tune.seed)
+    return Student(network, teacher)
+
+
+def with_weights(weights: Mapping[str, Tensor], training: Training, engine: LocalEngine, tune: Tune) -> PreTrainedModel:
+    """The trained network with one of the states of its weights, unsharded."""
+    if training.world.size == 1:
+        training.load_weights(weights)
+        return training.network
+    network = student_of(engine, tune).network
+    with torch.no_grad():
+        for name, parameter in trained_parameters(network).items():
+            parameter.copy_(weights[name])
+    return network
