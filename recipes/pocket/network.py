@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from gradschool.model.machine import processor_knows_bfloat16
+from gradschool.model.machine import cpu_has_bfloat16
 from recipes.pocket.settings import Shape
 
 
@@ -138,7 +138,7 @@ def weighted_loss(vectors: Tensor, embedding: Tensor, targets: Tensor, weights: 
 
 def computing(device: str) -> torch.autocast:
     """Autocast to bfloat16, except on a CPU without bfloat16 instructions, where float32 is faster."""
-    return torch.autocast(device, torch.bfloat16, enabled=device != "cpu" or processor_knows_bfloat16())
+    return torch.autocast(device, torch.bfloat16, enabled=device != "cpu" or cpu_has_bfloat16())
 
 
 def load_exported(folder: Path) -> Network:

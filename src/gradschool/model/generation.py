@@ -102,10 +102,10 @@ class Sampler(LogitsProcessor):
         if decoding.top_p < 1:
             self._warpers.append(TopPLogitsWarper(decoding.top_p))
 
-    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:  # type: ignore[override]
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """(B, T), (B, V) -> (B, V)."""
         for warper in self._warpers:
-            scores = warper(input_ids, scores)  # type: ignore[arg-type]
+            scores = warper(input_ids, scores)
         sampled = torch.multinomial(scores.softmax(-1), 1, generator=self._generator)
         return torch.full_like(scores, float("-inf")).scatter_(1, sampled, 0.0)
 
