@@ -180,8 +180,8 @@ def memory_for(engine: LocalEngine, train: Sequence[Rendered], plan: Plan, tune:
 
 
 def write_texts(engine: LocalEngine, seed: int) -> Work[list[list[int]]]:
-    """Let the bare base write what it will rehearse; done once per run, so that a resumed one rehearses the same."""
-    yield Note(f"tune: the base writes {TEXTS} short texts to rehearse while it learns, so that it forgets less.")
+    """Generate texts with the base for rehearsal; saved in the run, so that a resumed training rehearses the same."""
+    yield Note(f"tune: the base writes {TEXTS} short texts; rehearsing them reduces forgetting.")
     return engine.write_texts(TEXTS, TEXT_TOKENS, seed)
 
 
@@ -198,8 +198,12 @@ def save(network: PreTrainedModel, engine: LocalEngine, inputs: RungInputs, name
 
 
 def local(specialist: Specialist) -> LocalEngine:
-    """The specialist's engine, which must be on this machine."""
+    """The specialist's engine; raises ModelError if its base is not on this machine."""
     engine = local_engine(specialist.engine)
     if engine is None:
-        raise ModelError("Only a base on this machine can be trained.", "", "name a local folder or a Hub id.")
+        raise ModelError(
+            "Only a base on this machine can be trained.",
+            "The weights of this one are on a server.",
+            "name a local folder or a Hub id as base_model.",
+        )
     return engine
