@@ -20,7 +20,7 @@ def test_an_export_shows_its_table_and_where_it_lies(
     monkeypatch.chdir(tmp_path)
     result = run("export", specialist, "--to", "gguf", "--format", "f16")
     assert result.exit_code == 0
-    assert "12 of 12 answers are those that were scored in the climb" in result.output
+    assert "12 of 12 answers are identical to those scored in the climb" in result.output
     assert "gguf f16" in result.output and "12/12" in result.output and "held" in result.output
     assert "Written: exports/brief words-gguf" in result.output
     assert (tmp_path / "exports" / "brief words-gguf" / "README.md").is_file()
@@ -36,7 +36,7 @@ def test_a_refused_export_shows_the_table_too(
     assert not (tmp_path / "out").exists()
 
 
-def test_wrong_orders_are_told(specialist: Path, tmp_path: Path) -> None:
+def test_wrong_options_are_errors(specialist: Path, tmp_path: Path) -> None:
     assert run("export", specialist).exit_code == 2
     assert run("export", specialist, "--to", "onnx").exit_code == 2
     result = run("export", specialist, "--to", "merged", "--smallest")

@@ -93,7 +93,7 @@ def test_a_server_that_forgets_something_is_caught(specialist: Path, tmp_path: P
     def forgetful(whole: Specialist) -> AbstractContextManager[Any]:
         return over_http(replace(whole, recipe=replace(whole.recipe, **lost)))
 
-    with pytest.raises(Refused, match="The form served over HTTP does not do what the specialist does"):
+    with pytest.raises(Refused, match="The export served over HTTP differs too much from the specialist"):
         finish(export(ExportOptions(specialist, "adapter", tmp_path / "out"), forgetful))
     assert not (tmp_path / "out").exists()
 
@@ -142,8 +142,8 @@ def swapped(monkeypatch: pytest.MonkeyPatch) -> None:
 BROKEN = [
     ("merged", no_adapter, SCORE_KEPT, "character"),
     ("gguf", no_adapter, SCORE_KEPT, "character"),
-    ("merged", wrong_template, "prompts are the same tokens", "parts at token"),
-    ("gguf", wrong_template, "prompts are the same tokens", "parts at token"),
+    ("merged", wrong_template, "prompts are the same tokens", "differs at token"),
+    ("gguf", wrong_template, "prompts are the same tokens", "differs at token"),
     ("ollama", swapped, "next tokens are as likely", "character"),
 ]
 
@@ -196,7 +196,7 @@ def test_what_cannot_be_made_is_told_before_any_work(
     specialist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "there").mkdir()
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="already exists"):
         finish(export(ExportOptions(specialist, "gguf", tmp_path / "there")))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageError, match="not installed") as caught:
@@ -220,7 +220,7 @@ def test_without_llama_cpp_the_adapter_comes_without_a_gguf_file(
         ("gpt2", {}, "llama, mistral, qwen2"),
         ("gemma2", {}, "query_pre_attn_scalar"),
         ("gemma2", {"query_pre_attn_scalar": 8, "tie_word_embeddings": False}, "output layer"),
-        ("gemma3", {"query_pre_attn_scalar": 8, "layer_types": ["full_attention"] * 2}, "not every layer"),
+        ("gemma3", {"query_pre_attn_scalar": 8, "layer_types": ["full_attention"] * 2}, "full and sliding attention"),
         ("llama", {"hidden_act": "gelu"}, "activation is gelu"),
         ("qwen2", {"rope_parameters": {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e4}}, "dynamic"),
         ("qwen2", {"use_sliding_window": True, "sliding_window": 8, "max_window_layers": 0}, "window"),
@@ -240,7 +240,7 @@ def test_nothing_is_merged_into_a_quantised_base(tmp_path: Path) -> None:
     base = tiny.save_model(tmp_path)
     config = json.loads((base / "config.json").read_text())
     (base / "config.json").write_text(json.dumps(config | {"quantization_config": {"quant_method": "bitsandbytes"}}))
-    with pytest.raises(ModelError, match="quantised \\(bitsandbytes\\)"):
+    with pytest.raises(ModelError, match="quantized \\(bitsandbytes\\)"):
         merge.stored_dtype(base)
 
 
@@ -248,7 +248,7 @@ def test_the_page_about_exports_names_what_is_checked_and_its_bounds(made: Calla
     page = (Path(__file__).parents[2] / "docs" / "export.md").read_text(encoding="utf-8")
     table = page.partition("| check |")[2].partition("\n\n")[0]
     assert re.findall(r"^\| ([a-z ]+) \|", table, re.MULTILINE) == [g.name for g in made("merged").table[0].gates]
-    assert f"more than {MAX_DIVERGENCE:g} nats apart" in page and f"from the {LIKELIEST} likeliest" in page
+    assert f"is above {MAX_DIVERGENCE:g} nats (from the {LIKELIEST} most likely tokens)" in page
     assert f"less than {100 * MIN_SAME:g} % of the answers" in page and f"more than {MAX_DROP:g} (" in page
     assert all(f"`{name}`" in page for name in FORMATS) and CONTEXT_MARGIN == 1.25
 
@@ -277,7 +277,7 @@ def test_the_smallest_that_still_passes_is_kept(
 def test_where_no_format_holds_nothing_is_kept(
     specialist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gradschool.export.smallest.LADDER", ("q4_0",))
+    monkeypatch.setattr("gradschool.export.smallest.FORMATS_BY_SIZE", ("q4_0",))
     with pytest.raises(Refused) as caught:
         finish(export(ExportOptions(specialist, "gguf", tmp_path / "out", smallest=True)))
     assert [result.form for result in caught.value.tried] == ["gguf q4_0"]
@@ -331,5 +331,5 @@ def test_what_a_modelfile_cannot_carry_is_measured_and_told(tmp_path: Path) -> N
     assert exported.table[0].score.mean > exported.table[1].score.mean
     text = (exported.folder / "README.md").read_text(encoding="utf-8")
     assert "nearest to each question" in text
-    assert f"alone scores {exported.table[1].score.mean:.3f}" in text
+    assert f"the Modelfile scores {exported.table[1].score.mean:.3f}" in text
     assert "MESSAGE" not in (exported.folder / "Modelfile").read_text()
