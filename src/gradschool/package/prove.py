@@ -13,8 +13,7 @@ from gradschool.run import Run
 def prove(run: Run, test: Sequence[Example], rows: Sequence[Scored], measure: Measure) -> Work[tuple[Gate, ...]]:
     """Reopen the package, ask it the test questions again, and compare its answers with those that were scored."""
     specialist = yield from open_specialist(run.specialist)
-    kept = run.answers("package-test")
-    again = yield from evaluate(specialist, test, measure, kept, "package: test")
+    again = yield from evaluate(specialist, test, measure, run.answers("package-test"), "package: test")
     # A server may answer differently on another day, so that its answers cannot be compared.
     exact = specialist.engine.repeats_exactly
     answers = [row.answer for row in rows], [row.answer for row in again]
