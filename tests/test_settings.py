@@ -233,7 +233,7 @@ def test_a_file_that_is_no_toml_is_told_as_such(content: bytes, says: str, tmp_p
 def test_what_is_no_job_says_what_a_job_is(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not exist"):
         read_job(tmp_path / "none")
-    with pytest.raises(UsageError, match=r"holds no job\.toml"):
+    with pytest.raises(UsageError, match=r"has no job\.toml"):
         read_job(tmp_path)
     (tmp_path / "rows.xlsx").write_bytes(b"")
     with pytest.raises(UsageError, match="neither a job nor a file of examples"):

@@ -125,14 +125,14 @@ def write_sizes(writer: gguf.GGUFWriter, config: Any) -> None:
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     writer.add_vocab_size(config.vocab_size)
     ropes = _ropes(config)
-    whole = ropes["full_attention"]
-    writer.add_rope_dimension_count(int(_head(config) * whole.get("partial_rotary_factor", 1.0)))
-    writer.add_rope_freq_base(whole["rope_theta"])
-    _write_scaling(writer, config, whole)
+    full = ropes["full_attention"]
+    writer.add_rope_dimension_count(int(_head(config) * full.get("partial_rotary_factor", 1.0)))
+    writer.add_rope_freq_base(full["rope_theta"])
+    _write_scaling(writer, config, full)
     if config.model_type in LARGEST_GEMMAS:
         writer.add_sliding_window(config.sliding_window)
         writer.add_sliding_window_pattern(_pattern(config.model_type))
-        writer.add_rope_freq_base_swa(ropes.get("sliding_attention", whole)["rope_theta"])
+        writer.add_rope_freq_base_swa(ropes.get("sliding_attention", full)["rope_theta"])
     if config.model_type == "gemma2":
         writer.add_attn_logit_softcapping(config.attn_logit_softcapping)
         writer.add_final_logit_softcapping(config.final_logit_softcapping)

@@ -107,10 +107,10 @@ def probes_of(engine: LocalEngine, questions: Questions, replayed: Replayed) -> 
     probes = [engine.chat.prompt_ids(asked) for asked in questions.asked]
     for asked, answer, prompt in zip(questions.asked, replayed.answers, list(probes), strict=True):
         try:
-            whole = engine.chat.render((*asked, Message("assistant", answer.text)))
+            rendered = engine.chat.render((*asked, Message("assistant", answer.text)))
         except ModelError:  # such as an empty answer
             continue
-        probes.append(list(whole.token_ids[: (len(prompt) + len(whole.token_ids)) // 2]))
+        probes.append(list(rendered.token_ids[: (len(prompt) + len(rendered.token_ids)) // 2]))
     return tuple(probe for probe in probes if len(probe) < engine.context_length)
 
 

@@ -114,15 +114,15 @@ def read_vocabulary(chat: Chat, size: int) -> Vocabulary:
 
 def _tokens(raw: dict[str, Any], size: int, sentencepiece: bool) -> tuple[list[str], list[int]]:
     """The text and the type of every row of the embedding; unused rows get placeholder names."""
-    names = {number: piece for piece, number in raw["model"]["vocab"].items()}
+    names = {number: token for token, number in raw["model"]["vocab"].items()}
     kinds = dict.fromkeys(names, TokenType.NORMAL)
     if sentencepiece:
-        kinds |= {number: TokenType.BYTE for number, piece in names.items() if BYTE.fullmatch(piece)}
+        kinds |= {number: TokenType.BYTE for number, token in names.items() if BYTE.fullmatch(token)}
     for token in raw["added_tokens"]:
-        number, piece = token["id"], token["content"]
+        number, text = token["id"], token["content"]
         kinds[number] = TokenType.CONTROL if token["special"] else TokenType.USER_DEFINED
         # These are matched before spaces are replaced.
-        names[number] = piece if token["special"] or not sentencepiece else piece.replace(SPACE, " ")
+        names[number] = text if token["special"] or not sentencepiece else text.replace(SPACE, " ")
     if unknown := raw["model"].get("unk_token"):
         kinds[raw["model"]["vocab"][unknown]] = TokenType.UNKNOWN
     tokens = [names.get(number, f"[PAD{number}]") for number in range(size)]
@@ -155,7 +155,7 @@ def _scores(model: dict[str, Any], tokens: list[str]) -> list[float]:
     ranks: dict[str, int] = {}
     for rank, merge in enumerate(model["merges"]):
         ranks.setdefault("".join(_pair(merge)), rank)
-    return [-float(ranks.get(piece, len(ranks))) for piece in tokens]
+    return [-float(ranks.get(token, len(ranks))) for token in tokens]
 
 
 def _space_first(raw: dict[str, Any], first_kind: int) -> bool:
@@ -174,7 +174,7 @@ def _space_first(raw: dict[str, Any], first_kind: int) -> bool:
 def _ends(chat: Chat) -> list[int]:
     """The tokens that end an answer: the tokenizer's end of text, then the template's end of a turn, then others."""
     turn = chat.render((Message("user", "Hi"), Message("assistant", "Hi")))
-    stop = [token for token, learnt in zip(turn.token_ids, turn.loss_mask, strict=True) if learnt][-1]
+    stop = [token for token, trained in zip(turn.token_ids, turn.loss_mask, strict=True) if trained][-1]
     eos = _one(chat.tokenizer.eos_token_id)
     return list(dict.fromkeys([stop if eos is None else eos, stop, *chat.stop_ids]))
 

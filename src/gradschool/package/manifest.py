@@ -1,6 +1,6 @@
 """The manifest of a specialist (specialist.toml): its base, its recipe, its score, and the hash of every file.
 
-The last line of defence against changed files is `seal`, the hash of the manifest itself.
+`seal` is the hash of the manifest itself.
 """
 
 import tomllib
@@ -22,7 +22,7 @@ MANIFEST = "specialist.toml"
 BASE = "base"  # folder of the base model, if the specialist carries it
 FORMAT = 2
 READABLE = (1, 2)  # format 1 has older names of settings, and `brief` for `task_only`
-IN_FILES = ("examples", "adapter", "weights", "index")  # parts of the recipe that are files beside the manifest
+IN_FILES = ("examples", "adapter", "weights", "index")  # parts of the recipe that are files of the package
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def damaged(path: Path, why: str) -> DamagedError:
     return DamagedError(
         f"{path} was changed after it was packaged.",
         why,
-        "copy the specialist again from where it was made, or climb again.",
+        "copy the specialist again from its source, or climb again.",
     )
 
 

@@ -133,7 +133,7 @@ def _cost(answers: Sequence[Answer]) -> Cost:
 
 
 def _compared(rows: Sequence[Scored], name: str, others: Sequence[Scored], level: float) -> Difference | None:
-    """The paired difference on the examples that both candidates answered; None where there is none."""
+    """The paired difference on the examples that both candidates answered; None if there are none."""
     theirs = {row.id: row.value for row in others}
     pairs = [(row.value, theirs[row.id], row.group) for row in rows if row.id in theirs]
     if not pairs:

@@ -90,7 +90,7 @@ class Style:
         return self.fit_against(train, [*others, *(text for text in base_answers if len(text.split()) >= MIN_WORDS)])
 
     def summary(self) -> str:
-        """How well the author's texts are told from those of others, by classifiers that did not see them."""
+        """How well classifiers that did not see the texts distinguish the author's from those of others."""
         assert self.author is not None
         return (
             f"of texts held out in turn, {self.author.own_recognised:.0%} of the author's are recognised and "
@@ -164,7 +164,7 @@ class Style:
         """The answer without sentences from the training texts or the question, and their fraction of its words."""
         question = "\n".join(message.content for message in example.question)
         asked = f" {normalize(question)} "
-        kept, copied, total = [], 0, 0
+        own, copied, total = list[str](), 0, 0
         for sentence in filter(None, (part.strip() for part in SENTENCE.split(answer))):
             number = len(sentence.split())
             total += number
@@ -172,8 +172,8 @@ class Style:
             if echoed or (number >= COPIED_RUN and self._copied_fraction(sentence) >= COPIED_SENTENCE):
                 copied += number
             else:
-                kept.append(sentence)
-        return (answer if not copied else "\n".join(kept)), copied / (total or 1)
+                own.append(sentence)
+        return (answer if not copied else "\n".join(own)), copied / (total or 1)
 
     def _copied_fraction(self, sentence: str) -> float:
         assert self.author is not None
