@@ -8,11 +8,12 @@ import pytest
 
 import small_job
 from finish import finish
+from gradschool import workspace
 from gradschool.errors import UsageError
 from gradschool.job import read_job
 from gradschool.model.four_bits import in_four_bits
 from gradschool.package.bundle import open_specialist
-from gradschool.tune import world
+from gradschool.tune.world import World
 from gradschool.workspace import check_job
 
 pytest.importorskip("bitsandbytes")
@@ -23,7 +24,7 @@ def test_a_specialist_over_a_4_bit_base_is_opened_in_4_bits(tmp_path: Path) -> N
     job = small_job.write_job(tmp_path / "job", small_job.JOB.replace("[data]", 'quantization = "nf4"\n[data]', 1))
     result = small_job.run("climb", job, "--run", tmp_path / "run", "--shots", "0", "--learning-rates", "0.01")
     assert result.exit_code == 3, result.output
-    assert "layers are held in 4 bits" in result.output
+    assert "layers are quantized to 4 bits" in result.output
     [folder] = [path.parent for path in (tmp_path / "run").glob("**/specialist.toml")]
     manifest = tomllib.loads((folder / "specialist.toml").read_text())
     assert manifest["base"]["bits"] == "4"
@@ -40,6 +41,6 @@ def test_full_training_and_several_processes_are_rejected(tmp_path: Path, monkey
         check_job(read_job(full))
     lora = read_job(small_job.write_job(tmp_path / "lora", text))
     check_job(lora)
-    monkeypatch.setattr(world, "_joined", [world.World(0, 2)])
+    monkeypatch.setattr(workspace, "current", lambda: World(0, 2))
     with pytest.raises(UsageError, match="one process only"):
         check_job(lora)

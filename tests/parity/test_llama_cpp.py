@@ -180,11 +180,11 @@ def test_each_tokenizer_and_template_reads_the_same(kind: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [("gpt-2", "smollm"), ("llama-bpe", "qwen2"), ("gpt-4o", "tekken")])
-def test_another_cut_would_read_other_tokens(
+def test_another_pre_tokenizer_would_read_other_tokens(
     ours: str, theirs: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = engine_of(tmp_path, tokenizer=tiny.byte_level(ours))
-    monkeypatch.setattr("gradschool.export.vocabulary._cut", lambda raw: theirs)
+    monkeypatch.setattr("gradschool.export.vocabulary._pre_tokenizer", lambda raw: theirs)
     with beside(written(engine, tmp_path)) as server:
         same = [server.tokens(t, control=False) == engine.tokenizer.encode(t, add_special_tokens=False) for t in TEXTS]
     assert not all(same)
