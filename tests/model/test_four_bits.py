@@ -113,9 +113,9 @@ def test_what_is_missing_is_named(absent: str, base: Path, monkeypatch: pytest.M
         LocalEngine(base, quantization="nf4")
 
 
-def test_a_base_that_is_quantised_already_is_refused(base: Path) -> None:
+def test_a_base_that_is_quantized_already_is_refused(base: Path) -> None:
     write_json(base / "config.json", read_json(base / "config.json") | {"quantization_config": {"quant_method": "x"}})
-    with pytest.raises(ModelError, match="quantised already"):
+    with pytest.raises(ModelError, match="quantized already"):
         LocalEngine(base, quantization="nf4")
 
 
