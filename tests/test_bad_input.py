@@ -98,7 +98,7 @@ BAD: dict[str, tuple[Write, int, tuple[str, ...]]] = {
     ),
     "no such model": (toml('base_model = "models/none/at/all"\n' + GOAL), 5, ("models/none/at/all", "does not exist")),
     "a misspelt base": (toml('base_model = "poket"\n' + GOAL), 5, ("'poket'", '"pocket" (built in)')),
-    "a folder that is no model": (toml('base_model = "documents"\n' + GOAL), 5, ("holds no model", "config.json")),
+    "a folder that is no model": (toml('base_model = "documents"\n' + GOAL), 5, ("is not a model", "config.json")),
     "a file as model": (toml('base_model = "job.toml"\n' + GOAL), 5, ("is a file",)),
     "a server without a model": (toml('base_model = "http://127.0.0.1:9/v1"\n' + GOAL), 2, ("model =",)),
     "no metrics.py": (toml(OWN), 2, ("metrics.py", "does not exist")),

@@ -1,4 +1,4 @@
-"""The specialist: the one thing that rungs make, score judges, package ships and serve runs."""
+"""The specialist: a base with a recipe, which rungs make, metrics score, packages contain and servers run."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ FOLDER = {"folder": True}  # metadata of a recipe's fields that name folders: a 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What makes a specialist out of its base; plain values, so that it can be written down and read back.
+    """The settings that make a specialist from a base; plain values, which can be saved and loaded.
 
     `shots` of the `examples` are shown before each question: the first ones, or those `nearest` to the question.
     `passages` of the index are put before the question. Folders are relative to the recipe's own folder, or absolute.
@@ -54,7 +54,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Specialist:
-    """A base model and the recipe that makes it a specialist. Its answers are the base's, helped by the recipe."""
+    """A base model with a recipe. Its answers are those of the base, asked with the recipe's prompt and adapter."""
 
     engine: Engine
     recipe: Recipe
@@ -104,24 +104,24 @@ class Specialist:
         own = [m.content for m in question if m.role == "system"]
         system = [self.recipe.instructions, *([INSTRUCTIONS] if self.recipe.passages else []), *own]
         text = "\n\n".join(part for part in system if part)
-        turns = [m for example in shown for m in self._worked(example)] + self._asked(question, passages)
+        turns = [m for example in shown for m in self._turns_of(example)] + self._asked(question, passages)
         return (*([Message("system", text)] if text else []), *turns)
 
     def _asked(self, question: Conversation, passages: Sequence[Passage]) -> list[Message]:
-        """The turns of a question, with passages in its last user turn where the recipe uses any."""
+        """The turns of a question, with passages in its last user turn if the recipe uses any."""
         turns = [m for m in question if m.role != "system"]
         last = max((i for i, m in enumerate(turns) if m.role == "user"), default=None)
         if self.recipe.passages and last is not None:
             turns[last] = Message("user", quote_passages(passages, turns[last].content))
         return turns
 
-    def _worked(self, example: Example) -> list[Message]:
-        """An example's question as the base would be asked it, and its ideal answer as the base should give it."""
-        if example not in self._worked_before:
+    def _turns_of(self, example: Example) -> list[Message]:
+        """An example's question as the base would be asked, and its ideal answer with citations."""
+        if example not in self._shown_turns:
             passages = self._found(example.last_user, example.ideal)
             ideal = cite(example.ideal, passages, example.last_user)
-            self._worked_before[example] = [*self._asked(example.question, passages), Message("assistant", ideal)]
-        return self._worked_before[example]
+            self._shown_turns[example] = [*self._asked(example.question, passages), Message("assistant", ideal)]
+        return self._shown_turns[example]
 
     def _found(self, asked: str, ideal: str = "") -> tuple[Passage, ...]:
         """The passages for a question; if none supports a given ideal answer, one that does replaces the last."""
@@ -130,34 +130,34 @@ class Specialist:
         found = tuple(self.index.search(asked, self.recipe.passages))
         if not ideal or supported(ideal, found, asked):
             return found
-        helped = (*found[: self.recipe.passages - 1], *self.index.search(f"{asked} {ideal}", 1))
-        return helped if supported(ideal, helped, asked) else found
+        extended = (*found[: self.recipe.passages - 1], *self.index.search(f"{asked} {ideal}", 1))
+        return extended if supported(ideal, extended, asked) else found
 
     @cached_property
-    def _worked_before(self) -> dict[Example, list[Message]]:
-        return {}  # the same few are shown again and again
+    def _shown_turns(self) -> dict[Example, list[Message]]:
+        return {}  # cached: the same few examples are shown for many questions
 
     def shown(self, asked: str) -> list[Example]:
-        """The examples that are shown before a question; the nearest one stands last, next to it."""
+        """The examples that are shown before a question, the most similar one last."""
         recipe = self.recipe
         if not recipe.shots or not recipe.examples:
             return []
         if not recipe.nearest:
             return list(recipe.examples[: recipe.shots])
-        vectorizer, matrix = self._near
-        likeness = (matrix @ vectorizer.transform([asked]).T).toarray().ravel()
-        best = sorted(range(len(recipe.examples)), key=lambda i: (-likeness[i], i))[: recipe.shots]
+        vectorizer, matrix = self._vectors
+        similarity = (matrix @ vectorizer.transform([asked]).T).toarray().ravel()
+        best = sorted(range(len(recipe.examples)), key=lambda i: (-similarity[i], i))[: recipe.shots]
         return [recipe.examples[i] for i in reversed(best)]
 
     @cached_property
-    def _near(self) -> tuple[TfidfVectorizer, object]:
-        # Every word and sign counts: by default those of one letter would not, and questions of such alone would fail.
+    def _vectors(self) -> tuple[TfidfVectorizer, object]:
+        # Single characters count too: the default pattern ignores them, and fails on questions without longer words.
         vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+|[^\w\s]")
         return vectorizer, vectorizer.fit_transform([e.last_user.strip() or "-" for e in self.recipe.examples])
 
     @cached_property
     def index(self) -> Index:
-        """The index over the documents; only where the recipe uses passages."""
+        """The index over the documents, if the recipe uses passages."""
         return Index.open(Path(self.recipe.index))
 
     def answer(self, questions: Sequence[Conversation]) -> Iterator[tuple[int, Answer]]:

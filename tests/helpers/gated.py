@@ -19,6 +19,10 @@ class GatedEngine:
     set, "endless" generates until it is cancelled, which sets `given_up`, "server" and "bug" fail after one word.
     """  # fmt: skip
 
+    trains = False
+    repeats_exactly = False
+    chat = None
+
     def __init__(self) -> None:
         self.fake = FakeEngine(context_length=64)
         self.go, self.given_up = threading.Event(), threading.Event()
@@ -33,10 +37,12 @@ class GatedEngine:
     def context_length(self) -> int:
         return self.fake.context_length
 
-    def answer(self, conversations: Sequence[Conversation], decoding: Decoding) -> Iterator[tuple[int, Answer]]:
-        return self.fake.answer(conversations, decoding)
+    def answer(
+        self, conversations: Sequence[Conversation], decoding: Decoding, adapter: str = ""
+    ) -> Iterator[tuple[int, Answer]]:
+        return self.fake.answer(conversations, decoding, adapter)
 
-    def stream(self, conversation: Conversation, decoding: Decoding) -> Iterator[str]:
+    def stream(self, conversation: Conversation, decoding: Decoding, adapter: str = "") -> Iterator[str]:
         question = conversation[-1].content
         self.asked.append((conversation, decoding))
         if "template" in question:
@@ -66,8 +72,8 @@ class GatedEngine:
     def count_tokens(self, conversation: Conversation) -> int:
         return self.fake.count_tokens(conversation)
 
-    def text_losses(self, texts: Sequence[str]) -> list[TextLoss]:
-        return self.fake.text_losses(texts)
+    def text_losses(self, texts: Sequence[str], adapter: str = "") -> list[TextLoss]:
+        return self.fake.text_losses(texts, adapter)
 
 
 def service_over(engine: GatedEngine, limits: Limits | None = None, at_once: int = 4) -> Service:

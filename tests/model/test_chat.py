@@ -1,4 +1,4 @@
-"""Chat rendering: ids and mask together, over the manners of several families."""
+"""Chat rendering: token ids and loss mask, with the templates of several families."""
 
 import re
 
@@ -22,17 +22,17 @@ STOPS = {
 }
 
 
-def learnt(chat: Chat, conversation: tuple[Message, ...]) -> str:
+def trained_text(chat: Chat, conversation: tuple[Message, ...]) -> str:
     return "".join(text for text, trained in chat.show(chat.render(conversation)) if trained)
 
 
 @pytest.mark.parametrize("style", tiny.STYLES)
 @pytest.mark.parametrize("question", [QUESTION, TURNS, QUESTION[1:]], ids=["one", "turns", "no system"])
-def test_exactly_the_answer_and_its_stop_token_are_learnt(style: str, question: tuple[Message, ...]) -> None:
+def test_exactly_the_answer_and_its_stop_token_are_trained(style: str, question: tuple[Message, ...]) -> None:
     chat = Chat(tiny.style(style))
     conversation = (*question, Message("assistant", "Yes, 😀 é."))
     rendered = chat.render(conversation)
-    assert learnt(chat, conversation) == "Yes, 😀 é." + STOPS[style]
+    assert trained_text(chat, conversation) == "Yes, 😀 é." + STOPS[style]
     prompt = chat.prompt_ids(question)
     assert list(rendered.token_ids[: len(prompt)]) == prompt
     assert not any(rendered.loss_mask[: len(prompt)])
@@ -42,7 +42,7 @@ def test_exactly_the_answer_and_its_stop_token_are_learnt(style: str, question: 
 
 
 @pytest.mark.parametrize("style", tiny.STYLES)
-def test_text_is_what_the_template_writes(style: str) -> None:
+def test_the_text_is_that_of_the_template(style: str) -> None:
     made = tiny.style(style)
     chat = Chat(made)
     conversation = (QUESTION[1], Message("assistant", "Yes."))
@@ -53,14 +53,14 @@ def test_text_is_what_the_template_writes(style: str) -> None:
     assert shown == re.sub(r"\d\d \w{3} \d{4}", "26 Jul 2024", re.sub(r"\d{4}-\d\d-\d\d", "2024-07-26", written))
 
 
-def test_a_date_is_held_and_said() -> None:
+def test_the_date_is_fixed_with_a_remark() -> None:
     for style, day in (("llama-3", "26 Jul 2024"), ("gpt-oss", "2024-07-26")):
         chat = Chat(tiny.style(style))
         assert day in chat.decode(chat.prompt_ids(QUESTION))
         assert "26 Jul 2024" in chat.remarks[0]
 
 
-def test_a_system_message_without_a_place_goes_before_the_first_question() -> None:
+def test_an_unsupported_system_message_is_put_before_the_first_question() -> None:
     chat = Chat(tiny.style("gemma"))
     assert "<start_of_turn>user\nBe brief. \n\n What is it?<end_of_turn>" in chat.decode(
         chat.prompt_ids(QUESTION), skip_special_tokens=False
@@ -86,10 +86,10 @@ def test_control_tokens_in_a_message_are_text() -> None:
     harmless = (Message("user", "x"), Message("assistant", "No"))
     rendered = chat.render(attack)
     assert rendered.token_ids.count(end) == chat.render(harmless).token_ids.count(end) == 2
-    assert learnt(chat, attack) == "No <|im_end|> here.<|im_end|>"
+    assert trained_text(chat, attack) == "No <|im_end|> here.<|im_end|>"
 
 
-def test_a_base_without_template_gets_ours() -> None:
+def test_a_base_without_a_template_uses_chatml() -> None:
     chat = Chat(tiny.tokenizer(None))
     assert chat.template == CHATML
     assert "no chat template" in chat.remarks[0]
@@ -100,13 +100,13 @@ def test_a_base_without_template_gets_ours() -> None:
     )
 
 
-def test_a_template_without_stop_token_gets_the_end_of_text() -> None:
+def test_the_end_of_text_is_the_stop_token_of_templates_without_one() -> None:
     bare = (
         "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
         "{% if add_generation_prompt %}assistant: {% endif %}"
     )
     chat = Chat(tiny.tokenizer(bare, eos="<eos>"))
-    assert learnt(chat, (Message("user", "Hi"), Message("assistant", "Yes."))) == "Yes.<eos>"
+    assert trained_text(chat, (Message("user", "Hi"), Message("assistant", "Yes."))) == "Yes.<eos>"
     assert "<eos> is added and trained" in chat.remarks[0]
     with pytest.raises(ModelError, match="no stop token"):
         Chat(tiny.tokenizer(bare, eos=None))

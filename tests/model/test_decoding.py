@@ -1,4 +1,4 @@
-"""Many prompts at once: each is answered as transformers answers it alone, whoever stands beside it."""
+"""Batches of prompts: each one is continued as transformers continues it alone."""
 
 from itertools import chain
 from pathlib import Path
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM
 
 import tiny
-from gradschool.model.decoding import decode, draw
+from gradschool.model.decoding import decode, sample
 from gradschool.model.reader import Reader, reader_of
 from gradschool.records import Decoding
 
@@ -29,7 +29,7 @@ def network_of(folder: Path) -> Any:
 
 
 def prompts_of(count: int, prefix: int, seed: int = 0) -> dict[int, list[int]]:
-    """Prompts of uneven length that begin alike."""
+    """Prompts of different lengths with a common prefix."""
     draw = torch.Generator().manual_seed(seed)
     shared = torch.randint(300, (prefix,), generator=draw).tolist()
     lengths = torch.randint(1, 12, (count,), generator=draw).tolist()
@@ -37,101 +37,101 @@ def prompts_of(count: int, prefix: int, seed: int = 0) -> dict[int, list[int]]:
 
 
 def alone(network: Any, prompt: list[int], stop_ids: list[int], limit: int) -> list[int]:
-    """What transformers says to one prompt."""
+    """The tokens with which transformers continues one prompt."""
     ids = torch.tensor([prompt])
     options = {"max_new_tokens": limit, "do_sample": False, "eos_token_id": stop_ids, "pad_token_id": 0}
-    said: list[int] = network.generate(ids, attention_mask=torch.ones_like(ids), **options)[0, len(prompt) :].tolist()
-    return said
+    rows: list[list[int]] = network.generate(ids, attention_mask=torch.ones_like(ids), **options).tolist()
+    return rows[0][len(prompt) :]
 
 
 def together(
     reader: Reader, prompts: dict[int, list[int]], stop_ids: list[int], **options: Any
 ) -> dict[int, list[int]]:
-    """What all prompts are answered, and that each row says when it is done."""
-    usual: dict[str, Any] = {"limits": dict.fromkeys(prompts, 14), "decoding": GREEDY, "slots": 3}
-    said: dict[int, list[int]] = {name: [] for name in prompts}
+    """The continuations of all prompts, each of which must end with `last`."""
+    defaults: dict[str, Any] = {"max_new_tokens": dict.fromkeys(prompts, 14), "decoding": GREEDY, "slots": 3}
+    generated: dict[int, list[int]] = {name: [] for name in prompts}
     done = set()
-    for piece in chain.from_iterable(decode(reader, prompts, stop_ids, **usual | options)):
-        assert piece.name not in done
-        said[piece.name].append(piece.token)
-        done |= {piece.name} if piece.last else set()
+    for token in chain.from_iterable(decode(reader, prompts, stop_ids, **defaults | options)):
+        assert token.name not in done
+        generated[token.name].append(token.token)
+        done |= {token.name} if token.last else set()
     assert done == set(prompts)
-    return said
+    return generated
 
 
 @pytest.mark.parametrize("prefix", [0, 9])
 @pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_each_prompt_is_answered_as_alone(family: str, prefix: int, tmp_path: Path) -> None:
+def test_each_prompt_is_continued_as_alone(family: str, prefix: int, tmp_path: Path) -> None:
     folder = tiny.save_model(tmp_path, family, **CHANGES.get(family, {}))
     prompts, plain = prompts_of(8, prefix), network_of(folder)
     free = {name: alone(plain, prompt, [319], 14) for name, prompt in prompts.items()}
     stop_ids = [free[0][5], free[1][2], 319]  # so that rows end at different times
     limits = {name: 14 - name % 3 for name in prompts}
     expected = {name: alone(plain, prompt, stop_ids, limits[name]) for name, prompt in prompts.items()}
-    assert len({len(said) for said in expected.values()}) > 2
+    assert len({len(generated) for generated in expected.values()}) > 2
     reader = reader_of(network_of(folder))
     for slots in (1, 3, 20):
-        assert together(reader, prompts, stop_ids, slots=slots, limits=limits) == expected
+        assert together(reader, prompts, stop_ids, slots=slots, max_new_tokens=limits) == expected
 
 
-def test_every_row_has_its_own_limit(base: Path) -> None:
+def test_each_row_has_its_own_maximum(base: Path) -> None:
     prompts = prompts_of(6, 4)
     limits = {name: 1 + 3 * name for name in prompts}
-    said = together(reader_of(network_of(base)), prompts, [319], limits=limits)
-    assert {name: len(tokens) for name, tokens in said.items()} == limits
+    generated = together(reader_of(network_of(base)), prompts, [319], max_new_tokens=limits)
+    assert {name: len(tokens) for name, tokens in generated.items()} == limits
 
 
 def test_slots_grow_with_long_answers(base: Path) -> None:
     prompts, plain = prompts_of(2, 3), network_of(base)
-    said = together(reader_of(network_of(base)), prompts, [319], limits={0: 100, 1: 140})
-    assert said == {name: alone(plain, prompts[name], [319], limit) for name, limit in ((0, 100), (1, 140))}
+    generated = together(reader_of(network_of(base)), prompts, [319], max_new_tokens={0: 100, 1: 140})
+    assert generated == {name: alone(plain, prompts[name], [319], limit) for name, limit in ((0, 100), (1, 140))}
 
 
-def test_prompts_that_are_the_same_or_one_the_beginning_of_another(base: Path) -> None:
+def test_equal_prompts_and_prompts_that_are_prefixes_of_others(base: Path) -> None:
     prompts, plain = {0: [5, 6, 7], 1: [5, 6, 7], 2: [5, 6, 7, 8], 3: [5]}, network_of(base)
-    said = together(reader_of(network_of(base)), prompts, [319], slots=4)
-    assert said == {name: alone(plain, prompt, [319], 14) for name, prompt in prompts.items()}
+    generated = together(reader_of(network_of(base)), prompts, [319], slots=4)
+    assert generated == {name: alone(plain, prompt, [319], 14) for name, prompt in prompts.items()}
 
 
-def test_a_row_does_not_stop_before_its_fewest_tokens(base: Path) -> None:
+def test_a_row_does_not_stop_before_its_minimum(base: Path) -> None:
     reader, prompts = reader_of(network_of(base)), prompts_of(4, 2)
     free = together(reader, prompts, [319])
     stop = free[0][0]
     assert len(together(reader, prompts, [stop])[0]) == 1
-    said = together(reader, prompts, [stop], min_new_tokens=5)
-    assert all(stop not in tokens[:5] and len(tokens) >= 5 for tokens in said.values())
+    generated = together(reader, prompts, [stop], min_new_tokens=5)
+    assert all(stop not in tokens[:5] and len(tokens) >= 5 for tokens in generated.values())
 
 
-def test_draws_depend_on_seed_and_row_alone(base: Path) -> None:
+def test_samples_depend_on_seed_and_row_alone(base: Path) -> None:
     reader, prompts = reader_of(network_of(base)), prompts_of(7, 5)
-    warm = Decoding(temperature=1.5, top_p=0.9, seed=3)
+    sampling = Decoding(temperature=1.5, top_p=0.9, seed=3)
     state = torch.random.get_rng_state()
-    said = together(reader, prompts, [319], decoding=warm, slots=7)
+    generated = together(reader, prompts, [319], decoding=sampling, slots=7)
     assert torch.equal(torch.random.get_rng_state(), state)
-    assert together(reader, prompts, [319], decoding=warm, slots=2) == said
+    assert together(reader, prompts, [319], decoding=sampling, slots=2) == generated
     some = {name: prompts[name] for name in (1, 4)}
-    assert together(reader, some, [319], decoding=warm) == {name: said[name] for name in some}
-    assert together(reader, prompts, [319], decoding=Decoding(temperature=1.5, top_p=0.9, seed=4)) != said
+    assert together(reader, some, [319], decoding=sampling) == {name: generated[name] for name in some}
+    assert together(reader, prompts, [319], decoding=Decoding(temperature=1.5, top_p=0.9, seed=4)) != generated
 
 
 @pytest.mark.parametrize(("temperature", "top_p"), [(1.0, 1.0), (0.5, 1.0), (2.0, 0.7), (1.0, 0.01)])
-def test_draws_have_the_shares_they_should(temperature: float, top_p: float) -> None:
+def test_samples_have_the_right_probabilities(temperature: float, top_p: float) -> None:
     logits = torch.tensor([[1.0, 3.0, 2.0, -1.0, 2.5]])
-    shares = (logits / temperature).softmax(-1)[0]
-    order = shares.argsort(descending=True)
-    before = shares[order].cumsum(0) - shares[order]
-    kept = torch.zeros(5).index_fill(0, order[before < top_p], 1.0)
-    expected = shares * kept / (shares * kept).sum()
+    probs = (logits / temperature).softmax(-1)[0]
+    order = probs.argsort(descending=True)
+    before = probs[order].cumsum(0) - probs[order]
+    allowed = torch.zeros(5).index_fill(0, order[before < top_p], 1.0)
+    expected = probs * allowed / (probs * allowed).sum()
     uniforms = (torch.arange(20_000, dtype=torch.float64) + 0.5) / 20_000
-    drawn = draw(logits.expand(20_000, -1), uniforms, Decoding(temperature=temperature, top_p=top_p))
-    counted = torch.bincount(drawn, minlength=5) / 20_000
+    sampled = sample(logits.expand(20_000, -1), uniforms, Decoding(temperature=temperature, top_p=top_p))
+    counted = torch.bincount(sampled, minlength=5) / 20_000
     torch.testing.assert_close(counted, expected, atol=2e-4, rtol=0)
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.floats(0, 1, exclude_max=True), st.floats(0.01, 1), st.floats(0.01, 5), st.integers(0, 99))
-def test_any_chance_draws_a_token(chance: float, top_p: float, temperature: float, seed: int) -> None:
+def test_any_number_samples_a_possible_token(uniform: float, top_p: float, temperature: float, seed: int) -> None:
     logits = torch.randn(1, 50, generator=torch.Generator().manual_seed(seed)) * 20
-    uniforms = torch.tensor([chance], dtype=torch.float64)
-    drawn = draw(logits, uniforms, Decoding(temperature=temperature, top_p=top_p))
-    assert 0 <= int(drawn) < 50 and (logits / temperature).softmax(-1)[0, int(drawn)] > 0
+    uniforms = torch.tensor([uniform], dtype=torch.float64)
+    sampled = sample(logits, uniforms, Decoding(temperature=temperature, top_p=top_p))
+    assert 0 <= int(sampled) < 50 and (logits / temperature).softmax(-1)[0, int(sampled)] > 0

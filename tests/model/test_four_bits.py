@@ -48,7 +48,7 @@ def test_all_linear_layers_but_the_output_are_packed(family: str, tmp_path: Path
         assert layer.weight.numel() * layer.weight.element_size() * 2 == layer.in_features * layer.out_features
     assert packed.reader().packs and packed.reader().head is not None
     assert sum(map(is_packed, network.modules())) == len(packable(network))
-    assert "layers are held in 4 bits" in packed.dtype_reason and packed.identity["bits"] == "4"
+    assert "layers are quantized to 4 bits" in packed.dtype_reason and packed.identity["bits"] == "4"
     assert training_dtype(network)[0] == torch.float32
 
 
@@ -109,13 +109,13 @@ def test_answers_are_those_of_the_unpacked_network(tmp_path: Path) -> None:
 @pytest.mark.parametrize("absent", ["bitsandbytes", "accelerate"])
 def test_what_is_missing_is_named(absent: str, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(four_bits, "find_spec", lambda name: None if name == absent else object())
-    with pytest.raises(UsageError, match=f"needs {absent}, and it is not installed"):
+    with pytest.raises(UsageError, match=f"needs {absent}, which is not installed"):
         LocalEngine(base, quantization="nf4")
 
 
-def test_a_base_that_is_quantised_already_is_refused(base: Path) -> None:
+def test_a_base_that_is_quantized_already_is_refused(base: Path) -> None:
     write_json(base / "config.json", read_json(base / "config.json") | {"quantization_config": {"quant_method": "x"}})
-    with pytest.raises(ModelError, match="quantised already"):
+    with pytest.raises(ModelError, match="quantized already"):
         LocalEngine(base, quantization="nf4")
 
 

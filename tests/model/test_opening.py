@@ -53,7 +53,7 @@ def test_the_error_of_an_unusable_name_says_why(tmp_path: Path, monkeypatch: pyt
         with pytest.raises(ModelError, match=says):
             opened(name, tmp_path)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ModelError, match="holds no model"):
+    with pytest.raises(ModelError, match="is not a model"):
         opened("empty", tmp_path)
     with pytest.raises(UsageError, match="which model of the server"):
         opened("http://localhost:1/v1", tmp_path)

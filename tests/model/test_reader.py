@@ -1,4 +1,4 @@
-"""Packed rows: in every family each segment says what it would alone, and who cannot read them is found out."""
+"""Packed rows: each segment has the same logits as alone, and families that cannot pack are detected."""
 
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ def network_of(folder: Path, dtype: torch.dtype = torch.float32) -> Any:
 
 
 def material(prefix: int = PREFIX) -> tuple[torch.Tensor, torch.Tensor, Segments, list[torch.Tensor]]:
-    """A packed row of any tokens, its positions and layout, and the rows that it is made of."""
+    """A packed row of random tokens, its positions and layout, and the rows in it."""
     draw = torch.Generator().manual_seed(3)
     shared = torch.randint(300, (prefix,), generator=draw)
     own = [torch.randint(300, (length,), generator=draw) for count, length in GROUPS for _ in range(count)]
@@ -43,11 +43,11 @@ def material(prefix: int = PREFIX) -> tuple[torch.Tensor, torch.Tensor, Segments
     ("family", "changes"), [*((family, {}) for family in tiny.FAMILIES), *WINDOWED.items()], ids=str
 )
 @torch.no_grad()
-def test_each_segment_says_what_it_says_alone(
+def test_each_segment_has_the_logits_that_it_has_alone(
     family: str, changes: dict[str, Any], kernel: bool, prefix: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if kernel:
-        monkeypatch.setattr(attention, "PLAIN_SCORES", 0)
+        monkeypatch.setattr(attention, "MATMUL_SCORES", 0)
     folder = tiny.save_model(tmp_path, family, **changes)
     token_ids, positions, layout, rows = material(prefix)
     alone = [network_of(folder)(row[None]).logits[0] for row in rows]
@@ -60,7 +60,7 @@ def test_each_segment_says_what_it_says_alone(
         torch.testing.assert_close(segment, line[prefix:], atol=2e-4, rtol=1e-4)
     if prefix:
         torch.testing.assert_close(said[:prefix], alone[0][:prefix], atol=2e-4, rtol=1e-4)
-    if changes:  # the window was felt at all
+    if changes:  # the window has an effect
         assert layout.windows() & {5}
         free = {**changes, "sliding_window": 100}
         wide = network_of(tiny.save_model(tmp_path / "wide", family, **free))(rows[-1][None]).logits[0]
@@ -69,7 +69,7 @@ def test_each_segment_says_what_it_says_alone(
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 @torch.no_grad()
-def test_padded_rows_are_read_as_before(family: str, tmp_path: Path) -> None:
+def test_padded_rows_have_the_same_logits_as_before(family: str, tmp_path: Path) -> None:
     folder = tiny.save_model(tmp_path, family)
     ids = torch.randint(300, (3, 12), generator=torch.Generator().manual_seed(0))
     there = torch.ones_like(ids)
@@ -81,7 +81,7 @@ def test_padded_rows_are_read_as_before(family: str, tmp_path: Path) -> None:
 
 
 def odd(name: str) -> Any:
-    """Small networks of families that read in ways of their own."""
+    """Small networks of families with unusual attention."""
     sizes = {"vocab_size": 320, "hidden_size": 32, "num_hidden_layers": 2, "initializer_range": 0.3}
     config = {
         "bloom": lambda: transformers.BloomConfig(vocab_size=320, hidden_size=32, n_layer=2, n_head=4),
@@ -101,7 +101,7 @@ def odd(name: str) -> Any:
 
 @pytest.mark.parametrize("name", ["bloom", "mamba", "gpt_oss"])
 @torch.no_grad()
-def test_a_family_that_cannot_pack_is_found_out_and_left_as_it_was(name: str) -> None:
+def test_a_family_that_cannot_pack_is_detected_and_not_changed(name: str) -> None:
     ids = torch.randint(300, (1, 12), generator=torch.Generator().manual_seed(0))
     network = odd(name)
     before = network(ids).logits
@@ -110,7 +110,7 @@ def test_a_family_that_cannot_pack_is_found_out_and_left_as_it_was(name: str) ->
     torch.testing.assert_close(network(ids).logits, before, atol=1e-5, rtol=1e-5)
 
 
-def test_a_window_that_no_layer_tells_of_is_not_believed(tmp_path: Path) -> None:
+def test_packing_needs_layers_that_report_the_window(tmp_path: Path) -> None:
     network = network_of(tiny.save_model(tmp_path))
     assert reader_of(network).packs
     network.config.sliding_window = 4096
@@ -118,25 +118,25 @@ def test_a_window_that_no_layer_tells_of_is_not_believed(tmp_path: Path) -> None
 
 
 @torch.no_grad()
-def test_a_head_that_makes_other_logits_is_not_used(base: Path) -> None:
+def test_a_head_with_other_logits_is_not_used(base: Path) -> None:
     network = network_of(base)
     assert reader_of(network).head is not None
-    network.config.logit_scale = 0.5  # the config says so, the family does not do it
+    network.config.logit_scale = 0.5  # in the config, but not in the family
     reader = reader_of(network)
     assert reader.head is None and not reader.packs
 
 
-def test_the_mode_is_left_as_it_was(base: Path) -> None:
+def test_the_training_mode_does_not_change(base: Path) -> None:
     for training in (True, False):
         assert reader_of(network_of(base).train(training)).network.training is training
 
 
-def test_low_precision_packs_too(base: Path) -> None:
+def test_networks_in_bfloat16_pack(base: Path) -> None:
     reader = reader_of(network_of(base, torch.bfloat16))
     assert reader.packs
 
 
-def test_a_scaled_and_bounded_head_is_the_familys_own(tmp_path: Path) -> None:
+def test_the_soft_cap_of_a_family_is_part_of_its_head(tmp_path: Path) -> None:
     network = network_of(tiny.save_model(tmp_path, "gemma2", final_logit_softcapping=2.0))
     head = reader_of(network).head
     assert isinstance(head, Head) and head.softcap == 2.0

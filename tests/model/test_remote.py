@@ -1,4 +1,4 @@
-"""The remote engine against real servers on loopback, honest and lying."""
+"""The remote engine with servers on localhost that work, fail or send invalid replies."""
 
 import json
 import threading
@@ -66,7 +66,7 @@ def server(reply: Callable[[dict[str, Any], int], Any], calls: list[dict[str, An
     return Handler
 
 
-def test_answers_come_with_their_cost(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answers_have_token_counts(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     calls: list[dict[str, Any]] = []
     address = serve(server(lambda body, _: body["messages"][-1]["content"].upper(), calls))
@@ -82,11 +82,11 @@ def test_answers_come_with_their_cost(serve: Serve, monkeypatch: pytest.MonkeyPa
     secret = RemoteEngine(address.replace("://", "://me:pw@"), "small", QUICK)
     assert secret.identity["address"] == address + "/v1" and "pw" not in str(secret.identity)
     assert engine.count_tokens(ASK[0]) > 0
-    with pytest.raises(ModelError, match="how likely"):
+    with pytest.raises(ModelError, match="the loss of a text"):
         engine.text_losses(["x"])
 
 
-def test_what_may_pass_is_tried_again_as_asked(serve: Serve) -> None:
+def test_temporary_failures_are_retried_after_the_time_that_the_server_asks_for(serve: Serve) -> None:
     calls: list[dict[str, Any]] = []
     bad = [(429, {"Retry-After": "0.3"}, b"{}"), None]
     address = serve(server(lambda _, number: bad[number - 1] if number <= len(bad) else "fine", calls))
@@ -102,7 +102,7 @@ def test_retry_after_reads_seconds_and_dates() -> None:
     assert _retry_after("soon") is None and _retry_after(None) is None
 
 
-LIES: dict[str, tuple[Any, str]] = {
+INVALID: dict[str, tuple[Any, str]] = {
     "closes early": (None, "connection failed"),
     "cut short": ((200, {"Content-Length": "999", "Connection": "close"}, b'{"choices"'), "connection failed"),
     "no json": ((200, {}, b"hello"), "no JSON"),
@@ -116,9 +116,9 @@ LIES: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize("lie", LIES)
-def test_a_server_that_only_fails_is_an_error(lie: str, serve: Serve) -> None:
-    said, reason = LIES[lie]
+@pytest.mark.parametrize("kind", INVALID)
+def test_a_server_that_only_fails_is_an_error(kind: str, serve: Serve) -> None:
+    said, reason = INVALID[kind]
     engine = RemoteEngine(serve(server(lambda *_: said, [])), "small", QUICK)
     with pytest.raises(RemoteError, match="does not answer") as caught:
         list(engine.answer(ASK, Decoding()))

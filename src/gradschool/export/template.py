@@ -4,7 +4,7 @@ import json
 import re
 
 from gradschool.errors import ModelError
-from gradschool.model.chat import HELD_DATE, PLACEHOLDER, TEMPLATE_ERRORS, Chat
+from gradschool.model.chat import FIXED_DATE, PLACEHOLDER, TEMPLATE_ERRORS, Chat
 from gradschool.records import Conversation, Message
 
 # Other programs do not know the adjustments that Chat makes: thinking is off, dates are fixed, a system message is put
@@ -36,7 +36,7 @@ def standalone_template(chat: Chat) -> str:
 
     Raises ModelError if no such template gives the tokens that the specialist was trained with.
     """
-    held = TODAY.sub(lambda call: json.dumps(DATES.get(call[2], HELD_DATE)), chat.template)
+    held = TODAY.sub(lambda call: json.dumps(DATES.get(call[2], FIXED_DATE)), chat.template)
     held = held.replace("strftime_now is defined", "true")
     switches = SWITCHES if "thinking" in held else ""  # other programs may set these variables
     for fold in ("", FOLD):

@@ -30,12 +30,12 @@ UNSUPPORTED = (
     "kasa_config",
     "arrow_config",
 )
-# Starting values that leave the base as it is; others (PiSSA, OLoRA, …) change its weights too.
-HARMLESS_STARTS = (None, True, False, "gaussian", "eva", "orthogonal")
+# Initializations that do not change the base's weights; others (PiSSA, OLoRA, …) do.
+PLAIN_INITIALIZATIONS = (None, True, False, "gaussian", "eva", "orthogonal")
 
 
 def save_adapter(network: PreTrainedModel, folder: Path, base_name: str, revision: str | None) -> None:
-    """Write a network's LoRA layers as a PEFT folder, whole or not at all."""
+    """Write a network's LoRA layers as a PEFT folder, atomically."""
     layers = dict(lora_layers(network))
     rank = next(iter(layers.values())).lora_a.shape[0]
     scale = next(iter(layers.values())).scale
@@ -45,7 +45,7 @@ def save_adapter(network: PreTrainedModel, folder: Path, base_name: str, revisio
 
 
 def adapter_tensors(layers: dict[str, LoraLinear]) -> dict[str, Tensor]:
-    """A and B of each layer under the names that PEFT gives them."""
+    """A and B of each layer, by their names in PEFT."""
     tensors = {}
     for name, layer in layers.items():
         tensors[f"{PREFIX}{name}.lora_A.weight"] = layer.lora_a.detach().cpu().contiguous()
@@ -54,7 +54,7 @@ def adapter_tensors(layers: dict[str, LoraLinear]) -> dict[str, Tensor]:
 
 
 def peft_config(names: list[str], rank: int, alpha: int, base_name: str, revision: str | None) -> dict[str, Any]:
-    """The adapter_config.json of a plain LoRA; `alpha` is whole, since Ollama reads nothing else."""
+    """The adapter_config.json of a plain LoRA; `alpha` is an integer, since Ollama reads nothing else."""
     return {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
@@ -81,21 +81,24 @@ def peft_config(names: list[str], rank: int, alpha: int, base_name: str, revisio
 
 
 def read_adapter(network: PreTrainedModel, folder: Path) -> dict[str, LoraLinear]:
-    """Read a PEFT folder into LoRA layers around the layers of `network` that it names."""
+    """Read a PEFT folder as LoRA layers around the layers of `network` that it names.
+
+    Raises ModelError if it cannot be read, is not plain LoRA or does not fit the network.
+    """
     try:
         config, tensors = read_json(folder / CONFIG), load_file(folder / WEIGHTS)
         config = dict(config)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise ModelError(
-            f"{folder} holds no readable adapter.",
+            f"{folder} has no readable adapter.",
             f"{type(error).__name__}: {error}.",
             f"it needs {CONFIG} and {WEIGHTS}, as PEFT writes them.",
         ) from error
-    if odd := _odd(config, tensors):
+    if unsupported := _unsupported(config, tensors):
         raise ModelError(
             f"{folder} is not a plain LoRA adapter.",
-            f"Its kind is {config.get('peft_type')!r} with {', '.join(odd)}.",
-            "use an adapter without these, or merge it into its base with the tool that made it.",
+            f"Its kind is {config.get('peft_type')!r} with {', '.join(unsupported)}.",
+            "use an adapter without these, or merge it into its base with the tool that trained it.",
         )
     modules = dict(network.named_modules())
     layers: dict[str, LoraLinear] = {}
@@ -107,26 +110,26 @@ def read_adapter(network: PreTrainedModel, folder: Path) -> dict[str, LoraLinear
         if not isinstance(base, nn.Linear) or not fits or lora_a.shape != (rank, base.in_features):
             raise ModelError(
                 f"The adapter in {folder} does not fit this base model.",
-                f"Layer {name!r} is missing there or has another shape.",
+                f"Layer {name!r} is missing in the base or has another shape.",
                 f"use the base it was trained on: {config.get('base_model_name_or_path')!r}.",
             )
         scale = config["lora_alpha"] / (math.sqrt(rank) if config.get("use_rslora") else rank)
         device = base.weight.device
         layers[name] = LoraLinear(base, lora_a.to(device), lora_b.to(device), scale).requires_grad_(False)
     if not layers:
-        raise ModelError(f"The adapter in {folder} is empty.", "It names no LoRA layer.", "train it again.")
+        raise ModelError(f"The adapter in {folder} is empty.", "It has no LoRA layer.", "train it again.")
     return layers
 
 
-def _odd(config: dict[str, Any], tensors: dict[str, Tensor]) -> list[str]:
-    """What in an adapter goes beyond A and B beside frozen linear layers."""
-    odd = [key for key in UNSUPPORTED if config.get(key)]
+def _unsupported(config: dict[str, Any], tensors: dict[str, Tensor]) -> list[str]:
+    """The parts of an adapter other than A and B of frozen linear layers."""
+    found = [key for key in UNSUPPORTED if config.get(key)]
     if (bias := config.get("bias", "none")) != "none":
-        odd.append(f"bias = {bias!r}")
-    if (start := config.get("init_lora_weights")) not in HARMLESS_STARTS:
-        odd.append(f"init_lora_weights = {start!r}")
+        found.append(f"bias = {bias!r}")
+    if (initialization := config.get("init_lora_weights")) not in PLAIN_INITIALIZATIONS:
+        found.append(f"init_lora_weights = {initialization!r}")
     if config.get("peft_type") != "LORA":
-        odd.append("other layers")
+        found.append("other layers")
     elif not isinstance(config.get("lora_alpha"), (int, float)):
-        odd.append("no lora_alpha")
-    return odd + sorted(key for key in tensors if not key.endswith((".lora_A.weight", ".lora_B.weight")))[:3]
+        found.append("no lora_alpha")
+    return found + sorted(key for key in tensors if not key.endswith((".lora_A.weight", ".lora_B.weight")))[:3]

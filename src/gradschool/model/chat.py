@@ -1,8 +1,8 @@
-"""Chat rendering: what a model reads and what it is trained to say, as token ids and loss mask together.
+"""Chat rendering: conversations as token ids, with the loss mask for training.
 
-One object serves training, scoring and serving, so that training sees exactly the tokens that answering will see.
-The template is the base's own where it has one. What follows an answer, and so ends a turn, is found by rendering a
-placeholder answer and looking behind it; nothing is known here about single families of models.
+The same object renders for training, evaluation and serving, so that the tokens are the same. The template is the
+base's own if it has one. The text that ends a turn is found by rendering a placeholder answer, so that no model family
+needs code of its own.
 """
 
 import hashlib
@@ -25,39 +25,39 @@ CHATML = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-# Templates that write today's date would give other tokens tomorrow than the ones that were proven today.
-HELD_DATE = "26 Jul 2024"
-HOLD_DATE = (
+# With a template that writes today's date, the tokens would change from day to day.
+FIXED_DATE = "26 Jul 2024"
+FIX_DATE = (
     '{% macro strftime_now(format) -%}{{ {"%d %B %Y": "26 July 2024", "%Y-%m-%d": "2024-07-26"}'
     '.get(format, "26 Jul 2024") }}{%- endmacro +%}'
 )
-# Around text in a message that looks like a control token; private-use characters that no text should hold.
+# Private-use characters that mark text in messages which looks like a control token.
 OPEN, CLOSE = "\ue0f0", "\ue0f1"
 PLACEHOLDER = "PLACEHOLDERANSWER"
 SYSTEM_PLACEHOLDER = "PLACEHOLDERSYSTEM"
-# What templates raise on input they do not like, beside their own raise_exception.
+# Errors of templates for input that they do not support, in addition to raise_exception.
 TEMPLATE_ERRORS = (TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
-OWN_TEMPLATE = "put a template that does so into the base's folder as chat_template.jinja, or take another base_model."
+OWN_TEMPLATE = "put another template into the base's folder as chat_template.jinja, or use another base_model."
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A conversation as tokens; `loss_mask[i]` tells whether the model is trained to predict `token_ids[i]`."""
+    """A conversation as tokens; `loss_mask[i]` is whether the model is trained to predict `token_ids[i]`."""
 
     token_ids: tuple[int, ...]
     loss_mask: tuple[bool, ...]
 
     @property
     def trained_tokens(self) -> int:
-        """How many tokens carry loss: the answer's, and the stop token."""
+        """The number of tokens with a loss: the answer's and the stop token."""
         return sum(self.loss_mask)
 
 
 class Chat:
     """Renders conversations for one tokenizer with one template.
 
-    `template` replaces the tokenizer's own (a specialist brings the one it was made with). `remarks` are sentences
-    for a person about what had to be arranged. Raises ModelError where the template is unfit to train or answer with.
+    `template` replaces the tokenizer's own (a specialist has the one that it was made with). `remarks` are sentences
+    for the user about adjustments. Raises ModelError if the template cannot be used for training or answers.
     """
 
     def __init__(self, tokenizer: "PreTrainedTokenizerBase", template: str | None = None) -> None:
@@ -71,12 +71,12 @@ class Chat:
             remarks.append("The base has no chat template; the ChatML format is used.")
         self.template: str = template or own or CHATML
         self.template_hash = hashlib.sha256(self.template.encode()).hexdigest()
-        self._drawn_with = self.template
+        self._rendering = self.template
         if "strftime_now" in self.template:
-            self._drawn_with = HOLD_DATE + self.template
+            self._rendering = FIX_DATE + self.template
             remarks.append(
-                f"The chat template writes today's date; it is held at {HELD_DATE}, "
-                "so that the same question gives the same tokens on every day."
+                f"The chat template writes today's date; {FIXED_DATE} is used instead, "
+                "so that the same question has the same tokens on any day."
             )
         added = tokenizer.added_tokens_decoder
         self._control = {token.content for token in added.values() if token.special}
@@ -85,7 +85,9 @@ class Chat:
         self._fold_system = False
         if self._refuses_system():
             self._fold_system = True
-            remarks.append("The chat template has no place for a system message; it is put before the first question.")
+            remarks.append(
+                "The chat template does not support system messages; they are put before the first question."
+            )
         self._header, tail = self._probe()
         self._stop_id, self._before_stop, self._after_stop = self._find_stop(tail, set(added), remarks)
         self._tail = tail
@@ -93,29 +95,26 @@ class Chat:
         self.remarks = tuple(remarks)
         self.stop_ids: tuple[int, ...] = tuple(sorted({self._stop_id} | _ids(tokenizer.eos_token_id)))
 
-    # --- the two verbs
-
     def prompt_ids(self, conversation: Conversation) -> list[int]:
-        """The tokens of a conversation up to where the answer begins."""
+        """The tokens of a conversation, up to the start of the answer."""
         return self._encode(self._prompt_text(conversation))
 
     def render(self, conversation: Conversation) -> Rendered:
-        """The tokens of a conversation that ends with the answer to learn, and which of them carry loss.
+        """The tokens of a conversation that ends with the answer to train on, and their loss mask.
 
-        Loss is on the answer's text and the stop token behind it; what the template writes after that (a line end)
-        is there, but not learnt. `prompt_ids` of the question is always a prefix. Raises ModelError where the
-        template breaks any of this.
+        The loss is on the answer's text and its stop token, not on text that the template writes after it (a newline).
+        `prompt_ids` of the question is always a prefix. Raises ModelError if the template does not allow this.
         """
         if not conversation or conversation[-1].role != "assistant":
-            raise ModelError("A conversation to learn from must end with an answer.", "Its last role is not assistant.")
+            raise ModelError("A conversation to train on must end with an answer.", "Its last role is not assistant.")
         prompt = self._prompt_text(conversation[:-1])
-        whole = self._text(conversation)
-        if not whole.startswith(prompt):
-            raise _not_a_prefix(prompt, whole)
-        rest = whole[len(prompt) :]
+        full = self._text(conversation)
+        if not full.startswith(prompt):
+            raise _not_a_prefix(prompt, full)
+        rest = full[len(prompt) :]
         if not rest.endswith(self._tail):
             raise ModelError(
-                "The chat template ends this conversation in another way than others.",
+                "The chat template ends this conversation differently from others.",
                 f"Expected {self._tail!r} at the end, found {rest[-40:]!r}.",
                 OWN_TEMPLATE,
             )
@@ -123,27 +122,27 @@ class Chat:
         if answer.strip() != self._mark(conversation[-1].content).strip():
             raise ModelError(
                 "The chat template changes the answer.",
-                f"From {conversation[-1].content[:80]!r} it makes {answer[:80]!r}.",
-                "remove what the template reads as its own signs (such as </think>) from the answer.",
+                f"{conversation[-1].content[:80]!r} becomes {answer[:80]!r}.",
+                "remove text that the template interprets (such as </think>) from the answer.",
             )
         start = self._encode(prompt)
-        learnt = [*self._continue(prompt, start, answer + self._before_stop), self._stop_id]
+        trained = [*self._continue(prompt, start, answer + self._before_stop), self._stop_id]
         after = self._encode(self._after_stop) if self._after_stop else []
-        mask = (False,) * len(start) + (True,) * len(learnt) + (False,) * len(after)
-        rendered = Rendered(tuple(start + learnt + after), mask)
+        mask = (False,) * len(start) + (True,) * len(trained) + (False,) * len(after)
+        rendered = Rendered(tuple(start + trained + after), mask)
         _check_mask(rendered, self._stop_id)
         return rendered
 
     def show(self, rendered: Rendered) -> list[tuple[str, bool]]:
-        """The text of rendered tokens in pieces, each with whether it is trained on; joined they are the whole."""
-        pieces: list[tuple[str, bool]] = []
+        """The text of rendered tokens in segments, each with whether it is trained on."""
+        segments: list[tuple[str, bool]] = []
         start = 0
         for end in range(1, len(rendered.token_ids) + 1):
             if end == len(rendered.token_ids) or rendered.loss_mask[end] != rendered.loss_mask[start]:
                 ids = rendered.token_ids[start:end]
-                pieces.append((self.decode(ids, skip_special_tokens=False), rendered.loss_mask[start]))
+                segments.append((self.decode(ids, skip_special_tokens=False), rendered.loss_mask[start]))
                 start = end
-        return pieces
+        return segments
 
     def text_ids(self, text: str) -> list[int]:
         """The tokens of a plain text, with the start token if the tokenizer adds one."""
@@ -151,15 +150,13 @@ class Chat:
             return list(self.tokenizer.encode(text))
 
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
-        """Tokens as text, without tidying of spaces."""
+        """Tokens as text, without clean-up of spaces."""
         with self._lock:
             text = self.tokenizer.decode(
                 list(ids), skip_special_tokens=skip_special_tokens, clean_up_tokenization_spaces=False
             )
         assert isinstance(text, str)
         return text
-
-    # --- text
 
     def _prompt_text(self, question: Conversation) -> str:
         return self._text(question, add_generation_prompt=True) + self._header
@@ -169,14 +166,14 @@ class Chat:
             {"role": message.role, "content": self._mark(message.content)} for message in self._folded(conversation)
         ]
         if not messages:
-            raise ModelError("An empty conversation cannot be answered.", fix="give at least one user message.")
-        # Names that families use to switch off thinking aloud: a specialist answers at once, and only so is a
-        # prompt the beginning of a finished conversation.
+            raise ModelError("An empty conversation cannot be answered.", fix="add at least one user message.")
+        # The families' options to disable reasoning: specialists answer directly, and only without reasoning is a
+        # prompt a prefix of the finished conversation.
         switches: dict[str, Any] = {"enable_thinking": False, "thinking": False}
         try:
             text = self.tokenizer.apply_chat_template(
                 messages,
-                chat_template=self._drawn_with,
+                chat_template=self._rendering,
                 tokenize=False,
                 add_generation_prompt=add_generation_prompt,
                 **switches,
@@ -184,9 +181,9 @@ class Chat:
         except TEMPLATE_ERRORS as error:
             roles = ", ".join(message["role"] for message in messages)
             raise ModelError(
-                f"The base's chat template refuses a conversation with the roles {roles}.",
-                f"It says: {error}.",
-                "bring the conversation into the form it asks for, or take another base_model.",
+                f"The base's chat template does not accept a conversation with the roles {roles}.",
+                f"Its error: {error}.",
+                "change the conversation to the form that it accepts, or use another base_model.",
             ) from error
         assert isinstance(text, str)
         return text
@@ -209,19 +206,17 @@ class Chat:
         return SYSTEM_PLACEHOLDER not in text
 
     def _mark(self, content: str) -> str:
-        # "<|im_end|>" inside a message is text that someone wrote, not the end of a turn.
+        # "<|im_end|>" in a message is text of its author, not the end of a turn.
         content = content.replace(OPEN, "").replace(CLOSE, "")
         return self._control_pattern.sub(rf"{OPEN}\g<0>{CLOSE}", content)
 
-    # --- what stands around an answer
-
     def _probe(self) -> tuple[str, str]:
-        """What stands between the generation prompt and an answer (channel names), and what stands behind it."""
+        """The text between the generation prompt and an answer (such as a channel name), and the text after the answer."""
         question = (Message("user", "Hello"),)
-        whole = self._text((*question, Message("assistant", PLACEHOLDER)))
-        head, found, tail = whole.partition(PLACEHOLDER)
+        full = self._text((*question, Message("assistant", PLACEHOLDER)))
+        head, found, tail = full.partition(PLACEHOLDER)
         if not found:
-            raise ModelError("The base's chat template does not write the answer.", "It leaves it out.", OWN_TEMPLATE)
+            raise ModelError("The base's chat template does not render answers.", "It omits their text.", OWN_TEMPLATE)
         prompt = self._text(question, add_generation_prompt=True)
         if not head.startswith(prompt):
             raise _not_a_prefix(prompt, head)
@@ -236,43 +231,41 @@ class Chat:
         eos = self.tokenizer.eos_token_id
         if not isinstance(eos, int):
             raise ModelError(
-                "The base's chat template puts no stop token behind an answer.",
-                "Its tokenizer names no end-of-text token either, so that no answer would ever end.",
+                "The base's chat template has no stop token after an answer.",
+                "Its tokenizer has no end-of-text token either, so that no answer would ever end.",
                 OWN_TEMPLATE,
             )
         remarks.append(
-            "The chat template puts no stop token behind an answer; "
+            "The chat template has no stop token after an answer; "
             f"{self.tokenizer.eos_token} is added and trained, so that answers end."
         )
         return eos, "", tail
 
-    # --- tokens
-
     def _encode(self, text: str) -> list[int]:
         ids: list[int] = []
-        for position, piece in enumerate(re.split(f"{OPEN}(.*?){CLOSE}", text, flags=re.DOTALL)):
-            if piece:
+        for position, part in enumerate(re.split(f"{OPEN}(.*?){CLOSE}", text, flags=re.DOTALL)):
+            if part:
                 split = position % 2 == 1
                 with self._lock:
-                    ids += self.tokenizer.encode(piece, add_special_tokens=False, split_special_tokens=split)
+                    ids += self.tokenizer.encode(part, add_special_tokens=False, split_special_tokens=split)
         return ids
 
     def _continue(self, prompt: str, start: list[int], text: str) -> list[int]:
-        """The tokens of `text` where it follows the prompt, whose tokens are never changed by what follows."""
+        """The tokens of `text` after the prompt, whose own tokens stay the same."""
         if not self._joined:
             return self._encode(text)
         ids = self._encode(prompt + text)
         if ids[: len(start)] != start:
             raise ModelError(
-                "The base's tokenizer joins the end of the question with the beginning of the answer.",
-                f"Around {prompt[-20:] + text[:20]!r} other tokens come out when both are read together.",
-                "begin the answer with a letter, or take another base_model.",
+                "The base's tokenizer merges the end of the question with the start of the answer.",
+                f"{prompt[-20:] + text[:20]!r} has other tokens as one text.",
+                "begin the answer with a letter, or use another base_model.",
             )
         return ids[len(start) :]
 
     def _needs_joined_text(self) -> bool:
-        # SentencePiece tokenizers put a space before a text that stands alone: there an answer's tokens are only
-        # right when it is read together with its prompt.
+        # SentencePiece tokenizers put a space before a text: an answer only has the right tokens together with its
+        # prompt.
         stop = str(self.tokenizer.convert_ids_to_tokens(self._stop_id))
         alone = self._encode("x")
         return any(self._encode(before + "x")[len(self._encode(before)) :] != alone for before in ("\n", stop))
@@ -287,23 +280,23 @@ def _ids(value: int | list[int] | None) -> set[int]:
     return set() if value is None else {value} if isinstance(value, int) else set(value)
 
 
-def _not_a_prefix(prompt: str, whole: str) -> ModelError:
-    same = common_prefix([prompt, whole])
+def _not_a_prefix(prompt: str, full: str) -> ModelError:
+    same = common_prefix([prompt, full])
     return ModelError(
-        "The base's chat template renders a question differently once it is answered.",
-        f"Asked, it goes on with {prompt[same : same + 40]!r}; answered, with {whole[same : same + 40]!r}: "
-        "training would see other tokens than answering.",
+        "The base's chat template renders a question differently if an answer follows.",
+        f"Without an answer it continues with {prompt[same : same + 40]!r}, with one with {full[same : same + 40]!r}: "
+        "the tokens of training and of answering would differ.",
         OWN_TEMPLATE,
     )
 
 
 def _check_mask(rendered: Rendered, stop_id: int) -> None:
-    what = "The loss mask of a conversation is unfit for training."
+    what = "The loss mask of a conversation cannot be used for training."
     if not any(rendered.loss_mask):
         raise ModelError(what, "No token would be trained.", OWN_TEMPLATE)
     if all(rendered.loss_mask):
         raise ModelError(what, "Every token would be trained, the question too.", OWN_TEMPLATE)
-    trained = [token for token, learnt in zip(rendered.token_ids, rendered.loss_mask, strict=True) if learnt]
+    trained = [token for token, on in zip(rendered.token_ids, rendered.loss_mask, strict=True) if on]
     if trained[-1] != stop_id:
         raise ModelError(what, "The stop token would not be trained, so that answers would never end.", OWN_TEMPLATE)
     if len(trained) == 1:

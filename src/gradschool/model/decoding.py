@@ -1,6 +1,6 @@
-"""Answering many prompts at once: what they share is read once, rows leave when they stop, and new ones enter.
+"""Continuous batching: prompts share one prefill of their common prefix, and rows are added and removed at any step.
 
-Shapes: B rows under way, V vocabulary.
+Shapes: B rows in the batch, V vocabulary.
 """
 
 from collections import deque
@@ -16,23 +16,23 @@ from gradschool.model.prefix import common_prefix
 from gradschool.model.reader import Head, Reader
 from gradschool.records import Decoding
 
-ENTRY_SHARE = 8  # rows enter when at least one in so many slots is free: reading prompts one by one costs more
+FREE_FRACTION = 1 / 8  # of the slots, before more rows are added: prefilling prompts one by one costs more
 
 
 @dataclass(slots=True)
 class Row:
-    """A prompt under way: `said` are the tokens of its answer so far, at most `limit`."""
+    """A prompt with the tokens generated for it so far, at most `max_new_tokens`."""
 
     name: int
     prompt: Sequence[int]
-    limit: int
-    said: list[int] = field(default_factory=list)
-    uniforms: Tensor | None = None  # (limit,), what decides its draws
+    max_new_tokens: int
+    generated: list[int] = field(default_factory=list)
+    uniforms: Tensor | None = None  # (max_new_tokens,), which decide the sampled tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token of one row's answer; `last` when the row is done."""
+    """One token of the answer of one row; `last` if the row is finished."""
 
     name: int
     token: int
@@ -43,32 +43,33 @@ def decode(
     reader: Reader,
     prompts: Mapping[int, Sequence[int]],
     stop_ids: Sequence[int],
-    limits: Mapping[int, int],
+    max_new_tokens: Mapping[int, int],
     decoding: Decoding,
     min_new_tokens: int = 0,
     slots: int = 1,
 ) -> Iterator[list[Token]]:
-    """Continue prompts, at most `slots` of them at once, longest first; yields the tokens of each step.
+    """Continue prompts, at most `slots` at a time, longest first; yields the tokens of each step.
 
-    A row ends with a stop token, or after its limit; before `min_new_tokens` tokens it does not stop. Sampled draws
-    depend on the seed and the row's name alone, not on the rows beside it.
+    A row is finished by a stop token, which it does not generate before `min_new_tokens`, or at its maximum. Sampled
+    tokens depend on the seed and the row's name alone, not on other rows.
     """
     assert reader.packs and reader.head is not None
     order = sorted(prompts, key=lambda name: (-len(prompts[name]), name))
     waiting = deque(
-        Row(name, prompts[name], limits[name], uniforms=_uniforms(decoding, name, limits)) for name in order
+        Row(name, prompts[name], max_new_tokens[name], uniforms=_uniforms(decoding, name, max_new_tokens[name]))
+        for name in order
     )
-    shared = _shared(list(prompts.values()))
-    batch = Batch(reader, reader.head, shared, stop_ids, decoding, min(slots, len(waiting)), min_new_tokens)
+    prefix = _shared_prefix(list(prompts.values()))
+    batch = Batch(reader, reader.head, prefix, stop_ids, decoding, min(slots, len(waiting)), min_new_tokens)
     while waiting or batch.rows:
-        if waiting and batch.wants():
-            yield batch.enter(waiting)
+        if waiting and batch.has_space():
+            yield batch.add(waiting)
         else:
             yield batch.advance()
 
 
 class Batch:
-    """The rows under way, and what is kept of them."""
+    """The rows that are being continued, and their KV cache."""
 
     def __init__(
         self,
@@ -84,90 +85,91 @@ class Batch:
         self.device, self.stop_ids = reader.network.device, frozenset(stop_ids)
         self.prefix = len(prefix)
         self.rows: list[Row] = []
-        self.kept = KVCache(slots, lengths=torch.zeros(slots, dtype=torch.long, device=self.device))
+        self.cache = KVCache(slots, lengths=torch.zeros(slots, dtype=torch.long, device=self.device))
         if prefix:
-            self._read(list(prefix), list(range(len(prefix))), PrefillPrefix(self.kept))
+            self._forward(list(prefix), list(range(len(prefix))), PrefillPrefix(self.cache))
 
-    def wants(self) -> bool:
-        """Whether rows should enter now."""
-        free = self.kept.slots - len(self.rows)
-        return not self.rows or free * ENTRY_SHARE >= self.kept.slots
+    def has_space(self) -> bool:
+        """Whether enough slots are free to add rows."""
+        free = self.cache.slots - len(self.rows)
+        return not self.rows or free >= FREE_FRACTION * self.cache.slots
 
-    def enter(self, waiting: deque[Row]) -> list[Token]:
-        """Read the prompts of the next rows that fit, and say their first tokens."""
-        entering: list[Row] = []
+    def add(self, waiting: deque[Row]) -> list[Token]:
+        """Prefill the prompts of the next rows that fit; returns their first tokens."""
+        added: list[Row] = []
         tokens = 0
-        while waiting and len(self.rows) + len(entering) < self.kept.slots:
+        while waiting and len(self.rows) + len(added) < self.cache.slots:
             tokens += len(waiting[0].prompt) - self.prefix
-            if entering and tokens > PREFILL_TOKENS:
+            if added and tokens > PREFILL_TOKENS:
                 break
-            entering.append(waiting.popleft())
-        entering.sort(key=lambda row: len(row.prompt))
-        own = [row.prompt[self.prefix :] for row in entering]
+            added.append(waiting.popleft())
+        added.sort(key=lambda row: len(row.prompt))
+        own = [row.prompt[self.prefix :] for row in added]
         lengths = [len(ids) for ids in own]
-        slots = torch.arange(len(self.rows), len(self.rows) + len(entering), device=self.device)
-        layout = Prefill(self.kept, grouped(lengths), slots)
+        slots = torch.arange(len(self.rows), len(self.rows) + len(added), device=self.device)
+        layout = Prefill(self.cache, grouped(lengths), slots)
         ids = [token for part in own for token in part]
-        places = [self.prefix + place for length in lengths for place in range(length)]
-        self.kept.lengths[slots] = torch.tensor(lengths, device=self.device)
+        positions = [self.prefix + position for length in lengths for position in range(length)]
+        self.cache.lengths[slots] = torch.tensor(lengths, device=self.device)
         ends = torch.tensor(lengths, device=self.device).cumsum(0) - 1
-        hidden = self._read(ids, places, layout)[ends]
+        hidden = self._forward(ids, positions, layout)[ends]
         first = len(self.rows)
-        self.rows += entering
-        return self._say(hidden, first)
+        self.rows += added
+        return self._append(hidden, first)
 
     def advance(self) -> list[Token]:
-        """Let each row say one more token."""
-        count, lengths = len(self.rows), self.kept.lengths
-        places = [len(row.prompt) + len(row.said) - 1 for row in self.rows]
-        layout = DecodeStep(self.kept, count, max(places) - self.prefix + 1)
-        hidden = self._read([row.said[-1] for row in self.rows], places, layout)
+        """Generate one more token for each row."""
+        count, lengths = len(self.rows), self.cache.lengths
+        positions = [len(row.prompt) + len(row.generated) - 1 for row in self.rows]
+        layout = DecodeStep(self.cache, count, max(positions) - self.prefix + 1)
+        hidden = self._forward([row.generated[-1] for row in self.rows], positions, layout)
         lengths[:count] += 1
-        return self._say(hidden, 0)
+        return self._append(hidden, 0)
 
     @torch.inference_mode()
-    def _read(self, ids: list[int], places: list[int], layout: PrefillPrefix | Prefill | DecodeStep) -> Tensor:
-        tokens, positions = torch.tensor([ids], device=self.device), torch.tensor([places], device=self.device)
-        return self.reader.hidden(tokens, positions, layout)
+    def _forward(self, ids: list[int], positions: list[int], layout: PrefillPrefix | Prefill | DecodeStep) -> Tensor:
+        return self.reader.hidden(
+            torch.tensor([ids], device=self.device), torch.tensor([positions], device=self.device), layout
+        )
 
-    def _say(self, hidden: Tensor, first: int) -> list[Token]:
-        """Choose a token for each row from `first` on, and let those go that are done."""
-        tokens = self._choose(hidden, self.rows[first:])
-        said, done = [], []
-        for slot, token in enumerate(tokens, first):
+    def _append(self, hidden: Tensor, first: int) -> list[Token]:
+        """Choose a token for each row from `first` on, and remove finished rows."""
+        chosen = self._choose(hidden, self.rows[first:])
+        tokens, finished = [], []
+        for slot, token in enumerate(chosen, first):
             row = self.rows[slot]
-            row.said.append(token)
-            last = token in self.stop_ids or len(row.said) >= row.limit
-            said.append(Token(row.name, token, last))
+            row.generated.append(token)
+            last = token in self.stop_ids or len(row.generated) >= row.max_new_tokens
+            tokens.append(Token(row.name, token, last))
             if last:
-                done.append(slot)
-        for slot in reversed(done):
-            self._leave(slot)
-        return said
+                finished.append(slot)
+        for slot in reversed(finished):
+            self._remove(slot)
+        return tokens
 
-    def _leave(self, slot: int) -> None:
+    def _remove(self, slot: int) -> None:
         row = self.rows.pop()
-        if slot < len(self.rows):  # the last row takes the place of the one that leaves
+        if slot < len(self.rows):  # the last row moves into the free slot
             with torch.inference_mode():
-                self.kept.move(len(self.rows), slot)
+                self.cache.move(len(self.rows), slot)
             self.rows[slot] = row
 
     @torch.inference_mode()
     def _choose(self, hidden: Tensor, rows: Sequence[Row]) -> list[int]:
         logits = self.head.logits(hidden)  # (B, V)
-        young = [i for i, row in enumerate(rows) if len(row.said) < self.min_new_tokens]
-        if young:
-            logits[torch.tensor(young)[:, None], torch.tensor(sorted(self.stop_ids))] = float("-inf")
+        unstoppable = [i for i, row in enumerate(rows) if len(row.generated) < self.min_new_tokens]
+        if unstoppable:
+            logits[torch.tensor(unstoppable)[:, None], torch.tensor(sorted(self.stop_ids))] = float("-inf")
         if self.decoding.temperature == 0:
             return logits.max(-1).indices.tolist()  # argmax is slower in bfloat16
-        uniforms = torch.stack([row.uniforms[len(row.said)] for row in rows if row.uniforms is not None])
-        return draw(logits.float(), uniforms.to(self.device), self.decoding).tolist()
+        uniforms = torch.stack([row.uniforms[len(row.generated)] for row in rows if row.uniforms is not None])
+        return sample(logits.float(), uniforms.to(self.device), self.decoding).tolist()
 
 
-def draw(logits: Tensor, uniforms: Tensor, decoding: Decoding) -> Tensor:
-    """Draw a token per row from logits (B, V), decided by numbers (B,) in [0, 1).
+def sample(logits: Tensor, uniforms: Tensor, decoding: Decoding) -> Tensor:
+    """Sample a token per row from logits (B, V), decided by numbers (B,) in [0, 1).
 
-    With top_p, from the smallest set of likeliest tokens that reach this share (Holtzman et al. 2020,
+    With top_p, from the smallest set of most likely tokens with that total probability (Holtzman et al. 2020,
     arXiv:1904.09751).
     """
     probs = (logits / decoding.temperature).softmax(-1)
@@ -175,20 +177,21 @@ def draw(logits: Tensor, uniforms: Tensor, decoding: Decoding) -> Tensor:
     if decoding.top_p < 1:
         probs, order = probs.sort(-1, descending=True)
         probs = probs.masked_fill(probs.cumsum(-1) - probs >= decoding.top_p, 0.0)
-    reached = probs.double().cumsum(-1)
-    drawn = torch.searchsorted(reached, (uniforms[:, None] * reached[:, -1:]), right=True).clamp(max=probs.shape[1] - 1)
-    return (drawn if order is None else order.gather(1, drawn)).squeeze(1)
+    cumulative = probs.double().cumsum(-1)
+    targets = uniforms[:, None] * cumulative[:, -1:]
+    sampled = torch.searchsorted(cumulative, targets, right=True).clamp(max=probs.shape[1] - 1)
+    return (sampled if order is None else order.gather(1, sampled)).squeeze(1)
 
 
-def _uniforms(decoding: Decoding, name: int, limits: Mapping[int, int]) -> Tensor | None:
+def _uniforms(decoding: Decoding, name: int, count: int) -> Tensor | None:
     if decoding.temperature == 0:
         return None
     generator = torch.Generator().manual_seed((decoding.seed * 1_000_003 + name) % (1 << 63))
-    return torch.rand(limits[name], generator=generator, dtype=torch.float64)
+    return torch.rand(count, generator=generator, dtype=torch.float64)
 
 
-def _shared(prompts: Sequence[Sequence[int]]) -> Sequence[int]:
-    """What all prompts begin with, short of the last token of each; nothing for a single prompt."""
+def _shared_prefix(prompts: Sequence[Sequence[int]]) -> Sequence[int]:
+    """The common prefix of all prompts, without the last token of any; empty for a single prompt."""
     if len(prompts) < 2:
         return ()
     return prompts[0][: min(common_prefix(prompts), min(map(len, prompts)) - 1)]

@@ -1,7 +1,7 @@
-"""A base whose linear layers are held in 4 bits, by bitsandbytes: a quarter of the memory, for rougher numbers.
+"""Bases with linear layers quantized to 4 bits by bitsandbytes: a quarter of the memory, with less precise weights.
 
-QLoRA (Dettmers et al. 2023, arXiv:2305.14314): weights in the format NF4, their scales rounded once more; computed in
-the base's own number format, into which a layer's weights are unpacked for each product.
+QLoRA (Dettmers et al. 2023, arXiv:2305.14314): NF4 with double quantization. A layer's weights are dequantized to the
+base's number format for each product.
 """
 
 import logging
@@ -22,39 +22,39 @@ BLOCK = 64  # weights that share a scale
 
 
 def loading_in_four_bits(config: "PreTrainedConfig", dtype: torch.dtype, device: torch.device) -> dict[str, Any]:
-    """What transformers must be told to pack each weight as it is read; raises UsageError where bitsandbytes is not."""
+    """Arguments of `from_pretrained` for quantizing on load; raises UsageError if bitsandbytes is not installed."""
     if absent := [name for name in PACKAGES if find_spec(name) is None]:
         raise UsageError(
             f'quantization = "nf4" needs {" and ".join(absent)}, which is not installed.',
-            "Weights are packed by bitsandbytes, which is compiled and so is not installed unasked.",
+            "Its package bitsandbytes is compiled, so it is not installed by default.",
             "pip install 'gradschool[four-bits]', or leave out `quantization`.",
         )
     from transformers import BitsAndBytesConfig
 
-    told = logging.getLogger("bitsandbytes")
-    before = told.level
-    told.setLevel(logging.ERROR)  # it tells of products of its own that are not there; ours are used
+    log = logging.getLogger("bitsandbytes")
+    before = log.level
+    log.setLevel(logging.ERROR)  # it warns that its own kernels are missing, which are not needed
     try:
         import bitsandbytes  # noqa: F401
     finally:
-        told.setLevel(before)
+        log.setLevel(before)
     network = without_weights(config, dtype)
     packed = set(packable(network))
-    whole = [name for name, m in network.named_modules() if isinstance(m, nn.Linear) and m not in packed]
+    skipped = [name for name, m in network.named_modules() if isinstance(m, nn.Linear) and m not in packed]
     packing = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=dtype,
-        llm_int8_skip_modules=whole,
+        llm_int8_skip_modules=skipped,
     )
     return {"quantization_config": packing, "device_map": {"": device}}
 
 
 def packable(network: "PreTrainedModel") -> list[nn.Linear]:
-    """The linear layers that can be held in 4 bits: not the output layer, and rows of whole blocks alone.
+    """The linear layers that can be quantized: those whose rows consist of full blocks, except the output layer.
 
-    On processors, bitsandbytes 0.50 unpacks wrongly where a block crosses the end of a row.
+    On CPUs, bitsandbytes 0.50 dequantizes a block wrongly if it crosses the end of a row.
     """
     output = network.get_output_embeddings()
     linear = (m for m in network.modules() if isinstance(m, nn.Linear) and m is not output)
@@ -62,9 +62,9 @@ def packable(network: "PreTrainedModel") -> list[nn.Linear]:
 
 
 def settle(network: "PreTrainedModel") -> None:
-    """Keep all layers in one order of packing: some processors have another one, which only answering could read.
+    """Keep quantized weights in their original order: on some CPUs, bitsandbytes reorders them for inference only.
 
-    What is not packed gets memory of its own: it lay in the weights' file, all of which stayed mapped for it.
+    All other tensors are copied: they are views of the mapped weights file, which would stay in memory for them.
     """
     layers: list[Any] = [layer for layer in network.modules() if is_packed(layer)]
     if not layers:
@@ -83,17 +83,17 @@ def quantization_state(layer: nn.Module) -> object:
 
 
 def is_packed(layer: nn.Module) -> bool:
-    """Whether a layer's weights are in 4 bits."""
+    """Whether a layer's weights are quantized."""
     return quantization_state(layer) is not None
 
 
 def in_four_bits(network: "PreTrainedModel") -> bool:
-    """Whether any layer of a network is."""
+    """Whether any layer of a network is quantized."""
     return any(map(is_packed, network.modules()))
 
 
 def weight_of(layer: nn.Linear) -> Tensor:
-    """A layer's weights (O, I) to compute with: unpacked for the moment where they are in 4 bits."""
+    """A layer's weights (O, I) to compute with; dequantized if necessary."""
     if not is_packed(layer):
         return layer.weight
     from bitsandbytes.functional import dequantize_4bit

@@ -1,4 +1,4 @@
-"""Drawing tokens by transformers' own `generate`, for networks that cannot read packed rows: batch after batch."""
+"""Generation with transformers' own `generate`, for networks that cannot read packed rows."""
 
 import itertools
 import queue
@@ -29,32 +29,34 @@ def in_batches(
     network: "PreTrainedModel",
     prompts: Mapping[int, Sequence[int]],
     stop_ids: Sequence[int],
-    limits: Mapping[int, int],
+    max_new_tokens: Mapping[int, int],
     decoding: Decoding,
     min_new_tokens: int = 0,
     size: int = 1,
 ) -> Iterator[tuple[int, list[int], float]]:
-    """Continue prompts, batch after batch; yields (name, tokens, seconds), a batch's time shared by its rows.
+    """Continue prompts batch by batch; yields (name, tokens, seconds), with a batch's time divided by its rows.
 
     The arguments are those of `decoding.decode`.
     """
-    for number, batch in enumerate(batches({name: len(ids) for name, ids in prompts.items()}, limits, size)):
+    for number, batch in enumerate(batches({name: len(ids) for name, ids in prompts.items()}, max_new_tokens, size)):
         began = time.perf_counter()
-        drawn = replace(decoding, seed=decoding.seed + number)
+        sampling = replace(decoding, seed=decoding.seed + number)
         further = {"min_new_tokens": min_new_tokens} if min_new_tokens else {}
-        rows = generate(network, [prompts[name] for name in batch], stop_ids, limits[batch[0]], drawn, **further)
+        rows = generate(
+            network, [prompts[name] for name in batch], stop_ids, max_new_tokens[batch[0]], sampling, **further
+        )
         seconds = (time.perf_counter() - began) / len(batch)
         yield from ((name, row, seconds) for name, row in zip(batch, rows, strict=True))
 
 
-def batches(lengths: Mapping[int, int], limits: Mapping[int, int], size: int) -> Iterator[list[int]]:
-    """Group prompts by length, so that little is padded; `lengths` and `limits` map names to tokens.
+def batches(lengths: Mapping[int, int], max_new_tokens: Mapping[int, int], size: int) -> Iterator[list[int]]:
+    """Group prompts by length, to avoid padding; `lengths` and `max_new_tokens` are numbers of tokens by name.
 
-    Longest first, so that memory is tried out at once. Only prompts with the same limit share a batch: none is cut
-    shorter than it must be.
+    The longest come first, so that a lack of memory shows at once. Prompts of a batch have the same maximum of new
+    tokens, so that no answer is cut short.
     """
     order = sorted(lengths, key=lambda name: (-lengths[name], name))
-    for _, alike in itertools.groupby(order, key=limits.__getitem__):
+    for _, alike in itertools.groupby(order, key=max_new_tokens.__getitem__):
         names = list(alike)
         yield from (names[i : i + size] for i in range(0, len(names), size))
 
@@ -67,10 +69,10 @@ def generate(
     decoding: Decoding,
     **further: Any,
 ) -> list[list[int]]:
-    """Continue token prompts together; each row ends with its stop token, or is `max_new_tokens` long.
+    """Continue prompts in one batch; each row ends with a stop token or has `max_new_tokens` tokens.
 
     Prompts are padded on the left and the padding is masked, so that a row's answer does not depend on its batch
-    (up to rounding). With a temperature, one seed draws one batch, by a generator of its own.
+    (up to rounding). Sampled tokens depend on the seed and on the batch.
     """
     longest = max(map(len, prompts))
     device = network.device
@@ -113,12 +115,12 @@ class Sampler(LogitsProcessor):
 def stream_tokens(
     network: "PreTrainedModel", prompt: Sequence[int], stop_ids: Sequence[int], max_new_tokens: int, decoding: Decoding
 ) -> Iterator[int]:
-    """Continue one prompt, token by token; closing the iterator ends the work after the token under way.
+    """Continue one prompt, token by token; closing the iterator ends the generation after the current token.
 
-    The network computes only while a token is waited for: in between it may wear another adapter.
+    The network computes only while the caller waits for a token.
     """
     tokens: queue.Queue[int | BaseException | None] = queue.Queue()
-    wanted: queue.Queue[bool] = queue.Queue()  # True: one more; False: nobody waits any longer
+    wanted: queue.Queue[bool] = queue.Queue()  # True: one more token; False: no more
 
     def work() -> None:
         try:
@@ -131,7 +133,7 @@ def stream_tokens(
                 streamer=_IntoQueue(tokens, wanted),
             )
             tokens.put(None)
-        except BaseException as error:  # raised again where the tokens are read
+        except BaseException as error:  # raised in the caller's thread below
             tokens.put(error)
 
     thread = threading.Thread(target=work, name="gradschool-stream", daemon=True)
@@ -149,10 +151,10 @@ def stream_tokens(
 
 
 class _IntoQueue(BaseStreamer):
-    """Hands new tokens over, each when it is wanted; the first thing that `generate` puts is the prompt.
+    """Passes each new token on, then waits until the next one is wanted; the first value is the prompt.
 
-    Where no more is wanted it raises _Unwanted, which ends `generate` at once: whether its stopping criteria are asked
-    before or after a token is handed over differs from version to version.
+    If no more tokens are wanted it raises _Unwanted, which ends `generate` at once. Stopping criteria would not do:
+    versions of transformers differ in whether they run before or after the streamer.
     """
 
     def __init__(self, tokens: "queue.Queue[int | BaseException | None]", wanted: "queue.Queue[bool]") -> None:
@@ -168,11 +170,11 @@ class _IntoQueue(BaseStreamer):
             raise _Unwanted
 
     def end(self) -> None:
-        """Nothing to do: the end is told when `generate` returns."""
+        """Nothing to do: the end is when `generate` returns."""
 
 
 class _Unwanted(Exception):
-    """Nobody waits for another token."""
+    """No more tokens are wanted."""
 
 
 def _up_to_stop(row: list[int], stop_ids: Sequence[int]) -> list[int]:

@@ -1,4 +1,4 @@
-"""llama.cpp beside us: runs a GGUF file as people will run it, and tells what it reads and how likely it finds it."""
+"""llama.cpp in a child process: it runs a GGUF file as users will, and returns its tokens and log-probabilities."""
 
 import contextlib
 import importlib.util
@@ -20,27 +20,27 @@ from gradschool.settings import Remote
 
 MODEL = "specialist"
 CHILD = str(Path(__file__).with_name("llama_child.py"))
-PATIENCE = 600.0  # seconds for one answer
+ANSWER_SECONDS = 600.0  # for one answer
 SEEDS = 1 << 32  # llama.cpp seeds are 32 bits; the largest one means a random seed
-LAST_WORDS = 6  # lines of its log that an error shows
+LOG_LINES = 6  # of its log, in an error
 
 
 def need_llama_cpp() -> None:
-    """Raise UsageError where llama.cpp is not installed: a GGUF file that nobody has run is not given out."""
+    """Raise UsageError if llama.cpp is not installed, which must test each GGUF file."""
     if importlib.util.find_spec("xllamacpp") is None:
         raise UsageError(
-            "GGUF files are tested in llama.cpp before they are given out, and it is not installed.",
-            "It comes as the package xllamacpp, which is compiled and so is not installed unasked.",
+            "GGUF files are tested with llama.cpp, which is not installed.",
+            "Its package xllamacpp is compiled, so it is not installed by default.",
             "pip install 'gradschool[llama]', or export --to merged or adapter.",
         )
 
 
 class LlamaCpp:
-    """A GGUF file in llama.cpp, on loopback, in a process of its own; use it in a `with` statement.
+    """A context manager that runs a GGUF file in llama.cpp, on localhost, in a child process.
 
-    `context` is the most tokens of a question and its answer; `lora` is a GGUF adapter over the file. With `exact`
-    it keeps its cache in float32, to be compared with float32 networks. `at_once` requests are answered together, and
-    where there is a `key`, all must bring it. Raises ModelError where llama.cpp refuses the file.
+    `context` is the maximum number of tokens of a question and its answer; `lora` is a GGUF adapter for the file. With
+    `exact`, the KV cache is float32, for comparison with float32 networks. `at_once` is the number of concurrent
+    requests, and `key` the API key that requests must have. Raises ModelError if llama.cpp cannot run the file.
     """
 
     def __init__(
@@ -66,8 +66,8 @@ class LlamaCpp:
         self.model, self.address = model, ""
         self._process: subprocess.Popen[str] | None = None
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        limits = httpx.Limits(max_keepalive_connections=0)  # it closes connections that are kept, at times in use
-        self._client = httpx.Client(timeout=PATIENCE, trust_env=False, headers=headers, limits=limits)
+        limits = httpx.Limits(max_keepalive_connections=0)  # it may close an idle connection just when it is used again
+        self._client = httpx.Client(timeout=ANSWER_SECONDS, trust_env=False, headers=headers, limits=limits)
 
     def __enter__(self) -> "LlamaCpp":
         need_llama_cpp()
@@ -78,17 +78,17 @@ class LlamaCpp:
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            start_new_session=True,  # Ctrl-C is for us, who may still want answers; our end is its end
+            start_new_session=True,  # Ctrl-C only reaches us; the child exits when we do
         )
         assert self._process.stdin is not None and self._process.stdout is not None
-        with contextlib.suppress(BrokenPipeError):  # it ended before it listened: its log says why
+        with contextlib.suppress(BrokenPipeError):  # it exited at once; its log has the reason
             self._process.stdin.write(json.dumps(self._settings) + "\n")
             self._process.stdin.flush()
         for line in self._process.stdout:
             if line.startswith("http://"):
                 self.address = line.strip()
                 return self
-        error = self._refused()
+        error = self._failed()
         self.__exit__(None, None, None)
         raise error
 
@@ -105,56 +105,56 @@ class LlamaCpp:
                 stream.close()
 
     def engine(self) -> RemoteEngine:
-        """Its chat interface as an engine, which sees of it what every other program sees."""
-        return RemoteEngine(self.address, MODEL, Remote(timeout=PATIENCE, retries=0, concurrency=1))
+        """An engine over its chat API, which every other program uses too."""
+        return RemoteEngine(self.address, MODEL, Remote(timeout=ANSWER_SECONDS, retries=0, concurrency=1))
 
     def prompt_ids(self, conversation: Conversation) -> list[int]:
-        """The tokens that it reads for a conversation, by the chat template in the file."""
+        """The tokens of a conversation, with the chat template in the file."""
         return self.tokens(self.prompt_text(conversation))
 
     def prompt_text(self, conversation: Conversation) -> str:
-        """What the chat template in the file makes of a conversation, up to where the answer begins."""
+        """A conversation, rendered by the chat template in the file up to the start of the answer."""
         messages = [{"role": message.role, "content": message.content} for message in conversation]
         return str(self.ask("apply-template", messages=messages)["prompt"])
 
     def tokens(self, text: str, *, control: bool = True, start: bool | None = None) -> list[int]:
-        """The tokens of a text; with `control`, what looks like a control token is one.
+        """The tokens of a text; with `control`, text that looks like a control token becomes one.
 
-        A start token is added, where the file says so, with `start`; by default with `control`.
+        With `start` (default: `control`), a start token is added if the file asks for one.
         """
         start = control if start is None else start
         return list(self.ask("tokenize", content=text, add_special=start, parse_special=control)["tokens"])
 
     def likeliest(self, prompt: Sequence[int], number: int) -> dict[int, float]:
-        """The likeliest next tokens with their log probabilities, in nats; empty where the prompt does not fit."""
+        """The most likely next tokens with their log-probabilities, in nats; empty if the prompt does not fit."""
         try:
-            # A token that ends the answer, or half a letter, would be told without its probabilities. So a plain one
-            # is drawn in any case; what is told about all of them is from before that.
+            # For a stop token or an incomplete character, llama.cpp returns no probabilities. So a bias forces a plain
+            # token; the returned probabilities do not include the bias.
             plain = [[self.tokens("a", control=False)[-1], 1000.0]]
-            said = self.ask("completion", prompt=list(prompt), n_predict=1, n_probs=number, logit_bias=plain)
+            reply = self.ask("completion", prompt=list(prompt), n_predict=1, n_probs=number, logit_bias=plain)
         except RemoteError:
             return {}
-        return {row["id"]: row["logprob"] for row in said["completion_probabilities"][0]["top_logprobs"]}
+        return {row["id"]: row["logprob"] for row in reply["completion_probabilities"][0]["top_logprobs"]}
 
-    def ask(self, what: str, **fields: Any) -> dict[str, Any]:
-        """Ask it anything in its own protocol; raises RemoteError where it refuses, ModelError where it has ended."""
+    def ask(self, path: str, **fields: Any) -> dict[str, Any]:
+        """Send a request in its own protocol; raises RemoteError if it is refused, ModelError if the server has exited."""
         try:
-            response = self._client.post(f"{self.address}/{what}", json=fields)
+            response = self._client.post(f"{self.address}/{path}", json=fields)
         except httpx.HTTPError as error:
-            raise self._refused() from error
+            raise self._failed() from error
         if response.status_code != 200:
             raise RemoteError("llama.cpp did not answer.", response.text[:300], "try again.")
         reply: dict[str, Any] = response.json()
         return reply
 
-    def _refused(self) -> ModelError:
+    def _failed(self) -> ModelError:
         self._log.seek(0)
         lines = [line.strip() for line in self._log.read().splitlines() if line.strip()]
-        told = [line for line in lines if "error" in line.lower() or " E " in line] or lines
+        errors = [line for line in lines if "error" in line.lower() or " E " in line] or lines
         return ModelError(
             f"llama.cpp cannot run {self.model.name}.",
-            "It says: " + " | ".join(told[-LAST_WORDS:])[:800],
-            "export --to merged or adapter, and report the kind of base.",
+            "Its log says: " + " | ".join(errors[-LOG_LINES:])[:800],
+            "export --to merged or adapter, and report the type of the base.",
         )
 
 

@@ -55,8 +55,8 @@ class LlamaEngine:
 
     def prompt_ids(self, conversation: Conversation) -> list[int]:
         """The tokens of a conversation up to where the answer begins, by the chat template in the file."""
-        said = "\n".join(message.content for message in conversation)
-        if self.server.tokens(said, start=False) == self.server.tokens(said, control=False):
+        text = "\n".join(message.content for message in conversation)
+        if self.server.tokens(text, start=False) == self.server.tokens(text, control=False):
             return self.server.prompt_ids(conversation)
         # Something in it looks like a control token: then the contents are cut into tokens apart from the template.
         marked = [replace(m, content=OPEN + re.sub(f"[{OPEN}{CLOSE}]", "", m.content) + CLOSE) for m in conversation]
@@ -82,11 +82,11 @@ class LlamaEngine:
             if room < 1:
                 yield position, too_long(len(ids), self.context_length)
                 continue
-            drawn = replace(decoding, max_new_tokens=min(decoding.max_new_tokens, room))
-            said = self.server.ask("completion", **completion_body(ids, drawn))
-            stop: Any = "length" if said["stop_type"] == "limit" else "stop"
-            read, written = int(said["tokens_evaluated"]), int(said["tokens_predicted"])
-            yield position, Answer(said["content"], stop, read, written, time.perf_counter() - began)
+            limited = replace(decoding, max_new_tokens=min(decoding.max_new_tokens, room))
+            reply = self.server.ask("completion", **completion_body(ids, limited))
+            stop: Any = "length" if reply["stop_type"] == "limit" else "stop"
+            read, written = int(reply["tokens_evaluated"]), int(reply["tokens_predicted"])
+            yield position, Answer(reply["content"], stop, read, written, time.perf_counter() - began)
 
     def stream(self, conversation: Conversation, decoding: Decoding, adapter: str = "") -> Iterator[str]:
         """Answer one conversation, in one chunk; raises ModelError if it exceeds the context."""

@@ -1,4 +1,4 @@
-"""Opening a folder of weights: only safetensors, no foreign code, and an error that helps for all else."""
+"""Loading a model folder: only safetensors, no code that comes with a model, and helpful errors."""
 
 import json
 import re
@@ -19,41 +19,39 @@ if TYPE_CHECKING:
 
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json", "spiece.model")
-# What transformers, tokenizers and safetensors raise on files they cannot use.
+# Errors of transformers, tokenizers and safetensors for files that they cannot load.
 LOAD_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError, SafetensorError)
 
 
 def check_folder(folder: Path) -> dict[str, Any]:
-    """Read a base's config.json after making sure that the folder can be loaded safely; raises ModelError."""
+    """The config.json of a folder that can be loaded safely; raises ModelError if it cannot."""
     config_file = folder / "config.json"
     if not config_file.is_file():
         found = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
         raise ModelError(
-            f"{folder} holds no model.",
-            f"There is no config.json in it; it holds {found}.",
-            "name the folder into which the model was saved or downloaded (with config.json and *.safetensors).",
+            f"{folder} is not a model.",
+            f"There is no config.json in it; it contains {found}.",
+            "name the folder of a saved or downloaded model (with config.json and *.safetensors).",
         )
     try:
         config = json.loads(config_file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ModelError(
-            f"{config_file} cannot be read.", f"The reader says: {error}.", "save or download the model again."
-        ) from error
+        raise ModelError(f"{config_file} cannot be read.", f"{error}.", "save or download the model again.") from error
     if not isinstance(config, dict):
-        raise ModelError(f"{config_file} is not a model's config.", "It holds no JSON object.", "download it again.")
+        raise ModelError(f"{config_file} is not a model's config.", "It is not a JSON object.", "download it again.")
     if not any(folder.glob("*.safetensors")):
         pickled = sorted(path.name for pattern in PICKLED for path in folder.glob(pattern))
         if pickled:
             raise ModelError(
                 f"{folder} has its weights only as {pickled[0]}.",
-                "Such files can run any program when they are opened, so they are never opened here.",
-                "take a version of the model with *.safetensors (most have one), or convert it where it is trusted.",
+                "Such files can run code when they are opened, so they are never opened.",
+                "use a version of the model with *.safetensors (most have one), or convert it on a machine for that.",
             )
-        raise ModelError(f"{folder} holds no weights.", "No *.safetensors is in it.", "download the model again.")
+        raise ModelError(f"{folder} has no weights.", "There are no *.safetensors in it.", "download the model again.")
     if not any((folder / name).is_file() for name in TOKENIZER_FILES):
         raise ModelError(
             f"{folder} has no tokenizer.",
-            f"None of {', '.join(TOKENIZER_FILES)} is in it.",
+            f"It has none of {', '.join(TOKENIZER_FILES)}.",
             "save the tokenizer into the same folder.",
         )
     return config
@@ -62,13 +60,13 @@ def check_folder(folder: Path) -> dict[str, Any]:
 def load(
     folder: Path, device: torch.device, dtype: torch.dtype, quantization: Literal["nf4"] | None = None
 ) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
-    """Load network and tokenizer from a checked folder, without any network access and without foreign code.
+    """Load the network and the tokenizer of a folder, offline and without running code that comes with it.
 
     With `quantization`, the linear layers but the output layer are quantized as they are read (four_bits.py).
     """
     config = check_folder(folder)
     if quantization and config.get("quantization_config"):
-        raise _quantised(folder)
+        raise _quantized(folder)
     bars_were_on = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
@@ -104,24 +102,24 @@ def load(
     missing = sorted(report["missing_keys"]) + sorted(str(key) for key in report.get("mismatched_keys", ()))
     if missing:
         raise ModelError(
-            f"The weights in {folder} are not whole.",
-            f"{len(missing)} are missing or have another shape, such as {missing[0]}; they would be random numbers.",
+            f"The weights in {folder} are not complete.",
+            f"{len(missing)} are missing or have another shape, such as {missing[0]}; they would be random.",
             "download or save the model again.",
         )
     embedding: Any = network.get_input_embeddings()
     rows = int(embedding.weight.shape[0])
     if len(tokenizer) > rows:
         raise ModelError(
-            f"Tokenizer and model in {folder} do not belong together.",
-            f"The tokenizer knows {len(tokenizer)} tokens, the model {rows}.",
+            f"The tokenizer in {folder} does not fit the model.",
+            f"The tokenizer has {len(tokenizer)} tokens, the model {rows}.",
             "put the model's own tokenizer files into the folder.",
         )
     return network.eval(), tokenizer
 
 
-def _quantised(folder: Path) -> ModelError:
+def _quantized(folder: Path) -> ModelError:
     return ModelError(
-        f"The base in {folder} is quantised already.",
+        f"The base in {folder} is quantized already.",
         "Only weights as they were published can be quantized.",
         "leave out `quantization`, or take the base as its makers published it.",
     )
@@ -130,7 +128,7 @@ def _quantised(folder: Path) -> ModelError:
 def hash_weights(folder: Path) -> str:
     """One SHA-256 for all *.safetensors of a folder, from their names and their own hashes.
 
-    The Hub's cache names large files by their SHA-256 behind a link: there the name is taken, which costs no reading.
+    Large files in the Hub's cache are links to files named by their SHA-256; for these, the name is used.
     """
     hashes = {}
     for path in sorted(folder.glob("*.safetensors")):
@@ -140,7 +138,7 @@ def hash_weights(folder: Path) -> str:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, on any device."""
+    """Whether an error means that memory ran out, on any device."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
     return isinstance(error, RuntimeError) and re.search("out of memory|can't allocate memory", str(error)) is not None
@@ -151,7 +149,7 @@ def out_of_memory(what: str) -> ResourceError:
     return ResourceError(
         what,
         "Memory ran out.",
-        "close other programs, take a smaller base_model, shorter questions, or a smaller answers.batch_size.",
+        "close other programs, use a smaller base_model, shorter questions, or a smaller answers.batch_size.",
     )
 
 
@@ -159,21 +157,21 @@ def _unknown_kind(folder: Path, config: dict[str, Any], error: Exception) -> Mod
     kind = config.get("model_type", "none")
     if "auto_map" in config:
         return ModelError(
-            f"The model in {folder} needs program code of its own (model_type {kind!r}).",
-            "Its config.json names it under auto_map; code that comes with a model is never run here.",
-            "take a model of a kind that the installed transformers knows, such as llama, qwen3, gemma3 or mistral.",
+            f"The model in {folder} needs code of its own (model_type {kind!r}).",
+            "Its config.json names it under auto_map; code that comes with a model is never run.",
+            "use a model of a type that the installed transformers supports, such as llama, qwen3, gemma3 or mistral.",
         )
     return ModelError(
-        f"The model in {folder} is of a kind that cannot be loaded (model_type {kind!r}).",
+        f"The model in {folder} is of a type that cannot be loaded (model_type {kind!r}).",
         _first_line(error),
-        "update transformers if the kind is new, or take another base_model.",
+        "update transformers if the type is new, or use another base_model.",
     )
 
 
 def _unusable(what: str, error: Exception) -> ModelError:
-    return ModelError(what, _first_line(error), "check that the folder is whole, or download the model again.")
+    return ModelError(what, _first_line(error), "check that the folder is complete, or download the model again.")
 
 
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return f"The loader says: {lines[0][:300]}"
+    return f"The loader reports: {lines[0][:300]}"

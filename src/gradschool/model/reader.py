@@ -1,7 +1,7 @@
-"""How a network reads: whether it can read packed rows, and how its last hidden states become logits.
+"""How to read with a network: whether it reads packed rows exactly, and how its hidden states become logits.
 
-Families differ, and new ones come; so nothing is believed. Each way is tried on a few tokens, against the network's
-own plain forward, and one that does not give the same is not used.
+Families of models differ, so nothing is assumed. Both shortcuts are tested on a few tokens against the network's own
+forward pass, and are only used if the results agree.
 
 Shapes: T tokens of a row, W width of the network, V vocabulary.
 """
@@ -16,19 +16,19 @@ from transformers import PreTrainedModel
 
 from gradschool.model.attention import Layout, Segments, install, uninstall
 
-# How far hidden states or logits may be apart, as a share of their size. Tokens that saw a neighbour's are off by
-# tens of percent; bfloat16 rounds each number to half a percent.
+# The allowed relative difference of logits. It is tens of percent if tokens attend to another segment; bfloat16 rounds
+# each number to half a percent.
 TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-6}
-ROUGH_TOLERANCE = 0.06
-CHUNK_NUMBERS = 1 << 22  # logits that exist at once
-TRIED_PREFIX, TRIED_SEGMENTS = 5, (3, 3, 6)
-# What layers raise that do not take a packed row.
-UNABLE = (RuntimeError, TypeError, ValueError, LookupError, AttributeError)
+LOW_PRECISION_TOLERANCE = 0.06
+CHUNK_NUMBERS = 1 << 22  # logits in memory at once
+TEST_PREFIX, TEST_SEGMENTS = 5, (3, 3, 6)
+# Errors of layers that do not accept a packed row.
+UNSUPPORTED = (RuntimeError, TypeError, ValueError, LookupError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The output layer, and what a family does to its logits: times `scale`, then bounded by `softcap`."""
+    """The output layer, and how a family changes its logits: scaled by `scale`, then bounded by `softcap`."""
 
     layer: nn.Linear
     scale: float = 1.0
@@ -43,20 +43,20 @@ class Head:
 
     @torch.inference_mode()
     def nats(self, hidden: Tensor, targets: Tensor) -> Tensor:
-        """How unlikely each target (K,) is after its hidden state (K, W), in nats, (K,); some at a time."""
+        """-log p of each target (K,) given its hidden state (K, W), in nats, (K,); computed in chunks."""
         size = max(1, CHUNK_NUMBERS // self.layer.out_features)
-        pieces = []
+        chunks = []
         for start in range(0, len(targets), size):
             probs = self.logits(hidden[start : start + size]).float().log_softmax(-1)
-            pieces.append(-probs.gather(1, targets[start : start + size, None]).squeeze(1))
-        return torch.cat(pieces)
+            chunks.append(-probs.gather(1, targets[start : start + size, None]).squeeze(1))
+        return torch.cat(chunks)
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A network with the ways of reading that were found to be exact for it.
+    """A network, and the shortcuts that are exact for it.
 
-    Without `packs` rows must be padded; without a `head` logits must come from the network itself.
+    If it does not pack, rows must be padded; if it has no `head`, logits must come from its forward pass.
     """
 
     network: PreTrainedModel
@@ -65,10 +65,10 @@ class Reader:
 
     def hidden(self, token_ids: Tensor, positions: Tensor, layout: Layout) -> Tensor:
         """The last hidden states of a packed row: (1, T), (1, T) -> (T, W)."""
-        # A mask of four dimensions counts as finished: none is made, and the layout takes its place.
-        finished = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=token_ids.device)
+        # transformers uses a mask of four dimensions as it is; the layout replaces it.
+        mask = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=token_ids.device)
         output = self.network.get_decoder()(
-            input_ids=token_ids, position_ids=positions, attention_mask=finished, use_cache=False, layout=layout
+            input_ids=token_ids, position_ids=positions, attention_mask=mask, use_cache=False, layout=layout
         )
         hidden: Tensor = output.last_hidden_state[0]
         return hidden
@@ -76,13 +76,13 @@ class Reader:
 
 @torch.no_grad()
 def reader_of(network: PreTrainedModel) -> Reader:
-    """Find out how a network can be read; it keeps the attention that was found to be right."""
+    """Test how a network can be read; it keeps the attention that packed rows need if they are exact."""
     was_training = network.training
     network.eval()
     try:
         if network.is_backend_compatible():
             uninstall(network)
-        rows = _tried_rows(network)
+        rows = _test_rows(network)
         logits = [_logits(network, row) for row in rows]
         head = _head(network, rows[0], logits[0])
         packs = head is not None and network.is_backend_compatible() and _packs(network, head, rows, logits)
@@ -92,7 +92,7 @@ def reader_of(network: PreTrainedModel) -> Reader:
 
 
 def _head(network: PreTrainedModel, row: Tensor, logits: Tensor) -> Head | None:
-    """The output layer, if it makes the network's logits out of its last hidden states."""
+    """The output layer, if it computes the network's logits from its last hidden states."""
     layer, config = network.get_output_embeddings(), network.config.get_text_config()
     if not isinstance(layer, nn.Linear):
         return None
@@ -101,44 +101,44 @@ def _head(network: PreTrainedModel, row: Tensor, logits: Tensor) -> Head | None:
     try:
         hidden = network.get_decoder()(input_ids=row[None], use_cache=False).last_hidden_state[0]
         return head if _close(head.logits(hidden), logits) else None
-    except UNABLE:
+    except UNSUPPORTED:
         return None
 
 
 def _packs(network: PreTrainedModel, head: Head, rows: Sequence[Tensor], logits: Sequence[Tensor]) -> bool:
-    """Whether rows give the same end to end behind their prefix as each alone, and alone the same as before.
+    """Whether packed rows have the same logits as each row alone, and single rows the same as before.
 
-    If they do, the network keeps the attention that does it.
+    If so, the network keeps our attention.
     """
-    own = [row[TRIED_PREFIX:] for row in rows]
-    token_ids = torch.cat([rows[0][:TRIED_PREFIX], *own])[None]
-    places = [torch.arange(TRIED_PREFIX, len(row)) for row in rows]
-    positions = torch.cat([torch.arange(TRIED_PREFIX), *places])[None].to(token_ids.device)
-    layout = Segments(TRIED_PREFIX, tuple((sum(1 for _ in alike), length) for length, alike in groupby(TRIED_SEGMENTS)))
+    own = [row[TEST_PREFIX:] for row in rows]
+    token_ids = torch.cat([rows[0][:TEST_PREFIX], *own])[None]
+    later = [torch.arange(TEST_PREFIX, len(row)) for row in rows]
+    positions = torch.cat([torch.arange(TEST_PREFIX), *later])[None].to(token_ids.device)
+    layout = Segments(TEST_PREFIX, tuple((sum(1 for _ in alike), length) for length, alike in groupby(TEST_SEGMENTS)))
     install(network)
     try:
-        packed = head.logits(Reader(network, True, head).hidden(token_ids, positions, layout))[TRIED_PREFIX:]
+        packed = head.logits(Reader(network, True, head).hidden(token_ids, positions, layout))[TEST_PREFIX:]
         window = getattr(network.config.get_text_config(), "sliding_window", None)
         if window and not any(layout.windows()):
-            raise ValueError("The tried rows are shorter than the window, and no layer said that it has one.")
-        pairs = zip(packed.split_with_sizes(TRIED_SEGMENTS), (line[TRIED_PREFIX:] for line in logits), strict=True)
+            raise ValueError("The test rows are shorter than the sliding window, and no layer reported one.")
+        pairs = zip(packed.split_with_sizes(TEST_SEGMENTS), (line[TEST_PREFIX:] for line in logits), strict=True)
         if all(_close(part, alone) for part, alone in pairs) and all(
             _close(_logits(network, row), before) for row, before in zip(rows, logits, strict=True)
         ):
             return True
-    except UNABLE:
+    except UNSUPPORTED:
         pass
     uninstall(network)
     return False
 
 
-def _tried_rows(network: PreTrainedModel) -> list[Tensor]:
-    """Rows of any tokens that begin alike."""
+def _test_rows(network: PreTrainedModel) -> list[Tensor]:
+    """Rows of random tokens with a common prefix."""
     vocabulary = network.config.get_text_config().vocab_size
-    draw = torch.Generator().manual_seed(0)
-    lengths = [TRIED_PREFIX, *TRIED_SEGMENTS]
+    generator = torch.Generator().manual_seed(0)
+    lengths = [TEST_PREFIX, *TEST_SEGMENTS]
     prefix, *own = (
-        torch.randint(vocabulary, (sum(lengths),), generator=draw).to(network.device).split_with_sizes(lengths)
+        torch.randint(vocabulary, (sum(lengths),), generator=generator).to(network.device).split_with_sizes(lengths)
     )
     return [torch.cat([prefix, segment]) for segment in own]
 
@@ -149,5 +149,5 @@ def _logits(network: PreTrainedModel, row: Tensor) -> Tensor:
 
 
 def _close(one: Tensor, other: Tensor) -> bool:
-    apart = (one.double() - other.double()).norm() / other.double().norm()
-    return bool(apart <= TOLERANCE.get(other.dtype, ROUGH_TOLERANCE))
+    difference = (one.double() - other.double()).norm() / other.double().norm()
+    return bool(difference <= TOLERANCE.get(other.dtype, LOW_PRECISION_TOLERANCE))

@@ -1,4 +1,4 @@
-"""The remote engine: any OpenAI-compatible server, asked several questions at once."""
+"""The remote engine: any OpenAI-compatible server, with several questions at a time."""
 
 import queue
 import threading
@@ -13,19 +13,19 @@ from gradschool.model.engine import TextLoss, refuse_adapter
 from gradschool.records import Answer, Conversation, Decoding, Failure
 from gradschool.settings import Remote
 
-LETTERS_PER_TOKEN = 4  # of English, in the vocabularies of today
+CHARACTERS_PER_TOKEN = 4  # of English text
 TOKENS_PER_MESSAGE = 4
-USUAL_CONTEXT = 4096  # what servers give a model where nobody set it
+DEFAULT_CONTEXT = 4096  # of common servers
 CONTEXT_KEYS = ("max_model_len", "context_length", "context_window", "n_ctx", "n_ctx_train")
 SERVER = "A model server"
-IN_A_ROW = 3  # failures after which a server counts as gone
+MAX_FAILURES = 3  # in a row, before the server counts as unavailable
 
 
 class RemoteEngine:
     """A model behind an address such as http://localhost:11434/v1.
 
-    `address` may leave out /v1. The key is read from the environment variable that `settings` names, and is never
-    shown or written down. Token counts are estimates until the server tells them with an answer.
+    `address` may omit /v1. The API key is read from the environment variable that `settings` names, and is never shown
+    or saved. Token counts are estimates, except for those that the server returns with an answer.
     """
 
     trains = False
@@ -39,7 +39,7 @@ class RemoteEngine:
 
     @property
     def identity(self) -> dict[str, str]:
-        """Which server and model; what weights it runs is not known."""
+        """The server and the model; its weights are unknown."""
         return {
             "kind": "remote",
             "name": self.model,
@@ -51,24 +51,26 @@ class RemoteEngine:
 
     @cached_property
     def context_length(self) -> int:
-        """What the server says about this model, or a careful guess where it does not say."""
+        """The context length that the server reports for this model, or else a cautious default."""
         for model in self._api.models():
             if model["id"] == self.model:
                 meta = model.get("meta")
-                told = {**(meta if isinstance(meta, dict) else {}), **model}
-                return next((told[key] for key in CONTEXT_KEYS if isinstance(told.get(key), int)), USUAL_CONTEXT)
-        return USUAL_CONTEXT
+                reported = {**(meta if isinstance(meta, dict) else {}), **model}
+                return next(
+                    (reported[key] for key in CONTEXT_KEYS if isinstance(reported.get(key), int)), DEFAULT_CONTEXT
+                )
+        return DEFAULT_CONTEXT
 
     def count_tokens(self, conversation: Conversation) -> int:
-        """About how many tokens the conversation takes: an estimate from its length, good to some tens of percent."""
-        return sum(TOKENS_PER_MESSAGE + -(-len(message.content) // LETTERS_PER_TOKEN) for message in conversation)
+        """An estimate of the number of tokens from the length of the text, with an error of some tens of percent."""
+        return sum(TOKENS_PER_MESSAGE + -(-len(message.content) // CHARACTERS_PER_TOKEN) for message in conversation)
 
     def text_losses(self, texts: Sequence[str], adapter: str = "") -> list[TextLoss]:
-        """Raises ModelError: the servers' common interface does not tell how likely a text is."""
+        """Raises ModelError: the common API of servers does not return the loss of a text."""
         raise ModelError(
-            "A model server cannot say how likely a text is.",
-            "Its interface answers questions only.",
-            "use a local base_model where this is needed.",
+            "A model server does not return the loss of a text.",
+            "Its API only answers questions.",
+            "use a local base_model for this.",
         )
 
     def stream(self, conversation: Conversation, decoding: Decoding, adapter: str = "") -> Iterator[str]:
@@ -79,11 +81,11 @@ class RemoteEngine:
     def answer(
         self, conversations: Sequence[Conversation], decoding: Decoding, adapter: str = ""
     ) -> Iterator[tuple[int, Answer]]:
-        """Ask `concurrency` questions at once; yields (position in the input, answer) as they come.
+        """Ask `concurrency` questions at a time; yields (position in the input, answer) as each one finishes.
 
-        Raises RemoteError for what stops all (a wrong key or model name), and when nothing but failures comes: then
-        the server is ill, and a table full of failures would say nothing about the model. Closing the iterator
-        starts no further question.
+        Raises RemoteError for errors that affect all questions (a wrong key or model name), and if there are only
+        failures: a report of failures of the server would say nothing about the model. After the iterator is closed,
+        no further question is asked.
         """
         refuse_adapter(adapter, SERVER)
         waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -100,21 +102,21 @@ class RemoteEngine:
                     return
                 try:
                     done.put((position, self._one(conversations[position], decoding, cancelled)))
-                except BaseException as error:  # raised again where the answers are read
+                except BaseException as error:  # raised in the caller's thread
                     done.put(error)
                     return
 
         for number in range(min(self.settings.concurrency, len(conversations))):
             threading.Thread(target=work, name=f"gradschool-remote-{number}", daemon=True).start()
         try:
-            yield from self._in_doubt(done, len(conversations))
+            yield from self._confirmed(done, len(conversations))
         finally:
             cancelled.set()
 
-    def _in_doubt(
+    def _confirmed(
         self, done: "queue.SimpleQueue[tuple[int, Answer] | BaseException]", count: int
     ) -> Iterator[tuple[int, Answer]]:
-        """Hold server failures back until an answer shows that the server still works."""
+        """Hold failures of the server back until an answer shows that it still works."""
         held: list[tuple[int, Answer]] = []
         answered = 0
         for _ in range(count):
@@ -124,8 +126,8 @@ class RemoteEngine:
             failure = item[1].failure
             if failure is not None and failure.kind == "server":
                 held.append(item)
-                if len(held) >= max(IN_A_ROW, self.settings.concurrency):
-                    raise self._gone(failure, answered)
+                if len(held) >= max(MAX_FAILURES, self.settings.concurrency):
+                    raise self._unavailable(failure, answered)
                 continue
             yield from held
             held.clear()
@@ -133,10 +135,10 @@ class RemoteEngine:
             yield item
         if held and not answered:
             assert held[-1][1].failure is not None
-            raise self._gone(held[-1][1].failure, answered)
+            raise self._unavailable(held[-1][1].failure, answered)
         yield from held
 
-    def _gone(self, failure: Failure, answered: int) -> RemoteError:
+    def _unavailable(self, failure: Failure, answered: int) -> RemoteError:
         when = f"stopped answering after {answered} answers" if answered else "does not answer"
         return RemoteError(
             f"{self._api.address} {when}.",
@@ -153,12 +155,12 @@ class RemoteEngine:
         choice = reply["choices"][0]
         text = choice["message"].get("content") or ""
         usage = reply.get("usage")
-        told: dict[str, Any] = usage if isinstance(usage, dict) else {}
-        prompt_tokens, new_tokens = told.get("prompt_tokens"), told.get("completion_tokens")
+        reported: dict[str, Any] = usage if isinstance(usage, dict) else {}
+        prompt_tokens, new_tokens = reported.get("prompt_tokens"), reported.get("completion_tokens")
         return Answer(
             text,
             "length" if choice.get("finish_reason") == "length" else "stop",
             prompt_tokens if isinstance(prompt_tokens, int) else self.count_tokens(conversation),
-            new_tokens if isinstance(new_tokens, int) else -(-len(text) // LETTERS_PER_TOKEN),
+            new_tokens if isinstance(new_tokens, int) else -(-len(text) // CHARACTERS_PER_TOKEN),
             time.perf_counter() - started,
         )

@@ -1,4 +1,4 @@
-"""A changing set of answers drawn together, one token of each a step: the seam at which an engine joins the server."""
+"""Generating the answers of a changing set of requests, step by step."""
 
 from collections import deque
 from collections.abc import Collection, Generator, Sequence
@@ -18,27 +18,27 @@ class Decoder(Protocol):
     """Rows that are being answered, each a prompt and the answer so far, with the same sampling settings but seeds."""
 
     def add(self, name: int, ids: Sequence[int], limit: int, seed: int) -> None:
-        """Take in a prompt, to be continued by at most `limit` tokens."""
+        """Add a prompt, to be continued by at most `limit` tokens."""
         ...
 
     def step(self) -> list[Token]:
-        """Draw the next token of some rows, in the long run of all; each row's last one says so."""
+        """Generate the next token of some rows; every row gets its turn."""
         ...
 
     def drop(self, names: Collection[int]) -> None:
-        """Let rows go that nobody waits for any more, and what is still said of them."""
+        """Cancel rows; a token of theirs may still follow."""
         ...
 
 
 def decoder_of(engine: LocalEngine, reader: Reader, decoding: Decoding, prefix: Sequence[int], slots: int) -> Decoder:
-    """A decoder for the engine's network with an adapter, or without; all prompts begin with `prefix`, read once."""
+    """A decoder for the network with an adapter or without; all prompts begin with `prefix`, prefilled once."""
     if reader.packs:
         return PackedDecoder(engine, reader, decoding, prefix, slots)
     return OneRowDecoder(engine, reader, decoding)
 
 
 class PackedDecoder:
-    """Continuous batching over the engine's packed rows: prompts enter and leave between any two tokens."""
+    """Continuous batching with packed rows: rows are added and removed between any two tokens."""
 
     def __init__(
         self, engine: LocalEngine, reader: Reader, decoding: Decoding, prefix: Sequence[int], slots: int
@@ -47,32 +47,32 @@ class PackedDecoder:
         self._sampled = decoding.temperature > 0
         self._waiting: deque[Row] = deque()
         self._batch = Batch(reader, reader.head, prefix, engine.stop_ids, decoding, slots, 0)
-        self._entered = False
+        self._added = False
 
     def add(self, name: int, ids: Sequence[int], limit: int, seed: int) -> None:
-        """Take in a prompt; what is drawn for it depends on its seed, and not on the rows beside it."""
+        """Add a prompt; its sampled tokens depend on its seed, not on other rows."""
         uniforms = None
         if self._sampled:
             uniforms = torch.rand(limit, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
         self._waiting.append(Row(name, ids, limit, uniforms=uniforms))
 
     def step(self) -> list[Token]:
-        """Read some of the prompts that wait, or let each row say a token more; in turns, so that none stands still."""
+        """Prefill waiting prompts or generate a token for each row, in turns, so that neither has to wait for long."""
         batch = self._batch
-        self._entered = bool(self._waiting) and batch.wants() and not (batch.rows and self._entered)
-        if self._entered:
-            return batch.enter(self._waiting)
-        said = batch.advance() if batch.rows else []
+        self._added = bool(self._waiting) and batch.has_space() and not (batch.rows and self._added)
+        if self._added:
+            return batch.add(self._waiting)
+        tokens = batch.advance() if batch.rows else []
         if not batch.rows:
-            batch.kept.rows.clear()  # memory of the rows; what they shared stays
-        return said
+            batch.cache.rows.clear()  # the cached prefix stays
+        return tokens
 
     def drop(self, names: Collection[int]) -> None:
-        """Forget prompts that wait, and end rows with the token under way."""
+        """Remove waiting prompts, and finish rows with their next token."""
         self._waiting = deque(row for row in self._waiting if row.name not in names)
         for row in self._batch.rows:
             if row.name in names:
-                row.limit = 0
+                row.max_new_tokens = 0
 
 
 @dataclass(slots=True)
@@ -83,18 +83,18 @@ class _Single:
 
 
 class OneRowDecoder:
-    """One answer after the other, for networks that cannot read packed rows, such as those with a recurrent state."""
+    """One answer after the other, for networks that cannot read packed rows, such as recurrent ones."""
 
     def __init__(self, engine: LocalEngine, reader: Reader, decoding: Decoding) -> None:
         self._engine, self._network, self._decoding = engine, reader.network, decoding
         self._rows: deque[_Single] = deque()
 
     def add(self, name: int, ids: Sequence[int], limit: int, seed: int) -> None:
-        """Take in a prompt; it waits for those before it."""
+        """Add a prompt; it waits for those before it."""
         self._rows.append(_Single(name, limit, self._tokens(ids, limit, seed)))
 
     def step(self) -> list[Token]:
-        """Draw one more token of the oldest row."""
+        """Generate one more token of the oldest row."""
         if not self._rows:
             return []
         row = self._rows[0]
@@ -106,7 +106,7 @@ class OneRowDecoder:
         return [Token(row.name, token, last)]
 
     def drop(self, names: Collection[int]) -> None:
-        """Forget rows, and end the work on them."""
+        """Remove rows, and stop generating their tokens."""
         for row in self._rows:
             if row.name in names:
                 row.tokens.close()

@@ -1,6 +1,6 @@
 """The scheduler of a GGUF file, which llama.cpp runs."""
 
-from gradschool.model.llama_cpp import PATIENCE
+from gradschool.model.llama_cpp import ANSWER_SECONDS
 from gradschool.model.llama_engine import LlamaEngine
 from gradschool.records import Conversation
 from gradschool.serve.scheduler import AnswerStream, Prompt
@@ -13,7 +13,7 @@ class LlamaScheduler:
     def __init__(self, engine: LlamaEngine) -> None:
         self._engine = engine
         self.at_once, self.context_length = engine.at_once, engine.context_length
-        client = client_of(engine.server.address, engine.key, PATIENCE, trust_env=False)
+        client = client_of(engine.server.address, engine.key, ANSWER_SECONDS, trust_env=False)
         self._upstream = UpstreamScheduler(client, LlamaWire(), self.at_once, self.context_length)
 
     def tokens(self, conversation: Conversation) -> tuple[int, tuple[int, ...]]:

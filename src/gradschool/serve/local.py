@@ -1,4 +1,4 @@
-"""The scheduler of a local base: its specialists' requests go through the lanes of one network."""
+"""The scheduler of a local base: one batcher for all of its specialists."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ from gradschool.serve.batcher import Batcher, Request, SamplingGroup
 from gradschool.serve.scheduler import AnswerStream, Finished, Prompt, TextChunk
 from gradschool.specialist import Specialist
 
-END_PATIENCE = 10.0  # seconds for the step under way
+END_SECONDS = 10.0  # to finish the current step
 PROBES = ("a", "Z", "1", "é", "\n?")
 
 
 class LocalScheduler:
-    """Answers for all specialists over one base, whose weights are in memory once.
+    """Answers requests for all specialists of one base.
 
     Raises ModelError if an adapter does not fit the base.
     """
@@ -34,44 +34,44 @@ class LocalScheduler:
         self._batcher.start()
 
     def tokens(self, conversation: Conversation) -> tuple[int, tuple[int, ...]]:
-        """The tokens of a conversation up to where the answer begins, and their number."""
+        """The number of tokens of a conversation up to the start of the answer, and their ids."""
         ids = tuple(self._chat.prompt_ids(conversation))
         return len(ids), ids
 
     async def answer(self, prompt: Prompt) -> AnswerStream:
-        """Answer piece by piece; closing the generator frees the row."""
-        loop, heard = asyncio.get_running_loop(), asyncio.Queue[Token | GradschoolError]()
+        """Stream an answer; closing the generator frees its row."""
+        loop, tokens = asyncio.get_running_loop(), asyncio.Queue[Token | GradschoolError]()
 
-        def tell(said: Token | GradschoolError) -> None:
+        def emit(token: Token | GradschoolError) -> None:
             if not loop.is_closed():  # a second Ctrl-C does not wait for answers
-                loop.call_soon_threadsafe(heard.put_nowait, said)
+                loop.call_soon_threadsafe(tokens.put_nowait, token)
 
-        request = Request(prompt.adapter, prompt.ids, prompt.decoding, tell)
+        request = Request(prompt.adapter, prompt.ids, prompt.decoding, emit)
         text, count = IncrementalDetokenizer(self._chat.decode), 0
         self._batcher.put(request)
         try:
             while True:
-                said = await heard.get()
-                if isinstance(said, GradschoolError):
-                    raise said
+                token = await tokens.get()
+                if isinstance(token, GradschoolError):
+                    raise token
                 count += 1
-                stopped = said.token in self._stop_ids
-                yield TextChunk("" if stopped else text.add(said.token), count)
-                if said.last:
+                stopped = token.token in self._stop_ids
+                yield TextChunk("" if stopped else text.add(token.token), count)
+                if token.last:
                     yield TextChunk(text.end(), count)
                     yield Finished("stop" if stopped else "length", len(prompt.ids), count)
                     return
         finally:
-            request.gone = True
+            request.cancelled = True
 
     async def close(self) -> None:
-        """End the thread after the step under way."""
+        """Stop the batcher after its current step."""
         self._batcher.end()
-        await asyncio.to_thread(self._batcher.join, END_PATIENCE)
+        await asyncio.to_thread(self._batcher.join, END_SECONDS)
 
 
 def sampling_group_of(specialist: Specialist, engine: LocalEngine) -> SamplingGroup:
-    """How a specialist answers where nothing else is asked for, and what all of its prompts begin with."""
+    """The sampling settings of a specialist and the prefix of its prompts, found with a few different questions."""
     recipe = specialist.recipe
     asked = [specialist.conversation((Message("user", text),))[0] for text in PROBES]
     prompts = [engine.chat.prompt_ids(conversation) for conversation in asked]

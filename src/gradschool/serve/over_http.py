@@ -1,4 +1,4 @@
-"""The server as one more engine: a specialist behind HTTP on this machine, asked as its clients will ask it."""
+"""A specialist behind its own HTTP server, as an engine: export tests what clients will get."""
 
 import contextlib
 from collections.abc import Iterator
@@ -15,13 +15,12 @@ NAME = "specialist"
 
 @contextlib.contextmanager
 def over_http(specialist: Specialist) -> Iterator[RemoteEngine]:
-    """Serve an open specialist on a free port of this machine, and give an engine that asks it bare questions.
+    """Serve an open specialist on a free port of localhost; yields an engine that sends it plain questions.
 
-    Instructions, examples and passages are put before a question by the server. Meanwhile the specialist's own engine
-    belongs to the server.
+    The server adds instructions, examples and passages.
     """
     scheduler = scheduler_of(specialist.engine, [specialist], None, None)
     service = Service({NAME: ServedModel(NAME, specialist, ServedBase(scheduler))})
-    asking = Remote(timeout=service.limits.seconds, retries=0, concurrency=scheduler.at_once)
+    client = Remote(timeout=service.limits.seconds, retries=0, concurrency=scheduler.at_once)
     with running(service) as address:
-        yield RemoteEngine(f"{address}/v1", NAME, asking)
+        yield RemoteEngine(f"{address}/v1", NAME, client)

@@ -1,4 +1,4 @@
-"""The scheduler of any other engine that answers in this process: a thread for each request under way."""
+"""The scheduler of engines without one of their own: a thread for each request."""
 
 import asyncio
 import threading
@@ -12,7 +12,7 @@ AT_ONCE = 8
 
 
 class ThreadScheduler:
-    """Streams from an engine; tokens are counted by the engine's own measure."""
+    """Streams answers from an engine, which also counts tokens."""
 
     def __init__(self, engine: Engine, at_once: int | None, context_length: int | None) -> None:
         self._engine, self.at_once = engine, at_once or AT_ONCE
@@ -20,41 +20,41 @@ class ThreadScheduler:
         self._threads = ThreadPoolExecutor(self.at_once, "gradschool-answer")
 
     def tokens(self, conversation: Conversation) -> tuple[int, tuple[int, ...]]:
-        """How many tokens a conversation takes, as the engine counts."""
+        """The number of tokens of a conversation, without their ids."""
         return self._engine.count_tokens(conversation), ()
 
     async def answer(self, prompt: Prompt) -> AnswerStream:
-        """Answer piece by piece; closing the generator ends the work at the next piece."""
-        loop, heard = asyncio.get_running_loop(), asyncio.Queue[str | Exception | None]()
-        gone = threading.Event()
+        """Stream an answer; closing the generator stops it at the next chunk."""
+        loop, chunks = asyncio.get_running_loop(), asyncio.Queue[str | Exception | None]()
+        cancelled = threading.Event()
 
         def work() -> None:
             ending: Exception | None = None
             try:
-                for piece in self._engine.stream(prompt.conversation, prompt.decoding):
-                    if gone.is_set():
+                for chunk in self._engine.stream(prompt.conversation, prompt.decoding, prompt.adapter):
+                    if cancelled.is_set():
                         return
-                    loop.call_soon_threadsafe(heard.put_nowait, piece)
-            except Exception as error:  # raised again where the pieces are read
+                    loop.call_soon_threadsafe(chunks.put_nowait, chunk)
+            except Exception as error:  # raised in the event loop below
                 ending = error
-            loop.call_soon_threadsafe(heard.put_nowait, ending)
+            loop.call_soon_threadsafe(chunks.put_nowait, ending)
 
-        under_way = self._threads.submit(work)
+        future = self._threads.submit(work)
         text = ""
         try:
-            while (piece := await heard.get()) is not None:
-                if isinstance(piece, Exception):
-                    raise piece
-                text += piece
-                yield TextChunk(piece, self._count(text))
+            while (chunk := await chunks.get()) is not None:
+                if isinstance(chunk, Exception):
+                    raise chunk
+                text += chunk
+                yield TextChunk(chunk, self._count(text))
             count = self._count(text)
             yield Finished("length" if count >= prompt.decoding.max_new_tokens else "stop", prompt.tokens, count)
         finally:
-            gone.set()
-            under_way.cancel()
+            cancelled.set()
+            future.cancel()
 
     async def close(self) -> None:
-        """Wait for no more work."""
+        """Start no more work, and do not wait for the rest."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _count(self, text: str) -> int:
