@@ -15,8 +15,8 @@ import pytest
 import made
 from finish import finish
 from gradschool.cli.serving import serve
+from gradschool.model import llama_engine
 from gradschool.model.memory import AT_ONCE
-from gradschool.serve import llama
 from gradschool.serve.app import make_app
 from gradschool.serve.loading import open_service
 from gradschool.serve.request import MAX_STOPS, UNSUPPORTED, WITHOUT_EFFECT, _ChatBody
@@ -105,8 +105,8 @@ def test_options_have_the_defaults_of_the_command() -> None:
         f"Headers must arrive within {HEADER_SECONDS:g} seconds, a body within {Limits().body_seconds:g}.",
         f"gives running ones {Limits().grace:g} seconds",
         f"one stop string, or up to {MAX_STOPS}",
-        f"up to {AT_ONCE}, as memory allows; for GGUF {llama.AT_ONCE}",
-        f"`--max-context` is at most {llama.USUAL_CONTEXT} unless",
+        f"up to {AT_ONCE}, as memory allows; for GGUF {llama_engine.AT_ONCE}",
+        f"`--max-context` is at most {llama_engine.DEFAULT_CONTEXT} unless",
         f"{KEY_ENV}=a-long-key-of-{MIN_KEY_LENGTH}-characters-or-more",
     ],
 )

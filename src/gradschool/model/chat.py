@@ -211,7 +211,7 @@ class Chat:
         return self._control_pattern.sub(rf"{OPEN}\g<0>{CLOSE}", content)
 
     def _probe(self) -> tuple[str, str]:
-        """The text between the generation prompt and an answer (such as a channel name), and the text after the answer."""
+        """The text between the generation prompt and an answer (such as a channel name), and the text after it."""
         question = (Message("user", "Hello"),)
         full = self._text((*question, Message("assistant", PLACEHOLDER)))
         head, found, tail = full.partition(PLACEHOLDER)
