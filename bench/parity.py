@@ -21,7 +21,7 @@ from gradschool.cli.shipping import parity_table
 from gradschool.environment import environment
 from gradschool.export.export import ExportOptions, export
 from gradschool.files import read_json, sha256, write_json
-from gradschool.package.forms import FormResult, Refused
+from gradschool.package.forms import ExportRejected, FormResult
 from gradschool.package.manifest import read_manifest
 from gradschool.serve.over_http import over_http
 
@@ -45,7 +45,7 @@ def measure(specialist: Path, folder: Path, screen: Screen) -> list[dict[str, An
         try:
             serve = over_http if number == 0 else None  # the server is the same for every form
             table = screen.follow(export(ExportOptions(specialist, output=folder / str(number), **order), serve)).table
-        except Refused as error:
+        except ExportRejected as error:
             table, refused = tuple(error.tried), str(error)
         rows = TypeAdapter(list[FormResult]).dump_python(list(table), mode="json")
         records.append({"order": order, "refused": refused, "forms": rows})

@@ -39,7 +39,7 @@ def _refusals(results: Sequence[RungResult]) -> Iterator[str]:
         for gate in result.gates:
             if gate.held:
                 continue
-            yield f"The {result.rung} rung was refused: {gate.name}: {gate.evidence}."
+            yield f"The {result.rung} rung was rejected: {gate.name}: {gate.evidence}."
             if gate.name == FORGETTING:
                 yield (
                     "Less forgetting: raise [tune] rehearsal, or lower learning_rates or epochs. If the job needs no "

@@ -21,7 +21,7 @@ def test_an_export_shows_its_table_and_where_it_lies(
     result = run("export", specialist, "--to", "gguf", "--format", "f16")
     assert result.exit_code == 0
     assert "12 of 12 answers are identical to those scored in the climb" in result.output
-    assert "gguf f16" in result.output and "12/12" in result.output and "held" in result.output
+    assert "gguf f16" in result.output and "12/12" in result.output and "accepted" in result.output
     assert "Written: exports/brief words-gguf" in result.output
     assert (tmp_path / "exports" / "brief words-gguf" / "README.md").is_file()
 
@@ -32,7 +32,7 @@ def test_a_refused_export_shows_the_table_too(
     monkeypatch.setattr(session, "merged", lambda base, adapter: merge.merged(base, None))
     result = run("export", specialist, "--to", "merged", "-o", tmp_path / "out")
     assert result.exit_code == 5
-    assert "refused" in result.output and "First difference:" in result.output
+    assert "rejected" in result.output and "First difference:" in result.output
     assert not (tmp_path / "out").exists()
 
 

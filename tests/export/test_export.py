@@ -29,7 +29,7 @@ from gradschool.gates.parity import MAX_DIVERGENCE, MAX_DROP, MIN_SAME, SCORE_KE
 from gradschool.model.local import LocalEngine
 from gradschool.model.opening import POCKET
 from gradschool.package.bundle import open_specialist
-from gradschool.package.forms import Refused
+from gradschool.package.forms import ExportRejected
 from gradschool.records import Message
 from gradschool.serve.over_http import over_http
 from gradschool.specialist import Recipe, Specialist
@@ -93,7 +93,7 @@ def test_a_server_that_forgets_something_is_caught(specialist: Path, tmp_path: P
     def forgetful(whole: Specialist) -> AbstractContextManager[Any]:
         return over_http(replace(whole, recipe=replace(whole.recipe, **lost)))
 
-    with pytest.raises(Refused, match="The export served over HTTP differs too much from the specialist"):
+    with pytest.raises(ExportRejected, match="The export served over HTTP differs too much from the specialist"):
         finish(export(ExportOptions(specialist, "adapter", tmp_path / "out"), forgetful))
     assert not (tmp_path / "out").exists()
 
@@ -159,7 +159,7 @@ def test_what_was_broken_on_purpose_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     harm(monkeypatch)
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(ExportRejected) as caught:
         finish(export(ExportOptions(specialist, to, tmp_path / "out", number_format="f16")))
     assert gate in {g.name for g in caught.value.tried[-1].gates if not g.held}
     assert where in str(caught.value)
@@ -172,7 +172,7 @@ def test_a_context_that_is_too_small_is_noticed(tmp_path: Path, monkeypatch: pyt
     assert whole.table[0].sound
     assert "num_ctx 512" in (whole.folder / "Modelfile").read_text()
     monkeypatch.setattr(exporting, "_context", lambda trial: 256)
-    with pytest.raises(Refused, match="q0: too long for the model") as caught:
+    with pytest.raises(ExportRejected, match="q0: too long for the model") as caught:
         finish(export(ExportOptions(place, "gguf", tmp_path / "out", number_format="f16")))
     assert SCORE_KEPT in {g.name for g in caught.value.tried[-1].gates if not g.held}
     assert not (tmp_path / "out").exists()
@@ -183,7 +183,7 @@ def test_a_stop_token_that_the_file_does_not_name_is_noticed(tmp_path: Path, mon
     whole, _ = finish(export(ExportOptions(place, "gguf", tmp_path / "whole", number_format="f16")))
     assert whole.table[0].sound
     monkeypatch.setattr(vocabulary, "_ends", lambda chat: [chat.tokenizer.convert_tokens_to_ids("<|endoftext|>")])
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(ExportRejected) as caught:
         finish(export(ExportOptions(place, "gguf", tmp_path / "out", number_format="f16")))
     assert "answers still stop" in {g.name for g in caught.value.tried[-1].gates if not g.held}
     assert not (tmp_path / "out").exists()
@@ -278,7 +278,7 @@ def test_where_no_format_holds_nothing_is_kept(
     specialist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gradschool.export.smallest.FORMATS_BY_SIZE", ("q4_0",))
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(ExportRejected) as caught:
         finish(export(ExportOptions(specialist, "gguf", tmp_path / "out", smallest=True)))
     assert [result.form for result in caught.value.tried] == ["gguf q4_0"]
     assert list(tmp_path.iterdir()) == []

@@ -6,7 +6,7 @@ import pytest
 
 from finish import finish
 from gradschool.export.export import ExportOptions, export
-from gradschool.package.forms import Refused
+from gradschool.package.forms import ExportRejected
 from shipped import QUESTIONS, ship
 
 pytest.importorskip("bitsandbytes")
@@ -28,6 +28,6 @@ def test_the_adapter_answers_as_the_specialist_and_other_forms_nearly(specialist
 
 @pytest.mark.parametrize("to", ["merged", "gguf"])
 def test_a_form_that_loses_too_much_without_the_four_bits_is_refused(to: str, specialist: Path, tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="the mean score changes by"):
+    with pytest.raises(ExportRejected, match="the mean score changes by"):
         finish(export(ExportOptions(specialist, to, tmp_path / "out", number_format="f16")))  # type: ignore[arg-type]
     assert not (tmp_path / "out").exists()

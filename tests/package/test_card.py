@@ -127,7 +127,7 @@ def test_one_sentence_for_each_verdict() -> None:
     assert verdict_sentence(unproven).startswith("Not proven: the best on validation is the base rung")
     assert "210 more test examples" in verdict_sentence(unproven)
     refused = replace(TUNE, gates=(Gate("forgetting", False, "the loss rose by 0.9"),))
-    assert verdict_sentence(refused).startswith("Not passed: the tune rung is refused")
+    assert verdict_sentence(refused).startswith("Not passed: the tune rung is rejected")
     assert "the loss rose by 0.9" in verdict_sentence(refused)
     assert "has no score" in verdict_sentence(GROUND)
 

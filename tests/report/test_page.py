@@ -291,7 +291,7 @@ def test_a_package_that_answers_otherwise_is_no_pass(made: Made) -> None:
     manifest.write_text(manifest.read_text().replace('kind = "fake"', 'kind = "local"'))
     made.answer("package", [Answer("something else")] * 5)
     text = page(made.run)
-    assert "Not passed: the tune rung is refused" in text
+    assert "Not passed: the tune rung is rejected" in text
     assert "0 of 5 test answers are the same" in text
 
 
@@ -301,7 +301,7 @@ def test_a_failed_gate_is_told(made: Made) -> None:
     (made.run.folder / "done" / "base-result.json").unlink()
     made.run.save(result_key("base"), result)
     text = page(made.run)
-    assert "passed, refused" in text
+    assert "passed, rejected" in text
     assert "3 of 90 answers stopped" in text
 
 

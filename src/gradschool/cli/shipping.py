@@ -54,7 +54,7 @@ def export(
     from gradschool.cli.screen import Screen
     from gradschool.export.export import ExportOptions
     from gradschool.export.export import export as make
-    from gradschool.package.forms import Refused
+    from gradschool.package.forms import ExportRejected
     from gradschool.serve.over_http import over_http
 
     if smallest and to not in ("gguf", "ollama"):
@@ -65,8 +65,8 @@ def export(
     try:
         with Screen(out) as screen:
             made = screen.follow(make(options, over_http))
-    except Refused as refused:
-        out.print(parity_table(refused.tried))
+    except ExportRejected as rejected:
+        out.print(parity_table(rejected.tried))
         raise
     out.print(parity_table(made.table))
     out.print(f"Written: {escape(str(made.folder))}", highlight=False, soft_wrap=True)
@@ -97,6 +97,6 @@ def parity_table(results: "Sequence[FormResult]") -> "Table":
             f"{result.same_answers}/{number}",
             f"[bold]{result.score.mean:.3f}[/]\n{interval.low:.3f} to {interval.high:.3f}",
             f"{result.tokens_per_second:.0f}",
-            "[green]held[/]" if result.sound else "[red]refused[/]",
+            "[green]accepted[/]" if result.sound else "[red]rejected[/]",
         )
     return table

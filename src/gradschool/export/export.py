@@ -37,7 +37,7 @@ from gradschool.model.local import LocalEngine, local_engine
 from gradschool.package.bundle import open_verified
 from gradschool.package.card import card
 from gradschool.package.evidence import read_evidence
-from gradschool.package.forms import FormResult, Refused, Shipped, result_line
+from gradschool.package.forms import ExportRejected, FormResult, Shipped, result_line
 from gradschool.package.manifest import Manifest, read_manifest
 from gradschool.records import Conversation, Note, Work
 from gradschool.specialist import Recipe, Specialist
@@ -70,8 +70,8 @@ class Exported:
 def export(options: ExportOptions, serve: Serve | None = None) -> Work[Exported]:
     """Export a specialist, ask the export the test questions, and keep it only if it answers as the specialist does.
 
-    `serve` starts an HTTP server for the specialist, which is then tested first. Raises Refused if a test fails, and
-    UsageError or ModelError, before any work, if the form cannot be made.
+    `serve` starts an HTTP server for the specialist, which is then tested first. Raises ExportRejected if a test fails,
+    and UsageError or ModelError, before any work, if the form cannot be made.
     """
     manifest = read_manifest(options.specialist)
     output = options.output or Path("exports") / f"{manifest.name}-{options.to}"
@@ -84,12 +84,12 @@ def export(options: ExportOptions, serve: Serve | None = None) -> Work[Exported]
     for result in served:
         yield Note(result_line(result))
         if not result.sound:
-            raise Refused(served)
+            raise ExportRejected(served)
     with new_folder(output) as folder:
         shipped, table = yield from MAKERS[options.to](session, options, folder)
         table = [*served, *table]
         if not all(result.sound for result in table if result.form in shipped.forms):
-            raise Refused(table)
+            raise ExportRejected(table)
         write_text(folder / "README.md", card(manifest, session.evidence.results, shipped))
         rows = TypeAdapter(list[FormResult]).dump_python(table, mode="json")
         write_json(folder / PARITY, {"forms": rows, "environment": environment()})

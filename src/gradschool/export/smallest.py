@@ -8,7 +8,7 @@ from gradschool.data.proof import look_level
 from gradschool.export.gguf import file_name, size_label
 from gradschool.export.session import ExportSession, make_gguf, try_gguf
 from gradschool.gates.parity import SCORE_KEPT
-from gradschool.package.forms import FormResult, Refused, result_line
+from gradschool.package.forms import ExportRejected, FormResult, result_line
 from gradschool.records import Gate, Note, Work
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def smallest(
 
     A specialist that passed must be proven to reach its pass mark in the new format too. Each format is another look
     at the test set, so the error budget is split over all formats. A specialist that did not pass may lose no more of
-    its score than in any export. Raises Refused if no format passes, and deletes all files.
+    its score than in any export. Raises ExportRejected if no format passes, and deletes all files.
     """
     level = look_level(session.evidence.goal.error_budget, len(FORMATS_BY_SIZE))
     strict = replace(session, evidence=replace(session.evidence, level=level))
@@ -38,7 +38,7 @@ def smallest(
         if tried[-1].sound:
             return path, tried
         path.unlink()
-    raise Refused(tried)
+    raise ExportRejected(tried)
 
 
 def with_verdict_gate(result: FormResult) -> FormResult:

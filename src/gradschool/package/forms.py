@@ -46,7 +46,7 @@ class Shipped:
     alone: FormResult | None = None  # without what the file cannot contain
 
 
-class Refused(ModelError):
+class ExportRejected(ModelError):
     """An export differs too much from the specialist, so it was deleted; `tried` are the rows of the parity table."""
 
     def __init__(self, tried: Sequence[FormResult]) -> None:
@@ -69,5 +69,5 @@ def result_line(result: FormResult) -> str:
     return (
         f"{result.form}: {size}{result.score.mean:.3f} ({interval.low:.3f} to "
         f"{interval.high:.3f}){divergence}, {result.same_answers} of {result.score.examples} answers identical, "
-        f"{result.tokens_per_second:.0f} tokens/s: {'held' if result.sound else 'refused'}."
+        f"{result.tokens_per_second:.0f} tokens/s: {'accepted' if result.sound else 'rejected'}."
     )

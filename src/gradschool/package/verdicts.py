@@ -16,7 +16,7 @@ def verdict_sentence(result: RungResult, package_gates: Sequence[Gate] = ()) -> 
     refused = [gate for gate in (*result.gates, *package_gates) if not gate.held]
     if refused:
         reasons = "; ".join(f"{gate.name} ({gate.evidence})" for gate in refused)
-        return f"Not passed: the {result.rung} rung is refused by a gate: {reasons}. It scored {scored}."
+        return f"Not passed: the {result.rung} rung is rejected by a gate: {reasons}. It scored {scored}."
     if report.verdict == "passed":
         proven = f"the {result.rung} rung is proven to reach the {mark}"
         return f"Passed: {proven}: {scored}, lower bound {interval.low:.3f} ({confidence})."
@@ -33,7 +33,7 @@ def verdict_words(result: RungResult) -> str:
     """A rung's verdict in a word or two, and whether a gate refuses it."""
     if result.report is None:
         return "skipped" if result.skipped else "not tested"
-    return result.report.verdict if result.sound else f"{result.report.verdict}, refused"
+    return result.report.verdict if result.sound else f"{result.report.verdict}, rejected"
 
 
 def difference(report: Report) -> str:
