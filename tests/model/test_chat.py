@@ -132,16 +132,16 @@ def test_a_changed_or_empty_answer_is_refused() -> None:
         chat.render((QUESTION[1], Message("assistant", "")))
     with pytest.raises(ModelError, match="must end with an answer"):
         chat.render(QUESTION)
-    with pytest.raises(ModelError, match="does not write the answer"):
+    with pytest.raises(ModelError, match="does not render answers"):
         Chat(tiny.tokenizer("{{ messages[0].content }}<|im_end|>"))
 
 
-def test_what_a_template_refuses_is_told_in_its_words() -> None:
+def test_the_error_of_a_template_is_quoted() -> None:
     chat = Chat(tiny.style("gemma"))
     with pytest.raises(ModelError) as caught:
         chat.prompt_ids((Message("user", "a"), Message("user", "b")))
     assert "user, user" in caught.value.what and "roles must alternate" in caught.value.why
-    with pytest.raises(ModelError, match="refuses"):
+    with pytest.raises(ModelError, match="does not accept"):
         Chat(tiny.tokenizer("{{ nothing.at.all }}"))
     with pytest.raises(ModelError, match="empty conversation"):
         chat.prompt_ids(())

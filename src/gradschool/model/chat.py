@@ -85,9 +85,7 @@ class Chat:
         self._fold_system = False
         if self._refuses_system():
             self._fold_system = True
-            remarks.append(
-                "The chat template does not support system messages; they are put before the first question."
-            )
+            remarks.append("The chat template has no system messages; they are put before the first question.")
         self._header, tail = self._probe()
         self._stop_id, self._before_stop, self._after_stop = self._find_stop(tail, set(added), remarks)
         self._tail = tail
@@ -211,7 +209,7 @@ class Chat:
         return self._control_pattern.sub(rf"{OPEN}\g<0>{CLOSE}", content)
 
     def _probe(self) -> tuple[str, str]:
-        """The text between the generation prompt and an answer (such as a channel name), and the text after it."""
+        """The text between the generation prompt and an answer (such as a channel name), and that after the answer."""
         question = (Message("user", "Hello"),)
         full = self._text((*question, Message("assistant", PLACEHOLDER)))
         head, found, tail = full.partition(PLACEHOLDER)

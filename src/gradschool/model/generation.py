@@ -41,10 +41,8 @@ def in_batches(
     for number, batch in enumerate(batches({name: len(ids) for name, ids in prompts.items()}, max_new_tokens, size)):
         began = time.perf_counter()
         sampling = replace(decoding, seed=decoding.seed + number)
-        further = {"min_new_tokens": min_new_tokens} if min_new_tokens else {}
-        rows = generate(
-            network, [prompts[name] for name in batch], stop_ids, max_new_tokens[batch[0]], sampling, **further
-        )
+        ids, longest = [prompts[name] for name in batch], max_new_tokens[batch[0]]
+        rows = generate(network, ids, stop_ids, longest, sampling, min_new_tokens)
         seconds = (time.perf_counter() - began) / len(batch)
         yield from ((name, row, seconds) for name, row in zip(batch, rows, strict=True))
 
@@ -67,7 +65,8 @@ def generate(
     stop_ids: Sequence[int],
     max_new_tokens: int,
     decoding: Decoding,
-    **further: Any,
+    min_new_tokens: int = 0,
+    streamer: BaseStreamer | None = None,
 ) -> list[list[int]]:
     """Continue prompts in one batch; each row ends with a stop token or has `max_new_tokens` tokens.
 
@@ -80,13 +79,14 @@ def generate(
     mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=device)
     config = GenerationConfig(
         max_new_tokens=max_new_tokens,
+        min_new_tokens=min_new_tokens or None,
         do_sample=False,
         eos_token_id=list(stop_ids),
         pad_token_id=stop_ids[0],  # for rows that have ended; removed again below
     )
     sampler = LogitsProcessorList([Sampler(decoding, device)] if decoding.temperature > 0 else [])
     output: Any = network.generate(  # type: ignore[operator]
-        input_ids=ids, attention_mask=mask, generation_config=config, logits_processor=sampler, **further
+        input_ids=ids, attention_mask=mask, generation_config=config, logits_processor=sampler, streamer=streamer
     )
     rows: list[list[int]] = output[:, longest:].tolist()
     return [_up_to_stop(row, stop_ids) for row in rows]
@@ -124,14 +124,8 @@ def stream_tokens(
 
     def work() -> None:
         try:
-            generate(
-                network,
-                [prompt],
-                stop_ids,
-                max_new_tokens,
-                decoding,
-                streamer=_IntoQueue(tokens, wanted),
-            )
+            streamer = _IntoQueue(tokens, wanted)
+            generate(network, [prompt], stop_ids, max_new_tokens, decoding, streamer=streamer)
             tokens.put(None)
         except BaseException as error:  # raised in the caller's thread below
             tokens.put(error)

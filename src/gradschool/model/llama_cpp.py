@@ -137,7 +137,7 @@ class LlamaCpp:
         return {row["id"]: row["logprob"] for row in reply["completion_probabilities"][0]["top_logprobs"]}
 
     def ask(self, path: str, **fields: Any) -> dict[str, Any]:
-        """Send a request in its own protocol; raises RemoteError if it is refused, ModelError if the server exited."""
+        """Send a request in its own protocol; raises RemoteError if it fails, ModelError if the server has exited."""
         try:
             response = self._client.post(f"{self.address}/{path}", json=fields)
         except httpx.HTTPError as error:

@@ -56,9 +56,8 @@ class RemoteEngine:
             if model["id"] == self.model:
                 meta = model.get("meta")
                 reported = {**(meta if isinstance(meta, dict) else {}), **model}
-                return next(
-                    (reported[key] for key in CONTEXT_KEYS if isinstance(reported.get(key), int)), DEFAULT_CONTEXT
-                )
+                lengths = [reported[key] for key in CONTEXT_KEYS if isinstance(reported.get(key), int)]
+                return lengths[0] if lengths else DEFAULT_CONTEXT
         return DEFAULT_CONTEXT
 
     def count_tokens(self, conversation: Conversation) -> int:
