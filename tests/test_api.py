@@ -15,6 +15,7 @@ import small_job
 from gradschool.api import OpenSpecialist
 from gradschool.errors import UsageError
 from gradschool.model.fake import FakeEngine
+from gradschool.settings import Rule
 from gradschool.specialist import Recipe, Specialist
 
 PAGE = Path(__file__).parents[1] / "docs" / "python.md"
@@ -101,9 +102,34 @@ def test_an_unknown_setting_is_named_with_the_nearest_one(tmp_path: Path) -> Non
     with pytest.raises(UsageError, match="'pass_mrak'") as caught:
         gradschool.check(job_of(tmp_path), pass_mrak=0.5)
     assert "'pass_mark'" in caught.value.why
-    with pytest.raises(UsageError, match="has 1 issue") as caught:
+    with pytest.raises(UsageError, match="1 issue in the arguments") as caught:
         gradschool.check(gradschool.read_job(tmp_path), pass_mark=7)
     assert "pass_mark" in caught.value.why
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ({"four_bits": True}, "quantization"),
+        ({"four_bits": False}, "quantization"),
+        ({"also": ["chrf"]}, "extra_metrics"),
+    ],
+)
+def test_an_old_name_of_a_setting_is_an_error_that_names_the_new_one(
+    old: dict[str, Any], new: str, tmp_path: Path
+) -> None:
+    for job in (job_of(tmp_path), gradschool.read_job(tmp_path)):
+        with pytest.raises(UsageError, match=f"'{next(iter(old))}' is now called '{new}'"):
+            gradschool.check(job, **old)
+
+
+def test_rules_are_a_setting_too(tmp_path: Path) -> None:
+    rule = {"name": "short", "kind": "max_words", "value": 9}
+    for rules in ([rule], [Rule.model_validate(rule)]):
+        job = gradschool.read_job(job_of(tmp_path), rules=rules, metric="rules")
+        assert job.settings.goal.rules == (Rule.model_validate(rule),)
+    with pytest.raises(UsageError, match="1 issue in the arguments"):
+        gradschool.read_job(tmp_path, rules=[{**rule, "kind": "long"}])
 
 
 def test_questions_are_strings_or_conversations() -> None:

@@ -16,7 +16,7 @@ from gradschool.job import Job
 from gradschool.package import bundle
 from gradschool.records import Answer, Conversation, Event, Example, Message, Note, Progress, RungResult, Step, Work
 from gradschool.run import Run, next_folder
-from gradschool.settings import options
+from gradschool.settings import RENAMED, keyword_of, options
 from gradschool.specialist import Specialist
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+ARGUMENTS = "the arguments"  # in errors about settings
 Question: TypeAlias = str | Sequence[Message | Mapping[str, str]]
 
 
@@ -48,7 +49,7 @@ def read_job(path: str | Path, **settings: object) -> Job:
 
     `settings` override the file's; their names are those of the command line's options: `pass_mark`, `learning_rates`.
     """
-    return jobs.read_job(Path(path), _overrides(settings))
+    return jobs.read_job(Path(path), _overrides(settings), ARGUMENTS)
 
 
 def check(job: str | Path | Job, **settings: object) -> Examined:
@@ -122,14 +123,17 @@ def _conversation(question: Question) -> Conversation:
 
 def _job(job: str | Path | Job, settings: Mapping[str, object]) -> Job:
     if isinstance(job, Job):
-        return jobs.change_job(job, _overrides(settings)) if settings else job
+        return jobs.change_job(job, _overrides(settings), ARGUMENTS) if settings else job
     return read_job(job, **settings)
 
 
 def _overrides(settings: Mapping[str, object]) -> dict[str, object]:
     """Settings by their path in job.toml."""
-    paths = {option.flag.lstrip("-").replace("-", "_"): option.path for option in options()}
+    paths = {keyword_of(option.path): option.path for option in options()} | {"rules": "goal.rules"}
+    renamed = {keyword_of(old): new for old, new in RENAMED.items()}
     for name in settings:
+        if name in renamed:
+            raise UsageError(f"{name!r} {renamed[name].now(keyword_of)}.", "", "use the new name.")
         if name not in paths:
             raise UsageError(
                 f"There is no setting {name!r}.",
