@@ -1,10 +1,12 @@
 """The Python API: quick to import, typed, and every code block of its page runs."""
 
 import json
+import os
 import pkgutil
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +142,70 @@ def test_questions_are_strings_or_conversations() -> None:
     assert [answer.text for answer in answers] == ["A", "B", "C"]
     assert "".join(specialist.stream("d")) == "D"
     assert specialist.answer([]) == []
-    for wrong in ([{"role": "user"}], [3], 3):
-        with pytest.raises(UsageError):
-            specialist.answer([wrong])  # type: ignore[list-item]
+
+
+WRONG_QUESTIONS: list[Any] = [
+    *([{"role": "user"}], [3], 3, None, []),
+    [{"role": "user", "content": None}],
+    [{"role": "user", "content": ["a"]}],
+    [{"role": "human", "content": "a"}],
+    [{"role": None, "content": "a"}],
+    [gradschool.Message("user", None)],  # type: ignore[arg-type]
+    {"role": "user", "content": "a"},
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG_QUESTIONS, ids=str)
+def test_what_is_not_a_question_is_a_usage_error(wrong: Any) -> None:
+    specialist = OpenSpecialist(Specialist(FakeEngine(lambda asked: "A"), Recipe()))
+    with pytest.raises(UsageError):
+        specialist.answer([wrong])
+    with pytest.raises(UsageError):
+        next(specialist.stream(wrong))
+
+
+@pytest.mark.parametrize("wrong", ["hello", {"role": "user", "content": "a"}, 3, None], ids=str)
+def test_questions_that_are_not_in_a_list_are_a_usage_error(wrong: Any) -> None:
+    specialist = OpenSpecialist(Specialist(FakeEngine(lambda asked: "A"), Recipe()))
+    with pytest.raises(UsageError, match="not a list of questions"):
+        specialist.answer(wrong)
+
+
+def test_what_is_not_a_path_is_a_usage_error(tmp_path: Path) -> None:
+    calls: list[Callable[[Any], object]] = [
+        *(gradschool.read_job, gradschool.check, gradschool.climb, gradschool.resume, gradschool.open_specialist),
+        lambda wrong: gradschool.climb(job_of(tmp_path), run=wrong),
+    ]
+    for call in calls:
+        with pytest.raises(UsageError, match="3 is not a path"):
+            call(3)
+
+
+def test_a_run_starts_with_the_first_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = job_of(tmp_path / "job")
+    monkeypatch.chdir(tmp_path)
+    events = gradschool.iter_climb(job)
+    assert not (tmp_path / "runs").exists()
+    next(events)
+    assert (tmp_path / "runs" / "job-1" / "run.json").exists()
+
+
+@pytest.mark.slow
+def test_processes_of_torchrun_climb_once_and_return_the_same_result(tmp_path: Path) -> None:
+    job_of(tmp_path / "job")
+    program = (
+        "import os, gradschool\n"
+        "for pass_mark in (0.7, 0.6):\n"
+        "    climbed = gradschool.climb('job', pass_mark=pass_mark)\n"
+        "    with open(f\"rank-{os.environ['RANK']}\", 'a') as file:\n"
+        "        print(climbed, file=file)\n"
+    )
+    (tmp_path / "main.py").write_text(program)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--", "main.py"]
+    ran = subprocess.run(
+        launcher, cwd=tmp_path, env={**os.environ, **small_job.QUIET}, capture_output=True, text=True, timeout=300
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["job-1", "job-2"]
+    first, second = ((tmp_path / f"rank-{rank}").read_text() for rank in range(2))
+    assert first == second and first.count("Climbed(verdict='passed', rung='base'") == 2

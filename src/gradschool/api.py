@@ -3,9 +3,11 @@
 Everything here is also an attribute of `gradschool`. Errors are the `GradschoolError`s of `gradschool.errors`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias, TypeVar
+
+from pydantic import TypeAdapter
 
 from gradschool import job as jobs
 from gradschool.climbing import Climbed
@@ -15,9 +17,11 @@ from gradschool.examine import Examined, examine
 from gradschool.job import Job
 from gradschool.package import bundle
 from gradschool.records import Answer, Conversation, Event, Example, Message, Note, Progress, RungResult, Step, Work
-from gradschool.run import Run, next_folder
+from gradschool.run import Run
 from gradschool.settings import RENAMED, keyword_of, options
 from gradschool.specialist import Specialist
+from gradschool.tune.train_job import help_train_under_torchrun
+from gradschool.tune.world import current
 
 __all__ = [
     "Answer",
@@ -40,6 +44,10 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+RESULT = TypeAdapter(Climbed)
+ROLES = ("system", "user", "assistant", "tool")
+QUESTION = "A question is a string, or a list of messages with role and content."  # in errors about questions
+ASK = 'ask ["…"] or [[{"role": "user", "content": "…"}]].'
 ARGUMENTS = "the arguments"  # in errors about settings
 Question: TypeAlias = str | Sequence[Message | Mapping[str, str]]
 
@@ -49,7 +57,7 @@ def read_job(path: str | Path, **settings: object) -> Job:
 
     `settings` override the file's; their names are those of the command line's options: `pass_mark`, `learning_rates`.
     """
-    return jobs.read_job(Path(path), _overrides(settings), ARGUMENTS)
+    return jobs.read_job(_path(path), _overrides(settings), ARGUMENTS)
 
 
 def check(job: str | Path | Job, **settings: object) -> Examined:
@@ -61,7 +69,8 @@ def climb(job: str | Path | Job, *, run: str | Path | None = None, **settings: o
     """Climb a job to the first rung that is proven to reach the pass mark, and package that specialist.
 
     `run` is the folder for everything the climb writes; by default runs/NAME-1, runs/NAME-2, … `settings` override the
-    job's.
+    job's. In a program that torchrun starts, rank 0 climbs, the other processes help with its trainings, and all return
+    the same result.
     """
     return _last(iter_climb(job, run=run, **settings))
 
@@ -69,14 +78,19 @@ def climb(job: str | Path | Job, *, run: str | Path | None = None, **settings: o
 def iter_climb(
     job: str | Path | Job, *, run: str | Path | None = None, **settings: object
 ) -> Iterator[Event | Climbed]:
-    """Climb as `climb` does, and yield every note, progress, training step and rung result; last, the `Climbed`."""
-    read = _job(job, settings)
-    return _climb(Run.start(Path(run) if run else next_folder(read.name), read))
+    """Climb as `climb` does, and yield every note, progress, training step and rung result; last, the `Climbed`.
+
+    The job is read at once; the run starts with the first event. If torchrun started several processes, only rank 0
+    yields events; the others yield the `Climbed` alone.
+    """
+    read, folder = _job(job, settings), None if run is None else _path(run)
+    return _climb(lambda: Run.start(read, folder))
 
 
 def resume(run: str | Path) -> Climbed:
     """Continue an interrupted run, with the job and the settings it began with; a finished one returns its result."""
-    return _last(_climb(Run.open(Path(run))))
+    folder = _path(run)
+    return _last(_climb(lambda: Run.open(folder)))
 
 
 def open_specialist(folder: str | Path, *, base: str | None = None) -> "OpenSpecialist":
@@ -84,7 +98,7 @@ def open_specialist(folder: str | Path, *, base: str | None = None) -> "OpenSpec
 
     Raises DamagedError if a file or the base is not the one that was packaged.
     """
-    return OpenSpecialist(_result(bundle.open_specialist(Path(folder), base)))
+    return OpenSpecialist(_result(bundle.open_specialist(_path(folder), base)))
 
 
 class OpenSpecialist:
@@ -99,6 +113,8 @@ class OpenSpecialist:
         A question is a string, or a conversation: messages with `role` and `content`, the last one to be answered.
         An answer has `text`, `stop` (why it ended), `citations` (passages of the documents) and `failure`, if any.
         """
+        if isinstance(questions, (str, Mapping)) or not isinstance(questions, Iterable):
+            raise UsageError(f"{questions!r} is not a list of questions.", QUESTION, ASK)
         conversations = [_conversation(question) for question in questions]
         answers = dict(self._specialist.answer(conversations))
         return [answers[position] for position in range(len(conversations))]
@@ -112,13 +128,25 @@ def _conversation(question: Question) -> Conversation:
     if isinstance(question, str):
         return (Message("user", question),)
     try:
-        return tuple(m if isinstance(m, Message) else Message(m["role"], m["content"]) for m in question)
+        conversation = tuple(m if isinstance(m, Message) else Message(m["role"], m["content"]) for m in question)
     except (KeyError, TypeError) as error:
-        raise UsageError(
-            f"A message has no {error}." if isinstance(error, KeyError) else f"{question!r} is not a question.",
-            "A question is a string, or a list of messages with role and content.",
-            'ask ["…"] or [[{"role": "user", "content": "…"}]].',
-        ) from error
+        what = f"A message has no {error}." if isinstance(error, KeyError) else f"{question!r} is not a question."
+        raise UsageError(what, QUESTION, ASK) from error
+    if not conversation:
+        raise UsageError("A conversation is empty.", QUESTION, ASK)
+    for message in conversation:
+        if message.role not in ROLES:
+            raise UsageError(f"{message.role!r} is not a role.", f"The roles are {', '.join(ROLES)}.", ASK)
+        if not isinstance(message.content, str):
+            raise UsageError(f"{message.content!r} is not the content of a message.", "The content is a string.", ASK)
+    return conversation
+
+
+def _path(value: str | Path) -> Path:
+    try:
+        return Path(value)
+    except TypeError as error:
+        raise UsageError(f"{value!r} is not a path.", "A path is a string or a Path.", "give one of these.") from error
 
 
 def _job(job: str | Path | Job, settings: Mapping[str, object]) -> Job:
@@ -143,9 +171,13 @@ def _overrides(settings: Mapping[str, object]) -> dict[str, object]:
     return {paths[name]: value for name, value in settings.items()}
 
 
-def _climb(run: Run) -> Iterator[Event | Climbed]:
-    with run:
+def _climb(start: Callable[[], Run]) -> Iterator[Event | Climbed]:
+    if help_train_under_torchrun():
+        yield RESULT.validate_python(current().receive())
+        return
+    with start() as run:
         climbed = yield from run.recorded(climb_run(run))
+    current().broadcast(RESULT.dump_python(climbed, mode="json"))
     yield climbed
 
 
