@@ -1,19 +1,23 @@
 """The Python API: quick to import, typed, and every code block of its page runs."""
 
+import ast
+import dataclasses
+import inspect
 import json
 import os
 import pkgutil
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
 import gradschool
 import small_job
+from gradschool import api
 from gradschool.api import OpenSpecialist
 from gradschool.errors import UsageError
 from gradschool.model.fake import FakeEngine
@@ -54,6 +58,28 @@ def test_no_module_hides_a_function_of_the_api() -> None:
     assert all(getattr(gradschool, name) is not None for name in gradschool.__all__)
     with pytest.raises(AttributeError, match="no attribute 'clim'"):
         gradschool.clim  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_the_lists_of_names_are_the_same() -> None:
+    tree = ast.parse(Path(gradschool.__file__).read_text(encoding="utf-8"))
+    [imported] = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module == "gradschool.api"]
+    assert sorted(name.name for name in imported.names) == sorted(api.__all__)
+    assert sorted(gradschool.__all__) == sorted([*api.__all__, "__version__"])
+
+
+def test_every_type_that_the_api_returns_is_exported() -> None:
+    functions = [getattr(api, name) for name in api.__all__ if inspect.isroutine(getattr(api, name))]
+    found: set[Any] = set()
+    new = {get_type_hints(function)["return"] for function in (*functions, OpenSpecialist.answer)}
+    while new:
+        found |= new
+        parts = {part for one in new for part in get_args(one)}
+        for one in new:
+            if dataclasses.is_dataclass(one):
+                parts |= set(get_type_hints(one).values())
+        new = {part for part in parts if isinstance(part, Hashable)} - found
+    classes = {one.__name__ for one in found if isinstance(one, type) and one.__module__.startswith("gradschool.")}
+    assert {"Examined", "Passage", "Gate", "Split"} < classes <= set(api.__all__)
 
 
 def test_the_package_runs_as_a_module(tmp_path: Path) -> None:

@@ -12,13 +12,35 @@ from pydantic import TypeAdapter
 from gradschool import job as jobs
 from gradschool.climbing import Climbed
 from gradschool.climbing import climb as climb_run
+from gradschool.data.issues import Issue
 from gradschool.errors import GradschoolError, UsageError, nearest
-from gradschool.examine import Examined, examine
+from gradschool.examine import Examined, Shown, examine
 from gradschool.job import Job
 from gradschool.package import bundle
-from gradschool.records import Answer, Conversation, Event, Example, Message, Note, Progress, RungResult, Step, Work
+from gradschool.records import (
+    Answer,
+    Conversation,
+    Cost,
+    Difference,
+    Event,
+    Example,
+    Failure,
+    Gate,
+    Interval,
+    Message,
+    Note,
+    Passage,
+    Progress,
+    Report,
+    RungResult,
+    Score,
+    Source,
+    Split,
+    Step,
+    Work,
+)
 from gradschool.run import Run
-from gradschool.settings import RENAMED, keyword_of, options
+from gradschool.settings import RENAMED, Rule, Settings, keyword_of, options
 from gradschool.specialist import Specialist
 from gradschool.tune.train_job import help_train_under_torchrun
 from gradschool.tune.world import current
@@ -26,14 +48,30 @@ from gradschool.tune.world import current
 __all__ = [
     "Answer",
     "Climbed",
+    "Cost",
+    "Difference",
+    "Event",
+    "Examined",
     "Example",
+    "Failure",
+    "Gate",
     "GradschoolError",
+    "Interval",
+    "Issue",
     "Job",
     "Message",
     "Note",
     "OpenSpecialist",
+    "Passage",
     "Progress",
+    "Report",
+    "Rule",
     "RungResult",
+    "Score",
+    "Settings",
+    "Shown",
+    "Source",
+    "Split",
     "Step",
     "check",
     "climb",
