@@ -1,20 +1,27 @@
 """The Python API: quick to import, typed, and every code block of its page runs."""
 
+import ast
+import dataclasses
+import inspect
 import json
+import os
 import pkgutil
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
 import gradschool
 import small_job
+from gradschool import api
 from gradschool.api import OpenSpecialist
 from gradschool.errors import UsageError
 from gradschool.model.fake import FakeEngine
+from gradschool.settings import Rule
 from gradschool.specialist import Recipe, Specialist
 
 PAGE = Path(__file__).parents[1] / "docs" / "python.md"
@@ -51,6 +58,28 @@ def test_no_module_hides_a_function_of_the_api() -> None:
     assert all(getattr(gradschool, name) is not None for name in gradschool.__all__)
     with pytest.raises(AttributeError, match="no attribute 'clim'"):
         gradschool.clim  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_the_lists_of_names_are_the_same() -> None:
+    tree = ast.parse(Path(gradschool.__file__).read_text(encoding="utf-8"))
+    [imported] = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module == "gradschool.api"]
+    assert sorted(name.name for name in imported.names) == sorted(api.__all__)
+    assert sorted(gradschool.__all__) == sorted([*api.__all__, "__version__"])
+
+
+def test_every_type_that_the_api_returns_is_exported() -> None:
+    functions = [getattr(api, name) for name in api.__all__ if inspect.isroutine(getattr(api, name))]
+    found: set[Any] = set()
+    new = {get_type_hints(function)["return"] for function in (*functions, OpenSpecialist.answer)}
+    while new:
+        found |= new
+        parts = {part for one in new for part in get_args(one)}
+        for one in new:
+            if dataclasses.is_dataclass(one):
+                parts |= set(get_type_hints(one).values())
+        new = {part for part in parts if isinstance(part, Hashable)} - found
+    classes = {one.__name__ for one in found if isinstance(one, type) and one.__module__.startswith("gradschool.")}
+    assert {"Examined", "Passage", "Gate", "Split"} < classes <= set(api.__all__)
 
 
 def test_the_package_runs_as_a_module(tmp_path: Path) -> None:
@@ -101,9 +130,34 @@ def test_an_unknown_setting_is_named_with_the_nearest_one(tmp_path: Path) -> Non
     with pytest.raises(UsageError, match="'pass_mrak'") as caught:
         gradschool.check(job_of(tmp_path), pass_mrak=0.5)
     assert "'pass_mark'" in caught.value.why
-    with pytest.raises(UsageError, match="has 1 issue") as caught:
+    with pytest.raises(UsageError, match="1 issue in the arguments") as caught:
         gradschool.check(gradschool.read_job(tmp_path), pass_mark=7)
     assert "pass_mark" in caught.value.why
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ({"four_bits": True}, "quantization"),
+        ({"four_bits": False}, "quantization"),
+        ({"also": ["chrf"]}, "extra_metrics"),
+    ],
+)
+def test_an_old_name_of_a_setting_is_an_error_that_names_the_new_one(
+    old: dict[str, Any], new: str, tmp_path: Path
+) -> None:
+    for job in (job_of(tmp_path), gradschool.read_job(tmp_path)):
+        with pytest.raises(UsageError, match=f"'{next(iter(old))}' is now called '{new}'"):
+            gradschool.check(job, **old)
+
+
+def test_rules_are_a_setting_too(tmp_path: Path) -> None:
+    rule = {"name": "short", "kind": "max_words", "value": 9}
+    for rules in ([rule], [Rule.model_validate(rule)]):
+        job = gradschool.read_job(job_of(tmp_path), rules=rules, metric="rules")
+        assert job.settings.goal.rules == (Rule.model_validate(rule),)
+    with pytest.raises(UsageError, match="1 issue in the arguments"):
+        gradschool.read_job(tmp_path, rules=[{**rule, "kind": "long"}])
 
 
 def test_questions_are_strings_or_conversations() -> None:
@@ -114,6 +168,70 @@ def test_questions_are_strings_or_conversations() -> None:
     assert [answer.text for answer in answers] == ["A", "B", "C"]
     assert "".join(specialist.stream("d")) == "D"
     assert specialist.answer([]) == []
-    for wrong in ([{"role": "user"}], [3], 3):
-        with pytest.raises(UsageError):
-            specialist.answer([wrong])  # type: ignore[list-item]
+
+
+WRONG_QUESTIONS: list[Any] = [
+    *([{"role": "user"}], [3], 3, None, []),
+    [{"role": "user", "content": None}],
+    [{"role": "user", "content": ["a"]}],
+    [{"role": "human", "content": "a"}],
+    [{"role": None, "content": "a"}],
+    [gradschool.Message("user", None)],  # type: ignore[arg-type]
+    {"role": "user", "content": "a"},
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG_QUESTIONS, ids=str)
+def test_what_is_not_a_question_is_a_usage_error(wrong: Any) -> None:
+    specialist = OpenSpecialist(Specialist(FakeEngine(lambda asked: "A"), Recipe()))
+    with pytest.raises(UsageError):
+        specialist.answer([wrong])
+    with pytest.raises(UsageError):
+        next(specialist.stream(wrong))
+
+
+@pytest.mark.parametrize("wrong", ["hello", {"role": "user", "content": "a"}, 3, None], ids=str)
+def test_questions_that_are_not_in_a_list_are_a_usage_error(wrong: Any) -> None:
+    specialist = OpenSpecialist(Specialist(FakeEngine(lambda asked: "A"), Recipe()))
+    with pytest.raises(UsageError, match="not a list of questions"):
+        specialist.answer(wrong)
+
+
+def test_what_is_not_a_path_is_a_usage_error(tmp_path: Path) -> None:
+    calls: list[Callable[[Any], object]] = [
+        *(gradschool.read_job, gradschool.check, gradschool.climb, gradschool.resume, gradschool.open_specialist),
+        lambda wrong: gradschool.climb(job_of(tmp_path), run=wrong),
+    ]
+    for call in calls:
+        with pytest.raises(UsageError, match="3 is not a path"):
+            call(3)
+
+
+def test_a_run_starts_with_the_first_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = job_of(tmp_path / "job")
+    monkeypatch.chdir(tmp_path)
+    events = gradschool.iter_climb(job)
+    assert not (tmp_path / "runs").exists()
+    next(events)
+    assert (tmp_path / "runs" / "job-1" / "run.json").exists()
+
+
+@pytest.mark.slow
+def test_processes_of_torchrun_climb_once_and_return_the_same_result(tmp_path: Path) -> None:
+    job_of(tmp_path / "job")
+    program = (
+        "import os, gradschool\n"
+        "for pass_mark in (0.7, 0.6):\n"
+        "    climbed = gradschool.climb('job', pass_mark=pass_mark)\n"
+        "    with open(f\"rank-{os.environ['RANK']}\", 'a') as file:\n"
+        "        print(climbed, file=file)\n"
+    )
+    (tmp_path / "main.py").write_text(program)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--", "main.py"]
+    ran = subprocess.run(
+        launcher, cwd=tmp_path, env={**os.environ, **small_job.QUIET}, capture_output=True, text=True, timeout=300
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["job-1", "job-2"]
+    first, second = ((tmp_path / f"rank-{rank}").read_text() for rank in range(2))
+    assert first == second and first.count("Climbed(verdict='passed', rung='base'") == 2

@@ -207,7 +207,7 @@ def test_a_rung_needs_only_its_definition_and_its_entry_in_the_ladder(tmp_path: 
     never = Rung("never", make, lambda job, engine: "it never runs")
     backwards = [{**row, "completion": row["prompt"][::-1]} for row in echoes(72)]
     job = read_job(small_job.write_job(tmp_path / "echo", SERVED.format(mark=0.7), backwards))
-    run = Run.start(tmp_path / "run", job)
+    run = Run.start(job, tmp_path / "run")
     climbed, events = finish(run.recorded(climb(run, (BASE, never, toy))))
     assert [result.rung for result in climbed.results] == ["base", "never", "toy"]
     assert [event for event in events if isinstance(event, RungResult)] == list(climbed.results)

@@ -42,7 +42,7 @@ CHOICE: Key[str] = Key("choice", str)
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    return Run.start(tmp_path / "runs" / "small-1", Job("small", tmp_path, Settings(task="é")))
+    return Run.start(Job("small", tmp_path, Settings(task="é")), tmp_path / "runs" / "small-1")
 
 
 def counted(value: Any, calls: list[int]) -> Callable[[], Work[Any]]:
@@ -134,7 +134,7 @@ def test_a_run_is_opened_with_the_job_it_began_with(run: Run, tmp_path: Path) ->
     opened = Run.open(run.folder)
     assert opened.job == Job("small", tmp_path.resolve(), Settings(task="é"))
     with pytest.raises(UsageError, match="already holds a run") as caught:
-        Run.start(run.folder, run.job)
+        Run.start(run.job, run.folder)
     assert f"--resume {run.folder}" in caught.value.fix
     with pytest.raises(UsageError, match="is not a run"):
         Run.open(tmp_path)

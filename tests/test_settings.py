@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from gradschool.cli import app
 from gradschool.errors import UsageError
 from gradschool.job import read_job
-from gradschool.settings import RENAMED, Section, Settings, options, renamed_options, saved_settings, settings_markdown
+from gradschool.settings import RENAMED, Section, Settings, options, saved_settings, settings_markdown
 
 
 def leaves(section: type[Section] = Settings, prefix: str = "") -> list[str]:
@@ -119,18 +119,38 @@ def test_all_issues_are_told_at_once_each_with_the_nearest_key(tmp_path: Path) -
 @pytest.mark.parametrize("text", ['[goal]\nalso = ["chrf"]', "four_bits = true", "four_bits = false"])
 def test_an_old_name_in_job_toml_is_an_error_that_names_the_new_one(text: str, tmp_path: Path) -> None:
     error = complaint(tmp_path, text)
-    new = "'goal.extra_metrics' (flag --extra-metrics)" if "also" in text else "'quantization = \"nf4\"' (flag --quant"
+    new = "'goal.extra_metrics'" if "also" in text else "'quantization': \"nf4\" for true; leave it out for false"
     assert f"is now called {new}" in error.why and "unknown key" not in error.why
 
 
 def test_an_old_flag_is_an_error_that_names_the_new_one(tmp_path: Path) -> None:
-    flags = [option.flag for option in renamed_options()]
-    assert flags == ["--also", "--four-bits"] and len(flags) == len(RENAMED)
-    (tmp_path / "examples.jsonl").write_text("{}")
-    for flag in flags:
-        result = CliRunner().invoke(app, ["check", str(tmp_path / "examples.jsonl"), flag, "chrf"])
-        assert result.exit_code == UsageError.exit_code and "is now called" in result.output
-    assert not any(flag in CliRunner().invoke(app, ["check", "--help"]).output for flag in flags)
+    examples = tmp_path / "examples.jsonl"
+    examples.write_text("{}")
+    now = {"--also": "--extra-metrics", "--four-bits": "--quantization"}
+    assert len(now) == len(RENAMED)
+    arguments = [(["check", str(examples)], old, new) for old, new in now.items()]
+    arguments += [(["climb", str(examples)], old, new) for old, new in now.items()]
+    arguments += [(["export", str(tmp_path), "--to", "gguf"], "--most-drop", "--max-drop")]
+    for command, old, new in arguments:
+        for words in ([old], [old, "chrf"], [f"{old}=chrf"]):
+            result = CliRunner().invoke(app, [*command, *words])
+            assert result.exit_code == UsageError.exit_code and f"{old!r} is now called {new!r}" in result.output
+        help_text = CliRunner().invoke(app, [command[0], "--help"], env={"COLUMNS": "200"}).output
+        assert old not in help_text and new in help_text
+
+
+def test_an_old_flag_of_another_command_is_unknown(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["chat", str(tmp_path), "--four-bits"])
+    assert result.exit_code == 2 and "No such option" in result.output
+
+
+def test_an_error_in_a_setting_names_the_place_where_it_was_written(tmp_path: Path) -> None:
+    file = tmp_path / "job.toml"
+    assert complaint(tmp_path, "", {"goal.pass_mark": 2}).what == "1 issue in the command line:"
+    assert complaint(tmp_path, "", {"prompt.shots": [1, -1]}).what == "1 issue in the command line:"
+    assert complaint(tmp_path, "x = 1", {"goal.pass_mark": 0.5}).what == f"1 issue in {file}:"
+    both = complaint(tmp_path, "x = 1\n[goal]\npass_mark = 7", {"goal.pass_mark": 2})
+    assert both.what == f"2 issues in {file} and the command line:"
 
 
 def test_settings_saved_under_old_names_are_read() -> None:

@@ -68,7 +68,7 @@ def test_near_duplicates_are_in_one_part_of_the_split(tmp_path: Path) -> None:
 
 def test_a_run_saves_its_split_and_rejects_changed_examples(tmp_path: Path) -> None:
     job = job_of(tmp_path / "job")
-    run = Run.start(tmp_path / "run", job)
+    run = Run.start(job, tmp_path / "run")
     first, _ = finish(open_job(job, run))
     again, _ = finish(open_job(job, run))
     assert again.data.split == first.data.split

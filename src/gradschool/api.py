@@ -3,33 +3,75 @@
 Everything here is also an attribute of `gradschool`. Errors are the `GradschoolError`s of `gradschool.errors`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias, TypeVar
+
+from pydantic import TypeAdapter
 
 from gradschool import job as jobs
 from gradschool.climbing import Climbed
 from gradschool.climbing import climb as climb_run
+from gradschool.data.issues import Issue
 from gradschool.errors import GradschoolError, UsageError, nearest
-from gradschool.examine import Examined, examine
+from gradschool.examine import Examined, Shown, examine
 from gradschool.job import Job
 from gradschool.package import bundle
-from gradschool.records import Answer, Conversation, Event, Example, Message, Note, Progress, RungResult, Step, Work
-from gradschool.run import Run, next_folder
-from gradschool.settings import options
+from gradschool.records import (
+    Answer,
+    Conversation,
+    Cost,
+    Difference,
+    Event,
+    Example,
+    Failure,
+    Gate,
+    Interval,
+    Message,
+    Note,
+    Passage,
+    Progress,
+    Report,
+    RungResult,
+    Score,
+    Source,
+    Split,
+    Step,
+    Work,
+)
+from gradschool.run import Run
+from gradschool.settings import RENAMED, Rule, Settings, keyword_of, options
 from gradschool.specialist import Specialist
+from gradschool.tune.train_job import help_train_under_torchrun
+from gradschool.tune.world import current
 
 __all__ = [
     "Answer",
     "Climbed",
+    "Cost",
+    "Difference",
+    "Event",
+    "Examined",
     "Example",
+    "Failure",
+    "Gate",
     "GradschoolError",
+    "Interval",
+    "Issue",
     "Job",
     "Message",
     "Note",
     "OpenSpecialist",
+    "Passage",
     "Progress",
+    "Report",
+    "Rule",
     "RungResult",
+    "Score",
+    "Settings",
+    "Shown",
+    "Source",
+    "Split",
     "Step",
     "check",
     "climb",
@@ -40,6 +82,11 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+RESULT = TypeAdapter(Climbed)
+ROLES = ("system", "user", "assistant", "tool")
+QUESTION = "A question is a string, or a list of messages with role and content."  # in errors about questions
+ASK = 'ask ["…"] or [[{"role": "user", "content": "…"}]].'
+ARGUMENTS = "the arguments"  # in errors about settings
 Question: TypeAlias = str | Sequence[Message | Mapping[str, str]]
 
 
@@ -48,7 +95,7 @@ def read_job(path: str | Path, **settings: object) -> Job:
 
     `settings` override the file's; their names are those of the command line's options: `pass_mark`, `learning_rates`.
     """
-    return jobs.read_job(Path(path), _overrides(settings))
+    return jobs.read_job(_path(path), _overrides(settings), ARGUMENTS)
 
 
 def check(job: str | Path | Job, **settings: object) -> Examined:
@@ -60,7 +107,8 @@ def climb(job: str | Path | Job, *, run: str | Path | None = None, **settings: o
     """Climb a job to the first rung that is proven to reach the pass mark, and package that specialist.
 
     `run` is the folder for everything the climb writes; by default runs/NAME-1, runs/NAME-2, … `settings` override the
-    job's.
+    job's. In a program that torchrun starts, rank 0 climbs, the other processes help with its trainings, and all return
+    the same result.
     """
     return _last(iter_climb(job, run=run, **settings))
 
@@ -68,14 +116,19 @@ def climb(job: str | Path | Job, *, run: str | Path | None = None, **settings: o
 def iter_climb(
     job: str | Path | Job, *, run: str | Path | None = None, **settings: object
 ) -> Iterator[Event | Climbed]:
-    """Climb as `climb` does, and yield every note, progress, training step and rung result; last, the `Climbed`."""
-    read = _job(job, settings)
-    return _climb(Run.start(Path(run) if run else next_folder(read.name), read))
+    """Climb as `climb` does, and yield every note, progress, training step and rung result; last, the `Climbed`.
+
+    The job is read at once; the run starts with the first event. If torchrun started several processes, only rank 0
+    yields events; the others yield the `Climbed` alone.
+    """
+    read, folder = _job(job, settings), None if run is None else _path(run)
+    return _climb(lambda: Run.start(read, folder))
 
 
 def resume(run: str | Path) -> Climbed:
     """Continue an interrupted run, with the job and the settings it began with; a finished one returns its result."""
-    return _last(_climb(Run.open(Path(run))))
+    folder = _path(run)
+    return _last(_climb(lambda: Run.open(folder)))
 
 
 def open_specialist(folder: str | Path, *, base: str | None = None) -> "OpenSpecialist":
@@ -83,7 +136,7 @@ def open_specialist(folder: str | Path, *, base: str | None = None) -> "OpenSpec
 
     Raises DamagedError if a file or the base is not the one that was packaged.
     """
-    return OpenSpecialist(_result(bundle.open_specialist(Path(folder), base)))
+    return OpenSpecialist(_result(bundle.open_specialist(_path(folder), base)))
 
 
 class OpenSpecialist:
@@ -98,6 +151,8 @@ class OpenSpecialist:
         A question is a string, or a conversation: messages with `role` and `content`, the last one to be answered.
         An answer has `text`, `stop` (why it ended), `citations` (passages of the documents) and `failure`, if any.
         """
+        if isinstance(questions, (str, Mapping)) or not isinstance(questions, Iterable):
+            raise UsageError(f"{questions!r} is not a list of questions.", QUESTION, ASK)
         conversations = [_conversation(question) for question in questions]
         answers = dict(self._specialist.answer(conversations))
         return [answers[position] for position in range(len(conversations))]
@@ -111,25 +166,40 @@ def _conversation(question: Question) -> Conversation:
     if isinstance(question, str):
         return (Message("user", question),)
     try:
-        return tuple(m if isinstance(m, Message) else Message(m["role"], m["content"]) for m in question)
+        conversation = tuple(m if isinstance(m, Message) else Message(m["role"], m["content"]) for m in question)
     except (KeyError, TypeError) as error:
-        raise UsageError(
-            f"A message has no {error}." if isinstance(error, KeyError) else f"{question!r} is not a question.",
-            "A question is a string, or a list of messages with role and content.",
-            'ask ["…"] or [[{"role": "user", "content": "…"}]].',
-        ) from error
+        what = f"A message has no {error}." if isinstance(error, KeyError) else f"{question!r} is not a question."
+        raise UsageError(what, QUESTION, ASK) from error
+    if not conversation:
+        raise UsageError("A conversation is empty.", QUESTION, ASK)
+    for message in conversation:
+        if message.role not in ROLES:
+            raise UsageError(f"{message.role!r} is not a role.", f"The roles are {', '.join(ROLES)}.", ASK)
+        if not isinstance(message.content, str):
+            raise UsageError(f"{message.content!r} is not the content of a message.", "The content is a string.", ASK)
+    return conversation
+
+
+def _path(value: str | Path) -> Path:
+    try:
+        return Path(value)
+    except TypeError as error:
+        raise UsageError(f"{value!r} is not a path.", "A path is a string or a Path.", "give one of these.") from error
 
 
 def _job(job: str | Path | Job, settings: Mapping[str, object]) -> Job:
     if isinstance(job, Job):
-        return jobs.change_job(job, _overrides(settings)) if settings else job
+        return jobs.change_job(job, _overrides(settings), ARGUMENTS) if settings else job
     return read_job(job, **settings)
 
 
 def _overrides(settings: Mapping[str, object]) -> dict[str, object]:
     """Settings by their path in job.toml."""
-    paths = {option.flag.lstrip("-").replace("-", "_"): option.path for option in options()}
+    paths = {keyword_of(option.path): option.path for option in options()} | {"rules": "goal.rules"}
+    renamed = {keyword_of(old): new for old, new in RENAMED.items()}
     for name in settings:
+        if name in renamed:
+            raise UsageError(f"{name!r} {renamed[name].now(keyword_of)}.", "", "use the new name.")
         if name not in paths:
             raise UsageError(
                 f"There is no setting {name!r}.",
@@ -139,9 +209,13 @@ def _overrides(settings: Mapping[str, object]) -> dict[str, object]:
     return {paths[name]: value for name, value in settings.items()}
 
 
-def _climb(run: Run) -> Iterator[Event | Climbed]:
-    with run:
+def _climb(start: Callable[[], Run]) -> Iterator[Event | Climbed]:
+    if help_train_under_torchrun():
+        yield RESULT.validate_python(current().receive())
+        return
+    with start() as run:
         climbed = yield from run.recorded(climb_run(run))
+    current().broadcast(RESULT.dump_python(climbed, mode="json"))
     yield climbed
 
 

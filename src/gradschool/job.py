@@ -1,7 +1,7 @@
 """A job: a folder with job.toml, a .toml file, or a bare file of examples, read into settings."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from gradschool.errors import UsageError, nearest
-from gradschool.settings import RENAMED, Rule, Section, Settings, renamed
+from gradschool.settings import RENAMED, Rule, Section, Settings
 
 EXAMPLE_FILES = (".jsonl", ".json", ".csv", ".tsv")
 
@@ -27,8 +27,10 @@ class Job:
         return self.folder / name
 
 
-def read_job(path: Path, overrides: Mapping[str, Any] | None = None) -> Job:
+def read_job(path: Path, overrides: Mapping[str, Any] | None = None, overrides_from: str = "the command line") -> Job:
     """Read a job folder, a .toml file, or a bare file of examples; `overrides` maps option paths to values.
+
+    `overrides_from` says where the user wrote the overrides; errors about their values name it instead of the file.
 
     Raises UsageError with all issues of the file at once, each with the nearest known key.
     """
@@ -58,15 +60,16 @@ def read_job(path: Path, overrides: Mapping[str, Any] | None = None) -> Job:
             f"Files of examples end in {', '.join(EXAMPLE_FILES)}.",
             "rename it, or write a job.toml next to it.",
         )
-    return Job(name, folder, _settings(str(path), written, overrides or {}))
+    return Job(name, folder, _settings(str(path), written, overrides or {}, overrides_from))
 
 
-def change_job(job: Job, overrides: Mapping[str, Any]) -> Job:
+def change_job(job: Job, overrides: Mapping[str, Any], overrides_from: str) -> Job:
     """The same job with other settings; `overrides` maps option paths to values. Raises UsageError as `read_job`."""
-    return Job(job.name, job.folder, _settings(job.name, job.settings.model_dump(exclude_unset=True), overrides))
+    written = job.settings.model_dump(exclude_unset=True)
+    return Job(job.name, job.folder, _settings(job.name, written, overrides, overrides_from))
 
 
-def _settings(what: str, written: dict[str, Any], overrides: Mapping[str, Any]) -> Settings:
+def _settings(file: str, written: dict[str, Any], overrides: Mapping[str, Any], overrides_from: str) -> Settings:
     for key, value in overrides.items():
         *tables, last = key.split(".")
         place = written
@@ -80,11 +83,17 @@ def _settings(what: str, written: dict[str, Any], overrides: Mapping[str, Any]) 
         return Settings.model_validate(written)
     except ValidationError as error:
         issues = [_issue(e) for e in error.errors()]
+        overridden = [_is_in(".".join(map(str, e["loc"])), overrides) for e in error.errors()]
+        places = [file] * (not all(overridden)) + [overrides_from] * any(overridden)
         raise UsageError(
-            f"{what} has {len(issues)} issue{'s' * (len(issues) > 1)}:",
+            f"{len(issues)} issue{'s' * (len(issues) > 1)} in {' and '.join(places)}:",
             "\n".join(f"  - {i}" for i in issues),
             "`gradschool settings` lists every key with its meaning.",
         ) from error
+
+
+def _is_in(key: str, paths: Iterable[str]) -> bool:
+    return any(f"{key}.".startswith(f"{path}.") for path in paths)
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -106,7 +115,7 @@ def _issue(error: Any) -> str:
     location = [str(part) for part in error["loc"]]
     key = ".".join(location)
     if key in RENAMED:
-        return renamed(key)
+        return f"{key!r} {RENAMED[key].now()}"
     if error["type"] == "extra_forbidden":
         section: type[Section] = Settings
         for part in location[:-1]:

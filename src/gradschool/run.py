@@ -65,8 +65,9 @@ class Run:
         self._lock = filelock.FileLock(folder / ".lock")
 
     @classmethod
-    def start(cls, folder: Path, job: Job) -> "Run":
-        """Create a run folder; raises UsageError if the folder already holds a run."""
+    def start(cls, job: Job, folder: Path | None = None) -> "Run":
+        """Create a run folder, by default the `next_folder`; raises UsageError if the folder already holds a run."""
+        folder = folder or next_folder(job.name)
         if (folder / "run.json").exists():
             raise UsageError(
                 f"{folder} already holds a run.",

@@ -1,6 +1,6 @@
 """Every option, stated once: type, default, unit and help. The command line, job.toml and the docs use these."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 METRICS = ("exact_match", "label", "json_fields", "token_f1", "rouge_l", "chrf", "rules", "style")
-RENAMED = {"goal.also": "goal.extra_metrics", "four_bits": "quantization"}  # old path -> path of the same option now
 
 
 class Section(BaseModel):
@@ -251,6 +250,24 @@ class Option:
     help: str
 
 
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """An option that had another path: its path now, and how to write the old values if they changed too."""
+
+    path: str
+    values: str = ""
+
+    def now(self, name: Callable[[str], str] = str) -> str:
+        """The rest of a sentence about the old name; `name` maps a path to the name that the user writes."""
+        return f"is now called {name(self.path)!r}" + (f": {self.values}" if self.values else "")
+
+
+RENAMED = {  # by their old paths
+    "goal.also": Renamed("goal.extra_metrics"),
+    "four_bits": Renamed("quantization", '"nf4" for true; leave it out for false'),
+}
+
+
 def options(section: type[Section] = Settings, prefix: str = "") -> Iterator[Option]:
     """All options in the order of job.toml, except the rules: job.toml alone can hold a list of tables."""
     for name, info in section.model_fields.items():
@@ -267,25 +284,12 @@ def _option(name: str, info: FieldInfo, prefix: str) -> Option:
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     return Option(
         path=prefix + name,
-        flag=_flag(prefix + name),
+        flag=flag_of(prefix + name),
         type=_type_name(info.annotation),
         default=None if info.is_required() else info.default,
         unit=str(extra.get("unit", "")),
         help=info.description or "",
     )
-
-
-def renamed_options() -> Iterator[Option]:
-    """The old names of renamed options, so that the command line can report the new ones."""
-    for old in RENAMED:
-        yield Option(old, _flag(old), "text", None, "", renamed(old))
-
-
-def renamed(path: str) -> str:
-    """A sentence that names the new path and flag of a renamed option."""
-    new = RENAMED[path]
-    value = ' = "nf4"' if new == "quantization" else ""
-    return f"{path!r} is now called {new + value!r} (flag {_flag(new)})"
 
 
 def saved_settings(values: Mapping[str, Any]) -> Settings:
@@ -303,7 +307,13 @@ def saved_settings(values: Mapping[str, Any]) -> Settings:
     return Settings.model_validate(values)
 
 
-def _flag(path: str) -> str:
+def keyword_of(path: str) -> str:
+    """The keyword argument of an option in the Python API: its flag without dashes."""
+    return flag_of(path).lstrip("-").replace("-", "_")
+
+
+def flag_of(path: str) -> str:
+    """The flag of an option on the command line."""
     table, _, name = path.rpartition(".")
     if name == "seed":  # two tables have a seed, so the flag names the table too
         name = f"{table}-{name}"

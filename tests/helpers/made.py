@@ -64,7 +64,7 @@ def echo(folder: Path, name: str = "echo") -> Path:
 
 def pack_as(name: str, specialist: Specialist, base: str, folder: Path) -> Path:
     """Pack a specialist under a name; returns its folder."""
-    run = Run.start(folder / "run", Job(name, folder, Settings(base_model=base)))
+    run = Run.start(Job(name, folder, Settings(base_model=base)), folder / "run")
     result = RungResult("prompt", None)
     row = Scored("e1", "g1", "q", "a", Answer("a"), 1.0)
     place, _ = finish(pack(run, specialist, result, [result], [row], Split(("a",), ("b",), ("c",), "hash"), ()))

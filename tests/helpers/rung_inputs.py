@@ -23,4 +23,4 @@ VALIDATION = [example(100 + n, f"number {n} please", "even" if n % 2 == 0 else "
 def material_of(folder: Path, **settings: Any) -> RungInputs:
     job = Job("small", folder, Settings.model_validate({"task": "Say odd or even.", **settings}))
     decides, also = find_metrics(Goal(metric="exact_match"), folder, TRAIN)
-    return RungInputs(Run.start(folder / "run", job), TRAIN, VALIDATION, Measure(decides, also))
+    return RungInputs(Run.start(job, folder / "run"), TRAIN, VALIDATION, Measure(decides, also))

@@ -84,7 +84,7 @@ def ship(
     result = RungResult("tune", Report("exact_match", score, "passed", 0.5, None), recipe=recipe.describe())
     name = "pocket" if base == POCKET else str(base)
     settings = Settings(base_model=name, goal=Goal(metric="exact_match", pass_mark=0.5))
-    run = Run.start(folder / "run", Job("brief words", folder, settings))
+    run = Run.start(Job("brief words", folder, settings), folder / "run")
     place, _ = finish(pack(run, specialist, result, [result], rows, Split((), (), ("q0",), "hash"), examples))
     assert json.loads((Path(place) / "evidence" / "questions.jsonl").read_text().splitlines()[0])["id"] == "q0"
     return Path(place)

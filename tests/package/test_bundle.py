@@ -66,7 +66,7 @@ def answers(specialist: Specialist) -> list[Answer]:
 
 def packed(kind: str, engine: LocalEngine, base: str, folder: Path) -> tuple[Specialist, Path]:
     """A specialist of a kind, and where it was packed."""
-    run = Run.start(folder / "run", Job("small", folder, Settings(base_model=base)))
+    run = Run.start(Job("small", folder, Settings(base_model=base)), folder / "run")
     specialist = specialist_of(engine, recipe_of(kind, engine, folder / "parts"))
     result = RungResult("prompt", None)
     row = Scored("e1", "g1", "q", "a", Answer("a"), 1.0)

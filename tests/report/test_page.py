@@ -38,7 +38,7 @@ class Made:
     """A run built as a climb builds it, step by step, with answers given instead of a model's."""
 
     def __init__(self, folder: Path, job: Job) -> None:
-        self.run = Run.start(folder, job)
+        self.run = Run.start(job, folder)
         self.examples = check(read_examples(job.path(job.settings.data.examples), job.settings.data)).examples
         self.split = freeze_split(self.examples, job.settings.split, job.settings.goal, [], 4)
         self.run.save(SPLIT, self.split)

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import itertools
 import os
 import sys
 from collections.abc import Callable
@@ -11,9 +12,10 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
+from typer.core import TyperCommand
 
 from gradschool import errors
-from gradschool.settings import RENAMED, Option, options, renamed_options, shown
+from gradschool.settings import RENAMED, Option, Renamed, flag_of, keyword_of, options, shown
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,6 +26,8 @@ app = typer.Typer(
     epilog="No examples yet? `gradschool prepare` builds the folder from a mailbox, documents or a ticket export.",
 )
 out, err = Console(), Console(stderr=True)
+# By their old flags. Options that are not settings have no path, and `flag_of` makes a flag of their name.
+RENAMED_FLAGS = {flag_of(old): new for old, new in RENAMED.items()} | {"--most-drop": Renamed("max_drop")}
 
 JobPath = Annotated[Path, typer.Argument(help="a folder with job.toml, a .toml file, or a file of examples")]
 SpecialistPath = Annotated[Path, typer.Argument(help="a specialist's folder, such as runs/contracts-1/specialist")]
@@ -38,11 +42,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
         try:
             function(*args, **kwargs)
         except errors.GradschoolError as error:
-            err.print(f"[red]{escape(error.what)}[/]", highlight=False, soft_wrap=True)
-            for line in (error.why, error.fix and f"What to do: {error.fix}"):
-                if line:
-                    err.print(escape(line), highlight=False, soft_wrap=True)
-            raise typer.Exit(error.exit_code) from None
+            raise _reported(error) from None
         except KeyboardInterrupt:
             err.print("Interrupted. Finished work is saved; continue a climb with `gradschool climb --resume RUN`.")
             raise typer.Exit(errors.EXIT_INTERRUPTED) from None
@@ -52,12 +52,37 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
 
-    return app.command()(guarded)
+    return app.command(cls=Command)(guarded)
+
+
+class Command(TyperCommand):
+    """A command; an old name of one of its options is an error that names the new one, with or without a value."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments, unless one of them is an old name of an option."""
+        own = {flag for parameter in self.params for flag in parameter.opts}
+        for arg in itertools.takewhile(lambda arg: arg != "--", args):
+            old = arg.partition("=")[0]
+            new = RENAMED_FLAGS.get(old)
+            if new and flag_of(new.path) in own:
+                raise _reported(
+                    errors.UsageError(f"{old!r} {new.now(flag_of)}.", "", f"see {ctx.command_path} --help.")
+                )
+        return super().parse_args(ctx, args)
+
+
+def _reported(error: errors.GradschoolError) -> typer.Exit:
+    """Print an error; returns the exception that ends the program with its exit code."""
+    err.print(f"[red]{escape(error.what)}[/]", highlight=False, soft_wrap=True)
+    for line in (error.why, error.fix and f"What to do: {error.fix}"):
+        if line:
+            err.print(escape(line), highlight=False, soft_wrap=True)
+    return typer.Exit(error.exit_code)
 
 
 def with_settings(function: Callable[..., None]) -> Callable[..., None]:
     """Add an option for each setting in settings.py to a command, which receives them as `overrides`."""
-    known = {option.flag.lstrip("-").replace("-", "_"): option for option in (*options(), *renamed_options())}
+    known = {keyword_of(option.path): option for option in options()}
 
     @functools.wraps(function)
     def collecting(*args: Any, **kwargs: Any) -> None:
@@ -75,8 +100,6 @@ def with_settings(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _annotation(option: Option) -> Any:
-    if option.path in RENAMED:  # reading the job reports the new name
-        return Annotated[str | None, typer.Option(option.flag, hidden=True)]
     default = "" if option.default in (None, "", ()) else f" [dim]\\[{shown(option.default)}][/]"
     unit = f" ({option.unit})" if option.unit else ""
     table = option.path.rpartition(".")[0]

@@ -44,7 +44,7 @@ def climb(
 
 
 def _open_run(job: Path | None, folder: Path | None, resume: Path | None, overrides: Mapping[str, Any]) -> "Run":
-    from gradschool.run import Run, next_folder
+    from gradschool.run import Run
 
     if resume is not None and (job is not None or overrides):
         raise errors.UsageError(
@@ -60,8 +60,7 @@ def _open_run(job: Path | None, folder: Path | None, resume: Path | None, overri
             "No job was given.",
             "gradschool climb JOB; `gradschool climb examples/contracts` is one.",
         )
-    read = read_job(job, overrides)
-    return Run.start(folder or next_folder(read.name), read)
+    return Run.start(read_job(job, overrides), folder)
 
 
 @command

@@ -47,7 +47,7 @@ def export(
     smallest: Annotated[
         bool, typer.Option("--smallest", help="try GGUF formats from small to large; keep the first that passes")
     ] = False,
-    max_drop: Annotated[float, typer.Option("--most-drop", min=0, max=1, help="maximum drop of the score")] = 0.02,
+    max_drop: Annotated[float, typer.Option("--max-drop", min=0, max=1, help="maximum drop of the score")] = 0.02,
     base: BaseOption = None,
 ) -> None:
     """Export a specialist for other programs; the export is kept only if it answers the test questions as well."""

@@ -57,7 +57,7 @@ class ExportRejected(ModelError):
         super().__init__(
             f"The export {last.form} differs too much from the specialist, so it was deleted.",
             f"{broken}.{where}",
-            "use a finer --format or another form; --most-drop sets how much of the score may be lost.",
+            "use a finer --format or another form; --max-drop sets how much of the score may be lost.",
         )
 
 
