@@ -12,7 +12,7 @@ evidence/         test questions, answers and scores, the split, the settings, t
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -36,11 +36,11 @@ from gradschool.package.manifest import (
 from gradschool.records import Example, Note, RungResult, Scored, Split, Work
 from gradschool.run import FIT_TEXTS, Run
 from gradschool.settings import Settings
-from gradschool.specialist import Recipe, Specialist, specialist_of
+from gradschool.specialist import FOLDER, Recipe, Specialist, specialist_of
 from gradschool.version import __version__
 
 CARD, EXAMPLES, QUESTIONS = "README.md", "examples.jsonl", "questions.jsonl"
-FOLDERS = tuple(part.name for part in fields(Recipe) if part.metadata.get("folder"))
+FOLDERS = Recipe.names(FOLDER)
 
 
 def pack(
