@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import style_fit
 from finish import finish
 from gradschool.data.check import Checked, check
 from gradschool.data.read import read_examples
@@ -56,7 +57,7 @@ def measured(job: Job, checked: Checked, ready: Dataset) -> Measured:
     others = [
         example.last_user for example in ready.train if not example.last_user.startswith(("Write to", "Reply to"))
     ]
-    return decides.fit_against(ready.train, others), also, [*ready.validation, *ready.test]
+    return style_fit.fit(ready.train, others), also, [*ready.validation, *ready.test]
 
 
 def test_every_job_is_found() -> None:

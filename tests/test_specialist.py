@@ -1,6 +1,7 @@
 """The specialist: what its base is really asked, and what becomes of the answers."""
 
 import itertools
+import json
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from finish import finish
 from gradschool.errors import ModelError
 from gradschool.ground.cite import INSTRUCTIONS
 from gradschool.ground.index import build_index
-from gradschool.model.adapter import save_adapter
+from gradschool.model.adapter import CONFIG, save_adapter
 from gradschool.model.adapters import AdapterReaders, shared_copy
 from gradschool.model.fake import FakeEngine
 from gradschool.model.local import LocalEngine
@@ -315,6 +316,17 @@ def test_an_adapter_that_is_written_anew_is_loaded_anew(engine: LocalEngine, ada
     shutil.rmtree(first)
     shutil.copytree(second, first)
     assert said(engine, adapters[1]) == expected
+
+
+def test_an_adapter_whose_alpha_changed_is_loaded_anew(
+    engine: LocalEngine, adapters: list[Recipe], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(adapters[1].adapter, tmp_path / "adapter")
+    before = engine.reader(str(folder))
+    assert engine.reader(str(folder)) is before
+    config = json.loads((folder / CONFIG).read_text())
+    (folder / CONFIG).write_text(json.dumps(config | {"lora_alpha": 10 * config["lora_alpha"]}))
+    assert engine.reader(str(folder)) is not before
 
 
 def test_an_engine_without_adapters_refuses_one(adapters: list[Recipe]) -> None:

@@ -7,16 +7,19 @@ from typing import TypeAlias
 
 from pydantic import TypeAdapter
 
-from gradschool.errors import DamagedError
-from gradschool.files import append_line, read_lines
+from gradschool.errors import DamagedError, UsageError
+from gradschool.files import append_line, read_lines, write_lines
 from gradschool.model.engine import Engine
 from gradschool.records import Answer, Decoding, Example, Note, Progress, Scored, Work
 from gradschool.score.judge import score
-from gradschool.score.metric import FittedMetric, Metric
+from gradschool.score.metric import FittedMetric, FitText, Metric
+from gradschool.score.metrics import find_metrics
+from gradschool.settings import Goal
 from gradschool.specialist import Recipe, Specialist
 
 Ask: TypeAlias = Callable[[Sequence[Example]], Iterable[tuple[int, Answer]]]  # yields (position, answer) in any order
 _answer: TypeAdapter[Answer] = TypeAdapter(Answer)
+_texts: TypeAdapter[list[FitText]] = TypeAdapter(list[FitText])
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,22 +93,52 @@ def untrained(engine: Engine, instructions: str, decoding: Decoding) -> list[Spe
 
 
 def fit_metrics(
-    measure: Measure, bases: Sequence[Specialist], train: Sequence[Example], saved: Callable[[str], Path]
+    measure: Measure, bases: Sequence[Specialist], train: Sequence[Example], saved: Callable[[str], Path], file: Path
 ) -> Work[Measure]:
     """Fit the metrics that need it to the training examples and to the answers of `bases` (see `untrained`).
 
     Each base answers the first training questions; the order of a split is drawn from contents, so that these are an
-    even sample. `saved` gives the file for answers by its name.
+    even sample. `saved` gives the file for answers by its name. All texts of the fit are written to `file`, from which
+    `measure_of` repeats it.
     """
+    texts: list[FitText] = []
     for metric in measure.unfitted:
         answers: list[Answer] = []
         for number, base in enumerate(bases):
-            file = saved(f"{metric.name}-{number}")
             what = f"{metric.name}: answers of the base"
-            answers += yield from answer_all(_asking(base), train[: metric.questions], what, file)
-        fitted = metric.fit(train, [answer.text for answer in answers])
+            name = saved(f"{metric.name}-{number}")
+            answers += yield from answer_all(_asking(base), train[: metric.questions], what, name)
+        own = metric.fit_texts(train, [answer.text for answer in answers])
+        fitted = metric.fit(own)
         yield Note(f"{metric.name}: {fitted.summary()}")
-        measure = measure.replaced(metric, fitted)
+        measure, texts = measure.replaced(metric, fitted), [*texts, *own]
+    if texts:
+        write_lines(file, _texts.dump_python(texts, mode="json"))
+    return measure
+
+
+def measure_of(goal: Goal, folder: Path, examples: Sequence[Example], file: Path) -> Measure:
+    """How a run or a package is scored, with its metrics fitted again to the texts in `file` (see `fit_metrics`).
+
+    `folder` is the job's. Raises UsageError if the texts are missing, DamagedError if they cannot be read, and the
+    errors of `find_metrics`.
+    """
+    measure = Measure(*find_metrics(goal, folder, examples))
+    if not measure.unfitted:
+        return measure
+    if not file.exists():
+        raise UsageError(
+            f"{file} does not exist, so the metric {measure.unfitted[0].name} cannot be fitted again.",
+            "It holds the texts of the fit; earlier versions did not write it.",
+            "delete done/package.json of the run and continue it with `gradschool climb --resume RUN`: the run and its "
+            "package then hold the texts.",
+        )
+    try:
+        texts = _texts.validate_python(read_lines(file))
+    except ValueError as error:
+        raise DamagedError(f"{file} cannot be read.", str(error), "copy it again from its source.") from error
+    for metric in measure.unfitted:
+        measure = measure.replaced(metric, metric.fit([text for text in texts if text.metric == metric.name]))
     return measure
 
 

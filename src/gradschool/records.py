@@ -243,6 +243,7 @@ class Step:
     tokens: int
     validation_loss: float | None = None
     other_losses: dict[str, float] = field(default_factory=dict)  # of further objectives, by name
+    training: str = ""  # its name: training, trial-RATE or curve-COUNT-training; events of older runs have none
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ runs/contracts-1/
   events.jsonl       every event with its time
   done/NAME.json     the result of each finished step
   answers/NAME.jsonl every answer of every candidate
+  fit.jsonl          the texts that metrics were fitted to, if there are any
   work/              checkpoints and indexes in progress
   specialist/        the package
 """
@@ -30,6 +31,7 @@ from gradschool.records import Event, Progress, RungResult, Split, Work
 from gradschool.settings import saved_settings
 
 T = TypeVar("T")
+FIT_TEXTS = "fit.jsonl"
 PROGRESS_EVERY = 2.0  # seconds between two recorded progress events of one step
 
 
@@ -113,7 +115,7 @@ class Run:
     def _discard(self) -> None:
         """Remove our files from the folder, and the folder if nothing else is in it."""
         shutil.rmtree(self.folder / "done", ignore_errors=True)
-        for name in (".lock", "run.json", "environment.json", "events.jsonl"):
+        for name in (".lock", "run.json", "environment.json", "events.jsonl", FIT_TEXTS):
             (self.folder / name).unlink(missing_ok=True)
         with suppress(OSError):  # it holds files of the user
             self.folder.rmdir()
@@ -154,6 +156,11 @@ class Run:
     def answers(self, name: str) -> Path:
         """The file of one candidate's answers to one set of examples."""
         return self.folder / "answers" / f"{name}.jsonl"
+
+    @property
+    def fit_texts(self) -> Path:
+        """The file of the texts that metrics were fitted to; it exists if a metric was."""
+        return self.folder / FIT_TEXTS
 
     def work(self, name: str) -> Path:
         """A folder for work in progress, such as checkpoints or an index."""

@@ -1,7 +1,7 @@
 """The specialist: a base with a recipe, which rungs make, metrics score, packages contain and servers run."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +15,9 @@ from gradschool.model.engine import Engine, TextLoss
 from gradschool.model.local import local_engine
 from gradschool.records import Answer, Conversation, Decoding, Example, Message, Passage
 
-FOLDER = {"folder": True}  # metadata of a recipe's fields that name folders: a package holds these folders
+# Metadata of the recipe's fields that a package stores as files, not in its manifest.
+FOLDER = {"in": "folder"}  # a folder with the name of the field
+FILE = {"in": "file"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Recipe:
     instructions: str = ""
     shots: int = 0
     nearest: bool = False
-    examples: tuple[Example, ...] = ()
+    examples: tuple[Example, ...] = field(default=(), metadata=FILE)
     passages: int = 0
     index: str = field(default="", metadata=FOLDER)
     adapter: str = field(default="", metadata=FOLDER)
@@ -37,6 +39,11 @@ class Recipe:
     decoding: Decoding = field(default_factory=Decoding)
     # The instructions are the task alone, without the guidelines; older specialists call this `brief`.
     task_only: Annotated[bool, Field(validation_alias=AliasChoices("task_only", "brief"))] = False
+
+    @classmethod
+    def names(cls, *kinds: Mapping[str, str]) -> tuple[str, ...]:
+        """The fields with one of these metadata: `FOLDER`, `FILE`."""
+        return tuple(part.name for part in fields(cls) if part.metadata in kinds)
 
     def describe(self) -> str:
         """The recipe in a few words, for tables."""

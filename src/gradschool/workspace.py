@@ -72,7 +72,7 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
     decoding = decoding_for([*train, *validation], engine, job)
     if run and measure.unfitted:
         bases = untrained(engine, instructions_of(job), decoding)
-        measure = yield from fit_metrics(measure, bases, train, run.answers)
+        measure = yield from fit_metrics(measure, bases, train, run.answers, run.fit_texts)
     return Workspace(engine, data, measure, decoding, look_level(goal.error_budget, looks))
 
 

@@ -2,13 +2,15 @@
 
 import json
 import shutil
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
 import torch
 
 from finish import finish
+from gradschool.files import write_lines
 from gradschool.job import Job
 from gradschool.model.adapter import save_adapter
 from gradschool.model.adapters import shared_copy
@@ -18,6 +20,7 @@ from gradschool.model.opening import POCKET
 from gradschool.package.bundle import pack
 from gradschool.records import Decoding, Example, Interval, Message, Report, RungResult, Score, Scored, Source, Split
 from gradschool.run import Run
+from gradschool.score.metric import FitText
 from gradschool.settings import Goal, Settings
 from gradschool.specialist import Recipe, specialist_of
 
@@ -53,8 +56,13 @@ def ship(
     recipe: Recipe | None = None,
     whole: bool = False,
     quantization: Literal["nf4"] | None = None,
+    metric: str = "exact_match",
+    fit_texts: Sequence[FitText] = (),
 ) -> Path:
-    """Pack a specialist, with an adapter or with whole weights of its own; returns its folder."""
+    """Pack a specialist, with an adapter or with whole weights of its own; returns its folder.
+
+    The run and the job are in `folder` too.
+    """
     engine = LocalEngine(base, name="pocket" if base == POCKET else str(base), quantization=quantization)
     network = shared_copy(engine.network)
     attach(network, rank=4, alpha=8, seed=0)
@@ -81,10 +89,12 @@ def ship(
         )
         rows.append(Scored(f"q{i}", f"g{i}", question, ideal, said[i], 1.0))
     score = Score(1.0, Interval(0.7, 1.0, 0.9875), len(rows), len(rows))
-    result = RungResult("tune", Report("exact_match", score, "passed", 0.5, None), recipe=recipe.describe())
+    result = RungResult("tune", Report(metric, score, "passed", 0.5, None), recipe=recipe.describe())
     name = "pocket" if base == POCKET else str(base)
-    settings = Settings(base_model=name, goal=Goal(metric="exact_match", pass_mark=0.5))
+    settings = Settings(base_model=name, goal=Goal(metric=metric, pass_mark=0.5))
     run = Run.start(Job("brief words", folder, settings), folder / "run")
+    if fit_texts:
+        write_lines(run.fit_texts, [asdict(text) for text in fit_texts])
     place, _ = finish(pack(run, specialist, result, [result], rows, Split((), (), ("q0",), "hash"), examples))
     assert json.loads((Path(place) / "evidence" / "questions.jsonl").read_text().splitlines()[0])["id"] == "q0"
     return Path(place)

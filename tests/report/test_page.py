@@ -328,6 +328,20 @@ def test_losses_of_a_training_that_was_resumed_are_one_curve() -> None:
     assert once.best[0] == 30
 
 
+def test_trainings_are_labelled_by_their_names() -> None:
+    lengths = {"trial-0.001": 6, "trial-0.002": 6, "training": 12, "curve-40-training": 18, "curve-80-training": 18}
+    named = [
+        {"event": "Step"} | asdict(replace(step, training=name))
+        for name, count in lengths.items()
+        for step in steps(0.001, count, 3.0)
+    ]
+    rate = ", learning rate 0.001"
+    trials, curve = [f"short trial{rate}"] * 2, [f"learning curve, {n} examples{rate}" for n in (40, 80)]
+    assert [one.label for one in loss_curves(named)[0]] == [f"the training{rate}", *trials, *curve]
+    older = [{key: value for key, value in one.items() if key != "training"} for one in named[:24]]
+    assert [one.label for one in loss_curves(older)[0]] == [f"the training{rate}", trials[0]]
+
+
 def test_losses_that_are_constant_or_broken_still_make_a_page() -> None:
     flat = [{"event": "Step"} | asdict(Step(n, 3, 1.0, 0.0, 0.001, 10)) for n in (1, 2, 3)]
     broken = [{"event": "Step"} | asdict(Step(1, 3, 1.0, math.nan, 0.001, 10))]

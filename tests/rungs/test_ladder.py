@@ -1,7 +1,7 @@
 """The rungs: the recipes they try, their choice, and when they are skipped."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -87,6 +87,21 @@ def test_answers_of_runs_by_older_versions_are_found() -> None:
     assert TypeAdapter(Recipe).validate_python({"brief": True}) == Recipe(task_only=True)
 
 
+def test_a_new_field_of_a_recipe_changes_only_the_hashes_of_recipes_that_use_it() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Later(Recipe):
+        hint: str = ""
+
+    assert recipe_hash(Later("Say odd or even.")) == recipe_hash(Recipe("Say odd or even."))
+    assert recipe_hash(Later("Say odd or even.", hint="odd")) != recipe_hash(Recipe("Say odd or even."))
+
+
+def test_guidelines_in_windows_1252_are_read(tmp_path: Path) -> None:
+    (tmp_path / "house.md").write_bytes("Grüße statt Küsse – höflich.".encode("cp1252"))
+    settings = Settings.model_validate({"task": "Do it.", "data": {"guidelines": "house.md"}})
+    assert instructions_of(Job("j", tmp_path, settings)) == "Do it.\n\nGrüße statt Küsse – höflich."
+
+
 def test_variants_show_only_train_examples_and_are_the_same_each_time(tmp_path: Path) -> None:
     inputs = material_of(tmp_path, prompt={"shots": [0, 4]})
     made = list(prompt_variants(Recipe(), inputs))
@@ -116,7 +131,7 @@ def test_instructions_are_the_task_and_the_guidelines(tmp_path: Path) -> None:
     (tmp_path / "rules.md").write_text("\nBe polite.\n")
     settings = Settings.model_validate({"task": " Do it. ", "data": {"guidelines": "rules.md"}})
     assert instructions_of(Job("j", tmp_path, settings)) == "Do it.\n\nBe polite."
-    (tmp_path / "rules.md").write_bytes(b"\xff")
+    (tmp_path / "rules.md").write_bytes(b"\x00\x01" * 9)
     with pytest.raises(DataError, match=r"rules\.md cannot be read"):
         instructions_of(Job("j", tmp_path, settings))
 

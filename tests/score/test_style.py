@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+import style_fit
 from gradschool.errors import DataError
 from gradschool.records import Answer, Example, Message, Source
 from gradschool.score.judge import judge, score
@@ -51,7 +52,7 @@ def examples(count: int, seed: int) -> list[Example]:
 @pytest.fixture(scope="module")
 def style() -> Style:
     chance = random.Random(5)
-    return Style().fit_against(examples(60, 1), [hasty(chance) for _ in range(60)])
+    return style_fit.fit(examples(60, 1), [hasty(chance) for _ in range(60)])
 
 
 def values(style: Style, answers: Sequence[str], asked: Sequence[Example]) -> list[float]:
@@ -95,7 +96,7 @@ def with_answer(number: int, text: str, asked: str = "Write.") -> Example:
 def test_copies_and_echoes_do_not_count() -> None:
     chance = random.Random(5)
     train = [*examples(60, 1), with_answer(1, letter(*RARE)), *[with_answer(n, letter(HABIT)) for n in range(2, 6)]]
-    style = Style().fit_against(train, [hasty(chance) for _ in range(60)])
+    style = style_fit.fit(train, [hasty(chance) for _ in range(60)])
     asked = with_answer(9, letter("The gate bears it well."))
     copied = style(letter(*RARE), asked)
     assert copied.value == 0 and copied.parts["copied"] > 0.7
@@ -129,15 +130,15 @@ def test_it_must_be_fitted_first_and_needs_enough_texts() -> None:
     with pytest.raises(DataError, match="is not fitted"):
         Style()("Some answer of some words here.", examples(1, 1)[0])
     with pytest.raises(DataError, match=r"(?s)5 texts of the author and 0 of others.*needs 20"):
-        Style().fit_against(examples(5, 1), [])
+        style_fit.fit(examples(5, 1), [])
     with pytest.raises(DataError, match="cannot be fitted"):
-        Style().fit_against([], ["x " * 50] * 20)
+        style_fit.fit([], ["x " * 50] * 20)
 
 
 def test_short_texts_of_others_are_joined_so_that_length_tells_nothing() -> None:
     chance = random.Random(5)
     pieces = [piece for _ in range(60) for piece in hasty(chance).replace("\n", " ").split(". ") if piece]
-    style = Style().fit_against(examples(40, 1), [word for piece in pieces for word in (piece, piece)])
+    style = style_fit.fit(examples(40, 1), [word for piece in pieces for word in (piece, piece)])
     assert style.author is not None and style.author.others_rejected > 0.9
 
 
@@ -146,7 +147,7 @@ def test_the_same_texts_give_the_same_fit() -> None:
     others = [hasty(chance) for _ in range(30)]
     asked = examples(10, 8)
     answers = [formal(chance) if n % 2 else hasty(chance) for n in range(10)]
-    first, second = (values(Style().fit_against(examples(30, 1), others), answers, asked) for _ in range(2))
+    first, second = (values(style_fit.fit(examples(30, 1), others), answers, asked) for _ in range(2))
     assert first == second
 
 
@@ -175,7 +176,7 @@ def test_long_texts_are_split_if_others_wrote_little() -> None:
         replace(one, messages=(*one.question, Message("assistant", "\n\n".join(formal(chance) for _ in range(12)))))
         for one in examples(24, 2)
     ]
-    style = Style().fit_against(long, [hasty(chance) for _ in range(16)])
+    style = style_fit.fit(long, [hasty(chance) for _ in range(16)])
     assert style.author is not None
     assert style.author.own_recognised > 0.9 and style.author.others_rejected > 0.8
     answers = ["\n\n".join(write(chance) for _ in range(8)) for write in (formal, hasty)]

@@ -60,7 +60,9 @@ class Screen(AbstractContextManager["Screen"]):
         if isinstance(event, Progress):
             self._advance(event.what, event.done, event.total, event.unit)
         elif isinstance(event, Step):
-            self._advance("tune: training", event.step, event.steps, f"steps, loss {event.loss:.3f}")
+            losses = [("", event.loss), *event.other_losses.items()]
+            shown = ", ".join(f"{name} loss {loss:.3f}".strip() for name, loss in losses)
+            self._advance("tune: training", event.step, event.steps, f"steps, {shown}")
         elif isinstance(event, Note):
             style = "yellow" if event.level == "warning" else "dim"
             self.console.print(f"  {escape(event.text)}", style=style, highlight=False, soft_wrap=True)

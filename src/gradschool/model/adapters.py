@@ -9,16 +9,19 @@ import threading
 from collections import OrderedDict
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 from torch import nn
 from transformers import PreTrainedModel
 
 from gradschool.errors import ModelError
-from gradschool.model.adapter import WEIGHTS, read_adapter
+from gradschool.model.adapter import CONFIG, WEIGHTS, read_adapter
 from gradschool.model.four_bits import quantization_state
 from gradschool.model.reader import Reader
 
 MAX_CACHED = 4  # adapters that stay in memory after use
+# The path of an adapter folder, and the time of change and size of its weights and of its configuration.
+Version: TypeAlias = tuple[str, tuple[int, int], tuple[int, int]]
 
 
 def shared_copy(network: PreTrainedModel) -> PreTrainedModel:
@@ -41,7 +44,7 @@ class AdapterReaders:
     def __init__(self, base: Reader) -> None:
         self.base = base
         self._lock = threading.Lock()
-        self._cached: OrderedDict[tuple[str, int, int], Reader] = OrderedDict()
+        self._cached: OrderedDict[Version, Reader] = OrderedDict()
 
     def get(self, adapter: str) -> Reader:
         """The reader for an adapter folder in PEFT's format; for an empty name, the base's.
@@ -68,12 +71,15 @@ class AdapterReaders:
         return Reader(network, self.base.packs, replace(self.base.head, layer=output))
 
 
-def _version(folder: Path) -> tuple[str, int, int]:
-    """Identifies the content of an adapter folder without reading it: path, time of change and size of its weights."""
+def _version(folder: Path) -> Version:
+    """Identifies the content of an adapter folder without reading it."""
     try:
-        state = (folder / WEIGHTS).stat()
+        states = [(folder / name).stat() for name in (WEIGHTS, CONFIG)]
     except OSError as error:
         raise ModelError(
-            f"{folder} holds no readable adapter.", f"{error}.", f"it needs {WEIGHTS}, as PEFT writes it."
+            f"{folder} holds no readable adapter.",
+            f"{error}.",
+            f"it needs {WEIGHTS} and {CONFIG}, as PEFT writes them.",
         ) from error
-    return str(folder), state.st_mtime_ns, state.st_size
+    weights, config = ((state.st_mtime_ns, state.st_size) for state in states)
+    return str(folder), weights, config

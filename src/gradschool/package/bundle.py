@@ -6,12 +6,13 @@ adapter/ | weights/   what was trained, if anything (the format of PEFT or trans
 index/            the passages of the documents, if they are used
 base/             the base model, if it was copied too
 examples.jsonl    the examples shown in prompts, if any
-evidence/         test questions, answers and scores, the split, the settings, the environment and all events
+evidence/         test questions, answers and scores, the split, the settings, the environment, all events, and the
+                  texts that metrics were fitted to
 """
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -33,13 +34,13 @@ from gradschool.package.manifest import (
     seal,
 )
 from gradschool.records import Example, Note, RungResult, Scored, Split, Work
-from gradschool.run import Run
+from gradschool.run import FIT_TEXTS, Run
 from gradschool.settings import Settings
-from gradschool.specialist import Recipe, Specialist, specialist_of
+from gradschool.specialist import FOLDER, Recipe, Specialist, specialist_of
 from gradschool.version import __version__
 
 CARD, EXAMPLES, QUESTIONS = "README.md", "examples.jsonl", "questions.jsonl"
-FOLDERS = tuple(part.name for part in fields(Recipe) if part.metadata.get("folder"))
+FOLDERS = Recipe.names(FOLDER)
 
 
 def pack(
@@ -69,7 +70,7 @@ def pack(
         write_lines(evidence / QUESTIONS, TypeAdapter(list[Example]).dump_python([*test], mode="json"))
         write_json(evidence / "results.json", TypeAdapter(list[RungResult]).dump_python([*results], mode="json"))
         write_json(evidence / "split.json", asdict(split))
-        for name in ("environment.json", "events.jsonl", "run.json"):
+        for name in ("environment.json", "events.jsonl", "run.json", FIT_TEXTS):
             if (run.folder / name).exists():
                 shutil.copyfile(run.folder / name, evidence / name)
         manifest = manifest_of(run, specialist, chosen, split)

@@ -8,13 +8,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from gradschool.data.proof import look_level
 from gradschool.errors import DamagedError, UsageError
-from gradschool.evaluate import Measure
+from gradschool.evaluate import Measure, measure_of
 from gradschool.files import read_json, read_lines
 from gradschool.package.bundle import QUESTIONS
 from gradschool.package.manifest import Manifest
 from gradschool.records import Example, RungResult, Scored
-from gradschool.run import read_saved_job
-from gradschool.score.metrics import find_metrics
+from gradschool.run import FIT_TEXTS, read_saved_job
 from gradschool.settings import Goal
 
 
@@ -33,8 +32,8 @@ class Evidence:
 def read_evidence(folder: Path, manifest: Manifest) -> Evidence:
     """Read the evidence of a specialist whose manifest was verified.
 
-    Raises UsageError if it holds no test questions or its metric is not on this machine, DamagedError if the evidence
-    cannot be read.
+    Raises UsageError if it holds no test questions, lacks the texts that its metric is fitted to, or its metric is not
+    on this machine; DamagedError if the evidence cannot be read.
     """
     place = folder / "evidence"
     if not (place / QUESTIONS).exists():
@@ -51,6 +50,6 @@ def read_evidence(folder: Path, manifest: Manifest) -> Evidence:
         results = TypeAdapter(list[RungResult]).validate_python(read_json(place / "results.json"))
     except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
         raise DamagedError(f"The evidence in {folder} cannot be read.", str(error), "climb again.") from error
-    measure = Measure(*find_metrics(goal, job.folder, examples))
+    measure = measure_of(goal, job.folder, examples, place / FIT_TEXTS)
     level = manifest.score.level if manifest.score else look_level(goal.error_budget, 1)
     return Evidence(goal, measure, examples, rows, results, level)

@@ -16,13 +16,12 @@ from gradschool.errors import DamagedError, UsageError
 from gradschool.files import hash_tree, sha256, sha256_of, write_text
 from gradschool.records import Report, Verdict
 from gradschool.settings import Answers, Remote
-from gradschool.specialist import Recipe
+from gradschool.specialist import FILE, FOLDER, Recipe
 
 MANIFEST = "specialist.toml"
 BASE = "base"  # folder of the base model, if the specialist carries it
 FORMAT = 2
 READABLE = (1, 2)  # format 1 has older names of settings, and `brief` for `task_only`
-IN_FILES = ("examples", "adapter", "weights", "index")  # parts of the recipe that are files of the package
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,7 @@ def seal(folder: Path, manifest: Manifest) -> Manifest:
     """Write the manifest, after all other files: it holds their hashes, and its own as `seal`. Returns it."""
     (folder / MANIFEST).unlink(missing_ok=True)
     manifest = replace(manifest, hashes=hash_tree(folder))
-    exclude: Any = {"seal": True, "recipe": dict.fromkeys(IN_FILES, True)}
+    exclude: Any = {"seal": True, "recipe": dict.fromkeys(Recipe.names(FOLDER, FILE), True)}
     # TOML has no null, so fields without a value are left out.
     content = {"format": FORMAT} | _manifest.dump_python(manifest, mode="json", exclude_none=True, exclude=exclude)
     digest = sha256_of(content)

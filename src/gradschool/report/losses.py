@@ -7,6 +7,7 @@ from typing import Any
 
 MAX_POINTS = 300  # of one line in a chart
 SMOOTHING = 1 / 20  # fraction of the steps in each point of the smoothed loss
+FINAL = "training"  # name of the training whose result the rung proposes
 LOG_RANGE = 6.0  # above this ratio of losses, the scale is logarithmic
 
 
@@ -42,27 +43,39 @@ def loss_curves(events: Iterable[Mapping[str, Any]]) -> tuple[list[Curve], list[
         part = math.log(loss / low) / math.log(high / low) if logarithmic else (loss - low) / ((high - low) or 1)
         return round(100 * (1 - part), 2)
 
-    final = max(range(len(trainings)), key=lambda i: (trainings[i][-1]["steps"], i))
+    final = max(range(len(trainings)), key=lambda i: (_name(trainings[i]) == FINAL, trainings[i][-1]["steps"], i))
     curves = []
     for number, steps in enumerate(trainings):
         rate = max(step["learning_rate"] for step in steps)
-        label = "the training" if number == final else "short trial"
+        label = _label(_name(steps), number == final)
         curves.append(_curve(f"{label}, learning rate {rate:.2g}", steps, height))
     return [curves[final], *curves[:final], *curves[final + 1 :]], [(height(m), f"{m:g}") for m in ticks], logarithmic
+
+
+def _name(steps: Sequence[Mapping[str, Any]]) -> str:
+    return str(steps[-1].get("training", ""))
+
+
+def _label(name: str, final: bool) -> str:
+    """What a training is, by its name (see `Step.training`); in events without one, all but the final are trials."""
+    if name.startswith("curve-"):
+        return f"learning curve, {name.split('-')[1]} examples"
+    return "the training" if name == FINAL or (final and not name) else "short trial"
 
 
 def _trainings(events: Iterable[Mapping[str, Any]]) -> list[dict[int, Mapping[str, Any]]]:
     """Step events by training. A resumed training repeats some steps, of which the last ones count."""
     trainings: list[dict[int, Mapping[str, Any]]] = []
-    began = (0, 0.0)
+    began, name = (0, 0.0), ""
     for event in events:
         if event.get("event") != "Step" or not all(map(math.isfinite, _losses(event))):
             continue
         number, beginning = event["step"], (event["steps"], event["learning_rate"])
-        # Another length or learning rate means another training; otherwise the same one was interrupted early.
-        if event["steps"] != began[0] or (number == 1 and beginning != began):
+        # Another name, length or learning rate means another training; otherwise the same one was interrupted early.
+        other = event["steps"] != began[0] or event.get("training", "") != name
+        if other or (number == 1 and beginning != began):
             trainings.append({})
-            began = beginning
+            began, name = beginning, event.get("training", "")
         trainings[-1] = {step: seen for step, seen in trainings[-1].items() if step < number} | {number: event}
     return trainings
 

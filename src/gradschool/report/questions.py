@@ -10,12 +10,12 @@ from gradschool.data.check import check
 from gradschool.data.read import read_examples
 from gradschool.data.split import verify_split
 from gradschool.errors import DataError, GradschoolError
-from gradschool.evaluate import Measure
+from gradschool.evaluate import measure_of
 from gradschool.files import read_lines
 from gradschool.job import Job
+from gradschool.package.bundle import QUESTIONS
 from gradschool.records import Answer, Example, Scored
 from gradschool.report.facts import Facts
-from gradschool.score.metrics import find_metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ class _Scores:
 def questions_of(facts: Facts) -> tuple[list[Question], str]:
     """The test questions, failures and lowest scores of the chosen rung first, and a remark.
 
-    Answers are scored again with the job's own examples. If that fails, the saved scores of the packaged rung are used,
-    and the remark says why; otherwise it is empty.
+    Answers are scored again with the job's own examples or, without the job, the test examples in the package. If that
+    fails, the saved scores of the packaged rung are used, and the remark says why; otherwise it is empty.
     """
     remark = ""
     try:
@@ -81,7 +81,7 @@ def failure_examples(questions: Iterable[Question]) -> dict[str, str]:
 def _score_again(facts: Facts) -> _Scores:
     job = facts.run.job
     examples = _test_examples(job, facts)
-    measure = Measure(*find_metrics(job.settings.goal, job.folder, list(examples.values())))
+    measure = measure_of(job.settings.goal, job.folder, list(examples.values()), facts.run.fit_texts)
     rows = {}
     for rung, answers in facts.answers.items():
         known = [examples[id_] for id_ in answers if id_ in examples]
@@ -100,8 +100,11 @@ def _saved_scores(facts: Facts) -> _Scores:
 
 
 def _test_examples(job: Job, facts: Facts) -> dict[str, Example]:
-    """The job's examples by id, if they are still those that were split."""
-    examples = check(read_examples(job.path(job.settings.data.examples), job.settings.data)).examples
+    """The job's examples by id, if they are still those that were split; without the job, those of the package."""
+    path = job.path(job.settings.data.examples)
+    if not path.exists() and (packaged := read_lines(facts.run.specialist / "evidence" / QUESTIONS)):
+        return {example.id: example for example in TypeAdapter(list[Example]).validate_python(packaged)}
+    examples = check(read_examples(path, job.settings.data)).examples
     split = facts.split
     if split is None:
         raise DataError("This run has no split yet.")

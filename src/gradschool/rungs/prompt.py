@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from gradschool.data.encoding import Unreadable, decode
 from gradschool.errors import DataError
 from gradschool.evaluate import mean
 from gradschool.job import Job
@@ -39,9 +40,10 @@ def instructions_of(job: Job) -> str:
     if job.settings.data.guidelines:
         path = job.path(job.settings.data.guidelines)
         try:
-            parts.append(path.read_text(encoding="utf-8").strip())
-        except (UnicodeDecodeError, OSError) as error:
+            text, _ = decode(path.read_bytes())
+        except (Unreadable, OSError) as error:
             raise DataError(f"{path} cannot be read as text.", str(error), "save it as UTF-8 text.") from error
+        parts.append(text.strip())
     return "\n\n".join(part for part in parts if part)
 
 

@@ -1,7 +1,7 @@
 """What a rung is: its inputs, the candidate it makes, and the choice among recipes on validation."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TypeAlias
 
 from gradschool.evaluate import Measure, evaluate, mean
@@ -55,6 +55,10 @@ class Rung:
     reason_to_skip: Callable[[Job, Engine], str]
 
 
+# The fields of a recipe when its hash was defined.
+ALWAYS_HASHED = frozenset(
+    ("instructions", "shots", "nearest", "examples", "passages", "index", "adapter", "weights", "decoding", "task_only")
+)
 Tried: TypeAlias = tuple[Recipe, list[Scored]]
 
 
@@ -89,8 +93,14 @@ def scores_of(tried: Sequence[Tried]) -> tuple[tuple[str, float], ...]:
 def recipe_hash(recipe: Recipe) -> str:
     """A hash of a recipe, under which its answers are saved: a resumed climb reuses them, a changed recipe does not.
 
-    Old runs are resumed too, so the hashed names must not change.
+    Old runs are resumed too, so the hashed names must not change, and a field that they lack is hashed only if it has
+    another value than its default.
     """
-    facts = {name: getattr(recipe, name) for name in Recipe.__dataclass_fields__}
+    plain = type(recipe)()
+    facts = {
+        name: getattr(recipe, name)
+        for name in (part.name for part in fields(recipe))
+        if name in ALWAYS_HASHED or getattr(recipe, name) != getattr(plain, name)
+    }
     facts["brief"] = facts.pop("task_only")  # its name in old runs
     return sha256_of(facts | {"examples": [e.id for e in recipe.examples], "decoding": repr(recipe.decoding)})

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from gradschool.records import Example
 
@@ -31,6 +31,16 @@ class Comparing(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class FitText:
+    """A text that a metric is fitted to; runs and packages keep these texts, so that the fit can be repeated."""
+
+    metric: str  # name of the metric
+    by: Literal["author", "others"]
+    text: str
+    group: str = ""  # of the example, for a text by the author
+
+
 @runtime_checkable
 class FittedMetric(Protocol):
     """A metric that must be fitted to a job before it can score, such as a classifier of the author's style."""
@@ -50,8 +60,12 @@ class FittedMetric(Protocol):
         """Whether it can score."""
         ...
 
-    def fit(self, train: Sequence[Example], base_answers: Sequence[str]) -> "FittedMetric":
-        """A metric fitted to training examples, with answers of the untrained base as contrast.
+    def fit_texts(self, train: Sequence[Example], base_answers: Sequence[str]) -> list[FitText]:
+        """The texts to fit it to: from training examples, with answers of the untrained base as contrast."""
+        ...
+
+    def fit(self, texts: Sequence[FitText]) -> "FittedMetric":
+        """A metric fitted to texts; the same texts in the same order give the same metric.
 
         Raises DataError if these are too few.
         """

@@ -25,7 +25,7 @@ from gradschool.data.normalize import normalize
 from gradschool.data.shingles import ngram_hashes
 from gradschool.errors import DataError
 from gradschool.records import Example
-from gradschool.score.metric import MetricResult, Unscorable
+from gradschool.score.metric import FitText, MetricResult, Unscorable
 
 MIN_OWN, MIN_OTHER = 20, 10  # fewest texts of the author and of others to fit on
 LIKED_OTHER = 2 * MIN_OTHER  # target number of texts of others, if their texts are short
@@ -83,11 +83,13 @@ class Style:
         """See `FittedMetric`."""
         return self.author is not None
 
-    def fit(self, train: Sequence[Example], base_answers: Sequence[str]) -> "Style":
-        """Fit to the author of `train`, against the messages of other people in it and against answers of the base."""
+    def fit_texts(self, train: Sequence[Example], base_answers: Sequence[str]) -> list[FitText]:
+        """The ideal answers in `train`, and the messages of other people in it with answers of the base."""
         messages = [m.content for example in train for m in example.question if m.role == "user"]
         others = [text for text in messages if len(text.split()) >= MIN_MESSAGE_WORDS]
-        return self.fit_against(train, [*others, *(text for text in base_answers if len(text.split()) >= MIN_WORDS)])
+        others += [text for text in base_answers if len(text.split()) >= MIN_WORDS]
+        own = [FitText(self.name, "author", example.ideal, example.group) for example in train]
+        return [*own, *(FitText(self.name, "others", text) for text in others)]
 
     def summary(self) -> str:
         """How well classifiers that did not see the texts distinguish the author's from those of others."""
@@ -97,22 +99,20 @@ class Style:
             f"{self.author.others_rejected:.0%} of {self.author.others} by others are rejected."
         )
 
-    def fit_against(self, own: Sequence[Example], others: Sequence[str]) -> "Style":
-        """Fit to the author of the ideal answers in `own`, against texts of others.
-
-        Raises DataError for too few texts.
-        """
-        texts = [example.ideal for example in own]
-        given, words = len(others), _length_for(texts, others)
+    def fit(self, texts: Sequence[FitText]) -> "Style":
+        """Fit to the texts of the author, against those of others. Raises DataError if there are too few."""
+        own = [text for text in texts if text.by == "author"]
+        others = [text.text for text in texts if text.by == "others"]
+        given, words = len(others), _length_for([text.text for text in own], others)
         others = _of_length(others, words) if words >= MIN_LENGTH else []
-        if len(texts) < MIN_OWN or len(others) < MIN_OTHER:
+        if len(own) < MIN_OWN or len(others) < MIN_OTHER:
             raise DataError(
-                f"The metric style cannot be fitted to {len(texts)} texts of the author and {len(others)} of others.",
+                f"The metric style cannot be fitted to {len(own)} texts of the author and {len(others)} of others.",
                 f"It needs {MIN_OWN} and {MIN_OTHER}; texts of others are messages by other people and answers of "
                 "the base.",
                 "add examples, or choose another metric (chrf).",
             )
-        samples = [(sample, example.group) for example in own for sample in _parts_of(example.ideal, words)]
+        samples = [(sample, text.group) for text in own for sample in _parts_of(text.text, words)]
         judged = [*(sample for sample, _ in samples), *others]
         labels = [1] * len(samples) + [0] * len(others)
         groups = [*(group for _, group in samples), *(f"other {number}" for number in range(len(others)))]
@@ -123,9 +123,9 @@ class Style:
                 own_recognised=float(np.mean(scores[: len(samples)] > 0)),
                 others=given,
                 others_rejected=float(np.mean(scores[len(samples) :] <= 0)),
-                runs=_own_runs(texts),
-                repeats=max(MIN_REPEATS, *map(repeats, texts)),
-                least_words=float(np.quantile([len(text.split()) for text in texts], SHORT_FRACTION)) / 2,
+                runs=_own_runs([text.text for text in own]),
+                repeats=max(MIN_REPEATS, *(repeats(text.text) for text in own)),
+                least_words=float(np.quantile([len(text.text.split()) for text in own], SHORT_FRACTION)) / 2,
             )
         )
 

@@ -108,7 +108,8 @@ class Training:
             validation_loss = self._validate()
         state.seconds += time.monotonic() - began
         named = {objective.name: one.loss for objective, one in zip(self.objectives[1:], others, strict=True)}
-        return Step(state.step, plan.steps, first.epoch, first.loss, rate, state.tokens, validation_loss, named)
+        name = self.checkpoint.stem
+        return Step(state.step, plan.steps, first.epoch, first.loss, rate, state.tokens, validation_loss, named, name)
 
     def gradients(self) -> list[StepLoss]:
         """Set the gradients of one step; returns the loss of each objective."""
