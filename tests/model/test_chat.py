@@ -53,11 +53,11 @@ def test_the_text_is_that_of_the_template(style: str) -> None:
     assert shown == re.sub(r"\d\d \w{3} \d{4}", "26 Jul 2024", re.sub(r"\d{4}-\d\d-\d\d", "2024-07-26", written))
 
 
-def test_the_date_is_fixed_with_a_remark() -> None:
+def test_the_date_is_fixed_with_a_note() -> None:
     for style, day in (("llama-3", "26 Jul 2024"), ("gpt-oss", "2024-07-26")):
         chat = Chat(tiny.style(style))
         assert day in chat.decode(chat.prompt_ids(QUESTION))
-        assert "26 Jul 2024" in chat.remarks[0]
+        assert "26 Jul 2024" in chat.notes[0]
 
 
 def test_an_unsupported_system_message_is_put_before_the_first_question() -> None:
@@ -65,12 +65,12 @@ def test_an_unsupported_system_message_is_put_before_the_first_question() -> Non
     assert "<start_of_turn>user\nBe brief. \n\n What is it?<end_of_turn>" in chat.decode(
         chat.prompt_ids(QUESTION), skip_special_tokens=False
     )
-    assert "system message" in chat.remarks[0]
+    assert "system message" in chat.notes[0]
     dropping = CHATML.replace(
         "{% for message in messages %}", "{% for message in messages if message.role != 'system' %}"
     )
     assert "Be brief." in Chat(tiny.tokenizer(dropping)).decode(Chat(tiny.tokenizer(dropping)).prompt_ids(QUESTION))
-    assert Chat(tiny.style("chatml")).remarks == ()
+    assert Chat(tiny.style("chatml")).notes == ()
 
 
 def test_the_channel_of_the_answer_is_part_of_the_prompt() -> None:
@@ -92,7 +92,7 @@ def test_control_tokens_in_a_message_are_text() -> None:
 def test_a_base_without_a_template_uses_chatml() -> None:
     chat = Chat(tiny.tokenizer(None))
     assert chat.template == CHATML
-    assert "no chat template" in chat.remarks[0]
+    assert "no chat template" in chat.notes[0]
     assert (
         chat.template_hash
         == Chat(tiny.tokenizer(None), CHATML).template_hash
@@ -107,7 +107,7 @@ def test_the_end_of_text_is_the_stop_token_of_templates_without_one() -> None:
     )
     chat = Chat(tiny.tokenizer(bare, eos="<eos>"))
     assert trained_text(chat, (Message("user", "Hi"), Message("assistant", "Yes."))) == "Yes.<eos>"
-    assert "<eos> is added and trained" in chat.remarks[0]
+    assert "<eos> is added and trained" in chat.notes[0]
     with pytest.raises(ModelError, match="no stop token"):
         Chat(tiny.tokenizer(bare, eos=None))
 

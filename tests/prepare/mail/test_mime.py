@@ -47,8 +47,8 @@ def test_charsets_right_and_wrong(kind: str, body: bytes, encoding: str) -> None
 
 
 def test_a_wrong_charset_is_reported() -> None:
-    assert "klingon" in body_of(parse(typed("text/plain; charset=klingon", "Grüße".encode()))).remarks[0]
-    assert "UTF-8" in body_of(parse(typed("text/plain; charset=iso-8859-1", "Grüße".encode()))).remarks[0]
+    assert "klingon" in body_of(parse(typed("text/plain; charset=klingon", "Grüße".encode()))).notes[0]
+    assert "UTF-8" in body_of(parse(typed("text/plain; charset=iso-8859-1", "Grüße".encode()))).notes[0]
 
 
 def multipart(kind: str, *parts: bytes) -> bytes:
