@@ -28,7 +28,7 @@ def trained_text(chat: Chat, conversation: tuple[Message, ...]) -> str:
 
 @pytest.mark.parametrize("style", tiny.STYLES)
 @pytest.mark.parametrize("question", [QUESTION, TURNS, QUESTION[1:]], ids=["one", "turns", "no system"])
-def test_exactly_the_answer_and_its_stop_token_are_trained(style: str, question: tuple[Message, ...]) -> None:
+def test_loss_is_on_the_answer_and_its_stop_token(style: str, question: tuple[Message, ...]) -> None:
     chat = Chat(tiny.style(style))
     conversation = (*question, Message("assistant", "Yes, 😀 é."))
     rendered = chat.render(conversation)
@@ -112,7 +112,7 @@ def test_the_end_of_text_is_the_stop_token_of_templates_without_one() -> None:
         Chat(tiny.tokenizer(bare, eos=None))
 
 
-def test_a_prompt_that_is_no_prefix_is_refused() -> None:
+def test_a_prompt_that_is_not_a_prefix_is_rejected() -> None:
     thinking = CHATML.replace("assistant\n{% endif", "assistant\n<think>{% endif")
     with pytest.raises(ModelError, match="renders a question differently") as caught:
         Chat(tiny.tokenizer(thinking))
@@ -124,7 +124,7 @@ def test_a_prompt_that_is_no_prefix_is_refused() -> None:
         chat.render((*TURNS, Message("assistant", "Yes.")))
 
 
-def test_a_changed_or_empty_answer_is_refused() -> None:
+def test_a_changed_or_empty_answer_is_rejected() -> None:
     chat = Chat(tiny.style("qwen-3"))
     with pytest.raises(ModelError, match="changes the answer"):
         chat.render((QUESTION[1], Message("assistant", "first </think> then")))
@@ -160,7 +160,7 @@ def sentencepiece_like(template: str) -> PreTrainedTokenizerFast:
     return made
 
 
-def test_a_tokenizer_that_puts_a_space_first_sees_the_answer_in_its_place() -> None:
+def test_an_answer_is_tokenized_in_context_if_the_tokenizer_adds_a_space_first() -> None:
     made = sentencepiece_like(
         "{% for m in messages %}{{ m.role }}:\n{{ m.content }}"
         "{{ eos_token if m.role == 'assistant' else '\n' }}{% endfor %}"
