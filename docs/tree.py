@@ -38,7 +38,7 @@ OTHERS = {  # files without a docstring
 def tree() -> str:
     """The tree as text."""
     lines = ["src/gradschool/"]
-    for name in _floors():
+    for name in _layers():
         path = PACKAGE / name
         if path.is_dir():
             lines += _package(path, 1)
@@ -58,7 +58,7 @@ def tree() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _floors() -> Iterator[str]:
+def _layers() -> Iterator[str]:
     """Modules and subpackages in the order of the layers, then those that no layer names."""
     tools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
     layers = tools["importlinter"]["contracts"][0]["layers"]

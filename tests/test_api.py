@@ -88,7 +88,7 @@ def test_the_package_runs_as_a_module(tmp_path: Path) -> None:
     assert ran.stdout.strip() == gradschool.__version__
 
 
-def test_types_travel_with_the_package() -> None:
+def test_the_package_is_typed() -> None:
     assert (Path(gradschool.__file__).parent / "py.typed").exists()
 
 

@@ -179,7 +179,7 @@ def test_a_base_that_passes_ends_the_climb(tmp_path: Path) -> None:
     assert (manifest["rung"], manifest["verdict"]) == ("base", "passed")
 
 
-def test_a_rung_that_cannot_run_says_why_and_is_skipped(tmp_path: Path) -> None:
+def test_a_rung_that_cannot_run_is_skipped_with_the_reason(tmp_path: Path) -> None:
     backwards = [{**row, "completion": row["prompt"][::-1]} for row in echoes(72)]
     job = small_job.write_job(tmp_path / "echo", SERVED.format(mark=0.7), backwards)
     result = small_job.run("climb", job, "--run", tmp_path / "run")
@@ -223,7 +223,7 @@ def test_a_rung_needs_only_its_definition_and_its_entry_in_the_ladder(tmp_path: 
     assert again == climbed and not any(isinstance(event, Note) and "toy: here" in event.text for event in events)
 
 
-def test_too_few_correct_answers_to_prove_the_mark_are_not_proven(tmp_path: Path) -> None:
+def test_too_few_correct_answers_for_the_pass_mark_are_not_proven(tmp_path: Path) -> None:
     job = small_job.write_job(tmp_path / "echo", SERVED.format(mark=0.99), echoes(40))
     result = small_job.run("climb", job, "--run", tmp_path / "run")
     assert result.exit_code == 3, result.output

@@ -1,7 +1,7 @@
 """The docs are correct: commands exist, samples are valid, numbers match the code.
 
 Every `gradschool` command in a page is parsed by the real command line; those that take seconds are run. Complete
-climbs are tested in tests/test_climb.py.
+climbs are tested in tests/test_climbing.py.
 """
 
 import re

@@ -43,7 +43,7 @@ def ask(counting: Counting, kept: Path) -> tuple[list[Scored], list[object]]:
     return finish(evaluate(counting.specialist, EXAMPLES, measure(), kept, "asking"))
 
 
-def test_rows_come_in_the_order_of_examples_and_answers_are_kept(tmp_path: Path) -> None:
+def test_rows_are_in_the_order_of_examples_and_answers_are_saved(tmp_path: Path) -> None:
     counting = Counting()
     rows, events = ask(counting, tmp_path / "answers.jsonl")
     assert [row.id for row in rows] == [example.id for example in EXAMPLES]
@@ -75,7 +75,7 @@ def test_an_interrupted_evaluation_asks_only_the_rest(torn: bytes, tmp_path: Pat
 
 
 @pytest.mark.parametrize("line", ['{"id": "e1"}', '{"id": "e1", "answer": {"text": 3}}', "3", '{"answer": {}}'])
-def test_answers_that_are_none_of_ours_are_damage_by_name(line: str, tmp_path: Path) -> None:
+def test_invalid_saved_answers_are_damage(line: str, tmp_path: Path) -> None:
     kept = tmp_path / "answers.jsonl"
     kept.write_text(line + "\n")
     with pytest.raises(DamagedError, match=r"answers\.jsonl") as caught:

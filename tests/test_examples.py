@@ -1,4 +1,4 @@
-"""The three finished jobs: large enough, varied, kept to their own rules, and divided without leaks."""
+"""The three example jobs: large enough, varied, consistent with their own rules, and split without leakage."""
 
 import itertools
 from collections import Counter
@@ -76,7 +76,7 @@ def test_it_is_large_and_clean(job: Job, checked: Checked) -> None:
 
 
 def test_every_ideal_answer_is_worth_full_marks(job: Job, measured: Measured) -> None:
-    """By the job's own metric and by every rule: what is held up as ideal obeys what is asked."""
+    """By the job's metric and by every rule."""
     decides, also, examples = measured
     rows = score(examples, [Answer(example.ideal) for example in examples], decides, also)
     below = [(row.id, row.value, row.parts) for row in rows if row.value < 1]
@@ -90,7 +90,7 @@ def test_every_ideal_answer_is_worth_full_marks(job: Job, measured: Measured) ->
 
 @pytest.mark.parametrize("job", ["support", "letters"], indirect=True)
 def test_rules_can_be_broken(job: Job, measured: Measured) -> None:
-    """A rule that everything obeys says nothing: each is broken by some wrong answer."""
+    """A rule that every answer obeys measures nothing: each is broken by some wrong answer."""
     assert job.settings.goal.rules
     decides, also, examples = measured
     examples = examples[:1]
@@ -104,8 +104,8 @@ def test_rules_can_be_broken(job: Job, measured: Measured) -> None:
 
 
 @pytest.mark.parametrize("job", ["support"], indirect=True)
-def test_the_form_without_the_fact_stays_below_the_mark(job: Job, measured: Measured) -> None:
-    """A letter that only looks right, one that always hands over, the question said back: none may pass."""
+def test_answers_with_the_form_but_not_the_facts_do_not_pass(job: Job, measured: Measured) -> None:
+    """An answer with only the right form, one that always hands over, an echo of the question: none may pass."""
     decides, also, examples = measured
     handed_over = next(example.ideal for example in examples if "do not say" in example.ideal)
     empty = "Thanks for writing to Brelm.\n\nKind regards,\nBrelm Care"
@@ -133,7 +133,7 @@ def test_it_is_varied(checked: Checked) -> None:
     assert len(beginnings) >= len(examples) / 2
 
 
-def test_the_letters_are_what_a_preparation_makes_of_the_mailbox(tmp_path: Path) -> None:
+def test_the_letters_job_is_what_prepare_makes_from_the_mailbox(tmp_path: Path) -> None:
     mailbox, into = EXAMPLES / "letters" / "mailbox.mbox", tmp_path / "letters"
     prepared, _ = finish(prepare([mailbox], PrepareOptions("style", private=private_modes("keep")), into))
     assert (into / "examples.jsonl").read_bytes() == (EXAMPLES / "letters" / "examples.jsonl").read_bytes()

@@ -49,5 +49,5 @@ def test_a_test_file_is_named_after_its_module() -> None:
 
 
 def test_the_slowest_files_exist() -> None:
-    """A file that was renamed would no longer be started first."""
+    """A renamed file would no longer start first."""
     assert [name for name in SLOWEST if not (TESTS / name).is_file()] == []

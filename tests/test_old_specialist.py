@@ -1,4 +1,4 @@
-"""A run and a specialist of version 0.1.0, before settings and recipe keys were renamed, still open and work.
+"""A run and a specialist of version 0.1.0, before settings and recipe keys were renamed, still work.
 
 tests/old/orders is the job and tests/old/run the finished run, without its checkpoints. Names have changed since:
 `also` is `extra_metrics`, `four_bits` is `quantization`, and `brief` in a recipe is `task_only`.

@@ -127,7 +127,7 @@ def test_ctrl_c_ends_with_a_message_and_its_own_exit_code(killed: Killed) -> Non
     assert "--resume" in complained and "Traceback" not in complained
 
 
-def test_a_second_process_is_refused(killed: Killed) -> None:
+def test_a_second_process_is_rejected(killed: Killed) -> None:
     assert killed.refused.exit_code == 2
     assert "is being climbed by another process" in killed.refused.stderr
     assert "What to do: " in killed.refused.stderr
@@ -162,7 +162,7 @@ def test_a_run_can_be_resumed_from_another_folder(
     assert (again / "specialist" / "specialist.toml").exists()
 
 
-def test_changed_examples_are_refused_on_resume(whole: Whole, tmp_path: Path) -> None:
+def test_changed_examples_are_rejected_on_resume(whole: Whole, tmp_path: Path) -> None:
     home = tmp_path / "home"
     shutil.copytree(whole.run, home / "run")
     rows = small_job.rows()

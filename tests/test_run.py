@@ -123,7 +123,7 @@ def test_a_damaged_result_is_reported_by_file_and_can_be_made_again(run: Run, da
     assert finish(run.once(STEP, counted(3.0, calls)))[0] == 3.0
 
 
-def test_the_value_saved_first_stays(run: Run) -> None:
+def test_a_saved_value_is_not_overwritten(run: Run) -> None:
     assert run.saved(CHOICE) is None
     assert run.save(CHOICE, "one") == "one"
     assert run.save(CHOICE, "two") == "one"

@@ -1,4 +1,4 @@
-"""Settings: every option stated once, every mistake told at once, with the nearest right word."""
+"""Settings: every option is defined once, and all mistakes are reported at once, each with the nearest right word."""
 
 import dataclasses
 import tempfile
@@ -40,7 +40,7 @@ def complaint(folder: Path, text: str, overrides: dict[str, Any] | None = None) 
     return caught.value
 
 
-def test_every_field_is_an_option_once_with_a_flag_of_its_own() -> None:
+def test_every_field_is_one_option_with_one_flag() -> None:
     all_options = list(options())
     paths, flags = [o.path for o in all_options], [o.flag for o in all_options]
     assert paths == [path for path in leaves() if path != "goal.rules"]  # a table of tables, left to the file
@@ -52,7 +52,7 @@ def test_every_field_is_an_option_once_with_a_flag_of_its_own() -> None:
         assert option.type and "Annotated" not in option.type and "typing" not in option.type
 
 
-def test_options_tell_the_default_that_settings_have() -> None:
+def test_help_shows_the_defaults_of_the_settings() -> None:
     settings = Settings()
     for option in options():
         value: Any = settings
@@ -61,7 +61,7 @@ def test_options_tell_the_default_that_settings_have() -> None:
         assert value == option.default, option.path
 
 
-def test_types_are_in_words() -> None:
+def test_types_are_described_in_words() -> None:
     types = {option.path: option.type for option in options()}
     assert types["goal.pass_mark"] == "number"
     assert types["tune.rank"] == types["tune.alpha"] == "integer"
@@ -84,7 +84,7 @@ def test_the_page_has_every_option_with_flag_and_help() -> None:
         assert f"| `{key}` |" in page.partition("[[goal.rules]]")[2]
 
 
-def test_all_issues_are_told_at_once_each_with_the_nearest_key(tmp_path: Path) -> None:
+def test_all_issues_are_reported_at_once_each_with_the_nearest_key(tmp_path: Path) -> None:
     error = complaint(
         tmp_path,
         """
@@ -193,7 +193,7 @@ BAD: list[tuple[str, Any]] = [
 
 
 @pytest.mark.parametrize("path, value", BAD, ids=str)
-def test_values_that_make_no_sense_are_refused(path: str, value: Any, tmp_path: Path) -> None:
+def test_impossible_values_are_rejected(path: str, value: Any, tmp_path: Path) -> None:
     written: dict[str, Any] = {}
     place = written
     *tables, last = path.split(".")
@@ -204,7 +204,7 @@ def test_values_that_make_no_sense_are_refused(path: str, value: Any, tmp_path: 
     assert path in error.why and "settings" in error.fix
 
 
-def test_overrides_stand_above_the_file(tmp_path: Path) -> None:
+def test_overrides_take_precedence_over_the_file(tmp_path: Path) -> None:
     text = '[goal]\nmetric = "label"\npass_mark = 0.5\n'
     read = read_job(job(tmp_path, text), {"goal.pass_mark": 0.7, "tune.rank": 8, "task": "x"})
     assert (read.settings.goal.metric, read.settings.goal.pass_mark) == ("label", 0.7)
@@ -212,12 +212,12 @@ def test_overrides_stand_above_the_file(tmp_path: Path) -> None:
     assert read_job(tmp_path).settings.goal.pass_mark == 0.5
 
 
-def test_an_override_into_a_wrong_table_tells_the_files_mistake(tmp_path: Path) -> None:
+def test_an_override_into_a_wrong_table_reports_the_mistake_in_the_file(tmp_path: Path) -> None:
     error = complaint(tmp_path, "goal = 3\n", {"goal.pass_mark": 0.7})
     assert "goal = 3" in error.why
 
 
-def test_a_wrong_override_is_told_as_an_issue(tmp_path: Path) -> None:
+def test_a_wrong_override_is_reported_as_an_issue(tmp_path: Path) -> None:
     assert "goal.pass_mark = 2" in complaint(tmp_path, "", {"goal.pass_mark": 2}).why
 
 
@@ -234,7 +234,7 @@ def test_jobs_are_folders_files_or_examples(tmp_path: Path) -> None:
     assert read_job(folder / "job.toml").settings.task == "a"
 
 
-def test_a_mark_that_editors_put_in_front_is_no_mistake(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "job.toml").write_bytes(b"\xef\xbb\xbf" + 'task = "é"'.encode())
     assert read_job(tmp_path).settings.task == "é"
 
@@ -243,14 +243,14 @@ def test_a_mark_that_editors_put_in_front_is_no_mistake(tmp_path: Path) -> None:
     "content, says",
     [(b"task = x", "not valid TOML"), (b"task = '\xff'", "as text"), (b"\x00\x01", "not valid TOML")],
 )
-def test_a_file_that_is_no_toml_is_told_as_such(content: bytes, says: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_toml_is_reported(content: bytes, says: str, tmp_path: Path) -> None:
     (tmp_path / "job.toml").write_bytes(content)
     with pytest.raises(UsageError, match=says) as caught:
         read_job(tmp_path)
     assert "job.toml" in caught.value.what
 
 
-def test_what_is_no_job_says_what_a_job_is(tmp_path: Path) -> None:
+def test_the_error_of_a_wrong_path_describes_a_job(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not exist"):
         read_job(tmp_path / "none")
     with pytest.raises(UsageError, match=r"has no job\.toml"):
@@ -273,7 +273,7 @@ def test_any_bytes_are_a_job_or_a_usage_error(content: bytes) -> None:
             assert read.settings == Settings.model_validate(tomllib.loads(content.decode("utf-8-sig")))
 
 
-def test_settings_come_back_from_json_as_they_were() -> None:
+def test_settings_round_trip_through_json() -> None:
     settings = Settings.model_validate(
         {"goal": {"pass_mark": 0.1, "rules": [{"name": "r", "kind": "regex", "value": "x"}]}, "prompt": {"shots": [1]}}
     )

@@ -1,4 +1,4 @@
-"""The specialist: what its base is really asked, and what becomes of the answers."""
+"""The specialist: the conversation that its base is asked, and how answers are processed."""
 
 import itertools
 import json
@@ -65,20 +65,20 @@ def contents(conversation: Sequence[Message]) -> list[tuple[str, str]]:
     return [(m.role, m.content) for m in conversation]
 
 
-def test_a_bare_base_is_asked_as_the_person_asks() -> None:
+def test_a_bare_base_is_asked_the_question_unchanged() -> None:
     question = (Message("system", "s"), *user("q"))
     assert composed(Recipe(), question) == question
     assert composed(Recipe(), user("q")) == user("q")
 
 
-def test_one_system_turn_holds_all_instructions(index: str) -> None:
+def test_one_system_message_has_all_instructions(index: str) -> None:
     question = (Message("system", "of the question"), *user("the boat?"), Message("system", "later"))
     asked = composed(Recipe("of the job", passages=1, index=index), question)
     assert asked[0] == Message("system", f"of the job\n\n{INSTRUCTIONS}\n\nof the question\n\nlater")
     assert [m.role for m in asked] == ["system", "user"]
 
 
-def test_examples_stand_before_the_question_without_their_own_system_turns() -> None:
+def test_examples_are_before_the_question_without_system_messages() -> None:
     asked = composed(Recipe("do", shots=2, examples=EXAMPLES), user("q"))
     assert contents(asked) == [
         ("system", "do"),
@@ -90,7 +90,7 @@ def test_examples_stand_before_the_question_without_their_own_system_turns() -> 
     ]
 
 
-def test_the_nearest_example_stands_next_to_the_question() -> None:
+def test_the_nearest_example_is_next_to_the_question() -> None:
     recipe = Recipe(shots=2, nearest=True, examples=EXAMPLES)
     specialist = Specialist(FakeEngine(), recipe)
     assert [e.id for e in specialist.shown("the green apple and the train")] == ["e3", "e2"]
@@ -101,7 +101,7 @@ def test_the_nearest_example_stands_next_to_the_question() -> None:
 
 
 @pytest.mark.parametrize("signs", ["123", "+-*", "😀🎉🐎", "好不了", "abc"])
-def test_questions_of_single_signs_have_nearest_examples_too(signs: str) -> None:
+def test_questions_of_single_characters_have_nearest_examples(signs: str) -> None:
     examples = tuple(example(n, sign, "a") for n, sign in enumerate(signs))
     specialist = Specialist(FakeEngine(), Recipe(shots=1, nearest=True, examples=examples))
     assert [specialist.shown(sign)[0].id for sign in signs] == ["e0", "e1", "e2"]
@@ -109,7 +109,7 @@ def test_questions_of_single_signs_have_nearest_examples_too(signs: str) -> None
     assert [e.id for e in blank.shown("x")] == ["e1"]
 
 
-def test_passages_stand_fenced_in_the_last_user_turn_alone(index: str) -> None:
+def test_passages_are_quoted_in_the_last_user_turn_only(index: str) -> None:
     question = (*user("hello"), Message("assistant", "yes?"), *user("where is the red boat?"))
     specialist = Specialist(FakeEngine(), Recipe(passages=1, index=index))
     asked, passages = specialist.conversation(question)
@@ -134,7 +134,7 @@ def test_an_example_is_shown_as_it_would_be_asked_with_its_own_passages_and_cite
     assert "harbour of Kiel" in asked[5].content
 
 
-def test_a_lesson_has_a_passage_that_supports_the_answer(index: str) -> None:
+def test_a_training_example_has_a_passage_that_supports_the_answer(index: str) -> None:
     """The question alone finds another page; an answer that no page supports changes nothing."""
     question = (Message("user", "where is the red boat?"),)
     specialist = Specialist(FakeEngine(), Recipe(passages=1, index=index))
@@ -177,14 +177,14 @@ def test_what_does_not_fit_is_left_out_examples_first_then_passages(index: str) 
     assert seen == [(2, 2), (1, 2), (0, 2), (0, 1), (0, 0)]
 
 
-def test_of_near_examples_the_nearest_goes_last() -> None:
+def test_if_examples_do_not_fit_the_nearest_is_left_out_last() -> None:
     recipe = Recipe(shots=3, nearest=True, examples=EXAMPLES, decoding=SHORT)
     question = user("the green apple and the train")
     asked = composed(recipe, question, context_length=6 + 7 + 4)
     assert asked[:-1] == EXAMPLES[1].messages
 
 
-def test_citations_are_resolved_and_taken_out(index: str) -> None:
+def test_citations_are_resolved_and_removed(index: str) -> None:
     said = iter(["In Kiel [1], it is said [1, 9].", "No mark."])
     specialist = Specialist(FakeEngine(lambda _: next(said)), Recipe(passages=2, index=index))
     answers = dict(specialist.answer([user("where is the red boat?"), user("where is the red boat?")]))
@@ -195,7 +195,7 @@ def test_citations_are_resolved_and_taken_out(index: str) -> None:
     assert answers[1].citations == ()
 
 
-def test_marks_are_taken_out_also_where_no_passage_was_found(index: str) -> None:
+def test_citation_marks_are_removed_even_if_no_passage_was_found(index: str) -> None:
     specialist = Specialist(FakeEngine(lambda _: "Perhaps [1]."), Recipe(passages=1, index=index))
     question = user("zzzz qqqq")
     assert specialist.conversation(question)[1] == ()
@@ -203,12 +203,12 @@ def test_marks_are_taken_out_also_where_no_passage_was_found(index: str) -> None
     assert (answer.text, answer.citations) == ("Perhaps.", ())
 
 
-def test_brackets_are_text_where_there_are_no_passages() -> None:
+def test_brackets_are_text_if_there_are_no_passages() -> None:
     [(_, answer)] = Specialist(FakeEngine(lambda _: "a [1]"), Recipe()).answer([user("q")])
     assert (answer.text, answer.citations) == ("a [1]", ())
 
 
-def test_a_stream_is_the_answer_in_pieces() -> None:
+def test_a_stream_is_the_answer_in_parts() -> None:
     specialist = Specialist(FakeEngine(), Recipe("do"))
     pieces = list(specialist.stream(user("one two three")))
     assert len(pieces) == 3 and "".join(pieces) == "one two three"
@@ -309,7 +309,7 @@ def test_a_training_between_answers_changes_none_of_them(base: Path, adapters: l
     assert engine.text_losses(["A text of a few words."], adapters[1].adapter) == losses
 
 
-def test_an_adapter_that_is_written_anew_is_loaded_anew(engine: LocalEngine, adapters: list[Recipe]) -> None:
+def test_a_changed_adapter_is_loaded_again(engine: LocalEngine, adapters: list[Recipe]) -> None:
     first, second = (Path(recipe.adapter) for recipe in adapters[1:])
     expected = said(engine, adapters[2])
     assert engine.reader(str(first)) is engine.reader(str(first))
@@ -318,7 +318,7 @@ def test_an_adapter_that_is_written_anew_is_loaded_anew(engine: LocalEngine, ada
     assert said(engine, adapters[1]) == expected
 
 
-def test_an_adapter_whose_alpha_changed_is_loaded_anew(
+def test_an_adapter_whose_alpha_changed_is_loaded_again(
     engine: LocalEngine, adapters: list[Recipe], tmp_path: Path
 ) -> None:
     folder = shutil.copytree(adapters[1].adapter, tmp_path / "adapter")
@@ -329,12 +329,12 @@ def test_an_adapter_whose_alpha_changed_is_loaded_anew(
     assert engine.reader(str(folder)) is not before
 
 
-def test_an_engine_without_adapters_refuses_one(adapters: list[Recipe]) -> None:
+def test_an_engine_without_adapters_rejects_one(adapters: list[Recipe]) -> None:
     with pytest.raises(ModelError, match="cannot apply an adapter"):
         said(FakeEngine(), adapters[1])  # type: ignore[arg-type]
 
 
-def test_weights_of_its_own_make_an_engine_of_its_own(engine: LocalEngine, tmp_path: Path) -> None:
+def test_fully_tuned_weights_have_a_separate_engine(engine: LocalEngine, tmp_path: Path) -> None:
     weights = tiny.save_model(tmp_path / "weights", hidden_size=64)
     recipe = Recipe(weights=str(weights))
     specialist = specialist_of(engine, recipe)
@@ -346,7 +346,7 @@ def test_weights_of_its_own_make_an_engine_of_its_own(engine: LocalEngine, tmp_p
     assert specialist_of(engine, replace(recipe, weights="")).engine is engine
 
 
-def test_a_recipe_is_told_in_a_few_words() -> None:
+def test_a_recipe_is_described_in_a_few_words() -> None:
     assert Recipe().describe() == "no help"
     told = Recipe("do", 2, True, EXAMPLES, 3, "i", "a", "w").describe()
     for word in ("instructions", "2 nearest examples", "3 passages", "adapter", "own weights"):

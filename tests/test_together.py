@@ -1,4 +1,4 @@
-"""A climb that torchrun started in two processes: it trains in both, and one of them tells."""
+"""A climb that torchrun started in two processes: it trains in both, and one of them reports."""
 
 import json
 import os

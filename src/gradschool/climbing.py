@@ -115,12 +115,12 @@ def measure_on_test(
 
 
 def best_on_validation(tested: Sequence[Tested]) -> Tested:
-    """The candidate with the best validation score among those that no gate refuses; of equals the lowest rung."""
+    """The candidate with the best validation score among those that no gate rejects; of equals the lowest rung."""
     return max((one for one in tested if one.result.sound), key=lambda one: one.candidate.validation)
 
 
 def overall(result: RungResult, gates: Sequence[Gate]) -> Verdict:
-    """The verdict on a packaged rung: that of its score, unless a gate refuses the rung or the package."""
+    """The verdict on a packaged rung: that of its score, unless a gate rejects the rung or the package."""
     assert result.report is not None
     if result.report.verdict == "passed" and not (result.sound and all(gate.held for gate in gates)):
         return "failed"

@@ -1,4 +1,4 @@
-"""`gradschool export` and `gradschool bundle` as a person types them."""
+"""`gradschool export` and `gradschool bundle` as a user types them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Every kind of issue, found where it is and not found where it is not."""
+"""Every kind of issue: found in examples that have it, and not in others."""
 
 from collections import Counter
 
@@ -28,7 +28,7 @@ def test_sound_examples_have_no_issues(make):
     assert result.issues == [] and len(result.examples) == 2
 
 
-def test_nothing_usable_is_no_crash(make):
+def test_data_without_usable_examples_does_not_crash(make):
     assert kinds(checked(make(1, "a", ""))) == [(1, "empty answer", "dropped")]
     assert checked().examples == []
 
@@ -39,7 +39,7 @@ def test_empty_questions_and_answers_are_dropped(make):
     assert [example.id for example in result.examples] == ["e3", "e4"]
 
 
-def test_duplicates_fall_to_the_first_and_contradictions_stay(make):
+def test_later_duplicates_are_dropped_and_contradictions_are_not(make):
     result = checked(
         make(1, "Where is my card?", "Lost."),
         make(2, "where is  my card", "lost"),
@@ -53,7 +53,7 @@ def test_duplicates_fall_to_the_first_and_contradictions_stay(make):
     assert [example.id for example in result.examples] == ["e1", "e3", "e4", "e5"]
 
 
-def test_a_dialogue_is_mended(make):
+def test_a_dialogue_that_does_not_alternate_is_repaired(make):
     result = checked(
         talk(("user", "a"), ("user", "b"), ("assistant", "c"), ("user", "thanks")),
         talk(("user", "a"), ("user", "b"), line=2),
@@ -134,7 +134,7 @@ def test_one_class_and_uneven_classes(make):
     assert even.issues == []
 
 
-def test_issues_stand_in_the_order_of_the_file_and_are_counted(make):
+def test_issues_are_in_the_order_of_the_file_and_are_counted(make):
     result = checked(*(make(n, "the same", "answer") for n in range(1, 5)), make(5, "other", "word"))
     assert Counter((issue.kind, issue.severity) for issue in result.issues) == {("duplicate", "dropped"): 3}
     assert [issue.source.line for issue in result.issues] == [2, 3, 4]

@@ -47,13 +47,13 @@ def test_languages(language, text):
         ("line\r\nends", "line\nends"),
     ],
 )
-def test_damaged_letters_are_mended_and_style_is_not(text, mended):
+def test_damaged_characters_are_repaired_and_style_is_unchanged(text, mended):
     assert fix_text(text) == mended
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.text(max_size=80))
-def test_mending_is_done_once(text):
+def test_repair_is_idempotent(text):
     assert fix_text(fix_text(text)) == fix_text(text)
 
 
@@ -110,7 +110,7 @@ def test_by_time_the_test_is_the_latest():
     assert max(e.date for e in validation) < min(e.date for e in test) and len(test) == 60
 
 
-def test_a_thread_counts_by_its_last_word_and_stays_together():
+def test_a_thread_has_the_date_of_its_last_message_and_is_not_divided():
     examples = [dated(n, f"2020-{1 + n // 28:02}-{1 + n % 28:02}", f"g{n % 100}") for n in range(200)]
     train, _, test = divided(examples)
     assert not {e.group for e in train} & {e.group for e in test}
@@ -133,7 +133,7 @@ def test_the_order_of_the_file_does_not_matter_by_time_either():
     assert [[e.id for e in part] for part in divided(examples)] == parts
 
 
-def test_one_long_thread_is_learnt_rather_than_all_of_the_test():
+def test_a_very_long_thread_is_in_train_rather_than_all_of_the_test():
     examples = [dated(n, f"2020-01-{1 + n % 28:02}", "long" if n < 100 else "") for n in range(160)]
     train, _, test = divided([*examples, dated(500, "2021-01-01", "long")])
     assert "long" in {e.group for e in train} and len(test) < 100

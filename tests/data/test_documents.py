@@ -26,7 +26,7 @@ def test_text_is_read_as_it_is_in_the_order_of_names(tmp_path: Path) -> None:
     assert warnings_of(events) == []
 
 
-def test_one_file_is_enough(tmp_path: Path) -> None:
+def test_a_single_file_can_be_read(tmp_path: Path) -> None:
     (tmp_path / "a.md").write_text("Hello.")
     assert [d.file for d in finish(read_documents(tmp_path / "a.md"))[0]] == ["a.md"]
 
@@ -114,7 +114,7 @@ def test_links_pipes_and_hidden_files(tmp_path: Path) -> None:
     assert any("pipe.txt" in text and "not a plain file" in text for text in warnings_of(events))
 
 
-def test_sizes_are_bounded_and_the_limit_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sizes_are_bounded_and_the_error_states_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "good.md").write_text("Good.")
     (tmp_path / "large.md").write_text("x" * 5_000)
     monkeypatch.setattr(documents, "MAX_FILE_BYTES", 4_000)
@@ -127,7 +127,7 @@ def test_sizes_are_bounded_and_the_limit_is_said(tmp_path: Path, monkeypatch: py
         finish(read_documents(tmp_path))
 
 
-def test_an_archive_that_unpacks_to_a_disk_full_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_that_unpacks_to_too_much_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     from gradschool.data import convert
 
     monkeypatch.setattr(convert, "MAX_UNPACKED_BYTES", 100)
@@ -153,7 +153,7 @@ def test_a_workbook_is_read_row_by_row(tmp_path: Path) -> None:
     assert [line for line in document.text.splitlines() if "Tay" in line] == ["| Tay | 11 |"]
 
 
-def test_only_so_many_pages_are_read_and_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_beyond_the_limit_are_ignored_with_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "MAX_PAGES", 2)
     (tmp_path / "long.pdf").write_bytes(pdf("One page.", "Two pages.", "Three pages."))
     [document], events = finish(read_documents(tmp_path))
@@ -187,7 +187,7 @@ def test_a_guessed_encoding_is_reported(tmp_path: Path) -> None:
 
 @given(st.binary(max_size=300))
 @settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
-def test_any_bytes_are_text_or_refused(content: bytes) -> None:
+def test_any_bytes_are_text_or_rejected(content: bytes) -> None:
     try:
         text, _ = decode(content)
     except Unreadable:
@@ -198,7 +198,7 @@ def test_any_bytes_are_text_or_refused(content: bytes) -> None:
 
 @given(st.text(alphabet=st.characters(blacklist_characters="\0", blacklist_categories=["Cs", "Cc"])))
 @settings(max_examples=50, deadline=None, suppress_health_check=SLOW)
-def test_utf8_is_never_guessed_at(text: str) -> None:
+def test_utf8_is_never_guessed(text: str) -> None:
     assert decode(text.encode()) == (text.removeprefix("\ufeff"), "")
 
 

@@ -1,4 +1,4 @@
-"""Every form in which examples come, and every spelling of a role."""
+"""Every supported format of examples, and every spelling of a role."""
 
 import json
 
@@ -79,7 +79,7 @@ def test_sharegpt_keeps_the_system_key_and_tools_are_named_as_unused(read):
     assert reading.columns == {"conversations": "conversation", "system": "system message", "tools": "not used"}
 
 
-def test_tool_calls_are_kept_and_reported(read):
+def test_tool_calls_are_preserved_and_reported(read):
     calls = [{"type": "function", "function": {"name": "f", "arguments": "{}"}}]
     turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": None, "tool_calls": calls}]
     reading = read(json.dumps({"messages": turns}))
@@ -102,7 +102,7 @@ def test_structured_answers_become_json(read):
         ([{"role": "user", "content": [{"type": "image_url"}]}], "unreadable", "image_url"),
     ],
 )
-def test_what_cannot_be_a_conversation_is_reported_and_passed_over(read, turns, kind, words):
+def test_rows_that_are_no_conversation_are_reported_and_skipped(read, turns, kind, words):
     good = json.dumps(ROWS[0][0])
     reading = read(f"{good}\n{json.dumps({'messages': turns})}\n{good}")
     (issue,) = reading.issues
@@ -125,7 +125,7 @@ def test_an_unknown_form_names_found_keys_known_keys_and_the_setting(read):
     assert "data.input_column" in str(caught.value)
 
 
-def test_named_columns_are_used_and_missing_ones_refused(read):
+def test_named_columns_are_used_and_missing_ones_are_errors(read):
     row = '{"frage": "a", "antwort": "b", "kunde": "k", "prompt": "no", "completion": "no"}\n'
     reading = read(row, input_column="frage", output_column="antwort", group_column="kunde")
     (example,) = reading.examples

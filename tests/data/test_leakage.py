@@ -1,4 +1,4 @@
-"""Leaks between parts of a split, and between documents and answers; the known counts of real sets."""
+"""Leakage between parts of a split, and between documents and answers; the known counts of real sets."""
 
 import json
 import lzma
@@ -49,7 +49,7 @@ def test_stock_phrases_and_labels_are_no_leaks(make):
     assert find_leaks(learnt, [make(99, "another question", learnt[0].ideal)]) == []
 
 
-def test_answers_that_stand_in_documents_are_told(make):
+def test_answers_contained_in_documents_are_reported(make):
     held_out = [make(1, "What of the bridge?", f"They say {LONG}."), make(2, "And?", "No.")]
     found = find_document_leaks([("a.md", "nothing"), ("b.md", f"# History\n\n{LONG.title()}, 1808.")], held_out)
     assert kinds(found) == [("long common wording", "e1", "b.md")]

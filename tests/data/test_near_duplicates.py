@@ -45,12 +45,12 @@ def test_near_means_near(make):
     assert near_duplicates([], 0.8) == []
 
 
-def test_what_is_near_to_a_member_belongs_to_the_cluster(make):
+def test_a_near_duplicate_of_a_member_belongs_to_the_cluster(make):
     chain = [TEXT, TEXT + " now", TEXT + " now or never", TEXT + " now or never again"]
     assert near_duplicates([make(n, text, "a") for n, text in enumerate(chain)], 0.88) == [("e0", "e1", "e2", "e3")]
 
 
-def test_an_instruction_in_each_question_is_no_likeness(make):
+def test_an_instruction_in_each_question_does_not_make_near_duplicates(make):
     topics = [
         "apple",
         "bread",

@@ -76,11 +76,11 @@ def test_it_is_found(language, text, kind, value):
         "Sie haben 3 Äpfel am Montag gekauft.",
     ],
 )
-def test_what_only_looks_like_it_is_left(text):
+def test_text_that_only_resembles_it_is_not_found(text):
     assert found(text) == []
 
 
-def test_pieces_do_not_overlap_and_stand_where_they_say():
+def test_spans_do_not_overlap_and_have_the_right_offsets():
     text = "Ann, ann@example.org, +49 30 23125118, 14 Mill Street, Hexham NE46 9ZZ; DE89370400440532013000"
     pieces = find_private(text)
     assert [text[one.start : one.end] for one in pieces] == [one.value for one in pieces]

@@ -1,4 +1,4 @@
-"""Files as they really come: other encodings, broken lines, giant lines, tables, and no examples at all."""
+"""Files as they occur in practice: other encodings, broken lines, giant lines, tables, and no examples at all."""
 
 import csv
 import io
@@ -27,7 +27,7 @@ def test_lines_ids_and_groups(read):
     assert issue.kind == "repeated id" and issue.source.line == 4
 
 
-def test_entries_on_one_line_have_ids_of_their_own(read):
+def test_entries_on_one_line_have_different_ids(read):
     reading = read("[" + ",".join([GOOD] * 5) + "]", "list.json")
     assert [example.id for example in reading.examples] == ["list-1", "list-1-2", "list-1-3", "list-1-4", "list-1-5"]
 
@@ -38,7 +38,7 @@ def test_a_generated_id_never_takes_a_given_one(read):
 
 
 @pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-def test_encodings_that_say_what_they_are(read, codec):
+def test_unicode_encodings_are_recognised(read, codec):
     reading = read('{"prompt": "Où est le café ?", "completion": "Là – “ici”."}\n'.encode(codec))
     assert (reading.examples[0].last_user, reading.examples[0].ideal) == ("Où est le café ?", "Là – “ici”.")
     assert reading.issues == []
@@ -53,13 +53,13 @@ def test_windows_1252_is_read_and_reported_with_its_line(read):
     assert "Windows-1252" in issue.text
 
 
-def test_half_characters_never_reach_a_file(read):
+def test_lone_surrogates_never_reach_a_file(read):
     reading = read('{"id": "\\ud800", "prompt": "a \\ud83d", "completion": {"k": "\\udc00"}}\n')
     json.dumps([[m.content for m in e.messages] for e in reading.examples], ensure_ascii=False).encode()
     assert {issue.kind for issue in reading.issues} == {"encoding"}
 
 
-def test_broken_lines_are_passed_over_until_they_are_most(read):
+def test_broken_lines_are_skipped_unless_they_are_the_majority(read):
     reading = read(f"{GOOD}\n{{broken\n{GOOD}\n[1, 2]\n{GOOD}\n")
     assert [(issue.kind, issue.source.line) for issue in reading.issues] == [("unreadable", 2), ("unreadable", 4)]
     assert "not valid JSON: expecting property name" in reading.issues[0].text
@@ -67,7 +67,7 @@ def test_broken_lines_are_passed_over_until_they_are_most(read):
         read(f"{GOOD}\n{{broken\n{{broken\n")
 
 
-def test_a_giant_line_costs_itself_alone(read):
+def test_a_giant_line_affects_no_other(read):
     giant = b'{"prompt": "' + b"x" * 50_000_000 + b'", "completion": "y"}\n'
     reading = read(GOOD.encode() + b"\n" + giant + GOOD.encode() + b"\n")
     (issue,) = reading.issues
@@ -82,7 +82,7 @@ def small_limit(monkeypatch):
         monkeypatch.setattr(module, "MAX_LINE", 1 << 16)
 
 
-def test_a_giant_entry_in_front_is_an_error_with_its_line_and_never_held_whole(read, small_limit):
+def test_a_giant_first_entry_is_an_error_with_its_line_and_never_fully_in_memory(read, small_limit):
     content = b'\n{"prompt": "' + b"x" * 5_000_000 + b'"}'
     tracemalloc.start()
     with pytest.raises(DataError, match=r"examples.jsonl:2 cannot be read"):
@@ -92,7 +92,7 @@ def test_a_giant_entry_in_front_is_an_error_with_its_line_and_never_held_whole(r
     assert peak < 2_000_000
 
 
-def test_a_table_passes_over_a_giant_line(read, small_limit):
+def test_a_giant_line_of_a_table_is_skipped(read, small_limit):
     reading = read("text,label\na,b\n" + "x" * 100_000 + ",c\nd,e\n", "table.csv")
     assert [example.source.line for example in reading.examples] == [2, 4]
     assert [(issue.source.line, issue.kind) for issue in reading.issues] == [(3, "unreadable")]
@@ -132,7 +132,7 @@ def test_pretty_printed_objects_without_a_list(read):
         (b"3", "neither JSON nor a table"),
     ],
 )
-def test_files_without_examples_say_what_is_wrong(read, content, words):
+def test_files_without_examples_are_errors_with_the_reason(read, content, words):
     with pytest.raises(DataError) as caught:
         read(content)
     assert words in str(caught.value)

@@ -1,4 +1,4 @@
-"""Whatever a file holds: a Reading or an error for a person, never anything else; and what was written is read."""
+"""Any file is a Reading or an error for the user, and written examples round-trip."""
 
 import csv
 import io

@@ -30,7 +30,7 @@ def frozen(examples, near=(), **options):
     return freeze_split(examples, SplitSettings(**options), GOAL, near, 4)
 
 
-def test_what_a_mark_needs():
+def test_the_minimum_test_size_for_a_pass_mark():
     level = look_level(0.05, 4)
     assert min_test_examples(0.8, level) == math.ceil(math.log(0.0125) / math.log(0.8)) == 20
     assert min_test_examples(1.0, level) is None
@@ -81,7 +81,7 @@ def grouped(draw):
 
 @settings(max_examples=120, deadline=None)
 @given(grouped(), st.integers(0, 5), st.randoms())
-def test_nothing_crosses_ids_are_a_partition_and_order_does_not_matter(examples, seed, chance):
+def test_groups_are_not_divided_ids_are_a_partition_and_order_does_not_matter(examples, seed, chance):
     near = near_duplicates(examples, 0.8)
     try:
         split = freeze_split(examples, SplitSettings(seed=seed), GOAL, near, 4)
@@ -109,7 +109,7 @@ def test_the_split_follows_content_not_ids():
     assert frozen(examples, seed=1).test != frozen(examples).test
 
 
-def test_each_part_has_its_share_of_each_class():
+def test_each_part_has_a_proportional_number_of_each_class():
     examples = [example(n, answer="rare" if n < 30 else "common") for n in range(300)]
     _, validation, test = split_of(examples, frozen(examples))
     assert sum(one.ideal == "rare" for one in test) == 6 == len(test) // 10
@@ -117,14 +117,14 @@ def test_each_part_has_its_share_of_each_class():
     assert {one.ideal for one in test[:30]} == {"rare", "common"}  # not sorted by class
 
 
-def test_a_class_of_three_is_learnt():
+def test_a_class_of_three_is_in_train():
     for seed in range(20):
         examples = [example(n, answer=f"class {n // 3}") for n in range(24)]
         train, _, _ = split_of(examples, frozen(examples, seed=seed))
         assert {one.ideal for one in train} == {f"class {n}" for n in range(8)}
 
 
-def test_too_little_is_refused_with_a_number():
+def test_too_few_examples_are_an_error_with_the_number_needed():
     with pytest.raises(DataError, match=r"(?s)3 usable examples are not enough.*at least 12.*add 9"):
         frozen([example(n) for n in range(3)])
     with pytest.raises(DataError, match="0 usable examples"):
@@ -133,12 +133,12 @@ def test_too_little_is_refused_with_a_number():
         frozen([example(1)])
 
 
-def test_one_answer_only_is_refused():
+def test_a_single_answer_is_an_error():
     with pytest.raises(DataError, match=r"(?s)All 50 ideal answers are the same: 'yes'"):
         frozen([example(n, answer="yes") for n in range(50)])
 
 
-def test_one_giant_group_is_refused_with_advice():
+def test_a_single_giant_group_is_an_error_with_advice():
     with pytest.raises(DataError, match=r"(?s)50 of 50 examples belong together.*data.group_column"):
         frozen([example(n, "all") for n in range(50)])
     with pytest.raises(DataError, match="997 of 1000 examples"):
@@ -155,7 +155,7 @@ def test_three_groups_are_just_enough_and_links_add_up():
         frozen(examples, near=[["e0", "e1"]])
 
 
-def test_large_groups_are_shared_out_too():
+def test_large_groups_are_distributed():
     chance = random.Random(0)
     examples = [example(n, f"g{int(chance.paretovariate(0.7)) % 50}") for n in range(400)]
     examples += [example(400 + n, f"h{n % 40}") for n in range(80)]

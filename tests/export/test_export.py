@@ -1,4 +1,4 @@
-"""Exports: each form answers as the specialist does, or is refused, says where it parts, and leaves nothing behind."""
+"""Exports: each form answers as the specialist does, or is rejected with the difference and leaves no files."""
 
 import json
 import re
@@ -81,7 +81,7 @@ def test_each_form_answers_as_the_specialist(to: str, made: Callable[[str], Expo
     assert [row["form"] for row in rows] == [result.form for result in exported.table]
 
 
-def test_the_server_is_asked_over_http_too(specialist: Path, tmp_path: Path) -> None:
+def test_the_server_is_tested_over_http(specialist: Path, tmp_path: Path) -> None:
     exported, notes = finish(export(ExportOptions(specialist, "adapter", tmp_path / "out"), over_http))
     served = exported.table[0]
     assert served.form == "served over HTTP" and served.sound and served.same_answers >= len(QUESTIONS) - 1
@@ -89,7 +89,7 @@ def test_the_server_is_asked_over_http_too(specialist: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("lost", [{"adapter": ""}, {"instructions": "Answer in French."}])
-def test_a_server_that_forgets_something_is_caught(specialist: Path, tmp_path: Path, lost: dict[str, str]) -> None:
+def test_a_server_that_leaves_out_a_part_is_detected(specialist: Path, tmp_path: Path, lost: dict[str, str]) -> None:
     def forgetful(whole: Specialist) -> AbstractContextManager[Any]:
         return over_http(replace(whole, recipe=replace(whole.recipe, **lost)))
 
@@ -98,7 +98,7 @@ def test_a_server_that_forgets_something_is_caught(specialist: Path, tmp_path: P
     assert not (tmp_path / "out").exists()
 
 
-def test_what_is_merged_is_stored_as_the_base_is_and_stays_tied(made: Callable[[str], Exported]) -> None:
+def test_merged_weights_are_stored_like_the_base_and_stay_tied(made: Callable[[str], Exported]) -> None:
     ours = load_file(made("merged").folder / "model.safetensors")
     base = load_file(POCKET / "model.safetensors")
     assert ours.keys() == base.keys() and "lm_head.weight" not in ours
@@ -117,7 +117,7 @@ def test_the_tokenizer_alone_gives_the_tokens_of_the_test(to: str, made: Callabl
 
 
 @pytest.mark.parametrize("to", ["merged", "gguf"])
-def test_a_specialist_with_weights_of_its_own_is_exported_too(to: Any, tmp_path: Path) -> None:
+def test_a_fully_tuned_specialist_is_exported(to: Any, tmp_path: Path) -> None:
     exported, _ = finish(export(ExportOptions(ship(tmp_path / "made", whole=True), to, tmp_path / "out", "f16")))
     assert exported.table[0].same_answers >= len(QUESTIONS) - 1
     with pytest.raises(UsageError, match="has no adapter"):
@@ -149,7 +149,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("to", "harm", "gate", "where"), BROKEN, ids=[f"{b[0]}-{b[1].__name__}" for b in BROKEN])
-def test_what_was_broken_on_purpose_is_refused(
+def test_a_deliberately_broken_export_is_rejected(
     to: Any,
     harm: Callable[[pytest.MonkeyPatch], None],
     gate: str,
@@ -166,7 +166,7 @@ def test_what_was_broken_on_purpose_is_refused(
     assert list(tmp_path.iterdir()) == []  # nothing is left behind
 
 
-def test_a_context_that_is_too_small_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_context_that_is_too_small_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = ship(tmp_path / "made", recipe=Recipe("Be brief. " * 60))
     whole, _ = finish(export(ExportOptions(place, "ollama", tmp_path / "whole", number_format="f16")))
     assert whole.table[0].sound
@@ -178,7 +178,7 @@ def test_a_context_that_is_too_small_is_noticed(tmp_path: Path, monkeypatch: pyt
     assert not (tmp_path / "out").exists()
 
 
-def test_a_stop_token_that_the_file_does_not_name_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_token_missing_from_the_file_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = ship(tmp_path / "made", renamed_base(tmp_path / "base"))
     whole, _ = finish(export(ExportOptions(place, "gguf", tmp_path / "whole", number_format="f16")))
     assert whole.table[0].sound
@@ -192,7 +192,7 @@ def test_a_stop_token_that_the_file_does_not_name_is_noticed(tmp_path: Path, mon
 # --- refused before work starts
 
 
-def test_what_cannot_be_made_is_told_before_any_work(
+def test_an_impossible_export_is_rejected_before_any_work(
     specialist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "there").mkdir()
@@ -226,7 +226,7 @@ def test_without_llama_cpp_the_adapter_comes_without_a_gguf_file(
         ("qwen2", {"use_sliding_window": True, "sliding_window": 8, "max_window_layers": 0}, "window"),
     ],
 )
-def test_a_base_that_llama_cpp_would_compute_otherwise_is_refused(
+def test_a_base_that_llama_cpp_computes_differently_is_rejected(
     family: str, changes: dict[str, Any], why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(tiny.FAMILIES, "gpt2", "GPT2Config")
@@ -236,7 +236,7 @@ def test_a_base_that_llama_cpp_would_compute_otherwise_is_refused(
     assert why in str(caught.value)
 
 
-def test_nothing_is_merged_into_a_quantised_base(tmp_path: Path) -> None:
+def test_nothing_is_merged_into_a_quantized_base(tmp_path: Path) -> None:
     base = tiny.save_model(tmp_path)
     config = json.loads((base / "config.json").read_text())
     (base / "config.json").write_text(json.dumps(config | {"quantization_config": {"quant_method": "bitsandbytes"}}))
@@ -244,7 +244,7 @@ def test_nothing_is_merged_into_a_quantised_base(tmp_path: Path) -> None:
         merge.stored_dtype(base)
 
 
-def test_the_page_about_exports_names_what_is_checked_and_its_bounds(made: Callable[[str], Exported]) -> None:
+def test_the_export_page_lists_the_checks_and_their_limits(made: Callable[[str], Exported]) -> None:
     page = (Path(__file__).parents[2] / "docs" / "export.md").read_text(encoding="utf-8")
     table = page.partition("| check |")[2].partition("\n\n")[0]
     assert re.findall(r"^\| ([a-z ]+) \|", table, re.MULTILINE) == [g.name for g in made("merged").table[0].gates]
@@ -256,7 +256,7 @@ def test_the_page_about_exports_names_what_is_checked_and_its_bounds(made: Calla
 # --- the smallest
 
 
-def test_the_smallest_that_still_passes_is_kept(
+def test_the_smallest_format_that_passes_is_exported(
     specialist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exported, notes = finish(export(ExportOptions(specialist, "gguf", tmp_path / "out", smallest=True)))
@@ -274,7 +274,7 @@ def test_the_smallest_that_still_passes_is_kept(
         assert any(result.form in str(note) for note in notes)
 
 
-def test_where_no_format_holds_nothing_is_kept(
+def test_nothing_is_exported_if_no_format_passes(
     specialist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gradschool.export.smallest.FORMATS_BY_SIZE", ("q4_0",))
@@ -322,7 +322,7 @@ def test_the_python_of_the_card_gives_the_specialists_answer(
     assert asked_by_the_card(text, made(to).folder, QUESTIONS[0]) == expected.text.strip().splitlines()[-1]
 
 
-def test_what_a_modelfile_cannot_carry_is_measured_and_told(tmp_path: Path) -> None:
+def test_what_a_modelfile_cannot_express_is_measured_and_reported(tmp_path: Path) -> None:
     recipe = Recipe("Be brief.", shots=1, nearest=True, examples=(SHOWN,))
     exported, _ = finish(
         export(ExportOptions(ship(tmp_path / "made", recipe=recipe), "ollama", tmp_path / "out", "f16"))

@@ -1,4 +1,4 @@
-"""Exports over a base in 4 bits: what leaves stands over the whole weights, and is held to the score."""
+"""Exports over a quantized base: they use the full weights, and must reach the score."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def specialist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return ship(tmp_path_factory.mktemp("four bits"), quantization="nf4")
 
 
-def test_the_adapter_answers_as_the_specialist_and_other_forms_nearly(specialist: Path, tmp_path: Path) -> None:
+def test_the_adapter_answers_as_the_specialist_and_other_forms_almost(specialist: Path, tmp_path: Path) -> None:
     exported, _ = finish(export(ExportOptions(specialist, "adapter", tmp_path / "out", max_drop=0.5)))
     over_four_bits, over_whole_weights = exported.table
     assert over_four_bits.form == "adapter" and over_four_bits.same_answers == len(QUESTIONS)
@@ -27,7 +27,7 @@ def test_the_adapter_answers_as_the_specialist_and_other_forms_nearly(specialist
 
 
 @pytest.mark.parametrize("to", ["merged", "gguf"])
-def test_a_form_that_loses_too_much_without_the_four_bits_is_refused(to: str, specialist: Path, tmp_path: Path) -> None:
+def test_a_form_that_scores_too_low_without_quantization_is_rejected(to: str, specialist: Path, tmp_path: Path) -> None:
     with pytest.raises(ExportRejected, match="the mean score changes by"):
         finish(export(ExportOptions(specialist, to, tmp_path / "out", number_format="f16")))  # type: ignore[arg-type]
     assert not (tmp_path / "out").exists()

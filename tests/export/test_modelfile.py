@@ -89,13 +89,13 @@ def test_the_go_template_gives_the_same_text(tokenizer: Any) -> None:
         assert start + render_go(go, asked) == whole  # Ollama puts the start token there by itself
 
 
-def test_a_template_that_is_more_than_text_around_turns_is_left_to_the_file() -> None:
+def test_a_template_that_is_more_than_text_around_turns_is_not_converted() -> None:
     polite = "{% if messages[0].role != 'system' %}<|im_start|>system\nYou are kind.<|im_end|>\n{% endif %}"
     chat = Chat(tiny.tokenizer(polite + tiny.CHATML))  # says something where nobody gave instructions
     assert find_turns(chat, standalone_template(chat), ASKED[:2]) is None
 
 
-def test_everything_that_the_specialist_needs_stands_in_it() -> None:
+def test_it_contains_everything_that_the_specialist_needs() -> None:
     shown = (Message("user", 'say "é"\n'), Message("assistant", '"""'))
     text = modelfile(system='Be\n"brief".', shown=shown, decoding=Decoding(9, 0.5, 0.9, 3)).text()
     read = read_as_ollama(text)
@@ -115,7 +115,7 @@ def test_everything_that_the_specialist_needs_stands_in_it() -> None:
 
 
 @given(st.text(alphabet='ab"\n é{}'))
-def test_any_instructions_come_back_or_are_refused(system: str) -> None:
+def test_any_instructions_round_trip_or_are_rejected(system: str) -> None:
     try:
         text = modelfile(system=system).text()
     except UsageError as error:

@@ -1,4 +1,4 @@
-"""Replaying: any engine can be held against the specialist, and where the two part is told."""
+"""Replay: any engine can be compared with the specialist, and differences are reported."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ def questions(recipe: Recipe | None = None) -> Questions:
     return questions_of(Specialist(FakeEngine(), recipe or Recipe()), EVIDENCE)
 
 
-def test_an_engine_that_says_the_same_is_held_without_its_tokens() -> None:
+def test_an_engine_with_equal_texts_passes_without_tokens() -> None:
     before, _ = finish(replay("specialist", FakeEngine(), questions(), EVIDENCE))
     after, events = finish(replay("served", FakeEngine(), questions(), EVIDENCE))
     result = compare(before, after, EVIDENCE, 7, exact=True)
@@ -33,7 +33,7 @@ def test_an_engine_that_says_the_same_is_held_without_its_tokens() -> None:
     assert len(events) == 5
 
 
-def test_an_engine_that_says_something_else_is_refused_with_the_place() -> None:
+def test_an_engine_with_other_answers_is_rejected_with_the_difference() -> None:
     def other(conversation: Conversation) -> str:
         said = conversation[-1].content
         return said.replace("four", "for") if "four" in said else said
@@ -47,7 +47,7 @@ def test_an_engine_that_says_something_else_is_refused_with_the_place() -> None:
     assert not result.sound and result.parts.startswith("q0, character 1")
 
 
-def test_answers_that_run_on_are_refused() -> None:
+def test_answers_that_do_not_stop_are_rejected() -> None:
     before, _ = finish(replay("specialist", FakeEngine(), questions(), EVIDENCE))
     short = replace(questions(), decoding=Decoding(max_new_tokens=3))
     after, _ = finish(replay("served", FakeEngine(lambda asked: asked[-1].content + " and on and on"), short, EVIDENCE))
@@ -55,13 +55,13 @@ def test_answers_that_run_on_are_refused() -> None:
     assert not gate.held and gate.evidence == "0 of 4 that stopped before (at least 95 %)"
 
 
-def test_what_the_engine_cannot_read_is_named() -> None:
+def test_questions_that_the_engine_cannot_read_are_named() -> None:
     before, _ = finish(replay("specialist", FakeEngine(), questions(), EVIDENCE))
     after, _ = finish(replay("served", FakeEngine(context_length=2), questions(), EVIDENCE))
     assert first_change(before, after).startswith("q2: too long for the model")
 
 
-def test_the_questions_are_put_as_the_specialist_puts_them() -> None:
+def test_the_questions_are_asked_as_the_specialist_asks_them() -> None:
     asked = questions(Recipe("Be brief.", shots=1, examples=EXAMPLES[:1]))
     assert [m.role for m in asked.asked[1]] == ["system", "user", "assistant", "user"]
     assert not asked.cites

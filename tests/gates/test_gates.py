@@ -1,4 +1,4 @@
-"""Gates: each one holds in some cases and refuses in others, with figures as evidence."""
+"""Gates: each one passes in some cases and fails in others, with figures as evidence."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a refused command looks like, and small jobs to be refused."""
+"""The expected output of a rejected command, and small jobs with errors."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A small tuned specialist over the built-in base, whose ideal answers are its own: whatever differs scores less."""
+"""A small tuned specialist over the built-in base, whose ideal answers are its own: any other answer scores less."""
 
 import json
 import shutil

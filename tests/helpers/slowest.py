@@ -1,4 +1,4 @@
-"""The test files that take longest, slowest first: started first, so that no worker is left with one at the end."""
+"""The test files that take longest, slowest first: they start first, so no worker has a slow one at the end."""
 
 SLOWEST = (
     "test_resume.py",

@@ -1,4 +1,4 @@
-"""A small job that a person could have written, climbed as a person would climb it: by the command line."""
+"""A small job as a user would write it, climbed from the command line."""
 
 import functools
 import json

@@ -1,4 +1,4 @@
-"""Small tokenizers, chat templates and random networks, made in a moment, that behave as the families' own do."""
+"""Small tokenizers, chat templates and random networks that behave like those of their families."""
 
 import io
 from pathlib import Path

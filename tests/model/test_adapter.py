@@ -1,4 +1,4 @@
-"""Adapter folders: written whole, worn and taken off, and refused where they are something else."""
+"""Adapter folders: saved atomically, read back, and rejected if they are not plain LoRA."""
 
 import json
 from collections.abc import Callable
@@ -93,7 +93,9 @@ UNPLAIN = [
 
 
 @pytest.mark.parametrize("unplain", UNPLAIN, ids=str)
-def test_what_is_not_plain_lora_is_refused(unplain: dict[str, Any], base: Path, adapter: Path, tmp_path: Path) -> None:
+def test_adapters_that_are_not_plain_lora_are_rejected(
+    unplain: dict[str, Any], base: Path, adapter: Path, tmp_path: Path
+) -> None:
     network = toy.network_of(base)
     plain = logits(network)
     folder = changed(adapter, tmp_path / "unplain", lambda config, _: config.update(unplain))
@@ -105,7 +107,7 @@ def test_what_is_not_plain_lora_is_refused(unplain: dict[str, Any], base: Path, 
     assert torch.equal(logits(network), plain)
 
 
-def test_tensors_beside_a_and_b_are_refused_not_passed_over(base: Path, adapter: Path, tmp_path: Path) -> None:
+def test_tensors_other_than_a_and_b_are_rejected(base: Path, adapter: Path, tmp_path: Path) -> None:
     name = "base_model.model.model.embed_tokens.lora_embedding_A"
     folder = changed(adapter, tmp_path / "more", lambda _, tensors: tensors.update({name: torch.zeros(4, 320)}))
     with pytest.raises(ModelError, match="embed_tokens"):
@@ -142,7 +144,7 @@ def test_a_layer_that_does_not_fit_is_named(
     assert LAYER in caught.value.why and "tiny-base" in caught.value.fix
 
 
-def test_another_base_is_refused_by_layer(adapter: Path, tmp_path: Path) -> None:
+def test_an_adapter_of_another_base_is_rejected_by_layer(adapter: Path, tmp_path: Path) -> None:
     other = toy.network_of(tiny.save_model(tmp_path / "wide", hidden_size=64))
     with pytest.raises(ModelError, match=r"model\.layers\.0\.mlp\.down_proj"):
         toy.apply_adapter(other, adapter)
@@ -151,7 +153,7 @@ def test_another_base_is_refused_by_layer(adapter: Path, tmp_path: Path) -> None
         toy.apply_adapter(phi, adapter)
 
 
-def test_an_adapter_without_layers_is_refused(base: Path, adapter: Path, tmp_path: Path) -> None:
+def test_an_adapter_without_layers_is_rejected(base: Path, adapter: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="is empty"):
         toy.apply_adapter(
             toy.network_of(base), changed(adapter, tmp_path / "empty", lambda _, tensors: tensors.clear())
@@ -169,7 +171,7 @@ def test_an_adapter_without_layers_is_refused(base: Path, adapter: Path, tmp_pat
         (WEIGHTS, None),
     ],
 )
-def test_a_broken_folder_is_an_error_that_says_what_belongs_there(
+def test_a_broken_folder_is_an_error_that_names_the_expected_files(
     name: str, content: bytes | None, base: Path, adapter: Path, tmp_path: Path
 ) -> None:
     folder = changed(adapter, tmp_path / "broken", lambda *_: None)

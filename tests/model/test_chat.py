@@ -28,7 +28,7 @@ def trained_text(chat: Chat, conversation: tuple[Message, ...]) -> str:
 
 @pytest.mark.parametrize("style", tiny.STYLES)
 @pytest.mark.parametrize("question", [QUESTION, TURNS, QUESTION[1:]], ids=["one", "turns", "no system"])
-def test_exactly_the_answer_and_its_stop_token_are_trained(style: str, question: tuple[Message, ...]) -> None:
+def test_loss_is_on_the_answer_and_its_stop_token(style: str, question: tuple[Message, ...]) -> None:
     chat = Chat(tiny.style(style))
     conversation = (*question, Message("assistant", "Yes, 😀 é."))
     rendered = chat.render(conversation)
@@ -53,11 +53,11 @@ def test_the_text_is_that_of_the_template(style: str) -> None:
     assert shown == re.sub(r"\d\d \w{3} \d{4}", "26 Jul 2024", re.sub(r"\d{4}-\d\d-\d\d", "2024-07-26", written))
 
 
-def test_the_date_is_fixed_with_a_remark() -> None:
+def test_the_date_is_fixed_with_a_note() -> None:
     for style, day in (("llama-3", "26 Jul 2024"), ("gpt-oss", "2024-07-26")):
         chat = Chat(tiny.style(style))
         assert day in chat.decode(chat.prompt_ids(QUESTION))
-        assert "26 Jul 2024" in chat.remarks[0]
+        assert "26 Jul 2024" in chat.notes[0]
 
 
 def test_an_unsupported_system_message_is_put_before_the_first_question() -> None:
@@ -65,12 +65,12 @@ def test_an_unsupported_system_message_is_put_before_the_first_question() -> Non
     assert "<start_of_turn>user\nBe brief. \n\n What is it?<end_of_turn>" in chat.decode(
         chat.prompt_ids(QUESTION), skip_special_tokens=False
     )
-    assert "system message" in chat.remarks[0]
+    assert "system message" in chat.notes[0]
     dropping = CHATML.replace(
         "{% for message in messages %}", "{% for message in messages if message.role != 'system' %}"
     )
     assert "Be brief." in Chat(tiny.tokenizer(dropping)).decode(Chat(tiny.tokenizer(dropping)).prompt_ids(QUESTION))
-    assert Chat(tiny.style("chatml")).remarks == ()
+    assert Chat(tiny.style("chatml")).notes == ()
 
 
 def test_the_channel_of_the_answer_is_part_of_the_prompt() -> None:
@@ -92,7 +92,7 @@ def test_control_tokens_in_a_message_are_text() -> None:
 def test_a_base_without_a_template_uses_chatml() -> None:
     chat = Chat(tiny.tokenizer(None))
     assert chat.template == CHATML
-    assert "no chat template" in chat.remarks[0]
+    assert "no chat template" in chat.notes[0]
     assert (
         chat.template_hash
         == Chat(tiny.tokenizer(None), CHATML).template_hash
@@ -107,12 +107,12 @@ def test_the_end_of_text_is_the_stop_token_of_templates_without_one() -> None:
     )
     chat = Chat(tiny.tokenizer(bare, eos="<eos>"))
     assert trained_text(chat, (Message("user", "Hi"), Message("assistant", "Yes."))) == "Yes.<eos>"
-    assert "<eos> is added and trained" in chat.remarks[0]
+    assert "<eos> is added and trained" in chat.notes[0]
     with pytest.raises(ModelError, match="no stop token"):
         Chat(tiny.tokenizer(bare, eos=None))
 
 
-def test_a_prompt_that_is_no_prefix_is_refused() -> None:
+def test_a_prompt_that_is_not_a_prefix_is_rejected() -> None:
     thinking = CHATML.replace("assistant\n{% endif", "assistant\n<think>{% endif")
     with pytest.raises(ModelError, match="renders a question differently") as caught:
         Chat(tiny.tokenizer(thinking))
@@ -124,7 +124,7 @@ def test_a_prompt_that_is_no_prefix_is_refused() -> None:
         chat.render((*TURNS, Message("assistant", "Yes.")))
 
 
-def test_a_changed_or_empty_answer_is_refused() -> None:
+def test_a_changed_or_empty_answer_is_rejected() -> None:
     chat = Chat(tiny.style("qwen-3"))
     with pytest.raises(ModelError, match="changes the answer"):
         chat.render((QUESTION[1], Message("assistant", "first </think> then")))
@@ -160,7 +160,7 @@ def sentencepiece_like(template: str) -> PreTrainedTokenizerFast:
     return made
 
 
-def test_a_tokenizer_that_puts_a_space_first_sees_the_answer_in_its_place() -> None:
+def test_an_answer_is_tokenized_in_context_if_the_tokenizer_adds_a_space_first() -> None:
     made = sentencepiece_like(
         "{% for m in messages %}{{ m.role }}:\n{{ m.content }}"
         "{{ eos_token if m.role == 'assistant' else '\n' }}{% endfor %}"

@@ -74,7 +74,7 @@ def test_each_prompt_is_continued_as_alone(family: str, prefix: int, tmp_path: P
         assert together(reader, prompts, stop_ids, slots=slots, max_new_tokens=limits) == expected
 
 
-def test_each_row_has_its_own_maximum(base: Path) -> None:
+def test_each_row_has_a_separate_maximum(base: Path) -> None:
     prompts = prompts_of(6, 4)
     limits = {name: 1 + 3 * name for name in prompts}
     generated = together(reader_of(network_of(base)), prompts, [319], max_new_tokens=limits)

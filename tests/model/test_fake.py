@@ -1,4 +1,4 @@
-"""The fake engine keeps an engine's promises."""
+"""The fake engine behaves as the interface of engines documents."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from gradschool.records import Decoding, Message
 ASK = (Message("user", "one two  three four"),)
 
 
-def test_it_repeats_or_says_what_it_is_told() -> None:
+def test_it_repeats_the_question_or_gives_configured_answers() -> None:
     engine: Engine = FakeEngine()
     assert next(engine.answer([ASK], Decoding()))[1].text == ASK[0].content
     told = FakeEngine(lambda conversation: conversation[-1].content.upper())
@@ -18,7 +18,7 @@ def test_it_repeats_or_says_what_it_is_told() -> None:
     assert "".join(told.stream(ASK, Decoding())) == "ONE TWO  THREE FOUR"
 
 
-def test_limits_act() -> None:
+def test_limits_are_applied() -> None:
     cut = next(FakeEngine().answer([ASK], Decoding(max_new_tokens=2)))[1]
     assert (cut.text, cut.stop, cut.new_tokens, cut.prompt_tokens) == ("one two", "length", 2, 4)
     small = FakeEngine(context_length=4)
@@ -28,7 +28,7 @@ def test_limits_act() -> None:
         list(small.stream(ASK, Decoding()))
 
 
-def test_losses_are_the_words_own() -> None:
+def test_losses_depend_on_the_words_alone() -> None:
     one, two, both = FakeEngine().text_losses(["fox", "dog", "fox dog"])
     assert both.nats == one.nats + two.nats and both.tokens == 2
     assert one.nats != two.nats

@@ -1,4 +1,4 @@
-"""A base in 4 bits: packed by bitsandbytes, and computed with as a plain network of the unpacked numbers would be."""
+"""Bases in 4 bits: quantized by bitsandbytes, with the results of a plain network of the dequantized weights."""
 
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ def packed_and_plain(folder: Path, family: str, dtype: torch.dtype = torch.float
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_all_linear_layers_but_the_output_are_packed(family: str, tmp_path: Path) -> None:
+def test_all_linear_layers_except_the_output_are_quantized(family: str, tmp_path: Path) -> None:
     packed, _ = packed_and_plain(tmp_path, family)
     network = packed.network
     output = network.get_output_embeddings()
@@ -53,14 +53,14 @@ def test_all_linear_layers_but_the_output_are_packed(family: str, tmp_path: Path
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="this system does not tell what is mapped")
-def test_the_file_of_weights_is_let_go(tmp_path: Path) -> None:
+def test_the_weights_file_is_unmapped(tmp_path: Path) -> None:
     packed = LocalEngine(tiny.save_model(tmp_path, "llama", **WIDE), quantization="nf4")
     assert str(tmp_path) not in Path("/proc/self/maps").read_text()
     assert packed.network(IDS).logits.isfinite().all()
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_numbers_are_near_the_published_ones_and_computed_with_exactly(family: str, tmp_path: Path) -> None:
+def test_weights_are_close_to_the_published_ones_and_computed_with_exactly(family: str, tmp_path: Path) -> None:
     packed, plain = packed_and_plain(tmp_path, family)
     published = LocalEngine(tmp_path).network
     with torch.no_grad():
@@ -75,16 +75,16 @@ def test_numbers_are_near_the_published_ones_and_computed_with_exactly(family: s
     assert not torch.equal(said, before)
 
 
-def test_rows_that_are_not_whole_blocks_stay_as_they_are(tmp_path: Path) -> None:
-    """bitsandbytes would unpack them wrongly on processors: off by four tenths instead of one."""
+def test_layers_with_rows_of_incomplete_blocks_are_not_quantized(tmp_path: Path) -> None:
+    """On CPUs, bitsandbytes would dequantize them wrongly, with errors four times as large."""
     base = tiny.save_model(tmp_path, hidden_size=32, intermediate_size=64)
     layer = LocalEngine(base, quantization="nf4").network.get_submodule("model.layers.1.mlp")
     assert isinstance(layer, nn.Module)
     assert [is_packed(layer.get_submodule(name)) for name in ("gate_proj", "up_proj", "down_proj")] == [0, 0, 1]
 
 
-def test_packing_stays_in_one_order_whatever_the_network_answers(tmp_path: Path) -> None:
-    """Some processors' kernels pack weights anew when a network answers, into what training could not read."""
+def test_the_order_of_quantized_weights_does_not_change_during_inference(tmp_path: Path) -> None:
+    """On some CPUs, bitsandbytes reorders weights for inference, which training cannot read."""
     base, name = tiny.save_model(tmp_path, **WIDE), "model.layers.0.mlp.up_proj"
     network = LocalEngine(base, quantization="nf4", dtype=torch.bfloat16).network
     layer, published = network.get_submodule(name), LocalEngine(base).network.get_submodule(name).weight
@@ -94,7 +94,7 @@ def test_packing_stays_in_one_order_whatever_the_network_answers(tmp_path: Path)
     assert (weight_of(layer).float() - published).norm() < 0.12 * published.norm()
 
 
-def test_answers_are_those_of_the_unpacked_network(tmp_path: Path) -> None:
+def test_answers_are_those_of_the_dequantized_network(tmp_path: Path) -> None:
     packed, plain = packed_and_plain(tmp_path, "llama")
     asked = [(Message("user", text),) for text in ("The quick brown", "fox", "What is the capital of France?")]
     answers = dict(packed.answer(asked, Decoding(max_new_tokens=6)))
@@ -107,19 +107,19 @@ def test_answers_are_those_of_the_unpacked_network(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("absent", ["bitsandbytes", "accelerate"])
-def test_what_is_missing_is_named(absent: str, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_is_named(absent: str, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(four_bits, "find_spec", lambda name: None if name == absent else object())
     with pytest.raises(UsageError, match=f"needs {absent}, which is not installed"):
         LocalEngine(base, quantization="nf4")
 
 
-def test_a_base_that_is_quantized_already_is_refused(base: Path) -> None:
+def test_a_base_that_is_already_quantized_is_rejected(base: Path) -> None:
     write_json(base / "config.json", read_json(base / "config.json") | {"quantization_config": {"quant_method": "x"}})
     with pytest.raises(ModelError, match="quantized already"):
         LocalEngine(base, quantization="nf4")
 
 
-def test_a_servers_weights_are_as_they_are(tmp_path: Path) -> None:
+def test_remote_bases_cannot_be_quantized(tmp_path: Path) -> None:
     settings = Settings(base_model="http://localhost:1", model="m", quantization="nf4")
     with pytest.raises(UsageError, match="cannot be set for http://localhost:1"):
         list(open_engine(settings, tmp_path))

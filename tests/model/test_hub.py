@@ -1,4 +1,4 @@
-"""Downloads from a small hub on localhost: complete, interrupted, refused, offline."""
+"""Downloads from a small hub on localhost: complete, interrupted, rejected, offline."""
 
 import hashlib
 import json
@@ -195,7 +195,7 @@ def test_a_damaged_file_is_detected(small_hub: Hub) -> None:
         (500, "", "answers 500"),
     ],
 )
-def test_each_refusal_has_its_own_error(status: int, code: str, says: str, small_hub: Hub) -> None:
+def test_each_kind_of_rejection_has_a_specific_error(status: int, code: str, says: str, small_hub: Hub) -> None:
     small_hub.status, small_hub.error_code = status, code
     with pytest.raises(ModelError) as caught:
         get()

@@ -25,7 +25,7 @@ ASK = [(Message("user", text),) for text in ("Hi", "What is the capital of Franc
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_batches_say_what_unbatched_generation_says(family: str, tmp_path: Path) -> None:
+def test_batched_answers_equal_unbatched_answers(family: str, tmp_path: Path) -> None:
     engine = LocalEngine(tiny.save_model(tmp_path, family), batch_size=3)
     answers = dict(engine.answer(ASK, Decoding(max_new_tokens=8)))
     assert sorted(answers) == list(range(len(ASK)))
@@ -85,7 +85,7 @@ def test_a_stop_token_ends_an_answer(engine: LocalEngine) -> None:
         engine.stop_ids = kept
 
 
-def test_one_too_long_question_fails_alone(engine: LocalEngine) -> None:
+def test_a_too_long_question_fails_without_affecting_others(engine: LocalEngine) -> None:
     long = (Message("user", "x" * 400),)
     answers = dict(engine.answer([long, ASK[0]], Decoding(max_new_tokens=2)))
     assert answers[0].failure is not None and answers[0].failure.kind == "too long for the model"
@@ -94,7 +94,7 @@ def test_one_too_long_question_fails_alone(engine: LocalEngine) -> None:
         list(engine.stream(long, Decoding()))
 
 
-def test_an_answer_is_cut_to_what_fits(engine: LocalEngine) -> None:
+def test_an_answer_is_limited_to_the_context(engine: LocalEngine) -> None:
     room = 3
     short = engine.count_tokens((Message("user", ""),))
     question = (Message("user", "é" * ((engine.context_length - room - short) // 2)),)
@@ -104,7 +104,7 @@ def test_an_answer_is_cut_to_what_fits(engine: LocalEngine) -> None:
     assert answer.new_tokens == room and answer.stop == "length"
 
 
-def test_batches_keep_lengths_together_and_cut_none_short() -> None:
+def test_batches_group_similar_lengths_and_cut_none_short() -> None:
     lengths = {0: 5, 1: 90, 2: 7, 3: 95, 4: 6, 5: 90}
     limits = {name: min(20, 100 - length) for name, length in lengths.items()}
     assert list(batches(lengths, limits, 2)) == [[3], [1, 5], [2, 4], [0]]
@@ -160,7 +160,7 @@ def test_out_of_memory_halves_the_batch(engine: LocalEngine, packs: bool, monkey
         list(engine.answer(ASK, Decoding(max_new_tokens=3)))
 
 
-def test_answers_share_the_time_that_they_took_together(engine: LocalEngine) -> None:
+def test_the_time_of_a_batch_is_divided_by_its_answers(engine: LocalEngine) -> None:
     began = time.perf_counter()
     answers = [answer for _, answer in engine.answer(ASK, Decoding(max_new_tokens=9))]
     assert 0 < sum(answer.seconds for answer in answers) < time.perf_counter() - began
@@ -168,7 +168,7 @@ def test_answers_share_the_time_that_they_took_together(engine: LocalEngine) -> 
 
 
 @pytest.mark.parametrize("packs", [True, False])
-def test_text_losses_are_the_networks_own(engine: LocalEngine, packs: bool) -> None:
+def test_text_losses_are_those_of_the_network(engine: LocalEngine, packs: bool) -> None:
     engine = engine if packs else without_packing(engine)
     texts = ["The quick brown fox", "", "é", "x" * 400]
     losses = engine.text_losses(texts)
@@ -189,7 +189,7 @@ def test_identity_follows_the_weights(base: Path, engine: LocalEngine, tmp_path:
     assert "float32" in engine.dtype_reason and engine.network.dtype == torch.float32
 
 
-def test_hidden_sampling_settings_of_a_base_do_not_act(base: Path, engine: LocalEngine, tmp_path: Path) -> None:
+def test_sampling_settings_of_a_base_are_ignored(base: Path, engine: LocalEngine, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(base, tmp_path / "spoken"))
     own = {"do_sample": True, "temperature": 2.0, "repetition_penalty": 9.0, "eos_token_id": [7]}
     (folder / "generation_config.json").write_text(json.dumps(own))
@@ -248,7 +248,7 @@ def damaged(name: str, folder: Path) -> None:
         ("other shape", "not complete|cannot be loaded"),
     ],
 )
-def test_an_unfit_folder_is_named_with_a_remedy(name: str, says: str, base: Path, tmp_path: Path) -> None:
+def test_an_unusable_folder_is_an_error_with_a_remedy(name: str, says: str, base: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(base, tmp_path / "base"))
     damaged(name, folder)
     with pytest.raises(ModelError, match=says) as caught:

@@ -1,4 +1,4 @@
-"""LoRA layers: without effect at first, all linear layers, fused and taken off again."""
+"""LoRA layers: no effect at first, on all linear layers, fused and removed again."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ LINEAR = {
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_every_linear_layer_but_the_output_gets_one(family: str, tmp_path: Path) -> None:
+def test_every_linear_layer_except_the_output_is_adapted(family: str, tmp_path: Path) -> None:
     network = toy.network_of(tiny.save_model(tmp_path, family))
     names = attach(network, rank=2, alpha=4, seed=0)
     kinds = sorted({name.rpartition(".")[2] for name in names})
@@ -29,7 +29,7 @@ def test_every_linear_layer_but_the_output_gets_one(family: str, tmp_path: Path)
     assert sorted(trained_parameters(network)) == sorted(f"{n}.{part}" for n in names for part in ("lora_a", "lora_b"))
 
 
-def test_a_fresh_layer_changes_nothing_and_a_stirred_one_does(base: Path) -> None:
+def test_a_new_layer_changes_nothing_and_a_changed_one_does(base: Path) -> None:
     network = toy.network_of(base)
     with torch.no_grad():
         plain = network(toy.ids()).logits
@@ -81,7 +81,7 @@ def test_a_low_precision_base_keeps_its_layers_in_float32(base: Path) -> None:
     assert network.model.layers[0].mlp.up_proj.weight.dtype == torch.bfloat16
 
 
-def test_the_seed_decides_the_first_values_and_nothing_else_does(base: Path) -> None:
+def test_the_initial_values_depend_on_the_seed_alone(base: Path) -> None:
     drawn = []
     for seed, noise in ((0, 1), (0, 2), (1, 1)):
         torch.manual_seed(noise)
@@ -92,14 +92,14 @@ def test_the_seed_decides_the_first_values_and_nothing_else_does(base: Path) -> 
     assert not torch.equal(drawn[0], drawn[2])
 
 
-def test_a_network_without_linear_layers_is_refused() -> None:
+def test_a_network_without_linear_layers_is_rejected() -> None:
     network = GPT2LMHeadModel(GPT2Config(vocab_size=30, n_positions=16, n_embd=8, n_layer=1, n_head=2))
     with pytest.raises(ModelError, match="GPT2LMHeadModel has no linear layers"):
         attach(network, rank=2, alpha=4, seed=0)
 
 
-def test_only_the_input_and_the_low_rank_are_kept_for_backward(base: Path) -> None:
-    """What autograd would keep besides: the output before the correction is added, and casts of A and B per use."""
+def test_only_the_input_and_the_low_rank_are_saved_for_backward(base: Path) -> None:
+    """Autograd alone would also save the output before the correction, and casts of A and B for each use."""
     layer = LoraLinear.from_base(torch.nn.Linear(32, 48).requires_grad_(False), 4, 8.0, torch.Generator())
     x, kept = torch.randn(5, 7, 32, requires_grad=True), []
 

@@ -1,4 +1,4 @@
-"""LoRA over a base in 4 bits: losses and gradients are those over the unpacked numbers, and only packed ones stay."""
+"""LoRA over a base in 4 bits: losses and gradients equal those over dequantized weights, which are not stored."""
 
 import copy
 from pathlib import Path
@@ -44,7 +44,7 @@ def gradients(engine: LocalEngine) -> tuple[float, dict[str, torch.Tensor]]:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_loss_and_gradients_are_those_over_the_unpacked_weights(family: str, tmp_path: Path) -> None:
+def test_loss_and_gradients_are_those_over_dequantized_weights(family: str, tmp_path: Path) -> None:
     packed, plain = packed_and_plain(tmp_path, family)
     (loss, found), (expected_loss, expected) = gradients(packed), gradients(plain)
     assert loss == pytest.approx(expected_loss, rel=1e-6)
@@ -53,7 +53,7 @@ def test_loss_and_gradients_are_those_over_the_unpacked_weights(family: str, tmp
         torch.testing.assert_close(gradient, expected[name], rtol=1e-5, atol=1e-5 * float(expected[name].abs().max()))
 
 
-def test_no_unpacked_weight_is_kept_for_the_way_back(tmp_path: Path) -> None:
+def test_no_dequantized_weight_is_saved_for_backward(tmp_path: Path) -> None:
     packed, _ = packed_and_plain(tmp_path)
     attach(packed.network, rank=4, alpha=8, seed=0)
     sizes = {layer.base.in_features * layer.base.out_features for _, layer in lora_layers(packed.network)}
@@ -69,7 +69,7 @@ def test_no_unpacked_weight_is_kept_for_the_way_back(tmp_path: Path) -> None:
     assert kept and not {4 * size for size in sizes} & (set(kept) - known)
 
 
-def test_a_training_goes_as_over_the_unpacked_weights_and_leaves_the_base(tmp_path: Path) -> None:
+def test_training_equals_that_over_dequantized_weights_and_leaves_the_base_unchanged(tmp_path: Path) -> None:
     packed, plain = packed_and_plain(tmp_path)
     before = {name: tensor.clone() for name, tensor in packed.network.state_dict().items()}
     losses: list[list[float]] = []
@@ -90,7 +90,7 @@ def test_a_training_goes_as_over_the_unpacked_weights_and_leaves_the_base(tmp_pa
     assert read_adapter(packed.network, tmp_path / "adapter").keys() == names
 
 
-def test_a_copy_is_its_own_and_fused_layers_are_plain(tmp_path: Path) -> None:
+def test_a_copy_is_independent_and_fused_layers_are_plain(tmp_path: Path) -> None:
     packed, _ = packed_and_plain(tmp_path)
     network = copy.deepcopy(packed.network)
     attach(network, rank=4, alpha=8, seed=0)

@@ -30,7 +30,7 @@ def test_threads_respect_the_limit_of_a_container(quota: str, threads: int, tmp_
     assert chosen == threads and ("container" in reason) is (threads < 8)
 
 
-def test_threads_that_the_user_chose_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_that_the_user_chose_are_not_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "8")
     (tmp_path / "cpu.max").write_text("200000 100000")
     assert choose_threads(tmp_path / "cpu.max") == (8, "OMP_NUM_THREADS is set")

@@ -36,8 +36,8 @@ def test_each_kind_of_name_opens_its_engine(tmp_path: Path, monkeypatch: pytest.
     tiny.save_model(tmp_path / "models" / "small", made=tiny.tokenizer(None))
     seen, engine = opened("models/small", tmp_path)
     assert isinstance(engine, LocalEngine) and engine.identity["name"] == "models/small"
-    how, *remarks = seen
-    assert remarks == [Note(remark) for remark in engine.chat.remarks] and len(remarks) == 1
+    how, *notes = seen
+    assert notes == [Note(note) for note in engine.chat.notes] and len(notes) == 1
     assert isinstance(how, Note) and engine.dtype_reason in how.text and "threads" in how.text
     monkeypatch.chdir(tmp_path / "models")
     assert opened("small", tmp_path / "elsewhere")[1].identity["weights"] == engine.identity["weights"]

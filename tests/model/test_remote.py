@@ -127,7 +127,7 @@ def test_a_server_that_only_fails_is_an_error(kind: str, serve: Serve) -> None:
         list(engine.stream(ASK[0], Decoding()))
 
 
-def test_a_server_that_hangs_or_drips_is_left(serve: Serve) -> None:
+def test_a_server_that_hangs_or_sends_too_slowly_times_out(serve: Serve) -> None:
     free = threading.Event()
 
     class Drips(server(lambda *_: free.wait(20), [])):  # type: ignore[misc]
@@ -149,7 +149,7 @@ def test_a_server_that_hangs_or_drips_is_left(serve: Serve) -> None:
         free.set()
 
 
-def test_nobody_there() -> None:
+def test_an_unreachable_server_is_an_error() -> None:
     with pytest.raises(RemoteError, match="does not answer"):
         list(RemoteEngine("http://127.0.0.1:9", "small", QUICK).answer(ASK, Decoding()))
     for address in ("http://", "http://[bad", "http://x:port"):
@@ -157,7 +157,7 @@ def test_nobody_there() -> None:
             RemoteEngine(address, "small", QUICK)
 
 
-def test_single_failures_stay_single(serve: Serve) -> None:
+def test_single_failures_do_not_affect_other_answers(serve: Serve) -> None:
     def reply(body: dict[str, Any], _: int) -> Any:
         if "question 2" in str(body):
             return (400, {}, b'{"error": {"message": "exceeds the context size (512)"}}')
@@ -170,7 +170,7 @@ def test_single_failures_stay_single(serve: Serve) -> None:
     assert len(answers) == 6
 
 
-def test_a_server_that_dies_on_the_way_is_an_error(serve: Serve) -> None:
+def test_a_server_that_stops_midway_is_an_error(serve: Serve) -> None:
     ask = [(Message("user", str(number)),) for number in range(20)]
     one = Remote(timeout=10, retries=2, concurrency=1)
     engine = RemoteEngine(serve(server(lambda _, n: "fine" if n <= 5 else (503, {}, b""), [])), "small", one)
@@ -188,7 +188,7 @@ def test_a_wrong_model_name_lists_the_right_ones(serve: Serve) -> None:
     assert "large, small" in caught.value.why and "did you mean 'small'?" in caught.value.fix
 
 
-def test_a_key_is_asked_for_and_never_shown(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_is_requested_and_never_shown(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     address = serve(server(lambda *_: (401, {}, b'{"error": "bad key sk-secret"}'), []))
     with pytest.raises(RemoteError, match="refused the request") as missing:
         list(RemoteEngine(address, "small", QUICK).answer(ASK, Decoding()))
@@ -200,7 +200,7 @@ def test_a_key_is_asked_for_and_never_shown(serve: Serve, monkeypatch: pytest.Mo
         assert "sk-secret" not in str(wrong.value) and "is not accepted" in wrong.value.why
 
 
-def test_closing_asks_nothing_further(serve: Serve) -> None:
+def test_closing_sends_no_further_requests(serve: Serve) -> None:
     calls: list[dict[str, Any]] = []
     work = RemoteEngine(serve(server(lambda *_: time.sleep(0.05) or "fine", calls)), "small", QUICK).answer(
         ASK * 20, Decoding()
@@ -220,7 +220,7 @@ def delta(text: str | None, end: str | None = None) -> dict[str, Any]:
     return {"choices": [{"delta": {"content": text}, "finish_reason": end}]}
 
 
-def test_streams_arrive_in_pieces(serve: Serve) -> None:
+def test_streams_arrive_token_by_token(serve: Serve) -> None:
     said = events(delta("Ah, "), delta("é"), delta(None, "stop"), {"choices": []})
     engine = RemoteEngine(serve(server(lambda *_: said, [])), "small", QUICK)
     assert list(engine.stream(ASK[0], Decoding())) == ["Ah, ", "é"]

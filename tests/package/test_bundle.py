@@ -1,4 +1,4 @@
-"""The package: opened anew it is the specialist that was scored; changed in any way it is refused by name."""
+"""The package: once opened, it is the specialist that was scored; any changed file is named in an error."""
 
 import shutil
 from collections.abc import Callable
@@ -95,7 +95,7 @@ def packages(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_package_answers_as_the_specialist_did_also_from_another_place(kind: str, base: Path, tmp_path: Path) -> None:
+def test_a_package_answers_as_the_specialist_even_after_a_move(kind: str, base: Path, tmp_path: Path) -> None:
     engine = LocalEngine(base, name=str(base))
     specialist, place = packed(kind, engine, str(base), tmp_path / "made")
     before = answers(specialist)
@@ -129,9 +129,7 @@ def parts_of(package: Path) -> list[str]:
 
 @pytest.mark.parametrize("kind", ["nearest", "grounded", "tuned"])
 @pytest.mark.parametrize("harm", ["changed", "missing"])
-def test_each_part_that_was_harmed_is_named(
-    kind: str, harm: str, packages: Callable[[str], Path], tmp_path: Path
-) -> None:
+def test_each_damaged_part_is_named(kind: str, harm: str, packages: Callable[[str], Path], tmp_path: Path) -> None:
     place = shutil.copytree(packages(kind), tmp_path / "copy")
     parts = parts_of(place)
     assert {"README.md", "evidence/test.jsonl", "evidence/split.json", "evidence/run.json"} <= set(parts)
@@ -153,7 +151,7 @@ def test_each_part_that_was_harmed_is_named(
 
 
 @pytest.mark.parametrize("name", ["extra.txt", "index/extra", "adapter/adapter_config.json", ".hidden"])
-def test_a_file_more_is_named(name: str, packages: Callable[[str], Path], tmp_path: Path) -> None:
+def test_an_additional_file_is_named(name: str, packages: Callable[[str], Path], tmp_path: Path) -> None:
     place = shutil.copytree(packages("bare"), tmp_path / "copy")
     (place / name).parent.mkdir(exist_ok=True)
     (place / name).write_text("{}")
@@ -162,7 +160,7 @@ def test_a_file_more_is_named(name: str, packages: Callable[[str], Path], tmp_pa
     assert str(place / name) in caught.value.what
 
 
-def test_empty_folders_mean_nothing(packages: Callable[[str], Path], tmp_path: Path) -> None:
+def test_empty_folders_are_ignored(packages: Callable[[str], Path], tmp_path: Path) -> None:
     place = shutil.copytree(packages("bare"), tmp_path / "copy")
     for name in FOLDERS:
         (place / name).mkdir()
@@ -192,9 +190,7 @@ def test_a_changed_manifest_is_named(old: str, new: str, packages: Callable[[str
 
 
 @pytest.mark.parametrize("content", [b"", b"x", b"\xff", b"hashes = 3", b"[hashes]\n"])
-def test_a_manifest_that_cannot_be_read_is_told(
-    content: bytes, packages: Callable[[str], Path], tmp_path: Path
-) -> None:
+def test_an_unreadable_manifest_is_an_error(content: bytes, packages: Callable[[str], Path], tmp_path: Path) -> None:
     place = shutil.copytree(packages("bare"), tmp_path / "copy")
     (place / MANIFEST).write_bytes(content)
     with pytest.raises((DamagedError, UsageError)) as caught:
@@ -202,12 +198,12 @@ def test_a_manifest_that_cannot_be_read_is_told(
     assert str(place) in caught.value.what
 
 
-def test_what_is_no_package_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_no_package_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not a specialist"):
         finish(open_specialist(tmp_path))
 
 
-def test_another_base_is_refused_and_the_same_one_elsewhere_is_not(
+def test_another_base_is_rejected_and_a_moved_one_is_not(
     base: Path, packages: Callable[[str], Path], tmp_path: Path
 ) -> None:
     same = shutil.copytree(base, tmp_path / "same")
@@ -234,7 +230,7 @@ def test_a_base_named_from_the_working_directory_is_found_from_any_other(
     assert len(answers(opened)) == 3
 
 
-def test_a_full_disk_while_packing_leaves_nothing_and_is_told(
+def test_a_full_disk_while_packing_is_an_error_and_leaves_nothing(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> None:
@@ -248,7 +244,7 @@ def test_a_full_disk_while_packing_leaves_nothing_and_is_told(
 
 
 @pytest.mark.parametrize("kind", ["tuned", "grounded"])
-def test_carried_with_its_base_it_needs_nothing_else(
+def test_packaged_with_its_base_it_needs_nothing_else(
     kind: str, base: Path, packages: Callable[[str], Path], tmp_path: Path
 ) -> None:
     there = shutil.copytree(base, tmp_path / "there")
@@ -268,7 +264,7 @@ def test_carried_with_its_base_it_needs_nothing_else(
         finish(open_specialist(tmp_path / "carried"))
 
 
-def test_carried_without_its_base_it_says_which_one_it_needs(
+def test_packaged_without_its_base_it_names_the_base(
     base: Path, packages: Callable[[str], Path], tmp_path: Path
 ) -> None:
     said, _ = finish(carry(packages("tuned"), tmp_path / "carried", False))
@@ -283,7 +279,7 @@ def test_carried_without_its_base_it_says_which_one_it_needs(
     assert "needs no base" in said and not (tmp_path / "whole" / "base").exists()
 
 
-def test_a_damaged_specialist_is_not_carried_on(packages: Callable[[str], Path], tmp_path: Path) -> None:
+def test_a_damaged_specialist_is_not_packaged(packages: Callable[[str], Path], tmp_path: Path) -> None:
     place = shutil.copytree(packages("tuned"), tmp_path / "copy")
     (place / "README.md").write_text("other")
     with pytest.raises(DamagedError, match=r"README\.md"):

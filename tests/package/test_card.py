@@ -1,4 +1,4 @@
-"""The model card: front matter that the Hub reads, and prose that promises no more than was proven."""
+"""The model card: front matter that the Hub reads, and text that claims no more than was proven."""
 
 import re
 from dataclasses import replace
@@ -63,7 +63,7 @@ def test_the_hub_reads_the_front_matter() -> None:
     assert result.metric_args["verdict"] == "passed"
 
 
-def test_what_is_not_known_is_left_out() -> None:
+def test_unknown_fields_are_left_out() -> None:
     header = front(card(manifest(), RESULTS))
     assert not {"license", "language", "datasets"} & header.keys()
 
@@ -90,7 +90,7 @@ def test_library_and_relation_follow_what_was_trained(recipe: str, library: str 
     assert (header.get("library_name"), header.get("base_model_relation")) == (library, relation)
 
 
-def test_the_ladder_stands_in_order_with_every_number() -> None:
+def test_the_ladder_is_in_order_with_every_number() -> None:
     text = card(manifest(), RESULTS)
     rows = re.findall(r"^\| (base|ground|tune)\b.*$", text, re.MULTILINE)
     assert rows[:3] == ["base", "ground", "tune"]
@@ -103,7 +103,7 @@ def test_the_ladder_stands_in_order_with_every_number() -> None:
     assert "80 test examples are few" in text
 
 
-def test_what_others_wrote_cannot_break_out() -> None:
+def test_untrusted_text_is_escaped() -> None:
     text = card(manifest(name="a\n# b | <script>"), RESULTS)
     assert "# a # b \\| \\<script\\>" in text
     assert "polite \\| \\<b\\>" in text
@@ -111,7 +111,7 @@ def test_what_others_wrote_cannot_break_out() -> None:
     assert "````text\nRewrite the clause.\n```\n# Not a heading\n````" in text
 
 
-def test_instructions_and_passages_are_told_where_they_are_used() -> None:
+def test_instructions_and_passages_are_described_if_used() -> None:
     text = card(manifest(recipe=Recipe(passages=3)), RESULTS)
     assert "without instructions" in text
     assert "3 passages" in text
@@ -138,7 +138,7 @@ def test_a_rung_without_a_report_still_gets_a_card() -> None:
     assert "# contracts" in text
 
 
-def test_no_two_blank_lines_and_tables_that_hold_together() -> None:
+def test_there_are_no_double_blank_lines_and_tables_are_valid() -> None:
     body = card(manifest(), RESULTS).split("---\n", 2)[2]
     assert "\n\n\n" not in body
     for table in re.findall(r"(?:^\|.*\n)+", body, re.MULTILINE):

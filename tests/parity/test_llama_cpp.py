@@ -1,4 +1,4 @@
-"""What we write as GGUF beside llama.cpp: the same prompt tokens, the same expectations, the same greedy answers."""
+"""Our GGUF files in llama.cpp: same prompt tokens, same next-token probabilities, same greedy answers."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

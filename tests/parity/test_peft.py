@@ -1,4 +1,4 @@
-"""Our LoRA beside PEFT's: the same logits, the same gradients, and each reads the other's folders."""
+"""Our LoRA and PEFT's: same logits, same gradients, and each reads the other's folders."""
 
 import warnings
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the tests of a preparation share: running it, and reading what it wrote."""
+"""Fixtures of the tests of prepare: run it, and read what it wrote."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Dialogues, chats and tickets: every turn of the agent is an example; who the agent is, is told or asked."""
+"""Dialogues, chats and tickets: every turn of the agent is an example, and the agent is given or detected."""
 
 import json
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def dialogue(number: int, *texts: str) -> dict[str, Any]:
     return {"id": f"d{number}", "turns": turns}
 
 
-def test_every_turn_of_the_agent_is_an_example_with_what_was_said_before(run: Run, rows: Any) -> None:
+def test_every_turn_of_the_agent_is_an_example_with_the_turns_before_it(run: Run, rows: Any) -> None:
     turns = ("my bike broke", "which one is it", "the red one", "we will mend it")
     run({"d.jsonl": lines(*[dialogue(n, *turns) for n in range(3)])}, "persona")
     found = rows("examples.jsonl")
@@ -31,7 +31,7 @@ def test_every_turn_of_the_agent_is_an_example_with_what_was_said_before(run: Ru
     assert [turn["role"] for turn in found[1]["messages"]] == ["user", "assistant", "user", "assistant"]
 
 
-def test_turns_are_joined_and_ends_that_nobody_answers_are_told(run: Run, rows: Any) -> None:
+def test_turns_are_joined_and_unanswered_ends_are_reported(run: Run, rows: Any) -> None:
     said = [("user", "hello"), ("user", "anybody"), ("assistant", "yes, how can we help"), ("user", "thanks")]
     odd = {"id": "x", "turns": [{"role": role, "text": text} for role, text in said]}
     silent = {"id": "y", "turns": [{"role": "user", "text": "hello?"}]}
@@ -77,7 +77,7 @@ def of(*speakers: str) -> Dialogue:
     return Dialogue("d", tuple(Turn(name, "x") for name in speakers), Source("a", 1))
 
 
-def test_the_agent_is_named_told_or_found() -> None:
+def test_the_agent_is_given_or_detected() -> None:
     assert roles_of([of("customer", "agent")], ()).of("Agent") == "assistant"
     assert roles_of([of("inbound", "outbound")], ()).of("outbound") == "assistant"
     found = roles_of([of("Ann", "Eve"), of("Bob", "Eve"), of("Cid", "Eve")], ())
@@ -92,7 +92,7 @@ def test_an_ambiguous_agent_is_an_error() -> None:
         roles_of([of("Ann", "Eve")], ("Max",))
 
 
-def test_an_agent_who_speaks_first_is_no_answer() -> None:
+def test_a_first_turn_of_the_agent_is_not_an_answer() -> None:
     made = list(drafts_of(of("agent", "user", "agent"), roles_of([of("user", "agent")], ())))
     assert [len(draft.messages) for draft in made] == [3]
 

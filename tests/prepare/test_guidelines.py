@@ -50,7 +50,7 @@ def keeps(sentence: str, answer: str) -> bool:
         ("Write nothing in all caps; no capitals.", "Yes, in May.", "YES, OF COURSE"),
     ],
 )
-def test_sentences_become_rules_that_can_be_kept_and_broken(sentence: str, obeys: str, breaks: str) -> None:
+def test_sentences_become_rules_that_can_be_obeyed_and_broken(sentence: str, obeys: str, breaks: str) -> None:
     assert keeps(sentence, obeys) and not keeps(sentence, breaks)
 
 
@@ -65,7 +65,7 @@ def test_sentences_become_rules_that_can_be_kept_and_broken(sentence: str, obeys
         "We opened with three shops and two hundred words of Latin.",
     ],
 )
-def test_what_no_pattern_can_see_makes_no_rule(sentence: str) -> None:
+def test_sentences_that_no_pattern_matches_make_no_rule(sentence: str) -> None:
     assert rules_of(sentence) == []
 
 
@@ -85,7 +85,7 @@ def test_sentences_are_joined_over_lines_and_examples_are_left_out() -> None:
     ]
 
 
-def test_each_rule_is_shown_with_both_sides_and_how_many_keep_it(tmp_path: Path) -> None:
+def test_each_rule_has_examples_of_both_sides_and_the_fraction_that_obeys(tmp_path: Path) -> None:
     (tmp_path / "g.md").write_text('Never use exclamation marks.\nAt most 6 words.\n\nEnd with "Bye".\nBe kind.\n')
     answers = ["That is quite all right.", "That is not right at all!", "We will come to you tomorrow morning."]
     shown = with_examples(read_guidelines(tmp_path / "g.md"), answers)
@@ -99,7 +99,7 @@ def test_each_rule_is_shown_with_both_sides_and_how_many_keep_it(tmp_path: Path)
     assert [one.sentence for one in shown if one.rule is None] == ["Be kind."]
 
 
-def test_made_up_examples_do_what_they_say() -> None:
+def test_made_up_examples_obey_or_break_the_rule_as_labelled() -> None:
     said = ("No emojis.", "At least 30 words.", 'Always say "ahoy".', "Avoid asking questions.", "Avoid links.")
     found = [rule for sentence in said for rule in rules_of(sentence)]
     assert len(found) == len(said)

@@ -1,4 +1,4 @@
-"""A whole preparation: the job folder, what a person decides in it, and what is never lost or given away."""
+"""Complete preparations: the job folder, the user's decisions in it, and what is never overwritten or published."""
 
 import json
 import stat
@@ -84,7 +84,7 @@ def test_the_same_sources_give_the_same_files(prepared: Any, tmp_path: Path) -> 
     assert [(tmp_path / "job" / name).read_bytes() for name in names] == before
 
 
-def test_decisions_are_followed_on_the_next_run_and_kept(prepared: Any, tmp_path: Path, rows: Any) -> None:
+def test_decisions_are_applied_on_the_next_run_and_preserved(prepared: Any, tmp_path: Path, rows: Any) -> None:
     job = tmp_path / "job"
     ids = [row["id"] for row in rows("examples.jsonl")]
     decide(job, "item", lambda row: row["item"] == ids[0], "drop")
@@ -120,7 +120,7 @@ def test_a_private_value_can_be_kept(prepared: Any, tmp_path: Path, rows: Any) -
     assert len(rows("examples.jsonl")) == 16
 
 
-def test_a_decision_about_something_gone_is_kept_and_told(prepared: Any, tmp_path: Path, rows: Any) -> None:
+def test_a_decision_without_an_object_is_preserved_and_reported(prepared: Any, tmp_path: Path, rows: Any) -> None:
     with (tmp_path / "job/review.jsonl").open("a") as file:
         file.write('{"item": "mail-gone", "decision": "drop"}\n')
     assert again(tmp_path).summary.lost_decisions == 1
@@ -178,7 +178,7 @@ def test_an_interrupted_preparation_leaves_everything_as_it_was(prepared: Any, t
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
-def test_the_map_is_for_its_owner_alone_and_goes_into_no_package(prepared: Any, tmp_path: Path) -> None:
+def test_the_map_is_readable_by_its_owner_only_and_never_packaged(prepared: Any, tmp_path: Path) -> None:
     private = tmp_path / "job" / "private"
     assert stat.S_IMODE(private.stat().st_mode) == 0o700
     assert stat.S_IMODE((private / "pseudonyms.json").stat().st_mode) == 0o600
@@ -188,7 +188,7 @@ def test_the_map_is_for_its_owner_alone_and_goes_into_no_package(prepared: Any, 
         assert "tom@example.net" not in (tmp_path / "job" / name).read_text()
 
 
-def test_copies_oddities_and_damage_are_accounted_for(run: Run, rows: Any) -> None:
+def test_copies_unusual_and_damaged_examples_are_reported(run: Run, rows: Any) -> None:
     kinds, colours = (
         ("boat", "house", "tree", "road", "hill", "lake"),
         ("red", "blue", "green", "white", "black", "grey"),
@@ -215,7 +215,7 @@ def test_copies_oddities_and_damage_are_accounted_for(run: Run, rows: Any) -> No
     assert summary.read == len(good) + len(odd) == summary.kept + 2
 
 
-def test_near_duplicates_are_left_out_and_a_decision_brings_them_back(run: Run, tmp_path: Path) -> None:
+def test_near_duplicates_are_dropped_and_a_decision_restores_them(run: Run, tmp_path: Path) -> None:
     asked = " ".join(f"word{number}" for number in range(160))
     pairs = [(3, asked), (3, f"{asked} soon"), (4, "and the other parcel")]
     content = lines({"prompt": text, "completion": f"It will take {days} days."} for days, text in pairs)
@@ -226,7 +226,7 @@ def test_near_duplicates_are_left_out_and_a_decision_brings_them_back(run: Run, 
     assert prepared.summary.kept == 3
 
 
-def test_wording_that_many_share_can_be_cut_everywhere(run: Run, rows: Any, tmp_path: Path) -> None:
+def test_wording_that_many_answers_share_can_be_removed_everywhere(run: Run, rows: Any, tmp_path: Path) -> None:
     form = "This answer was made with great care by our whole team."
     answers = [f"The {thing} is as it was, and {n} people saw it.\n\n{form}" for n, thing in enumerate(THINGS)]
     content = lines({"prompt": f"How is {n}?", "completion": answer} for n, answer in enumerate(answers))

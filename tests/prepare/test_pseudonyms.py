@@ -1,4 +1,4 @@
-"""Pseudonyms: the same for the same person, undone by the map, never for words that are no names."""
+"""Pseudonyms: the same for the same person, undone by the map, never for words that are not names."""
 
 import json
 from typing import Any
@@ -32,7 +32,7 @@ def said(made: Pseudonyms, text: str, *near: int, language: str = "en") -> str:
     return made.replace(text, [PEOPLE[number] for number in near], language)[0]
 
 
-def test_a_person_stays_the_same_person_in_every_form() -> None:
+def test_all_forms_of_a_name_have_the_same_pseudonym() -> None:
     made = names()
     whole = said(made, "Anna Keller and Jan van der Berg", 0)
     given, family = whole.partition(" and ")[0].split()
@@ -42,7 +42,7 @@ def test_a_person_stays_the_same_person_in_every_form() -> None:
     assert "Berg" not in whole and "Jan" not in whole
 
 
-def test_numbers_and_addresses_stay_the_same_however_they_are_written() -> None:
+def test_numbers_and_addresses_have_one_pseudonym_in_every_notation() -> None:
     made = names()
     text = said(made, "Call 020 7946 0112 or (020) 7946-0112; IBAN DE89 3704 0044 0532 0130 00.")
     first, _, rest = text.removeprefix("Call ").partition(" or ")
@@ -50,7 +50,7 @@ def test_numbers_and_addresses_stay_the_same_however_they_are_written() -> None:
     assert said(made, "jan@example.net and nobody@boats.example").count("@") == 2
 
 
-def test_words_that_are_no_names_stay() -> None:
+def test_words_that_are_not_names_are_unchanged() -> None:
     made = names()
     made.people.note_lowercase("you may come, if the hart is well")
     text = "May I come? The Office Team is closed."
@@ -60,7 +60,7 @@ def test_words_that_are_no_names_stay() -> None:
     assert said(made, "Yours, Ambrose Pellow") == "Yours, Ambrose Pellow"
 
 
-def test_the_map_gives_the_same_pseudonyms_again_and_undoes_them() -> None:
+def test_the_map_repeats_and_undoes_the_pseudonyms() -> None:
     made = names()
     text = "Dear Anna, Tom Müller (tom@gmail.com, 020 7946 0112) and Mr Keller."
     first = said(made, text, 0)
@@ -86,7 +86,7 @@ def test_pseudonyms_are_not_replaced_again() -> None:
     assert said(made, once, 0) == once
 
 
-def test_each_person_has_a_name_of_their_own() -> None:
+def test_each_person_has_a_different_pseudonym() -> None:
     made = Pseudonyms(private_modes(""))
     made.people.register([(f"Given{chr(97 + n % 26)}{n} Family{n}", f"p{n}@example.org") for n in range(2_000)])
     assert len({person.pseudonym for person in made.people.entries}) == 2_000
@@ -106,7 +106,7 @@ def test_unknown_modes_name_the_choices(text: str) -> None:
         private_modes(text)
 
 
-def test_what_a_person_decided_about_a_value_is_done() -> None:
+def test_decisions_about_values_are_applied() -> None:
     made = names()
     pieces = made.replace("Call 020 7946 0112, write jan@example.net, ask Anna Keller.", [], "en")[1]
     keys = {piece.kind: piece.key for piece in pieces}
@@ -135,5 +135,5 @@ def test_what_a_person_decided_about_a_value_is_done() -> None:
         ("County Highways", ""),
     ],
 )
-def test_display_names_are_people_or_nobody(name: str, words: str) -> None:
+def test_display_names_are_recognised_as_people_or_not(name: str, words: str) -> None:
     assert " ".join(name_words(name)) == words

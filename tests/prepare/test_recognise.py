@@ -1,4 +1,4 @@
-"""What a file is, is told by its content; what cannot be used is named, and nothing makes us wait or loop."""
+"""The kind of a file follows from its content; unusable files are reported, and none blocks or loops."""
 
 import io
 import os
@@ -71,13 +71,13 @@ def test_kinds(tmp_path: Path, name: str, content: bytes, kind: str) -> None:
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 broken", "damaged Outlook"),
     ],
 )
-def test_what_cannot_be_used_says_why(tmp_path: Path, content: bytes, why: str) -> None:
+def test_unusable_files_are_skipped_with_a_reason(tmp_path: Path, content: bytes, why: str) -> None:
     (tmp_path / "x").write_bytes(content)
     with pytest.raises(Unreadable, match=why):
         kind_of(tmp_path / "x")
 
 
-def test_folders_are_walked_and_links_and_pipes_are_named(tmp_path: Path) -> None:
+def test_folders_are_searched_and_links_and_pipes_are_reported(tmp_path: Path) -> None:
     box = tmp_path / "Maildir"
     for folder in ("cur", "new", "tmp", ".Sent/cur", ".hidden"):
         (box / folder).mkdir(parents=True)
@@ -114,7 +114,7 @@ STARTS = st.sampled_from(
 
 @settings(max_examples=150, deadline=None)
 @given(STARTS, st.binary(max_size=200), st.sampled_from(["", ".md", ".csv", ".jsonl"]))
-def test_any_bytes_are_of_a_kind_or_say_why(tmp_path_factory: Any, start: bytes, rest: bytes, suffix: str) -> None:
+def test_any_bytes_have_a_kind_or_a_reason(tmp_path_factory: Any, start: bytes, rest: bytes, suffix: str) -> None:
     path = tmp_path_factory.mktemp("any") / f"x{suffix}"
     path.write_bytes(start + rest)
     try:

@@ -1,4 +1,4 @@
-"""Tables, workbooks, texts and documents: what becomes of each for each purpose."""
+"""Tables, workbooks, texts and documents: the examples that each gives for each purpose."""
 
 import io
 import json
@@ -45,7 +45,7 @@ def test_a_workbook_and_a_table_give_the_same_pairs(run: Run, rows: Any, tmp_pat
     assert pairs(rows) == wanted and rows("examples.jsonl")[0]["source"] == "t.xlsx:3"
 
 
-def test_rows_that_are_nothing_are_accounted_for(run: Run, rows: Any) -> None:
+def test_unusable_rows_are_reported(run: Run, rows: Any) -> None:
     pair = {"prompt": "a b", "completion": "c"}
     good = [json.dumps(one) for one in (pair, pair | {"prompt": ""}, pair | {"completion": ""})]
     prepared, _ = run({"rows.jsonl": "\n".join([*good, "broken", "[]", '{"x": 1}', ""])}, "skill")
@@ -62,7 +62,7 @@ def test_columns_can_be_named(run: Run, rows: Any) -> None:
     assert row["date"] == "2020-05-01T00:00:00"
 
 
-def test_texts_of_an_author_are_asked_for_by_their_titles(run: Run, rows: Any) -> None:
+def test_titles_of_texts_become_their_instructions(run: Run, rows: Any) -> None:
     text = "It rained on the bees all morning, and they stayed at home and hummed. " * 3
     notes = [{"title": f"Bees {n}", "text": f"# Bees {n}\n\n{text} {n}", "series": "bees"} for n in range(3)]
     run({"notes.jsonl": "".join(json.dumps(note) + "\n" for note in notes)}, "style")
@@ -71,7 +71,9 @@ def test_texts_of_an_author_are_asked_for_by_their_titles(run: Run, rows: Any) -
     assert first["completion"].startswith("It rained")
 
 
-def test_documents_give_answers_for_a_skill_and_are_kept_to_look_up(run: Run, rows: Any, tmp_path: Path) -> None:
+def test_documents_give_answers_for_a_skill_and_are_copied_for_the_ground_rung(
+    run: Run, rows: Any, tmp_path: Path
+) -> None:
     page = "# Help\n\n## How do I pay?\n\nBy card, or later by transfer.\n\n## Where are you?\n\nAt the mill.\n"
     run({"help.md": page}, "skill")
     assert pairs(rows) == [("How do I pay?", "By card, or later by transfer."), ("Where are you?", "At the mill.")]
@@ -79,7 +81,7 @@ def test_documents_give_answers_for_a_skill_and_are_kept_to_look_up(run: Run, ro
     assert 'documents = "documents"' in (tmp_path / "job" / "job.toml").read_text()
 
 
-def test_long_documents_are_taken_in_sections_with_their_lines() -> None:
+def test_long_documents_are_divided_into_sections_with_their_lines() -> None:
     body = "word " * 500
     document = Document("a.md", f"---\ntitle: x\n---\n# Bees\n\n{body}\n\n## Short\n\nfew words\n\n## Long\n\n{body}\n")
     found = list(sections(document))
@@ -88,7 +90,7 @@ def test_long_documents_are_taken_in_sections_with_their_lines() -> None:
     assert [title for title, _, _ in sections(Document("b", "# T\n\nshort"))] == ["T"]
 
 
-def test_questions_without_headings_are_found_too() -> None:
+def test_questions_without_headings_are_found() -> None:
     text = "Q: How much?\nA: Three.\n\n**Q:** When?\n**A:** Now.\n"
     assert [(q, a) for q, a, _ in questions_in(Document("a", text))] == [("How much?", "Three."), ("When?", "Now.")]
     assert list(questions_in(Document("a", "# No question\n\ntext"))) == []
@@ -136,7 +138,7 @@ JSONISH = st.recursive(
 
 @settings(max_examples=120, deadline=None)
 @given(st.lists(JSONISH, min_size=1, max_size=5), st.sampled_from(["style", "skill", "persona"]))
-def test_any_rows_are_prepared_or_refused(tmp_path_factory: Any, values: list[Any], purpose: str) -> None:
+def test_any_rows_are_prepared_or_rejected(tmp_path_factory: Any, values: list[Any], purpose: str) -> None:
     folder = tmp_path_factory.mktemp("any")
     (folder / "rows.jsonl").write_text("".join(json.dumps(value) + "\n" for value in values))
     try:
@@ -154,7 +156,7 @@ def test_any_rows_are_prepared_or_refused(tmp_path_factory: Any, values: list[An
     st.sampled_from(["x.md", "x.csv", "x", "x.eml", "x.json"]),
     st.sampled_from(["style", "skill", "persona"]),
 )
-def test_any_file_is_prepared_or_refused(tmp_path_factory: Any, content: bytes, name: str, purpose: str) -> None:
+def test_any_file_is_prepared_or_rejected(tmp_path_factory: Any, content: bytes, name: str, purpose: str) -> None:
     folder = tmp_path_factory.mktemp("any")
     (folder / name).write_bytes(content)
     try:

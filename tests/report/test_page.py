@@ -1,4 +1,4 @@
-"""The page about a run: whole, harmless whatever a model wrote, and there for a run that never ended."""
+"""The report page: complete, safe for any text of a model, and available for an unfinished run."""
 
 import json
 import math
@@ -199,13 +199,13 @@ def test_a_finished_run(made: Made) -> None:
     assert {link.removeprefix("#") for link in links} <= set(ids)
 
 
-def test_a_run_is_named_by_its_folder_from_inside_it_too(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_is_named_by_its_folder_even_from_inside_it(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(made.run.folder)
     for folder in (made.run.folder, Path()):
         assert f"</span> {made.run.folder.name}</h1>" in page(Run.open(folder))
 
 
-def test_nothing_that_was_written_by_others_runs_or_loads(made: Made) -> None:
+def test_untrusted_text_neither_runs_nor_loads_anything(made: Made) -> None:
     climbed(made, 0.001)
     made.pack()
     text = page(made.run)
@@ -220,7 +220,7 @@ def test_nothing_that_was_written_by_others_runs_or_loads(made: Made) -> None:
     assert "default-src &#39;none&#39;" in text or "default-src 'none'" in text
 
 
-def test_the_script_is_the_one_that_the_policy_admits(made: Made) -> None:
+def test_the_script_is_the_one_that_the_policy_allows(made: Made) -> None:
     import base64
     import hashlib
 
@@ -259,7 +259,7 @@ def test_an_interrupted_run_shows_what_there_is(made: Made, rungs: int) -> None:
         assert f"The tune rung is being tested: 7 of {len(made.test)} test questions" in text
 
 
-def test_a_run_of_which_only_the_job_is_there(made: Made) -> None:
+def test_a_run_with_only_its_job_has_a_page(made: Made) -> None:
     for path in ("environment.json", "done/split.json"):
         (made.run.folder / path).unlink()
     text = page(made.run)
@@ -268,7 +268,7 @@ def test_a_run_of_which_only_the_job_is_there(made: Made) -> None:
 
 
 @pytest.mark.parametrize("change", ["gone", "changed"])
-def test_moved_examples_are_told_and_the_written_scores_are_shown(made: Made, change: str) -> None:
+def test_moved_examples_are_reported_and_the_saved_scores_are_shown(made: Made, change: str) -> None:
     climbed(made, 0.001)
     made.pack()
     path = made.run.job.folder / "examples.jsonl"
@@ -284,7 +284,7 @@ def test_moved_examples_are_told_and_the_written_scores_are_shown(made: Made, ch
     assert re.search(r"<dt><b>tune</b><span>[\d.]+</span>", text)
 
 
-def test_a_package_that_answers_otherwise_is_no_pass(made: Made) -> None:
+def test_a_package_with_other_answers_does_not_pass(made: Made) -> None:
     climbed(made, 0.001)
     made.pack()
     manifest = made.run.specialist / "specialist.toml"
@@ -295,7 +295,7 @@ def test_a_package_that_answers_otherwise_is_no_pass(made: Made) -> None:
     assert "0 of 5 test answers are the same" in text
 
 
-def test_a_failed_gate_is_told(made: Made) -> None:
+def test_a_failed_gate_is_reported(made: Made) -> None:
     made.rung("base", lambda number, example: Answer(example.ideal), "no help")
     result = replace(made.results[0], gates=(Gate("it learnt to stop", False, "3 of 90 answers stopped"),))
     (made.run.folder / "done" / "base-result.json").unlink()

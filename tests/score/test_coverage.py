@@ -1,4 +1,4 @@
-"""The promise itself, by simulation: bounds miss no more often than they say, and climbs rarely pass falsely.
+"""The guarantee, by simulation: bounds miss no more often than their level allows, and climbs rarely pass falsely.
 
 A miss is a lower bound above the true mean. It is counted without searching for the bound: the bound is above the
 mean just where the chance at the mean is below the allowed one (a test below holds this against `bounds`). Each
@@ -78,8 +78,8 @@ def test_clustered_bounds_miss_no_more_than_promised(number, unequal):
     assert (missed / REPEATS <= at_most(0.05, REPEATS)).all(), missed / REPEATS
 
 
-def test_the_simulation_can_tell_a_wrong_method():
-    """Forgetting the groups, or adding a group of only the mean size, misses too often: so the tests above bite."""
+def test_the_simulation_detects_a_wrong_method():
+    """Forgetting the groups, or adding a group of only the mean size, misses too often, so the tests above can fail."""
     random = np.random.default_rng(1)
     forgot = small = 0
     for _ in range(400):
@@ -94,7 +94,7 @@ def test_the_simulation_can_tell_a_wrong_method():
 
 @pytest.mark.parametrize("kind", ["zeros and ones", "spread"])
 def test_a_climb_rarely_passes_falsely(kind):
-    """Four rungs a hair below the mark, judged on one test set (their answers hang together), each with its look."""
+    """Four rungs just below the pass mark, judged on one test set (correlated answers), each with its look."""
     random = np.random.default_rng(2)
     budget, looks, number, truth, repeats = 0.05, 4, 60, 0.8, 800
     level, mark = look_level(budget, looks), truth + 1e-6
@@ -114,7 +114,7 @@ def test_a_climb_rarely_passes_falsely(kind):
 
 
 def test_good_specialists_do_pass():
-    """Honest bounds are worth nothing if they never prove anything: 0.95 proves a mark of 0.8 with 60 examples."""
+    """Valid bounds are useless if they never prove anything: 0.95 proves a pass mark of 0.8 with 60 examples."""
     random = np.random.default_rng(3)
     names = [str(i) for i in range(60)]
     for values in ((lambda: (random.random(60) < 0.95).astype(float)), (lambda: random.beta(9.5, 0.5, 60))):

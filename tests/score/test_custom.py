@@ -1,4 +1,4 @@
-"""A person's own metric: loaded with clear errors, and never able to pass off nonsense as a score."""
+"""Custom metrics: loaded with clear errors, and invalid values are never scores."""
 
 import sys
 
@@ -41,17 +41,17 @@ def test_nonsense_is_a_failure_that_shows_it(tmp_path, body):
 
 
 @pytest.mark.parametrize("body", ["return 1 / 0", "import sys; sys.exit(3)", "return mine(answer, example)"])
-def test_an_exception_is_a_failure_with_the_persons_line(tmp_path, body):
+def test_an_exception_is_a_failure_with_the_line_of_the_users_file(tmp_path, body):
     with pytest.raises(Unscorable, match=r"metrics\.py:2: (ZeroDivision|SystemExit|Recursion)"):
         run(tmp_path, body)
 
 
-def test_the_line_is_theirs_also_when_a_library_raised(tmp_path):
+def test_the_line_is_in_the_users_file_even_if_a_library_raised(tmp_path):
     with pytest.raises(Unscorable, match=r"metrics\.py:2: JSONDecodeError"):
         run(tmp_path, "import json; return json.loads(answer)")
 
 
-def test_a_changed_file_is_read_anew_and_leaves_nothing_behind(tmp_path):
+def test_a_changed_file_is_read_again_and_leaves_no_files(tmp_path):
     assert run(tmp_path, "return 0.1").value == 0.1
     assert run(tmp_path, "return 0.2").value == 0.2
     assert [p.name for p in tmp_path.iterdir()] == ["metrics.py"]
@@ -78,7 +78,7 @@ def test_dataclasses_work_in_it(tmp_path):
         ("raise SystemExit(1)", "metrics.py:mine", r"metrics\.py:1: SystemExit"),
     ],
 )
-def test_files_that_do_not_fit(tmp_path, text, name, expected):
+def test_unusable_files_are_errors(tmp_path, text, name, expected):
     write(tmp_path, text)
     with pytest.raises(UsageError, match=expected) as caught:
         custom_metric(name, tmp_path)
@@ -87,7 +87,7 @@ def test_files_that_do_not_fit(tmp_path, text, name, expected):
     assert caught.value.fix
 
 
-def test_a_binary_file_is_no_python(tmp_path):
+def test_a_binary_file_is_an_error(tmp_path):
     (tmp_path / "metrics.py").write_bytes(b"\xff\x00\x01")
     with pytest.raises(UsageError, match="cannot be run"):
         custom_metric("metrics.py:mine", tmp_path)

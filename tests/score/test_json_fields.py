@@ -57,7 +57,7 @@ def test_anything_else_is_not_json(said):
     assert (mark(said).value, mark(said).parts) == (0, {"valid JSON": 0, "exact": 0})
 
 
-def test_a_bad_ideal_is_not_the_answers_fault():
+def test_a_bad_ideal_is_unscorable():
     with pytest.raises(Unscorable, match=r"examples\.jsonl:1.* not JSON"):
         mark("{}", "no json")
 

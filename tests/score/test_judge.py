@@ -52,13 +52,13 @@ def test_failures_have_a_kind_and_count_as_0(answer, metric, kind):
     assert found.failure.reason
 
 
-def test_a_cut_answer_keeps_what_it_earned():
+def test_a_truncated_answer_has_its_score():
     (found,) = score([example("red fish")], [Answer("red fish red", stop="length")], token_f1, {})
     assert found.value == pytest.approx(0.8)
     assert found.failure is None
 
 
-def test_another_metric_that_cannot_score_is_no_quiet_0():
+def test_another_metric_that_cannot_score_is_not_counted_as_0():
     def picky(answer, one):
         if answer == "b":
             raise Unscorable("b")
@@ -110,7 +110,7 @@ def test_verdicts_and_what_would_settle_them():
     assert judge([row(i, 1.0) for i in range(40)], GOAL, 0.95).more_examples is None
 
 
-def test_groups_are_what_counts():
+def test_bounds_depend_on_groups():
     spread = judge([row(i, 1.0) for i in range(40)], GOAL, 0.95)
     one = judge([row(i, 1.0, group="one thread") for i in range(40)], GOAL, 0.95)
     assert (spread.verdict, one.verdict) == ("passed", "not proven")
@@ -131,19 +131,19 @@ def test_cost_is_the_mean():
     assert (cost.prompt_tokens, cost.new_tokens, cost.seconds) == (20, 3, 1)
 
 
-def test_no_verdict_without_a_mark_or_answers():
+def test_no_verdict_without_a_pass_mark_or_answers():
     with pytest.raises(UsageError, match="pass_mark"):
         judge([row(1, 1.0)], Goal(metric="label"), 0.95)
     with pytest.raises(DataError, match="no answers"):
         judge([], GOAL, 0.95)
 
 
-def test_a_missing_answer_is_our_bug():
+def test_a_missing_answer_raises_value_error():
     with pytest.raises(ValueError, match="shorter"):
         score(examples("a", "b"), [Answer("a")], exact_match, {})
 
 
-def test_the_level_is_kept():
+def test_the_report_has_the_level_of_its_bounds():
     report = judge([row(1, 1.0, parts={"p": 1.0})], GOAL, 0.9875, ("base", [row(1, 0.0)]))
     assert isinstance(report.score.interval, Interval)
     assert {report.score.interval.level, report.parts["p"].interval.level, report.difference.interval.level} == {0.9875}

@@ -1,4 +1,4 @@
-"""A goal names its metrics; what is wrong with it is said before anything runs, all at once."""
+"""A goal names its metrics; all its mistakes are reported before anything runs."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def test_every_metric_of_the_settings_is_there(name):
         assert metric('{"a": 1}', JSON[0]).value == pytest.approx(1)
 
 
-def test_rules_and_others_are_reported_beside_the_deciding_one():
+def test_rules_and_extra_metrics_are_reported_next_to_the_deciding_one():
     goal = Goal(metric="token_f1", extra_metrics=("chrf", "token_f1", "chrf"), rules=(SHORT,))
     _, also = find_metrics(goal, Path(), examples("a b"))
     assert list(also) == ["chrf", "rules"]
@@ -50,7 +50,7 @@ def test_ideals_that_are_not_json_are_named():
         find_metrics(Goal(metric="json_fields"), Path(), examples("{}", "no"))
 
 
-def test_rouge_l_refuses_other_scripts_before_anything_runs():
+def test_rouge_l_rejects_other_scripts_before_anything_runs():
     with pytest.raises(UsageError, match="chrf"):
         find_metrics(Goal(metric="rouge_l"), Path(), examples("Договор вступает в силу 1 мая."))
     find_metrics(Goal(metric="rouge_l"), Path(), examples("Der Vertrag läuft ab Mai."))

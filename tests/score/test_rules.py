@@ -1,4 +1,4 @@
-"""Rules are checked before anything runs, scored apart, and cannot hang."""
+"""Rules are checked before anything runs, scored separately, and cannot hang."""
 
 import json
 import time
@@ -47,7 +47,7 @@ def test_a_schema_may_be_a_file_of_the_job(tmp_path):
     assert not kept("json_schema", "schema.json", "{}", tmp_path)
 
 
-def test_the_value_is_the_share_of_rules_kept():
+def test_the_value_is_the_fraction_of_rules_obeyed():
     metric, _ = read_rules(
         [
             Rule(name="short", kind="max_words", value=2),
@@ -89,7 +89,7 @@ def test_two_rules_of_one_name_are_an_issue():
 
 
 @pytest.mark.parametrize("rule", [("regex", r"(a|aa)+$"), ("json_schema", {"pattern": r"(a|aa)+$"})])
-def test_a_pattern_that_explodes_is_given_up(rule, monkeypatch):
+def test_a_pattern_with_exponential_backtracking_times_out(rule, monkeypatch):
     monkeypatch.setattr(module, "PATTERN_SECONDS", 0.1)
     metric, issues = read_rules([Rule(name="slow", kind=rule[0], value=rule[1])], Path())
     assert issues == []
@@ -100,7 +100,7 @@ def test_a_pattern_that_explodes_is_given_up(rule, monkeypatch):
     assert time.process_time() - start < 5
 
 
-def test_a_reference_to_nothing_is_not_the_answers_fault():
+def test_an_unresolvable_reference_is_unscorable():
     metric, _ = read_rules([Rule(name="r", kind="json_schema", value={"$ref": "#/$defs/none"})], Path())
     with pytest.raises(Unscorable, match="none"):
         metric("{}", example(""))

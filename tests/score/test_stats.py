@@ -1,4 +1,4 @@
-"""Bounds agree with what is known exactly, and behave as bounds must."""
+"""Bounds agree with exact results, and have the properties of bounds."""
 
 import math
 import time
@@ -38,7 +38,7 @@ def test_zeros_and_ones_get_clopper_pearson(right, number):
 @pytest.mark.parametrize(("right", "number"), [(1, 1), (1, 2), (2, 2), (5, 10), (99, 100), (4999, 5000), (5000, 5000)])
 @pytest.mark.parametrize("chance", [0.001, 0.0125, 0.05, 0.4])
 def test_the_integral_is_right_where_the_answer_is_known(right, number, chance):
-    """The general way, which `bounds` does not take for zeros and ones, gives the beta distribution's chances."""
+    """The general method, unused by `bounds` for zeros and ones, gives the beta distribution's probabilities."""
     sums = np.array([1.0] * right + [0.0] * (number - right))
     at = beta.ppf(chance, right, number - right + 1)
     assert chance_at_most(at, sums, np.ones(number), 1.0) == pytest.approx(chance, rel=1e-7)
@@ -69,7 +69,7 @@ def test_groups_widen_the_bounds_and_order_does_not_matter():
     assert bounds(values[::-1], groups[::-1], LEVEL).low == pytest.approx(together.low, abs=1e-9)
 
 
-def test_equal_values_and_edges_have_honest_bounds():
+def test_equal_values_and_edges_have_valid_bounds():
     same = bounds([0.7] * 10, alone(10), LEVEL)
     assert 0.4 < same.low < 0.7 < same.high < 0.85
     # One value v of n+1 equal weights with a 0: the weight of the 0 is Beta(1, n).
@@ -116,7 +116,7 @@ def test_more_of_the_same_narrows_the_bounds():
     assert sorted((i.high for i in found), reverse=True) == [i.high for i in found]
 
 
-def test_a_difference_is_paired_and_mirrors():
+def test_a_difference_is_paired_and_antisymmetric():
     random = np.random.default_rng(0)
     other = random.random(60)
     this = np.clip(other + 0.1, 0, 1)  # each a little better: apart they overlap, paired they do not
@@ -128,7 +128,7 @@ def test_a_difference_is_paired_and_mirrors():
     assert bounds(list(this), alone(60), 0.95).low < bounds(list(other), alone(60), 0.95).high
 
 
-def test_no_difference_is_not_called_one():
+def test_equal_scores_have_no_significant_difference():
     mean, interval = difference([0.5] * 30, [0.5] * 30, alone(30), 0.95)
     assert mean == 0
     assert -0.2 < interval.low < 0 < interval.high < 0.2
@@ -155,7 +155,7 @@ def test_fewer_than_the_minimum_prove_nothing(mark):
     assert provable(least, LEVEL) >= mark > provable(least - 1, LEVEL)
 
 
-def test_what_nothing_proves():
+def test_cases_that_no_test_can_prove():
     assert min_test_examples(1.0, LEVEL) is None
     assert provable(0, LEVEL) == 0
     assert needed_score(20, 0.9, LEVEL) is None

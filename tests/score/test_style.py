@@ -1,4 +1,4 @@
-"""The metric style: who is taken for the author, what can be told apart, and that copying and echoing do not count."""
+"""The metric style: who is recognised as the author, what is distinguished; copies and echoes do not count."""
 
 import random
 from collections.abc import Sequence
@@ -68,7 +68,7 @@ def test_the_author_is_recognised_and_others_are_not(style: Style) -> None:
     assert all(style(hasty(chance), example).parts["own text recognised"] == 1 for example in asked)
 
 
-def test_texts_that_cannot_be_told_apart_are_told_half_the_time(style: Style) -> None:
+def test_indistinguishable_texts_are_distinguished_half_the_time(style: Style) -> None:
     asked, chance = examples(60, 3), random.Random(9)
     same = [part["told from the author"] for part in style.compare([formal(chance) for _ in asked], asked)]
     other = [part["told from the author"] for part in style.compare([hasty(chance) for _ in asked], asked)]
@@ -112,14 +112,14 @@ def test_copies_and_echoes_do_not_count() -> None:
     assert echo.value == 0 and echo.parts["copied"] > 0.5
 
 
-def test_an_answer_that_goes_round_in_circles_is_nobodys(style: Style) -> None:
+def test_a_repetitive_answer_is_not_the_authors(style: Style) -> None:
     text = "I have mended the gate; it bears the matter well. " * 8
     marked = style(f"Dear Sir,\n\n{text}\n\nYours, in fair condition,\nA. Pellow", examples(1, 6)[0])
     assert marked.value == 0 and marked.parts["repeats itself"] > 0.5
     assert repeats(formal(random.Random(1))) < 0.1
 
 
-def test_a_scrap_is_not_the_author_and_a_word_has_no_style(style: Style) -> None:
+def test_a_fragment_is_not_the_author_and_a_word_has_no_style(style: Style) -> None:
     asked = examples(1, 6)[0]
     assert style("I remain patient; it bears well.", asked).value == 0
     with pytest.raises(Unscorable, match="too few for a style"):
@@ -135,7 +135,7 @@ def test_it_must_be_fitted_first_and_needs_enough_texts() -> None:
         style_fit.fit([], ["x " * 50] * 20)
 
 
-def test_short_texts_of_others_are_joined_so_that_length_tells_nothing() -> None:
+def test_short_texts_of_others_are_joined_to_remove_the_cue_of_length() -> None:
     chance = random.Random(5)
     pieces = [piece for _ in range(60) for piece in hasty(chance).replace("\n", " ").split(". ") if piece]
     style = style_fit.fit(examples(40, 1), [word for piece in pieces for word in (piece, piece)])
@@ -151,7 +151,7 @@ def test_the_same_texts_give_the_same_fit() -> None:
     assert first == second
 
 
-def test_its_parts_stand_in_the_report_with_bounds(style: Style) -> None:
+def test_its_parts_are_in_the_report_with_bounds(style: Style) -> None:
     asked, chance = examples(40, 9), random.Random(3)
     answers = [Answer(formal(chance) if n % 4 else hasty(chance)) for n in range(39)] + [Answer("")]
     rows = score(asked, answers, style, {})

@@ -28,16 +28,16 @@ def test_exact_match_trims_and_nothing_else():
         ("C#", "c#"),
     ],
 )
-def test_label_folds_what_does_not_matter(said, ideal):
+def test_label_ignores_case_and_punctuation(said, ideal):
     assert label([example(ideal)])(said, example(ideal)).value == 1
 
 
 @pytest.mark.parametrize(("one", "other"), [("C", "C#"), ("C", "C++"), ("+", "-"), (":)", ":("), ("a b", "ab")])
-def test_label_keeps_what_is_the_whole_difference(one, other):
+def test_label_keeps_signs_that_distinguish_labels(one, other):
     assert normalize(one) != normalize(other)
 
 
-def test_label_tells_a_wrong_label_from_no_label():
+def test_label_distinguishes_a_wrong_label_from_no_label():
     metric = label(examples("refund", "card_arrival"))
     wrong = metric("Card arrival", example("refund"))
     assert (wrong.value, wrong.parts) == (0, {"known label": 1})
@@ -76,13 +76,13 @@ def test_rouge_l_and_chrf_are_the_libraries(said, ideal):
     assert chrf(said, example(ideal)).value == pytest.approx(corpus)
 
 
-def test_rouge_l_is_what_its_paper_says():
+def test_rouge_l_agrees_with_its_paper():
     # Lin (2004), section 3.1: "police kill the gunman" against "police killed the gunman": 3 of 4 words.
     assert rouge_l("police kill the gunman", example("police killed the gunman")).value == pytest.approx(0.75)
     assert rouge_l("the gunman kill police", example("police killed the gunman")).value == pytest.approx(0.5)
 
 
-def test_rouge_l_refuses_texts_it_cannot_read():
+def test_rouge_l_rejects_texts_it_cannot_tokenize():
     with pytest.raises(Unscorable, match="chrf"):
         rouge_l("Привет", example("Привет, мир"))
 

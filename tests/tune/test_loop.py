@@ -1,4 +1,4 @@
-"""The training loop: the loss falls, a killed training resumes bit for bit, and the best weights are kept."""
+"""The training loop: the loss falls, a killed training resumes bit for bit, and the best weights are used."""
 
 import json
 import math

@@ -33,7 +33,7 @@ def prepare(
         list[str] | None, typer.Option(help="a mail address of the author (style); detected if not given")
     ] = None,
     agent: Annotated[
-        list[str] | None, typer.Option(help="the name or role of the agent (persona), if roles do not tell")
+        list[str] | None, typer.Option(help="the name or role of the agent (persona), if the roles do not show it")
     ] = None,
     guidelines: Annotated[
         Path | None, typer.Option(help="text file with rules of conduct; checkable ones become rules of the metric")
@@ -97,7 +97,7 @@ def _show(prepared: "Prepared") -> None:
     summary = prepared.summary
     _line(f"\n[bold]{summary.kept:,}[/] examples in {summary.groups:,} groups, from {summary.read:,} drafts")
     _line(_counted("dropped", summary.dropped))
-    _line(_counted("changes and remarks", summary.changed))
+    _line(_counted("changes and notes", summary.changed))
     _line(_counted("private data", dict(summary.private)))
     _show_rules(prepared.guidelines)
     if summary.split:

@@ -121,7 +121,7 @@ def _conversation_name(value: Any) -> str:
 
 
 def conversation_of(row: Mapping[str, Any], form: Form, notes: set[str]) -> Conversation:
-    """Make the conversation of a row; adds remarks about its encoding to `notes`. Raises NoConversation."""
+    """Make the conversation of a row; `notes` collects notes about its encoding. Raises NoConversation."""
     turns: list[Message] = []
     if form.system and (system := as_text(row.get(form.system), notes)):
         turns.append(Message("system", system))
@@ -201,10 +201,10 @@ def _message(turn: Any, notes: set[str]) -> Message:
     if role_key is None or (content_key is None and not calls):
         found = ", ".join(sorted(repair(key)[0] for key in turn)) or "none"
         raise NoConversation(f"has a message without role or content (its keys: {found})")
-    said = as_text(turn[role_key], notes)
-    role = ROLES.get(plain(said))
+    given = as_text(turn[role_key], notes)
+    role = ROLES.get(plain(given))
     if role is None:
-        raise UnknownRole(f"a message has the role {said[:40]!r}; known roles are {', '.join(sorted(ROLES))}")
+        raise UnknownRole(f"a message has the role {given[:40]!r}; known roles are {', '.join(sorted(ROLES))}")
     content = _content(turn.get(content_key) if content_key else None, notes)
     if calls:
         notes.add("calls tools: the calls are kept as JSON text in the message")

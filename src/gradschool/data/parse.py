@@ -41,11 +41,11 @@ def container(path: Path, name: str) -> tuple[Container, str]:
     if not head:
         raise DataError(f"{name} is empty.", "It has no examples.", "add at least 12, one JSON object per line.")
     first = head[0].text.strip()
-    whole = [line.text for line in head if not line.too_long]
-    entries = sum(map(_is_entry, whole))
+    complete = [line.text for line in head if not line.too_long]
+    entries = sum(map(_is_entry, complete))
     lone_list = len(head) == 1 and first[0] == "["
     # Looks at most lines, because the first may be the broken one.
-    if entries and not lone_list and (_is_entry(first) or entries * 2 >= len(whole)):
+    if entries and not lone_list and (_is_entry(first) or entries * 2 >= len(complete)):
         return "JSON lines", ""
     if first[0] in "[{":
         return ("JSON list" if first[0] == "[" else "JSON objects"), ""

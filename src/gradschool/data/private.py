@@ -75,7 +75,7 @@ class Shapes:
     key_words: tuple[str, ...]
     assigned: re.Pattern[str]
     cards: re.Pattern[str]
-    phone_said: re.Pattern[str]
+    phone_words: re.Pattern[str]
     phone_maybe: re.Pattern[str]
     phone_other: re.Pattern[str]
     street_words: tuple[str, ...]
@@ -100,7 +100,7 @@ def shapes() -> Shapes:
             r"(?P<value>[\w!$%&*+/=#-][^\s\"'`,;<>]{7,199})"
         ),
         cards=re.compile(_any(read["cards"]["begins"])),
-        phone_said=re.compile(rf"(?i)\b{_any(phones['said'])}\b[^\d\n]{{0,25}}$"),
+        phone_words=re.compile(rf"(?i)\b{_any(phones['words'])}\b[^\d\n]{{0,25}}$"),
         phone_maybe=re.compile(rf"(?i)\b{_any(phones['maybe'])}\b[^\d\n]{{0,15}}$"),
         phone_other=re.compile(rf"(?i)\b{_any(phones['other'])}\b[^\n]{{0,20}}$"),
         street_words=tuple(streets["words"]),
@@ -223,15 +223,15 @@ def _phones(text: str, language: str) -> Iterator[Private]:
         value = match[0].rstrip(" ()./-")
         digits = re.sub(r"\D", "", value)
         before = text[max(0, match.start() - 45) : match.start()]
-        said = bool(known.phone_said.search(before))
+        labelled = bool(known.phone_words.search(before))
         if not 7 <= len(digits) <= 15 or NO_PHONE.fullmatch(value) or len(set(digits)) < 3:
             continue
-        if not said and known.phone_other.search(before):
+        if not labelled and known.phone_other.search(before):
             continue
-        said = said or bool(known.phone_maybe.search(before))
+        labelled = labelled or bool(known.phone_maybe.search(before))
         international = value.lstrip("(").startswith("+") or (value.startswith("00") and len(digits) >= 11)
         grouped = not value.isdigit()
-        national = said or (grouped and value.lstrip("(").startswith("0"))
+        national = labelled or (grouped and value.lstrip("(").startswith("0"))
         if (
             international
             or (national and _parses(value, regions, phonenumbers.is_possible_number))

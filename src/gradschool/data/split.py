@@ -19,7 +19,7 @@ MIN_UNITS = 3  # one per part
 # A group fills at most this fraction of the test set, or the next if groups are larger: confidence bounds are computed
 # over groups, and one that outweighs the others would make them wide.
 MAX_FRACTIONS, CHOICE = (0.1, 0.2, 0.4), 1.25  # small groups must have so many examples, in multiples of the test size
-MIN_TEST = 10  # examples; a test set below half of this (or of its planned size) is refused
+MIN_TEST = 10  # examples; a test set below half of this (or of its planned size) is an error
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +138,8 @@ def _assign(units: Sequence[_Unit], size: Sizes) -> dict[str, list[_Unit]]:
     for unit in units:
         judged = len(unit.ids) <= largest
         fits = [part for part in PARTS if filled[part] + len(unit.ids) <= target[part]]
-        room = [part for part in fits if judged or part != "test"] or ["train"]
-        part = max(room, key=lambda name: (target[name] - filled[name]) / target[name])
+        open_parts = [part for part in fits if judged or part != "test"] or ["train"]
+        part = max(open_parts, key=lambda name: (target[name] - filled[name]) / target[name])
         parts[part].append(unit)
         filled[part] += len(unit.ids)
     for part in PARTS:

@@ -1,1 +1,1 @@
-"""Checks that can refuse a specialist whatever its score."""
+"""Checks that can reject a specialist regardless of its score."""

@@ -7,7 +7,7 @@ MIN_STOP_RATE = 0.9
 
 
 def loss_fell(measured: Measurements) -> Gate | None:
-    """Refuse a training whose loss on its own rows did not fall."""
+    """Reject a training whose loss on its own rows did not fall."""
     if measured.train_loss is None:
         return None
     first, last = measured.train_loss
@@ -15,7 +15,7 @@ def loss_fell(measured: Measurements) -> Gate | None:
 
 
 def adapter_is_not_zero(measured: Measurements) -> Gate | None:
-    """Refuse an adapter whose B matrices are all zero: it changes nothing."""
+    """Reject an adapter whose B matrices are all zero: it changes nothing."""
     if measured.adapter_norms is None:
         return None
     changed = sum(norm > 0 for norm in measured.adapter_norms)
@@ -23,7 +23,7 @@ def adapter_is_not_zero(measured: Measurements) -> Gate | None:
 
 
 def answers_changed(measured: Measurements) -> Gate | None:
-    """Refuse a tuned specialist that answers every question as the untuned one did."""
+    """Reject a tuned specialist that answers every question as the untuned one did."""
     if measured.answers is None:
         return None
     changed = sum(a.text != b.text for a, b in zip(*measured.answers, strict=True))
@@ -32,7 +32,7 @@ def answers_changed(measured: Measurements) -> Gate | None:
 
 
 def answers_stop(measured: Measurements) -> Gate | None:
-    """Refuse a specialist that runs on: too few of its answers end with a stop token."""
+    """Reject a specialist that runs on: too few of its answers end with a stop token."""
     if measured.tuned_answers is None:
         return None
     stopped = sum(answer.stop == "stop" for answer in measured.tuned_answers)

@@ -22,7 +22,7 @@ def nats_per_token(losses: Sequence[TextLoss]) -> float:
 
 
 def forgetting(measured: Measurements) -> Gate | None:
-    """Refuse a specialist whose loss on general text rose by more than the limit, in nats per token.
+    """Reject a specialist whose loss on general text rose by more than the limit, in nats per token.
 
     Follows the 'forgetting' column of PEFT's method comparison, with our own text.
     """

@@ -15,7 +15,7 @@ MIN_PROBABILITY = 1e-9  # of all unlisted tokens together, which avoids a divisi
 
 
 def same_answers(measured: Measurements) -> Gate | None:
-    """Refuse a package whose answers differ from those that were scored."""
+    """Reject a package whose answers differ from those that were scored."""
     if measured.answers is None:
         return None
     scored, packaged = measured.answers
@@ -24,7 +24,7 @@ def same_answers(measured: Measurements) -> Gate | None:
 
 
 def same_prompts(measured: Measurements) -> Gate | None:
-    """Refuse a file that tokenizes a question differently than the specialist it was made from."""
+    """Reject a file that tokenizes a question differently than the specialist it was made from."""
     if measured.prompts is None:
         return None
     pairs = [(list(a), list(b)) for a, b in zip(*measured.prompts, strict=True)]
@@ -39,7 +39,7 @@ def same_prompts(measured: Measurements) -> Gate | None:
 
 
 def same_expectations(measured: Measurements) -> Gate | None:
-    """Refuse a file that predicts other next tokens."""
+    """Reject a file that predicts other next tokens."""
     if measured.divergences is None:
         return None
     each = measured.divergences
@@ -49,7 +49,7 @@ def same_expectations(measured: Measurements) -> Gate | None:
 
 
 def still_stop(measured: Measurements) -> Gate | None:
-    """Refuse a file whose answers run on although the specialist's stopped."""
+    """Reject a file whose answers run on although the specialist's stopped."""
     if measured.answers is None:
         return None
     stopped = [b for a, b in zip(*measured.answers, strict=True) if a.stop == "stop"]
@@ -59,7 +59,7 @@ def still_stop(measured: Measurements) -> Gate | None:
 
 
 def score_kept(measured: Measurements) -> Gate | None:
-    """Refuse a file whose mean score on the same questions is lower by more than `max_drop`, or by one example."""
+    """Reject a file whose mean score on the same questions is lower by more than `max_drop`, or by one example."""
     if measured.scores is None:
         return None
     before, after = measured.scores
@@ -78,8 +78,8 @@ def divergence(ours: Mapping[int, float], theirs: Mapping[int, float]) -> float:
     """
     if not ours or not theirs:
         return math.inf
-    floor = min(math.log(_unlisted(theirs.values())), *theirs.values())
-    pairs = [(p, theirs.get(token, floor)) for token, p in ours.items()]
+    lowest = min(math.log(_unlisted(theirs.values())), *theirs.values())
+    pairs = [(p, theirs.get(token, lowest)) for token, p in ours.items()]
     listed = math.fsum(math.exp(p) * (p - q) for p, q in pairs)
     rest_p, rest_q = (_unlisted(column) for column in zip(*pairs, strict=True))
     return max(0.0, listed + rest_p * math.log(rest_p / rest_q))

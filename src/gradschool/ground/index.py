@@ -86,11 +86,11 @@ class Index:
         """
         try:
             manifest = read_json(folder / "manifest.json")
-            whole = manifest["format"] == FORMAT and manifest["passages_sha256"] == sha256(folder / "passages.jsonl")
+            intact = manifest["format"] == FORMAT and manifest["passages_sha256"] == sha256(folder / "passages.jsonl")
             passages = [Passage(**row) for row in read_lines(folder / "passages.jsonl")]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise _damaged(folder, f"{type(error).__name__}: {error}") from error
-        if not whole or not (folder / "lance").is_dir():
+        if not intact or not (folder / "lance").is_dir():
             raise _damaged(folder, "Its files do not match its manifest.")
         return cls(folder, passages, manifest)
 

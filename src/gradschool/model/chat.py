@@ -56,25 +56,25 @@ class Rendered:
 class Chat:
     """Renders conversations for one tokenizer with one template.
 
-    `template` replaces the tokenizer's own (a specialist has the one that it was made with). `remarks` are sentences
+    `template` replaces the tokenizer's own (a specialist has the one that it was made with). `notes` are sentences
     for the user about adjustments. Raises ModelError if the template cannot be used for training or answers.
     """
 
     def __init__(self, tokenizer: "PreTrainedTokenizerBase", template: str | None = None) -> None:
         self.tokenizer = tokenizer
         self._lock = threading.Lock()  # encoding sets options of the tokenizer, so that threads must take turns
-        remarks: list[str] = []
+        notes: list[str] = []
         own = tokenizer.chat_template
         if isinstance(own, dict):  # several, by purpose
             own = own.get("default") or next(iter(own.values()), None)
         if not (template or own):
-            remarks.append("The base has no chat template; the ChatML format is used.")
+            notes.append("The base has no chat template; the ChatML format is used.")
         self.template: str = template or own or CHATML
         self.template_hash = hashlib.sha256(self.template.encode()).hexdigest()
         self._rendering = self.template
         if "strftime_now" in self.template:
             self._rendering = FIX_DATE + self.template
-            remarks.append(
+            notes.append(
                 f"The chat template writes today's date; {FIXED_DATE} is used instead, "
                 "so that the same question has the same tokens on any day."
             )
@@ -85,12 +85,12 @@ class Chat:
         self._fold_system = False
         if self._refuses_system():
             self._fold_system = True
-            remarks.append("The chat template has no system messages; they are put before the first question.")
+            notes.append("The chat template has no system messages; they are put before the first question.")
         self._header, tail = self._probe()
-        self._stop_id, self._before_stop, self._after_stop = self._find_stop(tail, set(added), remarks)
+        self._stop_id, self._before_stop, self._after_stop = self._find_stop(tail, set(added), notes)
         self._tail = tail
         self._joined = self._needs_joined_text()
-        self.remarks = tuple(remarks)
+        self.notes = tuple(notes)
         self.stop_ids: tuple[int, ...] = tuple(sorted({self._stop_id} | _ids(tokenizer.eos_token_id)))
 
     def prompt_ids(self, conversation: Conversation) -> list[int]:
@@ -220,7 +220,7 @@ class Chat:
             raise _not_a_prefix(prompt, head)
         return head[len(prompt) :], tail
 
-    def _find_stop(self, tail: str, added: set[int], remarks: list[str]) -> tuple[int, str, str]:
+    def _find_stop(self, tail: str, added: set[int], notes: list[str]) -> tuple[int, str, str]:
         ends = added | set(self.tokenizer.all_special_ids)
         stop = next((token for token in self._encode(tail) if token in ends), None) if tail else None
         if stop is not None:
@@ -233,7 +233,7 @@ class Chat:
                 "Its tokenizer has no end-of-text token either, so that no answer would ever end.",
                 OWN_TEMPLATE,
             )
-        remarks.append(
+        notes.append(
             "The chat template has no stop token after an answer; "
             f"{self.tokenizer.eos_token} is added and trained, so that answers end."
         )

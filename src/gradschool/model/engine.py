@@ -18,7 +18,7 @@ class TextLoss:
 
 
 class Engine(Protocol):
-    """A base model that answers conversations and can say how likely a text is.
+    """A base model that answers conversations and can compute the probability of a text.
 
     An `adapter` is a folder in PEFT's format, or empty for the plain base. It is an argument of every call: an engine
     has no current adapter. Engines that cannot apply adapters raise ModelError for one.
@@ -46,7 +46,7 @@ class Engine(Protocol):
 
     @property
     def chat(self) -> Chat | None:
-        """How conversations become tokens; None if the engine cannot tell."""
+        """How conversations become tokens; None if it is unknown."""
         ...
 
     def answer(

@@ -61,10 +61,10 @@ class LlamaEngine:
         # Something in it looks like a control token: then the contents are cut into tokens apart from the template.
         marked = [replace(m, content=OPEN + re.sub(f"[{OPEN}{CLOSE}]", "", m.content) + CLOSE) for m in conversation]
         ids: list[int] = []
-        pieces = re.split(f"{OPEN}(.*?){CLOSE}", self.server.prompt_text(tuple(marked)), flags=re.DOTALL)
-        for position, piece in enumerate(pieces):
-            if piece:
-                ids += self.server.tokens(piece, control=position % 2 == 0, start=position == 0)
+        segments = re.split(f"{OPEN}(.*?){CLOSE}", self.server.prompt_text(tuple(marked)), flags=re.DOTALL)
+        for position, segment in enumerate(segments):
+            if segment:
+                ids += self.server.tokens(segment, control=position % 2 == 0, start=position == 0)
         return ids
 
     def count_tokens(self, conversation: Conversation) -> int:
@@ -78,11 +78,11 @@ class LlamaEngine:
         refuse_adapter(adapter, "llama.cpp")
         for position, conversation in enumerate(conversations):
             ids, began = self.prompt_ids(conversation), time.perf_counter()
-            room = self.context_length - len(ids)
-            if room < 1:
+            free = self.context_length - len(ids)
+            if free < 1:
                 yield position, too_long(len(ids), self.context_length)
                 continue
-            limited = replace(decoding, max_new_tokens=min(decoding.max_new_tokens, room))
+            limited = replace(decoding, max_new_tokens=min(decoding.max_new_tokens, free))
             reply = self.server.ask("completion", **completion_body(ids, limited))
             stop: Any = "length" if reply["stop_type"] == "limit" else "stop"
             read, written = int(reply["tokens_evaluated"]), int(reply["tokens_predicted"])
@@ -96,8 +96,10 @@ class LlamaEngine:
             yield answer.text
 
     def text_losses(self, texts: Sequence[str], adapter: str = "") -> list[TextLoss]:
-        """Raises ModelError: llama.cpp's server does not tell how likely a text is."""
-        raise ModelError("llama.cpp cannot say how likely a text is.", fix="use the specialist's own base for this.")
+        """Raises ModelError: llama.cpp's server does not report the probability of a text."""
+        raise ModelError(
+            "llama.cpp cannot compute the probability of a text.", fix="use the specialist's own base for this."
+        )
 
     def close(self) -> None:
         """End llama.cpp."""
@@ -105,7 +107,7 @@ class LlamaEngine:
 
 
 def trained_context(file: Path) -> int:
-    """The most tokens that the network in a GGUF file was made for; raises ModelError where there is none in it."""
+    """The context length of the network in a GGUF file; raises ModelError if the file does not state it."""
     try:
         fields = GGUFReader(file).fields
         family = str(fields["general.architecture"].contents())

@@ -22,7 +22,7 @@ MAX_FAILURES = 3  # in a row, before the server counts as unavailable
 
 
 class RemoteEngine:
-    """A model behind an address such as http://localhost:11434/v1.
+    """A model at an address such as http://localhost:11434/v1.
 
     `address` may omit /v1. The API key is read from the environment variable that `settings` names, and is never shown
     or saved. Token counts are estimates, except for those that the server returns with an answer.

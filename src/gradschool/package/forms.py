@@ -25,7 +25,7 @@ class FormResult:
 
     @property
     def sound(self) -> bool:
-        """No gate refuses it."""
+        """No gate rejects it."""
         return all(gate.held for gate in self.gates)
 
 

@@ -13,9 +13,9 @@ def verdict_sentence(result: RungResult, package_gates: Sequence[Gate] = ()) -> 
     interval, mark = report.score.interval, f"pass mark of {report.pass_mark:g}"
     scored = f"{report.metric} {report.score.mean:.3f} on {report.score.examples} held-out examples"
     confidence = f"{percent(interval.level)} confidence"
-    refused = [gate for gate in (*result.gates, *package_gates) if not gate.held]
-    if refused:
-        reasons = "; ".join(f"{gate.name} ({gate.evidence})" for gate in refused)
+    rejected = [gate for gate in (*result.gates, *package_gates) if not gate.held]
+    if rejected:
+        reasons = "; ".join(f"{gate.name} ({gate.evidence})" for gate in rejected)
         return f"Not passed: the {result.rung} rung is rejected by a gate: {reasons}. It scored {scored}."
     if report.verdict == "passed":
         proven = f"the {result.rung} rung is proven to reach the {mark}"
@@ -30,7 +30,7 @@ def verdict_sentence(result: RungResult, package_gates: Sequence[Gate] = ()) -> 
 
 
 def verdict_words(result: RungResult) -> str:
-    """A rung's verdict in a word or two, and whether a gate refuses it."""
+    """A rung's verdict in a word or two, and whether a gate rejects it."""
     if result.report is None:
         return "skipped" if result.skipped else "not tested"
     return result.report.verdict if result.sound else f"{result.report.verdict}, rejected"

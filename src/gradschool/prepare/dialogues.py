@@ -112,8 +112,8 @@ def _from_turns(source_file: SourceFile, columns: Columns) -> Iterator[Dialogue]
         turns[name].append(Turn(str(row.value.get(columns.speaker) or ""), text))
         if columns.date:
             dates[name] = str(row.value.get(columns.date) or "")
-    for name, said in turns.items():
-        yield Dialogue(name, tuple(said), Source(source_file.name, first[name]), dates.get(name, ""))
+    for name, spoken in turns.items():
+        yield Dialogue(name, tuple(spoken), Source(source_file.name, first[name]), dates.get(name, ""))
 
 
 def _transcripts(source_file: SourceFile) -> Iterator[Dialogue]:

@@ -16,7 +16,7 @@ from gradschool.records import Conversation, Message, Source
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change to a draft or a remark about it: its kind, and the text concerned."""
+    """A change to a draft or a note about it: its kind, and the text concerned."""
 
     kind: str
     text: str = ""
@@ -63,7 +63,7 @@ class Draft:
         )
 
     def noticed(self, kind: str, text: str) -> "Draft":
-        """The draft with a remark."""
+        """The draft with a note."""
         return replace(self, changes=(*self.changes, Change(kind, text)))
 
     def dropped(self, kind: str, text: str) -> "Draft":

@@ -78,9 +78,9 @@ def job_file(
     parts.append("\n" + tomli_w.dumps({"goal": goal}).replace("pass_mark", PASS_MARK_NOTE + "pass_mark"))
     for one in guidelines:
         if one.rule:
-            said = " ".join(one.sentence.split())
+            sentence = " ".join(one.sentence.split())
             rule = tomli_w.dumps({"name": one.rule.name, "kind": one.rule.kind, "value": one.rule.value})
-            parts.append(f"\n# {said}\n[[goal.rules]]\n{rule}")
+            parts.append(f"\n# {sentence}\n[[goal.rules]]\n{rule}")
     return "".join(parts)
 
 

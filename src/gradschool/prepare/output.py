@@ -99,24 +99,22 @@ class Output:
     def _without_private(self, draft: Draft) -> Draft:
         """The draft with pseudonyms; dropped if it has private data of a kind to drop."""
         messages: list[Message] = []
-        pieces: list[Replaced] = []
+        spans: list[Replaced] = []
         if draft.group != self._group_at:
             self._group_at, self._said = draft.group, {}
         for message in draft.messages:
             # The turns of a dialogue repeat in its examples: each is searched and counted once.
             if message.content not in self._said:
                 self._said[message.content] = self.names.replace(message.content, draft.people, draft.language)
-                for piece in self._said[message.content][1]:
-                    self._note(piece, str(draft.source))
+                for span in self._said[message.content][1]:
+                    self._note(span, str(draft.source))
             text, found = self._said[message.content]
             messages.append(Message(message.role, text))
-            pieces += found
-        dropping = sorted({piece.kind for piece in pieces if piece.mode == "drop"})
+            spans += found
+        dropping = sorted({span.kind for span in spans if span.mode == "drop"})
         if dropping:
             return draft.dropped("private data", f"it has: {', '.join(dropping)}")
-        counts = Counter(
-            piece.kind for piece in pieces if piece.mode == "pseudonyms" and piece.replacement != piece.value
-        )
+        counts = Counter(span.kind for span in spans if span.mode == "pseudonyms" and span.replacement != span.value)
         replaced = ", ".join(f"{kind} {count}" for kind, count in counts.most_common())
         changed = draft.changed("private data", f"replaced: {replaced}", tuple(messages))
         return replace(changed, group=self._group(draft)) if counts else changed
@@ -125,12 +123,12 @@ class Output:
         """The group without private data; group names come from threads and ids."""
         return self.names.replace(draft.group, draft.people, draft.language)[0]
 
-    def _note(self, piece: Replaced, source: str) -> None:
-        self.summary.private[piece.kind] += 1
-        if piece.key not in self._values:
-            self.summary.private_values[piece.kind] += 1
-            self._values[piece.key] = _Value(piece.kind, piece.value, piece.replacement, piece.mode, source)
-        self._values[piece.key].times += 1
+    def _note(self, span: Replaced, source: str) -> None:
+        self.summary.private[span.kind] += 1
+        if span.key not in self._values:
+            self.summary.private_values[span.kind] += 1
+            self._values[span.key] = _Value(span.kind, span.value, span.replacement, span.mode, source)
+        self._values[span.key].times += 1
 
     def _rest(self, review: Lines) -> None:
         """Rows that are not about one draft: wording, private values, and decisions without an object."""

@@ -48,20 +48,20 @@ def recognise(sources: Iterable[Path]) -> Work[list[SourceFile]]:
     are ignored. Raises DataError if a source does not exist or no file can be used.
     """
     found: list[SourceFile] = []
-    refused: list[tuple[str, str]] = []
+    skipped: list[tuple[str, str]] = []
     for source in sources:
         if not source.exists():
             raise DataError(f"{source} does not exist.", "It is given as a source.", "check the path.")
-        for name, path in _files(source, refused):
+        for name, path in _files(source, skipped):
             try:
                 found.append(SourceFile(name, path, kind_of(path)))
             except Unreadable as reason:
-                refused.append((name, str(reason)))
+                skipped.append((name, str(reason)))
     for kind, count in Counter(file.kind for file in found).items():
         first = next(file.name for file in found if file.kind == kind)
         yield Note(f"{first if count == 1 else f'{count} files (first: {first})'}: {DESCRIPTIONS[kind]}.")
-    for why, count in Counter(why for _, why in refused).items():
-        first = next(name for name, reason in refused if reason == why)
+    for why, count in Counter(why for _, why in skipped).items():
+        first = next(name for name, reason in skipped if reason == why)
         yield Note(
             f"{f'{first} is' if count == 1 else f'{count} files (first: {first}) are'} skipped: {why}.", "warning"
         )
@@ -85,7 +85,7 @@ DESCRIPTIONS: dict[Kind, str] = {
 }
 
 
-def _files(source: Path, refused: list[tuple[str, str]]) -> Iterator[tuple[str, Path]]:
+def _files(source: Path, skipped: list[tuple[str, str]]) -> Iterator[tuple[str, Path]]:
     if not source.is_dir():
         yield source.name, source
         return
@@ -93,7 +93,7 @@ def _files(source: Path, refused: list[tuple[str, str]]) -> Iterator[tuple[str, 
     for folder, subfolders, names in os.walk(source):  # does not follow links, so there are no cycles
         subfolders[:] = sorted(name for name in subfolders if _is_searched(folder, name))
         for linked in [name for name in subfolders if Path(folder, name).is_symlink()]:
-            refused.append((f"{base}/{Path(folder, linked).relative_to(source).as_posix()}", "a link to a folder"))
+            skipped.append((f"{base}/{Path(folder, linked).relative_to(source).as_posix()}", "a link to a folder"))
         for name in sorted(names):
             if not name.startswith(".") and not _maildir_index(folder, name):
                 yield f"{base}/{Path(folder, name).relative_to(source).as_posix()}", Path(folder, name)
@@ -193,10 +193,10 @@ def _text(head: bytes, suffix: str) -> Kind:
     if ROWS.match(text):
         return "rows"
     lines = text.splitlines()
-    whole = (lines if len(head) < HEAD else lines[:-1])[:TABLE_LINES]  # the last line may be incomplete
-    if suffix in (".jsonl", ".ndjson", ".json", ".csv", ".tsv") or (suffix not in PROSE and _is_table(whole)):
+    complete = (lines if len(head) < HEAD else lines[:-1])[:TABLE_LINES]  # the last line may be incomplete
+    if suffix in (".jsonl", ".ndjson", ".json", ".csv", ".tsv") or (suffix not in PROSE and _is_table(complete)):
         return "rows"
-    return "transcript" if _is_transcript(whole) else "document"
+    return "transcript" if _is_transcript(complete) else "document"
 
 
 def _is_table(lines: list[str]) -> bool:

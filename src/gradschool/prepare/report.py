@@ -13,7 +13,7 @@ from gradschool.prepare.guidelines import SHOWN, Guideline
 from gradschool.prepare.options import Mode
 from gradschool.prepare.recognise import DESCRIPTIONS, SourceFile
 
-MEANS = {  # the meaning of each kind of change, remark or reason
+MEANS = {  # the meaning of each kind of change, note or reason
     "quoted text": "quoted older mails were removed",
     "attribution": "the line before a quote (“On … wrote:”), or the headers of an older mail, were removed",
     "forwarded": "a forwarded mail was removed",
@@ -96,7 +96,7 @@ def report_page(summary: Summary, guidelines: Sequence[Guideline], folder: Path,
         f"drafts; {summary.words / max(summary.kept, 1):.0f} words per answer on average.",
         _sources(summary),
         _table("Dropped", summary.dropped, summary.read),
-        _table("Changes and remarks", summary.changed, summary.read),
+        _table("Changes and notes", summary.changed, summary.read),
         _private(summary),
         _languages(summary),
         _labels(summary),

@@ -16,7 +16,7 @@ RowKind = Literal["dialogues", "turns", "pairs", "texts", "unknown"]
 SAMPLE = 50  # rows from which the kind of a file is detected
 TURN_LISTS = (*CONVERSATIONS, "comments", "replies", "posts", "transcript", "log", "events", "history", "interactions")
 SPEAKERS = (*ROLE_KEYS, "sender_type", "direction", "author_id", "user", "name", "type", "participant")
-SAID = (*CONTENT_KEYS, "body", "comment", "reply", "plain_body")
+MESSAGE_KEYS = (*CONTENT_KEYS, "body", "comment", "reply", "plain_body")
 CONVERSATION_IDS = (
     *("conversation_id", "conversation", "ticket_id", "ticket", "thread_id", "thread", "case_id", "case", "chat_id"),
     *("session_id", "session", "dialogue_id", "dialog_id", "call_id", "issue_id"),
@@ -151,7 +151,7 @@ def _by_turn(values: list[dict[str, Any]], keys: Mapping[str, str]) -> dict[str,
     """The columns of a table with one turn per row; empty if no conversation has several rows."""
     conversation = next((keys[word] for word in CONVERSATION_IDS if word in keys), "")
     speaker = next((keys[word] for word in SPEAKERS if word in keys and keys[word] != conversation), "")
-    text = next((keys[word] for word in SAID if word in keys and keys[word] not in (conversation, speaker)), "")
+    text = next((keys[word] for word in MESSAGE_KEYS if word in keys and keys[word] not in (conversation, speaker)), "")
     if not (conversation and speaker and text):
         return {}
     named = [str(value.get(conversation, "")) for value in values]
@@ -186,7 +186,7 @@ def speaker_of(turn: Mapping[str, Any]) -> str:
 def text_of(turn: Mapping[str, Any]) -> str:
     """The text of a turn."""
     keys = {plain(key): key for key in reversed(list(turn))}
-    for word in SAID:
+    for word in MESSAGE_KEYS:
         value = turn.get(keys[word]) if word in keys else None
         if isinstance(value, list):
             value = "".join(str(part.get("text") or "") for part in value if isinstance(part, dict))

@@ -36,7 +36,7 @@ def page(run: Run) -> str:
     scores and says so. Raises DamagedError if a file of the run cannot be read.
     """
     facts = read_facts(run)
-    questions, remark = questions_of(facts)
+    questions, note = questions_of(facts)
     curves, loss_ticks, logarithmic = loss_curves(facts.events)
     gates, reports = package_gates(facts), [result.report for result in facts.tested if result.report]
     return _template().render(
@@ -56,7 +56,7 @@ def page(run: Run) -> str:
         reasons=failure_examples(questions),
         questions=questions[:MAX_QUESTIONS],
         total=len(questions),
-        remark=remark,
+        note=note,
         clip=CLIP,
         notes=[event for event in facts.events if event.get("event") == "Note"],
         settings=_settings(run.job),
@@ -75,8 +75,8 @@ def headline(facts: Facts, gates: Sequence[Gate]) -> tuple[str, str]:
     if chosen is None:
         return "unfinished", "A specialist is packaged, but the results of its rungs are missing from this run."
     assert chosen.report is not None
-    refused = any(not gate.held for gate in (*chosen.gates, *gates))
-    return "failed" if refused else chosen.report.verdict, verdict_sentence(chosen, gates)
+    rejected = any(not gate.held for gate in (*chosen.gates, *gates))
+    return "failed" if rejected else chosen.report.verdict, verdict_sentence(chosen, gates)
 
 
 def package_gates(facts: Facts) -> tuple[Gate, ...]:

@@ -53,23 +53,23 @@ class _Scores:
 
 
 def questions_of(facts: Facts) -> tuple[list[Question], str]:
-    """The test questions, failures and lowest scores of the chosen rung first, and a remark.
+    """The test questions, failures and lowest scores of the chosen rung first, and a note.
 
     Answers are scored again with the job's own examples or, without the job, the test examples in the package. If that
-    fails, the saved scores of the packaged rung are used, and the remark says why; otherwise it is empty.
+    fails, the saved scores of the packaged rung are used, and the note says why; otherwise it is empty.
     """
-    remark = ""
+    note = ""
     try:
         scores = _score_again(facts)
     except (GradschoolError, OSError) as error:
         scores = _saved_scores(facts)
         what = error.what if isinstance(error, GradschoolError) else str(error)
         shown = "Only the saved scores of the packaged rung are shown." if scores.rows else "No scores are shown."
-        remark = f"The answers could not be scored again: {what} {shown}"
+        note = f"The answers could not be scored again: {what} {shown}"
     ids = dict.fromkeys(id_ for answers in facts.answers.values() for id_ in answers)
     questions = [_question(id_, facts, scores) for id_ in ids]
     judged = facts.chosen.rung if facts.chosen else next(reversed(facts.answers), "")
-    return sorted(questions, key=lambda question: _rank(question, judged)), remark
+    return sorted(questions, key=lambda question: _rank(question, judged)), note
 
 
 def failure_examples(questions: Iterable[Question]) -> dict[str, str]:

@@ -103,7 +103,7 @@ def choose_rate(
 
 
 def best_state(best: Specialist, student: Specialist, trained: Trained, inputs: RungInputs) -> Work[State]:
-    """The saved state with the best answers, among those that no gate refuses if there are any.
+    """The saved state with the best answers, among those that no gate rejects if there are any.
 
     Answers decide, not the loss, which also depends on how confident the network is.
     """

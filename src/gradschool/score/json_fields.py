@@ -58,12 +58,12 @@ def json_fields(answer: str, example: Example) -> MetricResult:
     except ValueError as error:
         raise Unscorable(f"the ideal answer ({example.source}) is not JSON: {error}.") from error
     try:
-        said = read_json(answer)
+        answered = read_json(answer)
     except ValueError:
         return MetricResult(0.0, {"valid JSON": 0.0, "exact": 0.0})
-    given, wanted = fields(said), fields(ideal)
+    given, wanted = fields(answered), fields(ideal)
     value = 2 * (given & wanted).total() / (given.total() + wanted.total())
-    exact = fields(said, ordered=True) == fields(ideal, ordered=True)
+    exact = fields(answered, ordered=True) == fields(ideal, ordered=True)
     return MetricResult(value, {"valid JSON": 1.0, "exact": float(exact)})
 
 

@@ -62,14 +62,14 @@ def difference(
 
 
 def verdict(interval: Interval, pass_mark: float) -> Verdict:
-    """Passed if the lower bound reaches the mark, failed if the upper bound does not, else not proven."""
+    """Passed if the lower bound reaches the pass mark, failed if the upper bound does not, else not proven."""
     if interval.low >= pass_mark:
         return "passed"
     return "failed" if interval.high < pass_mark else "not proven"
 
 
 def needed_score(examples: int, pass_mark: float, level: float, power: float = POWER) -> float | None:
-    """The true fraction of right answers from which a test of this size proves the mark with probability `power`.
+    """The true fraction of right answers from which a test of this size proves the pass mark with probability `power`.
 
     Exact for metrics of 0 and 1 without groups; less is needed if values vary less. None if no score suffices.
     """

@@ -46,8 +46,8 @@ def label(examples: Sequence[Example]) -> Metric:
     known = {normalize(example.ideal) for example in examples}
 
     def metric(answer: str, example: Example) -> MetricResult:
-        said, ideal = normalize(answer), normalize(example.ideal)
-        return MetricResult(float(said == ideal), {"known label": float(said in known or said == ideal)})
+        given, ideal = normalize(answer), normalize(example.ideal)
+        return MetricResult(float(given == ideal), {"known label": float(given in known or given == ideal)})
 
     return metric
 
@@ -63,11 +63,11 @@ def token_f1(answer: str, example: Example) -> MetricResult:
     Source: Rajpurkar et al. (2016), "SQuAD: 100,000+ Questions for Machine Comprehension of Text", the official
     script's normalization. If a text has no words left, the score is 1 if both have none, else 0 (as in SQuAD 2.0).
     """
-    said, ideal = words(answer), words(example.ideal)
-    if not said or not ideal:
-        return MetricResult(float(said == ideal))
-    common = (Counter(said) & Counter(ideal)).total()
-    return MetricResult(2 * common / (len(said) + len(ideal)))
+    given, ideal = words(answer), words(example.ideal)
+    if not given or not ideal:
+        return MetricResult(float(given == ideal))
+    common = (Counter(given) & Counter(ideal)).total()
+    return MetricResult(2 * common / (len(given) + len(ideal)))
 
 
 def rouge_l(answer: str, example: Example) -> MetricResult:

@@ -58,7 +58,7 @@ def help_train_under_torchrun() -> bool:
 
 
 def dismiss_helpers() -> None:
-    """Tell the helpers that there are no more trainings."""
+    """Signal the helpers that no more trainings follow."""
     current().broadcast(None)
 
 

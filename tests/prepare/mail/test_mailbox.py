@@ -1,4 +1,4 @@
-"""Mailboxes: every mail is found once, whole, with its line, however the file is cut into blocks."""
+"""Mailboxes: every mail is found once, completely and with its line, for any block size."""
 
 import mailbox as standard
 from pathlib import Path
@@ -23,7 +23,7 @@ BODIES = st.lists(BODY, min_size=1, max_size=8)
 
 
 @pytest.mark.parametrize("block", [64, 300, 8 << 20])
-def test_mails_come_back_as_they_were_written(tmp_path: Path, monkeypatch: Any, block: int) -> None:
+def test_mails_round_trip(tmp_path: Path, monkeypatch: Any, block: int) -> None:
     monkeypatch.setattr(mailbox, "BLOCK", block)
     monkeypatch.setattr(mailbox, "OVERLAP", 120 if block < 1000 else 1 << 16)
     path = tmp_path / "box"
@@ -69,7 +69,7 @@ def test_windows_line_ends_missing_empty_lines_and_dashes(tmp_path: Path) -> Non
     assert len(contents(path)) == 1
 
 
-def test_only_so_much_of_a_mail_is_read(tmp_path: Path, monkeypatch: Any) -> None:
+def test_mails_are_read_up_to_a_limit(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(mailbox, "MAX_MAIL", 500)
     path = tmp_path / "box"
     path.write_bytes(mbox(mail("x" * 5_000), mail("short", day=2)))

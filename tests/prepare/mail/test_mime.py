@@ -1,4 +1,4 @@
-"""One mail's bytes: charsets, encodings, parts; whatever comes in is a body or a reason."""
+"""One mail's bytes: charsets, encodings, parts; any bytes give a body or a reason."""
 
 import base64
 import quopri
@@ -47,8 +47,8 @@ def test_charsets_right_and_wrong(kind: str, body: bytes, encoding: str) -> None
 
 
 def test_a_wrong_charset_is_reported() -> None:
-    assert "klingon" in body_of(parse(typed("text/plain; charset=klingon", "Grüße".encode()))).remarks[0]
-    assert "UTF-8" in body_of(parse(typed("text/plain; charset=iso-8859-1", "Grüße".encode()))).remarks[0]
+    assert "klingon" in body_of(parse(typed("text/plain; charset=klingon", "Grüße".encode()))).notes[0]
+    assert "UTF-8" in body_of(parse(typed("text/plain; charset=iso-8859-1", "Grüße".encode()))).notes[0]
 
 
 def multipart(kind: str, *parts: bytes) -> bytes:
@@ -61,7 +61,7 @@ PLAIN = b"Content-Type: text/plain\n\nplain"
 HTML = b"Content-Type: text/html\n\n<p>rich</p>"
 
 
-def test_html_is_preferred_and_attachments_are_left() -> None:
+def test_html_is_preferred_and_attachments_are_ignored() -> None:
     assert text_of(multipart("alternative", PLAIN, HTML)) == "rich"
     attached = b"Content-Type: text/plain\nContent-Disposition: attachment; filename=a.txt\n\nattached"
     body = body_of(parse(multipart("mixed", PLAIN, attached)))
@@ -82,7 +82,7 @@ def test_html_is_preferred_and_attachments_are_left() -> None:
         (typed("text/plain", b"  \n"), "no text"),
     ],
 )
-def test_mails_without_a_text_say_why(content: bytes, why: str) -> None:
+def test_mails_without_a_text_have_a_reason(content: bytes, why: str) -> None:
     with pytest.raises(Unreadable, match=why):
         body_of(parse(content))
 
@@ -97,7 +97,7 @@ def test_a_mail_of_ten_thousand_nested_parts_is_bounded() -> None:
         assert str(why)
 
 
-def test_headers_in_words_of_all_kinds() -> None:
+def test_encoded_headers_are_decoded() -> None:
     head = head_of(
         parse(
             b"From: =?utf-8?q?M=C3=BCller=2C_Anna?= <Anna@Example.org>\nTo: Tom <tom@example.net>, x@example.com\n"
@@ -130,7 +130,7 @@ def test_mail_that_is_not_personal(headers: dict[str, str], noise: str) -> None:
     assert noise in found and bool(noise) == bool(found)
 
 
-def test_html_becomes_the_lines_that_a_person_sees() -> None:
+def test_html_becomes_the_lines_that_are_displayed() -> None:
     html = "<style>x</style><div>One &amp; <b>two</b></div><div><br></div><ul><li>a</li><li>b</li></ul>"
     html += "<ol><li>c</ol><p>p<br>q</p>"
     assert [line.text for line in html_lines(html)] == ["One & two", "", "- a", "- b", "", "1. c", "", "p", "q"]
@@ -144,7 +144,7 @@ def test_any_html_becomes_lines(html: str) -> None:
     assert all("\n" not in line.text for line in html_lines(html))
 
 
-def test_deep_and_endless_html_takes_little_time() -> None:
+def test_deeply_nested_and_very_long_html_is_fast() -> None:
     assert html_lines("<div>" * 60_000 + "x" + "</b>" * 60_000)
     assert html_lines("<blockquote type=cite>" * 5_000 + "x")[0].hint == "quoted"
 
@@ -188,7 +188,7 @@ def test_any_bytes_are_a_body_or_a_reason(content: bytes) -> None:
         assert str(why)
 
 
-def test_an_outlook_mail_is_read_with_its_people(tmp_path: Path) -> None:
+def test_an_outlook_mail_is_read_with_its_participants(tmp_path: Path) -> None:
     path = tmp_path / "a.msg"
     path.write_bytes(
         outlook_file(
@@ -205,7 +205,7 @@ def test_an_outlook_mail_is_read_with_its_people(tmp_path: Path) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.binary(max_size=300), st.integers(0, 3_000))
-def test_a_damaged_outlook_mail_says_so(tmp_path_factory: Any, junk: bytes, at: int) -> None:
+def test_a_damaged_outlook_mail_has_a_reason(tmp_path_factory: Any, junk: bytes, at: int) -> None:
     path = tmp_path_factory.mktemp("msg") / "a.msg"
     whole = outlook_file("s", "b", ("A", "a@example.org"), ("B", "b@example.org"), "<1@x>", 0)
     path.write_bytes(whole[:at] + junk + whole[at + len(junk) :])

@@ -1,4 +1,4 @@
-"""Quotes, signatures and footers: the labelled mails, line by line, and what must never be cut."""
+"""Quotes, signatures and footers: the labelled mails, line by line, and text that must never be removed."""
 
 import pytest
 from hypothesis import given, settings
@@ -40,7 +40,7 @@ def own(text: str, *names: str) -> str:
     return split_quotes(plain_lines(text), names).own
 
 
-def test_an_inline_answer_is_told_and_joined() -> None:
+def test_an_inline_answer_is_reported_and_joined() -> None:
     made = split_quotes(plain_lines("> one?\n\nyes\n\n> two?\n\nno\n"))
     assert made.own == "yes\n\nno" and made.inline
     assert not split_quotes(plain_lines("yes\n\n> one?\n")).inline
@@ -69,16 +69,16 @@ def test_the_quoted_mail_can_be_read_from_the_reply() -> None:
         "The original message was lost.",
     ],
 )
-def test_what_only_looks_like_noise_stays(text: str) -> None:
+def test_text_that_only_resembles_boilerplate_is_unchanged(text: str) -> None:
     assert own(text) == text
 
 
-def test_a_signature_is_cut_below_the_name_and_a_postscript_stays() -> None:
+def test_a_signature_is_removed_below_the_name_but_not_a_postscript() -> None:
     text = "Come.\n\nBest wishes\nAnna\nHead of Boats\nBoats Ltd\nTel. 020 7946 0112\n\nP.S. Bring rope."
     assert own(text) == "Come.\n\nBest wishes\nAnna\n\nP.S. Bring rope."
 
 
-def test_wrapped_paragraphs_become_lines_again_and_verses_stay() -> None:
+def test_wrapped_paragraphs_are_joined_but_not_verses() -> None:
     long = "word " * 60
     wrapped = "\n".join(long[i : i + 70].strip() for i in range(0, len(long), 70))
     assert "\n" not in paragraphs(["Dear all,", "", *wrapped.split("\n")]).split("\n\n")[1]
@@ -86,12 +86,12 @@ def test_wrapped_paragraphs_become_lines_again_and_verses_stay() -> None:
     assert paragraphs(verse.split("\n")) == verse
 
 
-def test_flowed_text_is_joined_at_its_own_depth() -> None:
+def test_flowed_text_is_joined_within_its_quote_depth() -> None:
     text = "a long \nline\n> quoted \n> too\n-- \nsig"
     assert [line.text for line in plain_lines(text, flowed=True)] == ["a long line", "> quoted too", "--", "sig"]
 
 
-def test_unquoting_takes_one_level() -> None:
+def test_unquoting_removes_one_level() -> None:
     assert unquoted("> > a") == "> a" and unquoted("AK> a") == "a" and unquoted("a > b") == "a > b"
 
 
@@ -109,14 +109,14 @@ def test_any_text_is_divided_without_loss(text: str, flowed: bool) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.sampled_from(["quoted", "rest", "signature", "attribution", ""]), max_size=12))
-def test_any_markup_is_followed(hints: list[str]) -> None:
+def test_any_markup_is_handled(hints: list[str]) -> None:
     made = split_quotes([Line(f"line {number} here", hint) for number, hint in enumerate(hints)])
     assert all(
         kind != "own" for kind, hint in zip(made.kinds, hints, strict=True) if hint in ("quoted", "rest", "signature")
     )
 
 
-def test_a_body_of_nothing_but_markup_is_no_letter() -> None:
+def test_a_body_of_quotes_and_markup_has_no_own_text() -> None:
     assert (
         split_quotes(body_of(parse(b"Content-Type: text/html\n\n<blockquote type=cite>x</blockquote>")).lines).own == ""
     )

@@ -1,4 +1,4 @@
-"""An author's mails into pairs: who the author is, what a reply answers, what is no letter."""
+"""An author's mails as pairs: who the author is, what a reply answers, and which mails are skipped."""
 
 from collections.abc import Callable
 from typing import Any
@@ -48,7 +48,7 @@ def test_a_reply_is_paired_with_what_it_answers_and_others_with_their_subject(ru
     assert first["group"] != second["group"] and prepared.summary.kept == 2
 
 
-def test_the_quoted_mail_is_the_question_where_the_mailbox_lacks_it(run: Run, rows: Any) -> None:
+def test_the_quoted_mail_is_the_question_if_the_mailbox_lacks_it(run: Run, rows: Any) -> None:
     text = "Green.\n\nFrom: Tom Reed\nSent: 1 May 2020\nTo: Anna\nSubject: paint\n\nWhich colour?"
     reply = mail(text, subject="Re: paint", id_="9")
     run({"box.mbox": box(reply)}, "style", authors=("anna@example.org",))
@@ -76,7 +76,7 @@ def heads(*mails: bytes) -> list[Any]:
     return [head_of(parse(one)) for one in mails]
 
 
-def test_the_author_is_who_takes_part_in_most() -> None:
+def test_the_author_is_the_most_frequent_participant() -> None:
     others = [f"P{number} <p{number}@example.org>" for number in range(8)]
     mails = [mail("x", ANNA, other) for other in others[:4]] + [mail("x", other, ANNA) for other in others[4:]]
     found = author_of(heads(*mails), ())
@@ -94,7 +94,7 @@ def test_an_ambiguous_author_is_an_error() -> None:
     assert author_of(lonely, ["P1@example.org"]).addresses == {"p1@example.org"}
 
 
-def test_threads_follow_references_and_where_there_are_none_subjects() -> None:
+def test_threads_follow_references_or_else_subjects() -> None:
     made = heads(
         mail("a", subject="boat", id_="1"),
         mail("b", TOM, ANNA, "Re: boat", "2", "1", day=2),
@@ -110,17 +110,17 @@ def test_threads_follow_references_and_where_there_are_none_subjects() -> None:
     "subject, plain",
     [("Re: AW: Fwd: the boat", "the boat"), ("RE[2]: x", "x"), ("Réf: y", "y"), ("Reading: z", "Reading: z")],
 )
-def test_subjects_lose_what_programs_put_before_them(subject: str, plain: str) -> None:
+def test_prefixes_of_subjects_are_removed(subject: str, plain: str) -> None:
     assert plain_subject(subject) == plain
 
 
-def test_instructions_speak_the_language_of_the_text() -> None:
+def test_instructions_are_in_the_language_of_the_text() -> None:
     assert instruction("das Boot", "Ida", "de") == "Schreib an Ida: das Boot"
     assert instruction("", "Ida", "xx") == "Write to Ida"
     assert instruction("", "", "en") == "" and instruction("", "Ida", "en", mail=False) == ""
 
 
-def test_an_engine_writes_instructions_but_none_that_retell() -> None:
+def test_instructions_by_an_engine_that_quote_the_text_are_not_used() -> None:
     kept: list[Draft] = []
     items = [
         Draft(str(n), (Message("user", "subject"), Message("assistant", text)), str(n), Source("a", n))
@@ -136,7 +136,7 @@ def test_an_engine_writes_instructions_but_none_that_retell() -> None:
     assert (writer.written, writer.failed) == (1, 1)
 
 
-def test_a_writer_is_asked_only_for_texts_that_answer_nothing(run: Run, rows: Any) -> None:
+def test_a_writer_is_used_only_for_texts_that_are_no_replies(run: Run, rows: Any) -> None:
     asked: list[str] = []
 
     def answer(conversation: Any) -> str:
@@ -148,7 +148,7 @@ def test_a_writer_is_asked_only_for_texts_that_answer_nothing(run: Run, rows: An
     assert rows("examples.jsonl")[1]["prompt"].startswith("Tell ")
 
 
-def test_one_broken_mail_costs_only_itself(run: Run, rows: Any) -> None:
+def test_a_broken_mail_affects_no_other(run: Run, rows: Any) -> None:
     broken = b"From: Anna Keller <anna@example.org>\nSubject: =?utf-8?b?////?=\n"
     broken += b"Content-Type: multipart/mixed; boundary=\n\n\xff\xfe\0 broken"
     prepared, _ = run(

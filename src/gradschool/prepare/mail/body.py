@@ -15,10 +15,10 @@ MAX_TEXT = 2_000_000  # characters of a mail's text
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The text of a mail as lines, with remarks about its encoding."""
+    """The text of a mail as lines, with notes about its encoding."""
 
     lines: list[Line]
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     attachments: tuple[str, ...] = field(default=())
 
 
@@ -29,11 +29,11 @@ def body_of(message: Message) -> Body:
     """
     plain: list[tuple[Message, str]] = []
     html: list[tuple[Message, str]] = []
-    remarks: list[str] = []
+    notes: list[str] = []
     attachments: list[str] = []
     for number, part in enumerate(_parts(message)):
         if number >= MAX_PARTS:
-            remarks.append(f"it has more than {MAX_PARTS} parts; the rest is ignored")
+            notes.append(f"it has more than {MAX_PARTS} parts; the rest is ignored")
             break
         kind = part.get_content_type()
         if kind in ("multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime"):
@@ -43,20 +43,20 @@ def body_of(message: Message) -> Body:
         if _is_attachment(part):
             attachments.append(_filename(part))
         elif kind == "text/plain":
-            plain.append((part, _text(part, remarks)))
+            plain.append((part, _text(part, notes)))
         elif kind == "text/html":
-            html.append((part, _text(part, remarks)))
+            html.append((part, _text(part, notes)))
     if any(text.strip() for _, text in html):
         # In a mail of several parts, a mailing list may have added its footer as a part of its own.
         extra = [] if message.get_content_type() == "multipart/alternative" else _extra_plain(message, plain)
-        return Body([line for _, text in html for line in html_lines(text)] + extra, tuple(remarks), tuple(attachments))
+        return Body([line for _, text in html for line in html_lines(text)] + extra, tuple(notes), tuple(attachments))
     if any(text.strip() for _, text in plain):
         lines: list[Line] = []
         for part, text in plain:
             flowed = str(part.get_param("format", "")).lower() == "flowed"
             joined = str(part.get_param("delsp", "")).lower() == "yes"
             lines += plain_lines(text, flowed=flowed, delete_space=joined)
-        return Body(lines, tuple(remarks), tuple(attachments))
+        return Body(lines, tuple(notes), tuple(attachments))
     raise Unreadable("it has no text" + (", only attachments" if attachments else ""))
 
 
@@ -99,7 +99,7 @@ def _filename(part: Message) -> str:
         return ""
 
 
-def _text(part: Message, remarks: list[str]) -> str:
+def _text(part: Message, notes: list[str]) -> str:
     """Decode the text of a part; an unknown or wrong charset is corrected and reported."""
     try:
         content = part.get_payload(decode=True)
@@ -107,17 +107,17 @@ def _text(part: Message, remarks: list[str]) -> str:
             return ""
     except HEADER_ERRORS:
         content = str(part.get_payload()).encode("utf-8", "surrogateescape")
-        remarks.append("its transfer encoding is invalid and was ignored")
+        notes.append("its transfer encoding is invalid and was ignored")
     if not isinstance(content, bytes):
         return ""
     try:
         charset = (part.get_content_charset() or "").lower()
     except HEADER_ERRORS:
         charset = ""
-    return _decode(content, charset, remarks)[:MAX_TEXT].replace("\0", "")
+    return _decode(content, charset, notes)[:MAX_TEXT].replace("\0", "")
 
 
-def _decode(content: bytes, charset: str, remarks: list[str]) -> str:
+def _decode(content: bytes, charset: str, notes: list[str]) -> str:
     # Valid UTF-8 beyond ASCII is UTF-8, even if the header names a Western 8-bit charset.
     small = charset in ("", "us-ascii", "ascii", "iso-8859-1", "latin-1", "iso-8859-15", "windows-1252", "cp1252")
     for attempt in ("utf-8",) if small and not content.isascii() else (charset or "utf-8",):
@@ -126,7 +126,7 @@ def _decode(content: bytes, charset: str, remarks: list[str]) -> str:
         except (LookupError, UnicodeError):
             continue
         if attempt == "utf-8" and charset not in ("", "utf-8", "us-ascii"):
-            remarks.append(f"its header says {charset[:30]}, but it is UTF-8")
+            notes.append(f"its header says {charset[:30]}, but it is UTF-8")
         return text
     if charset and charset not in ("utf-8", "us-ascii", "ascii"):
         try:
@@ -136,5 +136,5 @@ def _decode(content: bytes, charset: str, remarks: list[str]) -> str:
     text, wrong = repair(content.decode("utf-8", "surrogateescape"))
     if not wrong or charset not in ("", "us-ascii", "ascii"):
         read_as = "Windows-1252" if wrong else "UTF-8"
-        remarks.append(f"its charset {charset[:30]!r} is unknown or wrong; read as {read_as}")
+        notes.append(f"its charset {charset[:30]!r} is unknown or wrong; read as {read_as}")
     return text

@@ -153,7 +153,7 @@ class _Reader:
         body = body_of(parse(content))
         if len(content) >= MAX_MAIL:
             more = f"it is longer than {MAX_MAIL >> 20} MB; its end is ignored"
-            return Body(body.lines, (*body.remarks, more), body.attachments)
+            return Body(body.lines, (*body.notes, more), body.attachments)
         return body
 
     def _names(self, head: Head) -> list[str]:
@@ -194,7 +194,7 @@ def _changes(made: SplitMail, body: Body, natural: bool) -> tuple[Change, ...]:
     changes = [Change(AS_CHANGE.get(kind, kind), text) for kind in REMOVED_KINDS if (text := made.removed(kind))]
     if natural and made.inline:
         changes.append(Change("inline answers", "answers between quoted lines were joined"))
-    return (*changes, *(Change("encoding", remark) for remark in body.remarks))
+    return (*changes, *(Change("encoding", note) for note in body.notes))
 
 
 def _judged(draft: Draft, head: Head, question: str) -> Draft:
