@@ -169,10 +169,10 @@ class Specialist:
 
     def answer(self, questions: Sequence[Conversation]) -> Iterator[tuple[int, Answer]]:
         """Answer questions; yields (position, answer) as each is finished, with citations resolved and removed."""
-        asked = [self.conversation(question) for question in questions]
-        conversations = [conversation for conversation, _ in asked]
-        for position, answer in self.engine.answer(conversations, self.recipe.decoding, self.recipe.adapter):
-            yield position, cited(answer, asked[position][1]) if self.recipe.passages else answer
+        pairs, recipe = [self.conversation(question) for question in questions], self.recipe
+        asked, passages = [asked for asked, _ in pairs], [passages for _, passages in pairs]
+        known = passages if recipe.passages else None
+        yield from answer_and_cite(self.engine, asked, known, recipe.decoding, recipe.adapter)
 
     def stream(self, question: Conversation) -> Iterator[str]:
         """Answer one question as a stream of text, citation marks included."""
@@ -181,6 +181,18 @@ class Specialist:
     def text_losses(self, texts: Sequence[str]) -> list[TextLoss]:
         """The losses of plain texts, without instructions; raises ModelError if the engine cannot compute them."""
         return self.engine.text_losses(texts, self.recipe.adapter)
+
+
+def answer_and_cite(
+    engine: Engine,
+    asked: Sequence[Conversation],
+    passages: Sequence[Sequence[Passage]] | None,
+    decoding: Decoding,
+    adapter: str = "",
+) -> Iterator[tuple[int, Answer]]:
+    """Answer conversations and, with their passages, resolve and remove citations. Yields (position, answer)."""
+    for position, answer in engine.answer(asked, decoding, adapter):
+        yield position, answer if passages is None else cited(answer, passages[position])
 
 
 def specialist_of(engine: Engine, recipe: Recipe) -> Specialist:

@@ -19,6 +19,7 @@ from gradschool.run import ENGINE, SPLIT, Run
 from gradschool.rungs.ladder import LADDER, count_looks
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Rung
+from gradschool.score.judge import pass_mark_of
 from gradschool.score.metrics import find_metrics
 from gradschool.tune.world import current
 
@@ -98,12 +99,7 @@ def open_base(job: Job, run: Run | None = None) -> Work[Engine]:
 def check_job(job: Job) -> None:
     """Check the settings of a job against each other and that its files exist; reads nothing."""
     data, goal = job.settings.data, job.settings.goal
-    if goal.pass_mark is None:
-        raise UsageError(
-            "The job names no pass mark.",
-            "A climb stops at the first rung that is proven to reach it.",
-            "write pass_mark = 0.8 (or whatever is good enough) under [goal], or give --pass-mark 0.8.",
-        )
+    pass_mark_of(goal)
     if job.settings.quantization and job.settings.tune.method == "full":
         raise UsageError(
             'quantization and [tune] method = "full" exclude each other.',

@@ -208,7 +208,7 @@ def test_an_impossible_export_is_rejected_before_any_work(
 def test_without_llama_cpp_the_adapter_comes_without_a_gguf_file(
     specialist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporting, "need_llama_cpp", lambda: (_ for _ in ()).throw(UsageError("none", "none")))
+    monkeypatch.setattr(exporting, "need_llama_cpp", lambda *_: (_ for _ in ()).throw(UsageError("none", "none")))
     exported, _ = finish(export(ExportOptions(specialist, "adapter", tmp_path / "out")))
     assert [result.form for result in exported.table] == ["adapter"]
     assert not list(exported.folder.glob("*.gguf"))

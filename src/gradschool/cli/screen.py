@@ -10,7 +10,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from gradschool.records import Event, Interval, Note, Progress, RungResult, Score, Step, Work
+from gradschool.package.verdicts import bounded
+from gradschool.records import Event, Note, Progress, RungResult, Step, Work
 
 T = TypeVar("T")
 PLAIN_EVERY = 10.0  # seconds between progress lines if the output is not a terminal
@@ -100,13 +101,3 @@ def rung_line(result: RungResult) -> str:
     style = VERDICT_STYLE[result.report.verdict]
     failed = "".join(f"; failed gate: {escape(gate.name)}" for gate in result.gates if not gate.held)
     return f"[bold]{result.rung}[/]: {bounded(result.report.score)} [{style}]{result.report.verdict}[/]{failed}"
-
-
-def bounded(score: Score) -> str:
-    """A score with its bounds."""
-    return f"{score.mean:.3f} ({bounds(score.interval)})"
-
-
-def bounds(interval: Interval) -> str:
-    """The bounds of a score."""
-    return f"{interval.low:.3f} to {interval.high:.3f}"

@@ -77,6 +77,8 @@ def parity_table(results: "Sequence[FormResult]") -> "Table":
     from rich import box
     from rich.table import Table
 
+    from gradschool.package.verdicts import bounds
+
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
     table.add_column("form")
     for name in ("MB", "prompts", "KL", "answers", "score", "tok/s"):
@@ -88,14 +90,14 @@ def parity_table(results: "Sequence[FormResult]") -> "Table":
     )
     table.caption_justify = "left"
     for result in results:
-        number, interval = result.score.examples, result.score.interval
+        number = result.score.examples
         table.add_row(
             escape(result.form),
             f"{result.bytes / 1e6:.1f}" if result.bytes else "",
             "" if result.same_prompts is None else f"{result.same_prompts}/{number}",
             "" if result.divergence is None else f"{result.divergence:.4f}",
             f"{result.same_answers}/{number}",
-            f"[bold]{result.score.mean:.3f}[/]\n{interval.low:.3f} to {interval.high:.3f}",
+            f"[bold]{result.score.mean:.3f}[/]\n{bounds(result.score.interval)}",
             f"{result.tokens_per_second:.0f}",
             "[green]accepted[/]" if result.sound else "[red]rejected[/]",
         )

@@ -10,10 +10,10 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from gradschool.cli.screen import VERDICT_STYLE, bounded, bounds
+from gradschool.cli.screen import VERDICT_STYLE
 from gradschool.climbing import Climbed
 from gradschool.examine import Examined
-from gradschool.package.verdicts import verdict_sentence
+from gradschool.package.verdicts import bounded, bounds, verdict_sentence
 from gradschool.records import Gate, Report, RungResult
 
 MAX_ISSUES = 12  # issues printed; the counts include all
@@ -81,8 +81,7 @@ def _ladder_row(result: RungResult) -> tuple[str, ...]:
 def _difference(report: Report) -> str:
     if report.difference is None:
         return ""
-    interval = report.difference.interval
-    return f"{report.difference.mean:+.3f}\n{interval.low:+.3f} to {interval.high:+.3f}"
+    return f"{report.difference.mean:+.3f}\n{bounds(report.difference.interval, signed=True)}"
 
 
 def gate_lines(gates: Iterable[Gate]) -> list[str]:

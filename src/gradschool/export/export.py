@@ -44,6 +44,7 @@ from gradschool.specialist import Recipe, Specialist
 
 Form = Literal["adapter", "merged", "gguf", "ollama"]
 PARITY = "parity.json"
+TESTED = "GGUF files are tested with", "export --to merged or adapter"  # why an export needs llama.cpp
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def check(to: Form, specialist: Specialist, engine: LocalEngine) -> str:
         stored_dtype(engine.folder)
     template = standalone_template(engine.chat)
     if to in ("gguf", "ollama"):
-        need_llama_cpp()
+        need_llama_cpp(*TESTED)
         check_gguf(engine)
     return template
 
@@ -162,7 +163,7 @@ def make_adapter(session: ExportSession, options: ExportOptions, folder: Path) -
     table = [(yield from try_adapter(session, folder, "adapter"))]
     yield Note(result_line(table[0]))
     try:
-        need_llama_cpp()
+        need_llama_cpp(*TESTED)
         check_gguf(session.engine)
     except (UsageError, ModelError) as error:
         yield Note(f"No GGUF adapter is written. {error.what} {error.why}")

@@ -13,7 +13,6 @@ from gradschool.evaluate import answer_all
 from gradschool.gates.gate import Measurements
 from gradschool.gates.parity import MAX_DROP, divergence
 from gradschool.gates.run import EXPORT_GATES, run_gates
-from gradschool.ground.cite import cited
 from gradschool.model.engine import Engine
 from gradschool.model.llama_cpp import LlamaCpp
 from gradschool.model.local import LocalEngine
@@ -22,7 +21,7 @@ from gradschool.package.evidence import Evidence
 from gradschool.package.forms import FormResult
 from gradschool.records import Answer, Conversation, Decoding, Example, Message, Passage, Progress, Scored, Work
 from gradschool.score.judge import judge
-from gradschool.specialist import Specialist
+from gradschool.specialist import Specialist, answer_and_cite
 
 LIKELIEST = 40  # tokens of each next-token distribution that are compared
 SHOWN = 60  # characters of two answers around their first difference
@@ -74,8 +73,8 @@ def replay(form: str, engine: Engine, questions: Questions, evidence: Evidence, 
     """Ask an engine the questions and score its answers."""
 
     def ask(_: Sequence[Example]) -> Iterator[tuple[int, Answer]]:
-        for position, answer in engine.answer(questions.asked, questions.decoding, adapter):
-            yield position, cited(answer, questions.passages[position]) if questions.cites else answer
+        passages = questions.passages if questions.cites else None
+        return answer_and_cite(engine, questions.asked, passages, questions.decoding, adapter)
 
     began = time.perf_counter()
     answers = yield from answer_all(ask, evidence.examples, f"parity: {form}")

@@ -81,6 +81,11 @@ def refuse_adapter(adapter: str, kind: str) -> None:
         )
 
 
+def refused(failure: Failure) -> ModelError:
+    """The error for a conversation that gets no answer, if it is the only one that was asked."""
+    return ModelError(f"The conversation is {failure.kind}.", failure.reason, "begin a new conversation.")
+
+
 def too_long(tokens: int, context_length: int) -> Answer:
     """The answer to a question that exceeds the context: a failure."""
     reason = f"The question takes {tokens} tokens; the model reads at most {context_length}, the answer included."

@@ -4,8 +4,7 @@ import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 
-from gradschool.errors import ModelError
-from gradschool.model.engine import TextLoss, refuse_adapter, too_long
+from gradschool.model.engine import TextLoss, refuse_adapter, refused, too_long
 from gradschool.records import Answer, Conversation, Decoding
 
 
@@ -44,7 +43,7 @@ class FakeEngine:
         refuse_adapter(adapter, "The fake engine")
         answer = self._one(conversation, decoding)
         if answer.failure is not None:
-            raise ModelError(f"The conversation is {answer.failure.kind}.", answer.failure.reason)
+            raise refused(answer.failure)
         start = 0
         for end in (i + 1 for i, character in enumerate(answer.text) if character == " "):
             yield answer.text[start:end]

@@ -25,13 +25,13 @@ SEEDS = 1 << 32  # llama.cpp seeds are 32 bits; the largest one means a random s
 LOG_LINES = 6  # of its log, in an error
 
 
-def need_llama_cpp() -> None:
-    """Raise UsageError if llama.cpp is not installed, which must test each GGUF file."""
+def need_llama_cpp(use: str, instead: str) -> None:
+    """Raise UsageError if llama.cpp is not installed; `use` says what needs it, `instead` what works without it."""
     if importlib.util.find_spec("xllamacpp") is None:
         raise UsageError(
-            "GGUF files are tested with llama.cpp, which is not installed.",
+            f"{use} llama.cpp, which is not installed.",
             "Its package xllamacpp is compiled, so it is not installed by default.",
-            "pip install 'gradschool[llama]', or export --to merged or adapter.",
+            f"pip install 'gradschool[llama]', or {instead}.",
         )
 
 
@@ -70,7 +70,7 @@ class LlamaCpp:
         self._client = httpx.Client(timeout=ANSWER_SECONDS, trust_env=False, headers=headers, limits=limits)
 
     def __enter__(self) -> "LlamaCpp":
-        need_llama_cpp()
+        need_llama_cpp("GGUF files run in", "use another form than GGUF")
         self._log = tempfile.TemporaryFile("w+", errors="replace")  # closed in __exit__
         self._process = subprocess.Popen(
             [sys.executable, "-P", CHILD],  # -P: our gguf.py is not the library

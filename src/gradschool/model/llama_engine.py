@@ -1,6 +1,5 @@
 """The llama.cpp engine: a GGUF file that llama.cpp runs in a process of its own."""
 
-import importlib.util
 import re
 import secrets
 import time
@@ -11,11 +10,11 @@ from typing import Any
 
 from gguf import GGUFReader
 
-from gradschool.errors import ModelError, UsageError
+from gradschool.errors import ModelError
 from gradschool.files import sha256
 from gradschool.model.chat import CLOSE, OPEN
-from gradschool.model.engine import TextLoss, refuse_adapter, too_long
-from gradschool.model.llama_cpp import LlamaCpp, completion_body
+from gradschool.model.engine import TextLoss, refuse_adapter, refused, too_long
+from gradschool.model.llama_cpp import LlamaCpp, completion_body, need_llama_cpp
 from gradschool.model.machine import choose_threads
 from gradschool.records import Answer, Conversation, Decoding
 
@@ -35,12 +34,7 @@ class LlamaEngine:
     chat = None  # the template is in the file, and llama.cpp renders it
 
     def __init__(self, file: Path, at_once: int | None, context_length: int | None) -> None:
-        if importlib.util.find_spec("xllamacpp") is None:
-            raise UsageError(
-                "A GGUF file is served by llama.cpp, which is not installed.",
-                "It comes as the package xllamacpp, which is compiled and so is not installed unasked.",
-                "pip install 'gradschool[llama]', or serve without --gguf.",
-            )
+        need_llama_cpp("A GGUF file is served by", "serve without --gguf")
         self.file, self.at_once, self.key = file, at_once or AT_ONCE, secrets.token_urlsafe()
         self.context_length = min(trained_context(file), context_length or DEFAULT_CONTEXT)
         threads, _ = choose_threads()
@@ -92,7 +86,7 @@ class LlamaEngine:
         """Answer one conversation, in one chunk; raises ModelError if it exceeds the context."""
         for _, answer in self.answer([conversation], decoding, adapter):
             if answer.failure:
-                raise ModelError(f"The conversation is {answer.failure.kind}.", answer.failure.reason)
+                raise refused(answer.failure)
             yield answer.text
 
     def text_losses(self, texts: Sequence[str], adapter: str = "") -> list[TextLoss]:

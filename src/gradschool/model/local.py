@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from transformers import GenerationConfig
 
-from gradschool.errors import ModelError
 from gradschool.model.adapters import AdapterReaders
 from gradschool.model.chat import Chat
 from gradschool.model.completion import Completion, complete, complete_by_token, complete_in_memory
 from gradschool.model.detokenizer import IncrementalDetokenizer
-from gradschool.model.engine import Engine, TextLoss, too_long
+from gradschool.model.engine import Engine, TextLoss, refused, too_long
 from gradschool.model.loading import hash_weights, load
 from gradschool.model.losses import row_losses
 from gradschool.model.machine import choose_device, choose_dtype, choose_threads
@@ -144,7 +143,7 @@ class LocalEngine:
         if len(prompt) >= self.context_length:
             failure = too_long(len(prompt), self.context_length).failure
             assert failure is not None
-            raise ModelError(f"The conversation is {failure.kind}.", failure.reason, "begin a new conversation.")
+            raise refused(failure)
         limit, text = self._limits({0: prompt}, decoding)[0], IncrementalDetokenizer(self.chat.decode)
         for token in complete_by_token(reader, prompt, self.stop_ids, limit, decoding):
             if token not in self.stop_ids and (chunk := text.add(token)):

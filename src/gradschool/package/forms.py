@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gradschool.errors import ModelError
+from gradschool.package.verdicts import bounded
 from gradschool.records import Gate, Score, Verdict
 
 
@@ -63,11 +64,10 @@ class ExportRejected(ModelError):
 
 def result_line(result: FormResult) -> str:
     """One row of the table in a sentence."""
-    interval = result.score.interval
     divergence = "" if result.divergence is None else f", mean KL {result.divergence:.4f} nats"
     size = f"{result.bytes / 1e6:.1f} MB, " if result.bytes else ""
     return (
-        f"{result.form}: {size}{result.score.mean:.3f} ({interval.low:.3f} to "
-        f"{interval.high:.3f}){divergence}, {result.same_answers} of {result.score.examples} answers identical, "
+        f"{result.form}: {size}{bounded(result.score)}{divergence}, "
+        f"{result.same_answers} of {result.score.examples} answers identical, "
         f"{result.tokens_per_second:.0f} tokens/s: {'accepted' if result.sound else 'rejected'}."
     )

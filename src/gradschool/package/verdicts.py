@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gradschool.records import Gate, Interval, Report, RungResult
+from gradschool.records import Gate, Interval, Report, RungResult, Score
 
 
 def verdict_sentence(result: RungResult, package_gates: Sequence[Gate] = ()) -> str:
@@ -41,6 +41,11 @@ def difference(report: Report) -> str:
     if report.difference is None:
         return ""
     return f"{report.difference.mean:+.3f} ({bounds(report.difference.interval, signed=True)})"
+
+
+def bounded(score: Score) -> str:
+    """A score with its bounds."""
+    return f"{score.mean:.3f} ({bounds(score.interval)})"
 
 
 def bounds(interval: Interval, signed: bool = False) -> str:

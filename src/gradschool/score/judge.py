@@ -86,28 +86,34 @@ def judge(
     comparison on the examples that both answered. The mean of a part is taken over the examples that have it and over
     failures, which count as 0. Raises UsageError if the goal has no pass mark, DataError if there are no rows.
     """
-    if goal.pass_mark is None:
-        raise UsageError(
-            "The goal has no pass mark.",
-            "A verdict says whether a score is proven to reach it.",
-            "write pass_mark = 0.8 (or whatever is good enough) under [goal], or give --pass-mark 0.8.",
-        )
+    pass_mark = pass_mark_of(goal)
     if not rows:
         raise DataError("There are no answers to judge.", "A score needs at least one test example.", "add examples.")
     values, groups = [row.value for row in rows], [row.group for row in rows]
     total = _score(values, groups, level)
-    found = verdict(total.interval, goal.pass_mark)
+    found = verdict(total.interval, pass_mark)
     return Report(
         metric=goal.metric,
         score=total,
         verdict=found,
-        pass_mark=goal.pass_mark,
-        more_examples=more_examples(values, groups, goal.pass_mark, level) if found == "not proven" else None,
+        pass_mark=pass_mark,
+        more_examples=more_examples(values, groups, pass_mark, level) if found == "not proven" else None,
         parts=_part_scores(rows, level),
         failures=dict(Counter(row.failure.kind for row in rows if row.failure).most_common()),
         cost=_cost([row.answer for row in rows]),
         difference=_compared(rows, *other, level) if other else None,
     )
+
+
+def pass_mark_of(goal: Goal) -> float:
+    """The pass mark of a goal; raises UsageError if there is none."""
+    if goal.pass_mark is None:
+        raise UsageError(
+            "The job names no pass mark.",
+            "A verdict says whether a score is proven to reach it.",
+            "write pass_mark = 0.8 (or whatever is good enough) under [goal], or give --pass-mark 0.8.",
+        )
+    return goal.pass_mark
 
 
 def _score(values: Sequence[float], groups: Sequence[str], level: float) -> Score:
