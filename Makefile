@@ -25,6 +25,8 @@ bench: .venv/tested                    ## every claim in the docs, measured agai
 
 docs: .venv/installed                  ## write the generated pages again
 	$(BIN)/gradschool settings --markdown > docs/settings.md
+	$(BIN)/python docs/tree.py docs/code.md
+	$(BIN)/python docs/figures.py
 
 .venv/installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -40,4 +42,4 @@ docs: .venv/installed                  ## write the generated pages again
 	touch $@
 
 clean:                                 ## forget the environment and all caches
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .peers .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -4,6 +4,7 @@ Some need public data sets that are not part of the project. Give their folder a
 variable GRADSCHOOL_REAL_DATA; without it, these benchmarks are skipped.
 """
 
+import argparse
 import os
 import subprocess
 import sys
@@ -29,4 +30,8 @@ def main(data: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("GRADSCHOOL_REAL_DATA", "")))
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", metavar="DATA_DIR", nargs="?", default=os.environ.get("GRADSCHOOL_REAL_DATA", ""))
+    sys.exit(main(parser.parse_args().data))

@@ -1,18 +1,17 @@
 """A separate environment with TRL and PEFT that uses our torch and transformers.
 
-python -m bench.peers FOLDER      create or update it
+python -m bench.peers [FOLDER]      create or update it, by default in .peers/ of the repository
 """
 
+import argparse
 import subprocess
-import sys
-import tempfile
 import venv
 from pathlib import Path
 
 import torch
 
 PACKAGES = ("trl==1.16.0", "peft==0.21.2")
-DEFAULT = Path(tempfile.gettempdir()) / "gradschool-peers"
+DEFAULT = Path(__file__).parents[1] / ".peers"
 
 
 def peers(folder: Path = DEFAULT) -> Path:
@@ -29,4 +28,6 @@ def peers(folder: Path = DEFAULT) -> Path:
 
 
 if __name__ == "__main__":
-    print(peers(Path(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT))
+    parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", metavar="FOLDER", type=Path, nargs="?", default=DEFAULT)
+    print(peers(parser.parse_args().folder))

@@ -1,6 +1,7 @@
 """Generated pages are up to date: the settings, the tree of source files, the run in the README."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,16 @@ def test_the_settings_page_is_the_generated_one():
     assert text_of("docs/settings.md") == settings_markdown(), "run `make docs`"
 
 
+def test_make_docs_runs_every_generator_that_needs_no_new_run():
+    commands = subprocess.run(["make", "--dry-run", "docs"], cwd=ROOT, capture_output=True, text=True).stdout
+    for generator in ("settings --markdown > docs/settings.md", "docs/tree.py docs/code.md", "docs/figures.py"):
+        assert generator in commands
+
+
 def test_the_tree_of_the_code_page_is_the_generated_one(tree):
     begin, end = tree.MARKERS
     shown = text_of("docs/code.md").partition(begin)[2].partition(end)[0].strip()
-    assert shown == f"```text\n{tree.tree().rstrip()}\n```", "run `.venv/bin/python docs/tree.py docs/code.md`"
+    assert shown == f"```text\n{tree.tree().rstrip()}\n```", "run `make docs`"
 
 
 def test_the_tree_names_every_module(tree):
@@ -60,7 +67,7 @@ def test_the_figures_of_the_performance_page_are_the_measured_ones(tree):
 
     page = text_of("docs/performance.md")
     assert len(figures.BLOCK.findall(page)) == len(figures.TABLES)
-    assert page == figures.filled(page), "run `.venv/bin/python docs/figures.py`"
+    assert page == figures.filled(page), "run `make docs`"
 
 
 @pytest.fixture
