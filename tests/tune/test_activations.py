@@ -22,7 +22,7 @@ def test_counted_bytes_are_saved_bytes(family: str, dtype: torch.dtype, rank: in
 def test_long_rows_save_no_attention_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     config = config_of("llama")
     short, _ = activation_bytes(config, torch.float32, RANK, SEGMENTS, "cpu")
-    monkeypatch.setattr(attention, "PLAIN_SCORES", 0)
+    monkeypatch.setattr(attention, "MATMUL_SCORES", 0)
     long, rest = activation_bytes(config, torch.float32, RANK, SEGMENTS, "cpu")
     assert long < short
     assert 4 * long + rest == pytest.approx(saved_bytes(config, torch.float32, RANK), rel=0.05)
