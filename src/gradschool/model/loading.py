@@ -1,7 +1,9 @@
 """Loading a model folder: only safetensors, no code that comes with a model, and helpful errors."""
 
+import contextlib
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -67,9 +69,7 @@ def load(
     config = check_folder(folder)
     if quantization and config.get("quantization_config"):
         raise _quantized(folder)
-    bars_were_on = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
+    with _quiet():
         try:
             known = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         except LOAD_ERRORS as error:
@@ -79,33 +79,7 @@ def load(
         except LOAD_ERRORS as error:
             raise _unusable(f"The tokenizer in {folder} cannot be loaded.", error) from error
         packing = loading_in_four_bits(known, dtype, device) if quantization else {}
-        try:
-            loaded: Any = AutoModelForCausalLM.from_pretrained(
-                folder,
-                dtype=dtype,
-                use_safetensors=True,
-                local_files_only=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-                **packing,
-            )
-            network: PreTrainedModel = loaded[0] if packing else loaded[0].to(device)
-            settle(network)
-            report: dict[str, Any] = loaded[1]
-        except LOAD_ERRORS as error:
-            if is_out_of_memory(error):
-                raise out_of_memory(f"The model in {folder} does not fit into memory.") from error
-            raise _unusable(f"The model in {folder} cannot be loaded.", error) from error
-    finally:
-        if bars_were_on:
-            logging.enable_progress_bar()
-    missing = sorted(report["missing_keys"]) + sorted(str(key) for key in report.get("mismatched_keys", ()))
-    if missing:
-        raise ModelError(
-            f"The weights in {folder} are not complete.",
-            f"{len(missing)} are missing or have another shape, such as {missing[0]}; they would be random.",
-            "download or save the model again.",
-        )
+        network = _network(folder, device, dtype, packing)
     embedding: Any = network.get_input_embeddings()
     rows = int(embedding.weight.shape[0])
     if len(tokenizer) > rows:
@@ -115,6 +89,46 @@ def load(
             "put the model's own tokenizer files into the folder.",
         )
     return network.eval(), tokenizer
+
+
+def _network(folder: Path, device: torch.device, dtype: torch.dtype, packing: dict[str, Any]) -> "PreTrainedModel":
+    try:
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            **packing,
+        )
+        network: PreTrainedModel = loaded[0] if packing else loaded[0].to(device)
+        settle(network)
+    except LOAD_ERRORS as error:
+        if is_out_of_memory(error):
+            raise out_of_memory(f"The model in {folder} does not fit into memory.") from error
+        raise _unusable(f"The model in {folder} cannot be loaded.", error) from error
+    report: dict[str, Any] = loaded[1]
+    missing = sorted(report["missing_keys"]) + sorted(str(key) for key in report.get("mismatched_keys", ()))
+    if missing:
+        raise ModelError(
+            f"The weights in {folder} are not complete.",
+            f"{len(missing)} are missing or have another shape, such as {missing[0]}; they would be random.",
+            "download or save the model again.",
+        )
+    return network
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars of transformers."""
+    bars_were_on = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if bars_were_on:
+            logging.enable_progress_bar()
 
 
 def _quantized(folder: Path) -> ModelError:
