@@ -87,9 +87,9 @@ BAD: dict[str, tuple[Write, int, tuple[str, ...]]] = {
     "no such documents": (toml(FAKE + '[data]\ndocuments = "docs"\n' + GOAL), 4, ("docs",)),
     "no such guidelines": (toml(FAKE + '[data]\nguidelines = "rules.md"\n' + GOAL), 4, ("rules.md",)),
     "guidelines that are no text": (
-        file("rules.md", b"\xff\xfe\x81 no", FAKE + '[data]\nguidelines = "rules.md"\n' + GOAL),
+        file("rules.md", bytes(range(32)) * 4, FAKE + '[data]\nguidelines = "rules.md"\n' + GOAL),
         4,
-        ("rules.md cannot be read as text", "UTF-8"),
+        ("rules.md cannot be read as text", "binary", "UTF-8"),
     ),
     "guidelines that are a folder": (
         toml(FAKE + '[data]\nguidelines = "documents"\n' + GOAL),
