@@ -69,12 +69,16 @@ def read_documents(path: Path) -> Work[list[Document]]:
             )
     yield Progress("reading documents", len(files), len(files), "documents")
     if not documents:
-        raise DataError(
-            f"No document in {path} could be read.",
-            f"{len(files)} files end in {', '.join(SUFFIXES)}" + ("; none of them has text." if files else "."),
-            "add documents of these kinds; the warnings above say what is wrong with each file.",
-        )
+        raise _no_documents(path, len(files))
     return documents
+
+
+def _no_documents(path: Path, files: int) -> DataError:
+    return DataError(
+        f"No document in {path} could be read.",
+        f"{files} files end in {', '.join(SUFFIXES)}" + ("; none of them has text." if files else "."),
+        "add documents of these kinds; the warnings above say what is wrong with each file.",
+    )
 
 
 def _files(path: Path) -> tuple[list[tuple[str, Path]], list[tuple[str, str]]]:

@@ -39,6 +39,30 @@ def card(manifest: Manifest, results: Sequence[RungResult], shipped: Shipped | N
     to whoever publishes it.
     """
     chosen = next((r for r in results if r.rung == manifest.rung), RungResult(manifest.rung, None))
+    header = yaml.safe_dump(_front_matter(manifest, chosen, shipped), sort_keys=False, allow_unicode=True, width=100)
+    return (
+        _environment()
+        .get_template("card.md.j2")
+        .render(
+            front_matter=header,
+            manifest=manifest,
+            base=_display_name(manifest.base.base_model),
+            rungs=results,
+            tested=[r for r in results if r.report],
+            chosen=chosen,
+            report=chosen.report,
+            sentence=verdict_sentence(chosen),
+            difference=difference,
+            verdict=verdict_words,
+            parts=_parts(chosen),
+            few=FEW_EXAMPLES,
+            shipped=shipped,
+            hub=base_on_hub(manifest),
+        )
+    )
+
+
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=False,  # Markdown; the filters below escape untrusted text
@@ -56,23 +80,7 @@ def card(manifest: Manifest, results: Sequence[RungResult], shipped: Shipped | N
         "number": _number,
         "percent": percent,
     }
-    header = yaml.safe_dump(_front_matter(manifest, chosen, shipped), sort_keys=False, allow_unicode=True, width=100)
-    return environment.get_template("card.md.j2").render(
-        front_matter=header,
-        manifest=manifest,
-        base=_display_name(manifest.base.base_model),
-        rungs=results,
-        tested=[r for r in results if r.report],
-        chosen=chosen,
-        report=chosen.report,
-        sentence=verdict_sentence(chosen),
-        difference=difference,
-        verdict=verdict_words,
-        parts=_parts(chosen),
-        few=FEW_EXAMPLES,
-        shipped=shipped,
-        hub=base_on_hub(manifest),
-    )
+    return environment
 
 
 def _display_name(base: str) -> str:
@@ -87,9 +95,9 @@ def base_on_hub(manifest: Manifest) -> str:
 
 
 def _front_matter(manifest: Manifest, chosen: RungResult, shipped: Shipped | None) -> dict[str, Any]:
-    made_of, base = _parts(chosen), manifest.base.base_model
+    parts, base = _parts(chosen), manifest.base.base_model
     trained = {"adapter": ("peft", "adapter"), "own weights": ("transformers", "finetune")}
-    library, relation = next((trained[part] for part in made_of if part in trained), ("", ""))
+    library, relation = next((trained[part] for part in parts if part in trained), ("", ""))
     if shipped:
         library, relation = FORMS[shipped.to]
     header: dict[str, Any] = {}
@@ -104,7 +112,7 @@ def _front_matter(manifest: Manifest, chosen: RungResult, shipped: Shipped | Non
     kinds = {"adapter": "lora", "own weights": "full-fine-tuning"}
     if shipped and shipped.to in ("gguf", "ollama"):
         header["quantized_by"] = "gradschool"
-    tags = ["gradschool", *(kinds[part] for part in made_of if part in kinds)]
+    tags = ["gradschool", *(kinds[part] for part in parts if part in kinds)]
     if manifest.recipe.passages:
         tags.append("retrieval-augmented-generation")
     header["tags"] = tags

@@ -33,16 +33,7 @@ def open_service(
     `at_once` is the number of requests answered at the same time per base; `context_length` limits the tokens of prompt
     and answer together. Raises what `open_verified` raises, and UsageError if two specialists have the same name.
     """
-    manifests: dict[str, tuple[Path, Manifest]] = {}
-    for spec in specs:
-        name, folder, manifest = _read(spec)
-        if name in manifests:
-            raise UsageError(
-                f"Two specialists are called {name!r}.",
-                f"{manifests[name][0]} and {folder}: clients select a specialist by its name.",
-                f"give one another name: OTHER={folder}",
-            )
-        manifests[name] = folder, manifest
+    manifests = _read_all(specs)
     opened: dict[str, Specialist] = {}
     engines: dict[tuple[str, ...], tuple[Engine, str]] = {}
     for name, (folder, manifest) in manifests.items():
@@ -77,6 +68,21 @@ def open_gguf(
     engine = LlamaEngine(file, at_once, context_length)
     model = _served(name, folder, manifest, Specialist(engine, recipe), ServedBase(LlamaScheduler(engine)))
     return Service({name: model}, limits)
+
+
+def _read_all(specs: Sequence[str]) -> dict[str, tuple[Path, Manifest]]:
+    """Folders and manifests by the name of the specialist."""
+    manifests: dict[str, tuple[Path, Manifest]] = {}
+    for spec in specs:
+        name, folder, manifest = _read(spec)
+        if name in manifests:
+            raise UsageError(
+                f"Two specialists are called {name!r}.",
+                f"{manifests[name][0]} and {folder}: clients select a specialist by its name.",
+                f"give one another name: OTHER={folder}",
+            )
+        manifests[name] = folder, manifest
+    return manifests
 
 
 def _read(spec: str) -> tuple[str, Path, Manifest]:
