@@ -1,6 +1,7 @@
 """The three example jobs: large enough, varied, consistent with their own rules, and split without leakage."""
 
 import itertools
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -139,6 +140,17 @@ def test_the_letters_job_is_what_prepare_makes_from_the_mailbox(tmp_path: Path) 
     assert (into / "examples.jsonl").read_bytes() == (EXAMPLES / "letters" / "examples.jsonl").read_bytes()
     assert prepared.summary.dropped == {"not personal": 6, "no own text": 3}
     assert read_job(into).settings.goal.metric == "style"
+
+
+def test_preparing_the_letters_again_changes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The report is current, and the command of the README works: it would stop at an edited file."""
+    folder = Path("examples", "letters")
+    shutil.copytree(EXAMPLES / "letters", tmp_path / folder)
+    monkeypatch.chdir(tmp_path)
+    finish(prepare([folder / "mailbox.mbox"], PrepareOptions("style", private=private_modes("keep")), folder))
+    for file in (EXAMPLES / "letters").iterdir():
+        if file.is_file():
+            assert (folder / file.name).read_bytes() == file.read_bytes(), file.name
 
 
 @pytest.mark.parametrize("job", ["support"], indirect=True)
