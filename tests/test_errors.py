@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gradschool import errors
-from gradschool.errors import GradschoolError, nearest
+from gradschool.errors import GradschoolError, first_line, nearest
 
 KINDS = GradschoolError.__subclasses__()
 
@@ -49,3 +49,11 @@ def test_no_error_is_raised_without_a_message() -> None:
         for m in re.finditer(rf"raise (?:{kinds})(?:\(\)|\s*$)", text, re.MULTILINE)
     ]
     assert found == []
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("", "OSError"), (" \n", "OSError"), ("\n no space left \nmore", "no space left "), ("x" * 400, "x" * 300)],
+)
+def test_the_first_line_of_an_error_is_never_empty(text: str, line: str) -> None:
+    assert first_line(OSError(text)) == line

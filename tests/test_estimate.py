@@ -100,6 +100,14 @@ def test_a_hub_model_that_cannot_be_fetched_is_an_error(monkeypatch: pytest.Monk
     monkeypatch.setattr(estimate, "hf_hub_download", offline)
     with pytest.raises(ModelError, match="cannot be fetched"):
         config_of("owner/model")
+
+    def silent(*_: object) -> str:
+        raise OSError
+
+    monkeypatch.setattr(estimate, "hf_hub_download", silent)
+    with pytest.raises(ModelError, match="cannot be fetched") as caught:
+        config_of("owner/model")
+    assert caught.value.why == "huggingface_hub: OSError"
     (tmp_path / "config.json").write_text("{")
     monkeypatch.setattr(estimate, "hf_hub_download", lambda *_: str(tmp_path / "config.json"))
     with pytest.raises(ModelError, match="cannot be read"):

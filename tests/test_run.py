@@ -234,6 +234,18 @@ def test_an_incomplete_last_event_is_ignored(run: Run) -> None:
     assert [line["text"] for line in run.events()] == ["working", "working"]
 
 
+def test_a_new_run_that_fails_early_removes_its_own_files_only(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for name in ("notes.txt", "fit.jsonl", "events.txt"):
+        (folder / name).write_text("mine")
+    with pytest.raises(UsageError), Run.start(Job("small", tmp_path, Settings()), folder):
+        raise UsageError("No data.", "It is empty.", "add some.")
+    assert {path.name: path.read_text() for path in folder.iterdir()} == dict.fromkeys(
+        ("notes.txt", "fit.jsonl", "events.txt"), "mine"
+    )
+
+
 def test_run_folders_are_numbered(tmp_path: Path) -> None:
     assert next_folder("job", tmp_path) == tmp_path / "job-1"
     (tmp_path / "job-1").mkdir()

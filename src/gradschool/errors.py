@@ -86,3 +86,8 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     if close:
         return f"did you mean {close[0]!r}?"
     return "choose one of " + ", ".join(map(repr, known))
+
+
+def first_line(error: BaseException, max_characters: int = 300) -> str:
+    """The first line of a library's error, or its type if it has no text."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:max_characters]

@@ -16,7 +16,7 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError:
 from transformers import AutoConfig, PreTrainedConfig
 
 from gradschool.data.read import read_examples
-from gradschool.errors import ModelError, ResourceError, nearest
+from gradschool.errors import ModelError, ResourceError, first_line, nearest
 from gradschool.files import read_json
 from gradschool.job import Job
 from gradschool.model.loading import LOAD_ERRORS
@@ -24,6 +24,7 @@ from gradschool.model.machine import choose_device, format_for
 from gradschool.model.memory import PROCESS_BYTES, AnsweringMemory, Device, Workload, free_bytes, without_weights
 from gradschool.model.opening import POCKET, is_hub_id
 from gradschool.rungs.prompt import instructions_of
+from gradschool.settings import BUILT_IN
 from gradschool.tune.memory import USABLE, MemoryPlan, Method, TrainingMemory, plan_memory
 from gradschool.tune.rows import MAX_TOKENS
 
@@ -116,7 +117,7 @@ def config_of(base: str) -> PreTrainedConfig:
     if base.lower() in known:
         values = dict(known[base.lower()])
         return AutoConfig.for_model(str(values.pop("model_type")), **values)
-    folder = POCKET if base == "pocket" else Path(base).expanduser()
+    folder = POCKET if base == BUILT_IN else Path(base).expanduser()
     if not folder.is_dir():
         if not is_hub_id(base) or "/" not in base:
             raise ModelError(
@@ -130,7 +131,7 @@ def config_of(base: str) -> PreTrainedConfig:
     except LOAD_ERRORS as error:
         raise ModelError(
             f"The config of {base} cannot be read.",
-            f"transformers: {str(error).splitlines()[0][:300] if str(error) else type(error).__name__}",
+            f"transformers: {first_line(error)}",
             "choose a base of a model type that the installed transformers supports.",
         ) from error
 
@@ -141,7 +142,7 @@ def _from_hub(base: str) -> Path:
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, HTTPError, OSError) as error:
         raise ModelError(
             f"The config of {base} cannot be fetched.",
-            f"huggingface_hub: {str(error).splitlines()[0][:300]}",
+            f"huggingface_hub: {first_line(error)}",
             "check the spelling and the network, or name a local folder or a known base.",
         ) from error
 

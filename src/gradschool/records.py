@@ -22,6 +22,27 @@ class Message:
 Conversation: TypeAlias = tuple[Message, ...]
 
 
+def last_user(conversation: Conversation) -> str:
+    """The last user message of a conversation; empty if there is none."""
+    return next((message.content for message in reversed(conversation) if message.role == "user"), "")
+
+
+@dataclass(frozen=True, slots=True)
+class BaseIdentity:
+    """Identifies a base model: what kind of engine runs it, its name, and the hashes that would show a change.
+
+    `revision` is a commit of the Hub, `bits` is "4" for a base in NF4, and `address` is that of a server.
+    """
+
+    kind: str = ""
+    name: str = ""
+    revision: str = ""
+    weights: str = ""  # SHA-256
+    template: str = ""  # SHA-256 of the chat template
+    bits: str = ""
+    address: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where something was read: a file, as the user named it, and a line."""
@@ -60,7 +81,7 @@ class Example:
     @property
     def last_user(self) -> str:
         """The last user message: the query for searching documents and other examples."""
-        return next((m.content for m in reversed(self.question) if m.role == "user"), "")
+        return last_user(self.question)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +224,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A check, besides the score, that a specialist must pass."""
+    """The result of a check that a specialist must pass in addition to its score."""
 
     name: str
     held: bool

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from gradschool.gates.forgetting import NAME as FORGETTING
 from gradschool.records import RungResult
+from gradschool.settings import BUILT_IN
 from gradschool.workspace import Workspace
 
 FEW_EXAMPLES = 500  # train examples; below this, more of them is the cheapest thing to try
@@ -30,7 +31,7 @@ def advise(
         yield from advice
     elif len(workspace.data.train) < FEW_EXAMPLES:
         yield f"More training examples: there are only {len(workspace.data.train)}."
-    if workspace.engine.identity.get("name") == "pocket":
+    if workspace.engine.identity.name == BUILT_IN:
         yield "A larger base: pocket is a very small model; name another with base_model."
 
 

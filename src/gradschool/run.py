@@ -27,7 +27,7 @@ from gradschool.environment import environment
 from gradschool.errors import DamagedError, GradschoolError, UsageError
 from gradschool.files import append_line, disk_errors, read_json, read_lines, write_json
 from gradschool.job import Job
-from gradschool.records import Event, Progress, RungResult, Split, Work
+from gradschool.records import BaseIdentity, Event, Progress, RungResult, Split, Work
 from gradschool.settings import saved_settings
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class Key(Generic[T]):
 
 # Values that every run saves. Keys of values whose records belong to higher layers are next to these records.
 SPLIT: Key[Split] = Key("split", Split)
-ENGINE: Key[dict[str, str]] = Key("engine", dict[str, str])  # identity of the base
+ENGINE: Key[BaseIdentity] = Key("engine", BaseIdentity)
 PACKAGE: Key[str] = Key("package", str)  # folder of the packaged specialist
 
 
@@ -115,7 +115,7 @@ class Run:
     def _discard(self) -> None:
         """Remove our files from the folder, and the folder if nothing else is in it."""
         shutil.rmtree(self.folder / "done", ignore_errors=True)
-        for name in (".lock", "run.json", "environment.json", "events.jsonl", FIT_TEXTS):
+        for name in (".lock", "run.json", "environment.json", "events.jsonl"):
             (self.folder / name).unlink(missing_ok=True)
         with suppress(OSError):  # it holds files of the user
             self.folder.rmdir()

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
+BUILT_IN = "pocket"  # the base model that is part of the package
 METRICS = ("exact_match", "label", "json_fields", "token_f1", "rouge_l", "chrf", "rules", "style")
 
 
@@ -216,7 +217,7 @@ class Settings(Section):
         "", description="the instructions: what the specialist should do, in the words of a system prompt"
     )
     base_model: str = Field(
-        "pocket",
+        BUILT_IN,
         description="pocket (built in), a local folder, a Hub id, or the address of an OpenAI-compatible server",
     )
     model: str | None = Field(None, description="name of the model on that server")

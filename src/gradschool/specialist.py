@@ -13,7 +13,7 @@ from gradschool.ground.cite import INSTRUCTIONS, cite, cited, quote_passages, su
 from gradschool.ground.index import Index
 from gradschool.model.engine import Engine, TextLoss
 from gradschool.model.local import local_engine
-from gradschool.records import Answer, Conversation, Decoding, Example, Message, Passage
+from gradschool.records import Answer, Conversation, Decoding, Example, Message, Passage, last_user
 
 # Metadata of the recipe's fields that a package stores as files, not in its manifest.
 FOLDER = {"in": "folder"}  # a folder with the name of the field
@@ -74,7 +74,7 @@ class Specialist:
         If it exceeds the context, examples, then passages are left out: the least similar example, the last of fixed
         ones, the lowest-ranked passage.
         """
-        return self._fitted(question, self._found(_last_user(question)))
+        return self._fitted(question, self._found(last_user(question)))
 
     def lesson(self, example: Example) -> Conversation:
         """An example to train on: asked with a passage that supports its ideal answer, if there is one, and cited.
@@ -96,7 +96,7 @@ class Specialist:
     def _fitted(
         self, question: Conversation, passages: tuple[Passage, ...]
     ) -> tuple[Conversation, tuple[Passage, ...]]:
-        shown = self.shown(_last_user(question))
+        shown = self.shown(last_user(question))
         while True:
             conversation = self._compose(question, shown, passages)
             budget = self.engine.context_length - self.recipe.decoding.max_new_tokens
@@ -201,7 +201,3 @@ def specialist_of(engine: Engine, recipe: Recipe) -> Specialist:
     if recipe.weights and base:
         engine = base.with_weights(Path(recipe.weights))
     return Specialist(engine, recipe)
-
-
-def _last_user(conversation: Conversation) -> str:
-    return next((message.content for message in reversed(conversation) if message.role == "user"), "")

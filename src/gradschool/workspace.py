@@ -84,8 +84,8 @@ def open_base(job: Job, run: Run | None = None) -> Work[Engine]:
     """
     began_with = run.saved(ENGINE) if run else None
     settings = job.settings
-    if began_with and began_with.get("revision") and settings.revision is None:
-        settings = settings.model_copy(update={"revision": began_with["revision"]})
+    if began_with and began_with.revision and settings.revision is None:
+        settings = settings.model_copy(update={"revision": began_with.revision})
     engine: Engine = yield from open_engine(settings, job.folder)
     if run and run.save(ENGINE, engine.identity) != engine.identity:
         raise DamagedError(

@@ -5,12 +5,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from finish import finish
 from gradschool.data import documents
 from gradschool.data.documents import read_documents
 from gradschool.data.encoding import Unreadable, decode
 from gradschool.errors import DataError
 from gradschool.records import Progress
-from small_documents import docx, epub, finish, pdf, warnings_of, xlsx
+from small_documents import docx, epub, pdf, warnings_of, xlsx
 
 SLOW = [HealthCheck.too_slow]  # a busy machine is no failure
 

@@ -18,7 +18,7 @@ def kinds(found):
 
 
 def test_every_kind_of_leak_is_found(make):
-    learnt = [
+    train = [
         make(1, "Where is my card?", "In the post."),
         make(2, "What of the bridge?", f"They say {LONG}."),
         make(3, "How long will it take until the parcel that I ordered on Monday arrives here?", "Three days."),
@@ -31,22 +31,22 @@ def test_every_kind_of_leak_is_found(make):
         make(14, "Other", "this answer is long enough to be told by its wording"),
         make(15, "Nothing of it", "In the post."),  # a short answer is a label
     ]
-    assert kinds(find_leaks(learnt, held_out)) == [
+    assert kinds(find_leaks(train, held_out)) == [
         ("long common wording", "e12", "e2"),
         ("nearly the same question", "e13", "e3"),
         ("same answer", "e14", "e4"),
         ("same question", "e11", "e1"),
     ]
-    share = next(leak.overlap for leak in find_leaks(learnt, held_out) if leak.id == "e12")
+    share = next(leak.overlap for leak in find_leaks(train, held_out) if leak.id == "e12")
     assert 0.4 < share < 1
-    assert find_leaks(learnt, []) == find_leaks([], held_out) == []
+    assert find_leaks(train, []) == find_leaks([], held_out) == []
 
 
 def test_stock_phrases_and_labels_are_no_leaks(make):
-    learnt = [make(n, f"question number {n}", f"{LONG} {n}") for n in range(20)]
-    assert find_leaks(learnt, [make(99, "another question", f"{LONG} 99")]) == []
-    learnt = [make(n, f"question number {n}", "a label of as many words as a sentence would have") for n in range(20)]
-    assert find_leaks(learnt, [make(99, "another question", learnt[0].ideal)]) == []
+    train = [make(n, f"question number {n}", f"{LONG} {n}") for n in range(20)]
+    assert find_leaks(train, [make(99, "another question", f"{LONG} 99")]) == []
+    train = [make(n, f"question number {n}", "a label of as many words as a sentence would have") for n in range(20)]
+    assert find_leaks(train, [make(99, "another question", train[0].ideal)]) == []
 
 
 def test_answers_contained_in_documents_are_reported(make):
@@ -63,11 +63,11 @@ def test_it_agrees_with_comparing_all_pairs(make):
     for number in range(0, 60, 7):
         words = texts[number].split()
         texts[(number + 30) % 60] = " ".join([*chance.choices("xyz", k=9), *words[5:20], *chance.choices("uvw", k=6)])
-    learnt = [make(n, f"q{n}", text) for n, text in enumerate(texts[:30])]
+    train = [make(n, f"q{n}", text) for n, text in enumerate(texts[:30])]
     held_out = [make(100 + n, f"r{n}", text) for n, text in enumerate(texts[30:])]
     runs = [{tuple(t.split()[i : i + 13]) for i in range(len(t.split()) - 12)} for t in texts]
     wanted = {f"e{100 + n}" for n in range(30) if any(runs[30 + n] & runs[m] for m in range(30))}
-    assert {leak.id for leak in find_leaks(learnt, held_out) if leak.kind == "long common wording"} == wanted and wanted
+    assert {leak.id for leak in find_leaks(train, held_out) if leak.kind == "long common wording"} == wanted and wanted
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ def test_it_agrees_with_comparing_all_pairs(make):
     [("banking77/train.csv", "banking77/test.csv", 25), ("snips/train.jsonl", "snips/valid.jsonl", 17)],
 )
 def test_the_known_leaks_of_real_sets(real, one, other, same):
-    learnt, held_out = (read_examples(real / name, Data()).examples for name in (one, other))
-    found = find_leaks(learnt, [replace(example, id=f"test/{example.id}") for example in held_out])
+    train, held_out = (read_examples(real / name, Data()).examples for name in (one, other))
+    found = find_leaks(train, [replace(example, id=f"test/{example.id}") for example in held_out])
     asked = {}
     for leak in found:
         asked.setdefault(leak.kind, set()).add(leak.id)

@@ -6,12 +6,13 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
+from finish import finish
 from gradschool.errors import DamagedError, ModelError
 from gradschool.ground.embed import Embedder
 from gradschool.ground.index import Index, index_passages
 from gradschool.records import Progress
 from gradschool.settings import Ground
-from small_documents import finish, passage
+from small_documents import passage
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "king", "queen", "sons", "goods", "card", "oven", "hot"]
 

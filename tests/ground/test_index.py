@@ -7,10 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from finish import finish
 from gradschool.errors import DamagedError, DataError, ResourceError
 from gradschool.ground.index import Index, build_index, index_passages
 from gradschool.settings import Ground
-from small_documents import finish, passage
+from small_documents import passage
 
 SLOW = [HealthCheck.too_slow]  # a busy machine is no failure
 HELP = """# Returns

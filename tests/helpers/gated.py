@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from gradschool.errors import ModelError, RemoteError
 from gradschool.model.engine import TextLoss
 from gradschool.model.fake import FakeEngine
-from gradschool.records import Answer, Conversation, Decoding
+from gradschool.records import Answer, BaseIdentity, Conversation, Decoding
 from gradschool.serve.service import Limits, ServedBase, ServedModel, Service
 from gradschool.serve.threads import ThreadScheduler
 from gradschool.specialist import Recipe, Specialist
@@ -30,7 +30,7 @@ class GatedEngine:
         self.asked: list[tuple[Conversation, Decoding]] = []
 
     @property
-    def identity(self) -> dict[str, str]:
+    def identity(self) -> BaseIdentity:
         return self.fake.identity
 
     @property

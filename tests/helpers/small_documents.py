@@ -1,23 +1,10 @@
-"""Small documents made in the tests from bytes written by hand, and what runs long work to its end."""
+"""Small documents, made from bytes written by hand."""
 
 import io
 import zipfile
-from collections.abc import Generator
-from typing import Any, TypeVar
+from typing import Any
 
 from gradschool.records import Note, Passage
-
-T = TypeVar("T")
-
-
-def finish(work: Generator[Any, None, T]) -> tuple[T, list[Any]]:
-    """The result of long work, and its events."""
-    events: list[Any] = []
-    while True:
-        try:
-            events.append(next(work))
-        except StopIteration as stop:
-            return stop.value, events
 
 
 def warnings_of(events: list[Any]) -> list[str]:

@@ -48,7 +48,7 @@ def test_all_linear_layers_except_the_output_are_quantized(family: str, tmp_path
         assert layer.weight.numel() * layer.weight.element_size() * 2 == layer.in_features * layer.out_features
     assert packed.reader().packs and packed.reader().head is not None
     assert sum(map(is_packed, network.modules())) == len(packable(network))
-    assert "layers are quantized to 4 bits" in packed.dtype_reason and packed.identity["bits"] == "4"
+    assert "layers are quantized to 4 bits" in packed.dtype_reason and packed.identity.bits == "4"
     assert training_dtype(network)[0] == torch.float32
 
 

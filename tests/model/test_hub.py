@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from huggingface_hub import constants
 
+from finish import finish
 from gradschool.errors import GradschoolError, ModelError, ResourceError
 from gradschool.model import hub
 from gradschool.model.hub import fetch
@@ -110,17 +111,9 @@ def small_hub(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return made
 
 
-def drain(work: Generator[Event, None, Path]) -> tuple[list[Event], Path]:
-    seen = []
-    while True:
-        try:
-            seen.append(next(work))
-        except StopIteration as end:
-            return seen, end.value
-
-
 def get(revision: str | None = None) -> tuple[list[Event], Path]:
-    return drain(fetch("someone/small", revision, pause=lambda _: None))
+    folder, events = finish(fetch("someone/small", revision, pause=lambda _: None))
+    return events, folder
 
 
 def test_only_needed_files_are_downloaded_after_a_note_of_their_size(small_hub: Hub) -> None:

@@ -185,7 +185,7 @@ def test_identity_follows_the_weights(base: Path, engine: LocalEngine, tmp_path:
     same = LocalEngine(Path(shutil.copytree(base, tmp_path / "same")), name=engine.name)
     assert same.identity == engine.identity
     other = LocalEngine(tiny.save_model(tmp_path / "other", hidden_size=64), name=engine.name)
-    assert other.identity["weights"] != engine.identity["weights"]
+    assert other.identity.weights != engine.identity.weights
     assert "float32" in engine.dtype_reason and engine.network.dtype == torch.float32
 
 

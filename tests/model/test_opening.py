@@ -2,13 +2,13 @@
 
 import subprocess
 import sys
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import tiny
+from finish import finish
 from gradschool.errors import ModelError, UsageError
 from gradschool.model import opening
 from gradschool.model.engine import Engine
@@ -21,13 +21,8 @@ from gradschool.settings import Settings
 
 
 def opened(name: str, folder: Path, **more: Any) -> tuple[list[Event], Engine]:
-    work: Generator[Event, None, Engine] = open_engine(Settings(base_model=name, **more), folder)
-    seen = []
-    while True:
-        try:
-            seen.append(next(work))
-        except StopIteration as end:
-            return seen, end.value
+    engine, events = finish(open_engine(Settings(base_model=name, **more), folder))
+    return events, engine
 
 
 def test_each_kind_of_name_opens_its_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,15 +30,15 @@ def test_each_kind_of_name_opens_its_engine(tmp_path: Path, monkeypatch: pytest.
     assert isinstance(opened("http://localhost:1/v1", tmp_path, model="m")[1], RemoteEngine)
     tiny.save_model(tmp_path / "models" / "small", made=tiny.tokenizer(None))
     seen, engine = opened("models/small", tmp_path)
-    assert isinstance(engine, LocalEngine) and engine.identity["name"] == "models/small"
+    assert isinstance(engine, LocalEngine) and engine.identity.name == "models/small"
     how, *notes = seen
     assert notes == [Note(note) for note in engine.chat.notes] and len(notes) == 1
     assert isinstance(how, Note) and engine.dtype_reason in how.text and "threads" in how.text
     monkeypatch.chdir(tmp_path / "models")
-    assert opened("small", tmp_path / "elsewhere")[1].identity["weights"] == engine.identity["weights"]
+    assert opened("small", tmp_path / "elsewhere")[1].identity.weights == engine.identity.weights
     monkeypatch.setattr(opening, "POCKET", tmp_path / "models" / "small")
     pocket = opened("pocket", tmp_path)[1]
-    assert pocket.identity["name"] == "pocket"
+    assert pocket.identity.name == "pocket"
     assert [a.failure for _, a in pocket.answer([(Message("user", "Hi"),)], Decoding(max_new_tokens=2))] == [None]
 
 

@@ -80,7 +80,7 @@ def test_answers_have_token_counts(serve: Serve, monkeypatch: pytest.MonkeyPatch
     assert engine.context_length == 1234 and RemoteEngine(address, "large", QUICK).context_length == 99
     assert RemoteEngine(address, "other", QUICK).context_length == 4096
     secret = RemoteEngine(address.replace("://", "://me:pw@"), "small", QUICK)
-    assert secret.identity["address"] == address + "/v1" and "pw" not in str(secret.identity)
+    assert secret.identity.address == address + "/v1" and "pw" not in str(secret.identity)
     assert engine.count_tokens(ASK[0]) > 0
     with pytest.raises(ModelError, match="the loss of a text"):
         engine.text_losses(["x"])

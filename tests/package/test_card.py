@@ -9,9 +9,9 @@ import yaml
 from huggingface_hub import ModelCard
 
 from gradschool.package.card import card
-from gradschool.package.manifest import BaseIdentity, Manifest
+from gradschool.package.manifest import Manifest
 from gradschool.package.verdicts import verdict_sentence
-from gradschool.records import Cost, Difference, Gate, Interval, Report, RungResult, Score, Verdict
+from gradschool.records import BaseIdentity, Cost, Difference, Gate, Interval, Report, RungResult, Score, Verdict
 from gradschool.specialist import Recipe
 
 
@@ -40,9 +40,10 @@ RESULTS = (BASE, GROUND, TUNE)
 
 
 def manifest(**more: Any) -> Manifest:
-    base = BaseIdentity("HuggingFaceTB/SmolLM2-135M-Instruct", revision="a1b2", weights="c3", template="d4")
+    name = "HuggingFaceTB/SmolLM2-135M-Instruct"
+    base = BaseIdentity("local", name, revision="a1b2", weights="c3", template="d4")
     recipe = Recipe("Rewrite the clause.\n```\n# Not a heading")
-    known = Manifest("contracts", "0.1.0", "tune", "passed", base, recipe, split="e5f6")
+    known = Manifest("contracts", "0.1.0", "tune", "passed", name, base, recipe, split="e5f6")
     return replace(known, **more)
 
 
@@ -70,7 +71,7 @@ def test_unknown_fields_are_left_out() -> None:
 
 @pytest.mark.parametrize("base", ["pocket", "/home/someone/models/tiny", "http://localhost:11434/v1"])
 def test_a_base_that_is_not_on_the_hub_is_not_linked(base: str) -> None:
-    text = card(manifest(base=BaseIdentity(base)), RESULTS)
+    text = card(manifest(base_model=base, base=BaseIdentity("local", base)), RESULTS)
     assert not {"base_model", "base_model_relation"} & front(text).keys()
     assert f"`{base.removeprefix('/home/someone/models/')}`" in text
     assert "/home" not in text

@@ -126,7 +126,7 @@ def test_engine_answers_without_the_server(engine: LocalEngine, service: Service
         list(llama.stream((Message("user", "word " * 600),), drawn))
     with pytest.raises(ModelError):
         llama.text_losses(["a"])
-    assert llama.identity["kind"] == "llama.cpp"
+    assert llama.identity.kind == "llama.cpp"
 
 
 def test_file_that_is_no_model_is_an_error(file: Path, tmp_path: Path) -> None:

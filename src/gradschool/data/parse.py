@@ -44,7 +44,7 @@ def container(path: Path, name: str) -> tuple[Container, str]:
     complete = [line.text for line in head if not line.too_long]
     entries = sum(map(_is_entry, complete))
     lone_list = len(head) == 1 and first[0] == "["
-    # Looks at most lines, because the first may be the broken one.
+    # If the first line is damaged, most of the others still show that these are JSON lines.
     if entries and not lone_list and (_is_entry(first) or entries * 2 >= len(complete)):
         return "JSON lines", ""
     if first[0] in "[{":

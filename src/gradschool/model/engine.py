@@ -6,7 +6,7 @@ from typing import Protocol
 
 from gradschool.errors import ModelError
 from gradschool.model.chat import Chat
-from gradschool.records import Answer, Conversation, Decoding, Failure
+from gradschool.records import Answer, BaseIdentity, Conversation, Decoding, Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class Engine(Protocol):
     """
 
     @property
-    def identity(self) -> dict[str, str]:
-        """Identifies the base: kind, name, revision, hashes of weights and chat template."""
+    def identity(self) -> BaseIdentity:
+        """Identifies the base."""
         ...
 
     @property

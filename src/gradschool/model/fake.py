@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 
 from gradschool.model.engine import TextLoss, refuse_adapter, refused, too_long
-from gradschool.records import Answer, Conversation, Decoding
+from gradschool.records import Answer, BaseIdentity, Conversation, Decoding
 
 
 class FakeEngine:
@@ -23,8 +23,8 @@ class FakeEngine:
         self._context_length = context_length
 
     @property
-    def identity(self) -> dict[str, str]:
-        return {"kind": "fake", "name": "fake", "revision": "", "weights": "", "template": ""}
+    def identity(self) -> BaseIdentity:
+        return BaseIdentity("fake", "fake")
 
     @property
     def context_length(self) -> int:

@@ -16,7 +16,7 @@ from gradschool.model.chat import CLOSE, OPEN
 from gradschool.model.engine import TextLoss, refuse_adapter, refused, too_long
 from gradschool.model.llama_cpp import LlamaCpp, completion_body, need_llama_cpp
 from gradschool.model.machine import choose_threads
-from gradschool.records import Answer, Conversation, Decoding
+from gradschool.records import Answer, BaseIdentity, Conversation, Decoding
 
 AT_ONCE = 4
 DEFAULT_CONTEXT = 8192  # tokens; llama.cpp allocates all of it for each parallel request
@@ -42,10 +42,9 @@ class LlamaEngine:
         self.server.__enter__()
 
     @property
-    def identity(self) -> dict[str, str]:
-        """Which file this is."""
-        kind, name = "llama.cpp", self.file.name
-        return {"kind": kind, "name": name, "revision": "", "weights": sha256(self.file), "template": ""}
+    def identity(self) -> BaseIdentity:
+        """The name and the hash of the file."""
+        return BaseIdentity("llama.cpp", self.file.name, weights=sha256(self.file))
 
     def prompt_ids(self, conversation: Conversation) -> list[int]:
         """The tokens of a conversation up to where the answer begins, by the chat template in the file."""

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
-from gradschool.errors import ModelError, ResourceError
+from gradschool.errors import ModelError, ResourceError, first_line
 from gradschool.files import sha256, sha256_of
 from gradschool.model.four_bits import loading_in_four_bits, settle
 
@@ -177,15 +177,14 @@ def _unknown_kind(folder: Path, config: dict[str, Any], error: Exception) -> Mod
         )
     return ModelError(
         f"The model in {folder} is of a type that cannot be loaded (model_type {kind!r}).",
-        _first_line(error),
+        f"The loader reports: {first_line(error)}",
         "update transformers if the type is new, or use another base_model.",
     )
 
 
 def _unusable(what: str, error: Exception) -> ModelError:
-    return ModelError(what, _first_line(error), "check that the folder is complete, or download the model again.")
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return f"The loader reports: {lines[0][:300]}"
+    return ModelError(
+        what,
+        f"The loader reports: {first_line(error)}",
+        "check that the folder is complete, or download the model again.",
+    )

@@ -18,7 +18,7 @@ from gradschool.model.losses import row_losses
 from gradschool.model.machine import choose_device, choose_dtype, choose_threads
 from gradschool.model.memory import rows_at_once
 from gradschool.model.reader import Reader, reader_of
-from gradschool.records import Answer, Conversation, Decoding
+from gradschool.records import Answer, BaseIdentity, Conversation, Decoding
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -70,16 +70,16 @@ class LocalEngine:
         self.network.generation_config = GenerationConfig(eos_token_id=list(self.stop_ids))
 
     @cached_property
-    def identity(self) -> dict[str, str]:
+    def identity(self) -> BaseIdentity:
         """Identifies the base: name, revision, and the hashes of weights and chat template."""
-        return {
-            "kind": "local",
-            "name": self.name,
-            "revision": self.revision,
-            "weights": hash_weights(self.folder),
-            "template": self.chat.template_hash,
-            **({"bits": "4"} if self.quantization else {}),
-        }
+        return BaseIdentity(
+            "local",
+            self.name,
+            self.revision,
+            weights=hash_weights(self.folder),
+            template=self.chat.template_hash,
+            bits="4" if self.quantization else "",
+        )
 
     def with_weights(self, folder: Path) -> "LocalEngine":
         """An engine over fully tuned weights of this base, with the same name and chat template."""

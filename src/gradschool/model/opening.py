@@ -6,7 +6,7 @@ from pathlib import Path
 from gradschool.errors import ModelError, UsageError
 from gradschool.model.engine import Engine
 from gradschool.records import Note, Work
-from gradschool.settings import Settings
+from gradschool.settings import BUILT_IN, Settings
 
 POCKET = Path(__file__).parents[1] / "bases" / "pocket"
 HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?")
@@ -64,7 +64,7 @@ def _open_remote(settings: Settings) -> Engine:
 def _folder_of(settings: Settings, folder: Path) -> Work[tuple[Path, str]]:
     """The folder of a base, downloaded if necessary, and its revision if it has one."""
     name = settings.base_model
-    if name == "pocket":
+    if name == BUILT_IN:
         if not POCKET.is_dir():
             raise ModelError("The built-in model is missing.", f"{POCKET} does not exist.", "install gradschool again.")
         return POCKET, ""

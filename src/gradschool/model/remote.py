@@ -10,7 +10,7 @@ from typing import Any
 from gradschool.errors import ModelError, RemoteError
 from gradschool.model.chat_api import ChatApi, QuestionFailed
 from gradschool.model.engine import TextLoss, refuse_adapter
-from gradschool.records import Answer, Conversation, Decoding, Failure
+from gradschool.records import Answer, BaseIdentity, Conversation, Decoding, Failure
 from gradschool.settings import Remote
 
 CHARACTERS_PER_TOKEN = 4  # of English text
@@ -38,16 +38,9 @@ class RemoteEngine:
         self.model = model
 
     @property
-    def identity(self) -> dict[str, str]:
+    def identity(self) -> BaseIdentity:
         """The server and the model; its weights are unknown."""
-        return {
-            "kind": "remote",
-            "name": self.model,
-            "address": self._api.address,
-            "revision": "",
-            "weights": "",
-            "template": "",
-        }
+        return BaseIdentity("remote", self.model, address=self._api.address)
 
     @cached_property
     def context_length(self) -> int:

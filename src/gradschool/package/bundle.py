@@ -26,7 +26,6 @@ from gradschool.model.opening import open_engine
 from gradschool.package.card import card
 from gradschool.package.manifest import (
     BASE,
-    BaseIdentity,
     Manifest,
     ScoreSummary,
     damaged,
@@ -35,7 +34,7 @@ from gradschool.package.manifest import (
 )
 from gradschool.records import Example, Note, RungResult, Scored, Split, Work
 from gradschool.run import FIT_TEXTS, Run
-from gradschool.settings import Settings
+from gradschool.settings import BUILT_IN, Settings
 from gradschool.specialist import FOLDER, Recipe, Specialist, specialist_of
 from gradschool.version import __version__
 
@@ -83,14 +82,16 @@ def manifest_of(run: Run, specialist: Specialist, chosen: RungResult, split: Spl
     """The manifest of a specialist, without the hashes."""
     settings, recipe, engine = run.job.settings, specialist.recipe, specialist.engine
     base, local = settings.base_model, local_engine(engine)
-    if local and base != "pocket" and not local.revision and not recipe.weights:
+    if local and base != BUILT_IN and not local.revision and not recipe.weights:
         base = str(local.folder.resolve())  # a relative path would be valid here only
     return Manifest(
         name=run.job.name,
         gradschool=__version__,
         rung=chosen.rung,
         verdict="passed" if chosen.passed else "not passed",
-        base=BaseIdentity(base_model=base, model=settings.model, **engine.identity),
+        base_model=base,
+        base=engine.identity,
+        model=settings.model,
         recipe=recipe,
         answers=settings.answers,
         remote=settings.remote,
@@ -113,8 +114,8 @@ def open_verified(folder: Path, manifest: Manifest, base_model: str | None = Non
     carried = str((folder / BASE).resolve()) if manifest.carries_base else ""
     settings = Settings(
         # Weights of its own replace the base.
-        base_model=recipe.weights or base_model or carried or base.base_model,
-        model=base.model,
+        base_model=recipe.weights or base_model or carried or manifest.base_model,
+        model=manifest.model,
         revision=base.revision or None,
         quantization="nf4" if base.bits else None,
         answers=manifest.answers,
@@ -122,7 +123,7 @@ def open_verified(folder: Path, manifest: Manifest, base_model: str | None = Non
     )
     engine: Engine = yield from open_engine(settings, folder)
     for part, expected in (("weights", base.weights), ("template", base.template)):
-        if expected and engine.identity.get(part) != expected:
+        if expected and getattr(engine.identity, part) != expected:
             raise DamagedError(
                 f"The base model {settings.base_model!r} is not the one this specialist was made with.",
                 f"The hash of its {'chat ' if part == 'template' else ''}{part} differs.",
@@ -153,7 +154,7 @@ def carry(folder: Path, target: Path, with_base: bool, base_model: str | None = 
             if local is None:
                 raise UsageError("The base cannot be copied.", "It is on a server.", "leave out --with-base.")
             if not specialist.recipe.weights:
-                yield Note(f"Copying the base {manifest.base.base_model} from {local.folder}.")
+                yield Note(f"Copying the base {manifest.base_model} from {local.folder}.")
                 _copy_base(local.folder, new / BASE)
                 manifest = seal(new, manifest)
     return base_needed(manifest)
@@ -175,12 +176,12 @@ def base_needed(manifest: Manifest) -> str:
         return "It has weights of its own and needs no base."
     if manifest.carries_base:
         return "It carries its base and needs nothing else."
-    if base.base_model == "pocket":
+    if manifest.base_model == BUILT_IN:
         return "It needs the built-in base pocket of the same version of gradschool."
     if base.kind == "remote":
-        return f"It needs the server {base.base_model} with the model {base.model or ''}."
+        return f"It needs the server {manifest.base_model} with the model {manifest.model or ''}."
     revision = f" at commit {base.revision}" if base.revision else ""
-    return f"It needs the base {base.base_model}{revision}; --base names another place of it."
+    return f"It needs the base {manifest.base_model}{revision}; --base names another place of it."
 
 
 def recipe_of(folder: Path, manifest: Manifest) -> Recipe:

@@ -46,7 +46,7 @@ def card(manifest: Manifest, results: Sequence[RungResult], shipped: Shipped | N
         .render(
             front_matter=header,
             manifest=manifest,
-            base=_display_name(manifest.base.base_model),
+            base=_display_name(manifest.base_model),
             rungs=results,
             tested=[r for r in results if r.report],
             chosen=chosen,
@@ -90,12 +90,12 @@ def _display_name(base: str) -> str:
 
 def base_on_hub(manifest: Manifest) -> str:
     """The id of the base on the Hub; empty if it is not from there."""
-    base = manifest.base.base_model
+    base = manifest.base_model
     return base if is_hub_id(base) and "/" in base else ""
 
 
 def _front_matter(manifest: Manifest, chosen: RungResult, shipped: Shipped | None) -> dict[str, Any]:
-    parts, base = _parts(chosen), manifest.base.base_model
+    parts, base = _parts(chosen), manifest.base_model
     trained = {"adapter": ("peft", "adapter"), "own weights": ("transformers", "finetune")}
     library, relation = next((trained[part] for part in parts if part in trained), ("", ""))
     if shipped:

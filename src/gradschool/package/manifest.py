@@ -14,29 +14,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from gradschool.errors import DamagedError, UsageError
 from gradschool.files import hash_tree, sha256, sha256_of, write_text
-from gradschool.records import Report, Verdict
+from gradschool.records import BaseIdentity, Report, Verdict
 from gradschool.settings import Answers, Remote
 from gradschool.specialist import FILE, FOLDER, Recipe
 
 MANIFEST = "specialist.toml"
 BASE = "base"  # folder of the base model, if the specialist carries it
 FORMAT = 2
-READABLE = (1, 2)  # format 1 has older names of settings, and `brief` for `task_only`
-
-
-@dataclass(frozen=True, slots=True)
-class BaseIdentity:
-    """The base model: its name in the job, and what its engine says about itself (see `Engine.identity`)."""
-
-    base_model: str
-    model: str | None = None  # on a server
-    kind: str = ""
-    name: str = ""
-    revision: str = ""
-    weights: str = ""  # SHA-256
-    template: str = ""  # SHA-256 of the chat template
-    bits: str = ""  # "4" for a base in NF4
-    address: str = ""
+READABLE = (1, 2)  # format 1 names the base and the model in [base], and has `brief` for `task_only`
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +61,10 @@ class Manifest:
     gradschool: str  # version that packaged it
     rung: str
     verdict: Literal["passed", "not passed"]
+    base_model: str  # its name in the job
     base: BaseIdentity
     recipe: Recipe
+    model: str | None = None  # on a server
     answers: Answers = field(default_factory=Answers)
     remote: Remote = field(default_factory=Remote)
     score: ScoreSummary | None = None
@@ -157,6 +144,8 @@ def _content(folder: Path) -> dict[str, Any]:
 
 
 def _parsed(folder: Path, content: Mapping[str, Any]) -> Manifest:
+    if isinstance(base := content.get("base"), Mapping):  # older manifests named base_model and model in it
+        content = {**{name: base[name] for name in ("base_model", "model") if name in base}, **content}
     try:
         return _manifest.validate_python(content)
     except ValidationError as error:

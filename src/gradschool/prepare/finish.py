@@ -115,7 +115,7 @@ def _record(options: PrepareOptions, summary: Summary) -> dict[str, Any]:
             "agents": list(options.agents),
             "languages": list(options.languages),
             "private": options.private,
-            "writer": options.writer.identity["name"] if options.writer else "",
+            "writer": options.writer.identity.name if options.writer else "",
         },
         "sources": sources,
         "counts": summary.as_json(),

@@ -26,7 +26,7 @@ NEEDS = {
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """Results of reading besides the drafts: the author's name, and the documents for the ground rung."""
+    """What the sources contain in addition to drafts: the author's name, and documents for the ground rung."""
 
     author: str
     documents: tuple[tuple[SourceFile, Document], ...]

@@ -8,7 +8,7 @@ import tomli_w
 
 from gradschool.prepare.guidelines import Guideline
 from gradschool.prepare.options import Purpose
-from gradschool.settings import METRICS
+from gradschool.settings import BUILT_IN, METRICS
 
 PASS_MARKS = {"style": 0.5, "label": 0.8, "json_fields": 0.8, "exact_match": 0.8}
 TEXT_PASS_MARK = 0.4  # for metrics of common wording: two good answers have little in common
@@ -67,7 +67,7 @@ def job_file(
         data["guidelines"] = "guidelines.md"
     parts = [
         HEAD.format(folder=folder),
-        tomli_w.dumps({"task": task_for(purpose, author, answers), "base_model": "pocket"}),
+        tomli_w.dumps({"task": task_for(purpose, author, answers), "base_model": BUILT_IN}),
         "\n" + tomli_w.dumps({"data": data}),
     ]
     if by_time:

@@ -9,15 +9,8 @@ from pydantic import TypeAdapter
 from gradschool.files import read_json, read_lines
 from gradschool.package.manifest import MANIFEST, Manifest, load_manifest
 from gradschool.records import Answer, RungResult, Split
-from gradschool.run import SPLIT, Key, Run, result_key
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What a rung chose on validation: the score of its candidate, and each alternative that it tried."""
-
-    validation: float
-    tried: tuple[tuple[str, float], ...] = ()
+from gradschool.run import SPLIT, Run, result_key
+from gradschool.rungs.rung import Candidate, candidate_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +22,7 @@ class Facts:
 
     run: Run
     results: list[RungResult]
-    choices: dict[str, Choice]  # by rung
+    candidates: dict[str, Candidate]  # by rung
     answers: dict[str, dict[str, Answer]]  # by rung, then by example
     packaged: dict[str, Answer]  # answers of the reopened package, by example
     events: list[dict[str, Any]]
@@ -67,7 +60,7 @@ def read_facts(run: Run) -> Facts:
     return Facts(
         run=run,
         results=[results[rung] for rung in rungs if rung in results],
-        choices={rung: choice for rung in rungs if (choice := run.saved(Key[Choice](rung, Choice)))},
+        candidates={rung: candidate for rung in rungs if (candidate := run.saved(candidate_key(rung)))},
         answers={rung: answers[rung] for rung in rungs if rung in answers},
         packaged=packaged,
         events=events,

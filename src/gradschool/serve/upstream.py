@@ -193,6 +193,6 @@ def remote_scheduler(engine: RemoteEngine, at_once: int | None, context_length: 
     """The scheduler for a remote base."""
     settings = engine.settings
     key = os.environ.get(settings.api_key_env, "")
-    client = client_of(engine.identity["address"], key, settings.timeout, trust_env=True)
+    client = client_of(engine.identity.address, key, settings.timeout, trust_env=True)
     longest = min(engine.context_length, context_length or engine.context_length)
     return UpstreamScheduler(client, ChatWire(engine.model), at_once or settings.concurrency, longest)

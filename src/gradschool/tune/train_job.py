@@ -67,6 +67,8 @@ def help_train(world: World) -> None:
     engines: dict[str, LocalEngine] = {}
     while (message := world.receive()) is not None:
         job = JSON.validate_python(message)
-        engine = engines.setdefault(job.base, LocalEngine(Path(job.base)))
+        if job.base not in engines:
+            engines[job.base] = LocalEngine(Path(job.base))
+        engine = engines[job.base]
         for _ in job.training(student_of(engine, job.tune), engine, world).run():
             pass  # rank 0 reports

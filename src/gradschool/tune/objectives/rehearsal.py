@@ -47,7 +47,8 @@ class Rehearsal(Objective):
         chosen = tuple((step * count + i) % len(self.texts) for i in range(count))
         token_ids = self.texts[list(chosen)].to(student.network.device)
         if chosen not in self._cached:
-            self._cached[chosen] = self._teach(token_ids)
+            with torch.no_grad():
+                self._cached[chosen] = read(self.teacher, token_ids)
         taught, output = self._cached[chosen], read(student, token_ids)
         if student.head is not None and self.teacher.head is not None and student.packs:
             total = output_loss(output, student.head, divergence_at(taught, self.teacher.head))
@@ -55,10 +56,6 @@ class Rehearsal(Objective):
             log_probs = output.float().log_softmax(-1), taught.float().log_softmax(-1)
             total = nn.functional.kl_div(*log_probs, reduction="sum", log_target=True)
         return self.weight * total / token_ids.numel()
-
-    @torch.no_grad()
-    def _teach(self, token_ids: Tensor) -> Tensor:
-        return read(self.teacher, token_ids)
 
 
 def read(reader: Reader, token_ids: Tensor) -> Tensor:
