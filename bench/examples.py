@@ -6,20 +6,21 @@ Writes bench/results/example-NAME.json: every rung's score with bounds and rules
 verdict, cost and gates. Seconds depend on the load of the machine.
 """
 
-import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.climbs import climbed
+from bench.usage import documented
 from gradschool.files import write_json
 
 RESULTS = Path(__file__).parent / "results"
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
-def main(names: list[str]) -> None:
-    """Climb the named jobs, or all three."""
-    for name in names or ("contracts", "letters", "support"):
+def main(names: Sequence[str]) -> None:
+    """Climb the named jobs."""
+    for name in names:
         print(f"== {name}", flush=True)
         with tempfile.TemporaryDirectory() as temporary:
             record = climbed(EXAMPLES / name, Path(temporary) / "run")
@@ -28,4 +29,6 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    parser = documented(__doc__)
+    parser.add_argument("names", metavar="NAME", nargs="*", default=("contracts", "letters", "support"))
+    main(parser.parse_args().names)

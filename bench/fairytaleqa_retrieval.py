@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bench.recall import recall
+from bench.usage import documented
 from gradschool.environment import environment
 from gradschool.files import read_lines, sha256, write_json
 from gradschool.ground.index import index_passages
@@ -60,10 +61,7 @@ def measure(folder: Path, split: str) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m bench.fairytaleqa_retrieval DATA_DIR")
-    data = Path(sys.argv[1]) / "fairytaleqa"
+def main(data: Path) -> None:
     if not data.is_dir():
         sys.exit(f"{data} does not exist. Give the folder that holds fairytaleqa/ as the argument.")
     result = {
@@ -79,4 +77,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    parser = documented(__doc__)
+    parser.add_argument("data", metavar="DATA_DIR", type=Path)
+    main(parser.parse_args().data / "fairytaleqa")

@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from rich.console import Console
 
+from bench.usage import documented
 from gradschool.cli.screen import Screen
 from gradschool.cli.shipping import parity_table
 from gradschool.environment import environment
@@ -52,19 +53,18 @@ def measure(specialist: Path, folder: Path, screen: Screen) -> list[dict[str, An
     return records
 
 
-def main() -> None:
+def main(run: Path | None) -> None:
     console = Console()
     with tempfile.TemporaryDirectory() as temporary, Screen(console) as screen:
-        run = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(temporary) / "run"
-        if len(sys.argv) < 2 and subprocess.run([GRADSCHOOL, "climb", CONTRACTS, "--run", run]).returncode not in (
-            0,
-            3,
-        ):
-            sys.exit("The climb did not end.")
+        command = "python -m bench.parity" + (" RUN" if run else "")
+        if run is None:
+            run = Path(temporary) / "run"
+            if subprocess.run([GRADSCHOOL, "climb", CONTRACTS, "--run", run]).returncode not in (0, 3):
+                sys.exit("The climb did not end.")
         manifest = read_manifest(run / "specialist")
         records = measure(run / "specialist", Path(temporary), screen)
         result = {
-            "command": "python -m bench.parity" + " RUN" * (len(sys.argv) > 1),
+            "command": command,
             "settings": read_json(run / "run.json")["settings"],
             "specialist": {key: getattr(manifest, key) for key in ("name", "rung", "verdict", "split")}
             | {"score": manifest.score and asdict(manifest.score), "base": asdict(manifest.base)},
@@ -83,4 +83,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    parser = documented(__doc__)
+    parser.add_argument("run", metavar="RUN", nargs="?", type=Path)
+    main(parser.parse_args().run)

@@ -9,15 +9,16 @@ climb. Seconds depend on the load of the machine.
 """
 
 import subprocess
-import sys
 import tempfile
 import time
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.climbs import GRADSCHOOL, climbed
+from bench.usage import documented
 from gradschool.data.read import read_examples
 from gradschool.files import read_json, sha256, write_json
 from gradschool.score.rules import read_rules
@@ -102,11 +103,8 @@ def kept_rules(job: Path, rules: list[dict[str, str]]) -> dict[str, float]:
     return {rule["name"]: round(sum(part[rule["name"]] for part in parts) / len(parts), 4) for rule in rules}
 
 
-def main(arguments: list[str]) -> None:
+def main(data: Path, names: Collection[str]) -> None:
     """Measure the named data sets, or both; earlier results of the other are preserved."""
-    if not arguments:
-        sys.exit("usage: python -m bench.prepared_sets DATA_DIR [NAME ...]")
-    data, names = Path(arguments[0]), arguments[1:]
     records: dict[str, Any] = read_json(RESULTS) if RESULTS.exists() else {}
     for raw in SETS:
         if not names or raw.name in names:
@@ -116,4 +114,7 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    parser = documented(__doc__)
+    parser.add_argument("data", metavar="DATA_DIR", type=Path)
+    parser.add_argument("names", metavar="NAME", nargs="*")
+    main(**vars(parser.parse_args()))

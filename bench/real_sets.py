@@ -9,9 +9,8 @@ baseline from the data set's documentation. Seconds depend on the load of the ma
 
 import json
 import subprocess
-import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 import tomli_w
 
 from bench.climbs import GRADSCHOOL, climbed
+from bench.usage import documented
 from gradschool.files import read_lines, sha256, write_json, write_lines
 
 RESULTS = Path(__file__).parent / "results"
@@ -175,11 +175,8 @@ def held_out(rows: list[dict[str, Any]]) -> dict[str, float]:
     return {"examples": len(rows), "score": sum(row["value"] for row in rows) / len(rows), **means}
 
 
-def main(arguments: list[str]) -> None:
+def main(data: Path, names: Collection[str]) -> None:
     """Measure the named data sets, or all."""
-    if not arguments:
-        sys.exit("usage: python -m bench.real_sets DATA_DIR [NAME ...]")
-    data, names = Path(arguments[0]), arguments[1:]
     for real in SETS:
         if not names or real.name in names:
             print(f"== {real.name}", flush=True)
@@ -187,4 +184,7 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    parser = documented(__doc__)
+    parser.add_argument("data", metavar="DATA_DIR", type=Path)
+    parser.add_argument("names", metavar="NAME", nargs="*")
+    main(**vars(parser.parse_args()))

@@ -8,12 +8,13 @@ examples with bounds, increase of the loss on general text, and seconds of the r
 machine; the two climbs of a job run one after the other.
 """
 
-import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from bench.climbs import climbed
+from bench.usage import documented
 from gradschool.files import write_json
 from gradschool.gates.forgetting import NAME
 
@@ -41,9 +42,8 @@ def tuned(job: Path, weight: float) -> dict[str, Any]:
     }
 
 
-def main(arguments: list[str]) -> None:
-    """Measure the named jobs, or the three examples."""
-    jobs = [Path(name) for name in arguments] or [EXAMPLES / name for name in ("contracts", "letters", "support")]
+def main(jobs: Sequence[Path]) -> None:
+    """Measure the jobs."""
     found = {job.name: [tuned(job, weight) for weight in (1.0, 0.0)] for job in jobs}
     environment = next(iter(found.values()))[0]["environment"]
     for pair in found.values():
@@ -56,4 +56,7 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    examples = [EXAMPLES / name for name in ("contracts", "letters", "support")]
+    parser = documented(__doc__)
+    parser.add_argument("jobs", metavar="JOB", nargs="*", type=Path, default=examples)
+    main(parser.parse_args().jobs)

@@ -8,6 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 BUILT_IN = "pocket"  # the base model that is part of the package
+Purpose = Literal["style", "skill", "persona"]  # of `prepare`
+ExportForm = Literal["adapter", "merged", "gguf", "ollama"]
+NumberFormat = Literal["q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "f16", "bf16", "f32"]  # of GGUF files, small to large
+NUMBER_FORMAT: NumberFormat = "q8_0"
+MAX_DROP = 0.02  # of the mean score by an export, if that is more than one example
 METRICS = ("exact_match", "label", "json_fields", "token_f1", "rouge_l", "chrf", "rules", "style")
 
 

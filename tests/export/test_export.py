@@ -25,13 +25,14 @@ from gradschool.export.export import Exported, ExportOptions, check_gguf, export
 from gradschool.export.gguf import FORMATS
 from gradschool.export.replay import LIKELIEST
 from gradschool.export.session import CONTEXT_MARGIN
-from gradschool.gates.parity import MAX_DIVERGENCE, MAX_DROP, MIN_SAME, SCORE_KEPT
+from gradschool.gates.parity import MAX_DIVERGENCE, MIN_SAME, SCORE_KEPT
 from gradschool.model.local import LocalEngine
 from gradschool.model.opening import POCKET
 from gradschool.package.bundle import open_specialist
 from gradschool.package.forms import ExportRejected
 from gradschool.records import Message
 from gradschool.serve.over_http import over_http
+from gradschool.settings import MAX_DROP
 from gradschool.specialist import Recipe, Specialist
 from shipped import QUESTIONS, SHOWN, renamed_base, ship
 

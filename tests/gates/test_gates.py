@@ -9,7 +9,6 @@ from gradschool.gates.effect import adapter_is_not_zero, answers_changed, answer
 from gradschool.gates.forgetting import forgetting, general_texts, nats_per_token
 from gradschool.gates.gate import Check, Measurements
 from gradschool.gates.parity import (
-    MAX_DROP,
     divergence,
     same_answers,
     same_expectations,
@@ -20,6 +19,7 @@ from gradschool.gates.parity import (
 from gradschool.gates.run import EXPORT_GATES, PACKAGE_GATES, STATE_GATES, TRAINING_GATES, run_gates
 from gradschool.model.engine import TextLoss
 from gradschool.records import Answer
+from gradschool.settings import MAX_DROP
 
 
 def said(texts: str, stop: str = "stop") -> list[Answer]:

@@ -10,6 +10,8 @@ from rich.table import Table
 
 from gradschool.cli.app import command, out
 from gradschool.job import read_job
+from gradschool.records import Decoding
+from gradschool.settings import Tune
 
 if TYPE_CHECKING:
     from gradschool.model.memory import Workload
@@ -25,8 +27,8 @@ def fit(
     ] = None,
     job: Annotated[Path | None, typer.Option(help="take lengths and settings from this job")] = None,
     tokens: Annotated[int, typer.Option(min=2, help="tokens of the longest example, answer included")] = 1024,
-    new_tokens: Annotated[int, typer.Option(min=1, help="tokens of the longest answer")] = 256,
-    rank: Annotated[int, typer.Option(min=1, help="rank of the LoRA layers")] = 16,
+    new_tokens: Annotated[int, typer.Option(min=1, help="tokens of the longest answer")] = Decoding().max_new_tokens,
+    rank: Annotated[int, typer.Option(min=1, help="rank of the LoRA layers")] = Tune().rank,
 ) -> None:
     """Estimate the memory that a base needs for training and answering, here and on common GPUs."""
     from gradschool.estimate import workload_of

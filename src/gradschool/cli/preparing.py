@@ -8,13 +8,12 @@ import typer
 from rich.markup import escape
 
 from gradschool.cli.app import command, out
-from gradschool.errors import UsageError, nearest
+from gradschool.errors import UsageError
+from gradschool.settings import Data, Purpose, Settings
 
 if TYPE_CHECKING:
     from gradschool.prepare.guidelines import Guideline
     from gradschool.prepare.prepare import Prepared
-
-PURPOSES = ("style", "skill", "persona")
 
 
 @command
@@ -27,7 +26,7 @@ def prepare(
             metavar="SOURCE…",
         ),
     ],
-    purpose: Annotated[str, typer.Option("--for", help="style, skill or persona", metavar="PURPOSE")],
+    purpose: Annotated[Purpose, typer.Option("--for", help="what the examples should teach")],
     into: Annotated[Path, typer.Option("--into", help="the job folder to create or update", metavar="JOB")],
     author: Annotated[
         list[str] | None, typer.Option(help="a mail address of the author (style); detected if not given")
@@ -56,26 +55,19 @@ def prepare(
     pass_mark: Annotated[float | None, typer.Option(help="the pass mark to write into job.toml")] = None,
 ) -> None:
     """Make a job folder from raw mail, documents and dialogues: cleaned, pseudonymized and documented."""
-    if purpose not in PURPOSES:
-        raise UsageError(
-            f"--for {purpose!r} is not a purpose.",
-            "The purpose is style, skill or persona.",
-            nearest(purpose, PURPOSES) + ".",
-        )
     if pass_mark is not None and not 0 < pass_mark <= 1:
         raise UsageError(f"--pass-mark {pass_mark}: a pass mark is between 0 and 1.", "", "give 0.8, for example.")
     from gradschool.cli.screen import Screen
     from gradschool.model.opening import open_engine
     from gradschool.prepare.options import PrepareOptions, private_modes
     from gradschool.prepare.prepare import prepare as prepare_job
-    from gradschool.settings import Data, Settings
 
     columns = Data(input_column=input_column, output_column=output_column, group_column=group_column)
     modes = private_modes(private)
     with Screen(out) as screen:
         engine = screen.follow(open_engine(Settings(base_model=writer), Path())) if writer else None
         options = PrepareOptions(
-            purpose=purpose,  # type: ignore[arg-type]
+            purpose=purpose,
             authors=tuple(author or ()),
             agents=tuple(agent or ()),
             languages=tuple(language or ()),

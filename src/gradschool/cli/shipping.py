@@ -1,13 +1,14 @@
 """The commands `bundle` and `export`: a specialist as a folder for another machine, or for other programs."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
 from gradschool import errors
 from gradschool.cli.app import BaseOption, SpecialistPath, command, out
+from gradschool.settings import MAX_DROP, NUMBER_FORMAT, ExportForm, NumberFormat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,18 +37,17 @@ def bundle(
 @command
 def export(
     specialist: SpecialistPath,
-    to: Annotated[Literal["adapter", "merged", "gguf", "ollama"], typer.Option("--to", help="form of the export")],
+    to: Annotated[ExportForm, typer.Option("--to", help="form of the export")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="a new folder; default: exports/NAME-FORM")
     ] = None,
     number_format: Annotated[
-        Literal["q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "f16", "bf16", "f32"],
-        typer.Option("--format", help="number format of a GGUF file"),
-    ] = "q8_0",
+        NumberFormat, typer.Option("--format", help="number format of a GGUF file")
+    ] = NUMBER_FORMAT,
     smallest: Annotated[
         bool, typer.Option("--smallest", help="try GGUF formats from small to large; keep the first that passes")
     ] = False,
-    max_drop: Annotated[float, typer.Option("--max-drop", min=0, max=1, help="maximum drop of the score")] = 0.02,
+    max_drop: Annotated[float, typer.Option("--max-drop", min=0, max=1, help="maximum drop of the score")] = MAX_DROP,
     base: BaseOption = None,
 ) -> None:
     """Export a specialist for other programs; the export is kept only if it answers the test questions as well."""

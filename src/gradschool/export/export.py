@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from pydantic import TypeAdapter
 
@@ -30,7 +29,6 @@ from gradschool.export.smallest import smallest
 from gradschool.export.template import standalone_template
 from gradschool.export.vocabulary import read_vocabulary
 from gradschool.files import new_folder, read_json, write_json, write_text
-from gradschool.gates.parity import MAX_DROP
 from gradschool.model.adapter import CONFIG, read_adapter
 from gradschool.model.llama_cpp import need_llama_cpp
 from gradschool.model.local import LocalEngine, local_engine
@@ -40,9 +38,9 @@ from gradschool.package.evidence import read_evidence
 from gradschool.package.forms import ExportRejected, FormResult, Shipped, result_line
 from gradschool.package.manifest import Manifest, read_manifest
 from gradschool.records import Conversation, Note, Work
+from gradschool.settings import MAX_DROP, NUMBER_FORMAT, ExportForm, NumberFormat
 from gradschool.specialist import Recipe, Specialist
 
-Form = Literal["adapter", "merged", "gguf", "ollama"]
 PARITY = "parity.json"
 TESTED = "GGUF files are tested with", "export --to merged or adapter"  # why an export needs llama.cpp
 
@@ -52,9 +50,9 @@ class ExportOptions:
     """What to export, in which form, and where to."""
 
     specialist: Path
-    to: Form
+    to: ExportForm
     output: Path | None = None  # default: exports/NAME-FORM
-    number_format: str = "q8_0"
+    number_format: NumberFormat = NUMBER_FORMAT
     smallest: bool = False
     max_drop: float = MAX_DROP
     base: str | None = None
@@ -119,7 +117,7 @@ def open_session(options: ExportOptions, manifest: Manifest) -> Work[ExportSessi
     return ExportSession(manifest, evidence, specialist, engine, questions, before, probes, template, options.max_drop)
 
 
-def check(to: Form, specialist: Specialist, engine: LocalEngine) -> str:
+def check(to: ExportForm, specialist: Specialist, engine: LocalEngine) -> str:
     """Raise an error, before any work, if a form cannot be made; returns the chat template of the export."""
     if to == "adapter" and not specialist.recipe.adapter:
         raise UsageError(
@@ -193,7 +191,7 @@ def make_gguf_file(session: ExportSession, options: ExportOptions, folder: Path)
     return replace(shipped_of(session, options.to, table[-1:]), file=path.name, context=context), table
 
 
-def shipped_of(session: ExportSession, to: Form, results: Sequence[FormResult]) -> Shipped:
+def shipped_of(session: ExportSession, to: ExportForm, results: Sequence[FormResult]) -> Shipped:
     """The description of an export for its card."""
     recipe = session.specialist.recipe
     return Shipped(
@@ -243,7 +241,7 @@ def _context(session: ExportSession) -> int:
     return context_for(session.before.prompts, session.questions.decoding.max_new_tokens, most)
 
 
-MAKERS: dict[Form, Callable[[ExportSession, ExportOptions, Path], Made]] = {
+MAKERS: dict[ExportForm, Callable[[ExportSession, ExportOptions, Path], Made]] = {
     "adapter": make_adapter,
     "merged": make_merged,
     "gguf": make_gguf_file,

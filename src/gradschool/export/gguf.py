@@ -19,6 +19,7 @@ from gradschool.export.vocabulary import read_vocabulary
 from gradschool.files import disk_errors
 from gradschool.model.chat import Chat
 from gradschool.records import Progress, Work
+from gradschool.settings import NumberFormat
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from gradschool.model.lora import LoraLinear
 
 # From small to large. The gguf package can write these formats; it can only read k-quants (q4_K, …).
-FORMATS = {
+FORMATS: dict[NumberFormat, tuple[GGMLQuantizationType, LlamaFileType]] = {
     "q4_0": (GGMLQuantizationType.Q4_0, LlamaFileType.MOSTLY_Q4_0),
     "q4_1": (GGMLQuantizationType.Q4_1, LlamaFileType.MOSTLY_Q4_1),
     "q5_0": (GGMLQuantizationType.Q5_0, LlamaFileType.MOSTLY_Q5_0),
@@ -36,7 +37,7 @@ FORMATS = {
     "bf16": (GGMLQuantizationType.BF16, LlamaFileType.MOSTLY_BF16),
     "f32": (GGMLQuantizationType.F32, LlamaFileType.ALL_F32),
 }
-COARSE = ("q4_0", "q4_1", "q5_0", "q5_1")
+COARSE: tuple[NumberFormat, ...] = ("q4_0", "q4_1", "q5_0", "q5_1")
 ENDS = ("token_embd.weight", "output.weight")
 
 
@@ -51,7 +52,7 @@ class About:
 
 
 def write_gguf(
-    network: "PreTrainedModel", chat: Chat, template: str, path: Path, number_format: str, about: About
+    network: "PreTrainedModel", chat: Chat, template: str, path: Path, number_format: NumberFormat, about: About
 ) -> Work[None]:
     """Write a network with its tokenizer and chat template, tensor by tensor.
 
@@ -77,7 +78,9 @@ def write_gguf(
             writer.close()
 
 
-def _write_tensors(writer: gguf.GGUFWriter, network: "PreTrainedModel", number_format: str, name: str) -> Work[None]:
+def _write_tensors(
+    writer: gguf.GGUFWriter, network: "PreTrainedModel", number_format: NumberFormat, name: str
+) -> Work[None]:
     planned = [
         (tensor_name, chosen_format(tensor_name, tuple(tensor.shape), number_format))
         for tensor_name, tensor in gguf_tensors(network)
@@ -99,7 +102,7 @@ def _write_tensors(writer: gguf.GGUFWriter, network: "PreTrainedModel", number_f
         yield Progress(f"writing {name}", done, len(planned), "tensors")
 
 
-def chosen_format(name: str, shape: tuple[int, ...], number_format: str) -> GGMLQuantizationType:
+def chosen_format(name: str, shape: tuple[int, ...], number_format: NumberFormat) -> GGMLQuantizationType:
     """The number format of a tensor of shape (O, I) or (O,)."""
     if len(shape) == 1 or name.endswith("_norm.weight"):
         return GGMLQuantizationType.F32
@@ -151,7 +154,7 @@ def size_label(network: "PreTrainedModel") -> str:
     return label
 
 
-def file_name(about: About, label: str, number_format: str, lora: bool = False) -> str:
+def file_name(about: About, label: str, number_format: NumberFormat, lora: bool = False) -> str:
     """The file name by the GGUF naming convention: Base-Size-Specialist-FORMAT.gguf."""
     base = about.base.rstrip("/").rpartition("/")[2]
     name = about.name.replace("/", "-")

@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 from gradschool.errors import ModelError
 from gradschool.evaluate import answer_all
 from gradschool.gates.gate import Measurements
-from gradschool.gates.parity import MAX_DROP, divergence
+from gradschool.gates.parity import divergence
 from gradschool.gates.run import EXPORT_GATES, run_gates
 from gradschool.model.engine import Engine
 from gradschool.model.llama_cpp import LlamaCpp
@@ -21,6 +21,7 @@ from gradschool.package.evidence import Evidence
 from gradschool.package.forms import FormResult
 from gradschool.records import Answer, Conversation, Decoding, Example, Message, Passage, Progress, Scored, Work
 from gradschool.score.judge import judge
+from gradschool.settings import MAX_DROP
 from gradschool.specialist import Specialist, answer_and_cite
 
 LIKELIEST = 40  # tokens of each next-token distribution that are compared

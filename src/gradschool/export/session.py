@@ -23,7 +23,6 @@ from gradschool.export.replay import (
     replay_local,
     with_expected,
 )
-from gradschool.gates.parity import MAX_DROP
 from gradschool.model.engine import Engine
 from gradschool.model.llama_cpp import LlamaCpp
 from gradschool.model.local import LocalEngine
@@ -31,6 +30,7 @@ from gradschool.package.evidence import Evidence
 from gradschool.package.forms import FormResult
 from gradschool.package.manifest import Manifest
 from gradschool.records import Work
+from gradschool.settings import MAX_DROP, NumberFormat
 from gradschool.specialist import Specialist
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def try_adapter(session: ExportSession, folder: Path, form: str) -> Work[FormRes
 
 
 def try_gguf(
-    session: ExportSession, path: Path, form: str, context: int, number_format: str, lora: Path | None = None
+    session: ExportSession, path: Path, form: str, context: int, number_format: NumberFormat, lora: Path | None = None
 ) -> Work[FormResult]:
     """Run a GGUF file in llama.cpp, and test it."""
     with LlamaCpp(path, context, lora=lora, threads=torch.get_num_threads()) as server:
@@ -133,7 +133,9 @@ def try_gguf(
     return session.compare(after, (lora or path).stat().st_size, exact=exact)
 
 
-def make_gguf(session: ExportSession, network: "PreTrainedModel", path: Path, number_format: str) -> Work[None]:
+def make_gguf(
+    session: ExportSession, network: "PreTrainedModel", path: Path, number_format: NumberFormat
+) -> Work[None]:
     """Write a merged network as a GGUF file."""
     yield from write_gguf(network, session.engine.chat, session.template, path, number_format, session.about)
 

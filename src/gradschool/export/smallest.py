@@ -10,11 +10,12 @@ from gradschool.export.session import ExportSession, make_gguf, try_gguf
 from gradschool.gates.parity import SCORE_KEPT
 from gradschool.package.forms import ExportRejected, FormResult, result_line
 from gradschool.records import Gate, Note, Work
+from gradschool.settings import NumberFormat
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-FORMATS_BY_SIZE = ("q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "f16")
+FORMATS_BY_SIZE: tuple[NumberFormat, ...] = ("q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "f16")
 
 
 def smallest(

@@ -9,7 +9,6 @@ from gradschool.records import Gate
 
 MIN_SAME = 0.95  # batches of other shapes round differently, which can flip a near tie
 MAX_DIVERGENCE = 0.1  # mean KL in nats, for formats that change the weights little
-MAX_DROP = 0.02  # of the mean score, if that is more than one example
 SCORE_KEPT = "the score is kept"
 MIN_PROBABILITY = 1e-9  # of all unlisted tokens together, which avoids a division by zero
 

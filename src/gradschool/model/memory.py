@@ -9,6 +9,9 @@ import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
+from gradschool.records import Decoding
+from gradschool.settings import Tune
+
 KV_CACHE_FRACTION = 0.5  # of the free memory, for the KV cache of all rows of a batch
 PREFILL_TOKENS = 4_096  # in one prefill pass
 AT_ONCE = 64  # rows in a batch: on a CPU, more gain little
@@ -24,10 +27,10 @@ class Workload:
     """What a base is used for: rows of at most `longest` tokens, of which all rows share the first `shared`, answers of
     at most `new_tokens` tokens, and the rank of LoRA layers."""
 
-    longest: int = 1024
+    longest: int
     shared: int = 0
-    new_tokens: int = 256
-    rank: int = 16
+    new_tokens: int = Decoding().max_new_tokens
+    rank: int = Tune().rank
 
     @property
     def own(self) -> int:

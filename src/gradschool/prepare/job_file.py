@@ -7,8 +7,7 @@ from typing import Any
 import tomli_w
 
 from gradschool.prepare.guidelines import Guideline
-from gradschool.prepare.options import Purpose
-from gradschool.settings import BUILT_IN, METRICS
+from gradschool.settings import BUILT_IN, METRICS, Purpose
 
 PASS_MARKS = {"style": 0.5, "label": 0.8, "json_fields": 0.8, "exact_match": 0.8}
 TEXT_PASS_MARK = 0.4  # for metrics of common wording: two good answers have little in common

@@ -7,9 +7,8 @@ from typing import Literal, get_args
 from gradschool.data.private import PrivateKind
 from gradschool.errors import UsageError, nearest
 from gradschool.model.engine import Engine
-from gradschool.settings import Data
+from gradschool.settings import Data, Purpose
 
-Purpose = Literal["style", "skill", "persona"]
 Mode = Literal["pseudonyms", "drop", "keep"]
 SHORT = {  # names of the kinds on the command line
     "key": "key or token",
