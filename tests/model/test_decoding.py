@@ -1,5 +1,6 @@
 """Batches of prompts: each one is continued as transformers continues it alone."""
 
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from transformers import AutoModelForCausalLM
 import tiny
 from gradschool.model.decoding import decode, sample
 from gradschool.model.reader import Reader, reader_of
+from gradschool.model.threads import Threads
 from gradschool.records import Decoding
 
 CHANGES: dict[str, dict[str, Any]] = {
@@ -57,6 +59,16 @@ def together(
         done |= {token.name} if token.last else set()
     assert done == set(prompts)
     return generated
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma3"])
+def test_repeating_a_step_to_time_it_changes_nothing(family: str, tmp_path: Path) -> None:
+    reader = reader_of(network_of(tiny.save_model(tmp_path, family, **CHANGES.get(family, {}))))
+    now, used = iter(range(0, 10**9, 1000)), set()
+    threads = Threads(2, clock=lambda: next(now), use=used.add)
+    prompts = prompts_of(8, 9)
+    assert together(replace(reader, threads=threads), prompts, [319]) == together(reader, prompts, [319])
+    assert used == {1, 2}
 
 
 @pytest.mark.parametrize("prefix", [0, 9])

@@ -6,6 +6,7 @@ Shapes: B rows in the batch, V vocabulary.
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -122,7 +123,9 @@ class Batch:
         count, lengths = len(self.rows), self.cache.lengths
         positions = [len(row.prompt) + len(row.generated) - 1 for row in self.rows]
         layout = DecodeStep(self.cache, count, max(positions) - self.prefix + 1)
-        hidden = self._forward([row.generated[-1] for row in self.rows], positions, layout)
+        last = [row.generated[-1] for row in self.rows]
+        # Repeatable: until the lengths change, a step writes to the same places of the cache.
+        hidden = self.reader.threads.run(partial(self._forward, last, positions, layout))
         lengths[:count] += 1
         return self._append(hidden, 0)
 

@@ -15,9 +15,10 @@ from gradschool.model.detokenizer import IncrementalDetokenizer
 from gradschool.model.engine import Engine, TextLoss, refused, too_long
 from gradschool.model.loading import hash_weights, load
 from gradschool.model.losses import row_losses
-from gradschool.model.machine import choose_device, choose_dtype, choose_threads
+from gradschool.model.machine import choose_device, choose_dtype
 from gradschool.model.memory import rows_at_once
 from gradschool.model.reader import Reader, reader_of
+from gradschool.model.threads import choose_threads, threads_for
 from gradschool.records import Answer, BaseIdentity, Conversation, Decoding
 
 if TYPE_CHECKING:
@@ -60,9 +61,10 @@ class LocalEngine:
         threads, threads_reason = choose_threads()
         torch.set_num_threads(threads)
         self.threads_reason = f"{threads} threads: {threads_reason}"
+        self.training_threads = threads_for(self.device)
         self.network, self.tokenizer = load(folder, self.device, chosen, quantization)
         self.network.requires_grad_(False)
-        self.readers = AdapterReaders(reader_of(self.network))
+        self.readers = AdapterReaders(reader_of(self.network, threads_for(self.device)))
         self.chat = Chat(self.tokenizer, template)
         ends = self.network.generation_config.eos_token_id if self.network.generation_config else None
         self.stop_ids = tuple(sorted({*self.chat.stop_ids, *([ends] if isinstance(ends, int) else ends or [])}))
