@@ -72,8 +72,8 @@ def climb_rungs(
     run: Run, workspace: Workspace, ladder: Sequence[Rung]
 ) -> Work[tuple[Sequence[RungResult], Sequence[Tested]]]:
     """Make and test one candidate after another; each rung starts from the best one so far. Stops at the first pass."""
-    inputs = RungInputs(run, workspace.data.train, workspace.data.validation, workspace.measure)
-    best = Specialist(workspace.engine, Recipe(decoding=workspace.decoding))
+    inputs = RungInputs(run, workspace.data.train, workspace.data.validation, workspace.measure, workspace.decoding)
+    best = Specialist(workspace.engine, Recipe(decoding=workspace.untrained_decoding))
     results: list[RungResult] = []
     tested: list[Tested] = []
     for rung in ladder:

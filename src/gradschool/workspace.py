@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from gradschool.data.check import check, too_long
 from gradschool.data.issues import Issue, usable
@@ -24,6 +25,8 @@ from gradschool.score.metrics import find_metrics
 from gradschool.tune.world import current
 
 ANSWER_MARGIN, EXTRA_TOKENS = 1.25, 8  # answers may be this much longer than the longest ideal one
+# An untrained base often writes until the limit. Its answers may be this much longer than nearly all ideal ones.
+NEARLY_ALL, UNTRAINED_MARGIN = 0.95, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,8 @@ class Workspace:
     engine: Engine
     data: Dataset
     measure: Measure
-    decoding: Decoding
+    decoding: Decoding  # of a trained base
+    untrained_decoding: Decoding
     level: float
 
 
@@ -70,11 +74,11 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
     train, validation, test = split_of(examples, split)
     data = Dataset(reading, [*checked.issues, *issues], split, train, validation, test)
     yield Note(f"{len(train)} train / {len(validation)} validation / {len(test)} test (split {split.hash[:8]}).")
-    decoding = decoding_for([*train, *validation], engine, job)
+    decoding, untrained_decoding = decodings_for([*train, *validation], engine, job)
     if run and measure.unfitted:
-        bases = untrained(engine, instructions_of(job), decoding)
+        bases = untrained(engine, instructions_of(job), untrained_decoding)
         measure = yield from fit_metrics(measure, bases, train, run.answers, run.fit_texts)
-    return Workspace(engine, data, measure, decoding, look_level(goal.error_budget, looks))
+    return Workspace(engine, data, measure, decoding, untrained_decoding, look_level(goal.error_budget, looks))
 
 
 def open_base(job: Job, run: Run | None = None) -> Work[Engine]:
@@ -135,9 +139,23 @@ def divide(examples: Sequence[Example], job: Job, looks: int, run: Run | None = 
     return split
 
 
-def decoding_for(examples: Sequence[Example], engine: Engine, job: Job) -> Decoding:
-    """The decoding settings of a job; by default, answers may be a quarter longer than the longest ideal one."""
+def decodings_for(examples: Sequence[Example], engine: Engine, job: Job) -> tuple[Decoding, Decoding]:
+    """The decoding settings of a job, for a trained base and for an untrained one.
+
+    By default, answers may be a quarter longer than the longest ideal one. If long ideal answers are rare, those of an
+    untrained base are limited to a multiple of the others.
+    """
     answers = job.settings.answers
-    longest = max(engine.count_tokens((Message("user", example.ideal),)) for example in examples)
-    limit = min(round(longest * ANSWER_MARGIN) + EXTRA_TOKENS, max(1, engine.context_length // 2))
-    return Decoding(max_new_tokens=answers.max_new_tokens or limit, temperature=answers.temperature)
+    if answers.max_new_tokens:
+        both = Decoding(max_new_tokens=answers.max_new_tokens, temperature=answers.temperature)
+        return both, both
+    lengths = sorted(engine.count_tokens((Message("user", example.ideal),)) for example in examples)
+    usual = UNTRAINED_MARGIN * lengths[ceil(NEARLY_ALL * len(lengths)) - 1]
+    trained, untrained = (
+        Decoding(
+            max_new_tokens=min(round(longest * ANSWER_MARGIN) + EXTRA_TOKENS, max(1, engine.context_length // 2)),
+            temperature=answers.temperature,
+        )
+        for longest in (lengths[-1], min(lengths[-1], usual))
+    )
+    return trained, untrained

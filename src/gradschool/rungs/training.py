@@ -8,6 +8,7 @@ from functools import partial
 from torch import nn
 from transformers import PreTrainedModel
 
+from gradschool.data.labels import classes
 from gradschool.errors import DataError, ModelError
 from gradschool.files import new_folder
 from gradschool.gates.gate import Measurements
@@ -48,6 +49,8 @@ class Trained:
     folders: tuple[str, ...]
     tokens: int  # trained on, all epochs together
     gates: tuple[Gate, ...]
+    epochs: float = 0.0  # planned
+    falling: bool = False  # the validation loss was lowest at the last step
 
 
 def make_rows(
@@ -130,7 +133,10 @@ def train_specialist(
         save(with_weights(weights, training, engine, tune), engine, inputs, prefix + name)
         for name, weights in weights_of.items()
     ]
-    return Trained(tuple(folders), state.tokens, run_gates(TRAINING_GATES, measurements))
+    falling = state.best_step == state.step
+    return Trained(
+        tuple(folders), state.tokens, run_gates(TRAINING_GATES, measurements), epochs=plan.epochs, falling=falling
+    )
 
 
 def run_training(training: Training, inputs: RungInputs) -> Work[TrainState]:
@@ -157,7 +163,8 @@ def computing(engine: LocalEngine, tune: Tune) -> str:
 def plan_for(rows: Sequence[Rendered], inputs: RungInputs, rate: float, fraction: float = 1.0) -> Plan:
     """Choose batch size and number of steps from the rows; `fraction` is the part of a full training."""
     mean_tokens = sum(len(row.token_ids) for row in rows) / len(rows)
-    return make_plan(inputs.settings.tune, len(rows), mean_tokens, rate, fraction)
+    labels = classes(inputs.train) or {}
+    return make_plan(inputs.settings.tune, len(rows), mean_tokens, rate, fraction, len(labels))
 
 
 def train_job(

@@ -1,0 +1,77 @@
+"""Remedies: each is named if there is evidence for it, and only then."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import small_job
+from finish import finish
+from gradschool.job import read_job
+from gradschool.records import Cost, Interval, Report, RungResult, Score
+from gradschool.remedies import advise
+from gradschool.rungs.training import Trained
+from gradschool.rungs.tune import still_falling
+from gradschool.workspace import Workspace, open_job
+
+JOB = 'task = "Write the order down."\nbase_model = "fake"\n[goal]\nmetric = "exact_match"\npass_mark = 0.9\n'
+RESULT = RungResult(
+    "tune", Report("exact_match", Score(0.5, Interval(0.3, 0.7, 0.95), 20, 20), "failed", 0.9, None, cost=Cost(1, 1, 1))
+)
+
+
+def workspace_of(folder: Path, job: str = JOB, examples: Any = None) -> Workspace:
+    ready, _ = finish(open_job(read_job(small_job.write_job(folder, job, examples))))
+    return ready
+
+
+def remedies(workspace: Workspace, advice: Sequence[str] = ()) -> list[str]:
+    return list(advise(RESULT, [RESULT], workspace, advice))
+
+
+def test_a_limit_below_the_ideal_answers_is_named_with_the_limit_that_they_need(tmp_path: Path) -> None:
+    short = workspace_of(tmp_path / "short", JOB + "[answers]\nmax_new_tokens = 2\n")
+    [remedy] = [text for text in remedies(short) if text.startswith("Longer answers")]
+    longest = int(remedy.split("max_new_tokens to ")[1].rstrip("."))
+    assert "limit of 2;" in remedy and longest > 2
+    enough = workspace_of(tmp_path / "enough", JOB + f"[answers]\nmax_new_tokens = {longest}\n")
+    for workspace in (enough, workspace_of(tmp_path / "default")):
+        assert not any(text.startswith("Longer answers") for text in remedies(workspace))
+
+
+@pytest.mark.parametrize("falling", [True, False])
+def test_a_training_that_was_still_improving_advises_to_train_longer(falling: bool) -> None:
+    advice = list(still_falling(Trained(("best",), 7, (), epochs=3.0, falling=falling)))
+    assert advice == (
+        ["Longer training: the validation loss was still falling at the last step; raise [tune] epochs above 3."]
+        if falling
+        else []
+    )
+
+
+def test_a_measured_curve_replaces_the_general_advice_about_more_examples(tmp_path: Path) -> None:
+    workspace = workspace_of(tmp_path)
+    few = "More training examples: there are only"
+    assert [text.startswith(few) for text in remedies(workspace)].count(True) == 1
+    longer = "Longer training: …"
+    assert longer in remedies(workspace, [longer])
+    assert any(text.startswith(few) for text in remedies(workspace, [longer]))
+    curve = "More training examples would hardly help: …"
+    assert [text for text in remedies(workspace, [curve]) if text.startswith("More training")] == [curve]
+
+
+def test_an_untrained_base_may_not_write_answers_that_are_rarely_ideal(tmp_path: Path) -> None:
+    rows = small_job.rows(72)
+    usual = workspace_of(tmp_path / "usual", examples=rows)
+    assert usual.untrained_decoding == usual.decoding
+    rows[3] = {**rows[3], "completion": " ".join(f"word{number}" for number in range(300))}
+    rare = workspace_of(tmp_path / "rare", examples=rows)
+    assert rare.untrained_decoding.max_new_tokens < rare.decoding.max_new_tokens / 4
+    assert replace(rare.untrained_decoding, max_new_tokens=0) == replace(rare.decoding, max_new_tokens=0)
+    many = [{**row, "completion": rows[3]["completion"] + str(i)} if i % 8 == 0 else row for i, row in enumerate(rows)]
+    often = workspace_of(tmp_path / "often", examples=many)
+    assert often.untrained_decoding == often.decoding
+    chosen = workspace_of(tmp_path / "chosen", JOB + "[answers]\nmax_new_tokens = 90\n", rows)
+    assert chosen.untrained_decoding.max_new_tokens == chosen.decoding.max_new_tokens == 90
