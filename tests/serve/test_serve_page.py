@@ -18,8 +18,9 @@ from gradschool.cli.serving import serve
 from gradschool.model import llama_engine
 from gradschool.model.memory import AT_ONCE
 from gradschool.serve.app import make_app
+from gradschool.serve.fields import UNSUPPORTED, WITHOUT_EFFECT
 from gradschool.serve.loading import open_service
-from gradschool.serve.request import MAX_STOPS, UNSUPPORTED, WITHOUT_EFFECT, _ChatBody
+from gradschool.serve.request import MAX_STOPS, _ChatBody
 from gradschool.serve.server import HEADER_SECONDS, KEY_ENV, MIN_KEY_LENGTH, running
 from gradschool.serve.service import Limits, Service
 
