@@ -134,7 +134,8 @@ def resume(run: str | Path) -> Climbed:
 def open_specialist(folder: str | Path, *, base: str | None = None) -> "OpenSpecialist":
     """Open a packaged specialist: verify its files, load its base; `base` is another location of the same base model.
 
-    Raises DamagedError if a file or the base is not the one that was packaged.
+    `folder` is the specialist's, or that of its run. Raises DamagedError if a file or the base is not the one that was
+    packaged.
     """
     return OpenSpecialist(_result(bundle.open_specialist(_path(folder), base)))
 

@@ -10,6 +10,7 @@ from gradschool.data.read import read_examples
 from gradschool.evaluate import evaluate, measure_of
 from gradschool.files import write_lines
 from gradschool.package.bundle import open_specialist
+from gradschool.package.manifest import specialist_folder
 from gradschool.records import Report, Scored, Work
 from gradschool.run import FIT_TEXTS, read_saved_job
 from gradschool.score.judge import judge
@@ -17,6 +18,7 @@ from gradschool.score.judge import judge
 
 def score_specialist(folder: Path, examples: Path, output: Path | None, base: str | None) -> Work[Report]:
     """Answer and judge a file of examples; each row of evidence is written to `output` as a JSON line."""
+    folder = specialist_folder(folder)
     specialist = yield from open_specialist(folder, base)
     job = read_saved_job(folder / "evidence" / "run.json")
     goal = job.settings.goal

@@ -32,6 +32,7 @@ from gradschool.settings import saved_settings
 
 T = TypeVar("T")
 FIT_TEXTS = "fit.jsonl"
+PACKED = "specialist"  # the folder of the package in a run
 PROGRESS_EVERY = 2.0  # seconds between two recorded progress events of one step
 
 
@@ -169,7 +170,7 @@ class Run:
     @property
     def specialist(self) -> Path:
         """The folder of the package, which exists once the climb is finished."""
-        return self.folder / "specialist"
+        return self.folder / PACKED
 
     def recorded(self, work: Work[T]) -> Work[T]:
         """Append each event to events.jsonl, with the time, and pass it on."""

@@ -112,5 +112,5 @@ def test_any_text_is_an_origin_or_an_error(text: str) -> None:
     except UsageError as error:
         assert error.what and error.fix
     else:
-        assert origin in ("*", "null") or "://" in origin and origin.isascii()
+        assert origin in ("*", "null") or ("://" in origin and origin.isascii())
         assert parse_origins([origin], KEY) == (origin,)

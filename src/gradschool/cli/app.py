@@ -30,7 +30,7 @@ out, err = Console(), Console(stderr=True)
 RENAMED_FLAGS = {flag_of(old): new for old, new in RENAMED.items()} | {"--most-drop": Renamed("max_drop")}
 
 JobPath = Annotated[Path, typer.Argument(help="a folder with job.toml, a .toml file, or a file of examples")]
-SpecialistPath = Annotated[Path, typer.Argument(help="a specialist's folder, such as runs/contracts-1/specialist")]
+SpecialistPath = Annotated[Path, typer.Argument(help="folder of a specialist or of its run, such as runs/contracts-1")]
 BaseOption = Annotated[str | None, typer.Option("--base", help="another location of the same base model")]
 
 

@@ -17,9 +17,7 @@ from gradschool.cli.app import BaseOption, command, err, out
 def serve(
     specialists: Annotated[
         list[str],
-        typer.Argument(
-            metavar="SPECIALIST", help="folders of specialists, each as FOLDER or, to rename it, NAME=FOLDER"
-        ),
+        typer.Argument(metavar="SPECIALIST", help="folders of specialists or of their runs; NAME=FOLDER renames one"),
     ],
     host: Annotated[
         str, typer.Option(help="address to listen on; other than loopback, it requires an API key")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gradschool.errors import ModelError, UsageError
 from gradschool.model.engine import Engine
+from gradschool.model.ollama import ollama_name, ollama_route
 from gradschool.records import Note, Work
 from gradschool.settings import BUILT_IN, Settings
 
@@ -73,7 +74,12 @@ def _folder_of(settings: Settings, folder: Path) -> Work[tuple[Path, str]]:
         return local, ""
     from gradschool.model.hub import fetch
 
-    path = yield from fetch(name, settings.revision)
+    try:
+        path = yield from fetch(name, settings.revision)
+    except ModelError as error:
+        if "/" in name:
+            raise
+        raise ModelError(error.what, error.why, f"{error.fix} Or, {ollama_route(name)}.") from error
     return path, path.name  # in the Hub's cache, the name of a snapshot is its commit
 
 
@@ -85,6 +91,9 @@ def _local_folder(name: str, folder: Path) -> Path | None:
             return path.resolve()
         if path.is_file():
             raise ModelError(f"{path} is a file.", "A model is a folder.", "name the folder that holds config.json.")
+    if model := ollama_name(name):
+        fix = f"{ollama_route(model)}; or name a folder or a Hub id (owner/name)."
+        raise ModelError(f"The base model {name!r} does not exist.", "It looks like a name of Ollama's.", fix)
     if is_hub_id(name):
         return None
     raise ModelError(

@@ -1,6 +1,7 @@
 """Request fields that this server does not implement, and the values of each that ask for nothing.
 
-They are those of OpenAI's API and of servers and clients that extend it: llama.cpp, vLLM, Ollama, OpenRouter, Open WebUI.
+They are those of OpenAI's API, and of servers and clients that extend it: llama.cpp, vLLM, Ollama, OpenRouter,
+Open WebUI.
 """
 
 from typing import Any

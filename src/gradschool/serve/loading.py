@@ -10,7 +10,7 @@ from gradschool.model.llama_engine import LlamaEngine
 from gradschool.model.local import local_engine
 from gradschool.model.remote import RemoteEngine
 from gradschool.package.bundle import open_verified, recipe_of
-from gradschool.package.manifest import MANIFEST, Manifest, read_manifest
+from gradschool.package.manifest import MANIFEST, Manifest, read_manifest, specialist_folder
 from gradschool.records import Note, Work
 from gradschool.serve.llama import LlamaScheduler
 from gradschool.serve.local import LocalScheduler
@@ -86,7 +86,8 @@ def _read_all(specs: Sequence[str]) -> dict[str, tuple[Path, Manifest]]:
 
 
 def _read(spec: str) -> tuple[str, Path, Manifest]:
-    name, folder = parse_spec(spec)
+    name, path = parse_spec(spec)
+    folder = specialist_folder(path)
     manifest = read_manifest(folder)
     return name or manifest.name or folder.resolve().name, folder, manifest
 
