@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 BUILT_IN = (
-    *("examples", "support_floors", "parity", "rehearsal", "serve_load"),
+    *("examples", "support_floors", "parity", "rehearsal", "serve_load", "rounding"),
     *("mailbox_scale", "prepare_scale", "quote_removal"),
     *("train_speed", "answer_speed", "growth", "neighbour"),
 )

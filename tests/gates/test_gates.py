@@ -35,6 +35,11 @@ def scores(before: Sequence[float], after: Sequence[float], max_drop: float = MA
     return Measurements(scores=(before, after), max_drop=max_drop)
 
 
+def rounded(answers: str, again: str, before: Sequence[float], after: Sequence[float]) -> Measurements:
+    """Answers and scores of a base whose rounding depends on the batch."""
+    return Measurements(answers=(said(answers), said(again)), scores=(before, after), max_drop=MAX_DROP)
+
+
 NAN, INF = math.nan, math.inf
 CASES: list[tuple[Check, Measurements, bool, str]] = [
     (adapter_is_not_zero, Measurements(adapter_norms=[0.0, 0.1, 0.0]), True, "1 of 3 layers"),
@@ -60,6 +65,9 @@ CASES: list[tuple[Check, Measurements, bool, str]] = [
     (same_answers, Measurements(answers=(said("a" * 20), said("a" * 19 + "b"))), True, "19 of 20"),
     (same_answers, Measurements(answers=(said("a" * 20), said("a" * 18 + "bb"))), False, "18 of 20"),
     (same_answers, Measurements(answers=([], [])), False, "0 of 0"),
+    (same_answers, rounded("aaaa", "abcd", [1.0] * 4, [1.0] * 4), True, "(limit -0.250); 1 of 4 answers are"),
+    (same_answers, rounded("aaaa", "aaab", [1.0] * 4, [0.0] * 4), False, "-1.000 (limit -0.250); 3 of 4 answers are"),
+    (score_kept, rounded("aaaa", "aabb", [1.0] * 4, [0.75] * 4), True, "; 2 of 4 answers are the same"),
     (same_prompts, Measurements(prompts=([[1, 2], [3]], [[1, 2], [3]])), True, "2 of 2"),
     (
         same_prompts,

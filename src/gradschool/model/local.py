@@ -40,7 +40,6 @@ class LocalEngine:
     tokenizer: "PreTrainedTokenizerBase"
     chat: Chat
     trains = True
-    repeats_exactly = True
 
     def __init__(
         self,
@@ -82,6 +81,11 @@ class LocalEngine:
             template=self.chat.template_hash,
             bits="4" if self.quantization else "",
         )
+
+    @property
+    def repeats_exactly(self) -> bool:
+        """Whether a question gets the same answer in any batch; lower precision rounds otherwise in other batches."""
+        return self.network.dtype in (torch.float32, torch.float64)
 
     def with_weights(self, folder: Path) -> "LocalEngine":
         """An engine over fully tuned weights of this base, with the same name and chat template."""

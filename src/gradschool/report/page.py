@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from gradschool.gates.gate import Measurements
 from gradschool.gates.run import PACKAGE_GATES, run_gates
 from gradschool.job import Job
+from gradschool.package.prove import PROVEN
 from gradschool.package.verdicts import bounds, difference, percent, verdict_sentence, verdict_words
 from gradschool.records import Gate
 from gradschool.report.facts import Facts, read_facts
@@ -80,7 +81,12 @@ def headline(facts: Facts, gates: Sequence[Gate]) -> tuple[str, str]:
 
 
 def package_gates(facts: Facts) -> tuple[Gate, ...]:
-    """Whether the reopened package gave the answers that were scored; known for local bases only."""
+    """Whether the reopened package gave the answers that were scored; known for local bases only.
+
+    Runs of earlier versions did not save it.
+    """
+    if (saved := facts.run.saved(PROVEN)) is not None:
+        return saved
     manifest = facts.manifest
     if manifest is None or manifest.base.kind != "local":
         return ()

@@ -20,6 +20,11 @@ from gradschool.serve.threads import ThreadScheduler
 from gradschool.serve.upstream import remote_scheduler
 from gradschool.specialist import Specialist
 
+ROUNDING = (
+    "The base of {name} computes in {dtype}, which rounds otherwise in other batches: some answers can differ from "
+    "those of the test. `gradschool export` counts them and checks that the score is kept."
+)
+
 
 def open_service(
     specs: Sequence[str],
@@ -44,6 +49,9 @@ def open_service(
         else:
             opened[name] = Specialist(shared[0], recipe_of(folder, manifest))
             yield Note(f"{name} shares the weights of {shared[1]}'s base.")
+    for engine, name in engines.values():
+        if (local := local_engine(engine)) and not local.repeats_exactly:
+            yield Note(ROUNDING.format(name=name, dtype=str(local.network.dtype).removeprefix("torch.")))
     bases: dict[int, ServedBase] = {}
     for engine, _ in engines.values():
         specialists = [specialist for specialist in opened.values() if specialist.engine is engine]
