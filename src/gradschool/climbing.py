@@ -11,7 +11,7 @@ from gradschool.package.bundle import pack
 from gradschool.package.prove import prove
 from gradschool.records import Gate, RungResult, Scored, Verdict, Work
 from gradschool.remedies import advise
-from gradschool.run import PACKAGE, Key, Run, result_key
+from gradschool.run import CLIMB, PACKAGE, Key, Run, result_key
 from gradschool.rungs.ladder import LADDER
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, candidate_key
 from gradschool.score.judge import judge
@@ -42,7 +42,7 @@ class Tested:
     rows: Sequence[Scored]
 
 
-CLIMBED: Key[Climbed] = Key("climbed", Climbed)
+CLIMBED: Key[Climbed] = Key(CLIMB, Climbed)
 
 
 def climb(run: Run, ladder: Sequence[Rung] = LADDER) -> Work[Climbed]:

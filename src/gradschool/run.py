@@ -32,6 +32,7 @@ from gradschool.settings import saved_settings
 
 T = TypeVar("T")
 FIT_TEXTS = "fit.jsonl"
+CLIMB = "climbed"  # the name of a climb's saved result, whose record belongs to climbing.py
 PACKED = "specialist"  # the folder of the package in a run
 PROGRESS_EVERY = 2.0  # seconds between two recorded progress events of one step
 

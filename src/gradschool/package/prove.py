@@ -8,10 +8,8 @@ from gradschool.gates.run import PACKAGE_GATES, run_gates
 from gradschool.model.local import local_engine
 from gradschool.package.bundle import open_specialist
 from gradschool.records import Example, Gate, Scored, Work
-from gradschool.run import Key, Run
+from gradschool.run import Run
 from gradschool.settings import MAX_DROP
-
-PROVEN: Key[tuple[Gate, ...]] = Key("package-gates", tuple[Gate, ...])
 
 
 def prove(run: Run, test: Sequence[Example], rows: Sequence[Scored], measure: Measure) -> Work[tuple[Gate, ...]]:
@@ -28,5 +26,4 @@ def prove(run: Run, test: Sequence[Example], rows: Sequence[Scored], measure: Me
     if exact or local_engine(specialist.engine):
         answers = [row.answer for row in rows], [row.answer for row in again]
         scores = None if exact else ([row.value for row in rows], [row.value for row in again])
-    measured = Measurements(answers=answers, scores=scores, max_drop=MAX_DROP)
-    return run.save(PROVEN, run_gates(PACKAGE_GATES, measured))
+    return run_gates(PACKAGE_GATES, Measurements(answers=answers, scores=scores, max_drop=MAX_DROP))

@@ -7,6 +7,7 @@ model wrote from running. It needs the run's folder alone, so that unfinished ru
 import base64
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from gradschool.gates.gate import Measurements
 from gradschool.gates.run import PACKAGE_GATES, run_gates
 from gradschool.job import Job
-from gradschool.package.prove import PROVEN
 from gradschool.package.verdicts import bounds, difference, percent, verdict_sentence, verdict_words
 from gradschool.records import Gate
 from gradschool.report.facts import Facts, read_facts
 from gradschool.report.losses import loss_curves
 from gradschool.report.questions import failure_examples, questions_of
-from gradschool.run import Run
+from gradschool.run import CLIMB, Key, Run
 from gradschool.settings import options, shown
 from gradschool.version import __version__
 
@@ -80,13 +80,18 @@ def headline(facts: Facts, gates: Sequence[Gate]) -> tuple[str, str]:
     return "failed" if rejected else chosen.report.verdict, verdict_sentence(chosen, gates)
 
 
-def package_gates(facts: Facts) -> tuple[Gate, ...]:
-    """Whether the reopened package gave the answers that were scored; known for local bases only.
+@dataclass(frozen=True)
+class _Ended:
+    gates: tuple[Gate, ...]  # of the package
 
-    Runs of earlier versions did not save it.
-    """
-    if (saved := facts.run.saved(PROVEN)) is not None:
-        return saved
+
+ENDED: Key[_Ended] = Key(CLIMB, _Ended)  # what the page shows of the result of a climb
+
+
+def package_gates(facts: Facts) -> tuple[Gate, ...]:
+    """Whether the reopened package gave the answers that were scored; known for local bases only."""
+    if ended := facts.run.saved(ENDED):
+        return ended.gates
     manifest = facts.manifest
     if manifest is None or manifest.base.kind != "local":
         return ()
