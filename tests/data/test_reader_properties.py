@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gradschool.data.check import check
-from gradschool.data.formats import CONVERSATIONS, INPUTS, OUTPUTS
+from gradschool.data.columns import INPUTS, OUTPUTS
+from gradschool.data.formats import CONVERSATIONS
 from gradschool.data.near_duplicates import near_duplicates
 from gradschool.data.read import read_examples
 from gradschool.errors import GradschoolError

@@ -1,0 +1,47 @@
+"""Entries inside other entries: lists under a key (`{"data": […]}`), SQuAD's articles, and rows of the Hub's viewer."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gradschool.data.formats import is_messages, plain
+
+WRAPPERS = ("data", "rows", "examples", "items", "records", "entries", "instances", "samples", "train", "questions")
+MAX_DEPTH = 4
+
+
+def entries(value: Any, depth: int = 0) -> Iterator[Any]:
+    """The entries in a value: a list of messages is a conversation, and an object may wrap a list of entries."""
+    if isinstance(value, list):
+        yield {"messages": value}
+        return
+    inner = _inner(value) if isinstance(value, dict) and depth < MAX_DEPTH else None
+    if inner is None:
+        yield value
+        return
+    for entry in inner:
+        yield from entries(entry, depth + 1)
+
+
+def _inner(value: Mapping[str, Any]) -> list[Any] | None:
+    """The entries that an object wraps; None if it is an entry itself."""
+    keys = {plain(key): key for key in reversed(list(value))}
+    if "row" in keys and isinstance(value[keys["row"]], dict) and "row_idx" in keys:
+        return [value[keys["row"]]]
+    if "paragraphs" in keys and (paragraphs := _objects(value[keys["paragraphs"]])):
+        title = value.get(keys.get("title", ""))
+        group = {"group": title} if isinstance(title, str) and title else {}
+        return [group | paragraph for paragraph in paragraphs]
+    if "qas" in keys and "context" in keys and (asked := _objects(value[keys["qas"]])):
+        shared = {key: value[key] for key in value if plain(key) in ("context", "group")}
+        return [shared | question for question in asked]
+    lists = [word for word in WRAPPERS if word in keys and _objects(value[keys[word]])]
+    others = [key for key in value if plain(key) not in lists and isinstance(value[key], list | str)]
+    if len(lists) == 1 and all(isinstance(value[key], str) and len(value[key]) < 200 for key in others):
+        return _objects(value[keys[lists[0]]])
+    return None
+
+
+def _objects(value: Any) -> list[Any]:
+    """A list of objects that are not messages; [] for anything else."""
+    listed = isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
+    return value if listed and not is_messages(value) else []
