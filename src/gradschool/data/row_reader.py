@@ -7,8 +7,8 @@ from typing import Any
 from gradschool.data.choices import choices_of, first_position
 from gradschool.data.columns import Form, detect
 from gradschool.data.conversation import RowReading, is_transcript, read_row
-from gradschool.data.formats import NoConversation, plain
-from gradschool.data.guess import Guess, guess
+from gradschool.data.formats import CONVERSATIONS, NoConversation, plain
+from gradschool.data.guess import NO_TEXT, Guess, guess
 from gradschool.data.tables import without_nothing
 from gradschool.settings import Data
 
@@ -40,7 +40,13 @@ class RowReader:
         plain_data = self.data.model_copy(update={"input_column": None, "output_column": None})
         named = self.data.input_column and any(plain(key) == plain(self.data.input_column) for key in row)
         reader = self if named else RowReader(plain_data, self.first)
-        _, reading = reader._read(row, answered=False)
+        try:
+            _, reading = reader._read(row, answered=False)
+        except UnknownForm:
+            texts = [key for key, value in row.items() if isinstance(value, str) and plain(key) not in {*NO_TEXT, *CONVERSATIONS}]
+            if len(texts) != 1:
+                raise
+            reading = read_row(row, Form(texts[0], inputs=(texts[0],)), judged=False)
         messages = list(reading.messages)
         while messages and messages[-1].role == "assistant":
             messages.pop()
