@@ -23,6 +23,11 @@ REPLIES = {
 }
 
 
+def is_reply(form: Form) -> bool:
+    """Whether the answers of a form are replies, which ratings judge; the rating of a review judges something else."""
+    return bool(form.conversation) or plain(form.output) in REPLIES
+
+
 class Findings:
     """Collects what rows say, and reports it when the file has been read."""
 
@@ -47,9 +52,8 @@ class Findings:
 
     def add(self, form: Form, reading: RowReading, example: Example) -> None:
         """Collect the marks and notes of a row."""
-        rated = bool(form.conversation) or plain(form.output) in REPLIES
         for mark in reading.marks:
-            if mark.verdict == "number" and rated:
+            if mark.verdict == "number" and is_reply(form):
                 self._ratings[mark.key].append((example, mark.number))
             elif mark.weight and mark.number not in (0, 1):
                 self._weights[mark.key] += 1

@@ -30,6 +30,14 @@ class Guess:
     input: str
     output: str
     reason: str
+    groups: str = ""  # a column that may name the groups
+
+    def __str__(self) -> str:
+        groups = f"; if {self.groups!r} names the groups: --group-column {shlex.quote(self.groups)}"
+        return (
+            f"{self.input!r} is taken for the input and {self.output!r} for the ideal answer ({self.reason}); "
+            f"if that is wrong: --input-column and --output-column{groups if self.groups else ''}"
+        )
 
 
 def guess(rows: Sequence[Mapping[str, Any]], data: Data) -> Guess | None:
@@ -53,7 +61,10 @@ def guess(rows: Sequence[Mapping[str, Any]], data: Data) -> Guess | None:
         asked, given, reason = texts[0], texts[1], "the first of two columns of texts is taken for the input"
     elif not asked and len(texts) == len(classes) == 1:
         asked, given, reason = texts[0], classes[0], "one column has texts, the other has classes"
-    return Guess(asked, given, reason) if asked and given and asked != given else None
+    if not asked or not given or asked == given:
+        return None
+    groups = next((key for key in free if key not in (asked, given) and not named and _repeats(rows, key)), "")
+    return Guess(asked, given, reason, groups)
 
 
 def _spelled(keys: Mapping[str, float], name: str | None) -> str:

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, Literal, TextIO
 
 from gradschool.data.encoding import MAX_LINE, Line, Unreadable, lines, open_text, repair
-from gradschool.data.tables import Record, Row, header_place, is_header, table_rows
+from gradschool.data.tables import Record, header_place, is_header, table_rows
+from gradschool.data.tables import Row as Row
 from gradschool.errors import DataError
 from gradschool.settings import Data
 
 Container = Literal["JSON lines", "JSON list", "JSON objects", "CSV", "TSV", "workbook"]
+USUAL = Data()  # without columns that the user names
 TABLES = ("CSV", "TSV", "workbook")
 SEP_LINE = re.compile(r"\"?sep=([,;|\t])\"?[,;|\t]*", re.IGNORECASE)  # Excel's first line
 DELIMITERS = ",\t;|"
@@ -25,7 +27,7 @@ SEPARATORS = re.compile(r"[\s,]*")
 TOO_LONG = f"the line is longer than {MAX_LINE >> 20} MB: a line break is probably missing"
 
 
-def container(path: Path, name: str, data: Data) -> tuple[Container, str]:
+def container(path: Path, name: str, data: Data = USUAL) -> tuple[Container, str]:
     """Detect the container of a file's entries, and the delimiter of a table; raises DataError if there is none."""
     if _is_workbook(path):
         return "workbook", ""
@@ -77,7 +79,7 @@ def _delimiter(head: Sequence[str], data: Data) -> str:
     return chosen
 
 
-def rows(path: Path, name: str, held: Container, delimiter: str, data: Data) -> Iterator[Row]:
+def rows(path: Path, name: str, held: Container, delimiter: str, data: Data = USUAL) -> Iterator[Row]:
     """The entries of a file, one at a time; raises DataError if a JSON list is truncated or malformed."""
     if held == "workbook":
         yield from _workbook_rows(path, name, data)

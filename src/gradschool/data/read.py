@@ -182,11 +182,7 @@ def _read_file(path: Path, data: Data, name: str, ids: set[str]) -> Reading:
     if not examples or found.lost * 2 > found.seen:
         raise _refusal(found, issues, sample)
     if reader.guessed:
-        text = (
-            f"{reader.guessed.input!r} is taken for the input and {reader.guessed.output!r} for the ideal answer "
-            f"({reader.guessed.reason}); if that is wrong: --input-column and --output-column"
-        )
-        issues.insert(0, Issue("guessed columns", Source(name, 1), "kept", repair(text)[0]))
+        issues.insert(0, Issue("guessed columns", Source(name, 1), "kept", repair(str(reader.guessed))[0]))
     forms = found.forms.most_common()
     words = forms[0][0] if len(forms) == 1 else ", ".join(f"{form} ({count})" for form, count in forms)
     return Reading(_dated(examples), f"{words} in {held}", found.columns, issues)

@@ -43,7 +43,11 @@ class RowReader:
         try:
             _, reading = reader._read(row, answered=False)
         except UnknownForm:
-            texts = [key for key, value in row.items() if isinstance(value, str) and plain(key) not in {*NO_TEXT, *CONVERSATIONS}]
+            texts = [
+                key
+                for key, value in row.items()
+                if isinstance(value, str) and plain(key) not in {*NO_TEXT, *CONVERSATIONS}
+            ]
             if len(texts) != 1:
                 raise
             reading = read_row(row, Form(texts[0], inputs=(texts[0],)), judged=False)
