@@ -8,7 +8,7 @@ from typing import Any
 from gradschool.data.formats import NoConversation, as_text, plain
 
 OPTIONS = ("choices", "options", "answer_choices", "answer_options", "endings", "possible_answers", "multiple_choice")
-OPTION = re.compile(r"(?:opt|option|choice|ending|sol|answer|alternative)_?([a-h]|\d)|([a-e])")
+OPTION = re.compile(r"(?:op|opt|option|choice|ending|sol|answer|alternative)_?([a-h]|\d)|([a-e])")
 POSITION = "counts"  # the beginning of a note: answers are positions
 
 

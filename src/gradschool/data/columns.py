@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradschool.data.choices import OPTION, OPTIONS, is_choices
-from gradschool.data.formats import CONVERSATIONS, ROLE_KEYS, as_text, is_messages, plain, role_of
+from gradschool.data.formats import CONVERSATIONS, ROLE_KEYS, as_text, is_messages, is_transcript, plain, role_of
 from gradschool.data.preferences import prefer
 from gradschool.settings import Data
 
@@ -101,11 +101,13 @@ def detect(row: Mapping[str, Any], data: Data, *, answered: bool = True) -> tupl
         spoken = _spoken(row[key])
         output = _output(keys, {key, system}) if "assistant" not in spoken else keys.get("chosen" if used else "", "")
         return Form(_conversation_name(row[key]), key, output=output, system=system, compared=used), row
-    output = named_output or _pair_output(keys, named_input) or _output(keys, {named_input or ""})
+    chosen = keys.get("chosen", "") if used else ""
+    output = named_output or chosen or _pair_output(keys, named_input) or _output(keys, {named_input or ""})
     if not output and answered:
         return None
     inputs = (named_input,) if named_input else _inputs(row, keys, {output, system})
-    if not inputs and is_messages(row.get(output)) and not named_output:
+    alone = is_messages(row.get(output)) or (bool(used) and is_transcript(row.get(output)))
+    if not inputs and alone and not named_output:
         return Form("messages", conversation=output, system=system, compared=used), row
     history = keys.get("history", "") if keys.get("history") != output else ""
     if not inputs and not history:

@@ -1,6 +1,5 @@
 """A row as a conversation: the one reader of rows, for training, scoring, preparing and answering."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +13,9 @@ from gradschool.data.formats import (
     as_text,
     from_json,
     is_messages,
+    is_transcript,
     messages_of,
-    role_of,
+    transcript,
     turns_of,
 )
 from gradschool.data.marks import Mark, marks_of
@@ -24,8 +24,6 @@ from gradschool.records import Conversation, Message
 MIN_REPEATED = 10  # characters of a question that an answer in text may repeat
 CUT = "marked"  # the beginning of a note: messages that are marked as bad were left out
 INPUT = "input"  # the beginning of a note: an input is not text
-# "Human: …" and "Assistant: …", as in chosen and rejected answers that are whole conversations.
-SPEAKER = re.compile(r"^[ \t]*(?:#{1,4}[ \t]*)?(Human|User|Assistant|System)[ \t]*:[ \t]?", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ def _system(row: Mapping[str, Any], form: Form, notes: set[str]) -> list[Message
 def _conversation(value: Any, notes: set[str], *, judged: bool) -> tuple[list[Message], list[Mark]]:
     """The messages up to the last answer that is not marked as bad, and the marks of that answer."""
     if isinstance(value, str) and not value.lstrip().startswith("["):
-        return _transcript(value), []
+        return transcript(value), []
     turns, messages = turns_of(value), messages_of(value, notes)
     end, left_out = len(messages), 0
     while judged and (places := _last_answers(messages[:end])):
@@ -120,23 +118,6 @@ def _end_of_question(turns: Sequence[Message]) -> int:
     while end and turns[end - 1].role == "assistant":
         end -= 1
     return end
-
-
-def _transcript(text: str) -> list[Message]:
-    """The messages of a text with "Human:" and "Assistant:"; raises NoConversation if it has none."""
-    starts = list(SPEAKER.finditer(text))
-    if not starts:
-        raise NoConversation("has a conversation that is neither a list of messages nor a text with 'Human:'")
-    ends = [*(start.start() for start in starts[1:]), len(text)]
-    return [
-        Message(role_of(start[1]) or "user", text[start.end() : end].strip())
-        for start, end in zip(starts, ends, strict=True)
-    ]
-
-
-def is_transcript(value: Any) -> bool:
-    """Whether a text is a conversation of "Human:" and "Assistant:"."""
-    return isinstance(value, str) and {role_of(found[1]) for found in SPEAKER.finditer(value)} >= {"user", "assistant"}
 
 
 def _history(value: Any, notes: set[str]) -> list[Message]:
@@ -211,7 +192,7 @@ def _answer(row: Mapping[str, Any], form: Form, first: int, notes: set[str]) -> 
     if is_messages(value):
         return _conversation(value, notes, judged=True)[0], ()
     if form.compared and is_transcript(value):
-        return _transcript(str(value)), ()
+        return transcript(str(value)), ()
     if form.choices:
         value = chosen_label(value, choices_of(row, form.choices, notes), form.output, first, notes)
     found = answers_of(value, form.output, notes, named=form.named)

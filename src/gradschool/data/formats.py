@@ -23,6 +23,8 @@ SPELLINGS = {
 ROLES = {spelling: role for role, spellings in SPELLINGS.items() for spelling in spellings}
 SEPARATOR = re.compile(r"[\s\-]+")
 CAMEL = re.compile(r"(?<=[a-z\d])(?=[A-Z])")
+# "Human: …" and "Assistant: …", as in chosen and rejected answers that are whole conversations.
+SPEAKER = re.compile(r"^[ \t]*(?:#{1,4}[ \t]*)?(Human|User|Assistant|System)[ \t]*:[ \t]?", re.MULTILINE)
 TEXT_PARTS = ("text", "input_text", "output_text")
 
 
@@ -132,3 +134,20 @@ def _content(value: Any, notes: set[str]) -> str:
 
 def _is_part(part: Any) -> bool:
     return isinstance(part, dict) and ("type" in part or set(part) == {"text"})
+
+
+def transcript(text: str) -> list[Message]:
+    """The messages of a text with "Human:" and "Assistant:"; raises NoConversation if it has none."""
+    starts = list(SPEAKER.finditer(text))
+    if not starts:
+        raise NoConversation("has a conversation that is neither a list of messages nor a text with 'Human:'")
+    ends = [*(start.start() for start in starts[1:]), len(text)]
+    return [
+        Message(role_of(start[1]) or "user", text[start.end() : end].strip())
+        for start, end in zip(starts, ends, strict=True)
+    ]
+
+
+def is_transcript(value: Any) -> bool:
+    """Whether a text is a conversation of "Human:" and "Assistant:"."""
+    return isinstance(value, str) and {role_of(found[1]) for found in SPEAKER.finditer(value)} >= {"user", "assistant"}

@@ -6,8 +6,8 @@ from typing import Any
 
 from gradschool.data.choices import choices_of, first_position
 from gradschool.data.columns import Form, detect
-from gradschool.data.conversation import RowReading, is_transcript, read_row
-from gradschool.data.formats import CONVERSATIONS, NoConversation, plain
+from gradschool.data.conversation import RowReading, read_row
+from gradschool.data.formats import CONVERSATIONS, NoConversation, is_transcript, plain
 from gradschool.data.guess import NO_TEXT, Guess, guess
 from gradschool.data.tables import without_nothing
 from gradschool.settings import Data
@@ -59,7 +59,7 @@ class RowReader:
     def _read(self, row: Mapping[str, Any], *, answered: bool) -> tuple[Form, RowReading]:
         found = detect(row, self.data, answered=answered)
         if found is None:
-            alone = next((key for key in ("chosen", "text", "conversation") if is_transcript(row.get(key))), "")
+            alone = next((key for key in ("text", "conversation", "dialogue") if is_transcript(row.get(key))), "")
             if not alone:
                 raise UnknownForm(f"no known pair of keys among: {', '.join(map(str, row)) or 'none'}")
             found = Form("transcript", conversation=alone), row
@@ -77,7 +77,7 @@ def reader_of(rows: Sequence[Mapping[str, Any]], data: Data) -> RowReader:
         except NoConversation:
             known = True
             continue
-        known = known or found is not None or is_transcript(row.get("chosen"))
+        known = known or found is not None
         if found and found[0].choices and found[0].output:
             positions.append((found[1].get(found[0].output), len(choices_of(found[1], found[0].choices, set()))))
     guessed = None if known else guess([without_nothing(dict(row))[0] for row in rows], data)
