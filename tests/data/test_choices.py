@@ -8,12 +8,13 @@ from gradschool.errors import DataError
 
 LISTED = "Which one floats?\n\nA. cork\nB. lead\nC. brick"
 TEXTS = ["cork", "lead", "brick"]
+LABELLED = [{"label": label, "text": text} for label, text in zip("ABC", TEXTS, strict=True)]
 FORMS = [
     {"question": "Which one floats?", "choices": TEXTS, "answer": 0},
     {"question": "Which one floats?", "choices": TEXTS, "answer": "A"},
     {"question": "Which one floats?", "choices": {"text": TEXTS, "label": ["A", "B", "C"]}, "answerKey": "A"},
     {"question": "Which one floats?", "options": {"A": "cork", "B": "lead", "C": "brick"}, "answer": "A"},
-    {"question": "Which one floats?", "options": [{"label": a, "text": b} for a, b in zip("ABC", TEXTS, strict=True)], "correct_option": "A"},
+    {"question": "Which one floats?", "options": LABELLED, "correct_option": "A"},
     {"question": "Which one floats?", "A": "cork", "B": "lead", "C": "brick", "answer": "A"},
     {"question": "Which one floats?", "option_a": "cork", "option_b": "lead", "option_c": "brick", "answer": "A"},
     {"question": "Which one floats?", "opa": "cork", "opb": "lead", "opc": "brick", "label": "A"},

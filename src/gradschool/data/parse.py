@@ -110,9 +110,9 @@ def _workbook_rows(path: Path, name: str, data: Data) -> Iterator[Row]:
     from gradschool.data.convert import xlsx_sheets
 
     try:
-        for title, sheet in xlsx_sheets(path.read_bytes()):
-            records = (Record(number, cells) for number, cells in enumerate(sheet, 1))
-            yield from table_rows(records, data, title)
+        for number, (title, sheet) in enumerate(xlsx_sheets(path.read_bytes())):
+            records = (Record(line, cells) for line, cells in enumerate(sheet, 1))
+            yield from table_rows(records, data, title if number else "")
     except (Unreadable, OSError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise DataError(f"{name} cannot be read.", f"The reason: {why}", "save it again, or save it as CSV.") from error

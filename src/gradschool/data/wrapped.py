@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gradschool.data.formats import is_messages, plain
+from gradschool.data.columns import detect
+from gradschool.data.formats import NoConversation, is_messages, plain
+from gradschool.settings import Data
 
 WRAPPERS = ("data", "rows", "examples", "items", "records", "entries", "instances", "samples", "train", "questions")
 MAX_DEPTH = 4
@@ -34,11 +36,16 @@ def _inner(value: Mapping[str, Any]) -> list[Any] | None:
     if "qas" in keys and "context" in keys and (asked := _objects(value[keys["qas"]])):
         shared = {key: value[key] for key in value if plain(key) in ("context", "group")}
         return [shared | question for question in asked]
-    lists = [word for word in WRAPPERS if word in keys and _objects(value[keys[word]])]
-    others = [key for key in value if plain(key) not in lists and isinstance(value[key], list | str)]
-    if len(lists) == 1 and all(isinstance(value[key], str) and len(value[key]) < 200 for key in others):
-        return _objects(value[keys[lists[0]]])
-    return None
+    lists = [found for word in WRAPPERS if word in keys and (found := _objects(value[keys[word]]))]
+    return lists[0] if len(lists) == 1 and not _is_entry(value) and any(map(_is_entry, lists[0][:5])) else None
+
+
+def _is_entry(value: Mapping[str, Any]) -> bool:
+    """Whether an object is an entry, or wraps some."""
+    try:
+        return detect(value, Data(), answered=False) is not None or _inner(value) is not None
+    except NoConversation:
+        return True
 
 
 def _objects(value: Any) -> list[Any]:
