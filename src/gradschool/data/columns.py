@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from gradschool.data.choices import OPTION, OPTIONS, is_choices
@@ -168,6 +169,7 @@ def _inputs(row: Mapping[str, Any], keys: Mapping[str, str], taken: Collection[s
     return tuple(key for key in (heading, body) if key)
 
 
+@lru_cache(maxsize=4096)  # called for each key of each row
 def _is_material(name: str) -> bool:
     return name in MATERIAL or SERIES.fullmatch(name) is not None
 
@@ -182,8 +184,13 @@ def _choices(row: Mapping[str, Any], keys: Mapping[str, str], taken: Collection[
         key = keys.get(word)
         if key and key not in taken and is_choices(row[key]):
             return (key,)
-    single = [key for key in row if key not in taken and OPTION.fullmatch(plain(key)) and row[key] not in (None, "")]
+    single = [key for key in row if _is_option(plain(key)) and key not in taken and row[key] not in (None, "")]
     return tuple(single) if len(single) > 1 else ()
+
+
+@lru_cache(maxsize=4096)  # called for each key of each row
+def _is_option(name: str) -> bool:
+    return OPTION.fullmatch(name) is not None
 
 
 def content_keys(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:

@@ -34,6 +34,8 @@ RATINGS = {
 }
 STATES = {"status", "state", "review_status", "response_status", "annotation_status", "review", "decision", "verdict"}
 INSIDE = {"metadata", "meta", "extra", "attributes", "data"}  # objects that may hold marks
+MARKS = GOOD_IF_TRUE | GOOD_IF_LIKED | BAD_IF_TRUE | WEIGHTS | RATINGS | STATES
+NESTED = RATINGS | INSIDE
 SCALED = RATINGS - {"label", "reward", "preference", "vote", "votes", "reaction"}  # may be a scale of 5 or 10
 
 REJECTED = {
@@ -82,13 +84,13 @@ def marks_of(row: Mapping[str, Any], taken: Collection[str] = (), depth: int = 0
     """The marks of a row or a message; `taken` are the keys that hold its content."""
     for key, value in row.items():
         name = plain(key)
-        if key in taken or value is None or value == "":
+        if (name not in MARKS and name not in NESTED) or key in taken or value is None or value == "":
             continue
         if isinstance(value, dict | list):
-            if depth < MAX_DEPTH and name in RATINGS | INSIDE:
+            if depth < MAX_DEPTH and name in NESTED:
                 yield from _inside(key, value, depth)
             continue
-        found = _mark(name, key, value)
+        found = _mark(name, key, value) if name in MARKS else None
         if found:
             yield found
 
@@ -112,7 +114,7 @@ def _mark(name: str, key: str, value: Any) -> Mark | None:
     number = _number(value)
     if name in WEIGHTS:
         return None if number is None else Mark(key, shown, "bad" if number <= 0 else "good", number, weight=True)
-    if name in GOOD_IF_TRUE | GOOD_IF_LIKED and (word in TRUE | FALSE or number == -1):
+    if (name in GOOD_IF_TRUE or name in GOOD_IF_LIKED) and (word in TRUE | FALSE or number == -1):
         liked = name in GOOD_IF_LIKED and number is not None
         return None if liked and word in FALSE else Mark(key, shown, "good" if word in TRUE else "bad")
     if name in BAD_IF_TRUE and (word in TRUE | FALSE or number is not None):

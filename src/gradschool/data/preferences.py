@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from gradschool.data.formats import NoConversation, plain
@@ -35,6 +36,8 @@ def prefer(row: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[str, str]]:
     Rows that compare nothing are returned as they are. Raises NoConversation if no answer is preferred.
     """
     keys = {plain(key): key for key in reversed(list(row))}
+    if not any(map(_may_compare, keys)):
+        return row, {}
     rejected = next((keys[word] for word in REJECTED if _holds(row, keys.get(word))), "")
     chosen = next((keys[word] for word in CHOSEN if _holds(row, keys.get(word))), "")
     if chosen:
@@ -48,6 +51,11 @@ def prefer(row: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[str, str]]:
             rejected: "rejected answer, not trained on"
         }
     return row, {}
+
+
+@lru_cache(maxsize=4096)  # called for each key of each row
+def _may_compare(name: str) -> bool:
+    return name in CHOSEN or name in REJECTED or name in LISTS or SIDE.fullmatch(name) is not None
 
 
 def _holds(row: Mapping[str, Any], key: str | None) -> bool:

@@ -37,13 +37,15 @@ def _inner(value: Mapping[str, Any]) -> list[Any] | None:
         shared = {key: value[key] for key in value if plain(key) in ("context", "group")}
         return [shared | question for question in asked]
     lists = [found for word in WRAPPERS if word in keys and (found := _objects(value[keys[word]]))]
-    return lists[0] if len(lists) == 1 and not _is_entry(value) and any(map(_is_entry, lists[0][:5])) else None
+    if len(lists) != 1 or _is_entry(value):
+        return None
+    return lists[0] if any(_is_entry(inner) or _inner(inner) for inner in lists[0][:5]) else None
 
 
 def _is_entry(value: Mapping[str, Any]) -> bool:
-    """Whether an object is an entry, or wraps some."""
+    """Whether an object is an entry that can be read."""
     try:
-        return detect(value, Data(), answered=False) is not None or _inner(value) is not None
+        return detect(value, Data(), answered=False) is not None
     except NoConversation:
         return True
 
