@@ -63,7 +63,7 @@ def right_page(job: Job, index: Index, passages: int) -> float:
 def main() -> None:
     """Measure and write the results."""
     job = read_job(Path(__file__).parents[1] / "examples" / "support")
-    source = job.examples
+    [source] = job.examples
     examples = read_examples(source, job.settings.data).examples
     decides, also = find_metrics(job.settings.goal, job.folder, examples)
     with tempfile.TemporaryDirectory() as temporary:

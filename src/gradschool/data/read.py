@@ -232,7 +232,7 @@ def _refusal(found: _Collector, issues: Sequence[Issue], sample: Sequence[Mappin
             f"Its keys are: {_listed(found.keys)}.\n{repair(columns_shown(sample[:5]))[0]}\n"
             f"Known keys are, for conversations: {_listed(CONVERSATIONS)};\n"
             f"for the input: {_listed(INPUTS)};\nfor the ideal answer: {_listed(OUTPUTS)}.",
-            f"{FIX}\nFor example: {repair(options_to_name(sample))[0]}",
+            f"{FIX} For example: {repair(options_to_name(sample))[0]}",
         )
     listed = "\n".join(f"  {issue.source}: {issue.text}" for issue in dropped[:SHOWN])
     if found.lost * 2 <= found.seen:

@@ -8,7 +8,7 @@ from gradschool.data.choices import choices_of, first_position
 from gradschool.data.columns import Form, detect
 from gradschool.data.conversation import RowReading, read_row
 from gradschool.data.formats import CONVERSATIONS, NoConversation, is_transcript, plain
-from gradschool.data.guess import NO_TEXT, Guess, guess
+from gradschool.data.guess import MIN_TEXT_WORDS, NO_TEXT, Guess, guess
 from gradschool.data.tables import without_nothing
 from gradschool.settings import Data
 
@@ -43,11 +43,8 @@ class RowReader:
         try:
             _, reading = reader._read(row, answered=False)
         except UnknownForm:
-            texts = [
-                key
-                for key, value in row.items()
-                if isinstance(value, str) and plain(key) not in {*NO_TEXT, *CONVERSATIONS}
-            ]
+            free = [key for key in row if isinstance(row[key], str) and plain(key) not in {*NO_TEXT, *CONVERSATIONS}]
+            texts = [key for key in free if len(row[key].split()) >= MIN_TEXT_WORDS]
             if len(texts) != 1:
                 raise
             reading = read_row(row, Form(texts[0], inputs=(texts[0],)), judged=False)
