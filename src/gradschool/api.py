@@ -5,14 +5,16 @@ Everything here is also an attribute of `gradschool`. Errors are the `Gradschool
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from pydantic import TypeAdapter
 
 from gradschool import job as jobs
 from gradschool.climbing import Climbed
 from gradschool.climbing import climb as climb_run
+from gradschool.data.formats import NoConversation
 from gradschool.data.issues import Issue
+from gradschool.data.row_reader import RowReader
 from gradschool.errors import GradschoolError, UsageError, nearest
 from gradschool.examine import Examined, Shown, examine
 from gradschool.job import Job
@@ -40,7 +42,7 @@ from gradschool.records import (
     Work,
 )
 from gradschool.run import Run
-from gradschool.settings import RENAMED, Rule, Settings, keyword_of, options
+from gradschool.settings import RENAMED, Data, Rule, Settings, keyword_of, options
 from gradschool.specialist import Specialist
 from gradschool.tune.train_job import help_train_under_torchrun
 from gradschool.tune.world import current
@@ -87,7 +89,7 @@ ROLES = ("system", "user", "assistant", "tool")
 QUESTION = "A question is a string, or a list of messages with role and content."  # in errors about questions
 ASK = 'ask ["…"] or [[{"role": "user", "content": "…"}]].'
 ARGUMENTS = "the arguments"  # in errors about settings
-Question: TypeAlias = str | Sequence[Message | Mapping[str, str]]
+Question: TypeAlias = str | Sequence[Message | Mapping[str, str]] | Mapping[str, Any]
 
 
 def read_job(path: str | Path, **settings: object) -> Job:
@@ -149,7 +151,8 @@ class OpenSpecialist:
     def answer(self, questions: Iterable[Question]) -> list[Answer]:
         """Answer questions in one batch; the answers are in the order of the questions.
 
-        A question is a string, or a conversation: messages with `role` and `content`, the last one to be answered.
+        A question is a string, a conversation (messages with `role` and `content`, the last one to be answered), or a
+        row as examples have them (`{"instruction": "…", "input": "…"}`), whose ideal answer is not read.
         An answer has `text`, `stop` (why it ended), `citations` (passages of the documents) and `failure`, if any.
         """
         if isinstance(questions, (str, Mapping)) or not isinstance(questions, Iterable):
@@ -166,6 +169,8 @@ class OpenSpecialist:
 def _conversation(question: Question) -> Conversation:
     if isinstance(question, str):
         return (Message("user", question),)
+    if isinstance(question, Mapping):
+        return _conversation_of_row(question)
     try:
         conversation = tuple(m if isinstance(m, Message) else Message(m["role"], m["content"]) for m in question)
     except (KeyError, TypeError) as error:
@@ -179,6 +184,13 @@ def _conversation(question: Question) -> Conversation:
         if not isinstance(message.content, str):
             raise UsageError(f"{message.content!r} is not the content of a message.", "The content is a string.", ASK)
     return conversation
+
+
+def _conversation_of_row(row: Mapping[str, Any]) -> Conversation:
+    try:
+        return RowReader(Data()).question(row).messages
+    except NoConversation as error:
+        raise UsageError(f"{row!r} is not a question.", f"The row: {error}.", ASK) from error
 
 
 def _path(value: str | Path) -> Path:

@@ -39,6 +39,7 @@ class Examined:
     highest_provable: float  # the highest pass mark that this test set can prove
     needed: float | None  # true score at which the pass mark is proven with a probability of 0.8; None: at no score
     shown: list[Shown]
+    first: Example  # as it was read
     tokens: tuple[int, int, int] | None  # of the shortest, median and longest example with its instructions
     context_length: int
 
@@ -65,6 +66,7 @@ def examine(job: Job, rows: int) -> Work[Examined]:
         highest_provable=provable(len(data.test), level),
         needed=needed_score(len(data.test), pass_mark, level),
         shown=shown,
+        first=data.reading.examples[0],
         tokens=(lengths[0], lengths[len(lengths) // 2], lengths[-1]) if lengths else None,
         context_length=workspace.engine.context_length,
     )

@@ -59,7 +59,7 @@ class Example:
     """A conversation whose last message is the ideal answer.
 
     `group` is the thread, document or customer it comes from; a split never separates examples of one group. `date` is
-    when it was written, in ISO 8601, or empty.
+    when it was written, in ISO 8601, or empty. `other_answers` are right answers in other words.
     """
 
     id: str
@@ -67,6 +67,7 @@ class Example:
     group: str
     source: Source
     date: str = ""
+    other_answers: tuple[str, ...] = ()
 
     @property
     def question(self) -> Conversation:

@@ -25,9 +25,10 @@ class Section(BaseModel):
 class Data(Section):
     """Where the examples and documents are."""
 
-    examples: str = Field(
+    examples: str | Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         "examples.jsonl",
-        description="file of examples: messages, prompt/completion, alpaca, sharegpt as JSON lines or JSON, or CSV",
+        description="file or folder of examples, a pattern, or a list of these: messages, prompt/completion, alpaca, "
+        "sharegpt as JSON lines or JSON, CSV, or xlsx",
     )
     documents: str | None = Field(
         None, description="folder (or file) of documents for the ground rung: md, txt, html, pdf, docx, epub, xlsx"

@@ -61,7 +61,7 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
     """
     check_job(job)
     goal = job.settings.goal
-    reading = read_examples(job.path(job.settings.data.examples), job.settings.data)
+    reading = read_examples(job.examples, job.settings.data)
     checked = check(reading)
     measure = Measure(*find_metrics(goal, job.folder, checked.examples))
     warnings = f"{len(checked.issues)} warning{'s' * (len(checked.issues) != 1)}"

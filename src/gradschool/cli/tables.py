@@ -1,7 +1,7 @@
 """Print the result of a command: the ladder of a climb, a score report, the state of a job's data."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rich import box
@@ -14,8 +14,9 @@ from gradschool.cli.screen import VERDICT_STYLE
 from gradschool.climbing import Climbed
 from gradschool.examine import Examined
 from gradschool.package.verdicts import bounded, bounds, verdict_sentence
-from gradschool.records import Gate, Report, RungResult
+from gradschool.records import Example, Gate, Report, RungResult
 
+MAX_SHOWN = 400  # characters of a message of the example that `check` shows
 MAX_ISSUES = 12  # issues printed; the counts include all
 
 
@@ -123,8 +124,7 @@ def show_report(console: Console, report: Report) -> None:
 def show_examined(console: Console, examined: Examined) -> None:
     """Print the result of `gradschool check`."""
     console.print(f"[bold]{escape(examined.name)}[/]: {escape(examined.form)}", highlight=False)
-    for column, part in examined.columns.items():
-        console.print(f"  {escape(column)} → {escape(part)}", highlight=False)
+    show_reading(console, examined.columns, examined.first)
     counted = Counter((issue.kind, issue.severity) for issue in examined.issues)
     if counted:
         console.print("\nIssues")
@@ -154,6 +154,18 @@ def show_examined(console: Console, examined: Examined) -> None:
         for segment, trained in shown.segments:
             text.append(segment, style="reverse green" if trained else "dim")
         console.print(text)
+
+
+def show_reading(console: Console, columns: Mapping[str, str], first: Example) -> None:
+    """Print the use of each column, and the first example as it was read."""
+    for column, part in columns.items():
+        console.print(f"  {escape(column)} → {escape(part)}", highlight=False)
+    console.print(f"\n{escape(str(first.source))} is read as", highlight=False)
+    for message in first.messages:
+        text = message.content if len(message.content) <= MAX_SHOWN else f"{message.content[:MAX_SHOWN]}…"
+        console.print(f"  {escape(message.role)}: {escape(text)}", style="dim", highlight=False)
+    if first.other_answers:
+        console.print(f"  also right: {escape('; '.join(first.other_answers))}", style="dim", highlight=False)
 
 
 def _show_split(console: Console, examined: Examined) -> None:

@@ -3,10 +3,11 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from gradschool import errors
 from gradschool.cli.app import BaseOption, SpecialistPath, command, err, out
 
 
@@ -43,22 +44,25 @@ def answer(
     base: BaseOption = None,
 ) -> None:
     """Answer questions, as arguments or from standard input, one per line; print JSON lines in their order."""
-    from gradschool.cli.questions import read_questions
+    from gradschool.cli.questions import answer_rows, read_questions
     from gradschool.cli.screen import Screen
     from gradschool.package.bundle import open_base_or_specialist
+    from gradschool.rescore import columns_of
 
     if not questions and sys.stdin.isatty():
         err.print("Write one question per line; Ctrl-D ends the list.")
-    asked = read_questions(questions or sys.stdin)
+    asked = read_questions(questions or sys.stdin, columns_of(specialist))
     with Screen(err) as screen:
         opened = screen.follow(open_base_or_specialist(specialist, base))
-    ready: dict[int, dict[str, Any]] = {}
-    next_position = 0
-    for position, reply in opened.answer([question.conversation for question in asked]):
-        ready[position] = asked[position].answered(reply)
-        while next_position in ready:
-            typer.echo(json.dumps(ready.pop(next_position), ensure_ascii=False))
-            next_position += 1
+    for row in answer_rows(opened, asked):
+        typer.echo(json.dumps(row, ensure_ascii=False))
+    unreadable = [question for question in asked if question.unreadable]
+    if unreadable:
+        raise errors.DataError(
+            f"{len(unreadable)} of {len(asked)} questions cannot be read; the others are answered.",
+            "\n".join(f"  line {question.line}: {question.unreadable}" for question in unreadable),
+            "correct these lines; their rows have a `failure`.",
+        )
 
 
 @command
@@ -71,6 +75,12 @@ def score(
         Path | None,
         typer.Option("--output", "-o", help="write each answer with its scores to this file, as JSON lines"),
     ] = None,
+    input_column: Annotated[
+        str | None, typer.Option(help="column or key that holds the input, if its name is not a known one")
+    ] = None,
+    output_column: Annotated[
+        str | None, typer.Option(help="column or key that holds the ideal answer, if its name is not a known one")
+    ] = None,
     base: BaseOption = None,
 ) -> None:
     """Score a specialist on other examples with the metric and the rules of its job."""
@@ -79,5 +89,6 @@ def score(
     from gradschool.rescore import score_specialist
 
     with Screen(err) as screen:
-        judged = screen.follow(score_specialist(specialist, examples, output, base))
+        columns = {"input_column": input_column, "output_column": output_column}
+        judged = screen.follow(score_specialist(specialist, examples, output, base, columns))
     show_report(out, judged)

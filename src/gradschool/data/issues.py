@@ -25,6 +25,15 @@ Kind = Literal[
     "repeated answers",
     "uneven classes",
     "one class only",
+    "marked as bad",  # by a flag, a weight or a rating
+    "unknown rating",
+    "weights",
+    "structured answer",
+    "structured input",
+    "choices",
+    "unused column",
+    "guessed columns",
+    "layout",  # of a table or of several files
 ]
 
 

@@ -80,7 +80,7 @@ def _try_split(folder: JobFolder, summary: Summary, gathered: Gathered) -> Work[
 
     try:
         job = read_job(folder.path)
-        examples = read_examples(job.path(job.settings.data.examples), job.settings.data).examples
+        examples = read_examples(job.examples, job.settings.data).examples
         yield Progress("splitting examples", 0, 0)
         near = near_duplicates(examples, job.settings.data.near_duplicate)
         split = freeze_split(examples, job.settings.split, job.settings.goal, near, len(LADDER))

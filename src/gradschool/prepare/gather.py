@@ -12,7 +12,7 @@ from gradschool.prepare.mail.read import read_mailboxes
 from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.pairs import read_pairs, read_questions
 from gradschool.prepare.recognise import SourceFile
-from gradschool.prepare.rows import Columns, columns_of
+from gradschool.prepare.rows import Columns, columns_of, not_recognised
 from gradschool.prepare.texts import load, read_rows_of_texts, read_texts
 from gradschool.records import Note, Work
 
@@ -68,11 +68,7 @@ def _read_rows(file: SourceFile, options: PrepareOptions, ingest: Ingest) -> Wor
     elif columns.kind == "pairs":
         yield from read_pairs(file, columns, options, ingest)
     else:
-        yield Note(
-            f"{file.name} is skipped: its rows are not recognised as dialogues, pairs or texts; name the columns with "
-            "--input-column and --output-column, or with --text-column.",
-            "warning",
-        )
+        yield Note(not_recognised(file), "warning")
 
 
 def nothing_usable(options: PrepareOptions) -> DataError:

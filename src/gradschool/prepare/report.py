@@ -35,6 +35,7 @@ MEANS = {  # the meaning of each kind of change, note or reason
     "unreadable": "it cannot be read",
     "empty": "question or answer is empty, or there is no title or subject to ask with",
     "no answer": "the agent never answers in it",
+    "marked as bad": "a label, a weight or a rating in the data marks the answer as bad",
     "duplicate": "another example has the same question and answer",
     "near-duplicate": "another example has nearly the same question and answer",
     "wrong language": "it is in a language that few examples have",
