@@ -25,6 +25,7 @@ INTERNAL_FLAGS = ("internal", "private", "is_private", "is_internal", "internal_
 KINDS = ("part_type", "type", "channel", "source_type", "visibility", "kind", "message_type")
 INCOMING, OUTGOING = ("incoming", "is_inbound", "inbound", "from_customer", "is_customer"), ("from_agent", "outgoing", "is_outbound", "is_agent", "from_me")  # fmt: skip
 AUTHORS = ("author", "created_by", "createdby", "sender", "from", "user", "actor", "agent")
+CUSTOMERS = {"customer", "client", "contact", "end_user", "lead", "visitor"}
 BOTS = ("bot", "workflow", "system_bot", "campaign", "automation")
 TIMES = ("created_at", "createdat", "created", "timestamp", "date", "sent_at", "time", "created_on", "ts", "updated_at")
 IDS = ("id", "ticket_id", "conversation_id", "uuid", "ticket", "number", "case_id", "chat_id", "dialogue_id", "key")
@@ -86,7 +87,7 @@ def ticket(value: Json, source: Source, people: Mapping[str, tuple[str, str]]) -
         said = _turn(turn, text, opener, people)
         program = human and any(plain(name) in BOTS for name in said.aliases)
         turns.append(replace(said, untrained="a program wrote it") if program else said)
-    turns = _in_order(turns)
+    turns = _in_order(_staff(turns))
     if first := _opening(value, keys, opener, people, [turn.text for turn in turns]):
         turns.insert(0, first)
     name = next((text_in(value[keys[key]]) or name_in(value[keys[key]]) for key in IDS if value.get(keys.get(key, ""))), "")
@@ -198,6 +199,14 @@ def _opening(
     given = value.get(keys.get("requester", ""))
     name = people.get(opener, ("", ""))[0] or name_in(given) or opener or "user"
     return Turn(name, text, role="user", aliases=(opener,) if opener else ())
+
+
+def _staff(turns: list[Turn]) -> list[Turn]:
+    """The turns, with "user" as a word for the staff in a ticket that also has a "customer"."""
+    kinds = {plain(name) for turn in turns for name in turn.aliases}
+    if not kinds & CUSTOMERS or "user" not in kinds or "assistant" in {turn.role for turn in turns}:
+        return turns
+    return [replace(turn, role="assistant") if "user" in map(plain, turn.aliases) else turn for turn in turns]
 
 
 def _in_order(turns: list[Turn]) -> list[Turn]:

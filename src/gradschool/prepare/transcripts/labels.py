@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 from gradschool.data.formats import ROLES, plain
 
@@ -76,8 +76,11 @@ def speakers_of(found: Sequence[Labelled]) -> frozenset[str]:
         return _surrounded(order, counts, _answered(order, speakers))
     often = {name for name, count in starters.items() if 2 * count >= counts[name]}
     speakers |= {name for name in often if counts[name] > 1}
-    speakers = _completed(found, speakers)
-    return frozenset(speakers | (often & _surrounded(order, Counter(often), speakers)))
+    answering = _completed(found, speakers | often) - often
+    # Who speaks once begins a paragraph that a speaker completes, or stands between two turns of one speaker.
+    completed = {one.paragraph for one in found if plain(one.name) in answering}
+    asking = {plain(one.name) for one in found if one.first and one.paragraph in completed} & often
+    return frozenset(speakers | answering | asking | (often & _surrounded(order, Counter(often), speakers | answering)))
 
 
 def _completed(found: Sequence[Labelled], speakers: set[str]) -> set[str]:
@@ -107,13 +110,13 @@ def _answered(order: Sequence[str], speakers: set[str]) -> set[str]:
 
 
 def _surrounded(order: Sequence[str], counts: Counter[str], speakers: set[str]) -> frozenset[str]:
-    """The speakers, and the labels that often stand between two turns of one speaker."""
-    found = set(speakers)
+    """The speakers, and the labels that often stand between two turns of one speaker, directly before the second."""
     between: Counter[str] = Counter()
-    for at, name in enumerate(order):
-        if name in counts and name not in speakers:
-            before = next((order[n] for n in range(at - 1, -1, -1) if order[n] in speakers), "")
-            after = next((order[n] for n in range(at + 1, len(order)) if order[n] in speakers), "")
-            between[name] += before == after != ""
+    before = ""
+    for name, after in zip_longest(order, order[1:], fillvalue=""):
+        if name in speakers:
+            before = name
+        elif name in counts:
+            between[name] += after == before != ""
     total = Counter(order)
-    return frozenset(found | {name for name, count in between.items() if 3 * count >= total[name] and count})
+    return frozenset(speakers | {name for name, count in between.items() if count and 3 * count >= total[name]})

@@ -21,6 +21,8 @@ RULE = re.compile(r"\s*[=─━]{10,}\s*")  # at the end of a message of Discord
 BLOCK = re.compile(r"\{(?:Attachments|Embed|Reactions|Stickers|Inline Embed)\}", re.I)
 SPEAKER = re.compile(r"(?:<(?P<nick>[^<>\n]{1,60})>|(?P<name>\S[^\n]{0,119}?)\s?[:：](?=\s|$)|(?P<wide>\S[^\n：]{0,60})：)")
 MIN_DATED, MIN_TURNS = 2, 4  # messages, and turns, from which a text is a conversation
+MAX_HEADER = 12  # lines before the first message
+MIN_SHARE, MIN_SHARE_TIMES = 0.02, 0.3  # of the lines, which begin with a date, or with a time alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +38,9 @@ class _Message:
 def is_transcript(lines: Sequence[str]) -> bool:
     """Whether the first lines of a text are a conversation."""
     cleaned = [MARKS.sub("", line).strip() for line in lines]
+    if _dated_messages(cleaned):
+        return True
     filled = [line for line in cleaned if line]
-    for time_only in (False, True):
-        dated = _messages(cleaned, time_only=time_only)
-        spoken = [name for one in dated if (name := one.name or (_split(one.text)[0]))]
-        headed = _headings(dated) if not time_only else False
-        enough = len(dated) >= MIN_DATED and (len(spoken) >= MIN_DATED and 2 * len(spoken) >= len(dated) or headed)
-        if enough and (len(dated) >= MIN_TURNS or len(dated) * 2 > len(filled)) and len(dated) * 12 >= len(filled):
-            return True
     found = labelled(cleaned)
     speakers = speakers_of(found)
     turns = [plain(one.name) for one in found if plain(one.name) in speakers]
@@ -55,15 +52,26 @@ def is_transcript(lines: Sequence[str]) -> bool:
 def read_transcript(path: Path, name: str) -> Iterator[Dialogue]:
     """The conversations of a text file; raises DataError if it cannot be read."""
     with open_text(path, name) as file:
-        lines = [repair(line.rstrip("\r\n"))[0] for line in file]
-    cleaned = [MARKS.sub("", line).strip() for line in lines]
-    for time_only in (False, True):
-        dated = _messages(cleaned, time_only=time_only)
-        spoken = sum(bool(one.name or _split(one.text)[0]) for one in dated)
-        if len(dated) >= MIN_DATED and (2 * spoken >= len(dated) or _headings(dated)):
-            yield _dated(dated, cleaned, lines, name)
-            return
+        cleaned = [MARKS.sub("", repair(line)[0]).strip() for line in file]
+    if dated := _dated_messages(cleaned):
+        yield _dated(dated, name)
+        return
     yield from _labelled(cleaned, name)
+
+
+def _dated_messages(lines: Sequence[str]) -> list[_Message]:
+    """The messages of a text whose lines begin with a date or a time and a speaker; empty if it is no such text."""
+    filled = sum(map(bool, lines))
+    for time_only in (False, True):
+        dated = _messages(lines, time_only=time_only)
+        if len(dated) < MIN_DATED or sum(map(bool, lines[: dated[0].line - 1])) > MAX_HEADER:
+            continue
+        spoken = sum(bool(one.name or _split(one.text)[0]) for one in dated)
+        usual = len(dated) >= (MIN_SHARE_TIMES if time_only else MIN_SHARE) * filled
+        if usual and (len(dated) >= MIN_TURNS or 3 * len(dated) > filled):
+            if spoken >= MIN_DATED and 2 * spoken >= len(dated) or (not time_only and _headings(dated)):
+                return dated
+    return []
 
 
 def _messages(lines: Sequence[str], *, time_only: bool) -> list[_Message]:
@@ -113,7 +121,7 @@ def _headings(dated: Sequence[_Message]) -> bool:
     return bool(named) and 2 * below > len(named) and all(len(one.text.partition("\n")[0]) <= 80 for one in named)
 
 
-def _dated(dated: Sequence[_Message], cleaned: Sequence[str], lines: Sequence[str], name: str) -> Dialogue:
+def _dated(dated: Sequence[_Message], name: str) -> Dialogue:
     """The conversation of dated messages; a line without a date belongs to the message above it."""
     headed = _headings(dated) and sum(bool(_split(one.text)[0]) for one in dated) * 2 < len(dated)
     spoken: list[tuple[str, str]] = []

@@ -22,6 +22,9 @@ STAMPS = tuple(
         re.compile,
         (
             rf"\s?\[\s?{DAY_TIME}{AFTER}\s?\](?:\s?[-–—](?=\s))?\s?",  # [01.05.24, 09:10:11] Name: text
+            rf"\s?\[\s?{CLOCK}{AFTER},\s?{NUMBERS}\s?\]\s?",  # [9:10 AM, 5/1/2024] Name: text
+            rf"\s?\[\s?{NUMBERS}\s?\]\s?\[\s?{CLOCK}{AFTER}\s?\]\s?",  # [ 5/1/24 ][ 9:10 AM ] Name: text
+            rf"\s?{CLOCK}{AFTER},?\s{NUMBERS}\s[-–—]\s",  # 09:10, 5/1/2024 - Name: text
             rf"\s?{DAY_TIME}{AFTER}\s[-–—]\s",  # 5/1/24, 9:10 AM - Name: text
             rf"\s?{DAY_TIME}{ENGLISH}[,:]?\s+(?=\S)",  # 2024-05-01 09:10 Name: text
         ),
