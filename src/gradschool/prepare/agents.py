@@ -33,10 +33,11 @@ def _called(turn: Turn) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class Agents:
-    """The names of the agents; `named` says that the user gave them."""
+    """The names of the agents; `named` is whether the user gave them."""
 
     names: frozenset[str] = frozenset()
     named: bool = False
+    others: frozenset[str] = frozenset()  # who also answers, but is not named: context, never trained on
 
     def role_of(self, turn: Turn) -> str:
         """The role of a turn: user, assistant or system."""
@@ -44,7 +45,7 @@ class Agents:
         given = turn.role or role_word(turn.speaker)
         if given in ("system", "tool"):
             return given
-        if self.names & called or (self.named and given in self.names):
+        if (self.names | self.others) & called or (self.named and given in self.names):
             return "assistant"
         # Another agent than the named ones is part of the conversation, but `is_trained` leaves its answers out.
         return "assistant" if given == "assistant" else "user"
@@ -124,14 +125,14 @@ def agents_of(dialogues: Iterable[Dialogue], named: Sequence[str]) -> Agents:
 
 def decided(census: Census, named: Sequence[str]) -> Agents:
     """The agents, given who speaks where."""
+    known = census.assistants | census.opposite
     if named:
         names = frozenset(map(plain, named))
         if not names & set().union(*census.called.values()):
             raise DataError(
                 f"None of {', '.join(named)} has a turn.", f"The speakers are {census.listed()}.", "correct --agent."
             )
-        return Agents(names, named=True)
-    known = census.assistants | census.opposite
+        return Agents(names, named=True, others=frozenset(known))
     if not census.chat_count:
         if not known and census.turns:
             raise _unclear(census)

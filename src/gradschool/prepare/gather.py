@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from gradschool.data.documents import Document
 from gradschool.data.encoding import Unreadable
 from gradschool.errors import DataError
-from gradschool.prepare.clean import Ingest
 from gradschool.prepare.chats.exports import Export, export_of
+from gradschool.prepare.clean import Ingest
 from gradschool.prepare.dialogues import DialogueSource, export_sources, read_dialogues, transcript_source, turns_source
 from gradschool.prepare.mail.read import read_mailboxes
 from gradschool.prepare.options import PrepareOptions

@@ -208,7 +208,9 @@ class People:
             for name, person in sorted(self._by_start.get(token[0], ()), key=lambda pair: -len(pair[0])):
                 start = token.start() - name.index(token[0])
                 end = start + len(name)
-                bounded = not lowered[end : end + 1].isalnum() and not lowered[max(start - 1, 0) : max(start, 0)].isalnum()
+                bounded = (
+                    not lowered[end : end + 1].isalnum() and not lowered[max(start - 1, 0) : max(start, 0)].isalnum()
+                )
                 if start >= reached and lowered.startswith(name, start) and bounded:
                     yield Private("name", start, end, text[start:end]), person.pseudonym
                     reached = end

@@ -15,7 +15,11 @@ from gradschool.prepare.prepare import prepare
 from gradschool.records import Note
 
 Run = Callable[..., Any]
-SAID = [("does the red boat float", "yes, since 1990 & longer"), ("what does a mast cost", "ten <b>fine</b> shells"), ("is the quay open", "from six; ask Jo")]  # fmt: skip
+SAID = [
+    ("does the red boat float", "yes, since 1990 & longer"),
+    ("what does a mast cost", "ten <b>fine</b> shells"),
+    ("is the quay open", "from six; ask Jo"),
+]
 PLAIN = [(asked, answer.replace("<b>fine</b>", "fine")) for asked, answer in SAID]
 
 
@@ -38,8 +42,23 @@ def telegram(name: str = "Una") -> dict[str, Any]:
         parts = [answer[:3], {"type": "bold", "text": answer[3:6]}, {"type": "plain", "text": answer[6:]}]
         messages += [
             {"id": number * 3 + 1, "type": "message", "date": date, "from": name, "from_id": "user7", "text": asked},
-            {"id": number * 3 + 2, "type": "message", "date": date, "from": "Boats 🚤", "from_id": "user1", "text": parts},
-            {"id": number * 3 + 3, "type": "message", "date": date, "from": None, "from_id": "user9", "text": "", "file": "x"},
+            {
+                "id": number * 3 + 2,
+                "type": "message",
+                "date": date,
+                "from": "Boats 🚤",
+                "from_id": "user1",
+                "text": parts,
+            },
+            {
+                "id": number * 3 + 3,
+                "type": "message",
+                "date": date,
+                "from": None,
+                "from_id": "user9",
+                "text": "",
+                "file": "x",
+            },
         ]
     return {"name": name, "type": "personal_chat", "id": 7, "messages": messages}
 
@@ -71,42 +90,83 @@ def freshdesk(number: int, asked: str, answer: str) -> dict[str, Any]:
         {"body": html("odd fellow"), "body_text": "odd fellow", "incoming": False, "private": True, "user_id": 1},
         {"body": html(answer), "body_text": answer, "incoming": False, "private": False, "user_id": 1},
     ]
-    return {"id": number, "description": html(asked), "description_text": asked, "requester_id": 70, "conversations": talk}
+    return {
+        "id": number,
+        "description": html(asked),
+        "description_text": asked,
+        "requester_id": 70,
+        "conversations": talk,
+    }
 
 
 def helpscout(number: int, asked: str, answer: str) -> dict[str, Any]:
     threads = [
-        {"type": "customer", "createdBy": {"type": "customer", "first": "U", "email": "u@example.org"}, "body": html(asked), "createdAt": "2024-05-01T09:00:00Z"},
-        {"type": "note", "createdBy": {"type": "user", "email": "b@example.org"}, "body": "odd fellow", "createdAt": "2024-05-01T09:01:00Z"},
-        {"type": "message", "createdBy": {"type": "user", "email": "b@example.org"}, "body": html(answer), "createdAt": "2024-05-01T09:02:00Z"},
-    ]  # fmt: skip
+        {
+            "type": "customer",
+            "createdBy": {"type": "customer", "first": "U", "email": "u@example.org"},
+            "body": html(asked),
+            "createdAt": "2024-05-01T09:00:00Z",
+        },
+        {
+            "type": "note",
+            "createdBy": {"type": "user", "email": "b@example.org"},
+            "body": "odd fellow",
+            "createdAt": "2024-05-01T09:01:00Z",
+        },
+        {
+            "type": "message",
+            "createdBy": {"type": "user", "email": "b@example.org"},
+            "body": html(answer),
+            "createdAt": "2024-05-01T09:02:00Z",
+        },
+    ]
     return {"id": number, "subject": "s", "_embedded": {"threads": threads}}
 
 
 def front(number: int, asked: str, answer: str) -> dict[str, Any]:
     messages = [
         {"is_inbound": False, "author": {"username": "boats"}, "body": html(answer), "created_at": 1714556400.0},
-        {"is_inbound": True, "author": None, "recipients": [], "from": "una@example.org", "body": html(asked), "created_at": 1714556300.0},
-    ]  # fmt: skip
+        {
+            "is_inbound": True,
+            "author": None,
+            "recipients": [],
+            "from": "una@example.org",
+            "body": html(asked),
+            "created_at": 1714556300.0,
+        },
+    ]
     return {"id": f"cnv_{number}", "messages": messages}
 
 
 def chatgpt(number: int, asked: str, answer: str) -> dict[str, Any]:
     def node(key: str, parent: str | None, role: str, text: Any, **more: Any) -> dict[str, Any]:
         content = {"content_type": "text", "parts": [text]} | more.pop("content", {})
-        return {"id": key, "parent": parent, "children": [], "message": {"author": {"role": role}, "content": content} | more}
+        return {
+            "id": key,
+            "parent": parent,
+            "children": [],
+            "message": {"author": {"role": role}, "content": content} | more,
+        }
 
     nodes = [
         {"id": "r", "parent": None, "message": None, "children": ["s"]},
         node("s", "r", "system", ""),
         node("u", "s", "user", asked),
         node("w", "u", "assistant", "a draft that nobody took"),
-        node("c", "u", "assistant", 'search("boat")', recipient="browser", content={"content_type": "code", "text": "x"}),
+        node(
+            "c", "u", "assistant", 'search("boat")', recipient="browser", content={"content_type": "code", "text": "x"}
+        ),
         node("t", "c", "tool", "found boats"),
         node("k", "t", "assistant", "boats, hm", content={"content_type": "thoughts"}),
         node("y", "k", "assistant", f"{answer}\ue200cite\ue202turn0\ue201"),
     ]
-    return {"title": "t", "create_time": 1714556400.5, "mapping": {n["id"]: n for n in nodes}, "current_node": "y", "conversation_id": f"c{number}"}  # fmt: skip
+    return {
+        "title": "t",
+        "create_time": 1714556400.5,
+        "mapping": {n["id"]: n for n in nodes},
+        "current_node": "y",
+        "conversation_id": f"c{number}",
+    }
 
 
 def claude(number: int, asked: str, answer: str) -> dict[str, Any]:
@@ -128,36 +188,83 @@ def webui(number: int, asked: str, answer: str, rating: int | None = None) -> di
     if rating is not None:
         nodes["c"]["annotation"] = {"rating": rating}
     history = {"messages": nodes, "currentId": "c"}
-    return {"id": f"w{number}", "title": "t", "chat": {"title": "t", "history": history, "messages": [nodes["a"], nodes["c"]]}}
+    return {
+        "id": f"w{number}",
+        "title": "t",
+        "chat": {"title": "t", "history": history, "messages": [nodes["a"], nodes["c"]]},
+    }
 
 
 def graph(number: int, asked: str, answer: str) -> list[dict[str, Any]]:
     def message(who: str, text: str, minute: int) -> dict[str, Any]:
         sender = {"user": {"displayName": who, "id": f"id-{who}"}}
         date = f"2024-05-0{number + 1}T09:0{minute}:00.1Z"
-        return {"id": f"{number}{minute}", "messageType": "message", "createdDateTime": date, "chatId": "19:x", "from": sender, "body": {"contentType": "html", "content": html(text)}}  # fmt: skip
+        return {
+            "id": f"{number}{minute}",
+            "messageType": "message",
+            "createdDateTime": date,
+            "chatId": "19:x",
+            "from": sender,
+            "body": {"contentType": "html", "content": html(text)},
+        }
 
-    notice = {"id": "9", "messageType": "systemEventMessage", "createdDateTime": "2024-05-01T08:00:00Z", "from": None, "body": {"content": "<systemEventMessage/>"}}  # fmt: skip
+    notice = {
+        "id": "9",
+        "messageType": "systemEventMessage",
+        "createdDateTime": "2024-05-01T08:00:00Z",
+        "from": None,
+        "body": {"content": "<systemEventMessage/>"},
+    }
     return [message("Boats 🚤", answer, 2), message("Una", asked, 1), notice]
 
 
 def skype() -> dict[str, Any]:
-    messages = [{"id": "9", "messagetype": "ThreadActivity/AddMember", "content": "<addmember/>", "from": "19:x", "originalarrivaltime": "2024-05-01T08:00:00Z"}]  # fmt: skip
+    messages = [
+        {
+            "id": "9",
+            "messagetype": "ThreadActivity/AddMember",
+            "content": "<addmember/>",
+            "from": "19:x",
+            "originalarrivaltime": "2024-05-01T08:00:00Z",
+        }
+    ]
     for _, asked, answer, date in moments():
         messages += [
-            {"messagetype": "RichText", "content": answer.replace("&", "&amp;"), "from": "8:boats", "originalarrivaltime": f"{date[:-2]}30Z"},
+            {
+                "messagetype": "RichText",
+                "content": answer.replace("&", "&amp;"),
+                "from": "8:boats",
+                "originalarrivaltime": f"{date[:-2]}30Z",
+            },
             {"messagetype": "Text", "content": asked, "from": "8:una", "originalarrivaltime": f"{date}Z"},
-        ]  # fmt: skip
+        ]
     return {"userId": "8:boats", "conversations": [{"id": "x", "displayName": "Una", "MessageList": messages}]}
 
 
 def discord() -> dict[str, Any]:
-    messages: list[Any] = [{"type": "GuildMemberJoin", "timestamp": "2024-05-01T08:00:00Z", "content": "Joined", "author": {"name": "una", "isBot": False}}]  # fmt: skip
+    messages: list[Any] = [
+        {
+            "type": "GuildMemberJoin",
+            "timestamp": "2024-05-01T08:00:00Z",
+            "content": "Joined",
+            "author": {"name": "una", "isBot": False},
+        }
+    ]
     for _, asked, answer, date in moments():
         messages += [
-            {"type": "Default", "timestamp": f"{date}Z", "content": asked, "author": {"name": "una", "nickname": "Una", "isBot": False}},
-            {"type": "Reply", "timestamp": f"{date[:-2]}30Z", "content": answer, "author": {"name": "boats", "isBot": False}},
-        ]  # fmt: skip
+            {
+                "type": "Default",
+                "timestamp": f"{date}Z",
+                "content": asked,
+                "author": {"name": "una", "nickname": "Una", "isBot": False},
+            },
+            {
+                "type": "Reply",
+                "timestamp": f"{date[:-2]}30Z",
+                "content": answer,
+                "author": {"name": "boats", "isBot": False},
+            },
+        ]
     return {"guild": {"id": "1"}, "channel": {"name": "help"}, "messages": messages, "messageCount": 7}
 
 
@@ -165,18 +272,62 @@ def signal_lines() -> str:
     rows = []
     for _, asked, answer, date in moments():
         for sender, body in (("Una", asked), ("Me", answer)):
-            rows.append({"date": date, "sender": sender, "body": body, "quote": "", "sticker": "", "reactions": [], "attachments": []})
+            rows.append(
+                {
+                    "date": date,
+                    "sender": sender,
+                    "body": body,
+                    "quote": "",
+                    "sticker": "",
+                    "reactions": [],
+                    "attachments": [],
+                }
+            )
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
 def signal_desktop() -> str:
     rows: list[Any] = [{"version": "1", "backupTimeMs": "1714556400000"}, {"account": {"username": "b"}}]
-    rows += [{"recipient": {"id": "1", "self": {}}}, {"recipient": {"id": "2", "contact": {"profileGivenName": "Una"}}}, {"chat": {"id": "5", "recipientId": "2"}}]  # fmt: skip
+    rows += [
+        {"recipient": {"id": "1", "self": {}}},
+        {"recipient": {"id": "2", "contact": {"profileGivenName": "Una"}}},
+        {"chat": {"id": "5", "recipientId": "2"}},
+    ]
     for number, asked, answer, _ in moments():
         at = 1714556400000 + number * 86_400_000
-        rows.append({"chatItem": {"chatId": "5", "authorId": "2", "dateSent": str(at), "incoming": {}, "standardMessage": {"text": {"body": asked}}}})  # fmt: skip
-        rows.append({"chatItem": {"chatId": "5", "authorId": "1", "dateSent": str(at + 1000), "outgoing": {}, "standardMessage": {"text": {"body": answer}}}})  # fmt: skip
-        rows.append({"chatItem": {"chatId": "5", "authorId": "2", "dateSent": str(at + 2000), "directionless": {}, "updateMessage": {}}})  # fmt: skip
+        rows.append(
+            {
+                "chatItem": {
+                    "chatId": "5",
+                    "authorId": "2",
+                    "dateSent": str(at),
+                    "incoming": {},
+                    "standardMessage": {"text": {"body": asked}},
+                }
+            }
+        )
+        rows.append(
+            {
+                "chatItem": {
+                    "chatId": "5",
+                    "authorId": "1",
+                    "dateSent": str(at + 1000),
+                    "outgoing": {},
+                    "standardMessage": {"text": {"body": answer}},
+                }
+            }
+        )
+        rows.append(
+            {
+                "chatItem": {
+                    "chatId": "5",
+                    "authorId": "2",
+                    "dateSent": str(at + 2000),
+                    "directionless": {},
+                    "updateMessage": {},
+                }
+            }
+        )
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
@@ -190,10 +341,19 @@ def facebook() -> dict[str, str]:
         messages += [
             {"sender_name": wrong("Únä"), "timestamp_ms": at, "content": wrong(asked)},
             {"sender_name": wrong("Boats 🚤"), "timestamp_ms": at + 1000, "content": wrong(answer)},
-            {"sender_name": wrong("Únä"), "timestamp_ms": at + 2000, "content": wrong("Únä sent a photo."), "photos": [{}]},
+            {
+                "sender_name": wrong("Únä"),
+                "timestamp_ms": at + 2000,
+                "content": wrong("Únä sent a photo."),
+                "photos": [{}],
+            },
         ]
     messages.reverse()
-    common = {"participants": [{"name": wrong("Únä")}, {"name": wrong("Boats 🚤")}], "title": "x", "thread_path": "inbox/una_1"}
+    common = {
+        "participants": [{"name": wrong("Únä")}, {"name": wrong("Boats 🚤")}],
+        "title": "x",
+        "thread_path": "inbox/una_1",
+    }
     return {
         "inbox/una_1/message_1.json": json.dumps(common | {"messages": messages[:4]}),
         "inbox/una_1/message_2.json": json.dumps(common | {"messages": messages[4:]}),
@@ -201,12 +361,21 @@ def facebook() -> dict[str, str]:
 
 
 def slack() -> dict[str, str]:
-    users = [{"id": f"U{n}", "team_id": "T", "name": name.lower(), "profile": {"real_name": name}} for n, name in enumerate(("Boats", "Una"))]  # fmt: skip
+    users = [
+        {"id": f"U{n}", "team_id": "T", "name": name.lower(), "profile": {"real_name": name}}
+        for n, name in enumerate(("Boats", "Una"))
+    ]
     files = {"export/users.json": json.dumps(users)}
     for number, asked, answer, date in moments():
         at = 1714556400 + number * 86_400
         rows = [
-            {"type": "message", "subtype": "channel_join", "user": "U1", "text": "<@U1> has joined", "ts": f"{at}.000100"},
+            {
+                "type": "message",
+                "subtype": "channel_join",
+                "user": "U1",
+                "text": "<@U1> has joined",
+                "ts": f"{at}.000100",
+            },
             {"type": "message", "user": "U1", "text": asked, "ts": f"{at + 1}.000100"},
             {"type": "message", "user": "U0", "text": answer.replace("&", "&amp;"), "ts": f"{at + 2}.000100"},
         ]
@@ -215,7 +384,8 @@ def slack() -> dict[str, str]:
 
 
 def linkedin() -> str:
-    lines = ["CONVERSATION ID,CONVERSATION TITLE,FROM,SENDER PROFILE URL,TO,RECIPIENT PROFILE URLS,DATE,SUBJECT,CONTENT,FOLDER"]
+    header = "CONVERSATION ID,CONVERSATION TITLE,FROM,SENDER PROFILE URL,TO,RECIPIENT PROFILE URLS"
+    lines = [f"{header},DATE,SUBJECT,CONTENT,FOLDER"]
     for number, asked, answer, date in reversed(list(moments())):
         for who, text, second in (("Boats", answer, "30"), ("Una", asked, "10")):
             lines.append(f'2-x{number},,{who},,y,,{date[:10]} 09:10:{second} UTC,,"{html(text)}",INBOX')
@@ -273,32 +443,50 @@ def test_every_export_gives_the_same_pairs(run: Run, rows: Any, kind: str) -> No
 
 
 def test_all_chats_of_an_account_are_read_and_its_owner_is_the_agent(run: Run, rows: Any) -> None:
-    everything = {"about": "x", "personal_information": {"user_id": 1}, "chats": {"about": "y", "list": [telegram(name) for name in ("Una", "Ugo", "Uwe")]}}  # fmt: skip
+    everything = {
+        "about": "x",
+        "personal_information": {"user_id": 1},
+        "chats": {"about": "y", "list": [telegram(name) for name in ("Una", "Ugo", "Uwe")]},
+    }
     prepared, events = run({"result.json": json.dumps(everything)}, "persona")
     assert prepared.summary.read == 9 and {answer for _, answer in pairs(rows)} == {answer for _, answer in PLAIN}
     assert any("Boats 🚤 (9)" in event.text for event in events if isinstance(event, Note))
 
 
 def test_answers_rated_bad_are_left_out_with_their_reason(run: Run, rows: Any) -> None:
-    values = [webui(number, *said, rating) for number, (said, rating) in enumerate(zip(PLAIN, (1, -1, None), strict=True))]
+    values = [
+        webui(number, *said, rating) for number, (said, rating) in enumerate(zip(PLAIN, (1, -1, None), strict=True))
+    ]
     prepared, _ = run({"chats.json": json.dumps(values)}, "persona")
     assert pairs(rows) == [PLAIN[0], PLAIN[2]] and prepared.summary.dropped == {"not to train on": 1}
     (row,) = [row for row in rows("review.jsonl") if row.get("item")]
     assert "rated it bad" in row["why"][0]["text"]
     feedback = [
-        {"id": f"f{n}", "type": "rating", "data": {"rating": rating}, "meta": {"chat_id": "x", "message_id": "c"}, "snapshot": {"chat": webui(n, *said)}}
+        {
+            "id": f"f{n}",
+            "type": "rating",
+            "data": {"rating": rating},
+            "meta": {"chat_id": "x", "message_id": "c"},
+            "snapshot": {"chat": webui(n, *said)},
+        }
         for n, (said, rating) in enumerate(zip(PLAIN, (1, -1, 1), strict=True))
-    ]  # fmt: skip
+    ]
     run({"feedback.json": json.dumps(feedback)}, "persona")
     assert pairs(rows) == [PLAIN[0], PLAIN[2]]
 
 
 def test_an_answer_that_is_marked_is_context_but_never_trained_on(run: Run, rows: Any) -> None:
     turns = [("user", "a b", 1), ("assistant", "bad words", 0), ("user", "c d", 1), ("assistant", "good words", 1)]
-    rows_ = [{"messages": [{"role": role, "content": f"{text} {n}", "weight": weight} for role, text, weight in turns]} for n in range(3)]  # fmt: skip
+    rows_ = [
+        {"messages": [{"role": role, "content": f"{text} {n}", "weight": weight} for role, text, weight in turns]}
+        for n in range(3)
+    ]
     prepared, _ = run({"m.jsonl": "".join(json.dumps(row) + "\n" for row in rows_)}, "persona")
     assert prepared.summary.dropped == {"not to train on": 3}
-    assert all(len(row["messages"]) == 4 and row["messages"][-1]["content"].startswith("good") for row in rows("examples.jsonl"))
+    assert all(
+        len(row["messages"]) == 4 and row["messages"][-1]["content"].startswith("good")
+        for row in rows("examples.jsonl")
+    )
 
 
 def test_names_of_users_next_to_the_tickets_are_their_names(run: Run, rows: Any) -> None:
@@ -306,19 +494,27 @@ def test_names_of_users_next_to_the_tickets_are_their_names(run: Run, rows: Any)
     asked = [(f"{question}, asks Una Okonkwo", answer) for question, answer in PLAIN]
     values = [zendesk(n, *said) for n, said in enumerate(asked)]
     _, events = run({"t.json": json.dumps({"users": users, "tickets": values})}, "persona")
-    assert any("turns of Bo (3); the other speakers are Una Okonkwo (3)" in e.text for e in events if isinstance(e, Note))
+    assert any(
+        "turns of Bo (3); the other speakers are Una Okonkwo (3)" in e.text for e in events if isinstance(e, Note)
+    )
     assert len(pairs(rows)) == 3 and "Okonkwo" not in json.dumps(rows("examples.jsonl"))
 
 
 def test_messages_in_a_table_are_one_chat(run: Run, rows: Any) -> None:
     table = "AuthorID,Author,Date,Content,Attachments,Reactions\n"
-    for number, asked, answer, date in moments():
+    for _, asked, answer, date in moments():
         table += f'7,una,{date}Z,"{asked}",,\n1,boats,{date[:-2]}30Z,"{answer}",,\n'
     run({"help.csv": table}, "persona")
     assert pairs(rows) == PLAIN
 
 
-VALUES = [telegram(), skype(), discord(), GRAPH, *(json.loads(listed(make)) for make in (intercom, zendesk, freshdesk, helpscout, front, chatgpt, claude, webui))]  # fmt: skip
+VALUES = [
+    telegram(),
+    skype(),
+    discord(),
+    GRAPH,
+    *(json.loads(listed(make)) for make in (intercom, zendesk, freshdesk, helpscout, front, chatgpt, claude, webui)),
+]
 
 
 def spots(value: Any) -> list[tuple[Any, Any]]:
@@ -329,7 +525,16 @@ def spots(value: Any) -> list[tuple[Any, Any]]:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.sampled_from(range(len(VALUES))), st.lists(st.tuples(st.integers(0, 10_000), st.sampled_from([None, "", 0, -1, "x", [], {}, [None], True, {"id": "y"}, "<p>", "9" * 30])), max_size=4))  # fmt: skip
+@given(
+    st.sampled_from(range(len(VALUES))),
+    st.lists(
+        st.tuples(
+            st.integers(0, 10_000),
+            st.sampled_from([None, "", 0, -1, "x", [], {}, [None], True, {"id": "y"}, "<p>", "9" * 30]),
+        ),
+        max_size=4,
+    ),
+)
 def test_a_damaged_export_is_prepared_or_rejected(tmp_path_factory: Any, which: int, damage: list[Any]) -> None:
     value = json.loads(json.dumps(VALUES[which]))
     for place, other in damage:

@@ -1,5 +1,6 @@
 """Transcripts: who speaks follows from the structure of the text, in every locale, whatever a name looks like."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from gradschool.prepare.dialogue import Dialogue
 from gradschool.prepare.recognise import kind_of
 from gradschool.prepare.transcripts.read import read_transcript
 
+Read = Callable[[str], list[Dialogue]]
+
 
 @pytest.fixture
-def read(tmp_path: Path):  # type: ignore[no-untyped-def]
+def read(tmp_path: Path) -> Read:
     def reading(text: str) -> list[Dialogue]:
         path = tmp_path / "chat.txt"
         path.write_text(text, encoding="utf-8")
@@ -50,11 +53,24 @@ FORMS = [
     ("2024-03-28T21:50:07Z ", "2024-03-28T22:00:07Z "),
     ("28 Mar 2024, 21:50 - ", "28 Mar 2024, 22:00 - "),
 ]
-NAMES = ["Jo", "Jo (Ghent)", "🦊 Jo", "+32 470 555 0199", "Jo & Sons", "~ jo", "Dr. Jo van der Velde-Okonkwo from the second floor", "joe99", "Jo: North", "[Jo]", "李雷", "Жанна 💐"]  # fmt: skip
+NAMES = [
+    "Jo",
+    "Jo (Ghent)",
+    "🦊 Jo",
+    "+32 470 555 0199",
+    "Jo & Sons",
+    "~ jo",
+    "Dr. Jo van der Velde-Okonkwo from the second floor",
+    "joe99",
+    "Jo: North",
+    "[Jo]",
+    "李雷",
+    "Жанна 💐",
+]
 
 
 @pytest.mark.parametrize("early, late", FORMS)
-def test_every_spelling_of_a_time_gives_the_same_messages(read, early: str, late: str) -> None:  # type: ignore[no-untyped-def]
+def test_every_spelling_of_a_time_gives_the_same_messages(read: Read, early: str, late: str) -> None:
     text = f"{early}Jo: is it open: now?\nPS: the blue one\n{late}Kiosk: yes\n{late}Jo: thanks\n{late}Kiosk: bye\n"
     (dialogue,) = read(text)
     assert said(dialogue)[:2] == [("Jo", "is it open: now?\nPS: the blue one"), ("Kiosk", "yes")]
@@ -64,7 +80,7 @@ def test_every_spelling_of_a_time_gives_the_same_messages(read, early: str, late
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_speaker_is_what_stands_after_the_date(read, name: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_speaker_is_what_stands_after_the_date(read: Read, name: str) -> None:
     lines = []
     for day in range(1, 6):
         lines += [f"{day}/1/24, 08:10 - {name}: what now {day}", f"{day}/1/24, 08:12 - Kiosk: this {day}"]
@@ -72,7 +88,7 @@ def test_a_speaker_is_what_stands_after_the_date(read, name: str) -> None:  # ty
     assert said(dialogue)[:2] == [(name, "what now 1"), ("Kiosk", "this 1")]
 
 
-def test_notices_and_placeholders_are_no_messages(read) -> None:  # type: ignore[no-untyped-def]
+def test_notices_and_placeholders_are_no_messages(read: Read) -> None:
     stamp = "28.3.24, 21:50 - "
     kept = ["Jo: hello", "Kiosk: yes", "Jo: ok", "Kiosk: good"]
     out = [
@@ -96,14 +112,23 @@ def test_notices_and_placeholders_are_no_messages(read) -> None:  # type: ignore
     assert dialogue.left_out and sum(dialogue.left_out.values()) == len(out)
 
 
-def test_captions_stay_and_marks_of_edits_go(read) -> None:  # type: ignore[no-untyped-def]
-    lines = ["Jo: hi", "Kiosk: PIC-1.jpg (file attached)\nour window", "Jo: nice <This message was edited>", "Kiosk: <3"]
+def test_captions_stay_and_marks_of_edits_go(read: Read) -> None:
+    lines = [
+        "Jo: hi",
+        "Kiosk: PIC-1.jpg (file attached)\nour window",
+        "Jo: nice <This message was edited>",
+        "Kiosk: <3",
+    ]
     (dialogue,) = read("\n".join(f"28.3.24, 21:50 - {line}" for line in lines))
     assert [text for _, text in said(dialogue)] == ["hi", "our window", "nice", "<3"]
 
 
-def test_the_order_of_day_and_month_is_the_one_that_fits(read) -> None:  # type: ignore[no-untyped-def]
-    for dates, last in [(("1/2/24", "1/3/24", "1/4/24", "1/5/24"), "2024-01-05"), (("1/2/24", "2/2/24", "3/2/24", "4/2/24"), "2024-02-04"), (("24.1.1", "24.1.2", "24.1.3", "24.1.4"), "2024-01-04")]:  # fmt: skip
+def test_the_order_of_day_and_month_is_the_one_that_fits(read: Read) -> None:
+    for dates, last in [
+        (("1/2/24", "1/3/24", "1/4/24", "1/5/24"), "2024-01-05"),
+        (("1/2/24", "2/2/24", "3/2/24", "4/2/24"), "2024-02-04"),
+        (("24.1.1", "24.1.2", "24.1.3", "24.1.4"), "2024-01-04"),
+    ]:
         (dialogue,) = read("\n".join(f"{date}, 21:50 - {'AB'[n % 2]}: x" for n, date in enumerate(dates)))
         assert dialogue.date.startswith(last)
 
@@ -133,11 +158,25 @@ see you
 Exported 4 message(s)
 ==============================================================
 """
-TELEGRAM = "Jo, [28.03.24 21:50]\nis it open?\nand where: exactly\n\nKiosk, [28.03.24 22:00]\nyes\n\nJo, [28.03.24 22:01]\nfine\n\nKiosk, [28.03.24 22:02]\nsee you\n"  # fmt: skip
+TELEGRAM = """Jo, [28.03.24 21:50]
+is it open?
+and where: exactly
+
+Kiosk, [28.03.24 22:00]
+yes
+
+Jo, [28.03.24 22:01]
+fine
+
+Kiosk, [28.03.24 22:02]
+see you
+"""
 
 
-@pytest.mark.parametrize("text", [DISCORD, TELEGRAM, TELEGRAM.replace(", [28.03.24 ", " — 03/28/2024 ").replace("]", "")])
-def test_a_message_can_be_below_its_name(read, text: str) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize(
+    "text", [DISCORD, TELEGRAM, TELEGRAM.replace(", [28.03.24 ", " — 03/28/2024 ").replace("]", "")]
+)
+def test_a_message_can_be_below_its_name(read: Read, text: str) -> None:
     (dialogue,) = read(text)
     assert [text for _, text in said(dialogue)] == ["is it open?\nand where: exactly", "yes", "fine", "see you"]
     assert len({name for name, _ in said(dialogue)}) == 2 and not any("[" in name for name, _ in said(dialogue))
@@ -155,13 +194,20 @@ def exchanges(blank: str, between: str, names: tuple[str, str] = ("Jo (Ghent)", 
 
 @pytest.mark.parametrize("names", [("Customer", "Agent"), ("Jo (Ghent)", "Kiosk & Co"), ("🦊", "+32 470 555 0199")])
 @pytest.mark.parametrize("blank, between", [("", "\n"), ("\n", "\n"), ("", "")])
-def test_a_line_with_a_colon_in_a_message_is_no_speaker(read, names, blank: str, between: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_line_with_a_colon_in_a_message_is_no_speaker(
+    read: Read, names: tuple[str, str], blank: str, between: str
+) -> None:
     (dialogue,) = read(exchanges(blank, between, names))
     assert {name for name, _ in said(dialogue)} == set(names)
-    assert [text for _, text in said(dialogue)][:4] == ["what is 0", "it is 0\nPrice: 0\nPickup: Friday", "what is 1\nOrder: 1", "it is 1"]  # fmt: skip
+    assert [text for _, text in said(dialogue)][:4] == [
+        "what is 0",
+        "it is 0\nPrice: 0\nPickup: Friday",
+        "what is 1\nOrder: 1",
+        "it is 1",
+    ]
 
 
-def test_many_customers_and_agents_are_all_speakers(read) -> None:  # type: ignore[no-untyped-def]
+def test_many_customers_and_agents_are_all_speakers(read: Read) -> None:
     blocks = [f"{'ABCDEF'[n]}lan: ask {n}\n{('Sam', 'Pat')[n % 2]}: answer {n}\nNote: closed on {n}" for n in range(6)]
     for between in ("\n\n", "\n--- next ---\n"):
         dialogues = read(between.join(blocks))
@@ -171,7 +217,7 @@ def test_many_customers_and_agents_are_all_speakers(read) -> None:  # type: igno
     assert {name for name, _ in said(dialogue)} == {"Sam", "Alan", "Blan", "Clan", "Dlan", "Elan", "Flan"}
 
 
-def test_markdown_nicks_and_full_width_colons(read) -> None:  # type: ignore[no-untyped-def]
+def test_markdown_nicks_and_full_width_colons(read: Read) -> None:
     for form in ("**{}:** {}", "{}：{}", "<{}> {}", "[12:0{n}] {}: {}", "12:0{n} <{}> {}", "{} (12:0{n}): {}"):
         lines = [form.format(("Jo", "Kiosk")[n % 2], f"text {n}", n=n) for n in range(6)]
         (dialogue,) = read("\n".join(lines))
@@ -188,7 +234,27 @@ def test_texts_are_no_conversations(tmp_path: Path) -> None:
         assert kind_of(tmp_path / "x.txt") == "document"
 
 
-PIECES = st.sampled_from(["28.3.24, 21:50 - ", "[3/28/24, 9:50:07\u202fPM] ", "\u200e", "Jo: ", "Kiosk: ", "Price: ", "<Media omitted>", "\n", "\n\n", "---\n", "12:03 ", "{Attachments}\n", "x", "“", ": ", "😀", "2024년 "])  # fmt: skip
+PIECES = st.sampled_from(
+    [
+        "28.3.24, 21:50 - ",
+        "[3/28/24, 9:50:07\u202fPM] ",
+        "\u200e",
+        "Jo: ",
+        "Kiosk: ",
+        "Price: ",
+        "<Media omitted>",
+        "\n",
+        "\n\n",
+        "---\n",
+        "12:03 ",
+        "{Attachments}\n",
+        "x",
+        "“",
+        ": ",
+        "😀",
+        "2024년 ",
+    ]
+)
 
 
 @settings(max_examples=150, deadline=None)

@@ -9,7 +9,11 @@ from gradschool.prepare.dialogue import Dialogue, Turn, iso
 from gradschool.records import Source
 
 CITATION = re.compile("\ue200[^\ue201]*\ue201|[\ue200-\ue206]|\u3010[^\u3010\u3011]*\u2020[^\u3010\u3011]*\u3011")
-THOUGHT = re.compile(r"<details\b[^>]*\btype=\"(?:reasoning|code_interpreter|tool_calls)\".*?</details>|<think(?:ing)?>.*?</think(?:ing)?>", re.S)  # fmt: skip
+THOUGHT = re.compile(
+    r"<details\b[^>]*\btype=\"(?:reasoning|code_interpreter|tool_calls)\".*?</details>"
+    r"|<think(?:ing)?>.*?</think(?:ing)?>",
+    re.DOTALL,
+)
 ROLES = {"user": "user", "human": "user", "assistant": "assistant"}
 SPOKEN = ("text", "multimodal_text")  # the kinds of content in ChatGPT that somebody reads
 

@@ -7,6 +7,7 @@ from gradschool.prepare.chats.values import Json, name_in, objects, text_in, tim
 from gradschool.prepare.dialogue import Dialogue, Turn, iso
 from gradschool.records import Source
 
+NAMES = ("nickname", "global_name", "name", "username")
 SPOKEN = ("Default", "Reply", "ThreadStarterMessage", 0, 19, 21)
 
 
@@ -27,8 +28,9 @@ def discord(value: Json, source: Source) -> Iterator[Dialogue]:
     turns: list[Turn] = []
     left_out: Counter[str] = Counter()
     for message in objects(value["messages"]):
-        author = message.get("author") if isinstance(message.get("author"), dict) else {}
-        speaker = name_in({"name": author.get("nickname") or author.get("global_name") or author.get("name") or author.get("username")})
+        given = message.get("author")
+        author: Json = given if isinstance(given, dict) else {}
+        speaker = next((name for key in NAMES if (name := name_in(author.get(key)))), "")
         text = text_in(message.get("content")).strip()
         if message.get("type", "Default") not in SPOKEN:
             left_out["notices"] += 1

@@ -7,12 +7,15 @@ from gradschool.prepare.chats.values import Json, name_in, text_in, time_in
 from gradschool.prepare.dialogue import Dialogue, Turn, iso
 from gradschool.records import Source
 
-FRAMES = ("chatItem", "recipient", "chat", "account", "version", "stickerPack", "adHocCall", "notificationProfile", "chatFolder")  # fmt: skip
+FRAMES = (
+    *("chatItem", "recipient", "chat", "account", "version", "stickerPack", "adHocCall"),
+    *("notificationProfile", "chatFolder"),
+)
 
 
 def is_signal(value: Json) -> bool:
     """Whether a value is a frame of a plain export of Signal, or one of its messages."""
-    if any(isinstance(value.get(key), dict) for key in FRAMES) and len(value) <= 2 or "backupTimeMs" in value:
+    if (any(isinstance(value.get(key), dict) for key in FRAMES) and len(value) <= 2) or "backupTimeMs" in value:
         return True
     lines = "sender" in value and "body" in value and "date" in value and ("quote" in value or "sticker" in value)
     stored = "conversationId" in value and value.get("type") in ("incoming", "outgoing") and "body" in value

@@ -11,7 +11,9 @@ from gradschool.prepare.chats.values import Json, name_in, objects, text_in, tim
 from gradschool.prepare.dialogue import Dialogue, Turn, iso
 from gradschool.records import Source
 
-NOT_SAID = re.compile(r"(?:channel|group|bot_add|bot_remove|pinned|unpinned|reminder|tombstone|file_comment|sh_room|huddle)")
+NOT_SAID = re.compile(
+    r"(?:channel|group|bot_add|bot_remove|pinned|unpinned|reminder|tombstone|file_comment|sh_room|huddle)"
+)
 MARKUP = re.compile(r"<([@#!]?)([^<>|]+)(?:\|([^<>]*))?>")
 
 

@@ -10,7 +10,12 @@ from gradschool.prepare.dialogue import Dialogue, Turn, iso
 from gradschool.prepare.transcripts.notices import is_notice
 from gradschool.records import Source
 
-SENT = re.compile(r"(?:\S+ ){1,4}(?:sent|shared|unsent|reacted|liked|changed|named|set|joined|left|created|added)\b.{0,60}\.?|Reacted .{1,12} to your message ?", re.S)  # fmt: skip
+SENT = re.compile(
+    r"(?:\S+ ){1,4}(?:sent|shared|unsent|reacted|liked|changed|named|set|joined|left|created|added)\b.{0,60}\.?"
+    r"|Reacted .{1,12} to your message ?",
+    re.DOTALL,
+)
+ATTACHED = ("photos", "videos", "share", "sticker", "gifs", "files", "audio_files", "call_duration", "media")
 
 
 def is_meta(value: Json) -> bool:
@@ -31,7 +36,13 @@ def meta(values: Iterable[tuple[Json, Source]]) -> Iterator[Dialogue]:
         for message in objects(value["messages"]):
             speaker = unmojibake(name_in(message.get("sender_name") or message.get("senderName")))
             text = unmojibake(text_in(message.get("content")) or text_in(message.get("text"))).strip()
-            if message.get("is_unsent") or message.get("isUnsent") or not text or not speaker or _automatic(message, text):
+            if (
+                message.get("is_unsent")
+                or message.get("isUnsent")
+                or not text
+                or not speaker
+                or _automatic(message, text)
+            ):
                 left_out[key]["notices and messages without text"] += 1
                 continue
             at = time_in(message.get("timestamp_ms") or message.get("timestamp"))
@@ -43,10 +54,13 @@ def meta(values: Iterable[tuple[Json, Source]]) -> Iterator[Dialogue]:
 
 def _automatic(message: Json, text: str) -> bool:
     """Whether the program wrote the text of a message: about an attachment, a reaction or a change."""
-    attached = any(message.get(key) for key in ("photos", "videos", "share", "sticker", "gifs", "files", "audio_files", "call_duration", "media"))  # fmt: skip
+    attached = any(message.get(key) for key in ATTACHED)
     kind = str(message.get("type") or "Generic")
-    return is_notice(text) or kind in ("Call", "Subscribe", "Unsubscribe") or (attached and bool(SENT.fullmatch(text))) or (
-        text.startswith("Reacted ") and bool(SENT.fullmatch(text))
+    return (
+        is_notice(text)
+        or kind in ("Call", "Subscribe", "Unsubscribe")
+        or (attached and bool(SENT.fullmatch(text)))
+        or (text.startswith("Reacted ") and bool(SENT.fullmatch(text)))
     )
 
 

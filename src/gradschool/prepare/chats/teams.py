@@ -22,7 +22,9 @@ def graph_messages(values: Iterable[tuple[Json, Source]]) -> Iterator[Dialogue]:
     left_out: Counter[str] = Counter()
     for value, source in values:
         for message in (value, *objects(value.get("replies"))):
-            thread = name_in(message.get("replyToId")) or (name_in(value.get("id")) if value.get("channelIdentity") else "")
+            thread = name_in(message.get("replyToId")) or (
+                name_in(value.get("id")) if value.get("channelIdentity") else ""
+            )
             chat = thread or name_in(message.get("chatId"))
             turn = _graph_turn(message)
             if turn is None:
@@ -39,7 +41,14 @@ def graph_messages(values: Iterable[tuple[Json, Source]]) -> Iterator[Dialogue]:
 
 def _graph_turn(message: Json) -> Turn | None:
     sender = message.get("from") if isinstance(message.get("from"), dict) else {}
-    found = next(((kind, one) for kind in ("user", "application", "device") if isinstance(one := (sender or {}).get(kind), dict)), None)
+    found = next(
+        (
+            (kind, one)
+            for kind in ("user", "application", "device")
+            if isinstance(one := (sender or {}).get(kind), dict)
+        ),
+        None,
+    )
     text = plain_text((message.get("body") or {}).get("content")) if isinstance(message.get("body"), dict) else ""
     if message.get("messageType", "message") != "message" or not text or not found or message.get("deletedDateTime"):
         return None

@@ -11,7 +11,7 @@ from gradschool.records import Source
 def is_telegram(value: Json) -> bool:
     """Whether a value is a chat of a Telegram export."""
     messages = objects(value.get("messages"))[:50]
-    return bool(messages) and any("from_id" in one or "date_unixtime" in one for one in messages) or (
+    return (bool(messages) and any("from_id" in one or "date_unixtime" in one for one in messages)) or (
         bool(messages) and all("text" in one and one.get("type") in ("message", "service") for one in messages)
     )
 

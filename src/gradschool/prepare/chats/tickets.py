@@ -15,22 +15,55 @@ from gradschool.prepare.dialogue import Dialogue, Turn, iso
 from gradschool.prepare.rows import MESSAGE_KEYS, SPEAKERS, TURN_LISTS
 from gradschool.records import Source
 
-LISTS = (*TURN_LISTS, "conversation_parts", "parts", "threads", "notes", "items", "records", "thread", "ticket_comments")
+LISTS = (
+    *TURN_LISTS,
+    "conversation_parts",
+    "parts",
+    "threads",
+    "notes",
+    "items",
+    "records",
+    "thread",
+    "ticket_comments",
+)
 BODIES = ("plain_body", "body_text", "text_body", "description_text", "body", "html_body", "body_html", *MESSAGE_KEYS)
 OPENINGS = ("description_text", "description", "question", "body", "message", "initial_message")
-OPENED_BY = ("requester_id", "requester", "customer_id", "customer", "submitter_id", "end_user", "contact", "contact_id")
+OPENED_BY = (
+    "requester_id",
+    "requester",
+    "customer_id",
+    "customer",
+    "submitter_id",
+    "end_user",
+    "contact",
+    "contact_id",
+)
 # Intercom and Freshdesk say in a word or a number what a turn is.
-INTERNAL_WORDS = ("note", "internal", "private", "whisper", "lineitem", "assignment", "activity", "event", "system_event")
+INTERNAL_WORDS = (
+    "note",
+    "internal",
+    "private",
+    "whisper",
+    "lineitem",
+    "assignment",
+    "activity",
+    "event",
+    "system_event",
+)
 INTERNAL_FLAGS = ("internal", "private", "is_private", "is_internal", "internal_note", "is_note", "is_internal_note")
 KINDS = ("part_type", "type", "channel", "source_type", "visibility", "kind", "message_type")
-INCOMING, OUTGOING = ("incoming", "is_inbound", "inbound", "from_customer", "is_customer"), ("from_agent", "outgoing", "is_outbound", "is_agent", "from_me")  # fmt: skip
+INCOMING = ("incoming", "is_inbound", "inbound", "from_customer", "is_customer")
+OUTGOING = ("from_agent", "outgoing", "is_outbound", "is_agent", "from_me")
 AUTHORS = ("author", "created_by", "createdby", "sender", "from", "user", "actor", "agent")
 CUSTOMERS = {"customer", "client", "contact", "end_user", "lead", "visitor"}
 BOTS = ("bot", "workflow", "system_bot", "campaign", "automation")
 TIMES = ("created_at", "createdat", "created", "timestamp", "date", "sent_at", "time", "created_on", "ts", "updated_at")
 IDS = ("id", "ticket_id", "conversation_id", "uuid", "ticket", "number", "case_id", "chat_id", "dialogue_id", "key")
 KINDS_OF_SPEAKER = ("role", "sender_type", "author_type", "user_type", "speaker_role", "author_role")
-NAMES = ("speaker", "author", "sender", "from", "sender_name", "senderid", "user", "name", "participant", "author_id", "user_id", "sender_id")  # fmt: skip
+NAMES = (
+    *("speaker", "author", "sender", "from", "sender_name", "senderid", "user", "name", "participant"),
+    *("author_id", "user_id", "sender_id"),
+)
 MAX_DEPTH, SAMPLE = 3, 5
 
 
@@ -90,7 +123,9 @@ def ticket(value: Json, source: Source, people: Mapping[str, tuple[str, str]]) -
     turns = _in_order(_staff(turns))
     if first := _opening(value, keys, opener, people, [turn.text for turn in turns]):
         turns.insert(0, first)
-    name = next((text_in(value[keys[key]]) or name_in(value[keys[key]]) for key in IDS if value.get(keys.get(key, ""))), "")
+    name = next(
+        (text_in(value[keys[key]]) or name_in(value[keys[key]]) for key in IDS if value.get(keys.get(key, ""))), ""
+    )
     dates = [time_in(value.get(keys[key])) for key in TIMES if key in keys]
     at = next((time for time in dates if time is not None), turns[-1].at if turns else None)
     yield Dialogue(name, tuple(turns), source, iso(at), left_out=left_out)
@@ -133,7 +168,9 @@ def _turn(turn: Json, text: str, opener: str, people: Mapping[str, tuple[str, st
     ids = [_id(turn[keys[key]]) for key in ("author_id", "user_id", "author", "created_by", "from") if key in keys]
     role = _direction(turn, keys) or _role(kind)
     if not role and opener:
-        role = "user" if opener in (*ids, speaker) else ("assistant" if "author_id" in keys or "user_id" in keys else "")
+        role = (
+            "user" if opener in (*ids, speaker) else ("assistant" if "author_id" in keys or "user_id" in keys else "")
+        )
     at = next((time for key in TIMES if key in keys and (time := time_in(turn[keys[key]])) is not None), None)
     aliases = tuple(dict.fromkeys(filter(None, (*ids, kind))))
     return Turn(speaker or role, text, role=role, aliases=aliases, at=at, untrained=_mark(turn, keys))
@@ -215,5 +252,3 @@ def _in_order(turns: list[Turn]) -> list[Turn]:
     if any(at is None for at in times):
         return turns
     return sorted(turns, key=lambda turn: turn.at or 0.0)
-
-

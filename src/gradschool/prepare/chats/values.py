@@ -12,7 +12,11 @@ from gradschool.prepare.mail.lines import paragraphs
 from gradschool.prepare.transcripts.stamps import MARKS
 
 Json: TypeAlias = Mapping[str, Any]
-TAG = re.compile(r"</?(?:p|div|br|span|a|b|i|em|strong|ul|ol|li|table|tr|td|blockquote|h[1-6]|img|pre|code|at|attachment|emoji)\b[^<>]*/?>", re.I)  # fmt: skip
+TAG = re.compile(
+    r"</?(?:p|div|br|span|a|b|i|em|strong|ul|ol|li|table|tr|td|blockquote|h[1-6]|img|pre|code|at|attachment|emoji)"
+    r"\b[^<>]*/?>",
+    re.IGNORECASE,
+)
 TEXT_KEYS = ("text", "content", "body", "value", "plain")
 MAX_DEPTH = 6
 

@@ -77,6 +77,7 @@ def speakers_of(found: Sequence[Labelled]) -> frozenset[str]:
     often = {name for name, count in starters.items() if 2 * count >= counts[name]}
     speakers |= {name for name in often if counts[name] > 1}
     answering = _completed(found, speakers | often) - often
+    answering = _surrounded(_in_paragraphs(found), counts, speakers | often | answering) - often
     # Who speaks once begins a paragraph that a speaker completes, or stands between two turns of one speaker.
     completed = {one.paragraph for one in found if plain(one.name) in answering}
     asking = {plain(one.name) for one in found if one.first and one.paragraph in completed} & often
@@ -84,21 +85,28 @@ def speakers_of(found: Sequence[Labelled]) -> frozenset[str]:
 
 
 def _completed(found: Sequence[Labelled], speakers: set[str]) -> set[str]:
-    """The speakers, and the labels without which paragraphs with several labels would have a single speaker."""
-    names: dict[int, list[str]] = {}
+    """The speakers, and the labels without which the one who begins a paragraph would have no answer at its end."""
+    paragraphs: dict[int, list[str]] = {}
     for one in found:
-        names.setdefault(one.paragraph, []).append(plain(one.name))
-    paragraphs = [dict.fromkeys(said) for said in names.values()]
-    usual = Counter(name for said in paragraphs for name in said)
+        paragraphs.setdefault(one.paragraph, []).append(plain(one.name))
+    usual = Counter(name for said in paragraphs.values() for name in set(said))
     while True:
-        alone = [said for said in paragraphs if len(said.keys() & speakers) < 2]
-        answers = Counter(next(name for name in said if name not in speakers) for said in alone if said.keys() - speakers)
-        # Where paragraphs of one speaker are usual, a label in a few of them completes nothing.
-        needed = MIN_COVERED if len(speakers) < 2 else max(MIN_COVERED, len(alone) / 2)
+        rests = [rest for said in paragraphs.values() if (rest := _unanswered(said, speakers)) is not None]
+        answers = Counter(rest[0] for rest in rests if rest)
+        # Where paragraphs without an answer are usual, a label at the end of a few of them is none.
+        needed = MIN_COVERED if len(speakers) < 2 else max(MIN_COVERED, len(rests) / 2)
         fit = [name for name, count in answers.most_common() if count >= needed and 2 * count > usual[name]]
         if not fit:
             return speakers
         speakers = speakers | {fit[0]}
+
+
+def _unanswered(said: Sequence[str], speakers: set[str]) -> list[str] | None:
+    """The labels after the last speaker of a paragraph, if that is the speaker who begins it; else None."""
+    places = [place for place, name in enumerate(said) if name in speakers]
+    if places and said[places[-1]] != said[places[0]]:
+        return None
+    return list(said[places[-1] + 1 if places else 0 :])
 
 
 def _answered(order: Sequence[str], speakers: set[str]) -> set[str]:
@@ -109,12 +117,21 @@ def _answered(order: Sequence[str], speakers: set[str]) -> set[str]:
     return speakers | {name for name, _ in after.most_common(1)}
 
 
+def _in_paragraphs(found: Sequence[Labelled]) -> list[str]:
+    """The labels in order, with an empty one between paragraphs."""
+    order: list[str] = []
+    for before, one in pairwise((None, *found)):
+        order += [""] if before and one and before.paragraph != one.paragraph else []
+        order += [plain(one.name)] if one else []
+    return order
+
+
 def _surrounded(order: Sequence[str], counts: Counter[str], speakers: set[str]) -> frozenset[str]:
     """The speakers, and the labels that often stand between two turns of one speaker, directly before the second."""
     between: Counter[str] = Counter()
     before = ""
     for name, after in zip_longest(order, order[1:], fillvalue=""):
-        if name in speakers:
+        if name in speakers or not name:
             before = name
         elif name in counts:
             between[name] += after == before != ""

@@ -19,7 +19,9 @@ SEPARATOR = re.compile(
 )
 RULE = re.compile(r"\s*[=─━]{10,}\s*")  # at the end of a message of DiscordChatExporter
 BLOCK = re.compile(r"\{(?:Attachments|Embed|Reactions|Stickers|Inline Embed)\}", re.I)
-SPEAKER = re.compile(r"(?:<(?P<nick>[^<>\n]{1,60})>|(?P<name>\S[^\n]{0,119}?)\s?[:：](?=\s|$)|(?P<wide>\S[^\n：]{0,60})：)")
+SPEAKER = re.compile(
+    r"(?:<(?P<nick>[^<>\n]{1,60})>|(?P<name>\S[^\n]{0,119}?)\s?[:：](?=\s|$)|(?P<wide>\S[^\n：]{0,60})：)"
+)
 MIN_DATED, MIN_TURNS = 2, 4  # messages, and turns, from which a text is a conversation
 MAX_HEADER = 12  # lines before the first message
 MIN_SHARE, MIN_SHARE_TIMES = 0.02, 0.3  # of the lines, which begin with a date, or with a time alone
@@ -68,9 +70,10 @@ def _dated_messages(lines: Sequence[str]) -> list[_Message]:
             continue
         spoken = sum(bool(one.name or _split(one.text)[0]) for one in dated)
         usual = len(dated) >= (MIN_SHARE_TIMES if time_only else MIN_SHARE) * filled
-        if usual and (len(dated) >= MIN_TURNS or 3 * len(dated) > filled):
-            if spoken >= MIN_DATED and 2 * spoken >= len(dated) or (not time_only and _headings(dated)):
-                return dated
+        enough = len(dated) >= MIN_TURNS or 3 * len(dated) > filled
+        named = spoken >= MIN_DATED and 2 * spoken >= len(dated)
+        if usual and enough and (named or (not time_only and _headings(dated))):
+            return dated
     return []
 
 
@@ -127,7 +130,9 @@ def _dated(dated: Sequence[_Message], name: str) -> Dialogue:
     spoken: list[tuple[str, str]] = []
     for one in dated:
         first, _, rest = one.text.partition("\n")
-        spoken.append((one.name, one.text.strip()) if one.name else (first.strip(), rest) if headed else _split(one.text))
+        spoken.append(
+            (one.name, one.text.strip()) if one.name else (first.strip(), rest) if headed else _split(one.text)
+        )
     spoken = _with_colons(spoken)
     counts = Counter(speaker for speaker, _ in spoken)
     times = times_of([one.stamp for one in dated])

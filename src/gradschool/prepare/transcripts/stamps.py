@@ -8,7 +8,9 @@ from itertools import pairwise
 
 # Characters without width that set the direction of writing: they say nothing about a message.
 MARKS = re.compile("[\u200b\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\ufeff]")
-NUMBERS = r"(?P<n1>\d{1,4})\.?\s?[./\-年년]\s?(?P<n2>\d{1,2})\.?\s?[./\-月월]\s?(?P<n3>\d{1,4})(?:\s?[日일.])?(?:\s?г\.?)?"
+NUMBERS = (
+    r"(?P<n1>\d{1,4})\.?\s?[./\-年년]\s?(?P<n2>\d{1,2})\.?\s?[./\-月월]\s?(?P<n3>\d{1,4})(?:\s?[日일.])?(?:\s?г\.?)?"
+)
 NAMED = (
     r"(?:(?P<d1>\d{1,2})[\s.\-/]+(?P<m1>[^\W\d_]{3,10})\.?[\s.\-/,]+(?P<y1>\d{4}|\d{2})"
     r"|(?P<m2>[^\W\d_]{3,10})\.?\s(?P<d2>\d{1,2}),?\s(?P<y2>\d{4}))"
@@ -40,12 +42,24 @@ TIMES = tuple(
     )
 )
 # "Name, [01.05.24 09:10]" and "Name — 05/01/2024 9:10 AM", with the text below: what Telegram and Discord copy.
+# The same groups again, with other names.
+AGAIN = DAY_TIME.replace("(?P<", "(?P<_")
 AT_END = re.compile(
-    rf"(?P<name>\S.{{0,80}}?)(?:,\s*\[\s?{DAY_TIME}{AFTER}\s?\]:?|\s[-–—]\s{DAY_TIME.replace('(?P<', '(?P<_')}(?P<_after>\s?[AaPp][Mm])?)$"
+    rf"(?P<name>\S.{{0,80}}?)"
+    rf"(?:,\s*\[\s?{DAY_TIME}{AFTER}\s?\]:?|\s[-–—]\s{AGAIN}(?P<_after>\s?[AaPp][Mm])?)$"
 )
-AFTERNOON = frozenset(("pm", "p", "午後", "下午", "晚上", "中午", "오후", "م", "μμ", "ch", "ptg", "nm", "em", "du", "ip", "अपराह्न"))
-MORNING = frozenset(("am", "a", "午前", "上午", "凌晨", "早上", "오전", "ص", "πμ", "sa", "pg", "vm", "fm", "de", "ap", "पूर्वाह्न"))
-MONTHS = {name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
+AFTERNOON = frozenset(
+    ("pm", "p", "午後", "下午", "晚上", "中午", "오후", "م", "μμ", "ch", "ptg", "nm", "em", "du", "ip", "अपराह्न")
+)
+MORNING = frozenset(
+    ("am", "a", "午前", "上午", "凌晨", "早上", "오전", "ص", "πμ", "sa", "pg", "vm", "fm", "de", "ap", "पूर्वाह्न")
+)
+MONTHS = {
+    name: number
+    for number, name in enumerate(
+        ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1
+    )
+}
 ORDERS = ("day month year", "month day year", "year month day")
 BUDDHIST, PERSIAN = 543, 621  # years by which these calendars differ
 
