@@ -128,7 +128,8 @@ def _readable(source: DialogueSource) -> Iterator[Dialogue | Note]:
 def _introduce(census: Census, agents: Agents, meet: Callable[[str], None]) -> Work[None]:
     """Show who is trained on and who is not; every speaker but the agents gets a pseudonym."""
     spoken = sorted(census.turns.items(), key=lambda pair: (-pair[1], pair[0]))
-    ours, others = [], []
+    ours: list[str] = []
+    others: list[str] = []
     for name, count in spoken:
         shown = f"{census.shown[name] or '(nobody)'} ({count})"
         ours_too = agents.among(census.called[name])

@@ -540,7 +540,7 @@ def test_a_damaged_export_is_prepared_or_rejected(tmp_path_factory: Any, which: 
     for place, other in damage:
         if there := spots(value):
             inside, key = there[place % len(there)]
-            inside[key] = other
+            inside[key] = json.loads(json.dumps(other))
     folder = tmp_path_factory.mktemp("any")
     (folder / "x.json").write_text(json.dumps(value))
     try:

@@ -267,3 +267,15 @@ def test_any_text_gives_turns_or_an_error(tmp_path_factory: pytest.TempPathFacto
             assert all(turn.text.strip() and "\u200e" not in turn.text and turn.line for turn in dialogue.turns)
     except GradschoolError as error:
         assert str(error)
+
+
+def test_what_a_phone_writes_itself_is_known_by_its_mark_in_any_language(read: Read) -> None:
+    stamp = "[28.03.24, 21:50:07] "
+    kept = ["Jo: hello", "Kiosk: yes", "Jo: \u200ealles gut so", "Kiosk: fine"]
+    out = [
+        "Boats: \u200eqqq xx enkripto yyy ba zzz ku vvv la www",
+        "Jo: \u200efoto vynechana xx",
+        "Kiosk: \u200efoto vynechana xx",
+    ]
+    (dialogue,) = read("\n".join(stamp + line for line in (out[0], *kept[:2], *out[1:], *kept[2:])))
+    assert [f"{name}: {text}" for name, text in said(dialogue)] == [line.replace("\u200e", "") for line in kept]

@@ -77,7 +77,7 @@ def speakers_of(found: Sequence[Labelled]) -> frozenset[str]:
     often = {name for name, count in starters.items() if 2 * count >= counts[name]}
     speakers |= {name for name in often if counts[name] > 1}
     answering = _completed(found, speakers | often) - often
-    answering = _surrounded(_in_paragraphs(found), counts, speakers | often | answering) - often
+    answering = set(_surrounded(_in_paragraphs(found), counts, speakers | often | answering)) - often
     # Who speaks once begins a paragraph that a speaker completes, or stands between two turns of one speaker.
     completed = {one.paragraph for one in found if plain(one.name) in answering}
     asking = {plain(one.name) for one in found if one.first and one.paragraph in completed} & often

@@ -7,6 +7,7 @@ from pathlib import Path
 
 PLACEHOLDER = re.compile(r"<[^<>\n]{2,60}>")  # "<Media omitted>" in any language
 ATTACHED = re.compile(r"<[^<>:\n]{2,30}:\s?[^<>\n]*\.\w{2,5}>|\S[^\n/]{0,120}\.\w{2,5} \([^()\n]{3,40}\)")
+REACTIONS = re.compile(r"\s*\(- [^()\n]{1,200}: \S{1,12} -\)$")  # "(- Ann: 👍 -)", as signal-export writes them
 EDITED = re.compile(r"\s*<[^<>\n]{5,60}>$")  # "<This message was edited>"
 OPENING, CLOSING = "“«„‘", "”»“’"
 MAX_WORDS = 12  # of a notice
@@ -38,7 +39,7 @@ def is_notice(text: str) -> bool:
 def written(text: str) -> str:
     """The part of a message that its sender wrote: a caption without its attachment, no mark of an edit; or nothing."""
     lines = [line for line in text.split("\n") if not (ATTACHED.fullmatch(line.strip()))]
-    text = "\n".join(lines).strip()
+    text = REACTIONS.sub("", "\n".join(lines).strip())
     edit = EDITED.search(text)
     if edit and edit.start() and _key(edit[0]) in _phrases():
         text = text[: edit.start()].strip()

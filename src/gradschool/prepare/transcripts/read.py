@@ -23,6 +23,8 @@ SPEAKER = re.compile(
     r"(?:<(?P<nick>[^<>\n]{1,60})>|(?P<name>\S[^\n]{0,119}?)\s?[:：](?=\s|$)|(?P<wide>\S[^\n：]{0,60})：)"
 )
 MIN_DATED, MIN_TURNS = 2, 4  # messages, and turns, from which a text is a conversation
+MARKED = re.compile("[:：]\\s?\u200e(?!\\[)")
+MAX_NOTICE = 8  # words of a notice that is recognised because it repeats
 MAX_HEADER = 12  # lines before the first message
 MIN_SHARE, MIN_SHARE_TIMES = 0.02, 0.3  # of the lines, which begin with a date, or with a time alone
 
@@ -35,6 +37,7 @@ class _Message:
     stamp: Stamp
     text: str
     name: str = ""
+    marked: bool = False  # whether a mark of direction begins the text, as where WhatsApp writes it itself
 
 
 def is_transcript(lines: Sequence[str]) -> bool:
@@ -54,9 +57,10 @@ def is_transcript(lines: Sequence[str]) -> bool:
 def read_transcript(path: Path, name: str) -> Iterator[Dialogue]:
     """The conversations of a text file; raises DataError if it cannot be read."""
     with open_text(path, name) as file:
-        cleaned = [MARKS.sub("", repair(line)[0]).strip() for line in file]
+        raw = [repair(line)[0] for line in file]
+    cleaned = [MARKS.sub("", line).strip() for line in raw]
     if dated := _dated_messages(cleaned):
-        yield _dated(dated, name)
+        yield _dated([replace(one, marked=bool(MARKED.search(raw[one.line - 1]))) for one in dated], name)
         return
     yield from _labelled(cleaned, name)
 
@@ -135,20 +139,31 @@ def _dated(dated: Sequence[_Message], name: str) -> Dialogue:
         )
     spoken = _with_colons(spoken)
     counts = Counter(speaker for speaker, _ in spoken)
+    own = _own_words([one.marked for one in dated], spoken)
     times = times_of([one.stamp for one in dated])
     turns: list[Turn] = []
     left_out: Counter[str] = Counter()
-    for one, (speaker, text), at in zip(dated, spoken, times, strict=True):
+    for one, (speaker, text), at, is_own in zip(dated, spoken, times, own, strict=True):
         others = {other for other, count in counts.items() if count > counts[speaker] or count > 2}
         if not speaker or is_notice_name(speaker, others - {speaker}):
             left_out["notices"] += 1
-        elif said := written(text):
+        elif is_own and (said := written(text)):
             turns.append(Turn(speaker, said, at=at, line=one.line))
         else:
             left_out["messages without text of their sender"] += 1
     days = any(one.stamp.numbers for one in dated)
     date = iso(turns[-1].at) if turns and days else ""
     return Dialogue("", tuple(turns), Source(name, dated[0].line), date, chat=True, left_out=left_out)
+
+
+def _own_words(marked: Sequence[bool], spoken: Sequence[tuple[str, str]]) -> list[bool]:
+    """Whether each message may be its sender's: a marked text that repeats, or all texts of a speaker, are not."""
+    repeats = Counter(text for mark, (_, text) in zip(marked, spoken, strict=True) if mark)
+    theirs = {speaker for mark, (speaker, _) in zip(marked, spoken, strict=True) if not mark}
+    return [
+        not mark or (speaker in theirs and (repeats[text] < 2 or len(text.split()) > MAX_NOTICE))
+        for mark, (speaker, text) in zip(marked, spoken, strict=True)
+    ]
 
 
 def _with_colons(spoken: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
