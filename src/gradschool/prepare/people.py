@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -60,11 +61,12 @@ class People:
         self._by_address: dict[str, Person] = {}
         self._by_name: dict[str, Person] = {}
         self._by_start: defaultdict[str, list[tuple[str, Person]]] = defaultdict(list)  # whole names by first token
+        self._uncased: dict[str, Person] = {}
         self._by_word: defaultdict[str, list[tuple[Person, str]]] = defaultdict(list)
 
     def __bool__(self) -> bool:
         """Whether any name is known."""
-        return bool(self._by_word or self._by_start)
+        return bool(self._by_word or self._by_start or self._uncased)
 
     def register(self, people: Iterable[tuple[str, str]]) -> None:
         """Add people by name and address; a known address or full name adds to the same person."""
@@ -100,10 +102,12 @@ class People:
         person.names.add(name)
         self._by_name[name] = person
         tokens = TOKEN.findall(name)
-        if tokens and not WORD.fullmatch(name) and (LETTER.search(name) or len("".join(tokens)) >= MIN_DIGITS):
-            self._by_start[tokens[0]].append((name, person))
-        elif WORD.fullmatch(name):
+        if len(name) > 1 and any(unicodedata.category(letter) == "Lo" for letter in name):
+            self._uncased[name] = person  # in a script without capitals, and often without spaces
+        elif WORD.fullmatch(name) and not re.search(r"[\d_]", name):
             self._set_name(person, [name])
+        elif tokens and (LETTER.search(name) or len("".join(tokens)) >= MIN_DIGITS):
+            self._by_start[tokens[0]].append((name, person))
 
     def keep_names(self, names: Iterable[str]) -> None:
         """Never replace these names: the author signs with them."""
@@ -174,11 +178,13 @@ class People:
 
         `participants` are (name, address) of those who take part in the thread.
         """
-        if not self._by_word and not self._by_start:
+        if not self:
             return
-        whole = list(self._whole_names(text))
-        yield from whole
-        taken = [(span.start, span.end) for span, _ in whole]
+        taken: list[tuple[int, int]] = []
+        for span, pseudonym in sorted(self._whole_names(text), key=lambda pair: (pair[0].start, -pair[0].end)):
+            if not taken or span.start >= taken[-1][1]:
+                taken.append((span.start, span.end))
+                yield span, pseudonym
         close = {person.number for pair in participants if (person := self._known(*pair))}
         tokens = list(WORD.finditer(text))
         at = 0
@@ -198,6 +204,9 @@ class People:
 
     def _whole_names(self, text: str) -> Iterator[tuple[Private, str]]:
         """The whole names of speakers in a text, the longest first where several begin."""
+        for name, person in sorted(self._uncased.items(), key=lambda pair: -len(pair[0])):
+            for found in re.finditer(re.escape(name), text) if name in text else ():
+                yield Private("name", found.start(), found.end(), found[0]), person.pseudonym
         if not self._by_start:
             return
         lowered = text.casefold() if len(text.casefold()) == len(text) else text.lower()

@@ -80,11 +80,13 @@ def read_export(files: Sequence[SourceFile], export: Export) -> Iterator[Dialogu
     """The dialogues of files of one kind that are in one folder."""
     if export.many:
         folder = files[0].path.resolve().parent
-        values = ((value, source) for file in files for value, source, _ in _values(file) if export.recognises(value))
+        values = (
+            (value, source) for file in files for value, source, _ in _values(file, export) if export.recognises(value)
+        )
         yield from export.many(values, folder)
         return
     for file in files:
-        for value, source, around in _values(file):
+        for value, source, around in _values(file, export):
             if not export.recognises(value):
                 continue
             if export is TICKETS:
@@ -93,11 +95,13 @@ def read_export(files: Sequence[SourceFile], export: Export) -> Iterator[Dialogu
                 yield from export.one(value, source)
 
 
-def _values(source_file: SourceFile) -> Iterator[tuple[Json, Source, Json]]:
+def _values(source_file: SourceFile, likely: Export | None = None) -> Iterator[tuple[Json, Source, Json]]:
     """The values of a file that may be conversations or messages, each with its place and the object around it."""
     for row in _rows(source_file):
         source = Source(source_file.name, row.line)
-        if isinstance(row.value, dict):
+        if isinstance(row.value, dict) and likely and likely.recognises(row.value):
+            yield row.value, source, {}
+        elif isinstance(row.value, dict):
             yield from ((value, source, around) for value, around in _unwrapped(row.value, {}, 0))
         elif isinstance(row.value, list):  # a list in a line: of turns, or of conversations
             for value in row.value if not is_ticket({"messages": row.value}) else [{"messages": row.value}]:

@@ -73,19 +73,19 @@ def turns_of(value: Json) -> list[Json] | None:
 
 
 def _turns(value: Any, depth: int) -> list[Json] | None:
-    if not isinstance(value, Mapping) or depth > MAX_DEPTH:
+    if not isinstance(value, dict) or depth > MAX_DEPTH:
         return None
     keys = _keys(value)
     for word in LISTS:
         inner = value.get(keys[word]) if word in keys else None
-        if isinstance(inner, Mapping):
+        if isinstance(inner, dict):
             inner = _turns(inner, depth + 1)
         if not isinstance(inner, list) or not any(map(_is_turn, objects(inner))):
             continue
         if depth or not any(_turns(one, depth + 1) for one in objects(inner)[:SAMPLE]):  # else they are tickets
             return objects(inner)
     embedded = value.get(keys.get("embedded", "_embedded"))
-    return _turns(embedded, depth + 1) if isinstance(embedded, Mapping) else None
+    return _turns(embedded, depth + 1) if isinstance(embedded, dict) else None
 
 
 def _is_turn(turn: Json) -> bool:
@@ -137,7 +137,7 @@ def _keys(value: Json) -> dict[str, str]:
 
 def _id(value: Any) -> str:
     """The id of a person, or the name if there is no id."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return next((name_in(value[key]) for key in ("id", "email", "name") if value.get(key)), "")
     return name_in(value)
 
@@ -205,7 +205,7 @@ def _speaker(turn: Json, people: Mapping[str, tuple[str, str]]) -> tuple[str, st
     keys = _keys(turn)
     for key in AUTHORS:
         author = turn.get(keys.get(key, ""))
-        if isinstance(author, Mapping):
+        if isinstance(author, dict):
             kind = next((text_in(author[word]) for word in ("role", "type", "kind") if author.get(word)), "")
             known = people.get(_id(author), ("", ""))
             return name_in(author) or known[0] or kind, kind or known[1]

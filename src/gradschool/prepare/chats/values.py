@@ -29,7 +29,7 @@ def text_in(value: Any, depth: int = 0) -> str:
         return ""
     if isinstance(value, list):
         return "".join(text_in(part, depth + 1) for part in value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return next((text for key in TEXT_KEYS if (text := text_in(value.get(key), depth + 1))), "")
     return ""
 
@@ -44,7 +44,7 @@ def plain_text(value: Any) -> str:
 
 def name_in(value: Any) -> str:
     """The name of a person: a string or number, or an object with a name."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         keys = ("real_name", "display_name", "displayName", "name", "nickname", "full_name", "username", "email", "id")
         return next((name for key in keys if (name := name_in(value.get(key)))), "")
     if isinstance(value, bool) or value is None:
@@ -54,7 +54,7 @@ def name_in(value: Any) -> str:
 
 def time_in(value: Any) -> float | None:
     """A time in seconds since 1970: from ISO 8601, or seconds, milliseconds or microseconds since 1970."""
-    if isinstance(value, bool) or value is None or isinstance(value, Mapping | list):
+    if isinstance(value, bool) or value is None or isinstance(value, dict | list):
         return None
     text = str(value).strip()
     if re.fullmatch(r"\d{9,17}(\.\d*)?", text):
