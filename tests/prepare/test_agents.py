@@ -51,6 +51,11 @@ def test_who_speaks_in_most_chats_is_the_agent_even_if_it_begins_them() -> None:
         agents(chat("Sam", "Jo"), chat("Pat", "Al"), chat("Sam", "Cy"), chat("Pat", "Di"))
 
 
+def test_the_spelling_of_a_name_does_not_matter() -> None:
+    found = agents_of([chat("Cafe\u0301\u00a0Jo", "Una")], ("caf\u00e9 jo",))
+    assert found.role_of(Turn("Cafe\u0301\u00a0Jo", "x")) == "assistant"
+
+
 def test_roles_decide_over_names() -> None:
     known = Dialogue("", (Turn("Una", "x", role="user"), Turn("Bo", "y", role="assistant")), Source("a", 1))
     assert agents(known) == {"bo"}

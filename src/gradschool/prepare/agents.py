@@ -1,5 +1,6 @@
 """Who the agent is: named, known by role, or the one speaker who answers; decided over all sources together."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -21,14 +22,19 @@ MIN_SESSIONS = 3  # from which it counts who begins them
 SHOWN = 6  # speakers in a message
 
 
+def key(name: str) -> str:
+    """A name or role for comparison: without case, spelling of spaces, and forms of characters."""
+    return plain(" ".join(unicodedata.normalize("NFKC", name).split()))
+
+
 def role_word(name: str) -> str:
     """The role that a word such as "customer" names, or empty."""
-    return ROLES.get(plain(name)) or DIRECTIONS.get(plain(name), "")
+    return ROLES.get(key(name)) or DIRECTIONS.get(key(name), "")
 
 
 def _called(turn: Turn) -> set[str]:
     """The normalized names by which the user may name the speaker of a turn."""
-    return {plain(name) for name in (turn.speaker, *turn.aliases) if name.strip()}
+    return {key(name) for name in (turn.speaker, *turn.aliases) if name.strip()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,7 @@ class Census:
 
     def add(self, dialogue: Dialogue) -> None:
         """Count one dialogue."""
-        names = [plain(turn.speaker) for turn in dialogue.turns]
+        names = [key(turn.speaker) for turn in dialogue.turns]
         self.turns.update(names)
         for turn, name in zip(dialogue.turns, names, strict=True):
             self.shown.setdefault(name, turn.speaker)
@@ -97,11 +103,11 @@ class Census:
         self.chat_count += 1
         self.chats.update(unknown)
         for part in by_pauses(dialogue):
-            said = {plain(turn.speaker) for turn in part}
+            said = {key(turn.speaker) for turn in part}
             if len(said & unknown) > 1:
                 self.session_count += 1
                 self.present.update(said & unknown)
-                self.begun[plain(part[0].speaker)] += 1
+                self.begun[key(part[0].speaker)] += 1
 
     def listed(self) -> str:
         """The speakers with the number of their turns, the most frequent first."""
@@ -127,7 +133,7 @@ def decided(census: Census, named: Sequence[str]) -> Agents:
     """The agents, given who speaks where."""
     known = census.assistants | census.opposite
     if named:
-        names = frozenset(map(plain, named))
+        names = frozenset(map(key, named))
         if not names & set().union(*census.called.values()):
             raise DataError(
                 f"None of {', '.join(named)} has a turn.", f"The speakers are {census.listed()}.", "correct --agent."

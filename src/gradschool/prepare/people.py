@@ -82,6 +82,8 @@ class People:
                 self._set_address(person, address)
             if words:
                 self._set_name(person, words)
+            if not address:
+                self._by_name.setdefault(" ".join(name.split()).casefold(), person)
 
     def meet(self, speaker: str) -> None:
         """Add a speaker of a chat by the whole name, whatever it looks like: a number, a nick, with emoji or brackets.

@@ -489,6 +489,33 @@ def test_an_answer_that_is_marked_is_context_but_never_trained_on(run: Run, rows
     )
 
 
+def test_without_a_current_node_the_last_branch_counts(run: Run, rows: Any) -> None:
+    values = [chatgpt(number, *said) for number, said in enumerate(PLAIN)]
+    for value in values:
+        del value["current_node"]
+    run({"conversations.json": json.dumps(values)}, "persona")
+    assert pairs(rows) == PLAIN
+
+
+def test_an_edited_question_to_claude_is_left_out_with_its_answer(run: Run, rows: Any) -> None:
+    values = [claude(number, *said) for number, said in enumerate(PLAIN)]
+    for value in values:
+        first, second = value["chat_messages"]
+        second["parent_message_uuid"] = "1"
+        old = {"uuid": "8", "sender": "human", "text": "an older question", "parent_message_uuid": "0"}
+        answer = {"uuid": "9", "sender": "assistant", "text": "an older answer", "parent_message_uuid": "8"}
+        value["chat_messages"] = [old, answer, first | {"parent_message_uuid": "0"}, second]
+    run({"conversations.json": json.dumps(values)}, "persona")
+    assert pairs(rows) == PLAIN
+
+
+def test_texts_next_to_a_dialogue_are_no_turns_of_it(run: Run, rows: Any) -> None:
+    turns = [{"from": "human", "value": "a b c"}, {"from": "gpt", "value": "d e f"}]
+    values = [{"conversations": turns, "description": "about letters", "question": "which"} for _ in range(2)]
+    run({"d.json": json.dumps(values)}, "persona")
+    assert pairs(rows) == [("a b c", "d e f")]
+
+
 def test_names_of_users_next_to_the_tickets_are_their_names(run: Run, rows: Any) -> None:
     users = [{"id": 70, "name": "Una Okonkwo", "role": "end-user"}, {"id": 1, "name": "Bo", "role": "agent"}]
     asked = [(f"{question}, asks Una Okonkwo", answer) for question, answer in PLAIN]

@@ -279,3 +279,9 @@ def test_what_a_phone_writes_itself_is_known_by_its_mark_in_any_language(read: R
     ]
     (dialogue,) = read("\n".join(stamp + line for line in (out[0], *kept[:2], *out[1:], *kept[2:])))
     assert [f"{name}: {text}" for name, text in said(dialogue)] == [line.replace("\u200e", "") for line in kept]
+
+
+def test_a_long_name_that_begins_with_a_short_one_is_a_speaker(read: Read) -> None:
+    names = ("Jo", "Kiosk", "Jo van der Velde the second", "Kiosk")
+    (dialogue,) = read("\n".join(f"28.3.24, 21:50 - {names[n % 4]}: text {n}" for n in range(40)))
+    assert len(dialogue.turns) == 40 and len({turn.speaker for turn in dialogue.turns}) == 3

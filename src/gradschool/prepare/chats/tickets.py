@@ -28,6 +28,7 @@ LISTS = (
 )
 BODIES = ("plain_body", "body_text", "text_body", "description_text", "body", "html_body", "body_html", *MESSAGE_KEYS)
 OPENINGS = ("description_text", "description", "question", "body", "message", "initial_message")
+HAVE_OPENINGS = {"comments", "replies", "posts", "events", "interactions"}  # next to the first message
 OPENED_BY = (
     "requester_id",
     "requester",
@@ -228,7 +229,7 @@ def _opening(
     if first := _source(value):
         turn = _turn(first, plain_text(first["body"]), opener, people)
         return replace(turn, role=turn.role or "user") if turn.text not in said[:1] else None
-    if not ({"comments", "replies", "posts", "events", "interactions", "conversations"} & keys.keys()):
+    if not keys.keys() & HAVE_OPENINGS and not any(INCOMING[0] in turn for turn in turns_of(value) or ()):
         return None
     text = next((text for key in OPENINGS if key in keys and (text := plain_text(value[keys[key]]))), "")
     if not text or " ".join(text.split()) in (" ".join(one.split()) for one in said[:1]):

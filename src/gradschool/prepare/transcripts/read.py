@@ -25,6 +25,7 @@ SPEAKER = re.compile(
 MIN_DATED, MIN_TURNS = 2, 4  # messages, and turns, from which a text is a conversation
 MARKED = re.compile("[:：]\\s?\u200e(?!\\[)")
 MAX_NOTICE = 8  # words of a notice that is recognised because it repeats
+MAX_SAME_NOTICE = 2  # times that the beginning of a notice occurs, if a name and a colon are in it
 MAX_HEADER = 12  # lines before the first message
 MIN_SHARE, MIN_SHARE_TIMES = 0.02, 0.3  # of the lines, which begin with a date, or with a time alone
 
@@ -75,7 +76,7 @@ def _dated_messages(lines: Sequence[str]) -> list[_Message]:
         spoken = sum(bool(one.name or _split(one.text)[0]) for one in dated)
         usual = len(dated) >= (MIN_SHARE_TIMES if time_only else MIN_SHARE) * filled
         enough = len(dated) >= MIN_TURNS or 3 * len(dated) > filled
-        named = spoken >= MIN_DATED and 2 * spoken >= len(dated)
+        named = spoken >= MIN_DATED and 3 * spoken >= len(dated)
         if usual and enough and (named or (not time_only and _headings(dated))):
             return dated
     return []
@@ -118,7 +119,7 @@ def _split(text: str) -> tuple[str, str]:
     found = SPEAKER.match(text)
     if not found:
         return "", text
-    return (found["nick"] or found["name"] or found["wide"]).strip(), text[found.end() :].strip()
+    return " ".join((found["nick"] or found["name"] or found["wide"]).split()), text[found.end() :].strip()
 
 
 def _headings(dated: Sequence[_Message]) -> bool:
@@ -144,7 +145,8 @@ def _dated(dated: Sequence[_Message], name: str) -> Dialogue:
     turns: list[Turn] = []
     left_out: Counter[str] = Counter()
     for one, (speaker, text), at, is_own in zip(dated, spoken, times, own, strict=True):
-        others = {other for other, count in counts.items() if count > counts[speaker] or count > 2}
+        rare = counts[speaker] <= MAX_SAME_NOTICE
+        others = {other for other, count in counts.items() if rare and count > counts[speaker]}
         if not speaker or is_notice_name(speaker, others - {speaker}):
             left_out["notices"] += 1
         elif is_own and (said := written(text)):
