@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gradschool.prepare.dialogue import Dialogue, Turn
-from gradschool.prepare.sessions import HISTORY_CHARACTERS, HISTORY_TURNS, MAX_TURNS, recent, sessions
+from gradschool.prepare.sessions import HISTORY_CHARACTERS, HISTORY_TURNS, MAX_UNDATED, recent, sessions
 from gradschool.records import Source
 
 Run = Callable[..., Any]
@@ -47,7 +47,7 @@ def test_a_chat_without_times_is_divided_between_exchanges() -> None:
     assert len(list(sessions(dialogue, lambda turn: role.get(turn.speaker, "user")))) == 4
     flat = Dialogue("d", tuple(Turn("JK"[n % 2], "x") for n in range(100)), Source("a", 1), chat=True)
     sizes = [len(one.turns) for one in sessions(flat, lambda turn: role.get(turn.speaker, "user"))]
-    assert sum(sizes) == 100 and max(sizes) <= MAX_TURNS + 1
+    assert sum(sizes) == 100 and max(sizes) <= MAX_UNDATED
 
 
 def test_the_history_is_bounded_in_turns_and_characters() -> None:

@@ -8,7 +8,7 @@ from gradschool.records import Source
 
 PAUSE = 4 * 3600.0  # seconds without a message after which a session ends
 LONG_PAUSE = 7 * 24 * 3600.0  # after which it ends even if the last question has no answer: what follows is no answer
-MAX_TURNS = 24  # of a session of a chat; it ends at the next question
+MAX_TURNS, MAX_UNDATED = 24, 8  # of a session of a chat, with times and without; it ends at the next question
 HISTORY_TURNS, HISTORY_CHARACTERS = 40, 8_000  # shown before an answer
 
 
@@ -39,10 +39,12 @@ def sessions(dialogue: Dialogue, role_of: Callable[[Turn], str]) -> Iterator[Dia
         yield dialogue
         return
     roles = [role_of(turn) for turn in dialogue.turns]
-    paragraphs = _divides(dialogue, roles)
+    dated = any(turn.at is not None for turn in dialogue.turns)
+    most = MAX_TURNS if dated else MAX_UNDATED
+    paragraphs = not dated and _divides(dialogue, roles)
     part: list[Turn] = []
     for number, (turn, role) in enumerate(zip(dialogue.turns, roles, strict=True)):
-        if part and _ends(part, turn, roles[number - 1], role, paragraphs):
+        if part and _ends(part, turn, roles[number - 1], role, paragraphs, most):
             yield _session(dialogue, part)
             part = []
         part.append(turn)
@@ -50,19 +52,17 @@ def sessions(dialogue: Dialogue, role_of: Callable[[Turn], str]) -> Iterator[Dia
         yield _session(dialogue, part)
 
 
-def _ends(part: Sequence[Turn], turn: Turn, before: str, role: str, paragraphs: bool) -> bool:
+def _ends(part: Sequence[Turn], turn: Turn, before: str, role: str, paragraphs: bool, most: int) -> bool:
     pause = _pause(part[-1], turn)
     if pause > LONG_PAUSE:
         return True
     if before != "assistant":
         return False
-    return pause > PAUSE or (paragraphs and turn.apart) or (len(part) >= MAX_TURNS and role == "user")
+    return pause > PAUSE or (paragraphs and turn.apart) or (len(part) >= most and role == "user")
 
 
 def _divides(dialogue: Dialogue, roles: Sequence[str]) -> bool:
     """Whether the empty lines of a chat without times are between exchanges, not within them."""
-    if any(turn.at is not None for turn in dialogue.turns):
-        return False
     apart = [number for number, turn in enumerate(dialogue.turns) if turn.apart and number]
     whole = sum(roles[number] == "user" and roles[number - 1] == "assistant" for number in apart)
     return bool(apart) and whole > 0.8 * len(apart)

@@ -138,6 +138,24 @@ def front(number: int, asked: str, answer: str) -> dict[str, Any]:
     return {"id": f"cnv_{number}", "messages": messages}
 
 
+def camel_case(number: int, asked: str, answer: str) -> dict[str, Any]:
+    messages = [
+        {"senderType": "CUSTOMER", "senderName": "Una", "message": asked, "sentAt": "2024-05-01T09:00:00Z"},
+        {"senderType": "AGENT", "senderName": "Boats", "message": "odd fellow", "isInternal": True},
+        {"senderType": "AGENT", "senderName": "Boats", "message": html(answer), "isInternal": False},
+    ]
+    return {"ticketNumber": number, "messages": messages}
+
+
+def hubspot(number: int, asked: str, answer: str) -> dict[str, Any]:
+    messages = [
+        {"type": "MESSAGE", "direction": "INCOMING", "text": asked, "senders": [{"name": "Una"}]},
+        {"type": "COMMENT", "text": "odd fellow", "senders": [{"name": "Boats"}]},
+        {"type": "MESSAGE", "direction": "OUTGOING", "text": answer, "senders": [{"name": "Boats"}]},
+    ]
+    return {"id": str(number), "messages": messages}
+
+
 def chatgpt(number: int, asked: str, answer: str) -> dict[str, Any]:
     def node(key: str, parent: str | None, role: str, text: Any, **more: Any) -> dict[str, Any]:
         content = {"content_type": "text", "parts": [text]} | more.pop("content", {})
@@ -419,6 +437,8 @@ EXPORTS: dict[str, dict[str, str]] = {
     "freshdesk wrapped": {"t.json": listed(freshdesk, wrap="tickets")},
     "help scout": {"t.json": listed(helpscout)},
     "front": {"t.jsonl": in_lines(front)},
+    "names in camel case": {"t.json": listed(camel_case)},
+    "hubspot": {"t.json": listed(hubspot, wrap="results")},
     "chatgpt": {"conversations.json": listed(chatgpt)},
     "claude": {"conversations.json": listed(claude)},
     "open webui": {"chats.json": listed(webui)},

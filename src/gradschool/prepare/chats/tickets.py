@@ -3,9 +3,11 @@
 The customer is who opened the ticket, or whose turns came in; internal notes are left out.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from gradschool.data.formats import plain
@@ -55,16 +57,17 @@ INTERNAL_FLAGS = ("internal", "private", "is_private", "is_internal", "internal_
 KINDS = ("part_type", "type", "channel", "source_type", "visibility", "kind", "message_type")
 INCOMING = ("incoming", "is_inbound", "inbound", "from_customer", "is_customer")
 OUTGOING = ("from_agent", "outgoing", "is_outbound", "is_agent", "from_me")
-AUTHORS = ("author", "created_by", "createdby", "sender", "from", "user", "actor", "agent")
+AUTHORS = ("author", "senders", "created_by", "sender", "from", "user", "actor", "agent")
 CUSTOMERS = {"customer", "client", "contact", "end_user", "lead", "visitor"}
 BOTS = ("bot", "workflow", "system_bot", "campaign", "automation")
-TIMES = ("created_at", "createdat", "created", "timestamp", "date", "sent_at", "time", "created_on", "ts", "updated_at")
+TIMES = ("created_at", "created", "timestamp", "date", "sent_at", "time", "created_on", "ts", "updated_at")
 IDS = ("id", "ticket_id", "conversation_id", "uuid", "ticket", "number", "case_id", "chat_id", "dialogue_id", "key")
 KINDS_OF_SPEAKER = ("role", "sender_type", "author_type", "user_type", "speaker_role", "author_role")
 NAMES = (
-    *("speaker", "author", "sender", "from", "sender_name", "senderid", "user", "name", "participant"),
+    *("speaker", "author", "sender", "from", "sender_name", "user", "name", "participant"),
     *("author_id", "user_id", "sender_id"),
 )
+HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 MAX_DEPTH, SAMPLE = 3, 5
 
 
@@ -111,11 +114,13 @@ def ticket(value: Json, source: Source, people: Mapping[str, tuple[str, str]]) -
     turns: list[Turn] = []
     left_out: Counter[str] = Counter()
     human = bool(_source(value)) or "conversation_parts" in keys  # Intercom: people answer next to programs
-    for turn in turns_of(value) or []:
+    said_by = turns_of(value) or []
+    directed = 2 * sum("direction" in turn for turn in said_by) > len(said_by)  # then notes have no direction
+    for turn in said_by:
         text = _body(turn)
         if not text:
             continue
-        if _is_internal(turn):
+        if _is_internal(turn) or (directed and "direction" not in turn):
             left_out["internal notes"] += 1
             continue
         said = _turn(turn, text, opener, people)
@@ -133,7 +138,13 @@ def ticket(value: Json, source: Source, people: Mapping[str, tuple[str, str]]) -
 
 
 def _keys(value: Json) -> dict[str, str]:
-    return {plain(key).lstrip("_"): key for key in reversed(list(value)) if isinstance(key, str)}
+    return {_snake(key): key for key in reversed(list(value)) if isinstance(key, str)}
+
+
+@lru_cache(maxsize=4096)  # called for each key of each turn, and there are few different keys
+def _snake(key: str) -> str:
+    """A key in lower case with underscores: senderName, Sender-Name and _sender_name are sender_name."""
+    return plain(HUMP.sub("_", key)).lstrip("_")
 
 
 def _id(value: Any) -> str:
@@ -206,6 +217,7 @@ def _speaker(turn: Json, people: Mapping[str, tuple[str, str]]) -> tuple[str, st
     keys = _keys(turn)
     for key in AUTHORS:
         author = turn.get(keys.get(key, ""))
+        author = author[0] if isinstance(author, list) and author else author
         if isinstance(author, dict):
             kind = next((text_in(author[word]) for word in ("role", "type", "kind") if author.get(word)), "")
             known = people.get(_id(author), ("", ""))
