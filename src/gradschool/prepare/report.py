@@ -23,6 +23,8 @@ MEANS = {  # the meaning of each kind of change, note or reason
     "app footer": "the line of a mail program (“Sent from my …”) was removed",
     "encoding": "characters with a wrong encoding or charset were repaired",
     "joined turns": "consecutive turns of one speaker were joined",
+    "shortened history": "an example shows at most 40 messages and 8,000 characters before its answer",
+    "not to train on": "its source marks the answer (rated bad, weight 0), or another agent or a program wrote it",
     "open end": "turns after the last answer were removed",
     "inline answers": "answers between quoted lines were joined",
     "repeated wording": "a common paragraph was removed, as you decided",

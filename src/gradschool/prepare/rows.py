@@ -178,6 +178,21 @@ def _by_turn(values: list[dict[str, Any]], keys: Mapping[str, str]) -> dict[str,
     return {"conversation": conversation, "speaker": speaker, "text": text}
 
 
+def messages_in(source_file: SourceFile) -> Columns | None:
+    """The columns of a table whose rows are the messages of one chat: who, when and what; None if it is no such."""
+    values = [value for value in _first(source_file) if isinstance(value, dict)]
+    keys: dict[str, str] = {}
+    for value in values:
+        keys |= {plain(key): key for key in reversed(list(value)) if plain(key) not in keys}
+    speaker = next((keys[word] for word in (*SPEAKERS, "sender_name", "username") if word in keys), "")
+    text = next((keys[word] for word in MESSAGE_KEYS if word in keys and keys[word] != speaker), "")
+    date = _named(keys, "", DATES)
+    named = [str(value.get(speaker, "")) for value in values]
+    if not (speaker and text and date) or not 1 < len(set(named)) < len(named):
+        return None
+    return Columns("turns", speaker=speaker, text=text, date=date)
+
+
 def _longest(values: list[dict[str, Any]], keys: Mapping[str, str], taken: set[str]) -> str:
     """The column with the most words, if it has 20 or more on average."""
     lengths = {
