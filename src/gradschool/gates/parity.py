@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping
 
-from gradschool.gates.gate import Measurements, at_least
+from gradschool.gates.gate import Measurements, answered, at_least, failed
 from gradschool.model.prefix import common_prefix
 from gradschool.records import Gate
 
@@ -18,8 +18,10 @@ def same_answers(measured: Measurements) -> Gate | None:
     if measured.answers is None:
         return None
     scored, packaged = measured.answers
-    same = sum(a.text == b.text for a, b in zip(scored, packaged, strict=True))
-    return at_least("the package answers as scored", same, len(scored), MIN_SAME, " test answers are the same")
+    pairs = [(a, b) for a, b in zip(scored, packaged, strict=True) if answered(a)]
+    same = sum(a.text == b.text for a, b in pairs)
+    what = f" test answers are the same{failed(len(scored) - len(pairs))}"
+    return at_least("the package answers as scored", same, len(pairs), MIN_SAME, what)
 
 
 def same_prompts(measured: Measurements) -> Gate | None:
