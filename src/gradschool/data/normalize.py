@@ -22,7 +22,7 @@ HYPHEN = re.compile(r"-(?![0-9])")
 # Signs that nobody sees: soft hyphens, byte order marks, zero-width spaces, marks of direction. Joiners (U+200C and
 # U+200D) stay, because some scripts and emoji need them.
 INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
-SPACE = re.compile("[\u00a0\u2000-\u200a\u202f\u205f\u3000]")  # looks like a space
+SPACE = re.compile("[\u0085\u00a0\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")  # looks like a space
 NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 OTHER_DIGIT = re.compile(r"(?![0-9])\d")
 # Compatible forms that are not folded, because they would change a number (10² is not 102) or add a space (´).
@@ -36,7 +36,7 @@ def compose(text: str) -> str:
     """
     if text.isascii():
         return text.replace("\r\n", "\n")
-    plain = SPACE.sub(" ", INVISIBLE.sub("", text)).replace("\r\n", "\n").replace("\u2028", "\n")
+    plain = SPACE.sub(" ", INVISIBLE.sub("", text)).replace("\r\n", "\n")
     return unicodedata.normalize("NFC", plain)
 
 
