@@ -112,7 +112,11 @@ def supported(answer: str, passages: Sequence[Passage], question: str) -> bool:
 
 
 def _content_words(text: str) -> set[str]:
-    return {word for word in re.findall(r"\w+", join_broken_words(compose(text)).casefold()) if len(word) >= 4 or word.isdigit()}
+    return {
+        word
+        for word in re.findall(r"\w+", join_broken_words(compose(text)).casefold())
+        if len(word) >= 4 or word.isdigit()
+    }
 
 
 def strip_marks(text: str) -> str:
