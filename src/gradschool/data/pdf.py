@@ -6,6 +6,7 @@ of running text look alike, but each of their lines has many words; they are row
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import fmean, median
 from typing import TypeAlias
 
@@ -129,7 +130,7 @@ def _is_prose(rows: Sequence[list[Line]], columns: Sequence[Span]) -> bool:
 def _in_lines(run: Sequence[list[Line]], columns: Sequence[Span]) -> list[list[str]]:
     """Rows of cells, one for each height; a line that continues a cell is added to the row above it."""
     heights = [_middle(row[0]) for row in run]
-    gaps = [above - below for above, below in zip(heights, heights[1:], strict=False)]
+    gaps = [above - below for above, below in pairwise(heights)]
     whole = [gap for gap, row in zip(gaps, run[1:], strict=True) if len(row) > 1]
     usual = median(whole) if whole else 0.0
     rows: list[list[str]] = []

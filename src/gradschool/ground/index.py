@@ -198,7 +198,7 @@ def _load(name: str | None) -> "Work[Embedder | None]":
 
 
 def _write_table(folder: Path, passages: Sequence[Passage], embedder: "Embedder | None") -> Work[None]:
-    """Write words and vectors to LanceDB, without copies; headings are indexed too, because passages rarely repeat them.
+    """Write words and vectors to LanceDB, without copies; with headings, because passages rarely repeat them.
 
     Stop words have a column of their own, for questions that have no other words.
     """
