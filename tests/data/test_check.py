@@ -109,7 +109,11 @@ def test_answers_that_end(make, answer):
 
 @pytest.mark.parametrize(
     "answer",
-    ["SELECT name FROM tools WHERE note LIKE '(%';", "UPDATE tools SET price = 3 WHERE id = n", "def f(a):\n    return a + b"],
+    [
+        "SELECT name FROM tools WHERE note LIKE '(%';",
+        "UPDATE tools SET price = 3 WHERE id = n",
+        "def f(a):\n    return a + b",
+    ],
 )
 def test_code_and_sql_end_in_their_own_ways(make, answer):
     assert checked(*(make(n, f"question {n}", text) for n, text in enumerate([*SENTENCES, answer], 1))).issues == []

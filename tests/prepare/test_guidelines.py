@@ -86,7 +86,9 @@ def test_sentences_are_joined_over_lines_and_examples_are_left_out() -> None:
 
 
 def test_a_sentence_has_the_line_on_which_it_begins() -> None:
-    text = "One is short. Two goes\r\non. Three.\r\n\r\n1. Four\r\n   and more; Five\r\n   is last.\r\nSix.".replace("\r\n", "\n")
+    text = "One is short. Two goes\r\non. Three.\r\n\r\n1. Four\r\n   and more; Five\r\n   is last.\r\nSix.".replace(
+        "\r\n", "\n"
+    )
     assert [(line, one.split()[0]) for one, line in sentences(text)] == [
         (1, "One"),
         (1, "Two"),

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import zip_longest
 
+from gradschool.data.dates import iso_date
 from gradschool.data.documents import Document
 from gradschool.data.formats import Form, NoConversation, as_text, conversation_of, detect, plain
 from gradschool.data.language import language_of
@@ -12,7 +13,7 @@ from gradschool.prepare.draft import Draft, Sink, id_from, unused
 from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.recognise import SourceFile
 from gradschool.prepare.rows import Columns, file_rows
-from gradschool.prepare.texts import HEADING, iso_date, unreadable
+from gradschool.prepare.texts import HEADING, unreadable
 from gradschool.records import Conversation, Message, Note, Progress, Source, Work
 
 PROGRESS_STEP = 10_000  # rows between two progress events
