@@ -4,12 +4,13 @@ import re
 
 KNOWN = (  # how a line of code begins, in common languages
     r"(?:async |export |public |private |protected |static |final |abstract |pub )*"
-    r"(?:def|class|import|from [\w.]+ import|return\b|const|let|var|function|func|fn|struct|enum|interface|package|using|"
-    r"namespace|#include|#define|#!|elif|else|try|except|finally|catch|throw|raise|yield|await|print|echo|"
+    r"(?:(?:def|class|import|from [\w.]+ import|return|const|let|var|function|func|fn|struct|enum|interface|package|"
+    r"using|namespace|elif|else|try|except|finally|catch|throw|raise|yield|await|print|echo)\b|#include|#define|#!|"
     r"(?:if|for|while|switch|match|with)\b.*[:{(]|<\?php|<\w+[^>]*>|</\w+>|end\b|fi\b|done\b|\$ ?\w+|@\w+)"
 )
 LINE = re.compile(
-    rf"\s*(?:{KNOWN}|[\w.\[\]\"'$]+\s*(?:[-+*/|&:?]?=|=>|->|:=)\s*\S|[\w.$]+(?:::|\.)?\w*\(|.*(?:[;{{}}]|\)\s*:)\s*$|[)\]}}]|//|/\*|\*/)"
+    rf"\s*(?:{KNOWN}"
+    r"|[\w.\[\]\"'$]+\s*(?:[-+*/|&:?]?=|=>|->|:=)\s*\S|[\w.$]+(?:::|\.)?\w*\(|.*(?:[;{}]|\)\s*:)\s*$|[)\]}]|//|/\*|\*/)"
 )
 MIN_LINES = 0.6  # fraction of lines that look like code
 SYMBOL = re.compile(r"[=(){}\[\];<>]|::|->")
@@ -49,7 +50,7 @@ def is_code(text: str) -> bool:
 
 
 def open_code(text: str) -> str:
-    """Why code stops before its end, as the end of a sentence; empty if it does not. Strings and comments are no code."""
+    """Why code stops before its end, as the end of a sentence; empty if it does not. Strings and comments are skipped."""
     sql = is_sql(text)
     bare = (SQL_COMMENT if sql else COMMENT).sub(" ", STRING.sub('""', text)).rstrip()
     for opening, closing in PAIRS:

@@ -42,7 +42,7 @@ class EndingStats:
 
 
 def cut_off(examples: Sequence[Example]) -> list[Issue]:
-    """Report answers with unclosed code or an unclosed JSON value, bracket, quote or code block, or that stop in mid-sentence.
+    """Report answers that stop in mid-sentence, or with unclosed code, JSON, bracket, quote or code block.
 
     The usual ending is taken from the answers themselves.
     """
