@@ -94,7 +94,8 @@ def _of_drop(value: Mapping[str, Any], notes: set[str]) -> list[str]:
     """The answer in DROP's form: a number, a date, or spans that together are the answer."""
     if number := as_text(value.get("number"), notes).strip():
         return [number]
-    if spans := [as_text(span, notes) for span in value.get("spans") or [] if isinstance(span, str)]:
+    spans = value.get("spans")
+    if spans := [as_text(span, notes) for span in spans if isinstance(span, str)] if isinstance(spans, list) else []:
         return [", ".join(dict.fromkeys(spans))]
     date = value.get("date")
     parts = [as_text(date.get(part), notes) for part in ("day", "month", "year")] if isinstance(date, dict) else []

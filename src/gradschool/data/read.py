@@ -9,7 +9,7 @@ from typing import Any
 
 from gradschool.data.columns import INPUTS, OUTPUTS, Form
 from gradschool.data.conversation import RowReading
-from gradschool.data.dates import day_first, iso_date
+from gradschool.data.dates import ISO, day_first, iso_date
 from gradschool.data.encoding import repair
 from gradschool.data.example_files import example_files
 from gradschool.data.findings import Findings
@@ -203,7 +203,9 @@ def _dated(examples: list[Example]) -> list[Example]:
     """The examples with their dates in ISO 8601; dates that are not understood stay as they are."""
     first = day_first([example.date for example in examples])
     return [
-        replace(example, date=iso_date(example.date, day_first=first) or example.date) if example.date else example
+        example
+        if not example.date or ISO.fullmatch(example.date)
+        else replace(example, date=iso_date(example.date, day_first=first) or example.date)
         for example in examples
     ]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from gradschool.data.columns import Form
 from gradschool.data.conversation import RowReading
+from gradschool.data.dates import iso_date
 from gradschool.data.documents import Document
 from gradschool.data.encoding import Unreadable
 from gradschool.data.findings import is_reply
@@ -23,7 +24,7 @@ from gradschool.prepare.draft import Draft, Sink, id_from, unused
 from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.recognise import SourceFile
 from gradschool.prepare.rows import Columns, all_rows, file_rows, pair_reader
-from gradschool.prepare.texts import HEADING, iso_date, unreadable
+from gradschool.prepare.texts import HEADING, unreadable
 from gradschool.records import Conversation, Message, Note, Progress, Source, Work
 
 PROGRESS_STEP = 10_000  # rows between two progress events

@@ -4,9 +4,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
+from gradschool.data.dates import iso_date
+from gradschool.data.document_dates import document_date
 from gradschool.data.documents import Document, read_document
 from gradschool.data.encoding import encoding_of
 from gradschool.data.formats import as_text
@@ -57,7 +58,7 @@ def read_texts(source_file: SourceFile, options: PrepareOptions, sink: Sink) -> 
     document = yield from load(source_file)
     writer = Writer(options.writer, sink.add)
     ids: Counter[str] = Counter()
-    date = datetime.fromtimestamp(source_file.path.stat().st_mtime, UTC).date().isoformat()
+    date = document_date(source_file.path, document.text, suffix_of(source_file))
     for title, text, line in sections(document):
         draft = text_draft(
             text,
@@ -126,15 +127,3 @@ def sections(document: Document) -> Iterator[tuple[str, str, int]]:
             yield called, body, line
     if pending and pending[1]:
         yield pending
-
-
-def iso_date(text: str) -> str:
-    """Convert an ISO 8601 date, or seconds or milliseconds since 1970, to ISO 8601; empty for anything else."""
-    text = text.strip()
-    if text.replace(".", "", 1).isdigit() and len(text.partition(".")[0]) in (10, 13):
-        seconds = float(text) / (1000 if len(text.partition(".")[0]) == 13 else 1)
-        return datetime.fromtimestamp(seconds, UTC).isoformat()
-    try:
-        return datetime.fromisoformat(text).isoformat() if text else ""
-    except ValueError:
-        return ""

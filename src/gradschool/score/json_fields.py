@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from gradschool.data.normalize import compose
 from gradschool.records import Example
 from gradschool.score.metric import MetricResult, Unscorable
 
@@ -31,18 +32,19 @@ def read_json(text: str) -> Any:
 def fields(value: Any, *, ordered: bool = False) -> Counter[Hashable]:
     """Count all innermost values by their path of keys; positions in lists count only if `ordered`.
 
-    Strings are trimmed, numbers are compared as numbers (1 equals 1.0, but not true); {} and [] are values.
+    Strings are trimmed and in one Unicode form, numbers are compared as numbers (1 equals 1.0, but not true); {} and []
+    are values.
     """
     found: Counter[Hashable] = Counter()
     waiting: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
     while waiting:  # a loop, because recursion could overflow the stack
         path, value = waiting.pop()
         if isinstance(value, dict) and value:
-            waiting += (((*path, key), inner) for key, inner in value.items())
+            waiting += (((*path, compose(key)), inner) for key, inner in value.items())
         elif isinstance(value, list) and value:
             waiting += (((*path, place if ordered else -1), inner) for place, inner in enumerate(value))
         elif isinstance(value, str):
-            found[path, "text", value.strip()] += 1
+            found[path, "text", compose(value).strip()] += 1
         elif isinstance(value, bool | None | dict | list):
             found[path, "constant", json.dumps(value)] += 1
         else:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from gradschool.errors import DataError, UsageError
 from gradschool.records import Answer, Cost, Difference, Example, Failure, Report, Score, Scored
-from gradschool.score.metric import Comparing, Metric, Unscorable
+from gradschool.score.metric import ABOUT_TEXT, Comparing, Metric, Unscorable
 from gradschool.score.stats import bounds, difference, more_examples, verdict
 from gradschool.settings import Goal
 
@@ -84,7 +84,8 @@ def judge(
 
     `level` is the confidence of each bound. `other` is the name and the rows of another candidate, for a paired
     comparison on the examples that both answered. The mean of a part is taken over the examples that have it and over
-    failures, which count as 0. Raises UsageError if the goal has no pass mark, DataError if there are no rows.
+    failures, which count as 0; that of a part about the answers' text (see `ABOUT_TEXT`) only over the former.
+    Raises UsageError if the goal has no pass mark, DataError if there are no rows.
     """
     pass_mark = pass_mark_of(goal)
     if not rows:
@@ -123,7 +124,8 @@ def _score(values: Sequence[float], groups: Sequence[str], level: float) -> Scor
 def _part_scores(rows: Sequence[Scored], level: float) -> dict[str, Score]:
     scores = {}
     for part in dict.fromkeys(part for row in rows for part in row.parts):
-        scored = [row for row in rows if part in row.parts or row.failure]
+        about_text = part.rpartition(": ")[2] in ABOUT_TEXT
+        scored = [row for row in rows if part in row.parts or (row.failure and not about_text)]
         values = [row.parts.get(part, 0.0) for row in scored]
         scores[part] = _score(values, [row.group for row in scored], level)
     return scores

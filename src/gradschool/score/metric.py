@@ -15,6 +15,11 @@ class MetricResult:
     parts: dict[str, float] = field(default_factory=dict)
 
 
+# Parts that say something about an answer's text, and are not better if they are higher: their mean is over the answers
+# that have them. Any other part of a failed answer counts as 0.
+ABOUT_TEXT = frozenset({"told from the author", "own text recognised", "copied", "repeats itself"})
+
+
 class Unscorable(Exception):
     """An answer cannot be scored, for a reason that is not its fault: it becomes a Failure of kind "metric"."""
 

@@ -16,12 +16,13 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
+import regex
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 
-from gradschool.data.normalize import normalize
+from gradschool.data.normalize import SPACELESS, normalize, word_count
 from gradschool.data.shingles import ngram_hashes
 from gradschool.errors import DataError
 from gradschool.records import Example
@@ -44,8 +45,8 @@ SHORT_FRACTION = 0.05  # fraction of training texts that may be unusually short
 HABIT = 3  # training texts that share a run, from which it is a habit of the author
 COPIED_SENTENCE = 0.5  # fraction of a sentence in copied runs from which it is ignored
 MAX_COPIED = 0.5  # fraction of an answer in copied sentences from which it scores 0
-SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
-TOKEN = re.compile(r"\w+(?:['’]\w+)?|[^\w\s]|\n\n")
+SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+|(?<=[。！？])(?=[^\s。！？」』”’])")
+TOKEN = regex.compile(rf"{SPACELESS.pattern}|(?:(?!{SPACELESS.pattern})\w)+(?:['’]\w+)?|[^\w\s]|\n\n")
 REPEATED_RUN, MIN_REPEATS = 5, 0.1  # words; fraction of repeated runs that is normal
 
 
@@ -86,8 +87,8 @@ class Style:
     def fit_texts(self, train: Sequence[Example], base_answers: Sequence[str]) -> list[FitText]:
         """The ideal answers in `train`, and the messages of other people in it with answers of the base."""
         messages = [m.content for example in train for m in example.question if m.role == "user"]
-        others = [text for text in messages if len(text.split()) >= MIN_MESSAGE_WORDS]
-        others += [text for text in base_answers if len(text.split()) >= MIN_WORDS]
+        others = [text for text in messages if word_count(text) >= MIN_MESSAGE_WORDS]
+        others += [text for text in base_answers if word_count(text) >= MIN_WORDS]
         own = [FitText(self.name, "author", example.ideal, example.group) for example in train]
         return [*own, *(FitText(self.name, "others", text) for text in others)]
 
@@ -125,7 +126,7 @@ class Style:
                 others_rejected=float(np.mean(scores[len(samples) :] <= 0)),
                 runs=_own_runs([text.text for text in own]),
                 repeats=max(MIN_REPEATS, *(repeats(text.text) for text in own)),
-                least_words=float(np.quantile([len(text.text.split()) for text in own], SHORT_FRACTION)) / 2,
+                least_words=float(np.quantile([word_count(text.text) for text in own], SHORT_FRACTION)) / 2,
             )
         )
 
@@ -143,11 +144,11 @@ class Style:
                 "A climb fits it to the training examples and to answers of the base.",
                 "climb the job, or score with the packaged specialist.",
             )
-        if len(answer.split()) < MIN_WORDS:
+        if word_count(answer) < MIN_WORDS:
             raise Unscorable(f"the answer has under {MIN_WORDS} words, too few for a style.")
         rest, copied = self._without_copies(answer, example)
         again = repeats(answer)
-        enough = len(rest.split()) >= max(MIN_WORDS, self.author.least_words)
+        enough = word_count(rest) >= max(MIN_WORDS, self.author.least_words)
         judged = copied < MAX_COPIED and enough and again <= self.author.repeats
         parts = {
             "own text recognised": float(self._is_taken(example.ideal)),
@@ -166,7 +167,7 @@ class Style:
         asked = f" {normalize(question)} "
         own, copied, total = list[str](), 0, 0
         for sentence in filter(None, (part.strip() for part in SENTENCE.split(answer))):
-            number = len(sentence.split())
+            number = word_count(sentence)
             total += number
             echoed = number >= ECHOED and f" {normalize(sentence)} " in asked
             if echoed or (number >= COPIED_RUN and self._copied_fraction(sentence) >= COPIED_SENTENCE):
@@ -240,17 +241,17 @@ def _held_out(texts: Sequence[str], labels: Sequence[int], groups: Sequence[str]
 
 def _length_for(own: Sequence[str], others: Sequence[str]) -> float:
     """The length in words at which texts are compared: the author's own, or shorter if others wrote little."""
-    written = sum(len(text.split()) for text in others)
-    return min(float(np.median([len(text.split()) for text in own])) if own else 0.0, written / LIKED_OTHER)
+    written = sum(word_count(text) for text in others)
+    return min(float(np.median([word_count(text) for text in own])) if own else 0.0, written / LIKED_OTHER)
 
 
 def _parts_of(text: str, words: float) -> list[str]:
     """A text of the author, split into parts about as long as the texts of others if it is far longer."""
-    if len(text.split()) < LONG * words:
+    if word_count(text) < LONG * words:
         return [text]
     cuts = [0]
     for gap in SENTENCE.finditer(text):
-        if len(text[cuts[-1] : gap.start()].split()) >= words:
+        if word_count(text[cuts[-1] : gap.start()]) >= words:
             cuts.append(gap.end())
     return [text[start:end].strip() for start, end in pairwise(cuts)][:MAX_PARTS] or [text]
 
@@ -262,7 +263,7 @@ def _of_length(others: Sequence[str], words: float) -> list[str]:
     for text in others:
         if text.strip():
             pending.append(text.strip())
-        if sum(len(one.split()) for one in pending) >= words > 0:
+        if sum(word_count(one) for one in pending) >= words > 0:
             joined.append("\n\n".join(pending))
             pending = []
     return joined
