@@ -13,7 +13,7 @@ TIMES = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p
 
 
 def iso_date(text: str, *, day_first: bool = True) -> str:
-    """A date in ISO 8601, as it is if it is one; empty if the text is none. `day_first` reads 3/5/2024 as the third of May."""
+    """A date in ISO 8601; empty if the text is none. `day_first` reads 3/5/2024 as the third of May."""
     text = " ".join(text.split())
     if text.replace(".", "", 1).isascii() and text.replace(".", "", 1).isdigit():
         return _since_1970(text)
