@@ -232,3 +232,11 @@ def test_processes_of_torchrun_climb_once_and_return_the_same_result(tmp_path: P
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["job-1", "job-2"]
     first, second = ((tmp_path / f"rank-{rank}").read_text() for rank in range(2))
     assert first == second and first.count("Climbed(verdict='passed', rung='base'") == 2
+
+
+def test_a_question_may_be_a_row_as_examples_have_them() -> None:
+    specialist = OpenSpecialist(Specialist(FakeEngine(lambda asked: asked[-1].content.upper()), Recipe()))
+    [answer] = specialist.answer([{"instruction": "Count.", "input": "Three pears."}])
+    assert answer.text == "COUNT.\n\nTHREE PEARS."
+    with pytest.raises(UsageError, match="no known pair"):
+        specialist.answer([{"colour": "red"}])

@@ -86,7 +86,7 @@ __all__ = [
 T = TypeVar("T")
 RESULT = TypeAdapter(Climbed)
 ROLES = ("system", "user", "assistant", "tool")
-QUESTION = "A question is a string, or a list of messages with role and content."  # in errors about questions
+QUESTION = "A question is a string, a list of messages with role and content, or a row."  # in errors about questions
 ASK = 'ask ["…"] or [[{"role": "user", "content": "…"}]].'
 ARGUMENTS = "the arguments"  # in errors about settings
 Question: TypeAlias = str | Sequence[Message | Mapping[str, str]] | Mapping[str, Any]
@@ -187,6 +187,8 @@ def _conversation(question: Question) -> Conversation:
 
 
 def _conversation_of_row(row: Mapping[str, Any]) -> Conversation:
+    if "role" in row:
+        raise UsageError(f"{row!r} is a message, not a question.", QUESTION, ASK)
     try:
         return RowReader(Data()).question(row).messages
     except NoConversation as error:
