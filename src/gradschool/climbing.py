@@ -73,6 +73,7 @@ def climb_rungs(
 ) -> Work[tuple[Sequence[RungResult], Sequence[Tested]]]:
     """Make and test one candidate after another; each rung starts from the best one so far. Stops at the first pass."""
     inputs = RungInputs(run, workspace.data.train, workspace.data.validation, workspace.measure, workspace.decoding)
+    base = Specialist(workspace.engine, Recipe(decoding=workspace.untrained_decoding))
     start: Tested | None = None
     results: list[RungResult] = []
     tested: list[Tested] = []
@@ -123,8 +124,8 @@ def measure_on_test(
 
 def _rivals(start: Tested | None, best: Tested | None) -> tuple[Rival | None, Rival | None]:
     """The candidates to compare with, by name and rows: the best one only if it is not the start too."""
-    other = None if best is start else best
-    return start and (start.result.rung, start.rows), other and (other.result.rung, other.rows)
+    first, second = ((one.result.rung, one.rows) if one else None for one in (start, None if best is start else best))
+    return first, second
 
 
 def best_on_validation(tested: Sequence[Tested]) -> Tested:
