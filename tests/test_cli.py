@@ -11,7 +11,7 @@ import pytest
 import small_job
 from gradschool import __version__
 from gradschool.cli import app, parsed
-from gradschool.settings import options, settings_markdown
+from gradschool.settings import MAIN, flag_of, options, settings_markdown
 from small_job import Whole
 
 COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands if command.callback)
@@ -35,13 +35,24 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
 
 def test_climb_and_check_have_an_option_for_each_setting() -> None:
     for command in ("climb", "check"):
-        shown = small_job.run(command, "--help").stdout
+        shown = small_job.run(command, "--help-all").stdout
         words = " ".join(re.sub(r"[│╭╮╰╯─]", " ", shown).split())
         for option in options():
             if option.path == "goal.rules":
                 continue
             assert option.flag in words, option.flag
             assert option.help.split(":")[0][:40] in words, option.help
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+@pytest.mark.parametrize("command", ["climb", "check"])
+def test_help_shows_the_main_options_and_names_the_rest(command: str, flag: str) -> None:
+    shown = small_job.run(command, flag, columns=80).stdout
+    assert all(flag_of(path) in shown for path in MAIN)
+    assert "--rank" not in shown and "--help-all" in shown
+    assert len(shown.splitlines()) < 60
+    assert "--rank" in small_job.run(command, "--help-all").stdout
+    assert "--rank" not in small_job.run(command, flag).stdout  # showing all options once changes nothing
 
 
 def test_options_are_parsed_like_job_toml(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 import small_job
 from finish import finish
 from gradschool.job import read_job
-from gradschool.records import Cost, Interval, Report, RungResult, Score
-from gradschool.remedies import advise
+from gradschool.records import Answer, Cost, Interval, Report, RungResult, Score, Scored
+from gradschool.remedies import WITHOUT_FACTS, advise
 from gradschool.rungs.training import Trained
 from gradschool.rungs.tune import still_falling
 from gradschool.workspace import Workspace, open_job
@@ -20,6 +20,10 @@ JOB = 'task = "Write the order down."\nbase_model = "fake"\n[goal]\nmetric = "ex
 RESULT = RungResult(
     "tune", Report("exact_match", Score(0.5, Interval(0.3, 0.7, 0.95), 20, 20), "failed", 0.9, None, cost=Cost(1, 1, 1))
 )
+
+GERMAN = "Vielen Dank für Ihre Nachricht. Wir schicken Ihnen das Ersatzteil am Montag und rufen vorher an."
+ENGLISH = "Thank you for your message. We will send the spare part on Monday and call you before."
+GROUND = RungResult("ground", None, skipped="the job names no documents")
 
 
 def workspace_of(folder: Path, job: str = JOB, examples: Any = None) -> Workspace:
@@ -75,3 +79,20 @@ def test_an_untrained_base_may_not_write_answers_that_are_rarely_ideal(tmp_path:
     assert often.untrained_decoding == often.decoding
     chosen = workspace_of(tmp_path / "chosen", JOB + "[answers]\nmax_new_tokens = 90\n", rows)
     assert chosen.untrained_decoding.max_new_tokens == chosen.decoding.max_new_tokens == 90
+
+
+def test_documents_are_a_remedy_only_if_answers_may_need_facts(tmp_path: Path) -> None:
+    workspace = workspace_of(tmp_path)
+    for metric in ("exact_match", *WITHOUT_FACTS):
+        assert RESULT.report
+        best = replace(RESULT, report=replace(RESULT.report, metric=metric))
+        named = any("names no documents" in text for text in advise(best, [best, GROUND], workspace))
+        assert named == (metric == "exact_match")
+
+
+@pytest.mark.parametrize("english, german, named", [(0.6, 0.1, True), (0.6, 0.58, False)])
+def test_a_language_with_lower_scores_is_named(tmp_path: Path, english: float, german: float, named: bool) -> None:
+    texts = [(ENGLISH, english), (GERMAN, german)] * 8
+    rows = [Scored(f"e{i}", f"e{i}", "?", text, Answer("a"), value) for i, (text, value) in enumerate(texts)]
+    said = "\n".join(advise(RESULT, [RESULT], workspace_of(tmp_path), (), rows))
+    assert ("speaks German (de): the 8 test answers in it score 0.100, the others 0.600" in said) == named

@@ -42,6 +42,7 @@ from gradschool.records import (
     Work,
 )
 from gradschool.run import Run
+from gradschool.score.provable import Proof
 from gradschool.settings import RENAMED, Data, Rule, Settings, keyword_of, options
 from gradschool.specialist import Specialist
 from gradschool.tune.train_job import help_train_under_torchrun
@@ -66,6 +67,7 @@ __all__ = [
     "OpenSpecialist",
     "Passage",
     "Progress",
+    "Proof",
     "Report",
     "Rule",
     "RungResult",

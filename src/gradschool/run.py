@@ -11,6 +11,7 @@ runs/contracts-1/
   specialist/        the package
 """
 
+import shlex
 import shutil
 import time
 from collections.abc import Callable
@@ -76,7 +77,7 @@ class Run:
             raise UsageError(
                 f"{folder} already holds a run.",
                 "Runs are never overwritten.",
-                f"continue it with `gradschool climb --resume {folder}`, or choose another folder with --run.",
+                f"continue it with `{resume_command(folder)}`, or choose another folder with --run.",
             )
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -90,7 +91,7 @@ class Run:
         """Open an existing run, to resume it or to read it; raises UsageError if there is none."""
         if not (folder / "run.json").exists():
             raise UsageError(
-                f"{folder} is not a run.", "It has no run.json.", "`ls runs` lists the runs of this folder."
+                f"{folder} is not a run.", "It has no run.json.", "`gradschool runs` lists the runs of this folder."
             )
         return cls(folder, read_saved_job(folder / "run.json"))
 
@@ -190,6 +191,11 @@ class Run:
     def events(self) -> list[dict[str, Any]]:
         """All events so far, oldest first."""
         return read_lines(self.folder / "events.jsonl")
+
+
+def resume_command(folder: Path) -> str:
+    """The command that continues a run, as a shell takes it."""
+    return f"gradschool climb --resume {shlex.quote(str(folder))}"
 
 
 def _too_soon(event: Event, last: dict[str, float]) -> bool:

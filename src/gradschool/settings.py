@@ -15,6 +15,18 @@ NUMBER_FORMAT: NumberFormat = "q8_0"
 MAX_DROP = 0.02  # of the mean score by an export, if that is more than one example
 METRICS = ("exact_match", "label", "json_fields", "token_f1", "rouge_l", "chrf", "rules", "style")
 
+# The options that most jobs need, by path: `gradschool climb --help` shows these, and --help-all shows all.
+MAIN = (
+    "task",
+    "base_model",
+    "data.documents",
+    "data.guidelines",
+    "split.test_share",
+    "goal.metric",
+    "goal.pass_mark",
+    "tune.epochs",
+)
+
 
 class Section(BaseModel):
     """A table of job.toml. It rejects unknown keys and is immutable."""

@@ -6,6 +6,7 @@ from math import ceil
 
 from gradschool.data.check import check, too_long
 from gradschool.data.issues import Issue, usable
+from gradschool.data.languages import languages, name_of
 from gradschool.data.near_duplicates import near_duplicates
 from gradschool.data.proof import look_level
 from gradschool.data.read import Reading, read_examples
@@ -15,6 +16,7 @@ from gradschool.evaluate import Measure, fit_metrics, untrained
 from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.model.opening import open_engine
+from gradschool.model.spoken import evidence_against
 from gradschool.records import Decoding, Example, Message, Note, Split, Work
 from gradschool.run import ENGINE, SPLIT, Run
 from gradschool.rungs.ladder import LADDER, count_looks
@@ -22,8 +24,10 @@ from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Rung
 from gradschool.score.judge import pass_mark_of
 from gradschool.score.metrics import find_metrics
+from gradschool.score.provable import Proof, proof_of
 from gradschool.tune.world import current
 
+MIN_LANGUAGE, LANGUAGE_TEXTS = 0.1, 20  # fraction of the examples from which a language is reported; texts counted
 ANSWER_MARGIN, EXTRA_TOKENS = 1.25, 8  # answers may be this much longer than the longest ideal one
 # An untrained base often writes until the limit. Its answers may be this much longer than nearly all ideal ones.
 NEARLY_ALL, UNTRAINED_MARGIN = 0.95, 2.0
@@ -51,6 +55,7 @@ class Workspace:
     decoding: Decoding  # of a trained base
     untrained_decoding: Decoding
     level: float
+    proof: Proof  # what the test set can prove
 
 
 def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) -> Work[Workspace]:
@@ -72,13 +77,21 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
     examples = usable(checked.examples, issues)
     split = divide(examples, job, looks, run)
     train, validation, test = split_of(examples, split)
+    issues += language_issues(examples, engine)
     data = Dataset(reading, [*checked.issues, *issues], split, train, validation, test)
-    yield Note(f"{len(train)} train / {len(validation)} validation / {len(test)} test (split {split.hash[:8]}).")
+    level = look_level(goal.error_budget, looks)
+    proof = proof_of([example.group for example in test], len(examples), pass_mark_of(goal), level)
+    if run:
+        for issue in issues:
+            yield Note(str(issue), "warning")
+    yield Note(split.advice())
+    if run:
+        yield Note(proof.sentence(), "info" if proof.possible else "warning")
     decoding, untrained_decoding = decodings_for([*train, *validation], engine, job)
     if run and measure.unfitted:
         bases = untrained(engine, instructions_of(job), untrained_decoding)
         measure = yield from fit_metrics(measure, bases, train, run.answers, run.fit_texts)
-    return Workspace(engine, data, measure, decoding, untrained_decoding, look_level(goal.error_budget, looks))
+    return Workspace(engine, data, measure, decoding, untrained_decoding, level, proof)
 
 
 def open_base(job: Job, run: Run | None = None) -> Work[Engine]:
@@ -123,6 +136,23 @@ def check_job(job: Job) -> None:
                 "The path is relative to the job's folder.",
                 "correct it, or remove the key.",
             )
+
+
+def language_issues(examples: Sequence[Example], engine: Engine) -> list[Issue]:
+    """Report languages of the examples that the base hardly speaks."""
+    issues = []
+    found = languages(examples)
+    for language, those in found.items():
+        if len(those) < MIN_LANGUAGE * sum(map(len, found.values())):
+            continue
+        if evidence := evidence_against(engine, language, [one.ideal for one in those[:LANGUAGE_TEXTS]]):
+            part = f"{len(those) / sum(map(len, found.values())):.0%} of the examples are in {name_of(language)}"
+            text = (
+                f"{part}, which the base {engine.identity.name} hardly speaks: {evidence}; expect low scores there, "
+                "and name a base that speaks it with --base-model, or leave these examples out"
+            )
+            issues.append(Issue("language", those[0].source, "kept", text))
+    return issues
 
 
 def divide(examples: Sequence[Example], job: Job, looks: int, run: Run | None = None) -> Split:

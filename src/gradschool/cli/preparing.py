@@ -1,5 +1,6 @@
 """The command `prepare`: make a job folder from raw mail, documents and dialogues."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -100,7 +101,7 @@ def _show(prepared: "Prepared") -> None:
             else "no leakage found"
         )
         _line(f"  {leaking}")
-    folder = escape(str(prepared.folder))
+    folder = escape(shlex.quote(str(prepared.folder)))
     if prepared.job_kept:
         _line("  job.toml was edited by you and is unchanged")
     out.print("\nNext steps:")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gradschool import errors
-from gradschool.cli.app import BaseOption, SpecialistPath, command, err, out
+from gradschool.cli.app import AsJson, BaseOption, SpecialistPath, Verbose, command, err, out, print_json
 
 
 @command
@@ -82,13 +82,18 @@ def score(
         str | None, typer.Option(help="column or key that holds the ideal answer, if its name is not a known one")
     ] = None,
     base: BaseOption = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
 ) -> None:
     """Score a specialist on other examples with the metric and the rules of its job."""
     from gradschool.cli.screen import Screen
     from gradschool.cli.tables import show_report
     from gradschool.rescore import score_specialist
 
-    with Screen(err) as screen:
+    with Screen(err, verbose) as screen:
         columns = {"input_column": input_column, "output_column": output_column}
         judged = screen.follow(score_specialist(specialist, examples, output, base, columns))
-    show_report(out, judged)
+    if as_json:
+        print_json(judged)
+    else:
+        show_report(out, judged)

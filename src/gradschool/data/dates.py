@@ -37,7 +37,7 @@ def iso_date(text: str, *, day_first: bool | None = None) -> str:
     if SECONDS.fullmatch(text):
         return _since_1970(text)
     try:
-        return text if text and datetime.fromisoformat(text) else ""
+        return datetime.fromisoformat(text).isoformat() if text else ""
     except ValueError:
         pass
     if found := YEAR_FIRST.fullmatch(text):

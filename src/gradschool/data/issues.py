@@ -34,6 +34,7 @@ Kind = Literal[
     "unused column",
     "guessed columns",
     "layout",  # of a table or of several files
+    "language",  # that the base hardly speaks
 ]
 
 

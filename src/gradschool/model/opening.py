@@ -37,7 +37,7 @@ def open_engine(settings: Settings, folder: Path) -> Work[Engine]:
 
     batch_size, quantization = settings.answers.batch_size, settings.quantization
     engine = LocalEngine(path, name=name, revision=revision, batch_size=batch_size, quantization=quantization)
-    yield Note(f"The base computes on {engine.device} in {engine.dtype_reason}; on {engine.threads_reason}.")
+    yield Note(f"The base computes on {engine.device} in {engine.dtype_reason}; on {engine.threads_reason}.", "detail")
     for note in engine.chat.notes:
         yield Note(note)
     return engine
