@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from math import ceil
 
 from gradschool.data.check import check, too_long
-from gradschool.data.issues import Issue, usable
+from gradschool.data.issues import Issue, carried, usable
 from gradschool.data.near_duplicates import near_duplicates
+from gradschool.data.others import messages_in, of_training, read_others
 from gradschool.data.proof import look_level
 from gradschool.data.read import Reading, read_examples
 from gradschool.data.split import freeze_split, split_of, verify_split
@@ -15,7 +16,7 @@ from gradschool.evaluate import Measure, fit_metrics, untrained
 from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.model.opening import open_engine
-from gradschool.records import Decoding, Example, Message, Note, Split, Work
+from gradschool.records import Decoding, Example, Message, Note, Source, Split, Work
 from gradschool.run import ENGINE, SPLIT, Run
 from gradschool.rungs.ladder import LADDER, count_looks
 from gradschool.rungs.prompt import instructions_of
@@ -63,21 +64,25 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
     goal = job.settings.goal
     reading = read_examples(job.examples, job.settings.data)
     checked = check(reading)
-    measure = Measure(*find_metrics(goal, job.folder, checked.examples))
+    with carried(checked.issues):
+        measure = Measure(*find_metrics(goal, job.folder, checked.examples))
     warnings = f"{len(checked.issues)} warning{'s' * (len(checked.issues) != 1)}"
     yield Note(f"{reading.form}: {len(checked.examples)} usable examples, {warnings}.")
     engine = yield from open_base(job, run)
     looks = count_looks(ladder, job, engine)
     issues = too_long(checked.examples, engine.count_tokens, engine.context_length)
-    examples = usable(checked.examples, issues)
-    split = divide(examples, job, looks, run)
-    train, validation, test = split_of(examples, split)
-    data = Dataset(reading, [*checked.issues, *issues], split, train, validation, test)
+    examples, issues = usable(checked.examples, issues), [*checked.issues, *issues]
+    with carried(issues):
+        split = divide(examples, job, looks, run)
+        train, validation, test = split_of(examples, split)
+        others = (yield from texts_of_others(job, train)) if measure.unfitted else []
+        issues += _shortage(measure, job, train, others)
+    data = Dataset(reading, issues, split, train, validation, test)
     yield Note(f"{len(train)} train / {len(validation)} validation / {len(test)} test (split {split.hash[:8]}).")
     decoding, untrained_decoding = decodings_for([*train, *validation], engine, job)
     if run and measure.unfitted:
         bases = untrained(engine, instructions_of(job), untrained_decoding)
-        measure = yield from fit_metrics(measure, bases, train, run.answers, run.fit_texts)
+        measure = yield from fit_metrics(measure, bases, train, others, run.answers, run.fit_texts)
     return Workspace(engine, data, measure, decoding, untrained_decoding, look_level(goal.error_budget, looks))
 
 
@@ -116,13 +121,36 @@ def check_job(job: Job) -> None:
             "Quantized layers cannot be sharded over several.",
             "start the climb without torchrun, or leave quantization out.",
         )
-    for key, name in (("documents", data.documents), ("guidelines", data.guidelines)):
+    for key, name in (("documents", data.documents), ("guidelines", data.guidelines), ("others", data.others)):
         if name and not job.path(name).exists():
             raise DataError(
                 f"data.{key} = {name!r}: {job.path(name)} does not exist.",
                 "The path is relative to the job's folder.",
                 "correct it, or remove the key.",
             )
+
+
+def texts_of_others(job: Job, train: Sequence[Example]) -> Work[list[str]]:
+    """Texts that the author of a style did not write: those of data.others, or else the messages in `train`."""
+    if job.settings.data.others is None:
+        return messages_in(train)
+    texts = yield from read_others(job.path(job.settings.data.others))
+    return of_training(texts, train)
+
+
+def _shortage(measure: Measure, job: Job, train: Sequence[Example], others: Sequence[str]) -> list[Issue]:
+    """What metrics that must be fitted may lack; raises DataError if one can never be fitted."""
+    issues: list[Issue] = []
+    for metric in measure.unfitted:
+        stops, lacks = metric.shortage(train, others)
+        if stops:
+            raise DataError(
+                f"The job cannot be climbed: {stops}", "", "add texts of the author, or choose another metric (chrf)."
+            )
+        if lacks:
+            data = job.settings.data
+            issues.append(Issue("few texts of others", Source(data.others or train[0].source.file, 1), "kept", lacks))
+    return issues
 
 
 def divide(examples: Sequence[Example], job: Job, looks: int, run: Run | None = None) -> Split:

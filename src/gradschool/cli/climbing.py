@@ -1,6 +1,6 @@
 """The commands around a climb: check a job, climb it, report on it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +12,7 @@ from gradschool.cli.app import JobPath, command, out, with_settings
 from gradschool.job import read_job
 
 if TYPE_CHECKING:
+    from gradschool.data.issues import Issue
     from gradschool.run import Run
 
 
@@ -74,15 +75,25 @@ def check(
 ) -> None:
     """Show the data and its issues, what the test set can prove, and which tokens would be trained on."""
     from gradschool.cli.screen import Screen
-    from gradschool.cli.tables import show_examined
+    from gradschool.cli.tables import show_examined, show_issues
     from gradschool.examine import examine
+
+    try:
+        with Screen(out) as screen:
+            examined = screen.follow(examine(read_job(job, overrides), rows))
+    except errors.GradschoolError as error:
+        show_issues(out, error.issues)
+        _write_issues(issues, error.issues)
+        raise
+    show_examined(out, examined)
+    _write_issues(issues, examined.issues)
+
+
+def _write_issues(path: Path | None, issues: Sequence["Issue"]) -> None:
     from gradschool.files import write_text
 
-    with Screen(out) as screen:
-        examined = screen.follow(examine(read_job(job, overrides), rows))
-    show_examined(out, examined)
-    if issues:
-        write_text(issues, "".join(f"{issue}\n" for issue in examined.issues))
+    if path:
+        write_text(path, "".join(f"{issue}\n" for issue in issues))
 
 
 @command

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from gradschool.cli.screen import VERDICT_STYLE
 from gradschool.climbing import Climbed
+from gradschool.data.issues import Issue
 from gradschool.examine import Examined
 from gradschool.package.verdicts import bounded, bounds, verdict_sentence
 from gradschool.records import Example, Gate, Report, RungResult
@@ -125,17 +126,7 @@ def show_examined(console: Console, examined: Examined) -> None:
     """Print the result of `gradschool check`."""
     console.print(f"[bold]{escape(examined.name)}[/]: {escape(examined.form)}", highlight=False)
     show_reading(console, examined.columns, examined.first)
-    counted = Counter((issue.kind, issue.severity) for issue in examined.issues)
-    if counted:
-        console.print("\nIssues")
-        for (kind, severity), count in counted.most_common():
-            console.print(f"  {count} {kind} ({severity})", highlight=False)
-        for issue in examined.issues[:MAX_ISSUES]:
-            console.print(f"    {escape(str(issue))}", style="dim", highlight=False, soft_wrap=True)
-        if len(examined.issues) > MAX_ISSUES:
-            console.print(
-                f"    … and {len(examined.issues) - MAX_ISSUES} more; --issues FILE writes them all", style="dim"
-            )
+    show_issues(console, examined.issues)
     _show_split(console, examined)
     if examined.tokens:
         low, middle, high = examined.tokens
@@ -166,6 +157,19 @@ def show_reading(console: Console, columns: Mapping[str, str], first: Example) -
         console.print(f"  {escape(message.role)}: {escape(text)}", style="dim", highlight=False)
     if first.other_answers:
         console.print(f"  also right: {escape('; '.join(first.other_answers))}", style="dim", highlight=False)
+
+
+def show_issues(console: Console, issues: Sequence[Issue]) -> None:
+    """Print how many issues there are of each kind, and the first ones."""
+    counted = Counter((issue.kind, issue.severity) for issue in issues)
+    if counted:
+        console.print("\nIssues")
+    for (kind, severity), count in counted.most_common():
+        console.print(f"  {count} {kind} ({severity})", highlight=False)
+    for issue in issues[:MAX_ISSUES]:
+        console.print(f"    {escape(str(issue))}", style="dim", highlight=False, soft_wrap=True)
+    if len(issues) > MAX_ISSUES:
+        console.print(f"    … and {len(issues) - MAX_ISSUES} more; --issues FILE writes them all", style="dim")
 
 
 def _show_split(console: Console, examined: Examined) -> None:
