@@ -17,9 +17,7 @@ from mails import ANNA, TOM, mail, mbox
 
 Run = Callable[..., Any]
 LONG_SUBJECT = "the mast of the old ferry which we looked at in spring and then forgot about all summer long"
-ASKED = (
-    "Have you seen the green ladder since we painted the boathouse, Anna? I looked in all three sheds and found none."
-)
+ASKED = "Have you seen the green ladder since we painted the boathouse? I looked in all three sheds and found none."
 
 
 def texts(folder: Path) -> list[str]:
@@ -44,7 +42,7 @@ def box() -> bytes:
 def test_answered_messages_count_and_instructions_never(run: Run, tmp_path: Path) -> None:
     run({"box.mbox": box()}, "style", authors=("anna@example.org",))
     [text] = texts(tmp_path)
-    assert text.startswith("Have you seen the green ladder") and "Anna" in text
+    assert text.startswith("Have you seen the green ladder")
     examples = read_examples(tmp_path / "job/examples.jsonl", Data()).examples
     [row] = [json.loads(line) for line in (tmp_path / "job/others.jsonl").read_text().splitlines()]
     assert row["group"] == next(example.group for example in examples if example.last_user == text)
@@ -83,7 +81,7 @@ def test_sources_of_other_authors_are_read_with_pseudonyms_and_without_copies(ru
 
 
 def test_the_command_says_what_stops_a_climb_and_names_none(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("text\n" + "".join(f'"{essay(n, 1)}"\n' for n in range(14)))
+    (tmp_path / "t.csv").write_text("n,text\n" + "".join(f'{n},"{essay(n, 1)}"\n' for n in range(14)))
     options = ["--for", "style", "--into", str(tmp_path / "my job")]
     result = CliRunner().invoke(app, ["prepare", str(tmp_path / "t.csv"), *options])
     assert result.exit_code == 0, result.output
