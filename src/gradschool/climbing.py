@@ -82,9 +82,7 @@ def climb_rungs(
             results.append(RungResult(rung.name, None, skipped=reason))
             yield results[-1]
             continue
-        best = (
-            start.specialist if start else Specialist(workspace.engine, Recipe(decoding=workspace.untrained_decoding))
-        )
+        best = start.specialist if start else base
         candidate = yield from run.once(candidate_key(rung.name), partial(rung.make, best, inputs))
         tested.append((yield from measure_on_test(run, workspace, rung.name, candidate, start, tested)))
         results.append(tested[-1].result)

@@ -93,9 +93,14 @@ def untrained(engine: Engine, instructions: str, decoding: Decoding) -> list[Spe
 
 
 def fit_metrics(
-    measure: Measure, bases: Sequence[Specialist], train: Sequence[Example], saved: Callable[[str], Path], file: Path
+    measure: Measure,
+    bases: Sequence[Specialist],
+    train: Sequence[Example],
+    others: Sequence[str],
+    saved: Callable[[str], Path],
+    file: Path,
 ) -> Work[Measure]:
-    """Fit the metrics that need it to the training examples and to the answers of `bases` (see `untrained`).
+    """Fit the metrics that need it to training examples, texts of others, and answers of `bases` (see `untrained`).
 
     Each base answers the first training questions; the order of a split is drawn from contents, so that these are an
     even sample. `saved` gives the file for answers by its name. All texts of the fit are written to `file`, from which
@@ -108,7 +113,7 @@ def fit_metrics(
             what = f"{metric.name}: answers of the base"
             name = saved(f"{metric.name}-{number}")
             answers += yield from answer_all(_asking(base), train[: metric.questions], what, name)
-        own = metric.fit_texts(train, [answer.text for answer in answers])
+        own = metric.fit_texts(train, others, [answer.text for answer in answers])
         fitted = metric.fit(own)
         yield Note(f"{metric.name}: {fitted.summary()}")
         measure, texts = measure.replaced(metric, fitted), [*texts, *own]

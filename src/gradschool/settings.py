@@ -46,6 +46,11 @@ class Data(Section):
         None, description="folder (or file) of documents for the ground rung: md, txt, html, pdf, docx, epub, xlsx"
     )
     guidelines: str | None = Field(None, description="text file with guidelines; it becomes part of the instructions")
+    others: str | None = Field(
+        None,
+        description="texts of other authors, for the metric style: JSON lines with `text`, or a folder of documents; "
+        "default: questions that are as long as their answers",
+    )
     input_column: str | None = Field(
         None, description="column or key that holds the input, if its name is not a known one"
     )

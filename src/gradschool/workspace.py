@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from math import ceil
 
 from gradschool.data.check import check, too_long
-from gradschool.data.issues import Issue, usable
+from gradschool.data.issues import Issue, carried, usable
 from gradschool.data.languages import languages, name_of
 from gradschool.data.near_duplicates import near_duplicates
+from gradschool.data.others import messages_in, of_training, read_others
 from gradschool.data.proof import look_level
 from gradschool.data.read import Reading, read_examples
 from gradschool.data.split import freeze_split, split_of, verify_split
@@ -17,7 +18,7 @@ from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.model.opening import open_engine
 from gradschool.model.spoken import evidence_against
-from gradschool.records import Decoding, Example, Message, Note, Split, Work
+from gradschool.records import Decoding, Example, Message, Note, Source, Split, Work
 from gradschool.run import ENGINE, SPLIT, Run
 from gradschool.rungs.ladder import LADDER, count_looks
 from gradschool.rungs.prompt import instructions_of
@@ -68,21 +69,26 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
     goal = job.settings.goal
     reading = read_examples(job.examples, job.settings.data)
     checked = check(reading)
-    measure = Measure(*find_metrics(goal, job.folder, checked.examples))
+    with carried(checked.issues):
+        measure = Measure(*find_metrics(goal, job.folder, checked.examples))
     warnings = f"{len(checked.issues)} warning{'s' * (len(checked.issues) != 1)}"
     yield Note(f"{reading.form}: {len(checked.examples)} usable examples, {warnings}.")
     engine = yield from open_base(job, run)
     looks = count_looks(ladder, job, engine)
     issues = too_long(checked.examples, engine.count_tokens, engine.context_length)
     examples = usable(checked.examples, issues)
-    split = divide(examples, job, looks, run)
-    train, validation, test = split_of(examples, split)
     issues += language_issues(examples, engine)
-    data = Dataset(reading, [*checked.issues, *issues], split, train, validation, test)
+    every_issue = [*checked.issues, *issues]
+    with carried(every_issue):
+        split = divide(examples, job, looks, run)
+        train, validation, test = split_of(examples, split)
+        others = (yield from texts_of_others(job, train)) if measure.unfitted else []
+        shortage = _shortage(measure, job, train, others)
+    data = Dataset(reading, [*every_issue, *shortage], split, train, validation, test)
     level = look_level(goal.error_budget, looks)
     proof = proof_of([example.group for example in test], len(examples), pass_mark_of(goal), level)
     if run:
-        for issue in issues:
+        for issue in (*issues, *shortage):
             yield Note(str(issue), "warning")
     yield Note(split.advice())
     if run:
@@ -90,7 +96,7 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
     decoding, untrained_decoding = decodings_for([*train, *validation], engine, job)
     if run and measure.unfitted:
         bases = untrained(engine, instructions_of(job), untrained_decoding)
-        measure = yield from fit_metrics(measure, bases, train, run.answers, run.fit_texts)
+        measure = yield from fit_metrics(measure, bases, train, others, run.answers, run.fit_texts)
     return Workspace(engine, data, measure, decoding, untrained_decoding, level, proof)
 
 
@@ -129,7 +135,7 @@ def check_job(job: Job) -> None:
             "Quantized layers cannot be sharded over several.",
             "start the climb without torchrun, or leave quantization out.",
         )
-    for key, name in (("documents", data.documents), ("guidelines", data.guidelines)):
+    for key, name in (("documents", data.documents), ("guidelines", data.guidelines), ("others", data.others)):
         if name and not job.path(name).exists():
             raise DataError(
                 f"data.{key} = {name!r}: {job.path(name)} does not exist.",
@@ -152,6 +158,29 @@ def language_issues(examples: Sequence[Example], engine: Engine) -> list[Issue]:
                 "and name a base that speaks it with --base-model, or leave these examples out"
             )
             issues.append(Issue("language", those[0].source, "kept", text))
+    return issues
+
+
+def texts_of_others(job: Job, train: Sequence[Example]) -> Work[list[str]]:
+    """Texts that the author of a style did not write: those of data.others, or else the messages in `train`."""
+    if job.settings.data.others is None:
+        return messages_in(train)
+    texts = yield from read_others(job.path(job.settings.data.others))
+    return of_training(texts, train)
+
+
+def _shortage(measure: Measure, job: Job, train: Sequence[Example], others: Sequence[str]) -> list[Issue]:
+    """What metrics that must be fitted may lack; raises DataError if one can never be fitted."""
+    issues: list[Issue] = []
+    for metric in measure.unfitted:
+        stops, lacks = metric.shortage(train, others)
+        if stops:
+            raise DataError(
+                f"The job cannot be climbed: {stops}", "", "add texts of the author, or choose another metric (chrf)."
+            )
+        if lacks:
+            data = job.settings.data
+            issues.append(Issue("few texts of others", Source(data.others or train[0].source.file, 1), "kept", lacks))
     return issues
 
 

@@ -1,6 +1,6 @@
 """The commands around a climb: check a job, climb it, report on it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +13,7 @@ from gradschool.cli.lines import say
 from gradschool.job import read_job
 
 if TYPE_CHECKING:
+    from gradschool.data.issues import Issue
     from gradschool.run import Run
 
 
@@ -87,18 +88,28 @@ def check(
 ) -> None:
     """Show the data and its issues, what the test set can prove, and which tokens would be trained on."""
     from gradschool.cli.screen import Screen
-    from gradschool.cli.tables import show_examined
+    from gradschool.cli.tables import show_examined, show_issues
     from gradschool.examine import examine
-    from gradschool.files import write_text
 
-    with Screen(err if as_json else out, verbose) as screen:
-        examined = screen.follow(examine(read_job(job, overrides), rows))
+    try:
+        with Screen(err if as_json else out, verbose) as screen:
+            examined = screen.follow(examine(read_job(job, overrides), rows))
+    except errors.GradschoolError as error:
+        show_issues(err if as_json else out, error.issues)
+        _write_issues(issues, error.issues)
+        raise
     if as_json:
         print_json(examined)
     else:
         show_examined(out, examined)
-    if issues:
-        write_text(issues, "".join(f"{issue}\n" for issue in examined.issues))
+    _write_issues(issues, examined.issues)
+
+
+def _write_issues(path: Path | None, issues: Sequence["Issue"]) -> None:
+    from gradschool.files import write_text
+
+    if path:
+        write_text(path, "".join(f"{issue}\n" for issue in issues))
 
 
 @command

@@ -14,6 +14,7 @@ from rich.text import Text
 from gradschool.cli.lines import FULL_WIDTH, WIDE, command_line, say
 from gradschool.cli.screen import VERDICT_STYLE
 from gradschool.climbing import Climbed
+from gradschool.data.issues import Issue
 from gradschool.examine import Examined
 from gradschool.package.verdicts import (
     bounded,
@@ -136,16 +137,7 @@ def show_examined(console: Console, examined: Examined) -> None:
     """Print the result of `gradschool check`."""
     say(console, f"[bold]{escape(examined.name)}[/]: {escape(examined.form)}")
     show_reading(console, examined.columns, examined.first)
-    counted = Counter((issue.kind, issue.severity) for issue in examined.issues)
-    if counted:
-        console.print("\nIssues")
-        for (kind, severity), count in counted.most_common():
-            say(console, f"  {count} {kind} ({severity})")
-        for issue in examined.issues[:MAX_ISSUES]:
-            say(console, f"    {escape(str(issue))}", style="dim")
-        if len(examined.issues) > MAX_ISSUES:
-            more = len(examined.issues) - MAX_ISSUES
-            say(console, f"    … and {more} more; --issues FILE writes them all", style="dim")
+    show_issues(console, examined.issues)
     console.print()
     say(console, escape(examined.proof.sentence()), style="" if examined.proof.possible else "yellow")
     if examined.tokens:
@@ -180,3 +172,16 @@ def show_reading(console: Console, columns: Mapping[str, str], first: Example) -
         say(console, f"  {escape(message.role)}: {escape(text)}", style="dim")
     if first.other_answers:
         say(console, f"  also right: {escape('; '.join(first.other_answers))}", style="dim")
+
+
+def show_issues(console: Console, issues: Sequence[Issue]) -> None:
+    """Print how many issues there are of each kind, and the first ones."""
+    counted = Counter((issue.kind, issue.severity) for issue in issues)
+    if counted:
+        console.print("\nIssues")
+    for (kind, severity), count in counted.most_common():
+        say(console, f"  {count} {kind} ({severity})")
+    for issue in issues[:MAX_ISSUES]:
+        say(console, f"    {escape(str(issue))}", style="dim")
+    if len(issues) > MAX_ISSUES:
+        say(console, f"    … and {len(issues) - MAX_ISSUES} more; --issues FILE writes them all", style="dim")

@@ -15,7 +15,7 @@ from gradschool.data.example_files import example_files
 from gradschool.data.findings import Findings
 from gradschool.data.formats import CONVERSATIONS, MarkedBad, NoConversation, UnknownRole, as_text, plain
 from gradschool.data.guess import columns_shown, options_to_name
-from gradschool.data.issues import Issue, Kind
+from gradschool.data.issues import Issue, Kind, carried
 from gradschool.data.parse import TABLES, container, rows
 from gradschool.data.row_reader import SAMPLE, RowReader, UnknownForm, reader_of
 from gradschool.data.tables import Row, without_nothing
@@ -174,13 +174,15 @@ def _read_file(path: Path, data: Data, name: str, ids: set[str]) -> Reading:
     sample = _sample(path, data, name)
     reader = reader_of(sample, data)
     found = _Collector(name, repair(path.stem)[0], reader, ids, table=held in TABLES)
-    for row in rows(path, name, held, delimiter, data):
-        found.add(row)
-    _demand_columns(found, data)
+    with carried(found.issues):
+        for row in rows(path, name, held, delimiter, data):
+            found.add(row)
+        _demand_columns(found, data)
     examples, issues = found.findings.settled(found.examples, found.columns)
     issues = [*found.issues, *issues]
-    if not examples or found.lost * 2 > found.seen:
-        raise _refusal(found, issues, sample)
+    with carried(issues):
+        if not examples or found.lost * 2 > found.seen:
+            raise _refusal(found, issues, sample)
     if reader.guessed:
         issues.insert(0, Issue("guessed columns", Source(name, 1), "kept", repair(str(reader.guessed))[0]))
     forms = found.forms.most_common()

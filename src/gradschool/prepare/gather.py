@@ -9,6 +9,8 @@ from gradschool.errors import DataError
 from gradschool.prepare.chats.exports import Export, export_of
 from gradschool.prepare.clean import Ingest
 from gradschool.prepare.dialogues import DialogueSource, export_sources, read_dialogues, transcript_source, turns_source
+from gradschool.prepare.instructions import Asked, Writer
+from gradschool.prepare.limits import Limits
 from gradschool.prepare.mail.read import read_mailboxes
 from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.pairs import read_pairs, read_questions
@@ -33,14 +35,11 @@ class Gathered:
     documents: tuple[tuple[SourceFile, Document], ...]
 
 
-def gather(files: Sequence[SourceFile], options: PrepareOptions, ingest: Ingest) -> Work[Gathered]:
+def gather(files: Sequence[SourceFile], options: PrepareOptions, ingest: Ingest, limits: Limits) -> Work[Gathered]:
     """Read all files into drafts; a file that cannot be read is named in a warning."""
-    author = ""
+    writer = Writer(options.writer, ingest.add)
     mails = [file for file in files if file.kind in MAILS]
-    if mails:
-        box = yield from read_mailboxes(mails, options, ingest)
-        author = box.author.name
-        ingest.people.keep_names(box.author.names)
+    author = (yield from _read_mails(mails, options, ingest)) if mails else ""
     documents: list[tuple[SourceFile, Document]] = []
     dialogues: list[DialogueSource] = []
     exports: list[tuple[SourceFile, Export]] = []
@@ -54,9 +53,9 @@ def gather(files: Sequence[SourceFile], options: PrepareOptions, ingest: Ingest)
                 if export := _export(file, options):
                     exports.append((file, export))
                 else:
-                    dialogues += yield from _read_rows(file, options, ingest)
+                    dialogues += yield from _read_rows(file, options, ingest, writer, limits)
             elif options.purpose == "style":
-                yield from read_texts(file, options, ingest)
+                yield from read_texts(file, limits, writer)
             else:
                 document = yield from load(file)
                 documents.append((file, document))
@@ -67,7 +66,18 @@ def gather(files: Sequence[SourceFile], options: PrepareOptions, ingest: Ingest)
     dialogues += export_sources(exports)
     if dialogues:  # who the agent is follows from all of them together
         yield from read_dialogues(dialogues, options, ingest, ingest.people.meet)
+    writer.flush()
+    if note := writer.note():
+        yield note
     return Gathered(author, tuple(documents))
+
+
+def _read_mails(mails: Sequence[SourceFile], options: PrepareOptions, ingest: Ingest) -> Work[str]:
+    """Read the author's mails; returns the name of the author, which stays as it is in the author's own texts."""
+    box = yield from read_mailboxes(mails, options, ingest)
+    if ingest.of_author:
+        ingest.people.keep_names(box.author.names)
+    return box.author.name
 
 
 def _export(file: SourceFile, options: PrepareOptions) -> Export | None:
@@ -76,7 +86,9 @@ def _export(file: SourceFile, options: PrepareOptions) -> Export | None:
     return None if any(named) else export_of(file)
 
 
-def _read_rows(file: SourceFile, options: PrepareOptions, ingest: Ingest) -> Work[list[DialogueSource]]:
+def _read_rows(
+    file: SourceFile, options: PrepareOptions, ingest: Ingest, writer: Writer, limits: Limits
+) -> Work[list[DialogueSource]]:
     """Read the rows of a file; those that are turns are returned, to be read with all other dialogues."""
     columns = columns_of(file, options)
     if columns.kind == "unknown" and options.purpose == "persona":
@@ -84,9 +96,9 @@ def _read_rows(file: SourceFile, options: PrepareOptions, ingest: Ingest) -> Wor
     if columns.kind == "turns":
         return [turns_source(file, columns)]
     if columns.kind == "texts":
-        yield from read_rows_of_texts(file, columns, options, ingest)
+        yield from read_rows_of_texts(file, columns, limits, writer)
     elif columns.kind == "pairs":
-        yield from read_pairs(file, columns, options, ingest)
+        yield from read_pairs(file, columns, options, Asked(ingest))
     else:
         yield Note(not_recognised(file), "warning")
     return []

@@ -65,8 +65,12 @@ class FittedMetric(Protocol):
         """Whether it can score."""
         ...
 
-    def fit_texts(self, train: Sequence[Example], base_answers: Sequence[str]) -> list[FitText]:
-        """The texts to fit it to: from training examples, with answers of the untrained base as contrast."""
+    def fit_texts(self, train: Sequence[Example], others: Sequence[str], base_answers: Sequence[str]) -> list[FitText]:
+        """The texts to fit it to: from training examples, with texts of others and answers of the untrained base."""
+        ...
+
+    def shortage(self, train: Sequence[Example], others: Sequence[str]) -> tuple[str, str]:
+        """Why it cannot be fitted to these, and what else it may lack; each empty if there is nothing to say."""
         ...
 
     def fit(self, texts: Sequence[FitText]) -> "FittedMetric":

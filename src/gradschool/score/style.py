@@ -23,6 +23,7 @@ from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 
 from gradschool.data.normalize import SPACELESS, normalize, word_count
+from gradschool.data.others import is_writing
 from gradschool.data.shingles import ngram_hashes
 from gradschool.errors import DataError
 from gradschool.records import Example
@@ -33,7 +34,6 @@ LIKED_OTHER = 2 * MIN_OTHER  # target number of texts of others, if their texts 
 MIN_LENGTH = 20  # words of such a text
 LONG, MAX_PARTS = 4, 3  # texts this many times as long as those of others are split; parts used of each
 MIN_WORDS = 5  # of an answer; shorter ones cannot be scored
-MIN_MESSAGE_WORDS = 12  # of a message by others; shorter ones are instructions and titles
 QUESTIONS = 40  # training questions that each variant of the base answers
 FREQUENT_WORDS = 150  # function words, in any language
 MAX_FEATURES = 20_000  # of each kind
@@ -84,13 +84,31 @@ class Style:
         """See `FittedMetric`."""
         return self.author is not None
 
-    def fit_texts(self, train: Sequence[Example], base_answers: Sequence[str]) -> list[FitText]:
-        """The ideal answers in `train`, and the messages of other people in it with answers of the base."""
-        messages = [m.content for example in train for m in example.question if m.role == "user"]
-        others = [text for text in messages if word_count(text) >= MIN_MESSAGE_WORDS]
-        others += [text for text in base_answers if word_count(text) >= MIN_WORDS]
+    def fit_texts(self, train: Sequence[Example], others: Sequence[str], base_answers: Sequence[str]) -> list[FitText]:
+        """The ideal answers in `train`, and texts of others with answers of the base that are long enough."""
+        against = [*others, *filter(is_writing, base_answers)]
         own = [FitText(self.name, "author", example.ideal, example.group) for example in train]
-        return [*own, *(FitText(self.name, "others", text) for text in others)]
+        return [*own, *(FitText(self.name, "others", text) for text in against)]
+
+    def shortage(self, train: Sequence[Example], others: Sequence[str]) -> tuple[str, str]:
+        """See `FittedMetric`: too few or too short texts of the author; few words of others."""
+        words = [word_count(example.ideal) for example in train]
+        if len(train) < MIN_OWN:
+            stops = f"The metric style needs {MIN_OWN} texts of the author to train on; the split leaves {len(train)}."
+        elif np.median(words) < MIN_LENGTH:
+            stops = (
+                f"The metric style compares texts of {MIN_LENGTH} words or more; half of the author's texts have "
+                f"{np.median(words):.0f} or fewer."
+            )
+        else:
+            stops = ""
+        written, needed = sum(map(word_count, others)), MIN_LENGTH * LIKED_OTHER
+        few = (
+            f"the metric style tells the author from others by {needed} words of others or more; the job has {written} "
+            f"({len(others)} texts). The rest would be answers of the base: if they are too short, the climb stops. "
+            "Name texts of other authors: `gradschool prepare --others FOLDER`, or data.others in job.toml"
+        )
+        return stops, few if written < needed else ""
 
     def summary(self) -> str:
         """How well classifiers that did not see the texts distinguish the author's from those of others."""
@@ -109,9 +127,9 @@ class Style:
         if len(own) < MIN_OWN or len(others) < MIN_OTHER:
             raise DataError(
                 f"The metric style cannot be fitted to {len(own)} texts of the author and {len(others)} of others.",
-                f"It needs {MIN_OWN} and {MIN_OTHER}; texts of others are messages by other people and answers of "
-                "the base.",
-                "add examples, or choose another metric (chrf).",
+                f"It needs {MIN_OWN} and {MIN_OTHER}, of {MIN_LENGTH} words or more; texts of others are those of "
+                "data.others, messages by other people, and answers of the base.",
+                "add examples, name texts of other authors (data.others), or choose another metric (chrf).",
             )
         samples = [(sample, text.group) for text in own for sample in _parts_of(text.text, words)]
         judged = [*(sample for sample, _ in samples), *others]
