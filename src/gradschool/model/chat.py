@@ -187,14 +187,7 @@ class Chat:
         return text
 
     def _folded(self, conversation: Conversation) -> Conversation:
-        if not self._fold_system or not conversation or conversation[0].role != "system":
-            return conversation
-        system, *others = conversation
-        for position, message in enumerate(others):
-            if message.role == "user":
-                others[position] = Message("user", f"{system.content}\n\n{message.content}")
-                return tuple(others)
-        return (Message("user", system.content), *others)
+        return fold_system(conversation) if self._fold_system else conversation
 
     def _refuses_system(self) -> bool:
         try:
@@ -267,6 +260,18 @@ class Chat:
         stop = str(self.tokenizer.convert_ids_to_tokens(self._stop_id))
         alone = self._encode("x")
         return any(self._encode(before + "x")[len(self._encode(before)) :] != alone for before in ("\n", stop))
+
+
+def fold_system(conversation: Conversation) -> Conversation:
+    """A conversation whose system message, if it begins with one, is put before the first user message."""
+    if not conversation or conversation[0].role != "system":
+        return conversation
+    system, *others = conversation
+    for position, message in enumerate(others):
+        if message.role == "user":
+            others[position] = Message("user", f"{system.content}\n\n{message.content}")
+            return tuple(others)
+    return (Message("user", system.content), *others)
 
 
 def _any_of(words: set[str]) -> re.Pattern[str]:
