@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from gradschool.data.check import check, too_long
-from gradschool.data.issues import Issue, usable
+from gradschool.against_base import demand_trainable, fit_to_base
+from gradschool.data.check import check
+from gradschool.data.issues import Issue
 from gradschool.data.near_duplicates import near_duplicates
 from gradschool.data.proof import look_level
 from gradschool.data.read import Reading, read_examples
@@ -20,6 +21,7 @@ from gradschool.run import ENGINE, SPLIT, Run
 from gradschool.rungs.ladder import LADDER, count_looks
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Rung
+from gradschool.rungs.tune import TUNE
 from gradschool.score.judge import pass_mark_of
 from gradschool.score.metrics import find_metrics
 from gradschool.tune.world import current
@@ -68,11 +70,12 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
     yield Note(f"{reading.form}: {len(checked.examples)} usable examples, {warnings}.")
     engine = yield from open_base(job, run)
     looks = count_looks(ladder, job, engine)
-    issues = too_long(checked.examples, engine.count_tokens, engine.context_length)
-    examples = usable(checked.examples, issues)
-    split = divide(examples, job, looks, run)
-    train, validation, test = split_of(examples, split)
-    data = Dataset(reading, [*checked.issues, *issues], split, train, validation, test)
+    fitting = yield from fit_to_base(checked.examples, engine, instructions_of(job), job.settings.tune)
+    split = divide(fitting.examples, job, looks, run)
+    train, validation, test = split_of(fitting.examples, split)
+    if engine.trains and TUNE in ladder:
+        demand_trainable(fitting, (train, validation), job.settings.tune, engine)
+    data = Dataset(reading, [*checked.issues, *fitting.issues], split, train, validation, test)
     yield Note(f"{len(train)} train / {len(validation)} validation / {len(test)} test (split {split.hash[:8]}).")
     decoding, untrained_decoding = decodings_for([*train, *validation], engine, job)
     if run and measure.unfitted:

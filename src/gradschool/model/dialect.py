@@ -125,9 +125,7 @@ class Dialect:
             if name in self.left_out - before.left_out
         ]
         if self.warm and not before.warm:
-            notes.append(
-                "The server accepts no temperature but 1: answers are sampled, and may differ from run to run."
-            )
+            notes.append("The server accepts only temperature 1: answers are sampled, and may differ from run to run.")
         if self.folds_system and not before.folds_system:
             notes.append("The server does not accept system messages; they are put before the first question.")
         if self.reasons and not before.reasons:
