@@ -88,15 +88,11 @@ def _local_folder(name: str, folder: Path, revision: str | None) -> Path | None:
     """The folder of that name, or None if the name can only be a Hub id."""
     given = Path(name).expanduser()
     for path in (folder / given, given):
-        if path.is_dir():
-            return path.resolve()
-        if path.is_file():
-            raise ModelError(f"{path} is a file.", "A model is a folder.", "name the folder that holds config.json.")
+        if path.exists():
+            return model_folder(path, revision)
     if model := ollama_name(name):
         fix = f"{ollama_route(model)}; or name a folder or a Hub id (owner/name)."
         raise ModelError(f"The base model {name!r} does not exist.", "It looks like a name of Ollama's.", fix)
-        if path.exists():
-            return model_folder(path, revision)
     if is_hub_id(name):
         return None
     raise ModelError(
