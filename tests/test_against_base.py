@@ -48,11 +48,9 @@ def test_check_and_climb_leave_out_the_same_row(tmp_path: Path, template: str, k
 
 
 def test_a_template_that_takes_nothing_is_blamed(tmp_path: Path) -> None:
-    template = tiny.GEMMA.replace(
-        "{{ bos_token }}", "{{ bos_token }}{% if messages[0].content[:5] == 'Where' %}{{ x.y.z }}{% endif %}"
-    )
-    assert template != tiny.GEMMA
-    folder = job_folder(tmp_path, template, [("user", "Where?"), ("assistant", "Here.")])
+    refusing = "{%- if messages[0].content | length > 12 -%}{{- raise_exception('too many') -}}{%- endif -%}"
+    template = refusing + tiny.CHATML
+    folder = job_folder(tmp_path, template, [("user", "Where is the other?"), ("assistant", "Here.")])
     with pytest.raises(ModelError, match="takes none of the 31 examples"):
         finish(open_job(read_job(folder)))
 
