@@ -28,7 +28,7 @@ from gradschool.environment import environment
 from gradschool.errors import DamagedError, GradschoolError, UsageError
 from gradschool.files import append_line, disk_errors, read_json, read_lines, write_json
 from gradschool.job import Job
-from gradschool.records import BaseIdentity, Event, Progress, RungResult, Split, Work
+from gradschool.records import BaseIdentity, Event, Note, Progress, RungResult, Split, Work
 from gradschool.settings import saved_settings
 
 T = TypeVar("T")
@@ -175,14 +175,19 @@ class Run:
         return self.folder / PACKED
 
     def recorded(self, work: Work[T]) -> Work[T]:
-        """Append each event to events.jsonl, with the time, and pass it on."""
+        """Append each event to events.jsonl, with the time, and pass it on; a warning is given once."""
         last: dict[str, float] = {}
+        warned: set[str] = set()
         while True:
             try:
                 event = next(work)
             except StopIteration as end:
                 result: T = end.value
                 return result
+            if isinstance(event, Note) and event.level == "warning":
+                if event.text in warned:
+                    continue
+                warned.add(event.text)
             if not _too_soon(event, last):
                 line = {"time": time.time(), "event": type(event).__name__} | asdict(event)
                 append_line(self.folder / "events.jsonl", line)

@@ -1,12 +1,18 @@
 """Every option, stated once: type, default, unit and help. The command line, job.toml and the docs use these."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
 
+# The address of a model's page on the Hub.
+HUB_PAGE = re.compile(
+    r"(?:(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/|hf://)"
+    r"(?!datasets/|spaces/|api/|docs/|papers/)(?P<id>[\w-][\w.-]*(?:/[\w.-]+)?)(?:/(?:tree|blob|resolve)/(?P<revision>[^/?#]+)[^?#]*)?/?(?:[?#].*)?"
+)
 BUILT_IN = "pocket"  # the base model that is part of the package
 Purpose = Literal["style", "skill", "persona"]  # of `prepare`
 ExportForm = Literal["adapter", "merged", "gguf", "ollama"]
@@ -260,6 +266,16 @@ class Settings(Section):
     tune: Tune = Tune()
     answers: Answers = Answers()
     remote: Remote = Remote()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _page_of_the_hub(cls, values: Any) -> Any:
+        """The Hub id, and the revision if there is one, in the address of a model's page."""
+        name = values.get("base_model") if isinstance(values, Mapping) else None
+        if isinstance(name, str) and (page := HUB_PAGE.fullmatch(name.strip())):
+            revision = {"revision": page["revision"]} if page["revision"] and not values.get("revision") else {}
+            return {**values, "base_model": page["id"], **revision}
+        return values
 
 
 @dataclass(frozen=True, slots=True)

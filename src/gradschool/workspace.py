@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from gradschool.data.check import check, too_long
-from gradschool.data.issues import Issue, carried, usable
+from gradschool.against_base import demand_trainable, fit_to_base
+from gradschool.data.check import check
+from gradschool.data.issues import Issue, carried
 from gradschool.data.languages import languages, name_of
 from gradschool.data.near_duplicates import near_duplicates
 from gradschool.data.others import messages_in, of_training, read_others
@@ -23,6 +24,7 @@ from gradschool.run import ENGINE, SPLIT, Run
 from gradschool.rungs.ladder import LADDER, count_looks
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Rung
+from gradschool.rungs.tune import TUNE
 from gradschool.score.judge import pass_mark_of
 from gradschool.score.metrics import find_metrics
 from gradschool.score.provable import Proof, proof_of
@@ -75,20 +77,21 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
     yield Note(f"{reading.form}: {len(checked.examples)} usable examples, {warnings}.")
     engine = yield from open_base(job, run)
     looks = count_looks(ladder, job, engine)
-    issues = too_long(checked.examples, engine.count_tokens, engine.context_length)
-    examples = usable(checked.examples, issues)
-    issues += language_issues(examples, engine)
-    every_issue = [*checked.issues, *issues]
-    with carried(every_issue):
-        split = divide(examples, job, looks, run)
-        train, validation, test = split_of(examples, split)
+    fitting = yield from fit_to_base(checked.examples, engine, instructions_of(job), job.settings.tune)
+    unspoken = language_issues(fitting.examples, engine)
+    issues = [*checked.issues, *fitting.issues, *unspoken]
+    with carried(issues):
+        split = divide(fitting.examples, job, looks, run)
+        train, validation, test = split_of(fitting.examples, split)
+        if engine.trains and TUNE in ladder:
+            demand_trainable(fitting, (train, validation), job.settings.tune, engine)
         others = (yield from texts_of_others(job, train)) if measure.unfitted else []
         shortage = _shortage(measure, job, train, others)
-    data = Dataset(reading, [*every_issue, *shortage], split, train, validation, test)
+    data = Dataset(reading, [*issues, *shortage], split, train, validation, test)
     level = look_level(goal.error_budget, looks)
-    proof = proof_of([example.group for example in test], len(examples), pass_mark_of(goal), level)
+    proof = proof_of([example.group for example in test], len(fitting.examples), pass_mark_of(goal), level)
     if run:
-        for issue in (*issues, *shortage):
+        for issue in (*unspoken, *shortage):
             yield Note(str(issue), "warning")
     yield Note(split.advice())
     if run:

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from gradschool.data.encoding import repair
+from gradschool.reasoning import PARTS, field_of
 from gradschool.records import Message
 
 CONVERSATIONS = ("messages", "conversations", "conversation", "turns", "dialogue", "dialog", "chat", "contents")
@@ -69,6 +70,11 @@ def as_text(value: Any, notes: set[str]) -> str:
     return text
 
 
+def left_out_reasoning(field: str) -> str:
+    """The note about reasoning in a field or column of its own."""
+    return f"reasoning ({repair(field)[0]}) is left out: a specialist answers directly"
+
+
 def is_messages(value: Any) -> bool:
     """Whether a value is a list of messages."""
     return (
@@ -115,6 +121,8 @@ def _message(turn: Any, notes: set[str]) -> Message:
     if role is None:
         raise UnknownRole(f"a message has the role {given[:40]!r}; known roles are {', '.join(sorted(ROLES))}")
     content = _content(turn.get(content_key) if content_key else None, notes)
+    if role == "assistant" and (field := field_of({key: turn[key] for key in turn if key != content_key})):
+        notes.add(left_out_reasoning(field))
     if calls:
         notes.add("calls tools: the calls are kept as JSON text in the message")
         content = "\n".join(part for part in (content, as_text(calls, notes)) if part)
@@ -124,6 +132,9 @@ def _message(turn: Any, notes: set[str]) -> Message:
 def _content(value: Any, notes: set[str]) -> str:
     """The text of a message; a list of parts (`{"type": "text", "text": …}`, `{"text": …}` or strings) is joined."""
     if isinstance(value, list) and value and all(isinstance(part, str) or _is_part(part) for part in value):
+        if any(isinstance(part, dict) and part.get("type") in PARTS for part in value):
+            notes.add(left_out_reasoning("parts of the content"))
+            value = [part for part in value if isinstance(part, str) or part.get("type") not in PARTS]
         kinds = [part.get("type", TEXT_PARTS[0]) for part in value if isinstance(part, dict)]
         other = sorted({str(kind)[:40] for kind in kinds if kind not in TEXT_PARTS})
         if other:

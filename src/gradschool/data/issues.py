@@ -16,6 +16,8 @@ Kind = Literal[
     "encoding",
     "repeated id",
     "tool calls",
+    "reasoning",
+    "chat template",
     "empty question",
     "empty answer",
     "duplicate",

@@ -13,7 +13,15 @@ from gradschool.data.dates import ISO, day_first, iso_date
 from gradschool.data.encoding import repair
 from gradschool.data.example_files import example_files
 from gradschool.data.findings import Findings
-from gradschool.data.formats import CONVERSATIONS, MarkedBad, NoConversation, UnknownRole, as_text, plain
+from gradschool.data.formats import (
+    CONVERSATIONS,
+    MarkedBad,
+    NoConversation,
+    UnknownRole,
+    as_text,
+    left_out_reasoning,
+    plain,
+)
 from gradschool.data.guess import columns_shown, options_to_name
 from gradschool.data.issues import Issue, Kind, carried
 from gradschool.data.parse import TABLES, container, rows
@@ -21,6 +29,7 @@ from gradschool.data.row_reader import SAMPLE, RowReader, UnknownForm, reader_of
 from gradschool.data.tables import Row, without_nothing
 from gradschool.data.wrapped import entries
 from gradschool.errors import DataError, nearest
+from gradschool.reasoning import field_of
 from gradschool.records import Example, Source
 from gradschool.settings import Data
 
@@ -120,6 +129,8 @@ class _Collector:
         named = {group_key: "group", date_key: "date"} | {keys.get("id"): "id"}
         used = {key: part for key, part in named.items() if key} | form.columns()
         marks = {mark.key.partition(".")[0]: "mark of the answer" for mark in reading.marks}
+        if field := field_of({key: value[key] for key in value if key not in used and key not in marks}):
+            notes.add(left_out_reasoning(field))
         for key in value:
             part, shown = used.get(key) or marks.get(key, "not used"), repair(key)[0]
             if part != "not used" or shown not in self.columns:
@@ -129,6 +140,7 @@ class _Collector:
         self.findings.add(form, reading, self.examples[-1])
         for note in sorted(note for note in notes if not self.findings.collects(note)):
             kind: Kind = "tool calls" if note.startswith("calls tools") else "encoding"
+            kind = "reasoning" if note.startswith("reasoning") else kind
             self.issues.append(Issue(kind, source, "kept", note, id_))
 
     def _id(self, given: str, source: Source) -> str:

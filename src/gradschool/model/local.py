@@ -9,7 +9,7 @@ import torch
 from transformers import GenerationConfig
 
 from gradschool.model.adapters import AdapterReaders
-from gradschool.model.chat import Chat
+from gradschool.model.chat import Chat, Unfit
 from gradschool.model.completion import Completion, complete, complete_by_token, complete_in_memory
 from gradschool.model.detokenizer import IncrementalDetokenizer
 from gradschool.model.engine import Engine, TextLoss, refused, too_long
@@ -19,7 +19,7 @@ from gradschool.model.machine import choose_device, choose_dtype
 from gradschool.model.memory import rows_at_once
 from gradschool.model.reader import Reader, reader_of
 from gradschool.model.threads import choose_threads, threads_for
-from gradschool.records import Answer, BaseIdentity, Conversation, Decoding
+from gradschool.records import Answer, BaseIdentity, Conversation, Decoding, Failure
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -125,13 +125,17 @@ class LocalEngine:
     ) -> Iterator[tuple[int, Answer]]:
         """Answer conversations in batches; yields (position in the input, answer) as each is finished.
 
-        A conversation that exceeds the context gets a failure. If memory runs out, the batch size is halved; raises
-        ResourceError if a single conversation does not fit.
+        A conversation that exceeds the context, or that the chat template does not take, gets a failure. If memory runs
+        out, the batch size is halved; raises ResourceError if a single conversation does not fit.
         """
         reader = self.reader(adapter)
         prompts: dict[int, list[int]] = {}
         for position, conversation in enumerate(conversations):
-            ids = self.chat.prompt_ids(conversation)
+            try:
+                ids = self.chat.prompt_ids(conversation)
+            except Unfit as error:
+                yield position, Answer("", "error", failure=Failure("no answer", f"{error.what} {error.why}"))
+                continue
             if len(ids) < self.context_length:
                 prompts[position] = ids
             else:

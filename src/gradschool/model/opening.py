@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gradschool.errors import ModelError, UsageError
 from gradschool.model.engine import Engine
+from gradschool.model.folders import model_folder
 from gradschool.model.ollama import ollama_name, ollama_route
 from gradschool.records import Note, Work
 from gradschool.settings import BUILT_IN, Settings
@@ -69,7 +70,7 @@ def _folder_of(settings: Settings, folder: Path) -> Work[tuple[Path, str]]:
         if not POCKET.is_dir():
             raise ModelError("The built-in model is missing.", f"{POCKET} does not exist.", "install gradschool again.")
         return POCKET, ""
-    local = _local_folder(name, folder)
+    local = _local_folder(name, folder, settings.revision)
     if local is not None:
         return local, ""
     from gradschool.model.hub import fetch
@@ -83,14 +84,12 @@ def _folder_of(settings: Settings, folder: Path) -> Work[tuple[Path, str]]:
     return path, path.name  # in the Hub's cache, the name of a snapshot is its commit
 
 
-def _local_folder(name: str, folder: Path) -> Path | None:
+def _local_folder(name: str, folder: Path, revision: str | None) -> Path | None:
     """The folder of that name, or None if the name can only be a Hub id."""
     given = Path(name).expanduser()
     for path in (folder / given, given):
-        if path.is_dir():
-            return path.resolve()
-        if path.is_file():
-            raise ModelError(f"{path} is a file.", "A model is a folder.", "name the folder that holds config.json.")
+        if path.exists():
+            return model_folder(path, revision)
     if model := ollama_name(name):
         fix = f"{ollama_route(model)}; or name a folder or a Hub id (owner/name)."
         raise ModelError(f"The base model {name!r} does not exist.", "It looks like a name of Ollama's.", fix)
