@@ -285,3 +285,15 @@ def test_a_long_name_that_begins_with_a_short_one_is_a_speaker(read: Read) -> No
     names = ("Jo", "Kiosk", "Jo van der Velde the second", "Kiosk")
     (dialogue,) = read("\n".join(f"28.3.24, 21:50 - {names[n % 4]}: text {n}" for n in range(40)))
     assert len(dialogue.turns) == 40 and len({turn.speaker for turn in dialogue.turns}) == 3
+
+
+@pytest.mark.parametrize("between", ["\n", "\n\n"])
+def test_a_word_for_a_role_in_a_message_is_no_speaker(read: Read, between: str) -> None:
+    asked = [f"Customer: ask {n}\n" + "Client: no\n" * (n == 3) for n in range(9)]
+    parts = [f"{asked[n]}Agent: it is {n}\n" + "Model: K2" * (n % 4 == 0) for n in range(9)]
+    (dialogue,) = read(between.join(part.strip() for part in parts))
+    assert {name for name, _ in said(dialogue)} == {"Customer", "Agent"}
+    assert said(dialogue)[1] == ("Agent", "it is 0\nModel: K2") and said(dialogue)[6] == (
+        "Customer",
+        "ask 3\nClient: no",
+    )

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from gradschool.prepare.chats.values import Json, branch, last_leaf, objects, text_in, time_in
+from gradschool.prepare.chats.values import Json, branch, is_key, last_leaf, objects, text_in, time_in
 from gradschool.prepare.dialogue import Dialogue, Turn, iso
 from gradschool.records import Source
 
@@ -28,7 +28,7 @@ def chatgpt(value: Json, source: Source) -> Iterator[Dialogue]:
     """The messages from the root to the current node; other drafts of an answer, tools and hidden messages are not."""
     mapping = value["mapping"]
     last = value.get("current_node")
-    path = list(branch(mapping, last if last in mapping else last_leaf(mapping, "parent"), "parent"))
+    path = list(branch(mapping, last if is_key(last, mapping) else last_leaf(mapping, "parent"), "parent"))
     turns: list[Turn] = []
     left_out: Counter[str] = Counter()
     spoken = sum(_spoken(node.get("message")) for node in mapping.values() if isinstance(node, dict))
@@ -56,7 +56,7 @@ def _spoken(message: object) -> bool:
         return False
     hidden = isinstance(metadata, dict) and metadata.get("is_visually_hidden_from_conversation")
     return (
-        author.get("role") in ROLES
+        str(author.get("role")) in ROLES
         and content.get("content_type", "text") in SPOKEN
         and message.get("recipient", "all") in ("all", None)
         and not hidden
@@ -73,11 +73,11 @@ def claude(value: Json, source: Source) -> Iterator[Dialogue]:
     """The messages of a conversation with Claude; thoughts and tools are left out."""
     messages = objects(value["chat_messages"])
     nodes = {str(one.get("uuid")): one for one in messages}
-    linked = [one for one in messages if one.get("parent_message_uuid") in nodes]
+    linked = [one for one in messages if is_key(one.get("parent_message_uuid"), nodes)]
     left_out: Counter[str] = Counter()
     if linked:
         last = value.get("current_leaf_message_uuid")
-        last = last if last in nodes else last_leaf(nodes, "parent_message_uuid")
+        last = last if is_key(last, nodes) else last_leaf(nodes, "parent_message_uuid")
         path = list(branch(nodes, last, "parent_message_uuid"))
         left_out["messages of other branches"] += len(messages) - len(path)
         messages = path
@@ -123,7 +123,7 @@ def open_webui(value: Json, source: Source) -> Iterator[Dialogue]:
     messages = objects(chat.get("messages"))
     if nodes:
         last = about if about in nodes else chat["history"].get("currentId")
-        messages = list(branch(nodes, last if last in nodes else last_leaf(nodes, "parentId"), "parentId"))
+        messages = list(branch(nodes, last if is_key(last, nodes) else last_leaf(nodes, "parentId"), "parentId"))
         left_out["messages of other branches"] += len(nodes) - len(messages)
     turns: list[Turn] = []
     for message in messages:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from gradschool.data.encoding import Unreadable, open_text
-from gradschool.data.parse import Row, container
+from gradschool.data.parse import container
+from gradschool.data.tables import Row
 from gradschool.errors import DataError
 from gradschool.prepare.chats.assistants import chatgpt, claude, is_chatgpt, is_claude, is_open_webui, open_webui
 from gradschool.prepare.chats.discord import discord, is_discord

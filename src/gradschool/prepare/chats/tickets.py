@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from gradschool.data.formats import plain
+from gradschool.data.marks import marks_of
 from gradschool.prepare.agents import role_word
 from gradschool.prepare.chats.values import Json, name_in, objects, plain_text, text_in, time_in
 from gradschool.prepare.dialogue import Dialogue, Turn, iso
@@ -113,6 +114,7 @@ def ticket(value: Json, source: Source, people: Mapping[str, tuple[str, str]]) -
     opener = next((name for key in OPENED_BY if key in keys and (name := _id(value[keys[key]]))), "")
     turns: list[Turn] = []
     left_out: Counter[str] = Counter()
+    marked = _mark(value)
     human = bool(_source(value)) or "conversation_parts" in keys  # Intercom: people answer next to programs
     said_by = turns_of(value) or []
     directed = 2 * sum("direction" in turn for turn in said_by) > len(said_by)  # then notes have no direction
@@ -124,6 +126,7 @@ def ticket(value: Json, source: Source, people: Mapping[str, tuple[str, str]]) -
             left_out["internal notes"] += 1
             continue
         said = _turn(turn, text, opener, people)
+        said = replace(said, untrained=said.untrained or marked)
         program = human and any(plain(name) in BOTS for name in said.aliases)
         turns.append(replace(said, untrained="a program wrote it") if program else said)
     turns = _in_order(_staff(turns))
@@ -185,15 +188,12 @@ def _turn(turn: Json, text: str, opener: str, people: Mapping[str, tuple[str, st
         )
     at = next((time for key in TIMES if key in keys and (time := time_in(turn[keys[key]])) is not None), None)
     aliases = tuple(dict.fromkeys(filter(None, (*ids, kind))))
-    return Turn(speaker or role, text, role=role, aliases=aliases, at=at, untrained=_mark(turn, keys))
+    return Turn(speaker or role, text, role=role, aliases=aliases, at=at, untrained=_mark(turn))
 
 
-def _mark(turn: Json, keys: Mapping[str, str]) -> str:
-    """Why a turn must not be trained on, if its file marks it so."""
-    for key in ("weight", "train", "trainable"):
-        if turn.get(keys.get(key, ""), 1) in (0, False):
-            return f"its {key} is {turn[keys[key]]}"
-    return ""
+def _mark(value: Json) -> str:
+    """Why a turn, or the answers of a ticket, must not be trained on, if the file marks it so."""
+    return next((str(mark) for mark in marks_of(value) if mark.verdict == "bad"), "")
 
 
 def _role(kind: str) -> str:

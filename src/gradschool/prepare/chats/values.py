@@ -78,6 +78,11 @@ def objects(value: Any) -> list[Json]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
+def is_key(value: Any, nodes: Json) -> bool:
+    """Whether a value of a file names one of the nodes."""
+    return isinstance(value, str) and value in nodes
+
+
 def branch(nodes: Json, last: Any, parent_key: str) -> Iterator[Any]:
     """The nodes of a tree from its root to the node `last`; a cycle ends it."""
     path: list[Any] = []
@@ -91,7 +96,7 @@ def branch(nodes: Json, last: Any, parent_key: str) -> Iterator[Any]:
 
 def last_leaf(nodes: Json, parent_key: str) -> str | None:
     """The last node of a tree that is nobody's parent, in the order of the file."""
-    parents = {node.get(parent_key) for node in _values(nodes)}
+    parents = {str(node.get(parent_key)) for node in _values(nodes)}
     return next((key for key in reversed(list(nodes)) if isinstance(nodes[key], dict) and key not in parents), None)
 
 

@@ -21,6 +21,7 @@ LABEL = re.compile(
 NICK = re.compile(r"<[ @+~&%]?(?P<name>[^<>\s][^<>]{0,40})>\s")  # as in logs of IRC
 SENTENCE = re.compile(r"[.!?;。！？](?:\s|$)")
 ABBREVIATED = re.compile(r"\b[^\W\d_]{1,4}\.(?:\s|$)")  # "Dr. Keller", "Mr. B."
+MIN_FREQUENT = 0.5  # of the turns of the most frequent role, from which another role is a speaker for sure
 MIN_COVERED = 2  # paragraphs that a label must complete
 
 
@@ -70,7 +71,10 @@ def speakers_of(found: Sequence[Labelled]) -> frozenset[str]:
     """The labels that are speakers, by normalized name."""
     order = [plain(one.name) for one in found]
     counts = Counter(order)
-    speakers = {name for name in counts if name in ROLES} | set(order[:1])
+    # "Model: K2" may be part of a message, although "model" names a role: a speaker is not rare.
+    known = {name: count for name, count in counts.items() if name in ROLES}
+    usual = MIN_FREQUENT * max(known.values(), default=0)
+    speakers = {name for name, count in known.items() if count >= usual} | set(order[:1])
     starters = Counter(plain(one.name) for one in found if one.first)
     if sum(starters.values()) < 3:
         return _surrounded(order, counts, _answered(order, speakers))
