@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradschool.data.documents import read_documents
+from gradschool.data.normalize import word_count, words
 from gradschool.errors import DataError
 from gradschool.records import Conversation, Example, Work, last_user
 
@@ -27,8 +28,8 @@ def is_writing(text: str) -> bool:
     >>> is_writing("Yes. " * 20)
     False
     """
-    words = text.split()
-    return len(words) >= MIN_WORDS and len(set(map(str.casefold, words))) >= MIN_DISTINCT
+    found = words(text)
+    return len(found) >= MIN_WORDS and len(set(found)) >= MIN_DISTINCT
 
 
 def is_message(question: str, answer: str) -> bool:
@@ -36,7 +37,7 @@ def is_message(question: str, answer: str) -> bool:
 
     Instructions are shorter than the text that they ask for.
     """
-    return is_writing(question) and len(question.split()) >= len(answer.split())
+    return is_writing(question) and word_count(question) >= word_count(answer)
 
 
 def read_others(path: Path) -> Work[list[OtherText]]:
@@ -86,7 +87,7 @@ def _paragraphs(text: str) -> list[str]:
     held: list[str] = []
     for block in filter(None, map(str.strip, text.split("\n\n"))):
         held.append(block)
-        if sum(len(one.split()) for one in held) >= PART_WORDS:
+        if sum(map(word_count, held)) >= PART_WORDS:
             parts.append("\n\n".join(held))
             held = []
     return [*parts, "\n\n".join(held)] if held else parts

@@ -110,11 +110,11 @@ def json_fields(answer: str, example: Example) -> MetricResult:
     is Unscorable.
     """
     try:
-        ideal = read_json(example.ideal)
+        ideal = read_json(compose(example.ideal))
     except ValueError as error:
         raise Unscorable(f"the ideal answer ({example.source}) is not JSON: {error}.") from error
     try:
-        answered = read_json(answer)
+        answered = read_json(compose(answer))
     except ValueError:
         return MetricResult(0.0, {"valid JSON": 0.0, "exact": 0.0})
     given, wanted = fields(answered), fields(ideal)
