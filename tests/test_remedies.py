@@ -70,11 +70,13 @@ def test_an_untrained_base_may_not_write_answers_that_are_rarely_ideal(tmp_path:
     rows = small_job.rows(72)
     usual = workspace_of(tmp_path / "usual", examples=rows)
     assert usual.untrained_decoding == usual.decoding
-    rows[3] = {**rows[3], "completion": " ".join(f"word{number}" for number in range(300))}
+    long = " ".join(f"word{number}" for number in range(300))
+    for number in (3, 4):  # two, so that one is not a test example
+        rows[number] = {**rows[number], "completion": f"{long} {number}"}
     rare = workspace_of(tmp_path / "rare", examples=rows)
     assert rare.untrained_decoding.max_new_tokens < rare.decoding.max_new_tokens / 4
     assert replace(rare.untrained_decoding, max_new_tokens=0) == replace(rare.decoding, max_new_tokens=0)
-    many = [{**row, "completion": rows[3]["completion"] + str(i)} if i % 8 == 0 else row for i, row in enumerate(rows)]
+    many = [{**row, "completion": long + str(i)} if i % 8 == 0 else row for i, row in enumerate(rows)]
     often = workspace_of(tmp_path / "often", examples=many)
     assert often.untrained_decoding == often.decoding
     chosen = workspace_of(tmp_path / "chosen", JOB + "[answers]\nmax_new_tokens = 90\n", rows)
