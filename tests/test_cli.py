@@ -169,6 +169,19 @@ def test_check_shows_trained_tokens_and_writes_nothing(whole: Whole, tmp_path: P
     assert sorted(job.rglob("*")) == before
 
 
+def test_check_shows_and_writes_issues_also_if_it_ends_with_an_error(tmp_path: Path) -> None:
+    rows = [{"prompt": f"How many {n}?", "completion": "" if n % 2 else f"{n} of them"} for n in range(10)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    job = tmp_path / "job.toml"
+    job.write_text(
+        'base_model = "fake"\n[data]\nexamples = "rows.jsonl"\n[goal]\nmetric = "token_f1"\npass_mark = 0.7\n'
+    )
+    result = small_job.run("check", job, "--issues", tmp_path / "issues.txt")
+    assert result.exit_code == 4 and "5 usable examples are not enough" in result.output
+    written = (tmp_path / "issues.txt").read_text()
+    assert written.count("empty answer") == 5 and "rows.jsonl:2" in written and "5 empty answer" in result.output
+
+
 def test_check_counts_issues_and_writes_them_to_a_file(tmp_path: Path) -> None:
     rows = small_job.rows(40)
     rows += [rows[3], {**rows[5], "id": "other", "completion": "nothing"}]

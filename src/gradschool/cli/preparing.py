@@ -141,7 +141,7 @@ def _show_next(prepared: "Prepared") -> None:
     elif summary.lacks:
         steps.append("prepare again with --others FOLDER: texts of other authors, for the judge of the style")
     steps.append(f"gradschool check {quoted}")
-    steps += [] if summary.obstacles else [f"gradschool climb {quoted}"]
+    steps += [] if summary.obstacles or summary.lacks else [f"gradschool climb {quoted}"]
     out.print("\nNext steps:")
     for step in steps:
         _line(f"  {step}")
