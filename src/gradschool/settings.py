@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
 
-# The address of a model's page on the Hub.
-HUB_PAGE = re.compile(
+HUB_PAGE = re.compile(  # the address of a model's page on the Hub
     r"(?:(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/|hf://)"
     r"(?!datasets/|spaces/|api/|docs/|papers/)(?P<id>[\w-][\w.-]*(?:/[\w.-]+)?)(?:/(?:tree|blob|resolve)/(?P<revision>[^/?#]+)[^?#]*)?/?(?:[?#].*)?"
 )
