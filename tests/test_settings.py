@@ -135,7 +135,15 @@ def test_an_old_flag_is_an_error_that_names_the_new_one(tmp_path: Path) -> None:
         for words in ([old], [old, "chrf"], [f"{old}=chrf"]):
             result = CliRunner().invoke(app, [*command, *words])
             assert result.exit_code == UsageError.exit_code and f"{old!r} is now called {new!r}" in result.output
-        help_text = CliRunner().invoke(app, [command[0], "--help"], env={"COLUMNS": "200"}).output
+        help_text = (
+            CliRunner()
+            .invoke(
+                app,
+                [command[0], "--help-all" if command[0] in ("climb", "check") else "--help"],
+                env={"COLUMNS": "200"},
+            )
+            .output
+        )
         assert old not in help_text and new in help_text
 
 
