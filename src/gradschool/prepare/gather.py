@@ -39,6 +39,7 @@ def gather(files: Sequence[SourceFile], options: PrepareOptions, ingest: Ingest)
     if mails:
         box = yield from read_mailboxes(mails, options, ingest)
         author = box.author.name
+        ingest.people.register(box.people)
         ingest.people.keep_names(box.author.names)
     documents: list[tuple[SourceFile, Document]] = []
     for file in files:
