@@ -40,6 +40,7 @@ def gather(files: Sequence[SourceFile], options: PrepareOptions, ingest: Ingest)
         box = yield from read_mailboxes(mails, options, ingest)
         author = box.author.name
         ingest.people.register(box.people)
+        ingest.people.lists |= box.lists
         ingest.people.keep_names(box.author.names)
     documents: list[tuple[SourceFile, Document]] = []
     for file in files:
@@ -57,6 +58,7 @@ def gather(files: Sequence[SourceFile], options: PrepareOptions, ingest: Ingest)
                     yield Note(f"{file.name}: {count} questions with answers.")
         except (Unreadable, OSError) as error:
             yield Note(f"{file.name} cannot be read completely: {error}", "warning")
+    ingest.register_called(by_author=options.purpose == "style")
     return Gathered(author, tuple(documents))
 
 

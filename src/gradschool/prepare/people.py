@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from gradschool.data.private import Private
+from gradschool.prepare.caseless import Caseless, has_case
 
 WORD = re.compile(r"[^\W\d_](?:[\w’'-]*\w)?")
 INITIAL = 1  # characters of a word that is too short to identify anyone
 SPACE = re.compile(r"[\s,]+")
 GAP = re.compile(r"[ \t]{1,3}|\.[ \t]{0,2}|\n")  # between the words of one name, and between a title and a name
-MAX_NAME_WORDS = 5
+MAX_NAME_WORDS, MAX_LOWER = 5, 3
+AFTER_NAME = re.compile(r"\s*['\"]?\s(?:via|on behalf of|@|\||[-–—])\s.*$|\s*\|.*$|/.*$")
 
 
 @dataclass(slots=True)
@@ -53,8 +56,11 @@ class People:
     def __init__(self) -> None:
         self.entries: list[Person] = []
         self.mailboxes: set[str] = set()  # local parts of made-up addresses
+        self.lists: set[str] = set()  # addresses of mailing lists, which are nobody's
         self._own: set[str] = set()  # words of the author's names, which are never replaced
         self._ordinary: set[str] = set()  # words of names that the texts also use in lower case
+        self._unsure: set[str] = set()  # words of names that only greetings and signatures have
+        self._caseless = Caseless()
         self._by_address: dict[str, Person] = {}
         self._by_name: dict[str, Person] = {}
         self._by_word: defaultdict[str, list[tuple[Person, str]]] = defaultdict(list)
@@ -72,11 +78,20 @@ class People:
             person = self._by_address.get(address) if address else None
             if person is None and len(words) > 1:
                 person = self._by_name.get(" ".join(words).casefold())
+            if person is None and not address and len(words) == 1 and words[0].casefold() in self._by_word:
+                continue  # one of those who are already known by this name
             person = person or self._add()
             if address:
                 self._set_address(person, address)
             if words:
                 self._set_name(person, words)
+
+    def register_called(self, names: Iterable[str]) -> None:
+        """Add people by names from greetings and signatures, which may turn out to be ordinary words."""
+        for name in names:
+            unknown = {word.casefold() for word in name_words(name)} - self._by_word.keys()
+            self.register([(name, "")])
+            self._unsure |= unknown
 
     def keep_names(self, names: Iterable[str]) -> None:
         """Never replace these names: the author signs with them."""
@@ -134,6 +149,7 @@ class People:
         if len(words) > 1:
             self._by_name.setdefault(name, person)
         parts = [word for word in words if word.casefold() not in word_lists()["particles"]]
+        self._caseless.add(words, person.number)
         for number, word in enumerate(parts):
             part = "family" if number == len(parts) - 1 and len(parts) > 1 else ("given" if number == 0 else "middle")
             entry = (person, part)
@@ -147,6 +163,8 @@ class People:
         """
         if not self._by_word:
             return
+        for start, end, number in self._caseless.find(text):
+            yield Private("name", start, end, text[start:end]), self.entries[number].given
         close = {person.number for pair in participants if (person := self._known(*pair))}
         tokens = list(WORD.finditer(text))
         at = 0
@@ -167,7 +185,7 @@ class People:
 
     def _people_called(self, token: str) -> list[Person]:
         word = _base_form(token).casefold()
-        if not token[:1].isupper() or word in self._own:
+        if (has_case(token) and not token[:1].isupper()) or word in self._own:
             return []
         return [person for person, _ in self._by_word.get(word, ())]
 
@@ -194,6 +212,9 @@ class People:
         if end - at > 1:
             return True
         lists = word_lists()
+        word = _base_form(token[0]).casefold()
+        if word in self._unsure and word in self._ordinary and word not in lists["names_that_are_words"]:
+            return False
         before = tokens[at - 1][0].casefold() if at else ""
         adjacent = at > 0 and GAP.fullmatch(text[tokens[at - 1].end() : token.start()]) is not None
         if adjacent and before in lists["before"]:
@@ -202,7 +223,7 @@ class People:
         line = text[line_start : line_end if line_end >= 0 else len(text)]
         if WORD.sub("", line, count=1).strip(" ,.!-–—*") == "" and len(text) > len(line):
             return True  # alone on its line: a greeting or a signature
-        if _base_form(token[0]).casefold() not in self._ordinary:
+        if word not in self._ordinary:
             return close or not (adjacent and before in lists["articles"])
         previous = text[: token.start()].rstrip()[-1:]
         return close and bool(previous) and previous not in '.!?:…"“„»' and before not in lists["articles"]
@@ -229,11 +250,14 @@ def _base_form(token: str) -> str:
 def name_words(name: str) -> list[str]:
     """The words of a display name, family name last; empty for companies and roles.
 
+    What follows the name is left out: the list that a mail came by, a place of work.
+
     >>> name_words("Dr. Keller, Anna (Sales)")
     ['Anna', 'Keller']
     """
     lists = word_lists()
-    name = re.sub(r"\([^)]*\)|\[[^\]]*\]|\".*?\"", " ", name)
+    name = unicodedata.normalize("NFC", re.sub(r"\([^)]*\)|\[[^\]]*\]|\".*?\"", " ", name))
+    name = AFTER_NAME.sub("", name.strip(" '‘’"))
     if "@" in name or "&" in name.partition(",")[0]:
         return []
     first, comma, rest = name.partition(",")
@@ -242,8 +266,10 @@ def name_words(name: str) -> list[str]:
         comma and 0 < len(given) <= 2 and [word.casefold() in lists["particles"] for word in family].count(False) == 1
     )
     words = [*given, *family] if reversed_ and not re.search(r"[&,]", rest) else family
-    lower = any(word.islower() and word not in lists["particles"] for word in words)
-    if lower or len(words) > MAX_NAME_WORDS or any(word.casefold() in lists["firms"] for word in words):
+    small = [word.islower() and word not in lists["particles"] for word in words]
+    if all(small) and 1 < len(words) <= MAX_LOWER:
+        words, small = [word.title() for word in words], []  # typed without capitals
+    if any(small) or len(words) > MAX_NAME_WORDS or any(word.casefold() in lists["firms"] for word in words):
         return []
     return words
 

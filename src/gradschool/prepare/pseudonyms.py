@@ -67,6 +67,8 @@ class Pseudonyms:
         """Whether a span is one of our pseudonyms: a text that a user edited may have some."""
         if span.kind == "e-mail address":
             local, _, domain = span.value.lower().rpartition("@")
+            if normalized(span.kind, span.value) in self._made:
+                return True
             return local in self.people.mailboxes and (domain == "example.com" or domain in self.domains.values())
         return normalized(span.kind, span.value) in self._made
 
@@ -93,13 +95,18 @@ class Pseudonyms:
         self._made.add(normalized(kind, pseudonym))
 
     def _address(self, address: str) -> str:
-        person = self.people.at(address)
+        key = key_of("e-mail address", address)
+        if key in self.values:
+            return self.values[key][2]
         domain = address.rpartition("@")[2]
-        if domain in word_lists()["providers"]:
-            return f"{person.mailbox}@example.com"
-        if domain not in self.domains:
+        if domain not in word_lists()["providers"] and domain not in self.domains:
             self.domains[domain] = f"firm-{len(self.domains) + 1}.example"
-        return f"{person.mailbox}@{self.domains[domain]}"
+        made = self.domains.get(domain, "example.com")
+        if address in self.people.lists:
+            pseudonym = f"list-{self._counts['e-mail address'] + 1}@{made}"
+            self._add_value(key, "e-mail address", address, pseudonym)
+            return pseudonym
+        return f"{self.people.at(address).mailbox}@{made}"
 
     def as_map(self) -> dict[str, Any]:
         """The map that undoes every pseudonym, and keeps them the same on the next run."""

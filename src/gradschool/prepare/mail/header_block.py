@@ -81,8 +81,9 @@ def _structural_end(lines: Sequence[Line], start: int, people: Collection[str]) 
     addressed = any(map(has_address, values))
     correspondent = any(names_someone(value, people) for value in values[:2])
     if hints == {"ruled"}:
-        found_block = many and (dated or addressed) or dated and addressed
+        sure = (many and (dated or addressed)) or (dated and addressed)
+    elif hints == {"label"} and many and has_address(values[0]):
+        sure = dated
     else:
-        found_block = dated and (addressed or correspondent) and (ruled or many and correspondent)
-        found_block |= many and dated and addressed and hints == {"label"} and has_address(values[0])
-    return at if found_block else 0
+        sure = dated and (addressed or correspondent) and (ruled or (many and correspondent))
+    return at if sure else 0
