@@ -19,7 +19,8 @@ LEADING = re.compile(r"^[\s\-–—~*/_>]+")
 INTRODUCED = (
     r"\b(?:my name is|my name['’]s|ich heiße|ich heisse|mein name ist|je m['’]appelle|mon nom est|me llamo|mi nombre es"
     rf"|mi chiamo|il mio nome è|ik heet|mijn naam is|meu nome é)[ \t]+(?P<names>{NAME})"
-    rf"|\b(?:this is|it['’]s|I am|I['’]m|here is|hier (?:ist|spricht))[ \t]+(?P<here>{NAME})(?=[ \t]+(?:from|at|of|with|calling|here|von)\b)"
+    rf"|\b(?:this is|it['’]s|I am|I['’]m|here is|hier (?:ist|spricht))[ \t]+(?P<here>{NAME})"
+    r"(?=[ \t]+(?:from|at|of|with|calling|here|von)\b)"
 )
 MIN_WORDS = 5  # of a message that ends with a line of its own for the name
 MAX_TAIL = 8  # last lines that are searched for a signature
@@ -83,11 +84,8 @@ def _person(text: str) -> Iterator[str]:
 
 def _ungreeted(name: str) -> str:
     """A name without a greeting of its own: "lieber Tom" in "Liebe Anna, lieber Tom"."""
-    while (
-        (parts := name.split(maxsplit=1))[:1]
-        and len(parts) == 2
-        and parts[0].strip(".").casefold() in word_lists()["before"]
-    ):
+    before = word_lists()["before"]
+    while len(parts := name.split(maxsplit=1)) == 2 and parts[0].strip(".").casefold() in before:
         name = parts[1]
     return name.strip()
 

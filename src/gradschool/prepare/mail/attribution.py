@@ -14,6 +14,7 @@ MAX_LENGTH = 300  # characters
 MAX_GAP = 2  # empty lines between an attribution and its quote
 COLON = (":", "：", "︰")
 ENCLOSED = re.compile(r"[<(\[][^<>\s]*@[^<>\s]*[>)\]]")
+SENTENCE_END = re.compile(r"[^\W\d_]{3,}[.!?]$")
 MAX_PLAIN = 5  # words of "Bert Hill wrote" without a colon
 
 
@@ -23,6 +24,8 @@ def worded(lines: Sequence[Line], kinds: Sequence[Kind], start: int) -> int:
     for length in range(1, MAX_LINES + 1):
         at = start + length - 1
         if at >= len(lines) or not _is_own(lines, kinds, at):
+            return 0
+        if SENTENCE_END.search(joined):
             return 0
         joined = f"{joined} {lines[at].text.strip()}".strip()
         if patterns().wrote.search(visible(joined)):
@@ -88,13 +91,19 @@ def is_attribution(text: str, people: Collection[str]) -> bool:
         return False
     if patterns().wrote.search(shown) or ANNOUNCEMENT.fullmatch(shown):
         return True
-    words = [word for word in (word.strip("*_,.").casefold() for word in shown.rstrip(":：︰ ").split()) if word]
+    words = [word for word in (word.strip("*_,.…").casefold() for word in shown.rstrip(":：︰ ").split()) if word]
     if not words or not ends_with_colon(text):
-        return 2 <= len(words) <= MAX_PLAIN and words[-1] in patterns().says and shown[-1:].isalpha()
+        return 2 <= len(words) <= MAX_PLAIN and words[-1] in patterns().says and shown.endswith((words[-1], "...", "…"))
     if has_address(text) or (has_date(text) and has_time(text)):
         return True
     said = bool({words[0], *words[1:2], words[-1]} & patterns().says)
     return len(words) <= MAX_WORDS and (said or has_date(text) or names_someone(text, people))
+
+
+def is_dated_attribution(text: str, people: Collection[str]) -> bool:
+    """Whether a line has a colon at its end and the date of an older mail, and names its writer."""
+    named = has_address(text) or names_someone(text, people)
+    return ends_with_colon(text) and has_date(text) and (named or has_time(text)) and is_attribution(text, people)
 
 
 def is_lead_in(text: str) -> bool:

@@ -116,6 +116,8 @@ class _Reader(HTMLParser):
             or "border-left" in values.get("style", "").lower()
         ):
             return "quoted"
+        if tag == "blockquote":
+            return "indented"
         if "gmail_attr" in name or "moz-cite-prefix" in name or id_ == "reply-intro":
             return "attribution"
         if SIGNATURES.search(name) or SIGNATURES.search(id_) or "signature" in values.get("data-smartmail", ""):

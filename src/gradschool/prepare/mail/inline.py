@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gradschool.prepare.mail.attribution import is_attribution
 from gradschool.prepare.mail.lines import Kind, Line, is_quoted, paragraphs, unquoted
-from gradschool.prepare.mail.signature import is_closing, is_name
+from gradschool.prepare.mail.signature import is_closing, is_name, is_postscript
 
 MAX_GREETING = 6  # words of a line above a quote that only greets
 GREETING_ENDS = (",", "!", "，", "、", "！")
@@ -50,7 +50,9 @@ class Answers:
 
     def _takes_leave(self, run: Sequence[int]) -> bool:
         texts = [self.lines[at].text for at in run]
-        return is_closing(texts[0]) and all(is_closing(text) or is_name(text) for text in texts)
+        return is_postscript(texts[0]) or (
+            is_closing(texts[0]) and all(is_closing(text) or is_name(text) for text in texts)
+        )
 
     def _question(self, answer: int) -> list[str]:
         """The last quoted paragraph above an answer, and the own words that lead to it; empty if none is above."""

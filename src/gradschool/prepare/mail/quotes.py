@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from gradschool.prepare.mail.attribution import above_quotes, ends_with_colon, is_complete, worded
+from gradschool.prepare.mail.attribution import above_quotes, ends_with_colon, is_complete, is_dated_attribution, worded
 from gradschool.prepare.mail.header_block import ANNOUNCEMENT, RULE, headers_end, is_header_line
 from gradschool.prepare.mail.inline import Answers
 from gradschool.prepare.mail.lines import Kind, Line, is_quoted, paragraphs, unquoted
@@ -122,6 +122,7 @@ def _announces(text: str) -> bool:
 
 
 def _cut_attributions(lines: Sequence[Line], kinds: list[Kind], people: Collection[str]) -> None:
+    _quote_blocks(lines, kinds, people)
     above = above_quotes(lines, kinds, people)
     number = 0
     while number < len(lines):
@@ -130,7 +131,7 @@ def _cut_attributions(lines: Sequence[Line], kinds: list[Kind], people: Collecti
             number += above[number]
             continue
         length = worded(lines, kinds, number) or _complete(lines, kinds, number)
-        if not length:
+        if not length or any(at in above for at in range(number + 1, number + length)):
             number += 1
             continue
         after = _next_filled(lines, number + length)
@@ -144,6 +145,17 @@ def _cut_attributions(lines: Sequence[Line], kinds: list[Kind], people: Collecti
             _mark(kinds, number + length, len(lines), "quoted")
             return
         number += length
+
+
+def _quote_blocks(lines: Sequence[Line], kinds: list[Kind], people: Collection[str]) -> None:
+    """Mark block quotations below a line that says who wrote them and when; others, such as verses, are the sender's."""
+    for number in range(1, len(lines)):
+        if lines[number].hint != "indented" or lines[number - 1].hint == "indented" or kinds[number] != "own":
+            continue
+        above = next((line.text for line in reversed(lines[:number]) if line.text.strip()), "")
+        if is_complete(above) or is_dated_attribution(above, people):
+            end = next((at for at in range(number, len(lines)) if lines[at].hint != "indented"), len(lines))
+            _mark(kinds, number, end, "quoted")
 
 
 def _complete(lines: Sequence[Line], kinds: Sequence[Kind], number: int) -> int:
