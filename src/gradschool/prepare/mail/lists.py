@@ -15,7 +15,7 @@ SERVER = re.compile(
     r"|(?:google|yahoo|live)groups\.|(?:^|\.)(?:groups\.io|freelists\.org)$"
 )
 LOCAL = re.compile(
-    r"(?:^list-|.{4}-l$|[-_.](?:list|liste|lista|users|dev|devel|announce|discuss|talk|general|members)$)"
+    r"(?:^list-|.{5}-l$|[-_.](?:list|liste|lista|users|dev|devel|announce|discuss|talk|general|members)$)"
     r"|^(?:all|everyone|everybody|staff|members|alle|tous|todos|tutti|allen|undisclosed[-.]recipients)$"
 )
 
