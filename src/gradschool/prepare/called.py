@@ -48,8 +48,8 @@ def greeted(text: str) -> Iterator[str]:
 
 def signed(text: str) -> Iterator[str]:
     """The names with which the writer of a message signs, or introduces themselves."""
-    for found in _introduced().finditer(text):
-        yield from _person(found["names"] or found["here"])
+    for introduction in _introduced().finditer(text):
+        yield from _person(introduction["names"] or introduction["here"])
     lines = [line for line in text.split("\n") if line.strip()]
     tail = lines[-MAX_TAIL:]
     for at in range(len(tail) - 1, -1, -1):

@@ -14,6 +14,7 @@ from gradschool.data.private import Private
 from gradschool.prepare.caseless import Caseless, has_case
 
 WORD = re.compile(r"[^\W\d_](?:[\w’'-]*\w)?")
+SALUTE_GAP = re.compile(r"[ \t,.!]{1,3}|[,.!]?\s*\n\s*")  # between a greeting or closing word and a name
 INITIAL = 1  # characters of a word that is too short to identify anyone
 SPACE = re.compile(r"[\s,]+")
 GAP = re.compile(r"[ \t]{1,3}|\.[ \t]{0,2}|\n")  # between the words of one name, and between a title and a name
@@ -99,8 +100,10 @@ class People:
 
     def note_lowercase(self, text: str) -> None:
         """Record which words of names a text uses in lower case: such a word ("may") is a name only in some places."""
-        for word in WORD.findall(text):
-            if word.islower() and word in self._by_word:
+        tokens = list(WORD.finditer(text))
+        for at, token in enumerate(tokens):
+            word = token[0]
+            if word.islower() and word in self._by_word and not _is_saluted(text, tokens, at):
                 self._ordinary.add(word)
 
     def at(self, address: str) -> Person:
@@ -156,16 +159,20 @@ class People:
             if len(word) > INITIAL and entry not in self._by_word[word.casefold()]:
                 self._by_word[word.casefold()].append(entry)
 
-    def names_in(self, text: str, participants: Iterable[tuple[str, str]]) -> Iterator[tuple[Private, str]]:
+    def names_in(
+        self, text: str, participants: Iterable[tuple[str, str]], called: Iterable[str] = ()
+    ) -> Iterator[tuple[Private, str]]:
         """The names in a text, each with its pseudonym; of several people with one name, a participant comes first.
 
-        `participants` are (name, address) of those who take part in the thread.
+        `participants` are (name, address) of those who take part in the thread; `called` are the names in the greeting
+        and the signature of the text.
         """
         if not self._by_word:
             return
         for start, end, number in self._caseless.find(text):
             yield Private("name", start, end, text[start:end]), self.entries[number].given
         close = {person.number for pair in participants if (person := self._known(*pair))}
+        here = {word.casefold() for name in called for word in name.split()}
         tokens = list(WORD.finditer(text))
         at = 0
         while at < len(tokens):
@@ -174,7 +181,8 @@ class People:
                 at += 1
                 continue
             person = min(people, key=lambda one: (one.number not in close, one.number))
-            if self._is_name(text, tokens, at, end, person.number in close):
+            present = person.number in close or _base_form(tokens[at][0]).casefold() in here
+            if self._is_name(text, tokens, at, end, present):
                 start, stop = tokens[at].start(), tokens[end - 1].start() + len(_base_form(tokens[end - 1][0]))
                 value = text[start:stop]
                 yield Private("name", start, stop, value), self._pseudonym(person, tokens[at:end], value)
@@ -183,15 +191,15 @@ class People:
     def _known(self, name: str, address: str) -> Person | None:
         return self._by_address.get(address) or self._by_name.get(" ".join(name_words(name)).casefold())
 
-    def _people_called(self, token: str) -> list[Person]:
+    def _people_called(self, token: str, saluted: bool = False) -> list[Person]:
         word = _base_form(token).casefold()
-        if (has_case(token) and not token[:1].isupper()) or word in self._own:
+        if (has_case(token) and not token[:1].isupper() and not saluted) or word in self._own:
             return []
         return [person for person, _ in self._by_word.get(word, ())]
 
     def _longest_name(self, text: str, tokens: Sequence[re.Match[str]], at: int) -> tuple[list[Person], int]:
         """The people that the words from `at` on may name, and the end of the longest run that names one person."""
-        people = self._people_called(tokens[at][0])
+        people = self._people_called(tokens[at][0], saluted=_is_saluted(text, tokens, at))
         end = at + 1
         reach = end
         while people and reach < len(tokens) and GAP.fullmatch(text[tokens[reach - 1].end() : tokens[reach].start()]):
@@ -239,7 +247,21 @@ class People:
             name = person.pseudonym
         else:
             name = person.family if "family" in parts else person.given
+        if value.islower() and has_case(value):
+            return name.lower()
         return name.upper() if value.isupper() and len(value) > 2 else name
+
+
+def _is_saluted(text: str, tokens: Sequence[re.Match[str]], at: int) -> bool:
+    """Whether a word in lower case stands where a greeting or a signature has a name: "hi anna,", "thanks, anna"."""
+    token = tokens[at]
+    if not at or not token[0].islower() or text[token.end() : token.end() + 1].strip(" ,.!?:;)-–"):
+        return False
+    if not SALUTE_GAP.fullmatch(text[tokens[at - 1].end() : token.start()]):
+        return False
+    after = text[token.end() :].lstrip(" ")[:1]
+    salutes = word_lists()["before"] + word_lists()["greetings"] + word_lists()["farewells"]
+    return tokens[at - 1][0].casefold() in salutes and (not after or after in ",.!?:;)-–\n")
 
 
 def _base_form(token: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradschool.data.private import Private, PrivateKind, find_private
+from gradschool.prepare.called import called
 from gradschool.prepare.options import Mode
 from gradschool.prepare.people import People, word_lists
 from gradschool.prepare.placeholders import key_of, made_up, normalized
@@ -53,7 +54,7 @@ class Pseudonyms:
         private = (span for span in find_private(text, language) if not self._is_pseudonym(span))
         spans = [self._replaced(span, self._value) for span in private]
         taken = [(span.start, span.end) for span in spans]
-        for name, pseudonym in self.people.names_in(text, participants):
+        for name, pseudonym in self.people.names_in(text, participants, called(text)):
             if not any(name.start < end and start < name.end for start, end in taken):
                 spans.append(self._replaced(name, lambda _, pseudonym=pseudonym: pseudonym))  # type: ignore[misc]
         spans.sort(key=lambda span: span.start)

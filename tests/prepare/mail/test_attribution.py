@@ -14,7 +14,7 @@ DATED = [
     "于2024年3月7日周四 09:05写道：",
     "чт, 7 мар. 2024 г. в 09:05, Olav Berg\n<olav@fjord.example>:",
     "Στις Πέμ 7 Μαρ 2024 στις 9:05 π.μ., ο χρήστης Olav Berg <olav@fjord.example> έγραψε:",
-    "\u202bבתאריך יום ה׳, 7 במרץ 2024 ב-9:05 מאת \u202aOlav Berg\u202c\u200f <\u202aolav@fjord.example\u202c\u200f>:\u202c",
+    "\u202bבתאריך יום ה׳, 7 במרץ 2024 ב-9:05 מאת \u202aOlav Berg\u202c <\u202aolav@fjord.example\u202c\u200f>:\u202c",
     "في الخميس، ٧ مارس ٢٠٢٤ في ٩:٠٥ ص كتب Olav Berg <olav@fjord.example>:",
     "ในวันที่ พฤ. 7 มี.ค. 2567 เวลา 09:05 Olav Berg <olav@fjord.example> เขียนว่า:",
     "Olav Berg <olav@fjord.example>, 7 Mar 2024 Per, 09:05 tarihinde şunu yazdı:",
@@ -24,7 +24,8 @@ DATED = [
     "Thu, 7 Mar 2024 09:05:00 +0200 Olav Berg <olav@fjord.example>",
 ]
 WORDS = [
-    "Olav wrote:", "Olav Berg wrote", "Some time ago, Olav wrote :", "Thus spake Olav Berg:", "Quoth the harbour master:",
+    "Olav wrote:", "Olav Berg wrote", "Some time ago, Olav wrote :", "Thus spake Olav Berg:",
+    "Quoth the harbour master:",
     "Olav Berg hat gesagt:", "Olav a dit:", "You wrote:", "olav@fjord.example writes:", "In some list Olav says...",
     "According to Olav Berg:", "The man from the yard, once more:", "-----Opprinnelig melding-----",
 ]  # fmt: skip

@@ -10,8 +10,8 @@ from gradschool.prepare.mail.structure import name_parts
 PEOPLE = name_parts([("Olav Berg", "olav@fjord.example")])
 RULED = "border:none;border-top:solid #B5C4DF 1.0pt;padding:3.0pt 0cm 0cm 0cm"
 BLOCK = (
-    '<div style="{style}"><p class="MsoNormal"><b>{0}</b> Olav Berg &lt;olav@fjord.example&gt;<br><b>{1}</b> 7.3.2024 9:05'
-    "<br><b>{2}</b> Ida Holm<br><b>{3}</b> start</p></div>"
+    '<div style="{style}"><p class="MsoNormal"><b>{0}</b> Olav Berg &lt;olav@fjord.example&gt;<br>'
+    "<b>{1}</b> 7.3.2024 9:05<br><b>{2}</b> Ida Holm<br><b>{3}</b> start</p></div>"
 )
 LABELS = [
     ("Saatja:", "Saadetud:", "Adressaat:", "Teema:"),
@@ -56,7 +56,7 @@ def test_plain_headers_to_a_correspondent_or_below_a_rule_begin_it_too(labels: t
 @pytest.mark.parametrize(
     "text",
     [
-        "Contact: yard@boats.example\nWhen: 5 March 2024 10:00\nWhere: the hall\nBring: rope\n\nSee you there, all of you.",
+        "Contact: yard@boats.example\nWhen: 5 March 2024 10:00\nWhere: the hall\nBring: rope\n\nSee you there, all.",
         "Name: Ida\nBorn: 1980\nTown: Oslo\nWork: boats\n\nThat is me.",
         "Monday: rain\nTuesday: 10:30 with Olav\nFriday: sun\n\nAnd so on.",
     ],

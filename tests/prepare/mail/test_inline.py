@@ -10,7 +10,8 @@ def answer(text: str) -> str:
 
 
 def test_each_answer_stands_below_what_it_answers() -> None:
-    text = "Hi Olav,\n\nOn 7 Mar 2024, Olav wrote:\n> Long story.\n>\n> Which day?\n\nFriday.\n\n> Which boat?\n\nThe red one.\n\n> Olav"
+    quoted = "On 7 Mar 2024, Olav wrote:\n> Long story.\n>\n> Which day?"
+    text = f"Hi Olav,\n\n{quoted}\n\nFriday.\n\n> Which boat?\n\nThe red one.\n\n> Olav"
     assert answer(text) == "Hi Olav,\n\n> Which day?\n\nFriday.\n\n> Which boat?\n\nThe red one."
 
 

@@ -7,7 +7,7 @@ from email.message import EmailMessage, Message
 from gradschool.data.encoding import Unreadable, repair
 from gradschool.prepare.mail.html_lines import html_lines
 from gradschool.prepare.mail.lines import Line, plain_lines
-from gradschool.prepare.mail.mime import HEADER_ERRORS, decoded, header
+from gradschool.prepare.mail.mime import HEADER_ERRORS, decoded, header, undecoded
 
 MAX_PARTS = 200  # parts of a mail; the rest is ignored
 MAX_TEXT = 2_000_000  # characters of a mail's text
@@ -77,7 +77,7 @@ def _parts(message: Message) -> Iterator[Message]:
         part = waiting.pop(0)
         seen += 1
         yield part
-        inner = part.get_payload()
+        inner = part.get_payload() if part.is_multipart() else None
         if isinstance(inner, list) and part.get_content_maintype() == "multipart":
             waiting[:0] = [one for one in inner if isinstance(one, Message)]
 
@@ -106,7 +106,7 @@ def _text(part: Message, notes: list[str]) -> str:
         if isinstance(part, EmailMessage) and content is None:
             return ""
     except HEADER_ERRORS:
-        content = str(part.get_payload()).encode("utf-8", "surrogateescape")
+        content = undecoded(part)
         notes.append("its transfer encoding is invalid and was ignored")
     if not isinstance(content, bytes):
         return ""

@@ -1,5 +1,6 @@
 """Parse the bytes of a mail, and read its headers whatever their defects."""
 
+import codecs
 import email.utils
 from email import message_from_bytes, policy
 from email.header import decode_header
@@ -20,6 +21,7 @@ HEADER_ERRORS = (
     RecursionError,
     AssertionError,
 )
+NO_CHARSETS = ("idna", "punycode", "unicode_escape", "raw_unicode_escape")  # Python's own encodings
 # The cache matters: each access to the type of a part parses its header again.
 POLICY = policy.default.clone(header_factory=lru_cache(maxsize=1_000)(HeaderRegistry()))
 
@@ -68,9 +70,17 @@ def _decoded_words(raw: str) -> str:
 def decoded(content: bytes, charset: str) -> str | None:
     """Bytes as text; None if they are not in that charset, or if there is none of that name."""
     try:
-        return content.decode(charset)
+        return None if codecs.lookup(charset).name in NO_CHARSETS else content.decode(charset)
     except (LookupError, ValueError):  # ValueError: a name with a null character
         return None
+
+
+def undecoded(part: Message) -> bytes:
+    """The content of a part as it is written, whatever its headers say about its encoding."""
+    try:
+        return str(part.get_payload()).encode("utf-8", "surrogateescape")
+    except (*HEADER_ERRORS, UnicodeError):
+        return b""
 
 
 def addresses(values: list[str]) -> list[tuple[str, str]]:

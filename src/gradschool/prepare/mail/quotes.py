@@ -148,7 +148,7 @@ def _cut_attributions(lines: Sequence[Line], kinds: list[Kind], people: Collecti
 
 
 def _quote_blocks(lines: Sequence[Line], kinds: list[Kind], people: Collection[str]) -> None:
-    """Mark block quotations below a line that says who wrote them and when; others, such as verses, are the sender's."""
+    """Mark block quotations below a line that says who wrote them and when; others, such as verses, are own text."""
     for number in range(1, len(lines)):
         if lines[number].hint != "indented" or lines[number - 1].hint == "indented" or kinds[number] != "own":
             continue
