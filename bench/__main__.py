@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 BUILT_IN = (
-    *("examples", "support_floors", "parity", "rehearsal", "serve_load"),
+    *("examples", "support_floors", "parity", "rehearsal", "serve_load", "rounding"),
     *("mailbox_scale", "prepare_scale", "quote_removal"),
-    *("train_speed", "answer_speed", "growth"),
+    *("train_speed", "answer_speed", "growth", "neighbour"),
 )
 ON_DATA = ("fairytaleqa_retrieval", "prepared_sets", "real_sets", "same_quality")
 

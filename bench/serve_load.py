@@ -35,7 +35,7 @@ from gradschool.environment import environment
 from gradschool.files import sha256, write_json
 from gradschool.model.llama_cpp import MODEL, LlamaCpp
 from gradschool.model.llama_engine import LlamaEngine, trained_context
-from gradschool.model.machine import choose_threads
+from gradschool.model.threads import choose_threads
 from gradschool.package.bundle import recipe_of
 from gradschool.package.evidence import read_evidence
 from gradschool.package.manifest import read_manifest

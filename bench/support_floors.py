@@ -54,7 +54,7 @@ def floors(examples: Sequence[Example], index: Index, metric: Metric) -> dict[st
 
 def right_page(job: Job, index: Index, passages: int) -> float:
     """The fraction of questions whose page is among the first `passages` passages."""
-    rows = [row for row in read_lines(job.path(job.settings.data.examples)) if row["page"]]
+    rows = [row for file in job.examples for row in read_lines(file) if row["page"]]
     asked = [next(m["content"] for m in reversed(row["messages"]) if m["role"] == "user") for row in rows]
     found = [{Path(p.file).name for p in index.search(question, passages)} for question in asked]
     return statistics.mean(row["page"] in pages for row, pages in zip(rows, found, strict=True))
@@ -63,7 +63,7 @@ def right_page(job: Job, index: Index, passages: int) -> float:
 def main() -> None:
     """Measure and write the results."""
     job = read_job(Path(__file__).parents[1] / "examples" / "support")
-    source = job.path(job.settings.data.examples)
+    [source] = job.examples
     examples = read_examples(source, job.settings.data).examples
     decides, also = find_metrics(job.settings.goal, job.folder, examples)
     with tempfile.TemporaryDirectory() as temporary:

@@ -26,12 +26,14 @@ OTHERS = {  # files without a docstring
     "model/known.json": "Configs of well-known base models, for `gradschool fit`.",
     "prepare/guidelines.toml": "Phrases in guidelines that become rules.",
     "prepare/instructions.toml": "Instruction templates for letters and texts, by language.",
+    "prepare/transcripts/notices.toml": "Phrases that messengers write in place of a message, by language.",
     "prepare/pseudonyms.toml": "Names that pseudonyms are drawn from.",
     "prepare/mail/patterns.toml": "Phrases that mail programs and writers put around a reply, by language.",
     "package/card.md.j2": "The template of a specialist's model card.",
     "package/card_ask.md.j2": "The part of a model card that shows how to query the model in Python.",
     "package/card_export.md.j2": "The part of a model card that describes an exported format and how to run it.",
     "report/page.html.j2": "The template of a run's HTML report.",
+    "report/words.html.j2": "The glossary of the report page.",
 }
 
 

@@ -4,9 +4,9 @@ import ast
 import dataclasses
 import inspect
 import json
-import os
 import pkgutil
 import re
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable, Hashable
@@ -15,6 +15,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
+import forked
 import gradschool
 import small_job
 from gradschool import api
@@ -227,11 +228,15 @@ def test_processes_of_torchrun_climb_once_and_return_the_same_result(tmp_path: P
         "        print(climbed, file=file)\n"
     )
     (tmp_path / "main.py").write_text(program)
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--", "main.py"]
-    ran = subprocess.run(
-        launcher, cwd=tmp_path, env={**os.environ, **small_job.QUIET}, capture_output=True, text=True, timeout=300
-    )
-    assert ran.returncode == 0, ran.stderr
+    forked.group(2, runpy.run_path, "main.py", cwd=tmp_path, env=small_job.QUIET)
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["job-1", "job-2"]
     first, second = ((tmp_path / f"rank-{rank}").read_text() for rank in range(2))
     assert first == second and first.count("Climbed(verdict='passed', rung='base'") == 2
+
+
+def test_a_question_may_be_a_row_as_examples_have_them() -> None:
+    specialist = OpenSpecialist(Specialist(FakeEngine(lambda asked: asked[-1].content.upper()), Recipe()))
+    [answer] = specialist.answer([{"instruction": "Count.", "input": "Three pears."}])
+    assert answer.text == "COUNT.\n\nTHREE PEARS."
+    with pytest.raises(UsageError, match="no known pair"):
+        specialist.answer([{"colour": "red"}])

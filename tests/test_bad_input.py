@@ -8,7 +8,6 @@ import pytest
 
 import small_job
 from gradschool.cli.questions import read_questions
-from gradschool.errors import DataError
 from refusals import FAKE, GOAL, ROWS, left, refused
 
 
@@ -208,11 +207,11 @@ def test_damaged_specialist_is_not_opened(what: str, here: Path) -> None:
 INVALID_QUESTIONS = {
     "nothing": ("", "no questions"),
     "blank lines": ("\n\n  \n", "no questions"),
-    "half an object": ('{"prompt": "x"}\n{"prompt": \n', "Line 2"),
+    "half an object": ('{"prompt": \n', "Line 1"),
     "no known key": ('{"colour": "red"}\n', "Line 1"),
     "empty conversation": ('{"messages": []}\n', "Line 1"),
     "a message without a role": ('{"messages": [{"content": "x"}]}\n', "Line 1"),
-    "a list": ("[1, 2\n", "Line 1"),
+    "half a list": ('[{"prompt": "x"}, {"prompt": \n', "Line 1"),
     "messages that are a number": ('{"messages": 3}\n', "Line 1"),
 }
 
@@ -233,12 +232,20 @@ def test_invalid_questions_are_reported_before_anything_is_answered(what: str, s
     assert result.stdout == ""
 
 
+def test_one_invalid_question_is_reported_and_the_others_are_answered(specialist: Path) -> None:
+    stdin = '{"prompt": "x"}\n{"prompt": \n[A-17] where?\n'
+    result = small_job.run("answer", specialist, stdin=stdin)
+    refused(result, 4, "1 of 3 questions", "line 2: it is not valid JSON")
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert ["failure" in row for row in rows] == [False, True, False]
+
+
 def test_questions_that_are_not_utf8_are_reported(specialist: Path) -> None:
     refused(small_job.run("answer", specialist, stdin=b"caf\xe9 \xff\xfe\n"), 4, "UTF-8")
     refused(small_job.run("answer", specialist, stdin='{"prompt": "half \\ud83d"}\n'), 4, "Line 1", "half a character")
     refused(small_job.run("chat", specialist, stdin=b"caf\xe9 \xff\xfe\n"), 4, "UTF-8")
-    with pytest.raises(DataError, match="Line 2"):  # how Python decodes such bytes in the C locale
-        read_questions(["fine", "caf\udce9"])
+    _, second = read_questions(["fine", "caf\udce9"])  # how Python decodes such bytes in the C locale
+    assert second.line == 2 and "UTF-8" in second.unreadable
 
 
 def test_bad_examples_for_score_are_reported(specialist: Path, here: Path) -> None:

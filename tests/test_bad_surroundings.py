@@ -2,8 +2,8 @@
 
 import json
 import os
-import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import small_job
+from ports import closed_port
 from refusals import FAKE, GOAL, ROWS, left, refused
 
 # Servers and networks
@@ -113,21 +114,17 @@ def test_api_key_is_never_printed_or_saved(
         assert not path.is_file() or b"sk-secret-key" not in path.read_bytes(), path
 
 
-def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.mark.slow
 def test_hub_model_without_a_network_is_an_error(here: Path) -> None:
     job = small_job.write_job(here / "job", 'base_model = "someone/small"\n' + GOAL, ROWS)
     hub = f"http://127.0.0.1:{closed_port()}"
     env = {"HF_ENDPOINT": hub, "HF_HOME": str(here / "hf"), "HF_HUB_OFFLINE": "0"}
-    process = small_job.start("climb", job, cwd=here, env=env)
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == 5, out + err
-    assert "someone/small" in err and hub in err and "What to do: " in err and "Traceback" not in err
+    # A new process, since the hub's library reads these variables when it is imported.
+    command = [sys.executable, "-m", "gradschool", "climb", str(job)]
+    ended = subprocess.run(command, cwd=here, env=os.environ | env, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 5, ended
+    assert "someone/small" in ended.stderr and hub in ended.stderr
+    assert "What to do: " in ended.stderr and "Traceback" not in ended.stderr
     assert left(here) == []
 
 

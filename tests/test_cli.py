@@ -11,7 +11,7 @@ import pytest
 import small_job
 from gradschool import __version__
 from gradschool.cli import app, parsed
-from gradschool.settings import options, settings_markdown
+from gradschool.settings import MAIN, flag_of, options, settings_markdown
 from small_job import Whole
 
 COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands if command.callback)
@@ -35,13 +35,24 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
 
 def test_climb_and_check_have_an_option_for_each_setting() -> None:
     for command in ("climb", "check"):
-        shown = small_job.run(command, "--help").stdout
+        shown = small_job.run(command, "--help-all").stdout
         words = " ".join(re.sub(r"[│╭╮╰╯─]", " ", shown).split())
         for option in options():
             if option.path == "goal.rules":
                 continue
             assert option.flag in words, option.flag
             assert option.help.split(":")[0][:40] in words, option.help
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+@pytest.mark.parametrize("command", ["climb", "check"])
+def test_help_shows_the_main_options_and_names_the_rest(command: str, flag: str) -> None:
+    shown = small_job.run(command, flag, columns=80).stdout
+    assert all(flag_of(path) in shown for path in MAIN)
+    assert "--rank" not in shown and "--help-all" in shown
+    assert len(shown.splitlines()) < 60
+    assert "--rank" in small_job.run(command, "--help-all").stdout
+    assert "--rank" not in small_job.run(command, flag).stdout  # showing all options once changes nothing
 
 
 def test_options_are_parsed_like_job_toml(tmp_path: Path) -> None:
@@ -156,6 +167,19 @@ def test_check_shows_trained_tokens_and_writes_nothing(whole: Whole, tmp_path: P
     assert whole.done("split")["hash"][:8] in result.stdout  # the same split as in the climb
     assert "can prove is" in result.stdout and "completion → ideal answer" in result.stdout
     assert sorted(job.rglob("*")) == before
+
+
+def test_check_shows_and_writes_issues_also_if_it_ends_with_an_error(tmp_path: Path) -> None:
+    rows = [{"prompt": f"How many {n}?", "completion": "" if n % 2 else f"{n} of them"} for n in range(10)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    job = tmp_path / "job.toml"
+    job.write_text(
+        'base_model = "fake"\n[data]\nexamples = "rows.jsonl"\n[goal]\nmetric = "token_f1"\npass_mark = 0.7\n'
+    )
+    result = small_job.run("check", job, "--issues", tmp_path / "issues.txt")
+    assert result.exit_code == 4 and "5 usable examples are not enough" in result.output
+    written = (tmp_path / "issues.txt").read_text()
+    assert written.count("empty answer") == 5 and "rows.jsonl:2" in written and "5 empty answer" in result.output
 
 
 def test_check_counts_issues_and_writes_them_to_a_file(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_a_climb_ends_with_a_ladder_a_verdict_and_what_to_type_next(whole: Whole
     said = whole.said
     ladder, _, after = said.partition("The ladder: token_f1")[2].partition("test examples in")
     assert all(f"\n  {rung} " in ladder for rung in RUNGS)
-    assert "vs previous rung" in ladder
+    assert "difference" in ladder and "vs base" in ladder
     sentences = [line for line in after.splitlines() if line.startswith(("Passed: ", "Not passed: ", "Not proven: "))]
     assert len(sentences) == 1 and "0.999" in sentences[0] and climbed["rung"] in sentences[0]
     following = after.partition("Next:\n")[2]
@@ -64,13 +64,17 @@ def test_every_rung_saves_its_answers_and_its_result(whole: Whole) -> None:
 
 @pytest.mark.slow
 def test_bounds_split_the_error_budget_and_rungs_are_compared_in_pairs(whole: Whole) -> None:
-    below = None
+    before: list[str] = []
     for rung in RUNGS:
         report = whole.done(f"{rung}-result")["report"]
         assert report["score"]["interval"]["level"] == pytest.approx(1 - 0.05 / 4)
         assert report["score"]["interval"]["low"] <= report["score"]["mean"] <= report["score"]["interval"]["high"]
-        assert (report["difference"] or {}).get("other") == below
-        below = rung
+        start = max(before, key=lambda name: whole.done(name)["validation"], default=None)
+        assert (report["difference"] or {}).get("other") == start
+        scores = {name: whole.done(f"{name}-result")["report"]["score"]["mean"] for name in before}
+        best = max(scores, key=lambda name: (scores[name], name == start), default=None)
+        assert (report["best_difference"] or {}).get("other") == (None if best == start else best)
+        before.append(rung)
 
 
 @pytest.mark.slow

@@ -41,7 +41,7 @@ def same_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 def fits(base: str, cards: tuple[int, ...] = (), **changes: int) -> dict[str, Fit]:
     """What each use of a base needs."""
     config = config_of(base)
-    found = fits_of(config, Workload(**changes), devices_for(parameters_of(config), cards))
+    found = fits_of(config, Workload(**{"longest": 1024, **changes}), devices_for(parameters_of(config), cards))
     return {fit.use: fit for fit in found}
 
 

@@ -95,9 +95,12 @@ class Longer:
     def fitted(self) -> bool:
         return self.limit is not None
 
-    def fit_texts(self, train: Sequence[Example], base_answers: Sequence[str]) -> list[FitText]:
+    def fit_texts(self, train: Sequence[Example], others: Sequence[str], base_answers: Sequence[str]) -> list[FitText]:
         assert [example.id for example in train] == [example.id for example in EXAMPLES]
-        return [FitText(self.name, "others", text) for text in base_answers]
+        return [FitText(self.name, "others", text) for text in (*others, *base_answers)]
+
+    def shortage(self, train: Sequence[Example], others: Sequence[str]) -> tuple[str, str]:
+        return "", ""
 
     def fit(self, texts: Sequence[FitText]) -> "Longer":
         return Longer(max(len(text.text) for text in texts))
@@ -117,7 +120,7 @@ def test_a_metric_is_fitted_to_the_training_examples_and_the_answers_of_the_base
     assert unfitted.unfitted == [metric]
     bases = untrained(FakeEngine(lambda asked: asked[-1].content), "Be brief.", Decoding())
     assert [base.recipe.instructions for base in bases] == ["", "Be brief."]
-    measure, events = finish(fit_metrics(unfitted, bases, EXAMPLES, lambda name: tmp_path / name, tmp_path / "fit"))
+    measure, events = finish(fit_metrics(unfitted, bases, EXAMPLES, [], lambda name: tmp_path / name, tmp_path / "fit"))
     assert measure.unfitted == [] and Note("longer: over 5 characters.") in events
     for number in range(2):  # four questions to each variant of the base, saved under the metric's name
         assert len((tmp_path / f"longer-{number}").read_text().splitlines()) == 4
@@ -127,5 +130,5 @@ def test_a_metric_is_fitted_to_the_training_examples_and_the_answers_of_the_base
 
 
 def test_metrics_that_need_no_fit_ask_nothing(tmp_path: Path) -> None:
-    measured, events = finish(fit_metrics(measure(), [], EXAMPLES, lambda name: tmp_path / name, tmp_path / "fit"))
+    measured, events = finish(fit_metrics(measure(), [], EXAMPLES, [], lambda name: tmp_path / name, tmp_path / "fit"))
     assert measured.unfitted == [] and events == [] and not list(tmp_path.iterdir())

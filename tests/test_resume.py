@@ -41,8 +41,8 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Killed:
     done = run / "done"
     checkpoint = run / "work" / "tune" / "training.safetensors"
 
-    def until(moment: str, condition: str, *arguments: object, sign: int = signal.SIGKILL) -> None:
-        process = small_job.stopped(condition, run, "climb", *(arguments or ("--resume", run)), cwd=home)
+    def until(moment: str, pattern: str, *arguments: object, sign: int = signal.SIGKILL) -> None:
+        process = small_job.stopped(pattern, run, "climb", *(arguments or ("--resume", run)), cwd=home)
         if moment == "training":
             with safe_open(checkpoint, framework="pt") as file:
                 this.checkpoint_step = json.loads(file.metadata()["course"])["step"]
@@ -56,13 +56,13 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Killed:
             assert process.returncode == -signal.SIGKILL
         this.finished[moment] = {path.stem: path.stat().st_mtime_ns for path in done.glob("*.json")}
 
-    until("base", "(run / 'done' / 'base.json').exists()", job, "--run", run)
-    until("prompt", "any((run / 'answers').glob('prompt-validation-*'))", sign=signal.SIGINT)
-    until("ground", "any((run / 'answers').glob('ground-validation-*'))")
-    until("trial", "len(list((run / 'done').glob('tune-trial-*'))) == 1")
-    until("training", "(run / 'work' / 'tune' / 'training.safetensors').exists()")
+    until("base", "done/base.json", job, "--run", run)
+    until("prompt", "answers/prompt-validation-*", sign=signal.SIGINT)
+    until("ground", "answers/ground-validation-*")
+    until("trial", "done/tune-trial-*")
+    until("training", "work/tune/training.safetensors")
     this.steps_before = len(steps(run))
-    until("package", "(run / 'done' / 'package.json').exists()")
+    until("package", "done/package.json")
     assert not (done / "climbed.json").exists()
     process = small_job.start("climb", "--resume", run, cwd=home)
     this.last_said, complained = process.communicate(timeout=300)

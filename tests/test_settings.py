@@ -255,9 +255,9 @@ def test_the_error_of_a_wrong_path_describes_a_job(tmp_path: Path) -> None:
         read_job(tmp_path / "none")
     with pytest.raises(UsageError, match=r"has no job\.toml"):
         read_job(tmp_path)
-    (tmp_path / "rows.xlsx").write_bytes(b"")
+    (tmp_path / "rows.pdf").write_bytes(b"")
     with pytest.raises(UsageError, match="neither a job nor a file of examples"):
-        read_job(tmp_path / "rows.xlsx")
+        read_job(tmp_path / "rows.pdf")
 
 
 @given(st.binary(max_size=80))

@@ -13,7 +13,7 @@ from gradschool.job import Job, read_job
 from gradschool.model.fake import FakeEngine
 from gradschool.records import Example, Message
 from gradschool.run import Run
-from gradschool.workspace import Workspace, check_job, decoding_for, divide, open_job
+from gradschool.workspace import Workspace, check_job, decodings_for, divide, open_job
 
 FAKE = 'base_model = "fake"\n[goal]\nmetric = "token_f1"\npass_mark = 0.7\n'
 
@@ -91,9 +91,9 @@ def test_answers_may_be_a_quarter_longer_than_the_longest_ideal(tmp_path: Path) 
     engine = FakeEngine()
     longest = max(engine.count_tokens((Message("user", e.ideal),)) for e in [*ready.data.train, *ready.data.validation])
     assert ready.decoding.max_new_tokens == round(1.25 * longest) + 8
-    assert decoding_for(ready.data.train, FakeEngine(context_length=16), job).max_new_tokens == 8
+    assert decodings_for(ready.data.train, FakeEngine(context_length=16), job)[0].max_new_tokens == 8
     own = job_of(tmp_path / "own", answers__max_new_tokens=5, answers__temperature=0.5)
-    decoding = decoding_for(ready.data.train, engine, own)
+    decoding, _ = decodings_for(ready.data.train, engine, own)
     assert (decoding.max_new_tokens, decoding.temperature) == (5, 0.5)
 
 

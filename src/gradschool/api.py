@@ -5,14 +5,16 @@ Everything here is also an attribute of `gradschool`. Errors are the `Gradschool
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from pydantic import TypeAdapter
 
 from gradschool import job as jobs
 from gradschool.climbing import Climbed
 from gradschool.climbing import climb as climb_run
+from gradschool.data.formats import NoConversation
 from gradschool.data.issues import Issue
+from gradschool.data.row_reader import RowReader
 from gradschool.errors import GradschoolError, UsageError, nearest
 from gradschool.examine import Examined, Shown, examine
 from gradschool.job import Job
@@ -40,7 +42,8 @@ from gradschool.records import (
     Work,
 )
 from gradschool.run import Run
-from gradschool.settings import RENAMED, Rule, Settings, keyword_of, options
+from gradschool.score.provable import Proof
+from gradschool.settings import RENAMED, Data, Rule, Settings, keyword_of, options
 from gradschool.specialist import Specialist
 from gradschool.tune.train_job import help_train_under_torchrun
 from gradschool.tune.world import current
@@ -64,6 +67,7 @@ __all__ = [
     "OpenSpecialist",
     "Passage",
     "Progress",
+    "Proof",
     "Report",
     "Rule",
     "RungResult",
@@ -84,10 +88,10 @@ __all__ = [
 T = TypeVar("T")
 RESULT = TypeAdapter(Climbed)
 ROLES = ("system", "user", "assistant", "tool")
-QUESTION = "A question is a string, or a list of messages with role and content."  # in errors about questions
+QUESTION = "A question is a string, a list of messages with role and content, or a row."  # in errors about questions
 ASK = 'ask ["…"] or [[{"role": "user", "content": "…"}]].'
 ARGUMENTS = "the arguments"  # in errors about settings
-Question: TypeAlias = str | Sequence[Message | Mapping[str, str]]
+Question: TypeAlias = str | Sequence[Message | Mapping[str, str]] | Mapping[str, Any]
 
 
 def read_job(path: str | Path, **settings: object) -> Job:
@@ -134,7 +138,8 @@ def resume(run: str | Path) -> Climbed:
 def open_specialist(folder: str | Path, *, base: str | None = None) -> "OpenSpecialist":
     """Open a packaged specialist: verify its files, load its base; `base` is another location of the same base model.
 
-    Raises DamagedError if a file or the base is not the one that was packaged.
+    `folder` is the specialist's, or that of its run. Raises DamagedError if a file or the base is not the one that was
+    packaged.
     """
     return OpenSpecialist(_result(bundle.open_specialist(_path(folder), base)))
 
@@ -148,7 +153,8 @@ class OpenSpecialist:
     def answer(self, questions: Iterable[Question]) -> list[Answer]:
         """Answer questions in one batch; the answers are in the order of the questions.
 
-        A question is a string, or a conversation: messages with `role` and `content`, the last one to be answered.
+        A question is a string, a conversation (messages with `role` and `content`, the last one to be answered), or a
+        row as examples have them (`{"instruction": "…", "input": "…"}`), whose ideal answer is not read.
         An answer has `text`, `stop` (why it ended), `citations` (passages of the documents) and `failure`, if any.
         """
         if isinstance(questions, (str, Mapping)) or not isinstance(questions, Iterable):
@@ -165,6 +171,8 @@ class OpenSpecialist:
 def _conversation(question: Question) -> Conversation:
     if isinstance(question, str):
         return (Message("user", question),)
+    if isinstance(question, Mapping):
+        return _conversation_of_row(question)
     try:
         conversation = tuple(m if isinstance(m, Message) else Message(m["role"], m["content"]) for m in question)
     except (KeyError, TypeError) as error:
@@ -178,6 +186,15 @@ def _conversation(question: Question) -> Conversation:
         if not isinstance(message.content, str):
             raise UsageError(f"{message.content!r} is not the content of a message.", "The content is a string.", ASK)
     return conversation
+
+
+def _conversation_of_row(row: Mapping[str, Any]) -> Conversation:
+    if "role" in row:
+        raise UsageError(f"{row!r} is a message, not a question.", QUESTION, ASK)
+    try:
+        return RowReader(Data()).question(row).messages
+    except NoConversation as error:
+        raise UsageError(f"{row!r} is not a question.", f"The row: {error}.", ASK) from error
 
 
 def _path(value: str | Path) -> Path:

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from functools import partial
 
 from gradschool.environment import peak_memory
-from gradschool.evaluate import evaluate
+from gradschool.evaluate import evaluate, mean
 from gradschool.package.bundle import pack
 from gradschool.package.prove import prove
 from gradschool.records import Gate, RungResult, Scored, Verdict, Work
 from gradschool.remedies import advise
-from gradschool.run import PACKAGE, Key, Run, result_key
+from gradschool.run import CLIMB, PACKAGE, Key, Run, result_key
 from gradschool.rungs.ladder import LADDER
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, candidate_key
-from gradschool.score.judge import judge
+from gradschool.score.judge import Rival, judge
 from gradschool.specialist import Recipe, Specialist, specialist_of
 from gradschool.tune.train_job import dismiss_helpers
 from gradschool.workspace import Workspace, open_job
@@ -42,7 +42,7 @@ class Tested:
     rows: Sequence[Scored]
 
 
-CLIMBED: Key[Climbed] = Key("climbed", Climbed)
+CLIMBED: Key[Climbed] = Key(CLIMB, Climbed)
 
 
 def climb(run: Run, ladder: Sequence[Rung] = LADDER) -> Work[Climbed]:
@@ -62,7 +62,7 @@ def climb(run: Run, ladder: Sequence[Rung] = LADDER) -> Work[Climbed]:
     remedies: tuple[str, ...] = ()
     if verdict != "passed":
         advice = [sentence for one in tested for sentence in one.candidate.advice]
-        remedies = tuple(advise(chosen.result, results, workspace, advice))
+        remedies = tuple(advise(chosen.result, results, workspace, advice, chosen.rows))
     climbed = Climbed(verdict, chosen.result.rung, str(run.specialist), tuple(results), gates, remedies)
     dismiss_helpers()
     return run.save(CLIMBED, climbed)
@@ -72,8 +72,9 @@ def climb_rungs(
     run: Run, workspace: Workspace, ladder: Sequence[Rung]
 ) -> Work[tuple[Sequence[RungResult], Sequence[Tested]]]:
     """Make and test one candidate after another; each rung starts from the best one so far. Stops at the first pass."""
-    inputs = RungInputs(run, workspace.data.train, workspace.data.validation, workspace.measure)
-    best = Specialist(workspace.engine, Recipe(decoding=workspace.decoding))
+    inputs = RungInputs(run, workspace.data.train, workspace.data.validation, workspace.measure, workspace.decoding)
+    base = Specialist(workspace.engine, Recipe(decoding=workspace.untrained_decoding))
+    start: Tested | None = None
     results: list[RungResult] = []
     tested: list[Tested] = []
     for rung in ladder:
@@ -81,29 +82,34 @@ def climb_rungs(
             results.append(RungResult(rung.name, None, skipped=reason))
             yield results[-1]
             continue
+        best = start.specialist if start else base
         candidate = yield from run.once(candidate_key(rung.name), partial(rung.make, best, inputs))
-        tested.append((yield from measure_on_test(run, workspace, rung.name, candidate, tested)))
+        tested.append((yield from measure_on_test(run, workspace, rung.name, candidate, start, tested)))
         results.append(tested[-1].result)
         yield results[-1]
         if results[-1].passed:
             break
-        best = best_on_validation(tested).specialist
+        start = best_on_validation(tested)
     return results, tested
 
 
 def measure_on_test(
-    run: Run, workspace: Workspace, rung: str, candidate: Candidate, before: Sequence[Tested]
+    run: Run, workspace: Workspace, rung: str, candidate: Candidate, start: Tested | None, before: Sequence[Tested]
 ) -> Work[Tested]:
-    """Answer and judge the test examples, and compare the scores with those of the previous rung."""
+    """Answer and judge the test examples, and compare the scores with those of other rungs.
+
+    These are `start`, which the candidate was built on, and the one with the best test score among those `before`.
+    """
     began = time.monotonic()
     specialist = specialist_of(workspace.engine, candidate.recipe)
     rows = yield from evaluate(
         specialist, workspace.data.test, workspace.measure, run.answers(f"{rung}-test"), f"{rung}: test"
     )
-    previous = (before[-1].result.rung, before[-1].rows) if before else None
+    best = max(before, key=lambda one: (mean(one.rows), one is start), default=None)
+    groups = [column for column, part in workspace.data.reading.columns.items() if part == "group"]
     result = RungResult(
         rung=rung,
-        report=judge(rows, run.job.settings.goal, workspace.level, previous),
+        report=judge(rows, run.job.settings.goal, workspace.level, *_rivals(start, best), next(iter(groups), "")),
         gates=candidate.gates,
         recipe=candidate.recipe.describe(),
         seconds=candidate.seconds + time.monotonic() - began,
@@ -112,6 +118,12 @@ def measure_on_test(
     )
     # A resumed climb reports the cost of the first time, not that of reading answers from disk.
     return Tested(candidate, specialist, run.save(result_key(rung), result), rows)
+
+
+def _rivals(start: Tested | None, best: Tested | None) -> tuple[Rival | None, Rival | None]:
+    """The candidates to compare with, by name and rows: the best one only if it is not the start too."""
+    first, second = ((one.result.rung, one.rows) if one else None for one in (start, None if best is start else best))
+    return first, second
 
 
 def best_on_validation(tested: Sequence[Tested]) -> Tested:

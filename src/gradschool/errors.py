@@ -14,6 +14,7 @@ was proven to pass; 130, Ctrl-C.
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 EXIT_PASSED = 0
 EXIT_BUG = 1
@@ -24,13 +25,15 @@ EXIT_INTERRUPTED = 130
 class GradschoolError(Exception):
     """An error that a user can fix; shown without a traceback.
 
-    `what` names the wrong value, `why` the reason, `fix` what to try next.
+    `what` names the wrong value, `why` the reason, `fix` what to try next. `issues` are those that were found in the
+    examples before the error.
     """
 
     exit_code = EXIT_BUG
 
     def __init__(self, what: str, why: str = "", fix: str = "") -> None:
         self.what, self.why, self.fix = what, why, fix
+        self.issues: tuple[Any, ...] = ()  # of data/issues.py, which is a higher layer
         super().__init__(what, why, fix)
 
     def __str__(self) -> str:

@@ -47,6 +47,30 @@ class Fit:
     devices: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """The memory that a base needs: its uses, and the devices that their verdicts are for; the first one is here."""
+
+    base: str
+    parameters: int
+    workload: Workload
+    uses: tuple[Fit, ...]
+    devices: tuple[str, ...]
+    kind: str  # of the device here
+    free: int  # bytes of the device here
+
+
+def fitting_of(base: str, workload: Workload, cards: Sequence[int] = CARDS) -> Fitting:
+    """The memory that a base (a known one, a folder or a Hub id) needs, here and on GPUs with so many GB each."""
+    config = config_of(base)
+    parameters = parameters_of(config)
+    devices = devices_for(parameters, cards)
+    uses = fits_of(config, workload, devices)
+    return Fitting(
+        base, parameters, workload, uses, tuple(one.name for one in devices), devices[0].kind, devices[0].free
+    )
+
+
 def fits_of(config: PreTrainedConfig, workload: Workload, devices: Sequence[Device]) -> tuple[Fit, ...]:
     """The memory that each use of a base needs, here (the first device) and on further devices."""
     return (_answering(config, workload, devices), *(_training(config, one, workload, devices) for one in METHODS))
@@ -150,7 +174,7 @@ def _from_hub(base: str) -> Path:
 def workload_of(job: Job) -> Workload:
     """The longest example of a job with instructions, and the longest answer, in tokens guessed from characters."""
     settings = job.settings
-    examples = read_examples(job.path(settings.data.examples), settings.data).examples
+    examples = read_examples(job.examples, settings.data).examples
     rows = [sum(len(message.content) for message in example.messages) for example in examples]
     shared = _tokens(len(instructions_of(job)))
     longest = shared + _tokens(max(rows, default=0)) + TEMPLATE_TOKENS

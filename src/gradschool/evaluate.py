@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from gradschool.errors import DamagedError, UsageError
 from gradschool.files import append_line, read_lines, write_lines
 from gradschool.model.engine import Engine
+from gradschool.model.remote import new_notes
 from gradschool.records import Answer, Decoding, Example, Note, Progress, Scored, Work
 from gradschool.score.judge import score
 from gradschool.score.metric import FittedMetric, FitText, Metric
@@ -52,13 +53,16 @@ def evaluate(
 
     Each answer is appended to the file `saved` at once. A repeated call asks only what the file does not hold yet.
     """
-    answers = yield from answer_all(_asking(specialist), examples, what, saved)
+    answers = yield from answer_all(_asking(specialist), examples, what, saved, _notes(specialist))
     return measure.score(examples, answers)
 
 
-def answer_all(ask: Ask, examples: Sequence[Example], what: str, saved: Path | None = None) -> Work[list[Answer]]:
+def answer_all(
+    ask: Ask, examples: Sequence[Example], what: str, saved: Path | None = None, notes: Callable[[], list[str]] = list
+) -> Work[list[Answer]]:
     """Collect the answers to examples, in the order of the examples; see `evaluate`.
 
+    `notes` gives what the engine has found out meanwhile, for the user.
     Raises DamagedError if the file of saved answers cannot be read.
     """
     answers = _read_answers(saved) if saved else {}
@@ -69,12 +73,17 @@ def answer_all(ask: Ask, examples: Sequence[Example], what: str, saved: Path | N
             answers[missing[position].id] = answer
             if saved:
                 append_line(saved, {"id": missing[position].id, "answer": _answer.dump_python(answer, mode="json")})
+            yield from (Note(note, "warning") for note in notes())
             yield Progress(what, len(answers), len(examples))
     return [answers[example.id] for example in examples]
 
 
 def _asking(specialist: Specialist) -> Ask:
     return lambda examples: specialist.answer([example.question for example in examples])
+
+
+def _notes(specialist: Specialist) -> Callable[[], list[str]]:
+    return lambda: new_notes(specialist.engine)
 
 
 def _read_answers(path: Path) -> dict[str, Answer]:
@@ -93,9 +102,14 @@ def untrained(engine: Engine, instructions: str, decoding: Decoding) -> list[Spe
 
 
 def fit_metrics(
-    measure: Measure, bases: Sequence[Specialist], train: Sequence[Example], saved: Callable[[str], Path], file: Path
+    measure: Measure,
+    bases: Sequence[Specialist],
+    train: Sequence[Example],
+    others: Sequence[str],
+    saved: Callable[[str], Path],
+    file: Path,
 ) -> Work[Measure]:
-    """Fit the metrics that need it to the training examples and to the answers of `bases` (see `untrained`).
+    """Fit the metrics that need it to training examples, texts of others, and answers of `bases` (see `untrained`).
 
     Each base answers the first training questions; the order of a split is drawn from contents, so that these are an
     even sample. `saved` gives the file for answers by its name. All texts of the fit are written to `file`, from which
@@ -107,8 +121,8 @@ def fit_metrics(
         for number, base in enumerate(bases):
             what = f"{metric.name}: answers of the base"
             name = saved(f"{metric.name}-{number}")
-            answers += yield from answer_all(_asking(base), train[: metric.questions], what, name)
-        own = metric.fit_texts(train, [answer.text for answer in answers])
+            answers += yield from answer_all(_asking(base), train[: metric.questions], what, name, _notes(base))
+        own = metric.fit_texts(train, others, [answer.text for answer in answers])
         fitted = metric.fit(own)
         yield Note(f"{metric.name}: {fitted.summary()}")
         measure, texts = measure.replaced(metric, fitted), [*texts, *own]

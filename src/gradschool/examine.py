@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gradschool.data.issues import Issue
-from gradschool.data.proof import provable
 from gradschool.job import Job
 from gradschool.model.chat import Chat
 from gradschool.records import Example, Message, Note, Split, Work
 from gradschool.rungs.prompt import instructions_of
-from gradschool.score.stats import needed_score
+from gradschool.score.provable import Proof
 from gradschool.specialist import Recipe, Specialist
 from gradschool.workspace import open_job
 
@@ -34,19 +33,37 @@ class Examined:
     columns: dict[str, str]
     issues: list[Issue]
     split: Split
-    groups: int  # of test examples
-    pass_mark: float
-    highest_provable: float  # the highest pass mark that this test set can prove
-    needed: float | None  # true score at which the pass mark is proven with a probability of 0.8; None: at no score
+    proof: Proof  # what the test set can prove
     shown: list[Shown]
+    first: Example  # as it was read
     tokens: tuple[int, int, int] | None  # of the shortest, median and longest example with its instructions
     context_length: int
+
+    @property
+    def groups(self) -> int:
+        """The number of groups of test examples."""
+        return self.proof.groups
+
+    @property
+    def pass_mark(self) -> float:
+        """The pass mark of the job."""
+        return self.proof.pass_mark
+
+    @property
+    def highest_provable(self) -> float:
+        """The highest pass mark that this test set can prove."""
+        return self.proof.highest
+
+    @property
+    def needed(self) -> float | None:
+        """The true score at which the pass mark is proven with a probability of 0.8; None: at no score."""
+        return self.proof.needed
 
 
 def examine(job: Job, rows: int) -> Work[Examined]:
     """Read, check and split a job's examples and tokenize `rows` of them; writes nothing."""
     workspace = yield from open_job(job)
-    data, level, pass_mark = workspace.data, workspace.level, job.settings.goal.pass_mark or 1.0
+    data = workspace.data
     shown: list[Shown] = []
     lengths: list[int] = []
     if workspace.engine.chat:
@@ -60,11 +77,9 @@ def examine(job: Job, rows: int) -> Work[Examined]:
         columns=data.reading.columns,
         issues=data.issues,
         split=data.split,
-        groups=len({example.group for example in data.test}),
-        pass_mark=pass_mark,
-        highest_provable=provable(len(data.test), level),
-        needed=needed_score(len(data.test), pass_mark, level),
+        proof=workspace.proof,
         shown=shown,
+        first=data.reading.examples[0],
         tokens=(lengths[0], lengths[len(lengths) // 2], lengths[-1]) if lengths else None,
         context_length=workspace.engine.context_length,
     )

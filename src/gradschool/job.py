@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from gradschool.errors import UsageError, nearest
 from gradschool.settings import RENAMED, Rule, Section, Settings
 
-EXAMPLE_FILES = (".jsonl", ".json", ".csv", ".tsv")
+EXAMPLE_FILES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".xlsx")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,12 @@ class Job:
     def path(self, name: str) -> Path:
         """The path of a file that the job names."""
         return self.folder / name
+
+    @property
+    def examples(self) -> tuple[Path, ...]:
+        """The files and folders of examples."""
+        names = self.settings.data.examples
+        return tuple(map(self.path, [names] if isinstance(names, str) else names))
 
 
 def read_job(path: Path, overrides: Mapping[str, Any] | None = None, overrides_from: str = "the command line") -> Job:

@@ -3,6 +3,7 @@
 Text positions count characters from 0; lines and pages count from 1; times are in seconds, sizes in bytes.
 """
 
+import math
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, TypeVar
@@ -59,7 +60,7 @@ class Example:
     """A conversation whose last message is the ideal answer.
 
     `group` is the thread, document or customer it comes from; a split never separates examples of one group. `date` is
-    when it was written, in ISO 8601, or empty.
+    when it was written, in ISO 8601, or empty. `other_answers` are right answers in other words.
     """
 
     id: str
@@ -67,6 +68,7 @@ class Example:
     group: str
     source: Source
     date: str = ""
+    other_answers: tuple[str, ...] = ()
 
     @property
     def question(self) -> Conversation:
@@ -86,12 +88,27 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The ids of the train, validation and test examples, and a hash over ids and contents."""
+    """The ids of the train, validation and test examples, and a hash over ids and contents.
+
+    `reason` says in a sentence why the parts have these sizes; splits of older runs have none.
+    """
 
     train: tuple[str, ...]
     validation: tuple[str, ...]
     test: tuple[str, ...]
     hash: str
+    reason: str = ""
+
+    def __str__(self) -> str:
+        """The sizes and their reason, in one line."""
+        parts = f"{len(self.train)} train, {len(self.validation)} validation, {len(self.test)} test"
+        total = len(self.train) + len(self.validation) + len(self.test)
+        because = f", because {self.reason}" if self.reason else ""
+        return f"{total} examples: {parts} (split {self.hash[:8]}){because}"
+
+    def advice(self) -> str:
+        """The sizes, their reason and what changes them, in one line."""
+        return f"{self}; change with `--test-share`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +217,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A paired comparison with another candidate on the same examples: mean of (this - other), two-sided bounds."""
+    """A paired comparison with the rung `other` on the same examples: mean of (this - other), two-sided bounds."""
 
     other: str
     mean: float
@@ -219,7 +236,21 @@ class Report:
     parts: dict[str, Score] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
     cost: Cost = Cost(0.0, 0.0, 0.0)
-    difference: Difference | None = None
+    difference: Difference | None = None  # from the rung that this one was built on; older runs: from the previous one
+    best_difference: Difference | None = None  # from the rung with the best score so far, if that is another one
+    group_name: str = ""  # the column that names the groups, if there is one
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """The comparisons with other rungs: first with the one that this rung was built on."""
+        return tuple(one for one in (self.difference, self.best_difference) if one)
+
+    @property
+    def more_groups(self) -> int | None:
+        """How many groups `more_examples` are, of the present size; None if every example is its own group."""
+        if not self.more_examples or self.score.groups == self.score.examples:
+            return None
+        return math.ceil(self.more_examples * self.score.groups / self.score.examples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,10 +267,10 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A message to the user: a decision with its reason, or a warning."""
+    """A message to the user: a decision with its reason, a warning, or a detail that is shown on request."""
 
     text: str
-    level: Literal["info", "warning"] = "info"
+    level: Literal["info", "warning", "detail"] = "info"
 
 
 @dataclass(frozen=True, slots=True)

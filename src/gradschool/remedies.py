@@ -2,37 +2,92 @@
 
 from collections.abc import Iterator, Sequence
 
+from gradschool.data.labels import classes
+from gradschool.data.languages import language_of_pair, name_of
+from gradschool.evaluate import mean
 from gradschool.gates.forgetting import NAME as FORGETTING
-from gradschool.records import RungResult
+from gradschool.package.verdicts import what_settles
+from gradschool.records import Message, RungResult, Scored
+from gradschool.rungs.curve import MORE_EXAMPLES
+from gradschool.rungs.ground import GROUND
 from gradschool.settings import BUILT_IN
 from gradschool.workspace import Workspace
 
 FEW_EXAMPLES = 500  # train examples; below this, more of them is the cheapest thing to try
+MIN_OF_LANGUAGE = 5  # test answers in a language from which its score is compared
+LOWER = 0.1  # by how much the score of a language is lower than that of the others before it is named
+WITHOUT_FACTS = ("style", "label", "json_fields", "rules")  # metrics of answers that need no facts from documents
 
 
 def advise(
-    best: RungResult, results: Sequence[RungResult], workspace: Workspace, advice: Sequence[str] = ()
+    best: RungResult,
+    results: Sequence[RungResult],
+    workspace: Workspace,
+    advice: Sequence[str] = (),
+    rows: Sequence[Scored] = (),
 ) -> Iterator[str]:
-    """Name remedies, the most likely first; `advice` is what rungs measured about more training examples."""
+    """Name remedies, the most likely first.
+
+    `advice` is what rungs measured, and `rows` are the test answers of the `best` rung.
+    """
     report = best.report
     assert report is not None
     yield from _refusals(results)
     if report.verdict == "not proven" and report.score.mean >= report.pass_mark and report.more_examples:
         yield (
-            f"More test examples: the score of {report.score.mean:.3f} is above the pass mark, and about "
-            f"{report.more_examples} more test examples would probably prove it."
+            f"More test examples: the score of {report.score.mean:.3f} is above the pass mark. {what_settles(report)}"
         )
     for kind, count in report.failures.items():
         yield f"{count} of {report.score.examples} answers failed ({kind}); the report lists them first."
+    yield from _languages(rows, workspace)
     for result in results:
-        if result.skipped:
+        if result.skipped and (result.rung != GROUND.name or _needs_facts(workspace, report.metric)):
             yield f"The {result.rung} rung could not run: {result.skipped}."
-    if advice:
-        yield from advice
-    elif len(workspace.data.train) < FEW_EXAMPLES:
-        yield f"More training examples: there are only {len(workspace.data.train)}."
+    yield from _short_limit(workspace)
+    yield from advice
+    train, data = len(workspace.data.train), workspace.data
+    if train < FEW_EXAMPLES and not any(sentence.startswith(MORE_EXAMPLES) for sentence in advice):
+        total = train + len(data.validation) + len(data.test)
+        yield f"{MORE_EXAMPLES}: there are only {train} of the {total} for training."
     if workspace.engine.identity.name == BUILT_IN:
         yield "A larger base: pocket is a very small model; name another with base_model."
+
+
+def _needs_facts(workspace: Workspace, metric: str) -> bool:
+    """Whether answers may need facts from documents: not if they are classes, or if the metric measures their form."""
+    return metric not in WITHOUT_FACTS and classes([*workspace.data.train, *workspace.data.test]) is None
+
+
+def _languages(rows: Sequence[Scored], workspace: Workspace) -> Iterator[str]:
+    """Name languages that the base hardly speaks, or whose answers score lower than the others."""
+    languages = [language_of_pair(row.question, row.ideal) for row in rows]
+    named = [issue for issue in workspace.data.issues if issue.kind == "language"]
+    for issue in named:
+        yield f"A base that speaks the language of the examples: {issue.text}."
+    for language in dict.fromkeys(filter(None, languages)):
+        these = [row for row, other in zip(rows, languages, strict=True) if other == language]
+        others = [row for row, other in zip(rows, languages, strict=True) if other not in ("", language)]
+        if min(len(these), len(others)) < MIN_OF_LANGUAGE or mean(these) > mean(others) - LOWER or named:
+            continue
+        yield (
+            f"A base that speaks {name_of(language)}: the {len(these)} test answers in it score {mean(these):.3f}, "
+            f"the others {mean(others):.3f}."
+        )
+
+
+def _short_limit(workspace: Workspace) -> Iterator[str]:
+    limit, engine = workspace.decoding.max_new_tokens, workspace.engine
+    if limit >= engine.context_length // 2:
+        return
+    template = engine.count_tokens((Message("user", ""),))
+    examples = [*workspace.data.train, *workspace.data.validation]
+    lengths = [engine.count_tokens((Message("user", example.ideal),)) - template for example in examples]
+    longer = sum(length > limit for length in lengths)
+    if longer:
+        yield (
+            f"Longer answers: {longer} of {len(examples)} ideal answers have more tokens than the limit of {limit}; "
+            f"raise [answers] max_new_tokens to {max(lengths) + 1}."
+        )
 
 
 def _refusals(results: Sequence[RungResult]) -> Iterator[str]:

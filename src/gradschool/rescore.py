@@ -1,5 +1,7 @@
 """Score a packaged specialist on more examples, with the metric, rules and pass mark of its own job."""
 
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -10,17 +12,42 @@ from gradschool.data.read import read_examples
 from gradschool.evaluate import evaluate, measure_of
 from gradschool.files import write_lines
 from gradschool.package.bundle import open_specialist
-from gradschool.records import Report, Scored, Work
-from gradschool.run import FIT_TEXTS, read_saved_job
+from gradschool.package.manifest import specialist_folder
+from gradschool.records import Note, Report, Scored, Work
+from gradschool.run import FIT_TEXTS, PACKED, read_saved_job
 from gradschool.score.judge import judge
+from gradschool.settings import Data
 
 
-def score_specialist(folder: Path, examples: Path, output: Path | None, base: str | None) -> Work[Report]:
-    """Answer and judge a file of examples; each row of evidence is written to `output` as a JSON line."""
+def columns_of(specialist: Path) -> Data:
+    """The columns that the job of a specialist names: rows of questions and examples are read as its own were.
+
+    For anything else, such as a base model, none.
+    """
+    for folder in (specialist, specialist.parent, specialist / PACKED):
+        if (file := folder / "evidence" / "run.json").is_file():
+            return read_saved_job(file).settings.data
+    return Data()
+
+
+def score_specialist(
+    folder: Path, examples: Path, output: Path | None, base: str | None, columns: Mapping[str, str | None] | None = None
+) -> Work[Report]:
+    """Answer and judge a file of examples; each row of evidence is written to `output` as a JSON line.
+
+    `columns` are settings of `data` that replace those of the specialist's job, if they are not None.
+    """
+    folder = specialist_folder(folder)
     specialist = yield from open_specialist(folder, base)
     job = read_saved_job(folder / "evidence" / "run.json")
     goal = job.settings.goal
-    asked = check(read_examples(examples, job.settings.data)).examples
+    given = {key: name for key, name in (columns or {}).items() if name is not None}
+    checked = check(read_examples(examples, job.settings.data.model_copy(update=given)))
+    asked = checked.examples
+    if checked.issues:
+        kinds = Counter(f"{issue.kind} ({issue.severity})" for issue in checked.issues)
+        counted = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+        yield Note(f"{examples.name}: {len(asked)} usable examples; {counted}.", "warning")
     measure = measure_of(goal, job.folder, asked, folder / "evidence" / FIT_TEXTS)
     rows = yield from evaluate(specialist, asked, measure, None, "answering")
     if output:

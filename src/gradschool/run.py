@@ -11,6 +11,7 @@ runs/contracts-1/
   specialist/        the package
 """
 
+import shlex
 import shutil
 import time
 from collections.abc import Callable
@@ -27,11 +28,13 @@ from gradschool.environment import environment
 from gradschool.errors import DamagedError, GradschoolError, UsageError
 from gradschool.files import append_line, disk_errors, read_json, read_lines, write_json
 from gradschool.job import Job
-from gradschool.records import BaseIdentity, Event, Progress, RungResult, Split, Work
+from gradschool.records import BaseIdentity, Event, Note, Progress, RungResult, Split, Work
 from gradschool.settings import saved_settings
 
 T = TypeVar("T")
 FIT_TEXTS = "fit.jsonl"
+CLIMB = "climbed"  # the name of a climb's saved result, whose record belongs to climbing.py
+PACKED = "specialist"  # the folder of the package in a run
 PROGRESS_EVERY = 2.0  # seconds between two recorded progress events of one step
 
 
@@ -74,7 +77,7 @@ class Run:
             raise UsageError(
                 f"{folder} already holds a run.",
                 "Runs are never overwritten.",
-                f"continue it with `gradschool climb --resume {folder}`, or choose another folder with --run.",
+                f"continue it with `{resume_command(folder)}`, or choose another folder with --run.",
             )
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -88,7 +91,7 @@ class Run:
         """Open an existing run, to resume it or to read it; raises UsageError if there is none."""
         if not (folder / "run.json").exists():
             raise UsageError(
-                f"{folder} is not a run.", "It has no run.json.", "`ls runs` lists the runs of this folder."
+                f"{folder} is not a run.", "It has no run.json.", "`gradschool runs` lists the runs of this folder."
             )
         return cls(folder, read_saved_job(folder / "run.json"))
 
@@ -169,17 +172,22 @@ class Run:
     @property
     def specialist(self) -> Path:
         """The folder of the package, which exists once the climb is finished."""
-        return self.folder / "specialist"
+        return self.folder / PACKED
 
     def recorded(self, work: Work[T]) -> Work[T]:
-        """Append each event to events.jsonl, with the time, and pass it on."""
+        """Append each event to events.jsonl, with the time, and pass it on; a warning is given once."""
         last: dict[str, float] = {}
+        warned: set[str] = set()
         while True:
             try:
                 event = next(work)
             except StopIteration as end:
                 result: T = end.value
                 return result
+            if isinstance(event, Note) and event.level == "warning":
+                if event.text in warned:
+                    continue
+                warned.add(event.text)
             if not _too_soon(event, last):
                 line = {"time": time.time(), "event": type(event).__name__} | asdict(event)
                 append_line(self.folder / "events.jsonl", line)
@@ -188,6 +196,11 @@ class Run:
     def events(self) -> list[dict[str, Any]]:
         """All events so far, oldest first."""
         return read_lines(self.folder / "events.jsonl")
+
+
+def resume_command(folder: Path) -> str:
+    """The command that continues a run, as a shell takes it."""
+    return f"gradschool climb --resume {shlex.quote(str(folder))}"
 
 
 def _too_soon(event: Event, last: dict[str, float]) -> bool:

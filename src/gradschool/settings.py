@@ -1,12 +1,17 @@
 """Every option, stated once: type, default, unit and help. The command line, job.toml and the docs use these."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
 
+HUB_PAGE = re.compile(  # the address of a model's page on the Hub
+    r"(?:(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/|hf://)"
+    r"(?!datasets/|spaces/|api/|docs/|papers/)(?P<id>[\w-][\w.-]*(?:/[\w.-]+)?)(?:/(?:tree|blob|resolve)/(?P<revision>[^/?#]+)[^?#]*)?/?(?:[?#].*)?"
+)
 BUILT_IN = "pocket"  # the base model that is part of the package
 Purpose = Literal["style", "skill", "persona"]  # of `prepare`
 ExportForm = Literal["adapter", "merged", "gguf", "ollama"]
@@ -14,6 +19,18 @@ NumberFormat = Literal["q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "f16", "bf16", "f
 NUMBER_FORMAT: NumberFormat = "q8_0"
 MAX_DROP = 0.02  # of the mean score by an export, if that is more than one example
 METRICS = ("exact_match", "label", "json_fields", "token_f1", "rouge_l", "chrf", "rules", "style")
+
+# The options that most jobs need, by path: `gradschool climb --help` shows these, and --help-all shows all.
+MAIN = (
+    "task",
+    "base_model",
+    "data.documents",
+    "data.guidelines",
+    "split.test_share",
+    "goal.metric",
+    "goal.pass_mark",
+    "tune.epochs",
+)
 
 
 class Section(BaseModel):
@@ -25,14 +42,20 @@ class Section(BaseModel):
 class Data(Section):
     """Where the examples and documents are."""
 
-    examples: str = Field(
+    examples: str | Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         "examples.jsonl",
-        description="file of examples: messages, prompt/completion, alpaca, sharegpt as JSON lines or JSON, or CSV",
+        description="file or folder of examples, a pattern, or a list of these: messages, prompt/completion, alpaca, "
+        "sharegpt as JSON lines or JSON, CSV, or xlsx",
     )
     documents: str | None = Field(
         None, description="folder (or file) of documents for the ground rung: md, txt, html, pdf, docx, epub, xlsx"
     )
     guidelines: str | None = Field(None, description="text file with guidelines; it becomes part of the instructions")
+    others: str | None = Field(
+        None,
+        description="texts of other authors, for the metric style: JSON lines with `text`, or a folder of documents; "
+        "default: questions that are as long as their answers",
+    )
     input_column: str | None = Field(
         None, description="column or key that holds the input, if its name is not a known one"
     )
@@ -242,6 +265,16 @@ class Settings(Section):
     tune: Tune = Tune()
     answers: Answers = Answers()
     remote: Remote = Remote()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _page_of_the_hub(cls, values: Any) -> Any:
+        """The Hub id, and the revision if there is one, in the address of a model's page."""
+        name = values.get("base_model") if isinstance(values, Mapping) else None
+        if isinstance(name, str) and (page := HUB_PAGE.fullmatch(name.strip())):
+            revision = {"revision": page["revision"]} if page["revision"] and not values.get("revision") else {}
+            return {**values, "base_model": page["id"], **revision}
+        return values
 
 
 @dataclass(frozen=True, slots=True)

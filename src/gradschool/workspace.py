@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
-from gradschool.data.check import check, too_long
-from gradschool.data.issues import Issue, usable
+from gradschool.against_base import demand_trainable, fit_to_base
+from gradschool.data.check import check
+from gradschool.data.issues import Issue, carried
+from gradschool.data.languages import languages, name_of
 from gradschool.data.near_duplicates import near_duplicates
+from gradschool.data.others import messages_in, of_training, read_others
 from gradschool.data.proof import look_level
 from gradschool.data.read import Reading, read_examples
 from gradschool.data.split import freeze_split, split_of, verify_split
@@ -14,16 +18,22 @@ from gradschool.evaluate import Measure, fit_metrics, untrained
 from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.model.opening import open_engine
-from gradschool.records import Decoding, Example, Message, Note, Split, Work
+from gradschool.model.spoken import evidence_against
+from gradschool.records import Decoding, Example, Message, Note, Source, Split, Work
 from gradschool.run import ENGINE, SPLIT, Run
 from gradschool.rungs.ladder import LADDER, count_looks
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Rung
+from gradschool.rungs.tune import TUNE
 from gradschool.score.judge import pass_mark_of
 from gradschool.score.metrics import find_metrics
+from gradschool.score.provable import Proof, proof_of
 from gradschool.tune.world import current
 
+MIN_LANGUAGE, LANGUAGE_TEXTS = 0.1, 20  # fraction of the examples from which a language is reported; texts counted
 ANSWER_MARGIN, EXTRA_TOKENS = 1.25, 8  # answers may be this much longer than the longest ideal one
+# An untrained base often writes until the limit. Its answers may be this much longer than nearly all ideal ones.
+NEARLY_ALL, UNTRAINED_MARGIN = 0.95, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +55,10 @@ class Workspace:
     engine: Engine
     data: Dataset
     measure: Measure
-    decoding: Decoding
+    decoding: Decoding  # of a trained base
+    untrained_decoding: Decoding
     level: float
+    proof: Proof  # what the test set can prove
 
 
 def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) -> Work[Workspace]:
@@ -57,24 +69,38 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
     """
     check_job(job)
     goal = job.settings.goal
-    reading = read_examples(job.path(job.settings.data.examples), job.settings.data)
+    reading = read_examples(job.examples, job.settings.data)
     checked = check(reading)
-    measure = Measure(*find_metrics(goal, job.folder, checked.examples))
+    with carried(checked.issues):
+        measure = Measure(*find_metrics(goal, job.folder, checked.examples))
     warnings = f"{len(checked.issues)} warning{'s' * (len(checked.issues) != 1)}"
     yield Note(f"{reading.form}: {len(checked.examples)} usable examples, {warnings}.")
     engine = yield from open_base(job, run)
     looks = count_looks(ladder, job, engine)
-    issues = too_long(checked.examples, engine.count_tokens, engine.context_length)
-    examples = usable(checked.examples, issues)
-    split = divide(examples, job, looks, run)
-    train, validation, test = split_of(examples, split)
-    data = Dataset(reading, [*checked.issues, *issues], split, train, validation, test)
-    yield Note(f"{len(train)} train / {len(validation)} validation / {len(test)} test (split {split.hash[:8]}).")
-    decoding = decoding_for([*train, *validation], engine, job)
+    fitting = yield from fit_to_base(checked.examples, engine, instructions_of(job), job.settings.tune)
+    unspoken = language_issues(fitting.examples, engine)
+    issues = [*checked.issues, *fitting.issues, *unspoken]
+    with carried(issues):
+        split = divide(fitting.examples, job, looks, run)
+        train, validation, test = split_of(fitting.examples, split)
+        if engine.trains and TUNE in ladder:
+            demand_trainable(fitting, (train, validation), job.settings.tune, engine)
+        others = (yield from texts_of_others(job, train)) if measure.unfitted else []
+        shortage = _shortage(measure, job, train, others)
+    data = Dataset(reading, [*issues, *shortage], split, train, validation, test)
+    level = look_level(goal.error_budget, looks)
+    proof = proof_of([example.group for example in test], len(fitting.examples), pass_mark_of(goal), level)
+    if run:
+        for issue in (*unspoken, *shortage):
+            yield Note(str(issue), "warning")
+    yield Note(split.advice())
+    if run:
+        yield Note(proof.sentence(), "info" if proof.possible else "warning")
+    decoding, untrained_decoding = decodings_for([*train, *validation], engine, job)
     if run and measure.unfitted:
-        bases = untrained(engine, instructions_of(job), decoding)
-        measure = yield from fit_metrics(measure, bases, train, run.answers, run.fit_texts)
-    return Workspace(engine, data, measure, decoding, look_level(goal.error_budget, looks))
+        bases = untrained(engine, instructions_of(job), untrained_decoding)
+        measure = yield from fit_metrics(measure, bases, train, others, run.answers, run.fit_texts)
+    return Workspace(engine, data, measure, decoding, untrained_decoding, level, proof)
 
 
 def open_base(job: Job, run: Run | None = None) -> Work[Engine]:
@@ -112,13 +138,53 @@ def check_job(job: Job) -> None:
             "Quantized layers cannot be sharded over several.",
             "start the climb without torchrun, or leave quantization out.",
         )
-    for key, name in (("documents", data.documents), ("guidelines", data.guidelines)):
+    for key, name in (("documents", data.documents), ("guidelines", data.guidelines), ("others", data.others)):
         if name and not job.path(name).exists():
             raise DataError(
                 f"data.{key} = {name!r}: {job.path(name)} does not exist.",
                 "The path is relative to the job's folder.",
                 "correct it, or remove the key.",
             )
+
+
+def language_issues(examples: Sequence[Example], engine: Engine) -> list[Issue]:
+    """Report languages of the examples that the base hardly speaks."""
+    issues = []
+    found = languages(examples)
+    for language, those in found.items():
+        if len(those) < MIN_LANGUAGE * sum(map(len, found.values())):
+            continue
+        if evidence := evidence_against(engine, language, [one.ideal for one in those[:LANGUAGE_TEXTS]]):
+            part = f"{len(those) / sum(map(len, found.values())):.0%} of the examples are in {name_of(language)}"
+            text = (
+                f"{part}, which the base {engine.identity.name} hardly speaks: {evidence}; expect low scores there, "
+                "and name a base that speaks it with --base-model, or leave these examples out"
+            )
+            issues.append(Issue("language", those[0].source, "kept", text))
+    return issues
+
+
+def texts_of_others(job: Job, train: Sequence[Example]) -> Work[list[str]]:
+    """Texts that the author of a style did not write: those of data.others, or else the messages in `train`."""
+    if job.settings.data.others is None:
+        return messages_in(train)
+    texts = yield from read_others(job.path(job.settings.data.others))
+    return of_training(texts, train)
+
+
+def _shortage(measure: Measure, job: Job, train: Sequence[Example], others: Sequence[str]) -> list[Issue]:
+    """What metrics that must be fitted may lack; raises DataError if one can never be fitted."""
+    issues: list[Issue] = []
+    for metric in measure.unfitted:
+        stops, lacks = metric.shortage(train, others)
+        if stops:
+            raise DataError(
+                f"The job cannot be climbed: {stops}", "", "add texts of the author, or choose another metric (chrf)."
+            )
+        if lacks:
+            data = job.settings.data
+            issues.append(Issue("few texts of others", Source(data.others or train[0].source.file, 1), "kept", lacks))
+    return issues
 
 
 def divide(examples: Sequence[Example], job: Job, looks: int, run: Run | None = None) -> Split:
@@ -135,9 +201,23 @@ def divide(examples: Sequence[Example], job: Job, looks: int, run: Run | None = 
     return split
 
 
-def decoding_for(examples: Sequence[Example], engine: Engine, job: Job) -> Decoding:
-    """The decoding settings of a job; by default, answers may be a quarter longer than the longest ideal one."""
+def decodings_for(examples: Sequence[Example], engine: Engine, job: Job) -> tuple[Decoding, Decoding]:
+    """The decoding settings of a job, for a trained base and for an untrained one.
+
+    By default, answers may be a quarter longer than the longest ideal one. If long ideal answers are rare, those of an
+    untrained base are limited to a multiple of the others.
+    """
     answers = job.settings.answers
-    longest = max(engine.count_tokens((Message("user", example.ideal),)) for example in examples)
-    limit = min(round(longest * ANSWER_MARGIN) + EXTRA_TOKENS, max(1, engine.context_length // 2))
-    return Decoding(max_new_tokens=answers.max_new_tokens or limit, temperature=answers.temperature)
+    if answers.max_new_tokens:
+        both = Decoding(max_new_tokens=answers.max_new_tokens, temperature=answers.temperature)
+        return both, both
+    lengths = sorted(engine.count_tokens((Message("user", example.ideal),)) for example in examples)
+    usual = UNTRAINED_MARGIN * lengths[ceil(NEARLY_ALL * len(lengths)) - 1]
+    trained, untrained = (
+        Decoding(
+            max_new_tokens=min(round(longest * ANSWER_MARGIN) + EXTRA_TOKENS, max(1, engine.context_length // 2)),
+            temperature=answers.temperature,
+        )
+        for longest in (lengths[-1], min(lengths[-1], usual))
+    )
+    return trained, untrained

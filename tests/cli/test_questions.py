@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from gradschool.cli.questions import Question, read_questions
 from gradschool.errors import DataError
 from gradschool.records import Answer, Failure, Message, Passage
+from gradschool.settings import Data
 
 
 def user(text: str) -> tuple[Message, ...]:
@@ -36,32 +37,103 @@ FORMS: list[tuple[str, Question]] = [
 ]
 
 
+def asked(questions: list[Question]) -> list[tuple[Any, str | None]]:
+    return [(question.conversation, question.id) for question in questions]
+
+
 @pytest.mark.parametrize("line, question", FORMS)
 def test_accepted_formats(line: str, question: Question) -> None:
-    assert read_questions([line]) == [question]
+    assert asked(read_questions([line])) == [(question.conversation, question.id)]
+
+
+ROWS: list[tuple[dict[str, Any], str | None]] = [
+    ({"instruction": "Count.", "input": "Three pears."}, "Count.\n\nThree pears."),
+    ({"question": "Who signs?", "context": "The clerk signs."}, "Who signs?\n\nThe clerk signs."),
+    ({"prompt": "Sum up.", "text": "The gate is shut on Mondays.", "completion": "Shut Mondays."}, None),
+    ({"question": "Which one?", "choices": ["oak", "elm"], "answer": 1}, "Which one?\n\nA. oak\nB. elm"),
+    ({"prompt": "Say it.", "completion": "Never.", "label": False}, "Say it."),
+    ({"prompt": "Say it.", "chosen": "Here.", "rejected": "There."}, "Say it."),
+    ({"Kundenfrage": "Wo ist der Schlüssel?", "id": "k1"}, "Wo ist der Schlüssel?"),
+]
+
+
+@pytest.mark.parametrize("row, text", ROWS)
+def test_a_row_asks_what_training_reads_of_it(row: dict[str, Any], text: str | None) -> None:
+    (question,) = read_questions([json.dumps(row)])
+    assert question.conversation[-1].content == (text or "Sum up.\n\nThe gate is shut on Mondays.")
+
+
+PLAIN = [
+    "[A-17] Where is it?",
+    "{name} asks: where is it?",
+    "[1] or [2]?",
+    "{broken",
+    "[1, 2",
+    "[[see below]]",
+    "[" * 2000,
+    "(a) or {b}?",
+    '"quoted" or not?',
+]
+
+
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("line", PLAIN, ids=range(len(PLAIN)))
+def test_a_line_of_text_may_begin_with_any_bracket(line: str, place: int) -> None:
+    lines = ["When do you open?\n", "And when do you close, please?\n"]
+    lines.insert(place, f"{line}\n")
+    assert [q.conversation[0].content for q in read_questions(lines)] == [text.strip() for text in lines]
 
 
 BROKEN: list[tuple[str, str]] = [
-    ("{broken", "not valid JSON"),
-    ("[1, 2", "not valid JSON"),
-    ("[" * 100_000, "not valid JSON"),
-    ("{}", "It needs `messages`"),
-    ('{"messages": "text"}', "It needs `messages`"),
-    ('{"messages": [{"role": "user"}]}', "It needs `messages`"),
-    ('{"messages": [{"role": "user", "content": null}]}', "It needs `messages`"),
-    ('{"messages": [{"role": "user", "content": [{"type": "text"}]}]}', "It needs `messages`"),
-    ('{"messages": [{"role": 1, "content": "q"}]}', "It needs `messages`"),
-    ('{"messages": 3}', "It needs `messages`"),
-    ('{"messages": []}', "empty"),
+    ('{"prompt": "x', "not valid JSON"),
+    ("{'prompt': 'x'}", "not valid JSON"),
+    ("{}", "no known"),
+    ('{"messages": "text"}', "no known"),
+    ('{"messages": [{"role": "user"}]}', "without role or content"),
+    ('{"messages": [{"role": "user", "content": null}]}', "empty"),
+    ('{"messages": [{"role": "user", "content": [{"type": "image"}]}]}', "only text"),
+    ('{"messages": [{"role": 1, "content": "q"}]}', "'1'; known roles"),
+    ('{"messages": 3}', "no known"),
+    ('{"messages": []}', "without messages"),
     ('{"messages": [{"role": "assistant", "content": "a"}]}', "empty"),
+    ('{"prompt": "half \\ud83d"}', "half a character"),
 ]
 
 
 @pytest.mark.parametrize("line, why", BROKEN, ids=range(len(BROKEN)))
-def test_invalid_line_is_reported_with_its_number(line: str, why: str) -> None:
+def test_one_bad_line_is_named_and_the_others_are_asked(line: str, why: str) -> None:
+    first, bad, last = read_questions(["fine\n", "\n", f"{line}\n", "as well"])
+    assert (first.conversation, last.conversation) == (user("fine"), user("as well"))
+    assert bad.line == 3 and why in bad.unreadable and not bad.conversation
     with pytest.raises(DataError) as caught:
-        read_questions(["fine", "", line])
-    assert "Line 3 " in caught.value.what and why in caught.value.why
+        read_questions([line])
+    assert "Line 1 " in caught.value.what
+
+
+WHOLE = [
+    json.dumps([{"id": 1, "prompt": "a?"}, {"id": 2, "prompt": "b?"}], indent=1),
+    json.dumps([{"id": 1, "prompt": "a?"}, {"id": 2, "prompt": "b?"}]),
+    json.dumps({"id": 1, "prompt": "a?"}, indent=2) + "\n" + json.dumps({"id": 2, "prompt": "b?"}, indent=2),
+    "id,prompt\n1,a?\n2,b?\n",
+    "sep=;\nid;prompt\n1;a?\n2;b?\n",
+    json.dumps({"data": [{"id": 1, "question": "a?"}, {"id": 2, "question": "b?"}]}),
+]
+
+
+@pytest.mark.parametrize("text", WHOLE, ids=range(len(WHOLE)))
+def test_lists_and_tables_are_read_as_those_of_examples(text: str) -> None:
+    assert asked(read_questions(text.splitlines(keepends=True))) == [(user("a?"), "1"), (user("b?"), "2")]
+
+
+def test_lines_with_commas_are_no_table() -> None:
+    lines = ["Dear all, when do you open?", "Hello, me again, and when do you close?"]
+    assert [q.conversation for q in read_questions(lines)] == [user(line) for line in lines]
+
+
+def test_the_columns_of_the_job_are_read() -> None:
+    row = json.dumps({"Fall": "17", "Klausel": "Die Miete ist fällig."})
+    (question,) = read_questions([row], Data(input_column="klausel", output_column="Antwort"))
+    assert question.conversation == user("Die Miete ist fällig.")
 
 
 @pytest.mark.parametrize("lines", [[], ["", "  \n"]])
@@ -76,8 +148,9 @@ def test_any_text_gives_questions_or_a_data_error(lines: list[str]) -> None:
         questions = read_questions(lines)
     except DataError:
         return
-    assert 1 <= len(questions) <= len(lines)
-    assert all(q.conversation and all(isinstance(m.content, str) for m in q.conversation) for q in questions)
+    assert questions
+    assert all(bool(q.conversation) != bool(q.unreadable) for q in questions)
+    assert all(isinstance(m.content, str) for q in questions for m in q.conversation)
 
 
 def test_answer_row_has_id_citations_and_failure() -> None:

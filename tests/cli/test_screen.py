@@ -1,6 +1,7 @@
 """Terminal output: progress bars, plain lines in files and pipes, and result tables."""
 
 import io
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from gradschool.cli import screen
+from gradschool.cli.lines import command_line, say
 from gradschool.cli.screen import Screen
 from gradschool.cli.tables import ladder_table, show_climbed, show_report
 from gradschool.climbing import Climbed
@@ -119,3 +121,44 @@ def test_ladder_fits_narrow_terminals(width: int) -> None:
     said = written(to)
     assert all(len(line) <= width for line in said.splitlines())
     assert "0.500" in said and "tune" in said
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_ladder_of_60_columns_breaks_no_word_and_shows_verdict_and_time(width: int) -> None:
+    differing = Difference("prompt", -0.143, Interval(-0.2, -0.05, 0.98))
+    tuned = replace(TUNED, report=replace(OTHER, best_difference=differing), recipe="instructions + 4 nearest examples")
+    to = console(width=width)
+    to.print(ladder_table([BASE, SKIPPED, tuned], width))
+    lines = written(to).splitlines()
+    words = set(" ".join(lines).split())
+    assert all(len(line) <= width for line in lines) and "…" not in written(to)
+    assert {"instructions", "examples", "nearest", "passed", "proven", "60", "+0.020", "-0.143", "best"} <= words
+
+
+def test_prose_wraps_at_words_and_commands_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    to = console(width=40)
+    say(to, "  - A sentence that is longer than forty columns: `gradschool climb --resume runs/a-1` continues it.")
+    lines = written(to).splitlines()
+    assert all(line.startswith("    ") for line in lines[1:]) and len(lines) > 2
+    assert any("`gradschool climb --resume runs/a-1`" in line for line in lines)
+    say(to, "x" * 90)
+    assert "x" * 90 in written(to)
+
+
+def test_commands_are_quoted_and_continue_on_further_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path("runs/my job's-1/specialist")
+    monkeypatch.delenv("COLUMNS", raising=False)
+    command = command_line(console(), "gradschool", "answer", path, stdin=path / "questions.jsonl")
+    assert shlex.split(command) == ["gradschool", "answer", str(path), "<", str(path / "questions.jsonl")]
+    monkeypatch.setenv("COLUMNS", "40")
+    broken = command_line(console(width=40), "gradschool", "answer", path, stdin=path / "questions.jsonl")
+    assert " \\\n" in broken and shlex.split(broken.replace("\\\n", "")) == shlex.split(command)
+
+
+def test_details_are_shown_on_request() -> None:
+    for verbose in (False, True):
+        to = console()
+        with Screen(to, verbose) as shown:
+            shown.follow(work(Note("two threads", "detail")))
+        assert ("two threads" in written(to)) == verbose

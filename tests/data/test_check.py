@@ -107,6 +107,23 @@ def test_answers_that_end(make, answer):
     assert checked(*(make(n, f"question {n}", text) for n, text in enumerate([*SENTENCES, answer], 1))).issues == []
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "SELECT name FROM tools WHERE note LIKE '(%';",
+        "UPDATE tools SET price = 3 WHERE id = n",
+        "def f(a):\n    return a + b",
+    ],
+)
+def test_code_and_sql_end_in_their_own_ways(make, answer):
+    assert checked(*(make(n, f"question {n}", text) for n, text in enumerate([*SENTENCES, answer], 1))).issues == []
+    many = [f"SELECT name FROM tools WHERE id = {n} ORDER BY a{n}" for n in range(30)]
+    rows = [*many, "SELECT name FROM tools WHERE"]
+    assert kinds(checked(*(make(n, f"question {n}", text) for n, text in enumerate(rows, 1)))) == [
+        (31, "looks cut off", "kept")
+    ]
+
+
 def test_json_that_is_not_closed_and_free_style_that_needs_no_full_stop(make):
     answers = [f'{{"n": {n}}}' for n in range(10)] + ['{"n": 10, "m": [']
     assert kinds(checked(*(make(n, f"q {n}", text) for n, text in enumerate(answers, 1)))) == [

@@ -49,7 +49,7 @@ def test_in_exact_ties_the_minimum_is_what_the_verdict_needs(budget, mark, neede
 
 @pytest.mark.parametrize(
     "examples, mark, test, validation",
-    [(12, 0.8, 6, 3), (60, 0.8, 30, 10), (300, 0.8, 60, 36), (300, 0.95, 150, 36), (2000, 0.8, 400, 100)],
+    [(12, 0.8, 4, 2), (60, 0.8, 22, 7), (300, 0.8, 60, 36), (300, 0.95, 120, 29), (2000, 0.8, 400, 100)],
 )
 def test_sizes(examples, mark, test, validation):
     size = sizes(examples, examples, SplitSettings(), Goal(pass_mark=mark), 4)
@@ -65,6 +65,54 @@ def test_sizes_as_set_and_with_few_groups():
     assert sizes(446, 59, SplitSettings(), GOAL, 4).test > sizes(446, 446, SplitSettings(), GOAL, 4).test
     with pytest.raises(UsageError, match="leave nothing"):
         sizes(100, 100, SplitSettings(test_share=0.8, validation_share=0.2), GOAL, 4)
+
+
+@given(st.integers(12, 3000), st.floats(0.01, 1), st.floats(0.05, 1), st.integers(1, 4))
+def test_half_is_for_training_unless_the_settings_say_otherwise(examples, grouping, mark, looks):
+    units = max(3, int(grouping * examples))
+    goal = Goal(pass_mark=mark)
+    size = sizes(examples, units, SplitSettings(), goal, looks)
+    assert size.train >= examples / 2 and size.test >= 1 and size.validation >= 1
+    assert size.reason
+    asked = sizes(examples, units, SplitSettings(test_share=0.6), goal, looks)
+    assert asked.test == min(round(0.6 * examples), 400) and asked.validation < examples / 4
+    assert "test_share is 0.6" in asked.reason or "max_test" in asked.reason
+
+
+@pytest.mark.parametrize("count", [12, 14, 30, 80, 110, 150])
+def test_a_small_set_is_half_for_training_and_says_why(count):
+    split = frozen([example(n) for n in range(count)])
+    assert len(split.train) >= count / 2
+    assert str(split).startswith(f"{count} examples: {len(split.train)} train, {len(split.validation)} validation, ")
+    assert split.advice().endswith("; change with `--test-share`.")
+    assert "because at least half is for training, although 60 test examples" in str(split)
+
+
+def test_by_time_half_is_for_training_too():
+    examples = [replace(example(n, f"g{n // 9}"), date=f"2020-01-{1 + n // 9:02}") for n in range(90)]
+    assert len(frozen(examples, by="time").train) >= 45
+
+
+def test_groups_are_named_if_they_are_the_cause():
+    alone = frozen([example(n) for n in range(30)])
+    assert "stay together" not in alone.reason
+    three = frozen([example(n, f"g{n % 3}") for n in range(30)])
+    assert "stay together: 3 units, the largest of 10 examples" in three.reason
+    assert "examples in 3 groups count for less" in three.reason
+
+
+@pytest.mark.parametrize(
+    "options, goal, why",
+    [
+        ({"test_share": 0.3}, GOAL, "test_share is 0.3"),
+        ({"max_test": 20}, GOAL, "max_test is 20"),
+        ({}, Goal(pass_mark=0.95), "a pass mark of 0.95 needs about 172 test examples"),
+        ({}, Goal(pass_mark=1), "no number proves a pass mark of 1"),
+        ({}, Goal(), "60 test examples make the bounds narrow enough"),
+    ],
+)
+def test_the_reason_for_the_size_of_the_test_set(options, goal, why):
+    assert why in sizes(200, 200, SplitSettings(**options), goal, 4).reason
 
 
 @st.composite

@@ -171,7 +171,7 @@ def test_a_context_that_is_too_small_is_detected(tmp_path: Path, monkeypatch: py
     place = ship(tmp_path / "made", recipe=Recipe("Be brief. " * 60))
     whole, _ = finish(export(ExportOptions(place, "ollama", tmp_path / "whole", number_format="f16")))
     assert whole.table[0].sound
-    assert "num_ctx 512" in (whole.folder / "Modelfile").read_text()
+    assert "num_ctx 2048" in (whole.folder / "Modelfile").read_text()  # the base's, not that of the test alone
     monkeypatch.setattr(exporting, "_context", lambda trial: 256)
     with pytest.raises(ExportRejected, match="q0: too long for the model") as caught:
         finish(export(ExportOptions(place, "gguf", tmp_path / "out", number_format="f16")))

@@ -35,6 +35,12 @@ def scores(before: Sequence[float], after: Sequence[float], max_drop: float = MA
     return Measurements(scores=(before, after), max_drop=max_drop)
 
 
+def rounded(answers: str, again: str, before: Sequence[float], after: Sequence[float]) -> Measurements:
+    """Answers and scores of a base whose rounding depends on the batch."""
+    return Measurements(answers=(said(answers), said(again)), scores=(before, after), max_drop=MAX_DROP)
+
+
+FAILED = [Answer("", "error")]
 NAN, INF = math.nan, math.inf
 CASES: list[tuple[Check, Measurements, bool, str]] = [
     (adapter_is_not_zero, Measurements(adapter_norms=[0.0, 0.1, 0.0]), True, "1 of 3 layers"),
@@ -44,6 +50,8 @@ CASES: list[tuple[Check, Measurements, bool, str]] = [
     (answers_changed, Measurements(answers=(said("abc"), said("abd"))), True, "1 of 3"),
     (answers_changed, Measurements(answers=(said("abc"), said("abc"))), False, "0 of 3"),
     (answers_changed, Measurements(answers=([], [])), False, "0 of 0"),
+    (answers_changed, Measurements(answers=(said("ab"), said("a") + FAILED)), False, "0 of 1 validation answers"),
+    (answers_changed, Measurements(answers=(FAILED, said("a"))), False, "0 of 0 validation answers changed, without 1"),
     (loss_fell, Measurements(train_loss=(2.0, 1.999)), True, "from 2.000 to 1.999"),
     (loss_fell, Measurements(train_loss=(2.0, 2.0)), False, "from 2.000 to 2.000"),
     (loss_fell, Measurements(train_loss=(2.0, NAN)), False, "nan"),
@@ -51,7 +59,7 @@ CASES: list[tuple[Check, Measurements, bool, str]] = [
     (answers_stop, Measurements(tuned_answers=said("a" * 9) + said("a", "length")), True, "9 of 10 (at least 90 %)"),
     (answers_stop, Measurements(tuned_answers=said("a" * 8) + said("aa", "length")), False, "8 of 10"),
     (answers_stop, Measurements(tuned_answers=said("a" * 9) + said("a", "error")), True, "9 of 10"),
-    (answers_stop, Measurements(tuned_answers=said("a") + said("a", "error")), False, "1 of 2"),
+    (answers_stop, Measurements(tuned_answers=said("a") + said("a", "error")), False, "1 of 2, 1 failed"),
     (answers_stop, Measurements(tuned_answers=[]), False, "0 of 0"),
     (forgetting, forgot(10, 13), True, "1.000 before, 1.300 after: +0.300 nats per token (limit +0.35)"),
     (forgetting, forgot(10, 14), False, "+0.400"),
@@ -60,6 +68,12 @@ CASES: list[tuple[Check, Measurements, bool, str]] = [
     (same_answers, Measurements(answers=(said("a" * 20), said("a" * 19 + "b"))), True, "19 of 20"),
     (same_answers, Measurements(answers=(said("a" * 20), said("a" * 18 + "bb"))), False, "18 of 20"),
     (same_answers, Measurements(answers=([], [])), False, "0 of 0"),
+    (same_answers, rounded("aaaa", "abcd", [1.0] * 4, [1.0] * 4), True, "(limit -0.250); 1 of 4 answers are"),
+    (same_answers, rounded("aaaa", "aaab", [1.0] * 4, [0.0] * 4), False, "-1.000 (limit -0.250); 3 of 4 answers are"),
+    (score_kept, rounded("aaaa", "aabb", [1.0] * 4, [0.75] * 4), True, "; 2 of 4 answers are the same"),
+    (same_answers, Measurements(answers=(said("a" * 9) + FAILED, said("a" * 8 + "b") + FAILED)), False, "8 of 9"),
+    (same_answers, Measurements(answers=(said("aa") + FAILED, said("aab"))), True, "the same, without 1 that failed"),
+    (same_answers, Measurements(answers=(said("aa"), said("a") + FAILED)), False, "1 of 2"),
     (same_prompts, Measurements(prompts=([[1, 2], [3]], [[1, 2], [3]])), True, "2 of 2"),
     (
         same_prompts,

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from finish import finish
+from gradschool.data.normalize import words
 from gradschool.errors import DamagedError, DataError, ResourceError
 from gradschool.ground.index import Index, build_index, index_passages
 from gradschool.settings import Ground
@@ -74,7 +75,7 @@ def test_scores_fall_and_k_is_kept(index: Index) -> None:
     assert index.search(query, 0) == [] == index.search(query, -1)
 
 
-@pytest.mark.parametrize("query", ["", "   ", "?!", '"', "😀", "\0", "zzzz", "the", "\ud83d"])
+@pytest.mark.parametrize("query", ["", "   ", "?!", '"', "😀", "\0", "zzzz", "\ud83d", "it is the zzzz"])
 def test_a_query_without_known_words_finds_nothing(index: Index, query: str) -> None:
     assert index.search(query, 3) == []
 
@@ -118,9 +119,80 @@ def test_threads_may_search_one_index(index: Index) -> None:
 
 
 def test_equal_scores_come_in_the_order_of_the_documents(tmp_path: Path) -> None:
-    same = [passage("The very same words.", number) for number in range(1, 8)]
+    same = [passage(f"The very same words, in page {number}.", number) for number in range(1, 8)]
     built, _ = finish(index_passages(same, tmp_path / "index", Ground()))
     assert [p.id for p in built.search("same words", 7)] == [p.id for p in same]
+
+
+@pytest.mark.parametrize("query", ["the", "The?", "WHAT is it", "Who, the", "is there a"])
+def test_a_question_of_stop_words_alone_finds_what_it_can(index: Index, query: str) -> None:
+    found = index.search(query, 3)
+    assert found and all(set(words(query)) & set(words(p.text)) for p in found)
+
+
+SAME = [
+    ("Rückgabe", "Ru\u0308ckgabe in 30 Tagen"),
+    ("Ru\u0308ckgabe", "Die Rückgabe ist frei"),
+    ("RÜCKGABE", "Rück\u00adgabe im Laden"),
+    ("Rückgabe", "Bitte melden Sie jede Rück-\ngabe vorher an"),
+    ("Rückgabe", "Bitte melden Sie jede Rück\u00ad\n  gabe vorher an"),
+    ("well known", "a well-\nknown fact"),
+    ("Strasse", "Die Straße ist zu"),
+    ("データ", "ﾃﾞｰﾀは三年保存"),
+    ("ﾃﾞｰﾀ", "データは三年保存"),
+    ("ABC12", "Code ＡＢＣ１２ gilt"),
+    ("office", "our oﬃce is open"),
+    ("русский", "ру́сский язык"),
+    ("営業時間", "店の営業時\n間は九時から"),
+    ("한국어", "\u1112\u1161\u11ab\u1100\u116e\u11a8\u110b\u1165 수업"),
+    ("tiếng Việt", "tie\u0302\u0301ng Vie\u0323\u0302t"),
+    ("كتاب", "كِتَاب جديد"),
+]
+
+
+@pytest.mark.parametrize(("query", "text"), SAME)
+def test_one_text_is_found_in_each_of_its_forms(query: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents" / "a.md").write_text(text, encoding="utf-8")
+    (tmp_path / "documents" / "b.md").write_text("Etwas anderes, something else", encoding="utf-8")
+    built, _ = finish(build_index(tmp_path / "documents", tmp_path / "index", Ground()))
+    assert [p.file for p in built.search(query, 3)] == ["a.md"]
+
+
+HALL = "The hall is open from nine to six on weekdays, and on Sundays it opens at eleven."
+
+
+def test_copies_do_not_crowd_a_result(tmp_path: Path) -> None:
+    copies = [HALL, HALL, HALL.upper(), HALL.replace(" ", "\n", 3), HALL.replace(",", ""), f"**{HALL}**"]
+    texts = [*copies, "The hall has a garden that opens in May.", "Tickets for the hall are sold when it opens."]
+    passages = [passage(text, number) for number, text in enumerate(texts, 1)]
+    built, events = finish(index_passages(passages, tmp_path / "index", Ground()))
+    assert {p.id for p in built.search("when does the hall open", 3)} == {"a.md#1", "a.md#7", "a.md#8"}
+    assert "3 passages are copies" in events[-1].text
+    found = [p.text for p in built.search("when does the hall open", 20)]
+    assert len(found) == len(set(found))
+
+
+def test_versions_with_other_numbers_and_short_facts_under_other_headings_are_no_copies(tmp_path: Path) -> None:
+    texts = [
+        passage(HALL.replace("nine", "9"), 1),
+        passage(HALL.replace("nine", "8"), 2),
+        passage("Daily from nine to five.", 3, "Museum"),
+        passage("Daily from nine to five.", 4, "Library"),
+        passage("Nine garden chairs.", 5),
+    ]
+    built, _ = finish(index_passages(texts, tmp_path / "index", Ground()))
+    assert {p.id for p in built.search("hall open weekdays", 2)} == {"a.md#1", "a.md#2"}
+    assert [p.id for p in built.search("library nine five", 2)] == ["a.md#4", "a.md#3"]
+
+
+def test_an_index_of_an_earlier_version_is_searched_as_it_was_tested(index: Index, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(index.folder, tmp_path / "old"))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["folded"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert Index.open(folder).search("the", 3) == []
+    assert Index.open(folder).search("seven sons", 1)[0].file == "other.txt"
 
 
 def test_building_again_replaces_the_index(tmp_path: Path) -> None:

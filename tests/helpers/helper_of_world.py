@@ -1,10 +1,6 @@
-"""Trains a small network as one of several processes; started by torchrun in test_world.py.
-
-torchrun --nproc-per-node 2 helper_of_world.py FOLDER STEPS lora|full ...
-"""
+"""Trains a small network as one of several processes, for test_world.py."""
 
 import json
-import sys
 from pathlib import Path
 
 import toy
@@ -42,7 +38,3 @@ def train(folder: Path, world: world_module.World, method: str, steps: int) -> N
         (folder / f"sums-{method}-{world.rank}.json").write_text(json.dumps({"sums": sums, "best": state.best_loss}))
     losses = [(s.step, s.loss, s.validation_loss, s.tokens) for s in seen if isinstance(s, Step)]
     (folder / f"losses-{method}-{world.rank}.json").write_text(json.dumps(losses))
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])

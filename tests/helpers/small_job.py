@@ -4,17 +4,20 @@ import functools
 import json
 import os
 import re
-import subprocess
+import signal
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 from click.testing import Result
 from filelock import FileLock
 from typer.testing import CliRunner
 
+from forked import Forked
 from gradschool import cli
 
 GOODS = ["apples", "bolts", "candles", "doors", "eggs", "files", "gloves", "hinges", "inks", "jars", "kettles", "lamps"]
@@ -51,7 +54,7 @@ passages = [1]
 [tune]
 rank = 4
 learning_rates = [0.01, 0.005]
-epochs = 3
+epochs = 2
 max_forgetting = 5
 [answers]
 max_new_tokens = 32
@@ -66,28 +69,6 @@ The van to Dover leaves on Monday, the one to Frome on Friday.
 """
 QUIET = {"COLUMNS": "200", "HF_HUB_OFFLINE": "1"}
 MAIN = "from gradschool.cli import main; main()"
-# A climb that stops itself at the first event at which a condition on its run holds: no race with who waits for it.
-STOPPING = """
-import os, signal, sys
-from pathlib import Path
-from gradschool.cli import main
-from gradschool.cli.screen import Screen
-
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent in the background may have it ignored
-condition, run = sys.argv.pop(1), Path(sys.argv.pop(1))
-
-class StoppingScreen(Screen):
-    def show(self, event):
-        super().show(event)
-        global condition
-        if condition and eval(condition, {"run": run}):
-            condition = ""
-            os.kill(os.getpid(), signal.SIGSTOP)
-
-import gradschool.cli.screen
-gradschool.cli.screen.Screen = StoppingScreen
-main()
-"""
 
 
 def rows(count: int = 72) -> list[dict[str, str]]:
@@ -118,25 +99,44 @@ def run(*arguments: object, stdin: str | bytes | None = None, columns: int = 200
     return result
 
 
-def start(*arguments: object, cwd: Path, env: Mapping[str, str] = {}, program: str = MAIN) -> "subprocess.Popen[str]":
+def start(*arguments: object, cwd: Path, env: Mapping[str, str] = {}) -> Forked:
     """A command as a process of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-c", program, *map(str, arguments)],
-        cwd=cwd,
-        env={**os.environ, **QUIET, **(env or {})},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return Forked(command, list(map(str, arguments)), cwd=cwd, env={**QUIET, **env})
 
 
-def stopped(condition: str, run: Path, *arguments: object, cwd: Path) -> "subprocess.Popen[str]":
-    """A climb as a process of its own that has stopped at the first event at which the condition holds."""
-    process = start(condition, run, *arguments, cwd=cwd, program=STOPPING)
-    _, status = os.waitpid(process.pid, os.WUNTRACED)
-    assert os.WIFSTOPPED(status), f"the process ended before {condition}"
+def command(arguments: list[str]) -> None:
+    """The program with these arguments, in this process."""
+    from gradschool.cli import main
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent in the background may have it ignored
+    sys.argv = ["gradschool", *arguments]
+    main()
+
+
+def stopped(pattern: str, run: Path, *arguments: object, cwd: Path) -> Forked:
+    """A climb as a process of its own that has stopped at the first event after which the run has such a file."""
+    process = Forked(stopping_command, pattern, run, list(map(str, arguments)), cwd=cwd, env=QUIET)
+    known = psutil.Process(process.pid)
+    while known.status() != psutil.STATUS_STOPPED:
+        assert known.is_running() and process.returncode is None, f"the process ended before {pattern}"
+        time.sleep(0.01)
     return process
+
+
+def stopping_command(pattern: str, run: Path, arguments: list[str]) -> None:
+    """A climb that stops itself at the first event after which its run has such a file: no race with who waits."""
+    from gradschool.cli import screen
+
+    class StoppingScreen(screen.Screen):
+        def show(self, event: Any) -> None:
+            super().show(event)
+            nonlocal pattern
+            if pattern and any(run.glob(pattern)):
+                pattern = ""
+                os.kill(os.getpid(), signal.SIGSTOP)
+
+    screen.Screen = StoppingScreen  # type: ignore[misc]
+    command(arguments)
 
 
 def lines(path: Path) -> list[Any]:

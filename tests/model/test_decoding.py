@@ -1,5 +1,6 @@
 """Batches of prompts: each one is continued as transformers continues it alone."""
 
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from transformers import AutoModelForCausalLM
 import tiny
 from gradschool.model.decoding import decode, sample
 from gradschool.model.reader import Reader, reader_of
+from gradschool.model.threads import Threads
 from gradschool.records import Decoding
 
 CHANGES: dict[str, dict[str, Any]] = {
@@ -57,6 +59,16 @@ def together(
         done |= {token.name} if token.last else set()
     assert done == set(prompts)
     return generated
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma3"])
+def test_repeating_a_step_to_time_it_changes_nothing(family: str, tmp_path: Path) -> None:
+    reader = reader_of(network_of(tiny.save_model(tmp_path, family, **CHANGES.get(family, {}))))
+    now, used = iter(range(0, 10**9, 1000)), set()
+    threads = Threads(2, clock=lambda: next(now), use=used.add)
+    prompts = prompts_of(8, 9)
+    assert together(replace(reader, threads=threads), prompts, [319]) == together(reader, prompts, [319])
+    assert used == {1, 2}
 
 
 @pytest.mark.parametrize("prefix", [0, 9])
@@ -128,8 +140,15 @@ def test_samples_have_the_right_probabilities(temperature: float, top_p: float) 
     torch.testing.assert_close(counted, expected, atol=2e-4, rtol=0)
 
 
+@pytest.mark.parametrize("top_p", [0.0, 1e-12])
+def test_the_smallest_nucleus_is_the_likeliest_token(top_p: float) -> None:
+    uniforms = torch.tensor([0.0, 0.5, 0.999], dtype=torch.float64)
+    logits = torch.tensor([[1.0, 5.0, 2.0, 0.0]]).expand(3, -1)
+    assert sample(logits, uniforms, Decoding(temperature=1.0, top_p=top_p)).tolist() == [1, 1, 1]
+
+
 @settings(max_examples=40, deadline=None)
-@given(st.floats(0, 1, exclude_max=True), st.floats(0.01, 1), st.floats(0.01, 5), st.integers(0, 99))
+@given(st.floats(0, 1, exclude_max=True), st.floats(0, 1), st.floats(0.01, 5), st.integers(0, 99))
 def test_any_number_samples_a_possible_token(uniform: float, top_p: float, temperature: float, seed: int) -> None:
     logits = torch.randn(1, 50, generator=torch.Generator().manual_seed(seed)) * 20
     uniforms = torch.tensor([uniform], dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""Device, number format, threads and memory: a container's limits are respected, and each choice has a reason."""
+"""Device, number format and memory: a container's limits are respected, and each choice has a reason."""
 
 from pathlib import Path
 
@@ -9,32 +9,10 @@ import torch
 import tiny
 from gradschool.model import machine
 from gradschool.model.local import LocalEngine
-from gradschool.model.machine import SMALL, choose_dtype, choose_threads, format_for, training_dtype
+from gradschool.model.machine import SMALL, choose_dtype, format_for, training_dtype
 from gradschool.model.memory import AnsweringMemory, Device, free_bytes, gigabytes, kv_cache_bytes, rows_at_once
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(autouse=True)
-def eight_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
-
-
-@pytest.mark.parametrize(
-    ("quota", "threads"), [("max 100000", 8), ("200000 100000", 2), ("50000 100000", 1), ("1600000 100000", 8), ("", 8)]
-)
-def test_threads_respect_the_limit_of_a_container(quota: str, threads: int, tmp_path: Path) -> None:
-    (tmp_path / "cpu.max").write_text(quota)
-    chosen, reason = choose_threads(tmp_path / "cpu.max")
-    assert chosen == threads and ("container" in reason) is (threads < 8)
-
-
-def test_threads_that_the_user_chose_are_not_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "8")
-    (tmp_path / "cpu.max").write_text("200000 100000")
-    assert choose_threads(tmp_path / "cpu.max") == (8, "OMP_NUM_THREADS is set")
-    assert choose_threads(tmp_path / "none") == (8, "OMP_NUM_THREADS is set")
 
 
 @pytest.mark.parametrize("knows", [True, False])

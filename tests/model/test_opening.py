@@ -57,6 +57,38 @@ def test_the_error_of_an_unusable_name_says_why(tmp_path: Path, monkeypatch: pyt
         opened("pocket", tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("qwen3:8b", "qwen3:8b"),
+        ("llama3.2:latest", "llama3.2:latest"),
+        ("someone/own-model:v2", "someone/own-model:v2"),
+        ("hf.co/someone/own-GGUF:Q4_K_M", "hf.co/someone/own-GGUF:Q4_K_M"),
+        ("ollama/llama3.2", "llama3.2"),
+        ("ollama:mistral", "mistral"),
+        ("llama3.2", "llama3.2"),  # could be on the Hub, where it is not
+        ("mistral", "mistral"),
+    ],
+)
+def test_a_name_of_ollama_gets_the_way_to_its_server(
+    name: str, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("gradschool.model.hub.constants.HF_HOME", str(tmp_path))
+    with pytest.raises(ModelError) as caught:
+        opened(name, tmp_path)
+    assert caught.value.what and 'base_model = "http://localhost:11434/v1"' in caught.value.fix
+    assert f'model = "{model}"' in caught.value.fix and f"--model {model})" in caught.value.fix
+
+
+@pytest.mark.parametrize("name", ["localhost:11434", "./nowhere", "a/b/c", "nobody/nothing-1B"])
+def test_other_names_are_not_taken_for_ollamas(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelError) as caught:
+        opened(name, tmp_path)
+    assert "11434/v1" not in caught.value.fix
+
+
 def test_no_torch_until_a_local_model_is_opened() -> None:
     code = (
         "import sys, gradschool.model.opening, gradschool.model.remote, gradschool.model.fake, gradschool.model.chat;"

@@ -10,7 +10,7 @@ from huggingface_hub import ModelCard
 
 from gradschool.package.card import card
 from gradschool.package.manifest import Manifest
-from gradschool.package.verdicts import verdict_sentence
+from gradschool.package.verdicts import differences, duration, plain_verdict, verdict_sentence
 from gradschool.records import BaseIdentity, Cost, Difference, Gate, Interval, Report, RungResult, Score, Verdict
 from gradschool.specialist import Recipe
 
@@ -95,8 +95,8 @@ def test_the_ladder_is_in_order_with_every_number() -> None:
     text = card(manifest(), RESULTS)
     rows = re.findall(r"^\| (base|ground|tune)\b.*$", text, re.MULTILINE)
     assert rows[:3] == ["base", "ground", "tune"]
-    row = "| tune (this one) | instructions + adapter | 0.512 | 0.462 to 0.562 | +0.312 (+0.250 to +0.370) | passed |"
-    assert row in text
+    row = "| tune (this one) | instructions + adapter | 0.512 | 0.462 to 0.562 | "
+    assert row + "+0.312 vs base (+0.250 to +0.370) | passed |" in text
     assert "the job names no documents" in text
     assert "the loss on general text rose by 0.04" in text
     assert "2 empty answer" in text
@@ -126,11 +126,45 @@ def test_one_sentence_for_each_verdict() -> None:
     assert "upper bound 0.250 (98.75% confidence)" in verdict_sentence(BASE)
     unproven = replace(BASE, report=replace(report(0.46, "not proven"), more_examples=210))
     assert verdict_sentence(unproven).startswith("Not proven: the best on validation is the base rung")
-    assert "210 more test examples" in verdict_sentence(unproven)
     refused = replace(TUNE, gates=(Gate("forgetting", False, "the loss rose by 0.9"),))
     assert verdict_sentence(refused).startswith("Not passed: the tune rung is rejected")
     assert "the loss rose by 0.9" in verdict_sentence(refused)
     assert "has no score" in verdict_sentence(GROUND)
+
+
+def test_the_plain_verdict_comes_first_and_says_what_would_settle_it() -> None:
+    assert plain_verdict(TUNE).startswith("It can be used: it scored 0.512 in the test, and 0.45 was asked for.")
+    assert plain_verdict(BASE).startswith("Do not use it: it scored 0.200")
+    assert "has not been tested" in plain_verdict(GROUND)
+    refused = replace(TUNE, gates=(Gate("forgetting", False, "the loss rose by 0.9"),))
+    assert plain_verdict(refused).startswith("Do not use it: it failed the check “forgetting”")
+    grouped = Score(0.46, Interval(0.4, 0.5, 0.9875), 80, 20)
+    unproven = replace(report(0.46, "not proven"), score=grouped, more_examples=210, group_name="matter")
+    said = plain_verdict(replace(BASE, report=unproven))
+    assert said.startswith("Do not use it yet: it scored 0.460")
+    assert "About 210 more test examples from 53 more groups (one for each “matter”) would probably settle it." in said
+    assert "matter" not in plain_verdict(replace(BASE, report=replace(unproven, score=replace(grouped, groups=80))))
+    assert "No practical number" in plain_verdict(replace(BASE, report=replace(unproven, more_examples=None)))
+    text = card(manifest(), (BASE, GROUND, TUNE))
+    assert text.index(plain_verdict(TUNE)[:40]) < text.index("Passed: the tune rung")
+
+
+def test_a_rung_is_compared_with_its_start_and_with_the_best_so_far() -> None:
+    interval = Interval(-0.2, -0.05, 0.9875)
+    both = replace(
+        report(0.135, "failed"),
+        difference=Difference("ground", 0.044, interval),
+        best_difference=Difference("prompt", -0.143, interval),
+    )
+    assert [mean for mean, _ in differences(both)] == ["+0.044 vs ground", "-0.143 vs best so far (prompt)"]
+    assert "-0.143 vs best so far (prompt) (-0.200 to -0.050)" in card(manifest(), (BASE, replace(TUNE, report=both)))
+
+
+@pytest.mark.parametrize(
+    "seconds, shown", [(0.0005, "0.5 ms"), (3, "3.00 s"), (517, "517 s"), (900, "15 min"), (9000, "2.5 h")]
+)
+def test_durations(seconds: float, shown: str) -> None:
+    assert duration(seconds) == shown
 
 
 def test_a_rung_without_a_report_still_gets_a_card() -> None:

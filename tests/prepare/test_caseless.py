@@ -7,13 +7,14 @@ from gradschool.prepare.pseudonyms import Pseudonyms
 
 def test_the_longest_name_is_found_inside_a_sentence() -> None:
     names = Caseless()
-    names.add(["大野", "健二"], 3)
-    names.add(["김하늘"], 4)
-    text = "大野健二様、大野です。김하늘님"
-    assert [(text[start:end], person) for start, end, person in names.find(text)] == [
-        ("大野健二", 3),
-        ("大野", 3),
-        ("김하늘", 4),
+    names.add_words(["大野", "健二"], "Arden", "Rushmere")
+    names.add_words(["김하늘"], "Corin", "Marlpit")
+    names.add_words(["Anna", "Keller"], "Davan", "Hollowell")
+    text = "大野健二様、大野です。김하늘님、Anna"
+    assert [(text[start:end], pseudonym) for start, end, pseudonym in names.find(text)] == [
+        ("大野健二", "Arden Rushmere"),
+        ("大野", "Rushmere"),
+        ("김하늘", "Corin Marlpit"),
     ]
     assert not list(names.find("plain words")) and not list(Caseless().find(text))
 

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from gradschool.errors import DataError
-from gradschool.prepare.dialogues import Dialogue, Turn, drafts_of, roles_of
+from gradschool.prepare.agents import Agents, agents_of
+from gradschool.prepare.dialogue import Dialogue, Turn
+from gradschool.prepare.dialogues import drafts_of
 from gradschool.records import Source
 
 Run = Callable[..., Any]
@@ -77,23 +79,27 @@ def of(*speakers: str) -> Dialogue:
     return Dialogue("d", tuple(Turn(name, "x") for name in speakers), Source("a", 1))
 
 
+def roles(agents: Agents, *speakers: str) -> list[str]:
+    return [agents.role_of(Turn(name, "x")) for name in speakers]
+
+
 def test_the_agent_is_given_or_detected() -> None:
-    assert roles_of([of("customer", "agent")], ()).of("Agent") == "assistant"
-    assert roles_of([of("inbound", "outbound")], ()).of("outbound") == "assistant"
-    found = roles_of([of("Ann", "Eve"), of("Bob", "Eve"), of("Cid", "Eve")], ())
-    assert found.of("Eve") == "assistant" and found.of("Ann") == found.of("somebody new") == "user"
-    assert roles_of([of("Ann", "Eve")], ("Ann",)).of("ann") == "assistant"
+    assert roles(agents_of([of("customer", "agent")], ()), "Agent") == ["assistant"]
+    assert roles(agents_of([of("inbound", "outbound")], ()), "outbound") == ["assistant"]
+    found = agents_of([of("Ann", "Eve"), of("Bob", "Eve"), of("Cid", "Eve")], ())
+    assert roles(found, "Eve", "Ann", "somebody new") == ["assistant", "user", "user"]
+    assert roles(agents_of([of("Ann", "Eve")], ("Ann",)), "ann") == ["assistant"]
 
 
 def test_an_ambiguous_agent_is_an_error() -> None:
     with pytest.raises(DataError, match=r"(?si)agent cannot be detected.*Ann.*--agent"):
-        roles_of([of("Ann", "Eve"), of("Bob", "Joe")], ())
+        agents_of([of("Ann", "Eve"), of("Bob", "Joe")], ())
     with pytest.raises(DataError, match="None of Max has a turn"):
-        roles_of([of("Ann", "Eve")], ("Max",))
+        agents_of([of("Ann", "Eve")], ("Max",))
 
 
 def test_a_first_turn_of_the_agent_is_not_an_answer() -> None:
-    made = list(drafts_of(of("agent", "user", "agent"), roles_of([of("user", "agent")], ())))
+    made = list(drafts_of(of("agent", "user", "agent"), agents_of([of("user", "agent")], ())))
     assert [len(draft.messages) for draft in made] == [3]
 
 

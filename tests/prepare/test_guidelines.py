@@ -78,10 +78,24 @@ def test_sentences_are_joined_over_lines_and_examples_are_left_out() -> None:
     text = '# Title\n\n- One\n  goes on. Two.\n- Three\n\n> Yes!\n\nFour says "no." Five.\n'
     assert list(sentences(text)) == [
         ("One goes on.", 3),
-        ("Two.", 3),
+        ("Two.", 4),
         ("Three", 5),
         ('Four says "no."', 9),
         ("Five.", 9),
+    ]
+
+
+def test_a_sentence_has_the_line_on_which_it_begins() -> None:
+    text = "One is short. Two goes\r\non. Three.\r\n\r\n1. Four\r\n   and more; Five\r\n   is last.\r\nSix.".replace(
+        "\r\n", "\n"
+    )
+    assert [(line, one.split()[0]) for one, line in sentences(text)] == [
+        (1, "One"),
+        (1, "Two"),
+        (2, "Three."),
+        (4, "Four"),
+        (5, "Five"),
+        (7, "Six."),
     ]
 
 

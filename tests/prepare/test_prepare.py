@@ -277,7 +277,7 @@ def test_the_command_reports_the_result(tmp_path: Path) -> None:
     for told in ("16 examples in 16 groups", "signature 16", "x.png is skipped"):
         assert told in result.output
     assert read_job(tmp_path / "job").settings.goal.pass_mark == 0.7
-    wrongs = {"--for": ("stile", "did you mean 'style'"), "--pass-mark": ("7", "between 0 and 1")}
+    wrongs = {"--for": ("stile", "is not one of"), "--pass-mark": ("7", "between 0 and 1")}
     for option, (value, why) in (wrongs | {"--private": ("x", "choose one of")}).items():
         result = CliRunner().invoke(app, [*command, option, value])
         assert result.exit_code == 2 and why in result.output

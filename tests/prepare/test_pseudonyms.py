@@ -7,7 +7,7 @@ import pytest
 
 from gradschool.errors import UsageError
 from gradschool.prepare.options import private_modes
-from gradschool.prepare.people import name_words
+from gradschool.prepare.people import People, name_words
 from gradschool.prepare.placeholders import made_up
 from gradschool.prepare.pseudonyms import Pseudonyms
 from gradschool.prepare.review import ValueDecision
@@ -30,6 +30,33 @@ def names(private: str = "", **more: Any) -> Pseudonyms:
 
 def said(made: Pseudonyms, text: str, *near: int, language: str = "en") -> str:
     return made.replace(text, [PEOPLE[number] for number in near], language)[0]
+
+
+@pytest.mark.parametrize(
+    "name", ["+32 470 555 0199", "🦊 Jo", "Jo (Ghent)", "Jo & Sons", "sunny_99", "ana from work", "李雷"]
+)
+def test_every_speaker_has_a_pseudonym_that_stays(name: str) -> None:
+    people = People()
+    people.meet(name)
+    (person,) = people.entries
+    assert name.casefold() in person.names
+    people.register([(name, "")] * 3)
+    people.meet(name)
+    again = People()
+    again.restore([{"pseudonym": person.pseudonym, "names": sorted(person.names), "addresses": []}])
+    again.meet(name)
+    assert len(people.entries) == len(again.entries) == 1
+    text = f"I am {name}, she said"
+    for register in (people, again):
+        found = [(span.value, pseudonym) for span, pseudonym in register.names_in(text, ())]
+        assert found == [(name, person.pseudonym)]
+
+
+def test_a_short_number_or_an_ordinary_word_is_replaced_nowhere() -> None:
+    people = People()
+    for name in ("42", "may", "🦊"):
+        people.meet(name)
+    assert not list(people.names_in("it costs 42 in may 🦊", ()))
 
 
 def test_all_forms_of_a_name_have_the_same_pseudonym() -> None:

@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finish import finish
+from gradschool.data.dates import iso_date
 from gradschool.data.documents import Document
 from gradschool.errors import GradschoolError
 from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.pairs import questions_in
 from gradschool.prepare.prepare import prepare
-from gradschool.prepare.texts import iso_date, sections
+from gradschool.prepare.texts import sections
 from gradschool.records import Note
 from gradschool.settings import Data
 

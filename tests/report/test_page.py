@@ -301,7 +301,7 @@ def test_a_failed_gate_is_reported(made: Made) -> None:
     (made.run.folder / "done" / "base-result.json").unlink()
     made.run.save(result_key("base"), result)
     text = page(made.run)
-    assert "passed, rejected" in text
+    assert "passed, gate failed" in text
     assert "3 of 90 answers stopped" in text
 
 

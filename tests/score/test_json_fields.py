@@ -36,6 +36,25 @@ def test_list_items_count_in_any_order_but_then_not_as_exact():
     assert mark('{"tags": ["a", "a"]}', '{"tags": ["a", "b"]}').value == 0.5
 
 
+def test_values_that_are_swapped_between_items_do_not_match():
+    ideal = '[{"seat": 4, "guest": "Ilo"}, {"seat": 9, "guest": "Bera"}]'
+    assert mark('[{"seat": 9, "guest": "Ilo"}, {"seat": 4, "guest": "Bera"}]', ideal).value == 0.5
+    assert mark('[{"guest": "Bera", "seat": 9}, {"guest": "Ilo", "seat": 4}]', ideal).value == 1
+    # One item is missing: 2 given, both right, 4 wanted.
+    assert mark('[{"seat": 9, "guest": "Bera"}]', ideal).value == pytest.approx(2 * 2 / 6)
+    nested = '{"days": [{"day": "Mo", "slots": [8, 10]}, {"day": "Tu", "slots": [9, 11]}]}'
+    assert mark('{"days": [{"day": "Mo", "slots": [9, 11]}, {"day": "Tu", "slots": [8, 10]}]}', nested).value < 0.7
+    assert mark('{"days": [{"day": "Tu", "slots": [11, 9]}, {"day": "Mo", "slots": [10, 8]}]}', nested).value == 1
+    assert mark("[[1, 2], [3, 4]]", "[[1, 4], [3, 2]]").value == 0.5
+
+
+def test_the_pairs_are_the_best_ones():
+    ideal = [{"a": 1, "b": 1}, {"a": 1, "b": 2, "c": 3}]
+    assert mark(json.dumps([{"a": 1, "b": 2, "c": 4}, {"a": 1, "b": 1, "c": 9}]), json.dumps(ideal)).value == (
+        pytest.approx(2 * 4 / 11)
+    )
+
+
 @pytest.mark.parametrize(
     ("said", "ideal"), [("true", "1"), ("null", '"null"'), ("{}", "[]"), ('"1"', "1"), ('{"a": {}}', '{"a": null}')]
 )

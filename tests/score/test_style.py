@@ -158,7 +158,7 @@ def test_its_parts_are_in_the_report_with_bounds(style: Style) -> None:
     report = judge(rows, Goal(metric="style", pass_mark=0.5), 0.95)
     assert 0.5 < report.score.mean < 0.8 and report.failures == {"empty answer": 1}
     told = report.parts["told from the author"]
-    assert told.examples == 40 and told.interval.low < told.mean < told.interval.high
+    assert told.examples == 39 and told.interval.low < told.mean < told.interval.high
     as_extra = score(asked, answers, style, {"style": style})[0].parts
     assert "style: told from the author" in as_extra and "told from the author" in as_extra
 
@@ -168,6 +168,17 @@ def test_jobs_can_name_it(tmp_path: object) -> None:
 
     decides, also = find_metrics(Goal(metric="style", extra_metrics=("chrf",)), Path(), examples(30, 1))
     assert isinstance(decides, Style) and decides.author is None and set(also) == {"chrf"}
+
+
+def test_scripts_without_spaces_have_words_and_sentences() -> None:
+    own = ["今天天气很好呢。我们去公园走走吧。", "昨天下雨了呢。我在家里看书了。", "明天会很冷呢。记得穿外套吧。"]
+    others = ["根据规定，请于五日内提交材料。逾期不予受理。", "特此通知，会议改期举行。请相互转告。"]
+    asked = [
+        replace(one, messages=(one.messages[0], Message("assistant", f"{own[n % 3]}第{n}天也一样呢。")))
+        for n, one in enumerate(examples(24, 1))
+    ]
+    style = Style().fit(Style().fit_texts(asked, [], [f"{others[n % 2] * 3}第{n}号。" for n in range(24)]))
+    assert style("后天我们再说呢。明天也许会下雪吧。", asked[0]).value in (0, 1)  # its two sentences are not two words
 
 
 def test_long_texts_are_split_if_others_wrote_little() -> None:

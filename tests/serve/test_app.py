@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from gradschool.serve import server as module
 from gradschool.serve.server import running
 from gradschool.serve.service import Limits, Service
 
+RECORDED = json.loads((Path(__file__).parent / "recorded_requests.json").read_text(encoding="utf-8"))
 LIMITS = Limits(body=20_000, body_seconds=0.5, seconds=1.0, waiting=2, grace=5.0)
 
 
@@ -67,6 +69,16 @@ def test_chat_completion(client: httpx.Client) -> None:
         "choices": [{"index": 0, "finish_reason": "stop", "logprobs": None, "message": message}],
         "usage": {"prompt_tokens": 3, "completion_tokens": 3, "total_tokens": 6},
     }
+
+
+@pytest.mark.parametrize("recorded", RECORDED, ids=[one["client"] for one in RECORDED])
+def test_requests_of_known_clients_are_answered(client: httpx.Client, recorded: dict[str, Any]) -> None:
+    response = client.post(recorded["path"], json=recorded["body"])
+    assert response.status_code == 200, response.text
+    if recorded["body"].get("stream"):
+        assert events(response)[-1] == "[DONE]"
+    else:
+        assert response.json()["choices"][0]["finish_reason"] in ("stop", "length")
 
 
 def test_completion_of_a_prompt(client: httpx.Client) -> None:

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradschool.records import Decoding, Message
+from gradschool.serve.fields import NOTHING, UNSUPPORTED, WITHOUT_EFFECT
 from gradschool.serve.http_errors import HTTPError
-from gradschool.serve.request import MAX_STOPS, UNSUPPORTED, CompletionRequest, parse_chat, parse_completion
+from gradschool.serve.request import MAX_STOPS, CompletionRequest, parse_chat, parse_completion
 
 HELLO = {"role": "user", "content": "Hello"}
 DEFAULT = Decoding(max_new_tokens=7, temperature=0.0, top_p=1.0, seed=3)
@@ -82,6 +83,10 @@ def test_temperature_without_a_seed_draws_a_new_seed_each_time() -> None:
         ({"top_p": -0.1}, "top_p"),
         ({"max_tokens": 0}, "max_tokens"),
         ({"max_tokens": 1.5}, "max_tokens"),
+        ({"max_tokens": -3}, "max_tokens"),
+        ({"messages": [HELLO, {"role": "assistant", "content": "x"}, {"role": "user"}]}, "messages.2.content"),
+        ({"messages": [{"role": "user", "content": [{"type": "text"}]}, HELLO]}, "messages.0.content"),
+        ({"messages": [HELLO, {"role": "assistant", "tool_calls": [{"id": "1"}]}, HELLO]}, "messages.1.tool_calls"),
         ({"max_completion_tokens": "5"}, "max_completion_tokens"),
         ({"seed": 1 << 63}, "seed"),
         ({"stop": [""]}, "stop"),
@@ -93,6 +98,11 @@ def test_temperature_without_a_seed_draws_a_new_seed_each_time() -> None:
         ({"tools": [{"type": "function"}]}, "tools"),
         ({"response_format": {"type": "json_object"}}, "response_format"),
         ({"logprobs": True}, "logprobs"),
+        ({"top_k": 40}, "top_k"),
+        ({"min_p": 0.05}, "min_p"),
+        ({"repetition_penalty": 1.1}, "repetition_penalty"),
+        ({"presence_penalty": -0.5}, "presence_penalty"),
+        ({"stream_options": {"continuous_usage_stats": True}}, "stream_options.continuous_usage_stats"),
         ({"temprature": 1}, "temprature"),
     ],
 )
@@ -100,6 +110,39 @@ def test_unsupported_values_are_rejected_by_field(fields: dict[str, Any], param:
     error = rejected(**fields)
     assert (error.status, error.param, error.kind) == (400, param, "invalid_request_error")
     assert param.rpartition(".")[2] in error.message or param in error.message
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
+@pytest.mark.parametrize("value", [-1, -2, -1.0, None])
+def test_no_limit_of_a_client_is_the_limit_of_the_test(name: str, value: object) -> None:
+    assert chat(**{name: value}).decoding(DEFAULT) == DEFAULT
+
+
+def test_empty_turns_keep_their_place_in_the_history() -> None:
+    for nothing in ({"content": None}, {"content": []}, {"content": ""}, {}):
+        asked = chat(messages=[HELLO, {"role": "assistant", "tool_calls": [], **nothing}, HELLO])
+        assert [m.content for m in asked.question] == ["Hello", "", "Hello"]
+        assert chat(messages=[HELLO, {"role": "assistant", **nothing}]).question == chat().question
+    assert chat(messages=[{"role": "user", "content": None}, HELLO]).question[0] == Message("user", "")
+
+
+def test_a_refusal_that_a_client_sends_back_is_text() -> None:
+    refused = {"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}
+    assert chat(messages=[HELLO, refused, HELLO]).question[1] == Message("assistant", "No.")
+
+
+def test_values_that_ask_for_nothing_are_taken_in_every_field() -> None:
+    for name, values in UNSUPPORTED.items():
+        for value in (*NOTHING, False, 0.0, *values):
+            assert chat(**{name: value}) == chat()
+    for name in WITHOUT_EFFECT:
+        assert chat(**{name: {"anything": 1}}) == chat()
+    assert chat(something_new=None, stop="", stream_options={"include_usage": None}) == chat()
+    assert not UNSUPPORTED.keys() & WITHOUT_EFFECT
+
+
+def test_integers_may_be_written_with_a_point() -> None:
+    assert (chat(max_tokens=5.0).max_tokens, chat(seed=7.0).seed) == (5, 7)
 
 
 def test_unknown_field_gets_a_suggestion() -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import inspect
 import io
+import json
 import re
 import shlex
 import shutil
@@ -18,8 +19,9 @@ from gradschool.cli.serving import serve
 from gradschool.model import llama_engine
 from gradschool.model.memory import AT_ONCE
 from gradschool.serve.app import make_app
+from gradschool.serve.fields import UNSUPPORTED, WITHOUT_EFFECT
 from gradschool.serve.loading import open_service
-from gradschool.serve.request import MAX_STOPS, UNSUPPORTED, WITHOUT_EFFECT, _ChatBody
+from gradschool.serve.request import MAX_STOPS, _ChatBody
 from gradschool.serve.server import HEADER_SECONDS, KEY_ENV, MIN_KEY_LENGTH, running
 from gradschool.serve.service import Limits, Service
 
@@ -97,6 +99,13 @@ def test_options_have_the_defaults_of_the_command() -> None:
     limits = Limits()
     assert defaults["--max-waiting"] == limits.waiting and defaults["--max-body"] == limits.body
     assert defaults["--timeout"] == limits.seconds and defaults["--api-key-env"] == KEY_ENV
+
+
+def test_rounding_is_as_measured() -> None:
+    result = json.loads((Path(__file__).parents[2] / "bench" / "results" / "rounding.json").read_text(encoding="utf-8"))
+    assert f"the built-in base and {result['questions']} questions" in PAGE
+    for name, same in result["same"].items():
+        assert f"| {name} | {' | '.join(str(count) for count in same.values())} |" in PAGE
 
 
 @pytest.mark.parametrize(

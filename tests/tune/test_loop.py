@@ -16,6 +16,7 @@ from finish import finish
 from gradschool.errors import ModelError, ResourceError
 from gradschool.model.lora import trained_parameters
 from gradschool.model.reader import reader_of
+from gradschool.model.threads import Threads
 from gradschool.records import Note, Step
 from gradschool.tune import loop
 from gradschool.tune.loop import Training
@@ -203,6 +204,37 @@ def losses(monkeypatch: pytest.MonkeyPatch, reported: list[float]) -> None:
     """Let validation return these losses."""
     said = iter(reported)
     monkeypatch.setattr(answers, "mean_loss", lambda *_: next(said))
+
+
+def always_comparing() -> Threads:
+    """Threads that compare numbers at every step, but set none."""
+    now = iter(range(0, 10**9, 1000))
+    return Threads(2, clock=lambda: next(now), use=lambda _: None)
+
+
+def test_repeating_a_step_to_time_it_changes_nothing(tmp_path: Path) -> None:
+    plain, timed = toy.network(dropout=0.1), toy.network(dropout=0.1)
+    finish(training(tmp_path / "plain", plain).run())
+    work = training(tmp_path / "timed", timed)
+    work.threads = always_comparing()
+    state, events = finish(work.run())
+    assert toy.same(toy.values(timed), toy.values(plain))
+    [note] = [event.text for event in events if isinstance(event, Note)]
+    assert state.threads == 1 and note.startswith("tune: computes with 1 of 2 threads; a step takes ")
+
+
+def test_a_resumed_training_computes_with_as_many_threads_as_before(tmp_path: Path) -> None:
+    first = training(tmp_path)
+    first.threads = Threads(2, use=lambda _: None)
+    first.threads.start_with(2)
+    steps = first.run()
+    while not isinstance(step := next(steps), Step) or step.validation_loss is None:
+        pass
+    steps.close()
+    resumed = training(tmp_path)
+    resumed.threads = Threads(2, use=lambda _: None)
+    state, _ = finish(resumed.run())
+    assert state.threads == resumed.threads.count == 2
 
 
 def test_the_network_ends_with_the_weights_best_on_validation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

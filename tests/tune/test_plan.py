@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradschool.settings import Tune
-from gradschool.tune.plan import MAX_EPOCHS, learning_rates, make_plan
+from gradschool.tune.plan import MAX_EPOCHS, MIN_EPOCHS, learning_rates, make_plan
 
 rows = st.integers(1, 200_000)
 
@@ -70,3 +70,11 @@ def test_learning_rates_are_around_the_expected_one(width: int) -> None:
     assert learning_rates(Tune(method="full"), width)[1] == pytest.approx(middle / 10, rel=0.1)
     assert learning_rates(Tune(), 2 * width)[1] < middle
     assert learning_rates(Tune(learning_rates=(0.1, 0.2)), width) == (0.1, 0.2)
+
+
+@given(rows, st.integers(0, 500))
+def test_many_labels_are_seen_as_often_as_few(count: int, labels: int) -> None:
+    few, many = (make_plan(Tune(), count, 20.0, 1e-3, classes=n).epochs for n in (labels, labels + 100))
+    assert MIN_EPOCHS <= few <= many <= MAX_EPOCHS
+    assert many == MAX_EPOCHS or many * count >= 200 * (labels + 100) - 1
+    assert make_plan(Tune(epochs=4), count, 20.0, 1e-3, classes=labels).epochs == 4

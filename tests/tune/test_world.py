@@ -1,19 +1,16 @@
 """Several processes: two have the losses of one, and a training resumes in another number of processes."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+import forked
 import helper_of_world
 from gradschool.tune.world import ALONE, World, current, join
 
-TESTS = Path(__file__).parents[1]
 # Two processes add in another order; after 12 steps in float32 losses differ by less than this.
 CLOSE = 1e-4
 
@@ -24,12 +21,7 @@ def train(folder: Path, processes: int, steps: int = 12, methods: tuple[str, ...
     if processes == 1:
         helper_of_world.main(folder, steps, list(methods))
     else:
-        launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes)]
-        paths = [str(TESTS / "helpers"), *sys.path]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
-        command = [*launcher, helper_of_world.__file__, folder, str(steps), *methods]
-        ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-        assert ran.returncode == 0, ran.stderr
+        forked.group(processes, helper_of_world.main, folder, steps, list(methods), cwd=folder)
     seen = [
         [json.loads((folder / f"losses-{m}-{rank}.json").read_text()) for m in methods] for rank in range(processes)
     ]

@@ -4,6 +4,7 @@
 # isort: off
 from gradschool.cli import preparing
 from gradschool.cli import climbing
+from gradschool.cli import running
 from gradschool.cli import using
 from gradschool.cli import shipping
 from gradschool.cli import serving
@@ -15,4 +16,16 @@ from gradschool.cli.app import app, parsed
 
 main = app
 
-__all__ = ["about", "app", "climbing", "fitting", "main", "parsed", "preparing", "serving", "shipping", "using"]
+__all__ = [
+    "about",
+    "app",
+    "climbing",
+    "fitting",
+    "main",
+    "parsed",
+    "preparing",
+    "running",
+    "serving",
+    "shipping",
+    "using",
+]

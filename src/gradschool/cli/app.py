@@ -1,5 +1,6 @@
 """Shared by all commands: the application, error reporting, and one option for each setting."""
 
+import copy
 import functools
 import inspect
 import itertools
@@ -12,14 +13,16 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperOption
 
 from gradschool import errors
-from gradschool.settings import RENAMED, Option, Renamed, flag_of, keyword_of, options, shown
+from gradschool.cli.lines import say
+from gradschool.settings import MAIN, RENAMED, Option, Renamed, flag_of, keyword_of, options, shown
+from gradschool.version import __version__
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Turn a general language model into a specialist, on your own machine, and prove it.",
@@ -30,8 +33,32 @@ out, err = Console(), Console(stderr=True)
 RENAMED_FLAGS = {flag_of(old): new for old, new in RENAMED.items()} | {"--most-drop": Renamed("max_drop")}
 
 JobPath = Annotated[Path, typer.Argument(help="a folder with job.toml, a .toml file, or a file of examples")]
-SpecialistPath = Annotated[Path, typer.Argument(help="a specialist's folder, such as runs/contracts-1/specialist")]
+SpecialistPath = Annotated[Path, typer.Argument(help="folder of a specialist or of its run, such as runs/contracts-1")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="also show details, such as number formats and threads")]
+AsJson = Annotated[bool, typer.Option("--json", help="print the result as JSON; progress goes to standard error")]
 BaseOption = Annotated[str | None, typer.Option("--base", help="another location of the same base model")]
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def gradschool(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Turn a general language model into a specialist, on your own machine, and prove it."""
+
+
+def print_json(value: Any, type_: Any = None) -> None:
+    """Print a value as JSON; records are read as `type_`, or as the type of the value."""
+    from pydantic import TypeAdapter
+
+    typer.echo(TypeAdapter(type_ or type(value)).dump_json(value, indent=2).decode())
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:
@@ -44,8 +71,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
         except errors.GradschoolError as error:
             raise _reported(error) from None
         except KeyboardInterrupt:
-            err.print("Interrupted. Finished work is saved; continue a climb with `gradschool climb --resume RUN`.")
-            raise typer.Exit(errors.EXIT_INTERRUPTED) from None
+            raise interrupted() from None
         except SystemExit as end:  # rich exits this way on a BrokenPipeError
             raise typer.Exit(0 if isinstance(end.__context__, BrokenPipeError) else errors.EXIT_BUG) from None
         except BrokenPipeError:  # the reader of our output closed the pipe, as `head` does
@@ -73,19 +99,29 @@ class Command(TyperCommand):
 
 def _reported(error: errors.GradschoolError) -> typer.Exit:
     """Print an error; returns the exception that ends the program with its exit code."""
-    err.print(f"[red]{escape(error.what)}[/]", highlight=False, soft_wrap=True)
+    say(err, escape(error.what), style="red")
     for line in (error.why, error.fix and f"What to do: {error.fix}"):
         if line:
-            err.print(escape(line), highlight=False, soft_wrap=True)
+            say(err, escape(line))
     return typer.Exit(error.exit_code)
 
 
+def interrupted(fix: str = "") -> typer.Exit:
+    """Report Ctrl-C and what continues the work; returns the exception that ends the program."""
+    say(err, "Interrupted." + (f" Finished work is saved. What to do: {escape(fix)}" if fix else ""))
+    return typer.Exit(errors.EXIT_INTERRUPTED)
+
+
 def with_settings(function: Callable[..., None]) -> Callable[..., None]:
-    """Add an option for each setting in settings.py to a command, which receives them as `overrides`."""
+    """Add an option for each setting in settings.py to a command, which receives them as `overrides`.
+
+    Its --help shows those that most jobs need, and its --help-all shows all.
+    """
     known = {keyword_of(option.path): option for option in options()}
 
     @functools.wraps(function)
     def collecting(*args: Any, **kwargs: Any) -> None:
+        kwargs.pop(HELP_ALL.name)
         given = {known[name]: value for name in known if (value := kwargs.pop(name)) is not None}
         function(*args, overrides={option.path: parsed(option, text) for option, text in given.items()}, **kwargs)
 
@@ -94,9 +130,36 @@ def with_settings(function: Callable[..., None]) -> Callable[..., None]:
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_annotation(option))
         for name, option in known.items()
     ]
-    collecting.__signature__ = inspect.Signature([*own, *flags])  # type: ignore[attr-defined]
-    collecting.__annotations__ = {p.name: p.annotation for p in (*own, *flags)}
+    collecting.__signature__ = inspect.Signature([*own, *flags, HELP_ALL])  # type: ignore[attr-defined]
+    collecting.__annotations__ = {p.name: p.annotation for p in (*own, *flags, HELP_ALL)}
     return collecting
+
+
+def _show_all_options(ctx: typer.Context, asked: bool) -> None:
+    if asked:
+        full = copy.copy(ctx.command)
+        full.params = [copy.copy(parameter) for parameter in full.params]
+        for parameter in full.params:
+            if isinstance(parameter, TyperOption):
+                parameter.hidden = False
+        typer.echo(full.get_help(ctx))
+        raise typer.Exit
+
+
+HELP_ALL = inspect.Parameter(
+    "help_all",
+    inspect.Parameter.KEYWORD_ONLY,
+    default=False,
+    annotation=Annotated[
+        bool,
+        typer.Option(
+            "--help-all",
+            help="Show the options for all settings of job.toml and exit.",
+            is_eager=True,
+            callback=_show_all_options,
+        ),
+    ],
+)
 
 
 def _annotation(option: Option) -> Any:
@@ -104,14 +167,24 @@ def _annotation(option: Option) -> Any:
     unit = f" ({option.unit})" if option.unit else ""
     table = option.path.rpartition(".")[0]
     panel = f"job.toml: \\[{table}]" if table else "job.toml"
+    hidden = option.path not in MAIN
     metavar = option.type.upper().replace(" ", "-") if len(option.type) < 15 else "TEXT"
     if option.default is False:  # a flag without a value
         return Annotated[
-            bool | None, typer.Option(option.flag, help=escape(option.help), rich_help_panel=panel, show_default=False)
+            bool | None,
+            typer.Option(
+                option.flag, help=escape(option.help), rich_help_panel=panel, show_default=False, hidden=hidden
+            ),
         ]
     return Annotated[
         str | None,
-        typer.Option(option.flag, help=escape(option.help) + unit + default, rich_help_panel=panel, metavar=metavar),
+        typer.Option(
+            option.flag,
+            help=escape(option.help) + unit + default,
+            rich_help_panel=panel,
+            metavar=metavar,
+            hidden=hidden,
+        ),
     ]
 
 

@@ -1,6 +1,6 @@
 """The commands around a climb: check a job, climb it, report on it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,10 +8,12 @@ import typer
 from rich.markup import escape
 
 from gradschool import errors
-from gradschool.cli.app import JobPath, command, out, with_settings
+from gradschool.cli.app import AsJson, JobPath, Verbose, command, err, interrupted, out, print_json, with_settings
+from gradschool.cli.lines import say
 from gradschool.job import read_job
 
 if TYPE_CHECKING:
+    from gradschool.data.issues import Issue
     from gradschool.run import Run
 
 
@@ -23,6 +25,8 @@ def climb(
     ] = None,
     run: Annotated[Path | None, typer.Option(help="folder for this run; default: runs/NAME-1, -2, …")] = None,
     resume: Annotated[Path | None, typer.Option(help="continue an interrupted run")] = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
     *,
     overrides: Mapping[str, Any],
 ) -> None:
@@ -30,27 +34,35 @@ def climb(
     from gradschool.cli.screen import Screen
     from gradschool.cli.tables import show_climbed
     from gradschool.climbing import climb as climb_run
+    from gradschool.run import resume_command
     from gradschool.tune.train_job import help_train_under_torchrun
 
     if help_train_under_torchrun():
         return
     opened = _open_run(job, run, resume, overrides)
-    with opened, Screen(out) as screen:
-        out.print(f"[bold]{escape(opened.job.name)}[/] → {escape(str(opened.folder))}", highlight=False)
-        climbed = screen.follow(opened.recorded(climb_run(opened)))
-    show_climbed(out, climbed, opened.folder)
+    console = err if as_json else out
+    try:
+        with opened, Screen(console, verbose) as screen:
+            say(console, f"[bold]{escape(opened.job.name)}[/] → {escape(str(opened.folder))}")
+            climbed = screen.follow(opened.recorded(climb_run(opened)))
+    except KeyboardInterrupt:
+        raise interrupted(f"continue with `{resume_command(opened.folder)}`") from None
+    if as_json:
+        print_json(climbed)
+    else:
+        show_climbed(out, climbed, opened.folder)
     if climbed.verdict != "passed":
         raise typer.Exit(errors.EXIT_NOT_PASSED)
 
 
 def _open_run(job: Path | None, folder: Path | None, resume: Path | None, overrides: Mapping[str, Any]) -> "Run":
-    from gradschool.run import Run
+    from gradschool.run import Run, resume_command
 
     if resume is not None and (job is not None or overrides):
         raise errors.UsageError(
             "--resume continues a run with the job and the settings it began with.",
             "A job or settings were given too.",
-            "give --resume RUN alone.",
+            f"`{resume_command(resume)}`",
         )
     if resume is not None:
         return Run.open(resume)
@@ -58,7 +70,7 @@ def _open_run(job: Path | None, folder: Path | None, resume: Path | None, overri
         raise errors.UsageError(
             "There is nothing to climb.",
             "No job was given.",
-            "gradschool climb JOB; `gradschool climb examples/contracts` is one.",
+            "name a job, such as `gradschool climb examples/contracts`.",
         )
     return Run.start(read_job(job, overrides), folder)
 
@@ -69,20 +81,35 @@ def check(
     job: JobPath,
     rows: Annotated[int, typer.Option(help="how many examples to show with the tokens that are trained on")] = 2,
     issues: Annotated[Path | None, typer.Option(help="write all warnings here, one per line")] = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
     *,
     overrides: Mapping[str, Any],
 ) -> None:
     """Show the data and its issues, what the test set can prove, and which tokens would be trained on."""
     from gradschool.cli.screen import Screen
-    from gradschool.cli.tables import show_examined
+    from gradschool.cli.tables import show_examined, show_issues
     from gradschool.examine import examine
+
+    try:
+        with Screen(err if as_json else out, verbose) as screen:
+            examined = screen.follow(examine(read_job(job, overrides), rows))
+    except errors.GradschoolError as error:
+        show_issues(err if as_json else out, error.issues)
+        _write_issues(issues, error.issues)
+        raise
+    if as_json:
+        print_json(examined)
+    else:
+        show_examined(out, examined)
+    _write_issues(issues, examined.issues)
+
+
+def _write_issues(path: Path | None, issues: Sequence["Issue"]) -> None:
     from gradschool.files import write_text
 
-    with Screen(out) as screen:
-        examined = screen.follow(examine(read_job(job, overrides), rows))
-    show_examined(out, examined)
-    if issues:
-        write_text(issues, "".join(f"{issue}\n" for issue in examined.issues))
+    if path:
+        write_text(path, "".join(f"{issue}\n" for issue in issues))
 
 
 @command
@@ -99,4 +126,4 @@ def report(
 
     path = output or run / "report.html"
     write_text(path, page(Run.open(run)))
-    out.print(f"Written: {escape(str(path))}", highlight=False, soft_wrap=True)
+    say(out, f"Written: {escape(str(path))}")

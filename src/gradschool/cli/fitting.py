@@ -8,15 +8,18 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from gradschool.cli.app import command, out
+from gradschool.cli.app import AsJson, command, out, print_json
+from gradschool.cli.lines import say
 from gradschool.job import read_job
 from gradschool.records import Decoding
 from gradschool.settings import Tune
 
 if TYPE_CHECKING:
-    from gradschool.model.memory import Workload
+    from collections.abc import Sequence
 
-NAMES = {"answer": "answer", "lora": "LoRA", "4-bit lora": "LoRA, 4 bits", "full": "full"}
+    from gradschool.estimate import Fitting
+
+NAMES = {"answer": "answer", "lora": "LoRA", "4-bit lora": "LoRA,\n4 bits", "full": "full"}
 STYLES = {"yes": "green", "no": "red"}
 
 
@@ -29,64 +32,65 @@ def fit(
     tokens: Annotated[int, typer.Option(min=2, help="tokens of the longest example, answer included")] = 1024,
     new_tokens: Annotated[int, typer.Option(min=1, help="tokens of the longest answer")] = Decoding().max_new_tokens,
     rank: Annotated[int, typer.Option(min=1, help="rank of the LoRA layers")] = Tune().rank,
+    as_json: AsJson = False,
 ) -> None:
     """Estimate the memory that a base needs for training and answering, here and on common GPUs."""
-    from gradschool.estimate import workload_of
+    from gradschool.estimate import Fitting, fitting_of, known_bases, workload_of
     from gradschool.model.memory import Workload
 
     workload = workload_of(read_job(job)) if job else Workload(tokens, 0, new_tokens, rank)
     if base is None:
-        _show_all(workload)
+        fittings = [fitting_of(name, workload, cards=()) for name in known_bases()]
     else:
-        _show(base, workload)
+        fittings = [fitting_of(base, workload)]
+    if as_json:
+        print_json(fittings, list[Fitting])
+    elif base is None:
+        _show_all(fittings)
+    else:
+        _show(fittings[0])
 
 
-def _show_all(workload: "Workload") -> None:
-    from gradschool.estimate import config_of, devices_for, fits_of, known_bases, parameters_of
+def _show_all(fittings: "Sequence[Fitting]") -> None:
     from gradschool.model.memory import gigabytes
 
     table = _table("base", "size", *NAMES.values())
-    for name in known_bases():
-        config = config_of(name)
-        parameters = parameters_of(config)
-        fits = fits_of(config, workload, devices_for(parameters, cards=()))
-        table.add_row(name, _billions(parameters), *(gigabytes(one.minimum) for one in fits))
+    for one in fittings:
+        table.add_row(one.base, _billions(one.parameters), *(gigabytes(use.minimum) for use in one.uses))
     out.print(table)
-    out.print(
-        f"Minimum memory here, with examples of up to {workload.longest:,} tokens. "
-        "`gradschool fit BASE` shows details of one base.",
-        highlight=False,
+    say(
+        out,
+        f"Minimum memory here, with examples of up to {fittings[0].workload.longest:,} tokens. "
+        f"`gradschool fit {fittings[0].base}` shows details of one base.",
     )
 
 
-def _show(base: str, workload: "Workload") -> None:
-    from gradschool.estimate import config_of, devices_for, fits_of, parameters_of
+def _show(one: "Fitting") -> None:
     from gradschool.model.memory import gigabytes
 
-    config = config_of(base)
-    parameters = parameters_of(config)
-    devices = devices_for(parameters)
-    out.print(
-        f"[bold]{escape(base)}[/]: {_billions(parameters)} parameters; "
-        f"examples of up to {workload.longest:,} tokens, answers of up to {workload.new_tokens:,}.",
-        highlight=False,
+    say(
+        out,
+        f"[bold]{escape(one.base)}[/]: {_billions(one.parameters)} parameters; "
+        f"examples of up to {one.workload.longest:,} tokens, answers of up to {one.workload.new_tokens:,}.",
     )
-    table = _table("", "minimum", "comfortable", *(device.name for device in devices))
-    for one in fits_of(config, workload, devices):
-        verdicts = [f"[{STYLES.get(word, 'yellow')}]{word}[/]" for word in one.devices]
-        table.add_row(NAMES[one.use], gigabytes(one.minimum), gigabytes(one.comfortable), *verdicts)
+    table = _table("", *(NAMES[use.use] for use in one.uses))
+    table.add_row("minimum", *(gigabytes(use.minimum) for use in one.uses))
+    table.add_row("comfortable", *(gigabytes(use.comfortable) for use in one.uses))
+    for number, device in enumerate(one.devices):
+        words = [use.devices[number] for use in one.uses]
+        table.add_row(device, *(f"[{STYLES.get(word, 'yellow')}]{word}[/]" for word in words))
     out.print(table)
-    kind = {"cpu": "CPU", "cuda": "GPU", "mps": "GPU"}[devices[0].kind]
-    out.print(f"here: {kind}, {gigabytes(devices[0].free)} free; the other columns are GPUs.", highlight=False)
-    out.print("tight: one row at a time. slowly: activations are checkpointed. 4 bits: quantized base (bitsandbytes).")
+    kind = {"cpu": "CPU", "cuda": "GPU", "mps": "GPU"}[one.kind]
+    say(out, f"here: {kind}, {gigabytes(one.free)} free; the other devices are GPUs.")
+    say(out, "tight: one row at a time. slowly: activations are checkpointed. 4 bits: quantized base (bitsandbytes).")
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), collapse_padding=True, pad_edge=False, show_edge=False)
     for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number else "left", no_wrap=True)
     return table
 
 
 def _billions(count: int) -> str:
-    return f"{count / 1e9:.1f} B" if count >= 1e9 else f"{count / 1e6:.0f} M"
+    return f"{count / 1e9:.1f} B" if count >= 0.9995e9 else f"{count / 1e6:.0f} M"

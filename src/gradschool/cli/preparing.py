@@ -1,5 +1,6 @@
 """The command `prepare`: make a job folder from raw mail, documents and dialogues."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from gradschool.cli.app import command, out
-from gradschool.errors import UsageError
+from gradschool.errors import DataError, UsageError
 from gradschool.settings import Data, Purpose, Settings
 
 if TYPE_CHECKING:
@@ -50,7 +51,14 @@ def prepare(
     date_column: Annotated[str | None, typer.Option(help="column with the date")] = None,
     writer: Annotated[
         str | None,
-        typer.Option(help="a base (pocket, a folder, a Hub id) that writes instructions for texts without one"),
+        typer.Option(
+            help="a base (pocket, a folder, a Hub id) that writes the instruction for each text that answers no "
+            "message; default: it is made of subject, title or words of the text"
+        ),
+    ] = None,
+    others: Annotated[
+        list[Path] | None,
+        typer.Option(help="file or folder with texts of other authors, for the judge of a style; repeatable"),
     ] = None,
     pass_mark: Annotated[float | None, typer.Option(help="the pass mark to write into job.toml")] = None,
 ) -> None:
@@ -62,6 +70,8 @@ def prepare(
     from gradschool.prepare.options import PrepareOptions, private_modes
     from gradschool.prepare.prepare import prepare as prepare_job
 
+    if others and purpose != "style":
+        raise UsageError(f"--others is for --for style, not {purpose}.", "Only a style is compared.", "leave it out.")
     columns = Data(input_column=input_column, output_column=output_column, group_column=group_column)
     modes = private_modes(private)
     with Screen(out) as screen:
@@ -78,10 +88,17 @@ def prepare(
             guidelines=guidelines,
             writer=engine,
             pass_mark=pass_mark,
+            others=tuple(others or ()),
         )
         out.print(f"[bold]{escape(purpose)}[/] → {escape(str(into))}", highlight=False)
         prepared = screen.follow(prepare_job(sources, options, into))
     _show(prepared)
+    if not prepared.summary.kept:
+        raise DataError(
+            "No examples are left.",
+            f"All {prepared.summary.read:,} drafts were left out: {_listed(prepared.summary.dropped)}.",
+            f"{prepared.folder / 'review.jsonl'} has each with its reason; `keep` as its decision keeps it.",
+        )
 
 
 def _show(prepared: "Prepared") -> None:
@@ -100,16 +117,33 @@ def _show(prepared: "Prepared") -> None:
             else "no leakage found"
         )
         _line(f"  {leaking}")
-    folder = escape(str(prepared.folder))
+    if summary.others is not None:
+        _line(_counted("texts of other authors", summary.others))
     if prepared.job_kept:
         _line("  job.toml was edited by you and is unchanged")
+    _show_next(prepared)
+
+
+def _show_next(prepared: "Prepared") -> None:
+    """What stops a climb, if anything, and the next steps; a climb is one only if nothing stops it."""
+    summary, folder = prepared.summary, prepared.folder
+    if summary.obstacles:
+        _line("\n[yellow]This job cannot be climbed yet:[/]")
+    for obstacle in summary.obstacles:
+        _line(f"  - {escape(obstacle)}")
+    quoted, path = escape(shlex.quote(str(folder))), escape(str(folder))
+    steps = [
+        f"read {path}/report.md; write keep, drop or edit into {path}/review.jsonl, and prepare again",
+        f"set the task and the pass mark in {path}/job.toml",
+    ]
+    if summary.obstacles:
+        steps.append("add sources, or change what stops a climb, and prepare again")
+    elif summary.lacks:
+        steps.append("prepare again with --others FOLDER: texts of other authors, for the judge of the style")
+    steps.append(f"gradschool check {quoted}")
+    steps += [] if summary.obstacles or summary.lacks else [f"gradschool climb {quoted}"]
     out.print("\nNext steps:")
-    for step in (
-        f"read {folder}/report.md; write keep, drop or edit into {folder}/review.jsonl, and prepare again",
-        f"set the task and the pass mark in {folder}/job.toml",
-        f"gradschool check {folder}",
-        f"gradschool climb {folder}",
-    ):
+    for step in steps:
         _line(f"  {step}")
 
 
@@ -126,8 +160,11 @@ def _show_rules(guidelines: "Sequence[Guideline]") -> None:
 
 
 def _counted(what: str, counts: Mapping[Any, int]) -> str:
-    listed = ", ".join(f"{kind} {count:,}" for kind, count in sorted(counts.items(), key=lambda pair: -pair[1]))
-    return f"  {what}: {escape(listed or 'nothing')}"
+    return f"  {what}: {escape(_listed(counts) or 'nothing')}"
+
+
+def _listed(counts: Mapping[Any, int]) -> str:
+    return ", ".join(f"{kind} {count:,}" for kind, count in sorted(counts.items(), key=lambda pair: -pair[1]))
 
 
 def _line(text: str) -> None:

@@ -1,22 +1,41 @@
 """Read questions from standard input and format their answers as JSON rows."""
 
+import io
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from gradschool.data.columns import detect
+from gradschool.data.encoding import Line
+from gradschool.data.formats import NoConversation, as_text, plain
+from gradschool.data.parse import TABLES, container_of, text_rows
+from gradschool.data.row_reader import RowReader
+from gradschool.data.wrapped import entries
 from gradschool.errors import DataError
-from gradschool.records import Answer, Conversation, Message
+from gradschool.records import Answer, Conversation, Failure, Message
+from gradschool.settings import Data
+from gradschool.specialist import Specialist
 
-KEYS = ("question", "prompt", "input", "text", "instruction")
+# A line that is meant as a row: an object with a quoted key, or a list of such objects. Other lines are plain text.
+ROW = re.compile(r"""\s*(?:\[\s*)?\{\s*(["'])[^"']*(?:\1\s*:|$)""")
+NAME = re.compile(r"[\w .()#/-]{1,40}")  # of a column
+NO_QUESTIONS = "There are no questions."
+USAGE = "gradschool answer SPECIALIST < questions.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A conversation to answer, and the `id` to repeat in its answer, if it has one."""
+    """A conversation to answer, and the `id` to repeat in its answer, if it has one.
+
+    `unreadable` is the reason why a line gives no question; the conversation is empty then.
+    """
 
     conversation: Conversation
     id: str | None = None
+    line: int = 0
+    unreadable: str = ""
 
     def answered(self, answer: Answer) -> dict[str, Any]:
         """The answer as one JSON row; `failure` has the reason if there is no answer."""
@@ -29,68 +48,124 @@ class Question:
         return row
 
 
-def read_questions(lines: Iterable[str]) -> list[Question]:
-    """Read one question per line: an object with `messages` or with one of KEYS, a JSON string, or plain text.
+def answer_rows(specialist: Specialist, questions: list[Question]) -> Iterator[dict[str, Any]]:
+    """A row for each question in their order, as soon as it is there; lines that are no question fail with a reason."""
+    asked = [place for place, question in enumerate(questions) if not question.unreadable]
+    ready = {
+        place: question.answered(Answer("", "error", failure=Failure("no answer", question.unreadable)))
+        for place, question in enumerate(questions)
+        if question.unreadable
+    }
+    following = 0
+    for position, reply in specialist.answer([questions[place].conversation for place in asked]):
+        ready[asked[position]] = questions[asked[position]].answered(reply)
+        while following in ready:
+            yield ready.pop(following)
+            following += 1
+    yield from (ready.pop(place) for place in sorted(ready))
 
-    Raises DataError, with the line number, if a line is not a question, and if there are no questions.
+
+def read_questions(lines: Iterable[str], data: Data | None = None) -> list[Question]:
+    """Read questions: one per line, as a row of examples, a JSON string or plain text; or a JSON list, or a table.
+
+    Rows are read as those of examples are, with the columns in `data`; an ideal answer in a row is not read. A line
+    that gives no question is `unreadable`. Raises DataError if there are no questions, or none that can be read.
     """
-    lines = (line.removeprefix("\ufeff") for line in lines)  # the byte-order mark that some editors write
     try:
-        questions = [
-            _encodable(_question(line, number), number) for number, line in enumerate(lines, 1) if line.strip()
-        ]
+        text = "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
     except UnicodeDecodeError as error:
         raise DataError(
             "The questions cannot be read as text.", f"They are not UTF-8: {error}.", "save them as UTF-8 text."
         ) from error
-    if not questions:
+    text = text.replace("\ufeff", "", 1) if text.startswith("\ufeff") else text
+    if not text.strip():
+        raise DataError(NO_QUESTIONS, "Standard input is empty.", USAGE)
+    reader = RowReader(data or Data())
+    questions = _rows(text, reader) or list(_lines(text, reader))
+    if questions and all(question.unreadable for question in questions):
+        first = questions[0]
         raise DataError(
-            "There are no questions.", "Standard input is empty.", "gradschool answer SPECIALIST < questions.jsonl"
+            f"Line {first.line} of the questions cannot be read.",
+            f"{first.unreadable[0].upper()}{first.unreadable[1:]}.",
+            "correct that line." if len(questions) == 1 else f"correct it, and {len(questions) - 1} more like it.",
         )
+    if not questions:
+        raise DataError(NO_QUESTIONS, "The list is empty.", USAGE)
     return questions
 
 
-def _question(line: str, number: int) -> Question:
+def _rows(text: str, reader: RowReader) -> list[Question]:
+    """The questions of a text that is as a whole a JSON list, JSON objects over several lines, or a table; or []."""
+    head = [Line(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()][:50]
+    held = container_of(head, reader.data)
+    if held is None or held[0] == "JSON lines":
+        return []
+    if held[0] in TABLES and not _is_table(text, head, reader, held[1]):
+        return []
+    found: list[Question] = []
+    try:
+        for row in text_rows(io.StringIO(text), "the questions", *held, reader.data):
+            if row.trouble:
+                found.append(Question((), None, row.line, row.trouble))
+            elif not row.remark:
+                if not isinstance(row.value, dict | list):
+                    return []
+                found += [_encodable(_of_row(entry, row.line, reader), entry) for entry in entries(row.value)]
+    except DataError:
+        return []  # plain text after all
+    return found
+
+
+def _is_table(text: str, head: list[Line], reader: RowReader, delimiter: str) -> bool:
+    """Whether the first line holds nothing but names of columns, and one of them is known to be a question."""
+    names = [name.strip().strip('"') for name in head[0].text.split(delimiter)]
+    if head[0].text.casefold().startswith("sep="):
+        return True
+    if len(head) < 2 or not all(NAME.fullmatch(name) and len(name.split()) <= 3 for name in names):
+        return False
+    named = reader.data.input_column is not None and plain(reader.data.input_column) in map(plain, names)
+    return named or detect(dict.fromkeys(names, ""), Data(), answered=False) is not None
+
+
+def _lines(text: str, reader: RowReader) -> Iterator[Question]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            yield from _of_line(line, number, reader)
+
+
+def _of_line(line: str, number: int, reader: RowReader) -> Iterator[Question]:
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
-        if line.lstrip().startswith(("{", "[")):
-            raise _bad_line(number, f"It is not valid JSON: {error}.") from error
+        if ROW.match(line):
+            yield Question((), None, number, f"it is not valid JSON: {error}")
+            return
         value = line.strip()
-    if isinstance(value, str):
-        return Question((Message("user", value),))
-    if not isinstance(value, dict):
-        return Question((Message("user", line.strip()),))
-    name = None if value.get("id") is None else str(value["id"])
-    text = next((value[key] for key in KEYS if isinstance(value.get(key), str)), None)
-    if text is not None:
-        return Question((Message("user", text),), name)
+    if isinstance(value, dict) or (isinstance(value, list) and value and all(isinstance(one, dict) for one in value)):
+        for entry in entries(value):
+            yield _encodable(_of_row(entry, number, reader), entry)
+        return
+    text = value if isinstance(value, str) else line.strip()
+    yield _encodable(Question((Message("user", text),), None, number), text)
+
+
+def _of_row(row: Any, number: int, reader: RowReader) -> Question:
+    if not isinstance(row, dict):
+        return Question((Message("user", as_text(row, set())),), None, number)
+    id_ = next((as_text(row[key], set()) for key in row if plain(key) == "id" and row[key] is not None), None)
     try:
-        conversation = tuple(_message(turn) for turn in value["messages"])
-    except (KeyError, TypeError) as error:
-        raise _bad_line(number, f"It needs `messages` with role and content, or one of: {', '.join(KEYS)}.") from error
-    if conversation and conversation[-1].role == "assistant":
-        conversation = conversation[:-1]  # the ideal answer of an example is not part of its question
-    if not conversation:
-        raise _bad_line(number, "Its conversation is empty.")
-    return Question(conversation, name)
+        conversation = reader.question(row).messages
+    except NoConversation as error:
+        return Question((), id_, number, str(error))
+    if not any(message.content.strip() for message in conversation if message.role != "system"):
+        return Question((), id_, number, "its conversation is empty")
+    return Question(conversation, id_, number)
 
 
-def _message(turn: Any) -> Message:
-    role, content = turn["role"], turn["content"]
-    if not (isinstance(role, str) and isinstance(content, str)):
-        raise TypeError("not text")
-    return Message(role, content)
-
-
-def _encodable(question: Question, number: int) -> Question:
-    """The question unchanged; raises DataError for lone surrogates, from bytes that are not UTF-8 or broken escapes."""
+def _encodable(question: Question, raw: Any) -> Question:
+    """The question; unreadable if it has lone surrogates, from bytes that are not UTF-8 or broken escapes."""
     try:
-        "".join((question.id or "", *(m.role + m.content for m in question.conversation))).encode()
-    except UnicodeEncodeError as error:
-        raise _bad_line(number, "It contains bytes that are not UTF-8, or half a character.") from error
+        json.dumps(raw, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return Question((), None, question.line, "it contains bytes that are not UTF-8, or half a character")
     return question
-
-
-def _bad_line(number: int, why: str) -> DataError:
-    return DataError(f"Line {number} of the questions cannot be read.", why, "correct that line.")

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
+from gradschool.cli.lines import say
 from gradschool.package.verdicts import bounded
 from gradschool.records import Event, Note, Progress, RungResult, Step, Work
 
@@ -19,10 +20,13 @@ VERDICT_STYLE = {"passed": "green", "failed": "red", "not proven": "yellow"}
 
 
 class Screen(AbstractContextManager["Screen"]):
-    """Shows events as progress bars in a terminal, or as a few plain lines in a file or pipe."""
+    """Shows events as progress bars in a terminal, or as a few plain lines in a file or pipe.
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    With `verbose`, notes of level "detail" are shown too.
+    """
+
+    def __init__(self, console: Console, verbose: bool = False) -> None:
+        self.console, self.verbose = console, verbose
         self._bars = Bars(
             TextColumn("  {task.description}"),
             BarColumn(),
@@ -65,11 +69,11 @@ class Screen(AbstractContextManager["Screen"]):
             shown = ", ".join(f"{name} loss {loss:.3f}".strip() for name, loss in losses)
             self._advance("tune: training", event.step, event.steps, f"steps, {shown}")
         elif isinstance(event, Note):
-            style = "yellow" if event.level == "warning" else "dim"
-            self.console.print(f"  {escape(event.text)}", style=style, highlight=False, soft_wrap=True)
+            if event.level != "detail" or self.verbose:
+                say(self.console, f"  {escape(event.text)}", style="yellow" if event.level == "warning" else "dim")
         else:
             self._end()
-            self.console.print(rung_line(event), highlight=False, soft_wrap=True)
+            say(self.console, rung_line(event))
 
     def _advance(self, what: str, done: int, total: int, unit: str) -> None:
         now = time.monotonic()

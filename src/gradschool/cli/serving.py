@@ -17,9 +17,7 @@ from gradschool.cli.app import BaseOption, command, err, out
 def serve(
     specialists: Annotated[
         list[str],
-        typer.Argument(
-            metavar="SPECIALIST", help="folders of specialists, each as FOLDER or, to rename it, NAME=FOLDER"
-        ),
+        typer.Argument(metavar="SPECIALIST", help="folders of specialists or of their runs; NAME=FOLDER renames one"),
     ],
     host: Annotated[
         str, typer.Option(help="address to listen on; other than loopback, it requires an API key")
@@ -29,6 +27,14 @@ def serve(
         str, typer.Option("--api-key-env", help="environment variable with the API key")
     ] = "GRADSCHOOL_API_KEY",
     api_key_file: Annotated[Path | None, typer.Option("--api-key-file", help="file with the API key")] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-origin",
+            metavar="ORIGIN",
+            help="web pages that may use the server from a browser, such as http://localhost:3000; can be repeated",
+        ),
+    ] = None,
     at_once: Annotated[
         int | None,
         typer.Option(
@@ -62,11 +68,13 @@ def serve(
     """Serve specialists over an OpenAI-compatible API; by default, only this machine can reach it."""
     from gradschool.cli.screen import Screen
     from gradschool.serve.loading import open_gguf, open_service
+    from gradschool.serve.origins import parse_origins
     from gradschool.serve.server import Server, bind, read_key, url
     from gradschool.serve.service import Limits
 
     check_runtime(specialists, runtime, gguf, base)
     key = read_key(api_key_env, api_key_file)
+    origins = parse_origins(allow_origin or (), key)
     with bind(host, port, key) as listening:
         limits = Limits(body=max_body, seconds=timeout, waiting=max_waiting)
         with Screen(err) as screen:
@@ -83,7 +91,7 @@ def serve(
         shell_key = f"$(cat {shlex.quote(str(api_key_file))})" if api_key_file else f"${api_key_env}"
         lines += ["Try it:", escape(curl_command(address, next(iter(service.models)), shell_key if key else ""))]
         out.print("\n".join(lines), highlight=False, soft_wrap=True)
-        Server(service, key).serve_until_signal(listening)
+        Server(service, key, origins).serve_until_signal(listening)
     out.print("Stopped.")
 
 

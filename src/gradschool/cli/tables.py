@@ -1,8 +1,9 @@
 """Print the result of a command: the ladder of a climb, a score report, the state of a job's data."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from textwrap import fill, wrap
 
 from rich import box
 from rich.console import Console
@@ -10,78 +11,90 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from gradschool.cli.lines import FULL_WIDTH, WIDE, command_line, say
 from gradschool.cli.screen import VERDICT_STYLE
 from gradschool.climbing import Climbed
+from gradschool.data.issues import Issue
 from gradschool.examine import Examined
-from gradschool.package.verdicts import bounded, bounds, verdict_sentence
-from gradschool.records import Gate, Report, RungResult
+from gradschool.package.verdicts import (
+    bounded,
+    bounds,
+    differences,
+    duration,
+    percent,
+    plain_verdict,
+    verdict_sentence,
+    verdict_words,
+    what_settles,
+)
+from gradschool.records import Example, Gate, Report, RungResult
 
+DIFFERENCE_WIDTH, VERDICT_WIDTH = len("-0.045 to +0.292"), len("not proven")
+MAX_SHOWN = 400  # characters of a message of the example that `check` shows
 MAX_ISSUES = 12  # issues printed; the counts include all
 
 
 def show_climbed(console: Console, climbed: Climbed, run: Path) -> None:
     """Print the ladder, the gates, the verdict, remedies, and commands to try next."""
-    console.print(ladder_table(climbed.results))
+    console.print(ladder_table(climbed.results, console.width))
     gates = [gate for result in climbed.results if result.rung == climbed.rung for gate in result.gates]
     for line in gate_lines([*gates, *climbed.gates]):
-        console.print(line, highlight=False, soft_wrap=True)
+        say(console, line)
     [packaged] = [result for result in climbed.results if result.rung == climbed.rung]
-    verdict, _, proof = verdict_sentence(packaged, climbed.gates).partition(":")
-    console.print(f"\n[{VERDICT_STYLE[climbed.verdict]}]{verdict}[/]:{escape(proof)}", highlight=False)
+    console.print()
+    say(console, escape(plain_verdict(packaged, climbed.gates)), style=f"bold {VERDICT_STYLE[climbed.verdict]}")
+    say(console, escape(verdict_sentence(packaged, climbed.gates)))
     for remedy in climbed.remedies:
-        console.print(f"  - {escape(remedy)}", highlight=False)
-    folder = escape(str(climbed.specialist))
+        say(console, f"  - {escape(remedy)}")
+    folder = Path(climbed.specialist)
     console.print("\nNext:")
     for line in (
-        f"gradschool report {escape(str(run))}",
-        f"gradschool chat {folder} --compare",
-        f"gradschool answer {folder} < questions.jsonl",
-        f"gradschool score {folder} more-examples.jsonl",
+        command_line(console, "gradschool", "report", run),
+        command_line(console, "gradschool", "chat", folder, "--compare"),
+        command_line(console, "gradschool", "answer", folder, stdin=folder / "evidence" / "questions.jsonl"),
+        command_line(console, "gradschool", "score", folder, "more-examples.jsonl"),
     ):
-        console.print(f"  {line}", highlight=False, soft_wrap=True)
+        console.print(f"  {escape(line)}", highlight=False, soft_wrap=True)
 
 
-def ladder_table(results: Sequence[RungResult]) -> Table:
-    """Every rung with its score, bounds, verdict and time; fits into 80 columns."""
+def ladder_table(results: Sequence[RungResult], width: int = WIDE) -> Table:
+    """Every rung with its score, bounds, verdict and time; fits into 80 columns, or 60 with fewer side by side."""
     report = next((r.report for r in results if r.report), None)
     title = f"The ladder: {report.metric}, pass mark {report.pass_mark:g}" if report else "The ladder"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, collapse_padding=True, caption_justify="left")
-    table.add_column("rung")
-    table.add_column("recipe", overflow="fold", min_width=len("instructions +"))
+    narrow = width < FULL_WIDTH
+    table = Table(title=title, title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD)
+    table.collapse_padding, table.pad_edge = True, not narrow
+    table.add_column("rung", no_wrap=True)
+    table.add_column("recipe")  # the only column whose width depends on that of the console
     table.add_column("score", justify="right", no_wrap=True)
-    table.add_column("vs previous rung", justify="right", no_wrap=True)
-    table.add_column("verdict")
-    table.add_column("time", justify="right")
+    if not narrow:
+        table.add_column("difference", justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("time", justify="right", no_wrap=True)
     for result in results:
-        table.add_row(*_ladder_row(result))
+        table.add_row(*_ladder_row(result, narrow, VERDICT_WIDTH if width < WIDE else WIDE))
     if report:
         level, score = report.score.interval.level, report.score
         table.caption = (
             f"{score.examples} test examples in {score.groups} groups. Below each score: its lower and upper bound, "
-            f"each at {level:.2%} confidence."
+            f"each at {percent(level)} confidence."
         )
     return table
 
 
-def _ladder_row(result: RungResult) -> tuple[str, ...]:
-    if result.report is None:
-        return result.rung, escape(result.skipped), "", "", "skipped", ""
+def _ladder_row(result: RungResult, narrow: bool, verdict_width: int) -> tuple[str, ...]:
     report = result.report
-    verdict = report.verdict if result.sound else f"{report.verdict}, gate failed"
+    if report is None:
+        return (result.rung, escape(result.skipped), *[""] * (1 if narrow else 2), verdict_words(result), "")
+    score = [f"[bold]{report.score.mean:.3f}[/]", bounds(report.score.interval)]
+    compared = [line for pair in differences(report) for part in pair for line in wrap(part, DIFFERENCE_WIDTH)]
     return (
         result.rung,
         escape(result.recipe),
-        f"[bold]{report.score.mean:.3f}[/]\n{bounds(report.score.interval)}",
-        _difference(report),
-        f"[{VERDICT_STYLE[report.verdict]}]{verdict}[/]",
-        f"{result.seconds:.0f} s",
+        *(["\n".join([*score, *compared])] if narrow else ["\n".join(score), "\n".join(compared)]),
+        f"[{VERDICT_STYLE[report.verdict]}]{fill(verdict_words(result), verdict_width)}[/]",
+        duration(result.seconds),
     )
-
-
-def _difference(report: Report) -> str:
-    if report.difference is None:
-        return ""
-    return f"{report.difference.mean:+.3f}\n{bounds(report.difference.interval, signed=True)}"
 
 
 def gate_lines(gates: Iterable[Gate]) -> list[str]:
@@ -96,59 +109,51 @@ def show_report(console: Console, report: Report) -> None:
     """Print a score report: score, parts, failures and cost."""
     table = Table(title=f"{report.metric}: {bounded(report.score)}", title_justify="left")
     table.add_column("metric or rule")
-    table.add_column("score", justify="right")
-    table.add_column("bounds", justify="right")
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("bounds", justify="right", no_wrap=True)
     for name, score in report.parts.items():
         table.add_row(escape(name), f"{score.mean:.3f}", bounds(score.interval))
     console.print(table)
     score = report.score
     style = VERDICT_STYLE[report.verdict]
-    console.print(
+    say(
+        console,
         f"{score.examples} examples in {score.groups} groups; "
         f"pass mark {report.pass_mark:g}: [{style}]{report.verdict}[/]",
-        highlight=False,
     )
-    if report.more_examples:
-        console.print(f"  about {report.more_examples} more examples would probably decide it", highlight=False)
+    if report.verdict == "not proven":
+        say(console, f"  {escape(what_settles(report))}")
     for kind, count in report.failures.items():
-        console.print(f"  {count} failed: {kind}", highlight=False)
+        say(console, f"  {count} failed: {kind}")
     cost = report.cost
-    console.print(
+    say(
+        console,
         f"  per answer, on average: {cost.prompt_tokens:.0f} prompt tokens, {cost.new_tokens:.0f} new tokens, "
-        f"{cost.seconds:.2f} s",
-        highlight=False,
+        f"{duration(cost.seconds)}",
     )
 
 
 def show_examined(console: Console, examined: Examined) -> None:
     """Print the result of `gradschool check`."""
-    console.print(f"[bold]{escape(examined.name)}[/]: {escape(examined.form)}", highlight=False)
-    for column, part in examined.columns.items():
-        console.print(f"  {escape(column)} → {escape(part)}", highlight=False)
-    counted = Counter((issue.kind, issue.severity) for issue in examined.issues)
-    if counted:
-        console.print("\nIssues")
-        for (kind, severity), count in counted.most_common():
-            console.print(f"  {count} {kind} ({severity})", highlight=False)
-        for issue in examined.issues[:MAX_ISSUES]:
-            console.print(f"    {escape(str(issue))}", style="dim", highlight=False, soft_wrap=True)
-        if len(examined.issues) > MAX_ISSUES:
-            console.print(
-                f"    … and {len(examined.issues) - MAX_ISSUES} more; --issues FILE writes them all", style="dim"
-            )
-    _show_split(console, examined)
+    say(console, f"[bold]{escape(examined.name)}[/]: {escape(examined.form)}")
+    show_reading(console, examined.columns, examined.first)
+    show_issues(console, examined.issues)
+    console.print()
+    say(console, escape(examined.proof.sentence()), style="" if examined.proof.possible else "yellow")
     if examined.tokens:
         low, middle, high = examined.tokens
-        console.print(
-            f"\nTokens per example, instructions included: {low} to {high}, median {middle}; "
+        console.print()
+        say(
+            console,
+            f"Tokens per example, instructions included: {low} to {high}, median {middle}; "
             f"context length {examined.context_length}.",
-            highlight=False,
         )
     for shown in examined.shown:
-        console.print(
-            f"\n[bold]{escape(shown.id)}[/] ({escape(shown.source)}): {shown.tokens} tokens, "
+        console.print()
+        say(
+            console,
+            f"[bold]{escape(shown.id)}[/] ({escape(shown.source)}): {shown.tokens} tokens, "
             f"{shown.trained_tokens} of them trained on, [reverse green]marked like this[/]",
-            highlight=False,
         )
         text = Text()
         for segment, trained in shown.segments:
@@ -156,27 +161,27 @@ def show_examined(console: Console, examined: Examined) -> None:
         console.print(text)
 
 
-def _show_split(console: Console, examined: Examined) -> None:
-    split = examined.split
-    console.print(
-        f"\nSplit {split.hash[:8]}: {len(split.train)} train / {len(split.validation)} validation / "
-        f"{len(split.test)} test ({examined.groups} test groups)",
-        highlight=False,
-    )
-    console.print(
-        f"  The highest pass mark that this test set can prove is {examined.highest_provable:.3f}, "
-        f"with every answer right.",
-        highlight=False,
-    )
-    if examined.needed is None:
-        console.print(
-            f"  This test set cannot prove the pass mark of {examined.pass_mark:g}: add examples.",
-            style="yellow",
-            highlight=False,
-        )
-    else:
-        console.print(
-            f"  To prove the pass mark of {examined.pass_mark:g} with a probability of 80 %, the true score must be "
-            f"at least {examined.needed:.3f}.",
-            highlight=False,
-        )
+def show_reading(console: Console, columns: Mapping[str, str], first: Example) -> None:
+    """Print the use of each column, and the first example as it was read."""
+    for column, part in columns.items():
+        say(console, f"  {escape(column)} → {escape(part)}")
+    console.print()
+    say(console, f"{escape(str(first.source))} is read as")
+    for message in first.messages:
+        text = message.content if len(message.content) <= MAX_SHOWN else f"{message.content[:MAX_SHOWN]}…"
+        say(console, f"  {escape(message.role)}: {escape(text)}", style="dim")
+    if first.other_answers:
+        say(console, f"  also right: {escape('; '.join(first.other_answers))}", style="dim")
+
+
+def show_issues(console: Console, issues: Sequence[Issue]) -> None:
+    """Print how many issues there are of each kind, and the first ones."""
+    counted = Counter((issue.kind, issue.severity) for issue in issues)
+    if counted:
+        console.print("\nIssues")
+    for (kind, severity), count in counted.most_common():
+        say(console, f"  {count} {kind} ({severity})")
+    for issue in issues[:MAX_ISSUES]:
+        say(console, f"    {escape(str(issue))}", style="dim")
+    if len(issues) > MAX_ISSUES:
+        say(console, f"    … and {len(issues) - MAX_ISSUES} more; --issues FILE writes them all", style="dim")

@@ -3,71 +3,66 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from gradschool import errors
-from gradschool.cli.app import BaseOption, SpecialistPath, command, err, out
+from gradschool.cli.app import AsJson, BaseOption, SpecialistPath, Verbose, command, err, out, print_json
 
 
 @command
 def chat(
-    specialist: SpecialistPath,
+    specialist: Annotated[
+        Path,
+        typer.Argument(help="folder of a specialist or of its run, such as runs/contracts-1; or pocket"),
+    ],
     compare: Annotated[bool, typer.Option("--compare", help="also show the answers of the base alone")] = False,
     base: BaseOption = None,
 ) -> None:
-    """Chat with a specialist; end with an empty line or Ctrl-D."""
+    """Chat with a specialist or a base model; /help lists the commands."""
+    from gradschool.cli.chatting import chat_with
     from gradschool.cli.screen import Screen
-    from gradschool.package.bundle import open_specialist
-    from gradschool.records import Conversation, Message
+    from gradschool.package.bundle import is_base, open_base_or_specialist
     from gradschool.specialist import Recipe, Specialist
 
     with Screen(out) as screen:
-        opened = screen.follow(open_specialist(specialist, base))
-    speakers = {"specialist": opened}
+        opened = screen.follow(open_base_or_specialist(specialist, base))
+    speakers = {"base" if is_base(specialist) else "specialist": opened}
     if compare:
         speakers = {"base": Specialist(opened.engine, Recipe(decoding=opened.recipe.decoding))} | speakers
-    histories: dict[str, Conversation] = dict.fromkeys(speakers, ())
-    while question := _read_input():
-        for name, speaker in speakers.items():
-            histories[name] += (Message("user", question),)
-            out.print(f"[bold]{name}[/]: ", end="")
-            answer = ""
-            for text in speaker.stream(histories[name]):
-                answer += text
-                out.print(text, end="", markup=False, highlight=False, soft_wrap=True)
-            out.print()
-            histories[name] += (Message("assistant", answer),)
-
-
-def _read_input() -> str:
-    try:
-        line = out.input("[bold]you[/]: ") if sys.stdin.isatty() else sys.stdin.readline()
-        return line.encode(errors="replace").decode().strip()  # tokenizers do not take lone surrogates
-    except EOFError:
-        return ""
-    except UnicodeDecodeError as error:
-        raise errors.DataError("The input is not UTF-8 text.", f"{error}.", "set your terminal to UTF-8.") from error
+    chat_with(speakers, f"A chat with {specialist}")
 
 
 @command
-def answer(specialist: SpecialistPath, base: BaseOption = None) -> None:
-    """Answer questions from standard input, one JSON object or plain text per line; print JSON lines in their order."""
-    from gradschool.cli.questions import read_questions
+def answer(
+    specialist: SpecialistPath,
+    questions: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[QUESTION]...", help="questions; without any, they are read from standard input"),
+    ] = None,
+    base: BaseOption = None,
+) -> None:
+    """Answer questions, as arguments or from standard input, one per line; print JSON lines in their order."""
+    from gradschool.cli.questions import answer_rows, read_questions
     from gradschool.cli.screen import Screen
-    from gradschool.package.bundle import open_specialist
+    from gradschool.package.bundle import open_base_or_specialist
+    from gradschool.rescore import columns_of
 
-    questions = read_questions(sys.stdin)
+    if not questions and sys.stdin.isatty():
+        err.print("Write one question per line; Ctrl-D ends the list.")
+    asked = read_questions(questions or sys.stdin, columns_of(specialist))
     with Screen(err) as screen:
-        opened = screen.follow(open_specialist(specialist, base))
-    ready: dict[int, dict[str, Any]] = {}
-    next_position = 0
-    for position, reply in opened.answer([question.conversation for question in questions]):
-        ready[position] = questions[position].answered(reply)
-        while next_position in ready:
-            typer.echo(json.dumps(ready.pop(next_position), ensure_ascii=False))
-            next_position += 1
+        opened = screen.follow(open_base_or_specialist(specialist, base))
+    for row in answer_rows(opened, asked):
+        typer.echo(json.dumps(row, ensure_ascii=False))
+    unreadable = [question for question in asked if question.unreadable]
+    if unreadable:
+        raise errors.DataError(
+            f"{len(unreadable)} of {len(asked)} questions cannot be read; the others are answered.",
+            "\n".join(f"  line {question.line}: {question.unreadable}" for question in unreadable),
+            "correct these lines; their rows have a `failure`.",
+        )
 
 
 @command
@@ -80,13 +75,25 @@ def score(
         Path | None,
         typer.Option("--output", "-o", help="write each answer with its scores to this file, as JSON lines"),
     ] = None,
+    input_column: Annotated[
+        str | None, typer.Option(help="column or key that holds the input, if its name is not a known one")
+    ] = None,
+    output_column: Annotated[
+        str | None, typer.Option(help="column or key that holds the ideal answer, if its name is not a known one")
+    ] = None,
     base: BaseOption = None,
+    as_json: AsJson = False,
+    verbose: Verbose = False,
 ) -> None:
     """Score a specialist on other examples with the metric and the rules of its job."""
     from gradschool.cli.screen import Screen
     from gradschool.cli.tables import show_report
     from gradschool.rescore import score_specialist
 
-    with Screen(err) as screen:
-        judged = screen.follow(score_specialist(specialist, examples, output, base))
-    show_report(out, judged)
+    with Screen(err, verbose) as screen:
+        columns = {"input_column": input_column, "output_column": output_column}
+        judged = screen.follow(score_specialist(specialist, examples, output, base, columns))
+    if as_json:
+        print_json(judged)
+    else:
+        show_report(out, judged)

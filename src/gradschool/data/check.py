@@ -9,6 +9,7 @@ from gradschool.data.issues import Issue, Kind, Severity, usable
 from gradschool.data.labels import class_issues
 from gradschool.data.normalize import normalize, normalized_question
 from gradschool.data.read import Reading
+from gradschool.data.reasoned import leave_out_reasoning
 from gradschool.records import Conversation, Example, Message, Source
 
 REPEATS_NOTED = 0.1  # fraction of repeated answers from which it is reported
@@ -23,13 +24,14 @@ class Checked:
 
 
 def check(reading: Reading) -> Checked:
-    """Find empty, duplicate, contradicting, truncated, damaged and misordered examples.
+    """Find empty, duplicate, contradicting, truncated, damaged and misordered examples, and reasoning in answers.
 
     Empty and duplicate examples are dropped; what may be intended is kept and reported. Consecutive messages of one
     role are joined, and messages after the last answer are removed, because chat templates reject them.
     """
     issues: list[Issue] = []
-    repaired = [_repair(example, issues) for example in reading.examples]
+    answers_only = leave_out_reasoning(reading.examples, issues)
+    repaired = [_repair(example, issues) for example in answers_only]
     examples = usable(repaired, issues)
     _compare(examples, issues)
     examples = usable(examples, issues)

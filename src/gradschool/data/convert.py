@@ -17,10 +17,11 @@ import openpyxl
 from markitdown import StreamInfo
 from markitdown.converters import DocxConverter, EpubConverter, HtmlConverter
 from pdfminer.high_level import extract_pages
-from pdfminer.layout import LAParams, LTTextContainer
+from pdfminer.layout import LAParams
 from pdfminer.pdfdocument import PDFEncryptionError, PDFPasswordIncorrect
 
 from gradschool.data.encoding import Unreadable, check_length
+from gradschool.data.pdf import page_text
 
 MAX_UNPACKED_BYTES = 200_000_000  # guards against zip bombs
 MAX_ROWS = 1_048_576  # of one sheet; the limit of the format
@@ -118,14 +119,13 @@ def _check_archive(content: bytes, kind: str, otherwise: str) -> None:
 
 
 def pdf_pages(content: bytes) -> Iterator[str]:
-    """The text of each page of a pdf: its text boxes in reading order, separated by empty lines."""
+    """The text of each page of a pdf: its text boxes in reading order, separated by empty lines; tables as rows."""
     logging.getLogger("pdfminer").setLevel(logging.ERROR)  # it warns about every unusual colour space
     length = 0
     _check_streams(content)
     try:
         for page in extract_pages(io.BytesIO(content), laparams=LAParams()):
-            boxes = (box.get_text() for box in page if isinstance(box, LTTextContainer))
-            text = _clean("\n\n".join(box.strip("\n") for box in boxes if box.strip()))
+            text = _clean(page_text(page))
             length += len(text)
             check_length(length)
             yield text

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 
+from gradschool.data.code import is_code, open_code
 from gradschool.data.issues import Issue
 from gradschool.records import Example
 
@@ -27,7 +28,7 @@ class EndingStats:
         answer = answer.strip()
         self.answers += 1
         self.json += _is_json(answer)
-        if len(answer.split()) >= WORDS:
+        if len(answer.split()) >= WORDS and not is_code(answer):
             self.sentences += 1
             self.ended += bool(ENDS.search(answer))
 
@@ -41,7 +42,7 @@ class EndingStats:
 
 
 def cut_off(examples: Sequence[Example]) -> list[Issue]:
-    """Report answers with an unclosed JSON value, bracket, quote or code block, or that stop in mid-sentence.
+    """Report answers that stop in mid-sentence, or with unclosed code, JSON, bracket, quote or code block.
 
     The usual ending is taken from the answers themselves.
     """
@@ -69,6 +70,8 @@ def _open_json(answer: str) -> str:
 def _open_end(answer: str, sentences_end: bool) -> str:
     if answer.count("```") % 2:
         return "opens a code block that it does not close"
+    if is_code(answer):
+        return open_code(answer)
     text = SMILEY.sub("☺", answer)  # not an open bracket
     if len(answer.split()) < WORDS or ENDS.search(text):
         return ""

@@ -2,11 +2,13 @@
 
 import hashlib
 import os
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from gradschool.data.encoding import Unreadable, check_length, decode
+from gradschool.data.normalize import compose
 from gradschool.errors import DataError
 from gradschool.records import Note, Progress, Work
 
@@ -16,6 +18,7 @@ MAX_TOTAL_TEXT = 500_000_000  # characters of all documents; they are in memory 
 TEXT_SUFFIXES = (".md", ".markdown", ".txt")
 CONVERTED_SUFFIXES = (".html", ".htm", ".pdf", ".docx", ".epub", ".xlsx")
 SUFFIXES = TEXT_SUFFIXES + CONVERTED_SUFFIXES
+SOFT_HYPHEN_AT_END = re.compile("\u00ad[ \t]*\n")  # of a broken word: a visible hyphen says the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +26,8 @@ class Document:
     """The text of one file and the offsets of its pages.
 
     `file` is relative to the folder of documents, with forward slashes; `text` has "\\n" line ends, as in Python's text
-    mode; `pages` has the start of each page in `text`, and is empty if the format has no pages; `hash` is the SHA-256
-    of the file's bytes.
+    mode, and is in one Unicode form (see `compose`); `pages` has the start of each page in `text`, and is empty if the
+    format has no pages; `hash` is the SHA-256 of the file's bytes.
     """
 
     file: str
@@ -146,7 +149,11 @@ def read_document(name: str, file: Path, suffix: str = "") -> Work[Document]:
         hint = " (a scan? run OCR first)" if suffix == ".pdf" else ""
         raise Unreadable(f"it has no text{hint}.")
     check_length(len(text))
-    return Document(name, text, pages, hashlib.sha256(content).hexdigest())
+    return Document(name, text if pages else _one_form(text), pages, hashlib.sha256(content).hexdigest())
+
+
+def _one_form(text: str) -> str:
+    return compose(SOFT_HYPHEN_AT_END.sub("-\n", text))
 
 
 def _pdf(name: str, content: bytes) -> Work[tuple[str, tuple[int, ...]]]:
@@ -160,7 +167,7 @@ def _pdf(name: str, content: bytes) -> Work[tuple[str, tuple[int, ...]]]:
                 "warning",
             )
             break
-        parts.append(page)
+        parts.append(_one_form(page))
         if number % 20 == 19:
             yield Progress(f"reading {name}", number + 1, 0, "pages")
     return _join(parts)

@@ -1,37 +1,17 @@
-"""Convert rows to conversations: known keys, the form of a row, and the spellings of roles."""
+"""Messages and their spellings: keys, roles, contents in parts, and any value as text."""
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import re
 from functools import lru_cache
 from typing import Any
 
 from gradschool.data.encoding import repair
-from gradschool.records import Conversation, Message
-from gradschool.settings import Data
+from gradschool.reasoning import PARTS, field_of
+from gradschool.records import Message
 
-CONVERSATIONS = ("messages", "conversations", "conversation", "turns", "dialogue", "dialog", "chat")
-INPUTS = (
-    *("prompt", "input", "question", "instruction", "query", "text", "sentence", "utterance", "request", "user"),
-    *("source_text", "document", "article"),
-)
-OUTPUTS = (
-    *("completion", "output", "answer", "answers", "response", "label", "category", "intent", "class", "target"),
-    *("summary", "translation", "reply", "assistant", "ideal", "chosen"),
-)
-PAIRS = (  # in order of precedence, because rows often have more keys than these two
-    ("prompt", "completion"),
-    ("prompt", "response"),
-    ("prompt", "chosen"),
-    ("instruction", "output"),
-    ("instruction", "response"),
-    ("input", "output"),
-    ("question", "answer"),
-    ("question", "answers"),
-)
-DETAILS = ("input", "context")  # the subject of an instruction or question, appended to it
+CONVERSATIONS = ("messages", "conversations", "conversation", "turns", "dialogue", "dialog", "chat", "contents")
 ROLE_KEYS = ("role", "from", "speaker", "author", "sender")
-CONTENT_KEYS = ("content", "value", "text", "message", "utterance")
+CONTENT_KEYS = ("content", "value", "text", "message", "utterance", "parts")
 SPELLINGS = {
     "system": ("system", "developer", "instructions"),
     "user": ("user", "human", "customer", "client", "caller", "visitor", "person"),
@@ -42,6 +22,11 @@ SPELLINGS = {
     "tool": ("tool", "function", "observation", "tool_response", "function_response", "ipython"),
 }
 ROLES = {spelling: role for role, spellings in SPELLINGS.items() for spelling in spellings}
+SEPARATOR = re.compile(r"[\s\-]+")
+CAMEL = re.compile(r"(?<=[a-z\d])(?=[A-Z])")
+# "Human: …" and "Assistant: …", as in chosen and rejected answers that are whole conversations.
+SPEAKER = re.compile(r"^[ \t]*(?:#{1,4}[ \t]*)?(Human|User|Assistant|System)[ \t]*:[ \t]?", re.MULTILINE)
+TEXT_PARTS = ("text", "input_text", "output_text")
 
 
 class NoConversation(ValueError):
@@ -52,102 +37,29 @@ class UnknownRole(NoConversation):
     """A message with an unknown role."""
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
-    """How a row becomes a conversation: the keys of each part, as the file spells them."""
-
-    name: str
-    conversation: str = ""
-    inputs: tuple[str, ...] = ()
-    output: str = ""
-    system: str = ""
-    history: str = ""
-
-    def columns(self) -> dict[str, str]:
-        """The use of each key, in words."""
-        parts = {self.system: "system message", self.history: "earlier turns", self.conversation: "conversation"}
-        parts |= dict.fromkeys(self.inputs, "user message")
-        parts |= {self.output: "ideal answer"}
-        return {key: part for key, part in parts.items() if key}
+class MarkedBad(NoConversation):
+    """A row whose answer is marked as bad, or as one not to train on."""
 
 
 @lru_cache(maxsize=4096)  # called for each key of each row, and there are few different keys
 def plain(key: str) -> str:
-    """A key in lower case, with spaces and hyphens as underscores."""
-    return key.strip().casefold().replace(" ", "_").replace("-", "_")
+    """A key in lower case, with spaces, hyphens and changes of case as underscores.
+
+    >>> plain("Plain summary"), plain("answerKey"), plain("AGENT")
+    ('plain_summary', 'answer_key', 'agent')
+    """
+    return SEPARATOR.sub("_", CAMEL.sub("_", key.strip())).casefold()
 
 
-def detect(row: Mapping[str, Any], data: Data) -> Form | None:
-    """Detect the form of a row from its keys and the columns that the job names; None if it is unknown."""
-    keys = {plain(key): key for key in reversed(list(row))}
-    named_input, named_output = (
-        keys.get(plain(name)) if name else None for name in (data.input_column, data.output_column)
-    )
-    system, history = keys.get("system", ""), keys.get("history", "")
-    if not named_output and not named_input:
-        for word in CONVERSATIONS:
-            key = keys.get(word)
-            if key is not None and _is_conversation(row[key]):
-                return Form(_conversation_name(row[key]), conversation=key, system=system)
-    pair = _pair(keys, named_input, named_output)
-    if pair is None:
-        return None
-    asked, output = pair
-    inputs = [asked]
-    if plain(asked) in ("instruction", "question") and not named_input:
-        inputs += [keys[word] for word in DETAILS if word in keys and keys[word] != output]
-    name = f"{asked}/{output}"
-    if plain(asked) == "instruction" and plain(output) == "output":
-        name = "alpaca"
-    return Form(name, inputs=tuple(inputs), output=output, system=system, history=history)
-
-
-def _pair(keys: Mapping[str, str], asked: str | None, output: str | None) -> tuple[str, str] | None:
-    for first, second in PAIRS:
-        if first in keys and second in keys and asked in (None, keys[first]) and output in (None, keys[second]):
-            return keys[first], keys[second]
-    asked = asked or next((keys[word] for word in INPUTS if word in keys and keys[word] != output), None)
-    output = output or next((keys[word] for word in OUTPUTS if word in keys and keys[word] != asked), None)
-    return (asked, output) if asked and output else None
-
-
-def _is_conversation(value: Any) -> bool:
-    return isinstance(value, list) or (isinstance(value, str) and value.lstrip().startswith("["))
-
-
-def _conversation_name(value: Any) -> str:
-    first = value[0] if isinstance(value, list) and value else None
-    return "sharegpt" if isinstance(first, dict) and "from" in first and "value" in first else "messages"
-
-
-def conversation_of(row: Mapping[str, Any], form: Form, notes: set[str]) -> Conversation:
-    """Make the conversation of a row; `notes` collects notes about its encoding. Raises NoConversation."""
-    turns: list[Message] = []
-    if form.system and (system := as_text(row.get(form.system), notes)):
-        turns.append(Message("system", system))
-    if form.conversation:
-        return (*turns, *_messages(row[form.conversation], notes))
-    for pair in _history(row.get(form.history) if form.history else None):
-        turns += [Message(role, as_text(text, notes)) for role, text in zip(("user", "assistant"), pair, strict=True)]
-    values = [row.get(key) for key in form.inputs]
-    if len(values) == 1 and _is_messages(values[0]):
-        turns += _messages(values[0], notes)
-    else:
-        asked = [as_text(value, notes) for value in values]
-        turns.append(
-            Message("user", "\n\n".join(text for text in asked if text.strip()) if len(asked) > 1 else asked[0])
-        )
-    output = row.get(form.output)
-    if plain(form.output) == "answers" and isinstance(output, list):
-        output = output[0] if output else ""  # the first of several right answers is the ideal answer
-    if _is_messages(output):
-        return (*turns, *_messages(output, notes))
-    return (*turns, Message("assistant", as_text(output, notes)))
+def role_of(spelling: str) -> str | None:
+    """The role that a word names; None if it is unknown."""
+    word = plain(spelling)
+    return ROLES.get(word) or ROLES.get(word.replace("_", ""))
 
 
 def as_text(value: Any, notes: set[str]) -> str:
-    """A value as text for a model: strings as they are, None as "", everything else as JSON."""
-    if value is None:
+    """A value as text for a model: strings as they are, None and NaN as "", everything else as JSON."""
+    if value is None or value != value:
         return ""
     try:
         text, wrong = repair(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
@@ -158,7 +70,13 @@ def as_text(value: Any, notes: set[str]) -> str:
     return text
 
 
-def _is_messages(value: Any) -> bool:
+def left_out_reasoning(field: str) -> str:
+    """The note about reasoning in a field or column of its own."""
+    return f"reasoning ({repair(field)[0]}) is left out: a specialist answers directly"
+
+
+def is_messages(value: Any) -> bool:
+    """Whether a value is a list of messages."""
     return (
         isinstance(value, list)
         and bool(value)
@@ -166,28 +84,25 @@ def _is_messages(value: Any) -> bool:
     )
 
 
-def _history(value: Any) -> list[tuple[Any, Any]]:
-    if isinstance(value, str) and value.strip().startswith("["):
-        value = _json(value)
-    if not value or isinstance(value, str):
-        return []
-    if not isinstance(value, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in value):
-        raise NoConversation("`history` is not a list of [question, answer] pairs")
-    return [(pair[0], pair[1]) for pair in value]
-
-
-def _json(text: str) -> Any:
+def from_json(text: str) -> Any:
+    """The value of a JSON text in a cell; raises NoConversation if it is not JSON."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         raise NoConversation("has a conversation that is not valid JSON") from None
 
 
-def _messages(value: Any, notes: set[str]) -> Iterable[Message]:
-    value = _json(value) if isinstance(value, str) else value
+def turns_of(value: Any) -> list[Any]:
+    """The messages of a conversation as the file has them; raises NoConversation if there are none."""
+    value = from_json(value) if isinstance(value, str) else value
     if not isinstance(value, list) or not value:
         raise NoConversation("has a conversation without messages")
-    return [_message(turn, notes) for turn in value]
+    return value
+
+
+def messages_of(value: Any, notes: set[str]) -> list[Message]:
+    """The messages of a conversation; raises NoConversation."""
+    return [_message(turn, notes) for turn in turns_of(value)]
 
 
 def _message(turn: Any, notes: set[str]) -> Message:
@@ -202,10 +117,12 @@ def _message(turn: Any, notes: set[str]) -> Message:
         found = ", ".join(sorted(repair(key)[0] for key in turn)) or "none"
         raise NoConversation(f"has a message without role or content (its keys: {found})")
     given = as_text(turn[role_key], notes)
-    role = ROLES.get(plain(given))
+    role = role_of(given)
     if role is None:
         raise UnknownRole(f"a message has the role {given[:40]!r}; known roles are {', '.join(sorted(ROLES))}")
     content = _content(turn.get(content_key) if content_key else None, notes)
+    if role == "assistant" and (field := field_of({key: turn[key] for key in turn if key != content_key})):
+        notes.add(left_out_reasoning(field))
     if calls:
         notes.add("calls tools: the calls are kept as JSON text in the message")
         content = "\n".join(part for part in (content, as_text(calls, notes)) if part)
@@ -213,10 +130,35 @@ def _message(turn: Any, notes: set[str]) -> Message:
 
 
 def _content(value: Any, notes: set[str]) -> str:
-    """The text of a message; a list of parts (`{"type": "text", "text": …}`) is joined."""
-    if isinstance(value, list) and value and all(isinstance(part, dict) and "type" in part for part in value):
-        other = sorted({str(part["type"])[:40] for part in value if part["type"] != "text"})
+    """The text of a message; a list of parts (`{"type": "text", "text": …}`, `{"text": …}` or strings) is joined."""
+    if isinstance(value, list) and value and all(isinstance(part, str) or _is_part(part) for part in value):
+        if any(isinstance(part, dict) and part.get("type") in PARTS for part in value):
+            notes.add(left_out_reasoning("parts of the content"))
+            value = [part for part in value if isinstance(part, str) or part.get("type") not in PARTS]
+        kinds = [part.get("type", TEXT_PARTS[0]) for part in value if isinstance(part, dict)]
+        other = sorted({str(kind)[:40] for kind in kinds if kind not in TEXT_PARTS})
         if other:
             raise NoConversation(f"has a message with {repair(', '.join(other))[0]}; only text is supported")
-        return "".join(as_text(part.get("text"), notes) for part in value)
+        return "".join(as_text(part if isinstance(part, str) else part.get("text"), notes) for part in value)
     return as_text(value, notes)
+
+
+def _is_part(part: Any) -> bool:
+    return isinstance(part, dict) and ("type" in part or set(part) == {"text"})
+
+
+def transcript(text: str) -> list[Message]:
+    """The messages of a text with "Human:" and "Assistant:"; raises NoConversation if it has none."""
+    starts = list(SPEAKER.finditer(text))
+    if not starts:
+        raise NoConversation("has a conversation that is neither a list of messages nor a text with 'Human:'")
+    ends = [*(start.start() for start in starts[1:]), len(text)]
+    return [
+        Message(role_of(start[1]) or "user", text[start.end() : end].strip())
+        for start, end in zip(starts, ends, strict=True)
+    ]
+
+
+def is_transcript(value: Any) -> bool:
+    """Whether a text is a conversation of "Human:" and "Assistant:"."""
+    return isinstance(value, str) and {role_of(found[1]) for found in SPEAKER.finditer(value)} >= {"user", "assistant"}

@@ -1,9 +1,11 @@
 """Problems found in examples: one record each, with file, line and what was done about it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
+from gradschool.errors import GradschoolError
 from gradschool.records import Example, Source
 
 Severity = Literal["dropped", "kept"]
@@ -14,6 +16,8 @@ Kind = Literal[
     "encoding",
     "repeated id",
     "tool calls",
+    "reasoning",
+    "chat template",
     "empty question",
     "empty answer",
     "duplicate",
@@ -25,6 +29,17 @@ Kind = Literal[
     "repeated answers",
     "uneven classes",
     "one class only",
+    "marked as bad",  # by a flag, a weight or a rating
+    "unknown rating",
+    "weights",
+    "structured answer",
+    "structured input",
+    "choices",
+    "unused column",
+    "guessed columns",
+    "layout",  # of a table or of several files
+    "language",  # that the base hardly speaks
+    "few texts of others",
 ]
 
 
@@ -43,6 +58,16 @@ class Issue:
 
     def __str__(self) -> str:
         return f"{self.source}: {self.kind} ({self.severity}): {self.text}"
+
+
+@contextmanager
+def carried(issues: Sequence[Issue]) -> Iterator[None]:
+    """An error that ends the work inside carries the issues found before it, so that none is lost."""
+    try:
+        yield
+    except GradschoolError as error:
+        error.issues = (*issues, *(issue for issue in error.issues if issue not in issues))
+        raise
 
 
 def usable(examples: Iterable[Example], issues: Iterable[Issue]) -> list[Example]:

@@ -1,7 +1,8 @@
-"""Normalize texts for comparison: without case, punctuation, currency signs and differences of spacing."""
+"""Normalize texts for comparison: one Unicode form; without case, punctuation, currency signs and spacing."""
 
 import re
 import unicodedata
+from functools import lru_cache
 
 import regex
 
@@ -11,16 +12,56 @@ from gradschool.records import Example
 PUNCTUATION = regex.compile(r"(?V1)[\p{P}\p{Sc}\p{Cf}`´--[*/\\%&@\#\-]]|-(?!\d)")
 
 # In scripts without spaces between words, each character counts as a word.
-WORD = regex.compile(
-    r"(?V1)[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
-    r"|[^\s\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]+"
-)
-
-
-SPACELESS = regex.compile(r"(?V1)[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
+_SPACELESS = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\u30fc"
+SPACELESS = regex.compile(rf"[{_SPACELESS}]")
+WORD = regex.compile(rf"(?V1)[{_SPACELESS}]|[^\s{_SPACELESS}]+")
 # A fast path for ASCII, ten times as fast as the general one.
 ASCII_PUNCTUATION = {code: " " for code in range(128) if chr(code) != "-" and PUNCTUATION.fullmatch(chr(code))}
 HYPHEN = re.compile(r"-(?![0-9])")
+
+# Signs that nobody sees: soft hyphens, byte order marks, zero-width spaces, marks of direction. Joiners (U+200C and
+# U+200D) stay, because some scripts and emoji need them.
+INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+SPACE = re.compile("[\u0085\u00a0\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")  # looks like a space
+NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+OTHER_DIGIT = re.compile(r"(?![0-9])\d")
+# Compatible forms that are not folded, because they would change a number (10² is not 102) or add a space (´).
+MEANING = ("<super>", "<sub>", "<fraction>", "<circle>")
+
+
+def compose(text: str) -> str:
+    """A text in one Unicode form (NFC), with plain spaces and line ends and without invisible signs.
+
+    Two texts that look the same are equal after it, and it changes nothing that can be seen.
+    """
+    if text.isascii():
+        return text.replace("\r\n", "\n")
+    plain = SPACE.sub(" ", INVISIBLE.sub("", text)).replace("\r\n", "\n")
+    return unicodedata.normalize("NFC", plain)
+
+
+def fold_width(text: str) -> str:
+    """As `compose`, and half-width, full-width and presentation forms, ligatures, unit signs and digits as usual ones.
+
+    Unlike Unicode's NFKC it keeps superscripts, fractions and circled numbers, because 10² is not 102.
+
+    >>> fold_width("ＡＢＣ　１２：３０, ﾃﾞｰﾀ, 5㎏, 10²")
+    'ABC 12:30, データ, 5kg, 10²'
+    """
+    text = compose(text)
+    if text.isascii() or (unicodedata.is_normalized("NFKC", text) and not OTHER_DIGIT.search(text)):
+        return text
+    return unicodedata.normalize("NFC", NOT_ASCII.sub(lambda found: _folded(found[0]), text))
+
+
+@lru_cache(maxsize=4096)
+def _folded(character: str) -> str:
+    if (digit := unicodedata.decimal(character, None)) is not None:
+        return str(digit)
+    if unicodedata.decomposition(character).startswith(MEANING):
+        return character
+    folded = unicodedata.normalize("NFKC", character)
+    return character if folded.startswith(" ") else folded
 
 
 def normalize(text: str) -> str:
@@ -35,7 +76,7 @@ def normalize(text: str) -> str:
         if "-" in plain:
             plain = HYPHEN.sub(" ", plain)
         return " ".join(plain.split()) or lower.strip()
-    lower = unicodedata.normalize("NFKC", text).casefold()
+    lower = fold_width(text.replace("\u200b", " ")).casefold()  # a zero-width space divides words
     return " ".join(PUNCTUATION.sub(" ", lower).split()) or lower.strip()
 
 
@@ -49,6 +90,11 @@ def normalized_words(normalized: str) -> list[str]:
     if normalized.isascii() or not SPACELESS.search(normalized):
         return normalized.split()
     return WORD.findall(normalized)
+
+
+def word_count(text: str) -> int:
+    """How many words a text has: between spaces, and each character in scripts without spaces."""
+    return len(text.split() if text.isascii() else SPACELESS.sub(" x ", text).split())
 
 
 def normalized_question(example: Example) -> str:

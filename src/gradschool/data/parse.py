@@ -1,18 +1,24 @@
-"""Parse text to rows: JSON lines, a JSON list (or pretty-printed objects), or a table, detected by content."""
+"""Parse files to rows: JSON lines, a JSON list (or pretty-printed objects), a table, a workbook; by their content."""
 
 import csv
 import json
 import re
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
-from gradschool.data.encoding import MAX_LINE, Line, lines, open_text, repair
+from gradschool.data.encoding import MAX_LINE, Line, Unreadable, lines, open_text, repair
+from gradschool.data.tables import Record, header_place, is_header, table_rows
+from gradschool.data.tables import Row as Row
 from gradschool.errors import DataError
+from gradschool.settings import Data
 
-Container = Literal["JSON lines", "JSON list", "JSON objects", "CSV", "TSV"]
+Container = Literal["JSON lines", "JSON list", "JSON objects", "CSV", "TSV", "workbook"]
+USUAL = Data()  # without columns that the user names
+TABLES = ("CSV", "TSV", "workbook")
+SEP_LINE = re.compile(r"\"?sep=([,;|\t])\"?[,;|\t]*", re.IGNORECASE)  # Excel's first line
 DELIMITERS = ",\t;|"
 PEEK_LINES, PEEK_CHARACTERS = 50, 1 << 20
 BLOCK = 1 << 16  # characters read at a time from a JSON list
@@ -21,25 +27,27 @@ SEPARATORS = re.compile(r"[\s,]*")
 TOO_LONG = f"the line is longer than {MAX_LINE >> 20} MB: a line break is probably missing"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One entry of a file and the line where it starts; `trouble` is the reason if it has no value.
-
-    `lines` counts the lines that it spans.
-    """
-
-    line: int
-    value: Any = None
-    trouble: str = ""
-    lines: int = 1
-
-
-def container(path: Path, name: str) -> tuple[Container, str]:
+def container(path: Path, name: str, data: Data = USUAL) -> tuple[Container, str]:
     """Detect the container of a file's entries, and the delimiter of a table; raises DataError if there is none."""
+    if _is_workbook(path):
+        return "workbook", ""
     with open_text(path, name) as file:
         head = list(_peek(file))
     if not head:
         raise DataError(f"{name} is empty.", "It has no examples.", "add at least 12, one JSON object per line.")
+    held = container_of(head, data)
+    if held is None:
+        start = repair(head[0].text.strip()[:60])[0]
+        raise DataError(
+            f"{name} is neither JSON nor a table.",
+            f"It begins with {start!r}.",
+            'write one JSON object per line, such as {"prompt": "…", "completion": "…"}, or a CSV with a header.',
+        )
+    return held
+
+
+def container_of(head: Sequence[Line], data: Data) -> tuple[Container, str] | None:
+    """The container of which these are the first lines, and the delimiter of a table; None if it is plain text."""
     first = head[0].text.strip()
     complete = [line.text for line in head if not line.too_long]
     entries = sum(map(_is_entry, complete))
@@ -49,26 +57,65 @@ def container(path: Path, name: str) -> tuple[Container, str]:
         return "JSON lines", ""
     if first[0] in "[{":
         return ("JSON list" if first[0] == "[" else "JSON objects"), ""
-    delimiter = max(DELIMITERS, key=lambda delimiter: len(_cells(first, delimiter)))
-    if len(_cells(first, delimiter)) < 2:
-        start = repair(first[:60])[0]
-        raise DataError(
-            f"{name} is neither JSON nor a table.",
-            f"It begins with {start!r}.",
-            'write one JSON object per line, such as {"prompt": "…", "completion": "…"}, or a CSV with a header.',
-        )
-    return ("TSV" if delimiter == "\t" else "CSV"), delimiter
+    delimiter = _delimiter(complete, data)
+    return (("TSV" if delimiter == "\t" else "CSV"), delimiter) if delimiter else None
 
 
-def rows(path: Path, name: str, held: Container, delimiter: str) -> Iterator[Row]:
+def _delimiter(head: Sequence[str], data: Data) -> str:
+    """The delimiter of a table; Excel's line `sep=;` decides, else the header and the widths of the rows."""
+    if found := SEP_LINE.fullmatch(head[0].strip("\r\n")):
+        return found[1]
+    best, chosen = (False, 0.0, 0), ""
+    for delimiter in DELIMITERS:
+        records = [Record(number, cells) for number, cells in enumerate(_cells(head, delimiter)) if any(cells)]
+        place = header_place(records, data)
+        width = len(records[place].cells) if place is not None else 0
+        if width < 2 or place is None:
+            continue
+        same = sum(len(record.cells) == width for record in records[place:]) / len(records[place:])
+        rank = (is_header(records[place].cells, records[place + 1 :], data), same, width)
+        if rank > best:
+            best, chosen = rank, delimiter
+    return chosen
+
+
+def rows(path: Path, name: str, held: Container, delimiter: str, data: Data = USUAL) -> Iterator[Row]:
     """The entries of a file, one at a time; raises DataError if a JSON list is truncated or malformed."""
+    if held == "workbook":
+        yield from _workbook_rows(path, name, data)
+        return
     with open_text(path, name) as file:
-        if held == "JSON lines":
-            yield from _line_rows(file)
-        elif held in ("JSON list", "JSON objects"):
-            yield from _value_rows(file, name, in_list=held == "JSON list")
-        else:
-            yield from _table_rows(file, delimiter)
+        yield from text_rows(file, name, held, delimiter, data)
+
+
+def text_rows(file: TextIO, name: str, held: Container, delimiter: str, data: Data) -> Iterator[Row]:
+    """The entries of a text, one at a time; raises DataError if a JSON list is truncated or malformed."""
+    if held == "JSON lines":
+        yield from _line_rows(file)
+    elif held in ("JSON list", "JSON objects"):
+        yield from _value_rows(file, name, in_list=held == "JSON list")
+    else:
+        yield from table_rows(_records(file, delimiter), data)
+
+
+def _is_workbook(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "xl/workbook.xml" in archive.namelist()
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
+        return False
+
+
+def _workbook_rows(path: Path, name: str, data: Data) -> Iterator[Row]:
+    from gradschool.data.convert import xlsx_sheets
+
+    try:
+        for number, (title, sheet) in enumerate(xlsx_sheets(path.read_bytes())):
+            records = (Record(line, cells) for line, cells in enumerate(sheet, 1))
+            yield from table_rows(records, data, title if number else "")
+    except (Unreadable, OSError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise DataError(f"{name} cannot be read.", f"The reason: {why}", "save it again, or save it as CSV.") from error
 
 
 def _peek(file: TextIO) -> Iterator[Line]:
@@ -153,9 +200,11 @@ def _broken(name: str, text: str, at: int, line: int, wrong: Exception | None, e
     return DataError(f"{name}:{line} cannot be read.", f"{why[0].upper()}{why[1:]}.", fix)
 
 
-def _cells(header: str, delimiter: str) -> list[str]:
+def _cells(head: Sequence[str], delimiter: str) -> list[list[str]]:
+    """The first lines as records; a record that spans the last line is left out."""
     try:
-        return next(csv.reader([header], delimiter=delimiter, strict=True), [])
+        with _long_fields():
+            return list(csv.reader(head, delimiter=delimiter))
     except csv.Error:
         return []
 
@@ -170,31 +219,23 @@ def _long_fields() -> Iterator[None]:
         csv.field_size_limit(before)
 
 
-def _table_rows(file: TextIO, delimiter: str) -> Iterator[Row]:
+def _records(file: TextIO, delimiter: str) -> Iterator[Record]:
     too_long: list[int] = []
     reader = csv.reader(_bounded(file, too_long), delimiter=delimiter, strict=True)
-    header: list[str] = []
     while True:
         start = reader.line_num + 1
         try:
             with _long_fields():
                 cells = next(reader)
         except StopIteration:
-            yield from (Row(number, trouble=TOO_LONG) for number in too_long)
+            yield from (Record(number, trouble=TOO_LONG) for number in too_long)
             return
         except csv.Error as error:
-            yield Row(
-                start, trouble=_table_trouble(str(error), start, reader.line_num), lines=reader.line_num - start + 1
-            )
+            trouble = _table_trouble(str(error), start, reader.line_num)
+            yield Record(start, trouble=trouble, lines=reader.line_num - start + 1)
             continue
-        if not any(cell.strip() for cell in cells):
-            continue
-        if not header:
-            header = [repair(cell.strip())[0] for cell in cells]
-        elif len(cells) != len(header):
-            yield Row(start, trouble=f"has {len(cells)} cells where the header has {len(header)}")
-        else:
-            yield Row(start, dict(zip(header, cells, strict=True)))
+        if start > 1 or not SEP_LINE.fullmatch(delimiter.join(cells)):
+            yield Record(start, cells, lines=reader.line_num - start + 1)
 
 
 def _table_trouble(reason: str, first: int, last: int) -> str:

@@ -1,27 +1,35 @@
-"""Read a file of examples in any common form, and report how each column was interpreted."""
+"""Read files of examples in any common form, and report how each column was interpreted."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from gradschool.data.columns import INPUTS, OUTPUTS, Form
+from gradschool.data.conversation import RowReading
+from gradschool.data.dates import ISO, day_first, iso_date
 from gradschool.data.encoding import repair
+from gradschool.data.example_files import example_files
+from gradschool.data.findings import Findings
 from gradschool.data.formats import (
     CONVERSATIONS,
-    INPUTS,
-    OUTPUTS,
-    Form,
+    MarkedBad,
     NoConversation,
     UnknownRole,
     as_text,
-    conversation_of,
-    detect,
+    left_out_reasoning,
     plain,
 )
-from gradschool.data.issues import Issue, Kind
-from gradschool.data.parse import Row, container, rows
+from gradschool.data.guess import columns_shown, options_to_name
+from gradschool.data.issues import Issue, Kind, carried
+from gradschool.data.parse import TABLES, container, rows
+from gradschool.data.row_reader import SAMPLE, RowReader, UnknownForm, reader_of
+from gradschool.data.tables import Row, without_nothing
+from gradschool.data.wrapped import entries
 from gradschool.errors import DataError, nearest
+from gradschool.reasoning import field_of
 from gradschool.records import Example, Source
 from gradschool.settings import Data
 
@@ -34,7 +42,7 @@ FIX = (
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The content of a file of examples.
+    """The content of the files of examples.
 
     `form` is the detected form ("prompt/completion in JSON lines"), `columns` the use of each column or key, `issues`
     the lines that could not be read or had to be repaired.
@@ -49,58 +57,90 @@ class Reading:
 class _Collector:
     """Collects examples, issues and counts while a file is read."""
 
-    def __init__(self, name: str, stem: str, data: Data) -> None:
-        self.name, self.stem, self.data = name, stem, data
+    def __init__(self, name: str, stem: str, reader: RowReader, ids: set[str], *, table: bool) -> None:
+        self.name, self.stem, self.reader, self.table = name, stem, reader, table
+        self.data = reader.data
         self.examples: list[Example] = []
         self.issues: list[Issue] = []
         self.forms: Counter[str] = Counter()
         self.columns: dict[str, str] = {}
         self.keys: dict[str, None] = {}  # all keys, in order of appearance
+        self.findings = Findings(name)
         self.lost = self.seen = 0
-        self._ids: set[str] = set()
+        self._ids = ids
         self._made: Counter[str] = Counter()
 
     def add(self, row: Row) -> None:
-        source = Source(self.name, row.line)
+        source = Source(f"{self.name} [{row.sheet}]" if row.sheet else self.name, row.line)
+        if row.remark:
+            self.issues.append(Issue("layout", source, "kept", repair(row.remark)[0]))
+            return
         self.seen += row.lines
-        try:
-            if row.trouble:
-                raise NoConversation(row.trouble)
-            value = {"messages": row.value} if isinstance(row.value, list) else row.value
-            if not isinstance(value, dict):
-                raise NoConversation(f"an object with keys was expected, not a value of type {type(value).__name__}")
-            self.keys |= dict.fromkeys(repair(key)[0] for key in value)
-            form = detect(value, self.data)
-            if form is None:
-                self.lost += 1
-                found = ", ".join(repair(key)[0] for key in value) or "none"
-                self.issues.append(Issue("unknown form", source, "dropped", f"no known pair of keys among: {found}"))
-                return
-            self._keep(value, form, source)
-        except NoConversation as error:
-            self.lost += row.lines
-            kind: Kind = "unknown role" if isinstance(error, UnknownRole) else "unreadable"
-            self.issues.append(Issue(kind, source, "dropped", str(error)))
+        if row.trouble:
+            self._drop(source, row, NoConversation(row.trouble))
+            return
+        for value in entries(row.value):
+            try:
+                self._add(value, row, source)
+            except NoConversation as error:
+                self._drop(source, row, error)
 
-    def _keep(self, value: Mapping[str, Any], form: Form, source: Source) -> None:
-        notes: set[str] = set()
-        messages = conversation_of(value, form, notes)
+    def _add(self, value: Any, row: Row, source: Source) -> None:
+        if not isinstance(value, dict):
+            raise NoConversation(f"an object with keys was expected, not a value of type {type(value).__name__}")
+        self.keys |= dict.fromkeys(repair(key)[0] for key in value)
+        words: dict[str, str] = {}
+        if self.table:
+            value, words = without_nothing(value)
+        try:
+            form, reading = self.reader.read(value)
+        except UnknownForm as error:
+            raise NoConversation(row.shape) if row.shape else error from None
+        if row.shape and form.output and form.output not in value:
+            raise NoConversation(row.shape)
+        if form.output in words:
+            text = f"`{form.output}` is {words[form.output]!r}, which programs write for an empty cell"
+            self.issues.append(Issue("empty answer", source, "dropped", repair(text)[0]))
+            return
+        self._keep(value, form, reading, source)
+
+    def _drop(self, source: Source, row: Row, error: NoConversation) -> None:
+        kind: Kind = "unreadable"
+        if isinstance(error, MarkedBad):
+            kind = "marked as bad"
+        else:
+            self.lost += 0 if row.sheet and isinstance(error, UnknownForm) else row.lines
+        if isinstance(error, UnknownForm):
+            kind = "unknown form"
+        elif isinstance(error, UnknownRole):
+            kind = "unknown role"
+        self.issues.append(Issue(kind, source, "dropped", repair(str(error))[0]))
+
+    def _keep(self, value: Mapping[str, Any], form: Form, reading: RowReading, source: Source) -> None:
+        notes = set(reading.notes)
         keys = {plain(key): key for key in reversed(list(value))}
         group_key = keys.get(plain(self.data.group_column or "group"))
         group = as_text(value[group_key], notes).strip() if group_key else ""
         id_ = self._id(as_text(value[keys["id"]], notes).strip() if "id" in keys else "", source)
         date_key = keys.get(plain(self.data.date_column or "date"))
         date = as_text(value[date_key], notes).strip() if date_key else ""
-        self.examples.append(Example(id_, messages, group or id_, source, date))
+        self.examples.append(Example(id_, reading.messages, group or id_, source, date, reading.other_answers))
         self.forms[form.name] += 1
-        named = {group_key: "group", date_key: "date"}
+        named = {group_key: "group", date_key: "date"} | {keys.get("id"): "id"}
         used = {key: part for key, part in named.items() if key} | form.columns()
+        marks = {mark.key.partition(".")[0]: "mark of the answer" for mark in reading.marks}
+        if field := field_of({key: value[key] for key in value if key not in used and key not in marks}):
+            notes.add(left_out_reasoning(field))
         for key in value:
-            part, shown = used.get(key, "id" if plain(key) == "id" else "not used"), repair(key)[0]
+            part, shown = used.get(key) or marks.get(key, "not used"), repair(key)[0]
             if part != "not used" or shown not in self.columns:
                 self.columns[shown] = part
-        for note in sorted(notes):
+            if part == "not used":
+                self.findings.unused(shown, value[key])
+        self.findings.add(form, reading, self.examples[-1])
+        for note in sorted(note for note in notes if not self.findings.collects(note)):
             kind: Kind = "tool calls" if note.startswith("calls tools") else "encoding"
+            kind = "reasoning" if note.startswith("reasoning") else kind
             self.issues.append(Issue(kind, source, "kept", note, id_))
 
     def _id(self, given: str, source: Source) -> str:
@@ -118,31 +158,77 @@ class _Collector:
         return made
 
 
-def read_examples(path: Path, data: Data, name: str | None = None) -> Reading:
+def read_examples(paths: Path | Sequence[Path], data: Data, name: str | None = None) -> Reading:
     """Read examples in any common form, detected by content: messages, pairs, alpaca, sharegpt, as JSON or a table.
 
-    Lines that cannot be read are reported and skipped; no line takes more than 8 MB of memory. `name` is what the user
-    calls the file. Raises DataError if the file does not exist, is not text, has no known form, or if more than half
-    of its lines cannot be read.
+    `paths` are files, folders of files, or patterns such as `data/*.csv`. Lines that cannot be read are reported and
+    skipped; no line takes more than 8 MB of memory. `name` is what the user calls a single file. Raises DataError if a
+    file does not exist, is not text, has no known form, or if more than half of its lines cannot be read.
     """
-    name = name or path.name
-    held, delimiter = container(path, name)
-    found = _Collector(name, repair(path.stem)[0], data)
-    for row in rows(path, name, held, delimiter):
-        found.add(row)
-    _demand_columns(found)
-    if not found.examples or found.lost * 2 > found.seen:
-        raise _refusal(found)
+    files, issues = example_files([paths] if isinstance(paths, Path) else paths)
+    ids: set[str] = set()
+    readings = [
+        _read_file(path, data, name if name and len(files) == 1 else shown, ids) for shown, path in files.items()
+    ]
+    if len(readings) == 1 and not issues:
+        return readings[0]
+    forms = dict.fromkeys(reading.form for reading in readings)
+    return Reading(
+        [example for reading in readings for example in reading.examples],
+        f"{', '.join(forms)} in {len(files)} files",
+        {column: part for reading in reversed(readings) for column, part in reading.columns.items()},
+        [*issues, *(issue for reading in readings for issue in reading.issues)],
+    )
+
+
+def _read_file(path: Path, data: Data, name: str, ids: set[str]) -> Reading:
+    held, delimiter = container(path, name, data)
+    sample = _sample(path, data, name)
+    reader = reader_of(sample, data)
+    found = _Collector(name, repair(path.stem)[0], reader, ids, table=held in TABLES)
+    with carried(found.issues):
+        for row in rows(path, name, held, delimiter, data):
+            found.add(row)
+        _demand_columns(found, data)
+    examples, issues = found.findings.settled(found.examples, found.columns)
+    issues = [*found.issues, *issues]
+    with carried(issues):
+        if not examples or found.lost * 2 > found.seen:
+            raise _refusal(found, issues, sample)
+    if reader.guessed:
+        issues.insert(0, Issue("guessed columns", Source(name, 1), "kept", repair(str(reader.guessed))[0]))
     forms = found.forms.most_common()
     words = forms[0][0] if len(forms) == 1 else ", ".join(f"{form} ({count})" for form, count in forms)
-    return Reading(found.examples, f"{words} in {held}", found.columns, found.issues)
+    return Reading(_dated(examples), f"{words} in {held}", found.columns, issues)
 
 
-def _demand_columns(found: _Collector) -> None:
+def _sample(path: Path, data: Data, name: str) -> list[dict[str, Any]]:
+    """The entries in the first rows of a file, as objects."""
+    held, delimiter = container(path, name, data)
+    values = (row.value for row in rows(path, name, held, delimiter, data) if row.value is not None)
+    try:
+        first = list(islice(values, SAMPLE))
+    except DataError:  # the reading that follows reports it
+        return []
+    return [entry for value in first for entry in islice(entries(value), SAMPLE) if isinstance(entry, dict)]
+
+
+def _dated(examples: list[Example]) -> list[Example]:
+    """The examples with their dates in ISO 8601; dates that are not understood stay as they are."""
+    first = day_first([example.date for example in examples])
+    return [
+        example
+        if not example.date or ISO.fullmatch(example.date)
+        else replace(example, date=iso_date(example.date, day_first=first) or example.date)
+        for example in examples
+    ]
+
+
+def _demand_columns(found: _Collector, data: Data) -> None:
     """Raise DataError if a column that the job names is missing: the examples would silently differ."""
     known = {plain(key) for key in found.keys}
     for setting in ("input_column", "output_column", "group_column", "date_column"):
-        column = getattr(found.data, setting)
+        column = getattr(data, setting)
         if column and found.keys and plain(column) not in known:
             raise DataError(
                 f"data.{setting} = {column!r}: {found.name} has no such column.",
@@ -151,25 +237,33 @@ def _demand_columns(found: _Collector) -> None:
             )
 
 
-def _refusal(found: _Collector) -> DataError:
+def _refusal(found: _Collector, issues: Sequence[Issue], sample: Sequence[Mapping[str, Any]]) -> DataError:
     if not found.seen:
         return DataError(f"{found.name} has no examples.", "It has a beginning but no entries.", "add examples.")
-    kinds = Counter(issue.kind for issue in found.issues if issue.severity == "dropped")
-    if kinds.most_common(1)[0][0] == "unknown form":
+    dropped = [issue for issue in issues if issue.severity == "dropped"]
+    kind = Counter(issue.kind for issue in dropped).most_common(1)[0][0]
+    if kind == "unknown form":
         return DataError(
             f"The form of {found.name} is unknown.",
-            f"Its keys are: {_listed(found.keys)}.\nKnown keys are, for conversations: {_listed(CONVERSATIONS)};\n"
+            f"Its keys are: {_listed(found.keys)}.\n{repair(columns_shown(sample[:5]))[0]}\n"
+            f"Known keys are, for conversations: {_listed(CONVERSATIONS)};\n"
             f"for the input: {_listed(INPUTS)};\nfor the ideal answer: {_listed(OUTPUTS)}.",
-            FIX,
+            f"{FIX} For example: {repair(options_to_name(sample))[0]}",
         )
-    first = [issue for issue in found.issues if issue.severity == "dropped"][:SHOWN]
+    listed = "\n".join(f"  {issue.source}: {issue.text}" for issue in dropped[:SHOWN])
+    if found.lost * 2 <= found.seen:
+        return DataError(
+            f"No row of {found.name} can be used: all {len(dropped)} are left out.",
+            listed,
+            "correct these. A column that is wrongly taken for a mark of bad answers can be renamed or removed.",
+        )
     return DataError(
         f"{found.lost} of {found.seen} lines of {found.name} cannot be read, more than half.",
-        "\n".join(f"  {issue.source}: {issue.text}" for issue in first),
+        listed,
         "correct these; examples are one JSON object per line, a JSON list, or a CSV with a header.",
     )
 
 
 def _listed(words: Iterable[str], most: int = 30) -> str:
-    listed = list(words)
+    listed = list(dict.fromkeys(words))
     return ", ".join(listed[:most]) + (", …" if len(listed) > most else "")

@@ -12,15 +12,17 @@ TARGET_TEST = 60  # examples from which an interval is narrow enough to be usefu
 MIN_TEST_FRACTION, MAX_TEST_FRACTION = 0.2, 0.5
 LARGE_TEST, LARGE_TEST_FRACTION = 400, 0.08  # in a large set a small fraction is enough
 VALIDATION_FRACTION, TARGET_VALIDATION, MAX_VALIDATION_FRACTION = 0.12, 10, 0.25
+MIN_OF_WANTED = 0.5  # to leave half for training, a part gets at least this fraction of what it wants
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """The number of examples in each part."""
+    """The number of examples in each part, and the reason for the size of the test set."""
 
     train: int
     validation: int
     test: int
+    reason: str
 
 
 def sizes(examples: int, units: int, split: SplitSettings, goal: Goal, looks: int) -> Sizes:
@@ -28,8 +30,9 @@ def sizes(examples: int, units: int, split: SplitSettings, goal: Goal, looks: in
 
     `units` is the number of groups that must stay together. The verdict is clustered by group, so that a few large
     groups carry less information than their examples suggest: fractions are taken of the geometric mean of both
-    counts. The test set gets twice the minimum for the pass mark, at least 60 if half of the examples suffice for
-    that, a fifth of a medium-sized set, and never more than `max_test`.
+    counts. The test set wants twice the minimum for the pass mark, at least 60, a fifth of a medium-sized set, and
+    never more than `max_test`. Half of the examples stay for training, unless the settings say otherwise: a test and a
+    validation set that want more than the other half share it.
 
     Raises DataError for fewer than 12 examples, UsageError if the fractions leave nothing to train on.
     """
@@ -39,27 +42,59 @@ def sizes(examples: int, units: int, split: SplitSettings, goal: Goal, looks: in
             f"Training, validation and test need at least {MIN_EXAMPLES} together.",
             f"add {MIN_EXAMPLES - examples} or more; 60 is a start. `gradschool check` says what a number can prove.",
         )
-    effective = math.sqrt(examples * units)
-    if split.test_share is not None:
-        test = round(split.test_share * examples)
-    else:
-        usual = max(LARGE_TEST_FRACTION * effective, min(MIN_TEST_FRACTION * effective, LARGE_TEST), TARGET_TEST)
-        target = max(_to_prove(goal, looks), usual)
-        test = math.floor(min(target / effective, MAX_TEST_FRACTION) * examples)
-    if split.validation_share is not None:
-        validation = round(split.validation_share * examples)
-    else:
-        fraction = max(VALIDATION_FRACTION, TARGET_VALIDATION / effective)
-        validation = round(min(fraction, MAX_VALIDATION_FRACTION) * examples)
-    test, validation = max(1, min(test, split.max_test)), max(1, min(validation, split.max_validation))
-    train = examples - test - validation
-    if train < 1:
+    test, reason = _wanted_test(examples, units, split, goal, looks)
+    validation = _wanted_validation(examples, _effective(examples, units), split)
+    shares = {"test": (test, split.test_share), "validation": (validation, split.validation_share)}
+    given = sum(wanted for wanted, share in shares.values() if share is not None)
+    free = sum(wanted for wanted, share in shares.values() if share is None)
+    if free and test + validation > examples // 2:
+        fraction = max((examples // 2 - given) / free, MIN_OF_WANTED)
+        held_out = [max(1, int(fraction * want)) if share is None else want for want, share in shares.values()]
+        if held_out[0] < test:
+            reason = f"at least half is for training, although {reason}"
+        test, validation = held_out
+    if examples - test - validation < 1:
         raise UsageError(
             f"split.test_share {split.test_share} and split.validation_share {split.validation_share} leave nothing.",
             f"{test} + {validation} of {examples} examples would not be used for training.",
             "use values whose sum is below 1, or omit them: they are sized from the data.",
         )
-    return Sizes(train, validation, test)
+    return Sizes(examples - test - validation, validation, test, reason)
+
+
+def _effective(examples: int, units: int) -> float:
+    """How many separate examples so many examples in groups count as."""
+    return math.sqrt(examples * units)
+
+
+def _wanted_test(examples: int, units: int, split: SplitSettings, goal: Goal, looks: int) -> tuple[int, str]:
+    """The number of test examples that are wanted, and the reason: what follows "because"."""
+    if split.test_share is not None:
+        test, reason = round(split.test_share * examples), f"test_share is {split.test_share:g}"
+    else:
+        effective, fewest = _effective(examples, units), _to_prove(goal, looks)
+        mark = f"a pass mark of {goal.pass_mark:g}" if goal.pass_mark else ""
+        wanted, reason = max(
+            (fewest, f"{mark} needs about {fewest} test examples" if fewest < math.inf else f"no number proves {mark}"),
+            (TARGET_TEST, f"{TARGET_TEST} test examples make the bounds narrow enough"),
+            (min(MIN_TEST_FRACTION * effective, LARGE_TEST), "a fifth of a medium-sized set is tested"),
+            (LARGE_TEST_FRACTION * effective, f"{LARGE_TEST_FRACTION:.0%} of a large set are tested"),
+        )
+        if effective < 0.9 * examples:
+            reason += f", and examples in {units} groups count for less than separate ones"
+        test = math.floor(min(wanted / effective, MAX_TEST_FRACTION) * examples)
+    if test > split.max_test:
+        test, reason = split.max_test, f"max_test is {split.max_test}"
+    return max(1, test), reason
+
+
+def _wanted_validation(examples: int, effective: float, split: SplitSettings) -> int:
+    if split.validation_share is not None:
+        validation = round(split.validation_share * examples)
+    else:
+        fraction = max(VALIDATION_FRACTION, TARGET_VALIDATION / effective)
+        validation = round(min(fraction, MAX_VALIDATION_FRACTION) * examples)
+    return max(1, min(validation, split.max_validation))
 
 
 def _to_prove(goal: Goal, looks: int) -> float:

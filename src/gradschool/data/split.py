@@ -1,7 +1,7 @@
 """Split examples into train, validation and test; groups and near-duplicates stay on one side."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -19,6 +19,7 @@ MIN_UNITS = 3  # one per part
 # A group fills at most this fraction of the test set, or the next if groups are larger: confidence bounds are computed
 # over groups, and one that outweighs the others would make them wide.
 MAX_FRACTIONS, CHOICE = (0.1, 0.2, 0.4), 1.25  # small groups must have so many examples, in multiples of the test size
+NOTED = 0.1  # how far a part is from its planned size, as a fraction of the test size, before the reason names groups
 MIN_TEST = 10  # examples; a test set below half of this (or of its planned size) is an error
 
 
@@ -66,8 +67,20 @@ def freeze_split(
     ids = {part: _in_hash_order(parts[part]) for part in PARTS}
     if 2 * len(ids["test"]) < min(MIN_TEST, size.test):
         raise _too_few_units(examples, units)
-    frozen = Split(ids["train"], ids["validation"], ids["test"], "")
-    return Split(frozen.train, frozen.validation, frozen.test, _hash(examples, frozen))
+    frozen = Split(ids["train"], ids["validation"], ids["test"], "", _reason(units, size, ids))
+    return replace(frozen, hash=_hash(examples, frozen))
+
+
+def _reason(units: Sequence[_Unit], size: Sizes, ids: Mapping[str, Sequence[str]]) -> str:
+    """Why the parts have these sizes, and which groups kept them from the planned sizes."""
+    off = max(abs(len(ids["test"]) - size.test), abs(len(ids["validation"]) - size.validation))
+    examples, largest = sum(map(len, ids.values())), max(len(unit.ids) for unit in units)
+    if largest == 1 or off < max(2, NOTED * size.test):
+        return size.reason
+    return (
+        f"{size.reason}; and groups and near-duplicates stay together: {len(units)} units, the largest of {largest} "
+        f"examples, so that not {size.train}, {size.validation} and {size.test} of the {examples} are in the parts"
+    )
 
 
 def split_of(examples: Sequence[Example], split: Split) -> tuple[list[Example], list[Example], list[Example]]:
@@ -184,12 +197,16 @@ def _assign_by_time(units: Sequence[_Unit], size: Sizes) -> dict[str, list[_Unit
     """Assign the latest units to test until it is full, then to validation; the rest and units too large to train."""
     parts: dict[str, list[_Unit]] = {part: [] for part in PARTS}
     target = {"test": size.test, "validation": size.validation}
+    room = max(size.test + size.validation, sum(len(unit.ids) for unit in units) // 2)
     filled = dict.fromkeys(PARTS, 0)
     waiting = sorted(units, key=lambda unit: (-unit.time, unit.key, unit.ids))
     for unit in waiting:
         part = next((name for name in ("test", "validation") if filled[name] < target[name]), "train")
-        # A unit may exceed the size of a part by a quarter, which keeps the order of time; a larger one goes to train.
-        if part != "train" and filled[part] + len(unit.ids) > max(OVERFULL * target[part], target[part] + 1):
+        # A unit may exceed the size of a part by a quarter, which keeps the order of time, but not take the half that
+        # is for training; a larger one goes to train.
+        held_out = filled["test"] + filled["validation"] + len(unit.ids)
+        most = max(OVERFULL * target.get(part, 0), target.get(part, 0) + 1)
+        if part != "train" and (filled[part] + len(unit.ids) > most or held_out > room):
             part = "train"
         parts[part].append(unit)
         filled[part] += len(unit.ids)

@@ -36,7 +36,7 @@ from gradschool.package.bundle import open_verified
 from gradschool.package.card import card
 from gradschool.package.evidence import read_evidence
 from gradschool.package.forms import ExportRejected, FormResult, Shipped, result_line
-from gradschool.package.manifest import Manifest, read_manifest
+from gradschool.package.manifest import Manifest, read_manifest, specialist_folder
 from gradschool.records import Conversation, Note, Work
 from gradschool.settings import MAX_DROP, NUMBER_FORMAT, ExportForm, NumberFormat
 from gradschool.specialist import Recipe, Specialist
@@ -72,6 +72,7 @@ def export(options: ExportOptions, serve: Serve | None = None) -> Work[Exported]
     `serve` starts an HTTP server for the specialist, which is then tested first. Raises ExportRejected if a test fails,
     and UsageError or ModelError, before any work, if the form cannot be made.
     """
+    options = replace(options, specialist=specialist_folder(options.specialist))
     manifest = read_manifest(options.specialist)
     output = options.output or Path("exports") / f"{manifest.name}-{options.to}"
     if output.exists():

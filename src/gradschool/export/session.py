@@ -25,6 +25,7 @@ from gradschool.export.replay import (
 )
 from gradschool.model.engine import Engine
 from gradschool.model.llama_cpp import LlamaCpp
+from gradschool.model.llama_engine import DEFAULT_CONTEXT
 from gradschool.model.local import LocalEngine
 from gradschool.package.evidence import Evidence
 from gradschool.package.forms import FormResult
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 Serve = Callable[
     [Specialist], AbstractContextManager[Engine]
 ]  # starts an HTTP server for a specialist, and gives an engine that asks it
-CONTEXT_MARGIN, CONTEXT_STEP = 1.25, 256  # later questions may be longer than those of the test
+CONTEXT_MARGIN, CONTEXT_STEP = 1.25, 256  # for tests longer than the default context
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +83,11 @@ class ExportSession:
 
 
 def context_for(prompts: "tuple[list[int], ...]", new_tokens: int, limit: int) -> int:
-    """The context length for a server, in tokens: the longest prompt of the test with a margin, and an answer.
+    """The context length for a server, in tokens: that of the base, as far as the default for llama.cpp allows.
 
-    Raises ModelError if the longest prompt does not fit into `limit`.
+    Questions in use are often longer than those of the test, and a conversation grows. A test that needs more than the
+    default gets its longest prompt with a margin, and an answer. Raises ModelError if that prompt does not fit into
+    `limit`.
     """
     longest = max(map(len, prompts))
     if longest >= limit:
@@ -93,7 +96,8 @@ def context_for(prompts: "tuple[list[int], ...]", new_tokens: int, limit: int) -
             f"It takes {longest} tokens; the limit is {limit}, including the answer.",
             "use fewer passages or examples, or export --to merged.",
         )
-    return min(limit, -(-round(longest * CONTEXT_MARGIN + new_tokens) // CONTEXT_STEP) * CONTEXT_STEP)
+    needed = -(-round(longest * CONTEXT_MARGIN + new_tokens) // CONTEXT_STEP) * CONTEXT_STEP
+    return min(limit, max(DEFAULT_CONTEXT, needed))
 
 
 def try_served(session: ExportSession, serve: Serve) -> Work[FormResult]:

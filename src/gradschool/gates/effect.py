@@ -1,6 +1,6 @@
 """Whether training had an effect: a lower loss, a changed adapter, other answers, answers that stop."""
 
-from gradschool.gates.gate import Measurements, at_least
+from gradschool.gates.gate import Measurements, answered, at_least, failed
 from gradschool.records import Gate
 
 MIN_STOP_RATE = 0.9
@@ -26,14 +26,16 @@ def answers_changed(measured: Measurements) -> Gate | None:
     """Reject a tuned specialist that answers every question as the untuned one did."""
     if measured.answers is None:
         return None
-    changed = sum(a.text != b.text for a, b in zip(*measured.answers, strict=True))
-    total = len(measured.answers[0])
-    return Gate("tuning changed answers", changed > 0, f"{changed} of {total} validation answers changed")
+    pairs = [(a, b) for a, b in zip(*measured.answers, strict=True) if answered(a) and answered(b)]
+    changed = sum(a.text != b.text for a, b in pairs)
+    evidence = f"{changed} of {len(pairs)} validation answers changed{failed(len(measured.answers[0]) - len(pairs))}"
+    return Gate("tuning changed answers", changed > 0, evidence)
 
 
 def answers_stop(measured: Measurements) -> Gate | None:
     """Reject a specialist that runs on: too few of its answers end with a stop token."""
     if measured.tuned_answers is None:
         return None
-    stopped = sum(answer.stop == "stop" for answer in measured.tuned_answers)
-    return at_least("answers stop", stopped, len(measured.tuned_answers), MIN_STOP_RATE)
+    total, stopped = len(measured.tuned_answers), sum(answer.stop == "stop" for answer in measured.tuned_answers)
+    failures = total - sum(map(answered, measured.tuned_answers))
+    return at_least("answers stop", stopped, total, MIN_STOP_RATE, f", {failures} failed" if failures else "")

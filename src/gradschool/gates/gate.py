@@ -30,6 +30,16 @@ class Measurements:
 Check: TypeAlias = Callable[[Measurements], Gate | None]
 
 
+def answered(answer: Answer) -> bool:
+    """Whether an engine gave an answer; a failed one says nothing about how the specialist answers."""
+    return answer.failure is None and answer.stop != "error"
+
+
+def failed(count: int) -> str:
+    """How many failed answers a gate left out, for the end of its evidence; empty for none."""
+    return f", without {count} that failed" if count else ""
+
+
 def at_least(name: str, count: int, total: int, least: float, what: str = "") -> Gate:
     """A gate that holds if a fraction of at least `least` of the answers does what they should; none do not suffice."""
     fraction = count / total if total else 0.0

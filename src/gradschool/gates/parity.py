@@ -1,11 +1,11 @@
 """Parity: a package or an export must answer as the specialist that was scored."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from gradschool.gates.gate import Measurements, at_least
+from gradschool.gates.gate import Measurements, Pair, answered, at_least, failed
 from gradschool.model.prefix import common_prefix
-from gradschool.records import Gate
+from gradschool.records import Answer, Gate
 
 MIN_SAME = 0.95  # batches of other shapes round differently, which can flip a near tie
 MAX_DIVERGENCE = 0.1  # mean KL in nats, for formats that change the weights little
@@ -14,12 +14,21 @@ MIN_PROBABILITY = 1e-9  # of all unlisted tokens together, which avoids a divisi
 
 
 def same_answers(measured: Measurements) -> Gate | None:
-    """Reject a package whose answers differ from those that were scored."""
+    """Reject a package whose answers differ from those that were scored.
+
+    Where rounding depends on the batch, scores are measured too: then the score decides, and the evidence says how many
+    answers are the same.
+    """
     if measured.answers is None:
         return None
+    name = "the package answers as scored"
+    if kept := score_kept(measured):
+        return Gate(name, kept.held, kept.evidence)
     scored, packaged = measured.answers
-    same = sum(a.text == b.text for a, b in zip(scored, packaged, strict=True))
-    return at_least("the package answers as scored", same, len(scored), MIN_SAME, " test answers are the same")
+    pairs = [(a, b) for a, b in zip(scored, packaged, strict=True) if answered(a)]
+    same = sum(a.text == b.text for a, b in pairs)
+    what = f" test answers are the same{failed(len(scored) - len(pairs))}"
+    return at_least(name, same, len(pairs), MIN_SAME, what)
 
 
 def same_prompts(measured: Measurements) -> Gate | None:
@@ -65,7 +74,13 @@ def score_kept(measured: Measurements) -> Gate | None:
     drop = math.fsum(a - b for a, b in zip(before, after, strict=True)) / len(before) if before else math.inf
     limit = max(measured.max_drop, 1 / len(before)) if before else measured.max_drop
     evidence = f"the mean score changes by {0.0 - drop:+.3f} (limit {-limit:+.3f})"
+    if measured.answers is not None:
+        evidence += f"; {_identical(measured.answers)} of {len(before)} answers are the same"
     return Gate(SCORE_KEPT, drop <= limit + 1e-9, evidence)
+
+
+def _identical(answers: Pair[Sequence[Answer]]) -> int:
+    return sum(a.text == b.text for a, b in zip(*answers, strict=True))
 
 
 def divergence(ours: Mapping[int, float], theirs: Mapping[int, float]) -> float:

@@ -6,6 +6,8 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 
+from gradschool.data.broken_words import join_broken_words
+from gradschool.data.normalize import compose
 from gradschool.records import Answer, Passage
 
 NOT_THERE = "Not in the passages."
@@ -53,6 +55,7 @@ def _quote(passage: Passage) -> str:
     body = passage.text
     if passage.heading:  # the heading is put first
         body = HEADING_LINES.sub("", body)
+    body = join_broken_words(body)
     return neutralize(f"{passage.heading}: {body}" if passage.heading and body.strip() else passage.heading or body)
 
 
@@ -109,7 +112,11 @@ def supported(answer: str, passages: Sequence[Passage], question: str) -> bool:
 
 
 def _content_words(text: str) -> set[str]:
-    return {word for word in re.findall(r"\w+", text.casefold()) if len(word) >= 4 or word.isdigit()}
+    return {
+        word
+        for word in re.findall(r"\w+", join_broken_words(compose(text)).casefold())
+        if len(word) >= 4 or word.isdigit()
+    }
 
 
 def strip_marks(text: str) -> str:

@@ -3,7 +3,7 @@
 index/
   manifest.json     hashes of documents and passages, and the settings of the index
   passages.jsonl    every passage with its exact location
-  lance/            the LanceDB table: words of headings and texts, and vectors
+  lance/            the LanceDB table: words of headings and texts, their stop words, and vectors; without copies
 """
 
 import re
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from gradschool.data.documents import read_documents
 from gradschool.errors import DamagedError, DataError
 from gradschool.files import new_folder, read_json, read_lines, sha256, write_json, write_lines
+from gradschool.ground.copies import originals, spread
+from gradschool.ground.folding import folded
 from gradschool.ground.passages import split_document
 from gradschool.records import Note, Passage, Progress, Work
 from gradschool.settings import Ground
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 TABLE = "passages"
-DEPTH = 50  # passages from each of the two searches that are fused
+DEPTH = 50  # passages from each search, of which the best are fused or chosen
 MAX_QUERY = 20_000  # characters; the rest of a query is ignored
 # Lucene's English stop words and English question words, chosen on the validation questions of fairytaleqa
 # (bench/fairytaleqa_retrieval.py). There are no stop words for other languages.
@@ -33,6 +35,7 @@ STOP_WORDS = (
     "a an and are as at be but by for if in into is it no not of on or such that the their then there these they this "
     "to was will with did do does what who whom whose why how when where which"
 )
+STOPS = frozenset(STOP_WORDS.split())
 
 
 def build_index(documents: Path, folder: Path, ground: Ground) -> "Work[Index]":
@@ -62,11 +65,21 @@ def index_passages(
             "passages": len(passages),
             "passages_sha256": sha256(new / "passages.jsonl"),
             "passage_words": ground.passage_words,
+            "folded": True,
             "embedder": embedder and {"name": embedder.name, "revision": embedder.revision, "sha256": embedder.hash},
         }
         write_json(new / "manifest.json", manifest)
     yield Note(f"The index has {len(passages)} passages from {len({p.file for p in passages})} documents.")
+    yield from _copies_note(passages)
     return Index(folder, list(passages), manifest, embedder)
+
+
+def _copies_note(passages: Sequence[Passage]) -> Iterator[Note]:
+    copies = [(number, first) for number, first in enumerate(originals(passages)) if first != number]
+    if copies:
+        copy, first = (str(passages[place]) for place in copies[0])
+        which = f"{len(copies)} passages are copies" if len(copies) > 1 else "1 passage is a copy"
+        yield Note(f"{which} of others and not searched, so that they do not crowd the results: {copy} is {first}.")
 
 
 class Index:
@@ -109,15 +122,23 @@ class Index:
     def scored(self, query: str, k: int) -> list[tuple[Passage, float]]:
         """As `search`, each with its score: BM25, or reciprocal rank fusion (k = 60) of BM25 and cosine.
 
-        Scores are comparable within one query, not between queries.
+        Scores are comparable within one query, not between queries. Near copies of better passages come last. A query
+        of stop words alone finds passages with these words.
         Source of the fusion: Cormack, Clarke and Büttcher, SIGIR 2009.
         """
         words = query[:MAX_QUERY].encode("utf-8", "replace").decode("utf-8")
         if k < 1 or not any(character.isalnum() for character in words):
             return []
-        rows = self._hybrid(words, k) if self.manifest["embedder"] else self._full_text(words, k)
-        ranked = sorted(rows, key=lambda row: (-row[1], row[0]))[:k]  # equal scores in the order of the documents
-        return [(self.passages[number], score) for number, score in ranked]
+        if self._folds:
+            words = folded(words)
+        rows = list(self._hybrid(words, k) if self.manifest["embedder"] else self._full_text(words, k))
+        ranked = sorted(rows, key=lambda row: (-row[1], row[0]))  # equal scores in the order of the documents
+        return spread((self.passages[number], score) for number, score in ranked)[:k]
+
+    @property
+    def _folds(self) -> bool:
+        """Whether the index was built from folded texts; one of an earlier version is searched as it was tested."""
+        return bool(self.manifest.get("folded"))
 
     @cached_property
     def _table(self) -> Any:
@@ -129,7 +150,10 @@ class Index:
             raise _damaged(self.folder, f"LanceDB says: {error}") from error
 
     def _full_text(self, words: str, k: int) -> Iterator[tuple[int, float]]:
-        found = self._table.search(_match(words), query_type="fts").select(["number", "_score"]).limit(k)
+        each = re.findall(r"\w+", words)
+        query = _match(" ".join(each), "stops") if self._folds and STOPS.issuperset(each) else _match(words, "words")
+        found = self._table.search(query, query_type="fts")
+        found = found.select(["number", "_score"]).limit(max(k, DEPTH))
         return ((int(row["number"]), float(row["_score"])) for row in found.to_list())
 
     def _hybrid(self, words: str, k: int) -> Iterator[tuple[int, float]]:
@@ -139,7 +163,7 @@ class Index:
         found = (
             self._table.search(query_type="hybrid", vector_column_name="vector")
             .vector(vector)
-            .text(_match(words))
+            .text(_match(words, "words"))
             .distance_type("dot")
             .rerank(RRFReranker())
             .limit(max(k, DEPTH))
@@ -174,13 +198,24 @@ def _load(name: str | None) -> "Work[Embedder | None]":
 
 
 def _write_table(folder: Path, passages: Sequence[Passage], embedder: "Embedder | None") -> Work[None]:
-    """Write words and vectors to LanceDB; headings are indexed too, because passages rarely repeat them."""
+    """Write words and vectors to LanceDB, without copies; with headings, because passages rarely repeat them.
+
+    Stop words have a column of their own, for questions that have no other words.
+    """
     import lancedb
     import pyarrow as pa
     from lancedb.index import FTS
 
-    texts = [f"{passage.heading}\n{passage.text}" if passage.heading else passage.text for passage in passages]
-    columns: dict[str, Any] = {"number": pa.array(range(len(texts)), pa.int32()), "words": pa.array(texts, pa.string())}
+    numbers = [number for number, first in enumerate(originals(passages)) if number == first]
+    searched = [passages[number] for number in numbers]
+    texts = [f"{passage.heading}\n{passage.text}" if passage.heading else passage.text for passage in searched]
+    words = [folded(text) for text in texts]
+    stops = [" ".join(word for word in re.findall(r"\w+", text) if word in STOPS) for text in words]
+    columns: dict[str, Any] = {
+        "number": pa.array(numbers, pa.int32()),
+        "words": pa.array(words, pa.string()),
+        "stops": pa.array(stops, pa.string()),
+    }
     if embedder:
         vectors: list[Any] = []
         for batch in embedder.batches(texts, "document"):
@@ -192,6 +227,7 @@ def _write_table(folder: Path, passages: Sequence[Passage], embedder: "Embedder 
         table = lancedb.connect(folder).create_table(TABLE, pa.table(columns))
         # ICU also tokenizes scripts without spaces; accents are folded and English words stemmed.
         table.create_index("words", config=FTS(base_tokenizer="icu", custom_stop_words=STOP_WORDS.split()))
+        table.create_index("stops", config=FTS(base_tokenizer="whitespace", stem=False, remove_stop_words=False))
     except RuntimeError as error:
         if system := re.search(r"\(os error (\d+)\)", str(error)):  # such as a full disk
             raise OSError(int(system.group(1)), str(error)) from error
@@ -199,11 +235,11 @@ def _write_table(folder: Path, passages: Sequence[Passage], embedder: "Embedder 
     yield Progress("indexing passages", len(texts), len(texts), "passages")
 
 
-def _match(words: str) -> Any:
+def _match(words: str, column: str) -> Any:
     """A query as an object, which needs no escaping of operators."""
     from lancedb.query import MatchQuery
 
-    return MatchQuery(words, "words")  # type: ignore[call-arg]  # its defaults are declared in a way mypy cannot see
+    return MatchQuery(words, column)  # type: ignore[call-arg]  # its defaults are declared in a way mypy cannot see
 
 
 def _damaged(folder: Path, why: str) -> DamagedError:

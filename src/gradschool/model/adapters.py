@@ -67,8 +67,8 @@ class AdapterReaders:
             network.set_submodule(name, layer)
         output = network.get_output_embeddings()
         if self.base.head is None or not isinstance(output, nn.Linear):  # an adapter of the output layer
-            return Reader(network, packs=False, head=None)
-        return Reader(network, self.base.packs, replace(self.base.head, layer=output))
+            return replace(self.base, network=network, packs=False, head=None)
+        return replace(self.base, network=network, head=replace(self.base.head, layer=output))
 
 
 def _version(folder: Path) -> Version:

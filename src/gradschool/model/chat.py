@@ -53,6 +53,10 @@ class Rendered:
         return sum(self.loss_mask)
 
 
+class Unfit(ModelError):
+    """A conversation that the chat template of a base does not take; the base can be used for others."""
+
+
 class Chat:
     """Renders conversations for one tokenizer with one template.
 
@@ -82,6 +86,7 @@ class Chat:
         self._control = {token.content for token in added.values() if token.special}
         self._control |= {str(token) for token in tokenizer.all_special_tokens}
         self._control_pattern = _any_of(self._control)
+        self._shown: set[tuple[str, ...]] = set()  # roles of conversations of which the template shows all messages
         self._fold_system = False
         if self._refuses_system():
             self._fold_system = True
@@ -101,24 +106,24 @@ class Chat:
         """The tokens of a conversation that ends with the answer to train on, and their loss mask.
 
         The loss is on the answer's text and its stop token, not on text that the template writes after it (a newline).
-        `prompt_ids` of the question is always a prefix. Raises ModelError if the template does not allow this.
+        `prompt_ids` of the question is always a prefix. Raises Unfit if the template does not allow this.
         """
         if not conversation or conversation[-1].role != "assistant":
-            raise ModelError("A conversation to train on must end with an answer.", "Its last role is not assistant.")
+            raise Unfit("A conversation to train on must end with an answer.", "Its last role is not assistant.")
         prompt = self._prompt_text(conversation[:-1])
         full = self._text(conversation)
         if not full.startswith(prompt):
-            raise _not_a_prefix(prompt, full)
+            raise Unfit(*_not_a_prefix(prompt, full).args)
         rest = full[len(prompt) :]
         if not rest.endswith(self._tail):
-            raise ModelError(
+            raise Unfit(
                 "The chat template ends this conversation differently from others.",
                 f"Expected {self._tail!r} at the end, found {rest[-40:]!r}.",
                 OWN_TEMPLATE,
             )
         answer = rest[: len(rest) - len(self._tail)]
         if answer.strip() != self._mark(conversation[-1].content).strip():
-            raise ModelError(
+            raise Unfit(
                 "The chat template changes the answer.",
                 f"{conversation[-1].content[:80]!r} becomes {answer[:80]!r}.",
                 "remove text that the template interprets (such as </think>) from the answer.",
@@ -157,6 +162,7 @@ class Chat:
         return text
 
     def _prompt_text(self, question: Conversation) -> str:
+        self._demand_all_shown(question)
         return self._text(question, add_generation_prompt=True) + self._header
 
     def _text(self, conversation: Conversation, add_generation_prompt: bool = False) -> str:
@@ -164,7 +170,7 @@ class Chat:
             {"role": message.role, "content": self._mark(message.content)} for message in self._folded(conversation)
         ]
         if not messages:
-            raise ModelError("An empty conversation cannot be answered.", fix="add at least one user message.")
+            raise Unfit("An empty conversation cannot be answered.", fix="add at least one user message.")
         # The families' options to disable reasoning: specialists answer directly, and only without reasoning is a
         # prompt a prefix of the finished conversation.
         switches: dict[str, Any] = {"enable_thinking": False, "thinking": False}
@@ -178,7 +184,7 @@ class Chat:
             )
         except TEMPLATE_ERRORS as error:
             roles = ", ".join(message["role"] for message in messages)
-            raise ModelError(
+            raise Unfit(
                 f"The base's chat template does not accept a conversation with the roles {roles}.",
                 f"Its error: {error}.",
                 "change the conversation to the form that it accepts, or use another base_model.",
@@ -186,15 +192,24 @@ class Chat:
         assert isinstance(text, str)
         return text
 
+    def _demand_all_shown(self, conversation: Conversation) -> None:
+        """Raise Unfit if the template leaves out a message, as some do with messages of tools."""
+        roles = tuple(message.role for message in conversation)
+        if not roles or roles in self._shown:
+            return
+        placeholders = [f"{PLACEHOLDER}{position}X" for position in range(len(roles))]
+        text = self._text(tuple(map(Message, roles, placeholders)), add_generation_prompt=True)
+        missing = sorted({role for role, content in zip(roles, placeholders, strict=True) if content not in text})
+        if missing:
+            raise Unfit(
+                f"The base's chat template leaves out messages of the role {' and '.join(missing)}.",
+                f"The roles of the conversation are {', '.join(roles)}.",
+                "change the conversation to the form that it accepts, or use another base_model.",
+            )
+        self._shown.add(roles)
+
     def _folded(self, conversation: Conversation) -> Conversation:
-        if not self._fold_system or not conversation or conversation[0].role != "system":
-            return conversation
-        system, *others = conversation
-        for position, message in enumerate(others):
-            if message.role == "user":
-                others[position] = Message("user", f"{system.content}\n\n{message.content}")
-                return tuple(others)
-        return (Message("user", system.content), *others)
+        return fold_system(conversation) if self._fold_system else conversation
 
     def _refuses_system(self) -> bool:
         try:
@@ -254,7 +269,7 @@ class Chat:
             return self._encode(text)
         ids = self._encode(prompt + text)
         if ids[: len(start)] != start:
-            raise ModelError(
+            raise Unfit(
                 "The base's tokenizer merges the end of the question with the start of the answer.",
                 f"{prompt[-20:] + text[:20]!r} has other tokens as one text.",
                 "begin the answer with a letter, or use another base_model.",
@@ -267,6 +282,18 @@ class Chat:
         stop = str(self.tokenizer.convert_ids_to_tokens(self._stop_id))
         alone = self._encode("x")
         return any(self._encode(before + "x")[len(self._encode(before)) :] != alone for before in ("\n", stop))
+
+
+def fold_system(conversation: Conversation) -> Conversation:
+    """A conversation whose system message, if it begins with one, is put before the first user message."""
+    if not conversation or conversation[0].role != "system":
+        return conversation
+    system, *others = conversation
+    for position, message in enumerate(others):
+        if message.role == "user":
+            others[position] = Message("user", f"{system.content}\n\n{message.content}")
+            return tuple(others)
+    return (Message("user", system.content), *others)
 
 
 def _any_of(words: set[str]) -> re.Pattern[str]:
@@ -291,11 +318,11 @@ def _not_a_prefix(prompt: str, full: str) -> ModelError:
 def _check_mask(rendered: Rendered, stop_id: int) -> None:
     what = "The loss mask of a conversation cannot be used for training."
     if not any(rendered.loss_mask):
-        raise ModelError(what, "No token would be trained.", OWN_TEMPLATE)
+        raise Unfit(what, "No token would be trained.", OWN_TEMPLATE)
     if all(rendered.loss_mask):
-        raise ModelError(what, "Every token would be trained, the question too.", OWN_TEMPLATE)
+        raise Unfit(what, "Every token would be trained, the question too.", OWN_TEMPLATE)
     trained = [token for token, on in zip(rendered.token_ids, rendered.loss_mask, strict=True) if on]
     if trained[-1] != stop_id:
-        raise ModelError(what, "The stop token would not be trained, so that answers would never end.", OWN_TEMPLATE)
+        raise Unfit(what, "The stop token would not be trained, so that answers would never end.", OWN_TEMPLATE)
     if len(trained) == 1:
-        raise ModelError(what, "The answer is empty: only the stop token would be trained.", "remove such examples.")
+        raise Unfit(what, "The answer is empty: only the stop token would be trained.", "remove such examples.")

@@ -1,17 +1,22 @@
 """Requests to an OpenAI-compatible server: with retries, time limits and validated replies."""
 
 import email.utils
-import json
 import os
 import random
+import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
 
 from gradschool.errors import RemoteError, nearest
+from gradschool.model.connection import proxy_errors, trusts_environment
+from gradschool.model.dialect import ALLOWANCES, Dialect, Refusal, refusal_of
+from gradschool.model.reply import Reply, error_status, parse
+from gradschool.model.streamed import StreamedAnswer, StreamError
 from gradschool.records import Conversation, Decoding, Failure
 from gradschool.settings import Remote
 
@@ -19,6 +24,11 @@ RETRIED = {408, 409, 425, 429, 500, 502, 503, 504}
 FIRST_PAUSE, MAX_PAUSE = 0.5, 60.0  # seconds
 MAX_REPLY = 8 << 20  # bytes
 TOO_LONG = ("context length", "context_length", "context size", "context window", "exceed_context", "too many tokens")
+UNKNOWN_MODEL = re.compile(
+    r"model\b.*(not found|n[o']t exist|unknown|no such|invalid|not available|not loaded)"
+    r"|(unknown|invalid|no such) model",
+    re.IGNORECASE,
+)
 
 
 class QuestionFailed(Exception):
@@ -30,9 +40,13 @@ class QuestionFailed(Exception):
 
 
 class ChatApi:
-    """A client of one model of one server. Raises RemoteError for failures that affect all questions."""
+    """A client of one model of one server. Raises RemoteError for failures that affect all questions.
 
-    def __init__(self, address: str, model: str, settings: Remote) -> None:
+    What the server refuses in a request is left out or replaced, in this and all later requests (`dialect`). Reasoning
+    is not part of an answer, and not counted in its length; `with_reasoning` turns this off.
+    """
+
+    def __init__(self, address: str, model: str, settings: Remote, with_reasoning: bool = False) -> None:
         try:
             url = httpx.URL(address)
         except httpx.InvalidURL as error:
@@ -44,82 +58,158 @@ class ChatApi:
         if url.path in ("", "/"):
             url = url.copy_with(path="/v1")
         self.address = str(url.copy_with(userinfo=b"")).rstrip("/")  # for display: without a password
-        self.model, self.settings = model, settings
+        self.model, self.settings, self.with_reasoning = model, settings, with_reasoning
+        self.dialect = Dialect()
         self._key = os.environ.get(settings.api_key_env, "")
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-        # Redirects are not followed: the key is only sent to the address that the user gave.
-        self._client = httpx.Client(
-            base_url=str(url).rstrip("/") + "/", headers=headers, timeout=settings.timeout, follow_redirects=False
-        )
+        with proxy_errors():
+            # Redirects are not followed: the key is only sent to the address that the user gave.
+            self._client = httpx.Client(
+                base_url=str(url).rstrip("/") + "/",
+                headers=headers,
+                timeout=settings.timeout,
+                follow_redirects=False,
+                trust_env=trusts_environment(url.host),
+            )
         self._random = random.Random()
+        self._lock, self._answered = threading.Lock(), False
+        self._notes: list[str] = []
 
     def close(self) -> None:
         """Close all connections; requests of other threads fail."""
         self._client.close()
 
-    def ask(self, conversation: Conversation, decoding: Decoding, cancelled: threading.Event) -> dict[str, Any]:
-        """The server's reply, with at least one choice that has a message.
+    def ask(self, conversation: Conversation, decoding: Decoding, cancelled: threading.Event) -> Reply:
+        """The server's reply.
 
         Temporary failures are retried after pauses that double, with jitter, or that the server asks for (Retry-After).
         Raises QuestionFailed after the last attempt.
         """
-        body = self._body(conversation, decoding)
-        for attempt in range(self.settings.retries + 1):
+        dialect, attempt = self.dialect, 0
+        while True:
             wait: float | None = None
             try:
-                status, headers, content = self._send(body)
+                status, headers, content = self._send(dialect.body(conversation, decoding))
             except httpx.TimeoutException:
                 reason = f"no answer within {self.settings.timeout:g} seconds"
             except httpx.HTTPError as error:
                 reason = f"the connection failed: {str(error) or type(error).__name__}"
             else:
-                if status == 200:
-                    reply, reason = _parse(content)
-                    if reply is not None:
-                        return reply
-                else:
-                    reason = self._refusal(status, content)
+                reply, reason = parse(content, self.with_reasoning) if status == 200 else (None, "")
+                other = self._other(dialect, reply, status, content, conversation, decoding)
+                if other:
+                    dialect = other
+                    continue
+                if reply:
+                    self.settle(dialect, reply.reasons, reply.unopened)
+                    return reply
+                if status != 200:
+                    reason = self._refusal(refusal_of(status, content))
                     wait = _retry_after(headers.get("Retry-After"))
-            if attempt < self.settings.retries:
-                pause = FIRST_PAUSE * 2**attempt * self._random.uniform(0.5, 1.5) if wait is None else wait
-                if cancelled.wait(min(pause, MAX_PAUSE)):
-                    break
+            pause = FIRST_PAUSE * 2**attempt * self._random.uniform(0.5, 1.5) if wait is None else wait
+            attempt += 1
+            if attempt > self.settings.retries or cancelled.wait(min(pause, MAX_PAUSE)):
+                break
         attempts = self.settings.retries + 1
         raise QuestionFailed(Failure("server", f"{self.address}: {self._hide(reason)} ({attempts} attempts)"))
 
+    def _other(
+        self,
+        dialect: Dialect,
+        reply: Reply | None,
+        status: int,
+        content: bytes,
+        conversation: Conversation,
+        decoding: Decoding,
+    ) -> Dialect | None:
+        """The dialect in which a question is asked again; None if the reply is final."""
+        if reply:
+            return dialect.with_more_room() if reply.cut_in_reasoning(decoding.max_new_tokens) else None
+        status = status if status != 200 else error_status(content)
+        return self.after_refusal(dialect, refusal_of(status, content), conversation) if status != 200 else None
+
+    def after_refusal(self, dialect: Dialect, refusal: Refusal, conversation: Conversation) -> Dialect | None:
+        """The dialect to try after a refusal; None if no other one could be accepted."""
+        if _is_too_long(refusal) or (dialect.reasoning and refusal.status in (400, 422)):
+            return dialect.with_less_room()
+        return dialect.after(refusal, conversation, known=self._answered)
+
+    def settle(self, dialect: Dialect, reasons: bool = False, unopened: bool = False) -> None:
+        """Use a dialect that the server accepted for all later questions; what is new is noted."""
+        with self._lock:
+            known = self.dialect.merged(
+                replace(dialect, reasons=dialect.reasons or reasons, unopened=dialect.unopened or unopened)
+            )
+            self._notes += [f"{self.address}: {note}" for note in known.changes(self.dialect)]
+            self.dialect, self._answered = known, True
+
+    def new_notes(self) -> list[str]:
+        """What was noted since the last call, for the user."""
+        with self._lock:
+            notes, self._notes = self._notes, []
+        return notes
+
     def stream(self, conversation: Conversation, decoding: Decoding) -> Iterator[str]:
         """The answer's chunks of text, from server-sent events."""
-        body = {**self._body(conversation, decoding), "stream": True}
-        ended = False
+        dialect: Dialect | None = self.dialect
+        while dialect:
+            dialect = yield from self._stream(dialect, conversation, decoding)
+
+    def _stream(
+        self, dialect: Dialect, conversation: Conversation, decoding: Decoding
+    ) -> Generator[str, None, Dialect | None]:
+        """Stream an answer; returns the dialect in which to ask again, or None."""
+        answer = StreamedAnswer(dialect.unopened, self.with_reasoning)
+        body = {"model": self.model, **dialect.body(conversation, decoding), "stream": True}
         try:
             with self._client.stream("POST", "chat/completions", json=body) as response:
                 if response.status_code != 200:
-                    reason = self._refusal(response.status_code, response.read())
-                    raise self._error(reason)
+                    refusal = refusal_of(response.status_code, response.read())
+                    if other := self.after_refusal(dialect, refusal, conversation):
+                        return other
+                    raise self._error(self._refusal(refusal))
                 if "text/event-stream" not in response.headers.get("Content-Type", ""):
-                    reply, reason = _parse(response.read())
-                    if reply is None:
-                        raise self._error(reason)
-                    yield reply["choices"][0]["message"].get("content") or ""
-                    return
+                    return (yield from self._unstreamed(response.read(), dialect, conversation, decoding))
                 for line in response.iter_lines():
-                    if not line.startswith("data:"):
-                        continue
-                    data = line.removeprefix("data:").strip()
-                    if data == "[DONE]":
-                        return
-                    chunk, last = self._chunk(data)
-                    ended = ended or last
-                    if chunk:
-                        yield chunk
+                    if text := answer.add(line):
+                        yield text
+                    if answer.complete:
+                        break
         except httpx.TimeoutException as error:
             raise self._error(f"no further text within {self.settings.timeout:g} seconds") from error
         except httpx.HTTPError as error:
             raise self._error(f"the connection failed: {str(error) or type(error).__name__}") from error
+        except StreamError as error:
+            raise self._error(str(error)) from error
         except QuestionFailed as error:
             raise self._error(error.failure.reason) from error
-        if not ended:
+        return (yield from self._ended(answer, dialect))
+
+    def _ended(self, answer: StreamedAnswer, dialect: Dialect) -> Generator[str, None, Dialect | None]:
+        """The rest of a streamed answer; as `_stream`."""
+        if not answer.finish:
             raise self._error("the stream ended before the answer did")
+        if rest := answer.end():
+            yield rest
+        if answer.finish == "length" and answer.reasoned and not answer.said:
+            if wider := dialect.with_more_room():
+                return wider
+            raise self._error(endless_reasoning(dialect))
+        self.settle(dialect, answer.reasoned)
+        return None
+
+    def _unstreamed(
+        self, content: bytes, dialect: Dialect, conversation: Conversation, decoding: Decoding
+    ) -> Generator[str, None, Dialect | None]:
+        """The answer of a server that does not stream; as `_stream`."""
+        reply, reason = parse(content, self.with_reasoning)
+        if other := self._other(dialect, reply, 200, content, conversation, decoding):
+            return other
+        if reply is None:
+            raise self._error(reason)
+        self.settle(dialect, reply.reasons, reply.unopened)
+        yield reply.answer
+        return None
 
     def models(self) -> list[dict[str, Any]]:
         """The server's list of models; empty if it has none."""
@@ -129,21 +219,11 @@ class ChatApi:
         except (httpx.HTTPError, ValueError, LookupError, TypeError):
             return []
 
-    def _body(self, conversation: Conversation, decoding: Decoding) -> dict[str, Any]:
-        return {
-            "model": self.model,
-            "messages": [{"role": message.role, "content": message.content} for message in conversation],
-            "max_tokens": decoding.max_new_tokens,
-            "temperature": decoding.temperature,
-            "top_p": decoding.top_p,
-            "seed": decoding.seed,
-        }
-
     def _send(self, body: dict[str, Any]) -> tuple[int, httpx.Headers, bytes]:
         # The client's timeout is for each read: a server that sends a byte now and then needs a deadline for the reply.
         deadline = time.monotonic() + self.settings.timeout
         content = bytearray()
-        with self._client.stream("POST", "chat/completions", json=body) as response:
+        with self._client.stream("POST", "chat/completions", json={"model": self.model, **body}) as response:
             for block in response.iter_bytes():
                 content += block
                 if time.monotonic() > deadline:
@@ -152,42 +232,41 @@ class ChatApi:
                     raise httpx.ReadError(f"more than {MAX_REPLY >> 20} MB received")
             return response.status_code, response.headers, bytes(content)
 
-    def _refusal(self, status: int, content: bytes) -> str:
+    def _refusal(self, refusal: Refusal) -> str:
         """The reason of a temporary refusal; raises RemoteError or QuestionFailed for a permanent one."""
-        message = self._hide(_message(content))
+        status, message = refusal.status, self._hide(refusal.message)
+        answers = f"{status}{': ' * bool(message)}{message}"
         if status in (401, 403):
             name = self.settings.api_key_env
             raise RemoteError(
-                f"{self.address} refused the request ({status}{': ' * bool(message)}{message}).",
+                f"{self.address} refused the request ({answers}).",
                 f"The key in {name} is not accepted." if self._key else f"It needs a key; {name} is not set.",
                 f"export {name}=… , or name another variable with remote.api_key_env.",
             )
-        if status == 413 or (status in (400, 422) and any(phrase in message.lower() for phrase in TOO_LONG)):
+        if _is_too_long(refusal):
             raise QuestionFailed(Failure("too long for the model", f"{self.address}: {message}"))
-        if status in (400, 404) and (status == 404 or "model" in message.lower()):
-            names = sorted(model["id"] for model in self.models())
-            if self.model not in names or status == 404:
-                listed = f"It serves {', '.join(names[:20])}." if names else "It does not list its models."
-                raise RemoteError(
-                    f"{self.address} has no model {self.model!r} ({status}{': ' * bool(message)}{message}).",
-                    listed,
-                    f"set model: {nearest(self.model, names)}" if names else "check base_model (it often ends in /v1).",
-                )
+        if status == 404 or (status == 400 and "model" in message.lower()):
+            self._demand_model(status, message, answers)
         if status not in RETRIED:
-            raise QuestionFailed(Failure("server", f"{self.address} answers {status}: {message or 'nothing'}"))
-        return f"it answers {status}{': ' * bool(message)}{message}"
+            raise QuestionFailed(Failure("server", f"{self.address} answers {answers or 'nothing'}"))
+        return f"it answers {answers}"
 
-    def _chunk(self, data: str) -> tuple[str, bool]:
-        try:
-            event = json.loads(data)
-            if "error" in event:
-                raise self._error(_message(data.encode()))
-            if not event["choices"]:  # the last event may carry the usage alone
-                return "", False
-            choice = event["choices"][0]
-            return (choice.get("delta") or {}).get("content") or "", choice.get("finish_reason") is not None
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise self._error(f"an event of the stream cannot be read: {data[:80]!r}") from error
+    def _demand_model(self, status: int, message: str, answers: str) -> None:
+        """Raise RemoteError if a refusal says that the server does not have the model."""
+        names = sorted(model["id"] for model in self.models())
+        if self.model in names and status == 404:
+            raise RemoteError(
+                f"{self.address} refused the request ({answers}).",
+                f"It lists the model {self.model!r}, but does not answer with it.",
+                "check base_model (it often ends in /v1), and whether the model is a chat model.",
+            )
+        if status == 404 or (names and self.model not in names) or (not names and UNKNOWN_MODEL.search(message)):
+            listed = f"It serves {', '.join(names[:20])}." if names else "It does not list its models."
+            raise RemoteError(
+                f"{self.address} has no model {self.model!r} ({answers}).",
+                listed,
+                f"set model: {nearest(self.model, names)}" if names else "check base_model (it often ends in /v1).",
+            )
 
     def _error(self, reason: str) -> RemoteError:
         return RemoteError(
@@ -200,36 +279,19 @@ class ChatApi:
         return text.replace(self._key, "***") if self._key else text
 
 
-def _parse(content: bytes) -> tuple[dict[str, Any] | None, str]:
-    """The reply, or None and the reason why it has no answer."""
-    try:
-        reply = json.loads(content)
-    except ValueError:
-        start = content[:60].decode(errors="replace").strip()
-        kind = "a web page" if start.lower().startswith(("<!doctype", "<html")) else "no JSON"
-        return None, f"it answers {kind} ({start!r})"
-    if not isinstance(reply, dict):
-        return None, "its reply is no JSON object"
-    if reply.get("error"):
-        return None, f"it reports an error: {_message(content)}"
-    choices = reply.get("choices")
-    if not (isinstance(choices, list) and choices and isinstance(choices[0], dict)):
-        return None, "its reply has no choices"
-    message = choices[0].get("message")
-    if not (isinstance(message, dict) and isinstance(message.get("content") or "", str)):
-        return None, "its reply has no message"
-    return reply, ""
+def endless_reasoning(dialect: Dialect) -> str:
+    """Why there is no answer if the length limit was reached before it."""
+    if not ALLOWANCES[dialect.reasoning]:
+        return "the model reasoned until its length limit, and gave no answer"
+    return (
+        f"the model reasoned for more than {ALLOWANCES[dialect.reasoning]:,} tokens, or until its context was full, "
+        "and gave no answer"
+    )
 
 
-def _message(content: bytes) -> str:
-    """The message of an error reply, in one short line."""
-    text = content[:2000].decode(errors="replace")
-    try:
-        error = json.loads(content).get("error", text)
-        text = str(error.get("message", error) if isinstance(error, dict) else error)
-    except (ValueError, AttributeError):
-        pass
-    return " ".join(text.split())[:200]
+def _is_too_long(refusal: Refusal) -> bool:
+    message = refusal.message.lower()
+    return refusal.status == 413 or (refusal.status in (400, 422) and any(phrase in message for phrase in TOO_LONG))
 
 
 def _retry_after(value: str | None) -> float | None:

@@ -33,7 +33,7 @@ def complete(
 ) -> Iterator[Completion]:
     """Continue prompts, at most `batch_size` at a time; yields each one when it is done."""
     if not reader.packs:
-        done = in_batches(reader.network, prompts, stop_ids, max_new_tokens, decoding, min_new_tokens, batch_size)
+        done = in_batches(reader, prompts, stop_ids, max_new_tokens, decoding, min_new_tokens, batch_size)
         yield from (Completion(*one) for one in done)
         return
     token_ids: dict[int, list[int]] = {name: [] for name in prompts}

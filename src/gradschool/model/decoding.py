@@ -6,6 +6,7 @@ Shapes: B rows in the batch, V vocabulary.
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -122,7 +123,9 @@ class Batch:
         count, lengths = len(self.rows), self.cache.lengths
         positions = [len(row.prompt) + len(row.generated) - 1 for row in self.rows]
         layout = DecodeStep(self.cache, count, max(positions) - self.prefix + 1)
-        hidden = self._forward([row.generated[-1] for row in self.rows], positions, layout)
+        last = [row.generated[-1] for row in self.rows]
+        # Repeatable: until the lengths change, a step writes to the same places of the cache.
+        hidden = self.reader.threads.run(partial(self._forward, last, positions, layout))
         lengths[:count] += 1
         return self._append(hidden, 0)
 
@@ -170,13 +173,15 @@ def sample(logits: Tensor, uniforms: Tensor, decoding: Decoding) -> Tensor:
     """Sample a token per row from logits (B, V), decided by numbers (B,) in [0, 1).
 
     With top_p, from the smallest set of most likely tokens with that total probability (Holtzman et al. 2020,
-    arXiv:1904.09751).
+    arXiv:1904.09751), at least the likeliest one.
     """
     probs = (logits / decoding.temperature).softmax(-1)
     order = None
     if decoding.top_p < 1:
         probs, order = probs.sort(-1, descending=True)
-        probs = probs.masked_fill(probs.cumsum(-1) - probs >= decoding.top_p, 0.0)
+        beyond = probs.cumsum(-1) - probs >= decoding.top_p
+        beyond[:, 0] = False
+        probs = probs.masked_fill(beyond, 0.0)
     cumulative = probs.double().cumsum(-1)
     targets = uniforms[:, None] * cumulative[:, -1:]
     sampled = torch.searchsorted(cumulative, targets, right=True).clamp(max=probs.shape[1] - 1)

@@ -41,7 +41,7 @@ class Engine(Protocol):
 
     @property
     def repeats_exactly(self) -> bool:
-        """Whether the same question gets the same greedy answer on another day."""
+        """Whether the same question gets the same greedy answer again, on another day and in any batch."""
         ...
 
     @property

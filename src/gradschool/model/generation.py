@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,6 +20,7 @@ from transformers import (
 )
 from transformers.generation.streamers import BaseStreamer
 
+from gradschool.model.reader import Reader
 from gradschool.records import Decoding
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def in_batches(
-    network: "PreTrainedModel",
+    reader: Reader,
     prompts: Mapping[int, Sequence[int]],
     stop_ids: Sequence[int],
     max_new_tokens: Mapping[int, int],
@@ -42,7 +44,8 @@ def in_batches(
         began = time.perf_counter()
         sampling = replace(decoding, seed=decoding.seed + number)
         ids, longest = [prompts[name] for name in batch], max_new_tokens[batch[0]]
-        rows = generate(network, ids, stop_ids, longest, sampling, min_new_tokens)
+        reader.threads.settle(partial(_step_of, reader.network, len(batch), stop_ids[0]))
+        rows = generate(reader.network, ids, stop_ids, longest, sampling, min_new_tokens)
         seconds = (time.perf_counter() - began) / len(batch)
         yield from ((name, row, seconds) for name, row in zip(batch, rows, strict=True))
 
@@ -169,6 +172,12 @@ class _IntoQueue(BaseStreamer):
 
 class _Unwanted(Exception):
     """No more tokens are wanted."""
+
+
+@torch.inference_mode()
+def _step_of(network: "PreTrainedModel", rows: int, token: int) -> None:
+    """A forward pass like those of `generate`, which cannot be repeated itself."""
+    network(input_ids=torch.full((rows, 1), token, device=network.device), use_cache=False)
 
 
 def _up_to_stop(row: list[int], stop_ids: Sequence[int]) -> list[int]:

@@ -26,6 +26,7 @@ from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
 from gradschool.errors import ModelError, ResourceError
 from gradschool.files import disk_errors, read_json, sha256, write_json
+from gradschool.model.connection import proxy_errors
 from gradschool.records import Note, Progress, Work
 
 COMMIT = re.compile("[0-9a-f]{40}")
@@ -51,7 +52,8 @@ def fetch(model_id: str, revision: str | None = None, pause: Callable[[float], N
     if constants.is_offline_mode():
         return _from_disk(place, model_id, wanted, "HF_HUB_OFFLINE is set", "unset HF_HUB_OFFLINE to download it")
     try:
-        info = HfApi().model_info(model_id, revision=wanted, files_metadata=True, timeout=30)
+        with proxy_errors():
+            info = HfApi().model_info(model_id, revision=wanted, files_metadata=True, timeout=30)
     except HfHubHTTPError as error:
         raise _refused(model_id, wanted, error) from error
     except HFValidationError as error:

@@ -119,12 +119,14 @@ class DecodeStep:
             scores = torch.tanh(scores / scoring.softcap) * scoring.softcap
         prefix_tokens = scores.shape[3] - keys.shape[2]
         weights = (scores + self._mask(scoring.window, scores, prefix_tokens)).softmax(-1)
-        output = torch.matmul(weights[..., prefix_tokens:], values[:rows])  # (B, K, G, D)
-        if prefix is not None:
-            at_prefix = weights[..., :prefix_tokens].transpose(0, 1).reshape(key_heads, rows * shared, -1)
-            from_prefix = torch.bmm(at_prefix, prefix[1]).view(key_heads, rows, shared, width)
-            output = output + from_prefix.transpose(0, 1)
-        return output.reshape(1, rows, heads, width)
+        if prefix is None:
+            return torch.matmul(weights, values[:rows]).reshape(1, rows, heads, width)
+        # Rounded once, as without a prefix: else an answer would depend on the questions that share the prefix.
+        exact = torch.promote_types(values.dtype, torch.float32)
+        output = torch.matmul(weights[..., prefix_tokens:].to(exact), values[:rows].to(exact))  # (B, K, G, D)
+        at_prefix = weights[..., :prefix_tokens].transpose(0, 1).reshape(key_heads, rows * shared, -1)
+        from_prefix = torch.bmm(at_prefix.to(exact), prefix[1].to(exact)).view(key_heads, rows, shared, width)
+        return (output + from_prefix.transpose(0, 1)).to(values.dtype).reshape(1, rows, heads, width)
 
     def _mask(self, window: int | None, scores: Tensor, prefix_tokens: int) -> Tensor:
         """(B, 1, 1, P + C), to add to scores: -inf at positions without a token, or outside the window."""

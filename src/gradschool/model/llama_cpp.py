@@ -106,7 +106,8 @@ class LlamaCpp:
 
     def engine(self) -> RemoteEngine:
         """An engine over its chat API, which every other program uses too."""
-        return RemoteEngine(self.address, MODEL, Remote(timeout=ANSWER_SECONDS, retries=0, concurrency=1))
+        settings = Remote(timeout=ANSWER_SECONDS, retries=0, concurrency=1)
+        return RemoteEngine(self.address, MODEL, settings, with_reasoning=True)
 
     def prompt_ids(self, conversation: Conversation) -> list[int]:
         """The tokens of a conversation, with the chat template in the file."""

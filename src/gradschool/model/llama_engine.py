@@ -15,7 +15,7 @@ from gradschool.files import sha256
 from gradschool.model.chat import CLOSE, OPEN
 from gradschool.model.engine import TextLoss, refuse_adapter, refused, too_long
 from gradschool.model.llama_cpp import LlamaCpp, completion_body, need_llama_cpp
-from gradschool.model.machine import choose_threads
+from gradschool.model.threads import choose_threads
 from gradschool.records import Answer, BaseIdentity, Conversation, Decoding
 
 AT_ONCE = 4

@@ -9,16 +9,17 @@ import torch
 from transformers import GenerationConfig
 
 from gradschool.model.adapters import AdapterReaders
-from gradschool.model.chat import Chat
+from gradschool.model.chat import Chat, Unfit
 from gradschool.model.completion import Completion, complete, complete_by_token, complete_in_memory
 from gradschool.model.detokenizer import IncrementalDetokenizer
 from gradschool.model.engine import Engine, TextLoss, refused, too_long
 from gradschool.model.loading import hash_weights, load
 from gradschool.model.losses import row_losses
-from gradschool.model.machine import choose_device, choose_dtype, choose_threads
+from gradschool.model.machine import choose_device, choose_dtype
 from gradschool.model.memory import rows_at_once
 from gradschool.model.reader import Reader, reader_of
-from gradschool.records import Answer, BaseIdentity, Conversation, Decoding
+from gradschool.model.threads import choose_threads, threads_for
+from gradschool.records import Answer, BaseIdentity, Conversation, Decoding, Failure
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -39,7 +40,6 @@ class LocalEngine:
     tokenizer: "PreTrainedTokenizerBase"
     chat: Chat
     trains = True
-    repeats_exactly = True
 
     def __init__(
         self,
@@ -60,9 +60,10 @@ class LocalEngine:
         threads, threads_reason = choose_threads()
         torch.set_num_threads(threads)
         self.threads_reason = f"{threads} threads: {threads_reason}"
+        self.training_threads = threads_for(self.device)
         self.network, self.tokenizer = load(folder, self.device, chosen, quantization)
         self.network.requires_grad_(False)
-        self.readers = AdapterReaders(reader_of(self.network))
+        self.readers = AdapterReaders(reader_of(self.network, threads_for(self.device)))
         self.chat = Chat(self.tokenizer, template)
         ends = self.network.generation_config.eos_token_id if self.network.generation_config else None
         self.stop_ids = tuple(sorted({*self.chat.stop_ids, *([ends] if isinstance(ends, int) else ends or [])}))
@@ -80,6 +81,11 @@ class LocalEngine:
             template=self.chat.template_hash,
             bits="4" if self.quantization else "",
         )
+
+    @property
+    def repeats_exactly(self) -> bool:
+        """Whether a question gets the same answer in any batch; lower precision rounds otherwise in other batches."""
+        return self.network.dtype in (torch.float32, torch.float64)
 
     def with_weights(self, folder: Path) -> "LocalEngine":
         """An engine over fully tuned weights of this base, with the same name and chat template."""
@@ -119,13 +125,17 @@ class LocalEngine:
     ) -> Iterator[tuple[int, Answer]]:
         """Answer conversations in batches; yields (position in the input, answer) as each is finished.
 
-        A conversation that exceeds the context gets a failure. If memory runs out, the batch size is halved; raises
-        ResourceError if a single conversation does not fit.
+        A conversation that exceeds the context, or that the chat template does not take, gets a failure. If memory runs
+        out, the batch size is halved; raises ResourceError if a single conversation does not fit.
         """
         reader = self.reader(adapter)
         prompts: dict[int, list[int]] = {}
         for position, conversation in enumerate(conversations):
-            ids = self.chat.prompt_ids(conversation)
+            try:
+                ids = self.chat.prompt_ids(conversation)
+            except Unfit as error:
+                yield position, Answer("", "error", failure=Failure("no answer", f"{error.what} {error.why}"))
+                continue
             if len(ids) < self.context_length:
                 prompts[position] = ids
             else:

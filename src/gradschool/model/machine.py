@@ -1,6 +1,5 @@
-"""The device, number format and number of threads for this machine, each with the reason for it."""
+"""The device and number format for this machine, each with the reason for it."""
 
-import os
 import re
 from functools import cache
 from pathlib import Path
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 SMALL = 64 << 20  # bytes of weights
-QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def choose_device() -> torch.device:
@@ -66,18 +64,3 @@ def cpu_has_bfloat16() -> bool:
     return (
         known.is_file() and re.search("amx_bf16|avx512_bf16|\\bbf16\\b", known.read_text(errors="replace")) is not None
     )
-
-
-def choose_threads(quota: Path = QUOTA) -> tuple[int, str]:
-    """The number of threads to compute with, and the reason: a container may have fewer cores than it sees."""
-    chosen = torch.get_num_threads()
-    if "OMP_NUM_THREADS" in os.environ:
-        return chosen, "OMP_NUM_THREADS is set"
-    try:
-        limit, period = quota.read_text().split()
-        allowed = max(1, int(limit) // int(period))
-    except (OSError, ValueError):  # no such file, or "max": no quota
-        return chosen, "one for each core"
-    if allowed < chosen:
-        return allowed, "the limit of this container"
-    return chosen, "one for each core"

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from gradschool.errors import ModelError, UsageError
 from gradschool.model.engine import Engine
+from gradschool.model.folders import model_folder
+from gradschool.model.ollama import ollama_name, ollama_route
 from gradschool.records import Note, Work
 from gradschool.settings import BUILT_IN, Settings
 
@@ -36,7 +38,7 @@ def open_engine(settings: Settings, folder: Path) -> Work[Engine]:
 
     batch_size, quantization = settings.answers.batch_size, settings.quantization
     engine = LocalEngine(path, name=name, revision=revision, batch_size=batch_size, quantization=quantization)
-    yield Note(f"The base computes on {engine.device} in {engine.dtype_reason}; on {engine.threads_reason}.")
+    yield Note(f"The base computes on {engine.device} in {engine.dtype_reason}; on {engine.threads_reason}.", "detail")
     for note in engine.chat.notes:
         yield Note(note)
     return engine
@@ -68,23 +70,29 @@ def _folder_of(settings: Settings, folder: Path) -> Work[tuple[Path, str]]:
         if not POCKET.is_dir():
             raise ModelError("The built-in model is missing.", f"{POCKET} does not exist.", "install gradschool again.")
         return POCKET, ""
-    local = _local_folder(name, folder)
+    local = _local_folder(name, folder, settings.revision)
     if local is not None:
         return local, ""
     from gradschool.model.hub import fetch
 
-    path = yield from fetch(name, settings.revision)
+    try:
+        path = yield from fetch(name, settings.revision)
+    except ModelError as error:
+        if "/" in name:
+            raise
+        raise ModelError(error.what, error.why, f"{error.fix} Or, {ollama_route(name)}.") from error
     return path, path.name  # in the Hub's cache, the name of a snapshot is its commit
 
 
-def _local_folder(name: str, folder: Path) -> Path | None:
+def _local_folder(name: str, folder: Path, revision: str | None) -> Path | None:
     """The folder of that name, or None if the name can only be a Hub id."""
     given = Path(name).expanduser()
     for path in (folder / given, given):
-        if path.is_dir():
-            return path.resolve()
-        if path.is_file():
-            raise ModelError(f"{path} is a file.", "A model is a folder.", "name the folder that holds config.json.")
+        if path.exists():
+            return model_folder(path, revision)
+    if model := ollama_name(name):
+        fix = f"{ollama_route(model)}; or name a folder or a Hub id (owner/name)."
+        raise ModelError(f"The base model {name!r} does not exist.", "It looks like a name of Ollama's.", fix)
     if is_hub_id(name):
         return None
     raise ModelError(

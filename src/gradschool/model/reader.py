@@ -7,7 +7,7 @@ Shapes: T tokens of a row, W width of the network, V vocabulary.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from gradschool.model.attention import Layout, Segments, install, uninstall
+from gradschool.model.threads import Threads
 
 # The allowed relative difference of logits. It is tens of percent if tokens attend to another segment; bfloat16 rounds
 # each number to half a percent.
@@ -62,6 +63,7 @@ class Reader:
     network: PreTrainedModel
     packs: bool
     head: Head | None
+    threads: Threads = field(default_factory=Threads)  # for decode steps
 
     def hidden(self, token_ids: Tensor, positions: Tensor, layout: Layout) -> Tensor:
         """The last hidden states of a packed row: (1, T), (1, T) -> (T, W)."""
@@ -75,7 +77,7 @@ class Reader:
 
 
 @torch.no_grad()
-def reader_of(network: PreTrainedModel) -> Reader:
+def reader_of(network: PreTrainedModel, threads: Threads | None = None) -> Reader:
     """Test how a network can be read; it keeps the attention that packed rows need if they are exact."""
     was_training = network.training
     network.eval()
@@ -86,7 +88,7 @@ def reader_of(network: PreTrainedModel) -> Reader:
         logits = [_logits(network, row) for row in rows]
         head = _head(network, rows[0], logits[0])
         packs = head is not None and network.is_backend_compatible() and _packs(network, head, rows, logits)
-        return Reader(network, packs, head)
+        return Reader(network, packs, head, threads or Threads())
     finally:
         network.train(was_training)
 

@@ -5,15 +5,14 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any
 
 from gradschool.errors import ModelError, RemoteError
-from gradschool.model.chat_api import ChatApi, QuestionFailed
-from gradschool.model.engine import TextLoss, refuse_adapter
+from gradschool.model.chat_api import ChatApi, QuestionFailed, endless_reasoning
+from gradschool.model.engine import Engine, TextLoss, refuse_adapter
+from gradschool.model.reply import CHARACTERS_PER_TOKEN
 from gradschool.records import Answer, BaseIdentity, Conversation, Decoding, Failure
 from gradschool.settings import Remote
 
-CHARACTERS_PER_TOKEN = 4  # of English text
 TOKENS_PER_MESSAGE = 4
 DEFAULT_CONTEXT = 4096  # of common servers
 CONTEXT_KEYS = ("max_model_len", "context_length", "context_window", "n_ctx", "n_ctx_train")
@@ -25,27 +24,28 @@ class RemoteEngine:
     """A model at an address such as http://localhost:11434/v1.
 
     `address` may omit /v1. The API key is read from the environment variable that `settings` names, and is never shown
-    or saved. Token counts are estimates, except for those that the server returns with an answer.
+    or saved. Token counts are estimates, except for those that the server returns with an answer. Reasoning is not part
+    of an answer, except `with_reasoning`: for servers of our own, whose answers are compared with local ones.
     """
 
     trains = False
     repeats_exactly = False  # servers may answer differently on another day
     chat = None
 
-    def __init__(self, address: str, model: str, settings: Remote | None = None) -> None:
+    def __init__(self, address: str, model: str, settings: Remote | None = None, with_reasoning: bool = False) -> None:
         self.settings = settings or Remote()
-        self._api = ChatApi(address, model, self.settings)
+        self.api = ChatApi(address, model, self.settings, with_reasoning)
         self.model = model
 
     @property
     def identity(self) -> BaseIdentity:
         """The server and the model; its weights are unknown."""
-        return BaseIdentity("remote", self.model, address=self._api.address)
+        return BaseIdentity("remote", self.model, address=self.api.address)
 
     @cached_property
     def context_length(self) -> int:
         """The context length that the server reports for this model, or else a cautious default."""
-        for model in self._api.models():
+        for model in self.api.models():
             if model["id"] == self.model:
                 meta = model.get("meta")
                 reported = {**(meta if isinstance(meta, dict) else {}), **model}
@@ -68,7 +68,7 @@ class RemoteEngine:
     def stream(self, conversation: Conversation, decoding: Decoding, adapter: str = "") -> Iterator[str]:
         """Answer one conversation as a stream of text; raises RemoteError if the server fails."""
         refuse_adapter(adapter, SERVER)
-        return self._api.stream(conversation, decoding)
+        return self.api.stream(conversation, decoding)
 
     def answer(
         self, conversations: Sequence[Conversation], decoding: Decoding, adapter: str = ""
@@ -131,28 +131,43 @@ class RemoteEngine:
         yield from held
 
     def _unavailable(self, failure: Failure, answered: int) -> RemoteError:
+        if failure.reason.startswith(f"{self.api.address} answers 4"):
+            return RemoteError(
+                f"{self.api.address} refuses the questions.",
+                f"{failure.reason}.",
+                "this is the server's own message: change what it names, or use another model.",
+            )
         when = f"stopped answering after {answered} answers" if answered else "does not answer"
         return RemoteError(
-            f"{self._api.address} {when}.",
+            f"{self.api.address} {when}.",
             f"{failure.reason}.",
-            "check that the server runs and the address is right (it often ends in /v1), then repeat the command.",
+            "raise remote.timeout, or ask a faster model."
+            if "no answer within" in failure.reason
+            else "check that the server runs and the address is right (it often ends in /v1), then repeat the command.",
         )
 
     def _one(self, conversation: Conversation, decoding: Decoding, cancelled: threading.Event) -> Answer:
         started = time.perf_counter()
         try:
-            reply = self._api.ask(conversation, decoding, cancelled)
+            reply = self.api.ask(conversation, decoding, cancelled)
         except QuestionFailed as error:
             return Answer("", "error", seconds=time.perf_counter() - started, failure=error.failure)
-        choice = reply["choices"][0]
-        text = choice["message"].get("content") or ""
-        usage = reply.get("usage")
-        reported: dict[str, Any] = usage if isinstance(usage, dict) else {}
-        prompt_tokens, new_tokens = reported.get("prompt_tokens"), reported.get("completion_tokens")
+        seconds, cut = time.perf_counter() - started, reply.cut_in_reasoning(decoding.max_new_tokens)
+        failure = Failure("no answer", reply.withheld) if reply.withheld else None
+        if cut and not reply.answer.strip():
+            reason = endless_reasoning(self.api.dialect)
+            failure = Failure("cut off", f"{reason[0].upper()}{reason[1:]}.")
+        prompt_tokens, new_tokens = reply.prompt_tokens, reply.new_tokens
         return Answer(
-            text,
-            "length" if choice.get("finish_reason") == "length" else "stop",
-            prompt_tokens if isinstance(prompt_tokens, int) else self.count_tokens(conversation),
-            new_tokens if isinstance(new_tokens, int) else -(-len(text) // CHARACTERS_PER_TOKEN),
-            time.perf_counter() - started,
+            reply.answer,
+            reply.stop,
+            self.count_tokens(conversation) if prompt_tokens is None else prompt_tokens,
+            -(-len(reply.answer) // CHARACTERS_PER_TOKEN) if new_tokens is None else new_tokens,
+            seconds,
+            failure=failure,
         )
+
+
+def new_notes(engine: Engine) -> list[str]:
+    """What an engine found out about its server since the last call, for the user; empty for other engines."""
+    return engine.api.new_notes() if isinstance(engine, RemoteEngine) else []

@@ -26,11 +26,13 @@ from gradschool.model.opening import open_engine
 from gradschool.package.card import card
 from gradschool.package.manifest import (
     BASE,
+    MANIFEST,
     Manifest,
     ScoreSummary,
     damaged,
     read_manifest,
     seal,
+    specialist_folder,
 )
 from gradschool.records import Example, Note, RungResult, Scored, Split, Work
 from gradschool.run import FIT_TEXTS, Run
@@ -103,9 +105,32 @@ def manifest_of(run: Run, specialist: Specialist, chosen: RungResult, split: Spl
 def open_specialist(folder: Path, base_model: str | None = None) -> Work[Specialist]:
     """Open a specialist: verify its files and open its base model, from `base_model` if it is in another place.
 
-    Raises DamagedError if a file or the base model is not the one that was packaged.
+    `folder` may be that of its run. Raises DamagedError if a file or the base model is not the one that was packaged.
     """
+    folder = specialist_folder(folder)
     return (yield from open_verified(folder, read_manifest(folder), base_model))
+
+
+def is_base(path: Path) -> bool:
+    """Whether a path names a base model, not a specialist: the built-in one by its name, others by their folder."""
+    if not path.exists():
+        return str(path) in (BUILT_IN, "fake")
+    return (path / "config.json").is_file() and not (path / MANIFEST).is_file()
+
+
+def open_base_or_specialist(path: Path, base_model: str | None = None) -> Work[Specialist]:
+    """Open a specialist, or a base model alone (see `is_base`)."""
+    if not is_base(path):
+        return (yield from open_specialist(path, base_model))
+    if base_model:
+        raise UsageError(
+            f"--base {base_model} and the base model {path} were both given.",
+            "--base is another location of a specialist's base, and this is a base itself.",
+            "give one of them.",
+        )
+    engine = yield from open_engine(Settings(base_model=str(path)), Path())
+    yield Note(f"{path} is a base model: it answers without instructions, examples and documents.")
+    return Specialist(engine, Recipe())
 
 
 def open_verified(folder: Path, manifest: Manifest, base_model: str | None = None) -> Work[Specialist]:
@@ -140,6 +165,7 @@ def carry(folder: Path, target: Path, with_base: bool, base_model: str | None = 
     """
     if target.exists():
         raise UsageError(f"{target} already exists.", "Existing files are never replaced.", "name a new folder.")
+    folder = specialist_folder(folder)
     manifest = read_manifest(folder)
     with new_folder(target) as new:
         for path in sorted(folder.iterdir()):

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from gradschool.model.opening import is_hub_id
 from gradschool.package.forms import Shipped
 from gradschool.package.manifest import Manifest
-from gradschool.package.verdicts import bounds, difference, percent, verdict_sentence, verdict_words
+from gradschool.package.verdicts import bounds, differences, percent, plain_verdict, verdict_sentence, verdict_words
 from gradschool.records import Report, RungResult
 
 HUB_METRICS = {
@@ -52,7 +52,8 @@ def card(manifest: Manifest, results: Sequence[RungResult], shipped: Shipped | N
             chosen=chosen,
             report=chosen.report,
             sentence=verdict_sentence(chosen),
-            difference=difference,
+            plain=plain_verdict(chosen),
+            differences=differences,
             verdict=verdict_words,
             parts=_parts(chosen),
             few=FEW_EXAMPLES,

@@ -3,6 +3,7 @@
 `seal` is the hash of the manifest itself.
 """
 
+import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from gradschool.errors import DamagedError, UsageError
 from gradschool.files import hash_tree, sha256, sha256_of, write_text
 from gradschool.records import BaseIdentity, Report, Verdict
+from gradschool.run import PACKED
 from gradschool.settings import Answers, Remote
 from gradschool.specialist import FILE, FOLDER, Recipe
 
@@ -81,6 +83,36 @@ class Manifest:
 _manifest: TypeAdapter[Manifest] = TypeAdapter(Manifest)
 
 
+def specialist_folder(path: Path) -> Path:
+    """The folder of the specialist that a user names: by its own folder, its manifest, or the folder of its run.
+
+    Raises UsageError if there is none, and says what the path is instead.
+    """
+    if path.name == MANIFEST and path.is_file():
+        return path.parent
+    for folder in (path, path / PACKED):
+        if (folder / MANIFEST).is_file():
+            return folder
+    raise _no_specialist(path)
+
+
+def _no_specialist(path: Path) -> UsageError:
+    """The error for a path that is not a specialist: it says what it is instead."""
+    named = shlex.quote(str(path))
+    fix = "a climb writes one to runs/NAME/specialist; name that folder, or the run's."
+    if not path.exists():
+        why = "There is no such folder."
+    elif (path / "run.json").is_file():
+        why = "It is a run whose climb has not packaged one."
+        fix = f"gradschool climb --resume {named}"
+    elif path.suffix == ".toml" or (path / "job.toml").is_file():
+        why = "It is a job."
+        fix = f"gradschool climb {named}; then name the folder of that run."
+    else:
+        why = f"It holds no {MANIFEST}."
+    return UsageError(f"{path} is not a specialist.", why, fix)
+
+
 def load_manifest(folder: Path) -> Manifest:
     """Read a manifest without checking the folder against it.
 
@@ -126,10 +158,8 @@ def damaged(path: Path, why: str) -> DamagedError:
 
 def _content(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
-    if not path.exists():
-        raise UsageError(
-            f"{folder} is not a specialist.", f"It holds no {MANIFEST}.", "a climb writes one to runs/NAME/specialist."
-        )
+    if not path.is_file():
+        raise _no_specialist(folder)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

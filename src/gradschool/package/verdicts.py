@@ -2,18 +2,55 @@
 
 from collections.abc import Sequence
 
-from gradschool.records import Gate, Interval, Report, RungResult, Score
+from gradschool.records import Difference, Gate, Interval, Report, RungResult, Score
+
+# How times are shown: below a limit (seconds), in a unit (seconds), in a form.
+DURATIONS = ((0.01, 1e-3, "{:.1f} ms"), (10, 1, "{:.2f} s"), (600, 1, "{:.0f} s"), (7200, 60, "{:.0f} min"))
+
+
+def plain_verdict(result: RungResult, package_gates: Sequence[Gate] = ()) -> str:
+    """Whether to use a specialist, why, and what would settle it, for a reader who knows none of our terms."""
+    report = result.report
+    if report is None:
+        return "Do not use it yet: it has not been tested."
+    scored = f"it scored {report.score.mean:.3f} in the test, and {report.pass_mark:g} was asked for"
+    rejected = _rejected(result, package_gates)
+    if rejected:
+        return f"Do not use it: it failed the check “{rejected[0].name}” ({rejected[0].evidence})."
+    if report.verdict == "passed":
+        return (
+            f"It can be used: {scored}. That it scores at least {report.score.interval.low:.3f} on other questions of "
+            "this kind is proven."
+        )
+    if report.verdict == "failed":
+        return f"Do not use it: {scored}. The test proves that it does not reach that."
+    above = report.score.mean >= report.pass_mark
+    why = f"which {report.score.examples} examples {'cannot prove' if above else 'neither prove nor exclude'}"
+    return f"Do not use it yet: {scored}, {why}. {what_settles(report)}"
+
+
+def what_settles(report: Report) -> str:
+    """How many more examples would settle a verdict of "not proven", and from how many groups."""
+    if not report.more_examples:
+        return "No practical number of examples would settle it: its score is too close to what was asked for."
+    groups = ""
+    if report.more_groups:
+        name = report.group_name
+        one = f" (one for each “{name}”)" if name and name.casefold() not in ("group", "group_id") else ""
+        more = f"{report.more_groups:,} more groups" if report.more_groups > 1 else "another group"
+        groups = f" from {more}{one}"
+    return f"About {report.more_examples:,} more test examples{groups} would probably settle it."
 
 
 def verdict_sentence(result: RungResult, package_gates: Sequence[Gate] = ()) -> str:
-    """One sentence that says what the test proved about a rung; `package_gates` are those of its package."""
+    """One sentence with the figures: what the test proved about a rung; `package_gates` are those of its package."""
     report = result.report
     if report is None:
         return f"Not tested: the {result.rung} rung has no score."
     interval, mark = report.score.interval, f"pass mark of {report.pass_mark:g}"
     scored = f"{report.metric} {report.score.mean:.3f} on {report.score.examples} held-out examples"
     confidence = f"{percent(interval.level)} confidence"
-    rejected = [gate for gate in (*result.gates, *package_gates) if not gate.held]
+    rejected = _rejected(result, package_gates)
     if rejected:
         reasons = "; ".join(f"{gate.name} ({gate.evidence})" for gate in rejected)
         return f"Not passed: the {result.rung} rung is rejected by a gate: {reasons}. It scored {scored}."
@@ -25,22 +62,36 @@ def verdict_sentence(result: RungResult, package_gates: Sequence[Gate] = ()) -> 
         upper = f"upper bound {interval.high:.3f} ({confidence})"
         return f"Not passed: {best}, and it is below the {mark}: {scored}, {upper}."
     both = f"bounds {bounds(interval)} ({confidence} each)"
-    more = f" About {report.more_examples} more test examples would probably settle it." if report.more_examples else ""
-    return f"Not proven: {best}, and the {mark} is within its bounds: {scored}, {both}.{more}"
+    return f"Not proven: {best}, and the {mark} is within its bounds: {scored}, {both}."
+
+
+def _rejected(result: RungResult, package_gates: Sequence[Gate]) -> list[Gate]:
+    return [gate for gate in (*result.gates, *package_gates) if not gate.held]
 
 
 def verdict_words(result: RungResult) -> str:
     """A rung's verdict in a word or two, and whether a gate rejects it."""
     if result.report is None:
         return "skipped" if result.skipped else "not tested"
-    return result.report.verdict if result.sound else f"{result.report.verdict}, rejected"
+    return result.report.verdict if result.sound else f"{result.report.verdict}, gate failed"
 
 
-def difference(report: Report) -> str:
-    """The paired difference from the previous rung with its interval; empty if there is none."""
-    if report.difference is None:
-        return ""
-    return f"{report.difference.mean:+.3f} ({bounds(report.difference.interval, signed=True)})"
+def differences(report: Report) -> list[tuple[str, str]]:
+    """The paired differences from other rungs: each as its mean with the rung it is from, and its interval."""
+    best = report.best_difference
+    return [(_difference(one, one is best), bounds(one.interval, signed=True)) for one in report.differences]
+
+
+def _difference(one: Difference, best: bool) -> str:
+    return f"{one.mean:+.3f} vs " + (f"best so far ({one.other})" if best else one.other)
+
+
+def duration(seconds: float) -> str:
+    """A time in one unit."""
+    for limit, unit, form in DURATIONS:
+        if seconds < limit:
+            return form.format(seconds / unit)
+    return f"{seconds / 3600:.1f} h"
 
 
 def bounded(score: Score) -> str:

@@ -14,25 +14,36 @@ def has_case(word: str) -> bool:
 
 
 class Caseless:
-    """Names of such scripts, each with the number of its person."""
+    """Names of such scripts, each with its pseudonym."""
 
     def __init__(self) -> None:
-        self._persons: dict[str, int] = {}
+        self._pseudonyms: dict[str, str] = {}
         self._any: re.Pattern[str] | None = None
 
-    def add(self, words: Sequence[str], person: int) -> None:
-        """Add the words of a name, and the name without spaces."""
-        for name in (*words, "".join(words)):
-            if len(name) >= MIN_LENGTH and JOINED.search(name) and name not in self._persons:
-                self._persons[name] = person
-                self._any = None
+    def __bool__(self) -> bool:
+        """Whether any name is known."""
+        return bool(self._pseudonyms)
 
-    def find(self, text: str) -> Iterator[tuple[int, int, int]]:
-        """Start, end and person of each name in a text, the longest first where several begin."""
-        if not self._persons or not JOINED.search(text):
+    def add(self, name: str, pseudonym: str) -> None:
+        """Add a name as it is written; the first pseudonym of a name stays."""
+        if len(name) >= MIN_LENGTH and name not in self._pseudonyms:
+            self._pseudonyms[name] = pseudonym
+            self._any = None
+
+    def add_words(self, words: Sequence[str], given: str, family: str) -> None:
+        """Add a name without spaces, and each of its words; does nothing for other scripts."""
+        if not all(map(JOINED.match, words)):
+            return
+        self.add("".join(words), f"{given} {family}")
+        for number, word in enumerate(words):
+            self.add(word, given if number else family)  # the family name is first
+
+    def find(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """Start, end and pseudonym of each name in a text, the longest first where several begin."""
+        if not self._pseudonyms:
             return
         if self._any is None:
-            longest_first = sorted(self._persons, key=len, reverse=True)
+            longest_first = sorted(self._pseudonyms, key=len, reverse=True)
             self._any = re.compile("|".join(map(re.escape, longest_first)))
         for found in self._any.finditer(text):
-            yield found.start(), found.end(), self._persons[found[0]]
+            yield found.start(), found.end(), self._pseudonyms[found[0]]

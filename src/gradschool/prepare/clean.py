@@ -15,15 +15,21 @@ from gradschool.data.normalize import normalize
 from gradschool.data.shingles import Hashes
 from gradschool.prepare.called import greeted, signed
 from gradschool.prepare.draft import Change, Draft, Spool
+from gradschool.prepare.instructions import TITLED, FromTitles
 from gradschool.prepare.mail.signature import is_entry
 from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.people import People
 from gradschool.prepare.review import Decisions, decided
-from gradschool.records import Message, Progress, Work
+from gradschool.records import Message, Note, Progress, Work
 
 NEAR = 0.9  # Jaccard similarity of question and answer from which the later example is dropped
 RARE_LANGUAGE = 0.05  # fraction of texts below which a language is dropped, unless it is named
 REPEATED_FRACTION, REPEATED_MIN = 0.1, 5  # a paragraph in at least both is common wording
+MIN_GROUPS, RUNS = 5, 20  # with fewer groups, long texts are divided into about so many runs of passages
+ONE_TEXT = (
+    f"There are fewer than {MIN_GROUPS} texts, so that each run of passages is a group of its own: the test set has "
+    "passages of texts that are also trained on. Add texts, for a test on texts that are new."
+)
 MIN_WORDS = 6  # of a paragraph that is counted
 USUAL_SIGNATURE = 0.2  # fraction of the signed answers from which a name is the author's
 MAX_PARAGRAPHS = 3_000_000  # distinct; above, those seen once are discarded
@@ -33,10 +39,13 @@ PROGRESS_STEP = 20_000  # drafts between two progress events
 
 
 class Ingest:
-    """Takes drafts from readers: applies decisions, repairs characters, detects languages, registers people."""
+    """Takes drafts from readers: applies decisions, repairs characters, detects languages, registers people.
 
-    def __init__(self, spool: Spool, decisions: Decisions, people: People) -> None:
-        self.spool, self.decisions, self.people = spool, decisions, people
+    `of_author` is false for texts of others, whose names are not those of the author.
+    """
+
+    def __init__(self, spool: Spool, decisions: Decisions, people: People, *, of_author: bool = True) -> None:
+        self.spool, self.decisions, self.people, self.of_author = spool, decisions, people, of_author
         self._called: dict[str, None] = {}  # names in greetings and signatures
         self._authors: Counter[str] = Counter()  # names with which the answers are signed
 
@@ -94,6 +103,8 @@ class Findings:
     labels: Counter[str] | None = None  # count of each answer, if they are class labels
     usual: EndingStats = field(default_factory=EndingStats)
     lengths: tuple[float, float] = (0.0, float("inf"))  # words that an answer usually has, least and most
+    titles: FromTitles = field(default_factory=FromTitles)
+    groups: dict[int, str] = field(default_factory=dict)  # of passages, if too few texts could be split
 
     def applied(self, number: int, draft: Draft, decided_about: bool) -> Draft:
         """The draft with all findings applied; a draft with a decision is never dropped."""
@@ -112,6 +123,7 @@ class Findings:
             draft = draft.noticed("unusual length", f"{words} words; usual are {low:.0f} to {high:.0f} words")
         if why := self.usual.cut_off(draft.ideal):
             draft = draft.noticed("looks cut off", f"the answer {why}")
+        draft = replace(self.titles.complete(draft), group=self.groups.get(number, draft.group))
         return _without(draft, self.cuts) if self.cuts else draft
 
 
@@ -123,6 +135,7 @@ def analyze(spool: Spool, options: PrepareOptions, decisions: Decisions, people:
     index = NearIndex(_common_wording(spool), NEAR)
     short = True
     labels: Counter[str] = Counter()
+    passages = _Passages()
     for number, draft in enumerate(spool):
         if number % PROGRESS_STEP == 0:
             yield Progress("analyzing examples", number, len(spool))
@@ -135,6 +148,8 @@ def analyze(spool: Spool, options: PrepareOptions, decisions: Decisions, people:
             words.append(0)
             continue
         words.append(len(draft.ideal.split()))
+        found.titles.add(draft)
+        passages.add(number, draft)
         found.languages[draft.language] += 1
         found.usual.add(draft.ideal)
         copies.add(number, draft, asked, answer, protected=draft.id in decisions.items)
@@ -159,6 +174,9 @@ def analyze(spool: Spool, options: PrepareOptions, decisions: Decisions, people:
     found.kept_languages = frozenset(options.languages or usual_languages(found.languages))
     found.drops |= copies.duplicates
     found.notices |= copies.contradictions
+    found.groups = passages.groups()
+    if found.groups:
+        yield Note(ONE_TEXT, "warning")
     yield Progress("searching for near-duplicates", 0, len(spool))
     _near(spool, decisions, found, index)
     return found
@@ -195,6 +213,27 @@ def _near(spool: Spool, decisions: Decisions, found: Findings, index: NearIndex)
                 found.drops[number] = Change("near-duplicate", text)
 
 
+class _Passages:
+    """The passages of each text, which are one group; if there are few texts, of runs of consecutive passages."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, list[int]] = {}
+
+    def add(self, number: int, draft: Draft) -> None:
+        if len(self._numbers) < MIN_GROUPS or draft.group in self._numbers:
+            self._numbers.setdefault(draft.group, []).extend([number] * (draft.part > 0))
+
+    def groups(self) -> dict[int, str]:
+        """A group for each run of consecutive passages; empty if there are enough texts to split."""
+        groups: dict[int, str] = {}
+        if len(self._numbers) >= MIN_GROUPS:
+            return groups
+        for group, numbers in self._numbers.items():
+            runs = min(len(numbers), -(-RUNS // len(self._numbers)))
+            groups |= {number: f"{group}, part {1 + at * runs // len(numbers)}" for at, number in enumerate(numbers)}
+        return groups
+
+
 class _Copies:
     """Finds exact duplicates and contradictions by hashes of normalized texts; about 100 bytes per draft."""
 
@@ -215,6 +254,8 @@ class _Copies:
                 self.duplicates[number] = Change("duplicate", f"the same question and answer as {other}")
             return
         self._pairs[pair] = place
+        if draft.asking in TITLED:
+            return
         if other := self._asked.get(asked):
             self.contradictions[number] = Change("contradicting", f"the same question as {other}, with another answer")
         else:

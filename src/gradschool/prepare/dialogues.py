@@ -1,213 +1,198 @@
 """Drafts from dialogues, chats and tickets: each turn of the agent, with the turns before it."""
 
-import itertools
 import json
-import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from gradschool.data.encoding import open_text
-from gradschool.data.formats import ROLES, plain
+from gradschool.data.encoding import Unreadable
 from gradschool.errors import DataError
+from gradschool.prepare.agents import Agents, Census, decided, role_word
+from gradschool.prepare.chats.exports import Export, read_export
+from gradschool.prepare.chats.values import name_in, plain_text, time_in
+from gradschool.prepare.dialogue import Dialogue, Turn, iso
 from gradschool.prepare.draft import Change, Draft, Sink, id_from, unused
 from gradschool.prepare.options import PrepareOptions
-from gradschool.prepare.recognise import TURN, SourceFile
-from gradschool.prepare.rows import Columns, file_rows, speaker_of, text_of
+from gradschool.prepare.recognise import SourceFile
+from gradschool.prepare.rows import Columns, file_rows
+from gradschool.prepare.sessions import HISTORY_CHARACTERS, recent, sessions
+from gradschool.prepare.transcripts.read import read_transcript
 from gradschool.records import Conversation, Message, Note, Progress, Source, Work
 
-SAMPLE = 2_000  # dialogues from which the agent is detected
 PROGRESS_STEP = 2_000  # dialogues between two progress events
-DIRECTIONS = {"outbound": "assistant", "outgoing": "assistant", "out": "assistant", "sent": "assistant",
-              "inbound": "user", "incoming": "user", "in": "user", "received": "user",
-              "requester": "user", "end_user": "user", "end-user": "user", "admin": "assistant", "staff": "assistant",
-              "employee": "assistant", "rep": "assistant", "consultant": "assistant", "lead": "user", "buyer": "user",
-              "seller": "assistant", "guest": "user", "member": "user", "patient": "user", "student": "user",
-              "teacher": "assistant", "tutor": "assistant"}  # fmt: skip
-SEPARATOR = re.compile(
-    r"\s*(?:[-=*_#]{3,}.*|(?:#\s*)?(?:conversation|chat|ticket|dialogue|session)\s+#?\d+\s*:?\s*)", re.I
-)
+SHOWN = 6  # speakers in a note
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """One turn, with the speaker as named in the file."""
+class DialogueSource:
+    """Files that give dialogues together, what they are, and a function that reads them from the start."""
 
-    speaker: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Dialogue:
-    """A conversation with its origin."""
-
-    id: str
-    turns: tuple[Turn, ...]
-    source: Source
-    date: str = ""
+    name: str
+    what: str
+    read: Callable[[], Iterator[Dialogue]]
 
 
-@dataclass(frozen=True, slots=True)
-class Roles:
-    """The role of each speaker, by normalized name."""
-
-    role_of: dict[str, str]
-
-    def of(self, speaker: str) -> str:
-        """The role of a speaker; unknown speakers are users."""
-        return self.role_of.get(plain(speaker), "user")
+def transcript_source(file: SourceFile) -> DialogueSource:
+    """The dialogues of a text file."""
+    return DialogueSource(file.name, "a conversation transcript", lambda: read_transcript(file.path, file.name))
 
 
-def dialogues_of(source_file: SourceFile, columns: Columns) -> Iterator[Dialogue]:
-    """All dialogues of a file, in order; rows with single turns are grouped by conversation."""
-    if source_file.kind == "transcript":
-        yield from _transcripts(source_file)
-    elif columns.kind == "turns":
-        yield from _from_turns(source_file, columns)
-    else:
-        for row in file_rows(source_file):
-            value = {columns.turns: row.value} if isinstance(row.value, list) else row.value
-            if isinstance(value, dict):
-                yield _dialogue(source_file, row.line, value, columns)
+def export_sources(files: Sequence[tuple[SourceFile, Export]]) -> list[DialogueSource]:
+    """The dialogues of exports; files of one kind in one folder that belong together are read together."""
+    together: dict[tuple[str, str], tuple[list[SourceFile], Export]] = {}
+    for file, export in files:
+        place = str(file.path.parent) if export.many else str(file.path)
+        together.setdefault((export.name, place), ([], export))[0].append(file)
+    return [_export_source(group, export) for group, export in together.values()]
 
 
-def _dialogue(source_file: SourceFile, line: int, value: dict[str, Any], columns: Columns) -> Dialogue:
-    listed = value.get(columns.turns)
-    turns = [
-        Turn(speaker_of(turn), text_of(turn))
-        for turn in (listed if isinstance(listed, list) else [])
-        if isinstance(turn, dict) and not _internal(turn)
-    ]
-    # A ticket has the customer's first message outside its comments.
-    opening = next((str(value[key]) for key in ("description", "question", "body") if value.get(key)), "")
-    if opening.strip() and plain(columns.turns) in ("comments", "replies", "posts", "events", "interactions"):
-        requester = next(
-            (str(value[key]) for key in ("requester_id", "requester", "customer") if value.get(key)), "user"
-        )
-        if not turns or turns[0].text.strip() != opening.strip():
-            turns.insert(0, Turn(requester, opening))
-    given = str(value.get(columns.id) or "") if columns.id else ""
-    date = str(value.get(columns.date) or "") if columns.date else ""
-    return Dialogue(given, tuple(turn for turn in turns if turn.text.strip()), Source(source_file.name, line), date)
+def _export_source(files: Sequence[SourceFile], export: Export) -> DialogueSource:
+    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+    return DialogueSource(f"{files[0].name}{more}", export.name, lambda: read_export(files, export))
 
 
-def _internal(turn: dict[str, Any]) -> bool:
-    """Whether a turn is an internal note that the customer never sees."""
-    return turn.get("public") is False or turn.get("internal") is True or turn.get("private") is True
+def turns_source(file: SourceFile, columns: Columns) -> DialogueSource:
+    """The dialogues of a table with a turn in each row."""
+    return DialogueSource(file.name, "turns in rows", lambda: _from_turns(file, columns))
 
 
-def _from_turns(source_file: SourceFile, columns: Columns) -> Iterator[Dialogue]:
+def _from_turns(file: SourceFile, columns: Columns) -> Iterator[Dialogue]:
+    """Rows grouped by conversation, each in order of time if all its rows have one."""
     turns: defaultdict[str, list[Turn]] = defaultdict(list)
-    first: dict[str, int] = {}
     dates: dict[str, str] = {}
-    for row in file_rows(source_file):
+    for row in file_rows(file):
         if not isinstance(row.value, dict):
             continue
-        name = str(row.value.get(columns.conversation) or "").strip()
-        text = str(row.value.get(columns.text) or "")
-        if not name or not text.strip():
+        name = name_in(row.value.get(columns.conversation)) if columns.conversation else file.name
+        text = plain_text(row.value.get(columns.text))
+        if not name or not text:
             continue
-        first.setdefault(name, row.line)
-        turns[name].append(Turn(str(row.value.get(columns.speaker) or ""), text))
-        if columns.date:
-            dates[name] = str(row.value.get(columns.date) or "")
+        given = row.value.get(columns.date) if columns.date else None
+        turns[name].append(Turn(name_in(row.value.get(columns.speaker)), text, at=time_in(given), line=row.line))
+        dates[name] = str(given or "")
     for name, spoken in turns.items():
-        yield Dialogue(name, tuple(spoken), Source(source_file.name, first[name]), dates.get(name, ""))
+        source = Source(file.name, spoken[0].line)
+        if all(turn.at is not None for turn in spoken):
+            spoken.sort(key=lambda turn: turn.at or 0.0)
+        date = iso(spoken[-1].at) or dates[name]
+        chat = not columns.conversation
+        yield Dialogue("" if chat else name, tuple(spoken), source, date, chat=chat)
 
 
-def _transcripts(source_file: SourceFile) -> Iterator[Dialogue]:
-    """Conversations in a text: lines that begin with a speaker; a rule or a heading separates conversations."""
-    turns: list[Turn] = []
-    start = 1
-    with open_text(source_file.path, source_file.name) as file:
-        for number, raw in enumerate(file, 1):
-            line = raw.strip()
-            if SEPARATOR.fullmatch(line) and not TURN.match(line):
-                if turns:
-                    yield Dialogue("", tuple(turns), Source(source_file.name, start))
-                turns, start = [], number + 1
-            elif spoken := TURN.match(line):
-                turns.append(Turn(spoken[1].strip(), line[spoken.end() - 1 :].strip()))
-            elif line and turns:
-                turns[-1] = replace(turns[-1], text=f"{turns[-1].text}\n{line}")
-    if turns:
-        yield Dialogue("", tuple(turns), Source(source_file.name, start))
+def read_dialogues(
+    sources: Sequence[DialogueSource], options: PrepareOptions, sink: Sink, meet: Callable[[str], None] = lambda _: None
+) -> Work[None]:
+    """Add a draft for every turn of the agent, with the turns before it; a dialogue or a session is a group.
 
-
-def roles_of(dialogues: Iterable[Dialogue], agents: Sequence[str]) -> Roles:
-    """Detect the agent: the named speakers, known labels, or the speaker who answers in nearly all dialogues.
-
-    Raises DataError if the agent cannot be detected, or if no named agent ever speaks.
+    Who the agent is is decided over all sources together. `meet` is called with the name of every other speaker.
     """
-    seen: Counter[str] = Counter()
-    answers: Counter[str] = Counter()
-    total = 0
-    for dialogue in dialogues:
-        total += 1
-        speakers = [plain(turn.speaker) for turn in dialogue.turns]
-        seen.update(set(speakers))
-        answers.update({second for first, second in itertools.pairwise(speakers) if first == speakers[0]})
-    if agents:
-        named = {plain(agent) for agent in agents}
-        if not named & seen.keys() and total < SAMPLE:
-            raise DataError(
-                f"None of {', '.join(agents)} has a turn.",
-                f"The speakers are {_listed(seen)}.",
-                "correct --agent.",
-            )
-        return Roles({"system": "system"} | dict.fromkeys(named, "assistant"))
-    known = {name: ROLES.get(name) or DIRECTIONS.get(name, "") for name in seen}
-    if "assistant" not in known.values():
-        if len(seen) == 2 and total > 1:
-            likely = max(seen, key=lambda name: answers[name])
-        else:
-            likely = max(seen, key=lambda name: seen[name], default="")
-        sure = bool(likely) and seen[likely] >= 0.8 * total and list(seen.values()).count(seen[likely]) <= 2
-        if not sure or (len(seen) == 2 and answers[likely] <= answers[next(name for name in seen if name != likely)]):
-            raise DataError(
-                "The agent cannot be detected.",
-                f"The speakers are {_listed(seen)}.",
-                "name the agent with --agent; repeat it for several agents.",
-            )
-        known[likely] = "assistant"
-    return Roles({name: role or "user" for name, role in known.items()})
-
-
-def _listed(seen: Counter[str], most: int = 6) -> str:
-    return ", ".join(f"{name or '(nobody)'} ({count})" for name, count in seen.most_common(most))
-
-
-def read_dialogues(source_file: SourceFile, columns: Columns, options: PrepareOptions, sink: Sink) -> Work[None]:
-    """Add a draft for every turn of the agent, with the turns before it; a dialogue is a group."""
-    first: list[Dialogue] = []
-    for dialogue in dialogues_of(source_file, columns):
-        first.append(dialogue)
-        if len(first) >= SAMPLE:
-            break
-    roles = roles_of(first, options.agents)
-    agents = sorted(name for name, role in roles.role_of.items() if role == "assistant")
-    yield Note(f"{source_file.name}: dialogues; training on the turns of {', '.join(agents)}.")
+    census = Census()
+    for source in sources:
+        left_out: Counter[str] = Counter()
+        count = 0
+        for dialogue in _readable(source):
+            if isinstance(dialogue, Note):
+                yield dialogue
+                continue
+            if count % PROGRESS_STEP == 0:
+                yield Progress(f"reading {source.name}", count, 0, "dialogues")
+            count += 1
+            census.add(dialogue)
+            left_out.update(dialogue.left_out or {})
+        yield Note(f"{source.name}: {source.what}; {count} dialogues.")
+        if listed := ", ".join(f"{number} {what}" for what, number in left_out.most_common() if number):
+            yield Note(f"{source.name}: {listed} left out.")
+    agents = decided(census, options.agents)
+    yield from _introduce(census, agents, meet)
     ids: Counter[str] = Counter()
-    for done, dialogue in enumerate(dialogues_of(source_file, columns)):
-        if done % PROGRESS_STEP == 0:
-            yield Progress("reading dialogues", done, 0, "dialogues")
-        name = unused(dialogue.id or _id(dialogue), ids)
-        for draft in drafts_of(replace(dialogue, id=name), roles):
-            sink.add(draft)
+    for source in sources:
+        for done, dialogue in enumerate(one for one in _readable(source) if isinstance(one, Dialogue)):
+            if done % PROGRESS_STEP == 0:
+                yield Progress("reading dialogues", done, 0, "dialogues")
+            for session in sessions(dialogue, agents.role_of):
+                name = unused(session.id if session.id and not dialogue.chat else _id(session), ids)
+                for draft in drafts_of(replace(session, id=name), agents):
+                    sink.add(draft)
+
+
+def _readable(source: DialogueSource) -> Iterator[Dialogue | Note]:
+    """The dialogues of a source, and a warning where it cannot be read further."""
+    try:
+        yield from source.read()
+    except (Unreadable, OSError) as error:
+        yield Note(f"{source.name} cannot be read completely: {error}", "warning")
+    except DataError as error:
+        yield Note(f"{source.name} cannot be read completely: {error.what} {error.why}", "warning")
+
+
+def _introduce(census: Census, agents: Agents, meet: Callable[[str], None]) -> Work[None]:
+    """Show who is trained on and who is not; every speaker but the agents gets a pseudonym."""
+    spoken = sorted(census.turns.items(), key=lambda pair: (-pair[1], pair[0]))
+    ours: list[str] = []
+    others: list[str] = []
+    for name, count in spoken:
+        shown = f"{census.shown[name] or '(nobody)'} ({count})"
+        ours_too = agents.among(census.called[name])
+        (ours if ours_too else others).append(shown)
+        if not ours_too and not role_word(name):
+            meet(census.shown[name])
+    if spoken:
+        yield Note(f"Training on the turns of {_few(ours)}; the other speakers are {_few(others) or 'none'}.")
+    called = set[str]().union(*census.called.values())
+    if silent := sorted(agents.names - called):
+        yield Note(f"{', '.join(silent)}: named with --agent, but has no turn.", "warning")
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def _id(dialogue: Dialogue) -> str:
     return id_from("dialogue", json.dumps([[turn.speaker, turn.text] for turn in dialogue.turns]))
 
 
-def drafts_of(dialogue: Dialogue, roles: Roles) -> Iterator[Draft]:
-    """One draft for each turn of the agent; consecutive turns of one role are joined, unanswered ends removed."""
-    messages, joined = _joined(dialogue, roles)
-    answers = [number for number, message in enumerate(messages) if message.role == "assistant"]
-    asked = next((number for number, message in enumerate(messages) if message.role == "user"), len(messages))
-    answers = [number for number in answers if number > asked]
-    people = tuple((turn.speaker, "") for turn in dialogue.turns if plain(turn.speaker) not in ROLES)
+@dataclass(slots=True)
+class _Joined:
+    """Consecutive turns of one role as one message, and why it is no answer to train on (empty if it is one)."""
+
+    role: str
+    turns: list[Turn]
+    trained: list[Turn]
+    why: str = ""
+
+    def message(self, most: int | None = None) -> Message:
+        """The message; an answer has the words of the agent alone, and a question at most so many characters."""
+        turns = self.trained or self.turns
+        if most is not None and self.role == "user":
+            turns = turns[-max(1, len(turns) - recent([len(turn.text) for turn in turns])) :]
+        return Message(self.role, "\n".join(turn.text for turn in turns))
+
+
+def _joined(dialogue: Dialogue, agents: Agents) -> list[_Joined]:
+    blocks: list[_Joined] = []
+    for turn in dialogue.turns:
+        role = agents.role_of(turn)
+        if not blocks or blocks[-1].role != role:
+            blocks.append(_Joined(role, [], []))
+        blocks[-1].turns.append(turn)
+        if role == "assistant" and agents.is_trained(turn):
+            blocks[-1].trained.append(turn)
+        else:
+            blocks[-1].why = turn.untrained or "another agent than the named ones wrote it"
+    return blocks
+
+
+def drafts_of(dialogue: Dialogue, agents: Agents) -> Iterator[Draft]:
+    """One draft for each answer of the agent; consecutive turns of one role are joined, unanswered ends removed.
+
+    An example shows the turns before its answer up to a bound, so that a long dialogue gives examples in proportion.
+    """
+    blocks = _joined(dialogue, agents)
+    messages = tuple(block.message(HISTORY_CHARACTERS) for block in blocks)
+    asked = next((number for number, block in enumerate(blocks) if block.role == "user"), len(blocks))
+    answers = [number for number, block in enumerate(blocks) if block.role == "assistant" and number > asked]
+    people = tuple((turn.speaker, "") for turn in dialogue.turns if turn.speaker and not role_word(turn.speaker))
     blank = Draft(
         id=f"{dialogue.id}-0",
         messages=messages or (Message("user", ""),),
@@ -217,27 +202,29 @@ def drafts_of(dialogue: Dialogue, roles: Roles) -> Iterator[Draft]:
         people=tuple(dict.fromkeys(people)),
     )
     if not answers:
-        yield blank.dropped("no answer", "the agent never answers in it")
+        yield replace(blank, messages=_shown(blank.messages, len(blank.messages) - 1)[0]).dropped(
+            "no answer", "the agent never answers in it"
+        )
         return
     for place, number in enumerate(answers, 1):
+        shown, hidden = _shown(messages, number)
         changes: list[Change] = []
-        if joined[number]:
-            changes.append(Change("joined turns", joined[number]))
+        if len(blocks[number].trained) > 1:
+            changes.append(Change("joined turns", "\n".join(turn.text for turn in blocks[number].trained[1:])))
+        if hidden:
+            changes.append(Change("shortened history", f"{hidden} earlier messages are not shown"))
         if number == answers[-1] and len(messages) > number + 1:
             changes.append(Change("open end", "\n".join(m.content for m in messages[number + 1 :])))
-        yield replace(blank, id=f"{dialogue.id}-{place}", messages=messages[: number + 1], changes=tuple(changes))
+        source = Source(dialogue.source.file, blocks[number].turns[0].line or dialogue.source.line)
+        draft = replace(blank, id=f"{dialogue.id}-{place}", messages=shown, changes=tuple(changes), source=source)
+        yield draft if blocks[number].trained else draft.dropped("not to train on", blocks[number].why)
 
 
-def _joined(dialogue: Dialogue, roles: Roles) -> tuple[Conversation, list[str]]:
-    """The messages with consecutive turns of one role joined, and the text joined to each."""
-    messages: list[Message] = []
-    joined: list[str] = []
-    for turn in dialogue.turns:
-        role = roles.of(turn.speaker)
-        if messages and messages[-1].role == role:
-            messages[-1] = Message(role, f"{messages[-1].content}\n{turn.text}")
-            joined[-1] = f"{joined[-1]}\n{turn.text}".strip()
-        else:
-            messages.append(Message(role, turn.text))
-            joined.append("")
-    return tuple(messages), joined
+def _shown(messages: Conversation, number: int) -> tuple[Conversation, int]:
+    """The messages up to `number` that an example shows, system messages first, and how many it does not show."""
+    before = messages[:number]
+    first = recent([len(message.content) for message in before])
+    while first and first < number - 1 and before[first].role != "user":
+        first += 1
+    system = tuple(message for message in before[:first] if message.role == "system")
+    return (*system, *messages[first : number + 1]), first - len(system)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Literal, Protocol
 
 import numpy as np
 
@@ -22,12 +22,17 @@ class Change:
     text: str = ""
 
 
+# How a draft asks: with somebody's message or with a complete instruction; or its question is the title of its text, or
+# of the text that it is a passage of, until all titles and topics are known.
+Asking = Literal["message", "instruction", "title", "passage"]
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A possible example: the current `messages`, and `before` as they were read, if that differs.
 
     `drop` is the reason for leaving it out, if any. `people` are (name, address) of the participants. `language` is
-    the detected ISO 639 code.
+    the detected ISO 639 code. `part` is the number of a passage in its text, from 1; 0 for an entire text.
     """
 
     id: str
@@ -40,6 +45,8 @@ class Draft:
     drop: Change | None = None
     people: tuple[tuple[str, str], ...] = ()
     language: str = ""
+    asking: Asking = "message"
+    part: int = 0
 
     @property
     def ideal(self) -> str:
@@ -157,11 +164,13 @@ def _packed(draft: Draft) -> list[object]:
         [draft.drop.kind, draft.drop.text] if draft.drop else None,
         [list(person) for person in draft.people],
         draft.language,
+        draft.asking,
+        draft.part,
     ]
 
 
 def _unpacked(row: Sequence[Any]) -> Draft:
-    id_, messages, group, source, date, changes, before, drop, people, language = row
+    id_, messages, group, source, date, changes, before, drop, people, language, asking, part = row
     return Draft(
         id_,
         tuple(Message(*pair) for pair in messages),
@@ -173,4 +182,6 @@ def _unpacked(row: Sequence[Any]) -> Draft:
         Change(*drop) if drop else None,
         tuple((name, address) for name, address in people),
         language,
+        asking,
+        part,
     )

@@ -8,19 +8,23 @@ from typing import Any
 from gradschool.data.encoding import decode
 from gradschool.data.leakage import find_document_leaks, find_leaks
 from gradschool.data.near_duplicates import near_duplicates
+from gradschool.data.others import messages_in, of_training, read_others
 from gradschool.data.read import read_examples
 from gradschool.data.split import freeze_split, split_of
 from gradschool.errors import DataError, UsageError
 from gradschool.files import disk_errors, sha256, write_text
-from gradschool.job import read_job
+from gradschool.job import Job, read_job
 from gradschool.prepare.folder import DOCUMENTS, EXAMPLES, GUIDELINES, JOB_FILE, REPORT, JobFolder
 from gradschool.prepare.gather import Gathered
 from gradschool.prepare.guidelines import Guideline, with_examples
 from gradschool.prepare.job_file import job_file
+from gradschool.prepare.limits import Limits
 from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.output import Output, ideals
 from gradschool.prepare.report import Summary, report_page
-from gradschool.records import Note, Progress, Work
+from gradschool.records import Example, Note, Progress, Work
+from gradschool.score.metric import FittedMetric
+from gradschool.score.metrics import find_metrics
 from gradschool.version import __version__
 
 MAX_FOR_LEAKS = 200_000  # examples; with more, leakage is not searched
@@ -29,12 +33,15 @@ MAX_HASHED_BYTES = 200_000_000  # larger sources are recorded without a hash
 
 
 def write_job(
-    folder: JobFolder, output: Output, gathered: Gathered, guidelines: Sequence[Guideline], options: PrepareOptions
+    folder: JobFolder,
+    output: Output,
+    gathered: Gathered,
+    guidelines: Sequence[Guideline],
+    options: PrepareOptions,
+    limits: Limits,
 ) -> Work[tuple[tuple[Guideline, ...], bool]]:
     """Write everything except the examples; returns the rules with example answers, and whether job.toml was kept."""
     summary = output.summary
-    if not summary.kept:
-        yield Note("No examples are left; review.jsonl gives the reason for each.", "warning")
     yield from _copy_documents(folder, gathered, summary)
     if options.guidelines:
         write_text(folder.path / GUIDELINES, decode(options.guidelines.read_bytes())[0])
@@ -52,7 +59,7 @@ def write_job(
             pass_mark=options.pass_mark,
         )
         write_text(folder.path / JOB_FILE, text)
-    yield from _try_split(folder, summary, gathered)
+    yield from _try_split(folder, summary, gathered, limits)
     write_text(folder.path / REPORT, report_page(summary, rules, folder.path, options.purpose))
     folder.finish(_record(options, summary), job_kept=job_kept)
     return tuple(rules), job_kept
@@ -71,8 +78,8 @@ def _copy_documents(folder: JobFolder, gathered: Gathered, summary: Summary) -> 
                 shutil.copyfile(file.path, target)
 
 
-def _try_split(folder: JobFolder, summary: Summary, gathered: Gathered) -> Work[None]:
-    """Split the examples as a climb would, and search for leakage between the parts."""
+def _try_split(folder: JobFolder, summary: Summary, gathered: Gathered, limits: Limits) -> Work[None]:
+    """Split the examples as a climb would, find what stops one, and search for leakage between the parts."""
     if summary.kept > MAX_FOR_LEAKS:
         summary.split_note = f"With more than {MAX_FOR_LEAKS:,} examples, leakage between the parts is not searched."
         return
@@ -80,15 +87,18 @@ def _try_split(folder: JobFolder, summary: Summary, gathered: Gathered) -> Work[
 
     try:
         job = read_job(folder.path)
-        examples = read_examples(job.path(job.settings.data.examples), job.settings.data).examples
+        examples = read_examples(job.examples, job.settings.data).examples
         yield Progress("splitting examples", 0, 0)
+        examples = yield from _readable(examples, summary, limits)
         near = near_duplicates(examples, job.settings.data.near_duplicate)
         split = freeze_split(examples, job.settings.split, job.settings.goal, near, len(LADDER))
+        train, validation, test = split_of(examples, split)
+        metric, _ = find_metrics(job.settings.goal, job.folder, examples)
+        if isinstance(metric, FittedMetric):
+            yield from _judge(metric, job, train, summary)
     except (DataError, UsageError) as error:
-        summary.split_note = f"The examples cannot be split yet: {error.what} {error.why}"
-        yield Note(summary.split_note, "warning")
+        summary.obstacles.append(f"{error.what} {error.why}".strip())
         return
-    train, validation, test = split_of(examples, split)
     summary.split = {"train": len(train), "validation": len(validation), "test": len(test)}
     if job.settings.split.by == "time":
         last = max((example.date for example in train), default="")[:10]
@@ -97,6 +107,32 @@ def _try_split(folder: JobFolder, summary: Summary, gathered: Gathered) -> Work[
     summary.leaks = find_leaks(train, [*validation, *test], job.settings.data.near_duplicate)
     documents = ((file.name, document.text) for file, document in gathered.documents)
     summary.document_leaks = find_document_leaks(documents, test)
+
+
+def _readable(examples: Sequence[Example], summary: Summary, limits: Limits) -> Work[list[Example]]:
+    """The examples that the base can read; the others are named in a warning."""
+    long = {example.id: tokens for example in examples if (tokens := limits.too_long(example.messages))}
+    if long:
+        first = next(example for example in examples if example.id in long)
+        summary.too_long = len(long)
+        yield Note(
+            f"{len(long)} examples are too long for {limits.name}, which reads {limits.context_length:,} tokens, "
+            f"question and answer together; a climb leaves them out. The first is {first.id} ({first.source}) with "
+            f"about {long[first.id]:,}. Shorten or divide them, or name a base_model in job.toml that reads more.",
+            "warning",
+        )
+    return [example for example in examples if example.id not in long]
+
+
+def _judge(metric: FittedMetric, job: Job, train: Sequence[Example], summary: Summary) -> Work[None]:
+    """Whether the judge of a style can be fitted to the examples and to the texts of others."""
+    path = job.settings.data.others
+    others = of_training((yield from read_others(job.path(path))), train) if path else messages_in(train)
+    stops, lacks = metric.shortage(train, others)
+    summary.obstacles += [stops] * bool(stops)
+    if lacks:
+        summary.lacks = lacks
+        yield Note(f"{lacks}.", "warning")
 
 
 def _record(options: PrepareOptions, summary: Summary) -> dict[str, Any]:
@@ -116,6 +152,7 @@ def _record(options: PrepareOptions, summary: Summary) -> dict[str, Any]:
             "languages": list(options.languages),
             "private": options.private,
             "writer": options.writer.identity.name if options.writer else "",
+            "others": [str(path) for path in options.others],
         },
         "sources": sources,
         "counts": summary.as_json(),

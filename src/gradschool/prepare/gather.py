@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from gradschool.data.documents import Document
 from gradschool.data.encoding import Unreadable
 from gradschool.errors import DataError
+from gradschool.prepare.chats.exports import Export, export_of
 from gradschool.prepare.clean import Ingest
-from gradschool.prepare.dialogues import read_dialogues
+from gradschool.prepare.dialogues import DialogueSource, export_sources, read_dialogues, transcript_source, turns_source
+from gradschool.prepare.instructions import Asked, Writer
+from gradschool.prepare.limits import Limits
 from gradschool.prepare.mail.read import read_mailboxes
 from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.pairs import read_pairs, read_questions
 from gradschool.prepare.recognise import SourceFile
-from gradschool.prepare.rows import Columns, columns_of
+from gradschool.prepare.rows import columns_of, messages_in, not_recognised
 from gradschool.prepare.texts import load, read_rows_of_texts, read_texts
 from gradschool.records import Note, Work
 
@@ -32,25 +35,27 @@ class Gathered:
     documents: tuple[tuple[SourceFile, Document], ...]
 
 
-def gather(files: Sequence[SourceFile], options: PrepareOptions, ingest: Ingest) -> Work[Gathered]:
+def gather(files: Sequence[SourceFile], options: PrepareOptions, ingest: Ingest, limits: Limits) -> Work[Gathered]:
     """Read all files into drafts; a file that cannot be read is named in a warning."""
-    author = ""
+    writer = Writer(options.writer, ingest.add)
     mails = [file for file in files if file.kind in MAILS]
-    if mails:
-        box = yield from read_mailboxes(mails, options, ingest)
-        author = box.author.name
-        ingest.people.register(box.people)
-        ingest.people.lists |= box.lists
-        ingest.people.keep_names(box.author.names)
+    author = (yield from _read_mails(mails, options, ingest)) if mails else ""
     documents: list[tuple[SourceFile, Document]] = []
+    dialogues: list[DialogueSource] = []
+    exports: list[tuple[SourceFile, Export]] = []
     for file in files:
         if file in mails:
             continue
         try:
-            if file.kind != "document":
-                yield from _read_rows(file, options, ingest)
+            if file.kind == "transcript":
+                dialogues.append(transcript_source(file))
+            elif file.kind != "document":
+                if export := _export(file, options):
+                    exports.append((file, export))
+                else:
+                    dialogues += yield from _read_rows(file, options, ingest, writer, limits)
             elif options.purpose == "style":
-                yield from read_texts(file, options, ingest)
+                yield from read_texts(file, limits, writer)
             else:
                 document = yield from load(file)
                 documents.append((file, document))
@@ -58,24 +63,48 @@ def gather(files: Sequence[SourceFile], options: PrepareOptions, ingest: Ingest)
                     yield Note(f"{file.name}: {count} questions with answers.")
         except (Unreadable, OSError) as error:
             yield Note(f"{file.name} cannot be read completely: {error}", "warning")
-    ingest.register_called(by_author=options.purpose == "style")
+    dialogues += export_sources(exports)
+    if dialogues:  # who the agent is follows from all of them together
+        yield from read_dialogues(dialogues, options, ingest, ingest.people.meet)
+    writer.flush()
+    if note := writer.note():
+        yield note
+    ingest.register_called(by_author=options.purpose == "style" and ingest.of_author)
     return Gathered(author, tuple(documents))
 
 
-def _read_rows(file: SourceFile, options: PrepareOptions, ingest: Ingest) -> Work[None]:
-    columns = Columns("dialogues") if file.kind == "transcript" else columns_of(file, options)
-    if columns.kind in ("dialogues", "turns"):
-        yield from read_dialogues(file, columns, options, ingest)
-    elif columns.kind == "texts":
-        yield from read_rows_of_texts(file, columns, options, ingest)
+def _read_mails(mails: Sequence[SourceFile], options: PrepareOptions, ingest: Ingest) -> Work[str]:
+    """Read the author's mails; returns the name of the author, which stays as it is in the author's own texts."""
+    box = yield from read_mailboxes(mails, options, ingest)
+    ingest.people.register(box.people)
+    ingest.people.lists |= box.lists
+    if ingest.of_author:
+        ingest.people.keep_names(box.author.names)
+    return box.author.name
+
+
+def _export(file: SourceFile, options: PrepareOptions) -> Export | None:
+    """The kind of export that a file is, unless the user names its columns."""
+    named = (options.text_column, options.columns.input_column, options.columns.output_column)
+    return None if any(named) else export_of(file)
+
+
+def _read_rows(
+    file: SourceFile, options: PrepareOptions, ingest: Ingest, writer: Writer, limits: Limits
+) -> Work[list[DialogueSource]]:
+    """Read the rows of a file; those that are turns are returned, to be read with all other dialogues."""
+    columns = columns_of(file, options)
+    if columns.kind == "unknown" and options.purpose == "persona":
+        columns = messages_in(file) or columns
+    if columns.kind == "turns":
+        return [turns_source(file, columns)]
+    if columns.kind == "texts":
+        yield from read_rows_of_texts(file, columns, limits, writer)
     elif columns.kind == "pairs":
-        yield from read_pairs(file, columns, options, ingest)
+        yield from read_pairs(file, columns, options, Asked(ingest))
     else:
-        yield Note(
-            f"{file.name} is skipped: its rows are not recognised as dialogues, pairs or texts; name the columns with "
-            "--input-column and --output-column, or with --text-column.",
-            "warning",
-        )
+        yield Note(not_recognised(file), "warning")
+    return []
 
 
 def nothing_usable(options: PrepareOptions) -> DataError:

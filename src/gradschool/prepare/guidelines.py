@@ -3,6 +3,7 @@
 import itertools
 import re
 import tomllib
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -104,18 +105,26 @@ def read_guidelines(path: Path) -> list[Guideline]:
 
 
 def sentences(text: str) -> Iterator[tuple[str, int]]:
-    """The sentences of a text with their line numbers, without headings and bullets."""
-    paragraph: list[str] = []
-    start = 1
+    """The sentences of a text with the lines on which they begin, without headings and bullets."""
+    paragraph: list[tuple[str, int]] = []
     for number, line in enumerate([*text.split("\n"), ""], 1):
         plain = BULLET.sub("", line).strip()
         ends = not plain or line.lstrip().startswith(("#", ">"))  # a heading, or an example of an answer
         if (ends or BULLET.match(line)) and paragraph:
-            yield from ((one.strip(), start) for one in SENTENCE.split(" ".join(paragraph)) if one.strip())
+            yield from _sentences(paragraph)
             paragraph = []
         if not ends:
-            start = start if paragraph else number
-            paragraph.append(plain)
+            paragraph.append((plain, number))
+
+
+def _sentences(paragraph: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int]]:
+    """The sentences of a paragraph, given as its lines with their numbers."""
+    text = " ".join(line for line, _ in paragraph)
+    ends = list(itertools.accumulate(len(line) + 1 for line, _ in paragraph))  # where each line ends in the text
+    bounds = [0, *(gap.end() for gap in SENTENCE.finditer(text)), len(text)]
+    for start, end in itertools.pairwise(bounds):
+        if text[start:end].strip():
+            yield text[start:end].strip(), paragraph[bisect_right(ends, start)][1]
 
 
 def rules_of(sentence: str) -> list[Rule]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import tomli_w
 
+from gradschool.prepare.folder import OTHERS
 from gradschool.prepare.guidelines import Guideline
 from gradschool.settings import BUILT_IN, METRICS, Purpose
 
@@ -62,6 +63,8 @@ def job_file(
     data: dict[str, Any] = {"examples": "examples.jsonl"}
     if documents:
         data["documents"] = "documents"
+    if purpose == "style":
+        data["others"] = OTHERS
     if guidelines:
         data["guidelines"] = "guidelines.md"
     parts = [

@@ -28,7 +28,8 @@ class PrepareOptions:
     """The purpose, and what the user says about the sources; empty values are detected.
 
     `authors` are mail addresses of the author, `agents` names or roles of those who speak for the persona; `writer` is
-    an engine that writes instructions for texts that are not replies.
+    an engine that writes instructions for texts that are not replies; `others` are files and folders with texts of
+    other authors.
     """
 
     purpose: Purpose
@@ -41,6 +42,7 @@ class PrepareOptions:
     date_column: str = ""
     guidelines: Path | None = None
     writer: Engine | None = None
+    others: tuple[Path, ...] = ()
     pass_mark: float | None = None
 
 

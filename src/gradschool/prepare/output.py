@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 from gradschool.data.private import PrivateKind
 from gradschool.prepare.clean import Findings
 from gradschool.prepare.draft import Draft, Spool
-from gradschool.prepare.folder import EXAMPLES, REVIEW, JobFolder, Lines
+from gradschool.prepare.folder import EXAMPLES, OTHERS, REVIEW, JobFolder, Lines
 from gradschool.prepare.job_file import Answers
+from gradschool.prepare.others import OtherTexts, texts_in
 from gradschool.prepare.pseudonyms import Pseudonyms, Replaced
 from gradschool.prepare.report import Summary
 from gradschool.prepare.review import Decisions, review_row
@@ -44,18 +46,35 @@ class Output:
         self._groups: set[str] = set()
         self._json = self._letters = self._latin = 0
         self._seen_items: set[str] = set()
+        self._others: OtherTexts | None = None  # for a style
         self._group_at, self._said = "", dict[str, tuple[str, list[Replaced]]]()
 
-    def write(self, folder: JobFolder, spool: Spool) -> Work[None]:
-        """Write all examples and the review."""
-        with folder.lines(EXAMPLES) as examples, folder.lines(REVIEW) as review:
+    def write(self, folder: JobFolder, spool: Spool, others: Spool | None) -> Work[None]:
+        """Write all examples and the review; and for a style, the texts of other authors."""
+        with ExitStack() as files:
+            examples, review = (files.enter_context(folder.lines(name)) for name in (EXAMPLES, REVIEW))
+            if others is not None:
+                self._others = OtherTexts(files.enter_context(folder.lines(OTHERS)))
             for number, draft in enumerate(spool):
                 if number % PROGRESS_STEP == 0:
                     yield Progress("writing examples", number, len(spool))
                 decided_about = draft.id in self.decisions.items
                 self._one(self.findings.applied(number, draft, decided_about), examples, review)
+            if self._others and others is not None:
+                self._add_others(self._others, others)
             self._rest(review)
         self.summary.groups = len(self._groups)
+
+    def _add_others(self, texts: OtherTexts, spool: Spool) -> None:
+        """Add the texts of other authors, with pseudonyms; those in a language that no example has are left out."""
+        languages = self.findings.kept_languages
+        for draft in spool:
+            if languages and draft.language and draft.language not in languages:
+                texts.left_out += 1
+                continue
+            for text in filter(None, texts_in(draft)):
+                texts.add_given(self.names.replace(text, draft.people, draft.language)[0], str(draft.source))
+        self.summary.others = texts.counts
 
     @property
     def answers(self) -> Answers:
@@ -83,6 +102,8 @@ class Output:
             self.summary.dropped[draft.drop.kind] += 1
             return
         examples.add(_example(draft))
+        if self._others:
+            self._others.add_example(draft)
         self._count(draft)
 
     def _count(self, draft: Draft) -> None:

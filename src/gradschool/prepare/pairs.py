@@ -1,18 +1,30 @@
 """Drafts from tables and JSON with inputs and outputs, and from questions with answers in documents."""
 
+import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import zip_longest
+from typing import Any
 
+from gradschool.data.columns import Form
+from gradschool.data.conversation import RowReading
+from gradschool.data.dates import iso_date
 from gradschool.data.documents import Document
-from gradschool.data.formats import Form, NoConversation, as_text, conversation_of, detect, plain
+from gradschool.data.encoding import Unreadable
+from gradschool.data.findings import is_reply
+from gradschool.data.formats import MarkedBad, NoConversation, as_text, plain
 from gradschool.data.language import language_of
+from gradschool.data.marks import Mark, bad_up_to
+from gradschool.data.row_reader import RowReader
+from gradschool.data.tables import without_nothing
+from gradschool.data.wrapped import entries
 from gradschool.prepare.draft import Draft, Sink, id_from, unused
 from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.recognise import SourceFile
-from gradschool.prepare.rows import Columns, file_rows
-from gradschool.prepare.texts import HEADING, iso_date, unreadable
+from gradschool.prepare.rows import Columns, all_rows, file_rows, pair_reader
+from gradschool.prepare.texts import HEADING, unreadable
 from gradschool.records import Conversation, Message, Note, Progress, Source, Work
 
 PROGRESS_STEP = 10_000  # rows between two progress events
@@ -22,43 +34,86 @@ ANSWERED = re.compile(r"^\W{0,3}(?:A|Answer|Antwort|R|Réponse|Respuesta|Rispost
 
 
 def read_pairs(source_file: SourceFile, columns: Columns, options: PrepareOptions, sink: Sink) -> Work[None]:
-    """Add a draft for every row; rows without input and output are dropped with a reason."""
+    """Add a draft for every row; rows without input and output and bad answers are dropped with a reason."""
     ids: Counter[str] = Counter()
     forms: Counter[str] = Counter()
-    for done, row in enumerate(file_rows(source_file)):
+    reader = pair_reader(source_file, options)
+    if reader.guessed:
+        yield Note(f"{source_file.name}: {reader.guessed}.", "warning")
+    limits = _limits(source_file, reader)
+    for done, row in enumerate(all_rows(source_file)):
         if done % PROGRESS_STEP == 0:
             yield Progress(f"reading {source_file.name}", done, 0, "rows")
         source = Source(source_file.name, row.line)
-        value = {"messages": row.value} if isinstance(row.value, list) else row.value
-        if not isinstance(value, dict):
-            sink.add(unreadable(source, row.trouble or "the row is not an object", source_file.name))
+        if row.remark:
+            yield Note(f"{source} {row.remark}.", "warning")
             continue
-        form = detect(value, options.columns)
-        try:
-            if form is None:
-                raise NoConversation(f"no known pair of keys among: {', '.join(map(str, value))}")
-            sink.add(_draft(value, form, columns, source, ids))
-            forms[form.name] += 1
-        except NoConversation as error:
-            sink.add(unreadable(source, str(error), source_file.name))
+        for value in entries(row.value):
+            try:
+                if not isinstance(value, dict):
+                    raise NoConversation(row.trouble or "the row is not an object")
+                form, reading = reader.read(without_nothing(value)[0])
+                sink.add(_draft(value, form, reading, columns, source, ids, limits))
+                forms[form.name] += 1
+            except MarkedBad as error:
+                sink.add(_row_draft(source, source_file.name).dropped("marked as bad", str(error)))
+            except NoConversation as error:
+                sink.add(unreadable(source, str(error), source_file.name))
     counted = ", ".join(f"{form} ({count})" for form, count in forms.most_common(3))
     yield Note(f"{source_file.name}: {counted or 'no row with an input and an output'}.")
 
 
-def _draft(value: dict[str, object], form: Form, columns: Columns, source: Source, ids: Counter[str]) -> Draft:
-    notes: set[str] = set()
-    messages = tuple(conversation_of(value, form, notes))
+def _row_draft(source: Source, name: str) -> Draft:
+    """A draft for a row that is left out before its conversation is read."""
+    return Draft(id_from("row", str(source)), (Message("user", ""),), name, source)
+
+
+def _limits(source_file: SourceFile, reader: RowReader) -> dict[str, float]:
+    """The highest bad rating of each key whose numbers are a known scale in this file."""
+    numbers: dict[str, list[float]] = {}
+    with suppress(Unreadable):  # the reading that follows reports it
+        for row in file_rows(source_file):
+            for value in entries(row.value) if row.value is not None else ():
+                for mark in number_marks(reader, value):
+                    numbers.setdefault(mark.key, []).append(mark.number)
+    limits = {key: bad_up_to(key, found) for key, found in numbers.items()}
+    return {key: limit for key, limit in limits.items() if limit is not None}
+
+
+def number_marks(reader: RowReader, value: Any) -> list[Mark]:
+    """The marks of a row that are numbers, if they judge its answer."""
+    if not isinstance(value, dict):
+        return []
+    try:
+        form, reading = reader.read(value)
+    except NoConversation:
+        return []
+    return [mark for mark in reading.marks if mark.verdict == "number"] if is_reply(form) else []
+
+
+def _draft(
+    value: dict[str, Any],
+    form: Form,
+    reading: RowReading,
+    columns: Columns,
+    source: Source,
+    ids: Counter[str],
+    limits: Mapping[str, float],
+) -> Draft:
     keys = {plain(key): key for key in reversed(list(value))}
+    notes: set[str] = set()
     name = as_text(value.get(keys["id"]), notes).strip() if "id" in keys else ""
-    draft = pair_draft(messages, source, ids, name)
+    draft = pair_draft(reading.messages, source, ids, name)
     # A column of the example itself cannot be its group: otherwise each label would be a group.
     used = {plain(key) for key in form.columns()}
     group = (
         as_text(value.get(columns.group), notes).strip() if columns.group and plain(columns.group) not in used else ""
     )
     date = iso_date(as_text(value.get(columns.date), notes)) if columns.date and plain(columns.date) not in used else ""
-    for note in sorted(notes):
+    for note in sorted(reading.notes | notes):
         draft = draft.noticed("encoding", note)
+    if is_reply(form) and (bad := [mark for mark in reading.marks if mark.number <= limits.get(mark.key, -math.inf)]):
+        draft = draft.dropped("marked as bad", f"{bad[0]}: the answer is rated as bad")
     return Draft(draft.id, draft.messages, group or draft.id, source, date, draft.changes, drop=draft.drop)
 
 

@@ -20,6 +20,8 @@ SPACE = re.compile(r"[\s,]+")
 GAP = re.compile(r"[ \t]{1,3}|\.[ \t]{0,2}|\n")  # between the words of one name, and between a title and a name
 MAX_NAME_WORDS, MAX_LOWER = 5, 3
 AFTER_NAME = re.compile(r"\s*['\"]?\s(?:via|on behalf of|@|\||[-–—])\s.*$|\s*\|.*$|/.*$")
+TOKEN, LETTER = re.compile(r"\w+"), re.compile(r"[^\W\d_]")
+MIN_DIGITS = 7  # of a number that is a name: a shorter one may be anything
 
 
 @dataclass(slots=True)
@@ -64,11 +66,12 @@ class People:
         self._caseless = Caseless()
         self._by_address: dict[str, Person] = {}
         self._by_name: dict[str, Person] = {}
+        self._by_start: defaultdict[str, list[tuple[str, Person]]] = defaultdict(list)  # whole names by first token
         self._by_word: defaultdict[str, list[tuple[Person, str]]] = defaultdict(list)
 
     def __bool__(self) -> bool:
         """Whether any name is known."""
-        return bool(self._by_word)
+        return bool(self._by_word or self._by_start or self._caseless)
 
     def register(self, people: Iterable[tuple[str, str]]) -> None:
         """Add people by name and address; a known address or full name adds to the same person."""
@@ -79,6 +82,7 @@ class People:
             person = self._by_address.get(address) if address else None
             if person is None and len(words) > 1:
                 person = self._by_name.get(" ".join(words).casefold())
+            person = person or self._by_name.get(" ".join(name.split()).casefold())
             if person is None and not address and len(words) == 1 and words[0].casefold() in self._by_word:
                 continue  # one of those who are already known by this name
             person = person or self._add()
@@ -86,6 +90,34 @@ class People:
                 self._set_address(person, address)
             if words:
                 self._set_name(person, words)
+            if not address:
+                self._by_name.setdefault(" ".join(name.split()).casefold(), person)
+
+    def meet(self, speaker: str) -> None:
+        """Add a speaker of a chat by the whole name, whatever it looks like: a number, a nick, with emoji or brackets.
+
+        Its words alone would not do: some names have none, and a text may use such a name as it is.
+        """
+        name = " ".join(speaker.split()).casefold()
+        if not name or name in self._by_name:
+            return
+        words = name_words(speaker)
+        person = (self._by_name.get(" ".join(words).casefold()) if len(words) > 1 else None) or self._add()
+        if words:
+            self._set_name(person, words)
+        self._set_whole(person, name)
+
+    def _set_whole(self, person: Person, name: str) -> None:
+        """Record a whole name; texts are searched for it unless it is an ordinary word or a short number."""
+        person.names.add(name)
+        self._by_name[name] = person
+        tokens = TOKEN.findall(name)
+        if len(name) > 1 and any(unicodedata.category(letter) == "Lo" for letter in name):
+            self._caseless.add(name, person.pseudonym)  # in a script without capitals, and often without spaces
+        elif WORD.fullmatch(name) and not re.search(r"[\d_]", name):
+            self._set_name(person, [name])
+        elif tokens and (LETTER.search(name) or len("".join(tokens)) >= MIN_DIGITS):
+            self._by_start[tokens[0]].append((name, person))
 
     def register_called(self, names: Iterable[str]) -> None:
         """Add people by names from greetings and signatures, which may turn out to be ordinary words."""
@@ -123,6 +155,8 @@ class People:
                 self._set_address(person, address)
             for name in row["names"]:
                 self._set_name(person, name.split())
+                if not person.addresses:
+                    self._set_whole(person, name)
 
     def _add(self) -> Person:
         lists = word_lists()
@@ -152,7 +186,7 @@ class People:
         if len(words) > 1:
             self._by_name.setdefault(name, person)
         parts = [word for word in words if word.casefold() not in word_lists()["particles"]]
-        self._caseless.add(words, person.number)
+        self._caseless.add_words(words, person.given, person.family)
         for number, word in enumerate(parts):
             part = "family" if number == len(parts) - 1 and len(parts) > 1 else ("given" if number == 0 else "middle")
             entry = (person, part)
@@ -167,16 +201,21 @@ class People:
         `participants` are (name, address) of those who take part in the thread; `called` are the names in the greeting
         and the signature of the text.
         """
-        if not self._by_word:
+        if not self:
             return
-        for start, end, number in self._caseless.find(text):
-            yield Private("name", start, end, text[start:end]), self.entries[number].given
+        taken: list[tuple[int, int]] = []
+        for span, pseudonym in sorted(self._whole_names(text), key=lambda pair: (pair[0].start, -pair[0].end)):
+            if not taken or span.start >= taken[-1][1]:
+                taken.append((span.start, span.end))
+                yield span, pseudonym
         close = {person.number for pair in participants if (person := self._known(*pair))}
         here = {word.casefold() for name in called for word in name.split()}
         tokens = list(WORD.finditer(text))
         at = 0
         while at < len(tokens):
             people, end = self._longest_name(text, tokens, at)
+            if any(tokens[at].start() < stop and start < tokens[end - 1].end() for start, stop in taken):
+                people, end = [], at + 1
             if not people:
                 at += 1
                 continue
@@ -188,8 +227,31 @@ class People:
                 yield Private("name", start, stop, value), self._pseudonym(person, tokens[at:end], value)
             at = end
 
+    def _whole_names(self, text: str) -> Iterator[tuple[Private, str]]:
+        """The whole names of speakers in a text, the longest first where several begin."""
+        for start, end, pseudonym in self._caseless.find(text):
+            yield Private("name", start, end, text[start:end]), pseudonym
+        if not self._by_start:
+            return
+        lowered = text.casefold() if len(text.casefold()) == len(text) else text.lower()
+        if len(lowered) != len(text):
+            return
+        reached = 0
+        for token in TOKEN.finditer(lowered):
+            for name, person in sorted(self._by_start.get(token[0], ()), key=lambda pair: -len(pair[0])):
+                start = token.start() - name.index(token[0])
+                end = start + len(name)
+                bounded = (
+                    not lowered[end : end + 1].isalnum() and not lowered[max(start - 1, 0) : max(start, 0)].isalnum()
+                )
+                if start >= reached and lowered.startswith(name, start) and bounded:
+                    yield Private("name", start, end, text[start:end]), person.pseudonym
+                    reached = end
+                    break
+
     def _known(self, name: str, address: str) -> Person | None:
-        return self._by_address.get(address) or self._by_name.get(" ".join(name_words(name)).casefold())
+        whole = self._by_name.get(" ".join(name.split()).casefold())
+        return self._by_address.get(address) or whole or self._by_name.get(" ".join(name_words(name)).casefold())
 
     def _people_called(self, token: str, saluted: bool = False) -> list[Person]:
         word = _base_form(token).casefold()

@@ -12,7 +12,9 @@ from gradschool.prepare.finish import write_job
 from gradschool.prepare.folder import REVIEW, JobFolder
 from gradschool.prepare.gather import gather, nothing_usable
 from gradschool.prepare.guidelines import Guideline, read_guidelines
+from gradschool.prepare.limits import limits_for
 from gradschool.prepare.options import PrepareOptions
+from gradschool.prepare.others import read_others_given
 from gradschool.prepare.output import Output
 from gradschool.prepare.pseudonyms import Pseudonyms
 from gradschool.prepare.recognise import recognise
@@ -44,13 +46,17 @@ def prepare(sources: Sequence[Path], options: PrepareOptions, into: Path) -> Wor
     decisions = read_decisions(into / REVIEW)
     guidelines = read_guidelines(options.guidelines) if options.guidelines else []
     files = yield from recognise(sources)
+    limits = limits_for(into)
     names = Pseudonyms(options.private, folder.pseudonyms(), decisions.values)
     with disk_errors(into), tempfile.TemporaryDirectory(dir=_same_disk(into), prefix=f".{into.name}.") as temporary:
         spool = Spool(Path(temporary) / "drafts")
+        others = Spool(Path(temporary) / "others") if options.purpose == "style" else None
         try:
-            gathered = yield from gather(files, options, Ingest(spool, decisions, names.people))
+            gathered = yield from gather(files, options, Ingest(spool, decisions, names.people), limits)
             if not len(spool):
                 raise nothing_usable(options)
+            if others is not None and options.others:
+                yield from read_others_given(options.others, options, others, names.people, limits)
             findings = yield from analyze(spool, options, decisions, names.people)
             summary = Summary(
                 sources=list(files),
@@ -63,11 +69,13 @@ def prepare(sources: Sequence[Path], options: PrepareOptions, into: Path) -> Wor
                 decisions=len(decisions),
             )
             output = Output(summary, findings, decisions, names)
-            yield from output.write(folder, spool)
+            yield from output.write(folder, spool, others)
         finally:
             spool.close()
+            if others is not None:
+                others.close()
     folder.save_map(names.as_map())
-    rules, job_kept = yield from write_job(folder, output, gathered, guidelines, options)
+    rules, job_kept = yield from write_job(folder, output, gathered, guidelines, options, limits)
     return Prepared(folder.path, summary, rules, job_kept)
 
 

@@ -13,6 +13,7 @@ from typing import Literal
 
 from gradschool.data.encoding import Unreadable, encoding_of
 from gradschool.errors import DataError
+from gradschool.prepare.transcripts.read import is_transcript
 from gradschool.records import Note, Work
 
 Kind = Literal["mbox", "mail", "Outlook mail", "rows", "workbook", "transcript", "document"]
@@ -26,9 +27,8 @@ MAIL_HEADERS = (
 HEADER = re.compile(rb"([!-9;-~]+)[ \t]*:")
 HTML = re.compile(r"\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
 ROWS = re.compile(r'\s*(\{\s*"|\[\s*[{\[]|\{\s*\})')
-# "Agent: …", "[12:03] Anna: …", "12/03/2021, 14:05 - Anna: …": one turn of a conversation transcript.
-TURN = re.compile(r"(?:\[?[\d./:,\- ]{4,22}(?:[AaPp]\.?[Mm]\.?)?\]?\s*[-–]?\s*)?([^\W\d_][\w .'’-]{0,30}):\s\S")
 TABLE_LINES, MAX_HEADER_WORDS = 30, 5
+TRANSCRIPT_LINES = 200  # from which a conversation is recognised
 PROSE = (".md", ".markdown", ".txt")
 
 
@@ -193,10 +193,12 @@ def _text(head: bytes, suffix: str) -> Kind:
     if ROWS.match(text):
         return "rows"
     lines = text.splitlines()
-    complete = (lines if len(head) < HEAD else lines[:-1])[:TABLE_LINES]  # the last line may be incomplete
-    if suffix in (".jsonl", ".ndjson", ".json", ".csv", ".tsv") or (suffix not in PROSE and _is_table(complete)):
+    complete = lines if len(head) < HEAD else lines[:-1]  # the last line may be incomplete
+    if suffix in (".jsonl", ".ndjson", ".json", ".csv", ".tsv"):
         return "rows"
-    return "transcript" if _is_transcript(complete) else "document"
+    if is_transcript(complete[:TRANSCRIPT_LINES]):
+        return "transcript"
+    return "rows" if suffix not in PROSE and _is_table(complete[:TABLE_LINES]) else "document"
 
 
 def _is_table(lines: list[str]) -> bool:
@@ -212,10 +214,3 @@ def _is_table(lines: list[str]) -> bool:
         if all(header) and len(set(header)) == len(header) and all(len(c.split()) <= MAX_HEADER_WORDS for c in header):
             return True
     return False
-
-
-def _is_transcript(lines: list[str]) -> bool:
-    """Whether most lines begin with a speaker, and few speakers repeat."""
-    spoken = [match[1] for line in lines if (match := TURN.match(line.strip()))]
-    filled = sum(bool(line.strip()) for line in lines)
-    return len(spoken) >= 4 and len(spoken) > 0.6 * filled and 2 <= len(set(spoken)) <= 0.75 * len(spoken)

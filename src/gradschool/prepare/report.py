@@ -1,5 +1,6 @@
 """report.md: what a preparation found, changed and dropped, and why."""
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ MEANS = {  # the meaning of each kind of change, note or reason
     "app footer": "the line of a mail program (“Sent from my …”) was removed",
     "encoding": "characters with a wrong encoding or charset were repaired",
     "joined turns": "consecutive turns of one speaker were joined",
+    "shortened history": "an example shows at most 40 messages and 8,000 characters before its answer",
+    "not to train on": "its source marks the answer (rated bad, weight 0), or another agent or a program wrote it",
     "open end": "turns after the last answer were removed",
     "inline answers": "answers between quoted lines were joined",
     "repeated wording": "a common paragraph was removed, as you decided",
@@ -33,8 +36,10 @@ MEANS = {  # the meaning of each kind of change, note or reason
     "not personal": "automatic replies, invitations, unsent drafts, delivery reports",
     "no own text": "nothing is left without quotes, forwards and signatures",
     "unreadable": "it cannot be read",
-    "empty": "question or answer is empty, or there is no title or subject to ask with",
+    "empty": "question or answer is empty",
+    "no title": "the instruction names words of the text, because there is no title or subject",
     "no answer": "the agent never answers in it",
+    "marked as bad": "a label, a weight or a rating in the data marks the answer as bad",
     "duplicate": "another example has the same question and answer",
     "near-duplicate": "another example has nearly the same question and answer",
     "wrong language": "it is in a language that few examples have",
@@ -65,6 +70,10 @@ class Summary:
     documents: int = 0
     split: dict[str, int] = field(default_factory=dict)
     split_note: str = ""
+    obstacles: list[str] = field(default_factory=list)  # why the job cannot be climbed
+    lacks: str = ""  # what the metric may lack
+    too_long: int = 0  # examples that the base cannot read
+    others: dict[str, int] | None = None  # texts of other authors, for a style
     leaks: list[Leak] = field(default_factory=list)
     document_leaks: list[Leak] = field(default_factory=list)
 
@@ -83,6 +92,9 @@ class Summary:
             "decisions": self.decisions,
             "documents": self.documents,
             "split": self.split,
+            "obstacles": self.obstacles,
+            "too_long": self.too_long,
+            "others": self.others,
             "leaks": dict(Counter(leak.kind for leak in self.leaks)),
             "leaks_from_documents": len(self.document_leaks),
         }
@@ -100,6 +112,7 @@ def report_page(summary: Summary, guidelines: Sequence[Guideline], folder: Path,
         _private(summary),
         _languages(summary),
         _labels(summary),
+        _others(summary),
         _repeated(summary.repeated),
         _rules(guidelines),
         _split(summary),
@@ -169,6 +182,17 @@ def _labels(summary: Summary) -> str:
     return text + (f" {rare} have under 3 examples, too few to train and test." if rare else "")
 
 
+def _others(summary: Summary) -> str:
+    if summary.others is None:
+        return ""
+    count = summary.others
+    return (
+        "## Texts of other authors\n\nThe judge of the style compares the author with `others.jsonl`: "
+        f"{count['messages']:,} messages that the author answers and {count['given']:,} texts given with `--others`; "
+        f"{count['left out']:,} given texts were left out (too short, in another language, twice, or the author's own)."
+    )
+
+
 def _repeated(repeated: Sequence[Repeated]) -> str:
     if not repeated:
         return ""
@@ -222,13 +246,21 @@ def _split(summary: Summary) -> str:
 
 
 def _next(summary: Summary, folder: Path) -> str:
-    return (
-        "## Next\n\n"
-        "1. Read `review.jsonl`; write `keep`, `drop` or `edit` as the decision of a row, and prepare again. To drop "
-        'an example that has no row, add one: `{"item": "ID", "decision": "drop"}`.\n'
-        "2. Set the pass mark and describe the task in `job.toml`.\n"
-        f"3. `gradschool check {folder}`, then `gradschool climb {folder}`."
-    )
+    steps = [
+        "Read `review.jsonl`; write `keep`, `drop` or `edit` as the decision of a row, and prepare again. To drop "
+        'an example that has no row, add one: `{"item": "ID", "decision": "drop"}`.',
+        "Set the pass mark and describe the task in `job.toml`.",
+    ]
+    check = f"`gradschool check {shlex.quote(str(folder))}`"
+    if summary.obstacles:
+        steps.append(f"Remove what stops a climb (above), then {check}.")
+    elif summary.lacks:
+        steps.append(f"Prepare again with `--others FOLDER`, because {summary.lacks}. Then {check}.")
+    else:
+        steps.append(f"{check}, then `gradschool climb {shlex.quote(str(folder))}`.")
+    listed = "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
+    stops = "\n".join(f"- {obstacle}" for obstacle in summary.obstacles)
+    return (f"## What stops a climb\n\n{stops}\n\n" if stops else "") + "## Next\n\n" + listed
 
 
 def _line(text: str, most: int = SHOWN) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from gradschool.errors import DataError, nearest
-from gradschool.prepare.draft import Draft
+from gradschool.prepare.draft import Asking, Draft
 from gradschool.prepare.options import Mode
 from gradschool.records import Conversation, Message
 
@@ -117,7 +117,8 @@ def decided(draft: Draft, decision: Decision | None) -> Draft:
     if decision.word == "drop":
         return replace(draft, drop=None).dropped("by decision", "you decided to drop it")
     if decision.word == "edit":
-        return replace(draft, drop=None, messages=decision.messages)
+        asking: Asking = draft.asking if draft.asking == "message" else "instruction"
+        return replace(draft, drop=None, messages=decision.messages, asking=asking)
     return replace(draft, drop=None, messages=draft.before or draft.messages)
 
 
@@ -140,4 +141,4 @@ def review_row(draft: Draft, decision: Decision | None) -> dict[str, Any] | None
     return row
 
 
-NOTICED = ("looks cut off", "contradicting", "unusual length", "inline answers", "repeated wording")
+NOTICED = ("looks cut off", "contradicting", "unusual length", "inline answers", "repeated wording", "no title")

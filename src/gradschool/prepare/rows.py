@@ -6,14 +6,17 @@ from itertools import islice
 from typing import Any, Literal
 
 from gradschool.data.encoding import Unreadable
-from gradschool.data.formats import CONTENT_KEYS, CONVERSATIONS, ROLE_KEYS, as_text, detect, plain
-from gradschool.data.parse import Row, container, rows
+from gradschool.data.formats import CONTENT_KEYS, CONVERSATIONS, ROLE_KEYS, NoConversation, as_text, plain
+from gradschool.data.guess import columns_shown, options_to_name
+from gradschool.data.parse import container, rows
+from gradschool.data.row_reader import SAMPLE, RowReader, reader_of
+from gradschool.data.tables import Row
+from gradschool.data.wrapped import entries
 from gradschool.errors import DataError
 from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.recognise import SourceFile
 
 RowKind = Literal["dialogues", "turns", "pairs", "texts", "unknown"]
-SAMPLE = 50  # rows from which the kind of a file is detected
 TURN_LISTS = (*CONVERSATIONS, "comments", "replies", "posts", "transcript", "log", "events", "history", "interactions")
 SPEAKERS = (*ROLE_KEYS, "sender_type", "direction", "author_id", "user", "name", "type", "participant")
 MESSAGE_KEYS = (*CONTENT_KEYS, "body", "comment", "reply", "plain_body")
@@ -55,33 +58,16 @@ class Columns:
 
 def file_rows(source_file: SourceFile) -> Iterator[Row]:
     """The rows of a table, JSON file or workbook, with line numbers; raises Unreadable if it is malformed."""
-    if source_file.kind == "workbook":
-        yield from _workbook_rows(source_file)
-        return
+    return (row for row in all_rows(source_file) if not row.remark)
+
+
+def all_rows(source_file: SourceFile) -> Iterator[Row]:
+    """The rows of a file, and remarks on its layout."""
     try:
         held, delimiter = container(source_file.path, source_file.name)
         yield from rows(source_file.path, source_file.name, held, delimiter)
     except DataError as error:
         raise Unreadable(f"{error.what} {error.why}") from error
-
-
-def _workbook_rows(source_file: SourceFile) -> Iterator[Row]:
-    from gradschool.data.convert import xlsx_sheets
-
-    try:
-        content = source_file.path.read_bytes()
-    except OSError as error:
-        raise Unreadable(f"the system says: {error.strerror}") from error
-    for _, sheet in xlsx_sheets(content):
-        header: list[str] = []
-        for number, cells in enumerate(sheet, 1):
-            if not any(map(str.strip, cells)):
-                continue
-            if not header:
-                header = [cell.strip() or f"column {place}" for place, cell in enumerate(cells, 1)]
-            else:
-                filled = [*cells, *[""] * (len(header) - len(cells))]
-                yield Row(number, dict(zip(header, filled, strict=False)))
 
 
 def columns_of(source_file: SourceFile, options: PrepareOptions) -> Columns:
@@ -103,7 +89,7 @@ def columns_of(source_file: SourceFile, options: PrepareOptions) -> Columns:
     by_turn = _by_turn(values, keys)
     if by_turn and options.purpose != "skill" and not options.text_column:
         return Columns("turns", **(by_turn | {"date": common["date"]}))
-    pairs = sum(detect(value, options.columns) is not None for value in values)
+    pairs = _has_pairs(values, options)
     title = next((keys[word] for word in TITLES if word in keys), "")
     text = _named(keys, options.text_column, TEXTS) or _longest(values, keys, {title, *common.values()})
     if options.purpose == "style" and text and (options.text_column or not pairs):
@@ -112,11 +98,43 @@ def columns_of(source_file: SourceFile, options: PrepareOptions) -> Columns:
     return Columns("pairs" if pairs else "unknown", **common)
 
 
+def pair_reader(source_file: SourceFile, options: PrepareOptions) -> RowReader:
+    """The reader of the rows of a file with inputs and outputs."""
+    return reader_of([value for value in _first(source_file) if isinstance(value, dict)], options.columns)
+
+
+def _has_pairs(values: list[dict[str, Any]], options: PrepareOptions) -> bool:
+    """Whether any row gives a conversation; for a skill, the columns may be guessed from their contents."""
+    reader = reader_of(values, options.columns)
+    if reader.guessed and options.purpose != "skill":
+        reader = RowReader(options.columns)
+    return any(_is_read(reader, value) for value in values)
+
+
+def _is_read(reader: RowReader, value: dict[str, Any]) -> bool:
+    try:
+        reader.read(value)
+    except NoConversation:
+        return False
+    return True
+
+
+def not_recognised(source_file: SourceFile) -> str:
+    """Why the rows of a file are not read: their columns, and the options that name them."""
+    values = [value for value in _first(source_file) if isinstance(value, dict)]
+    shown = f" They have these columns:\n{columns_shown(values[:5])}\n" if values else " "
+    return (
+        f"{source_file.name} is skipped: its rows are not recognised as dialogues, pairs or texts.{shown}"
+        f"Name the columns, for example {options_to_name(values)}, or --text-column for texts of one author."
+    )
+
+
 def _first(source_file: SourceFile) -> list[Any]:
     """The values of the first rows; raises Unreadable if not even one can be read."""
     values: list[Any] = []
     try:
-        values += (row.value for row in islice(file_rows(source_file), SAMPLE))
+        for row in islice(file_rows(source_file), SAMPLE):
+            values += islice(entries(row.value), SAMPLE) if row.value is not None else []
     except Unreadable:
         if not values:
             raise
@@ -158,6 +176,21 @@ def _by_turn(values: list[dict[str, Any]], keys: Mapping[str, str]) -> dict[str,
     if len(values) > 1 and len(set(named)) == len(named):
         return {}
     return {"conversation": conversation, "speaker": speaker, "text": text}
+
+
+def messages_in(source_file: SourceFile) -> Columns | None:
+    """The columns of a table whose rows are the messages of one chat: who, when and what; None if it is no such."""
+    values = [value for value in _first(source_file) if isinstance(value, dict)]
+    keys: dict[str, str] = {}
+    for value in values:
+        keys |= {plain(key): key for key in reversed(list(value)) if plain(key) not in keys}
+    speaker = next((keys[word] for word in (*SPEAKERS, "sender_name", "username") if word in keys), "")
+    text = next((keys[word] for word in MESSAGE_KEYS if word in keys and keys[word] != speaker), "")
+    date = _named(keys, "", DATES)
+    named = [str(value.get(speaker, "")) for value in values]
+    if not (speaker and text and date) or not 1 < len(set(named)) < len(named):
+        return None
+    return Columns("turns", speaker=speaker, text=text, date=date)
 
 
 def _longest(values: list[dict[str, Any]], keys: Mapping[str, str], taken: set[str]) -> str:

@@ -1,19 +1,21 @@
-"""Drafts from documents and rows of one author: an instruction from title or heading, and the text."""
+"""Drafts from documents and rows of one author: an instruction from title, heading or topics, and text or passage."""
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
+from gradschool.data.dates import iso_date
+from gradschool.data.document_dates import document_date
 from gradschool.data.documents import Document, read_document
 from gradschool.data.encoding import encoding_of
 from gradschool.data.formats import as_text
 from gradschool.data.language import language_of
-from gradschool.prepare.draft import Draft, Sink, id_from, unused
-from gradschool.prepare.instructions import Writer, instruction
-from gradschool.prepare.options import PrepareOptions
+from gradschool.ground.passages import SLACK, count_words, split_document
+from gradschool.prepare.draft import Draft, id_from, unused
+from gradschool.prepare.instructions import Writer
+from gradschool.prepare.limits import Limits
 from gradschool.prepare.recognise import HTML, SourceFile
 from gradschool.prepare.rows import Columns, file_rows
 from gradschool.records import Message, Note, Progress, Source, Work
@@ -22,22 +24,22 @@ HEADING = re.compile(r"^ {0,3}(#{1,6})\s+(.+?)\s*#*\s*$", re.MULTILINE)
 FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 LONG_DOCUMENT = 900  # words from which a document is divided at its headings
 MIN_SECTION = 30  # words; a shorter section is joined with the next
+SAMPLE = 20_000  # characters of a long text from which its tokens per word are measured
 PROGRESS_STEP = 1_000  # rows between two progress events
 
 
-def read_rows_of_texts(source_file: SourceFile, columns: Columns, options: PrepareOptions, sink: Sink) -> Work[None]:
-    """Add a draft for every row: its title as instruction, and its text."""
+def read_rows_of_texts(source_file: SourceFile, columns: Columns, limits: Limits, writer: Writer) -> Work[None]:
+    """Add a draft for every row, or for each passage of a long one: its title as instruction, and its text."""
     parts = {columns.text: "text", columns.title: "title", columns.date: "date", columns.group: "group"}
     used = ", ".join(f"{key} is the {part}" for key, part in parts.items() if key)
     yield Note(f"{source_file.name}: texts; {used}.")
-    writer = Writer(options.writer, sink.add)
     ids: Counter[str] = Counter()
     for done, row in enumerate(file_rows(source_file)):
         if done % PROGRESS_STEP == 0:
             yield Progress(f"reading {source_file.name}", done, 0, "rows")
         source = Source(source_file.name, row.line)
         if not isinstance(row.value, dict):
-            sink.add(unreadable(source, row.trouble or "the row is not an object", source_file.name))
+            writer.add(unreadable(source, row.trouble or "the row is not an object", source_file.name))
             continue
         text = as_text(row.value.get(columns.text), set()).strip()
         title = as_text(row.value.get(columns.title), set()).strip() if columns.title else ""
@@ -45,28 +47,34 @@ def read_rows_of_texts(source_file: SourceFile, columns: Columns, options: Prepa
         if first and (not title or first[2].strip().casefold() == title.casefold()):
             title, text = title or first[2], text[first.end() :].strip()
         name = as_text(row.value.get(columns.id), set()) if columns.id else ""
-        draft = text_draft(text, title, source, ids, name)
         group = as_text(row.value.get(columns.group), set()).strip() if columns.group else ""
         date = iso_date(as_text(row.value.get(columns.date), set())) if columns.date else ""
-        writer.add(replace(draft, group=group or draft.id, date=date))
-    writer.flush()
+        own = group or name or id_from("text", title, text)
+        for draft in text_drafts([(title, text, 0)], source, ids, limits, name):
+            draft = replace(draft, date=date, part=0 if group else draft.part)
+            writer.add(replace(draft, group=own if draft.part else group or draft.id))
 
 
-def read_texts(source_file: SourceFile, options: PrepareOptions, sink: Sink) -> Work[None]:
-    """Add a draft for a document, or for each section of a long one, with the heading as instruction."""
+def read_texts(source_file: SourceFile, limits: Limits, writer: Writer) -> Work[None]:
+    """Add a draft for a document, or for each section or passage of a long one, with the heading as instruction."""
     document = yield from load(source_file)
-    writer = Writer(options.writer, sink.add)
     ids: Counter[str] = Counter()
-    date = datetime.fromtimestamp(source_file.path.stat().st_mtime, UTC).date().isoformat()
-    for title, text, line in sections(document):
-        draft = text_draft(
-            text,
-            title or Path(source_file.name).stem.replace("_", " ").replace("-", " "),
-            Source(source_file.name, line),
-            ids,
-        )
+    date = document_date(source_file.path, document.text, suffix_of(source_file))
+    named = title_in(Path(source_file.name).stem)
+    parts = [(title or named, text, line - 1) for title, text, line in sections(document)]
+    for draft in text_drafts(parts, Source(source_file.name, 1), ids, limits):
         writer.add(replace(draft, group=source_file.name, date=date))
-    writer.flush()
+
+
+def title_in(stem: str) -> str:
+    """The title in the name of a file; empty if the name says nothing, as `essay1`, `2019-05-03` and `IMG_0042` do.
+
+    >>> title_in("on_keeping-bees"), title_in("essay 12")
+    ('on keeping bees', '')
+    """
+    words = stem.replace("_", " ").replace("-", " ").split()
+    named = [word for word in words if any(map(str.isalpha, word))]
+    return " ".join(words) if len(named) > 1 or (named == words and named[0].isalpha()) else ""
 
 
 def load(source_file: SourceFile) -> Work[Document]:
@@ -85,15 +93,58 @@ def suffix_of(source_file: SourceFile) -> str:
     return ".html" if HTML.match(head.decode(encoding_of(head), "replace")) else ".txt"
 
 
-def text_draft(text: str, title: str, source: Source, ids: Counter[str], name: str = "") -> Draft:
-    """The draft of a text; `ids` counts the used ids."""
-    id_ = unused(name or id_from("text", title, text), ids)
-    language = language_of(text)
-    asked = instruction(title, "", language, mail=False)
-    draft = Draft(id_, (Message("user", asked), Message("assistant", text)), id_, source, language=language)
-    if not text:
-        return draft.dropped("empty", "there is no text")
-    return draft if asked else draft.dropped("empty", "it has no title to make an instruction of")
+def text_drafts(
+    parts: Sequence[tuple[str, str, int]], source: Source, ids: Counter[str], limits: Limits, name: str = ""
+) -> Iterator[Draft]:
+    """The drafts of a text, given as (title, text, lines before it) for each section; long ones become passages."""
+    pieces = [
+        (title, piece, before + line, len(cut) > 1)
+        for title, text, before in parts
+        for cut in [passages(text, limits)]
+        for piece, line in cut
+    ]
+    for number, (title, text, before, is_passage) in enumerate(pieces, 1):
+        id_ = unused(name or id_from("text", title, text), ids)
+        language = language_of(text)
+        draft = Draft(
+            id_,
+            (Message("user", title), Message("assistant", text)),
+            id_,
+            Source(source.file, source.line + before),
+            language=language,
+            asking="passage" if is_passage else "title",
+            part=number if len(pieces) > 1 else 0,
+        )
+        yield draft if text else draft.dropped("empty", "there is no text")
+
+
+def passages(text: str, limits: Limits) -> list[tuple[str, int]]:
+    """A text, or passages of it that the base reads, each with the number of lines before it in the text.
+
+    Passages end at headings, pages and paragraphs if possible, and at ends of sentences otherwise; small ones are
+    joined with their neighbours.
+    """
+    if not limits.exceeds(text, limits.whole):
+        return [(text, 0)]
+    start = text[:SAMPLE]
+    words = max(1, int(limits.passage * count_words(start) / max(1, limits.tokens(start)) / SLACK))
+    spans: list[tuple[int, int, int]] = []  # start, end, tokens
+    for begin, end in _spans(text, words, limits):
+        size = limits.tokens(text[begin:end])
+        if spans and min(size, spans[-1][2]) < limits.passage / 2 and size + spans[-1][2] <= limits.passage:
+            begin, size = spans[-1][0], size + spans[-1][2]
+            spans.pop()
+        spans.append((begin, end, size))
+    return [(text[begin:end], text.count("\n", 0, begin)) for begin, end, _ in spans]
+
+
+def _spans(text: str, words: int, limits: Limits, begin: int = 0) -> Iterator[tuple[int, int]]:
+    """Spans of about that many words; one that still has too many tokens is divided again."""
+    for passage in split_document(Document("", text), words):
+        if words > 1 and limits.exceeds(passage.text, limits.whole):
+            yield from _spans(passage.text, words // 2, limits, begin + passage.start)
+        else:
+            yield begin + passage.start, begin + passage.end
 
 
 def unreadable(source: Source, why: str, name: str) -> Draft:
@@ -126,15 +177,3 @@ def sections(document: Document) -> Iterator[tuple[str, str, int]]:
             yield called, body, line
     if pending and pending[1]:
         yield pending
-
-
-def iso_date(text: str) -> str:
-    """Convert an ISO 8601 date, or seconds or milliseconds since 1970, to ISO 8601; empty for anything else."""
-    text = text.strip()
-    if text.replace(".", "", 1).isdigit() and len(text.partition(".")[0]) in (10, 13):
-        seconds = float(text) / (1000 if len(text.partition(".")[0]) == 13 else 1)
-        return datetime.fromtimestamp(seconds, UTC).isoformat()
-    try:
-        return datetime.fromisoformat(text).isoformat() if text else ""
-    except ValueError:
-        return ""

@@ -7,6 +7,7 @@ model wrote from running. It needs the run's folder alone, so that unfinished ru
 import base64
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,21 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from gradschool.gates.gate import Measurements
 from gradschool.gates.run import PACKAGE_GATES, run_gates
 from gradschool.job import Job
-from gradschool.package.verdicts import bounds, difference, percent, verdict_sentence, verdict_words
+from gradschool.package.verdicts import (
+    bounds,
+    differences,
+    duration,
+    percent,
+    plain_verdict,
+    verdict_sentence,
+    verdict_words,
+    what_settles,
+)
 from gradschool.records import Gate
 from gradschool.report.facts import Facts, read_facts
 from gradschool.report.losses import loss_curves
 from gradschool.report.questions import failure_examples, questions_of
-from gradschool.run import Run
+from gradschool.run import CLIMB, Key, Run, resume_command
 from gradschool.settings import options, shown
 from gradschool.version import __version__
 
@@ -46,8 +56,10 @@ def page(run: Run) -> str:
         headline=headline(facts, gates),
         package_gates=gates,
         tested=facts.tested,
-        difference=difference,
+        differences=differences,
+        settles=what_settles,
         verdict=verdict_words,
+        resume=resume_command(run.folder),
         curves=curves,
         loss_ticks=loss_ticks,
         logarithmic=logarithmic,
@@ -65,22 +77,33 @@ def page(run: Run) -> str:
     )
 
 
-def headline(facts: Facts, gates: Sequence[Gate]) -> tuple[str, str]:
-    """The state of the run in a word, and the verdict in a sentence; `gates` are those of the package."""
+def headline(facts: Facts, gates: Sequence[Gate]) -> tuple[str, str, str]:
+    """The state of the run in a word, the verdict in plain words, and its figures; `gates` are those of the package."""
     chosen = facts.chosen
     if facts.manifest is None:
         done = ", ".join(result.rung for result in facts.tested)
         so_far = f"tested so far: {done}" if done else "no rung has been tested yet"
-        return "unfinished", f"Not finished: {so_far}. There is no verdict on the climb yet."
+        return "unfinished", f"Not finished: {so_far}. There is no verdict on the climb yet.", ""
     if chosen is None:
-        return "unfinished", "A specialist is packaged, but the results of its rungs are missing from this run."
+        return "unfinished", "A specialist is packaged, but the results of its rungs are missing from this run.", ""
     assert chosen.report is not None
     rejected = any(not gate.held for gate in (*chosen.gates, *gates))
-    return "failed" if rejected else chosen.report.verdict, verdict_sentence(chosen, gates)
+    state = "failed" if rejected else chosen.report.verdict
+    return state, plain_verdict(chosen, gates), verdict_sentence(chosen, gates)
+
+
+@dataclass(frozen=True)
+class _Ended:
+    gates: tuple[Gate, ...]  # of the package
+
+
+ENDED: Key[_Ended] = Key(CLIMB, _Ended)  # what the page shows of the result of a climb
 
 
 def package_gates(facts: Facts) -> tuple[Gate, ...]:
     """Whether the reopened package gave the answers that were scored; known for local bases only."""
+    if ended := facts.run.saved(ENDED):
+        return ended.gates
     manifest = facts.manifest
     if manifest is None or manifest.base.kind != "local":
         return ()
@@ -98,7 +121,13 @@ def _template() -> Template:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    environment.filters |= {"bounds": bounds, "percent": percent, "digest": _digest, "clock": _clock}
+    environment.filters |= {
+        "bounds": bounds,
+        "percent": percent,
+        "duration": duration,
+        "digest": _digest,
+        "clock": _clock,
+    }
     return environment.get_template("page.html.j2")
 
 

@@ -101,10 +101,10 @@ def _saved_scores(facts: Facts) -> _Scores:
 
 def _test_examples(job: Job, facts: Facts) -> dict[str, Example]:
     """The job's examples by id, if they are still those that were split; without the job, those of the package."""
-    path = job.path(job.settings.data.examples)
-    if not path.exists() and (packaged := read_lines(facts.run.specialist / "evidence" / QUESTIONS)):
+    there = all(path.exists() for path in job.examples)
+    if not there and (packaged := read_lines(facts.run.specialist / "evidence" / QUESTIONS)):
         return {example.id: example for example in TypeAdapter(list[Example]).validate_python(packaged)}
-    examples = check(read_examples(path, job.settings.data)).examples
+    examples = check(read_examples(job.examples, job.settings.data)).examples
     split = facts.split
     if split is None:
         raise DataError("This run has no split yet.")

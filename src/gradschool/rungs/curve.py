@@ -24,6 +24,7 @@ from gradschool.specialist import Specialist
 FRACTIONS = (0.125, 0.25, 0.5)
 MIN_EXAMPLES = 8  # of a fraction
 LEVEL = 0.95  # confidence of each bound
+MORE_EXAMPLES = "More training examples"  # begins the advice about them
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def as_trials(curve: Curve) -> tuple[tuple[str, float], ...]:
 
 def advice_of(curve: Curve) -> str:
     """What the curve says about more training examples, in a sentence."""
-    return f"More training examples{'' if curve.gain > 0 else ' would hardly help'}: {curve}."
+    return f"{MORE_EXAMPLES}{'' if curve.gain > 0 else ' would hardly help'}: {curve}."
 
 
 def subset(examples: Sequence[Example], count: int, seed: int) -> list[Example]:

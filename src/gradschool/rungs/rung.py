@@ -8,7 +8,7 @@ from gradschool.evaluate import Measure, evaluate, mean
 from gradschool.files import sha256_of
 from gradschool.job import Job
 from gradschool.model.engine import Engine
-from gradschool.records import Example, Gate, Note, Scored, Work
+from gradschool.records import Decoding, Example, Gate, Note, Scored, Work
 from gradschool.run import Key, Run
 from gradschool.settings import Settings
 from gradschool.specialist import Recipe, Specialist, specialist_of
@@ -22,6 +22,7 @@ class RungInputs:
     train: Sequence[Example]
     validation: Sequence[Example]
     measure: Measure
+    decoding: Decoding | None = None  # of trained bases; default: that of the best specialist so far
 
     @property
     def settings(self) -> Settings:
@@ -39,7 +40,7 @@ class Candidate:
     gates: tuple[Gate, ...] = ()
     seconds: float = 0.0  # to make it, without the test
     tokens_trained: int = 0
-    advice: tuple[str, ...] = ()  # what more training examples would bring, if the rung measured it
+    advice: tuple[str, ...] = ()  # remedies that the rung measured
 
 
 @dataclass(frozen=True, slots=True)

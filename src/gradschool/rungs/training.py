@@ -8,6 +8,7 @@ from functools import partial
 from torch import nn
 from transformers import PreTrainedModel
 
+from gradschool.data.labels import classes
 from gradschool.errors import DataError, ModelError
 from gradschool.files import new_folder
 from gradschool.gates.gate import Measurements
@@ -23,6 +24,8 @@ from gradschool.run import Key
 from gradschool.rungs.rung import RungInputs
 from gradschool.settings import Tune
 from gradschool.specialist import Recipe, Specialist
+from gradschool.tune.checkpoint import TrainState
+from gradschool.tune.loop import Training
 from gradschool.tune.memory import MemoryPlan, Method, TrainingMemory, plan_memory
 from gradschool.tune.objectives.rehearsal import TEXT_TOKENS, TEXTS
 from gradschool.tune.plan import TRIAL_FRACTION, Plan, make_plan
@@ -31,6 +34,8 @@ from gradschool.tune.student import student_of, with_weights
 from gradschool.tune.train_job import TrainJob, broadcast
 from gradschool.tune.world import current
 
+# Gradients depend on the number of threads in their last bits, so a resumed run does not choose again.
+THREADS_KEY: Key[int] = Key("tune-threads", int)
 TEXTS_KEY: Key[list[list[int]]] = Key("tune-texts", list[list[int]])
 
 
@@ -44,6 +49,8 @@ class Trained:
     folders: tuple[str, ...]
     tokens: int  # trained on, all epochs together
     gates: tuple[Gate, ...]
+    epochs: float = 0.0  # planned
+    falling: bool = False  # the validation loss was lowest at the last step
 
 
 def make_rows(
@@ -87,7 +94,7 @@ def learning_rate_trial(
     engine, world = local(student), current()
     job = yield from train_job(engine, train, validation, plan, inputs, f"trial-{rate:g}")
     broadcast(job, world)
-    state = yield from job.training(student_of(engine, job.tune), engine, world).run()
+    state = yield from run_training(job.training(student_of(engine, job.tune), engine, world), inputs)
     return state.best_loss
 
 
@@ -112,7 +119,7 @@ def train_specialist(
     training = job.training(student_of(engine, tune), engine, world)
     if not training.reader.packs:
         yield Note("tune: rows are padded, because this architecture does not compute packed rows exactly.")
-    state = yield from training.run()
+    state = yield from run_training(training, inputs)
     norms = [tensor.norm().item() for name, tensor in training.best.items() if name.endswith("lora_b")]
     measurements = Measurements(
         train_loss=(state.first_train_loss, state.last_train_loss),
@@ -126,7 +133,18 @@ def train_specialist(
         save(with_weights(weights, training, engine, tune), engine, inputs, prefix + name)
         for name, weights in weights_of.items()
     ]
-    return Trained(tuple(folders), state.tokens, run_gates(TRAINING_GATES, measurements))
+    falling = state.best_step == state.step
+    return Trained(
+        tuple(folders), state.tokens, run_gates(TRAINING_GATES, measurements), epochs=plan.epochs, falling=falling
+    )
+
+
+def run_training(training: Training, inputs: RungInputs) -> Work[TrainState]:
+    """Train, with the number of threads that earlier trainings of the run ended with."""
+    training.threads.start_with(inputs.run.saved(THREADS_KEY) or 0)
+    state = yield from training.run()
+    inputs.run.save(THREADS_KEY, state.threads)
+    return state
 
 
 def with_training(recipe: Recipe, folder: str, method: str) -> Recipe:
@@ -145,7 +163,8 @@ def computing(engine: LocalEngine, tune: Tune) -> str:
 def plan_for(rows: Sequence[Rendered], inputs: RungInputs, rate: float, fraction: float = 1.0) -> Plan:
     """Choose batch size and number of steps from the rows; `fraction` is the part of a full training."""
     mean_tokens = sum(len(row.token_ids) for row in rows) / len(rows)
-    return make_plan(inputs.settings.tune, len(rows), mean_tokens, rate, fraction)
+    labels = classes(inputs.train) or {}
+    return make_plan(inputs.settings.tune, len(rows), mean_tokens, rate, fraction, len(labels))
 
 
 def train_job(

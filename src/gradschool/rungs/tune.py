@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -65,8 +65,17 @@ def tune(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
         gates=(*trained.gates, *state.gates),
         seconds=time.monotonic() - began,
         tokens_trained=trained.tokens,
-        advice=(advice_of(curve),) if curve else (),
+        advice=(*still_falling(trained), *((advice_of(curve),) if curve else ())),
     )
+
+
+def still_falling(trained: Trained) -> Iterator[str]:
+    """Advice to train longer, if the validation loss was lowest at the last step."""
+    if trained.falling:
+        yield (
+            "Longer training: the validation loss was still falling at the last step; raise [tune] epochs above "
+            f"{trained.epochs:g}."
+        )
 
 
 def reason_to_skip(job: Job, engine: Engine) -> str:
@@ -80,9 +89,11 @@ def tuning_recipe(best: Recipe, inputs: RungInputs) -> Recipe:
     """The recipe with which the student is trained and asked.
 
     It shows no examples, which would cost tokens and are trained on anyway. Passages stay: facts belong in the index.
+    A trained base ends its answers, so it may write as many tokens as the longest ideal answer has.
     """
     instructions = best.instructions or instructions_of(inputs.run.job)
-    return replace(best, instructions=instructions, shots=0, nearest=False, examples=())
+    decoding = inputs.decoding or best.decoding
+    return replace(best, instructions=instructions, shots=0, nearest=False, examples=(), decoding=decoding)
 
 
 def choose_rate(

@@ -6,9 +6,14 @@ from collections import Counter
 from collections.abc import Hashable
 from typing import Any
 
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from gradschool.data.normalize import compose
 from gradschool.records import Example
 from gradschool.score.metric import MetricResult, Unscorable
 
+MAX_PAIRED = 200  # items of a list that are paired with each other
 _FENCE = re.compile(r"```[ \t]*\w*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```", re.DOTALL)
 
 
@@ -27,18 +32,19 @@ def read_json(text: str) -> Any:
 def fields(value: Any, *, ordered: bool = False) -> Counter[Hashable]:
     """Count all innermost values by their path of keys; positions in lists count only if `ordered`.
 
-    Strings are trimmed, numbers are compared as numbers (1 equals 1.0, but not true); {} and [] are values.
+    Strings are trimmed and in one Unicode form, numbers are compared as numbers (1 equals 1.0, but not true); {} and []
+    are values.
     """
     found: Counter[Hashable] = Counter()
     waiting: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
     while waiting:  # a loop, because recursion could overflow the stack
         path, value = waiting.pop()
         if isinstance(value, dict) and value:
-            waiting += (((*path, key), inner) for key, inner in value.items())
+            waiting += (((*path, compose(key)), inner) for key, inner in value.items())
         elif isinstance(value, list) and value:
             waiting += (((*path, place if ordered else -1), inner) for place, inner in enumerate(value))
         elif isinstance(value, str):
-            found[path, "text", value.strip()] += 1
+            found[path, "text", compose(value).strip()] += 1
         elif isinstance(value, bool | None | dict | list):
             found[path, "constant", json.dumps(value)] += 1
         else:
@@ -46,23 +52,73 @@ def fields(value: Any, *, ordered: bool = False) -> Counter[Hashable]:
     return found
 
 
+def matched(one: Any, other: Any) -> int:
+    """The number of fields that two JSON values share, with the items of lists paired so that it is highest."""
+    try:
+        return _matched(one, other)
+    except RecursionError:
+        return (fields(one) & fields(other)).total()
+
+
+def _matched(one: Any, other: Any) -> int:
+    if isinstance(one, dict) and isinstance(other, dict) and one and other:
+        return sum(_matched(one[key], other[key]) for key in one.keys() & other.keys())
+    if isinstance(one, list) and isinstance(other, list) and one and other:
+        return _paired(one, other)
+    return (fields(one) & fields(other)).total() if not _nested(one) and not _nested(other) else 0
+
+
+def _nested(value: Any) -> bool:
+    return isinstance(value, dict | list) and bool(value)
+
+
+def _paired(one: list[Any], other: list[Any]) -> int:
+    """The shared fields of two lists: of equal items first, then of the best pairs of the others."""
+    left, right = ([(_key(item), item) for item in items] for items in (one, other))
+    equal = Counter(key for key, _ in left) & Counter(key for key, _ in right)
+    shared = sum(sum(count for _, count in key) * number for key, number in equal.items())
+    rest = [_without(side, equal) for side in (left, right)]
+    if not all(rest):
+        return shared
+    scores = np.array([[_matched(a, b) for b in rest[1][:MAX_PAIRED]] for a in rest[0][:MAX_PAIRED]])
+    rows, columns = linear_sum_assignment(scores, maximize=True)
+    return shared + int(scores[rows, columns].sum())
+
+
+def _key(item: Any) -> frozenset[tuple[Hashable, int]]:
+    """What makes two items equal, whatever the order of their keys."""
+    return frozenset(fields(item, ordered=True).items())
+
+
+def _without(items: list[tuple[frozenset[tuple[Hashable, int]], Any]], equal: Counter[Any]) -> list[Any]:
+    left = Counter(equal)
+    rest = []
+    for key, item in items:
+        if left[key]:
+            left[key] -= 1
+        else:
+            rest.append(item)
+    return rest
+
+
 def json_fields(answer: str, example: Example) -> MetricResult:
     """The F1 score over the JSON fields of an answer.
 
-    A field is a path of nested keys with its value; items of a list may be in any order. Parts: "valid JSON", and
+    A field is a path of nested keys with its value; items of a list may be in any order, but each is compared with one
+    item as a whole, so that values that are swapped between items do not match. Parts: "valid JSON", and
     "exact" (all values equal, lists in order). An answer that is not JSON scores 0; an ideal answer that is not JSON
     is Unscorable.
     """
     try:
-        ideal = read_json(example.ideal)
+        ideal = read_json(compose(example.ideal))
     except ValueError as error:
         raise Unscorable(f"the ideal answer ({example.source}) is not JSON: {error}.") from error
     try:
-        answered = read_json(answer)
+        answered = read_json(compose(answer))
     except ValueError:
         return MetricResult(0.0, {"valid JSON": 0.0, "exact": 0.0})
     given, wanted = fields(answered), fields(ideal)
-    value = 2 * (given & wanted).total() / (given.total() + wanted.total())
+    value = 2 * matched(answered, ideal) / (given.total() + wanted.total())
     exact = fields(answered, ordered=True) == fields(ideal, ordered=True)
     return MetricResult(value, {"valid JSON": 1.0, "exact": float(exact)})
 

@@ -2,14 +2,16 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from gradschool.errors import DataError, UsageError
 from gradschool.records import Answer, Cost, Difference, Example, Failure, Report, Score, Scored
-from gradschool.score.metric import Comparing, Metric, Unscorable
+from gradschool.score.metric import ABOUT_TEXT, Comparing, Metric, Unscorable
 from gradschool.score.stats import bounds, difference, more_examples, verdict
 from gradschool.settings import Goal
 
 NO_SCORE = "no score"
+Rival: TypeAlias = tuple[str, Sequence[Scored]]  # another candidate: its name and its rows
 
 
 def score(
@@ -78,13 +80,20 @@ def _parts(answer: str, example: Example, extra: Mapping[str, Metric], taken: se
 
 
 def judge(
-    rows: Sequence[Scored], goal: Goal, level: float, other: tuple[str, Sequence[Scored]] | None = None
+    rows: Sequence[Scored],
+    goal: Goal,
+    level: float,
+    start: Rival | None = None,
+    best: Rival | None = None,
+    group_name: str = "",
 ) -> Report:
     """Judge rows of evidence: the score with its bounds, the verdict, parts, failures and cost.
 
-    `level` is the confidence of each bound. `other` is the name and the rows of another candidate, for a paired
-    comparison on the examples that both answered. The mean of a part is taken over the examples that have it and over
-    failures, which count as 0. Raises UsageError if the goal has no pass mark, DataError if there are no rows.
+    `level` is the confidence of each bound. `start` is the name and the rows of the candidate that this one was built
+    on, and `best` those of the best one so far, for paired comparisons on the examples that both answered. `group_name`
+    is the column of the groups. The mean of a part is taken over the examples that have it and over failures, which
+    count as 0; that of a part about the answers' text (see `ABOUT_TEXT`) only over the former. Raises UsageError if the
+    goal has no pass mark, DataError if there are no rows.
     """
     pass_mark = pass_mark_of(goal)
     if not rows:
@@ -101,7 +110,9 @@ def judge(
         parts=_part_scores(rows, level),
         failures=dict(Counter(row.failure.kind for row in rows if row.failure).most_common()),
         cost=_cost([row.answer for row in rows]),
-        difference=_compared(rows, *other, level) if other else None,
+        difference=_compared(rows, *start, level) if start else None,
+        best_difference=_compared(rows, *best, level) if best else None,
+        group_name=group_name,
     )
 
 
@@ -123,7 +134,8 @@ def _score(values: Sequence[float], groups: Sequence[str], level: float) -> Scor
 def _part_scores(rows: Sequence[Scored], level: float) -> dict[str, Score]:
     scores = {}
     for part in dict.fromkeys(part for row in rows for part in row.parts):
-        scored = [row for row in rows if part in row.parts or row.failure]
+        about_text = part.rpartition(": ")[2] in ABOUT_TEXT
+        scored = [row for row in rows if part in row.parts or (row.failure and not about_text)]
         values = [row.parts.get(part, 0.0) for row in scored]
         scores[part] = _score(values, [row.group for row in scored], level)
     return scores

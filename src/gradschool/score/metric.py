@@ -15,6 +15,11 @@ class MetricResult:
     parts: dict[str, float] = field(default_factory=dict)
 
 
+# Parts that say something about an answer's text, and are not better if they are higher: their mean is over the answers
+# that have them. Any other part of a failed answer counts as 0.
+ABOUT_TEXT = frozenset({"told from the author", "own text recognised", "copied", "repeats itself"})
+
+
 class Unscorable(Exception):
     """An answer cannot be scored, for a reason that is not its fault: it becomes a Failure of kind "metric"."""
 
@@ -60,8 +65,12 @@ class FittedMetric(Protocol):
         """Whether it can score."""
         ...
 
-    def fit_texts(self, train: Sequence[Example], base_answers: Sequence[str]) -> list[FitText]:
-        """The texts to fit it to: from training examples, with answers of the untrained base as contrast."""
+    def fit_texts(self, train: Sequence[Example], others: Sequence[str], base_answers: Sequence[str]) -> list[FitText]:
+        """The texts to fit it to: from training examples, with texts of others and answers of the untrained base."""
+        ...
+
+    def shortage(self, train: Sequence[Example], others: Sequence[str]) -> tuple[str, str]:
+        """Why it cannot be fitted to these, and what else it may lack; each empty if there is nothing to say."""
         ...
 
     def fit(self, texts: Sequence[FitText]) -> "FittedMetric":

@@ -10,7 +10,7 @@ from gradschool.score.json_fields import json_fields, read_json
 from gradschool.score.metric import Metric, MetricResult, Unscorable
 from gradschool.score.rules import read_rules
 from gradschool.score.style import Style
-from gradschool.score.text import chrf, exact_match, label, mostly_latin, rouge_l, token_f1
+from gradschool.score.text import chrf, exact_match, label, rouge_l, token_f1
 from gradschool.settings import METRICS, Goal
 
 __all__ = ["Metric", "MetricResult", "Unscorable", "find_metrics"]
@@ -65,12 +65,6 @@ def _find(name: str, folder: Path, examples: Sequence[Example]) -> Metric:
 
 
 def _fits(found: dict[str, Metric], examples: Sequence[Example]) -> None:
-    if "rouge_l" in found and not mostly_latin(examples):
-        raise UsageError(
-            "rouge_l cannot score these ideal answers.",
-            "It only reads the letters a-z and digits, and most letters here are others.",
-            "use metric = 'chrf', which reads every script.",
-        )
     if "json_fields" in found:
         wrong = [message for example in examples if (message := _not_json(example))]
         if wrong:

@@ -10,6 +10,7 @@ from jsonschema.exceptions import SchemaError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+from gradschool.data.normalize import compose, word_count
 from gradschool.records import Example
 from gradschool.score.json_fields import read_json
 from gradschool.score.metric import Metric, MetricResult, Unscorable
@@ -25,7 +26,8 @@ def read_rules(rules: Sequence[Rule], folder: Path) -> tuple[Metric, list[str]]:
 
     The value is the fraction of rules that an answer follows, and each rule is a part. `contains` ignores case.
     Patterns are searched for anywhere by the `regex` library; they are case-sensitive unless they contain (?i). Words
-    are separated by white space. A json_schema is a table, or the name of a file in the job's folder.
+    are separated by white space; in scripts without spaces each character counts. Answers and rules are compared in one
+    Unicode form. A json_schema is a table, or the name of a file in the job's folder.
     """
     checks: dict[str, Check] = {}
     issues = []
@@ -39,7 +41,8 @@ def read_rules(rules: Sequence[Rule], folder: Path) -> tuple[Metric, list[str]]:
             checks[rule.name] = bool
 
     def metric(answer: str, example: Example) -> MetricResult:
-        parts = {name: _follows(name, check, answer) for name, check in checks.items()}
+        composed = compose(answer)
+        parts = {name: _follows(name, check, composed) for name, check in checks.items()}
         return MetricResult(sum(parts.values()) / len(parts), parts)
 
     return metric, issues
@@ -66,15 +69,15 @@ def _check(rule: Rule, folder: Path) -> Check:
         if not isinstance(value, int) or value < 1:
             raise ValueError(f"value = {value!r} must be an integer of 1 or more, without quotes.")
         most, number = rule.kind == "max_words", value
-        return lambda answer: len(answer.split()) <= number if most else len(answer.split()) >= number
+        return lambda answer: word_count(answer) <= number if most else word_count(answer) >= number
     if not isinstance(value, str) or not value:
         raise ValueError(f"value = {value!r} must be a non-empty text in quotes.")
     wanted = not rule.kind.startswith("not_")
     if rule.kind.endswith("contains"):
-        text = value.casefold()
+        text = compose(value).casefold()
         return lambda answer: (text in answer.casefold()) == wanted
     try:
-        pattern = regex.compile(value)
+        pattern = regex.compile(compose(value))
     except regex.error as error:
         raise ValueError(f"value = {value!r} is not a valid pattern: {error}.") from error
     return lambda answer: (pattern.search(answer, timeout=PATTERN_SECONDS) is not None) == wanted

@@ -16,12 +16,14 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
+import regex
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 
-from gradschool.data.normalize import normalize
+from gradschool.data.normalize import SPACELESS, normalize, word_count
+from gradschool.data.others import is_writing
 from gradschool.data.shingles import ngram_hashes
 from gradschool.errors import DataError
 from gradschool.records import Example
@@ -32,7 +34,6 @@ LIKED_OTHER = 2 * MIN_OTHER  # target number of texts of others, if their texts 
 MIN_LENGTH = 20  # words of such a text
 LONG, MAX_PARTS = 4, 3  # texts this many times as long as those of others are split; parts used of each
 MIN_WORDS = 5  # of an answer; shorter ones cannot be scored
-MIN_MESSAGE_WORDS = 12  # of a message by others; shorter ones are instructions and titles
 QUESTIONS = 40  # training questions that each variant of the base answers
 FREQUENT_WORDS = 150  # function words, in any language
 MAX_FEATURES = 20_000  # of each kind
@@ -44,8 +45,8 @@ SHORT_FRACTION = 0.05  # fraction of training texts that may be unusually short
 HABIT = 3  # training texts that share a run, from which it is a habit of the author
 COPIED_SENTENCE = 0.5  # fraction of a sentence in copied runs from which it is ignored
 MAX_COPIED = 0.5  # fraction of an answer in copied sentences from which it scores 0
-SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
-TOKEN = re.compile(r"\w+(?:['’]\w+)?|[^\w\s]|\n\n")
+SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+|(?<=[。！？])(?=[^\s。！？」』”’])")
+TOKEN = regex.compile(rf"{SPACELESS.pattern}|(?:(?!{SPACELESS.pattern})\w)+(?:['’]\w+)?|[^\w\s]|\n\n")
 REPEATED_RUN, MIN_REPEATS = 5, 0.1  # words; fraction of repeated runs that is normal
 
 
@@ -83,13 +84,31 @@ class Style:
         """See `FittedMetric`."""
         return self.author is not None
 
-    def fit_texts(self, train: Sequence[Example], base_answers: Sequence[str]) -> list[FitText]:
-        """The ideal answers in `train`, and the messages of other people in it with answers of the base."""
-        messages = [m.content for example in train for m in example.question if m.role == "user"]
-        others = [text for text in messages if len(text.split()) >= MIN_MESSAGE_WORDS]
-        others += [text for text in base_answers if len(text.split()) >= MIN_WORDS]
+    def fit_texts(self, train: Sequence[Example], others: Sequence[str], base_answers: Sequence[str]) -> list[FitText]:
+        """The ideal answers in `train`, and texts of others with answers of the base that are long enough."""
+        against = [*others, *filter(is_writing, base_answers)]
         own = [FitText(self.name, "author", example.ideal, example.group) for example in train]
-        return [*own, *(FitText(self.name, "others", text) for text in others)]
+        return [*own, *(FitText(self.name, "others", text) for text in against)]
+
+    def shortage(self, train: Sequence[Example], others: Sequence[str]) -> tuple[str, str]:
+        """See `FittedMetric`: too few or too short texts of the author; few words of others."""
+        words = [word_count(example.ideal) for example in train]
+        if len(train) < MIN_OWN:
+            stops = f"The metric style needs {MIN_OWN} texts of the author to train on; the split leaves {len(train)}."
+        elif np.median(words) < MIN_LENGTH:
+            stops = (
+                f"The metric style compares texts of {MIN_LENGTH} words or more; half of the author's texts have "
+                f"{np.median(words):.0f} or fewer."
+            )
+        else:
+            stops = ""
+        written, needed = sum(map(word_count, others)), MIN_LENGTH * LIKED_OTHER
+        few = (
+            f"the metric style tells the author from others by {needed} words of others or more; the job has {written} "
+            f"({len(others)} texts). The rest would be answers of the base: if they are too short, the climb stops. "
+            "Name texts of other authors: `gradschool prepare --others FOLDER`, or data.others in job.toml"
+        )
+        return stops, few if written < needed else ""
 
     def summary(self) -> str:
         """How well classifiers that did not see the texts distinguish the author's from those of others."""
@@ -108,9 +127,9 @@ class Style:
         if len(own) < MIN_OWN or len(others) < MIN_OTHER:
             raise DataError(
                 f"The metric style cannot be fitted to {len(own)} texts of the author and {len(others)} of others.",
-                f"It needs {MIN_OWN} and {MIN_OTHER}; texts of others are messages by other people and answers of "
-                "the base.",
-                "add examples, or choose another metric (chrf).",
+                f"It needs {MIN_OWN} and {MIN_OTHER}, of {MIN_LENGTH} words or more; texts of others are those of "
+                "data.others, messages by other people, and answers of the base.",
+                "add examples, name texts of other authors (data.others), or choose another metric (chrf).",
             )
         samples = [(sample, text.group) for text in own for sample in _parts_of(text.text, words)]
         judged = [*(sample for sample, _ in samples), *others]
@@ -125,7 +144,7 @@ class Style:
                 others_rejected=float(np.mean(scores[len(samples) :] <= 0)),
                 runs=_own_runs([text.text for text in own]),
                 repeats=max(MIN_REPEATS, *(repeats(text.text) for text in own)),
-                least_words=float(np.quantile([len(text.text.split()) for text in own], SHORT_FRACTION)) / 2,
+                least_words=float(np.quantile([word_count(text.text) for text in own], SHORT_FRACTION)) / 2,
             )
         )
 
@@ -143,11 +162,11 @@ class Style:
                 "A climb fits it to the training examples and to answers of the base.",
                 "climb the job, or score with the packaged specialist.",
             )
-        if len(answer.split()) < MIN_WORDS:
+        if word_count(answer) < MIN_WORDS:
             raise Unscorable(f"the answer has under {MIN_WORDS} words, too few for a style.")
         rest, copied = self._without_copies(answer, example)
         again = repeats(answer)
-        enough = len(rest.split()) >= max(MIN_WORDS, self.author.least_words)
+        enough = word_count(rest) >= max(MIN_WORDS, self.author.least_words)
         judged = copied < MAX_COPIED and enough and again <= self.author.repeats
         parts = {
             "own text recognised": float(self._is_taken(example.ideal)),
@@ -166,7 +185,7 @@ class Style:
         asked = f" {normalize(question)} "
         own, copied, total = list[str](), 0, 0
         for sentence in filter(None, (part.strip() for part in SENTENCE.split(answer))):
-            number = len(sentence.split())
+            number = word_count(sentence)
             total += number
             echoed = number >= ECHOED and f" {normalize(sentence)} " in asked
             if echoed or (number >= COPIED_RUN and self._copied_fraction(sentence) >= COPIED_SENTENCE):
@@ -240,17 +259,17 @@ def _held_out(texts: Sequence[str], labels: Sequence[int], groups: Sequence[str]
 
 def _length_for(own: Sequence[str], others: Sequence[str]) -> float:
     """The length in words at which texts are compared: the author's own, or shorter if others wrote little."""
-    written = sum(len(text.split()) for text in others)
-    return min(float(np.median([len(text.split()) for text in own])) if own else 0.0, written / LIKED_OTHER)
+    written = sum(word_count(text) for text in others)
+    return min(float(np.median([word_count(text) for text in own])) if own else 0.0, written / LIKED_OTHER)
 
 
 def _parts_of(text: str, words: float) -> list[str]:
     """A text of the author, split into parts about as long as the texts of others if it is far longer."""
-    if len(text.split()) < LONG * words:
+    if word_count(text) < LONG * words:
         return [text]
     cuts = [0]
     for gap in SENTENCE.finditer(text):
-        if len(text[cuts[-1] : gap.start()].split()) >= words:
+        if word_count(text[cuts[-1] : gap.start()]) >= words:
             cuts.append(gap.end())
     return [text[start:end].strip() for start, end in pairwise(cuts)][:MAX_PARTS] or [text]
 
@@ -262,7 +281,7 @@ def _of_length(others: Sequence[str], words: float) -> list[str]:
     for text in others:
         if text.strip():
             pending.append(text.strip())
-        if sum(len(one.split()) for one in pending) >= words > 0:
+        if sum(word_count(one) for one in pending) >= words > 0:
             joined.append("\n\n".join(pending))
             pending = []
     return joined

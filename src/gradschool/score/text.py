@@ -1,41 +1,48 @@
 """Text metrics: exact match, labels, token F1, ROUGE-L and chrF."""
 
 import re
-import string
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu import sentence_chrf
 
+from gradschool.data.normalize import compose, fold_width
 from gradschool.records import Example
 from gradschool.score.metric import Metric, MetricResult, Unscorable
+from gradschool.score.words import words
 
 MAX_CHARACTERS = 20_000  # time and memory of rouge_l grow with the product of both lengths
-_EDGE = " \t\r\n.,;:!?…\"'`´*“”„‘’«»()[]"
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
-_PUNCTUATION = str.maketrans("", "", string.punctuation)
-_ROUGE_TOKEN = re.compile("[a-z0-9]", re.IGNORECASE)
-_rouge = RougeScorer(["rougeL"], use_stemmer=False)
+MAX_WORDS = 5_000  # in scripts whose characters are words
+_EDGE = " \t\r\n.,;:!?…\"'`´*“”„‘’«»‹›()[]。、「」『』《》【】؟،۔।"
+_ARTICLES = frozenset({"a", "an", "the"})
+_DASHES = str.maketrans("‐‑‒–−", "-----")
+_LEADING_POINT = re.compile(r"(?<!\w)\.(?=\d)")
+_BULLET = re.compile(r"-+\s+(?=\D)")
+# Between words; not before a number (-1), between digits (2-3) or at the end (B-).
+_DIVIDER = re.compile(r"[\s_]+(?:-+[\s_]+)?|(?<=[^\W_])-+(?=[^\W\d_])|(?<=[^\W\d_])-+(?=\d)")
 
 
 def exact_match(answer: str, example: Example) -> MetricResult:
-    """1 if the answer equals the ideal answer, ignoring leading and trailing white space; else 0."""
-    return MetricResult(float(answer.strip() == example.ideal.strip()))
+    """1 if the answer equals the ideal answer, else 0.
+
+    Leading and trailing white space is ignored, and so is the Unicode form: letters with accents in one or two code
+    points, kinds of spaces, invisible signs.
+    """
+    return MetricResult(float(compose(answer).strip() == compose(example.ideal).strip()))
 
 
 def normalize(label: str) -> str:
     """Normalize a label: case, quotes and final punctuation are dropped, `_` and `-` become spaces.
 
-    Signs that can distinguish labels ("C#", "C+", "-") are kept.
+    Signs that can distinguish labels ("C#", "C+", "B-", "-1", "0.5", "10²") are kept.
 
     >>> normalize(" **Card_Arrival**. ")
     'card arrival'
     """
-    plain = unicodedata.normalize("NFKC", label).casefold().strip()
-    folded = re.sub(r"[\s_-]+", " ", plain.strip(_EDGE)).strip()
-    return folded or plain
+    plain = fold_width(label).translate(_DASHES).casefold().strip()
+    edged = _LEADING_POINT.sub("0.", plain).strip(_EDGE)
+    return _DIVIDER.sub(" ", _BULLET.sub("", edged, count=1) if _BULLET.match(edged) else edged).strip() or plain
 
 
 def label(examples: Sequence[Example]) -> Metric:
@@ -52,33 +59,43 @@ def label(examples: Sequence[Example]) -> Metric:
     return metric
 
 
-def words(text: str) -> list[str]:
-    """The words of a text as SQuAD compares them: lower case, no ASCII punctuation, no English articles."""
-    return _ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split()
-
-
 def token_f1(answer: str, example: Example) -> MetricResult:
     """The F1 score over words, with repeated words counted; order does not matter.
 
     Source: Rajpurkar et al. (2016), "SQuAD: 100,000+ Questions for Machine Comprehension of Text", the official
-    script's normalization. If a text has no words left, the score is 1 if both have none, else 0 (as in SQuAD 2.0).
+    script's normalization: lower case, no punctuation, no English articles. Unlike it, numbers keep their points and
+    signs, and scripts without spaces have words (see `words`). If a text has no words left, the score is 1 if both have
+    none, else 0 (as in SQuAD 2.0).
     """
-    given, ideal = words(answer), words(example.ideal)
+    given, ideal = (
+        [word for word in words(text, joined=True) if word not in _ARTICLES] for text in (answer, example.ideal)
+    )
     if not given or not ideal:
         return MetricResult(float(given == ideal))
     common = (Counter(given) & Counter(ideal)).total()
     return MetricResult(2 * common / (len(given) + len(ideal)))
 
 
+class _Tokenizer:
+    """The tokenizer that rouge-score calls."""
+
+    def tokenize(self, text: str) -> list[str]:
+        return words(text[:MAX_CHARACTERS], joined=False)[:MAX_WORDS]
+
+
+_rouge = RougeScorer(["rougeL"], tokenizer=_Tokenizer())
+
+
 def rouge_l(answer: str, example: Example) -> MetricResult:
     """ROUGE-L: the F measure of the longest common subsequence of words, without stemming, by rouge-score.
 
-    Words consist of a-z and 0-9; an ideal answer without any is Unscorable. Texts are cut off after 20,000
-    characters. Source: Lin (2004), "ROUGE: A Package for Automatic Evaluation of Summaries".
+    Unlike its own tokenizer, which only reads a-z and 0-9, ours reads every script and keeps the signs of numbers (see
+    `words`). An ideal answer without words is Unscorable. Texts are cut off after 20,000 characters or 5,000 words.
+    Source: Lin (2004), "ROUGE: A Package for Automatic Evaluation of Summaries".
     """
-    if not _ROUGE_TOKEN.search(example.ideal):
-        raise Unscorable("rouge_l only reads the letters a-z and digits, and the ideal answer has none; use chrf.")
-    score = _rouge.score(example.ideal[:MAX_CHARACTERS], answer[:MAX_CHARACTERS])["rougeL"]
+    if not words(example.ideal[:MAX_CHARACTERS], joined=False):
+        raise Unscorable("rouge_l compares words, and the ideal answer has none; use chrf.")
+    score = _rouge.score(example.ideal, answer)["rougeL"]
     return MetricResult(_within(score.fmeasure))
 
 
@@ -88,14 +105,9 @@ def chrf(answer: str, example: Example) -> MetricResult:
     Texts are cut off after 20,000 characters. Source: Popović (2015), "chrF: character n-gram F-score for automatic
     MT evaluation".
     """
-    score = sentence_chrf(answer[:MAX_CHARACTERS], [example.ideal[:MAX_CHARACTERS]]).score
+    given, ideal = compose(answer)[:MAX_CHARACTERS], compose(example.ideal)[:MAX_CHARACTERS]
+    score = sentence_chrf(given, [ideal]).score
     return MetricResult(_within(score / 100))
-
-
-def mostly_latin(examples: Sequence[Example]) -> bool:
-    """Whether at least half of the letters in the ideal answers are ones that rouge_l can read."""
-    letters = [letter for example in examples for letter in example.ideal if letter.isalpha()]
-    return 2 * sum(letter.isascii() for letter in letters) >= len(letters)
 
 
 def _within(value: float) -> float:

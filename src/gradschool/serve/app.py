@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
@@ -14,6 +14,7 @@ from starlette.routing import Route
 from gradschool.serve.auth import ApiKeyMiddleware
 from gradschool.serve.http_errors import HTTPError
 from gradschool.serve.metrics import CLIENT_CLOSED_REQUEST, Metrics, RequestMetrics
+from gradschool.serve.origins import OriginMiddleware
 from gradschool.serve.reply import Reply, model_object
 from gradschool.serve.request import CompletionRequest, parse_chat, parse_completion
 from gradschool.serve.responses import EventStream, PendingAnswer, cancel_on_disconnect
@@ -22,8 +23,11 @@ from gradschool.serve.service import Service
 SLOW_CLIENT_SECONDS = 30.0  # added to the time limit of an answer, for clients that read their stream slowly
 
 
-def make_app(service: Service, key: str = "") -> Starlette:
-    """The ASGI application over a service; an empty `key` means that no API key is required."""
+def make_app(service: Service, key: str = "", origins: Sequence[str] = ()) -> Starlette:
+    """The ASGI application over a service; an empty `key` means that no API key is required.
+
+    Pages of these `origins` may use it from a browser.
+    """
     api = Api(service, Metrics(service))
 
     @contextlib.asynccontextmanager
@@ -49,6 +53,7 @@ def make_app(service: Service, key: str = "") -> Starlette:
         lifespan=lifespan,
     )
     app.add_middleware(ApiKeyMiddleware, key=key)
+    app.add_middleware(OriginMiddleware, origins=origins)  # runs first
     return app
 
 

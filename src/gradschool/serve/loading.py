@@ -10,7 +10,7 @@ from gradschool.model.llama_engine import LlamaEngine
 from gradschool.model.local import local_engine
 from gradschool.model.remote import RemoteEngine
 from gradschool.package.bundle import open_verified, recipe_of
-from gradschool.package.manifest import MANIFEST, Manifest, read_manifest
+from gradschool.package.manifest import MANIFEST, Manifest, read_manifest, specialist_folder
 from gradschool.records import Note, Work
 from gradschool.serve.llama import LlamaScheduler
 from gradschool.serve.local import LocalScheduler
@@ -19,6 +19,11 @@ from gradschool.serve.service import Limits, ServedBase, ServedModel, Service
 from gradschool.serve.threads import ThreadScheduler
 from gradschool.serve.upstream import remote_scheduler
 from gradschool.specialist import Specialist
+
+ROUNDING = (
+    "The base of {name} computes in {dtype}, which rounds otherwise in other batches: some answers can differ from "
+    "those of the test. `gradschool export` counts them and checks that the score is kept."
+)
 
 
 def open_service(
@@ -44,6 +49,9 @@ def open_service(
         else:
             opened[name] = Specialist(shared[0], recipe_of(folder, manifest))
             yield Note(f"{name} shares the weights of {shared[1]}'s base.")
+    for engine, name in engines.values():
+        if (local := local_engine(engine)) and not local.repeats_exactly:
+            yield Note(ROUNDING.format(name=name, dtype=str(local.network.dtype).removeprefix("torch.")))
     bases: dict[int, ServedBase] = {}
     for engine, _ in engines.values():
         specialists = [specialist for specialist in opened.values() if specialist.engine is engine]
@@ -86,7 +94,8 @@ def _read_all(specs: Sequence[str]) -> dict[str, tuple[Path, Manifest]]:
 
 
 def _read(spec: str) -> tuple[str, Path, Manifest]:
-    name, folder = parse_spec(spec)
+    name, path = parse_spec(spec)
+    folder = specialist_folder(path)
     manifest = read_manifest(folder)
     return name or manifest.name or folder.resolve().name, folder, manifest
 

@@ -23,4 +23,4 @@ def over_http(specialist: Specialist) -> Iterator[RemoteEngine]:
     service = Service({NAME: ServedModel(NAME, specialist, ServedBase(scheduler))})
     client = Remote(timeout=service.limits.seconds, retries=0, concurrency=scheduler.at_once)
     with running(service) as address:
-        yield RemoteEngine(f"{address}/v1", NAME, client)
+        yield RemoteEngine(f"{address}/v1", NAME, client, with_reasoning=True)

@@ -1,6 +1,7 @@
 """Parse the bodies of OpenAI requests strictly: no field is silently ignored.
 
-A field that would change the answer and is not supported is an error that names it; so is an unknown field.
+A field that would change the answer and is not supported is an error that names it; so is an unknown field. Values that
+ask for nothing are accepted in every field (fields.py).
 """
 
 import json
@@ -12,35 +13,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from gradschool.errors import nearest
 from gradschool.records import Conversation, Decoding, Message
+from gradschool.serve.fields import UNSUPPORTED, WITHOUT_EFFECT, is_unsupported
 from gradschool.serve.http_errors import HTTPError
 
 MAX_STOPS = 16
-# Unsupported fields, with the values that are accepted because they change nothing.
-UNSUPPORTED: dict[str, tuple[Any, ...]] = {
-    "n": (1,),
-    "best_of": (1,),
-    "echo": (False,),
-    "suffix": ("",),
-    "logprobs": (False, 0),
-    "top_logprobs": (0,),
-    "logit_bias": ({},),
-    "frequency_penalty": (0,),
-    "presence_penalty": (0,),
-    "response_format": ({"type": "text"},),
-    "tools": ([],),
-    "tool_choice": ("none", "auto"),
-    "functions": ([],),
-    "function_call": ("none", "auto"),
-    "modalities": (["text"],),
-    "audio": (),
-    "prediction": (),
-    "web_search_options": (),
-}
-# Fields that do not affect the answer here.
-WITHOUT_EFFECT = {
-    "user", "metadata", "store", "service_tier", "parallel_tool_calls", "safety_identifier", "prompt_cache_key",
-    "prompt_cache_retention", "reasoning_effort", "verbosity",
-}  # fmt: skip
+NO_LIMIT = (-1, -2)  # of tokens, as LM Studio, llama.cpp and Ollama write it
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +48,39 @@ class CompletionRequest:
         )
 
 
-def _text(value: Any) -> str:
-    """The text of a content: a string, or a list of text parts."""
-    if isinstance(value, list) and value:
-        parts = [part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None for part in value]
-        texts = [part for part in parts if isinstance(part, str)]
-        if len(texts) == len(value):
-            return "".join(texts)
+def _text(value: Any) -> str | None:
+    """The text of a content: a string, or a list of text parts; None if there is none."""
+    if value is None or value == []:
+        return None
+    if isinstance(value, list):
+        texts = [_part(part) for part in value]
+        if all(text is not None for text in texts):
+            return "".join(text for text in texts if text is not None)
     if not isinstance(value, str):
         raise ValueError("must be a string, or a list of parts of type text")
     return value
+
+
+def _part(value: Any) -> str | None:
+    """The text of one part of a content; the refusal of an answer that a client sends back is text too."""
+    kind = value.get("type") if isinstance(value, dict) else None
+    text = value.get(kind) if kind in ("text", "refusal") else None
+    return text if isinstance(text, str) else None
+
+
+def _no_calls(value: Any) -> None:
+    if value not in (None, [], {}, ""):
+        raise ValueError("calls of tools are not supported")
+
+
+def _integer(value: Any) -> Any:
+    """Clients without integers write 5 as 5.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _limit(value: Any) -> Any:
+    value = _integer(value)
+    return None if isinstance(value, int) and value in NO_LIMIT else value
 
 
 def _prompt(value: Any) -> str:
@@ -92,7 +92,7 @@ def _prompt(value: Any) -> str:
 
 
 def _stops(value: Any) -> tuple[str, ...]:
-    texts = [] if value is None else [value] if isinstance(value, str) else value
+    texts = [] if value in (None, "") else [value] if isinstance(value, str) else value
     if not isinstance(texts, list) or not all(isinstance(text, str) and text for text in texts):
         raise ValueError("must be a string or a list of strings, none of them empty")
     if len(texts) > MAX_STOPS:
@@ -108,22 +108,26 @@ class _Turn(_Strict):
     model_config = ConfigDict(extra="ignore")  # clients send back answers with fields that servers added
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: Annotated[str, BeforeValidator(_text)]
-    tool_calls: Literal[None] = None
-    function_call: Literal[None] = None
+    content: Annotated[str | None, BeforeValidator(_text)] = None
+    tool_calls: Annotated[None, BeforeValidator(_no_calls)] = None
+    function_call: Annotated[None, BeforeValidator(_no_calls)] = None
 
 
 class _StreamOptions(_Strict):
-    include_usage: bool = False
-    include_obfuscation: bool = False
+    include_usage: bool | None = None
+    include_obfuscation: bool | None = None
+    continuous_usage_stats: Literal[False] | None = None
+
+
+Limit = Annotated[int | None, Field(ge=1), BeforeValidator(_limit)]
 
 
 class _Body(_Strict):
     model: str
-    max_tokens: int | None = Field(None, ge=1)
+    max_tokens: Limit = None
     temperature: float | None = Field(None, ge=0, le=2)
     top_p: float | None = Field(None, ge=0, le=1)
-    seed: int | None = Field(None, ge=-(1 << 63), lt=1 << 63)
+    seed: Annotated[int | None, BeforeValidator(_integer)] = Field(None, ge=-(1 << 63), lt=1 << 63)
     stop: Annotated[tuple[str, ...], BeforeValidator(_stops)] = ()
     stream: bool | None = None
     stream_options: _StreamOptions | None = None
@@ -134,7 +138,7 @@ Body = TypeVar("Body", bound=_Body)
 
 class _ChatBody(_Body):
     messages: tuple[_Turn, ...] = Field(min_length=1, strict=False)
-    max_completion_tokens: int | None = Field(None, ge=1)
+    max_completion_tokens: Limit = None
 
 
 class _TextBody(_Body):
@@ -144,15 +148,28 @@ class _TextBody(_Body):
 def parse_chat(content: bytes) -> CompletionRequest:
     """Parse the body of POST /v1/chat/completions; raises HTTPError."""
     body = _validated(_ChatBody, _object(content))
-    turns = tuple(Message("system" if t.role == "developer" else t.role, t.content) for t in body.messages)
     limit = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
-    return _request(body, turns, limit)
+    return _request(body, _question(body.messages), limit)
 
 
 def parse_completion(content: bytes) -> CompletionRequest:
     """Parse the body of POST /v1/completions, whose prompt becomes a user message; raises HTTPError."""
     body = _validated(_TextBody, _object(content))
     return _request(body, (Message("user", body.prompt),), body.max_tokens)
+
+
+def _question(turns: tuple[_Turn, ...]) -> Conversation:
+    """The conversation to answer: a turn of the history may be empty, its last one not.
+
+    Some clients send an empty answer last, which is the one to be filled.
+    """
+    count = len(turns)
+    while count > 1 and turns[count - 1].role == "assistant" and not turns[count - 1].content:
+        count -= 1
+    if turns[count - 1].content is None:
+        field = f"messages.{count - 1}.content"
+        raise HTTPError(400, f"{field}: the last message needs text.", param=field, code="invalid_value")
+    return tuple(Message("system" if t.role == "developer" else t.role, t.content or "") for t in turns[:count])
 
 
 def _request(body: _Body, question: Conversation, max_tokens: int | None) -> CompletionRequest:
@@ -165,7 +182,7 @@ def _request(body: _Body, question: Conversation, max_tokens: int | None) -> Com
         seed=body.seed,
         stop=body.stop,
         stream=bool(body.stream),
-        include_usage=body.stream_options is not None and body.stream_options.include_usage,
+        include_usage=body.stream_options is not None and bool(body.stream_options.include_usage),
     )
 
 
@@ -184,21 +201,19 @@ def _object(content: bytes) -> dict[str, Any]:
 
 
 def _validated(schema: type[Body], value: dict[str, Any]) -> Body:
-    fields = {}
-    for key, given in value.items():
-        if key in UNSUPPORTED:
-            if given is not None and given not in UNSUPPORTED[key]:
-                raise HTTPError(400, f"{key} is not supported here.", param=key, code="unsupported_parameter")
-        elif key not in WITHOUT_EFFECT:
-            fields[key] = given
-    unknown = next((key for key in fields if key not in schema.model_fields), None)
+    unsupported = next((key for key in value if is_unsupported(key, value[key])), None)
+    if unsupported is not None:
+        message = f"{unsupported} is not supported here (got {_short(value[unsupported])})."
+        raise HTTPError(400, message, param=unsupported, code="unsupported_parameter")
+    fields = {key: value[key] for key in value if key not in UNSUPPORTED and key not in WITHOUT_EFFECT}
+    unknown = next((key for key in fields if key not in schema.model_fields and fields[key] is not None), None)
     if unknown is not None:
         hint = nearest(unknown, schema.model_fields)
         raise HTTPError(
             400, f"There is no field {unknown[:80]!r}; {hint}.", param=unknown[:80], code="unknown_parameter"
         )
     try:
-        return schema.model_validate(fields)
+        return schema.model_validate({key: fields[key] for key in fields if key in schema.model_fields})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"]))

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -78,11 +78,11 @@ def url(listening: socket.socket) -> str:
 class Server(uvicorn.Server):
     """A server that shuts down gracefully: running requests get the service's grace period."""
 
-    def __init__(self, service: Service, key: str = "") -> None:
+    def __init__(self, service: Service, key: str = "", origins: Sequence[str] = ()) -> None:
         self._service = service
         super().__init__(
             uvicorn.Config(
-                make_app(service, key),
+                make_app(service, key, origins),
                 http=TimedHTTPProtocol,
                 ws="none",
                 lifespan="on",
@@ -149,9 +149,9 @@ def _ignore(number: int, frame: FrameType | None) -> None:
 
 
 @contextlib.contextmanager
-def running(service: Service, key: str = "") -> Iterator[str]:
+def running(service: Service, key: str = "", origins: Sequence[str] = ()) -> Iterator[str]:
     """Serve on a free local port while the block runs; yields the URL."""
-    server, listening = Server(service, key), bind("127.0.0.1", 0, key)
+    server, listening = Server(service, key, origins), bind("127.0.0.1", 0, key)
     thread = threading.Thread(target=server.run, args=([listening],), name="gradschool-server", daemon=True)
     thread.start()
     try:

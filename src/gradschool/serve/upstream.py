@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import httpx
 
 from gradschool.errors import RemoteError
+from gradschool.model.connection import trusts_environment
 from gradschool.model.llama_cpp import completion_body
 from gradschool.model.remote import RemoteEngine
 from gradschool.records import Conversation
@@ -193,6 +194,7 @@ def remote_scheduler(engine: RemoteEngine, at_once: int | None, context_length: 
     """The scheduler for a remote base."""
     settings = engine.settings
     key = os.environ.get(settings.api_key_env, "")
-    client = client_of(engine.identity.address, key, settings.timeout, trust_env=True)
+    address = engine.identity.address
+    client = client_of(address, key, settings.timeout, trust_env=trusts_environment(httpx.URL(address).host))
     longest = min(engine.context_length, context_length or engine.context_length)
     return UpstreamScheduler(client, ChatWire(engine.model), at_once or settings.concurrency, longest)

@@ -31,6 +31,7 @@ class TrainState:
     first_train_loss: float = float("nan")  # average over the first tenth of the steps
     last_train_loss: float = float("nan")  # moving average over as many steps
     micro_batch_tokens: int = MAX_TOKENS  # saved, since another size rounds differently
+    threads: int = 0  # saved, since another number rounds differently; 0: not chosen by timing
     seconds: float = 0.0
 
 

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +15,7 @@ from gradschool.errors import ModelError
 from gradschool.model.loading import is_out_of_memory, out_of_memory
 from gradschool.model.lora import trained_parameters
 from gradschool.model.reader import reader_of
+from gradschool.model.threads import Threads
 from gradschool.records import Note, Step, Work
 from gradschool.tune.checkpoint import TrainState, read_checkpoint, write_checkpoint
 from gradschool.tune.memory import UNLIMITED, MemoryPlan
@@ -42,9 +44,11 @@ class Training:
         checkpoint: Path,
         memory: MemoryPlan = UNLIMITED,
         world: World = ALONE,
+        threads: Threads | None = None,
     ) -> None:
         self.network, self.objectives, self.plan, self.checkpoint = network, objectives, plan, checkpoint
         self.memory, self.world, self.reader = memory, world, reader_of(network)
+        self.threads = threads if threads and world.size == 1 else Threads()
         world.shard(network)
         self.parameters = trained_parameters(network)
         self.best = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
@@ -64,11 +68,12 @@ class Training:
         saved_parts = self.checkpoint, self.parameters, self.best, self.optimizer
         if self.checkpoint.exists():
             self.state = read_checkpoint(*saved_parts, self.plan, self.world)
+            self.threads.start_with(self.state.threads)
         saved = time.monotonic()
         self.network.train()
         try:
             if self.memory.tight:
-                yield from self._retrying(self._try_largest)
+                yield from self._retrying(partial(self._seeded, self._try_largest))
             while self.state.step < self.plan.steps and self.state.worse < self.plan.patience:
                 step = yield from self._step()
                 due = step.validation_loss is not None or time.monotonic() - saved > CHECKPOINT_SECONDS
@@ -98,7 +103,10 @@ class Training:
     def _step(self) -> Work[Step]:
         began, plan, state = time.monotonic(), self.plan, self.state
         rate = plan.rate(state.step)
-        first, *others = yield from self._retrying(self.gradients)
+        first, *others = yield from self._retrying(self._timed_gradients)
+        if self.threads.most > 1 and state.threads != self.threads.count:
+            state.threads = self.threads.count
+            yield Note(f"tune: {self.threads.reason}.")
         self._update([first, *others], rate)
         state.step += 1
         state.tokens += first.tokens
@@ -110,6 +118,9 @@ class Training:
         named = {objective.name: one.loss for objective, one in zip(self.objectives[1:], others, strict=True)}
         name = self.checkpoint.stem
         return Step(state.step, plan.steps, first.epoch, first.loss, rate, state.tokens, validation_loss, named, name)
+
+    def _timed_gradients(self) -> list[StepLoss]:
+        return self.threads.run(partial(self._seeded, self.gradients), lambda losses: losses[0].tokens)
 
     def gradients(self) -> list[StepLoss]:
         """Set the gradients of one step; returns the loss of each objective."""
@@ -162,7 +173,7 @@ class Training:
         before = self.state.micro_batch_tokens
         while True:
             try:
-                done = self._seeded(work)
+                done = work()
                 break
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):

@@ -10,8 +10,9 @@ from gradschool.settings import Tune
 FULL_RATE, LORA_FACTOR, REFERENCE_WIDTH, WIDTH_POWER = 5e-5, 10.0, 2000, 0.78
 RATE_FACTORS = (0.5, 1.0, 2.0)  # times the expected learning rate, for trials
 TRIAL_FRACTION = 1 / 8  # length of a trial, relative to the full training
-# Epochs are chosen so that a training reads about ROWS_SEEN rows in total.
-ROWS_SEEN, MIN_EPOCHS, MAX_EPOCHS = 4_000, 3.0, 10.0
+# Epochs are chosen so that a training reads about ROWS_SEEN rows in total, and ROWS_PER_CLASS of each class of labels:
+# the network has to meet each of many labels often enough, however many rows there are in total.
+ROWS_SEEN, ROWS_PER_CLASS, MIN_EPOCHS, MAX_EPOCHS = 4_000, 200, 3.0, 10.0
 # Answers often still improve when the validation loss, which also depends on calibration, already gets worse.
 PATIENCE = 6
 STEPS_PER_EPOCH = 24  # enough steps with few examples, and large enough batches with many
@@ -49,9 +50,15 @@ def learning_rates(tune: Tune, hidden_size: int) -> tuple[float, ...]:
     return tuple(float(f"{middle * factor:.1e}") for factor in RATE_FACTORS)
 
 
-def make_plan(tune: Tune, rows: int, mean_tokens: float, learning_rate: float, fraction: float = 1.0) -> Plan:
-    """Plan a training on `rows` rows of `mean_tokens` tokens on average; `fraction` < 1 makes a shorter trial."""
-    epochs = tune.epochs or min(MAX_EPOCHS, max(MIN_EPOCHS, ROWS_SEEN / rows))
+def make_plan(
+    tune: Tune, rows: int, mean_tokens: float, learning_rate: float, fraction: float = 1.0, classes: int = 0
+) -> Plan:
+    """Plan a training on `rows` rows of `mean_tokens` tokens on average; `fraction` < 1 makes a shorter trial.
+
+    `classes` is the number of different labels if the answers are labels.
+    """
+    seen = max(ROWS_SEEN, ROWS_PER_CLASS * classes)
+    epochs = tune.epochs or min(MAX_EPOCHS, max(MIN_EPOCHS, seen / rows))
     rows_per_step = min(32, max(4, ceil(rows / STEPS_PER_EPOCH)))
     if tune.batch_tokens:
         rows_per_step = max(1, round(tune.batch_tokens / mean_tokens))

@@ -37,7 +37,8 @@ class TrainJob:
         objectives: list[Objective] = [Answers(self.train, self.validation, self.plan, engine.pad_id)]
         if self.texts:
             objectives.append(Rehearsal(self.texts, student.teacher, self.plan.rehearsal))
-        return Training(student.network, objectives, self.plan, Path(self.checkpoint), self.memory, world)
+        checkpoint, threads = Path(self.checkpoint), engine.training_threads
+        return Training(student.network, objectives, self.plan, checkpoint, self.memory, world, threads)
 
 
 JSON = TypeAdapter(TrainJob)

@@ -3,7 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradschool.data.encoding import Unreadable
 from gradschool.data.language import language_of
@@ -86,8 +86,8 @@ def read_mailboxes(found: Sequence[SourceFile], options: PrepareOptions, sink: S
         (sink.add if asked else writer.add)(draft)
     writer.flush()
     yield Progress("reading the author's mails", len(own), len(own), "mails")
-    if writer.written or writer.failed:
-        yield Note(f"{writer.written} instructions are from the engine, {writer.failed} from the subject.")
+    if note := writer.note():
+        yield note
     return box
 
 
@@ -250,6 +250,4 @@ def _judged(draft: Draft, head: Head, question: str) -> Draft:
     if not draft.ideal.strip():
         what = "only a forward" if is_forward(head.subject) else "nothing is left without quotes and signature"
         return draft.dropped("no own text", what)
-    if not question.strip():
-        return draft.dropped("empty", "it has no subject and no recipient to make an instruction of")
-    return draft
+    return draft if question.strip() else replace(draft, asking="title")

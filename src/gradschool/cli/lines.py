@@ -1,0 +1,58 @@
+"""Print prose wrapped at words, and commands that can be pasted into a shell."""
+
+import os
+import re
+import shlex
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+FULL_WIDTH, WIDE = 80, 100  # in narrower consoles, tables put less side by side
+WORD = re.compile(r"(?:`[^`]+`|\S)+")  # a command in `…` counts as one word
+HANGING = re.compile(r" *(?:- )?")  # further lines are indented as far
+
+
+def say(console: Console, markup: str, style: str = "") -> None:
+    """Print markup as lines that end between words, indented as the first one; a command in `…` stays on one line.
+
+    A pipe gets one line, unless the environment sets its width with COLUMNS.
+    """
+    for paragraph in Text.from_markup(markup, style=style).split("\n", allow_blank=True):
+        for line in _wrapped(console, paragraph):
+            console.print(line, highlight=False, soft_wrap=True)
+
+
+def wraps(console: Console) -> bool:
+    """Whether prose is wrapped to the width of the console."""
+    return console.is_terminal or "COLUMNS" in os.environ
+
+
+def command_line(console: Console, *words: object, stdin: object = "") -> str:
+    """A command with its arguments quoted for a shell, over several lines if it is wider than the console."""
+    parts = [shlex.quote(str(word)) for word in words]
+    if stdin:
+        parts.append(f"< {shlex.quote(str(stdin))}")
+    command = " ".join(parts)
+    if len(command) + 2 <= console.width or not wraps(console):
+        return command
+    return " \\\n      ".join([" ".join(parts[:2]), *parts[2:]])
+
+
+def _wrapped(console: Console, text: Text) -> list[Text]:
+    """A line as several that fit the width; a word or a command that is wider than that stays whole."""
+    if not wraps(console) or text.cell_len <= console.width:
+        return [text]
+    hanging = HANGING.match(text.plain)
+    indent = hanging.end() if hanging else 0
+    ends, start, width = [], indent, console.width - indent
+    for word in WORD.finditer(text.plain, indent):
+        if word.start() > start and cell_len(text.plain[start : word.end()]) > width:
+            start = word.start()
+            ends.append(start)
+    first, *others = text.divide(ends)
+    for line in others:
+        line.pad_left(indent)
+    for line in (first, *others):
+        line.rstrip()
+    return [first, *others]

@@ -1,0 +1,209 @@
+"""What each key of a row is for: input, ideal answer, choices, system message; by its name and by its content."""
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from gradschool.data.choices import OPTION, OPTIONS, is_choices
+from gradschool.data.formats import CONVERSATIONS, ROLE_KEYS, as_text, is_messages, is_transcript, plain, role_of
+from gradschool.data.preferences import prefer
+from gradschool.settings import Data
+
+ASKED = (  # what is asked; all of them that a row has are read, in this order
+    *("instruction", "instructions", "prompt", "question", "query", "request", "user", "user_prompt", "user_message"),
+    *("user_input", "user_query", "human", "utterance", "question_text", "question_stem", "problem", "task_input"),
+)
+MATERIAL = (  # what it is asked about; read next to a question, or alone
+    *("input", "inputs", "input_text", "context", "contexts", "ctx", "passage", "passages", "paragraph", "paragraphs"),
+    *("text", "texts", "document", "documents", "article", "story", "sentence", "sentences", "source_text", "premise"),
+    *("hypothesis", "evidence", "knowledge", "background", "excerpt", "abstract", "dialogue", "transcript", "schema"),
+    *("sql_context", "reference_text", "supporting_text", "statement", "claim", "email", "mail", "code_snippet"),
+)
+FALLBACK = (  # inputs if a row has nothing else, because next to a question they are rarely part of it
+    *("body", "content", "message", "description", "review", "comment", "post", "ticket", "source", "src", "subject"),
+    *("title", "headline", "goal", "clause", "snippet", "paper", "note", "details"),
+)
+INPUTS = ("prompt", "input", "question", "instruction", *ASKED, *MATERIAL, *FALLBACK)
+HEADINGS = ("subject", "title", "headline")  # read before the input of FALLBACK that they head
+ALWAYS = ("input", "context", "passage", "premise", "hypothesis")  # read however short they are
+OUTPUTS = (
+    *("completion", "output", "answer", "answers", "response", "label_text", "label_name", "label", "labels"),
+    *("category", "intent", "class", "target", "summary", "translation", "reply", "assistant", "ideal", "chosen"),
+    *("best_answer", "correct_answer", "correct_answers", "short_answer", "short_answers", "final_answer", "gold"),
+    *("gold_answer", "golden_answer", "golden_answers", "reference_answer", "expected_output", "expected", "solution"),
+    *(
+        "ideal_answer",
+        "target_text",
+        "output_text",
+        "answer_text",
+        "response_text",
+        "assistant_message",
+        "model_answer",
+    ),
+    *("assistant_response", "highlights", "tldr", "sentiment", "emotion", "topic", "tag", "tags", "targets", "sql"),
+    *("answer_key", "correct_option", "annotations", "bot_response", "agent_reply", "agent_response", "references"),
+)
+PAIRS = (  # in order of precedence, because rows often have more keys than these two
+    ("prompt", "completion"),
+    ("prompt", "response"),
+    ("prompt", "chosen"),
+    ("instruction", "output"),
+    ("instruction", "response"),
+    ("input", "output"),
+    ("question", "answer"),
+    ("question", "answers"),
+)
+SYSTEMS = ("system", "system_prompt", "system_message", "system_instruction", "system_instructions", "sys_prompt")
+SERIES = re.compile(r"(sentence|question|text|premise|paragraph|passage|document|context)_?([1-9ab])")
+MIN_MATERIAL = 4  # words from which a document or a text next to a question is content rather than a name
+EARLIER = "earlier turns"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a row becomes a conversation: the keys of each part, as the file spells them.
+
+    `named` says that the user named the output column; `compared` are keys of preference rows with their use.
+    """
+
+    name: str
+    conversation: str = ""
+    inputs: tuple[str, ...] = ()
+    output: str = ""
+    system: str = ""
+    history: str = ""
+    choices: tuple[str, ...] = ()
+    compared: tuple[tuple[str, str], ...] = ()
+    named: bool = False
+
+    def columns(self) -> dict[str, str]:
+        """The use of each key, in words."""
+        parts = {self.system: "system message", self.history: EARLIER, self.conversation: "conversation"}
+        parts |= dict.fromkeys(self.inputs, "user message")
+        parts |= dict.fromkeys(self.choices, "choices, listed after the question")
+        parts |= {self.output: "ideal answer"} | dict(self.compared)
+        return {key: part for key, part in parts.items() if key}
+
+
+def detect(row: Mapping[str, Any], data: Data, *, answered: bool = True) -> tuple[Form, Mapping[str, Any]] | None:
+    """Detect the form of a row, and the row with its preferred answer under `chosen` if it compares answers.
+
+    The columns that the job names go first. Without `answered`, a row needs no ideal answer. None if the form is
+    unknown. Raises NoConversation if a row compares answers and prefers none.
+    """
+    named_input, named_output = (_spelled(row, name) for name in (data.input_column, data.output_column))
+    row, compared = (row, {}) if named_output else prefer(row)
+    keys = {plain(key): key for key in reversed(list(row))}
+    used = tuple(compared.items())
+    system = next((keys[word] for word in SYSTEMS if word in keys and row[keys[word]] is not None), "")
+    if not named_output and not named_input and (key := _conversation(row, keys)):
+        spoken = _spoken(row[key])
+        output = _output(keys, {key, system}) if "assistant" not in spoken else keys.get("chosen" if used else "", "")
+        return Form(_conversation_name(row[key]), key, output=output, system=system, compared=used), row
+    chosen = keys.get("chosen", "") if used else ""
+    output = named_output or chosen or _pair_output(keys, named_input) or _output(keys, {named_input or ""})
+    if not output and answered:
+        return None
+    inputs = (named_input,) if named_input else _inputs(row, keys, {output, system})
+    alone = is_messages(row.get(output)) or (bool(used) and is_transcript(row.get(output)))
+    if not inputs and alone and not named_output:
+        return Form("messages", conversation=output, system=system, compared=used), row
+    history = keys.get("history", "") if keys.get("history") != output else ""
+    if not inputs and not history:
+        return None
+    choices = _choices(row, keys, {output, *inputs})
+    name = f"{inputs[0] if inputs else history}/{output}" if output else inputs[0] if inputs else history
+    if inputs and plain(inputs[0]) == "instruction" and plain(output) == "output":
+        name = "alpaca"
+    return Form(name, "", inputs, output, system, history, choices, used, bool(named_output)), row
+
+
+def _spelled(row: Mapping[str, Any], name: str | None) -> str | None:
+    """A column that the user names, as the row spells it."""
+    return next((key for key in row if plain(key) == plain(name)), None) if name else None
+
+
+def _conversation(row: Mapping[str, Any], keys: Mapping[str, str]) -> str:
+    return next((keys[word] for word in CONVERSATIONS if word in keys and _is_conversation(row[keys[word]])), "")
+
+
+def _is_conversation(value: Any) -> bool:
+    return isinstance(value, list) or (isinstance(value, str) and value.lstrip().startswith("["))
+
+
+def _spoken(value: Any) -> set[str]:
+    """The roles that speak in a conversation; {"assistant"} if they cannot be told."""
+    if not isinstance(value, list):
+        return {"assistant"}
+    turns = [turn for turn in value if isinstance(turn, dict)]
+    roles = {role_of(str(turn[key])) or "" for turn in turns for key in turn if key in ROLE_KEYS}
+    return roles or {"assistant"}
+
+
+def _conversation_name(value: Any) -> str:
+    first = value[0] if isinstance(value, list) and value else None
+    return "sharegpt" if isinstance(first, dict) and "from" in first and "value" in first else "messages"
+
+
+def _pair_output(keys: Mapping[str, str], asked: str | None) -> str:
+    return next((keys[b] for a, b in PAIRS if a in keys and b in keys and asked in (None, keys[a])), "")
+
+
+def _output(keys: Mapping[str, str], taken: Collection[str]) -> str:
+    return next((keys[word] for word in OUTPUTS if word in keys and keys[word] not in taken), "")
+
+
+def _inputs(row: Mapping[str, Any], keys: Mapping[str, str], taken: Collection[str]) -> tuple[str, ...]:
+    """The keys of the user message: what is asked first, then what it is asked about, in the row's order."""
+    free = {word: key for word, key in keys.items() if key not in taken}
+    asked = [free[word] for word in ASKED if word in free]
+    material = [key for key in row if free.get(plain(key)) == key and _is_material(plain(key))]
+    if asked:
+        material = [key for key in material if plain(key) in ALWAYS or _is_long(row[key])]
+    if asked or material:
+        return (*asked, *material)
+    body = next((free[word] for word in FALLBACK if word in free), "")
+    heading = next((free[word] for word in HEADINGS if word in free and free[word] != body), "")
+    return tuple(key for key in (heading, body) if key)
+
+
+@lru_cache(maxsize=4096)  # called for each key of each row
+def _is_material(name: str) -> bool:
+    return name in MATERIAL or SERIES.fullmatch(name) is not None
+
+
+def _is_long(value: Any) -> bool:
+    return isinstance(value, list | dict) or len(as_text(value, set()).split()) >= MIN_MATERIAL
+
+
+def _choices(row: Mapping[str, Any], keys: Mapping[str, str], taken: Collection[str]) -> tuple[str, ...]:
+    """The key of a list of choices, or the keys of the choices one by one."""
+    for word in OPTIONS:
+        key = keys.get(word)
+        if key and key not in taken and is_choices(row[key]):
+            return (key,)
+    single = [key for key in row if _is_option(plain(key)) and key not in taken and row[key] not in (None, "")]
+    return tuple(single) if len(single) > 1 else ()
+
+
+@lru_cache(maxsize=4096)  # called for each key of each row
+def _is_option(name: str) -> bool:
+    return OPTION.fullmatch(name) is not None
+
+
+def content_keys(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The keys whose values are texts, in order, each with its mean number of words."""
+    keys = dict.fromkeys(key for row in rows for key in row)
+    lengths = {}
+    for key in keys:
+        texts = [row[key] for row in rows if isinstance(row.get(key), str) and row[key].strip()]
+        if len(texts) * 2 > len(rows):
+            lengths[key] = sum(len(text.split()) for text in texts) / len(texts)
+    return lengths
+
+
+def words_in(key: str) -> Iterable[str]:
+    """The words of a key: "Plain summary" has "plain" and "summary"."""
+    return plain(key).split("_")

@@ -1,0 +1,111 @@
+"""What only a whole file shows: the scale of its ratings, columns that nothing reads, and notes that repeat."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from gradschool.data.answers import STRUCTURED
+from gradschool.data.choices import POSITION
+from gradschool.data.columns import Form
+from gradschool.data.conversation import CUT, INPUT, RowReading
+from gradschool.data.encoding import repair
+from gradschool.data.formats import as_text, plain
+from gradschool.data.issues import Issue, usable
+from gradschool.data.marks import bad_up_to
+from gradschool.records import Example, Source
+
+MIN_UNUSED_WORDS = 4  # on average, from which a column that is not used is reported
+REPLIES = {
+    *("completion", "output", "answer", "answers", "response", "reply", "assistant", "ideal", "chosen", "best_answer"),
+    *("model_answer", "assistant_message", "assistant_response", "bot_response", "agent_reply", "agent_response"),
+    *("response_text", "answer_text", "output_text", "final_answer", "solution"),
+}
+
+
+def is_reply(form: Form) -> bool:
+    """Whether the answers of a form are replies, which ratings judge; the rating of a review judges something else."""
+    return bool(form.conversation) or plain(form.output) in REPLIES
+
+
+class Findings:
+    """Collects what rows say, and reports it when the file has been read."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._ratings: dict[str, list[tuple[Example, float]]] = defaultdict(list)
+        self._weights: Counter[str] = Counter()
+        self._unused: dict[str, list[int]] = defaultdict(list)
+        self._notes: dict[str, list[Example]] = defaultdict(list)
+        self._several: list[Example] = []
+
+    @staticmethod
+    def collects(note: str) -> bool:
+        """Whether a note is reported once for the file."""
+        return note.partition(":")[0] in (STRUCTURED, POSITION, CUT, INPUT)
+
+    def unused(self, column: str, value: Any) -> None:
+        """Count the words of a column that is not used; a list or object counts as content."""
+        if value not in (None, "", [], {}):
+            words = MIN_UNUSED_WORDS if isinstance(value, list | dict) else len(as_text(value, set()).split())
+            self._unused[column].append(words)
+
+    def add(self, form: Form, reading: RowReading, example: Example) -> None:
+        """Collect the marks and notes of a row."""
+        for mark in reading.marks:
+            if mark.verdict == "number" and is_reply(form):
+                self._ratings[mark.key].append((example, mark.number))
+            elif mark.weight and mark.number not in (0, 1):
+                self._weights[mark.key] += 1
+        for note in reading.notes:
+            if self.collects(note):
+                self._notes[note].append(example)
+
+    def settled(self, examples: list[Example], columns: dict[str, str]) -> tuple[list[Example], list[Issue]]:
+        """The examples without those that are rated as bad, and the issues of the file."""
+        issues: list[Issue] = []
+        for key, rated in self._ratings.items():
+            issues += _rated(self.name, key, rated)
+        place = Source(self.name, 1)
+        for key, count in self._weights.items():
+            text = f"`{key}` has weights other than 0 and 1 in {count} rows; every row is trained on alike"
+            issues.append(Issue("weights", place, "kept", text))
+        for note, noted in self._notes.items():
+            issues.append(_noted(note, noted))
+        for column, words in self._unused.items():
+            if columns.get(column) == "not used" and sum(words) >= MIN_UNUSED_WORDS * len(words):
+                text = f"the column {column!r} has content and is not read; join it to the input, or remove it"
+                issues.append(Issue("unused column", place, "kept", text))
+        issues = [replace(issue, text=repair(issue.text)[0]) for issue in issues]
+        return usable(examples, issues), issues
+
+
+def _rated(name: str, key: str, rated: Sequence[tuple[Example, float]]) -> list[Issue]:
+    numbers = [number for _, number in rated]
+    limit = bad_up_to(key, numbers)
+    scale = f"{min(numbers):g} to {max(numbers):g}"
+    if limit is None:
+        text = f"`{key}` has numbers from {scale}, which are no known scale; no row is left out because of them"
+        return [Issue("unknown rating", Source(name, 1), "kept", text)] if len(set(numbers)) > 1 else []
+    return [
+        Issue(
+            "marked as bad",
+            example.source,
+            "dropped",
+            f"`{key}` is {number:g} (the file has {scale}): the answer is rated as bad",
+            example.id,
+        )
+        for example, number in rated
+        if number <= limit
+    ]
+
+
+def _noted(note: str, noted: Sequence[Example]) -> Issue:
+    kind, _, text = note.partition(": ")
+    count = f"{len(noted)} row{'s' * (len(noted) != 1)}"
+    if kind == STRUCTURED:
+        text = f"{text} in {count}, trained on as JSON text; if that is not meant, write the answers as text"
+        return Issue("structured answer", noted[0].source, "kept", text)
+    if kind == CUT:
+        return Issue("marked as bad", noted[0].source, "kept", f"{text} ({count})")
+    return Issue("choices" if kind == POSITION else "structured input", noted[0].source, "kept", f"{text} ({count})")

@@ -1,0 +1,109 @@
+"""Guess the columns of input and ideal answer from names and contents, if no name is a known one."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gradschool.data.columns import FALLBACK, INPUTS, OUTPUTS, SYSTEMS, content_keys, words_in
+from gradschool.data.formats import plain
+from gradschool.settings import Data
+
+MIN_TEXT_WORDS = 3  # on average, for a column of texts
+MAX_CLASS_WORDS = 4
+MIN_ROWS = 6  # for classes
+OTHER_INPUTS = {"frage", "anfrage", "eingabe", "pregunta", "entrada", "domanda", "vraag", "pergunta", "texte", "texto"}
+OTHER_OUTPUTS = {
+    *("antwort", "ausgabe", "respuesta", "salida", "réponse", "reponse", "risposta", "antwoord", "resposta", "answer"),
+    *("zusammenfassung", "resumen", "résumé", "resume", "riassunto", "kategorie", "categoría", "catégorie", "summary"),
+    *("rewrite", "rewritten", "simplified", "translation", "übersetzung", "traducción", "traduction", "traduzione"),
+}
+INPUT_WORDS = {word for word in (*INPUTS, *FALLBACK) if "_" not in word} - {"text", "note"} | OTHER_INPUTS
+OUTPUT_WORDS = {word for word in OUTPUTS if "_" not in word} | OTHER_OUTPUTS
+NO_TEXT = {"id", "uuid", "date", "url", "link", "name", "file", "filename", "path", "email", "group", *SYSTEMS}
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """The columns of input and ideal answer, and why."""
+
+    input: str
+    output: str
+    reason: str
+    groups: str = ""  # a column that may name the groups
+
+    def __str__(self) -> str:
+        groups = f"; if {self.groups!r} names the groups: --group-column {shlex.quote(self.groups)}"
+        return (
+            f"{self.input!r} is taken for the input and {self.output!r} for the ideal answer ({self.reason}); "
+            f"if that is wrong: --input-column and --output-column{groups if self.groups else ''}"
+        )
+
+
+def guess(rows: Sequence[Mapping[str, Any]], data: Data) -> Guess | None:
+    """The columns of input and answer in rows whose form is unknown; None if their contents do not show them."""
+    lengths = content_keys(rows)
+    named = {plain(name) for name in (data.group_column, data.date_column) if name}
+    free = {key: words for key, words in lengths.items() if plain(key) not in named | NO_TEXT}
+    texts = [key for key, words in free.items() if words >= MIN_TEXT_WORDS and not _repeats(rows, key)]
+    classes = [key for key, words in free.items() if words <= MAX_CLASS_WORDS and _is_class(rows, key)]
+    asked = _spelled(free, data.input_column) or next((key for key in texts if _says(key, INPUT_WORDS)), "")
+    given = _spelled(free, data.output_column) or next(
+        (key for key in (*texts, *classes) if key != asked and _says(key, OUTPUT_WORDS)), ""
+    )
+    left = [key for key in texts if key not in (asked, given)]
+    reason = "by their names and contents"
+    if not asked and given:
+        asked = max(left, key=lambda key: free[key], default="")
+    elif asked and not given:
+        given = left[0] if len(left) == 1 else classes[0] if not left and len(classes) == 1 else ""
+    elif not asked and len(texts) == 2:
+        asked, given, reason = texts[0], texts[1], "the first of two columns of texts is taken for the input"
+    elif not asked and len(texts) == len(classes) == 1:
+        asked, given, reason = texts[0], classes[0], "one column has texts, the other has classes"
+    if not asked or not given or asked == given:
+        return None
+    groups = next((key for key in free if key not in (asked, given) and not named and _repeats(rows, key)), "")
+    return Guess(asked, given, reason, groups)
+
+
+def _spelled(keys: Mapping[str, float], name: str | None) -> str:
+    return next((key for key in keys if name and plain(key) == plain(name)), "")
+
+
+def _says(key: str, words: set[str]) -> bool:
+    return any(word in words or word.rstrip("s") in words for word in words_in(key))
+
+
+def _values(rows: Sequence[Mapping[str, Any]], key: str) -> list[str]:
+    return [row[key].strip() for row in rows if isinstance(row.get(key), str) and row[key].strip()]
+
+
+def _repeats(rows: Sequence[Mapping[str, Any]], key: str) -> bool:
+    """Whether most values of a column occur several times, as those of a group or a class do."""
+    values = _values(rows, key)
+    return len(values) >= MIN_ROWS and len(set(values)) * 2 < len(values)
+
+
+def _is_class(rows: Sequence[Mapping[str, Any]], key: str) -> bool:
+    values = _values(rows, key)
+    numbers = all(value.replace(".", "", 1).replace("-", "").isdigit() for value in values)
+    return len(values) >= MIN_ROWS and 1 < len(set(values)) <= len(values) // 3 and not numbers
+
+
+def columns_shown(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The columns of rows with the beginning of a value each, a line per column."""
+    lines = []
+    for key in dict.fromkeys(key for row in rows for key in row):
+        value = next((str(row[key]) for row in rows if row.get(key) not in (None, "")), "")
+        line = " ".join(value.split())
+        lines.append(f"  {key}: {line[:60]}{'…' if len(line) > 60 else ''}")
+    return "\n".join(lines)
+
+
+def options_to_name(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The options of the command line that name the columns, ready to be pasted; the longest columns are proposed."""
+    lengths = content_keys(rows)
+    longest = sorted(lengths, key=lambda key: -lengths[key])[:2]
+    first, second = [*(key for key in lengths if key in longest), "INPUT", "ANSWER"][:2]
+    return f"--input-column {shlex.quote(first)} --output-column {shlex.quote(second)}"

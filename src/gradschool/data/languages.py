@@ -1,0 +1,36 @@
+"""The languages of examples: which ones there are, and how many examples are in each."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from gradschool.data.language import language_of
+from gradschool.records import Example
+
+SAMPLE = 300  # examples whose language is detected
+NAMES = {
+    "ar": "Arabic", "bg": "Bulgarian", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek", "en": "English",
+    "es": "Spanish", "et": "Estonian", "fi": "Finnish", "fr": "French", "he": "Hebrew", "hi": "Hindi", "hr": "Croatian",
+    "hu": "Hungarian", "id": "Indonesian", "it": "Italian", "ja": "Japanese", "ko": "Korean", "lt": "Lithuanian",
+    "lv": "Latvian", "nb": "Norwegian", "nl": "Dutch", "no": "Norwegian", "pl": "Polish", "pt": "Portuguese",
+    "ro": "Romanian", "ru": "Russian", "sk": "Slovak", "sl": "Slovenian", "sv": "Swedish", "th": "Thai",
+    "tr": "Turkish", "uk": "Ukrainian", "vi": "Vietnamese", "zh": "Chinese",
+}  # fmt: skip
+
+
+def name_of(language: str) -> str:
+    """The English name of a language with its code."""
+    return f"{NAMES[language]} ({language})" if language in NAMES else repr(language)
+
+
+def language_of_pair(question: str, ideal: str) -> str:
+    """The language of an ideal answer, or of its question if the answer is short, JSON or unclear; may be empty."""
+    answer = "" if ideal.lstrip()[:1] in "{[<" else language_of(ideal)
+    return answer or language_of(question)
+
+
+def languages(examples: Sequence[Example]) -> dict[str, list[Example]]:
+    """An even sample of examples by their language, the most frequent first; unclear ones are left out."""
+    sample = examples[:: max(1, -(-len(examples) // SAMPLE))]
+    found = [(language_of_pair(example.last_user, example.ideal), example) for example in sample]
+    order = Counter(language for language, _ in found if language)
+    return {language: [one for other, one in found if other == language] for language, _ in order.most_common()}

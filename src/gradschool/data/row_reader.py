@@ -1,0 +1,83 @@
+"""The reader of one file's rows: what its columns are for, decided once from the first rows, and used for each row."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gradschool.data.choices import choices_of, first_position
+from gradschool.data.columns import Form, detect
+from gradschool.data.conversation import RowReading, read_row
+from gradschool.data.formats import CONVERSATIONS, NoConversation, is_transcript, plain
+from gradschool.data.guess import MIN_TEXT_WORDS, NO_TEXT, Guess, guess
+from gradschool.data.tables import without_nothing
+from gradschool.settings import Data
+
+SAMPLE = 200  # rows from which the columns are understood
+
+
+class UnknownForm(NoConversation):
+    """A row whose keys are not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowReader:
+    """Reads the rows of one file.
+
+    `data` has the columns that the job names or, if they were `guessed`, the guessed ones; `first` is the number of the
+    first choice where answers are positions.
+    """
+
+    data: Data
+    first: int = 0
+    guessed: Guess | None = None
+
+    def read(self, row: Mapping[str, Any]) -> tuple[Form, RowReading]:
+        """Read a row with its ideal answer; raises NoConversation, and its kind UnknownForm."""
+        return self._read(row, answered=True)
+
+    def question(self, row: Mapping[str, Any]) -> RowReading:
+        """Read a row as a question: without its ideal answer, if it has one; raises NoConversation."""
+        plain_data = self.data.model_copy(update={"input_column": None, "output_column": None})
+        named = self.data.input_column and any(plain(key) == plain(self.data.input_column) for key in row)
+        reader = self if named else RowReader(plain_data, self.first)
+        try:
+            _, reading = reader._read(row, answered=False)
+        except UnknownForm:
+            free = [key for key in row if isinstance(row[key], str) and plain(key) not in {*NO_TEXT, *CONVERSATIONS}]
+            texts = [key for key in free if len(row[key].split()) >= MIN_TEXT_WORDS]
+            if len(texts) != 1:
+                raise
+            reading = read_row(row, Form(texts[0], inputs=(texts[0],)), judged=False)
+        messages = list(reading.messages)
+        while messages and messages[-1].role == "assistant":
+            messages.pop()
+        return RowReading(tuple(messages), (), (), reading.notes)
+
+    def _read(self, row: Mapping[str, Any], *, answered: bool) -> tuple[Form, RowReading]:
+        found = detect(row, self.data, answered=answered)
+        if found is None:
+            alone = next((key for key in ("text", "conversation", "dialogue") if is_transcript(row.get(key))), "")
+            if not alone:
+                raise UnknownForm(f"no known pair of keys among: {', '.join(map(str, row)) or 'none'}")
+            found = Form("transcript", conversation=alone), row
+        form, preferred = found
+        return form, read_row(preferred, form, self.first, judged=answered)
+
+
+def reader_of(rows: Sequence[Mapping[str, Any]], data: Data) -> RowReader:
+    """The reader of a file, from its first rows: guesses columns if no row has known ones."""
+    positions: list[tuple[Any, int]] = []
+    known = False
+    for row in rows:
+        try:
+            found = detect(row, data)
+        except NoConversation:
+            known = True
+            continue
+        known = known or found is not None
+        if found and found[0].choices and found[0].output:
+            positions.append((found[1].get(found[0].output), len(choices_of(found[1], found[0].choices, set()))))
+    guessed = None if known else guess([without_nothing(dict(row))[0] for row in rows], data)
+    if guessed:
+        data = data.model_copy(update={"input_column": guessed.input, "output_column": guessed.output})
+    return RowReader(data, first_position(positions), guessed)

@@ -1,0 +1,56 @@
+"""Entries inside other entries: lists under a key (`{"data": […]}`), SQuAD's articles, and rows of the Hub's viewer."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gradschool.data.columns import detect
+from gradschool.data.formats import NoConversation, is_messages, plain
+from gradschool.settings import Data
+
+WRAPPERS = ("data", "rows", "examples", "items", "records", "entries", "instances", "samples", "train", "questions")
+MAX_DEPTH = 4
+
+
+def entries(value: Any, depth: int = 0) -> Iterator[Any]:
+    """The entries in a value: a list of messages is a conversation, and an object may wrap a list of entries."""
+    if isinstance(value, list):
+        yield {"messages": value}
+        return
+    inner = _inner(value) if isinstance(value, dict) and depth < MAX_DEPTH else None
+    if inner is None:
+        yield value
+        return
+    for entry in inner:
+        yield from entries(entry, depth + 1)
+
+
+def _inner(value: Mapping[str, Any]) -> list[Any] | None:
+    """The entries that an object wraps; None if it is an entry itself."""
+    keys = {plain(key): key for key in reversed(list(value))}
+    if "row" in keys and isinstance(value[keys["row"]], dict) and "row_idx" in keys:
+        return [value[keys["row"]]]
+    if "paragraphs" in keys and (paragraphs := _objects(value[keys["paragraphs"]])):
+        title = value.get(keys.get("title", ""))
+        group = {"group": title} if isinstance(title, str) and title else {}
+        return [group | paragraph for paragraph in paragraphs]
+    if "qas" in keys and "context" in keys and (asked := _objects(value[keys["qas"]])):
+        shared = {key: value[key] for key in value if plain(key) in ("context", "group")}
+        return [shared | question for question in asked]
+    lists = [found for word in WRAPPERS if word in keys and (found := _objects(value[keys[word]]))]
+    if len(lists) != 1 or _is_entry(value):
+        return None
+    return lists[0] if any(_is_entry(inner) or _inner(inner) for inner in lists[0][:5]) else None
+
+
+def _is_entry(value: Mapping[str, Any]) -> bool:
+    """Whether an object is an entry that can be read."""
+    try:
+        return detect(value, Data(), answered=False) is not None
+    except NoConversation:
+        return True
+
+
+def _objects(value: Any) -> list[Any]:
+    """A list of objects that are not messages; [] for anything else."""
+    listed = isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
+    return value if listed and not is_messages(value) else []

@@ -1,0 +1,65 @@
+"""Connections to model servers: never through a proxy to this machine, and a clear error for an unusable proxy."""
+
+import contextlib
+import ipaddress
+import urllib.request
+from collections.abc import Iterator
+
+import httpx
+
+from gradschool.errors import RemoteError
+
+PROXY_SCHEMES = ("http", "https")  # that httpx supports without further packages
+
+
+def trusts_environment(host: str) -> bool:
+    """Whether the environment's proxies are used for a host: not for this machine, whatever HTTP_PROXY says."""
+    return not (is_loopback(host) or (_unusable_proxies() and urllib.request.proxy_bypass(host)))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    name = host.strip("[]").rstrip(".").casefold()
+    if name in ("localhost", "localhost.localdomain", "ip6-localhost") or name.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(name.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return bool(mapped.is_loopback or mapped.is_unspecified)
+
+
+@contextlib.contextmanager
+def proxy_errors() -> Iterator[None]:
+    """Turn the errors of HTTP clients about the proxies of the environment into RemoteErrors."""
+    try:
+        yield
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
+        proxies = _unusable_proxies()
+        if not proxies and not isinstance(error, ImportError):
+            raise
+        scheme, value = next(iter(proxies.items()), ("all", "socks5://…"))
+        variable, shown = f"{scheme.upper()}_PROXY", _without_password(value)
+        kind = "a SOCKS proxy" if value.startswith("socks") else "no address of an HTTP proxy"
+        raise RemoteError(
+            f"The proxy {shown} cannot be used.",
+            f"The environment variable {variable} (or {variable.lower()}) names it, and it is {kind}.",
+            "for SOCKS, run `pip install 'httpx[socks]'`; or name an HTTP proxy, unset the variable, or list the host "
+            "in NO_PROXY.",
+        ) from error
+
+
+def _unusable_proxies() -> dict[str, str]:
+    """The proxies of the environment, by scheme, that httpx cannot use alone."""
+    named = urllib.request.getproxies()
+    return {
+        scheme: value
+        for scheme, value in named.items()
+        if scheme in ("http", "https", "all") and "://" in value and value.partition("://")[0] not in PROXY_SCHEMES
+    }
+
+
+def _without_password(address: str) -> str:
+    scheme, _, rest = address.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"

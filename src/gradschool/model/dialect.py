@@ -1,0 +1,179 @@
+"""What a model server takes in a request: fields that it refuses are left out or replaced, and this is said once."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gradschool.model.chat import fold_system
+from gradschool.records import Conversation, Decoding
+
+LENGTHS = ("max_tokens", "max_completion_tokens")  # fields with the maximum length: in new APIs, the second one
+NAMES = {  # how messages name the fields, the most harmless to leave out first
+    "top_p": re.compile(r"(?<![a-z_])top[_ -]?p(?![a-z_])", re.IGNORECASE),
+    "seed": re.compile(r"(?<![a-z_])seed(?![a-z_])", re.IGNORECASE),
+    "temperature": re.compile(r"(?<![a-z_])temperature(?![a-z_])", re.IGNORECASE),
+    "max_tokens": re.compile(r"(?<![a-z_])max[_ ]?tokens(?![a-z_])", re.IGNORECASE),
+    "max_completion_tokens": re.compile(r"(?<![a-z_])max[_ ]?completion[_ ]?tokens(?![a-z_])", re.IGNORECASE),
+}
+SYSTEM = re.compile(r"\b(system|developer)\b|\balternat", re.IGNORECASE)
+# Tokens that are allowed for reasoning, in addition to the length limit of answers; the first one that suffices.
+ALLOWANCES = (0, 2_048, 16_384)
+WITHOUT = {
+    "top_p": "is left out: the server's own value is used",
+    "seed": "is left out: answers may differ from run to run",
+    "temperature": "is left out: answers are sampled as the server does by default, and may differ from run to run",
+    **dict.fromkeys(LENGTHS, "is left out: answers have no length limit but the server's"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A server's refusal of a request: its message, and the fields that it names apart from the message."""
+
+    status: int
+    message: str
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How requests to one model are written. `reasoning` is the position in ALLOWANCES."""
+
+    length: str = LENGTHS[0]
+    left_out: frozenset[str] = frozenset()
+    warm: bool = False  # the temperature is 1: some models take no other
+    folds_system: bool = False  # the system message is put before the first question
+    reasoning: int = 0
+    reasons: bool = False  # the model writes reasoning before its answers
+    unopened: bool = False  # … which begins without a tag
+    most: int = len(ALLOWANCES) - 1  # the last position that the context of the model has room for
+
+    def body(self, conversation: Conversation, decoding: Decoding) -> dict[str, Any]:
+        """The body of a request, without the name of the model."""
+        if self.folds_system:
+            conversation = fold_system(conversation)
+        fields = {
+            self.length: decoding.max_new_tokens + ALLOWANCES[self.reasoning],
+            "temperature": 1 if self.warm else decoding.temperature,
+            "top_p": decoding.top_p,
+            "seed": decoding.seed,
+        }
+        messages = [{"role": message.role, "content": message.content} for message in conversation]
+        return {"messages": messages} | {name: fields[name] for name in fields if name not in self.left_out}
+
+    def after(self, refusal: Refusal, conversation: Conversation, known: bool) -> "Dialect | None":
+        """The dialect to try after a refusal, or None if no other one could be accepted.
+
+        A refusal that names no field is tried without optional fields, unless the server is `known` to accept them.
+        """
+        if refusal.status in (401, 403, 404, 408, 413, 429) or refusal.status > 501:
+            return None
+        optional = [name for name in NAMES if name == self.length or name not in LENGTHS]
+        sent = [name for name in optional if name not in self.left_out]
+        named = [name for name in sent if name in refusal.fields or NAMES[name].search(refusal.message)]
+        named.sort(key=lambda name: name not in refusal.fields)
+        if named:
+            return self._without(named[0])
+        if "temperature" in self.left_out and NAMES["temperature"].search(" ".join((refusal.message, *refusal.fields))):
+            return replace(self, left_out=self.left_out - {"temperature"}, warm=True)
+        has_system = any(message.role == "system" for message in conversation)
+        if has_system and not self.folds_system and SYSTEM.search(" ".join((refusal.message, *refusal.fields))):
+            return replace(self, folds_system=True)
+        if known or refusal.status not in (400, 422) or not sent:
+            return None
+        return self._without(sent[0])
+
+    def _without(self, field: str) -> "Dialect | None":
+        if field == "temperature" and self.warm:
+            return None
+        if field == LENGTHS[0]:
+            return replace(self, length=LENGTHS[1])
+        return replace(self, left_out=self.left_out | {field})
+
+    def with_more_room(self) -> "Dialect | None":
+        """The dialect that allows more tokens for reasoning; None if it allows the maximum."""
+        if self.length in self.left_out or self.reasoning >= self.most:
+            return None
+        return replace(self, reasoning=self.reasoning + 1, reasons=True)
+
+    def with_less_room(self) -> "Dialect | None":
+        """The dialect for a question after which there is less room for reasoning; None if it allows none."""
+        return replace(self, reasoning=self.reasoning - 1, most=self.reasoning - 1) if self.reasoning else None
+
+    def merged(self, other: "Dialect") -> "Dialect":
+        """What both know about the same server."""
+        return Dialect(
+            max(self.length, other.length, key=LENGTHS.index),
+            (self.left_out | other.left_out) - ({"temperature"} if self.warm or other.warm else set()),
+            self.warm or other.warm,
+            self.folds_system or other.folds_system,
+            max(self.reasoning, other.reasoning),
+            self.reasons or other.reasons,
+            self.unopened or other.unopened,
+        )
+
+    def changes(self, before: "Dialect") -> list[str]:
+        """What is different from another dialect, as sentences about "the server"."""
+        notes = []
+        if self.length != before.length and self.length not in self.left_out:
+            notes.append(f"The server does not accept {before.length}; {self.length} is sent instead.")
+        notes += [
+            f"The server does not accept {name}; it {WITHOUT[name]}."
+            for name in NAMES
+            if name in self.left_out - before.left_out
+        ]
+        if self.warm and not before.warm:
+            notes.append("The server accepts only temperature 1: answers are sampled, and may differ from run to run.")
+        if self.folds_system and not before.folds_system:
+            notes.append("The server does not accept system messages; they are put before the first question.")
+        if self.reasons and not before.reasons:
+            notes.append("The model reasons before it answers; the reasoning is not part of the answer.")
+        if self.reasoning != before.reasoning:
+            room = ALLOWANCES[self.reasoning]
+            notes.append(f"Up to {room:,} tokens are allowed for reasoning, in addition to the length of the answer.")
+        return notes
+
+
+def refusal_of(status: int, content: bytes) -> Refusal:
+    """Read the body of an error reply, whatever its form: the server's own message, in one line."""
+    text = " ".join(content[:4000].decode(errors="replace").split())
+    try:
+        error = json.loads(content)
+    except (ValueError, RecursionError):
+        return Refusal(status, text[:1000])
+    messages = list(dict.fromkeys(_messages(error)))
+    return Refusal(status, " ".join(" ".join(messages or [text]).split())[:1000], tuple(_fields(error)))
+
+
+MESSAGE_KEYS = ("message", "msg", "detail", "error", "errors", "error_description", "error_msg", "reason", "raw")
+
+
+def _messages(error: Any, depth: int = 0) -> Iterable[str]:
+    if isinstance(error, str) and depth:
+        yield error
+    elif isinstance(error, list) and depth < 6:
+        for one in error[:10]:
+            yield from _messages(one, depth + 1)
+    elif isinstance(error, Mapping) and depth < 6:
+        location = error.get("loc")
+        where = ".".join(map(str, location)) if isinstance(location, list) else ""
+        for key in MESSAGE_KEYS:
+            for message in _messages(error.get(key), depth + 1):
+                yield f"{where}: {message}" if where else message
+        if isinstance(error.get("metadata"), Mapping):
+            yield from _messages(error["metadata"], depth + 1)
+
+
+def _fields(error: Any, depth: int = 0) -> Iterable[str]:
+    if isinstance(error, list) and depth < 6:
+        for one in error[:10]:
+            yield from _fields(one, depth + 1)
+    elif isinstance(error, Mapping) and depth < 6:
+        if isinstance(error.get("param"), str):
+            yield error["param"]
+        if isinstance(error.get("loc"), list):
+            yield from (str(part) for part in error["loc"])
+        for key in ("error", "detail", "errors"):
+            yield from _fields(error.get(key), depth + 1)

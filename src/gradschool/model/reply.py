@@ -1,0 +1,101 @@
+"""The reply of a chat completion: its answer without reasoning, why it ended, and its token counts."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from gradschool.model.dialect import refusal_of
+from gradschool.reasoning import PARTS, field_of, part, text_of
+
+CHARACTERS_PER_TOKEN = 4  # of English text
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One reply: `answer` is empty if the model only reasoned, refused (`withheld` says how) or said nothing.
+
+    `reasons` is whether the model reasoned, and `unopened` whether the reasoning has a closing tag alone. Token counts
+    are None if the server does not report them.
+    """
+
+    answer: str
+    stop: Literal["stop", "length"]
+    reasons: bool = False
+    unopened: bool = False
+    withheld: str = ""
+    prompt_tokens: int | None = None
+    new_tokens: int | None = None  # with the reasoning
+    answer_tokens: int = 0  # without it; an estimate if the server does not report it
+
+    def cut_in_reasoning(self, max_new_tokens: int) -> bool:
+        """Whether reasoning took tokens that the answer would have needed."""
+        return self.reasons and self.stop == "length" and self.answer_tokens < max_new_tokens
+
+
+def parse(content: bytes, with_reasoning: bool = False) -> tuple[Reply | None, str]:
+    """A reply, or None and the reason why it has no answer; `with_reasoning` leaves reasoning in the answer."""
+    try:
+        reply = json.loads(content)
+    except (ValueError, RecursionError):
+        start = content[:60].decode(errors="replace").strip()
+        kind = "a web page" if start.lower().startswith(("<!doctype", "<html")) else "no JSON"
+        return None, f"it answers {kind} ({start!r})"
+    if not isinstance(reply, dict):
+        return None, "its reply is no JSON object"
+    if reply.get("error"):
+        return None, f"it reports an error: {refusal_of(200, content).message}"
+    choices = reply.get("choices")
+    if not (isinstance(choices, list) and choices and isinstance(choices[0], dict)):
+        return None, "its reply has no choices"
+    message = choices[0].get("message")
+    said = message.get("content") if isinstance(message, dict) else None
+    if not isinstance(message, dict) or not (said is None or isinstance(said, str) or _is_parts(said)):
+        return None, "its reply has no message"
+    return _reply(choices[0], message, reply.get("usage"), with_reasoning), ""
+
+
+def error_status(content: bytes) -> int:
+    """The status of an error that a server sends in a reply with status 200; 200 if there is none."""
+    try:
+        code = json.loads(content)["error"]["code"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return 200
+    return code if isinstance(code, int) and 400 <= code < 500 else 200
+
+
+def _reply(choice: Mapping[str, Any], message: Mapping[str, Any], usage: Any, with_reasoning: bool) -> Reply:
+    counts = usage if isinstance(usage, dict) else {}
+    prompt_tokens, new_tokens = (_count(counts.get(key)) for key in ("prompt_tokens", "completion_tokens"))
+    text, finish = text_of(message.get("content")), choice.get("finish_reason")
+    stop: Literal["stop", "length"] = "length" if finish == "length" else "stop"
+    if with_reasoning:
+        return Reply(text, stop, prompt_tokens=prompt_tokens, new_tokens=new_tokens)
+    parted, details = part(text), counts.get("completion_tokens_details")
+    hidden = _count(details.get("reasoning_tokens")) if isinstance(details, dict) else None
+    reasons = parted.form in ("closed", "unopened", "unclosed") or bool(field_of(message)) or bool(hidden)
+    reasons = reasons or _has_reasoning(message.get("content"))
+    answer_tokens = -(-len(parted.answer) // CHARACTERS_PER_TOKEN)
+    if hidden and new_tokens:
+        answer_tokens = max(0, new_tokens - hidden)
+    withheld = ""
+    if not parted.answer.strip():
+        refusal = message.get("refusal")
+        if isinstance(refusal, str) and refusal.strip():
+            withheld = f"The model refuses: {' '.join(refusal.split())[:300]}"
+        elif finish == "content_filter":
+            withheld = "The server's content filter withheld the answer."
+    unopened = parted.form == "unopened"
+    return Reply(parted.answer, stop, reasons, unopened, withheld, prompt_tokens, new_tokens, answer_tokens)
+
+
+def _has_reasoning(content: Any) -> bool:
+    return isinstance(content, list) and any(one.get("type") in PARTS for one in content)
+
+
+def _is_parts(content: Any) -> bool:
+    return isinstance(content, list) and all(isinstance(one, dict) and "type" in one for one in content)
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,0 +1,55 @@
+"""The events of a streamed chat completion, put together to an answer without reasoning."""
+
+import json
+
+from gradschool.model.dialect import refusal_of
+from gradschool.reasoning import AnswerFilter, field_of, text_of
+
+
+class StreamError(Exception):
+    """An event that reports an error or cannot be read; the message says why."""
+
+
+class StreamedAnswer:
+    """Collects the events of one answer.
+
+    `finish` is its finish reason so far, `complete` whether no event follows, `said` whether the answer has text, and
+    `reasoned` whether the model reasoned.
+    """
+
+    def __init__(self, unopened: bool, with_reasoning: bool) -> None:
+        self.finish, self.complete, self.said, self._in_field = "", False, False, False
+        self._filter = None if with_reasoning else AnswerFilter(unopened)
+
+    @property
+    def reasoned(self) -> bool:
+        """Whether the model reasoned, in a field of its own or between tags."""
+        return self._in_field or (self._filter is not None and self._filter.reasoned)
+
+    def add(self, line: str) -> str:
+        """The text of the answer that is certain after this line of the stream; raises StreamError."""
+        if not line.startswith("data:"):
+            return ""
+        data = line.removeprefix("data:").strip()
+        if data == "[DONE]":
+            self.finish, self.complete = self.finish or "stop", True
+            return ""
+        try:
+            event = json.loads(data)
+            if "error" in event:
+                raise StreamError(refusal_of(200, data.encode()).message)
+            choice = event["choices"][0] if event["choices"] else {}  # the last event may carry the usage alone
+            delta = choice.get("delta") or {}
+            text, self.finish = text_of(delta.get("content")), self.finish or choice.get("finish_reason") or ""
+            self._in_field = self._in_field or bool(field_of(delta))
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise StreamError(f"an event of the stream cannot be read: {data[:80]!r}") from error
+        return self._certain(text if self._filter is None else self._filter.add(text))
+
+    def end(self) -> str:
+        """The rest of the answer."""
+        return self._certain(self._filter.end() if self._filter else "")
+
+    def _certain(self, text: str) -> str:
+        self.said = self.said or bool(text)
+        return text

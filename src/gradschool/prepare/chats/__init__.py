@@ -1,0 +1,1 @@
+"""Exports of messengers, assistants and ticket systems, as JSON or tables: each becomes dialogues."""

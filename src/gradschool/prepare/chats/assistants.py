@@ -1,0 +1,168 @@
+"""Conversations with an assistant: exports of ChatGPT, Claude and Open WebUI, along the branch that was continued."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from gradschool.prepare.chats.values import Json, branch, is_key, last_leaf, objects, text_in, time_in
+from gradschool.prepare.dialogue import Dialogue, Turn, iso
+from gradschool.records import Source
+
+CITATION = re.compile("\ue200[^\ue201]*\ue201|[\ue200-\ue206]|\u3010[^\u3010\u3011]*\u2020[^\u3010\u3011]*\u3011")
+THOUGHT = re.compile(
+    r"<details\b[^>]*\btype=\"(?:reasoning|code_interpreter|tool_calls)\".*?</details>"
+    r"|<think(?:ing)?>.*?</think(?:ing)?>",
+    re.DOTALL,
+)
+ROLES = {"user": "user", "human": "user", "assistant": "assistant"}
+SPOKEN = ("text", "multimodal_text")  # the kinds of content in ChatGPT that somebody reads
+
+
+def is_chatgpt(value: Json) -> bool:
+    """Whether a value is a conversation of a ChatGPT export."""
+    mapping = value.get("mapping")
+    return isinstance(mapping, dict) and any(isinstance(node, dict) and "message" in node for node in mapping.values())
+
+
+def chatgpt(value: Json, source: Source) -> Iterator[Dialogue]:
+    """The messages from the root to the current node; other drafts of an answer, tools and hidden messages are not."""
+    mapping = value["mapping"]
+    last = value.get("current_node")
+    path = list(branch(mapping, last if is_key(last, mapping) else last_leaf(mapping, "parent"), "parent"))
+    turns: list[Turn] = []
+    left_out: Counter[str] = Counter()
+    spoken = sum(_spoken(node.get("message")) for node in mapping.values() if isinstance(node, dict))
+    for node in path:
+        message = node.get("message")
+        if not _spoken(message):
+            continue
+        role = ROLES[message["author"]["role"]]
+        parts = message["content"].get("parts")
+        text = "\n".join(filter(None, (text_in(part) for part in parts if isinstance(part, str | dict))))
+        text, thought = _answer(text)
+        left_out.update(["thoughts"] * thought)
+        bad = "it has weight 0" if message.get("weight") == 0 else ""
+        turns.append(Turn(role, text, role=role, at=time_in(message.get("create_time")), untrained=bad))
+    left_out["messages of other branches"] += spoken - len(turns)
+    yield _dialogue(value, source, turns, left_out, ("conversation_id", "id"), ("update_time", "create_time"))
+
+
+def _spoken(message: object) -> bool:
+    """Whether a message of ChatGPT was said by the user or to the user."""
+    if not isinstance(message, dict):
+        return False
+    author, content, metadata = (message.get(key) or {} for key in ("author", "content", "metadata"))
+    if not (isinstance(author, dict) and isinstance(content, dict) and isinstance(content.get("parts"), list)):
+        return False
+    hidden = isinstance(metadata, dict) and metadata.get("is_visually_hidden_from_conversation")
+    return (
+        str(author.get("role")) in ROLES
+        and content.get("content_type", "text") in SPOKEN
+        and message.get("recipient", "all") in ("all", None)
+        and not hidden
+        and bool(text_in(content["parts"]).strip())
+    )
+
+
+def is_claude(value: Json) -> bool:
+    """Whether a value is a conversation of a Claude export."""
+    return isinstance(value.get("chat_messages"), list)
+
+
+def claude(value: Json, source: Source) -> Iterator[Dialogue]:
+    """The messages of a conversation with Claude; thoughts and tools are left out."""
+    messages = objects(value["chat_messages"])
+    nodes = {str(one.get("uuid")): one for one in messages}
+    linked = [one for one in messages if is_key(one.get("parent_message_uuid"), nodes)]
+    left_out: Counter[str] = Counter()
+    if linked:
+        last = value.get("current_leaf_message_uuid")
+        last = last if is_key(last, nodes) else last_leaf(nodes, "parent_message_uuid")
+        path = list(branch(nodes, last, "parent_message_uuid"))
+        left_out["messages of other branches"] += len(messages) - len(path)
+        messages = path
+    turns: list[Turn] = []
+    for message in messages:
+        role = ROLES.get(str(message.get("sender") or message.get("role")))
+        if not role:
+            continue
+        parts = [part for part in objects(message.get("content")) if part.get("type", "text") == "text"]
+        text, thought = _answer("\n\n".join(filter(None, map(text_in, parts))) or text_in(message.get("text")))
+        left_out.update(["thoughts"] * thought)
+        turns.append(Turn(role, text, role=role, at=time_in(message.get("created_at"))))
+    yield _dialogue(value, source, turns, left_out, ("uuid",), ("updated_at", "created_at"))
+
+
+def is_open_webui(value: Json) -> bool:
+    """Whether a value is a chat of an Open WebUI export, or a rating with a copy of the chat."""
+    chat = _chat_of(value)
+    return bool(_history(chat)) or (isinstance(value.get("chat"), dict) and isinstance(chat.get("messages"), list))
+
+
+def _chat_of(value: Json) -> Json:
+    snapshot = value.get("snapshot")
+    outer = snapshot.get("chat") if isinstance(snapshot, dict) else value
+    outer = outer if isinstance(outer, dict) else {}
+    inner = outer.get("chat")
+    return inner if isinstance(inner, dict) else outer
+
+
+def _history(chat: Json) -> Json:
+    history = chat.get("history")
+    found = history.get("messages") if isinstance(history, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def open_webui(value: Json, source: Source) -> Iterator[Dialogue]:
+    """The messages up to the current one; an answer that its reader rated bad is context, never an example."""
+    chat = _chat_of(value)
+    nodes = _history(chat)
+    left_out: Counter[str] = Counter()
+    rated = value.get("meta") if isinstance(value.get("meta"), dict) else {}
+    about = str((rated or {}).get("message_id") or "")
+    messages = objects(chat.get("messages"))
+    if nodes:
+        last = about if about in nodes else chat["history"].get("currentId")
+        messages = list(branch(nodes, last if is_key(last, nodes) else last_leaf(nodes, "parentId"), "parentId"))
+        left_out["messages of other branches"] += len(nodes) - len(messages)
+    turns: list[Turn] = []
+    for message in messages:
+        role = ROLES.get(str(message.get("role")), "system" if message.get("role") == "system" else "")
+        if not role:
+            continue
+        text, thought = _answer(text_in(message.get("content")))
+        left_out.update(["thoughts"] * thought)
+        bad = _is_bad(message) or (bool(about) and str(message.get("id")) == about and _is_bad(value))
+        why = "its reader rated it bad" if bad and role == "assistant" else ""
+        turns.append(Turn(role, text, role=role, at=time_in(message.get("timestamp")), untrained=why))
+    yield _dialogue(value, source, turns, left_out, ("id",), ("updated_at", "created_at"))
+
+
+def _is_bad(message: Json) -> bool:
+    """Whether a rating, by thumb or number, is below zero."""
+    data = message.get("data")
+    for rated in (message.get("annotation"), message.get("feedback"), data, message):
+        rating = rated.get("rating") if isinstance(rated, dict) else rated
+        if isinstance(rating, str):
+            if re.search(r"down|bad|dislike|negative", rating, re.I) or re.fullmatch(r"\s*-\d+\s*", rating):
+                return True
+        elif isinstance(rating, int | float) and rating < 0:
+            return True
+    return False
+
+
+def _answer(text: str) -> tuple[str, int]:
+    """A text without thoughts and marks of citations, and the number of thoughts."""
+    text, count = THOUGHT.subn("", text)
+    return CITATION.sub("", text).strip(), count
+
+
+def _dialogue(
+    value: Json, source: Source, turns: list[Turn], left_out: Counter[str], ids: tuple[str, ...], dates: tuple[str, ...]
+) -> Dialogue:
+    name = next((str(value[key]) for key in ids if value.get(key)), "")
+    at = next((time for key in dates if (time := time_in(value.get(key))) is not None), None)
+    if at is None:
+        at = next((turn.at for turn in reversed(turns) if turn.at is not None), None)
+    kept = tuple(turn for turn in turns if turn.text.strip())
+    return Dialogue(name, kept, source, iso(at), left_out=+left_out)

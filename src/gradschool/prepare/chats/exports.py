@@ -1,0 +1,169 @@
+"""The kinds of exports: recognise a file by its values, and read it, or the files of its folder together."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from gradschool.data.encoding import Unreadable, open_text
+from gradschool.data.parse import container
+from gradschool.data.tables import Row
+from gradschool.errors import DataError
+from gradschool.prepare.chats.assistants import chatgpt, claude, is_chatgpt, is_claude, is_open_webui, open_webui
+from gradschool.prepare.chats.discord import discord, is_discord
+from gradschool.prepare.chats.signal import is_signal, signal
+from gradschool.prepare.chats.slack import is_slack, is_slack_list, slack
+from gradschool.prepare.chats.social import is_linkedin, is_meta, linkedin, meta
+from gradschool.prepare.chats.teams import graph_messages, is_graph_message, is_skype, skype
+from gradschool.prepare.chats.telegram import is_telegram, telegram
+from gradschool.prepare.chats.tickets import is_ticket, ticket
+from gradschool.prepare.chats.values import Json, name_in, text_in
+from gradschool.prepare.dialogue import Dialogue
+from gradschool.prepare.recognise import SourceFile
+from gradschool.prepare.rows import file_rows
+from gradschool.records import Source
+
+SAMPLE = 50  # values from which a kind is recognised
+MAX_OBJECT = 1 << 30  # bytes of a file with one object, which is read at once
+MAX_DEPTH = 3  # at which conversations may be within an object
+Values = Iterator[tuple[Json, Source]]
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A kind of export: `one` reads a value with a conversation, `many` the messages of one folder."""
+
+    name: str
+    recognises: Callable[[Json], bool]
+    one: Callable[[Json, Source], Iterator[Dialogue]] | None = None
+    many: Callable[[Values, Path], Iterator[Dialogue]] | None = None
+
+
+def _nothing(values: Values, folder: Path) -> Iterator[Dialogue]:
+    return iter(())
+
+
+TICKETS = Export("tickets or conversations", is_ticket)
+EXPORTS = (
+    Export("a ChatGPT export", is_chatgpt, one=chatgpt),
+    Export("a Claude export", is_claude, one=claude),
+    Export("an Open WebUI export", is_open_webui, one=open_webui),
+    Export("a Facebook or Instagram export", is_meta, many=lambda values, folder: meta(values)),
+    Export("a Discord export", is_discord, one=discord),
+    Export("a Telegram export", is_telegram, one=telegram),
+    Export("a Teams or Skype export", is_skype, one=skype),
+    Export("Teams messages", is_graph_message, many=lambda values, folder: graph_messages(values)),
+    Export("a Slack export", is_slack, many=slack),
+    Export("a list of a Slack export", is_slack_list, many=_nothing),
+    Export("a Signal export", is_signal, many=lambda values, folder: signal(values)),
+    Export("LinkedIn messages", is_linkedin, many=lambda values, folder: linkedin(values)),
+    TICKETS,
+)
+
+
+def export_of(source_file: SourceFile) -> Export | None:
+    """The kind of export that most of the first values of a file are; None if it is another kind of file."""
+    values: list[Json] = []
+    try:
+        values += (value for value, _, _ in islice(_values(source_file), SAMPLE))
+    except Unreadable:
+        if not values:
+            raise
+    for export in EXPORTS:
+        if values and 2 * sum(map(export.recognises, values)) > len(values):
+            return export
+    return None
+
+
+def read_export(files: Sequence[SourceFile], export: Export) -> Iterator[Dialogue]:
+    """The dialogues of files of one kind that are in one folder."""
+    if export.many:
+        folder = files[0].path.resolve().parent
+        values = (
+            (value, source) for file in files for value, source, _ in _values(file, export) if export.recognises(value)
+        )
+        yield from export.many(values, folder)
+        return
+    for file in files:
+        for value, source, around in _values(file, export):
+            if not export.recognises(value):
+                continue
+            if export is TICKETS:
+                yield from ticket(value, source, _people(around))
+            elif export.one:
+                yield from export.one(value, source)
+
+
+def _values(source_file: SourceFile, likely: Export | None = None) -> Iterator[tuple[Json, Source, Json]]:
+    """The values of a file that may be conversations or messages, each with its place and the object around it."""
+    for row in _rows(source_file):
+        source = Source(source_file.name, row.line)
+        if isinstance(row.value, dict) and likely and likely.recognises(row.value):
+            yield row.value, source, {}
+        elif isinstance(row.value, dict):
+            yield from ((value, source, around) for value, around in _unwrapped(row.value, {}, 0))
+        elif isinstance(row.value, list):  # a list in a line: of turns, or of conversations
+            for value in row.value if not is_ticket({"messages": row.value}) else [{"messages": row.value}]:
+                if isinstance(value, dict):
+                    yield value, source, {}
+
+
+def _unwrapped(value: Json, around: Json, depth: int) -> Iterator[tuple[Json, Json]]:
+    """The value itself if it is of a known kind; else the known values in its lists and objects, at any depth."""
+    if depth >= MAX_DEPTH or any(export.recognises(value) for export in EXPORTS):
+        yield value, around
+        return
+    inner: list[tuple[Json, Json]] = []
+    for content in value.values():
+        many = content if isinstance(content, list) else ([content] if isinstance(content, dict) else [])
+        if isinstance(content, dict) and len(content) > 1 and all(isinstance(one, dict) for one in content.values()):
+            many = list(content.values())  # conversations by id
+        sample = [one for one in many if isinstance(one, dict)][:SAMPLE]
+        if any(_leads_to_known(one, depth + 1) for one in sample):
+            for one in many:
+                if isinstance(one, dict):
+                    inner += _unwrapped(one, value, depth + 1)
+    yield from inner or [(value, around)]
+
+
+def _leads_to_known(value: Json, depth: int) -> bool:
+    return any(export.recognises(one) for one, _ in _unwrapped(value, {}, depth) for export in EXPORTS)
+
+
+def _rows(source_file: SourceFile) -> Iterator[Row]:
+    """The rows of a file; a single object is read at once, however long it is."""
+    if source_file.kind == "rows":
+        try:
+            held = container(source_file.path, source_file.name)[0]
+        except DataError as error:
+            raise Unreadable(f"{error.what} {error.why}") from error
+        if held == "JSON objects" and (row := _whole(source_file)):
+            yield row
+            return
+    yield from file_rows(source_file)
+
+
+def _whole(source_file: SourceFile) -> Row | None:
+    """The single object of a file, or None if there are several or it is damaged."""
+    if source_file.path.stat().st_size > MAX_OBJECT:
+        raise Unreadable("its single JSON object is larger than 1 GB; export it in parts")
+    try:
+        with open_text(source_file.path, source_file.name) as file:
+            value: Any = json.load(file)
+    except (ValueError, RecursionError, DataError):
+        return None
+    return Row(1, value)
+
+
+def _people(around: Json) -> Mapping[str, tuple[str, str]]:
+    """The name and role of each user that an object lists next to its tickets, by id."""
+    found: dict[str, tuple[str, str]] = {}
+    for key in ("users", "agents", "contacts", "customers", "people", "members"):
+        listed = around.get(key)
+        for one in listed if isinstance(listed, list) else []:
+            if isinstance(one, dict) and one.get("id"):
+                role = text_in(one.get("role")) or {"users": "", "people": "", "members": ""}.get(key, key[:-1])
+                found[name_in(one["id"])] = (name_in({**one, "id": None}), role)
+    return found

@@ -1,0 +1,91 @@
+"""Slack exports: a folder of a channel has a JSON list of messages for each day; users.json has the names."""
+
+import html
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from gradschool.prepare.chats.values import Json, name_in, objects, text_in, time_in
+from gradschool.prepare.dialogue import Dialogue, Turn, iso
+from gradschool.records import Source
+
+NOT_SAID = re.compile(
+    r"(?:channel|group|bot_add|bot_remove|pinned|unpinned|reminder|tombstone|file_comment|sh_room|huddle)"
+)
+MARKUP = re.compile(r"<([@#!]?)([^<>|]+)(?:\|([^<>]*))?>")
+
+
+def is_slack(value: Json) -> bool:
+    """Whether a value is a message of a Slack export."""
+    return value.get("type") == "message" and isinstance(value.get("ts"), str) and ("user" in value or "text" in value)
+
+
+def is_slack_list(value: Json) -> bool:
+    """Whether a value is a row of users.json, channels.json or a similar list, which has no messages."""
+    user = isinstance(value.get("profile"), dict) and "team_id" in value
+    channel = "creator" in value and "created" in value and isinstance(value.get("members"), list)
+    direct = set(value) == {"id", "created", "members"}
+    return user or channel or direct
+
+
+def names_of(folder: Path) -> dict[str, str]:
+    """The name of each user, from the users.json of the workspace that a channel's folder belongs to."""
+    for path in (folder.parent / "users.json", folder / "users.json"):
+        try:
+            users = objects(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, RecursionError):
+            continue
+        return {str(user.get("id")): name_in(user.get("profile")) or name_in(user) for user in users}
+    return {}
+
+
+def slack(messages: Iterable[tuple[Json, Source]], folder: Path) -> Iterator[Dialogue]:
+    """The messages of a channel by time, and each thread as a dialogue of its own."""
+    names = names_of(folder)
+    threads: defaultdict[str, list[tuple[Turn, Source]]] = defaultdict(list)
+    left_out: Counter[str] = Counter()
+    for message, source in messages:
+        profile = message.get("user_profile")
+        for user in (message.get("user"),):
+            if isinstance(user, str) and isinstance(profile, dict):
+                names.setdefault(user, name_in(profile))
+        turn = _turn(message, names)
+        if turn is None:
+            left_out["notices and messages without text"] += 1
+            continue
+        thread = message.get("thread_ts")
+        threads[thread if isinstance(thread, str) else ""].append((turn, source))
+    for thread, said in sorted(threads.items()):
+        said.sort(key=lambda pair: pair[0].at or 0.0)
+        turns = tuple(turn for turn, _ in said)
+        counted = left_out if thread == min(threads) else None
+        yield Dialogue("", turns, said[0][1], iso(turns[-1].at), chat=not thread, left_out=counted)
+
+
+def _turn(message: Json, names: dict[str, str]) -> Turn | None:
+    subtype = str(message.get("subtype") or "")
+    text = _readable(text_in(message.get("text")), names).strip()
+    user = name_in(message.get("user")) or name_in(message.get("bot_id")) or name_in(message.get("username"))
+    if NOT_SAID.match(subtype) or not text or not user or message.get("hidden"):
+        return None
+    bot = "a program wrote it" if subtype == "bot_message" or message.get("bot_id") else ""
+    speaker = names.get(user) or name_in(message.get("username")) or user
+    return Turn(speaker, text, aliases=(user,), at=time_in(message.get("ts")), untrained=bot)
+
+
+def _readable(text: str, names: dict[str, str]) -> str:
+    """A text without Slack's markup of names, channels and links."""
+
+    def shown(found: re.Match[str]) -> str:
+        sign, value, label = found[1], found[2], found[3]
+        if sign == "@":
+            return f"@{names.get(value) or label or value}"
+        if sign == "#":
+            return f"#{label or value}"
+        if sign == "!":
+            return f"@{label or value.partition('^')[0]}"
+        return label or value
+
+    return html.unescape(MARKUP.sub(shown, text))

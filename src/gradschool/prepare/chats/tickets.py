@@ -1,0 +1,267 @@
+"""Tickets and conversations with a list of turns: Intercom, Zendesk, Freshdesk, Help Scout, Front, and files like them.
+
+The customer is who opened the ticket, or whose turns came in; internal notes are left out.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from gradschool.data.formats import plain
+from gradschool.data.marks import marks_of
+from gradschool.prepare.agents import role_word
+from gradschool.prepare.chats.values import Json, name_in, objects, plain_text, text_in, time_in
+from gradschool.prepare.dialogue import Dialogue, Turn, iso
+from gradschool.prepare.rows import MESSAGE_KEYS, SPEAKERS, TURN_LISTS
+from gradschool.records import Source
+
+LISTS = (
+    *TURN_LISTS,
+    "conversation_parts",
+    "parts",
+    "threads",
+    "notes",
+    "items",
+    "records",
+    "thread",
+    "ticket_comments",
+)
+BODIES = ("plain_body", "body_text", "text_body", "description_text", "body", "html_body", "body_html", *MESSAGE_KEYS)
+OPENINGS = ("description_text", "description", "question", "body", "message", "initial_message")
+HAVE_OPENINGS = {"comments", "replies", "posts", "events", "interactions"}  # next to the first message
+OPENED_BY = (
+    "requester_id",
+    "requester",
+    "customer_id",
+    "customer",
+    "submitter_id",
+    "end_user",
+    "contact",
+    "contact_id",
+)
+# Intercom and Freshdesk say in a word or a number what a turn is.
+INTERNAL_WORDS = (
+    "note",
+    "internal",
+    "private",
+    "whisper",
+    "lineitem",
+    "assignment",
+    "activity",
+    "event",
+    "system_event",
+)
+INTERNAL_FLAGS = ("internal", "private", "is_private", "is_internal", "internal_note", "is_note", "is_internal_note")
+KINDS = ("part_type", "type", "channel", "source_type", "visibility", "kind", "message_type")
+INCOMING = ("incoming", "is_inbound", "inbound", "from_customer", "is_customer")
+OUTGOING = ("from_agent", "outgoing", "is_outbound", "is_agent", "from_me")
+AUTHORS = ("author", "senders", "created_by", "sender", "from", "user", "actor", "agent")
+CUSTOMERS = {"customer", "client", "contact", "end_user", "lead", "visitor"}
+BOTS = ("bot", "workflow", "system_bot", "campaign", "automation")
+TIMES = ("created_at", "created", "timestamp", "date", "sent_at", "time", "created_on", "ts", "updated_at")
+IDS = ("id", "ticket_id", "conversation_id", "uuid", "ticket", "number", "case_id", "chat_id", "dialogue_id", "key")
+KINDS_OF_SPEAKER = ("role", "sender_type", "author_type", "user_type", "speaker_role", "author_role")
+NAMES = (
+    *("speaker", "author", "sender", "from", "sender_name", "user", "name", "participant"),
+    *("author_id", "user_id", "sender_id"),
+)
+HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+MAX_DEPTH, SAMPLE = 3, 5
+
+
+def turns_of(value: Json) -> list[Json] | None:
+    """The list of turns in a ticket, which may be nested; None if there is none."""
+    return _turns(value, 0)
+
+
+def _turns(value: Any, depth: int) -> list[Json] | None:
+    if not isinstance(value, dict) or depth > MAX_DEPTH:
+        return None
+    keys = _keys(value)
+    for word in LISTS:
+        inner = value.get(keys[word]) if word in keys else None
+        if isinstance(inner, dict):
+            inner = _turns(inner, depth + 1)
+        if not isinstance(inner, list) or not any(map(_is_turn, objects(inner))):
+            continue
+        if depth or not any(_turns(one, depth + 1) for one in objects(inner)[:SAMPLE]):  # else they are tickets
+            return objects(inner)
+    embedded = value.get(keys.get("embedded", "_embedded"))
+    return _turns(embedded, depth + 1) if isinstance(embedded, dict) else None
+
+
+def _is_turn(turn: Json) -> bool:
+    return bool(_body(turn)) and bool(_speaker(turn, {})[0])
+
+
+def is_ticket(value: Json) -> bool:
+    """Whether a value is a ticket or a conversation, with turns that have a text and a speaker."""
+    return turns_of(value) is not None or bool(_source(value) and "conversation_parts" in value)
+
+
+def _source(value: Json) -> Json:
+    """The first message of an Intercom conversation."""
+    source = value.get("source") or value.get("conversation_message")
+    return source if isinstance(source, dict) and plain_text(source.get("body")) else {}
+
+
+def ticket(value: Json, source: Source, people: Mapping[str, tuple[str, str]]) -> Iterator[Dialogue]:
+    """The dialogue of a ticket; `people` are the name and the role of each id, from a list of users next to it."""
+    keys = _keys(value)
+    opener = next((name for key in OPENED_BY if key in keys and (name := _id(value[keys[key]]))), "")
+    turns: list[Turn] = []
+    left_out: Counter[str] = Counter()
+    marked = _mark(value)
+    human = bool(_source(value)) or "conversation_parts" in keys  # Intercom: people answer next to programs
+    said_by = turns_of(value) or []
+    directed = 2 * sum("direction" in turn for turn in said_by) > len(said_by)  # then notes have no direction
+    for turn in said_by:
+        text = _body(turn)
+        if not text:
+            continue
+        if _is_internal(turn) or (directed and "direction" not in turn):
+            left_out["internal notes"] += 1
+            continue
+        said = _turn(turn, text, opener, people)
+        said = replace(said, untrained=said.untrained or marked)
+        program = human and any(plain(name) in BOTS for name in said.aliases)
+        turns.append(replace(said, untrained="a program wrote it") if program else said)
+    turns = _in_order(_staff(turns))
+    if first := _opening(value, keys, opener, people, [turn.text for turn in turns]):
+        turns.insert(0, first)
+    name = next(
+        (text_in(value[keys[key]]) or name_in(value[keys[key]]) for key in IDS if value.get(keys.get(key, ""))), ""
+    )
+    dates = [time_in(value.get(keys[key])) for key in TIMES if key in keys]
+    at = next((time for time in dates if time is not None), turns[-1].at if turns else None)
+    yield Dialogue(name, tuple(turns), source, iso(at), left_out=left_out)
+
+
+def _keys(value: Json) -> dict[str, str]:
+    return {_snake(key): key for key in reversed(list(value)) if isinstance(key, str)}
+
+
+@lru_cache(maxsize=4096)  # called for each key of each turn, and there are few different keys
+def _snake(key: str) -> str:
+    """A key in lower case with underscores: senderName, Sender-Name and _sender_name are sender_name."""
+    return plain(HUMP.sub("_", key)).lstrip("_")
+
+
+def _id(value: Any) -> str:
+    """The id of a person, or the name if there is no id."""
+    if isinstance(value, dict):
+        return next((name_in(value[key]) for key in ("id", "email", "name") if value.get(key)), "")
+    return name_in(value)
+
+
+def _body(turn: Json) -> str:
+    keys = _keys(turn)
+    return next((text for key in BODIES if key in keys and (text := plain_text(turn[keys[key]]))), "")
+
+
+def _is_internal(turn: Json) -> bool:
+    """Whether a turn is a note that the customer never sees, or no message at all."""
+    keys = _keys(turn)
+    if "public" in keys and turn[keys["public"]] in (False, 0, "false", "False", "no"):
+        return True
+    if any(flag in keys and turn[keys[flag]] in (True, 1, "true", "True", "yes") for flag in INTERNAL_FLAGS):
+        return True
+    if "is_public" in keys and turn[keys["is_public"]] in (False, "false", "False"):
+        return True
+    if "message_type" in keys and turn[keys["message_type"]] == 2:  # what happened, in Chatwoot
+        return True
+    words = (plain(str(turn.get(keys.get(key, "")) or "")) for key in KINDS)
+    return any(part in INTERNAL_WORDS for word in words for part in (word, *word.split("_")))
+
+
+def _turn(turn: Json, text: str, opener: str, people: Mapping[str, tuple[str, str]]) -> Turn:
+    keys = _keys(turn)
+    speaker, kind = _speaker(turn, people)
+    ids = [_id(turn[keys[key]]) for key in ("author_id", "user_id", "author", "created_by", "from") if key in keys]
+    role = _direction(turn, keys) or _role(kind)
+    if not role and opener:
+        role = (
+            "user" if opener in (*ids, speaker) else ("assistant" if "author_id" in keys or "user_id" in keys else "")
+        )
+    at = next((time for key in TIMES if key in keys and (time := time_in(turn[keys[key]])) is not None), None)
+    aliases = tuple(dict.fromkeys(filter(None, (*ids, kind))))
+    return Turn(speaker or role, text, role=role, aliases=aliases, at=at, untrained=_mark(turn))
+
+
+def _mark(value: Json) -> str:
+    """Why a turn, or the answers of a ticket, must not be trained on, if the file marks it so."""
+    return next((str(mark) for mark in marks_of(value) if mark.verdict == "bad"), "")
+
+
+def _role(kind: str) -> str:
+    return "assistant" if plain(kind) in (*BOTS, "team", "agent", "teammate") else role_word(kind)
+
+
+def _direction(turn: Json, keys: Mapping[str, str]) -> str:
+    """The role that flags for incoming and outgoing turns give."""
+    for flags, yes, no in ((INCOMING, "user", "assistant"), (OUTGOING, "assistant", "user")):
+        for flag in flags:
+            if flag in keys and isinstance(turn[keys[flag]], bool | int):
+                return yes if turn[keys[flag]] else no
+    kind = turn.get(keys.get("message_type", ""))
+    if kind in (0, 1) and not isinstance(kind, bool):  # Chatwoot
+        return "assistant" if kind else "user"
+    return role_word(str(turn.get(keys.get("direction", "")) or ""))
+
+
+def _speaker(turn: Json, people: Mapping[str, tuple[str, str]]) -> tuple[str, str]:
+    """The name of who speaks, and the word for the kind of speaker."""
+    keys = _keys(turn)
+    for key in AUTHORS:
+        author = turn.get(keys.get(key, ""))
+        author = author[0] if isinstance(author, list) and author else author
+        if isinstance(author, dict):
+            kind = next((text_in(author[word]) for word in ("role", "type", "kind") if author.get(word)), "")
+            known = people.get(_id(author), ("", ""))
+            return name_in(author) or known[0] or kind, kind or known[1]
+    for key in ("author_id", "user_id", "sender_id"):
+        if (name := name_in(turn.get(keys.get(key, "")))) and name in people:
+            return people[name][0] or name, people[name][1]
+    kind = next((text_in(turn[keys[key]]) for key in KINDS_OF_SPEAKER if turn.get(keys.get(key, ""))), "")
+    if not kind and role_word(text_in(turn.get(keys.get("type", "")))):
+        kind = text_in(turn[keys["type"]])
+    names = [name for word in NAMES if (name := name_in(turn.get(keys.get(word, ""))))]
+    named = next((name for name in names if not role_word(name)), "")
+    usual = (name_in(turn.get(keys.get(word, ""))) for word in SPEAKERS)
+    return named or next(filter(None, (*names, kind, *usual)), ""), kind or next(filter(role_word, names), "")
+
+
+def _opening(
+    value: Json, keys: Mapping[str, str], opener: str, people: Mapping[str, tuple[str, str]], said: list[str]
+) -> Turn | None:
+    """The customer's first message, which a ticket has outside its turns."""
+    if first := _source(value):
+        turn = _turn(first, plain_text(first["body"]), opener, people)
+        return replace(turn, role=turn.role or "user") if turn.text not in said[:1] else None
+    if not keys.keys() & HAVE_OPENINGS and not any(INCOMING[0] in turn for turn in turns_of(value) or ()):
+        return None
+    text = next((text for key in OPENINGS if key in keys and (text := plain_text(value[keys[key]]))), "")
+    if not text or " ".join(text.split()) in (" ".join(one.split()) for one in said[:1]):
+        return None
+    given = value.get(keys.get("requester", ""))
+    name = people.get(opener, ("", ""))[0] or name_in(given) or opener or "user"
+    return Turn(name, text, role="user", aliases=(opener,) if opener else ())
+
+
+def _staff(turns: list[Turn]) -> list[Turn]:
+    """The turns, with "user" as a word for the staff in a ticket that also has a "customer"."""
+    kinds = {plain(name) for turn in turns for name in turn.aliases}
+    if not kinds & CUSTOMERS or "user" not in kinds or "assistant" in {turn.role for turn in turns}:
+        return turns
+    return [replace(turn, role="assistant") if "user" in map(plain, turn.aliases) else turn for turn in turns]
+
+
+def _in_order(turns: list[Turn]) -> list[Turn]:
+    """The turns by time, if all have one; equal times keep their order."""
+    times = [turn.at for turn in turns]
+    if any(at is None for at in times):
+        return turns
+    return sorted(turns, key=lambda turn: turn.at or 0.0)

@@ -1,0 +1,121 @@
+"""The runs of a folder: list them, compare two, and remove one."""
+
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from gradschool.errors import GradschoolError
+from gradschool.files import disk_errors, read_lines
+from gradschool.package.manifest import MANIFEST, load_manifest
+from gradschool.records import Difference, Interval, RungResult, Scored
+from gradschool.report.facts import read_facts
+from gradschool.run import Run
+from gradschool.score.stats import difference
+from gradschool.settings import options
+
+RUNS = Path("runs")
+OWN = ("done", "answers", "work", "specialist")  # folders of a run
+OWN_FILES = (".lock", "run.json", "environment.json", "events.jsonl", "fit.jsonl", "report.html")
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A run in one line: its job and base, and the packaged rung with its score and verdict."""
+
+    run: str
+    job: str
+    base: str
+    state: str  # passed, failed, not proven, unfinished or damaged
+    rung: str = ""
+    result: RungResult | None = None
+    split: str = ""  # hash
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two runs, the paired difference of their packaged specialists, and the settings in which they differ."""
+
+    first: RunSummary
+    second: RunSummary
+    difference: Difference | None  # first - second; None if their test examples or metrics differ
+    settings: dict[str, tuple[str, str]]
+
+
+def list_runs(parent: Path = RUNS) -> list[RunSummary]:
+    """All runs in a folder, by name; a damaged one is listed as such."""
+    return [summary_of(path.parent) for path in sorted(parent.glob("*/run.json"), key=lambda path: path.parent.name)]
+
+
+def summary_of(folder: Path) -> RunSummary:
+    """A run in one line."""
+    try:
+        run = Run.open(folder)
+        facts = read_facts(run)
+    except GradschoolError:
+        return RunSummary(str(folder), "", "", "damaged")
+    chosen, split = facts.chosen, facts.split.hash if facts.split else ""
+    state = "unfinished"
+    if facts.manifest and chosen and chosen.report:
+        state = chosen.report.verdict if chosen.sound else "failed"
+    return RunSummary(
+        str(folder), run.job.name, run.job.settings.base_model, state, chosen.rung if chosen else "", chosen, split
+    )
+
+
+def compare_runs(first: Path, second: Path) -> Comparison:
+    """Compare two runs; raises UsageError if one is no run."""
+    jobs = [Run.open(folder).job.settings.model_dump() for folder in (first, second)]
+    differing = {}
+    for option in options():
+        values = []
+        for value in jobs:
+            for key in option.path.split("."):
+                value = value[key]
+            values.append(str(value))
+        if values[0] != values[1]:
+            differing[option.path] = (values[0], values[1])
+    one, other = summary_of(first), summary_of(second)
+    return Comparison(one, other, _paired(one, other), differing)
+
+
+def _paired(one: RunSummary, other: RunSummary) -> Difference | None:
+    """The difference of two packaged specialists on the test examples, if these and the metric are the same."""
+    if not (one.result and other.result and one.result.report and other.result.report):
+        return None
+    if one.split != other.split or one.result.report.metric != other.result.report.metric:
+        return None
+    rows, others = _rows(Path(one.run)), _rows(Path(other.run))
+    if not rows or rows.keys() != others.keys():
+        return None
+    values = [row.value for row in rows.values()], [others[id_].value for id_ in rows]
+    level = one.result.report.score.interval.level
+    mean, interval = difference(*values, [row.group for row in rows.values()], level)
+    return Difference(other.run, mean, Interval(interval.low, interval.high, level))
+
+
+def _rows(folder: Path) -> dict[str, Scored]:
+    if not (folder / "specialist" / MANIFEST).exists() or not load_manifest(folder / "specialist"):
+        return {}
+    saved = read_lines(folder / "specialist" / "evidence" / "test.jsonl")
+    return {row.id: row for row in TypeAdapter(list[Scored]).validate_python(saved)}
+
+
+def remove_run(folder: Path) -> list[str]:
+    """Remove a run, but no file of the user in its folder; returns the names of those that stay.
+
+    Raises UsageError if it is no run, or if another process climbs it.
+    """
+    run = Run.open(folder)
+    with run, disk_errors(folder):
+        for name in OWN:
+            if (folder / name).is_dir() and not (folder / name).is_symlink():
+                shutil.rmtree(folder / name)
+    with disk_errors(folder):
+        for name in OWN_FILES:
+            (folder / name).unlink(missing_ok=True)
+        with suppress(OSError):  # files of the user are left
+            folder.rmdir()
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []

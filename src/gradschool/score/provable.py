@@ -1,0 +1,63 @@
+"""What a test set can prove about a pass mark before anything is answered, and what would be enough, in words."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gradschool.data.proof import min_test_examples
+from gradschool.score.stats import bounds, needed_score
+
+MAX_TEST_SHARE = 0.7  # a larger test set leaves too little for training to be proposed
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a test set can prove; `level` is the confidence of a bound."""
+
+    pass_mark: float
+    examples: int
+    groups: int
+    total: int  # examples of all parts
+    highest: float  # the highest pass mark that it can prove: with every answer right
+    needed: float | None  # true score at which the pass mark is proven with a probability of 0.8; None: at no score
+    level: float
+
+    @property
+    def possible(self) -> bool:
+        """Whether the pass mark can be proved at all."""
+        return self.highest >= self.pass_mark
+
+    def sentence(self) -> str:
+        """What it can prove, and what to do if that is not enough."""
+        if self.possible:
+            needed = (
+                f" To prove the pass mark of {self.pass_mark:g} with a probability of 80 %, the true score must be at "
+                f"least {self.needed:.3f}."
+                if self.needed is not None
+                else ""
+            )
+            return (
+                f"The highest pass mark that this test set can prove is {self.highest:.3f}, with every answer "
+                f"right.{needed}"
+            )
+        grouped = f" in {self.groups} groups" if self.groups < self.examples else ""
+        return (
+            f"This test set cannot prove the pass mark of {self.pass_mark:g}: with every answer right, its "
+            f"{self.examples} examples{grouped} prove {self.highest:.3f}. {self._enough()}"
+        )
+
+    def _enough(self) -> str:
+        fewest = min_test_examples(self.pass_mark, self.level)
+        if fewest is None:
+            return "No number of examples proves a pass mark of 1: lower it."
+        units = "groups" if self.groups < self.examples else "examples"
+        share = math.ceil(100 * fewest / self.groups * self.examples / self.total) / 100
+        more = f"test more of them with `--test-share {share:g}`, " if share <= MAX_TEST_SHARE else ""
+        return f"At least {fewest} test {units} are needed: {more}add examples, or lower the pass mark."
+
+
+def proof_of(groups: Sequence[str], total: int, pass_mark: float, level: float) -> Proof:
+    """What test examples can prove, each given by its group; `total` counts the examples of all parts."""
+    highest = bounds([1.0] * len(groups), groups, level).low
+    needed = needed_score(len(groups), pass_mark, level) if highest >= pass_mark else None
+    return Proof(pass_mark, len(groups), len(set(groups)), total, highest, needed, level)

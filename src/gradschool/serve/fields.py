@@ -1,0 +1,57 @@
+"""Request fields that this server does not implement, and the values of each that ask for nothing.
+
+They are those of OpenAI's API, and of servers and clients that extend it: llama.cpp, vLLM, Ollama, OpenRouter,
+Open WebUI.
+"""
+
+from typing import Any
+
+# Values that ask for nothing in every field below; 0 is also 0.0 and false.
+NOTHING: tuple[Any, ...] = (None, 0, "", [], {})
+
+# Fields that would change the answer, each with further values that change nothing.
+UNSUPPORTED: dict[str, tuple[Any, ...]] = {
+    # how many answers, and what is returned with them
+    "n": (1,), "best_of": (1,), "echo": (), "suffix": (), "logprobs": (), "top_logprobs": (), "prompt_logprobs": (),
+    "n_probs": (), "modalities": (["text"],), "audio": (),
+    # sampling
+    "top_k": (-1,), "top_a": (), "min_p": (), "typical_p": (1,), "tfs_z": (1,), "xtc_probability": (),
+    "dynatemp_range": (), "mirostat": (), "frequency_penalty": (), "presence_penalty": (), "repetition_penalty": (1,),
+    "repeat_penalty": (1,), "dry_multiplier": (), "no_repeat_ngram_size": (), "logit_bias": (), "use_beam_search": (),
+    "length_penalty": (1,),
+    # where an answer ends
+    "min_tokens": (), "ignore_eos": (), "stop_token_ids": (), "include_stop_str_in_output": (), "bad_words": (),
+    "allowed_token_ids": (),
+    # the form of an answer
+    "response_format": ({"type": "text"},), "format": (), "grammar": (), "json_schema": (), "guided_json": (),
+    "guided_regex": (), "guided_choice": (), "guided_grammar": (), "structured_outputs": (), "prediction": (),
+    # tools and other sources
+    "tools": (), "tool_choice": ("none", "auto"), "functions": (), "function_call": ("none", "auto"),
+    "web_search_options": (), "plugins": (), "transforms": (), "documents": (), "files": (), "tool_ids": (),
+    "tool_servers": (),
+    # how a prompt is built
+    "chat_template": (), "chat_template_kwargs": ({"enable_thinking": False},), "continue_final_message": (),
+    "truncate_prompt_tokens": (), "think": (), "enable_thinking": (), "thinking": ({"type": "disabled"},),
+    "options": (), "params": (),
+}  # fmt: skip
+
+# Fields that do not affect an answer of this server, whatever their value.
+WITHOUT_EFFECT = frozenset({
+    # about the client, its user and its conversation
+    "user", "metadata", "store", "safety_identifier", "client_metadata", "session_id", "chat_id", "message_id",
+    "parent_id", "id", "request_id", "variables", "model_item", "background_tasks", "features", "filter_ids",
+    # about the service
+    "service_tier", "priority", "prompt_cache_key", "prompt_cache_retention", "cache_prompt", "cache_salt", "id_slot",
+    "keep_alive", "ttl", "num_ctx", "timings_per_token", "return_progress", "provider", "route", "usage", "drop_params",
+    # settings of unsupported fields
+    "parallel_tool_calls", "repeat_last_n", "mirostat_tau", "mirostat_eta", "xtc_threshold", "dynatemp_exponent",
+    "dry_base", "dry_allowed_length", "dry_penalty_last_n", "dry_sequence_breakers", "samplers",
+    "spaces_between_special_tokens",
+    # about thoughts, which an answer here does not contain
+    "reasoning_effort", "verbosity", "reasoning", "include_reasoning", "reasoning_format",
+})  # fmt: skip
+
+
+def is_unsupported(field: str, value: Any) -> bool:
+    """Whether a field asks for something that this server cannot do."""
+    return field in UNSUPPORTED and value not in NOTHING and value not in UNSUPPORTED[field]

@@ -1,0 +1,72 @@
+"""A chat: its commands, and what is a question although it begins with a slash."""
+
+from pathlib import Path
+
+import pytest
+
+import made
+import small_job
+from gradschool.cli.chatting import COMMANDS, OTHER_NAMES, command_of
+
+
+@pytest.fixture(scope="module")
+def echo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made.echo(tmp_path_factory.mktemp("echo"))
+
+
+def said(place: object, *lines: str) -> list[str]:
+    result = small_job.run("chat", place, stdin="".join(line + "\n" for line in lines))
+    assert result.exit_code == 0, result.output
+    return [line for line in result.stdout.splitlines() if line]
+
+
+def test_a_banner_names_the_commands(echo: Path) -> None:
+    [banner] = said(echo, "/bye", "not read")
+    assert all(name in banner for name in COMMANDS) and str(echo) in banner
+
+
+@pytest.mark.parametrize("end", ["/bye", "/BYE ", "/exit", "/quit", ""])
+def test_commands_end_a_chat(echo: Path, end: str) -> None:
+    _, first = said(echo, "one", end, "not read")
+    assert first == "specialist: one"
+
+
+def test_help_lists_every_command_and_is_not_asked(echo: Path) -> None:
+    _, *lines = said(echo, "/help")
+    assert [line.split()[0] for line in lines] == list(COMMANDS)
+
+
+def test_reset_begins_a_new_conversation(monkeypatch: pytest.MonkeyPatch, echo: Path) -> None:
+    from gradschool.model.fake import FakeEngine
+
+    asked: list[int] = []
+
+    def stream(engine: FakeEngine, conversation: tuple[object, ...], *more: object) -> list[str]:
+        asked.append(len(conversation))
+        return ["yes"]
+
+    monkeypatch.setattr(FakeEngine, "stream", stream)
+    said(echo, "one", "two", "/reset", "three")
+    assert asked == [1, 3, 1]
+
+
+def test_unknown_commands_are_reported_and_not_asked(echo: Path) -> None:
+    _, told, answered = said(echo, "/help-me", " /help-me")
+    assert "/help-me" in told and "/help" in told and answered == "specialist: /help-me"
+
+
+@pytest.mark.parametrize("line", ["/etc/hosts", "/bye for now", "a /bye", " /bye", "and/or", "1/2"])
+def test_questions_with_slashes_are_questions(line: str) -> None:
+    assert command_of(line) == ""
+
+
+def test_commands_have_other_names() -> None:
+    assert all(command_of(other) == name for other, name in OTHER_NAMES.items())
+    assert set(OTHER_NAMES.values()) <= COMMANDS.keys()
+
+
+def test_a_base_alone_can_be_asked(tmp_path: Path) -> None:
+    *notes, answered = said("fake", "hello")
+    assert answered == "base: hello" and any("fake is a base model" in note for note in notes)
+    both = small_job.run("chat", "fake", "--base", "elsewhere", stdin="x\n")
+    assert both.exit_code == 2 and "give one of them" in both.stderr

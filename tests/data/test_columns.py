@@ -1,0 +1,77 @@
+"""Every column with content is read or named; the question is the same whatever its columns are called."""
+
+import json
+
+import pytest
+
+WHOLE = "When is it closed? The weir is closed from the first frost until the end of March. In winter."
+LONG = "The weir is closed from the first frost until the end of March."
+
+
+def question(read, row):
+    reading = read(json.dumps(row))
+    assert [issue for issue in reading.issues if issue.kind != "unused column"] == []
+    return "\n\n".join(message.content for message in reading.examples[0].question)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {asked: "When is it closed?", material: LONG, "answer": "In winter."}
+        for asked in ("prompt", "question", "instruction", "query", "Question", "questionText", "user_input")
+        for material in ("context", "passage", "text", "document", "article", "paragraph", "story", "input", "Contexts")
+    ]
+    + [
+        {"context": LONG, "question": "When is it closed?", "completion": "In winter."},
+        {"instruction": "When is it closed?", "input": LONG, "text": WHOLE, "output": "In winter."},
+        {"prompt": "When is it closed?", "context": [LONG], "response": "In winter."},
+        {"history": "When is it closed?", "context": LONG, "response": "In winter."},
+    ],
+    ids=lambda row: "/".join(row),
+)  # fmt: skip
+def test_question_and_material_are_both_read(read, row):
+    assert question(read, row) == f"When is it closed?\n\n{LONG}"
+
+
+@pytest.mark.parametrize(
+    "row, asked",
+    [
+        ({"instruction": "Sort.", "question": "Which?", "context": "a b", "output": "x"}, "Sort.\n\nWhich?\n\na b"),
+        ({"prompt": f"Read: {LONG} When?", "context": LONG, "completion": "x"}, f"Read: {LONG} When?"),
+        ({"premise": "It snows.", "hypothesis": "It is cold.", "label": "yes"}, "It snows.\n\nIt is cold."),
+        ({"sentence1": "It snows.", "sentence2": "It is cold.", "label": "yes"}, "It snows.\n\nIt is cold."),
+        ({"subject": "Weir", "body": LONG, "label": "river"}, f"Weir\n\n{LONG}"),
+        ({"system_prompt": "Be brief.", "prompt": "When?", "completion": "x"}, "Be brief.\n\nWhen?"),
+        ({"systemPrompt": "Be brief.", "question": "When?", "answer": "x"}, "Be brief.\n\nWhen?"),
+        ({"prompt": "When?", "document": "weir.pdf", "completion": "x"}, "When?"),
+        ({"message": "When?", "reply": "x"}, "When?"),
+        ({"source": "Wann?", "target": "When?"}, "Wann?"),
+        ({"text": LONG, "label": 3, "label_text": "river"}, LONG),
+        ({"instruction": "Shorten.", "input": None, "output": "x"}, "Shorten."),
+    ],
+)
+def test_what_is_asked(read, row, asked):
+    assert question(read, row) == asked
+
+
+def test_the_text_of_a_label_is_its_name(read):
+    assert read(json.dumps({"text": LONG, "label": 3, "label_text": "river"})).examples[0].ideal == "river"
+
+
+def test_a_column_with_content_that_is_not_read_is_named_once(read):
+    rows = [{"prompt": f"{n}?", "completion": "x", "remarks": LONG, "n": n, "tags": ["a"]} for n in range(4)]
+    issues = read("\n".join(map(json.dumps, rows))).issues
+    assert [issue.kind for issue in issues] == ["unused column"] * 2
+    assert "'remarks'" in issues[0].text and "'tags'" in issues[1].text
+
+
+def test_named_columns_are_read_alone_and_the_rest_is_named(read):
+    row = {"clause": LONG, "plain": "Shut in winter.", "question": "What does this long sentence say?"}
+    reading = read(json.dumps(row), input_column="clause", output_column="plain")
+    assert reading.examples[0].last_user == LONG and "'question'" in reading.issues[0].text
+
+
+def test_a_conversation_without_an_answer_takes_it_from_its_column(read):
+    asked = [{"role": "user", "content": "When?"}]
+    for row in ({"messages": asked, "response": "x"}, {"prompt": asked, "context": LONG, "completion": "x"}):
+        assert read(json.dumps(row)).examples[0].ideal == "x"

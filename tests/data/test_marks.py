@@ -1,0 +1,113 @@
+"""Answers that the data marks as bad are left out, whatever the mark is called."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gradschool.data.marks import bad_up_to, marks_of
+from gradschool.errors import DataError
+
+ROW = {"prompt": "Name the bird.", "completion": "A wren."}
+TURNS = [{"role": "user", "content": "Name it."}, {"role": "assistant", "content": "A wren."}]
+BAD = [
+    {"label": False}, {"label": "false"}, {"label": "bad"}, {"kto_tag": False}, {"good": 0}, {"is_good": False},
+    {"isGood": "no"}, {"train": False}, {"Train": "FALSE"}, {"weight": 0}, {"loss_weight": 0.0}, {"weight": "0"},
+    {"rating": "bad"}, {"rating": "👎"}, {"feedback": "thumbs_down"}, {"feedback": "thumbsDown"}, {"feedback": -1},
+    {"feedback": {"rating": -1, "reason": "rude"}}, {"feedback": {"score": "negative"}}, {"annotation": {"rating": -1}},
+    {"feedback": [{"value": "dislike"}]}, {"rejected": True}, {"exclude": "yes"}, {"do_not_train": 1}, {"skip": True},
+    {"status": "rejected"}, {"review_status": "Discarded"}, {"approved": False}, {"thumbs_down": True},
+    {"thumbs_down": 3}, {"is_correct": 0}, {"loss": False}, {"metadata": {"rating": "poor"}}, {"desirable": "false"},
+    {"thumbs": "down"}, {"vote": "downvote"}, {"chosen": False}, {"use_for_training": "n"}, {"reaction": "👎🏽"},
+]  # fmt: skip
+GOOD = [
+    {"label": True}, {"label": "true"}, {"weight": 1}, {"weight": 0.5}, {"train": True}, {"rating": "good"},
+    {"feedback": {"rating": 1}}, {"feedback": None}, {"rejected": False}, {"status": "published"}, {"likes": 0},
+    {"thumbs_down": 0}, {"exclude": "no"}, {"feedback": "Please be friendlier next time."}, {"label": None},
+    {"label": "negative"}, {"label": "no"}, {"weight": "12 kg"}, {"state": "Ohio"}, {"score": 0.01}, {"rating": 3},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("mark", BAD, ids=str)
+@pytest.mark.parametrize(
+    "row", [ROW, {"messages": [{"role": "user", "content": "Name it."}, {"role": "assistant", "content": "A wren."}]}]
+)
+def test_a_row_that_is_marked_as_bad_is_left_out_with_a_remark(read, row, mark):
+    kept = {"prompt": "Name the tree.", "completion": "An elm."}
+    reading = read("\n".join(map(json.dumps, [kept, row | mark, kept | {"prompt": "And this?"}])))
+    assert [example.ideal for example in reading.examples] == ["An elm.", "An elm."]
+    (issue,) = [issue for issue in reading.issues if issue.severity == "dropped"]
+    assert (issue.kind, issue.source.line) == ("marked as bad", 2) and next(iter(mark)) in issue.text
+
+
+@pytest.mark.parametrize("mark", GOOD, ids=str)
+def test_other_rows_are_kept(read, mark):
+    assert len(read(json.dumps(ROW | mark)).examples) == 1
+
+
+@pytest.mark.parametrize("key", ["weight", "train", "loss", "rating", "annotation", "feedback"])
+def test_messages_that_are_marked_as_bad_are_not_trained_on(read, key):
+    values = {"weight": 0, "train": False, "loss": False, "rating": -1, "annotation": {"rating": -1}, "feedback": "👎"}
+    user = [{"role": "user", "content": f"Question {n}?"} for n in range(3)]
+    good = [{"role": "assistant", "content": f"Answer {n}."} for n in range(3)]
+    marked = good[1] | {key: values[key]}
+    rows = [[user[0], good[0], user[1], marked], [user[0], marked], [user[0], marked, user[1], good[2]]]
+    rows += [[user[0], good[0], marked]]
+    reading = read("\n".join(json.dumps({"messages": row}) for row in rows))
+    assert [example.ideal for example in reading.examples] == ["Answer 0.", "Answer 2.", "Answer 0."]
+    assert [len(example.messages) for example in reading.examples] == [2, 4, 2]
+    assert {(issue.kind, issue.severity) for issue in reading.issues} == {
+        ("marked as bad", "kept"),
+        ("marked as bad", "dropped"),
+    }
+
+
+@pytest.mark.parametrize(
+    "values, kept",
+    [
+        ([1, 2, 3, 4, 5], [3, 4, 5]), (["1", "5", "4"], ["5", "4"]), ([-1, 0, 1], [0, 1]), ([0, 1, 1], [1, 1]),
+        ([2, 9, 10], [9, 10]), (["2/5", "5/5", "4/5"], ["5/5", "4/5"]), (["★☆☆☆☆", "★★★★★"], ["★★★★★"]),
+        ([1.5, 4.5, 5], [4.5, 5]), ([0.2, 0.9], [0.2, 0.9]), ([3, 800], [3, 800]), ([1, 2], [1, 2]),
+    ],
+)  # fmt: skip
+def test_the_scale_of_ratings_is_found_in_the_whole_file(read, values, kept):
+    rows = [{"prompt": f"q {n}", "response": str(value), "rating": value} for n, value in enumerate(values)]
+    reading = read("\n".join(map(json.dumps, rows)))
+    assert [example.ideal for example in reading.examples] == list(map(str, kept))
+    if len(kept) == len(values):
+        assert [issue.kind for issue in reading.issues] == ["unknown rating"]
+
+
+def test_the_rating_of_a_review_judges_no_answer(read):
+    rows = [{"text": f"The tap drips again {n}.", "summary": f"Drips {n}.", "rating": n} for n in range(1, 6)]
+    assert len(read("\n".join(map(json.dumps, rows))).examples) == 5
+
+
+def test_a_label_is_a_mark_only_next_to_an_answer(read):
+    assert read('{"text": "Is it shut?", "label": false}').examples[0].ideal == "false"
+    assert read("text,label\nIt is shut today,bad\n", "t.csv").examples[0].ideal == "bad"
+
+
+def test_a_file_of_bad_rows_is_refused_with_the_reason(read):
+    with pytest.raises(DataError, match=r"(?s)No row .* all 2 are left out.*`label` is False"):
+        read(f"{json.dumps(ROW | {'label': False})}\n{json.dumps(ROW | {'label': False})}")
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(["rating", "label", "feedback", "weight", "metadata", "status", "score"]) | st.text(max_size=4),
+        st.recursive(
+            st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=6),
+            lambda inner: (
+                st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["rating", "value", "x"]), inner)
+            ),
+            max_leaves=5,
+        ),
+    )
+)
+def test_any_row_has_marks(row):
+    for mark in marks_of(row):
+        assert mark.verdict in ("good", "bad", "number") and str(mark)
+        bad_up_to(mark.key, [mark.number])

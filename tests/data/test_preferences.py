@@ -1,0 +1,95 @@
+"""Preference rows in their usual forms: the preferred answer is the ideal one, and no rejected answer is trained on."""
+
+import json
+
+import pytest
+
+Q, GOOD, BAD = "How tall is the old mill?", "Nine metres.", "Who cares?"
+ASKED = {"role": "user", "content": Q}
+YES, NO = {"role": "assistant", "content": GOOD}, {"role": "assistant", "content": BAD}
+SYSTEM = {"role": "system", "content": "Be exact."}
+FORMS = {
+    "text": {"prompt": Q, "chosen": GOOD, "rejected": BAD},
+    "answers as messages": {"prompt": Q, "chosen": [YES], "rejected": [NO]},
+    "all as messages": {"prompt": [ASKED], "chosen": [YES], "rejected": [NO]},
+    "prompt repeated": {"prompt": Q, "chosen": [ASKED, YES], "rejected": [ASKED, NO]},
+    "messages repeated": {"prompt": [ASKED], "chosen": [ASKED, YES], "rejected": [ASKED, NO]},
+    "text repeated": {"prompt": Q, "chosen": f"{Q} {GOOD}", "rejected": f"{Q} {BAD}"},
+    "rendered prompt": {"prompt": f"### Human: {Q}\n### Assistant:", "chosen": [ASKED, YES], "rejected": [ASKED, NO]},
+    "conversations alone": {"chosen": [ASKED, YES], "rejected": [ASKED, NO]},
+    "texts alone": {
+        "chosen": f"\n\nHuman: {Q}\n\nAssistant: {GOOD}",
+        "rejected": f"\n\nHuman: {Q}\n\nAssistant: {BAD}",
+    },
+    "sharegpt": {
+        "conversations": [{"from": "human", "value": Q}],
+        "chosen": {"from": "gpt", "value": GOOD},
+        "rejected": {"from": "gpt", "value": BAD},
+    },
+    "messages and text": {"messages": [ASKED], "chosen": GOOD, "rejected": BAD},
+    "messages with the wrong answer": {"messages": [ASKED, NO], "chosen": [ASKED, YES], "rejected": [ASKED, NO]},
+    "openai": {"input": {"messages": [ASKED]}, "preferred_output": [YES], "non_preferred_output": [NO]},
+    "other names": {"question": Q, "chosen_response": GOOD, "rejected_response": BAD},
+    "instruction": {"instruction": Q, "input": "", "chosen": GOOD, "rejected": BAD},
+    "alpaca ranked": {"instruction": Q, "output": [GOOD, BAD], "chosen": GOOD, "rejected": BAD},
+    "scores": {
+        "instruction": Q,
+        "completions": [{"response": BAD, "overall_score": 2}, {"response": GOOD, "overall_score": 8.5}],
+    },
+    "ratings": {"prompt": Q, "generations": [BAD, GOOD], "ratings": [1, 5]},
+    "ranks": {"prompt": Q, "responses": [BAD, GOOD], "rank": [2, 1]},
+    "contents": {
+        "contents": [{"role": "user", "parts": [{"text": Q}]}],
+        "completions": [
+            {"score": 0.0, "completion": {"role": "model", "parts": [{"text": BAD}]}},
+            {"score": 1.0, "completion": {"role": "model", "parts": [{"text": GOOD}]}},
+        ],
+    },
+    "choice": {"post": Q, "summaries": [{"text": BAD}, {"text": GOOD}], "choice": 1},
+    "sides": {"prompt": Q, "response_a": BAD, "response_b": GOOD, "winner": "model_b"},
+    "numbers": {"prompt": Q, "response_0": GOOD, "response_1": BAD, "better_response_id": 0},
+    "outputs": {"instruction": Q, "output_1": BAD, "output_2": GOOD, "preference": 2},
+    "arena": {"conversation_a": [ASKED, YES], "conversation_b": [ASKED, NO], "winner": "model_a"},
+    "history": {"history": Q, "human_ref_A": BAD, "human_ref_B": GOOD, "labels": 0},
+    "right and wrong": {"question": Q, "best_answer": GOOD, "incorrect_answers": [BAD]},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_preferred_answer_is_the_ideal_one(read, form):
+    reading = read(json.dumps(FORMS[form]))
+    (example,) = reading.examples
+    assert [(message.role, message.content) for message in example.messages] == [("user", Q), ("assistant", GOOD)]
+    assert example.other_answers == ()
+    assert {issue.kind for issue in reading.issues} <= {"unused column"}
+
+
+def test_a_system_message_in_the_answers_stands_first(read):
+    (example,) = read(json.dumps({"prompt": Q, "chosen": [SYSTEM, ASKED, YES], "rejected": [NO]})).examples
+    assert [message.role for message in example.messages] == ["system", "user", "assistant"]
+    (example,) = read(json.dumps({"prompt": [SYSTEM, ASKED], "chosen": [ASKED, YES], "rejected": [NO]})).examples
+    assert [message.content for message in example.messages] == ["Be exact.", Q, GOOD]
+
+
+def test_earlier_turns_are_kept(read):
+    earlier = [{"role": "user", "content": "Hello?"}, {"role": "assistant", "content": "Hello!"}]
+    (example,) = read(json.dumps({"chosen": [*earlier, ASKED, YES], "rejected": [*earlier, ASKED, NO]})).examples
+    assert [message.content for message in example.messages] == ["Hello?", "Hello!", Q, GOOD]
+    (example,) = read(json.dumps({"prompt": [*earlier, ASKED], "chosen": [YES], "rejected": [NO]})).examples
+    assert [message.content for message in example.messages] == ["Hello?", "Hello!", Q, GOOD]
+
+
+def test_a_tie_is_left_out_with_a_remark(read):
+    tie = FORMS["sides"] | {"winner": "tie"}
+    reading = read(f"{json.dumps(tie)}\n" + "\n".join([json.dumps(FORMS["sides"])] * 2))
+    (issue,) = reading.issues
+    assert len(reading.examples) == 2 and issue.source.line == 1 and "none is preferred" in issue.text
+
+
+def test_the_use_of_each_column_is_shown(read):
+    columns = read(json.dumps(FORMS["text"])).columns
+    assert columns == {
+        "prompt": "user message",
+        "chosen": "ideal answer",
+        "rejected": "rejected answer, not trained on",
+    }

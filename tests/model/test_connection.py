@@ -1,0 +1,24 @@
+"""Proxies: never to this machine, and a clear error for one that cannot be used."""
+
+import pytest
+
+from gradschool.errors import RemoteError
+from gradschool.model.connection import is_loopback, trusts_environment
+from gradschool.model.remote import RemoteEngine
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.8.8", "::1", "[::1]", "api.localhost", "0.0.0.0"])
+def test_this_machine_is_asked_directly(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    assert is_loopback(host) and not trusts_environment(host)
+    RemoteEngine("http://localhost:1/v1", "small")
+
+
+def test_a_proxy_that_cannot_be_used_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://me:secret@127.0.0.1:9")
+    assert trusts_environment("models.example")
+    with pytest.raises(RemoteError, match="SOCKS") as caught:
+        RemoteEngine("http://models.example/v1", "small")
+    assert "secret" not in str(caught.value) and "NO_PROXY" in caught.value.fix
+    monkeypatch.setenv("NO_PROXY", "models.example")
+    RemoteEngine("http://models.example/v1", "small")

@@ -1,0 +1,42 @@
+"""Reasoning before an answer is divided from it, in a whole text and in a stream of any pieces."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradschool.reasoning import TAGS, AnswerFilter, field_of, part, text_of
+
+PIECES = st.lists(st.sampled_from(["<think>", "</think>", "<answer>", "</answer>", "<", "[THINK]", "a ", "\n", "b"]))
+
+
+@pytest.mark.parametrize(("opening", "closing"), TAGS)
+def test_a_block_before_the_answer_is_reasoning(opening: str, closing: str) -> None:
+    parted = part(f"\n{opening}\nThe shelf is full.\n{closing}\n\nShelf 4.")
+    assert (parted.answer, parted.form) == ("Shelf 4.", "closed") and "full" in parted.reasoning
+    assert part(f"{opening} The shelf is").form == "unclosed"
+    assert part("Shelf 4.").form == "none"
+
+
+def test_the_other_forms_of_reasoning() -> None:
+    assert part("So 4.</think>\nShelf 4.").answer == "Shelf 4."
+    assert part("Write <think>x</think> first.").form == "inside"
+    assert part("<think>a</think><think>b</think><answer>Shelf 4.</answer>").answer == "Shelf 4."
+    assert part("<details>more</details> text").form == "none"
+    assert field_of({"role": "assistant", "Reasoning-Content": "x"}) == "Reasoning-Content"
+    assert field_of({"reasoning": None, "thinking": True}) == ""
+    assert text_of([{"type": "thinking", "thinking": "x"}, {"type": "text", "text": "Shelf 4."}]) == "Shelf 4."
+
+
+@given(PIECES, st.booleans())
+def test_a_stream_says_what_the_whole_text_says_if_it_begins_with_reasoning(pieces: list[str], unopened: bool) -> None:
+    pieces = ["<th", "ink>", *pieces]
+    answer = AnswerFilter(unopened)
+    assert "".join([*map(answer.add, pieces), answer.end()]).rstrip() == part("".join(pieces)).answer.rstrip()
+    assert answer.reasoned
+
+
+@given(st.text())
+def test_text_without_tags_is_streamed_as_it_is(text: str) -> None:
+    if part(text).form == "none":
+        answer = AnswerFilter()
+        assert "".join([*map(answer.add, text), answer.end()]) == text

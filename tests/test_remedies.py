@@ -1,0 +1,100 @@
+"""Remedies: each is named if there is evidence for it, and only then."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import small_job
+from finish import finish
+from gradschool.job import read_job
+from gradschool.records import Answer, Cost, Interval, Report, RungResult, Score, Scored
+from gradschool.remedies import WITHOUT_FACTS, advise
+from gradschool.rungs.training import Trained
+from gradschool.rungs.tune import still_falling
+from gradschool.workspace import Workspace, open_job
+
+JOB = 'task = "Write the order down."\nbase_model = "fake"\n[goal]\nmetric = "exact_match"\npass_mark = 0.9\n'
+RESULT = RungResult(
+    "tune", Report("exact_match", Score(0.5, Interval(0.3, 0.7, 0.95), 20, 20), "failed", 0.9, None, cost=Cost(1, 1, 1))
+)
+
+GERMAN = "Vielen Dank für Ihre Nachricht. Wir schicken Ihnen das Ersatzteil am Montag und rufen vorher an."
+ENGLISH = "Thank you for your message. We will send the spare part on Monday and call you before."
+GROUND = RungResult("ground", None, skipped="the job names no documents")
+
+
+def workspace_of(folder: Path, job: str = JOB, examples: Any = None) -> Workspace:
+    ready, _ = finish(open_job(read_job(small_job.write_job(folder, job, examples))))
+    return ready
+
+
+def remedies(workspace: Workspace, advice: Sequence[str] = ()) -> list[str]:
+    return list(advise(RESULT, [RESULT], workspace, advice))
+
+
+def test_a_limit_below_the_ideal_answers_is_named_with_the_limit_that_they_need(tmp_path: Path) -> None:
+    short = workspace_of(tmp_path / "short", JOB + "[answers]\nmax_new_tokens = 2\n")
+    [remedy] = [text for text in remedies(short) if text.startswith("Longer answers")]
+    longest = int(remedy.split("max_new_tokens to ")[1].rstrip("."))
+    assert "limit of 2;" in remedy and longest > 2
+    enough = workspace_of(tmp_path / "enough", JOB + f"[answers]\nmax_new_tokens = {longest}\n")
+    for workspace in (enough, workspace_of(tmp_path / "default")):
+        assert not any(text.startswith("Longer answers") for text in remedies(workspace))
+
+
+@pytest.mark.parametrize("falling", [True, False])
+def test_a_training_that_was_still_improving_advises_to_train_longer(falling: bool) -> None:
+    advice = list(still_falling(Trained(("best",), 7, (), epochs=3.0, falling=falling)))
+    assert advice == (
+        ["Longer training: the validation loss was still falling at the last step; raise [tune] epochs above 3."]
+        if falling
+        else []
+    )
+
+
+def test_a_measured_curve_replaces_the_general_advice_about_more_examples(tmp_path: Path) -> None:
+    workspace = workspace_of(tmp_path)
+    few = "More training examples: there are only"
+    assert [text.startswith(few) for text in remedies(workspace)].count(True) == 1
+    longer = "Longer training: …"
+    assert longer in remedies(workspace, [longer])
+    assert any(text.startswith(few) for text in remedies(workspace, [longer]))
+    curve = "More training examples would hardly help: …"
+    assert [text for text in remedies(workspace, [curve]) if text.startswith("More training")] == [curve]
+
+
+def test_an_untrained_base_may_not_write_answers_that_are_rarely_ideal(tmp_path: Path) -> None:
+    rows = small_job.rows(72)
+    usual = workspace_of(tmp_path / "usual", examples=rows)
+    assert usual.untrained_decoding == usual.decoding
+    long = " ".join(f"word{number}" for number in range(300))
+    for number in (3, 4):  # two, so that one is not a test example
+        rows[number] = {**rows[number], "completion": f"{long} {number}"}
+    rare = workspace_of(tmp_path / "rare", examples=rows)
+    assert rare.untrained_decoding.max_new_tokens < rare.decoding.max_new_tokens / 4
+    assert replace(rare.untrained_decoding, max_new_tokens=0) == replace(rare.decoding, max_new_tokens=0)
+    many = [{**row, "completion": long + str(i)} if i % 8 == 0 else row for i, row in enumerate(rows)]
+    often = workspace_of(tmp_path / "often", examples=many)
+    assert often.untrained_decoding == often.decoding
+    chosen = workspace_of(tmp_path / "chosen", JOB + "[answers]\nmax_new_tokens = 90\n", rows)
+    assert chosen.untrained_decoding.max_new_tokens == chosen.decoding.max_new_tokens == 90
+
+
+def test_documents_are_a_remedy_only_if_answers_may_need_facts(tmp_path: Path) -> None:
+    workspace = workspace_of(tmp_path)
+    for metric in ("exact_match", *WITHOUT_FACTS):
+        assert RESULT.report
+        best = replace(RESULT, report=replace(RESULT.report, metric=metric))
+        named = any("names no documents" in text for text in advise(best, [best, GROUND], workspace))
+        assert named == (metric == "exact_match")
+
+
+@pytest.mark.parametrize("english, german, named", [(0.6, 0.1, True), (0.6, 0.58, False)])
+def test_a_language_with_lower_scores_is_named(tmp_path: Path, english: float, german: float, named: bool) -> None:
+    texts = [(ENGLISH, english), (GERMAN, german)] * 8
+    rows = [Scored(f"e{i}", f"e{i}", "?", text, Answer("a"), value) for i, (text, value) in enumerate(texts)]
+    said = "\n".join(advise(RESULT, [RESULT], workspace_of(tmp_path), (), rows))
+    assert ("speaks German (de): the 8 test answers in it score 0.100, the others 0.600" in said) == named
