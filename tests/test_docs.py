@@ -100,7 +100,9 @@ def parse(words):
 def test_every_gradschool_command_is_valid(command):
     words = shlex.split(command)[1:]
     if len(words) == 1:  # only the name of the command, or a complete command
-        assert words == ["--help"] or words[0] in get_command(app).commands
+        group = get_command(app)
+        flags = {flag for parameter in group.params for flag in parameter.opts}
+        assert words[0] in {"--help", *flags, *group.commands}
     else:
         parse(words)
 
@@ -114,7 +116,7 @@ def test_the_parser_of_these_tests_rejects_invalid_commands(wrong):
 def test_every_flag_in_running_text_exists():
     group = get_command(app)
     known = {"--help"}
-    for command in group.commands.values():
+    for command in (group, *group.commands.values()):
         known |= {flag for parameter in command.params for flag in parameter.opts}
     shown = {
         word

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 FULL_WIDTH, WIDE = 80, 100  # in narrower consoles, tables put less side by side
+ROOM = 5  # columns of a command's line for its indent, a space and the sign that it continues
 WORD = re.compile(r"(?:`[^`]+`|\S)+")  # a command in `…` counts as one word
 HANGING = re.compile(r" *(?:- )?")  # further lines are indented as far
 
@@ -33,10 +34,13 @@ def command_line(console: Console, *words: object, stdin: object = "") -> str:
     parts = [shlex.quote(str(word)) for word in words]
     if stdin:
         parts.append(f"< {shlex.quote(str(stdin))}")
-    command = " ".join(parts)
-    if len(command) + 2 <= console.width or not wraps(console):
-        return command
-    return " \\\n      ".join([" ".join(parts[:2]), *parts[2:]])
+    lines = [parts[0]]
+    for part in parts[1:]:
+        if wraps(console) and cell_len(lines[-1]) + cell_len(part) + ROOM > console.width:
+            lines.append(f"    {part}")
+        else:
+            lines[-1] += f" {part}"
+    return " \\\n  ".join(lines)
 
 
 def _wrapped(console: Console, text: Text) -> list[Text]:
