@@ -28,6 +28,7 @@ OTHERS = {  # files without a docstring
     "prepare/instructions.toml": "Instruction templates for letters and texts, by language.",
     "prepare/transcripts/notices.toml": "Phrases that messengers write in place of a message, by language.",
     "prepare/pseudonyms.toml": "Names that pseudonyms are drawn from.",
+    "prepare/mail/labels.toml": "Gmail's labels of drafts, chats, spam and discarded mail, in its languages.",
     "prepare/mail/patterns.toml": "Phrases that mail programs and writers put around a reply, by language.",
     "package/card.md.j2": "The template of a specialist's model card.",
     "package/card_ask.md.j2": "The part of a model card that shows how to query the model in Python.",

@@ -87,6 +87,30 @@ def test_words_that_are_not_names_are_unchanged() -> None:
     assert said(made, "Yours, Ambrose Pellow") == "Yours, Ambrose Pellow"
 
 
+def test_names_in_greetings_and_signatures_are_replaced_unless_they_are_words() -> None:
+    made = names()
+    made.people.register_called(["Odile", "Rose", "Anyone", "Odile"])
+    assert len([person for person in made.people.entries if "odile" in person.names]) == 1
+    made.people.note_lowercase("prices rose; is anyone there? thanks, odile")
+    odile = said(made, "Odile came.").partition(" ")[0]
+    assert odile != "Odile" and said(made, "Hi odile, ok?") == f"Hi {odile.lower()}, ok?"
+    for text in ("Dear Rose,\n\nyes.", "All is well here.\n\nThanks, Rose"):
+        assert "Rose" not in said(made, text)
+    assert (
+        said(made, "Dear Anyone,\nAnyone may come. Rose of Sharon.") == "Dear Anyone,\nAnyone may come. Rose of Sharon."
+    )
+
+
+def test_the_address_of_a_list_gets_a_pseudonym_of_nobody() -> None:
+    made = names()
+    made.people.lists.add("knots@boats.example")
+    people = len(made.people.entries)
+    first = said(made, "knots@boats.example, Knots@boats.example")
+    assert first.startswith("list-") and len(set(first.split(", "))) == 1 and len(made.people.entries) == people
+    again = Pseudonyms(private_modes(""), json.loads(json.dumps(made.as_map())))
+    assert said(again, "knots@boats.example") == first.split(", ")[0] and said(again, first) == first
+
+
 def test_the_map_repeats_and_undoes_the_pseudonyms() -> None:
     made = names()
     text = "Dear Anna, Tom Müller (tom@gmail.com, 020 7946 0112) and Mr Keller."
@@ -160,6 +184,11 @@ def test_decisions_about_values_are_applied() -> None:
         ("Maddox & Daughter", ""),
         ("anna@example.org", ""),
         ("County Highways", ""),
+        ("'Anna Keller' via Sailors", "Anna Keller"),
+        ("Anna Keller | Boats", "Anna Keller"),
+        ("Anna Keller - Boats and More", "Anna Keller"),
+        ("anna keller", "Anna Keller"),
+        ("newsletter weekly", ""),
     ],
 )
 def test_display_names_are_recognised_as_people_or_not(name: str, words: str) -> None:

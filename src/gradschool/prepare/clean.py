@@ -13,6 +13,7 @@ from gradschool.data.mojibake import fix_text
 from gradschool.data.near_duplicates import NearIndex, Sample
 from gradschool.data.normalize import normalize
 from gradschool.data.shingles import Hashes
+from gradschool.prepare.called import greeted, signed
 from gradschool.prepare.draft import Change, Draft, Spool
 from gradschool.prepare.instructions import TITLED, FromTitles
 from gradschool.prepare.mail.signature import is_entry
@@ -30,6 +31,7 @@ ONE_TEXT = (
     "passages of texts that are also trained on. Add texts, for a test on texts that are new."
 )
 MIN_WORDS = 6  # of a paragraph that is counted
+USUAL_SIGNATURE = 0.2  # fraction of the signed answers from which a name is the author's
 MAX_PARAGRAPHS = 3_000_000  # distinct; above, those seen once are discarded
 MAX_REPEATED = 20  # paragraphs in the report
 MAX_LABEL_WORDS, MAX_LABELS = 6, 5_000  # of answers that are class labels
@@ -44,6 +46,8 @@ class Ingest:
 
     def __init__(self, spool: Spool, decisions: Decisions, people: People, *, of_author: bool = True) -> None:
         self.spool, self.decisions, self.people, self.of_author = spool, decisions, people, of_author
+        self._called: dict[str, None] = {}  # names in greetings and signatures
+        self._authors: Counter[str] = Counter()  # names with which the answers are signed
 
     def add(self, draft: Draft) -> None:
         """Add a draft to the spool."""
@@ -56,7 +60,25 @@ class Ingest:
             longer = draft.ideal if len(draft.ideal) >= len(draft.asked) else draft.asked
             draft = replace(draft, language=language_of(longer))
         self.people.register(draft.people)
+        self._note_names(draft)
         self.spool.add(draft)
+
+    def _note_names(self, draft: Draft) -> None:
+        for message in draft.messages:
+            self._called |= dict.fromkeys(greeted(message.content))
+            if message is not draft.messages[-1]:
+                self._called |= dict.fromkeys(signed(message.content))
+        self._authors.update(signed(draft.ideal))
+
+    def register_called(self, *, by_author: bool) -> None:
+        """Add the people whom messages greet and who sign them, after all who are named elsewhere.
+
+        `by_author`: the answers are one author's, whose usual signature is never replaced.
+        """
+        usual = self._authors.total() * USUAL_SIGNATURE
+        own = {name for name, count in self._authors.items() if by_author and count >= usual}
+        self.people.keep_names(own)
+        self.people.register_called(name for name in (*self._called, *self._authors) if name not in own)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,12 +69,15 @@ def gather(files: Sequence[SourceFile], options: PrepareOptions, ingest: Ingest,
     writer.flush()
     if note := writer.note():
         yield note
+    ingest.register_called(by_author=options.purpose == "style" and ingest.of_author)
     return Gathered(author, tuple(documents))
 
 
 def _read_mails(mails: Sequence[SourceFile], options: PrepareOptions, ingest: Ingest) -> Work[str]:
     """Read the author's mails; returns the name of the author, which stays as it is in the author's own texts."""
     box = yield from read_mailboxes(mails, options, ingest)
+    ingest.people.register(box.people)
+    ingest.people.lists |= box.lists
     if ingest.of_author:
         ingest.people.keep_names(box.author.names)
     return box.author.name

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from gradschool.data.private import Private
+from gradschool.prepare.caseless import Caseless, has_case
 
 WORD = re.compile(r"[^\W\d_](?:[\w’'-]*\w)?")
+SALUTE_GAP = re.compile(r"[ \t,.!]{1,3}|[,.!]?\s*\n\s*")  # between a greeting or closing word and a name
 INITIAL = 1  # characters of a word that is too short to identify anyone
 SPACE = re.compile(r"[\s,]+")
 GAP = re.compile(r"[ \t]{1,3}|\.[ \t]{0,2}|\n")  # between the words of one name, and between a title and a name
-MAX_NAME_WORDS = 5
+MAX_NAME_WORDS, MAX_LOWER = 5, 3
+AFTER_NAME = re.compile(r"\s*['\"]?\s(?:via|on behalf of|@|\||[-–—])\s.*$|\s*\|.*$|/.*$")
 TOKEN, LETTER = re.compile(r"\w+"), re.compile(r"[^\W\d_]")
 MIN_DIGITS = 7  # of a number that is a name: a shorter one may be anything
 
@@ -56,17 +59,19 @@ class People:
     def __init__(self) -> None:
         self.entries: list[Person] = []
         self.mailboxes: set[str] = set()  # local parts of made-up addresses
+        self.lists: set[str] = set()  # addresses of mailing lists, which are nobody's
         self._own: set[str] = set()  # words of the author's names, which are never replaced
         self._ordinary: set[str] = set()  # words of names that the texts also use in lower case
+        self._unsure: set[str] = set()  # words of names that only greetings and signatures have
+        self._caseless = Caseless()
         self._by_address: dict[str, Person] = {}
         self._by_name: dict[str, Person] = {}
         self._by_start: defaultdict[str, list[tuple[str, Person]]] = defaultdict(list)  # whole names by first token
-        self._uncased: dict[str, Person] = {}
         self._by_word: defaultdict[str, list[tuple[Person, str]]] = defaultdict(list)
 
     def __bool__(self) -> bool:
         """Whether any name is known."""
-        return bool(self._by_word or self._by_start or self._uncased)
+        return bool(self._by_word or self._by_start or self._caseless)
 
     def register(self, people: Iterable[tuple[str, str]]) -> None:
         """Add people by name and address; a known address or full name adds to the same person."""
@@ -77,7 +82,10 @@ class People:
             person = self._by_address.get(address) if address else None
             if person is None and len(words) > 1:
                 person = self._by_name.get(" ".join(words).casefold())
-            person = person or self._by_name.get(" ".join(name.split()).casefold()) or self._add()
+            person = person or self._by_name.get(" ".join(name.split()).casefold())
+            if person is None and not address and len(words) == 1 and words[0].casefold() in self._by_word:
+                continue  # one of those who are already known by this name
+            person = person or self._add()
             if address:
                 self._set_address(person, address)
             if words:
@@ -105,11 +113,18 @@ class People:
         self._by_name[name] = person
         tokens = TOKEN.findall(name)
         if len(name) > 1 and any(unicodedata.category(letter) == "Lo" for letter in name):
-            self._uncased[name] = person  # in a script without capitals, and often without spaces
+            self._caseless.add(name, person.pseudonym)  # in a script without capitals, and often without spaces
         elif WORD.fullmatch(name) and not re.search(r"[\d_]", name):
             self._set_name(person, [name])
         elif tokens and (LETTER.search(name) or len("".join(tokens)) >= MIN_DIGITS):
             self._by_start[tokens[0]].append((name, person))
+
+    def register_called(self, names: Iterable[str]) -> None:
+        """Add people by names from greetings and signatures, which may turn out to be ordinary words."""
+        for name in names:
+            unknown = {word.casefold() for word in name_words(name)} - self._by_word.keys()
+            self.register([(name, "")])
+            self._unsure |= unknown
 
     def keep_names(self, names: Iterable[str]) -> None:
         """Never replace these names: the author signs with them."""
@@ -117,8 +132,10 @@ class People:
 
     def note_lowercase(self, text: str) -> None:
         """Record which words of names a text uses in lower case: such a word ("may") is a name only in some places."""
-        for word in WORD.findall(text):
-            if word.islower() and word in self._by_word:
+        tokens = list(WORD.finditer(text))
+        for at, token in enumerate(tokens):
+            word = token[0]
+            if word.islower() and word in self._by_word and not _is_saluted(text, tokens, at):
                 self._ordinary.add(word)
 
     def at(self, address: str) -> Person:
@@ -169,16 +186,20 @@ class People:
         if len(words) > 1:
             self._by_name.setdefault(name, person)
         parts = [word for word in words if word.casefold() not in word_lists()["particles"]]
+        self._caseless.add_words(words, person.given, person.family)
         for number, word in enumerate(parts):
             part = "family" if number == len(parts) - 1 and len(parts) > 1 else ("given" if number == 0 else "middle")
             entry = (person, part)
             if len(word) > INITIAL and entry not in self._by_word[word.casefold()]:
                 self._by_word[word.casefold()].append(entry)
 
-    def names_in(self, text: str, participants: Iterable[tuple[str, str]]) -> Iterator[tuple[Private, str]]:
+    def names_in(
+        self, text: str, participants: Iterable[tuple[str, str]], called: Iterable[str] = ()
+    ) -> Iterator[tuple[Private, str]]:
         """The names in a text, each with its pseudonym; of several people with one name, a participant comes first.
 
-        `participants` are (name, address) of those who take part in the thread.
+        `participants` are (name, address) of those who take part in the thread; `called` are the names in the greeting
+        and the signature of the text.
         """
         if not self:
             return
@@ -188,6 +209,7 @@ class People:
                 taken.append((span.start, span.end))
                 yield span, pseudonym
         close = {person.number for pair in participants if (person := self._known(*pair))}
+        here = {word.casefold() for name in called for word in name.split()}
         tokens = list(WORD.finditer(text))
         at = 0
         while at < len(tokens):
@@ -198,7 +220,8 @@ class People:
                 at += 1
                 continue
             person = min(people, key=lambda one: (one.number not in close, one.number))
-            if self._is_name(text, tokens, at, end, person.number in close):
+            present = person.number in close or _base_form(tokens[at][0]).casefold() in here
+            if self._is_name(text, tokens, at, end, present):
                 start, stop = tokens[at].start(), tokens[end - 1].start() + len(_base_form(tokens[end - 1][0]))
                 value = text[start:stop]
                 yield Private("name", start, stop, value), self._pseudonym(person, tokens[at:end], value)
@@ -206,9 +229,8 @@ class People:
 
     def _whole_names(self, text: str) -> Iterator[tuple[Private, str]]:
         """The whole names of speakers in a text, the longest first where several begin."""
-        for name, person in sorted(self._uncased.items(), key=lambda pair: -len(pair[0])):
-            for found in re.finditer(re.escape(name), text) if name in text else ():
-                yield Private("name", found.start(), found.end(), found[0]), person.pseudonym
+        for start, end, pseudonym in self._caseless.find(text):
+            yield Private("name", start, end, text[start:end]), pseudonym
         if not self._by_start:
             return
         lowered = text.casefold() if len(text.casefold()) == len(text) else text.lower()
@@ -231,15 +253,15 @@ class People:
         whole = self._by_name.get(" ".join(name.split()).casefold())
         return self._by_address.get(address) or whole or self._by_name.get(" ".join(name_words(name)).casefold())
 
-    def _people_called(self, token: str) -> list[Person]:
+    def _people_called(self, token: str, saluted: bool = False) -> list[Person]:
         word = _base_form(token).casefold()
-        if not token[:1].isupper() or word in self._own:
+        if (has_case(token) and not token[:1].isupper() and not saluted) or word in self._own:
             return []
         return [person for person, _ in self._by_word.get(word, ())]
 
     def _longest_name(self, text: str, tokens: Sequence[re.Match[str]], at: int) -> tuple[list[Person], int]:
         """The people that the words from `at` on may name, and the end of the longest run that names one person."""
-        people = self._people_called(tokens[at][0])
+        people = self._people_called(tokens[at][0], saluted=_is_saluted(text, tokens, at))
         end = at + 1
         reach = end
         while people and reach < len(tokens) and GAP.fullmatch(text[tokens[reach - 1].end() : tokens[reach].start()]):
@@ -260,6 +282,9 @@ class People:
         if end - at > 1:
             return True
         lists = word_lists()
+        word = _base_form(token[0]).casefold()
+        if word in self._unsure and word in self._ordinary and word not in lists["names_that_are_words"]:
+            return False
         before = tokens[at - 1][0].casefold() if at else ""
         adjacent = at > 0 and GAP.fullmatch(text[tokens[at - 1].end() : token.start()]) is not None
         if adjacent and before in lists["before"]:
@@ -268,7 +293,7 @@ class People:
         line = text[line_start : line_end if line_end >= 0 else len(text)]
         if WORD.sub("", line, count=1).strip(" ,.!-–—*") == "" and len(text) > len(line):
             return True  # alone on its line: a greeting or a signature
-        if _base_form(token[0]).casefold() not in self._ordinary:
+        if word not in self._ordinary:
             return close or not (adjacent and before in lists["articles"])
         previous = text[: token.start()].rstrip()[-1:]
         return close and bool(previous) and previous not in '.!?:…"“„»' and before not in lists["articles"]
@@ -284,7 +309,21 @@ class People:
             name = person.pseudonym
         else:
             name = person.family if "family" in parts else person.given
+        if value.islower() and has_case(value):
+            return name.lower()
         return name.upper() if value.isupper() and len(value) > 2 else name
+
+
+def _is_saluted(text: str, tokens: Sequence[re.Match[str]], at: int) -> bool:
+    """Whether a word in lower case stands where a greeting or a signature has a name: "hi anna,", "thanks, anna"."""
+    token = tokens[at]
+    if not at or not token[0].islower() or text[token.end() : token.end() + 1].strip(" ,.!?:;)-–"):
+        return False
+    if not SALUTE_GAP.fullmatch(text[tokens[at - 1].end() : token.start()]):
+        return False
+    after = text[token.end() :].lstrip(" ")[:1]
+    salutes = word_lists()["before"] + word_lists()["greetings"] + word_lists()["farewells"]
+    return tokens[at - 1][0].casefold() in salutes and (not after or after in ",.!?:;)-–\n")
 
 
 def _base_form(token: str) -> str:
@@ -295,11 +334,14 @@ def _base_form(token: str) -> str:
 def name_words(name: str) -> list[str]:
     """The words of a display name, family name last; empty for companies and roles.
 
+    What follows the name is left out: the list that a mail came by, a place of work.
+
     >>> name_words("Dr. Keller, Anna (Sales)")
     ['Anna', 'Keller']
     """
     lists = word_lists()
-    name = re.sub(r"\([^)]*\)|\[[^\]]*\]|\".*?\"", " ", name)
+    name = unicodedata.normalize("NFC", re.sub(r"\([^)]*\)|\[[^\]]*\]|\".*?\"", " ", name))
+    name = AFTER_NAME.sub("", name.strip(" '‘’"))
     if "@" in name or "&" in name.partition(",")[0]:
         return []
     first, comma, rest = name.partition(",")
@@ -308,8 +350,10 @@ def name_words(name: str) -> list[str]:
         comma and 0 < len(given) <= 2 and [word.casefold() in lists["particles"] for word in family].count(False) == 1
     )
     words = [*given, *family] if reversed_ and not re.search(r"[&,]", rest) else family
-    lower = any(word.islower() and word not in lists["particles"] for word in words)
-    if lower or len(words) > MAX_NAME_WORDS or any(word.casefold() in lists["firms"] for word in words):
+    small = [word.islower() and word not in lists["particles"] for word in words]
+    if all(small) and 1 < len(words) <= MAX_LOWER:
+        words, small = [word.title() for word in words], []  # typed without capitals
+    if any(small) or len(words) > MAX_NAME_WORDS or any(word.casefold() in lists["firms"] for word in words):
         return []
     return words
 

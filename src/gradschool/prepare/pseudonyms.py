@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradschool.data.private import Private, PrivateKind, find_private
+from gradschool.prepare.called import called
 from gradschool.prepare.options import Mode
 from gradschool.prepare.people import People, word_lists
 from gradschool.prepare.placeholders import key_of, made_up, normalized
@@ -53,7 +54,7 @@ class Pseudonyms:
         private = (span for span in find_private(text, language) if not self._is_pseudonym(span))
         spans = [self._replaced(span, self._value) for span in private]
         taken = [(span.start, span.end) for span in spans]
-        for name, pseudonym in self.people.names_in(text, participants):
+        for name, pseudonym in self.people.names_in(text, participants, called(text)):
             if not any(name.start < end and start < name.end for start, end in taken):
                 spans.append(self._replaced(name, lambda _, pseudonym=pseudonym: pseudonym))  # type: ignore[misc]
         spans.sort(key=lambda span: span.start)
@@ -67,6 +68,8 @@ class Pseudonyms:
         """Whether a span is one of our pseudonyms: a text that a user edited may have some."""
         if span.kind == "e-mail address":
             local, _, domain = span.value.lower().rpartition("@")
+            if normalized(span.kind, span.value) in self._made:
+                return True
             return local in self.people.mailboxes and (domain == "example.com" or domain in self.domains.values())
         return normalized(span.kind, span.value) in self._made
 
@@ -93,13 +96,18 @@ class Pseudonyms:
         self._made.add(normalized(kind, pseudonym))
 
     def _address(self, address: str) -> str:
-        person = self.people.at(address)
+        key = key_of("e-mail address", address)
+        if key in self.values:
+            return self.values[key][2]
         domain = address.rpartition("@")[2]
-        if domain in word_lists()["providers"]:
-            return f"{person.mailbox}@example.com"
-        if domain not in self.domains:
+        if domain not in word_lists()["providers"] and domain not in self.domains:
             self.domains[domain] = f"firm-{len(self.domains) + 1}.example"
-        return f"{person.mailbox}@{self.domains[domain]}"
+        made = self.domains.get(domain, "example.com")
+        if address in self.people.lists:
+            pseudonym = f"list-{self._counts['e-mail address'] + 1}@{made}"
+            self._add_value(key, "e-mail address", address, pseudonym)
+            return pseudonym
+        return f"{self.people.at(address).mailbox}@{made}"
 
     def as_map(self) -> dict[str, Any]:
         """The map that undoes every pseudonym, and keeps them the same on the next run."""

@@ -46,6 +46,23 @@ def test_charsets_right_and_wrong(kind: str, body: bytes, encoding: str) -> None
     assert text_of(typed(kind, body, encoding)) == "Grüße"
 
 
+@pytest.mark.parametrize("name", ["undefined", "ut\0f-8", "hex", "idna", "punycode", "x" * 500, "'utf-8'", "utf8mb4"])
+@pytest.mark.parametrize("encoding", ["8bit", "base64", "nonsense"])
+def test_names_of_charsets_that_are_none_do_not_stop_the_reading(name: str, encoding: str) -> None:
+    body = base64.encodebytes(b"fine") if encoding == "base64" else b"fine"
+    assert text_of(typed(f"text/plain; charset={name}", body, encoding)) == "fine"
+
+
+@pytest.mark.parametrize("header", ["To", "Cc", "Reply-To", "Sender", "From"])
+@pytest.mark.parametrize("value", ["(" * 3_000, "=?utf-8?q?x?= " + "(" * 3_000, "a:" * 2_000, "[" * 3_000])
+def test_a_header_nested_too_deeply_costs_only_its_names(header: str, value: str) -> None:
+    other = "" if header == "From" else "From: Ida <ida@x.example>\n"
+    message = parse(f"{other}{header}: olav@x.example {value}\nSubject: boats\n\nfine".encode())
+    head = head_of(message)
+    assert head.subject == "boats" and body_of(message).lines[0].text == "fine"
+    assert "olav@x.example" in [address for _, address in head.people]
+
+
 def test_a_wrong_charset_is_reported() -> None:
     assert "klingon" in body_of(parse(typed("text/plain; charset=klingon", "Grüße".encode()))).notes[0]
     assert "UTF-8" in body_of(parse(typed("text/plain; charset=iso-8859-1", "Grüße".encode()))).notes[0]
@@ -172,6 +189,13 @@ PIECES = st.sampled_from(
             b"From: =?x?b?////?= <\n",
         ),
         b"Content-Disposition: attachment; filename*=x''%ff\n",
+        *(
+            b"To: =?utf-8?q?x?= " + b"(" * 1_500 + b"\n",
+            b"Cc: a@x.org " + b"a:" * 1_500 + b"\n",
+            b"Content-Type: text/plain; charset=undefined\n",
+            b"Content-Type: text/plain; charset=ut\0f-8\n",
+            b"X-Gmail-Labels: =?ut\0f?q?x?=,=?undefined?b?eA==?=\n",
+        ),
     ]
 )
 

@@ -55,6 +55,51 @@ def test_the_quoted_mail_is_the_question_if_the_mailbox_lacks_it(run: Run, rows:
     assert {"prompt": "Which colour?", "completion": "Green."}.items() <= rows("examples.jsonl")[-1].items()
 
 
+LISTED = "knots@lists.example"
+
+
+def test_the_quote_is_the_question_if_only_an_older_mail_of_the_thread_is_there(run: Run, rows: Any) -> None:
+    older = mail("Who sells rope?", "Mira Tan <mira@x.example>", LISTED, "rope", "r1", day=4)
+    sent = mail("The chandler.\n\nAnna", to=LISTED, subject="Re: rope", id_="r2", answers="r1", day=5)
+    quote = "> The chandler has closed. Who else?"
+    late = mail(f"Mira Tan wrote:\n{quote}\n\nNobody.\n\nAnna", to=LISTED, subject="Re: rope", id_="r4", day=6,
+                References="<r1> <r2> <r3>")  # fmt: skip
+    run({"box.mbox": box(older, sent, late)}, "style", authors=("anna@example.org",))
+    assert [row["prompt"] for row in rows("examples.jsonl")[-2:]] == [
+        "Who sells rope?", "The chandler has closed. Who else?"
+    ]  # fmt: skip
+
+
+def test_a_reply_to_the_own_mail_is_not_paired_with_it(run: Run, rows: Any) -> None:
+    text = "And bring rope.\n\nOn 2 Jan 2020, Anna Keller <anna@example.org> wrote:\n> Come at ten."
+    run(
+        {"box.mbox": box(mail(text, subject="Re: ten", id_="9", answers="gone"))},
+        "style",
+        authors=("anna@example.org",),
+    )
+    assert "Come at ten" not in rows("examples.jsonl")[-1]["prompt"]
+
+
+def test_a_draft_with_the_id_of_the_sent_mail_does_not_hide_it(run: Run, rows: Any) -> None:
+    draft = mail("half a sen", id_="20", day=7, X_Gmail_Labels="Borradores")
+    run({"box.mbox": box(draft, mail("A whole sentence.", id_="20", day=7))}, "style", authors=("anna@example.org",))
+    assert rows("examples.jsonl")[-1]["completion"] == "A whole sentence."
+
+
+def test_every_name_in_a_header_is_replaced_and_a_list_is_nobody(run: Run, rows: Any) -> None:
+    other = mail("Hello all.", "Mira Tan <mira@x.example>", f"Knots <{LISTED}>", "hi", "40", day=4,
+                 Cc="Ngozi Obi <ngozi@x.example>", Reply_To="Sven Dahl <sven@x.example>")  # fmt: skip
+    text = f"Dear Mira, Ngozi Obi and Mr Dahl are here too; write to {LISTED}.\n\nAnna"
+    run({"box.mbox": box(other, mail(text, to=LISTED, subject="tea", id_="41", day=5))}, "style",
+        authors=("anna@example.org",))  # fmt: skip
+    last = rows("examples.jsonl")[-1]
+    for name in ("Mira", "Ngozi", "Obi", "Dahl", "lists.example"):
+        assert name not in last["completion"]
+    assert (
+        "write to list-" in last["completion"] and last["completion"].endswith("Anna") and "Knots" not in last["prompt"]
+    )
+
+
 def test_mail_that_is_not_personal_is_in_the_review_with_its_reason(run: Run, rows: Any) -> None:
     more = (
         mail("I am away.", subject="Re: x", id_="4", Auto_Submitted="auto-replied", day=4),

@@ -7,7 +7,7 @@ from email.message import EmailMessage, Message
 from gradschool.data.encoding import Unreadable, repair
 from gradschool.prepare.mail.html_lines import html_lines
 from gradschool.prepare.mail.lines import Line, plain_lines
-from gradschool.prepare.mail.mime import HEADER_ERRORS, header
+from gradschool.prepare.mail.mime import HEADER_ERRORS, decoded, header, undecoded
 
 MAX_PARTS = 200  # parts of a mail; the rest is ignored
 MAX_TEXT = 2_000_000  # characters of a mail's text
@@ -77,7 +77,7 @@ def _parts(message: Message) -> Iterator[Message]:
         part = waiting.pop(0)
         seen += 1
         yield part
-        inner = part.get_payload()
+        inner = part.get_payload() if part.is_multipart() else None
         if isinstance(inner, list) and part.get_content_maintype() == "multipart":
             waiting[:0] = [one for one in inner if isinstance(one, Message)]
 
@@ -106,7 +106,7 @@ def _text(part: Message, notes: list[str]) -> str:
         if isinstance(part, EmailMessage) and content is None:
             return ""
     except HEADER_ERRORS:
-        content = str(part.get_payload()).encode("utf-8", "surrogateescape")
+        content = undecoded(part)
         notes.append("its transfer encoding is invalid and was ignored")
     if not isinstance(content, bytes):
         return ""
@@ -120,19 +120,13 @@ def _text(part: Message, notes: list[str]) -> str:
 def _decode(content: bytes, charset: str, notes: list[str]) -> str:
     # Valid UTF-8 beyond ASCII is UTF-8, even if the header names a Western 8-bit charset.
     small = charset in ("", "us-ascii", "ascii", "iso-8859-1", "latin-1", "iso-8859-15", "windows-1252", "cp1252")
-    for attempt in ("utf-8",) if small and not content.isascii() else (charset or "utf-8",):
-        try:
-            text = content.decode(attempt)
-        except (LookupError, UnicodeError):
-            continue
+    attempt = "utf-8" if small and not content.isascii() else (charset or "utf-8")
+    if (text := decoded(content, attempt)) is not None:
         if attempt == "utf-8" and charset not in ("", "utf-8", "us-ascii"):
             notes.append(f"its header says {charset[:30]}, but it is UTF-8")
         return text
-    if charset and charset not in ("utf-8", "us-ascii", "ascii"):
-        try:
-            return content.decode(charset)
-        except (LookupError, UnicodeError):
-            pass
+    if charset not in ("", "utf-8", "us-ascii", "ascii") and (text := decoded(content, charset)) is not None:
+        return text
     text, wrong = repair(content.decode("utf-8", "surrogateescape"))
     if not wrong or charset not in ("", "us-ascii", "ascii"):
         read_as = "Windows-1252" if wrong else "UTF-8"

@@ -1,19 +1,34 @@
 """The headers of a mail: who wrote to whom and when, which mails it answers, and whether a program sent it."""
 
-import email.utils
 import re
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.message import Message
+from email.utils import parsedate_to_datetime
 
 from gradschool.data.encoding import repair
-from gradschool.prepare.mail.mime import HEADER_ERRORS, header
+from gradschool.prepare.mail.labels import label_noise
+from gradschool.prepare.mail.lists import list_addresses, looks_like_list
+from gradschool.prepare.mail.mime import HEADER_ERRORS, addresses, header
 from gradschool.prepare.mail.patterns import patterns
 
 ID = re.compile(r"<([^<>\s]{1,250})>")
 ADDRESS = re.compile(r"[^\s<>,;:\"'()\[\]]+@[^\s<>,;:\"'()\[\]]+")
-DRAFTS = {"drafts", "draft", "entwürfe", "brouillons", "borradores", "bozze", "concepten"}
-DISCARDED = {"spam", "trash", "papierkorb", "corbeille", "papelera", "cestino", "prullenbak"}
+VIA = re.compile(
+    r"['\"]?\s+(?:via|on behalf of|im Auftrag von|de la part de)\s.*$", re.IGNORECASE
+)  # a list or a program
+RECIPIENTS = ("to", "cc", "bcc", "delivered-to")
+OTHERS = (
+    "x-original-from",
+    "reply-to",
+    "mail-reply-to",
+    "sender",
+    "x-original-to",
+    "resent-from",
+    "resent-to",
+    "resent-cc",
+)
 Person = tuple[str, str]  # name, and address in lower case
 
 
@@ -21,14 +36,17 @@ Person = tuple[str, str]  # name, and address in lower case
 class Head:
     """The relevant headers of a mail; missing ones are empty.
 
-    `date` is in seconds since 1970; `noise` is the reason if it is not a personal mail (an automatic reply, an
-    invitation).
+    `others` are the people of further headers (Reply-To, Sender), the writer of a mail that a list sent on first.
+    `lists` are addresses of mailing lists. `date` is in seconds since 1970; `noise` is the reason if it is not a
+    personal mail (an automatic reply, an invitation).
     """
 
     id: str = ""
     answers: tuple[str, ...] = ()  # ids of older mails; the answered one is last
     sender: Person = ("", "")
     recipients: tuple[Person, ...] = ()
+    others: tuple[Person, ...] = ()
+    lists: frozenset[str] = frozenset()
     date: float | None = None
     subject: str = ""
     noise: str = ""
@@ -39,6 +57,23 @@ class Head:
     def day(self) -> str:
         """The date in ISO 8601, in UTC; empty if there is none."""
         return datetime.fromtimestamp(self.date, UTC).isoformat() if self.date is not None else ""
+
+    @property
+    def people(self) -> tuple[Person, ...]:
+        """Everybody whom a header names."""
+        return (self.sender, *self.recipients, *self.others)
+
+    def without_lists(self, known: Collection[str]) -> "Head":
+        """The headers with people only: the known lists are in `lists`, and who wrote through one is the sender."""
+        lists = frozenset(address for _, address in self.people if address in known or looks_like_list(address))
+        if not lists:
+            return self
+        people = tuple(person for person in self.others if person[1] not in lists)
+        sender = self.sender
+        if sender[1] in lists:
+            sender = (sender[0], people[0][1] if people else "")
+        recipients = tuple(person for person in self.recipients if person[1] not in lists)
+        return replace(self, sender=sender, recipients=recipients, others=people, lists=self.lists | lists)
 
 
 def head_of(message: Message) -> Head:
@@ -52,7 +87,9 @@ def head_of(message: Message) -> Head:
         id=ids[0] if ids else "",
         answers=(*older, *answered),
         sender=senders[0] if senders else ("", ""),
-        recipients=tuple(person for name in ("to", "cc", "delivered-to") for person in _people(message, name)),
+        recipients=tuple(person for name in RECIPIENTS for person in _people(message, name)),
+        others=tuple(dict.fromkeys(person for name in OTHERS for person in _people(message, name))),
+        lists=list_addresses(message),
         date=_date(message),
         subject=subject,
         noise=_noise(message, subject),
@@ -63,8 +100,10 @@ def head_of(message: Message) -> Head:
 
 def _people(message: Message, name: str) -> list[Person]:
     found: list[tuple[str, str]] = []
-    plain = header(message, name)
     raw = [str(value) for key, value in message.raw_items() if key.lower() == name]
+    if not raw:
+        return []
+    plain = header(message, name)
     if any("=?" in value for value in raw):
         # Only the parser distinguishes a comma in an encoded name from a separator.
         try:
@@ -73,19 +112,22 @@ def _people(message: Message, name: str) -> list[Person]:
         except HEADER_ERRORS:
             found = []
     if not any("@" in address for _, address in found):
-        found = email.utils.getaddresses([" ".join(value.split()) for value in raw] if plain.isascii() else [plain])
+        found = addresses([" ".join(value.split()) for value in raw] if plain.isascii() else [plain])
+    if not found and plain:
+        found = [("", address) for address in ADDRESS.findall(plain)]
     people = []
     for shown, address in found:
         inner = ADDRESS.search(address) or ADDRESS.search(shown)
         if inner:
-            people.append((" ".join(repair(shown)[0].strip(" \"'").split()), repair(inner[0])[0].lower()))
+            name = VIA.sub("", " ".join(repair(shown)[0].split()))
+            people.append((name.strip(" \"'"), repair(inner[0])[0].lower()))
     return people
 
 
 def _date(message: Message) -> float | None:
     for value in (header(message, "date"), header(message, "received").rpartition(";")[2]):
         try:
-            moment = email.utils.parsedate_to_datetime(value)
+            moment = parsedate_to_datetime(value)
             if moment.tzinfo is None:
                 moment = moment.replace(tzinfo=UTC)
             seconds = moment.timestamp()
@@ -101,11 +143,8 @@ def _noise(message: Message, subject: str) -> str:
     known = patterns()
     automatic = header(message, "auto-submitted").lower()
     precedence = header(message, "precedence").lower()
-    labels = {label.strip().lower() for label in header(message, "x-gmail-labels").split(",")}
-    if labels & DRAFTS or header(message, "x-mozilla-draft-info"):
-        return "a draft that was never sent"
-    if labels & DISCARDED:
-        return "deleted, or marked as spam"
+    if unsent := label_noise(message):
+        return unsent
     if (
         (automatic and not automatic.startswith("no"))
         or precedence in ("auto_reply", "auto-reply")

@@ -21,6 +21,8 @@ REST = re.compile(
     r"(?:^|x_)(?:divRplyFwdMsg|appendonsend|OLK_SRC_BODY_SECTION|mail-editor-reference-message-container)$"
 )
 SPACE = re.compile(r"[ \t\r\n\f]+")
+RULED = re.compile(r"border-top:(?!none|0|hidden)[^;]*solid|border-style:solidnonenone")  # Outlook's line above headers
+BOLD = {"b", "strong"}
 MAX_HTML = 4_000_000  # characters of HTML; the rest is ignored
 MAX_DEPTH = 2_000  # nested tags; deeper ones are treated as flat
 
@@ -50,6 +52,7 @@ class _Reader(HTMLParser):
         self._lists: list[int] = []  # the number of the next draft; -1 in a list without numbers
         self._names: Counter[str] = Counter()  # how many of each tag are open
         self._hints: list[Hint] = []  # of the open tags that set one
+        self._starts_bold = False  # whether the current line begins with a bold word
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
@@ -113,10 +116,14 @@ class _Reader(HTMLParser):
             or "border-left" in values.get("style", "").lower()
         ):
             return "quoted"
+        if tag == "blockquote":
+            return "indented"
         if "gmail_attr" in name or "moz-cite-prefix" in name or id_ == "reply-intro":
             return "attribution"
         if SIGNATURES.search(name) or SIGNATURES.search(id_) or "signature" in values.get("data-smartmail", ""):
             return "signature"
+        if RULED.search(_compact(values.get("style", ""))):
+            return "ruled"
         if "yahoo_quoted" in name or values.get("name", "") == "quote" or "protonmail_quote" in name:
             return "quoted"
         return None
@@ -158,6 +165,8 @@ class _Reader(HTMLParser):
                 self._text = line
             return
         text = SPACE.sub(" ", data)
+        if text.strip() and not self._text.strip():
+            self._starts_bold = any(self._names[tag] for tag in BOLD)
         self._text += text.lstrip(" ") if not self._text.strip() or self._text.endswith(" ") else text
 
     def finish(self) -> list[Line]:
@@ -169,7 +178,8 @@ class _Reader(HTMLParser):
         text = self._text if self._pre else self._text.strip()
         self._text = ""
         if text.strip() and text != "-":
-            self.lines.append(Line(text.rstrip(), self._hint()))
+            hint = self._hint()
+            self.lines.append(Line(text.rstrip(), "label" if self._starts_bold and not hint else hint))
         elif keep_empty:
             self._empty_line()
 

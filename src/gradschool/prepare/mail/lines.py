@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Hint = Literal["", "quoted", "attribution", "signature", "rest"]
+Hint = Literal["", "quoted", "attribution", "signature", "rest", "ruled", "label", "indented"]
 Kind = Literal["own", "quoted", "attribution", "forwarded", "signature", "disclaimer", "list footer", "app footer"]
 QUOTE = re.compile(r"\s{0,3}(?:[A-Z]{1,3}(?=>))?((?:>\s?)+)")
 BULLET = re.compile(r"\s*(?:[-*•–·+o]\s|\(?\d{1,3}[.)]\s|[a-z]\)\s)")
@@ -15,7 +15,11 @@ MAX_LINE = 20_000  # characters; the rest of a longer line is ignored
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line; `hint` comes from the markup of the mail ("rest": an older mail begins here)."""
+    """A line; `hint` comes from the markup of the mail.
+
+    "rest": an older mail begins here; "ruled": in a block with a rule above it; "label": it begins with a bold word;
+    "indented": in a block quotation, of a mail or of anything else.
+    """
 
     text: str
     hint: Hint = ""

@@ -1,5 +1,7 @@
 """Parse the bytes of a mail, and read its headers whatever their defects."""
 
+import codecs
+import email.utils
 from email import message_from_bytes, policy
 from email.header import decode_header
 from email.headerregistry import HeaderRegistry
@@ -19,6 +21,7 @@ HEADER_ERRORS = (
     RecursionError,
     AssertionError,
 )
+NO_CHARSETS = ("idna", "punycode", "unicode_escape", "raw_unicode_escape")  # Python's own encodings
 # The cache matters: each access to the type of a part parses its header again.
 POLICY = policy.default.clone(header_factory=lru_cache(maxsize=1_000)(HeaderRegistry()))
 
@@ -34,21 +37,55 @@ def parse(content: bytes) -> Message:
 def header(message: Message, name: str) -> str:
     """The text of a header on one line; empty if it is missing."""
     raw = next((value for key, value in message.raw_items() if key.lower() == name), "")
+    return _header_text(raw)
+
+
+def headers(message: Message, name: str) -> list[str]:
+    """The texts of all headers of a name, each on one line."""
+    return [_header_text(value) for key, value in message.raw_items() if key.lower() == name]
+
+
+def _header_text(raw: object) -> str:
     text = str(raw)
     if not text.isascii() or "=?" in text:  # parsing is slow, so only encoded headers are parsed
         try:
-            text = str(message.get(name) or "")
+            text = str(POLICY.header_fetch_parse("subject", text))
         except HEADER_ERRORS:
-            text = _raw_header(message, name)
+            text = "\ufffd"
+        if "\ufffd" in text:  # a character may be divided between two encoded words
+            text = _decoded_words(str(raw))
     return " ".join(repair(text.replace("\0", ""))[0].split())
 
 
-def _raw_header(message: Message, name: str) -> str:
-    raw = next((value for key, value in message.raw_items() if key.lower() == name), "")
+def _decoded_words(raw: str) -> str:
     try:
-        parts = decode_header(str(raw))
+        parts = decode_header(raw)
         return "".join(
-            part.decode(charset or "latin-1", "replace") if isinstance(part, bytes) else part for part, charset in parts
+            (decoded(part, charset or "latin-1") or "") if isinstance(part, bytes) else part for part, charset in parts
         )
     except HEADER_ERRORS:
-        return str(raw)
+        return raw
+
+
+def decoded(content: bytes, charset: str) -> str | None:
+    """Bytes as text; None if they are not in that charset, or if there is none of that name."""
+    try:
+        return None if codecs.lookup(charset).name in NO_CHARSETS else content.decode(charset)
+    except (LookupError, ValueError):  # ValueError: a name with a null character
+        return None
+
+
+def undecoded(part: Message) -> bytes:
+    """The content of a part as it is written, whatever its headers say about its encoding."""
+    try:
+        return str(part.get_payload()).encode("utf-8", "surrogateescape")
+    except (*HEADER_ERRORS, UnicodeError):
+        return b""
+
+
+def addresses(values: list[str]) -> list[tuple[str, str]]:
+    """The (name, address) pairs of raw headers; none if the parser gives up, as it does on deeply nested comments."""
+    try:
+        return email.utils.getaddresses(values)
+    except HEADER_ERRORS:
+        return []

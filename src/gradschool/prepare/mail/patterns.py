@@ -12,6 +12,7 @@ class Patterns:
     """Patterns for lines in all languages; patterns for entire lines need `fullmatch`."""
 
     wrote: re.Pattern[str]  # "On 3 May 2019, Anna wrote:", possibly joined from several lines
+    says: frozenset[str]  # "wrote", "said": words of a line above a quote
     headers: dict[str, str]  # "von" -> "from": names of headers above an older mail, in lower case
     original: re.Pattern[str]  # "-----Original Message-----"
     forwarded: re.Pattern[str]  # "---------- Forwarded message ---------"
@@ -22,6 +23,7 @@ class Patterns:
     list_footer: re.Pattern[str]  # the beginning of a mailing list's footer
     automatic: re.Pattern[str]  # subjects of automatic replies
     calendar: re.Pattern[str]  # subjects of invitations and their answers
+    postscript: re.Pattern[str]  # "P.S.": the beginning of an addition below a letter
     reply: re.Pattern[str]  # "Re:", "AW:" before a subject
     forward: re.Pattern[str]  # "Fwd:", "WG:" before a subject
     contact: re.Pattern[str]  # a mail address, a page, a telephone number
@@ -50,6 +52,7 @@ def patterns() -> Patterns:
     }
     return Patterns(
         wrote=any_of("wrote"),
+        says=frozenset(all_of("says")),
         headers=headers,
         original=any_of("original", r"\W{{2,}}\s*(?:{})\s*\W*"),
         forwarded=any_of("forwarded", r"\W*\s*(?:{})\s*\W*"),
@@ -60,6 +63,7 @@ def patterns() -> Patterns:
         list_footer=any_of("list_footer"),
         automatic=any_of("automatic", r"\s*(?:{})"),
         calendar=any_of("calendar", r"\s*(?:{})\s?:"),
+        postscript=any_of("postscript", r"\W{{0,3}}(?:{})(?:\s?[:.\-–)：]|\s+\w)"),
         reply=any_of("reply", r"\s*(?:{})(?:\[\d+\]|\(\d+\))?\s?:\s*"),
         forward=any_of("forward", r"\s*(?:{})\s?:\s*"),
         contact=any_of("contact"),

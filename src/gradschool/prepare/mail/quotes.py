@@ -1,19 +1,17 @@
 """Classify the lines of a mail: written by its sender, quoted, forwarded, signature or footer."""
 
-import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from gradschool.prepare.mail.attribution import above_quotes, ends_with_colon, is_complete, is_dated_attribution, worded
+from gradschool.prepare.mail.header_block import ANNOUNCEMENT, RULE, headers_end, is_header_line
+from gradschool.prepare.mail.inline import Answers
 from gradschool.prepare.mail.lines import Kind, Line, is_quoted, paragraphs, unquoted
 from gradschool.prepare.mail.patterns import patterns
 from gradschool.prepare.mail.signature import trim
 
-RULE = re.compile(r"\s*[_\-=*~#]{5,}\s*")
-HEADER = re.compile(r"[\s>*|]{0,4}\**([A-Za-zÀ-ž][A-Za-zÀ-ž /-]{0,20})\**\s?:\**\s*(.*)")
 FULL_DATE = re.compile(r"\d{4}|\d{1,2}[:h.]\d{2}|@")
-MAX_ATTRIBUTION = 4  # lines that "On …, … wrote:" may be broken into
-MAX_HEADERS = 12  # lines that headers above an older mail may take
 WRAPPED, LONG = 28, 60  # characters: a short line after a long quoted one is its wrapped end
 
 
@@ -35,14 +33,23 @@ class SplitMail:
         return tuple(
             Line(unquoted(line.text), "") if line.hint != "quoted" else Line(line.text)
             for line, kind in self
-            if kind == "quoted" and not _is_header_line(line.text)
+            if kind == "quoted" and not is_header_line(line.text)
         )
 
     @property
+    def answers(self) -> Answers:
+        """The sender's answers between quoted lines."""
+        return Answers(self.lines, self.kinds)
+
+    @property
     def inline(self) -> bool:
-        """Whether the sender answers between quoted lines."""
-        filled = [kind for line, kind in self if line.text.strip() and kind in ("own", "quoted")]
-        return [kind for kind, _ in itertools.groupby(filled)].count("own") > 1
+        """Whether the sender answers between quoted lines; a greeting above and a closing below are no answers."""
+        return len(self.answers.starts) > 1
+
+    @property
+    def answer(self) -> str:
+        """The sender's own text; answers between quoted lines have the paragraph that they answer above them."""
+        return self.answers.with_questions() if self.inline else self.own
 
     def removed(self, kind: Kind) -> str:
         """All lines of one kind, as text."""
@@ -52,12 +59,16 @@ class SplitMail:
         return zip(self.lines, self.kinds, strict=True)
 
 
-def split_quotes(lines: Sequence[Line], names: Sequence[str] = ()) -> SplitMail:
-    """Classify each line of a mail; `names` are names of its sender, to recognise a signature."""
+def split_quotes(lines: Sequence[Line], names: Sequence[str] = (), people: Collection[str] = ()) -> SplitMail:
+    """Classify each line of a mail.
+
+    `names` are names of its sender, to recognise a signature; `people` are words of the names of its correspondents,
+    and their addresses, in lower case, to recognise who is quoted.
+    """
     kinds: list[Kind] = ["own"] * len(lines)
     _follow_markup(lines, kinds)
-    _cut_older_mail(lines, kinds)
-    _cut_attributions(lines, kinds)
+    _cut_older_mail(lines, kinds, people)
+    _cut_attributions(lines, kinds, people)
     _cut_quotes(lines, kinds)
     trim(lines, kinds, names)
     return SplitMail(tuple(lines), tuple(kinds))
@@ -73,7 +84,7 @@ def _follow_markup(lines: Sequence[Line], kinds: list[Kind]) -> None:
             kinds[number] = "signature"
 
 
-def _cut_older_mail(lines: Sequence[Line], kinds: list[Kind]) -> None:
+def _cut_older_mail(lines: Sequence[Line], kinds: list[Kind], people: Collection[str]) -> None:
     """Mark everything after the headers of an older mail, or after a line that announces one."""
     known = patterns()
     for number, line in enumerate(lines):
@@ -82,13 +93,15 @@ def _cut_older_mail(lines: Sequence[Line], kinds: list[Kind]) -> None:
         text = line.text.strip()
         forwarded = bool(known.forwarded.fullmatch(text)) and _announces(text)
         original = bool(known.original.fullmatch(text))
-        end = _headers_end(lines, number)
+        end = headers_end(lines, number, people)
         if not (forwarded or original or end):
             continue
         start = number
-        while start > 0 and RULE.fullmatch(lines[start - 1].text):
+        while start > 0 and (
+            RULE.fullmatch(lines[start - 1].text) or (end and _is_announcement(lines[start - 1].text))
+        ):
             start -= 1
-        after = end or _headers_end(lines, _next_filled(lines, number + 1)) or number + 1
+        after = end or headers_end(lines, _next_filled(lines, number + 1), people) or number + 1
         kind: Kind = "forwarded" if forwarded else "quoted"
         first = _next_filled(lines, after)
         if not forwarded and first < len(lines) and is_quoted(lines[first]):
@@ -99,51 +112,26 @@ def _cut_older_mail(lines: Sequence[Line], kinds: list[Kind]) -> None:
         return
 
 
+def _is_announcement(text: str) -> bool:
+    return ANNOUNCEMENT.fullmatch(text) is not None
+
+
 def _announces(text: str) -> bool:
     """Whether a line announces a forward as programs do: between dashes, or with a colon."""
     return text.startswith(("-", "—", "_", "=", "*")) or text.endswith((":", "-"))
 
 
-def _headers_end(lines: Sequence[Line], start: int) -> int:
-    """The end of a block of mail headers that begins at `start`; 0 if none does."""
-    if start >= len(lines) or _header_name(lines[start].text) not in ("from", "sent", "subject", "to"):
-        return 0
-    seen: dict[str, str] = {}
-    end = at = start
-    while at < min(len(lines), start + MAX_HEADERS):
-        name = _header_name(lines[at].text)
-        text = lines[at].text.strip()
-        if name:
-            seen.setdefault(name, text)
-            end = at + 1
-        elif text and at == end and seen and len(seen) < 5 and not text.endswith((".", "!", "?")) and at > start:
-            # A long list of recipients continues on the next line.
-            if not (at + 1 < len(lines) and _header_name(lines[at + 1].text)):
-                break
-            end = at + 1
-        elif text or (seen.keys() >= {"from", "subject"}) or at > end + 1:
-            break
-        at += 1
-    found = {"from", "sent", "to", "subject"} & seen.keys()
-    enough = len(found) >= 3 or (len(found) == 2 and "from" in found and "@" in seen["from"])
-    sure = "subject" in found or any("@" in text for text in seen.values())
-    return end if "from" in found and enough and sure else 0
-
-
-def _header_name(text: str) -> str:
-    found = HEADER.match(text)
-    return patterns().headers.get(" ".join(found[1].split()).casefold(), "") if found else ""
-
-
-def _is_header_line(text: str) -> bool:
-    return _header_name(text) in ("from", "sent", "to", "subject")
-
-
-def _cut_attributions(lines: Sequence[Line], kinds: list[Kind]) -> None:
+def _cut_attributions(lines: Sequence[Line], kinds: list[Kind], people: Collection[str]) -> None:
+    _quote_blocks(lines, kinds, people)
+    above = above_quotes(lines, kinds, people)
     number = 0
     while number < len(lines):
-        length = _attribution(lines, kinds, number)
-        if not length:
+        if number in above:
+            _mark(kinds, number, number + above[number], "attribution")
+            number += above[number]
+            continue
+        length = worded(lines, kinds, number) or _complete(lines, kinds, number)
+        if not length or any(at in above for at in range(number + 1, number + length)):
             number += 1
             continue
         after = _next_filled(lines, number + length)
@@ -159,17 +147,22 @@ def _cut_attributions(lines: Sequence[Line], kinds: list[Kind]) -> None:
         number += length
 
 
-def _attribution(lines: Sequence[Line], kinds: Sequence[Kind], start: int) -> int:
-    """The number of lines of an attribution that begins here; 0 if there is none."""
-    joined = ""
-    for length in range(1, MAX_ATTRIBUTION + 1):
-        at = start + length - 1
-        if at >= len(lines) or kinds[at] != "own" or not lines[at].text.strip() or is_quoted(lines[at]):
-            return 0
-        joined = f"{joined} {lines[at].text.strip()}".strip()
-        if patterns().wrote.search(joined):
-            return length
-    return 0
+def _quote_blocks(lines: Sequence[Line], kinds: list[Kind], people: Collection[str]) -> None:
+    """Mark block quotations below a line that says who wrote them and when; others, such as verses, are own text."""
+    for number in range(1, len(lines)):
+        if lines[number].hint != "indented" or lines[number - 1].hint == "indented" or kinds[number] != "own":
+            continue
+        above = next((line.text for line in reversed(lines[:number]) if line.text.strip()), "")
+        if is_complete(above) or is_dated_attribution(above, people):
+            end = next((at for at in range(number, len(lines)) if lines[at].hint != "indented"), len(lines))
+            _mark(kinds, number, end, "quoted")
+
+
+def _complete(lines: Sequence[Line], kinds: Sequence[Kind], number: int) -> int:
+    """1 if a line has the date and the address of an older mail, and a colon at its end; 0 if not."""
+    line = lines[number]
+    closed = kinds[number] == "own" and not is_quoted(line) and ends_with_colon(line.text)
+    return int(closed and is_complete(line.text.strip()))
 
 
 def _cut_quotes(lines: Sequence[Line], kinds: list[Kind]) -> None:

@@ -1,7 +1,8 @@
 """Drafts from the mails of an author: the answered message and the reply, or an instruction and the mail."""
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gradschool.data.encoding import Unreadable
@@ -10,13 +11,15 @@ from gradschool.prepare.draft import Change, Draft, Sink, id_from, unused
 from gradschool.prepare.instructions import Writer, instruction
 from gradschool.prepare.mail.authors import Author, author_of
 from gradschool.prepare.mail.body import Body, body_of
-from gradschool.prepare.mail.headers import Head, head_of
+from gradschool.prepare.mail.headers import Head, Person, head_of
 from gradschool.prepare.mail.lines import Kind, paragraphs
 from gradschool.prepare.mail.mailbox import MAX_MAIL, MessageLocation, message_locations, read_head, read_mail
 from gradschool.prepare.mail.mime import parse
+from gradschool.prepare.mail.named import people_named
 from gradschool.prepare.mail.outlook import outlook_mail
 from gradschool.prepare.mail.patterns import is_forward, is_reply, plain_subject
 from gradschool.prepare.mail.quotes import SplitMail, split_quotes
+from gradschool.prepare.mail.structure import name_parts
 from gradschool.prepare.mail.threads import answered, threads
 from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.recognise import SourceFile
@@ -27,6 +30,9 @@ REMOVED_KINDS: tuple[Kind, ...] = (
 )  # fmt: skip
 AS_CHANGE = {"quoted": "quoted text"}
 PROGRESS_STEP = 500  # mails between two progress events
+MACHINE = re.compile(
+    r"(?:no[-_.]?reply|do[-_.]?not[-_.]?reply|mailer-daemon|postmaster|notifications?|newsletter|news|bounces?)\b"
+)
 MAX_CACHED_PARENTS = 2_000  # answered mails whose text is cached
 
 
@@ -37,6 +43,23 @@ class Mailbox:
     locations: list[MessageLocation]
     heads: list[Head]
     author: Author
+
+    @property
+    def people(self) -> Iterator[Person]:
+        """Everybody whom a header of any mail names; not programs, and not the firms that write to many."""
+        for person in dict.fromkeys(
+            person
+            for head in self.heads
+            for person in head.people
+            if not (head.bulk and not head.lists and " " not in person[0])
+        ):
+            if not MACHINE.match(person[1]):
+                yield person
+
+    @property
+    def lists(self) -> frozenset[str]:
+        """The addresses of mailing lists."""
+        return frozenset(address for head in self.heads for address in head.lists)
 
 
 def read_mailboxes(found: Sequence[SourceFile], options: PrepareOptions, sink: Sink) -> Work[Mailbox]:
@@ -71,7 +94,7 @@ def read_mailboxes(found: Sequence[SourceFile], options: PrepareOptions, sink: S
 def _index(found: Sequence[SourceFile], options: PrepareOptions) -> Work[Mailbox]:
     kept: list[MessageLocation] = []
     heads: list[Head] = []
-    seen: set[str] = set()
+    seen: dict[str, int] = {}
     copies = 0
     for file in found:
         for location in message_locations(file):
@@ -82,13 +105,17 @@ def _index(found: Sequence[SourceFile], options: PrepareOptions) -> Work[Mailbox
                 continue
             if head.id and head.id in seen:
                 copies += 1
+                if heads[seen[head.id]].noise and not head.noise:  # a draft, and the mail that it became
+                    kept[seen[head.id]], heads[seen[head.id]] = location, head
                 continue
-            seen.add(head.id)
+            seen[head.id] = len(heads)
             kept.append(location)
             heads.append(head)
             if len(heads) % PROGRESS_STEP == 0:
                 yield Progress("reading headers", len(heads), 0, "mails")
     again = f", {copies} of them copies" if copies else ""
+    lists = {address for head in heads for address in head.lists}
+    heads = [head.without_lists(lists) for head in heads]
     author = author_of(heads, options.authors)
     own = sum(head.sender[1] in author.addresses for head in heads)
     how = "given" if options.authors else "detected; correct with --author"
@@ -115,10 +142,10 @@ class _Reader:
     def draft(self, number: int, parent: int | None, group: str) -> tuple[Draft, bool]:
         """The draft of a mail, and whether its question is an answered message."""
         head, location = self.box.heads[number], self.box.locations[number]
-        people = tuple(dict.fromkeys(person for person in (head.sender, *head.recipients) if person[1]))
+        people = tuple(dict.fromkeys(person for person in head.people if person[1]))
         try:
             body = self._body(location)
-            made = split_quotes(body.lines, self._names(head))
+            made = split_quotes(body.lines, self._names(head), name_parts(people))
         except (Unreadable, OSError) as error:
             kind = "not personal" if "invitation" in str(error) else "unreadable"
             empty = (Message("user", head.subject), Message("assistant", ""))
@@ -126,10 +153,12 @@ class _Reader:
             return Draft(id_, empty, group, location.source, head.day, people=people).dropped(
                 kind, _reason(error)
             ), True
+        introduced = [line.text for line, kind in made if kind in ("attribution", "forwarded")]
+        people = tuple(dict.fromkeys((*people, *people_named(introduced))))
         language = language_of(made.own)
         question, natural = self._question(head, parent, made, language)
         raw = paragraphs([line.text for line in body.lines])
-        messages: Conversation = (Message("user", question), Message("assistant", made.own))
+        messages: Conversation = (Message("user", question), Message("assistant", made.answer))
         draft = Draft(
             id=self._id(head, location, raw),
             messages=messages,
@@ -137,7 +166,7 @@ class _Reader:
             source=location.source,
             date=head.day,
             changes=_changes(made, body, natural),
-            before=(Message("user", question), Message("assistant", raw)) if raw != made.own else (),
+            before=(Message("user", question), Message("assistant", raw)) if raw != made.answer else (),
             people=people,
             language=language,
         )
@@ -162,16 +191,23 @@ class _Reader:
     def _question(self, head: Head, parent: int | None, made: SplitMail, language: str) -> tuple[str, bool]:
         """The question: the answered message, from its own mail or from the quote; otherwise an instruction."""
         own = parent is not None and self.box.heads[parent].sender[1] in self.box.author.addresses
+        quote = "" if is_forward(head.subject) or self._quotes_author(made) else _quoted_text(made, head)
         if parent is not None and not own and (text := self._text_of(parent)):
-            return text, True
-        replies = is_reply(head.subject) or bool(head.answers)
-        if not own and replies and made.quoted:
-            text = split_quotes(made.quoted).own
-            if text.strip():
-                return text, True
+            # Without a reference the parent is a guess by subject: what is quoted knows better.
+            return (text if head.answers or _first_line(quote) in text else quote), True
+        if quote and not (own and head.answers):
+            return quote, True
         others = [name for name, address in head.recipients if address not in self.box.author.addresses and name]
         named = others[0] if others else ""
         return instruction(plain_subject(head.subject), named, language, reply=is_reply(head.subject)), False
+
+    def _quotes_author(self, made: SplitMail) -> bool:
+        """Whether the quoted mail is the author's own, by the line that introduces it."""
+        first = next((line.text for line, kind in made if kind == "attribution"), "").casefold()
+        author = self.box.author
+        return any(address in first for address in author.addresses) or any(
+            f" {name.casefold()} " in f" {first.rstrip(':')} " for name in author.names if " " in name
+        )
 
     def _text_of(self, number: int) -> str:
         if number not in self._parents:
@@ -180,7 +216,9 @@ class _Reader:
                 text = (
                     ""
                     if head.noise
-                    else split_quotes(self._body(self.box.locations[number]).lines, head.sender[0].split()).own
+                    else split_quotes(
+                        self._body(self.box.locations[number]).lines, head.sender[0].split(), name_parts(head.people)
+                    ).own
                 )
             except (Unreadable, OSError):
                 text = ""
@@ -190,10 +228,19 @@ class _Reader:
         return self._parents[number]
 
 
+def _quoted_text(made: SplitMail, head: Head) -> str:
+    """The own text of the quoted mail; empty without one."""
+    return split_quotes(made.quoted, people=name_parts(head.people)).own if made.quoted else ""
+
+
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0][:40].strip()
+
+
 def _changes(made: SplitMail, body: Body, natural: bool) -> tuple[Change, ...]:
     changes = [Change(AS_CHANGE.get(kind, kind), text) for kind in REMOVED_KINDS if (text := made.removed(kind))]
     if natural and made.inline:
-        changes.append(Change("inline answers", "answers between quoted lines were joined"))
+        changes.append(Change("inline answers", "answers between quoted lines keep the lines that they answer"))
     return (*changes, *(Change("encoding", note) for note in body.notes))
 
 

@@ -9,7 +9,6 @@ from gradschool.prepare.mail.patterns import patterns
 
 DELIMITER = re.compile(r"\s{0,2}(?:--|—|––|__)\s*")
 RULE = re.compile(r"\s*[_\-=*~#+.]{4,}\s*|\s*[-=*_]{3,}\s*")
-POSTSCRIPT = re.compile(r"\W{0,3}(?:P\.?\s?){1,3}S\.?(?:\s?[:.\-–)]|\s+\w)", re.IGNORECASE)
 TITLES = r"(?:dr|prof|mr|mrs|ms|herr|frau|m|mme|dott|ing|dipl|sr|sra|ir|drs|mag)\.?(?:-ing\.)?\s"
 PARTICLE_WORDS = (
     *("von", "van", "de", "der", "den", "di", "da", "del", "la", "le", "du", "und", "and", "et", "y", "e", "en", "of"),
@@ -114,11 +113,12 @@ def _trim_delimited(lines: Sequence[Line], kinds: list[Kind], start: int, end: i
     for number in range(start, end):
         if not DELIMITER.fullmatch(lines[number].text):
             continue
-        below = [line.text for line in lines[number + 1 : end] if line.text.strip()]
+        last = next((at for at in range(number + 1, end) if is_postscript(lines[at].text)), end)
+        below = [line.text for line in lines[number + 1 : last] if line.text.strip()]
         exact = lines[number].text.strip() == "--"
         if not below or (exact and len(below) <= MAX_DELIMITED and not _is_text(below)) or _is_signature(below):
-            kinds[number:end] = ["signature"] * (end - number)
-            return number
+            kinds[number:last] = ["signature"] * (last - number)
+            return number if last == end else end
     return end
 
 
@@ -138,7 +138,7 @@ def _trim_contact(lines: Sequence[Line], kinds: list[Kind], start: int, end: int
             kinds[first:end] = ["signature"] * (end - first)
         return
     first = _below_name(lines, closing, end)
-    last = next((at for at in range(first, end) if POSTSCRIPT.match(lines[at].text)), end)
+    last = next((at for at in range(first, end) if is_postscript(lines[at].text)), end)
     below = [line.text for line in lines[first:last] if line.text.strip()]
     if below and _is_signature(below):
         kinds[first:last] = ["signature"] * (last - first)
@@ -151,7 +151,7 @@ def _closing(lines: Sequence[Line], start: int, end: int) -> int | None:
     found = [at for at in range(max(start, end - WINDOW), end) if is_closing(lines[at].text)]
     for at in reversed(found):
         below = [line.text for line in lines[_below_name(lines, at, end) : end] if line.text.strip()]
-        if not below or _is_signature(below) or any(POSTSCRIPT.match(line) for line in below):
+        if not below or _is_signature(below) or any(map(is_postscript, below)):
             # The first of several consecutive formulas: "Thanks," "Best regards,".
             return at
     return None
@@ -208,8 +208,14 @@ def _block_without_closing(lines: Sequence[Line], start: int, end: int, names: S
         below = [line.text for line in lines[number:end] if line.text.strip()]
         strong = sum(is_entry(line) for line in below)
         if named and len(below) >= 2 and strong and _is_signature(below) and number > start:
-            return number
+            # A first name alone is how the writer signs; a full name begins the block.
+            return number + (len(text.split()) == 1)
     return None
+
+
+def is_postscript(text: str) -> bool:
+    """Whether a line begins an addition below a letter: "P.S."."""
+    return patterns().postscript.match(text) is not None
 
 
 def _is_signature(below: Sequence[str]) -> bool:

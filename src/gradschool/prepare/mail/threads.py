@@ -48,16 +48,19 @@ def _by_subject(heads: Sequence[Head]) -> Iterator[tuple[int, int]]:
 
 
 def _people(head: Head) -> set[str]:
-    return {head.sender[1], *(address for _, address in head.recipients)}
+    return {head.sender[1], *(address for _, address in head.recipients), *head.lists}
 
 
 def answered(heads: Sequence[Head], number: int, by_id: dict[str, int], members: Sequence[int]) -> int | None:
-    """The mail that a mail answers: the one it references, or the last one before it in its thread."""
+    """The mail that a mail answers: the one it references, or the last one before it in its thread.
+
+    An older mail of the thread is never taken for a missing one: it asks something else.
+    """
     head = heads[number]
-    for id_ in reversed(head.answers):
-        if id_ in by_id and by_id[id_] != number:
-            return by_id[id_]
-    if head.answers or not is_reply(head.subject) or head.date is None:
+    if head.answers:
+        parent = by_id.get(head.answers[-1])
+        return parent if parent != number else None
+    if not is_reply(head.subject) or head.date is None:
         return None
     older = [other for other in members if other != number and (heads[other].date or 0) < head.date]
     return max(older, key=lambda other: heads[other].date or 0, default=None)

@@ -1,0 +1,34 @@
+"""Answers between quoted lines keep the paragraph that they answer."""
+
+from gradschool.prepare.mail.html_lines import html_lines
+from gradschool.prepare.mail.lines import plain_lines
+from gradschool.prepare.mail.quotes import split_quotes
+
+
+def answer(text: str) -> str:
+    return split_quotes(plain_lines(text), ["Ida"]).answer
+
+
+def test_each_answer_stands_below_what_it_answers() -> None:
+    quoted = "On 7 Mar 2024, Olav wrote:\n> Long story.\n>\n> Which day?"
+    text = f"Hi Olav,\n\n{quoted}\n\nFriday.\n\n> Which boat?\n\nThe red one.\n\n> Olav"
+    assert answer(text) == "Hi Olav,\n\n> Which day?\n\nFriday.\n\n> Which boat?\n\nThe red one."
+
+
+def test_words_that_lead_to_a_quote_stay_with_it() -> None:
+    text = "Your first question:\n> Which day?\n\nFriday.\n\nOlav wrote:\n> Which boat?\n\nThe red one."
+    assert answer(text) == "Your first question:\n> Which day?\n\nFriday.\n\n> Which boat?\n\nThe red one."
+
+
+def test_a_greeting_a_closing_and_a_postscript_around_one_quote_are_no_inline_answers() -> None:
+    assert answer("Hi Olav,\n\n> Which day?\n\nFriday.\n\nIda") == "Hi Olav,\n\nFriday.\n\nIda"
+    assert answer("Friday.\n\n> Which day?\n\nBest wishes\nIda") == "Friday.\n\nBest wishes\nIda"
+    assert answer("Friday.\n\n> Which day?\n\nP.S. Bring rope.") == "Friday.\n\nP.S. Bring rope."
+
+
+def test_quotes_of_html_get_quote_characters() -> None:
+    quote = "<blockquote type=cite><p>{}</p></blockquote>"
+    made = split_quotes(
+        html_lines(f"{quote.format('Which day?')}<p>Friday.</p>{quote.format('Which boat?')}<p>Red.</p>")
+    )
+    assert made.answer == "> Which day?\n\nFriday.\n\n> Which boat?\n\nRed."

@@ -1,0 +1,48 @@
+"""Names in greetings and signatures: found in many forms, not taken from roles, places and sentences."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gradschool.prepare.called import called
+
+
+@pytest.mark.parametrize(
+    "text, names",
+    [
+        ("Dear Odile, thank you.\n\nKind regards\nOlav Berg", ("Odile", "Olav Berg")),
+        ("Where is the kettle?\n\nOdile at Quay Supplies", ("Odile",)),
+        ("Where is the kettle that I paid for?\n\nOdile (Quay Supplies)", ("Odile",)),
+        ("Where is the kettle? Thanks, Odile", ("Odile",)),
+        ("Kind regards, Odile from Accounts", ("Odile",)),
+        ("Hi Odile and Tom,\nx", ("Odile", "Tom")),
+        ("Liebe Anna, lieber Tom,\n\nja.", ("Anna", "Tom")),
+        ("Sehr geehrter Herr Dr. Lindqvist,\n\nja.", ("Lindqvist",)),
+        ("Dear Mr. and Mrs. Adeyemi-Lund,", ("Adeyemi-Lund",)),
+        ("Good morning Mrs O\u2019Hara,", ("O\u2019Hara",)),
+        ("Bonjour Élodie,\nmerci\nCordialement\nÉlodie Marchand", ("Élodie", "Élodie Marchand")),
+        ("My name is Ngozi Obi and my policy lapsed.", ("Ngozi Obi",)),
+        ("This is Odile from Quay Supplies.", ("Odile",)),
+        ("Здравствуйте, Мира!\nДа.", ("Мира",)),
+        ("大野様\n\nお世話になっております。", ("大野",)),
+        ("It is still not here and I want it now.\n- Odile", ("Odile",)),
+        ("Dear Customer,\nyour parcel is here.", ()),
+        ("Hi there,\nall is well.", ()),
+        ("Hey Support Team,\nhelp.", ()),
+        ("To whom it may concern,\nx", ()),
+        ("Sehr geehrte Damen und Herren,\n\nja.", ()),
+        ("Thanks for your help with Berlin", ()),
+        ("Best wishes to all of you from sunny Spain", ()),
+        ("Berlin", ()),
+        ("Dear all,\nplease come.", ()),
+        ("Thank you for the boat, it floats.\nBest\nHarbour Insurance", ()),
+    ],
+)
+def test_names_of_reader_and_writer(text: str, names: tuple[str, ...]) -> None:
+    assert called(text) == names
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(alphabet=st.sampled_from(list("Dear AnaBest,.\n-()様 regards")), max_size=200) | st.text(max_size=200))
+def test_names_are_words_of_the_text(text: str) -> None:
+    assert all(word in text for name in called(text) for word in name.split())
