@@ -144,7 +144,7 @@ def measure_of(goal: Goal, folder: Path, examples: Sequence[Example], file: Path
         raise UsageError(
             f"{file} does not exist, so the metric {measure.unfitted[0].name} cannot be fitted again.",
             "It holds the texts of the fit; earlier versions did not write it.",
-            "delete done/package.json in the folder of the run and resume the run: it and its package then hold the texts.",
+            "delete done/package.json in the folder of the run and resume the run: both then hold the texts.",
         )
     try:
         texts = _texts.validate_python(read_lines(file))
