@@ -15,7 +15,7 @@ def echo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def said(place: object, *lines: str) -> list[str]:
-    result = small_job.run("chat", place, stdin="".join(line + "\n" for line in lines))
+    result = small_job.run("chat", place, stdin="".join(line + "\n" for line in lines), columns=400)
     assert result.exit_code == 0, result.output
     return [line for line in result.stdout.splitlines() if line]
 

@@ -80,4 +80,4 @@ def test_texts_that_are_missing_or_damaged_are_named(run: Path, harm: str, tmp_p
     manifest = seal(place, load_manifest(place))
     with pytest.raises(UsageError if harm == "missing" else DamagedError, match=r"fit\.jsonl") as caught:
         read_evidence(place, manifest)
-    assert ("--resume" if harm == "missing" else "again") in caught.value.fix
+    assert ("resume the run" if harm == "missing" else "again") in caught.value.fix

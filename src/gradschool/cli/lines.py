@@ -24,6 +24,12 @@ def say(console: Console, markup: str, style: str = "") -> None:
             console.print(line, highlight=False, soft_wrap=True)
 
 
+def width_of(console: Console) -> int:
+    """The columns of a console; COLUMNS in the environment counts even if it was set after the console was made."""
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isdigit() and int(columns) > 0 else console.width
+
+
 def wraps(console: Console) -> bool:
     """Whether prose is wrapped to the width of the console."""
     return console.is_terminal or "COLUMNS" in os.environ
@@ -36,7 +42,7 @@ def command_line(console: Console, *words: object, stdin: object = "") -> str:
         parts.append(f"< {shlex.quote(str(stdin))}")
     lines = [parts[0]]
     for part in parts[1:]:
-        if wraps(console) and cell_len(lines[-1]) + cell_len(part) + ROOM > console.width:
+        if wraps(console) and cell_len(lines[-1]) + cell_len(part) + ROOM > width_of(console):
             lines.append(f"    {part}")
         else:
             lines[-1] += f" {part}"
@@ -45,11 +51,11 @@ def command_line(console: Console, *words: object, stdin: object = "") -> str:
 
 def _wrapped(console: Console, text: Text) -> list[Text]:
     """A line as several that fit the width; a word or a command that is wider than that stays whole."""
-    if not wraps(console) or text.cell_len <= console.width:
+    if not wraps(console) or text.cell_len <= width_of(console):
         return [text]
     hanging = HANGING.match(text.plain)
     indent = hanging.end() if hanging else 0
-    ends, start, width = [], indent, console.width - indent
+    ends, start, width = [], indent, width_of(console) - indent
     for word in WORD.finditer(text.plain, indent):
         if word.start() > start and cell_len(text.plain[start : word.end()]) > width:
             start = word.start()
