@@ -45,8 +45,8 @@ def _without_details(lines: list[str]) -> Iterator[str]:
     for is_detail, group in groupby(lines, key=detail):
         if is_detail:
             yield ELLIPSIS
-        else:
-            yield from group
+        else:  # the reason for the sizes of the split goes on over further lines
+            yield from (line[: split.end()] if (split := SPLIT.search(line)) else line for line in group)
 
 
 def main(arguments: list[str]) -> None:
