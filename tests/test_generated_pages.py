@@ -94,7 +94,8 @@ def test_terminal_codes_and_redrawn_lines_are_removed(insert_run):
 
 
 def test_details_before_the_ladder_become_an_ellipsis(insert_run):
-    log = "job\n  note\n  3 train, 2 test (split 0a1b), because\n  of it.\n  tried a\n  tried b\nbase: 0\nThe ladder\n  base  0\n"
+    before = "job\n  note\n  3 train, 2 test (split 0a1b), because\n  of it.\n  tried a\n  tried b\nbase: 0\n"
+    log = f"{before}The ladder\n  base  0\n"
     shown = "job\n  …\n  3 train, 2 test (split 0a1b)\n  …\nbase: 0\nThe ladder\n  base  0\n"
     assert insert_run.shortened(log) == shown
     assert insert_run.shortened(shown) == shown
