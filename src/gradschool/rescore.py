@@ -11,23 +11,20 @@ from gradschool.data.proof import look_level
 from gradschool.data.read import read_examples
 from gradschool.evaluate import evaluate, measure_of
 from gradschool.files import write_lines
-from gradschool.package.bundle import open_specialist
+from gradschool.package.bundle import is_base, open_specialist
 from gradschool.package.manifest import specialist_folder
 from gradschool.records import Note, Report, Scored, Work
-from gradschool.run import FIT_TEXTS, PACKED, read_saved_job
+from gradschool.run import FIT_TEXTS, read_saved_job
 from gradschool.score.judge import judge
 from gradschool.settings import Data
 
 
-def columns_of(specialist: Path) -> Data:
-    """The columns that the job of a specialist names: rows of questions and examples are read as its own were.
-
-    For anything else, such as a base model, none.
-    """
-    for folder in (specialist, specialist.parent, specialist / PACKED):
-        if (file := folder / "evidence" / "run.json").is_file():
-            return read_saved_job(file).settings.data
-    return Data()
+def columns_of(path: Path) -> Data:
+    """The columns that the job of a specialist names, so that questions are read as its examples; none for a base."""
+    if is_base(path):
+        return Data()
+    file = specialist_folder(path) / "evidence" / "run.json"
+    return read_saved_job(file).settings.data if file.is_file() else Data()
 
 
 def score_specialist(

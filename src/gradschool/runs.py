@@ -3,22 +3,22 @@
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from gradschool.errors import GradschoolError
 from gradschool.files import disk_errors, read_lines
-from gradschool.package.manifest import MANIFEST, load_manifest
 from gradschool.records import Difference, Interval, RungResult, Scored
 from gradschool.report.facts import read_facts
-from gradschool.run import Run
+from gradschool.run import FIT_TEXTS, PACKED, Run
 from gradschool.score.stats import difference
 from gradschool.settings import options
 
 RUNS = Path("runs")
-OWN = ("done", "answers", "work", "specialist")  # folders of a run
-OWN_FILES = (".lock", "run.json", "environment.json", "events.jsonl", "fit.jsonl", "report.html")
+OWN = ("done", "answers", "work", PACKED)  # folders of a run
+OWN_FILES = (".lock", "run.json", "environment.json", "events.jsonl", FIT_TEXTS, "report.html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +57,20 @@ def summary_of(folder: Path) -> RunSummary:
     except GradschoolError:
         return RunSummary(str(folder), "", "", "damaged")
     chosen, split = facts.chosen, facts.split.hash if facts.split else ""
-    state = "unfinished"
-    if facts.manifest and chosen and chosen.report:
-        state = chosen.report.verdict if chosen.sound else "failed"
+    state = facts.ended.verdict if facts.ended else "unfinished"
     return RunSummary(
         str(folder), run.job.name, run.job.settings.base_model, state, chosen.rung if chosen else "", chosen, split
     )
 
 
 def compare_runs(first: Path, second: Path) -> Comparison:
-    """Compare two runs; raises UsageError if one is no run."""
-    jobs = [Run.open(folder).job.settings.model_dump() for folder in (first, second)]
+    """Compare two runs; raises UsageError if either is not a run."""
+    settings, others = (Run.open(folder).job.settings for folder in (first, second))
     differing = {}
-    for option in options():
-        values = []
-        for value in jobs:
-            for key in option.path.split("."):
-                value = value[key]
-            values.append(str(value))
-        if values[0] != values[1]:
-            differing[option.path] = (values[0], values[1])
+    for path in (option.path for option in options()):
+        value, other_value = str(attrgetter(path)(settings)), str(attrgetter(path)(others))
+        if value != other_value:
+            differing[path] = value, other_value
     one, other = summary_of(first), summary_of(second)
     return Comparison(one, other, _paired(one, other), differing)
 
@@ -97,16 +91,14 @@ def _paired(one: RunSummary, other: RunSummary) -> Difference | None:
 
 
 def _rows(folder: Path) -> dict[str, Scored]:
-    if not (folder / "specialist" / MANIFEST).exists() or not load_manifest(folder / "specialist"):
-        return {}
-    saved = read_lines(folder / "specialist" / "evidence" / "test.jsonl")
+    saved = read_lines(folder / PACKED / "evidence" / "test.jsonl")
     return {row.id: row for row in TypeAdapter(list[Scored]).validate_python(saved)}
 
 
 def remove_run(folder: Path) -> list[str]:
     """Remove a run, but no file of the user in its folder; returns the names of those that stay.
 
-    Raises UsageError if it is no run, or if another process climbs it.
+    Raises UsageError if it is not a run, or if another process climbs it.
     """
     run = Run.open(folder)
     with run, disk_errors(folder):

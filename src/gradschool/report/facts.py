@@ -8,11 +8,21 @@ from pydantic import TypeAdapter
 
 from gradschool.files import read_json, read_lines
 from gradschool.package.manifest import MANIFEST, Manifest, load_manifest
-from gradschool.records import Answer, RungResult, Split
+from gradschool.records import Answer, Gate, RungResult, Split, Verdict
 from gradschool.run import CLIMB, SPLIT, Key, Run, result_key
 from gradschool.rungs.rung import Candidate, candidate_key
 
-CLIMBED: Key[dict[str, Any]] = Key(CLIMB, dict[str, Any])  # climbing.py has the record
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The part of a climb's result that is shown; climbing.py has the full record."""
+
+    verdict: Verdict
+    gates: tuple[Gate, ...] = ()  # of the package
+    remedies: tuple[str, ...] = ()
+
+
+ENDED: Key[Ended] = Key(CLIMB, Ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +41,7 @@ class Facts:
     environment: dict[str, Any]
     manifest: Manifest | None
     split: Split | None
-    remedies: list[str]  # of a climb in which no rung passed
+    ended: Ended | None
 
     @property
     def tested(self) -> list[RungResult]:
@@ -70,7 +80,7 @@ def read_facts(run: Run) -> Facts:
         environment=read_json(environment) if environment.exists() else {},
         manifest=load_manifest(run.specialist) if (run.specialist / MANIFEST).exists() else None,
         split=run.saved(SPLIT),
-        remedies=(run.saved(CLIMBED) or {}).get("remedies", []),
+        ended=run.saved(ENDED),
     )
 
 

@@ -7,10 +7,9 @@ model wrote from running. It needs the run's folder alone, so that unfinished ru
 import base64
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
@@ -31,7 +30,7 @@ from gradschool.records import Gate
 from gradschool.report.facts import Facts, read_facts
 from gradschool.report.losses import loss_curves
 from gradschool.report.questions import failure_examples, questions_of
-from gradschool.run import CLIMB, Key, Run, resume_command
+from gradschool.run import Run, resume_command
 from gradschool.settings import options, shown
 from gradschool.version import __version__
 
@@ -92,18 +91,10 @@ def headline(facts: Facts, gates: Sequence[Gate]) -> tuple[str, str, str]:
     return state, plain_verdict(chosen, gates), verdict_sentence(chosen, gates)
 
 
-@dataclass(frozen=True)
-class _Ended:
-    gates: tuple[Gate, ...]  # of the package
-
-
-ENDED: Key[_Ended] = Key(CLIMB, _Ended)  # what the page shows of the result of a climb
-
-
 def package_gates(facts: Facts) -> tuple[Gate, ...]:
     """Whether the reopened package gave the answers that were scored; known for local bases only."""
-    if ended := facts.run.saved(ENDED):
-        return ended.gates
+    if facts.ended:
+        return facts.ended.gates
     manifest = facts.manifest
     if manifest is None or manifest.base.kind != "local":
         return ()
@@ -133,12 +124,9 @@ def _template() -> Template:
 
 def _settings(job: Job) -> list[tuple[str, str, bool]]:
     """Every setting, its value, and whether it differs from the default."""
-    values = job.settings.model_dump()
     rows = []
     for option in options():
-        value: Any = values
-        for key in option.path.split("."):
-            value = value[key]
+        value = attrgetter(option.path)(job.settings)
         rows.append((option.path, "none" if value in (None, "", ()) else shown(value), value != option.default))
     for rule in job.settings.goal.rules:
         rows.append((f"rule: {rule.name}", f"{rule.kind} {rule.value}", True))
