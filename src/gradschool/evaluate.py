@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -53,7 +54,7 @@ def evaluate(
 
     Each answer is appended to the file `saved` at once. A repeated call asks only what the file does not hold yet.
     """
-    answers = yield from answer_all(_asking(specialist), examples, what, saved, _notes(specialist))
+    answers = yield from answer_all(_asking(specialist), examples, what, saved, partial(new_notes, specialist.engine))
     return measure.score(examples, answers)
 
 
@@ -80,10 +81,6 @@ def answer_all(
 
 def _asking(specialist: Specialist) -> Ask:
     return lambda examples: specialist.answer([example.question for example in examples])
-
-
-def _notes(specialist: Specialist) -> Callable[[], list[str]]:
-    return lambda: new_notes(specialist.engine)
 
 
 def _read_answers(path: Path) -> dict[str, Answer]:
@@ -121,7 +118,9 @@ def fit_metrics(
         for number, base in enumerate(bases):
             what = f"{metric.name}: answers of the base"
             name = saved(f"{metric.name}-{number}")
-            answers += yield from answer_all(_asking(base), train[: metric.questions], what, name, _notes(base))
+            answers += yield from answer_all(
+                _asking(base), train[: metric.questions], what, name, partial(new_notes, base.engine)
+            )
         own = metric.fit_texts(train, others, [answer.text for answer in answers])
         fitted = metric.fit(own)
         yield Note(f"{metric.name}: {fitted.summary()}")

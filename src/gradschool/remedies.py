@@ -60,14 +60,16 @@ def _needs_facts(workspace: Workspace, metric: str) -> bool:
 
 def _languages(rows: Sequence[Scored], workspace: Workspace) -> Iterator[str]:
     """Name languages that the base hardly speaks, or whose answers score lower than the others."""
-    languages = [language_of_pair(row.question, row.ideal) for row in rows]
     named = [issue for issue in workspace.data.issues if issue.kind == "language"]
     for issue in named:
         yield f"A base that speaks the language of the examples: {issue.text}."
+    if named:
+        return
+    languages = [language_of_pair(row.question, row.ideal) for row in rows]
     for language in dict.fromkeys(filter(None, languages)):
         these = [row for row, other in zip(rows, languages, strict=True) if other == language]
         others = [row for row, other in zip(rows, languages, strict=True) if other not in ("", language)]
-        if min(len(these), len(others)) < MIN_OF_LANGUAGE or mean(these) > mean(others) - LOWER or named:
+        if min(len(these), len(others)) < MIN_OF_LANGUAGE or mean(these) > mean(others) - LOWER:
             continue
         yield (
             f"A base that speaks {name_of(language)}: the {len(these)} test answers in it score {mean(these):.3f}, "

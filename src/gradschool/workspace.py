@@ -151,11 +151,12 @@ def language_issues(examples: Sequence[Example], engine: Engine) -> list[Issue]:
     """Report languages of the examples that the base hardly speaks."""
     issues = []
     found = languages(examples)
+    total = sum(map(len, found.values()))
     for language, those in found.items():
-        if len(those) < MIN_LANGUAGE * sum(map(len, found.values())):
+        if len(those) < MIN_LANGUAGE * total:
             continue
         if evidence := evidence_against(engine, language, [one.ideal for one in those[:LANGUAGE_TEXTS]]):
-            part = f"{len(those) / sum(map(len, found.values())):.0%} of the examples are in {name_of(language)}"
+            part = f"{len(those) / total:.0%} of the examples are in {name_of(language)}"
             text = (
                 f"{part}, which the base {engine.identity.name} hardly speaks: {evidence}; expect low scores there, "
                 "and name a base that speaks it with --base-model, or leave these examples out"

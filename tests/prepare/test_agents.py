@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deciding import agents_of
 from gradschool.errors import DataError
-from gradschool.prepare.agents import agents_of
 from gradschool.prepare.dialogue import Dialogue, Turn
 from gradschool.records import Note, Source
 
@@ -97,7 +97,7 @@ def test_the_order_of_the_files_does_not_matter(speakers: list[list[str]]) -> No
 
 def test_the_agent_does_not_depend_on_the_hash_seed() -> None:
     code = (
-        "from gradschool.prepare.agents import agents_of\n"
+        "from deciding import agents_of\n"
         "from gradschool.prepare.dialogue import Dialogue, Turn\n"
         "from gradschool.records import Source\n"
         "turns = tuple(Turn(('Jo', 'Kiosk')[n % 2], 'x', at=n // 2 * 1e5 + n) for n in range(12))\n"

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from deciding import agents_of
 from gradschool.errors import DataError
-from gradschool.prepare.agents import Agents, agents_of
+from gradschool.prepare.agents import Agents
 from gradschool.prepare.dialogue import Dialogue, Turn
 from gradschool.prepare.dialogues import drafts_of
 from gradschool.records import Source

@@ -77,7 +77,7 @@ def read_questions(lines: Iterable[str], data: Data | None = None) -> list[Quest
         raise DataError(
             "The questions cannot be read as text.", f"They are not UTF-8: {error}.", "save them as UTF-8 text."
         ) from error
-    text = text.replace("\ufeff", "", 1) if text.startswith("\ufeff") else text
+    text = text.removeprefix("\ufeff")
     if not text.strip():
         raise DataError(NO_QUESTIONS, "Standard input is empty.", USAGE)
     reader = RowReader(data or Data())

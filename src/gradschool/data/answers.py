@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from gradschool.data.formats import NoConversation, as_text, plain
+from gradschool.data.formats import NoConversation, as_text, keys_by_name, plain
 
 # Keys whose list holds several right answers; in others (`output`, `labels`), a list may be the answer itself.
 ALTERNATIVES = re.compile(
@@ -74,7 +74,7 @@ def _texts(value: Any, key: str, notes: set[str]) -> list[str] | None:
 
 
 def _of_object(value: Mapping[str, Any], key: str, notes: set[str]) -> list[str] | None:
-    keys = {plain(name): name for name in reversed(list(value))}
+    keys = keys_by_name(value)
     text = next((keys[word] for word in TEXT_KEYS if word in keys), None)
     others = [keys[word] for word in OTHERS if word in keys]
     rest = set(keys) - BESIDE - set(OTHERS) - ({plain(text)} if text else set())

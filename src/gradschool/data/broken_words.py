@@ -4,7 +4,7 @@ import regex
 
 from gradschool.data.normalize import SPACELESS
 
-# "Haupt- und Nebenkosten" is no broken word.
+# "Haupt- und Nebenkosten" is not a broken word.
 _AND = r"(?!(?:und|oder|bzw|sowie|bis|and|or|to|et|ou|y|o|e|en|of|och|eller|og)\b)"
 _HYPHENATED = regex.compile(rf"(\p{{L}}{{2,}})[-\u2010\u2011]\n[ \t]*{_AND}(\p{{Ll}}\p{{L}}+)")
 _COMPOUND = regex.compile(r"(?<=[\p{L}\d])([-\u2010\u2011])\n[ \t]*(?=[\p{Lu}\d])")  # E-Mail, COVID-19
@@ -14,7 +14,7 @@ _WRAPPED = regex.compile(rf"(?<={SPACELESS.pattern})\n[ \t]*(?={SPACELESS.patter
 def join_broken_words(text: str, *, both: bool = False) -> str:
     """A text in which words broken at line ends are whole again; one that it also writes with a hyphen keeps it.
 
-    With `both`, the two parts follow a joined word, because nobody can tell "well-known" from a broken word.
+    With `both`, the two parts follow a joined word, because "well-known" cannot be distinguished from a broken word.
 
     >>> join_broken_words("Die Rück-\\ngabe, per E-\\nMail")
     'Die Rückgabe, per E-Mail'

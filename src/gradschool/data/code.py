@@ -50,7 +50,7 @@ def is_code(text: str) -> bool:
 
 
 def open_code(text: str) -> str:
-    """Why code stops early, as the end of a sentence; empty if it does not. Strings and comments are no code."""
+    """Why code stops early, as the end of a sentence; empty if it does not. Strings and comments are ignored."""
     sql = is_sql(text)
     bare = (SQL_COMMENT if sql else COMMENT).sub(" ", STRING.sub('""', text)).rstrip()
     for opening, closing in PAIRS:

@@ -7,7 +7,16 @@ from functools import lru_cache
 from typing import Any
 
 from gradschool.data.choices import OPTION, OPTIONS, is_choices
-from gradschool.data.formats import CONVERSATIONS, ROLE_KEYS, as_text, is_messages, is_transcript, plain, role_of
+from gradschool.data.formats import (
+    CONVERSATIONS,
+    ROLE_KEYS,
+    as_text,
+    is_messages,
+    is_transcript,
+    keys_by_name,
+    plain,
+    role_of,
+)
 from gradschool.data.preferences import prefer
 from gradschool.settings import Data
 
@@ -95,7 +104,7 @@ def detect(row: Mapping[str, Any], data: Data, *, answered: bool = True) -> tupl
     """
     named_input, named_output = (_spelled(row, name) for name in (data.input_column, data.output_column))
     row, compared = (row, {}) if named_output else prefer(row)
-    keys = {plain(key): key for key in reversed(list(row))}
+    keys = keys_by_name(row)
     used = tuple(compared.items())
     system = next((keys[word] for word in SYSTEMS if word in keys and row[keys[word]] is not None), "")
     if not named_output and not named_input and (key := _conversation(row, keys)):

@@ -55,7 +55,7 @@ def read_row(row: Mapping[str, Any], form: Form, first: int = 0, *, judged: bool
         spoken, found = _conversation(row[form.conversation], notes, judged=judged)
         turns, marks = [*turns, *spoken], [*marks, *found]
         if form.output:
-            turns = turns[: _end_of_question(turns)]
+            turns = question_of(turns)
     else:
         turns += _history(row.get(form.history) if form.history else None, notes)
         turns = _with_question(turns, row, form, notes)
@@ -112,12 +112,12 @@ def _last_answers(messages: Sequence[Message]) -> list[int]:
     return places
 
 
-def _end_of_question(turns: Sequence[Message]) -> int:
-    """The number of messages before the answers at the end."""
+def question_of(turns: Sequence[Message]) -> list[Message]:
+    """The messages without the answers at the end."""
     end = len(turns)
     while end and turns[end - 1].role == "assistant":
         end -= 1
-    return end
+    return list(turns[:end])
 
 
 def _history(value: Any, notes: set[str]) -> list[Message]:

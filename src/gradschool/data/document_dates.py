@@ -1,6 +1,5 @@
 """The date that a document gives itself: in its front matter, its data, a line at its top, or the name of its file."""
 
-import io
 import re
 import zipfile
 from pathlib import Path
@@ -62,7 +61,7 @@ def _dateline(text: str) -> str:
 
 def _in_archive(path: Path) -> str:
     try:
-        with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
+        with zipfile.ZipFile(path) as archive:
             for name in archive.namelist():
                 if name.endswith((".opf", "docProps/core.xml")):
                     found = PROPERTY.search(archive.read(name).decode("utf-8", "replace"))

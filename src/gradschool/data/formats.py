@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -49,6 +50,11 @@ def plain(key: str) -> str:
     ('plain_summary', 'answer_key', 'agent')
     """
     return SEPARATOR.sub("_", CAMEL.sub("_", key.strip())).casefold()
+
+
+def keys_by_name(row: Mapping[str, Any]) -> dict[str, str]:
+    """The keys of a row by their plain names; of keys with one plain name, the first."""
+    return {plain(key): key for key in reversed(list(row))}
 
 
 def role_of(spelling: str) -> str | None:
@@ -108,7 +114,7 @@ def messages_of(value: Any, notes: set[str]) -> list[Message]:
 def _message(turn: Any, notes: set[str]) -> Message:
     if not isinstance(turn, dict):
         raise NoConversation("has a message that is not an object with a role and a content")
-    keys = {plain(key): key for key in reversed(turn)}
+    keys = keys_by_name(turn)
     role_key, content_key = (
         next((keys[word] for word in words if word in keys), None) for words in (ROLE_KEYS, CONTENT_KEYS)
     )

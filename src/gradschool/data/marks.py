@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from gradschool.data.formats import plain
@@ -105,7 +105,7 @@ def _inside(key: str, value: Any, depth: int) -> Iterator[Mark]:
         if of_rating and "rating" not in inner:
             values["rating"] = inner.get("value", inner.get("type"))
         for mark in marks_of(values, depth=depth + 1):
-            yield Mark(f"{key}.{mark.key}", mark.value, mark.verdict, mark.number, mark.weight)
+            yield replace(mark, key=f"{key}.{mark.key}")
 
 
 def _mark(name: str, key: str, value: Any) -> Mark | None:
@@ -149,7 +149,7 @@ def _number(value: Any) -> float | None:
 
 
 def bad_up_to(key: str, numbers: Sequence[float]) -> float | None:
-    """The highest number that marks a bad answer, from all numbers of a key; None if they are no known scale.
+    """The highest number that marks a bad answer, from all numbers of a key; None if they match no known scale.
 
     The scales are signs (below 0 is bad), 0 and 1, and for ratings 5 (1 and 2 are bad) and 10 (4 and below).
     """

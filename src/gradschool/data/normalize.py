@@ -19,7 +19,7 @@ WORD = regex.compile(rf"(?V1)[{_SPACELESS}]|[^\s{_SPACELESS}]+")
 ASCII_PUNCTUATION = {code: " " for code in range(128) if chr(code) != "-" and PUNCTUATION.fullmatch(chr(code))}
 HYPHEN = re.compile(r"-(?![0-9])")
 
-# Signs that nobody sees: soft hyphens, byte order marks, zero-width spaces, marks of direction. Joiners (U+200C and
+# Invisible characters: soft hyphens, byte order marks, zero-width spaces, directional marks. Joiners (U+200C and
 # U+200D) stay, because some scripts and emoji need them.
 INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 SPACE = re.compile("[\u0085\u00a0\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")  # looks like a space

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from gradschool.data.formats import NoConversation, plain
+from gradschool.data.formats import NoConversation, keys_by_name, plain
 from gradschool.data.marks import marks_of
 
 CHOSEN = (
@@ -35,7 +35,7 @@ def prefer(row: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[str, str]]:
 
     Rows that compare nothing are returned as they are. Raises NoConversation if no answer is preferred.
     """
-    keys = {plain(key): key for key in reversed(list(row))}
+    keys = keys_by_name(row)
     if not any(map(_may_compare, keys)):
         return row, {}
     rejected = next((keys[word] for word in REJECTED if _holds(row, keys.get(word))), "")
@@ -82,7 +82,7 @@ def _rated(row: Mapping[str, Any], keys: Mapping[str, str]) -> tuple[Any, list[s
             own = [score for answer in answers if (score := _score(answer)) is not None]
             if len(own) == len(answers):
                 return _text_of(answers[own.index(max(own))]), [keys[word]]
-        if (scored := _scores_beside(row, keys, len(answers))) is not None:
+        if (scored := _parallel_scores(row, keys, len(answers))) is not None:
             key, scores = scored
             return _text_of(answers[scores.index(max(scores))]), [keys[word], key]
         picked = next((keys[name] for name in ("choice", "best") if name in keys), "")
@@ -91,7 +91,7 @@ def _rated(row: Mapping[str, Any], keys: Mapping[str, str]) -> tuple[Any, list[s
     return None
 
 
-def _scores_beside(row: Mapping[str, Any], keys: Mapping[str, str], count: int) -> tuple[str, list[float]] | None:
+def _parallel_scores(row: Mapping[str, Any], keys: Mapping[str, str], count: int) -> tuple[str, list[float]] | None:
     """The list of scores, or of ranks with their sign changed, that belongs to a list of answers; and its key."""
     for words, sign in ((SCORE_LISTS, 1), (RANKS, -1)):
         for word in words:
@@ -102,7 +102,7 @@ def _scores_beside(row: Mapping[str, Any], keys: Mapping[str, str], count: int) 
 
 
 def _score(answer: Mapping[str, Any]) -> float | None:
-    keys = {plain(key).replace("-", "_"): key for key in reversed(list(answer))}
+    keys = keys_by_name(answer)
     value = next((answer[keys[word]] for word in SCORES if word in keys), None)
     if isinstance(value, str):
         try:
@@ -120,7 +120,7 @@ def _text_of(answer: Any) -> Any:
     """The text of an answer that may be an object with scores; messages stay messages."""
     if not isinstance(answer, dict):
         return answer
-    keys = {plain(key): key for key in reversed(list(answer))}
+    keys = keys_by_name(answer)
     return next((answer[keys[word]] for word in TEXT_KEYS if word in keys), answer)
 
 

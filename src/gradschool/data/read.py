@@ -19,6 +19,7 @@ from gradschool.data.formats import (
     NoConversation,
     UnknownRole,
     as_text,
+    keys_by_name,
     left_out_reasoning,
     plain,
 )
@@ -118,7 +119,7 @@ class _Collector:
 
     def _keep(self, value: Mapping[str, Any], form: Form, reading: RowReading, source: Source) -> None:
         notes = set(reading.notes)
-        keys = {plain(key): key for key in reversed(list(value))}
+        keys = keys_by_name(value)
         group_key = keys.get(plain(self.data.group_column or "group"))
         group = as_text(value[group_key], notes).strip() if group_key else ""
         id_ = self._id(as_text(value[keys["id"]], notes).strip() if "id" in keys else "", source)
@@ -183,7 +184,7 @@ def read_examples(paths: Path | Sequence[Path], data: Data, name: str | None = N
 
 def _read_file(path: Path, data: Data, name: str, ids: set[str]) -> Reading:
     held, delimiter = container(path, name, data)
-    sample = _sample(path, data, name)
+    sample = _sample(rows(path, name, held, delimiter, data))
     reader = reader_of(sample, data)
     found = _Collector(name, repair(path.stem)[0], reader, ids, table=held in TABLES)
     with carried(found.issues):
@@ -202,10 +203,9 @@ def _read_file(path: Path, data: Data, name: str, ids: set[str]) -> Reading:
     return Reading(_dated(examples), f"{words} in {held}", found.columns, issues)
 
 
-def _sample(path: Path, data: Data, name: str) -> list[dict[str, Any]]:
+def _sample(found: Iterable[Row]) -> list[dict[str, Any]]:
     """The entries in the first rows of a file, as objects."""
-    held, delimiter = container(path, name, data)
-    values = (row.value for row in rows(path, name, held, delimiter, data) if row.value is not None)
+    values = (row.value for row in found if row.value is not None)
     try:
         first = list(islice(values, SAMPLE))
     except DataError:  # the reading that follows reports it

@@ -6,7 +6,7 @@ from typing import Any
 
 from gradschool.data.choices import choices_of, first_position
 from gradschool.data.columns import Form, detect
-from gradschool.data.conversation import RowReading, read_row
+from gradschool.data.conversation import RowReading, question_of, read_row
 from gradschool.data.formats import CONVERSATIONS, NoConversation, is_transcript, plain
 from gradschool.data.guess import MIN_TEXT_WORDS, NO_TEXT, Guess, guess
 from gradschool.data.tables import without_nothing
@@ -48,10 +48,7 @@ class RowReader:
             if len(texts) != 1:
                 raise
             reading = read_row(row, Form(texts[0], inputs=(texts[0],)), judged=False)
-        messages = list(reading.messages)
-        while messages and messages[-1].role == "assistant":
-            messages.pop()
-        return RowReading(tuple(messages), (), (), reading.notes)
+        return RowReading(tuple(question_of(reading.messages)), (), (), reading.notes)
 
     def _read(self, row: Mapping[str, Any], *, answered: bool) -> tuple[Form, RowReading]:
         found = detect(row, self.data, answered=answered)

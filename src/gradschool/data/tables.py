@@ -18,7 +18,6 @@ NOTHING = {  # what programs write for an empty cell
     *("#N/A", "#VALUE!", "#REF!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#N/A N/A", "-nan"),
     *("#NV", "#WERT!", "#BEZUG!", "#ZAHL!", "#N/D", "#VALEUR!", "#NOM?", "#NOMBRE?", "#¡VALOR!", "#¡REF!", "#N/DISP"),
 }
-PERHAPS_NOTHING = {"none", "na", "n/a", "n.a.", "-", "--", "—", "?"}  # these may also be answers
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gradschool.data.columns import detect
-from gradschool.data.formats import NoConversation, is_messages, plain
+from gradschool.data.formats import NoConversation, is_messages, keys_by_name, plain
 from gradschool.settings import Data
 
 WRAPPERS = ("data", "rows", "examples", "items", "records", "entries", "instances", "samples", "train", "questions")
@@ -26,7 +26,7 @@ def entries(value: Any, depth: int = 0) -> Iterator[Any]:
 
 def _inner(value: Mapping[str, Any]) -> list[Any] | None:
     """The entries that an object wraps; None if it is an entry itself."""
-    keys = {plain(key): key for key in reversed(list(value))}
+    keys = keys_by_name(value)
     if "row" in keys and isinstance(value[keys["row"]], dict) and "row_idx" in keys:
         return [value[keys["row"]]]
     if "paragraphs" in keys and (paragraphs := _objects(value[keys["paragraphs"]])):

@@ -58,7 +58,8 @@ def index_passages(
     embedder = yield from _load(ground.embedder)
     with new_folder(folder) as new:
         write_lines(new / "passages.jsonl", (asdict(passage) for passage in passages))
-        yield from _write_table(new / "lance", passages, embedder)
+        firsts = originals(passages)
+        yield from _write_table(new / "lance", passages, firsts, embedder)
         manifest = {
             "format": FORMAT,
             "documents": hashes or {},
@@ -70,12 +71,12 @@ def index_passages(
         }
         write_json(new / "manifest.json", manifest)
     yield Note(f"The index has {len(passages)} passages from {len({p.file for p in passages})} documents.")
-    yield from _copies_note(passages)
+    yield from _copies_note(passages, firsts)
     return Index(folder, list(passages), manifest, embedder)
 
 
-def _copies_note(passages: Sequence[Passage]) -> Iterator[Note]:
-    copies = [(number, first) for number, first in enumerate(originals(passages)) if first != number]
+def _copies_note(passages: Sequence[Passage], firsts: Sequence[int]) -> Iterator[Note]:
+    copies = [(number, first) for number, first in enumerate(firsts) if first != number]
     if copies:
         copy, first = (str(passages[place]) for place in copies[0])
         which = f"{len(copies)} passages are copies" if len(copies) > 1 else "1 passage is a copy"
@@ -197,7 +198,9 @@ def _load(name: str | None) -> "Work[Embedder | None]":
     return Embedder(name)
 
 
-def _write_table(folder: Path, passages: Sequence[Passage], embedder: "Embedder | None") -> Work[None]:
+def _write_table(
+    folder: Path, passages: Sequence[Passage], firsts: Sequence[int], embedder: "Embedder | None"
+) -> Work[None]:
     """Write words and vectors to LanceDB, without copies; with headings, because passages rarely repeat them.
 
     Stop words have a column of their own, for questions that have no other words.
@@ -206,7 +209,7 @@ def _write_table(folder: Path, passages: Sequence[Passage], embedder: "Embedder 
     import pyarrow as pa
     from lancedb.index import FTS
 
-    numbers = [number for number, first in enumerate(originals(passages)) if number == first]
+    numbers = [number for number, first in enumerate(firsts) if number == first]
     searched = [passages[number] for number in numbers]
     texts = [f"{passage.heading}\n{passage.text}" if passage.heading else passage.text for passage in searched]
     words = [folded(text) for text in texts]

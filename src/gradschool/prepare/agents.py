@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gradschool.data.formats import ROLES, plain
@@ -116,21 +116,13 @@ class Census:
         return shown + (f" and {len(ordered) - SHOWN} more" if len(ordered) > SHOWN else "")
 
 
-def agents_of(dialogues: Iterable[Dialogue], named: Sequence[str]) -> Agents:
-    """Decide who the agent is, the same on every run.
+def decided(census: Census, named: Sequence[str]) -> Agents:
+    """Decide who the agent is, given who speaks where; the same on every run.
 
     The agents are those that the user names; those whom the files call so; those who talk with a customer whom the
     files call so; the one speaker of most conversations, of which nobody else is in more than half; or the one who is
     in most sessions and begins few of them. Raises DataError if none of these decides, or if no named agent speaks.
     """
-    census = Census()
-    for dialogue in dialogues:
-        census.add(dialogue)
-    return decided(census, named)
-
-
-def decided(census: Census, named: Sequence[str]) -> Agents:
-    """The agents, given who speaks where."""
     known = census.assistants | census.opposite
     if named:
         names = frozenset(map(key, named))

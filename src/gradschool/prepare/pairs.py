@@ -14,7 +14,7 @@ from gradschool.data.dates import iso_date
 from gradschool.data.documents import Document
 from gradschool.data.encoding import Unreadable
 from gradschool.data.findings import is_reply
-from gradschool.data.formats import MarkedBad, NoConversation, as_text, plain
+from gradschool.data.formats import MarkedBad, NoConversation, as_text, keys_by_name, plain
 from gradschool.data.language import language_of
 from gradschool.data.marks import Mark, bad_up_to
 from gradschool.data.row_reader import RowReader
@@ -100,7 +100,7 @@ def _draft(
     ids: Counter[str],
     limits: Mapping[str, float],
 ) -> Draft:
-    keys = {plain(key): key for key in reversed(list(value))}
+    keys = keys_by_name(value)
     notes: set[str] = set()
     name = as_text(value.get(keys["id"]), notes).strip() if "id" in keys else ""
     draft = pair_draft(reading.messages, source, ids, name)

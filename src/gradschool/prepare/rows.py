@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any, Literal
 
 from gradschool.data.encoding import Unreadable
-from gradschool.data.formats import CONTENT_KEYS, CONVERSATIONS, ROLE_KEYS, NoConversation, as_text, plain
+from gradschool.data.formats import CONTENT_KEYS, CONVERSATIONS, ROLE_KEYS, NoConversation, as_text, keys_by_name, plain
 from gradschool.data.guess import columns_shown, options_to_name
 from gradschool.data.parse import container, rows
 from gradschool.data.row_reader import SAMPLE, RowReader, reader_of
@@ -206,7 +206,7 @@ def _longest(values: list[dict[str, Any]], keys: Mapping[str, str], taken: set[s
 
 def speaker_of(turn: Mapping[str, Any]) -> str:
     """The speaker of a turn; if it is an object, its role, type, name or id."""
-    keys = {plain(key): key for key in reversed(list(turn))}
+    keys = keys_by_name(turn)
     for word in SPEAKERS:
         value = turn.get(keys[word]) if word in keys else None
         if isinstance(value, dict):
@@ -218,7 +218,7 @@ def speaker_of(turn: Mapping[str, Any]) -> str:
 
 def text_of(turn: Mapping[str, Any]) -> str:
     """The text of a turn."""
-    keys = {plain(key): key for key in reversed(list(turn))}
+    keys = keys_by_name(turn)
     for word in MESSAGE_KEYS:
         value = turn.get(keys[word]) if word in keys else None
         if isinstance(value, list):
