@@ -1,4 +1,4 @@
-"""Which folder of a model is meant: a saved model, or one in the Hub's cache; others are refused by their kind."""
+"""Resolve a path to a model folder, and explain why folders of other kinds are rejected."""
 
 import json
 from pathlib import Path
@@ -19,13 +19,13 @@ def model_folder(path: Path, revision: str | None = None) -> Path:
         return model_folder(_snapshot(path, revision or "main"))
     if path.name == "snapshots" and (path.parent / "refs").is_dir():
         return model_folder(path.parent, revision)
+    refuse_adapter(path)
     if not (path / "config.json").is_file() and (error := _kind(path)):
         raise error
-    refuse_adapter_beside(path)
     return path.resolve()
 
 
-def refuse_adapter_beside(folder: Path) -> None:
+def refuse_adapter(folder: Path) -> None:
     """Raise ModelError for an adapter: alone, or next to a model, where some programs would apply it silently."""
     config = folder / "adapter_config.json"
     if not config.is_file():
@@ -47,8 +47,7 @@ def refuse_adapter_beside(folder: Path) -> None:
 
 
 def _kind(path: Path) -> ModelError | None:
-    """The error for a folder without config.json whose kind is known; raises one for an adapter."""
-    refuse_adapter_beside(path)
+    """The error for a folder without config.json whose kind is known."""
     if (path / "specialist.toml").is_file():
         return ModelError(f"{path} is a specialist, not a base.", "It has specialist.toml.", _of_specialist(path))
     if (path / "specialist").is_dir() or (path / "events.jsonl").is_file():

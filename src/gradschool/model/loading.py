@@ -14,7 +14,7 @@ from transformers.utils import logging
 
 from gradschool.errors import ModelError, ResourceError, first_line
 from gradschool.files import sha256, sha256_of
-from gradschool.model.folders import refuse_adapter_beside
+from gradschool.model.folders import refuse_adapter
 from gradschool.model.four_bits import loading_in_four_bits, settle
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ LOAD_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportE
 
 def check_folder(folder: Path) -> dict[str, Any]:
     """The config.json of a folder that can be loaded safely; raises ModelError if it cannot."""
-    refuse_adapter_beside(folder)
+    refuse_adapter(folder)
     config_file = folder / "config.json"
     if not config_file.is_file():
         found = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"

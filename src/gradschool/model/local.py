@@ -84,7 +84,7 @@ class LocalEngine:
 
     @property
     def repeats_exactly(self) -> bool:
-        """Whether a question gets the same answer in any batch; lower precision rounds otherwise in other batches."""
+        """Whether a question gets the same answer in any batch; lower precision rounds differently in each."""
         return self.network.dtype in (torch.float32, torch.float64)
 
     def with_weights(self, folder: Path) -> "LocalEngine":

@@ -1,4 +1,4 @@
-"""Names of Ollama's models: they are not bases by themselves, but Ollama's server answers for them."""
+"""Recognise names of Ollama models, which are not bases: they can only be used through Ollama's server."""
 
 import re
 

@@ -15,8 +15,8 @@ from gradschool.settings import MAX_DROP
 def prove(run: Run, test: Sequence[Example], rows: Sequence[Scored], measure: Measure) -> Work[tuple[Gate, ...]]:
     """Reopen the package, ask it the test questions again, and compare its answers with those that were scored.
 
-    A base in bfloat16 or float16 rounds otherwise in other batches, so that its score has to be the same, not each
-    answer.
+    A base in bfloat16 or float16 rounds differently in different batches, so that its score has to be the same, not
+    each answer.
     """
     specialist = yield from open_specialist(run.specialist)
     again = yield from evaluate(specialist, test, measure, run.answers("package-test"), "package: test")

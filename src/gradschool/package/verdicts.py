@@ -9,7 +9,7 @@ DURATIONS = ((0.01, 1e-3, "{:.1f} ms"), (10, 1, "{:.2f} s"), (600, 1, "{:.0f} s"
 
 
 def plain_verdict(result: RungResult, package_gates: Sequence[Gate] = ()) -> str:
-    """Whether to use a specialist, why, and what would settle it, for a reader who knows none of our terms."""
+    """Whether to use a specialist, why, and what would settle it, in words that need no glossary."""
     report = result.report
     if report is None:
         return "Do not use it yet: it has not been tested."

@@ -34,7 +34,7 @@ from gradschool.tune.student import student_of, with_weights
 from gradschool.tune.train_job import TrainJob, broadcast
 from gradschool.tune.world import current
 
-# Gradients depend on the number of threads in their last bits, so a resumed run does not choose again.
+# The number of threads changes the last bits of gradients, so a resumed run keeps its choice.
 THREADS_KEY: Key[int] = Key("tune-threads", int)
 TEXTS_KEY: Key[list[list[int]]] = Key("tune-texts", list[list[int]])
 

@@ -275,7 +275,7 @@ def _parts_of(text: str, words: float) -> list[str]:
 
 
 def _of_length(others: Sequence[str], words: float) -> list[str]:
-    """Join short texts until each has at least so many words, so that length is no feature."""
+    """Join short texts until each has at least so many words, so that length is not a feature."""
     joined: list[str] = []
     pending: list[str] = []
     for text in others:

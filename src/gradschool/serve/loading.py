@@ -21,8 +21,8 @@ from gradschool.serve.upstream import remote_scheduler
 from gradschool.specialist import Specialist
 
 ROUNDING = (
-    "The base of {name} computes in {dtype}, which rounds otherwise in other batches: some answers can differ from "
-    "those of the test. `gradschool export` counts them and checks that the score is kept."
+    "The base of {name} computes in {dtype}, which rounds differently in different batches: some answers can differ "
+    "from those of the test. `gradschool export` counts them and checks that the score is kept."
 )
 
 
