@@ -56,16 +56,11 @@ def read_pairs(source_file: SourceFile, columns: Columns, options: PrepareOption
                 sink.add(_draft(value, form, reading, columns, source, ids, limits))
                 forms[form.name] += 1
             except MarkedBad as error:
-                sink.add(_row_draft(source, source_file.name).dropped("marked as bad", str(error)))
+                sink.add(unreadable(source, str(error), source_file.name, "marked as bad"))
             except NoConversation as error:
                 sink.add(unreadable(source, str(error), source_file.name))
     counted = ", ".join(f"{form} ({count})" for form, count in forms.most_common(3))
     yield Note(f"{source_file.name}: {counted or 'no row with an input and an output'}.")
-
-
-def _row_draft(source: Source, name: str) -> Draft:
-    """A draft for a row that is left out before its conversation is read."""
-    return Draft(id_from("row", str(source)), (Message("user", ""),), name, source)
 
 
 def _limits(source_file: SourceFile, reader: RowReader) -> dict[str, float]:

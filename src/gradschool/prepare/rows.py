@@ -76,9 +76,7 @@ def columns_of(source_file: SourceFile, options: PrepareOptions) -> Columns:
     values = [{"messages": value} if isinstance(value, list) else value for value in first]
     if not values:
         return Columns("unknown")
-    keys: dict[str, str] = {}
-    for value in values:
-        keys |= {plain(key): key for key in reversed(list(value)) if plain(key) not in keys}
+    keys = _keys_of_all(values)
     common = {
         "date": _named(keys, options.date_column, DATES),
         "group": _named(keys, options.columns.group_column or "", GROUPS),
@@ -96,6 +94,14 @@ def columns_of(source_file: SourceFile, options: PrepareOptions) -> Columns:
         group = "" if common["group"] == title and not options.columns.group_column else common["group"]
         return Columns("texts", text=text, title=title, date=common["date"], group=group, id=common["id"])
     return Columns("pairs" if pairs else "unknown", **common)
+
+
+def _keys_of_all(values: list[dict[str, Any]]) -> dict[str, str]:
+    """The keys of all rows by their plain names; of keys with one plain name, the first."""
+    keys: dict[str, str] = {}
+    for value in values:
+        keys |= {name: key for name, key in keys_by_name(value).items() if name not in keys}
+    return keys
 
 
 def pair_reader(source_file: SourceFile, options: PrepareOptions) -> RowReader:
@@ -179,11 +185,9 @@ def _by_turn(values: list[dict[str, Any]], keys: Mapping[str, str]) -> dict[str,
 
 
 def messages_in(source_file: SourceFile) -> Columns | None:
-    """The columns of a table whose rows are the messages of one chat: who, when and what; None if it is no such."""
+    """The columns of a table whose rows are the messages of one chat: who, when and what; None for other tables."""
     values = [value for value in _first(source_file) if isinstance(value, dict)]
-    keys: dict[str, str] = {}
-    for value in values:
-        keys |= {plain(key): key for key in reversed(list(value)) if plain(key) not in keys}
+    keys = _keys_of_all(values)
     speaker = next((keys[word] for word in (*SPEAKERS, "sender_name", "username") if word in keys), "")
     text = next((keys[word] for word in MESSAGE_KEYS if word in keys and keys[word] != speaker), "")
     date = _named(keys, "", DATES)

@@ -147,9 +147,9 @@ def _spans(text: str, words: int, limits: Limits, begin: int = 0) -> Iterator[tu
             yield begin + passage.start, begin + passage.end
 
 
-def unreadable(source: Source, why: str, name: str) -> Draft:
+def unreadable(source: Source, why: str, name: str, kind: str = "unreadable") -> Draft:
     """A dropped draft for a row that cannot be read, so that it is in the review."""
-    return Draft(id_from("row", str(source)), (Message("user", ""),), name, source).dropped("unreadable", why)
+    return Draft(id_from("row", str(source)), (Message("user", ""),), name, source).dropped(kind, why)
 
 
 def sections(document: Document) -> Iterator[tuple[str, str, int]]:

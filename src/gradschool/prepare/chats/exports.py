@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from gradschool.data.encoding import Unreadable, open_text
 from gradschool.data.parse import container
@@ -29,6 +29,7 @@ SAMPLE = 50  # values from which a kind is recognised
 MAX_OBJECT = 1 << 30  # bytes of a file with one object, which is read at once
 MAX_DEPTH = 3  # at which conversations may be within an object
 Values = Iterator[tuple[Json, Source]]
+People: TypeAlias = Mapping[str, tuple[str, str]]  # the name and role of each user, by id
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,35 +88,36 @@ def read_export(files: Sequence[SourceFile], export: Export) -> Iterator[Dialogu
         yield from export.many(values, folder)
         return
     for file in files:
-        for value, source, around in _values(file, export):
+        for value, source, people in _values(file, export):
             if not export.recognises(value):
                 continue
             if export is TICKETS:
-                yield from ticket(value, source, _people(around))
+                yield from ticket(value, source, people)
             elif export.one:
                 yield from export.one(value, source)
 
 
-def _values(source_file: SourceFile, likely: Export | None = None) -> Iterator[tuple[Json, Source, Json]]:
-    """The values of a file that may be conversations or messages, each with its place and the object around it."""
+def _values(source_file: SourceFile, likely: Export | None = None) -> Iterator[tuple[Json, Source, People]]:
+    """The values of a file that may be conversations or messages, each with its place and the users listed with it."""
     for row in _rows(source_file):
         source = Source(source_file.name, row.line)
         if isinstance(row.value, dict) and likely and likely.recognises(row.value):
             yield row.value, source, {}
         elif isinstance(row.value, dict):
-            yield from ((value, source, around) for value, around in _unwrapped(row.value, {}, 0))
+            yield from ((value, source, people) for value, people in _unwrapped(row.value, {}, 0))
         elif isinstance(row.value, list):  # a list in a line: of turns, or of conversations
             for value in row.value if not is_ticket({"messages": row.value}) else [{"messages": row.value}]:
                 if isinstance(value, dict):
                     yield value, source, {}
 
 
-def _unwrapped(value: Json, around: Json, depth: int) -> Iterator[tuple[Json, Json]]:
+def _unwrapped(value: Json, people: People, depth: int) -> Iterator[tuple[Json, People]]:
     """The value itself if it is of a known kind; else the known values in its lists and objects, at any depth."""
     if depth >= MAX_DEPTH or any(export.recognises(value) for export in EXPORTS):
-        yield value, around
+        yield value, people
         return
-    inner: list[tuple[Json, Json]] = []
+    inner: list[tuple[Json, People]] = []
+    listed = _people(value)
     for content in value.values():
         many = content if isinstance(content, list) else ([content] if isinstance(content, dict) else [])
         if isinstance(content, dict) and len(content) > 1 and all(isinstance(one, dict) for one in content.values()):
@@ -124,8 +126,8 @@ def _unwrapped(value: Json, around: Json, depth: int) -> Iterator[tuple[Json, Js
         if any(_leads_to_known(one, depth + 1) for one in sample):
             for one in many:
                 if isinstance(one, dict):
-                    inner += _unwrapped(one, value, depth + 1)
-    yield from inner or [(value, around)]
+                    inner += _unwrapped(one, listed, depth + 1)
+    yield from inner or [(value, people)]
 
 
 def _leads_to_known(value: Json, depth: int) -> bool:
@@ -157,7 +159,7 @@ def _whole(source_file: SourceFile) -> Row | None:
     return Row(1, value)
 
 
-def _people(around: Json) -> Mapping[str, tuple[str, str]]:
+def _people(around: Json) -> People:
     """The name and role of each user that an object lists next to its tickets, by id."""
     found: dict[str, tuple[str, str]] = {}
     for key in ("users", "agents", "contacts", "customers", "people", "members"):

@@ -48,9 +48,9 @@ def slack(messages: Iterable[tuple[Json, Source]], folder: Path) -> Iterator[Dia
     left_out: Counter[str] = Counter()
     for message, source in messages:
         profile = message.get("user_profile")
-        for user in (message.get("user"),):
-            if isinstance(user, str) and isinstance(profile, dict):
-                names.setdefault(user, name_in(profile))
+        user = message.get("user")
+        if isinstance(user, str) and isinstance(profile, dict):
+            names.setdefault(user, name_in(profile))
         turn = _turn(message, names)
         if turn is None:
             left_out["notices and messages without text"] += 1

@@ -3,11 +3,9 @@
 The customer is who opened the ticket, or whose turns came in; internal notes are left out.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 from gradschool.data.formats import plain
@@ -68,7 +66,6 @@ NAMES = (
     *("speaker", "author", "sender", "from", "sender_name", "user", "name", "participant"),
     *("author_id", "user_id", "sender_id"),
 )
-HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 MAX_DEPTH, SAMPLE = 3, 5
 
 
@@ -141,13 +138,8 @@ def ticket(value: Json, source: Source, people: Mapping[str, tuple[str, str]]) -
 
 
 def _keys(value: Json) -> dict[str, str]:
-    return {_snake(key): key for key in reversed(list(value)) if isinstance(key, str)}
-
-
-@lru_cache(maxsize=4096)  # called for each key of each turn, and there are few different keys
-def _snake(key: str) -> str:
-    """A key in lower case with underscores: senderName, Sender-Name and _sender_name are sender_name."""
-    return plain(HUMP.sub("_", key)).lstrip("_")
+    """The keys by their plain names, without underscores before them: senderName and _sender_name are sender_name."""
+    return {plain(key).lstrip("_"): key for key in reversed(list(value)) if isinstance(key, str)}
 
 
 def _id(value: Any) -> str:
