@@ -25,7 +25,7 @@ def is_chatgpt(value: Json) -> bool:
 
 
 def chatgpt(value: Json, source: Source) -> Iterator[Dialogue]:
-    """The messages from the root to the current node; other drafts of an answer, tools and hidden messages are left out."""
+    """The messages from the root to the current node, without other drafts of an answer, tools and hidden messages."""
     mapping = value["mapping"]
     last = value.get("current_node")
     path = list(branch(mapping, last if is_key(last, mapping) else last_leaf(mapping, "parent"), "parent"))

@@ -25,7 +25,7 @@ def is_meta(value: Json) -> bool:
 
 
 def meta(values: Iterable[tuple[Json, Source]]) -> Iterator[Dialogue]:
-    """The messages by thread; a thread may be divided over several files. UTF-8 that was read as Latin-1 is repaired."""
+    """The messages by thread, which may be divided over several files. UTF-8 that was read as Latin-1 is repaired."""
     threads: defaultdict[str, list[Turn]] = defaultdict(list)
     first: dict[str, Source] = {}
     left_out: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -83,7 +83,7 @@ def is_linkedin(value: Json) -> bool:
 
 
 def linkedin(values: Iterable[tuple[Json, Source]]) -> Iterator[Dialogue]:
-    """The messages by conversation and time; the file has the latest first. Drafts, spam and sponsored ones are left out."""
+    """The messages by conversation and time, without drafts, spam and sponsored ones; the file has the latest first."""
     chats: defaultdict[str, list[Turn]] = defaultdict(list)
     first: dict[str, Source] = {}
     left_out: defaultdict[str, Counter[str]] = defaultdict(Counter)
