@@ -7,10 +7,10 @@ import transformers
 from transformers import AutoModelForCausalLM
 
 import tiny
-from gradschool.model.attention import Segments
+from gradschool.model.attention import Segments, install
 from gradschool.model.chat import Rendered
 from gradschool.model.lora import attach
-from gradschool.model.reader import reader_of
+from gradschool.model.reader import Reader
 from gradschool.tune.rows import pack
 
 SIZES: dict[str, Any] = {**tiny.SIZES, "num_hidden_layers": 4}
@@ -34,7 +34,8 @@ def saved_bytes(config: Any, dtype: torch.dtype, rank: int | None, checkpointing
         attach(network, rank, 2, 0)
     if checkpointing:
         network.activation_checkpointing_enable({"use_reentrant": False})
-    reader = reader_of(network)
+    install(network)  # whatever rounding makes of random weights, which `reader_of` would test
+    reader = Reader(network, packs=True, head=None)
     own = {t.untyped_storage().data_ptr() for t in (*network.parameters(), *network.buffers())}
     saved: dict[int, torch.Tensor] = {}
 
