@@ -20,10 +20,10 @@ pytest.importorskip("bitsandbytes")
 
 
 @pytest.mark.slow
-def test_a_specialist_over_a_4_bit_base_is_opened_in_4_bits(tmp_path: Path) -> None:
+def test_a_specialist_over_a_4_bit_base_is_opened_in_4_bits(base: Path, tmp_path: Path) -> None:
     job = small_job.write_job(tmp_path / "job", small_job.JOB.replace("[data]", 'quantization = "nf4"\n[data]', 1))
     result = small_job.run(
-        "climb", job, "--run", tmp_path / "run", "--shots", "0", "--learning-rates", "0.01", "--verbose"
+        "climb", job, "--run", tmp_path / "run", "--base-model", base, "--learning-rates", "0.01", "--verbose"
     )
     assert result.exit_code == 3, result.output
     assert "layers are quantized to 4 bits" in result.output

@@ -1,7 +1,7 @@
 """Reasoning before an answer is divided from it, in a whole text and in a stream of any pieces."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gradschool.reasoning import TAGS, AnswerFilter, field_of, part, text_of
@@ -27,6 +27,8 @@ def test_the_other_forms_of_reasoning() -> None:
     assert text_of([{"type": "thinking", "thinking": "x"}, {"type": "text", "text": "Shelf 4."}]) == "Shelf 4."
 
 
+@example(["</think>", "<answer>", "a ", "<think>"], False)
+@example(["</think>", "<answer>", "a ", "b", "</answer>"], True)
 @given(PIECES, st.booleans())
 def test_a_stream_says_what_the_whole_text_says_if_it_begins_with_reasoning(pieces: list[str], unopened: bool) -> None:
     pieces = ["<th", "ink>", *pieces]

@@ -32,8 +32,14 @@ class Killed:
 
 
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory: pytest.TempPathFactory) -> Killed:
-    """Climb the small job, killed at six different moments, then to the end."""
+def straight(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """One uninterrupted climb of the small job over a tiny base, whose answers change with every weight."""
+    return small_job.climb(tmp_path_factory.mktemp("straight"), "--base-model", base)
+
+
+@pytest.fixture(scope="module")
+def killed(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Killed:
+    """The same climb, killed at six different moments, then to the end."""
     home = tmp_path_factory.mktemp("killed")
     job = small_job.write_job(home / "orders")
     run = home / "run"
@@ -56,7 +62,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Killed:
             assert process.returncode == -signal.SIGKILL
         this.finished[moment] = {path.stem: path.stat().st_mtime_ns for path in done.glob("*.json")}
 
-    until("base", "done/base.json", job, "--run", run)
+    until("base", "done/base.json", job, "--run", run, "--base-model", base)
     until("prompt", "answers/prompt-validation-*", sign=signal.SIGINT)
     until("ground", "answers/ground-validation-*")
     until("trial", "done/tune-trial-*")
@@ -74,36 +80,36 @@ def steps(run: Path) -> list[dict[str, Any]]:
     return [event for event in small_job.lines(run / "events.jsonl") if event["event"] == "Step"]
 
 
-def test_the_result_is_that_of_an_uninterrupted_climb(whole: Whole, killed: Killed) -> None:
-    assert small_job.outcome(killed.run) == small_job.outcome(whole.run)
+def test_the_result_is_that_of_an_uninterrupted_climb(straight: Whole, killed: Killed) -> None:
+    assert small_job.outcome(killed.run) == small_job.outcome(straight.run)
     sentences = [
         [line for line in said.splitlines() if line.startswith(("Passed: ", "Not passed: ", "Not proven: "))]
-        for said in (killed.last_said, whole.said)
+        for said in (killed.last_said, straight.said)
     ]
     assert sentences[0] == sentences[1] != []
 
 
-def test_answers_are_the_same_and_no_question_is_asked_twice(whole: Whole, killed: Killed) -> None:
-    assert small_job.answers(killed.run) == small_job.answers(whole.run)
+def test_answers_are_the_same_and_no_question_is_asked_twice(straight: Whole, killed: Killed) -> None:
+    assert small_job.answers(killed.run) == small_job.answers(straight.run)
     for path in (killed.run / "answers").glob("*.jsonl"):
         ids = [row["id"] for row in small_job.lines(path)]
         assert len(ids) == len(set(ids)), path.name
 
 
-def test_trained_weights_are_the_same_bit_for_bit(whole: Whole, killed: Killed) -> None:
-    learnt = sorted((whole.run / "work" / "tune").glob("*/adapter_model.safetensors"))
+def test_trained_weights_are_the_same_bit_for_bit(straight: Whole, killed: Killed) -> None:
+    learnt = sorted((straight.run / "work" / "tune").glob("*/adapter_model.safetensors"))
     assert learnt
     for path in learnt:
-        assert sha256(killed.run / path.relative_to(whole.run)) == sha256(path)
+        assert sha256(killed.run / path.relative_to(straight.run)) == sha256(path)
 
 
-def test_training_continues_from_its_checkpoint(whole: Whole, killed: Killed) -> None:
-    longest = max(step["steps"] for step in steps(whole.run))
+def test_training_continues_from_its_checkpoint(straight: Whole, killed: Killed) -> None:
+    longest = max(step["steps"] for step in steps(straight.run))
     assert 0 < killed.checkpoint_step < longest
     after = steps(killed.run)[killed.steps_before :]
     assert [step["step"] for step in after] == list(range(killed.checkpoint_step + 1, longest + 1))
-    straight = {step["step"]: step["loss"] for step in steps(whole.run) if step["steps"] == longest}
-    assert all(straight[step["step"]] == step["loss"] for step in after)
+    expected = {step["step"]: step["loss"] for step in steps(straight.run) if step["steps"] == longest}
+    assert all(expected[step["step"]] == step["loss"] for step in after)
 
 
 def test_a_finished_trial_is_not_repeated(killed: Killed) -> None:

@@ -32,13 +32,13 @@ max_new_tokens = 8
 """
 
 
-def test_a_climb_in_two_processes_ends_as_usual(tmp_path: Path) -> None:
+def test_a_climb_in_two_processes_ends_as_usual(base: Path, tmp_path: Path) -> None:
     small_job.write_job(tmp_path / "orders", JOB, small_job.rows(48))
     (tmp_path / "main.py").write_text(small_job.MAIN)
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--", "main.py"]
     environment = {**os.environ, **small_job.QUIET}
     ran = subprocess.run(
-        [*launcher, "climb", "orders", "--run", "run"],
+        [*launcher, "climb", "orders", "--run", "run", "--base-model", str(base)],
         cwd=tmp_path,
         env=environment,
         capture_output=True,
@@ -52,4 +52,4 @@ def test_a_climb_in_two_processes_ends_as_usual(tmp_path: Path) -> None:
     assert trained["tokens"] == events[-1]["tokens"] > 1000 and len(events) == events[-1]["steps"]
     assert events[-1]["validation_loss"] < events[0]["loss"]
     folders = [Path(folder) for folder in trained["folders"]]
-    assert folders and all((folder / "adapter_model.safetensors").stat().st_size > 10_000 for folder in folders)
+    assert folders and all((folder / "adapter_model.safetensors").stat().st_size > 2_000 for folder in folders)

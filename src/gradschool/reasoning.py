@@ -41,11 +41,13 @@ class Parted:
     `form` says how the reasoning is marked: by a block before the answer ("closed"), by a closing tag alone
     ("unopened": some chat templates write the opening one into the prompt), by an opening tag alone ("unclosed": the
     text was cut off, and there is no answer), or not before the answer ("inside": the answer is the whole text).
+    `wrapped` says that the answer began with a tag of its own, which is left out.
     """
 
     answer: str
     reasoning: str
     form: Form
+    wrapped: bool = False
 
 
 def part(text: str) -> Parted:
@@ -60,12 +62,12 @@ def part(text: str) -> Parted:
         rest = part(start[end.end() :].lstrip())  # reasoning may be in several blocks
         thought = start[len(opening) : end.start()]
         if rest.form in ("closed", "unclosed"):
-            return Parted(rest.answer, thought + rest.reasoning, rest.form)
-        return Parted(_unwrapped(start[end.end() :].lstrip()), thought, "closed")
+            return Parted(rest.answer, thought + rest.reasoning, rest.form, rest.wrapped)
+        return _after(thought, start[end.end() :].lstrip(), "closed")
     for opening, closing in TAGS:
         begin, end = _find(opening, text), _find(closing, text)
         if end and not (begin and begin.start() < end.start()) and closing != "</details>":
-            return Parted(_unwrapped(text[end.end() :].lstrip()), text[: end.start()], "unopened")
+            return _after(text[: end.start()], text[end.end() :].lstrip(), "unopened")
         if begin:
             return Parted(text, "", "inside")
     return Parted(text, "", "none")
@@ -120,9 +122,9 @@ class AnswerFilter:
         start = parted.answer.lstrip()
         openings = [opening for opening, _ in TAGS]
         if parted.form in ("closed", "unopened"):
-            openings += [opening for opening, _ in WRAPPERS]
-            if any(start.startswith(opening) for opening, _ in WRAPPERS):
+            if parted.wrapped:  # its closing tag is to be left out too
                 return True
+            openings += [opening for opening, _ in WRAPPERS]
         elif self._unopened:
             return True
         return any(opening.casefold().startswith(start.casefold()) for opening in openings)
@@ -132,11 +134,13 @@ def _find(tag: str, text: str) -> re.Match[str] | None:
     return re.search(re.escape(tag), text, re.IGNORECASE)
 
 
-def _unwrapped(answer: str) -> str:
+def _after(reasoning: str, answer: str, form: Form) -> Parted:
+    """Reasoning and the answer that follows it, without its tags."""
     for opening, closing in WRAPPERS:
         if answer.startswith(opening):
-            return answer.removeprefix(opening).rstrip().removesuffix(closing).strip()
-    return answer
+            inner = answer.removeprefix(opening).rstrip().removesuffix(closing).strip()
+            return Parted(inner, reasoning, form, wrapped=True)
+    return Parted(answer, reasoning, form)
 
 
 def _plain(key: str) -> str:

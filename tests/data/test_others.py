@@ -36,8 +36,8 @@ def test_texts_that_held_out_examples_answer_are_not_trained_on() -> None:
 
 def test_rows_and_documents_are_read(tmp_path: Path) -> None:
     rows = tmp_path / "others.jsonl"
-    rows.write_text('\ufeff{"text": "a b", "group": "t1"}\n\n{"text": "c"}\n', encoding="utf-8")
-    assert finish(read_others(rows))[0] == [OtherText("a b", "t1"), OtherText("c")]
+    rows.write_text('\ufeff{"text": "a b", "group": "t1"}\n\n{"text": "c\u2028d\x85"}\n', encoding="utf-8")
+    assert finish(read_others(rows))[0] == [OtherText("a b", "t1"), OtherText("c\u2028d\x85")]
     folder = tmp_path / "others"
     folder.mkdir()
     (folder / "a.md").write_text("\n\n".join([MAIL] * 20))

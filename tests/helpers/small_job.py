@@ -148,7 +148,7 @@ def lines(path: Path) -> list[Any]:
 
 @dataclass(frozen=True)
 class Whole:
-    """One uninterrupted climb of the small job with the built-in base."""
+    """One uninterrupted climb of the small job."""
 
     home: Path
     code: int
@@ -176,17 +176,23 @@ class Whole:
 
 
 def whole_climb(shared: Path) -> Whole:
-    """Climb the small job below a folder; the first worker to ask climbs, the others wait for it."""
+    """Climb the small job with the built-in base; the first worker to ask climbs, the others wait for it."""
     home = shared / "whole-climb"
     ended = shared / "whole-climb.json"
     with FileLock(shared / "whole-climb.lock"):
         if not ended.exists():
-            write_job(home / "orders")
-            process = start("climb", "orders", cwd=home)
-            said, complained = process.communicate(timeout=600)
-            assert process.returncode in (0, 3), complained
-            ended.write_text(json.dumps([process.returncode, said, complained]))
+            whole = climb(home)
+            ended.write_text(json.dumps([whole.code, whole.said, whole.complained]))
     return Whole(home, *json.loads(ended.read_text()))
+
+
+def climb(home: Path, *options: object) -> Whole:
+    """Climb the small job below a folder, in a process of its own."""
+    write_job(home / "orders")
+    process = start("climb", "orders", *options, cwd=home)
+    said, complained = process.communicate(timeout=600)
+    assert process.returncode in (0, 3), complained
+    return Whole(home, process.returncode, said, complained)
 
 
 def outcome(folder: Path) -> dict[str, Any]:

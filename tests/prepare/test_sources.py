@@ -147,7 +147,7 @@ def test_any_rows_are_prepared_or_rejected(tmp_path_factory: Any, values: list[A
     except GradschoolError as error:
         assert str(error)
     else:
-        written = [json.loads(line) for line in (folder / "job" / "examples.jsonl").read_text().splitlines()]
+        written = [json.loads(line) for line in (folder / "job" / "examples.jsonl").read_bytes().splitlines()]
         assert len(written) == prepared.summary.kept <= prepared.summary.read
 
 

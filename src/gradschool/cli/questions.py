@@ -96,7 +96,7 @@ def read_questions(lines: Iterable[str], data: Data | None = None) -> list[Quest
 
 def _rows(text: str, reader: RowReader) -> list[Question]:
     """The questions of a text that is as a whole a JSON list, JSON objects over several lines, or a table; or []."""
-    head = [Line(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()][:50]
+    head = [Line(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()][:50]
     held = container_of(head, reader.data)
     if held is None or held[0] == "JSON lines":
         return []

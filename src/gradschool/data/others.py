@@ -49,7 +49,7 @@ def read_others(path: Path) -> Work[list[OtherText]]:
         documents = yield from read_documents(path)
         return [OtherText(part) for document in documents for part in _paragraphs(document.text)]
     texts: list[OtherText] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig", errors="replace").splitlines(), 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig", errors="replace").split("\n"), 1):
         if not line.strip():
             continue
         try:
