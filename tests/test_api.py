@@ -44,7 +44,7 @@ def test_every_code_block_of_the_page_runs(base: Path, here: Path) -> None:
         exec(compile(block.replace("settings = {", f'settings = {{"base_model": "{base}", '), str(PAGE), "exec"), scope)
     assert len(blocks) >= 6
     assert [result.rung for result in scope["climbed"].results][:2] == ["base", "prompt"]
-    assert [answer.stop for answer in scope["answers"]] == ["stop", "stop"]
+    assert len(scope["answers"]) == 2 and all(answer.text for answer in scope["answers"])
 
 
 def test_importing_the_package_is_quick_and_needs_no_torch() -> None:
@@ -130,7 +130,7 @@ def test_check_reports_and_writes_nothing(tmp_path: Path) -> None:
 def test_an_unknown_setting_is_named_with_the_nearest_one(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="'pass_mrak'") as caught:
         gradschool.check(job_of(tmp_path), pass_mrak=0.5)
-    assert "'pass_mark'" in caught.value.why
+    assert "'pass_mark'" in caught.value.fix
     with pytest.raises(UsageError, match="1 issue in the arguments") as caught:
         gradschool.check(gradschool.read_job(tmp_path), pass_mark=7)
     assert "pass_mark" in caught.value.why

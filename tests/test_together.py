@@ -1,4 +1,4 @@
-"""A climb that torchrun started in two processes: it trains in both, and one of them reports."""
+"""A climb in two processes, as torchrun starts them: it trains in both, and one of them reports."""
 
 import json
 import os
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import forked
 import small_job
 
 pytestmark = pytest.mark.slow
@@ -34,18 +35,9 @@ max_new_tokens = 8
 
 def test_a_climb_in_two_processes_ends_as_usual(base: Path, tmp_path: Path) -> None:
     small_job.write_job(tmp_path / "orders", JOB, small_job.rows(48))
-    (tmp_path / "main.py").write_text(small_job.MAIN)
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--", "main.py"]
-    environment = {**os.environ, **small_job.QUIET}
-    ran = subprocess.run(
-        [*launcher, "climb", "orders", "--run", "run", "--base-model", str(base)],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert ran.stdout.count("Not passed") + ran.stdout.count("Not proven") == 1, ran.stderr  # the helper is silent
+    arguments = ["climb", "orders", "--run", "run", "--base-model", str(base)]
+    said = forked.group(2, small_job.command, arguments, cwd=tmp_path, env=small_job.QUIET, codes=(0, 3))
+    assert [text.count("Not passed") + text.count("Not proven") for text in said] == [1, 0]  # the helper is silent
     run = tmp_path / "run"
     trained = json.loads((run / "done" / "tune-training.json").read_text())
     events = [event for event in small_job.lines(run / "events.jsonl") if "learning_rate" in event]
@@ -53,3 +45,19 @@ def test_a_climb_in_two_processes_ends_as_usual(base: Path, tmp_path: Path) -> N
     assert events[-1]["validation_loss"] < events[0]["loss"]
     folders = [Path(folder) for folder in trained["folders"]]
     assert folders and all((folder / "adapter_model.safetensors").stat().st_size > 2_000 for folder in folders)
+
+
+MEET = """
+from gradschool.tune import world
+here = world.join()
+here.broadcast("from rank 0") if here.rank == 0 else print(here.receive())
+print(here.rank, "of", here.size)
+world.leave()
+"""
+
+
+def test_processes_of_torchrun_meet(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(MEET)
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--", "main.py"]
+    ran = subprocess.run(command, cwd=tmp_path, env={**os.environ}, capture_output=True, text=True, timeout=300)
+    assert sorted(ran.stdout.split("\n")) == ["", "0 of 2", "1 of 2", "from rank 0"], ran.stderr

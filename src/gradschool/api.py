@@ -220,8 +220,8 @@ def _overrides(settings: Mapping[str, object]) -> dict[str, object]:
         if name not in paths:
             raise UsageError(
                 f"There is no setting {name!r}.",
-                nearest(name, paths).capitalize() + ".",
                 "`gradschool settings` lists every setting.",
+                nearest(name, paths),
             )
     return {paths[name]: value for name, value in settings.items()}
 

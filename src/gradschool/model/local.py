@@ -59,7 +59,7 @@ class LocalEngine:
         self.dtype_reason = reason + ("; layers are quantized to 4 bits" if quantization else "")
         threads, threads_reason = choose_threads()
         torch.set_num_threads(threads)
-        self.threads_reason = f"{threads} threads: {threads_reason}"
+        self.threads_reason = f"{threads} thread{'s' if threads > 1 else ''}: {threads_reason}"
         self.training_threads = threads_for(self.device)
         self.network, self.tokenizer = load(folder, self.device, chosen, quantization)
         self.network.requires_grad_(False)
