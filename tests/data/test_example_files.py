@@ -25,7 +25,7 @@ def test_a_folder(folder):
     assert [example.ideal for example in reading.examples] == ["b", "d"]
     assert reading.examples[1].source.file == f"{folder.name}/part/b.csv" and "in 2 files" in reading.form
     assert [issue.text for issue in reading.issues] == [
-        "1 files of the folder are no files of examples and are left out: notes.md"
+        "files of the folder that are not files of examples are left out (1): notes.md"
     ]
 
 

@@ -55,7 +55,7 @@ def _in_folder(folder: Path) -> tuple[dict[str, Path], list[Issue]]:
     if not left:
         return found, []
     shown = ", ".join(left[:5]) + (", …" if len(left) > 5 else "")
-    text = f"{len(left)} files of the folder are no files of examples and are left out: {shown}"
+    text = f"files of the folder that are not files of examples are left out ({len(left)}): {shown}"
     return found, [Issue("layout", Source(next(iter(found)), 1), "kept", text)]
 
 

@@ -85,7 +85,7 @@ def _rated(name: str, key: str, rated: Sequence[tuple[Example, float]]) -> list[
     limit = bad_up_to(key, numbers)
     scale = f"{min(numbers):g} to {max(numbers):g}"
     if limit is None:
-        text = f"`{key}` has numbers from {scale}, which are no known scale; no row is left out because of them"
+        text = f"`{key}` has numbers from {scale}, which is not a known scale; no row is left out because of them"
         return [Issue("unknown rating", Source(name, 1), "kept", text)] if len(set(numbers)) > 1 else []
     return [
         Issue(

@@ -10,7 +10,7 @@ ALIKE = 0.9  # Jaccard similarity of the words of near copies, whose numbers are
 
 
 def originals(passages: Sequence[Passage]) -> list[int]:
-    """The first passage with the heading and the text of each passage, as its position; its own if it is no copy."""
+    """The first passage with the heading and the text of each passage, as its position; its own if it is not a copy."""
     first: dict[tuple[str, str], int] = {}
     return [
         first.setdefault((_plain(passage.heading), _plain(passage.text)), number)

@@ -39,10 +39,10 @@ def parse(content: bytes, with_reasoning: bool = False) -> tuple[Reply | None, s
         reply = json.loads(content)
     except (ValueError, RecursionError):
         start = content[:60].decode(errors="replace").strip()
-        kind = "a web page" if start.lower().startswith(("<!doctype", "<html")) else "no JSON"
-        return None, f"it answers {kind} ({start!r})"
+        kind = "a web page" if start.lower().startswith(("<!doctype", "<html")) else "text that is not JSON"
+        return None, f"its reply is {kind} ({start!r})"
     if not isinstance(reply, dict):
-        return None, "its reply is no JSON object"
+        return None, "its reply is not a JSON object"
     if reply.get("error"):
         return None, f"it reports an error: {refusal_of(200, content).message}"
     choices = reply.get("choices")

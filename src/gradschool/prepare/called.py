@@ -13,7 +13,7 @@ NAME = rf"{UPPER}[\w'’-]*(?:[ \t]+(?:(?:van|von|de|der|den|da|di|del|la|le|al|
 JOINED = r"(?:[ \t]*(?:,|&|\+|/)[ \t]*|[ \t]+(?:and|und|et|y|e|en|och|og|ja|i|и)[ \t]+)"
 END = r"(?=[ \t]*(?:[,.!:;?…，、！：。–—\-)]|$))"
 HONORED = re.compile(r"\s*(?P<names>[^\W\d_]{1,8})\s?(?:様|さん|さま|殿|先生|님|씨|先生|女士|小姐)(?:[\s,、，:：。]|$)")
-# "Denise at Harbour Mutual", "Denise (Harbour Mutual)", "Denise, Harbour Mutual": what follows is no name.
+# "Denise at Harbour Mutual", "Denise (Harbour Mutual)", "Denise, Harbour Mutual": what follows is not a name.
 PLACE = re.compile(r"\s+(?:at|from|of|for|with|bei|von|chez|de|à|en|da|di|bij|van|@|\||[-–—/])\s.*$|\s*[,(|/].*$")
 LEADING = re.compile(r"^[\s\-–—~*/_>]+")
 INTRODUCED = (
@@ -72,7 +72,7 @@ def _stands_apart(text: str, lines: list[str]) -> bool:
 
 
 def _person(text: str) -> Iterator[str]:
-    """The name in a line that has nothing else but a place of work; nothing if it is no name."""
+    """The name in a line that has nothing else but a place of work; nothing if it is not a name."""
     text = LEADING.sub("", text.strip())
     name = PLACE.sub("", text).strip(" .,;:!*_~")
     if not re.fullmatch(NAME, name) or name.casefold() in _nobody():

@@ -1,4 +1,4 @@
-"""Mails that were never sent or are no mails, by the labels and status flags that mail programs write in headers."""
+"""Mails that were never sent or are not mails, by the labels and status flags that mail programs write in headers."""
 
 import re
 import tomllib
@@ -32,7 +32,7 @@ def system_labels() -> dict[str, str]:
 
 
 def label_noise(message: Message) -> str:
-    """Why the labels or flags of a mail say that it is no letter; empty if they do not."""
+    """Why the labels or flags of a mail say that it is not a letter; empty if they do not."""
     found = set()
     for text in (value for name in LABELS for value in headers(message, name)):
         for quoted, bare in LABEL.findall(text):
