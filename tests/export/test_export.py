@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -18,6 +16,7 @@ from transformers import AutoTokenizer
 
 import tiny
 from finish import finish
+from forked import Forked
 from gradschool.errors import ModelError, UsageError
 from gradschool.export import export as exporting
 from gradschool.export import families, merge, session, vocabulary
@@ -307,9 +306,10 @@ def asked_by_the_card(text: str, folder: Path, question: str) -> str:
     """Run the Python that a card shows, from its folder, with a question in place of the dots."""
     [code] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     code = code.replace('"content": "…"', f'"content": {question!r}').replace("'BASE'", repr(str(POCKET)))
-    ran = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=120)
-    assert ran.returncode == 0, ran.stderr[-2000:]
-    return ran.stdout.strip().splitlines()[-1] if ran.stdout.strip() else ""
+    process = Forked(exec, code, {}, cwd=folder)
+    said, complained = process.communicate(timeout=120)
+    assert process.returncode == 0, complained[-2000:]
+    return said.strip().splitlines()[-1] if said.strip() else ""
 
 
 @pytest.mark.slow

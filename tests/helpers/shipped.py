@@ -70,7 +70,7 @@ def ship(
         for number, (_, layer) in enumerate(lora_layers(network)):
             generator = torch.Generator().manual_seed(number)
             layer.lora_b.copy_(torch.randn(layer.lora_b.shape, generator=generator) * 0.15)
-    recipe = replace(recipe or Recipe('Be "brief".'), decoding=Decoding(max_new_tokens=40))
+    recipe = replace(recipe or Recipe('Be "brief".'), decoding=Decoding(max_new_tokens=24))
     if whole:
         fuse(network)
         network.save_pretrained(folder / "weights")

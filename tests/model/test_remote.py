@@ -67,11 +67,11 @@ def test_retry_after_reads_seconds_and_dates() -> None:
 INVALID: dict[str, tuple[Any, str]] = {
     "closes early": (None, "connection failed"),
     "cut short": ((200, {"Content-Length": "999", "Connection": "close"}, b'{"choices"'), "connection failed"),
-    "no json": ((200, {}, b"hello"), "no JSON"),
+    "no json": ((200, {}, b"hello"), "that is not JSON"),
     "html": ((200, {}, b"<!DOCTYPE html><p>Log in"), "a web page"),
     "no choices": ((200, {}, b'{"choices": []}'), "no choices"),
     "odd choices": ((200, {}, b'{"choices": [{"message": {"content": [1]}}]}'), "no message"),
-    "a list": ((200, {}, b"[]"), "no JSON object"),
+    "a list": ((200, {}, b"[]"), "not a JSON object"),
     "error in a reply": ((200, {}, b'{"error": {"message": "GPU on fire"}}'), "GPU on fire"),
     "ill": ((500, {}, b"oops"), "answers 500"),
     "elsewhere": ((302, {"Location": "http://127.0.0.1:1/"}, b""), "answers 302"),
