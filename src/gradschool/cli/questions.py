@@ -49,7 +49,7 @@ class Question:
 
 
 def answer_rows(specialist: Specialist, questions: list[Question]) -> Iterator[dict[str, Any]]:
-    """A row for each question in their order, as soon as it is there; lines that are not questions fail with a reason."""
+    """A row for each question in their order, as soon as it is there; other lines fail with a reason."""
     asked = [place for place, question in enumerate(questions) if not question.unreadable]
     ready = {
         place: question.answered(Answer("", "error", failure=Failure("no answer", question.unreadable)))

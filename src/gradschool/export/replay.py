@@ -17,6 +17,7 @@ from gradschool.model.engine import Engine
 from gradschool.model.llama_cpp import LlamaCpp
 from gradschool.model.local import LocalEngine
 from gradschool.model.prefix import common_prefix
+from gradschool.model.reader import logits_at
 from gradschool.package.evidence import Evidence
 from gradschool.package.forms import FormResult
 from gradschool.records import Answer, Conversation, Decoding, Example, Message, Passage, Progress, Scored, Work
@@ -129,7 +130,8 @@ def with_expected(
 def likeliest(network: PreTrainedModel, prompt: Sequence[int]) -> dict[int, float]:
     """The likeliest next tokens of a local network, with their log probabilities in nats."""
     ids = torch.tensor([prompt], device=network.device)  # (1, T)
-    logits = network(input_ids=ids, use_cache=False).logits[0, -1]  # (V,)
+    last = torch.tensor([len(prompt) - 1], device=network.device)
+    logits = logits_at(network, last, input_ids=ids)[0, 0]  # (V,)
     values, tokens = logits.float().log_softmax(0).topk(min(LIKELIEST, logits.shape[0]))
     return dict(zip(tokens.tolist(), values.tolist(), strict=True))
 

@@ -6,6 +6,7 @@ forward pass, and are only used if the results agree.
 Shapes: T tokens of a row, W width of the network, V vocabulary.
 """
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -74,6 +75,16 @@ class Reader:
         )
         hidden: Tensor = output.last_hidden_state[0]
         return hidden
+
+
+def logits_at(network: PreTrainedModel, columns: Tensor, **inputs: Tensor) -> Tensor:
+    """The logits of a network's own forward pass at these positions (K,) of each row: (rows, K, V).
+
+    Most families compute no others if they are told so.
+    """
+    keep = {"logits_to_keep": columns} if "logits_to_keep" in inspect.signature(network.forward).parameters else {}
+    logits: Tensor = network(**inputs, use_cache=False, **keep).logits
+    return logits if keep else logits[:, columns]
 
 
 @torch.no_grad()

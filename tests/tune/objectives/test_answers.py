@@ -13,7 +13,6 @@ import toy
 from gradschool.model.chat import Rendered
 from gradschool.model.lora import attach, trained_parameters
 from gradschool.model.reader import Reader, reader_of
-from gradschool.tune.objectives import answers
 from gradschool.tune.objectives.answers import answer_tokens, mean_loss, padded_loss, summed_loss
 from gradschool.tune.rows import pad
 
@@ -156,11 +155,9 @@ def test_selected_columns_and_full_logits_agree(network: Any, monkeypatch: pytes
     selected = loss_of(padded, rows)
     with monkeypatch.context() as patch:
         patch.setattr(network, "forward", watch)  # its signature names no logits_to_keep
-        assert not answers._takes_columns(network)
         assert loss_of(padded, rows) == pytest.approx(selected, rel=1e-6)
     longest = max(len(row.token_ids) for row in rows)
     assert seen == [torch.Size([6, longest, 320])]
-    assert answers._takes_columns(network)
 
 
 def test_mean_loss_is_per_answer_token_over_all_micro_batches(network: Any, reader: Reader) -> None:

@@ -5,7 +5,6 @@ Only hidden states that predict such a token go through the output layer.
 Shapes: B rows, T tokens, K trained tokens, V vocabulary.
 """
 
-import inspect
 from collections.abc import Sequence
 
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from gradschool.model.chat import Rendered
-from gradschool.model.reader import Head, Reader
+from gradschool.model.reader import Head, Reader, logits_at
 from gradschool.tune.objectives.chunked import cross_entropy_at, output_loss
 from gradschool.tune.objectives.objective import Compute, Objective, StepLoss
 from gradschool.tune.plan import Plan
@@ -79,17 +78,10 @@ def packed_loss(reader: Reader, head: Head, batch: Packed) -> Tensor:
 def padded_loss(network: PreTrainedModel, batch: Padded) -> Tensor:
     """The summed loss of padded rows, in nats, from the network's own logits."""
     columns = batch.trained[:, 1:].any(dim=0).nonzero().squeeze(1)  # positions that predict an answer token of any row
-    keep = {"logits_to_keep": columns} if _takes_columns(network) else {}
-    logits = network(input_ids=batch.token_ids, attention_mask=batch.attention, use_cache=False, **keep).logits
-    if not keep:
-        logits = logits[:, columns]
+    logits = logits_at(network, columns, input_ids=batch.token_ids, attention_mask=batch.attention)
     trained = batch.trained[:, columns + 1]
     targets = batch.token_ids[:, columns + 1]
     return nn.functional.cross_entropy(logits[trained].float(), targets[trained], reduction="sum")
-
-
-def _takes_columns(network: PreTrainedModel) -> bool:
-    return "logits_to_keep" in inspect.signature(network.forward).parameters
 
 
 @torch.no_grad()
