@@ -22,6 +22,7 @@ _BLOCK = 15  # points per step
 _FURTHEST = 40.0  # end of the path: the tail of even two exponentials is negligible there
 _ENOUGH = 1e-13
 _MAX_BEND = 0.7
+_FACTORS = 8  # whose product has one logarithm; none is above 1e18, so no product overflows
 _NOTHING = 1e-11  # rounding error of a coefficient of 0, relative to the largest
 
 
@@ -73,7 +74,7 @@ def _chance_below_zero(coefficients: Vector) -> float:
         u = start + _STEP * np.arange(_BLOCK)
         shift = scale * (1j * np.sinh(u) + bend * (np.cosh(u) - 1))
         slope = scale * (1j * np.cosh(u) + bend * np.sinh(u))
-        falls = np.exp(-(counts @ np.log(1 - np.multiply.outer(tilted, shift))))
+        falls = np.exp(-_log_product(1 - np.multiply.outer(tilted, shift), counts))
         heights = (falls * slope / -(saddle + shift)).imag
         if start == 0:
             heights[0] /= 2
@@ -82,3 +83,12 @@ def _chance_below_zero(coefficients: Vector) -> float:
             break
         start += _STEP * _BLOCK
     return float(np.exp(-(counts @ np.log1p(-saddle * values))) * _STEP * total / np.pi)
+
+
+def _log_product(factors: NDArray[np.complex128], counts: NDArray[np.int64]) -> NDArray[np.complex128]:
+    """The logarithm of the product of factors (K, points), each with its count, but for multiples of 2 pi i."""
+    once = factors[counts == 1]
+    logarithm: NDArray[np.complex128] = counts[counts > 1] @ np.log(factors[counts > 1])
+    if len(once):
+        logarithm += np.log(np.multiply.reduceat(once, np.arange(0, len(once), _FACTORS))).sum(axis=0)
+    return logarithm
