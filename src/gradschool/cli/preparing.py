@@ -23,7 +23,7 @@ def prepare(
         list[Path],
         typer.Argument(
             help="mailboxes (mbox, Maildir, eml, msg), documents (md, txt, html, docx, pdf, epub), tables (CSV, XLSX), "
-            "JSON and JSON lines, chat and ticket exports; or folders of these",
+            "JSON and JSON lines, chat and ticket exports; or folders or archives (zip, tar, gz) of these",
             metavar="SOURCE…",
         ),
     ],
