@@ -64,6 +64,7 @@ PAIRS = (  # in order of precedence, because rows often have more keys than thes
     ("question", "answer"),
     ("question", "answers"),
 )
+OTHER_ANSWERS = "other_answers"  # a list of right answers next to the ideal one
 SYSTEMS = ("system", "system_prompt", "system_message", "system_instruction", "system_instructions", "sys_prompt")
 SERIES = re.compile(r"(sentence|question|text|premise|paragraph|passage|document|context)_?([1-9ab])")
 MIN_MATERIAL = 4  # words from which a document or a text next to a question is content rather than a name
@@ -74,7 +75,8 @@ EARLIER = "earlier turns"
 class Form:
     """How a row becomes a conversation: the keys of each part, as the file spells them.
 
-    `named` says that the user named the output column; `compared` are keys of preference rows with their use.
+    `named` says that the user named the output column; `compared` are keys of preference rows with their use; `others`
+    is the key of further right answers.
     """
 
     name: str
@@ -86,13 +88,14 @@ class Form:
     choices: tuple[str, ...] = ()
     compared: tuple[tuple[str, str], ...] = ()
     named: bool = False
+    others: str = ""
 
     def columns(self) -> dict[str, str]:
         """The use of each key, in words."""
         parts = {self.system: "system message", self.history: EARLIER, self.conversation: "conversation"}
         parts |= dict.fromkeys(self.inputs, "user message")
         parts |= dict.fromkeys(self.choices, "choices, listed after the question")
-        parts |= {self.output: "ideal answer"} | dict(self.compared)
+        parts |= {self.others: "other right answers", self.output: "ideal answer"} | dict(self.compared)
         return {key: part for key, part in parts.items() if key}
 
 
@@ -106,11 +109,13 @@ def detect(row: Mapping[str, Any], data: Data, *, answered: bool = True) -> tupl
     row, compared = (row, {}) if named_output else prefer(row)
     keys = keys_by_name(row)
     used = tuple(compared.items())
+    others = keys.get(OTHER_ANSWERS, "")
+    others = others if isinstance(row.get(others), str | list) and others not in (named_input, named_output) else ""
     system = next((keys[word] for word in SYSTEMS if word in keys and row[keys[word]] is not None), "")
     if not named_output and not named_input and (key := _conversation(row, keys)):
         spoken = _spoken(row[key])
         output = _output(keys, {key, system}) if "assistant" not in spoken else keys.get("chosen" if used else "", "")
-        return Form(_conversation_name(row[key]), key, output=output, system=system, compared=used), row
+        return Form(_conversation_name(row[key]), key, output=output, system=system, compared=used, others=others), row
     chosen = keys.get("chosen", "") if used else ""
     output = named_output or chosen or _pair_output(keys, named_input) or _output(keys, {named_input or ""})
     if not output and answered:
@@ -118,7 +123,7 @@ def detect(row: Mapping[str, Any], data: Data, *, answered: bool = True) -> tupl
     inputs = (named_input,) if named_input else _inputs(row, keys, {output, system})
     alone = is_messages(row.get(output)) or (bool(used) and is_transcript(row.get(output)))
     if not inputs and alone and not named_output:
-        return Form("messages", conversation=output, system=system, compared=used), row
+        return Form("messages", conversation=output, system=system, compared=used, others=others), row
     history = keys.get("history", "") if keys.get("history") != output else ""
     if not inputs and not history:
         return None
@@ -126,7 +131,7 @@ def detect(row: Mapping[str, Any], data: Data, *, answered: bool = True) -> tupl
     name = f"{inputs[0] if inputs else history}/{output}" if output else inputs[0] if inputs else history
     if inputs and plain(inputs[0]) == "instruction" and plain(output) == "output":
         name = "alpaca"
-    return Form(name, "", inputs, output, system, history, choices, used, bool(named_output)), row
+    return Form(name, "", inputs, output, system, history, choices, used, bool(named_output), others), row
 
 
 def _spelled(row: Mapping[str, Any], name: str | None) -> str | None:

@@ -56,6 +56,7 @@ class Ingest:
         if decision is None or decision.word == "drop":
             repaired = tuple(Message(message.role, fix_text(message.content)) for message in draft.messages)
             draft = draft.changed("encoding", "characters with a wrong encoding were repaired", repaired)
+            draft = replace(draft, other_answers=tuple(map(fix_text, draft.other_answers)))
         if not draft.language:
             longer = draft.ideal if len(draft.ideal) >= len(draft.asked) else draft.asked
             draft = replace(draft, language=language_of(longer))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gradschool.data.columns import OTHER_ANSWERS
 from gradschool.data.private import PrivateKind
 from gradschool.prepare.clean import Findings
 from gradschool.prepare.draft import Draft, Spool
@@ -119,25 +120,27 @@ class Output:
 
     def _without_private(self, draft: Draft) -> Draft:
         """The draft with pseudonyms; dropped if it has private data of a kind to drop."""
-        messages: list[Message] = []
+        texts: list[str] = []
         spans: list[Replaced] = []
         if draft.group != self._group_at:
             self._group_at, self._said = draft.group, {}
-        for message in draft.messages:
+        for content in (*(message.content for message in draft.messages), *draft.other_answers):
             # The turns of a dialogue repeat in its examples: each is searched and counted once.
-            if message.content not in self._said:
-                self._said[message.content] = self.names.replace(message.content, draft.people, draft.language)
-                for span in self._said[message.content][1]:
+            if content not in self._said:
+                self._said[content] = self.names.replace(content, draft.people, draft.language)
+                for span in self._said[content][1]:
                     self._note(span, str(draft.source))
-            text, found = self._said[message.content]
-            messages.append(Message(message.role, text))
+            text, found = self._said[content]
+            texts.append(text)
             spans += found
         dropping = sorted({span.kind for span in spans if span.mode == "drop"})
         if dropping:
             return draft.dropped("private data", f"it has: {', '.join(dropping)}")
         counts = Counter(span.kind for span in spans if span.mode == "pseudonyms" and span.replacement != span.value)
         replaced = ", ".join(f"{kind} {count}" for kind, count in counts.most_common())
-        changed = draft.changed("private data", f"replaced: {replaced}", tuple(messages))
+        messages = tuple(Message(message.role, text) for message, text in zip(draft.messages, texts, strict=False))
+        changed = draft.changed("private data", f"replaced: {replaced}", messages)
+        changed = replace(changed, other_answers=tuple(texts[len(messages) :]))
         return replace(changed, group=self._group(draft)) if counts else changed
 
     def _group(self, draft: Draft) -> str:
@@ -178,6 +181,8 @@ def _example(draft: Draft) -> dict[str, Any]:
         row |= {"prompt": draft.messages[0].content, "completion": draft.messages[1].content}
     else:
         row["messages"] = [{"role": message.role, "content": message.content} for message in draft.messages]
+    if draft.other_answers:
+        row[OTHER_ANSWERS] = list(draft.other_answers)
     row["group"] = draft.group
     if draft.date:
         row["date"] = draft.date

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
 
@@ -109,7 +110,7 @@ def _draft(
         draft = draft.noticed("encoding", note)
     if is_reply(form) and (bad := [mark for mark in reading.marks if mark.number <= limits.get(mark.key, -math.inf)]):
         draft = draft.dropped("marked as bad", f"{bad[0]}: the answer is rated as bad")
-    return Draft(draft.id, draft.messages, group or draft.id, source, date, draft.changes, drop=draft.drop)
+    return replace(draft, group=group or draft.id, date=date, other_answers=reading.other_answers)
 
 
 def pair_draft(messages: Conversation, source: Source, ids: Counter[str], name: str = "") -> Draft:

@@ -252,10 +252,12 @@ def _next(summary: Summary, folder: Path) -> str:
         "Set the pass mark and describe the task in `job.toml`.",
     ]
     check = f"`gradschool check {shlex.quote(str(folder))}`"
+    if summary.lacks:
+        steps.append(f"Prepare again with texts of other authors (option `--others`), because {summary.lacks}.")
     if summary.obstacles:
         steps.append(f"Remove what stops a climb (above), then {check}.")
     elif summary.lacks:
-        steps.append(f"Prepare again with `--others FOLDER`, because {summary.lacks}. Then {check}.")
+        steps.append(f"Then {check}.")
     else:
         steps.append(f"{check}, then `gradschool climb {shlex.quote(str(folder))}`.")
     listed = "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
