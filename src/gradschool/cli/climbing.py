@@ -80,7 +80,7 @@ def _open_run(job: Path | None, folder: Path | None, resume: Path | None, overri
         raise errors.UsageError(
             "There is nothing to climb.",
             "No job was given.",
-            "name a job, such as `gradschool climb examples/contracts`.",
+            "name a folder with job.toml, a .toml file, or a file of examples.",
         )
     return Run.start(read_job(job, overrides), folder)
 

@@ -47,7 +47,7 @@ def runs(
 
 def _show(listed: "Sequence[RunSummary]", folder: Path) -> None:
     if not listed:
-        say(out, f"There are no runs in {escape(str(folder))}; `gradschool climb examples/contracts` makes one.")
+        say(out, f"There are no runs in {escape(str(folder))}; each climb makes one.")
         return
     out.print(_table(listed))
     if len(listed) > 1:
