@@ -58,3 +58,71 @@ def test_other_answers_of_conversations_and_with_private_data(run: Run, rows: Ro
 def test_an_only_answer_has_no_others(run: Run, rows: Rows) -> None:
     run({"r.jsonl": lines([{"question": "Which quay?", "answers": ["the third", "the third"]}])}, "skill")
     assert "other_answers" not in rows("examples.jsonl")[0]
+
+
+def asked(number: int) -> str:
+    return (
+        f"Where does the {('red', 'blue', 'old', 'new', 'long')[number % 5]} barge number {number} load gravel today?"
+    )
+
+
+MARKS: list[dict[str, Any]] = [{"label": False}, {"weight": 0}, {"train": False}, {"rejected": True}, {"rating": "👎"}]
+
+
+@pytest.mark.parametrize("mark", MARKS, ids=str)
+@pytest.mark.parametrize("bad_first", [True, False])
+def test_a_bad_answer_with_a_good_partner_is_kept_as_a_pair(
+    run: Run, rows: Rows, tmp_path: Path, mark: dict[str, Any], bad_first: bool
+) -> None:
+    good = [{"prompt": asked(n), "completion": f"At quay {n}, below the crane."} for n in range(4)]
+    bad = [{"prompt": asked(n).upper(), "completion": "No idea, ask lou@quaynet.example.", **mark} for n in (1, 3)]
+    alone = [{"prompt": "Who paints the hulls in winter?", "completion": "Nobody knows.", **mark}]
+    prepared, _ = run({"r.jsonl": lines([*bad, *alone, *good] if bad_first else [*good, *alone, *bad])}, "skill")
+    pairs = rows("pairs.jsonl")
+    assert [(pair["prompt"], pair["chosen"]) for pair in pairs] == [
+        (good[n]["prompt"], good[n]["completion"]) for n in (1, 3)
+    ]
+    assert all(pair["rejected"].startswith("No idea") and "lou@" not in pair["rejected"] for pair in pairs)
+    assert prepared.summary.pairs == 2 and prepared.summary.dropped["marked as bad"] == 3
+    assert "No idea" not in (tmp_path / "job/examples.jsonl").read_text()
+    assert "`pairs.jsonl` has 2 pairs" in (tmp_path / "job/report.md").read_text()
+
+
+@pytest.mark.parametrize("as_messages", [True, False])
+def test_rejected_answers_of_compared_rows_are_pairs(run: Run, rows: Rows, as_messages: bool) -> None:
+    def said(text: str) -> Any:
+        return [{"role": "assistant", "content": text}] if as_messages else text
+
+    given = [
+        {"system": "Be brief.", "prompt": asked(n), "chosen": said(f"At quay {n}."), "rejected": said(f"Perhaps {n}.")}
+        for n in range(3)
+    ]
+    run({"r.jsonl": lines(given)}, "skill")
+    [first, *_] = rows("pairs.jsonl")
+    assert [message["role"] for message in first["prompt"]] == ["system", "user"]
+    assert first["chosen"][0]["content"] == "At quay 0." and first["rejected"][0]["content"] == "Perhaps 0."
+
+
+def test_wrong_answers_next_to_right_ones(run: Run, rows: Rows) -> None:
+    row = {"question": asked(1), "best_answer": "At quay 1.", "incorrect_answers": ["At sea.", "Never."]}
+    run({"r.jsonl": lines([row])}, "skill")
+    assert [pair["rejected"] for pair in rows("pairs.jsonl")] == ["At sea.", "Never."]
+
+
+def test_without_pairs_there_is_no_file_and_an_old_one_goes(run: Run, rows: Rows, tmp_path: Path) -> None:
+    pair = [{"prompt": asked(1), "completion": "Here."}, {"prompt": asked(1), "completion": "There.", "label": False}]
+    run({"r.jsonl": lines(pair)}, "skill")
+    assert len(rows("pairs.jsonl")) == 1
+    run({"r.jsonl": lines(pair[:1])}, "skill")
+    assert not (tmp_path / "job/pairs.jsonl").exists()
+
+
+def test_a_bad_answer_can_be_kept_by_decision(run: Run, rows: Rows, tmp_path: Path) -> None:
+    pair = [{"prompt": asked(1), "completion": "Here."}, {"prompt": asked(2), "completion": "There.", "label": False}]
+    run({"r.jsonl": lines(pair)}, "skill")
+    review = rows("review.jsonl")
+    [row] = [one for one in review if one.get("action") == "dropped"]
+    row["decision"] = "keep"
+    (tmp_path / "job/review.jsonl").write_text(lines(review))
+    run({"r.jsonl": lines(pair)}, "skill")
+    assert {one["completion"] for one in rows("examples.jsonl")} == {"Here.", "There."}

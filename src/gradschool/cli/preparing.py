@@ -154,6 +154,8 @@ def _show(prepared: "Prepared") -> None:
         _line(f"  {leaking}")
     if summary.others is not None:
         _line(_counted("texts of other authors", summary.others))
+    if summary.pairs:
+        _line(f"  pairs of a good and a bad answer, not trained on: {summary.pairs:,}, in pairs.jsonl")
     if prepared.job_kept:
         _line("  job.toml was edited by you and is unchanged")
     _show_next(prepared)
