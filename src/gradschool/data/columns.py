@@ -16,6 +16,7 @@ from gradschool.data.formats import (
     keys_by_name,
     plain,
     role_of,
+    spelled,
 )
 from gradschool.data.preferences import prefer
 from gradschool.settings import Data
@@ -105,7 +106,7 @@ def detect(row: Mapping[str, Any], data: Data, *, answered: bool = True) -> tupl
     The columns that the job names go first. Without `answered`, a row needs no ideal answer. None if the form is
     unknown. Raises NoConversation if a row compares answers and prefers none.
     """
-    named_input, named_output = (_spelled(row, name) for name in (data.input_column, data.output_column))
+    named_input, named_output = (spelled(row, name) for name in (data.input_column, data.output_column))
     row, compared = (row, {}) if named_output else prefer(row)
     keys = keys_by_name(row)
     used = tuple(compared.items())
@@ -117,7 +118,7 @@ def detect(row: Mapping[str, Any], data: Data, *, answered: bool = True) -> tupl
         output = _output(keys, {key, system}) if "assistant" not in spoken else keys.get("chosen" if used else "", "")
         return Form(_conversation_name(row[key]), key, output=output, system=system, compared=used, others=others), row
     chosen = keys.get("chosen", "") if used else ""
-    output = named_output or chosen or _pair_output(keys, named_input) or _output(keys, {named_input or ""})
+    output = named_output or chosen or _pair_output(keys, named_input) or _output(keys, {named_input})
     if not output and answered:
         return None
     inputs = (named_input,) if named_input else _inputs(row, keys, {output, system})
@@ -132,11 +133,6 @@ def detect(row: Mapping[str, Any], data: Data, *, answered: bool = True) -> tupl
     if inputs and plain(inputs[0]) == "instruction" and plain(output) == "output":
         name = "alpaca"
     return Form(name, "", inputs, output, system, history, choices, used, bool(named_output), others), row
-
-
-def _spelled(row: Mapping[str, Any], name: str | None) -> str | None:
-    """A column that the user names, as the row spells it."""
-    return next((key for key in row if plain(key) == plain(name)), None) if name else None
 
 
 def _conversation(row: Mapping[str, Any], keys: Mapping[str, str]) -> str:
@@ -161,8 +157,8 @@ def _conversation_name(value: Any) -> str:
     return "sharegpt" if isinstance(first, dict) and "from" in first and "value" in first else "messages"
 
 
-def _pair_output(keys: Mapping[str, str], asked: str | None) -> str:
-    return next((keys[b] for a, b in PAIRS if a in keys and b in keys and asked in (None, keys[a])), "")
+def _pair_output(keys: Mapping[str, str], asked: str) -> str:
+    return next((keys[b] for a, b in PAIRS if a in keys and b in keys and asked in ("", keys[a])), "")
 
 
 def _output(keys: Mapping[str, str], taken: Collection[str]) -> str:

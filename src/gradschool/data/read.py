@@ -18,7 +18,6 @@ from gradschool.data.formats import (
     CONVERSATIONS,
     MarkedBad,
     NoConversation,
-    UnknownRole,
     as_text,
     keys_by_name,
     left_out_reasoning,
@@ -112,16 +111,9 @@ class _Collector:
         self._keep(value, form, reading, source)
 
     def _drop(self, source: Source, row: Row, error: NoConversation) -> None:
-        kind: Kind = "unreadable"
-        if isinstance(error, MarkedBad):
-            kind = "marked as bad"
-        else:
-            self.lost += 0 if row.sheet and isinstance(error, UnknownForm) else row.lines
-        if isinstance(error, UnknownForm):
-            kind = "unknown form"
-        elif isinstance(error, UnknownRole):
-            kind = "unknown role"
-        self.issues.append(Issue(kind, source, "dropped", repair(str(error))[0]))
+        if not isinstance(error, MarkedBad) and not (row.sheet and isinstance(error, UnknownForm)):
+            self.lost += row.lines
+        self.issues.append(Issue(error.kind, source, "dropped", repair(str(error))[0]))
 
     def _keep(self, value: Mapping[str, Any], form: Form, reading: RowReading, source: Source) -> None:
         notes = set(reading.notes)

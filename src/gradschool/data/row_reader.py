@@ -7,7 +7,7 @@ from typing import Any
 from gradschool.data.choices import choices_of, first_position
 from gradschool.data.columns import Form, detect
 from gradschool.data.conversation import RowReading, question_of, read_row
-from gradschool.data.formats import CONVERSATIONS, NoConversation, is_transcript, plain
+from gradschool.data.formats import CONVERSATIONS, NoConversation, is_transcript, plain, spelled
 from gradschool.data.guess import MIN_TEXT_WORDS, NO_TEXT, Guess, guess
 from gradschool.data.preferences import REJECTED_ANSWER
 from gradschool.data.tables import without_nothing
@@ -18,6 +18,8 @@ SAMPLE = 200  # rows from which the columns are understood
 
 class UnknownForm(NoConversation):
     """A row whose keys are not known."""
+
+    kind = "unknown form"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,11 @@ class RowReader:
     def rejected(self, row: Mapping[str, Any]) -> tuple[str, ...]:
         """The answers that a row names as worse than its ideal answer."""
         found = detect(row, self.data)
-        keys = [key for key, use in found[0].compared if use == REJECTED_ANSWER] if found else []
+        if found is None:
+            return ()
+        form, preferred = found
         texts: list[str] = []
-        for key in keys if found else ():
-            form, preferred = found
+        for key in (key for key, use in form.compared if use == REJECTED_ANSWER):
             try:
                 reading = read_row({**preferred, form.output or form.conversation: row[key]}, form, judged=False)
             except NoConversation:
@@ -57,7 +60,7 @@ class RowReader:
     def question(self, row: Mapping[str, Any]) -> RowReading:
         """Read a row as a question: without its ideal answer, if it has one; raises NoConversation."""
         plain_data = self.data.model_copy(update={"input_column": None, "output_column": None})
-        named = self.data.input_column and any(plain(key) == plain(self.data.input_column) for key in row)
+        named = spelled(row, self.data.input_column)
         reader = self if named else RowReader(plain_data, self.first)
         try:
             _, reading = reader._read(row, answered=False)

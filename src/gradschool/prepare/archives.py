@@ -23,9 +23,9 @@ SMALL: Final = 64 << 20  # unpacked bytes up to which the ratio does not matter
 BLOCK: Final = 1 << 20
 TAR_AT, TAR = 257, b"ustar"
 OPENERS: dict[bytes, Callable[[Path], IO[bytes]]] = {
-    b"\x1f\x8b": gzip.open,
-    b"\xfd7zXZ\x00": lzma.open,
-    **{b"BZh%d1AY&SY" % level: bz2.open for level in range(1, 10)},
+    b"\x1f\x8b": gzip.GzipFile,
+    b"\xfd7zXZ\x00": lzma.LZMAFile,
+    **{b"BZh%d1AY&SY" % level: bz2.BZ2File for level in range(1, 10)},
 }
 OTHERS = {b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "rar"}
 OFFICE = {
