@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BufferedIOBase
 from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
@@ -22,7 +23,7 @@ MAX_RATIO: Final = 300  # unpacked bytes per byte of the archive; texts compress
 SMALL: Final = 64 << 20  # unpacked bytes up to which the ratio does not matter
 BLOCK: Final = 1 << 20
 TAR_AT, TAR = 257, b"ustar"
-OPENERS: dict[bytes, Callable[[Path], IO[bytes]]] = {
+OPENERS: dict[bytes, Callable[[Path], BufferedIOBase]] = {
     b"\x1f\x8b": gzip.GzipFile,
     b"\xfd7zXZ\x00": lzma.LZMAFile,
     **{b"BZh%d1AY&SY" % level: bz2.BZ2File for level in range(1, 10)},
@@ -42,7 +43,7 @@ class Member:
     """An entry of an archive: its path, and its content, or why it is not unpacked."""
 
     name: str
-    file: IO[bytes] | None
+    file: IO[bytes] | BufferedIOBase | None
     why: str = ""
 
 
