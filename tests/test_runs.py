@@ -36,13 +36,16 @@ def test_runs_are_listed_and_compared(two: list[Path]) -> None:
     assert "gradschool runs" in small_job.run("runs").stdout
     listed = json.loads(small_job.run("runs", "--json").stdout)
     assert [one["state"] for one in listed] == ["passed", "passed", "damaged"]
+    page = json.loads(small_job.run("report", two[0], "-o", "page.html", "--json").stdout)
+    assert page["written"] == "page.html" and Path("page.html").exists() and page["run"] == listed[0]
 
 
 def test_a_run_is_removed_only_on_confirmation_and_files_of_the_user_stay(two: list[Path]) -> None:
     (two[0] / "notes.txt").write_text("mine")
     refused = small_job.run("runs", "--remove", two[0])
     assert refused.exit_code == 2 and "--yes" in refused.stderr and "'runs/an echo-1'" in refused.stderr
-    assert small_job.run("runs", "--remove", two[1], "--yes").exit_code == 0
+    removed = small_job.run("runs", "--remove", two[1], "--yes", "--json")
+    assert json.loads(removed.stdout) == [{"run": str(two[1]), "files that stay": []}]
     assert not two[1].exists()
     assert remove_run(two[0]) == ["notes.txt"] and (two[0] / "notes.txt").read_text() == "mine"
     with pytest.raises(UsageError, match="is not a run"):

@@ -7,13 +7,14 @@ import pytest
 import small_job
 from finish import finish
 from gradschool.data.proof import look_level
-from gradschool.errors import DataError, UsageError
+from gradschool.errors import DataError, GradschoolError, UsageError
 from gradschool.files import read_json
 from gradschool.job import Job, read_job
 from gradschool.model.fake import FakeEngine
 from gradschool.records import Example, Message
 from gradschool.run import Run
-from gradschool.workspace import Workspace, check_job, decodings_for, divide, open_job
+from gradschool.rungs.untrained import decodings_for
+from gradschool.workspace import Workspace, check_job, divide, open_job
 
 FAKE = 'base_model = "fake"\n[goal]\nmetric = "token_f1"\npass_mark = 0.7\n'
 
@@ -120,3 +121,11 @@ def test_a_rung_that_cannot_run_does_not_use_the_test_set(tmp_path: Path) -> Non
     assert few.level == look_level(0.05, 1)  # the prompt rung has no task, no guidelines and no examples to show
     examples = [example for part in parts_of(few) for example in part]
     assert len(divide(examples, job_of(tmp_path), 4).test) >= len(few.data.test)
+
+
+def test_issues_found_before_an_error_of_the_base_are_kept(tmp_path: Path) -> None:
+    rows = [*small_job.rows(), {"id": "again", **{key: small_job.rows()[0][key] for key in ("prompt", "completion")}}]
+    job = job_of(tmp_path, rows=rows, base_model=str(tmp_path / "no such base"))
+    with pytest.raises(GradschoolError) as error:
+        finish(open_job(job))
+    assert [issue.kind for issue in error.value.issues] == ["duplicate"]

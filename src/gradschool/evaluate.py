@@ -103,14 +103,14 @@ def fit_metrics(
     bases: Sequence[Specialist],
     train: Sequence[Example],
     others: Sequence[str],
-    saved: Callable[[str], Path],
-    file: Path,
+    saved: Callable[[str], Path | None] = lambda name: None,
+    file: Path | None = None,
 ) -> Work[Measure]:
     """Fit the metrics that need it to training examples, texts of others, and answers of `bases` (see `untrained`).
 
     Each base answers the first training questions; the order of a split is drawn from contents, so that these are an
-    even sample. `saved` gives the file for answers by its name. All texts of the fit are written to `file`, from which
-    `measure_of` repeats it.
+    even sample. `saved` gives the file for answers by its name, if they are kept. All texts of the fit are written to
+    `file`, from which `measure_of` repeats it.
     """
     texts: list[FitText] = []
     for metric in measure.unfitted:
@@ -125,7 +125,7 @@ def fit_metrics(
         fitted = metric.fit(own)
         yield Note(f"{metric.name}: {fitted.summary()}")
         measure, texts = measure.replaced(metric, fitted), [*texts, *own]
-    if texts:
+    if texts and file:
         write_lines(file, _texts.dump_python(texts, mode="json"))
     return measure
 

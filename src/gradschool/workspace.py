@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 
 from gradschool.against_base import demand_trainable, fit_to_base
 from gradschool.data.check import check
@@ -19,21 +18,19 @@ from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.model.opening import open_engine
 from gradschool.model.spoken import evidence_against
-from gradschool.records import Decoding, Example, Message, Note, Source, Split, Work
+from gradschool.records import Decoding, Example, Note, Source, Split, Work
 from gradschool.run import ENGINE, SPLIT, Run
 from gradschool.rungs.ladder import LADDER, count_looks
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Rung
 from gradschool.rungs.tune import TUNE
+from gradschool.rungs.untrained import decodings_for, demand_fit
 from gradschool.score.judge import pass_mark_of
 from gradschool.score.metrics import find_metrics
 from gradschool.score.provable import Proof, proof_of
 from gradschool.tune.world import current
 
 MIN_LANGUAGE, LANGUAGE_TEXTS = 0.1, 20  # fraction of the examples from which a language is reported; texts counted
-ANSWER_MARGIN, EXTRA_TOKENS = 1.25, 8  # answers may be this much longer than the longest ideal one
-# An untrained base often writes until the limit. Its answers may be this much longer than nearly all ideal ones.
-NEARLY_ALL, UNTRAINED_MARGIN = 0.95, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +72,10 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
         measure = Measure(*find_metrics(goal, job.folder, checked.examples))
     warnings = f"{len(checked.issues)} warning{'s' * (len(checked.issues) != 1)}"
     yield Note(f"{reading.form}: {len(checked.examples)} usable examples, {warnings}.")
-    engine = yield from open_base(job, run)
-    looks = count_looks(ladder, job, engine)
-    fitting = yield from fit_to_base(checked.examples, engine, instructions_of(job), job.settings.tune)
+    with carried(checked.issues):
+        engine = yield from open_base(job, run)
+        looks = count_looks(ladder, job, engine)
+        fitting = yield from fit_to_base(checked.examples, engine, instructions_of(job), job.settings.tune)
     unspoken = language_issues(fitting.examples, engine)
     issues = [*checked.issues, *fitting.issues, *unspoken]
     with carried(issues):
@@ -97,9 +95,15 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
     if run:
         yield Note(proof.sentence(), "info" if proof.possible else "warning")
     decoding, untrained_decoding = decodings_for([*train, *validation], engine, job)
-    if run and measure.unfitted:
-        bases = untrained(engine, instructions_of(job), untrained_decoding)
-        measure = yield from fit_metrics(measure, bases, train, others, run.answers, run.fit_texts)
+    with carried(data.issues):
+        if run and measure.unfitted:
+            bases = untrained(engine, instructions_of(job), untrained_decoding)
+            measure = yield from fit_metrics(measure, bases, train, others, run.answers, run.fit_texts)
+        elif shortage and engine.trains:  # a server is not asked without a climb
+            try:
+                yield from demand_fit(measure, engine, job, train, others, untrained_decoding)
+            except DataError as error:
+                raise DataError(f"The job cannot be climbed: {error.what}", error.why, error.fix) from error
     return Workspace(engine, data, measure, decoding, untrained_decoding, level, proof)
 
 
@@ -200,25 +204,3 @@ def divide(examples: Sequence[Example], job: Job, looks: int, run: Run | None = 
     if run:
         verify_split(examples, run.save(SPLIT, split))
     return split
-
-
-def decodings_for(examples: Sequence[Example], engine: Engine, job: Job) -> tuple[Decoding, Decoding]:
-    """The decoding settings of a job, for a trained base and for an untrained one.
-
-    By default, answers may be a quarter longer than the longest ideal one. If long ideal answers are rare, those of an
-    untrained base are limited to a multiple of the others.
-    """
-    answers = job.settings.answers
-    if answers.max_new_tokens:
-        both = Decoding(max_new_tokens=answers.max_new_tokens, temperature=answers.temperature)
-        return both, both
-    lengths = sorted(engine.count_tokens((Message("user", example.ideal),)) for example in examples)
-    usual = UNTRAINED_MARGIN * lengths[ceil(NEARLY_ALL * len(lengths)) - 1]
-    trained, untrained = (
-        Decoding(
-            max_new_tokens=min(round(longest * ANSWER_MARGIN) + EXTRA_TOKENS, max(1, engine.context_length // 2)),
-            temperature=answers.temperature,
-        )
-        for longest in (lengths[-1], min(lengths[-1], usual))
-    )
-    return trained, untrained

@@ -1,6 +1,8 @@
 """Terminal output: progress bars, plain lines in files and pipes, and result tables."""
 
+import ast
 import io
+import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
@@ -88,7 +90,8 @@ def test_passed_climb_shows_gates_verdict_and_next_commands(tmp_path: Path) -> N
     said = written(to)
     assert "Passed: the tune rung is proven to reach the pass mark of 0.45: chrf 0.500 on 40 held-out examples" in said
     assert said.index("passed it [stops]: 9 of 9") < said.index("passed parity: all") < said.index("Passed:")
-    assert said.rstrip().endswith("gradschool score runs/a-1/specialist more-examples.jsonl")
+    commands = said.split("Next:\n")[1].splitlines()
+    assert commands[0] == "  gradschool report runs/a-1" and "more examples" in commands[-1]
 
 
 def test_climb_that_did_not_pass_shows_remedies() -> None:
@@ -162,3 +165,20 @@ def test_details_are_shown_on_request() -> None:
         with Screen(to, verbose) as shown:
             shown.follow(work(Note("two threads", "detail")))
         assert ("two threads" in written(to)) == verbose
+
+
+PLACEHOLDER = re.compile(
+    r"gradschool [a-z]+[^`\"]*\b(?:SPECIALIST|FOLDER|FILE|JOB|RUN|NAME|BASE|more-examples\.jsonl)\b"
+)
+
+
+def test_no_printed_command_has_a_placeholder() -> None:
+    sources = Path(screen.__file__).parents[1].rglob("*.py")
+    strings = [
+        (path.name, text)
+        for path in sources
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant | ast.JoinedStr) and (text := ast.unparse(node))
+    ]
+    found = [one for one in strings if PLACEHOLDER.search(one[1])]
+    assert len(strings) > 1000 and not found

@@ -1,13 +1,17 @@
 """Answers that the data marks as bad are left out, whatever the mark is called."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradschool.data.marks import bad_up_to, marks_of
+from gradschool.data.read import read_examples
 from gradschool.errors import DataError
+from gradschool.settings import Data
 
 ROW = {"prompt": "Name the bird.", "completion": "A wren."}
 TURNS = [{"role": "user", "content": "Name it."}, {"role": "assistant", "content": "A wren."}]
@@ -111,3 +115,14 @@ def test_any_row_has_marks(row):
     for mark in marks_of(row):
         assert mark.verdict in ("good", "bad", "number") and str(mark)
         bad_up_to(mark.key, [mark.number])
+
+
+@pytest.mark.parametrize("bad", [{"label": False}, {"weight": 0}, {"rating": 1}], ids=str)
+def test_the_remark_says_how_many_bad_answers_have_a_good_partner(tmp_path: Path, bad: dict[str, Any]) -> None:
+    good = {"rating": 5} if "rating" in bad else {}
+    rows = [{"prompt": f"Where is gate {n}?", "completion": f"Left of pier {n}.", **good} for n in range(9)]
+    rows += [{"prompt": f"Where is GATE {n}?", "completion": "Gone.", **bad} for n in (2, 5, 40)]
+    (tmp_path / "r.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    reading = read_examples(tmp_path / "r.jsonl", Data())
+    [remark] = [issue for issue in reading.issues if issue.kind == "marked as bad" and issue.severity == "kept"]
+    assert "2 of 3 answers marked as bad have a good answer" in remark.text and len(reading.examples) == 9

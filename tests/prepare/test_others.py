@@ -91,6 +91,38 @@ def test_the_command_says_what_stops_a_climb_and_names_none(tmp_path: Path) -> N
     assert "## What stops a climb" in report and "gradschool climb" not in report
 
 
+def short_of_others(folder: Path) -> Path:
+    """Texts of one author, with titles: the built-in base answers them in a word or two."""
+    folder.mkdir()
+    for n in range(44):
+        (folder / f"e{n}.txt").write_text(f"The {n} hens and the sea\n\n{essay(n, 1)}")
+    return folder
+
+
+def test_a_style_over_short_answers_cannot_be_climbed_without_other_authors(tmp_path: Path) -> None:
+    command = ["prepare", str(short_of_others(tmp_path / "own")), "--for", "style", "--into", str(tmp_path / "job")]
+    result = CliRunner().invoke(app, [*command, "--json", "--issues", str(tmp_path / "remarks")])
+    assert result.exit_code == 0, result.output
+    read = json.loads(result.stdout)
+    [obstacle] = read["obstacles"]
+    assert "texts of the author and 0 of others. It needs 20 and 10" in obstacle and read["split"]["train"] >= 20
+    report = (tmp_path / "job/report.md").read_text()
+    assert obstacle in report and "option `--others`" in report and "gradschool climb" not in report
+    assert len((tmp_path / "remarks").read_text().splitlines()) == len(read["warnings"])
+    result = CliRunner().invoke(app, ["check", str(tmp_path / "job"), "--issues", str(tmp_path / "issues")])
+    assert result.exit_code == 4 and "The job cannot be climbed" in result.output and "0 of others" in result.output
+    assert "few texts of others" in (tmp_path / "issues").read_text()
+
+
+def test_warnings_before_an_error_are_written_or_counted(tmp_path: Path) -> None:
+    (tmp_path / "x.bin").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    command = ["prepare", str(tmp_path / "x.bin"), "--for", "style", "--into", str(tmp_path / "job")]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 4 and "1 warning before the error below" in result.output
+    result = CliRunner().invoke(app, [*command, "--issues", str(tmp_path / "remarks")])
+    assert result.exit_code == 4 and "x.bin is skipped" in (tmp_path / "remarks").read_text()
+
+
 def test_a_preparation_without_examples_is_an_error_after_the_review(tmp_path: Path) -> None:
     (tmp_path / "t.jsonl").write_text('{"prompt": "a b", "completion": ""}\n' * 3)
     result = CliRunner().invoke(

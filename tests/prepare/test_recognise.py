@@ -49,6 +49,7 @@ def archive(*names: str, locked: bool = False) -> bytes:
         ("d", archive("word/document.xml", "[Content_Types].xml"), "document"),
         ("b", archive("mimetype", "META-INF/container.xml"), "document"),
         ("w", archive("xl/workbook.xml"), "workbook"),
+        ("chats", archive("a.txt"), "archive"),
         ("chat.txt", b"Agent: Hello\nAnna: My bike is broken\nAgent: Which one?\nAnna: The red one\n", "transcript"),
         ("chat", b"[12:01] Tom: hi\n[12:02] Ann: hi\n[12:02] Tom: so?\n[12:03] Ann: no\n", "transcript"),
         ("letter.txt", b"Dear all: come.\n\nI said: come. He said: no.\n", "document"),
@@ -65,7 +66,8 @@ def test_kinds(tmp_path: Path, name: str, content: bytes, kind: str) -> None:
         (b"", "empty"),
         (b" \n ", "empty"),
         (b"\x89PNG\r\n\x1a\n\0\0", "binary file"),
-        (archive("a.txt"), "an archive"),
+        (archive("mimetype", "content.xml"), "office file"),
+        (b"Rar!\x1a\x07\x00 x", "kind rar"),
         (archive("word/document.xml", locked=True), "password"),
         (b"PK\x03\x04 broken", "damaged archive"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 broken", "damaged Outlook"),
@@ -88,7 +90,7 @@ def test_folders_are_searched_and_links_and_pipes_are_reported(tmp_path: Path) -
     (box / "loop").symlink_to(box, target_is_directory=True)
     (box / "broken").symlink_to(tmp_path / "nowhere")
     os.mkfifo(box / "pipe")
-    found, events = finish(recognise([box]))
+    found, events = finish(recognise([box], tmp_path))
     assert [one.name for one in found] == ["Maildir/.Sent/cur/2:2,S", "Maildir/cur/1:2,S"] or [
         one.name for one in found
     ] == ["Maildir/cur/1:2,S", "Maildir/.Sent/cur/2:2,S"]
@@ -99,9 +101,9 @@ def test_folders_are_searched_and_links_and_pipes_are_reported(tmp_path: Path) -
 def test_nothing_to_use_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "x.png").write_bytes(b"\x89PNG\0")
     with pytest.raises(DataError, match="None of the sources"):
-        finish(recognise([tmp_path]))
+        finish(recognise([tmp_path], tmp_path))
     with pytest.raises(DataError, match="does not exist"):
-        finish(recognise([tmp_path / "no"]))
+        finish(recognise([tmp_path / "no"], tmp_path))
 
 
 STARTS = st.sampled_from(

@@ -6,7 +6,7 @@ import inspect
 import itertools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -103,7 +103,18 @@ def _reported(error: errors.GradschoolError) -> typer.Exit:
     for line in (error.why, error.fix and f"What to do: {error.fix}"):
         if line:
             say(err, escape(line))
+    if count := len(error.issues):
+        found = "1 issue was found" if count == 1 else f"{count} issues were found"
+        say(err, f"Before this, {found} in the examples; `check` with its option --issues lists them in a file.")
     return typer.Exit(error.exit_code)
+
+
+def write_issues(path: Path | None, issues: Iterable[Any]) -> None:
+    """Write issues or warnings to a file that the user names, one per line."""
+    from gradschool.files import write_text
+
+    if path:
+        write_text(path, "".join(f"{' '.join(str(issue).split())}\n" for issue in issues))
 
 
 def interrupted(fix: str = "") -> typer.Exit:

@@ -1,6 +1,6 @@
 """The commands around a climb: check a job, climb it, report on it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,12 +8,22 @@ import typer
 from rich.markup import escape
 
 from gradschool import errors
-from gradschool.cli.app import AsJson, JobPath, Verbose, command, err, interrupted, out, print_json, with_settings
+from gradschool.cli.app import (
+    AsJson,
+    JobPath,
+    Verbose,
+    command,
+    err,
+    interrupted,
+    out,
+    print_json,
+    with_settings,
+    write_issues,
+)
 from gradschool.cli.lines import say
 from gradschool.job import read_job
 
 if TYPE_CHECKING:
-    from gradschool.data.issues import Issue
     from gradschool.run import Run
 
 
@@ -70,7 +80,7 @@ def _open_run(job: Path | None, folder: Path | None, resume: Path | None, overri
         raise errors.UsageError(
             "There is nothing to climb.",
             "No job was given.",
-            "name a job, such as `gradschool climb examples/contracts`.",
+            "name a folder with job.toml, a .toml file, or a file of examples.",
         )
     return Run.start(read_job(job, overrides), folder)
 
@@ -96,20 +106,14 @@ def check(
             examined = screen.follow(examine(read_job(job, overrides), rows))
     except errors.GradschoolError as error:
         show_issues(err if as_json else out, error.issues)
-        _write_issues(issues, error.issues)
+        write_issues(issues, error.issues)
+        error.issues = ()  # shown
         raise
     if as_json:
         print_json(examined)
     else:
         show_examined(out, examined)
-    _write_issues(issues, examined.issues)
-
-
-def _write_issues(path: Path | None, issues: Sequence["Issue"]) -> None:
-    from gradschool.files import write_text
-
-    if path:
-        write_text(path, "".join(f"{issue}\n" for issue in issues))
+    write_issues(issues, examined.issues)
 
 
 @command
@@ -118,12 +122,17 @@ def report(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="where to write the page; default: report.html in the run")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write one self-contained HTML page about a run: the ladder, the losses, answers side by side, failures, cost."""
     from gradschool.files import write_text
     from gradschool.report.page import page
     from gradschool.run import Run
+    from gradschool.runs import summary_of
 
-    path = output or run / "report.html"
-    write_text(path, page(Run.open(run)))
-    say(out, f"Written: {escape(str(path))}")
+    path, opened = output or run / "report.html", Run.open(run)
+    write_text(path, page(opened))
+    if as_json:
+        print_json({"written": str(path), "run": summary_of(run)})
+    else:
+        say(out, f"Written: {escape(str(path))}")

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gradschool.cli.app import AsJson, command, out, print_json
-from gradschool.cli.lines import say
+from gradschool.cli.lines import command_line, say
 from gradschool.job import read_job
 from gradschool.records import Decoding
 from gradschool.settings import Tune
@@ -61,7 +61,7 @@ def _show_all(fittings: "Sequence[Fitting]") -> None:
     say(
         out,
         f"Minimum memory here, with examples of up to {fittings[0].workload.longest:,} tokens. "
-        f"`gradschool fit {fittings[0].base}` shows details of one base.",
+        f"`{command_line(out, 'gradschool', 'fit', fittings[0].base)}` shows details of one base.",
     )
 
 

@@ -1,15 +1,17 @@
 """The command `prepare`: make a job folder from raw mail, documents and dialogues."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from gradschool.cli.app import command, out
-from gradschool.errors import DataError, UsageError
+from gradschool.cli.app import AsJson, command, err, out, print_json, write_issues
+from gradschool.cli.lines import say
+from gradschool.errors import DataError, GradschoolError, UsageError
 from gradschool.settings import Data, Purpose, Settings
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ def prepare(
         list[Path],
         typer.Argument(
             help="mailboxes (mbox, Maildir, eml, msg), documents (md, txt, html, docx, pdf, epub), tables (CSV, XLSX), "
-            "JSON and JSON lines, chat and ticket exports; or folders of these",
+            "JSON and JSON lines, chat and ticket exports; or folders or archives (zip, tar, gz) of these",
             metavar="SOURCE…",
         ),
     ],
@@ -61,6 +63,8 @@ def prepare(
         typer.Option(help="file or folder with texts of other authors, for the judge of a style; repeatable"),
     ] = None,
     pass_mark: Annotated[float | None, typer.Option(help="the pass mark to write into job.toml")] = None,
+    issues: Annotated[Path | None, typer.Option(help="write all warnings here, one per line")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Make a job folder from raw mail, documents and dialogues: cleaned, pseudonymized and documented."""
     if pass_mark is not None and not 0 < pass_mark <= 1:
@@ -74,7 +78,8 @@ def prepare(
         raise UsageError(f"--others is for --for style, not {purpose}.", "Only a style is compared.", "leave it out.")
     columns = Data(input_column=input_column, output_column=output_column, group_column=group_column)
     modes = private_modes(private)
-    with Screen(out) as screen:
+    console = err if as_json else out
+    with Screen(console) as screen, _written(issues, screen.warnings):
         engine = screen.follow(open_engine(Settings(base_model=writer), Path())) if writer else None
         options = PrepareOptions(
             purpose=purpose,
@@ -90,15 +95,45 @@ def prepare(
             pass_mark=pass_mark,
             others=tuple(others or ()),
         )
-        out.print(f"[bold]{escape(purpose)}[/] → {escape(str(into))}", highlight=False)
+        console.print(f"[bold]{escape(purpose)}[/] → {escape(str(into))}", highlight=False)
         prepared = screen.follow(prepare_job(sources, options, into))
-    _show(prepared)
+    if as_json:
+        print_json(_result(prepared, screen.warnings))
+    else:
+        _show(prepared)
     if not prepared.summary.kept:
         raise DataError(
             "No examples are left.",
             f"All {prepared.summary.read:,} drafts were left out: {_listed(prepared.summary.dropped)}.",
             f"{prepared.folder / 'review.jsonl'} has each with its reason; `keep` as its decision keeps it.",
         )
+
+
+@contextmanager
+def _written(path: Path | None, warnings: list[str]) -> Iterator[None]:
+    """Write the warnings to a file if one is named, also those before an error."""
+    try:
+        yield
+    except GradschoolError:
+        if warnings and not path:
+            count = "1 warning" if len(warnings) == 1 else f"{len(warnings)} warnings"
+            say(err, f"{count} before the error below; the option --issues writes them to a file.")
+        raise
+    finally:
+        write_issues(path, warnings)
+
+
+def _result(prepared: "Prepared", warnings: list[str]) -> dict[str, Any]:
+    """The result as JSON values."""
+    summary = prepared.summary
+    return {
+        "folder": str(prepared.folder),
+        "job_kept": prepared.job_kept,
+        **summary.as_json(),
+        "lacks": summary.lacks,
+        "rules": [one.rule.name for one in prepared.guidelines if one.rule],
+        "warnings": warnings,
+    }
 
 
 def _show(prepared: "Prepared") -> None:
@@ -119,6 +154,8 @@ def _show(prepared: "Prepared") -> None:
         _line(f"  {leaking}")
     if summary.others is not None:
         _line(_counted("texts of other authors", summary.others))
+    if summary.pairs:
+        _line(f"  pairs of a good and a bad answer, not trained on: {summary.pairs:,}, in pairs.jsonl")
     if prepared.job_kept:
         _line("  job.toml was edited by you and is unchanged")
     _show_next(prepared)
@@ -136,10 +173,10 @@ def _show_next(prepared: "Prepared") -> None:
         f"read {path}/report.md; write keep, drop or edit into {path}/review.jsonl, and prepare again",
         f"set the task and the pass mark in {path}/job.toml",
     ]
-    if summary.obstacles:
+    if summary.lacks:
+        steps.append("prepare again with the option --others: texts of other authors, for the judge of the style")
+    elif summary.obstacles:
         steps.append("add sources, or change what stops a climb, and prepare again")
-    elif summary.lacks:
-        steps.append("prepare again with --others FOLDER: texts of other authors, for the judge of the style")
     steps.append(f"gradschool check {quoted}")
     steps += [] if summary.obstacles or summary.lacks else [f"gradschool climb {quoted}"]
     out.print("\nNext steps:")

@@ -22,7 +22,7 @@ from gradschool.specialist import Specialist
 ROW = re.compile(r"""\s*(?:\[\s*)?\{\s*(["'])[^"']*(?:\1\s*:|$)""")
 NAME = re.compile(r"[\w .()#/-]{1,40}")  # of a column
 NO_QUESTIONS = "There are no questions."
-USAGE = "gradschool answer SPECIALIST < questions.jsonl"
+USAGE = "redirect a file of questions to the command, with < and its name, or write a question after the specialist."
 
 
 @dataclass(frozen=True, slots=True)

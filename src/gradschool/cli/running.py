@@ -34,7 +34,7 @@ def runs(
 
     named = which or []
     if remove:
-        _remove(named, yes)
+        _remove(named, yes, as_json=as_json)
     elif len(named) == 2:
         compared = compare_runs(*named)
         print_json(compared) if as_json else _show_comparison(compared)
@@ -47,7 +47,7 @@ def runs(
 
 def _show(listed: "Sequence[RunSummary]", folder: Path) -> None:
     if not listed:
-        say(out, f"There are no runs in {escape(str(folder))}; `gradschool climb examples/contracts` makes one.")
+        say(out, f"There are no runs in {escape(str(folder))}; each climb makes one.")
         return
     out.print(_table(listed))
     if len(listed) > 1:
@@ -87,7 +87,7 @@ def _show_comparison(compared: "Comparison") -> None:
         say(out, f"  {path}: {escape(first)} → {escape(second)}")
 
 
-def _remove(named: "Sequence[Path]", yes: bool) -> None:
+def _remove(named: "Sequence[Path]", yes: bool, *, as_json: bool) -> None:
     from gradschool.run import Run
     from gradschool.runs import remove_run
 
@@ -99,7 +99,13 @@ def _remove(named: "Sequence[Path]", yes: bool) -> None:
         again = command_line(out, "gradschool", "runs", "--remove", *named, "--yes")
         if not sys.stdin.isatty():
             raise errors.UsageError("Runs are removed only if you confirm.", "", f"`{again}`")
-        typer.confirm(f"Remove {', '.join(map(str, named))} with their specialists?", abort=True)
+        typer.confirm(f"Remove {', '.join(map(str, named))} with their specialists?", abort=True, err=as_json)
+    removed = []
     for one in named:
         stays = remove_run(one)
-        say(out, f"Removed: {escape(str(one))}" + (f"; your files stay: {escape(', '.join(stays))}" if stays else ""))
+        removed.append({"run": str(one), "files that stay": stays})
+        if not as_json:
+            kept = f"; your files stay: {escape(', '.join(stays))}" if stays else ""
+            say(out, f"Removed: {escape(str(one))}{kept}")
+    if as_json:
+        print_json(removed)

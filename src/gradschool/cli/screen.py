@@ -37,6 +37,7 @@ class Screen(AbstractContextManager["Screen"]):
             transient=True,
             disable=not console.is_terminal,
         )
+        self.warnings: list[str] = []
         self._what, self._bar, self._done = "", TaskID(0), 0
         self._began, self._first, self._last_line = 0.0, 0, 0.0
 
@@ -69,6 +70,7 @@ class Screen(AbstractContextManager["Screen"]):
             shown = ", ".join(f"{name} loss {loss:.3f}".strip() for name, loss in losses)
             self._advance("tune: training", event.step, event.steps, f"steps, {shown}")
         elif isinstance(event, Note):
+            self.warnings += [event.text] * (event.level == "warning")
             if event.level != "detail" or self.verbose:
                 say(self.console, f"  {escape(event.text)}", style="yellow" if event.level == "warning" else "dim")
         else:

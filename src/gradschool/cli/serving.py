@@ -101,7 +101,7 @@ def check_runtime(specialists: Sequence[str], runtime: str | None, gguf: Path | 
         if runtime == "llama.cpp":
             raise errors.UsageError(
                 "--runtime llama.cpp needs a GGUF file, and none was given.",
-                fix="gradschool export SPECIALIST --to gguf, then serve it with --gguf FILE.",
+                fix="export the specialist with --to gguf, and name the file of that export with --gguf.",
             )
         return
     if runtime == "local":
@@ -110,7 +110,7 @@ def check_runtime(specialists: Sequence[str], runtime: str | None, gguf: Path | 
         raise errors.UsageError(
             "A GGUF file holds the weights of one specialist.",
             "--gguf was given with several specialists or with --base.",
-            "serve one specialist with --gguf FILE; start another server for the next one.",
+            "serve one specialist with its --gguf; start another server for the next one.",
         )
 
 

@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 
 from gradschool import errors
-from gradschool.cli.app import BaseOption, SpecialistPath, command, out
+from gradschool.cli.app import AsJson, BaseOption, SpecialistPath, command, err, out, print_json
 from gradschool.settings import MAX_DROP, NUMBER_FORMAT, ExportForm, NumberFormat
 
 if TYPE_CHECKING:
@@ -24,13 +24,17 @@ def bundle(
     target: Annotated[Path, typer.Argument(help="a new folder, to copy to another machine")],
     with_base: Annotated[bool, typer.Option("--with-base", help="include the base model")] = False,
     base: BaseOption = None,
+    as_json: AsJson = False,
 ) -> None:
     """Copy a specialist to a new folder for another machine, after verifying it."""
     from gradschool.cli.screen import Screen
     from gradschool.package.bundle import carry
 
-    with Screen(out) as screen:
+    with Screen(err if as_json else out) as screen:
         needed = screen.follow(carry(specialist, target, with_base, base))
+    if as_json:
+        print_json({"folder": str(target), "needed": needed})
+        return
     out.print(f"Written: {escape(str(target))}", escape(needed), sep="\n", highlight=False, soft_wrap=True)
 
 
@@ -49,6 +53,7 @@ def export(
     ] = False,
     max_drop: Annotated[float, typer.Option("--max-drop", min=0, max=1, help="maximum drop of the score")] = MAX_DROP,
     base: BaseOption = None,
+    as_json: AsJson = False,
 ) -> None:
     """Export a specialist for other programs; the export is kept only if it answers the test questions as well."""
     from gradschool.cli.screen import Screen
@@ -63,13 +68,22 @@ def export(
         )
     options = ExportOptions(specialist, to, output, number_format, smallest, max_drop, base)
     try:
-        with Screen(out) as screen:
+        with Screen(err if as_json else out) as screen:
             made = screen.follow(make(options, over_http))
     except ExportRejected as rejected:
-        out.print(parity_table(rejected.tried))
+        _show(None, rejected.tried, as_json=as_json)
         raise
-    out.print(parity_table(made.table))
-    out.print(f"Written: {escape(str(made.folder))}", highlight=False, soft_wrap=True)
+    _show(made.folder, made.table, as_json=as_json)
+
+
+def _show(folder: Path | None, results: "Sequence[FormResult]", *, as_json: bool) -> None:
+    """Print the parity table and the folder of the export, which is None for a rejected one."""
+    if as_json:
+        print_json({"folder": str(folder) if folder else None, "table": list(results)})
+        return
+    out.print(parity_table(results))
+    if folder:
+        out.print(f"Written: {escape(str(folder))}", highlight=False, soft_wrap=True)
 
 
 def parity_table(results: "Sequence[FormResult]") -> "Table":

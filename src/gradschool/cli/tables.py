@@ -52,9 +52,9 @@ def show_climbed(console: Console, climbed: Climbed, run: Path) -> None:
         command_line(console, "gradschool", "report", run),
         command_line(console, "gradschool", "chat", folder, "--compare"),
         command_line(console, "gradschool", "answer", folder, stdin=folder / "evidence" / "questions.jsonl"),
-        command_line(console, "gradschool", "score", folder, "more-examples.jsonl"),
     ):
         console.print(f"  {escape(line)}", highlight=False, soft_wrap=True)
+    say(console, "  `gradschool score` scores it on more examples: name the specialist and your file.")
 
 
 def ladder_table(results: Sequence[RungResult], width: int = WIDE) -> Table:
@@ -184,4 +184,8 @@ def show_issues(console: Console, issues: Sequence[Issue]) -> None:
     for issue in issues[:MAX_ISSUES]:
         say(console, f"    {escape(str(issue))}", style="dim")
     if len(issues) > MAX_ISSUES:
-        say(console, f"    … and {len(issues) - MAX_ISSUES} more; --issues FILE writes them all", style="dim")
+        say(
+            console,
+            f"    … and {len(issues) - MAX_ISSUES} more; the option --issues writes them all into a file",
+            style="dim",
+        )

@@ -16,6 +16,7 @@ from gradschool.data.formats import (
     keys_by_name,
     plain,
     role_of,
+    spelled,
 )
 from gradschool.data.preferences import prefer
 from gradschool.settings import Data
@@ -64,6 +65,7 @@ PAIRS = (  # in order of precedence, because rows often have more keys than thes
     ("question", "answer"),
     ("question", "answers"),
 )
+OTHER_ANSWERS = "other_answers"  # a list of right answers next to the ideal one
 SYSTEMS = ("system", "system_prompt", "system_message", "system_instruction", "system_instructions", "sys_prompt")
 SERIES = re.compile(r"(sentence|question|text|premise|paragraph|passage|document|context)_?([1-9ab])")
 MIN_MATERIAL = 4  # words from which a document or a text next to a question is content rather than a name
@@ -74,7 +76,8 @@ EARLIER = "earlier turns"
 class Form:
     """How a row becomes a conversation: the keys of each part, as the file spells them.
 
-    `named` says that the user named the output column; `compared` are keys of preference rows with their use.
+    `named` says that the user named the output column; `compared` are keys of preference rows with their use; `others`
+    is the key of further right answers.
     """
 
     name: str
@@ -86,13 +89,14 @@ class Form:
     choices: tuple[str, ...] = ()
     compared: tuple[tuple[str, str], ...] = ()
     named: bool = False
+    others: str = ""
 
     def columns(self) -> dict[str, str]:
         """The use of each key, in words."""
         parts = {self.system: "system message", self.history: EARLIER, self.conversation: "conversation"}
         parts |= dict.fromkeys(self.inputs, "user message")
         parts |= dict.fromkeys(self.choices, "choices, listed after the question")
-        parts |= {self.output: "ideal answer"} | dict(self.compared)
+        parts |= {self.others: "other right answers", self.output: "ideal answer"} | dict(self.compared)
         return {key: part for key, part in parts.items() if key}
 
 
@@ -102,23 +106,25 @@ def detect(row: Mapping[str, Any], data: Data, *, answered: bool = True) -> tupl
     The columns that the job names go first. Without `answered`, a row needs no ideal answer. None if the form is
     unknown. Raises NoConversation if a row compares answers and prefers none.
     """
-    named_input, named_output = (_spelled(row, name) for name in (data.input_column, data.output_column))
+    named_input, named_output = (spelled(row, name) for name in (data.input_column, data.output_column))
     row, compared = (row, {}) if named_output else prefer(row)
     keys = keys_by_name(row)
     used = tuple(compared.items())
+    others = keys.get(OTHER_ANSWERS, "")
+    others = others if isinstance(row.get(others), str | list) and others not in (named_input, named_output) else ""
     system = next((keys[word] for word in SYSTEMS if word in keys and row[keys[word]] is not None), "")
     if not named_output and not named_input and (key := _conversation(row, keys)):
         spoken = _spoken(row[key])
         output = _output(keys, {key, system}) if "assistant" not in spoken else keys.get("chosen" if used else "", "")
-        return Form(_conversation_name(row[key]), key, output=output, system=system, compared=used), row
+        return Form(_conversation_name(row[key]), key, output=output, system=system, compared=used, others=others), row
     chosen = keys.get("chosen", "") if used else ""
-    output = named_output or chosen or _pair_output(keys, named_input) or _output(keys, {named_input or ""})
+    output = named_output or chosen or _pair_output(keys, named_input) or _output(keys, {named_input})
     if not output and answered:
         return None
     inputs = (named_input,) if named_input else _inputs(row, keys, {output, system})
     alone = is_messages(row.get(output)) or (bool(used) and is_transcript(row.get(output)))
     if not inputs and alone and not named_output:
-        return Form("messages", conversation=output, system=system, compared=used), row
+        return Form("messages", conversation=output, system=system, compared=used, others=others), row
     history = keys.get("history", "") if keys.get("history") != output else ""
     if not inputs and not history:
         return None
@@ -126,12 +132,7 @@ def detect(row: Mapping[str, Any], data: Data, *, answered: bool = True) -> tupl
     name = f"{inputs[0] if inputs else history}/{output}" if output else inputs[0] if inputs else history
     if inputs and plain(inputs[0]) == "instruction" and plain(output) == "output":
         name = "alpaca"
-    return Form(name, "", inputs, output, system, history, choices, used, bool(named_output)), row
-
-
-def _spelled(row: Mapping[str, Any], name: str | None) -> str | None:
-    """A column that the user names, as the row spells it."""
-    return next((key for key in row if plain(key) == plain(name)), None) if name else None
+    return Form(name, "", inputs, output, system, history, choices, used, bool(named_output), others), row
 
 
 def _conversation(row: Mapping[str, Any], keys: Mapping[str, str]) -> str:
@@ -156,8 +157,8 @@ def _conversation_name(value: Any) -> str:
     return "sharegpt" if isinstance(first, dict) and "from" in first and "value" in first else "messages"
 
 
-def _pair_output(keys: Mapping[str, str], asked: str | None) -> str:
-    return next((keys[b] for a, b in PAIRS if a in keys and b in keys and asked in (None, keys[a])), "")
+def _pair_output(keys: Mapping[str, str], asked: str) -> str:
+    return next((keys[b] for a, b in PAIRS if a in keys and b in keys and asked in ("", keys[a])), "")
 
 
 def _output(keys: Mapping[str, str], taken: Collection[str]) -> str:

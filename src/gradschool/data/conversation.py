@@ -62,6 +62,9 @@ def read_row(row: Mapping[str, Any], form: Form, first: int = 0, *, judged: bool
     if form.output:
         answer, others = _answer(row, form, first, notes)
         turns = _joined(turns, answer, compared=bool(form.compared))
+    if form.others and turns and turns[-1].role == "assistant":
+        listed = answers_of(row[form.others], form.others, notes)
+        others = tuple(text for text in dict.fromkeys((*others, *listed)) if text.strip() and text != turns[-1].content)
     return RowReading(tuple(turns), others, tuple(marks), frozenset(notes))
 
 

@@ -2,11 +2,12 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from gradschool.data.encoding import repair
+from gradschool.data.issues import Kind
 from gradschool.reasoning import PARTS, field_of
 from gradschool.records import Message
 
@@ -33,13 +34,19 @@ TEXT_PARTS = ("text", "input_text", "output_text")
 class NoConversation(ValueError):
     """A row that gives no conversation; the message says why, as the end of a sentence."""
 
+    kind: Kind = "unreadable"  # of the issue
+
 
 class UnknownRole(NoConversation):
     """A message with an unknown role."""
 
+    kind = "unknown role"
+
 
 class MarkedBad(NoConversation):
     """A row whose answer is marked as bad, or as one not to train on."""
+
+    kind = "marked as bad"
 
 
 @lru_cache(maxsize=4096)  # called for each key of each row, and there are few different keys
@@ -55,6 +62,11 @@ def plain(key: str) -> str:
 def keys_by_name(row: Mapping[str, Any]) -> dict[str, str]:
     """The keys of a row by their plain names; of keys with one plain name, the first."""
     return {plain(key): key for key in reversed(list(row))}
+
+
+def spelled(keys: Iterable[str], name: str | None) -> str:
+    """The key that a name means, however it is spelled; empty if there is none."""
+    return next((key for key in keys if plain(key) == plain(name)), "") if name else ""
 
 
 def role_of(spelling: str) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradschool.data.columns import FALLBACK, INPUTS, OUTPUTS, SYSTEMS, content_keys, words_in
-from gradschool.data.formats import plain
+from gradschool.data.formats import plain, spelled
 from gradschool.settings import Data
 
 MIN_TEXT_WORDS = 3  # on average, for a column of texts
@@ -47,8 +47,8 @@ def guess(rows: Sequence[Mapping[str, Any]], data: Data) -> Guess | None:
     free = {key: words for key, words in lengths.items() if plain(key) not in named | NO_TEXT}
     texts = [key for key, words in free.items() if words >= MIN_TEXT_WORDS and not _repeats(rows, key)]
     classes = [key for key, words in free.items() if words <= MAX_CLASS_WORDS and _is_class(rows, key)]
-    asked = _spelled(free, data.input_column) or next((key for key in texts if _says(key, INPUT_WORDS)), "")
-    given = _spelled(free, data.output_column) or next(
+    asked = spelled(free, data.input_column) or next((key for key in texts if _says(key, INPUT_WORDS)), "")
+    given = spelled(free, data.output_column) or next(
         (key for key in (*texts, *classes) if key != asked and _says(key, OUTPUT_WORDS)), ""
     )
     left = [key for key in texts if key not in (asked, given)]
@@ -65,10 +65,6 @@ def guess(rows: Sequence[Mapping[str, Any]], data: Data) -> Guess | None:
         return None
     groups = next((key for key in free if key not in (asked, given) and not named and _repeats(rows, key)), "")
     return Guess(asked, given, reason, groups)
-
-
-def _spelled(keys: Mapping[str, float], name: str | None) -> str:
-    return next((key for key in keys if name and plain(key) == plain(name)), "")
 
 
 def _says(key: str, words: set[str]) -> bool:

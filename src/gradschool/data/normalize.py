@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import regex
 
-from gradschool.records import Example
+from gradschool.records import Conversation, Example
 
 # Characters that carry meaning stay: "5 - 3", "5 * 3" and "5 / 3" are three questions, and so are "1.5" and "15".
 PUNCTUATION = regex.compile(r"(?V1)[\p{P}\p{Sc}\p{Cf}`´--[*/\\%&@\#\-]]|-(?!\d)")
@@ -99,4 +99,9 @@ def word_count(text: str) -> int:
 
 def normalized_question(example: Example) -> str:
     """The normalized question of an example with its roles; equal for examples that ask the same."""
-    return "\n".join(f"{message.role}: {normalize(message.content)}" for message in example.question)
+    return normalized_messages(example.question)
+
+
+def normalized_messages(messages: Conversation) -> str:
+    """Messages with their roles as one normalized text."""
+    return "\n".join(f"{message.role}: {normalize(message.content)}" for message in messages)

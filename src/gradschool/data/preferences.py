@@ -27,6 +27,7 @@ WINNERS = (
     *("winner", "preference", "preferred", "better_response_id", "better", "chosen", "choice", "overall_preference"),
     *("selected", "preferred_id", "vote"),
 )
+REJECTED_ANSWER = "rejected answer, not trained on"
 COMPARED = "compared answers; the preferred one is the ideal answer"
 
 
@@ -41,15 +42,13 @@ def prefer(row: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[str, str]]:
     rejected = next((keys[word] for word in REJECTED if _holds(row, keys.get(word))), "")
     chosen = next((keys[word] for word in CHOSEN if _holds(row, keys.get(word))), "")
     if chosen:
-        parts = {chosen: "ideal answer"} | ({rejected: "rejected answer, not trained on"} if rejected else {})
+        parts = {chosen: "ideal answer"} | ({rejected: REJECTED_ANSWER} if rejected else {})
         return _with(row, row[chosen], {chosen, rejected}), parts
     if found := _rated(row, keys) or _sided(row, keys):
         value, used = found
         return _with(row, value, {*used, rejected}), dict.fromkeys([*used, *[rejected] * bool(rejected)], COMPARED)
     if rejected:  # answers that are wrong, next to a right one
-        return {key: value for key, value in row.items() if key != rejected}, {
-            rejected: "rejected answer, not trained on"
-        }
+        return {key: value for key, value in row.items() if key != rejected}, {rejected: REJECTED_ANSWER}
     return row, {}
 
 

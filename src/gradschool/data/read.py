@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -17,7 +18,6 @@ from gradschool.data.formats import (
     CONVERSATIONS,
     MarkedBad,
     NoConversation,
-    UnknownRole,
     as_text,
     keys_by_name,
     left_out_reasoning,
@@ -25,6 +25,7 @@ from gradschool.data.formats import (
 )
 from gradschool.data.guess import columns_shown, options_to_name
 from gradschool.data.issues import Issue, Kind, carried
+from gradschool.data.normalize import normalized_messages, normalized_question
 from gradschool.data.parse import TABLES, container, rows
 from gradschool.data.row_reader import SAMPLE, RowReader, UnknownForm, reader_of
 from gradschool.data.tables import Row, without_nothing
@@ -68,6 +69,7 @@ class _Collector:
         self.keys: dict[str, None] = {}  # all keys, in order of appearance
         self.findings = Findings(name)
         self.lost = self.seen = 0
+        self.bad: list[str] = []  # questions whose answers are marked as bad
         self._ids = ids
         self._made: Counter[str] = Counter()
 
@@ -85,6 +87,9 @@ class _Collector:
                 self._add(value, row, source)
             except NoConversation as error:
                 self._drop(source, row, error)
+                if isinstance(error, MarkedBad):
+                    with suppress(NoConversation):  # without a question, it has no partner
+                        self.bad.append(normalized_messages(self.reader.question(value).messages))
 
     def _add(self, value: Any, row: Row, source: Source) -> None:
         if not isinstance(value, dict):
@@ -106,16 +111,9 @@ class _Collector:
         self._keep(value, form, reading, source)
 
     def _drop(self, source: Source, row: Row, error: NoConversation) -> None:
-        kind: Kind = "unreadable"
-        if isinstance(error, MarkedBad):
-            kind = "marked as bad"
-        else:
-            self.lost += 0 if row.sheet and isinstance(error, UnknownForm) else row.lines
-        if isinstance(error, UnknownForm):
-            kind = "unknown form"
-        elif isinstance(error, UnknownRole):
-            kind = "unknown role"
-        self.issues.append(Issue(kind, source, "dropped", repair(str(error))[0]))
+        if not isinstance(error, MarkedBad) and not (row.sheet and isinstance(error, UnknownForm)):
+            self.lost += row.lines
+        self.issues.append(Issue(error.kind, source, "dropped", repair(str(error))[0]))
 
     def _keep(self, value: Mapping[str, Any], form: Form, reading: RowReading, source: Source) -> None:
         notes = set(reading.notes)
@@ -192,7 +190,7 @@ def _read_file(path: Path, data: Data, name: str, ids: set[str]) -> Reading:
             found.add(row)
         _demand_columns(found, data)
     examples, issues = found.findings.settled(found.examples, found.columns)
-    issues = [*found.issues, *issues]
+    issues = [*found.issues, *_partners(found, examples, issues), *issues]
     with carried(issues):
         if not examples or found.lost * 2 > found.seen:
             raise _refusal(found, issues, sample)
@@ -201,6 +199,21 @@ def _read_file(path: Path, data: Data, name: str, ids: set[str]) -> Reading:
     forms = found.forms.most_common()
     words = forms[0][0] if len(forms) == 1 else ", ".join(f"{form} ({count})" for form, count in forms)
     return Reading(_dated(examples), f"{words} in {held}", found.columns, issues)
+
+
+def _partners(found: _Collector, examples: Sequence[Example], issues: Sequence[Issue]) -> list[Issue]:
+    """How many of the answers that are marked as bad have a good one to the same question."""
+    rated = {issue.id for issue in issues if issue.kind == "marked as bad" and issue.severity == "dropped"}
+    bad = [*found.bad, *(normalized_question(example) for example in found.examples if example.id in rated)]
+    good = {normalized_question(example) for example in examples} if bad else set()
+    paired = sum(question in good for question in bad)
+    if not paired:
+        return []
+    text = (
+        f"{paired} of {len(bad)} answers marked as bad have a good answer to the same question; a climb does not "
+        "train on such pairs (`gradschool prepare` writes them into pairs.jsonl)"
+    )
+    return [Issue("marked as bad", Source(found.name, 1), "kept", text)]
 
 
 def _sample(found: Iterable[Row]) -> list[dict[str, Any]]:

@@ -7,8 +7,9 @@ from typing import Any
 from gradschool.data.choices import choices_of, first_position
 from gradschool.data.columns import Form, detect
 from gradschool.data.conversation import RowReading, question_of, read_row
-from gradschool.data.formats import CONVERSATIONS, NoConversation, is_transcript, plain
+from gradschool.data.formats import CONVERSATIONS, NoConversation, is_transcript, plain, spelled
 from gradschool.data.guess import MIN_TEXT_WORDS, NO_TEXT, Guess, guess
+from gradschool.data.preferences import REJECTED_ANSWER
 from gradschool.data.tables import without_nothing
 from gradschool.settings import Data
 
@@ -17,6 +18,8 @@ SAMPLE = 200  # rows from which the columns are understood
 
 class UnknownForm(NoConversation):
     """A row whose keys are not known."""
+
+    kind = "unknown form"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +38,29 @@ class RowReader:
         """Read a row with its ideal answer; raises NoConversation, and its kind UnknownForm."""
         return self._read(row, answered=True)
 
+    def unjudged(self, row: Mapping[str, Any]) -> tuple[Form, RowReading]:
+        """Read a row with its answer even if that is marked as bad; raises NoConversation."""
+        return self._read(row, answered=True, judged=False)
+
+    def rejected(self, row: Mapping[str, Any]) -> tuple[str, ...]:
+        """The answers that a row names as worse than its ideal answer."""
+        found = detect(row, self.data)
+        if found is None:
+            return ()
+        form, preferred = found
+        texts: list[str] = []
+        for key in (key for key, use in form.compared if use == REJECTED_ANSWER):
+            try:
+                reading = read_row({**preferred, form.output or form.conversation: row[key]}, form, judged=False)
+            except NoConversation:
+                continue
+            texts += [reading.messages[-1].content, *reading.other_answers]
+        return tuple(text for text in dict.fromkeys(texts) if text.strip())
+
     def question(self, row: Mapping[str, Any]) -> RowReading:
         """Read a row as a question: without its ideal answer, if it has one; raises NoConversation."""
         plain_data = self.data.model_copy(update={"input_column": None, "output_column": None})
-        named = self.data.input_column and any(plain(key) == plain(self.data.input_column) for key in row)
+        named = spelled(row, self.data.input_column)
         reader = self if named else RowReader(plain_data, self.first)
         try:
             _, reading = reader._read(row, answered=False)
@@ -50,7 +72,7 @@ class RowReader:
             reading = read_row(row, Form(texts[0], inputs=(texts[0],)), judged=False)
         return RowReading(tuple(question_of(reading.messages)), (), (), reading.notes)
 
-    def _read(self, row: Mapping[str, Any], *, answered: bool) -> tuple[Form, RowReading]:
+    def _read(self, row: Mapping[str, Any], *, answered: bool, judged: bool = True) -> tuple[Form, RowReading]:
         found = detect(row, self.data, answered=answered)
         if found is None:
             alone = next((key for key in ("text", "conversation", "dialogue") if is_transcript(row.get(key))), "")
@@ -58,7 +80,7 @@ class RowReader:
                 raise UnknownForm(f"no known pair of keys among: {', '.join(map(str, row)) or 'none'}")
             found = Form("transcript", conversation=alone), row
         form, preferred = found
-        return form, read_row(preferred, form, self.first, judged=answered)
+        return form, read_row(preferred, form, self.first, judged=answered and judged)
 
 
 def reader_of(rows: Sequence[Mapping[str, Any]], data: Data) -> RowReader:

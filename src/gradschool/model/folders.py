@@ -1,6 +1,7 @@
 """Resolve a path to a model folder, and explain why folders of other kinds are rejected."""
 
 import json
+import shlex
 from pathlib import Path
 
 from gradschool.errors import ModelError
@@ -100,7 +101,7 @@ def _file(path: Path) -> ModelError:
 def _of_specialist(path: Path) -> str:
     if (path / "weights" / "config.json").is_file():
         return f"name its trained weights: {path / 'weights'}."
-    return f"name the base that it was made from; `gradschool chat {path}` uses the specialist."
+    return f"name the base that it was made from; `gradschool chat {shlex.quote(str(path))}` uses the specialist."
 
 
 def _base_of(config: Path) -> str:

@@ -109,5 +109,5 @@ def trained_context(file: Path) -> int:
         raise ModelError(
             f"{file} cannot be read as a model in GGUF.",
             f"{type(error).__name__}: {error}.",
-            "make one with: gradschool export SPECIALIST --to gguf",
+            "export a specialist with --to gguf to make one.",
         ) from error

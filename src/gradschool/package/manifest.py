@@ -99,15 +99,15 @@ def specialist_folder(path: Path) -> Path:
 def _no_specialist(path: Path) -> UsageError:
     """The error for a path that is not a specialist: it says what it is instead."""
     named = shlex.quote(str(path))
-    fix = "a climb writes one to runs/NAME/specialist; name that folder, or the run's."
+    fix = "a climb writes one into the folder of its run, such as runs/contracts-1/specialist; name either folder."
     if not path.exists():
         why = "There is no such folder."
     elif (path / "run.json").is_file():
         why = "It is a run whose climb has not packaged one."
-        fix = f"gradschool climb --resume {named}"
+        fix = f"`gradschool climb --resume {named}`"
     elif path.suffix == ".toml" or (path / "job.toml").is_file():
         why = "It is a job."
-        fix = f"gradschool climb {named}; then name the folder of that run."
+        fix = f"`gradschool climb {named}`; then name the folder of that run."
     else:
         why = f"It holds no {MANIFEST}."
     return UsageError(f"{path} is not a specialist.", why, fix)

@@ -11,7 +11,7 @@ from gradschool.data.language import language_of
 from gradschool.data.lengths import usual_range
 from gradschool.data.mojibake import fix_text
 from gradschool.data.near_duplicates import NearIndex, Sample
-from gradschool.data.normalize import normalize
+from gradschool.data.normalize import normalize, normalized_messages
 from gradschool.data.shingles import Hashes
 from gradschool.prepare.called import greeted, signed
 from gradschool.prepare.draft import Change, Draft, Spool
@@ -20,7 +20,7 @@ from gradschool.prepare.mail.signature import is_entry
 from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.people import People
 from gradschool.prepare.review import Decisions, decided
-from gradschool.records import Message, Note, Progress, Work
+from gradschool.records import Conversation, Message, Note, Progress, Work
 
 NEAR = 0.9  # Jaccard similarity of question and answer from which the later example is dropped
 RARE_LANGUAGE = 0.05  # fraction of texts below which a language is dropped, unless it is named
@@ -30,6 +30,7 @@ ONE_TEXT = (
     f"There are fewer than {MIN_GROUPS} texts, so that each run of passages is a group of its own: the test set has "
     "passages of texts that are also trained on. Add texts, for a test on texts that are new."
 )
+BAD = "marked as bad"  # the kind of a drop: by a label, a weight or a rating in the data
 MIN_WORDS = 6  # of a paragraph that is counted
 USUAL_SIGNATURE = 0.2  # fraction of the signed answers from which a name is the author's
 MAX_PARAGRAPHS = 3_000_000  # distinct; above, those seen once are discarded
@@ -56,6 +57,8 @@ class Ingest:
         if decision is None or decision.word == "drop":
             repaired = tuple(Message(message.role, fix_text(message.content)) for message in draft.messages)
             draft = draft.changed("encoding", "characters with a wrong encoding were repaired", repaired)
+            others, rejected = (tuple(map(fix_text, texts)) for texts in (draft.other_answers, draft.rejected))
+            draft = replace(draft, other_answers=others, rejected=rejected)
         if not draft.language:
             longer = draft.ideal if len(draft.ideal) >= len(draft.asked) else draft.asked
             draft = replace(draft, language=language_of(longer))
@@ -105,6 +108,12 @@ class Findings:
     lengths: tuple[float, float] = (0.0, float("inf"))  # words that an answer usually has, least and most
     titles: FromTitles = field(default_factory=FromTitles)
     groups: dict[int, str] = field(default_factory=dict)  # of passages, if too few texts could be split
+    bad: set[bytes] = field(default_factory=set)  # keys of the questions that an answer marked as bad answers
+
+    def note_bad(self, draft: Draft) -> None:
+        """Note the question of a draft that is left out because its answer is marked as bad."""
+        if draft.drop and draft.drop.kind == BAD and len(draft.messages) > 1:
+            self.bad.add(question_key(draft.messages))
 
     def applied(self, number: int, draft: Draft, decided_about: bool) -> Draft:
         """The draft with all findings applied; a draft with a decision is never dropped."""
@@ -145,6 +154,7 @@ def analyze(spool: Spool, options: PrepareOptions, decisions: Decisions, people:
             for message in draft.messages:
                 people.note_lowercase(message.content)
         if draft.drop:
+            found.note_bad(draft)
             words.append(0)
             continue
         words.append(len(draft.ideal.split()))
@@ -286,6 +296,11 @@ class _Repeats:
 
 def _digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def question_key(messages: Conversation) -> bytes:
+    """A key of the question that the last message answers."""
+    return _digest(normalized_messages(messages[:-1]))
 
 
 def wording_key(text: str) -> str:

@@ -33,6 +33,7 @@ class Draft:
 
     `drop` is the reason for leaving it out, if any. `people` are (name, address) of the participants. `language` is
     the detected ISO 639 code. `part` is the number of a passage in its text, from 1; 0 for an entire text.
+    `other_answers` are right answers in other words, `rejected` are worse answers.
     """
 
     id: str
@@ -47,6 +48,8 @@ class Draft:
     language: str = ""
     asking: Asking = "message"
     part: int = 0
+    other_answers: tuple[str, ...] = ()
+    rejected: tuple[str, ...] = ()
 
     @property
     def ideal(self) -> str:
@@ -166,11 +169,13 @@ def _packed(draft: Draft) -> list[object]:
         draft.language,
         draft.asking,
         draft.part,
+        draft.other_answers,
+        draft.rejected,
     ]
 
 
 def _unpacked(row: Sequence[Any]) -> Draft:
-    id_, messages, group, source, date, changes, before, drop, people, language, asking, part = row
+    id_, messages, group, source, date, changes, before, drop, people, language, asking, part, others, rejected = row
     return Draft(
         id_,
         tuple(Message(*pair) for pair in messages),
@@ -184,4 +189,6 @@ def _unpacked(row: Sequence[Any]) -> Draft:
         language,
         asking,
         part,
+        tuple(others),
+        tuple(rejected),
     )

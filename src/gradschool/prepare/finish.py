@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradschool.data.encoding import decode
 from gradschool.data.leakage import find_document_leaks, find_leaks
@@ -14,6 +14,7 @@ from gradschool.data.split import freeze_split, split_of
 from gradschool.errors import DataError, UsageError
 from gradschool.files import disk_errors, sha256, write_text
 from gradschool.job import Job, read_job
+from gradschool.model.opening import open_engine
 from gradschool.prepare.folder import DOCUMENTS, EXAMPLES, GUIDELINES, JOB_FILE, REPORT, JobFolder
 from gradschool.prepare.gather import Gathered
 from gradschool.prepare.guidelines import Guideline, with_examples
@@ -25,7 +26,11 @@ from gradschool.prepare.report import Summary, report_page
 from gradschool.records import Example, Note, Progress, Work
 from gradschool.score.metric import FittedMetric
 from gradschool.score.metrics import find_metrics
+from gradschool.settings import BUILT_IN
 from gradschool.version import __version__
+
+if TYPE_CHECKING:
+    from gradschool.evaluate import Measure
 
 MAX_FOR_LEAKS = 200_000  # examples; with more, leakage is not searched
 MAX_FOR_RULES = 5_000  # answers searched for examples of rules
@@ -83,7 +88,8 @@ def _try_split(folder: JobFolder, summary: Summary, gathered: Gathered, limits: 
     if summary.kept > MAX_FOR_LEAKS:
         summary.split_note = f"With more than {MAX_FOR_LEAKS:,} examples, leakage between the parts is not searched."
         return
-    from gradschool.rungs.ladder import LADDER  # imports torch, which nothing before needs
+    from gradschool.evaluate import Measure  # imports torch, which nothing before needs
+    from gradschool.rungs.ladder import LADDER
 
     try:
         job = read_job(folder.path)
@@ -93,9 +99,9 @@ def _try_split(folder: JobFolder, summary: Summary, gathered: Gathered, limits: 
         near = near_duplicates(examples, job.settings.data.near_duplicate)
         split = freeze_split(examples, job.settings.split, job.settings.goal, near, len(LADDER))
         train, validation, test = split_of(examples, split)
-        metric, _ = find_metrics(job.settings.goal, job.folder, examples)
-        if isinstance(metric, FittedMetric):
-            yield from _judge(metric, job, train, summary)
+        measure = Measure(*find_metrics(job.settings.goal, job.folder, examples))
+        for metric in measure.unfitted:
+            yield from _judge(measure, metric, job, [train, validation], summary)
     except (DataError, UsageError) as error:
         summary.obstacles.append(f"{error.what} {error.why}".strip())
         return
@@ -124,14 +130,29 @@ def _readable(examples: Sequence[Example], summary: Summary, limits: Limits) -> 
     return [example for example in examples if example.id not in long]
 
 
-def _judge(metric: FittedMetric, job: Job, train: Sequence[Example], summary: Summary) -> Work[None]:
-    """Whether the judge of a style can be fitted to the examples and to the texts of others."""
-    path = job.settings.data.others
+def _judge(
+    measure: "Measure", metric: FittedMetric, job: Job, parts: Sequence[Sequence[Example]], summary: Summary
+) -> Work[None]:
+    """Whether the judge of a style can be fitted to the examples, the texts of others and answers of the built-in base.
+
+    Other bases may be large: `gradschool check` asks them.
+    """
+    from gradschool.rungs.untrained import decodings_for, demand_fit
+
+    path, train = job.settings.data.others, parts[0]
     others = of_training((yield from read_others(job.path(path))), train) if path else messages_in(train)
     stops, lacks = metric.shortage(train, others)
-    summary.obstacles += [stops] * bool(stops)
-    if lacks:
-        summary.lacks = lacks
+    if stops:
+        summary.obstacles.append(stops)
+    elif lacks and job.settings.base_model == BUILT_IN:
+        engine = yield from open_engine(job.settings, job.folder)
+        _, decoding = decodings_for([*parts[0], *parts[1]], engine, job)
+        try:
+            yield from demand_fit(measure, engine, job, train, others, decoding)
+        except DataError as error:
+            summary.obstacles.append(f"{error.what} {error.why}")
+    summary.lacks = lacks
+    if lacks and not summary.obstacles:
         yield Note(f"{lacks}.", "warning")
 
 

@@ -6,6 +6,7 @@ JOB/
   report.md                 a report of what was found, changed and dropped
   review.jsonl              every dropped or changed draft with its reason; the user writes decisions here
   others.jsonl              texts of other authors, for the judge of a style
+  pairs.jsonl               a good and a bad answer to the same question, if the data mark any; not trained on
   guidelines.md             a copy of the guidelines, if any
   documents/                copies of the documents for the ground rung, if any
   prepared.json             sources, options, counts, and hashes of the files above
@@ -22,7 +23,7 @@ from gradschool.errors import UsageError
 from gradschool.files import disk_errors, new_file, read_json, sha256, write_json, write_text
 
 EXAMPLES, REVIEW, REPORT, JOB_FILE, RECORD = "examples.jsonl", "review.jsonl", "report.md", "job.toml", "prepared.json"
-OTHERS = "others.jsonl"
+OTHERS, PAIRS = "others.jsonl", "pairs.jsonl"
 GUIDELINES, DOCUMENTS, PRIVATE = "guidelines.md", "documents", "private"
 MAP = f"{PRIVATE}/pseudonyms.json"
 
@@ -46,7 +47,7 @@ class JobFolder:
     def check(self) -> None:
         """Raise UsageError if a file that would be overwritten was made or edited by the user."""
         written: dict[str, str] = self.record.get("files", {})
-        for name in (EXAMPLES, OTHERS, REPORT, GUIDELINES):
+        for name in (EXAMPLES, OTHERS, PAIRS, REPORT, GUIDELINES):
             file = self.path / name
             if file.exists() and sha256(file) != written.get(name):
                 how = "was edited" if name in written else "was not written by a preparation"
@@ -94,7 +95,7 @@ class JobFolder:
 
     def finish(self, about: dict[str, Any], job_kept: bool) -> None:
         """Write prepared.json: `about` and the hashes of files; `job_kept` says that job.toml is the user's."""
-        names = (EXAMPLES, OTHERS, JOB_FILE, REPORT, GUIDELINES)
+        names = (EXAMPLES, OTHERS, PAIRS, JOB_FILE, REPORT, GUIDELINES)
         old = self.record.get("files", {})
         files = {name: sha256(self.path / name) for name in names if (self.path / name).exists()}
         if job_kept:  # keeps the old hash, so that the next run also sees an edited file

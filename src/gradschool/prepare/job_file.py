@@ -1,5 +1,6 @@
 """Write the job.toml of a preparation: task, a metric that fits the answers, and the rules of the guidelines."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ PASS_MARKS = {"style": 0.5, "label": 0.8, "json_fields": 0.8, "exact_match": 0.8
 TEXT_PASS_MARK = 0.4  # for metrics of common wording: two good answers have little in common
 HEAD = """\
 # Written by `gradschool prepare`. Edit it freely: later preparations never overwrite an edited file.
-# `gradschool check {folder}` says what the test set can prove; `gradschool settings` lists every key.
+# `gradschool check {quoted}` says what the test set can prove; `gradschool settings` lists every key.
 """
 PASS_MARK_NOTE = "# How good is good enough, from 0 to 1? This is a guess; set the pass mark that your use needs.\n"
 
@@ -68,7 +69,7 @@ def job_file(
     if guidelines:
         data["guidelines"] = "guidelines.md"
     parts = [
-        HEAD.format(folder=folder),
+        HEAD.format(quoted=shlex.quote(folder)),
         tomli_w.dumps({"task": task_for(purpose, author, answers), "base_model": BUILT_IN}),
         "\n" + tomli_w.dumps({"data": data}),
     ]

@@ -1,6 +1,6 @@
 """Texts of other authors for the judge of a style: those of given sources, and the messages that the author answers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,10 +56,10 @@ class OtherTexts:
 
 
 def read_others_given(
-    sources: Sequence[Path], options: PrepareOptions, spool: Spool, people: People, limits: Limits
+    options: PrepareOptions, spool: Spool, people: People, limits: Limits, unpack_into: Path
 ) -> Work[None]:
-    """Read texts of other authors from sources of any kind, as drafts."""
-    files = yield from recognise(sources)
+    """Read the texts of other authors from sources of any kind (`options.others`), as drafts."""
+    files = yield from recognise(options.others, unpack_into)
     plain = replace(options, authors=(), agents=(), writer=None, columns=Data(), text_column="", date_column="")
     yield from gather(files, plain, Ingest(spool, Decisions(), people, of_author=False), limits)
     if not len(spool):

@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gradschool.data.columns import OTHER_ANSWERS
 from gradschool.data.private import PrivateKind
 from gradschool.prepare.clean import Findings
 from gradschool.prepare.draft import Draft, Spool
-from gradschool.prepare.folder import EXAMPLES, OTHERS, REVIEW, JobFolder, Lines
+from gradschool.prepare.folder import EXAMPLES, OTHERS, PAIRS, REVIEW, JobFolder, Lines
 from gradschool.prepare.job_file import Answers
 from gradschool.prepare.others import OtherTexts, texts_in
+from gradschool.prepare.preferred import Pairs
 from gradschool.prepare.pseudonyms import Pseudonyms, Replaced
 from gradschool.prepare.report import Summary
 from gradschool.prepare.review import Decisions, review_row
@@ -47,6 +49,7 @@ class Output:
         self._json = self._letters = self._latin = 0
         self._seen_items: set[str] = set()
         self._others: OtherTexts | None = None  # for a style
+        self._pairs = Pairs(findings.bad)
         self._group_at, self._said = "", dict[str, tuple[str, list[Replaced]]]()
 
     def write(self, folder: JobFolder, spool: Spool, others: Spool | None) -> Work[None]:
@@ -63,7 +66,18 @@ class Output:
             if self._others and others is not None:
                 self._add_others(self._others, others)
             self._rest(review)
+        self._write_pairs(folder)
         self.summary.groups = len(self._groups)
+
+    def _write_pairs(self, folder: JobFolder) -> None:
+        """Write the pairs of good and bad answers; without any, there is no such file."""
+        (folder.path / PAIRS).unlink(missing_ok=True)
+        rows = list(self._pairs.rows())
+        if rows:
+            with folder.lines(PAIRS) as file:
+                for row in rows:
+                    file.add(row)
+        self.summary.pairs = len(rows)
 
     def _add_others(self, texts: OtherTexts, spool: Spool) -> None:
         """Add the texts of other authors, with pseudonyms; those in a language that no example has are left out."""
@@ -91,6 +105,11 @@ class Output:
         decision = self.decisions.items.get(draft.id)
         if decision:
             self._seen_items.add(draft.id)
+        original = draft
+        if self._pairs.concerns(draft):
+            bad = self._without_private(replace(draft, drop=None))
+            if not bad.drop:
+                self._pairs.add(original, bad, bad=True)
         if not draft.drop:
             draft = self._without_private(draft)
         if not draft.drop and (not draft.messages or draft.messages[-1].role != "assistant" or not draft.ideal.strip()):
@@ -102,6 +121,7 @@ class Output:
             self.summary.dropped[draft.drop.kind] += 1
             return
         examples.add(_example(draft))
+        self._pairs.add(original, draft, bad=False)
         if self._others:
             self._others.add_example(draft)
         self._count(draft)
@@ -119,25 +139,29 @@ class Output:
 
     def _without_private(self, draft: Draft) -> Draft:
         """The draft with pseudonyms; dropped if it has private data of a kind to drop."""
-        messages: list[Message] = []
+        texts: list[str] = []
         spans: list[Replaced] = []
         if draft.group != self._group_at:
             self._group_at, self._said = draft.group, {}
-        for message in draft.messages:
+        for content in (*(message.content for message in draft.messages), *draft.other_answers, *draft.rejected):
             # The turns of a dialogue repeat in its examples: each is searched and counted once.
-            if message.content not in self._said:
-                self._said[message.content] = self.names.replace(message.content, draft.people, draft.language)
-                for span in self._said[message.content][1]:
+            if content not in self._said:
+                self._said[content] = self.names.replace(content, draft.people, draft.language)
+                for span in self._said[content][1]:
                     self._note(span, str(draft.source))
-            text, found = self._said[message.content]
-            messages.append(Message(message.role, text))
+            text, found = self._said[content]
+            texts.append(text)
             spans += found
         dropping = sorted({span.kind for span in spans if span.mode == "drop"})
         if dropping:
             return draft.dropped("private data", f"it has: {', '.join(dropping)}")
         counts = Counter(span.kind for span in spans if span.mode == "pseudonyms" and span.replacement != span.value)
         replaced = ", ".join(f"{kind} {count}" for kind, count in counts.most_common())
-        changed = draft.changed("private data", f"replaced: {replaced}", tuple(messages))
+        messages = tuple(Message(message.role, text) for message, text in zip(draft.messages, texts, strict=False))
+        changed = draft.changed("private data", f"replaced: {replaced}", messages)
+        first = len(messages) + len(draft.other_answers)
+        others, rejected = tuple(texts[len(messages) : first]), tuple(texts[first:])
+        changed = replace(changed, other_answers=others, rejected=rejected)
         return replace(changed, group=self._group(draft)) if counts else changed
 
     def _group(self, draft: Draft) -> str:
@@ -178,6 +202,8 @@ def _example(draft: Draft) -> dict[str, Any]:
         row |= {"prompt": draft.messages[0].content, "completion": draft.messages[1].content}
     else:
         row["messages"] = [{"role": message.role, "content": message.content} for message in draft.messages]
+    if draft.other_answers:
+        row[OTHER_ANSWERS] = list(draft.other_answers)
     row["group"] = draft.group
     if draft.date:
         row["date"] = draft.date

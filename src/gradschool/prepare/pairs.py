@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
 
@@ -20,6 +21,7 @@ from gradschool.data.marks import Mark, bad_up_to
 from gradschool.data.row_reader import RowReader
 from gradschool.data.tables import without_nothing
 from gradschool.data.wrapped import entries
+from gradschool.prepare.clean import BAD
 from gradschool.prepare.draft import Draft, Sink, id_from, unused
 from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.recognise import SourceFile
@@ -53,10 +55,16 @@ def read_pairs(source_file: SourceFile, columns: Columns, options: PrepareOption
                 if not isinstance(value, dict):
                     raise NoConversation(row.trouble or "the row is not an object")
                 form, reading = reader.read(without_nothing(value)[0])
-                sink.add(_draft(value, form, reading, columns, source, ids, limits))
+                draft = _draft(value, form, reading, columns, source, ids, limits)
+                sink.add(replace(draft, rejected=reader.rejected(value)))
                 forms[form.name] += 1
             except MarkedBad as error:
-                sink.add(unreadable(source, str(error), source_file.name, "marked as bad"))
+                try:  # with its answer, which may have a good partner
+                    form, reading = reader.unjudged(without_nothing(value)[0])
+                    draft = _draft(value, form, reading, columns, source, ids, {})
+                except NoConversation:
+                    draft = unreadable(source, str(error), source_file.name, BAD)
+                sink.add(draft.dropped(BAD, str(error)))
             except NoConversation as error:
                 sink.add(unreadable(source, str(error), source_file.name))
     counted = ", ".join(f"{form} ({count})" for form, count in forms.most_common(3))
@@ -108,8 +116,8 @@ def _draft(
     for note in sorted(reading.notes | notes):
         draft = draft.noticed("encoding", note)
     if is_reply(form) and (bad := [mark for mark in reading.marks if mark.number <= limits.get(mark.key, -math.inf)]):
-        draft = draft.dropped("marked as bad", f"{bad[0]}: the answer is rated as bad")
-    return Draft(draft.id, draft.messages, group or draft.id, source, date, draft.changes, drop=draft.drop)
+        draft = draft.dropped(BAD, f"{bad[0]}: the answer is rated as bad")
+    return replace(draft, group=group or draft.id, date=date, other_answers=reading.other_answers)
 
 
 def pair_draft(messages: Conversation, source: Source, ids: Counter[str], name: str = "") -> Draft:

@@ -45,10 +45,10 @@ def prepare(sources: Sequence[Path], options: PrepareOptions, into: Path) -> Wor
     folder.check()
     decisions = read_decisions(into / REVIEW)
     guidelines = read_guidelines(options.guidelines) if options.guidelines else []
-    files = yield from recognise(sources)
     limits = limits_for(into)
     names = Pseudonyms(options.private, folder.pseudonyms(), decisions.values)
     with disk_errors(into), tempfile.TemporaryDirectory(dir=_same_disk(into), prefix=f".{into.name}.") as temporary:
+        files = yield from recognise(sources, Path(temporary))
         spool = Spool(Path(temporary) / "drafts")
         others = Spool(Path(temporary) / "others") if options.purpose == "style" else None
         try:
@@ -56,7 +56,7 @@ def prepare(sources: Sequence[Path], options: PrepareOptions, into: Path) -> Wor
             if not len(spool):
                 raise nothing_usable(options)
             if others is not None and options.others:
-                yield from read_others_given(options.others, options, others, names.people, limits)
+                yield from read_others_given(options, others, names.people, limits, Path(temporary))
             findings = yield from analyze(spool, options, decisions, names.people)
             summary = Summary(
                 sources=list(files),
@@ -74,8 +74,8 @@ def prepare(sources: Sequence[Path], options: PrepareOptions, into: Path) -> Wor
             spool.close()
             if others is not None:
                 others.close()
-    folder.save_map(names.as_map())
-    rules, job_kept = yield from write_job(folder, output, gathered, guidelines, options, limits)
+        folder.save_map(names.as_map())
+        rules, job_kept = yield from write_job(folder, output, gathered, guidelines, options, limits)
     return Prepared(folder.path, summary, rules, job_kept)
 
 

@@ -1,9 +1,10 @@
-"""Detect the kind of each source file (mailbox, mail, table, document) by its content, not by its name."""
+"""Detect the kind of each source file (mailbox, mail, table, document) by its content, and look into archives."""
 
 import csv
 import os
 import re
 import stat
+import tempfile
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -13,10 +14,12 @@ from typing import Literal
 
 from gradschool.data.encoding import Unreadable, encoding_of
 from gradschool.errors import DataError
+from gradschool.prepare.archives import OFFICE, is_archive, unpack
 from gradschool.prepare.transcripts.read import is_transcript
-from gradschool.records import Note, Work
+from gradschool.records import Note, Progress, Work
 
 Kind = Literal["mbox", "mail", "Outlook mail", "rows", "workbook", "transcript", "document"]
+Found = Kind | Literal["archive"]
 HEAD = 1 << 16  # bytes from which the kind is detected
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 FROM_LINE = re.compile(rb"(>?From [^\r\n]*\r?\n)(?=[!-9;-~]+[ \t]*:)")
@@ -41,9 +44,10 @@ class SourceFile:
     kind: Kind
 
 
-def recognise(sources: Iterable[Path]) -> Work[list[SourceFile]]:
+def recognise(sources: Iterable[Path], unpack_into: Path) -> Work[list[SourceFile]]:
     """Detect the kind of all files in the sources; folders are searched recursively, sorted by name.
 
+    Archives are unpacked into a new folder in `unpack_into`, and read like folders; those inside archives are not.
     Notes report the kinds found, warnings the files that cannot be used. Hidden files and symbolic links to folders
     are ignored. Raises DataError if a source does not exist or no file can be used.
     """
@@ -52,11 +56,11 @@ def recognise(sources: Iterable[Path]) -> Work[list[SourceFile]]:
     for source in sources:
         if not source.exists():
             raise DataError(f"{source} does not exist.", "It is given as a source.", "check the path.")
-        for name, path in _files(source, skipped):
-            try:
-                found.append(SourceFile(name, path, kind_of(path)))
-            except Unreadable as reason:
-                skipped.append((name, str(reason)))
+        files = _files(source, source.resolve().name, skipped) if source.is_dir() else [(source.name, source)]
+        for name, path in files:
+            if archive := _add(name, path, found, skipped):
+                yield Progress(f"unpacking {name}", 0, 0)
+                _add_archive(name, archive, unpack_into, found, skipped)
     for kind, count in Counter(file.kind for file in found).items():
         first = next(file.name for file in found if file.kind == kind)
         yield Note(f"{first if count == 1 else f'{count} files (first: {first})'}: {DESCRIPTIONS[kind]}.")
@@ -68,7 +72,8 @@ def recognise(sources: Iterable[Path]) -> Work[list[SourceFile]]:
     if not found:
         raise DataError(
             "None of the sources can be used.",
-            "Supported are mbox, Maildir, eml, msg; md, txt, html, docx, pdf, epub; CSV, XLSX, JSON and JSON lines.",
+            "Supported are mbox, Maildir, eml, msg; md, txt, html, docx, pdf, epub; CSV, XLSX, JSON and JSON lines; "
+            "and archives of these (zip, tar, gz).",
             "give files of these kinds; the warnings above give the reason for each file.",
         )
     return found
@@ -85,11 +90,36 @@ DESCRIPTIONS: dict[Kind, str] = {
 }
 
 
-def _files(source: Path, skipped: list[tuple[str, str]]) -> Iterator[tuple[str, Path]]:
-    if not source.is_dir():
-        yield source.name, source
+def _add(name: str, path: Path, found: list[SourceFile], skipped: list[tuple[str, str]]) -> Path | None:
+    """Add a file that can be read, or the reason why not; an archive is returned instead."""
+    try:
+        kind = kind_of(path)
+    except Unreadable as reason:
+        skipped.append((name, str(reason)))
+        return None
+    if kind == "archive":
+        return path
+    found.append(SourceFile(name, path, kind))
+    return None
+
+
+def _add_archive(
+    name: str, path: Path, unpack_into: Path, found: list[SourceFile], skipped: list[tuple[str, str]]
+) -> None:
+    """Unpack an archive and add its files."""
+    try:
+        unpacked = unpack(path, Path(tempfile.mkdtemp(dir=unpack_into)))
+    except Unreadable as reason:
+        skipped.append((name, str(reason)))
         return
-    base = source.resolve().name
+    skipped += [(f"{name}/{inner}", why) for inner, why in unpacked.left_out]
+    for inner, file in _files(unpacked.folder, name, skipped):
+        if _add(inner, file, found, skipped):
+            skipped.append((inner, "an archive inside an archive; unpack it first"))
+
+
+def _files(source: Path, base: str, skipped: list[tuple[str, str]]) -> Iterator[tuple[str, Path]]:
+    """The files of a folder, each with its name for the user, which begins with `base`."""
     for folder, subfolders, names in os.walk(source):  # does not follow links, so there are no cycles
         subfolders[:] = sorted(name for name in subfolders if _is_searched(folder, name))
         for linked in [name for name in subfolders if Path(folder, name).is_symlink()]:
@@ -109,8 +139,8 @@ def _maildir_index(folder: str, name: str) -> bool:
     return (Path(folder) / "cur").is_dir() and name.startswith(("dovecot", "maildir", "courier", "subscriptions"))
 
 
-def kind_of(path: Path) -> Kind:
-    """Detect the kind of a file; raises Unreadable with the reason, as a phrase, if it cannot be used."""
+def kind_of(path: Path) -> Found:
+    """Detect the kind of a file or archive; raises Unreadable with the reason, as a phrase, if it cannot be used."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe could block forever
             raise Unreadable("not a plain file")
@@ -122,8 +152,8 @@ def kind_of(path: Path) -> Kind:
         raise Unreadable("empty")
     if head.startswith(OLE):
         return _ole(path)
-    if head.startswith(b"PK\x03\x04"):
-        return _zip(path)
+    if is_archive(head):
+        return _zip(path) if head.startswith(b"PK") else "archive"
     if head.startswith(b"%PDF"):
         return "document"
     if FROM_LINE.match(head.lstrip(b"\r\n")):
@@ -148,7 +178,7 @@ def _ole(path: Path) -> Kind:
     raise Unreadable("an old Office file; save it as docx or xlsx")
 
 
-def _zip(path: Path) -> Kind:
+def _zip(path: Path) -> Found:
     try:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
@@ -163,7 +193,9 @@ def _zip(path: Path) -> Kind:
         return "workbook"
     if "META-INF/container.xml" in names:
         return "document"
-    raise Unreadable("an archive; unpack it first")
+    if names & OFFICE:
+        raise Unreadable("an office file of a kind that is not supported; save it as docx, xlsx or pdf")
+    return "archive"
 
 
 def _is_mail(head: bytes) -> bool:

@@ -73,6 +73,7 @@ class Summary:
     obstacles: list[str] = field(default_factory=list)  # why the job cannot be climbed
     lacks: str = ""  # what the metric may lack
     too_long: int = 0  # examples that the base cannot read
+    pairs: int = 0  # of a good and a bad answer to the same question
     others: dict[str, int] | None = None  # texts of other authors, for a style
     leaks: list[Leak] = field(default_factory=list)
     document_leaks: list[Leak] = field(default_factory=list)
@@ -95,6 +96,7 @@ class Summary:
             "obstacles": self.obstacles,
             "too_long": self.too_long,
             "others": self.others,
+            "pairs": self.pairs,
             "leaks": dict(Counter(leak.kind for leak in self.leaks)),
             "leaks_from_documents": len(self.document_leaks),
         }
@@ -113,6 +115,7 @@ def report_page(summary: Summary, guidelines: Sequence[Guideline], folder: Path,
         _languages(summary),
         _labels(summary),
         _others(summary),
+        _pairs(summary),
         _repeated(summary.repeated),
         _rules(guidelines),
         _split(summary),
@@ -193,6 +196,15 @@ def _others(summary: Summary) -> str:
     )
 
 
+def _pairs(summary: Summary) -> str:
+    if not summary.pairs:
+        return ""
+    return (
+        f"## Good and bad answers\n\n`pairs.jsonl` has {summary.pairs:,} pairs of a good and a bad answer to the same "
+        "question (`prompt`, `chosen`, `rejected`, as TRL reads them). A climb does not train on them."
+    )
+
+
 def _repeated(repeated: Sequence[Repeated]) -> str:
     if not repeated:
         return ""
@@ -252,10 +264,12 @@ def _next(summary: Summary, folder: Path) -> str:
         "Set the pass mark and describe the task in `job.toml`.",
     ]
     check = f"`gradschool check {shlex.quote(str(folder))}`"
+    if summary.lacks:
+        steps.append(f"Prepare again with texts of other authors (option `--others`), because {summary.lacks}.")
     if summary.obstacles:
         steps.append(f"Remove what stops a climb (above), then {check}.")
     elif summary.lacks:
-        steps.append(f"Prepare again with `--others FOLDER`, because {summary.lacks}. Then {check}.")
+        steps.append(f"Then {check}.")
     else:
         steps.append(f"{check}, then `gradschool climb {shlex.quote(str(folder))}`.")
     listed = "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))

@@ -1,4 +1,4 @@
-"""Read tables, JSON and workbooks row by row, and detect their content: dialogues, turns, pairs or texts."""
+"""Read tables, JSON and workbooks row by row, and detect their content: turns, pairs or texts."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any, Literal
 
 from gradschool.data.encoding import Unreadable
-from gradschool.data.formats import CONTENT_KEYS, CONVERSATIONS, ROLE_KEYS, NoConversation, as_text, keys_by_name, plain
+from gradschool.data.formats import CONTENT_KEYS, CONVERSATIONS, ROLE_KEYS, NoConversation, keys_by_name, plain
 from gradschool.data.guess import columns_shown, options_to_name
 from gradschool.data.parse import container, rows
 from gradschool.data.row_reader import SAMPLE, RowReader, reader_of
@@ -16,7 +16,7 @@ from gradschool.errors import DataError
 from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.recognise import SourceFile
 
-RowKind = Literal["dialogues", "turns", "pairs", "texts", "unknown"]
+RowKind = Literal["turns", "pairs", "texts", "unknown"]
 TURN_LISTS = (*CONVERSATIONS, "comments", "replies", "posts", "transcript", "log", "events", "history", "interactions")
 SPEAKERS = (*ROLE_KEYS, "sender_type", "direction", "author_id", "user", "name", "type", "participant")
 MESSAGE_KEYS = (*CONTENT_KEYS, "body", "comment", "reply", "plain_body")
@@ -46,7 +46,6 @@ class Columns:
     """The detected kind of a file's rows, and the key of each part, as the file spells it."""
 
     kind: RowKind
-    turns: str = ""  # dialogues: the key with the list of turns
     conversation: str = ""  # turns: what names the conversation
     speaker: str = ""
     text: str = ""  # turns and texts
@@ -82,8 +81,6 @@ def columns_of(source_file: SourceFile, options: PrepareOptions) -> Columns:
         "group": _named(keys, options.columns.group_column or "", GROUPS),
         "id": keys.get("id", ""),
     }
-    if not options.text_column and (turns := _turns(values, keys)):
-        return Columns("dialogues", turns=turns, **common)
     by_turn = _by_turn(values, keys)
     if by_turn and options.purpose != "skill" and not options.text_column:
         return Columns("turns", **(by_turn | {"date": common["date"]}))
@@ -153,24 +150,6 @@ def _named(keys: Mapping[str, str], given: str, usual: tuple[str, ...]) -> str:
     return next((keys[word] for word in usual if word in keys), "")
 
 
-def _turns(values: list[dict[str, Any]], keys: Mapping[str, str]) -> str:
-    """The key with a list of turns in most rows."""
-    for word in TURN_LISTS:
-        key = keys.get(word)
-        if key and sum(_is_turns(value.get(key)) for value in values) * 2 > len(values):
-            return key
-    return ""
-
-
-def _is_turns(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and bool(value)
-        and all(isinstance(turn, dict) for turn in value)
-        and any(speaker_of(turn) and text_of(turn) for turn in value)
-    )
-
-
 def _by_turn(values: list[dict[str, Any]], keys: Mapping[str, str]) -> dict[str, str]:
     """The columns of a table with one turn per row; empty if no conversation has several rows."""
     conversation = next((keys[word] for word in CONVERSATION_IDS if word in keys), "")
@@ -206,27 +185,3 @@ def _longest(values: list[dict[str, Any]], keys: Mapping[str, str], taken: set[s
     }
     best = max(lengths, key=lambda key: lengths[key], default="")
     return best if best and lengths[best] >= 20 else ""
-
-
-def speaker_of(turn: Mapping[str, Any]) -> str:
-    """The speaker of a turn; if it is an object, its role, type, name or id."""
-    keys = keys_by_name(turn)
-    for word in SPEAKERS:
-        value = turn.get(keys[word]) if word in keys else None
-        if isinstance(value, dict):
-            value = next((value[key] for key in ("role", "type", "name", "id") if value.get(key)), None)
-        if isinstance(value, str | int) and str(value).strip():
-            return str(value).strip()
-    return ""
-
-
-def text_of(turn: Mapping[str, Any]) -> str:
-    """The text of a turn."""
-    keys = keys_by_name(turn)
-    for word in MESSAGE_KEYS:
-        value = turn.get(keys[word]) if word in keys else None
-        if isinstance(value, list):
-            value = "".join(str(part.get("text") or "") for part in value if isinstance(part, dict))
-        if isinstance(value, str) and value.strip():
-            return as_text(value, set())
-    return ""

@@ -106,7 +106,7 @@ class Style:
         few = (
             f"the metric style tells the author from others by {needed} words of others or more; the job has {written} "
             f"({len(others)} texts). The rest would be answers of the base: if they are too short, the climb stops. "
-            "Name texts of other authors: `gradschool prepare --others FOLDER`, or data.others in job.toml"
+            "Name texts of other authors, with data.others in job.toml or the option --others of prepare"
         )
         return stops, few if written < needed else ""
 
@@ -129,7 +129,8 @@ class Style:
                 f"The metric style cannot be fitted to {len(own)} texts of the author and {len(others)} of others.",
                 f"It needs {MIN_OWN} and {MIN_OTHER}, of {MIN_LENGTH} words or more; texts of others are those of "
                 "data.others, messages by other people, and answers of the base.",
-                "add examples, name texts of other authors (data.others), or choose another metric (chrf).",
+                "name texts of other authors (data.others in job.toml, or the option --others of prepare), add "
+                "examples, or choose another metric (chrf).",
             )
         samples = [(sample, text.group) for text in own for sample in _parts_of(text.text, words)]
         judged = [*(sample for sample, _ in samples), *others]

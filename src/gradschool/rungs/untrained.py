@@ -1,0 +1,48 @@
+"""The untrained base of a job: how long its answers may be, and whether metrics can be fitted against them."""
+
+from collections.abc import Sequence
+from math import ceil
+
+from gradschool.evaluate import Measure, fit_metrics, untrained
+from gradschool.job import Job
+from gradschool.model.engine import Engine
+from gradschool.records import Decoding, Example, Message, Work
+from gradschool.rungs.prompt import instructions_of
+
+ANSWER_MARGIN, EXTRA_TOKENS = 1.25, 8  # answers may be this much longer than the longest ideal one
+# An untrained base often writes until the limit. Its answers may be this much longer than nearly all ideal ones.
+NEARLY_ALL, UNTRAINED_MARGIN = 0.95, 2.0
+
+
+def demand_fit(
+    measure: Measure,
+    engine: Engine,
+    job: Job,
+    train: Sequence[Example],
+    others: Sequence[str],
+    decoding: Decoding,
+) -> Work[None]:
+    """Fit the metrics as a climb would, and keep nothing; raises DataError if the job cannot be climbed."""
+    yield from fit_metrics(measure, untrained(engine, instructions_of(job), decoding), train, others)
+
+
+def decodings_for(examples: Sequence[Example], engine: Engine, job: Job) -> tuple[Decoding, Decoding]:
+    """The decoding settings of a job, for a trained base and for an untrained one.
+
+    By default, answers may be a quarter longer than the longest ideal one. If long ideal answers are rare, those of an
+    untrained base are limited to a multiple of the others.
+    """
+    answers = job.settings.answers
+    if answers.max_new_tokens:
+        both = Decoding(max_new_tokens=answers.max_new_tokens, temperature=answers.temperature)
+        return both, both
+    lengths = sorted(engine.count_tokens((Message("user", example.ideal),)) for example in examples)
+    usual = UNTRAINED_MARGIN * lengths[ceil(NEARLY_ALL * len(lengths)) - 1]
+    trained, untrained = (
+        Decoding(
+            max_new_tokens=min(round(longest * ANSWER_MARGIN) + EXTRA_TOKENS, max(1, engine.context_length // 2)),
+            temperature=answers.temperature,
+        )
+        for longest in (lengths[-1], min(lengths[-1], usual))
+    )
+    return trained, untrained

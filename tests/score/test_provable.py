@@ -1,0 +1,27 @@
+"""What a test set can prove is said before anything is answered, with what would be enough."""
+
+from gradschool.score.provable import proof_of
+
+LEVEL = 0.975
+
+
+def groups(count: int, each: int = 1) -> list[str]:
+    return [f"g{number // each}" for number in range(count * each)]
+
+
+def test_more_examples_prove_more_and_groups_count_instead_of_examples() -> None:
+    few, many, grouped = (proof_of(names, 200, 0.8, LEVEL) for names in (groups(10), groups(60), groups(10, 6)))
+    assert few.highest < many.highest and grouped.highest < many.highest
+    assert not few.possible and many.possible and not grouped.possible
+    assert few.needed is None and many.needed is not None and 0.8 < many.needed < 1
+
+
+def test_the_sentence_names_what_is_enough() -> None:
+    assert "the true score must be at least 0." in proof_of(groups(60), 200, 0.8, LEVEL).sentence()
+    said = proof_of(groups(10), 200, 0.8, LEVEL).sentence()
+    assert (
+        "its 10 examples prove" in said and "test examples are needed: test more of them with `--test-share 0." in said
+    )
+    assert "6 groups" in proof_of(groups(6, 4), 200, 0.9, LEVEL).sentence()
+    assert "--test-share" not in proof_of(groups(10), 12, 0.9, LEVEL).sentence()
+    assert "lower it" in proof_of(groups(50), 100, 1.0, LEVEL).sentence()
