@@ -87,8 +87,8 @@ def _chance_below_zero(coefficients: Vector) -> float:
 
 def _log_product(factors: NDArray[np.complex128], counts: NDArray[np.int64]) -> NDArray[np.complex128]:
     """The logarithm of the product of factors (K, points), each with its count, but for multiples of 2 pi i."""
-    once = factors[counts == 1]
-    logarithm: NDArray[np.complex128] = counts[counts > 1] @ np.log(factors[counts > 1])
+    once, often = factors[counts == 1], counts > 1
+    total = np.asarray(counts[often] @ np.log(factors[often]), dtype=np.complex128)
     if len(once):
-        logarithm += np.log(np.multiply.reduceat(once, np.arange(0, len(once), _FACTORS))).sum(axis=0)
-    return logarithm
+        total = total + np.log(np.multiply.reduceat(once, np.arange(0, len(once), _FACTORS))).sum(axis=0)
+    return total
