@@ -1,4 +1,4 @@
-"""The scheduler of a remote base: requests as its server takes them, and answers without reasoning, as `answer` gives."""
+"""The scheduler of a remote base: requests as its server takes them, and answers without reasoning."""
 
 import logging
 import os
