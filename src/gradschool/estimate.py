@@ -28,7 +28,7 @@ from gradschool.model.memory import PROCESS_BYTES, AnsweringMemory, Device, Work
 from gradschool.model.opening import POCKET, is_hub_id
 from gradschool.model.weights import refuse_pointers
 from gradschool.rungs.prompt import instructions_of
-from gradschool.settings import BUILT_IN
+from gradschool.settings import BUILT_IN, HUB_PAGE
 from gradschool.tune.memory import USABLE, MemoryPlan, Method, TrainingMemory, plan_memory
 from gradschool.tune.rows import MAX_TOKENS
 
@@ -145,6 +145,8 @@ def config_of(base: str) -> PreTrainedConfig:
     if base.lower() in known:
         values = dict(known[base.lower()])
         return AutoConfig.for_model(str(values.pop("model_type")), **values)
+    if page := HUB_PAGE.fullmatch(base):
+        base = page["id"]
     folder = POCKET if base == BUILT_IN else Path(base).expanduser()
     if folder.exists():
         folder = model_folder(folder)
@@ -156,7 +158,7 @@ def config_of(base: str) -> PreTrainedConfig:
                 "It is not a folder, a Hub id (owner/name) or one of the known bases.",
                 nearest(base.lower(), known) + ", or name a folder or a Hub id.",
             )
-        folder = _from_hub(base)
+        folder = _from_hub(base, page["revision"] if page else None)
     try:
         return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)  # type: ignore[no-any-return]
     except LOAD_ERRORS as error:
@@ -167,9 +169,9 @@ def config_of(base: str) -> PreTrainedConfig:
         ) from error
 
 
-def _from_hub(base: str) -> Path:
+def _from_hub(base: str, revision: str | None) -> Path:
     try:
-        return Path(hf_hub_download(base, "config.json")).parent
+        return Path(hf_hub_download(base, "config.json", **({"revision": revision} if revision else {}))).parent
     except EntryNotFoundError as error:
         raise no_config_on_hub(base) from error
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, HTTPError, OSError) as error:
