@@ -13,7 +13,7 @@ INDEX = "model.safetensors.index.json"
 DISTRIBUTED = {  # files and folders of a training on several devices, and what makes a model of them
     "*.distcp": "`accelerate merge-weights {folder} OUTPUT`",
     "*/*.distcp": "`accelerate merge-weights {inner} OUTPUT`",
-    "global_step*": "`python zero_to_fp32.py . OUTPUT --safe_serialization` in that folder, where DeepSpeed has put it",
+    "global_step*": "`python zero_to_fp32.py . OUTPUT --safe_serialization` in it, where DeepSpeed has put that script",
     "*rank_*.pt": "zero_to_fp32.py of DeepSpeed (in the folder above it), or the converter of the program that saved it",
     "mp_rank_*": "the converter of the program that saved it (DeepSpeed or Megatron)",
     "*/mp_rank_*": "the converter of the program that saved it (DeepSpeed or Megatron)",
