@@ -14,7 +14,7 @@ DISTRIBUTED = {  # files and folders of a training on several devices, and what 
     "*.distcp": "`accelerate merge-weights {folder} OUTPUT`",
     "*/*.distcp": "`accelerate merge-weights {inner} OUTPUT`",
     "global_step*": "`python zero_to_fp32.py . OUTPUT --safe_serialization` in it, where DeepSpeed has put that script",
-    "*rank_*.pt": "zero_to_fp32.py of DeepSpeed (in the folder above it), or the converter of the program that saved it",
+    "*rank_*.pt": "zero_to_fp32.py of DeepSpeed (one folder above), or the converter of the program that saved it",
     "mp_rank_*": "the converter of the program that saved it (DeepSpeed or Megatron)",
     "*/mp_rank_*": "the converter of the program that saved it (DeepSpeed or Megatron)",
 }
