@@ -171,7 +171,7 @@ def config_of(base: str) -> PreTrainedConfig:
 
 def _from_hub(base: str, revision: str | None) -> Path:
     try:
-        return Path(hf_hub_download(base, "config.json", **({"revision": revision} if revision else {}))).parent
+        return Path(hf_hub_download(base, "config.json", revision=revision)).parent
     except EntryNotFoundError as error:
         raise no_config_on_hub(base) from error
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, HTTPError, OSError) as error:
