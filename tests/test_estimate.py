@@ -94,24 +94,24 @@ def test_an_unknown_base_is_an_error_that_names_the_nearest(base: str) -> None:
 
 
 def test_a_hub_model_that_cannot_be_fetched_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def offline(*_: object) -> str:
+    def offline(*_: object, **__: object) -> str:
         raise OSError("no network")
 
     monkeypatch.setattr(estimate, "hf_hub_download", offline)
     with pytest.raises(ModelError, match="cannot be fetched"):
-        config_of("owner/model")
+        config_of("https://huggingface.co/owner/model")
 
-    def silent(*_: object) -> str:
+    def silent(*_: object, **__: object) -> str:
         raise OSError
 
     monkeypatch.setattr(estimate, "hf_hub_download", silent)
     with pytest.raises(ModelError, match="cannot be fetched") as caught:
-        config_of("owner/model")
+        config_of("https://huggingface.co/owner/model")
     assert caught.value.why == "huggingface_hub: OSError"
     (tmp_path / "config.json").write_text("{")
-    monkeypatch.setattr(estimate, "hf_hub_download", lambda *_: str(tmp_path / "config.json"))
+    monkeypatch.setattr(estimate, "hf_hub_download", lambda *_, **__: str(tmp_path / "config.json"))
     with pytest.raises(ModelError, match="cannot be read"):
-        config_of("owner/model")
+        config_of("https://huggingface.co/owner/model")
 
 
 def test_the_workload_is_that_of_a_job(tmp_path: Path) -> None:

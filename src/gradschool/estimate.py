@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError: what its HTTP client raises
+    EntryNotFoundError,
     HfHubHTTPError,
     HFValidationError,
     HTTPError,
@@ -19,12 +20,15 @@ from gradschool.data.read import read_examples
 from gradschool.errors import ModelError, ResourceError, first_line, nearest
 from gradschool.files import read_json
 from gradschool.job import Job
+from gradschool.model.folders import model_folder
+from gradschool.model.hub import no_config_on_hub
 from gradschool.model.loading import LOAD_ERRORS
 from gradschool.model.machine import choose_device, format_for
 from gradschool.model.memory import PROCESS_BYTES, AnsweringMemory, Device, Workload, free_bytes, without_weights
 from gradschool.model.opening import POCKET, is_hub_id
+from gradschool.model.weights import refuse_pointers
 from gradschool.rungs.prompt import instructions_of
-from gradschool.settings import BUILT_IN
+from gradschool.settings import BUILT_IN, HUB_PAGE
 from gradschool.tune.memory import USABLE, MemoryPlan, Method, TrainingMemory, plan_memory
 from gradschool.tune.rows import MAX_TOKENS
 
@@ -141,15 +145,20 @@ def config_of(base: str) -> PreTrainedConfig:
     if base.lower() in known:
         values = dict(known[base.lower()])
         return AutoConfig.for_model(str(values.pop("model_type")), **values)
+    if page := HUB_PAGE.fullmatch(base):
+        base = page["id"]
     folder = POCKET if base == BUILT_IN else Path(base).expanduser()
-    if not folder.is_dir():
+    if folder.exists():
+        folder = model_folder(folder)
+        refuse_pointers(folder, "config.json")
+    else:
         if not is_hub_id(base) or "/" not in base:
             raise ModelError(
                 f"Nothing is known about a base {base!r}.",
                 "It is not a folder, a Hub id (owner/name) or one of the known bases.",
                 nearest(base.lower(), known) + ", or name a folder or a Hub id.",
             )
-        folder = _from_hub(base)
+        folder = _from_hub(base, page["revision"] if page else None)
     try:
         return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)  # type: ignore[no-any-return]
     except LOAD_ERRORS as error:
@@ -160,9 +169,11 @@ def config_of(base: str) -> PreTrainedConfig:
         ) from error
 
 
-def _from_hub(base: str) -> Path:
+def _from_hub(base: str, revision: str | None) -> Path:
     try:
-        return Path(hf_hub_download(base, "config.json")).parent
+        return Path(hf_hub_download(base, "config.json", revision=revision)).parent
+    except EntryNotFoundError as error:
+        raise no_config_on_hub(base) from error
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, HTTPError, OSError) as error:
         raise ModelError(
             f"The config of {base} cannot be fetched.",

@@ -15,7 +15,10 @@ from gradschool.workspace import open_job
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One example as it is tokenized for training: segments of text, each with whether the loss is computed on it."""
+    """One example as it is tokenized for training: segments of text, each with whether the loss is computed on it.
+
+    Without a local base, the segments are the messages that are sent, and the token count is an estimate.
+    """
 
     id: str
     source: str
@@ -66,11 +69,12 @@ def examine(job: Job, rows: int) -> Work[Examined]:
     data = workspace.data
     shown: list[Shown] = []
     lengths: list[int] = []
+    specialist = Specialist(workspace.engine, Recipe(instructions_of(job), decoding=workspace.decoding))
     if workspace.engine.chat:
-        specialist = Specialist(workspace.engine, Recipe(instructions_of(job), decoding=workspace.decoding))
         shown, lengths = tokenize(specialist, workspace.engine.chat, data.train, rows)
     else:
         yield Note("The base is not on this machine: it cannot be tuned, and its tokens cannot be shown.")
+        shown = sent(specialist, data.train[:rows])
     return Examined(
         name=job.name,
         form=data.reading.form,
@@ -98,3 +102,14 @@ def tokenize(
             segments = chat.show(row)
             shown.append(Shown(example.id, str(example.source), lengths[-1], row.trained_tokens, segments))
     return shown, sorted(lengths)
+
+
+def sent(specialist: Specialist, examples: Sequence[Example]) -> list[Shown]:
+    """The messages that are sent for each example: a segment for each, with its role."""
+    shown = []
+    for example in examples:
+        conversation, _ = specialist.conversation(example.question)
+        tokens = specialist.engine.count_tokens(conversation)
+        segments = [(f"{message.role}: {message.content}\n", False) for message in conversation]
+        shown.append(Shown(example.id, str(example.source), tokens, 0, segments))
+    return shown

@@ -94,7 +94,17 @@ class AnswerFilter:
 
     def __init__(self, unopened: bool = False) -> None:
         self._unopened, self._held, self._started = unopened, "", False
-        self.reasoned = False  # whether reasoning was left out so far
+        self._form: Form = "none"
+
+    @property
+    def reasoned(self) -> bool:
+        """Whether reasoning was left out so far."""
+        return self._form in ("closed", "unopened", "unclosed")
+
+    @property
+    def unopened(self) -> bool:
+        """Whether the reasoning began without a tag."""
+        return self._form == "unopened"
 
     def add(self, text: str) -> str:
         """The text of the answer that is certain now."""
@@ -115,7 +125,7 @@ class AnswerFilter:
 
     def _part(self) -> Parted:
         parted = part(self._held)
-        self.reasoned = parted.form in ("closed", "unopened", "unclosed")
+        self._form = parted.form
         return parted
 
     def _undecided(self, parted: Parted) -> bool:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -62,9 +63,9 @@ def echo(folder: Path, name: str = "echo") -> Path:
     return pack_as(name, Specialist(FakeEngine(), Recipe(decoding=Decoding(max_new_tokens=40))), "fake", folder)
 
 
-def pack_as(name: str, specialist: Specialist, base: str, folder: Path) -> Path:
+def pack_as(name: str, specialist: Specialist, base: str, folder: Path, **settings: Any) -> Path:
     """Pack a specialist under a name; returns its folder."""
-    run = Run.start(Job(name, folder, Settings(base_model=base)), folder / "run")
+    run = Run.start(Job(name, folder, Settings(base_model=base, **settings)), folder / "run")
     result = RungResult("prompt", None)
     row = Scored("e1", "g1", "q", "a", Answer("a"), 1.0)
     place, _ = finish(pack(run, specialist, result, [result], [row], Split(("a",), ("b",), ("c",), "hash"), ()))

@@ -39,6 +39,7 @@ class Hub:
         self.files = dict(FILES)
         self.status: int | None = None  # of its answers about models
         self.error_code = ""
+        self.about: dict[str, Any] = {}  # more fields of its answers about models
         self.file_status = 200
         self.cut_after: list[int] = []  # bytes after which connections break, one per download of the weights
         self.corrupt = False
@@ -92,7 +93,7 @@ class Hub:
                 digest = hashlib.sha256(content).hexdigest()
                 entry["lfs"] = {"sha256": digest, "size": len(content), "pointerSize": 134}
             siblings.append(entry)
-        return {"id": "someone/small", "sha": COMMIT, "siblings": siblings}
+        return {"id": "someone/small", "sha": COMMIT, "siblings": siblings, **self.about}
 
 
 Serve = Callable[[type[BaseHTTPRequestHandler]], str]
@@ -251,3 +252,24 @@ def test_the_address_of_the_hub_is_read_from_the_environment(serve: Serve, tmp_p
     environment.pop("HF_HUB_OFFLINE", None)
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
     assert done.stderr.strip() == COMMIT
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_an_adapter_is_refused_by_the_list_of_files_and_names_its_base(small_hub: Hub, whole: bool) -> None:
+    small_hub.files = {"adapter_config.json": b"{}", "adapter_model.safetensors": WEIGHTS, "tokenizer.json": b"{}"}
+    small_hub.files |= FILES if whole else {}
+    small_hub.about = {"config": {"peft": {"base_model_name_or_path": "maker/large"}}}
+    with pytest.raises(ModelError, match="adapter next to a model" if whole else "an adapter, not a model") as caught:
+        get()
+    assert len(small_hub.asked) == 1 and (whole or "maker/large as base_model" in caught.value.fix)
+    small_hub.about = {"cardData": {"base_model": "maker/large"}}
+    with pytest.raises(ModelError, match="adapter") as caught:
+        get()
+    assert whole or "maker/large" in caught.value.why
+
+
+def test_gguf_files_alone_are_refused_by_the_list_of_files(small_hub: Hub) -> None:
+    small_hub.files = {"config.json": b"{}", "small.Q4_K_M.gguf": WEIGHTS}
+    with pytest.raises(ModelError, match="only as GGUF files"):
+        get()
+    assert len(small_hub.asked) == 1

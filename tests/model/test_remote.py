@@ -185,6 +185,7 @@ def delta(text: str | None, end: str | None = None) -> dict[str, Any]:
 def test_streams_arrive_token_by_token(serve: Serve) -> None:
     said = events(delta("Ah, "), delta("é"), delta(None, "stop"), {"choices": []})
     engine = RemoteEngine(serve(server(lambda *_: said, [])), "small", QUICK)
+    list(engine.stream(ASK[0], Decoding()))  # the first answer shows how the model marks reasoning, and comes whole
     assert list(engine.stream(ASK[0], Decoding())) == ["Ah, ", "é"]
     whole = RemoteEngine(serve(server(lambda *_: "all at once", [])), "small", QUICK)
     assert list(whole.stream(ASK[0], Decoding())) == ["all at once"]

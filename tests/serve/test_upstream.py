@@ -14,9 +14,9 @@ import pytest
 from gated import PATIENCE, GatedEngine, service_over
 from gradschool.model.remote import RemoteEngine
 from gradschool.records import Decoding
+from gradschool.serve.remote import remote_scheduler
 from gradschool.serve.server import running
 from gradschool.serve.service import Limits, ServedBase, ServedModel, Service
-from gradschool.serve.upstream import remote_scheduler
 from gradschool.settings import Remote
 from gradschool.specialist import Recipe, Specialist
 
@@ -67,6 +67,7 @@ def test_answer_is_passed_back_with_its_usage(client: httpx.Client, engine: Gate
 
 
 def test_stream_is_passed_on_while_it_is_generated(client: httpx.Client, engine: GatedEngine) -> None:
+    ask(client, "hello")  # the first answer shows how the model marks reasoning, and is not streamed
     body = {"model": "far", "messages": [{"role": "user", "content": "wait for it"}], "stream": True}
     with client.stream("POST", "/v1/chat/completions", json=body) as response:
         lines = (line.removeprefix("data: ") for line in response.iter_lines() if line)

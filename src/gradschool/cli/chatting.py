@@ -7,6 +7,7 @@ from rich.markup import escape
 
 from gradschool import errors
 from gradschool.cli.app import err, out
+from gradschool.cli.screen import show_notes
 from gradschool.records import Conversation, Message
 from gradschool.specialist import Specialist
 
@@ -65,6 +66,7 @@ def _answered(name: str, speaker: Specialist, asked: Conversation) -> Conversati
         err.print(f"[red]{escape(error.what)}[/] {escape(error.why)}", "/reset begins a new conversation.", sep="\n")
         return asked[:-1]
     out.print()
+    show_notes(err, speaker.engine)
     return (*asked, Message("assistant", answer))
 
 

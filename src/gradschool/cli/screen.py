@@ -11,6 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 
 from gradschool.cli.lines import say
+from gradschool.model.engine import Engine
+from gradschool.model.remote import new_notes
 from gradschool.package.verdicts import bounded
 from gradschool.records import Event, Note, Progress, RungResult, Step, Work
 
@@ -107,3 +109,9 @@ def rung_line(result: RungResult) -> str:
     style = VERDICT_STYLE[result.report.verdict]
     failed = "".join(f"; failed gate: {escape(gate.name)}" for gate in result.gates if not gate.held)
     return f"[bold]{result.rung}[/]: {bounded(result.report.score)} [{style}]{result.report.verdict}[/]{failed}"
+
+
+def show_notes(console: Console, engine: Engine) -> None:
+    """Show what an engine has found out about its server since the last call."""
+    for note in new_notes(engine):
+        say(console, f"  {escape(note)}", style="yellow")

@@ -152,8 +152,12 @@ def show_examined(console: Console, examined: Examined) -> None:
         console.print()
         say(
             console,
-            f"[bold]{escape(shown.id)}[/] ({escape(shown.source)}): {shown.tokens} tokens, "
-            f"{shown.trained_tokens} of them trained on, [reverse green]marked like this[/]",
+            f"[bold]{escape(shown.id)}[/] ({escape(shown.source)}): "
+            + (
+                f"{shown.tokens} tokens, {shown.trained_tokens} of them trained on, [reverse green]marked like this[/]"
+                if shown.trained_tokens
+                else f"about {shown.tokens} tokens, sent to the base as these messages"
+            ),
         )
         text = Text()
         for segment, trained in shown.segments:

@@ -45,7 +45,7 @@ def answer(
 ) -> None:
     """Answer questions, as arguments or from standard input, one per line; print JSON lines in their order."""
     from gradschool.cli.questions import answer_rows, read_questions
-    from gradschool.cli.screen import Screen
+    from gradschool.cli.screen import Screen, show_notes
     from gradschool.package.bundle import open_base_or_specialist
     from gradschool.rescore import columns_of
 
@@ -56,6 +56,7 @@ def answer(
         opened = screen.follow(open_base_or_specialist(specialist, base))
     for row in answer_rows(opened, asked):
         typer.echo(json.dumps(row, ensure_ascii=False))
+        show_notes(err, opened.engine)
     unreadable = [question for question in asked if question.unreadable]
     if unreadable:
         raise errors.DataError(

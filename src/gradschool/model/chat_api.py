@@ -72,7 +72,8 @@ class ChatApi:
                 trust_env=trusts_environment(url.host),
             )
         self._random = random.Random()
-        self._lock, self._answered = threading.Lock(), False
+        self.answered = False  # whether the server has accepted a request so far
+        self._lock = threading.Lock()
         self._notes: list[str] = []
 
     def close(self) -> None:
@@ -130,9 +131,9 @@ class ChatApi:
 
     def after_refusal(self, dialect: Dialect, refusal: Refusal, conversation: Conversation) -> Dialect | None:
         """The dialect to try after a refusal; None if no other one could be accepted."""
-        if _is_too_long(refusal) or (dialect.reasoning and refusal.status in (400, 422)):
+        if is_too_long(refusal) or (dialect.reasoning and refusal.status in (400, 422)):
             return dialect.with_less_room()
-        return dialect.after(refusal, conversation, known=self._answered)
+        return dialect.after(refusal, conversation, known=self.answered)
 
     def settle(self, dialect: Dialect, reasons: bool = False, unopened: bool = False) -> None:
         """Use a dialect that the server accepted for all later questions; what is new is noted."""
@@ -141,7 +142,7 @@ class ChatApi:
                 replace(dialect, reasons=dialect.reasons or reasons, unopened=dialect.unopened or unopened)
             )
             self._notes += [f"{self.address}: {note}" for note in known.changes(self.dialect)]
-            self.dialect, self._answered = known, True
+            self.dialect, self.answered = known, True
 
     def new_notes(self) -> list[str]:
         """What was noted since the last call, for the user."""
@@ -159,7 +160,8 @@ class ChatApi:
         self, dialect: Dialect, conversation: Conversation, decoding: Decoding
     ) -> Generator[str, None, Dialect | None]:
         """Stream an answer; returns the dialect in which to ask again, or None."""
-        answer = StreamedAnswer(dialect.unopened, self.with_reasoning)
+        # The first answer comes whole: only its end shows whether reasoning has begun without a tag.
+        answer = StreamedAnswer(dialect.unopened or not self.answered, self.with_reasoning)
         body = {"model": self.model, **dialect.body(conversation, decoding), "stream": True}
         try:
             with self._client.stream("POST", "chat/completions", json=body) as response:
@@ -195,7 +197,7 @@ class ChatApi:
             if wider := dialect.with_more_room():
                 return wider
             raise self._error(endless_reasoning(dialect))
-        self.settle(dialect, answer.reasoned)
+        self.settle(dialect, answer.reasoned, answer.unopened)
         return None
 
     def _unstreamed(
@@ -243,7 +245,7 @@ class ChatApi:
                 f"The key in {name} is not accepted." if self._key else f"It needs a key; {name} is not set.",
                 f"export {name}=… , or name another variable with remote.api_key_env.",
             )
-        if _is_too_long(refusal):
+        if is_too_long(refusal):
             raise QuestionFailed(Failure("too long for the model", f"{self.address}: {message}"))
         if status == 404 or (status == 400 and "model" in message.lower()):
             self._demand_model(status, message, answers)
@@ -289,7 +291,8 @@ def endless_reasoning(dialect: Dialect) -> str:
     )
 
 
-def _is_too_long(refusal: Refusal) -> bool:
+def is_too_long(refusal: Refusal) -> bool:
+    """Whether a server refuses a question because it does not fit the context of the model."""
     message = refusal.message.lower()
     return refusal.status == 413 or (refusal.status in (400, 422) and any(phrase in message for phrase in TOO_LONG))
 

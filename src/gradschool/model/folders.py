@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 from gradschool.errors import ModelError
+from gradschool.model.weights import gguf_file, only_gguf, saved_in_parts
 
 NAME_IT = "name a folder with config.json, *.safetensors and a tokenizer, or a Hub id."
 
@@ -21,8 +22,8 @@ def model_folder(path: Path, revision: str | None = None) -> Path:
     if path.name == "snapshots" and (path.parent / "refs").is_dir():
         return model_folder(path.parent, revision)
     refuse_adapter(path)
-    if not (path / "config.json").is_file() and (error := _kind(path)):
-        raise error
+    if not (path / "config.json").is_file():
+        raise _kind(path) or no_config(path)
     return path.resolve()
 
 
@@ -31,19 +32,33 @@ def refuse_adapter(folder: Path) -> None:
     config = folder / "adapter_config.json"
     if not config.is_file():
         return
-    base = _base_of(config)
-    if (folder / "config.json").is_file():
-        raise ModelError(
-            f"{folder} holds an adapter next to a model.",
+    raise adapter(str(folder), _base_of(config), (folder / "config.json").is_file())
+
+
+def adapter(place: str, base: str, next_to_model: bool) -> ModelError:
+    """The error for a folder or Hub id that holds an adapter, trained on `base` if that is known."""
+    if next_to_model:
+        return ModelError(
+            f"{place} holds an adapter next to a model.",
             "adapter_config.json is in the same folder as config.json, so that it is unclear which of both is meant.",
             "move adapter_config.json and adapter_model.safetensors to another folder to use the model alone, or merge "
             "the adapter into it (merge_and_unload of PEFT) and save the result.",
         )
-    raise ModelError(
-        f"{folder} holds an adapter, not a model.",
+    return ModelError(
+        f"{place} holds an adapter, not a model.",
         f"Its adapter_config.json says that it was trained on {base}." if base else "It has no config.json.",
         f"name {base or 'its base'} as base_model, or merge the adapter into it (merge_and_unload of PEFT), save the "
         "result, and name that folder.",
+    )
+
+
+def no_config(folder: Path) -> ModelError:
+    """The error for a folder without config.json of which nothing else is known."""
+    found = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
+    return ModelError(
+        f"{folder} is not a model.",
+        f"There is no config.json in it; it contains {found}.",
+        "name the folder of a saved or downloaded model (with config.json and *.safetensors).",
     )
 
 
@@ -61,8 +76,8 @@ def _kind(path: Path) -> ModelError | None:
     if models := [name for name in names if name.startswith("models--")]:
         why = f"It holds {', '.join(models[:5])}."
         return ModelError(f"{path} is a cache of several models.", why, f"name one of them: {path / models[0]}.")
-    if files := [name for name in names if name.endswith(".gguf")]:
-        return _file(path / files[0])
+    if error := saved_in_parts(path) or only_gguf(path):
+        return error
     inner = [one for one in sorted(path.iterdir()) if (one / "config.json").is_file()]
     if inner:
         why = "There is no config.json in it, but one in a folder of it."
@@ -87,13 +102,8 @@ def _snapshot(path: Path, revision: str) -> Path:
 
 def _file(path: Path) -> ModelError:
     folder = path.parent
-    if path.suffix == ".gguf":
-        return ModelError(
-            f"{path} is a GGUF file.",
-            "Its weights can be run by a model server, but not trained.",
-            "name the model that it was made from, or run it in llama.cpp or Ollama and set base_model to its address, "
-            'such as "http://localhost:8080/v1", with model = "…".',
-        )
+    if path.suffix.lower() == ".gguf":
+        return gguf_file(path)
     what = "its folder" if (folder / "config.json").is_file() else "the folder that holds config.json"
     return ModelError(f"{path} is a file.", "A model is a folder.", f"name {what}: {folder}.")
 

@@ -27,6 +27,7 @@ from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 from gradschool.errors import ModelError, ResourceError
 from gradschool.files import disk_errors, read_json, sha256, write_json
 from gradschool.model.connection import proxy_errors
+from gradschool.model.folders import adapter
 from gradschool.records import Note, Progress, Work
 
 COMMIT = re.compile("[0-9a-f]{40}")
@@ -177,13 +178,18 @@ def _needed(model_id: str, info: ModelInfo) -> list[RepoSibling]:
     everything = info.siblings or []
     files = [file for file in everything if NEEDED.fullmatch(file.rfilename)]
     names = {file.rfilename for file in files}
+    if "adapter_config.json" in names:
+        raise adapter(model_id, _base_of(info), next_to_model="config.json" in names)
     if "config.json" not in names:
-        raise ModelError(
-            f"{model_id} is not a model that can be loaded.",
-            "It has no config.json (it may be an adapter, a GGUF file or a data set).",
-            "name the base model itself, in the format of transformers.",
-        )
+        raise no_config_on_hub(model_id)
     weights = {name for name in names if name.endswith(".safetensors")}
+    if not weights and any(file.rfilename.lower().endswith(".gguf") for file in everything):
+        raise ModelError(
+            f"{model_id} has its weights only as GGUF files.",
+            "They can be run by a model server, but not trained.",
+            "name the model that they were made from, or run one in llama.cpp or Ollama and set base_model to its "
+            'address, such as "http://localhost:8080/v1", with model = "…".',
+        )
     if not weights:
         raise ModelError(
             f"{model_id} has no *.safetensors weights.",
@@ -193,6 +199,23 @@ def _needed(model_id: str, info: ModelInfo) -> list[RepoSibling]:
     # Some models have their weights twice, also in the maker's own format ("consolidated").
     main = {name for name in weights if name == "model.safetensors" or re.fullmatch(r"model-\d+-of-\d+\..+", name)}
     return [file for file in files if file.rfilename not in weights or file.rfilename in (main or weights)]
+
+
+def no_config_on_hub(model_id: str) -> ModelError:
+    """The error for a repository without config.json."""
+    return ModelError(
+        f"{model_id} is not a model that can be loaded.",
+        "It has no config.json (it may be an adapter, a GGUF file or a data set).",
+        "name the base model itself, in the format of transformers.",
+    )
+
+
+def _base_of(info: ModelInfo) -> str:
+    """The base of an adapter, as the Hub shows it; empty if it does not."""
+    peft = (info.config or {}).get("peft")
+    base = peft.get("base_model_name_or_path") if isinstance(peft, dict) else None
+    base = base or (info.card_data.get("base_model") if info.card_data else None)
+    return base if isinstance(base, str) else ""
 
 
 def _refused(model_id: str, revision: str, error: HfHubHTTPError) -> ModelError:

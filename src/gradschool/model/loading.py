@@ -14,13 +14,13 @@ from transformers.utils import logging
 
 from gradschool.errors import ModelError, ResourceError, first_line
 from gradschool.files import sha256, sha256_of
-from gradschool.model.folders import refuse_adapter
+from gradschool.model.folders import no_config, refuse_adapter
 from gradschool.model.four_bits import loading_in_four_bits, settle
+from gradschool.model.weights import check_weights, refuse_pointers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json", "spiece.model")
 # Errors of transformers, tokenizers and safetensors for files that they cannot load.
 LOAD_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError, SafetensorError)
@@ -31,27 +31,15 @@ def check_folder(folder: Path) -> dict[str, Any]:
     refuse_adapter(folder)
     config_file = folder / "config.json"
     if not config_file.is_file():
-        found = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
-        raise ModelError(
-            f"{folder} is not a model.",
-            f"There is no config.json in it; it contains {found}.",
-            "name the folder of a saved or downloaded model (with config.json and *.safetensors).",
-        )
+        raise no_config(folder)
+    refuse_pointers(folder)
     try:
         config = json.loads(config_file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(f"{config_file} cannot be read.", f"{error}.", "save or download the model again.") from error
     if not isinstance(config, dict):
         raise ModelError(f"{config_file} is not a model's config.", "It is not a JSON object.", "download it again.")
-    if not any(folder.glob("*.safetensors")):
-        pickled = sorted(path.name for pattern in PICKLED for path in folder.glob(pattern))
-        if pickled:
-            raise ModelError(
-                f"{folder} has its weights only as {pickled[0]}.",
-                "Such files can run code when they are opened, so they are never opened.",
-                "use a version of the model with *.safetensors (most have one), or convert it on a machine for that.",
-            )
-        raise ModelError(f"{folder} has no weights.", "There are no *.safetensors in it.", "download the model again.")
+    check_weights(folder)
     if not any((folder / name).is_file() for name in TOKENIZER_FILES):
         raise ModelError(
             f"{folder} has no tokenizer.",

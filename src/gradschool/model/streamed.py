@@ -14,17 +14,23 @@ class StreamedAnswer:
     """Collects the events of one answer.
 
     `finish` is its finish reason so far, `complete` whether no event follows, `said` whether the answer has text, and
-    `reasoned` whether the model reasoned.
+    `reasoned` whether the model reasoned. Token counts are 0 if the server does not report them.
     """
 
     def __init__(self, unopened: bool, with_reasoning: bool) -> None:
         self.finish, self.complete, self.said, self._in_field = "", False, False, False
+        self.prompt_tokens, self.new_tokens = 0, 0
         self._filter = None if with_reasoning else AnswerFilter(unopened)
 
     @property
     def reasoned(self) -> bool:
         """Whether the model reasoned, in a field of its own or between tags."""
         return self._in_field or (self._filter is not None and self._filter.reasoned)
+
+    @property
+    def unopened(self) -> bool:
+        """Whether the reasoning began without a tag."""
+        return self._filter is not None and self._filter.unopened
 
     def add(self, line: str) -> str:
         """The text of the answer that is certain after this line of the stream; raises StreamError."""
@@ -36,11 +42,14 @@ class StreamedAnswer:
             return ""
         try:
             event = json.loads(data)
-            if "error" in event:
+            if event.get("error"):
                 raise StreamError(refusal_of(200, data.encode()).message)
-            choice = event["choices"][0] if event["choices"] else {}  # the last event may carry the usage alone
+            choice = event["choices"][0] if event.get("choices") else {}  # the last event may carry the usage alone
             delta = choice.get("delta") or {}
             text, self.finish = text_of(delta.get("content")), self.finish or choice.get("finish_reason") or ""
+            usage = event.get("usage") or {}
+            self.prompt_tokens = int(usage.get("prompt_tokens") or self.prompt_tokens)
+            self.new_tokens = int(usage.get("completion_tokens") or self.new_tokens)
             self._in_field = self._in_field or bool(field_of(delta))
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise StreamError(f"an event of the stream cannot be read: {data[:80]!r}") from error

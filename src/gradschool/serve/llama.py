@@ -4,7 +4,7 @@ from gradschool.model.llama_cpp import ANSWER_SECONDS
 from gradschool.model.llama_engine import LlamaEngine
 from gradschool.records import Conversation
 from gradschool.serve.scheduler import AnswerStream, Prompt
-from gradschool.serve.upstream import LlamaWire, UpstreamScheduler, client_of
+from gradschool.serve.upstream import LlamaExchange, UpstreamScheduler, client_of
 
 
 class LlamaScheduler:
@@ -14,7 +14,7 @@ class LlamaScheduler:
         self._engine = engine
         self.at_once, self.context_length = engine.at_once, engine.context_length
         client = client_of(engine.server.address, engine.key, ANSWER_SECONDS, trust_env=False)
-        self._upstream = UpstreamScheduler(client, LlamaWire(), self.at_once, self.context_length)
+        self._upstream = UpstreamScheduler(client, LlamaExchange, self.at_once, self.context_length)
 
     def tokens(self, conversation: Conversation) -> tuple[int, tuple[int, ...]]:
         """The number of tokens of a prompt, and their ids."""

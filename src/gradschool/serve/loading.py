@@ -14,10 +14,10 @@ from gradschool.package.manifest import MANIFEST, Manifest, read_manifest, speci
 from gradschool.records import Note, Work
 from gradschool.serve.llama import LlamaScheduler
 from gradschool.serve.local import LocalScheduler
+from gradschool.serve.remote import remote_scheduler
 from gradschool.serve.scheduler import Scheduler
 from gradschool.serve.service import Limits, ServedBase, ServedModel, Service
 from gradschool.serve.threads import ThreadScheduler
-from gradschool.serve.upstream import remote_scheduler
 from gradschool.specialist import Specialist
 
 ROUNDING = (
