@@ -39,7 +39,7 @@ def test_a_climb_ends_with_a_ladder_a_verdict_and_what_to_type_next(whole: Whole
     sentences = [line for line in after.splitlines() if line.startswith(("Passed: ", "Not passed: ", "Not proven: "))]
     assert len(sentences) == 1 and "0.999" in sentences[0] and climbed["rung"] in sentences[0]
     following = after.partition("Next:\n")[2]
-    for command in ("report", "chat", "answer", "score"):
+    for command in ("report", "chat", "answer"):
         assert f"  gradschool {command} runs/orders-1" in following
 
 
