@@ -109,7 +109,7 @@ def test_an_index_opens_where_it_was_moved(index: Index, tmp_path: Path) -> None
     assert moved.size == index.size == 5
     assert moved.passages == index.passages
     assert moved.scored("goods by card", 3) == index.scored("goods by card", 3)
-    assert set(moved.manifest["documents"]) == {"help.md", "other.txt"}
+    assert set(moved.manifest.documents) == {"help.md", "other.txt"}
 
 
 def test_threads_may_search_one_index(index: Index) -> None:

@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from pydantic import BaseModel
 
 from gradschool.data.documents import read_documents
 from gradschool.errors import DamagedError, DataError
@@ -25,7 +27,7 @@ from gradschool.settings import Ground
 if TYPE_CHECKING:
     from gradschool.ground.embed import Embedder
 
-FORMAT = 1
+FORMAT: Final = 1
 TABLE = "passages"
 DEPTH = 50  # passages from each search, of which the best are fused or chosen
 MAX_QUERY = 20_000  # characters; the rest of a query is ignored
@@ -36,6 +38,29 @@ STOP_WORDS = (
     "to was will with did do does what who whom whose why how when where which"
 )
 STOPS = frozenset(STOP_WORDS.split())
+
+
+class EmbedderIdentity(BaseModel, frozen=True):
+    """The embedder whose vectors an index has: its folder or Hub id, revision and hash."""
+
+    name: str
+    revision: str | None
+    sha256: str
+
+
+class IndexManifest(BaseModel, frozen=True):
+    """What an index was built from: hashes of documents and passages, and its settings.
+
+    `folded`: whether texts were folded; one of an earlier version is searched as it was tested.
+    """
+
+    format: Literal[1] = FORMAT
+    documents: dict[str, str]
+    passages: int
+    passages_sha256: str
+    passage_words: int
+    folded: bool = False
+    embedder: EmbedderIdentity | None
 
 
 def build_index(documents: Path, folder: Path, ground: Ground) -> "Work[Index]":
@@ -60,16 +85,16 @@ def index_passages(
         write_lines(new / "passages.jsonl", (asdict(passage) for passage in passages))
         firsts = originals(passages)
         yield from _write_table(new / "lance", passages, firsts, embedder)
-        manifest = {
-            "format": FORMAT,
-            "documents": hashes or {},
-            "passages": len(passages),
-            "passages_sha256": sha256(new / "passages.jsonl"),
-            "passage_words": ground.passage_words,
-            "folded": True,
-            "embedder": embedder and {"name": embedder.name, "revision": embedder.revision, "sha256": embedder.hash},
-        }
-        write_json(new / "manifest.json", manifest)
+        manifest = IndexManifest(
+            documents=hashes or {},
+            passages=len(passages),
+            passages_sha256=sha256(new / "passages.jsonl"),
+            passage_words=ground.passage_words,
+            folded=True,
+            embedder=embedder
+            and EmbedderIdentity(name=embedder.name, revision=embedder.revision, sha256=embedder.hash),
+        )
+        write_json(new / "manifest.json", manifest.model_dump())
     yield Note(f"The index has {len(passages)} passages from {len({p.file for p in passages})} documents.")
     yield from _copies_note(passages, firsts)
     return Index(folder, list(passages), manifest, embedder)
@@ -87,7 +112,7 @@ class Index:
     """A search index over passages; searches are thread-safe."""
 
     def __init__(
-        self, folder: Path, passages: list[Passage], manifest: dict[str, Any], embedder: "Embedder | None" = None
+        self, folder: Path, passages: list[Passage], manifest: IndexManifest, embedder: "Embedder | None" = None
     ) -> None:
         self.folder, self.passages, self.manifest = folder, passages, manifest
         self._loaded = embedder
@@ -99,8 +124,8 @@ class Index:
         Raises DamagedError if files are missing or changed.
         """
         try:
-            manifest = read_json(folder / "manifest.json")
-            intact = manifest["format"] == FORMAT and manifest["passages_sha256"] == sha256(folder / "passages.jsonl")
+            manifest = IndexManifest.model_validate(read_json(folder / "manifest.json"))
+            intact = manifest.passages_sha256 == sha256(folder / "passages.jsonl")
             passages = [Passage(**row) for row in read_lines(folder / "passages.jsonl")]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise _damaged(folder, f"{type(error).__name__}: {error}") from error
@@ -130,16 +155,11 @@ class Index:
         words = query[:MAX_QUERY].encode("utf-8", "replace").decode("utf-8")
         if k < 1 or not any(character.isalnum() for character in words):
             return []
-        if self._folds:
+        if self.manifest.folded:
             words = folded(words)
-        rows = list(self._hybrid(words, k) if self.manifest["embedder"] else self._full_text(words, k))
+        rows = list(self._hybrid(words, k) if self.manifest.embedder else self._full_text(words, k))
         ranked = sorted(rows, key=lambda row: (-row[1], row[0]))  # equal scores in the order of the documents
         return spread((self.passages[number], score) for number, score in ranked)[:k]
-
-    @property
-    def _folds(self) -> bool:
-        """Whether the index was built from folded texts; one of an earlier version is searched as it was tested."""
-        return bool(self.manifest.get("folded"))
 
     @cached_property
     def _table(self) -> Any:
@@ -152,7 +172,11 @@ class Index:
 
     def _full_text(self, words: str, k: int) -> Iterator[tuple[int, float]]:
         each = re.findall(r"\w+", words)
-        query = _match(" ".join(each), "stops") if self._folds and STOPS.issuperset(each) else _match(words, "words")
+        query = (
+            _match(" ".join(each), "stops")
+            if self.manifest.folded and STOPS.issuperset(each)
+            else _match(words, "words")
+        )
         found = self._table.search(query, query_type="fts")
         found = found.select(["number", "_score"]).limit(max(k, DEPTH))
         return ((int(row["number"]), float(row["_score"])) for row in found.to_list())
@@ -177,9 +201,10 @@ class Index:
             return self._loaded
         from gradschool.ground.embed import Embedder
 
-        written = self.manifest["embedder"]
-        embedder = Embedder(written["name"], written["revision"])
-        if embedder.hash != written["sha256"]:
+        written = self.manifest.embedder
+        assert written
+        embedder = Embedder(written.name, written.revision)
+        if embedder.hash != written.sha256:
             raise DamagedError(
                 f"The embedder {embedder.name!r} differs from the one that {self.folder} was built with.",
                 "Its weights or prompts have changed, so its vectors do not match those in the index.",
