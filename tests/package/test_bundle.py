@@ -67,7 +67,7 @@ def answers(specialist: Specialist) -> list[Answer]:
 def packed(kind: str, engine: LocalEngine, base: str, folder: Path) -> tuple[Specialist, Path]:
     """A specialist of a kind, and where it was packed."""
     run = Run.start(Job("small", folder, Settings(base_model=base)), folder / "run")
-    specialist = specialist_of(engine, recipe_of(kind, engine, folder / "parts"))
+    specialist = specialist_of(engine, recipe_of(kind, engine, folder / "run" / "work"))
     result = RungResult("prompt", None)
     row = Scored("e1", "g1", "q", "a", Answer("a"), 1.0)
     place, _ = finish(pack(run, specialist, result, [result], [row], Split(("a",), ("b",), ("c",), "hash"), EXAMPLES))
