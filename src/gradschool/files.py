@@ -176,7 +176,7 @@ def refuse_links(folder: Path) -> None:
                 raise DamagedError(
                     f"{path} is {kind}.",
                     "Folders that gradschool writes hold files and folders only.",
-                    "do not use this folder if it came from someone else; if the link is yours, put the file in its place.",
+                    "do not use it if it came from someone else; if the link is yours, put the file in its place.",
                 )
 
 

@@ -51,6 +51,7 @@ class Key(Generic[T]):
 
 # Values that every run saves. Keys of values whose records belong to higher layers are next to these records.
 SPLIT: Key[Split] = Key("split", Split)
+INPUTS: Key[dict[str, str]] = Key("inputs", dict[str, str])  # hashes of guidelines, documents and metric files
 ENGINE: Key[BaseIdentity] = Key("engine", BaseIdentity)
 PACKAGE: Key[str] = Key("package", str)  # folder of the packaged specialist
 

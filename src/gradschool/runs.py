@@ -107,7 +107,6 @@ def remove_run(folder: Path) -> list[str]:
                 shutil.rmtree(folder / name)
         for name in OWN_FILES:
             (folder / name).unlink(missing_ok=True)
-    with disk_errors(folder):
-        with suppress(OSError):  # files of the user are left
-            folder.rmdir()
+    with disk_errors(folder), suppress(OSError):  # files of the user are left
+        folder.rmdir()
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []

@@ -1,4 +1,4 @@
-"""What the user has allowed, remembered in a private file of theirs: hosts with the key they get, and code by its hash."""
+"""What the user has allowed, remembered in a private file: hosts with the key they get, and code by its hash."""
 
 import os
 from collections.abc import Mapping

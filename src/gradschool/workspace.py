@@ -1,7 +1,8 @@
 """A workspace: everything a climb works with. Examples read, checked and split, the base opened, the metric found."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from gradschool.against_base import demand_trainable, fit_to_base
 from gradschool.data.check import check
@@ -14,19 +15,20 @@ from gradschool.data.read import Reading, read_examples
 from gradschool.data.split import freeze_split, split_of, verify_split
 from gradschool.errors import DamagedError, DataError, UsageError
 from gradschool.evaluate import Measure, fit_metrics, untrained
+from gradschool.files import hash_tree, sha256, sha256_of
 from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.model.opening import open_engine
 from gradschool.model.spoken import evidence_against
 from gradschool.records import Decoding, Example, Note, Source, Split, Work
-from gradschool.run import ENGINE, SPLIT, Run
+from gradschool.run import ENGINE, INPUTS, SPLIT, Run
 from gradschool.rungs.ladder import LADDER, count_looks
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Rung
 from gradschool.rungs.tune import TUNE
 from gradschool.rungs.untrained import decodings_for, demand_fit
 from gradschool.score.judge import pass_mark_of
-from gradschool.score.metrics import find_metrics
+from gradschool.score.metrics import files_of, find_metrics
 from gradschool.score.provable import Proof, proof_of
 from gradschool.tune.world import current
 
@@ -65,6 +67,8 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
     Without a run nothing is written.
     """
     check_job(job)
+    if run:
+        _demand_same_inputs(run)
     goal = job.settings.goal
     reading = read_examples(job.examples, job.settings.data)
     checked = check(reading)
@@ -117,13 +121,35 @@ def open_base(job: Job, run: Run | None = None) -> Work[Engine]:
     if began_with and began_with.revision and settings.revision is None:
         settings = settings.model_copy(update={"revision": began_with.revision})
     engine: Engine = yield from open_engine(settings, job.folder)
-    if run and run.save(ENGINE, engine.identity) != engine.identity:
+    began = run.save(ENGINE, engine.identity) if run else engine.identity
+    known = replace(engine.identity, files=engine.identity.files if began.files else "")  # old runs lack it
+    if began != known:
         raise DamagedError(
             f"The base model {settings.base_model!r} is not the one that this run began with.",
-            "Its weights or its chat template have changed since.",
+            "Its weights, its tokenizer, its config or its chat template have changed since.",
             "restore the old base, or start a new climb.",
         )
     return engine
+
+
+def _demand_same_inputs(run: Run) -> None:
+    """Raise DataError if a file that the run's steps depend on has changed since it began; examples have the split."""
+    job = run.job
+    data = job.settings.data
+    names = (*files_of(job.settings.goal), data.guidelines, data.documents, data.others)
+    now = {name: _hash(job.path(name)) for name in names if name}
+    began = run.save(INPUTS, now)
+    for name in now:
+        if began.get(name) != now[name]:
+            raise DataError(
+                f"{job.path(name)} has changed since this run began.",
+                "Results of its old and its new content must not be in one table.",
+                "restore it to continue this run, or start a new climb.",
+            )
+
+
+def _hash(path: Path) -> str:
+    return sha256_of(hash_tree(path)) if path.is_dir() else sha256(path) if path.is_file() else ""
 
 
 def check_job(job: Job) -> None:
