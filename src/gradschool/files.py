@@ -195,6 +195,11 @@ def sha256_of(value: object) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+def hash_of(path: Path) -> str:
+    """One SHA-256 of a file or of all files below a folder; empty if there is neither."""
+    return sha256_of(hash_tree(path)) if path.is_dir() else sha256(path) if path.is_file() else ""
+
+
 def hash_tree(folder: Path) -> dict[str, str]:
     """The SHA-256 of all files below a folder, by their relative path with forward slashes."""
     return {path.relative_to(folder).as_posix(): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}

@@ -51,7 +51,8 @@ class Key(Generic[T]):
 
 # Values that every run saves. Keys of values whose records belong to higher layers are next to these records.
 SPLIT: Key[Split] = Key("split", Split)
-INPUTS: Key[dict[str, str]] = Key("inputs", dict[str, str])  # hashes of guidelines, documents and metric files
+INPUTS: Key[dict[str, str]] = Key("inputs", dict[str, str])  # hashes of guidelines and metric files
+DOCUMENTS: Key[dict[str, str]] = Key("documents", dict[str, str])  # hash of the documents, once they are indexed
 ENGINE: Key[BaseIdentity] = Key("engine", BaseIdentity)
 PACKAGE: Key[str] = Key("package", str)  # folder of the packaged specialist
 
@@ -83,7 +84,6 @@ class Run:
         folder = run.folder
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        refuse_links(folder)
         with run._locked():
             if (folder / "run.json").exists():
                 raise UsageError(

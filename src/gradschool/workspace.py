@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from gradschool.against_base import demand_trainable, fit_to_base
 from gradschool.data.check import check
@@ -15,13 +14,13 @@ from gradschool.data.read import Reading, read_examples
 from gradschool.data.split import freeze_split, split_of, verify_split
 from gradschool.errors import DamagedError, DataError, UsageError
 from gradschool.evaluate import Measure, fit_metrics, untrained
-from gradschool.files import hash_tree, sha256, sha256_of
+from gradschool.files import hash_of
 from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.model.opening import open_engine
 from gradschool.model.spoken import evidence_against
 from gradschool.records import Decoding, Example, Note, Source, Split, Work
-from gradschool.run import ENGINE, INPUTS, SPLIT, Run
+from gradschool.run import DOCUMENTS, ENGINE, INPUTS, SPLIT, Run
 from gradschool.rungs.ladder import LADDER, count_looks
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Rung
@@ -136,20 +135,18 @@ def _demand_same_inputs(run: Run) -> None:
     """Raise DataError if a file that the run's steps depend on has changed since it began; examples have the split."""
     job = run.job
     data = job.settings.data
-    names = (*files_of(job.settings.goal), data.guidelines, data.documents, data.others)
-    now = {name: _hash(job.path(name)) for name in names if name}
-    began = run.save(INPUTS, now)
-    for name in now:
-        if began.get(name) != now[name]:
+    names = (*files_of(job.settings.goal), data.guidelines, data.others)
+    now = {name: hash_of(job.path(name)) for name in names if name}
+    if run.saved(SPLIT) is None:
+        run.save(INPUTS, now)
+    began = {**(run.saved(INPUTS) or now), **(run.saved(DOCUMENTS) or {})}  # earlier versions saved neither
+    for name in began:
+        if began[name] != now.get(name, hash_of(job.path(name))):
             raise DataError(
                 f"{job.path(name)} has changed since this run began.",
                 "Results of its old and its new content must not be in one table.",
                 "restore it to continue this run, or start a new climb.",
             )
-
-
-def _hash(path: Path) -> str:
-    return sha256_of(hash_tree(path)) if path.is_dir() else sha256(path) if path.is_file() else ""
 
 
 def check_job(job: Job) -> None:
