@@ -33,7 +33,7 @@ def nothing_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_host_is_asked_for_once() -> None:
-    with pytest.raises(TrustError, match="--allow-host https://models.example"):
+    with pytest.raises(TrustError, match=r"--allow-host https://models\.example"):
         key_variable("https://models.example/v1", None)
     allow_host("models.example")
     assert key_variable("https://models.example/v1", None) == "OPENAI_API_KEY"

@@ -139,7 +139,8 @@ def _demand_same_inputs(run: Run) -> None:
     now = {name: hash_of(job.path(name)) for name in names if name}
     if run.saved(SPLIT) is None:
         run.save(INPUTS, now)
-    began = {**(run.saved(INPUTS) or now), **(run.saved(DOCUMENTS) or {})}  # earlier versions saved neither
+    inputs, documents = run.saved(INPUTS), run.saved(DOCUMENTS)  # earlier versions saved neither
+    began = (now if inputs is None else inputs) | ({} if documents is None else documents)
     for name in began:
         if began[name] != now.get(name, hash_of(job.path(name))):
             raise DataError(

@@ -248,7 +248,7 @@ class ChatApi:
                 why = f"The key in {name} is not accepted."
             elif not name:
                 why = "It needs a key, and servers on this machine get one only if you allow it."
-                fix = f"repeat the command with --allow-host {self.address}=OPENAI_API_KEY, or the variable that has the key."
+                fix = f"repeat the command with --allow-host {self.address}=OPENAI_API_KEY, or another variable."
             raise RemoteError(f"{self.address} refused the request ({answers}).", why, fix)
         if is_too_long(refusal):
             raise QuestionFailed(Failure("too long for the model", f"{self.address}: {message}"))
