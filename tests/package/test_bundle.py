@@ -1,5 +1,6 @@
 """The package: once opened, it is the specialist that was scored; any changed file is named in an error."""
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
