@@ -1,6 +1,7 @@
 """Fixtures that several folders use, and how workers divide the suite: one thread each, slow files first."""
 
 import os
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="gradschool-tests-")  # what tests allow is not the user's
 os.environ.pop("COLUMNS", None)  # workers have one; tests that need a width set it
 
 

@@ -18,6 +18,7 @@ from gradschool.data.row_reader import RowReader
 from gradschool.errors import GradschoolError, UsageError, nearest
 from gradschool.examine import Examined, Shown, examine
 from gradschool.job import Job
+from gradschool.model import hosts
 from gradschool.package import bundle
 from gradschool.records import (
     Answer,
@@ -42,6 +43,7 @@ from gradschool.records import (
     Work,
 )
 from gradschool.run import Run
+from gradschool.score import metrics
 from gradschool.score.provable import Proof
 from gradschool.settings import RENAMED, Data, Rule, Settings, keyword_of, options
 from gradschool.specialist import Specialist
@@ -102,45 +104,71 @@ def read_job(path: str | Path, **settings: object) -> Job:
     return jobs.read_job(_path(path), _overrides(settings), ARGUMENTS)
 
 
-def check(job: str | Path | Job, **settings: object) -> Examined:
-    """Read, check and split the examples of a job, and report what its test set can prove. Writes nothing."""
-    return _result(examine(_job(job, settings), rows=0))
+def check(
+    job: str | Path | Job, *, allow_host: str | None = None, trust_code: bool = False, **settings: object
+) -> Examined:
+    """Read, check and split the examples of a job, and report what its test set can prove. Writes nothing.
+
+    `allow_host` and `trust_code` are those of `climb`.
+    """
+    return _result(examine(_trusted(_job(job, settings), allow_host, trust_code), rows=0))
 
 
-def climb(job: str | Path | Job, *, run: str | Path | None = None, **settings: object) -> Climbed:
+def climb(
+    job: str | Path | Job,
+    *,
+    run: str | Path | None = None,
+    allow_host: str | None = None,
+    trust_code: bool = False,
+    **settings: object,
+) -> Climbed:
     """Climb a job to the first rung that is proven to reach the pass mark, and package that specialist.
 
     `run` is the folder for everything the climb writes; by default runs/NAME-1, runs/NAME-2, … `settings` override the
     job's. In a program that torchrun starts, rank 0 climbs, the other processes help with its trainings, and all return
     the same result.
+
+    `allow_host` allows a model server, and `trust_code` the code of a custom metric; both are remembered for the user.
     """
-    return _last(iter_climb(job, run=run, **settings))
+    return _last(iter_climb(job, run=run, allow_host=allow_host, trust_code=trust_code, **settings))
 
 
 def iter_climb(
-    job: str | Path | Job, *, run: str | Path | None = None, **settings: object
+    job: str | Path | Job,
+    *,
+    run: str | Path | None = None,
+    allow_host: str | None = None,
+    trust_code: bool = False,
+    **settings: object,
 ) -> Iterator[Event | Climbed]:
     """Climb as `climb` does, and yield every note, progress, training step and rung result; last, the `Climbed`.
 
     The job is read at once; the run starts with the first event. If torchrun started several processes, only rank 0
     yields events; the others yield the `Climbed` alone.
     """
-    read, folder = _job(job, settings), None if run is None else _path(run)
+    read = _trusted(_job(job, settings), allow_host, trust_code)
+    folder = None if run is None else _path(run)
     return _climb(lambda: Run.start(read, folder))
 
 
-def resume(run: str | Path) -> Climbed:
-    """Continue an interrupted run, with the job and the settings it began with; a finished one returns its result."""
+def resume(run: str | Path, *, allow_host: str | None = None, trust_code: bool = False) -> Climbed:
+    """Continue an interrupted run, with the job and the settings it began with; a finished one returns its result.
+
+    `allow_host` and `trust_code` are those of `climb`.
+    """
     folder = _path(run)
+    _trusted(Run.open(folder).job, allow_host, trust_code)
     return _last(_climb(lambda: Run.open(folder)))
 
 
-def open_specialist(folder: str | Path, *, base: str | None = None) -> "OpenSpecialist":
+def open_specialist(folder: str | Path, *, base: str | None = None, allow_host: str | None = None) -> "OpenSpecialist":
     """Open a packaged specialist: verify its files, load its base; `base` is another location of the same base model.
 
     `folder` is the specialist's, or that of its run. Raises DamagedError if a file or the base is not the one that was
-    packaged.
+    packaged, and TrustError if its base is on a server that the user has not allowed; `allow_host` allows it.
     """
+    if allow_host:
+        hosts.allow_host(allow_host)
     return OpenSpecialist(_result(bundle.open_specialist(_path(folder), base)))
 
 
@@ -210,6 +238,15 @@ def _job(job: str | Path | Job, settings: Mapping[str, object]) -> Job:
     return read_job(job, **settings)
 
 
+def _trusted(job: Job, allow_host: str | None, trust_code: bool) -> Job:
+    """The same job, after remembering what its caller allows."""
+    if allow_host:
+        hosts.allow_host(allow_host)
+    if trust_code:
+        metrics.trust_code(job.settings.goal, job.folder)
+    return job
+
+
 def _overrides(settings: Mapping[str, object]) -> dict[str, object]:
     """Settings by their path in job.toml."""
     paths = {keyword_of(option.path): option.path for option in options()} | {"rules": "goal.rules"}
@@ -223,6 +260,7 @@ def _overrides(settings: Mapping[str, object]) -> dict[str, object]:
                 "`gradschool settings` lists every setting.",
                 nearest(name, paths),
             )
+    hosts.named_by_user(settings.get("base_model"), settings.get("api_key_env"))
     return {paths[name]: value for name, value in settings.items()}
 
 

@@ -6,7 +6,8 @@
     ├── ModelError       5   a base model or adapter that cannot be loaded, or an unusable chat template
     ├── RemoteError      6   a server that does not answer, or whose answers are invalid
     ├── ResourceError    7   disk or memory ran out
-    └── DamagedError     8   a run or specialist folder whose files do not match their hashes
+    ├── DamagedError     8   a run or specialist folder whose files do not match their hashes
+    └── TrustError       9   a host or code that the user has not allowed yet
 
 The numbers are exit codes. The others are: 0, success (a climb passed); 1, a bug in gradschool; 3, no rung of a climb
 was proven to pass; 130, Ctrl-C.
@@ -74,6 +75,12 @@ class DamagedError(GradschoolError):
     """A run or specialist folder was changed after it was written."""
 
     exit_code = 8
+
+
+class TrustError(GradschoolError):
+    """A host that was not named by the user, or code of others that the user has not allowed to run."""
+
+    exit_code = 9
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:

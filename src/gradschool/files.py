@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from gradschool.errors import GradschoolError, ResourceError
+from gradschool.errors import DamagedError, GradschoolError, ResourceError
 
 HASH_BLOCK = 1 << 20
+LEFTOVER = re.compile(r"\.(.+)\.[a-z0-9_]{8}")  # temporary files and folders of `new_file` and `new_folder`
 
 
 @contextmanager
@@ -147,13 +148,36 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def copy_folder(source: Path, target: Path) -> None:
-    """Copy a folder. Unlike shutil's own, its error for a full disk is a ResourceError."""
+    """Copy a folder that holds no links (see `refuse_links`); an error for a full disk is a ResourceError."""
+    refuse_links(source)
 
     def copy(one: str, other: str) -> None:
         with disk_errors(Path(other)):
             shutil.copyfile(one, other)
 
     shutil.copytree(source, target, copy_function=copy)
+
+
+def is_inside(path: Path, folder: Path) -> bool:
+    """Whether a path is below a folder, with all links followed."""
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def refuse_links(folder: Path) -> None:
+    """Raise DamagedError if anything below a folder is a link or a special file: only files and folders are expected.
+
+    A link could name any file of whoever opens the folder, and a pipe would never end.
+    """
+    for place, folders, names in os.walk(folder):
+        for name in (*folders, *names):
+            path = Path(place, name)
+            if path.is_symlink() or not (path.is_dir() or path.is_file()):
+                kind = f"a link to {path.readlink()}" if path.is_symlink() else "not a file"
+                raise DamagedError(
+                    f"{path} is {kind}.",
+                    "Folders that gradschool writes hold files and folders only.",
+                    "do not use it if it came from someone else; if the link is yours, put the file in its place.",
+                )
 
 
 def sha256(path: Path) -> str:
@@ -169,6 +193,11 @@ def sha256_of(value: object) -> str:
     """The SHA-256 of a value's canonical JSON, in hex; the same on every machine."""
     canonical = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def hash_of(path: Path) -> str:
+    """One SHA-256 of a file or of all files below a folder; empty if there is neither."""
+    return sha256_of(hash_tree(path)) if path.is_dir() else sha256(path) if path.is_file() else ""
 
 
 def hash_tree(folder: Path) -> dict[str, str]:

@@ -42,6 +42,14 @@ class BaseIdentity:
     template: str = ""  # SHA-256 of the chat template
     bits: str = ""
     address: str = ""
+    files: str = ""  # SHA-256 over config and tokenizer; empty if an earlier version saved it
+
+    def other_part(self, expected: "BaseIdentity") -> str:
+        """The part in which this base differs from an expected one, as far as that one's hashes are known."""
+        for part, name in (("weights", "weights"), ("template", "chat template"), ("files", "tokenizer or config")):
+            if getattr(expected, part) and getattr(expected, part) != getattr(self, part):
+                return name
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,12 @@ from gradschool.data.read import read_examples
 from gradschool.evaluate import evaluate, measure_of
 from gradschool.files import write_lines
 from gradschool.package.bundle import is_base, open_specialist
+from gradschool.package.evidence import demand_files
 from gradschool.package.manifest import specialist_folder
 from gradschool.records import Note, Report, Scored, Work
 from gradschool.run import FIT_TEXTS, read_saved_job
 from gradschool.score.judge import judge
+from gradschool.score.metrics import trust_code
 from gradschool.settings import Data
 
 
@@ -25,6 +27,12 @@ def columns_of(path: Path) -> Data:
         return Data()
     file = specialist_folder(path) / "evidence" / "run.json"
     return read_saved_job(file).settings.data if file.is_file() else Data()
+
+
+def trust_code_of(folder: Path) -> None:
+    """Remember that the user allows the custom metrics of a specialist to run; without any, nothing happens."""
+    evidence = specialist_folder(folder) / "evidence"
+    trust_code(read_saved_job(evidence / "run.json").settings.goal, evidence)
 
 
 def score_specialist(
@@ -45,7 +53,8 @@ def score_specialist(
         kinds = Counter(f"{issue.kind} ({issue.severity})" for issue in checked.issues)
         counted = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
         yield Note(f"{examples.name}: {len(asked)} usable examples; {counted}.", "warning")
-    measure = measure_of(goal, job.folder, asked, folder / "evidence" / FIT_TEXTS)
+    demand_files(goal, folder / "evidence")
+    measure = measure_of(goal, folder / "evidence", asked, folder / "evidence" / FIT_TEXTS)
     rows = yield from evaluate(specialist, asked, measure, None, "answering")
     if output:
         write_lines(output, TypeAdapter(list[Scored]).dump_python(rows, mode="json"))

@@ -11,12 +11,14 @@ runs/contracts-1/
   specialist/        the package
 """
 
+import os
 import shlex
 import shutil
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, TypeVar
@@ -26,13 +28,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from gradschool.environment import environment
 from gradschool.errors import DamagedError, GradschoolError, UsageError
-from gradschool.files import append_line, disk_errors, read_json, read_lines, write_json
+from gradschool.files import LEFTOVER, append_line, disk_errors, read_json, read_lines, refuse_links, write_json
 from gradschool.job import Job
 from gradschool.records import BaseIdentity, Event, Note, Progress, RungResult, Split, Work
 from gradschool.settings import saved_settings
 
 T = TypeVar("T")
 FIT_TEXTS = "fit.jsonl"
+WRITTEN = ("run.json", "environment.json", FIT_TEXTS, "specialist", "report.html")  # in one step each
 CLIMB = "climbed"  # the name of a climb's saved result, whose record belongs to climbing.py
 PACKED = "specialist"  # the folder of the package in a run
 PROGRESS_EVERY = 2.0  # seconds between two recorded progress events of one step
@@ -48,6 +51,8 @@ class Key(Generic[T]):
 
 # Values that every run saves. Keys of values whose records belong to higher layers are next to these records.
 SPLIT: Key[Split] = Key("split", Split)
+INPUTS: Key[dict[str, str]] = Key("inputs", dict[str, str])  # hashes of guidelines and metric files
+DOCUMENTS: Key[dict[str, str]] = Key("documents", dict[str, str])  # hash of the documents, once they are indexed
 ENGINE: Key[BaseIdentity] = Key("engine", BaseIdentity)
 PACKAGE: Key[str] = Key("package", str)  # folder of the packaged specialist
 
@@ -71,20 +76,24 @@ class Run:
 
     @classmethod
     def start(cls, job: Job, folder: Path | None = None) -> "Run":
-        """Create a run folder, by default the `next_folder`; raises UsageError if the folder already holds a run."""
-        folder = folder or next_folder(job.name)
-        if (folder / "run.json").exists():
-            raise UsageError(
-                f"{folder} already holds a run.",
-                "Runs are never overwritten.",
-                f"continue it with `{resume_command(folder)}`, or choose another folder with --run.",
-            )
+        """Create a run folder, by default the `next_folder`; raises UsageError if the folder already holds a run.
+
+        Whoever makes a default folder has it; a folder that is named belongs to the first one that locks it.
+        """
+        run = cls(folder or _claimed(job.name), job, new=True)
+        folder = run.folder
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "environment.json", environment())
-        absolute = replace(job, folder=job.folder.resolve())
-        write_json(folder / "run.json", TypeAdapter(Job).dump_python(absolute, mode="json"))
-        return cls(folder, job, new=True)
+        with run._locked():
+            if (folder / "run.json").exists():
+                raise UsageError(
+                    f"{folder} already holds a run.",
+                    "Runs are never overwritten.",
+                    f"continue it with `{resume_command(folder)}`, or choose another folder with --run.",
+                )
+            write_json(folder / "environment.json", environment())
+            write_json(folder / "run.json", _saved_job(job, folder))
+        return run
 
     @classmethod
     def open(cls, folder: Path) -> "Run":
@@ -93,10 +102,25 @@ class Run:
             raise UsageError(
                 f"{folder} is not a run.", "It has no run.json.", "`gradschool runs` lists the runs of this folder."
             )
+        refuse_links(folder)
         return cls(folder, read_saved_job(folder / "run.json"))
 
     def __enter__(self) -> "Run":
-        """Lock the run; raises UsageError if another process holds it."""
+        """Lock the run, and remove what a killed process left unfinished; raises UsageError if another one holds it."""
+        self._acquire()
+        if not self._new:
+            _clean(self.folder)
+        return self
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._acquire()
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _acquire(self) -> None:
         try:
             with disk_errors(self.folder):
                 self._lock.acquire(timeout=0)
@@ -106,14 +130,15 @@ class Run:
                 "Two processes would overwrite each other's files.",
                 "wait for it, or stop it first.",
             ) from error
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._lock.release()
-        if self._new and isinstance(error, GradschoolError) and self.saved(SPLIT) is None:
-            self._discard()
+        try:  # while it is locked: once it is not, the folder may belong to another process
+            if self._new and isinstance(error, GradschoolError) and self.saved(SPLIT) is None:
+                self._discard()
+        finally:
+            self._lock.release()
 
     def _discard(self) -> None:
         """Remove our files from the folder, and the folder if nothing else is in it."""
@@ -145,16 +170,34 @@ class Run:
         return self._read(path, key) if path.exists() else None
 
     def _done(self, key: Key[T]) -> Path:
+        if Path(key.name).name != key.name:  # a rung's name, read from the events
+            raise DamagedError(f"{self.folder} is damaged.", f"{key.name!r} is not the name of a step.", "climb again.")
         return self.folder / "done" / f"{key.name}.json"
 
     def _read(self, path: Path, key: Key[T]) -> T:
         try:
-            value: T = TypeAdapter(key.type).validate_python(read_json(path))
+            value: T = TypeAdapter(key.type).validate_python(self._here(read_json(path)))
         except (ValueError, ValidationError) as error:
             raise DamagedError(
                 f"{path} cannot be read.", str(error), "delete it; the step is then run again."
             ) from error
         return value
+
+    def _here(self, value: Any) -> Any:
+        """A saved value with the paths in this run as they are now: the run may have been moved."""
+        if isinstance(value, dict):
+            return {key: self._here(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._here(item) for item in value]
+        if self._began and isinstance(value, str) and value.startswith(f"{self._began}{os.sep}"):
+            return f"{self.folder.resolve()}{value[len(self._began) :]}"
+        return value
+
+    @cached_property
+    def _began(self) -> str:
+        """The folder in which the run began; empty if it is still there, or if an earlier version began it."""
+        began = str(read_json(self.folder / "run.json").get("run", ""))
+        return "" if began == str(self.folder.resolve()) else began
 
     def answers(self, name: str) -> Path:
         """The file of one candidate's answers to one set of examples."""
@@ -218,9 +261,41 @@ def read_saved_job(path: Path) -> Job:
     """Read the run.json of a run or of a specialist's evidence; raises DamagedError if that is not possible."""
     try:
         saved = read_json(path)
-        return Job(saved["name"], Path(saved["folder"]), saved_settings(saved["settings"]))
+        folder, moved = Path(saved["folder"]), path.parent / saved.get("from_run", "")
+        if not folder.is_dir() and saved.get("from_run") and moved.is_dir():
+            folder = moved.resolve()
+        return Job(saved["name"], folder, saved_settings(saved["settings"]))
     except (ValueError, KeyError, TypeError) as error:
         raise DamagedError(f"{path} cannot be read.", str(error), "start a new climb.") from error
+
+
+def _saved_job(job: Job, folder: Path) -> dict[str, Any]:
+    """The content of run.json: the job, where both folders are, and the way from the run to the job."""
+    absolute, run = replace(job, folder=job.folder.resolve()), folder.resolve()
+    places = {"run": str(run), "from_run": os.path.relpath(absolute.folder, run)}
+    return {**TypeAdapter(Job).dump_python(absolute, mode="json"), **places}
+
+
+def _claimed(name: str) -> Path:
+    """Make the next free run folder; only one of several processes makes each."""
+    while True:
+        folder = next_folder(name)
+        with disk_errors(folder):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError):
+                folder.mkdir()
+                return folder
+
+
+def _clean(folder: Path) -> None:
+    """Remove temporary files and folders that killed processes left; those of the user have other names."""
+    own = [path for path in folder.iterdir() if (match := LEFTOVER.fullmatch(path.name)) and match[1] in WRITTEN]
+    inner = [path for name in ("done", "answers", "work") for path in (folder / name).rglob(".*")]
+    for path in (*own, *(path for path in inner if LEFTOVER.fullmatch(path.name))):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def next_folder(name: str, parent: Path = Path("runs")) -> Path:

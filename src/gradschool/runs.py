@@ -105,9 +105,8 @@ def remove_run(folder: Path) -> list[str]:
         for name in OWN:
             if (folder / name).is_dir() and not (folder / name).is_symlink():
                 shutil.rmtree(folder / name)
-    with disk_errors(folder):
         for name in OWN_FILES:
             (folder / name).unlink(missing_ok=True)
-        with suppress(OSError):  # files of the user are left
-            folder.rmdir()
+    with disk_errors(folder), suppress(OSError):  # files of the user are left
+        folder.rmdir()
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []

@@ -1,7 +1,7 @@
 """A workspace: everything a climb works with. Examples read, checked and split, the base opened, the metric found."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradschool.against_base import demand_trainable, fit_to_base
 from gradschool.data.check import check
@@ -14,19 +14,20 @@ from gradschool.data.read import Reading, read_examples
 from gradschool.data.split import freeze_split, split_of, verify_split
 from gradschool.errors import DamagedError, DataError, UsageError
 from gradschool.evaluate import Measure, fit_metrics, untrained
+from gradschool.files import hash_of
 from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.model.opening import open_engine
 from gradschool.model.spoken import evidence_against
 from gradschool.records import Decoding, Example, Note, Source, Split, Work
-from gradschool.run import ENGINE, SPLIT, Run
+from gradschool.run import DOCUMENTS, ENGINE, INPUTS, SPLIT, Run
 from gradschool.rungs.ladder import LADDER, count_looks
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Rung
 from gradschool.rungs.tune import TUNE
 from gradschool.rungs.untrained import decodings_for, demand_fit
 from gradschool.score.judge import pass_mark_of
-from gradschool.score.metrics import find_metrics
+from gradschool.score.metrics import files_of, find_metrics
 from gradschool.score.provable import Proof, proof_of
 from gradschool.tune.world import current
 
@@ -65,6 +66,8 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
     Without a run nothing is written.
     """
     check_job(job)
+    if run:
+        _demand_same_inputs(run)
     goal = job.settings.goal
     reading = read_examples(job.examples, job.settings.data)
     checked = check(reading)
@@ -117,13 +120,34 @@ def open_base(job: Job, run: Run | None = None) -> Work[Engine]:
     if began_with and began_with.revision and settings.revision is None:
         settings = settings.model_copy(update={"revision": began_with.revision})
     engine: Engine = yield from open_engine(settings, job.folder)
-    if run and run.save(ENGINE, engine.identity) != engine.identity:
+    began = run.save(ENGINE, engine.identity) if run else engine.identity
+    known = replace(engine.identity, files=engine.identity.files if began.files else "")  # old runs lack it
+    if began != known:
         raise DamagedError(
             f"The base model {settings.base_model!r} is not the one that this run began with.",
-            "Its weights or its chat template have changed since.",
+            "Its weights, its tokenizer, its config or its chat template have changed since.",
             "restore the old base, or start a new climb.",
         )
     return engine
+
+
+def _demand_same_inputs(run: Run) -> None:
+    """Raise DataError if a file that the run's steps depend on has changed since it began; examples have the split."""
+    job = run.job
+    data = job.settings.data
+    names = (*files_of(job.settings.goal), data.guidelines, data.others)
+    now = {name: hash_of(job.path(name)) for name in names if name}
+    if run.saved(SPLIT) is None:
+        run.save(INPUTS, now)
+    inputs, documents = run.saved(INPUTS), run.saved(DOCUMENTS)  # earlier versions saved neither
+    began = (now if inputs is None else inputs) | ({} if documents is None else documents)
+    for name in began:
+        if began[name] != now.get(name, hash_of(job.path(name))):
+            raise DataError(
+                f"{job.path(name)} has changed since this run began.",
+                "Results of its old and its new content must not be in one table.",
+                "restore it to continue this run, or start a new climb.",
+            )
 
 
 def check_job(job: Job) -> None:

@@ -1,5 +1,6 @@
 """The package: once opened, it is the specialist that was scored; any changed file is named in an error."""
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -67,7 +68,7 @@ def answers(specialist: Specialist) -> list[Answer]:
 def packed(kind: str, engine: LocalEngine, base: str, folder: Path) -> tuple[Specialist, Path]:
     """A specialist of a kind, and where it was packed."""
     run = Run.start(Job("small", folder, Settings(base_model=base)), folder / "run")
-    specialist = specialist_of(engine, recipe_of(kind, engine, folder / "parts"))
+    specialist = specialist_of(engine, recipe_of(kind, engine, folder / "run" / "work"))
     result = RungResult("prompt", None)
     row = Scored("e1", "g1", "q", "a", Answer("a"), 1.0)
     place, _ = finish(pack(run, specialist, result, [result], [row], Split(("a",), ("b",), ("c",), "hash"), EXAMPLES))
@@ -285,3 +286,45 @@ def test_a_damaged_specialist_is_not_packaged(packages: Callable[[str], Path], t
     with pytest.raises(DamagedError, match=r"README\.md"):
         finish(carry(place, tmp_path / "carried", True))
     assert not (tmp_path / "carried").exists()
+
+
+def another_epsilon(base: Path) -> None:
+    config = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps(config | {"rms_norm_eps": 0.1}))
+
+
+def two_tokens_swapped(base: Path) -> None:
+    tokenizer = json.loads((base / "tokenizer.json").read_text())
+    vocab = tokenizer["model"]["vocab"]
+    (first, one), (second, two) = list(vocab.items())[-2:]
+    vocab[first], vocab[second] = two, one
+    (base / "tokenizer.json").write_text(json.dumps(tokenizer))
+
+
+def another_end(base: Path) -> None:
+    (base / "generation_config.json").write_text('{"eos_token_id": 5}')
+
+
+@pytest.mark.parametrize("change", [another_epsilon, two_tokens_swapped, another_end])
+def test_a_base_with_the_same_weights_and_other_files_is_refused(
+    change: Callable[[Path], None], base: Path, packages: Callable[[str], Path], tmp_path: Path
+) -> None:
+    shutil.copytree(base, tmp_path / "base")
+    config = json.loads((base / "config.json").read_text())
+    written = json.dumps(config | {"transformers_version": "9.9"}, indent=7)  # the same base, saved by another program
+    (tmp_path / "base" / "config.json").write_text(written)
+    finish(open_specialist(packages("shots"), str(tmp_path / "base")))
+    change(tmp_path / "base")
+    with pytest.raises(DamagedError, match="tokenizer or config differs"):
+        finish(open_specialist(packages("shots"), str(tmp_path / "base")))
+
+
+def test_a_private_file_behind_a_link_in_a_base_is_not_copied(
+    base: Path, packages: Callable[[str], Path], tmp_path: Path
+) -> None:
+    shutil.copytree(base, tmp_path / "base")
+    (tmp_path / "id_key.json").write_text("{}")
+    (tmp_path / "base" / "notes.json").symlink_to(tmp_path / "id_key.json")
+    with pytest.raises(UsageError, match="link"):
+        finish(carry(packages("shots"), tmp_path / "copy", True, str(tmp_path / "base")))
+    assert not (tmp_path / "copy").exists()

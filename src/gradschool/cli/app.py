@@ -39,6 +39,29 @@ AsJson = Annotated[bool, typer.Option("--json", help="print the result as JSON; 
 BaseOption = Annotated[str | None, typer.Option("--base", help="another location of the same base model")]
 
 
+AllowHost = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-host",
+        metavar="HOST[=VARIABLE]",
+        help="allow questions to this model server, with the API key in the variable (default: OPENAI_API_KEY); "
+        "remembered; can be repeated",
+    ),
+]
+TrustCode = Annotated[
+    bool, typer.Option("--trust-code", help="allow the Python code of its metric to run; remembered until it changes")
+]
+
+
+def allow_hosts(hosts: list[str] | None) -> None:
+    """Remember the hosts that the user allows."""
+    if hosts:
+        from gradschool.model.hosts import allow_host
+
+        for host in hosts:
+            allow_host(host)
+
+
 def _print_version(asked: bool) -> None:
     if asked:
         typer.echo(__version__)

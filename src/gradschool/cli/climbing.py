@@ -9,9 +9,12 @@ from rich.markup import escape
 
 from gradschool import errors
 from gradschool.cli.app import (
+    AllowHost,
     AsJson,
     JobPath,
+    TrustCode,
     Verbose,
+    allow_hosts,
     command,
     err,
     interrupted,
@@ -21,7 +24,7 @@ from gradschool.cli.app import (
     write_issues,
 )
 from gradschool.cli.lines import say
-from gradschool.job import read_job
+from gradschool.job import Job, read_job
 
 if TYPE_CHECKING:
     from gradschool.run import Run
@@ -35,6 +38,8 @@ def climb(
     ] = None,
     run: Annotated[Path | None, typer.Option(help="folder for this run; default: runs/NAME-1, -2, …")] = None,
     resume: Annotated[Path | None, typer.Option(help="continue an interrupted run")] = None,
+    allow_host: AllowHost = None,
+    trust_code: TrustCode = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
     *,
@@ -49,7 +54,8 @@ def climb(
 
     if help_train_under_torchrun():
         return
-    opened = _open_run(job, run, resume, overrides)
+    allow_hosts(allow_host)
+    opened = _open_run(job, run, resume, overrides, trust_code)
     console = err if as_json else out
     try:
         with opened, Screen(console, verbose) as screen:
@@ -65,7 +71,9 @@ def climb(
         raise typer.Exit(errors.EXIT_NOT_PASSED)
 
 
-def _open_run(job: Path | None, folder: Path | None, resume: Path | None, overrides: Mapping[str, Any]) -> "Run":
+def _open_run(
+    job: Path | None, folder: Path | None, resume: Path | None, overrides: Mapping[str, Any], trust_code: bool
+) -> "Run":
     from gradschool.run import Run, resume_command
 
     if resume is not None and (job is not None or overrides):
@@ -75,14 +83,27 @@ def _open_run(job: Path | None, folder: Path | None, resume: Path | None, overri
             f"`{resume_command(resume)}`",
         )
     if resume is not None:
-        return Run.open(resume)
+        opened = Run.open(resume)
+        _trust(opened.job, {}, trust_code)
+        return opened
     if job is None:
         raise errors.UsageError(
             "There is nothing to climb.",
             "No job was given.",
             "name a folder with job.toml, a .toml file, or a file of examples.",
         )
-    return Run.start(read_job(job, overrides), folder)
+    return Run.start(_trust(read_job(job, overrides), overrides, trust_code), folder)
+
+
+def _trust(job: Job, overrides: Mapping[str, Any], trust_code: bool) -> Job:
+    """The same job, after remembering what the user named or allowed."""
+    from gradschool.model.hosts import named_by_user
+    from gradschool.score import metrics
+
+    named_by_user(overrides.get("base_model"), overrides.get("remote.api_key_env"))
+    if trust_code:
+        metrics.trust_code(job.settings.goal, job.folder)
+    return job
 
 
 @command
@@ -91,6 +112,8 @@ def check(
     job: JobPath,
     rows: Annotated[int, typer.Option(help="how many examples to show with the tokens that are trained on")] = 2,
     issues: Annotated[Path | None, typer.Option(help="write all warnings here, one per line")] = None,
+    allow_host: AllowHost = None,
+    trust_code: TrustCode = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
     *,
@@ -101,9 +124,10 @@ def check(
     from gradschool.cli.tables import show_examined, show_issues
     from gradschool.examine import examine
 
+    allow_hosts(allow_host)
     try:
         with Screen(err if as_json else out, verbose) as screen:
-            examined = screen.follow(examine(read_job(job, overrides), rows))
+            examined = screen.follow(examine(_trust(read_job(job, overrides), overrides, trust_code), rows))
     except errors.GradschoolError as error:
         show_issues(err if as_json else out, error.issues)
         write_issues(issues, error.issues)

@@ -70,6 +70,7 @@ def prepare(
     if pass_mark is not None and not 0 < pass_mark <= 1:
         raise UsageError(f"--pass-mark {pass_mark}: a pass mark is between 0 and 1.", "", "give 0.8, for example.")
     from gradschool.cli.screen import Screen
+    from gradschool.model.hosts import named_by_user
     from gradschool.model.opening import open_engine
     from gradschool.prepare.options import PrepareOptions, private_modes
     from gradschool.prepare.prepare import prepare as prepare_job
@@ -78,6 +79,7 @@ def prepare(
         raise UsageError(f"--others is for --for style, not {purpose}.", "Only a style is compared.", "leave it out.")
     columns = Data(input_column=input_column, output_column=output_column, group_column=group_column)
     modes = private_modes(private)
+    named_by_user(writer)
     console = err if as_json else out
     with Screen(console) as screen, _written(issues, screen.warnings):
         engine = screen.follow(open_engine(Settings(base_model=writer), Path())) if writer else None

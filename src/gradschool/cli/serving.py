@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from gradschool import errors
-from gradschool.cli.app import BaseOption, command, err, out
+from gradschool.cli.app import AllowHost, BaseOption, allow_hosts, command, err, out
 
 
 @command
@@ -57,6 +57,7 @@ def serve(
         float, typer.Option("--timeout", min=0.001, help="time limit of one answer, queueing included (seconds)")
     ] = 300,
     base: BaseOption = None,
+    allow_host: AllowHost = None,
     runtime: Annotated[
         Literal["local", "llama.cpp"] | None,
         typer.Option("--runtime", help="inference engine; default: llama.cpp with --gguf, else local"),
@@ -73,6 +74,7 @@ def serve(
     from gradschool.serve.service import Limits
 
     check_runtime(specialists, runtime, gguf, base)
+    allow_hosts(allow_host)
     key = read_key(api_key_env, api_key_file)
     origins = parse_origins(allow_origin or (), key)
     with bind(host, port, key) as listening:

@@ -7,7 +7,18 @@ import typer
 from rich.markup import escape
 
 from gradschool import errors
-from gradschool.cli.app import AsJson, BaseOption, SpecialistPath, command, err, out, print_json
+from gradschool.cli.app import (
+    AllowHost,
+    AsJson,
+    BaseOption,
+    SpecialistPath,
+    TrustCode,
+    allow_hosts,
+    command,
+    err,
+    out,
+    print_json,
+)
 from gradschool.settings import MAX_DROP, NUMBER_FORMAT, ExportForm, NumberFormat
 
 if TYPE_CHECKING:
@@ -24,12 +35,14 @@ def bundle(
     target: Annotated[Path, typer.Argument(help="a new folder, to copy to another machine")],
     with_base: Annotated[bool, typer.Option("--with-base", help="include the base model")] = False,
     base: BaseOption = None,
+    allow_host: AllowHost = None,
     as_json: AsJson = False,
 ) -> None:
     """Copy a specialist to a new folder for another machine, after verifying it."""
     from gradschool.cli.screen import Screen
     from gradschool.package.bundle import carry
 
+    allow_hosts(allow_host)
     with Screen(err if as_json else out) as screen:
         needed = screen.follow(carry(specialist, target, with_base, base))
     if as_json:
@@ -53,6 +66,7 @@ def export(
     ] = False,
     max_drop: Annotated[float, typer.Option("--max-drop", min=0, max=1, help="maximum drop of the score")] = MAX_DROP,
     base: BaseOption = None,
+    trust_code: TrustCode = False,
     as_json: AsJson = False,
 ) -> None:
     """Export a specialist for other programs; the export is kept only if it answers the test questions as well."""
@@ -60,12 +74,15 @@ def export(
     from gradschool.export.export import ExportOptions
     from gradschool.export.export import export as make
     from gradschool.package.forms import ExportRejected
+    from gradschool.rescore import trust_code_of
     from gradschool.serve.over_http import over_http
 
     if smallest and to not in ("gguf", "ollama"):
         raise errors.UsageError(
             "--smallest chooses among formats of GGUF files.", f"--to {to} writes none.", "use --to gguf or ollama."
         )
+    if trust_code:
+        trust_code_of(specialist)
     options = ExportOptions(specialist, to, output, number_format, smallest, max_drop, base)
     try:
         with Screen(err if as_json else out) as screen:

@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from gradschool import errors
-from gradschool.cli.app import AsJson, BaseOption, SpecialistPath, Verbose, command, err, out, print_json
+from gradschool.cli.app import (
+    AllowHost,
+    AsJson,
+    BaseOption,
+    SpecialistPath,
+    TrustCode,
+    Verbose,
+    allow_hosts,
+    command,
+    err,
+    out,
+    print_json,
+)
 
 
 @command
@@ -19,6 +31,7 @@ def chat(
     ],
     compare: Annotated[bool, typer.Option("--compare", help="also show the answers of the base alone")] = False,
     base: BaseOption = None,
+    allow_host: AllowHost = None,
 ) -> None:
     """Chat with a specialist or a base model; /help lists the commands."""
     from gradschool.cli.chatting import chat_with
@@ -26,6 +39,7 @@ def chat(
     from gradschool.package.bundle import is_base, open_base_or_specialist
     from gradschool.specialist import Recipe, Specialist
 
+    allow_hosts(allow_host)
     with Screen(out) as screen:
         opened = screen.follow(open_base_or_specialist(specialist, base))
     speakers = {"base" if is_base(specialist) else "specialist": opened}
@@ -42,6 +56,7 @@ def answer(
         typer.Argument(metavar="[QUESTION]...", help="questions; without any, they are read from standard input"),
     ] = None,
     base: BaseOption = None,
+    allow_host: AllowHost = None,
 ) -> None:
     """Answer questions, as arguments or from standard input, one per line; print JSON lines in their order."""
     from gradschool.cli.questions import answer_rows, read_questions
@@ -52,6 +67,7 @@ def answer(
     if not questions and sys.stdin.isatty():
         err.print("Write one question per line; Ctrl-D ends the list.")
     asked = read_questions(questions or sys.stdin, columns_of(specialist))
+    allow_hosts(allow_host)
     with Screen(err) as screen:
         opened = screen.follow(open_base_or_specialist(specialist, base))
     for row in answer_rows(opened, asked):
@@ -83,14 +99,19 @@ def score(
         str | None, typer.Option(help="column or key that holds the ideal answer, if its name is not a known one")
     ] = None,
     base: BaseOption = None,
+    allow_host: AllowHost = None,
+    trust_code: TrustCode = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
     """Score a specialist on other examples with the metric and the rules of its job."""
     from gradschool.cli.screen import Screen
     from gradschool.cli.tables import show_report
-    from gradschool.rescore import score_specialist
+    from gradschool.rescore import score_specialist, trust_code_of
 
+    allow_hosts(allow_host)
+    if trust_code:
+        trust_code_of(specialist)
     with Screen(err, verbose) as screen:
         columns = {"input_column": input_column, "output_column": output_column}
         judged = screen.follow(score_specialist(specialist, examples, output, base, columns))

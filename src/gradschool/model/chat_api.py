@@ -240,11 +240,16 @@ class ChatApi:
         answers = f"{status}{': ' * bool(message)}{message}"
         if status in (401, 403):
             name = self.settings.api_key_env
-            raise RemoteError(
-                f"{self.address} refused the request ({answers}).",
-                f"The key in {name} is not accepted." if self._key else f"It needs a key; {name} is not set.",
-                f"export {name}=… , or name another variable with remote.api_key_env.",
+            why, fix = (
+                f"It needs a key; {name} is not set.",
+                f"export {name}=…, or name another with remote.api_key_env.",
             )
+            if self._key:
+                why = f"The key in {name} is not accepted."
+            elif not name:
+                why = "It needs a key, and servers on this machine get one only if you allow it."
+                fix = f"repeat the command with --allow-host {self.address}=OPENAI_API_KEY, or another variable."
+            raise RemoteError(f"{self.address} refused the request ({answers}).", why, fix)
         if is_too_long(refusal):
             raise QuestionFailed(Failure("too long for the model", f"{self.address}: {message}"))
         if status == 404 or (status == 400 and "model" in message.lower()):

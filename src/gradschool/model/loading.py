@@ -13,7 +13,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from gradschool.errors import ModelError, ResourceError, first_line
-from gradschool.files import sha256, sha256_of
+from gradschool.files import read_json, sha256, sha256_of
 from gradschool.model.folders import no_config, refuse_adapter
 from gradschool.model.four_bits import loading_in_four_bits, settle
 from gradschool.model.weights import check_weights, refuse_pointers
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json", "spiece.model")
+# Files besides weights that are loaded from a folder. The chat template has a hash of its own.
+LOADED = re.compile(
+    r"config\.json|generation_config\.json|added_tokens\.json|special_tokens_map\.json|tokenizer.*\.json|tekken\.json|"
+    r"vocab\.(json|txt)|merges\.txt|.*\.(model|spm|tiktoken)|chat_template\..*"
+)
+WRITERS = ("transformers_version", "_name_or_path")  # keys that any program may write differently
 # Errors of transformers, tokenizers and safetensors for files that they cannot load.
 LOAD_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError, SafetensorError)
 
@@ -139,6 +145,26 @@ def hash_weights(folder: Path) -> str:
         blob = path.resolve().name
         hashes[path.name] = blob if path.is_symlink() and re.fullmatch("[0-9a-f]{64}", blob) else sha256(path)
     return sha256_of(hashes)
+
+
+def hash_files(folder: Path) -> str:
+    """One SHA-256 for all other files that are loaded: config, generation config and tokenizer.
+
+    JSON is compared by its values, without those that only say which program wrote it.
+    """
+    hashes = {}
+    for path in sorted(folder.iterdir()):
+        if LOADED.fullmatch(path.name) and path.is_file():
+            hashes[path.name] = _hash_json(path) if path.suffix == ".json" else sha256(path)
+    return sha256_of(hashes)
+
+
+def _hash_json(path: Path) -> str:
+    try:
+        value = read_json(path)
+    except ValueError:
+        return sha256(path)
+    return sha256_of({k: v for k, v in value.items() if k not in WRITERS} if isinstance(value, dict) else value)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

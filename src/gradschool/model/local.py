@@ -13,7 +13,7 @@ from gradschool.model.chat import Chat, Unfit
 from gradschool.model.completion import Completion, complete, complete_by_token, complete_in_memory
 from gradschool.model.detokenizer import IncrementalDetokenizer
 from gradschool.model.engine import Engine, TextLoss, refused, too_long
-from gradschool.model.loading import hash_weights, load
+from gradschool.model.loading import hash_files, hash_weights, load
 from gradschool.model.losses import row_losses
 from gradschool.model.machine import choose_device, choose_dtype
 from gradschool.model.memory import rows_at_once
@@ -72,7 +72,7 @@ class LocalEngine:
 
     @cached_property
     def identity(self) -> BaseIdentity:
-        """Identifies the base: name, revision, and the hashes of weights and chat template."""
+        """Identifies the base: name, revision, and the hashes of weights, chat template and all other files."""
         return BaseIdentity(
             "local",
             self.name,
@@ -80,6 +80,7 @@ class LocalEngine:
             weights=hash_weights(self.folder),
             template=self.chat.template_hash,
             bits="4" if self.quantization else "",
+            files=hash_files(self.folder),
         )
 
     @property

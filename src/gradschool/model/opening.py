@@ -6,13 +6,13 @@ from pathlib import Path
 from gradschool.errors import ModelError, UsageError
 from gradschool.model.engine import Engine
 from gradschool.model.folders import model_folder
+from gradschool.model.hosts import SERVER, key_variable
 from gradschool.model.ollama import ollama_name, ollama_route
 from gradschool.records import Note, Work
 from gradschool.settings import BUILT_IN, Settings
 
 POCKET = Path(__file__).parents[1] / "bases" / "pocket"
 HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?")
-SERVER = ("http://", "https://")
 
 
 def is_hub_id(name: str) -> bool:
@@ -20,15 +20,16 @@ def is_hub_id(name: str) -> bool:
     return HUB_ID.fullmatch(name) is not None
 
 
-def open_engine(settings: Settings, folder: Path) -> Work[Engine]:
+def open_engine(settings: Settings, folder: Path, *, packaged: bool = False) -> Work[Engine]:
     """Open the engine that a job names.
 
     Relative paths are searched in the job's `folder`, then in the working directory. Yields notes, and progress of
-    downloads. Raises ModelError if the model does not exist or cannot be used.
+    downloads. Settings of a `packaged` specialist cannot choose the API key that a server gets. Raises ModelError if
+    the model does not exist or cannot be used, TrustError for a server that the user has not allowed.
     """
     name = settings.base_model
     if name.startswith(SERVER):
-        return _open_remote(settings)
+        return _open_remote(settings, packaged)
     if name == "fake":
         from gradschool.model.fake import FakeEngine
 
@@ -44,7 +45,7 @@ def open_engine(settings: Settings, folder: Path) -> Work[Engine]:
     return engine
 
 
-def _open_remote(settings: Settings) -> Engine:
+def _open_remote(settings: Settings, packaged: bool) -> Engine:
     from gradschool.model.remote import RemoteEngine
 
     name = settings.base_model
@@ -60,7 +61,8 @@ def _open_remote(settings: Settings) -> Engine:
             "A server can have several models.",
             'add model = "…" next to base_model.',
         )
-    return RemoteEngine(name, settings.model, settings.remote)
+    variable = key_variable(name, None if packaged else settings.remote.api_key_env)
+    return RemoteEngine(name, settings.model, settings.remote.model_copy(update={"api_key_env": variable}))
 
 
 def _folder_of(settings: Settings, folder: Path) -> Work[tuple[Path, str]]:

@@ -18,8 +18,19 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from gradschool.errors import DamagedError, UsageError
-from gradschool.files import copy_folder, disk_errors, new_folder, read_lines, write_json, write_lines, write_text
+from gradschool.files import (
+    copy_folder,
+    disk_errors,
+    is_inside,
+    new_folder,
+    read_json,
+    read_lines,
+    write_json,
+    write_lines,
+    write_text,
+)
 from gradschool.model.engine import Engine
+from gradschool.model.hosts import named_by_user
 from gradschool.model.hub import NEEDED
 from gradschool.model.local import local_engine
 from gradschool.model.opening import open_engine
@@ -36,6 +47,7 @@ from gradschool.package.manifest import (
 )
 from gradschool.records import Example, Note, RungResult, Scored, Split, Work
 from gradschool.run import FIT_TEXTS, Run
+from gradschool.score.metrics import files_of
 from gradschool.settings import BUILT_IN, Settings
 from gradschool.specialist import FOLDER, Recipe, Specialist, specialist_of
 from gradschool.version import __version__
@@ -63,6 +75,7 @@ def pack(
     with new_folder(run.specialist) as folder:
         for name in FOLDERS:
             if path := getattr(recipe, name):
+                _demand_own(Path(path), run)
                 copy_folder(Path(path), folder / name)
         if recipe.shots:
             write_lines(folder / EXAMPLES, TypeAdapter(list[Example]).dump_python([*recipe.examples], mode="json"))
@@ -71,13 +84,35 @@ def pack(
         write_lines(evidence / QUESTIONS, TypeAdapter(list[Example]).dump_python([*test], mode="json"))
         write_json(evidence / "results.json", TypeAdapter(list[RungResult]).dump_python([*results], mode="json"))
         write_json(evidence / "split.json", asdict(split))
-        for name in ("environment.json", "events.jsonl", "run.json", FIT_TEXTS):
+        for name in ("environment.json", "events.jsonl", FIT_TEXTS):
             if (run.folder / name).exists():
                 shutil.copyfile(run.folder / name, evidence / name)
+        _write_job(run, evidence)
         manifest = manifest_of(run, specialist, chosen, split)
         write_text(folder / CARD, card(manifest, results))
         seal(folder, manifest)
     return str(run.specialist)
+
+
+def _demand_own(path: Path, run: Run) -> None:
+    """Raise DamagedError if a part of the recipe is not in the run: the saved steps of a foreign run can name any."""
+    if not is_inside(path, run.folder):
+        raise DamagedError(
+            f"A saved step of {run.folder} names {path}.",
+            "It is outside of the run, and would be copied into the specialist.",
+            "start a new climb.",
+        )
+
+
+def _write_job(run: Run, evidence: Path) -> None:
+    """The job for whoever opens the specialist: without the user's key, with the files that score answers."""
+    saved = read_json(run.folder / "run.json")
+    saved["settings"].get("remote", {}).pop("api_key_env", None)
+    write_json(evidence / "run.json", saved)
+    for name in files_of(run.job.settings.goal):
+        if is_inside(run.job.path(name), run.job.folder) and run.job.path(name).is_file():
+            (evidence / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(run.job.path(name), evidence / name)
 
 
 def manifest_of(run: Run, specialist: Specialist, chosen: RungResult, split: Split) -> Manifest:
@@ -135,6 +170,7 @@ def open_base_or_specialist(path: Path, base_model: str | None = None) -> Work[S
 
 def open_verified(folder: Path, manifest: Manifest, base_model: str | None = None) -> Work[Specialist]:
     """Open a specialist whose files were verified when its manifest was read."""
+    named_by_user(base_model)
     recipe, base = recipe_of(folder, manifest), manifest.base
     carried = str((folder / BASE).resolve()) if manifest.carries_base else ""
     settings = Settings(
@@ -146,14 +182,13 @@ def open_verified(folder: Path, manifest: Manifest, base_model: str | None = Non
         answers=manifest.answers,
         remote=manifest.remote,
     )
-    engine: Engine = yield from open_engine(settings, folder)
-    for part, expected in (("weights", base.weights), ("template", base.template)):
-        if expected and getattr(engine.identity, part) != expected:
-            raise DamagedError(
-                f"The base model {settings.base_model!r} is not the one this specialist was made with.",
-                f"The hash of its {'chat ' if part == 'template' else ''}{part} differs.",
-                "use the same revision of the base; --base names another place of it.",
-            )
+    engine: Engine = yield from open_engine(settings, folder, packaged=True)
+    if part := engine.identity.other_part(base):
+        raise DamagedError(
+            f"The base model {settings.base_model!r} is not the one this specialist was made with.",
+            f"The hash of its {part} differs.",
+            "use the same revision of the base; --base names another place of it.",
+        )
     return specialist_of(engine, recipe)
 
 
@@ -189,8 +224,15 @@ def carry(folder: Path, target: Path, with_base: bool, base_model: str | None = 
 def _copy_base(base: Path, target: Path) -> None:
     """Copy the files of a model: links of the Hub's cache become files, and unrelated files are left out."""
     target.mkdir()
+    blobs = base.parents[1] / "blobs" if base.parent.name == "snapshots" else base
     for path in sorted(base.iterdir()):
         if NEEDED.fullmatch(path.name):
+            if not path.is_file() or not (is_inside(path, base) or is_inside(path, blobs)):
+                raise UsageError(
+                    f"{path} is a link to {path.resolve()}, or no file.",
+                    "Only files of the base itself are copied.",
+                    "put the file there in place of the link.",
+                )
             with disk_errors(target):
                 shutil.copyfile(path.resolve(), target / path.name)
 

@@ -9,11 +9,12 @@ from pydantic import TypeAdapter, ValidationError
 from gradschool.data.proof import look_level
 from gradschool.errors import DamagedError, UsageError
 from gradschool.evaluate import Measure, measure_of
-from gradschool.files import read_json, read_lines
+from gradschool.files import is_inside, read_json, read_lines
 from gradschool.package.bundle import QUESTIONS
 from gradschool.package.manifest import Manifest
 from gradschool.records import Example, RungResult, Scored
 from gradschool.run import FIT_TEXTS, read_saved_job
+from gradschool.score.metrics import files_of
 from gradschool.settings import Goal
 
 
@@ -27,6 +28,17 @@ class Evidence:
     rows: Sequence[Scored]
     results: Sequence[RungResult]
     level: float  # confidence of each bound
+
+
+def demand_files(goal: Goal, evidence: Path) -> None:
+    """Raise UsageError if the files of metrics and rules are not in the evidence."""
+    for name in files_of(goal):
+        if is_inside(evidence / name, evidence) and not (evidence / name).is_file():
+            raise UsageError(
+                f"{evidence / name} does not exist.",
+                "The specialist is scored with it; earlier versions did not pack it.",
+                "delete done/package.json in the folder of the run and resume the run: the specialist then holds it.",
+            )
 
 
 def read_evidence(folder: Path, manifest: Manifest) -> Evidence:
@@ -50,6 +62,7 @@ def read_evidence(folder: Path, manifest: Manifest) -> Evidence:
         results = TypeAdapter(list[RungResult]).validate_python(read_json(place / "results.json"))
     except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
         raise DamagedError(f"The evidence in {folder} cannot be read.", str(error), "climb again.") from error
-    measure = measure_of(goal, job.folder, examples, place / FIT_TEXTS)
+    demand_files(goal, place)
+    measure = measure_of(goal, place, examples, place / FIT_TEXTS)
     level = manifest.score.level if manifest.score else look_level(goal.error_budget, 1)
     return Evidence(goal, measure, examples, rows, results, level)

@@ -14,7 +14,7 @@ import tomli_w
 from pydantic import TypeAdapter, ValidationError
 
 from gradschool.errors import DamagedError, UsageError
-from gradschool.files import hash_tree, sha256, sha256_of, write_text
+from gradschool.files import hash_tree, refuse_links, sha256_of, write_text
 from gradschool.records import BaseIdentity, Report, Verdict
 from gradschool.run import PACKED
 from gradschool.settings import Answers, Remote
@@ -139,7 +139,11 @@ def seal(folder: Path, manifest: Manifest) -> Manifest:
     """Write the manifest, after all other files: it holds their hashes, and its own as `seal`. Returns it."""
     (folder / MANIFEST).unlink(missing_ok=True)
     manifest = replace(manifest, hashes=hash_tree(folder))
-    exclude: Any = {"seal": True, "recipe": dict.fromkeys(Recipe.names(FOLDER, FILE), True)}
+    exclude: Any = {
+        "seal": True,
+        "recipe": dict.fromkeys(Recipe.names(FOLDER, FILE), True),
+        "remote": {"api_key_env": True},  # each user's own
+    }
     # TOML has no null, so fields without a value are left out.
     content = {"format": FORMAT} | _manifest.dump_python(manifest, mode="json", exclude_none=True, exclude=exclude)
     digest = sha256_of(content)
@@ -160,6 +164,7 @@ def _content(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     if not path.is_file():
         raise _no_specialist(folder)
+    refuse_links(folder)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -183,11 +188,11 @@ def _parsed(folder: Path, content: Mapping[str, Any]) -> Manifest:
 
 
 def _verify_files(folder: Path, hashes: Mapping[str, str]) -> None:
+    found = hash_tree(folder)
     for name, expected in hashes.items():
-        path = folder / name
-        if not path.is_file():
-            raise damaged(path, "It is missing.")
-        if sha256(path) != expected:
-            raise damaged(path, "Its content is not what was packaged.")
-    for name in sorted(hash_tree(folder).keys() - hashes.keys() - {MANIFEST}):
+        if name not in found:  # also names that lead out of the folder
+            raise damaged(folder / name, "It is missing.")
+        if found[name] != expected:
+            raise damaged(folder / name, "Its content is not what was packaged.")
+    for name in sorted(found.keys() - hashes.keys() - {MANIFEST}):
         raise damaged(folder / name, "It was not part of the package.")

@@ -4,10 +4,12 @@ import time
 from dataclasses import replace
 
 from gradschool.evaluate import mean
+from gradschool.files import hash_of
 from gradschool.ground.index import build_index
 from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.records import Note, Work
+from gradschool.run import DOCUMENTS
 from gradschool.rungs.prompt import instruction_variants
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, best_of, scores_of, try_all
 from gradschool.specialist import Specialist
@@ -21,7 +23,10 @@ def ground(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     began = time.monotonic()
     settings, job = inputs.settings, inputs.run.job
     folder = inputs.run.work("index").resolve()  # recipes are saved, and a resumed climb may start in another folder
-    index = yield from build_index(job.path(settings.data.documents or ""), folder, settings.ground)
+    named = settings.data.documents or ""
+    content = hash_of(job.path(named))
+    index = yield from build_index(job.path(named), folder, settings.ground)
+    inputs.run.save(DOCUMENTS, {named: content})  # a resumed climb uses the same ones
     yield Note(f"ground: indexed {index.size} passages.")
     prompts = instruction_variants(best.recipe, job) + ([best.recipe] if best.recipe.shots else [])
     recipes = [replace(prompt, index=str(folder), passages=k) for prompt in prompts for k in settings.ground.passages]

@@ -13,9 +13,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from gradschool.errors import UsageError, nearest
+from gradschool.errors import TrustError, UsageError, nearest
 from gradschool.records import Example, Message, Source
 from gradschool.score.metric import Metric, MetricResult, Unscorable
+from gradschool.trust import is_trusted_code
 
 SIGNATURE = "def my_metric(answer, example): ... return a number from 0 to 1, or a dict of such numbers"
 _ROUNDING = 1e-9  # a mean of ones may be 1.0000000002
@@ -26,6 +27,22 @@ def is_custom(name: str) -> bool:
     return ".py:" in name
 
 
+def custom_file(name: str) -> str:
+    """The file in the name of a custom metric."""
+    return name.rpartition(":")[0]
+
+
+def demand_trust(name: str, folder: Path) -> None:
+    """Raise TrustError if the code of a custom metric is not what the user has allowed to run."""
+    path = folder / custom_file(name)
+    if path.is_file() and not is_trusted_code(path):
+        raise TrustError(
+            f"The metric {name} is Python code that would run with all your rights: {path}.",
+            "You have not allowed this content of the file yet.",
+            "read it; if you trust it, repeat the command with --trust-code, which is remembered until it changes.",
+        )
+
+
 def custom_metric(name: str, folder: Path) -> Metric:
     """Load the function named by "metrics.py:function"; the path is relative to the job's folder.
 
@@ -34,8 +51,7 @@ def custom_metric(name: str, folder: Path) -> Metric:
     this call. Raises UsageError if the file, the function or its parameters are not usable. The metric raises
     Unscorable, with the line, if the function fails for one answer.
     """
-    file, _, function_name = name.rpartition(":")
-    path = folder / file
+    path, function_name = folder / custom_file(name), name.rpartition(":")[2]
     function = _function(_load(path), function_name, path)
 
     def metric(answer: str, example: Example) -> MetricResult:

@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gradschool.errors import DataError, UsageError, nearest
+from gradschool.files import is_inside
 from gradschool.records import Example
-from gradschool.score.custom import custom_metric, is_custom
+from gradschool.score.custom import custom_file, custom_metric, demand_trust, is_custom
 from gradschool.score.json_fields import json_fields, read_json
 from gradschool.score.metric import Metric, MetricResult, Unscorable
 from gradschool.score.rules import read_rules
 from gradschool.score.style import Style
 from gradschool.score.text import chrf, exact_match, label, rouge_l, token_f1
 from gradschool.settings import METRICS, Goal
+from gradschool.trust import remember_code
 
 __all__ = ["Metric", "MetricResult", "Unscorable", "find_metrics"]
 
@@ -24,12 +26,34 @@ PLAIN: dict[str, Metric] = {
 }
 
 
+def files_of(goal: Goal) -> list[str]:
+    """The files that a goal names, relative to the job's folder: code of custom metrics, and JSON schemas."""
+    code = [custom_file(name) for name in (goal.metric, *goal.extra_metrics) if is_custom(name)]
+    schemas = [rule.value for rule in goal.rules if rule.kind == "json_schema" and isinstance(rule.value, str)]
+    return list(dict.fromkeys([*code, *schemas]))
+
+
+def trust_code(goal: Goal, folder: Path) -> None:
+    """Remember that the user allows the custom metrics of a goal to run."""
+    for name in (goal.metric, *goal.extra_metrics):
+        if is_custom(name) and (folder / custom_file(name)).is_file():
+            remember_code(folder / custom_file(name))
+
+
 def find_metrics(goal: Goal, folder: Path, examples: Sequence[Example]) -> tuple[Metric, dict[str, Metric]]:
     """Find the metric that decides, and the extra metrics by name; rules are always reported.
 
     `examples` should be all examples of the job: they define the known labels, and the metric must suit their ideal
-    answers. Raises UsageError that lists every issue of the goal, DataError if ideal answers do not suit the metric.
+    answers. Raises UsageError that lists every issue of the goal, DataError if ideal answers do not suit the metric,
+    TrustError before code runs that the user has not allowed.
     """
+    for name in files_of(goal):
+        if not is_inside(folder / name, folder):
+            raise UsageError(
+                f"{name!r}, a file of [goal], is outside of the folder {folder}.",
+                "Files of metrics and rules are part of the job.",
+                "copy it into that folder, and name it relative to it.",
+            )
     names = [goal.metric, *(name for name in dict.fromkeys(goal.extra_metrics) if name != goal.metric)]
     if goal.rules and "rules" not in names:
         names.append("rules")
@@ -60,6 +84,7 @@ def _find(name: str, folder: Path, examples: Sequence[Example]) -> Metric:
     if name == "style":
         return Style()
     if is_custom(name):
+        demand_trust(name, folder)
         return custom_metric(name, folder)
     raise UsageError(f"unknown metric {name!r}: {nearest(name, METRICS)} (or your own function: metrics.py:function)")
 

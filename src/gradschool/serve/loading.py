@@ -116,9 +116,9 @@ def parse_spec(spec: str) -> tuple[str, Path]:
 
 
 def base_key(manifest: Manifest) -> tuple[str, ...]:
-    """The identity of a base: the hashes of its weights and chat template, or the address and model of a server."""
+    """The identity of a base: the hashes of its weights and other files, or the address and model of a server."""
     base = manifest.base
-    return base.kind, base.weights, base.template, base.bits, base.address, manifest.model or ""
+    return base.kind, base.weights, base.template, base.files, base.bits, base.address, manifest.model or ""
 
 
 def scheduler_of(
