@@ -82,7 +82,7 @@ def test_hanging_server_is_an_error_and_the_climb_can_be_resumed(
 
 BAD_RESPONSES: dict[str, tuple[tuple[int, bytes], str]] = {
     "a web page": ((200, b"<!DOCTYPE html><p>Log in"), "web page"),
-    "no json": ((200, b"hello"), "no JSON"),
+    "no json": ((200, b"hello"), "not JSON"),
     "no choices": ((200, b'{"choices": []}'), "no choices"),
     "ill": ((500, b"oops"), "500"),
     "a wrong key": ((401, b'{"error": {"message": "bad key"}}'), "OPENAI_API_KEY"),

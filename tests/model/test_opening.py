@@ -33,7 +33,7 @@ def test_each_kind_of_name_opens_its_engine(tmp_path: Path, monkeypatch: pytest.
     assert isinstance(engine, LocalEngine) and engine.identity.name == "models/small"
     how, *notes = seen
     assert notes == [Note(note) for note in engine.chat.notes] and len(notes) == 1
-    assert isinstance(how, Note) and engine.dtype_reason in how.text and "threads" in how.text
+    assert isinstance(how, Note) and engine.dtype_reason in how.text and "thread" in how.text
     monkeypatch.chdir(tmp_path / "models")
     assert opened("small", tmp_path / "elsewhere")[1].identity.weights == engine.identity.weights
     monkeypatch.setattr(opening, "POCKET", tmp_path / "models" / "small")
