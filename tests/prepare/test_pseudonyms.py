@@ -43,13 +43,29 @@ def test_every_speaker_has_a_pseudonym_that_stays(name: str) -> None:
     people.register([(name, "")] * 3)
     people.meet(name)
     again = People()
-    again.restore([{"pseudonym": person.pseudonym, "names": sorted(person.names), "addresses": []}])
+    again.restore(people.as_map())
     again.meet(name)
     assert len(people.entries) == len(again.entries) == 1
     text = f"I am {name}, she said"
     for register in (people, again):
         found = [(span.value, pseudonym) for span, pseudonym in register.names_in(text, ())]
         assert found == [(name, person.pseudonym)]
+
+
+def test_a_second_run_finds_the_names_of_the_first() -> None:
+    """A name from a greeting may be an ordinary word, and is not searched for as a whole name, on any run."""
+    text = "Dear Vicar,\n\nDelia P. told the vicar that the bells are back.\n\nYours,\nDelia"
+    found, saved = [], {}
+    for _ in range(3):
+        people = People()
+        if saved:
+            people.restore(saved)
+        people.register([("Delia Pargeter", "delia@pargeter.example")])
+        people.register_called(["Vicar", "Delia P"])
+        people.note_lowercase(text)
+        found.append([(span.start, span.value, pseudonym) for span, pseudonym in people.names_in(text, ())])
+        saved = people.as_map()
+    assert found[0] == found[1] == found[2] != []
 
 
 def test_a_short_number_or_an_ordinary_word_is_replaced_nowhere() -> None:

@@ -32,6 +32,7 @@ class Person:
     given: str
     family: str
     names: set[str] = field(default_factory=set)
+    whole: set[str] = field(default_factory=set)  # those of the names that texts are searched for as they are
     addresses: set[str] = field(default_factory=set)
 
     @property
@@ -76,22 +77,26 @@ class People:
     def register(self, people: Iterable[tuple[str, str]]) -> None:
         """Add people by name and address; a known address or full name adds to the same person."""
         for name, address in people:
-            words = name_words(name)
-            if not words and not address:
-                continue
-            person = self._by_address.get(address) if address else None
-            if person is None and len(words) > 1:
-                person = self._by_name.get(" ".join(words).casefold())
-            person = person or self._by_name.get(" ".join(name.split()).casefold())
-            if person is None and not address and len(words) == 1 and words[0].casefold() in self._by_word:
-                continue  # one of those who are already known by this name
-            person = person or self._add()
-            if address:
-                self._set_address(person, address)
-            if words:
-                self._set_name(person, words)
-            if not address:
-                self._by_name.setdefault(" ".join(name.split()).casefold(), person)
+            self._register(name, address)
+            self._unsure -= {word.casefold() for word in name_words(name)}
+
+    def _register(self, name: str, address: str) -> None:
+        words = name_words(name)
+        if not words and not address:
+            return
+        person = self._by_address.get(address) if address else None
+        if person is None and len(words) > 1:
+            person = self._by_name.get(" ".join(words).casefold())
+        person = person or self._by_name.get(" ".join(name.split()).casefold())
+        if person is None and not address and len(words) == 1 and words[0].casefold() in self._by_word:
+            return  # one of those who are already known by this name
+        person = person or self._add()
+        if address:
+            self._set_address(person, address)
+        if words:
+            self._set_name(person, words)
+        if not address:
+            self._by_name.setdefault(" ".join(name.split()).casefold(), person)
 
     def meet(self, speaker: str) -> None:
         """Add a speaker of a chat by the whole name, whatever it looks like: a number, a nick, with emoji or brackets.
@@ -110,6 +115,7 @@ class People:
     def _set_whole(self, person: Person, name: str) -> None:
         """Record a whole name; texts are searched for it unless it is an ordinary word or a short number."""
         person.names.add(name)
+        person.whole.add(name)
         self._by_name[name] = person
         tokens = TOKEN.findall(name)
         if len(name) > 1 and any(unicodedata.category(letter) == "Lo" for letter in name):
@@ -123,7 +129,7 @@ class People:
         """Add people by names from greetings and signatures, which may turn out to be ordinary words."""
         for name in names:
             unknown = {word.casefold() for word in name_words(name)} - self._by_word.keys()
-            self.register([(name, "")])
+            self._register(name, "")
             self._unsure |= unknown
 
     def keep_names(self, names: Iterable[str]) -> None:
@@ -146,16 +152,30 @@ class People:
             self._set_address(person, address)
         return person
 
-    def restore(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Add the people of a saved map, with the pseudonyms that they have there."""
-        for row in rows:
+    def as_map(self) -> dict[str, Any]:
+        """Everyone's names, addresses and pseudonym, and the words that may be ordinary ones."""
+        rows = [
+            {
+                "pseudonym": one.pseudonym,
+                "names": sorted(one.names),
+                "whole": sorted(one.whole),
+                "addresses": sorted(one.addresses),
+            }
+            for one in self.entries
+        ]
+        return {"people": rows, "unsure": sorted(self._unsure)}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Add the people of a saved map, with the pseudonyms that they have there, and what is known of their names."""
+        self._unsure |= set(saved.get("unsure", ()))
+        for row in saved["people"]:
             given, _, family = row["pseudonym"].partition(" ")
             person = self._append(given, family)
             for address in row["addresses"]:
                 self._set_address(person, address)
             for name in row["names"]:
                 self._set_name(person, name.split())
-                if not person.addresses:
+                if name in row.get("whole", () if person.addresses else [name]):  # maps of earlier versions lack them
                     self._set_whole(person, name)
 
     def _add(self) -> Person:

@@ -112,10 +112,7 @@ class Pseudonyms:
     def as_map(self) -> dict[str, Any]:
         """The map that undoes every pseudonym, and keeps them the same on the next run."""
         return {
-            "people": [
-                {"pseudonym": one.pseudonym, "names": sorted(one.names), "addresses": sorted(one.addresses)}
-                for one in self.people.entries
-            ],
+            **self.people.as_map(),
             "domains": self.domains,
             "values": [
                 {"key": key, "kind": kind, "value": value, "pseudonym": pseudonym}
@@ -124,7 +121,7 @@ class Pseudonyms:
         }
 
     def _restore(self, saved: Mapping[str, Any]) -> None:
-        self.people.restore(saved["people"])
+        self.people.restore(saved)
         self.domains = dict(saved["domains"])
         for row in saved["values"]:
             self._add_value(row["key"], row["kind"], row["value"], row["pseudonym"])
