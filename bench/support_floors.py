@@ -23,7 +23,7 @@ from gradschool.ground.cite import HEADING_LINES
 from gradschool.ground.index import Index, build_index
 from gradschool.job import Job, read_job
 from gradschool.records import Example
-from gradschool.score.metrics import Metric, find_metrics
+from gradschool.score.metrics import Metric, find_metrics, trust_code
 
 RESULT = Path(__file__).parent / "results" / "support_floors.json"
 FORM = "Thanks for writing to Brelm.\n\nKind regards,\nBrelm Care"
@@ -65,6 +65,7 @@ def main() -> None:
     job = read_job(Path(__file__).parents[1] / "examples" / "support")
     [source] = job.examples
     examples = read_examples(source, job.settings.data).examples
+    trust_code(job.settings.goal, job.folder)
     decides, also = find_metrics(job.settings.goal, job.folder, examples)
     with tempfile.TemporaryDirectory() as temporary:
         documents = job.path(job.settings.data.documents or "")

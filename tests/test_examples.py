@@ -17,7 +17,7 @@ from gradschool.prepare.prepare import prepare
 from gradschool.records import Answer, Example
 from gradschool.rungs.prompt import instructions_of
 from gradschool.score.judge import score
-from gradschool.score.metrics import Metric, find_metrics
+from gradschool.score.metrics import Metric, find_metrics, trust_code
 from gradschool.score.style import Style
 from gradschool.workspace import Dataset, check_job, open_job
 
@@ -32,7 +32,9 @@ JOBS = {
 
 @pytest.fixture(scope="module", params=JOBS)
 def job(request: pytest.FixtureRequest) -> Job:
-    return read_job(JOBS[request.param])
+    job = read_job(JOBS[request.param])
+    trust_code(job.settings.goal, job.folder)
+    return job
 
 
 @pytest.fixture(scope="module")
