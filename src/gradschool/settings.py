@@ -8,9 +8,12 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
 
+HUB_ID = r"[\w-][\w.-]*(?:/[\w.-]+)?"
 HUB_PAGE = re.compile(  # the address of a model's page on the Hub
     r"(?:(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/|hf://)"
-    r"(?!datasets/|spaces/|api/|docs/|papers/)(?P<id>[\w-][\w.-]*(?:/[\w.-]+)?)(?:/(?:tree|blob|resolve)/(?P<revision>[^/?#]+)[^?#]*)?/?(?:[?#].*)?"
+    r"(?!datasets/|spaces/|api/|docs/|papers/)(?P<id>"
+    + HUB_ID
+    + r")(?:/(?:tree|blob|resolve)/(?P<revision>[^/?#]+)[^?#]*)?/?(?:[?#].*)?"
 )
 BUILT_IN = "pocket"  # the base model that is part of the package
 Purpose = Literal["style", "skill", "persona"]  # of `prepare`
