@@ -57,7 +57,7 @@ def tree() -> str:
     for folder in ("bench", "recipes/pocket"):
         lines.append(f"{folder}/")
         lines += [_line(1, file.name, _summary(file)) for file in _modules(ROOT / folder)]
-    lines += [_line(0, "tests/", "One folder per package of src, and helpers.")]
+    lines += [_line(0, "tests/", "A folder for each package of src/gradschool, and helpers.")]
     return "\n".join(lines) + "\n"
 
 

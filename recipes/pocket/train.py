@@ -101,7 +101,8 @@ class Trainer:
         keep = min(self.settings.average, (self.progress.step + 1) / (self.progress.step + 10))
         with torch.no_grad():
             parameters = dict(self.network.named_parameters())
-            torch._foreach_lerp_(list(self.average.values()), [parameters[n] for n in self.average], 1 - keep)
+            for name, average in self.average.items():
+                average.lerp_(parameters[name], 1 - keep)
         self.progress.step += 1
         self.progress.tokens += tokens.shape[0] * (tokens.shape[1] - 1)
         self.progress.loss = loss

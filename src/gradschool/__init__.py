@@ -84,9 +84,15 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from gradschool import api
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
-    return getattr(api, name)
+
+if not TYPE_CHECKING:  # a type checker reads the imports above, and reports a name that is not among them
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from gradschool import api
+
+        return getattr(api, name)

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
 
+HUB_ID = r"[\w-][\w.-]*(?:/[\w.-]+)?"
 HUB_PAGE = re.compile(  # the address of a model's page on the Hub
     r"(?:(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/|hf://)"
-    r"(?!datasets/|spaces/|api/|docs/|papers/)(?P<id>[\w-][\w.-]*(?:/[\w.-]+)?)(?:/(?:tree|blob|resolve)/(?P<revision>[^/?#]+)[^?#]*)?/?(?:[?#].*)?"
+    rf"(?!datasets/|spaces/|api/|docs/|papers/)(?P<id>{HUB_ID})(?:/(?:tree|blob|resolve)/(?P<revision>[^/?#]+)[^?#]*)?/?(?:[?#].*)?"
 )
 BUILT_IN = "pocket"  # the base model that is part of the package
 Purpose = Literal["style", "skill", "persona"]  # of `prepare`
@@ -272,8 +273,7 @@ class Settings(Section):
         """The Hub id, and the revision if there is one, in the address of a model's page."""
         name = values.get("base_model") if isinstance(values, Mapping) else None
         if isinstance(name, str) and (page := HUB_PAGE.fullmatch(name.strip())):
-            revision = {"revision": page["revision"]} if page["revision"] and not values.get("revision") else {}
-            return {**values, "base_model": page["id"], **revision}
+            return {**values, "base_model": page["id"], "revision": values.get("revision") or page["revision"]}
         return values
 
 

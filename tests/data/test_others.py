@@ -51,3 +51,17 @@ def test_a_line_that_is_no_text_is_named(tmp_path: Path, line: str) -> None:
     (tmp_path / "o.jsonl").write_text(f'{{"text": "a"}}\n{line}\n')
     with pytest.raises(DataError, match=r"o\.jsonl:2 is not a text of others"):
         finish(read_others(tmp_path / "o.jsonl"))
+
+
+def test_texts_of_others_are_decoded_by_the_rule_of_every_file(tmp_path: Path) -> None:
+    path = tmp_path / "others.jsonl"
+    path.write_bytes('{"text": "Das Gemüse kühlt."}\n'.encode("cp1252"))
+    work, notes = read_others(path), []
+    with pytest.raises(StopIteration) as end:
+        while True:
+            notes.append(next(work))
+    assert [one.text for one in end.value.value] == ["Das Gemüse kühlt."]
+    assert len(notes) == 1 and "Windows-1252" in notes[0].text
+    path.write_bytes(b"\0\1\2\3" * 9)
+    with pytest.raises(DataError, match="cannot be read"):
+        next(read_others(path))

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradschool.data.documents import read_documents
+from gradschool.data.encoding import Unreadable, decode
 from gradschool.data.normalize import word_count, words
 from gradschool.errors import DataError
-from gradschool.records import Conversation, Example, Work, last_user
+from gradschool.records import Conversation, Example, Note, Work, last_user
 
 MIN_WORDS, MIN_DISTINCT = 12, 8  # of a text that counts as writing; shorter ones are titles, labels and yes or no
 PART_WORDS = 150  # from which a part of a document ends
@@ -43,13 +44,21 @@ def is_message(question: str, answer: str) -> bool:
 def read_others(path: Path) -> Work[list[OtherText]]:
     """Read the texts of others: JSON lines with `text` and perhaps `group`, or a folder or file of documents.
 
-    Raises DataError if a line cannot be read, and the errors of `read_documents`.
+    Raises DataError if the file is binary or a line cannot be read, and the errors of `read_documents`.
     """
     if path.suffix.lower() != ".jsonl":
         documents = yield from read_documents(path)
         return [OtherText(part) for document in documents for part in _paragraphs(document.text)]
     texts: list[OtherText] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig", errors="replace").split("\n"), 1):
+    try:
+        content, wrong = decode(path.read_bytes())
+    except Unreadable as error:
+        raise DataError(
+            f"{path.name} cannot be read.", f"The reason: {error}", "save it as JSON lines in UTF-8."
+        ) from error
+    if wrong:
+        yield Note(f"{path.name} {wrong}. Save it as UTF-8 if characters look wrong.", "warning")
+    for number, line in enumerate(content.split("\n"), 1):
         if not line.strip():
             continue
         try:

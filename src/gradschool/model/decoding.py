@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gradschool.model.kv_cache import DecodeStep, KVCache, Prefill, PrefillPrefix, grouped
 from gradschool.model.memory import PREFILL_TOKENS
-from gradschool.model.prefix import common_prefix
+from gradschool.model.prefix import prompt_prefix
 from gradschool.model.reader import Head, Reader
 from gradschool.records import Decoding
 
@@ -199,4 +199,4 @@ def _shared_prefix(prompts: Sequence[Sequence[int]]) -> Sequence[int]:
     """The common prefix of all prompts, without the last token of any; empty for a single prompt."""
     if len(prompts) < 2:
         return ()
-    return prompts[0][: min(common_prefix(prompts), min(map(len, prompts)) - 1)]
+    return prompts[0][: prompt_prefix(prompts)]

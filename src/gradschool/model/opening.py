@@ -9,15 +9,14 @@ from gradschool.model.folders import model_folder
 from gradschool.model.hosts import SERVER, key_variable
 from gradschool.model.ollama import ollama_name, ollama_route
 from gradschool.records import Note, Work
-from gradschool.settings import BUILT_IN, Settings
+from gradschool.settings import BUILT_IN, HUB_ID, Settings
 
 POCKET = Path(__file__).parents[1] / "bases" / "pocket"
-HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?")
 
 
 def is_hub_id(name: str) -> bool:
     """Whether a name has the form of a Hub model's: owner/name, or the name alone."""
-    return HUB_ID.fullmatch(name) is not None
+    return re.fullmatch(HUB_ID, name) is not None
 
 
 def open_engine(settings: Settings, folder: Path, *, packaged: bool = False) -> Work[Engine]:

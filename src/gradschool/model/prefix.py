@@ -13,3 +13,8 @@ def common_prefix(sequences: Sequence[Sequence[Hashable]]) -> int:
         if len(set(items)) > 1:
             return length
     return min(map(len, sequences))
+
+
+def prompt_prefix(prompts: Sequence[Sequence[int]]) -> int:
+    """The length of the common prefix of prompts without the last token of any, which each prompt computes itself."""
+    return min(common_prefix(prompts), min(map(len, prompts)) - 1)

@@ -8,7 +8,7 @@ from gradschool.model.decoding import Token
 from gradschool.model.detokenizer import IncrementalDetokenizer
 from gradschool.model.local import LocalEngine
 from gradschool.model.memory import AT_ONCE
-from gradschool.model.prefix import common_prefix
+from gradschool.model.prefix import prompt_prefix
 from gradschool.records import Conversation, Message
 from gradschool.serve.batcher import Batcher, Request, SamplingGroup
 from gradschool.serve.scheduler import AnswerStream, Finished, Prompt, TextChunk
@@ -75,5 +75,5 @@ def sampling_group_of(specialist: Specialist, engine: LocalEngine) -> SamplingGr
     recipe = specialist.recipe
     asked = [specialist.conversation((Message("user", text),))[0] for text in PROBES]
     prompts = [engine.chat.prompt_ids(conversation) for conversation in asked]
-    shared = min(common_prefix(prompts), min(map(len, prompts)) - 1)
+    shared = prompt_prefix(prompts)
     return SamplingGroup(recipe.adapter, recipe.decoding.temperature, recipe.decoding.top_p, tuple(prompts[0][:shared]))

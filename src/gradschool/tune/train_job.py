@@ -34,11 +34,16 @@ class TrainJob:
 
     def training(self, student: Student, engine: LocalEngine, world: World) -> Training:
         """The training of a student."""
+        objectives = self.objectives(student, engine)
+        checkpoint, threads = Path(self.checkpoint), engine.training_threads
+        return Training(student.network, objectives, self.plan, checkpoint, self.memory, world, threads)
+
+    def objectives(self, student: Student, engine: LocalEngine) -> list[Objective]:
+        """What is minimized: the loss of the answers, which selects the best weights, and rehearsal if it has texts."""
         objectives: list[Objective] = [Answers(self.train, self.validation, self.plan, engine.pad_id)]
         if self.texts:
             objectives.append(Rehearsal(self.texts, student.teacher, self.plan.rehearsal))
-        checkpoint, threads = Path(self.checkpoint), engine.training_threads
-        return Training(student.network, objectives, self.plan, checkpoint, self.memory, world, threads)
+        return objectives
 
 
 JSON = TypeAdapter(TrainJob)
