@@ -62,9 +62,14 @@ class AnsweringMemory:
         self._prefill = 4 * max(layer.out_features for layer in linear) * size + 2 * hidden * 4
         self._logits = int(output.out_features) * (size + 4)
 
-    def total(self, rows: int, tokens: int) -> int:
-        """Peak bytes with so many rows in a batch, each of so many tokens, answer included."""
-        batch = rows * (tokens * self._cached + self._logits) + min(PREFILL_TOKENS, rows * tokens) * self._prefill
+    def total(self, rows: int, tokens: int, shared: int = 0) -> int:
+        """Peak bytes with so many rows in a batch, each of so many tokens, answer included.
+
+        All rows share the first `shared` of them, which are cached once.
+        """
+        own = tokens - shared
+        batch = (shared + rows * own) * self._cached + rows * self._logits
+        batch += min(max(PREFILL_TOKENS, tokens), max(shared, rows * own)) * self._prefill
         if self._device == "cpu":
             return self.base + int(HEAP_OVERHEAD * batch) + MATMUL_BUFFERS
         return self.base + batch
