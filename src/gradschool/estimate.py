@@ -112,7 +112,10 @@ def _training(config: PreTrainedConfig, method: Method, workload: Workload, devi
             verdicts.append(_verdict(plan, workload.longest))
         except ResourceError:
             verdicts.append("no")
-    minimum, comfortable = here.total(passes_of(workload.longest), checkpointing=True), here.total(passes_of(MAX_TOKENS))
+    minimum, comfortable = (
+        here.total(passes_of(workload.longest), checkpointing=True),
+        here.total(passes_of(MAX_TOKENS)),
+    )
     return Fit(method, minimum + PROCESS_BYTES, comfortable + PROCESS_BYTES, tuple(verdicts))
 
 
