@@ -136,7 +136,7 @@ def answer(shape: str, at_once: int, count: int) -> dict[str, Any]:
         limits = dict.fromkeys(prompts, NEW)
         said = sum(map(len, decode(reader, prompts, (), limits, Decoding(), slots=at_once)))
         seconds = time.perf_counter() - began
-    told = AnsweringMemory(network.config, Device("cpu", FORMAT)).total(at_once, PROMPT + NEW) + PROCESS_BYTES
+    told = AnsweringMemory(network.config, Device("cpu", FORMAT)).total(at_once, PROMPT, NEW) + PROCESS_BYTES
     return {
         "new_tokens_per_second": round(said / seconds, 1),
         "peak_memory": watch.most,

@@ -112,10 +112,8 @@ def _training(config: PreTrainedConfig, method: Method, workload: Workload, devi
             verdicts.append(_verdict(plan, workload.longest))
         except ResourceError:
             verdicts.append("no")
-    minimum, comfortable = (
-        here.total(passes_of(workload.longest), checkpointing=True),
-        here.total(passes_of(MAX_TOKENS)),
-    )
+    minimum = here.total(passes_of(workload.longest), checkpointing=True)
+    comfortable = here.total(passes_of(MAX_TOKENS))
     return Fit(method, minimum + PROCESS_BYTES, comfortable + PROCESS_BYTES, tuple(verdicts))
 
 
@@ -124,15 +122,16 @@ def _verdict(plan: MemoryPlan, longest: int) -> str:
 
 
 def _answering(config: PreTrainedConfig, workload: Workload, devices: Sequence[Device]) -> Fit:
-    tokens = workload.longest + workload.new_tokens
+    new_tokens = workload.new_tokens  # included in the longest example
+    tokens = max(workload.longest - new_tokens, workload.shared + 1), new_tokens, workload.shared
 
     def verdict(device: Device) -> str:
         memory, budget = AnsweringMemory(config, device), USABLE * device.free - PROCESS_BYTES
-        at_once = next((rows for rows in ROWS_AT_ONCE if memory.total(rows, tokens) <= budget), 0)
+        at_once = next((rows for rows in ROWS_AT_ONCE if memory.total(rows, *tokens) <= budget), 0)
         return "no" if not at_once else "yes" if at_once > 1 else "tight"
 
     here = AnsweringMemory(config, devices[0])
-    minimum, comfortable = (here.total(rows, tokens) + PROCESS_BYTES for rows in (1, ROWS_AT_ONCE[0]))
+    minimum, comfortable = (here.total(rows, *tokens) + PROCESS_BYTES for rows in (1, ROWS_AT_ONCE[0]))
     return Fit("answer", minimum, comfortable, tuple(map(verdict, devices)))
 
 

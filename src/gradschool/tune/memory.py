@@ -1,4 +1,4 @@
-"""The memory that a training needs, from a base's config and its largest pass, and how it is fitted into free memory."""
+"""The memory that a training needs, from a base's config and its largest pass, and how it fits into free memory."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
