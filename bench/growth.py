@@ -27,16 +27,19 @@ from bench.plot import plot
 from bench.shapes import DTYPE, RANK, network_of, result_file, write_model
 from gradschool.environment import environment
 from gradschool.files import write_json
+from gradschool.model.attention import Segments
 from gradschool.model.chat import Rendered
 from gradschool.model.decoding import decode
 from gradschool.model.loading import load
 from gradschool.model.lora import attach
-from gradschool.model.memory import PROCESS_BYTES, AnsweringMemory, Device, Workload
+from gradschool.model.memory import PROCESS_BYTES, AnsweringMemory, Device
+from gradschool.model.onednn import bound_caches
 from gradschool.model.reader import reader_of
 from gradschool.records import Decoding, Step
 from gradschool.tune.loop import Training
 from gradschool.tune.memory import MemoryPlan, Method, TrainingMemory
 from gradschool.tune.objectives.answers import Answers
+from gradschool.tune.passes import Pass
 from gradschool.tune.plan import Plan
 
 RESULT = result_file("growth")
@@ -110,8 +113,9 @@ def train(shape: str, length: int, count: int, four_bits: Path | None = None) ->
                     if len(ended) == 2:
                         break
     method: Method = "4-bit lora" if four_bits else "lora"
-    needed = TrainingMemory(network.config, method, Workload(length, rank=RANK), Device("cpu", FORMAT))
-    told = needed.total(count * length) + PROCESS_BYTES
+    needed = TrainingMemory(network.config, method, RANK, Device("cpu", FORMAT))
+    read = Pass(Segments(0, ((count, length),)), count * (length // 3))
+    told = needed.total([read]) + PROCESS_BYTES
     return {
         "tokens_per_second": round(count * length / (ended[-1] - ended[0]), 1),
         "peak_memory": watch.most,
@@ -132,7 +136,7 @@ def answer(shape: str, at_once: int, count: int) -> dict[str, Any]:
         limits = dict.fromkeys(prompts, NEW)
         said = sum(map(len, decode(reader, prompts, (), limits, Decoding(), slots=at_once)))
         seconds = time.perf_counter() - began
-    told = AnsweringMemory(network.config, Device("cpu", FORMAT)).total(at_once, PROMPT + NEW) + PROCESS_BYTES
+    told = AnsweringMemory(network.config, Device("cpu", FORMAT)).total(at_once, PROMPT, NEW) + PROCESS_BYTES
     return {
         "new_tokens_per_second": round(said / seconds, 1),
         "peak_memory": watch.most,
@@ -171,6 +175,7 @@ def draw_plot(result: dict[str, Any]) -> None:
 def main() -> None:
     """Measure all points; with arguments, measure one."""
     if len(sys.argv) > 2:
+        bound_caches()
         what, shape, *numbers = sys.argv[1:]
         print(json.dumps({"train": train, "packed": packed, "answer": answer}[what](shape, *map(int, numbers))))
         return

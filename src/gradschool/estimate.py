@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +31,7 @@ from gradschool.model.weights import refuse_pointers
 from gradschool.rungs.prompt import instructions_of
 from gradschool.settings import BUILT_IN, HUB_PAGE
 from gradschool.tune.memory import USABLE, MemoryPlan, Method, TrainingMemory, plan_memory
+from gradschool.tune.passes import passes_of_workload
 from gradschool.tune.rows import MAX_TOKENS
 
 KNOWN = Path(__file__).parent / "model" / "known.json"
@@ -98,18 +100,20 @@ def this_machine(weights: int) -> Device:
 
 
 def _training(config: PreTrainedConfig, method: Method, workload: Workload, devices: Sequence[Device]) -> Fit:
-    here, verdicts = TrainingMemory(config, method, workload, devices[0]), []
+    here, verdicts = TrainingMemory(config, method, workload.rank, devices[0]), []
+    passes_of = partial(passes_of_workload, workload)
     counted = {(here.device.kind, here.device.dtype): here}
     for device in devices:
         kind = device.kind, device.dtype
         if kind not in counted:
-            counted[kind] = TrainingMemory(config, method, workload, device)
+            counted[kind] = TrainingMemory(config, method, workload.rank, device)
         try:
-            plan = plan_memory(counted[kind], MAX_TOKENS, device.free - PROCESS_BYTES)
+            plan = plan_memory(counted[kind], passes_of, workload.longest, MAX_TOKENS, device.free - PROCESS_BYTES)
             verdicts.append(_verdict(plan, workload.longest))
         except ResourceError:
             verdicts.append("no")
-    minimum, comfortable = here.total(workload.longest, checkpointing=True), here.total(MAX_TOKENS)
+    minimum = here.total(passes_of(workload.longest), checkpointing=True)
+    comfortable = here.total(passes_of(MAX_TOKENS))
     return Fit(method, minimum + PROCESS_BYTES, comfortable + PROCESS_BYTES, tuple(verdicts))
 
 
@@ -118,15 +122,16 @@ def _verdict(plan: MemoryPlan, longest: int) -> str:
 
 
 def _answering(config: PreTrainedConfig, workload: Workload, devices: Sequence[Device]) -> Fit:
-    tokens = workload.longest + workload.new_tokens
+    new_tokens = workload.new_tokens  # included in the longest example
+    tokens = max(workload.longest - new_tokens, workload.shared + 1), new_tokens, workload.shared
 
     def verdict(device: Device) -> str:
         memory, budget = AnsweringMemory(config, device), USABLE * device.free - PROCESS_BYTES
-        at_once = next((rows for rows in ROWS_AT_ONCE if memory.total(rows, tokens) <= budget), 0)
+        at_once = next((rows for rows in ROWS_AT_ONCE if memory.total(rows, *tokens) <= budget), 0)
         return "no" if not at_once else "yes" if at_once > 1 else "tight"
 
     here = AnsweringMemory(config, devices[0])
-    minimum, comfortable = (here.total(rows, tokens) + PROCESS_BYTES for rows in (1, ROWS_AT_ONCE[0]))
+    minimum, comfortable = (here.total(rows, *tokens) + PROCESS_BYTES for rows in (1, ROWS_AT_ONCE[0]))
     return Fit("answer", minimum, comfortable, tuple(map(verdict, devices)))
 
 

@@ -67,9 +67,14 @@ def test_answering_needs_weights_and_kv_cache(engine: LocalEngine) -> None:
     config = engine.network.config
     memory = AnsweringMemory(config, Device("cuda", torch.float32))
     assert memory.base == 4 * sum(parameter.numel() for parameter in engine.network.parameters())
-    grown = memory.total(8, 20_000) - memory.total(4, 20_000)  # same size of prefill passes
-    assert grown == 4 * (20_000 * kv_cache_bytes(config, torch.float32) + 320 * 8)
-    assert AnsweringMemory(config, Device("cpu", torch.float32)).total(8, 100) > memory.total(8, 100)
+    per_token, logits = kv_cache_bytes(config, torch.float32), 320 * 8
+    grown = memory.total(8, 20_000, 1) - memory.total(4, 20_000, 1)  # same size of prefill passes
+    assert grown == 4 * (20_000 * per_token + logits)
+    # A common prefix is cached once.
+    assert memory.total(8, 20_000, 1) - memory.total(8, 20_000, 1, shared=5_000) == 7 * 5_000 * per_token
+    # With long answers the peak is at their end, without a prefill pass.
+    assert memory.total(8, 100, 9_000) == memory.base + 8 * (9_100 * per_token + logits)
+    assert AnsweringMemory(config, Device("cpu", torch.float32)).total(8, 50, 50) > memory.total(8, 50, 50)
 
 
 def test_sizes_are_shown_in_megabytes_and_gigabytes() -> None:

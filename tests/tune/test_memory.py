@@ -1,18 +1,22 @@
 """The memory of a training: estimates grow with its parts, and micro-batches are planned to fit."""
 
+from collections.abc import Sequence
+from functools import partial
+
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
 import tiny
-from activations import OWN, PREFIX, RANK, ROWS, SEGMENTS, config_of, saved_bytes
+from activations import OWN, RANK, ROWS, SEGMENTS, config_of, saved_bytes
 from gradschool.errors import ResourceError
 from gradschool.model.lora import attach
 from gradschool.model.memory import HEAP_OVERHEAD, Device, Workload, without_weights
 from gradschool.tune.activations import activation_bytes
-from gradschool.tune.memory import FOUR_BIT_BYTES, TRAINED_BYTES, Method, TrainingMemory, plan_memory
+from gradschool.tune.memory import FOUR_BIT_BYTES, TRAINED_BYTES, MemoryPlan, Method, TrainingMemory, plan_memory
+from gradschool.tune.passes import Pass, passes_of_workload
 
-WORKLOAD = Workload(PREFIX + OWN, PREFIX, rank=RANK)
+PASS = Pass(SEGMENTS, ROWS * OWN)
 CPU, CPU_BF16 = Device("cpu", torch.float32), Device("cpu", torch.bfloat16)
 
 
@@ -25,16 +29,16 @@ def test_activations_of_any_number_of_rows_follow_from_those_of_two(
     config = config_of(family)
     dtype, rank = (device.dtype, RANK) if method == "lora" else (torch.float32, None)
     layer, rest = activation_bytes(config, dtype, rank, SEGMENTS, "cpu")
-    memory = TrainingMemory(config, method, WORKLOAD, device)
-    assert memory.activations(PREFIX + ROWS * OWN) == pytest.approx(HEAP_OVERHEAD * (4 * layer + rest), abs=2)
+    memory = TrainingMemory(config, method, RANK, device)
+    assert memory.activations(PASS) == pytest.approx(HEAP_OVERHEAD * (4 * layer + rest), abs=2)
 
 
 def test_checkpointed_layers_save_little() -> None:
     config = config_of("llama", hidden_size=256)
     saved = saved_bytes(config, torch.float32, RANK, checkpointing=True)  # without the layer that is computed again
     layer, _ = activation_bytes(config, torch.float32, RANK, SEGMENTS, "cpu")
-    memory = TrainingMemory(config, "lora", WORKLOAD, CPU)
-    estimated = memory.activations(PREFIX + ROWS * OWN, checkpointing=True) / HEAP_OVERHEAD - layer
+    memory = TrainingMemory(config, "lora", RANK, CPU)
+    estimated = memory.activations(PASS, checkpointing=True) / HEAP_OVERHEAD - layer
     assert estimated == pytest.approx(saved, rel=0.1)
 
 
@@ -44,14 +48,14 @@ def test_weights_and_trained_numbers_are_counted_one_by_one() -> None:
     numbers = sum(parameter.numel() for parameter in network.parameters())
     names = attach(network, RANK, 8, 0)
     trained = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
-    lora, full = (TrainingMemory(config, method, WORKLOAD, CPU_BF16) for method in ("lora", "full"))
+    lora, full = (TrainingMemory(config, method, RANK, CPU_BF16) for method in ("lora", "full"))
     assert (lora.base, lora.trained) == (2 * numbers, TRAINED_BYTES * trained) and names
     assert (full.base, full.trained) == (2 * numbers, TRAINED_BYTES * numbers)
 
 
 def test_a_quantized_base_is_counted_in_4_bits() -> None:
     config = config_of("llama", tie_word_embeddings=False, hidden_size=64, intermediate_size=128, head_dim=16)
-    plain, packed = (TrainingMemory(config, method, WORKLOAD, CPU_BF16) for method in ("lora", "4-bit lora"))
+    plain, packed = (TrainingMemory(config, method, RANK, CPU_BF16) for method in ("lora", "4-bit lora"))
     layers = sum(p.numel() for n, p in without_weights(config, torch.bfloat16).named_parameters() if "_proj" in n)
     assert plain.base - packed.base == pytest.approx((2 - FOUR_BIT_BYTES) * layers, abs=1)
 
@@ -60,17 +64,22 @@ class Fixed(TrainingMemory):
     """An invented training: a byte per token, a tenth of it with checkpointing, and 100 bytes of weights."""
 
     def __init__(self) -> None:
-        self.workload = Workload(190)
+        pass
 
-    def total(self, tokens: int, checkpointing: bool = False) -> int:
-        return 100 + tokens // (10 if checkpointing else 1)
+    def total(self, passes: Sequence[Pass], checkpointing: bool = False) -> int:
+        return 100 + passes[0].tokens // (10 if checkpointing else 1)
+
+
+def planned(free: int, loaded: int = 0) -> MemoryPlan:
+    """The plan for steps of four rows of 190 tokens."""
+    return plan_memory(Fixed(), partial(passes_of_workload, Workload(190)), 190, 4 * 190, free, loaded)
 
 
 @pytest.mark.parametrize(
     ("free", "tokens", "checkpointing"), [(10_000, 760, False), (900, 760, False), (500, 380, False), (200, 760, True)]
 )
 def test_micro_batches_are_as_large_as_memory_allows(free: int, tokens: int, checkpointing: bool) -> None:
-    plan = plan_memory(Fixed(), 4, free, loaded=100)
+    plan = planned(free, loaded=100)
     assert (plan.tokens, plan.checkpointing) == (tokens, checkpointing)
     assert f"{tokens}" in plan.reason and ("checkpointed" in plan.reason) is checkpointing
     assert plan.tight is (free < 10_000)
@@ -78,5 +87,5 @@ def test_micro_batches_are_as_large_as_memory_allows(free: int, tokens: int, che
 
 def test_too_little_memory_for_a_row_is_an_error_with_figures() -> None:
     with pytest.raises(ResourceError, match="not enough memory") as caught:
-        plan_memory(Fixed(), 4, 10)
+        planned(10)
     assert "0 MB" in caught.value.why and "max_tokens" in caught.value.fix

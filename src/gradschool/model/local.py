@@ -17,6 +17,7 @@ from gradschool.model.loading import hash_files, hash_weights, load
 from gradschool.model.losses import row_losses
 from gradschool.model.machine import choose_device, choose_dtype
 from gradschool.model.memory import rows_at_once
+from gradschool.model.onednn import bound_caches
 from gradschool.model.reader import Reader, reader_of
 from gradschool.model.threads import choose_threads, threads_for
 from gradschool.records import Answer, BaseIdentity, Conversation, Decoding, Failure
@@ -57,6 +58,7 @@ class LocalEngine:
         self.device, self.quantization = device or choose_device(), quantization
         chosen, reason = choose_dtype(folder, self.device) if dtype is None else (dtype, f"{dtype}: asked for")
         self.dtype_reason = reason + ("; layers are quantized to 4 bits" if quantization else "")
+        bound_caches()
         threads, threads_reason = choose_threads()
         torch.set_num_threads(threads)
         self.threads_reason = f"{threads} thread{'s' if threads > 1 else ''}: {threads_reason}"

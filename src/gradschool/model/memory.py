@@ -15,10 +15,10 @@ from gradschool.settings import Tune
 KV_CACHE_FRACTION = 0.5  # of the free memory, for the KV cache of all rows of a batch
 PREFILL_TOKENS = 4_096  # in one prefill pass
 AT_ONCE = 64  # rows in a batch: on a CPU, more gain little
-PROCESS_BYTES = 450 << 20  # of the process with its libraries, before anything is loaded
+PROCESS_BYTES = 560 << 20  # of a climb's process with its libraries, before the base is loaded
 # A CPU's heap has gaps between tensors, and its matrix products reorder their operands in buffers. Both, as
-# PROCESS_BYTES, were measured by bench/growth.py.
-HEAP_OVERHEAD, MATMUL_BUFFERS = 1.22, 40 << 20
+# PROCESS_BYTES, were measured in climbs of the examples, whose rows have different lengths.
+HEAP_OVERHEAD, MATMUL_BUFFERS = 1.05, 40 << 20
 CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -62,9 +62,16 @@ class AnsweringMemory:
         self._prefill = 4 * max(layer.out_features for layer in linear) * size + 2 * hidden * 4
         self._logits = int(output.out_features) * (size + 4)
 
-    def total(self, rows: int, tokens: int) -> int:
-        """Peak bytes with so many rows in a batch, each of so many tokens, answer included."""
-        batch = rows * (tokens * self._cached + self._logits) + min(PREFILL_TOKENS, rows * tokens) * self._prefill
+    def total(self, rows: int, prompt: int, new_tokens: int, shared: int = 0) -> int:
+        """Peak bytes with so many rows in a batch, each with a prompt and an answer of so many tokens.
+
+        All prompts begin with the same `shared` tokens, which are cached once. The peak is either while the prompts are
+        read or when all answers are complete.
+        """
+        own = prompt - shared
+        reading = (shared + rows * own) * self._cached + min(PREFILL_TOKENS, max(shared, rows * own)) * self._prefill
+        answered = (shared + rows * (own + new_tokens)) * self._cached
+        batch = max(reading, answered) + rows * self._logits
         if self._device == "cpu":
             return self.base + int(HEAP_OVERHEAD * batch) + MATMUL_BUFFERS
         return self.base + batch

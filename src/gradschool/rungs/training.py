@@ -18,7 +18,7 @@ from gradschool.model.chat import Rendered
 from gradschool.model.four_bits import in_four_bits
 from gradschool.model.local import LocalEngine, local_engine
 from gradschool.model.machine import training_dtype
-from gradschool.model.memory import Device, Workload, free_bytes
+from gradschool.model.memory import Device, free_bytes
 from gradschool.records import Conversation, Example, Gate, Note, Progress, Work
 from gradschool.run import Key
 from gradschool.rungs.rung import RungInputs
@@ -28,6 +28,7 @@ from gradschool.tune.checkpoint import TrainState
 from gradschool.tune.loop import Training
 from gradschool.tune.memory import MemoryPlan, Method, TrainingMemory, plan_memory
 from gradschool.tune.objectives.rehearsal import TEXT_TOKENS, TEXTS
+from gradschool.tune.passes import passes_of_rows
 from gradschool.tune.plan import TRIAL_FRACTION, Plan, make_plan
 from gradschool.tune.rows import shared_prefix
 from gradschool.tune.student import student_of, with_weights
@@ -191,11 +192,13 @@ def memory_for(engine: LocalEngine, train: Sequence[Rendered], plan: Plan, tune:
     dtype = network.dtype
     if tune.method == "lora" and training_dtype(network)[0] != dtype:
         dtype, loaded = training_dtype(network)[0], 0  # it works on a copy
-    workload = Workload(max(len(row.token_ids) for row in train), shared_prefix(train), rank=tune.rank)
     method: Method = "4-bit lora" if in_four_bits(network) else tune.method
-    device = Device(network.device.type, dtype, free_bytes(network.device))
-    needed = TrainingMemory(network.config, method, workload, device)
-    return plan_memory(needed, plan.rows_per_step, device.free, loaded)
+    device, packs = Device(network.device.type, dtype, free_bytes(network.device)), engine.reader().packs
+    needed = TrainingMemory(network.config, method, tune.rank, device, packs=packs)
+    longest, shared = max(len(row.token_ids) for row in train), shared_prefix(train)
+    largest = shared + plan.rows_per_step * (longest - shared)
+    passes_of = partial(passes_of_rows, train, plan, packs=packs)
+    return plan_memory(needed, passes_of, longest, largest, device.free, loaded)
 
 
 def write_texts(engine: LocalEngine, seed: int) -> Work[list[list[int]]]:

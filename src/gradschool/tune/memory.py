@@ -1,5 +1,6 @@
-"""The memory that a training needs, from a base's config alone, and how a training is fitted into free memory."""
+"""The memory that a training needs, from a base's config and its largest pass, and how it fits into free memory."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -10,86 +11,93 @@ from transformers import PreTrainedConfig
 from gradschool.errors import ResourceError
 from gradschool.model.attention import Segments
 from gradschool.model.four_bits import packable
-from gradschool.model.memory import HEAP_OVERHEAD, MATMUL_BUFFERS, Device, Workload, gigabytes, without_weights
+from gradschool.model.memory import HEAP_OVERHEAD, MATMUL_BUFFERS, Device, gigabytes, without_weights
 from gradschool.model.reader import CHUNK_NUMBERS
 from gradschool.tune.activations import activation_bytes
+from gradschool.tune.passes import Pass
 from gradschool.tune.rows import MAX_TOKENS
 
 Method: TypeAlias = Literal["lora", "4-bit lora", "full"]
 
 # Bytes per trained number, all in float32: weight, gradient, AdamW's two moments, and the best weights so far.
 TRAINED_BYTES = 4 + 4 + 8 + 4
+CHECKPOINT_BYTES = 4 + 8 + 4  # per trained number, while a checkpoint is written: all of these but the gradient
 # Bytes per weight in 4 bits, scales included (QLoRA: Dettmers et al. 2023, arXiv:2305.14314).
 FOUR_BIT_BYTES = 0.5 + 0.0625
 USABLE = 0.85  # of the free memory
 
 
 class TrainingMemory:
-    """Bytes that trainings of a base need, for any size of micro-batches.
+    """Bytes that trainings of a base need, for any passes.
 
-    `base` are the weights, `trained` the trained numbers with gradients and optimizer state.
+    `base` are the weights, `trained` the trained numbers with gradients and optimizer state. `packs` says whether the
+    base reads packed rows; if not, the logits of a whole micro-batch exist at once.
     """
 
-    def __init__(self, config: PreTrainedConfig, method: Method, workload: Workload, device: Device) -> None:
+    def __init__(
+        self, config: PreTrainedConfig, method: Method, rank: int, device: Device, *, packs: bool = True
+    ) -> None:
         network, storage = without_weights(config, device.dtype), device.dtype.itemsize
         count = sum(parameter.numel() for parameter in network.parameters())
         output = network.get_output_embeddings()
         linear = [m for m in network.modules() if isinstance(m, nn.Linear) and m is not output]
-        self.workload, self.device = workload, device
+        self.config, self.device = config, device
         self.base, trained, self._unpacked = count * storage, count, 0
         if method != "full":
-            trained = sum(workload.rank * (layer.in_features + layer.out_features) for layer in linear)
+            trained = sum(rank * (layer.in_features + layer.out_features) for layer in linear)
         if method == "4-bit lora":
             packed = sum(layer.weight.numel() for layer in packable(network))
             self.base = int(packed * FOUR_BIT_BYTES) + (count - packed) * storage
             self._unpacked = max(layer.weight.numel() for layer in linear) * storage
-        self.trained = trained * TRAINED_BYTES
+        self.trained, self._checkpoint = trained * TRAINED_BYTES, trained * CHECKPOINT_BYTES
         self._vocabulary, self._output = int(output.out_features), output.weight.numel()
         text = config.get_text_config()
         self._depth, self._width = int(text.num_hidden_layers), int(text.hidden_size)
         # With method "full", weights and activations are in float32.
         self._dtype = torch.float32 if method == "full" else device.dtype
-        rank = None if method == "full" else workload.rank
-        self._one_row, self._two_rows = (
-            activation_bytes(config, self._dtype, rank, segments(workload, rows), device.kind) for rows in (1, 2)
-        )
+        self._rank = None if method == "full" else rank
+        self._logits_at_once = CHUNK_NUMBERS if packs else None
+        self._counted: dict[Segments, tuple[int, int]] = {}
 
-    def total(self, tokens: int, checkpointing: bool = False) -> int:
-        """Peak bytes with micro-batches of so many tokens, at least one row."""
-        return self.base + self.trained + self.activations(tokens, checkpointing) + self._temporary(tokens)
+    def total(self, passes: Sequence[Pass], checkpointing: bool = False) -> int:
+        """Peak bytes of a training with these passes, one after the other."""
+        largest = max(self.activations(one, checkpointing) + self._temporary(one) for one in passes)
+        return self.base + self.trained + max(largest, self._checkpoint)
 
-    def activations(self, tokens: int, checkpointing: bool = False) -> int:
+    def activations(self, one: Pass, checkpointing: bool = False) -> int:
         """Bytes saved for the backward pass; with `checkpointing`, layers save their input and are computed again."""
-        layer, rest = self._layer_and_rest(tokens)
+        layer, rest = self._layer_and_rest(one.segments)
         saved = rest + self._depth * layer
         if checkpointing:
-            read = self.workload.shared + self._rows(tokens) * self.workload.own
-            inputs = (self._depth + 1) * read * self._width * self._dtype.itemsize  # the last hidden states included
+            inputs = (self._depth + 1) * one.tokens * self._width * self._dtype.itemsize  # the last states included
             saved = rest + inputs + layer
         return int(HEAP_OVERHEAD * saved) if self.device.kind == "cpu" else saved
 
-    def _temporary(self, tokens: int) -> int:
+    def _temporary(self, one: Pass) -> int:
         """Bytes that exist for a moment: a chunk of logits, or a layer's gradients, and an unpacked layer."""
-        read, size = self.workload.shared + self._rows(tokens) * self.workload.own, self._dtype.itemsize
-        logits = min(CHUNK_NUMBERS, read * self._vocabulary) * (2 * size + 8)
-        temporary = max(logits, self._layer_and_rest(tokens)[0]) + self._unpacked
+        size, numbers = self._dtype.itemsize, one.predicted * self._vocabulary
+        if self._logits_at_once:
+            numbers = min(self._logits_at_once, numbers)
+        logits = numbers * one.logit_bytes(size)
+        if self._rank is None:  # the gradient of the output layer, and what is added to it
+            logits += 2 * 4 * self._output
+        temporary = max(logits, self._layer_and_rest(one.segments)[0]) + self._unpacked
         if self.device.kind == "cpu":
             reordered = self._output * size if self._dtype == torch.bfloat16 else 0
             return int(HEAP_OVERHEAD * temporary) + MATMUL_BUFFERS + reordered
         return temporary
 
-    def _rows(self, tokens: int) -> int:
-        return max(1, (tokens - self.workload.shared) // self.workload.own)
-
-    def _layer_and_rest(self, tokens: int) -> tuple[int, int]:
-        more = self._rows(tokens) - 1
-        layer, rest = (one + more * (two - one) for one, two in zip(self._one_row, self._two_rows, strict=True))
-        return layer, rest
-
-
-def segments(workload: Workload, rows: int) -> Segments:
-    """A packed micro-batch of so many of the longest rows."""
-    return Segments(workload.shared, ((rows, workload.own),))
+    def _layer_and_rest(self, segments: Segments) -> tuple[int, int]:
+        """Bytes saved by a layer and outside the layers; of more than two equal rows, from those of one and two."""
+        if segments not in self._counted:
+            match segments.groups:
+                case ((rows, length),) if rows > 2:
+                    one, two = (self._layer_and_rest(Segments(segments.prefix, ((n, length),))) for n in (1, 2))
+                    layer, rest = (a + (rows - 1) * (b - a) for a, b in zip(one, two, strict=True))
+                case _:
+                    layer, rest = activation_bytes(self.config, self._dtype, self._rank, segments, self.device.kind)
+            self._counted[segments] = layer, rest
+        return self._counted[segments]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,20 +113,29 @@ class MemoryPlan:
 UNLIMITED = MemoryPlan()
 
 
-def plan_memory(memory: TrainingMemory, rows_per_step: int, free: int, loaded: int = 0) -> MemoryPlan:
-    """The largest micro-batches of a step that fit into `free` bytes.
+def plan_memory(
+    memory: TrainingMemory,
+    passes_of: Callable[[int], Sequence[Pass]],
+    longest: int,
+    largest: int,
+    free: int,
+    loaded: int = 0,
+) -> MemoryPlan:
+    """The largest micro-batches that fit into `free` bytes, of at least the `longest` row and at most `largest` tokens.
 
-    `loaded` are the bytes of weights that are in memory already. Activations are checkpointed only if otherwise not
-    even one row fits. Raises ResourceError if it does not fit with checkpointing either.
+    `passes_of` are the passes with micro-batches of at most so many tokens, and `loaded` the bytes of weights that are
+    in memory already. Activations are checkpointed only if otherwise not even one row fits. Raises ResourceError if it
+    does not fit with checkpointing either.
     """
-    longest = memory.workload.longest
-    largest = max(longest, min(MAX_TOKENS, memory.workload.shared + rows_per_step * memory.workload.own))
+    largest = max(longest, min(MAX_TOKENS, largest))
     for checkpointing in (False, True):
         tokens = largest
         while True:
-            more = memory.total(tokens, checkpointing) - loaded
+            passes = passes_of(tokens)
+            more = memory.total(passes, checkpointing) - loaded
             if more <= USABLE * free:
-                return MemoryPlan(tokens, checkpointing, _reason(tokens, checkpointing, more, free), more > free / 3)
+                reason = _reason(max(one.tokens for one in passes), checkpointing, more, free)
+                return MemoryPlan(tokens, checkpointing, reason, more > free / 3)
             if tokens == longest:
                 break
             tokens = max(tokens // 2, longest)

@@ -55,12 +55,16 @@ def pack(rows: Sequence[Rendered], device: torch.device) -> Packed:
                 targets.append(row.token_ids[position])
         token_ids += row.token_ids[prefix:]
         positions += range(prefix, len(row.token_ids))
-    lengths = groupby(len(row.token_ids) - prefix for row in ordered)
-    layout = Segments(prefix, tuple((sum(1 for _ in equal), length) for length, equal in lengths))
     ids, at, predictors, predicted = (
         torch.tensor(numbers, device=device) for numbers in (token_ids, positions, predicting, targets)
     )
-    return Packed(ids[None], at[None], layout, predictors, predicted)
+    return Packed(ids[None], at[None], layout_of(rows, prefix), predictors, predicted)
+
+
+def layout_of(rows: Sequence[Rendered], prefix: int) -> Segments:
+    """The layout of packed rows, sorted by length, after a common prefix of so many tokens."""
+    lengths = groupby(sorted(len(row.token_ids) - prefix for row in rows))
+    return Segments(prefix, tuple((sum(1 for _ in equal), length) for length, equal in lengths))
 
 
 def shared_prefix(rows: Sequence[Rendered]) -> int:
