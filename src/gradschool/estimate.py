@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -98,19 +99,20 @@ def this_machine(weights: int) -> Device:
 
 
 def _training(config: PreTrainedConfig, method: Method, workload: Workload, devices: Sequence[Device]) -> Fit:
-    here, verdicts = TrainingMemory(config, method, workload, devices[0]), []
-    counted = {(here.device.kind, here.device.dtype): here}
-    for device in devices:
-        kind = device.kind, device.dtype
-        if kind not in counted:
-            counted[kind] = TrainingMemory(config, method, workload, device)
+    @cache
+    def memory(kind: str, dtype: torch.dtype) -> TrainingMemory:
+        return TrainingMemory(config, method, workload, Device(kind, dtype))
+
+    def verdict(device: Device) -> str:
         try:
-            plan = plan_memory(counted[kind], MAX_TOKENS, device.free - PROCESS_BYTES)
-            verdicts.append(_verdict(plan, workload.longest))
+            plan = plan_memory(memory(device.kind, device.dtype), MAX_TOKENS, device.free - PROCESS_BYTES)
         except ResourceError:
-            verdicts.append("no")
+            return "no"
+        return _verdict(plan, workload.longest)
+
+    here = memory(devices[0].kind, devices[0].dtype)
     minimum, comfortable = here.total(workload.longest, checkpointing=True), here.total(MAX_TOKENS)
-    return Fit(method, minimum + PROCESS_BYTES, comfortable + PROCESS_BYTES, tuple(verdicts))
+    return Fit(method, minimum + PROCESS_BYTES, comfortable + PROCESS_BYTES, tuple(map(verdict, devices)))
 
 
 def _verdict(plan: MemoryPlan, longest: int) -> str:
@@ -120,12 +122,16 @@ def _verdict(plan: MemoryPlan, longest: int) -> str:
 def _answering(config: PreTrainedConfig, workload: Workload, devices: Sequence[Device]) -> Fit:
     tokens = workload.longest + workload.new_tokens
 
+    @cache
+    def memory(kind: str, dtype: torch.dtype) -> AnsweringMemory:
+        return AnsweringMemory(config, Device(kind, dtype))
+
     def verdict(device: Device) -> str:
-        memory, budget = AnsweringMemory(config, device), USABLE * device.free - PROCESS_BYTES
-        at_once = next((rows for rows in ROWS_AT_ONCE if memory.total(rows, tokens) <= budget), 0)
+        total, budget = memory(device.kind, device.dtype).total, USABLE * device.free - PROCESS_BYTES
+        at_once = next((rows for rows in ROWS_AT_ONCE if total(rows, tokens) <= budget), 0)
         return "no" if not at_once else "yes" if at_once > 1 else "tight"
 
-    here = AnsweringMemory(config, devices[0])
+    here = memory(devices[0].kind, devices[0].dtype)
     minimum, comfortable = (here.total(rows, tokens) + PROCESS_BYTES for rows in (1, ROWS_AT_ONCE[0]))
     return Fit("answer", minimum, comfortable, tuple(map(verdict, devices)))
 
