@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Literal
 
@@ -100,21 +100,24 @@ def this_machine(weights: int) -> Device:
 
 
 def _training(config: PreTrainedConfig, method: Method, workload: Workload, devices: Sequence[Device]) -> Fit:
-    here, verdicts = TrainingMemory(config, method, workload.rank, devices[0]), []
     passes_of = partial(passes_of_workload, workload)
-    counted = {(here.device.kind, here.device.dtype): here}
-    for device in devices:
-        kind = device.kind, device.dtype
-        if kind not in counted:
-            counted[kind] = TrainingMemory(config, method, workload.rank, device)
+
+    @cache
+    def memory(kind: str, dtype: torch.dtype) -> TrainingMemory:
+        return TrainingMemory(config, method, workload.rank, Device(kind, dtype))
+
+    def verdict(device: Device) -> str:
+        counted, free = memory(device.kind, device.dtype), device.free - PROCESS_BYTES
         try:
-            plan = plan_memory(counted[kind], passes_of, workload.longest, MAX_TOKENS, device.free - PROCESS_BYTES)
-            verdicts.append(_verdict(plan, workload.longest))
+            plan = plan_memory(counted, passes_of, workload.longest, MAX_TOKENS, free)
         except ResourceError:
-            verdicts.append("no")
+            return "no"
+        return _verdict(plan, workload.longest)
+
+    here = memory(devices[0].kind, devices[0].dtype)
     minimum = here.total(passes_of(workload.longest), checkpointing=True)
     comfortable = here.total(passes_of(MAX_TOKENS))
-    return Fit(method, minimum + PROCESS_BYTES, comfortable + PROCESS_BYTES, tuple(verdicts))
+    return Fit(method, minimum + PROCESS_BYTES, comfortable + PROCESS_BYTES, tuple(map(verdict, devices)))
 
 
 def _verdict(plan: MemoryPlan, longest: int) -> str:
@@ -125,12 +128,16 @@ def _answering(config: PreTrainedConfig, workload: Workload, devices: Sequence[D
     new_tokens = workload.new_tokens  # included in the longest example
     tokens = max(workload.longest - new_tokens, workload.shared + 1), new_tokens, workload.shared
 
+    @cache
+    def memory(kind: str, dtype: torch.dtype) -> AnsweringMemory:
+        return AnsweringMemory(config, Device(kind, dtype))
+
     def verdict(device: Device) -> str:
-        memory, budget = AnsweringMemory(config, device), USABLE * device.free - PROCESS_BYTES
-        at_once = next((rows for rows in ROWS_AT_ONCE if memory.total(rows, *tokens) <= budget), 0)
+        total, budget = memory(device.kind, device.dtype).total, USABLE * device.free - PROCESS_BYTES
+        at_once = next((rows for rows in ROWS_AT_ONCE if total(rows, *tokens) <= budget), 0)
         return "no" if not at_once else "yes" if at_once > 1 else "tight"
 
-    here = AnsweringMemory(config, devices[0])
+    here = memory(devices[0].kind, devices[0].dtype)
     minimum, comfortable = (here.total(rows, *tokens) + PROCESS_BYTES for rows in (1, ROWS_AT_ONCE[0]))
     return Fit("answer", minimum, comfortable, tuple(map(verdict, devices)))
 

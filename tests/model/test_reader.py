@@ -50,7 +50,8 @@ def test_each_segment_has_the_logits_that_it_has_alone(
         monkeypatch.setattr(attention, "MATMUL_SCORES", 0)
     folder = tiny.save_model(tmp_path, family, **changes)
     token_ids, positions, layout, rows = material(prefix)
-    alone = [network_of(folder)(row[None]).logits[0] for row in rows]
+    plain = network_of(folder)
+    alone = [plain(row[None]).logits[0] for row in rows]
     reader = reader_of(network_of(folder))
     assert reader.packs and reader.head is not None
     said = reader.head.logits(reader.hidden(token_ids, positions, layout))

@@ -8,6 +8,7 @@ import psutil
 import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
+from transformers.initialization import no_init_weights
 
 from gradschool.records import Decoding
 from gradschool.settings import Tune
@@ -113,8 +114,9 @@ def without_weights(config: PreTrainedConfig, dtype: torch.dtype, depth: int | N
         text.num_hidden_layers = depth
         if getattr(text, "layer_types", None):
             text.layer_types = text.layer_types[:depth]
-    with torch.device("meta"):
+    with torch.device("meta"), no_init_weights():  # drawing weights takes most of the time, on the meta device too
         network: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=dtype)
+    network.tie_weights()
     return network
 
 
