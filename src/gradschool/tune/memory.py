@@ -49,7 +49,10 @@ class TrainingMemory:
             packed = sum(layer.weight.numel() for layer in packable(network))
             self.base = int(packed * FOUR_BIT_BYTES) + (count - packed) * storage
             self._unpacked = max(layer.weight.numel() for layer in linear) * storage
-        self.trained, self._checkpoint = trained * TRAINED_BYTES, trained * CHECKPOINT_BYTES
+        self.trained = trained * TRAINED_BYTES
+        self._checkpoint = (
+            trained * CHECKPOINT_BYTES if device.kind != "cuda" else 0
+        )  # a GPU's is written from the host
         self._vocabulary, self._output = int(output.out_features), output.weight.numel()
         text = config.get_text_config()
         self._depth, self._width = int(text.num_hidden_layers), int(text.hidden_size)
