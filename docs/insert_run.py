@@ -3,9 +3,9 @@
     COLUMNS=110 make --silent demo | tee RUN_LOG
     python docs/insert_run.py RUN_LOG
 
-Terminal codes are removed, and of a line that was redrawn only the last state stays. Before the ladder table, indented
-lines (notes, candidates, training progress) become a single "…", except for the sizes of the split. Logs that contain
-absolute paths are refused.
+Terminal codes are removed, and of a line that was redrawn only the last state stays. Before the ladder
+table, only the first line and the sizes of the split stay. After it, the gates become a single "…", and the commands
+to type next are left out. Logs that contain absolute paths are refused.
 """
 
 import re
@@ -18,6 +18,7 @@ from tree import ROOT, between
 
 MARKERS = "<!-- run:begin -->", "<!-- run:end -->"
 LADDER = "The ladder"
+NEXT = "Next:"
 ELLIPSIS = "  …"
 # Terminal codes (ECMA-48): colours and cursor moves, titles and links, and single-character ones.
 CODES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-_]")
@@ -33,9 +34,14 @@ def plain(log: str) -> str:
 
 
 def shortened(log: str) -> str:
-    """A plain log in which each group of details before the ladder table is replaced by an ellipsis."""
+    """A plain log in which groups of details are replaced by an ellipsis, up to the verdict."""
     before, ladder, after = log.partition(LADDER)
-    return "\n".join(_without_details(before.split("\n"))) + ladder + after
+    table, paragraph, rest = after.partition("test examples in")
+    verdict = rest.partition(f"\n{NEXT}\n")[0].rstrip("\n")
+    first, *following = before.split("\n")
+    steps = ["  " + line.strip() for line in following if line]  # all of them are details
+    parts = [first, *_without_details(steps)], _without_details((paragraph + verdict).split("\n"))
+    return "\n".join([*parts[0], ladder]) + table + "\n".join(parts[1])
 
 
 def _without_details(lines: list[str]) -> Iterator[str]:

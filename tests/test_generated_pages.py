@@ -84,7 +84,7 @@ def test_the_readme_shows_a_real_run(insert_run):
     run = shown.removeprefix("```text\n").removesuffix("\n```")
     assert insert_run.shortened(insert_run.plain(run)) == run
     titles = [str(column.header) for column in ladder_table([]).columns]
-    shown = all(title in run for title in ("The ladder", *titles, "Next:"))
+    shown = all(title in run for title in ("The ladder", *titles, "Passed: "))
     assert shown, "run `make demo`, then docs/insert_run.py (see CONTRIBUTING.md)"
 
 
@@ -96,7 +96,7 @@ def test_terminal_codes_and_redrawn_lines_are_removed(insert_run):
 def test_details_before_the_ladder_become_an_ellipsis(insert_run):
     before = "job\n  note\n  3 train, 2 test (split 0a1b), because\n  of it.\n  tried a\n  tried b\nbase: 0\n"
     log = f"{before}The ladder\n  base  0\n"
-    shown = "job\n  …\n  3 train, 2 test (split 0a1b)\n  …\nbase: 0\nThe ladder\n  base  0\n"
+    shown = "job\n  …\n  3 train, 2 test (split 0a1b)\n  …\nThe ladder\n  base  0\n"
     assert insert_run.shortened(log) == shown
     assert insert_run.shortened(shown) == shown
 

@@ -133,15 +133,15 @@ def test_one_sentence_for_each_verdict() -> None:
 
 
 def test_the_plain_verdict_comes_first_and_says_what_would_settle_it() -> None:
-    assert plain_verdict(TUNE).startswith("It can be used: it scored 0.512 in the test, and 0.45 was asked for.")
-    assert plain_verdict(BASE).startswith("Do not use it: it scored 0.200")
+    assert plain_verdict(TUNE).startswith("It can be used: its test score is 0.512 (pass mark 0.45).")
+    assert plain_verdict(BASE).startswith("Do not use it: its test score is 0.200")
     assert "has not been tested" in plain_verdict(GROUND)
     refused = replace(TUNE, gates=(Gate("forgetting", False, "the loss rose by 0.9"),))
     assert plain_verdict(refused).startswith("Do not use it: it failed the check “forgetting”")
     grouped = Score(0.46, Interval(0.4, 0.5, 0.9875), 80, 20)
     unproven = replace(report(0.46, "not proven"), score=grouped, more_examples=210, group_name="matter")
     said = plain_verdict(replace(BASE, report=unproven))
-    assert said.startswith("Do not use it yet: it scored 0.460")
+    assert said.startswith("Do not use it yet: its test score is 0.460")
     assert "About 210 more test examples from 53 more groups (one for each “matter”) would probably settle it." in said
     assert "matter" not in plain_verdict(replace(BASE, report=replace(unproven, score=replace(grouped, groups=80))))
     assert "No practical number" in plain_verdict(replace(BASE, report=replace(unproven, more_examples=None)))

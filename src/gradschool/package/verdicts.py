@@ -13,17 +13,17 @@ def plain_verdict(result: RungResult, package_gates: Sequence[Gate] = ()) -> str
     report = result.report
     if report is None:
         return "Do not use it yet: it has not been tested."
-    scored = f"it scored {report.score.mean:.3f} in the test, and {report.pass_mark:g} was asked for"
+    scored = f"its test score is {report.score.mean:.3f} (pass mark {report.pass_mark:g})"
     rejected = _rejected(result, package_gates)
     if rejected:
         return f"Do not use it: it failed the check “{rejected[0].name}” ({rejected[0].evidence})."
     if report.verdict == "passed":
         return (
-            f"It can be used: {scored}. That it scores at least {report.score.interval.low:.3f} on other questions of "
-            "this kind is proven."
+            f"It can be used: {scored}. At least {report.score.interval.low:.3f} is proven for other questions of "
+            "this kind."
         )
     if report.verdict == "failed":
-        return f"Do not use it: {scored}. The test proves that it does not reach that."
+        return f"Do not use it: {scored}. It is proven to stay below that on other questions of this kind."
     above = report.score.mean >= report.pass_mark
     why = f"which {report.score.examples} examples {'cannot prove' if above else 'neither prove nor exclude'}"
     return f"Do not use it yet: {scored}, {why}. {what_settles(report)}"
@@ -32,7 +32,7 @@ def plain_verdict(result: RungResult, package_gates: Sequence[Gate] = ()) -> str
 def what_settles(report: Report) -> str:
     """How many more examples would settle a verdict of "not proven", and from how many groups."""
     if not report.more_examples:
-        return "No practical number of examples would settle it: its score is too close to what was asked for."
+        return "No practical number of examples would settle it: its score is too close to the pass mark."
     groups = ""
     if report.more_groups:
         name = report.group_name
