@@ -8,7 +8,7 @@ import sentencepiece as spm
 import torch
 import transformers
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 SPECIAL = (
     "<|endoftext|>",
@@ -252,17 +252,22 @@ FAMILIES = {
 }
 
 
-def save_model(
-    folder: Path, family: str = "llama", made: PreTrainedTokenizerFast | None = None, **changes: Any
-) -> Path:
-    """A random network of a family and a tokenizer, saved as a base; the same weights each time."""
+def network(family: str = "llama", **changes: Any) -> PreTrainedModel:
+    """A random network of a family, ready to answer; the same weights each time."""
     sizes = {**SIZES, **changes}
     if family == "phi3":
         sizes.pop("head_dim")
     config = getattr(transformers, FAMILIES[family])(**sizes)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    network.save_pretrained(folder)
+        made: PreTrainedModel = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    return made.eval()
+
+
+def save_model(
+    folder: Path, family: str = "llama", made: PreTrainedTokenizerFast | None = None, **changes: Any
+) -> Path:
+    """Such a network and a tokenizer, saved as a base."""
+    network(family, **changes).save_pretrained(folder)
     (made or tokenizer()).save_pretrained(folder)
     return folder

@@ -2,14 +2,12 @@
 
 from dataclasses import replace
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import AutoModelForCausalLM
 
 import tiny
 from gradschool.model.decoding import decode, sample
@@ -24,10 +22,6 @@ CHANGES: dict[str, dict[str, Any]] = {
     "gemma2": {"sliding_window": 7, "final_logit_softcapping": 5.0, "attn_logit_softcapping": 3.0},
 }
 GREEDY = Decoding()
-
-
-def network_of(folder: Path) -> Any:
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
 
 
 def prompts_of(count: int, prefix: int, seed: int = 0) -> dict[int, list[int]]:
@@ -68,8 +62,8 @@ def together(
 
 
 @pytest.mark.parametrize("family", ["llama", "gemma3"])
-def test_repeating_a_step_to_time_it_changes_nothing(family: str, tmp_path: Path) -> None:
-    reader = reader_of(network_of(tiny.save_model(tmp_path, family, **CHANGES.get(family, {}))))
+def test_repeating_a_step_to_time_it_changes_nothing(family: str) -> None:
+    reader = reader_of(tiny.network(family, **CHANGES.get(family, {})))
     now, used = iter(range(0, 10**9, 1000)), set()
     threads = Threads(2, clock=lambda: next(now), use=used.add)
     prompts = prompts_of(8, 9)
@@ -79,40 +73,40 @@ def test_repeating_a_step_to_time_it_changes_nothing(family: str, tmp_path: Path
 
 @pytest.mark.parametrize("prefix", [0, 9])
 @pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_each_prompt_is_continued_as_alone(family: str, prefix: int, tmp_path: Path) -> None:
-    folder = tiny.save_model(tmp_path, family, **CHANGES.get(family, {}))
-    prompts, plain = prompts_of(8, prefix), network_of(folder)
+def test_each_prompt_is_continued_as_alone(family: str, prefix: int) -> None:
+    changes = CHANGES.get(family, {})
+    prompts, plain = prompts_of(8, prefix), tiny.network(family, **changes)
     free = {name: alone(plain, prompt, [319], 14) for name, prompt in prompts.items()}
     stop_ids = [free[0][5], free[1][2], 319]  # so that rows end at different times
     limits = {name: 14 - name % 3 for name in prompts}
     expected = {name: until(stop_ids, tokens)[: limits[name]] for name, tokens in free.items()}
     assert len({len(generated) for generated in expected.values()}) > 2
-    reader = reader_of(network_of(folder))
+    reader = reader_of(tiny.network(family, **changes))
     for slots in (1, 3, 20):
         assert together(reader, prompts, stop_ids, slots=slots, max_new_tokens=limits) == expected
 
 
-def test_each_row_has_a_separate_maximum(base: Path) -> None:
+def test_each_row_has_a_separate_maximum() -> None:
     prompts = prompts_of(6, 4)
     limits = {name: 1 + 3 * name for name in prompts}
-    generated = together(reader_of(network_of(base)), prompts, [319], max_new_tokens=limits)
+    generated = together(reader_of(tiny.network()), prompts, [319], max_new_tokens=limits)
     assert {name: len(tokens) for name, tokens in generated.items()} == limits
 
 
-def test_slots_grow_with_long_answers(base: Path) -> None:
-    prompts, plain = prompts_of(2, 3), network_of(base)
-    generated = together(reader_of(network_of(base)), prompts, [319], max_new_tokens={0: 100, 1: 140})
+def test_slots_grow_with_long_answers() -> None:
+    prompts, plain = prompts_of(2, 3), tiny.network()
+    generated = together(reader_of(tiny.network()), prompts, [319], max_new_tokens={0: 100, 1: 140})
     assert generated == {name: alone(plain, prompts[name], [319], limit) for name, limit in ((0, 100), (1, 140))}
 
 
-def test_equal_prompts_and_prompts_that_are_prefixes_of_others(base: Path) -> None:
-    prompts, plain = {0: [5, 6, 7], 1: [5, 6, 7], 2: [5, 6, 7, 8], 3: [5]}, network_of(base)
-    generated = together(reader_of(network_of(base)), prompts, [319], slots=4)
+def test_equal_prompts_and_prompts_that_are_prefixes_of_others() -> None:
+    prompts, plain = {0: [5, 6, 7], 1: [5, 6, 7], 2: [5, 6, 7, 8], 3: [5]}, tiny.network()
+    generated = together(reader_of(tiny.network()), prompts, [319], slots=4)
     assert generated == {name: alone(plain, prompt, [319], 14) for name, prompt in prompts.items()}
 
 
-def test_a_row_does_not_stop_before_its_minimum(base: Path) -> None:
-    reader, prompts = reader_of(network_of(base)), prompts_of(4, 2)
+def test_a_row_does_not_stop_before_its_minimum() -> None:
+    reader, prompts = reader_of(tiny.network()), prompts_of(4, 2)
     free = together(reader, prompts, [319])
     stop = free[0][0]
     assert len(together(reader, prompts, [stop])[0]) == 1
@@ -120,8 +114,8 @@ def test_a_row_does_not_stop_before_its_minimum(base: Path) -> None:
     assert all(stop not in tokens[:5] and len(tokens) >= 5 for tokens in generated.values())
 
 
-def test_samples_depend_on_seed_and_row_alone(base: Path) -> None:
-    reader, prompts = reader_of(network_of(base)), prompts_of(7, 5)
+def test_samples_depend_on_seed_and_row_alone() -> None:
+    reader, prompts = reader_of(tiny.network()), prompts_of(7, 5)
     sampling = Decoding(temperature=1.5, top_p=0.9, seed=3)
     state = torch.random.get_rng_state()
     generated = together(reader, prompts, [319], decoding=sampling, slots=7)

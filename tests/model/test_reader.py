@@ -1,6 +1,5 @@
 """Packed rows: each segment has the same logits as alone, and families that cannot pack are detected."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,10 +22,6 @@ WINDOWED: dict[str, dict[str, Any]] = {
 }
 
 
-def network_of(folder: Path, dtype: torch.dtype = torch.float32) -> Any:
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
-
-
 def material(prefix: int = PREFIX) -> tuple[torch.Tensor, torch.Tensor, Segments, list[torch.Tensor]]:
     """A packed row of random tokens, its positions and layout, and the rows in it."""
     draw = torch.Generator().manual_seed(3)
@@ -44,15 +39,14 @@ def material(prefix: int = PREFIX) -> tuple[torch.Tensor, torch.Tensor, Segments
 )
 @torch.no_grad()
 def test_each_segment_has_the_logits_that_it_has_alone(
-    family: str, changes: dict[str, Any], kernel: bool, prefix: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    family: str, changes: dict[str, Any], kernel: bool, prefix: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if kernel:
         monkeypatch.setattr(attention, "MATMUL_SCORES", 0)
-    folder = tiny.save_model(tmp_path, family, **changes)
     token_ids, positions, layout, rows = material(prefix)
-    plain = network_of(folder)
+    plain = tiny.network(family, **changes)
     alone = [plain(row[None]).logits[0] for row in rows]
-    reader = reader_of(network_of(folder))
+    reader = reader_of(tiny.network(family, **changes))
     assert reader.packs and reader.head is not None
     said = reader.head.logits(reader.hidden(token_ids, positions, layout))
     parts = said[prefix:].split([count * length for count, length in GROUPS])
@@ -64,18 +58,17 @@ def test_each_segment_has_the_logits_that_it_has_alone(
     if changes:  # the window has an effect
         assert layout.windows() & {5}
         free = {**changes, "sliding_window": 100}
-        wide = network_of(tiny.save_model(tmp_path / "wide", family, **free))(rows[-1][None]).logits[0]
+        wide = tiny.network(family, **free)(rows[-1][None]).logits[0]
         assert (wide - alone[-1]).abs().max() > 1e-2
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 @torch.no_grad()
-def test_padded_rows_have_the_same_logits_as_before(family: str, tmp_path: Path) -> None:
-    folder = tiny.save_model(tmp_path, family)
+def test_padded_rows_have_the_same_logits_as_before(family: str) -> None:
     ids = torch.randint(300, (3, 12), generator=torch.Generator().manual_seed(0))
     there = torch.ones_like(ids)
     there[1, 7:], there[2, :4] = 0, 0
-    plain, installed = network_of(folder), network_of(folder)
+    plain, installed = tiny.network(family), tiny.network(family)
     assert reader_of(installed).packs
     one, other = (network(ids, attention_mask=there).logits[there.bool()] for network in (plain, installed))
     torch.testing.assert_close(other, one, atol=2e-4, rtol=1e-4)
@@ -111,34 +104,33 @@ def test_a_family_that_cannot_pack_is_detected_and_not_changed(name: str) -> Non
     torch.testing.assert_close(network(ids).logits, before, atol=1e-5, rtol=1e-5)
 
 
-def test_packing_needs_layers_that_report_the_window(tmp_path: Path) -> None:
-    network = network_of(tiny.save_model(tmp_path))
+def test_packing_needs_layers_that_report_the_window() -> None:
+    network: Any = tiny.network()
     assert reader_of(network).packs
     network.config.sliding_window = 4096
     assert not reader_of(network).packs
 
 
 @torch.no_grad()
-def test_a_head_with_other_logits_is_not_used(base: Path) -> None:
-    network = network_of(base)
+def test_a_head_with_other_logits_is_not_used() -> None:
+    network: Any = tiny.network()
     assert reader_of(network).head is not None
     network.config.logit_scale = 0.5  # in the config, but not in the family
     reader = reader_of(network)
     assert reader.head is None and not reader.packs
 
 
-def test_the_training_mode_does_not_change(base: Path) -> None:
+def test_the_training_mode_does_not_change() -> None:
     for training in (True, False):
-        assert reader_of(network_of(base).train(training)).network.training is training
+        assert reader_of(tiny.network().train(training)).network.training is training
 
 
-def test_networks_in_bfloat16_pack(base: Path) -> None:
-    reader = reader_of(network_of(base, torch.bfloat16))
+def test_networks_in_bfloat16_pack() -> None:
+    reader = reader_of(tiny.network().to(torch.bfloat16))  # type: ignore[arg-type]
     assert reader.packs
 
 
-def test_the_soft_cap_of_a_family_is_part_of_its_head(tmp_path: Path) -> None:
-    network = network_of(tiny.save_model(tmp_path, "gemma2", final_logit_softcapping=2.0))
-    head = reader_of(network).head
+def test_the_soft_cap_of_a_family_is_part_of_its_head() -> None:
+    head = reader_of(tiny.network("gemma2", final_logit_softcapping=2.0)).head
     assert isinstance(head, Head) and head.softcap == 2.0
     assert head.logits(torch.randn(3, 32)).abs().max() <= 2.0
