@@ -66,7 +66,7 @@ def test_memory_grows_with_base_length_rank_and_method() -> None:
         assert minimum < comfortable or use == "full"
         assert large[use] > small[use]
         # With all weights trained, writing a checkpoint takes more than a row's activations.
-        assert longer[use][0] > minimum or use == "full" and longer[use][0] == minimum
+        assert longer[use][0] > minimum or (use == "full" and longer[use][0] == minimum)
     assert higher["lora"][0] > small["lora"][0] and higher["full"] == small["full"]
     assert small["4-bit lora"][0] < small["lora"][0] < small["full"][0]
 
