@@ -75,3 +75,19 @@ def test_a_conversation_without_an_answer_takes_it_from_its_column(read):
     asked = [{"role": "user", "content": "When?"}]
     for row in ({"messages": asked, "response": "x"}, {"prompt": asked, "context": LONG, "completion": "x"}):
         assert read(json.dumps(row)).examples[0].ideal == "x"
+
+
+def test_a_short_text_is_read_in_every_row(read):
+    """What a column is for is decided for the file: a text that one row has in a word is still its text."""
+    texts = ["Good morning", "Great!", "Abba", "24/7", LONG]
+    rows = [{"instruction": "Translate to German.", "text": text, "output": f"answer {text}"} for text in texts]
+    reading = read("\n".join(map(json.dumps, rows)))
+    assert [example.last_user for example in reading.examples] == [f"Translate to German.\n\n{text}" for text in texts]
+
+
+def test_names_of_documents_are_not_the_documents(read):
+    names = ["guide-7.pdf", "https://weir.example/open", "a/b.md"]
+    rows = [{"question": f"When is weir {n} closed?", "document": n, "answer": "In winter."} for n in names]
+    reading = read("\n".join(map(json.dumps, rows)))
+    assert [example.last_user for example in reading.examples] == [row["question"] for row in rows]
+    assert reading.columns["document"] == "not used"

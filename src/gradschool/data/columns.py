@@ -68,7 +68,8 @@ PAIRS = (  # in order of precedence, because rows often have more keys than thes
 OTHER_ANSWERS = "other_answers"  # a list of right answers next to the ideal one
 SYSTEMS = ("system", "system_prompt", "system_message", "system_instruction", "system_instructions", "sys_prompt")
 SERIES = re.compile(r"(sentence|question|text|premise|paragraph|passage|document|context)_?([1-9ab])")
-MIN_MATERIAL = 4  # words from which a document or a text next to a question is content rather than a name
+# A document or text next to a question that is only named: a file, an address, a number, an identifier.
+NAME = re.compile(r"[\w.:/\\~%?&=#@+-]*[\d._/\\@][\w.:/\\~%?&=#@+-]*")
 EARLIER = "earlier turns"
 
 
@@ -100,11 +101,14 @@ class Form:
         return {key: part for key, part in parts.items() if key}
 
 
-def detect(row: Mapping[str, Any], data: Data, *, answered: bool = True) -> tuple[Form, Mapping[str, Any]] | None:
+def detect(
+    row: Mapping[str, Any], data: Data, *, answered: bool = True, names: Collection[str] = ()
+) -> tuple[Form, Mapping[str, Any]] | None:
     """Detect the form of a row, and the row with its preferred answer under `chosen` if it compares answers.
 
-    The columns that the job names go first. Without `answered`, a row needs no ideal answer. None if the form is
-    unknown. Raises NoConversation if a row compares answers and prefers none.
+    The columns that the job names go first. Without `answered`, a row needs no ideal answer. `names` are keys that only
+    name a text or document. None if the form is unknown. Raises NoConversation if a row compares answers without
+    preferring one.
     """
     named_input, named_output = (spelled(row, name) for name in (data.input_column, data.output_column))
     row, compared = (row, {}) if named_output else prefer(row)
@@ -121,7 +125,7 @@ def detect(row: Mapping[str, Any], data: Data, *, answered: bool = True) -> tupl
     output = named_output or chosen or _pair_output(keys, named_input) or _output(keys, {named_input})
     if not output and answered:
         return None
-    inputs = (named_input,) if named_input else _inputs(row, keys, {output, system})
+    inputs = (named_input,) if named_input else _inputs(row, keys, {output, system}, names)
     alone = is_messages(row.get(output)) or (bool(used) and is_transcript(row.get(output)))
     if not inputs and alone and not named_output:
         return Form("messages", conversation=output, system=system, compared=used, others=others), row
@@ -165,13 +169,15 @@ def _output(keys: Mapping[str, str], taken: Collection[str]) -> str:
     return next((keys[word] for word in OUTPUTS if word in keys and keys[word] not in taken), "")
 
 
-def _inputs(row: Mapping[str, Any], keys: Mapping[str, str], taken: Collection[str]) -> tuple[str, ...]:
+def _inputs(
+    row: Mapping[str, Any], keys: Mapping[str, str], taken: Collection[str], names: Collection[str]
+) -> tuple[str, ...]:
     """The keys of the user message: what is asked first, then what it is asked about, in the row's order."""
     free = {word: key for word, key in keys.items() if key not in taken}
     asked = [free[word] for word in ASKED if word in free]
     material = [key for key in row if free.get(plain(key)) == key and _is_material(plain(key))]
     if asked:
-        material = [key for key in material if plain(key) in ALWAYS or _is_long(row[key])]
+        material = [key for key in material if plain(key) in ALWAYS or key not in names]
     if asked or material:
         return (*asked, *material)
     body = next((free[word] for word in FALLBACK if word in free), "")
@@ -184,8 +190,15 @@ def _is_material(name: str) -> bool:
     return name in MATERIAL or SERIES.fullmatch(name) is not None
 
 
-def _is_long(value: Any) -> bool:
-    return isinstance(value, list | dict) or len(as_text(value, set()).split()) >= MIN_MATERIAL
+def name_keys(rows: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """The keys of texts and documents whose values in all rows are names of something that the rows do not have."""
+    keys = {key for row in rows for key in row if _is_material(plain(key))}
+    values = {key: [value for row in rows if (value := row.get(key)) not in (None, "")] for key in keys}
+    return frozenset(key for key, seen in values.items() if seen and all(map(_is_name, seen)))
+
+
+def _is_name(value: Any) -> bool:
+    return not isinstance(value, list | dict) and NAME.fullmatch(as_text(value, set()).strip()) is not None
 
 
 def _choices(row: Mapping[str, Any], keys: Mapping[str, str], taken: Collection[str]) -> tuple[str, ...]:

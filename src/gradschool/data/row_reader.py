@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradschool.data.choices import choices_of, first_position
-from gradschool.data.columns import Form, detect
+from gradschool.data.columns import Form, detect, name_keys
 from gradschool.data.conversation import RowReading, question_of, read_row
 from gradschool.data.formats import CONVERSATIONS, NoConversation, is_transcript, plain, spelled
 from gradschool.data.guess import MIN_TEXT_WORDS, NO_TEXT, Guess, guess
@@ -27,12 +27,13 @@ class RowReader:
     """Reads the rows of one file.
 
     `data` has the columns that the job names or, if they were `guessed`, the guessed ones; `first` is the number of the
-    first choice where answers are positions.
+    first choice where answers are positions; `names` are keys that only name a text or document.
     """
 
     data: Data
     first: int = 0
     guessed: Guess | None = None
+    names: frozenset[str] = frozenset()
 
     def read(self, row: Mapping[str, Any]) -> tuple[Form, RowReading]:
         """Read a row with its ideal answer; raises NoConversation, and its kind UnknownForm."""
@@ -44,7 +45,7 @@ class RowReader:
 
     def rejected(self, row: Mapping[str, Any]) -> tuple[str, ...]:
         """The answers that a row names as worse than its ideal answer."""
-        found = detect(row, self.data)
+        found = detect(row, self.data, names=self.names)
         if found is None:
             return ()
         form, preferred = found
@@ -61,7 +62,7 @@ class RowReader:
         """Read a row as a question: without its ideal answer, if it has one; raises NoConversation."""
         plain_data = self.data.model_copy(update={"input_column": None, "output_column": None})
         named = spelled(row, self.data.input_column)
-        reader = self if named else RowReader(plain_data, self.first)
+        reader = self if named else RowReader(plain_data, self.first, names=self.names)
         try:
             _, reading = reader._read(row, answered=False)
         except UnknownForm:
@@ -73,7 +74,7 @@ class RowReader:
         return RowReading(tuple(question_of(reading.messages)), (), (), reading.notes)
 
     def _read(self, row: Mapping[str, Any], *, answered: bool, judged: bool = True) -> tuple[Form, RowReading]:
-        found = detect(row, self.data, answered=answered)
+        found = detect(row, self.data, answered=answered, names=self.names)
         if found is None:
             alone = next((key for key in ("text", "conversation", "dialogue") if is_transcript(row.get(key))), "")
             if not alone:
@@ -99,4 +100,4 @@ def reader_of(rows: Sequence[Mapping[str, Any]], data: Data) -> RowReader:
     guessed = None if known else guess([without_nothing(dict(row))[0] for row in rows], data)
     if guessed:
         data = data.model_copy(update={"input_column": guessed.input, "output_column": guessed.output})
-    return RowReader(data, first_position(positions), guessed)
+    return RowReader(data, first_position(positions), guessed, name_keys(rows))
