@@ -64,9 +64,7 @@ def test_memory_grows_with_base_length_rank_and_method() -> None:
     longer, higher = memory("qwen3-0.6b", longest=2048), memory("qwen3-0.6b", rank=64)
     for use, (minimum, comfortable) in small.items():
         assert minimum < comfortable or use == "full"
-        assert large[use] > small[use]
-        # With all weights trained, writing a checkpoint takes more than a row's activations.
-        assert longer[use][0] > minimum or (use == "full" and longer[use][0] == minimum)
+        assert large[use] > small[use] and longer[use][0] > minimum
     assert higher["lora"][0] > small["lora"][0] and higher["full"] == small["full"]
     assert small["4-bit lora"][0] < small["lora"][0] < small["full"][0]
 

@@ -23,6 +23,7 @@ from gradschool.files import (
     disk_errors,
     hash_tree,
     new_folder,
+    new_path,
     read_json,
     read_lines,
     sha256,
@@ -279,3 +280,13 @@ def test_hash_tree_uses_relative_paths_with_slashes(tmp_path: Path) -> None:
         "a/b.json": sha256(tmp_path / "a" / "b.json"),
     }
     assert read_json(tmp_path / "a" / "b.json") == {}
+
+
+def test_a_file_that_a_library_writes_replaces_the_old_one_only_if_it_is_complete(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "numbers"
+    with new_path(path) as temporary:
+        temporary.write_bytes(b"first")
+    with pytest.raises(ValueError), new_path(path) as temporary:
+        temporary.write_bytes(b"half")
+        raise ValueError
+    assert path.read_bytes() == b"first" and list(path.parent.iterdir()) == [path]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from gradschool.errors import ModelError
-from gradschool.files import write_bytes
+from gradschool.files import new_path
 from gradschool.tune.plan import Plan
 from gradschool.tune.rows import MAX_TOKENS
 from gradschool.tune.world import World
@@ -53,7 +53,9 @@ def write_checkpoint(
     full = world.gather(tensors)
     if world.rank == 0:
         on_cpu = {name: tensor.cpu().contiguous() for name, tensor in full.items()}
-        write_bytes(path, save(on_cpu, {"course": json.dumps(asdict(state)), "plan": json.dumps(asdict(plan))}))
+        metadata = {"course": json.dumps(asdict(state)), "plan": json.dumps(asdict(plan))}
+        with new_path(path) as temporary:  # `save` would need twice the file's size in memory
+            save_file(on_cpu, temporary, metadata)
 
 
 def read_checkpoint(

@@ -85,6 +85,8 @@ class Training:
             self.network.eval()
             if self.memory.checkpointing:
                 self.network.activation_checkpointing_disable()
+        self.optimizer.zero_grad(set_to_none=True)  # makes room for the copies of the weights that follow
+        self.optimizer.state.clear()
         self.last = self.world.gather({name: p.detach().clone() for name, p in self.parameters.items()})
         self.best = self.world.gather(self.best)
         self.load_weights(self.best)

@@ -21,7 +21,6 @@ Method: TypeAlias = Literal["lora", "4-bit lora", "full"]
 
 # Bytes per trained number, all in float32: weight, gradient, AdamW's two moments, and the best weights so far.
 TRAINED_BYTES = 4 + 4 + 8 + 4
-CHECKPOINT_BYTES = 4 + 8 + 4  # per trained number, while a checkpoint is written: all of these but the gradient
 # Bytes per weight in 4 bits, scales included (QLoRA: Dettmers et al. 2023, arXiv:2305.14314).
 FOUR_BIT_BYTES = 0.5 + 0.0625
 USABLE = 0.85  # of the free memory
@@ -50,9 +49,6 @@ class TrainingMemory:
             self.base = int(packed * FOUR_BIT_BYTES) + (count - packed) * storage
             self._unpacked = max(layer.weight.numel() for layer in linear) * storage
         self.trained = trained * TRAINED_BYTES
-        self._checkpoint = (
-            trained * CHECKPOINT_BYTES if device.kind != "cuda" else 0
-        )  # a GPU's is written from the host
         self._vocabulary, self._output = int(output.out_features), output.weight.numel()
         text = config.get_text_config()
         self._depth, self._width = int(text.num_hidden_layers), int(text.hidden_size)
@@ -65,7 +61,7 @@ class TrainingMemory:
     def total(self, passes: Sequence[Pass], checkpointing: bool = False) -> int:
         """Peak bytes of a training with these passes, one after the other."""
         largest = max(self.activations(one, checkpointing) + self._temporary(one) for one in passes)
-        return self.base + self.trained + max(largest, self._checkpoint)
+        return self.base + self.trained + largest
 
     def activations(self, one: Pass, checkpointing: bool = False) -> int:
         """Bytes saved for the backward pass; with `checkpointing`, layers save their input and are computed again."""
