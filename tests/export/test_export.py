@@ -23,13 +23,14 @@ from gradschool.export import families, merge, session, vocabulary
 from gradschool.export.export import Exported, ExportOptions, check_gguf, export
 from gradschool.export.gguf import FORMATS
 from gradschool.export.replay import LIKELIEST
-from gradschool.export.session import CONTEXT_MARGIN
+from gradschool.export.session import CONTEXT_MARGIN, ExportSession
 from gradschool.gates.parity import MAX_DIVERGENCE, MIN_SAME, SCORE_KEPT
 from gradschool.model.local import LocalEngine
 from gradschool.model.opening import POCKET
 from gradschool.package.bundle import open_specialist
 from gradschool.package.forms import ExportRejected
-from gradschool.records import Message
+from gradschool.package.manifest import Manifest, read_manifest
+from gradschool.records import Message, Work
 from gradschool.serve.over_http import over_http
 from gradschool.settings import MAX_DROP
 from gradschool.specialist import Recipe, Specialist
@@ -57,6 +58,30 @@ def made(specialist: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable
     return make
 
 
+@pytest.fixture(scope="module")
+def opened(specialist: Path) -> ExportSession:
+    """The specialist and its answers, for exports that are compared with them."""
+    options = ExportOptions(specialist, "gguf")
+    return finish(exporting.open_session(options, read_manifest(specialist)))[0]
+
+
+@pytest.fixture
+def answered(opened: ExportSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exports of the specialist check what can be made of it, but do not ask it its questions again."""
+
+    def reopen(options: ExportOptions, _: Manifest) -> Work[ExportSession]:
+        yield from ()
+        template = exporting.check(options.to, opened.specialist, opened.engine)
+        return replace(opened, template=template, max_drop=options.max_drop)
+
+    monkeypatch.setattr(exporting, "open_session", reopen)
+
+
+@pytest.fixture(scope="module")
+def fully_tuned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return ship(tmp_path_factory.mktemp("tuned"), whole=True)
+
+
 @pytest.mark.parametrize("to", FORMS)
 def test_each_form_answers_as_the_specialist(to: str, made: Callable[[str], Exported]) -> None:
     exported = made(to)
@@ -81,6 +106,7 @@ def test_each_form_answers_as_the_specialist(to: str, made: Callable[[str], Expo
     assert [row["form"] for row in rows] == [result.form for result in exported.table]
 
 
+@pytest.mark.usefixtures("answered")
 def test_the_server_is_tested_over_http(specialist: Path, tmp_path: Path) -> None:
     exported, notes = finish(export(ExportOptions(specialist, "adapter", tmp_path / "out"), over_http))
     served = exported.table[0]
@@ -88,6 +114,7 @@ def test_the_server_is_tested_over_http(specialist: Path, tmp_path: Path) -> Non
     assert any(getattr(note, "text", "").startswith(f"served over HTTP: {served.score.mean:.3f}") for note in notes)
 
 
+@pytest.mark.usefixtures("answered")
 @pytest.mark.parametrize("lost", [{"adapter": ""}, {"instructions": "Answer in French."}])
 def test_a_server_that_leaves_out_a_part_is_detected(specialist: Path, tmp_path: Path, lost: dict[str, str]) -> None:
     def forgetful(whole: Specialist) -> AbstractContextManager[Any]:
@@ -117,11 +144,11 @@ def test_the_tokenizer_alone_gives_the_tokens_of_the_test(to: str, made: Callabl
 
 
 @pytest.mark.parametrize("to", ["merged", "gguf"])
-def test_a_fully_tuned_specialist_is_exported(to: Any, tmp_path: Path) -> None:
-    exported, _ = finish(export(ExportOptions(ship(tmp_path / "made", whole=True), to, tmp_path / "out", "f16")))
+def test_a_fully_tuned_specialist_is_exported(to: Any, fully_tuned: Path, tmp_path: Path) -> None:
+    exported, _ = finish(export(ExportOptions(fully_tuned, to, tmp_path / "out", "f16")))
     assert exported.table[0].same_answers >= len(QUESTIONS) - 1
     with pytest.raises(UsageError, match="has no adapter"):
-        finish(export(ExportOptions(tmp_path / "made" / "run" / "specialist", "adapter", tmp_path / "other")))
+        finish(export(ExportOptions(fully_tuned, "adapter", tmp_path / "other")))
 
 
 # --- broken on purpose
@@ -148,6 +175,7 @@ BROKEN = [
 ]
 
 
+@pytest.mark.usefixtures("answered")
 @pytest.mark.parametrize(("to", "harm", "gate", "where"), BROKEN, ids=[f"{b[0]}-{b[1].__name__}" for b in BROKEN])
 def test_a_deliberately_broken_export_is_rejected(
     to: Any,
@@ -167,7 +195,7 @@ def test_a_deliberately_broken_export_is_rejected(
 
 
 def test_a_context_that_is_too_small_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = ship(tmp_path / "made", recipe=Recipe("Be brief. " * 60))
+    place = ship(tmp_path / "made", recipe=Recipe("Be brief. " * 60), questions=QUESTIONS[:7])
     whole, _ = finish(export(ExportOptions(place, "ollama", tmp_path / "whole", number_format="f16")))
     assert whole.table[0].sound
     assert "num_ctx 2048" in (whole.folder / "Modelfile").read_text()  # the base's, not that of the test alone
@@ -205,6 +233,7 @@ def test_an_impossible_export_is_rejected_before_any_work(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("answered")
 def test_without_llama_cpp_the_adapter_comes_without_a_gguf_file(
     specialist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -256,6 +285,7 @@ def test_the_export_page_lists_the_checks_and_their_limits(made: Callable[[str],
 # --- the smallest
 
 
+@pytest.mark.usefixtures("answered")
 def test_the_smallest_format_that_passes_is_exported(
     specialist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,6 +304,7 @@ def test_the_smallest_format_that_passes_is_exported(
         assert any(result.form in str(note) for note in notes)
 
 
+@pytest.mark.usefixtures("answered")
 def test_nothing_is_exported_if_no_format_passes(
     specialist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,6 +58,7 @@ def ship(
     quantization: Literal["nf4"] | None = None,
     metric: str = "exact_match",
     fit_texts: Sequence[FitText] = (),
+    questions: Sequence[str] = QUESTIONS,
 ) -> Path:
     """Pack a specialist, with an adapter or with whole weights of its own; returns its folder.
 
@@ -80,9 +81,9 @@ def ship(
         save_adapter(network, folder / "run" / "work" / "adapter", engine.name, None)
         recipe = replace(recipe, adapter=str(folder / "run" / "work" / "adapter"))
     specialist = specialist_of(engine, recipe)
-    said = dict(specialist.answer([(Message("user", question),) for question in QUESTIONS]))
+    said = dict(specialist.answer([(Message("user", question),) for question in questions]))
     examples, rows = [], []
-    for i, question in enumerate(QUESTIONS):
+    for i, question in enumerate(questions):
         ideal = said[i].text
         examples.append(
             Example(f"q{i}", (Message("user", question), Message("assistant", ideal)), f"g{i}", Source("f", i))

@@ -56,12 +56,12 @@ def reader(network: Any) -> Reader:
 
 @pytest.mark.parametrize("prefix", [0, 6])
 @pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_a_row_has_the_same_loss_alone_and_in_a_batch(family: str, prefix: int, tmp_path: Path) -> None:
-    folder, rows = tiny.save_model(tmp_path, family, **CHANGES.get(family, {})), with_prefix(prefix=prefix)
+def test_a_row_has_the_same_loss_alone_and_in_a_batch(family: str, prefix: int) -> None:
+    plain, other = (tiny.network(family, **CHANGES.get(family, {})) for _ in range(2))
+    rows = with_prefix(prefix=prefix)
     assert len({len(row.token_ids) for row in rows}) > 3
-    alone = [by_hand(toy.network_of(folder), row) for row in rows]
-    packed = reader_of(toy.network_of(folder))
-    padded = Reader(toy.network_of(folder), packs=False, head=None)
+    alone = [by_hand(plain, row) for row in rows]
+    packed, padded = reader_of(other), Reader(plain, packs=False, head=None)
     assert packed.packs
     longest = max(rows, key=lambda row: len(row.token_ids))
     for reader in (packed, padded):
@@ -74,11 +74,10 @@ def test_a_row_has_the_same_loss_alone_and_in_a_batch(family: str, prefix: int, 
 
 @pytest.mark.parametrize("lora", [True, False])
 @pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_packed_rows_have_the_gradient_of_single_rows(family: str, lora: bool, tmp_path: Path) -> None:
-    folder, rows = tiny.save_model(tmp_path, family, **CHANGES.get(family, {})), with_prefix()
-    gradients = []
+def test_packed_rows_have_the_gradient_of_single_rows(family: str, lora: bool) -> None:
+    rows, gradients = with_prefix(), []
     for packs in (True, False):
-        net = toy.network_of(folder)
+        net = tiny.network(family, **CHANGES.get(family, {}))
         if lora:
             attach(net, rank=3, alpha=6, seed=0)
             toy.stir(net)
