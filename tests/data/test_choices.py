@@ -57,3 +57,13 @@ def test_a_table_with_a_column_for_each_choice(read):
 def test_settings_are_no_choices(read):
     row = {"prompt": "When?", "completion": "Now.", "options": {"temperature": 0.1, "top_p": 1}}
     assert read(json.dumps(row)).examples[0].last_user == "When?"
+
+
+def test_the_name_of_a_choice_as_the_answer_is_its_letter(read):
+    row = {"question": "Which is a bird?", "option_a": "An elm", "option_b": "A wren", "correct_answer": "option_b"}
+    (example,) = read(json.dumps(row)).examples
+    assert example.ideal == "B" and "B. A wren" in example.messages[0].content
+    row = {"question": "Which is a bird?", "answer_1": "An elm", "answer_2": "A wren", "correct_answer": "answer_2"}
+    assert read(json.dumps(row)).examples[0].ideal == "B"
+    row = {"question": "Which is a bird?", "ending0": "An elm", "ending1": "A wren", "correct_answer": "ending1"}
+    assert read(json.dumps(row)).examples[0].ideal == "B"

@@ -38,6 +38,12 @@ FORMS = {
     },
     "ratings": {"prompt": Q, "generations": [BAD, GOOD], "ratings": [1, 5]},
     "ranks": {"prompt": Q, "responses": [BAD, GOOD], "rank": [2, 1]},
+    "ranks of objects": {"prompt": Q, "answers": [{"answer": BAD, "rank": 7.0}, {"answer": GOOD, "rank": 1.0}]},
+    "ranks as text": {"prompt": Q, "completions": [{"text": GOOD, "rank": "1"}, {"text": BAD, "rank": "2"}]},
+    "open transcript": {
+        "prompt": f"\n\nHuman: {Q}\n\nAssistant: ",
+        "answers": [{"answer": BAD, "rank": 2}, {"answer": GOOD, "rank": 1}],
+    },
     "contents": {
         "contents": [{"role": "user", "parts": [{"text": Q}]}],
         "completions": [
@@ -84,6 +90,32 @@ def test_a_tie_is_left_out_with_a_remark(read):
     reading = read(f"{json.dumps(tie)}\n" + "\n".join([json.dumps(FORMS["sides"])] * 2))
     (issue,) = reading.issues
     assert len(reading.examples) == 2 and issue.source.line == 1 and "none is preferred" in issue.text
+
+
+@pytest.mark.parametrize("word", ["better", "preferred", "choice", "chosen", "winner", "picked by Ada", "label"])
+@pytest.mark.parametrize("value", ["answer_2", "Answer 2", "answer2"])
+def test_a_value_that_names_the_key_of_an_answer_prefers_it(read, word, value):
+    (example,) = read(json.dumps({"question": Q, "answer_1": BAD, "answer_2": GOOD, word: value})).examples
+    assert [message.content for message in example.messages] == [Q, GOOD]
+
+
+@pytest.mark.parametrize("word", ["worse", "rejected"])
+def test_a_value_that_names_the_key_of_the_worse_answer_prefers_the_other(read, word):
+    (example,) = read(json.dumps({"question": Q, "answer_1": BAD, "answer_2": GOOD, word: "answer_1"})).examples
+    assert [message.content for message in example.messages] == [Q, GOOD]
+
+
+def test_one_of_three_answers_is_preferred(read):
+    sides = {"response_a": BAD, "response_b": GOOD, "response_c": BAD}
+    (example,) = read(json.dumps({"prompt": Q} | sides | {"best": "response_b"})).examples
+    assert example.ideal == GOOD
+
+
+def test_a_tie_under_any_word_is_no_answer(read):
+    better = {"question": Q, "answer_1": BAD, "answer_2": GOOD, "better": "answer_2"}
+    reading = read("\n".join(map(json.dumps, [better, better | {"better": "tie"}, better])))
+    assert [example.ideal for example in reading.examples] == [GOOD, GOOD]
+    assert "none is preferred" in reading.issues[0].text
 
 
 def test_the_use_of_each_column_is_shown(read):

@@ -59,12 +59,17 @@ def listed(choices: Sequence[tuple[str, str]]) -> str:
     return "\n".join(f"{label}. {text}" for label, text in choices)
 
 
-def chosen_label(value: Any, choices: Sequence[tuple[str, str]], key: str, first: int, notes: set[str]) -> Any:
-    """The answer of a row with choices: a position becomes the label of its choice; other answers are returned.
+def chosen_label(
+    value: Any, choices: Sequence[tuple[str, str]], key: str, first: int, notes: set[str], keys: Sequence[str] = ()
+) -> Any:
+    """The answer of a row with choices: a position, or the key of a choice, becomes its label; others are returned.
 
-    Positions count from `first`. Raises NoConversation if there is no such choice.
+    Positions count from `first`; `keys` are those of the choices. Raises NoConversation if there is no such choice.
     """
     labels = [label for label, _ in choices]
+    names = [plain(name) for name in keys]
+    if isinstance(value, str) and len(names) == len(labels) > 1 and plain(value) in names:
+        return labels[names.index(plain(value))]
     text = as_text(value, notes).strip() if isinstance(value, int | str) and not isinstance(value, bool) else ""
     if not text or text in labels or any(text == choice for _, choice in choices) or not text.isdecimal():
         return value

@@ -8,6 +8,7 @@ from gradschool.data.answers import answers_of
 from gradschool.data.choices import choices_of, chosen_label, listed
 from gradschool.data.columns import Form
 from gradschool.data.formats import (
+    SPEAKER,
     MarkedBad,
     NoConversation,
     as_text,
@@ -142,7 +143,7 @@ def _history(value: Any, notes: set[str]) -> list[Message]:
 
 def _with_question(turns: list[Message], row: Mapping[str, Any], form: Form, notes: set[str]) -> list[Message]:
     """The turns and the user message: what the inputs hold, each text once, and the choices."""
-    asked = _messages_in(row.get(form.inputs[0])) if form.inputs else None
+    asked = _messages_in(row.get(form.inputs[0]), notes) if form.inputs else None
     texts = [_input_text(row.get(key), notes) for key in (form.inputs[1:] if asked else form.inputs)]
     earlier = row.get(form.history) if form.history else None
     if isinstance(earlier, str) and not earlier.strip().startswith("["):
@@ -155,16 +156,19 @@ def _with_question(turns: list[Message], row: Mapping[str, Any], form: Form, not
     text = "\n\n".join(texts)
     if not asked:
         return [*turns, Message("user", text)]
-    turns = [*turns, *messages_of(asked, notes)]
+    turns = [*turns, *asked]
     if text.strip() and turns[-1].role == "user":
         turns[-1] = Message("user", f"{turns[-1].content}\n\n{text}")
     return turns
 
 
-def _messages_in(value: Any) -> list[Any] | None:
-    """The messages in a value: a list, or an object with one."""
+def _messages_in(value: Any, notes: set[str]) -> list[Message] | None:
+    """The messages in a value: a list, an object with one, or a text from "Human:" to an open "Assistant:"."""
+    if isinstance(value, str) and is_transcript(value) and SPEAKER.match(value.lstrip()):
+        *turns, last = transcript(value)
+        return turns if last == Message("assistant", "") else None
     value = value.get("messages") if isinstance(value, dict) else value
-    return value if is_messages(value) else None
+    return messages_of(value, notes) if is_messages(value) else None
 
 
 def _input_text(value: Any, notes: set[str]) -> str:
@@ -197,7 +201,8 @@ def _answer(row: Mapping[str, Any], form: Form, first: int, notes: set[str]) -> 
     if form.compared and is_transcript(value):
         return transcript(str(value)), ()
     if form.choices:
-        value = chosen_label(value, choices_of(row, form.choices, notes), form.output, first, notes)
+        options = choices_of(row, form.choices, notes)
+        value = chosen_label(value, options, form.output, first, notes, form.choices)
     found = answers_of(value, form.output, notes, named=form.named)
     return [Message("assistant", found[0] if found else "")], found[1:]
 

@@ -1,7 +1,7 @@
 """Rows that compare answers: find the preferred one, in the forms of TRL, UltraFeedback, Argilla, arenas and OpenAI."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -25,8 +25,10 @@ RANKS = ("ranks", "rank", "ranking", "rankings")
 SIDE = re.compile(r"(response|answer|output|completion|conversation|summary|generation|reply|human_ref)_?([a-e]|[0-4])")
 WINNERS = (
     *("winner", "preference", "preferred", "better_response_id", "better", "chosen", "choice", "overall_preference"),
-    *("selected", "preferred_id", "vote"),
+    *("selected", "preferred_id", "vote", "best", "best_response", "best_answer", "human_choice", "human_preference"),
 )
+TIES = {"tie", "tied", "draw", "both", "both_good", "both_bad", "bothbad", "tie_(bothbad)", "neither", "none", "equal"}
+OF_CHOICES = {"answer", "correct_answer", "answer_key", "correct_option", "correct", "solution", "right_answer", "gold"}
 REJECTED_ANSWER = "rejected answer, not trained on"
 COMPARED = "compared answers; the preferred one is the ideal answer"
 
@@ -39,6 +41,9 @@ def prefer(row: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[str, str]]:
     keys = keys_by_name(row)
     if not any(map(_may_compare, keys)):
         return row, {}
+    if found := _named(row, keys):
+        value, used = found
+        return _with(row, value, {*used}), dict.fromkeys(used, COMPARED)
     rejected = next((keys[word] for word in REJECTED if _holds(row, keys.get(word))), "")
     chosen = next((keys[word] for word in CHOSEN if _holds(row, keys.get(word))), "")
     if chosen:
@@ -78,9 +83,10 @@ def _rated(row: Mapping[str, Any], keys: Mapping[str, str]) -> tuple[Any, list[s
         if not isinstance(answers, list) or len(answers) < 2:
             continue
         if all(isinstance(answer, dict) for answer in answers):
-            own = [score for answer in answers if (score := _score(answer)) is not None]
-            if len(own) == len(answers):
-                return _text_of(answers[own.index(max(own))]), [keys[word]]
+            for words, sign in ((SCORES, 1), (RANKS, -1)):
+                own = [sign * score for answer in answers if (score := _score(answer, words)) is not None]
+                if len(own) == len(answers):
+                    return _text_of(answers[own.index(max(own))]), [keys[word]]
         if (scored := _parallel_scores(row, keys, len(answers))) is not None:
             key, scores = scored
             return _text_of(answers[scores.index(max(scores))]), [keys[word], key]
@@ -100,9 +106,9 @@ def _parallel_scores(row: Mapping[str, Any], keys: Mapping[str, str], count: int
     return None
 
 
-def _score(answer: Mapping[str, Any]) -> float | None:
+def _score(answer: Mapping[str, Any], words: Iterable[str]) -> float | None:
     keys = keys_by_name(answer)
-    value = next((answer[keys[word]] for word in SCORES if word in keys), None)
+    value = next((answer[keys[word]] for word in words if word in keys), None)
     if isinstance(value, str):
         try:
             return float(value)
@@ -123,13 +129,43 @@ def _text_of(answer: Any) -> Any:
     return next((answer[keys[word]] for word in TEXT_KEYS if word in keys), answer)
 
 
-def _sided(row: Mapping[str, Any], keys: Mapping[str, str]) -> tuple[Any, list[str]] | None:
-    """The winner of two answers: `response_a`, `response_b` and `winner`, and other names for these."""
+def _sides(row: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """The keys of answers side by side, by their stem and their letter or number."""
     stems: dict[str, dict[str, str]] = {}
     for name, key in keys.items():
         if (found := SIDE.fullmatch(name)) and row[key] not in (None, ""):
             stems.setdefault(found[1], {})[found[2]] = key
-    stem, sides = next(((stem, sides) for stem, sides in stems.items() if len(sides) == 2), ("", {}))
+    return {stem: sides for stem, sides in stems.items() if len(sides) > 1}
+
+
+def _named(row: Mapping[str, Any], keys: Mapping[str, str]) -> tuple[Any, list[str]] | None:
+    """The winner of answers side by side, of which a value names a key: `better: "answer_2"`, whatever it is called.
+
+    A key such as `correct_answer` has the right one of several choices instead.
+    """
+    for sides in _sides(row, keys).values():
+        names = {plain(key): key for key in sides.values()}
+        names |= {name.replace("_", ""): key for name, key in names.items()}
+        for name, key in keys.items():
+            value = plain(row[key]).strip(".!:` ") if isinstance(row[key], str) and len(row[key]) < 40 else ""
+            if not value or key in sides.values() or name in OF_CHOICES:
+                continue
+            if value in TIES and name in WINNERS:
+                raise NoConversation(f"compares {len(sides)} answers, but `{key}` is {row[key]!r}: none is preferred")
+            if value not in names:
+                continue
+            left = [side for side in sides.values() if side != names[value]]
+            if name not in REJECTED:
+                return row[names[value]], [*sides.values(), key]
+            if len(left) == 1:
+                return row[left[0]], [*sides.values(), key]
+    return None
+
+
+def _sided(row: Mapping[str, Any], keys: Mapping[str, str]) -> tuple[Any, list[str]] | None:
+    """The winner of two answers: `response_a`, `response_b` and `winner`, and other names for these."""
+    found = _sides(row, keys).items()
+    stem, sides = next(((stem, sides) for stem, sides in found if len(sides) == 2), ("", {}))
     words = ("labels", "label") if stem == "human_ref" else WINNERS
     winner = next((keys[word] for word in words if word in keys and not isinstance(row[keys[word]], dict | list)), "")
     if not sides or not winner:
