@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gradschool.records import Decoding, Message
 from gradschool.serve.fields import NOTHING, UNSUPPORTED, WITHOUT_EFFECT
 from gradschool.serve.http_errors import HTTPError
-from gradschool.serve.request import MAX_STOPS, CompletionRequest, parse_chat, parse_completion
+from gradschool.serve.request import MAX_STOP, MAX_STOPS, CompletionRequest, parse_chat, parse_completion
 
 HELLO = {"role": "user", "content": "Hello"}
 DEFAULT = Decoding(max_new_tokens=7, temperature=0.0, top_p=1.0, seed=3)
@@ -92,6 +92,7 @@ def test_temperature_without_a_seed_draws_a_new_seed_each_time() -> None:
         ({"stop": [""]}, "stop"),
         ({"stop": [1]}, "stop"),
         ({"stop": ["x"] * (MAX_STOPS + 1)}, "stop"),
+        ({"stop": "x" * (MAX_STOP + 1)}, "stop"),
         ({"stream": "yes"}, "stream"),
         ({"stream_options": {"include_usages": True}}, "stream_options.include_usages"),
         ({"n": 2}, "n"),

@@ -1,5 +1,6 @@
 """Streaming filters: their chunks, joined, equal the filtered text, for any text and any chunking."""
 
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -42,6 +43,13 @@ def test_citation_mark_filter_emits_text_as_soon_as_it_is_certain() -> None:
     ]  # fmt: skip
     json_text = CitationMarkFilter()
     assert json_text.add('{"a": ["x", ') == '{"a": ["x",'  # up to the first possible mark
+
+
+def test_a_long_stop_string_is_compared_with_the_tail_alone() -> None:
+    began, stops = time.process_time(), StopStringFilter(["x" * 200_000 + "y"] * 16)
+    for _ in range(2_000):
+        stops.add("word ")
+    assert time.process_time() - began < 2
 
 
 @given(PARTS, st.lists(st.text(alphabet='[]1 ab\n"', min_size=1, max_size=3), max_size=3))

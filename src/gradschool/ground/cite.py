@@ -21,22 +21,20 @@ MIN_SHARED = 3  # content words that an answer and its cited passage must have i
 MARK = re.compile(r"\[ ?[1-9]\d?(?: ?[,;] ?[1-9]\d?)* ?\]")
 HEADING_LINES = re.compile(r"\A(?: {0,3}#{1,6}[ \t][^\n]*(?:\n|\Z)\s*)+")
 
-# Text that could close the quotation, or pose as a turn of the conversation or a passage number. Full-width forms count
-# too, because many tokenizers normalize them. The replacement is visible, so that a reader notices it.
-LEFT, RIGHT, BAR = "[<＜﹤]", "[>＞﹥]", "[|｜]"
-TAG = re.compile(
-    rf"{LEFT}(\s*[/／]?\s*[^\W\d][\w.:▁-]{{0,60}}\s*[/／]?\s*){RIGHT}"
-)  # </passages>, <start_of_turn>, <s>
-FENCE_OPENING = re.compile(rf"{LEFT}(?=\s*[/／]?\s*passages)", re.IGNORECASE)  # also unclosed
+# Text that could close the quotation, or pose as a turn of the conversation or a passage number. Every form that NFKC
+# turns into such text counts too, because many tokenizers normalize. The replacement is visible, so that a reader notices.
+LEFT, RIGHT, BAR, SLASH = "[<＜﹤]", "[>＞﹥]", "[|｜]", r"\s*+(?:[/／]\s*+)?+"
+TAG = re.compile(rf"{LEFT}({SLASH}[^\W\d][\w.:▁-]{{0,60}}{SLASH}){RIGHT}")  # </passages>, <start_of_turn>, <s>
+OPENING = re.compile(rf"{LEFT}(?={SLASH}(\w{{8,16}}))")  # also unclosed
 BAR_OPENING = re.compile(rf"{LEFT}(?={BAR})")  # <|im_start|>
 BAR_CLOSING = re.compile(rf"(?<=[|｜]){RIGHT}")
-DOUBLE = re.compile(rf"{LEFT}{{2}}(\s*[/／]?\s*[A-Za-z_]{{1,30}}\s*){RIGHT}{{2}}")  # <<SYS>>
-BRACKETS = re.compile(
-    r"[\[［](\s*[/／]?\s*(?:INST|SYS|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|CALL_ID|ARGS|"
-    r"THINK|MODEL_SETTINGS|IMG(?:_BREAK|_END)?|PREFIX|MIDDLE|SUFFIX|CLS|SEP|MASK|PAD|UNK|BOS|EOS|gMASK|sop|eop)\s*)[\]］]",
+DOUBLE = re.compile(rf"{LEFT}{{2}}({SLASH}[^\W\d]{{1,30}}\s*+){RIGHT}{{2}}")  # <<SYS>>
+BRACKETED = re.compile(r"[\[［﹇]([^\[［﹇\]］﹈]*+)[\]］﹈]")
+CONTROL_WORD = re.compile(
+    r"/?\s*(?:INST|SYS|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|CALL_ID|ARGS|"
+    r"THINK|MODEL_SETTINGS|IMG(?:_BREAK|_END)?|PREFIX|MIDDLE|SUFFIX|CLS|SEP|MASK|PAD|UNK|BOS|EOS|gMASK|sop|eop)",
     re.IGNORECASE,
 )
-NUMBER = re.compile(r"[\[［](\s*\d+(?:\s*[,;]\s*\d+)*\s*)[\]］]")
 # Joiners are needed in some scripts and emoji; next to ASCII they only hide text from the patterns above.
 STRAY_JOINER = re.compile(r"(?<=[\x20-\x7e＜＞｜／])[\u200c\u200d]+|[\u200c\u200d]+(?=[\x20-\x7e＜＞｜／])")
 
@@ -65,14 +63,27 @@ def neutralize(text: str) -> str:
     text = STRAY_JOINER.sub("", " ".join("".join(seen).split()))
     text = DOUBLE.sub(r"‹‹\1››", text)
     text = TAG.sub(r"‹\1›", text)
-    text = FENCE_OPENING.sub("‹", text)
+    text = OPENING.sub(lambda found: "‹" if _folded(found[1]).lower().startswith("passages") else found[0], text)
     text = BAR_OPENING.sub("‹", text)
     text = BAR_CLOSING.sub("›", text)
-    text = BRACKETS.sub(r"(\1)", text)
-    return NUMBER.sub(r"(\1)", text)
+    return BRACKETED.sub(lambda found: f"({found[1]})" if _poses(found[1]) else found[0], text)
 
 
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co"})  # control, format, surrogate, private use
+
+
+def _poses(inside: str) -> bool:
+    """Whether text in brackets could be read as passage numbers, in digits of any form, or as a control token."""
+    plain = _folded(inside)
+    numbers = [c for c in plain if unicodedata.category(c) in ("Nd", "No")]
+    only_numbers = bool(numbers) and len(numbers) == sum(c not in " ,;" for c in plain)
+    return only_numbers or CONTROL_WORD.fullmatch(plain) is not None
+
+
+def _folded(text: str) -> str:
+    """A text under NFKC, without marks and joiners."""
+    folded = unicodedata.normalize("NFKC", text)
+    return "".join(c for c in folded if unicodedata.category(c) not in ("Cf", "Mn", "Me")).strip()
 
 
 def cited(answer: Answer, passages: Sequence[Passage]) -> Answer:

@@ -17,6 +17,7 @@ from gradschool.serve.fields import UNSUPPORTED, WITHOUT_EFFECT, is_unsupported
 from gradschool.serve.http_errors import HTTPError
 
 MAX_STOPS = 16
+MAX_STOP = 500  # characters of a stop string; the end of the answer is compared with each at every token
 NO_LIMIT = (-1, -2)  # of tokens, as LM Studio, llama.cpp and Ollama write it
 
 
@@ -97,6 +98,8 @@ def _stops(value: Any) -> tuple[str, ...]:
         raise ValueError("must be a string or a list of strings, none of them empty")
     if len(texts) > MAX_STOPS:
         raise ValueError(f"may have at most {MAX_STOPS} strings")
+    if any(len(text) > MAX_STOP for text in texts):
+        raise ValueError(f"may have at most {MAX_STOP} characters in each string")
     return tuple(texts)
 
 

@@ -41,8 +41,13 @@ class StopStringFilter:
 
     def _possible_stop(self) -> int:
         """How many characters at the end could start a stop string."""
-        lengths = (n for stop in self._stops for n in range(len(stop) - 1, 0, -1) if self._held.endswith(stop[:n]))
-        return max(lengths, default=0)
+        held = self._held
+        return max((_overlap(held[-(len(stop) - 1) :], stop) for stop in self._stops if len(stop) > 1), default=0)
+
+
+def _overlap(tail: str, stop: str) -> int:
+    """The length of the longest end of `tail` with which `stop` begins."""
+    return next((n for n in range(min(len(tail), len(stop)), 0, -1) if tail.endswith(stop[:n])), 0)
 
 
 class CitationMarkFilter:
