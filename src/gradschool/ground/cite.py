@@ -22,7 +22,7 @@ MARK = re.compile(r"\[ ?[1-9]\d?(?: ?[,;] ?[1-9]\d?)* ?\]")
 HEADING_LINES = re.compile(r"\A(?: {0,3}#{1,6}[ \t][^\n]*(?:\n|\Z)\s*)+")
 
 # Text that could close the quotation, or pose as a turn of the conversation or a passage number. Every form that NFKC
-# turns into such text counts too, because many tokenizers normalize. The replacement is visible, so that a reader notices.
+# turns into such text counts too, because many tokenizers normalize. The replacement is visible to readers.
 LEFT, RIGHT, BAR, SLASH = "[<＜﹤]", "[>＞﹥]", "[|｜]", r"\s*+(?:[/／]\s*+)?+"
 TAG = re.compile(rf"{LEFT}({SLASH}[^\W\d][\w.:▁-]{{0,60}}{SLASH}){RIGHT}")  # </passages>, <start_of_turn>, <s>
 OPENING = re.compile(rf"{LEFT}(?={SLASH}(\w{{8,16}}))")  # also unclosed
