@@ -23,12 +23,23 @@ BAD = [
     {"feedback": [{"value": "dislike"}]}, {"rejected": True}, {"exclude": "yes"}, {"do_not_train": 1}, {"skip": True},
     {"status": "rejected"}, {"review_status": "Discarded"}, {"approved": False}, {"thumbs_down": True},
     {"thumbs_down": 3}, {"is_correct": 0}, {"loss": False}, {"metadata": {"rating": "poor"}}, {"desirable": "false"},
+    {"exclude": "x"}, {"Do not train": "X"}, {"Don't train?": "yes"}, {"Use for training?": "No"}, {"train": "nein"},
+    {"train (y/n)": "N"}, {"keep": "✗"}, {"use": "✘"}, {"approved": "FALSCH"}, {"approved": "FAUX"}, {"ok": False},
+    {"quality": "low"}, {"answer_quality": "Very low"}, {"grade": "F"}, {"grade": "D-"}, {"result": "fail"},
+    {"status": "needs_revision"}, {"status": "Rejected by reviewer"}, {"Status:": "Abgelehnt"}, {"verified": False},
+    {"reviewer_decision": "reject"}, {"is_hallucinated": "yes"}, {"rejected": "ja"}, {"flags": ["do-not-use"]},
+    {"tags": ["birds", "do_not_train"]}, {"tags": "birds, do not train"}, {"annotations": [{"was_cancelled": True}]},
+    {"scores": [{"name": "user-feedback", "value": 0}]}, {"scores": [{"name": "hallucination", "value": 1}]},
     {"thumbs": "down"}, {"vote": "downvote"}, {"chosen": False}, {"use_for_training": "n"}, {"reaction": "👎🏽"},
 ]  # fmt: skip
 GOOD = [
     {"label": True}, {"label": "true"}, {"weight": 1}, {"weight": 0.5}, {"train": True}, {"rating": "good"},
     {"feedback": {"rating": 1}}, {"feedback": None}, {"rejected": False}, {"status": "published"}, {"likes": 0},
     {"thumbs_down": 0}, {"exclude": "no"}, {"feedback": "Please be friendlier next time."}, {"label": None},
+    {"exclude": "nein"}, {"exclude": "✗"}, {"train": "x"}, {"approved": "WAHR"}, {"Use for training?": "ja"},
+    {"order_status": "rejected"}, {"result": "3:1"}, {"review": "Rejected by my bank, nice clerk."}, {"ok": 1},
+    {"status": "needs_review"}, {"tags": ["ignore", "spam"]}, {"severity": "low"}, {"grade": "A"}, {"verified": "yes"},
+    {"annotations": [{"was_cancelled": True}, {"was_cancelled": False}]}, {"scores": [1, 2]},
     {"label": "negative"}, {"label": "no"}, {"weight": "12 kg"}, {"state": "Ohio"}, {"score": 0.01}, {"rating": 3},
 ]  # fmt: skip
 

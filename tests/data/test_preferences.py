@@ -111,6 +111,12 @@ def test_one_of_three_answers_is_preferred(read):
     assert example.ideal == GOOD
 
 
+@pytest.mark.parametrize(("good", "bad"), [("No", "Yes"), ("Ja", "Nein"), ("yes", "no")])
+def test_answers_that_look_like_flags_are_answers_if_there_are_no_others(read, good, bad):
+    (example,) = read(json.dumps({"prompt": Q, "chosen": good, "rejected": bad})).examples
+    assert example.ideal == good
+
+
 def test_a_tie_under_any_word_is_no_answer(read):
     better = {"question": Q, "answer_1": BAD, "answer_2": GOOD, "better": "answer_2"}
     reading = read("\n".join(map(json.dumps, [better, better | {"better": "tie"}, better])))

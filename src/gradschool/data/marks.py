@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 from gradschool.data.formats import plain
@@ -14,7 +15,9 @@ GOOD_IF_TRUE = {
     *("train_on", "use", "use_for_training", "use_in_training", "include", "included", "include_in_training", "keep"),
     *("loss", "loss_mask", "calculate_loss", "compute_loss", "approved", "is_approved", "accepted", "is_accepted"),
     *("accept", "correct", "is_correct", "desirable", "is_desirable", "helpful", "is_helpful", "valid", "is_valid"),
-    *("chosen", "is_chosen", "preferred", "is_preferred", "learn"),
+    *("chosen", "is_chosen", "preferred", "is_preferred", "learn", "ok", "okay", "is_ok", "verified", "is_verified"),
+    *("human_verified", "validated", "is_validated", "passed", "accurate", "is_accurate", "factual", "is_factual"),
+    *("grounded", "is_grounded", "faithful", "is_faithful", "train_on_turn", "train_turn", "train_on_this"),
 }
 GOOD_IF_LIKED = {"like", "liked", "likes", "thumbs_up", "thumb_up", "thumbsup", "upvoted", "upvotes"}  # 0: no reaction
 BAD_IF_TRUE = {
@@ -22,7 +25,9 @@ BAD_IF_TRUE = {
     *("skip", "skipped", "ignore", "ignored", "do_not_train", "do_not_use", "dont_train", "no_train", "discard"),
     *("not_for_training", "discarded", "deleted", "is_deleted", "flagged", "is_flagged", "spam", "is_spam"),
     *("thumbs_down", "thumb_down", "thumbsdown", "dislike", "disliked", "dislikes", "downvoted", "downvotes"),
-    *("incorrect", "is_incorrect", "wrong", "is_wrong", "undesirable", "unhelpful"),
+    *("incorrect", "is_incorrect", "wrong", "is_wrong", "undesirable", "unhelpful", "was_cancelled", "dont_use"),
+    *("hallucinated", "is_hallucinated", "hallucination", "hallucinations", "is_hallucination", "has_hallucination"),
+    *("has_hallucinations", "low_quality", "is_low_quality", "needs_revision", "needs_fix", "failed"),
 }
 WEIGHTS = {"weight", "loss_weight", "sample_weight", "train_weight", "training_weight", "example_weight"}
 RATINGS = {
@@ -32,24 +37,52 @@ RATINGS = {
     *("overall_score", "reward", "judgement", "judgment", "evaluation", "assessment", "preference", "feedback_score"),
     *("label", "annotation", "annotations", "message_feedback", "feedback_value", "answer_quality", "correctness"),
 }
-STATES = {"status", "state", "review_status", "response_status", "annotation_status", "review", "decision", "verdict"}
-INSIDE = {"metadata", "meta", "extra", "attributes", "data"}  # objects that may hold marks
-MARKS = GOOD_IF_TRUE | GOOD_IF_LIKED | BAD_IF_TRUE | WEIGHTS | RATINGS | STATES
+STATES = re.compile(
+    r"((reviewer|review|annotator|annotation|response|answer|human|qa|editor|moderator|moderation|quality|label|final|"
+    r"curation|curator|approval|judge|grader)_)?(status|state|decision|verdict|result|outcome)|review"
+)
+GRADED = re.compile(r"(.*_)?(quality|rating|grade|score|helpfulness|correctness|satisfaction)")
+TAGS = {"tags", "tag", "flags", "labels"}  # lists of words, also as one text with commas
+INSIDE = {"metadata", "meta", "extra", "attributes", "data", "scores", "evaluations", "evals", "feedbacks"}  # of marks
+FLAGS = GOOD_IF_TRUE | GOOD_IF_LIKED | BAD_IF_TRUE | WEIGHTS
 NESTED = RATINGS | INSIDE
 SCALED = RATINGS - {"label", "reward", "preference", "vote", "votes", "reaction"}  # may be a scale of 5 or 10
 
 REJECTED = {
     *("bad", "rejected", "reject", "declined", "discarded", "excluded", "exclude", "spam", "deleted", "invalid"),
     *("flagged", "do_not_use", "do_not_train", "trash", "unusable", "undesirable", "disapproved", "not_approved"),
+    *("abgelehnt", "verworfen", "rechazado", "descartado", "rejeté", "refusé", "rifiutato", "rejeitado", "afgewezen"),
 }
-FALSE = {"false", "no", "n", "f", "off", "0", "0.0"}
-TRUE = {"true", "yes", "y", "t", "on", "1", "1.0"}
+UNFINISHED = {  # states of an answer that a reviewer sent back
+    *("needs_revision", "needs_work", "needs_fix", "needs_fixing", "needs_correction", "needs_changes", "to_fix"),
+    *("changes_requested", "revise", "rework", "fail", "failed", "incorrect", "wrong"),
+}
+BEGINNINGS = (  # of a state with its reason, such as "Rejected by reviewer"
+    *("rejected_", "reject_", "declined_", "discarded_", "excluded_", "disapproved_", "not_approved_", "failed_"),
+    *("do_not_use_", "do_not_train_", "abgelehnt_", "rechazado_", "rejeté_", "refusé_", "needs_revision_"),
+)
+TAGGED = {  # the words that mean an answer, not a topic
+    *("do_not_train", "do_not_use", "dont_train", "dont_use", "no_train", "notrain", "not_for_training", "exclude"),
+    *("excluded", "exclude_from_training", "rejected", "discard", "discarded", "bad_answer", "bad_response"),
+    *("wrong_answer", "incorrect", "low_quality", "poor_quality", "hallucination", "hallucinated", "needs_revision"),
+}
+FALSE = {
+    *("false", "no", "n", "f", "off", "0", "0.0", "nein", "non", "não", "nao", "nee", "nej", "nie", "nem", "нет"),
+    *("falsch", "faux", "falso", "fałsz", "onwaar", "ложь", "✗", "✘", "✕", "✖", "❌", "☐", "🚫", "⛔"),
+}
+TRUE = {
+    *("true", "yes", "y", "t", "on", "1", "1.0", "ja", "oui", "si", "sí", "sì", "sim", "tak", "igen", "да", "x"),
+    *("wahr", "vrai", "verdadero", "vero", "verdadeiro", "prawda", "waar", "истина", "✓", "✔", "✅", "☑"),
+}
 BAD_WORDS = REJECTED | {
     *("wrong", "incorrect", "poor", "very_poor", "terrible", "awful", "negative", "thumbs_down", "thumb_down"),
     *("thumbsdown", "down", "downvote", "downvoted", "dislike", "disliked", "👎", "unhelpful", "not_helpful"),
     *("not_good", "unsatisfied", "dissatisfied", "very_dissatisfied", "unacceptable", "fail", "failed", "inaccurate"),
-    *("false", "no", "✗", "❌", "☹", "🙁", "😞", "😡"),
+    *("no", "☹", "🙁", "😞", "😡", "garbage", "useless", "low_quality", "poor_quality", "worst", "bad_answer"),
+    *("schlecht", "mauvais", "mauvaise", "malo", "mala", "ruim", "slecht", "sbagliato", "incorrecto", "errado"),
+    *(FALSE - {"n", "f", "0", "0.0", "off", "non", "nie"}),
 }
+LOW_WORDS = {"low", "very_low", "lowest", "d", "e", "f", "d+", "d_", "f+", "f_", "niedrig", "gering", "bajo", "basso"}
 GOOD_WORDS = {
     *("good", "great", "very_good", "excellent", "ok", "okay", "right", "correct", "positive", "thumbs_up", "thumb_up"),
     *("thumbsup", "up", "upvote", "upvoted", "like", "liked", "👍", "helpful", "satisfied", "very_satisfied", "pass"),
@@ -83,26 +116,52 @@ class Mark:
 def marks_of(row: Mapping[str, Any], taken: Collection[str] = (), depth: int = 0) -> Iterator[Mark]:
     """The marks of a row or a message; `taken` are the keys that hold its content."""
     for key, value in row.items():
-        name = plain(key)
-        if (name not in MARKS and name not in NESTED) or key in taken or value is None or value == "":
+        name = _name(key)
+        if not _may_mark(name) or key in taken or value is None or value == "":
             continue
-        if isinstance(value, dict | list):
+        if name in TAGS:
+            yield from _tagged(key, value)
+        elif isinstance(value, dict | list):
             if depth < MAX_DEPTH and name in NESTED:
                 yield from _inside(key, value, depth)
-            continue
-        found = _mark(name, key, value) if name in MARKS else None
-        if found:
+        elif found := _mark(name, key, value):
             yield found
 
 
+@lru_cache(maxsize=4096)  # called for each key of each row
+def _name(key: str) -> str:
+    """The plain name of a key as people write it: "Use for training? (yes/no)" is `use_for_training`."""
+    words = re.sub(r"\W+", "_", re.sub(r"\(.*?\)|['’]", "", plain(key))).strip("_")
+    return words or plain(key)
+
+
+@lru_cache(maxsize=4096)
+def _may_mark(name: str) -> bool:
+    return name in FLAGS or name in NESTED or name in TAGS or STATES.fullmatch(name) is not None
+
+
+def _tagged(key: str, value: Any) -> Iterator[Mark]:
+    words = re.split(r"[,;|]", value) if isinstance(value, str) else value if isinstance(value, list) else []
+    for word in words:
+        if isinstance(word, str) and _name(word) in TAGGED:
+            yield Mark(key, word.strip()[:40], "bad")
+
+
 def _inside(key: str, value: Any, depth: int) -> Iterator[Mark]:
-    """The marks in an object or a list of objects, such as `feedback: {"rating": -1}` or `[{"value": 0}]`."""
-    for inner in value if isinstance(value, list) else [value]:
-        if not isinstance(inner, dict):
-            return
+    """The marks in an object or a list of objects, such as `feedback: {"rating": -1}` or `[{"value": 0}]`.
+
+    Of several annotations, the cancelled ones do not count.
+    """
+    inners = value if isinstance(value, list) else [value]
+    if not all(isinstance(inner, dict) for inner in inners):
+        return
+    for inner in [inner for inner in inners if not inner.get("was_cancelled")] or inners:
         values = dict(inner)
-        of_rating = plain(key) in RATINGS and plain(str(inner.get("name", key))) in RATINGS | GOOD_IF_TRUE
-        if of_rating and "rating" not in inner:
+        named = next((inner[word] for word in ("name", "key", "metric") if isinstance(inner.get(word), str)), "")
+        if named and named not in inner and _may_mark(_name(named)):
+            values[named] = inner.get("value", inner.get("score", inner.get("type")))
+            values.pop("score", None)
+        elif _name(key) in RATINGS and not named and "rating" not in inner:
             values["rating"] = inner.get("value", inner.get("type"))
         for mark in marks_of(values, depth=depth + 1):
             yield replace(mark, key=f"{key}.{mark.key}")
@@ -110,7 +169,7 @@ def _inside(key: str, value: Any, depth: int) -> Iterator[Mark]:
 
 def _mark(name: str, key: str, value: Any) -> Mark | None:
     shown = str(value)[:40]
-    word = SKIN.sub("", plain(shown))
+    word = SKIN.sub("", plain(shown)).strip(".!").replace("'", "").replace("’", "")
     number = _number(value)
     if name in WEIGHTS:
         return None if number is None else Mark(key, shown, "bad" if number <= 0 else "good", number, weight=True)
@@ -120,15 +179,16 @@ def _mark(name: str, key: str, value: Any) -> Mark | None:
     if name in BAD_IF_TRUE and (word in TRUE | FALSE or number is not None):
         bad = word in TRUE or (number is not None and number > 0)
         return Mark(key, shown, "bad") if bad else None
-    if name in STATES:
-        return Mark(key, shown, "bad") if word in REJECTED else None
+    if STATES.fullmatch(name):
+        reasoned = name != "review" and word.startswith(BEGINNINGS)
+        return Mark(key, shown, "bad") if reasoned or word in REJECTED | UNFINISHED else None
     if name not in RATINGS:
         return None
     if isinstance(value, bool):
         return Mark(key, shown, "good" if value else "bad")
     if number is not None:
         return Mark(key, shown, "number", number)
-    if word in (LABEL_WORDS if name == "label" else BAD_WORDS):
+    if word in (LABEL_WORDS if name == "label" else BAD_WORDS) or (GRADED.fullmatch(name) and word in LOW_WORDS):
         return Mark(key, shown, "bad")
     return Mark(key, shown, "good") if name != "label" and word in GOOD_WORDS else None
 

@@ -68,8 +68,16 @@ def _holds(row: Mapping[str, Any], key: str | None) -> bool:
         return False
     value = row[key]
     if isinstance(value, str):
-        return bool(value.strip()) and not any(marks_of({key: value}))
+        flag = not _is_pair(row) and any(marks_of({key: value}))
+        return bool(value.strip()) and not flag
     return isinstance(value, list | dict) and bool(value)
+
+
+def _is_pair(row: Mapping[str, Any]) -> bool:
+    """Whether `chosen` and `rejected` are answers even if they look like flags, as "No" and "Yes" do: no other is."""
+    keys = keys_by_name(row)
+    both = (any(isinstance(row[keys[word]], str) for word in words if word in keys) for words in (CHOSEN, REJECTED))
+    return all(both) and not any(word in keys for word in (*TEXT_KEYS, *LISTS))
 
 
 def _with(row: Mapping[str, Any], answer: Any, without: set[str]) -> dict[str, Any]:
