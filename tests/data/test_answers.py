@@ -87,3 +87,8 @@ def test_any_value_is_answers_or_a_reason(key, value):
         assert all(isinstance(text, str) for text in answers_of(value, key, set()))
     except NoConversation as error:
         assert str(error)
+
+
+def test_an_object_around_an_answer_in_a_cell_is_said(read):
+    reading = read('question,output\n"How many?","{""text"": ""190""}"\n"How few?","{""text"": ""3""}"\n', "t.csv")
+    assert [issue.kind for issue in reading.issues] == ["structured answer"]

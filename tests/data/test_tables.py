@@ -1,5 +1,7 @@
 """Tables as programs write them: titles, `sep=`, surplus commas, short rows, columns of one name, words for nothing."""
 
+import json
+
 import openpyxl
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -67,6 +69,25 @@ def test_words_for_nothing_are_empty_cells(read, word):
     assert reading.examples[1].last_user == "Who?"
     (issue,) = reading.issues
     assert (issue.kind, issue.source.line, issue.severity) == ("empty answer", 4, "dropped")
+
+
+@pytest.mark.parametrize("word", ["None", "NIL", "N/A", "n/a", "nan"])
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
+def test_words_for_nothing_are_no_answers_between_texts(read, word, name):
+    answers = ["in the yard", word, "at noon"]
+    rows = [{"question": f"Where is lamp {n}?", "answer": answer} for n, answer in enumerate(answers)]
+    table = "question,answer\n" + "".join(f"{row['question']},{row['answer']}\n" for row in rows)
+    reading = read(table if name == "t.csv" else "\n".join(map(json.dumps, rows)), name)
+    assert [example.ideal for example in reading.examples] == ["in the yard", "at noon"]
+    assert [(issue.kind, issue.severity) for issue in reading.issues] == [("empty answer", "dropped")]
+
+
+@pytest.mark.parametrize("line", ["question,answer", "Question,ANSWER", "---,---", ":--,--:"])
+def test_a_repeated_header_or_a_drawn_line_is_left_out_with_a_remark(read, line):
+    reading = read(f"question,answer\nWhere?,here it is\n{line}\nWho?,the smith\n", "t.csv")
+    assert [example.ideal for example in reading.examples] == ["here it is", "the smith"]
+    (issue,) = reading.issues
+    assert issue.kind == "layout" and issue.source.line == 3 and "left out" in issue.text
 
 
 def test_words_that_may_be_answers_stay(read):

@@ -40,6 +40,8 @@ def answers_of(value: Any, key: str, notes: set[str], *, named: bool = False) ->
         return (as_text(value, notes),)
     if isinstance(value, str):
         value = _printed(value, key)
+        if isinstance(value, str) and _is_wrapped(value, key):
+            notes.add(f"{STRUCTURED}: `{key}` is text that looks like an object around the answer")
     found = _texts(value, key, notes)
     if found is None:
         if isinstance(value, dict) and ONLY_ANSWERS.fullmatch(plain(key)):
@@ -126,6 +128,21 @@ def _printed(text: str, key: str) -> Any:
     if isinstance(value, dict | list) and _all_texts(value) and _texts(value, key, set()):
         return value
     return text
+
+
+def _is_wrapped(text: str, key: str) -> bool:
+    """Whether a text is an object in JSON that holds nothing but an answer, such as `{"text": "190"}`."""
+    if not text.lstrip().startswith("{") or len(text) > MAX_LITERAL:
+        return False
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return (
+        isinstance(value, dict)
+        and keys_by_name(value).keys() <= {*TEXT_KEYS, *BESIDE}
+        and bool(_texts(value, key, set()))
+    )
 
 
 def _all_texts(value: dict[Any, Any] | list[Any]) -> bool:

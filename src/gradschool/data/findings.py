@@ -12,7 +12,9 @@ from gradschool.data.conversation import CUT, INPUT, RowReading
 from gradschool.data.encoding import repair
 from gradschool.data.formats import as_text, plain
 from gradschool.data.issues import Issue, usable
+from gradschool.data.labels import classes
 from gradschool.data.marks import bad_up_to
+from gradschool.data.tables import MAYBE_NOTHING
 from gradschool.records import Example, Source
 
 MIN_UNUSED_WORDS = 4  # on average, from which a column that is not used is reported
@@ -70,6 +72,7 @@ class Findings:
         for key, count in self._weights.items():
             text = f"`{key}` has weights other than 0 and 1 in {count} rows; every row is trained on alike"
             issues.append(Issue("weights", place, "kept", text))
+        issues += _unwritten(examples)
         for note, noted in self._notes.items():
             issues.append(_noted(note, noted))
         for column, words in self._unused.items():
@@ -78,6 +81,24 @@ class Findings:
                 issues.append(Issue("unused column", place, "kept", text))
         issues = [replace(issue, text=repair(issue.text)[0]) for issue in issues]
         return usable(examples, issues), issues
+
+
+def _unwritten(examples: Sequence[Example]) -> list[Issue]:
+    """Answers that are a program's word for nothing; between labels, such a word is a label."""
+    if classes(examples):
+        return []
+    return [
+        Issue(
+            "empty answer",
+            example.source,
+            "dropped",
+            f"the answer is {example.ideal.strip()!r}, which programs and people write for nothing; if it is meant, "
+            "write a sentence",
+            example.id,
+        )
+        for example in examples
+        if example.ideal.strip() in MAYBE_NOTHING
+    ]
 
 
 def _rated(name: str, key: str, rated: Sequence[tuple[Example, float]]) -> list[Issue]:

@@ -1,5 +1,6 @@
 """Tables of any origin: find the header below titles, name the columns, and give each record its cells by name."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,10 @@ NOTHING = {  # what programs write for an empty cell
     *("#N/A", "#VALUE!", "#REF!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#N/A N/A", "-nan"),
     *("#NV", "#WERT!", "#BEZUG!", "#ZAHL!", "#N/D", "#VALEUR!", "#NOM?", "#NOMBRE?", "#¡VALOR!", "#¡REF!", "#N/DISP"),
 }
+
+
+MAYBE_NOTHING = NOTHING | {"None", "NIL", "Nil", "N/A", "n/a", "N.A.", "n.a."}  # a label may be called like this
+RULE = re.compile(r"\s*:?(-{2,}|={2,}|_{2,}):?\s*")  # a cell of a line that is drawn below a header
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,9 @@ def _row(record: Record, names: Sequence[str], sheet: str) -> Row:
     cells = list(record.cells)
     while len(cells) > len(names) and not cells[-1].strip():
         cells.pop()
+    if is_layout(cells, names):
+        remark = "repeats the header or draws a line, and is left out"
+        return Row(record.line, remark=remark, lines=record.lines, sheet=sheet)
     shape = f"has {len(cells)} cells where the header has {len([name for name in names if name])}"
     if len(cells) > len(names):
         return Row(record.line, trouble=f"{shape}; a text with the separator in it needs quotes", sheet=sheet)
@@ -87,6 +95,13 @@ def _row(record: Record, names: Sequence[str], sheet: str) -> Row:
         if name or cell.strip()
     }
     return Row(record.line, found, shape=shape if len(cells) < len(names) else "", sheet=sheet)
+
+
+def is_layout(cells: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether a record is no data: the header once more, or Markdown's line of hyphens."""
+    filled = [(cell.strip(), name) for cell, name in zip(cells, names, strict=False) if cell.strip()]
+    repeated = len(filled) > 1 and all(cell.casefold() == name.casefold() for cell, name in filled)
+    return repeated or (len(filled) > 1 and all(RULE.fullmatch(cell) for cell, _ in filled))
 
 
 def header_place(records: Sequence[Record], data: Data) -> int | None:
