@@ -19,6 +19,7 @@ from gradschool.model.reader import reader_of
 from gradschool.model.threads import Threads
 from gradschool.records import Note, Step
 from gradschool.tune import loop
+from gradschool.tune.checkpoint import TrainState
 from gradschool.tune.loop import Training
 from gradschool.tune.memory import UNLIMITED, MemoryPlan
 from gradschool.tune.objectives import answers
@@ -27,6 +28,7 @@ from gradschool.tune.plan import Plan
 from gradschool.tune.rows import MAX_TOKENS, micro_batches, pack
 
 TRAIN, VALIDATION = toy.TRAIN, toy.VALIDATION
+Uninterrupted = tuple[float, dict[str, torch.Tensor], TrainState, list[Step]]
 
 
 def training(folder: Path, network: Any = None, memory: MemoryPlan = UNLIMITED, **changes: Any) -> Training:
@@ -159,12 +161,20 @@ def test_checkpointed_layers_have_the_same_gradients(tmp_path: Path) -> None:
     assert all(torch.equal(plain[name], checkpointed[name]) for name in plain)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.3])
-@pytest.mark.parametrize("cut", [[1], [2, 5], [3, 3, 2], [11], [12]])
-def test_an_interrupted_training_resumes_bit_for_bit(cut: list[int], dropout: float, tmp_path: Path) -> None:
-    uninterrupted = toy.network(dropout)
+@pytest.fixture(scope="module", params=[0.0, 0.3])
+def uninterrupted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Uninterrupted:
+    """A training with this dropout: its weights, its last state and its steps."""
+    network = toy.network(request.param)
     torch.manual_seed(5)
-    state, steps = finish(training(tmp_path / "uninterrupted", uninterrupted).run())
+    state, steps = finish(training(tmp_path_factory.mktemp("uninterrupted"), network).run())
+    return request.param, toy.values(network), state, steps
+
+
+@pytest.mark.parametrize("cut", [[1], [2, 5], [3, 3, 2], [11], [12]])
+def test_an_interrupted_training_resumes_bit_for_bit(
+    cut: list[int], uninterrupted: Uninterrupted, tmp_path: Path
+) -> None:
+    dropout, weights, state, steps = uninterrupted
     seen: list[Step] = []
     for number, count in enumerate(cut):
         torch.manual_seed(100 + number)  # as in a new process
@@ -175,7 +185,7 @@ def test_an_interrupted_training_resumes_bit_for_bit(cut: list[int], dropout: fl
     torch.manual_seed(200)
     net = toy.network(dropout)
     resumed, rest = finish(training(tmp_path / "cut", net).run())
-    assert toy.same(toy.values(net), toy.values(uninterrupted))
+    assert toy.same(toy.values(net), weights)
     assert {**asdict(resumed), "seconds": 0} == {**asdict(state), "seconds": 0}
     by_number = {step.step: step for step in steps}
     assert all(step == by_number[step.step] for step in [*seen, *rest])

@@ -1,7 +1,7 @@
 """How many bytes of activations a network saves for its backward pass, counted without its weights.
 
-A copy of the network on torch's meta device reads one micro-batch, and the tensors that autograd saves are counted. It
-does so at two small depths, from which any depth follows.
+A copy of the network with two layers, on torch's meta device, reads one micro-batch, and the tensors that autograd saves
+are counted: those of the second layer, from which any depth follows, and all others.
 
 Shapes: T tokens of a micro-batch; H query heads, K key heads, D per head.
 """
@@ -24,7 +24,6 @@ from gradschool.model.attention import (
 from gradschool.model.lora import attach
 from gradschool.model.memory import without_weights
 
-DEPTHS = (1, 2)
 # For families that cannot be counted: bytes per token, layer and hidden dimension, as a Llama saves in 2-byte numbers.
 TYPICAL_BYTES = 44
 
@@ -37,11 +36,10 @@ def activation_bytes(
     `rank` is that of the LoRA layers, None if all weights are trained.
     """
     try:
-        one, two = (_saved_bytes(config, dtype, rank, segments, device, depth) for depth in DEPTHS)
+        return _saved_bytes(config, dtype, rank, segments, device)
     except (RuntimeError, NotImplementedError, TypeError, ValueError, AttributeError, IndexError):
         numbers = TYPICAL_BYTES * tokens_of(segments) * config.get_text_config().hidden_size
         return int(numbers * dtype.itemsize / 2), 0
-    return two - one, one - (two - one)
 
 
 def tokens_of(segments: Segments) -> int:
@@ -50,9 +48,9 @@ def tokens_of(segments: Segments) -> int:
 
 
 def _saved_bytes(
-    config: PreTrainedConfig, dtype: torch.dtype, rank: int | None, segments: Segments, device: str, depth: int
-) -> int:
-    network = without_weights(config, dtype, depth).train()
+    config: PreTrainedConfig, dtype: torch.dtype, rank: int | None, segments: Segments, device: str
+) -> tuple[int, int]:
+    network = without_weights(config, dtype, depth=2).train()
     if rank is not None:
         attach(network, rank, 2 * rank, seed=0)
     install(network)
@@ -60,6 +58,7 @@ def _saved_bytes(
     own = [tensor.untyped_storage() for tensor in (*network.parameters(), *network.buffers())]
     known = {id(storage) for storage in own}
     saved: list[torch.UntypedStorage] = []
+    before_and_after: list[int] = []  # how many storages are saved before and after the second layer
 
     def count(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
@@ -68,12 +67,17 @@ def _saved_bytes(
             saved.append(storage)
         return tensor
 
+    second = network.get_decoder().layers[1]
+    second.register_forward_pre_hook(lambda *_: before_and_after.append(len(saved)))
+    second.register_forward_hook(lambda *_: before_and_after.append(len(saved)))
     with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
         ids = torch.zeros(1, tokens_of(segments), dtype=torch.long, device="meta")
         mask = torch.ones(1, 1, 1, 1, dtype=torch.bool, device="meta")  # four dimensions: used as it is
         layout = _OnDevice(segments, torch.device(device))
         network.get_decoder()(input_ids=ids, position_ids=ids, attention_mask=mask, use_cache=False, layout=layout)
-    return sum(storage.nbytes() for storage in saved)
+    before, after = before_and_after
+    layer = sum(storage.nbytes() for storage in saved[before:after])
+    return layer, sum(storage.nbytes() for storage in saved) - 2 * layer
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,10 +48,19 @@ def training(folder: Path, dropout: float = 0.3) -> tuple[Any, Training]:
     return network, Training(network, objectives, plan, folder / "checkpoint.safetensors")
 
 
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, torch.Tensor], list[Step]]:
+    """The weights and steps of a whole training."""
+    network, whole = training(tmp_path_factory.mktemp("uninterrupted"))
+    _, steps = finish(whole.run())
+    return toy.values(network), steps
+
+
 @pytest.mark.parametrize("cut", [[1], [4, 3], [11]])
-def test_a_third_objective_resumes_bit_for_bit(cut: list[int], tmp_path: Path) -> None:
-    network, uninterrupted = training(tmp_path / "uninterrupted")
-    _, steps = finish(uninterrupted.run())
+def test_a_third_objective_resumes_bit_for_bit(
+    cut: list[int], uninterrupted: tuple[dict[str, torch.Tensor], list[Step]], tmp_path: Path
+) -> None:
+    weights, steps = uninterrupted
     for count in cut:
         work = training(tmp_path / "cut")[1].run()
         for _ in range(count):
@@ -59,7 +68,7 @@ def test_a_third_objective_resumes_bit_for_bit(cut: list[int], tmp_path: Path) -
         work.close()
     resumed, last = training(tmp_path / "cut")
     _, rest = finish(last.run())
-    assert toy.same(toy.values(resumed), toy.values(network))
+    assert toy.same(toy.values(resumed), weights)
     assert rest == steps[len(steps) - len(rest) :]
 
 
