@@ -44,12 +44,11 @@ AllowHost = Annotated[
     typer.Option(
         "--allow-host",
         metavar="HOST[=VARIABLE]",
-        help="allow questions to this model server, with the API key in the variable (default: OPENAI_API_KEY); "
-        "remembered; can be repeated",
+        help="allow this model server, with the API key in VARIABLE (default: OPENAI_API_KEY); remembered",
     ),
 ]
 TrustCode = Annotated[
-    bool, typer.Option("--trust-code", help="allow the Python code of its metric to run; remembered until it changes")
+    bool, typer.Option("--trust-code", help="allow the Python code of its metric; remembered until it changes")
 ]
 
 

@@ -1,7 +1,7 @@
 """How many bytes of activations a network saves for its backward pass, counted without its weights.
 
-A copy of the network with two layers, on torch's meta device, reads one micro-batch, and the tensors that autograd saves
-are counted: those of the second layer, from which any depth follows, and all others.
+A copy of the network with two layers, on torch's meta device, reads one micro-batch, and the tensors that autograd
+saves are counted: those of the second layer, from which any depth follows, and all others.
 
 Shapes: T tokens of a micro-batch; H query heads, K key heads, D per head.
 """
