@@ -35,9 +35,11 @@ from gradschool.settings import saved_settings
 
 T = TypeVar("T")
 FIT_TEXTS = "fit.jsonl"
-WRITTEN = ("run.json", "environment.json", FIT_TEXTS, "specialist", "report.html")  # in one step each
 CLIMB = "climbed"  # the name of a climb's saved result, whose record belongs to climbing.py
 PACKED = "specialist"  # the folder of the package in a run
+STEPS = ("done", "answers", "work")  # the folders of a run that steps write into
+FILES = (".lock", "run.json", "environment.json", "events.jsonl", FIT_TEXTS, "report.html")
+RUNS = Path("runs")  # the folder of runs that are not placed elsewhere
 PROGRESS_EVERY = 2.0  # seconds between two recorded progress events of one step
 
 
@@ -289,8 +291,9 @@ def _claimed(name: str) -> Path:
 
 def _clean(folder: Path) -> None:
     """Remove temporary files and folders that killed processes left; those of the user have other names."""
-    own = [path for path in folder.iterdir() if (match := LEFTOVER.fullmatch(path.name)) and match[1] in WRITTEN]
-    inner = [path for name in ("done", "answers", "work") for path in (folder / name).rglob(".*")]
+    names = {*FILES, PACKED}
+    own = [path for path in folder.iterdir() if (match := LEFTOVER.fullmatch(path.name)) and match[1] in names]
+    inner = [path for name in STEPS for path in (folder / name).rglob(".*")]
     for path in (*own, *(path for path in inner if LEFTOVER.fullmatch(path.name))):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -298,7 +301,7 @@ def _clean(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def next_folder(name: str, parent: Path = Path("runs")) -> Path:
+def next_folder(name: str, parent: Path = RUNS) -> Path:
     """The next free run folder for a job: runs/NAME-1, runs/NAME-2, …"""
     number = 1
     while (parent / f"{name}-{number}").exists():

@@ -12,13 +12,9 @@ from gradschool.errors import GradschoolError
 from gradschool.files import disk_errors, read_lines
 from gradschool.records import Difference, Interval, RungResult, Scored
 from gradschool.report.facts import read_facts
-from gradschool.run import FIT_TEXTS, PACKED, Run
+from gradschool.run import FILES, PACKED, RUNS, STEPS, Run
 from gradschool.score.stats import difference
 from gradschool.settings import options
-
-RUNS = Path("runs")
-OWN = ("done", "answers", "work", PACKED)  # folders of a run
-OWN_FILES = (".lock", "run.json", "environment.json", "events.jsonl", FIT_TEXTS, "report.html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +98,10 @@ def remove_run(folder: Path) -> list[str]:
     """
     run = Run.open(folder)
     with run, disk_errors(folder):
-        for name in OWN:
+        for name in (*STEPS, PACKED):
             if (folder / name).is_dir() and not (folder / name).is_symlink():
                 shutil.rmtree(folder / name)
-        for name in OWN_FILES:
+        for name in FILES:
             (folder / name).unlink(missing_ok=True)
     with disk_errors(folder), suppress(OSError):  # files of the user are left
         folder.rmdir()

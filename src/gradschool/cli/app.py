@@ -37,8 +37,6 @@ SpecialistPath = Annotated[Path, typer.Argument(help="folder of a specialist or 
 Verbose = Annotated[bool, typer.Option("--verbose", help="also show details, such as number formats and threads")]
 AsJson = Annotated[bool, typer.Option("--json", help="print the result as JSON; progress goes to standard error")]
 BaseOption = Annotated[str | None, typer.Option("--base", help="another location of the same base model")]
-
-
 AllowHost = Annotated[
     list[str] | None,
     typer.Option(

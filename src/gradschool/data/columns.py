@@ -69,7 +69,7 @@ OTHER_ANSWERS = "other_answers"  # a list of right answers next to the ideal one
 SYSTEMS = ("system", "system_prompt", "system_message", "system_instruction", "system_instructions", "sys_prompt")
 SERIES = re.compile(r"(sentence|question|text|premise|paragraph|passage|document|context)_?([1-9ab])")
 # A document or text next to a question that is only named: a file, an address, a number, an identifier.
-NAME = re.compile(r"[\w.:/\\~%?&=#@+-]*[\d._/\\@][\w.:/\\~%?&=#@+-]*")
+NAME, IN_NAMES = re.compile(r"[\w.:/\\~%?&=#@+-]+"), re.compile(r"[\d._/\\@]")
 EARLIER = "earlier turns"
 
 
@@ -198,7 +198,10 @@ def name_keys(rows: Sequence[Mapping[str, Any]]) -> frozenset[str]:
 
 
 def _is_name(value: Any) -> bool:
-    return not isinstance(value, list | dict) and NAME.fullmatch(as_text(value, set()).strip()) is not None
+    if isinstance(value, list | dict):
+        return False
+    text = as_text(value, set()).strip()
+    return NAME.fullmatch(text) is not None and IN_NAMES.search(text) is not None
 
 
 def _choices(row: Mapping[str, Any], keys: Mapping[str, str], taken: Collection[str]) -> tuple[str, ...]:

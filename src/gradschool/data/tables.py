@@ -19,8 +19,6 @@ NOTHING = {  # what programs write for an empty cell
     *("#N/A", "#VALUE!", "#REF!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#N/A N/A", "-nan"),
     *("#NV", "#WERT!", "#BEZUG!", "#ZAHL!", "#N/D", "#VALEUR!", "#NOM?", "#NOMBRE?", "#¡VALOR!", "#¡REF!", "#N/DISP"),
 }
-
-
 MAYBE_NOTHING = NOTHING | {"None", "NIL", "Nil", "N/A", "n/a", "N.A.", "n.a."}  # a label may be called like this
 RULE = re.compile(r"\s*:?(-{2,}|={2,}|_{2,}):?\s*")  # a cell of a line that is drawn below a header
 

@@ -172,11 +172,8 @@ class Index:
 
     def _full_text(self, words: str, k: int) -> Iterator[tuple[int, float]]:
         each = re.findall(r"\w+", words)
-        query = (
-            _match(" ".join(each), "stops")
-            if self.manifest.folded and STOPS.issuperset(each)
-            else _match(words, "words")
-        )
+        only_stops = self.manifest.folded and STOPS.issuperset(each)
+        query = _match(" ".join(each), "stops") if only_stops else _match(words, "words")
         found = self._table.search(query, query_type="fts")
         found = found.select(["number", "_score"]).limit(max(k, DEPTH))
         return ((int(row["number"]), float(row["_score"])) for row in found.to_list())

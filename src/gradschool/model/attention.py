@@ -58,6 +58,11 @@ class Segments:
     groups: tuple[tuple[int, int], ...]
     masks: Masks = field(default_factory=dict, compare=False, repr=False)
 
+    @property
+    def tokens(self) -> int:
+        """Tokens of the row."""
+        return self.prefix + sum(count * length for count, length in self.groups)
+
     def windows(self) -> set[int | None]:
         """The sliding windows of the layers that read this row."""
         return {window for _, _, window in self.masks}

@@ -28,6 +28,7 @@ from gradschool.errors import ModelError, ResourceError
 from gradschool.files import disk_errors, read_json, sha256, write_json
 from gradschool.model.connection import proxy_errors
 from gradschool.model.folders import adapter
+from gradschool.model.weights import GGUF_FIX, GGUF_WHY
 from gradschool.records import Note, Progress, Work
 
 COMMIT = re.compile("[0-9a-f]{40}")
@@ -184,12 +185,7 @@ def _needed(model_id: str, info: ModelInfo) -> list[RepoSibling]:
         raise no_config_on_hub(model_id)
     weights = {name for name in names if name.endswith(".safetensors")}
     if not weights and any(file.rfilename.lower().endswith(".gguf") for file in everything):
-        raise ModelError(
-            f"{model_id} has its weights only as GGUF files.",
-            "They can be run by a model server, but not trained.",
-            "name the model that they were made from, or run one in llama.cpp or Ollama and set base_model to its "
-            'address, such as "http://localhost:8080/v1", with model = "…".',
-        )
+        raise ModelError(f"{model_id} has its weights only as GGUF files.", GGUF_WHY, GGUF_FIX)
     if not weights:
         raise ModelError(
             f"{model_id} has no *.safetensors weights.",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json", "spiece.model")
-# Files besides weights that are loaded from a folder. The chat template has a hash of its own.
+# The files of a model folder that transformers loads, besides the weights.
 LOADED = re.compile(
     r"config\.json|generation_config\.json|added_tokens\.json|special_tokens_map\.json|tokenizer.*\.json|tekken\.json|"
     r"vocab\.(json|txt)|merges\.txt|.*\.(model|spm|tiktoken)|chat_template\..*"

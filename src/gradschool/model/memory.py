@@ -18,7 +18,7 @@ PREFILL_TOKENS = 4_096  # in one prefill pass
 AT_ONCE = 64  # rows in a batch: on a CPU, more gain little
 PROCESS_BYTES = 560 << 20  # of a climb's process with its libraries, before the base is loaded
 # A CPU's heap has gaps between tensors, and its matrix products reorder their operands in buffers. Both, as
-# PROCESS_BYTES, were measured in climbs of the examples, whose rows have different lengths.
+# PROCESS_BYTES, fit climbs of the examples with pocket; many equal rows need more (bench/growth.py).
 HEAP_OVERHEAD, MATMUL_BUFFERS = 1.05, 40 << 20
 CGROUP = Path("/sys/fs/cgroup")
 

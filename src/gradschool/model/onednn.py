@@ -1,9 +1,9 @@
 """Bounds on the caches of oneDNN, which computes matrix products in bfloat16 on CPUs.
 
 For each shape that it meets, oneDNN compiles a primitive and keeps it, and torch keeps the parameters of its products.
-By default each keeps 1,024 of them, a quarter to one and a half MB each. The rows of a training have other lengths in
-each step, so that memory grows with every step. The primitives of one step are used again by every layer of the
-network: a cache that holds those has almost all of the gain.
+By default each keeps 1,024 of them. The rows of a training have other lengths in each step, so that memory grows with
+every step. The primitives of one step are used again by every layer of the network: a cache that holds those has almost
+all of the gain.
 """
 
 import os

@@ -80,7 +80,7 @@ class Reader:
 def logits_at(network: PreTrainedModel, columns: Tensor, **inputs: Tensor) -> Tensor:
     """The logits of a network's own forward pass at these positions (K,) of each row: (rows, K, V).
 
-    Most families compute no others if they are told so.
+    Families whose forward pass takes `logits_to_keep` compute only these.
     """
     keep = {"logits_to_keep": columns} if "logits_to_keep" in inspect.signature(network.forward).parameters else {}
     logits: Tensor = network(**inputs, use_cache=False, **keep).logits

@@ -10,6 +10,11 @@ from gradschool.errors import ModelError
 PICKLED = (".bin", ".pt", ".pth", ".ckpt")
 POINTER = b"version https://git-lfs"  # how a file begins that Git LFS has not replaced by its content
 INDEX = "model.safetensors.index.json"
+GGUF_WHY = "A model server can run such weights, but they cannot be trained."
+GGUF_FIX = (
+    "name the model that they were made from, or run them in llama.cpp or Ollama and set base_model to the address of "
+    'that server, such as "http://localhost:8080/v1", with model = "…".'
+)
 DISTRIBUTED = {  # files and folders of a training on several devices, and what makes a model of them
     "*.distcp": "`accelerate merge-weights {folder} OUTPUT`",
     "*/*.distcp": "`accelerate merge-weights {inner} OUTPUT`",
@@ -129,9 +134,4 @@ def only_gguf(folder: Path) -> ModelError | None:
 
 def gguf_file(path: Path) -> ModelError:
     """The error for a GGUF file that is named as a base."""
-    return ModelError(
-        f"{path} is a GGUF file.",
-        "Its weights can be run by a model server, but not trained.",
-        "name the model that it was made from, or run it in llama.cpp or Ollama and set base_model to its address, "
-        'such as "http://localhost:8080/v1", with model = "…".',
-    )
+    return ModelError(f"{path} is a GGUF file.", GGUF_WHY, GGUF_FIX)

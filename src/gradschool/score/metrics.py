@@ -28,16 +28,19 @@ PLAIN: dict[str, Metric] = {
 
 def files_of(goal: Goal) -> list[str]:
     """The files that a goal names, relative to the job's folder: code of custom metrics, and JSON schemas."""
-    code = [custom_file(name) for name in (goal.metric, *goal.extra_metrics) if is_custom(name)]
     schemas = [rule.value for rule in goal.rules if rule.kind == "json_schema" and isinstance(rule.value, str)]
-    return list(dict.fromkeys([*code, *schemas]))
+    return list(dict.fromkeys([*_code_of(goal), *schemas]))
+
+
+def _code_of(goal: Goal) -> list[str]:
+    return [custom_file(name) for name in (goal.metric, *goal.extra_metrics) if is_custom(name)]
 
 
 def trust_code(goal: Goal, folder: Path) -> None:
     """Remember that the user allows the custom metrics of a goal to run."""
-    for name in (goal.metric, *goal.extra_metrics):
-        if is_custom(name) and (folder / custom_file(name)).is_file():
-            remember_code(folder / custom_file(name))
+    for name in _code_of(goal):
+        if (folder / name).is_file():
+            remember_code(folder / name)
 
 
 def find_metrics(goal: Goal, folder: Path, examples: Sequence[Example]) -> tuple[Metric, dict[str, Metric]]:

@@ -38,13 +38,8 @@ def activation_bytes(
     try:
         return _saved_bytes(config, dtype, rank, segments, device)
     except (RuntimeError, NotImplementedError, TypeError, ValueError, AttributeError, IndexError):
-        numbers = TYPICAL_BYTES * tokens_of(segments) * config.get_text_config().hidden_size
+        numbers = TYPICAL_BYTES * segments.tokens * config.get_text_config().hidden_size
         return int(numbers * dtype.itemsize / 2), 0
-
-
-def tokens_of(segments: Segments) -> int:
-    """Tokens of a packed micro-batch."""
-    return segments.prefix + sum(count * length for count, length in segments.groups)
 
 
 def _saved_bytes(
@@ -71,7 +66,7 @@ def _saved_bytes(
     second.register_forward_pre_hook(lambda *_: before_and_after.append(len(saved)))
     second.register_forward_hook(lambda *_: before_and_after.append(len(saved)))
     with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
-        ids = torch.zeros(1, tokens_of(segments), dtype=torch.long, device="meta")
+        ids = torch.zeros(1, segments.tokens, dtype=torch.long, device="meta")
         mask = torch.ones(1, 1, 1, 1, dtype=torch.bool, device="meta")  # four dimensions: used as it is
         layout = _OnDevice(segments, torch.device(device))
         network.get_decoder()(input_ids=ids, position_ids=ids, attention_mask=mask, use_cache=False, layout=layout)

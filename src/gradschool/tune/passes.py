@@ -27,7 +27,7 @@ class Pass:
     @property
     def tokens(self) -> int:
         """Tokens that are read."""
-        return self.segments.prefix + sum(count * length for count, length in self.segments.groups)
+        return self.segments.tokens
 
     @property
     def scores(self) -> int:
