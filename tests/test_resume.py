@@ -97,9 +97,9 @@ def test_answers_are_the_same_and_no_question_is_asked_twice(straight: Whole, ki
 
 
 def test_trained_weights_are_the_same_bit_for_bit(straight: Whole, killed: Killed) -> None:
-    learnt = sorted((straight.run / "work" / "tune").glob("*/adapter_model.safetensors"))
-    assert learnt
-    for path in learnt:
+    adapters = sorted((straight.run / "work" / "tune").glob("*/adapter_model.safetensors"))
+    assert adapters
+    for path in adapters:
         assert sha256(killed.run / path.relative_to(straight.run)) == sha256(path)
 
 

@@ -171,19 +171,16 @@ def test_needed_score_has_its_power(number, mark):
 
 
 def _power(values, groups, number, mark, repeats=120):
-    """How often a new test of `number` examples settles the verdict, drawn from the present groups as the truth.
-
-    It does just where the chance of one of the bounds at the mark is at most the allowed one: no bound is searched for.
-    """
+    """How often a new test of `number` examples settles the verdict, drawn from the present groups as the truth."""
     random = np.random.default_rng(0)
     present = [[v for v, g in zip(values, groups, strict=True) if g == name] for name in dict.fromkeys(groups)]
     draws = max(1, round(number / (len(values) / len(present))))
     settled = 0
     for _ in range(repeats):
         drawn = [present[i] for i in random.integers(0, len(present), draws)]
-        sums, sizes = np.array([sum(group) for group in drawn]), np.array([float(len(group)) for group in drawn])
-        passes = chance_at_most(mark, sums, sizes, sizes.max()) <= 1 - LEVEL
-        settled += passes or chance_at_most(1 - mark, sizes - sums, sizes, sizes.max()) < 1 - LEVEL
+        new = [value for group in drawn for value in group]
+        names = [str(i) for i, group in enumerate(drawn) for _ in group]
+        settled += verdict(bounds(new, names, LEVEL), mark) != "not proven"
     return settled / repeats
 
 
