@@ -37,14 +37,15 @@ def job_of(folder: Path) -> Path:
 
 @pytest.mark.slow
 def test_every_code_block_of_the_page_runs(base: Path, here: Path) -> None:
-    """With a tiny base, which climbs faster than the built-in one."""
+    """The second climb has a tiny base, which is faster than the built-in one."""
     blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     scope: dict[str, Any] = {}
     for block in blocks:
-        exec(compile(block.replace("settings = {", f'settings = {{"base_model": "{base}", '), str(PAGE), "exec"), scope)
+        faster = block.replace('run="runs/second"', f'run="runs/second", base_model="{base}"')
+        exec(compile(faster, str(PAGE), "exec"), scope)
     assert len(blocks) >= 6
     assert [result.rung for result in scope["climbed"].results][:2] == ["base", "prompt"]
-    assert len(scope["answers"]) == 2 and all(answer.text for answer in scope["answers"])
+    assert [answer.stop for answer in scope["answers"]] == ["stop", "stop"]
 
 
 def test_importing_the_package_is_quick_and_needs_no_torch() -> None:

@@ -75,7 +75,7 @@ def test_archives_are_read_like_folders(run: Run, rows: Any, tmp_path: Path, nam
     assert sorted(path.name for path in tmp_path.iterdir()) == ["job", "sources"]  # nothing is left behind
 
 
-@pytest.mark.parametrize("packed", [gzip.compress(ROWS.encode()), bz2.compress(ROWS.encode())])
+@pytest.mark.parametrize("packed", [gzip.compress(ROWS.encode()), bz2.compress(ROWS.encode())], ids=["gz", "bz2"])
 def test_a_single_compressed_file_is_read(run: Run, rows: Any, packed: bytes) -> None:
     assert run({"rows.jsonl.packed": packed}, "skill")[0].summary.kept == 14
     assert rows("examples.jsonl")[0]["source"] == "rows.jsonl.packed/rows.jsonl:1"
@@ -142,7 +142,7 @@ def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind
     refused(tmp_path / "bomb", "grows to more than 1 MB")
 
 
-@pytest.mark.parametrize("empty", [zipped({}), zipped({"folder/": ""}), tarred({})])
+@pytest.mark.parametrize("empty", [zipped({}), zipped({"folder/": ""}), tarred({})], ids=["zip", "folder", "tar"])
 def test_empty_archives_are_refused(tmp_path: Path, empty: bytes) -> None:
     (tmp_path / "empty").write_bytes(empty)
     refused(tmp_path / "empty", "an empty archive")
@@ -162,7 +162,11 @@ def test_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     refused(tmp_path / "many", "more than 3 files")
 
 
-@pytest.mark.parametrize("whole", [zipped({"r.txt": ROWS}), tarred({"r.txt": ROWS}), gzip.compress(ROWS.encode())])
+@pytest.mark.parametrize(
+    "whole",
+    [zipped({"r.txt": ROWS}), tarred({"r.txt": ROWS}), gzip.compress(ROWS.encode())],
+    ids=["zip", "tar", "gz"],
+)
 @pytest.mark.parametrize("part", [0.3, 0.6, 0.9])
 def test_damaged_archives_are_refused_with_a_sentence(tmp_path: Path, whole: bytes, part: float) -> None:
     (tmp_path / "cut").write_bytes(whole[: int(len(whole) * part)])
