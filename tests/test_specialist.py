@@ -156,18 +156,25 @@ def test_a_training_example_has_a_passage_that_supports_the_answer(index: str) -
     assert "harbour of Kiel" in asked[3].content
 
 
+class Shrinking(FakeEngine):
+    """An engine whose context length changes."""
+
+    context_length = 4096
+
+
 def test_what_does_not_fit_is_left_out_examples_first_then_passages(index: str) -> None:
     recipe = Recipe("do", shots=2, examples=EXAMPLES, passages=2, index=index, decoding=SHORT)
     question = user("where is the red boat train?")
-    whole = Specialist(FakeEngine(), recipe)
-    needs = whole.engine.count_tokens(whole.conversation(question)[0]) + SHORT.max_new_tokens
+    engine = Shrinking()
+    specialist = Specialist(engine, recipe)  # one for all lengths, which opens its index once
+    needs = engine.count_tokens(specialist.conversation(question)[0]) + SHORT.max_new_tokens
     seen = []
     for length in range(needs, 0, -1):
-        specialist = Specialist(FakeEngine(context_length=length), recipe)
+        engine.context_length = length
         asked, passages = specialist.conversation(question)
         shown = sum(m.role == "assistant" for m in asked)
         room = length - SHORT.max_new_tokens
-        assert specialist.engine.count_tokens(asked) <= room or (shown, len(passages)) == (0, 0)
+        assert engine.count_tokens(asked) <= room or (shown, len(passages)) == (0, 0)
         assert f"[{len(passages) + 1}] " not in asked[-1].content
         assert asked[-1].content.endswith(question[0].content)
         if shown == 1:

@@ -47,11 +47,13 @@ def test_a_climb_in_two_processes_ends_as_usual(base: Path, tmp_path: Path) -> N
     assert folders and all((folder / "adapter_model.safetensors").stat().st_size > 2_000 for folder in folders)
 
 
+# Each line is written at once: both processes write to the same pipe.
 MEET = """
+import os
 from gradschool.tune import world
 here = world.join()
-here.broadcast("from rank 0") if here.rank == 0 else print(here.receive())
-print(here.rank, "of", here.size)
+here.broadcast("from rank 0") if here.rank == 0 else os.write(1, f"{here.receive()}\\n".encode())
+os.write(1, f"{here.rank} of {here.size}\\n".encode())
 world.leave()
 """
 

@@ -30,7 +30,8 @@ from gradschool.model.opening import POCKET, is_hub_id
 from gradschool.model.weights import refuse_pointers
 from gradschool.rungs.prompt import instructions_of
 from gradschool.settings import BUILT_IN, HUB_PAGE
-from gradschool.tune.memory import USABLE, MemoryPlan, Method, TrainingMemory, plan_memory
+from gradschool.tune.activations import activation_bytes
+from gradschool.tune.memory import USABLE, MemoryPlan, Method, SavedBytes, TrainingMemory, plan_memory
 from gradschool.tune.passes import passes_of_workload
 from gradschool.tune.rows import MAX_TOKENS
 
@@ -79,7 +80,9 @@ def fitting_of(base: str, workload: Workload, cards: Sequence[int] = CARDS) -> F
 
 def fits_of(config: PreTrainedConfig, workload: Workload, devices: Sequence[Device]) -> tuple[Fit, ...]:
     """The memory that each use of a base needs, here (the first device) and on further devices."""
-    return (_answering(config, workload, devices), *(_training(config, one, workload, devices) for one in METHODS))
+    saved = cache(partial(activation_bytes, config))
+    trainings = (_training(config, one, workload, devices, saved) for one in METHODS)
+    return (_answering(config, workload, devices), *trainings)
 
 
 def parameters_of(config: PreTrainedConfig) -> int:
@@ -99,12 +102,14 @@ def this_machine(weights: int) -> Device:
     return Device(device.type, format_for(weights, device)[0], free_bytes(device))
 
 
-def _training(config: PreTrainedConfig, method: Method, workload: Workload, devices: Sequence[Device]) -> Fit:
+def _training(
+    config: PreTrainedConfig, method: Method, workload: Workload, devices: Sequence[Device], saved: SavedBytes
+) -> Fit:
     passes_of = partial(passes_of_workload, workload)
 
     @cache
     def memory(kind: str, dtype: torch.dtype) -> TrainingMemory:
-        return TrainingMemory(config, method, workload.rank, Device(kind, dtype))
+        return TrainingMemory(config, method, workload.rank, Device(kind, dtype), saved=saved)
 
     def verdict(device: Device) -> str:
         counted, free = memory(device.kind, device.dtype), device.free - PROCESS_BYTES

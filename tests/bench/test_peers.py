@@ -1,20 +1,22 @@
 """Benchmarks do not start by accident: `--help` only prints help."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from bench.peers import DEFAULT
+from forked import Forked
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("module", ["bench", "bench.peers"])
 def test_help_runs_no_benchmark(module: str) -> None:
-    ran = subprocess.run([sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert ran.returncode == 0 and ran.stdout.startswith(f"usage: python -m {module}")
+    run = f"runpy.run_module({module!r}, None, '__main__')"
+    code = f"import runpy, sys; sys.path.insert(0, ''); sys.argv[1:] = ['--help']; {run}"
+    process = Forked(exec, code, {}, cwd=ROOT)
+    shown, errors = process.communicate(timeout=60)
+    assert process.returncode == 0 and shown.startswith(f"usage: python -m {module}"), errors
 
 
 def test_the_environment_of_peers_is_in_the_repository_and_ignored() -> None:

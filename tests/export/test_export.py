@@ -23,14 +23,13 @@ from gradschool.export import families, merge, session, vocabulary
 from gradschool.export.export import Exported, ExportOptions, check_gguf, export
 from gradschool.export.gguf import FORMATS
 from gradschool.export.replay import LIKELIEST
-from gradschool.export.session import CONTEXT_MARGIN, ExportSession
+from gradschool.export.session import CONTEXT_MARGIN
 from gradschool.gates.parity import MAX_DIVERGENCE, MIN_SAME, SCORE_KEPT
 from gradschool.model.local import LocalEngine
 from gradschool.model.opening import POCKET
 from gradschool.package.bundle import open_specialist
 from gradschool.package.forms import ExportRejected
-from gradschool.package.manifest import Manifest, read_manifest
-from gradschool.records import Message, Work
+from gradschool.records import Message
 from gradschool.serve.over_http import over_http
 from gradschool.settings import MAX_DROP
 from gradschool.specialist import Recipe, Specialist
@@ -56,25 +55,6 @@ def made(specialist: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable
         return done[to]
 
     return make
-
-
-@pytest.fixture(scope="module")
-def opened(specialist: Path) -> ExportSession:
-    """The specialist and its answers, for exports that are compared with them."""
-    options = ExportOptions(specialist, "gguf")
-    return finish(exporting.open_session(options, read_manifest(specialist)))[0]
-
-
-@pytest.fixture
-def answered(opened: ExportSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exports of the specialist check what can be made of it, but do not ask it its questions again."""
-
-    def reopen(options: ExportOptions, _: Manifest) -> Work[ExportSession]:
-        yield from ()
-        template = exporting.check(options.to, opened.specialist, opened.engine)
-        return replace(opened, template=template, max_drop=options.max_drop)
-
-    monkeypatch.setattr(exporting, "open_session", reopen)
 
 
 @pytest.fixture(scope="module")

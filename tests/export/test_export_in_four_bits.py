@@ -26,6 +26,7 @@ def test_the_adapter_answers_as_the_specialist_and_other_forms_almost(specialist
     assert all(result.sound for result in exported.table)
 
 
+@pytest.mark.usefixtures("answered")
 @pytest.mark.parametrize("to", ["merged", "gguf"])
 def test_a_form_that_scores_too_low_without_quantization_is_rejected(to: str, specialist: Path, tmp_path: Path) -> None:
     with pytest.raises(ExportRejected, match="the mean score changes by"):

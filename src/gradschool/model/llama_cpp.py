@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -131,11 +132,15 @@ class LlamaCpp:
         try:
             # For a stop token or an incomplete character, llama.cpp returns no probabilities. So a bias forces a plain
             # token; the returned probabilities do not include the bias.
-            plain = [[self.tokens("a", control=False)[-1], 1000.0]]
-            reply = self.ask("completion", prompt=list(prompt), n_predict=1, n_probs=number, logit_bias=plain)
+            bias = [[self._plain_token, 1000.0]]
+            reply = self.ask("completion", prompt=list(prompt), n_predict=1, n_probs=number, logit_bias=bias)
         except RemoteError:
             return {}
         return {row["id"]: row["logprob"] for row in reply["completion_probabilities"][0]["top_logprobs"]}
+
+    @cached_property
+    def _plain_token(self) -> int:
+        return self.tokens("a", control=False)[-1]
 
     def ask(self, path: str, **fields: Any) -> dict[str, Any]:
         """Send a request in its own protocol; raises RemoteError if it fails, ModelError if the server has exited."""

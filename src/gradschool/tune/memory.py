@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, TypeAlias
 
 import torch
@@ -18,6 +19,7 @@ from gradschool.tune.passes import Pass
 from gradschool.tune.rows import MAX_TOKENS
 
 Method: TypeAlias = Literal["lora", "4-bit lora", "full"]
+SavedBytes: TypeAlias = Callable[[torch.dtype, int | None, Segments, str], tuple[int, int]]  # see activation_bytes
 
 # Bytes per trained number, all in float32: weight, gradient, AdamW's two moments, and the best weights so far.
 TRAINED_BYTES = 4 + 4 + 8 + 4
@@ -30,17 +32,25 @@ class TrainingMemory:
     """Bytes that trainings of a base need, for any passes.
 
     `base` are the weights, `trained` the trained numbers with gradients and optimizer state. `packs` says whether the
-    base reads packed rows; if not, the logits of a whole micro-batch exist at once.
+    base reads packed rows; if not, the logits of a whole micro-batch exist at once. `saved` counts activations of this
+    base: a cached `activation_bytes` can be shared by several methods.
     """
 
     def __init__(
-        self, config: PreTrainedConfig, method: Method, rank: int, device: Device, *, packs: bool = True
+        self,
+        config: PreTrainedConfig,
+        method: Method,
+        rank: int,
+        device: Device,
+        *,
+        packs: bool = True,
+        saved: SavedBytes | None = None,
     ) -> None:
         network, storage = without_weights(config, device.dtype), device.dtype.itemsize
         count = sum(parameter.numel() for parameter in network.parameters())
         output = network.get_output_embeddings()
         linear = [m for m in network.modules() if isinstance(m, nn.Linear) and m is not output]
-        self.config, self.device = config, device
+        self._saved, self.device = saved or partial(activation_bytes, config), device
         self.base, trained, self._unpacked = count * storage, count, 0
         if method != "full":
             trained = sum(rank * (layer.in_features + layer.out_features) for layer in linear)
@@ -94,7 +104,7 @@ class TrainingMemory:
                     one, two = (self._layer_and_rest(Segments(segments.prefix, ((n, length),))) for n in (1, 2))
                     layer, rest = (a + (rows - 1) * (b - a) for a, b in zip(one, two, strict=True))
                 case _:
-                    layer, rest = activation_bytes(self.config, self._dtype, self._rank, segments, self.device.kind)
+                    layer, rest = self._saved(self._dtype, self._rank, segments, self.device.kind)
             self._counted[segments] = layer, rest
         return self._counted[segments]
 
