@@ -32,7 +32,7 @@ from gradschool.model.chat import Rendered
 from gradschool.model.decoding import decode
 from gradschool.model.loading import load
 from gradschool.model.lora import attach
-from gradschool.model.memory import PROCESS_BYTES, AnsweringMemory, Device
+from gradschool.model.memory import ANSWERING_PROCESS_BYTES, CLIMBING_PROCESS_BYTES, AnsweringMemory, Device
 from gradschool.model.onednn import bound_caches
 from gradschool.model.reader import reader_of
 from gradschool.records import Decoding, Step
@@ -115,7 +115,7 @@ def train(shape: str, length: int, count: int, four_bits: Path | None = None) ->
     method: Method = "4-bit lora" if four_bits else "lora"
     needed = TrainingMemory(network.config, method, RANK, Device("cpu", FORMAT))
     read = Pass(Segments(0, ((count, length),)), count * (length // 3))
-    told = needed.total([read]) + PROCESS_BYTES
+    told = needed.total([read]) + CLIMBING_PROCESS_BYTES
     return {
         "tokens_per_second": round(count * length / (ended[-1] - ended[0]), 1),
         "peak_memory": watch.most,
@@ -136,7 +136,7 @@ def answer(shape: str, at_once: int, count: int) -> dict[str, Any]:
         limits = dict.fromkeys(prompts, NEW)
         said = sum(map(len, decode(reader, prompts, (), limits, Decoding(), slots=at_once)))
         seconds = time.perf_counter() - began
-    told = AnsweringMemory(network.config, Device("cpu", FORMAT)).total(at_once, PROMPT, NEW) + PROCESS_BYTES
+    told = AnsweringMemory(network.config, Device("cpu", FORMAT)).total(at_once, PROMPT, NEW) + ANSWERING_PROCESS_BYTES
     return {
         "new_tokens_per_second": round(said / seconds, 1),
         "peak_memory": watch.most,

@@ -25,7 +25,15 @@ from gradschool.model.folders import model_folder
 from gradschool.model.hub import no_config_on_hub
 from gradschool.model.loading import LOAD_ERRORS
 from gradschool.model.machine import choose_device, format_for
-from gradschool.model.memory import PROCESS_BYTES, AnsweringMemory, Device, Workload, free_bytes, without_weights
+from gradschool.model.memory import (
+    ANSWERING_PROCESS_BYTES,
+    CLIMBING_PROCESS_BYTES,
+    AnsweringMemory,
+    Device,
+    Workload,
+    free_bytes,
+    without_weights,
+)
 from gradschool.model.opening import POCKET, is_hub_id
 from gradschool.model.weights import refuse_pointers
 from gradschool.rungs.prompt import instructions_of
@@ -112,7 +120,7 @@ def _training(
         return TrainingMemory(config, method, workload.rank, Device(kind, dtype), saved=saved)
 
     def verdict(device: Device) -> str:
-        counted, free = memory(device.kind, device.dtype), device.free - PROCESS_BYTES
+        counted, free = memory(device.kind, device.dtype), device.free - CLIMBING_PROCESS_BYTES
         try:
             plan = plan_memory(counted, passes_of, workload.longest, MAX_TOKENS, free)
         except ResourceError:
@@ -122,7 +130,9 @@ def _training(
     here = memory(devices[0].kind, devices[0].dtype)
     minimum = here.total(passes_of(workload.longest), checkpointing=True)
     comfortable = here.total(passes_of(MAX_TOKENS))
-    return Fit(method, minimum + PROCESS_BYTES, comfortable + PROCESS_BYTES, tuple(map(verdict, devices)))
+    return Fit(
+        method, minimum + CLIMBING_PROCESS_BYTES, comfortable + CLIMBING_PROCESS_BYTES, tuple(map(verdict, devices))
+    )
 
 
 def _verdict(plan: MemoryPlan, longest: int) -> str:
@@ -138,12 +148,12 @@ def _answering(config: PreTrainedConfig, workload: Workload, devices: Sequence[D
         return AnsweringMemory(config, Device(kind, dtype))
 
     def verdict(device: Device) -> str:
-        total, budget = memory(device.kind, device.dtype).total, USABLE * device.free - PROCESS_BYTES
+        total, budget = memory(device.kind, device.dtype).total, USABLE * device.free - ANSWERING_PROCESS_BYTES
         at_once = next((rows for rows in ROWS_AT_ONCE if total(rows, *tokens) <= budget), 0)
         return "no" if not at_once else "yes" if at_once > 1 else "tight"
 
     here = memory(devices[0].kind, devices[0].dtype)
-    minimum, comfortable = (here.total(rows, *tokens) + PROCESS_BYTES for rows in (1, ROWS_AT_ONCE[0]))
+    minimum, comfortable = (here.total(rows, *tokens) + ANSWERING_PROCESS_BYTES for rows in (1, ROWS_AT_ONCE[0]))
     return Fit("answer", minimum, comfortable, tuple(map(verdict, devices)))
 
 

@@ -16,9 +16,10 @@ from gradschool.settings import Tune
 KV_CACHE_FRACTION = 0.5  # of the free memory, for the KV cache of all rows of a batch
 PREFILL_TOKENS = 4_096  # in one prefill pass
 AT_ONCE = 64  # rows in a batch: on a CPU, more gain little
-PROCESS_BYTES = 560 << 20  # of a climb's process with its libraries, before the base is loaded
+# Of a process with its libraries, before the base is loaded: one that climbs, and one that only answers.
+CLIMBING_PROCESS_BYTES, ANSWERING_PROCESS_BYTES = 560 << 20, 450 << 20
 # A CPU's heap has gaps between tensors, and its matrix products reorder their operands in buffers. Both, as
-# PROCESS_BYTES, fit climbs of the examples with pocket; many equal rows need more (bench/growth.py).
+# the bytes of a process, fit climbs of the examples with pocket; many equal rows need more (bench/growth.py).
 HEAP_OVERHEAD, MATMUL_BUFFERS = 1.05, 40 << 20
 CGROUP = Path("/sys/fs/cgroup")
 
