@@ -20,12 +20,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 
 from bench.plot import plot
 from bench.shapes import DTYPE, RANK, network_of, result_file, write_model
-from gradschool.environment import environment
+from gradschool.environment import environment, peak_memory
 from gradschool.files import write_json
 from gradschool.model.attention import Segments
 from gradschool.model.chat import Rendered
@@ -50,32 +49,6 @@ LENGTHS = (256, 1024, 4096)
 BATCHES = (1, 4, 16)  # rows of 256 tokens
 AT_ONCE = (1, 8, 64)
 PROMPT, NEW = 128, 32
-
-
-class Watch:
-    """Peak memory of this process, sampled every few milliseconds by another process."""
-
-    SCRIPT = (
-        "import psutil, sys, time\n"
-        "watched, most = psutil.Process(int(sys.argv[1])), 0\n"
-        "while watched.is_running() and watched.status() != psutil.STATUS_ZOMBIE:\n"
-        "    most = max(most, watched.memory_info().rss)\n"
-        "    print(most, flush=True)\n"
-        "    time.sleep(0.005)\n"
-    )
-
-    def __enter__(self) -> "Watch":
-        self.sampler = subprocess.Popen(
-            [sys.executable, "-c", self.SCRIPT, str(psutil.Process().pid)], stdout=subprocess.PIPE, text=True
-        )
-        assert self.sampler.stdout is not None
-        self.sampler.stdout.readline()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.sampler.kill()
-        told = self.sampler.communicate()[0].split()
-        self.most = int(told[-2])  # the last line may be incomplete
 
 
 def packed(shape: str, length: int, count: int) -> dict[str, Any]:
@@ -106,21 +79,20 @@ def train(shape: str, length: int, count: int, four_bits: Path | None = None) ->
         checkpoint, memory = Path(temporary) / "none", MemoryPlan(tokens=count * length)
         training = Training(network, [Answers(rows, [short], plan, 0)], plan, checkpoint, memory)
         ended = []
-        with Watch() as watch:
-            for event in training.run():
-                if isinstance(event, Step):
-                    ended.append(time.perf_counter())
-                    if len(ended) == 2:
-                        break
+        for event in training.run():
+            if isinstance(event, Step):
+                ended.append(time.perf_counter())
+                if len(ended) == 2:
+                    break
     method: Method = "4-bit lora" if four_bits else "lora"
     needed = TrainingMemory(network.config, method, RANK, Device("cpu", FORMAT))
     read = Pass(Segments(0, ((count, length),)), count * (length // 3))
     told = needed.total([read]) + CLIMBING_PROCESS_BYTES
     return {
         "tokens_per_second": round(count * length / (ended[-1] - ended[0]), 1),
-        "peak_memory": watch.most,
+        "peak_memory": peak_memory(),
         "told": told,
-        "told_of_measured": round(told / watch.most, 3),
+        "told_of_measured": round(told / peak_memory(), 3),
     }
 
 
@@ -131,17 +103,16 @@ def answer(shape: str, at_once: int, count: int) -> dict[str, Any]:
     prompts = {n: [draw.randrange(3, vocabulary) for _ in range(PROMPT)] for n in range(count)}
     for _ in decode(reader, {0: prompts[0]}, (), {0: 3}, Decoding()):
         pass
-    with Watch() as watch:
-        began = time.perf_counter()
-        limits = dict.fromkeys(prompts, NEW)
-        said = sum(map(len, decode(reader, prompts, (), limits, Decoding(), slots=at_once)))
-        seconds = time.perf_counter() - began
+    began = time.perf_counter()
+    limits = dict.fromkeys(prompts, NEW)
+    said = sum(map(len, decode(reader, prompts, (), limits, Decoding(), slots=at_once)))
+    seconds = time.perf_counter() - began
     told = AnsweringMemory(network.config, Device("cpu", FORMAT)).total(at_once, PROMPT, NEW) + ANSWERING_PROCESS_BYTES
     return {
         "new_tokens_per_second": round(said / seconds, 1),
-        "peak_memory": watch.most,
+        "peak_memory": peak_memory(),
         "told": told,
-        "told_of_measured": round(told / watch.most, 3),
+        "told_of_measured": round(told / peak_memory(), 3),
     }
 
 
