@@ -11,7 +11,8 @@ import pytest
 import small_job
 from gradschool import __version__
 from gradschool.cli import app, parsed
-from gradschool.settings import MAIN, flag_of, options, settings_markdown
+from gradschool.cli.about import settings_markdown
+from gradschool.settings import MAIN, flag_of, options
 from small_job import Whole
 
 COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands if command.callback)
@@ -184,7 +185,11 @@ def test_check_shows_and_writes_issues_also_if_it_ends_with_an_error(tmp_path: P
     result = small_job.run("check", job, "--issues", tmp_path / "issues.txt")
     assert result.exit_code == 4 and "5 usable examples are not enough" in result.output
     written = (tmp_path / "issues.txt").read_text()
-    assert written.count("empty answer") == 5 and "rows.jsonl:2" in written and "5 empty answer" in result.output
+    assert (
+        written.count("empty answer") == 5
+        and "rows.jsonl:2" in written
+        and "empty answer (dropped): 5" in result.output
+    )
 
 
 def test_check_counts_issues_and_writes_them_to_a_file(tmp_path: Path) -> None:
@@ -193,7 +198,7 @@ def test_check_counts_issues_and_writes_them_to_a_file(tmp_path: Path) -> None:
     job = small_job.write_job(tmp_path / "job", 'base_model = "fake"\n[goal]\npass_mark = 0.5\n', rows)
     result = small_job.run("check", job, "--issues", tmp_path / "issues.txt")
     assert result.exit_code == 0, result.stderr
-    assert "1 duplicate (dropped)" in result.stdout and "1 contradicting (kept)" in result.stdout
+    assert "duplicate (dropped): 1" in result.stdout and "contradicting (kept): 1" in result.stdout
     written = (tmp_path / "issues.txt").read_text()
     assert "examples.jsonl:41" in written and "examples.jsonl:42" in written
 

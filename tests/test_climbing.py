@@ -207,8 +207,8 @@ def test_a_rung_needs_only_its_definition_and_its_entry_in_the_ladder(tmp_path: 
         recipe = replace(best.recipe, instructions="Play.")
         return Candidate(recipe, 1.0, (("toy", 1.0),), (Gate("toys are safe", True, "2 of 2"),), advice=("More toys.",))
 
-    toy = Rung("toy", make, lambda job, engine: "")
-    never = Rung("never", make, lambda job, engine: "it never runs")
+    toy = Rung("toy", make, lambda job, engine: "", "a game")
+    never = Rung("never", make, lambda job, engine: "it never runs", "nothing")
     backwards = [{**row, "completion": row["prompt"][::-1]} for row in echoes(72)]
     job = read_job(small_job.write_job(tmp_path / "echo", SERVED.format(mark=0.7), backwards))
     run = Run.start(job, tmp_path / "run")
@@ -220,7 +220,8 @@ def test_a_rung_needs_only_its_definition_and_its_entry_in_the_ladder(tmp_path: 
     assert (climbed.rung, climbed.verdict) == ("toy", "failed") and "More toys." in climbed.remedies
     specialist, _ = finish(open_specialist(run.specialist))
     assert specialist.recipe.instructions == "Play."
-    written = page(run)
+    written = page(run, (BASE, never, toy))
+    assert "base (the model alone), never (nothing), toy (a game)." in written
     for text in (written, (run.specialist / "README.md").read_text()):
         assert "toy" in text and "toys are safe" in text and "it never runs" in text
     again, events = finish(climb(Run.open(run.folder), (BASE, never, toy)))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gradschool.cli.about import settings_markdown
 from gradschool.cli.tables import ladder_table
-from gradschool.settings import settings_markdown
 
 ROOT = Path(__file__).parents[1]
 

@@ -12,6 +12,7 @@ from finish import finish
 from gradschool.job import read_job
 from gradschool.records import Answer, Cost, Interval, Report, RungResult, Score, Scored
 from gradschool.remedies import WITHOUT_FACTS, advise
+from gradschool.rungs.ladder import LADDER
 from gradschool.rungs.training import Trained
 from gradschool.rungs.tune import still_falling
 from gradschool.workspace import Workspace, open_job
@@ -32,7 +33,7 @@ def workspace_of(folder: Path, job: str = JOB, examples: Any = None) -> Workspac
 
 
 def remedies(workspace: Workspace, advice: Sequence[str] = ()) -> list[str]:
-    return list(advise(RESULT, [RESULT], workspace, advice))
+    return list(advise(RESULT, [RESULT], workspace, LADDER, advice))
 
 
 def test_a_limit_below_the_ideal_answers_is_named_with_the_limit_that_they_need(tmp_path: Path) -> None:
@@ -88,7 +89,7 @@ def test_documents_are_a_remedy_only_if_answers_may_need_facts(tmp_path: Path) -
     for metric in ("exact_match", *WITHOUT_FACTS):
         assert RESULT.report
         best = replace(RESULT, report=replace(RESULT.report, metric=metric))
-        named = any("names no documents" in text for text in advise(best, [best, GROUND], workspace))
+        named = any("names no documents" in text for text in advise(best, [best, GROUND], workspace, LADDER))
         assert named == (metric == "exact_match")
 
 
@@ -96,5 +97,5 @@ def test_documents_are_a_remedy_only_if_answers_may_need_facts(tmp_path: Path) -
 def test_a_language_with_lower_scores_is_named(tmp_path: Path, english: float, german: float, named: bool) -> None:
     texts = [(ENGLISH, english), (GERMAN, german)] * 8
     rows = [Scored(f"e{i}", f"e{i}", "?", text, Answer("a"), value) for i, (text, value) in enumerate(texts)]
-    said = "\n".join(advise(RESULT, [RESULT], workspace_of(tmp_path), (), rows))
+    said = "\n".join(advise(RESULT, [RESULT], workspace_of(tmp_path), LADDER, (), rows))
     assert ("speaks German (de): the 8 test answers in it score 0.100, the others 0.600" in said) == named

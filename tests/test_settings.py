@@ -14,9 +14,10 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from gradschool.cli import app
+from gradschool.cli.about import settings_markdown
 from gradschool.errors import UsageError
 from gradschool.job import read_job
-from gradschool.settings import RENAMED, Section, Settings, options, saved_settings, settings_markdown
+from gradschool.settings import RENAMED, Section, Settings, options, rule_keys, saved_settings
 
 
 def leaves(section: type[Section] = Settings, prefix: str = "") -> list[str]:
@@ -69,6 +70,14 @@ def test_types_are_described_in_words() -> None:
     assert types["tune.learning_rates"] == "list of number"
     assert types["prompt.nearest"] == "true or false"
     assert types["tune.method"] == "'lora' or 'full'"
+
+
+def test_the_list_has_the_keys_of_rules_too() -> None:
+    assert [key.path for key in rule_keys()] == ["goal.rules.name", "goal.rules.kind", "goal.rules.value"]
+    assert rule_keys()[2].type == "text or integer or table"
+    listed = " ".join(CliRunner().invoke(app, ["settings"]).stdout.split())
+    for key in rule_keys():
+        assert f"{key.path} = none {key.type}; in job.toml only" in listed
 
 
 def test_the_page_has_every_option_with_flag_and_help() -> None:

@@ -18,7 +18,7 @@ FIX = "change it, or use another base_model"
 
 
 @dataclass(frozen=True, slots=True)
-class Fitting:
+class Readable:
     """The examples that a base can read, and an issue for each of the others and for those too long to train on.
 
     `lengths` are the tokens of each example with the instructions, by id; empty if the base is not on this machine.
@@ -29,7 +29,7 @@ class Fitting:
     lengths: dict[str, int]
 
 
-def fit_to_base(examples: Sequence[Example], engine: Engine, instructions: str, tune: Tune) -> Work[Fitting]:
+def fit_to_base(examples: Sequence[Example], engine: Engine, instructions: str, tune: Tune) -> Work[Readable]:
     """Leave out the examples that the base cannot read, each with an issue, and a note with their lines.
 
     Examples are rendered as the rungs will: with and without instructions, as rows of training. Raises ModelError if
@@ -52,20 +52,20 @@ def fit_to_base(examples: Sequence[Example], engine: Engine, instructions: str, 
         named = ", ".join(lines[:NAMED]) + ", …" * (len(lines) > NAMED)
         why = "too long for the base" if kind == "too long" else "the base's chat template does not take them"
         yield Note(f"{len(lines)} of {len(examples)} examples are left out, {why}: {named}.", "warning")
-    fitting = usable(examples, issues)
+    readable = usable(examples, issues)
     limit = tune_limit(tune, engine)
-    over = [example for example in fitting if lengths.get(example.id, 0) > limit]
+    over = [example for example in readable if lengths.get(example.id, 0) > limit]
     text = f"tokens with the instructions; rows of over {limit:,} tokens are not trained on"
     issues += [Issue("too long", one.source, "kept", f"has {lengths[one.id]:,} {text}", one.id) for one in over]
-    return Fitting(fitting, issues, lengths)
+    return Readable(readable, issues, lengths)
 
 
-def demand_trainable(fitting: Fitting, parts: Sequence[Sequence[Example]], tune: Tune, engine: Engine) -> None:
+def demand_trainable(readable: Readable, parts: Sequence[Sequence[Example]], tune: Tune, engine: Engine) -> None:
     """Raise DataError if no example of a part of the split is short enough for training."""
     train, validation = parts
     limits = (tune_limit(tune, engine), engine.context_length)
     for examples, limit in zip((train, validation), limits, strict=True):
-        lengths = [fitting.lengths.get(example.id, 0) for example in examples]
+        lengths = [readable.lengths.get(example.id, 0) for example in examples]
         if lengths and min(lengths) > limit:
             raise DataError(
                 "No example is short enough to be trained on.",

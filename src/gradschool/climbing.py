@@ -62,7 +62,7 @@ def climb(run: Run, ladder: Sequence[Rung] = LADDER) -> Work[Climbed]:
     remedies: tuple[str, ...] = ()
     if verdict != "passed":
         advice = [sentence for one in tested for sentence in one.candidate.advice]
-        remedies = tuple(advise(chosen.result, results, workspace, advice, chosen.rows))
+        remedies = tuple(advise(chosen.result, results, workspace, ladder, advice, chosen.rows))
     climbed = Climbed(verdict, chosen.result.rung, str(run.specialist), tuple(results), gates, remedies)
     dismiss_helpers()
     return run.save(CLIMBED, climbed)

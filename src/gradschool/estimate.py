@@ -63,7 +63,7 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True)
-class Fitting:
+class BaseMemory:
     """The memory that a base needs: its uses, and the devices that their verdicts are for; the first one is here."""
 
     base: str
@@ -75,13 +75,13 @@ class Fitting:
     free: int  # bytes of the device here
 
 
-def fitting_of(base: str, workload: Workload, cards: Sequence[int] = CARDS) -> Fitting:
+def base_memory(base: str, workload: Workload, cards: Sequence[int] = CARDS) -> BaseMemory:
     """The memory that a base (a known one, a folder or a Hub id) needs, here and on GPUs with so many GB each."""
     config = config_of(base)
     parameters = parameters_of(config)
     devices = devices_for(parameters, cards)
     uses = fits_of(config, workload, devices)
-    return Fitting(
+    return BaseMemory(
         base, parameters, workload, uses, tuple(one.name for one in devices), devices[0].kind, devices[0].free
     )
 

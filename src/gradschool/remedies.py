@@ -9,7 +9,7 @@ from gradschool.gates.forgetting import NAME as FORGETTING
 from gradschool.package.verdicts import what_settles
 from gradschool.records import Message, RungResult, Scored
 from gradschool.rungs.curve import MORE_EXAMPLES
-from gradschool.rungs.ground import GROUND
+from gradschool.rungs.rung import Rung
 from gradschool.settings import BUILT_IN
 from gradschool.workspace import Workspace
 
@@ -23,12 +23,14 @@ def advise(
     best: RungResult,
     results: Sequence[RungResult],
     workspace: Workspace,
+    ladder: Sequence[Rung],
     advice: Sequence[str] = (),
     rows: Sequence[Scored] = (),
 ) -> Iterator[str]:
     """Name remedies, the most likely first.
 
-    `advice` is what rungs measured, and `rows` are the test answers of the `best` rung.
+    `results` are those of the `ladder`, `advice` is what its rungs measured, and `rows` are the test answers of the
+    `best` one.
     """
     report = best.report
     assert report is not None
@@ -40,8 +42,9 @@ def advise(
     for kind, count in report.failures.items():
         yield f"{count} of {report.score.examples} answers failed ({kind}); the report lists them first."
     yield from _languages(rows, workspace)
+    useless = {rung.name for rung in ladder if rung.adds_facts and not _needs_facts(workspace, report.metric)}
     for result in results:
-        if result.skipped and (result.rung != GROUND.name or _needs_facts(workspace, report.metric)):
+        if result.skipped and result.rung not in useless:
             yield f"The {result.rung} rung could not run: {result.skipped}."
     yield from _short_limit(workspace)
     yield from advice

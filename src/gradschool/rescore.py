@@ -1,12 +1,12 @@
 """Score a packaged specialist on more examples, with the metric, rules and pass mark of its own job."""
 
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from gradschool.data.check import check
+from gradschool.data.issues import counted
 from gradschool.data.proof import look_level
 from gradschool.data.read import read_examples
 from gradschool.evaluate import evaluate, measure_of
@@ -50,9 +50,8 @@ def score_specialist(
     checked = check(read_examples(examples, job.settings.data.model_copy(update=given)))
     asked = checked.examples
     if checked.issues:
-        kinds = Counter(f"{issue.kind} ({issue.severity})" for issue in checked.issues)
-        counted = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-        yield Note(f"{examples.name}: {len(asked)} usable examples; {counted}.", "warning")
+        found = ", ".join(counted(checked.issues))
+        yield Note(f"{examples.name}: {len(asked)} usable examples; {found}.", "warning")
     demand_files(goal, folder / "evidence")
     measure = measure_of(goal, folder / "evidence", asked, folder / "evidence" / FIT_TEXTS)
     rows = yield from evaluate(specialist, asked, measure, None, "answering")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -279,7 +279,7 @@ class Settings(Section):
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option: `path` as in job.toml ("goal.pass_mark"), `flag` as on the command line ("--pass-mark")."""
+    """One option: `path` as in job.toml ("goal.pass_mark"), `flag` of the command line; keys of rules have none."""
 
     path: str
     flag: str
@@ -317,6 +317,12 @@ def options(section: type[Section] = Settings, prefix: str = "") -> Iterator[Opt
             yield from options(inner, f"{prefix}{name}.")
         else:
             yield _option(name, info, prefix)
+
+
+def rule_keys() -> list[Option]:
+    """The keys of a rule ([[goal.rules]]), which are no options of commands."""
+    keys = [_option(name, info, "goal.rules.") for name, info in Rule.model_fields.items()]
+    return [replace(key, flag="") for key in keys]
 
 
 def _option(name: str, info: FieldInfo, prefix: str) -> Option:
@@ -369,30 +375,11 @@ def _type_name(annotation: Any) -> str:
     parts = [part for part in get_args(annotation) if part not in (type(None), ...)]
     if all(isinstance(part, str) for part in parts):
         return " or ".join(map(repr, parts))
-    if getattr(annotation, "__origin__", None) is tuple:
+    if get_origin(annotation) is dict:
+        return "table"
+    if get_origin(annotation) is tuple:
         return "list of " + _type_name(parts[0])
     return " or ".join(_type_name(part) for part in parts)
-
-
-def settings_markdown() -> str:
-    """docs/settings.md: a table of every setting."""
-    lines = ["# Settings", "", "Written by `gradschool settings --markdown`; do not edit by hand.", ""]
-    lines += ["Set an option in `job.toml` under its table, or pass its flag to `climb` or `check`.", ""]
-    table = None
-    for option in options():
-        section = option.path.rpartition(".")[0]
-        if section != table:
-            table = section
-            heading = f"## [{table}]" if table else "## Top level"
-            lines += ["", heading, "", "| key | flag | type | default | meaning |", "| --- | --- | --- | --- | --- |"]
-        default = "" if option.default in (None, "", ()) else f"`{shown(option.default)}`"
-        unit = f" ({option.unit})" if option.unit else ""
-        key = option.path.rpartition(".")[2]
-        kind = option.type.replace("|", "\\|")
-        lines.append(f"| `{key}` | `{option.flag}` | {kind}{unit} | {default} | {option.help} |")
-    lines += ["", "## [[goal.rules]]", "", "| key | meaning |", "| --- | --- |"]
-    lines += [f"| `{name}` | {info.description} |" for name, info in Rule.model_fields.items()]
-    return "\n".join(lines) + "\n"
 
 
 def shown(value: Any) -> str:

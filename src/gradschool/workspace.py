@@ -24,7 +24,6 @@ from gradschool.run import DOCUMENTS, ENGINE, INPUTS, SPLIT, Run
 from gradschool.rungs.ladder import LADDER, count_looks
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Rung
-from gradschool.rungs.tune import TUNE
 from gradschool.rungs.untrained import decodings_for, demand_fit
 from gradschool.score.judge import pass_mark_of
 from gradschool.score.metrics import files_of, find_metrics
@@ -78,19 +77,19 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
     with carried(checked.issues):
         engine = yield from open_base(job, run)
         looks = count_looks(ladder, job, engine)
-        fitting = yield from fit_to_base(checked.examples, engine, instructions_of(job), job.settings.tune)
-    unspoken = language_issues(fitting.examples, engine)
-    issues = [*checked.issues, *fitting.issues, *unspoken]
+        readable = yield from fit_to_base(checked.examples, engine, instructions_of(job), job.settings.tune)
+    unspoken = language_issues(readable.examples, engine)
+    issues = [*checked.issues, *readable.issues, *unspoken]
     with carried(issues):
-        split = divide(fitting.examples, job, looks, run)
-        train, validation, test = split_of(fitting.examples, split)
-        if engine.trains and TUNE in ladder:
-            demand_trainable(fitting, (train, validation), job.settings.tune, engine)
+        split = divide(readable.examples, job, looks, run)
+        train, validation, test = split_of(readable.examples, split)
+        if engine.trains and any(rung.trains for rung in ladder):
+            demand_trainable(readable, (train, validation), job.settings.tune, engine)
         others = (yield from texts_of_others(job, train)) if measure.unfitted else []
         shortage = _shortage(measure, job, train, others)
     data = Dataset(reading, [*issues, *shortage], split, train, validation, test)
     level = look_level(goal.error_budget, looks)
-    proof = proof_of([example.group for example in test], len(fitting.examples), pass_mark_of(goal), level)
+    proof = proof_of([example.group for example in test], len(readable.examples), pass_mark_of(goal), level)
     if run:
         for issue in (*unspoken, *shortage):
             yield Note(str(issue), "warning")

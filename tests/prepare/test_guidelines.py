@@ -106,10 +106,10 @@ def test_each_rule_has_examples_of_both_sides_and_the_fraction_that_obeys(tmp_pa
     by_name = {one.rule.name: one for one in shown if one.rule}
     marks = by_name["no exclamation marks"]
     assert (marks.obeys, marks.breaks, marks.made_up) == (answers[0], answers[1], ())
-    assert marks.kept == pytest.approx(2 / 3)
+    assert marks.obeyed == pytest.approx(2 / 3)
     assert by_name["at most 6 words"].breaks == answers[2]
     bye = by_name["ends with “Bye”"]
-    assert bye.kept == 0 and bye.made_up == ("obeys",) and bye.obeys.endswith("Bye")
+    assert bye.obeyed == 0 and bye.made_up == ("obeys",) and bye.obeys.endswith("Bye")
     assert [one.sentence for one in shown if one.rule is None] == ["Be kind."]
 
 

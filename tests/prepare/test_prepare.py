@@ -250,7 +250,7 @@ def test_guidelines_become_instructions_and_rules(run: Run, tmp_path: Path) -> N
     assert "Be kind" in (tmp_path / "job/guidelines.md").read_text()
     report = (tmp_path / "job/report.md").read_text()
     assert "breaks (made up): " in report and "cannot be checked by a script" in report
-    assert [one.kept for one in prepared.guidelines if one.rule] == [1.0]
+    assert [one.obeyed for one in prepared.guidelines if one.rule] == [1.0]
 
 
 def test_a_label_job_and_a_json_job_get_their_metrics(run: Run, tmp_path: Path) -> None:

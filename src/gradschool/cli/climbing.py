@@ -45,7 +45,7 @@ def climb(
     *,
     overrides: Mapping[str, Any],
 ) -> None:
-    """Climb: prompt, ground, tune, until a rung is proven to reach the pass mark; then package it and test that."""
+    """Climb the ladder until a rung is proven to reach the pass mark; then package the specialist and test that."""
     from gradschool.cli.screen import Screen
     from gradschool.cli.tables import show_climbed
     from gradschool.climbing import climb as climb_run

@@ -17,7 +17,7 @@ from gradschool.settings import Tune
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gradschool.estimate import Fitting
+    from gradschool.estimate import BaseMemory
 
 NAMES = {"answer": "answer", "lora": "LoRA", "4-bit lora": "LoRA,\n4 bits", "full": "full"}
 STYLES = {"yes": "green", "no": "red"}
@@ -35,37 +35,37 @@ def fit(
     as_json: AsJson = False,
 ) -> None:
     """Estimate the memory that a base needs for training and answering, here and on common GPUs."""
-    from gradschool.estimate import Fitting, fitting_of, known_bases, workload_of
+    from gradschool.estimate import BaseMemory, base_memory, known_bases, workload_of
     from gradschool.model.memory import Workload
 
     workload = workload_of(read_job(job)) if job else Workload(tokens, 0, new_tokens, rank)
     if base is None:
-        fittings = [fitting_of(name, workload, cards=()) for name in known_bases()]
+        bases = [base_memory(name, workload, cards=()) for name in known_bases()]
     else:
-        fittings = [fitting_of(base, workload)]
+        bases = [base_memory(base, workload)]
     if as_json:
-        print_json(fittings, list[Fitting])
+        print_json(bases, list[BaseMemory])
     elif base is None:
-        _show_all(fittings)
+        _show_all(bases)
     else:
-        _show(fittings[0])
+        _show(bases[0])
 
 
-def _show_all(fittings: "Sequence[Fitting]") -> None:
+def _show_all(bases: "Sequence[BaseMemory]") -> None:
     from gradschool.model.memory import gigabytes
 
     table = _table("base", "size", *NAMES.values())
-    for one in fittings:
+    for one in bases:
         table.add_row(one.base, _billions(one.parameters), *(gigabytes(use.minimum) for use in one.uses))
     out.print(table)
     say(
         out,
-        f"Minimum memory here, with examples of up to {fittings[0].workload.longest:,} tokens. "
-        f"`{command_line(out, 'gradschool', 'fit', fittings[0].base)}` shows details of one base.",
+        f"Minimum memory here, with examples of up to {bases[0].workload.longest:,} tokens. "
+        f"`{command_line(out, 'gradschool', 'fit', bases[0].base)}` shows details of one base.",
     )
 
 
-def _show(one: "Fitting") -> None:
+def _show(one: "BaseMemory") -> None:
     from gradschool.model.memory import gigabytes
 
     say(

@@ -149,7 +149,7 @@ def _show(prepared: "Prepared") -> None:
     if summary.split:
         _line("  split: " + ", ".join(f"{count} {part}" for part, count in summary.split.items()))
         leaking = (
-            f"{len(summary.leaks)} leaks between the parts, listed in report.md"
+            f"leaks from training to held-out examples: {len(summary.leaks):,}, in report.md"
             if summary.leaks
             else "no leakage found"
         )
@@ -191,7 +191,7 @@ def _show_rules(guidelines: "Sequence[Guideline]") -> None:
     if rules:
         _line(f"\nRules from the guidelines ({len(rules)} that a script can check)")
     for one in rules:
-        obeyed = f" [dim]({one.kept:.0%} of the agent's own answers obey it)[/]" if one.kept is not None else ""
+        obeyed = f" [dim]({one.obeyed:.0%} of the agent's own answers obey it)[/]" if one.obeyed is not None else ""
         _line(f"  {escape(one.rule.name if one.rule else '')}{obeyed}")
         for side, text in (("obeys", one.obeys), ("breaks", one.breaks)):
             made = ", made up" if side in one.made_up else ""

@@ -70,7 +70,7 @@ class Screen(AbstractContextManager["Screen"]):
         elif isinstance(event, Step):
             losses = [("", event.loss), *event.other_losses.items()]
             shown = ", ".join(f"{name} loss {loss:.3f}".strip() for name, loss in losses)
-            self._advance("tune: training", event.step, event.steps, f"steps, {shown}")
+            self._advance("training", event.step, event.steps, f"steps, {shown}")
         elif isinstance(event, Note):
             self.warnings += [event.text] * (event.level == "warning")
             if event.level != "detail" or self.verbose:

@@ -1,6 +1,5 @@
 """Print the result of a command: the ladder of a climb, a score report, the state of a job's data."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from textwrap import fill, wrap
@@ -14,7 +13,7 @@ from rich.text import Text
 from gradschool.cli.lines import FULL_WIDTH, WIDE, command_line, say
 from gradschool.cli.screen import VERDICT_STYLE
 from gradschool.climbing import Climbed
-from gradschool.data.issues import Issue
+from gradschool.data.issues import Issue, counted
 from gradschool.examine import Examined
 from gradschool.package.verdicts import (
     bounded,
@@ -180,11 +179,10 @@ def show_reading(console: Console, columns: Mapping[str, str], first: Example) -
 
 def show_issues(console: Console, issues: Sequence[Issue]) -> None:
     """Print how many issues there are of each kind, and the first ones."""
-    counted = Counter((issue.kind, issue.severity) for issue in issues)
-    if counted:
+    if issues:
         console.print("\nIssues")
-    for (kind, severity), count in counted.most_common():
-        say(console, f"  {count} {kind} ({severity})")
+    for line in counted(issues):
+        say(console, f"  {line}")
     for issue in issues[:MAX_ISSUES]:
         say(console, f"    {escape(str(issue))}", style="dim")
     if len(issues) > MAX_ISSUES:

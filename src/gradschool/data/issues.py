@@ -1,5 +1,6 @@
 """Problems found in examples: one record each, with file, line and what was done about it."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,6 +59,12 @@ class Issue:
 
     def __str__(self) -> str:
         return f"{self.source}: {self.kind} ({self.severity}): {self.text}"
+
+
+def counted(issues: Iterable[Issue]) -> list[str]:
+    """How many issues there are of each kind, the most frequent first, such as "duplicate (dropped): 3"."""
+    kinds = Counter(f"{issue.kind} ({issue.severity})" for issue in issues)
+    return [f"{kind}: {count}" for kind, count in kinds.most_common()]
 
 
 @contextmanager

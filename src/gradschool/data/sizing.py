@@ -81,7 +81,7 @@ def _wanted_test(examples: int, units: int, split: SplitSettings, goal: Goal, lo
             (LARGE_TEST_FRACTION * effective, f"{LARGE_TEST_FRACTION:.0%} of a large set are tested"),
         )
         if effective < 0.9 * examples:
-            reason += f", and examples in {units} groups count for less than separate ones"
+            reason += f", and the {examples} examples in {units} groups count as about {effective:.0f} separate ones"
         test = math.floor(min(wanted / effective, MAX_TEST_FRACTION) * examples)
     if test > split.max_test:
         test, reason = split.max_test, f"max_test is {split.max_test}"

@@ -21,13 +21,13 @@ def model_folder(path: Path, revision: str | None = None) -> Path:
         return model_folder(_snapshot(path, revision or "main"))
     if path.name == "snapshots" and (path.parent / "refs").is_dir():
         return model_folder(path.parent, revision)
-    refuse_adapter(path)
+    refuse_adapter_folder(path)
     if not (path / "config.json").is_file():
         raise _kind(path) or no_config(path)
     return path.resolve()
 
 
-def refuse_adapter(folder: Path) -> None:
+def refuse_adapter_folder(folder: Path) -> None:
     """Raise ModelError for an adapter: alone, or next to a model, where some programs would apply it silently."""
     config = folder / "adapter_config.json"
     if not config.is_file():

@@ -14,7 +14,7 @@ from transformers.utils import logging
 
 from gradschool.errors import ModelError, ResourceError, first_line
 from gradschool.files import read_json, sha256, sha256_of
-from gradschool.model.folders import no_config, refuse_adapter
+from gradschool.model.folders import no_config, refuse_adapter_folder
 from gradschool.model.four_bits import loading_in_four_bits, settle
 from gradschool.model.weights import check_weights, refuse_pointers
 
@@ -34,7 +34,7 @@ LOAD_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportE
 
 def check_folder(folder: Path) -> dict[str, Any]:
     """The config.json of a folder that can be loaded safely; raises ModelError if it cannot."""
-    refuse_adapter(folder)
+    refuse_adapter_folder(folder)
     config_file = folder / "config.json"
     if not config_file.is_file():
         raise no_config(folder)

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from gradschool.evaluate import Measure, evaluate
 from gradschool.gates.gate import Measurements
 from gradschool.gates.run import PACKAGE_GATES, run_gates
-from gradschool.model.local import local_engine
 from gradschool.package.bundle import open_specialist
 from gradschool.records import Example, Gate, Scored, Work
 from gradschool.run import Run
@@ -20,10 +19,10 @@ def prove(run: Run, test: Sequence[Example], rows: Sequence[Scored], measure: Me
     """
     specialist = yield from open_specialist(run.specialist)
     again = yield from evaluate(specialist, test, measure, run.answers("package-test"), "package: test")
-    # A server may answer differently on another day, so that its answers cannot be compared.
+    # A server may have other weights on another day, so that its answers cannot be compared.
     exact = specialist.engine.repeats_exactly
     answers = scores = None
-    if exact or local_engine(specialist.engine):
+    if exact or specialist.engine.identity.weights:
         answers = [row.answer for row in rows], [row.answer for row in again]
         scores = None if exact else ([row.value for row in rows], [row.value for row in again])
     return run_gates(PACKAGE_GATES, Measurements(answers=answers, scores=scores, max_drop=MAX_DROP))

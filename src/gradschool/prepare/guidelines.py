@@ -36,7 +36,7 @@ SHOWN = 300  # characters of an example answer
 class Guideline:
     """A sentence of the guidelines, and its rule if it is checkable.
 
-    `obeys` and `breaks` are answers of the agent, or made up if listed in `made_up`; `kept` is the fraction of the
+    `obeys` and `breaks` are answers of the agent, or made up if listed in `made_up`; `obeyed` is the fraction of the
     agent's own answers that obey the rule.
     """
 
@@ -46,7 +46,7 @@ class Guideline:
     obeys: str = ""
     breaks: str = ""
     made_up: tuple[str, ...] = ()
-    kept: float | None = None
+    obeyed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,23 +177,23 @@ def with_examples(found: Sequence[Guideline], answers: Iterable[str]) -> list[Gu
     blank = Example("", (Message("user", ""), Message("assistant", "")), "", Source("", 1))
     obeys: dict[str, str] = {}
     breaks: dict[str, str] = {}
-    kept = dict.fromkeys((rule.name for rule in rules), 0)
+    counts = dict.fromkeys((rule.name for rule in rules), 0)
     total = 0
     for answer in answers:
         total += 1
         for name, value in metric(answer, blank).parts.items():
-            kept[name] += value == 1
+            counts[name] += value == 1
             shown = obeys if value == 1 else breaks
             if len(answer) < len(shown.get(name, "x" * (SHOWN + 1))) and len(answer) > 20:
                 shown[name] = answer
-    return [_shown(one, obeys, breaks, kept, total) for one in found]
+    return [_shown(one, obeys, breaks, counts, total) for one in found]
 
 
 def _shown(
-    one: Guideline, obeys: dict[str, str], breaks: dict[str, str], kept: dict[str, int], total: int
+    one: Guideline, obeys: dict[str, str], breaks: dict[str, str], counts: dict[str, int], total: int
 ) -> Guideline:
     rule = one.rule
-    if rule is None or rule.name not in kept:
+    if rule is None or rule.name not in counts:
         return one
     made: list[str] = []
     good, bad = obeys.get(rule.name), breaks.get(rule.name)
@@ -203,7 +203,7 @@ def _shown(
     if bad is None:
         bad = _breaking(rule, good)
         made.append("breaks")
-    fraction = kept[rule.name] / total if total else None
+    fraction = counts[rule.name] / total if total else None
     return Guideline(one.sentence, one.line, rule, good, bad, tuple(made), fraction)
 
 

@@ -222,13 +222,13 @@ def _rules(guidelines: Sequence[Guideline]) -> str:
     for one in guidelines:
         if one.rule is None:
             continue
-        obeyed = f" {one.kept:.0%} of the agent's own answers obey it." if one.kept is not None else ""
+        obeyed = f" {one.obeyed:.0%} of the agent's own answers obey it." if one.obeyed is not None else ""
         made = {side: " (made up)" if side in one.made_up else "" for side in ("obeys", "breaks")}
         parts.append(
             f"**{one.rule.name}** (line {one.line}: “{_line(one.sentence)}”).{obeyed}\n\n"
             f"- obeys{made['obeys']}: {_line(one.obeys)}\n- breaks{made['breaks']}: {_line(one.breaks)}"
         )
-        if one.kept is not None and one.kept < 0.5:
+        if one.obeyed is not None and one.obeyed < 0.5:
             parts.append(
                 "Most of the agent's own answers break this rule; check whether the rule or the examples are wrong."
             )

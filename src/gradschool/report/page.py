@@ -31,6 +31,8 @@ from gradschool.report.facts import Facts, read_facts
 from gradschool.report.losses import loss_curves
 from gradschool.report.questions import failure_examples, questions_of
 from gradschool.run import Run, resume_command
+from gradschool.rungs.ladder import LADDER
+from gradschool.rungs.rung import Rung
 from gradschool.settings import options, shown
 from gradschool.version import __version__
 
@@ -38,8 +40,8 @@ MAX_QUESTIONS = 60  # questions on the page; all are counted
 CLIP = 360  # characters of a text that are shown unfolded
 
 
-def page(run: Run) -> str:
-    """Render the report of a run, finished or not.
+def page(run: Run, ladder: Sequence[Rung] = LADDER) -> str:
+    """Render the report of a run, finished or not, that climbed a ladder.
 
     Answers are scored again with the job's own examples. If these were moved or changed, the page shows the saved
     scores and says so. Raises DamagedError if a file of the run cannot be read.
@@ -69,6 +71,7 @@ def page(run: Run) -> str:
         total=len(questions),
         note=note,
         clip=CLIP,
+        rungs=", ".join(f"{rung.name} ({rung.summary})" for rung in ladder),
         notes=[event for event in facts.events if event.get("event") == "Note"],
         settings=_settings(run.job),
         hashes=_hashes(facts),

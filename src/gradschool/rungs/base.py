@@ -22,4 +22,4 @@ def reason_to_skip(job: Job, engine: Engine) -> str:
     return ""
 
 
-BASE = Rung("base", base, reason_to_skip)
+BASE = Rung("base", base, reason_to_skip, "the model alone")

@@ -40,4 +40,4 @@ def reason_to_skip(job: Job, engine: Engine) -> str:
     return "" if job.settings.data.documents else "the job names no documents"
 
 
-GROUND = Rung("ground", ground, reason_to_skip)
+GROUND = Rung("ground", ground, reason_to_skip, "passages from your documents", adds_facts=True)

@@ -94,4 +94,4 @@ def varied(pool: Sequence[Example], count: int, seed: int) -> list[Example]:
     return (chosen + [example for example in order if example not in chosen])[:count]
 
 
-PROMPT = Rung("prompt", prompt, reason_to_skip)
+PROMPT = Rung("prompt", prompt, reason_to_skip, "instructions, and examples that are shown")

@@ -48,12 +48,15 @@ class Rung:
     """One rung of the ladder.
 
     `make` takes the best specialist so far and returns a candidate. `reason_to_skip` returns why the rung cannot run
-    for a job and a base, or an empty string.
+    for a job and a base, or an empty string. `summary` says in a few words what the rung does, for the report.
     """
 
     name: str
     make: Callable[[Specialist, RungInputs], Work[Candidate]]
     reason_to_skip: Callable[[Job, Engine], str]
+    summary: str
+    trains: bool = False  # on the train examples
+    adds_facts: bool = False  # helps only where answers need facts
 
 
 # The fields of a recipe when its hash was defined.

@@ -155,4 +155,4 @@ def _clean_up(inputs: RungInputs) -> None:
         checkpoint.unlink()
 
 
-TUNE = Rung("tune", tune, reason_to_skip)
+TUNE = Rung("tune", tune, reason_to_skip, "training on your examples", trains=True)
