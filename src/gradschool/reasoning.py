@@ -30,7 +30,8 @@ FIELDS = (
     *("reasoning_content", "reasoning", "reasoning_text", "reasoning_details", "thinking", "thinking_content"),
     *("think", "thought", "thoughts", "cot", "complex_cot", "chain_of_thought", "rationale"),
 )
-PARTS = ("thinking", "redacted_thinking", "reasoning", "reasoning_content", "thought")  # types of parts of a message
+# Types of parts of a message.
+PARTS = ("think", "thinking", "redacted_thinking", "reasoning", "reasoning_content", "thought")
 Form = Literal["none", "closed", "unopened", "unclosed", "inside"]
 
 

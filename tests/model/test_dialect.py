@@ -85,3 +85,101 @@ def test_messages_of_errors_of_any_form() -> None:
         (b"[[]]", "[[]]"),
     ):
         assert refusal_of(400, content).message == says
+
+
+def chat(content: Any, finish: str = "stop", **more: Any) -> Any:
+    choice = {"message": {"content": content, **more}, "finish_reason": finish}
+    return 200, {}, json.dumps({"choices": [choice]}).encode()
+
+
+def asked(serve: Serve, says: Any, decoding: Decoding, calls: list[dict[str, Any]], concurrency: int = 1) -> list[Any]:
+    settings = ONE.model_copy(update={"concurrency": concurrency})
+    engine = RemoteEngine(serve(server(says, calls)), "small", settings)
+    answers = [answer for _, answer in sorted(engine.answer(ASK, decoding))]
+    streamed = RemoteEngine(engine.api.address, "small", settings)
+    try:
+        assert "".join(streamed.stream(ASK[0], decoding)) == answers[0].text
+    except RemoteError:
+        assert answers[0].failure
+    return answers
+
+
+@pytest.mark.parametrize("missing", [{"content": None}, {"content": ""}, {}])
+def test_reasoning_that_nothing_shows_gets_more_room(serve: Serve, missing: dict[str, Any]) -> None:
+    def says(body: dict[str, Any], _: int) -> Any:
+        if body["max_tokens"] > 600:
+            return "Shelf 4."
+        choice = {"message": missing, "finish_reason": "length"}
+        return 200, {}, json.dumps({"choices": [choice]}).encode()
+
+    answers = asked(serve, says, Decoding(9), calls := [])
+    assert [answer.text for answer in answers] == ["Shelf 4."] * 3
+    assert [call["max_tokens"] for call in calls[:5]] == [9, 521, 2057, 2057, 2057]
+    never = asked(serve, lambda *_: chat(None, "length"), Decoding(9), [])
+    assert all(answer.failure and answer.failure.kind == "cut off" for answer in never)
+
+
+def test_reasoning_without_a_tag_that_is_cut_off_is_no_answer(serve: Serve) -> None:
+    def says(body: dict[str, Any], _: int) -> Any:
+        enough = body["max_tokens"] > 600
+        return chat("Okay, a shelf. " * 9 + ("</think>Shelf 4." if enough else ""), "stop" if enough else "length")
+
+    for concurrency in (1, 3):
+        answers = asked(serve, says, Decoding(9), calls := [], concurrency)
+        assert [answer.text for answer in answers] == ["Shelf 4."] * 3 and len(calls) < 12
+
+
+def test_one_more_request_shows_that_an_answer_that_was_cut_off_is_no_reasoning(serve: Serve) -> None:
+    answers = asked(serve, lambda *_: chat("Shelf after shelf", "length"), Decoding(9), calls := [])
+    assert [(answer.text, answer.stop) for answer in answers] == [("Shelf after shelf", "length")] * 3
+    assert [call["max_tokens"] for call in calls[:4]] == [9, 2057, 9, 9]
+
+
+def test_the_length_limit_holds_for_the_answer_after_reasoning(serve: Serve) -> None:
+    def says(body: dict[str, Any], _: int) -> Any:
+        enough = body["max_tokens"] > 100
+        return chat("shelf " * 400 if enough else "", "stop" if enough else "length", reasoning_content="A shelf?")
+
+    [answer, *_] = asked(serve, says, Decoding(9), [])
+    assert answer.stop == "length" and 9 <= len(answer.text) <= 54
+
+
+def test_a_temperature_of_zero_is_replaced_by_a_small_one(serve: Serve) -> None:
+    error = {"error": {"message": "`temperature` must be strictly positive"}}
+    address = serve(server(lambda body, _: reply(body, lambda b: b.get("temperature") == 0, error), calls := []))
+    engine = RemoteEngine(address, "small", ONE)
+    assert [answer.text for _, answer in engine.answer(ASK, Decoding())] == ["Shelf 4."] * 3
+    assert [call["temperature"] for call in calls] == [0, 0.01, 0.01, 0.01]
+    assert new_notes(engine) == [
+        f"{engine.api.address}: The server does not accept temperature 0; 0.01 is sent instead."
+    ]
+
+
+def test_a_reply_of_reasoning_alone_is_a_failure(serve: Serve) -> None:
+    answers = asked(serve, lambda *_: chat("", reasoning_content="Shelf 4."), Decoding(9), [])
+    assert all(answer.failure and "reasoning alone" in answer.failure.reason for answer in answers)
+
+
+@pytest.mark.parametrize(
+    "status, content, says",
+    [
+        (200, b'{"code": 500, "msg": "404 NOT_FOUND"}', "404 NOT_FOUND"),
+        (200, b'{"choices": null, "base_resp": {"status_code": 1004, "status_msg": "login fail"}}', "login fail"),
+        (400, b'{"type": "about:blank", "title": "No credit left.", "status": 400}', "No credit left"),
+        (400, b'{"error": {"message": "{\\"error\\": {\\"message\\": \\"Too hot\\"}}"}}', "Too hot"),
+        (418, b"<html><style>p {}</style><h1>Not  today</h1><p>Come &nbsp;back</p>", "Not today"),
+        (418, "Clé refusée".encode("cp1252"), "Clé refusée"),
+        (301, b"", "it has moved to https://elsewhere.example/v1"),
+    ],
+)
+def test_errors_are_shown_as_the_server_says_them(serve: Serve, status: int, content: bytes, says: str) -> None:
+    moved = {"Location": "https://elsewhere.example/v1"} if status == 301 else {}
+    engine = RemoteEngine(serve(server(lambda *_: (status, moved, content), [])), "small", ONE)
+    with pytest.raises(RemoteError) as caught:
+        list(engine.answer(ASK, Decoding()))
+    shown = f"{caught.value.what} {caught.value.why}"
+    assert says in shown and ".." not in shown and not {"<", "{", "\ufffd"} & set(shown)
+
+
+def test_long_messages_are_cut() -> None:
+    assert len(refusal_of(400, b"no " * 1000).message) <= 400

@@ -190,6 +190,11 @@ def test_other_content_types_are_rejected(client: httpx.Client) -> None:
 
 
 def test_unknown_paths_and_methods_get_errors_in_the_same_format(client: httpx.Client) -> None:
+    for wrong in ("/chat/completions", "/v1/chat/completions/", "/completions", "/models"):
+        response = client.post(wrong, follow_redirects=False)
+        said = response.json()["error"]["message"]
+        assert response.status_code == 404 and f"Ask /v1/{wrong.strip('/').removeprefix('v1/')} instead." in said
+    assert "clients need /v1" in client.get("/v1/nothing").json()["error"]["message"]
     assert (client.get("/v1/nothing").status_code, client.get("/v1/chat/completions").status_code) == (404, 405)
     assert error_of(client.get("/v1/nothing")) and error_of(client.delete("/v1/models"))
 

@@ -114,6 +114,38 @@ def test_the_length_limit_is_for_the_answer(serve: Serve, caplog: pytest.LogCapt
     assert endless.status_code == 502 and "reasoned" in endless.json()["error"]["message"]
 
 
+def test_reasoning_that_nothing_shows_gets_more_room(serve: Serve) -> None:
+    for hidden in ("", "Okay, a shelf. "):  # nothing at all, or reasoning whose closing tag had yet to come
+
+        def think(body: Body, _: int, hidden: str = hidden) -> Any:
+            enough = body["max_tokens"] > 600
+            rest = [hidden and f"{hidden}</think>", "Shelf 4."] if enough else [hidden]
+            return said(*rest, finish="stop" if enough else "length")
+
+        calls: list[Body] = []
+        assert [text_of(one) for one in asked(serve(server(think, calls)), 2)] == ["Shelf 4."] * 2
+        assert len(calls) <= 4
+
+
+def test_an_answer_that_is_cut_off_is_no_reasoning(serve: Serve) -> None:
+    calls: list[Body] = []
+    cut = said("Shelf after shelf", finish="length")
+    responses = asked(serve(server(lambda *_: cut, calls)), 2)
+    assert [text_of(one) for one in responses] == ["Shelf after shelf"] * 2
+    assert [one.json()["choices"][0]["finish_reason"] for one in responses] == ["length"] * 2
+    assert [call["max_tokens"] for call in calls] == [30, 2078, 30]
+
+
+def test_the_length_limit_holds_for_the_answer_after_reasoning(serve: Serve) -> None:
+    def think(body: Body, _: int) -> Any:
+        enough = body["max_tokens"] > 100
+        pieces = ["shelf "] * 400 if enough else []
+        return said({"reasoning_content": "hm"}, *pieces, finish="stop" if enough else "length")
+
+    (response,) = asked(serve(server(think, [])))
+    assert 30 <= len(text_of(response)) <= 180 and response.json()["choices"][0]["finish_reason"] == "length"
+
+
 def test_stop_strings_do_not_stop_the_reasoning(serve: Serve) -> None:
     def think(body: Body, _: int) -> Any:
         return said("<think>one\n") if "stop" in body else said("<think>one\n\ntwo</think>Shelf 4.\n\nMore")

@@ -89,7 +89,6 @@ def test_temperature_without_a_seed_draws_a_new_seed_each_time() -> None:
         ({"messages": [HELLO, {"role": "assistant", "tool_calls": [{"id": "1"}]}, HELLO]}, "messages.1.tool_calls"),
         ({"max_completion_tokens": "5"}, "max_completion_tokens"),
         ({"seed": 1 << 63}, "seed"),
-        ({"stop": [""]}, "stop"),
         ({"stop": [1]}, "stop"),
         ({"stop": ["x"] * (MAX_STOPS + 1)}, "stop"),
         ({"stop": "x" * (MAX_STOP + 1)}, "stop"),
@@ -127,6 +126,15 @@ def test_empty_turns_keep_their_place_in_the_history() -> None:
     assert chat(messages=[{"role": "user", "content": None}, HELLO]).question[0] == Message("user", "")
 
 
+def test_what_a_model_thought_is_no_part_of_the_history() -> None:
+    for kind in ("think", "thinking", "reasoning", "redacted_thinking"):
+        thought = {"role": "assistant", "content": [{"type": kind, kind: "Hm."}, {"type": "text", "text": "No."}]}
+        assert chat(messages=[HELLO, thought, HELLO]).question[1] == Message("assistant", "No.")
+    assert (
+        chat(messages=[HELLO, {"role": "assistant", "content": [{"type": "think"}]}, HELLO]).question[1].content == ""
+    )
+
+
 def test_a_refusal_that_a_client_sends_back_is_text() -> None:
     refused = {"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}
     assert chat(messages=[HELLO, refused, HELLO]).question[1] == Message("assistant", "No.")
@@ -139,6 +147,11 @@ def test_values_that_ask_for_nothing_are_taken_in_every_field() -> None:
     for name in WITHOUT_EFFECT:
         assert chat(**{name: {"anything": 1}}) == chat()
     assert chat(something_new=None, stop="", stream_options={"include_usage": None}) == chat()
+    assert chat(stop=["", None]) == chat() and chat(stop=["", "x"]).stop == ("x",)
+    assert chat(seed="", max_tokens="", stream=0, stream_options={}) == chat() and chat(stream=1).stream
+    for value in (*NOTHING, False):
+        assert chat(something_new=value) == chat()
+    assert chat(tools=[{"type": "function"}], functions=[{}], tool_choice="none") == chat()
     assert not UNSUPPORTED.keys() & WITHOUT_EFFECT
 
 

@@ -73,6 +73,8 @@ class ChatApi:
             )
         self._random = random.Random()
         self.answered = False  # whether the server has accepted a request so far
+        self.form_known = False  # whether an answer has shown how the model reasons, or that it does not
+        self._probing = threading.Lock()
         self._lock = threading.Lock()
         self._notes: list[str] = []
 
@@ -96,16 +98,15 @@ class ChatApi:
             except httpx.HTTPError as error:
                 reason = f"the connection failed: {str(error) or type(error).__name__}"
             else:
-                reply, reason = parse(content, self.with_reasoning) if status == 200 else (None, "")
+                reply, reason = self._parse(dialect, content) if status == 200 else (None, "")
                 other = self._other(dialect, reply, status, content, conversation, decoding)
                 if other:
                     dialect = other
                     continue
                 if reply:
-                    self.settle(dialect, reply.reasons, reply.unopened)
-                    return reply
+                    return self._accepted(dialect, reply, decoding)
                 if status != 200:
-                    reason = self._refusal(refusal_of(status, content))
+                    reason = self._refusal(refusal_of(status, content), headers.get("Location", ""))
                     wait = _retry_after(headers.get("Retry-After"))
             pause = FIRST_PAUSE * 2**attempt * self._random.uniform(0.5, 1.5) if wait is None else wait
             attempt += 1
@@ -125,9 +126,44 @@ class ChatApi:
     ) -> Dialect | None:
         """The dialect in which a question is asked again; None if the reply is final."""
         if reply:
-            return dialect.with_more_room() if reply.cut_in_reasoning(decoding.max_new_tokens) else None
+            if reply.cut_in_reasoning(decoding.max_new_tokens):
+                return dialect.with_more_room()
+            hidden = self._was_reasoning(dialect, reply.stop, reply.reasons, conversation, decoding)
+            return self.dialect if hidden else None
         status = status if status != 200 else error_status(content)
         return self.after_refusal(dialect, refusal_of(status, content), conversation) if status != 200 else None
+
+    def _accepted(self, dialect: Dialect, reply: Reply, decoding: Decoding) -> Reply:
+        """A final reply, within the length limit."""
+        self.settle(dialect, reply.reasons, reply.unopened)
+        return reply.within(decoding.max_new_tokens) if dialect.reasoning else reply
+
+    def _parse(self, dialect: Dialect, content: bytes) -> tuple[Reply | None, str]:
+        return parse(content, self.with_reasoning, dialect.unopened)
+
+    def _was_reasoning(
+        self, dialect: Dialect, stop: str, reasons: bool, conversation: Conversation, decoding: Decoding
+    ) -> bool:
+        """Whether an answer that was cut off is reasoning that began without a tag.
+
+        Only its closing tag would show that. So the first such answer is asked for again with more room, once.
+        """
+        if stop != "length" or reasons or self.with_reasoning:
+            self.form_known = self.form_known or stop == "stop" or reasons
+            return False
+        with self._probing:  # other threads wait for what the first one finds
+            probe = dialect.probe()
+            if self.form_known or probe is None:
+                return self.dialect.unopened and not dialect.unopened
+            try:
+                status, _, content = self._send(probe.body(conversation, decoding))
+            except httpx.HTTPError:
+                return False
+            self.form_known = True
+            reply, _ = self._parse(probe, content) if status == 200 else (None, "")
+            if reply and reply.unopened:
+                self.settle(probe, reasons=True, unopened=True)
+            return bool(reply and reply.unopened)
 
     def after_refusal(self, dialect: Dialect, refusal: Refusal, conversation: Conversation) -> Dialect | None:
         """The dialect to try after a refusal; None if no other one could be accepted."""
@@ -161,7 +197,8 @@ class ChatApi:
     ) -> Generator[str, None, Dialect | None]:
         """Stream an answer; returns the dialect in which to ask again, or None."""
         # The first answer comes whole: only its end shows whether reasoning has begun without a tag.
-        answer = StreamedAnswer(dialect.unopened or not self.answered, self.with_reasoning)
+        first = dialect.unopened or not self.form_known
+        answer = StreamedAnswer(first, self.with_reasoning, dialect.characters(decoding))
         body = {"model": self.model, **dialect.body(conversation, decoding), "stream": True}
         try:
             with self._client.stream("POST", "chat/completions", json=body) as response:
@@ -169,7 +206,7 @@ class ChatApi:
                     refusal = refusal_of(response.status_code, response.read())
                     if other := self.after_refusal(dialect, refusal, conversation):
                         return other
-                    raise self._error(self._refusal(refusal))
+                    raise self._error(self._refusal(refusal, response.headers.get("Location", "")))
                 if "text/event-stream" not in response.headers.get("Content-Type", ""):
                     return (yield from self._unstreamed(response.read(), dialect, conversation, decoding))
                 for line in response.iter_lines():
@@ -185,15 +222,22 @@ class ChatApi:
             raise self._error(str(error)) from error
         except QuestionFailed as error:
             raise self._error(error.failure.reason) from error
-        return (yield from self._ended(answer, dialect))
+        return (yield from self._ended(answer, dialect, conversation, decoding))
 
-    def _ended(self, answer: StreamedAnswer, dialect: Dialect) -> Generator[str, None, Dialect | None]:
+    def _ended(
+        self, answer: StreamedAnswer, dialect: Dialect, conversation: Conversation, decoding: Decoding
+    ) -> Generator[str, None, Dialect | None]:
         """The rest of a streamed answer; as `_stream`."""
         if not answer.finish:
             raise self._error("the stream ended before the answer did")
-        if rest := answer.end():
+        said, rest = answer.said, answer.end()
+        if not said and self._was_reasoning(dialect, answer.finish, answer.reasoned, conversation, decoding):
+            return self.dialect
+        if answer.finish == "length" and dialect.unopened and not answer.reasoned:
+            rest = ""  # reasoning whose closing tag had yet to come
+        if rest:
             yield rest
-        if answer.finish == "length" and answer.reasoned and not answer.said:
+        if answer.finish == "length" and not (said or rest) and not self.with_reasoning:
             if wider := dialect.with_more_room():
                 return wider
             raise self._error(endless_reasoning(dialect))
@@ -204,13 +248,12 @@ class ChatApi:
         self, content: bytes, dialect: Dialect, conversation: Conversation, decoding: Decoding
     ) -> Generator[str, None, Dialect | None]:
         """The answer of a server that does not stream; as `_stream`."""
-        reply, reason = parse(content, self.with_reasoning)
+        reply, reason = self._parse(dialect, content)
         if other := self._other(dialect, reply, 200, content, conversation, decoding):
             return other
         if reply is None:
             raise self._error(reason)
-        self.settle(dialect, reply.reasons, reply.unopened)
-        yield reply.answer
+        yield self._accepted(dialect, reply, decoding).answer
         return None
 
     def models(self) -> list[dict[str, Any]]:
@@ -234,9 +277,11 @@ class ChatApi:
                     raise httpx.ReadError(f"more than {MAX_REPLY >> 20} MB received")
             return response.status_code, response.headers, bytes(content)
 
-    def _refusal(self, refusal: Refusal) -> str:
+    def _refusal(self, refusal: Refusal, moved: str = "") -> str:
         """The reason of a temporary refusal; raises RemoteError or QuestionFailed for a permanent one."""
         status, message = refusal.status, self._hide(refusal.message)
+        if moved:  # not followed, because a key is only sent to the address that the user gave
+            message = f"it has moved to {moved}"
         answers = f"{status}{': ' * bool(message)}{message}"
         if status in (401, 403):
             name = self.settings.api_key_env

@@ -18,8 +18,12 @@ NAMES = {  # how messages name the fields, the most harmless to leave out first
     "max_completion_tokens": re.compile(r"(?<![a-z_])max[_ ]?completion[_ ]?tokens(?![a-z_])", re.IGNORECASE),
 }
 SYSTEM = re.compile(r"\b(system|developer)\b|\balternat", re.IGNORECASE)
+POSITIVE = re.compile(r"positive|(greater|more|larger|bigger) than (0|zero)|> ?0", re.IGNORECASE)
+LOWEST = 0.01  # a temperature that makes another token than the likeliest one rare
 # Tokens that are allowed for reasoning, in addition to the length limit of answers; the first one that suffices.
-ALLOWANCES = (0, 2_048, 16_384)
+ALLOWANCES = (0, 512, 2_048, 16_384)
+PROBE = 2  # the position of the allowance that shows whether a text was reasoning
+LONGEST_TOKENS = 6  # characters per token that no ordinary text exceeds
 WITHOUT = {
     "top_p": "is left out: the server's own value is used",
     "seed": "is left out: answers may differ from run to run",
@@ -44,6 +48,7 @@ class Dialect:
     length: str = LENGTHS[0]
     left_out: frozenset[str] = frozenset()
     warm: bool = False  # the temperature is 1: some models take no other
+    positive: bool = False  # the temperature is not 0
     folds_system: bool = False  # the system message is put before the first question
     reasoning: int = 0
     reasons: bool = False  # the model writes reasoning before its answers
@@ -56,7 +61,7 @@ class Dialect:
             conversation = fold_system(conversation)
         fields = {
             self.length: decoding.max_new_tokens + ALLOWANCES[self.reasoning],
-            "temperature": 1 if self.warm else decoding.temperature,
+            "temperature": 1 if self.warm else max(decoding.temperature, LOWEST if self.positive else 0),
             "top_p": decoding.top_p,
             "seed": decoding.seed,
         }
@@ -74,6 +79,8 @@ class Dialect:
         sent = [name for name in optional if name not in self.left_out]
         named = [name for name in sent if name in refusal.fields or NAMES[name].search(refusal.message)]
         named.sort(key=lambda name: name not in refusal.fields)
+        if named and named[0] == "temperature" and POSITIVE.search(refusal.message) and not self.positive:
+            return replace(self, positive=True)
         if named:
             return self._without(named[0])
         if "temperature" in self.left_out and NAMES["temperature"].search(" ".join((refusal.message, *refusal.fields))):
@@ -102,12 +109,22 @@ class Dialect:
         """The dialect for a question after which there is less room for reasoning; None if it allows none."""
         return replace(self, reasoning=self.reasoning - 1, most=self.reasoning - 1) if self.reasoning else None
 
+    def characters(self, decoding: Decoding) -> int | None:
+        """The characters of an answer after which a stream is cut: the server's limit allows for reasoning too."""
+        return decoding.max_new_tokens * LONGEST_TOKENS if self.reasoning else None
+
+    def probe(self) -> "Dialect | None":
+        """The dialect that shows whether a text that was cut off is reasoning without a tag; None if there is none."""
+        possible = self.length not in self.left_out and self.reasoning < PROBE <= self.most
+        return replace(self, reasoning=PROBE) if possible else None
+
     def merged(self, other: "Dialect") -> "Dialect":
         """What both know about the same server."""
         return Dialect(
             max(self.length, other.length, key=LENGTHS.index),
             (self.left_out | other.left_out) - ({"temperature"} if self.warm or other.warm else set()),
             self.warm or other.warm,
+            self.positive or other.positive,
             self.folds_system or other.folds_system,
             max(self.reasoning, other.reasoning),
             self.reasons or other.reasons,
@@ -126,6 +143,8 @@ class Dialect:
         ]
         if self.warm and not before.warm:
             notes.append("The server accepts only temperature 1: answers are sampled, and may differ from run to run.")
+        if self.positive and not before.positive:
+            notes.append(f"The server does not accept temperature 0; {LOWEST} is sent instead.")
         if self.folds_system and not before.folds_system:
             notes.append("The server does not accept system messages; they are put before the first question.")
         if self.reasons and not before.reasons:
@@ -138,21 +157,46 @@ class Dialect:
 
 def refusal_of(status: int, content: bytes) -> Refusal:
     """Read the body of an error reply, whatever its form: the server's own message, in one line."""
-    text = " ".join(content[:4000].decode(errors="replace").split())
+    text = _decoded(content[:MAX_MESSAGE_BYTES])
     try:
         error = json.loads(content)
     except (ValueError, RecursionError):
-        return Refusal(status, text[:1000])
+        return Refusal(status, _line(TAG.sub(" ", HIDDEN.sub(" ", text)) if "<" in text else text))
     messages = list(dict.fromkeys(_messages(error)))
-    return Refusal(status, " ".join(" ".join(messages or [text]).split())[:1000], tuple(_fields(error)))
+    return Refusal(status, _line(" ".join(messages or [text])), tuple(_fields(error)))
 
 
-MESSAGE_KEYS = ("message", "msg", "detail", "error", "errors", "error_description", "error_msg", "reason", "raw")
+def has_message(reply: Mapping[str, Any]) -> bool:
+    """Whether a reply without an answer says why."""
+    return any(_messages(reply))
+
+
+MAX_MESSAGE_BYTES, MAX_MESSAGE = 64_000, 400  # of an error's body, and characters of its message that are shown
+HIDDEN = re.compile(r"<(style|script)\b[^<>]*>[^<]*", re.IGNORECASE)
+TAG = re.compile(r"<[^<>]*>")
+MESSAGE_KEYS = (
+    *("message", "msg", "detail", "title", "error", "errors", "error_description", "error_msg", "reason", "raw"),
+    *("status_msg", "base_resp"),
+)
+
+
+def _decoded(content: bytes) -> str:
+    """The text of a reply: UTF-8, or else the encoding of Windows and of old servers."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return content.decode("cp1252", errors="replace")
+
+
+def _line(text: str) -> str:
+    """One line, without the full stop of its end, because a sentence of ours goes on after it."""
+    line = " ".join(text.split())
+    return line[: MAX_MESSAGE - 1] + "…" if len(line) > MAX_MESSAGE else line.rstrip(".")
 
 
 def _messages(error: Any, depth: int = 0) -> Iterable[str]:
     if isinstance(error, str) and depth:
-        yield error
+        yield from _nested(error, depth) or [error]
     elif isinstance(error, list) and depth < 6:
         for one in error[:10]:
             yield from _messages(one, depth + 1)
@@ -164,6 +208,16 @@ def _messages(error: Any, depth: int = 0) -> Iterable[str]:
                 yield f"{where}: {message}" if where else message
         if isinstance(error.get("metadata"), Mapping):
             yield from _messages(error["metadata"], depth + 1)
+
+
+def _nested(text: str, depth: int) -> list[str]:
+    """The messages in a text that is JSON itself; empty for another text."""
+    if not text.lstrip().startswith(("{", "[")) or depth >= 6:
+        return []
+    try:
+        return list(_messages(json.loads(text), depth + 1))
+    except (ValueError, RecursionError):
+        return []
 
 
 def _fields(error: Any, depth: int = 0) -> Iterable[str]:

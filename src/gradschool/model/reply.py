@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from gradschool.model.dialect import refusal_of
-from gradschool.reasoning import PARTS, field_of, part, text_of
+from gradschool.model.dialect import LONGEST_TOKENS, has_message, refusal_of
+from gradschool.reasoning import PARTS, Parted, field_of, part, text_of
 
 CHARACTERS_PER_TOKEN = 4  # of English text
 
@@ -27,14 +27,26 @@ class Reply:
     prompt_tokens: int | None = None
     new_tokens: int | None = None  # with the reasoning
     answer_tokens: int = 0  # without it; an estimate if the server does not report it
+    counted: bool = False  # whether the server reports it
+
+    def within(self, max_new_tokens: int) -> "Reply":
+        """The reply with its answer cut at a length limit that the server applied to the reasoning too."""
+        tokens = self.answer_tokens if self.counted else -(-len(self.answer) // LONGEST_TOKENS)
+        if tokens <= max_new_tokens:
+            return self
+        end = len(self.answer) * max_new_tokens // tokens
+        return replace(self, answer=self.answer[:end], stop="length", answer_tokens=max_new_tokens)
 
     def cut_in_reasoning(self, max_new_tokens: int) -> bool:
         """Whether reasoning took tokens that the answer would have needed."""
         return self.reasons and self.stop == "length" and self.answer_tokens < max_new_tokens
 
 
-def parse(content: bytes, with_reasoning: bool = False) -> tuple[Reply | None, str]:
-    """A reply, or None and the reason why it has no answer; `with_reasoning` leaves reasoning in the answer."""
+def parse(content: bytes, with_reasoning: bool = False, unopened: bool = False) -> tuple[Reply | None, str]:
+    """A reply, or None and the reason why it has no answer.
+
+    `with_reasoning` leaves reasoning in the answer; `unopened` says that the model begins to reason without a tag.
+    """
     try:
         reply = json.loads(content)
     except (ValueError, RecursionError):
@@ -44,15 +56,15 @@ def parse(content: bytes, with_reasoning: bool = False) -> tuple[Reply | None, s
     if not isinstance(reply, dict):
         return None, "its reply is not a JSON object"
     if reply.get("error"):
-        return None, f"it reports an error: {refusal_of(200, content).message}"
+        return None, _reported(content)
     choices = reply.get("choices")
     if not (isinstance(choices, list) and choices and isinstance(choices[0], dict)):
-        return None, "its reply has no choices"
+        return None, _reported(content) if has_message(reply) else "its reply has no choices"
     message = choices[0].get("message")
     said = message.get("content") if isinstance(message, dict) else None
     if not isinstance(message, dict) or not (said is None or isinstance(said, str) or _is_parts(said)):
         return None, "its reply has no message"
-    return _reply(choices[0], message, reply.get("usage"), with_reasoning), ""
+    return _reply(choices[0], message, reply.get("usage"), with_reasoning, unopened), ""
 
 
 def error_status(content: bytes) -> int:
@@ -64,7 +76,13 @@ def error_status(content: bytes) -> int:
     return code if isinstance(code, int) and 400 <= code < 500 else 200
 
 
-def _reply(choice: Mapping[str, Any], message: Mapping[str, Any], usage: Any, with_reasoning: bool) -> Reply:
+def _reported(content: bytes) -> str:
+    return f"it reports an error: {refusal_of(200, content).message}"
+
+
+def _reply(
+    choice: Mapping[str, Any], message: Mapping[str, Any], usage: Any, with_reasoning: bool, unopened: bool
+) -> Reply:
     counts = usage if isinstance(usage, dict) else {}
     prompt_tokens, new_tokens = (_count(counts.get(key)) for key in ("prompt_tokens", "completion_tokens"))
     text, finish = text_of(message.get("content")), choice.get("finish_reason")
@@ -72,10 +90,12 @@ def _reply(choice: Mapping[str, Any], message: Mapping[str, Any], usage: Any, wi
     if with_reasoning:
         return Reply(text, stop, prompt_tokens=prompt_tokens, new_tokens=new_tokens)
     parted, details = part(text), counts.get("completion_tokens_details")
+    if unopened and parted.form == "none" and stop == "length":
+        parted = Parted("", text, "unclosed")
     hidden = _count(details.get("reasoning_tokens")) if isinstance(details, dict) else None
     reasons = parted.form in ("closed", "unopened", "unclosed") or bool(field_of(message)) or bool(hidden)
     reasons = reasons or _has_reasoning(message.get("content"))
-    answer_tokens = -(-len(parted.answer) // CHARACTERS_PER_TOKEN)
+    answer_tokens, counted = -(-len(parted.answer) // CHARACTERS_PER_TOKEN), bool(hidden and new_tokens)
     if hidden and new_tokens:
         answer_tokens = max(0, new_tokens - hidden)
     withheld = ""
@@ -85,8 +105,12 @@ def _reply(choice: Mapping[str, Any], message: Mapping[str, Any], usage: Any, wi
             withheld = f"The model refuses: {' '.join(refusal.split())[:300]}"
         elif finish == "content_filter":
             withheld = "The server's content filter withheld the answer."
-    unopened = parted.form == "unopened"
-    return Reply(parted.answer, stop, reasons, unopened, withheld, prompt_tokens, new_tokens, answer_tokens)
+        elif reasons and stop == "stop":
+            withheld = "The reply holds reasoning alone; the server may take answers for reasoning."
+        # Text that nobody sees has reached the limit: servers that hide reasoning may not say that there is any.
+        reasons = reasons or (stop == "length" and not withheld)
+    found = parted.form == "unopened"
+    return Reply(parted.answer, stop, reasons, found, withheld, prompt_tokens, new_tokens, answer_tokens, counted)
 
 
 def _has_reasoning(content: Any) -> bool:

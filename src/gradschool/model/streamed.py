@@ -14,12 +14,14 @@ class StreamedAnswer:
     """Collects the events of one answer.
 
     `finish` is its finish reason so far, `complete` whether no event follows, `said` whether the answer has text, and
-    `reasoned` whether the model reasoned. Token counts are 0 if the server does not report them.
+    `reasoned` whether the model reasoned. After `most` characters the answer is cut. Token counts are 0 if the server
+    does not report them.
     """
 
-    def __init__(self, unopened: bool, with_reasoning: bool) -> None:
+    def __init__(self, unopened: bool, with_reasoning: bool, most: int | None = None) -> None:
         self.finish, self.complete, self.said, self._in_field = "", False, False, False
         self.prompt_tokens, self.new_tokens = 0, 0
+        self._most = most
         self._filter = None if with_reasoning else AnswerFilter(unopened)
 
     @property
@@ -60,5 +62,9 @@ class StreamedAnswer:
         return self._certain(self._filter.end() if self._filter else "")
 
     def _certain(self, text: str) -> str:
+        if self._most is not None and len(text) >= self._most:
+            text, self.finish, self.complete = text[: self._most], "length", True
+        if self._most is not None:
+            self._most -= len(text)
         self.said = self.said or bool(text)
         return text

@@ -52,6 +52,7 @@ def make_app(service: Service, key: str = "", origins: Sequence[str] = ()) -> St
         },
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # clients do not send a request's body again
     app.add_middleware(ApiKeyMiddleware, key=key)
     app.add_middleware(OriginMiddleware, origins=origins)  # runs first
     return app
@@ -146,7 +147,12 @@ async def _http_error(request: Request, error: HTTPError) -> Response:
 
 
 async def _routing_error(request: Request, error: HTTPException) -> Response:
-    message = f"{request.method} {request.url.path[:80]}: {error.detail}."
+    path, known = request.url.path, [route.path for route in request.app.routes if "{" not in route.path]
+    message = f"{request.method} {path[:80]}: {error.detail}."
+    if error.status_code == 404:
+        end = path.rstrip("/").removeprefix("/v1")
+        meant = next((one for one in known if one.removeprefix("/v1") == end), "")
+        message += f" Ask {meant} instead." if meant else f" The paths are {', '.join(known)}; clients need /v1."
     return JSONResponse(HTTPError(error.status_code, message).body(), error.status_code, headers=error.headers)
 
 

@@ -37,7 +37,10 @@ class ApiKeyMiddleware:
             return HTTPError(401, "The API key is missing or wrong.", code="invalid_api_key")
         if is_loopback_host(headers.get(b"host", b"").decode("latin-1")):
             return None
-        message = "Without an API key, this server answers only requests to localhost."
+        message = (
+            "Without an API key, this server answers only requests to localhost. To use it under another name, as from "
+            "a container, start it with a key: set GRADSCHOOL_API_KEY and --host."
+        )
         return HTTPError(403, message, code="wrong_host")
 
 

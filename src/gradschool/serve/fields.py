@@ -6,22 +6,23 @@ Open WebUI.
 
 from typing import Any
 
-# Values that ask for nothing in every field below; 0 is also 0.0 and false.
-NOTHING: tuple[Any, ...] = (None, 0, "", [], {})
+# Values that ask for nothing: the empty ones in every field, 0 (also 0.0 and false) in every field below.
+EMPTY: tuple[Any, ...] = (None, "", [], {})
+NOTHING: tuple[Any, ...] = (0, *EMPTY)
 
 # Fields that would change the answer, each with further values that change nothing.
 UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     # how many answers, and what is returned with them
-    "n": (1,), "best_of": (1,), "echo": (), "suffix": (), "logprobs": (), "top_logprobs": (), "prompt_logprobs": (),
-    "n_probs": (), "modalities": (["text"],), "audio": (),
+    "n": (1,), "best_of": (1,), "num_return_sequences": (1,), "echo": (), "suffix": (), "logprobs": (),
+    "top_logprobs": (), "prompt_logprobs": (), "n_probs": (), "modalities": (["text"],), "audio": (),
     # sampling
     "top_k": (-1,), "top_a": (), "min_p": (), "typical_p": (1,), "tfs_z": (1,), "xtc_probability": (),
     "dynatemp_range": (), "mirostat": (), "frequency_penalty": (), "presence_penalty": (), "repetition_penalty": (1,),
     "repeat_penalty": (1,), "dry_multiplier": (), "no_repeat_ngram_size": (), "logit_bias": (), "use_beam_search": (),
-    "length_penalty": (1,),
+    "length_penalty": (1,), "num_beams": (1,), "guidance_scale": (1,), "negative_prompt": (),
     # where an answer ends
     "min_tokens": (), "ignore_eos": (), "stop_token_ids": (), "include_stop_str_in_output": (), "bad_words": (),
-    "allowed_token_ids": (),
+    "allowed_token_ids": (), "banned_tokens": (), "n_predict": (-1, -2), "num_predict": (-1, -2),
     # the form of an answer
     "response_format": ({"type": "text"},), "format": (), "grammar": (), "json_schema": (), "guided_json": (),
     "guided_regex": (), "guided_choice": (), "guided_grammar": (), "structured_outputs": (), "prediction": (),
@@ -30,9 +31,9 @@ UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "web_search_options": (), "plugins": (), "transforms": (), "documents": (), "files": (), "tool_ids": (),
     "tool_servers": (),
     # how a prompt is built
-    "chat_template": (), "chat_template_kwargs": ({"enable_thinking": False},), "continue_final_message": (),
-    "truncate_prompt_tokens": (), "think": (), "enable_thinking": (), "thinking": ({"type": "disabled"},),
-    "options": (), "params": (),
+    "chat_template": (), "chat_template_kwargs": ({"enable_thinking": False}, {"thinking": False}),
+    "continue_final_message": (), "truncate_prompt_tokens": (), "think": (), "enable_thinking": (),
+    "thinking": ({"type": "disabled"},), "options": (), "params": (),
 }  # fmt: skip
 
 # Fields that do not affect an answer of this server, whatever their value.

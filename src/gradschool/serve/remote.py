@@ -50,9 +50,18 @@ class ChatExchange:
 
     path = "chat/completions"
 
-    def __init__(self, api: ChatApi, prompt: Prompt, dialect: Dialect, refused: set[str]) -> None:
+    def __init__(
+        self,
+        api: ChatApi,
+        prompt: Prompt,
+        dialect: Dialect,
+        refused: set[str],
+        otherwise: tuple[str, Finished] | None = None,
+    ) -> None:
         self._api, self._prompt, self._dialect, self._refused = api, prompt, dialect, refused
-        self._answer = StreamedAnswer(dialect.unopened or not api.answered, api.with_reasoning)
+        self._otherwise = otherwise  # the answer, unless this request shows that it was reasoning
+        held = dialect.unopened or otherwise is not None or not api.form_known
+        self._answer = StreamedAnswer(held, api.with_reasoning, dialect.characters(prompt.decoding))
         self._unstreamed = ""  # the response of a server that does not stream
         self._finished = Finished("stop", 0, 0)
 
@@ -104,23 +113,33 @@ class ChatExchange:
         answer = self._answer
         if not answer.finish:
             raise RemoteError(UPSTREAM_FAILED, "Its answer ended early.")
-        said, rest = answer.said, answer.end()
-        tokens, length = -(-len(rest) // CHARACTERS_PER_TOKEN), answer.finish == "length"
-        if answer.reasoned and not said:
+        said, rest, length = answer.said, answer.end(), answer.finish == "length"
+        if self._otherwise and not answer.unopened:
+            rest, self._finished = self._otherwise
+            return rest, None
+        if length and self._dialect.unopened and not answer.reasoned:
+            rest = ""  # reasoning whose closing tag had yet to come
+        hidden = length and not said and not rest.strip() and not self._api.with_reasoning
+        tokens, reasoned = -(-len(rest) // CHARACTERS_PER_TOKEN), answer.reasoned or hidden
+        finished = Finished("length" if length else "stop", answer.prompt_tokens, answer.new_tokens)
+        if length and not said and not reasoned and not self._api.form_known and (probe := self._dialect.probe()):
+            self._api.form_known = True
+            return "", self._with(probe, (rest, finished))
+        if reasoned and not said:
             wider = self._dialect.with_more_room()
             if length and wider and tokens < self._prompt.decoding.max_new_tokens:
                 return "", self._with(wider)
             if not rest.strip() and "stop" in self._extras():
                 return "", self._with(replace(self._dialect, reasons=True))
         if not said and not rest.strip():
-            self._refuse_silence(length and answer.reasoned, answer.finish == "content_filter")
-        self._finished = Finished("length" if length else "stop", answer.prompt_tokens, answer.new_tokens)
-        self._settle(answer.reasoned, answer.unopened)
+            self._refuse_silence(length and reasoned, answer.finish == "content_filter")
+        self._finished, self._api.form_known = finished, True
+        self._settle(reasoned, answer.unopened)
         return rest, None
 
     def _end_unstreamed(self) -> "tuple[str, ChatExchange | None]":
         content = self._unstreamed.encode()
-        reply, reason = parse(content, self._api.with_reasoning)
+        reply, reason = parse(content, self._api.with_reasoning, self._dialect.unopened)
         if reply is None:
             status = error_status(content)
             if status != 200 and (other := self.refused(status, content)):
@@ -147,8 +166,8 @@ class ChatExchange:
         if filtered:
             raise RemoteError(NO_ANSWER, "Its server's content filter withheld the answer.")
 
-    def _with(self, dialect: Dialect) -> "ChatExchange":
-        return ChatExchange(self._api, self._prompt, dialect, self._refused)
+    def _with(self, dialect: Dialect, otherwise: tuple[str, Finished] | None = None) -> "ChatExchange":
+        return ChatExchange(self._api, self._prompt, dialect, self._refused, otherwise)
 
     def _settle(self, reasons: bool, unopened: bool) -> None:
         """Use the dialect for all later requests, and log what is new about the server."""

@@ -12,8 +12,9 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from gradschool.errors import nearest
+from gradschool.reasoning import PARTS
 from gradschool.records import Conversation, Decoding, Message
-from gradschool.serve.fields import UNSUPPORTED, WITHOUT_EFFECT, is_unsupported
+from gradschool.serve.fields import EMPTY, NOTHING, UNSUPPORTED, WITHOUT_EFFECT, is_unsupported
 from gradschool.serve.http_errors import HTTPError
 
 MAX_STOPS = 16
@@ -54,7 +55,7 @@ def _text(value: Any) -> str | None:
     if value is None or value == []:
         return None
     if isinstance(value, list):
-        texts = [_part(part) for part in value]
+        texts = [_part(part) for part in value if not _is_reasoning(part)]
         if all(text is not None for text in texts):
             return "".join(text for text in texts if text is not None)
     if not isinstance(value, str):
@@ -69,6 +70,11 @@ def _part(value: Any) -> str | None:
     return text if isinstance(text, str) else None
 
 
+def _is_reasoning(part: Any) -> bool:
+    """Whether a part is what a model thought before an answer that a client sends back."""
+    return isinstance(part, dict) and part.get("type") in PARTS
+
+
 def _no_calls(value: Any) -> None:
     if value not in (None, [], {}, ""):
         raise ValueError("calls of tools are not supported")
@@ -77,6 +83,11 @@ def _no_calls(value: Any) -> None:
 def _integer(value: Any) -> Any:
     """Clients without integers write 5 as 5.0."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _flag(value: Any) -> Any:
+    """Clients without truth values write 1 and 0."""
+    return bool(value) if isinstance(value, int) and value in (0, 1) else value
 
 
 def _limit(value: Any) -> Any:
@@ -93,14 +104,15 @@ def _prompt(value: Any) -> str:
 
 
 def _stops(value: Any) -> tuple[str, ...]:
-    texts = [] if value in (None, "") else [value] if isinstance(value, str) else value
-    if not isinstance(texts, list) or not all(isinstance(text, str) and text for text in texts):
-        raise ValueError("must be a string or a list of strings, none of them empty")
+    given = [value] if value is None or isinstance(value, str) else value
+    if not isinstance(given, list) or not all(text is None or isinstance(text, str) for text in given):
+        raise ValueError("must be a string or a list of strings")
+    texts: tuple[str, ...] = tuple(filter(None, given))  # an empty one asks for nothing
     if len(texts) > MAX_STOPS:
         raise ValueError(f"may have at most {MAX_STOPS} strings")
     if any(len(text) > MAX_STOP for text in texts):
         raise ValueError(f"may have at most {MAX_STOP} characters in each string")
-    return tuple(texts)
+    return texts
 
 
 class _Strict(BaseModel):
@@ -132,7 +144,7 @@ class _Body(_Strict):
     top_p: float | None = Field(None, ge=0, le=1)
     seed: Annotated[int | None, BeforeValidator(_integer)] = Field(None, ge=-(1 << 63), lt=1 << 63)
     stop: Annotated[tuple[str, ...], BeforeValidator(_stops)] = ()
-    stream: bool | None = None
+    stream: Annotated[bool | None, BeforeValidator(_flag)] = None
     stream_options: _StreamOptions | None = None
 
 
@@ -204,12 +216,15 @@ def _object(content: bytes) -> dict[str, Any]:
 
 
 def _validated(schema: type[Body], value: dict[str, Any]) -> Body:
+    if value.get("tool_choice") == "none":  # the answer is to use none of the tools
+        value = {key: value[key] for key in value if key not in ("tools", "functions")}
     unsupported = next((key for key in value if is_unsupported(key, value[key])), None)
     if unsupported is not None:
         message = f"{unsupported} is not supported here (got {_short(value[unsupported])})."
         raise HTTPError(400, message, param=unsupported, code="unsupported_parameter")
     fields = {key: value[key] for key in value if key not in UNSUPPORTED and key not in WITHOUT_EFFECT}
-    unknown = next((key for key in fields if key not in schema.model_fields and fields[key] is not None), None)
+    fields = {key: fields[key] for key in fields if fields[key] not in EMPTY or key in ("messages", "model", "prompt")}
+    unknown = next((key for key in fields if key not in schema.model_fields and fields[key] not in NOTHING), None)
     if unknown is not None:
         hint = nearest(unknown, schema.model_fields)
         raise HTTPError(
