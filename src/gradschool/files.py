@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import IO, Any
 from gradschool.errors import DamagedError, GradschoolError, ResourceError
 
 HASH_BLOCK = 1 << 20
+FILE_MODE, FOLDER_MODE, PRIVATE = 0o644, 0o755, 0o700  # what is private can only be read by the user
 LEFTOVER = re.compile(r"\.(.+)\.[a-z0-9_]{8}")  # temporary files and folders of `new_file` and `new_folder`
 
 
@@ -52,14 +54,17 @@ def _system_error(error: Exception) -> int | None:
 
 
 @contextmanager
-def new_file(path: Path, mode: int = 0o644) -> Iterator[IO[bytes]]:
-    """Write a file atomically: to a temporary file, which then replaces `path`. Readers see the old or the new file."""
+def new_file(path: Path, mode: int = FILE_MODE) -> Iterator[IO[bytes]]:
+    """Write a file atomically: to a temporary file, which then replaces `path`. Readers see the old or the new file.
+
+    Once it is replaced, a power cut does not undo it. A file is as private as its folder.
+    """
     with new_path(path, mode) as temporary, temporary.open("wb") as file:
         yield file
 
 
 @contextmanager
-def new_path(path: Path, mode: int = 0o644) -> Iterator[Path]:
+def new_path(path: Path, mode: int = FILE_MODE) -> Iterator[Path]:
     """The path of a temporary file that then replaces `path`, as in `new_file`: for libraries that open files."""
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,13 +73,29 @@ def new_path(path: Path, mode: int = 0o644) -> Iterator[Path]:
         temporary = Path(name)
         try:
             yield temporary
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
-            temporary.chmod(mode)
+            _sync(temporary)
+            temporary.chmod(_private_as_folder(path, mode))
             temporary.replace(path)
+            _sync(path.parent)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def _private_as_folder(path: Path, mode: int) -> int:
+    """The permissions `mode` without those that the folder of `path` withholds from other users."""
+    return mode & (path.parent.stat().st_mode | stat.S_IRWXU)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    if path.is_dir() and os.name != "posix":  # other systems cannot open folders
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -110,7 +131,8 @@ def append_line(path: Path, row: object) -> None:
     """
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab+") as file:
+        private = _private_as_folder(path, FILE_MODE)
+        with open(path, "ab+", opener=lambda name, flags: os.open(name, flags, private)) as file:
             if file.tell() > 0:
                 file.seek(-1, os.SEEK_END)
                 if file.read(1) != b"\n":
@@ -131,14 +153,14 @@ def read_lines(path: Path) -> list[Any]:
 
 
 @contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """Fill a temporary folder, which replaces `path` if the block succeeds."""
+def new_folder(path: Path, mode: int = FOLDER_MODE) -> Iterator[Path]:
+    """Fill a temporary folder, which replaces `path` if the block succeeds; as private as its folder, or as `mode`."""
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
         try:
             yield temporary
-            temporary.chmod(0o755)
+            _settle(temporary, _private_as_folder(path, mode))
             if path.exists():
                 old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
                 path.replace(old)
@@ -150,9 +172,22 @@ def new_folder(path: Path) -> Iterator[Path]:
                 shutil.rmtree(old)
             else:
                 temporary.replace(path)
+            _sync(path.parent)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
+
+
+def _settle(folder: Path, mode: int) -> None:
+    """Set the permissions of all files and folders below a folder, and wait until they are on the disk."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            file = Path(place, name)
+            if not file.is_symlink():
+                file.chmod(mode & FILE_MODE)
+                _sync(file)
+        Path(place).chmod(mode)
+        _sync(Path(place))
 
 
 def copy_folder(source: Path, target: Path) -> None:
