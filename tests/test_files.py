@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from safetensors import SafetensorError
 
 from gradschool.errors import DataError, GradschoolError, ResourceError
 from gradschool.files import (
+    PRIVATE,
     append_line,
     copy_folder,
     disk_errors,
@@ -193,6 +195,7 @@ def test_old_folder_is_restored_if_the_new_one_cannot_replace_it(
 
 
 def test_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)  # pytest makes it private, and what is inside would be private too
     target = tmp_path / "target"
     for name in ("first", "second"):
         with new_folder(target) as folder:
@@ -290,3 +293,41 @@ def test_a_file_that_a_library_writes_replaces_the_old_one_only_if_it_is_complet
         temporary.write_bytes(b"half")
         raise ValueError
     assert path.read_bytes() == b"first" and list(path.parent.iterdir()) == [path]
+
+
+def test_files_are_as_private_as_their_folder(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    private = tmp_path / "run"
+    private.mkdir(mode=0o700)
+    write_text(private / "a.json", "{}")
+    append_line(private / "events.jsonl", 1)
+    with new_folder(private / "inner") as folder:
+        (folder / "deep").mkdir()
+        (folder / "deep" / "b").write_text("x")
+        (folder / "deep" / "b").chmod(0o666)
+    with new_folder(tmp_path / "shared") as folder:
+        write_text(folder / "c", "x")
+    with new_folder(tmp_path / "specialist", PRIVATE) as folder:
+        write_text(folder / "d", "x")
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*")}
+    assert modes == {
+        **{"run": 0o700, "a.json": 0o600, "events.jsonl": 0o600, "inner": 0o700, "deep": 0o700, "b": 0o600},
+        **{"shared": 0o755, "c": 0o644, "specialist": 0o700, "d": 0o600},
+    }
+
+
+def test_what_is_replaced_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    plain = os.fsync
+
+    def fsync(handle: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{handle}")).name.split(".")[-1])
+        plain(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_text(tmp_path / "file", "x")
+    assert synced[-1] == tmp_path.name and len(synced) == 2  # the file, then the name of it
+    synced.clear()
+    with new_folder(tmp_path / "folder") as folder:
+        (folder / "inner").write_text("x")
+    assert synced[0] == "inner" and synced[-1] == tmp_path.name

@@ -28,7 +28,16 @@ from pydantic import TypeAdapter, ValidationError
 
 from gradschool.environment import environment
 from gradschool.errors import DamagedError, GradschoolError, UsageError
-from gradschool.files import LEFTOVER, append_line, disk_errors, read_json, read_lines, refuse_links, write_json
+from gradschool.files import (
+    LEFTOVER,
+    PRIVATE,
+    append_line,
+    disk_errors,
+    read_json,
+    read_lines,
+    refuse_links,
+    write_json,
+)
 from gradschool.job import Job
 from gradschool.records import BaseIdentity, Event, Note, Progress, RungResult, Split, Work
 from gradschool.settings import saved_settings
@@ -85,7 +94,7 @@ class Run:
         run = cls(folder or _claimed(job.name), job, new=True)
         folder = run.folder
         with disk_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
         with run._locked():
             if (folder / "run.json").exists():
                 raise UsageError(
@@ -285,7 +294,7 @@ def _claimed(name: str) -> Path:
         with disk_errors(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)
             with suppress(FileExistsError):
-                folder.mkdir()
+                folder.mkdir(mode=PRIVATE)
                 return folder
 
 

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from gradschool.errors import DamagedError, UsageError
 from gradschool.files import (
+    PRIVATE,
     copy_folder,
     disk_errors,
     is_inside,
@@ -72,7 +73,7 @@ def pack(
     """
     yield from ()
     recipe = specialist.recipe
-    with new_folder(run.specialist) as folder:
+    with new_folder(run.specialist, PRIVATE) as folder:
         for name in FOLDERS:
             if path := getattr(recipe, name):
                 _demand_own(Path(path), run)
@@ -202,7 +203,7 @@ def carry(folder: Path, target: Path, with_base: bool, base_model: str | None = 
         raise UsageError(f"{target} already exists.", "Existing files are never replaced.", "name a new folder.")
     folder = specialist_folder(folder)
     manifest = read_manifest(folder)
-    with new_folder(target) as new:
+    with new_folder(target, PRIVATE) as new:
         for path in sorted(folder.iterdir()):
             if path.is_dir():
                 copy_folder(path, new / path.name)
