@@ -311,8 +311,10 @@ def test_files_are_as_private_as_their_folder(tmp_path: Path) -> None:
         write_text(folder / "d", "x")
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*")}
     assert modes == {
-        **{"run": 0o700, "a.json": 0o600, "events.jsonl": 0o600, "inner": 0o700, "deep": 0o700, "b": 0o600},
-        **{"shared": 0o755, "c": 0o644, "specialist": 0o700, "d": 0o600},
+        **dict.fromkeys(("run", "inner", "deep", "specialist"), 0o700),
+        **dict.fromkeys(("a.json", "events.jsonl", "b", "d"), 0o600),
+        "shared": 0o755,
+        "c": 0o644,
     }
 
 
@@ -321,7 +323,7 @@ def test_what_is_replaced_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.Mon
     plain = os.fsync
 
     def fsync(handle: int) -> None:
-        synced.append(Path(os.readlink(f"/proc/self/fd/{handle}")).name.split(".")[-1])
+        synced.append(Path(f"/proc/self/fd/{handle}").readlink().name.split(".")[-1])
         plain(handle)
 
     monkeypatch.setattr(os, "fsync", fsync)

@@ -135,7 +135,32 @@ def _narrow(config: dict[str, Any], tensors: Tensors) -> None:
     tensors[f"{PLACE}.lora_A.weight"] = torch.zeros(4, 31)
 
 
-@pytest.mark.parametrize("change", [_rename, _drop_b, _other_rank, _narrow])
+def _scalar(config: dict[str, Any], tensors: Tensors) -> None:
+    tensors[f"{PLACE}.lora_A.weight"] = torch.tensor(1.0)
+
+
+def _no_rank(config: dict[str, Any], tensors: Tensors) -> None:
+    tensors[f"{PLACE}.lora_A.weight"], tensors[f"{PLACE}.lora_B.weight"] = torch.zeros(0, 32), torch.zeros(64, 0)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_weights_that_are_not_finite_are_refused(value: float, base: Path, adapter: Path, tmp_path: Path) -> None:
+    def spoil(config: dict[str, Any], tensors: Tensors) -> None:
+        tensors[f"{PLACE}.lora_B.weight"][1, 1] = value
+
+    with pytest.raises(ModelError, match="not finite") as caught:
+        toy.apply_adapter(toy.network_of(base), changed(adapter, tmp_path / "spoiled", spoil))
+    assert LAYER in caught.value.why
+
+
+@pytest.mark.parametrize("alpha", [float("nan"), float("inf")])
+def test_a_scale_that_is_not_finite_is_refused(alpha: float, base: Path, adapter: Path, tmp_path: Path) -> None:
+    spoiled = changed(adapter, tmp_path / "spoiled", lambda config, _: config.update(lora_alpha=alpha))
+    with pytest.raises(ModelError, match="lora_alpha"):
+        toy.apply_adapter(toy.network_of(base), spoiled)
+
+
+@pytest.mark.parametrize("change", [_rename, _drop_b, _other_rank, _narrow, _scalar, _no_rank])
 def test_a_layer_that_does_not_fit_is_named(
     change: Callable[[dict[str, Any], Tensors], None], base: Path, adapter: Path, tmp_path: Path
 ) -> None:
@@ -166,6 +191,7 @@ def test_an_adapter_without_layers_is_rejected(base: Path, adapter: Path, tmp_pa
         (CONFIG, b"{"),
         (CONFIG, b"\xff\xfe"),
         (CONFIG, b"[1]"),
+        (CONFIG, b"[" * 100_000),
         (CONFIG, None),
         (WEIGHTS, b"no tensors"),
         (WEIGHTS, None),

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from typer.core import TyperCommand, TyperOption
 
 from gradschool import errors
-from gradschool.cli.lines import say
+from gradschool.cli.lines import PlainConsole, say
 from gradschool.settings import MAIN, RENAMED, Option, Renamed, flag_of, keyword_of, options, shown
 from gradschool.version import __version__
+from gradschool.visible import visible
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,7 +28,7 @@ app = typer.Typer(
     help="Turn a general language model into a specialist, on your own machine, and prove it.",
     epilog="No examples yet? `gradschool prepare` builds the folder from a mailbox, documents or a ticket export.",
 )
-out, err = Console(), Console(stderr=True)
+out, err = PlainConsole(), PlainConsole(stderr=True)
 # By their old flags. Options that are not settings have no path, and `flag_of` makes a flag of their name.
 RENAMED_FLAGS = {flag_of(old): new for old, new in RENAMED.items()} | {"--most-drop": Renamed("max_drop")}
 
@@ -78,7 +78,7 @@ def print_json(value: Any, type_: Any = None) -> None:
     """Print a value as JSON; records are read as `type_`, or as the type of the value."""
     from pydantic import TypeAdapter
 
-    typer.echo(TypeAdapter(type_ or type(value)).dump_json(value, indent=2).decode())
+    typer.echo(visible(TypeAdapter(type_ or type(value)).dump_json(value, indent=2).decode()))
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:

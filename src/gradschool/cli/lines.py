@@ -3,10 +3,15 @@
 import os
 import re
 import shlex
+from collections.abc import Iterable
+from typing import Any
 
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.text import Text
+
+from gradschool.visible import visible
 
 FULL_WIDTH, WIDE = 80, 100  # in narrower consoles, tables put less side by side
 ROOM = 5  # columns of a command's line for its indent, a space and the sign that it continues
@@ -14,12 +19,25 @@ WORD = re.compile(r"(?:`[^`]+`|\S)+")  # a command in `…` counts as one word
 HANGING = re.compile(r" *(?:- )?")  # further lines are indented as far
 
 
+class PlainConsole(Console):
+    """A console on which texts of others cannot act: whatever is printed passes through `visible`."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Markup as text; made visible first, since rich drops some control characters."""
+        return super().render_str(visible(text), **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The segments of something to print; those of rich itself, which move the cursor, stay as they are."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(visible(segment.text), segment.style)
+
+
 def say(console: Console, markup: str, style: str = "") -> None:
     """Print markup as lines that end between words, indented as the first one; a command in `…` stays on one line.
 
     A pipe gets one line, unless the environment sets its width with COLUMNS.
     """
-    for paragraph in Text.from_markup(markup, style=style).split("\n", allow_blank=True):
+    for paragraph in Text.from_markup(visible(markup), style=style).split("\n", allow_blank=True):
         for line in _wrapped(console, paragraph):
             console.print(line, highlight=False, soft_wrap=True)
 

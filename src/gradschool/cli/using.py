@@ -21,6 +21,7 @@ from gradschool.cli.app import (
     out,
     print_json,
 )
+from gradschool.visible import visible
 
 
 @command
@@ -71,7 +72,7 @@ def answer(
     with Screen(err) as screen:
         opened = screen.follow(open_base_or_specialist(specialist, base))
     for row in answer_rows(opened, asked):
-        typer.echo(json.dumps(row, ensure_ascii=False))
+        typer.echo(visible(json.dumps(row, ensure_ascii=False)))
         show_notes(err, opened.engine)
     unreadable = [question for question in asked if question.unreadable]
     if unreadable:

@@ -88,7 +88,7 @@ def read_adapter(network: PreTrainedModel, folder: Path) -> dict[str, LoraLinear
     try:
         config, tensors = read_json(folder / CONFIG), load_file(folder / WEIGHTS)
         config = dict(config)
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
         raise ModelError(
             f"{folder} has no readable adapter.",
             f"{type(error).__name__}: {error}.",
@@ -100,13 +100,19 @@ def read_adapter(network: PreTrainedModel, folder: Path) -> dict[str, LoraLinear
             f"Its kind is {config.get('peft_type')!r} with {', '.join(unsupported)}.",
             "use an adapter without these, or merge it into its base with the tool that trained it.",
         )
+    if broken := [key for key, tensor in sorted(tensors.items()) if not torch.isfinite(tensor.float()).all()]:
+        raise ModelError(
+            f"The adapter in {folder} has weights that are not finite numbers.",
+            f"{broken[0]!r} is the first of {len(broken)} such matrices: every answer would be noise.",
+            "train it again, or ask for another copy.",
+        )
     modules = dict(network.named_modules())
     layers: dict[str, LoraLinear] = {}
     for key in sorted(k for k in tensors if k.endswith(".lora_A.weight")):
         name = key.removeprefix(PREFIX).removesuffix(".lora_A.weight")
         lora_a, lora_b = tensors[key].float(), tensors.get(key.replace("lora_A", "lora_B"), torch.empty(0)).float()
-        base, rank = modules.get(name), lora_a.shape[0]
-        fits = isinstance(base, nn.Linear) and lora_b.shape == (base.out_features, rank)
+        base, rank = modules.get(name), len(lora_a) if lora_a.dim() else 0
+        fits = isinstance(base, nn.Linear) and rank and lora_b.shape == (base.out_features, rank)
         if not isinstance(base, nn.Linear) or not fits or lora_a.shape != (rank, base.in_features):
             raise ModelError(
                 f"The adapter in {folder} does not fit this base model.",
@@ -130,6 +136,6 @@ def _unsupported(config: dict[str, Any], tensors: dict[str, Tensor]) -> list[str
         found.append(f"init_lora_weights = {initialization!r}")
     if config.get("peft_type") != "LORA":
         found.append("other layers")
-    elif not isinstance(config.get("lora_alpha"), (int, float)):
+    elif not isinstance(alpha := config.get("lora_alpha"), (int, float)) or not math.isfinite(alpha):
         found.append("no lora_alpha")
     return found + sorted(key for key in tensors if not key.endswith((".lora_A.weight", ".lora_B.weight")))[:3]

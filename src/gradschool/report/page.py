@@ -35,6 +35,7 @@ from gradschool.rungs.ladder import LADDER
 from gradschool.rungs.rung import Rung
 from gradschool.settings import options, shown
 from gradschool.version import __version__
+from gradschool.visible import visible
 
 MAX_QUESTIONS = 60  # questions on the page; all are counted
 CLIP = 360  # characters of a text that are shown unfolded
@@ -107,6 +108,11 @@ def package_gates(facts: Facts) -> tuple[Gate, ...]:
     return run_gates(PACKAGE_GATES, Measurements(answers=answers)) if both else ()
 
 
+def _shown(value: object) -> object:
+    """A value of the page; texts that are not markup of our own are made visible."""
+    return visible(value) if type(value) is str else value
+
+
 def _template() -> Template:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -114,6 +120,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,
+        finalize=_shown,
     )
     environment.filters |= {
         "bounds": bounds,
