@@ -3,7 +3,7 @@
 import json
 import re
 
-# Control characters but tab and line end; marks, embeddings, overrides and isolates of bidi text; tags; half characters.
+# Control characters but tab and line end; marks and overrides of bidi text; tags; lone surrogates.
 ACTING = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]"
 )
