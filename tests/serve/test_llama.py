@@ -1,7 +1,8 @@
 """Serving a GGUF file with llama.cpp: the same tokens and the same answers as the specialist."""
 
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from gradschool.model.llama_engine import LlamaEngine, trained_context
 from gradschool.model.local import LocalEngine
 from gradschool.model.opening import POCKET
 from gradschool.records import Answer, Conversation, Decoding, Message
+from gradschool.serve.llama import LlamaScheduler
 from gradschool.serve.loading import open_gguf
 from gradschool.serve.server import running
 from gradschool.serve.service import Service
@@ -151,6 +153,34 @@ def test_command_serves_a_gguf_and_stops_its_child_process(package: Path, file: 
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=PATIENCE)  # returns only after the child closed the inherited pipes
     assert process.returncode == 0, errors
+
+
+def test_llama_cpp_is_started_again_once(package: Path, file: Path) -> None:
+    service = finish(open_gguf(f"harbour={package}", file, at_once=1, context_length=256))[0]
+    scheduler = service.bases[0].scheduler
+    assert isinstance(scheduler, LlamaScheduler)
+    asked = {"model": "harbour", "max_tokens": 2, "messages": [{"role": "user", "content": "Hello"}]}
+    with running(service) as address, httpx.Client(base_url=address, timeout=PATIENCE) as http:
+        assert http.post("/v1/chat/completions", json=asked).status_code == 200
+        first = scheduler.engine.server
+        first.kill()
+        statuses = {(http.get("/health").status_code, http.post("/v1/chat/completions", json=asked).status_code)}
+        assert statuses <= {(503, 503), (200, 200), (503, 200)}  # never another error
+        _wait_for(lambda: http.get("/health").status_code == 200)
+        assert scheduler.engine.server is not first
+        assert http.post("/v1/chat/completions", json=asked).status_code == 200
+        scheduler.engine.server.kill()
+        _wait_for(lambda: "not started again" in http.get("/health").text)
+        refused = http.post("/v1/chat/completions", json=asked)
+        assert refused.status_code == http.get("/health").status_code == 503
+        assert refused.json()["error"]["code"] == "model_unavailable"
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_conflicting_options_are_errors(package: Path, file: Path) -> None:

@@ -10,6 +10,7 @@ import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import TemplateError
@@ -33,6 +34,7 @@ FIX_DATE = (
 )
 # Private-use characters that mark text in messages which looks like a control token.
 OPEN, CLOSE = "\ue0f0", "\ue0f1"
+RUN = re.compile(r"(.)\1++", re.DOTALL)
 PLACEHOLDER = "PLACEHOLDERANSWER"
 SYSTEM_PLACEHOLDER = "PLACEHOLDERSYSTEM"
 # Errors of templates for input that they do not support, in addition to raise_exception.
@@ -146,6 +148,11 @@ class Chat:
                 segments.append((self.decode(ids, skip_special_tokens=False), rendered.loss_mask[start]))
                 start = end
         return segments
+
+    @cached_property
+    def max_token(self) -> int:
+        """The length of the longest token, as `varied_length` counts."""
+        return max(map(varied_length, self.tokenizer.get_vocab()), default=0)
 
     def text_ids(self, text: str) -> list[int]:
         """The tokens of a plain text, with the start token if the tokenizer adds one."""
@@ -282,6 +289,11 @@ class Chat:
         stop = str(self.tokenizer.convert_ids_to_tokens(self._stop_id))
         alone = self._encode("x")
         return any(self._encode(before + "x")[len(self._encode(before)) :] != alone for before in ("\n", stop))
+
+
+def varied_length(text: str) -> int:
+    """The characters of a text that differ from the one before: some tokens are long runs of one character."""
+    return len(RUN.sub(r"\1", text))
 
 
 def fold_system(conversation: Conversation) -> Conversation:

@@ -105,6 +105,21 @@ class LlamaCpp:
             with contextlib.suppress(BrokenPipeError):
                 stream.close()
 
+    @property
+    def runs(self) -> bool:
+        """Whether its process is running."""
+        return self._process is not None and self._process.poll() is None
+
+    def kill(self) -> None:
+        """Kill its process."""
+        assert self._process is not None
+        self._process.kill()
+
+    def wait(self) -> int:
+        """Wait until its process ends; returns its exit code."""
+        assert self._process is not None
+        return self._process.wait()
+
     def engine(self) -> RemoteEngine:
         """An engine over its chat API, which every other program uses too."""
         settings = Remote(timeout=ANSWER_SECONDS, retries=0, concurrency=1)

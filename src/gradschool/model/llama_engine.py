@@ -4,6 +4,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -37,9 +38,18 @@ class LlamaEngine:
         need_llama_cpp("A GGUF file is served by", "serve without --gguf")
         self.file, self.at_once, self.key = file, at_once or AT_ONCE, secrets.token_urlsafe()
         self.context_length = min(trained_context(file), context_length or DEFAULT_CONTEXT)
-        threads, _ = choose_threads()
-        self.server = LlamaCpp(file, self.context_length, threads=threads, at_once=self.at_once, key=self.key)
-        self.server.__enter__()
+        self._threads, _ = choose_threads()
+        self.server = self._started()
+
+    def _started(self) -> LlamaCpp:
+        threads, at_once = self._threads, self.at_once
+        server = LlamaCpp(self.file, self.context_length, threads=threads, at_once=at_once, key=self.key)
+        return server.__enter__()
+
+    def restart(self) -> None:
+        """Start llama.cpp again, at another address; raises ModelError if it cannot run the file now."""
+        self.server.__exit__(None, None, None)
+        self.server = self._started()
 
     @property
     def identity(self) -> BaseIdentity:
@@ -101,10 +111,22 @@ class LlamaEngine:
 
 def trained_context(file: Path) -> int:
     """The context length of the network in a GGUF file; raises ModelError if the file does not state it."""
-    try:
+    with _readable(file):
         fields = GGUFReader(file).fields
         family = str(fields["general.architecture"].contents())
         return int(fields[f"{family}.context_length"].contents())
+
+
+def vocabulary(file: Path) -> list[str]:
+    """The tokens in a GGUF file as text; raises ModelError if it has none."""
+    with _readable(file):
+        return list(GGUFReader(file).fields["tokenizer.ggml.tokens"].contents())
+
+
+@contextmanager
+def _readable(file: Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise ModelError(
             f"{file} cannot be read as a model in GGUF.",

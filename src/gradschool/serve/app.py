@@ -69,6 +69,8 @@ class Api:
         """GET /health: whether the server accepts requests."""
         if self.service.closing:
             return JSONResponse({"status": "closing"}, 503)
+        if failures := [base.scheduler.failure for base in self.service.bases if base.scheduler.failure]:
+            return JSONResponse({"status": "failing", "failure": failures[0]}, 503)
         return JSONResponse({"status": "ok"})
 
     async def show_metrics(self, request: Request) -> Response:

@@ -42,7 +42,7 @@ def timed_out(seconds: float) -> HTTPError:
 
 def too_long(tokens: int, context_length: int) -> HTTPError:
     """The error for a prompt that leaves no space for an answer in the context."""
-    message = f"The prompt has {tokens} tokens; prompt and answer together may have at most {context_length}."
+    message = f"The prompt has at least {tokens} tokens; prompt and answer together may have at most {context_length}."
     return HTTPError(400, message, param="messages", code="context_length_exceeded")
 
 

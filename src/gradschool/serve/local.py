@@ -24,11 +24,14 @@ class LocalScheduler:
     Raises ModelError if an adapter does not fit the base.
     """
 
+    failure = ""
+
     def __init__(
         self, engine: LocalEngine, specialists: Sequence[Specialist], at_once: int | None, context_length: int | None
     ) -> None:
         self.context_length = min(engine.context_length, context_length or engine.context_length)
         self.at_once = at_once or engine.batch_size or AT_ONCE
+        self.max_token = engine.chat.max_token
         self._chat, self._stop_ids = engine.chat, frozenset(engine.stop_ids)
         self._batcher = Batcher(engine, [sampling_group_of(one, engine) for one in specialists], self.at_once)
         self._batcher.start()

@@ -46,11 +46,14 @@ class Scheduler(Protocol):
     """Answers requests for all specialists of one base.
 
     At most `at_once` requests are answered at the same time; `context_length` limits the tokens of prompt and answer
-    together.
+    together. `max_token` is the length of the longest token (see `Chat.max_token`), 0 if unknown.
+    `failure` says why nothing can be answered at the moment; it is empty otherwise.
     """
 
     at_once: int
     context_length: int
+    max_token: int
+    failure: str
 
     def tokens(self, conversation: Conversation) -> tuple[int, tuple[int, ...]]:
         """The number of tokens of a prompt (0 if unknown), and their ids if the engine takes tokens.

@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from gradschool.errors import GradschoolError, nearest
 from gradschool.ground.cite import resolve
-from gradschool.records import Passage
+from gradschool.model.chat import varied_length
+from gradschool.records import Conversation, Message, Passage
 from gradschool.serve.http_errors import HTTPError, http_error_of, overloaded, shutting_down, timed_out, too_long
 from gradschool.serve.request import CompletionRequest
 from gradschool.serve.scheduler import AnswerStream, Finished, Prompt, Scheduler, TextChunk
@@ -63,6 +64,7 @@ class ServedModel:
     def prompt(self, request: CompletionRequest) -> tuple[Prompt, tuple[Passage, ...]]:
         """Retrieve passages and build the prompt; blocking. Raises HTTPError if it does not fit the context."""
         scheduler, recipe = self.base.scheduler, self.specialist.recipe
+        refuse_long(request.question, scheduler)
         conversation, passages = self.specialist.conversation(request.question)
         tokens, ids = scheduler.tokens(conversation)
         free = scheduler.context_length - tokens
@@ -71,6 +73,21 @@ class ServedModel:
         decoding = request.decoding(recipe.decoding)
         decoding = replace(decoding, max_new_tokens=min(decoding.max_new_tokens, free))
         return Prompt(conversation, tokens, ids, decoding, request.stop, recipe.adapter), passages
+
+
+def refuse_long(question: Conversation, scheduler: Scheduler) -> None:
+    """Raise HTTPError if a question alone exceeds the context: by its length, before its tokens are counted.
+
+    The prompt is counted again for each example and passage that is left out of it, and other requests wait meanwhile.
+    """
+    text = "\n".join(message.content for message in question)
+    if len(text) <= scheduler.context_length:
+        return
+    tokens = varied_length(text) // scheduler.max_token if scheduler.max_token else 0
+    if tokens < scheduler.context_length:
+        tokens, _ = scheduler.tokens((Message("user", text),))
+    if tokens >= scheduler.context_length:
+        raise too_long(tokens, scheduler.context_length)
 
 
 class Service:

@@ -14,6 +14,9 @@ AT_ONCE = 8
 class ThreadScheduler:
     """Streams answers from an engine, which also counts tokens."""
 
+    max_token = 0
+    failure = ""
+
     def __init__(self, engine: Engine, at_once: int | None, context_length: int | None) -> None:
         self._engine, self.at_once = engine, at_once or AT_ONCE
         self.context_length = min(engine.context_length, context_length or engine.context_length)

@@ -56,6 +56,9 @@ Begin: TypeAlias = Callable[[Prompt], Exchange]
 class UpstreamScheduler:
     """Sends each request to an upstream server, at most `at_once` at a time; `begin` makes it from a prompt."""
 
+    max_token = 0
+    failure = ""
+
     def __init__(self, client: httpx.AsyncClient, begin: Begin, at_once: int, context_length: int) -> None:
         self.at_once, self.context_length = at_once, context_length
         self._client, self._begin = client, begin
@@ -174,8 +177,13 @@ class LlamaExchange:
         return self._finished
 
 
+def address_of(address: str) -> str:
+    """An address that paths can be joined to."""
+    return address.rstrip("/") + "/"
+
+
 def client_of(address: str, key: str, timeout: float, trust_env: bool) -> httpx.AsyncClient:
     """A client without keep-alive: the server could close an idle connection just as it is used again."""
     headers, limits = {"Authorization": f"Bearer {key}"} if key else {}, httpx.Limits(max_keepalive_connections=0)
-    url = address.rstrip("/") + "/"
+    url = address_of(address)
     return httpx.AsyncClient(base_url=url, headers=headers, timeout=timeout, limits=limits, trust_env=trust_env)
