@@ -164,8 +164,8 @@ def test_llama_cpp_is_started_again_once(package: Path, file: Path) -> None:
         assert http.post("/v1/chat/completions", json=asked).status_code == 200
         first = scheduler.engine.server
         first.kill()
-        statuses = {(http.get("/health").status_code, http.post("/v1/chat/completions", json=asked).status_code)}
-        assert statuses <= {(503, 503), (200, 200), (503, 200)}  # never another error
+        seen = {http.get("/health").status_code, http.post("/v1/chat/completions", json=asked).status_code}
+        assert seen <= {200, 503}  # never another error; it may end, and run again, between the two
         _wait_for(lambda: http.get("/health").status_code == 200)
         assert scheduler.engine.server is not first
         assert http.post("/v1/chat/completions", json=asked).status_code == 200
