@@ -97,7 +97,7 @@ def main(kills: int, seed: int, base: str) -> None:
                 command = [*GRADSCHOOL, "climb", *(["--resume", str(run)] if again else [str(job), "--run", str(run)])]
                 command += [] if again else options
                 wanted = moment if moment and not any(run.glob(moment)) else ""
-                delay = LONGEST if moment is None else chance.uniform(0.5, 1.0) * longest
+                delay = LONGEST if moment is None else chance.uniform(0.1, 0.9) * longest
                 if killed(command, run, wanted, delay) == -9 and moment is not None:
                     happened[wanted or "random"] += 1
             equal += (run / "done" / "climbed.json").exists() and outcome(run) == expected
