@@ -12,7 +12,7 @@ from pathlib import Path
 
 BUILT_IN = (
     *("examples", "support_floors", "parity", "rehearsal", "serve_load", "rounding"),
-    *("mailbox_scale", "prepare_scale", "quote_removal"),
+    *("mailbox_scale", "prepare_scale", "quote_removal", "kills"),
     *("train_speed", "answer_speed", "growth", "neighbour"),
 )
 ON_DATA = ("fairytaleqa_retrieval", "prepared_sets", "real_sets", "same_quality")

@@ -1,8 +1,11 @@
 """A run: steps are executed once, one process holds it, events are recorded, and damage is reported."""
 
 import json
+import os
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ from typing import Any
 import pytest
 
 from finish import finish
+from forked import Forked
 from gradschool import run as run_module
 from gradschool.environment import environment, peak_memory
 from gradschool.errors import DamagedError, UsageError
@@ -178,6 +182,36 @@ def test_two_processes_cannot_climb_one_run(run: Run, holder: "subprocess.Popen[
         pass
     with run:  # and it can be taken again
         pass
+
+
+def race(folder: Path, gate: Path) -> None:
+    """Start a run in a folder once the gate is there; say who won, and hold the run until the gate is gone."""
+    while not gate.exists():
+        pass
+    try:
+        with Run.start(Job("small", folder.parent, Settings()), folder) as started:
+            started.save(CHOICE, str(os.getpid()))
+            sys.stdout.write(f"won {os.getpid()}\n")
+            sys.stdout.flush()
+            while gate.exists():
+                time.sleep(0.01)
+    except UsageError as error:
+        sys.stdout.write(f"lost {error.what}\n")
+        sys.stdout.flush()
+
+
+def test_of_processes_that_start_at_once_one_wins_and_the_others_delete_nothing(tmp_path: Path) -> None:
+    folder, gate = tmp_path / "run", tmp_path / "gate"
+    racers = [Forked(race, folder, gate, cwd=tmp_path) for _ in range(4)]
+    gate.touch()
+    said = [racer.stdout.readline().split(maxsplit=1) for racer in racers]
+    gate.unlink()
+    assert [racer.communicate(30)[1] for racer in racers] == [""] * 4
+    (winner,) = [rest.strip() for word, rest in said if word == "won"]
+    lost = [rest for word, rest in said if word == "lost"]
+    assert len(lost) == 3 and all(re.search("climbed by another process|already holds a run", rest) for rest in lost)
+    run = Run.open(folder)
+    assert run.saved(CHOICE) == winner and (folder / "environment.json").exists()
 
 
 def test_events_are_recorded_as_they_pass(run: Run) -> None:

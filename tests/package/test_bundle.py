@@ -16,11 +16,12 @@ from gradschool.ground.index import build_index
 from gradschool.job import Job
 from gradschool.model.adapter import save_adapter
 from gradschool.model.adapters import shared_copy
+from gradschool.model.fake import FakeEngine
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach, lora_layers
 from gradschool.package.bundle import FOLDERS, carry, open_specialist, pack
 from gradschool.package.manifest import MANIFEST, read_manifest
-from gradschool.records import Answer, Decoding, Example, Message, RungResult, Scored, Source, Split
+from gradschool.records import Answer, Decoding, Example, Message, Note, RungResult, Scored, Source, Split
 from gradschool.run import Run
 from gradschool.settings import Ground, Settings
 from gradschool.specialist import Recipe, Specialist, specialist_of
@@ -117,6 +118,19 @@ def test_a_package_answers_as_the_specialist_even_after_a_move(kind: str, base: 
         assert before[1].prompt_tokens > before[2].prompt_tokens + 20  # only this one finds a passage
     if kind in ("tuned", "whole"):
         assert before != answers(Specialist(engine, replace(expected, adapter="", weights="")))
+
+
+def test_the_evidence_names_no_place_of_the_machine(tmp_path: Path) -> None:
+    job = Job("small", tmp_path / "job", Settings(base_model="fake", ground=Ground(embedder=str(tmp_path / "words"))))
+    run = Run.start(job, tmp_path / "runs" / "one")
+    finish(run.recorded(note for note in [Note(f"Read {job.folder}/a.csv into {run.folder}.")]))
+    specialist, result = specialist_of(FakeEngine(), Recipe()), RungResult("base", None)
+    place, _ = finish(pack(run, specialist, result, [result], [], Split(("a",), ("b",), ("c",), "hash"), EXAMPLES))
+    assert [path for path in Path(place).rglob("*") if path.is_file() and str(tmp_path) in path.read_text()] == []
+    (event,) = [json.loads(line) for line in (Path(place) / "evidence" / "events.jsonl").read_text().splitlines()]
+    assert event["text"] == "Read job/a.csv into one."
+    saved = json.loads((Path(place) / "evidence" / "run.json").read_text())
+    assert (saved["folder"], saved["settings"]["ground"]["embedder"]) == ("job", "words")
 
 
 def parts_of(package: Path) -> list[str]:

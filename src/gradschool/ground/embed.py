@@ -38,8 +38,16 @@ class Embedder:
             if not folder.is_dir():
                 folder = Path(snapshot_download(name, revision=revision, allow_patterns=WANTED))
                 self.revision = folder.name
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(str(folder))
-            self._model: Any = AutoModel.from_pretrained(str(folder), use_safetensors=True, dtype=torch.float32).eval()
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(
+                str(folder), local_files_only=True, trust_remote_code=False
+            )
+            self._model: Any = AutoModel.from_pretrained(
+                str(folder),
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                dtype=torch.float32,
+            ).eval()
         except Exception as error:  # the libraries raise OSError, ValueError, network errors and more
             raise ModelError(
                 f"The embedder {name!r} cannot be loaded.",

@@ -46,6 +46,7 @@ from gradschool.package.manifest import (
     seal,
     specialist_folder,
 )
+from gradschool.package.portable import without_places
 from gradschool.records import Example, Note, RungResult, Scored, Split, Work
 from gradschool.run import FIT_TEXTS, Run
 from gradschool.score.metrics import files_of
@@ -85,10 +86,10 @@ def pack(
         write_lines(evidence / QUESTIONS, TypeAdapter(list[Example]).dump_python([*test], mode="json"))
         write_json(evidence / "results.json", TypeAdapter(list[RungResult]).dump_python([*results], mode="json"))
         write_json(evidence / "split.json", asdict(split))
-        for name in ("environment.json", "events.jsonl", FIT_TEXTS):
+        for name in ("environment.json", FIT_TEXTS):
             if (run.folder / name).exists():
                 shutil.copyfile(run.folder / name, evidence / name)
-        _write_job(run, evidence)
+        _write_records(run, evidence)
         manifest = manifest_of(run, specialist, chosen, split)
         write_text(folder / CARD, card(manifest, results))
         seal(folder, manifest)
@@ -105,11 +106,14 @@ def _demand_own(path: Path, run: Run) -> None:
         )
 
 
-def _write_job(run: Run, evidence: Path) -> None:
-    """The job for whoever opens the specialist: without the user's key, with the files that score answers."""
+def _write_records(run: Run, evidence: Path) -> None:
+    """Events and job for whoever opens the specialist: without the user's key and paths, with the files that score."""
+    portable = without_places([run.job.folder.resolve(), run.folder.resolve()])
+    if events := run.events():
+        write_lines(evidence / "events.jsonl", [portable(event) for event in events])
     saved = read_json(run.folder / "run.json")
     saved["settings"].get("remote", {}).pop("api_key_env", None)
-    write_json(evidence / "run.json", saved)
+    write_json(evidence / "run.json", portable({key: saved[key] for key in ("name", "folder", "settings")}))
     for name in files_of(run.job.settings.goal):
         if is_inside(run.job.path(name), run.job.folder) and run.job.path(name).is_file():
             (evidence / name).parent.mkdir(parents=True, exist_ok=True)
