@@ -9,8 +9,8 @@ KNOWN = (  # how a line of code begins, in common languages
     r"(?:if|for|while|switch|match|with)\b.*[:{(]|<\?php|<\w+[^>]*>|</\w+>|end\b|fi\b|done\b|\$ ?\w+|@\w+)"
 )
 LINE = re.compile(
-    rf"\s*(?:{KNOWN}"
-    r"|[\w.\[\]\"'$]+\s*(?:[-+*/|&:?]?=|=>|->|:=)\s*\S|[\w.$]+(?:::|\.)?\w*\(|.*(?:[;{}]|\)\s*:)\s*$|[)\]}]|//|/\*|\*/)"
+    rf"\s*+(?:{KNOWN}"
+    r"|[\w.\[\]\"'$]+\s*(?:[-+*/|&:?]?=|=>|->|:=)\s*\S|[\w.$]++(?:::\w*+)?\(|.*(?:[;{}]|\)\s*:)\s*$|[)\]}]|//|/\*|\*/)"
 )
 MIN_LINES = 0.6  # fraction of lines that look like code
 SYMBOL = re.compile(r"[=(){}\[\];<>]|::|->")

@@ -16,7 +16,7 @@ MAX_SENTENCE = 2  # passage lengths; a longer sentence is split between words
 MAX_ROW = 4  # passage lengths; a longer table row or list item is split between words
 MAX_HEADING = 200  # characters of a heading, and of a path of headings
 
-ATX_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
+ATX_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]++([^\n]*+)")
 UNDERLINE = re.compile(r" {0,3}(=+|-{3,})[ \t]*$")
 FENCE = re.compile(r" {0,3}(```+|~~~+)")
 WHOLE_LINE = re.compile(
@@ -112,7 +112,7 @@ def _heading(text: str, lines: list[tuple[int, int]], number: int) -> tuple[int,
     if end - start > MAX_HEADING:
         return None
     if match := ATX_HEADING.match(line):
-        return len(match.group(1)), match.group(2).strip()
+        return len(match.group(1)), match.group(2).rstrip(" \t").rstrip("#").strip()
     before = text[slice(*lines[number - 1])] if number else ""
     after = UNDERLINE.match(text[slice(*lines[number + 1])]) if number + 1 < len(lines) else None
     if after and not before.strip() and not WHOLE_LINE.match(line) and not UNDERLINE.match(line):
