@@ -22,7 +22,7 @@ import gradschool
 
 SHORT, LONG = 1_000, 4_000  # characters
 FAST = 0.0005  # seconds for a short text; a quadratic pattern takes more
-BUDGET = float(os.environ.get("GRADSCHOOL_FUZZ_SECONDS", "0.1"))  # of CPU for each pattern; an hour by hand: 10
+BUDGET = float(os.environ.get("GRADSCHOOL_FUZZ_SECONDS", "0.03"))  # of CPU for each pattern; an hour by hand: 10
 SLOWER = 9  # the factor for four times the text: 4 if linear, 16 if quadratic
 USUAL = (" ", "a", "1", "A", "\n", "-", ".", "é")
 METHODS = {"match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer"}
@@ -114,6 +114,7 @@ def repeated(pattern: Pattern) -> Iterator[tuple[str, str]]:
     yield from (("", piece) for piece in signs)
     yield from ((first, piece) for first in (*signs, *words) for piece in USUAL)
     yield from ((f"{first} ", piece) for first in (*signs, *words) for piece in USUAL)
+    yield from ((f"{first} a", piece) for first in (*signs, *words) for piece in USUAL)
     yield from (("", piece) for piece in pairs)
     yield from (("", f"{word}{sign}") for word in words for sign in ("", " ", "-", "1", "a"))
 

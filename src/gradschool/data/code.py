@@ -6,7 +6,7 @@ KNOWN = (  # how a line of code begins, in common languages
     r"(?:async |export |public |private |protected |static |final |abstract |pub )*"
     r"(?:(?:def|class|import|from [\w.]+ import|return|const|let|var|function|func|fn|struct|enum|interface|package|"
     r"using|namespace|elif|else|try|except|finally|catch|throw|raise|yield|await|print|echo)\b|#include|#define|#!|"
-    r"(?:if|for|while|switch|match|with)\b.*[:{(]|<\?php|<\w+[^>]*>|</\w+>|end\b|fi\b|done\b|\$ ?\w+|@\w+)"
+    r"(?:if|for|while|switch|match|with)\b.*[:{(]|<\?php|<\w++[^>]*+>|</\w+>|end\b|fi\b|done\b|\$ ?\w+|@\w+)"
 )
 LINE = re.compile(
     rf"\s*+(?:{KNOWN}"

@@ -96,7 +96,7 @@ def shapes() -> Shapes:
         keys=re.compile(_any(keys["shapes"]), re.DOTALL),
         key_words=tuple(keys["words"]),
         assigned=re.compile(
-            rf"(?i)\b{_any(keys['names'])}\b(?:\s+(?:is|ist|est|es|è))?\s*[:=]?\s*[\"'`]?"
+            rf"(?i)\b{_any(keys['names'])}\b(?:\s++(?:is|ist|est|es|è))?\s*+(?:[:=]\s*+)?[\"'`]?"
             r"(?P<value>[\w!$%&*+/=#-][^\s\"'`,;<>]{7,199})"
         ),
         cards=re.compile(_any(read["cards"]["begins"])),

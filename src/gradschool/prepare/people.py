@@ -19,9 +19,7 @@ INITIAL = 1  # characters of a word that is too short to identify anyone
 SPACE = re.compile(r"[\s,]+")
 GAP = re.compile(r"[ \t]{1,3}|\.[ \t]{0,2}|\n")  # between the words of one name, and between a title and a name
 MAX_NAME_WORDS, MAX_LOWER = 5, 3
-AFTER_NAME = re.compile(
-    r"(?<!\s)(?:(?:\s++(?:['\"]\s)?|['\"]\s)(?:via|on behalf of|@|\||[-–—])\s.*$|\s*+\|.*$)|/.*$"
-)
+AFTER_NAME = re.compile(r"(?<!\s)(?:(?:\s++(?:['\"]\s)?|['\"]\s)(?:via|on behalf of|@|\||[-–—])\s.*$|\s*+\|.*$)|/.*$")
 TOKEN, LETTER = re.compile(r"\w+"), re.compile(r"[^\W\d_]")
 MIN_DIGITS = 7  # of a number that is a name: a shorter one may be anything
 

@@ -8,7 +8,9 @@ from gradschool.prepare.chats.values import Json, branch, is_key, last_leaf, obj
 from gradschool.prepare.dialogue import Dialogue, Turn, iso
 from gradschool.records import Source
 
-CITATION = re.compile("\ue200[^\ue200\ue201]*+\ue201|[\ue200-\ue206]|\u3010[^\u3010\u3011\u2020]*+\u2020[^\u3010\u3011]*+\u3011")
+CITATION = re.compile(
+    "\ue200[^\ue200\ue201]*+\ue201|[\ue200-\ue206]|\u3010[^\u3010\u3011\u2020]*+\u2020[^\u3010\u3011]*+\u3011"
+)
 THOUGHT = re.compile(
     r"<details\b[^>]*\btype=\"(?:reasoning|code_interpreter|tool_calls)\".*?</details>"
     r"|<think(?:ing)?>.*?</think(?:ing)?>",
