@@ -67,7 +67,7 @@ def test_hostile_documents_end_in_a_warning_with_the_limit_and_the_others_are_re
 
 @posix
 def test_a_converter_that_waits_too_long_is_ended() -> None:
-    with pytest.raises(Unreadable, match="gave nothing for 0.5 s"):
+    with pytest.raises(Unreadable, match=r"gave nothing for 0\.5 s"):
         list(converted(".html", b"<a" * 120_000, Limits(waiting=0.5)))
     assert "".join(converted(".html", b"<p>Good.</p>")) == "Good."
 
@@ -81,12 +81,14 @@ def test_a_pdf_may_be_left_after_a_page() -> None:
 
 def test_two_documents_may_be_read_in_turns() -> None:
     first, second = converted(".pdf", pdf("One.", "Two.")), converted(".pdf", pdf("Three.", "Four."))
-    assert [page.strip() for pair in zip(first, second, strict=True) for page in pair] == ["One.", "Three.", "Two.", "Four."]
+    pages = [page.strip() for pair in zip(first, second, strict=True) for page in pair]
+    assert pages == ["One.", "Three.", "Two.", "Four."]
 
 
 def test_a_workbook_is_read_sheet_by_sheet() -> None:
     book = xlsx(("prompt", "completion"), ("a", 1))
-    assert [(title, [*cells]) for _, title, cells in sheets(book)] == [("Sheet", [("prompt", "completion"), ("a", "1")])]
+    read = [(title, [*cells]) for _, title, cells in sheets(book)]
+    assert read == [("Sheet", [("prompt", "completion"), ("a", "1")])]
 
 
 def test_the_limits_grow_with_the_file() -> None:

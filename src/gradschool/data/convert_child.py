@@ -1,9 +1,9 @@
-"""The child process that converts documents: a parser may need any time and memory, so that the process is limited in both.
+"""The child process that converts documents: parsers may need any time and memory, so that it is limited in both.
 
-Reads requests from standard input, each a line of JSON (`suffix`, `size`, `seconds`, `seconds_per_part`, `memory`) and the
-bytes of a document. Writes lines of JSON to standard output: `text` for each page or document, or `sheet`, `title` and `row`
-for each row of a workbook (`.xlsx rows`); then `end` with the reason why the document cannot be read, or empty. Exits when
-standard input is closed.
+Reads requests from standard input, each a line of JSON (`suffix`, `size`, `seconds`, `seconds_per_part`, `memory`) and
+the bytes of a document. Writes lines of JSON to standard output: `text` for each page or document, or `sheet`, `title`
+and `row` for each row of a workbook (`.xlsx rows`); then `end` with the reason why the document cannot be read, or
+empty. Exits when standard input is closed.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Convert documents in a child process, which a hostile file can neither keep busy for long nor fill the memory with."""
+"""Convert documents in a child process, with limits of time and memory that hold for hostile files too."""
 
 import atexit
 import contextlib
