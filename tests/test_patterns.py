@@ -21,8 +21,8 @@ import regex
 import gradschool
 
 SHORT, LONG = 500, 2_000  # characters
-FAST = 0.0003  # seconds for a short text; a quadratic pattern takes more
-BUDGET = float(os.environ.get("GRADSCHOOL_FUZZ_SECONDS", "0.02"))  # of CPU for each pattern; an hour by hand: 10
+FAST = 0.0007  # seconds for a long text; a quadratic pattern takes more
+BUDGET = float(os.environ.get("GRADSCHOOL_FUZZ_SECONDS", "0.03"))  # of CPU for each pattern; an hour by hand: 10
 HOPELESS = 0.2  # seconds for a short text that no linear pattern takes
 SLOWER = 9  # the factor for four times the text: 4 if linear, 16 if quadratic
 USUAL = (" ", "a", "1", "A", "\n", "-", ".", "é")
@@ -157,12 +157,12 @@ def slow_text(pattern: Pattern, methods: frozenset[str], budget: float = BUDGET)
             break
         made = [first + piece * (size // len(piece)) + "\x01" for size in (SHORT, LONG)]
         texts = [text.encode() if isinstance(pattern.pattern, bytes) else text for text in made]
-        if (once := seconds(pattern, methods, texts[0])) < FAST:
-            continue
-        if once > HOPELESS:
+        if seconds(pattern, methods, texts[0]) > HOPELESS:
             return first, piece
+        if seconds(pattern, methods, texts[1]) < FAST:
+            continue
         short, long = (min(seconds(pattern, methods, text) for _ in range(3)) for text in texts)
-        if short > FAST and long > SLOWER * short:
+        if long > max(FAST, SLOWER * short):
             return first, piece
     return None
 

@@ -75,7 +75,7 @@ def test_a_converter_that_waits_too_long_is_ended() -> None:
 def test_a_pdf_may_be_left_after_a_page() -> None:
     pages = converted(".pdf", pdf("The first page.", "The second page."))
     assert next(pages).strip() == "The first page."
-    pages.close()  # type: ignore[attr-defined]
+    pages.close()
     assert [page.strip() for page in converted(".pdf", pdf("Again."))] == ["Again."]
 
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
@@ -37,7 +37,7 @@ class Limits:
 LIMITS = Limits()
 
 
-def converted(suffix: str, content: bytes, limits: Limits = LIMITS) -> Iterator[str]:
+def converted(suffix: str, content: bytes, limits: Limits = LIMITS) -> Generator[str, None, None]:
     """The pages of a pdf, or the text of an html (UTF-8), docx, epub or xlsx file; raises Unreadable."""
     for reply in _converter(os.getpid()).replies(suffix, content, limits):
         yield reply["text"]
@@ -65,7 +65,7 @@ class _Converter:
     def __init__(self) -> None:
         self._idle: list[subprocess.Popen[bytes]] = []
 
-    def replies(self, suffix: str, content: bytes, limits: Limits) -> Iterator[dict[str, Any]]:
+    def replies(self, suffix: str, content: bytes, limits: Limits) -> Generator[dict[str, Any], None, None]:
         """The replies for one document; a caller that stops early ends the child."""
         request = {
             "suffix": suffix,

@@ -41,8 +41,8 @@ def read_documents(path: Path, limits: Limits = LIMITS) -> Work[list[Document]]:
     """Read all documents in a folder and its subfolders (or one file), sorted by name.
 
     Markdown and plain text stay as they are; html, docx, epub and xlsx become Markdown; pdf becomes text with page
-    offsets, for at most MAX_PAGES pages. Each is converted within `limits`. A file that cannot be read is skipped with a
-    warning. Hidden files and symbolic links to folders are ignored.
+    offsets, for at most MAX_PAGES pages. Each is converted within `limits`. A file that cannot be read is skipped with
+    a warning. Hidden files and symbolic links to folders are ignored.
 
     Raises DataError if no document can be read, or if all texts together exceed MAX_TOTAL_TEXT characters.
     """
