@@ -16,9 +16,12 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
+import pytest
 import regex
 
 import gradschool
+from gradschool.data.code import LINE
+from gradschool.ground.passages import atx_heading
 
 SHORT, LONG = 500, 2_000  # characters
 FAST = 0.0007  # seconds for a long text; a quadratic pattern takes more
@@ -182,3 +185,71 @@ def test_a_quadratic_pattern_is_noticed() -> None:
     assert slow_text(re.compile(r" +#"), frozenset({"search"}), 5) is not None
     assert slow_text(re.compile(r"[ \t]+(.*?)[ \t]*#*$"), frozenset({"match"}), 5) is not None
     assert slow_text(re.compile(r" ++#"), frozenset({"match"}), 5) is None
+
+
+# What a pattern was before it was made linear, its place, a method and the pieces of random texts for it.
+BEFORE = (
+    (r"[ \t]*\[ ?[1-9]\d?(?: ?[,;] ?[1-9]\d?)* ?\]", "ground.cite.strip_marks", "sub", "a [ ] [1] 1 2 , ;"),
+    (r"(?:[ \t]*(?:,|&|\+|/)[ \t]*|[ \t]+(?:and|e|i)[ \t]+)", "prepare.called.JOINED", "split", "Ann , & and e"),
+    (r"\s+(?:at|von|@|\||[-–—/])\s.*$|\s*[,(|/].*$", "prepare.called.PLACE", "sub", "Ann at @ | - , ("),
+    (
+        r"\s*['\"]?\s(?:via|@|\||[-–—])\s.*$|\s*\|.*$|/.*$",
+        "prepare.people.AFTER_NAME",
+        "sub",
+        "Ann via @ | - ' \" /",
+    ),
+    (r"[ \t,.!]{1,3}|[,.!]?\s*\n\s*", "prepare.people.SALUTE_GAP", "fullmatch", ", . \t \n"),
+    (r"\s*(?:\[[\d ,;]*)?\Z", "serve.streaming.UNCERTAIN", "search", "a [ ] 1 , \n"),
+    (r"\s*\(- [^()\n]{1,200}: \S{1,12} -\)$", "prepare.transcripts.notices.REACTIONS", "sub", "(- -) : Ann"),
+    (r"\s*<[^<>\n]{5,60}>$", "prepare.transcripts.notices.EDITED", "search", "<edited > a \n"),
+    (r"-+\s+(?=\D)", "score.text._BULLET", "match", "- a 1"),
+    (r"\u3010[^\u3010\u3011]*\u2020[^\u3010\u3011]*\u3011", "prepare.chats.assistants.CITATION", "sub", "【 】 † a"),
+    (
+        r"\s*(?:[-=*_#]{3,}.*|(?:#{1,6}\s*)?(?:chat|ticket)\s+#?\d+\s*:?\s*)",
+        "prepare.transcripts.read.SEPARATOR",
+        "fullmatch",
+        "chat # 1 : --- a",
+    ),
+)
+
+
+def result_of(pattern: Pattern, method: str, text: str) -> Any:
+    if method == "sub":
+        return pattern.sub("_", text)
+    if method == "split":
+        return pattern.split(text)
+    found = getattr(pattern, method)(text)
+    return found and found.span()
+
+
+@pytest.mark.parametrize(("before", "place", "method", "pieces"), BEFORE, ids=[row[1] for row in BEFORE])
+def test_linear_patterns_match_what_they_matched(before: str, place: str, method: str, pieces: str) -> None:
+    module, _, name = f"gradschool.{place}".rpartition(".")
+    held_there = getattr(importlib.import_module(module), name)
+    now = (
+        held_there
+        if isinstance(held_there, re.Pattern)
+        else re.compile(held_there)
+        if isinstance(held_there, str)
+        else None
+    )
+    old, chance = re.compile(before, now.flags & re.I if now else 0), random.Random(0)
+    for _ in range(3_000):
+        text = "".join(chance.choices([*pieces.split(" "), " ", " ", "  "], k=chance.randrange(1, 9)))
+        made = held_there(text) if now is None else result_of(now, method, text)
+        expected = result_of(old, method, text) if now else old.sub("", text).strip()
+        assert made == expected, text
+
+
+def test_headings_and_code_are_recognised_as_before() -> None:
+    old_heading = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
+    old_call = re.compile(r"[\w.$]+(?:::|\.)?\w*\(")
+    new_call = re.compile(r"[\w.$]++(?:::\w*+)?\(")
+    assert new_call.pattern in LINE.pattern
+    chance = random.Random(0)
+    for _ in range(3_000):
+        line = "".join(chance.choices(("#", "##", " ", "\t", "a", "b#"), k=chance.randrange(1, 8)))
+        was, now = old_heading.match(line), atx_heading(line)
+        assert (now and (now[0], now[1])) == (was and (len(was[1]), was[2].strip())), line
+        call = "".join(chance.choices(("a", ".", "::", "$", "("), k=chance.randrange(1, 8)))
+        assert bool(old_call.match(call)) == bool(new_call.match(call)), call

@@ -105,14 +105,20 @@ def _lines(document: Document) -> Iterator[_Line]:
         yield _Line(start, end, kind, tuple(filter(None, path)))
 
 
+def atx_heading(line: str) -> tuple[int, str] | None:
+    """Level and name of a heading such as `## Name ##`."""
+    match = ATX_HEADING.match(line)
+    return (len(match[1]), match[2].rstrip(" \t").rstrip("#").strip()) if match else None
+
+
 def _heading(text: str, lines: list[tuple[int, int]], number: int) -> tuple[int, str] | None:
     """Level and name if the line is a heading: `# Name`, or a single line underlined with === or ---."""
     start, end = lines[number]
     line = text[start:end]
     if end - start > MAX_HEADING:
         return None
-    if match := ATX_HEADING.match(line):
-        return len(match.group(1)), match.group(2).rstrip(" \t").rstrip("#").strip()
+    if heading := atx_heading(line):
+        return heading
     before = text[slice(*lines[number - 1])] if number else ""
     after = UNDERLINE.match(text[slice(*lines[number + 1])]) if number + 1 < len(lines) else None
     if after and not before.strip() and not WHOLE_LINE.match(line) and not UNDERLINE.match(line):
