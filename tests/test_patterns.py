@@ -138,6 +138,11 @@ def repeated(pattern: Pattern) -> Iterator[tuple[str, str]]:
     yield from ((f"{first} a", piece) for first in (*signs, *words) for piece in USUAL)
     yield from (("", piece) for piece in pairs)
     yield from (("", f"{word}{sign}") for word in words for sign in ("", " ", "-", "1", "a"))
+    chance = random.Random(0)
+    around = ["", *signs]
+    for word in words * 12:
+        one, two, three = chance.choices(around, k=3)
+        yield "", f"{one}{word}{two}{three}"
 
 
 def seconds(pattern: Pattern, methods: frozenset[str], text: Any) -> float:
