@@ -28,9 +28,10 @@ SQL_OPEN = re.compile(
     re.IGNORECASE,
 )
 
+BLOCK = r"/\*(?:[^*/]|\*(?!/)|/(?!\*))*+\*/"  # a comment without another one in it: linear time
 STRING = re.compile(r"\"\"\".*?\"\"\"|'''.*?'''|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|''|[^'\\\n])*'|`[^`]*`", re.DOTALL)
-COMMENT = re.compile(r"/\*.*?\*/|(?<![:\w])//[^\n]*|(?:(?<=\s)|^)#(?!include|define|!)[^\n]*", re.DOTALL | re.MULTILINE)
-SQL_COMMENT = re.compile(r"/\*.*?\*/|--[^\n]*", re.DOTALL)
+COMMENT = re.compile(rf"{BLOCK}|(?<![:\w])//[^\n]*|(?:(?<=\s)|^)#(?!include|define|!)[^\n]*", re.DOTALL | re.MULTILINE)
+SQL_COMMENT = re.compile(rf"{BLOCK}|--[^\n]*", re.DOTALL)
 DANGLING = re.compile(r"(?:[,=*/&|(\[{]|(?<!\+)\+|(?<!-)-|->|=>)$")
 PAIRS = (("(", ")"), ("[", "]"), ("{", "}"))
 

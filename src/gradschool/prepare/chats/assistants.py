@@ -11,11 +11,8 @@ from gradschool.records import Source
 CITATION = re.compile(
     "\ue200[^\ue200\ue201]*+\ue201|[\ue200-\ue206]|\u3010[^\u3010\u3011\u2020]*+\u2020[^\u3010\u3011]*+\u3011"
 )
-THOUGHT = re.compile(
-    r"<details\b[^>]*\btype=\"(?:reasoning|code_interpreter|tool_calls)\".*?</details>"
-    r"|<think(?:ing)?>.*?</think(?:ing)?>",
-    re.DOTALL,
-)
+THOUGHT = re.compile(r"<details\b[^<>]{0,300}\btype=\"(?:reasoning|code_interpreter|tool_calls)\"|<think(?:ing)?>")
+THOUGHT_ENDS = {"<d": re.compile("</details>"), "<t": re.compile("</think(?:ing)?>")}  # by how a thought begins
 ROLES = {"user": "user", "human": "user", "assistant": "assistant"}
 SPOKEN = ("text", "multimodal_text")  # the kinds of content in ChatGPT that somebody reads
 
@@ -155,8 +152,19 @@ def _is_bad(message: Json) -> bool:
 
 def _answer(text: str) -> tuple[str, int]:
     """A text without thoughts and marks of citations, and the number of thoughts."""
-    text, count = THOUGHT.subn("", text)
-    return CITATION.sub("", text).strip(), count
+    parts: list[str] = []
+    at = 0
+    unended: set[re.Pattern[str]] = set()  # a missing end is looked for once, for linear time
+    for opening in THOUGHT.finditer(text):
+        ends = THOUGHT_ENDS[opening[0][:2]]
+        if opening.start() < at or ends in unended:
+            continue
+        if end := ends.search(text, opening.end()):
+            parts.append(text[at : opening.start()])
+            at = end.end()
+        else:
+            unended.add(ends)
+    return CITATION.sub("", "".join((*parts, text[at:]))).strip(), len(parts)
 
 
 def _dialogue(
