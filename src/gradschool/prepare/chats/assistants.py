@@ -38,7 +38,7 @@ def chatgpt(value: Json, source: Source) -> Iterator[Dialogue]:
         role = ROLES[message["author"]["role"]]
         parts = message["content"].get("parts")
         text = "\n".join(filter(None, (text_in(part) for part in parts if isinstance(part, str | dict))))
-        text, thought = _answer(text)
+        text, thought = without_thoughts(text)
         left_out.update(["thoughts"] * thought)
         bad = "it has weight 0" if message.get("weight") == 0 else ""
         turns.append(Turn(role, text, role=role, at=time_in(message.get("create_time")), untrained=bad))
@@ -86,7 +86,7 @@ def claude(value: Json, source: Source) -> Iterator[Dialogue]:
         if not role:
             continue
         parts = [part for part in objects(message.get("content")) if part.get("type", "text") == "text"]
-        text, thought = _answer("\n\n".join(filter(None, map(text_in, parts))) or text_in(message.get("text")))
+        text, thought = without_thoughts("\n\n".join(filter(None, map(text_in, parts))) or text_in(message.get("text")))
         left_out.update(["thoughts"] * thought)
         turns.append(Turn(role, text, role=role, at=time_in(message.get("created_at"))))
     yield _dialogue(value, source, turns, left_out, ("uuid",), ("updated_at", "created_at"))
@@ -129,7 +129,7 @@ def open_webui(value: Json, source: Source) -> Iterator[Dialogue]:
         role = ROLES.get(str(message.get("role")), "system" if message.get("role") == "system" else "")
         if not role:
             continue
-        text, thought = _answer(text_in(message.get("content")))
+        text, thought = without_thoughts(text_in(message.get("content")))
         left_out.update(["thoughts"] * thought)
         bad = _is_bad(message) or (bool(about) and str(message.get("id")) == about and _is_bad(value))
         why = "its reader rated it bad" if bad and role == "assistant" else ""
@@ -150,7 +150,7 @@ def _is_bad(message: Json) -> bool:
     return False
 
 
-def _answer(text: str) -> tuple[str, int]:
+def without_thoughts(text: str) -> tuple[str, int]:
     """A text without thoughts and marks of citations, and the number of thoughts."""
     parts: list[str] = []
     at = 0
