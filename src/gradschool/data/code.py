@@ -6,11 +6,11 @@ KNOWN = (  # how a line of code begins, in common languages
     r"(?:async |export |public |private |protected |static |final |abstract |pub )*"
     r"(?:(?:def|class|import|from [\w.]+ import|return|const|let|var|function|func|fn|struct|enum|interface|package|"
     r"using|namespace|elif|else|try|except|finally|catch|throw|raise|yield|await|print|echo)\b|#include|#define|#!|"
-    r"(?:if|for|while|switch|match|with)\b.*[:{(]|<\?php|<\w+[^>]*>|</\w+>|end\b|fi\b|done\b|\$ ?\w+|@\w+)"
+    r"(?:if|for|while|switch|match|with)\b.*[:{(]|<\?php|<\w++[^>]*+>|</\w+>|end\b|fi\b|done\b|\$ ?\w+|@\w+)"
 )
 LINE = re.compile(
-    rf"\s*(?:{KNOWN}"
-    r"|[\w.\[\]\"'$]+\s*(?:[-+*/|&:?]?=|=>|->|:=)\s*\S|[\w.$]+(?:::|\.)?\w*\(|.*(?:[;{}]|\)\s*:)\s*$|[)\]}]|//|/\*|\*/)"
+    rf"\s*+(?:{KNOWN}"
+    r"|[\w.\[\]\"'$]+\s*(?:[-+*/|&:?]?=|=>|->|:=)\s*\S|[\w.$]++(?:::\w*+)?\(|.*(?:[;{}]|\)\s*:)\s*$|[)\]}]|//|/\*|\*/)"
 )
 MIN_LINES = 0.6  # fraction of lines that look like code
 SYMBOL = re.compile(r"[=(){}\[\];<>]|::|->")
@@ -28,9 +28,10 @@ SQL_OPEN = re.compile(
     re.IGNORECASE,
 )
 
+BLOCK = r"/\*(?:[^*/]|\*(?!/)|/(?!\*))*+\*/"  # a comment without another one in it: linear time
 STRING = re.compile(r"\"\"\".*?\"\"\"|'''.*?'''|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|''|[^'\\\n])*'|`[^`]*`", re.DOTALL)
-COMMENT = re.compile(r"/\*.*?\*/|(?<![:\w])//[^\n]*|(?:(?<=\s)|^)#(?!include|define|!)[^\n]*", re.DOTALL | re.MULTILINE)
-SQL_COMMENT = re.compile(r"/\*.*?\*/|--[^\n]*", re.DOTALL)
+COMMENT = re.compile(rf"{BLOCK}|(?<![:\w])//[^\n]*|(?:(?<=\s)|^)#(?!include|define|!)[^\n]*", re.DOTALL | re.MULTILINE)
+SQL_COMMENT = re.compile(rf"{BLOCK}|--[^\n]*", re.DOTALL)
 DANGLING = re.compile(r"(?:[,=*/&|(\[{]|(?<!\+)\+|(?<!-)-|->|=>)$")
 PAIRS = (("(", ")"), ("[", "]"), ("{", "}"))
 

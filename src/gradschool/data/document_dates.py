@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+import zlib
 from pathlib import Path
 
 from gradschool.data.dates import NAMED, day_of, iso_date
@@ -15,13 +16,13 @@ FRONT_MATTER = re.compile(
     re.IGNORECASE,
 )
 WEB = re.compile(
-    r"<meta[^>]*?(?:name|property|itemprop)\s*=\s*[\"']?(?:article:published_time|date|pubdate|publish-?date|"
-    r"datePublished|dc(?:terms)?\.(?:date|created|issued)(?:\.\w+)?)\b[^>]*?content\s*=\s*[\"']([^\"']+)"
-    r"|\"datePublished\"\s*:\s*\"([^\"]+)|<time[^>]*?datetime\s*=\s*[\"']([^\"']+)",
+    r"<meta[^<>]{0,300}?(?:name|property|itemprop)\s*=\s*[\"']?(?:article:published_time|date|pubdate|publish-?date|"
+    r"datePublished|dc(?:terms)?\.(?:date|created|issued)(?:\.\w+)?)\b[^<>]{0,300}?content\s*=\s*[\"']([^\"']+)"
+    r"|\"datePublished\"\s*:\s*\"([^\"]+)|<time[^<>]{0,300}?datetime\s*=\s*[\"']([^\"']+)",
     re.IGNORECASE,
 )
 IN_NAME = re.compile(r"(?<!\d)(\d{4}[-_.]\d{2}[-_.]\d{2})(?!\d)")
-PROPERTY = re.compile(r"<(?:dcterms:created|dc:date)\b[^>]*>\s*([^<]+)")
+PROPERTY = re.compile(r"<(?:dcterms:created|dc:date)\b[^<>]*+>\s*+([^<]+)")
 PDF_CREATED = re.compile(rb"/CreationDate\s*\(D:(\d{4})(\d{2})(\d{2})")
 
 
@@ -64,8 +65,9 @@ def _in_archive(path: Path) -> str:
         with zipfile.ZipFile(path) as archive:
             for name in archive.namelist():
                 if name.endswith((".opf", "docProps/core.xml")):
-                    found = PROPERTY.search(archive.read(name).decode("utf-8", "replace"))
+                    with archive.open(name) as file:
+                        found = PROPERTY.search(file.read(HEAD).decode("utf-8", "replace"))
                     return found[1].strip() if found else ""
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError):
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError):
         return ""
     return ""

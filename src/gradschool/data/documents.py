@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradschool.data.converter import LIMITS, Limits, converted
 from gradschool.data.encoding import Unreadable, check_length, decode
 from gradschool.data.normalize import compose
 from gradschool.errors import DataError
@@ -36,12 +37,12 @@ class Document:
     hash: str = ""
 
 
-def read_documents(path: Path) -> Work[list[Document]]:
+def read_documents(path: Path, limits: Limits = LIMITS) -> Work[list[Document]]:
     """Read all documents in a folder and its subfolders (or one file), sorted by name.
 
     Markdown and plain text stay as they are; html, docx, epub and xlsx become Markdown; pdf becomes text with page
-    offsets, for at most MAX_PAGES pages. A file that cannot be read is skipped with a warning. Hidden files and
-    symbolic links to folders are ignored.
+    offsets, for at most MAX_PAGES pages. Each is converted within `limits`. A file that cannot be read is skipped with
+    a warning. Hidden files and symbolic links to folders are ignored.
 
     Raises DataError if no document can be read, or if all texts together exceed MAX_TOTAL_TEXT characters.
     """
@@ -58,7 +59,7 @@ def read_documents(path: Path) -> Work[list[Document]]:
     for number, (name, file) in enumerate(files):
         yield Progress("reading documents", number, len(files), "documents")
         try:
-            document = yield from read_document(name, file)
+            document = yield from read_document(name, file, limits=limits)
         except Unreadable as reason:
             yield Note(f"{name} is skipped: {reason}", "warning")
             continue
@@ -119,7 +120,7 @@ def _skipped(others: list[tuple[str, str]]) -> list[Note]:
     return notes
 
 
-def read_document(name: str, file: Path, suffix: str = "") -> Work[Document]:
+def read_document(name: str, file: Path, suffix: str = "", limits: Limits = LIMITS) -> Work[Document]:
     """Read one file as the format of its suffix (or of `suffix`); raises Unreadable if it has no text."""
     try:
         if file.stat().st_size > MAX_FILE_BYTES:
@@ -132,19 +133,15 @@ def read_document(name: str, file: Path, suffix: str = "") -> Work[Document]:
     suffix = suffix or file.suffix.lower()
     pages: tuple[int, ...] = ()
     if suffix == ".pdf":
-        text, pages = yield from _pdf(name, content)
+        text, pages = yield from _pdf(name, content, limits)
     elif suffix in (".docx", ".epub", ".xlsx"):
-        from gradschool.data.convert import docx_text, epub_text, xlsx_text
-
-        text = {".docx": docx_text, ".epub": epub_text, ".xlsx": xlsx_text}[suffix](content)
+        text = "".join(converted(suffix, content, limits))
     else:
         text, wrong = decode(content)
         if wrong:
             yield Note(f"{name} {wrong}. Save it as UTF-8 if characters look wrong.", "warning")
         if suffix in (".html", ".htm"):
-            from gradschool.data.convert import html_text
-
-            text = html_text(text)
+            text = "".join(converted(suffix, text.encode(), limits))
     if not text.strip():
         hint = " (a scan? run OCR first)" if suffix == ".pdf" else ""
         raise Unreadable(f"it has no text{hint}.")
@@ -156,11 +153,9 @@ def _one_form(text: str) -> str:
     return compose(SOFT_HYPHEN_AT_END.sub("-\n", text))
 
 
-def _pdf(name: str, content: bytes) -> Work[tuple[str, tuple[int, ...]]]:
-    from gradschool.data.convert import pdf_pages
-
+def _pdf(name: str, content: bytes, limits: Limits) -> Work[tuple[str, tuple[int, ...]]]:
     parts: list[str] = []
-    for number, page in enumerate(pdf_pages(content)):
+    for number, page in enumerate(converted(".pdf", content, limits)):
         if number >= MAX_PAGES:
             yield Note(
                 f"{name} has more than {MAX_PAGES:,} pages; the rest is ignored. Divide the file to read it all.",

@@ -15,6 +15,7 @@ from typing import TextIO
 from gradschool.errors import DataError
 
 MAX_LINE = 8 << 20  # characters; a longer line is a missing line break, not an example
+MAX_CELL = 1 << 20  # characters of a cell; more is a quote that is never closed
 MAX_TEXT = 20_000_000  # characters of one document
 HEAD = 1 << 16  # bytes from which the encoding is detected
 SHOWN = 200  # characters returned of a line that is too long

@@ -131,7 +131,7 @@ def marks_of(row: Mapping[str, Any], taken: Collection[str] = (), depth: int = 0
 @lru_cache(maxsize=4096)  # called for each key of each row
 def _name(key: str) -> str:
     """The plain name of a key as people write it: "Use for training? (yes/no)" is `use_for_training`."""
-    words = re.sub(r"\W+", "_", re.sub(r"\(.*?\)|['’]", "", plain(key))).strip("_")
+    words = re.sub(r"\W+", "_", re.sub(r"\([^)\n]{0,200}\)|['’]", "", plain(key))).strip("_")
     return words or plain(key)
 
 

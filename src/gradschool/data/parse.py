@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
-from gradschool.data.encoding import MAX_LINE, Line, Unreadable, lines, open_text, repair
+from gradschool.data.converter import sheets
+from gradschool.data.encoding import MAX_CELL, MAX_LINE, Line, Unreadable, lines, open_text, repair
 from gradschool.data.tables import Record, header_place, is_header, table_rows
 from gradschool.data.tables import Row as Row
 from gradschool.errors import DataError
@@ -107,10 +108,8 @@ def _is_workbook(path: Path) -> bool:
 
 
 def _workbook_rows(path: Path, name: str, data: Data) -> Iterator[Row]:
-    from gradschool.data.convert import xlsx_sheets
-
     try:
-        for number, (title, sheet) in enumerate(xlsx_sheets(path.read_bytes())):
+        for number, title, sheet in sheets(path.read_bytes()):
             records = (Record(line, cells) for line, cells in enumerate(sheet, 1))
             yield from table_rows(records, data, title if number else "")
     except (Unreadable, OSError) as error:
@@ -212,7 +211,7 @@ def _cells(head: Sequence[str], delimiter: str) -> list[list[str]]:
 @contextmanager
 def _long_fields() -> Iterator[None]:
     """Raise the csv module's limit of 128 KB per cell, which is global to the process, for as long as needed."""
-    before = csv.field_size_limit(MAX_LINE)
+    before = csv.field_size_limit(MAX_CELL)
     try:
         yield
     finally:

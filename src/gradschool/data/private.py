@@ -42,7 +42,7 @@ NO_PHONE = re.compile(  # dates, times, years, decimals, single digits
 ID_LIKE = re.compile(r"(?:\d[ .+-]?){6}|\d{6}[-+A]|[A-Z]{5}\d{2}|[XYZ]-?\d{7}|[A-Z]{2} ?\d{2} ?\d{2} ?\d{2}")
 HOUSE = re.compile(r"(?<![\d.,:/+-])\d{1,5}[a-zA-Z]?(?![\w:%/]|[.,]\d)")
 BEFORE, AFTER = 45, 70  # characters around a house number that are searched for street and town
-POSTCODE = re.compile(r"\b(?:[A-Z][\w'’-]+,?\s)?[A-Z]{1,2}\d[A-Z\d]?\s\d[A-Z]{2}\b")
+POSTCODE = re.compile(r"\b(?:[A-Z][\w'’-]{1,60},?\s)?[A-Z]{1,2}\d[A-Z\d]?\s\d[A-Z]{2}\b")
 MIN_ENTROPY = 2.5  # bits per character of a random value
 
 
@@ -96,7 +96,7 @@ def shapes() -> Shapes:
         keys=re.compile(_any(keys["shapes"]), re.DOTALL),
         key_words=tuple(keys["words"]),
         assigned=re.compile(
-            rf"(?i)\b{_any(keys['names'])}\b(?:\s+(?:is|ist|est|es|è))?\s*[:=]?\s*[\"'`]?"
+            rf"(?i)\b{_any(keys['names'])}\b(?:\s++(?:is|ist|est|es|è))?\s*+(?:[:=]\s*+)?[\"'`]?"
             r"(?P<value>[\w!$%&*+/=#-][^\s\"'`,;<>]{7,199})"
         ),
         cards=re.compile(_any(read["cards"]["begins"])),

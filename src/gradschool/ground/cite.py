@@ -134,7 +134,7 @@ def strip_marks(text: str) -> str:
     """Remove the [n] citations from an answer before scoring; JSON, where [1] is a list, is unchanged."""
     if _is_json(text):
         return text
-    return re.sub(rf"[ \t]*{MARK.pattern}", "", text).strip()
+    return re.sub(rf"(?<![ \t])[ \t]*+{MARK.pattern}", "", text).strip()
 
 
 def _is_json(text: str) -> bool:

@@ -16,7 +16,7 @@ MAX_SENTENCE = 2  # passage lengths; a longer sentence is split between words
 MAX_ROW = 4  # passage lengths; a longer table row or list item is split between words
 MAX_HEADING = 200  # characters of a heading, and of a path of headings
 
-ATX_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
+ATX_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]++([^\n]*+)")
 UNDERLINE = re.compile(r" {0,3}(=+|-{3,})[ \t]*$")
 FENCE = re.compile(r" {0,3}(```+|~~~+)")
 WHOLE_LINE = re.compile(
@@ -105,14 +105,20 @@ def _lines(document: Document) -> Iterator[_Line]:
         yield _Line(start, end, kind, tuple(filter(None, path)))
 
 
+def atx_heading(line: str) -> tuple[int, str] | None:
+    """Level and name of a heading such as `## Name ##`."""
+    match = ATX_HEADING.match(line)
+    return (len(match[1]), match[2].rstrip(" \t").rstrip("#").strip()) if match else None
+
+
 def _heading(text: str, lines: list[tuple[int, int]], number: int) -> tuple[int, str] | None:
     """Level and name if the line is a heading: `# Name`, or a single line underlined with === or ---."""
     start, end = lines[number]
     line = text[start:end]
     if end - start > MAX_HEADING:
         return None
-    if match := ATX_HEADING.match(line):
-        return len(match.group(1)), match.group(2).strip()
+    if heading := atx_heading(line):
+        return heading
     before = text[slice(*lines[number - 1])] if number else ""
     after = UNDERLINE.match(text[slice(*lines[number + 1])]) if number + 1 < len(lines) else None
     if after and not before.strip() and not WHOLE_LINE.match(line) and not UNDERLINE.match(line):

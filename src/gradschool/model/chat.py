@@ -263,7 +263,7 @@ class Chat:
 
     def _encode(self, text: str) -> list[int]:
         ids: list[int] = []
-        for position, part in enumerate(re.split(f"{OPEN}(.*?){CLOSE}", text, flags=re.DOTALL)):
+        for position, part in enumerate(re.split(f"{OPEN}([^{OPEN}{CLOSE}]*+){CLOSE}", text, flags=re.DOTALL)):
             if part:
                 split = position % 2 == 1
                 with self._lock:

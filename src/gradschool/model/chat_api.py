@@ -25,7 +25,7 @@ FIRST_PAUSE, MAX_PAUSE = 0.5, 60.0  # seconds
 MAX_REPLY = 8 << 20  # bytes
 TOO_LONG = ("context length", "context_length", "context size", "context window", "exceed_context", "too many tokens")
 UNKNOWN_MODEL = re.compile(
-    r"model\b.*(not found|n[o']t exist|unknown|no such|invalid|not available|not loaded)"
+    r"model\b.{0,300}(not found|n[o']t exist|unknown|no such|invalid|not available|not loaded)"
     r"|(unknown|invalid|no such) model",
     re.IGNORECASE,
 )

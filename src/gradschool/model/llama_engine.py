@@ -64,7 +64,9 @@ class LlamaEngine:
         # Something in it looks like a control token: then the contents are cut into tokens apart from the template.
         marked = [replace(m, content=OPEN + re.sub(f"[{OPEN}{CLOSE}]", "", m.content) + CLOSE) for m in conversation]
         ids: list[int] = []
-        segments = re.split(f"{OPEN}(.*?){CLOSE}", self.server.prompt_text(tuple(marked)), flags=re.DOTALL)
+        segments = re.split(
+            f"{OPEN}([^{OPEN}{CLOSE}]*+){CLOSE}", self.server.prompt_text(tuple(marked)), flags=re.DOTALL
+        )
         for position, segment in enumerate(segments):
             if segment:
                 ids += self.server.tokens(segment, control=position % 2 == 0, start=position == 0)

@@ -10,11 +10,14 @@ from gradschool.prepare.people import name_words, word_lists
 
 UPPER = r"[^\W\d_a-zß-öø-ÿа-яёα-ωά-ώ]"  # a capital, or a letter of a script without capitals
 NAME = rf"{UPPER}[\w'’-]*(?:[ \t]+(?:(?:van|von|de|der|den|da|di|del|la|le|al|el|bin)[ \t]+)*{UPPER}[\w'’.-]*){{0,3}}"
-JOINED = r"(?:[ \t]*(?:,|&|\+|/)[ \t]*|[ \t]+(?:and|und|et|y|e|en|och|og|ja|i|и)[ \t]+)"
+BLANKS = r"(?<![ \t])[ \t]++"  # all blanks between two words, never the rest of them: linear time
+JOINED = rf"(?:(?:{BLANKS})?[,&+/][ \t]*+|{BLANKS}(?:and|und|et|y|e|en|och|og|ja|i|и)[ \t]++)"
 END = r"(?=[ \t]*(?:[,.!:;?…，、！：。–—\-)]|$))"
 HONORED = re.compile(r"\s*(?P<names>[^\W\d_]{1,8})\s?(?:様|さん|さま|殿|先生|님|씨|先生|女士|小姐)(?:[\s,、，:：。]|$)")
 # "Denise at Harbour Mutual", "Denise (Harbour Mutual)", "Denise, Harbour Mutual": what follows is not a name.
-PLACE = re.compile(r"\s+(?:at|from|of|for|with|bei|von|chez|de|à|en|da|di|bij|van|@|\||[-–—/])\s.*$|\s*[,(|/].*$")
+PLACE = re.compile(
+    r"(?<!\s)(?:\s++(?:at|from|of|for|with|bei|von|chez|de|à|en|da|di|bij|van|@|\||[-–—/])\s.*$|\s*+[,(|/].*$)"
+)
 LEADING = re.compile(r"^[\s\-–—~*/_>]+")
 INTRODUCED = (
     r"\b(?:my name is|my name['’]s|ich heiße|ich heisse|mein name ist|je m['’]appelle|mon nom est|me llamo|mi nombre es"

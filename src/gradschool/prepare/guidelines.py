@@ -246,8 +246,8 @@ def _breaking(rule: Rule, good: str) -> str:
 
 def _quoted(rule: Rule) -> str:
     """The quotations in a rule's name."""
-    found = re.search("“(.*)”", rule.name)
-    return found[1].replace(" … ", "\n") if found else ""
+    first, last = rule.name.find("“"), rule.name.rfind("”")
+    return rule.name[first + 1 : last].replace(" … ", "\n") if 0 <= first < last else ""
 
 
 def _keeps(rule: Rule, answer: str) -> bool:

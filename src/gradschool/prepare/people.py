@@ -14,12 +14,12 @@ from gradschool.data.private import Private
 from gradschool.prepare.caseless import Caseless, has_case
 
 WORD = re.compile(r"[^\W\d_](?:[\w’'-]*\w)?")
-SALUTE_GAP = re.compile(r"[ \t,.!]{1,3}|[,.!]?\s*\n\s*")  # between a greeting or closing word and a name
+SALUTE_GAP = re.compile(r"[ \t,.!]{1,3}|[,.!]?[^\S\n]*+\n\s*+")  # between a greeting or closing word and a name
 INITIAL = 1  # characters of a word that is too short to identify anyone
 SPACE = re.compile(r"[\s,]+")
 GAP = re.compile(r"[ \t]{1,3}|\.[ \t]{0,2}|\n")  # between the words of one name, and between a title and a name
 MAX_NAME_WORDS, MAX_LOWER = 5, 3
-AFTER_NAME = re.compile(r"\s*['\"]?\s(?:via|on behalf of|@|\||[-–—])\s.*$|\s*\|.*$|/.*$")
+AFTER_NAME = re.compile(r"(?<!\s)(?:(?:\s++(?:['\"]\s)?|['\"]\s)(?:via|on behalf of|@|\||[-–—])\s.*$|\s*+\|.*$)|/.*$")
 TOKEN, LETTER = re.compile(r"\w+"), re.compile(r"[^\W\d_]")
 MIN_DIGITS = 7  # of a number that is a name: a shorter one may be anything
 
@@ -360,7 +360,7 @@ def name_words(name: str) -> list[str]:
     ['Anna', 'Keller']
     """
     lists = word_lists()
-    name = unicodedata.normalize("NFC", re.sub(r"\([^)]*\)|\[[^\]]*\]|\".*?\"", " ", name))
+    name = unicodedata.normalize("NFC", re.sub(r"\([^)]{0,200}\)|\[[^\]]{0,200}\]|\".*?\"", " ", name))
     name = AFTER_NAME.sub("", name.strip(" '‘’"))
     if "@" in name or "&" in name.partition(",")[0]:
         return []

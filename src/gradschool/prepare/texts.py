@@ -20,7 +20,7 @@ from gradschool.prepare.recognise import HTML, SourceFile
 from gradschool.prepare.rows import Columns, file_rows
 from gradschool.records import Message, Note, Progress, Source, Work
 
-HEADING = re.compile(r"^ {0,3}(#{1,6})\s+(.+?)\s*#*\s*$", re.MULTILINE)
+HEADING = re.compile(r"^ {0,3}(#{1,6})\s++(\S(?:[^\n]*[^\s#])?)(?:[^\S\n]|#)*+$", re.MULTILINE)
 FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 LONG_DOCUMENT = 900  # words from which a document is divided at its headings
 MIN_SECTION = 30  # words; a shorter section is joined with the next

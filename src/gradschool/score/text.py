@@ -18,7 +18,7 @@ _EDGE = " \t\r\n.,;:!?…\"'`´*“”„‘’«»‹›()[]。、「」『』�
 _ARTICLES = frozenset({"a", "an", "the"})
 _DASHES = str.maketrans("‐‑‒–−", "-----")
 _LEADING_POINT = re.compile(r"(?<!\w)\.(?=\d)")
-_BULLET = re.compile(r"-+\s+(?=\D)")
+_BULLET = re.compile(r"\A-+\s+(?=\D)")
 # Between words; not before a number (-1), between digits (2-3) or at the end (B-).
 _DIVIDER = re.compile(r"[\s_]+(?:-+[\s_]+)?|(?<=[^\W_])-+(?=[^\W\d_])|(?<=[^\W\d_])-+(?=\d)")
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from gradschool.ground.cite import strip_marks
 
 # An unfinished citation mark, or whitespace before a possible mark or the end.
-UNCERTAIN = re.compile(r"\s*(?:\[[\d ,;]*)?\Z")
+UNCERTAIN = re.compile(r"(?<!\s)\s*+(?:\[[\d ,;]*+)?\Z")
 JSON_STARTS = ("{", "[{", '["')
 MAY_BE_MARK = re.compile(r"\[ ?(?:[1-9]|\Z)")
 

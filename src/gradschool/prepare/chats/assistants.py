@@ -8,12 +8,11 @@ from gradschool.prepare.chats.values import Json, branch, is_key, last_leaf, obj
 from gradschool.prepare.dialogue import Dialogue, Turn, iso
 from gradschool.records import Source
 
-CITATION = re.compile("\ue200[^\ue201]*\ue201|[\ue200-\ue206]|\u3010[^\u3010\u3011]*\u2020[^\u3010\u3011]*\u3011")
-THOUGHT = re.compile(
-    r"<details\b[^>]*\btype=\"(?:reasoning|code_interpreter|tool_calls)\".*?</details>"
-    r"|<think(?:ing)?>.*?</think(?:ing)?>",
-    re.DOTALL,
+CITATION = re.compile(
+    "\ue200[^\ue200\ue201]*+\ue201|[\ue200-\ue206]|\u3010[^\u3010\u3011\u2020]*+\u2020[^\u3010\u3011]*+\u3011"
 )
+THOUGHT = re.compile(r"<details\b[^<>]{0,300}\btype=\"(?:reasoning|code_interpreter|tool_calls)\"|<think(?:ing)?>")
+THOUGHT_ENDS = {"<d": re.compile("</details>"), "<t": re.compile("</think(?:ing)?>")}  # by how a thought begins
 ROLES = {"user": "user", "human": "user", "assistant": "assistant"}
 SPOKEN = ("text", "multimodal_text")  # the kinds of content in ChatGPT that somebody reads
 
@@ -39,7 +38,7 @@ def chatgpt(value: Json, source: Source) -> Iterator[Dialogue]:
         role = ROLES[message["author"]["role"]]
         parts = message["content"].get("parts")
         text = "\n".join(filter(None, (text_in(part) for part in parts if isinstance(part, str | dict))))
-        text, thought = _answer(text)
+        text, thought = without_thoughts(text)
         left_out.update(["thoughts"] * thought)
         bad = "it has weight 0" if message.get("weight") == 0 else ""
         turns.append(Turn(role, text, role=role, at=time_in(message.get("create_time")), untrained=bad))
@@ -87,7 +86,7 @@ def claude(value: Json, source: Source) -> Iterator[Dialogue]:
         if not role:
             continue
         parts = [part for part in objects(message.get("content")) if part.get("type", "text") == "text"]
-        text, thought = _answer("\n\n".join(filter(None, map(text_in, parts))) or text_in(message.get("text")))
+        text, thought = without_thoughts("\n\n".join(filter(None, map(text_in, parts))) or text_in(message.get("text")))
         left_out.update(["thoughts"] * thought)
         turns.append(Turn(role, text, role=role, at=time_in(message.get("created_at"))))
     yield _dialogue(value, source, turns, left_out, ("uuid",), ("updated_at", "created_at"))
@@ -130,7 +129,7 @@ def open_webui(value: Json, source: Source) -> Iterator[Dialogue]:
         role = ROLES.get(str(message.get("role")), "system" if message.get("role") == "system" else "")
         if not role:
             continue
-        text, thought = _answer(text_in(message.get("content")))
+        text, thought = without_thoughts(text_in(message.get("content")))
         left_out.update(["thoughts"] * thought)
         bad = _is_bad(message) or (bool(about) and str(message.get("id")) == about and _is_bad(value))
         why = "its reader rated it bad" if bad and role == "assistant" else ""
@@ -151,10 +150,21 @@ def _is_bad(message: Json) -> bool:
     return False
 
 
-def _answer(text: str) -> tuple[str, int]:
+def without_thoughts(text: str) -> tuple[str, int]:
     """A text without thoughts and marks of citations, and the number of thoughts."""
-    text, count = THOUGHT.subn("", text)
-    return CITATION.sub("", text).strip(), count
+    parts: list[str] = []
+    at = 0
+    unended: set[re.Pattern[str]] = set()  # a missing end is looked for once, for linear time
+    for opening in THOUGHT.finditer(text):
+        ends = THOUGHT_ENDS[opening[0][:2]]
+        if opening.start() < at or ends in unended:
+            continue
+        if end := ends.search(text, opening.end()):
+            parts.append(text[at : opening.start()])
+            at = end.end()
+        else:
+            unended.add(ends)
+    return CITATION.sub("", "".join((*parts, text[at:]))).strip(), len(parts)
 
 
 def _dialogue(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 PLACEHOLDER = re.compile(r"<[^<>\n]{2,60}>")  # "<Media omitted>" in any language
 ATTACHED = re.compile(r"<[^<>:\n]{2,30}:\s?[^<>\n]*\.\w{2,5}>|\S[^\n/]{0,120}\.\w{2,5} \([^()\n]{3,40}\)")
-REACTIONS = re.compile(r"\s*\(- [^()\n]{1,200}: \S{1,12} -\)$")  # "(- Ann: 👍 -)", as signal-export writes them
-EDITED = re.compile(r"\s*<[^<>\n]{5,60}>$")  # "<This message was edited>"
+REACTIONS = re.compile(r"(?<!\s)\s*+\(- [^()\n]{1,200}: \S{1,12} -\)$")  # "(- Ann: 👍 -)", as signal-export writes them
+EDITED = re.compile(r"(?<!\s)\s*+<[^<>\n]{5,60}>$")  # "<This message was edited>"
 OPENING, CLOSING = "“«„‘", "”»“’"
 MAX_WORDS = 12  # of a notice
 

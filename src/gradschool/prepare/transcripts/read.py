@@ -15,7 +15,7 @@ from gradschool.prepare.transcripts.stamps import MARKS, Stamp, stamp_at_end, st
 from gradschool.records import Source
 
 SEPARATOR = re.compile(
-    r"\s*(?:[-=*_#]{3,}.*|(?:#{1,6}\s*)?(?:conversation|chat|ticket|dialogue|session)\s+#?\d+\s*:?\s*)", re.I
+    r"\s*(?:[-=*_#]{3,}.*|(?:#{1,6}\s*)?(?:conversation|chat|ticket|dialogue|session)\s+#?\d++\s*+:?\s*+)", re.I
 )
 RULE = re.compile(r"\s*[=─━]{10,}\s*")  # at the end of a message of DiscordChatExporter
 BLOCK = re.compile(r"\{(?:Attachments|Embed|Reactions|Stickers|Inline Embed)\}", re.I)

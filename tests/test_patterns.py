@@ -1,0 +1,260 @@
+"""Every regular expression of the project takes linear time, whatever the text: each is pumped with repeated pieces."""
+
+import ast
+import importlib
+import inspect
+import itertools
+import os
+import pkgutil
+import random
+import re
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import pytest
+import regex
+
+import gradschool
+from gradschool.data.code import LINE
+from gradschool.ground.passages import atx_heading
+
+SHORT, LONG = 500, 2_000  # characters
+FAST = 0.0007  # seconds for a long text; a quadratic pattern takes more
+BUDGET = float(os.environ.get("GRADSCHOOL_FUZZ_SECONDS", "0.03"))  # of CPU for each pattern; an hour by hand: 10
+HOPELESS = 0.2  # seconds for a short text that no linear pattern takes
+SLOWER = 9  # the factor for four times the text: 4 if linear, 16 if quadratic
+USUAL = (" ", "a", "1", "A", "\n", "-", ".", "é")
+# Patterns of mails that are not linear yet.
+KNOWN = {
+    f"gradschool.prepare.mail.{name}"
+    for name in (
+        "attribution.BREAK",
+        "attribution.ENCLOSED",
+        "attribution.SENTENCE_END",
+        "headers.ADDRESS",
+        "headers.VIA",
+        "lists.ADDRESS",
+        "named.ADDRESSED",
+        "patterns.original",
+        "patterns.forwarded",
+        "patterns.contact",
+        "structure.ADDRESS",
+    )
+}
+METHODS = {"match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer"}
+Pattern = re.Pattern[Any] | regex.Pattern[Any]
+
+
+def modules() -> Iterator[ModuleType]:
+    for found in pkgutil.walk_packages(gradschool.__path__, "gradschool."):
+        if not found.name.endswith(("__main__", "llama_child", "convert_child")):
+            yield importlib.import_module(found.name)
+
+
+def held(value: Any, name: str, depth: int = 0) -> Iterator[tuple[str, Pattern]]:
+    """The patterns in a value of a module, by name."""
+    if isinstance(value, re.Pattern | regex.Pattern):
+        yield name, value
+    elif depth < 3 and isinstance(value, tuple | list | set | frozenset):
+        for inner in value:
+            yield from held(inner, name, depth + 1)
+    elif depth < 3 and isinstance(value, dict):
+        for inner in value.values():
+            yield from held(inner, name, depth + 1)
+    elif depth < 3 and is_dataclass(value) and not isinstance(value, type):
+        for part in fields(value):
+            yield from held(getattr(value, part.name), part.name, depth + 1)
+    elif depth == 0 and hasattr(value, "cache_info") and not inspect.signature(value).parameters:
+        returned = inspect.signature(value).return_annotation
+        if any(word in str(returned) for word in ("Pattern", "Shapes", "Patterns")):
+            yield from held(value(), name, 1)
+
+
+def written(module: ModuleType) -> Iterator[tuple[str, Pattern, str]]:
+    """The patterns that are written in calls such as `re.sub("…", …)`, and the method."""
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
+            continue
+        library = node.func.value
+        if isinstance(library, ast.Name) and library.id in ("re", "regex") and node.func.attr in METHODS:
+            flags = next((word.value for word in node.keywords if word.arg == "flags"), ast.Constant(0))
+            if node.func.attr in ("match", "fullmatch", "search") and len(node.args) > 2:
+                flags = node.args[2]
+            try:
+                source, value = (eval(ast.unparse(part), vars(module)) for part in (node.args[0], flags))  # noqa: S307
+            except NameError:
+                continue  # made of local values
+            if not isinstance(source, re.Pattern | regex.Pattern):
+                compiled = re.compile(source, value) if library.id == "re" else regex.compile(source, value)
+                yield f"{module.__name__}:{node.lineno}", compiled, node.func.attr
+
+
+@cache
+def patterns() -> dict[str, tuple[Pattern, frozenset[str]]]:
+    """All patterns by where they are, with the methods that they are used with."""
+    found: dict[int, tuple[str, Pattern]] = {}
+    used: defaultdict[int | str, set[str]] = defaultdict(set)
+    result: dict[str, tuple[Pattern, frozenset[str]]] = {}
+    for module in modules():
+        for name, value in list(vars(module).items()):
+            if hasattr(value, "cache_info") and value.__module__ != module.__name__:
+                continue
+            for inner, pattern in held(value, name):
+                found.setdefault(id(pattern), (f"{module.__name__}.{inner}", pattern))
+        for node in ast.walk(ast.parse(inspect.getsource(module))):
+            if isinstance(node, ast.Attribute) and node.attr in METHODS:
+                used[user_of(node.value, module)].add(node.attr)
+        for name, pattern, method in written(module):
+            result[name] = pattern, frozenset({method})
+    for key, (name, pattern) in found.items():
+        methods = used[key] or used[name.rpartition(".")[2]] or {"search"}
+        result[name if name not in result else f"{name}'"] = pattern, frozenset(methods)
+    return result
+
+
+def user_of(owner: ast.expr, module: ModuleType) -> int | str:
+    """What a method is called on: a pattern of the module, by its identity, or another value by its name."""
+    if isinstance(owner, ast.Name):
+        return id(vars(module)[owner.id]) if owner.id in vars(module) else owner.id
+    return getattr(owner, "attr", "")
+
+
+def repeated(pattern: Pattern) -> Iterator[tuple[str, str]]:
+    """What a text begins with, and the piece repeated after it: signs and words that the pattern speaks of."""
+    source = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin-1")
+    literal = re.sub(r"\\[nrt]", " ", re.sub(r"\\[uU][0-9a-f]{4,8}", "", source))
+    signs = [*dict.fromkeys([*USUAL, *(c for c in literal if not c.isalnum() and c not in "\\^$")])][:22]
+    words = [*dict.fromkeys(re.findall(r"[^\W\d_]{2,}", literal))][:12]
+    pairs = ["".join(pair) for pair in itertools.permutations(signs, 2)]
+    random.Random(0).shuffle(pairs)
+    yield from (("", piece) for piece in signs)
+    yield from ((first, piece) for first in (*signs, *words) for piece in USUAL)
+    yield from ((f"{first} ", piece) for first in (*signs, *words) for piece in USUAL)
+    yield from ((f"{first} a", piece) for first in (*signs, *words) for piece in USUAL)
+    yield from (("", piece) for piece in pairs)
+    yield from (("", f"{word}{sign}") for word in words for sign in ("", " ", "-", "1", "a"))
+    chance = random.Random(0)
+    around = ["", *signs]
+    for word in words * 12:
+        one, two, three = chance.choices(around, k=3)
+        yield "", f"{one}{word}{two}{three}"
+
+
+def seconds(pattern: Pattern, methods: frozenset[str], text: Any) -> float:
+    began = time.process_time()
+    if "fullmatch" in methods:
+        pattern.fullmatch(text)
+    if "match" in methods:
+        pattern.match(text)
+    if methods - {"match", "fullmatch"}:
+        for _ in pattern.finditer(text):
+            pass
+    return time.process_time() - began
+
+
+def slow_text(pattern: Pattern, methods: frozenset[str], budget: float = BUDGET) -> tuple[str, str] | None:
+    """A beginning and a piece whose repetition takes more than linear time."""
+    end = time.process_time() + budget
+    for first, piece in repeated(pattern):
+        if time.process_time() > end:
+            break
+        made = [first + piece * (size // len(piece)) + "\x01" for size in (SHORT, LONG)]
+        texts = [text.encode() if isinstance(pattern.pattern, bytes) else text for text in made]
+        if seconds(pattern, methods, texts[0]) > HOPELESS:
+            return first, piece
+        if seconds(pattern, methods, texts[1]) < FAST:
+            continue
+        short, long = (min(seconds(pattern, methods, text) for _ in range(3)) for text in texts)
+        if long > max(FAST, SLOWER * short):
+            return first, piece
+    return None
+
+
+def test_the_patterns_are_found() -> None:
+    assert len(patterns()) > 250
+    assert {"gradschool.ground.passages.ATX_HEADING", "gradschool.ground.cite.BRACKETED"} <= set(patterns())
+
+
+def test_every_pattern_takes_linear_time() -> None:
+    tried = {name: one for name, one in patterns().items() if name not in KNOWN}
+    slow = {name: text for name, (one, how) in tried.items() if (text := slow_text(one, how))}
+    assert not slow
+
+
+def test_a_quadratic_pattern_is_noticed() -> None:
+    assert slow_text(re.compile(r" +#"), frozenset({"search"}), 5) is not None
+    assert slow_text(re.compile(r"[ \t]+(.*?)[ \t]*#*$"), frozenset({"match"}), 5) is not None
+    assert slow_text(re.compile(r" ++#"), frozenset({"match"}), 5) is None
+
+
+# What a pattern was before it was made linear, its place, a method and the pieces of random texts for it.
+BEFORE = (
+    (r"[ \t]*\[ ?[1-9]\d?(?: ?[,;] ?[1-9]\d?)* ?\]", "ground.cite.strip_marks", "sub", "a [ ] [1] 1 2 , ;"),
+    (r"(?:[ \t]*(?:,|&|\+|/)[ \t]*|[ \t]+(?:and|e|i)[ \t]+)", "prepare.called.JOINED", "split", "Ann , & and e"),
+    (r"\s+(?:at|von|@|\||[-–—/])\s.*$|\s*[,(|/].*$", "prepare.called.PLACE", "sub", "Ann at @ | - , ("),
+    (
+        r"\s*['\"]?\s(?:via|@|\||[-–—])\s.*$|\s*\|.*$|/.*$",
+        "prepare.people.AFTER_NAME",
+        "sub",
+        "Ann via @ | - ' \" /",
+    ),
+    (r"[ \t,.!]{1,3}|[,.!]?\s*\n\s*", "prepare.people.SALUTE_GAP", "fullmatch", ", . \t \n"),
+    (r"\s*(?:\[[\d ,;]*)?\Z", "serve.streaming.UNCERTAIN", "search", "a [ ] 1 , \n"),
+    (r"\s*\(- [^()\n]{1,200}: \S{1,12} -\)$", "prepare.transcripts.notices.REACTIONS", "sub", "(- -) : Ann"),
+    (r"\s*<[^<>\n]{5,60}>$", "prepare.transcripts.notices.EDITED", "search", "<edited > a \n"),
+    (r"-+\s+(?=\D)", "score.text._BULLET", "match", "- a 1"),
+    (r"\u3010[^\u3010\u3011]*\u2020[^\u3010\u3011]*\u3011", "prepare.chats.assistants.CITATION", "sub", "【 】 † a"),
+    (
+        r"\s*(?:[-=*_#]{3,}.*|(?:#{1,6}\s*)?(?:chat|ticket)\s+#?\d+\s*:?\s*)",
+        "prepare.transcripts.read.SEPARATOR",
+        "fullmatch",
+        "chat # 1 : --- a",
+    ),
+)
+
+
+def result_of(pattern: Pattern, method: str, text: str) -> Any:
+    if method == "sub":
+        return pattern.sub("_", text)
+    if method == "split":
+        return pattern.split(text)
+    found = getattr(pattern, method)(text)
+    return found and found.span()
+
+
+@pytest.mark.parametrize(("before", "place", "method", "pieces"), BEFORE, ids=[row[1] for row in BEFORE])
+def test_linear_patterns_match_what_they_matched(before: str, place: str, method: str, pieces: str) -> None:
+    module, _, name = f"gradschool.{place}".rpartition(".")
+    held_there = getattr(importlib.import_module(module), name)
+    now = (
+        held_there
+        if isinstance(held_there, re.Pattern)
+        else re.compile(held_there)
+        if isinstance(held_there, str)
+        else None
+    )
+    old, chance = re.compile(before, now.flags & re.I if now else 0), random.Random(0)
+    for _ in range(3_000):
+        text = "".join(chance.choices([*pieces.split(" "), " ", " ", "  "], k=chance.randrange(1, 9)))
+        made = held_there(text) if now is None else result_of(now, method, text)
+        expected = result_of(old, method, text) if now else old.sub("", text).strip()
+        assert made == expected, text
+
+
+def test_headings_and_code_are_recognised_as_before() -> None:
+    old_heading = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
+    old_call = re.compile(r"[\w.$]+(?:::|\.)?\w*\(")
+    new_call = re.compile(r"[\w.$]++(?:::\w*+)?\(")
+    assert new_call.pattern in LINE.pattern
+    chance = random.Random(0)
+    for _ in range(3_000):
+        line = "".join(chance.choices(("#", "##", " ", "\t", "a", "b#"), k=chance.randrange(1, 8)))
+        was, now = old_heading.match(line), atx_heading(line)
+        assert (now and (now[0], now[1])) == (was and (len(was[1]), was[2].strip())), line
+        call = "".join(chance.choices(("a", ".", "::", "$", "("), k=chance.randrange(1, 8)))
+        assert bool(old_call.match(call)) == bool(new_call.match(call)), call
