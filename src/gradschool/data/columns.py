@@ -65,6 +65,11 @@ PAIRS = (  # in order of precedence, because rows often have more keys than thes
     ("question", "answer"),
     ("question", "answers"),
 )
+REPLIES = {
+    *("completion", "output", "answer", "answers", "response", "reply", "assistant", "ideal", "chosen", "best_answer"),
+    *("model_answer", "assistant_message", "assistant_response", "bot_response", "agent_reply", "agent_response"),
+    *("response_text", "answer_text", "output_text", "final_answer", "solution"),
+}
 OTHER_ANSWERS = "other_answers"  # a list of right answers next to the ideal one
 SYSTEMS = ("system", "system_prompt", "system_message", "system_instruction", "system_instructions", "sys_prompt")
 SERIES = re.compile(r"(sentence|question|text|premise|paragraph|passage|document|context)_?([1-9ab])")
@@ -99,6 +104,11 @@ class Form:
         parts |= dict.fromkeys(self.choices, "choices, listed after the question")
         parts |= {self.others: "other right answers", self.output: "ideal answer"} | dict(self.compared)
         return {key: part for key, part in parts.items() if key}
+
+
+def is_reply(form: Form) -> bool:
+    """Whether the answers of a form are replies, which ratings judge; the rating of a review judges something else."""
+    return bool(form.conversation) or plain(form.output) in REPLIES
 
 
 def detect(

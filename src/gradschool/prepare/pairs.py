@@ -9,17 +9,17 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
 
-from gradschool.data.columns import Form
+from gradschool.data.columns import Form, is_reply
 from gradschool.data.conversation import RowReading
 from gradschool.data.dates import iso_date
 from gradschool.data.documents import Document
 from gradschool.data.encoding import Unreadable
-from gradschool.data.findings import is_reply
 from gradschool.data.formats import MarkedBad, NoConversation, as_text, keys_by_name, plain
 from gradschool.data.language import language_of
 from gradschool.data.marks import Mark, bad_up_to
 from gradschool.data.row_reader import RowReader
 from gradschool.data.tables import without_nothing
+from gradschool.data.ticks import Ticks
 from gradschool.data.wrapped import entries
 from gradschool.prepare.clean import BAD
 from gradschool.prepare.draft import Draft, Sink, id_from, unused
@@ -42,7 +42,7 @@ def read_pairs(source_file: SourceFile, columns: Columns, options: PrepareOption
     reader = pair_reader(source_file, options)
     if reader.guessed:
         yield Note(f"{source_file.name}: {reader.guessed}.", "warning")
-    limits = _limits(source_file, reader)
+    limits, ticks = _scales(source_file, reader)
     for done, row in enumerate(all_rows(source_file)):
         if done % PROGRESS_STEP == 0:
             yield Progress(f"reading {source_file.name}", done, 0, "rows")
@@ -56,6 +56,8 @@ def read_pairs(source_file: SourceFile, columns: Columns, options: PrepareOption
                     raise NoConversation(row.trouble or "the row is not an object")
                 form, reading = reader.read(without_nothing(value)[0])
                 draft = _draft(value, form, reading, columns, source, ids, limits)
+                lack = ticks.missing(Ticks().add(value))
+                draft = draft.dropped(BAD, lack) if lack and not draft.drop else draft
                 sink.add(replace(draft, rejected=reader.rejected(value)))
                 forms[form.name] += 1
             except MarkedBad as error:
@@ -71,16 +73,18 @@ def read_pairs(source_file: SourceFile, columns: Columns, options: PrepareOption
     yield Note(f"{source_file.name}: {counted or 'no row with an input and an output'}.")
 
 
-def _limits(source_file: SourceFile, reader: RowReader) -> dict[str, float]:
-    """The highest bad rating of each key whose numbers are a known scale in this file."""
+def _scales(source_file: SourceFile, reader: RowReader) -> tuple[dict[str, float], Ticks]:
+    """The highest bad rating of each key whose numbers are a known scale in this file, and its columns of ticks."""
     numbers: dict[str, list[float]] = {}
+    ticks = Ticks()
     with suppress(Unreadable):  # the reading that follows reports it
         for row in file_rows(source_file):
             for value in entries(row.value) if row.value is not None else ():
+                ticks.add(value if isinstance(value, dict) else {})
                 for mark in number_marks(reader, value):
                     numbers.setdefault(mark.key, []).append(mark.number)
     limits = {key: bad_up_to(key, found) for key, found in numbers.items()}
-    return {key: limit for key, limit in limits.items() if limit is not None}
+    return {key: limit for key, limit in limits.items() if limit is not None}, ticks
 
 
 def number_marks(reader: RowReader, value: Any) -> list[Mark]:
