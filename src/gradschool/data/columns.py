@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from gradschool.data.choices import OPTION, OPTIONS, is_choices
+from gradschool.data.corrections import REFERENCE
 from gradschool.data.formats import (
     CONVERSATIONS,
     ROLE_KEYS,
@@ -53,6 +54,7 @@ OUTPUTS = (
         "model_answer",
     ),
     *("assistant_response", "highlights", "tldr", "sentiment", "emotion", "topic", "tag", "tags", "targets", "sql"),
+    *("ground_truth", "ground_truths", "expected_answer", "correct_response", "gold_response", "reference_response"),
     *("answer_key", "correct_option", "annotations", "bot_response", "agent_reply", "agent_response", "references"),
 )
 PAIRS = (  # in order of precedence, because rows often have more keys than these two
@@ -68,7 +70,7 @@ PAIRS = (  # in order of precedence, because rows often have more keys than thes
 REPLIES = {
     *("completion", "output", "answer", "answers", "response", "reply", "assistant", "ideal", "chosen", "best_answer"),
     *("model_answer", "assistant_message", "assistant_response", "bot_response", "agent_reply", "agent_response"),
-    *("response_text", "answer_text", "output_text", "final_answer", "solution"),
+    *("response_text", "answer_text", "output_text", "final_answer", "solution", *REFERENCE),
 }
 OTHER_ANSWERS = "other_answers"  # a list of right answers next to the ideal one
 SYSTEMS = ("system", "system_prompt", "system_message", "system_instruction", "system_instructions", "sys_prompt")

@@ -7,6 +7,7 @@ from typing import Any
 from gradschool.data.answers import answers_of
 from gradschool.data.choices import choices_of, chosen_label, listed
 from gradschool.data.columns import Form, is_reply
+from gradschool.data.corrections import BEFORE
 from gradschool.data.formats import (
     SPEAKER,
     MarkedBad,
@@ -49,6 +50,8 @@ def read_row(row: Mapping[str, Any], form: Form, first: int = 0, *, judged: bool
     notes: set[str] = set()
     marks = list(marks_of(row, {*form.columns()})) if judged else []
     marks = [mark for mark in marks if not mark.of_answer or is_reply(form)]
+    if BEFORE in dict(form.compared).values():  # ratings judge the answer before its correction
+        marks = [mark for mark in marks if mark.of_use]
     if bad := next((mark for mark in marks if mark.verdict == "bad"), None):
         raise MarkedBad(f"{bad}: {'not to be trained on' if bad.of_use else 'the answer is marked as bad'}")
     turns = _system(row, form, notes)

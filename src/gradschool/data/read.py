@@ -204,9 +204,10 @@ def _read_file(path: Path, data: Data, name: str, ids: set[str]) -> Reading:
             raise _refusal(found, issues, sample)
     if reader.guessed:
         issues.insert(0, Issue("guessed columns", Source(name, 1), "kept", repair(str(reader.guessed))[0]))
+    columns = {key: found.columns[key] for key in found.keys if key in found.columns}
     forms = found.forms.most_common()
     words = forms[0][0] if len(forms) == 1 else ", ".join(f"{form} ({count})" for form, count in forms)
-    return Reading(_dated(examples), f"{words} in {held}", found.columns, issues)
+    return Reading(_dated(examples), f"{words} in {held}", columns, issues)
 
 
 def _partners(found: _Collector, examples: Sequence[Example], issues: Sequence[Issue]) -> list[Issue]:
