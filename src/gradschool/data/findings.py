@@ -47,7 +47,7 @@ class Findings:
         """Collect the marks and notes of a row."""
         self._cells.append((example, self._ticks.add(row)))
         for mark in reading.marks:
-            if mark.verdict == "number" and is_reply(form):
+            if mark.verdict == "number" and (mark.of_answer or is_reply(form)):
                 self._ratings[mark.key].append((example, mark.number))
             elif mark.weight and mark.number not in (0, 1):
                 self._weights[mark.key] += 1

@@ -47,7 +47,17 @@ RATINGS = {
     *("rating", "ratings", "user_rating", "answer_rating", "response_rating", "overall_rating", "star", "stars"),
     *("star_rating", "csat", "satisfaction", "helpfulness", "feedback", "user_feedback", "human_feedback"),
     *("admin_feedback", "thumb", "thumbs", "vote", "votes", "reaction", "grade", "quality", "score", "human_score"),
-    *("overall_score", "reward", "judgement", "judgment", "evaluation", "assessment", "preference", "feedback_score"),
+    *(
+        "overall_score",
+        "overall",
+        "reward",
+        "judgement",
+        "judgment",
+        "evaluation",
+        "assessment",
+        "preference",
+        "feedback_score",
+    ),
     *("label", "annotation", "annotations", "message_feedback", "feedback_value", "answer_quality", "correctness"),
 }
 STATES = re.compile(
@@ -59,7 +69,7 @@ GRADED = re.compile(r"(.*_)?(quality|rating|grade|score|helpfulness|correctness|
 TAGS = {"tags", "tag", "flags", "labels", "note", "notes", "comment", "comments", "remark", "remarks", "todo"}
 INSIDE = {  # objects with marks
     *("metadata", "meta", "extra", "attributes", "data", "scores", "evaluations", "evals", "feedbacks"),
-    *("openai_moderation", "moderation"),
+    *("openai_moderation", "moderation", "axes"),
 }
 FLAGS = GOOD_IF_TRUE | GOOD_IF_LIKED | BAD_IF_TRUE | BAD_CONTENT | WEIGHTS | PARTS
 NESTED = RATINGS | INSIDE

@@ -12,6 +12,7 @@ from typing import Any, Literal, TextIO
 from gradschool.data.encoding import MAX_LINE, Line, Unreadable, lines, open_text, repair
 from gradschool.data.tables import Record, header_place, is_header, table_rows
 from gradschool.data.tables import Row as Row
+from gradschool.data.trees import assembled
 from gradschool.errors import DataError
 from gradschool.settings import Data
 
@@ -85,7 +86,7 @@ def rows(path: Path, name: str, held: Container, delimiter: str, data: Data = US
         yield from _workbook_rows(path, name, data)
         return
     with open_text(path, name) as file:
-        yield from text_rows(file, name, held, delimiter, data)
+        yield from assembled(text_rows(file, name, held, delimiter, data))
 
 
 def text_rows(file: TextIO, name: str, held: Container, delimiter: str, data: Data) -> Iterator[Row]:

@@ -95,7 +95,12 @@ def number_marks(reader: RowReader, value: Any) -> list[Mark]:
         form, reading = reader.read(value)
     except NoConversation:
         return []
-    return [mark for mark in reading.marks if mark.verdict == "number"] if is_reply(form) else []
+    return number_marks_of(form, reading)
+
+
+def number_marks_of(form: Form, reading: RowReading) -> list[Mark]:
+    """The marks of a reading that are numbers, if they judge its answer."""
+    return [mark for mark in reading.marks if mark.verdict == "number" and (mark.of_answer or is_reply(form))]
 
 
 def _draft(
@@ -119,7 +124,8 @@ def _draft(
     date = iso_date(as_text(value.get(columns.date), notes)) if columns.date and plain(columns.date) not in used else ""
     for note in sorted(reading.notes | notes):
         draft = draft.noticed("encoding", note)
-    if is_reply(form) and (bad := [mark for mark in reading.marks if mark.number <= limits.get(mark.key, -math.inf)]):
+    bad = [mark for mark in number_marks_of(form, reading) if mark.number <= limits.get(mark.key, -math.inf)]
+    if bad:
         draft = draft.dropped(BAD, f"{bad[0]}: the answer is rated as bad")
     return replace(draft, group=group or draft.id, date=date, other_answers=reading.other_answers)
 
