@@ -21,6 +21,7 @@ from gradschool.data.row_reader import RowReader
 from gradschool.data.tables import without_nothing
 from gradschool.data.ticks import Ticks
 from gradschool.data.wrapped import entries
+from gradschool.prepare.bylines import Divided
 from gradschool.prepare.clean import BAD
 from gradschool.prepare.draft import Draft, Sink, id_from, unused
 from gradschool.prepare.options import PrepareOptions
@@ -35,7 +36,9 @@ ASKED = re.compile(r"^\W{0,3}(?:Q|Question|Frage|Pregunta|Domanda|Vraag)\W{0,3}[
 ANSWERED = re.compile(r"^\W{0,3}(?:A|Answer|Antwort|R|Réponse|Respuesta|Risposta|Antwoord)\W{0,3}[:.)]\W{0,3}\s*", re.M)
 
 
-def read_pairs(source_file: SourceFile, columns: Columns, options: PrepareOptions, sink: Sink) -> Work[None]:
+def read_pairs(
+    source_file: SourceFile, columns: Columns, options: PrepareOptions, sink: Sink, divided: Divided
+) -> Work[None]:
     """Add a draft for every row; rows without input and output and bad answers are dropped with a reason."""
     ids: Counter[str] = Counter()
     forms: Counter[str] = Counter()
@@ -58,7 +61,8 @@ def read_pairs(source_file: SourceFile, columns: Columns, options: PrepareOption
                 draft = _draft(value, form, reading, columns, source, ids, limits)
                 lack = ticks.missing(Ticks().add(value))
                 draft = draft.dropped(BAD, lack) if lack and not draft.drop else draft
-                sink.add(replace(draft, rejected=reader.rejected(value)))
+                draft = replace(draft, rejected=reader.rejected(value))
+                divided.add(value, columns.author, draft, sink)
                 forms[form.name] += 1
             except MarkedBad as error:
                 try:  # with its answer, which may have a good partner
