@@ -20,6 +20,7 @@ Container = Literal["JSON lines", "JSON list", "JSON objects", "CSV", "TSV", "wo
 USUAL = Data()  # without columns that the user names
 TABLES = ("CSV", "TSV", "workbook")
 SEP_LINE = re.compile(r"\"?sep=([,;|\t])\"?[,;|\t]*", re.IGNORECASE)  # Excel's first line
+ONE_COLUMN = (".csv", ".tsv", ".tab")  # names of tables that may have one column, and so no delimiter
 DELIMITERS = ",\t;|"
 PEEK_LINES, PEEK_CHARACTERS = 50, 1 << 20
 BLOCK = 1 << 16  # characters read at a time from a JSON list
@@ -37,6 +38,8 @@ def container(path: Path, name: str, data: Data = USUAL) -> tuple[Container, str
     if not head:
         raise DataError(f"{name} is empty.", "It has no examples.", "add at least 12, one JSON object per line.")
     held = container_of(head, data)
+    if held is None and path.suffix.lower() in ONE_COLUMN:
+        return "CSV", ","
     if held is None:
         start = repair(head[0].text.strip()[:60])[0]
         raise DataError(

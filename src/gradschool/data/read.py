@@ -1,5 +1,6 @@
 """Read files of examples in any common form, and report how each column was interpreted."""
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -264,6 +265,14 @@ def _refusal(found: _Collector, issues: Sequence[Issue], sample: Sequence[Mappin
         return DataError(f"{found.name} has no examples.", "It has a beginning but no entries.", "add examples.")
     dropped = [issue for issue in issues if issue.severity == "dropped"]
     kind = Counter(issue.kind for issue in dropped).most_common(1)[0][0]
+    if kind == "unknown form" and len(found.keys) == 1:
+        (key,) = found.keys
+        return DataError(
+            f"{found.name} has one column, {key!r}.",
+            "An example needs two: an input, and its ideal answer.",
+            "add a column with the ideal answers (or with the questions). For texts of one author, without questions: "
+            f"gradschool prepare {shlex.quote(found.name)} --for style --into JOB --text-column {shlex.quote(key)}",
+        )
     if kind == "unknown form":
         return DataError(
             f"The form of {found.name} is unknown.",

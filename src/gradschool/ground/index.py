@@ -39,7 +39,8 @@ STOP_WORDS = (
 )
 STOPS = frozenset(STOP_WORDS.split())
 # Words that say as little, but are searched.
-COMMON = STOPS | set("i you he she we me him her us my your his its our am were been has have had can could".split())
+COMMON_WORDS = "i you he she we me him her us my your his its our am were been has have had can could"
+COMMON = STOPS.union(COMMON_WORDS.split())
 
 
 class EmbedderIdentity(BaseModel, frozen=True):
