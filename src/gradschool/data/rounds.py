@@ -31,7 +31,8 @@ def rounds(row: Mapping[str, Any]) -> Iterator[dict[str, Any]] | None:
     speaking = bool(SPEAKING & set(keys)) or _has_turns(row[keys["questions"]])
     if speaking:
         return _conversations(asked, given, "\n\n".join(texts), group)
-    options = next((row[keys[word]] for word in OPTIONS if word in keys and isinstance(row[keys[word]], list)), [])
+    listed = (row[keys[word]] for word in OPTIONS if word in keys)
+    options: list[Any] = next((value for value in listed if isinstance(value, list)), [])
     return _one_by_one(row, keys, asked, given, options if len(options) == len(asked) else [], group)
 
 
