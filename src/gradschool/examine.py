@@ -10,7 +10,7 @@ from gradschool.records import Example, Message, Note, Split, Work
 from gradschool.rungs.prompt import instructions_of
 from gradschool.score.provable import Proof
 from gradschool.specialist import Recipe, Specialist
-from gradschool.workspace import open_job
+from gradschool.workspace import Dataset, open_job
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Examined:
     split: Split
     proof: Proof  # what the test set can prove
     shown: list[Shown]
-    first: Example  # as it was read
+    first: Example  # as it is trained on, without reasoning
     tokens: tuple[int, int, int] | None  # of the shortest, median and longest example with its instructions
     context_length: int
 
@@ -83,10 +83,17 @@ def examine(job: Job, rows: int) -> Work[Examined]:
         split=data.split,
         proof=workspace.proof,
         shown=shown,
-        first=data.reading.examples[0],
+        first=_first(data),
         tokens=(lengths[0], lengths[len(lengths) // 2], lengths[-1]) if lengths else None,
         context_length=workspace.engine.context_length,
     )
+
+
+def _first(data: Dataset) -> Example:
+    """The first example of the file as a climb uses it; as it was read, if it is left out."""
+    first = data.reading.examples[0]
+    used = {example.id: example for part in (data.train, data.validation, data.test) for example in part}
+    return used.get(first.id) or next((used[e.id] for e in data.reading.examples if e.id in used), first)
 
 
 def tokenize(

@@ -49,6 +49,7 @@ PACKED = "specialist"  # the folder of the package in a run
 STEPS = ("done", "answers", "work")  # the folders of a run that steps write into
 FILES = (".lock", "run.json", "environment.json", "events.jsonl", FIT_TEXTS, "report.html")
 RUNS = Path("runs")  # the folder of runs that are not placed elsewhere
+MOMENT = 2.0  # seconds
 PROGRESS_EVERY = 2.0  # seconds between two recorded progress events of one step
 
 
@@ -118,7 +119,8 @@ class Run:
 
     def __enter__(self) -> "Run":
         """Lock the run, and remove what a killed process left unfinished; raises UsageError if another one holds it."""
-        self._acquire()
+        # Another process that finds this new run taken holds the lock for a moment to find that out.
+        self._acquire(MOMENT if self._new else 0)
         if not self._new:
             _clean(self.folder)
         return self
@@ -131,10 +133,10 @@ class Run:
         finally:
             self._lock.release()
 
-    def _acquire(self) -> None:
+    def _acquire(self, seconds: float = 0) -> None:
         try:
             with disk_errors(self.folder):
-                self._lock.acquire(timeout=0)
+                self._lock.acquire(timeout=seconds)
         except filelock.Timeout as error:
             raise UsageError(
                 f"{self.folder} is being climbed by another process.",

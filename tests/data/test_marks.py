@@ -30,13 +30,20 @@ BAD = [
     {"reviewer_decision": "reject"}, {"is_hallucinated": "yes"}, {"rejected": "ja"}, {"flags": ["do-not-use"]},
     {"tags": ["birds", "do_not_train"]}, {"tags": "birds, do not train"}, {"annotations": [{"was_cancelled": True}]},
     {"scores": [{"name": "user-feedback", "value": 0}]}, {"scores": [{"name": "hallucination", "value": 1}]},
+    {"split": "exclude"}, {"subset": "Do not use"}, {"partition": "discarded"}, {"toxic": 1}, {"is_safe": False},
+    {"unsafe": "yes"}, {"exclude": "wrong price"}, {"skip": "outdated offer"}, {"train": "no, wrong price"},
+    {"use": "exclude"}, {"comment": "do not train"}, {"rating": "1/5"}, {"rating": "30 %"}, {"score": "2 out of 10"},
+    {"openai_moderation": [{"flagged": False}, {"flagged": True}]}, {"Quality": "1 / 4"}, {"csat": "20%"},
     {"thumbs": "down"}, {"vote": "downvote"}, {"chosen": False}, {"use_for_training": "n"}, {"reaction": "👎🏽"},
 ]  # fmt: skip
 GOOD = [
     {"label": True}, {"label": "true"}, {"weight": 1}, {"weight": 0.5}, {"train": True}, {"rating": "good"},
     {"feedback": {"rating": 1}}, {"feedback": None}, {"rejected": False}, {"status": "published"}, {"likes": 0},
     {"thumbs_down": 0}, {"exclude": "no"}, {"feedback": "Please be friendlier next time."}, {"label": None},
-    {"exclude": "nein"}, {"exclude": "✗"}, {"train": "x"}, {"approved": "WAHR"}, {"Use for training?": "ja"},
+    {"split": "train"}, {"split": "test"}, {"toxic": 0}, {"toxic": 0.02}, {"is_safe": True}, {"exclude": "no, fine"},
+    {"exclude": "-"}, {"comment": "Do not train here, the gym is shut."}, {"rating": "4/5"}, {"rating": "80 %"},
+    {"score": "3:2"}, {"exclude": "nein"}, {"exclude": "✗"}, {"train": "x"}, {"approved": "WAHR"},
+    {"Use for training?": "ja"},
     {"order_status": "rejected"}, {"result": "3:1"}, {"review": "Rejected by my bank, nice clerk."}, {"ok": 1},
     {"status": "needs_review"}, {"tags": ["ignore", "spam"]}, {"severity": "low"}, {"grade": "A"}, {"verified": "yes"},
     {"annotations": [{"was_cancelled": True}, {"was_cancelled": False}]}, {"scores": [1, 2]},
@@ -83,6 +90,7 @@ def test_messages_that_are_marked_as_bad_are_not_trained_on(read, key):
     [
         ([1, 2, 3, 4, 5], [3, 4, 5]), (["1", "5", "4"], ["5", "4"]), ([-1, 0, 1], [0, 1]), ([0, 1, 1], [1, 1]),
         ([2, 9, 10], [9, 10]), (["2/5", "5/5", "4/5"], ["5/5", "4/5"]), (["★☆☆☆☆", "★★★★★"], ["★★★★★"]),
+        ([0, 1, 2, 3, 4], [2, 3, 4]), (["1/5", "2/5", "3/5"], ["3/5"]), (["10 %", "87 %"], ["87 %"]),
         ([1.5, 4.5, 5], [4.5, 5]), ([0.2, 0.9], [0.2, 0.9]), ([3, 800], [3, 800]), ([1, 2], [1, 2]),
     ],
 )  # fmt: skip
@@ -102,6 +110,31 @@ def test_the_rating_of_a_review_judges_no_answer(read):
 def test_a_label_is_a_mark_only_next_to_an_answer(read):
     assert read('{"text": "Is it shut?", "label": false}').examples[0].ideal == "false"
     assert read("text,label\nIt is shut today,bad\n", "t.csv").examples[0].ideal == "bad"
+
+
+@pytest.mark.parametrize("mark", [{"toxic": 1}, {"rating": "1/5"}, {"is_harmful": True}], ids=str)
+def test_the_class_or_rating_of_a_text_judges_no_answer(read, mark):
+    rows = [{"text": f"The tap drips again {n}.", "label": f"class {n % 2}"} | mark for n in range(4)]
+    assert len(read("\n".join(map(json.dumps, rows))).examples) == 4
+
+
+@pytest.mark.parametrize(
+    "cells, kept",
+    [
+        (["x", "", "x"], [0, 2]), (["", "✓", ""], [1]), (["yes", "", "ja"], [0, 2]), (["", "", ""], [0, 1, 2]),
+        (["no", "", ""], [1, 2]), (["x", "no", "X"], [0, 2]),
+    ],
+)  # fmt: skip
+def test_in_a_column_of_ticks_rows_without_one_are_left_out(read, cells, kept):
+    rows = [f"What is gate {n}?,It is door {n}.,{cell}" for n, cell in enumerate(cells)]
+    reading = read("\n".join(["question,answer,train", *rows]), "t.csv")
+    assert [example.ideal for example in reading.examples] == [f"It is door {n}." for n in kept]
+    assert len([issue for issue in reading.issues if issue.severity == "dropped"]) == 3 - len(kept)
+
+
+def test_ticks_count_in_json_lines_where_other_rows_lack_the_key(read):
+    rows = [{"prompt": f"q {n}", "completion": f"a {n}"} | ({"approved": "✓"} if n == 1 else {}) for n in range(3)]
+    assert [example.ideal for example in read("\n".join(map(json.dumps, rows))).examples] == ["a 1"]
 
 
 def test_a_file_of_bad_rows_is_refused_with_the_reason(read):

@@ -57,6 +57,15 @@ FORMS = {
     "outputs": {"instruction": Q, "output_1": BAD, "output_2": GOOD, "preference": 2},
     "arena": {"conversation_a": [ASKED, YES], "conversation_b": [ASKED, NO], "winner": "model_a"},
     "history": {"history": Q, "human_ref_A": BAD, "human_ref_B": GOOD, "labels": 0},
+    "strength": {"prompt": Q, "response_1": GOOD, "response_2": BAD, "preference_strength": -2},
+    "strength of the second": {"context": [ASKED], "response1": BAD, "response2": GOOD, "overall_preference": 1},
+    "scores by number": {"question": Q, "answer_0": BAD, "score_0": -0.5, "answer_1": GOOD, "score_1": 0.5},
+    "scores by letter": {"prompt": Q, "response_a": GOOD, "response_a_rating": "4", "response_b": BAD, "rating_b": 2}
+    | {"response_b_rating": 2},
+    "flags": {"prompt": Q, "response_a": BAD, "response_b": GOOD, "winner_model_a": 0, "winner_model_b": 1}
+    | {"winner_tie": 0},
+    "votes": {"question": Q, "answers": [{"text": BAD, "pm_score": 1, "author": "x"}, {"text": GOOD, "pm_score": 4}]},
+    "safe": {"prompt": Q, "response_0": GOOD, "response_1": BAD, "better_response_id": 0, "is_response_0_safe": True},
     "right and wrong": {"question": Q, "best_answer": GOOD, "incorrect_answers": [BAD]},
 }
 
@@ -131,3 +140,56 @@ def test_the_use_of_each_column_is_shown(read):
         "chosen": "ideal answer",
         "rejected": "rejected answer, not trained on",
     }
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": Q, "response_1": "a", "response_2": "b", "preference_strength": 0},
+        {"prompt": Q, "answer_0": "a", "answer_1": "b", "score_0": 0.0, "score_1": 0.0},
+        {"prompt": Q, "response_a": "a", "response_b": "b", "winner_model_a": 0, "winner_model_b": 0, "winner_tie": 1},
+        {"prompt": Q, "response_0": "a", "response_1": "b", "better_response_id": 0, "is_response_0_safe": False},
+    ],
+)
+def test_a_row_without_a_preferred_answer_is_left_out_with_the_reason(read, row):
+    reading = read("\n".join(map(json.dumps, [row, *FORMS.values()])))
+    assert len(reading.examples) == len(FORMS)
+    (issue,) = [issue for issue in reading.issues if issue.severity == "dropped"]
+    assert issue.source.line == 1 and ("none is preferred" in issue.text or "safe" in issue.text)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": Q, "response": BAD, "corrected_response": GOOD},
+        {"question": Q, "answer": BAD, "answer_corrected": GOOD},
+        {"instruction": Q, "output": BAD, "edited_output": GOOD, "rating": 1},
+        {"prompt": Q, "original_response": BAD, "edited_response": GOOD},
+        {"question": Q, "answer": BAD, "ground_truth": GOOD},
+        {"question": Q, "model_answer": BAD, "correct_answer": GOOD, "label": False},
+        {"input": Q, "prediction": BAD, "expected_output": GOOD},
+        {"messages": [ASKED], "completion": BAD, "revised_completion": GOOD},
+        {"prompt": Q, "response": GOOD, "corrected_response": ""},
+        {"prompt": Q, "response": GOOD, "correction": "none"},
+    ],
+    ids=str,
+)
+def test_a_correction_is_the_ideal_answer(read, row):
+    (example,) = read(json.dumps(row)).examples
+    assert (example.last_user, example.ideal, example.other_answers) == (Q, GOOD, ())
+
+
+def test_a_correction_that_may_be_a_comment_is_asked_about(read):
+    rows = [{"prompt": f"{Q} {n}", "response": GOOD, "correction": "Say more." if n else ""} for n in range(2)]
+    reading = read("\n".join(map(json.dumps, rows)))
+    (issue,) = reading.issues
+    assert len(reading.examples) == 1 and issue.severity == "dropped" and "data.output_column" in issue.text
+
+
+def test_a_correction_of_a_row_that_is_not_to_be_used_is_left_out_too(read):
+    rows = [{"prompt": Q, "response": BAD, "corrected_response": GOOD, "train": train} for train in (True, False)]
+    assert len(read("\n".join(map(json.dumps, rows))).examples) == 1
+
+
+def test_a_text_and_its_correction_are_no_answers(read):
+    assert read(json.dumps({"text": "He go.", "corrected_text": "He goes."} | {"output": "x"})).examples[0].ideal == "x"

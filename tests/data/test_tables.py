@@ -136,3 +136,13 @@ def test_any_lines_are_a_reading_or_an_error(tmp_path, rows):
         assert error.what and error.fix
         return
     assert reading.examples
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.jsonl"])
+def test_a_table_of_one_column_is_refused_with_what_is_missing(read, name):
+    lines = [f"What is number {n} of the list?" for n in range(12)]
+    rows = [f'{{"text": "{line}"}}' for line in lines] if name.endswith("jsonl") else ["text", *lines]
+    with pytest.raises(DataError) as raised:
+        read("\n".join(rows), name)
+    assert "has one column, 'text'" in raised.value.what and "ideal answer" in raised.value.why
+    assert f"gradschool prepare {name} --for style --into JOB --text-column text" in raised.value.fix

@@ -189,10 +189,24 @@ def test_versions_with_other_numbers_and_short_facts_under_other_headings_are_no
 def test_an_index_of_an_earlier_version_is_searched_as_it_was_tested(index: Index, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(index.folder, tmp_path / "old"))
     manifest = json.loads((folder / "manifest.json").read_text())
-    del manifest["folded"]
+    del manifest["folded"], manifest["unaccented"]
     (folder / "manifest.json").write_text(json.dumps(manifest))
     assert Index.open(folder).search("the", 3) == []
     assert Index.open(folder).search("seven sons", 1)[0].file == "other.txt"
+
+
+@pytest.mark.parametrize(
+    "query, found",
+    [
+        ("ruckgabe", "Die Rückgabe der Ware."), ("RÜCKGABE", "Die Rückgabe der Ware."), ("grosse", "Größe zwei."),
+        ("Größe", "Größe zwei."), ("creme", "Crème brûlée."), ("who are you", "This is who we are."),
+        ("What can you do?", "Lamps do hang high."),
+    ],
+)  # fmt: skip
+def test_accents_and_stop_words_find_what_they_can(tmp_path: Path, query: str, found: str) -> None:
+    texts = ["Die Rückgabe der Ware.", "Größe zwei.", "Crème brûlée.", "This is who we are.", "Lamps do hang high."]
+    built, _ = finish(index_passages([passage(text) for text in texts], tmp_path / "index", Ground()))
+    assert [one.text for one in built.search(query, 1)] == [found]
 
 
 def test_building_again_replaces_the_index(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_other_names_are_not_taken_for_ollamas(name: str, tmp_path: Path, monkey
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(ModelError) as caught:
         opened(name, tmp_path)
-    assert "11434/v1" not in caught.value.fix
+    assert "ollama pull" not in caught.value.fix
 
 
 def test_no_torch_until_a_local_model_is_opened() -> None:
@@ -95,3 +95,17 @@ def test_no_torch_until_a_local_model_is_opened() -> None:
         "sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "name, address",
+    [
+        ("localhost:11434", "http://localhost:11434/v1"), ("127.0.0.1:8080/v1/", "http://127.0.0.1:8080/v1"),
+        ("box:8000", "http://box:8000/v1"), ("api.example.org/v1", "https://api.example.org/v1"),
+        ("localhost", "http://localhost/v1"), ("[::1]:8000", "http://[::1]:8000/v1"),
+    ],
+)  # fmt: skip
+def test_an_address_without_its_scheme_gets_the_line_to_write(name: str, address: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError) as raised:
+        finish(open_engine(Settings(base_model=name), tmp_path))
+    assert f'base_model = "{address}"' in raised.value.fix

@@ -32,7 +32,8 @@ def prepare(
     purpose: Annotated[Purpose, typer.Option("--for", help="what the examples should teach")],
     into: Annotated[Path, typer.Option("--into", help="the job folder to create or update", metavar="JOB")],
     author: Annotated[
-        list[str] | None, typer.Option(help="a mail address of the author (style); detected if not given")
+        list[str] | None,
+        typer.Option(help="a mail address of the author, or the name in a table (style); detected if not given"),
     ] = None,
     agent: Annotated[
         list[str] | None, typer.Option(help="the name or role of the agent (persona), if the roles do not show it")

@@ -7,9 +7,11 @@ from functools import lru_cache
 from typing import Any
 
 from gradschool.data.choices import OPTION, OPTIONS, is_choices
+from gradschool.data.corrections import REFERENCE
 from gradschool.data.formats import (
     CONVERSATIONS,
     ROLE_KEYS,
+    NoConversation,
     as_text,
     is_messages,
     is_transcript,
@@ -18,7 +20,9 @@ from gradschool.data.formats import (
     role_of,
     spelled,
 )
+from gradschool.data.objects import CARRIERS, text_in
 from gradschool.data.preferences import prefer
+from gradschool.data.rounds import conversation_of, unmatched
 from gradschool.settings import Data
 
 ASKED = (  # what is asked; all of them that a row has are read, in this order
@@ -53,6 +57,7 @@ OUTPUTS = (
         "model_answer",
     ),
     *("assistant_response", "highlights", "tldr", "sentiment", "emotion", "topic", "tag", "tags", "targets", "sql"),
+    *("ground_truth", "ground_truths", "expected_answer", "correct_response", "gold_response", "reference_response"),
     *("answer_key", "correct_option", "annotations", "bot_response", "agent_reply", "agent_response", "references"),
 )
 PAIRS = (  # in order of precedence, because rows often have more keys than these two
@@ -65,12 +70,18 @@ PAIRS = (  # in order of precedence, because rows often have more keys than thes
     ("question", "answer"),
     ("question", "answers"),
 )
+REPLIES = {
+    *("completion", "output", "answer", "answers", "response", "reply", "assistant", "ideal", "chosen", "best_answer"),
+    *("model_answer", "assistant_message", "assistant_response", "bot_response", "agent_reply", "agent_response"),
+    *("response_text", "answer_text", "output_text", "final_answer", "solution", *REFERENCE),
+}
 OTHER_ANSWERS = "other_answers"  # a list of right answers next to the ideal one
 SYSTEMS = ("system", "system_prompt", "system_message", "system_instruction", "system_instructions", "sys_prompt")
 SERIES = re.compile(r"(sentence|question|text|premise|paragraph|passage|document|context)_?([1-9ab])")
 # A document or text next to a question that is only named: a file, an address, a number, an identifier.
 NAME, IN_NAMES = re.compile(r"[\w.:/\\~%?&=#@+-]+"), re.compile(r"[\d._/\\@]")
 EARLIER = "earlier turns"
+TURNS = "turns of the conversation"  # the key of a conversation that is made of two lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +105,17 @@ class Form:
 
     def columns(self) -> dict[str, str]:
         """The use of each key, in words."""
-        parts = {self.system: "system message", self.history: EARLIER, self.conversation: "conversation"}
+        parts = {self.system: "system message", self.history: EARLIER}
+        parts |= {} if self.conversation == TURNS else {self.conversation: "conversation"}
         parts |= dict.fromkeys(self.inputs, "user message")
         parts |= dict.fromkeys(self.choices, "choices, listed after the question")
         parts |= {self.others: "other right answers", self.output: "ideal answer"} | dict(self.compared)
         return {key: part for key, part in parts.items() if key}
+
+
+def is_reply(form: Form) -> bool:
+    """Whether the answers of a form are replies, which ratings judge; the rating of a review judges something else."""
+    return bool(form.conversation) or plain(form.output) in REPLIES
 
 
 def detect(
@@ -111,6 +128,8 @@ def detect(
     preferring one.
     """
     named_input, named_output = (spelled(row, name) for name in (data.input_column, data.output_column))
+    if not named_output and (why := unmatched(row)):
+        raise NoConversation(why)
     row, compared = (row, {}) if named_output else prefer(row)
     keys = keys_by_name(row)
     used = tuple(compared.items())
@@ -126,6 +145,12 @@ def detect(
     if not output and answered:
         return None
     inputs = (named_input,) if named_input else _inputs(row, keys, {output, system}, names)
+    if inputs and output and not named_output and (turns := conversation_of(row[inputs[0]], row.get(output))):
+        parts = (
+            dict(used) | {inputs[0]: "user messages, one a turn"} | ({} if used else {output: "answers, one a turn"})
+        )
+        form = Form("messages", conversation=TURNS, system=system, compared=tuple(parts.items()), others=others)
+        return form, {**row, TURNS: turns}
     alone = is_messages(row.get(output)) or (bool(used) and is_transcript(row.get(output)))
     if not inputs and alone and not named_output:
         return Form("messages", conversation=output, system=system, compared=used, others=others), row
@@ -180,6 +205,9 @@ def _inputs(
         material = [key for key in material if plain(key) in ALWAYS or key not in names]
     if asked or material:
         return (*asked, *material)
+    carriers = (free[word] for word in CARRIERS if word in free)
+    if carrier := next((key for key in carriers if isinstance(row[key], dict) and text_in(row[key])), ""):
+        return (carrier,)
     body = next((free[word] for word in FALLBACK if word in free), "")
     heading = next((free[word] for word in HEADINGS if word in free and free[word] != body), "")
     return tuple(key for key in (heading, body) if key)

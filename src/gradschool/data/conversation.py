@@ -1,12 +1,13 @@
 """A row as a conversation: the one reader of rows, for training, scoring, preparing and answering."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gradschool.data.answers import answers_of
 from gradschool.data.choices import choices_of, chosen_label, listed
-from gradschool.data.columns import Form
+from gradschool.data.columns import Form, is_reply
+from gradschool.data.corrections import BEFORE
 from gradschool.data.formats import (
     SPEAKER,
     MarkedBad,
@@ -20,6 +21,7 @@ from gradschool.data.formats import (
     turns_of,
 )
 from gradschool.data.marks import Mark, marks_of
+from gradschool.data.objects import text_in
 from gradschool.records import Conversation, Message
 
 MIN_REPEATED = 10  # characters of a question that an answer in text may repeat
@@ -48,8 +50,13 @@ def read_row(row: Mapping[str, Any], form: Form, first: int = 0, *, judged: bool
     """
     notes: set[str] = set()
     marks = list(marks_of(row, {*form.columns()})) if judged else []
+    marks = [mark for mark in marks if not mark.of_answer or is_reply(form)]
+    if judged and isinstance(answer := row.get(form.output), dict):
+        marks += [replace(mark, key=f"{form.output}.{mark.key}", of_answer=True) for mark in _judging(answer)]
+    if BEFORE in dict(form.compared).values():  # ratings judge the answer before its correction
+        marks = [mark for mark in marks if mark.of_use]
     if bad := next((mark for mark in marks if mark.verdict == "bad"), None):
-        raise MarkedBad(f"{bad}: {'not to be trained on' if bad.weight else 'the answer is marked as bad'}")
+        raise MarkedBad(f"{bad}: {'not to be trained on' if bad.of_use else 'the answer is marked as bad'}")
     turns = _system(row, form, notes)
     others: tuple[str, ...] = ()
     if form.conversation:
@@ -67,6 +74,11 @@ def read_row(row: Mapping[str, Any], form: Form, first: int = 0, *, judged: bool
         listed = answers_of(row[form.others], form.others, notes)
         others = tuple(text for text in dict.fromkeys((*others, *listed)) if text.strip() and text != turns[-1].content)
     return RowReading(tuple(turns), others, tuple(marks), frozenset(notes))
+
+
+def _judging(answer: Mapping[str, Any]) -> Iterator[Mark]:
+    """The marks in the object of an answer; a number next to its text, such as a score, may say something else."""
+    return (mark for mark in marks_of(answer) if mark.verdict != "number" or "." in mark.key)
 
 
 def _system(row: Mapping[str, Any], form: Form, notes: set[str]) -> list[Message]:
@@ -177,6 +189,8 @@ def _input_text(value: Any, notes: set[str]) -> str:
         parts = [part.get("text", part.get("content")) if isinstance(part, dict) else part for part in value]
         if all(isinstance(part, str) for part in parts):
             return "\n\n".join(as_text(part, notes) for part in parts)
+    if isinstance(value, dict) and (text := text_in(value)):
+        return as_text(text, notes)
     if isinstance(value, dict | list) and value:
         notes.add(f"{INPUT}: an input is an object or a list, read as JSON text")
     return as_text(value, notes)

@@ -1,33 +1,24 @@
 """What only a whole file shows: the scale of its ratings, columns that nothing reads, and notes that repeat."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from gradschool.data.answers import STRUCTURED
 from gradschool.data.choices import POSITION
-from gradschool.data.columns import Form
+from gradschool.data.columns import Form, is_reply
 from gradschool.data.conversation import CUT, INPUT, RowReading
 from gradschool.data.encoding import repair
-from gradschool.data.formats import as_text, plain
+from gradschool.data.formats import as_text
 from gradschool.data.issues import Issue, usable
 from gradschool.data.labels import classes
 from gradschool.data.marks import bad_up_to
 from gradschool.data.tables import MAYBE_NOTHING
+from gradschool.data.ticks import Cells, Ticks
 from gradschool.records import Example, Source
 
 MIN_UNUSED_WORDS = 4  # on average, from which a column that is not used is reported
-REPLIES = {
-    *("completion", "output", "answer", "answers", "response", "reply", "assistant", "ideal", "chosen", "best_answer"),
-    *("model_answer", "assistant_message", "assistant_response", "bot_response", "agent_reply", "agent_response"),
-    *("response_text", "answer_text", "output_text", "final_answer", "solution"),
-}
-
-
-def is_reply(form: Form) -> bool:
-    """Whether the answers of a form are replies, which ratings judge; the rating of a review judges something else."""
-    return bool(form.conversation) or plain(form.output) in REPLIES
 
 
 class Findings:
@@ -39,7 +30,7 @@ class Findings:
         self._weights: Counter[str] = Counter()
         self._unused: dict[str, list[int]] = defaultdict(list)
         self._notes: dict[str, list[Example]] = defaultdict(list)
-        self._several: list[Example] = []
+        self._ticks, self._cells = Ticks(), list[tuple[Example, Cells]]()
 
     @staticmethod
     def collects(note: str) -> bool:
@@ -52,10 +43,11 @@ class Findings:
             words = MIN_UNUSED_WORDS if isinstance(value, list | dict) else len(as_text(value, set()).split())
             self._unused[column].append(words)
 
-    def add(self, form: Form, reading: RowReading, example: Example) -> None:
+    def add(self, row: Mapping[str, Any], form: Form, reading: RowReading, example: Example) -> None:
         """Collect the marks and notes of a row."""
+        self._cells.append((example, self._ticks.add(row)))
         for mark in reading.marks:
-            if mark.verdict == "number" and is_reply(form):
+            if mark.verdict == "number" and (mark.of_answer or is_reply(form)):
                 self._ratings[mark.key].append((example, mark.number))
             elif mark.weight and mark.number not in (0, 1):
                 self._weights[mark.key] += 1
@@ -68,6 +60,9 @@ class Findings:
         issues: list[Issue] = []
         for key, rated in self._ratings.items():
             issues += _rated(self.name, key, rated)
+        for example, cells in self._cells:
+            if lack := self._ticks.missing(cells):
+                issues.append(Issue("marked as bad", example.source, "dropped", lack, example.id))
         place = Source(self.name, 1)
         for key, count in self._weights.items():
             text = f"`{key}` has weights other than 0 and 1 in {count} rows; every row is trained on alike"

@@ -16,7 +16,7 @@ ROLE_KEYS = ("role", "from", "speaker", "author", "sender")
 CONTENT_KEYS = ("content", "value", "text", "message", "utterance", "parts")
 SPELLINGS = {
     "system": ("system", "developer", "instructions"),
-    "user": ("user", "human", "customer", "client", "caller", "visitor", "person"),
+    "user": ("user", "human", "customer", "client", "caller", "visitor", "person", "prompter"),
     "assistant": (
         *("assistant", "gpt", "chatgpt", "bot", "chatbot", "model", "ai", "agent", "operator", "support"),
         *("representative", "advisor", "function_call"),

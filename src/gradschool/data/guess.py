@@ -101,5 +101,6 @@ def options_to_name(rows: Sequence[Mapping[str, Any]]) -> str:
     """The options of the command line that name the columns, ready to be pasted; the longest columns are proposed."""
     lengths = content_keys(rows)
     longest = sorted(lengths, key=lambda key: -lengths[key])[:2]
-    first, second = [*(key for key in lengths if key in longest), "INPUT", "ANSWER"][:2]
+    named = [key for key in lengths if key in longest]
+    first, second = [*named, *("INPUT", "ANSWER")[len(named) :]]
     return f"--input-column {shlex.quote(first)} --output-column {shlex.quote(second)}"

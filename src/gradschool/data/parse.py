@@ -13,6 +13,7 @@ from gradschool.data.converter import sheets
 from gradschool.data.encoding import MAX_CELL, MAX_LINE, Line, Unreadable, lines, open_text, repair
 from gradschool.data.tables import Record, header_place, is_header, table_rows
 from gradschool.data.tables import Row as Row
+from gradschool.data.trees import assembled
 from gradschool.errors import DataError
 from gradschool.settings import Data
 
@@ -20,6 +21,7 @@ Container = Literal["JSON lines", "JSON list", "JSON objects", "CSV", "TSV", "wo
 USUAL = Data()  # without columns that the user names
 TABLES = ("CSV", "TSV", "workbook")
 SEP_LINE = re.compile(r"\"?sep=([,;|\t])\"?[,;|\t]*", re.IGNORECASE)  # Excel's first line
+ONE_COLUMN = (".csv", ".tsv", ".tab")  # names of tables that may have one column, and so no delimiter
 DELIMITERS = ",\t;|"
 PEEK_LINES, PEEK_CHARACTERS = 50, 1 << 20
 BLOCK = 1 << 16  # characters read at a time from a JSON list
@@ -37,6 +39,8 @@ def container(path: Path, name: str, data: Data = USUAL) -> tuple[Container, str
     if not head:
         raise DataError(f"{name} is empty.", "It has no examples.", "add at least 12, one JSON object per line.")
     held = container_of(head, data)
+    if held is None and path.suffix.lower() in ONE_COLUMN:
+        return "CSV", ","
     if held is None:
         start = repair(head[0].text.strip()[:60])[0]
         raise DataError(
@@ -86,7 +90,7 @@ def rows(path: Path, name: str, held: Container, delimiter: str, data: Data = US
         yield from _workbook_rows(path, name, data)
         return
     with open_text(path, name) as file:
-        yield from text_rows(file, name, held, delimiter, data)
+        yield from assembled(text_rows(file, name, held, delimiter, data))
 
 
 def text_rows(file: TextIO, name: str, held: Container, delimiter: str, data: Data) -> Iterator[Row]:

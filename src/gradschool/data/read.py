@@ -1,5 +1,6 @@
 """Read files of examples in any common form, and report how each column was interpreted."""
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -25,6 +26,7 @@ from gradschool.data.formats import (
 )
 from gradschool.data.guess import columns_shown, options_to_name
 from gradschool.data.issues import Issue, Kind, carried
+from gradschool.data.marks import marks_of
 from gradschool.data.normalize import normalized_messages, normalized_question
 from gradschool.data.parse import TABLES, container, rows
 from gradschool.data.row_reader import SAMPLE, RowReader, UnknownForm, reader_of
@@ -36,6 +38,7 @@ from gradschool.records import Example, Source
 from gradschool.settings import Data
 
 SHOWN = 3  # problems that an error message lists
+MARK = "mark of the answer"  # the use of a column
 FIX = (
     "name the columns with data.input_column and data.output_column in job.toml "
     "(--input-column and --output-column), or rename them in the file."
@@ -88,6 +91,7 @@ class _Collector:
             except NoConversation as error:
                 self._drop(source, row, error)
                 if isinstance(error, MarkedBad):
+                    self.columns |= {repair(key)[0]: MARK for key in _marked_bad(value)}
                     with suppress(NoConversation):  # without a question, it has no partner
                         self.bad.append(normalized_messages(self.reader.question(value).messages))
 
@@ -127,7 +131,7 @@ class _Collector:
         self.forms[form.name] += 1
         named = {group_key: "group", date_key: "date"} | {keys.get("id"): "id"}
         used = {key: part for key, part in named.items() if key} | form.columns()
-        marks = {mark.key.partition(".")[0]: "mark of the answer" for mark in reading.marks}
+        marks = {mark.key.partition(".")[0]: MARK for mark in reading.marks}
         if field := field_of({key: value[key] for key in value if key not in used and key not in marks}):
             notes.add(left_out_reasoning(field))
         for key in value:
@@ -136,7 +140,7 @@ class _Collector:
                 self.columns[shown] = part
             if part == "not used":
                 self.findings.unused(shown, value[key])
-        self.findings.add(form, reading, self.examples[-1])
+        self.findings.add(value, form, reading, self.examples[-1])
         for note in sorted(note for note in notes if not self.findings.collects(note)):
             kind: Kind = "tool calls" if note.startswith("calls tools") else "encoding"
             kind = "reasoning" if note.startswith("reasoning") else kind
@@ -155,6 +159,11 @@ class _Collector:
         if given:
             self.issues.append(Issue("repeated id", source, "kept", f"the id {given!r} is taken; called {made}", made))
         return made
+
+
+def _marked_bad(row: Mapping[str, Any]) -> set[str]:
+    """The keys of a row that mark its answer as bad."""
+    return {mark.key.partition(".")[0] for mark in marks_of(row) if mark.verdict == "bad"}
 
 
 def read_examples(paths: Path | Sequence[Path], data: Data, name: str | None = None) -> Reading:
@@ -196,9 +205,10 @@ def _read_file(path: Path, data: Data, name: str, ids: set[str]) -> Reading:
             raise _refusal(found, issues, sample)
     if reader.guessed:
         issues.insert(0, Issue("guessed columns", Source(name, 1), "kept", repair(str(reader.guessed))[0]))
+    columns = {key: found.columns[key] for key in found.keys if key in found.columns}
     forms = found.forms.most_common()
     words = forms[0][0] if len(forms) == 1 else ", ".join(f"{form} ({count})" for form, count in forms)
-    return Reading(_dated(examples), f"{words} in {held}", found.columns, issues)
+    return Reading(_dated(examples), f"{words} in {held}", columns, issues)
 
 
 def _partners(found: _Collector, examples: Sequence[Example], issues: Sequence[Issue]) -> list[Issue]:
@@ -255,6 +265,14 @@ def _refusal(found: _Collector, issues: Sequence[Issue], sample: Sequence[Mappin
         return DataError(f"{found.name} has no examples.", "It has a beginning but no entries.", "add examples.")
     dropped = [issue for issue in issues if issue.severity == "dropped"]
     kind = Counter(issue.kind for issue in dropped).most_common(1)[0][0]
+    if kind == "unknown form" and len(found.keys) == 1:
+        (key,) = found.keys
+        return DataError(
+            f"{found.name} has one column, {key!r}.",
+            "An example needs two: an input, and its ideal answer.",
+            "add a column with the ideal answers (or with the questions). For texts of one author, without questions: "
+            f"gradschool prepare {shlex.quote(found.name)} --for style --into JOB --text-column {shlex.quote(key)}",
+        )
     if kind == "unknown form":
         return DataError(
             f"The form of {found.name} is unknown.",

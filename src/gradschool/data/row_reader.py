@@ -7,6 +7,7 @@ from typing import Any
 from gradschool.data.choices import choices_of, first_position
 from gradschool.data.columns import Form, detect, name_keys
 from gradschool.data.conversation import RowReading, question_of, read_row
+from gradschool.data.corrections import BEFORE
 from gradschool.data.formats import CONVERSATIONS, NoConversation, is_transcript, plain, spelled
 from gradschool.data.guess import MIN_TEXT_WORDS, NO_TEXT, Guess, guess
 from gradschool.data.preferences import REJECTED_ANSWER
@@ -50,7 +51,7 @@ class RowReader:
             return ()
         form, preferred = found
         texts: list[str] = []
-        for key in (key for key, use in form.compared if use == REJECTED_ANSWER):
+        for key in (key for key, use in form.compared if use in (REJECTED_ANSWER, BEFORE)):
             try:
                 reading = read_row({**preferred, form.output or form.conversation: row[key]}, form, judged=False)
             except NoConversation:

@@ -5,6 +5,7 @@ from typing import Any
 
 from gradschool.data.columns import detect
 from gradschool.data.formats import NoConversation, is_messages, keys_by_name, plain
+from gradschool.data.rounds import rounds
 from gradschool.settings import Data
 
 WRAPPERS = ("data", "rows", "examples", "items", "records", "entries", "instances", "samples", "train", "questions")
@@ -15,6 +16,9 @@ def entries(value: Any, depth: int = 0) -> Iterator[Any]:
     """The entries in a value: a list of messages is a conversation, and an object may wrap a list of entries."""
     if isinstance(value, list):
         yield {"messages": value}
+        return
+    if isinstance(value, dict) and (divided := rounds(value)):
+        yield from divided
         return
     inner = _inner(value) if isinstance(value, dict) and depth < MAX_DEPTH else None
     if inner is None:

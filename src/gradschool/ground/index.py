@@ -19,7 +19,7 @@ from gradschool.data.documents import read_documents
 from gradschool.errors import DamagedError, DataError
 from gradschool.files import new_folder, read_json, read_lines, sha256, write_json, write_lines
 from gradschool.ground.copies import originals, spread
-from gradschool.ground.folding import folded
+from gradschool.ground.folding import folded, without_accents
 from gradschool.ground.passages import split_document
 from gradschool.records import Note, Passage, Progress, Work
 from gradschool.settings import Ground
@@ -38,6 +38,9 @@ STOP_WORDS = (
     "to was will with did do does what who whom whose why how when where which"
 )
 STOPS = frozenset(STOP_WORDS.split())
+# Words that say as little, but are searched.
+COMMON_WORDS = "i you he she we me him her us my your his its our am were been has have had can could"
+COMMON = STOPS.union(COMMON_WORDS.split())
 
 
 class EmbedderIdentity(BaseModel, frozen=True):
@@ -51,7 +54,8 @@ class EmbedderIdentity(BaseModel, frozen=True):
 class IndexManifest(BaseModel, frozen=True):
     """What an index was built from: hashes of documents and passages, and its settings.
 
-    `folded`: whether texts were folded; one of an earlier version is searched as it was tested.
+    `folded`: whether texts were folded, and `unaccented`: whether Latin letters lost their accents; an index of an
+    earlier version is searched as it was tested.
     """
 
     format: Literal[1] = FORMAT
@@ -60,6 +64,7 @@ class IndexManifest(BaseModel, frozen=True):
     passages_sha256: str
     passage_words: int
     folded: bool = False
+    unaccented: bool = False
     embedder: EmbedderIdentity | None
 
 
@@ -91,6 +96,7 @@ def index_passages(
             passages_sha256=sha256(new / "passages.jsonl"),
             passage_words=ground.passage_words,
             folded=True,
+            unaccented=True,
             embedder=embedder
             and EmbedderIdentity(name=embedder.name, revision=embedder.revision, sha256=embedder.hash),
         )
@@ -149,7 +155,7 @@ class Index:
         """As `search`, each with its score: BM25, or reciprocal rank fusion (k = 60) of BM25 and cosine.
 
         Scores are comparable within one query, not between queries. Near copies of better passages come last. A query
-        of stop words alone finds passages with these words.
+        of common words that are in no passage finds passages with its stop words.
         Source of the fusion: Cormack, Clarke and Büttcher, SIGIR 2009.
         """
         words = query[:MAX_QUERY].encode("utf-8", "replace").decode("utf-8")
@@ -157,6 +163,8 @@ class Index:
             return []
         if self.manifest.folded:
             words = folded(words)
+        if self.manifest.unaccented:
+            words = without_accents(words)
         rows = list(self._hybrid(words, k) if self.manifest.embedder else self._full_text(words, k))
         ranked = sorted(rows, key=lambda row: (-row[1], row[0]))  # equal scores in the order of the documents
         return spread((self.passages[number], score) for number, score in ranked)[:k]
@@ -172,11 +180,14 @@ class Index:
 
     def _full_text(self, words: str, k: int) -> Iterator[tuple[int, float]]:
         each = re.findall(r"\w+", words)
-        only_stops = self.manifest.folded and STOPS.issuperset(each)
-        query = _match(" ".join(each), "stops") if only_stops else _match(words, "words")
-        found = self._table.search(query, query_type="fts")
-        found = found.select(["number", "_score"]).limit(max(k, DEPTH))
-        return ((int(row["number"]), float(row["_score"])) for row in found.to_list())
+        common = self.manifest.folded and COMMON.issuperset(each)
+        stops = [word for word in each if common and word in STOPS]
+        for query in (_match(words, "words"), *([_match(" ".join(stops), "stops")] if stops else ())):
+            found = self._table.search(query, query_type="fts")
+            found = found.select(["number", "_score"]).limit(max(k, DEPTH))
+            if rows := found.to_list():
+                return ((int(row["number"]), float(row["_score"])) for row in rows)
+        return iter(())
 
     def _hybrid(self, words: str, k: int) -> Iterator[tuple[int, float]]:
         from lancedb.rerankers import RRFReranker
@@ -234,7 +245,7 @@ def _write_table(
     numbers = [number for number, first in enumerate(firsts) if number == first]
     searched = [passages[number] for number in numbers]
     texts = [f"{passage.heading}\n{passage.text}" if passage.heading else passage.text for passage in searched]
-    words = [folded(text) for text in texts]
+    words = [without_accents(folded(text)) for text in texts]
     stops = [" ".join(word for word in re.findall(r"\w+", text) if word in STOPS) for text in words]
     columns: dict[str, Any] = {
         "number": pa.array(numbers, pa.int32()),

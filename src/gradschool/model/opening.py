@@ -11,6 +11,12 @@ from gradschool.model.ollama import ollama_name, ollama_route
 from gradschool.records import Note, Work
 from gradschool.settings import BUILT_IN, HUB_ID, Settings
 
+# The address of a server without its scheme: with a port, an address of this machine or a number, or the path /v1.
+ADDRESS = re.compile(
+    r"(?P<host>(?P<near>localhost|(?:\d{1,3}\.){3}\d{1,3}|\[[\da-f:]+\])|[\w.-]+)"
+    r"(?P<port>:\d{2,5})?(?P<path>/\S*)?",
+    re.IGNORECASE,
+)
 POCKET = Path(__file__).parents[1] / "bases" / "pocket"
 
 
@@ -42,6 +48,20 @@ def open_engine(settings: Settings, folder: Path, *, packaged: bool = False) -> 
     for note in engine.chat.notes:
         yield Note(note)
     return engine
+
+
+def address_meant(name: str) -> str:
+    """The address that a name without a scheme means; empty if it means none.
+
+    >>> address_meant("localhost:11434"), address_meant("api.example.org/v1"), address_meant("owner/name")
+    ('http://localhost:11434/v1', 'https://api.example.org/v1', '')
+    """
+    found = ADDRESS.fullmatch(name)
+    if found is None or not (found["near"] or found["port"] or (found["path"] or "").rstrip("/").endswith("/v1")):
+        return ""
+    path = (found["path"] or "").rstrip("/") or "/v1"
+    scheme = "http" if found["near"] or found["port"] else "https"
+    return f"{scheme}://{found['host']}{found['port'] or ''}{path}"
 
 
 def _open_remote(settings: Settings, packaged: bool) -> Engine:
@@ -91,6 +111,13 @@ def _local_folder(name: str, folder: Path, revision: str | None) -> Path | None:
     for path in (folder / given, given):
         if path.exists():
             return model_folder(path, revision)
+    if address := address_meant(name):
+        raise ModelError(
+            f"The base model {name!r} does not exist.",
+            "It looks like the address of a server, which begins with http:// or https://.",
+            f'write base_model = "{address}" and the model of the server, model = "…" '
+            f"(--base-model {address} --model …).",
+        )
     if model := ollama_name(name):
         fix = f"{ollama_route(model)}; or name a folder or a Hub id (owner/name)."
         raise ModelError(f"The base model {name!r} does not exist.", "It looks like a name of Ollama's.", fix)

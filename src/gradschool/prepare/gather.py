@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from gradschool.data.documents import Document
 from gradschool.data.encoding import Unreadable
 from gradschool.errors import DataError
+from gradschool.prepare.bylines import Bylines, Divided, read_bylines
 from gradschool.prepare.chats.exports import Export, export_of
 from gradschool.prepare.clean import Ingest
 from gradschool.prepare.dialogues import DialogueSource, export_sources, read_dialogues, transcript_source, turns_source
@@ -15,7 +16,7 @@ from gradschool.prepare.mail.read import read_mailboxes
 from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.pairs import read_pairs, read_questions
 from gradschool.prepare.recognise import SourceFile
-from gradschool.prepare.rows import columns_of, messages_in, not_recognised
+from gradschool.prepare.rows import Columns, columns_of, messages_in, not_recognised
 from gradschool.prepare.texts import load, read_rows_of_texts, read_texts
 from gradschool.records import Note, Work
 
@@ -35,14 +36,20 @@ class Gathered:
     documents: tuple[tuple[SourceFile, Document], ...]
 
 
-def gather(files: Sequence[SourceFile], options: PrepareOptions, ingest: Ingest, limits: Limits) -> Work[Gathered]:
-    """Read all files into drafts; a file that cannot be read is named in a warning."""
+def gather(
+    files: Sequence[SourceFile], options: PrepareOptions, ingest: Ingest, limits: Limits, others: Ingest | None = None
+) -> Work[Gathered]:
+    """Read all files into drafts; a file that cannot be read is named in a warning.
+
+    `others` takes the rows of tables that other authors wrote; without it, all rows are one author's.
+    """
     writer = Writer(options.writer, ingest.add)
     mails = [file for file in files if file.kind in MAILS]
     author = (yield from _read_mails(mails, options, ingest)) if mails else ""
     documents: list[tuple[SourceFile, Document]] = []
     dialogues: list[DialogueSource] = []
     exports: list[tuple[SourceFile, Export]] = []
+    tables: list[tuple[SourceFile, Columns]] = []
     for file in files:
         if file in mails:
             continue
@@ -53,7 +60,7 @@ def gather(files: Sequence[SourceFile], options: PrepareOptions, ingest: Ingest,
                 if export := _export(file, options):
                     exports.append((file, export))
                 else:
-                    dialogues += yield from _read_rows(file, options, ingest, writer, limits)
+                    tables.append((file, columns_for(file, options)))
             elif options.purpose == "style":
                 yield from read_texts(file, limits, writer)
             else:
@@ -63,6 +70,7 @@ def gather(files: Sequence[SourceFile], options: PrepareOptions, ingest: Ingest,
                     yield Note(f"{file.name}: {count} questions with answers.")
         except (Unreadable, OSError) as error:
             yield Note(f"{file.name} cannot be read completely: {error}", "warning")
+    dialogues += yield from _read_tables(tables, options, ingest, writer, limits, others)
     dialogues += export_sources(exports)
     if dialogues:  # who the agent is follows from all of them together
         yield from read_dialogues(dialogues, options, ingest, ingest.people.meet)
@@ -89,19 +97,50 @@ def _export(file: SourceFile, options: PrepareOptions) -> Export | None:
     return None if any(named) else export_of(file)
 
 
-def _read_rows(
-    file: SourceFile, options: PrepareOptions, ingest: Ingest, writer: Writer, limits: Limits
+def _read_tables(
+    tables: Sequence[tuple[SourceFile, Columns]],
+    options: PrepareOptions,
+    ingest: Ingest,
+    writer: Writer,
+    limits: Limits,
+    others: Ingest | None,
 ) -> Work[list[DialogueSource]]:
-    """Read the rows of a file; those that are turns are returned, to be read with all other dialogues."""
+    """Read the rows of tables, whose authors follow from all of them together; returns those with turns."""
+    named = [(file, columns.author) for file, columns in tables if columns.author]
+    bylines = (yield from read_bylines(named, options.authors, ingest.people)) if others else Bylines()
+    turns: list[DialogueSource] = []
+    for file, columns in tables:
+        try:
+            turns += yield from _read_rows(file, columns, options, ingest, writer, limits, Divided(bylines, others))
+        except (Unreadable, OSError) as error:
+            yield Note(f"{file.name} cannot be read completely: {error}", "warning")
+    return turns
+
+
+def columns_for(file: SourceFile, options: PrepareOptions) -> Columns:
+    """The columns of a table, which may be one chat for a persona."""
     columns = columns_of(file, options)
     if columns.kind == "unknown" and options.purpose == "persona":
         columns = messages_in(file) or columns
+    return columns
+
+
+def _read_rows(
+    file: SourceFile,
+    columns: Columns,
+    options: PrepareOptions,
+    ingest: Ingest,
+    writer: Writer,
+    limits: Limits,
+    divided: Divided,
+) -> Work[list[DialogueSource]]:
+    """Read the rows of a file; those that are turns are returned, to be read with all other dialogues."""
     if columns.kind == "turns":
         return [turns_source(file, columns)]
     if columns.kind == "texts":
-        yield from read_rows_of_texts(file, columns, limits, writer)
+        yield from read_rows_of_texts(file, columns, limits, writer, divided)
     elif columns.kind == "pairs":
-        yield from read_pairs(file, columns, options, Asked(ingest))
+        yield from read_pairs(file, columns, options, Asked(ingest), divided)
     else:
         yield Note(not_recognised(file), "warning")
     return []

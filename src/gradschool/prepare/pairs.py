@@ -9,18 +9,19 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
 
-from gradschool.data.columns import Form
+from gradschool.data.columns import Form, is_reply
 from gradschool.data.conversation import RowReading
 from gradschool.data.dates import iso_date
 from gradschool.data.documents import Document
 from gradschool.data.encoding import Unreadable
-from gradschool.data.findings import is_reply
 from gradschool.data.formats import MarkedBad, NoConversation, as_text, keys_by_name, plain
 from gradschool.data.language import language_of
 from gradschool.data.marks import Mark, bad_up_to
 from gradschool.data.row_reader import RowReader
 from gradschool.data.tables import without_nothing
+from gradschool.data.ticks import Ticks
 from gradschool.data.wrapped import entries
+from gradschool.prepare.bylines import Divided
 from gradschool.prepare.clean import BAD
 from gradschool.prepare.draft import Draft, Sink, id_from, unused
 from gradschool.prepare.options import PrepareOptions
@@ -35,14 +36,16 @@ ASKED = re.compile(r"^\W{0,3}(?:Q|Question|Frage|Pregunta|Domanda|Vraag)\W{0,3}[
 ANSWERED = re.compile(r"^\W{0,3}(?:A|Answer|Antwort|R|Réponse|Respuesta|Risposta|Antwoord)\W{0,3}[:.)]\W{0,3}\s*", re.M)
 
 
-def read_pairs(source_file: SourceFile, columns: Columns, options: PrepareOptions, sink: Sink) -> Work[None]:
+def read_pairs(
+    source_file: SourceFile, columns: Columns, options: PrepareOptions, sink: Sink, divided: Divided
+) -> Work[None]:
     """Add a draft for every row; rows without input and output and bad answers are dropped with a reason."""
     ids: Counter[str] = Counter()
     forms: Counter[str] = Counter()
     reader = pair_reader(source_file, options)
     if reader.guessed:
         yield Note(f"{source_file.name}: {reader.guessed}.", "warning")
-    limits = _limits(source_file, reader)
+    limits, ticks = _scales(source_file, reader)
     for done, row in enumerate(all_rows(source_file)):
         if done % PROGRESS_STEP == 0:
             yield Progress(f"reading {source_file.name}", done, 0, "rows")
@@ -56,7 +59,10 @@ def read_pairs(source_file: SourceFile, columns: Columns, options: PrepareOption
                     raise NoConversation(row.trouble or "the row is not an object")
                 form, reading = reader.read(without_nothing(value)[0])
                 draft = _draft(value, form, reading, columns, source, ids, limits)
-                sink.add(replace(draft, rejected=reader.rejected(value)))
+                lack = ticks.missing(Ticks().add(value))
+                draft = draft.dropped(BAD, lack) if lack and not draft.drop else draft
+                draft = replace(draft, rejected=reader.rejected(value))
+                divided.add(value, columns.author, draft, sink)
                 forms[form.name] += 1
             except MarkedBad as error:
                 try:  # with its answer, which may have a good partner
@@ -71,16 +77,18 @@ def read_pairs(source_file: SourceFile, columns: Columns, options: PrepareOption
     yield Note(f"{source_file.name}: {counted or 'no row with an input and an output'}.")
 
 
-def _limits(source_file: SourceFile, reader: RowReader) -> dict[str, float]:
-    """The highest bad rating of each key whose numbers are a known scale in this file."""
+def _scales(source_file: SourceFile, reader: RowReader) -> tuple[dict[str, float], Ticks]:
+    """The highest bad rating of each key whose numbers are a known scale in this file, and its columns of ticks."""
     numbers: dict[str, list[float]] = {}
+    ticks = Ticks()
     with suppress(Unreadable):  # the reading that follows reports it
         for row in file_rows(source_file):
             for value in entries(row.value) if row.value is not None else ():
+                ticks.add(value if isinstance(value, dict) else {})
                 for mark in number_marks(reader, value):
                     numbers.setdefault(mark.key, []).append(mark.number)
     limits = {key: bad_up_to(key, found) for key, found in numbers.items()}
-    return {key: limit for key, limit in limits.items() if limit is not None}
+    return {key: limit for key, limit in limits.items() if limit is not None}, ticks
 
 
 def number_marks(reader: RowReader, value: Any) -> list[Mark]:
@@ -91,7 +99,12 @@ def number_marks(reader: RowReader, value: Any) -> list[Mark]:
         form, reading = reader.read(value)
     except NoConversation:
         return []
-    return [mark for mark in reading.marks if mark.verdict == "number"] if is_reply(form) else []
+    return number_marks_of(form, reading)
+
+
+def number_marks_of(form: Form, reading: RowReading) -> list[Mark]:
+    """The marks of a reading that are numbers, if they judge its answer."""
+    return [mark for mark in reading.marks if mark.verdict == "number" and (mark.of_answer or is_reply(form))]
 
 
 def _draft(
@@ -115,7 +128,8 @@ def _draft(
     date = iso_date(as_text(value.get(columns.date), notes)) if columns.date and plain(columns.date) not in used else ""
     for note in sorted(reading.notes | notes):
         draft = draft.noticed("encoding", note)
-    if is_reply(form) and (bad := [mark for mark in reading.marks if mark.number <= limits.get(mark.key, -math.inf)]):
+    bad = [mark for mark in number_marks_of(form, reading) if mark.number <= limits.get(mark.key, -math.inf)]
+    if bad:
         draft = draft.dropped(BAD, f"{bad[0]}: the answer is rated as bad")
     return replace(draft, group=group or draft.id, date=date, other_answers=reading.other_answers)
 

@@ -19,7 +19,7 @@ from gradschool.prepare.output import Output
 from gradschool.prepare.pseudonyms import Pseudonyms
 from gradschool.prepare.recognise import recognise
 from gradschool.prepare.report import Summary
-from gradschool.prepare.review import read_decisions
+from gradschool.prepare.review import Decisions, read_decisions
 from gradschool.records import Work
 
 
@@ -52,7 +52,13 @@ def prepare(sources: Sequence[Path], options: PrepareOptions, into: Path) -> Wor
         spool = Spool(Path(temporary) / "drafts")
         others = Spool(Path(temporary) / "others") if options.purpose == "style" else None
         try:
-            gathered = yield from gather(files, options, Ingest(spool, decisions, names.people), limits)
+            gathered = yield from gather(
+                files,
+                options,
+                Ingest(spool, decisions, names.people),
+                limits,
+                None if others is None else Ingest(others, Decisions(), names.people, of_author=False),
+            )
             if not len(spool):
                 raise nothing_usable(options)
             if others is not None and options.others:

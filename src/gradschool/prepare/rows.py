@@ -38,6 +38,10 @@ DATES = (
     "time",
     "updated",
 )
+AUTHORS = (
+    *("author", "author_name", "written_by", "writer", "byline", "by", "posted_by", "creator", "poster", "author_id"),
+    *("username", "user_name", "autor", "verfasser", "verfasserin", "auteur", "autore", "autora", "schrijver"),
+)
 GROUPS = ("group", "thread", "thread_id", "series", "topic", "document", "doc", "category", "customer")
 
 
@@ -53,6 +57,7 @@ class Columns:
     date: str = ""
     group: str = ""
     id: str = ""
+    author: str = ""  # texts and pairs of a style
 
 
 def file_rows(source_file: SourceFile) -> Iterator[Row]:
@@ -80,6 +85,7 @@ def columns_of(source_file: SourceFile, options: PrepareOptions) -> Columns:
         "date": _named(keys, options.date_column, DATES),
         "group": _named(keys, options.columns.group_column or "", GROUPS),
         "id": keys.get("id", ""),
+        "author": _named(keys, "", AUTHORS) if options.purpose == "style" else "",
     }
     by_turn = _by_turn(values, keys)
     if by_turn and options.purpose != "skill" and not options.text_column:
@@ -89,7 +95,9 @@ def columns_of(source_file: SourceFile, options: PrepareOptions) -> Columns:
     text = _named(keys, options.text_column, TEXTS) or _longest(values, keys, {title, *common.values()})
     if options.purpose == "style" and text and (options.text_column or not pairs):
         group = "" if common["group"] == title and not options.columns.group_column else common["group"]
-        return Columns("texts", text=text, title=title, date=common["date"], group=group, id=common["id"])
+        return Columns(
+            "texts", text=text, title=title, date=common["date"], group=group, id=common["id"], author=common["author"]
+        )
     return Columns("pairs" if pairs else "unknown", **common)
 
 

@@ -13,6 +13,7 @@ from gradschool.data.encoding import encoding_of
 from gradschool.data.formats import as_text
 from gradschool.data.language import language_of
 from gradschool.ground.passages import SLACK, count_words, split_document
+from gradschool.prepare.bylines import Divided
 from gradschool.prepare.draft import Draft, id_from, unused
 from gradschool.prepare.instructions import Writer
 from gradschool.prepare.limits import Limits
@@ -28,7 +29,9 @@ SAMPLE = 20_000  # characters of a long text from which its tokens per word are 
 PROGRESS_STEP = 1_000  # rows between two progress events
 
 
-def read_rows_of_texts(source_file: SourceFile, columns: Columns, limits: Limits, writer: Writer) -> Work[None]:
+def read_rows_of_texts(
+    source_file: SourceFile, columns: Columns, limits: Limits, writer: Writer, divided: Divided
+) -> Work[None]:
     """Add a draft for every row, or for each passage of a long one: its title as instruction, and its text."""
     parts = {columns.text: "text", columns.title: "title", columns.date: "date", columns.group: "group"}
     used = ", ".join(f"{key} is the {part}" for key, part in parts.items() if key)
@@ -52,7 +55,8 @@ def read_rows_of_texts(source_file: SourceFile, columns: Columns, limits: Limits
         own = group or name or id_from("text", title, text)
         for draft in text_drafts([(title, text, 0)], source, ids, limits, name):
             draft = replace(draft, date=date, part=0 if group else draft.part)
-            writer.add(replace(draft, group=own if draft.part else group or draft.id))
+            draft = replace(draft, group=own if draft.part else group or draft.id)
+            divided.add(row.value, columns.author, draft, writer)
 
 
 def read_texts(source_file: SourceFile, limits: Limits, writer: Writer) -> Work[None]:
