@@ -63,3 +63,18 @@ def test_a_sentence_above_a_quote_stays(own: str) -> None:
 def test_a_colon_without_a_quote_below_is_text() -> None:
     text = "Olav wrote:\nthe boat is red.\n\nOn Friday, 7 March 2024, we start:\n- you\n- me"
     assert split_quotes(plain_lines(text), ["Ida"], PEOPLE).own == text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Please pay the invoice of 3.5.2024 by transfer to billing@acme.example:",
+        "Bitte überweisen Sie die Rechnung vom 3.5.2024 an kasse@acme.example:",
+        "Merci d'envoyer le contrat du 3 mai 2024 à <contrats@acme.example>:",
+        "Please pay the invoice of 3.5.2024 to Olav Berg at olav@fjord.example:",
+        "The minutes of 2024-05-03, sent from desk@acme.example, say:",
+    ],
+)
+def test_a_sentence_with_a_date_and_an_address_is_no_attribution(line: str) -> None:
+    letter = f"Dear Ms Lind,\n\n{line}\n\nThe amount is 40 crowns.\n\nIt is due on Friday."
+    assert split_quotes(plain_lines(letter), ["Ida"], PEOPLE).own == letter

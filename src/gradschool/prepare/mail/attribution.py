@@ -80,7 +80,7 @@ def is_complete(text: str) -> bool:
     """
     if len(text) > MAX_LENGTH or BREAK.search(visible(text)):
         return False
-    closed = ends_with_colon(text) or (has_time(text) and ENCLOSED.search(text) is not None)
+    closed = ends_with_colon(text) or is_headline(text)
     return closed and has_address(text) and has_date(text)
 
 
@@ -104,6 +104,14 @@ def is_dated_attribution(text: str, people: Collection[str]) -> bool:
     """Whether a line has a colon at its end and the date of an older mail, and names its writer."""
     named = has_address(text) or names_someone(text, people)
     return ends_with_colon(text) and has_date(text) and (named or has_time(text)) and is_attribution(text, people)
+
+
+def is_headline(text: str) -> bool:
+    """Whether a line with a date and an address names the writer of a mail, rather than asks for something.
+
+    Programs enclose the address and add the time; "Please pay the bill of 3.5.2024 to desk@example.org:" has neither.
+    """
+    return has_time(text) and ENCLOSED.search(visible(text)) is not None
 
 
 def is_lead_in(text: str) -> bool:

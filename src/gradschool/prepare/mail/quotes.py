@@ -4,7 +4,14 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from gradschool.prepare.mail.attribution import above_quotes, ends_with_colon, is_complete, is_dated_attribution, worded
+from gradschool.prepare.mail.attribution import (
+    above_quotes,
+    ends_with_colon,
+    is_complete,
+    is_dated_attribution,
+    is_headline,
+    worded,
+)
 from gradschool.prepare.mail.header_block import ANNOUNCEMENT, RULE, headers_end, is_header_line
 from gradschool.prepare.mail.inline import Answers
 from gradschool.prepare.mail.lines import Kind, Line, is_quoted, paragraphs, unquoted
@@ -50,6 +57,10 @@ class SplitMail:
     def answer(self) -> str:
         """The sender's own text; answers between quoted lines have the paragraph that they answer above them."""
         return self.answers.with_questions() if self.inline else self.own
+
+    def begins_with(self, kind: Kind) -> bool:
+        """Whether the first line that is not empty is of a kind."""
+        return next((this for line, this in self if line.text.strip()), "") == kind
 
     def removed(self, kind: Kind) -> str:
         """All lines of one kind, as text."""
@@ -130,7 +141,8 @@ def _cut_attributions(lines: Sequence[Line], kinds: list[Kind], people: Collecti
             _mark(kinds, number, number + above[number], "attribution")
             number += above[number]
             continue
-        length = worded(lines, kinds, number) or _complete(lines, kinds, number)
+        said = worded(lines, kinds, number)
+        length = said or _complete(lines, kinds, number)
         if not length or any(at in above for at in range(number + 1, number + length)):
             number += 1
             continue
@@ -140,7 +152,7 @@ def _cut_attributions(lines: Sequence[Line], kinds: list[Kind], people: Collecti
         joined = " ".join(line.text for line in lines[number : number + length])
         if quoted_next or after >= len(lines):
             _mark(kinds, number, number + length, "attribution")
-        elif not quoted_later and FULL_DATE.search(joined):
+        elif not quoted_later and FULL_DATE.search(joined) and (said or is_headline(joined)):
             _mark(kinds, number, number + length, "attribution")
             _mark(kinds, number + length, len(lines), "quoted")
             return

@@ -229,8 +229,15 @@ class _Reader:
 
 
 def _quoted_text(made: SplitMail, head: Head) -> str:
-    """The own text of the quoted mail; empty without one."""
-    return split_quotes(made.quoted, people=name_parts(head.people)).own if made.quoted else ""
+    """The own text of the quoted mail; empty without one.
+
+    Some programs put the line that introduces a quote inside it, so that all of the quote seems to be a quoted mail.
+    """
+    people = name_parts(head.people)
+    inner = split_quotes(made.quoted, people=people)
+    if not inner.own and inner.begins_with("attribution"):
+        inner = split_quotes(inner.quoted, people=people)
+    return inner.own
 
 
 def _first_line(text: str) -> str:
