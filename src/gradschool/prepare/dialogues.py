@@ -32,9 +32,9 @@ class DialogueSource:
     read: Callable[[], Iterator[Dialogue]]
 
 
-def transcript_source(file: SourceFile) -> DialogueSource:
-    """The dialogues of a text file."""
-    return DialogueSource(file.name, "a conversation transcript", lambda: read_transcript(file.path, file.name))
+def transcript_source(file: SourceFile, agents: Sequence[str]) -> DialogueSource:
+    """The dialogues of a text file; `agents` are the names that the user gives."""
+    return DialogueSource(file.name, "a conversation transcript", lambda: read_transcript(file.path, file.name, agents))
 
 
 def export_sources(files: Sequence[tuple[SourceFile, Export]]) -> list[DialogueSource]:

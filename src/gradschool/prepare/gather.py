@@ -48,7 +48,7 @@ def gather(files: Sequence[SourceFile], options: PrepareOptions, ingest: Ingest,
             continue
         try:
             if file.kind == "transcript":
-                dialogues.append(transcript_source(file))
+                dialogues.append(transcript_source(file, options.agents))
             elif file.kind != "document":
                 if export := _export(file, options):
                     exports.append((file, export))
