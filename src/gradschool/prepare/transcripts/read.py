@@ -10,6 +10,7 @@ from gradschool.data.encoding import open_text, repair
 from gradschool.data.formats import plain
 from gradschool.prepare.agents import key
 from gradschool.prepare.dialogue import Dialogue, Turn, iso
+from gradschool.prepare.sessions import by_pauses
 from gradschool.prepare.transcripts.labels import label_of, labelled, speakers_of
 from gradschool.prepare.transcripts.notices import is_notice, is_notice_name, written
 from gradschool.prepare.transcripts.stamps import MARKS, Stamp, stamp_at_end, stamp_of, times_of
@@ -72,7 +73,7 @@ def read_transcript(path: Path, name: str, agents: Sequence[str] = ()) -> Iterat
     if dated := _dated_messages(cleaned, named):
         marked = [replace(one, marked=bool(MARKED.search(raw[one.line - 1]))) for one in dated]
         before = sum(map(bool, cleaned[: dated[0].line - 1]))
-        yield _dated(marked, name, before)
+        yield _dated(marked, name, before, named)
         return
     yield from _labelled(cleaned, name, named)
 
@@ -184,17 +185,17 @@ def _headings(dated: Sequence[_Message]) -> bool:
     return bool(heads) and 2 * below > len(heads) and all(len(one.head) <= MAX_HEADING for one in heads)
 
 
-def _dated(dated: Sequence[_Message], name: str, before: int) -> Dialogue:
+def _dated(dated: Sequence[_Message], name: str, before: int, named: Collection[str]) -> Dialogue:
     """The conversation of dated messages; a line without a date belongs to the message above it."""
     headed = _headings(dated) and sum(bool(one.name) for one in dated if not one.alone) * 2 < len(dated)
     spoken = [
         (one.head.strip(), "\n".join(one.below).strip()) if headed and not one.alone else (one.name, one.text)
         for one in dated
     ]
-    spoken = spoken if headed else _with_colons(spoken)
+    times = times_of([one.stamp for one in dated])
+    spoken = spoken if headed else _with_colons(spoken, times, named)
     counts = Counter(speaker for speaker, _ in spoken)
     own = _own_words([one.marked for one in dated], spoken)
-    times = times_of([one.stamp for one in dated])
     turns: list[Turn] = []
     dropped = sum(one.dropped for one in dated)
     left_out = Counter({"lines before the first message": before, "lines of attachments and reactions": dropped})
@@ -227,16 +228,20 @@ def _own_words(marked: Sequence[bool], spoken: Sequence[tuple[str, str]]) -> lis
     ]
 
 
-def _with_colons(spoken: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+def _with_colons(
+    spoken: Sequence[tuple[str, str]], times: Sequence[float | None], named: Collection[str]
+) -> list[tuple[str, str]]:
     """The speakers and messages, with names that have a colon of their own put together again ("Shop: North").
 
-    All messages that begin with one label do not suffice, for "Status: …" may be how somebody answers. The program
-    shows the name where it writes itself: "Shop: North: image omitted", "Shop: North changed the subject".
+    The program shows such a name where it writes itself: "Shop: North: image omitted", "Shop: North changed the
+    subject". Otherwise all messages of the speaker begin with the second part. If the speaker is who answers, it stays
+    in the text, for "Status: …" may be how somebody answers; if not, it is left out, for no name may stay in a text.
     """
     texts: dict[str, list[str]] = {}
     for speaker, text in spoken:
         texts.setdefault(speaker, []).append(text)
     notices = [f"{speaker}: {text}" for speaker, text in spoken]
+    asking = _asking(spoken, times)
     longer: dict[str, str] = {}
     for speaker, said in texts.items():
         labels = Counter(label for text in said if (label := text.partition(": ")[0]) != text)
@@ -246,7 +251,8 @@ def _with_colons(spoken: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
             continue
         shown = any(is_notice(text[len(more) + 2 :]) for text in said if text not in rest)
         mentions = re.compile(rf"{re.escape(f'{speaker}: {more}')}(?!\w|: )")
-        if shown or any(map(mentions.search, notices)):
+        asks = (bool(named) or speaker in asking) and key(speaker) not in named
+        if shown or asks or any(map(mentions.search, notices)):
             longer[speaker] = more
     return [
         (f"{speaker}: {longer[speaker]}", text[len(longer[speaker]) + 2 :])
@@ -254,6 +260,15 @@ def _with_colons(spoken: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
         else (speaker, text)
         for speaker, text in spoken
     ]
+
+
+def _asking(spoken: Sequence[tuple[str, str]], times: Sequence[float | None]) -> set[str]:
+    """Who begins at least half of the parts between pauses in which they speak."""
+    turns = tuple(Turn(name, text, at=at) for (name, text), at in zip(spoken, times, strict=True) if name)
+    parts = list(by_pauses(Dialogue("", turns, Source("", 1), chat=True)))
+    begun = Counter(part[0].speaker for part in parts)
+    present = Counter(name for part in parts for name in {turn.speaker for turn in part})
+    return {name for name, count in begun.items() if 2 * count >= present[name]}
 
 
 def _names_itself(text: str, more: str) -> bool:
