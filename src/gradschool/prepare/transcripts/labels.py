@@ -131,10 +131,9 @@ class _Choice:
     def of(self, parts: Sequence[Sequence[str]], needed: float, speakers: Collection[str]) -> str:
         """The label that answers in at least `needed` of the parts of a text; empty if there is none."""
         anywhere = Counter(name for part in parts for name in set(part) if name not in speakers)
-        first = Counter(part[0] for part in parts if part)
+        first = Counter(next((name for name in part if name not in self.fields), part[0]) for part in parts if part)
         titled = [name for name, _ in anywhere.most_common() if self.titled(name)]
-        orderly = [name for name, _ in first.most_common() if name not in self.fields]
-        for name in (*titled, *orderly):
+        for name in (*titled, *(name for name, _ in first.most_common())):
             count = anywhere[name] if name in titled else first[name]
             if count >= needed and 2 * count > self.paragraphs[name]:
                 if name not in titled:
@@ -158,7 +157,7 @@ class _Choice:
 
     def answered(self, order: Sequence[str], speakers: set[str]) -> set[str]:
         """The speakers, at least two: a lone one, and the label that answers it most often."""
-        if len(speakers) > 1 or not speakers:
+        if len({NUMBERED.sub("", name) for name in speakers}) > 1:  # "Customer 1" and "Customer 2" do not answer
             return speakers
         parts: list[list[str]] = []
         for name in order:

@@ -64,6 +64,17 @@ def is_transcript(lines: Sequence[str]) -> bool:
     return len(found) > 0.6 * len(filled)
 
 
+def has_turns_of(agents: Sequence[str], path: Path, name: str) -> bool:
+    """Whether lines of a text file begin with the name of an agent, so that it is a conversation that does not look so.
+
+    Raises DataError if the file is no text.
+    """
+    with open_text(path, name) as file:
+        lines = [MARKS.sub("", line).strip() for line in file]
+    named = frozenset(map(key, agents))
+    return sum(plain(one.name) in named for one in labelled(lines)) >= MIN_DATED
+
+
 def read_transcript(path: Path, name: str, agents: Sequence[str] = ()) -> Iterator[Dialogue]:
     """The conversations of a text file, in which the user names the agents; raises DataError if it cannot be read."""
     with open_text(path, name) as file:
