@@ -81,9 +81,11 @@ class Census:
     begun: Counter[str] = field(default_factory=Counter)
     session_count: int = 0
     opposite: set[str] = field(default_factory=set)  # the others in conversations with a known customer
+    doubtful: dict[str, None] = field(default_factory=dict)  # labels that may be speakers, in the order of the sources
 
     def add(self, dialogue: Dialogue) -> None:
         """Count one dialogue."""
+        self.doubtful |= dict.fromkeys(dialogue.doubtful)
         names = [key(turn.speaker) for turn in dialogue.turns]
         self.turns.update(names)
         for turn, name in zip(dialogue.turns, names, strict=True):
@@ -131,6 +133,13 @@ def decided(census: Census, named: Sequence[str]) -> Agents:
                 f"None of {', '.join(named)} has a turn.", f"The speakers are {census.listed()}.", "correct --agent."
             )
         return Agents(names, named=True, others=frozenset(known))
+    if census.doubtful:
+        labels = list(census.doubtful)
+        raise DataError(
+            f"It is not clear which labels are speakers: {', '.join(labels[:SHOWN])}.",
+            "Each of them stands at the same places of the text, where somebody answers.",
+            "name the agent with --agent; the other labels are then part of what is said.",
+        )
     if not census.chat_count:
         if not known and census.turns:
             raise _unclear(census)

@@ -30,7 +30,8 @@ class Turn:
 class Dialogue:
     """A conversation with its origin; a `chat` goes on for months, and is divided into sessions.
 
-    `left_out` counts the parts that are not turns, by what they are: notices, notes, drafts of answers.
+    `left_out` counts the parts that are not turns, by what they are: notices, notes, drafts of answers. `doubtful` are
+    labels of which the text does not show which ones are speakers.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Dialogue:
     date: str = ""
     chat: bool = False
     left_out: Mapping[str, int] | None = None
+    doubtful: tuple[str, ...] = ()
 
 
 def iso(at: float | None) -> str:

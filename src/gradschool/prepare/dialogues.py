@@ -32,9 +32,9 @@ class DialogueSource:
     read: Callable[[], Iterator[Dialogue]]
 
 
-def transcript_source(file: SourceFile) -> DialogueSource:
-    """The dialogues of a text file."""
-    return DialogueSource(file.name, "a conversation transcript", lambda: read_transcript(file.path, file.name))
+def transcript_source(file: SourceFile, agents: Sequence[str]) -> DialogueSource:
+    """The dialogues of a text file; `agents` are the names that the user gives."""
+    return DialogueSource(file.name, "a conversation transcript", lambda: read_transcript(file.path, file.name, agents))
 
 
 def export_sources(files: Sequence[tuple[SourceFile, Export]]) -> list[DialogueSource]:
@@ -60,12 +60,14 @@ def _from_turns(file: SourceFile, columns: Columns) -> Iterator[Dialogue]:
     """Rows grouped by conversation, each in order of time if all its rows have one."""
     turns: defaultdict[str, list[Turn]] = defaultdict(list)
     dates: dict[str, str] = {}
+    missing = 0
     for row in file_rows(file):
         if not isinstance(row.value, dict):
             continue
         name = name_in(row.value.get(columns.conversation)) if columns.conversation else file.name
         text = plain_text(row.value.get(columns.text))
         if not name or not text:
+            missing += 1
             continue
         given = row.value.get(columns.date) if columns.date else None
         turns[name].append(Turn(name_in(row.value.get(columns.speaker)), text, at=time_in(given), line=row.line))
@@ -77,6 +79,8 @@ def _from_turns(file: SourceFile, columns: Columns) -> Iterator[Dialogue]:
         date = iso(spoken[-1].at) or dates[name]
         chat = not columns.conversation
         yield Dialogue("" if chat else name, tuple(spoken), source, date, chat=chat)
+    if missing:
+        yield Dialogue("", (), Source(file.name, 1), left_out={"rows without a text or a conversation": missing})
 
 
 def read_dialogues(
@@ -96,7 +100,7 @@ def read_dialogues(
                 continue
             if count % PROGRESS_STEP == 0:
                 yield Progress(f"reading {source.name}", count, 0, "dialogues")
-            count += 1
+            count += bool(dialogue.turns)
             census.add(dialogue)
             left_out.update(dialogue.left_out or {})
         yield Note(f"{source.name}: {source.what}; {count} dialogues.")

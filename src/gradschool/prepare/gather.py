@@ -18,6 +18,7 @@ from gradschool.prepare.pairs import read_pairs, read_questions
 from gradschool.prepare.recognise import SourceFile
 from gradschool.prepare.rows import Columns, columns_of, messages_in, not_recognised
 from gradschool.prepare.texts import load, read_rows_of_texts, read_texts
+from gradschool.prepare.transcripts.read import has_turns_of
 from gradschool.records import Note, Work
 
 MAILS = ("mbox", "mail", "Outlook mail")
@@ -54,8 +55,8 @@ def gather(
         if file in mails:
             continue
         try:
-            if file.kind == "transcript":
-                dialogues.append(transcript_source(file))
+            if file.kind == "transcript" or _speaks_in(file, options):
+                dialogues.append(transcript_source(file, options.agents))
             elif file.kind != "document":
                 if export := _export(file, options):
                     exports.append((file, export))
@@ -79,6 +80,16 @@ def gather(
         yield note
     ingest.register_called(by_author=options.purpose == "style" and ingest.of_author)
     return Gathered(author, tuple(documents))
+
+
+def _speaks_in(file: SourceFile, options: PrepareOptions) -> bool:
+    """Whether a named agent has turns in a document, which then is a conversation that does not look like one."""
+    if file.kind != "document" or options.purpose != "persona" or not options.agents:
+        return False
+    try:
+        return has_turns_of(options.agents, file.path, file.name)
+    except DataError:  # no text
+        return False
 
 
 def _read_mails(mails: Sequence[SourceFile], options: PrepareOptions, ingest: Ingest) -> Work[str]:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 from gradschool.prepare.dialogue import Dialogue, Turn, iso
 from gradschool.records import Source
 
 PAUSE = 4 * 3600.0  # seconds without a message after which a session ends
 LONG_PAUSE = 7 * 24 * 3600.0  # after which it ends even if the last question has no answer: what follows is no answer
+MAX_WHOLE = 250  # turns of a conversation that is no chat, up to which it is one session
 MAX_TURNS, MAX_UNDATED = 24, 8  # of a session of a chat, with times and without; it ends at the next question
 HISTORY_TURNS, HISTORY_CHARACTERS = 40, 8_000  # shown before an answer
 
@@ -30,23 +32,25 @@ def _pause(before: Turn, after: Turn) -> float:
 
 
 def sessions(dialogue: Dialogue, role_of: Callable[[Turn], str]) -> Iterator[Dialogue]:
-    """The sessions of a chat, each a dialogue; any other dialogue as it is.
+    """The sessions of a chat, or of a very long conversation, each a dialogue; any other dialogue as it is.
 
-    A session ends with a pause after a turn of the agent, so that no answer loses its question; with a long pause; and
-    after many turns. A chat without times is divided at empty lines if each part begins with a question.
+    Each begins with the system messages at the start of the whole. A session ends with a pause after a turn of the
+    agent, so that no answer loses its question; with a long pause; and after many turns. A chat without times is
+    divided at empty lines if each part begins with a question.
     """
-    if not dialogue.chat:
+    if not dialogue.chat and len(dialogue.turns) <= MAX_WHOLE:
         yield dialogue
         return
     roles = [role_of(turn) for turn in dialogue.turns]
     dated = any(turn.at is not None for turn in dialogue.turns)
     most = MAX_TURNS if dated else MAX_UNDATED
     paragraphs = not dated and _divides(dialogue, roles)
+    system = list(takewhile(lambda turn: role_of(turn) == "system", dialogue.turns))
     part: list[Turn] = []
     for number, (turn, role) in enumerate(zip(dialogue.turns, roles, strict=True)):
         if part and _ends(part, turn, roles[number - 1], role, paragraphs, most):
             yield _session(dialogue, part)
-            part = []
+            part = list(system)
         part.append(turn)
     if part:
         yield _session(dialogue, part)

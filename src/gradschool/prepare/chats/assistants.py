@@ -84,6 +84,7 @@ def claude(value: Json, source: Source) -> Iterator[Dialogue]:
     for message in messages:
         role = ROLES.get(str(message.get("sender") or message.get("role")))
         if not role:
+            left_out["messages of neither side"] += 1
             continue
         parts = [part for part in objects(message.get("content")) if part.get("type", "text") == "text"]
         text, thought = without_thoughts("\n\n".join(filter(None, map(text_in, parts))) or text_in(message.get("text")))
@@ -128,6 +129,7 @@ def open_webui(value: Json, source: Source) -> Iterator[Dialogue]:
     for message in messages:
         role = ROLES.get(str(message.get("role")), "system" if message.get("role") == "system" else "")
         if not role:
+            left_out["messages of neither side"] += 1
             continue
         text, thought = without_thoughts(text_in(message.get("content")))
         left_out.update(["thoughts"] * thought)
@@ -175,4 +177,5 @@ def _dialogue(
     if at is None:
         at = next((turn.at for turn in reversed(turns) if turn.at is not None), None)
     kept = tuple(turn for turn in turns if turn.text.strip())
+    left_out["messages without text"] += len(turns) - len(kept)
     return Dialogue(name, kept, source, iso(at), left_out=+left_out)

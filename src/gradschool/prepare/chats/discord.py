@@ -1,5 +1,6 @@
 """Channels that DiscordChatExporter saved as JSON."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -8,6 +9,7 @@ from gradschool.prepare.dialogue import Dialogue, Turn, iso
 from gradschool.records import Source
 
 NAMES = ("nickname", "global_name", "name", "username")
+MENTION = re.compile(r"<@!?(\d+)>")
 SPOKEN = ("Default", "Reply", "ThreadStarterMessage", 0, 19, 21)
 
 
@@ -30,16 +32,32 @@ def discord(value: Json, source: Source) -> Iterator[Dialogue]:
     for message in objects(value["messages"]):
         given = message.get("author")
         author: Json = given if isinstance(given, dict) else {}
-        speaker = next((name for key in NAMES if (name := name_in(author.get(key)))), "")
-        text = text_in(message.get("content")).strip()
+        speaker = _shown(author)
+        text = _text(message)
         if message.get("type", "Default") not in SPOKEN:
             left_out["notices"] += 1
         elif not text:
             left_out["messages without text of their sender"] += 1
-        elif speaker:
+        elif not speaker:
+            left_out["messages without a sender"] += 1
+        else:
             names = (author.get(key) for key in ("name", "username", "id"))
             bot = "a program wrote it" if author.get("isBot") or author.get("bot") else ""
             aliases = tuple(filter(None, map(name_in, names)))
             turns.append(Turn(speaker, text, aliases=aliases, at=time_in(message.get("timestamp")), untrained=bot))
     turns.sort(key=lambda turn: turn.at or 0.0)
     yield Dialogue("", tuple(turns), source, iso(turns[-1].at) if turns else "", chat=True, left_out=left_out)
+
+
+def _shown(author: Json) -> str:
+    return next((name for key in NAMES if (name := name_in(author.get(key)))), "")
+
+
+def _text(message: Json) -> str:
+    """The text of a message, with the names of those whom it mentions."""
+    mentioned = {name_in(one.get("id")): _shown(one) for one in objects(message.get("mentions"))}
+
+    def shown(found: re.Match[str]) -> str:
+        return f"@{mentioned[found[1]]}" if mentioned.get(found[1]) else found[0]
+
+    return MENTION.sub(shown, text_in(message.get("content"))).strip()

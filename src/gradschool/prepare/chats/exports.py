@@ -88,13 +88,16 @@ def read_export(files: Sequence[SourceFile], export: Export) -> Iterator[Dialogu
         yield from export.many(values, folder)
         return
     for file in files:
+        others = 0
         for value, source, people in _values(file, export):
             if not export.recognises(value):
-                continue
-            if export is TICKETS:
+                others += 1
+            elif export is TICKETS:
                 yield from ticket(value, source, people)
             elif export.one:
                 yield from export.one(value, source)
+        if others:
+            yield Dialogue("", (), Source(file.name, 1), left_out={"entries of another kind": others})
 
 
 def _values(source_file: SourceFile, likely: Export | None = None) -> Iterator[tuple[Json, Source, People]]:

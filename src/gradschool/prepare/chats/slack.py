@@ -5,6 +5,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from gradschool.prepare.chats.values import Json, name_in, objects, text_in, time_in
@@ -14,6 +15,7 @@ from gradschool.records import Source
 NOT_SAID = re.compile(
     r"(?:channel|group|bot_add|bot_remove|pinned|unpinned|reminder|tombstone|file_comment|sh_room|huddle)"
 )
+ID = re.compile(r"[A-Z][A-Z0-9]+")
 MARKUP = re.compile(r"<([@#!]?)([^<>|]+)(?:\|([^<>]*))?>")
 
 
@@ -24,34 +26,52 @@ def is_slack(value: Json) -> bool:
 
 def is_slack_list(value: Json) -> bool:
     """Whether a value is a row of users.json, channels.json or a similar list, which has no messages."""
-    user = isinstance(value.get("profile"), dict) and "team_id" in value
-    channel = "creator" in value and "created" in value and isinstance(value.get("members"), list)
-    direct = set(value) == {"id", "created", "members"}
-    return user or channel or direct
+    named = bool(ID.fullmatch(str(value.get("id")))) and "name" in value
+    user = isinstance(value.get("profile"), dict) and (named or "team_id" in value)
+    channel = named and str(value["id"])[0] in "CDG" and "text" not in value
+    direct = isinstance(value.get("members"), list) and set(value) <= {"id", "created", "members"}
+    log = {"service_type", "change_type"} <= value.keys() or {"filetype", "mimetype"} <= value.keys()
+    return user or channel or direct or log
 
 
-def names_of(folder: Path) -> dict[str, str]:
-    """The name of each user, from the users.json of the workspace that a channel's folder belongs to."""
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user of a workspace: the name that is shown, and others by which the user may be named."""
+
+    name: str
+    others: tuple[str, ...] = ()
+
+
+def users_of(folder: Path) -> dict[str, User]:
+    """The users by id, from the users.json of the workspace that a channel's folder belongs to."""
     for path in (folder.parent / "users.json", folder / "users.json"):
         try:
             users = objects(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, RecursionError):
             continue
-        return {str(user.get("id")): name_in(user.get("profile")) or name_in(user) for user in users}
+        return {str(user.get("id")): _user(user) for user in users}
     return {}
+
+
+def _user(user: Json) -> User:
+    profile = user.get("profile") if isinstance(user.get("profile"), dict) else {}
+    assert profile is not None
+    keys = ("real_name", "display_name", "name", "email")
+    names = [name for one in (profile, user) for key in keys if (name := name_in(one.get(key)))]
+    return User(name_in({**profile, "id": None, "email": None}) or name_in(user), tuple(dict.fromkeys(names)))
 
 
 def slack(messages: Iterable[tuple[Json, Source]], folder: Path) -> Iterator[Dialogue]:
     """The messages of a channel by time, and each thread as a dialogue of its own."""
-    names = names_of(folder)
+    users = users_of(folder)
     threads: defaultdict[str, list[tuple[Turn, Source]]] = defaultdict(list)
     left_out: Counter[str] = Counter()
     for message, source in messages:
         profile = message.get("user_profile")
         user = message.get("user")
         if isinstance(user, str) and isinstance(profile, dict):
-            names.setdefault(user, name_in(profile))
-        turn = _turn(message, names)
+            users.setdefault(user, _user({"id": user, "profile": profile}))
+        turn = _turn(message, users)
         if turn is None:
             left_out["notices and messages without text"] += 1
             continue
@@ -64,24 +84,25 @@ def slack(messages: Iterable[tuple[Json, Source]], folder: Path) -> Iterator[Dia
         yield Dialogue("", turns, said[0][1], iso(turns[-1].at), chat=not thread, left_out=counted)
 
 
-def _turn(message: Json, names: dict[str, str]) -> Turn | None:
+def _turn(message: Json, users: dict[str, User]) -> Turn | None:
     subtype = str(message.get("subtype") or "")
-    text = _readable(text_in(message.get("text")), names).strip()
+    text = _readable(text_in(message.get("text")), users).strip()
     user = name_in(message.get("user")) or name_in(message.get("bot_id")) or name_in(message.get("username"))
     if NOT_SAID.match(subtype) or not text or not user or message.get("hidden"):
         return None
     bot = "a program wrote it" if subtype == "bot_message" or message.get("bot_id") else ""
-    speaker = names.get(user) or name_in(message.get("username")) or user
-    return Turn(speaker, text, aliases=(user,), at=time_in(message.get("ts")), untrained=bot)
+    known = users.get(user, User(name_in(message.get("username"))))
+    aliases = tuple(dict.fromkeys((user, *known.others)))
+    return Turn(known.name or user, text, aliases=aliases, at=time_in(message.get("ts")), untrained=bot)
 
 
-def _readable(text: str, names: dict[str, str]) -> str:
+def _readable(text: str, users: dict[str, User]) -> str:
     """A text without Slack's markup of names, channels and links."""
 
     def shown(found: re.Match[str]) -> str:
         sign, value, label = found[1], found[2], found[3]
         if sign == "@":
-            return f"@{names.get(value) or label or value}"
+            return f"@{users[value].name if value in users else label or value}"
         if sign == "#":
             return f"#{label or value}"
         if sign == "!":

@@ -33,6 +33,7 @@ def meta(values: Iterable[tuple[Json, Source]]) -> Iterator[Dialogue]:
         people = sorted(unmojibake(name_in(one)) for one in value.get("participants") or [] if name_in(one))
         key = text_in(value.get("thread_path")) or text_in(value.get("threadName")) or " ".join(people)
         first.setdefault(key, source)
+        attached = Counter(text_in(one.get("content")) for one in objects(value["messages"]) if _attached(one))
         for message in objects(value["messages"]):
             speaker = unmojibake(name_in(message.get("sender_name") or message.get("senderName")))
             text = unmojibake(text_in(message.get("content")) or text_in(message.get("text"))).strip()
@@ -41,7 +42,7 @@ def meta(values: Iterable[tuple[Json, Source]]) -> Iterator[Dialogue]:
                 or message.get("isUnsent")
                 or not text
                 or not speaker
-                or _automatic(message, text)
+                or _automatic(message, text, speaker, attached[text_in(message.get("content"))] > 1)
             ):
                 left_out[key]["notices and messages without text"] += 1
                 continue
@@ -52,14 +53,20 @@ def meta(values: Iterable[tuple[Json, Source]]) -> Iterator[Dialogue]:
         yield Dialogue("", tuple(turns), first[key], iso(turns[-1].at), chat=True, left_out=left_out[key])
 
 
-def _automatic(message: Json, text: str) -> bool:
-    """Whether the program wrote the text of a message: about an attachment, a reaction or a change."""
-    attached = any(message.get(key) for key in ATTACHED)
+def _attached(message: Json) -> bool:
+    return any(message.get(key) for key in ATTACHED)
+
+
+def _automatic(message: Json, text: str, speaker: str, repeated: bool) -> bool:
+    """Whether the program wrote the text of a message: about an attachment, a reaction or a change.
+
+    Next to an attachment, its words begin with the sender's name, or are the same each time, in every language.
+    """
     kind = str(message.get("type") or "Generic")
     return (
         is_notice(text)
         or kind in ("Call", "Subscribe", "Unsubscribe")
-        or (attached and bool(SENT.fullmatch(text)))
+        or (_attached(message) and (repeated or text.startswith(f"{speaker} ") or bool(SENT.fullmatch(text))))
         or (text.startswith("Reacted ") and bool(SENT.fullmatch(text)))
     )
 

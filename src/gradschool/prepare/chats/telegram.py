@@ -27,7 +27,9 @@ def telegram(value: Json, source: Source) -> Iterator[Dialogue]:
             left_out["notices"] += 1
         elif not text.strip():
             left_out["messages without text of their sender"] += 1
-        elif speaker:
+        elif not speaker:
+            left_out["messages without a sender"] += 1
+        else:
             forwarded = "forwarded_from" in message or "via_bot" in message
             at = time_in(message.get("date_unixtime")) or time_in(message.get("date"))
             aliases = tuple(filter(None, [name_in(message.get("from_id"))]))

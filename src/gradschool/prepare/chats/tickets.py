@@ -82,12 +82,21 @@ def _turns(value: Any, depth: int) -> list[Json] | None:
         inner = value.get(keys[word]) if word in keys else None
         if isinstance(inner, dict):
             inner = _turns(inner, depth + 1)
+        if isinstance(inner, list):
+            inner = [_bare(one) for one in inner]
         if not isinstance(inner, list) or not any(map(_is_turn, objects(inner))):
             continue
         if depth or not any(_turns(one, depth + 1) for one in objects(inner)[:SAMPLE]):  # else they are tickets
             return objects(inner)
     embedded = value.get(keys.get("embedded", "_embedded"))
     return _turns(embedded, depth + 1) if isinstance(embedded, dict) else None
+
+
+def _bare(value: Any) -> Any:
+    """An object without another one around it that only says what it is, as Freshdesk's {"note": {…}}."""
+    if isinstance(value, dict) and len(value) == 1 and isinstance(inner := next(iter(value.values())), dict):
+        return inner
+    return value
 
 
 def _is_turn(turn: Json) -> bool:
@@ -109,6 +118,7 @@ def ticket(value: Json, source: Source, people: Mapping[str, tuple[str, str]]) -
     """The dialogue of a ticket; `people` are the name and the role of each id, from a list of users next to it."""
     keys = _keys(value)
     opener = next((name for key in OPENED_BY if key in keys and (name := _id(value[keys[key]]))), "")
+    people = {**_named_in(value, keys), **people}
     turns: list[Turn] = []
     left_out: Counter[str] = Counter()
     marked = _mark(value)
@@ -118,6 +128,7 @@ def ticket(value: Json, source: Source, people: Mapping[str, tuple[str, str]]) -
     for turn in said_by:
         text = _body(turn)
         if not text:
+            left_out["turns without text"] += 1
             continue
         if _is_internal(turn) or (directed and "direction" not in turn):
             left_out["internal notes"] += 1
@@ -130,7 +141,12 @@ def ticket(value: Json, source: Source, people: Mapping[str, tuple[str, str]]) -
     if first := _opening(value, keys, opener, people, [turn.text for turn in turns]):
         turns.insert(0, first)
     name = next(
-        (text_in(value[keys[key]]) or name_in(value[keys[key]]) for key in IDS if value.get(keys.get(key, ""))), ""
+        (
+            known
+            for key in IDS
+            if (known := text_in(value.get(keys.get(key, ""))) or name_in(value.get(keys.get(key, ""))))
+        ),
+        "",
     )
     dates = [time_in(value.get(keys[key])) for key in TIMES if key in keys]
     at = next((time for time in dates if time is not None), turns[-1].at if turns else None)
@@ -140,6 +156,22 @@ def ticket(value: Json, source: Source, people: Mapping[str, tuple[str, str]]) -
 def _keys(value: Json) -> dict[str, str]:
     """The keys by their plain names, without underscores before them: senderName and _sender_name are sender_name."""
     return {plain(key).lstrip("_"): key for key in reversed(list(value)) if isinstance(key, str)}
+
+
+def _named_in(value: Json, keys: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """The name and role of those whom a ticket names next to their ids: requester_id and requester_name."""
+    found: dict[str, tuple[str, str]] = {}
+    for word, role in (
+        ("requester", "user"),
+        ("customer", "user"),
+        ("responder", "assistant"),
+        ("assignee", "assistant"),
+    ):
+        person = value.get(keys.get(word, ""))
+        name = name_in(value.get(keys.get(f"{word}_name", ""))) or (name_in(person) if isinstance(person, dict) else "")
+        if (known := name_in(value.get(keys.get(f"{word}_id", "")))) and name:
+            found[known] = (name, role)
+    return found
 
 
 def _id(value: Any) -> str:

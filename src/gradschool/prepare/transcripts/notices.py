@@ -2,22 +2,53 @@
 
 import re
 import tomllib
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 PLACEHOLDER = re.compile(r"<[^<>\n]{2,60}>")  # "<Media omitted>" in any language
 ATTACHED = re.compile(r"<[^<>:\n]{2,30}:\s?[^<>\n]*\.\w{2,5}>|\S[^\n/]{0,120}\.\w{2,5} \([^()\n]{3,40}\)")
 REACTIONS = re.compile(r"(?<!\s)\s*+\(- [^()\n]{1,200}: \S{1,12} -\)$")  # "(- Ann: 👍 -)", as signal-export writes them
-EDITED = re.compile(r"(?<!\s)\s*+<[^<>\n]{5,60}>$")  # "<This message was edited>"
+EDITED = re.compile(r"(?<!\s)\s*+(?:<[^<>\n]{5,60}>|\([^()\n]{3,20}\))$")  # "<This message was edited>", "(edited)"
+# "location: https://maps.google.com/?q=1.5,2.5": the point that the program links; a link to a shop may be an answer.
+POINT = re.compile(
+    r"(?:[^\n:]{1,40}:\s*)?https?://(?:maps\.google\.\w+/(?:maps)?|(?:www\.)?google\.\w+/maps|maps\.apple\.com/)"
+    r"[^\s?]*\?(?:q|ll|query)=-?\d+(?:\.\d+)?,-?\d+(?:\.\d+)?\S*"
+)
+MAP = re.compile(r"(?P<word>[^\n:]{2,30}?)\s?:\s*https?://\S+")
+POLL = re.compile(r"(?P<word>[^\n:]{2,30}?)\s?:[ \t]*\n(?P<rest>.+)", re.DOTALL)
+OPTION = re.compile(r"(?P<word>[^\n:]{2,20}?)\s?: .+\(\d+ [^()\n]{2,20}\)")  # "OPTION: red (3 votes)"
+LENGTH = re.compile(r"(?:\s(?:\d+ [^\W\d_]{1,12}|(?:at|um|à|a las|alle|às|om|o|в|klo|kl) \d+(?: \d+)?))+$")
 OPENING, CLOSING = "“«„‘", "”»“’"
-MAX_WORDS = 12  # of a notice
+MAX_CHARACTERS = 150  # of a notice
+
+
+@dataclass(frozen=True, slots=True)
+class _Phrases:
+    """What programs write, each as a key: whole messages, their beginnings, ends of calls, and parts of notices."""
+
+    whole: frozenset[str]
+    begun: tuple[str, ...]  # "this message was deleted by admin", with a name behind it
+    ends: tuple[str, ...]
+    edits: frozenset[str]
+    locations: frozenset[str]
+    polls: frozenset[str]
 
 
 @lru_cache(maxsize=1)
-def _phrases() -> frozenset[str]:
+def _phrases() -> _Phrases:
     with (Path(__file__).parent / "notices.toml").open("rb") as file:
-        read: dict[str, list[str]] = tomllib.load(file)
-    return frozenset(_key(phrase) for phrases in read.values() for phrase in phrases)
+        read: dict[str, dict[str, list[str]]] = tomllib.load(file)
+    every = [phrase for phrases in read["instead"].values() for phrase in phrases]
+    parts = {name: frozenset(map(_key, phrases)) for name, phrases in read["parts"].items()}
+    return _Phrases(
+        frozenset(_key(phrase) for phrase in every if "*" not in phrase),
+        tuple(_key(phrase) for phrase in every if phrase.endswith("*")),
+        tuple(parts["ends"]),
+        parts["edits"],
+        parts["locations"],
+        parts["polls"],
+    )
 
 
 def _key(text: str) -> str:
@@ -31,9 +62,30 @@ def is_notice(text: str) -> bool:
     (True, True, False)
     """
     text = text.strip()
-    if PLACEHOLDER.fullmatch(text) or ATTACHED.fullmatch(text):
+    if PLACEHOLDER.fullmatch(text) or ATTACHED.fullmatch(text) or POINT.fullmatch(text):
         return True
-    return len(text.split()) <= MAX_WORDS and _key(text) in _phrases()
+    known = _phrases()
+    if (place := MAP.fullmatch(text)) and _key(place["word"]) in known.locations:
+        return True
+    if (poll := POLL.fullmatch(text)) and (_key(poll["word"]) in known.polls or _has_votes(poll)):
+        return True
+    return len(text) <= MAX_CHARACTERS and "?" not in text and _is_phrase(_key(text), known)
+
+
+def _has_votes(poll: re.Match[str]) -> bool:
+    """Whether every line below the question of a poll is an option with its votes."""
+    options = [OPTION.fullmatch(line) for line in poll["rest"].split("\n")[1:]]
+    return poll["word"].isupper() and bool(options) and all(option and option["word"].isupper() for option in options)
+
+
+def _is_phrase(key: str, known: _Phrases) -> bool:
+    """Whether a key is that of a whole message, with a name, a length or time of a call, or its end behind it."""
+    if key in known.whole or LENGTH.sub("", key) in known.whole:
+        return True
+    ended = next((key[: -len(end)].strip() for end in known.ends if key.endswith(f" {end}")), "")
+    if ended in known.whole and ended:
+        return True
+    return any(key.startswith(f"{begun} ") and len(key.split()) - len(begun.split()) <= 4 for begun in known.begun)
 
 
 def written(text: str) -> str:
@@ -41,7 +93,7 @@ def written(text: str) -> str:
     lines = [line for line in text.split("\n") if not (ATTACHED.fullmatch(line.strip()))]
     text = REACTIONS.sub("", "\n".join(lines).strip())
     edit = EDITED.search(text)
-    if edit and edit.start() and _key(edit[0]) in _phrases():
+    if edit and edit.start() and (_key(edit[0]) in _phrases().whole or _key(edit[0]) in _phrases().edits):
         text = text[: edit.start()].strip()
     return "" if is_notice(text) else text
 

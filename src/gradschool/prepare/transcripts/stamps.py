@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -71,14 +71,14 @@ class Stamp:
     numbers: tuple[int, ...]
     seconds: int
     end: int  # where the message begins
-    short: bool = False  # whether the clock has 12 hours
+    style: str = ""  # how it is written: the same for all messages that one program exported at one time
 
 
 def stamp_of(line: str, *, time_only: bool = False) -> Stamp | None:
     """The stamp at the beginning of a line without direction marks."""
-    for pattern in TIMES if time_only else STAMPS:
+    for number, pattern in enumerate(TIMES if time_only else STAMPS):
         if (found := pattern.match(line)) and (stamp := _stamp(found, found.end())):
-            return stamp
+            return replace(stamp, style=f"{number} {_style(found, time_only=time_only)}")
     return None
 
 
@@ -86,8 +86,20 @@ def stamp_at_end(line: str) -> tuple[str, Stamp] | None:
     """The name and the stamp of a line that has nothing else."""
     found = AT_END.fullmatch(line.strip())
     if found and (stamp := _stamp(found, len(line))):
-        return found["name"].strip(), stamp
+        return found["name"].strip(), replace(stamp, style=f"below {_style(found)}")
     return None
+
+
+def _style(found: re.Match[str], *, time_only: bool = False) -> str:
+    """What does not change between the stamps of one export: signs, words, and the digits of a year."""
+    named = {name.lstrip("_"): value or "" for name, value in found.groupdict().items() if value is not None}
+    words = bool(re.search(r"[^\W\d_]", named.get("between", "") + named.get("after", "")))
+    if time_only:  # hours and seconds are not always written
+        return str(words)
+    first = next((key for key in ("n1", "_n1") if found.groupdict().get(key)), "")
+    sign = found.string[found.end(first) : found.start(f"{first[:-1]}2")].strip() if first else "by name"
+    long_year = any(len(named.get(part, "")) > 2 for part in ("n1", "n3", "y1", "y2"))
+    return f"{sign} {long_year} {'second' in named} {words}"
 
 
 def _stamp(found: re.Match[str], end: int) -> Stamp | None:
@@ -110,7 +122,7 @@ def _stamp(found: re.Match[str], end: int) -> Stamp | None:
         numbers = (int(named.get("d1") or named["d2"]), month, int(named.get("y1") or named["y2"]), 0)
     elif "m1" in named or "m2" in named:
         return None
-    return Stamp(numbers, hour * 3600 + minute * 60 + second, end, late or early)
+    return Stamp(numbers, hour * 3600 + minute * 60 + second, end)
 
 
 def _words(text: str) -> list[str]:
