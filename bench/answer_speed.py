@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -216,7 +217,7 @@ def main() -> None:
         return
     result: dict[str, Any] = {name: measure(name, asked.runs) for name in ("135M", "pocket")}
     result |= {"shape": SHAPES["135M"], "threads": torch.get_num_threads(), "rounds": asked.runs}
-    write_json(RESULT, result | {"environment": environment()})
+    write_json(RESULT, result | {"environment": asdict(environment())})
     print(json.dumps(result, indent=1))
 
 

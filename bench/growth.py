@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -166,7 +167,7 @@ def main() -> None:
     print(result["told_of_measured"])
     if not smoke:
         draw_plot(result)
-        write_json(RESULT, result | {"threads": torch.get_num_threads(), "environment": environment()})
+        write_json(RESULT, result | {"threads": torch.get_num_threads(), "environment": asdict(environment())})
 
 
 if __name__ == "__main__":

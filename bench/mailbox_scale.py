@@ -11,6 +11,7 @@ import base64
 import random
 import tempfile
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 from bench.prepare_scale import PREPARE, measured
@@ -89,7 +90,7 @@ def main() -> None:
         print(about)
         program = PREPARE.replace('"skill"', '"style"')
         row = measured("gradschool prepare", program, str(path), str(Path(folder) / "job"))
-    write_json(RESULTS, {"environment": environment(), **about, "gradschool prepare": row})
+    write_json(RESULTS, {"environment": asdict(environment()), **about, "gradschool prepare": row})
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -210,7 +211,7 @@ def main() -> None:
         result["gradschool near-duplicates"] = measured("gradschool near", NEAR_ALONE, str(path), str(THRESHOLD))
         if importlib.util.find_spec("datatrove"):
             result["datatrove MinHash"] = measured("datatrove", DATATROVE, str(path), str(work / "datatrove"))
-    write_json(RESULTS, {"environment": environment()} | result)
+    write_json(RESULTS, {"environment": asdict(environment())} | result)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import importlib.metadata
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +138,7 @@ def measure(find: Callable[[Labelled], list[str]], part: str, html: bool) -> dic
 
 def main() -> None:
     """Measure, write, and print."""
-    rows: dict[str, Any] = {"environment": environment(), "first look at the held-out mails": FIRST_LOOK}
+    rows: dict[str, Any] = {"environment": asdict(environment()), "first look at the held-out mails": FIRST_LOOK}
     for part in PARTS:
         noise = [head_of(parse(one.content)).noise != "" for one in labelled(part) if one.noise]
         rows[part] = {

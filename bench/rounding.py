@@ -9,6 +9,7 @@ call as a test asks them. Formats that the processor lacks are emulated. Writes 
 import argparse
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -61,7 +62,7 @@ def main() -> None:
     job = read_job(CONTRACTS)
     examples = list(read_examples(CONTRACTS / "examples.jsonl", job.settings.data).examples)[: SHOTS + count]
     same = {name: same_answers(examples, job.settings.task, dtype) for name, dtype in FORMATS.items()}
-    result = {"questions": len(examples) - SHOTS, "same": same, "environment": environment()}
+    result = {"questions": len(examples) - SHOTS, "same": same, "environment": asdict(environment())}
     write_json(RESULT, result)
     print(json.dumps(result["same"], indent=1))
 

@@ -16,6 +16,7 @@ import random
 import statistics
 import subprocess
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,7 @@ def main() -> None:
     print(json.dumps(result, indent=1))
     if not given.smoke:
         about = {"steps": steps, "batch": BATCH, "rank": RANK, "rate": RATE, "held_out": ASKED}
-        write_json(RESULT, result | about | {"threads": torch.get_num_threads(), "environment": environment()})
+        write_json(RESULT, result | about | {"threads": torch.get_num_threads(), "environment": asdict(environment())})
 
 
 if __name__ == "__main__":

@@ -215,7 +215,7 @@ def measure(options: Any) -> None:
         "questions": len(questions),
         "threads": choose_threads()[0],
         "servers": results,
-        "environment": environment(),
+        "environment": asdict(environment()),
     }
     write_json(RESULT, result)
     print(f"written to {RESULT}")

@@ -12,6 +12,7 @@ import re
 import statistics
 import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def main() -> None:
             "token_f1": floors(examples, index, also["token_f1"]),
             "right page": {str(k): right_page(job, index, k) for k in (1, 3)},
         }
-    write_json(RESULT, result | {"data": {source.name: sha256(source)}, "environment": environment()})
+    write_json(RESULT, result | {"data": {source.name: sha256(source)}, "environment": asdict(environment())})
     for name in (job.settings.goal.metric, "token_f1", "right page"):
         print(name, {key: round(value, 3) for key, value in result[name].items()})
 

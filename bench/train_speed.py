@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -230,7 +231,7 @@ def main() -> None:
         "shape": SHAPES[shape],
         "threads": torch.get_num_threads(),
         "rounds": runs,
-        "environment": environment(),
+        "environment": asdict(environment()),
     }
     print(json.dumps(result, indent=1))
     if not asked.smoke:
