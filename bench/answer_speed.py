@@ -10,7 +10,6 @@ counts. All generate the same number of tokens. Writes bench/results/answer_spee
 answer_speed-float32.json if computed in float32.
 """
 
-import argparse
 import concurrent.futures
 import json
 import random
@@ -30,6 +29,7 @@ import torch
 
 from bench.gguf_of import write_gguf
 from bench.shapes import DTYPE, SHAPES, result_file, write_model
+from bench.usage import documented
 from gradschool.environment import environment
 from gradschool.files import write_json
 from gradschool.model.decoding import decode
@@ -208,7 +208,7 @@ def main() -> None:
     if len(sys.argv) == 3 and sys.argv[1].endswith(".json"):
         Path(sys.argv[2]).write_text(json.dumps(contestant(json.loads(Path(sys.argv[1]).read_text()))))
         return
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = documented(__doc__)
     parser.add_argument("--smoke", action="store_true", help="a tiny model and one round, to check that it runs")
     parser.add_argument("--runs", type=int, default=2)
     asked = parser.parse_args()

@@ -6,7 +6,6 @@ Generated mails alternate between two people: replies with quotes and signatures
 300 KB on average. Writes wall and processor seconds to bench/results/mailbox_scale.json.
 """
 
-import argparse
 import base64
 import random
 import tempfile
@@ -15,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench.prepare_scale import PREPARE, measured
+from bench.usage import documented
 from gradschool.environment import environment
 from gradschool.files import write_json
 
@@ -79,7 +79,7 @@ def mails(size: int) -> Iterator[bytes]:
 
 def main() -> None:
     """Write the mailbox, prepare it, save the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser = documented(__doc__)
     parser.add_argument("gigabytes", nargs="?", type=float, default=5.0)
     size = int(parser.parse_args().gigabytes * 1e9)
     with tempfile.TemporaryDirectory() as folder:

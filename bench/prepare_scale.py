@@ -10,7 +10,6 @@ with the same signature length, 5-grams, white space tokens, and one task. Both 
 signatures; ours are confirmed on the texts. Writes wall and processor seconds to bench/results/prepare_scale.json.
 """
 
-import argparse
 import importlib.util
 import json
 import random
@@ -26,6 +25,7 @@ from typing import Any
 
 import psutil
 
+from bench.usage import documented
 from gradschool.environment import environment
 from gradschool.files import write_json
 
@@ -195,7 +195,7 @@ def _computed() -> float:
 
 def main() -> None:
     """Write the rows, run the steps, save the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser = documented(__doc__)
     parser.add_argument("rows", nargs="?", type=int, default=1_000_000)
     count = parser.parse_args().rows
     planted: dict[str, int] = {}

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.labelled_mails import PARTS, Labelled, labelled
+from bench.usage import documented
 from gradschool.environment import environment
 from gradschool.files import write_json
 from gradschool.prepare.mail.body import body_of
@@ -158,4 +159,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    documented(__doc__).parse_args()
     main()

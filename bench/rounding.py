@@ -6,7 +6,6 @@ The questions are those of examples/contracts, asked to the built-in base with i
 call as a test asks them. Formats that the processor lacks are emulated. Writes bench/results/rounding.json.
 """
 
-import argparse
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from bench.usage import documented
 from gradschool.data.read import read_examples
 from gradschool.environment import environment
 from gradschool.files import write_json
@@ -56,7 +56,7 @@ def same_answers(examples: list[Example], task: str, dtype: torch.dtype) -> dict
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = documented(__doc__)
     parser.add_argument("--questions", type=int, default=60)
     count = parser.parse_args().questions
     job = read_job(CONTRACTS)

@@ -8,7 +8,6 @@ by the same engine on the same held-out questions. Writes bench/results/same_qua
 seed, and the difference between libraries and between seeds.
 """
 
-import argparse
 import copy
 import csv
 import json
@@ -24,6 +23,7 @@ import torch
 from torch import nn
 
 from bench.peers import DEFAULT, peers
+from bench.usage import documented
 from gradschool.environment import environment
 from gradschool.files import read_lines, write_json
 from gradschool.model.adapter import save_adapter
@@ -155,7 +155,7 @@ def distances(found: list[dict[str, Any]]) -> dict[str, float]:
 
 def main() -> None:
     """Measure both data sets."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = documented(__doc__)
     parser.add_argument("data", type=Path, help="folder that holds banking77/ and snips/")
     parser.add_argument("--smoke", action="store_true", help="two steps and one seed, to check that it runs")
     parser.add_argument("--seeds", type=int, default=2)

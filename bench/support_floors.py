@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.fairytaleqa_retrieval import finish
+from bench.usage import documented
 from gradschool.data.read import read_examples
 from gradschool.environment import environment
 from gradschool.files import read_lines, sha256, write_json
@@ -84,4 +85,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    documented(__doc__).parse_args()
     main()
