@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import peft
 import torch
 import transformers
 
@@ -30,7 +29,9 @@ class Clock(transformers.TrainerCallback):
 
 def train(job: dict[str, Any]) -> dict[str, Any]:
     """Train on the rows in their order; returns losses, times and memory."""
-    import trl  # type: ignore[import-not-found]  # only in the environment of peers.py, but --help works in any
+    # Only the environment of peers.py has all of these, but --help works in any.
+    import peft
+    import trl  # type: ignore[import-not-found]
     from datasets import Dataset  # type: ignore[import-not-found]
 
     torch.manual_seed(job["seed"])
