@@ -38,7 +38,7 @@ def train(job: dict[str, Any]) -> dict[str, Any]:
     base = transformers.AutoModelForCausalLM.from_pretrained(job["model"], dtype=getattr(torch, job["dtype"]))
     model = peft.PeftModel.from_pretrained(base, job["adapter"], is_trainable=True)
     rows = [
-        {"input_ids": ids, "labels": [i if learnt else -100 for i, learnt in zip(ids, mask, strict=True)]}
+        {"input_ids": ids, "labels": [i if trained else -100 for i, trained in zip(ids, mask, strict=True)]}
         for ids, mask in job["rows"]
     ]
     clock = Clock()

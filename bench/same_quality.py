@@ -124,8 +124,8 @@ def asked(task: str, question: str) -> Conversation:
 def measure(data: Path, name: str, seeds: int, steps: int, python: Path) -> dict[str, Any]:
     """Both libraries on one data set, for each seed."""
     engine, pairs, task = LocalEngine(POCKET), pairs_of(data, name), TASKS[name]
-    held_out, learnt = pairs[:ASKED], pairs[ASKED : ASKED + steps * BATCH]
-    rows = [engine.chat.render((*asked(task, q), Message("assistant", ideal))) for q, ideal in learnt]
+    held_out, trained = pairs[:ASKED], pairs[ASKED : ASKED + steps * BATCH]
+    rows = [engine.chat.render((*asked(task, q), Message("assistant", ideal))) for q, ideal in trained]
     found: list[dict[str, Any]] = []
     for seed in range(seeds):
         with tempfile.TemporaryDirectory() as temporary:
@@ -134,10 +134,10 @@ def measure(data: Path, name: str, seeds: int, steps: int, python: Path) -> dict
                 "gradschool": train_ours(engine, rows, seed, steps, folders["gradschool"]),
                 "trl": train_trl(engine, rows, seed, steps, folders["trl"], python),
             }
-            told = {who: judge(engine, folder, held_out, task) for who, folder in folders.items()}
+            scores = {who: judge(engine, folder, held_out, task) for who, folder in folders.items()}
         apart = max(abs(a - b) for a, b in zip(losses["gradschool"][:5], losses["trl"][:5], strict=True))
-        found.append({"seed": seed, "first_losses_apart": round(apart, 5), **told})
-        print(f"{name}, seed {seed}: {told}", flush=True)
+        found.append({"seed": seed, "first_losses_apart": round(apart, 5), **scores})
+        print(f"{name}, seed {seed}: {scores}", flush=True)
     return {"seeds": found, **distances(found)}
 
 
