@@ -4,11 +4,12 @@ Some need public data sets that are not part of the project. Give their folder a
 variable GRADSCHOOL_REAL_DATA; without it, these benchmarks are skipped.
 """
 
-import argparse
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from bench.usage import documented
 
 BUILT_IN = (
     *("examples", "support_floors", "parity", "rehearsal", "serve_load", "rounding"),
@@ -30,8 +31,6 @@ def main(data: str) -> int:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = documented(__doc__)
     parser.add_argument("data", metavar="DATA_DIR", nargs="?", default=os.environ.get("GRADSCHOOL_REAL_DATA", ""))
     sys.exit(main(parser.parse_args().data))

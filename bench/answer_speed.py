@@ -10,7 +10,6 @@ counts. All generate the same number of tokens. Writes bench/results/answer_spee
 answer_speed-float32.json if computed in float32.
 """
 
-import argparse
 import concurrent.futures
 import json
 import random
@@ -21,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ import torch
 
 from bench.gguf_of import write_gguf
 from bench.shapes import DTYPE, SHAPES, result_file, write_model
+from bench.usage import documented
 from gradschool.environment import environment
 from gradschool.files import write_json
 from gradschool.model.decoding import decode
@@ -207,7 +208,7 @@ def main() -> None:
     if len(sys.argv) == 3 and sys.argv[1].endswith(".json"):
         Path(sys.argv[2]).write_text(json.dumps(contestant(json.loads(Path(sys.argv[1]).read_text()))))
         return
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = documented(__doc__)
     parser.add_argument("--smoke", action="store_true", help="a tiny model and one round, to check that it runs")
     parser.add_argument("--runs", type=int, default=2)
     asked = parser.parse_args()
@@ -216,7 +217,7 @@ def main() -> None:
         return
     result: dict[str, Any] = {name: measure(name, asked.runs) for name in ("135M", "pocket")}
     result |= {"shape": SHAPES["135M"], "threads": torch.get_num_threads(), "rounds": asked.runs}
-    write_json(RESULT, result | {"environment": environment()})
+    write_json(RESULT, result | {"environment": asdict(environment())})
     print(json.dumps(result, indent=1))
 
 

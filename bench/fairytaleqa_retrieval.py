@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Generator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -69,7 +70,7 @@ def main(data: Path) -> None:
         "validation": measure(data, "val"),
         "test": measure(data, "test"),
         "data": {path.name: sha256(path) for path in sorted(data.glob("*.jsonl")) if not path.name.startswith("train")},
-        "environment": environment(),
+        "environment": asdict(environment()),
     }
     write_json(RESULT, result)
     print(json.dumps({key: result[key] for key in ("floor", "validation", "test")}, indent=1))

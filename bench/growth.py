@@ -9,13 +9,13 @@ tokens, 32 new ones, and more and more rows at once. Writes bench/results/growth
 growth-float32 if computed in float32.
 """
 
-import argparse
 import json
 import random
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ import torch
 
 from bench.plot import plot
 from bench.shapes import DTYPE, RANK, network_of, result_file, write_model
+from bench.usage import documented
 from gradschool.environment import environment, peak_memory
 from gradschool.files import write_json
 from gradschool.model.attention import Segments
@@ -150,7 +151,7 @@ def main() -> None:
         what, shape, *numbers = sys.argv[1:]
         print(json.dumps({"train": train, "packed": packed, "answer": answer}[what](shape, *map(int, numbers))))
         return
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = documented(__doc__)
     parser.add_argument("--smoke", action="store_true", help="pocket and a few points, to check that it runs")
     smoke = parser.parse_args().smoke
     shapes = ["pocket"] if smoke else ["pocket", "135M", "360M"]
@@ -166,7 +167,7 @@ def main() -> None:
     print(result["told_of_measured"])
     if not smoke:
         draw_plot(result)
-        write_json(RESULT, result | {"threads": torch.get_num_threads(), "environment": environment()})
+        write_json(RESULT, result | {"threads": torch.get_num_threads(), "environment": asdict(environment())})
 
 
 if __name__ == "__main__":

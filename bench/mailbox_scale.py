@@ -6,14 +6,15 @@ Generated mails alternate between two people: replies with quotes and signatures
 300 KB on average. Writes wall and processor seconds to bench/results/mailbox_scale.json.
 """
 
-import argparse
 import base64
 import random
 import tempfile
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 from bench.prepare_scale import PREPARE, measured
+from bench.usage import documented
 from gradschool.environment import environment
 from gradschool.files import write_json
 
@@ -78,7 +79,7 @@ def mails(size: int) -> Iterator[bytes]:
 
 def main() -> None:
     """Write the mailbox, prepare it, save the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser = documented(__doc__)
     parser.add_argument("gigabytes", nargs="?", type=float, default=5.0)
     size = int(parser.parse_args().gigabytes * 1e9)
     with tempfile.TemporaryDirectory() as folder:
@@ -89,7 +90,7 @@ def main() -> None:
         print(about)
         program = PREPARE.replace('"skill"', '"style"')
         row = measured("gradschool prepare", program, str(path), str(Path(folder) / "job"))
-    write_json(RESULTS, {"environment": environment(), **about, "gradschool prepare": row})
+    write_json(RESULTS, {"environment": asdict(environment()), **about, "gradschool prepare": row})
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,8 @@ def main(seconds: float) -> None:
         records.append(measured(work, shape, choice, seconds))
         print(json.dumps(records[-1]), flush=True)
     write_json(
-        RESULT, {"command": "python -m bench.neighbour", "seconds": seconds, "records": records, **environment()}
+        RESULT,
+        {"command": "python -m bench.neighbour", "seconds": seconds, "records": records, **asdict(environment())},
     )
 
 

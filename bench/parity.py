@@ -70,7 +70,7 @@ def main(run: Path | None) -> None:
             | {"score": manifest.score and asdict(manifest.score), "base": asdict(manifest.base)},
             "orders": records,
             "data": {path.name: sha256(path) for path in [CONTRACTS / "examples.jsonl"]},
-            "environment": environment(),
+            "environment": asdict(environment()),
             "climbed_in": read_json(run / "environment.json"),
         }
     write_json(RESULT, result)

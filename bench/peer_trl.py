@@ -1,23 +1,19 @@
 """TRL's SFTTrainer with PEFT's LoRA on given rows; other benchmarks run it in the environment that peers.py creates.
 
-    python -m bench.peer_trl JOB.json RESULT.json
-
 The job names a model folder, a folder with the initial adapter, the rows in order, and the settings.
 """
 
 import json
 import resource
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-import peft
 import torch
 import transformers
-import trl  # type: ignore[import-not-found]
-from datasets import Dataset  # type: ignore[import-not-found]
+
+from bench.usage import documented
 
 
 class Clock(transformers.TrainerCallback):
@@ -33,11 +29,16 @@ class Clock(transformers.TrainerCallback):
 
 def train(job: dict[str, Any]) -> dict[str, Any]:
     """Train on the rows in their order; returns losses, times and memory."""
+    # Only the environment of peers.py has all of these, but --help works in any.
+    import peft
+    import trl  # type: ignore[import-not-found]
+    from datasets import Dataset  # type: ignore[import-not-found]
+
     torch.manual_seed(job["seed"])
     base = transformers.AutoModelForCausalLM.from_pretrained(job["model"], dtype=getattr(torch, job["dtype"]))
     model = peft.PeftModel.from_pretrained(base, job["adapter"], is_trainable=True)
     rows = [
-        {"input_ids": ids, "labels": [i if learnt else -100 for i, learnt in zip(ids, mask, strict=True)]}
+        {"input_ids": ids, "labels": [i if trained else -100 for i, trained in zip(ids, mask, strict=True)]}
         for ids, mask in job["rows"]
     ]
     clock = Clock()
@@ -76,4 +77,8 @@ def train(job: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    Path(sys.argv[2]).write_text(json.dumps(train(json.loads(Path(sys.argv[1]).read_text()))))
+    parser = documented(__doc__)
+    parser.add_argument("job", metavar="JOB.json", type=Path)
+    parser.add_argument("result", metavar="RESULT.json", type=Path)
+    given = parser.parse_args()
+    given.result.write_text(json.dumps(train(json.loads(given.job.read_text()))))

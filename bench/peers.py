@@ -3,12 +3,13 @@
 python -m bench.peers [FOLDER]      create or update it, by default in .peers/ of the repository
 """
 
-import argparse
 import subprocess
 import venv
 from pathlib import Path
 
 import torch
+
+from bench.usage import documented
 
 PACKAGES = ("trl==1.16.0", "peft==0.21.2")
 DEFAULT = Path(__file__).parents[1] / ".peers"
@@ -28,6 +29,6 @@ def peers(folder: Path = DEFAULT) -> Path:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__.partition("\n")[0])
+    parser = documented(__doc__)
     parser.add_argument("folder", metavar="FOLDER", type=Path, nargs="?", default=DEFAULT)
     print(peers(parser.parse_args().folder))

@@ -10,7 +10,6 @@ with the same signature length, 5-grams, white space tokens, and one task. Both 
 signatures; ours are confirmed on the texts. Writes wall and processor seconds to bench/results/prepare_scale.json.
 """
 
-import argparse
 import importlib.util
 import json
 import random
@@ -20,11 +19,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from bench.usage import documented
 from gradschool.environment import environment
 from gradschool.files import write_json
 
@@ -194,7 +195,7 @@ def _computed() -> float:
 
 def main() -> None:
     """Write the rows, run the steps, save the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser = documented(__doc__)
     parser.add_argument("rows", nargs="?", type=int, default=1_000_000)
     count = parser.parse_args().rows
     planted: dict[str, int] = {}
@@ -210,7 +211,7 @@ def main() -> None:
         result["gradschool near-duplicates"] = measured("gradschool near", NEAR_ALONE, str(path), str(THRESHOLD))
         if importlib.util.find_spec("datatrove"):
             result["datatrove MinHash"] = measured("datatrove", DATATROVE, str(path), str(work / "datatrove"))
-    write_json(RESULTS, {"environment": environment()} | result)
+    write_json(RESULTS, {"environment": asdict(environment())} | result)
 
 
 if __name__ == "__main__":

@@ -13,11 +13,12 @@ import importlib.metadata
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench.labelled_mails import PARTS, Labelled, labelled
+from bench.usage import documented
 from gradschool.environment import environment
 from gradschool.files import write_json
 from gradschool.prepare.mail.body import body_of
@@ -138,7 +139,7 @@ def measure(find: Callable[[Labelled], list[str]], part: str, html: bool) -> dic
 
 def main() -> None:
     """Measure, write, and print."""
-    rows: dict[str, Any] = {"environment": environment(), "first look at the held-out mails": FIRST_LOOK}
+    rows: dict[str, Any] = {"environment": asdict(environment()), "first look at the held-out mails": FIRST_LOOK}
     for part in PARTS:
         noise = [head_of(parse(one.content)).noise != "" for one in labelled(part) if one.noise]
         rows[part] = {
@@ -158,4 +159,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    documented(__doc__).parse_args()
     main()

@@ -6,13 +6,14 @@ The questions are those of examples/contracts, asked to the built-in base with i
 call as a test asks them. Formats that the processor lacks are emulated. Writes bench/results/rounding.json.
 """
 
-import argparse
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
+from bench.usage import documented
 from gradschool.data.read import read_examples
 from gradschool.environment import environment
 from gradschool.files import write_json
@@ -55,13 +56,13 @@ def same_answers(examples: list[Example], task: str, dtype: torch.dtype) -> dict
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = documented(__doc__)
     parser.add_argument("--questions", type=int, default=60)
     count = parser.parse_args().questions
     job = read_job(CONTRACTS)
     examples = list(read_examples(CONTRACTS / "examples.jsonl", job.settings.data).examples)[: SHOTS + count]
     same = {name: same_answers(examples, job.settings.task, dtype) for name, dtype in FORMATS.items()}
-    result = {"questions": len(examples) - SHOTS, "same": same, "environment": environment()}
+    result = {"questions": len(examples) - SHOTS, "same": same, "environment": asdict(environment())}
     write_json(RESULT, result)
     print(json.dumps(result["same"], indent=1))
 

@@ -8,7 +8,6 @@ by the same engine on the same held-out questions. Writes bench/results/same_qua
 seed, and the difference between libraries and between seeds.
 """
 
-import argparse
 import copy
 import csv
 import json
@@ -16,6 +15,7 @@ import random
 import statistics
 import subprocess
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ import torch
 from torch import nn
 
 from bench.peers import DEFAULT, peers
+from bench.usage import documented
 from gradschool.environment import environment
 from gradschool.files import read_lines, write_json
 from gradschool.model.adapter import save_adapter
@@ -123,8 +124,8 @@ def asked(task: str, question: str) -> Conversation:
 def measure(data: Path, name: str, seeds: int, steps: int, python: Path) -> dict[str, Any]:
     """Both libraries on one data set, for each seed."""
     engine, pairs, task = LocalEngine(POCKET), pairs_of(data, name), TASKS[name]
-    held_out, learnt = pairs[:ASKED], pairs[ASKED : ASKED + steps * BATCH]
-    rows = [engine.chat.render((*asked(task, q), Message("assistant", ideal))) for q, ideal in learnt]
+    held_out, trained = pairs[:ASKED], pairs[ASKED : ASKED + steps * BATCH]
+    rows = [engine.chat.render((*asked(task, q), Message("assistant", ideal))) for q, ideal in trained]
     found: list[dict[str, Any]] = []
     for seed in range(seeds):
         with tempfile.TemporaryDirectory() as temporary:
@@ -133,10 +134,10 @@ def measure(data: Path, name: str, seeds: int, steps: int, python: Path) -> dict
                 "gradschool": train_ours(engine, rows, seed, steps, folders["gradschool"]),
                 "trl": train_trl(engine, rows, seed, steps, folders["trl"], python),
             }
-            told = {who: judge(engine, folder, held_out, task) for who, folder in folders.items()}
+            scores = {who: judge(engine, folder, held_out, task) for who, folder in folders.items()}
         apart = max(abs(a - b) for a, b in zip(losses["gradschool"][:5], losses["trl"][:5], strict=True))
-        found.append({"seed": seed, "first_losses_apart": round(apart, 5), **told})
-        print(f"{name}, seed {seed}: {told}", flush=True)
+        found.append({"seed": seed, "first_losses_apart": round(apart, 5), **scores})
+        print(f"{name}, seed {seed}: {scores}", flush=True)
     return {"seeds": found, **distances(found)}
 
 
@@ -154,7 +155,7 @@ def distances(found: list[dict[str, Any]]) -> dict[str, float]:
 
 def main() -> None:
     """Measure both data sets."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = documented(__doc__)
     parser.add_argument("data", type=Path, help="folder that holds banking77/ and snips/")
     parser.add_argument("--smoke", action="store_true", help="two steps and one seed, to check that it runs")
     parser.add_argument("--seeds", type=int, default=2)
@@ -165,7 +166,7 @@ def main() -> None:
     print(json.dumps(result, indent=1))
     if not given.smoke:
         about = {"steps": steps, "batch": BATCH, "rank": RANK, "rate": RATE, "held_out": ASKED}
-        write_json(RESULT, result | about | {"threads": torch.get_num_threads(), "environment": environment()})
+        write_json(RESULT, result | about | {"threads": torch.get_num_threads(), "environment": asdict(environment())})
 
 
 if __name__ == "__main__":

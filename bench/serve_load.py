@@ -11,7 +11,6 @@ and passages that gradschool would add; the time to retrieve them is not counted
 threads; on a machine with other load, 1 gives the fairest comparison. Writes bench/results/serve_load.json.
 """
 
-import argparse
 import asyncio
 import contextlib
 import json
@@ -31,6 +30,7 @@ import httpx
 import numpy as np
 import psutil
 
+from bench.usage import documented
 from gradschool.environment import environment
 from gradschool.files import sha256, write_json
 from gradschool.model.llama_cpp import MODEL, LlamaCpp
@@ -215,7 +215,7 @@ def measure(options: Any) -> None:
         "questions": len(questions),
         "threads": choose_threads()[0],
         "servers": results,
-        "environment": environment(),
+        "environment": asdict(environment()),
     }
     write_json(RESULT, result)
     print(f"written to {RESULT}")
@@ -233,7 +233,7 @@ def composed(options: Any, recipe: Recipe, questions: Sequence[Conversation]) ->
 
 def arguments() -> Any:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = documented(__doc__)
     parser.add_argument("specialist", type=Path, nargs="?")
     parser.add_argument("--gguf", type=Path)
     parser.add_argument("--minutes", type=float, default=2.0)

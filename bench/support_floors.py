@@ -12,10 +12,12 @@ import re
 import statistics
 import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from bench.fairytaleqa_retrieval import finish
+from bench.usage import documented
 from gradschool.data.read import read_examples
 from gradschool.environment import environment
 from gradschool.files import read_lines, sha256, write_json
@@ -77,10 +79,11 @@ def main() -> None:
             "token_f1": floors(examples, index, also["token_f1"]),
             "right page": {str(k): right_page(job, index, k) for k in (1, 3)},
         }
-    write_json(RESULT, result | {"data": {source.name: sha256(source)}, "environment": environment()})
+    write_json(RESULT, result | {"data": {source.name: sha256(source)}, "environment": asdict(environment())})
     for name in (job.settings.goal.metric, "token_f1", "right page"):
         print(name, {key: round(value, 3) for key, value in result[name].items()})
 
 
 if __name__ == "__main__":
+    documented(__doc__).parse_args()
     main()

@@ -9,7 +9,6 @@ environment (peers.py). All compute in bfloat16 if the processor supports it, ot
 bench/results/train_speed.json, or train_speed-float32.json.
 """
 
-import argparse
 import json
 import random
 import resource
@@ -18,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bench.peers import DEFAULT, peers
 from bench.shapes import DTYPE, RANK, SHAPES, result_file, write_model
+from bench.usage import documented
 from gradschool.environment import environment
 from gradschool.files import write_json
 from gradschool.model.chat import Rendered
@@ -216,7 +217,7 @@ def main() -> None:
     if len(sys.argv) == 3 and sys.argv[1].endswith(".json"):
         Path(sys.argv[2]).write_text(json.dumps(ours(json.loads(Path(sys.argv[1]).read_text()))))
         return
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = documented(__doc__)
     parser.add_argument("--smoke", action="store_true", help="a tiny model and one round, to check that it runs")
     parser.add_argument("--runs", type=int, default=2)
     parser.add_argument("--steps", type=int, default=3)
@@ -230,7 +231,7 @@ def main() -> None:
         "shape": SHAPES[shape],
         "threads": torch.get_num_threads(),
         "rounds": runs,
-        "environment": environment(),
+        "environment": asdict(environment()),
     }
     print(json.dumps(result, indent=1))
     if not asked.smoke:

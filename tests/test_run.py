@@ -1,6 +1,6 @@
 """A run: steps are executed once, one process holds it, events are recorded, and damage is reported."""
 
-import json
+import math
 import os
 import re
 import subprocess
@@ -17,6 +17,7 @@ from forked import Forked
 from gradschool import run as run_module
 from gradschool.environment import environment, peak_memory
 from gradschool.errors import DamagedError, UsageError
+from gradschool.files import append_line
 from gradschool.job import Job
 from gradschool.records import (
     Cost,
@@ -34,7 +35,7 @@ from gradschool.records import (
     Step,
     Work,
 )
-from gradschool.run import Key, Run, next_folder
+from gradschool.run import Key, Run, curve_count, curve_name, next_folder, result_key
 from gradschool.rungs.rung import Candidate
 from gradschool.rungs.training import Trained
 from gradschool.settings import Settings
@@ -224,9 +225,40 @@ def test_events_are_recorded_as_they_pass(run: Run) -> None:
     result, passed = finish(run.recorded(work()))
     assert (result, passed) == ("done", told)
     lines = run.events()
-    assert [line["event"] for line in lines] == ["Note", "Step", "RungResult"]
-    assert lines[0]["text"] == "why" and lines[1]["loss"] == 1.25 and lines[2]["skipped"] == "so"
-    assert [line["time"] for line in lines] == sorted(line["time"] for line in lines)
+    assert [line.event for line in lines] == told
+    assert [line.time for line in lines] == sorted(line.time for line in lines)
+
+
+def test_events_of_other_versions_are_read_without_those_of_unknown_kinds(run: Run) -> None:
+    older = {"step": 1, "steps": 2, "epoch": 0.5, "loss": math.nan, "learning_rate": 1e-3, "tokens": 10}
+    for kind, rest in (("Step", older), ("Pause", {"for": 3}), ("Note", {"text": "on", "newer": True})):
+        append_line(run.folder / "events.jsonl", {"time": 1, "event": kind} | rest)
+    first, second = (line.event for line in run.events())
+    assert isinstance(first, Step) and math.isnan(first.loss) and first.training == ""
+    assert second == Note("on")
+
+
+@pytest.mark.parametrize(
+    "line", [7, {"time": 1}, {"time": "noon", "event": "Note", "text": "a"}, {"time": 1, "event": "Note"}]
+)
+def test_a_damaged_event_is_an_error_that_names_the_file(run: Run, line: object) -> None:
+    append_line(run.folder / "events.jsonl", line)
+    with pytest.raises(DamagedError, match=r"events\.jsonl cannot be read"):
+        run.events()
+
+
+def test_results_and_answers_to_the_test_are_listed_by_rung(run: Run) -> None:
+    for rung in ("tune", "base", "my-test"):
+        append_line(run.test_answers(rung), {})
+        run.save(result_key(rung), RungResult(rung, None))
+    append_line(run.answers("base-validation-1"), {})
+    assert run.answered() == ["base", "my-test", "tune"]
+    assert [result.rung for result in run.results()] == ["base", "my-test", "tune"]
+
+
+def test_trainings_of_a_learning_curve_are_known_by_their_names() -> None:
+    assert curve_count(f"{curve_name(40)}-training") == 40
+    assert curve_count("training") is curve_count("trial-0.001") is curve_count("curve-") is None
 
 
 def test_events_up_to_an_error_are_on_disk(run: Run) -> None:
@@ -236,7 +268,7 @@ def test_events_up_to_an_error_are_on_disk(run: Run) -> None:
 
     with pytest.raises(ZeroDivisionError):
         finish(run.recorded(work()))
-    assert [line["text"] for line in run.events()] == ["before"]
+    assert [line.event for line in run.events()] == [Note("before")]
 
 
 def test_progress_is_recorded_at_intervals_and_at_its_end(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,12 +284,15 @@ def test_progress_is_recorded_at_intervals_and_at_its_end(run: Run, monkeypatch:
 
     _, passed = finish(run.recorded(work()))
     assert len(passed) == 300  # a screen sees them all
-    lines = run.events()
-    assert sum(line["event"] == "Note" for line in lines) == 100
-    one = [line["done"] for line in lines if line.get("what") == "one"]
+    events = [line.event for line in run.events()]
+    assert sum(isinstance(event, Note) for event in events) == 100
+    one, other = (
+        [event.done for event in events if isinstance(event, Progress) and event.what == what]
+        for what in ("one", "other")
+    )
     assert one[0] == 1 and one[-1] == 100
     assert 5 <= len(one) <= 7  # 10 seconds at 2 seconds each, and the last
-    assert 5 <= sum(line.get("what") == "other" for line in lines) <= 6
+    assert 5 <= len(other) <= 6
 
 
 def test_an_incomplete_last_event_is_ignored(run: Run) -> None:
@@ -265,7 +300,7 @@ def test_an_incomplete_last_event_is_ignored(run: Run) -> None:
     with (run.folder / "events.jsonl").open("ab") as file:
         file.write(b'{"time": 1, "eve')
     finish(run.recorded(counted(1, [])()))
-    assert [line["text"] for line in run.events()] == ["working", "working"]
+    assert [line.event for line in run.events()] == [Note("working")] * 2
 
 
 def test_a_new_run_that_fails_early_removes_its_own_files_only(tmp_path: Path) -> None:
@@ -289,7 +324,12 @@ def test_run_folders_are_numbered(tmp_path: Path) -> None:
 
 def test_the_environment_lists_what_a_result_depends_on(run: Run) -> None:
     found = environment()
-    assert found == json.loads((run.folder / "environment.json").read_text())
-    assert found["packages"]["torch"].startswith("2.") and found["packages"]["gradschool"]
-    assert found["memory"] > 1 << 28 and found["cores"] >= 1 and found["processor"]
-    assert 1 << 20 < peak_memory() < found["memory"]
+    assert found == run.environment
+    assert found.packages["torch"].startswith("2.") and found.packages["gradschool"]
+    assert found.memory > 1 << 28 and found.cores and found.processor
+    assert 1 << 20 < peak_memory() < found.memory
+    (run.folder / "environment.json").write_text('{"python": "3.11"}')
+    with pytest.raises(DamagedError, match=r"environment\.json cannot be read"):
+        _ = run.environment
+    (run.folder / "environment.json").unlink()
+    assert run.environment is None

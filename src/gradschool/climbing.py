@@ -102,9 +102,8 @@ def measure_on_test(
     """
     began = time.monotonic()
     specialist = specialist_of(workspace.engine, candidate.recipe)
-    rows = yield from evaluate(
-        specialist, workspace.data.test, workspace.measure, run.answers(f"{rung}-test"), f"{rung}: test"
-    )
+    answers = run.test_answers(rung)
+    rows = yield from evaluate(specialist, workspace.data.test, workspace.measure, answers, f"{rung}: test")
     best = max(before, key=lambda one: (mean(one.rows), one is start), default=None)
     groups = [column for column, part in workspace.data.reading.columns.items() if part == "group"]
     result = RungResult(

@@ -4,24 +4,36 @@ import importlib.metadata
 import os
 import platform
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 PACKAGES = ("gradschool", "torch", "transformers", "tokenizers", "safetensors", "lancedb", "numpy", "scipy")
 
 
-def environment() -> dict[str, Any]:
-    """What a result may depend on: versions, system, processor, cores, memory in bytes."""
-    return {
-        "python": platform.python_version(),
-        "packages": {name: version for name in PACKAGES if (version := _version(name))},
-        "system": f"{platform.system()} {platform.machine()}",
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "memory": psutil.virtual_memory().total,
-    }
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What a result may depend on."""
+
+    python: str
+    packages: dict[str, str]  # version of each
+    system: str
+    processor: str
+    cores: int | None  # None if the system does not say
+    memory: int  # bytes
+
+
+def environment() -> Environment:
+    """The environment of this process."""
+    return Environment(
+        python=platform.python_version(),
+        packages={name: version for name in PACKAGES if (version := _version(name))},
+        system=f"{platform.system()} {platform.machine()}",
+        processor=_processor(),
+        cores=os.cpu_count(),
+        memory=psutil.virtual_memory().total,
+    )
 
 
 def _version(package: str) -> str:

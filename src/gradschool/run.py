@@ -21,12 +21,12 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_args
 
 import filelock
 from pydantic import TypeAdapter, ValidationError
 
-from gradschool.environment import environment
+from gradschool.environment import Environment, environment
 from gradschool.errors import DamagedError, GradschoolError, UsageError
 from gradschool.files import (
     LEFTOVER,
@@ -47,7 +47,12 @@ FIT_TEXTS = "fit.jsonl"
 CLIMB = "climbed"  # the name of a climb's saved result, whose record belongs to climbing.py
 PACKED = "specialist"  # the folder of the package in a run
 STEPS = ("done", "answers", "work")  # the folders of a run that steps write into
-FILES = (".lock", "run.json", "environment.json", "events.jsonl", FIT_TEXTS, "report.html")
+MADE_FIRST = (".lock", "run.json", "environment.json", "events.jsonl")
+FILES = (*MADE_FIRST, FIT_TEXTS, "report.html")
+RESULT, TEST = "-result", "-test"  # after the name of a rung: its result, its answers to the test examples
+REOPENED = "package"  # in place of a rung: the answers of the reopened package
+FINAL, CURVES = "training", "curve-"  # names of trainings: the one that the rung proposes; of a learning curve
+KINDS = {kind.__name__: TypeAdapter(kind) for kind in get_args(Event)}  # of events, by the name they are saved under
 RUNS = Path("runs")  # the folder of runs that are not placed elsewhere
 MOMENT = 2.0  # seconds
 PROGRESS_EVERY = 2.0  # seconds between two recorded progress events of one step
@@ -71,7 +76,26 @@ PACKAGE: Key[str] = Key("package", str)  # folder of the packaged specialist
 
 def result_key(rung: str) -> Key[RungResult]:
     """The key of a rung's result on the test examples."""
-    return Key(f"{rung}-result", RungResult)
+    return Key(f"{rung}{RESULT}", RungResult)
+
+
+def curve_name(count: int) -> str:
+    """The beginning of the names of what a learning curve trains on `count` examples."""
+    return f"{CURVES}{count}"
+
+
+def curve_count(training: str) -> int | None:
+    """The number of examples of a training, by its name, if it belongs to a learning curve."""
+    number = training.removeprefix(CURVES).partition("-")[0]
+    return int(number) if training.startswith(CURVES) and number.isdecimal() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event, and when it was recorded, in seconds since 1970."""
+
+    time: float
+    event: Event
 
 
 class Run:
@@ -103,7 +127,7 @@ class Run:
                     "Runs are never overwritten.",
                     f"continue it with `{resume_command(folder)}`, or choose another folder with --run.",
                 )
-            write_json(folder / "environment.json", environment())
+            write_json(folder / "environment.json", asdict(environment()))
             write_json(folder / "run.json", _saved_job(job, folder))
         return run
 
@@ -156,7 +180,7 @@ class Run:
     def _discard(self) -> None:
         """Remove our files from the folder, and the folder if nothing else is in it."""
         shutil.rmtree(self.folder / "done", ignore_errors=True)
-        for name in (".lock", "run.json", "environment.json", "events.jsonl"):
+        for name in MADE_FIRST:
             (self.folder / name).unlink(missing_ok=True)
         with suppress(OSError):  # it holds files of the user
             self.folder.rmdir()
@@ -216,6 +240,19 @@ class Run:
         """The file of one candidate's answers to one set of examples."""
         return self.folder / "answers" / f"{name}.jsonl"
 
+    def test_answers(self, rung: str) -> Path:
+        """The file of a rung's answers to the test examples, or of the reopened package's."""
+        return self.answers(f"{rung}{TEST}")
+
+    def answered(self) -> list[str]:
+        """The rungs that have answers to test examples, and "package" if the reopened package has; by name."""
+        return sorted(path.stem.removesuffix(TEST) for path in (self.folder / "answers").glob(f"*{TEST}.jsonl"))
+
+    def results(self) -> list[RungResult]:
+        """The saved results of rungs, by name."""
+        names = sorted(path.stem.removesuffix(RESULT) for path in (self.folder / "done").glob(f"*{RESULT}.json"))
+        return [result for name in names if (result := self.saved(result_key(name)))]
+
     @property
     def fit_texts(self) -> Path:
         """The file of the texts that metrics were fitted to; it exists if a metric was."""
@@ -249,9 +286,29 @@ class Run:
                 append_line(self.folder / "events.jsonl", line)
             yield event
 
-    def events(self) -> list[dict[str, Any]]:
-        """All events so far, oldest first."""
-        return read_lines(self.folder / "events.jsonl")
+    def events(self) -> list[Recorded]:
+        """All events so far, oldest first, without those of kinds that this version does not know.
+
+        Raises DamagedError for one that cannot be read.
+        """
+        path = self.folder / "events.jsonl"
+        try:
+            return [
+                Recorded(float(line["time"]), KINDS[line["event"]].validate_python(line))
+                for line in read_lines(path)
+                if line["event"] in KINDS
+            ]
+        except (LookupError, TypeError, ValueError) as error:
+            raise DamagedError(f"{path} cannot be read.", str(error), "climb again.") from error
+
+    @property
+    def environment(self) -> Environment | None:
+        """Where the climb began; None if its file is missing. Raises DamagedError if it cannot be read."""
+        path = self.folder / "environment.json"
+        try:
+            return TypeAdapter(Environment).validate_python(read_json(path)) if path.exists() else None
+        except ValueError as error:
+            raise DamagedError(f"{path} cannot be read.", str(error), "delete it.") from error
 
 
 def resume_command(folder: Path) -> str:

@@ -4,14 +4,14 @@ import os
 
 import pytest
 
-from gradschool.model.onednn import CAPACITIES, KEPT, bound_caches
+from gradschool.model.onednn import CAPACITIES, MAX_PRIMITIVES, bound_caches
 
 
 @pytest.mark.parametrize("chosen", CAPACITIES)
 def test_capacities_that_the_user_chose_are_not_changed(chosen: str) -> None:
     environment = {chosen: "7"}
     bound_caches(environment)
-    assert environment == {**dict.fromkeys(CAPACITIES, str(KEPT)), chosen: "7"}
+    assert environment == {**dict.fromkeys(CAPACITIES, str(MAX_PRIMITIVES)), chosen: "7"}
 
 
 def test_a_new_engine_bounds_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,4 +21,4 @@ def test_a_new_engine_bounds_them(monkeypatch: pytest.MonkeyPatch) -> None:
     from gradschool.model.opening import POCKET
 
     LocalEngine(POCKET)
-    assert all(os.environ[name] == str(KEPT) for name in CAPACITIES)
+    assert all(os.environ[name] == str(MAX_PRIMITIVES) for name in CAPACITIES)

@@ -57,7 +57,7 @@ class Made:
         form: TypeAdapter[Answer] = TypeAdapter(Answer)
         for example, said in zip(self.test, answers, strict=False):
             row = {"id": example.id, "answer": form.dump_python(said, mode="json")}
-            append_line(self.run.answers(f"{rung}-test"), row)
+            append_line(self.run.test_answers(rung), row)
 
     def rung(self, name: str, say: Callable[[int, Example], Answer], recipe: str, tried: object = ()) -> None:
         settings = self.run.job.settings
@@ -315,10 +315,7 @@ def test_the_packaged_card_parses_back(made: Made) -> None:
 
 
 def test_losses_of_a_training_that_was_resumed_are_one_curve() -> None:
-    def event(step: Step) -> dict[str, object]:
-        return {"time": 0.0, "event": "Step"} | asdict(step)
-
-    whole = [event(step) for step in steps(0.001, 30, 3.0)]
+    whole = steps(0.001, 30, 3.0)
     [once], marks, _ = loss_curves(whole)
     [resumed], _, _ = loss_curves([*whole[:17], *whole[12:]])
     [again], _, _ = loss_curves([*whole[:4], *whole])
@@ -330,21 +327,17 @@ def test_losses_of_a_training_that_was_resumed_are_one_curve() -> None:
 
 def test_trainings_are_labelled_by_their_names() -> None:
     lengths = {"trial-0.001": 6, "trial-0.002": 6, "training": 12, "curve-40-training": 18, "curve-80-training": 18}
-    named = [
-        {"event": "Step"} | asdict(replace(step, training=name))
-        for name, count in lengths.items()
-        for step in steps(0.001, count, 3.0)
-    ]
+    named = [replace(step, training=name) for name, count in lengths.items() for step in steps(0.001, count, 3.0)]
     rate = ", learning rate 0.001"
     trials, curve = [f"short trial{rate}"] * 2, [f"learning curve, {n} examples{rate}" for n in (40, 80)]
     assert [one.label for one in loss_curves(named)[0]] == [f"the training{rate}", *trials, *curve]
-    older = [{key: value for key, value in one.items() if key != "training"} for one in named[:24]]
+    older = [replace(one, training="") for one in named[:24]]
     assert [one.label for one in loss_curves(older)[0]] == [f"the training{rate}", trials[0]]
 
 
 def test_losses_that_are_constant_or_broken_still_make_a_page() -> None:
-    flat = [{"event": "Step"} | asdict(Step(n, 3, 1.0, 0.0, 0.001, 10)) for n in (1, 2, 3)]
-    broken = [{"event": "Step"} | asdict(Step(1, 3, 1.0, math.nan, 0.001, 10))]
+    flat = [Step(n, 3, 1.0, 0.0, 0.001, 10) for n in (1, 2, 3)]
+    broken = [Step(1, 3, 1.0, math.nan, 0.001, 10)]
     assert len(loss_curves(flat)[0]) == 1
     assert loss_curves(broken)[0] == []
     assert loss_curves([]) == ([], [], False)

@@ -14,7 +14,7 @@ from rich.text import Text
 from gradschool.visible import visible
 
 FULL_WIDTH, WIDE = 80, 100  # in narrower consoles, tables put less side by side
-ROOM = 5  # columns of a command's line for its indent, a space and the sign that it continues
+MARGIN = 5  # columns of a command's line for its indent, a space and the sign that it continues
 WORD = re.compile(r"(?:`[^`]+`|\S)+")  # a command in `…` counts as one word
 HANGING = re.compile(r" *(?:- )?")  # further lines are indented as far
 
@@ -60,7 +60,7 @@ def command_line(console: Console, *words: object, stdin: object = "") -> str:
         parts.append(f"< {shlex.quote(str(stdin))}")
     lines = [parts[0]]
     for part in parts[1:]:
-        if wraps(console) and cell_len(lines[-1]) + cell_len(part) + ROOM > width_of(console):
+        if wraps(console) and cell_len(lines[-1]) + cell_len(part) + MARGIN > width_of(console):
             lines.append(f"    {part}")
         else:
             lines[-1] += f" {part}"

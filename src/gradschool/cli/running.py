@@ -105,7 +105,7 @@ def _remove(named: "Sequence[Path]", yes: bool, *, as_json: bool) -> None:
         stays = remove_run(one)
         removed.append({"run": str(one), "files that stay": stays})
         if not as_json:
-            kept = f"; your files stay: {escape(', '.join(stays))}" if stays else ""
-            say(out, f"Removed: {escape(str(one))}{kept}")
+            rest = f"; your files stay: {escape(', '.join(stays))}" if stays else ""
+            say(out, f"Removed: {escape(str(one))}{rest}")
     if as_json:
         print_json(removed)

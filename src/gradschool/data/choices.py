@@ -28,7 +28,7 @@ def choices_of(row: Mapping[str, Any], keys: Sequence[str], notes: set[str]) -> 
     if isinstance(value, dict):
         return [(str(label), as_text(text, notes)) for label, text in value.items()]
     if not isinstance(value, list):
-        return []  # one text: it is read as it stands
+        return []  # one text: it is read unchanged
     if all(isinstance(one, dict) and "text" in one for one in value):
         texts = [as_text(one["text"], notes) for one in value]
         labels = [as_text(one.get("label", one.get("key", one.get("id"))), notes) for one in value]

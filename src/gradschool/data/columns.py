@@ -173,7 +173,7 @@ def _is_conversation(value: Any) -> bool:
 
 
 def _spoken(value: Any) -> set[str]:
-    """The roles that speak in a conversation; {"assistant"} if they cannot be told."""
+    """The roles that speak in a conversation; {"assistant"} if they are unknown."""
     if not isinstance(value, list):
         return {"assistant"}
     turns = [turn for turn in value if isinstance(turn, dict)]

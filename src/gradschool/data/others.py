@@ -1,4 +1,4 @@
-"""Texts of other people than the author of a style: read from a file or folder, and told from instructions."""
+"""Texts of other people than the author of a style: read from a file or folder, and distinguished from instructions."""
 
 import json
 from collections.abc import Sequence

@@ -197,7 +197,7 @@ def _assign_by_time(units: Sequence[_Unit], size: Sizes) -> dict[str, list[_Unit
     """Assign the latest units to test until it is full, then to validation; the rest and units too large to train."""
     parts: dict[str, list[_Unit]] = {part: [] for part in PARTS}
     target = {"test": size.test, "validation": size.validation}
-    room = max(size.test + size.validation, sum(len(unit.ids) for unit in units) // 2)
+    limit = max(size.test + size.validation, sum(len(unit.ids) for unit in units) // 2)
     filled = dict.fromkeys(PARTS, 0)
     waiting = sorted(units, key=lambda unit: (-unit.time, unit.key, unit.ids))
     for unit in waiting:
@@ -206,7 +206,7 @@ def _assign_by_time(units: Sequence[_Unit], size: Sizes) -> dict[str, list[_Unit
         # is for training; a larger one goes to train.
         held_out = filled["test"] + filled["validation"] + len(unit.ids)
         most = max(OVERFULL * target.get(part, 0), target.get(part, 0) + 1)
-        if part != "train" and (filled[part] + len(unit.ids) > most or held_out > room):
+        if part != "train" and (filled[part] + len(unit.ids) > most or held_out > limit):
             part = "train"
         parts[part].append(unit)
         filled[part] += len(unit.ids)

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -92,7 +92,7 @@ def export(options: ExportOptions, serve: Serve | None = None) -> Work[Exported]
             raise ExportRejected(table)
         write_text(folder / "README.md", card(manifest, session.evidence.results, shipped))
         rows = TypeAdapter(list[FormResult]).dump_python(table, mode="json")
-        write_json(folder / PARITY, {"forms": rows, "environment": environment()})
+        write_json(folder / PARITY, {"forms": rows, "environment": asdict(environment())})
     return Exported(output, tuple(table))
 
 

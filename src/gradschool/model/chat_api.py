@@ -146,7 +146,7 @@ class ChatApi:
     ) -> bool:
         """Whether an answer that was cut off is reasoning that began without a tag.
 
-        Only its closing tag would show that. So the first such answer is asked for again with more room, once.
+        Only its closing tag would show that. So the first such answer is asked for again with a larger allowance, once.
         """
         if stop != "length" or reasons or self.with_reasoning:
             self.form_known = self.form_known or stop == "stop" or reasons
@@ -168,7 +168,7 @@ class ChatApi:
     def after_refusal(self, dialect: Dialect, refusal: Refusal, conversation: Conversation) -> Dialect | None:
         """The dialect to try after a refusal; None if no other one could be accepted."""
         if is_too_long(refusal) or (dialect.reasoning and refusal.status in (400, 422)):
-            return dialect.with_less_room()
+            return dialect.with_smaller_allowance()
         return dialect.after(refusal, conversation, known=self.answered)
 
     def settle(self, dialect: Dialect, reasons: bool = False, unopened: bool = False) -> None:

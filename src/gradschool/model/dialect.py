@@ -53,7 +53,7 @@ class Dialect:
     reasoning: int = 0
     reasons: bool = False  # the model writes reasoning before its answers
     unopened: bool = False  # … which begins without a tag
-    most: int = len(ALLOWANCES) - 1  # the last position that the context of the model has room for
+    most: int = len(ALLOWANCES) - 1  # the last position that fits the context of the model
 
     def body(self, conversation: Conversation, decoding: Decoding) -> dict[str, Any]:
         """The body of a request, without the name of the model."""
@@ -105,8 +105,8 @@ class Dialect:
             return None
         return replace(self, reasoning=self.reasoning + 1, reasons=True)
 
-    def with_less_room(self) -> "Dialect | None":
-        """The dialect for a question after which there is less room for reasoning; None if it allows none."""
+    def with_smaller_allowance(self) -> "Dialect | None":
+        """The dialect for a question after which fewer tokens are left for reasoning; None if it allows none."""
         return replace(self, reasoning=self.reasoning - 1, most=self.reasoning - 1) if self.reasoning else None
 
     def characters(self, decoding: Decoding) -> int | None:
@@ -150,8 +150,8 @@ class Dialect:
         if self.reasons and not before.reasons:
             notes.append("The model reasons before it answers; the reasoning is not part of the answer.")
         if self.reasoning != before.reasoning:
-            room = ALLOWANCES[self.reasoning]
-            notes.append(f"Up to {room:,} tokens are allowed for reasoning, in addition to the length of the answer.")
+            tokens = ALLOWANCES[self.reasoning]
+            notes.append(f"Up to {tokens:,} tokens are allowed for reasoning, in addition to the length of the answer.")
         return notes
 
 

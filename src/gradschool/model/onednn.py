@@ -11,10 +11,10 @@ from collections.abc import MutableMapping
 
 # Public settings of oneDNN and of torch's interface to it (ideep). Both are read at the first matrix product.
 CAPACITIES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY")
-KEPT = 64
+MAX_PRIMITIVES = 64
 
 
 def bound_caches(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Keep at most `KEPT` primitives, unless the user has set another number; call before anything is computed."""
+    """Keep at most `MAX_PRIMITIVES`, unless the user has set another number; call before anything is computed."""
     for name in CAPACITIES:
-        environment.setdefault(name, str(KEPT))
+        environment.setdefault(name, str(MAX_PRIMITIVES))

@@ -7,7 +7,7 @@ from gradschool.gates.gate import Measurements
 from gradschool.gates.run import PACKAGE_GATES, run_gates
 from gradschool.package.bundle import open_specialist
 from gradschool.records import Example, Gate, Scored, Work
-from gradschool.run import Run
+from gradschool.run import REOPENED, Run
 from gradschool.settings import MAX_DROP
 
 
@@ -18,7 +18,7 @@ def prove(run: Run, test: Sequence[Example], rows: Sequence[Scored], measure: Me
     each answer.
     """
     specialist = yield from open_specialist(run.specialist)
-    again = yield from evaluate(specialist, test, measure, run.answers("package-test"), "package: test")
+    again = yield from evaluate(specialist, test, measure, run.test_answers(REOPENED), "package: test")
     # A server may have other weights on another day, so that its answers cannot be compared.
     exact = specialist.engine.repeats_exactly
     answers = scores = None

@@ -122,7 +122,7 @@ class Findings:
         wrong = draft.language and self.kept_languages and draft.language not in self.kept_languages
         if wrong and not decided_about:
             others = ", ".join(sorted(self.kept_languages))
-            draft = draft.dropped("wrong language", f"it is in {draft.language!r}; kept languages are {others}")
+            draft = draft.dropped("wrong language", f"it is in {draft.language!r}; the job takes {others}")
         if draft.drop:
             return draft
         if change := self.notices.get(number):

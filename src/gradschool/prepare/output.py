@@ -93,11 +93,11 @@ class Output:
     @property
     def answers(self) -> Answers:
         """Statistics of the answers, for the choice of a metric."""
-        kept = max(self.summary.kept, 1)
+        examples = max(self.summary.kept, 1)
         return Answers(
             labels=len(self.findings.labels or ()),
-            json=self._json / kept,
-            words=self.summary.words / kept,
+            json=self._json / examples,
+            words=self.summary.words / examples,
             latin=self._latin >= LATIN * self._letters,
         )
 

@@ -335,7 +335,7 @@ class People:
 
 
 def _is_saluted(text: str, tokens: Sequence[re.Match[str]], at: int) -> bool:
-    """Whether a word in lower case stands where a greeting or a signature has a name: "hi anna,", "thanks, anna"."""
+    """Whether a word in lower case is in the place of a name: "hi anna,", "thanks, anna"."""
     token = tokens[at]
     if not at or not token[0].islower() or text[token.end() : token.end() + 1].strip(" ,.!?:;)-–"):
         return False

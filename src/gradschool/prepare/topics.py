@@ -1,4 +1,4 @@
-"""The words that tell what a text is about: those that are more frequent in it than in all texts."""
+"""The words that show what a text is about: those that are more frequent in it than in all texts."""
 
 import math
 import re

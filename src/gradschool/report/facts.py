@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter
 
-from gradschool.files import read_json, read_lines
+from gradschool.environment import Environment
+from gradschool.files import read_lines
 from gradschool.package.manifest import MANIFEST, Manifest, load_manifest
 from gradschool.records import Answer, Gate, RungResult, Split, Verdict
-from gradschool.run import CLIMB, SPLIT, Key, Run, result_key
+from gradschool.run import CLIMB, REOPENED, SPLIT, Key, Recorded, Run
 from gradschool.rungs.rung import Candidate, candidate_key
 
 
@@ -37,8 +37,8 @@ class Facts:
     candidates: dict[str, Candidate]  # by rung
     answers: dict[str, dict[str, Answer]]  # by rung, then by example
     packaged: dict[str, Answer]  # answers of the reopened package, by example
-    events: list[dict[str, Any]]
-    environment: dict[str, Any]
+    events: list[Recorded]
+    environment: Environment | None
     manifest: Manifest | None
     split: Split | None
     ended: Ended | None
@@ -60,16 +60,11 @@ def read_facts(run: Run) -> Facts:
     """Read all that a run has saved so far; raises DamagedError if a file cannot be read."""
     events = run.events()
     # Skipped rungs are recorded as events only.
-    ended = [event for event in events if event.get("event") == "RungResult"]
-    results = {e["rung"]: RungResult(e["rung"], None, skipped=e["skipped"]) for e in ended if e.get("skipped")}
-    for path in sorted((run.folder / "done").glob("*-result.json")):
-        result = run.saved(result_key(path.stem.removesuffix("-result")))
-        assert result is not None
-        results[result.rung] = result
-    answers = {path.stem.removesuffix("-test"): _answers(path) for path in _test_answers(run)}
-    packaged = answers.pop("package", {})
-    rungs = list(dict.fromkeys([*(event["rung"] for event in ended), *results, *answers]))
-    environment = run.folder / "environment.json"
+    ended = [recorded.event for recorded in events if isinstance(recorded.event, RungResult)]
+    results = {result.rung: result for result in (*(one for one in ended if one.skipped), *run.results())}
+    answers = {rung: _answers(run.test_answers(rung)) for rung in run.answered()}
+    packaged = answers.pop(REOPENED, {})
+    rungs = list(dict.fromkeys([*(result.rung for result in ended), *results, *answers]))
     return Facts(
         run=run,
         results=[results[rung] for rung in rungs if rung in results],
@@ -77,15 +72,11 @@ def read_facts(run: Run) -> Facts:
         answers={rung: answers[rung] for rung in rungs if rung in answers},
         packaged=packaged,
         events=events,
-        environment=read_json(environment) if environment.exists() else {},
+        environment=run.environment,
         manifest=load_manifest(run.specialist) if (run.specialist / MANIFEST).exists() else None,
         split=run.saved(SPLIT),
         ended=run.saved(ENDED),
     )
-
-
-def _test_answers(run: Run) -> list[Path]:
-    return sorted((run.folder / "answers").glob("*-test.jsonl"))
 
 
 def _answers(path: Path) -> dict[str, Answer]:

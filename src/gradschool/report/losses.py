@@ -1,13 +1,14 @@
 """The losses of a run's trainings as curves for the report page."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from gradschool.records import Event, Step
+from gradschool.run import FINAL, curve_count
 
 MAX_POINTS = 300  # of one line in a chart
 SMOOTHING = 1 / 20  # fraction of the steps in each point of the smoothed loss
-FINAL = "training"  # name of the training whose result the rung proposes
 LOG_RANGE = 6.0  # above this ratio of losses, the scale is logarithmic
 
 
@@ -25,7 +26,7 @@ class Curve:
     ticks: list[tuple[float, str]]  # ticks of the step axis
 
 
-def loss_curves(events: Iterable[Mapping[str, Any]]) -> tuple[list[Curve], list[tuple[float, str]], bool]:
+def loss_curves(events: Iterable[Event]) -> tuple[list[Curve], list[tuple[float, str]], bool]:
     """One curve per training on a common scale, the ticks of the scale, and whether it is logarithmic."""
     trainings = [list(steps.values()) for steps in _trainings(events)]
     losses = [loss for steps in trainings for step in steps for loss in _losses(step)]
@@ -43,50 +44,46 @@ def loss_curves(events: Iterable[Mapping[str, Any]]) -> tuple[list[Curve], list[
         part = math.log(loss / low) / math.log(high / low) if logarithmic else (loss - low) / ((high - low) or 1)
         return round(100 * (1 - part), 2)
 
-    final = max(range(len(trainings)), key=lambda i: (_name(trainings[i]) == FINAL, trainings[i][-1]["steps"], i))
+    final = max(range(len(trainings)), key=lambda i: (trainings[i][-1].training == FINAL, trainings[i][-1].steps, i))
     curves = []
     for number, steps in enumerate(trainings):
-        rate = max(step["learning_rate"] for step in steps)
-        label = _label(_name(steps), number == final)
+        rate = max(step.learning_rate for step in steps)
+        label = _label(steps[-1].training, number == final)
         curves.append(_curve(f"{label}, learning rate {rate:.2g}", steps, height))
     return [curves[final], *curves[:final], *curves[final + 1 :]], [(height(m), f"{m:g}") for m in ticks], logarithmic
 
 
-def _name(steps: Sequence[Mapping[str, Any]]) -> str:
-    return str(steps[-1].get("training", ""))
-
-
 def _label(name: str, final: bool) -> str:
     """What a training is, by its name (see `Step.training`); in events without one, all but the final are trials."""
-    if name.startswith("curve-"):
-        return f"learning curve, {name.split('-')[1]} examples"
+    if count := curve_count(name):
+        return f"learning curve, {count} examples"
     return "the training" if name == FINAL or (final and not name) else "short trial"
 
 
-def _trainings(events: Iterable[Mapping[str, Any]]) -> list[dict[int, Mapping[str, Any]]]:
+def _trainings(events: Iterable[Event]) -> list[dict[int, Step]]:
     """Step events by training. A resumed training repeats some steps, of which the last ones count."""
-    trainings: list[dict[int, Mapping[str, Any]]] = []
+    trainings: list[dict[int, Step]] = []
     began, name = (0, 0.0), ""
     for event in events:
-        if event.get("event") != "Step" or not all(map(math.isfinite, _losses(event))):
+        if not isinstance(event, Step) or not all(map(math.isfinite, _losses(event))):
             continue
-        number, beginning = event["step"], (event["steps"], event["learning_rate"])
+        number, beginning = event.step, (event.steps, event.learning_rate)
         # Another name, length or learning rate means another training; otherwise the same one was interrupted early.
-        other = event["steps"] != began[0] or event.get("training", "") != name
+        other = event.steps != began[0] or event.training != name
         if other or (number == 1 and beginning != began):
             trainings.append({})
-            began, name = beginning, event.get("training", "")
+            began, name = beginning, event.training
         trainings[-1] = {step: seen for step, seen in trainings[-1].items() if step < number} | {number: event}
     return trainings
 
 
-def _losses(step: Mapping[str, Any]) -> list[float]:
-    return [loss for loss in (step["loss"], step.get("validation_loss")) if loss is not None]
+def _losses(step: Step) -> list[float]:
+    return [loss for loss in (step.loss, step.validation_loss) if loss is not None]
 
 
-def _curve(label: str, steps: Sequence[Mapping[str, Any]], height: Callable[[float], float]) -> Curve:
-    first: int = steps[0]["step"]
-    last = max(int(steps[-1]["step"]), first + 1)
+def _curve(label: str, steps: Sequence[Step], height: Callable[[float], float]) -> Curve:
+    first = steps[0].step
+    last = max(steps[-1].step, first + 1)
 
     def across(step: int) -> float:
         return round(100 * (step - first) / (last - first), 2)
@@ -95,8 +92,8 @@ def _curve(label: str, steps: Sequence[Mapping[str, Any]], height: Callable[[flo
         shown = points[:: max(1, len(points) // MAX_POINTS)]
         return " ".join(f"{across(step)},{height(loss)}" for step, loss in shown)
 
-    raw = [(step["step"], step["loss"]) for step in steps]
-    validation = [(step["step"], step["validation_loss"]) for step in steps if step.get("validation_loss") is not None]
+    raw = [(step.step, step.loss) for step in steps]
+    validation = [(step.step, step.validation_loss) for step in steps if step.validation_loss is not None]
     best = min(validation, key=lambda point: point[1], default=None)
     return Curve(
         label=label,

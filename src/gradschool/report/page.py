@@ -26,7 +26,7 @@ from gradschool.package.verdicts import (
     verdict_words,
     what_settles,
 )
-from gradschool.records import Gate
+from gradschool.records import Event, Gate, Note, Progress, Step
 from gradschool.report.facts import Facts, read_facts
 from gradschool.report.losses import loss_curves
 from gradschool.report.questions import failure_examples, questions_of
@@ -49,7 +49,7 @@ def page(run: Run, ladder: Sequence[Rung] = LADDER) -> str:
     """
     facts = read_facts(run)
     questions, note = questions_of(facts)
-    curves, loss_ticks, logarithmic = loss_curves(facts.events)
+    curves, loss_ticks, logarithmic = loss_curves(recorded.event for recorded in facts.events)
     gates, reports = package_gates(facts), [result.report for result in facts.tested if result.report]
     return _template().render(
         facts=facts,
@@ -73,7 +73,8 @@ def page(run: Run, ladder: Sequence[Rung] = LADDER) -> str:
         note=note,
         clip=CLIP,
         rungs=", ".join(f"{rung.name} ({rung.summary})" for rung in ladder),
-        notes=[event for event in facts.events if event.get("event") == "Note"],
+        doing=_doing(facts.events[-1].event) if facts.events else "",
+        notes=[(recorded.time, recorded.event) for recorded in facts.events if isinstance(recorded.event, Note)],
         settings=_settings(run.job),
         hashes=_hashes(facts),
         version=__version__,
@@ -111,6 +112,16 @@ def package_gates(facts: Facts) -> tuple[Gate, ...]:
 def _shown(value: object) -> object:
     """A value of the page; texts that are not markup of our own are made visible."""
     return visible(value) if type(value) is str else value
+
+
+def _doing(event: Event) -> str:
+    """How far an event shows the run to be; empty if it does not show that."""
+    match event:
+        case Step():
+            return f"training step {event.step} of {event.steps}"
+        case Progress():
+            return f"{event.what}, {event.done} of {event.total} {event.unit}"
+    return ""
 
 
 def _template() -> Template:

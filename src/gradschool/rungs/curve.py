@@ -15,7 +15,7 @@ from gradschool.evaluate import mean
 from gradschool.files import sha256_of
 from gradschool.model.chat import Rendered
 from gradschool.records import Example, Interval, Note, Scored, Work
-from gradschool.run import Key
+from gradschool.run import Key, curve_name
 from gradschool.rungs.rung import RungInputs, Tried, best_of, try_all
 from gradschool.rungs.training import Trained, make_rows, train_specialist, with_training
 from gradschool.score.stats import bounds
@@ -95,7 +95,7 @@ def subset(examples: Sequence[Example], count: int, seed: int) -> list[Example]:
 def _train_on(
     count: int, student: Specialist, validation: Sequence[Rendered], inputs: RungInputs, rate: float
 ) -> Work[Tried]:
-    name, tune = f"curve-{count}", inputs.settings.tune
+    name, tune = curve_name(count), inputs.settings.tune
     yield Note(f"tune: learning curve, {count} of {len(inputs.train)} examples.")
     examples = subset(inputs.train, count, tune.seed)
     rows = yield from make_rows(student, examples, student.lesson, f"tune: preparing {count} rows", tune.max_tokens)

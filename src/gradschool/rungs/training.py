@@ -20,7 +20,7 @@ from gradschool.model.local import LocalEngine, local_engine
 from gradschool.model.machine import training_dtype
 from gradschool.model.memory import Device, free_bytes
 from gradschool.records import Conversation, Example, Gate, Note, Progress, Work
-from gradschool.run import Key
+from gradschool.run import FINAL, Key
 from gradschool.rungs.rung import RungInputs
 from gradschool.settings import Tune
 from gradschool.specialist import Recipe, Specialist
@@ -114,7 +114,7 @@ def train_specialist(
         f"tune: {len(train)} rows, {plan.rows_per_step} per step, {plan.steps} steps ({plan.epochs:.1f} epochs), "
         f"learning rate {rate:g}, with early stopping on the validation loss."
     )
-    job = yield from train_job(engine, train, validation, plan, inputs, f"{prefix}training")
+    job = yield from train_job(engine, train, validation, plan, inputs, f"{prefix}{FINAL}")
     yield Note(f"tune: {job.memory.reason}; computes in {computing(engine, tune)}.")
     broadcast(job, world)
     training = job.training(student_of(engine, tune), engine, world)

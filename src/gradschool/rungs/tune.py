@@ -14,7 +14,7 @@ from gradschool.job import Job
 from gradschool.model.chat import Rendered
 from gradschool.model.engine import Engine, TextLoss
 from gradschool.records import Gate, Note, Scored, Work
-from gradschool.run import Key
+from gradschool.run import CURVES, Key
 from gradschool.rungs.curve import Curve, advice_of, as_trials, learning_curve
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, try_all
@@ -149,7 +149,7 @@ def _gates(
 def _clean_up(inputs: RungInputs) -> None:
     """Remove checkpoints, and the adapters of the learning curve."""
     folder = inputs.run.work("tune")
-    for curve in folder.glob("curve-*/"):
+    for curve in folder.glob(f"{CURVES}*/"):
         shutil.rmtree(curve)
     for checkpoint in folder.glob("*.safetensors"):
         checkpoint.unlink()

@@ -104,7 +104,7 @@ class Style:
             stops = ""
         written, needed = sum(map(word_count, others)), MIN_LENGTH * LIKED_OTHER
         few = (
-            f"the metric style tells the author from others by {needed} words of others or more; the job has {written} "
+            f"the metric style needs {needed} words of others or more to distinguish the author; the job has {written} "
             f"({len(others)} texts). The rest would be answers of the base: if they are too short, the climb stops. "
             "Name texts of other authors, with data.others in job.toml or the option --others of prepare"
         )

@@ -64,8 +64,8 @@ def _words(text: str, joined: bool) -> list[str]:
     for pattern, new in ((RANGE, "-"), (BARE_DECIMAL, "0."), (MINUS_AMOUNT, r"\1-"), (SEPARATED, _number)):
         text = pattern.sub(new, text)
     text = MILLI.sub(lambda found: "milli" if found[0] == "m" else "mega", text)
-    kept = {"glued": "{}", "apart": " {} ", "ascii": "" if joined else " "}
-    plain = MARK.sub(lambda found: kept.get(found.lastgroup or "", " ").format(found[0]), text)
+    signs = {"glued": "{}", "apart": " {} ", "ascii": "" if joined else " "}
+    plain = MARK.sub(lambda found: signs.get(found.lastgroup or "", " ").format(found[0]), text)
     return UNIT.sub(r"\1 ", plain.lower()).split()
 
 

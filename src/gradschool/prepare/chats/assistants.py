@@ -176,6 +176,6 @@ def _dialogue(
     at = next((time for key in dates if (time := time_in(value.get(key))) is not None), None)
     if at is None:
         at = next((turn.at for turn in reversed(turns) if turn.at is not None), None)
-    kept = tuple(turn for turn in turns if turn.text.strip())
-    left_out["messages without text"] += len(turns) - len(kept)
-    return Dialogue(name, kept, source, iso(at), left_out=+left_out)
+    spoken = tuple(turn for turn in turns if turn.text.strip())
+    left_out["messages without text"] += len(turns) - len(spoken)
+    return Dialogue(name, spoken, source, iso(at), left_out=+left_out)

@@ -1,1 +1,1 @@
-"""Mail as people have it: mailboxes, MIME, quoted text, signatures, threads and authors."""
+"""Mail: mailboxes, MIME, quoted text, signatures, threads and authors."""

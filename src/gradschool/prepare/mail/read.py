@@ -92,7 +92,7 @@ def read_mailboxes(found: Sequence[SourceFile], options: PrepareOptions, sink: S
 
 
 def _index(found: Sequence[SourceFile], options: PrepareOptions) -> Work[Mailbox]:
-    kept: list[MessageLocation] = []
+    locations: list[MessageLocation] = []
     heads: list[Head] = []
     seen: dict[str, int] = {}
     copies = 0
@@ -106,10 +106,10 @@ def _index(found: Sequence[SourceFile], options: PrepareOptions) -> Work[Mailbox
             if head.id and head.id in seen:
                 copies += 1
                 if heads[seen[head.id]].noise and not head.noise:  # a draft, and the mail that it became
-                    kept[seen[head.id]], heads[seen[head.id]] = location, head
+                    locations[seen[head.id]], heads[seen[head.id]] = location, head
                 continue
             seen[head.id] = len(heads)
-            kept.append(location)
+            locations.append(location)
             heads.append(head)
             if len(heads) % PROGRESS_STEP == 0:
                 yield Progress("reading headers", len(heads), 0, "mails")
@@ -120,7 +120,7 @@ def _index(found: Sequence[SourceFile], options: PrepareOptions) -> Work[Mailbox
     own = sum(head.sender[1] in author.addresses for head in heads)
     how = "given" if options.authors else "detected; correct with --author"
     yield Note(f"{len(heads) + copies} mails{again}; {own} are by {', '.join(sorted(author.addresses))} ({how}).")
-    return Mailbox(kept, heads, author)
+    return Mailbox(locations, heads, author)
 
 
 def _reason(error: Exception) -> str:
