@@ -109,7 +109,7 @@ def _demand_own(path: Path, run: Run) -> None:
 def _write_records(run: Run, evidence: Path) -> None:
     """Events and job for whoever opens the specialist: without the user's key and paths, with the files that score."""
     portable = without_places([run.job.folder.resolve(), run.folder.resolve()])
-    if events := run.events():
+    if events := read_lines(run.folder / "events.jsonl"):  # also those of kinds that this version does not know
         write_lines(evidence / "events.jsonl", [portable(event) for event in events])
     saved = read_json(run.folder / "run.json")
     saved["settings"].get("remote", {}).pop("api_key_env", None)
