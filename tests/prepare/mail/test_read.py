@@ -200,3 +200,27 @@ def test_a_broken_mail_affects_no_other(run: Run, rows: Any) -> None:
         {"box.mbox": box(broken, mail("fine and well", id_="11", day=9))}, "style", authors=("anna@example.org",)
     )
     assert prepared.summary.read == 4 and any(row["completion"] == "fine and well" for row in rows("examples.jsonl"))
+
+
+HOSTILE = {
+    "charset": mail("One.", id_="h1", Content_Type="text/plain; charset=undefined"),
+    "null": mail("Two.", id_="h2", Content_Type="text/plain; charset=ut\0f-8"),
+    "brackets": mail("Three.", id_="h3", Cc="=?utf-8?q?x?= " + "(" * 3_000),
+    "header": mail("Four.", id_="h4", subject="=?utf-8?q?=41?= " * 60_000),
+    "delimiters": mail("Five.\n\n" + "-- \n" * 30_000, id_="h5"),
+    "attributions": mail("Six.\n\n" + "Ann wrote:\n\n" * 5_000, id_="h6"),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_mail_ends_nothing(run: Run, rows: Any, kind: str) -> None:
+    prepared, _ = run({"box.mbox": box(HOSTILE[kind])}, "style", authors=("anna@example.org",))
+    assert sum(LONG.strip() in row["completion"] for row in rows("examples.jsonl")) == 2
+    assert prepared.summary.read == 3
+
+
+def test_a_quote_that_begins_with_its_attribution_is_the_question(run: Run, rows: Any) -> None:
+    quote = "> On 1 May 2020, at 10:00, Tom Reed <tom@example.net> wrote:\n>\n> Which colour?"
+    reply = mail(f"Green.\n\n{quote}", subject="Re: paint", id_="9")
+    run({"box.mbox": box(reply)}, "style", authors=("anna@example.org",))
+    assert {"prompt": "Which colour?", "completion": "Green."}.items() <= rows("examples.jsonl")[-1].items()

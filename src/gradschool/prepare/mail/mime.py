@@ -2,10 +2,13 @@
 
 import codecs
 import email.utils
-from email import message_from_bytes, policy
+import itertools
+import re
+from email import message_from_bytes
 from email.header import decode_header
 from email.headerregistry import HeaderRegistry
 from email.message import Message
+from email.policy import EmailPolicy
 from functools import lru_cache
 
 from gradschool.data.encoding import Unreadable, repair
@@ -21,9 +24,30 @@ HEADER_ERRORS = (
     RecursionError,
     AssertionError,
 )
-NO_CHARSETS = ("idna", "punycode", "unicode_escape", "raw_unicode_escape")  # Python's own encodings
+# Text encodings that mail programs write; Python has others, such as `undefined`, which are none or run forever.
+CHARSETS = re.compile(
+    r"ascii|utf-(?:7|8|16|32)(?:-[lb]e)?|utf-8-sig|iso8859-\d+|cp\d+|mac-\w+|koi8-[rtu]|gb\w+|hz|big5\w*|euc_\w+"
+    r"|iso2022_\w+|shift_jis\w*|johab|tis-620|kz1048|ptcp154|hp-roman8"
+)
+MAX_HEADER = 50_000  # characters of one header; parsing takes much longer than linear time
+
+
+class _Policy(EmailPolicy):
+    """The library's policy, with headers of bounded length."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        """Name and value of a header, without what is too long."""
+        name, value = super().header_source_parse(_bounded(sourcelines))
+        return name, value[:MAX_HEADER]
+
+
+def _bounded(lines: list[str]) -> list[str]:
+    total = itertools.accumulate(map(len, lines))
+    return [line[:MAX_HEADER] for line, end in zip(lines, total, strict=True) if end - len(line) < MAX_HEADER]
+
+
 # The cache matters: each access to the type of a part parses its header again.
-POLICY = policy.default.clone(header_factory=lru_cache(maxsize=1_000)(HeaderRegistry()))
+POLICY = _Policy(header_factory=lru_cache(maxsize=1_000)(HeaderRegistry()))
 
 
 def parse(content: bytes) -> Message:
@@ -70,7 +94,8 @@ def _decoded_words(raw: str) -> str:
 def decoded(content: bytes, charset: str) -> str | None:
     """Bytes as text; None if they are not in that charset, or if there is none of that name."""
     try:
-        return None if codecs.lookup(charset).name in NO_CHARSETS else content.decode(charset)
+        known = CHARSETS.fullmatch(codecs.lookup(charset).name)
+        return content.decode(charset) if known else None
     except (LookupError, ValueError):  # ValueError: a name with a null character
         return None
 

@@ -135,6 +135,7 @@ def _announces(text: str) -> bool:
 def _cut_attributions(lines: Sequence[Line], kinds: list[Kind], people: Collection[str]) -> None:
     _quote_blocks(lines, kinds, people)
     above = above_quotes(lines, kinds, people)
+    last_quoted = max((at for at, line in enumerate(lines) if kinds[at] == "quoted" or is_quoted(line)), default=-1)
     number = 0
     while number < len(lines):
         if number in above:
@@ -148,7 +149,7 @@ def _cut_attributions(lines: Sequence[Line], kinds: list[Kind], people: Collecti
             continue
         after = _next_filled(lines, number + length)
         quoted_next = after < len(lines) and (kinds[after] == "quoted" or is_quoted(lines[after]))
-        quoted_later = any(kinds[at] == "quoted" or is_quoted(lines[at]) for at in range(after, len(lines)))
+        quoted_later = last_quoted >= after
         joined = " ".join(line.text for line in lines[number : number + length])
         if quoted_next or after >= len(lines):
             _mark(kinds, number, number + length, "attribution")
@@ -164,7 +165,7 @@ def _quote_blocks(lines: Sequence[Line], kinds: list[Kind], people: Collection[s
     for number in range(1, len(lines)):
         if lines[number].hint != "indented" or lines[number - 1].hint == "indented" or kinds[number] != "own":
             continue
-        above = next((line.text for line in reversed(lines[:number]) if line.text.strip()), "")
+        above = next((lines[at].text for at in range(number - 1, -1, -1) if lines[at].text.strip()), "")
         if is_complete(above) or is_dated_attribution(above, people):
             end = next((at for at in range(number, len(lines)) if lines[at].hint != "indented"), len(lines))
             _mark(kinds, number, end, "quoted")

@@ -100,7 +100,7 @@ def _index(found: Sequence[SourceFile], options: PrepareOptions) -> Work[Mailbox
         for location in message_locations(file):
             try:
                 head = head_of(outlook_mail(location.path) if location.outlook else parse(read_head(location)))
-            except (Unreadable, OSError) as error:
+            except Exception as error:  # whatever is in one mail, the others are read
                 yield Note(f"{location.source} is skipped: {_reason(error)}.", "warning")
                 continue
             if head.id and head.id in seen:
@@ -124,7 +124,11 @@ def _index(found: Sequence[SourceFile], options: PrepareOptions) -> Work[Mailbox
 
 
 def _reason(error: Exception) -> str:
-    return str(error) if isinstance(error, Unreadable) else f"the system says: {getattr(error, 'strerror', error)}"
+    if isinstance(error, Unreadable):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"the system says: {error.strerror}"
+    return f"it cannot be parsed ({type(error).__name__})"
 
 
 def _group(root: Head, number: int) -> str:
@@ -146,7 +150,7 @@ class _Reader:
         try:
             body = self._body(location)
             made = split_quotes(body.lines, self._names(head), name_parts(people))
-        except (Unreadable, OSError) as error:
+        except Exception as error:  # whatever is in one mail, the others are read
             kind = "not personal" if "invitation" in str(error) else "unreadable"
             empty = (Message("user", head.subject), Message("assistant", ""))
             id_ = self._id(head, location, "")
@@ -220,7 +224,7 @@ class _Reader:
                         self._body(self.box.locations[number]).lines, head.sender[0].split(), name_parts(head.people)
                     ).own
                 )
-            except (Unreadable, OSError):
+            except Exception:  # its own draft says why, if it is the author's
                 text = ""
             if len(self._parents) >= MAX_CACHED_PARENTS:
                 self._parents.pop(next(iter(self._parents)))

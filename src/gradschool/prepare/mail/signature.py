@@ -1,7 +1,9 @@
 """Find signatures, disclaimers, and footers of mailing lists and apps at the end of a mail."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from gradschool.data.private import POSTCODE, shapes
 from gradschool.prepare.mail.lines import Kind, Line
@@ -27,6 +29,7 @@ MAX_DELIMITED, MAX_SIGNATURE = 16, 14  # lines
 MAX_CLOSING = 20  # words of a closing formula
 PROSE_WORDS = 9  # words from which a line is a sentence rather than an entry
 SHORT_WORDS = 6
+MAX_NOTICE = 100  # lines of a disclaimer
 MIN_NOTICE, HINTS = 15, 3  # words of a disclaimer, and how many distinct hints it needs
 
 
@@ -58,7 +61,7 @@ def _trim_footers(lines: Sequence[Line], kinds: list[Kind], start: int, end: int
     known = patterns()
     while True:
         end = _filled_end(lines, start, end)
-        first = _paragraph_start(lines, start, end)
+        first = _paragraph_start(lines, max(start, end - MAX_NOTICE), end)
         if end <= start:
             return end
         last = lines[end - 1].text.strip()
@@ -74,8 +77,10 @@ def _trim_footers(lines: Sequence[Line], kinds: list[Kind], start: int, end: int
             kinds[end - 1] = "app footer"
             end -= 1
         elif RULE.fullmatch(last):
-            kinds[end - 1] = "disclaimer" if end < len(kinds) and kinds[end] != "own" else "signature"
-            end -= 1
+            kind: Kind = "disclaimer" if end < len(kinds) and kinds[end] != "own" else "signature"
+            while end > start and RULE.fullmatch(lines[end - 1].text.strip()):
+                kinds[end - 1] = kind
+                end -= 1
         else:
             return end
 
@@ -110,11 +115,14 @@ def _is_notice(paragraph: str) -> bool:
 
 def _trim_delimited(lines: Sequence[Line], kinds: list[Kind], start: int, end: int) -> int:
     """Mark lines after "-- " as a signature, unless the text continues there."""
-    for number in range(start, end):
-        if not DELIMITER.fullmatch(lines[number].text):
-            continue
-        last = next((at for at in range(number + 1, end) if is_postscript(lines[at].text)), end)
-        below = [line.text for line in lines[number + 1 : last] if line.text.strip()]
+    delimiters = [at for at in range(start, end) if DELIMITER.fullmatch(lines[at].text)]
+    postscripts = [at for at in range(start, end) if is_postscript(lines[at].text)] if delimiters else []
+    for number in delimiters:
+        place = bisect_right(postscripts, number)
+        last = postscripts[place] if place < len(postscripts) else end
+        # More lines than this are no signature, whatever they are.
+        filled = (text for at in range(number + 1, last) if (text := lines[at].text).strip())
+        below = [*islice(filled, max(MAX_DELIMITED, MAX_SIGNATURE) + 1)]
         exact = lines[number].text.strip() == "--"
         if not below or (exact and len(below) <= MAX_DELIMITED and not _is_text(below)) or _is_signature(below):
             kinds[number:last] = ["signature"] * (last - number)
