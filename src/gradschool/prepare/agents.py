@@ -3,11 +3,11 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gradschool.data.formats import ROLES, plain
 from gradschool.errors import DataError
-from gradschool.prepare.dialogue import Dialogue, Turn
+from gradschool.prepare.dialogue import PROGRAM, Dialogue, Turn
 from gradschool.prepare.sessions import by_pauses
 
 DIRECTIONS = {"outbound": "assistant", "outgoing": "assistant", "out": "assistant", "sent": "assistant",
@@ -75,6 +75,7 @@ class Census:
     shown: dict[str, str] = field(default_factory=dict)  # as the file spells it
     called: dict[str, set[str]] = field(default_factory=dict)  # all names and the role of each speaker
     assistants: set[str] = field(default_factory=set)  # names that are agents by role
+    people: set[str] = field(default_factory=set)  # names whose turns a program did not write all
     chats: Counter[str] = field(default_factory=Counter)  # speakers by conversation, of those without roles
     chat_count: int = 0
     present: Counter[str] = field(default_factory=Counter)  # by session
@@ -91,7 +92,9 @@ class Census:
         for turn, name in zip(dialogue.turns, names, strict=True):
             self.shown.setdefault(name, turn.speaker)
             self.called.setdefault(name, set()).update(_called(turn), {turn.role or role_word(turn.speaker)})
-        roles = {name: turn.role or role_word(turn.speaker) for turn, name in zip(dialogue.turns, names, strict=True)}
+        dialogue = replace(dialogue, turns=tuple(turn for turn in dialogue.turns if turn.untrained != PROGRAM))
+        self.people.update(key(turn.speaker) for turn in dialogue.turns)
+        roles = {key(turn.speaker): turn.role or role_word(turn.speaker) for turn in dialogue.turns}
         agents = {name for name, role in roles.items() if role == "assistant"}
         self.assistants |= agents
         unknown = {name for name, role in roles.items() if not role}

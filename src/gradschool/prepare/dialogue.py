@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from gradschool.records import Source
 
 
+PROGRAM = "a program wrote it"  # why a turn is never trained on
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One turn, with the speaker as named in the file.

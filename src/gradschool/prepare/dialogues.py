@@ -137,7 +137,7 @@ def _introduce(census: Census, agents: Agents, meet: Callable[[str], None]) -> W
     for name, count in spoken:
         shown = f"{census.shown[name] or '(nobody)'} ({count})"
         ours_too = agents.among(census.called[name])
-        (ours if ours_too else others).append(shown)
+        (ours if ours_too and name in census.people else others).append(shown)
         if not ours_too and not role_word(name):
             meet(census.shown[name])
     if spoken:

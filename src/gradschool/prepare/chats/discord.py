@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from gradschool.prepare.chats.values import Json, name_in, objects, text_in, time_in
-from gradschool.prepare.dialogue import Dialogue, Turn, iso
+from gradschool.prepare.dialogue import PROGRAM, Dialogue, Turn, iso
 from gradschool.records import Source
 
 NAMES = ("nickname", "global_name", "name", "username")
@@ -42,7 +42,7 @@ def discord(value: Json, source: Source) -> Iterator[Dialogue]:
             left_out["messages without a sender"] += 1
         else:
             names = (author.get(key) for key in ("name", "username", "id"))
-            bot = "a program wrote it" if author.get("isBot") or author.get("bot") else ""
+            bot = PROGRAM if author.get("isBot") or author.get("bot") else ""
             aliases = tuple(filter(None, map(name_in, names)))
             turns.append(Turn(speaker, text, aliases=aliases, at=time_in(message.get("timestamp")), untrained=bot))
     turns.sort(key=lambda turn: turn.at or 0.0)

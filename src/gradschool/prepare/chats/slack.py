@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradschool.prepare.chats.values import Json, name_in, objects, text_in, time_in
-from gradschool.prepare.dialogue import Dialogue, Turn, iso
+from gradschool.prepare.dialogue import PROGRAM, Dialogue, Turn, iso
 from gradschool.records import Source
 
 NOT_SAID = re.compile(
@@ -90,7 +90,7 @@ def _turn(message: Json, users: dict[str, User]) -> Turn | None:
     user = name_in(message.get("user")) or name_in(message.get("bot_id")) or name_in(message.get("username"))
     if NOT_SAID.match(subtype) or not text or not user or message.get("hidden"):
         return None
-    bot = "a program wrote it" if subtype == "bot_message" or message.get("bot_id") else ""
+    bot = PROGRAM if subtype == "bot_message" or message.get("bot_id") else ""
     known = users.get(user, User(name_in(message.get("username"))))
     aliases = tuple(dict.fromkeys((user, *known.others)))
     return Turn(known.name or user, text, aliases=aliases, at=time_in(message.get("ts")), untrained=bot)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from gradschool.prepare.chats.values import Json, name_in, objects, plain_text, time_in
-from gradschool.prepare.dialogue import Dialogue, Turn, iso
+from gradschool.prepare.dialogue import PROGRAM, Dialogue, Turn, iso
 from gradschool.records import Source
 
 
@@ -52,7 +52,7 @@ def _graph_turn(message: Json) -> Turn | None:
     text = plain_text((message.get("body") or {}).get("content")) if isinstance(message.get("body"), dict) else ""
     if message.get("messageType", "message") != "message" or not text or not found or message.get("deletedDateTime"):
         return None
-    bot = "a program wrote it" if found[0] == "application" else ""
+    bot = PROGRAM if found[0] == "application" else ""
     ids = tuple(filter(None, [name_in(found[1].get("id"))]))
     return Turn(name_in(found[1]), text, aliases=ids, at=time_in(message.get("createdDateTime")), untrained=bot)
 

@@ -12,7 +12,7 @@ from gradschool.data.formats import plain
 from gradschool.data.marks import marks_of
 from gradschool.prepare.agents import role_word
 from gradschool.prepare.chats.values import Json, name_in, objects, plain_text, text_in, time_in
-from gradschool.prepare.dialogue import Dialogue, Turn, iso
+from gradschool.prepare.dialogue import PROGRAM, Dialogue, Turn, iso
 from gradschool.prepare.rows import MESSAGE_KEYS, SPEAKERS, TURN_LISTS
 from gradschool.records import Source
 
@@ -136,7 +136,7 @@ def ticket(value: Json, source: Source, people: Mapping[str, tuple[str, str]]) -
         said = _turn(turn, text, opener, people)
         said = replace(said, untrained=said.untrained or marked)
         program = human and any(plain(name) in BOTS for name in said.aliases)
-        turns.append(replace(said, untrained="a program wrote it") if program else said)
+        turns.append(replace(said, untrained=PROGRAM) if program else said)
     turns = _in_order(_staff(turns))
     if first := _opening(value, keys, opener, people, [turn.text for turn in turns]):
         turns.insert(0, first)

@@ -26,7 +26,6 @@ MIN_FREQUENT = 0.5  # of the turns of the most frequent role, from which another
 MIN_COVERED = 2  # paragraphs that a label must complete
 MIN_FIELD = 3  # times that a label occurs before it can be a field of a form
 ALIKE = 0.8  # of the places of a label, at which another one stands as well, from which they cannot be told apart
-NUMBERED = re.compile(r"_?#?_?\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +86,9 @@ def speakers_of(found: Sequence[Labelled], named: Collection[str] = ()) -> Speak
     order = [plain(one.name) for one in found]
     counts = Counter(order)
     # "Model: K2" may be part of a message, although "model" names a role: a speaker is not rare.
-    roles = Counter(stem for name in order if (stem := NUMBERED.sub("", name)) in ROLES)  # "customer_3" is a customer
+    roles = Counter(stem for name in order if (stem := _stem(name)) in ROLES)  # "customer_3" is a customer
     usual = MIN_FREQUENT * max(roles.values(), default=0)
-    speakers = {name for name in counts if roles[NUMBERED.sub("", name)] >= max(usual, 1)} | set(order[:1])
+    speakers = {name for name in counts if roles[_stem(name)] >= max(usual, 1)} | set(order[:1])
     speakers |= counts.keys() & set(named)
     choice = _Choice(found)
     starters = Counter(plain(one.name) for one in found if one.first)
@@ -104,6 +103,12 @@ def speakers_of(found: Sequence[Labelled], named: Collection[str] = ()) -> Speak
     asking = {plain(one.name) for one in found if one.first and one.paragraph in completed} & often
     once = often & _surrounded(order, Counter(often), speakers | answering)
     return choice.result(frozenset(speakers | answering | asking | once), named)
+
+
+def _stem(name: str) -> str:
+    """A normalized label without a number at its end: "customer" of "customer_3"."""
+    short = name.rstrip("0123456789")
+    return short.rstrip("_#") if short not in ("", name) else name
 
 
 class _Choice:
@@ -157,7 +162,7 @@ class _Choice:
 
     def answered(self, order: Sequence[str], speakers: set[str]) -> set[str]:
         """The speakers, at least two: a lone one, and the label that answers it most often."""
-        if len({NUMBERED.sub("", name) for name in speakers}) > 1:  # "Customer 1" and "Customer 2" do not answer
+        if len({_stem(name) for name in speakers}) > 1:  # "Customer 1" and "Customer 2" do not answer
             return speakers
         parts: list[list[str]] = []
         for name in order:
