@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 from gradschool.records import Source
 
-
 PROGRAM = "a program wrote it"  # why a turn is never trained on
 
 

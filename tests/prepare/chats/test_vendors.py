@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from gradschool.prepare.agents import Agents, Census, decided
+from deciding import agents_of
+from gradschool.prepare.agents import Agents
 from gradschool.prepare.chats.exports import export_of
 from gradschool.prepare.dialogue import Dialogue
 from gradschool.prepare.dialogues import export_sources
@@ -88,9 +91,10 @@ def slack(agent: str, asker: str) -> Files:
         thread = f"{at(n)}.000100"
         files[f"x/help/{day(n)[:10]}.json"] = [
             {"type": "message", "subtype": "channel_topic", "user": "U01", "text": "set the topic", "ts": f"{at(n)}.0"},
-            {"type": "message", "user": "U02", "text": escaped(asked), "ts": thread, "thread_ts": thread, "reply_count": 2},
+            {"type": "message", "user": "U02", "text": escaped(asked), "ts": thread, "thread_ts": thread},
             {"type": "message", "subtype": "tombstone", "user": "USLACKBOT", "text": "deleted", "ts": f"{at(n, 5)}.1"},
-            {"type": "message", "subtype": "bot_message", "bot_id": "B1", "username": "tick", "text": "t", "ts": f"{at(n, 6)}.1", "thread_ts": thread},
+            {"type": "message", "subtype": "bot_message", "bot_id": "B1", "username": "tick", "text": "t",
+             "ts": f"{at(n, 6)}.1", "thread_ts": thread},
             {"type": "message", "user": "U01", "text": escaped(said), "ts": f"{at(n, 9)}.1", "thread_ts": thread,
              "edited": {"user": "U01", "ts": "1"}, "reactions": [{"name": "+1", "users": ["U02"], "count": 1}]},
         ]  # fmt: skip
@@ -141,9 +145,10 @@ def signal(agent: str, asker: str) -> Files:
 
 def teams(agent: str, asker: str) -> Files:
     def one(n: int, second: int, who: str, text: str, kind: str = "user", **more: Any) -> Any:
-        return {"id": f"{n}{second}", "messageType": "message", "createdDateTime": f"{day(n, second)}.1Z", "chatId": "19:x",
-                "from": {kind: {"displayName": who, "id": f"id {who}"}}, "lastEditedDateTime": day(n, 9),
-                "reactions": [{"reactionType": "like"}], "body": {"contentType": "html", "content": text}} | more  # fmt: skip
+        return {"id": f"{n}{second}", "messageType": "message", "createdDateTime": f"{day(n, second)}.1Z",
+                "chatId": "19:x", "from": {kind: {"displayName": who, "id": f"id {who}"}},
+                "reactions": [{"reactionType": "like"}], "lastEditedDateTime": day(n, 9),
+                "body": {"contentType": "html", "content": text}} | more  # fmt: skip
 
     messages = []
     for n, (asked, said) in enumerate(zip(ASKED, SAID, strict=True)):
@@ -206,7 +211,8 @@ def meta_encrypted(agent: str, asker: str) -> Files:
 
 def linkedin(agent: str, asker: str) -> Files:
     lines = [
-        "CONVERSATION ID,CONVERSATION TITLE,FROM,SENDER PROFILE URL,TO,RECIPIENT PROFILE URLS,DATE,SUBJECT,CONTENT,FOLDER"
+        "CONVERSATION ID,CONVERSATION TITLE,FROM,SENDER PROFILE URL,TO,RECIPIENT PROFILE URLS,"
+        "DATE,SUBJECT,CONTENT,FOLDER"
     ]
     for n, (asked, said) in reversed(list(enumerate(zip(ASKED, SAID, strict=True)))):
         for who, text, second, folder in (
@@ -215,9 +221,8 @@ def linkedin(agent: str, asker: str) -> Files:
             (asker, asked, 10, "INBOX"),
         ):
             cell = escaped(text).replace('"', '""')
-            lines.append(
-                f'2-x,,"{who}",https://example.org/{who[:1]},y,,{day(n)[:10]} 09:10:{second} UTC,,"<p>{cell}</p>",{folder}'
-            )
+            sender = f'"{who}",https://example.org/{who[:1]}'
+            lines.append(f'2-x,,{sender},y,,{day(n)[:10]} 09:10:{second} UTC,,"<p>{cell}</p>",{folder}')
     return {"messages.csv": "\n".join(lines)}
 
 
@@ -295,8 +300,8 @@ VENDORS: list[Callable[[str, str], Files]] = [
 ]  # fmt: skip
 
 
-def read(files: Files, folder: Path, named: tuple[str, ...]) -> tuple[list[Dialogue], Agents]:
-    """The dialogues of an export, and who the agents are."""
+def dialogues_of(files: Files, folder: Path) -> list[Dialogue]:
+    """The dialogues of an export whose files have this content."""
     found = []
     for name, content in files.items():
         path = folder / name
@@ -304,14 +309,15 @@ def read(files: Files, folder: Path, named: tuple[str, ...]) -> tuple[list[Dialo
         lines = "".join(json.dumps(line) + "\n" for line in content) if name.endswith(".jsonl") else json.dumps(content)
         path.write_text(content if isinstance(content, str) else lines, encoding="utf-8")
         file = SourceFile(name, path, "rows")
-        export = export_of(file)
-        assert export, name
-        found.append((file, export))
-    dialogues = [dialogue for source in export_sources(found) for dialogue in source.read()]
-    census = Census()
-    for dialogue in dialogues:
-        census.add(dialogue)
-    return dialogues, decided(census, named)
+        if export := export_of(file):
+            found.append((file, export))
+    return [dialogue for source in export_sources(found) for dialogue in source.read()]
+
+
+def read(files: Files, folder: Path, named: tuple[str, ...]) -> tuple[list[Dialogue], Agents]:
+    """The dialogues of an export, and who the agents are."""
+    dialogues = dialogues_of(files, folder)
+    return dialogues, agents_of(dialogues, named)
 
 
 def trained(dialogues: list[Dialogue], agents: Agents) -> Iterator[tuple[str, str, str]]:
@@ -353,24 +359,53 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
         assert [dict(one.left_out or {}) for one in dialogues] == [{"internal notes": 1}] * 3
 
 
+def agents_of_all(folder: Path) -> dict[str, list[str]]:
+    """The agents of each export, without a name from the user."""
+    found = {vendor.__name__: read(vendor("Ida", "Lev"), folder / vendor.__name__, ())[1] for vendor in VENDORS}
+    return {name: sorted(agents.names) for name, agents in found.items()}
+
+
 def test_the_agent_of_every_export_is_the_same_on_every_run(tmp_path: Path) -> None:
     code = (
-        "from pathlib import Path\n"
-        "from test_vendors import VENDORS, read\n"
-        "for number, vendor in enumerate(VENDORS):\n"
-        "    agents = read(vendor('Ida', 'Lev'), Path('SEED') / str(number), ())[1]\n"
-        "    print(vendor.__name__, sorted(agents.names))\n"
+        f"import json, pathlib, test_vendors as t; print(json.dumps(t.agents_of_all(pathlib.Path({str(tmp_path)!r}))))"
     )
-    found = set()
-    for seed in ("0", "7"):
-        path = ":".join([str(Path(__file__).parent), *sys.path])
-        script = code.replace("SEED", str(tmp_path / seed))
-        done = subprocess.run(
-            [sys.executable, "-c", script],
-            env={"PYTHONHASHSEED": seed, "PYTHONPATH": path},
-            capture_output=True,
-            text=True,
-        )
-        assert not done.returncode, done.stderr
-        found.add(done.stdout)
-    assert len(found) == 1
+    path = ":".join([str(Path(__file__).parent), *sys.path])
+    environment = {"PYTHONHASHSEED": "7", "PYTHONPATH": path}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    here = agents_of_all(tmp_path)
+    assert json.loads(done.stdout) == here and all("ida" in names or "4" in names for names in here.values())
+
+
+ODD: list[Any] = [None, "", 0, "x", [], {}, [None], True, "9" * 20, "\n"]
+
+
+def entries(content: Any) -> list[Any]:
+    """The messages in the content of a file."""
+    if isinstance(content, list):
+        return content
+    return next((content[key] for key in ("messages", "value") if key in content), [])
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    st.sampled_from([telegram, slack, discord, teams, meta, meta_encrypted]),
+    st.lists(
+        st.tuples(
+            st.integers(0, 99),
+            st.integers(0, 99),
+            st.sampled_from([None, "", 0, "x", [], {}, [None], True, "9" * 20, "\n"]),
+        ),
+        max_size=4,
+    ),
+)
+def test_each_message_is_a_turn_or_counted(
+    tmp_path_factory: pytest.TempPathFactory, vendor: Any, damage: list[tuple[int, int, Any]]
+) -> None:
+    files = {name: content for name, content in vendor("Ida", "Lev").items() if entries(content)[2:] != []}
+    messages = [message for content in files.values() for message in entries(content)]
+    for place, which, value in damage:
+        message = messages[place % len(messages)]
+        message[list(message)[which % len(message)]] = value
+    dialogues = dialogues_of(files, tmp_path_factory.mktemp("any"))
+    counted = sum(sum((one.left_out or {}).values()) for one in dialogues)
+    assert not dialogues or sum(len(one.turns) for one in dialogues) + counted >= len(messages)

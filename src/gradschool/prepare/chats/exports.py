@@ -1,6 +1,7 @@
 """The kinds of exports: recognise a file by its values, and read it, or the files of its folder together."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -80,24 +81,28 @@ def export_of(source_file: SourceFile) -> Export | None:
 
 def read_export(files: Sequence[SourceFile], export: Export) -> Iterator[Dialogue]:
     """The dialogues of files of one kind that are in one folder."""
+    others: Counter[str] = Counter()
     if export.many:
-        folder = files[0].path.resolve().parent
-        values = (
-            (value, source) for file in files for value, source, _ in _values(file, export) if export.recognises(value)
-        )
-        yield from export.many(values, folder)
-        return
-    for file in files:
-        others = 0
-        for value, source, people in _values(file, export):
-            if not export.recognises(value):
-                others += 1
-            elif export is TICKETS:
+        known = ((value, source) for value, source, _ in _known(files, export, others))
+        yield from export.many(known, files[0].path.resolve().parent)
+    else:
+        for value, source, people in _known(files, export, others):
+            if export is TICKETS:
                 yield from ticket(value, source, people)
             elif export.one:
                 yield from export.one(value, source)
-        if others:
-            yield Dialogue("", (), Source(file.name, 1), left_out={"entries of another kind": others})
+    for name, count in others.items():
+        yield Dialogue("", (), Source(name, 1), left_out={"entries of another kind": count})
+
+
+def _known(files: Sequence[SourceFile], export: Export, others: Counter[str]) -> Iterator[tuple[Json, Source, People]]:
+    """The values of the kind of the export; those of other kinds are counted by file."""
+    for file in files:
+        for value, source, people in _values(file, export):
+            if export.recognises(value):
+                yield value, source, people
+            else:
+                others[file.name] += 1
 
 
 def _values(source_file: SourceFile, likely: Export | None = None) -> Iterator[tuple[Json, Source, People]]:
