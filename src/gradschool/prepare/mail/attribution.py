@@ -13,8 +13,8 @@ MAX_WORDS = 12  # of a line that says only that a quote follows
 MAX_LENGTH = 300  # characters
 MAX_GAP = 2  # empty lines between an attribution and its quote
 COLON = (":", "：", "︰")
-ENCLOSED = re.compile(r"[<(\[][^<>\s]*@[^<>\s]*[>)\]]")
-SENTENCE_END = re.compile(r"[^\W\d_]{3,}[.!?]$")
+ENCLOSED = re.compile(r"[<(\[][^<>()\[\]\s]*@[^<>()\[\]\s]*[>)\]]")
+SENTENCE_END = re.compile(r"[^\W\d_]{3}[.!?]$")
 MAX_PLAIN = 5  # words of "Bert Hill wrote" without a colon
 
 

@@ -14,9 +14,9 @@ from gradschool.prepare.mail.mime import HEADER_ERRORS, addresses, header
 from gradschool.prepare.mail.patterns import patterns
 
 ID = re.compile(r"<([^<>\s]{1,250})>")
-ADDRESS = re.compile(r"[^\s<>,;:\"'()\[\]]+@[^\s<>,;:\"'()\[\]]+")
+ADDRESS = re.compile(r"(?<![^\s<>,;:\"'()\[\]])[^\s<>,;:\"'()\[\]]+@[^\s<>,;:\"'()\[\]]+")
 VIA = re.compile(
-    r"['\"]?\s+(?:via|on behalf of|im Auftrag von|de la part de)\s.*$", re.IGNORECASE
+    r"(?:['\"]|(?<![\s'\"]))\s+(?:via|on behalf of|im Auftrag von|de la part de)\s.*$", re.IGNORECASE
 )  # a list or a program
 RECIPIENTS = ("to", "cc", "bcc", "delivered-to")
 OTHERS = (

@@ -7,7 +7,7 @@ from gradschool.prepare.mail.mime import headers
 
 HEADERS = ("list-post", "x-beenthere", "x-mailing-list", "mailing-list", "x-list-address")
 DELIVERED = re.compile(r"mailing list\b", re.IGNORECASE)  # ezmlm's Delivered-To
-ADDRESS = re.compile(r"[^\s<>,;:\"'()\[\]/]+@[^\s<>,;:\"'()\[\]/]+")
+ADDRESS = re.compile(r"(?<![^\s<>,;:\"'()\[\]/])[^\s<>,;:\"'()\[\]/]+@[^\s<>,;:\"'()\[\]/]+")
 LIST_ID = re.compile(r"<([^<>\s@.]{1,80})\.([^<>\s@]{3,120})>\s*$")
 # Lists by the form of their address: names of list servers, and parts of local names that people do not have.
 SERVER = re.compile(

@@ -8,7 +8,7 @@ from gradschool.prepare.mail.headers import Person
 from gradschool.prepare.mail.patterns import patterns
 
 ADDRESSED = re.compile(
-    r"(?P<name>[^<>()\[\]:;,\"\d]{2,60}?)\"?\s*[<(\[](?:mailto:)?\s*(?P<address>[^\s<>()\[\]]+@[^\s<>()\[\]]+)"
+    r"(?P<name>[^<>()\[\]:;,\"\d]{2,60}?)\"?\s{0,3}[<(\[](?:mailto:)?\s{0,3}(?P<address>[^\s<>()\[\]]+@[^\s<>()\[\]]+)"
 )
 CALLED = re.compile(r"[^\W\d_a-z][\w.'’-]*(?:[ \t]+[^\W\d_a-z][\w.'’-]*){0,3}")  # capitalized words
 MAX_PEOPLE = 50  # of one header

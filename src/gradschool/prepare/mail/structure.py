@@ -4,14 +4,14 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable
 
-ADDRESS = re.compile(r"[^\s<>()\[\]:;,\"']+@[^\s<>()\[\]:;,\"']+\.[^\s<>()\[\]:;,\"'.]{2,}")
+ADDRESS = re.compile(r"(?<![^\s<>()\[\]:;,\"'@])[^\s<>()\[\]:;,\"'@]+@[^\s<>()\[\]:;,\"'@]+\.[^\s<>()\[\]:;,\"'.@]{2,}")
 DATE = re.compile(
     r"(?<!\d)(?:(?:19|20)\d\d|25[5-9]\d|14[0-4]\d)(?!\d)|(?<!\d)\d{1,2}[./-]\s?\d{1,2}[./-]\s?\d{2}(?!\d)"
 )
 TIME = re.compile(r"(?<!\d)\d{1,2}\s?[:.h]\s?\d{2}(?!\d)")
 DIRECTIONS = re.compile("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")  # marks of right-to-left text
 # The end of a sentence inside a line; not after a short word, which may be an abbreviation or an initial.
-BREAK = re.compile(r"[^\W\d_]{4,}[.!?…][\"”»)]?\s+(?=[\"“„«(]?[^\W\d_])|[!?]\s+\S|[。！？]\s*\S")
+BREAK = re.compile(r"[^\W\d_]{4}[.!?…][\"”»)]?\s+(?=[\"“„«(]?[^\W\d_])|[!?]\s+\S|[。！？]\s*\S")
 WORD = re.compile(r"[^\W_]{2,}")
 
 
