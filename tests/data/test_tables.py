@@ -145,4 +145,4 @@ def test_a_table_of_one_column_is_refused_with_what_is_missing(read, name):
     with pytest.raises(DataError) as raised:
         read("\n".join(rows), name)
     assert "has one column, 'text'" in raised.value.what and "ideal answer" in raised.value.why
-    assert f"gradschool prepare {name} --for style --into JOB --text-column text" in raised.value.fix
+    assert f"gradschool prepare {name} --for style --into letters --text-column text" in raised.value.fix

@@ -271,7 +271,7 @@ def _refusal(found: _Collector, issues: Sequence[Issue], sample: Sequence[Mappin
             f"{found.name} has one column, {key!r}.",
             "An example needs two: an input, and its ideal answer.",
             "add a column with the ideal answers (or with the questions). For texts of one author, without questions: "
-            f"gradschool prepare {shlex.quote(found.name)} --for style --into JOB --text-column {shlex.quote(key)}",
+            f"gradschool prepare {shlex.quote(found.name)} --for style --into letters --text-column {shlex.quote(key)}",
         )
     if kind == "unknown form":
         return DataError(
