@@ -17,6 +17,7 @@ ACROSS_MODULES = {
     "model/test_lora_over_four_bits.py": "LoRA over a quantized base",
     "parity/test_llama_cpp.py": "compared with llama.cpp",
     "parity/test_peft.py": "compared with PEFT",
+    "prepare/chats/test_vendors.py": "exports in the forms of their vendors",
     "prepare/test_sources.py": "every kind of source in one preparation",
     "recipes/test_pocket_recipe.py": "the recipe of the built-in base",
     "score/test_coverage.py": "coverage of the confidence bounds, by simulation",

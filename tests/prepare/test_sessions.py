@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gradschool.prepare.dialogue import Dialogue, Turn
-from gradschool.prepare.sessions import HISTORY_CHARACTERS, HISTORY_TURNS, MAX_UNDATED, recent, sessions
+from gradschool.prepare.sessions import HISTORY_CHARACTERS, HISTORY_TURNS, MAX_UNDATED, MAX_WHOLE, recent, sessions
 from gradschool.records import Source
 
 Run = Callable[..., Any]
@@ -38,6 +38,17 @@ def test_a_message_after_weeks_is_no_answer() -> None:
 
 def test_other_dialogues_stay_whole() -> None:
     assert parts(("J", 0), ("K", 1), ("J", 100), ("K", 101), chat=False) == ["JKJK"]
+
+
+def test_a_very_long_conversation_is_divided_and_keeps_its_system_message() -> None:
+    turns = (Turn("S", "be kind", role="system"), *(Turn("JK"[n % 2], "x") for n in range(MAX_WHOLE)))
+    role = {"K": "assistant", "S": "system"}
+    dialogue = Dialogue("d", turns, Source("a", 1))
+    found = list(sessions(dialogue, lambda turn: role.get(turn.speaker, "user")))
+    assert len(found) > 20 and all(one.turns[0].speaker == "S" and len(one.turns) <= MAX_UNDATED + 1 for one in found)
+    assert sum(len(one.turns) - 1 for one in found) == MAX_WHOLE
+    whole = Dialogue("d", turns[:-1], Source("a", 1))
+    assert list(sessions(whole, lambda turn: role.get(turn.speaker, "user"))) == [whole]
 
 
 def test_a_chat_without_times_is_divided_between_exchanges() -> None:

@@ -297,3 +297,104 @@ def test_a_word_for_a_role_in_a_message_is_no_speaker(read: Read, between: str) 
         "Customer",
         "ask 3\nClient: no",
     )
+
+
+STYLES = [
+    "{d}/1/24, 9:{m:02} AM - ",
+    "[{d:02}.01.24, 09:{m:02}:07] ",
+    "2024-01-{d:02} 09:{m:02} ",
+    "[9:{m:02} AM, 1/{d}/2024] ",
+]
+
+
+@pytest.mark.parametrize("own", range(4))
+@pytest.mark.parametrize("pasted", range(4))
+def test_a_chat_that_somebody_pasted_is_part_of_a_message(read: Read, own: int, pasted: int) -> None:
+    if own == pasted:
+        return
+    lines, expected = [], []
+    for n in range(6):
+        inner = [f"{STYLES[pasted].format(d=n + 1, m=m)}{name}: old {m}" for m, name in enumerate(("Cy", "Di", "Cy"))]
+        lines += [
+            f"{STYLES[own].format(d=n + 2, m=10)}Jo: what is {n}",
+            f"{STYLES[own].format(d=n + 2, m=12)}Kiosk: see",
+            *inner,
+        ]
+        expected += [("Jo", f"what is {n}"), ("Kiosk", "\n".join(["see", *inner]))]
+    (dialogue,) = read("\n".join(lines))
+    assert said(dialogue) == expected
+
+
+def test_an_export_that_continues_in_another_style_is_one_chat(read: Read) -> None:
+    lines = [
+        f"{STYLES[0 if n < 6 else 1].format(d=n // 2 + 1, m=n % 2)}{('Jo', 'Kiosk')[n % 2]}: text {n}"
+        for n in range(12)
+    ]
+    (dialogue,) = read("\n".join(lines))
+    assert [text for _, text in said(dialogue)] == [f"text {n}" for n in range(12)]
+
+
+def stamped(*texts: tuple[str, str]) -> str:
+    return "\n".join(f"{n // 2 + 1}/1/24, 08:{10 + n} - {name}: {text}" for n, (name, text) in enumerate(texts))
+
+
+def test_a_label_that_all_answers_share_is_part_of_them(tmp_path: Path, read: Read) -> None:
+    text = stamped(*(turn for n in range(6) for turn in (("Jo", f"is {n} in"), ("Kiosk", f"Status: {n} is in"))))
+    (dialogue,) = read(text)
+    assert said(dialogue)[1] == ("Kiosk", "Status: 0 is in")
+    (named,) = read_transcript(tmp_path / "chat.txt", "chat.txt", ["kiosk"])
+    assert said(named)[1] == ("Kiosk", "Status: 0 is in")
+    (named,) = read_transcript(tmp_path / "chat.txt", "chat.txt", ["Kiosk: Status"])
+    assert said(named)[1] == ("Kiosk: Status", "0 is in")
+
+
+def test_a_name_with_a_colon_is_whole_where_the_program_shows_it(read: Read) -> None:
+    turns = [turn for n in range(5) for turn in (("Jo", f"is {n} in"), ("Kiosk: North", f"it is {n}"))]
+    for notice in (("Kiosk: North", "image omitted"), ("Kiosk: North", "<Media omitted>")):
+        (dialogue,) = read(stamped(*turns, notice))
+        assert said(dialogue)[1] == ("Kiosk: North", "it is 0")
+    (dialogue,) = read(stamped(*turns) + "\n9/1/24, 08:10 - Kiosk: North changed the subject to “Boats”")
+    assert {name for name, _ in said(dialogue)} == {"Jo", "Kiosk: North"}
+
+
+def test_the_mark_of_direction_says_nothing_where_every_message_has_it(read: Read) -> None:
+    lines = [
+        f"[{n // 2 + 1}\u200f/1\u200f/2024, 9:{10 + n}:05 ص] {('سارة', 'Kiosk')[n % 2]}: \u200etext {n}"
+        for n in range(8)
+    ]
+    (dialogue,) = read("\n".join(lines))
+    assert len(dialogue.turns) == 8
+
+
+def test_what_is_before_and_after_the_messages_is_counted(read: Read) -> None:
+    (dialogue,) = read(DISCORD)
+    assert dialogue.left_out == {"lines before the first message": 4, "lines of attachments and reactions": 5}
+    (dialogue,) = read("A talk\nin June\n\n" + exchanges("", "\n"))
+    assert dialogue.left_out == {"lines before the first speaker": 2}
+
+
+MESSAGE = st.tuples(
+    st.sampled_from(["Jo", "Kiosk", "Jo: North", "[Cy] & Sons", ""]),
+    st.sampled_from(["{w}", "{w}\n{w}", "Price: {w}\nNote: {w}", "{w}\n[01.02.23, 10:00:00] Cy: {w}", "{w} omitted",
+                     "<Media omitted>\n{w}", "{{Embed}}\n{w}", "{w}\n\n{w}", "", "image omitted", "POLL:\n{w}"]),
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(MESSAGE, min_size=2, max_size=14), st.booleans())
+def test_each_line_is_in_a_turn_or_counted(
+    tmp_path_factory: pytest.TempPathFactory, messages: list[tuple[str, str]], dated: bool
+) -> None:
+    lines: list[str] = []
+    words: list[list[str]] = []
+    for n, (name, form) in enumerate(messages):
+        mine = [f"word{n}x{place}" for place in range(form.count("{w}"))]
+        text = form.replace("{w}", "{}").format(*mine)
+        lines.append((f"1/{n + 1}/24, 9:{n:02} - " if dated else "") + (f"{name}: " if name else "") + text)
+        words.append(mine)
+    path = tmp_path_factory.mktemp("any") / "x.txt"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    dialogues = list(read_transcript(path, "x.txt"))
+    kept = "\n".join(f"{turn.speaker}: {turn.text}" for one in dialogues for turn in one.turns)
+    lost = sum(any(word not in kept for word in mine) for mine in words)
+    assert lost <= sum(sum((one.left_out or {}).values()) for one in dialogues)

@@ -56,12 +56,16 @@ def with_colons(
         asks = (bool(named) or speaker in asking) and key(speaker) not in named
         if shown or asks or any(map(mentions.search, notices)):
             longer[speaker] = more
-    return [
-        (f"{speaker}: {longer[speaker]}", text[len(longer[speaker]) + 2 :])
-        if speaker in longer and text.startswith(f"{longer[speaker]}: ")
-        else (speaker, text)
-        for speaker, text in spoken
-    ]
+    return [_put_together(speaker, text, longer.get(speaker, "")) for speaker, text in spoken]
+
+
+def _put_together(speaker: str, text: str, more: str) -> tuple[str, str]:
+    """A speaker whose name goes on after its colon, and the message; no speaker if it is a notice about them."""
+    if not more:
+        return speaker, text
+    if text.startswith(f"{more}: "):
+        return f"{speaker}: {more}", text[len(more) + 2 :]
+    return "", f"{speaker}: {text}"
 
 
 def _asking(spoken: Sequence[tuple[str, str]], times: Sequence[float | None]) -> set[str]:
