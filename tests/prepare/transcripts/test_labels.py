@@ -73,3 +73,16 @@ def test_a_named_agent_makes_a_conversation_of_a_text_that_does_not_look_so(run:
     text = "Ida: is it in\nand where\nand how\nBo: yes\nover there\nby boat\n\nIda: now\nor then\nor not\nBo: now\n"
     run({"chat.txt": text}, "persona", agents=("Bo",))
     assert len(rows("examples.jsonl")) == 2
+
+
+def turns_with_notes(*asking: str) -> str:
+    """Turns that each are a paragraph with a note below; the Kiosk answers."""
+    parts = [f"{asking[n % len(asking)]}: is {n} in\nNote: by {n}\n\nKiosk: yes {n}\nNote: box {n}" for n in range(12)]
+    return "\n\n".join(parts)
+
+
+@pytest.mark.parametrize("asking", [("Ida",), ("Ida", "Lev", "Zoe"), tuple(f"{letter}da" for letter in "ABCDEFGHIJKL")])
+def test_a_label_below_every_turn_is_a_field_once_the_agent_is_named(asking: tuple[str, ...]) -> None:
+    text = turns_with_notes(*asking)
+    assert found(text, "kiosk") == Speakers(frozenset(name.lower() for name in (*asking, "Kiosk")))
+    assert {"Note", "Kiosk"} <= set(found(text).doubtful)

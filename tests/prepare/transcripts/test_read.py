@@ -398,3 +398,18 @@ def test_each_line_is_in_a_turn_or_counted(
     kept = "\n".join(f"{turn.speaker}: {turn.text}" for one in dialogues for turn in one.turns)
     lost = sum(any(word not in kept for word in mine) for mine in words)
     assert lost <= sum(sum((one.left_out or {}).values()) for one in dialogues)
+
+
+def test_a_dated_chat_pasted_into_a_transcript_without_dates_is_part_of_it(tmp_path: Path) -> None:
+    old = "\n".join(f"[{n + 1}/1/24, 10:00 AM] {('Cy', 'Di')[n % 2]}: old {n}" for n in range(5))
+    (tmp_path / "x.txt").write_text("\n\n".join(f"Jo: what is {n}\nKiosk: see\n{old}" for n in range(6)))
+    (dialogue,) = read_transcript(tmp_path / "x.txt", "x.txt", ["Kiosk"])
+    assert said(dialogue)[:2] == [("Jo", "what is 0"), ("Kiosk", f"see\n{old}")]
+
+
+def test_times_above_names_are_messages_if_the_names_return(read: Read, tmp_path: Path) -> None:
+    names = ("Jo", "Kiosk")
+    (dialogue,) = read("\n\n".join(f"[9:{10 + n} AM] {names[n % 2]}\ntext: {n}" for n in range(8)))
+    assert said(dialogue)[:2] == [("Jo", "text: 0"), ("Kiosk", "text: 1")]
+    (tmp_path / "plan.txt").write_text("\n\n".join(f"[9:{10 + n} AM] Talk number {n}\nin room {n}" for n in range(8)))
+    assert kind_of(tmp_path / "plan.txt") == "document"

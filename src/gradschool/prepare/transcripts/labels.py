@@ -96,7 +96,12 @@ def speakers_of(found: Sequence[Labelled], named: Collection[str] = ()) -> Speak
         return choice.result(_surrounded(order, counts, choice.answered(order, speakers)), named)
     often = {name for name, count in starters.items() if 2 * count >= counts[name]}
     speakers |= {name for name in often if counts[name] > 1}
-    answering = choice.completed(found, speakers | often) - often
+    # Who begins every second paragraph answers the others: what else stands in all paragraphs is a field, or answers.
+    in_turn = _in_turn([plain(one.name) for one in found if one.first])
+    if in_turn and not in_turn & set(named):
+        choice.doubt_between(in_turn)
+    speakers |= in_turn
+    answering = set[str]() if in_turn or often & set(named) else choice.completed(found, speakers | often) - often
     answering = set(_surrounded(_in_paragraphs(found), counts, speakers | often | answering)) - often
     # Who speaks once begins a paragraph that a speaker completes, or stands between two turns of one speaker.
     completed = {one.paragraph for one in found if plain(one.name) in answering}
@@ -160,6 +165,13 @@ class _Choice:
         ]
         self.doubtful += [name, *sorted(rivals)] if rivals else []
 
+    def doubt_between(self, starters: frozenset[str]) -> None:
+        """Note a label that could answer in all paragraphs, whose beginners could also answer each other."""
+        needed = ALIKE * sum(self.paragraphs[name] for name in starters)
+        within = [name for name, count in self.paragraphs.items() if name not in starters and count >= needed]
+        if others := [name for name in within if name not in self.fields]:
+            self.doubtful += [*sorted(others), *sorted(starters)]
+
     def answered(self, order: Sequence[str], speakers: set[str]) -> set[str]:
         """The speakers, at least two: a lone one, and the label that answers it most often."""
         if len({_stem(name) for name in speakers}) > 1:  # "Customer 1" and "Customer 2" do not answer
@@ -194,6 +206,13 @@ class _Choice:
         settled = bool(speakers & set(named))
         doubtful = () if settled else tuple(dict.fromkeys(self.shown[name] for name in self.doubtful))
         return Speakers(speakers, doubtful)
+
+
+def _in_turn(order: Sequence[str]) -> frozenset[str]:
+    """Those who begin paragraphs, if one of them begins every second one; else empty."""
+    halves = (order[0::2], order[1::2])
+    answered = any(len(set(half)) == 1 and half[0] not in other for half, other in (halves, halves[::-1]) if half)
+    return frozenset(order) if answered and len(order) >= 2 * MIN_COVERED else frozenset()
 
 
 def _unanswered(said: Sequence[str], speakers: set[str]) -> list[str] | None:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from gradschool.prepare.transcripts.labels import label_of
 from gradschool.prepare.transcripts.names import split_name
 from gradschool.prepare.transcripts.stamps import Stamp, stamp_at_end, stamp_of, times_of
 
@@ -55,6 +56,8 @@ def dated_messages(lines: Sequence[str], named: Collection[str] = ()) -> list[Da
 def _is_chat(dated: Sequence[DatedMessage], lines: Sequence[str], filled: int, *, time_only: bool) -> bool:
     if len(dated) < MIN_DATED or sum(map(bool, lines[: dated[0].line - 1])) > MAX_HEADER:
         return False
+    if _is_pasted(dated[0], lines):
+        return False
     spoken = sum(bool(one.name) for one in dated)
     usual = len(dated) >= (MIN_SHARE_TIMES if time_only else MIN_SHARE) * filled
     enough = len(dated) >= MIN_TURNS or 3 * len(dated) > filled
@@ -63,6 +66,13 @@ def _is_chat(dated: Sequence[DatedMessage], lines: Sequence[str], filled: int, *
     names = {one.head for one in dated}
     again = not time_only or 2 <= len(names) <= len(dated) / 2  # else it is a timetable
     return usual and enough and again and has_headings(dated)
+
+
+def _is_pasted(first: DatedMessage, lines: Sequence[str]) -> bool:
+    """Whether a speaker without dates, who has turns in all of the text, speaks before the first message."""
+    before = {label[0] for line in lines[: first.line - 1] if (label := label_of(line))}
+    again = Counter(label[0] for line in lines[first.line :] if before and (label := label_of(line)))
+    return any(again[name] >= MIN_DATED for name in before)
 
 
 def _starts(lines: Sequence[str], named: Collection[str], *, time_only: bool) -> list[DatedMessage]:
