@@ -140,7 +140,7 @@ def decided(census: Census, named: Sequence[str]) -> Agents:
         labels = list(census.doubtful)
         raise DataError(
             f"It is not clear which labels are speakers: {', '.join(labels[:SHOWN])}.",
-            "Each of them stands at the same places of the text, where somebody answers.",
+            "Each of them is at the same places of the text, where somebody answers.",
             "name the agent with --agent; the other labels are then part of what is said.",
         )
     if not census.chat_count:

@@ -162,5 +162,6 @@ def nothing_usable(options: PrepareOptions) -> DataError:
     return DataError(
         "The sources have nothing that can become an example.",
         f"The purpose {options.purpose} needs {NEEDS[options.purpose]}.",
-        "name other sources or columns, or with --agent who answers in a text; the warnings above say what was skipped.",
+        "name other sources or columns, or with --agent who answers in a text; "
+        "the warnings above say what was skipped.",
     )

@@ -1,6 +1,6 @@
 """Which labels at the beginning of lines are speakers, in a transcript without dates: by structure, not by their looks.
 
-In "Price: 20 euros" a label stands before a colon as in "Anna: hello". A speaker begins a paragraph, or has the turn
+In "Price: 20 euros" a label precedes a colon as in "Anna: hello". A speaker begins a paragraph, or has the turn
 without which a paragraph would have one speaker alone; in a transcript without paragraphs, it is followed by the same
 speaker that it follows, or the others would talk to themselves. Where several labels could answer, and none names a
 role, they are doubtful: the user is asked for the agent.
@@ -25,7 +25,7 @@ ABBREVIATED = re.compile(r"\b[^\W\d_]{1,4}\.(?:\s|$)")  # "Dr. Keller", "Mr. B."
 MIN_FREQUENT = 0.5  # of the turns of the most frequent role, from which another role is a speaker for sure
 MIN_COVERED = 2  # paragraphs that a label must complete
 MIN_FIELD = 3  # times that a label occurs before it can be a field of a form
-ALIKE = 0.8  # of the places of a label, at which another one stands as well, from which they cannot be told apart
+ALIKE = 0.8  # of the places of a label, at which another one is as well, from which they cannot be told apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +96,14 @@ def speakers_of(found: Sequence[Labelled], named: Collection[str] = ()) -> Speak
         return choice.result(_surrounded(order, counts, choice.answered(order, speakers)), named)
     often = {name for name, count in starters.items() if 2 * count >= counts[name]}
     speakers |= {name for name in often if counts[name] > 1}
-    # Who begins every second paragraph answers the others: what else stands in all paragraphs is a field, or answers.
+    # Who begins every second paragraph answers the others: another label in all paragraphs is a field, or answers.
     in_turn = _in_turn([plain(one.name) for one in found if one.first])
     if in_turn and not in_turn & set(named):
         choice.doubt_between(in_turn)
     speakers |= in_turn
     answering = set[str]() if in_turn or often & set(named) else choice.completed(found, speakers | often) - often
     answering = set(_surrounded(_in_paragraphs(found), counts, speakers | often | answering)) - often
-    # Who speaks once begins a paragraph that a speaker completes, or stands between two turns of one speaker.
+    # Who speaks once begins a paragraph that a speaker completes, or has a turn between two turns of one speaker.
     completed = {one.paragraph for one in found if plain(one.name) in answering}
     asking = {plain(one.name) for one in found if one.first and one.paragraph in completed} & often
     once = often & _surrounded(order, Counter(often), speakers | answering)
@@ -154,7 +154,7 @@ class _Choice:
     def _doubt(
         self, name: str, parts: Sequence[Sequence[str]], anywhere: Counter[str], speakers: Collection[str]
     ) -> None:
-        """Note the labels that stand where `name` stands, as often: each could be the one who answers."""
+        """Note the labels at the places of `name`, as frequent: each could be the one who answers."""
         mine = [set(part) for part in parts if name in part]
         rivals = [
             other
@@ -233,7 +233,7 @@ def _in_paragraphs(found: Sequence[Labelled]) -> list[str]:
 
 
 def _surrounded(order: Sequence[str], counts: Counter[str], speakers: set[str]) -> frozenset[str]:
-    """The speakers, and the labels that often stand between two turns of one speaker, directly before the second."""
+    """The speakers, and the labels that are often between two turns of one speaker, directly before the second."""
     gaps: list[list[str]] = []
     before, gap = "", list[str]()
     for name in order:

@@ -21,14 +21,14 @@ MIN_DATED, MIN_TURNS = 2, 4  # messages, and turns, from which a text is a conve
 
 @dataclass(frozen=True, slots=True)
 class DatedMessage:
-    """A message with its stamp: the line, what stands after the stamp, who wrote it, and the text with lines below."""
+    """A message with its stamp: the line, the rest of it, who wrote it, and the text with lines below."""
 
     line: int
     stamp: Stamp
     head: str
     name: str
     text: str
-    alone: bool = False  # whether the name stands alone before its stamp
+    alone: bool = False  # whether the line has only the name and its stamp
     marked: bool = False  # whether a mark of direction begins the text, as where WhatsApp writes it itself
     below: tuple[str, ...] = ()
     dropped: int = 0  # lines below that are no part of the message

@@ -1,4 +1,4 @@
-"""Who sent a dated message: what stands between the stamp and a colon, which may be part of the name."""
+"""Who sent a dated message: the text between the stamp and a colon, which may be part of the name."""
 
 import re
 from collections import Counter
