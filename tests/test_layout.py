@@ -10,7 +10,6 @@ PACKAGE = TESTS.parent / "src" / "gradschool"
 ACROSS_MODULES = {
     "data/test_cleaning.py": "a dirty file, read and checked",
     "data/test_reader_properties.py": "properties of every reader of examples",
-    "prepare/chats/test_vendors.py": "exports of chats as their vendors document them",
     "data/test_real_sets.py": "public data sets, read, checked and split",
     "export/test_export_in_four_bits.py": "exports over a quantized base",
     "gates/test_gates.py": "all gates, in one table of cases",
