@@ -209,6 +209,8 @@ HOSTILE = {
     "header": mail("Four.", id_="h4", subject="=?utf-8?q?=41?= " * 60_000),
     "delimiters": mail("Five.\n\n" + "-- \n" * 30_000, id_="h5"),
     "attributions": mail("Six.\n\n" + "Ann wrote:\n\n" * 5_000, id_="h6"),
+    "sentences": mail("Seven.\n\n" + "On 1 Jan 2024 at 10:00, Ann <ann@x.example> wrote\n" * 2_000, id_="h7"),
+    "footers": mail("Eight.\n\n" + "Sent from my phone\n" * 2_000, id_="h8"),
 }
 
 

@@ -28,7 +28,7 @@ def worded(lines: Sequence[Line], kinds: Sequence[Kind], start: int) -> int:
         if SENTENCE_END.search(joined):
             return 0
         joined = f"{joined} {lines[at].text.strip()}".strip()
-        if patterns().wrote.search(visible(joined)):
+        if ends_with_colon(joined) and patterns().wrote.search(visible(joined)):
             return length
     return 0
 

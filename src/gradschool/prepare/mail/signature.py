@@ -30,6 +30,7 @@ MAX_CLOSING = 20  # words of a closing formula
 PROSE_WORDS = 9  # words from which a line is a sentence rather than an entry
 SHORT_WORDS = 6
 MAX_NOTICE = 100  # lines of a disclaimer
+MAX_FOOTERS = 50  # below one text
 MIN_NOTICE, HINTS = 15, 3  # words of a disclaimer, and how many distinct hints it needs
 
 
@@ -59,7 +60,7 @@ def _runs(kinds: Sequence[Kind]) -> Iterator[tuple[int, int]]:
 def _trim_footers(lines: Sequence[Line], kinds: list[Kind], start: int, end: int) -> int:
     """Mark footers and disclaimers at the end, paragraph by paragraph; returns the end of the rest."""
     known = patterns()
-    while True:
+    for _ in range(MAX_FOOTERS):
         end = _filled_end(lines, start, end)
         first = _paragraph_start(lines, max(start, end - MAX_NOTICE), end)
         if end <= start:
@@ -83,6 +84,7 @@ def _trim_footers(lines: Sequence[Line], kinds: list[Kind], start: int, end: int
                 end -= 1
         else:
             return end
+    return end
 
 
 def _list_footer(lines: Sequence[Line], start: int, end: int) -> int | None:
