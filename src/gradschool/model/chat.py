@@ -34,6 +34,7 @@ FIX_DATE = (
 )
 # Private-use characters that mark text in messages which looks like a control token.
 OPEN, CLOSE = "\ue0f0", "\ue0f1"
+MARKED = re.compile(f"{OPEN}([^{OPEN}{CLOSE}]*+){CLOSE}")
 RUN = re.compile(r"(.)\1++", re.DOTALL)
 PLACEHOLDER = "PLACEHOLDERANSWER"
 SYSTEM_PLACEHOLDER = "PLACEHOLDERSYSTEM"
@@ -263,7 +264,7 @@ class Chat:
 
     def _encode(self, text: str) -> list[int]:
         ids: list[int] = []
-        for position, part in enumerate(re.split(f"{OPEN}([^{OPEN}{CLOSE}]*+){CLOSE}", text, flags=re.DOTALL)):
+        for position, part in enumerate(MARKED.split(text)):
             if part:
                 split = position % 2 == 1
                 with self._lock:

@@ -196,9 +196,13 @@ class ChatApi:
         self, dialect: Dialect, conversation: Conversation, decoding: Decoding
     ) -> Generator[str, None, Dialect | None]:
         """Stream an answer; returns the dialect in which to ask again, or None."""
-        # The first answer comes whole: only its end shows whether reasoning has begun without a tag.
-        first = dialect.unopened or not self.form_known
-        answer = StreamedAnswer(first, self.with_reasoning, dialect.characters(decoding))
+        # The first answer is held: only its end shows whether reasoning has begun without a tag.
+        answer = StreamedAnswer(
+            self.with_reasoning,
+            begins_unopened=dialect.unopened,
+            held=not self.form_known,
+            most=dialect.characters(decoding),
+        )
         body = {"model": self.model, **dialect.body(conversation, decoding), "stream": True}
         try:
             with self._client.stream("POST", "chat/completions", json=body) as response:
@@ -233,8 +237,6 @@ class ChatApi:
         said, rest = answer.said, answer.end()
         if not said and self._was_reasoning(dialect, answer.finish, answer.reasoned, conversation, decoding):
             return self.dialect
-        if answer.finish == "length" and dialect.unopened and not answer.reasoned:
-            rest = ""  # reasoning whose closing tag had yet to come
         if rest:
             yield rest
         if answer.finish == "length" and not (said or rest) and not self.with_reasoning:

@@ -13,7 +13,7 @@ from gguf import GGUFReader
 
 from gradschool.errors import ModelError
 from gradschool.files import sha256
-from gradschool.model.chat import CLOSE, OPEN
+from gradschool.model.chat import CLOSE, MARKED, OPEN
 from gradschool.model.engine import TextLoss, refuse_adapter, refused, too_long
 from gradschool.model.llama_cpp import LlamaCpp, completion_body, need_llama_cpp
 from gradschool.model.threads import choose_threads
@@ -64,10 +64,7 @@ class LlamaEngine:
         # Something in it looks like a control token: then the contents are cut into tokens apart from the template.
         marked = [replace(m, content=OPEN + re.sub(f"[{OPEN}{CLOSE}]", "", m.content) + CLOSE) for m in conversation]
         ids: list[int] = []
-        segments = re.split(
-            f"{OPEN}([^{OPEN}{CLOSE}]*+){CLOSE}", self.server.prompt_text(tuple(marked)), flags=re.DOTALL
-        )
-        for position, segment in enumerate(segments):
+        for position, segment in enumerate(MARKED.split(self.server.prompt_text(tuple(marked)))):
             if segment:
                 ids += self.server.tokens(segment, control=position % 2 == 0, start=position == 0)
         return ids

@@ -14,20 +14,23 @@ class StreamedAnswer:
     """Collects the events of one answer.
 
     `finish` is its finish reason so far, `complete` whether no event follows, `said` whether the answer has text, and
-    `reasoned` whether the model reasoned. After `most` characters the answer is cut. Token counts are 0 if the server
-    does not report them.
+    `reasoned` whether the model reasoned. `begins_unopened` says that the model begins to reason without a tag; with
+    `held`, this is unknown, and no text is certain before the end. After `most` characters the answer is cut. Token
+    counts are 0 if the server does not report them.
     """
 
-    def __init__(self, unopened: bool, with_reasoning: bool, most: int | None = None) -> None:
-        self.finish, self.complete, self.said, self._in_field = "", False, False, False
+    def __init__(
+        self, with_reasoning: bool, *, begins_unopened: bool = False, held: bool = False, most: int | None = None
+    ) -> None:
+        self.finish, self.complete, self.said, self._in_field, self._hidden = "", False, False, False, False
         self.prompt_tokens, self.new_tokens = 0, 0
-        self._most = most
-        self._filter = None if with_reasoning else AnswerFilter(unopened)
+        self._begins_unopened, self._most = begins_unopened, most
+        self._filter = None if with_reasoning else AnswerFilter(begins_unopened or held)
 
     @property
     def reasoned(self) -> bool:
-        """Whether the model reasoned, in a field of its own or between tags."""
-        return self._in_field or (self._filter is not None and self._filter.reasoned)
+        """Whether the model reasoned: in a field of its own, between tags, or where the server does not show it."""
+        return self._in_field or self._hidden or (self._filter is not None and self._filter.reasoned)
 
     @property
     def unopened(self) -> bool:
@@ -58,8 +61,14 @@ class StreamedAnswer:
         return self._certain(text if self._filter is None else self._filter.add(text))
 
     def end(self) -> str:
-        """The rest of the answer."""
-        return self._certain(self._filter.end() if self._filter else "")
+        """The rest of the answer. An answer that reached the length limit without a text was all reasoning."""
+        if self._filter is None:
+            return ""
+        rest, cut = self._filter.end(), self.finish == "length"
+        if cut and self._begins_unopened and not self.reasoned:
+            rest = ""  # reasoning whose closing tag had yet to come
+        self._hidden = cut and not self.said and not rest.strip()
+        return self._certain(rest)
 
     def _certain(self, text: str) -> str:
         if self._most is not None and len(text) >= self._most:

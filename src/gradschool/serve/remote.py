@@ -60,8 +60,12 @@ class ChatExchange:
     ) -> None:
         self._api, self._prompt, self._dialect, self._refused = api, prompt, dialect, refused
         self._otherwise = otherwise  # the answer, unless this request shows that it was reasoning
-        held = dialect.unopened or otherwise is not None or not api.form_known
-        self._answer = StreamedAnswer(held, api.with_reasoning, dialect.characters(prompt.decoding))
+        self._answer = StreamedAnswer(
+            api.with_reasoning,
+            begins_unopened=dialect.unopened,
+            held=otherwise is not None or not api.form_known,
+            most=dialect.characters(prompt.decoding),
+        )
         self._unstreamed = ""  # the response of a server that does not stream
         self._finished = Finished("stop", 0, 0)
 
@@ -117,24 +121,27 @@ class ChatExchange:
         if self._otherwise and not answer.unopened:
             rest, self._finished = self._otherwise
             return rest, None
-        if length and self._dialect.unopened and not answer.reasoned:
-            rest = ""  # reasoning whose closing tag had yet to come
-        hidden = length and not said and not rest.strip() and not self._api.with_reasoning
-        tokens, reasoned = -(-len(rest) // CHARACTERS_PER_TOKEN), answer.reasoned or hidden
+        tokens = -(-len(rest) // CHARACTERS_PER_TOKEN)
         finished = Finished("length" if length else "stop", answer.prompt_tokens, answer.new_tokens)
-        if length and not said and not reasoned and not self._api.form_known and (probe := self._dialect.probe()):
+        if (
+            length
+            and not said
+            and not answer.reasoned
+            and not self._api.form_known
+            and (probe := self._dialect.probe())
+        ):
             self._api.form_known = True
             return "", self._with(probe, (rest, finished))
-        if reasoned and not said:
+        if answer.reasoned and not said:
             wider = self._dialect.with_more_room()
             if length and wider and tokens < self._prompt.decoding.max_new_tokens:
                 return "", self._with(wider)
             if not rest.strip() and "stop" in self._extras():
                 return "", self._with(replace(self._dialect, reasons=True))
         if not said and not rest.strip():
-            self._refuse_silence(length and reasoned, answer.finish == "content_filter")
+            self._refuse_silence(length and answer.reasoned, answer.finish == "content_filter")
         self._finished, self._api.form_known = finished, True
-        self._settle(reasoned, answer.unopened)
+        self._settle(answer.reasoned, answer.unopened)
         return rest, None
 
     def _end_unstreamed(self) -> "tuple[str, ChatExchange | None]":
