@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ def main(kills: int, seed: int, base: str) -> None:
     options_used = {"kills": kills, "seed": seed, "base_model": base}
     write_json(
         RESULTS / "kills.json",
-        {"command": "python -m bench.kills", "options": options_used, **found, "environment": environment()},
+        {"command": "python -m bench.kills", "options": options_used, **found, "environment": asdict(environment())},
     )
 
 

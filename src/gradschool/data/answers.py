@@ -23,20 +23,8 @@ BESIDE = {  # what may stand next to the text of an answer without being part of
     *("end_byte", "char_spans", "token_spans", "answer_id", "id", "type", "score", "provenance", "source", "url"),
     *("normalized_value", "normalized_aliases", "matched_wiki_entity_name", "normalized_matched_wiki_entity_name"),
     *("candidate_index", "meta", "metadata", "turn_id", "bad_turn", "is_impossible", "answer_type", "validated"),
-    *(
-        "policy",
-        "note",
-        "axes",
-        "model",
-        "worker",
-        "answer_starts",
-        "worker_id",
-        "hit_id",
-        "rating",
-        "confidence",
-        "language",
-        "lang",
-    ),
+    *("policy", "note", "axes", "model", "worker", "answer_starts", "worker_id", "hit_id", "rating", "confidence"),
+    *("language", "lang"),
 }
 NUMPY = re.compile(r"\barray\((\[.*?\])(?:, dtype=\w+)?\)", re.DOTALL)
 MAX_LITERAL = 20_000  # characters of a printed list or object in the cell of a table

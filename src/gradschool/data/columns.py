@@ -47,15 +47,8 @@ OUTPUTS = (
     *("category", "intent", "class", "target", "summary", "translation", "reply", "assistant", "ideal", "chosen"),
     *("best_answer", "correct_answer", "correct_answers", "short_answer", "short_answers", "final_answer", "gold"),
     *("gold_answer", "golden_answer", "golden_answers", "reference_answer", "expected_output", "expected", "solution"),
-    *(
-        "ideal_answer",
-        "target_text",
-        "output_text",
-        "answer_text",
-        "response_text",
-        "assistant_message",
-        "model_answer",
-    ),
+    *("ideal_answer", "target_text", "output_text", "answer_text", "response_text", "assistant_message"),
+    "model_answer",
     *("assistant_response", "highlights", "tldr", "sentiment", "emotion", "topic", "tag", "tags", "targets", "sql"),
     *("ground_truth", "ground_truths", "expected_answer", "correct_response", "gold_response", "reference_response"),
     *("answer_key", "correct_option", "annotations", "bot_response", "agent_reply", "agent_response", "references"),
@@ -128,10 +121,12 @@ def detect(
     preferring one.
     """
     named_input, named_output = (spelled(row, name) for name in (data.input_column, data.output_column))
-    if not named_output and (why := unmatched(row)):
-        raise NoConversation(why)
-    row, compared = (row, {}) if named_output else prefer(row)
-    keys = keys_by_name(row)
+    keys, compared = keys_by_name(row), dict[str, str]()
+    if not named_output:
+        if why := unmatched(row, keys):
+            raise NoConversation(why)
+        row, compared = prefer(row, keys)
+        keys = keys_by_name(row) if compared else keys
     used = tuple(compared.items())
     others = keys.get(OTHER_ANSWERS, "")
     others = others if isinstance(row.get(others), str | list) and others not in (named_input, named_output) else ""

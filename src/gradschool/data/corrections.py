@@ -17,13 +17,8 @@ REFERENCE = (  # the right answer next to one that a model gave
     *("reference_answer", "reference_response", "expected_answer", "expected_response", "expected_output"),
     *("ideal_answer", "ideal_response", "correct_answer"),
 )
-UNSURE = (
-    "correction",
-    "corrections",
-    "corrected",
-    "corrected_text",
-    "revision",
-)  # the answer, or what is wrong with it
+# The answer, or what is wrong with it.
+UNSURE = ("correction", "corrections", "corrected", "corrected_text", "revision")
 GIVEN = re.compile(
     rf"(?:original_|model_|generated_|draft_|initial_|first_|raw_|bot_|assistant_|llm_|predicted_|ai_)?{STEM}s?|prediction"
 )

@@ -47,17 +47,8 @@ RATINGS = {
     *("rating", "ratings", "user_rating", "answer_rating", "response_rating", "overall_rating", "star", "stars"),
     *("star_rating", "csat", "satisfaction", "helpfulness", "feedback", "user_feedback", "human_feedback"),
     *("admin_feedback", "thumb", "thumbs", "vote", "votes", "reaction", "grade", "quality", "score", "human_score"),
-    *(
-        "overall_score",
-        "overall",
-        "reward",
-        "judgement",
-        "judgment",
-        "evaluation",
-        "assessment",
-        "preference",
-        "feedback_score",
-    ),
+    *("overall_score", "overall", "reward", "judgement", "judgment", "evaluation", "assessment", "preference"),
+    "feedback_score",
     *("label", "annotation", "annotations", "message_feedback", "feedback_value", "answer_quality", "correctness"),
 }
 STATES = re.compile(
@@ -99,22 +90,7 @@ NO_PART = {  # parts of the data whose rows are not used
     *("rejected", "deleted", "omit", "omitted", "not_for_training"),
 }
 NOTHING = {
-    "none",
-    "n/a",
-    "na",
-    "null",
-    "nil",
-    "nan",
-    "-",
-    "–",
-    "—",
-    "?",
-    "unknown",
-    "open",
-    "todo",
-    "keep",
-    "ok",
-    "okay",
+    *("none", "n/a", "na", "null", "nil", "nan", "-", "–", "—", "?", "unknown", "open", "todo", "keep", "ok", "okay"),
 }
 TICKS = {"x", "✓", "✔", "✅", "☑"}  # in a column of ticks, a row without one is not meant
 FALSE = {

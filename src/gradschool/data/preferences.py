@@ -21,12 +21,12 @@ REJECTED_ANSWER = "rejected answer, not trained on"
 COMPARED = "compared answers; the preferred one is the ideal answer"
 
 
-def prefer(row: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[str, str]]:
+def prefer(row: Mapping[str, Any], keys: Mapping[str, str]) -> tuple[Mapping[str, Any], dict[str, str]]:
     """A row whose preferred answer is under `chosen`, and the use of the keys that compared answers.
 
-    Rows that compare nothing are returned as they are. Raises NoConversation if no answer is preferred.
+    `keys` are those of the row by their plain names. Rows that compare nothing are returned as they are. Raises
+    NoConversation if no answer is preferred.
     """
-    keys = keys_by_name(row)
     if found := corrected(row, keys):
         value, parts = found
         return _with(row, value, {*parts}), parts

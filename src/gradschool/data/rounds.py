@@ -36,12 +36,9 @@ def rounds(row: Mapping[str, Any]) -> Iterator[dict[str, Any]] | None:
     return _one_by_one(row, keys, asked, given, options if len(options) == len(asked) else [], group)
 
 
-def unmatched(row: Mapping[str, Any]) -> str:
+def unmatched(row: Mapping[str, Any], keys: Mapping[str, str]) -> str:
     """Why the questions of a row cannot be divided; empty if the row has no list of questions with answers."""
-    if "questions" not in map(plain, row):
-        return ""
-    keys = keys_by_name(row)
-    value = row[keys["questions"]]
+    value = row.get(keys.get("questions", ""))
     if not isinstance(value, list) or not value or "answers" not in keys or "question" in keys:
         return ""
     return f"has {len(value)} `{keys['questions']}`, and `{keys['answers']}` does not have an answer for each"

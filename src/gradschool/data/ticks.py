@@ -17,6 +17,9 @@ class Cells:
     empty: frozenset[str]
 
 
+NO_CELLS = Cells(frozenset(), frozenset())  # of most rows
+
+
 @dataclass(slots=True)
 class Ticks:
     """The columns of a file with ticks.
@@ -31,6 +34,8 @@ class Ticks:
     def add(self, row: Mapping[str, Any]) -> Cells:
         """Note the ticks of a row; returns its cells."""
         cells = {key: _word(value) for key, value in row.items() if name_of(key) in GOOD_IF_TRUE}
+        if not cells:
+            return NO_CELLS
         self.ticked |= {key for key, word in cells.items() if word in TICKS}
         self.used |= {key for key, word in cells.items() if word in TRUE and name_of(key) in USES}
         filled = frozenset(key for key, word in cells.items() if word)

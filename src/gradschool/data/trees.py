@@ -1,5 +1,6 @@
 """Files of messages that answer one another, as Open Assistant's: the best answers, each with what came before it."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import chain, islice
@@ -11,7 +12,6 @@ from gradschool.data.tables import Row
 
 NEEDED = {"message_id", "parent_id", "text", "role"}
 MAX_DEPTH = 200  # messages in a conversation
-WORST = 1e9  # the rank of an answer that nobody ranked
 
 
 def assembled(rows: Iterator[Row]) -> Iterator[Row]:
@@ -108,12 +108,11 @@ def _fault(path: list[Mapping[str, Any]], best: set[str]) -> str:
     return "" if best >= set(earlier) else "an answer before them was ranked lower"
 
 
-def _rank(message: Mapping[str, Any]) -> float:
+def _rank(message: Mapping[str, Any]) -> tuple[bool, float]:
+    """The order of answers to one message: ranked ones, then those without a rank, then rejected ones."""
     rank = message.get("rank")
-    rejected = message.get("deleted") or message.get("review_result") is False
-    if rejected or not isinstance(rank, int | float):
-        return WORST + bool(rejected)
-    return float(rank)
+    rejected = bool(message.get("deleted")) or message.get("review_result") is False
+    return rejected, float(rank) if isinstance(rank, int | float) and not rejected else math.inf
 
 
 def _tree(path: list[Mapping[str, Any]]) -> str:

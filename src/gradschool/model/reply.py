@@ -107,7 +107,7 @@ def _reply(
             withheld = "The server's content filter withheld the answer."
         elif reasons and stop == "stop":
             withheld = "The reply holds reasoning alone; the server may take answers for reasoning."
-        # Text that nobody sees has reached the limit: servers that hide reasoning may not say that there is any.
+        # An empty answer that reached the length limit was all reasoning, which some servers neither return nor count.
         reasons = reasons or (stop == "length" and not withheld)
     found = parted.form == "unopened"
     return Reply(parted.answer, stop, reasons, found, withheld, prompt_tokens, new_tokens, answer_tokens, counted)

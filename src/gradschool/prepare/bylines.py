@@ -16,7 +16,7 @@ from gradschool.prepare.rows import file_rows
 from gradschool.records import Note, Work
 
 SHOWN = 8  # authors in a message
-Whose = Literal["author", "other", "nobody"]
+Writer = Literal["author", "other", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,12 @@ class Bylines:
     names: frozenset[str] = frozenset()
     several: bool = False
 
-    def whose(self, row: Mapping[str, Any], column: str) -> Whose:
+    def whose(self, row: Mapping[str, Any], column: str) -> Writer:
         """Who wrote a row with its author's name in `column`, which is empty if the table has none."""
         if not self.several or not column:
             return "author"
         name = key(_name(row, column))
-        return "nobody" if not name else "author" if name in self.names else "other"
+        return "unknown" if not name else "author" if name in self.names else "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def read_bylines(tables: Sequence[tuple[SourceFile, str]], named: Sequence[str],
         raise DataError(
             f"{files} has texts of {len(counts)} authors, and none of them is named with --author.",
             f"The authors are {listed}.",
-            f"add the author whose style is to be learnt to the command, for example {asked}; the texts of the others "
+            f"add the author to imitate to the command, for example {asked}; the texts of the others "
             "then serve the judge of the style.",
         )
     people.keep_names(shown[name] for name in own)

@@ -123,13 +123,8 @@ class ChatExchange:
             return rest, None
         tokens = -(-len(rest) // CHARACTERS_PER_TOKEN)
         finished = Finished("length" if length else "stop", answer.prompt_tokens, answer.new_tokens)
-        if (
-            length
-            and not said
-            and not answer.reasoned
-            and not self._api.form_known
-            and (probe := self._dialect.probe())
-        ):
+        unclear = length and not (said or answer.reasoned or self._api.form_known)
+        if unclear and (probe := self._dialect.probe()):
             self._api.form_known = True
             return "", self._with(probe, (rest, finished))
         if answer.reasoned and not said:
