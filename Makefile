@@ -9,6 +9,7 @@ WORKERS ?= 2
 demo: .venv/installed                  ## install, then climb examples/contracts with the built-in base
 	$(BIN)/gradschool climb examples/contracts
 
+test: export PYTHONDONTWRITEBYTECODE =# empty is off: each process that a test starts would compile all modules again
 test: .venv/tested                     ## install what tests need, then run them all, slow files first
 	$(BIN)/python -m pytest --numprocesses $(WORKERS)
 
