@@ -1,5 +1,7 @@
 """Answers between quoted lines keep the paragraph that they answer."""
 
+import pytest
+
 from gradschool.prepare.mail.html_lines import html_lines
 from gradschool.prepare.mail.lines import plain_lines
 from gradschool.prepare.mail.quotes import split_quotes
@@ -32,3 +34,16 @@ def test_quotes_of_html_get_quote_characters() -> None:
         html_lines(f"{quote.format('Which day?')}<p>Friday.</p>{quote.format('Which boat?')}<p>Red.</p>")
     )
     assert made.answer == "> Which day?\n\nFriday.\n\n> Which boat?\n\nRed."
+
+
+@pytest.mark.parametrize("prefix", ["Olav kirjutas millalgi:", "Olav wrote on 7 March:", "Ole, 7/3:"])
+def test_text_above_and_below_one_quote_stays_without_the_quote(prefix: str) -> None:
+    cited = "<div class='moz-cite-prefix'>{}<br></div><blockquote type='cite' cite='mid:x'>{}</blockquote>"
+    one = f"<p>Thank you for the plan.</p>{cited.format(prefix, 'Which day?')}<p>Friday suits me.</p>"
+    made = split_quotes(html_lines(one), ["Ida"])
+    assert made.answer == "Thank you for the plan.\n\nFriday suits me." and not made.inline
+    assert split_quotes(made.quoted).own == "Which day?"
+    two = split_quotes(html_lines(one + cited.format(prefix, "Which boat?") + "<p>The red one.</p>"), ["Ida"])
+    assert two.answer.endswith("> Which day?\n\nFriday suits me.\n\n> Which boat?\n\nThe red one.") and two.inline
+    plain = f"Thank you for the plan.\n\n{prefix}\n> Which day?\n> Olav\n\nFriday suits me."
+    assert answer(plain) == "Thank you for the plan.\n\nFriday suits me."

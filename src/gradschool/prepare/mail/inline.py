@@ -25,6 +25,8 @@ class Answers:
         filled = [at for at in range(len(self.lines)) if self._is_text(at)]
         runs = [list(run) for _, run in itertools.groupby(filled, key=lambda at: self.kinds[at])]
         own = [run for run in runs if self.kinds[run[0]] == "own"]
+        if len(runs) - len(own) < 2:
+            return []  # text above and below the one quote answers all of it
         if own and own[0] is runs[0] and len(own[0]) == 1 and self._greets(own[0][0]):
             own = own[1:]
         if own and own[-1] is runs[-1] and self._takes_leave(own[-1]):
@@ -66,7 +68,8 @@ class Answers:
         while above > 0 and not self.lines[above - 1].text.strip():
             above -= 1
         lead = self.lines[above - 1].text if above and self.kinds[above - 1] == "attribution" else ""
-        led = [lead] if lead and end > first and not is_attribution(lead, ()) else []
+        written = lead and self.lines[above - 1].hint != "attribution" and not is_attribution(lead, ())
+        led = [lead] if written and end > first else []
         marked = [line.text if is_quoted(Line(line.text)) else f"> {line.text}" for line in self.lines[first:end]]
         return led + marked
 
