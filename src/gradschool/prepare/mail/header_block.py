@@ -4,12 +4,13 @@ import re
 from collections.abc import Collection, Sequence
 
 from gradschool.prepare.mail.lines import Line
+from gradschool.prepare.mail.notes_header import notes_end
 from gradschool.prepare.mail.patterns import patterns
 from gradschool.prepare.mail.structure import has_address, has_date, names_someone
 
 HEADER = re.compile(r"[\s>*|]{0,4}\**([^\W\d_][^\d:：*|<>@]{0,30}?)\**\s{0,2}[:：]\**\s*(.*)")
 RULE = re.compile(r"\s*[_\-=*~#]{5,}\s*")
-ANNOUNCEMENT = re.compile(r"\s*[-_=*]{3,}\s*[^\W\d_].{0,60}?\s*[-_=*]{3,}\s*")  # "-----Alkuperäinen viesti-----"
+ANNOUNCEMENT = re.compile(r"\s*[-_=*]{3,}\s*[^\W\d_].{0,120}?\s*[-_=*]{3,}\s*")  # "-----Alkuperäinen viesti-----"
 KEY_NAMES = ("from", "sent", "to", "subject")
 MAX_HEADERS = 12  # lines that headers above an older mail may take
 MIN_LABELS = 4  # of headers in an unknown language; one less below a rule
@@ -26,14 +27,16 @@ def is_header_line(text: str) -> bool:
     return header_name(text) in KEY_NAMES
 
 
-def headers_end(lines: Sequence[Line], start: int, people: Collection[str] = ()) -> int:
+def headers_end(
+    lines: Sequence[Line], start: int, people: Collection[str] = (), names: Collection[str] = ()
+) -> int:
     """The end of a block of mail headers that begins at `start`; 0 if none does.
 
-    `people` are words of the names and addresses of the mail's correspondents.
+    `people` are words of the names and addresses of the mail's correspondents, `names` of its sender.
     """
     if start >= len(lines):
         return 0
-    return _known_end(lines, start) or _structural_end(lines, start, people)
+    return _known_end(lines, start) or _structural_end(lines, start, people) or notes_end(lines, start, people, names)
 
 
 def _known_end(lines: Sequence[Line], start: int) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from gradschool.prepare.mail.header_block import HEADER, header_name
 from gradschool.prepare.mail.headers import Person
+from gradschool.prepare.mail.notes_header import NOTES_NAME
 from gradschool.prepare.mail.patterns import patterns
 
 ADDRESSED = re.compile(
@@ -21,7 +22,9 @@ def people_named(lines: Iterable[str]) -> Iterator[Person]:
         yield from ((_name(name), address) for name, address in addressed)
         if addressed:
             continue
-        if header_name(line) in ("from", "to", "cc") and (found := HEADER.match(line)):
+        if noted := NOTES_NAME.match(line):
+            yield noted["name"].strip(), ""
+        elif header_name(line) in ("from", "to", "cc") and (found := HEADER.match(line)):
             yield from ((name.strip(), "") for name in re.split(r";|,(?=[^,]*,)", found[2])[:MAX_PEOPLE])
         else:
             yield from ((name, "") for name in _before_saying(line))

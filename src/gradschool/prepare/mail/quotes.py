@@ -15,10 +15,12 @@ from gradschool.prepare.mail.attribution import (
 from gradschool.prepare.mail.header_block import ANNOUNCEMENT, RULE, headers_end, is_header_line
 from gradschool.prepare.mail.inline import Answers
 from gradschool.prepare.mail.lines import Kind, Line, is_quoted, paragraphs, unquoted
+from gradschool.prepare.mail.notes_header import is_history
 from gradschool.prepare.mail.patterns import patterns
 from gradschool.prepare.mail.signature import trim
 
 FULL_DATE = re.compile(r"\d{4}|\d{1,2}[:h.]\d{2}|@")
+MAX_GAP = 2  # empty lines between an announcement and the headers of an older mail
 WRAPPED, LONG = 28, 60  # characters: a short line after a long quoted one is its wrapped end
 
 
@@ -78,7 +80,7 @@ def split_quotes(lines: Sequence[Line], names: Sequence[str] = (), people: Colle
     """
     kinds: list[Kind] = ["own"] * len(lines)
     _follow_markup(lines, kinds)
-    _cut_older_mail(lines, kinds, people)
+    _cut_older_mail(lines, kinds, people, names)
     _cut_attributions(lines, kinds, people)
     _cut_quotes(lines, kinds)
     trim(lines, kinds, names)
@@ -95,7 +97,9 @@ def _follow_markup(lines: Sequence[Line], kinds: list[Kind]) -> None:
             kinds[number] = "signature"
 
 
-def _cut_older_mail(lines: Sequence[Line], kinds: list[Kind], people: Collection[str]) -> None:
+def _cut_older_mail(
+    lines: Sequence[Line], kinds: list[Kind], people: Collection[str], names: Sequence[str]
+) -> None:
     """Mark everything after the headers of an older mail, or after a line that announces one."""
     known = patterns()
     for number, line in enumerate(lines):
@@ -104,14 +108,10 @@ def _cut_older_mail(lines: Sequence[Line], kinds: list[Kind], people: Collection
         text = line.text.strip()
         forwarded = bool(known.forwarded.fullmatch(text)) and _announces(text)
         original = bool(known.original.fullmatch(text))
-        end = headers_end(lines, number, people)
+        end = headers_end(lines, number, people, names)
         if not (forwarded or original or end):
             continue
-        start = number
-        while start > 0 and (
-            RULE.fullmatch(lines[start - 1].text) or (end and _is_announcement(lines[start - 1].text))
-        ):
-            start -= 1
+        start = _announced_from(lines, number)
         after = end or headers_end(lines, _next_filled(lines, number + 1), people) or number + 1
         kind: Kind = "forwarded" if forwarded else "quoted"
         first = _next_filled(lines, after)
@@ -123,8 +123,16 @@ def _cut_older_mail(lines: Sequence[Line], kinds: list[Kind], people: Collection
         return
 
 
-def _is_announcement(text: str) -> bool:
-    return ANNOUNCEMENT.fullmatch(text) is not None
+def _announced_from(lines: Sequence[Line], headers: int) -> int:
+    """Where an older mail begins: at its headers, or at the rules and lines above them that announce it."""
+    start = headers
+    for at in range(headers - 1, -1, -1):
+        text = lines[at].text
+        if RULE.fullmatch(text) or ANNOUNCEMENT.fullmatch(text) or is_history(text):
+            start = at
+        elif text.strip() or start - at > MAX_GAP:
+            break
+    return start
 
 
 def _announces(text: str) -> bool:
