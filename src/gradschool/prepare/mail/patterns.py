@@ -16,6 +16,7 @@ class Patterns:
     headers: dict[str, str]  # "von" -> "from": names of headers above an older mail, in lower case
     original: re.Pattern[str]  # "-----Original Message-----"
     forwarded: re.Pattern[str]  # "---------- Forwarded message ---------"
+    inserted: re.Pattern[str]  # "my answers are in blue below": said above a quote that has them
     closing: re.Pattern[str]  # "Best regards,", with or without a name after it
     app: re.Pattern[str]  # "Sent from my phone"
     notice: re.Pattern[str]  # wording that is unique to disclaimers
@@ -56,6 +57,7 @@ def patterns() -> Patterns:
         headers=headers,
         original=any_of("original", r"\W{{2,}}(?:{})\W*"),
         forwarded=any_of("forwarded", r"\W*(?:{})\W*"),
+        inserted=any_of("inserted", r"(?<!\w)(?:{})(?!\w)"),
         closing=any_of("closing", r"\W{{0,2}}(?:{})(?!\w)(?P<rest>[\s,.!;–—-]*)(?P<name>.{{0,40}})"),
         app=any_of("app", r"[\W_]*(?:{}).{{0,60}}"),
         notice=any_of("notice"),

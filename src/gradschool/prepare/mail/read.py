@@ -12,6 +12,7 @@ from gradschool.prepare.instructions import Writer, instruction
 from gradschool.prepare.mail.authors import Author, author_of
 from gradschool.prepare.mail.body import Body, body_of
 from gradschool.prepare.mail.headers import Head, Person, head_of
+from gradschool.prepare.mail.inserted import has_inserted_answers
 from gradschool.prepare.mail.lines import Kind, paragraphs
 from gradschool.prepare.mail.mailbox import MAX_MAIL, MessageLocation, message_locations, read_head, read_mail
 from gradschool.prepare.mail.mime import parse
@@ -174,7 +175,8 @@ class _Reader:
             people=people,
             language=language,
         )
-        return _judged(draft, head, question), natural
+        inserted = has_inserted_answers(made, (head.sender[0], *self.box.author.names))
+        return _judged(draft, head, question, inserted), natural
 
     def _id(self, head: Head, location: MessageLocation, raw: str) -> str:
         return unused(id_from("mail", head.id or f"{head.day} {head.subject} {raw}"), self._ids)
@@ -255,10 +257,12 @@ def _changes(made: SplitMail, body: Body, natural: bool) -> tuple[Change, ...]:
     return (*changes, *(Change("encoding", note) for note in body.notes))
 
 
-def _judged(draft: Draft, head: Head, question: str) -> Draft:
+def _judged(draft: Draft, head: Head, question: str, inserted: bool) -> Draft:
     if head.noise:
         return draft.dropped("not personal", head.noise)
     if not draft.ideal.strip():
         what = "only a forward" if is_forward(head.subject) else "nothing is left without quotes and signature"
         return draft.dropped("no own text", what)
+    if inserted:
+        return draft.dropped("inserted answers", "its answers stand in the text of the quoted mail, without a sign")
     return draft if question.strip() else replace(draft, asking="title")
