@@ -78,6 +78,22 @@ def test_a_signature_is_removed_below_the_name_but_not_a_postscript() -> None:
     assert own(text) == "Come.\n\nBest wishes\nAnna\n\nP.S. Bring rope."
 
 
+SIGNED = ["Thanks Jorin!\nSam", "Cheers Jorin,\nSammy", "Merci Jorin !\n\nSam Okoro", "Danke, Jorin.\nSam", "See you Jorin!\nS."]
+BLOCK = "Head of Boats\nBoats Ltd\nTel. 020 7946 0112"
+
+
+@pytest.mark.parametrize("end", SIGNED)
+@pytest.mark.parametrize("names", [("Sam", "Okoro"), ()], ids=["known", "unknown"])
+def test_the_name_below_a_closing_formula_that_names_the_reader_stays(end: str, names: tuple[str, ...]) -> None:
+    assert own(f"Come on Friday.\n\n{end}", *names) == f"Come on Friday.\n\n{end}"
+    assert own(f"Come on Friday.\n\n{end}\n{BLOCK}", *names) == f"Come on Friday.\n\n{end}"
+
+
+def test_a_firm_below_a_closing_formula_that_names_the_sender_does_not_stay() -> None:
+    for names in (("Sam", "Okoro"), ()):
+        assert own("Come on Friday.\n\nBest, Sam\nFjord Boats", *names) == "Come on Friday.\n\nBest, Sam"
+
+
 def test_wrapped_paragraphs_are_joined_but_not_verses() -> None:
     long = "word " * 60
     wrapped = "\n".join(long[i : i + 70].strip() for i in range(0, len(long), 70))

@@ -141,13 +141,13 @@ def _is_text(below: Sequence[str]) -> bool:
 def _trim_contact(lines: Sequence[Line], kinds: list[Kind], start: int, end: int, names: Sequence[str]) -> None:
     """Mark a block of name, company and numbers, after the closing formula and the name or at the end."""
     end = _filled_end(lines, start, end)
-    closing = _closing(lines, start, end)
+    closing = _closing(lines, start, end, names)
     if closing is None:
         first = _block_without_closing(lines, start, end, names)
         if first is not None:
             kinds[first:end] = ["signature"] * (end - first)
         return
-    first = _below_name(lines, closing, end)
+    first = _below_name(lines, closing, end, names)
     last = next((at for at in range(first, end) if is_postscript(lines[at].text)), end)
     below = [line.text for line in lines[first:last] if line.text.strip()]
     if below and _is_signature(below):
@@ -156,11 +156,11 @@ def _trim_contact(lines: Sequence[Line], kinds: list[Kind], start: int, end: int
         _trim_contact(lines, kinds, last, end, names)
 
 
-def _closing(lines: Sequence[Line], start: int, end: int) -> int | None:
+def _closing(lines: Sequence[Line], start: int, end: int, names: Sequence[str]) -> int | None:
     """The line with the closing formula: the last one in the window with something below, or else the last."""
     found = [at for at in range(max(start, end - WINDOW), end) if is_closing(lines[at].text)]
     for at in reversed(found):
-        below = [line.text for line in lines[_below_name(lines, at, end) : end] if line.text.strip()]
+        below = [line.text for line in lines[_below_name(lines, at, end, names) : end] if line.text.strip()]
         if not below or _is_signature(below) or any(map(is_postscript, below)):
             # The first of several consecutive formulas: "Thanks," "Best regards,".
             return at
@@ -179,17 +179,29 @@ def is_closing(text: str) -> bool:
     return not name or (bool(NAME.fullmatch(name)) and (called or len(words_of) == 1))
 
 
-def _below_name(lines: Sequence[Line], closing: int, end: int) -> int:
+def _below_name(lines: Sequence[Line], closing: int, end: int, names: Sequence[str]) -> int:
     """The first line after the closing formula and the signing name."""
     found = patterns().closing.fullmatch(lines[closing].text.strip())
-    if found and found["name"].strip():
-        return closing + 1
+    named = found["name"].strip() if found else ""
     at = closing + 1
     while at < end and not lines[at].text.strip():
         at += 1
-    if at < end and is_name(lines[at].text):
-        return at + 1
-    return closing + 1
+    signed = at < end and is_name(lines[at].text)
+    if named and signed:
+        signed = _signs_below(named, lines[at].text, names)
+    return at + 1 if signed else closing + 1
+
+
+def _signs_below(named: str, below: str, names: Sequence[str]) -> bool:
+    """Whether a name below a closing formula with a name is the sender's: the formula then names the reader.
+
+    "Thanks Jorin!" above "Sam", but not "Best, Sam" above "Fjord Boats".
+    """
+    known = {word.casefold() for word in names}
+    first, second = ({word.strip(".").casefold() for word in re.findall(WORD, text)} for text in (named, below))
+    if known & (first | second):
+        return not known & first
+    return len(second) == 1 or named.endswith(("!", "."))
 
 
 def is_name(text: str) -> bool:
