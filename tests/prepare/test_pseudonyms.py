@@ -117,6 +117,18 @@ def test_names_in_greetings_and_signatures_are_replaced_unless_they_are_words() 
     )
 
 
+def test_a_first_name_and_the_full_name_are_one_person_in_any_order() -> None:
+    for order in (["Denise", "Denise Walker"], ["Denise Walker", "Denise"]):
+        people = People()
+        people.register([("Denise", "desk@quay.example")])
+        people.register_called(order)
+        assert len(people.entries) == 1
+    both = People()
+    both.register_called(["Denise", "Denise Walker", "Denise Hill"])
+    found = [pseudonym for _, pseudonym in both.names_in("Denise came.", [("Denise Hill", "")])]
+    assert found == [both.entries[1].given] and len(both.entries) == 2
+
+
 def test_the_address_of_a_list_gets_a_pseudonym_of_nobody() -> None:
     made = names()
     made.people.lists.add("knots@boats.example")

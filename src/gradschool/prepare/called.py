@@ -1,18 +1,19 @@
-"""Names that a message itself gives: of the reader in its greeting, of the writer in its signature or introduction."""
+"""Names that a message itself gives: of its reader, of its writer, and of those who get a copy."""
 
 import re
 from collections.abc import Iterator
 from functools import lru_cache
 
 from gradschool.prepare.mail.patterns import patterns
-from gradschool.prepare.mail.signature import MAX_CLOSING
+from gradschool.prepare.mail.signature import MAX_CLOSING, is_entry
 from gradschool.prepare.people import name_words, word_lists
 
 UPPER = r"[^\W\d_a-zß-öø-ÿа-яёα-ωά-ώ]"  # a capital, or a letter of a script without capitals
-NAME = rf"{UPPER}[\w'’-]*(?:[ \t]+(?:(?:van|von|de|der|den|da|di|del|la|le|al|el|bin)[ \t]+)*{UPPER}[\w'’.-]*){{0,3}}"
+NAME = rf"{UPPER}(?:\.|[\w'’-]*)(?:[ \t]+(?:(?:van|von|de|der|den|da|di|del|la|le|al|el|bin)[ \t]+)*{UPPER}[\w'’.-]*){{0,3}}"
 BLANKS = r"(?<![ \t])[ \t]++"  # all blanks between two words, never the rest of them: linear time
-JOINED = rf"(?:(?:{BLANKS})?[,&+/][ \t]*+|{BLANKS}(?:and|und|et|y|e|en|och|og|ja|i|и)[ \t]++)"
-END = r"(?=[ \t]*(?:[,.!:;?…，、！：。–—\-)]|$))"
+AND = r"&|and|und|et|y|e|en|och|og|ja|i|и"
+JOINED = rf"(?:(?:{BLANKS})?[,&+/][ \t]*+|{BLANKS}(?:{AND})[ \t]++)"
+END = r"(?=[ \t]*(?:[,.!:;?…，、！：。–—\-()]|$)|[ \t]++(?:AND|at|from|von|@)[ \t])".replace("AND", AND)
 HONORED = re.compile(r"\s*(?P<names>[^\W\d_]{1,8})\s?(?:様|さん|さま|殿|先生|님|씨|先生|女士|小姐)(?:[\s,、，:：。]|$)")
 # "Denise at Harbour Mutual", "Denise (Harbour Mutual)", "Denise, Harbour Mutual": what follows is not a name.
 PLACE = re.compile(
@@ -25,28 +26,66 @@ INTRODUCED = (
     rf"|\b(?:this is|it['’]s|I am|I['’]m|here is|hier (?:ist|spricht))[ \t]+(?P<here>{NAME})"
     r"(?=[ \t]+(?:from|at|of|with|calling|here|von)\b)"
 )
+# "Hi Denise just checking": without a sign between the name and the sentence.
+CASUAL = re.compile(
+    rf"\W{{0,3}}(?i:hi|hello|hey|hiya|dear|hallo|hoi|hej|hei|hola|bonjour|salut|ciao|moin|liebe|lieber|cher|chère)[ \t]++"
+    rf"(?P<name>{UPPER}[\w'’-]++)[ \t]++(?P<next>[^\W\d_][\w'’-]*+)"
+)
+ALONE = re.compile(rf"(?P<name>{NAME})[ \t]*+[,，]")  # "Denise," above an empty line
+COPIED = re.compile(
+    r"(?:^|\n)\W{0,3}(?i:(?:b?c\.?c\.?|cc['’]?d|(?:copy|copied|copies) to|kopie (?:an|aan)|copie à|copia (?:a|para)|cópia para"
+    r"|kopia till|kopi til|z\.\s?k\.|attn\.?|fao)[ \t]?[:：]?|(?:copy|copies|kopie|copie|copia|cópia|kopia|kopi)[ \t]?[:：])"
+    r"[ \t]+(?P<line>[^\n]{1,300})"
+    rf"|(?<!\d )\b(?i:cc(?:['’]?(?:d|ed|ing))?(?: in)?|(?:copying|copied|looping|looped) in)[ \t]+(?P<name>{NAME})"
+)
+FOR_OTHERS = re.compile(r"(?i:p\.?\s?p\.?|i\.\s?a\.|i\.\s?v\.|im auftrag(?: von)?|on behalf of|for|für|pour)\s+")
+KISSES = re.compile(r"(?<=\w) x{1,4}$", re.IGNORECASE)
 MIN_WORDS = 5  # of a message that ends with a line of its own for the name
 MAX_TAIL = 8  # last lines that are searched for a signature
 MAX_NAMES = 6  # of one greeting
+MAX_ALONE = 3  # words of a name that is a line of its own
+MAX_BLOCK = 5  # lines of a last paragraph that begins with the writer's name
 
 
 def called(text: str) -> tuple[str, ...]:
-    """The names in the greeting of a message, and those with which its writer signs or introduces themselves.
+    """The names of those whom a message greets, who sign or introduce themselves, and who get a copy.
 
-    >>> called("Dear Denise, thank you.\\n\\nKind regards\\nOlav Berg")
-    ('Denise', 'Olav Berg')
+    >>> called("Dear Denise, thank you.\\n\\nKind regards\\nOlav Berg\\ncc Mira at Quay Supplies")
+    ('Denise', 'Mira', 'Olav Berg')
     """
-    return tuple(dict.fromkeys((*greeted(text), *signed(text))))
+    return tuple(dict.fromkeys((*addressed(text), *signed(text))))
 
 
-def greeted(text: str) -> Iterator[str]:
-    """The names that a message greets."""
-    for line in [one for one in text.split("\n") if one.strip()][:2]:
+def addressed(text: str) -> Iterator[str]:
+    """The names of those to whom a message is: whom it greets or thanks at its end, and who get a copy."""
+    yield from _greeted(text)
+    yield from _leave(text)[0]
+    yield from copied(text)
+
+
+def copied(text: str) -> Iterator[str]:
+    """The names of those who get a copy of a message, by its text: "cc Denise at Harbour Mutual"."""
+    for found in COPIED.finditer(text):
+        for name in re.split(rf"{JOINED}|;[ \t]*+", found["line"] or found["name"])[:MAX_NAMES]:
+            yield from _person(name)
+
+
+def _greeted(text: str) -> Iterator[str]:
+    lines = [one for one in text.split("\n") if one.strip()][:2]
+    for line in lines:
         found = _greeting().match(line) or HONORED.match(line)
         if found:
             for name in re.split(JOINED, found["names"])[:MAX_NAMES]:
                 yield from _person(_ungreeted(name))
             return
+        casual = CASUAL.match(line)
+        if casual:
+            if not _is_role(casual["next"]):
+                yield from _person(casual["name"])
+            return
+    alone = ALONE.fullmatch(lines[0].strip()) if lines else None
+    if alone and len(alone["name"].split()) <= MAX_ALONE and text.lstrip()[alone.end() :].lstrip(" \t")[:2] == "\n\n":
+        yield from _person(alone["name"])
 
 
 def signed(text: str) -> Iterator[str]:
@@ -54,18 +93,55 @@ def signed(text: str) -> Iterator[str]:
     for introduction in _introduced().finditer(text):
         yield from _person(introduction["names"] or introduction["here"])
     lines = [line for line in text.split("\n") if line.strip()]
-    tail = lines[-MAX_TAIL:]
+    signers, closed = _leave(text)[1:]
+    yield from signers
+    if not closed and len(lines) > 1 and len(text.split()) >= MIN_WORDS:
+        if _stands_apart(text, lines):
+            yield from _person(lines[-1])
+        yield from _heads_block(text)
+
+
+def _leave(text: str) -> tuple[list[str], list[str], bool]:
+    """The names of reader and writer at the closing formula of a message, and whether it has one.
+
+    "Thanks Jorin!" above "Sam" is to Jorin.
+    """
+    tail = [line for line in text.split("\n") if line.strip()][-MAX_TAIL:]
     for at in range(len(tail) - 1, -1, -1):
         last = re.split(r"(?<=[.!?])\s+", tail[at].strip())[-1]
         found = patterns().closing.fullmatch(last)
         if not found or len(last.split()) > MAX_CLOSING:
             continue
-        names = list(_person(found["name"] if found["name"].strip() else "".join(tail[at + 1 : at + 2])))
-        if names or not found["name"].strip():
-            yield from names
-            return
-    if len(lines) > 1 and len(text.split()) >= MIN_WORDS and _stands_apart(text, lines):
-        yield from _person(lines[-1])
+        named, below = _signers(found["name"]), _signers("".join(tail[at + 1 : at + 2]))
+        if named and below and (" " not in below[0] or found["name"].strip().endswith(("!", "."))):
+            return named, below, True
+        if named or not found["name"].strip():
+            return [], named or below, True
+    return [], [], False
+
+
+def _signers(text: str) -> list[str]:
+    """The names in the place of a signature: "Olav and Mira"; not those of a place of work."""
+    if patterns().app.fullmatch(text.strip()):
+        return []  # "Sent from my phone"
+    return [name for part in re.split(rf"{BLANKS}(?:{AND})[ \t]++", text)[:MAX_NAMES] for name in _person(part)]
+
+
+def _heads_block(text: str) -> Iterator[str]:
+    """The name above contact details in a last paragraph."""
+    block = text.rstrip().rpartition("\n\n")[2].split("\n")
+    if 1 < len(block) <= MAX_BLOCK and any(is_entry(line) or _is_firm(line) for line in block[1:]):
+        yield from _person(block[0])
+
+
+def _is_role(word: str) -> bool:
+    """Whether a word after a name makes it that of a firm or an office: "Amazon support", "Prime Minister"."""
+    known = word.casefold()
+    return known in word_lists()["firms"] or (len(word) > 2 and word[:1].isupper() and known in _nobody())
+
+
+def _is_firm(line: str) -> bool:
+    return any(word.casefold().strip(".,") in word_lists()["firms"] for word in line.split()[:MAX_CLOSING])
 
 
 def _stands_apart(text: str, lines: list[str]) -> bool:
@@ -76,8 +152,8 @@ def _stands_apart(text: str, lines: list[str]) -> bool:
 
 def _person(text: str) -> Iterator[str]:
     """The name in a line that has nothing else but a place of work; nothing if it is not a name."""
-    text = LEADING.sub("", text.strip())
-    name = PLACE.sub("", text).strip(" .,;:!*_~")
+    text = FOR_OTHERS.sub("", LEADING.sub("", text.strip()), count=1)
+    name = KISSES.sub("", re.sub(r"[\W_]++$", "", PLACE.sub("", text)))
     if not re.fullmatch(NAME, name) or name.casefold() in _nobody():
         return
     words = name_words(name)
@@ -97,7 +173,9 @@ def _ungreeted(name: str) -> str:
 def _nobody() -> frozenset[str]:
     """Words in the place of a name that name nobody: roles, groups, parts of the day."""
     lists = word_lists()
-    return frozenset((*lists["nobody"], *lists["before"], *lists["firms"], *lists["greetings"]))
+    return frozenset(
+        (*lists["nobody"], *lists["before"], *lists["firms"], *lists["greetings"], *lists["farewells"])
+    )
 
 
 @lru_cache(maxsize=1)
@@ -107,7 +185,7 @@ def _greeting() -> re.Pattern[str]:
     titles = "|".join(re.escape(word) for word in sorted(lists["titles"], key=len, reverse=True))
     more = rf"(?:{JOINED}(?:(?i:{words})[ \t]+)*(?:(?i:{titles})\.?[ \t]+)*{NAME}){{0,4}}"
     one = rf"(?:(?i:{titles})\.?[ \t]+(?:(?:and|und|&|et|y|e|en)[ \t]+)?)*{NAME}"
-    return re.compile(rf"\W{{0,3}}(?:(?i:{words})\.?[ \t,，]+)+(?P<names>{one}{more}){END}")
+    return re.compile(rf"\W{{0,3}}(?:(?i:{words})\.?[:：]?[ \t,，]+)+(?P<names>{one}{more}){END}")
 
 
 @lru_cache(maxsize=1)

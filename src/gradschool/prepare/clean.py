@@ -13,7 +13,7 @@ from gradschool.data.mojibake import fix_text
 from gradschool.data.near_duplicates import NearIndex, Sample
 from gradschool.data.normalize import normalize, normalized_messages
 from gradschool.data.shingles import Hashes
-from gradschool.prepare.called import greeted, signed
+from gradschool.prepare.called import addressed, signed
 from gradschool.prepare.draft import Change, Draft, Spool
 from gradschool.prepare.instructions import TITLED, FromTitles
 from gradschool.prepare.mail.signature import is_entry
@@ -63,15 +63,16 @@ class Ingest:
             longer = draft.ideal if len(draft.ideal) >= len(draft.asked) else draft.asked
             draft = replace(draft, language=language_of(longer))
         self.people.register(draft.people)
-        self._note_names(draft)
-        self.spool.add(draft)
+        self.spool.add(self._with_called(draft))
 
-    def _note_names(self, draft: Draft) -> None:
-        for message in draft.messages:
-            self._called |= dict.fromkeys(greeted(message.content))
-            if message is not draft.messages[-1]:
-                self._called |= dict.fromkeys(signed(message.content))
-        self._authors.update(signed(draft.ideal))
+    def _with_called(self, draft: Draft) -> Draft:
+        """The draft with those among its people whom its messages name; their names may be ordinary words."""
+        written = list(signed(draft.ideal))
+        named = dict.fromkeys(name for message in draft.messages for name in addressed(message.content))
+        named |= dict.fromkeys(name for message in draft.messages[:-1] for name in signed(message.content))
+        self._called |= named
+        self._authors.update(written)
+        return replace(draft, people=(*draft.people, *((name, "") for name in (*named, *written))))
 
     def register_called(self, *, by_author: bool) -> None:
         """Add the people whom messages greet and who sign them, after all who are named elsewhere.

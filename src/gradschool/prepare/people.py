@@ -63,7 +63,7 @@ class People:
         self.lists: set[str] = set()  # addresses of mailing lists, which are nobody's
         self._own: set[str] = set()  # words of the author's names, which are never replaced
         self._ordinary: set[str] = set()  # words of names that the texts also use in lower case
-        self._unsure: set[str] = set()  # words of names that only greetings and signatures have
+        self._unsure: set[str] = set()  # single words that are names only in greetings and signatures
         self._caseless = Caseless()
         self._by_address: dict[str, Person] = {}
         self._by_name: dict[str, Person] = {}
@@ -127,10 +127,15 @@ class People:
 
     def register_called(self, names: Iterable[str]) -> None:
         """Add people by names from greetings and signatures, which may turn out to be ordinary words."""
-        for name in names:
-            unknown = {word.casefold() for word in name_words(name)} - self._by_word.keys()
-            self._register(name, "")
-            self._unsure |= unknown
+        for name in sorted(names, key=lambda name: -len(name_words(name))):  # "Denise" is one of the full names
+            words = [word.casefold() for word in name_words(name)]
+            unknown = set(words) - self._by_word.keys()
+            alone = {person.number: person for person, _ in self._by_word.get(words[0] if words else "", ())}
+            if len(alone) == 1 and (person := alone.popitem()[1]).names == {words[0]}:
+                self._set_name(person, name_words(name))  # known by the first name alone until now
+            else:
+                self._register(name, "")
+            self._unsure |= unknown if len(words) == 1 else set()
 
     def keep_names(self, names: Iterable[str]) -> None:
         """Never replace these names: the author signs with them."""
@@ -228,8 +233,9 @@ class People:
             if not taken or span.start >= taken[-1][1]:
                 taken.append((span.start, span.end))
                 yield span, pseudonym
-        close = {person.number for pair in participants if (person := self._known(*pair))}
-        here = {word.casefold() for name in called for word in name.split()}
+        pairs = [*participants, *((name, "") for name in called)]
+        close = {person.number for pair in pairs if (person := self._known(*pair))}
+        here = {word.casefold() for name, address in pairs if not address for word in name.split()}
         tokens = list(WORD.finditer(text))
         at = 0
         while at < len(tokens):
@@ -303,10 +309,12 @@ class People:
             return True
         lists = word_lists()
         word = _base_form(token[0]).casefold()
-        if word in self._unsure and word in self._ordinary and word not in lists["names_that_are_words"]:
-            return False
         before = tokens[at - 1][0].casefold() if at else ""
         adjacent = at > 0 and GAP.fullmatch(text[tokens[at - 1].end() : token.start()]) is not None
+        if adjacent and before in lists["before"] and before in lists["titles"]:
+            return True
+        if word in self._unsure and word in self._ordinary and word not in lists["names_that_are_words"]:
+            return False
         if adjacent and before in lists["before"]:
             return True
         line_start, line_end = text.rfind("\n", 0, token.start()) + 1, text.find("\n", token.end())

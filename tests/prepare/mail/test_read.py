@@ -100,6 +100,24 @@ def test_every_name_in_a_header_is_replaced_and_a_list_is_nobody(run: Run, rows:
     )
 
 
+def test_names_that_only_the_texts_have_are_replaced_in_the_whole_folder(run: Run, rows: Any) -> None:
+    desk, sam = "claims <claims@quay.example>", "Sam Okoro <sam@example.org>"
+    ask = "Where is the policy? Ask Walker, the clerk.\n\nDenise at Quay Mutual"
+    reply = "Dear Denise Walker,\n\nthe walker had it; ask Ms Walker or Mira.\n\nBest\nSam\ncc Mira at Quay Mutual"
+    plain = "Dear Customer,\n\nboth members of the team came."
+    mails = [mail(ask, desk, sam, "policy", "1"), mail(reply, sam, desk, "Re: policy", "2", "1", day=2),
+             mail("Hi both,\n\nDenise paid.\n\nThanks Jorin!\nSam", sam, desk, "fees", "3", day=3),
+             mail(f"{plain}\n\nSam", sam, desk, "tea", "4", day=4)]  # fmt: skip
+    run({"box.mbox": mbox(*mails)}, "style", authors=("sam@example.org",))
+    first, second, third = rows("examples.jsonl")
+    given, family = first["completion"].partition(",")[0].removeprefix("Dear ").split()
+    assert first["prompt"] == f"Where is the policy? Ask {family}, the clerk.\n\n{given} at Quay Mutual"
+    assert f"the walker had it; ask Ms {family} or " in first["completion"] and "Mira" not in first["completion"]
+    assert second["completion"].startswith(f"Hi both,\n\n{given} paid.\n\nThanks ")
+    assert second["completion"].endswith("!\nSam") and "Jorin" not in second["completion"]
+    assert third["completion"] == f"{plain}\n\nSam"
+
+
 def test_mail_that_is_not_personal_is_in_the_review_with_its_reason(run: Run, rows: Any) -> None:
     more = (
         mail("I am away.", subject="Re: x", id_="4", Auto_Submitted="auto-replied", day=4),
