@@ -9,7 +9,8 @@ from gradschool.prepare.mail.signature import MAX_CLOSING, is_entry
 from gradschool.prepare.people import name_words, word_lists
 
 UPPER = r"[^\W\d_a-zß-öø-ÿа-яёα-ωά-ώ]"  # a capital, or a letter of a script without capitals
-NAME = rf"{UPPER}(?:\.|[\w'’-]*)(?:[ \t]+(?:(?:van|von|de|der|den|da|di|del|la|le|al|el|bin)[ \t]+)*{UPPER}[\w'’.-]*){{0,3}}"
+SMALL = r"(?:van|von|de|der|den|da|di|del|la|le|al|el|bin)[ \t]+"
+NAME = rf"{UPPER}(?:\.|[\w'’-]*)(?:[ \t]+(?:{SMALL})*{UPPER}[\w'’.-]*){{0,3}}"
 BLANKS = r"(?<![ \t])[ \t]++"  # all blanks between two words, never the rest of them: linear time
 AND = r"&|and|und|et|y|e|en|och|og|ja|i|и"
 JOINED = rf"(?:(?:{BLANKS})?[,&+/][ \t]*+|{BLANKS}(?:{AND})[ \t]++)"
@@ -28,14 +29,16 @@ INTRODUCED = (
 )
 # "Hi Denise just checking": without a sign between the name and the sentence.
 CASUAL = re.compile(
-    rf"\W{{0,3}}(?i:hi|hello|hey|hiya|dear|hallo|hoi|hej|hei|hola|bonjour|salut|ciao|moin|liebe|lieber|cher|chère)[ \t]++"
-    rf"(?P<name>{UPPER}[\w'’-]++)[ \t]++(?P<next>[^\W\d_][\w'’-]*+)"
+    r"\W{0,3}(?i:hi|hello|hey|hiya|dear|hallo|hoi|hej|hei|hola|bonjour|salut|ciao|moin|liebe|lieber|cher|chère)"
+    rf"[ \t]++(?P<name>{UPPER}[\w'’-]++)[ \t]++(?P<next>[^\W\d_][\w'’-]*+)"
 )
 ALONE = re.compile(rf"(?P<name>{NAME})[ \t]*+[,，]")  # "Denise," above an empty line
+COPIES = (
+    r"(?:b?c\.?c\.?|cc['’]?d|(?:copy|copied|copies) to|kopie (?:an|aan)|copie à|copia (?:a|para)|cópia para|kopia till"
+    r"|kopi til|z\.\s?k\.|attn\.?|fao)[ \t]?[:：]?|(?:copy|copies|kopie|copie|copia|cópia|kopia|kopi)[ \t]?[:：]"
+)
 COPIED = re.compile(
-    r"(?:^|\n)\W{0,3}(?i:(?:b?c\.?c\.?|cc['’]?d|(?:copy|copied|copies) to|kopie (?:an|aan)|copie à|copia (?:a|para)|cópia para"
-    r"|kopia till|kopi til|z\.\s?k\.|attn\.?|fao)[ \t]?[:：]?|(?:copy|copies|kopie|copie|copia|cópia|kopia|kopi)[ \t]?[:：])"
-    r"[ \t]+(?P<line>[^\n]{1,300})"
+    rf"(?:^|\n)\W{{0,3}}(?i:{COPIES})[ \t]+(?P<line>[^\n]{{1,300}})"
     rf"|(?<!\d )\b(?i:cc(?:['’]?(?:d|ed|ing))?(?: in)?|(?:copying|copied|looping|looped) in)[ \t]+(?P<name>{NAME})"
 )
 FOR_OTHERS = re.compile(r"(?i:p\.?\s?p\.?|i\.\s?a\.|i\.\s?v\.|im auftrag(?: von)?|on behalf of|for|für|pour)\s+")
@@ -173,9 +176,7 @@ def _ungreeted(name: str) -> str:
 def _nobody() -> frozenset[str]:
     """Words in the place of a name that name nobody: roles, groups, parts of the day."""
     lists = word_lists()
-    return frozenset(
-        (*lists["nobody"], *lists["before"], *lists["firms"], *lists["greetings"], *lists["farewells"])
-    )
+    return frozenset((*lists["nobody"], *lists["before"], *lists["firms"], *lists["greetings"], *lists["farewells"]))
 
 
 @lru_cache(maxsize=1)

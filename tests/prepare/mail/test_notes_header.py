@@ -38,7 +38,8 @@ def test_the_writer_the_date_and_labels_begin_the_older_mail(labels: tuple[str, 
 
 
 def test_headers_in_the_cells_of_a_table_begin_it_too() -> None:
-    cells = "<tr><td>{0}</td><td>Ida Holm/Yard</td></tr><tr><td>{1}</td><td></td></tr><tr><td>{2}</td><td>hull</td></tr>"
+    row = "<tr><td>{}</td><td>{}</td></tr>"
+    cells = row.format("{0}", "Ida Holm/Yard") + row.format("{1}", "") + row.format("{2}", "hull")
     table = "<table><tr><td><b>Olav Berg/Yard/FJORD</b><p>07/03/2024 09:05 AM</p></td></tr></table>"
     html = f"<p>Yes, on Friday.</p><p>Thanks<br>Ida</p>{table}<table>{cells}</table><p>{OLDER}</p>"
     for labels in LABELS:

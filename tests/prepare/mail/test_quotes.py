@@ -78,7 +78,13 @@ def test_a_signature_is_removed_below_the_name_but_not_a_postscript() -> None:
     assert own(text) == "Come.\n\nBest wishes\nAnna\n\nP.S. Bring rope."
 
 
-SIGNED = ["Thanks Jorin!\nSam", "Cheers Jorin,\nSammy", "Merci Jorin !\n\nSam Okoro", "Danke, Jorin.\nSam", "See you Jorin!\nS."]
+SIGNED = [
+    "Thanks Jorin!\nSam",
+    "Cheers Jorin,\nSammy",
+    "Merci Jorin !\n\nSam Okoro",
+    "Danke, Jorin.\nSam",
+    "See you Jorin!\nS.",
+]
 BLOCK = "Head of Boats\nBoats Ltd\nTel. 020 7946 0112"
 
 

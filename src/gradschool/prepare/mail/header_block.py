@@ -27,9 +27,7 @@ def is_header_line(text: str) -> bool:
     return header_name(text) in KEY_NAMES
 
 
-def headers_end(
-    lines: Sequence[Line], start: int, people: Collection[str] = (), names: Collection[str] = ()
-) -> int:
+def headers_end(lines: Sequence[Line], start: int, people: Collection[str] = (), names: Collection[str] = ()) -> int:
     """The end of a block of mail headers that begins at `start`; 0 if none does.
 
     `people` are words of the names and addresses of the mail's correspondents, `names` of its sender.

@@ -97,9 +97,7 @@ def _follow_markup(lines: Sequence[Line], kinds: list[Kind]) -> None:
             kinds[number] = "signature"
 
 
-def _cut_older_mail(
-    lines: Sequence[Line], kinds: list[Kind], people: Collection[str], names: Sequence[str]
-) -> None:
+def _cut_older_mail(lines: Sequence[Line], kinds: list[Kind], people: Collection[str], names: Sequence[str]) -> None:
     """Mark everything after the headers of an older mail, or after a line that announces one."""
     known = patterns()
     for number, line in enumerate(lines):
