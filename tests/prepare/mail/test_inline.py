@@ -47,3 +47,11 @@ def test_text_above_and_below_one_quote_stays_without_the_quote(prefix: str) -> 
     assert two.answer.endswith("> Which day?\n\nFriday suits me.\n\n> Which boat?\n\nThe red one.") and two.inline
     plain = f"Thank you for the plan.\n\n{prefix}\n> Which day?\n> Olav\n\nFriday suits me."
     assert answer(plain) == "Thank you for the plan.\n\nFriday suits me."
+
+
+def test_what_a_quoted_mail_quotes_is_not_the_question() -> None:
+    older = "<p>On 6.3.24 Ida wrote:</p><blockquote type='cite'>It leaks.</blockquote><p>Which day?</p>"
+    made = split_quotes(
+        html_lines(f"<p>On 7.3.24 Olav wrote:</p><blockquote type='cite'>{older}</blockquote><p>Friday.</p>")
+    )
+    assert made.answer == "Friday." and split_quotes(made.quoted).own == "Which day?"

@@ -19,6 +19,8 @@ LABELS = [
 BELOW = "Olav Berg/Yard/FJORD\n07/03/2024 09:05 AM\n\n{0}\nIda Holm/Yard/FJORD@FJORD\n{1}\n\n{2}\nhull\n\n" + OLDER
 APART = "Olav Berg\n07.03.2024 09:05\n\n\t{0}\tIda Holm/Yard/FJORD@FJORD, Tom Reed/Yard\n\t{1}\n\t{2}\thull\n\n" + OLDER
 ONE_LINE = "olav@fjord.example on 07/03/2024 09:05:12 AM\n\n{0}:   Ida Holm\n{1}:\n{2}:  hull\n\n" + OLDER
+DAY = "Olav Berg\n7. März 2024\n{0} Ida Holm\n{1} Harbour Desk\n{2} hull\n\n" + OLDER
+LABELLED = "{0}\tIda Holm/Yard\nDate\t07/03/2024 09:05\n{2}\thull\n\n" + OLDER
 SENT_BY = "Olav Berg/Yard/FJORD@FJORD\nSent by: Kim Lund\n2024-03-07 09:05\n\n{0} Ida Holm/Yard\n{2} hull\n\n" + OLDER
 
 
@@ -27,7 +29,7 @@ def is_cut(made: SplitMail) -> bool:
 
 
 @pytest.mark.parametrize("labels", LABELS, ids=lambda labels: labels[0])
-@pytest.mark.parametrize("shape", [BELOW, APART, ONE_LINE, SENT_BY], ids=["below", "apart", "one line", "sent by"])
+@pytest.mark.parametrize("shape", [BELOW, APART, ONE_LINE, SENT_BY, DAY, f"From\tOlav Berg\n{LABELLED}"])
 def test_the_writer_the_date_and_labels_begin_the_older_mail(labels: tuple[str, ...], shape: str) -> None:
     text = f"{OWN}\n\n{shape.format(*labels)}"
     assert is_cut(split_quotes(plain_lines(text), ["Ida"], PEOPLE))
@@ -52,6 +54,8 @@ def test_headers_in_the_cells_of_a_table_begin_it_too() -> None:
         "Ida Holm\n7 March 2024 10:00\n\nTo\nthe harbour office\n\nSubject\nFees\n\nWe ask for a new bill.",
         "Dear Olav,\n\nOslo/Bergen\n07.03.2024 10:00\nTo be sure, bring rope.\nSubject to weather, we sail.",
         "Dear Olav,\n\nplease print this on the tickets:\n\nRed Boat\n07.03.2024 10:00\nTo\nBergen\nSubject\nherring",
+        "Dear Olav,\n\nOlav\n7.3.2024 10:00 at the gate\nTo Ida\nSubject to the weather",
+        "Dear Olav,\n\nOlav\n7.3.2024\nTo do: rope\nSubject to weather: sails",
         "Dear Olav,\n\nTo\nmy mind, it is late.\nSubject\nclosed, as of 07.03.2024 10:00.",
         "Tom said on 07.03.2024 10:00 that he comes.\nTo\nwhom?\nThe subject of Olav/Ida was not raised again.",
     ],

@@ -10,7 +10,8 @@ from gradschool.prepare.mail.structure import has_address, has_date, names_someo
 
 HEADER = re.compile(r"[\s>*|]{0,4}\**([^\W\d_][^\d:：*|<>@]{0,30}?)\**\s{0,2}[:：]\**\s*(.*)")
 RULE = re.compile(r"\s*[_\-=*~#]{5,}\s*")
-ANNOUNCEMENT = re.compile(r"\s*[-_=*]{3,}\s*[^\W\d_].{0,120}?\s*[-_=*]{3,}\s*")  # "-----Alkuperäinen viesti-----"
+# "-----Alkuperäinen viesti-----"
+ANNOUNCEMENT = re.compile(r"\s*[-_=*]{3,}\s*[\"'“„«]?[^\W\d_].{0,120}?\s*[-_=*]{3,}\s*")
 KEY_NAMES = ("from", "sent", "to", "subject")
 MAX_HEADERS = 12  # lines that headers above an older mail may take
 MIN_LABELS = 4  # of headers in an unknown language; one less below a rule

@@ -52,6 +52,7 @@ class _Reader(HTMLParser):
         self._lists: list[int] = []  # the number of the next draft; -1 in a list without numbers
         self._names: Counter[str] = Counter()  # how many of each tag are open
         self._hints: list[Hint] = []  # of the open tags that set one
+        self._quotes = 0  # open quotations
         self._starts_bold = False  # whether the current line begins with a bold word
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -76,6 +77,7 @@ class _Reader(HTMLParser):
         if len(self._open) < MAX_DEPTH:
             self._open.append((tag, hint))
             self._names[tag] += 1
+            self._quotes += (tag, hint) == ("blockquote", "quoted")
             if hint is not None:
                 self._hints.append(hint)
 
@@ -144,6 +146,7 @@ class _Reader(HTMLParser):
                 self._hints.pop()
             self._open.pop()
             self._names[name] -= 1
+            self._quotes -= (name, hint) == ("blockquote", "quoted")
             if name == tag:
                 break
         if tag in ("ul", "ol") and self._lists:
@@ -179,7 +182,8 @@ class _Reader(HTMLParser):
         self._text = ""
         if text.strip() and text != "-":
             hint = self._hint()
-            self.lines.append(Line(text.rstrip(), "label" if self._starts_bold and not hint else hint))
+            text = "> " * (self._quotes - 1) + text.rstrip()  # what the quoted mail quotes
+            self.lines.append(Line(text, "label" if self._starts_bold and not hint else hint))
         elif keep_empty:
             self._empty_line()
 

@@ -17,7 +17,10 @@ LABEL = re.compile(r"\s{0,40}\**([^\W\d_][^\d:：\t<>@]{0,24}?)\**(?:\s{0,3}[:�
 # "Olav Berg ---07/03/2024 09:05:12---When do we meet": the history that Notes puts above the headers.
 HISTORY = re.compile(r".{2,120}?-{3}\s?\d{1,4}[./-]\d{1,2}[./-]\d{1,4},?\s\d{1,2}[:.]\d\d.{0,20}-{3}.*")
 SENTENCE = re.compile(r"[.!?…。]$")
-PLAIN_DATE = re.compile(r"(?:[^\W\d_]{1,12}[.,]?\s)?\d")  # how a line with nothing but a date begins
+# A line with nothing but a date: "Thu 07/03/2024 09:05 AM CET".
+PLAIN_DATE = re.compile(
+    r"(?:[^\W\d_]{1,12}[.,]{0,2}\s)?\d.{0,60}\d\)?(?:\s?(?:(?i:[ap]\.?m\.?|uhr|h)|[A-Z]{1,5})\)?){0,3}[*]{0,2}"
+)
 MAX_LENGTH, MAX_WORDS = 120, 9  # characters and words of the line with the writer or the date
 MAX_HEADERS, MAX_LINES = 30, 60  # lines of all headers; with empty ones
 MAX_ABOVE = 8  # lines above "To"
@@ -34,22 +37,20 @@ def notes_end(lines: Sequence[Line], start: int, people: Collection[str], names:
         return 0
     filled = [at for at in range(start, min(len(lines), start + MAX_LINES)) if lines[at].text.strip()][:MAX_HEADERS]
     texts = [lines[at].text.strip() for at in filled]
-    marked = _has_units(texts[0])
-    if not _dated_next(texts, marked):
+    if not _dated_next(texts, people):
         return 0
     found: set[str] = set()
-    certain = dated = False
+    certain = False
     for place, (at, text) in enumerate(zip(filled, texts, strict=True)):
-        name, value = _label(text, loose=marked)
+        name, value = _label(text, people)
         found.add(name)
-        dated = dated or _is_date(text)
         certain = certain or _has_units(value or text) or names_someone(text, people)
-        if (place > MAX_ABOVE and "to" not in found) or _is_sentence(text, name):
+        if (place > MAX_ABOVE and "to" not in found) or (not name and _is_sentence(text)):
             return 0
         if name == "subject" and "to" in found:
             below = at + 1 < len(lines) and lines[at + 1].text.strip()
             end = at + 2 if below and not value else at + 1
-            return end if certain and dated and not _is_letterhead(lines, start, names) else 0
+            return end if certain and not _is_letterhead(lines, start, names) else 0
     return 0
 
 
@@ -72,21 +73,24 @@ def _has_units(text: str) -> bool:
     return NOTES_NAME.match(text) is not None or has_address(text.partition(" ")[0])
 
 
-def _dated_next(texts: Sequence[str], marked: bool) -> bool:
+def _dated_next(texts: Sequence[str], people: Collection[str]) -> bool:
     """Whether the date is on the first line or the next one, or below "Sent by: …"; somewhere below "From"."""
-    if _is_date(texts[0]) or _label(texts[0], loose=False)[0] == "from":
-        return True
-    plain = [_is_date(text) and PLAIN_DATE.match(text) is not None for text in texts[1:3]]
-    return plain[:1] == [True] or (marked and plain[1:] == [True] and ":" in texts[1])
+    if _label(texts[0], people)[0] == "from":
+        return any(map(_is_date, texts[1:MAX_ABOVE]))
+    known = _has_units(texts[0]) or names_someone(texts[0], people)
+    if _is_date(texts[0]):
+        return known or PLAIN_DATE.fullmatch(texts[0]) is not None
+    plain = [PLAIN_DATE.fullmatch(text) is not None and _is_date(text, timed=not known) for text in texts[1:3]]
+    return plain[:1] == [True] or (plain[1:] == [True] and _has_units(texts[0]) and ":" in texts[1])
 
 
-def _is_date(text: str) -> bool:
+def _is_date(text: str, *, timed: bool = True) -> bool:
     few = len(text) <= MAX_LENGTH and len(text.split()) <= MAX_WORDS
-    return few and has_date(text) and has_time(text)
+    return few and has_date(text) and (has_time(text) or not timed)
 
 
-def _is_sentence(text: str, label: str) -> bool:
-    return not label and len(text.split()) >= MIN_SENTENCE and SENTENCE.search(text) is not None
+def _is_sentence(text: str) -> bool:
+    return len(text.split()) >= MIN_SENTENCE and SENTENCE.search(text) is not None
 
 
 def _is_letterhead(lines: Sequence[Line], start: int, names: Collection[str]) -> bool:
@@ -95,16 +99,17 @@ def _is_letterhead(lines: Sequence[Line], start: int, names: Collection[str]) ->
     return first == start and names_someone(lines[start].text, {name.casefold() for name in names})
 
 
-def _label(text: str, *, loose: bool) -> tuple[str, str]:
+def _label(text: str, people: Collection[str]) -> tuple[str, str]:
     """Which header a line is by its label, with or without a colon, and its value on the same line; or empty.
 
-    `loose`: one blank may separate both, before somebody with units.
+    One blank may separate both, before a person or a subject.
     """
     if (found := LABEL.fullmatch(text)) and (known := _known(found[1])):
         return known, found[2].strip()
     label, _, value = text.partition(" ")
-    known = _known(label) if loose else ""
-    return (known, value.strip()) if known == "subject" or _has_units(value) else ("", "")
+    known = _known(label)
+    person = _has_units(value) or names_someone(value, people) or NAME.fullmatch(value) is not None
+    return (known, value.strip()) if known == "subject" or (known and person) else ("", "")
 
 
 def _known(label: str) -> str:

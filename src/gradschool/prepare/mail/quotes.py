@@ -113,6 +113,8 @@ def _cut_older_mail(lines: Sequence[Line], kinds: list[Kind], people: Collection
         after = end or headers_end(lines, _next_filled(lines, number + 1), people) or number + 1
         kind: Kind = "forwarded" if forwarded else "quoted"
         first = _next_filled(lines, after)
+        while first < len(lines) and RULE.fullmatch(lines[first].text):
+            first = _next_filled(lines, after := first + 1)
         if not forwarded and first < len(lines) and is_quoted(lines[first]):
             _mark(kinds, start, after, "attribution")
             return
