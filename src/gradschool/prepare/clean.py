@@ -13,7 +13,7 @@ from gradschool.data.mojibake import fix_text
 from gradschool.data.near_duplicates import NearIndex, Sample
 from gradschool.data.normalize import normalize, normalized_messages
 from gradschool.data.shingles import Hashes
-from gradschool.prepare.called import addressed, signed
+from gradschool.prepare.called import addressed, copied, signed
 from gradschool.prepare.draft import Change, Draft, Spool
 from gradschool.prepare.instructions import TITLED, FromTitles
 from gradschool.prepare.mail.signature import is_entry
@@ -70,6 +70,8 @@ class Ingest:
         written = list(signed(draft.ideal))
         named = dict.fromkeys(name for message in draft.messages for name in addressed(message.content))
         named |= dict.fromkeys(name for message in draft.messages[:-1] for name in signed(message.content))
+        named |= dict.fromkeys(name for change in draft.changes if change.kind == "signature"
+                               for name in copied(change.text))  # fmt: skip
         self._called |= named
         self._authors.update(written)
         return replace(draft, people=(*draft.people, *((name, "") for name in (*named, *written))))

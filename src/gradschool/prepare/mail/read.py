@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from gradschool.data.encoding import Unreadable
 from gradschool.data.language import language_of
-from gradschool.prepare.called import copied
 from gradschool.prepare.draft import Change, Draft, Sink, id_from, unused
 from gradschool.prepare.instructions import Writer, instruction
 from gradschool.prepare.mail.authors import Author, author_of
@@ -160,8 +159,7 @@ class _Reader:
                 kind, _reason(error)
             ), True
         introduced = [line.text for line, kind in made if kind in ("attribution", "forwarded")]
-        cc = ((name, "") for name in copied(made.removed("signature")))
-        people = tuple(dict.fromkeys((*people, *people_named(introduced), *cc)))
+        people = tuple(dict.fromkeys((*people, *people_named(introduced))))
         language = language_of(made.own)
         question, natural = self._question(head, parent, made, language)
         raw = paragraphs([line.text for line in body.lines])
