@@ -41,7 +41,7 @@ COPIED = re.compile(
     rf"(?:^|\n)\W{{0,3}}(?i:{COPIES})[ \t]+(?P<line>[^\n]{{1,300}})"
     rf"|(?<!\d )\b(?i:cc(?:['’]?(?:d|ed|ing))?(?: in)?|(?:copying|copied|looping|looped) in)[ \t]+(?P<name>{NAME})"
 )
-FOR_OTHERS = re.compile(r"(?i:p\.?\s?p\.?|i\.\s?a\.|i\.\s?v\.|im auftrag(?: von)?|on behalf of|for|für|pour)\s+")
+FOR_OTHERS = re.compile(r"^(?i:p\.?\s?p\.?|i\.\s?a\.|i\.\s?v\.|im auftrag(?: von)?|on behalf of|for|für|pour)\s+")
 KISSES = re.compile(r"(?<=\w) x{1,4}$", re.IGNORECASE)
 MIN_WORDS = 5  # of a message that ends with a line of its own for the name
 MAX_TAIL = 8  # last lines that are searched for a signature
@@ -155,7 +155,7 @@ def _stands_apart(text: str, lines: list[str]) -> bool:
 
 def _person(text: str) -> Iterator[str]:
     """The name in a line that has nothing else but a place of work; nothing if it is not a name."""
-    text = FOR_OTHERS.sub("", LEADING.sub("", text.strip()), count=1)
+    text = FOR_OTHERS.sub("", LEADING.sub("", text.strip()))
     name = KISSES.sub("", re.sub(r"[\W_]++$", "", PLACE.sub("", text)))
     if not re.fullmatch(NAME, name) or name.casefold() in _nobody():
         return

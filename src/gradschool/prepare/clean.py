@@ -82,7 +82,8 @@ class Ingest:
         `by_author`: the answers are one author's, whose usual signature is never replaced.
         """
         usual = self._authors.total() * USUAL_SIGNATURE
-        own = {name for name, count in self._authors.items() if by_author and count >= usual}
+        frequent = (name for name, count in self._authors.items() if by_author and count >= usual)
+        own = {name for name in frequent if not self.people.has_address(name)}  # "Thanks Jorin!" is to a correspondent
         self.people.keep_names(own)
         self.people.register_called(name for name in (*self._called, *self._authors) if name not in own)
 

@@ -137,6 +137,11 @@ class People:
                 self._register(name, "")
             self._unsure |= unknown if len(words) == 1 else set()
 
+    def has_address(self, name: str) -> bool:
+        """Whether a name is that of somebody with a mail address."""
+        known = (person for word in name.split() for person, _ in self._by_word.get(word.casefold(), ()))
+        return any(person.addresses for person in known)
+
     def keep_names(self, names: Iterable[str]) -> None:
         """Never replace these names: the author signs with them."""
         self._own |= {word.casefold() for name in names for word in name_words(name)}

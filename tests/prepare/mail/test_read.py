@@ -118,6 +118,12 @@ def test_names_that_only_the_texts_have_are_replaced_in_the_whole_folder(run: Ru
     assert third["completion"] == f"{plain}\n\nSam"
 
 
+def test_a_correspondent_who_is_thanked_at_the_end_is_not_the_author(run: Run, rows: Any) -> None:
+    run({"box.mbox": mbox(*(mail(f"Bring {what}.\n\nThanks Tom!", id_=what) for what in ("rope", "tar", "oil")))},
+        "style", authors=("anna@example.org",))  # fmt: skip
+    assert all("Thanks" in row["completion"] and "Tom" not in row["completion"] for row in rows("examples.jsonl"))
+
+
 def test_mail_that_is_not_personal_is_in_the_review_with_its_reason(run: Run, rows: Any) -> None:
     more = (
         mail("I am away.", subject="Re: x", id_="4", Auto_Submitted="auto-replied", day=4),
