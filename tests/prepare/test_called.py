@@ -52,6 +52,8 @@ from gradschool.prepare.called import called
         ("Hallo Zusammen,\nx", ()),
         ("Dear Finance,\nx", ()),
         ("Hello Amazon support, where is it?", ()),
+        ("Dear Garden lovers of the north,\nx", ()),
+        ("Hi Garden lovers\nx", ()),
         ("However,\n\nthe boat is here.", ()),
         ("Roses,\nof all colours,", ()),
         ("It has 50 cc Honda engines.", ()),

@@ -27,7 +27,7 @@ INTRODUCED = (
     rf"|\b(?:this is|it['’]s|I am|I['’]m|here is|hier (?:ist|spricht))[ \t]+(?P<here>{NAME})"
     r"(?=[ \t]+(?:from|at|of|with|calling|here|von)\b)"
 )
-# "Hi Denise just checking": without a sign between the name and the sentence.
+# "Hi Denise just checking": no sign between the name and the sentence; not "Dear Garden lovers," or "Hi Garden lovers".
 CASUAL = re.compile(
     r"\W{0,3}(?i:hi|hello|hey|hiya|dear|hallo|hoi|hej|hei|hola|bonjour|salut|ciao|moin|liebe|lieber|cher|chère)"
     rf"[ \t]++(?P<name>{UPPER}[\w'’-]++)[ \t]++(?P<next>[^\W\d_][\w'’-]*+)"
@@ -83,7 +83,8 @@ def _greeted(text: str) -> Iterator[str]:
             return
         casual = CASUAL.match(line)
         if casual:
-            if not _is_role(casual["next"]):
+            sentence = line[casual.end() :].strip()
+            if sentence and not sentence.endswith((",", "，", ":", "!")) and not _is_role(casual["next"]):
                 yield from _person(casual["name"])
             return
     alone = ALONE.fullmatch(lines[0].strip()) if lines else None
