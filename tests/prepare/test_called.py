@@ -54,6 +54,7 @@ from gradschool.prepare.called import called
         ("Hello Amazon support, where is it?", ()),
         ("Dear Garden lovers of the north,\nx", ()),
         ("Hi Garden lovers\nx", ()),
+        ("Dear Garden and allotment lovers,\nx", ()),
         ("However,\n\nthe boat is here.", ()),
         ("Roses,\nof all colours,", ()),
         ("It has 50 cc Honda engines.", ()),
