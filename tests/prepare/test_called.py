@@ -31,6 +31,7 @@ from gradschool.prepare.called import called
         ("Hi Denise just checking in", ("Denise",)),
         ("Hi Denise I am late", ("Denise",)),
         ("Dear D. Walker,\nx", ("D Walker",)),
+        ("Dear Adeyemi family,\nx", ("Adeyemi",)),
         ("Liebe Familie Adeyemi,\nx", ("Adeyemi",)),
         ("Denise,\n\nthank you.", ("Denise",)),
         ("FAO Denise Walker\nI need it.", ("Denise Walker",)),

@@ -18,8 +18,8 @@ REST = (
     r"(?:the|your|all|every\w{3,4}|team|colleagues|co|company|crew|family|friends|others|alle|das|die|kollegen|familie"
     r"|l['’]équipe|toute?s?|tous|todos|equipo|tutti|colleghi|allen|het|collega['’]?s)"
 )
-# After "Denise" and "Tom": a sign, a place of work, or "and team".
-END = rf"(?=[ \t]*(?:[,.!:;?…，、！：。–—\-()]|$)|{BLANKS}(?:(?:at|from|von|@)[ \t]|(?:{AND})[ \t]++{REST}\b))"
+# After "Denise" and "Tom": a sign, a place of work, or "and team"; after "Walker": "family".
+END = rf"(?=[ \t]*(?:[,.!:;?…，、！：。–—\-()]|$)|{BLANKS}(?:(?:at|from|von|@)[ \t]|(?:{AND})[ \t]++{REST}\b|family\b))"
 HONORED = re.compile(r"\s*(?P<names>[^\W\d_]{1,8})\s?(?:様|さん|さま|殿|先生|님|씨|先生|女士|小姐)(?:[\s,、，:：。]|$)")
 # "Denise at Harbour Mutual", "Denise (Harbour Mutual)", "Denise, Harbour Mutual": what follows is not a name.
 PLACE = re.compile(
