@@ -84,10 +84,10 @@ def test_every_ideal_answer_is_worth_full_marks(job: Job, measured: Measured) ->
     rows = score(examples, [Answer(example.ideal) for example in examples], decides, also)
     below = [(row.id, row.value, row.parts) for row in rows if row.value < 1]
     assert not below
-    about_style = ("copied", "repeats itself", "told from the author") if isinstance(decides, Style) else ()
+    about_style = ("copied", "repeats itself", "distinguishable from the author") if isinstance(decides, Style) else ()
     for row in rows:
         assert not [name for name, value in row.parts.items() if value < 1 and name not in about_style], row.id
-        assert row.parts.get("copied", 0) < 0.2 and row.parts.get("told from the author", 0.5) == 0.5
+        assert row.parts.get("copied", 0) < 0.2 and row.parts.get("distinguishable from the author", 0.5) == 0.5
     assert len(job.settings.goal.rules) == 0 or all(rule.name in rows[0].parts for rule in job.settings.goal.rules)
 
 

@@ -11,7 +11,7 @@ import small_job
 from finish import finish
 from gradschool.job import read_job
 from gradschool.records import Answer, Cost, Interval, Report, RungResult, Score, Scored
-from gradschool.remedies import WITHOUT_FACTS, advise
+from gradschool.remedies import advise
 from gradschool.rungs.ladder import LADDER
 from gradschool.rungs.training import Trained
 from gradschool.rungs.tune import still_falling
@@ -86,7 +86,7 @@ def test_an_untrained_base_may_not_write_answers_that_are_rarely_ideal(tmp_path:
 
 def test_documents_are_a_remedy_only_if_answers_may_need_facts(tmp_path: Path) -> None:
     workspace = workspace_of(tmp_path)
-    for metric in ("exact_match", *WITHOUT_FACTS):
+    for metric in ("exact_match", "style", "label", "json_fields", "rules"):
         assert RESULT.report
         best = replace(RESULT, report=replace(RESULT.report, metric=metric))
         named = any("names no documents" in text for text in advise(best, [best, GROUND], workspace, LADDER))

@@ -51,7 +51,7 @@ def killed(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Killed:
         process = small_job.stopped(pattern, run, "climb", *(arguments or ("--resume", run)), cwd=home)
         if moment == "training":
             with safe_open(checkpoint, framework="pt") as file:
-                this.checkpoint_step = json.loads(file.metadata()["course"])["step"]
+                this.checkpoint_step = json.loads(file.metadata()["state"])["step"]
             this.refused = small_job.run("climb", "--resume", run)
         process.send_signal(sign)
         process.send_signal(signal.SIGCONT)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from huggingface_hub import hf_hub_download
@@ -48,7 +48,7 @@ CARDS = (8, 16, 24, 48, 80)  # GB that GPUs are sold with
 CHARACTERS_PER_TOKEN = 3  # a cautious guess; English has about four with current vocabularies
 TEMPLATE_TOKENS = 32  # that a chat template adds to a question
 ROWS_AT_ONCE = (64, 16, 4, 2, 1)
-METHODS: tuple[Method, ...] = ("lora", "4-bit lora", "full")
+METHODS: tuple[Method, ...] = get_args(Method)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ from gradschool.package.verdicts import what_settles
 from gradschool.records import Message, RungResult, Scored
 from gradschool.rungs.curve import MORE_EXAMPLES
 from gradschool.rungs.rung import Rung
+from gradschool.score.about import about
 from gradschool.settings import BUILT_IN
 from gradschool.workspace import Workspace
 
 FEW_EXAMPLES = 500  # train examples; below this, more of them is the cheapest thing to try
 MIN_OF_LANGUAGE = 5  # test answers in a language from which its score is compared
 LOWER = 0.1  # by how much the score of a language is lower than that of the others before it is named
-WITHOUT_FACTS = ("style", "label", "json_fields", "rules")  # metrics of answers that need no facts from documents
 
 
 def advise(
@@ -58,7 +58,7 @@ def advise(
 
 def _needs_facts(workspace: Workspace, metric: str) -> bool:
     """Whether answers may need facts from documents: not if they are classes, or if the metric measures their form."""
-    return metric not in WITHOUT_FACTS and classes([*workspace.data.train, *workspace.data.test]) is None
+    return about(metric).needs_facts and classes([*workspace.data.train, *workspace.data.test]) is None
 
 
 def _languages(rows: Sequence[Scored], workspace: Workspace) -> Iterator[str]:

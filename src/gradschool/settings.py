@@ -295,6 +295,7 @@ class Renamed:
 
     path: str
     values: str = ""
+    value_of: Callable[[Any], Any] = lambda value: value  # from the old value
 
     def now(self, name: Callable[[str], str] = str) -> str:
         """The rest of a sentence about the old name; `name` maps a path to the name that the user writes."""
@@ -303,7 +304,7 @@ class Renamed:
 
 RENAMED = {  # by their old paths
     "goal.also": Renamed("goal.extra_metrics"),
-    "four_bits": Renamed("quantization", '"nf4" for true; leave it out for false'),
+    "four_bits": Renamed("quantization", '"nf4" for true; leave it out for false', lambda on: "nf4" if on else None),
 }
 
 
@@ -342,13 +343,12 @@ def saved_settings(values: Mapping[str, Any]) -> Settings:
 
     Raises pydantic.ValidationError if they are not settings.
     """
-    values = dict(values)
-    if "four_bits" in values:
-        values["quantization"] = "nf4" if values.pop("four_bits") else None
-    goal = values.get("goal")
-    if isinstance(goal, dict) and "also" in goal:
-        rest = {key: value for key, value in goal.items() if key != "also"}
-        values["goal"] = rest | {"extra_metrics": goal["also"]}
+    values = {key: dict(value) if isinstance(value, dict) else value for key, value in values.items()}
+    for old, new in RENAMED.items():
+        table, _, name = old.rpartition(".")
+        place = values.get(table) if table else values
+        if isinstance(place, dict) and name in place:
+            place[new.path.rpartition(".")[2]] = new.value_of(place.pop(name))
     return Settings.model_validate(values)
 
 

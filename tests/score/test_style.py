@@ -65,13 +65,13 @@ def test_the_author_is_recognised_and_others_are_not(style: Style) -> None:
     asked, chance = examples(20, 2), random.Random(7)
     assert sum(values(style, [formal(chance) for _ in asked], asked)) >= 17
     assert sum(values(style, [hasty(chance) for _ in asked], asked)) == 0
-    assert all(style(hasty(chance), example).parts["own text recognised"] == 1 for example in asked)
+    assert all(style(hasty(chance), example).parts["own text accepted"] == 1 for example in asked)
 
 
 def test_indistinguishable_texts_are_distinguished_half_the_time(style: Style) -> None:
     asked, chance = examples(60, 3), random.Random(9)
-    same = [part["told from the author"] for part in style.compare([formal(chance) for _ in asked], asked)]
-    other = [part["told from the author"] for part in style.compare([hasty(chance) for _ in asked], asked)]
+    same = [part["distinguishable from the author"] for part in style.compare([formal(chance) for _ in asked], asked)]
+    other = [part["distinguishable from the author"] for part in style.compare([hasty(chance) for _ in asked], asked)]
     assert 0.3 < sum(same) / len(same) < 0.7 and sum(other) / len(other) == 1
     assert style.compare([formal(chance)] * 5, asked[:5]) == [{}] * 5  # too few to say
 
@@ -157,10 +157,10 @@ def test_its_parts_are_in_the_report_with_bounds(style: Style) -> None:
     rows = score(asked, answers, style, {})
     report = judge(rows, Goal(metric="style", pass_mark=0.5), 0.95)
     assert 0.5 < report.score.mean < 0.8 and report.failures == {"empty answer": 1}
-    told = report.parts["told from the author"]
+    told = report.parts["distinguishable from the author"]
     assert told.examples == 39 and told.interval.low < told.mean < told.interval.high
     as_extra = score(asked, answers, style, {"style": style})[0].parts
-    assert "style: told from the author" in as_extra and "told from the author" in as_extra
+    assert "style: distinguishable from the author" in as_extra and "distinguishable from the author" in as_extra
 
 
 def test_jobs_can_name_it(tmp_path: object) -> None:

@@ -355,9 +355,9 @@ def test_a_checkpoint_of_an_older_version_is_resumed(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.safetensors"
     with safe_open(path, framework="pt") as file:
         tensors, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
-    old = json.loads(metadata["course"])
+    old = json.loads(metadata["state"])
     old |= {"untrained_loss": 4.0, "portion_tokens": old.pop("micro_batch_tokens")}
-    save_file(tensors, path, {**metadata, "course": json.dumps(old)})
+    save_file(tensors, path, {"plan": metadata["plan"], "course": json.dumps(old)})
     resumed = training(tmp_path)
     assert next(resumed.run()).step == len(steps) + 1  # type: ignore[union-attr]
     assert resumed.state.micro_batch_tokens == MAX_TOKENS

@@ -61,7 +61,7 @@ def prepare(
     ] = None,
     others: Annotated[
         list[Path] | None,
-        typer.Option(help="file or folder with texts of other authors, for the judge of a style; repeatable"),
+        typer.Option(help="file or folder with texts of other authors, for the style classifier; repeatable"),
     ] = None,
     pass_mark: Annotated[float | None, typer.Option(help="the pass mark to write into job.toml")] = None,
     issues: Annotated[Path | None, typer.Option(help="write all warnings here, one per line")] = None,
@@ -177,7 +177,7 @@ def _show_next(prepared: "Prepared") -> None:
         f"set the task and the pass mark in {path}/job.toml",
     ]
     if summary.lacks:
-        steps.append("prepare again with the option --others: texts of other authors, for the judge of the style")
+        steps.append("prepare again with the option --others: texts of other authors, for the style classifier")
     elif summary.obstacles:
         steps.append("add sources, or change what stops a climb, and prepare again")
     steps.append(f"gradschool check {quoted}")

@@ -49,7 +49,9 @@ def serve(
     max_context: Annotated[
         int | None,
         typer.Option(
-            "--max-context", min=2, help="most tokens of prompt and answer; default: the base's context length"
+            "--max-context",
+            min=2,
+            help="maximum number of tokens of prompt and answer; default: the base's context length",
         ),
     ] = None,
     max_body: Annotated[int, typer.Option("--max-body", min=1, help="largest request body (bytes)")] = 1 << 20,

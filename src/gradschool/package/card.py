@@ -13,15 +13,8 @@ from gradschool.package.forms import Shipped
 from gradschool.package.manifest import Manifest
 from gradschool.package.verdicts import bounds, differences, percent, plain_verdict, verdict_sentence, verdict_words
 from gradschool.records import Report, RungResult
+from gradschool.score.about import about
 
-HUB_METRICS = {
-    "exact_match": "exact_match",
-    "label": "accuracy",
-    "json_fields": "f1",
-    "token_f1": "f1",
-    "rouge_l": "rouge",
-    "chrf": "chrf",
-}
 FORMS = {  # library and relation to the base, in the words of the Hub
     "adapter": ("peft", "adapter"),
     "merged": ("transformers", "merge"),
@@ -119,7 +112,7 @@ def _front_matter(manifest: Manifest, chosen: RungResult, shipped: Shipped | Non
     header["tags"] = tags
     if chosen.report:
         metric = chosen.report.metric
-        header["metrics"] = [HUB_METRICS.get(metric, metric)]
+        header["metrics"] = [about(metric).hub_type or metric]
         header["model-index"] = [{"name": manifest.name, "results": [_model_index(manifest, chosen.report, shipped)]}]
     return header
 
@@ -141,7 +134,7 @@ def _model_index(manifest: Manifest, report: Report, shipped: Shipped | None) ->
     if shipped:
         args["form"] = shipped.result.form
     measured = {
-        "type": HUB_METRICS.get(report.metric, report.metric),
+        "type": about(report.metric).hub_type or report.metric,
         "value": round(score.mean, 6),
         "name": report.metric,
         "args": args,

@@ -1,4 +1,4 @@
-"""Who wrote the rows of tables: the author of the job, or others, whose texts serve the judge of the style."""
+"""Who wrote the rows of tables: the author of the job, or others, whose texts serve the style classifier."""
 
 import shlex
 from collections import Counter
@@ -36,7 +36,7 @@ class Bylines:
 
 @dataclass(frozen=True, slots=True)
 class Divided:
-    """Passes on the drafts of rows: those of the author as they are, and those of others to the judge of the style."""
+    """Passes on the drafts of rows: those of the author as they are, and those of others to the style classifier."""
 
     bylines: Bylines
     others: Sink | None
@@ -76,14 +76,14 @@ def read_bylines(tables: Sequence[tuple[SourceFile, str]], named: Sequence[str],
             f"{files} has texts of {len(counts)} authors, and none of them is named with --author.",
             f"The authors are {listed}.",
             f"add the author to imitate to the command, for example {asked}; the texts of the others "
-            "then serve the judge of the style.",
+            "then serve the style classifier.",
         )
     people.keep_names(shown[name] for name in own)
     people.register(("", name) if "@" in name else (name, "") for name in (shown[k] for k in counts.keys() - own))
     written = sum(counts[name] for name in own)
     yield Note(
         f"{written} rows are by {', '.join(sorted(shown[name] for name in own))}; {counts.total() - written} by other "
-        f"authors serve the judge of the style. All authors: {listed}."
+        f"authors serve the style classifier. All authors: {listed}."
     )
     return Bylines(own, several=True)
 

@@ -133,7 +133,7 @@ def _readable(examples: Sequence[Example], summary: Summary, limits: Limits) -> 
 def _judge(
     measure: "Measure", metric: FittedMetric, job: Job, parts: Sequence[Sequence[Example]], summary: Summary
 ) -> Work[None]:
-    """Whether the judge of a style can be fitted to the examples, the texts of others and answers of the built-in base.
+    """Whether the style classifier can be fitted to the examples, the texts of others and answers of the built-in base.
 
     Other bases may be large: `gradschool check` asks them.
     """

@@ -5,7 +5,7 @@ JOB/
   job.toml                  the job; never overwritten once the user has edited it
   report.md                 a report of what was found, changed and dropped
   review.jsonl              every dropped or changed draft with its reason; the user writes decisions here
-  others.jsonl              texts of other authors, for the judge of a style
+  others.jsonl              texts of other authors, for the style classifier
   pairs.jsonl               a good and a bad answer to the same question, if the data mark any; not trained on
   guidelines.md             a copy of the guidelines, if any
   documents/                copies of the documents for the ground rung, if any

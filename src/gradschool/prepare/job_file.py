@@ -9,10 +9,9 @@ import tomli_w
 
 from gradschool.prepare.folder import OTHERS
 from gradschool.prepare.guidelines import Guideline
+from gradschool.score.about import about
 from gradschool.settings import BUILT_IN, METRICS, Purpose
 
-PASS_MARKS = {"style": 0.5, "label": 0.8, "json_fields": 0.8, "exact_match": 0.8}
-TEXT_PASS_MARK = 0.4  # for metrics of common wording: two good answers have little in common
 HEAD = """\
 # Written by `gradschool prepare`. Edit it freely: later preparations never overwrite an edited file.
 # `gradschool check {quoted}` says what the test set can prove; `gradschool settings` lists every key.
@@ -60,7 +59,7 @@ def job_file(
     """The text of job.toml."""
     metric, extra = metric_for(purpose, answers)
     assert metric in METRICS
-    mark = pass_mark or PASS_MARKS.get(metric, TEXT_PASS_MARK)
+    mark = pass_mark or about(metric).usual_pass_mark
     data: dict[str, Any] = {"examples": "examples.jsonl"}
     if documents:
         data["documents"] = "documents"

@@ -10,7 +10,7 @@ from gradschool.model.engine import Engine
 from gradschool.settings import Data, Purpose
 
 Mode = Literal["pseudonyms", "drop", "keep"]
-SHORT = {  # names of the kinds on the command line
+SHORT: dict[str, PrivateKind] = {  # names of the kinds on the command line
     "key": "key or token",
     "email": "e-mail address",
     "account": "bank account",

@@ -1,4 +1,4 @@
-"""Texts of other authors for the judge of a style: those of given sources, and the messages that the author answers."""
+"""Texts of other authors for the style classifier: those of given sources, and the messages that the author answers."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from gradschool.data.documents import TEXT_SUFFIXES
 from gradschool.data.encoding import Unreadable, encoding_of
 from gradschool.errors import DataError
 from gradschool.prepare.archives import OFFICE, is_archive, unpack
@@ -32,7 +33,6 @@ HTML = re.compile(r"\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.
 ROWS = re.compile(r'\s*(\{\s*"|\[\s*[{\[]|\{\s*\})')
 TABLE_LINES, MAX_HEADER_WORDS = 30, 5
 TRANSCRIPT_LINES = 200  # from which a conversation is recognised
-PROSE = (".md", ".markdown", ".txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +230,7 @@ def _text(head: bytes, suffix: str) -> Kind:
         return "rows"
     if is_transcript(complete[:TRANSCRIPT_LINES]):
         return "transcript"
-    return "rows" if suffix not in PROSE and _is_table(complete[:TABLE_LINES]) else "document"
+    return "rows" if suffix not in TEXT_SUFFIXES and _is_table(complete[:TABLE_LINES]) else "document"
 
 
 def _is_table(lines: list[str]) -> bool:

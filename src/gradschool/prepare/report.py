@@ -191,7 +191,7 @@ def _others(summary: Summary) -> str:
         return ""
     count = summary.others
     return (
-        "## Texts of other authors\n\nThe judge of the style compares the author with `others.jsonl`: "
+        "## Texts of other authors\n\nThe style classifier compares the author with `others.jsonl`: "
         f"{count['messages']:,} messages that the author answers and {count['given']:,} texts of other "
         "authors, from the sources or given with `--others`; "
         f"{count['left out']:,} given texts were left out (too short, in another language, twice, or the author's own)."

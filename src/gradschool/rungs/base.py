@@ -9,11 +9,13 @@ from gradschool.records import Work
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, try_all
 from gradschool.specialist import Specialist
 
+NAME = "base"
+
 
 def base(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     """Score the base model without instructions, examples or passages."""
     began = time.monotonic()
-    [(recipe, rows)] = yield from try_all(best, [best.recipe], inputs, "base")
+    [(recipe, rows)] = yield from try_all(best, [best.recipe], inputs, NAME)
     return Candidate(recipe, mean(rows), seconds=time.monotonic() - began)
 
 
@@ -22,4 +24,4 @@ def reason_to_skip(job: Job, engine: Engine) -> str:
     return ""
 
 
-BASE = Rung("base", base, reason_to_skip, "the model alone")
+BASE = Rung(NAME, base, reason_to_skip, "the model alone")

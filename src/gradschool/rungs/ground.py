@@ -14,6 +14,8 @@ from gradschool.rungs.prompt import instruction_variants
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, best_of, scores_of, try_all
 from gradschool.specialist import Specialist
 
+NAME = "ground"
+
 
 def ground(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     """Index the documents, then try passages with each variant of the instructions and with the best prompt's examples.
@@ -30,7 +32,7 @@ def ground(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     yield Note(f"ground: indexed {index.size} passages.")
     prompts = instruction_variants(best.recipe, job) + ([best.recipe] if best.recipe.shots else [])
     recipes = [replace(prompt, index=str(folder), passages=k) for prompt in prompts for k in settings.ground.passages]
-    tried = yield from try_all(best, recipes, inputs, "ground")
+    tried = yield from try_all(best, recipes, inputs, NAME)
     chosen, rows = best_of(tried)
     return Candidate(chosen, mean(rows), scores_of(tried), seconds=time.monotonic() - began)
 
@@ -40,4 +42,4 @@ def reason_to_skip(job: Job, engine: Engine) -> str:
     return "" if job.settings.data.documents else "the job names no documents"
 
 
-GROUND = Rung("ground", ground, reason_to_skip, "passages from your documents", adds_facts=True)
+GROUND = Rung(NAME, ground, reason_to_skip, "passages from your documents", adds_facts=True)

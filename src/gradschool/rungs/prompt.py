@@ -14,6 +14,7 @@ from gradschool.records import Example, Work
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, best_of, scores_of, try_all
 from gradschool.specialist import Recipe, Specialist
 
+NAME = "prompt"
 FIXED_SETS = 2  # sets of fixed examples that are tried for each number of shots
 MAX_POOL = 2_000  # examples among which the nearest are searched
 LENGTH_QUANTILE = 0.9  # longer examples are not shown
@@ -22,7 +23,7 @@ LENGTH_QUANTILE = 0.9  # longer examples are not shown
 def prompt(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     """Try the instructions alone, with fixed sets of examples, and with the examples nearest to each question."""
     began = time.monotonic()
-    tried = yield from try_all(best, prompt_variants(best.recipe, inputs), inputs, "prompt")
+    tried = yield from try_all(best, prompt_variants(best.recipe, inputs), inputs, NAME)
     chosen, rows = best_of(tried)
     return Candidate(chosen, mean(rows), scores_of(tried), seconds=time.monotonic() - began)
 
@@ -94,4 +95,4 @@ def varied(pool: Sequence[Example], count: int, seed: int) -> list[Example]:
     return (chosen + [example for example in order if example not in chosen])[:count]
 
 
-PROMPT = Rung("prompt", prompt, reason_to_skip, "instructions, and examples that are shown")
+PROMPT = Rung(NAME, prompt, reason_to_skip, "instructions, and examples that are shown")

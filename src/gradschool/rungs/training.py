@@ -36,6 +36,7 @@ from gradschool.tune.train_job import TrainJob, broadcast
 from gradschool.tune.world import current
 
 # The number of threads changes the last bits of gradients, so a resumed run keeps its choice.
+NAME = "tune"  # of the rung
 THREADS_KEY: Key[int] = Key("tune-threads", int)
 TEXTS_KEY: Key[list[list[int]]] = Key("tune-texts", list[list[int]])
 
@@ -177,7 +178,7 @@ def train_job(
     name: str,
 ) -> Work[TrainJob]:
     """Everything that a training needs, with texts of the base for rehearsal; `name` is that of its checkpoint."""
-    tune, checkpoint = inputs.settings.tune, inputs.run.work("tune").resolve() / f"{name}.safetensors"
+    tune, checkpoint = inputs.settings.tune, inputs.run.work(NAME).resolve() / f"{name}.safetensors"
     texts = None
     if plan.rehearsal:
         texts = yield from inputs.run.once(TEXTS_KEY, partial(write_texts, engine, plan.seed))
@@ -209,7 +210,7 @@ def write_texts(engine: LocalEngine, seed: int) -> Work[list[list[int]]]:
 
 def save(network: PreTrainedModel, engine: LocalEngine, inputs: RungInputs, name: str) -> str:
     """Save trained weights: a PEFT folder, or a model folder with the base's tokenizer and chat template."""
-    folder = inputs.run.work("tune").resolve() / name  # recipes are saved, and a resumed climb may start elsewhere
+    folder = inputs.run.work(NAME).resolve() / name  # recipes are saved, and a resumed climb may start elsewhere
     if inputs.settings.tune.method == "lora":
         save_adapter(network, folder, engine.name, engine.revision or None)
     else:

@@ -18,7 +18,15 @@ from gradschool.run import CURVES, Key
 from gradschool.rungs.curve import Curve, advice_of, as_trials, learning_curve
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, try_all
-from gradschool.rungs.training import Trained, learning_rate_trial, local, make_rows, train_specialist, with_training
+from gradschool.rungs.training import (
+    NAME,
+    Trained,
+    learning_rate_trial,
+    local,
+    make_rows,
+    train_specialist,
+    with_training,
+)
 from gradschool.specialist import Recipe, Specialist, specialist_of
 from gradschool.tune.plan import learning_rates
 
@@ -119,7 +127,7 @@ def best_state(best: Specialist, student: Specialist, trained: Trained, inputs: 
     Answers decide, not the loss, which also depends on how confident the network is.
     """
     recipes = [with_training(student.recipe, folder, inputs.settings.tune.method) for folder in trained.folders]
-    tried = yield from try_all(best, recipes, inputs, "tune")
+    tried = yield from try_all(best, recipes, inputs, NAME)
     sample, answers = inputs.validation[:UNTUNED_SAMPLE], inputs.run.answers("tune-untuned")
     untuned = yield from evaluate(student, sample, inputs.measure, answers, "tune: without training")
     before = student.text_losses(general_texts())
@@ -148,11 +156,11 @@ def _gates(
 
 def _clean_up(inputs: RungInputs) -> None:
     """Remove checkpoints, and the adapters of the learning curve."""
-    folder = inputs.run.work("tune")
+    folder = inputs.run.work(NAME)
     for curve in folder.glob(f"{CURVES}*/"):
         shutil.rmtree(curve)
     for checkpoint in folder.glob("*.safetensors"):
         checkpoint.unlink()
 
 
-TUNE = Rung("tune", tune, reason_to_skip, "training on your examples", trains=True)
+TUNE = Rung(NAME, tune, reason_to_skip, "training on your examples", trains=True)

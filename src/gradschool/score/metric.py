@@ -17,7 +17,7 @@ class MetricResult:
 
 # Parts that say something about an answer's text, and are not better if they are higher: their mean is over the answers
 # that have them. Any other part of a failed answer counts as 0.
-ABOUT_TEXT = frozenset({"told from the author", "own text recognised", "copied", "repeats itself"})
+ABOUT_TEXT = frozenset({"distinguishable from the author", "own text accepted", "copied", "repeats itself"})
 
 
 class Unscorable(Exception):

@@ -153,7 +153,7 @@ class Style:
         """1 if the answer is attributed to the author, else 0; sentences from training or the question are ignored.
 
         An answer scores 0 too if it repeats itself more than any training text, or is far shorter than nearly all of
-        them. Parts: "own text recognised" is the score of the author's real answer, the most that can be expected of a
+        them. Parts: "own text accepted" is the score of the author's real answer, the most that can be expected of a
         specialist; "copied" is the fraction of the answer's words in copied sentences; "repeats itself" is the
         fraction of its runs of five words that occurred before.
         """
@@ -170,7 +170,7 @@ class Style:
         enough = word_count(rest) >= max(MIN_WORDS, self.author.least_words)
         judged = copied < MAX_COPIED and enough and again <= self.author.repeats
         parts = {
-            "own text recognised": float(self._is_taken(example.ideal)),
+            "own text accepted": float(self._is_taken(example.ideal)),
             "copied": copied,
             "repeats itself": again,
         }
@@ -217,7 +217,7 @@ class Style:
         scores = _held_out([*ideals, *answers], labels, [*groups, *groups])
         real, made = scores[: len(ideals)], scores[len(ideals) :]
         distinguished = 0.5 + 0.5 * np.sign(real - made)
-        return [{"told from the author": float(one)} for one in distinguished]
+        return [{"distinguishable from the author": float(one)} for one in distinguished]
 
 
 def repeats(text: str) -> float:

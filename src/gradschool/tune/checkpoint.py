@@ -53,7 +53,7 @@ def write_checkpoint(
     full = world.gather(tensors)
     if world.rank == 0:
         on_cpu = {name: tensor.cpu().contiguous() for name, tensor in full.items()}
-        metadata = {"course": json.dumps(asdict(state)), "plan": json.dumps(asdict(plan))}
+        metadata = {"state": json.dumps(asdict(state)), "plan": json.dumps(asdict(plan))}
         with new_path(path) as temporary:  # `save` would need twice the file's size in memory
             save_file(on_cpu, temporary, metadata)
 
@@ -74,7 +74,8 @@ def read_checkpoint(
         with safe_open(path, framework="pt") as file:
             if json.loads(file.metadata()["plan"]) != asdict(plan):
                 raise ValueError("It belongs to another plan.")
-            state = _state_of(json.loads(file.metadata()["course"]))
+            found = file.metadata()
+            state = _state_of(json.loads(found["state"] if "state" in found else found["course"]))  # the older name
             for name, parameter in parameters.items():
                 now, best_yet = (world.like(file.get_tensor(f"{part}.{name}"), parameter) for part in ("now", "best"))
                 with torch.no_grad():

@@ -28,7 +28,7 @@ class _Phrases:
     """What programs write, each as a key: whole messages, their beginnings, ends of calls, and parts of notices."""
 
     whole: frozenset[str]
-    begun: tuple[str, ...]  # "this message was deleted by admin", with a name behind it
+    begun: tuple[str, ...]  # "this message was deleted by admin", with a name after it
     ends: tuple[str, ...]
     edits: frozenset[str]
     locations: frozenset[str]
@@ -79,7 +79,7 @@ def _has_votes(poll: re.Match[str]) -> bool:
 
 
 def _is_phrase(key: str, known: _Phrases) -> bool:
-    """Whether a key is that of a whole message, with a name, a length or time of a call, or its end behind it."""
+    """Whether a key is that of a whole message, with a name, a length or time of a call, or its end after it."""
     if key in known.whole or LENGTH.sub("", key) in known.whole:
         return True
     ended = next((key[: -len(end)].strip() for end in known.ends if key.endswith(f" {end}")), "")

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
+from gradschool.data import dates
+
 # Characters without width that set the direction of writing: they say nothing about a message.
 MARKS = re.compile("[\u200b\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\ufeff]")
 NUMBERS = (
@@ -54,12 +56,7 @@ AFTERNOON = frozenset(
 MORNING = frozenset(
     ("am", "a", "午前", "上午", "凌晨", "早上", "오전", "ص", "πμ", "sa", "pg", "vm", "fm", "de", "ap", "पूर्वाह्न")
 )
-MONTHS = {
-    name: number
-    for number, name in enumerate(
-        ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), 1
-    )
-}
+MONTHS = {words.split()[0]: number for number, words in enumerate(dates.MONTHS, 1)}
 ORDERS = ("day month year", "month day year", "year month day")
 BUDDHIST, PERSIAN = 543, 621  # years by which these calendars differ
 
