@@ -11,7 +11,7 @@ from gradschool.evaluate import mean
 from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.records import Example, Work
-from gradschool.rungs.rung import Candidate, Rung, RungInputs, best_of, scores_of, try_all
+from gradschool.rungs.rung import Candidate, Rung, RungInputs, best_of, highest, scores_of, try_all
 from gradschool.specialist import Recipe, Specialist
 
 FIXED_SETS = 2  # sets of fixed examples that are tried for each number of shots
@@ -24,7 +24,7 @@ def prompt(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     began = time.monotonic()
     tried = yield from try_all(best, prompt_variants(best.recipe, inputs), inputs, "prompt")
     chosen, rows = best_of(tried)
-    return Candidate(chosen, mean(rows), scores_of(tried), seconds=time.monotonic() - began)
+    return Candidate(chosen, mean(rows), scores_of(tried), seconds=time.monotonic() - began, highest=highest(rows))
 
 
 def reason_to_skip(job: Job, engine: Engine) -> str:
