@@ -11,6 +11,7 @@ import pytest
 import small_job
 from finish import finish
 from gradschool.climbing import climb
+from gradschool.data.proof import Looks
 from gradschool.files import sha256
 from gradschool.job import read_job
 from gradschool.package.bundle import open_specialist
@@ -63,11 +64,15 @@ def test_every_rung_saves_its_answers_and_its_result(whole: Whole) -> None:
 
 
 @pytest.mark.slow
-def test_bounds_split_the_error_budget_and_rungs_are_compared_in_pairs(whole: Whole) -> None:
+def test_looks_that_can_pass_share_the_error_budget_and_rungs_are_compared_in_pairs(whole: Whole) -> None:
     before: list[str] = []
+    looks = Looks(0.05, 4)
     for rung in RUNGS:
-        report = whole.done(f"{rung}-result")["report"]
-        assert report["score"]["interval"]["level"] == pytest.approx(1 - 0.05 / 4)
+        report, highest = whole.done(f"{rung}-result")["report"], whole.done(rung)["highest"]
+        can_pass = highest >= report["pass_mark"]
+        assert report["validation_high"] == (None if can_pass else highest)
+        assert report["score"]["interval"]["level"] == pytest.approx(looks.level)
+        looks = looks.after(can_pass)
         assert report["score"]["interval"]["low"] <= report["score"]["mean"] <= report["score"]["interval"]["high"]
         start = max(before, key=lambda name: whole.done(name)["validation"], default=None)
         assert (report["difference"] or {}).get("other") == start
@@ -193,8 +198,10 @@ def test_a_rung_that_cannot_run_is_skipped_with_the_reason(tmp_path: Path) -> No
     }
     assert "no documents" in results["ground"]["skipped"] and "not on this machine" in results["tune"]["skipped"]
     assert all(results[rung]["report"] for rung in ("base", "prompt"))
-    # Only two rungs can look at the test set, so the budget is split in two.
-    assert results["base"]["report"]["score"]["interval"]["level"] == pytest.approx(1 - 0.05 / 2)
+    # Only two rungs can look at the test set; the base cannot pass, so its half of the budget is left for the prompt.
+    assert [results[rung]["report"]["score"]["interval"]["level"] for rung in ("base", "prompt")] == [0.975, 0.95]
+    assert results["base"]["report"]["verdict"] == "failed" and results["base"]["report"]["validation_high"] < 0.7
+    assert "failed on" in result.stdout and "97.5% (base), 95% (prompt) confidence" in result.stdout
     assert "Not passed: the best on validation is the base rung" in result.stdout
     assert "The tune rung could not run" in result.stdout
 
@@ -215,7 +222,8 @@ def test_a_rung_needs_only_its_definition_and_its_entry_in_the_ladder(tmp_path: 
     climbed, events = finish(run.recorded(climb(run, (BASE, never, toy))))
     assert [result.rung for result in climbed.results] == ["base", "never", "toy"]
     assert [event for event in events if isinstance(event, RungResult)] == list(climbed.results)
-    assert climbed.results[2].report.score.interval.level == pytest.approx(1 - 0.05 / 2)  # two rungs can run
+    levels = [result.report.score.interval.level for result in climbed.results if result.report]
+    assert levels == [0.975, 0.95]  # two rungs can run, and the base cannot pass
     assert climbed.results[2].report.difference.other == "base"
     assert (climbed.rung, climbed.verdict) == ("toy", "failed") and "More toys." in climbed.remedies
     specialist, _ = finish(open_specialist(run.specialist))

@@ -6,7 +6,7 @@ import pytest
 
 import small_job
 from finish import finish
-from gradschool.data.proof import look_level
+from gradschool.data.proof import Looks
 from gradschool.errors import DataError, GradschoolError, UsageError
 from gradschool.files import read_json
 from gradschool.job import Job, read_job
@@ -38,7 +38,7 @@ def test_the_parts_of_a_split_are_disjoint_and_complete(tmp_path: Path) -> None:
     ]
     assert "72 usable examples" in notes[0].text and ready.data.split.hash[:8] in notes[-1].text
     # Only base and prompt can run: the job names no documents, and a fake base cannot be trained.
-    assert ready.level == look_level(0.05, 2)
+    assert ready.looks == Looks(0.05, 2)
 
 
 def test_the_split_depends_on_contents_and_seed_alone(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_settings_are_checked_before_anything_is_read(tmp_path: Path) -> None:
 
 def test_a_rung_that_cannot_run_does_not_use_the_test_set(tmp_path: Path) -> None:
     few, _ = finish(open_job(job_of(tmp_path, prompt__shots=[0])))
-    assert few.level == look_level(0.05, 1)  # the prompt rung has no task, no guidelines and no examples to show
+    assert few.looks == Looks(0.05, 1)  # the prompt rung has no task, no guidelines and no examples to show
     examples = [example for part in parts_of(few) for example in part]
     assert len(divide(examples, job_of(tmp_path), 4).test) >= len(few.data.test)
 

@@ -14,7 +14,7 @@ from gradschool.remedies import advise
 from gradschool.run import CLIMB, PACKAGE, Key, Run, result_key
 from gradschool.rungs.ladder import LADDER
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, candidate_key
-from gradschool.score.judge import Rival, judge
+from gradschool.score.judge import Rival, judge, pass_mark_of
 from gradschool.specialist import Recipe, Specialist, specialist_of
 from gradschool.tune.train_job import dismiss_helpers
 from gradschool.workspace import Workspace, open_job
@@ -40,6 +40,11 @@ class Tested:
     specialist: Specialist
     result: RungResult
     rows: Sequence[Scored]
+
+    @property
+    def decided_on_test(self) -> bool:
+        """Whether the verdict comes from the test set, which spends a part of the error budget."""
+        return self.result.report is not None and self.result.report.validation_high is None
 
 
 CLIMBED: Key[Climbed] = Key(CLIMB, Climbed)
@@ -77,6 +82,7 @@ def climb_rungs(
     start: Tested | None = None
     results: list[RungResult] = []
     tested: list[Tested] = []
+    looks = workspace.looks
     for rung in ladder:
         if reason := rung.reason_to_skip(run.job, workspace.engine):
             results.append(RungResult(rung.name, None, skipped=reason))
@@ -84,7 +90,8 @@ def climb_rungs(
             continue
         best = start.specialist if start else base
         candidate = yield from run.once(candidate_key(rung.name), partial(rung.make, best, inputs))
-        tested.append((yield from measure_on_test(run, workspace, rung.name, candidate, start, tested)))
+        tested.append((yield from measure_on_test(run, workspace, rung.name, candidate, looks.level, start, tested)))
+        looks = looks.after(tested[-1].decided_on_test)
         results.append(tested[-1].result)
         yield results[-1]
         if results[-1].passed:
@@ -94,11 +101,19 @@ def climb_rungs(
 
 
 def measure_on_test(
-    run: Run, workspace: Workspace, rung: str, candidate: Candidate, start: Tested | None, before: Sequence[Tested]
+    run: Run,
+    workspace: Workspace,
+    rung: str,
+    candidate: Candidate,
+    level: float,
+    start: Tested | None,
+    before: Sequence[Tested],
 ) -> Work[Tested]:
     """Answer and judge the test examples, and compare the scores with those of other rungs.
 
-    These are `start`, which the candidate was built on, and the one with the best test score among those `before`.
+    `level` is the confidence of each bound. A candidate whose validation score excludes a pass gets no verdict from the
+    test. The other rungs are `start`, which the candidate was built on, and the one with the best test score among
+    those `before`.
     """
     began = time.monotonic()
     specialist = specialist_of(workspace.engine, candidate.recipe)
@@ -108,7 +123,14 @@ def measure_on_test(
     groups = [column for column, part in workspace.data.reading.columns.items() if part == "group"]
     result = RungResult(
         rung=rung,
-        report=judge(rows, run.job.settings.goal, workspace.level, *_rivals(start, best), next(iter(groups), "")),
+        report=judge(
+            rows,
+            run.job.settings.goal,
+            level,
+            *_rivals(start, best),
+            next(iter(groups), ""),
+            validation_high=None if candidate.highest >= pass_mark_of(run.job.settings.goal) else candidate.highest,
+        ),
         gates=candidate.gates,
         recipe=candidate.recipe.describe(),
         seconds=candidate.seconds + time.monotonic() - began,

@@ -98,7 +98,8 @@ class Example:
 class Split:
     """The ids of the train, validation and test examples, and a hash over ids and contents.
 
-    `reason` says in a sentence why the parts have these sizes; splits of older runs have none.
+    `reason` says in a sentence why the parts have these sizes. `near` are clusters of examples with near-duplicate
+    questions, which make one unit of their groups. Splits of older runs have neither.
     """
 
     train: tuple[str, ...]
@@ -106,6 +107,7 @@ class Split:
     test: tuple[str, ...]
     hash: str
     reason: str = ""
+    near: tuple[tuple[str, ...], ...] = ()
 
     def __str__(self) -> str:
         """The sizes and their reason, in one line."""
@@ -247,6 +249,8 @@ class Report:
     difference: Difference | None = None  # from the rung that this one was built on; older runs: from the previous one
     best_difference: Difference | None = None  # from the rung with the best score so far, if that is another one
     group_name: str = ""  # the column that names the groups, if there is one
+    # The upper bound on validation, if that lies below the pass mark: then the test set decides nothing.
+    validation_high: float | None = None
 
     @property
     def differences(self) -> tuple[Difference, ...]:

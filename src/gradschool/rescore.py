@@ -7,8 +7,10 @@ from pydantic import TypeAdapter
 
 from gradschool.data.check import check
 from gradschool.data.issues import counted
+from gradschool.data.near_duplicates import near_duplicates
 from gradschool.data.proof import look_level
 from gradschool.data.read import read_examples
+from gradschool.data.split import as_units
 from gradschool.evaluate import evaluate, measure_of
 from gradschool.files import write_lines
 from gradschool.package.bundle import is_base, open_specialist
@@ -48,7 +50,7 @@ def score_specialist(
     goal = job.settings.goal
     given = {key: name for key, name in (columns or {}).items() if name is not None}
     checked = check(read_examples(examples, job.settings.data.model_copy(update=given)))
-    asked = checked.examples
+    asked = as_units(checked.examples, near_duplicates(checked.examples, job.settings.data.near_duplicate))
     if checked.issues:
         found = ", ".join(counted(checked.issues))
         yield Note(f"{examples.name}: {len(asked)} usable examples; {found}.", "warning")

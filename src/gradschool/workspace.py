@@ -9,7 +9,7 @@ from gradschool.data.issues import Issue, carried
 from gradschool.data.languages import languages, name_of
 from gradschool.data.near_duplicates import near_duplicates
 from gradschool.data.others import messages_in, of_training, read_others
-from gradschool.data.proof import look_level
+from gradschool.data.proof import Looks
 from gradschool.data.read import Reading, read_examples
 from gradschool.data.split import freeze_split, split_of, verify_split
 from gradschool.errors import DamagedError, DataError, UsageError
@@ -47,15 +47,15 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """Everything a climb works with; `level` is the confidence of each bound on the test set."""
+    """Everything a climb works with."""
 
     engine: Engine
     data: Dataset
     measure: Measure
     decoding: Decoding  # of a trained base
     untrained_decoding: Decoding
-    level: float
-    proof: Proof  # what the test set can prove
+    looks: Looks
+    proof: Proof  # what the test set can prove at the first look
 
 
 def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) -> Work[Workspace]:
@@ -76,20 +76,19 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
     yield Note(f"{reading.form}: {len(checked.examples)} usable examples, {warnings}.")
     with carried(checked.issues):
         engine = yield from open_base(job, run)
-        looks = count_looks(ladder, job, engine)
+        looks = Looks(goal.error_budget, count_looks(ladder, job, engine))
         readable = yield from fit_to_base(checked.examples, engine, instructions_of(job), job.settings.tune)
     unspoken = language_issues(readable.examples, engine)
     issues = [*checked.issues, *readable.issues, *unspoken]
     with carried(issues):
-        split = divide(readable.examples, job, looks, run)
+        split = divide(readable.examples, job, looks.number, run)
         train, validation, test = split_of(readable.examples, split)
         if engine.trains and any(rung.trains for rung in ladder):
             demand_trainable(readable, (train, validation), job.settings.tune, engine)
         others = (yield from texts_of_others(job, train)) if measure.unfitted else []
         shortage = _shortage(measure, job, train, others)
     data = Dataset(reading, [*issues, *shortage], split, train, validation, test)
-    level = look_level(goal.error_budget, looks)
-    proof = proof_of([example.group for example in test], len(readable.examples), pass_mark_of(goal), level)
+    proof = proof_of([example.group for example in test], len(readable.examples), pass_mark_of(goal), looks.level)
     if run:
         for issue in (*unspoken, *shortage):
             yield Note(str(issue), "warning")
@@ -106,7 +105,7 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
                 yield from demand_fit(measure, engine, job, train, others, untrained_decoding)
             except DataError as error:
                 raise DataError(f"The job cannot be climbed: {error.what}", error.why, error.fix) from error
-    return Workspace(engine, data, measure, decoding, untrained_decoding, level, proof)
+    return Workspace(engine, data, measure, decoding, untrained_decoding, looks, proof)
 
 
 def open_base(job: Job, run: Run | None = None) -> Work[Engine]:

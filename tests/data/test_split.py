@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gradschool.data.near_duplicates import near_duplicates
 from gradschool.data.proof import look_level, min_test_examples
 from gradschool.data.sizing import sizes
-from gradschool.data.split import freeze_split, split_of, verify_split
+from gradschool.data.split import as_units, freeze_split, split_of, verify_split
 from gradschool.errors import DataError, UsageError
 from gradschool.records import Example, Message, Source
 from gradschool.score.stats import bounds, verdict
@@ -215,6 +215,23 @@ def test_large_groups_are_distributed():
     examples += [example(400 + n, f"h{n % 40}") for n in range(80)]
     split = frozen(examples)
     assert len({one.group for one in split_of(examples, split)[2]}) > 15
+
+
+def test_what_the_split_keeps_together_is_one_group_for_the_bounds():
+    """Near-duplicates of several groups are one unit, in the order of the file; train keeps the names of its groups."""
+    examples = [example(number, group=f"g{number // 2}") for number in range(80)]
+    near = [(f"e{6 * number}", f"e{6 * number + 3}") for number in range(13)]  # each links two groups of two
+    units = as_units(examples, near)
+    assert [one.group for one in units[:8]] == ["g0", "g0", "g0", "g0", "g2", "g2", "g3", "g3"]
+    assert [replace(one, group="") for one in units] == [replace(one, group="") for one in examples]
+    split = frozen(examples, near)
+    train, validation, test = split_of(examples, split)
+    for part in (validation, test):
+        assert {one.group for one in part} == {one.group for one in units if one in part}
+    assert {one.group for one in train} == {one.group for one in examples if one.id in split.train}
+    assert len({one.group for one in test}) < len({one.group for one in examples if one.id in split.test})
+    old = split_of(examples, replace(split, near=()))[2]  # splits of earlier versions have no clusters
+    assert {one.group for one in old} == {one.group for one in examples if one.id in split.test}
 
 
 def test_a_changed_example_is_noticed():

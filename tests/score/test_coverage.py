@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy.stats import beta
 
-from gradschool.data.proof import look_level
+from gradschool.data.proof import VALIDATION_LEVEL, Looks, look_level
 from gradschool.score.dirichlet import chance_at_most
 from gradschool.score.stats import bounds, verdict
 
@@ -123,6 +124,42 @@ def test_a_climb_rarely_passes_falsely(kind):
     assert false / repeats <= at_most(budget, repeats), false / repeats
     if kind == "zeros and ones":
         assert false > 0  # the budget is there to be used
+
+
+def passes(truths: list[float], mark: float, test: int, validation: int, saving: bool, climbs: int = 10_000) -> float:
+    """How often a climb passes a rung, with right-or-wrong answers; with `saving`, hopeless rungs spend nothing."""
+    random = np.random.default_rng(4)
+    left, passed = np.full(climbs, 0.05), np.zeros(climbs, dtype=bool)
+    hardness = random.random((climbs, test))  # shared by all rungs
+    for number, truth in enumerate(truths):
+        luck = np.where(random.random((climbs, test)) < 0.5, hardness, random.random((climbs, test)))
+        right, tried = (luck < truth).sum(axis=1), random.binomial(validation, truth, climbs)
+        highest = np.where(tried == validation, 1.0, beta.ppf(VALIDATION_LEVEL, tried + 1, validation - tried))
+        looks = (highest >= mark) | (not saving)
+        error = left / (len(truths) - number)
+        low = np.where(right == 0, 0.0, beta.ppf(error, np.maximum(right, 1), test - right + 1))
+        passed |= looks & (low >= mark)
+        left = left - np.where(looks, error, 0.0)
+    return float(passed.mean())
+
+
+@pytest.mark.parametrize("truths", [[0.1, 0.4, 0.7, 0.8], [0.8] * 4, [0.1, 0.8, 0.2, 0.8], [0.5, 0.55, 0.6, 0.8]])
+def test_saved_looks_do_not_make_false_passes_more_frequent_than_the_budget(truths):
+    assert passes(truths, 0.8 + 1e-9, 110, 45, saving=True) <= at_most(0.05, 10_000)
+
+
+def test_saved_looks_make_proofs_easier():
+    """Three hopeless rungs below a good one: the good one gets the whole budget instead of a quarter."""
+    even, saving = (passes([0.1, 0.3, 0.5, 0.9], 0.8, 110, 45, saving=one) for one in (False, True))
+    assert saving > even + 0.1, (saving, even)
+
+
+def test_looks_share_what_is_left():
+    looks, spent = Looks(0.05, 4), 0.0
+    for taken in (True, False, True, True):
+        spent += (1 - looks.level) * taken
+        looks = looks.after(taken)
+    assert spent == pytest.approx(0.05) and looks.number == 0
 
 
 def test_good_specialists_do_pass():

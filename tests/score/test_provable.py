@@ -16,6 +16,16 @@ def test_more_examples_prove_more_and_groups_count_instead_of_examples() -> None
     assert few.needed is None and many.needed is not None and 0.8 < many.needed < 1
 
 
+def test_in_groups_a_higher_score_is_needed() -> None:
+    alone, grouped = proof_of(groups(60), 200, 0.6, LEVEL), proof_of(groups(20, 3), 200, 0.6, LEVEL)
+    assert alone.needed == alone.needed_together
+    assert alone.needed and grouped.needed and grouped.needed_together
+    assert alone.needed < grouped.needed < grouped.needed_together
+    assert f", or {grouped.needed_together:.3f} if the answers of a group are right or wrong together." in str(
+        grouped.sentence()
+    )
+
+
 def test_the_sentence_names_what_is_enough() -> None:
     assert "the true score must be at least 0." in proof_of(groups(60), 200, 0.8, LEVEL).sentence()
     said = proof_of(groups(10), 200, 0.8, LEVEL).sentence()

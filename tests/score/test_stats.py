@@ -17,6 +17,7 @@ from gradschool.score.stats import (
     difference,
     more_examples,
     needed_score,
+    needed_score_in_groups,
     verdict,
 )
 
@@ -168,6 +169,23 @@ def test_needed_score_has_its_power(number, mark):
     proves = [bounds([1.0] * k + [0.0] * (number - k), alone(number), LEVEL).low >= mark for k in range(number + 1)]
     power = sum(binom.pmf(k, number, truth) for k in range(number + 1) if proves[k])
     assert power == pytest.approx(0.8, abs=1e-6)
+
+
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize("sizes", [[3] * 30, [1] * 20 + [4] * 5])
+def test_needed_score_in_groups_has_its_power(sizes, together):
+    """Simulated again with other numbers; 4 standard errors of both simulations are 0.18."""
+    names = [str(i) for i, size in enumerate(sizes) for _ in range(size)]
+    truth = needed_score_in_groups(names, 0.6, LEVEL, together)
+    random, proven, repeats = np.random.default_rng(7), 0, 300
+    for _ in range(repeats):
+        luck = np.repeat(random.random(len(sizes)), sizes) if together else random.random(len(names))
+        proven += bounds((luck < truth).astype(float).tolist(), names, LEVEL).low >= 0.6
+    assert proven / repeats == pytest.approx(0.8, abs=0.18)
+
+
+def test_no_score_is_enough_if_all_right_proves_too_little():
+    assert needed_score_in_groups([str(n % 5) for n in range(50)], 0.9, LEVEL, together=False) is None
 
 
 def _power(values, groups, number, mark, repeats=120):

@@ -13,7 +13,7 @@ from rich.progress import Progress as Bars
 from gradschool.cli.lines import say
 from gradschool.model.engine import Engine
 from gradschool.model.remote import new_notes
-from gradschool.package.verdicts import bounded
+from gradschool.package.verdicts import bounded, decided
 from gradschool.records import Event, Note, Progress, RungResult, Step, Work
 
 T = TypeVar("T")
@@ -108,7 +108,7 @@ def rung_line(result: RungResult) -> str:
         return f"[bold]{result.rung}[/]: skipped, {escape(result.skipped)}"
     style = VERDICT_STYLE[result.report.verdict]
     failed = "".join(f"; failed gate: {escape(gate.name)}" for gate in result.gates if not gate.held)
-    return f"[bold]{result.rung}[/]: {bounded(result.report.score)} [{style}]{result.report.verdict}[/]{failed}"
+    return f"[bold]{result.rung}[/]: {bounded(result.report.score)} [{style}]{decided(result.report)}[/]{failed}"
 
 
 def show_notes(console: Console, engine: Engine) -> None:

@@ -18,9 +18,9 @@ from gradschool.examine import Examined
 from gradschool.package.verdicts import (
     bounded,
     bounds,
+    confidences,
     differences,
     duration,
-    percent,
     plain_verdict,
     verdict_sentence,
     verdict_words,
@@ -73,10 +73,10 @@ def ladder_table(results: Sequence[RungResult], width: int = WIDE) -> Table:
     for result in results:
         table.add_row(*_ladder_row(result, narrow, VERDICT_WIDTH if width < WIDE else WIDE))
     if report:
-        level, score = report.score.interval.level, report.score
+        score = report.score
         table.caption = (
             f"{score.examples} test examples in {score.groups} groups. Below each score: its lower and upper bound, "
-            f"each at {percent(level)} confidence."
+            f"each at {confidences(results)} confidence."
         )
     return table
 

@@ -4,6 +4,9 @@ With n of n answers right, the lower bound with error a is a^(1/n).
 """
 
 import math
+from dataclasses import dataclass
+
+VALIDATION_LEVEL = 0.95  # confidence of the upper bound of a validation score that excludes a pass
 
 
 def look_level(error_budget: float, looks: int) -> float:
@@ -14,6 +17,32 @@ def look_level(error_budget: float, looks: int) -> float:
     """
     assert looks >= 1
     return 1 - error_budget / looks
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """The error budget that is left, and the number of looks at the test set that are still possible.
+
+    Each look gets an even part of what is left; a look that is not taken leaves its part to the later ones, and the
+    last one gets all that is left. Whether a look is taken must not depend on the test set.
+
+    >>> looks = Looks(0.05, 4)
+    >>> looks.level, looks.after(True).level == looks.level, looks.after(False).after(False).after(False).level
+    (0.9875, True, 0.95)
+    """
+
+    budget: float
+    number: int
+
+    @property
+    def level(self) -> float:
+        """The confidence level of the next look."""
+        return look_level(self.budget, max(self.number, 1))
+
+    def after(self, taken: bool) -> "Looks":
+        """What is left after the next look, if it was taken, or without it."""
+        spent = self.budget / self.number if taken else 0.0
+        return Looks(self.budget - spent, self.number - 1)
 
 
 def provable(examples: int, level: float) -> float:

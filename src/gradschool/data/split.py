@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from gradschool.data.components import components
+from gradschool.data.components import Nodes, components
 from gradschool.data.labels import classes
 from gradschool.data.sizing import Sizes, sizes
 from gradschool.errors import DataError
@@ -67,7 +67,8 @@ def freeze_split(
     ids = {part: _in_hash_order(parts[part]) for part in PARTS}
     if 2 * len(ids["test"]) < min(MIN_TEST, size.test):
         raise _too_few_units(examples, units)
-    frozen = Split(ids["train"], ids["validation"], ids["test"], "", _reason(units, size, ids))
+    clusters = tuple(tuple(cluster) for cluster in near)
+    frozen = Split(ids["train"], ids["validation"], ids["test"], "", _reason(units, size, ids), clusters)
     return replace(frozen, hash=_hash(examples, frozen))
 
 
@@ -84,12 +85,24 @@ def _reason(units: Sequence[_Unit], size: Sizes, ids: Mapping[str, Sequence[str]
 
 
 def split_of(examples: Sequence[Example], split: Split) -> tuple[list[Example], list[Example], list[Example]]:
-    """The examples of each part: train, validation, test."""
+    """The examples of each part: train, validation, test.
+
+    In validation and test the group of an example is its unit, because bounds count what is independent.
+    """
     by_id = {example.id: example for example in examples}
-    train, validation, test = (
-        [by_id[id_] for id_ in part if id_ in by_id] for part in (split.train, split.validation, split.test)
-    )
+    unit_of = {example.id: example for example in as_units(examples, split.near)}
+    train = [by_id[id_] for id_ in split.train if id_ in by_id]
+    validation, test = ([unit_of[id_] for id_ in part if id_ in by_id] for part in (split.validation, split.test))
     return train, validation, test
+
+
+def as_units(examples: Sequence[Example], near: Sequence[Sequence[str]]) -> list[Example]:
+    """The examples with one group for all that hang together: by their groups and by near-duplicates, transitively.
+
+    `near` are clusters of ids. The group of a unit is that of its first example.
+    """
+    first = _components(examples, near).tolist()
+    return [replace(one, group=examples[number].group) for number, one in zip(first, examples, strict=True)]
 
 
 def verify_split(examples: Sequence[Example], split: Split) -> None:
@@ -121,6 +134,20 @@ def _hash(examples: Sequence[Example], split: Split) -> str:
 
 def _units(examples: Sequence[Example], near: Sequence[Sequence[str]], seed: int) -> list[_Unit]:
     """Connected components of examples, linked by groups and by clusters of near-duplicates."""
+    members: defaultdict[int, list[tuple[str, str, str]]] = defaultdict(list)
+    labelled = classes(examples) is not None
+    for number, example in zip(_components(examples, near).tolist(), examples, strict=True):
+        label = example.ideal.strip() if labelled else ""
+        members[number].append((sha256_of([seed, _content(example)]), example.id, label))
+    units = []
+    for member in map(sorted, members.values()):
+        units.append(_Unit(member[0][0], member[0][2], tuple(id_ for _, id_, _ in member)))
+    # this order stratifies classes and spreads large groups.
+    return sorted(units, key=lambda unit: (unit.label, -len(unit.ids), unit.key, unit.ids))
+
+
+def _components(examples: Sequence[Example], near: Sequence[Sequence[str]]) -> Nodes:
+    """The number of each example's component; examples are linked by their groups and by clusters of ids."""
     place = {example.id: position for position, example in enumerate(examples)}
     links: list[tuple[int, int]] = []
     first_of: dict[str, int] = {}
@@ -129,17 +156,7 @@ def _units(examples: Sequence[Example], near: Sequence[Sequence[str]], seed: int
     for cluster in near:
         known = [place[id_] for id_ in cluster if id_ in place]
         links += [(known[0], other) for other in known[1:]]
-    component = components(len(place), links)
-    members: defaultdict[int, list[tuple[str, str, str]]] = defaultdict(list)
-    labelled = classes(examples) is not None
-    for number, example in zip(component.tolist(), examples, strict=True):
-        label = example.ideal.strip() if labelled else ""
-        members[number].append((sha256_of([seed, _content(example)]), example.id, label))
-    units = []
-    for member in map(sorted, members.values()):
-        units.append(_Unit(member[0][0], member[0][2], tuple(id_ for _, id_, _ in member)))
-    # this order stratifies classes and spreads large groups.
-    return sorted(units, key=lambda unit: (unit.label, -len(unit.ids), unit.key, unit.ids))
+    return components(len(place), links)
 
 
 def _assign(units: Sequence[_Unit], size: Sizes) -> dict[str, list[_Unit]]:

@@ -11,7 +11,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from gradschool.model.opening import is_hub_id
 from gradschool.package.forms import Shipped
 from gradschool.package.manifest import Manifest
-from gradschool.package.verdicts import bounds, differences, percent, plain_verdict, verdict_sentence, verdict_words
+from gradschool.package.verdicts import (
+    bounds,
+    confidences,
+    differences,
+    percent,
+    plain_verdict,
+    verdict_sentence,
+    verdict_words,
+)
 from gradschool.records import Report, RungResult
 from gradschool.score.about import about
 
@@ -46,6 +54,7 @@ def card(manifest: Manifest, results: Sequence[RungResult], shipped: Shipped | N
             report=chosen.report,
             sentence=verdict_sentence(chosen),
             plain=plain_verdict(chosen),
+            confidences=confidences(results),
             differences=differences,
             verdict=verdict_words,
             parts=_parts(chosen),

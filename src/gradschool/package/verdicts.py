@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from gradschool.data.proof import VALIDATION_LEVEL
 from gradschool.records import Difference, Gate, Interval, Report, RungResult, Score
 
 # How times are shown: below a limit (seconds), in a unit (seconds), in a form.
@@ -21,6 +22,11 @@ def plain_verdict(result: RungResult, package_gates: Sequence[Gate] = ()) -> str
         return (
             f"It can be used: {scored}. At least {report.score.interval.low:.3f} is proven for other questions of "
             "this kind."
+        )
+    if report.validation_high is not None:
+        return (
+            f"Do not use it: on validation its score is at most {report.validation_high:.3f}, below the pass mark of "
+            f"{report.pass_mark:g}."
         )
     if report.verdict == "failed":
         return f"Do not use it: {scored}. It is proven to stay below that on other questions of this kind."
@@ -58,6 +64,9 @@ def verdict_sentence(result: RungResult, package_gates: Sequence[Gate] = ()) -> 
         proven = f"the {result.rung} rung is proven to reach the {mark}"
         return f"Passed: {proven}: {scored}, lower bound {interval.low:.3f} ({confidence})."
     best = f"the best on validation is the {result.rung} rung"
+    if report.validation_high is not None:
+        upper = f"validation upper bound {report.validation_high:.3f} ({percent(VALIDATION_LEVEL)} confidence)"
+        return f"Not passed: {best}, and it is below the {mark}: {upper}; the test decides nothing here: {scored}."
     if report.verdict == "failed":
         upper = f"upper bound {interval.high:.3f} ({confidence})"
         return f"Not passed: {best}, and it is below the {mark}: {scored}, {upper}."
@@ -73,7 +82,13 @@ def verdict_words(result: RungResult) -> str:
     """A rung's verdict in a word or two, and whether a gate rejects it."""
     if result.report is None:
         return "skipped" if result.skipped else "not tested"
-    return result.report.verdict if result.sound else f"{result.report.verdict}, gate failed"
+    words = decided(result.report)
+    return words if result.sound else f"{words}, gate failed"
+
+
+def decided(report: Report) -> str:
+    """The verdict on a score, and where it comes from if not from the test."""
+    return report.verdict if report.validation_high is None else f"{report.verdict} on validation"
 
 
 def differences(report: Report) -> list[tuple[str, str]]:
@@ -103,6 +118,17 @@ def bounds(interval: Interval, signed: bool = False) -> str:
     """Both bounds of an interval."""
     sign = "+" if signed else ""
     return f"{interval.low:{sign}.3f} to {interval.high:{sign}.3f}"
+
+
+def confidences(results: Sequence[RungResult]) -> str:
+    """The confidence of each bound, by rung if the rungs differ."""
+    rungs: dict[str, list[str]] = {}
+    for result in results:
+        if result.report:
+            rungs.setdefault(percent(result.report.score.interval.level), []).append(result.rung)
+    if len(rungs) == 1:
+        return next(iter(rungs))
+    return ", ".join(f"{level} ({', '.join(names)})" for level, names in rungs.items())
 
 
 def percent(level: float) -> str:

@@ -18,6 +18,7 @@ from gradschool.gates.run import PACKAGE_GATES, run_gates
 from gradschool.job import Job
 from gradschool.package.verdicts import (
     bounds,
+    confidences,
     differences,
     duration,
     percent,
@@ -58,6 +59,7 @@ def page(run: Run, ladder: Sequence[Rung] = LADDER) -> str:
         headline=headline(facts, gates),
         package_gates=gates,
         tested=facts.tested,
+        confidences=confidences,
         differences=differences,
         settles=what_settles,
         verdict=verdict_words,

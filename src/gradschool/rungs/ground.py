@@ -11,7 +11,7 @@ from gradschool.model.engine import Engine
 from gradschool.records import Note, Work
 from gradschool.run import DOCUMENTS
 from gradschool.rungs.prompt import instruction_variants
-from gradschool.rungs.rung import Candidate, Rung, RungInputs, best_of, scores_of, try_all
+from gradschool.rungs.rung import Candidate, Rung, RungInputs, best_of, highest, scores_of, try_all
 from gradschool.specialist import Specialist
 
 NAME = "ground"
@@ -34,7 +34,7 @@ def ground(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     recipes = [replace(prompt, index=str(folder), passages=k) for prompt in prompts for k in settings.ground.passages]
     tried = yield from try_all(best, recipes, inputs, NAME)
     chosen, rows = best_of(tried)
-    return Candidate(chosen, mean(rows), scores_of(tried), seconds=time.monotonic() - began)
+    return Candidate(chosen, mean(rows), scores_of(tried), seconds=time.monotonic() - began, highest=highest(rows))
 
 
 def reason_to_skip(job: Job, engine: Engine) -> str:

@@ -11,7 +11,7 @@ from gradschool.evaluate import mean
 from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.records import Example, Work
-from gradschool.rungs.rung import Candidate, Rung, RungInputs, best_of, scores_of, try_all
+from gradschool.rungs.rung import Candidate, Rung, RungInputs, best_of, highest, scores_of, try_all
 from gradschool.specialist import Recipe, Specialist
 
 NAME = "prompt"
@@ -25,7 +25,7 @@ def prompt(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     began = time.monotonic()
     tried = yield from try_all(best, prompt_variants(best.recipe, inputs), inputs, NAME)
     chosen, rows = best_of(tried)
-    return Candidate(chosen, mean(rows), scores_of(tried), seconds=time.monotonic() - began)
+    return Candidate(chosen, mean(rows), scores_of(tried), seconds=time.monotonic() - began, highest=highest(rows))
 
 
 def reason_to_skip(job: Job, engine: Engine) -> str:

@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import TypeAlias
 
+from gradschool.data.proof import VALIDATION_LEVEL
 from gradschool.evaluate import Measure, evaluate, mean
 from gradschool.files import sha256_of
 from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.records import Decoding, Example, Gate, Note, Scored, Work
 from gradschool.run import Key, Run
+from gradschool.score.stats import bounds
 from gradschool.settings import Settings
 from gradschool.specialist import Recipe, Specialist, specialist_of
 
@@ -41,6 +43,7 @@ class Candidate:
     seconds: float = 0.0  # to make it, without the test
     tokens_trained: int = 0
     advice: tuple[str, ...] = ()  # remedies that the rung measured
+    highest: float = 1.0  # upper bound of the score on validation, with VALIDATION_LEVEL confidence; 1 in older runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,14 @@ def try_all(best: Specialist, recipes: Iterable[Recipe], inputs: RungInputs, run
 def best_of(tried: Sequence[Tried]) -> Tried:
     """The recipe with the best mean score; of equals the first, which is the simplest."""
     return max(tried, key=lambda pair: mean(pair[1]))
+
+
+def highest(rows: Sequence[Scored]) -> float:
+    """The upper bound of the mean score of rows on validation.
+
+    The best of several recipes scores a little too well there, which makes the bound too high rather than too low.
+    """
+    return bounds([row.value for row in rows], [row.group for row in rows], VALIDATION_LEVEL).high
 
 
 def scores_of(tried: Sequence[Tried]) -> tuple[tuple[str, float], ...]:

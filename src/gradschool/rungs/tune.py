@@ -17,7 +17,7 @@ from gradschool.records import Gate, Note, Scored, Work
 from gradschool.run import CURVES, Key
 from gradschool.rungs.curve import Curve, advice_of, as_trials, learning_curve
 from gradschool.rungs.prompt import instructions_of
-from gradschool.rungs.rung import Candidate, Rung, RungInputs, try_all
+from gradschool.rungs.rung import Candidate, Rung, RungInputs, highest, try_all
 from gradschool.rungs.training import (
     NAME,
     Trained,
@@ -69,6 +69,7 @@ def tune(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     return Candidate(
         recipe=state.recipe,
         validation=mean(state.rows),
+        highest=highest(state.rows),
         tried=(*trials, *as_trials(curve)) if curve else trials,
         gates=(*trained.gates, *state.gates),
         seconds=time.monotonic() - began,

@@ -86,21 +86,23 @@ def judge(
     start: Rival | None = None,
     best: Rival | None = None,
     group_name: str = "",
+    validation_high: float | None = None,
 ) -> Report:
     """Judge rows of evidence: the score with its bounds, the verdict, parts, failures and cost.
 
     `level` is the confidence of each bound. `start` is the name and the rows of the candidate that this one was built
     on, and `best` those of the best one so far, for paired comparisons on the examples that both answered. `group_name`
-    is the column of the groups. The mean of a part is taken over the examples that have it and over failures, which
-    count as 0; that of a part about the answers' text (see `ABOUT_TEXT`) only over the former. Raises UsageError if the
-    goal has no pass mark, DataError if there are no rows.
+    is the column of the groups. With `validation_high`, the upper bound of a score on validation that is below the pass
+    mark, the verdict is "failed" and the test score is only reported. The mean of a part is taken over the examples
+    that have it and over failures, which count as 0; that of a part about the answers' text (see `ABOUT_TEXT`) only
+    over the former. Raises UsageError if the goal has no pass mark, DataError if there are no rows.
     """
     pass_mark = pass_mark_of(goal)
     if not rows:
         raise DataError("There are no answers to judge.", "A score needs at least one test example.", "add examples.")
     values, groups = [row.value for row in rows], [row.group for row in rows]
     total = _score(values, groups, level)
-    found = verdict(total.interval, pass_mark)
+    found = verdict(total.interval, pass_mark) if validation_high is None else "failed"
     return Report(
         metric=goal.metric,
         score=total,
@@ -113,6 +115,7 @@ def judge(
         difference=_compared(rows, *start, level) if start else None,
         best_difference=_compared(rows, *best, level) if best else None,
         group_name=group_name,
+        validation_high=validation_high,
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gradschool.data.proof import min_test_examples
-from gradschool.score.stats import bounds, needed_score
+from gradschool.score.stats import bounds, needed_score, needed_score_in_groups
 
 MAX_TEST_SHARE = 0.7  # a larger test set leaves too little for training to be proposed
 
@@ -19,7 +19,10 @@ class Proof:
     groups: int
     total: int  # examples of all parts
     highest: float  # the highest pass mark that it can prove: with every answer right
-    needed: float | None  # true score at which the pass mark is proven with a probability of 0.8; None: at no score
+    # The true score at which the pass mark is proven with a probability of 0.8, if the answers of a group are
+    # independent, and if they are right or wrong together; None: at no score.
+    needed: float | None
+    needed_together: float | None
     level: float
 
     @property
@@ -30,20 +33,25 @@ class Proof:
     def sentence(self) -> str:
         """What it can prove, and what to do if that is not enough."""
         if self.possible:
-            needed = (
-                f" To prove the pass mark of {self.pass_mark:g} with a probability of 80 %, the true score must be at "
-                f"least {self.needed:.3f}."
-                if self.needed is not None
-                else ""
-            )
             return (
                 f"The highest pass mark that this test set can prove is {self.highest:.3f}, with every answer "
-                f"right.{needed}"
+                f"right.{self._needed()}"
             )
         grouped = f" in {self.groups} groups" if self.groups < self.examples else ""
         return (
             f"This test set cannot prove the pass mark of {self.pass_mark:g}: with every answer right, its "
             f"{self.examples} examples{grouped} prove {self.highest:.3f}. {self._enough()}"
+        )
+
+    def _needed(self) -> str:
+        if self.needed is None:
+            return ""
+        together = ""
+        if self.needed_together is not None and self.groups < self.examples:
+            together = f", or {self.needed_together:.3f} if the answers of a group are right or wrong together"
+        return (
+            f" To prove the pass mark of {self.pass_mark:g} with a probability of 80 %, the true score must be at "
+            f"least {self.needed:.3f}{together}."
         )
 
     def _enough(self) -> str:
@@ -58,6 +66,10 @@ class Proof:
 
 def proof_of(groups: Sequence[str], total: int, pass_mark: float, level: float) -> Proof:
     """What test examples can prove, each given by its group; `total` counts the examples of all parts."""
-    highest = bounds([1.0] * len(groups), groups, level).low
-    needed = needed_score(len(groups), pass_mark, level) if highest >= pass_mark else None
-    return Proof(pass_mark, len(groups), len(set(groups)), total, highest, needed, level)
+    highest, count = bounds([1.0] * len(groups), groups, level).low, len(set(groups))
+    needed = together = None
+    if highest >= pass_mark and count == len(groups):
+        needed = together = needed_score(count, pass_mark, level)
+    elif highest >= pass_mark:
+        needed, together = (needed_score_in_groups(groups, pass_mark, level, one) for one in (False, True))
+    return Proof(pass_mark, len(groups), count, total, highest, needed, together, level)

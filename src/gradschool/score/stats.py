@@ -27,10 +27,11 @@ from scipy.stats import beta
 
 from gradschool.data.proof import min_test_examples
 from gradschool.records import Interval, Verdict
-from gradschool.score.dirichlet import Vector, lowest_mean
+from gradschool.score.dirichlet import Vector, chance_at_most, lowest_mean
 
 POWER = 0.8  # the probability that "probably" means
 MAX_EXAMPLES = 100_000  # more is not practical
+DRAWS, STEPS = 100, 64  # simulated tests; scores between the pass mark and 1 that bisection may find
 
 
 def bounds(values: Sequence[float], groups: Sequence[str], level: float) -> Interval:
@@ -78,6 +79,26 @@ def needed_score(examples: int, pass_mark: float, level: float, power: float = P
     if right > examples:
         return None
     return float(beta.ppf(power, right, examples - right + 1))
+
+
+def needed_score_in_groups(groups: Sequence[str], pass_mark: float, level: float, together: bool) -> float | None:
+    """The true fraction of right answers from which this test probably (80 %) proves the pass mark; None for no score.
+
+    `groups` is the cluster of each example. With `together`, all answers of a cluster are right or wrong together,
+    which is the worst case; otherwise they are independent. Simulated with DRAWS tests, the same for each score.
+    """
+    _, sizes = _clusters([0.0] * len(groups), groups)
+    random, extra = np.random.default_rng(0), float(sizes.max())
+    cluster = np.repeat(np.arange(len(sizes)), sizes.astype(int))
+    luck = random.random((DRAWS, len(sizes)))[:, cluster] if together else random.random((DRAWS, len(cluster)))
+
+    def proves(score: float) -> bool:
+        rights = (np.bincount(cluster, weights=one < score).astype(np.float64) for one in luck)
+        proven = sum(chance_at_most(pass_mark, right, sizes, extra) <= 1 - level for right in rights)
+        return bool(proven >= POWER * DRAWS)
+
+    scores = np.linspace(pass_mark, 1, STEPS + 1)
+    return float(scores[bisect_left(scores, True, key=proves)]) if proves(1.0) else None
 
 
 def more_examples(values: Sequence[float], groups: Sequence[str], pass_mark: float, level: float) -> int | None:
