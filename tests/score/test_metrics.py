@@ -1,5 +1,6 @@
 """A goal names its metrics; all its mistakes are reported before anything runs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,31 @@ def test_every_metric_of_the_settings_is_there(name):
     assert also == {}
     if name != "style":  # which has to learn its author first: tests/score/test_style.py
         assert metric('{"a": 1}', JSON[0]).value == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("name", "ideal", "others", "answer", "value"),
+    [
+        ("exact_match", "Paris", ("Paris, France",), "Paris, France", 1),
+        ("exact_match", "Paris", ("Paris, France",), "France", 0),
+        ("token_f1", "in the spring", ("1 May", "May"), "on 1 May", pytest.approx(4 / 5)),
+        ("label", "refund", ("return",), "Return.", 1),
+        ("json_fields", '{"a": 1}', ("none", '{"a": 2}'), '{"a": 2}', 1),
+        ("chrf", "Paris", ("Lutetia",), "Lutetia", pytest.approx(1)),
+    ],
+)
+def test_the_best_of_several_right_answers_counts(name, ideal, others, answer, value):
+    one = replace(example(ideal), other_answers=others)
+    metric, _ = find_metrics(Goal(metric=name), Path(), [one])
+    assert metric(answer, one).value == value
+    assert metric(answer, example(ideal)).value < 1
+
+
+def test_quotes_of_a_keyboard_equal_typeset_ones():
+    one = example("I don\u2019t \u201cknow\u201d it.")
+    for name in ("exact_match", "token_f1", "rouge_l", "chrf"):
+        metric, _ = find_metrics(Goal(metric=name), Path(), [one])
+        assert metric('I don\'t "know" it.', one).value == pytest.approx(1), name
 
 
 def test_rules_and_extra_metrics_are_reported_next_to_the_deciding_one():

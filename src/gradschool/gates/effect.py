@@ -4,6 +4,7 @@ from gradschool.gates.gate import Measurements, answered, at_least, failed
 from gradschool.records import Gate
 
 MIN_STOP_RATE = 0.9
+MIN_CHANGED = 2  # answers; a single one can change by rounding
 
 
 def loss_fell(measured: Measurements) -> Gate | None:
@@ -23,13 +24,13 @@ def adapter_is_not_zero(measured: Measurements) -> Gate | None:
 
 
 def answers_changed(measured: Measurements) -> Gate | None:
-    """Reject a tuned specialist that answers every question as the untuned one did."""
+    """Reject a tuned specialist that answers all questions but one as the untuned one did."""
     if measured.answers is None:
         return None
     pairs = [(a, b) for a, b in zip(*measured.answers, strict=True) if answered(a) and answered(b)]
     changed = sum(a.text != b.text for a, b in pairs)
     evidence = f"{changed} of {len(pairs)} validation answers changed{failed(len(measured.answers[0]) - len(pairs))}"
-    return Gate("tuning changed answers", changed > 0, evidence)
+    return Gate("tuning changed answers", changed >= min(MIN_CHANGED, len(pairs)) > 0, evidence)
 
 
 def answers_stop(measured: Measurements) -> Gate | None:

@@ -65,5 +65,5 @@ def private_modes(text: str) -> dict[PrivateKind, Mode]:
                 nearest(kind, SHORT) + ".",
             )
         for one in [SHORT[kind]] if found else list(modes):
-            modes[one] = mode  # type: ignore[index, assignment]
+            modes[one] = mode  # type: ignore[assignment]
     return modes

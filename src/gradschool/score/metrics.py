@@ -1,6 +1,8 @@
 """The metrics by name, and the lookup of those that a job names."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from gradschool.errors import DataError, UsageError, nearest
@@ -81,15 +83,35 @@ def find_metrics(goal: Goal, folder: Path, examples: Sequence[Example]) -> tuple
 
 def _find(name: str, folder: Path, examples: Sequence[Example]) -> Metric:
     if name == "label":
-        return label(examples)
+        return best_of_right_answers(label(examples))
     if name in PLAIN:
-        return PLAIN[name]
+        return best_of_right_answers(PLAIN[name])
     if name == "style":
         return Style()
     if is_custom(name):
         demand_trust(name, folder)
         return custom_metric(name, folder)
     raise UsageError(f"unknown metric {name!r}: {nearest(name, METRICS)} (or your own function: metrics.py:function)")
+
+
+def best_of_right_answers(metric: Metric) -> Metric:
+    """The metric with the best score over the ideal answer and the other right answers, as SQuAD's script takes it.
+
+    Other answers that the metric cannot compare with, such as text where JSON is expected, do not count.
+    """
+
+    def best(answer: str, example: Example) -> MetricResult:
+        found = metric(answer, example)
+        for other in example.other_answers:
+            if found.value == 1:
+                break
+            ideal = replace(example.messages[-1], content=other)
+            with suppress(Unscorable):
+                result = metric(answer, replace(example, messages=(*example.question, ideal)))
+                found = max(found, result, key=lambda one: one.value)
+        return found
+
+    return best
 
 
 def _fits(found: dict[str, Metric], examples: Sequence[Example]) -> None:

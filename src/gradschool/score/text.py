@@ -16,6 +16,7 @@ MAX_CHARACTERS = 20_000  # time and memory of rouge_l grow with the product of b
 MAX_WORDS = 5_000  # in scripts whose characters are words
 _EDGE = " \t\r\n.,;:!?…\"'`´*“”„‘’«»‹›()[]。、「」『』《》【】؟،۔।"
 _ARTICLES = frozenset({"a", "an", "the"})
+_QUOTES = str.maketrans({**dict.fromkeys("’‘ʼ‛", "'"), **dict.fromkeys("“”„‟", '"')})
 _DASHES = str.maketrans("‐‑‒–−", "-----")
 _LEADING_POINT = re.compile(r"(?<!\w)\.(?=\d)")
 _BULLET = re.compile(r"\A-+\s+(?=\D)")
@@ -27,9 +28,14 @@ def exact_match(answer: str, example: Example) -> MetricResult:
     """1 if the answer equals the ideal answer, else 0.
 
     Leading and trailing white space is ignored, and so is the Unicode form: letters with accents in one or two code
-    points, kinds of spaces, invisible signs.
+    points, kinds of spaces, invisible signs, curly and straight quotes and apostrophes.
     """
-    return MetricResult(float(compose(answer).strip() == compose(example.ideal).strip()))
+    return MetricResult(float(_as_typed(answer).strip() == _as_typed(example.ideal).strip()))
+
+
+def _as_typed(text: str) -> str:
+    """A text in one Unicode form, with the quotes and apostrophes of a keyboard."""
+    return compose(text).translate(_QUOTES)
 
 
 def normalize(label: str) -> str:
@@ -102,10 +108,10 @@ def rouge_l(answer: str, example: Example) -> MetricResult:
 def chrf(answer: str, example: Example) -> MetricResult:
     """chrF2: the F2 measure of common character n-grams up to 6, by sacrebleu, divided by 100; for any language.
 
-    Texts are cut off after 20,000 characters. Source: Popović (2015), "chrF: character n-gram F-score for automatic
-    MT evaluation".
+    Curly quotes and apostrophes equal straight ones. Texts are cut off after 20,000 characters.
+    Source: Popović (2015), "chrF: character n-gram F-score for automatic MT evaluation".
     """
-    given, ideal = compose(answer)[:MAX_CHARACTERS], compose(example.ideal)[:MAX_CHARACTERS]
+    given, ideal = _as_typed(answer)[:MAX_CHARACTERS], _as_typed(example.ideal)[:MAX_CHARACTERS]
     score = sentence_chrf(given, [ideal]).score
     return MetricResult(_within(score / 100))
 
