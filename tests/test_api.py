@@ -103,6 +103,19 @@ def test_a_climb_returns_its_result_and_is_resumed_to_the_same(tmp_path: Path) -
         gradschool.climb(tmp_path / "job", run=tmp_path / "run")
 
 
+def test_a_moved_run_is_resumed_to_a_specialist_that_can_be_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    gradschool.climb(job_of(Path("job")), run="a/run")
+    Path("a").rename("b")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    climbed = gradschool.resume("../b/run")
+    assert Path(climbed.specialist) == Path("../b/run/specialist")
+    assert gradschool.open_specialist(climbed.specialist).answer(["Yes?"])[0].text == "Yes?"
+
+
 def test_events_arrive_in_order_and_the_result_last(tmp_path: Path) -> None:
     job = gradschool.read_job(job_of(tmp_path / "job"), metric="token_f1")
     *events, last = gradschool.iter_climb(job, run=tmp_path / "run", pass_mark=0.6)

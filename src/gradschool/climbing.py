@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from gradschool.environment import peak_memory
@@ -70,7 +70,8 @@ def climb(run: Run, ladder: Sequence[Rung] = LADDER) -> Work[Climbed]:
         remedies = tuple(advise(chosen.result, results, workspace, ladder, advice, chosen.rows))
     climbed = Climbed(verdict, chosen.result.rung, str(run.specialist), tuple(results), gates, remedies)
     dismiss_helpers()
-    return run.save(CLIMBED, climbed)
+    # The run may have been moved, or its path may be relative to another folder, since it was saved.
+    return replace(run.save(CLIMBED, climbed), specialist=str(run.specialist))
 
 
 def climb_rungs(
