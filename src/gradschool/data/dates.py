@@ -4,9 +4,13 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-MONTHS = (  # English, German, French, Spanish, Italian, Portuguese, Dutch; the first three letters decide, or four
-    "jan ene gen", "feb fév fev", "mar mär maa maart", "apr avr abr", "may mai mag mei", "jun juin giu",
-    "jul juil lug", "aug aoû aou ago", "sep set", "oct okt out ott", "nov", "dec dez déc dic",
+# The beginnings of their names: English, German, French, Spanish, Italian, Portuguese, Dutch, Scandinavian languages,
+# Polish, Russian and Turkish; the first three letters decide, or four.
+MONTHS = (
+    "jan ene gen sty янв oca", "feb fév fev lut фев şub", "mar mär maa maart мар", "apr avr abr kwi апр nis",
+    "may mai mag mei maj мая май", "jun juin giu cze июн haz", "jul juil lug lip июл tem",
+    "aug aoû aou ago sie авг ağu", "sep set wrz сен eyl", "oct okt out ott paź окт eki", "nov lis ноя kas",
+    "dec dez déc dic des gru дек ara",
 )  # fmt: skip
 ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ].+)?")
 SECONDS = re.compile(r"(?:\d{10}|\d{13})(?:\.\d*)?", re.ASCII)
@@ -15,7 +19,7 @@ YEAR_FIRST = re.compile(r"(\d{4})[./](\d{1,2})[./](\d{1,2})(?:,?[ T](.+))?")
 MAIL = ("%a %d %b %Y %H:%M:%S %z", "%d %b %Y %H:%M:%S %z", "%a %b %d %H:%M:%S %Y")
 TIMES = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p")
 
-_NAME = r"[^\W\d_]{3,10}\.?"
+_NAME = r"[^\W\d_]{3,12}\.?"
 _TIME = r"(?:[T,]?\s*\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s*(?:[ap]\.?m\.?)?\s*(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})?)?"
 NAMED = re.compile(
     rf"(?:(?P<y1>\d{{4}})[-/.](?P<m1>\d{{1,2}})[-/.](?P<d1>\d{{1,2}})"
@@ -30,7 +34,7 @@ def iso_date(text: str, *, day_first: bool | None = None) -> str:
     """A date in ISO 8601; empty if the text is none.
 
     Read are ISO 8601, seconds or milliseconds since 1970, the dates of mail, numbers with points, slashes or hyphens,
-    and dates with the name of the month in seven languages. `day_first` reads 3/5/2024 as the third of May; None reads
+    and dates with the name of the month in a dozen languages. `day_first` reads 3/5/2024 as the third of May; None reads
     only dates that cannot be both.
     """
     text = " ".join(text.split())

@@ -3,17 +3,20 @@
 import re
 import zipfile
 import zlib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from gradschool.data.dates import NAMED, day_of, iso_date
+from gradschool.data.date_lines import NO_PLACE, date_line
+from gradschool.data.dates import iso_date
 
 HEAD = 1 << 16  # bytes of a web page in which its date is looked for
-LINES = 8  # at the top of a text, in which a letter or report has its date
-YEARS = range(1000, 2200)
-DATELINE = re.compile(rf"(?:[^\W\d_][^\n\d]{{0,40}}?[,:]?\s)?(?:{NAMED.pattern})\s*\.?")
-FRONT_MATTER = re.compile(
-    r"\A\s*(?:---|\+\+\+)\n(?:(?!---|\+\+\+).*\n){0,60}?(?:date|published|created|issued)\s*[:=]\s*[\"']?([^\"'\n]+)",
-    re.IGNORECASE,
+FIRST_YEAR = 1000
+FRONT_MATTER = re.compile(r"\A\s*(---|\+\+\+)\n((?:(?!---|\+\+\+).*\n){0,60})")
+KEY = re.compile(r"^([A-Za-z][\w -]{0,30}?)\s*[:=]\s*[\"']?([^\"'\n]+)", re.MULTILINE)
+KEYS = (  # of front matter, the first that has a date counts
+    *("date", "published", "publishdate", "datepublished", "publishedat", "pubdate", "created", "createdat", "datecreated"),
+    *("issued", "written", "updated", "lastupdated", "updatedat", "lastmod", "lastmodified", "modified", "revised"),
+    *("datum", "fecha", "data"),
 )
 WEB = re.compile(
     r"<meta[^<>]{0,300}?(?:name|property|itemprop)\s*=\s*[\"']?(?:article:published_time|date|pubdate|publish-?date|"
@@ -32,7 +35,7 @@ def document_date(path: Path, text: str, suffix: str) -> str:
     It is in the front matter, in the data of a web page or book, in a line at the top of the text, in the name of the
     file, or in the properties of a Word document or pdf. `suffix` is the format, as of `read_document`.
     """
-    stated = [found[1] for found in [FRONT_MATTER.match(text)] if found]
+    stated = _front_matter(text)
     properties = ""
     if suffix in (".html", ".htm"):
         with path.open("rb") as file:
@@ -44,20 +47,27 @@ def document_date(path: Path, text: str, suffix: str) -> str:
     elif suffix == ".pdf":
         created = PDF_CREATED.search(path.read_bytes())
         properties = "-".join(part.decode() for part in created.groups()) if created else ""
-    named = [found[1].replace("_", "-") for found in [IN_NAME.search(path.name)] if found]
-    dates = (_plausible(one) for one in [*stated, _dateline(text), *named, properties])
+    found = IN_NAME.search(path.name)
+    own = found and not NO_PLACE.search(re.sub(r"[\W_]+", " ", path.name[: found.start()]))
+    named = [found[1].replace("_", "-")] if found and own else []
+    dates = (_plausible(one) for one in [*stated, date_line(text), *named, properties])
     return next(filter(None, dates), "")
 
 
+def _front_matter(text: str) -> list[str]:
+    """The values of the keys of front matter that name a date of the document."""
+    block = FRONT_MATTER.match(text)
+    given = {re.sub(r"[\W_]", "", key).casefold(): value for key, value in KEY.findall(block[2] if block else "")}
+    return [given[key].strip() for key in KEYS if key in given]
+
+
 def _plausible(text: str) -> str:
+    """A date in ISO 8601 if a document can have it; it is not written in the future."""
     date = iso_date(text)
-    return date[:10] if date and int(date[:4]) in YEARS else ""
-
-
-def _dateline(text: str) -> str:
-    lines = [line.strip(" \t*_#>|") for line in text.split("\n", 40)[:40] if line.strip()][:LINES]
-    found = next((match for line in lines if len(line) <= 80 and (match := DATELINE.fullmatch(line))), None)
-    return day_of(found) if found else ""
+    if not date or int(date[:4]) < FIRST_YEAR:
+        return ""
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
+    return date[:10] if date[:10] <= tomorrow else ""
 
 
 def _in_archive(path: Path) -> str:
