@@ -7,7 +7,7 @@ import re
 
 from gradschool.data.dates import NAMED, day_of, iso_date
 
-LINES, MAX_LINE = 8, 80  # at the top of a text, and their characters
+LINES, MAX_LINE, MAX_PLACE = 8, 80, 6  # at the top of a text, their characters, and words before the date of a letter
 LABELS = re.compile(  # what a document calls its own date
     r"""(?:
     (?:the\ )?date(?:d|\ (?:of\ (?:issue|publication|letter|report|writing|this\ \w+)|written|issued|published|created|posted))?
@@ -40,7 +40,10 @@ LABELS = re.compile(  # what a document calls its own date
     re.IGNORECASE | re.VERBOSE,
 )
 VALUE = re.compile(rf"(?:{NAMED.pattern})|\d{{1,2}}[./-]\d{{1,2}}[./-](?:\d{{4}}|\d{{2}})|\d{{4}}[./-]\d{{1,2}}[./-]\d{{1,2}}")
-AFTER = re.compile(r"(?:\s?г?\.|[,\s]*(?:(?:at|um|à|alle|om|kl\.?)?\s*\d{1,2}[:.]\d{2}\b.*|(?:by|von|par|por|da|door|av)\s.{1,40}|[·|–—-]\s.{1,40}|\(.{1,40}\)))?\s*")
+AFTER = re.compile(  # what may follow a date: its time, its author
+    r"(?:г?\.|(?:,\s?)?(?:(?:at|um|à|alle|om|kl\.?)\s)?\d{1,2}[:.]\d{2}\b.*|(?:by|von|par|por|da|door|av)\s.{1,40}"
+    r"|[·|–—-]\s.{1,40}|\(.{1,40}\))?"
+)
 COLON = re.compile(r"\s*[:：=]\s*|\s+")
 DAYS = re.compile(  # names of days of the week, in full or short
     r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|satur|sat|sun)(?:day)?|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|sonnabend"
@@ -51,11 +54,10 @@ DAYS = re.compile(  # names of days of the week, in full or short
 )
 # Before the comma of "Leeds, 3 May 2024": a place or a name, each word of it with a capital.
 PLACE = re.compile(
-    r"(?:[^\W\d_a-zß-öø-ÿ][^\W\d_]*['’.]?(?:[-'’][^\W\d_]+)*"
-    r"|den?|del?|of|upon|on|the|an|am|im|in|bei|unter|la|le|las|los|el|di|sur|aan|zu)"
-    r"(?:[\s-]+|$)"
+    r"[^\W\d_a-zß-öø-ÿ][^\W\d_]*+['’.]?(?:[-'’][^\W\d_]++)*+"
+    r"|den?|del?|of|upon|on|the|an|am|im|in|bei|unter|la|le|las|los|el|di|sur|aan|zu"
 )
-LINKS = re.compile(r"(?:the|den|le|el|il|a|am|on|vom|dne|dnia|w|г\.?)\s+", re.IGNORECASE)
+LINKS = {*"the den le el il a am on vom dne dnia".split()}
 NO_PLACE = re.compile(  # what a date is for, where it is not the document's
     r"\b(?:due|born|died|expir\w+|valid|version|v|deadline|until|before|from|to|birth\w*|retrieved|accessed|cited|meeting|event"
     r"|fällig\w*|geboren|gestorben|gültig\w*|frist|bis|ab|vence|vencimiento|nacid[oa]|válid[oa]|échéance|expire|née?|valable|scadenza"
@@ -96,9 +98,11 @@ def _labelled(line: str) -> str:
     """The date of a line such as "Last updated: 3 May 2024"; the label is one of those that name the document's date."""
     for colon in COLON.finditer(line):
         if LABELS.fullmatch(line[: colon.start()].strip()):
-            rest = DAYS.sub("", line[colon.end() :], count=1).strip(" ,.") if DAYS.match(line, colon.end()) else line[colon.end() :]
-            rest = LINKS.sub("", rest, count=1) if LINKS.match(rest) else rest
-            if date := _value(rest):
+            rest = line[colon.end() :]
+            if day := DAYS.match(rest):
+                rest = rest[day.end() :].lstrip(" ,.")
+            first, _, others = rest.partition(" ")
+            if date := _value(others if first.casefold() in LINKS else rest):
                 return date
     found = VALUE.search(line)
     caseless = found and found.start() and line[found.start() - 1 : found.start()] > "\u0900"  # "更新日2024年5月3日"
@@ -111,14 +115,15 @@ def _below(label: str, line: str) -> str:
 
 
 def _alone(line: str) -> str:
-    """The date of a line with nothing but a place or a day of the week before it."""
+    """The date of a line with nothing but a place, a name or a day of the week before it."""
     found = NAMED.search(line)
-    if not found or not AFTER.fullmatch(line, found.end()) or line[found.end() :].lstrip()[:1] in tuple("·|–—-("):
+    after = line[found.end() :].strip() if found else ""
+    if not found or not AFTER.fullmatch(after) or after[:1] in tuple("·|–—-("):
         return ""
-    before = line[: found.start()]
-    while link := re.search(r"(?:^|[,\s])\s*(?:the|den|le|el|il|a|am|dne|dnia|,)\s+$", before, re.IGNORECASE):
-        before = before[: link.start() + (before[link.start()] in ", " and link.start() > 0)]
-    head = before.strip()
+    words = line[: found.start()].split()
+    while words and words[-1].casefold() in LINKS:
+        words.pop()
+    head = " ".join(words)
     place = head.rstrip(",、，·|–— ")
     if not head or DAYS.fullmatch(place.rstrip(".")):
         return day_of(found)
@@ -126,17 +131,16 @@ def _alone(line: str) -> str:
         place = place[: day.start()].rstrip(", ")
     elif day:  # "By Friday, 3 May 2024"
         return ""
-    if place == head or NO_PLACE.search(place) or len(place.split()) > 6:
+    if place == head or NO_PLACE.search(place) or len(words) > MAX_PLACE:
         return ""
-    words = place.replace(",", " ")
-    whole = re.fullmatch(rf"(?:{PLACE.pattern})+", words) or not re.search(r"[A-Za-zА-яͰ-Ͽ]", words)
-    return day_of(found) if whole else ""
+    caseless = not re.search(r"[A-Za-zА-яͰ-Ͽ]", place)
+    return day_of(found) if caseless or all(map(PLACE.fullmatch, place.replace(",", " ").split())) else ""
 
 
 def _value(text: str) -> str:
     """A date at the beginning of a text, after which there is only its time or its author."""
     found = NAMED.match(text)
-    if found and AFTER.fullmatch(text, found.end()):
+    if found and AFTER.fullmatch(text[found.end() :].strip()):
         return day_of(found)
     found = VALUE.match(text)
-    return iso_date(found[0]) if found and AFTER.fullmatch(text, found.end()) else ""
+    return iso_date(found[0]) if found and AFTER.fullmatch(text[found.end() :].strip()) else ""

@@ -19,11 +19,11 @@ UNSTOPPED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]$")  # Thai, L
 GREEK_QUESTION = re.compile(r"[\u0370-\u03ff];$")
 SMILEY = re.compile(r"(?<![^\W_])(?:[:;8=xX]['\-]?[()\[\]|/\\DPpOo3]|<3|\^\^)(?!\w)")
 INTERVAL = re.compile(r"[\[(]\s*[^()\[\]\n]{1,20}[,;]\s*[^()\[\]\n]{1,20}[)\]]")
-WHOLE = re.compile(  # words at the end that are whole without a full stop: addresses, paths, names of programs, units
-    r"(?:[A-Za-z][\w+.-]*://|www\.)\S+$|\S+@[\w-]+\.[\w.-]+$|(?<!\S)(?:[@#][\w-]+|(?:~|\.{0,2})/\S*|[A-Za-z]:\\\S+)$"
-    r"|(?<!\S)[\w.-]+(?:/[\w.-]+){2,}$|(?<!\S)[\w./-]*\w\.[A-Za-z]\w{0,4}$|(?<!\S)--?\w[\w-]*$|\w_\w+$|\w\(\)$|\d[\d.,]*\s?[^\W\d_]{1,4}\.?(?:/[^\W\d_]+)?$"
-    r"|(?<!\S)(?:[A-Z]|[A-Z][+–-])$"
+WHOLE = re.compile(  # a last word that is whole without a full stop: an address, a path, a name in a program, a letter
+    r"(?:[A-Za-z][\w+.-]{0,20}://|www\.)\S+|[^\s@]+@[\w-]+\.[\w.-]+|[@#][\w-]+|(?:~|\.{0,2})/\S*|[A-Za-z]:\\\S+"
+    r"|[\w.-]+(?:/[\w.-]+){2,}|[\w./-]*\w\.[A-Za-z]\w{0,4}|--?\w[\w-]*|\w+_\w+|\w+\(\)|[A-Z][+–-]?"
 )
+NUMBER, UNIT = re.compile(r"\d[\d.,]*"), re.compile(r"(?:\d[\d.,]*)?[^\W\d_]{1,4}\.?(?:/[^\W\d_]+)?")
 CLOSING = re.compile(
     r"\b(?:regards|wishes|sincerely|faithfully|truly|cheers|thanks|thank you|yours|best|love|looking forward|greetings|grüße|grüßen|gruß"
     r"|gruss|dank|cordialement|salutations|sincèrement|merci|bien à vous|amicalement|saludos?|atentamente|gracias|saluti"
@@ -55,7 +55,7 @@ def ending(text: str) -> End:
         return "" if ITEM.match(line) or is_keyed(block.split("\n")) else "colon"
     if _is_ended(line):
         return "ended"
-    if UNSTOPPED.search(line) or WHOLE.search(line) or _needs_no_stop(line, block, text):
+    if UNSTOPPED.search(line) or _is_whole(line) or _needs_no_stop(line, block, text):
         return ""
     return "last open" if INNER_STOP.search(block) else "open"
 
@@ -76,6 +76,14 @@ def _is_ended(line: str) -> bool:
     return unicodedata.category(last or "x")[0] in "NPS" and not _goes_on(line)
 
 
+def _is_whole(line: str) -> bool:
+    """Whether the last word needs no full stop: an address, a path, a number with its unit."""
+    *before, last = ["", *line.split()]
+    return bool(WHOLE.fullmatch(last)) or bool(
+        UNIT.fullmatch(last) and (last[:1].isdigit() or NUMBER.fullmatch(before[-1] if before else ""))
+    )
+
+
 def _goes_on(line: str) -> bool:
     """Whether a line ends with a sign that something follows; commands in a list may end so."""
     last = line[-1:]
@@ -84,7 +92,7 @@ def _goes_on(line: str) -> bool:
     if OPERATOR.search(line):
         return not ITEM.match(line) and not line.startswith(("-", "+", "="))
     if last in DASHES:
-        return any(map(str.isalnum, line)) and not WHOLE.search(line)  # a rule is no dash
+        return any(map(str.isalnum, line)) and not _is_whole(line)  # a rule is no dash
     return OPENED.search(line) is not None
 
 

@@ -9,8 +9,8 @@ FENCED = "```"  # what takes the place of a closed code block
 JSON = re.compile(r'\{\s*(?:"|$)|\[\s*(?:[{\["\d-]|$)')
 UNFINISHED = re.compile(r"[\w.+-]{0,20}\s*")  # of a number or of true, after the last thing that JSON understands
 TAG = re.compile(r"<(?P<end>/?)(?P<name>[A-Za-z][\w:.-]*)(?:\s[^<>]*?|)(?P<empty>/?)>")
-OPEN_TAG = re.compile(r"</?[A-Za-z][^<>]*$|<!--(?:(?!-->).)*$", re.DOTALL)
-NOT_TAGS = re.compile(r"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<(script|style)\b.*?</\1>", re.DOTALL | re.IGNORECASE)
+OPEN_TAG = re.compile(r"</?[A-Za-z][^<>]*$")
+NOT_TAGS = (("<!--", "-->"), ("<![cdata[", "]]>"), ("<script", "</script>"), ("<style", "</style>"))
 VOID = {*"area base br col embed hr img input link meta source track wbr".split()}
 OPTIONAL = {*"p li dt dd tr td th thead tbody tfoot option colgroup html head body rt rp".split()}  # HTML ends them
 WHOLE_PAGES = re.compile(r"<(?:!doctype|\?xml|html|body|div|table|ul|ol|dl|svg|form|section|article|nav)\b", re.I)
@@ -19,6 +19,7 @@ ITEM = re.compile(r"\s*(?:[-*+•·▪◦‣○●–—]|\(?\d{1,3}[.)]|\(?[a-z
 EMPTY_ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)])")
 HEADING = re.compile(r" {0,3}#{1,6}\s+\S")
 STOP = re.compile(r"[.!?。！？।…][)\]\"'”’»*_]*\s*$")
+THOUSANDS = re.compile(r"(?<=\d),(?=\d{3})")
 MIN_ALIKE = 0.8
 
 
@@ -90,8 +91,10 @@ def is_markup(text: str) -> bool:
 
 def open_markup(text: str) -> str:
     """Why HTML or XML stops before its end; empty if it does not. Tags that HTML leaves out are not missed."""
-    bare = NOT_TAGS.sub("", text)
-    if OPEN_TAG.search(bare):
+    bare = text
+    for opening, ending in NOT_TAGS:
+        bare = _without(bare, opening, ending)
+    if OPEN_TAG.search(bare) or "<!--" in bare:
         return "is markup that ends inside a tag"
     names: list[str] = []
     for found in TAG.finditer(bare):
@@ -104,6 +107,16 @@ def open_markup(text: str) -> str:
     return f"is markup in which <{missing}> is not closed" if missing else ""
 
 
+def _without(text: str, opening: str, ending: str) -> str:
+    """A text without the parts between two marks; the last one stays if it has no end."""
+    plain, kept, at = text.lower(), list[str](), 0
+    plain = plain if len(plain) == len(text) else text  # some letters are two in lower case
+    while (start := plain.find(opening, at)) >= 0 and (end := plain.find(ending, start)) >= 0:
+        kept.append(text[at:start])
+        at = end + len(ending)
+    return "".join([*kept, text[at:]])
+
+
 def is_keyed(lines: Sequence[str]) -> bool:
     """Whether lines are keys with values, as in YAML or in a form."""
     filled = [line for line in lines if line.strip()]
@@ -114,7 +127,7 @@ def is_keyed(lines: Sequence[str]) -> bool:
 
 def separator(lines: Sequence[str]) -> str:
     """What separates the cells of a table, whose rows are these lines; empty if they are no table."""
-    filled = [line.strip() for line in lines if line.strip()]
+    filled = [THOUSANDS.sub("", line.strip()) for line in lines if line.strip()]
     for mark in ("|", "\t", ";", ","):
         counts = [line.count(mark) for line in filled[:-1]]
         if len(filled) > 1 and counts and counts[0] and len(set(counts)) == 1:
