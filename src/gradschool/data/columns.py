@@ -13,13 +13,14 @@ from gradschool.data.formats import (
     ROLE_KEYS,
     NoConversation,
     as_text,
+    is_list_text,
     is_messages,
-    is_transcript,
     keys_by_name,
     plain,
     role_of,
     spelled,
 )
+from gradschool.data.marked_turns import is_transcript
 from gradschool.data.objects import CARRIERS, text_in
 from gradschool.data.preferences import prefer
 from gradschool.data.rounds import conversation_of, unmatched
@@ -164,7 +165,7 @@ def _conversation(row: Mapping[str, Any], keys: Mapping[str, str]) -> str:
 
 
 def _is_conversation(value: Any) -> bool:
-    return isinstance(value, list) or (isinstance(value, str) and value.lstrip().startswith("["))
+    return isinstance(value, list) or is_list_text(value)
 
 
 def _spoken(value: Any) -> set[str]:

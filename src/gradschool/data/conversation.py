@@ -6,20 +6,20 @@ from typing import Any
 
 from gradschool.data.answers import answers_of
 from gradschool.data.choices import choices_of, chosen_label, listed
-from gradschool.data.columns import Form, is_reply
+from gradschool.data.columns import ASKED, Form, is_reply
 from gradschool.data.corrections import BEFORE
 from gradschool.data.formats import (
-    SPEAKER,
     MarkedBad,
     NoConversation,
     as_text,
     from_json,
+    is_list_text,
     is_messages,
-    is_transcript,
     messages_of,
-    transcript,
+    plain,
     turns_of,
 )
+from gradschool.data.marked_turns import NOTE, answered_in, asked_in, is_transcript, marked, transcript, without_end
 from gradschool.data.marks import Mark, marks_of
 from gradschool.data.objects import text_in
 from gradschool.records import Conversation, Message
@@ -92,7 +92,8 @@ def _system(row: Mapping[str, Any], form: Form, notes: set[str]) -> list[Message
 
 def _conversation(value: Any, notes: set[str], *, judged: bool) -> tuple[list[Message], list[Mark]]:
     """The messages up to the last answer that is not marked as bad, and the marks of that answer."""
-    if isinstance(value, str) and not value.lstrip().startswith("["):
+    if isinstance(value, str) and not is_list_text(value):
+        _note_turns(value, notes)
         return transcript(value), []
     turns, messages = turns_of(value), messages_of(value, notes)
     end, left_out = len(messages), 0
@@ -155,7 +156,10 @@ def _history(value: Any, notes: set[str]) -> list[Message]:
 
 def _with_question(turns: list[Message], row: Mapping[str, Any], form: Form, notes: set[str]) -> list[Message]:
     """The turns and the user message: what the inputs hold, each text once, and the choices."""
-    asked = _messages_in(row.get(form.inputs[0]), notes) if form.inputs else None
+    first = row.get(form.inputs[0]) if form.inputs else None
+    asked = _messages_in(first, notes, asked=bool(form.inputs) and plain(form.inputs[0]) in ASKED)
+    if isinstance(asked, str):
+        row, asked = {**row, form.inputs[0]: asked}, None
     texts = [_input_text(row.get(key), notes) for key in (form.inputs[1:] if asked else form.inputs)]
     earlier = row.get(form.history) if form.history else None
     if isinstance(earlier, str) and not earlier.strip().startswith("["):
@@ -174,13 +178,20 @@ def _with_question(turns: list[Message], row: Mapping[str, Any], form: Form, not
     return turns
 
 
-def _messages_in(value: Any, notes: set[str]) -> list[Message] | None:
-    """The messages in a value: a list, an object with one, or a text from "Human:" to an open "Assistant:"."""
-    if isinstance(value, str) and is_transcript(value) and SPEAKER.match(value.lstrip()):
-        *turns, last = transcript(value)
-        return turns if last == Message("assistant", "") else None
+def _messages_in(value: Any, notes: set[str], *, asked: bool) -> list[Message] | str | None:
+    """The messages in a value: a list, an object with one, or a text whose turns are marked (or its plain text)."""
+    if isinstance(value, str):
+        turns = asked_in(value, asked=asked)
+        if turns is not None:
+            _note_turns(value, notes)
+        return turns
     value = value.get("messages") if isinstance(value, dict) else value
     return messages_of(value, notes) if is_messages(value) else None
+
+
+def _note_turns(text: str, notes: set[str]) -> None:
+    if (found := marked(text)) and found.tokens:
+        notes.add(f"{NOTE}: a text has turns marked with {found.mark!r}, read as a conversation")
 
 
 def _input_text(value: Any, notes: set[str]) -> str:
@@ -212,8 +223,16 @@ def _answer(row: Mapping[str, Any], form: Form, first: int, notes: set[str]) -> 
         value = [value]
     if is_messages(value):
         return _conversation(value, notes, judged=True)[0], ()
+    if isinstance(value, str) and (spoken := answered_in(value)):
+        _note_turns(value, notes)
+        if spoken[-1].role != "assistant":
+            raise NoConversation(f"has an answer that ends with a turn of the {spoken[-1].role}")
+        return spoken, ()
     if form.compared and is_transcript(value):
         return transcript(str(value)), ()
+    if isinstance(value, str) and (whole := without_end(value)) != value.rstrip():
+        notes.add(f"{NOTE}: an answer ends with a token of a chat template ({value[len(whole):].strip()}), left out")
+        value = whole
     if form.choices:
         options = choices_of(row, form.choices, notes)
         value = chosen_label(value, options, form.output, first, notes, form.choices)

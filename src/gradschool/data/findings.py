@@ -13,6 +13,7 @@ from gradschool.data.encoding import repair
 from gradschool.data.formats import as_text
 from gradschool.data.issues import Issue, usable
 from gradschool.data.labels import classes
+from gradschool.data.marked_turns import NOTE as TURNS
 from gradschool.data.marks import bad_up_to
 from gradschool.data.tables import MAYBE_NOTHING
 from gradschool.data.ticks import Cells, Ticks
@@ -35,7 +36,7 @@ class Findings:
     @staticmethod
     def collects(note: str) -> bool:
         """Whether a note is reported once for the file."""
-        return note.partition(":")[0] in (STRUCTURED, POSITION, CUT, INPUT)
+        return note.partition(":")[0] in (STRUCTURED, POSITION, CUT, INPUT, TURNS)
 
     def unused(self, column: str, value: Any) -> None:
         """Count the words of a column that is not used; a list or object counts as content."""

@@ -26,8 +26,7 @@ SPELLINGS = {
 ROLES = {spelling: role for role, spellings in SPELLINGS.items() for spelling in spellings}
 SEPARATOR = re.compile(r"[\s\-]+")
 CAMEL = re.compile(r"(?<=[a-z\d])(?=[A-Z])")
-# "Human: …" and "Assistant: …", as in chosen and rejected answers that are whole conversations.
-SPEAKER = re.compile(r"^[ \t]*(?:#{1,4}[ \t]*)?(Human|User|Assistant|System)[ \t]*:[ \t]?", re.MULTILINE)
+LIST = re.compile(r"\s*+\[\s*+(?:[{\[\"'\]]|$)")
 TEXT_PARTS = ("text", "input_text", "output_text")
 
 
@@ -91,6 +90,11 @@ def as_text(value: Any, notes: set[str]) -> str:
 def left_out_reasoning(field: str) -> str:
     """The note about reasoning in a field or column of its own."""
     return f"reasoning ({repair(field)[0]}) is left out: a specialist answers directly"
+
+
+def is_list_text(value: Any) -> bool:
+    """Whether a value is a text that begins as a list of objects or texts in JSON does; "[INST]" does not."""
+    return isinstance(value, str) and LIST.match(value) is not None
 
 
 def is_messages(value: Any) -> bool:
@@ -163,20 +167,3 @@ def _content(value: Any, notes: set[str]) -> str:
 
 def _is_part(part: Any) -> bool:
     return isinstance(part, dict) and ("type" in part or set(part) == {"text"})
-
-
-def transcript(text: str) -> list[Message]:
-    """The messages of a text with "Human:" and "Assistant:"; raises NoConversation if it has none."""
-    starts = list(SPEAKER.finditer(text))
-    if not starts:
-        raise NoConversation("has a conversation that is neither a list of messages nor a text with 'Human:'")
-    ends = [*(start.start() for start in starts[1:]), len(text)]
-    return [
-        Message(role_of(start[1]) or "user", text[start.end() : end].strip())
-        for start, end in zip(starts, ends, strict=True)
-    ]
-
-
-def is_transcript(value: Any) -> bool:
-    """Whether a text is a conversation of "Human:" and "Assistant:"."""
-    return isinstance(value, str) and {role_of(found[1]) for found in SPEAKER.finditer(value)} >= {"user", "assistant"}

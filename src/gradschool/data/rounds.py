@@ -38,7 +38,7 @@ def rounds(row: Mapping[str, Any]) -> Iterator[dict[str, Any]] | None:
 
 def unmatched(row: Mapping[str, Any], keys: Mapping[str, str]) -> str:
     """Why the questions of a row cannot be divided; empty if the row has no list of questions with answers."""
-    value = row.get(keys.get("questions", ""))
+    value = row[keys["questions"]] if "questions" in keys else None
     if not isinstance(value, list) or not value or "answers" not in keys or "question" in keys:
         return ""
     return f"has {len(value)} `{keys['questions']}`, and `{keys['answers']}` does not have an answer for each"

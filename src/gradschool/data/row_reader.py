@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradschool.data.choices import choices_of, first_position
-from gradschool.data.columns import Form, detect, name_keys
+from gradschool.data.columns import SYSTEMS, Form, detect, name_keys
 from gradschool.data.conversation import RowReading, question_of, read_row
 from gradschool.data.corrections import BEFORE
-from gradschool.data.formats import CONVERSATIONS, NoConversation, is_transcript, plain, spelled
+from gradschool.data.formats import CONVERSATIONS, NoConversation, keys_by_name, plain, spelled
 from gradschool.data.guess import MIN_TEXT_WORDS, NO_TEXT, Guess, guess
+from gradschool.data.marked_turns import is_transcript
 from gradschool.data.preferences import REJECTED_ANSWER
 from gradschool.data.tables import without_nothing
 from gradschool.settings import Data
 
+WHOLE = ("text", *CONVERSATIONS, "transcript", "prompt", "formatted", "formatted_text", "content", "sample")  # in one text
 SAMPLE = 200  # rows from which the columns are understood
 
 
@@ -77,10 +79,12 @@ class RowReader:
     def _read(self, row: Mapping[str, Any], *, answered: bool, judged: bool = True) -> tuple[Form, RowReading]:
         found = detect(row, self.data, answered=answered, names=self.names)
         if found is None:
-            alone = next((key for key in ("text", "conversation", "dialogue") if is_transcript(row.get(key))), "")
+            keys = keys_by_name(row)
+            alone = next((keys[word] for word in WHOLE if word in keys and is_transcript(row[keys[word]])), "")
             if not alone:
                 raise UnknownForm(f"no known pair of keys among: {', '.join(map(str, row)) or 'none'}")
-            found = Form("transcript", conversation=alone), row
+            system = next((keys[word] for word in SYSTEMS if word in keys and isinstance(row[keys[word]], str)), "")
+            found = Form("transcript", conversation=alone, system=system), row
         form, preferred = found
         return form, read_row(preferred, form, self.first, judged=answered and judged)
 
