@@ -7,6 +7,7 @@ from gradschool.data.documents import Document
 from gradschool.data.encoding import Unreadable
 from gradschool.errors import DataError
 from gradschool.prepare.bylines import Bylines, Divided, read_bylines
+from gradschool.prepare.chats.companions import without_companions
 from gradschool.prepare.chats.exports import Export, export_of
 from gradschool.prepare.clean import Ingest
 from gradschool.prepare.dialogues import DialogueSource, export_sources, read_dialogues, transcript_source, turns_source
@@ -45,6 +46,8 @@ def gather(
     `others` takes the rows of tables that other authors wrote; without it, all rows are one author's.
     """
     writer = Writer(options.writer, ingest.add)
+    files, notes = without_companions(files)
+    yield from notes
     mails = [file for file in files if file.kind in MAILS]
     author = (yield from _read_mails(mails, options, ingest)) if mails else ""
     documents: list[tuple[SourceFile, Document]] = []

@@ -16,6 +16,7 @@ from gradschool.data.documents import TEXT_SUFFIXES
 from gradschool.data.encoding import Unreadable, encoding_of
 from gradschool.errors import DataError
 from gradschool.prepare.archives import OFFICE, is_archive, unpack
+from gradschool.prepare.transcripts.captions import NO_SPEAKERS, has_speakers, is_captions
 from gradschool.prepare.transcripts.read import is_transcript
 from gradschool.records import Note, Progress, Work
 
@@ -228,6 +229,10 @@ def _text(head: bytes, suffix: str) -> Kind:
     complete = lines if len(head) < HEAD else lines[:-1]  # the last line may be incomplete
     if suffix in (".jsonl", ".ndjson", ".json", ".csv", ".tsv"):
         return "rows"
+    if is_captions(complete):
+        if not has_speakers(complete):
+            raise Unreadable(NO_SPEAKERS)
+        return "transcript"
     if is_transcript(complete[:TRANSCRIPT_LINES]):
         return "transcript"
     return "rows" if suffix not in TEXT_SUFFIXES and _is_table(complete[:TABLE_LINES]) else "document"

@@ -517,6 +517,41 @@ def test_without_a_current_node_the_last_branch_counts(run: Run, rows: Any) -> N
     assert pairs(rows) == PLAIN
 
 
+def rated(rating: str, number: int, message: str = "y") -> dict[str, Any]:
+    return {"id": message, "conversation_id": f"c{number}", "user_id": "u", "rating": rating, "content": "{}"}
+
+
+def test_answers_that_chatgpt_notes_as_rated_bad_are_not_trained_on(run: Run, rows: Any) -> None:
+    compared = [{"id": "m", "input": {"a": "Which is better?"}, "output": {"b": "The first one."}}]
+    files = {
+        "conversations.json": json.dumps([chatgpt(number, *said) for number, said in enumerate(PLAIN)]),
+        "message_feedback.json": json.dumps([rated("thumbs_up", 0), rated("thumbs_down", 1), rated("thumbsDown", 2, "w")]),
+        "user.json": json.dumps({"id": "u", "email": "una@example.org"}),
+        "shared_conversations.json": json.dumps([{"id": "s", "conversation_id": "c0", "title": "t"}]),
+        "model_comparisons.json": json.dumps(compared),
+        "chat.html": "<html><head><title>ChatGPT Data Export</title></head><body>draft</body></html>",
+    }
+    prepared, events = run(files, "persona")
+    assert pairs(rows) == [PLAIN[0], PLAIN[2]]  # the draft of the last one is rated, which is no answer of the branch
+    assert prepared.summary.dropped == {"not to train on": 1}
+    notes = [event.text for event in events if isinstance(event, Note)]
+    assert any("chat.html" in note and "rates as bad" in note for note in notes)
+    assert not any("not recognised" in note for note in notes)
+
+
+def test_a_rating_of_an_unknown_message_counts_for_its_conversation(run: Run, rows: Any) -> None:
+    values = [chatgpt(number, *said) for number, said in enumerate(PLAIN)]
+    bad = [rated("thumbs_down", 1, "nowhere")]
+    run({"conversations.json": json.dumps(values), "message_feedback.json": json.dumps(bad)}, "persona")
+    assert pairs(rows) == [PLAIN[0], PLAIN[2]]
+
+
+def test_damaged_ratings_stop_the_reading_of_their_conversations(run: Run) -> None:
+    values = [chatgpt(number, *said) for number, said in enumerate(PLAIN)]
+    with pytest.raises(GradschoolError):
+        run({"conversations.json": json.dumps(values), "message_feedback.json": "[{"}, "persona")
+
+
 def test_an_edited_question_to_claude_is_left_out_with_its_answer(run: Run, rows: Any) -> None:
     values = [claude(number, *said) for number, said in enumerate(PLAIN)]
     for value in values:

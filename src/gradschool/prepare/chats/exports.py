@@ -12,7 +12,15 @@ from gradschool.data.encoding import Unreadable, open_text
 from gradschool.data.parse import container
 from gradschool.data.tables import Row
 from gradschool.errors import DataError
-from gradschool.prepare.chats.assistants import chatgpt, claude, is_chatgpt, is_claude, is_open_webui, open_webui
+from gradschool.prepare.chats.assistants import (
+    chatgpt_export,
+    claude,
+    is_chatgpt,
+    is_claude,
+    is_feedback,
+    is_open_webui,
+    open_webui,
+)
 from gradschool.prepare.chats.discord import discord, is_discord
 from gradschool.prepare.chats.signal import is_signal, signal
 from gradschool.prepare.chats.slack import is_slack, is_slack_list, slack
@@ -49,7 +57,8 @@ def _nothing(values: Values, folder: Path) -> Iterator[Dialogue]:
 
 TICKETS = Export("tickets or conversations", is_ticket)
 EXPORTS = (
-    Export("a ChatGPT export", is_chatgpt, one=chatgpt),
+    Export("a ChatGPT export", is_chatgpt, many=chatgpt_export),
+    Export("the ratings of a ChatGPT export", is_feedback, many=_nothing),
     Export("a Claude export", is_claude, one=claude),
     Export("an Open WebUI export", is_open_webui, one=open_webui),
     Export("a Facebook or Instagram export", is_meta, many=lambda values, folder: meta(values)),

@@ -10,6 +10,7 @@ from gradschool.data.encoding import open_text, repair
 from gradschool.data.formats import plain
 from gradschool.prepare.agents import key
 from gradschool.prepare.dialogue import Dialogue, Turn, iso
+from gradschool.prepare.transcripts.captions import captions, is_captions
 from gradschool.prepare.transcripts.labels import label_of, labelled, speakers_of
 from gradschool.prepare.transcripts.messages import MIN_DATED, MIN_TURNS, DatedMessage, dated_messages, has_headings
 from gradschool.prepare.transcripts.names import with_colons
@@ -57,6 +58,9 @@ def read_transcript(path: Path, name: str, agents: Sequence[str] = ()) -> Iterat
         raw = [repair(line)[0] for line in file]
     cleaned = [MARKS.sub("", line).strip() for line in raw]
     named = frozenset(map(key, agents))
+    if is_captions(cleaned):
+        yield captions(cleaned, name, named)
+        return
     if dated := dated_messages(cleaned, named):
         marked = [replace(one, marked=bool(MARKED.search(raw[one.line - 1]))) for one in dated]
         before = sum(map(bool, cleaned[: dated[0].line - 1]))
