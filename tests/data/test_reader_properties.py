@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from gradschool.data.check import check
 from gradschool.data.columns import INPUTS, OUTPUTS
 from gradschool.data.formats import CONVERSATIONS
+from gradschool.data.marked_turns import without_end
 from gradschool.data.near_duplicates import near_duplicates
 from gradschool.data.read import read_examples
-from gradschool.data.tables import NOTHING
+from gradschool.data.tables import MAYBE_NOTHING, NOTHING
 from gradschool.errors import GradschoolError
 from gradschool.files import sha256_of
 from gradschool.settings import Data
@@ -31,7 +32,9 @@ VALUES = st.recursive(
     max_leaves=8,
 )
 TEXT = st.text(st.characters(codec="utf-8"), max_size=30)  # no half characters: they are mended, not kept
-ROWS = st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=8)
+# Words for nothing, and tokens of chat templates, are no text of an answer.
+ANSWERS = TEXT.filter(lambda text: text.strip() not in MAYBE_NOTHING and without_end(text) == text.rstrip())
+ROWS = st.lists(st.tuples(TEXT, ANSWERS), min_size=1, max_size=8)
 
 
 def holds(path):
