@@ -1,5 +1,7 @@
 """Answers that look cut off: whole prose, whole structured answers, and answers that stop early."""
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -202,10 +204,10 @@ def test_any_text_can_be_judged(pieces: list[str]) -> None:
     assert isinstance(stats.cut_off("".join(pieces)), str)
 
 
-@pytest.mark.parametrize("piece", ["<", "<a ", "<!--", "(", "```\n", '"', "'", "{[", "- ", "a=", "if ", "git ", "/*", "“", "x "])
+@pytest.mark.parametrize(
+    "piece", ["<", "<a ", "<!--", "(", "```\n", '"', "'", "{[", "- ", "a=", "if ", "git ", "/*", "“", "x "]
+)
 def test_long_texts_are_judged_at_once(piece: str) -> None:
-    import time
-
     began = time.process_time()
     EndingStats().cut_off(piece * 20_000)
     assert time.process_time() - began < 3

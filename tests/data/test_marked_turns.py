@@ -78,7 +78,11 @@ def test_a_text_that_begins_with_a_bracket_is_no_json(read):
 def test_an_instruction_with_its_input_is_one_turn(read):
     text = "Below is a task.\n\n### Instruction:\nSay it.\n\n### Input:\nThe mill\n\n### Response:\nThe mill is old."
     (example,) = read(json.dumps({"text": text})).examples
-    assert [message.content for message in example.messages] == ["Below is a task.", "Say it.\n\nThe mill", "The mill is old."]
+    assert [message.content for message in example.messages] == [
+        "Below is a task.",
+        "Say it.\n\nThe mill",
+        "The mill is old.",
+    ]
 
 
 @pytest.mark.parametrize("answer", [

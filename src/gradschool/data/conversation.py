@@ -231,7 +231,7 @@ def _answer(row: Mapping[str, Any], form: Form, first: int, notes: set[str]) -> 
     if form.compared and is_transcript(value):
         return transcript(str(value)), ()
     if isinstance(value, str) and (whole := without_end(value)) != value.rstrip():
-        notes.add(f"{NOTE}: an answer ends with a token of a chat template ({value[len(whole):].strip()}), left out")
+        notes.add(f"{NOTE}: an answer ends with a token of a chat template ({value[len(whole) :].strip()}), left out")
         value = whole
     if form.choices:
         options = choices_of(row, form.choices, notes)

@@ -4,34 +4,44 @@ What is due, born, valid until then, or has a date for a version number is no da
 """
 
 import re
+from itertools import pairwise, starmap
 
 from gradschool.data.dates import NAMED, day_of, iso_date
 
 LINES, MAX_LINE, MAX_PLACE = 8, 80, 6  # at the top of a text, their characters, and words before the date of a letter
 LABELS = re.compile(  # what a document calls its own date
     r"""(?:
-    (?:the\ )?date(?:d|\ (?:of\ (?:issue|publication|letter|report|writing|this\ \w+)|written|issued|published|created|posted))?
+    (?:the\ )?date(?:d|\ (?:of\ (?:issue|publication|letter|report|writing|this\ \w+)|written|issued|published
+        |created|posted))?
     |(?:document|letter|report|issue|publication|publish|revision|invoice|print|creation|effective\ issue)\ date
-    |(?:first\ |last\ |originally\ |page\ )?(?:updated?|revised|revision|modified|changed|edited|reviewed|published|posted|issued
+    |(?:first\ |last\ |originally\ |page\ )?(?:updated?|revised|revision|modified|changed|edited|reviewed
+        |published|posted|issued
         |created|written|amended)(?:\ (?:on|at))?
     |as\ (?:of|at)|current\ as\ of|letter\ dated|version\ of
     |stand(?:\ vom)?|datum|(?:brief|rechnungs|erstellungs|ausstellungs|veröffentlichungs|änderungs|druck|ausgabe)datum
     |(?:zuletzt\ |letzte\ )?(?:aktualisiert|aktualisierung|geändert|änderung|bearbeitet|überarbeitet)(?:\ am)?
     |(?:veröffentlicht|erstellt|verfasst|geschrieben|herausgegeben)(?:\ am)?|(?:version|fassung|ausgabe|datiert)\ vom
     |fecha(?:\ de\ (?:emisión|publicación|actualización|creación|redacción))?
-    |(?:última\ |ultima\ )?(?:actualización|actualizado|modificado|revisado|revisión|publicado|emitido|creado)(?:\ el)?
+    |(?:última\ |ultima\ )?(?:actualización|actualizado|modificado|revisado|revisión|publicado|emitido
+        |creado)(?:\ el)?
     |date\ de\ (?:publication|rédaction|création|mise\ à\ jour|l['’]émission)
-    |(?:dernière\ )?(?:mise\ à\ jour|modification|révision)(?:\ le)?|(?:mis\ à\ jour|modifié|publié|rédigé|créé|émis|écrit|révisé)e?(?:\ le)?
-    |data(?:\ (?:di|de)\ (?:emissione|pubblicazione|creazione|publicação|emissão|criação|atualização|aggiornamento|revisione))?
-    |(?:ultim[oa]\ )?(?:aggiornamento|aggiornato|modifica|revisione)(?:\ (?:al|il))?|(?:pubblicato|creato|emesso|redatto)(?:\ il)?
+    |(?:dernière\ )?(?:mise\ à\ jour|modification|révision)(?:\ le)?|(?:mis\ à\ jour|modifié|publié|rédigé|créé
+        |émis|écrit|révisé)e?(?:\ le)?
+    |data(?:\ (?:di|de)\ (?:emissione|pubblicazione|creazione|publicação|emissão|criação|atualização
+        |aggiornamento|revisione))?
+    |(?:ultim[oa]\ )?(?:aggiornamento|aggiornato|modifica|revisione)(?:\ (?:al|il))?|(?:pubblicato|creato|emesso
+        |redatto)(?:\ il)?
     |(?:última\ )?(?:atualização|atualizado|modificação|revisão|publicado|emitido|criado)(?:\ em)?
     |(?:laatst\ )?(?:bijgewerkt|gewijzigd|herzien|gepubliceerd|geplaatst|opgesteld)(?:\ op)?|publicatiedatum
-    |(?:senast\ )?(?:uppdaterad|ändrad|publicerad|reviderad|skapad)(?:\ den)?|(?:sist\ |sidst\ )?(?:oppdatert|opdateret|endret|ændret
+    |(?:senast\ )?(?:uppdaterad|ändrad|publicerad|reviderad|skapad)(?:\ den)?|(?:sist\ |sidst\ )?(?:oppdatert
+        |opdateret|endret|ændret
         |publisert|udgivet)(?:\ den)?|dato
     |data\ (?:publikacji|wydania|aktualizacji|utworzenia|sporządzenia)|(?:ostatnia\ )?(?:aktualizacja|zmiana)
-    |(?:zaktualizowano|opublikowano|utworzono)|(?:aktualizováno|vydáno|vytvořeno|zveřejněno)(?:\ dne)?|päivämäärä|päivitetty|julkaistu
+    |(?:zaktualizowano|opublikowano|utworzono)|(?:aktualizováno|vydáno|vytvořeno|zveřejněno)(?:\ dne)?|päivämäärä
+        |päivitetty|julkaistu
     |tarih|güncelleme|son\ güncelleme|yayın\ tarihi|kelt|dátum|frissítve|ημερομηνία|τελευταία\ ενημέρωση
-    |дата(?:\ (?:публикации|обновления|создания|составления|документа|письма))?|(?:последнее\ )?обновление|обновлено|опубликовано|создано
+    |дата(?:\ (?:публикации|обновления|создания|составления|документа|письма))?|(?:последнее\ )?обновление
+        |обновлено|опубликовано|создано
     |дата\ (?:публікації|оновлення)|оновлено|опубліковано
     |التاريخ|تاريخ(?:\ (?:النشر|الإصدار|التحديث))?|آخر\ تحديث|दिनांक|तारीख|वันที่|ngày(?:\ cập\ nhật)?|tanggal
     |(?:发布|發布|更新|最后更新|最後更新|撰写|修订|修訂|创建|文件)?(?:日期|时间|時間|日)|日付|作成日|更新日|最終更新日?|発行日|公開日|改訂日
@@ -39,7 +49,9 @@ LABELS = re.compile(  # what a document calls its own date
     )""",
     re.IGNORECASE | re.VERBOSE,
 )
-VALUE = re.compile(rf"(?:{NAMED.pattern})|\d{{1,2}}[./-]\d{{1,2}}[./-](?:\d{{4}}|\d{{2}})|\d{{4}}[./-]\d{{1,2}}[./-]\d{{1,2}}")
+VALUE = re.compile(
+    rf"(?:{NAMED.pattern})|\d{{1,2}}[./-]\d{{1,2}}[./-](?:\d{{4}}|\d{{2}})|\d{{4}}[./-]\d{{1,2}}[./-]\d{{1,2}}"
+)
 AFTER = re.compile(  # what may follow a date: its time, its author
     r"(?:г?\.|(?:,\s?)?(?:(?:at|um|à|alle|om|kl\.?)\s)?\d{1,2}[:.]\d{2}\b.*|(?:by|von|par|por|da|door|av)\s.{1,40}"
     r"|[·|–—-]\s.{1,40}|\(.{1,40}\))?"
@@ -57,10 +69,10 @@ PLACE = re.compile(
     r"[^\W\d_a-zß-öø-ÿ][^\W\d_]*+['’.]?(?:[-'’][^\W\d_]++)*+"
     r"|den?|del?|of|upon|on|the|an|am|im|in|bei|unter|la|le|las|los|el|di|sur|aan|zu"
 )
-LINKS = {*"the den le el il a am on vom dne dnia".split()}
+LINKS = {"the", "den", "le", "el", "il", "a", "am", "on", "vom", "dne", "dnia"}
 NO_PLACE = re.compile(  # what a date is for, where it is not the document's
-    r"\b(?:due|born|died|expir\w+|valid|version|v|deadline|until|before|from|to|birth\w*|retrieved|accessed|cited|meeting|event"
-    r"|fällig\w*|geboren|gestorben|gültig\w*|frist|bis|ab|vence|vencimiento|nacid[oa]|válid[oa]|échéance|expire|née?|valable|scadenza"
+    r"\b(?:due|born|died|expir\w+|valid|version|v|deadline|until|before|from|to|birth\w*|retrieved|accessed|cited|meeting"
+    r"|event|fällig\w*|geboren|gestorben|gültig\w*|frist|bis|ab|vence|vencimiento|nacid[oa]|válid[oa]|échéance|expire|née?|valable|scadenza"
     r"|nat[oa]|valid[oa]|nascid[oa]|validade|geldig|geboren|abgerufen|consulté|consultado|invoice|order|rechnung|bestellung|termin)\b",
     re.IGNORECASE,
 )
@@ -80,7 +92,7 @@ def date_line(text: str) -> str:
         for before, line in zip(["", *lines], lines, strict=False)
         if not before.endswith((":", "：")) and (date := _alone(line))
     ]
-    if below := next((date for label, line in zip(lines, lines[1:], strict=False) if (date := _below(label, line))), ""):
+    if below := next(filter(None, starmap(_below, pairwise(lines))), ""):
         return below
     return alone[0] if len({date[:10] for date in alone}) == 1 else ""
 
@@ -95,7 +107,7 @@ def _plain(line: str) -> str:
 
 
 def _labelled(line: str) -> str:
-    """The date of a line such as "Last updated: 3 May 2024"; the label is one of those that name the document's date."""
+    """The date of a line such as "Last updated: 3 May 2024"; the label names the document's own date."""
     for colon in COLON.finditer(line):
         if LABELS.fullmatch(line[: colon.start()].strip()):
             rest = line[colon.end() :]

@@ -34,8 +34,8 @@ def iso_date(text: str, *, day_first: bool | None = None) -> str:
     """A date in ISO 8601; empty if the text is none.
 
     Read are ISO 8601, seconds or milliseconds since 1970, the dates of mail, numbers with points, slashes or hyphens,
-    and dates with the name of the month in a dozen languages. `day_first` reads 3/5/2024 as the third of May; None reads
-    only dates that cannot be both.
+    and dates with the name of the month in a dozen languages. `day_first` reads 3/5/2024 as the third of May; None
+    reads only dates that cannot be both.
     """
     text = " ".join(text.split())
     if SECONDS.fullmatch(text):

@@ -14,7 +14,17 @@ FIRST_YEAR = 1000
 FRONT_MATTER = re.compile(r"\A\s*(---|\+\+\+)\n((?:(?!---|\+\+\+).*\n){0,60})")
 KEY = re.compile(r"^([A-Za-z][\w -]{0,30}?)\s*[:=]\s*[\"']?([^\"'\n]+)", re.MULTILINE)
 KEYS = (  # of front matter, the first that has a date counts
-    *("date", "published", "publishdate", "datepublished", "publishedat", "pubdate", "created", "createdat", "datecreated"),
+    *(
+        "date",
+        "published",
+        "publishdate",
+        "datepublished",
+        "publishedat",
+        "pubdate",
+        "created",
+        "createdat",
+        "datecreated",
+    ),
     *("issued", "written", "updated", "lastupdated", "updatedat", "lastmod", "lastmodified", "modified", "revised"),
     *("datum", "fecha", "data"),
 )

@@ -23,7 +23,7 @@ TOKENS = tuple(
     re.compile(pattern)
     for pattern in (
         r"<\|im_start\|>[ ]?(?P<role>\w{1,20})[ ]?(?:\n|(?=<)|$)",  # ChatML
-        r"<extra_id_[01]>[ ]?(?P<role>System|User|Assistant)[ ]?(?:\n|$)(?:<extra_id_2>[^\n]*\n?)?",  # HelpSteer, Nemotron
+        r"<extra_id_[01]>[ ]?(?P<role>System|User|Assistant)[ ]?(?:\n|$)(?:<extra_id_2>[^\n]*\n?)?",  # HelpSteer
         r"<start_of_turn>[ ]?(?P<role>\w{1,20})[ ]?(?:\n|$)",  # Gemma
         r"<\|turn>[ ]?(?P<role>\w{1,20})[ ]?(?:\n|$)",
         r"<\|start_header_id\|>(?P<role>\w{1,20})<\|end_header_id\|>\n{0,2}",  # Llama 3
@@ -43,7 +43,9 @@ WORDS = re.compile(
     re.MULTILINE,
 )
 CAPITALS = re.compile(r"(?:^|(?<=\s)|(?<=>))(?P<role>USER|ASSISTANT):[ \t]?")
-HEADINGS = re.compile(r"^[ \t]*###[ \t]*(?P<role>Instruction|Input|Response|Output|Prompt)[ \t]*:?[ \t]*$", re.MULTILINE)
+HEADINGS = re.compile(
+    r"^[ \t]*###[ \t]*(?P<role>Instruction|Input|Response|Output|Prompt)[ \t]*:?[ \t]*$", re.MULTILINE
+)
 SPOKEN = (WORDS, CAPITALS, HEADINGS)
 OWN = {
     "inst": "user", "/inst": "assistant", "system_prompt": "system", "/system_prompt": "user", "instruction": "user",
@@ -94,7 +96,9 @@ def _divided(text: str, starts: Sequence[re.Match[str]], *, tokens: bool) -> Mar
         channel = start.groupdict().get("channel")
         if channel in (None, "final") and (said or role == "assistant"):
             same = turns and turns[-1].role == role == "user"  # an instruction and its input
-            turns[-1:] = [Message(role, f"{turns[-1].content}\n\n{said}")] if same else [*turns[-1:], Message(role, said)]
+            turns[-1:] = (
+                [Message(role, f"{turns[-1].content}\n\n{said}")] if same else [*turns[-1:], Message(role, said)]
+            )
     if before:  # what a user asked first, or what a template says before it
         turns.insert(0, Message("user" if turns and turns[0].role == "assistant" else "system", before))
     return Marked(tuple(turns), starts[0][0].strip(), tokens, not before)
@@ -139,7 +143,9 @@ def asked_in(text: str, *, asked: bool) -> list[Message] | str | None:
         return None  # a mark is spoken of
     if turns and turns[-1].role == "user" and (found.tokens or opened or (asked and "assistant" in found.roles)):
         return turns
-    return "\n\n".join(f"{turn.role.capitalize()}: {turn.content}" for turn in turns) if found.tokens and turns else None
+    return (
+        "\n\n".join(f"{turn.role.capitalize()}: {turn.content}" for turn in turns) if found.tokens and turns else None
+    )
 
 
 def answered_in(text: str) -> list[Message] | None:

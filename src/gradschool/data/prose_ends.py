@@ -25,9 +25,9 @@ WHOLE = re.compile(  # a last word that is whole without a full stop: an address
 )
 NUMBER, UNIT = re.compile(r"\d[\d.,]*"), re.compile(r"(?:\d[\d.,]*)?[^\W\d_]{1,4}\.?(?:/[^\W\d_]+)?")
 CLOSING = re.compile(
-    r"\b(?:regards|wishes|sincerely|faithfully|truly|cheers|thanks|thank you|yours|best|love|looking forward|greetings|grüße|grüßen|gruß"
-    r"|gruss|dank|cordialement|salutations|sincèrement|merci|bien à vous|amicalement|saludos?|atentamente|gracias|saluti"
-    r"|cordialmente|grazie|atenciosamente|cumprimentos|obrigad[oa]|abraços?|groet|groeten|hälsningar|hilsen|pozdrawiam"
+    r"\b(?:regards|wishes|sincerely|faithfully|truly|cheers|thanks|thank you|yours|best|love|looking forward"
+    r"|greetings|grüße|grüßen|gruß|gruss|dank|cordialement|salutations|sincèrement|merci|bien à vous|amicalement"
+    r"|saludos?|atentamente|gracias|saluti|cordialmente|grazie|atenciosamente|cumprimentos|obrigad[oa]|abraços?|groet|groeten|hälsningar|hilsen|pozdrawiam"
     r"|pozdravem|уважением|пожеланиями)\b",
     re.IGNORECASE,
 )
@@ -144,10 +144,12 @@ def open_mark(text: str) -> str:
 
 
 def _reaches(inside: str, before: str, line: str, *, quote: bool) -> bool:
-    """Whether what follows an open mark is all inside it: in one sentence or quote, on its line and the wrapped ones."""
+    """Whether what follows an open mark is inside it: in one sentence or quote, on its line and wrapped ones."""
     if INNER_STOP.search(inside) and not quote:
         return False
-    wrapped = len(before.split("\n")[-1] + inside.split("\n")[0]) >= WIDTH and not (HEADING.match(line) or ITEM.match(line))
+    wrapped = len(before.split("\n")[-1] + inside.split("\n")[0]) >= WIDTH and not (
+        HEADING.match(line) or ITEM.match(line)
+    )
     return "\n" not in inside or wrapped
 
 

@@ -15,7 +15,16 @@ from gradschool.data.preferences import REJECTED_ANSWER
 from gradschool.data.tables import without_nothing
 from gradschool.settings import Data
 
-WHOLE = ("text", *CONVERSATIONS, "transcript", "prompt", "formatted", "formatted_text", "content", "sample")  # in one text
+WHOLE = (
+    "text",
+    *CONVERSATIONS,
+    "transcript",
+    "prompt",
+    "formatted",
+    "formatted_text",
+    "content",
+    "sample",
+)  # in one text
 SAMPLE = 200  # rows from which the columns are understood
 
 

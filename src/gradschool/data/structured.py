@@ -11,11 +11,16 @@ UNFINISHED = re.compile(r"[\w.+-]{0,20}\s*")  # of a number or of true, after th
 TAG = re.compile(r"<(?P<end>/?)(?P<name>[A-Za-z][\w:.-]*)(?:\s[^<>]*?|)(?P<empty>/?)>")
 OPEN_TAG = re.compile(r"</?[A-Za-z][^<>]*$")
 NOT_TAGS = (("<!--", "-->"), ("<![cdata[", "]]>"), ("<script", "</script>"), ("<style", "</style>"))
-VOID = {*"area base br col embed hr img input link meta source track wbr".split()}
-OPTIONAL = {*"p li dt dd tr td th thead tbody tfoot option colgroup html head body rt rp".split()}  # HTML ends them
+VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+OPTIONAL = {  # HTML ends them
+    *("p", "li", "dt", "dd", "tr", "td", "th", "thead", "tbody", "tfoot", "option", "colgroup", "html", "head", "body"),
+    *("rt", "rp"),
+}
 WHOLE_PAGES = re.compile(r"<(?:!doctype|\?xml|html|body|div|table|ul|ol|dl|svg|form|section|article|nav)\b", re.I)
 KEYED = re.compile(r"\s*(?:- )?[\w./'\"-]+(?: [\w./'\"-]+){0,3}:(?:\s\s*\S.*)?|\s*- \S.*|\s*#.*|---|\.\.\.")
-ITEM = re.compile(r"\s*(?:[-*+•·▪◦‣○●–—]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)]|[ivxIVX]{1,5}[.)]|\[[ xX]?\]|☐|☑|✅|✓)\s+(?=\S)")
+ITEM = re.compile(
+    r"\s*(?:[-*+•·▪◦‣○●–—]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)]|[ivxIVX]{1,5}[.)]|\[[ xX]?\]|☐|☑|✅|✓)\s+(?=\S)"
+)
 EMPTY_ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)])")
 HEADING = re.compile(r" {0,3}#{1,6}\s+\S")
 STOP = re.compile(r"[.!?。！？।…][)\]\"'”’»*_]*\s*$")

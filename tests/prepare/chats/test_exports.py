@@ -525,7 +525,9 @@ def test_answers_that_chatgpt_notes_as_rated_bad_are_not_trained_on(run: Run, ro
     compared = [{"id": "m", "input": {"a": "Which is better?"}, "output": {"b": "The first one."}}]
     files = {
         "conversations.json": json.dumps([chatgpt(number, *said) for number, said in enumerate(PLAIN)]),
-        "message_feedback.json": json.dumps([rated("thumbs_up", 0), rated("thumbs_down", 1), rated("thumbsDown", 2, "w")]),
+        "message_feedback.json": json.dumps(
+            [rated("thumbs_up", 0), rated("thumbs_down", 1), rated("thumbsDown", 2, "w")]
+        ),
         "user.json": json.dumps({"id": "u", "email": "una@example.org"}),
         "shared_conversations.json": json.dumps([{"id": "s", "conversation_id": "c0", "title": "t"}]),
         "model_comparisons.json": json.dumps(compared),

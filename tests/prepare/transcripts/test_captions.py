@@ -44,7 +44,10 @@ FORMS = {
     "brackets": ("call.srt", vtt("[{name}] {text}", head="", sign=",", number="{n}\n")),
     "srt": ("call.srt", vtt("{name}: {text}", head="", sign=",", number="{n}\n")),
     "styled srt": ("call.txt", vtt("{{\\an8}}<b>{name}:</b> {text}", head="\ufeff", sign=",", number="{n}\n")),
-    "comments": ("call.vtt", vtt("<v {name}>{text}", head="WEBVTT Kind: captions\n\nNOTE Jo: no\nmore\n\nSTYLE\n::cue {}\n\n")),
+    "comments": (
+        "call.vtt",
+        vtt("<v {name}>{text}", head="WEBVTT Kind: captions\n\nNOTE Jo: no\nmore\n\nSTYLE\n::cue {}\n\n"),
+    ),
     "windows": ("call.vtt", vtt("<v {name}>{text}</v>").replace("\n", "\r\n")),
 }
 
@@ -60,7 +63,9 @@ def test_who_speaks(form: str, tmp_path: Path) -> None:
 
 
 def test_sounds_are_left_out_and_counted() -> None:
-    text = vtt("<v {name}>{text}</v>").replace("<v Kiosk>It is free.</v>", "[Music]\n<v Kiosk>It is free.</v>\n♪ la la ♪")
+    text = vtt("<v {name}>{text}</v>").replace(
+        "<v Kiosk>It is free.</v>", "[Music]\n<v Kiosk>It is free.</v>\n♪ la la ♪"
+    )
     dialogue = captions(text.split("\n"), "call.vtt")
     assert [turn.text for turn in dialogue.turns] == [said for _, said in TURNS]
     assert dialogue.left_out == {"sounds and music": 2}
@@ -76,7 +81,9 @@ def test_captions_without_two_speakers_are_refused_in_one_sentence(text: str, tm
 
 def test_captions_that_roll_say_each_line_once() -> None:
     lines = ["WEBVTT", ""]
-    for n, (one, two) in enumerate([("Jo: is it", "free"), ("Bo: it is", "free now"), ("Jo: good", "then"), ("Bo: bye", "Jo")]):
+    for n, (one, two) in enumerate(
+        [("Jo: is it", "free"), ("Bo: it is", "free now"), ("Jo: good", "then"), ("Bo: bye", "Jo")]
+    ):
         for place, shown in enumerate(([one], [one, two], [two])):
             lines += [f"00:{n:02}:0{place}.000 --> 00:{n:02}:0{place}.900", *shown, ""]
     dialogue = captions(lines, "x.vtt")
@@ -84,7 +91,12 @@ def test_captions_that_roll_say_each_line_once() -> None:
 
 
 def test_other_texts_are_no_captions() -> None:
-    for text in ("We met at 00:00:01.000 --> and left.", "1\n2\n3", "From 10:00 to 11:00\nJo: hi", "WEBVTT is a format."):
+    for text in (
+        "We met at 00:00:01.000 --> and left.",
+        "1\n2\n3",
+        "From 10:00 to 11:00\nJo: hi",
+        "WEBVTT is a format.",
+    ):
         assert not is_captions(text.split("\n"))
 
 

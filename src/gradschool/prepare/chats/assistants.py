@@ -21,7 +21,18 @@ ROLES = {"user": "user", "human": "user", "assistant": "assistant"}
 SPOKEN = ("text", "multimodal_text")  # the kinds of content in ChatGPT that somebody reads
 FEEDBACK = "message_feedback.json"  # the ratings of a ChatGPT export, next to its conversations
 FEEDBACK_KEYS = {
-    *("id", "message_id", "conversation_id", "user_id", "workspace_id", "rating", "content", "tags", "text", "create_time"),
+    *(
+        "id",
+        "message_id",
+        "conversation_id",
+        "user_id",
+        "workspace_id",
+        "rating",
+        "content",
+        "tags",
+        "text",
+        "create_time",
+    ),
     *("update_time", "evaluation_name", "evaluation_treatment", "storage_protocol"),
 }
 RATED_BAD = "its reader rated it bad"

@@ -1,4 +1,4 @@
-"""Captions of calls and films (WebVTT, SRT, SBV) as conversations: who speaks stands in voice tags or before a colon."""
+"""Captions of calls and films (WebVTT, SRT, SBV) as conversations: voice tags or labels say who speaks."""
 
 import html
 import re
@@ -63,7 +63,9 @@ def captions(lines: Sequence[str], name: str, named: Collection[str] = ()) -> Di
             elif not voice and (not turns or cue.changes):
                 left_out["captions without a speaker"] += 1
                 turns = turns if not cue.changes else [*turns, Turn("", "", at=cue.at, line=cue.line)]
-            elif text == said and (not voice or voice == turns[-1].speaker):  # captions that roll repeat their last line
+            elif text == said and (
+                not voice or voice == turns[-1].speaker
+            ):  # captions that roll repeat their last line
                 continue
             elif turns and (not voice or voice == turns[-1].speaker):
                 turns[-1] = replace(turns[-1], text=f"{turns[-1].text} {text}".strip())
