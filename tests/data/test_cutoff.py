@@ -191,9 +191,43 @@ def test_the_reason_is_named(answer: str, words: str) -> None:
 
 
 PIECES = st.sampled_from(
-    ["```", "\n", "\n\n", "{", "}", '"', "'", "<b>", "</b>", "<", "|", "- ", "1.", "# ", "SELECT ", "FROM", "(", "„", "“",
-     "»", "the ", "red ", ", ", ". ", ": ", "**", "if x; then", "\ufe0f", "#", "//", "/*", "<!--", "\\", "git -x "]
-)  # fmt: skip
+    [
+        "```",
+        "\n",
+        "\n\n",
+        "{",
+        "}",
+        '"',
+        "'",
+        "<b>",
+        "</b>",
+        "<",
+        "|",
+        "- ",
+        "1.",
+        "# ",
+        "SELECT ",
+        "FROM",
+        "(",
+        "„",
+        "“",
+        "»",
+        "the ",
+        "red ",
+        ", ",
+        ". ",
+        ": ",
+        "**",
+        "if x; then",
+        "\ufe0f",
+        "#",
+        "//",
+        "/*",
+        "<!--",
+        "\\",
+        "git -x ",
+    ]
+)
 
 
 @settings(max_examples=150, deadline=None)

@@ -17,19 +17,22 @@ PROMPTS = {
     "HelpSteer without lines": f"{Q}<extra_id_1>Assistant\n{A}<extra_id_1>User\n{ASKED}",
     "SteerLM": f"<extra_id_1>User\n{Q}\n<extra_id_1>Assistant\n<extra_id_2>quality:4\n{A}\n<extra_id_1>User\n{ASKED}\n"
     "<extra_id_1>Assistant\n",
-    "ChatML": f"<|im_start|>user\n{Q}<|im_end|>\n<|im_start|>assistant\n{A}<|im_end|>\n<|im_start|>user\n{ASKED}<|im_end|>\n",
+    "ChatML": f"<|im_start|>user\n{Q}<|im_end|>\n<|im_start|>assistant\n{A}<|im_end|>\n<|im_start|>user\n{ASKED}"
+    "<|im_end|>\n",
     "ChatML, open": f"<|im_start|>user\n{Q}<|im_end|>\n<|im_start|>assistant\n{A}<|im_end|>\n<|im_start|>user\n{ASKED}"
     "<|im_end|>\n<|im_start|>assistant\n",
     "Llama 2": f"<s>[INST] {Q} [/INST] {A} </s><s>[INST] {ASKED} [/INST]",
     "Llama 3": f"<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\n{Q}<|eot_id|><|start_header_id|>assistant"
     f"<|end_header_id|>\n\n{A}<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n{ASKED}<|eot_id|>",
-    "Gemma": f"<bos><start_of_turn>user\n{Q}<end_of_turn>\n<start_of_turn>model\n{A}<end_of_turn>\n<start_of_turn>user\n"
-    f"{ASKED}<end_of_turn>\n<start_of_turn>model\n",
+    "Gemma": f"<bos><start_of_turn>user\n{Q}<end_of_turn>\n<start_of_turn>model\n{A}<end_of_turn>\n<start_of_turn>"
+    f"user\n{ASKED}<end_of_turn>\n<start_of_turn>model\n",
     "Zephyr": f"<|user|>\n{Q}</s>\n<|assistant|>\n{A}</s>\n<|user|>\n{ASKED}</s>\n<|assistant|>\n",
-    "Open Assistant": f"<|prompter|>{Q}<|endoftext|><|assistant|>{A}<|endoftext|><|prompter|>{ASKED}<|endoftext|><|assistant|>",
-    "DeepSeek": f"<｜begin▁of▁sentence｜><｜User｜>{Q}<｜Assistant｜>{A}<｜end▁of▁sentence｜><｜User｜>{ASKED}<｜Assistant｜>",
-    "Command R": f"<|START_OF_TURN_TOKEN|><|USER_TOKEN|>{Q}<|END_OF_TURN_TOKEN|><|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>"
-    f"{A}<|END_OF_TURN_TOKEN|><|START_OF_TURN_TOKEN|><|USER_TOKEN|>{ASKED}<|END_OF_TURN_TOKEN|>",
+    "Open Assistant": f"<|prompter|>{Q}<|endoftext|><|assistant|>{A}<|endoftext|>"
+    f"<|prompter|>{ASKED}<|endoftext|><|assistant|>",
+    "DeepSeek": f"<｜begin▁of▁sentence｜><｜User｜>{Q}<｜Assistant｜>{A}<｜end▁of▁sentence｜>"
+    f"<｜User｜>{ASKED}<｜Assistant｜>",
+    "Command R": f"<|START_OF_TURN_TOKEN|><|USER_TOKEN|>{Q}<|END_OF_TURN_TOKEN|><|START_OF_TURN_TOKEN|>"
+    f"<|CHATBOT_TOKEN|>{A}<|END_OF_TURN_TOKEN|><|START_OF_TURN_TOKEN|><|USER_TOKEN|>{ASKED}<|END_OF_TURN_TOKEN|>",
     "gpt-oss": f"<|start|>user<|message|>{Q}<|end|><|start|>assistant<|channel|>analysis<|message|>hm<|end|><|start|>"
     f"assistant<|channel|>final<|message|>{A}<|end|><|start|>user<|message|>{ASKED}<|end|><|start|>assistant",
     "HH": f"\n\nHuman: {Q}\n\nAssistant: {A}\n\nHuman: {ASKED}\n\nAssistant:",
@@ -59,11 +62,16 @@ def test_a_text_with_marked_turns_is_a_conversation(read, form):
     assert [(message.role, message.content) for message in example.messages] == [*TALK, ("assistant", ANSWER)]
 
 
-@pytest.mark.parametrize("text", [
-    f"<s>[INST] <<SYS>>\nBe exact.\n<</SYS>>\n\n{Q} [/INST]", f"<|im_start|>system\nBe exact.<|im_end|>\n<|im_start|>user\n{Q}",
-    f"<extra_id_0>System\nBe exact.\n\n<extra_id_1>User\n{Q}\n", f"Be exact. USER: {Q} ASSISTANT:",
-    f"<|system|>\nBe exact.<|end|>\n<|user|>\n{Q}<|end|>\n<|assistant|>",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"<s>[INST] <<SYS>>\nBe exact.\n<</SYS>>\n\n{Q} [/INST]",
+        f"<|im_start|>system\nBe exact.<|im_end|>\n<|im_start|>user\n{Q}",
+        f"<extra_id_0>System\nBe exact.\n\n<extra_id_1>User\n{Q}\n",
+        f"Be exact. USER: {Q} ASSISTANT:",
+        f"<|system|>\nBe exact.<|end|>\n<|user|>\n{Q}<|end|>\n<|assistant|>",
+    ],
+)
 def test_what_a_template_says_first_is_the_system_message(text: str) -> None:
     found = marked(text)
     assert found and [(turn.role, turn.content) for turn in found.turns[:2]] == [("system", "Be exact."), ("user", Q)]
@@ -85,10 +93,17 @@ def test_an_instruction_with_its_input_is_one_turn(read):
     ]
 
 
-@pytest.mark.parametrize("answer", [
-    f"{ANSWER}<|im_end|>", f"<|im_start|>assistant\n{ANSWER}<|im_end|>\n", f"{ANSWER}</s>", f"{ANSWER}<|eot_id|>",
-    f"<extra_id_1>Assistant\n{ANSWER}", f"{ANSWER}<end_of_turn>\n<eos>",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"{ANSWER}<|im_end|>",
+        f"<|im_start|>assistant\n{ANSWER}<|im_end|>\n",
+        f"{ANSWER}</s>",
+        f"{ANSWER}<|eot_id|>",
+        f"<extra_id_1>Assistant\n{ANSWER}",
+        f"{ANSWER}<end_of_turn>\n<eos>",
+    ],
+)
 def test_tokens_around_an_answer_are_left_out_with_a_remark(read, answer):
     reading = read(json.dumps({"prompt": Q, "completion": answer}))
     assert [message.content for message in reading.examples[0].messages] == [Q, ANSWER]
@@ -107,11 +122,21 @@ def test_a_preferred_answer_with_its_conversation_is_read(read):
     assert [(message.role, message.content) for message in example.messages] == [*TALK, ("assistant", ANSWER)]
 
 
-@pytest.mark.parametrize("text", [
-    "What does <|im_end|> mean?", "Explain [INST] to me.", "Why is <s>this</s> struck out?", "User: admin\nPassword: x",
-    "Note: the mill is old.\nAnswer: yes", "Sum it up:\n\nUser: hi\nAssistant: hello\nUser: bye", "Human: who are you?",
-    "Which tag is <start_of_turn>user for?", "a <|user|> b", "Human rights: what are they?",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What does <|im_end|> mean?",
+        "Explain [INST] to me.",
+        "Why is <s>this</s> struck out?",
+        "User: admin\nPassword: x",
+        "Note: the mill is old.\nAnswer: yes",
+        "Sum it up:\n\nUser: hi\nAssistant: hello\nUser: bye",
+        "Human: who are you?",
+        "Which tag is <start_of_turn>user for?",
+        "a <|user|> b",
+        "Human rights: what are they?",
+    ],
+)
 def test_a_question_that_speaks_of_marks_is_a_question(read, text):
     (example,) = read(json.dumps({"prompt": text, "completion": ANSWER})).examples
     assert example.last_user == text and len(example.messages) == 2
@@ -126,10 +151,32 @@ def test_a_conversation_that_is_not_to_be_continued_is_text_without_marks(read):
     assert example.last_user == talk
 
 
-PIECES = st.sampled_from([
-    "<|im_start|>", "user\n", "assistant\n", "<|im_end|>", "[INST]", "[/INST]", "<<SYS>>", "<</SYS>>", "</s>", "<s>", "Human:",
-    "\n\nAssistant: ", "<extra_id_1>", "User\n", "### Response:\n", "USER: ", "x", "<|", "|>", "<|start|>", "<|message|>", "tool\n",
-])  # fmt: skip
+PIECES = st.sampled_from(
+    [
+        "<|im_start|>",
+        "user\n",
+        "assistant\n",
+        "<|im_end|>",
+        "[INST]",
+        "[/INST]",
+        "<<SYS>>",
+        "<</SYS>>",
+        "</s>",
+        "<s>",
+        "Human:",
+        "\n\nAssistant: ",
+        "<extra_id_1>",
+        "User\n",
+        "### Response:\n",
+        "USER: ",
+        "x",
+        "<|",
+        "|>",
+        "<|start|>",
+        "<|message|>",
+        "tool\n",
+    ]
+)
 
 
 @settings(max_examples=200, deadline=None)

@@ -71,8 +71,16 @@ def test_sounds_are_left_out_and_counted() -> None:
     assert dialogue.left_out == {"sounds and music": 2}
 
 
-@pytest.mark.parametrize("text", [vtt("{text}"), vtt("- {text}"), vtt("<v Jo>{text}"), vtt(">> {text}"),
-                                  vtt("{text}", head="", sign=",", number="{n}\n").replace("Price: ", "")])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        vtt("{text}"),
+        vtt("- {text}"),
+        vtt("<v Jo>{text}"),
+        vtt(">> {text}"),
+        vtt("{text}", head="", sign=",", number="{n}\n").replace("Price: ", ""),
+    ],
+)
 def test_captions_without_two_speakers_are_refused_in_one_sentence(text: str, tmp_path: Path) -> None:
     (tmp_path / "film.vtt").write_text(text)
     with pytest.raises(Unreadable, match="do not say who speaks"):
@@ -100,8 +108,24 @@ def test_other_texts_are_no_captions() -> None:
         assert not is_captions(text.split("\n"))
 
 
-PIECES = st.sampled_from(["WEBVTT\n\n", "00:01.000 --> 00:02.000\n", "00:00:01,000 --> 00:00:02,000\n", "<v Jo>", "Jo: ",
-                          "Bo: ", "\n", ">> ", "[Bo] ", "♪", "</v>", "NOTE x\n", "&amp;", "1\n"])  # fmt: skip
+PIECES = st.sampled_from(
+    [
+        "WEBVTT\n\n",
+        "00:01.000 --> 00:02.000\n",
+        "00:00:01,000 --> 00:00:02,000\n",
+        "<v Jo>",
+        "Jo: ",
+        "Bo: ",
+        "\n",
+        ">> ",
+        "[Bo] ",
+        "♪",
+        "</v>",
+        "NOTE x\n",
+        "&amp;",
+        "1\n",
+    ]
+)
 
 
 @settings(max_examples=100, deadline=None)

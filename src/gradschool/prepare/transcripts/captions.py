@@ -13,7 +13,6 @@ from gradschool.records import Source
 
 _TIME = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{2})[.,](\d{1,3})"
 TIMING = re.compile(rf"\s*{_TIME}\s*(?:-->|,)\s*(?:\d{{1,3}}:)?\d{{1,2}}:\d{{2}}[.,]\d{{1,3}}(?:\s.*)?")
-BLOCKS = ("NOTE", "STYLE", "REGION", "WEBVTT", "X-TIMESTAMP-MAP", "Kind:", "Language:")
 VOICE = re.compile(r"<v(?:\.[\w.-]+)?\s+([^<>]{1,80})>")
 TAG = re.compile(r"</?[^<>]{0,80}>|\{\\[^{}]{0,40}\}")
 CHANGE = re.compile(r"^(?:>>+|»|&gt;&gt;)\s*")
@@ -78,12 +77,13 @@ def captions(lines: Sequence[str], name: str, named: Collection[str] = ()) -> Di
 
 def cues_of(lines: Sequence[str]) -> list[Cue]:
     """The captions of a text; comments, styles and numbers are not part of them."""
-    starts = [number for number, line in enumerate(lines) if TIMING.fullmatch(line)]
+    timings = [(number, found) for number, line in enumerate(lines) if (found := TIMING.fullmatch(line))]
+    ends = [*(number for number, _ in timings[1:]), None]
     cues: list[Cue] = []
-    for start, following in zip(starts, [*starts[1:], None], strict=True):
+    for (start, timing), following in zip(timings, ends, strict=True):
         body = list(lines[start + 1 : following])
         blank = next((number for number, line in enumerate(body) if not line.strip()), len(body))
-        hour, minute, second, part = (TIMING.fullmatch(lines[start]) or [""] * 5)[1:5]
+        hour, minute, second, part = timing.group(1, 2, 3, 4)
         at = int(hour or 0) * 3600 + int(minute) * 60 + int(second) + float(f"0.{part}")
         cues.append(Cue(start + 1, at, tuple(_spoken(body[:blank])), any(map(CHANGE.match, body[:blank]))))
     return cues
