@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from gradschool.prepare.chats.assistants import FEEDBACK
+from gradschool.prepare.chats.chatgpt import FEEDBACK
 from gradschool.prepare.recognise import SourceFile
 from gradschool.records import Note
 

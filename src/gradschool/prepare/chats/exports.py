@@ -12,15 +12,8 @@ from gradschool.data.encoding import Unreadable, open_text
 from gradschool.data.parse import container
 from gradschool.data.tables import Row
 from gradschool.errors import DataError
-from gradschool.prepare.chats.assistants import (
-    chatgpt_export,
-    claude,
-    is_chatgpt,
-    is_claude,
-    is_feedback,
-    is_open_webui,
-    open_webui,
-)
+from gradschool.prepare.chats.assistants import claude, is_claude, is_open_webui, open_webui
+from gradschool.prepare.chats.chatgpt import chatgpt_export, is_chatgpt, is_feedback
 from gradschool.prepare.chats.discord import discord, is_discord
 from gradschool.prepare.chats.signal import is_signal, signal
 from gradschool.prepare.chats.slack import is_slack, is_slack_list, slack

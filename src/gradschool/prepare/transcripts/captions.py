@@ -80,7 +80,7 @@ def cues_of(lines: Sequence[str]) -> list[Cue]:
     timings = [(number, found) for number, line in enumerate(lines) if (found := TIMING.fullmatch(line))]
     ends = [*(number for number, _ in timings[1:]), None]
     cues: list[Cue] = []
-    for (start, timing), following in zip(timings, ends, strict=True):
+    for (start, timing), following in zip(timings, ends, strict=False):
         body = list(lines[start + 1 : following])
         blank = next((number for number, line in enumerate(body) if not line.strip()), len(body))
         hour, minute, second, part = timing.group(1, 2, 3, 4)
