@@ -146,6 +146,9 @@ def test_a_conversation_that_is_not_to_be_continued_is_text_without_marks(read):
     rows = [{"text": f"<|im_start|>user\n{Q}<|im_end|>\n<|im_start|>assistant\n{A}<|im_end|>", "label": "mill"}] * 2
     example = read("\n".join(map(json.dumps, rows))).examples[0]
     assert [message.content for message in example.messages] == [f"User: {Q}\n\nAssistant: {A}", "mill"]
+    row = {"instruction": "Sum it up.", "input": PROMPTS["ChatML"], "output": "A mill and a barn."}
+    (example,) = read(json.dumps(row)).examples
+    assert example.last_user == f"Sum it up.\n\nUser: {Q}\n\nAssistant: {A}\n\nUser: {ASKED}"
     talk = f"User: {Q}\nAssistant: {A}\nUser: {ASKED}"
     (example,) = read(json.dumps({"dialogue": talk, "summary": "About a mill."})).examples
     assert example.last_user == talk
@@ -184,4 +187,4 @@ PIECES = st.sampled_from(
 def test_any_text_can_be_read(pieces: list[str]) -> None:
     text = "".join(pieces)
     assert is_transcript(text) in (True, False) and isinstance(without_end(text), str)
-    assert isinstance(asked_in(text, asked=True), list | str | None)
+    assert isinstance(asked_in(text, asked=True), list | None)

@@ -19,7 +19,16 @@ from gradschool.data.formats import (
     plain,
     turns_of,
 )
-from gradschool.data.marked_turns import NOTE, answered_in, asked_in, is_transcript, marked, transcript, without_end
+from gradschool.data.marked_turns import (
+    NOTE,
+    answered_in,
+    asked_in,
+    is_transcript,
+    marked,
+    transcript,
+    without_end,
+    without_tokens,
+)
 from gradschool.data.marks import Mark, marks_of
 from gradschool.data.objects import text_in
 from gradschool.records import Conversation, Message
@@ -158,8 +167,6 @@ def _with_question(turns: list[Message], row: Mapping[str, Any], form: Form, not
     """The turns and the user message: what the inputs hold, each text once, and the choices."""
     first = row.get(form.inputs[0]) if form.inputs else None
     asked = _messages_in(first, notes, asked=bool(form.inputs) and plain(form.inputs[0]) in ASKED)
-    if isinstance(asked, str):
-        row, asked = {**row, form.inputs[0]: asked}, None
     texts = [_input_text(row.get(key), notes) for key in (form.inputs[1:] if asked else form.inputs)]
     earlier = row.get(form.history) if form.history else None
     if isinstance(earlier, str) and not earlier.strip().startswith("["):
@@ -178,8 +185,8 @@ def _with_question(turns: list[Message], row: Mapping[str, Any], form: Form, not
     return turns
 
 
-def _messages_in(value: Any, notes: set[str], *, asked: bool) -> list[Message] | str | None:
-    """The messages in a value: a list, an object with one, or a text whose turns are marked (or its plain text)."""
+def _messages_in(value: Any, notes: set[str], *, asked: bool) -> list[Message] | None:
+    """The messages in a value: a list, an object with one, or a text whose turns are marked."""
     if isinstance(value, str):
         turns = asked_in(value, asked=asked)
         if turns is not None:
@@ -195,7 +202,10 @@ def _note_turns(text: str, notes: set[str]) -> None:
 
 
 def _input_text(value: Any, notes: set[str]) -> str:
-    """The text of an input; a list of texts, or of objects with a text, as paragraphs."""
+    """The text of an input; a list of texts, or of objects with a text, as paragraphs; marked turns by their roles."""
+    if isinstance(value, str) and (told := without_tokens(value)) != value:
+        _note_turns(value, notes)
+        return as_text(told, notes)
     if isinstance(value, list) and value:
         parts = [part.get("text", part.get("content")) if isinstance(part, dict) else part for part in value]
         if all(isinstance(part, str) for part in parts):

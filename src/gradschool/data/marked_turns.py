@@ -126,26 +126,34 @@ def is_transcript(value: Any) -> bool:
     return found is not None and found.roles >= {"user", "assistant"}
 
 
-def asked_in(text: str, *, asked: bool) -> list[Message] | str | None:
-    """The messages of a question that is written as a conversation; a text without marks if it is not to be answered.
+def asked_in(text: str, *, asked: bool) -> list[Message] | None:
+    """The messages of a question that is written as a conversation; None if it is none, or not to be continued.
 
     Words such as "Human:" count if they begin the text and leave the last turn to the assistant or, if the text is
-    what is `asked`, to the user. None if the text is plain.
+    what is `asked`, to the user.
     """
     found = marked(text)
-    if not found or (not found.tokens and not found.at_start):
+    if not found or not (found.at_start or _is_spoken(found)):
         return None
     turns = list(found.turns)
     while turns and turns[-1] == Message("assistant", ""):
         turns.pop()
     opened = len(turns) < len(found.turns)
-    if found.tokens and not found.at_start and "assistant" not in {turn.role for turn in found.turns}:
-        return None  # a mark is spoken of
-    if turns and turns[-1].role == "user" and (found.tokens or opened or (asked and "assistant" in found.roles)):
-        return turns
-    return (
-        "\n\n".join(f"{turn.role.capitalize()}: {turn.content}" for turn in turns) if found.tokens and turns else None
-    )
+    continued = found.tokens or opened or (asked and "assistant" in found.roles)
+    return turns if turns and turns[-1].role == "user" and continued else None
+
+
+def _is_spoken(found: Marked) -> bool:
+    """Whether the tokens in a text mark turns; in the middle of a text about them, they do not."""
+    return found.tokens and (found.at_start or "assistant" in found.roles)
+
+
+def without_tokens(text: str) -> str:
+    """A text whose turns are marked by tokens, with the names of the roles instead; any other text as it is."""
+    found = marked(text) if TOKEN.search(text) else None
+    if not found or not _is_spoken(found):
+        return text
+    return "\n\n".join(f"{turn.role.capitalize()}: {turn.content}" for turn in found.turns if turn.content)
 
 
 def answered_in(text: str) -> list[Message] | None:

@@ -6,7 +6,7 @@ import re
 # end one are missing: "an" ends "Wir rufen Sie an", "of" ends "what it is made of".
 USUAL = {
     "en": "to is in you it for that this be have are we with not on will can i at by from as if was of please",
-    "de": "wir sie ist sind nicht auf für mit dann es ich an haben wird werden kann können bitte sich auch von zu",
+    "de": "wir sie gibt mehr über nach bei aus durch ist sind nicht auf für mit dann es ich an haben wird werden kann können bitte sich auch von zu",
     "fr": "est nous vous pas il elle pour dans avec ce cette sont par sur être je plus en s'il",
     "es": "es no se por con para una está son como usted lo si más puede muy esta este",
     "it": "è non per con si una sono come più questo questa può lo la le da ci",
@@ -50,7 +50,10 @@ _EVERY = frozenset().union(*_OPEN.values())
 WORD = re.compile(r"[^\W\d_][^\W\d_\u0300-\u036f\u0900-\u0963'’]*(?:['’][^\W\d_]+)?|[\u0900-\u0963]+")
 SAMPLE = 400  # characters of the end of a text, of which the language is taken
 # "one of", "instead of" go on; "made of", "aware of" may end a sentence.
-OF = re.compile(r"\b(?:one|some|any|each|all|most|many|part|because|instead|front|number|copy|end|use|type|kind) of$")
+OF = re.compile(
+    r"\b(?:(?:one|some|any|each|all|most|many|part|because|instead|front|number|copy|end|use|type|kind) of|such as|so that"
+    r"|note that|in order to|as well as|due to|according to|based on|zum Beispiel|par exemple|por ejemplo)$"
+)
 UNSPACED = re.compile(  # Chinese, Japanese and Korean words at the end of a text
     r"(?:因为|因為|以及|或者|但是|而且|如果|和|或|与|與|を|そして|しかし|または|および|なぜなら|그리고|하지만|또는|위해)$"
 )

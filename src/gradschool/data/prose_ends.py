@@ -9,6 +9,7 @@ from gradschool.data.structured import HEADING, ITEM, KEYED, is_keyed
 End = Literal["", "ended", "open", "last open", "colon"]
 
 WORDS = 4  # fewer are a label or a name, not a sentence
+ALONE = 9  # words of a text of one sentence, from which it misses a full stop; short ones are often written without
 LONG = 6  # words of a line by itself, from which it is a sentence
 WIDTH = 60  # characters from which lines are wrapped; shorter ones are verses, addresses or signatures
 MAX_VALUE = 8  # words of a line such as "Place: the old quay"
@@ -57,7 +58,12 @@ def ending(text: str) -> End:
         return "ended"
     if UNSTOPPED.search(line) or _is_whole(line) or _needs_no_stop(line, block, text):
         return ""
-    return "last open" if INNER_STOP.search(block) else "open"
+    *_, last = INNER_STOP.split(block)
+    return "last open" if last != block and len(WORD.findall(last)) > 2 else _alone(block)
+
+
+def _alone(block: str) -> End:
+    return "open" if len(WORD.findall(block)) >= ALONE else ""
 
 
 def _last(text: str) -> tuple[str, str]:
@@ -128,7 +134,7 @@ def broken_off(text: str) -> str:
 def open_mark(text: str) -> str:
     """Why a text ends inside a bracket, a quote or emphasis of its last paragraph; empty if it does not."""
     line, block = _last(text)
-    if len(WORD.findall(text)) < WORDS or (_is_ended(line) and not line[-1:].isalnum() and line[-1:] not in "€$%°*"):
+    if len(WORD.findall(text)) < 2 or (_is_ended(line) and not line[-1:].isalnum() and line[-1:] not in "€$%°*"):
         return ""
     block = INTERVAL.sub("", SPAN.sub("", block))
     at, mark = _unclosed(block)

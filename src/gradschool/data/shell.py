@@ -3,7 +3,7 @@
 import re
 
 COMMAND = re.compile(  # a line that begins with a known command, and has a sign of its use or one of its words
-    r"\s*(?:\$ \S|(?:sudo\s+|\w+=\S*\s+)*(?:"
+    r"\s*(?:\$ \S|(?:if|while|until) \[\[? |for \w+ in \S[^\n]*; *do\b|(?:sudo\s+|\w+=\S*\s+)*(?:"
     r"(?:git|docker|podman|kubectl|helm|npm|npx|yarn|pnpm|pip3?|apt|apt-get|dnf|brew|cargo|systemctl|journalctl|conda"
     r"|terraform|aws|gcloud|az|gh|uv)\s+(?:-|[a-z][a-z-]*(?:\s+[\w@:.=~^-]*[-/.:@=\d]|(?:\s+[a-z][\w-]*){0,3}\s*$))"
     r"|(?:ls|cd|cp|mv|rm|cat|mkdir|rmdir|touch|chmod|chown|grep|egrep|rg|find|sed|awk|tar|unzip|gzip|ssh|scp|rsync|curl"

@@ -13,7 +13,7 @@ OPEN_TAG = re.compile(r"</?[A-Za-z][^<>]*$")
 NOT_TAGS = (("<!--", "-->"), ("<![cdata[", "]]>"), ("<script", "</script>"), ("<style", "</style>"))
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 OPTIONAL = {  # HTML ends them
-    *("p", "li", "dt", "dd", "tr", "td", "th", "thead", "tbody", "tfoot", "option", "colgroup", "html", "head", "body"),
+    *("p", "li", "dt", "dd", "tr", "td", "th", "thead", "tbody", "tfoot", "option", "colgroup"),
     *("rt", "rp"),
 }
 WHOLE_PAGES = re.compile(r"<(?:!doctype|\?xml|html|body|div|table|ul|ol|dl|svg|form|section|article|nav)\b", re.I)
@@ -26,6 +26,7 @@ HEADING = re.compile(r" {0,3}#{1,6}\s+\S")
 STOP = re.compile(r"[.!?。！？।…][)\]\"'”’»*_]*\s*$")
 THOUSANDS = re.compile(r"(?<=\d),(?=\d{3})")
 MIN_ALIKE = 0.8
+MIN_WORDS = 3  # of a list item with its mark, from which it is a sentence
 
 
 def open_fence(text: str) -> str:
@@ -137,7 +138,7 @@ def separator(lines: Sequence[str]) -> str:
         counts = [line.count(mark) for line in filled[:-1]]
         if len(filled) > 1 and counts and counts[0] and len(set(counts)) == 1:
             prose = mark in ",;" and (len(filled) < 3 or any(f"{mark} " in line for line in filled))
-            if not prose:
+            if not prose and all(cell.strip() for cell in filled[0].strip("|").split(mark)):
                 return mark
     return ""
 
@@ -164,4 +165,5 @@ def open_list(lines: Sequence[str]) -> str:
         return ""
     items = [line for line in before if ITEM.match(line)]
     ended = sum(bool(STOP.search(line)) for line in items)
-    return "ends within a list item: all others end a sentence" if len(items) > 1 and ended == len(items) else ""
+    sentence = len(last.split()) > MIN_WORDS and len(items) > 1 and ended == len(items)
+    return "ends within a list item: all others end a sentence" if sentence else ""

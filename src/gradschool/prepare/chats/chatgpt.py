@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from gradschool.data.encoding import Unreadable, open_text
 from gradschool.errors import DataError
@@ -100,14 +101,17 @@ def _rated_bad(value: Json, rated: Ratings, path: list[Json]) -> dict[int, str]:
     why: dict[int, str] = {}
     answer: list[Json] = []
     for node in [*path, None]:
-        message = node.get("message") if node else None
-        if node and not (_spoken(message) and message["author"]["role"] == "user"):
+        if node and not _asks(node.get("message")):
             answer.append(node)
             continue
         if any(named & {*_ids(part)} for part in answer):
             why |= {id(part): RATED_BAD for part in answer}
         answer = []
     return why
+
+
+def _asks(message: Any) -> bool:
+    return _spoken(message) and message["author"]["role"] == "user"
 
 
 def _ids(node: object) -> Iterator[str]:
