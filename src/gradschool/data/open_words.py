@@ -6,7 +6,7 @@ import re
 # end one are missing: "an" ends "Wir rufen Sie an", "of" ends "what it is made of".
 USUAL = {
     "en": "to is in you it for that this be have are we with not on will can i at by from as if was of please",
-    "de": "wir sie gibt mehr über nach bei aus ist sind nicht auf für mit dann es ich an haben wird kann können bitte sich von zu",
+    "de": "wir sie gibt mehr über nach bei ist sind nicht auf für mit dann es ich an haben wird kann bitte sich von zu",
     "fr": "est nous vous pas il elle pour dans avec ce cette sont par sur être je plus en s'il",
     "es": "es no se por con para una está son como usted lo si más puede muy esta este",
     "it": "è non per con si una sono come più questo questa può lo la le da ci",
@@ -26,7 +26,7 @@ USUAL = {
 }
 OPEN = {
     "en": "the a an and or because than your their our my whose every",
-    "de": "und oder weil dass der die dem den des einen einem eine einer unsere unseren ihre ihren zum zur vom im am sowie",
+    "de": "und oder weil dass der die dem den des einen einem eine einer unsere ihre ihren zum zur vom im am sowie",
     "fr": "et ou le la les des du de au aux votre notre nos vos que car mais parce",
     "es": "y e o u el la los las del al de que en su sus nuestra nuestro porque pero un",
     "it": "e o il gli dei delle della del dello degli di che nel nella nelle un alla al ai alle ma",
@@ -48,11 +48,13 @@ _USUAL = {language: frozenset(f"{words} {OPEN[language]}".split()) for language,
 _OPEN = {language: frozenset(words.split()) for language, words in OPEN.items()}
 _EVERY = frozenset().union(*_OPEN.values())
 WORD = re.compile(r"[^\W\d_][^\W\d_\u0300-\u036f\u0900-\u0963'’]*(?:['’][^\W\d_]+)?|[\u0900-\u0963]+")
+NOT_LATIN = "\u0370"  # letters of scripts of few languages, which show the language themselves
 SAMPLE = 400  # characters of the end of a text, of which the language is taken
 # "one of", "instead of" go on; "made of", "aware of" may end a sentence.
 OF = re.compile(
     r"\b(?:(?:one|some|any|each|all|most|many|part|because|instead|front|number|copy|end|use|type|kind) of"
-    r"|such as|so that|note that|in order to|as well as|due to|according to|based on|zum Beispiel|par exemple|por ejemplo)$"
+    r"|such as|so that|note that|in order to|as well as|due to|according to|based on"
+    r"|zum Beispiel|par exemple|por ejemplo)$"
 )
 UNSPACED = re.compile(  # Chinese, Japanese and Korean words at the end of a text
     r"(?:因为|因為|以及|或者|但是|而且|如果|和|或|与|與|を|そして|しかし|または|および|なぜなら|그리고|하지만|또는|위해)$"
@@ -72,4 +74,4 @@ def open_word(text: str) -> str:
     counts = {language: sum(word in words for word in before) for language, words in _USUAL.items()}
     most = max(counts.values())
     likely = [language for language, count in counts.items() if count == most]
-    return last if most and all(last in _OPEN[language] for language in likely) else ""
+    return last if (most or last > NOT_LATIN) and all(last in _OPEN[language] for language in likely) else ""
