@@ -74,4 +74,5 @@ def open_word(text: str) -> str:
     counts = {language: sum(word in words for word in before) for language, words in _USUAL.items()}
     most = max(counts.values())
     likely = [language for language, count in counts.items() if count == most]
-    return last if (most or last > NOT_LATIN) and all(last in _OPEN[language] for language in likely) else ""
+    known = most > 0 and all(last in _OPEN[language] for language in likely)
+    return last if known or (not most and last > NOT_LATIN) else ""
