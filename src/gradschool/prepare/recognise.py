@@ -73,8 +73,8 @@ def recognise(sources: Iterable[Path], unpack_into: Path) -> Work[list[SourceFil
     if not found:
         raise DataError(
             "None of the sources can be used.",
-            "Supported are mbox, Maildir, eml, msg; md, txt, html, docx, pdf, epub; vtt, srt; CSV, XLSX, JSON and JSON lines; "
-            "and archives of these (zip, tar, gz).",
+            "Supported are mbox, Maildir, eml, msg; md, txt, html, docx, pdf, epub; vtt, srt; CSV, XLSX, JSON and JSON "
+            "lines; and archives of these (zip, tar, gz).",
             "give files of these kinds; the warnings above give the reason for each file.",
         )
     return found
