@@ -62,11 +62,9 @@ def captions(lines: Sequence[str], name: str, named: Collection[str] = ()) -> Di
             elif not voice and (not turns or cue.changes):
                 left_out["captions without a speaker"] += 1
                 turns = turns if not cue.changes else [*turns, Turn("", "", at=cue.at, line=cue.line)]
-            elif text == said and (
-                not voice or voice == turns[-1].speaker
-            ):  # captions that roll repeat their last line
-                continue
             elif turns and (not voice or voice == turns[-1].speaker):
+                if text == said:  # captions that roll repeat their last line
+                    continue
                 turns[-1] = replace(turns[-1], text=f"{turns[-1].text} {text}".strip())
             else:
                 turns.append(Turn(voice, text, at=cue.at, line=cue.line))
