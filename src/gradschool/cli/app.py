@@ -36,7 +36,7 @@ JobPath = Annotated[Path, typer.Argument(help="a folder with job.toml, a .toml f
 SpecialistPath = Annotated[Path, typer.Argument(help="folder of a specialist or of its run, such as runs/contracts-1")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="also show details, such as number formats and threads")]
 AsJson = Annotated[bool, typer.Option("--json", help="print the result as JSON; progress goes to standard error")]
-BaseOption = Annotated[str | None, typer.Option("--base", help="another location of the same base model")]
+BaseOption = Annotated[str | None, typer.Option("--base", help="another location of the same base model; remembered")]
 AllowHost = Annotated[
     list[str] | None,
     typer.Option(
