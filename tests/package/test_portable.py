@@ -64,6 +64,7 @@ def test_a_place_at_the_root_changes_nothing() -> None:
 
 def test_files_of_the_job_are_relative_to_it_and_others_keep_their_name(tmp_path: Path) -> None:
     (tmp_path / "my docs" / "all").mkdir(parents=True)
+    (tmp_path / "job").mkdir()
     settings = {
         "task": "/no_think",
         "data": {"examples": [str(tmp_path / "job" / "a" / "x.csv"), "a/y.csv", "../other/z.csv"]},
@@ -135,7 +136,7 @@ def named_in(folder: Path, machine: Path) -> list[str]:
 def test_no_byte_of_a_bundle_names_a_place(named: str, with_base: bool, machine: Path) -> None:
     place = packed(machine, named.format(machine=machine))
     config = machine / "Orchard" / "small" / "config.json"
-    config.write_text(json.dumps(json.loads(config.read_text()) | {"_name_or_path": str(machine / "Orchard")}))
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"_name_or_path": str(machine / "Orchard" / "x")}))
     needed, _ = finish(carry(place, machine / "out", with_base))
     assert named_in(machine / "out", machine) == [] and named_in(place, machine) == []
     manifest = read_manifest(machine / "out")
@@ -189,7 +190,7 @@ def test_a_bundle_of_a_specialist_of_an_earlier_version_names_no_place(
 
 def test_a_bare_specialist_names_its_base_by_its_hashes(machine: Path) -> None:
     base = tiny.save_model(machine / "Orchard" / "pocket")
-    job = Job("small", machine / "Medlar", Settings(base_model=str(base)))
+    job = Job("small", machine / "Medlar" / "job", Settings(base_model=str(base)))
     run = Run.start(job, machine / "Damson" / "two")
     specialist, result = specialist_of(LocalEngine(base), Recipe("Do it.")), RungResult("prompt", None)
     split = Split(("a",), ("b",), ("c",), "hash")

@@ -236,7 +236,7 @@ class Index:
         if embedder.hash != written.sha256 or written.files not in ("", embedder.files):
             raise DamagedError(
                 f"The embedder {str(embedder.folder)!r} differs from the one that {self.folder} was built with.",
-                "Its weights, prompts, tokenizer or config have changed, so its vectors do not match those in the index.",
+                "Its weights, prompts, tokenizer or config have changed: its vectors do not match those in the index.",
                 "restore the old one, or rebuild the index.",
             )
         return embedder

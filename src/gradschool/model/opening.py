@@ -1,6 +1,7 @@
 """Opening the engine that a job names: the built-in base, a local folder, a server or a Hub id."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from gradschool.errors import ModelError, UsageError
@@ -129,7 +130,9 @@ def _folder_of(settings: Settings, folder: Path) -> Work[tuple[Path, str]]:
 
 def path_named(name: str, folder: Path) -> Path | None:
     """What a name means as a path: in a job's folder, else in the working directory; None if there is neither."""
-    given = Path(name).expanduser()
+    given = Path(name)
+    with suppress(RuntimeError):  # there is no such home
+        given = given.expanduser()
     return next((path for path in (folder / given, given) if path.exists()), None)
 
 

@@ -35,7 +35,7 @@ from gradschool.model.engine import Engine
 from gradschool.model.hosts import named_by_user
 from gradschool.model.hub import NEEDED
 from gradschool.model.local import local_engine
-from gradschool.model.opening import base_folder, open_engine, remember_base
+from gradschool.model.opening import base_folder, open_engine, path_named, remember_base
 from gradschool.model.places import DIGITS, find_base, remember, without_place
 from gradschool.package.card import card
 from gradschool.package.manifest import (
@@ -112,9 +112,8 @@ def _demand_own(path: Path, run: Run) -> None:
 
 def _write_records(run: Run, evidence: Path, manifest: Manifest) -> None:
     """Events and job for whoever opens the specialist: without the user's key and paths, with the files that score."""
-    base = Path(run.job.settings.base_model).expanduser()
-    named = [Path(place) for place in (base, run.job.path(str(base))) if manifest.in_folder]
-    places = [run.job.folder, run.folder, *named]
+    base = path_named(run.job.settings.base_model, run.job.folder) if manifest.in_folder else None
+    places = [run.job.folder, run.folder, *([base] if base else [])]
     portable = without_places([*(place.absolute() for place in places), *(place.resolve() for place in places)])
     if events := read_lines(run.folder / "events.jsonl"):  # also those of kinds that this version does not know
         write_lines(evidence / "events.jsonl", [portable(event) for event in events])

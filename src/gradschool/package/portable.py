@@ -28,9 +28,8 @@ def without_places(places: Iterable[Path]) -> Callable[[Any], Any]:
     Of any other absolute path the last name is left.
     """
     parents = {str(place.parent) for place in places if len(place.parts) > 2}
-    home = os.path.expanduser("~")
-    homes = {home} if len(Path(home).parts) > 1 else set()
-    known = "|".join(map(re.escape, sorted({*parents, *homes}, key=len, reverse=True)))
+    home = _home()
+    known = "|".join(map(re.escape, sorted({*parents, home} - {""}, key=len, reverse=True)))
     pattern = re.compile(rf"(?<![\w/.\\-])({known}){re.escape(os.sep)}") if known else None
 
     def shorten(match: re.Match[str]) -> str:
@@ -47,11 +46,15 @@ def within(job: Job) -> Callable[[Any], Any]:
     """A function that shortens settings: files of the job are relative to its folder, others keep their last name."""
 
     def shortened(text: str) -> str:
-        path = Path(text).expanduser() if _is_path(text) or text.startswith("~") else Path(text)
-        if not (path.is_absolute() or ".." in path.parts) or (re.search(r"\s", text) and not job.path(text).exists()):
+        at_home = text.startswith("~/")
+        path = job.path(_home() + text[1:] if at_home else text)
+        if not (_is_path(text) or at_home or ".." in Path(text).parts) or (
+            re.search(r"\s", text) and not path.exists()
+        ):
             return text
-        inside = is_inside(job.path(str(path)), job.folder)
-        return job.path(str(path)).resolve().relative_to(job.folder.resolve()).as_posix() if inside else path.name
+        if is_inside(path, job.folder):
+            return path.resolve().relative_to(job.folder.resolve()).as_posix()
+        return without_place(text) if _is_path(text) else path.name
 
     return lambda value: _each_text(shortened, value)
 
@@ -110,6 +113,13 @@ def _is_path(text: str) -> bool:
             return Path(text).exists()
         return False
     return True
+
+
+def _home() -> str:
+    """The user's home folder; empty if there is none, or if it is the root."""
+    with suppress(RuntimeError):
+        return str(Path.home()) if len(Path.home().parts) > 1 else ""
+    return ""
 
 
 def _last_name(match: re.Match[str]) -> str:
