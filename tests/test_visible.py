@@ -54,7 +54,9 @@ def test_nothing_that_is_printed_acts() -> None:
     assert "\\r" in shown and "\\u0007" in shown
 
 
-@pytest.mark.parametrize("arguments", [("fit", "pocket", HOSTILE), ("check", f"--{HOSTILE}"), ("bundle", "a", "b", HOSTILE)])
+@pytest.mark.parametrize(
+    "arguments", [("fit", "pocket", HOSTILE), ("check", f"--{HOSTILE}"), ("bundle", "a", "b", HOSTILE)]
+)
 def test_names_in_errors_of_arguments_do_not_act(arguments: tuple[str, ...]) -> None:
     refused = small_job.run(*arguments)
     assert refused.exit_code == 2 and "\\u202e" in refused.stderr and not ACTING.search(refused.stderr)
