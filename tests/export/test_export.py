@@ -85,7 +85,7 @@ def test_each_form_answers_as_the_specialist(to: str, made: Callable[[str], Expo
     rows = json.loads((exported.folder / "parity.json").read_text())["forms"]
     assert [row["form"] for row in rows] == [result.form for result in exported.table]
     content = [exported.folder, *exported.folder.rglob("*")]
-    assert [path for path in content if path.stat().st_mode & 0o077] == []  # it holds what was learnt from private data
+    assert [path for path in content if path.stat().st_mode & 0o077] == []  # its weights were trained on private data
     places = [str(place).encode() for place in (POCKET.parent, exported.folder.parent)]
     files = [path for path in content if path.is_file()]
     assert [path for path in files if any(place in path.read_bytes() for place in places)] == []

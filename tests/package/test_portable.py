@@ -15,7 +15,7 @@ from gradschool.model.local import LocalEngine
 from gradschool.package.bundle import carry, open_specialist, pack
 from gradschool.package.manifest import load_manifest, read_manifest, seal
 from gradschool.package.portable import within, without_places
-from gradschool.records import Note, RungResult, Split
+from gradschool.records import Answer, Failure, Note, RungResult, Scored, Split
 from gradschool.run import Run
 from gradschool.settings import Settings
 from gradschool.specialist import Recipe, specialist_of
@@ -119,7 +119,11 @@ def packed(machine: Path, named: str, kind: str = "tuned") -> Path:
     finish(run.recorded(Note(text) for text in said))
     result = RungResult("tune", None)
     split = Split(("a",), ("b",), ("c",), "hash")
-    place, _ = finish(pack(run, specialist_of(engine, recipe), result, [result], [], split, made.SHOWN))
+    failure = Failure("metric", f"metrics.py:1: FileNotFoundError: [Errno 2] No such file: '{machine}/Sloe/words.csv'")
+    rows = [Scored("e1", "g1", "q /usr/lib/x", "a", Answer("a", failure=failure), 0.0, failure=failure)]
+    place, _ = finish(pack(run, specialist_of(engine, recipe), result, [result], rows, split, made.SHOWN))
+    assert "No such file: 'words.csv'" in (Path(place) / "evidence" / "test.jsonl").read_text()
+    assert "q /usr/lib/x" in (Path(place) / "evidence" / "test.jsonl").read_text()  # what users wrote
     return Path(place)
 
 

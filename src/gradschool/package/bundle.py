@@ -11,9 +11,10 @@ evidence/         test questions, answers and scores, the split, the settings, t
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -48,7 +49,14 @@ from gradschool.package.manifest import (
     seal,
     specialist_folder,
 )
-from gradschool.package.portable import name_models, name_places, shorten_evidence, within, without_places
+from gradschool.package.portable import (
+    name_models,
+    name_places,
+    shorten_evidence,
+    shorten_row,
+    within,
+    without_places,
+)
 from gradschool.records import Example, Note, RungResult, Scored, Split, Work
 from gradschool.run import FIT_TEXTS, Run
 from gradschool.score.metrics import files_of
@@ -83,19 +91,15 @@ def pack(
                 _demand_own(Path(path), run)
                 copy_folder(Path(path), folder / name)
         manifest = manifest_of(run, specialist, chosen, split)
+        portable = without_places(_places(run, manifest))
         yield from name_models(folder, manifest.base_name)
         if recipe.shots:
             write_lines(folder / EXAMPLES, TypeAdapter(list[Example]).dump_python([*recipe.examples], mode="json"))
-        evidence = folder / "evidence"
-        write_lines(evidence / "test.jsonl", TypeAdapter(list[Scored]).dump_python([*rows], mode="json"))
-        write_lines(evidence / QUESTIONS, TypeAdapter(list[Example]).dump_python([*test], mode="json"))
-        write_json(evidence / "results.json", TypeAdapter(list[RungResult]).dump_python([*results], mode="json"))
-        write_json(evidence / "split.json", asdict(split))
-        for name in ("environment.json", FIT_TEXTS):
-            if (run.folder / name).exists():
-                shutil.copyfile(run.folder / name, evidence / name)
-        _write_records(run, evidence, manifest)
-        write_text(folder / CARD, card(manifest, results))
+        _write_test(folder / "evidence", rows, split, test, portable)
+        _write_records(run, folder / "evidence", manifest, portable)
+        shown = portable(TypeAdapter(list[RungResult]).dump_python([*results], mode="json"))
+        write_json(folder / "evidence" / "results.json", shown)
+        write_text(folder / CARD, card(manifest, TypeAdapter(list[RungResult]).validate_python(shown)))
         seal(folder, manifest)
     return str(run.specialist)
 
@@ -110,15 +114,32 @@ def _demand_own(path: Path, run: Run) -> None:
         )
 
 
-def _write_records(run: Run, evidence: Path, manifest: Manifest) -> None:
-    """Events and job for whoever opens the specialist: without the user's key and paths, with the files that score."""
+def _write_test(
+    evidence: Path, rows: Sequence[Scored], split: Split, test: Sequence[Example], portable: Callable[[Any], Any]
+) -> None:
+    """The questions of the test, the answers with their scores, and the split."""
+    scored = TypeAdapter(list[Scored]).dump_python([*rows], mode="json")
+    write_lines(evidence / "test.jsonl", [shorten_row(row, portable) for row in scored])
+    write_lines(evidence / QUESTIONS, TypeAdapter(list[Example]).dump_python([*test], mode="json"))
+    write_json(evidence / "split.json", asdict(split))
+
+
+def _places(run: Run, manifest: Manifest) -> list[Path]:
+    """The folders of a run, of its job and of its base, as they may be named."""
     base = path_named(run.job.settings.base_model, run.job.folder) if manifest.in_folder else None
     places = [run.job.folder, run.folder, *([base] if base else [])]
-    portable = without_places([*(place.absolute() for place in places), *(place.resolve() for place in places)])
+    return [*(place.absolute() for place in places), *(place.resolve() for place in places)]
+
+
+def _write_records(run: Run, evidence: Path, manifest: Manifest, portable: Callable[[Any], Any]) -> None:
+    """Events and job for whoever opens the specialist: without the user's key and paths, with the files that score."""
     if events := read_lines(run.folder / "events.jsonl"):  # also those of kinds that this version does not know
         write_lines(evidence / "events.jsonl", [portable(event) for event in events])
     saved = read_json(run.folder / "run.json")
     saved["settings"].get("remote", {}).pop("api_key_env", None)
+    for name in ("environment.json", FIT_TEXTS):
+        if (run.folder / name).exists():
+            shutil.copyfile(run.folder / name, evidence / name)
     relative = within(run.job)
     settings = relative(saved["settings"]) | {"base_model": manifest.base_model}
     write_json(

@@ -86,14 +86,19 @@ def shorten_evidence(evidence: Path, base_model: str) -> None:
     shortened = portable({**saved, "settings": named})
     if shortened != saved:
         write_json(evidence / "run.json", shortened)
-    for name in ("events.jsonl", "questions.jsonl"):
+    for name in ("events.jsonl", "questions.jsonl", "test.jsonl"):
         rows = read_lines(evidence / name)
-        if name == "events.jsonl":
-            new = portable(rows)
-        else:  # what users and models wrote stays as it is
-            new = [row | {"source": portable(row["source"])} if "source" in row else row for row in rows]
+        new = portable(rows) if name == "events.jsonl" else [shorten_row(row, portable) for row in rows]
         if new != rows:
             write_lines(evidence / name, new)
+
+
+def shorten_row(row: dict[str, Any], portable: Callable[[Any], Any]) -> dict[str, Any]:
+    """A row of evidence whose source and failures name no place; what users and models wrote stays as it is."""
+    short = {key: portable(row[key]) for key in ("source", "failure") if key in row}
+    if isinstance(answer := row.get("answer"), dict) and "failure" in answer:
+        short["answer"] = answer | {"failure": portable(answer["failure"])}
+    return row | short
 
 
 def _each_text(shortened: Callable[[str], str], value: Any) -> Any:
