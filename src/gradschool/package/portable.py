@@ -95,7 +95,7 @@ def shorten_evidence(evidence: Path, base_model: str) -> None:
 
 def shorten_row(row: dict[str, Any], portable: Callable[[Any], Any]) -> dict[str, Any]:
     """A row of evidence whose source and failures name no place; what users and models wrote stays as it is."""
-    short = {key: portable(row[key]) for key in ("source", "failure") if key in row}
+    short: dict[str, Any] = {key: portable(row[key]) for key in ("source", "failure") if key in row}
     if isinstance(answer := row.get("answer"), dict) and "failure" in answer:
         short["answer"] = answer | {"failure": portable(answer["failure"])}
     return row | short
