@@ -129,6 +129,7 @@ def test_full_disk_is_a_resource_error(tmp_path: Path) -> None:
 
 
 def test_write_creates_folders_and_a_readable_file(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)  # pytest makes it private, and what is inside would be private too
     write_text(tmp_path / "a" / "b" / "file", "é\r\n")
     assert (tmp_path / "a" / "b" / "file").read_bytes() == "é\r\n".encode()
     assert (tmp_path / "a" / "b" / "file").stat().st_mode & 0o777 == 0o644
@@ -301,6 +302,7 @@ def test_files_are_as_private_as_their_folder(tmp_path: Path) -> None:
     private.mkdir(mode=0o700)
     write_text(private / "a.json", "{}")
     append_line(private / "events.jsonl", 1)
+    write_text(private / "done" / "first" / "e.json", "{}")
     with new_folder(private / "inner") as folder:
         (folder / "deep").mkdir()
         (folder / "deep" / "b").write_text("x")
@@ -311,8 +313,8 @@ def test_files_are_as_private_as_their_folder(tmp_path: Path) -> None:
         write_text(folder / "d", "x")
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*")}
     assert modes == {
-        **dict.fromkeys(("run", "inner", "deep", "specialist"), 0o700),
-        **dict.fromkeys(("a.json", "events.jsonl", "b", "d"), 0o600),
+        **dict.fromkeys(("run", "inner", "deep", "specialist", "done", "first"), 0o700),
+        **dict.fromkeys(("a.json", "events.jsonl", "e.json", "b", "d"), 0o600),
         "shared": 0o755,
         "c": 0o644,
     }

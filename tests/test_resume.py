@@ -80,6 +80,14 @@ def steps(run: Path) -> list[dict[str, Any]]:
     return [event for event in small_job.lines(run / "events.jsonl") if event["event"] == "Step"]
 
 
+def test_all_that_a_climb_makes_is_private_and_its_package_names_no_place(straight: Whole, base: Path) -> None:
+    found = [straight.run, *straight.run.rglob("*")]
+    assert [path for path in found if path.stat().st_mode & 0o077] == []
+    places = [str(place).encode() for place in (straight.home, base.parent)]
+    files = [path for path in straight.specialist.rglob("*") if path.is_file()]
+    assert [path for path in files if any(place in path.read_bytes() for place in places)] == []
+
+
 def test_the_result_is_that_of_an_uninterrupted_climb(straight: Whole, killed: Killed) -> None:
     assert small_job.outcome(killed.run) == small_job.outcome(straight.run)
     sentences = [

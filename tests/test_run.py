@@ -97,6 +97,18 @@ def test_a_step_runs_once_and_its_result_is_read_back_unchanged(run: Run, value:
     assert type(again) is type(value)
 
 
+def test_a_run_in_an_empty_folder_of_the_user_is_private_and_a_used_folder_stays_as_it_is(tmp_path: Path) -> None:
+    for name in ("empty", "used"):
+        (tmp_path / name).mkdir(mode=0o755)
+    (tmp_path / "used" / "mine").write_text("x")
+    for name in ("empty", "used", "new"):
+        Run.start(Job("small", tmp_path, Settings()), tmp_path / name).save(STEP, 1.0)
+    modes = {name: (tmp_path / name).stat().st_mode & 0o777 for name in ("empty", "used", "new")}
+    assert modes == {"empty": 0o700, "used": 0o755, "new": 0o700}
+    for name in ("empty", "new"):
+        assert [path for path in (tmp_path / name).rglob("*") if path.stat().st_mode & 0o077] == []
+
+
 def test_a_failed_step_runs_again(run: Run) -> None:
     def fails() -> Work[float]:
         yield Note("x")

@@ -18,7 +18,7 @@ from gradschool.model.opening import open_engine
 from gradschool.package.manifest import read_manifest, seal
 from gradschool.run import SPLIT, Run
 from gradschool.settings import Settings
-from gradschool.trust import trust_file, trusted
+from gradschool.trust import TRUST, trusted
 
 ROWS = [{"prompt": f"Say {n}.", "completion": f"It is {n}."} for n in range(40)]
 FAKE = 'task = "Say it."\nbase_model = "fake"\n[goal]\npass_mark = 0.1\n'
@@ -40,8 +40,8 @@ def test_a_host_is_asked_for_once() -> None:
     for other in ("http://models.example/v1", "https://models.example:8443", "https://models.example@evil.example/v1"):
         with pytest.raises(TrustError):
             key_variable(other, None)
-    assert trust_file().stat().st_mode & 0o777 == 0o600
-    assert "sk-of-the-user" not in trust_file().read_text()
+    assert TRUST.path.stat().st_mode & 0o777 == 0o600
+    assert "sk-of-the-user" not in TRUST.path.read_text()
 
 
 @pytest.mark.parametrize("address", ["https://models.example/v1", "http://127.0.0.1:9/v1"])

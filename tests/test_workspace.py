@@ -1,20 +1,24 @@
 """Opening a job: cheap checks come first, a run saves its split and its base, answers get enough tokens."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 import small_job
+import tiny
 from finish import finish
 from gradschool.data.proof import Looks
-from gradschool.errors import DataError, GradschoolError, UsageError
+from gradschool.errors import DamagedError, DataError, GradschoolError, ModelError, UsageError
 from gradschool.files import read_json
 from gradschool.job import Job, read_job
+from gradschool.model import hub
 from gradschool.model.fake import FakeEngine
 from gradschool.records import Example, Message
 from gradschool.run import Run
 from gradschool.rungs.untrained import decodings_for
-from gradschool.workspace import Workspace, check_job, divide, open_job
+from gradschool.settings import Settings
+from gradschool.workspace import Workspace, check_job, divide, open_base, open_job
 
 FAKE = 'base_model = "fake"\n[goal]\nmetric = "token_f1"\npass_mark = 0.7\n'
 
@@ -25,6 +29,27 @@ def job_of(folder: Path, text: str = FAKE, rows: list[dict[str, str]] | None = N
 
 def parts_of(workspace: Workspace) -> list[list[Example]]:
     return [workspace.data.train, workspace.data.validation, workspace.data.test]
+
+
+def test_a_resumed_run_finds_its_base_by_its_hashes(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(here / "config"))
+    monkeypatch.setattr(hub, "fetch", lambda *_: pytest.fail("the Hub was asked for a name of the user's"))
+    base = tiny.save_model(here / "models" / "small")
+    job = Job("orders", here / "orders", Settings(base_model="models/small"))
+    run = Run.start(job, here / "run")
+    finish(open_base(run.job, run))
+    (here / "elsewhere").mkdir()
+    monkeypatch.chdir(here / "elsewhere")  # a relative path would be read from here
+    engine, events = finish(open_base(run.job, run))
+    assert engine.identity.name == "small" and any(str(base) in str(event) for event in events)
+    base.rename(here / "models" / "smaller")
+    assert finish(open_base(run.job, run))[0].identity.weights == engine.identity.weights
+    shutil.rmtree(here / "models")
+    with pytest.raises(ModelError, match="The base models/small is not on this machine"):
+        finish(open_base(run.job, run))
+    tiny.save_model(here / "elsewhere" / "models" / "small", hidden_size=64)  # another one, where the path leads
+    with pytest.raises(DamagedError, match="not the one that this run began with"):
+        finish(open_base(run.job, run))
 
 
 def test_the_parts_of_a_split_are_disjoint_and_complete(tmp_path: Path) -> None:

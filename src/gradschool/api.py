@@ -164,8 +164,9 @@ def resume(run: str | Path, *, allow_host: str | None = None, trust_code: bool =
 def open_specialist(folder: str | Path, *, base: str | None = None, allow_host: str | None = None) -> "OpenSpecialist":
     """Open a packaged specialist: verify its files, load its base; `base` is another location of the same base model.
 
-    `folder` is the specialist's, or that of its run. Raises DamagedError if a file or the base is not the one that was
-    packaged, and TrustError if its base is on a server that the user has not allowed; `allow_host` allows it.
+    `folder` is the specialist's, or that of its run. A base in a folder is found by its hashes if it was used before.
+    Raises DamagedError if a file or the base is not the one that was packaged, and TrustError if its base is on a
+    server that the user has not allowed; `allow_host` allows it.
     """
     if allow_host:
         hosts.allow_host(allow_host)

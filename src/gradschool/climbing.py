@@ -7,6 +7,7 @@ from functools import partial
 
 from gradschool.environment import peak_memory
 from gradschool.evaluate import evaluate, mean
+from gradschool.model.opening import base_folder
 from gradschool.package.bundle import pack
 from gradschool.package.prove import prove
 from gradschool.records import Gate, RungResult, Scored, Verdict, Work
@@ -62,7 +63,8 @@ def climb(run: Run, ladder: Sequence[Rung] = LADDER) -> Work[Climbed]:
     yield from run.once(
         PACKAGE, partial(pack, run, chosen.specialist, chosen.result, results, chosen.rows, data.split, data.test)
     )
-    gates = yield from prove(run, data.test, chosen.rows, workspace.measure)
+    base = base_folder(run.job.settings, workspace.engine)
+    gates = yield from prove(run, base, data.test, chosen.rows, workspace.measure)
     verdict = overall(chosen.result, gates)
     remedies: tuple[str, ...] = ()
     if verdict != "passed":

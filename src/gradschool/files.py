@@ -67,7 +67,7 @@ def new_file(path: Path, mode: int = FILE_MODE) -> Iterator[IO[bytes]]:
 def new_path(path: Path, mode: int = FILE_MODE) -> Iterator[Path]:
     """The path of a temporary file that then replaces `path`, as in `new_file`: for libraries that open files."""
     with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         os.close(handle)
         temporary = Path(name)
@@ -80,6 +80,13 @@ def new_path(path: Path, mode: int = FILE_MODE) -> Iterator[Path]:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it; each is as private as the one that it is in."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(mode=_private_as_folder(folder, FOLDER_MODE), exist_ok=True)
 
 
 def _private_as_folder(path: Path, mode: int) -> int:
@@ -130,7 +137,7 @@ def append_line(path: Path, row: object) -> None:
     If a crash left an incomplete line, a newline is added first, so that the new line stays readable.
     """
     with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         private = _private_as_folder(path, FILE_MODE)
         with open(path, "ab+", opener=lambda name, flags: os.open(name, flags, private)) as file:
             if file.tell() > 0:
@@ -156,7 +163,7 @@ def read_lines(path: Path) -> list[Any]:
 def new_folder(path: Path, mode: int = FOLDER_MODE) -> Iterator[Path]:
     """Fill a temporary folder, which replaces `path` if the block succeeds; as private as its folder, or as `mode`."""
     with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
         try:
             yield temporary

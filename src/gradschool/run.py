@@ -29,6 +29,7 @@ from pydantic import TypeAdapter, ValidationError
 from gradschool.environment import Environment, environment
 from gradschool.errors import DamagedError, GradschoolError, UsageError
 from gradschool.files import (
+    FILE_MODE,
     LEFTOVER,
     PRIVATE,
     append_line,
@@ -108,7 +109,7 @@ class Run:
     def __init__(self, folder: Path, job: Job, *, new: bool = False) -> None:
         self.folder, self.job = folder, job
         self._new = new
-        self._lock = filelock.FileLock(folder / ".lock")
+        self._lock = filelock.FileLock(folder / ".lock", mode=PRIVATE & FILE_MODE)
 
     @classmethod
     def start(cls, job: Job, folder: Path | None = None) -> "Run":
@@ -120,6 +121,9 @@ class Run:
         folder = run.folder
         with disk_errors(folder):
             folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+            with suppress(PermissionError):  # of someone else who lets the user write there
+                if not any(folder.iterdir()):
+                    folder.chmod(PRIVATE)
         with run._locked():
             if (folder / "run.json").exists():
                 raise UsageError(

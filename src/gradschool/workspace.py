@@ -17,7 +17,8 @@ from gradschool.evaluate import Measure, fit_metrics, untrained
 from gradschool.files import hash_of
 from gradschool.job import Job
 from gradschool.model.engine import Engine
-from gradschool.model.opening import open_engine
+from gradschool.model.opening import is_moved, open_engine, remember_base
+from gradschool.model.places import find_base
 from gradschool.model.spoken import evidence_against
 from gradschool.records import Decoding, Example, Note, Source, Split, Work
 from gradschool.run import DOCUMENTS, ENGINE, INPUTS, SPLIT, Run
@@ -117,9 +118,17 @@ def open_base(job: Job, run: Run | None = None) -> Work[Engine]:
     settings = job.settings
     if began_with and began_with.revision and settings.revision is None:
         settings = settings.model_copy(update={"revision": began_with.revision})
+    elif began_with and is_moved(began_with, settings.base_model, job.folder):
+        folder = find_base(began_with, settings.base_model)
+        yield Note(f"The base {began_with.name} is now in {folder}.")
+        settings = settings.model_copy(update={"base_model": str(folder)})
     engine: Engine = yield from open_engine(settings, job.folder)
+    if run:
+        yield from remember_base(settings, engine)
     began = run.save(ENGINE, engine.identity) if run else engine.identity
     known = replace(engine.identity, files=engine.identity.files if began.files else "")  # old runs lack it
+    if began.weights:  # a folder may have been renamed
+        known = replace(known, name=began.name)
     if began != known:
         raise DamagedError(
             f"The base model {settings.base_model!r} is not the one that this run began with.",

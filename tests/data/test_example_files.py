@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from gradschool.data.example_files import example_files
 from gradschool.data.read import read_examples
 from gradschool.errors import DataError
 from gradschool.job import read_job
@@ -36,6 +37,16 @@ def test_a_list_and_a_pattern_with_ids_that_repeat(folder):
     reading = read_examples(folder / "t*.jsonl", Data())
     assert len({example.id for example in reading.examples}) == 2
     assert [issue.kind for issue in reading.issues] == ["layout", "repeated id"]
+
+
+def test_files_of_one_name_are_told_apart_by_folders_and_not_by_the_place_of_the_job(folder):
+    (folder / "more" / "part").mkdir(parents=True)
+    for name in ("part", "more/part"):
+        (folder / name / "b.csv").write_text("prompt,completion\nfirst " + name + ",c\n")
+    files, _ = example_files(
+        [folder / "part" / "b.csv", folder / "more" / "part" / "b.csv", folder / "more/part/b.csv"]
+    )
+    assert list(files) == ["b.csv", "part/b.csv", "more/part/b.csv"]
 
 
 def test_a_job_names_several(folder):

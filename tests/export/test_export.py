@@ -84,6 +84,11 @@ def test_each_form_answers_as_the_specialist(to: str, made: Callable[[str], Expo
     assert all(re.fullmatch(r"pocket-[\d.]+M-brief-words-(F16|F32-LoRA)\.gguf", name) for name in gguf)
     rows = json.loads((exported.folder / "parity.json").read_text())["forms"]
     assert [row["form"] for row in rows] == [result.form for result in exported.table]
+    content = [exported.folder, *exported.folder.rglob("*")]
+    assert [path for path in content if path.stat().st_mode & 0o077] == []  # its weights were trained on private data
+    places = [str(place).encode() for place in (POCKET.parent, exported.folder.parent)]
+    files = [path for path in content if path.is_file()]
+    assert [path for path in files if any(place in path.read_bytes() for place in places)] == []
 
 
 @pytest.mark.usefixtures("answered")

@@ -96,6 +96,28 @@ def test_vectors_join_the_search(model: Path, tmp_path: Path) -> None:
     assert opened.search("?!", 3) == []
 
 
+def test_an_embedder_in_a_folder_is_named_without_its_place_and_found_again(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(here / "config"))
+    folder = tiny_bert(here / "models" / "bert")
+    built, _ = finish(index_passages([passage("The king.")], here / "index", Ground(embedder=str(folder))))
+    assert str(here) not in (here / "index" / "manifest.json").read_text()
+    assert Index.open(here / "index").scored("king", 1) == built.scored("king", 1)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(here / "another user"))
+    with pytest.raises(ModelError, match="The embedder bert is not in a folder that is known here") as caught:
+        Index.open(here / "index").search("king", 1)
+    assert str(here / "bert") in caught.value.fix
+    (here / "models" / "bert").rename(here / "bert")
+    assert Index.open(here / "index").scored("king", 1) == built.scored("king", 1)
+    vocabulary = json.loads((here / "bert" / "tokenizer.json").read_text())
+    words = vocabulary["model"]["vocab"]
+    words["king"], words["oven"] = words["oven"], words["king"]
+    (here / "bert" / "tokenizer.json").write_text(json.dumps(vocabulary))
+    with pytest.raises(DamagedError, match="differs from the one"):
+        Index.open(here / "index").search("king", 1)
+
+
 def test_another_embedder_than_the_one_it_was_built_with_is_refused(tmp_path: Path) -> None:
     folder = tiny_bert(tmp_path / "bert")
     finish(index_passages([passage("The king.")], tmp_path / "index", Ground(embedder=str(folder))))

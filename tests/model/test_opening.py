@@ -30,7 +30,7 @@ def test_each_kind_of_name_opens_its_engine(tmp_path: Path, monkeypatch: pytest.
     assert isinstance(opened("http://localhost:1/v1", tmp_path, model="m")[1], RemoteEngine)
     tiny.save_model(tmp_path / "models" / "small", made=tiny.tokenizer(None))
     seen, engine = opened("models/small", tmp_path)
-    assert isinstance(engine, LocalEngine) and engine.identity.name == "models/small"
+    assert isinstance(engine, LocalEngine) and engine.identity.name == "small"
     how, *notes = seen
     assert notes == [Note(note) for note in engine.chat.notes] and len(notes) == 1
     assert isinstance(how, Note) and engine.dtype_reason in how.text and "thread" in how.text

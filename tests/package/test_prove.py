@@ -39,7 +39,7 @@ def packed(dtype: torch.dtype, tmp_path: Path) -> tuple[Run, list[Scored]]:
 
 def test_the_same_answers_are_counted(packed: tuple[Run, list[Scored]], dtype: torch.dtype) -> None:
     run, rows = packed
-    [gate], _ = finish(prove(run, TEST, rows, MEASURE))
+    [gate], _ = finish(prove(run, None, TEST, rows, MEASURE))
     assert gate.held and "3 of 3" in gate.evidence
     assert ("mean score" in gate.evidence) is (dtype != torch.float32)
 
@@ -47,12 +47,12 @@ def test_the_same_answers_are_counted(packed: tuple[Run, list[Scored]], dtype: t
 def test_other_answers_with_the_same_score(packed: tuple[Run, list[Scored]], dtype: torch.dtype) -> None:
     run, rows = packed
     other = [replace(row, answer=replace(row.answer, text=row.answer.text + " or so")) for row in rows[:2]]
-    [gate], _ = finish(prove(run, TEST, [*other, *rows[2:]], MEASURE))
+    [gate], _ = finish(prove(run, None, TEST, [*other, *rows[2:]], MEASURE))
     assert "1 of 3" in gate.evidence and gate.held is (dtype != torch.float32)
 
 
 def test_a_lower_score_rejects_in_every_precision(packed: tuple[Run, list[Scored]]) -> None:
     run, rows = packed
     better = [replace(row, value=1.0, answer=replace(row.answer, text="x")) for row in rows]
-    [gate], _ = finish(prove(run, TEST, better, MEASURE))
+    [gate], _ = finish(prove(run, None, TEST, better, MEASURE))
     assert not gate.held

@@ -36,7 +36,7 @@ JobPath = Annotated[Path, typer.Argument(help="a folder with job.toml, a .toml f
 SpecialistPath = Annotated[Path, typer.Argument(help="folder of a specialist or of its run, such as runs/contracts-1")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="also show details, such as number formats and threads")]
 AsJson = Annotated[bool, typer.Option("--json", help="print the result as JSON; progress goes to standard error")]
-BaseOption = Annotated[str | None, typer.Option("--base", help="another location of the same base model")]
+BaseOption = Annotated[str | None, typer.Option("--base", help="another location of the same base model; remembered")]
 AllowHost = Annotated[
     list[str] | None,
     typer.Option(
@@ -114,7 +114,13 @@ class Command(TyperCommand):
                 raise _reported(
                     errors.UsageError(f"{old!r} {new.now(flag_of)}.", "", f"see {ctx.command_path} --help.")
                 )
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:  # of a class that typer does not export
+            # It quotes arguments, which may be names of files that others chose.
+            if isinstance(message := getattr(error, "message", None), str):
+                error.message = visible(message)  # type: ignore[attr-defined]
+            raise
 
 
 def _reported(error: errors.GradschoolError) -> typer.Exit:
@@ -134,7 +140,7 @@ def write_issues(path: Path | None, issues: Iterable[Any]) -> None:
     from gradschool.files import write_text
 
     if path:
-        write_text(path, "".join(f"{' '.join(str(issue).split())}\n" for issue in issues))
+        write_text(path, "".join(f"{visible(' '.join(str(issue).split()))}\n" for issue in issues))
 
 
 def interrupted(fix: str = "") -> typer.Exit:

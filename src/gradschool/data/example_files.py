@@ -1,6 +1,6 @@
 """The files of examples that paths name: files, folders and patterns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from gradschool.data.issues import Issue
@@ -30,12 +30,19 @@ def example_files(paths: Sequence[Path]) -> tuple[dict[str, Path], list[Issue]]:
                 raise DataError(f"{path} matches no file.", "It is a pattern.", "correct it, or name the files.")
             files |= {file.name: file for file in matched if file.is_file()}
         else:
-            files[path.name if path.name not in files else str(path)] = path
+            files[_shortest(path, files)] = path
     names = {file.stem.casefold() for file in files.values()}
     if len(files) > 1 and len(parts := sorted(names & PARTS)) > 1:
         text = f"the files {', '.join(parts)} are read as one set; the split is drawn anew from all of them"
         issues.append(Issue("layout", Source(next(iter(files)), 1), "kept", text))
     return files, issues
+
+
+def _shortest(path: Path, taken: Mapping[str, Path]) -> str:
+    """The file's name, with as many of the folders above it as it takes to differ from the names that are taken."""
+    parts = path.parts
+    names = ("/".join(parts[-count:]) for count in range(1, len(parts) + 1))
+    return next((name for name in names if name not in taken), str(path))
 
 
 def _in_folder(folder: Path) -> tuple[dict[str, Path], list[Issue]]:

@@ -28,8 +28,8 @@ from gradschool.export.session import (
 from gradschool.export.smallest import smallest
 from gradschool.export.template import standalone_template
 from gradschool.export.vocabulary import read_vocabulary
-from gradschool.files import new_folder, read_json, write_json, write_text
-from gradschool.model.adapter import CONFIG, read_adapter
+from gradschool.files import PRIVATE, new_folder, read_json, write_json, write_text
+from gradschool.model.adapter import CONFIG, name_base, read_adapter
 from gradschool.model.llama_cpp import need_llama_cpp
 from gradschool.model.local import LocalEngine, local_engine
 from gradschool.package.bundle import open_verified
@@ -85,7 +85,7 @@ def export(options: ExportOptions, serve: Serve | None = None) -> Work[Exported]
         yield Note(result_line(result))
         if not result.sound:
             raise ExportRejected(served)
-    with new_folder(output) as folder:
+    with new_folder(output, PRIVATE) as folder:
         shipped, table = yield from MAKERS[options.to](session, options, folder)
         table = [*served, *table]
         if not all(result.sound for result in table if result.form in shipped.forms):
@@ -157,6 +157,7 @@ def make_adapter(session: ExportSession, options: ExportOptions, folder: Path) -
     assert session.adapter is not None
     for path in sorted(session.adapter.iterdir()):
         shutil.copyfile(path, folder / path.name)
+    name_base(folder, session.manifest.base_name)
     session.engine.chat.tokenizer.save_pretrained(folder)
     write_text(folder / "chat_template.jinja", session.template)
     table = [(yield from try_adapter(session, folder, "adapter"))]

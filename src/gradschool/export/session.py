@@ -60,7 +60,7 @@ class ExportSession:
     @property
     def about(self) -> About:
         """The origin of a GGUF file, for its metadata."""
-        return About(self.manifest.name, self.manifest.base_model, self.manifest.base.revision)
+        return About(self.manifest.name, self.manifest.base_name, self.manifest.base.revision)
 
     @property
     def adapter(self) -> Path | None:

@@ -12,6 +12,8 @@ from transformers import AutoModel, AutoTokenizer
 
 from gradschool.errors import ModelError
 from gradschool.files import sha256, sha256_of
+from gradschool.model.loading import hash_files
+from gradschool.model.places import name_of
 
 BATCH = 32  # texts
 MAX_TOKENS = 512  # embedding models are trained on short texts
@@ -32,10 +34,11 @@ class Embedder:
         Raises ModelError if the model cannot be loaded or uses another pooling.
         """
         folder = Path(name)
-        self.name = str(folder.resolve()) if folder.is_dir() else name  # independent of the working directory
+        self.in_folder = folder.is_dir()
+        self.name = name_of(folder.resolve()) if self.in_folder else name
         self.revision: str | None = None
         try:
-            if not folder.is_dir():
+            if not self.in_folder:
                 folder = Path(snapshot_download(name, revision=revision, allow_patterns=WANTED))
                 self.revision = folder.name
             self._tokenizer: Any = AutoTokenizer.from_pretrained(
@@ -55,6 +58,7 @@ class Embedder:
                 "name a folder or Hub id of a sentence-transformers style model with safetensors in `ground.embedder`, "
                 "or remove the setting: full-text search needs no embedder.",
             ) from error
+        self.folder = folder.resolve()
         self._first_token = self._reads_first_token(folder)
         self._prompts = _json(folder / "config_sentence_transformers.json").get("prompts") or {}
         if self._tokenizer.pad_token is None:
@@ -67,6 +71,7 @@ class Embedder:
         self.hash = sha256_of(
             [weights, self._first_token, self._prompts]
         )  # identifies the vectors, independent of the path
+        self.files = hash_files(folder)
 
     def embed(self, texts: Sequence[str], kind: str = "document") -> "np.ndarray[Any, np.dtype[np.float32]]":
         """Unit vectors of shape (texts, dimensions), float32; `kind` is "document" or "query"."""

@@ -11,16 +11,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
 from pydantic import BaseModel
 
 from gradschool.data.documents import read_documents
-from gradschool.errors import DamagedError, DataError
+from gradschool.errors import DamagedError, DataError, ModelError
 from gradschool.files import new_folder, read_json, read_lines, sha256, write_json, write_lines
 from gradschool.ground.copies import originals, spread
 from gradschool.ground.folding import folded, without_accents
 from gradschool.ground.passages import split_document
+from gradschool.model.places import remember, remembered, without_place
 from gradschool.records import Note, Passage, Progress, Work
 from gradschool.settings import Ground
 
@@ -44,11 +45,12 @@ COMMON = STOPS.union(COMMON_WORDS.split())
 
 
 class EmbedderIdentity(BaseModel, frozen=True):
-    """The embedder whose vectors an index has: its folder or Hub id, revision and hash."""
+    """The embedder whose vectors an index has: its Hub id and revision, or the name of its folder; and its hash."""
 
     name: str
     revision: str | None
-    sha256: str
+    sha256: str  # of its weights, pooling and prompts
+    files: str = ""  # SHA-256 over config and tokenizer; empty if an earlier version saved it
 
 
 class IndexManifest(BaseModel, frozen=True):
@@ -98,12 +100,27 @@ def index_passages(
             folded=True,
             unaccented=True,
             embedder=embedder
-            and EmbedderIdentity(name=embedder.name, revision=embedder.revision, sha256=embedder.hash),
+            and EmbedderIdentity(
+                name=embedder.name, revision=embedder.revision, sha256=embedder.hash, files=embedder.files
+            ),
         )
         write_json(new / "manifest.json", manifest.model_dump())
+    if embedder and embedder.in_folder:
+        yield from remember(embedder.hash, embedder.folder)
     yield Note(f"The index has {len(passages)} passages from {len({p.file for p in passages})} documents.")
     yield from _copies_note(passages, firsts)
     return Index(folder, list(passages), manifest, embedder)
+
+
+def name_embedder(folder: Path) -> Work[None]:
+    """Name the embedder of an index without its place, as earlier versions did not; the place is remembered."""
+    manifest = IndexManifest.model_validate(read_json(folder / "manifest.json"))
+    embedder = manifest.embedder
+    if embedder and (name := without_place(embedder.name)) != embedder.name:
+        if Path(embedder.name).is_dir():
+            yield from remember(embedder.sha256, Path(embedder.name))
+        named = manifest.model_copy(update={"embedder": embedder.model_copy(update={"name": name})})
+        write_json(folder / "manifest.json", named.model_dump())
 
 
 def _copies_note(passages: Sequence[Passage], firsts: Sequence[int]) -> Iterator[Note]:
@@ -211,14 +228,26 @@ class Index:
 
         written = self.manifest.embedder
         assert written
-        embedder = Embedder(written.name, written.revision)
-        if embedder.hash != written.sha256:
+        if written.revision:
+            embedder = Embedder(written.name, written.revision)
+        else:
+            places = [*remembered(written.sha256), Path(written.name)]
+            embedder = Embedder(str(next((place for place in places if place.is_dir()), None) or _nowhere(written)))
+        if embedder.hash != written.sha256 or written.files not in ("", embedder.files):
             raise DamagedError(
-                f"The embedder {embedder.name!r} differs from the one that {self.folder} was built with.",
-                "Its weights or prompts have changed, so its vectors do not match those in the index.",
+                f"The embedder {str(embedder.folder)!r} differs from the one that {self.folder} was built with.",
+                "Its weights, prompts, tokenizer or config have changed: its vectors do not match those in the index.",
                 "restore the old one, or rebuild the index.",
             )
         return embedder
+
+
+def _nowhere(embedder: EmbedderIdentity) -> NoReturn:
+    raise ModelError(
+        f"The embedder {without_place(embedder.name)} is not in a folder that is known here.",
+        "The index has its vectors, and a question is embedded with the same model.",
+        f"copy its folder to {Path(without_place(embedder.name)).resolve()}; its hash is checked.",
+    )
 
 
 def _load(name: str | None) -> "Work[Embedder | None]":

@@ -44,6 +44,13 @@ def save_adapter(network: PreTrainedModel, folder: Path, base_name: str, revisio
         write_bytes(temporary / WEIGHTS, save(adapter_tensors(layers), {"format": "pt"}))
 
 
+def name_base(folder: Path, base_name: str) -> None:
+    """Name the base of an adapter anew; nothing happens if it has that name."""
+    config = read_json(folder / CONFIG)
+    if config.get("base_model_name_or_path") != base_name:
+        write_json(folder / CONFIG, config | {"base_model_name_or_path": base_name})
+
+
 def adapter_tensors(layers: dict[str, LoraLinear]) -> dict[str, Tensor]:
     """A and B of each layer, by their names in PEFT."""
     tensors = {}

@@ -257,6 +257,12 @@ def _from_disk(place: Path, model_id: str, revision: str, reason: str, remedy: s
         ) from None
 
 
+def snapshots() -> Iterator[Path]:
+    """The folders of all models that are on this machine, in our own cache and in that of the Hub library."""
+    yield from sorted((Path(constants.HF_HOME) / "gradschool").glob("*/*"))
+    yield from sorted(Path(constants.HF_HUB_CACHE).glob("models--*/snapshots/*"))
+
+
 def _library_cache(model_id: str, commit: str, files: list[RepoSibling]) -> Path | None:
     try:
         folder = Path(snapshot_download(model_id, revision=commit, local_files_only=True))

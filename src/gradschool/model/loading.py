@@ -25,9 +25,11 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.js
 # The files of a model folder that transformers loads, besides the weights.
 LOADED = re.compile(
     r"config\.json|generation_config\.json|added_tokens\.json|special_tokens_map\.json|tokenizer.*\.json|tekken\.json|"
-    r"vocab\.(json|txt)|merges\.txt|.*\.(model|spm|tiktoken)|chat_template\..*"
+    r"vocab\.(json|txt)|merges\.txt|.*\.(model|spm|tiktoken)|chat_template\..*|.*\.safetensors\.index\.json"
 )
-WRITERS = ("transformers_version", "_name_or_path")  # keys that any program may write differently
+# Keys that any program may write differently: its version, and the places where it found the model.
+PLACES = ("_name_or_path", "name_or_path", "special_tokens_map_file", "tokenizer_file")
+WRITERS = ("transformers_version", *PLACES)
 # Errors of transformers, tokenizers and safetensors for files that they cannot load.
 LOAD_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError, SafetensorError)
 

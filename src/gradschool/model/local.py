@@ -18,6 +18,7 @@ from gradschool.model.losses import row_losses
 from gradschool.model.machine import choose_device, choose_dtype
 from gradschool.model.memory import rows_at_once
 from gradschool.model.onednn import bound_caches
+from gradschool.model.places import name_of
 from gradschool.model.reader import Reader, reader_of
 from gradschool.model.threads import choose_threads, threads_for
 from gradschool.records import Answer, BaseIdentity, Conversation, Decoding, Failure
@@ -54,7 +55,7 @@ class LocalEngine:
         dtype: torch.dtype | None = None,
         quantization: Literal["nf4"] | None = None,
     ) -> None:
-        self.folder, self.name, self.revision, self.batch_size = folder, name or str(folder), revision, batch_size
+        self.folder, self.name, self.revision, self.batch_size = folder, name or name_of(folder), revision, batch_size
         self.device, self.quantization = device or choose_device(), quantization
         chosen, reason = choose_dtype(folder, self.device) if dtype is None else (dtype, f"{dtype}: asked for")
         self.dtype_reason = reason + ("; layers are quantized to 4 bits" if quantization else "")

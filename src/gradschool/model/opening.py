@@ -1,6 +1,7 @@
 """Opening the engine that a job names: the built-in base, a local folder, a server or a Hub id."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from gradschool.errors import ModelError, UsageError
@@ -8,7 +9,8 @@ from gradschool.model.engine import Engine
 from gradschool.model.folders import model_folder
 from gradschool.model.hosts import SERVER, key_variable
 from gradschool.model.ollama import ollama_name, ollama_route
-from gradschool.records import Note, Work
+from gradschool.model.places import name_of, remember
+from gradschool.records import BaseIdentity, Note, Work
 from gradschool.settings import BUILT_IN, HUB_ID, Settings
 
 # The address of a server without its scheme: with a port, an address of this machine or a number, or the path /v1.
@@ -43,11 +45,32 @@ def open_engine(settings: Settings, folder: Path, *, packaged: bool = False) -> 
     from gradschool.model.local import LocalEngine
 
     batch_size, quantization = settings.answers.batch_size, settings.quantization
+    name = name if revision or name == BUILT_IN else name_of(path)
     engine = LocalEngine(path, name=name, revision=revision, batch_size=batch_size, quantization=quantization)
     yield Note(f"The base computes on {engine.device} in {engine.dtype_reason}; on {engine.threads_reason}.", "detail")
     for note in engine.chat.notes:
         yield Note(note)
     return engine
+
+
+def base_folder(settings: Settings, engine: Engine) -> Path | None:
+    """The folder of the user's that a base was opened from; None if it is built in, from the Hub or on a server."""
+    from gradschool.model.local import local_engine
+
+    local = local_engine(engine)
+    return local.folder if local and settings.base_model != BUILT_IN and not local.revision else None
+
+
+def remember_base(settings: Settings, engine: Engine) -> Work[None]:
+    """Remember the folder of a base, so that what is made with it is opened without naming the folder again."""
+    if folder := base_folder(settings, engine):
+        yield from remember(engine.identity.weights, folder)
+
+
+def is_moved(identity: BaseIdentity, name: str, folder: Path) -> bool:
+    """Whether a base was opened from a folder that is no longer there, by the name that a job in `folder` gives it."""
+    from_folder = identity.kind == "local" and not identity.revision and name != BUILT_IN
+    return from_folder and path_named(name, folder) is None
 
 
 def address_meant(name: str) -> str:
@@ -105,12 +128,18 @@ def _folder_of(settings: Settings, folder: Path) -> Work[tuple[Path, str]]:
     return path, path.name  # in the Hub's cache, the name of a snapshot is its commit
 
 
+def path_named(name: str, folder: Path) -> Path | None:
+    """What a name means as a path: in a job's folder, else in the working directory; None if there is neither."""
+    given = Path(name)
+    with suppress(RuntimeError):  # there is no such home
+        given = given.expanduser()
+    return next((path for path in (folder / given, given) if path.exists()), None)
+
+
 def _local_folder(name: str, folder: Path, revision: str | None) -> Path | None:
     """The folder of that name, or None if the name can only be a Hub id."""
-    given = Path(name).expanduser()
-    for path in (folder / given, given):
-        if path.exists():
-            return model_folder(path, revision)
+    if path := path_named(name, folder):
+        return model_folder(path, revision)
     if address := address_meant(name):
         raise ModelError(
             f"The base model {name!r} does not exist.",

@@ -11,9 +11,10 @@ evidence/         test questions, answers and scores, the split, the settings, t
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -22,6 +23,7 @@ from gradschool.files import (
     PRIVATE,
     copy_folder,
     disk_errors,
+    hash_tree,
     is_inside,
     new_folder,
     read_json,
@@ -34,7 +36,8 @@ from gradschool.model.engine import Engine
 from gradschool.model.hosts import named_by_user
 from gradschool.model.hub import NEEDED
 from gradschool.model.local import local_engine
-from gradschool.model.opening import open_engine
+from gradschool.model.opening import base_folder, open_engine, path_named, remember_base
+from gradschool.model.places import DIGITS, find_base, remember, without_place
 from gradschool.package.card import card
 from gradschool.package.manifest import (
     BASE,
@@ -46,7 +49,14 @@ from gradschool.package.manifest import (
     seal,
     specialist_folder,
 )
-from gradschool.package.portable import without_places
+from gradschool.package.portable import (
+    name_models,
+    name_places,
+    shorten_evidence,
+    shorten_row,
+    within,
+    without_places,
+)
 from gradschool.records import Example, Note, RungResult, Scored, Split, Work
 from gradschool.run import FIT_TEXTS, Run
 from gradschool.score.metrics import files_of
@@ -72,26 +82,24 @@ def pack(
     `rows` are its answers to the `test` examples. The package holds these examples, so that every export can be
     tested on them.
     """
-    yield from ()
     recipe = specialist.recipe
+    if not recipe.weights:
+        yield from remember_base(run.job.settings, specialist.engine)
     with new_folder(run.specialist, PRIVATE) as folder:
         for name in FOLDERS:
             if path := getattr(recipe, name):
                 _demand_own(Path(path), run)
                 copy_folder(Path(path), folder / name)
+        manifest = manifest_of(run, specialist, chosen, split)
+        portable = without_places(_places(run, manifest))
+        yield from name_models(folder, manifest.base_name)
         if recipe.shots:
             write_lines(folder / EXAMPLES, TypeAdapter(list[Example]).dump_python([*recipe.examples], mode="json"))
-        evidence = folder / "evidence"
-        write_lines(evidence / "test.jsonl", TypeAdapter(list[Scored]).dump_python([*rows], mode="json"))
-        write_lines(evidence / QUESTIONS, TypeAdapter(list[Example]).dump_python([*test], mode="json"))
-        write_json(evidence / "results.json", TypeAdapter(list[RungResult]).dump_python([*results], mode="json"))
-        write_json(evidence / "split.json", asdict(split))
-        for name in ("environment.json", FIT_TEXTS):
-            if (run.folder / name).exists():
-                shutil.copyfile(run.folder / name, evidence / name)
-        _write_records(run, evidence)
-        manifest = manifest_of(run, specialist, chosen, split)
-        write_text(folder / CARD, card(manifest, results))
+        _write_test(folder / "evidence", rows, split, test, portable)
+        _write_records(run, folder / "evidence", manifest, portable)
+        shown = portable(TypeAdapter(list[RungResult]).dump_python([*results], mode="json"))
+        write_json(folder / "evidence" / "results.json", shown)
+        write_text(folder / CARD, card(manifest, TypeAdapter(list[RungResult]).validate_python(shown)))
         seal(folder, manifest)
     return str(run.specialist)
 
@@ -106,35 +114,59 @@ def _demand_own(path: Path, run: Run) -> None:
         )
 
 
-def _write_records(run: Run, evidence: Path) -> None:
+def _write_test(
+    evidence: Path, rows: Sequence[Scored], split: Split, test: Sequence[Example], portable: Callable[[Any], Any]
+) -> None:
+    """The questions of the test, the answers with their scores, and the split."""
+    scored = TypeAdapter(list[Scored]).dump_python([*rows], mode="json")
+    write_lines(evidence / "test.jsonl", [shorten_row(row, portable) for row in scored])
+    write_lines(evidence / QUESTIONS, TypeAdapter(list[Example]).dump_python([*test], mode="json"))
+    write_json(evidence / "split.json", asdict(split))
+
+
+def _places(run: Run, manifest: Manifest) -> list[Path]:
+    """The folders of a run, of its job and of its base, as they may be named."""
+    base = path_named(run.job.settings.base_model, run.job.folder) if manifest.in_folder else None
+    places = [run.job.folder, run.folder, *([base] if base else [])]
+    return [*(place.absolute() for place in places), *(place.resolve() for place in places)]
+
+
+def _write_records(run: Run, evidence: Path, manifest: Manifest, portable: Callable[[Any], Any]) -> None:
     """Events and job for whoever opens the specialist: without the user's key and paths, with the files that score."""
-    portable = without_places([run.job.folder.resolve(), run.folder.resolve()])
     if events := read_lines(run.folder / "events.jsonl"):  # also those of kinds that this version does not know
         write_lines(evidence / "events.jsonl", [portable(event) for event in events])
     saved = read_json(run.folder / "run.json")
     saved["settings"].get("remote", {}).pop("api_key_env", None)
-    write_json(evidence / "run.json", portable({key: saved[key] for key in ("name", "folder", "settings")}))
+    for name in ("environment.json", FIT_TEXTS):
+        if (run.folder / name).exists():
+            shutil.copyfile(run.folder / name, evidence / name)
+    relative = within(run.job)
+    settings = relative(saved["settings"]) | {"base_model": manifest.base_model}
+    write_json(
+        evidence / "run.json", portable({**{key: saved[key] for key in ("name", "folder")}, "settings": settings})
+    )
     for name in files_of(run.job.settings.goal):
         if is_inside(run.job.path(name), run.job.folder) and run.job.path(name).is_file():
-            (evidence / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(run.job.path(name), evidence / name)
+            copy = evidence / relative(name)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(run.job.path(name), copy)
 
 
 def manifest_of(run: Run, specialist: Specialist, chosen: RungResult, split: Split) -> Manifest:
     """The manifest of a specialist, without the hashes."""
-    settings, recipe, engine = run.job.settings, specialist.recipe, specialist.engine
-    base, local = settings.base_model, local_engine(engine)
-    if local and base != BUILT_IN and not local.revision and not recipe.weights:
-        base = str(local.folder.resolve())  # a relative path would be valid here only
+    settings, identity = run.job.settings, specialist.engine.identity
+    if in_folder := base_folder(settings, specialist.engine) is not None:
+        identity = replace(identity, name=without_place(identity.name))
     return Manifest(
         name=run.job.name,
         gradschool=__version__,
         rung=chosen.rung,
         verdict="passed" if chosen.passed else "not passed",
-        base_model=base,
-        base=engine.identity,
+        base_model=identity.name if in_folder else settings.base_model,
+        base=identity,
+        in_folder=in_folder,
         model=settings.model,
-        recipe=recipe,
+        recipe=specialist.recipe,
         answers=settings.answers,
         remote=settings.remote,
         score=ScoreSummary.of(chosen.report) if chosen.report else None,
@@ -180,7 +212,7 @@ def open_verified(folder: Path, manifest: Manifest, base_model: str | None = Non
     carried = str((folder / BASE).resolve()) if manifest.carries_base else ""
     settings = Settings(
         # Weights of its own replace the base.
-        base_model=recipe.weights or base_model or carried or manifest.base_model,
+        base_model=recipe.weights or base_model or carried or _place_of(manifest),
         model=manifest.model,
         revision=base.revision or None,
         quantization="nf4" if base.bits else None,
@@ -194,7 +226,16 @@ def open_verified(folder: Path, manifest: Manifest, base_model: str | None = Non
             f"The hash of its {part} differs.",
             "use the same revision of the base; --base names another place of it.",
         )
+    if manifest.in_folder and not (recipe.weights or carried):
+        yield from remember_base(settings, engine)
     return specialist_of(engine, recipe)
+
+
+def _place_of(manifest: Manifest) -> str:
+    """What to open as the base: its name, or the folder that has its hashes."""
+    if not manifest.in_folder:
+        return manifest.base_model
+    return str(find_base(manifest.base, manifest.base_model))
 
 
 def carry(folder: Path, target: Path, with_base: bool, base_model: str | None = None) -> Work[str]:
@@ -214,16 +255,31 @@ def carry(folder: Path, target: Path, with_base: bool, base_model: str | None = 
             else:
                 with disk_errors(new):
                     shutil.copyfile(path, new / path.name)
+        manifest = yield from _without_places(new, manifest)
         if with_base and not manifest.carries_base:
             specialist = yield from open_verified(folder, manifest, base_model)
             local = local_engine(specialist.engine)
             if local is None:
                 raise UsageError("The base cannot be copied.", "It is on a server.", "leave out --with-base.")
             if not specialist.recipe.weights:
-                yield Note(f"Copying the base {manifest.base_model} from {local.folder}.")
+                yield Note(f"Copying the base {manifest.base_name} from {local.folder}.")
                 _copy_base(local.folder, new / BASE)
                 manifest = seal(new, manifest)
     return base_needed(manifest)
+
+
+def _without_places(folder: Path, manifest: Manifest) -> Work[Manifest]:
+    """Shorten the paths in a copy of a specialist that an earlier version packed; returns its manifest."""
+    read = manifest
+    if manifest.in_folder:
+        if Path(manifest.base_model).is_absolute() and Path(manifest.base_model).is_dir():
+            yield from remember(manifest.base.weights, Path(manifest.base_model))
+        yield from name_models(folder, manifest.base_name)
+        base = replace(manifest.base, name=manifest.base_name)
+        manifest = replace(manifest, base_model=manifest.base_name, base=base)
+    shorten_evidence(folder / "evidence", manifest.base_model)
+    found = {name: digest for name, digest in hash_tree(folder).items() if name != MANIFEST}
+    return manifest if manifest == read and found == manifest.hashes else seal(folder, manifest)
 
 
 def _copy_base(base: Path, target: Path) -> None:
@@ -240,6 +296,8 @@ def _copy_base(base: Path, target: Path) -> None:
                 )
             with disk_errors(target):
                 shutil.copyfile(path.resolve(), target / path.name)
+            if path.name.endswith("config.json"):
+                name_places(target / path.name)
 
 
 def base_needed(manifest: Manifest) -> str:
@@ -249,10 +307,13 @@ def base_needed(manifest: Manifest) -> str:
         return "It has weights of its own and needs no base."
     if manifest.carries_base:
         return "It carries its base and needs nothing else."
-    if manifest.base_model == BUILT_IN:
+    if manifest.base_model == BUILT_IN and not manifest.in_folder:
         return "It needs the built-in base pocket of the same version of gradschool."
     if base.kind == "remote":
         return f"It needs the server {manifest.base_model} with the model {manifest.model or ''}."
+    if manifest.in_folder:
+        known = f"which is recognised by its hashes (SHA-256 of its weights: {base.weights[:DIGITS]}…)"
+        return f"It needs the base {manifest.base_name}, {known}; --base names its folder there."
     revision = f" at commit {base.revision}" if base.revision else ""
     return f"It needs the base {manifest.base_model}{revision}; --base names another place of it."
 

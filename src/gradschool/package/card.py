@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -22,6 +22,7 @@ from gradschool.package.verdicts import (
 )
 from gradschool.records import Report, RungResult
 from gradschool.score.about import about
+from gradschool.visible import visible
 
 FORMS = {  # library and relation to the base, in the words of the Hub
     "adapter": ("peft", "adapter"),
@@ -41,13 +42,13 @@ def card(manifest: Manifest, results: Sequence[RungResult], shipped: Shipped | N
     """
     chosen = next((r for r in results if r.rung == manifest.rung), RungResult(manifest.rung, None))
     header = yaml.safe_dump(_front_matter(manifest, chosen, shipped), sort_keys=False, allow_unicode=True, width=100)
-    return (
+    text = (
         _environment()
         .get_template("card.md.j2")
         .render(
             front_matter=header,
             manifest=manifest,
-            base=_display_name(manifest.base_model),
+            base=manifest.base_name,
             rungs=results,
             tested=[r for r in results if r.report],
             chosen=chosen,
@@ -63,6 +64,7 @@ def card(manifest: Manifest, results: Sequence[RungResult], shipped: Shipped | N
             hub=base_on_hub(manifest),
         )
     )
+    return visible(text)
 
 
 def _environment() -> Environment:
@@ -86,11 +88,6 @@ def _environment() -> Environment:
     return environment
 
 
-def _display_name(base: str) -> str:
-    """The name of a base, without the path of a local folder."""
-    return PurePath(base).name if PurePath(base).is_absolute() else base
-
-
 def base_on_hub(manifest: Manifest) -> str:
     """The id of the base on the Hub; empty if it is not from there."""
     base = manifest.base_model
@@ -98,7 +95,7 @@ def base_on_hub(manifest: Manifest) -> str:
 
 
 def _front_matter(manifest: Manifest, chosen: RungResult, shipped: Shipped | None) -> dict[str, Any]:
-    parts, base = _parts(chosen), manifest.base_model
+    parts = _parts(chosen)
     trained = {"adapter": ("peft", "adapter"), "own weights": ("transformers", "finetune")}
     library, relation = next((trained[part] for part in parts if part in trained), ("", ""))
     if shipped:
@@ -108,7 +105,7 @@ def _front_matter(manifest: Manifest, chosen: RungResult, shipped: Shipped | Non
         header["library_name"] = library
     header["pipeline_tag"] = "text-generation"
     # Local folders and the built-in base do not exist on the Hub, so they get no link.
-    if is_hub_id(base) and "/" in base:
+    if base := base_on_hub(manifest):
         header["base_model"] = base
         if relation:
             header["base_model_relation"] = relation

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from gradschool.errors import DamagedError, UsageError
 from gradschool.files import hash_tree, refuse_links, sha256_of, write_text
+from gradschool.model.places import without_place
 from gradschool.records import BaseIdentity, Report, Verdict
 from gradschool.run import PACKED
 from gradschool.settings import Answers, Remote
@@ -22,8 +23,10 @@ from gradschool.specialist import FILE, FOLDER, Recipe
 
 MANIFEST = "specialist.toml"
 BASE = "base"  # folder of the base model, if the specialist carries it
-FORMAT = 2
-READABLE = (1, 2)  # format 1 names the base and the model in [base], and has `brief` for `task_only`
+FORMAT = 3
+# Format 1 names the base and the model in [base], and has `brief` for `task_only`. Formats 1 and 2 name a base in a
+# folder by its path.
+READABLE = (1, 2, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +66,10 @@ class Manifest:
     gradschool: str  # version that packaged it
     rung: str
     verdict: Literal["passed", "not passed"]
-    base_model: str  # its name in the job
+    base_model: str  # its name in the job; of a base in a folder, the folder's own name
     base: BaseIdentity
     recipe: Recipe
+    in_folder: bool = False  # the base is from a folder, and found by its hashes
     model: str | None = None  # on a server
     answers: Answers = field(default_factory=Answers)
     remote: Remote = field(default_factory=Remote)
@@ -73,6 +77,11 @@ class Manifest:
     split: str = ""  # hash over ids and contents of the examples
     hashes: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of each file, by its path in the folder
     seal: str = ""
+
+    @property
+    def base_name(self) -> str:
+        """The name of the base, without a place on any machine."""
+        return without_place(self.base_model)
 
     @property
     def carries_base(self) -> bool:
@@ -182,9 +191,10 @@ def _parsed(folder: Path, content: Mapping[str, Any]) -> Manifest:
     if isinstance(base := content.get("base"), Mapping):  # older manifests named base_model and model in it
         content = {**{name: base[name] for name in ("base_model", "model") if name in base}, **content}
     try:
-        return _manifest.validate_python(content)
+        manifest = _manifest.validate_python(content)
     except ValidationError as error:
         raise damaged(folder / MANIFEST, f"It cannot be read: {error}.") from error
+    return replace(manifest, in_folder=manifest.in_folder or without_place(manifest.base_model) != manifest.base_model)
 
 
 def _verify_files(folder: Path, hashes: Mapping[str, str]) -> None:

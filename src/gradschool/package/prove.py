@@ -1,6 +1,7 @@
 """Test the package: reopened from its folder, it must answer as the specialist that was scored."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from gradschool.evaluate import Measure, evaluate
 from gradschool.gates.gate import Measurements
@@ -11,13 +12,15 @@ from gradschool.run import REOPENED, Run
 from gradschool.settings import MAX_DROP
 
 
-def prove(run: Run, test: Sequence[Example], rows: Sequence[Scored], measure: Measure) -> Work[tuple[Gate, ...]]:
+def prove(
+    run: Run, base: Path | None, test: Sequence[Example], rows: Sequence[Scored], measure: Measure
+) -> Work[tuple[Gate, ...]]:
     """Reopen the package, ask it the test questions again, and compare its answers with those that were scored.
 
     A base in bfloat16 or float16 rounds differently in different batches, so that its score has to be the same, not
-    each answer.
+    each answer. `base` is the folder of the base, if it was opened from one.
     """
-    specialist = yield from open_specialist(run.specialist)
+    specialist = yield from open_specialist(run.specialist, str(base) if base else None)
     again = yield from evaluate(specialist, test, measure, run.test_answers(REOPENED), "package: test")
     # A server may have other weights on another day, so that its answers cannot be compared.
     exact = specialist.engine.repeats_exactly

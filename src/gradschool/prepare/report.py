@@ -13,6 +13,7 @@ from gradschool.prepare.clean import Repeated
 from gradschool.prepare.guidelines import SHOWN, Guideline
 from gradschool.prepare.options import Mode
 from gradschool.prepare.recognise import DESCRIPTIONS, SourceFile
+from gradschool.visible import visible
 
 MEANS = {  # the meaning of each kind of change, note or reason
     "quoted text": "quoted older mails were removed",
@@ -122,7 +123,7 @@ def report_page(summary: Summary, guidelines: Sequence[Guideline], folder: Path,
         _split(summary),
         _next(summary, folder),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return visible("\n\n".join(part for part in parts if part)) + "\n"
 
 
 def _sources(summary: Summary) -> str:
