@@ -45,7 +45,7 @@ def test_snips(real):
     assert (
         len({normalized_question(e) for e in train.examples} & {normalized_question(e) for e in valid.examples}) == 17
     )
-    assert counts(checked) == {"duplicate": 250, "contradicting": 1, "encoding": 19}
+    assert counts(checked) == {"duplicate": 250, "contradicting": 1, "encoding": 19, "structured answer": 1}
     assert "UTF-8 that was once read as Windows-1252" in next(i.text for i in checked.issues if i.kind == "encoding")
     side = {id_: part for part in ("train", "validation", "test") for id_ in getattr(split, part)}
     assert near and all(len({side[id_] for id_ in cluster}) == 1 for cluster in near)
@@ -86,4 +86,5 @@ def test_fairytaleqa(real, name, count):
         "contradicting",
         "looks cut off",
         "repeated answers",
+        "unused column",  # gold_passages: ids
     }
