@@ -1,21 +1,28 @@
 """Opening the engine that a job names: the built-in base, a local folder, a server or a Hub id."""
 
+import os
 import re
 from pathlib import Path
 
 from gradschool.errors import ModelError, UsageError
+from gradschool.hub_pages import HUB_ID, page_of
 from gradschool.model.engine import Engine
 from gradschool.model.folders import model_folder
 from gradschool.model.hosts import SERVER, key_variable
 from gradschool.model.ollama import ollama_name, ollama_route
 from gradschool.records import Note, Work
-from gradschool.settings import BUILT_IN, HUB_ID, Settings
+from gradschool.settings import BUILT_IN, Settings
 
 # The address of a server without its scheme: with a port, an address of this machine or a number, or the path /v1.
 ADDRESS = re.compile(
     r"(?P<host>(?P<near>localhost|(?:\d{1,3}\.){3}\d{1,3}|\[[\da-f:]+\])|[\w.-]+)"
     r"(?P<port>:\d{2,5})?(?P<path>/\S*)?",
     re.IGNORECASE,
+)
+# A model's page on another host than the Hub's: its path has the owner and the name, and no part of an API.
+MIRROR = re.compile(
+    r"(?P<host>https?://(?!localhost|127\.)[^/]+)/(?:models/)?(?P<id>(?!v\d|api|openai)[\w-][\w.-]*/(?!v\d+/?$|api)[\w.-]+)"
+    r"(?:/(?:tree|blob|resolve)/.*)?/?(?:[?#].*)?"
 )
 POCKET = Path(__file__).parents[1] / "bases" / "pocket"
 
@@ -33,7 +40,8 @@ def open_engine(settings: Settings, folder: Path, *, packaged: bool = False) -> 
     the model does not exist or cannot be used, TrustError for a server that the user has not allowed.
     """
     name = settings.base_model
-    if name.startswith(SERVER):
+    refuse_other_pages(name)
+    if name.startswith(SERVER) and not ollama_name(name):
         return _open_remote(settings, packaged)
     if name == "fake":
         from gradschool.model.fake import FakeEngine
@@ -48,6 +56,16 @@ def open_engine(settings: Settings, folder: Path, *, packaged: bool = False) -> 
     for note in engine.chat.notes:
         yield Note(note)
     return engine
+
+
+def refuse_other_pages(name: str) -> None:
+    """Raise ModelError for the address of a page of the Hub that is not a model's."""
+    if (page := page_of(name)) and page.other:
+        raise ModelError(
+            f"{name} is the address of {page.other} of the Hub.",
+            "A base is a model.",
+            "name a model: its id (owner/name), or the address of its page (https://huggingface.co/owner/name).",
+        )
 
 
 def address_meant(name: str) -> str:
@@ -77,11 +95,22 @@ def _open_remote(settings: Settings, packaged: bool) -> Engine:
     if not settings.model:
         raise UsageError(
             f"The job does not say which model of the server {name} to use.",
-            "A server can have several models.",
-            'add model = "…" next to base_model.',
+            "An address other than one of huggingface.co is that of a model server, which can have several models.",
+            f'add model = "…" next to base_model.{_mirror(name)}',
         )
     variable = key_variable(name, None if packaged else settings.remote.api_key_env)
     return RemoteEngine(name, settings.model, settings.remote.model_copy(update={"api_key_env": variable}))
+
+
+def _mirror(address: str) -> str:
+    """How to download a model from a mirror of the Hub, if an address looks like that of a model's page there."""
+    found = MIRROR.fullmatch(address)
+    if found is None:
+        return ""
+    return (
+        f" If {found['host']} is a mirror of the Hub, set HF_ENDPOINT={found['host']} in the environment, and "
+        f'base_model = "{found["id"].removesuffix(".git")}".'
+    )
 
 
 def _folder_of(settings: Settings, folder: Path) -> Work[tuple[Path, str]]:
@@ -109,7 +138,7 @@ def _local_folder(name: str, folder: Path, revision: str | None) -> Path | None:
     """The folder of that name, or None if the name can only be a Hub id."""
     given = Path(name).expanduser()
     for path in (folder / given, given):
-        if path.exists():
+        if os.path.lexists(path):  # also a link to nothing
             return model_folder(path, revision)
     if address := address_meant(name):
         raise ModelError(
