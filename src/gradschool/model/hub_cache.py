@@ -2,6 +2,7 @@
 
 import os
 import re
+from fnmatch import fnmatch
 from pathlib import Path
 
 from gradschool.errors import ModelError
@@ -9,6 +10,7 @@ from gradschool.errors import ModelError
 REPOSITORY = re.compile(r"(model|dataset|space)s--(.+)")  # the name of its folder in the cache
 PARTS = ("snapshots", "refs", "blobs", ".no_exist")  # folders in that of a repository
 UNFINISHED = (".incomplete", ".part", ".partial", ".crdownload", ".download", ".aria2")  # ends of file names
+NEEDED = (".json", ".safetensors", ".model", ".txt", ".jinja")  # ends of the names of files that a model is loaded from
 DOWNLOADS = Path(".cache", "huggingface", "download")  # in the folder of `hf download --local-dir`
 
 
@@ -74,8 +76,8 @@ def incomplete(folder: Path, missing: str, why: str) -> ModelError:
 
 def refuse_broken_links(folder: Path, pattern: str = "*") -> None:
     """Raise ModelError if files of a model are links to files that do not exist."""
-    broken = [one for one in sorted(folder.glob(pattern)) if one.is_symlink() and not os.path.exists(one)]
-    names = [one.name for one in broken if one.suffix in (".json", ".safetensors", ".model", ".txt", ".jinja")]
+    files = [one for one in sorted(folder.iterdir()) if one.suffix in NEEDED and fnmatch(one.name, pattern)]
+    names = [one.name for one in files if one.is_symlink() and not os.path.exists(one)]
     if not names:
         return
     shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
