@@ -26,7 +26,7 @@ def prepare(
         typer.Argument(
             help="mailboxes (mbox, Maildir, eml, msg), documents (md, txt, html, docx, pdf, epub), tables (CSV, XLSX), "
             "JSON and JSON lines, chat and ticket exports; or folders or archives (zip, tar, gz) of these",
-            metavar="SOURCE…",
+            metavar="SOURCE",
         ),
     ],
     purpose: Annotated[Purpose, typer.Option("--for", help="what the examples should teach")],
@@ -42,7 +42,7 @@ def prepare(
         Path | None, typer.Option(help="text file with rules of conduct; checkable ones become rules of the metric")
     ] = None,
     private: Annotated[
-        str, typer.Option(help="pseudonyms, drop or keep; also by kind: pseudonyms,key=drop,name=keep")
+        str, typer.Option(help="pseudonyms, drop or keep; also by kind, such as key=drop,name=keep")
     ] = "pseudonyms",
     language: Annotated[
         list[str] | None, typer.Option(help="a language to keep (en, de, …); others are dropped")

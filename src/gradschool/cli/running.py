@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @command
 def runs(
     which: Annotated[
-        list[Path] | None, typer.Argument(metavar="RUN…", help="two runs to compare, or runs to remove; none: list all")
+        list[Path] | None, typer.Argument(metavar="RUN", help="two runs to compare, or runs to remove; none: list all")
     ] = None,
     folder: Annotated[Path, typer.Option("--in", help="the folder whose runs are listed")] = Path("runs"),
     remove: Annotated[bool, typer.Option("--remove", help="remove the runs that are named")] = False,

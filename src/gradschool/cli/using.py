@@ -58,7 +58,7 @@ def answer(
     questions: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[QUESTION]...",
+            metavar="QUESTION",
             help="questions, or files of questions; without any, or as -, they are read from standard input",
         ),
     ] = None,
