@@ -107,11 +107,11 @@ def _no_specialist(path: Path) -> UsageError:
         why = "It is the built-in base; `gradschool chat` and `gradschool answer` ask it as it is."
     elif not path.exists() and not path.is_symlink():
         why = "There is no such folder."
+    elif inside:
+        why, fix = "It is a part of one.", f"name {inside}."
     elif (path / "run.json").is_file():
         why = "It is a run whose climb has not packaged one."
         fix = f"`gradschool climb --resume {named}`"
-    elif inside:
-        why, fix = "It is a part of one.", f"name {inside}."
     elif path.suffix == ".toml" or (path / "job.toml").is_file():
         why = "It is a job."
         fix = f"`gradschool climb {named}`; then name the folder of that run."
