@@ -12,6 +12,8 @@ from gradschool.cli.lines import say, width_of
 
 def show_rows(console: Console, titles: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> None:
     """Print rows of markup; a cell may have several lines. The columns `left` are aligned left."""
+    if not rows:
+        return
     table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, show_edge=False)
     for number, title in enumerate(titles):
         table.add_column(title, justify="left" if number in left else "right", no_wrap=True)
@@ -23,13 +25,9 @@ def show_rows(console: Console, titles: Sequence[str], rows: Sequence[Sequence[s
         console.print(table)
         return
     for first, *others in rows:
-        say(console, f"[bold]{first}[/]" if first else "")
-        cells = [
-            f"{_one_line(title)} {_one_line(cell)}".strip()
-            for title, cell in zip(titles[1:], others, strict=True)
-            if cell
-        ]
-        say(console, f"  {'; '.join(cells)}")
+        say(console, f"[bold]{first}[/]")
+        cells = zip(map(_one_line, titles[1:]), map(_one_line, others), strict=True)
+        say(console, f"  {'; '.join(f'{title}: {cell}' if title else cell for title, cell in cells if cell)}")
 
 
 def _one_line(text: str) -> str:

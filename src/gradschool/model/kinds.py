@@ -82,7 +82,7 @@ def of_file(path: Path) -> ModelError | None:
     if name.endswith(ARCHIVES):
         return ModelError(f"{path} is an archive.", "A model is a folder.", "unpack it, and name the folder in it.")
     if name.endswith(ROWS):
-        why = "It is named as the base model."
+        why = "`gradschool check` and `gradschool climb` read such files as jobs."
         return ModelError(f"{path} is a file of examples, not a model.", why, NAME_IT)
     if is_adapter_file(path.name) or path.name == ADAPTER:
         return adapter_in(path.parent)
