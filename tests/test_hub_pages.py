@@ -69,7 +69,13 @@ def test_other_pages_are_named(address: str, other: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["maker/small", "pocket", "hf.co/maker/small-GGUF:Q4_K_M", "https://mirror.example/maker/small", "models/hf.co-copy"],
+    [
+        "maker/small",
+        "pocket",
+        "hf.co/maker/small-GGUF:Q4_K_M",
+        "https://mirror.example/maker/small",
+        "models/hf.co-copy",
+    ],
 )
 def test_other_names_are_no_pages(name: str) -> None:
     assert page_of(name) is None

@@ -18,7 +18,9 @@ OTHER_PAGES = {  # by the first part of their path
     "buckets": "a bucket",
     "collections": "a collection",
     "papers": "a paper",
-    **dict.fromkeys(("docs", "blog", "learn", "tasks", "posts", "join", "login", "settings", "pricing", "new"), "a page"),
+    **dict.fromkeys(
+        ("docs", "blog", "learn", "tasks", "posts", "join", "login", "settings", "pricing", "new"), "a page"
+    ),
 }
 
 

@@ -135,5 +135,7 @@ def test_an_address_on_another_host_is_a_server_and_may_be_meant_as_a_mirror(
 ) -> None:
     with pytest.raises(UsageError, match="which model of the server") as raised:
         opened(address, tmp_path)
-    assert "model server" in raised.value.why and ("HF_ENDPOINT=https://mirror.example" in raised.value.fix) == bool(mirrored)
+    assert "model server" in raised.value.why and ("HF_ENDPOINT=https://mirror.example" in raised.value.fix) == bool(
+        mirrored
+    )
     assert not mirrored or f'base_model = "{mirrored}"' in raised.value.fix

@@ -10,7 +10,9 @@ from rich.table import Table
 from gradschool.cli.lines import say, width_of
 
 
-def show_rows(console: Console, titles: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> None:
+def show_rows(
+    console: Console, titles: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)
+) -> None:
     """Print rows of markup; a cell may have several lines. The columns `left` are aligned left."""
     if not rows:
         return

@@ -55,7 +55,9 @@ def _no_folder(path: Path) -> ModelError:
         return error
     folder = path.parent
     if (folder / "config.json").is_file():
-        return refusal(folder) or ModelError(f"{path} is a file.", "A model is a folder.", f"name its folder: {folder}.")
+        return refusal(folder) or ModelError(
+            f"{path} is a file.", "A model is a folder.", f"name its folder: {folder}."
+        )
     if path.suffix == ".safetensors":
         return of_folder(folder)
     return ModelError(f"{path} is a file.", "A model is a folder.", NAME_IT)

@@ -96,7 +96,9 @@ def no_config(folder: Path) -> ModelError:
     found = ", ".join(sorted(path.name for path in folder.iterdir())[:8])
     return ModelError(
         f"{folder} is not a model.",
-        f"There is no config.json in it; it contains {found}." if found else "There is no config.json in it: it is empty.",
+        f"There is no config.json in it; it contains {found}."
+        if found
+        else "There is no config.json in it: it is empty.",
         "name the folder of a saved or downloaded model (with config.json and *.safetensors).",
     )
 
@@ -167,7 +169,9 @@ def _weights(folder: Path) -> ModelError | None:
     tensors = sorted(name for name in names if name.endswith(".safetensors"))
     if "params.json" in names and tensors:
         why = f"It holds params.json and {tensors[0]}, and no config.json."
-        return ModelError(f"{folder} is a model in its maker's own format.", why, f"name the version in the Hub's: {NAME_IT[5:]}")
+        return ModelError(
+            f"{folder} is a model in its maker's own format.", why, f"name the version in the Hub's: {NAME_IT[5:]}"
+        )
     if tensors:
         why = f"It holds {tensors[0]}, and no config.json that says which network these are for."
         fix = "put the config.json and the tokenizer of that model into the folder, or download all of it."
