@@ -95,8 +95,8 @@ def _limit(workspace: Workspace, instructions: str) -> Iterator[str]:
         yield f"{too_short}; raise [answers] max_new_tokens to {longest}."
     elif longer:
         yield (
-            f"{too_short}, and the base has a context length of {context}, of which a question takes up to {asked}: name "
-            f"a base with at least {asked + longest} with base_model, or leave these examples out."
+            f"{too_short}, and the base has a context length of {context}, of which a question takes up to {asked}: "
+            f"name a base with at least {asked + longest} with base_model, or leave these examples out."
         )
     elif limit > longest and asked + limit > context:
         yield (

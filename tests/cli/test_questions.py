@@ -233,9 +233,9 @@ def test_what_is_no_file_of_questions_says_so(here: Path) -> None:
         read_arguments(["a/b"], [])
     for name, content in (("page.pdf", b"%PDF-1.7\0\0"), ("things.zip", b"PK\x03\x04\0\0"), ("empty.txt", b"\n")):
         Path(name).write_bytes(content)
-        with pytest.raises(DataError, match="cannot be read|no questions") as caught:
+        with pytest.raises(DataError, match=r"cannot be read|no questions") as caught:
             read_arguments([name], [])
         assert name in str(caught.value)
     Path("broken.jsonl").write_text('{"prompt": \n{"prompt":\n')
-    with pytest.raises(DataError, match="Line 1 of broken.jsonl"):
+    with pytest.raises(DataError, match=r"Line 1 of broken\.jsonl"):
         read_arguments(["broken.jsonl"], [])

@@ -80,10 +80,10 @@ def test_interrupted_downloads_and_links_to_nothing(tmp_path: Path) -> None:
     said = refused(cache / "snapshots" / "aaa")
     assert "lacks model.safetensors" in said and "does not exist" in said and "'maker/small' as base_model" in said
     (cache / "blobs" / "of-config.json").unlink()
-    with pytest.raises(ModelError, match="lacks config.json"):
+    with pytest.raises(ModelError, match=r"lacks config\.json"):
         model_folder(cache)
     (cache / "blobs" / "1234.incomplete").write_text("")
-    with pytest.raises(ModelError, match="download was interrupted: .*1234.incomplete"):
+    with pytest.raises(ModelError, match=r"download was interrupted: .*1234\.incomplete"):
         model_folder(cache)
     empty = made(tmp_path / "empty" / "models--maker--small", "blobs/1.incomplete", "refs/main")
     assert "download was interrupted" in refused(empty) and "maker/small" in refused(empty)

@@ -114,7 +114,7 @@ def test_an_address_without_its_scheme_gets_the_line_to_write(name: str, address
 
 @pytest.mark.parametrize("page", ["https://huggingface.co/datasets/maker/letters", "hf.co/spaces/maker/chat"])
 def test_pages_of_the_hub_without_a_model_are_refused(page: str, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="is the address of a (data set|space) of the Hub") as raised:
+    with pytest.raises(ModelError, match=r"is the address of a (data set|space) of the Hub") as raised:
         opened(page, tmp_path, model="m")
     assert "owner/name" in raised.value.fix
 

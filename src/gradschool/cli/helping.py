@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import typer
 from rich.markup import escape
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
@@ -14,7 +13,7 @@ INDENT = " " * 6
 class HelpfulCommand(TyperCommand):
     """A command whose help fits the terminal."""
 
-    def format_help(self, ctx: typer.Context, formatter: Any) -> None:
+    def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help."""
         if not _narrow_help(self, ctx):
             super().format_help(ctx, formatter)
@@ -23,13 +22,13 @@ class HelpfulCommand(TyperCommand):
 class HelpfulGroup(TyperGroup):
     """A group of commands whose help fits the terminal."""
 
-    def format_help(self, ctx: typer.Context, formatter: Any) -> None:
+    def format_help(self, ctx: Any, formatter: Any) -> None:
         """Print the help."""
         if not _narrow_help(self, ctx):
             super().format_help(ctx, formatter)
 
 
-def _narrow_help(command: TyperCommand | TyperGroup, ctx: typer.Context) -> bool:
+def _narrow_help(command: TyperCommand | TyperGroup, ctx: Any) -> bool:
     """Print the help of a command if the terminal is narrow; returns whether it is."""
     console = PlainConsole()
     if width_of(console) >= FULL_WIDTH:

@@ -31,13 +31,12 @@ class Screen(AbstractContextManager["Screen"]):
 
     def __init__(self, console: Console, verbose: bool = False) -> None:
         self.console, self.verbose = console, verbose
-        whole = {"table_column": Column(no_wrap=True)}
         self._bars = Bars(
             TextColumn("  {task.description}", table_column=Column(overflow="fold")),
             *([BarColumn()] if console.width >= FULL_WIDTH else []),
-            MofNCompleteColumn(**whole),
-            TextColumn("{task.fields[unit]}", **whole),
-            TimeRemainingColumn(**whole),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[unit]}", table_column=Column(no_wrap=True)),
+            TimeRemainingColumn(table_column=Column(no_wrap=True)),
             console=console,
             transient=True,
             disable=not console.is_terminal,

@@ -30,6 +30,8 @@ PARITY = (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.console import Console
+
     from gradschool.package.forms import FormResult
 
 
@@ -102,12 +104,12 @@ def _show(folder: Path | None, results: "Sequence[FormResult]", *, as_json: bool
     if as_json:
         print_json({"folder": str(folder) if folder else None, "table": list(results)})
         return
-    show_parity(results)
+    show_parity(out, results)
     if folder:
         say(out, f"Written: {escape(str(folder))}")
 
 
-def show_parity(results: "Sequence[FormResult]") -> None:
+def show_parity(console: "Console", results: "Sequence[FormResult]") -> None:
     """Print every form that was tested, compared with the specialist."""
     from gradschool.package.verdicts import bounds
 
@@ -125,5 +127,5 @@ def show_parity(results: "Sequence[FormResult]") -> None:
             "[green]accepted[/]" if result.sound else "[red]rejected[/]",
         )
         rows.append(row)
-    show_rows(out, ("form", "MB", "prompts", "KL", "answers", "score", "tok/s", ""), rows, left=(0, 7))
-    say(out, PARITY)
+    show_rows(console, ("form", "MB", "prompts", "KL", "answers", "score", "tok/s", ""), rows, left=(0, 7))
+    say(console, PARITY)

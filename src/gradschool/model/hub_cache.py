@@ -1,6 +1,5 @@
 """Folders of the Hub library's cache: the snapshot of a revision, and what interrupted downloads leave behind."""
 
-import os
 import re
 from fnmatch import fnmatch
 from pathlib import Path
@@ -77,15 +76,15 @@ def incomplete(folder: Path, missing: str, why: str) -> ModelError:
 def refuse_broken_links(folder: Path, pattern: str = "*") -> None:
     """Raise ModelError if files of a model are links to files that do not exist."""
     files = [one for one in sorted(folder.iterdir()) if one.suffix in NEEDED and fnmatch(one.name, pattern)]
-    names = [one.name for one in files if one.is_symlink() and not os.path.exists(one)]
+    names = [one.name for one in files if one.is_symlink() and not one.exists()]
     if not names:
         return
     shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
     raise unfinished(folder) or incomplete(
         folder,
         shown,
-        f"{names[0]} is a link to {os.readlink(folder / names[0])}, which does not exist: the cache was cleaned, or the "
-        "folder was copied without the files that its links name (`cp -rL` copies them).",
+        f"{names[0]} is a link to {(folder / names[0]).readlink()}, which does not exist: the cache was cleaned, or "
+        "the folder was copied without the files that its links name (`cp -rL` copies them).",
     )
 
 

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from gradschool.errors import ModelError
@@ -169,9 +169,7 @@ def _weights(folder: Path) -> ModelError | None:
     tensors = sorted(name for name in names if name.endswith(".safetensors"))
     if "params.json" in names and tensors:
         why = f"It holds params.json and {tensors[0]}, and no config.json."
-        return ModelError(
-            f"{folder} is a model in its maker's own format.", why, f"name the version in the Hub's: {NAME_IT[5:]}"
-        )
+        return ModelError(f"{folder} is a model in its maker's own format.", why, NAME_IT)
     if tensors:
         why = f"It holds {tensors[0]}, and no config.json that says which network these are for."
         fix = "put the config.json and the tokenizer of that model into the folder, or download all of it."

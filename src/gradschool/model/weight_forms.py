@@ -7,9 +7,7 @@ from pathlib import PurePath
 
 PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 # What a training saves next to a model, and is not weights of it.
-STATE = re.compile(
-    r"(training_args|optimizer|scheduler|scaler|rng_state|random_states|trainer_state)\b.*|.*_states?_\d+\..*"
-)
+STATE = re.compile(r"(training_args|optimizer|scheduler|scaler|rng_state|trainer_state)\b.*|.*_states?_\d+\..*")
 OTHERS = {  # by the ends of file names: which program runs them
     ".onnx": "ONNX",
     ".onnx_data": "ONNX",
