@@ -47,8 +47,8 @@ def page_of(address: str) -> HubPage | None:
         parts = parts[1:]
     if parts[:1] == ["models"]:
         parts = parts[1:]
-    if not parts or (other := OTHER_PAGES.get(parts[0].lower())):
-        return HubPage(other=other if parts else "a page")
+    if other := OTHER_PAGES.get(parts[0].lower()) if parts else "a page":
+        return HubPage(other=other)
     alone = len(parts) == 1 or parts[1] in (*VIEWS, *OTHER_VIEWS)  # the id of an old model has no owner
     name, rest = "/".join(parts[: 1 if alone else 2]), parts[1 if alone else 2 :]
     name, _, revision = name.partition("@")
