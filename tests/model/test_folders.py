@@ -167,7 +167,7 @@ FILES: list[tuple[str, tuple[str, ...]]] = [
     ("small.tar.gz", ("is an archive",)),
     ("model.safetensors.incomplete", ("is not complete",)),
     ("Modelfile", ("Modelfile of Ollama's",)),
-    ("job.toml", ("is a job",)),
+    ("job.toml", ("is a file of a job",)),
     ("examples.jsonl", ("is a file of examples",)),
     ("notes.txt", ("is a file", "config.json")),
 ]

@@ -73,7 +73,8 @@ def of_file(path: Path) -> ModelError | None:
     if path.name == MANIFEST:
         return _specialist(path.parent)
     if name == "job.toml":
-        return _job(path.parent)
+        why = "A job names its own base_model."
+        return ModelError(f"{path} is a file of a job, not a base.", why, NAME_IT)
     if name == "modelfile":
         why = "Ollama builds models from such files; only its server can run them."
         return ModelError(f"{path} is a Modelfile of Ollama's.", why, f"name the model in its line FROM; {NAME_IT}")
