@@ -18,7 +18,7 @@ from rich.console import Console
 
 from bench.usage import documented
 from gradschool.cli.screen import Screen
-from gradschool.cli.shipping import parity_table
+from gradschool.cli.shipping import show_parity
 from gradschool.environment import environment
 from gradschool.export.export import ExportOptions, export
 from gradschool.files import read_json, sha256, write_json
@@ -75,7 +75,7 @@ def main(run: Path | None) -> None:
         }
     write_json(RESULT, result)
     forms = TypeAdapter(list[FormResult]).validate_python([row for record in records for row in record["forms"]])
-    console.print(parity_table(forms))
+    show_parity(console, forms)
     for record in records:
         if record["refused"]:
             console.print(f"refused: {record['order']}: {record['refused']}", markup=False)

@@ -1,7 +1,10 @@
 """The commands, as a user types them, on a specialist from a complete climb."""
 
+import inspect
 import json
+import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -58,6 +61,30 @@ def test_help_shows_the_main_options_and_names_the_rest(command: str, flag: str)
     assert len(shown.splitlines()) < 60
     assert "--rank" in small_job.run(command, "--help-all").stdout
     assert "--rank" not in small_job.run(command, flag).stdout  # showing all options once changes nothing
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_help_cuts_no_word(width: int) -> None:
+    known = set(re.findall(r"\S*…\S*", " ".join(option.help for option in options()) + " (en, de, …); -2, … (SOURCE…"))
+    for name in ("", *COMMANDS):
+        shown = small_job.run(*filter(None, [name]), "--help", columns=width).stdout
+        assert not set(re.findall(r"\S*\w…", shown)) - known
+        assert all(len(line) <= width for line in shown.splitlines())
+        command = next((one for one in app.registered_commands if one.callback and one.callback.__name__ == name), None)
+        assert not command or shown.count("--json") == ("as_json" in inspect.signature(command.callback).parameters)
+
+
+def test_completion_for_bash(tmp_path: Path) -> None:
+    program = tmp_path / "gradschool"
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m gradschool "$@"\n')
+    program.chmod(0o755)
+    script = (
+        "set -eu; gradschool --show-completion > script; . ./script; COMP_WORDS=(gradschool ch); COMP_CWORD=1\n"
+        '_gradschool_completion gradschool; echo "${COMPREPLY[@]}"'
+    )
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.stdout.split(), done.stderr) == (["check", "chat"], "")
 
 
 def test_options_are_parsed_like_job_toml(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 import small_job
 from finish import finish
 from gradschool.job import read_job
-from gradschool.records import Answer, Cost, Interval, Report, RungResult, Score, Scored
+from gradschool.model.fake import FakeEngine
+from gradschool.records import Answer, Cost, Decoding, Interval, Report, RungResult, Score, Scored
 from gradschool.remedies import advise
 from gradschool.rungs.ladder import LADDER
 from gradschool.rungs.training import Trained
@@ -44,6 +45,32 @@ def test_a_limit_below_the_ideal_answers_is_named_with_the_limit_that_they_need(
     enough = workspace_of(tmp_path / "enough", JOB + f"[answers]\nmax_new_tokens = {longest}\n")
     for workspace in (enough, workspace_of(tmp_path / "default")):
         assert not any(text.startswith("Longer answers") for text in remedies(workspace))
+
+
+def limits(workspace: Workspace, instructions: str = "") -> list[str]:
+    said = advise(RESULT, [RESULT], workspace, LADDER, (), (), instructions)
+    return [text for text in said if "max_new_tokens" in text or text.startswith("Longer answers")]
+
+
+def test_the_limit_is_compared_with_the_context_of_the_base(tmp_path: Path) -> None:
+    answer = " ".join(f"w{number}" for number in range(60))
+    rows = [{**row, "completion": f"{answer} {i}"} for i, row in enumerate(small_job.rows(72))]
+    ready = workspace_of(tmp_path, examples=rows)
+
+    def with_limit(limit: int, context: int) -> Workspace:
+        return replace(ready, engine=FakeEngine(context_length=context), decoding=Decoding(max_new_tokens=limit))
+
+    [half] = limits(with_limit(50, 100))  # half of the context, which the answers do not need
+    assert "more tokens than the limit of 50; raise [answers] max_new_tokens to 62." in half
+    [small] = limits(with_limit(50, 70))
+    assert "context length of 70" in small and "base_model" in small and "raise" not in small
+    needed = int(small.split("at least ")[1].split()[0])
+    assert 62 < needed < 90
+    [instructed] = limits(with_limit(50, 70), "three more words")
+    assert f"at least {needed + 3}" in instructed
+    [high] = limits(with_limit(95, 100))
+    assert "max_new_tokens = 95" in high and "longest ideal answer needs 62" in high
+    assert limits(with_limit(62, 100)) == limits(with_limit(70, 200)) == []
 
 
 @pytest.mark.parametrize("falling", [True, False])

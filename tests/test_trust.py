@@ -59,6 +59,7 @@ def test_an_address_given_as_an_option_names_the_host() -> None:
     named_by_user("https://models.example/v1")
     assert key_variable("https://models.example/v1", None) == "OPENAI_API_KEY"
     named_by_user("pocket")
+    named_by_user("https://huggingface.co/maker/small")  # a download, which gets no API key
     assert list(trusted().hosts) == ["https://models.example"]
 
 

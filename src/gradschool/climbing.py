@@ -14,6 +14,7 @@ from gradschool.records import Gate, RungResult, Scored, Verdict, Work
 from gradschool.remedies import advise
 from gradschool.run import CLIMB, PACKAGE, Key, Run, result_key
 from gradschool.rungs.ladder import LADDER
+from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, candidate_key
 from gradschool.score.judge import Rival, judge, pass_mark_of
 from gradschool.specialist import Recipe, Specialist, specialist_of
@@ -69,7 +70,9 @@ def climb(run: Run, ladder: Sequence[Rung] = LADDER) -> Work[Climbed]:
     remedies: tuple[str, ...] = ()
     if verdict != "passed":
         advice = [sentence for one in tested for sentence in one.candidate.advice]
-        remedies = tuple(advise(chosen.result, results, workspace, ladder, advice, chosen.rows))
+        remedies = tuple(
+            advise(chosen.result, results, workspace, ladder, advice, chosen.rows, instructions_of(run.job))
+        )
     climbed = Climbed(verdict, chosen.result.rung, str(run.specialist), tuple(results), gates, remedies)
     dismiss_helpers()
     # The run may have been moved, or its path may be relative to another folder, since it was saved.

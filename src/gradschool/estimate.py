@@ -20,6 +20,7 @@ from transformers import AutoConfig, PreTrainedConfig
 from gradschool.data.read import read_examples
 from gradschool.errors import ModelError, ResourceError, first_line, nearest
 from gradschool.files import read_json
+from gradschool.hub_pages import page_of
 from gradschool.job import Job
 from gradschool.model.folders import model_folder
 from gradschool.model.hub import no_config_on_hub
@@ -34,10 +35,10 @@ from gradschool.model.memory import (
     free_bytes,
     without_weights,
 )
-from gradschool.model.opening import POCKET, is_hub_id
+from gradschool.model.opening import POCKET, is_hub_id, refuse_other_pages
 from gradschool.model.weights import refuse_pointers
 from gradschool.rungs.prompt import instructions_of
-from gradschool.settings import BUILT_IN, HUB_PAGE
+from gradschool.settings import BUILT_IN
 from gradschool.tune.activations import activation_bytes
 from gradschool.tune.memory import USABLE, MemoryPlan, Method, SavedBytes, TrainingMemory, plan_memory
 from gradschool.tune.passes import passes_of_workload
@@ -172,8 +173,9 @@ def config_of(base: str) -> PreTrainedConfig:
     if base.lower() in known:
         values = dict(known[base.lower()])
         return AutoConfig.for_model(str(values.pop("model_type")), **values)
-    if page := HUB_PAGE.fullmatch(base):
-        base = page["id"]
+    refuse_other_pages(base)
+    if page := page_of(base):
+        base = page.id
     folder = POCKET if base == BUILT_IN else Path(base).expanduser()
     if folder.exists():
         folder = model_folder(folder)
@@ -185,7 +187,7 @@ def config_of(base: str) -> PreTrainedConfig:
                 "It is not a folder, a Hub id (owner/name) or one of the known bases.",
                 nearest(base.lower(), known) + ", or name a folder or a Hub id.",
             )
-        folder = _from_hub(base, page["revision"] if page else None)
+        folder = _from_hub(base, page.revision if page else None)
     try:
         return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)  # type: ignore[no-any-return]
     except LOAD_ERRORS as error:

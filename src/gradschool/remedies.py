@@ -7,7 +7,7 @@ from gradschool.data.languages import language_of_pair, name_of
 from gradschool.evaluate import mean
 from gradschool.gates.forgetting import NAME as FORGETTING
 from gradschool.package.verdicts import what_settles
-from gradschool.records import Message, RungResult, Scored
+from gradschool.records import Conversation, Example, Message, RungResult, Scored
 from gradschool.rungs.curve import MORE_EXAMPLES
 from gradschool.rungs.rung import Rung
 from gradschool.score.about import about
@@ -26,11 +26,12 @@ def advise(
     ladder: Sequence[Rung],
     advice: Sequence[str] = (),
     rows: Sequence[Scored] = (),
+    instructions: str = "",
 ) -> Iterator[str]:
     """Name remedies, the most likely first.
 
     `results` are those of the `ladder`, `advice` is what its rungs measured, and `rows` are the test answers of the
-    `best` one.
+    `best` one. `instructions` are those of the job, which take a part of the context length.
     """
     report = best.report
     assert report is not None
@@ -46,7 +47,7 @@ def advise(
     for result in results:
         if result.skipped and result.rung not in useless:
             yield f"The {result.rung} rung could not run: {result.skipped}."
-    yield from _short_limit(workspace)
+    yield from _limit(workspace, instructions)
     yield from advice
     train, data = len(workspace.data.train), workspace.data
     if train < FEW_EXAMPLES and not any(sentence.startswith(MORE_EXAMPLES) for sentence in advice):
@@ -80,19 +81,33 @@ def _languages(rows: Sequence[Scored], workspace: Workspace) -> Iterator[str]:
         )
 
 
-def _short_limit(workspace: Workspace) -> Iterator[str]:
+def _limit(workspace: Workspace, instructions: str) -> Iterator[str]:
+    """Compare the limit of an answer with the ideal answers, and both with the context length of the base."""
     limit, engine = workspace.decoding.max_new_tokens, workspace.engine
-    if limit >= engine.context_length // 2:
-        return
-    template = engine.count_tokens((Message("user", ""),))
     examples = [*workspace.data.train, *workspace.data.validation]
+    template = engine.count_tokens((Message("user", ""),))
     lengths = [engine.count_tokens((Message("user", example.ideal),)) - template for example in examples]
+    longest, context = max(lengths, default=0) + 1, engine.context_length
+    asked = max((engine.count_tokens(_prompt(example, instructions)) for example in examples), default=0)
     longer = sum(length > limit for length in lengths)
-    if longer:
+    too_short = f"Longer answers: {longer} of {len(examples)} ideal answers have more tokens than the limit of {limit}"
+    if longer and asked + longest <= context:
+        yield f"{too_short}; raise [answers] max_new_tokens to {longest}."
+    elif longer:
         yield (
-            f"Longer answers: {longer} of {len(examples)} ideal answers have more tokens than the limit of {limit}; "
-            f"raise [answers] max_new_tokens to {max(lengths) + 1}."
+            f"{too_short}, and the base has a context length of {context}, of which a question takes up to {asked}: "
+            f"name a base with at least {asked + longest} with base_model, or leave these examples out."
         )
+    elif limit > longest and asked + limit > context:
+        yield (
+            f"A lower limit: [answers] max_new_tokens = {limit} leaves less than a question of {asked} tokens of the "
+            f"context length of {context}, so that examples and passages are left out; the longest ideal answer needs "
+            f"{longest}."
+        )
+
+
+def _prompt(example: Example, instructions: str) -> Conversation:
+    return (*([Message("system", instructions)] if instructions else []), *example.question)
 
 
 def _refusals(results: Sequence[RungResult]) -> Iterator[str]:

@@ -8,11 +8,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
 
-HUB_ID = r"[\w-][\w.-]*(?:/[\w.-]+)?"
-HUB_PAGE = re.compile(  # the address of a model's page on the Hub
-    r"(?:(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/|hf://)"
-    rf"(?!datasets/|spaces/|api/|docs/|papers/)(?P<id>{HUB_ID})(?:/(?:tree|blob|resolve)/(?P<revision>[^/?#]+)[^?#]*)?/?(?:[?#].*)?"
-)
+from gradschool.hub_pages import page_of
+
 BUILT_IN = "pocket"  # the base model that is part of the package
 Purpose = Literal["style", "skill", "persona"]  # of `prepare`
 ExportForm = Literal["adapter", "merged", "gguf", "ollama"]
@@ -269,12 +266,18 @@ class Settings(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _page_of_the_hub(cls, values: Any) -> Any:
-        """The Hub id, and the revision if there is one, in the address of a model's page."""
+    def _address(cls, values: Any) -> Any:
+        """The Hub id, and the revision if there is one, in the address of a model's page; other schemes in lower case.
+
+        Pages of other things stay: opening them says what they are.
+        """
         name = values.get("base_model") if isinstance(values, Mapping) else None
-        if isinstance(name, str) and (page := HUB_PAGE.fullmatch(name.strip())):
-            return {**values, "base_model": page["id"], "revision": values.get("revision") or page["revision"]}
-        return values
+        if not isinstance(name, str):
+            return values
+        if (page := page_of(name)) and page.id:
+            return {**values, "base_model": page.id, "revision": values.get("revision") or page.revision}
+        scheme = re.match(r"\s*https?://", name, re.IGNORECASE)
+        return {**values, "base_model": scheme[0].strip().lower() + name[scheme.end() :].strip()} if scheme else values
 
 
 @dataclass(frozen=True, slots=True)

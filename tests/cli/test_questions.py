@@ -1,14 +1,15 @@
 """Questions from standard input: all accepted formats, and errors with line numbers."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradschool.cli.questions import Question, read_questions
-from gradschool.errors import DataError
+from gradschool.cli.questions import Question, read_arguments, read_file, read_questions
+from gradschool.errors import DataError, UsageError
 from gradschool.records import Answer, Failure, Message, Passage
 from gradschool.settings import Data
 
@@ -168,3 +169,73 @@ def test_answer_row_has_id_citations_and_failure() -> None:
         "stop": "error",
         "failure": {"kind": "server", "reason": "it is gone"},
     }
+
+
+def texts(questions: list[Question]) -> list[str]:
+    return [question.conversation[-1].content for question in questions if not question.unreadable]
+
+
+CONTENTS: dict[str, bytes] = {
+    "rows.jsonl": b'{"prompt": "one"}\n{"prompt": "two"}\n',
+    "list.json": b'[{"question": "one"}, {"question": "two"}]',
+    "table.csv": b"id,question\n1,one\n2,two\n",
+    "lines.txt": b"one\n\ntwo\n",
+    "utf16.txt": "one\ntwo\n".encode("utf-16"),
+    "no suffix": b"one\ntwo",
+}
+
+
+@pytest.mark.parametrize("name", CONTENTS)
+def test_files_of_questions_are_read(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(CONTENTS[name])
+    found = read_arguments([str(tmp_path / name)], [])
+    assert texts(found) == ["one", "two"] and {question.file for question in found} == {str(tmp_path / name)}
+
+
+def test_bytes_that_are_not_utf8_are_read_as_in_examples(tmp_path: Path) -> None:
+    (tmp_path / "old.txt").write_bytes("Où est la clé ?".encode("cp1252"))
+    assert texts(read_file(tmp_path / "old.txt")) == ["Où est la clé ?"]
+
+
+def test_a_workbook_of_questions_is_read(tmp_path: Path) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in (("id", "question"), ("a", "one"), ("b", "two")):
+        book.active.append(row)
+    book.save(tmp_path / "book.xlsx")
+    found = read_file(tmp_path / "book.xlsx")
+    assert texts(found) == ["one", "two"] and [question.id for question in found] == ["a", "b"]
+
+
+def test_texts_files_and_standard_input_keep_their_order(here: Path) -> None:
+    Path("more.txt").write_text("three\nfour\n")
+    Path("folder").mkdir()
+    given = ["one", "two", "more.txt", "-", "folder"]  # a word may be the name of a folder
+    assert texts(read_arguments(given, ["five\n"])) == ["one", "two", "three", "four", "five", "folder"]
+    (bad,) = (question for question in read_arguments(["more.txt"], []) if question.line == 2)
+    assert bad.place == "more.txt, line 2"
+
+
+@pytest.mark.parametrize("name", ["gone.jsonl", "data/gone.CSV", "./notes.txt", "table.xlsx"])
+def test_the_name_of_a_missing_file_is_no_question(here: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="There is no file"):
+        read_arguments([name], [])
+
+
+@pytest.mark.parametrize("text", ["What is in notes.txt?", "https://shop.example/rows.csv", "word", "x" * 5000, "a\0b"])
+def test_other_texts_are_questions(here: Path, text: str) -> None:
+    assert texts(read_arguments([text], [])) == [text]
+
+
+def test_what_is_no_file_of_questions_says_so(here: Path) -> None:
+    Path("a/b").mkdir(parents=True)
+    with pytest.raises(UsageError, match="is a folder"):
+        read_arguments(["a/b"], [])
+    for name, content in (("page.pdf", b"%PDF-1.7\0\0"), ("things.zip", b"PK\x03\x04\0\0"), ("empty.txt", b"\n")):
+        Path(name).write_bytes(content)
+        with pytest.raises(DataError, match=r"cannot be read|no questions") as caught:
+            read_arguments([name], [])
+        assert name in str(caught.value)
+    Path("broken.jsonl").write_text('{"prompt": \n{"prompt":\n')
+    with pytest.raises(DataError, match=r"Line 1 of broken\.jsonl"):
+        read_arguments(["broken.jsonl"], [])

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from gradschool.cli import screen
 from gradschool.cli.lines import command_line, say
+from gradschool.cli.rows import show_rows
 from gradschool.cli.screen import Screen
 from gradschool.cli.tables import ladder_table, show_climbed, show_report
 from gradschool.climbing import Climbed
@@ -136,6 +137,30 @@ def test_ladder_of_60_columns_breaks_no_word_and_shows_verdict_and_time(width: i
     words = set(" ".join(lines).split())
     assert all(len(line) <= width for line in lines) and "…" not in written(to)
     assert {"instructions", "examples", "nearest", "passed", "proven", "60", "+0.020", "-0.143", "best"} <= words
+
+
+PARTS = ("no promises of any kind", "no_promises_of_any_delivery_date_or_price_in_writing")
+
+
+@pytest.mark.parametrize("width", [30, 60, 80, 200])
+def test_tables_become_lists_where_they_do_not_fit(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    to = console(width=width)
+    show_report(to, replace(REPORT, parts=dict.fromkeys(PARTS, SCORE)))
+    show_rows(to, ("", "LoRA,\n4 bits", "score", ""), [("here", "1.2 GB", "0.500\n0.400 to 0.600", "accepted")])
+    lines = written(to).splitlines()
+    assert "…" not in written(to) and all(len(line.rstrip()) <= max(width, len(PARTS[1])) for line in lines)
+    assert set(" ".join(PARTS).split()) | {"0.400", "accepted", "GB"} <= set(re.split(r"[\s;,]+", written(to)))
+    assert ("LoRA, 4 bits: 1.2 GB" in " ".join(lines)) == (width == 30)
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_counts_and_times_of_progress_stay_visible(width: int) -> None:
+    to = console(terminal=True, width=width)
+    with Screen(to) as shown:
+        for done in (3_000_000_000, 3_100_000_000):
+            shown.show(Progress("downloading model-00001-of-00002.safetensors", done, 5_000_000_000, "bytes"))
+    assert "/5000 MB" in written(to) and ":" in written(to) and "…" not in written(to)
 
 
 def test_prose_wraps_at_words_and_commands_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Questions as arguments, and every way to name a specialist."""
 
 import json
+import shutil
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -29,6 +30,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_questions_may_be_arguments(run: Path) -> None:
     result = small_job.run("answer", run, "one  two", "three", stdin="not read\n")
     assert [json.loads(line)["answer"] for line in result.stdout.splitlines()] == ["one  two", "three"]
+
+
+def test_questions_may_be_files(run: Path, here: Path) -> None:
+    Path("asked.jsonl").write_text('{"id": "a", "prompt": "one"}\nnot {"\n{"id": \n')
+    result = small_job.run("answer", run, "asked.jsonl", "two")
+    assert [json.loads(line)["answer"] for line in result.stdout.splitlines()] == ["one", 'not {"', "", "two"]
+    assert "asked.jsonl: 3 questions." in result.stderr and "asked.jsonl, line 3: it is not valid JSON" in result.stderr
+    missing = small_job.run("answer", run, "gone.jsonl")
+    assert missing.exit_code == 2 and "There is no file gone.jsonl" in missing.stderr
 
 
 @pytest.mark.parametrize("part", ["", "specialist", "specialist/specialist.toml"])
@@ -68,6 +78,34 @@ def test_a_folder_of_a_model_is_a_base(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     result = small_job.run("chat", tmp_path, stdin="hello\n")
     assert result.exit_code == 5 and "is not a specialist" not in result.stderr
+
+
+def test_other_things_are_no_specialists_and_named(run: Path, tmp_path: Path) -> None:
+    packed = run / "specialist"
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "adapter_config.json").write_text('{"base_model_name_or_path": "maker/small"}')
+    (tmp_path / "small.gguf").write_text("")
+    (tmp_path / "gone").symlink_to("nowhere")
+    for place, words in (
+        (packed / "evidence", f"name {packed}"),
+        (packed / "README.md", f"name {packed}"),
+        (run.parent, f"name one of them: {run}"),
+        (tmp_path / "adapter", "trained on maker/small"),
+        (tmp_path / "small.gguf", "llama.cpp"),
+        (tmp_path / "gone", "link to nowhere"),
+        (Path("pocket"), "the built-in base"),
+    ):
+        for command in ("score", "bundle") if str(place) == "pocket" else ("answer", "chat", "score", "bundle"):
+            more = ["x"] if command in ("score", "bundle") else []
+            result = small_job.run(command, place, *more, stdin="hello\n")
+            assert result.exit_code == 2 and "is not a specialist" in result.stderr
+            assert words in result.stderr, result.stderr
+
+
+def test_a_base_in_the_cache_of_the_hub_is_asked(base: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "models--maker--small"
+    shutil.copytree(base, cache / "snapshots" / "aaa")
+    assert small_job.run("answer", cache, "hello").exit_code == 0
 
 
 Serve = Callable[[type[BaseHTTPRequestHandler]], str]

@@ -66,6 +66,7 @@ def test_the_error_of_an_unusable_name_says_why(tmp_path: Path, monkeypatch: pyt
         ("hf.co/someone/own-GGUF:Q4_K_M", "hf.co/someone/own-GGUF:Q4_K_M"),
         ("ollama/llama3.2", "llama3.2"),
         ("ollama:mistral", "mistral"),
+        ("https://ollama.com/library/qwen3:8b", "qwen3:8b"),
         ("llama3.2", "llama3.2"),  # could be on the Hub, where it is not
         ("mistral", "mistral"),
     ],
@@ -109,3 +110,32 @@ def test_an_address_without_its_scheme_gets_the_line_to_write(name: str, address
     with pytest.raises(ModelError) as raised:
         finish(open_engine(Settings(base_model=name), tmp_path))
     assert f'base_model = "{address}"' in raised.value.fix
+
+
+@pytest.mark.parametrize("page", ["https://huggingface.co/datasets/maker/letters", "hf.co/spaces/maker/chat"])
+def test_pages_of_the_hub_without_a_model_are_refused(page: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"is the address of a (data set|space) of the Hub") as raised:
+        opened(page, tmp_path, model="m")
+    assert "owner/name" in raised.value.fix
+
+
+@pytest.mark.parametrize(
+    ("address", "mirrored"),
+    [
+        ("https://mirror.example/maker/small", "maker/small"),
+        ("https://mirror.example/maker/small.git", "maker/small"),
+        ("https://mirror.example/models/maker/small/tree/main", "maker/small"),
+        ("https://api.example.org/openai/v1", ""),
+        ("https://api.example.org/v1", ""),
+        ("http://localhost:8000/some/path", ""),
+    ],
+)
+def test_an_address_on_another_host_is_a_server_and_may_be_meant_as_a_mirror(
+    address: str, mirrored: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="which model of the server") as raised:
+        opened(address, tmp_path)
+    assert "model server" in raised.value.why and ("HF_ENDPOINT=https://mirror.example" in raised.value.fix) == bool(
+        mirrored
+    )
+    assert not mirrored or f'base_model = "{mirrored}"' in raised.value.fix

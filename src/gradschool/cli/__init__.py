@@ -1,5 +1,7 @@
 """The command line: parse, call, show. Heavy modules are imported inside the commands that need them."""
 
+from functools import partial
+
 # `--help` lists the commands in the order of these imports.
 # isort: off
 from gradschool.cli import preparing
@@ -14,7 +16,7 @@ from gradschool.cli import about
 # isort: on
 from gradschool.cli.app import app, parsed
 
-main = app
+main = partial(app, prog_name="gradschool")  # also for `python -m gradschool`: the shell completes what is installed
 
 __all__ = [
     "about",

@@ -12,15 +12,17 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from typer.core import TyperCommand, TyperOption
+from typer.core import TyperOption
 
 from gradschool import errors
+from gradschool.cli.helping import HelpfulCommand, HelpfulGroup
 from gradschool.cli.lines import PlainConsole, say
 from gradschool.settings import MAIN, RENAMED, Option, Renamed, flag_of, keyword_of, options, shown
 from gradschool.version import __version__
 from gradschool.visible import visible
 
 app = typer.Typer(
+    cls=HelpfulGroup,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
@@ -101,7 +103,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     return app.command(cls=Command)(guarded)
 
 
-class Command(TyperCommand):
+class Command(HelpfulCommand):
     """A command; an old name of one of its options is an error that names the new one, with or without a value."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ from rich.markup import escape
 
 from gradschool import errors
 from gradschool.cli.app import err, out
+from gradschool.cli.lines import say
 from gradschool.cli.screen import show_notes
 from gradschool.records import Conversation, Message
 from gradschool.specialist import Specialist
@@ -21,7 +22,7 @@ OTHER_NAMES = {"/?": "/help", "/clear": "/reset", "/new": "/reset", "/exit": "/b
 
 def chat_with(speakers: Mapping[str, Specialist], title: str) -> None:
     """Answer the lines of standard input by each speaker until the chat is ended."""
-    out.print(f"{escape(title)}. {', '.join(COMMANDS)}", highlight=False, soft_wrap=True)
+    say(out, f"{escape(title)}. {', '.join(COMMANDS)}")
     histories: dict[str, Conversation] = dict.fromkeys(speakers, ())
     for line in _lines():
         match command_of(line):
@@ -29,7 +30,7 @@ def chat_with(speakers: Mapping[str, Specialist], title: str) -> None:
                 return
             case "/help":
                 for name, meaning in COMMANDS.items():
-                    out.print(f"{name:8}{meaning}", highlight=False)
+                    say(out, f"{name:8}{meaning}")
             case "/reset":
                 histories = dict.fromkeys(speakers, ())
                 out.print("A new conversation.")
@@ -38,7 +39,7 @@ def chat_with(speakers: Mapping[str, Specialist], title: str) -> None:
                     histories[name] = _answered(name, speaker, (*histories[name], Message("user", line.strip())))
             case unknown:
                 hint = "Put a space before it if it is a question."
-                out.print(f"There is no command {escape(unknown)}; /help lists them. {hint}", highlight=False)
+                say(out, f"There is no command {escape(unknown)}; /help lists them. {hint}")
 
 
 def command_of(line: str) -> str:
@@ -63,7 +64,7 @@ def _answered(name: str, speaker: Specialist, asked: Conversation) -> Conversati
     except errors.GradschoolError as error:
         if not sys.stdin.isatty():
             raise
-        err.print(f"[red]{escape(error.what)}[/] {escape(error.why)}", "/reset begins a new conversation.", sep="\n")
+        say(err, f"[red]{escape(error.what)}[/] {escape(error.why)}\n/reset begins a new conversation.")
         return asked[:-1]
     out.print()
     show_notes(err, speaker.engine)

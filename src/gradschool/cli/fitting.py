@@ -4,12 +4,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich import box
 from rich.markup import escape
-from rich.table import Table
 
 from gradschool.cli.app import AsJson, command, out, print_json
 from gradschool.cli.lines import command_line, say
+from gradschool.cli.rows import show_rows
 from gradschool.job import read_job
 from gradschool.records import Decoding
 from gradschool.settings import Tune
@@ -54,10 +53,8 @@ def fit(
 def _show_all(bases: "Sequence[BaseMemory]") -> None:
     from gradschool.model.memory import gigabytes
 
-    table = _table("base", "size", *NAMES.values())
-    for one in bases:
-        table.add_row(one.base, _billions(one.parameters), *(gigabytes(use.minimum) for use in one.uses))
-    out.print(table)
+    rows = [(one.base, _billions(one.parameters), *(gigabytes(use.minimum) for use in one.uses)) for one in bases]
+    show_rows(out, ("base", "size", *NAMES.values()), rows)
     say(
         out,
         f"Minimum memory here, with examples of up to {bases[0].workload.longest:,} tokens. "
@@ -73,23 +70,17 @@ def _show(one: "BaseMemory") -> None:
         f"[bold]{escape(one.base)}[/]: {_billions(one.parameters)} parameters; "
         f"examples of up to {one.workload.longest:,} tokens, answers of up to {one.workload.new_tokens:,}.",
     )
-    table = _table("", *(NAMES[use.use] for use in one.uses))
-    table.add_row("minimum", *(gigabytes(use.minimum) for use in one.uses))
-    table.add_row("comfortable", *(gigabytes(use.comfortable) for use in one.uses))
+    rows = [
+        ("minimum", *(gigabytes(use.minimum) for use in one.uses)),
+        ("comfortable", *(gigabytes(use.comfortable) for use in one.uses)),
+    ]
     for number, device in enumerate(one.devices):
         words = [use.devices[number] for use in one.uses]
-        table.add_row(device, *(f"[{STYLES.get(word, 'yellow')}]{word}[/]" for word in words))
-    out.print(table)
+        rows.append((device, *(f"[{STYLES.get(word, 'yellow')}]{word}[/]" for word in words)))
+    show_rows(out, ("", *(NAMES[use.use] for use in one.uses)), rows)
     kind = {"cpu": "CPU", "cuda": "GPU", "mps": "GPU"}[one.kind]
     say(out, f"here: {kind}, {gigabytes(one.free)} free; the other devices are GPUs.")
     say(out, "tight: one row at a time. slowly: activations are checkpointed. 4 bits: quantized base (bitsandbytes).")
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), collapse_padding=True, pad_edge=False, show_edge=False)
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left", no_wrap=True)
-    return table
 
 
 def _billions(count: int) -> str:

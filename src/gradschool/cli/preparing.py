@@ -1,6 +1,5 @@
 """The command `prepare`: make a job folder from raw mail, documents and dialogues."""
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from gradschool.cli.app import AsJson, command, err, out, print_json, write_issues
-from gradschool.cli.lines import say
+from gradschool.cli.lines import command_line, say
 from gradschool.errors import DataError, GradschoolError, UsageError
 from gradschool.settings import Data, Purpose, Settings
 
@@ -26,7 +25,7 @@ def prepare(
         typer.Argument(
             help="mailboxes (mbox, Maildir, eml, msg), documents (md, txt, html, docx, pdf, epub), tables (CSV, XLSX), "
             "JSON and JSON lines, chat and ticket exports; or folders or archives (zip, tar, gz) of these",
-            metavar="SOURCE…",
+            metavar="SOURCE",
         ),
     ],
     purpose: Annotated[Purpose, typer.Option("--for", help="what the examples should teach")],
@@ -42,7 +41,7 @@ def prepare(
         Path | None, typer.Option(help="text file with rules of conduct; checkable ones become rules of the metric")
     ] = None,
     private: Annotated[
-        str, typer.Option(help="pseudonyms, drop or keep; also by kind: pseudonyms,key=drop,name=keep")
+        str, typer.Option(help="pseudonyms, drop or keep; also by kind, such as key=drop,name=keep")
     ] = "pseudonyms",
     language: Annotated[
         list[str] | None, typer.Option(help="a language to keep (en, de, …); others are dropped")
@@ -98,7 +97,7 @@ def prepare(
             pass_mark=pass_mark,
             others=tuple(others or ()),
         )
-        console.print(f"[bold]{escape(purpose)}[/] → {escape(str(into))}", highlight=False)
+        say(console, f"[bold]{escape(purpose)}[/] → {escape(str(into))}")
         prepared = screen.follow(prepare_job(sources, options, into))
     if as_json:
         print_json(_result(prepared, screen.warnings))
@@ -171,7 +170,7 @@ def _show_next(prepared: "Prepared") -> None:
         _line("\n[yellow]This job cannot be climbed yet:[/]")
     for obstacle in summary.obstacles:
         _line(f"  - {escape(obstacle)}")
-    quoted, path = escape(shlex.quote(str(folder))), escape(str(folder))
+    path = escape(str(folder))
     steps = [
         f"read {path}/report.md; write keep, drop or edit into {path}/review.jsonl, and prepare again",
         f"set the task and the pass mark in {path}/job.toml",
@@ -180,11 +179,11 @@ def _show_next(prepared: "Prepared") -> None:
         steps.append("prepare again with the option --others: texts of other authors, for the style classifier")
     elif summary.obstacles:
         steps.append("add sources, or change what stops a climb, and prepare again")
-    steps.append(f"gradschool check {quoted}")
-    steps += [] if summary.obstacles or summary.lacks else [f"gradschool climb {quoted}"]
     out.print("\nNext steps:")
     for step in steps:
         _line(f"  {step}")
+    for name in ("check", *([] if summary.obstacles or summary.lacks else ["climb"])):
+        out.print(f"  {escape(command_line(out, 'gradschool', name, folder))}", highlight=False, soft_wrap=True)
 
 
 def _show_rules(guidelines: "Sequence[Guideline]") -> None:
@@ -208,4 +207,4 @@ def _listed(counts: Mapping[Any, int]) -> str:
 
 
 def _line(text: str) -> None:
-    out.print(text, highlight=False, soft_wrap=True)
+    say(out, text)

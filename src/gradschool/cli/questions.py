@@ -1,19 +1,23 @@
-"""Read questions from standard input and format their answers as JSON rows."""
+"""Read questions from arguments, files and standard input, and format their answers as JSON rows."""
 
 import io
+import itertools
 import json
+import os
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from gradschool.data.columns import detect
-from gradschool.data.encoding import Line
+from gradschool.data.encoding import Line, Unreadable, decode
 from gradschool.data.formats import NoConversation, as_text, plain
-from gradschool.data.parse import TABLES, container_of, text_rows
+from gradschool.data.parse import TABLES, Row, container_of, rows, text_rows
 from gradschool.data.row_reader import RowReader
 from gradschool.data.wrapped import entries
-from gradschool.errors import DataError
+from gradschool.errors import DataError, UsageError
 from gradschool.records import Answer, Conversation, Failure, Message
 from gradschool.settings import Data
 from gradschool.specialist import Specialist
@@ -22,7 +26,9 @@ from gradschool.specialist import Specialist
 ROW = re.compile(r"""\s*(?:\[\s*)?\{\s*(["'])[^"']*(?:\1\s*:|$)""")
 NAME = re.compile(r"[\w .()#/-]{1,40}")  # of a column
 NO_QUESTIONS = "There are no questions."
-USAGE = "redirect a file of questions to the command, with < and its name, or write a question after the specialist."
+USAGE = "write a question or the name of a file of questions after the specialist."
+STDIN = "-"  # as an argument: standard input
+FILE = re.compile(r"[^\s?:]+\.(jsonl|ndjson|json|csv|tsv|txt|md|xlsx)", re.IGNORECASE)  # what only a file is called
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,12 @@ class Question:
     id: str | None = None
     line: int = 0
     unreadable: str = ""
+    file: str = ""  # empty for arguments and standard input
+
+    @property
+    def place(self) -> str:
+        """Where the question was read."""
+        return f"{self.file}, line {self.line}" if self.file else f"line {self.line}"
 
     def answered(self, answer: Answer) -> dict[str, Any]:
         """The answer as one JSON row; `failure` has the reason if there is no answer."""
@@ -65,7 +77,54 @@ def answer_rows(specialist: Specialist, questions: list[Question]) -> Iterator[d
     yield from (ready.pop(place) for place in sorted(ready))
 
 
-def read_questions(lines: Iterable[str], data: Data | None = None) -> list[Question]:
+def read_arguments(arguments: Sequence[str], stdin: Iterable[str], data: Data | None = None) -> list[Question]:
+    """The questions that arguments mean: each is a question, the name of a file of questions, or - for standard input.
+
+    Raises UsageError for a folder and for what only a file is called, if there is none; else as `read_questions`.
+    """
+    found: list[Question] = []
+    for kind, group in itertools.groupby(arguments, _kind):
+        given = list(group)
+        if kind == "text":
+            found += read_questions(given, data)
+        elif kind == "standard input":
+            found += read_questions(stdin, data)
+        else:
+            found += [question for name in given for question in read_file(Path(name), data)]
+    return found
+
+
+def _kind(argument: str) -> str:
+    if argument == STDIN:
+        return "standard input"
+    if os.path.isfile(argument):  # noqa: PTH113 - false, not an error, for texts that are too long for a path
+        return "file"
+    if os.sep in argument and os.path.isdir(argument):  # noqa: PTH112
+        raise UsageError(f"{argument} is a folder.", "Questions are texts, or files of questions.", "name its files.")
+    if FILE.fullmatch(argument):
+        raise UsageError(
+            f"There is no file {argument}.",
+            "Nothing else is named like that.",
+            "correct the name; a question of that one word is read from standard input.",
+        )
+    return "text"
+
+
+def read_file(path: Path, data: Data | None = None) -> list[Question]:
+    """Read the questions of a file, as `read_questions` reads them; a workbook too."""
+    try:
+        if zipfile.is_zipfile(path):
+            reader = RowReader(data or Data())
+            found = list(_of_rows(rows(path, str(path), "workbook", "", reader.data), reader))
+        else:
+            found = read_questions([decode(path.read_bytes())[0]], data, str(path))
+    except (Unreadable, OSError) as error:
+        why = f"The system reports: {error.strerror}." if isinstance(error, OSError) else f"The reason: {error}"
+        raise DataError(f"{path} cannot be read.", why, "name a file of text, JSON lines or a table.") from error
+    return [replace(question, file=str(path)) for question in _usable(found, str(path))]
+
+
+def read_questions(lines: Iterable[str], data: Data | None = None, source: str = "the questions") -> list[Question]:
     """Read questions: one per line, as a row of examples, a JSON string or plain text; or a JSON list, or a table.
 
     Rows are read as those of examples are, with the columns in `data`; an ideal answer in a row is not read. A line
@@ -79,18 +138,23 @@ def read_questions(lines: Iterable[str], data: Data | None = None) -> list[Quest
         ) from error
     text = text.removeprefix("\ufeff")
     if not text.strip():
-        raise DataError(NO_QUESTIONS, "Standard input is empty.", USAGE)
+        what = "Standard input" if source == "the questions" else source
+        raise DataError(NO_QUESTIONS, f"{what} is empty.", USAGE)
     reader = RowReader(data or Data())
-    questions = _rows(text, reader) or list(_lines(text, reader))
-    if questions and all(question.unreadable for question in questions):
+    return _usable(_rows(text, reader) or list(_lines(text, reader)), source)
+
+
+def _usable(questions: list[Question], source: str) -> list[Question]:
+    """The same questions; raises DataError if there are none, or none that can be read."""
+    if not questions:
+        raise DataError(NO_QUESTIONS, "The list is empty.", USAGE)
+    if all(question.unreadable for question in questions):
         first = questions[0]
         raise DataError(
-            f"Line {first.line} of the questions cannot be read.",
+            f"Line {first.line} of {source} cannot be read.",
             f"{first.unreadable[0].upper()}{first.unreadable[1:]}.",
             "correct that line." if len(questions) == 1 else f"correct it, and {len(questions) - 1} more like it.",
         )
-    if not questions:
-        raise DataError(NO_QUESTIONS, "The list is empty.", USAGE)
     return questions
 
 
@@ -102,18 +166,22 @@ def _rows(text: str, reader: RowReader) -> list[Question]:
         return []
     if held[0] in TABLES and not _is_table(text, head, reader, held[1]):
         return []
-    found: list[Question] = []
     try:
-        for row in text_rows(io.StringIO(text), "the questions", *held, reader.data):
-            if row.trouble:
-                found.append(Question((), None, row.line, row.trouble))
-            elif not row.remark:
-                if not isinstance(row.value, dict | list):
-                    return []
-                found += [_encodable(_of_row(entry, row.line, reader), entry) for entry in entries(row.value)]
+        found = list(text_rows(io.StringIO(text), "the questions", *held, reader.data))
     except DataError:
         return []  # plain text after all
-    return found
+    if not all(row.trouble or row.remark or isinstance(row.value, dict | list) for row in found):
+        return []
+    return list(_of_rows(found, reader))
+
+
+def _of_rows(found: Iterable[Row], reader: RowReader) -> Iterator[Question]:
+    for row in found:
+        if row.trouble:
+            yield Question((), None, row.line, row.trouble)
+        elif not row.remark:
+            for entry in entries(row.value):
+                yield _encodable(_of_row(entry, row.line, reader), entry)
 
 
 def _is_table(text: str, head: list[Line], reader: RowReader, delimiter: str) -> bool:

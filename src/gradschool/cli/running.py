@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich import box
 from rich.markup import escape
-from rich.table import Table
 
 from gradschool import errors
 from gradschool.cli.app import AsJson, command, out, print_json
 from gradschool.cli.lines import command_line, say
+from gradschool.cli.rows import show_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 @command
 def runs(
     which: Annotated[
-        list[Path] | None, typer.Argument(metavar="RUN…", help="two runs to compare, or runs to remove; none: list all")
+        list[Path] | None, typer.Argument(metavar="RUN", help="two runs to compare, or runs to remove; none: list all")
     ] = None,
     folder: Annotated[Path, typer.Option("--in", help="the folder whose runs are listed")] = Path("runs"),
     remove: Annotated[bool, typer.Option("--remove", help="remove the runs that are named")] = False,
@@ -49,32 +48,27 @@ def _show(listed: "Sequence[RunSummary]", folder: Path) -> None:
     if not listed:
         say(out, f"There are no runs in {escape(str(folder))}; each climb makes one.")
         return
-    out.print(_table(listed))
+    _show_rows(listed)
     if len(listed) > 1:
-        out.print(
-            "  " + escape(command_line(out, "gradschool", "runs", *(one.run for one in listed[-2:]))), soft_wrap=True
-        )
+        command = command_line(out, "gradschool", "runs", *(one.run for one in listed[-2:]))
+        out.print(f"  {escape(command)}", highlight=False, soft_wrap=True)
 
 
-def _table(listed: "Sequence[RunSummary]") -> Table:
+def _show_rows(listed: "Sequence[RunSummary]") -> None:
     from gradschool.package.verdicts import bounds
 
-    table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False, show_edge=False)
-    table.add_column("run", overflow="fold")
-    table.add_column("base", overflow="fold")
-    for title in ("rung", "score", "state"):
-        table.add_column(title, no_wrap=True)
+    rows = []
     for one in listed:
         report = one.result.report if one.result else None
         score = f"{report.score.mean:.3f}\n{bounds(report.score.interval)}" if report else ""
-        table.add_row(escape(one.run), escape(one.base), one.rung, score, one.state)
-    return table
+        rows.append((escape(one.run), escape(one.base), one.rung, score, one.state))
+    show_rows(out, ("run", "base", "rung", "score", "state"), rows, left=range(5))
 
 
 def _show_comparison(compared: "Comparison") -> None:
     from gradschool.package.verdicts import bounds
 
-    out.print(_table([compared.first, compared.second]))
+    _show_rows([compared.first, compared.second])
     if compared.difference:
         interval = bounds(compared.difference.interval, signed=True)
         say(

@@ -9,14 +9,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
+from rich.table import Column
 
-from gradschool.cli.lines import say
+from gradschool.cli.lines import FULL_WIDTH, say
 from gradschool.model.engine import Engine
 from gradschool.model.remote import new_notes
 from gradschool.package.verdicts import bounded, decided
 from gradschool.records import Event, Note, Progress, RungResult, Step, Work
 
 T = TypeVar("T")
+MB = 10**6  # bytes
 PLAIN_EVERY = 10.0  # seconds between progress lines if the output is not a terminal
 VERDICT_STYLE = {"passed": "green", "failed": "red", "not proven": "yellow"}
 
@@ -30,11 +32,11 @@ class Screen(AbstractContextManager["Screen"]):
     def __init__(self, console: Console, verbose: bool = False) -> None:
         self.console, self.verbose = console, verbose
         self._bars = Bars(
-            TextColumn("  {task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[unit]}"),
-            TimeRemainingColumn(),
+            TextColumn("  {task.description}", table_column=Column(overflow="fold")),
+            *([BarColumn()] if console.width >= FULL_WIDTH else []),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[unit]}", table_column=Column(no_wrap=True)),
+            TimeRemainingColumn(table_column=Column(no_wrap=True)),
             console=console,
             transient=True,
             disable=not console.is_terminal,
@@ -65,7 +67,9 @@ class Screen(AbstractContextManager["Screen"]):
 
     def show(self, event: Event) -> None:
         """Show one event."""
-        if isinstance(event, Progress):
+        if isinstance(event, Progress) and event.unit == "bytes":
+            self._advance(event.what, event.done // MB, -(-event.total // MB), "MB")
+        elif isinstance(event, Progress):
             self._advance(event.what, event.done, event.total, event.unit)
         elif isinstance(event, Step):
             losses = [("", event.loss), *event.other_losses.items()]

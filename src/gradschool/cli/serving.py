@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from gradschool import errors
 from gradschool.cli.app import AllowHost, BaseOption, allow_hosts, command, err, out
+from gradschool.cli.lines import say
 
 
 @command
@@ -93,8 +94,9 @@ def serve(
             verdict = f"{model.verdict}, " if model.verdict else ""
             lines.append(f"  [bold]{escape(name)}[/]: {escape(verdict + model.specialist.recipe.describe())}")
         shell_key = f"$(cat {shlex.quote(str(api_key_file))})" if api_key_file else f"${api_key_env}"
-        lines += ["Try it:", escape(curl_command(address, next(iter(service.models)), shell_key if key else ""))]
-        out.print("\n".join(lines), highlight=False, soft_wrap=True)
+        say(out, "\n".join([*lines, "Try it:"]))
+        command = curl_command(address, next(iter(service.models)), shell_key if key else "")
+        out.print(escape(command), highlight=False, soft_wrap=True)
         Server(service, key, origins).serve_until_signal(listening)
     out.print("Stopped.")
 

@@ -19,12 +19,18 @@ from gradschool.cli.app import (
     out,
     print_json,
 )
+from gradschool.cli.lines import say
+from gradschool.cli.rows import show_rows
 from gradschool.settings import MAX_DROP, NUMBER_FORMAT, ExportForm, NumberFormat
 
+PARITY = (
+    "On the test questions: prompts with identical tokens; mean KL divergence of the next token in nats; identical "
+    "answers; the score with its bounds; generated tokens per second."
+)
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rich.table import Table
+    from rich.console import Console
 
     from gradschool.package.forms import FormResult
 
@@ -48,7 +54,7 @@ def bundle(
     if as_json:
         print_json({"folder": str(target), "needed": needed})
         return
-    out.print(f"Written: {escape(str(target))}", escape(needed), sep="\n", highlight=False, soft_wrap=True)
+    say(out, f"Written: {escape(str(target))}\n{escape(needed)}")
 
 
 @command
@@ -98,31 +104,19 @@ def _show(folder: Path | None, results: "Sequence[FormResult]", *, as_json: bool
     if as_json:
         print_json({"folder": str(folder) if folder else None, "table": list(results)})
         return
-    out.print(parity_table(results))
+    show_parity(out, results)
     if folder:
-        out.print(f"Written: {escape(str(folder))}", highlight=False, soft_wrap=True)
+        say(out, f"Written: {escape(str(folder))}")
 
 
-def parity_table(results: "Sequence[FormResult]") -> "Table":
-    """Every form that was tested, compared with the specialist."""
-    from rich import box
-    from rich.table import Table
-
+def show_parity(console: "Console", results: "Sequence[FormResult]") -> None:
+    """Print every form that was tested, compared with the specialist."""
     from gradschool.package.verdicts import bounds
 
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
-    table.add_column("form")
-    for name in ("MB", "prompts", "KL", "answers", "score", "tok/s"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("")
-    table.caption = (
-        "On the test questions: prompts with identical tokens; mean KL divergence of the next token in nats; identical "
-        "answers; the score with its bounds; generated tokens per second."
-    )
-    table.caption_justify = "left"
+    rows = []
     for result in results:
         number = result.score.examples
-        table.add_row(
+        row = (
             escape(result.form),
             f"{result.bytes / 1e6:.1f}" if result.bytes else "",
             "" if result.same_prompts is None else f"{result.same_prompts}/{number}",
@@ -132,4 +126,6 @@ def parity_table(results: "Sequence[FormResult]") -> "Table":
             f"{result.tokens_per_second:.0f}",
             "[green]accepted[/]" if result.sound else "[red]rejected[/]",
         )
-    return table
+        rows.append(row)
+    show_rows(console, ("form", "MB", "prompts", "KL", "answers", "score", "tok/s", ""), rows, left=(0, 7))
+    say(console, PARITY)

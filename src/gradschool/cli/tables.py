@@ -10,7 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from gradschool.cli.lines import FULL_WIDTH, WIDE, command_line, say
+from gradschool.cli.lines import FULL_WIDTH, WIDE, command_line, say, width_of
+from gradschool.cli.rows import show_rows
 from gradschool.cli.screen import VERDICT_STYLE
 from gradschool.climbing import Climbed
 from gradschool.data.issues import Issue, counted
@@ -35,7 +36,7 @@ MAX_ISSUES = 12  # issues printed; the counts include all
 
 def show_climbed(console: Console, climbed: Climbed, run: Path) -> None:
     """Print the ladder, the gates, the verdict, remedies, and commands to try next."""
-    console.print(ladder_table(climbed.results, console.width))
+    console.print(ladder_table(climbed.results, width_of(console)))
     gates = [gate for result in climbed.results if result.rung == climbed.rung for gate in result.gates]
     for line in gate_lines([*gates, *climbed.gates]):
         say(console, line)
@@ -106,13 +107,10 @@ def gate_lines(gates: Iterable[Gate]) -> list[str]:
 
 def show_report(console: Console, report: Report) -> None:
     """Print a score report: score, parts, failures and cost."""
-    table = Table(title=f"{report.metric}: {bounded(report.score)}", title_justify="left")
-    table.add_column("metric or rule")
-    table.add_column("score", justify="right", no_wrap=True)
-    table.add_column("bounds", justify="right", no_wrap=True)
-    for name, score in report.parts.items():
-        table.add_row(escape(name), f"{score.mean:.3f}", bounds(score.interval))
-    console.print(table)
+    say(console, f"[bold]{escape(report.metric)}[/]: {bounded(report.score)}")
+    parts = report.parts.items()
+    rows = [(escape(name), f"{score.mean:.3f}", bounds(score.interval)) for name, score in parts]
+    show_rows(console, ("metric or rule", "score", "bounds"), rows)
     score = report.score
     style = VERDICT_STYLE[report.verdict]
     say(

@@ -2,10 +2,12 @@
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from gradschool import errors
 from gradschool.cli.app import (
@@ -21,6 +23,7 @@ from gradschool.cli.app import (
     out,
     print_json,
 )
+from gradschool.cli.lines import say
 from gradschool.visible import visible
 
 
@@ -54,20 +57,26 @@ def answer(
     specialist: SpecialistPath,
     questions: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[QUESTION]...", help="questions; without any, they are read from standard input"),
+        typer.Argument(
+            metavar="QUESTION",
+            help="questions, or files of questions; without any, or as -, they are read from standard input",
+        ),
     ] = None,
     base: BaseOption = None,
     allow_host: AllowHost = None,
 ) -> None:
-    """Answer questions, as arguments or from standard input, one per line; print JSON lines in their order."""
-    from gradschool.cli.questions import answer_rows, read_questions
+    """Answer questions, as arguments or from files or standard input, one per line; print JSON lines in their order."""
+    from gradschool.cli.questions import STDIN, answer_rows, read_arguments
     from gradschool.cli.screen import Screen, show_notes
     from gradschool.package.bundle import open_base_or_specialist
     from gradschool.rescore import columns_of
 
-    if not questions and sys.stdin.isatty():
+    given = questions or [STDIN]
+    if STDIN in given and sys.stdin.isatty():
         err.print("Write one question per line; Ctrl-D ends the list.")
-    asked = read_questions(questions or sys.stdin, columns_of(specialist))
+    asked = read_arguments(given, sys.stdin, columns_of(specialist))
+    for file, count in Counter(question.file for question in asked if question.file).items():
+        say(err, f"{escape(file)}: {count} question{'s' * (count > 1)}.")
     allow_hosts(allow_host)
     with Screen(err) as screen:
         opened = screen.follow(open_base_or_specialist(specialist, base))
@@ -78,7 +87,7 @@ def answer(
     if unreadable:
         raise errors.DataError(
             f"{len(unreadable)} of {len(asked)} questions cannot be read; the others are answered.",
-            "\n".join(f"  line {question.line}: {question.unreadable}" for question in unreadable),
+            "\n".join(f"  {question.place}: {question.unreadable}" for question in unreadable),
             "correct these lines; their rows have a `failure`.",
         )
 

@@ -6,6 +6,7 @@ import re
 import httpx
 
 from gradschool.errors import TrustError, UsageError
+from gradschool.hub_pages import page_of
 from gradschool.model.connection import is_loopback
 from gradschool.settings import Remote
 from gradschool.trust import remember_host, trusted
@@ -35,14 +36,14 @@ def allow_host(text: str) -> None:
 
 
 def named_by_user(address: object, variable: object = None) -> None:
-    """Remember the host of an address that the user gave as an option or an argument; anything else is ignored.
+    """Remember the host of a model server whose address the user gave as an option or an argument; ignore other bases.
 
     Another variable that was remembered for the host stays, unless one is given too.
     """
-    if isinstance(address, str) and address.startswith(SERVER):
+    if isinstance(address, str) and address.strip().lower().startswith(SERVER) and page_of(address) is None:
         given = isinstance(variable, str) and VARIABLE.fullmatch(variable)
         remember_host(
-            _origin(_url(address, address)), str(variable) if given else DEFAULT_VARIABLE, replaces=bool(given)
+            _origin(_url(address.strip(), address)), str(variable) if given else DEFAULT_VARIABLE, replaces=bool(given)
         )
 
 

@@ -27,8 +27,8 @@ from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 from gradschool.errors import ModelError, ResourceError
 from gradschool.files import disk_errors, read_json, sha256, write_json
 from gradschool.model.connection import proxy_errors
-from gradschool.model.folders import adapter
-from gradschool.model.weights import GGUF_FIX, GGUF_WHY
+from gradschool.model.kinds import adapter
+from gradschool.model.weight_forms import form_of
 from gradschool.records import Note, Progress, Work
 
 COMMIT = re.compile("[0-9a-f]{40}")
@@ -179,22 +179,30 @@ def _needed(model_id: str, info: ModelInfo) -> list[RepoSibling]:
     everything = info.siblings or []
     files = [file for file in everything if NEEDED.fullmatch(file.rfilename)]
     names = {file.rfilename for file in files}
+    weights = {name for name in names if name.endswith(".safetensors")}
     if "adapter_config.json" in names:
         raise adapter(model_id, _base_of(info), next_to_model="config.json" in names)
     if "config.json" not in names:
-        raise no_config_on_hub(model_id)
-    weights = {name for name in names if name.endswith(".safetensors")}
-    if not weights and any(file.rfilename.lower().endswith(".gguf") for file in everything):
-        raise ModelError(f"{model_id} has its weights only as GGUF files.", GGUF_WHY, GGUF_FIX)
+        form = form_of(file.rfilename for file in everything)
+        raise no_config_on_hub(model_id) if weights or form is None else _no_safetensors(model_id, [form.file])
     if not weights:
-        raise ModelError(
-            f"{model_id} has no *.safetensors weights.",
-            "Other weight files can run code when they are opened, so they are never opened.",
-            "use a version of the model with safetensors; many models have one on a branch (set `revision`).",
-        )
+        raise _no_safetensors(model_id, [file.rfilename for file in everything])
     # Some models have their weights twice, also in the maker's own format ("consolidated").
     main = {name for name in weights if name == "model.safetensors" or re.fullmatch(r"model-\d+-of-\d+\..+", name)}
     return [file for file in files if file.rfilename not in weights or file.rfilename in (main or weights)]
+
+
+def _no_safetensors(model_id: str, names: list[str]) -> ModelError:
+    form = form_of(names)
+    if form and form.name == "a GGUF file":
+        return ModelError(f"{model_id} has its weights only as GGUF files.", form.why, form.fix)
+    if form:
+        why = f"It has {form.file}, {form.name}. {form.why}"
+        fix = "use a version of the model with safetensors; many models have one on a branch (set `revision`)."
+        return ModelError(f"{model_id} has no *.safetensors weights.", why, fix)
+    return ModelError(
+        f"{model_id} has no *.safetensors weights.", "The Hub lists none.", "name another repository of the model."
+    )
 
 
 def no_config_on_hub(model_id: str) -> ModelError:

@@ -14,8 +14,10 @@ from transformers.utils import logging
 
 from gradschool.errors import ModelError, ResourceError, first_line
 from gradschool.files import read_json, sha256, sha256_of
-from gradschool.model.folders import no_config, refuse_adapter_folder
+from gradschool.model.folders import refuse_adapter_folder
 from gradschool.model.four_bits import loading_in_four_bits, settle
+from gradschool.model.hub_cache import refuse_broken_links
+from gradschool.model.kinds import no_config
 from gradschool.model.weights import check_weights, refuse_pointers
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ LOAD_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportE
 def check_folder(folder: Path) -> dict[str, Any]:
     """The config.json of a folder that can be loaded safely; raises ModelError if it cannot."""
     refuse_adapter_folder(folder)
+    refuse_broken_links(folder)
     config_file = folder / "config.json"
     if not config_file.is_file():
         raise no_config(folder)
@@ -47,7 +50,8 @@ def check_folder(folder: Path) -> dict[str, Any]:
         raise ModelError(f"{config_file} cannot be read.", f"{error}.", "save or download the model again.") from error
     if not isinstance(config, dict):
         raise ModelError(f"{config_file} is not a model's config.", "It is not a JSON object.", "download it again.")
-    check_weights(folder)
+    refuse_mlx(folder, config)
+    check_weights(folder, config.get("transformers_weights"))
     if not any((folder / name).is_file() for name in TOKENIZER_FILES):
         raise ModelError(
             f"{folder} has no tokenizer.",
@@ -55,6 +59,21 @@ def check_folder(folder: Path) -> dict[str, Any]:
             "save the tokenizer into the same folder.",
         )
     return config
+
+
+def refuse_mlx(folder: Path, config: dict[str, Any]) -> None:
+    """Raise ModelError for weights that MLX has quantized: it writes no method of quantization into the config."""
+    packed = config.get("quantization") or config.get("quantization_config")
+    if not isinstance(packed, dict) or "group_size" not in packed or "bits" not in packed or packed.get("quant_method"):
+        return
+    method = config.get("quantization_config")
+    if isinstance(method, dict) and method.get("quant_method"):
+        return
+    raise ModelError(
+        f"{folder} is a model that MLX has quantized to {packed['bits']} bits.",
+        "Only MLX can read such weights, and they cannot be trained here.",
+        "name the model that they were made from, as its makers published it.",
+    )
 
 
 def load(

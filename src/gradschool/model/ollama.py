@@ -3,7 +3,9 @@
 import re
 
 ADDRESS = "http://localhost:11434/v1"
-PREFIXED = re.compile(r"ollama(?:_chat)?(?:://|[/:])(.+)")
+PREFIXED = re.compile(
+    r"(?:ollama(?:_chat)?(?:://|[/:])|(?:https?://)?(?:www\.)?ollama\.com/library/)([\w.:/-]+)", re.IGNORECASE
+)
 TAGGED = re.compile(r"(?:[\w.-]+/){0,2}[\w.-]+:(?=\S*[A-Za-z])[\w.-]+")  # digits alone would be the port of an address
 
 

@@ -1,23 +1,30 @@
 """Opening the engine that a job names: the built-in base, a local folder, a server or a Hub id."""
 
+import os
 import re
 from contextlib import suppress
 from pathlib import Path
 
 from gradschool.errors import ModelError, UsageError
+from gradschool.hub_pages import HUB_ID, page_of
 from gradschool.model.engine import Engine
 from gradschool.model.folders import model_folder
 from gradschool.model.hosts import SERVER, key_variable
 from gradschool.model.ollama import ollama_name, ollama_route
 from gradschool.model.places import name_of, remember
 from gradschool.records import BaseIdentity, Note, Work
-from gradschool.settings import BUILT_IN, HUB_ID, Settings
+from gradschool.settings import BUILT_IN, Settings
 
 # The address of a server without its scheme: with a port, an address of this machine or a number, or the path /v1.
 ADDRESS = re.compile(
     r"(?P<host>(?P<near>localhost|(?:\d{1,3}\.){3}\d{1,3}|\[[\da-f:]+\])|[\w.-]+)"
     r"(?P<port>:\d{2,5})?(?P<path>/\S*)?",
     re.IGNORECASE,
+)
+# A model's page on another host than the Hub's: its path has the owner and the name, and no part of an API.
+MIRROR = re.compile(
+    r"(?P<host>https?://(?!localhost|127\.)[^/]+)/(?:models/)?(?P<id>(?!v\d|api|openai)[\w-][\w.-]*/(?!v\d+/?$|api)[\w.-]+)"
+    r"(?:/(?:tree|blob|resolve)/.*)?/?(?:[?#].*)?"
 )
 POCKET = Path(__file__).parents[1] / "bases" / "pocket"
 
@@ -35,7 +42,8 @@ def open_engine(settings: Settings, folder: Path, *, packaged: bool = False) -> 
     the model does not exist or cannot be used, TrustError for a server that the user has not allowed.
     """
     name = settings.base_model
-    if name.startswith(SERVER):
+    refuse_other_pages(name)
+    if name.startswith(SERVER) and not ollama_name(name):
         return _open_remote(settings, packaged)
     if name == "fake":
         from gradschool.model.fake import FakeEngine
@@ -70,7 +78,18 @@ def remember_base(settings: Settings, engine: Engine) -> Work[None]:
 def is_moved(identity: BaseIdentity, name: str, folder: Path) -> bool:
     """Whether a base was opened from a folder that is no longer there, by the name that a job in `folder` gives it."""
     from_folder = identity.kind == "local" and not identity.revision and name != BUILT_IN
-    return from_folder and path_named(name, folder) is None
+    path = path_named(name, folder)
+    return from_folder and not (path and path.exists())
+
+
+def refuse_other_pages(name: str) -> None:
+    """Raise ModelError for the address of a page of the Hub that is not a model's."""
+    if (page := page_of(name)) and page.other:
+        raise ModelError(
+            f"{name} is the address of {page.other} of the Hub.",
+            "A base is a model.",
+            "name a model: its id (owner/name), or the address of its page (https://huggingface.co/owner/name).",
+        )
 
 
 def address_meant(name: str) -> str:
@@ -100,11 +119,22 @@ def _open_remote(settings: Settings, packaged: bool) -> Engine:
     if not settings.model:
         raise UsageError(
             f"The job does not say which model of the server {name} to use.",
-            "A server can have several models.",
-            'add model = "…" next to base_model.',
+            "An address other than one of huggingface.co is that of a model server, which can have several models.",
+            f'add model = "…" next to base_model.{_mirror(name)}',
         )
     variable = key_variable(name, None if packaged else settings.remote.api_key_env)
     return RemoteEngine(name, settings.model, settings.remote.model_copy(update={"api_key_env": variable}))
+
+
+def _mirror(address: str) -> str:
+    """How to download a model from a mirror of the Hub, if an address looks like that of a model's page there."""
+    found = MIRROR.fullmatch(address)
+    if found is None:
+        return ""
+    return (
+        f" If {found['host']} is a mirror of the Hub, set HF_ENDPOINT={found['host']} in the environment, and "
+        f'base_model = "{found["id"].removesuffix(".git")}".'
+    )
 
 
 def _folder_of(settings: Settings, folder: Path) -> Work[tuple[Path, str]]:
@@ -133,7 +163,8 @@ def path_named(name: str, folder: Path) -> Path | None:
     given = Path(name)
     with suppress(RuntimeError):  # there is no such home
         given = given.expanduser()
-    return next((path for path in (folder / given, given) if path.exists()), None)
+    # Also a link to nothing, which is named by the error.
+    return next((path for path in (folder / given, given) if os.path.lexists(path)), None)
 
 
 def _local_folder(name: str, folder: Path, revision: str | None) -> Path | None:

@@ -2,19 +2,15 @@
 
 import json
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from gradschool.errors import ModelError
+from gradschool.model.hub_cache import refuse_broken_links, unfinished
+from gradschool.model.weight_forms import GGUF, PICKLED, form_of
 
-PICKLED = (".bin", ".pt", ".pth", ".ckpt")
 POINTER = b"version https://git-lfs"  # how a file begins that Git LFS has not replaced by its content
 INDEX = "model.safetensors.index.json"
-GGUF_WHY = "A model server can run such weights, but they cannot be trained."
-GGUF_FIX = (
-    "name the model that they were made from, or run them in llama.cpp or Ollama and set base_model to the address of "
-    'that server, such as "http://localhost:8080/v1", with model = "…".'
-)
 DISTRIBUTED = {  # files and folders of a training on several devices, and what makes a model of them
     "*.distcp": "`accelerate merge-weights {folder} OUTPUT`",
     "*/*.distcp": "`accelerate merge-weights {inner} OUTPUT`",
@@ -25,36 +21,56 @@ DISTRIBUTED = {  # files and folders of a training on several devices, and what 
 }
 
 
-def check_weights(folder: Path) -> None:
-    """Raise ModelError unless the folder has weights as safetensors, complete as far as names and sizes show."""
+def check_weights(folder: Path, named: object = None) -> None:
+    """Raise ModelError unless the folder has weights as safetensors, complete as far as names and sizes show.
+
+    `named` is the file that the config names, if it has another name than usual.
+    """
+    refuse_broken_links(folder)
     refuse_pointers(folder)
-    weights = [path for path in folder.glob("*.safetensors") if path.is_file()]
     missing = missing_shards(folder)
     if missing:
-        raise ModelError(
+        raise unfinished(folder) or ModelError(
             f"{folder} lacks {len(missing)} of its weight files.",
             f"They are named in {INDEX} or by the numbers of the others: {', '.join(missing[:3])}"
             f"{', …' if len(missing) > 3 else ''}.",
             "download or copy the model again, with all of its *.safetensors.",
         )
-    if weights:
+    found = {path.name for path in folder.glob("*.safetensors") if path.is_file()}
+    if found & {"model.safetensors", named} or (found and (folder / INDEX).is_file()):
         return
-    if error := saved_in_parts(folder) or only_gguf(folder):
-        raise error
-    pickled = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLED)
-    if pickled:
-        raise ModelError(
-            f"{folder} has its weights only as {pickled[0]}.",
-            "Such files can run code when they are opened, so they are never opened.",
-            "use a version of the model with *.safetensors (most have one), or convert it on a machine for that.",
-        )
-    raise ModelError(f"{folder} has no weights.", "There are no *.safetensors in it.", "download the model again.")
+    raise (
+        unfinished(folder)
+        or saved_in_parts(folder)
+        or other_weights(folder)
+        or (_not_loaded(folder, sorted(found)) if found else _none(folder))
+    )
+
+
+def _none(folder: Path) -> ModelError:
+    return ModelError(
+        f"{folder} has no weights.",
+        "There are no *.safetensors in it.",
+        "download the model again, with its *.safetensors.",
+    )
+
+
+def _not_loaded(folder: Path, found: Sequence[str]) -> ModelError:
+    """The error for safetensors of which none is loaded: without their index, or of another name."""
+    if _numbered(set(found)):
+        fix = f"download {INDEX} of the same model into the folder."
+        return ModelError(f"{folder} lacks {INDEX}.", f"It says which weights are in {found[0]}.", fix)
+    return ModelError(
+        f"{folder} has no weights under a name that is loaded.",
+        f"It holds {found[0]}; the weights of a model are model.safetensors, or several files with {INDEX}.",
+        f"rename {found[0]} if it is the complete model in the format of transformers, or download the model again.",
+    )
 
 
 def refuse_pointers(folder: Path, pattern: str = "*") -> None:
     """Raise ModelError if Git LFS has left pointers instead of files that a model needs."""
     has_weights = any(folder.glob("model*.safetensors"))
-    unused = (".gguf", *PICKLED) if has_weights else ()
+    unused = (*GGUF, *PICKLED) if has_weights else ()
     names = [
         path.name
         for path in sorted(folder.glob(pattern))
@@ -126,12 +142,13 @@ def saved_in_parts(folder: Path) -> ModelError | None:
     return None
 
 
-def only_gguf(folder: Path) -> ModelError | None:
-    """The error for a folder whose weights are GGUF files."""
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".gguf")
-    return gguf_file(files[0]) if files else None
-
-
-def gguf_file(path: Path) -> ModelError:
-    """The error for a GGUF file that is named as a base."""
-    return ModelError(f"{path} is a GGUF file.", GGUF_WHY, GGUF_FIX)
+def other_weights(folder: Path) -> ModelError | None:
+    """The error for a folder without *.safetensors whose weights are in another form; None if it has none."""
+    if any(folder.glob("*.safetensors")):
+        return None
+    form = form_of(str(path.relative_to(folder)) for path in (*folder.iterdir(), *folder.glob("onnx/*")))
+    if form is None:
+        return None
+    if form.name == "a GGUF file":
+        return ModelError(f"{folder / form.file} is a GGUF file.", form.why, form.fix)
+    return ModelError(f"{folder} has its weights only as {form.file}, {form.name}.", form.why, form.fix)

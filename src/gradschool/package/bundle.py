@@ -33,6 +33,7 @@ from gradschool.files import (
     write_text,
 )
 from gradschool.model.engine import Engine
+from gradschool.model.folders import refusal
 from gradschool.model.hosts import named_by_user
 from gradschool.model.hub import NEEDED
 from gradschool.model.local import local_engine
@@ -58,7 +59,7 @@ from gradschool.package.portable import (
     without_places,
 )
 from gradschool.records import Example, Note, RungResult, Scored, Split, Work
-from gradschool.run import FIT_TEXTS, Run
+from gradschool.run import FIT_TEXTS, PACKED, Run
 from gradschool.score.metrics import files_of
 from gradschool.settings import BUILT_IN, Settings
 from gradschool.specialist import FOLDER, Recipe, Specialist, specialist_of
@@ -187,7 +188,7 @@ def is_base(path: Path) -> bool:
     """Whether a path names a base model, not a specialist: the built-in one by its name, others by their folder."""
     if not path.exists():
         return str(path) in (BUILT_IN, "fake")
-    return (path / "config.json").is_file() and not (path / MANIFEST).is_file()
+    return not any((folder / MANIFEST).is_file() for folder in (path, path / PACKED)) and refusal(path) is None
 
 
 def open_base_or_specialist(path: Path, base_model: str | None = None) -> Work[Specialist]:

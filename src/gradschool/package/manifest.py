@@ -15,10 +15,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from gradschool.errors import DamagedError, UsageError
 from gradschool.files import hash_tree, refuse_links, sha256_of, write_text
+from gradschool.model.folders import refusal
 from gradschool.model.places import without_place
 from gradschool.records import BaseIdentity, Report, Verdict
 from gradschool.run import PACKED
-from gradschool.settings import Answers, Remote
+from gradschool.settings import BUILT_IN, Answers, Remote
 from gradschool.specialist import FILE, FOLDER, Recipe
 
 MANIFEST = "specialist.toml"
@@ -109,16 +110,26 @@ def _no_specialist(path: Path) -> UsageError:
     """The error for a path that is not a specialist: it says what it is instead."""
     named = shlex.quote(str(path))
     fix = "a climb writes one into the folder of its run, such as runs/contracts-1/specialist; name either folder."
-    if not path.exists():
+    inside = next((folder for folder in path.parents[:3] if (folder / MANIFEST).is_file()), None)
+    packed = sorted(one.parent.parent for one in path.glob(f"*/{PACKED}/{MANIFEST}")) if path.is_dir() else []
+    if str(path) == BUILT_IN and not path.exists():
+        why = "It is the built-in base; `gradschool chat` and `gradschool answer` ask it as it is."
+    elif not path.exists() and not path.is_symlink():
         why = "There is no such folder."
+    elif inside:
+        why, fix = "It is a part of one.", f"name {inside}."
     elif (path / "run.json").is_file():
         why = "It is a run whose climb has not packaged one."
         fix = f"`gradschool climb --resume {named}`"
     elif path.suffix == ".toml" or (path / "job.toml").is_file():
         why = "It is a job."
         fix = f"`gradschool climb {named}`; then name the folder of that run."
+    elif packed:
+        why, fix = f"It holds {len(packed)} run{'s' * (len(packed) > 1)}.", f"name one of them: {packed[-1]}."
+    elif error := refusal(path):
+        why, fix = f"{error.what} {error.why}", f"{fix} For a base: {error.fix}"
     else:
-        why = f"It holds no {MANIFEST}."
+        why = f"It is a base, and holds no {MANIFEST}; `gradschool chat {named}` asks it as it is."
     return UsageError(f"{path} is not a specialist.", why, fix)
 
 
