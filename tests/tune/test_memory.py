@@ -10,8 +10,8 @@ from transformers import AutoModelForCausalLM
 import tiny
 from activations import OWN, RANK, ROWS, SEGMENTS, config_of, saved_bytes
 from gradschool.errors import ResourceError
-from gradschool.model.lora import attach
 from gradschool.model.attention import Segments
+from gradschool.model.lora import attach
 from gradschool.model.memory import Device, Workload, without_weights
 from gradschool.tune.activations import Activations, activation_bytes
 from gradschool.tune.memory import (

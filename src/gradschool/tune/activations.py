@@ -1,7 +1,7 @@
 """How many bytes of activations a network saves for its backward pass and frees before it, without its weights.
 
-A copy of the network with two layers, on torch's meta device, reads one micro-batch. The tensors of the second layer are
-counted, from which any depth follows: those that autograd saves, and those that are freed when the next one is made.
+A copy of the network with two layers, on torch's meta device, reads one micro-batch. The tensors of the second layer
+are counted, from which any depth follows: those that autograd saves, and those that are freed before the next layer.
 
 Shapes: T tokens of a micro-batch; H query heads, K key heads, D per head.
 """
