@@ -26,10 +26,10 @@ TRAINED_BYTES = 4 + 4 + 8 + 4
 # Bytes per weight in 4 bits, scales included (QLoRA: Dettmers et al. 2023, arXiv:2305.14314).
 FOUR_BIT_BYTES = 0.5 + 0.0625
 USABLE = 0.85  # of the free memory
-# What layers free remains as gaps on a CPU's heap, between tensors that are saved. glibc wants some bytes more than the
-# size of an aligned tensor, so that the next tensor of the same size does not fit into the gap of the last one. Smaller
-# ones do; this fraction remains (bench/growth.py). Tensors from MAPPED bytes on are not on the heap, and leave no gap.
-GAPS, MAPPED = 0.55, 32 << 20
+# Of what layers free, about this fraction remains as gaps on a CPU's heap, between tensors that are saved: glibc wants
+# some bytes more than the size of an aligned tensor, so that no tensor of the same size fits into the gap, but smaller
+# ones do (bench/memory.py). Tensors of MAPPED bytes or more are not on the heap, and leave no gap.
+GAPS, MAPPED = 0.5, 32 << 20
 
 
 class TrainingMemory:
@@ -82,15 +82,13 @@ class TrainingMemory:
 
         With `checkpointing`, layers save their input and are computed again.
         """
-        counted = self._activations_of(one.segments)
-        gaps = 0
+        counted, freed = self._activations_of(one.segments), 0
         if self.device.kind == "cpu":
-            gaps = int(GAPS * (sum(size for size in counted.freed if size < MAPPED) + self._unpacked_by_layer))
-        layer = counted.layer + gaps
-        if checkpointing:
+            freed = sum(size for size in counted.freed if size < MAPPED) + self._unpacked_by_layer
+        if checkpointing:  # nothing that is saved later fills the gaps of the layer that is computed again
             inputs = (self._depth + 1) * one.tokens * self._width * self._dtype.itemsize  # the last states included
-            return counted.outside + inputs + layer
-        return counted.outside + self._depth * layer
+            return counted.outside + inputs + counted.layer + freed
+        return counted.outside + self._depth * (counted.layer + int(GAPS * freed))
 
     def _temporary(self, one: Pass) -> int:
         """Bytes that exist for a moment: a chunk of logits, or a layer's gradients, and an unpacked layer."""
