@@ -134,12 +134,17 @@ def main() -> None:
         print(json.dumps(measure(POINTS[int(sys.argv[1])])))
         return
     documented(__doc__).parse_args()
-    points = []
+    points: list[dict[str, Any]] = []
     for number, point in enumerate(POINTS):
         command = [sys.executable, "-m", "bench.memory", str(number)]
         ran = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         points.append(asdict(point) | json.loads(ran.stdout))
         print(points[-1], flush=True)
+        save(points)
+
+
+def save(points: list[dict[str, Any]]) -> None:
+    """Write the points measured so far, and how far the estimates are off."""
     ratios = [point["ratio"] for point in points]
     result = {"points": points, "lowest": min(ratios), "highest": max(ratios), "dtype": str(FORMAT)}
     write_json(RESULT, result | {"threads": torch.get_num_threads(), "environment": asdict(environment())})
