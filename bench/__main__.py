@@ -14,7 +14,7 @@ from bench.usage import documented
 BUILT_IN = (
     *("examples", "support_floors", "parity", "rehearsal", "serve_load", "rounding"),
     *("mailbox_scale", "prepare_scale", "quote_removal", "kills"),
-    *("train_speed", "answer_speed", "growth", "neighbour"),
+    *("train_speed", "answer_speed", "growth", "memory", "neighbour"),
 )
 ON_DATA = ("fairytaleqa_retrieval", "prepared_sets", "real_sets", "same_quality")
 

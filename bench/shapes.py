@@ -50,10 +50,15 @@ def network_of(shape: str, dtype: torch.dtype = torch.bfloat16) -> PreTrainedMod
 
 
 def write_model(folder: Path, shape: str) -> None:
-    """Write a model with pocket's tokenizer (rows are token ids already), and an initial adapter."""
+    """Write a model with pocket's tokenizer, and an initial adapter."""
     network = network_of(shape)
-    network.save_pretrained(folder / "model")
-    for file in POCKET.glob("tokenizer*"):
-        (folder / "model" / file.name).write_bytes(file.read_bytes())
+    save_network(network, folder / "model")
     attach(network, RANK, 2 * RANK, seed=0)
     save_adapter(network, folder / "adapter", str(folder / "model"), None)
+
+
+def save_network(network: PreTrainedModel, folder: Path) -> None:
+    """Save a model with pocket's tokenizer: rows are token ids already."""
+    network.save_pretrained(folder)
+    for file in POCKET.glob("tokenizer*"):
+        (folder / file.name).write_bytes(file.read_bytes())

@@ -5,6 +5,7 @@ python docs/figures.py
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -97,7 +98,7 @@ def answering(result: dict[str, Any]) -> str:
 
 
 def growth(result: dict[str, Any]) -> str:
-    """Tokens per second, measured and estimated memory, for each shape and size."""
+    """Tokens per second and memory for each shape and size."""
     kinds = {
         "length": ("tokens per row", "tokens_per_second", "tokens/s"),
         "batch": ("rows of 256 tokens", "tokens_per_second", "tokens/s"),
@@ -107,16 +108,30 @@ def growth(result: dict[str, Any]) -> str:
     parts = ["![Growth with length, batch and base](growth.svg)\n"]
     for key, (axis, speed, name) in kinds.items():
         rows = [
-            [shape, number, f"{row[speed]:.0f}", gigabytes(row["peak_memory"]), gigabytes(row["told"])]
+            [shape, number, f"{row[speed]:.0f}", gigabytes(row["peak_memory"])]
             for shape, points in result[key].items()
             for number, row in points.items()
         ]
-        parts.append(table(["", axis, name, "peak memory, GB", "estimated memory, GB"], rows))
-    ratios = result["told_of_measured"]
-    parts.append(
-        f"The estimates are between {ratios['lowest']:.0%} and {ratios['highest']:.0%} of the measured memory.\n"
-    )
+        parts.append(table(["", axis, name, "peak memory, GB"], rows))
     return "\n".join([*parts, machine(result, "growth")])
+
+
+def memory(result: dict[str, Any]) -> str:
+    """Measured and estimated memory of each base and use."""
+    rows = [
+        [
+            f"{point['base']}, {point['layers']} layers",
+            f"{point['at_once']} answers" if point["at_once"] else point["use"],
+            ", ".join(f"{count} × {length}" for length, count in Counter(point["rows"]).items()) or "-",
+            gigabytes(point["peak_memory"]),
+            gigabytes(point["estimate"]),
+            f"{point['ratio']:.0%}",
+        ]
+        for point in result["points"]
+    ]
+    shown = table(["", "use", "rows × tokens", "peak memory, GB", "estimate, GB", "estimate / peak"], rows)
+    spread = f"The estimates are between {result['lowest']:.0%} and {result['highest']:.0%} of the measured memory.\n"
+    return "\n".join([shown, spread, machine(result, "memory")])
 
 
 def quality(result: dict[str, Any]) -> str:
@@ -147,6 +162,7 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "training_float32": ("train_speed-float32", training),
     "answering": ("answer_speed", answering),
     "growth": ("growth", growth),
+    "memory": ("memory-float32", memory),
     "quality": ("same_quality", quality),
 }
 

@@ -40,7 +40,7 @@ from gradschool.model.weights import refuse_pointers
 from gradschool.rungs.prompt import instructions_of
 from gradschool.settings import BUILT_IN
 from gradschool.tune.activations import activation_bytes
-from gradschool.tune.memory import USABLE, MemoryPlan, Method, SavedBytes, TrainingMemory, plan_memory
+from gradschool.tune.memory import USABLE, CountActivations, MemoryPlan, Method, TrainingMemory, plan_memory
 from gradschool.tune.passes import passes_of_workload
 from gradschool.tune.rows import MAX_TOKENS
 
@@ -89,8 +89,8 @@ def base_memory(base: str, workload: Workload, cards: Sequence[int] = CARDS) -> 
 
 def fits_of(config: PreTrainedConfig, workload: Workload, devices: Sequence[Device]) -> tuple[Fit, ...]:
     """The memory that each use of a base needs, here (the first device) and on further devices."""
-    saved = cache(partial(activation_bytes, config))
-    trainings = (_training(config, one, workload, devices, saved) for one in METHODS)
+    count = cache(partial(activation_bytes, config))
+    trainings = (_training(config, one, workload, devices, count) for one in METHODS)
     return (_answering(config, workload, devices), *trainings)
 
 
@@ -112,13 +112,13 @@ def this_machine(weights: int) -> Device:
 
 
 def _training(
-    config: PreTrainedConfig, method: Method, workload: Workload, devices: Sequence[Device], saved: SavedBytes
+    config: PreTrainedConfig, method: Method, workload: Workload, devices: Sequence[Device], count: CountActivations
 ) -> Fit:
     passes_of = partial(passes_of_workload, workload)
 
     @cache
     def memory(kind: str, dtype: torch.dtype) -> TrainingMemory:
-        return TrainingMemory(config, method, workload.rank, Device(kind, dtype), saved=saved)
+        return TrainingMemory(config, method, workload.rank, Device(kind, dtype), count=count)
 
     def verdict(device: Device) -> str:
         counted, free = memory(device.kind, device.dtype), device.free - CLIMBING_PROCESS_BYTES

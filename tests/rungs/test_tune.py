@@ -1,5 +1,6 @@
 """The tune rung on a tiny base: it trains, chooses the state that answers best, and does not change the base."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,24 @@ from finish import finish
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import lora_layers
 from gradschool.records import Decoding, Step
+from gradschool.run import FINAL
+from gradschool.rungs.rung import Candidate
 from gradschool.rungs.tune import trial_key, tune
 from gradschool.specialist import Recipe, Specialist, specialist_of
 from rung_inputs import VALIDATION, material_of
 
 QUICK: dict[str, Any] = {"epochs": 2, "rank": 2, "learning_rates": [1e-2], "max_forgetting": 9.0}
+
+
+def still_fell(events: Sequence[object]) -> bool:
+    """Whether the last validation loss of the training, after its trials, was the lowest."""
+    steps = [event for event in events if isinstance(event, Step) and event.training == FINAL]
+    losses = [step.validation_loss for step in steps if step.validation_loss is not None]
+    return len(losses) > 1 and losses[-1] < min(losses[:-1])
+
+
+def advises_longer_training(candidate: Candidate) -> bool:
+    return any(sentence.startswith("Longer training: ") for sentence in candidate.advice)
 
 
 @pytest.mark.parametrize("method", ["lora", "full"])
@@ -27,6 +41,7 @@ def test_tuning_changes_answers_and_not_the_base(method: str, base: Path, tmp_pa
     candidate, events = finish(tune(best, inputs))
     steps = [event for event in events if isinstance(event, Step)]
     assert steps and steps[-1].steps == steps[-1].step == len(steps)
+    assert still_fell(events) and advises_longer_training(candidate)
     specialist = specialist_of(engine, candidate.recipe)
     gates = {gate.name: gate for gate in candidate.gates}
     assert gates["training loss fell"].held
@@ -43,6 +58,12 @@ def test_tuning_changes_answers_and_not_the_base(method: str, base: Path, tmp_pa
     assert not list(lora_layers(engine.network))
     after = engine.network.state_dict()
     assert list(after) == list(before) and all(torch.equal(after[name], before[name]) for name in before)
+
+
+def test_a_loss_that_rose_again_is_no_reason_to_train_longer(base: Path, tmp_path: Path) -> None:
+    inputs = material_of(tmp_path, tune={**QUICK, "learning_rates": [1.0]})
+    candidate, events = finish(tune(Specialist(LocalEngine(base), Recipe(decoding=Decoding(max_new_tokens=1))), inputs))
+    assert not still_fell(events) and not advises_longer_training(candidate)
 
 
 def test_the_learning_rate_with_the_lowest_loss_in_a_trial_is_chosen(base: Path, tmp_path: Path) -> None:

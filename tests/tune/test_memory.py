@@ -10,10 +10,20 @@ from transformers import AutoModelForCausalLM
 import tiny
 from activations import OWN, RANK, ROWS, SEGMENTS, config_of, saved_bytes
 from gradschool.errors import ResourceError
+from gradschool.model.attention import Segments
 from gradschool.model.lora import attach
-from gradschool.model.memory import HEAP_OVERHEAD, Device, Workload, without_weights
-from gradschool.tune.activations import activation_bytes
-from gradschool.tune.memory import FOUR_BIT_BYTES, TRAINED_BYTES, MemoryPlan, Method, TrainingMemory, plan_memory
+from gradschool.model.memory import Device, Workload, without_weights
+from gradschool.tune.activations import Activations, activation_bytes
+from gradschool.tune.memory import (
+    FOUR_BIT_BYTES,
+    GAPS,
+    MAPPED,
+    TRAINED_BYTES,
+    MemoryPlan,
+    Method,
+    TrainingMemory,
+    plan_memory,
+)
 from gradschool.tune.passes import Pass, passes_of_workload
 
 PASS = Pass(SEGMENTS, ROWS * OWN)
@@ -23,22 +33,39 @@ CPU, CPU_BF16 = Device("cpu", torch.float32), Device("cpu", torch.bfloat16)
 @pytest.mark.parametrize("method", ["lora", "full"])
 @pytest.mark.parametrize("device", [CPU, CPU_BF16])
 @pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_activations_of_any_number_of_rows_follow_from_those_of_two(
+def test_activations_of_any_number_of_rows_follow_from_those_of_three(
     family: str, device: Device, method: Method
 ) -> None:
-    config = config_of(family)
+    config, many = config_of(family), Segments(SEGMENTS.prefix, ((7, OWN),))
     dtype, rank = (device.dtype, RANK) if method == "lora" else (torch.float32, None)
-    layer, rest = activation_bytes(config, dtype, rank, SEGMENTS, "cpu")
+    counted = activation_bytes(config, dtype, rank, many, "cpu")
+    layer = counted.layer + int(GAPS * sum(counted.freed))
     memory = TrainingMemory(config, method, RANK, device)
-    assert memory.activations(PASS) == pytest.approx(HEAP_OVERHEAD * (4 * layer + rest), abs=2)
+    assert memory.activations(Pass(many, 7 * OWN)) == 4 * layer + counted.outside
+
+
+def test_only_a_processors_heap_has_gaps() -> None:
+    config = config_of("llama")
+    here, gpu = (TrainingMemory(config, "lora", RANK, Device(kind, torch.float32)) for kind in ("cpu", "cuda"))
+    counted = activation_bytes(config, torch.float32, RANK, SEGMENTS, "cuda")
+    assert gpu.activations(PASS) == 4 * counted.layer + counted.outside < here.activations(PASS)
+
+
+def test_tensors_outside_the_heap_leave_no_gaps() -> None:
+    def memory(*freed: int) -> int:
+        made = TrainingMemory(config_of("llama"), "lora", RANK, CPU, count=lambda *_: Activations(1000, 0, freed))
+        return made.activations(PASS)
+
+    assert memory(2000, MAPPED - 100) - memory(2000) == 4 * int(GAPS * (MAPPED - 100))
+    assert memory(2000, MAPPED) == memory(2000) == 4 * (1000 + int(GAPS * 2000))
 
 
 def test_checkpointed_layers_save_little() -> None:
     config = config_of("llama", hidden_size=256)
     saved = saved_bytes(config, torch.float32, RANK, checkpointing=True)  # without the layer that is computed again
-    layer, _ = activation_bytes(config, torch.float32, RANK, SEGMENTS, "cpu")
+    counted = activation_bytes(config, torch.float32, RANK, SEGMENTS, "cpu")
     memory = TrainingMemory(config, "lora", RANK, CPU)
-    estimated = memory.activations(PASS, checkpointing=True) / HEAP_OVERHEAD - layer
+    estimated = memory.activations(PASS, checkpointing=True) - counted.layer - sum(counted.freed)
     assert estimated == pytest.approx(saved, rel=0.1)
 
 

@@ -18,8 +18,8 @@ PREFILL_TOKENS = 4_096  # in one prefill pass
 AT_ONCE = 64  # rows in a batch: on a CPU, more gain little
 # Of a process with its libraries, before the base is loaded: one that climbs, and one that only answers.
 CLIMBING_PROCESS_BYTES, ANSWERING_PROCESS_BYTES = 560 << 20, 450 << 20
-# A CPU's heap has gaps between tensors, and its matrix products reorder their operands in buffers. Both, as
-# the bytes of a process, fit climbs of the examples with pocket; many equal rows need more (bench/growth.py).
+# A CPU's heap has gaps between the tensors of a KV cache, and its matrix products reorder their operands in buffers
+# (bench/memory.py). The gaps of a training, which saves many tensors, are larger: see tune/memory.py.
 HEAP_OVERHEAD, MATMUL_BUFFERS = 1.05, 40 << 20
 CGROUP = Path("/sys/fs/cgroup")
 

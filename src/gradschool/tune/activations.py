@@ -1,16 +1,18 @@
-"""How many bytes of activations a network saves for its backward pass, counted without its weights.
+"""How many bytes of activations a network saves for its backward pass and frees before it, without its weights.
 
-A copy of the network with two layers, on torch's meta device, reads one micro-batch, and the tensors that autograd
-saves are counted: those of the second layer, from which any depth follows, and all others.
+A copy of the network with two layers, on torch's meta device, reads one micro-batch. The tensors of the second layer
+are counted, from which any depth follows: those that autograd saves, and those that are freed before the next layer.
 
 Shapes: T tokens of a micro-batch; H query heads, K key heads, D per head.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 from transformers import PreTrainedConfig
 
 from gradschool.model.attention import (
@@ -24,55 +26,99 @@ from gradschool.model.attention import (
 from gradschool.model.lora import attach
 from gradschool.model.memory import without_weights
 
-# For families that cannot be counted: bytes per token, layer and hidden dimension, as a Llama saves in 2-byte numbers.
-TYPICAL_BYTES = 44
+# For families that cannot be counted: bytes per token, layer and hidden dimension that a Llama saves and frees, in
+# 2-byte numbers.
+TYPICAL_SAVED, TYPICAL_FREED = 44, 24
+
+
+@dataclass(frozen=True, slots=True)
+class Activations:
+    """Bytes of activations: saved by each layer, saved outside the layers, and each tensor that a layer frees."""
+
+    layer: int
+    outside: int
+    freed: tuple[int, ...] = ()
+
+    def after(self, one_row_less: "Activations", rows: int) -> "Activations":
+        """Those of a micro-batch with so many more rows, if each row adds what the last one added."""
+
+        def grown(less: int, more: int) -> int:
+            return more + rows * (more - less)
+
+        freed = tuple(map(grown, one_row_less.freed, self.freed))
+        return Activations(grown(one_row_less.layer, self.layer), grown(one_row_less.outside, self.outside), freed)
 
 
 def activation_bytes(
     config: PreTrainedConfig, dtype: torch.dtype, rank: int | None, segments: Segments, device: str
-) -> tuple[int, int]:
-    """Bytes that one layer saves for the backward pass of a micro-batch, and bytes saved outside the layers.
-
-    `rank` is that of the LoRA layers, None if all weights are trained.
-    """
+) -> Activations:
+    """The activations of a micro-batch. `rank` is that of the LoRA layers, None if all weights are trained."""
     try:
-        return _saved_bytes(config, dtype, rank, segments, device)
+        return _counted(config, dtype, rank, segments, device)
     except (RuntimeError, NotImplementedError, TypeError, ValueError, AttributeError, IndexError):
-        numbers = TYPICAL_BYTES * segments.tokens * config.get_text_config().hidden_size
-        return int(numbers * dtype.itemsize / 2), 0
+        numbers = segments.tokens * config.get_text_config().hidden_size * dtype.itemsize // 2
+        return Activations(TYPICAL_SAVED * numbers, 0, (TYPICAL_FREED * numbers,))
 
 
-def _saved_bytes(
+def _counted(
     config: PreTrainedConfig, dtype: torch.dtype, rank: int | None, segments: Segments, device: str
-) -> tuple[int, int]:
+) -> Activations:
     network = without_weights(config, dtype, depth=2).train()
     if rank is not None:
         attach(network, rank, 2 * rank, seed=0)
     install(network)
-    # References keep the storages alive, so that no new one gets the id of a freed one.
-    own = [tensor.untyped_storage() for tensor in (*network.parameters(), *network.buffers())]
-    known = {id(storage) for storage in own}
-    saved: list[torch.UntypedStorage] = []
-    before_and_after: list[int] = []  # how many storages are saved before and after the second layer
+    own = [*network.parameters(), *network.buffers()]
+    saved, made = _Storages(own), _Storages(own)
+    before_and_after: list[tuple[int, int]] = []  # how many storages are saved and made, around the second layer
 
-    def count(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if id(storage) not in known:
-            known.add(id(storage))
-            saved.append(storage)
-        return tensor
+    def mark(*_: Any) -> None:
+        before_and_after.append((len(saved.new), len(made.new)))
 
     second = network.get_decoder().layers[1]
-    second.register_forward_pre_hook(lambda *_: before_and_after.append(len(saved)))
-    second.register_forward_hook(lambda *_: before_and_after.append(len(saved)))
-    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+    second.register_forward_pre_hook(mark)
+    second.register_forward_hook(mark)
+    with torch.autograd.graph.saved_tensors_hooks(saved.add, lambda tensor: tensor), _Made(made):
         ids = torch.zeros(1, segments.tokens, dtype=torch.long, device="meta")
         mask = torch.ones(1, 1, 1, 1, dtype=torch.bool, device="meta")  # four dimensions: used as it is
         layout = _OnDevice(segments, torch.device(device))
         network.get_decoder()(input_ids=ids, position_ids=ids, attention_mask=mask, use_cache=False, layout=layout)
-    before, after = before_and_after
-    layer = sum(storage.nbytes() for storage in saved[before:after])
-    return layer, sum(storage.nbytes() for storage in saved) - 2 * layer
+    (saved_before, made_before), (saved_after, made_after) = before_and_after
+    layer = sum(storage.nbytes() for storage in saved.new[saved_before:saved_after])
+    outside = sum(storage.nbytes() for storage in saved.new) - 2 * layer
+    freed = (storage.nbytes() for storage in made.new[made_before:made_after] if id(storage) not in saved.known)
+    return Activations(layer, outside, tuple(freed))
+
+
+class _Storages:
+    """The storages of some tensors, each once, in their order. References keep them: no other gets the id of one."""
+
+    def __init__(self, own: Iterable[Tensor]) -> None:
+        self._own = [tensor.untyped_storage() for tensor in own]
+        self.known, self.new = {id(storage) for storage in self._own}, list[torch.UntypedStorage]()
+
+    def add(self, tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if id(storage) not in self.known:
+            self.known.add(id(storage))
+            self.new.append(storage)
+        return tensor
+
+
+class _Made(TorchFunctionMode):
+    """Adds the result of each function of torch to some storages."""
+
+    def __init__(self, made: _Storages) -> None:
+        super().__init__()
+        self._made = made
+
+    def __torch_function__(
+        self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        results = func(*args, **(kwargs or {}))
+        for result in results if isinstance(results, (tuple, list)) else (results,):
+            if isinstance(result, Tensor):
+                self._made.add(result)
+        return results
 
 
 @dataclass(frozen=True, slots=True)

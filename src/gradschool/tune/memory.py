@@ -12,27 +12,31 @@ from transformers import PreTrainedConfig
 from gradschool.errors import ResourceError
 from gradschool.model.attention import Segments
 from gradschool.model.four_bits import packable
-from gradschool.model.memory import HEAP_OVERHEAD, MATMUL_BUFFERS, Device, gigabytes, without_weights
+from gradschool.model.memory import MATMUL_BUFFERS, Device, gigabytes, without_weights
 from gradschool.model.reader import CHUNK_NUMBERS
-from gradschool.tune.activations import activation_bytes
+from gradschool.tune.activations import Activations, activation_bytes
 from gradschool.tune.passes import Pass
 from gradschool.tune.rows import MAX_TOKENS
 
 Method: TypeAlias = Literal["lora", "4-bit lora", "full"]
-SavedBytes: TypeAlias = Callable[[torch.dtype, int | None, Segments, str], tuple[int, int]]  # see activation_bytes
+CountActivations: TypeAlias = Callable[[torch.dtype, int | None, Segments, str], Activations]  # see activation_bytes
 
 # Bytes per trained number, all in float32: weight, gradient, AdamW's two moments, and the best weights so far.
 TRAINED_BYTES = 4 + 4 + 8 + 4
 # Bytes per weight in 4 bits, scales included (QLoRA: Dettmers et al. 2023, arXiv:2305.14314).
 FOUR_BIT_BYTES = 0.5 + 0.0625
 USABLE = 0.85  # of the free memory
+# Of what layers free, about this fraction remains as gaps on a CPU's heap, between tensors that are saved: glibc wants
+# some bytes more than the size of an aligned tensor, so that no tensor of the same size fits into the gap, but smaller
+# ones do (bench/memory.py). Tensors of MAPPED bytes or more are not on the heap, and leave no gap.
+GAPS, MAPPED = 0.5, 32 << 20
 
 
 class TrainingMemory:
     """Bytes that trainings of a base need, for any passes.
 
     `base` are the weights, `trained` the trained numbers with gradients and optimizer state. `packs` says whether the
-    base reads packed rows; if not, the logits of a whole micro-batch exist at once. `saved` counts activations of this
+    base reads packed rows; if not, the logits of a whole micro-batch exist at once. `count` counts activations of this
     base: a cached `activation_bytes` can be shared by several methods.
     """
 
@@ -44,29 +48,29 @@ class TrainingMemory:
         device: Device,
         *,
         packs: bool = True,
-        saved: SavedBytes | None = None,
+        count: CountActivations | None = None,
     ) -> None:
         network, storage = without_weights(config, device.dtype), device.dtype.itemsize
-        count = sum(parameter.numel() for parameter in network.parameters())
+        weights = sum(parameter.numel() for parameter in network.parameters())
         output = network.get_output_embeddings()
         linear = [m for m in network.modules() if isinstance(m, nn.Linear) and m is not output]
-        self._saved, self.device = saved or partial(activation_bytes, config), device
-        self.base, trained, self._unpacked = count * storage, count, 0
+        self._count, self.device = count or partial(activation_bytes, config), device
+        text = config.get_text_config()
+        self._depth, self._width = int(text.num_hidden_layers), int(text.hidden_size)
+        self.base, trained, unpacked = weights * storage, weights, [0]
         if method != "full":
             trained = sum(rank * (layer.in_features + layer.out_features) for layer in linear)
         if method == "4-bit lora":
-            packed = sum(layer.weight.numel() for layer in packable(network))
-            self.base = int(packed * FOUR_BIT_BYTES) + (count - packed) * storage
-            self._unpacked = max(layer.weight.numel() for layer in linear) * storage
+            unpacked = [layer.weight.numel() * storage for layer in packable(network)] or unpacked
+            self.base -= int(sum(unpacked) * (1 - FOUR_BIT_BYTES / storage))
+        self._unpacked, self._unpacked_by_layer = max(unpacked), sum(w for w in unpacked if w < MAPPED) // self._depth
         self.trained = trained * TRAINED_BYTES
         self._vocabulary, self._output = int(output.out_features), output.weight.numel()
-        text = config.get_text_config()
-        self._depth, self._width = int(text.num_hidden_layers), int(text.hidden_size)
         # With method "full", weights and activations are in float32.
         self._dtype = torch.float32 if method == "full" else device.dtype
         self._rank = None if method == "full" else rank
         self._logits_at_once = CHUNK_NUMBERS if packs else None
-        self._counted: dict[Segments, tuple[int, int]] = {}
+        self._counted: dict[Segments, Activations] = {}
 
     def total(self, passes: Sequence[Pass], checkpointing: bool = False) -> int:
         """Peak bytes of a training with these passes, one after the other."""
@@ -74,13 +78,17 @@ class TrainingMemory:
         return self.base + self.trained + largest
 
     def activations(self, one: Pass, checkpointing: bool = False) -> int:
-        """Bytes saved for the backward pass; with `checkpointing`, layers save their input and are computed again."""
-        layer, rest = self._layer_and_rest(one.segments)
-        saved = rest + self._depth * layer
-        if checkpointing:
+        """Bytes saved for the backward pass, with the gaps between them.
+
+        With `checkpointing`, layers save their input and are computed again.
+        """
+        counted, freed = self._activations_of(one.segments), 0
+        if self.device.kind == "cpu":
+            freed = sum(size for size in counted.freed if size < MAPPED) + self._unpacked_by_layer
+        if checkpointing:  # nothing that is saved later fills the gaps of the layer that is computed again
             inputs = (self._depth + 1) * one.tokens * self._width * self._dtype.itemsize  # the last states included
-            saved = rest + inputs + layer
-        return int(HEAP_OVERHEAD * saved) if self.device.kind == "cpu" else saved
+            return counted.outside + inputs + counted.layer + freed
+        return counted.outside + self._depth * (counted.layer + int(GAPS * freed))
 
     def _temporary(self, one: Pass) -> int:
         """Bytes that exist for a moment: a chunk of logits, or a layer's gradients, and an unpacked layer."""
@@ -90,22 +98,22 @@ class TrainingMemory:
         logits = numbers * one.logit_bytes(size)
         if self._rank is None:  # the gradient of the output layer, and what is added to it
             logits += 2 * 4 * self._output
-        temporary = max(logits, self._layer_and_rest(one.segments)[0]) + self._unpacked
+        temporary = max(logits, self._activations_of(one.segments).layer) + self._unpacked
         if self.device.kind == "cpu":
             reordered = self._output * size if self._dtype == torch.bfloat16 else 0
-            return int(HEAP_OVERHEAD * temporary) + MATMUL_BUFFERS + reordered
+            return temporary + MATMUL_BUFFERS + reordered
         return temporary
 
-    def _layer_and_rest(self, segments: Segments) -> tuple[int, int]:
-        """Bytes saved by a layer and outside the layers; of more than two equal rows, from those of one and two."""
+    def _activations_of(self, segments: Segments) -> Activations:
+        """The activations of a pass; of more than three equal rows, from those of two and three."""
         if segments not in self._counted:
             match segments.groups:
-                case ((rows, length),) if rows > 2:
-                    one, two = (self._layer_and_rest(Segments(segments.prefix, ((n, length),))) for n in (1, 2))
-                    layer, rest = (a + (rows - 1) * (b - a) for a, b in zip(one, two, strict=True))
+                case ((rows, length),) if rows > 3:
+                    two, three = (self._activations_of(Segments(segments.prefix, ((n, length),))) for n in (2, 3))
+                    counted = three.after(two, rows - 3)
                 case _:
-                    layer, rest = self._saved(self._dtype, self._rank, segments, self.device.kind)
-            self._counted[segments] = layer, rest
+                    counted = self._count(self._dtype, self._rank, segments, self.device.kind)
+            self._counted[segments] = counted
         return self._counted[segments]
 
 
