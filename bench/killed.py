@@ -55,7 +55,7 @@ def fixed(*words: str) -> Callable[[Path], list[str]]:
 TEMPORARY = ".out.gradschool-*"
 PREPARE = fixed("prepare", "given/sources", "--for", "style", "--author", "anna@example.org", "--into", "out")
 ANSWERS = ("out/answers/*", "out/done/base*")
-INDEX = ("out/work/.index*", "out/work/.index*/lance", "out/work/.index*/lance/**/_indices", "out/work/index")
+INDEX = ("out/work/.index*", "out/work/.index*/passages.jsonl", "out/work/.index*/.manifest*", "out/work/index")
 TRAINING = ("out/work/tune/*", "out/work/tune/training.safetensors", "out/work/tune/.*", "out/done/tune*")
 PACKAGE = ("out/.specialist*", "out/.specialist*/evidence/*", "out/.specialist*/.specialist.toml*", "out/specialist")
 BASE = "base"
