@@ -1,120 +1,159 @@
-"""Climbs that are killed at random moments and resumed: how many end with the results of an uninterrupted one.
+"""Commands that are killed at random and chosen moments and repeated: how many end as uninterrupted ones.
 
-    python -m bench.kills [--kills N] [--seed N] [--base-model BASE]
+    python -m bench.kills [--kills N] [--seed N]
 
-A small job with documents is climbed over BASE once without a kill. Then it is climbed again and killed (SIGKILL) after
-a random time, or as soon as a chosen file appears: while the index is built, while questions are answered, while the
-package is written. It is resumed and killed again until it has ended, and the next climb begins, until there were N
-kills. The results and the files of the package are compared with the uninterrupted climb.
-Writes bench/results/kills.json.
+Climbs, exports, bundles and preparations (`killed.py` lists them) run once without a kill. Then each is killed
+(SIGKILL) after a random time, or as soon as a chosen file is opened, made or renamed: while an index is built, a
+network is trained, questions are answered, a package or an export is written. It is repeated and killed again, four
+times at most, and then runs to its end; until there were N kills. What says that it is whole must be so after each
+kill. At the end, results and files must be those of the uninterrupted command, what was given must be unchanged, no
+temporary file and no process may be left. Writes bench/results/kills.json, also after each command.
 """
 
+import itertools
 import random
-import subprocess
-import sys
+import shutil
 import tempfile
 import time
-from dataclasses import asdict
+from collections import Counter
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
+from bench.killed import CASES, ENDED, Case, ended, open_packages, outcome, run, said, start, write_given
 from bench.usage import documented
+from gradschool.durable import MARKED
 from gradschool.environment import environment
-from gradschool.files import read_json, sha256, write_json, write_lines
+from gradschool.errors import GradschoolError
+from gradschool.files import hash_tree, write_json
 
 RESULTS = Path(__file__).parent / "results"
-GRADSCHOOL = [sys.executable, "-m", "gradschool"]
-MOMENTS = ("work/**/passages.jsonl", "answers/*", "done/base*", "done/ground*", ".specialist*", "specialist", "")
-JOB = """task = "Name the town of the order."
-[data]
-documents = "documents"
-[split]
-max_test = 14
-max_validation = 6
-[goal]
-metric = "token_f1"
-pass_mark = 0.999
-[prompt]
-shots = [0, 2]
-[ground]
-passages = [1]
-"""
-TOWNS = ("Ashby", "Borth", "Crewe", "Dover", "Epsom", "Frome")
-ENDED = (0, 3)  # exit codes of a climb that came to its end
-LONGEST = 120.0  # seconds for one climb
+LONGEST = 300.0  # seconds for one command
+TIMES = 4  # kills of one command
+CHILD_SECONDS = 10.0  # in which the child processes of a killed command must end
 
 
-def write_job(folder: Path) -> Path:
-    """A job of 72 invented orders, with one document."""
-    (folder / "documents").mkdir(parents=True)
-    (folder / "documents" / "guide.md").write_text("# Towns\n\nThe van to Dover leaves on Monday.\n" * 20)
-    (folder / "job.toml").write_text(JOB)
-    rows = [
-        {"id": f"o{n}", "prompt": f"Send box {n * 7} to {TOWNS[n % 6]} by van {n}.", "completion": TOWNS[n % 6]}
-        for n in range(72)
-    ]
-    write_lines(folder / "examples.jsonl", rows)
-    return folder
+@dataclass
+class Tally:
+    """What happened to one command."""
+
+    expected: dict[str, Any]
+    seconds: float  # of the uninterrupted command
+    kills: Counter[str] = field(default_factory=Counter)  # by moment
+    ends: int = 0
+    equal: int = 0
+    faults: list[str] = field(default_factory=list)
 
 
-def outcome(run: Path) -> dict[str, Any]:
-    """What must be equal: the scores of all rungs, and the hashes of what was packed."""
-    said = read_json(run / "done" / "climbed.json")
-    package = run / "specialist"
-    parts = (path for path in sorted(package.rglob("*")) if path.is_file() and path.parent.name != "evidence")
-    hashes = {path.name: sha256(path) for path in parts if path.name not in ("specialist.toml", "README.md")}
-    scores = [(one["rung"], one["report"] and one["report"]["score"]) for one in said["results"]]
-    return {"scores": scores, "files": hashes}
+def new_place(home: Path, name: str, case: Case) -> Path:
+    """A folder with what a command reads."""
+    place = home / name
+    shutil.copytree(home / "given", place / "given")
+    (place / "base").symlink_to(home / "base")
+    if case.begins:
+        shutil.copytree(home / case.begins, place / "out")
+    return place
 
 
-def killed(command: list[str], run: Path, moment: str, delay: float) -> int:
-    """Start a climb and kill it when a file appears or after `delay` seconds; returns its exit code."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    began = time.monotonic()
-    while process.poll() is None:
-        passed = time.monotonic() - began
-        if passed > (LONGEST if moment else delay) or (moment and any(run.glob(moment))):
+def killed(words: list[str], place: Path, moment: str, delay: float) -> tuple[int | None, list[str]]:
+    """Run a command, killed at a moment or after some seconds; returns its exit code and faults.
+
+    Files that are not written by Python, such as those of an index, are looked for from here.
+    """
+    there = set(place.glob(moment)) if moment else set()
+    process, began = start(words, place, moment), time.monotonic()
+    while process.is_alive():
+        if time.monotonic() - began > delay or (moment and set(place.glob(moment)) - there):
             process.kill()
             break
-        time.sleep(0.005)
-    return process.wait()
+        time.sleep(0.003)
+    process.join()
+    return process.exitcode, staying(place)
 
 
-def main(kills: int, seed: int, base: str) -> None:
-    """Kill climbs until there were `kills` kills, and compare."""
-    chance, happened, equal, climbs = random.Random(seed), {moment or "random": 0 for moment in MOMENTS}, 0, 0
+def staying(place: Path) -> list[str]:
+    """The processes that still work in a folder after some seconds."""
+    until = time.monotonic() + CHILD_SECONDS
+    while True:
+        found = [one.info for one in psutil.process_iter(["cwd", "cmdline"]) if one.info["cwd"] == str(place)]
+        if not found or time.monotonic() > until:
+            return [f"a process stayed: {' '.join(one['cmdline'] or ())}" for one in found]
+        time.sleep(0.2)
+
+
+def kill_and_repeat(case: Case, tally: Tally, place: Path, chance: random.Random) -> None:
+    """Kill a command several times, each time at another moment, and let it end; counts what happened."""
+    out, given, faults = place / "out", hash_tree(place / "given"), list[str]()
+    before = outcome(out) if case.begins else None
+    try:
+        moments = chance.sample([*case.moments, "", ""], TIMES)
+        for moment in sorted(moments, key=("", *case.moments).index):
+            delay = LONGEST if moment else chance.uniform(0.3, 1.0) * tally.seconds
+            code, stay = killed(case.command(place), place, moment, delay)
+            faults += stay
+            if code != -9:
+                faults += [] if code in ENDED else [f"the repeated command ended with {code}: {said(place)}"]
+                break
+            tally.kills[moment or "random"] += 1
+            open_packages(out)
+            if ended(out) and outcome(out) not in (before, tally.expected):
+                faults.append(f"killed at {moment or 'a random moment'}, it left what is not whole")
+            if case.once and out.exists():
+                break
+        if not (case.once and out.exists()):
+            run(case.command(place), place)
+        if outcome(out) != tally.expected:
+            faults.append("the results differ")
+    except (GradschoolError, OSError, RuntimeError) as error:
+        faults.append(f"{type(error).__name__}: {error}")
+    if hash_tree(place / "given") != given:
+        faults.append("what was given has changed")
+    faults += [f"{path.name} was left" for path in place.rglob(".*") if MARKED.fullmatch(path.name)]
+    tally.ends, tally.equal, tally.faults = tally.ends + 1, tally.equal + (not faults), [*tally.faults, *faults]
+
+
+def main(kills: int, seed: int) -> None:
+    """Kill commands until there were `kills` kills, and compare."""
+    chance, tallies = random.Random(seed), dict[str, Tally]()
     with tempfile.TemporaryDirectory() as temporary:
         home = Path(temporary)
-        job = write_job(home / "orders")
-        straight = home / "straight"
-        options = ["--base-model", base]
-        began = time.monotonic()
-        subprocess.run([*GRADSCHOOL, "climb", str(job), "--run", str(straight), *options], stdout=subprocess.DEVNULL)
-        longest, expected = time.monotonic() - began, outcome(straight)
-        while sum(happened.values()) < kills:
-            run, climbs, moments = home / f"run-{climbs}", climbs + 1, chance.sample(MOMENTS, 3)
-            for moment in [*moments, None]:
-                again = (run / "run.json").exists()
-                command = [*GRADSCHOOL, "climb", *(["--resume", str(run)] if again else [str(job), "--run", str(run)])]
-                command += [] if again else options
-                wanted = moment if moment and not any(run.glob(moment)) else ""
-                delay = LONGEST if moment is None else chance.uniform(0.1, 0.9) * longest
-                if killed(command, run, wanted, delay) == -9 and moment is not None:
-                    happened[wanted or "random"] += 1
-            equal += (run / "done" / "climbed.json").exists() and outcome(run) == expected
-            print(f"{sum(happened.values())} kills, {equal} of {climbs} climbs equal", flush=True)
-    found = {"kills": sum(happened.values()), "moments": happened, "climbs": climbs, "equal": equal}
-    options_used = {"kills": kills, "seed": seed, "base_model": base}
-    write_json(
-        RESULTS / "kills.json",
-        {"command": "python -m bench.kills", "options": options_used, **found, "environment": asdict(environment())},
-    )
+        write_given(home)
+        for case in CASES:
+            place, began = new_place(home, f"straight {case.name}", case), time.monotonic()
+            run(case.command(place), place)
+            tallies[case.name] = Tally(outcome(place / "out"), time.monotonic() - began)
+        for number, case in enumerate(itertools.cycle(CASES)):
+            if sum(sum(tally.kills.values()) for tally in tallies.values()) >= kills:
+                break
+            tally, place = tallies[case.name], new_place(home, f"place {number}", case)
+            kill_and_repeat(case, tally, place, chance)
+            shutil.rmtree(place)
+            write_json(RESULTS / "kills.json", record(tallies, {"kills": kills, "seed": seed}))
+            print(case.name, dict(tally.kills), f"{tally.equal} of {tally.ends} equal", *tally.faults, flush=True)
+
+
+def record(tallies: dict[str, Tally], options: dict[str, int]) -> dict[str, Any]:
+    """The content of kills.json."""
+    commands: dict[str, dict[str, Any]] = {
+        name: {
+            "kills": sum(tally.kills.values()),
+            "moments": dict(sorted(tally.kills.items())),
+            "ends": tally.ends,
+            "equal": tally.equal,
+            "faults": tally.faults,
+        }
+        for name, tally in tallies.items()
+    }
+    totals = {key: sum(one[key] for one in commands.values()) for key in ("kills", "ends", "equal")}
+    used = {"command": "python -m bench.kills", "options": options}
+    return {**used, **totals, "commands": commands, "environment": asdict(environment())}
 
 
 if __name__ == "__main__":
     parser = documented(__doc__)
-    parser.add_argument("--kills", type=int, default=20, help="number of kills (20)")
+    parser.add_argument("--kills", type=int, default=100, help="number of kills (100)")
     parser.add_argument("--seed", type=int, default=0, help="of moments and times (0)")
-    parser.add_argument("--base-model", default="fake", help="base of the climbs (fake)")
     given = parser.parse_args()
-    main(given.kills, given.seed, given.base_model)
+    main(given.kills, given.seed)

@@ -14,6 +14,7 @@ from tree import ROOT
 PAGE, RESULTS = ROOT / "docs" / "performance.md", ROOT / "bench" / "results"
 BLOCK = re.compile(r"(<!-- (\w+):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 ABSENT = "Not measured."
+KILLED = {"kills": "kills", "ends": "repeated to the end", "equal": "equal"}
 LABELS = {  # names in older results
     "trl, layers computed twice": "trl, activation checkpointing",
     "matrix products": "matrix multiplication",
@@ -157,6 +158,24 @@ def quality(result: dict[str, Any]) -> str:
     return "\n".join([*parts, about + machine(result, "same_quality")])
 
 
+def kills(result: dict[str, Any]) -> str:
+    """How many killed commands ended as uninterrupted ones, for each command, and the moments of the kills."""
+    rows = [
+        [f"`{name}`" if name.startswith(("bundle", "export")) else name, *(str(one[key]) for key in KILLED)]
+        for name, one in result["commands"].items()
+    ]
+    chosen = sum(one["kills"] - one["moments"].get("random", 0) for one in result["commands"].values())
+    environment = result["environment"]
+    return "\n".join(
+        [
+            f"{result['kills']} kills, {chosen} of them at a chosen moment: "
+            f"{result['equal']} of {result['ends']} commands ended as the uninterrupted one.\n",
+            table(["command", *KILLED.values()], rows),
+            f"{environment['processor']}; torch {environment['packages']['torch']}; `python -m bench.kills`.\n",
+        ]
+    )
+
+
 TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "training": ("train_speed", training),
     "training_float32": ("train_speed-float32", training),
@@ -164,6 +183,7 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "growth": ("growth", growth),
     "memory": ("memory-float32", memory),
     "quality": ("same_quality", quality),
+    "kills": ("kills", kills),
 }
 
 

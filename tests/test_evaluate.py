@@ -53,6 +53,17 @@ def test_rows_are_in_the_order_of_examples_and_answers_are_saved(tmp_path: Path)
     assert [line["id"] for line in lines] == [e.id for e in EXAMPLES]
 
 
+def test_saved_answers_are_on_the_disk_before_what_is_saved_about_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr("gradschool.evaluate.sync", synced.append)
+    for _ in range(2):  # asked now, or by a process that was killed
+        ask(Counting(), tmp_path / "answers.jsonl")
+        assert synced == [tmp_path / "answers.jsonl", tmp_path]
+        synced.clear()
+
+
 @pytest.mark.parametrize("torn", [b"", b'{"id": "e4", "answer": {"te', b"\xff\xfe\n"])
 def test_an_interrupted_evaluation_asks_only_the_rest(torn: bytes, tmp_path: Path) -> None:
     kept = tmp_path / "answers.jsonl"

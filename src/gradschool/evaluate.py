@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from pydantic import TypeAdapter
 
+from gradschool.durable import sync
 from gradschool.errors import DamagedError, UsageError
 from gradschool.files import append_line, read_lines, write_lines
 from gradschool.model.engine import Engine
@@ -76,6 +77,9 @@ def answer_all(
                 append_line(saved, {"id": missing[position].id, "answer": _answer.dump_python(answer, mode="json")})
             yield from (Note(note, "warning") for note in notes())
             yield Progress(what, len(answers), len(examples))
+    if saved and answers:  # what is saved about them must not outlast them
+        sync(saved)
+        sync(saved.parent)
     return [answers[example.id] for example in examples]
 
 

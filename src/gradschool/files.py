@@ -6,18 +6,25 @@ import json
 import os
 import re
 import shutil
-import stat
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from gradschool.durable import (
+    FOLDER_MODE,
+    make_folder,
+    private_as_folder,
+    replace_file,
+    replace_folder,
+    sync,
+    temporary_file,
+    temporary_folder,
+)
 from gradschool.errors import DamagedError, GradschoolError, ResourceError
 
 HASH_BLOCK = 1 << 20
-FILE_MODE, FOLDER_MODE, PRIVATE = 0o644, 0o755, 0o700  # what is private can only be read by the user
-LEFTOVER = re.compile(r"\.(.+)\.[a-z0-9_]{8}")  # temporary files and folders of `new_file` and `new_folder`
+FILE_MODE, PRIVATE = 0o644, 0o700  # what is private can only be read by the user
 
 
 @contextmanager
@@ -68,41 +75,14 @@ def new_path(path: Path, mode: int = FILE_MODE) -> Iterator[Path]:
     """The path of a temporary file that then replaces `path`, as in `new_file`: for libraries that open files."""
     with disk_errors(path):
         make_folder(path.parent)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
-        temporary = Path(name)
+        temporary = temporary_file(path)
         try:
             yield temporary
-            _sync(temporary)
-            temporary.chmod(_private_as_folder(path, mode))
-            temporary.replace(path)
-            _sync(path.parent)
+            temporary.chmod(private_as_folder(path, mode))
+            replace_file(temporary, path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it; each is as private as the one that it is in."""
-    if not folder.is_dir():
-        make_folder(folder.parent)
-        folder.mkdir(mode=_private_as_folder(folder, FOLDER_MODE), exist_ok=True)
-
-
-def _private_as_folder(path: Path, mode: int) -> int:
-    """The permissions `mode` without those that the folder of `path` withholds from other users."""
-    return mode & (path.parent.stat().st_mode | stat.S_IRWXU)
-
-
-def _sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
-    if path.is_dir() and os.name != "posix":  # other systems cannot open folders
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -138,7 +118,7 @@ def append_line(path: Path, row: object) -> None:
     """
     with disk_errors(path):
         make_folder(path.parent)
-        private = _private_as_folder(path, FILE_MODE)
+        private = private_as_folder(path, FILE_MODE)
         with open(path, "ab+", opener=lambda name, flags: os.open(name, flags, private)) as file:
             if file.tell() > 0:
                 file.seek(-1, os.SEEK_END)
@@ -161,28 +141,16 @@ def read_lines(path: Path) -> list[Any]:
 
 @contextmanager
 def new_folder(path: Path, mode: int = FOLDER_MODE) -> Iterator[Path]:
-    """Fill a temporary folder, which replaces `path` if the block succeeds; as private as its folder, or as `mode`."""
+    """Fill a temporary folder, which replaces `path` if the block succeeds; as private as its folder, or as `mode`.
+
+    Raises UsageError if another process is doing the same.
+    """
     with disk_errors(path):
         make_folder(path.parent)
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-        try:
+        with temporary_folder(path) as temporary:
             yield temporary
-            _settle(temporary, _private_as_folder(path, mode))
-            if path.exists():
-                old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-                path.replace(old)
-                try:
-                    temporary.replace(path)
-                except BaseException:
-                    old.replace(path)
-                    raise
-                shutil.rmtree(old)
-            else:
-                temporary.replace(path)
-            _sync(path.parent)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
+            _settle(temporary, private_as_folder(path, mode))
+            replace_folder(temporary, path)
 
 
 def _settle(folder: Path, mode: int) -> None:
@@ -192,9 +160,9 @@ def _settle(folder: Path, mode: int) -> None:
             file = Path(place, name)
             if not file.is_symlink():
                 file.chmod(mode & FILE_MODE)
-                _sync(file)
+                sync(file)
         Path(place).chmod(mode)
-        _sync(Path(place))
+        sync(Path(place))
 
 
 def copy_folder(source: Path, target: Path) -> None:

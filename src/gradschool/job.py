@@ -9,8 +9,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from gradschool.errors import UsageError, nearest
+from gradschool.files import read_json
 from gradschool.settings import RENAMED, Rule, Section, Settings
 
+PREPARED = "prepared.json"  # the record of a preparation; with `writing` until it has ended
 EXAMPLE_FILES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".xlsx")
 
 
@@ -67,6 +69,20 @@ def read_job(path: Path, overrides: Mapping[str, Any] | None = None, overrides_f
             "rename it, or write a job.toml next to it.",
         )
     return Job(name, folder, _settings(str(path), written, overrides or {}, overrides_from))
+
+
+def demand_prepared(job: Job) -> None:
+    """Raise UsageError if the preparation of the job's folder did not end: its files may be of two preparations."""
+    try:
+        record = read_json(job.folder / PREPARED)
+    except (OSError, ValueError):  # there was none, or its record is not legible: `prepare` reports that
+        return
+    if isinstance(record, dict) and record.get("writing"):
+        raise UsageError(
+            f"The preparation of {job.folder} did not end.",
+            "Some of its files may be of the preparation before it, or missing.",
+            f"repeat the `gradschool prepare` command; or delete {job.folder / PREPARED} to use the files as they are.",
+        )
 
 
 def change_job(job: Job, overrides: Mapping[str, Any], overrides_from: str) -> Job:

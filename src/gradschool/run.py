@@ -26,11 +26,11 @@ from typing import Any, Generic, TypeVar, get_args
 import filelock
 from pydantic import TypeAdapter, ValidationError
 
+from gradschool.durable import LEFTOVER, clear, make_folder, sync
 from gradschool.environment import Environment, environment
 from gradschool.errors import DamagedError, GradschoolError, UsageError
 from gradschool.files import (
     FILE_MODE,
-    LEFTOVER,
     PRIVATE,
     append_line,
     disk_errors,
@@ -120,7 +120,7 @@ class Run:
         run = cls(folder or _claimed(job.name), job, new=True)
         folder = run.folder
         with disk_errors(folder):
-            folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+            make_folder(folder, PRIVATE)
             with suppress(PermissionError):  # of someone else who lets the user write there
                 if not any(folder.iterdir()):
                     folder.chmod(PRIVATE)
@@ -355,9 +355,10 @@ def _claimed(name: str) -> Path:
     while True:
         folder = next_folder(name)
         with disk_errors(folder):
-            folder.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(folder.parent)
             with suppress(FileExistsError):
                 folder.mkdir(mode=PRIVATE)
+                sync(folder.parent)
                 return folder
 
 
@@ -367,10 +368,7 @@ def _clean(folder: Path) -> None:
     own = [path for path in folder.iterdir() if (match := LEFTOVER.fullmatch(path.name)) and match[1] in names]
     inner = [path for name in STEPS for path in (folder / name).rglob(".*")]
     for path in (*own, *(path for path in inner if LEFTOVER.fullmatch(path.name))):
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        clear(path)
 
 
 def next_folder(name: str, parent: Path = RUNS) -> Path:

@@ -15,7 +15,7 @@ from gradschool.data.split import freeze_split, split_of, verify_split
 from gradschool.errors import DamagedError, DataError, UsageError
 from gradschool.evaluate import Measure, fit_metrics, untrained
 from gradschool.files import hash_of
-from gradschool.job import Job
+from gradschool.job import Job, demand_prepared
 from gradschool.model.engine import Engine
 from gradschool.model.opening import is_moved, open_engine, remember_base
 from gradschool.model.places import find_base
@@ -158,8 +158,9 @@ def _demand_same_inputs(run: Run) -> None:
 
 
 def check_job(job: Job) -> None:
-    """Check the settings of a job against each other and that its files exist; reads nothing."""
+    """Check the settings of a job against each other and that its files exist; reads no data."""
     data, goal = job.settings.data, job.settings.goal
+    demand_prepared(job)
     pass_mark_of(goal)
     if job.settings.quantization and job.settings.tune.method == "full":
         raise UsageError(

@@ -10,15 +10,17 @@ import pytest
 from typer.testing import CliRunner
 
 from finish import finish
+from gradschool import durable
 from gradschool.cli import app
 from gradschool.data.read import read_examples
 from gradschool.data.split import split_of
 from gradschool.errors import DataError, UsageError
 from gradschool.job import read_job
+from gradschool.prepare.folder import JobFolder
 from gradschool.prepare.options import PrepareOptions, private_modes
 from gradschool.prepare.prepare import prepare
 from gradschool.records import Note
-from gradschool.workspace import divide
+from gradschool.workspace import check_job, divide
 from mails import ANNA, TOM, mail, mbox
 
 Run = Callable[..., Any]
@@ -288,3 +290,62 @@ def test_notes_report_the_sources(run: Run) -> None:
     _, events = run({"box.mbox": mailbox(), "b.csv": table}, "style", authors=AUTHOR)
     told = " ".join(event.text for event in events if isinstance(event, Note))
     assert "box.mbox: a mailbox (mbox)." in told and "32 mails; 16 are by anna@example.org (given)." in told
+
+
+@pytest.mark.parametrize(
+    ("stage", "after"), [("examples.jsonl", True), ("guide.md", False), ("job.toml", True), ("report.md", False)]
+)
+def test_a_killed_preparation_is_repeated(
+    stage: str, after: bool, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut off before or after a file is replaced, over a job that the user edited: the next one asks for nothing."""
+    run({"box.mbox": mailbox(12), "guide.md": "# Boats\n\nThe sheds are locked at six.\n"}, "skill", authors=AUTHOR)
+    job, sources = tmp_path / "job", [tmp_path / "sources" / name for name in ("box.mbox", "guide.md")]
+    (job / "job.toml").write_text(edited := (job / "job.toml").read_text() + "# mine\n")
+    if stage == "job.toml":
+        (job / "job.toml").unlink()
+    (job / "documents" / "guide.md").unlink()
+    sources[0].write_bytes(mailbox(16))
+    plain = durable.replace_file
+
+    def replace_file(new: Path, path: Path) -> None:
+        if path.name != stage or after:
+            plain(new, path)
+        if path.name == stage:
+            raise SystemExit
+
+    def work() -> Any:
+        return finish(prepare(sources, PrepareOptions("skill", authors=AUTHOR), job))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gradschool.files.replace_file", replace_file)
+        for _ in range(2):  # killed twice: neither may take the other's files for the user's
+            with pytest.raises(SystemExit):
+                work()
+            sources[0].write_bytes(mailbox(15))
+            (job / "documents" / "guide.md").unlink(missing_ok=True)
+    if (job / "job.toml").exists():
+        with pytest.raises(UsageError, match="did not end"):
+            check_job(read_job(job))
+    work()
+    check_job(read_job(job))
+    assert len((job / "examples.jsonl").read_text().splitlines()) == 15
+    assert stage == "job.toml" or (job / "job.toml").read_text() == edited
+    assert "locked at six" in (job / "documents" / "guide.md").read_text()
+
+
+def test_two_preparations_cannot_write_one_folder(prepared: Any, tmp_path: Path) -> None:
+    source = tmp_path / "sources" / "box.mbox"
+    work = prepare([source], PrepareOptions("style", authors=AUTHOR), tmp_path / "job")
+    next(work)
+    with pytest.raises(UsageError, match="is being written by another process"):
+        again(tmp_path)
+    work.close()
+    assert again(tmp_path).summary.kept == 16
+
+
+@pytest.mark.parametrize("record", ["{", "[]", '{"files": 3}', '{"files": {"a": 1}}', '{"writing": {"a": "b"}}'])
+def test_a_record_that_is_not_one_is_an_error(record: str, tmp_path: Path) -> None:
+    (tmp_path / "prepared.json").write_text(record)
+    with pytest.raises(UsageError, match=r"prepared\.json cannot be read"):
+        JobFolder(tmp_path)

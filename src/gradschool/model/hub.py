@@ -24,6 +24,7 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError 
 from huggingface_hub.hf_api import ModelInfo, RepoSibling
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
+from gradschool.durable import make_folder, replace_file
 from gradschool.errors import ModelError, ResourceError
 from gradschool.files import disk_errors, read_json, sha256, write_json
 from gradschool.model.connection import proxy_errors
@@ -82,7 +83,7 @@ def _download(
 ) -> Work[None]:
     total = sum(file.size or 0 for file in files)
     with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         present = sum(_size(folder / file.rfilename) + _size(_part(folder, file)) for file in files)
         resumed = f", {present / 1e6:.1f} MB of them already on disk" if present else ""
         yield Note(
@@ -141,7 +142,7 @@ def _file(
                 part.unlink()
             pause(2.0**idle)
     _check(model_id, file, part)
-    part.replace(target)
+    replace_file(part, target)
     yield Progress(what, done + _size(target), total, "bytes")
 
 

@@ -12,7 +12,7 @@ from gradschool.data.others import messages_in, of_training, read_others
 from gradschool.data.read import read_examples
 from gradschool.data.split import freeze_split, split_of
 from gradschool.errors import DataError, UsageError
-from gradschool.files import disk_errors, sha256, write_text
+from gradschool.files import new_path, sha256
 from gradschool.job import Job, read_job
 from gradschool.model.opening import open_engine
 from gradschool.prepare.folder import DOCUMENTS, EXAMPLES, GUIDELINES, JOB_FILE, REPORT, JobFolder
@@ -49,7 +49,7 @@ def write_job(
     summary = output.summary
     yield from _copy_documents(folder, gathered, summary)
     if options.guidelines:
-        write_text(folder.path / GUIDELINES, decode(options.guidelines.read_bytes())[0])
+        folder.write(GUIDELINES, decode(options.guidelines.read_bytes())[0])
     rules = with_examples(guidelines, ideals(folder.path / EXAMPLES, MAX_FOR_RULES))
     job_kept = folder.job_is_edited
     if not job_kept:
@@ -63,9 +63,9 @@ def write_job(
             by_time=2 * output.dated > summary.kept,
             pass_mark=options.pass_mark,
         )
-        write_text(folder.path / JOB_FILE, text)
+        folder.write(JOB_FILE, text)
     yield from _try_split(folder, summary, gathered, limits)
-    write_text(folder.path / REPORT, report_page(summary, rules, folder.path, options.purpose))
+    folder.write(REPORT, report_page(summary, rules, folder.path, options.purpose))
     folder.finish(_record(options, summary), job_kept=job_kept)
     return tuple(rules), job_kept
 
@@ -78,9 +78,8 @@ def _copy_documents(folder: JobFolder, gathered: Gathered, summary: Summary) -> 
         if target.exists() and target.resolve() != file.path.resolve() and sha256(target) != sha256(file.path):
             yield Note(f"{target} differs from {file.name} and is kept.", "warning")
         elif not target.exists():
-            with disk_errors(target):
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file.path, target)
+            with new_path(target) as temporary:
+                shutil.copyfile(file.path, temporary)
 
 
 def _try_split(folder: JobFolder, summary: Summary, gathered: Gathered, limits: Limits) -> Work[None]:

@@ -9,7 +9,8 @@ JOB/
   pairs.jsonl               a good and a bad answer to the same question, if the data mark any; not trained on
   guidelines.md             a copy of the guidelines, if any
   documents/                copies of the documents for the ground rung, if any
-  prepared.json             sources, options, counts, and hashes of the files above
+  prepared.json             sources, options, counts, and hashes of the files above; before each file is replaced, the
+                            hash of the new one under `writing`, until all are written
   private/pseudonyms.json   the original of each pseudonym; never leaves this machine
 """
 
@@ -19,13 +20,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from gradschool.errors import UsageError
-from gradschool.files import disk_errors, new_file, read_json, sha256, write_json, write_text
+from pydantic import BaseModel
 
-EXAMPLES, REVIEW, REPORT, JOB_FILE, RECORD = "examples.jsonl", "review.jsonl", "report.md", "job.toml", "prepared.json"
+from gradschool.durable import clear_all, make_folder
+from gradschool.errors import UsageError
+from gradschool.files import disk_errors, new_path, read_json, sha256, write_json, write_text
+from gradschool.job import PREPARED
+
+EXAMPLES, REVIEW, REPORT, JOB_FILE = "examples.jsonl", "review.jsonl", "report.md", "job.toml"
 OTHERS, PAIRS = "others.jsonl", "pairs.jsonl"
 GUIDELINES, DOCUMENTS, PRIVATE = "guidelines.md", "documents", "private"
 MAP = f"{PRIVATE}/pseudonyms.json"
+
+
+class Record(BaseModel, extra="allow"):
+    """What prepared.json says about files: their hashes, and those that a killed preparation was writing."""
+
+    files: dict[str, str] = {}
+    writing: dict[str, list[str]] = {}
 
 
 class JobFolder:
@@ -35,33 +47,40 @@ class JobFolder:
         if path.exists() and not path.is_dir():
             raise UsageError(f"{path} is a file.", "--into names a folder.", "name another one.")
         self.path = path
-        self.record: dict[str, Any] = {}
-        if (path / RECORD).exists():
+        self.record = Record()
+        if (path / PREPARED).exists():
             try:
-                self.record = read_json(path / RECORD)
+                self.record = Record.model_validate(read_json(path / PREPARED))
             except ValueError as error:
                 raise UsageError(
-                    f"{path / RECORD} cannot be read.", str(error), "delete it, or prepare into another folder."
+                    f"{path / PREPARED} cannot be read.", str(error), "delete it, or prepare into another folder."
                 ) from error
 
     def check(self) -> None:
         """Raise UsageError if a file that would be overwritten was made or edited by the user."""
-        written: dict[str, str] = self.record.get("files", {})
         for name in (EXAMPLES, OTHERS, PAIRS, REPORT, GUIDELINES):
             file = self.path / name
-            if file.exists() and sha256(file) != written.get(name):
-                how = "was edited" if name in written else "was not written by a preparation"
+            if file.exists() and sha256(file) not in self._written(name):
+                how = "was edited" if self._written(name) else "was not written by a preparation"
                 raise UsageError(
                     f"{file} {how}.",
                     "It would be overwritten.",
                     "move it away, or prepare into another folder; write decisions into review.jsonl instead.",
                 )
 
+    def _written(self, name: str) -> list[str]:
+        """The hashes of a file as preparations wrote it: the last one that ended, and those after it that did not."""
+        return [*filter(None, [self.record.files.get(name)]), *self.record.writing.get(name, [])]
+
+    def clear(self) -> None:
+        """Remove temporary files that a killed preparation left; no other one may be running."""
+        clear_all(self.path)
+
     @property
     def job_is_edited(self) -> bool:
         """Whether the user edited or wrote job.toml."""
         file = self.path / JOB_FILE
-        return file.exists() and sha256(file) != self.record.get("files", {}).get(JOB_FILE)
+        return file.exists() and sha256(file) not in self._written(JOB_FILE)
 
     def pseudonyms(self) -> dict[str, Any] | None:
         """The map of pseudonyms of an earlier run, if any."""
@@ -81,26 +100,37 @@ class JobFolder:
         """Write the map of pseudonyms, readable by this user alone and ignored by git."""
         folder = self.path / PRIVATE
         with disk_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             folder.chmod(0o700)
         write_text(folder / ".gitignore", "*\n")
-        write_json(self.path / MAP, content)
-        (self.path / MAP).chmod(0o600)
+        self.write(MAP, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
     @contextmanager
     def lines(self, name: str) -> Iterator["Lines"]:
         """Write a file of JSON lines; it replaces the old one when all rows are written."""
-        with new_file(self.path / name, mode=0o600 if name == REVIEW else 0o644) as file:
+        with self._new(name) as path, path.open("wb") as file:
             yield Lines(file)
+
+    def write(self, name: str, text: str) -> None:
+        """Write a text file, which replaces the old one."""
+        with self._new(name) as path:
+            path.write_bytes(text.encode())
+
+    @contextmanager
+    def _new(self, name: str) -> Iterator[Path]:
+        """A temporary file that replaces the old one; first, its hash is recorded, so that it is known after a kill."""
+        with new_path(self.path / name, mode=0o600 if name in (REVIEW, MAP) else 0o644) as path:
+            yield path
+            self.record.writing.setdefault(name, []).append(sha256(path))
+            write_json(self.path / PREPARED, self.record.model_dump(mode="json"))
 
     def finish(self, about: dict[str, Any], job_kept: bool) -> None:
         """Write prepared.json: `about` and the hashes of files; `job_kept` says that job.toml is the user's."""
         names = (EXAMPLES, OTHERS, PAIRS, JOB_FILE, REPORT, GUIDELINES)
-        old = self.record.get("files", {})
         files = {name: sha256(self.path / name) for name in names if (self.path / name).exists()}
         if job_kept:  # keeps the old hash, so that the next run also sees an edited file
-            files[JOB_FILE] = old.get(JOB_FILE, "")
-        write_json(self.path / RECORD, about | {"files": files})
+            files[JOB_FILE] = self.record.files.get(JOB_FILE, "")
+        write_json(self.path / PREPARED, about | {"files": files})
 
 
 class Lines:

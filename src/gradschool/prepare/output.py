@@ -53,7 +53,10 @@ class Output:
         self._group_at, self._said = "", dict[str, tuple[str, list[Replaced]]]()
 
     def write(self, folder: JobFolder, spool: Spool, others: Spool | None) -> Work[None]:
-        """Write all examples and the review; and for a style, the texts of other authors."""
+        """Write all examples and the review; and for a style, the texts of other authors.
+
+        The map of pseudonyms is on the disk before the first file that has some.
+        """
         with ExitStack() as files:
             examples, review = (files.enter_context(folder.lines(name)) for name in (EXAMPLES, REVIEW))
             if others is not None:
@@ -66,6 +69,7 @@ class Output:
             if self._others and others is not None:
                 self._add_others(self._others, others)
             self._rest(review)
+            folder.save_map(self.names.as_map())
         self._write_pairs(folder)
         self.summary.groups = len(self._groups)
 

@@ -1,10 +1,11 @@
 """Prepare a job folder from raw material: read the sources, clean, pseudonymize, write examples, job and report."""
 
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from gradschool.durable import make_folder, temporary_folder
 from gradschool.files import disk_errors
 from gradschool.prepare.clean import Ingest, analyze
 from gradschool.prepare.draft import Spool
@@ -47,10 +48,11 @@ def prepare(sources: Sequence[Path], options: PrepareOptions, into: Path) -> Wor
     guidelines = read_guidelines(options.guidelines) if options.guidelines else []
     limits = limits_for(into)
     names = Pseudonyms(options.private, folder.pseudonyms(), decisions.values)
-    with disk_errors(into), tempfile.TemporaryDirectory(dir=_same_disk(into), prefix=f".{into.name}.") as temporary:
-        files = yield from recognise(sources, Path(temporary))
-        spool = Spool(Path(temporary) / "drafts")
-        others = Spool(Path(temporary) / "others") if options.purpose == "style" else None
+    with disk_errors(into), _temporary(into) as temporary:
+        folder.clear()
+        files = yield from recognise(sources, temporary)
+        spool = Spool(temporary / "drafts")
+        others = Spool(temporary / "others") if options.purpose == "style" else None
         try:
             gathered = yield from gather(
                 files,
@@ -62,7 +64,7 @@ def prepare(sources: Sequence[Path], options: PrepareOptions, into: Path) -> Wor
             if not len(spool):
                 raise nothing_usable(options)
             if others is not None and options.others:
-                yield from read_others_given(options, others, names.people, limits, Path(temporary))
+                yield from read_others_given(options, others, names.people, limits, temporary)
             findings = yield from analyze(spool, options, decisions, names.people)
             summary = Summary(
                 sources=list(files),
@@ -80,11 +82,14 @@ def prepare(sources: Sequence[Path], options: PrepareOptions, into: Path) -> Wor
             spool.close()
             if others is not None:
                 others.close()
-        folder.save_map(names.as_map())
         rules, job_kept = yield from write_job(folder, output, gathered, guidelines, options, limits)
     return Prepared(folder.path, summary, rules, job_kept)
 
 
-def _same_disk(into: Path) -> Path:
-    """The nearest existing parent folder, so that the spool is on the same disk as the job."""
-    return next(path for path in into.resolve().parents if path.is_dir())
+@contextmanager
+def _temporary(into: Path) -> Iterator[Path]:
+    """A folder next to the job, on the same disk; it is also what shows that no other preparation runs."""
+    place = into.resolve()
+    make_folder(place.parent)
+    with temporary_folder(place) as temporary:
+        yield temporary
