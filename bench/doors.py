@@ -1,4 +1,4 @@
-"""The doors by which the files of others come in: for each, valid samples and the functions of the project that open them."""
+"""The doors by which files of others come in: valid samples for each, and the functions that open them."""
 
 import asyncio
 import json
@@ -122,7 +122,7 @@ def _template(path: Path) -> None:
 def _job(folder: Path) -> None:
     job = read_job(folder)
     if job.settings.base_model == "fake":  # the others have doors of their own
-        _result(examine(job))
+        _result(examine(job, rows=1))
 
 
 def _run(folder: Path) -> None:
@@ -150,9 +150,17 @@ def _server(folder: Path) -> None:
     except (ValueError, LookupError, TypeError, RecursionError):
         return  # no server would pass it on
     scope = {
-        **{"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http", "query_string": b""},
-        **{"method": method, "path": path, "raw_path": path.encode("utf-8", "replace"), "root_path": ""},
-        **{"client": ("127.0.0.1", 9), "server": ("127.0.0.1", 8000)},
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "scheme": "http",
+        "query_string": b"",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode("utf-8", "replace"),
+        "root_path": "",
+        "client": ("127.0.0.1", 9),
+        "server": ("127.0.0.1", 8000),
         "headers": [(_bytes(name).lower(), _bytes(value)) for name, value in headers.items()],
     }
     status = asyncio.run(_answer(scope, body))

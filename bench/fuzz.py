@@ -197,7 +197,7 @@ def main(seconds: float, only: str, seed: int, number: int | None, keep: Path) -
         tried = try_door(door, watch, seed, numbers, seconds / len(doors), keep)
         found[door.name] = asdict(tried) | {"findings": len(tried.findings), "kinds": list(tried.findings)}
         print(
-            f"{door.name:12} {tried.inputs:7,} inputs: {tried.opened:,} opened, {sum(tried.refused.values()):,} refused, "
+            f"{door.name:12} {tried.inputs:7,} inputs: {tried.opened:,} opened, {tried.refused.total():,} refused, "
             f"{len(tried.findings)} kinds of findings; slowest {tried.slowest:.1f} s",
             flush=True,
         )

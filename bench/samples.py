@@ -146,7 +146,9 @@ EPUB = {
     "c.xhtml": "<html><body><h1>Hives</h1><p>Bees live here.</p></body></html>",
 }
 MARKDOWN = "# Fees\n\n| item | price |\n| --- | --- |\n| box | 5 |\n\n> quote\n\n```py\nx = 1\n```\n\nText [1](a.md).\n"
-HTML = "<html><head><title>x</title></head><body><h1>Fees</h1><table><tr><td>5</td></tr></table><!-- n --></body></html>"
+HTML = (
+    "<html><head><title>x</title></head><body><h1>Fees</h1><table><tr><td>5</td></tr></table><!-- n --></body></html>"
+)
 
 
 def pdf(text: str) -> bytes:
@@ -156,7 +158,8 @@ def pdf(text: str) -> bytes:
         "<< /Type /Catalog /Pages 2 0 R >>",
         "<< /Type /Pages /Kids [4 0 R] /Count 1 >>",
         "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
-        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 5 0 R /Resources << /Font << /F1 3 0 R >> >> >>",
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 5 0 R "
+        "/Resources << /Font << /F1 3 0 R >> >> >>",
         f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream",
     )
     made, places = b"%PDF-1.4\n", []

@@ -20,9 +20,16 @@ from gradschool.package.manifest import MANIFEST
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 SIZES: dict[str, Any] = {
-    **{"vocab_size": 280, "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1},
-    **{"num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 128},
-    **{"bos_token_id": None, "eos_token_id": 2, "pad_token_id": None},
+    "vocab_size": 280,
+    "hidden_size": 16,
+    "intermediate_size": 32,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "max_position_embeddings": 128,
+    "bos_token_id": None,
+    "eos_token_id": 2,
+    "pad_token_id": None,
 }
 JOB = """task = "Name the town."
 base_model = "fake"
@@ -56,7 +63,9 @@ timeout = 5.0
 def network() -> LlamaForCausalLM:
     """A random network; the same each time."""
     torch.manual_seed(0)
-    return LlamaForCausalLM(LlamaConfig(**SIZES)).eval()
+    made = LlamaForCausalLM(LlamaConfig(**SIZES))
+    made.eval()
+    return made
 
 
 def _tokenizer() -> PreTrainedTokenizerFast:
@@ -65,7 +74,9 @@ def _tokenizer() -> PreTrainedTokenizerFast:
     raw.decoder = decoders.ByteLevel()
     special = [AddedToken(token, special=True, normalized=False) for token in SPECIAL]
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=270, initial_alphabet=alphabet, special_tokens=special, show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=270, initial_alphabet=alphabet, special_tokens=special, show_progress=False
+    )
     raw.train_from_iterator(["the boat is in the harbour"], trainer)
     made = PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<|im_end|>")
     made.chat_template = CHATML.replace("message['role']", "message.role")  # not the one that gradschool knows
@@ -104,7 +115,9 @@ def _climbed(place: Path) -> Path:
     """A run over the fake base, with its specialist."""
     rows = [{"id": f"o{n}", "prompt": f"Send box {n * 7} to Borth.", "completion": f"Borth {n % 5}"} for n in range(40)]
     Sample({"job.toml": JOB.replace('guidelines = "guide.md"\n', "").encode()}).write(place / "job")
-    Sample({"examples.jsonl": json_lines(rows).encode(), "documents/a.md": (MARKDOWN * 3).encode()}).write(place / "job")
+    Sample({"examples.jsonl": json_lines(rows).encode(), "documents/a.md": (MARKDOWN * 3).encode()}).write(
+        place / "job"
+    )
     api.climb(place / "job", run=place / "run", passages=(1,))
     return place / "run"
 
@@ -131,11 +144,11 @@ GROWING = (
     "{{ 'a' | center(10**9) }}",
     "{{ '%1000000000d' | format(1) }}",
     "{{ '{:1000000000}'.format(1) }}",
-    "{% macro f(n) %}{{ f(n - 1) }}{{ f(n - 1) }}{% endmacro %}{{ f(60) }}",
+    "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}",
     "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
     "{% set ns = namespace(x='a') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}{{ ns.x }}",
     "{% set ns = namespace(x=[1]) %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x }}",
-    "{{ 9 ** 9 ** 9 }}",
+    "{{ 9 ** (9 ** 9) }}",
     "{{ range(10**5) | map('string') | join('a' * 10**5) }}",
     "{{ lipsum(n=10**7) }}",
     "{{ ('a' * 10**4) | wordwrap(1) | indent(10**6) }}",

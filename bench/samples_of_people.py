@@ -64,10 +64,19 @@ def _telegram() -> Any:
 
 
 def _chatgpt() -> Any:
-    turns = [("user", "Where is my parcel?"), ("assistant", "It is in Borth."), ("user", "Thanks"), ("assistant", "Bye")]
+    turns = [
+        ("user", "Where is my parcel?"),
+        ("assistant", "It is in Borth."),
+        ("user", "Thanks"),
+        ("assistant", "Bye"),
+    ]
     mapping: dict[str, Any] = {"n0": {"id": "n0", "message": None, "parent": None, "children": ["n1"]}}
     for n, (role, text) in enumerate(turns, 1):
-        message = {"author": {"role": role}, "content": {"content_type": "text", "parts": [text]}, "create_time": 1e9 + n}
+        message = {
+            "author": {"role": role},
+            "content": {"content_type": "text", "parts": [text]},
+            "create_time": 1e9 + n,
+        }
         children = [f"n{n + 1}"] if n < len(turns) else []
         mapping[f"n{n}"] = {"id": f"n{n}", "message": message, "parent": f"n{n - 1}", "children": children}
     return [{"title": "Parcel", "create_time": 1e9, "mapping": mapping, "current_node": f"n{len(turns)}"}]
@@ -75,7 +84,13 @@ def _chatgpt() -> Any:
 
 def _ticket(number: int) -> Any:
     comments = [
-        {"id": n, "author_id": n % 2, "public": True, "body": f"Parcel {n}", "created_at": f"2021-03-0{n + 1}T09:00:00Z"}
+        {
+            "id": n,
+            "author_id": n % 2,
+            "public": True,
+            "body": f"Parcel {n}",
+            "created_at": f"2021-03-0{n + 1}T09:00:00Z",
+        }
         for n in range(4)
     ]
     users = [{"id": 0, "name": "Ben Ort", "role": "end-user"}, {"id": 1, "name": "Desk", "role": "agent"}]
@@ -83,7 +98,8 @@ def _ticket(number: int) -> Any:
 
 
 WHATSAPP = "".join(
-    f"[0{1 + n % 9}.03.21, 09:{n:02}:07] {('Ben Ort', 'Help desk')[n % 2]}: Parcel {n} is late: really\n" for n in range(12)
+    f"[0{1 + n % 9}.03.21, 09:{n:02}:07] {('Ben Ort', 'Help desk')[n % 2]}: Parcel {n} is late: really\n"
+    for n in range(12)
 )
 LABELLED = "".join(f"{('Customer', 'Agent')[n % 2]}: Where is parcel {n}?\n" for n in range(12))
 SLACK = [{"type": "message", "user": f"U{n % 2}", "text": f"Parcel <@U1> {n}", "ts": f"16145{n}.0"} for n in range(8)]
@@ -111,5 +127,3 @@ def archives(_: Path) -> list[Sample]:
         one_file("all.tgz", tape(files, "w:gz")),
         one_file("all.tar.xz", tape(files, "w:xz")),
     ]
-
-

@@ -21,8 +21,9 @@ NESTED = "{% for i in range(10**5) %}{% for j in range(10**5) %}{% endfor %}{% e
 DOUBLED = "{% set ns = namespace(x='a') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}"
 ENDLESS = {
     "nested loops": NESTED,
-    "macros that call themselves twice": "{% macro f(n) %}{{ f(n - 1) }}{{ f(n - 1) }}{% endmacro %}{{ f(60) }}",
-    "a power": "{{ 9 ** 9 ** 9 }}",
+    "macros that call themselves": "{% macro f(n) %}"
+    "{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}",
+    "a power": "{{ 9 ** (9 ** 9) }}",
 }
 LARGE = {
     "a product": "{{ 'a' * 10**9 }}",

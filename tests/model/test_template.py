@@ -17,16 +17,20 @@ WRITTEN = (
     "{{ messages | tojson }} {{ messages | tojson(indent=2) }} {{ dict(a=1, b='é') | tojson }}",
     "{% set ns = namespace(n=0, text='') %}{% for m in messages %}{% if loop.last %}{% break %}{% endif %}"
     "{% set ns.n = ns.n + 1 %}{% set ns.text = ns.text ~ m.role %}{% endfor %}{{ ns.n }}{{ ns.text }}",
-    "  {% for m in messages %}\n    {% if m.role == 'system' %}\n  {% continue %}\n{% endif %}\n{{ m.content }}\n{% endfor %}\n",
+    "  {% for m in messages %}\n    {% if m.role == 'system' %}\n  {% continue %}\n{% endif %}\n"
+    "{{ m.content }}\n{% endfor %}\n",
     "{% generation %}{% set x = 1 %}{{ messages[0].content }}{% endgeneration %}{{ x is defined }}{{ tools is none }}",
-    "{{ bos_token }}{{ eos_token }}{{ dict.fromkeys([1, 2], 'x') }}{{ namespace(a=1).a }}{{ '%s and %d' | format('a', 3) }}",
+    "{{ bos_token }}{{ eos_token }}{{ dict.fromkeys([1, 2], 'x') }}{{ namespace(a=1).a }}"
+    "{{ '%s and %d' | format('a', 3) }}",
     "{{ messages[1:] | map(attribute='role') | join(', ') }}{{ nothing }}{{ strftime_now('%Y') | length }}{{ 1 // 2 }}",
 )
 
 
 def both(made: Any, template: str, turns: list[dict[str, str]], **switches: Any) -> tuple[str, str]:
     variables = {**made.special_tokens_map, "messages": turns, "tools": None, "documents": None, **switches}
-    return render(template, variables), made.apply_chat_template(turns, template, tokenize=False, **switches)
+    return render(template, variables), made.apply_chat_template(
+        turns, chat_template=template, tokenize=False, **switches
+    )
 
 
 @pytest.mark.parametrize("style", tiny.STYLES)
