@@ -38,7 +38,7 @@ examples = "examples.jsonl"
 documents = "documents"
 guidelines = "guide.md"
 [split]
-max_test = 8
+max_test = 10
 [goal]
 metric = "token_f1"
 pass_mark = 0.9
