@@ -9,10 +9,10 @@ from typing import TypeAlias
 from pydantic import TypeAdapter
 
 from gradschool.errors import UsageError
-from gradschool.files import append_line, write_lines
+from gradschool.files import append_line, read_rows, write_lines
 from gradschool.model.engine import Engine
 from gradschool.model.remote import new_notes
-from gradschool.records import Answer, Decoding, Example, Note, Progress, Scored, Work
+from gradschool.records import Answer, Decoding, Example, Note, Progress, SavedAnswer, Scored, Work
 from gradschool.score.judge import score
 from gradschool.score.metric import FittedMetric, FitText, Metric
 from gradschool.score.metrics import find_metrics

@@ -9,6 +9,7 @@ from gradschool.data.read import read_examples
 from gradschool.data.split import verify_split
 from gradschool.errors import DataError, GradschoolError
 from gradschool.evaluate import measure_of
+from gradschool.files import read_rows
 from gradschool.job import Job
 from gradschool.package.bundle import QUESTIONS
 from gradschool.records import Answer, Example, Scored
