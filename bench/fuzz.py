@@ -150,9 +150,9 @@ def try_door(
     door: Door, watch: Watch, seed: int, numbers: Iterator[int], seconds: float, keep: Path | None = None
 ) -> Tried:
     """Give inputs to a door, until there are no more numbers or the time is over."""
-    tried, began = Tried(), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="fuzz-") as temporary:
         samples = door.samples(Path(temporary))
+    tried, began = Tried(), time.monotonic()
     for number in numbers:
         sample, start = damaged(door, samples, seed, number), time.process_time()
         refused, finding = give(door, sample, watch)

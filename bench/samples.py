@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+import tempfile
 import tomllib
 import zipfile
 from collections.abc import Callable, Sequence
@@ -41,10 +42,11 @@ def one_file(name: str, content: bytes | str) -> Sample:
     return Sample({name: content if isinstance(content, bytes) else content.encode()}, name)
 
 
-def folder_of(folder: Path, damaged: Sequence[str] = (), sealed: Any = None) -> Sample:
+def folder_of(folder: Path) -> Sample:
     """A sample of all files below a folder."""
-    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    return Sample(files, ".", tuple(name for name in files if name.endswith(tuple(damaged))) if damaged else (), sealed)
+    return Sample(
+        {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    )
 
 
 def json_lines(rows: Sequence[Any]) -> str:
@@ -54,8 +56,6 @@ def json_lines(rows: Sequence[Any]) -> str:
 
 def sealed(files: dict[str, bytes]) -> dict[str, bytes]:
     """The files of a specialist with hashes and seal that fit them; as they are, if the manifest cannot be sealed."""
-    import tempfile
-
     try:
         manifest = tomllib.loads(files[MANIFEST].decode())
         with tempfile.TemporaryDirectory(prefix="fuzz-") as temporary:

@@ -2,7 +2,9 @@
 
 import json
 import random
+import tempfile
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -111,31 +113,34 @@ def jobs(_: Path) -> list[Sample]:
     return [Sample(made, damaged=("job.toml",)), Sample(made)]
 
 
-def _climbed(place: Path) -> Path:
-    """A run over the fake base, with its specialist."""
+@cache
+def _climbed() -> dict[str, bytes]:
+    """The files of a run over the fake base, with its specialist."""
     rows = [{"id": f"o{n}", "prompt": f"Send box {n * 7} to Borth.", "completion": f"Borth {n % 5}"} for n in range(40)]
-    Sample({"job.toml": JOB.replace('guidelines = "guide.md"\n', "").encode()}).write(place / "job")
-    Sample({"examples.jsonl": json_lines(rows).encode(), "documents/a.md": (MARKDOWN * 3).encode()}).write(
-        place / "job"
-    )
-    api.climb(place / "job", run=place / "run", passages=(1,))
-    return place / "run"
+    job = JOB.replace('guidelines = "guide.md"\n', "").replace("shots = [0, 2]", "shots = [2]")
+    files = {"job.toml": job, "examples.jsonl": json_lines(rows), "documents/a.md": MARKDOWN * 3}
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as temporary:
+        Sample({name: text.encode() for name, text in files.items()}).write(Path(temporary) / "job")
+        api.climb(Path(temporary) / "job", run=Path(temporary) / "run")
+        return folder_of(Path(temporary) / "run").files
 
 
-def runs(place: Path) -> list[Sample]:
+def runs(_: Path) -> list[Sample]:
     """A run: its own files alone are damaged, and those of its package."""
-    run = _climbed(place)
-    return [folder_of(run, (".json", ".jsonl"))] * 3 + [folder_of(run, (MANIFEST, "events.jsonl", "run.json"))]
+    files = _climbed()
+    own = tuple(name for name in files if name.endswith((".json", ".jsonl")))
+    return [Sample(files, ".", own), Sample(files, ".", (f"specialist/{MANIFEST}", "events.jsonl", "run.json"))]
 
 
-def specialists(place: Path) -> list[Sample]:
+def specialists(_: Path) -> list[Sample]:
     """A specialist whose seal fits the damage, and one that names a base of its maker's choice."""
-    folder = _climbed(place) / "specialist"
-    whole = folder_of(folder, (".json", ".jsonl", ".toml"), sealed)
-    manifest = tomllib.loads(whole.files[MANIFEST].decode())
+    prefix = "specialist/"
+    files = {name.removeprefix(prefix): text for name, text in _climbed().items() if name.startswith(prefix)}
+    any_of = tuple(name for name in files if name.endswith((".json", ".jsonl", ".toml")))
+    manifest = tomllib.loads(files[MANIFEST].decode())
     elsewhere = tomli_w.dumps({**manifest, "base_model": "http://models.example/v1", "model": "m"}).encode()
-    remote = Sample({**whole.files, MANIFEST: elsewhere}, ".", whole.damaged, sealed)
-    return [whole, Sample(whole.files, ".", (MANIFEST,), sealed), remote]
+    remote = Sample({**files, MANIFEST: elsewhere}, ".", any_of, sealed)
+    return [Sample(files, ".", any_of, sealed), Sample(files, ".", (MANIFEST,), sealed), remote]
 
 
 GROWING = (
