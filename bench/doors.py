@@ -166,6 +166,8 @@ def _server(folder: Path) -> None:
     status = asyncio.run(_answer(scope, body))
     if status not in FINE:
         raise AssertionError(f"{method} {path} was answered with the status {status}")
+    if status >= 400:
+        raise GradschoolError(f"It was refused with the status {status}.")
 
 
 async def _answer(scope: dict[str, Any], body: bytes) -> int:

@@ -9,8 +9,8 @@ from bench.fuzz import Watch, give, try_door, watched
 from bench.samples import one_file
 from gradschool.errors import DataError
 
-INPUTS = {"examples": 120, "questions": 80, "documents": 40, "mails": 10, "chats": 10, "archives": 8, "jobs": 40,
-          "runs": 20, "specialists": 20, "adapters": 150, "bases": 12, "templates": 4, "server": 120}  # fmt: skip
+INPUTS = {"examples": 60, "questions": 60, "documents": 20, "mails": 4, "chats": 6, "archives": 4, "jobs": 20,
+          "runs": 8, "specialists": 16, "adapters": 100, "bases": 10, "templates": 4, "server": 80}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def watch() -> Watch:
 def test_hostile_files_open_or_end_in_an_error_for_the_user(door: Door, watch: Watch) -> None:
     tried = try_door(door, watch, 7, islice(count(), INPUTS[door.name]), 120.0)
     assert not tried.findings, "\n".join(found["text"] for found in tried.findings.values())
-    assert tried.inputs == INPUTS[door.name] and tried.refused
+    assert tried.inputs == INPUTS[door.name] and (tried.opened or tried.refused)
 
 
 def test_a_door_that_fails_is_a_finding(watch: Watch) -> None:
