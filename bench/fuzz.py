@@ -192,11 +192,13 @@ def main(seconds: float, only: str, seed: int, number: int | None, keep: Path) -
     doors = [door for door in DOORS if door.name == only or not only]
     if not doors:
         sys.exit(f"There is no door {only!r}: {', '.join(door.name for door in DOORS)}.")
-    watch, found = watched(), {}
+    watch, found = watched(), dict[str, dict[str, Any]]()
     for door in doors:
         numbers = _numbers(number or 0, number is not None)
         tried = try_door(door, watch, seed, numbers, seconds / len(doors), keep)
-        found[door.name] = asdict(tried) | {"findings": len(tried.findings), "kinds": list(tried.findings)}
+        counts = {"inputs": tried.inputs, "opened": tried.opened, "refused": dict(tried.refused)}
+        times = {"seconds": round(tried.seconds, 1), "slowest": round(tried.slowest, 2)}
+        found[door.name] = {**counts, **times, "findings": len(tried.findings), "kinds": list(tried.findings)}
         print(
             f"{door.name:12} {tried.inputs:7,} inputs: {tried.opened:,} opened, {tried.refused.total():,} refused, "
             f"{len(tried.findings)} kinds of findings; slowest {tried.slowest:.1f} s",
