@@ -147,6 +147,7 @@ def _server(folder: Path) -> None:
     try:
         request = json.loads((folder / "request.json").read_bytes())
         method, path, headers = str(request["method"]), str(request["path"]), dict(request["headers"])
+        path = path.encode("utf-8", "replace").decode()  # as uvicorn decodes it
     except (ValueError, LookupError, TypeError, RecursionError):
         return  # no server would pass it on
     scope = {
