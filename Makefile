@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Test files are divided between this many workers, each with one thread. WORKERS=0 runs them in one process.
 WORKERS ?= 2
 
-.PHONY: demo test install check bench docs clean
+.PHONY: demo test install check bench fuzz docs clean
 
 demo: .venv/installed                  ## install, then climb examples/contracts with the built-in base
 	$(BIN)/gradschool climb examples/contracts
@@ -23,6 +23,9 @@ check: .venv/checked                   ## ruff, mypy strict, import-linter
 
 bench: .venv/tested                    ## every claim in the docs, measured again into bench/results/
 	$(BIN)/python -m bench
+
+fuzz: .venv/tested                     ## an hour of hostile files at every door by which files of others come in
+	$(BIN)/python -m bench.fuzz
 
 docs: .venv/installed                  ## write the generated pages again
 	$(BIN)/gradschool settings --markdown > docs/settings.md

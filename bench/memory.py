@@ -101,7 +101,8 @@ def measure(point: Point) -> dict[str, Any]:
 def _network(point: Point) -> PreTrainedModel:
     torch.manual_seed(0)
     network: PreTrainedModel = AutoModelForCausalLM.from_config(point.config(), dtype=FORMAT)
-    return network.eval()
+    network.eval()
+    return network
 
 
 def _networks(point: Point) -> list[PreTrainedModel]:

@@ -50,6 +50,8 @@ BAD: dict[str, tuple[Write, int, tuple[str, ...]]] = {
     "no job file": (missing("job.toml"), 2, ("has no job.toml",)),
     "not toml": (toml("task = Write it"), 2, ("not valid TOML",)),
     "binary job file": (file("job.toml", b"\xff\xfe\x00\x81"), 2, ("job.toml cannot be read as text",)),
+    "lists in lists": (toml("task = " + "[" * 50_000), 2, ("not valid TOML", "nested too deeply")),
+    "a number of 5,000 digits": (toml(f"seed = {'9' * 5_000}"), 2, ("not valid TOML", "digits")),
     "unknown key": (toml(FAKE + GOAL + "pass_marks = 0.7\n"), 2, ("'goal.pass_marks'", "did you mean 'pass_mark'?")),
     "unknown table": (toml(FAKE + GOAL + "[goals]\nx = 1\n"), 2, ("'goals'", "did you mean 'goal'?")),
     "a mark above 1": (toml(FAKE + "[goal]\npass_mark = 80\n"), 2, ("goal.pass_mark = 80",)),

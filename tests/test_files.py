@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import SafetensorError
 
-from gradschool.errors import DataError, GradschoolError, ResourceError
+from gradschool.errors import DamagedError, DataError, GradschoolError, ResourceError
 from gradschool.files import (
     PRIVATE,
     append_line,
@@ -26,8 +26,10 @@ from gradschool.files import (
     hash_tree,
     new_folder,
     new_path,
+    parse_json,
     read_json,
     read_lines,
+    read_rows,
     sha256,
     sha256_of,
     write_bytes,
@@ -35,6 +37,7 @@ from gradschool.files import (
     write_lines,
     write_text,
 )
+from gradschool.records import Source
 
 FULL = errno.ENOSPC
 
@@ -335,3 +338,21 @@ def test_what_is_replaced_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.Mon
     with new_folder(tmp_path / "folder") as folder:
         (folder / "inner").write_text("x")
     assert synced[0] == "inner" and synced[-1] == tmp_path.name
+
+
+@pytest.mark.parametrize("content", ["[" * 50_000, "{" * 9, "9" * 5_000, '{"a": ' * 50_000])
+def test_what_is_no_json_is_a_value_error(content: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError):
+        parse_json(content)
+    (tmp_path / "rows.jsonl").write_text(f"1\n{content}\n2\n")
+    assert read_lines(tmp_path / "rows.jsonl") == [1, 2]
+
+
+def test_rows_of_another_type_are_damaged(tmp_path: Path) -> None:
+    append_line(tmp_path / "rows.jsonl", {"file": "a", "line": 3})
+    assert read_rows(tmp_path / "rows.jsonl", Source) == [Source("a", 3)]
+    for row in (3, [], {"file": "a"}, {"file": 1, "line": 10**400}, None):
+        (tmp_path / "other.jsonl").unlink(missing_ok=True)
+        append_line(tmp_path / "other.jsonl", row)
+        with pytest.raises(DamagedError, match=r"other\.jsonl cannot be read"):
+            read_rows(tmp_path / "other.jsonl", Source)

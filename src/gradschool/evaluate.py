@@ -9,11 +9,11 @@ from typing import TypeAlias
 from pydantic import TypeAdapter
 
 from gradschool.durable import sync
-from gradschool.errors import DamagedError, UsageError
-from gradschool.files import append_line, read_lines, write_lines
+from gradschool.errors import UsageError
+from gradschool.files import append_line, read_rows, write_lines
 from gradschool.model.engine import Engine
 from gradschool.model.remote import new_notes
-from gradschool.records import Answer, Decoding, Example, Note, Progress, Scored, Work
+from gradschool.records import Answer, Decoding, Example, Note, Progress, SavedAnswer, Scored, Work
 from gradschool.score.judge import score
 from gradschool.score.metric import FittedMetric, FitText, Metric
 from gradschool.score.metrics import find_metrics
@@ -88,12 +88,8 @@ def _asking(specialist: Specialist) -> Ask:
 
 
 def _read_answers(path: Path) -> dict[str, Answer]:
-    try:
-        return {row["id"]: _answer.validate_python(row["answer"]) for row in read_lines(path)}
-    except (KeyError, TypeError, ValueError) as error:
-        raise DamagedError(
-            f"{path} cannot be read.", str(error), "delete it; its questions are asked again."
-        ) from error
+    rows = read_rows(path, SavedAnswer, "delete it; its questions are asked again.")
+    return {row.id: row.answer for row in rows}
 
 
 def untrained(engine: Engine, instructions: str, decoding: Decoding) -> list[Specialist]:
@@ -149,10 +145,7 @@ def measure_of(goal: Goal, folder: Path, examples: Sequence[Example], file: Path
             "It holds the texts of the fit; earlier versions did not write it.",
             "delete done/package.json in the folder of the run and resume the run: both then hold the texts.",
         )
-    try:
-        texts = _texts.validate_python(read_lines(file))
-    except ValueError as error:
-        raise DamagedError(f"{file} cannot be read.", str(error), "copy it again from its source.") from error
+    texts = read_rows(file, FitText)
     for metric in measure.unfitted:
         measure = measure.replaced(metric, metric.fit([text for text in texts if text.metric == metric.name]))
     return measure

@@ -6,10 +6,13 @@ import json
 import os
 import re
 import shutil
+import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
+
+from pydantic import TypeAdapter
 
 from gradschool.durable import (
     FOLDER_MODE,
@@ -23,6 +26,7 @@ from gradschool.durable import (
 )
 from gradschool.errors import DamagedError, GradschoolError, ResourceError
 
+T = TypeVar("T")
 HASH_BLOCK = 1 << 20
 FILE_MODE, PRIVATE = 0o644, 0o700  # what is private can only be read by the user
 
@@ -101,9 +105,25 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
+def parse_json(content: str | bytes) -> Any:
+    """The value that JSON stands for; raises ValueError for what is none, or is nested too deeply."""
+    try:
+        return json.loads(content)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def parse_toml(content: bytes) -> dict[str, Any]:
+    """The table that TOML stands for, in UTF-8; raises ValueError for what is none, or is nested too deeply."""
+    try:
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
 def read_json(path: Path) -> Any:
-    """Read a JSON file that gradschool wrote."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Read a JSON file; raises ValueError as `parse_json`."""
+    return parse_json(path.read_text(encoding="utf-8"))
 
 
 def write_lines(path: Path, rows: Iterable[object]) -> None:
@@ -133,10 +153,18 @@ def read_lines(path: Path) -> list[Any]:
     if path.exists():
         for line in path.read_bytes().split(b"\n"):
             try:
-                rows.append(json.loads(line))
+                rows.append(parse_json(line))
             except ValueError:
                 continue
     return rows
+
+
+def read_rows(path: Path, kind: type[T], fix: str = "copy it again from its source, or climb again.") -> list[T]:
+    """Read the JSON lines of a file as values of a type; raises DamagedError, with `fix`, for one that is not."""
+    try:
+        return TypeAdapter(list[kind]).validate_python(read_lines(path))  # type: ignore[valid-type]
+    except ValueError as error:
+        raise DamagedError(f"{path} cannot be read.", str(error), fix) from error
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """A job: a folder with job.toml, a .toml file, or a bare file of examples, read into settings."""
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from gradschool.errors import UsageError, nearest
-from gradschool.files import read_json
+from gradschool.files import parse_toml, read_json
 from gradschool.settings import RENAMED, Rule, Section, Settings
 
 PREPARED = "prepared.json"  # the record of a preparation; with `writing` until it has ended
@@ -120,16 +119,16 @@ def _is_in(key: str, paths: Iterable[str]) -> bool:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except tomllib.TOMLDecodeError as error:
+        return parse_toml(path.read_bytes())
+    except (UnicodeDecodeError, OSError) as error:
+        raise UsageError(
+            f"{path} cannot be read as text.", f"The system reports: {error}.", "save it as UTF-8 text."
+        ) from error
+    except ValueError as error:
         raise UsageError(
             f"{path} is not valid TOML.",
             f"The parser reports: {error}.",
             "strings need quotes, lists need brackets; correct that line.",
-        ) from error
-    except (UnicodeDecodeError, OSError) as error:
-        raise UsageError(
-            f"{path} cannot be read as text.", f"The system reports: {error}.", "save it as UTF-8 text."
         ) from error
 
 

@@ -184,6 +184,14 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class SavedAnswer:
+    """An answer with the id of its example, as a run saves it."""
+
+    id: str
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
 class Interval:
     """Confidence bounds of a mean; `level` is the confidence of each bound alone (one-sided)."""
 

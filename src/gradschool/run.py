@@ -302,7 +302,7 @@ class Run:
                 for line in read_lines(path)
                 if line["event"] in KINDS
             ]
-        except (LookupError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError, OverflowError) as error:
             raise DamagedError(f"{path} cannot be read.", str(error), "climb again.") from error
 
     @property
@@ -338,8 +338,8 @@ def read_saved_job(path: Path) -> Job:
         folder, moved = Path(saved["folder"]), path.parent / saved.get("from_run", "")
         if not folder.is_dir() and saved.get("from_run") and moved.is_dir():
             folder = moved.resolve()
-        return Job(saved["name"], folder, saved_settings(saved["settings"]))
-    except (ValueError, KeyError, TypeError) as error:
+        return Job(str(saved["name"]), folder, saved_settings(saved["settings"]))
+    except (ValueError, KeyError, TypeError, OSError) as error:
         raise DamagedError(f"{path} cannot be read.", str(error), "start a new climb.") from error
 
 

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
 from gradschool.errors import GradschoolError
-from gradschool.files import disk_errors, read_lines
+from gradschool.files import disk_errors, read_rows
 from gradschool.records import Difference, Interval, RungResult, Scored
 from gradschool.report.facts import read_facts
 from gradschool.run import FILES, PACKED, RUNS, STEPS, Run
@@ -87,8 +85,7 @@ def _paired(one: RunSummary, other: RunSummary) -> Difference | None:
 
 
 def _rows(folder: Path) -> dict[str, Scored]:
-    saved = read_lines(folder / PACKED / "evidence" / "test.jsonl")
-    return {row.id: row for row in TypeAdapter(list[Scored]).validate_python(saved)}
+    return {row.id: row for row in read_rows(folder / PACKED / "evidence" / "test.jsonl", Scored)}
 
 
 def remove_run(folder: Path) -> list[str]:

@@ -153,7 +153,7 @@ def test_weights_that_are_not_finite_are_refused(value: float, base: Path, adapt
     assert LAYER in caught.value.why
 
 
-@pytest.mark.parametrize("alpha", [float("nan"), float("inf")])
+@pytest.mark.parametrize("alpha", [float("nan"), float("inf"), -(10**400), 1e30])
 def test_a_scale_that_is_not_finite_is_refused(alpha: float, base: Path, adapter: Path, tmp_path: Path) -> None:
     spoiled = changed(adapter, tmp_path / "spoiled", lambda config, _: config.update(lora_alpha=alpha))
     with pytest.raises(ModelError, match="lora_alpha"):

@@ -1,5 +1,6 @@
 """The local engine against transformers' own unbatched generation, over families."""
 
+import contextlib
 import copy
 import json
 import shutil
@@ -254,3 +255,45 @@ def test_an_unusable_folder_is_an_error_with_a_remedy(name: str, says: str, base
     with pytest.raises(ModelError, match=says) as caught:
         LocalEngine(folder)
     assert caught.value.why and caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("file", "values", "says"),
+    [
+        ("config.json", {"attention_dropout": "../../etc/passwd"}, "cannot be loaded"),
+        ("config.json", {"max_position_embeddings": "many"}, "cannot be"),
+        ("config.json", {"rms_norm_eps": [[]]}, "cannot be"),
+        ("tokenizer_config.json", {"model_max_length": "long"}, "cannot be used"),
+        ("generation_config.json", {"eos_token_id": [3, "x"]}, "cannot be"),
+        ("tokenizer.json", {"pre_tokenizer": {"type": "ByteLevel"}}, "tokenizer .* cannot be loaded"),
+        ("tokenizer.json", {"model": []}, "tokenizer .* cannot be loaded"),
+    ],
+)
+def test_a_value_of_another_type_is_an_error_with_a_remedy(
+    file: str, values: dict[str, Any], says: str, base: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(base, tmp_path / "base"))
+    (folder / file).write_text(json.dumps(json.loads((folder / file).read_text()) | values))
+    with pytest.raises(ModelError, match=says) as caught:
+        LocalEngine(folder)
+    assert caught.value.why and caught.value.fix
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json"])
+def test_lists_in_lists_are_an_error_with_a_remedy(file: str, base: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(base, tmp_path / "base"))
+    (folder / file).write_text('{"model_type": ' + "[" * 50_000 + "]" * 50_000 + "}")
+    with pytest.raises(ModelError):
+        LocalEngine(folder)
+
+
+def test_what_a_base_says_is_not_written_to_the_terminal(
+    base: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(base, tmp_path / "base"))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"rope_parameters": {"rope_type": "\x1b]0;owned\x07"}}))
+    with contextlib.suppress(ModelError):
+        LocalEngine(folder)
+    written = capfd.readouterr()
+    assert "owned" not in written.out + written.err + caplog.text

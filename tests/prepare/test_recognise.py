@@ -123,3 +123,10 @@ def test_any_bytes_have_a_kind_or_a_reason(tmp_path_factory: Any, start: bytes, 
         assert kind_of(path)
     except Unreadable as why:
         assert str(why)
+
+
+def test_a_file_name_may_be_any_bytes(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"caf\xe9.csv")).write_text("prompt,completion\na,b\nc,d\n")
+    found, events = finish(recognise([tmp_path], tmp_path))
+    assert [file.name for file in found] == [f"{tmp_path.name}/caf?.csv"] and found[0].path.is_file()
+    "".join(map(str, events)).encode()

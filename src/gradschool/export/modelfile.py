@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from gradschool.errors import UsageError
 from gradschool.model.chat import Chat
 from gradschool.model.prefix import common_prefix
+from gradschool.model.rendering import Renderer
+from gradschool.model.template import Refused
 from gradschool.records import Conversation, Decoding, Message
 
 MARKS = ("PLACEHOLDERONE", "PLACEHOLDERTWO", "PLACEHOLDERTHREE", "PLACEHOLDERFOUR")
@@ -97,11 +99,10 @@ def find_turns(chat: Chat, template: str, asked: Sequence[Conversation]) -> Turn
 
 
 def _rendered(chat: Chat, template: str, conversation: Conversation, prompt: bool = True) -> str:
-    messages = [{"role": message.role, "content": message.content} for message in conversation]
-    text = chat.tokenizer.apply_chat_template(
-        messages, chat_template=template, tokenize=False, add_generation_prompt=prompt
-    )
-    assert isinstance(text, str)
+    try:
+        text = chat.text(Renderer(template), conversation, prompt)
+    except Refused:  # no fixed text around each turn then
+        return ""
     return text.removeprefix(str(chat.tokenizer.bos_token or ""))
 
 

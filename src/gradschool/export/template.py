@@ -4,7 +4,9 @@ import json
 import re
 
 from gradschool.errors import ModelError
-from gradschool.model.chat import FIXED_DATE, PLACEHOLDER, TEMPLATE_ERRORS, Chat
+from gradschool.model.chat import FIXED_DATE, PLACEHOLDER, Chat
+from gradschool.model.rendering import Renderer
+from gradschool.model.template import Refused
 from gradschool.records import Conversation, Message
 
 # Other programs do not know the adjustments that Chat makes: thinking is off, dates are fixed, a system message is put
@@ -53,9 +55,9 @@ def standalone_template(chat: Chat) -> str:
 
 def _header(chat: Chat, template: str) -> str:
     """Code that adds the text before an answer to the end of a prompt, if the template writes it for answers only."""
-    question = {"role": "user", "content": "Hello"}
-    prompt = _text(chat, template, [question], True) or ""
-    full = _text(chat, template, [question, {"role": "assistant", "content": PLACEHOLDER}], False) or ""
+    question = (Message("user", "Hello"),)
+    prompt = _text(chat, template, question, True) or ""
+    full = _text(chat, template, (*question, Message("assistant", PLACEHOLDER)), False) or ""
     head = full.partition(PLACEHOLDER)[0]
     if not head.startswith(prompt) or head == prompt:
         return ""
@@ -64,17 +66,12 @@ def _header(chat: Chat, template: str) -> str:
 
 def _ids(chat: Chat, template: str, conversation: Conversation) -> list[int] | None:
     """The tokens that any other program gets: rendered without arguments, then tokenized."""
-    messages = [{"role": message.role, "content": message.content} for message in conversation]
-    text = _text(chat, template, messages, True)
+    text = _text(chat, template, conversation, True)
     return None if text is None else list(chat.tokenizer.encode(text, add_special_tokens=False))
 
 
-def _text(chat: Chat, template: str, messages: list[dict[str, str]], prompt: bool) -> str | None:
+def _text(chat: Chat, template: str, conversation: Conversation, prompt: bool) -> str | None:
     try:
-        text = chat.tokenizer.apply_chat_template(
-            messages, chat_template=template, tokenize=False, add_generation_prompt=prompt
-        )
-    except TEMPLATE_ERRORS:  # this variant does not work
+        return chat.text(Renderer(template), conversation, prompt)
+    except Refused:  # this variant does not work
         return None
-    assert isinstance(text, str)
-    return text

@@ -16,6 +16,7 @@ from gradschool.model.lora import LoraLinear, lora_layers
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PREFIX = "base_model.model."
+MAX_ALPHA = 1e9  # what is more, infinite, or no number makes noise of every answer
 UNSUPPORTED = (
     "use_dora",
     "modules_to_save",
@@ -143,6 +144,6 @@ def _unsupported(config: dict[str, Any], tensors: dict[str, Tensor]) -> list[str
         found.append(f"init_lora_weights = {initialization!r}")
     if config.get("peft_type") != "LORA":
         found.append("other layers")
-    elif not isinstance(alpha := config.get("lora_alpha"), (int, float)) or not math.isfinite(alpha):
+    elif not isinstance(alpha := config.get("lora_alpha"), (int, float)) or not abs(alpha) < MAX_ALPHA:
         found.append("no lora_alpha")
     return found + sorted(key for key in tensors if not key.endswith((".lora_A.weight", ".lora_B.weight")))[:3]

@@ -11,21 +11,17 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
-
-from jinja2 import TemplateError
+from typing import TYPE_CHECKING
 
 from gradschool.errors import ModelError
 from gradschool.model.prefix import common_prefix
+from gradschool.model.rendering import CHATML, OWN_TEMPLATE, Renderer
+from gradschool.model.template import Refused
 from gradschool.records import Conversation, Message
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-CHATML = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 # With a template that writes today's date, the tokens would change from day to day.
 FIXED_DATE = "26 Jul 2024"
 FIX_DATE = (
@@ -38,9 +34,6 @@ MARKED = re.compile(f"{OPEN}([^{OPEN}{CLOSE}]*+){CLOSE}")
 RUN = re.compile(r"(.)\1++", re.DOTALL)
 PLACEHOLDER = "PLACEHOLDERANSWER"
 SYSTEM_PLACEHOLDER = "PLACEHOLDERSYSTEM"
-# Errors of templates for input that they do not support, in addition to raise_exception.
-TEMPLATE_ERRORS = (TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
-OWN_TEMPLATE = "put another template into the base's folder as chat_template.jinja, or use another base_model."
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +70,10 @@ class Chat:
         if not (template or own):
             notes.append("The base has no chat template; the ChatML format is used.")
         self.template: str = template or own or CHATML
+        self._renderer = Renderer(self.template)
         self.template_hash = hashlib.sha256(self.template.encode()).hexdigest()
-        self._rendering = self.template
         if "strftime_now" in self.template:
-            self._rendering = FIX_DATE + self.template
+            self._renderer = Renderer(FIX_DATE + self.template)
             notes.append(
                 f"The chat template writes today's date; {FIXED_DATE} is used instead, "
                 "so that the same question has the same tokens on any day."
@@ -174,31 +167,28 @@ class Chat:
         return self._text(question, add_generation_prompt=True) + self._header
 
     def _text(self, conversation: Conversation, add_generation_prompt: bool = False) -> str:
-        messages = [
-            {"role": message.role, "content": self._mark(message.content)} for message in self._folded(conversation)
-        ]
-        if not messages:
+        marked = tuple(Message(m.role, self._mark(m.content)) for m in self._folded(conversation))
+        if not marked:
             raise Unfit("An empty conversation cannot be answered.", fix="add at least one user message.")
-        # The families' options to disable reasoning: specialists answer directly, and only without reasoning is a
-        # prompt a prefix of the finished conversation.
-        switches: dict[str, Any] = {"enable_thinking": False, "thinking": False}
         try:
-            text = self.tokenizer.apply_chat_template(
-                messages,
-                chat_template=self._rendering,
-                tokenize=False,
-                add_generation_prompt=add_generation_prompt,
-                **switches,
-            )
-        except TEMPLATE_ERRORS as error:
-            roles = ", ".join(message["role"] for message in messages)
+            # The families' options to disable reasoning: specialists answer directly, and only without reasoning is a
+            # prompt a prefix of the finished conversation.
+            return self.text(self._renderer, marked, add_generation_prompt, enable_thinking=False, thinking=False)
+        except Refused as error:
+            roles = ", ".join(message.role for message in marked)
             raise Unfit(
                 f"The base's chat template does not accept a conversation with the roles {roles}.",
                 f"Its error: {error}.",
                 "change the conversation to the form that it accepts, or use another base_model.",
             ) from error
-        assert isinstance(text, str)
-        return text
+
+    def text(
+        self, renderer: Renderer, conversation: Conversation, add_generation_prompt: bool, **switches: bool
+    ) -> str:
+        """The text of a conversation as any program renders it with these tokens; raises Refused."""
+        messages = [{"role": message.role, "content": message.content} for message in conversation]
+        variables = {**self.tokenizer.special_tokens_map, "add_generation_prompt": add_generation_prompt}
+        return renderer.render(messages, variables | switches)
 
     def _demand_all_shown(self, conversation: Conversation) -> None:
         """Raise Unfit if the template leaves out a message, as some do with messages of tools."""

@@ -1,18 +1,16 @@
 """Loading a model folder: only safetensors, no code that comes with a model, and helpful errors."""
 
 import contextlib
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
-from gradschool.errors import ModelError, ResourceError, first_line
+from gradschool.errors import GradschoolError, ModelError, ResourceError, first_line
 from gradschool.files import read_json, sha256, sha256_of
 from gradschool.model.folders import refuse_adapter_folder
 from gradschool.model.four_bits import loading_in_four_bits, settle
@@ -32,8 +30,7 @@ LOADED = re.compile(
 # Keys that any program may write differently: its version, and the places where it found the model.
 PLACES = ("_name_or_path", "name_or_path", "special_tokens_map_file", "tokenizer_file")
 WRITERS = ("transformers_version", *PLACES)
-# Errors of transformers, tokenizers and safetensors for files that they cannot load.
-LOAD_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, RuntimeError, SafetensorError)
+LOAD_ERRORS = Exception  # transformers, tokenizers and safetensors raise any for files that they cannot load
 
 
 def check_folder(folder: Path) -> dict[str, Any]:
@@ -45,7 +42,7 @@ def check_folder(folder: Path) -> dict[str, Any]:
         raise no_config(folder)
     refuse_pointers(folder)
     try:
-        config = json.loads(config_file.read_text(encoding="utf-8"))
+        config = read_json(config_file)
     except (OSError, ValueError) as error:
         raise ModelError(f"{config_file} cannot be read.", f"{error}.", "save or download the model again.") from error
     if not isinstance(config, dict):
@@ -138,12 +135,14 @@ def _network(folder: Path, device: torch.device, dtype: torch.dtype, packing: di
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """No progress bars of transformers."""
-    bars_were_on = logging.is_progress_bar_enabled()
+    """No progress bars of transformers, and no warnings, which quote what the files of others say."""
+    bars_were_on, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     try:
         yield
     finally:
+        logging.set_verbosity(level)
         if bars_were_on:
             logging.enable_progress_bar()
 
@@ -154,6 +153,23 @@ def _quantized(folder: Path) -> ModelError:
         "Only weights as they were published can be quantized.",
         "leave out `quantization`, or take the base as its makers published it.",
     )
+
+
+@contextlib.contextmanager
+def unusable_values(folder: Path) -> Iterator[None]:
+    """Turn errors in the first use of a base into a ModelError: its files may hold values that nothing checks."""
+    try:
+        yield
+    except (GradschoolError, AssertionError):
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise ModelError(
+            f"The base in {folder} cannot be used.",
+            f"A value in its config, tokenizer or weights is wrong: {type(error).__name__}: {first_line(error)}",
+            "check that the folder is complete, or download the model again.",
+        ) from error
 
 
 def hash_weights(folder: Path) -> str:
@@ -183,9 +199,9 @@ def hash_files(folder: Path) -> str:
 def _hash_json(path: Path) -> str:
     try:
         value = read_json(path)
-    except ValueError:
+        return sha256_of({k: v for k, v in value.items() if k not in WRITERS} if isinstance(value, dict) else value)
+    except ValueError:  # no JSON, or half a character in it
         return sha256(path)
-    return sha256_of({k: v for k, v in value.items() if k not in WRITERS} if isinstance(value, dict) else value)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -13,7 +13,7 @@ from gradschool.model.chat import Chat, Unfit
 from gradschool.model.completion import Completion, complete, complete_by_token, complete_in_memory
 from gradschool.model.detokenizer import IncrementalDetokenizer
 from gradschool.model.engine import Engine, TextLoss, refused, too_long
-from gradschool.model.loading import hash_files, hash_weights, load
+from gradschool.model.loading import hash_files, hash_weights, load, unusable_values
 from gradschool.model.losses import row_losses
 from gradschool.model.machine import choose_device, choose_dtype
 from gradschool.model.memory import rows_at_once
@@ -33,7 +33,8 @@ class LocalEngine:
     """A base model in a folder, loaded once and ready to answer, with any adapter.
 
     `network` is the plain transformers model without adapters; nothing is ever attached to it. `tokenizer` and `chat`
-    turn conversations into tokens. `name` and `revision` say where the folder came from, `dtype_reason` why this number
+    turn conversations into tokens; `context_length` is the maximum number of tokens of a conversation with its answer.
+    `name` and `revision` say where the folder came from, `dtype_reason` why this number
     format was chosen. With `quantization` the linear layers are quantized when they are loaded (four_bits.py). Raises
     ModelError if folder, weights, tokenizer or chat template are unfit, and ResourceError if memory runs out.
     """
@@ -66,10 +67,12 @@ class LocalEngine:
         self.training_threads = threads_for(self.device)
         self.network, self.tokenizer = load(folder, self.device, chosen, quantization)
         self.network.requires_grad_(False)
-        self.readers = AdapterReaders(reader_of(self.network, threads_for(self.device)))
-        self.chat = Chat(self.tokenizer, template)
-        ends = self.network.generation_config.eos_token_id if self.network.generation_config else None
-        self.stop_ids = tuple(sorted({*self.chat.stop_ids, *([ends] if isinstance(ends, int) else ends or [])}))
+        with unusable_values(folder):
+            self.readers = AdapterReaders(reader_of(self.network, threads_for(self.device)))
+            self.chat = Chat(self.tokenizer, template)
+            ends = self.network.generation_config.eos_token_id if self.network.generation_config else None
+            self.stop_ids = tuple(sorted({*self.chat.stop_ids, *([ends] if isinstance(ends, int) else ends or [])}))
+            self.context_length = self._context_length()
         # Some bases come with sampling settings and penalties, which would silently change every answer.
         self.network.generation_config = GenerationConfig(eos_token_id=list(self.stop_ids))
 
@@ -113,9 +116,7 @@ class LocalEngine:
         pad = self.tokenizer.pad_token_id
         return pad if isinstance(pad, int) else 0
 
-    @property
-    def context_length(self) -> int:
-        """The maximum number of tokens of a conversation with its answer."""
+    def _context_length(self) -> int:
         config = self.network.config.get_text_config()
         known = getattr(config, "max_position_embeddings", None) or self.tokenizer.model_max_length
         return int(known) if known < NO_LIMIT else 2048

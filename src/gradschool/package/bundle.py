@@ -16,7 +16,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from gradschool.errors import DamagedError, UsageError
 from gradschool.files import (
@@ -28,6 +28,7 @@ from gradschool.files import (
     new_folder,
     read_json,
     read_lines,
+    read_rows,
     write_json,
     write_lines,
     write_text,
@@ -45,7 +46,6 @@ from gradschool.package.manifest import (
     MANIFEST,
     Manifest,
     ScoreSummary,
-    damaged,
     read_manifest,
     seal,
     specialist_folder,
@@ -323,8 +323,5 @@ def recipe_of(folder: Path, manifest: Manifest) -> Recipe:
     """The recipe of a specialist whose manifest was verified, with the examples and folders of its package."""
     packed = {name.partition("/")[0] for name in manifest.hashes}
     paths = {name: str((folder / name).resolve()) if name in packed else "" for name in FOLDERS}
-    try:
-        examples = TypeAdapter(tuple[Example, ...]).validate_python(read_lines(folder / EXAMPLES))
-    except ValidationError as error:
-        raise damaged(folder / EXAMPLES, f"It cannot be read: {error}.") from error
-    return replace(manifest.recipe, examples=examples, **paths)  # type: ignore[arg-type]
+    examples = read_rows(folder / EXAMPLES, Example)
+    return replace(manifest.recipe, examples=tuple(examples), **paths)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from gradschool.data.proof import look_level
 from gradschool.errors import DamagedError, UsageError
 from gradschool.evaluate import Measure, measure_of
-from gradschool.files import is_inside, read_json, read_lines
+from gradschool.files import is_inside, read_json, read_rows
 from gradschool.package.bundle import QUESTIONS
 from gradschool.package.manifest import Manifest
 from gradschool.records import Example, RungResult, Scored
@@ -57,11 +57,10 @@ def read_evidence(folder: Path, manifest: Manifest) -> Evidence:
     job = read_saved_job(place / "run.json")
     goal = job.settings.goal
     try:
-        examples = TypeAdapter(list[Example]).validate_python(read_lines(place / QUESTIONS))
-        rows = TypeAdapter(list[Scored]).validate_python(read_lines(place / "test.jsonl"))
         results = TypeAdapter(list[RungResult]).validate_python(read_json(place / "results.json"))
     except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
         raise DamagedError(f"The evidence in {folder} cannot be read.", str(error), "climb again.") from error
+    examples, rows = read_rows(place / QUESTIONS, Example), read_rows(place / "test.jsonl", Scored)
     demand_files(goal, place)
     measure = measure_of(goal, place, examples, place / FIT_TEXTS)
     level = manifest.score.level if manifest.score else look_level(goal.error_budget, 1)

@@ -4,7 +4,6 @@
 """
 
 import shlex
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ import tomli_w
 from pydantic import TypeAdapter, ValidationError
 
 from gradschool.errors import DamagedError, UsageError
-from gradschool.files import hash_tree, refuse_links, sha256_of, write_text
+from gradschool.files import hash_tree, parse_toml, refuse_links, sha256_of, write_text
 from gradschool.model.folders import refusal
 from gradschool.model.places import without_place
 from gradschool.records import BaseIdentity, Report, Verdict
@@ -148,7 +147,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     content = _content(folder)
     seal = content.pop("seal", None)
-    if sha256_of(content) != seal:
+    if _sealed(content) != seal:
         raise damaged(folder / MANIFEST, "Its content is not what was packaged.")
     manifest = _parsed(folder, content | {"seal": seal})
     _verify_files(folder, manifest.hashes)
@@ -186,8 +185,8 @@ def _content(folder: Path) -> dict[str, Any]:
         raise _no_specialist(folder)
     refuse_links(folder)
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        content = parse_toml(path.read_bytes())
+    except ValueError as error:
         raise damaged(path, f"It cannot be read: {error}.") from error
     if content.get("format") not in READABLE:
         raise UsageError(
@@ -196,6 +195,14 @@ def _content(folder: Path) -> dict[str, Any]:
             "use the version of gradschool that made it.",
         )
     return content
+
+
+def _sealed(content: Mapping[str, Any]) -> str:
+    """The hash of a manifest; empty for values that no manifest holds, such as dates."""
+    try:
+        return sha256_of(content)
+    except (TypeError, ValueError, RecursionError):
+        return ""
 
 
 def _parsed(folder: Path, content: Mapping[str, Any]) -> Manifest:

@@ -116,7 +116,8 @@ class Spool:
 
     def add(self, draft: Draft) -> None:
         """Append a draft."""
-        line = json.dumps(_packed(draft), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        text = json.dumps(_packed(draft), ensure_ascii=False, separators=(",", ":"))
+        line = text.encode("utf-8", "replace") + b"\n"  # a reason may quote half a character
         with disk_errors(self.path):
             if self._elsewhere:
                 self._file.seek(self._end)

@@ -93,6 +93,7 @@ DESCRIPTIONS: dict[Kind, str] = {
 
 def _add(name: str, path: Path, found: list[SourceFile], skipped: list[tuple[str, str]]) -> Path | None:
     """Add a file that can be read, or the reason why not; an archive is returned instead."""
+    name = name.encode("utf-8", "replace").decode()  # names of files may be any bytes
     try:
         kind = kind_of(path)
     except Unreadable as reason:
@@ -113,7 +114,7 @@ def _add_archive(
     except Unreadable as reason:
         skipped.append((name, str(reason)))
         return
-    skipped += [(f"{name}/{inner}", why) for inner, why in unpacked.left_out]
+    skipped += [(f"{name}/{inner}".encode("utf-8", "replace").decode(), why) for inner, why in unpacked.left_out]
     for inner, file in _files(unpacked.folder, name, skipped):
         if _add(inner, file, found, skipped):
             skipped.append((inner, "an archive inside an archive; unpack it first"))

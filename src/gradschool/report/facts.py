@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
 from gradschool.environment import Environment
-from gradschool.files import read_lines
+from gradschool.files import read_rows
 from gradschool.package.manifest import MANIFEST, Manifest, load_manifest
-from gradschool.records import Answer, Gate, RungResult, Split, Verdict
+from gradschool.records import Answer, Gate, RungResult, SavedAnswer, Split, Verdict
 from gradschool.run import CLIMB, REOPENED, SPLIT, Key, Recorded, Run
 from gradschool.rungs.rung import Candidate, candidate_key
 
@@ -80,5 +78,4 @@ def read_facts(run: Run) -> Facts:
 
 
 def _answers(path: Path) -> dict[str, Answer]:
-    answer: TypeAdapter[Answer] = TypeAdapter(Answer)
-    return {row["id"]: answer.validate_python(row["answer"]) for row in read_lines(path)}
+    return {row.id: row.answer for row in read_rows(path, SavedAnswer)}

@@ -4,14 +4,12 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pydantic import TypeAdapter
-
 from gradschool.data.check import check
 from gradschool.data.read import read_examples
 from gradschool.data.split import verify_split
 from gradschool.errors import DataError, GradschoolError
 from gradschool.evaluate import measure_of
-from gradschool.files import read_lines
+from gradschool.files import read_rows
 from gradschool.job import Job
 from gradschool.package.bundle import QUESTIONS
 from gradschool.records import Answer, Example, Scored
@@ -93,8 +91,7 @@ def _score_again(facts: Facts) -> _Scores:
 def _saved_scores(facts: Facts) -> _Scores:
     if facts.manifest is None:
         return _Scores({}, {})
-    saved = read_lines(facts.run.specialist / "evidence" / "test.jsonl")
-    rows = {row.id: row for row in TypeAdapter(list[Scored]).validate_python(saved)}
+    rows = {row.id: row for row in read_rows(facts.run.specialist / "evidence" / "test.jsonl", Scored)}
     texts = {row.id: (row.question, row.ideal) for row in rows.values()}
     return _Scores(texts, {facts.manifest.rung: rows} if rows else {})
 
@@ -102,8 +99,8 @@ def _saved_scores(facts: Facts) -> _Scores:
 def _test_examples(job: Job, facts: Facts) -> dict[str, Example]:
     """The job's examples by id, if they are still those that were split; without the job, those of the package."""
     there = all(path.exists() for path in job.examples)
-    if not there and (packaged := read_lines(facts.run.specialist / "evidence" / QUESTIONS)):
-        return {example.id: example for example in TypeAdapter(list[Example]).validate_python(packaged)}
+    if not there and (packaged := read_rows(facts.run.specialist / "evidence" / QUESTIONS, Example)):
+        return {example.id: example for example in packaged}
     examples = check(read_examples(job.examples, job.settings.data)).examples
     split = facts.split
     if split is None:
