@@ -207,11 +207,11 @@ def test_every_example_has_a_job_that_is_valid():
         assert read_job(job).settings.goal.pass_mark
 
 
-SAMPLES = re.compile(r"^```(jsonl|json|csv)\n(.*?)^```\n\nRecognised as `([^`]+)`", re.MULTILINE | re.DOTALL)
+SAMPLES = re.compile(r"^```(jsonl|json|csv)\n(.*?)^```\n\nRecognized as `([^`]+)`", re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize(("ending", "sample", "form"), SAMPLES.findall(text_of("docs/data.md")))
-def test_samples_of_data_are_recognised_as_the_page_says(ending, sample, form, tmp_path):
+def test_samples_of_data_are_recognized_as_the_page_says(ending, sample, form, tmp_path):
     (tmp_path / f"sample.{ending}").write_text(sample, encoding="utf-8")
     read = read_examples(tmp_path / f"sample.{ending}", Data())
     assert read.form == form

@@ -228,7 +228,7 @@ def test_linear_patterns_match_what_they_matched(before: str, place: str, method
         assert made == expected, text
 
 
-def test_headings_and_code_are_recognised_as_before() -> None:
+def test_headings_and_code_are_recognized_as_before() -> None:
     old_heading = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
     old_call = re.compile(r"[\w.$]+(?:::|\.)?\w*\(")
     new_call = re.compile(r"[\w.$]++(?:::\w*+)?\(")

@@ -38,7 +38,7 @@ def test_a_generated_id_never_takes_a_given_one(read):
 
 
 @pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-def test_unicode_encodings_are_recognised(read, codec):
+def test_unicode_encodings_are_recognized(read, codec):
     reading = read('{"prompt": "Où est le café ?", "completion": "Là – “ici”."}\n'.encode(codec))
     assert (reading.examples[0].last_user, reading.examples[0].ideal) == ("Où est le café ?", "Là – “ici”.")
     assert reading.issues == []

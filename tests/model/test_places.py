@@ -54,7 +54,7 @@ def test_a_name_says_nothing_about_the_place(folder: str, name: str) -> None:
         ("", ""),
     ],
 )
-def test_paths_of_other_systems_are_recognised_and_names_stay(written: str, name: str) -> None:
+def test_paths_of_other_systems_are_recognized_and_names_stay(written: str, name: str) -> None:
     assert without_place(written) == name
 
 

@@ -219,5 +219,5 @@ def test_decisions_about_values_are_applied() -> None:
         ("newsletter weekly", ""),
     ],
 )
-def test_display_names_are_recognised_as_people_or_not(name: str, words: str) -> None:
+def test_display_names_are_recognized_as_people_or_not(name: str, words: str) -> None:
     assert " ".join(name_words(name)) == words

@@ -1,4 +1,4 @@
-"""The metric style: who is recognised as the author, what is distinguished; copies and echoes do not count."""
+"""The metric style: who is recognized as the author, what is distinguished; copies and echoes do not count."""
 
 import random
 from collections.abc import Sequence
@@ -59,9 +59,9 @@ def values(style: Style, answers: Sequence[str], asked: Sequence[Example]) -> li
     return [style(answer, example).value for answer, example in zip(answers, asked, strict=True)]
 
 
-def test_the_author_is_recognised_and_others_are_not(style: Style) -> None:
+def test_the_author_is_recognized_and_others_are_not(style: Style) -> None:
     assert style.author is not None
-    assert style.author.own_recognised > 0.95 and style.author.others_rejected > 0.95
+    assert style.author.own_recognized > 0.95 and style.author.others_rejected > 0.95
     asked, chance = examples(20, 2), random.Random(7)
     assert sum(values(style, [formal(chance) for _ in asked], asked)) >= 17
     assert sum(values(style, [hasty(chance) for _ in asked], asked)) == 0
@@ -189,6 +189,6 @@ def test_long_texts_are_split_if_others_wrote_little() -> None:
     ]
     style = style_fit.fit(long, [hasty(chance) for _ in range(16)])
     assert style.author is not None
-    assert style.author.own_recognised > 0.9 and style.author.others_rejected > 0.8
+    assert style.author.own_recognized > 0.9 and style.author.others_rejected > 0.8
     answers = ["\n\n".join(write(chance) for _ in range(8)) for write in (formal, hasty)]
     assert values(style, answers, long[:2]) == [1.0, 0.0]

@@ -1,6 +1,6 @@
 """Bytes to text, by one rule for every file: detect the encoding, decode, and report what had to be guessed.
 
-The rule: a byte order mark decides; UTF-16 without one is recognised by its zero bytes; everything else is UTF-8, and
+The rule: a byte order mark decides; UTF-16 without one is recognized by its zero bytes; everything else is UTF-8, and
 bytes that are not valid UTF-8 are read as Windows-1252. A file with zero bytes or many control characters is binary.
 """
 

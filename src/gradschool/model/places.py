@@ -18,7 +18,7 @@ PLACES: Remembered[dict[str, tuple[str, ...]]] = Remembered(
     "the bases in folders then have to be named once more, with --base",
 )
 MAX_PLACES = 4  # remembered for one model
-DIGITS = 16  # of a hash, shown to recognise a base
+DIGITS = 16  # of a hash, shown to recognize a base
 
 
 def name_of(folder: PurePath) -> str:
@@ -78,7 +78,7 @@ def find_base(identity: BaseIdentity, name: str) -> Path:
                 return folder.resolve()
     raise ModelError(
         f"The base {without_place(name)} is not on this machine, or not in a folder that is known here.",
-        f"It is recognised by its hashes: its weights have the SHA-256 {identity.weights[:DIGITS]}….",
+        f"It is recognized by its hashes: its weights have the SHA-256 {identity.weights[:DIGITS]}….",
         "name its folder, or its Hub id, with --base; the hashes are checked, and its folder is remembered.",
     )
 

@@ -1,4 +1,4 @@
-"""Forms of weights other than safetensors: recognised by the names of files, with why none of them is loaded."""
+"""Forms of weights other than safetensors: recognized by the names of files, with why none of them is loaded."""
 
 import re
 from collections.abc import Iterable

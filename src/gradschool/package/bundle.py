@@ -313,7 +313,7 @@ def base_needed(manifest: Manifest) -> str:
     if base.kind == "remote":
         return f"It needs the server {manifest.base_model} with the model {manifest.model or ''}."
     if manifest.in_folder:
-        known = f"which is recognised by its hashes (SHA-256 of its weights: {base.weights[:DIGITS]}…)"
+        known = f"which is recognized by its hashes (SHA-256 of its weights: {base.weights[:DIGITS]}…)"
         return f"It needs the base {manifest.base_name}, {known}; --base names its folder there."
     revision = f" at commit {base.revision}" if base.revision else ""
     return f"It needs the base {manifest.base_model}{revision}; --base names another place of it."

@@ -11,7 +11,7 @@ from gradschool.errors import DataError
 from gradschool.prepare.agents import key
 from gradschool.prepare.draft import Draft, Sink
 from gradschool.prepare.people import People
-from gradschool.prepare.recognise import SourceFile
+from gradschool.prepare.recognize import SourceFile
 from gradschool.prepare.rows import file_rows
 from gradschool.records import Note, Work
 

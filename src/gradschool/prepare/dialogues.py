@@ -13,7 +13,7 @@ from gradschool.prepare.chats.values import name_in, plain_text, time_in
 from gradschool.prepare.dialogue import Dialogue, Turn, iso
 from gradschool.prepare.draft import Change, Draft, Sink, id_from, unused
 from gradschool.prepare.options import PrepareOptions
-from gradschool.prepare.recognise import SourceFile
+from gradschool.prepare.recognize import SourceFile
 from gradschool.prepare.rows import Columns, file_rows
 from gradschool.prepare.sessions import HISTORY_CHARACTERS, recent, sessions
 from gradschool.prepare.transcripts.read import read_transcript

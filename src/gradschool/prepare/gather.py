@@ -16,8 +16,8 @@ from gradschool.prepare.limits import Limits
 from gradschool.prepare.mail.read import read_mailboxes
 from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.pairs import read_pairs, read_questions
-from gradschool.prepare.recognise import SourceFile
-from gradschool.prepare.rows import Columns, columns_of, messages_in, not_recognised
+from gradschool.prepare.recognize import SourceFile
+from gradschool.prepare.rows import Columns, columns_of, messages_in, not_recognized
 from gradschool.prepare.texts import load, read_rows_of_texts, read_texts
 from gradschool.prepare.transcripts.read import has_turns_of
 from gradschool.records import Note, Work
@@ -156,7 +156,7 @@ def _read_rows(
     elif columns.kind == "pairs":
         yield from read_pairs(file, columns, options, Asked(ingest), divided)
     else:
-        yield Note(not_recognised(file), "warning")
+        yield Note(not_recognized(file), "warning")
     return []
 
 

@@ -13,7 +13,7 @@ from gradschool.prepare.gather import gather
 from gradschool.prepare.limits import Limits
 from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.people import People
-from gradschool.prepare.recognise import recognise
+from gradschool.prepare.recognize import recognize
 from gradschool.prepare.review import Decisions
 from gradschool.records import Note, Work
 from gradschool.settings import Data
@@ -59,7 +59,7 @@ def read_others_given(
     options: PrepareOptions, spool: Spool, people: People, limits: Limits, unpack_into: Path
 ) -> Work[None]:
     """Read the texts of other authors from sources of any kind (`options.others`), as drafts."""
-    files = yield from recognise(options.others, unpack_into)
+    files = yield from recognize(options.others, unpack_into)
     plain = replace(options, authors=(), agents=(), writer=None, columns=Data(), text_column="", date_column="")
     yield from gather(files, plain, Ingest(spool, Decisions(), people, of_author=False), limits)
     if not len(spool):

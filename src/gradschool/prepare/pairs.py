@@ -25,7 +25,7 @@ from gradschool.prepare.bylines import Divided
 from gradschool.prepare.clean import BAD
 from gradschool.prepare.draft import Draft, Sink, id_from, unused
 from gradschool.prepare.options import PrepareOptions
-from gradschool.prepare.recognise import SourceFile
+from gradschool.prepare.recognize import SourceFile
 from gradschool.prepare.rows import Columns, all_rows, file_rows, pair_reader
 from gradschool.prepare.texts import HEADING, unreadable
 from gradschool.records import Conversation, Message, Note, Progress, Source, Work

@@ -18,7 +18,7 @@ from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.others import read_others_given
 from gradschool.prepare.output import Output
 from gradschool.prepare.pseudonyms import Pseudonyms
-from gradschool.prepare.recognise import recognise
+from gradschool.prepare.recognize import recognize
 from gradschool.prepare.report import Summary
 from gradschool.prepare.review import Decisions, read_decisions
 from gradschool.records import Work
@@ -50,7 +50,7 @@ def prepare(sources: Sequence[Path], options: PrepareOptions, into: Path) -> Wor
     names = Pseudonyms(options.private, folder.pseudonyms(), decisions.values)
     with disk_errors(into), _temporary(into) as temporary:
         folder.clear()
-        files = yield from recognise(sources, temporary)
+        files = yield from recognize(sources, temporary)
         spool = Spool(temporary / "drafts")
         others = Spool(temporary / "others") if options.purpose == "style" else None
         try:

@@ -12,7 +12,7 @@ from gradschool.data.private import PrivateKind
 from gradschool.prepare.clean import Repeated
 from gradschool.prepare.guidelines import SHOWN, Guideline
 from gradschool.prepare.options import Mode
-from gradschool.prepare.recognise import DESCRIPTIONS, SourceFile
+from gradschool.prepare.recognize import DESCRIPTIONS, SourceFile
 from gradschool.visible import visible
 
 MEANS = {  # the meaning of each kind of change, note or reason

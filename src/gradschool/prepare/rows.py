@@ -14,7 +14,7 @@ from gradschool.data.tables import Row
 from gradschool.data.wrapped import entries
 from gradschool.errors import DataError
 from gradschool.prepare.options import PrepareOptions
-from gradschool.prepare.recognise import SourceFile
+from gradschool.prepare.recognize import SourceFile
 
 RowKind = Literal["turns", "pairs", "texts", "unknown"]
 TURN_LISTS = (*CONVERSATIONS, "comments", "replies", "posts", "transcript", "log", "events", "history", "interactions")
@@ -130,12 +130,12 @@ def _is_read(reader: RowReader, value: dict[str, Any]) -> bool:
     return True
 
 
-def not_recognised(source_file: SourceFile) -> str:
+def not_recognized(source_file: SourceFile) -> str:
     """Why the rows of a file are not read: their columns, and the options that name them."""
     values = [value for value in _first(source_file) if isinstance(value, dict)]
     shown = f" They have these columns:\n{columns_shown(values[:5])}\n" if values else " "
     return (
-        f"{source_file.name} is skipped: its rows are not recognised as dialogues, pairs or texts.{shown}"
+        f"{source_file.name} is skipped: its rows are not recognized as dialogues, pairs or texts.{shown}"
         f"Name the columns, for example {options_to_name(values)}, or --text-column for texts of one author."
     )
 

@@ -17,7 +17,7 @@ from gradschool.prepare.bylines import Divided
 from gradschool.prepare.draft import Draft, id_from, unused
 from gradschool.prepare.instructions import Writer
 from gradschool.prepare.limits import Limits
-from gradschool.prepare.recognise import HTML, SourceFile
+from gradschool.prepare.recognize import HTML, SourceFile
 from gradschool.prepare.rows import Columns, file_rows
 from gradschool.records import Message, Note, Progress, Source, Work
 

@@ -55,7 +55,7 @@ class AuthorModel:
     """A classifier fitted to an author, its accuracy on held-out texts, and the runs of words in the training texts."""
 
     classifier: Pipeline
-    own_recognised: float  # fraction of the author's training texts, each held out in turn
+    own_recognized: float  # fraction of the author's training texts, each held out in turn
     others_rejected: float
     others: int  # how many texts of others it was fitted against
     runs: npt.NDArray[np.uint64]  # sorted hashes of runs of words, without habits
@@ -114,7 +114,7 @@ class Style:
         """How well classifiers that did not see the texts distinguish the author's from those of others."""
         assert self.author is not None
         return (
-            f"of texts held out in turn, {self.author.own_recognised:.0%} of the author's are recognised and "
+            f"of texts held out in turn, {self.author.own_recognized:.0%} of the author's are recognized and "
             f"{self.author.others_rejected:.0%} of {self.author.others} by others are rejected."
         )
 
@@ -140,7 +140,7 @@ class Style:
         return Style(
             AuthorModel(
                 classifier=_classifier(judged).fit(judged, labels),
-                own_recognised=float(np.mean(scores[: len(samples)] > 0)),
+                own_recognized=float(np.mean(scores[: len(samples)] > 0)),
                 others=given,
                 others_rejected=float(np.mean(scores[len(samples) :] <= 0)),
                 runs=_own_runs([text.text for text in own]),

@@ -44,7 +44,7 @@ def remote_scheduler(engine: RemoteEngine, at_once: int | None, context_length: 
 class ChatExchange:
     """One chat completion of OpenAI's API, in the dialect of its server; `refused` collects the EXTRAS that it refuses.
 
-    Reasoning that begins without a tag is recognised by its closing tag alone. Until the first answer shows whether the
+    Reasoning that begins without a tag is recognized by its closing tag alone. Until the first answer shows whether the
     model reasons in this way, no text is certain before the end.
     """
 

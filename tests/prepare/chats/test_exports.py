@@ -538,7 +538,7 @@ def test_answers_that_chatgpt_notes_as_rated_bad_are_not_trained_on(run: Run, ro
     assert prepared.summary.dropped == {"not to train on": 1}
     notes = [event.text for event in events if isinstance(event, Note)]
     assert any("chat.html" in note and "rates as bad" in note for note in notes)
-    assert not any("not recognised" in note for note in notes)
+    assert not any("not recognized" in note for note in notes)
 
 
 def test_a_rating_of_an_unknown_message_counts_for_its_conversation(run: Run, rows: Any) -> None:

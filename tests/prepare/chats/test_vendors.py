@@ -16,7 +16,7 @@ from gradschool.prepare.agents import Agents
 from gradschool.prepare.chats.exports import export_of
 from gradschool.prepare.dialogue import Dialogue
 from gradschool.prepare.dialogues import export_sources
-from gradschool.prepare.recognise import SourceFile
+from gradschool.prepare.recognize import SourceFile
 
 Files = dict[str, Any]
 NAMES = [

@@ -22,7 +22,7 @@ def encoded(text: str, form: str) -> str:
 
 
 @pytest.mark.parametrize("label", sorted(system_labels()))
-def test_every_system_label_is_recognised_however_it_is_written(label: str) -> None:
+def test_every_system_label_is_recognized_however_it_is_written(label: str) -> None:
     if label in ("draft", "deleted", "junk", "trash"):
         return
     for text in (label.title(), f"Inbox,{label}", f'"{label}",Opened'):

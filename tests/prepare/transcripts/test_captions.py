@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradschool.data.encoding import Unreadable
-from gradschool.prepare.recognise import kind_of
+from gradschool.prepare.recognize import kind_of
 from gradschool.prepare.transcripts.captions import captions, is_captions
 from gradschool.prepare.transcripts.read import read_transcript
 

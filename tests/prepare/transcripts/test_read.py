@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gradschool.errors import GradschoolError
 from gradschool.prepare.dialogue import Dialogue
-from gradschool.prepare.recognise import kind_of
+from gradschool.prepare.recognize import kind_of
 from gradschool.prepare.transcripts.read import read_transcript
 
 Read = Callable[[str], list[Dialogue]]

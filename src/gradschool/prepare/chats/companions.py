@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gradschool.prepare.chats.chatgpt import FEEDBACK
-from gradschool.prepare.recognise import SourceFile
+from gradschool.prepare.recognize import SourceFile
 from gradschool.records import Note
 
 CONVERSATIONS = "conversations*.json"

@@ -1,4 +1,4 @@
-"""The kinds of exports: recognise a file by its values, and read it, or the files of its folder together."""
+"""The kinds of exports: recognize a file by its values, and read it, or the files of its folder together."""
 
 import json
 from collections import Counter
@@ -23,11 +23,11 @@ from gradschool.prepare.chats.telegram import is_telegram, telegram
 from gradschool.prepare.chats.tickets import is_ticket, ticket
 from gradschool.prepare.chats.values import Json, name_in, text_in
 from gradschool.prepare.dialogue import Dialogue
-from gradschool.prepare.recognise import SourceFile
+from gradschool.prepare.recognize import SourceFile
 from gradschool.prepare.rows import file_rows
 from gradschool.records import Source
 
-SAMPLE = 50  # values from which a kind is recognised
+SAMPLE = 50  # values from which a kind is recognized
 MAX_OBJECT = 1 << 30  # bytes of a file with one object, which is read at once
 MAX_DEPTH = 3  # at which conversations may be within an object
 Values = Iterator[tuple[Json, Source]]
@@ -39,7 +39,7 @@ class Export:
     """A kind of export: `one` reads a value with a conversation, `many` the messages of one folder."""
 
     name: str
-    recognises: Callable[[Json], bool]
+    recognizes: Callable[[Json], bool]
     one: Callable[[Json, Source], Iterator[Dialogue]] | None = None
     many: Callable[[Values, Path], Iterator[Dialogue]] | None = None
 
@@ -76,7 +76,7 @@ def export_of(source_file: SourceFile) -> Export | None:
         if not values:
             raise
     for export in EXPORTS:
-        if values and 2 * sum(map(export.recognises, values)) > len(values):
+        if values and 2 * sum(map(export.recognizes, values)) > len(values):
             return export
     return None
 
@@ -101,7 +101,7 @@ def _known(files: Sequence[SourceFile], export: Export, others: Counter[str]) ->
     """The values of the kind of the export; those of other kinds are counted by file."""
     for file in files:
         for value, source, people in _values(file, export):
-            if export.recognises(value):
+            if export.recognizes(value):
                 yield value, source, people
             else:
                 others[file.name] += 1
@@ -111,7 +111,7 @@ def _values(source_file: SourceFile, likely: Export | None = None) -> Iterator[t
     """The values of a file that may be conversations or messages, each with its place and the users listed with it."""
     for row in _rows(source_file):
         source = Source(source_file.name, row.line)
-        if isinstance(row.value, dict) and likely and likely.recognises(row.value):
+        if isinstance(row.value, dict) and likely and likely.recognizes(row.value):
             yield row.value, source, {}
         elif isinstance(row.value, dict):
             yield from ((value, source, people) for value, people in _unwrapped(row.value, {}, 0))
@@ -123,7 +123,7 @@ def _values(source_file: SourceFile, likely: Export | None = None) -> Iterator[t
 
 def _unwrapped(value: Json, people: People, depth: int) -> Iterator[tuple[Json, People]]:
     """The value itself if it is of a known kind; else the known values in its lists and objects, at any depth."""
-    if depth >= MAX_DEPTH or any(export.recognises(value) for export in EXPORTS):
+    if depth >= MAX_DEPTH or any(export.recognizes(value) for export in EXPORTS):
         yield value, people
         return
     inner: list[tuple[Json, People]] = []
@@ -141,7 +141,7 @@ def _unwrapped(value: Json, people: People, depth: int) -> Iterator[tuple[Json, 
 
 
 def _leads_to_known(value: Json, depth: int) -> bool:
-    return any(export.recognises(one) for one, _ in _unwrapped(value, {}, depth) for export in EXPORTS)
+    return any(export.recognizes(one) for one, _ in _unwrapped(value, {}, depth) for export in EXPORTS)
 
 
 def _rows(source_file: SourceFile) -> Iterator[Row]:

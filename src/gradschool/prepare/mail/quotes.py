@@ -75,8 +75,8 @@ class SplitMail:
 def split_quotes(lines: Sequence[Line], names: Sequence[str] = (), people: Collection[str] = ()) -> SplitMail:
     """Classify each line of a mail.
 
-    `names` are names of its sender, to recognise a signature; `people` are words of the names of its correspondents,
-    and their addresses, in lower case, to recognise who is quoted.
+    `names` are names of its sender, to recognize a signature; `people` are words of the names of its correspondents,
+    and their addresses, in lower case, to recognize who is quoted.
     """
     kinds: list[Kind] = ["own"] * len(lines)
     _follow_markup(lines, kinds)

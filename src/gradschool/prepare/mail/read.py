@@ -23,7 +23,7 @@ from gradschool.prepare.mail.quotes import SplitMail, split_quotes
 from gradschool.prepare.mail.structure import name_parts
 from gradschool.prepare.mail.threads import answered, threads
 from gradschool.prepare.options import PrepareOptions
-from gradschool.prepare.recognise import SourceFile
+from gradschool.prepare.recognize import SourceFile
 from gradschool.records import Conversation, Message, Note, Progress, Work
 
 REMOVED_KINDS: tuple[Kind, ...] = (

@@ -22,7 +22,7 @@ SEPARATOR = re.compile(
     r"\s*(?:[-=*_#]{3,}.*|(?:#{1,6}\s*)?(?:conversation|chat|ticket|dialogue|session)\s+#?\d++\s*+:?\s*+)", re.I
 )
 MARKED = re.compile("[:：]\\s?\u200e(?!\\[)")
-MAX_NOTICE = 8  # words of a notice that is recognised because it repeats
+MAX_NOTICE = 8  # words of a notice that is recognized because it repeats
 MAX_SAME_NOTICE = 2  # times that the beginning of a notice occurs, if a name and a colon are in it
 MAX_MARKED = 0.8  # of the messages, above which a mark of direction says nothing
 

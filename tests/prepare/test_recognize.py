@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from finish import finish
 from gradschool.data.encoding import Unreadable
 from gradschool.errors import DataError
-from gradschool.prepare.recognise import kind_of, recognise
+from gradschool.prepare.recognize import kind_of, recognize
 from gradschool.records import Note
 from mails import mail, mbox
 
@@ -90,7 +90,7 @@ def test_folders_are_searched_and_links_and_pipes_are_reported(tmp_path: Path) -
     (box / "loop").symlink_to(box, target_is_directory=True)
     (box / "broken").symlink_to(tmp_path / "nowhere")
     os.mkfifo(box / "pipe")
-    found, events = finish(recognise([box], tmp_path))
+    found, events = finish(recognize([box], tmp_path))
     assert [one.name for one in found] == ["Maildir/.Sent/cur/2:2,S", "Maildir/cur/1:2,S"] or [
         one.name for one in found
     ] == ["Maildir/cur/1:2,S", "Maildir/.Sent/cur/2:2,S"]
@@ -101,9 +101,9 @@ def test_folders_are_searched_and_links_and_pipes_are_reported(tmp_path: Path) -
 def test_nothing_to_use_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "x.png").write_bytes(b"\x89PNG\0")
     with pytest.raises(DataError, match="None of the sources"):
-        finish(recognise([tmp_path], tmp_path))
+        finish(recognize([tmp_path], tmp_path))
     with pytest.raises(DataError, match="does not exist"):
-        finish(recognise([tmp_path / "no"], tmp_path))
+        finish(recognize([tmp_path / "no"], tmp_path))
 
 
 STARTS = st.sampled_from(
@@ -127,6 +127,6 @@ def test_any_bytes_have_a_kind_or_a_reason(tmp_path_factory: Any, start: bytes, 
 
 def test_a_file_name_may_be_any_bytes(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"caf\xe9.csv")).write_text("prompt,completion\na,b\nc,d\n")
-    found, events = finish(recognise([tmp_path], tmp_path))
+    found, events = finish(recognize([tmp_path], tmp_path))
     assert [file.name for file in found] == [f"{tmp_path.name}/caf?.csv"] and found[0].path.is_file()
     "".join(map(str, events)).encode()

@@ -33,7 +33,7 @@ HEADER = re.compile(rb"([!-9;-~]+)[ \t]*:")
 HTML = re.compile(r"\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
 ROWS = re.compile(r'\s*(\{\s*"|\[\s*[{\[]|\{\s*\})')
 TABLE_LINES, MAX_HEADER_WORDS = 30, 5
-TRANSCRIPT_LINES = 200  # from which a conversation is recognised
+TRANSCRIPT_LINES = 200  # from which a conversation is recognized
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class SourceFile:
     kind: Kind
 
 
-def recognise(sources: Iterable[Path], unpack_into: Path) -> Work[list[SourceFile]]:
+def recognize(sources: Iterable[Path], unpack_into: Path) -> Work[list[SourceFile]]:
     """Detect the kind of all files in the sources; folders are searched recursively, sorted by name.
 
     Archives are unpacked into a new folder in `unpack_into`, and read like folders; those inside archives are not.
