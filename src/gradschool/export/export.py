@@ -31,7 +31,7 @@ from gradschool.export.vocabulary import read_vocabulary
 from gradschool.files import PRIVATE, new_folder, read_json, write_json, write_text
 from gradschool.model.adapter import CONFIG, name_base, read_adapter
 from gradschool.model.llama_cpp import need_llama_cpp
-from gradschool.model.local import LocalEngine, local_engine
+from gradschool.model.local import LocalEngine, demand_local
 from gradschool.package.bundle import open_verified
 from gradschool.package.card import card
 from gradschool.package.evidence import read_evidence
@@ -100,13 +100,8 @@ def open_session(options: ExportOptions, manifest: Manifest) -> Work[ExportSessi
     """Open a specialist, check that the form can be made, and ask it the test questions as the reference."""
     evidence = read_evidence(options.specialist, manifest)
     specialist = yield from open_verified(options.specialist, manifest, options.base)
-    engine = local_engine(specialist.engine)
-    if engine is None:
-        raise ModelError(
-            f"This specialist's base is on the server {manifest.base.address}.",
-            "There are no weights to export.",
-            "export it on the machine that has the weights, or use `gradschool answer` with the server.",
-        )
+    fix = "export it on the machine that has the weights, or use `gradschool answer` as it is."
+    engine = demand_local(specialist.engine, "exported", fix)
     template = check(options.to, specialist, engine)
     questions = questions_of(specialist, evidence)
     adapter = specialist.recipe.adapter

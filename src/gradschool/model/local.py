@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from transformers import GenerationConfig
 
+from gradschool.errors import ModelError
 from gradschool.model.adapters import AdapterReaders
 from gradschool.model.chat import Chat, Unfit
 from gradschool.model.completion import Completion, complete, complete_by_token, complete_in_memory
@@ -218,3 +219,12 @@ class LocalEngine:
 def local_engine(engine: Engine) -> LocalEngine | None:
     """The engine itself if its weights are on this machine: these can be trained, merged and exported."""
     return engine if isinstance(engine, LocalEngine) else None
+
+
+def demand_local(engine: Engine, use: str, fix: str) -> LocalEngine:
+    """The engine itself; raises ModelError, with `fix`, if it has no weights that could be `use`d ("trained")."""
+    if isinstance(engine, LocalEngine):
+        return engine
+    base = engine.identity
+    place = f"is on the server {base.address}" if base.address else f"({base.name or base.kind}) has no weights"
+    raise ModelError(f"Only a base with weights on this machine can be {use}.", f"This one {place}.", fix)

@@ -37,7 +37,7 @@ from gradschool.model.engine import Engine
 from gradschool.model.folders import refusal
 from gradschool.model.hosts import named_by_user
 from gradschool.model.hub import NEEDED
-from gradschool.model.local import local_engine
+from gradschool.model.local import demand_local
 from gradschool.model.opening import base_folder, open_engine, path_named, remember_base
 from gradschool.model.places import DIGITS, find_base, remember, without_place
 from gradschool.package.card import card
@@ -259,9 +259,7 @@ def carry(folder: Path, target: Path, with_base: bool, base_model: str | None = 
         manifest = yield from _without_places(new, manifest)
         if with_base and not manifest.carries_base:
             specialist = yield from open_verified(folder, manifest, base_model)
-            local = local_engine(specialist.engine)
-            if local is None:
-                raise UsageError("The base cannot be copied.", "It is on a server.", "leave out --with-base.")
+            local = demand_local(specialist.engine, "copied", "leave out --with-base.")
             if not specialist.recipe.weights:
                 yield Note(f"Copying the base {manifest.base_name} from {local.folder}.")
                 _copy_base(local.folder, new / BASE)

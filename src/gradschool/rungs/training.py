@@ -9,14 +9,14 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from gradschool.data.labels import classes
-from gradschool.errors import DataError, ModelError
+from gradschool.errors import DataError
 from gradschool.files import new_folder
 from gradschool.gates.gate import Measurements
 from gradschool.gates.run import TRAINING_GATES, run_gates
 from gradschool.model.adapter import save_adapter
 from gradschool.model.chat import Rendered
 from gradschool.model.four_bits import in_four_bits
-from gradschool.model.local import LocalEngine, local_engine
+from gradschool.model.local import LocalEngine, demand_local
 from gradschool.model.machine import training_dtype
 from gradschool.model.memory import Device, free_bytes
 from gradschool.records import Conversation, Example, Gate, Note, Progress, Work
@@ -222,11 +222,4 @@ def save(network: PreTrainedModel, engine: LocalEngine, inputs: RungInputs, name
 
 def local(specialist: Specialist) -> LocalEngine:
     """The specialist's engine; raises ModelError if its base is not on this machine."""
-    engine = local_engine(specialist.engine)
-    if engine is None:
-        raise ModelError(
-            "Only a base on this machine can be trained.",
-            "The weights of this one are on a server.",
-            "name a local folder or a Hub id as base_model.",
-        )
-    return engine
+    return demand_local(specialist.engine, "trained", "name a local folder or a Hub id as base_model.")
