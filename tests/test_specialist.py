@@ -17,9 +17,10 @@ from finish import finish
 from gradschool.errors import ModelError
 from gradschool.ground.cite import INSTRUCTIONS
 from gradschool.ground.index import build_index
-from gradschool.model.adapter import CONFIG, save_adapter
+from gradschool.model.adapter import save_adapter
 from gradschool.model.adapters import AdapterReaders, shared_copy
 from gradschool.model.fake import FakeEngine
+from gradschool.model.kinds import ADAPTER
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach, lora_layers, trained_parameters
 from gradschool.records import Conversation, Decoding, Example, Message, Source
@@ -331,8 +332,8 @@ def test_an_adapter_whose_alpha_changed_is_loaded_again(
     folder = shutil.copytree(adapters[1].adapter, tmp_path / "adapter")
     before = engine.reader(str(folder))
     assert engine.reader(str(folder)) is before
-    config = json.loads((folder / CONFIG).read_text())
-    (folder / CONFIG).write_text(json.dumps(config | {"lora_alpha": 10 * config["lora_alpha"]}))
+    config = json.loads((folder / ADAPTER).read_text())
+    (folder / ADAPTER).write_text(json.dumps(config | {"lora_alpha": 10 * config["lora_alpha"]}))
     assert engine.reader(str(folder)) is not before
 
 

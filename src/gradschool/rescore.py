@@ -15,9 +15,10 @@ from gradschool.evaluate import evaluate, measure_of
 from gradschool.files import write_lines
 from gradschool.package.bundle import is_base, open_specialist
 from gradschool.package.evidence import demand_files
-from gradschool.package.manifest import specialist_folder
+from gradschool.package.manifest import EVIDENCE, specialist_folder
 from gradschool.records import Note, Report, Scored, Work
-from gradschool.run import FIT_TEXTS, read_saved_job
+from gradschool.run import FIT_TEXTS
+from gradschool.saved_job import JOB_FILE, read_saved_job
 from gradschool.score.judge import judge
 from gradschool.score.metrics import trust_code
 from gradschool.settings import Data
@@ -27,14 +28,14 @@ def columns_of(path: Path) -> Data:
     """The columns that the job of a specialist names, so that questions are read as its examples; none for a base."""
     if is_base(path):
         return Data()
-    file = specialist_folder(path) / "evidence" / "run.json"
+    file = specialist_folder(path) / EVIDENCE / JOB_FILE
     return read_saved_job(file).settings.data if file.is_file() else Data()
 
 
 def trust_code_of(folder: Path) -> None:
     """Remember that the user allows the custom metrics of a specialist to run; without any, nothing happens."""
-    evidence = specialist_folder(folder) / "evidence"
-    trust_code(read_saved_job(evidence / "run.json").settings.goal, evidence)
+    evidence = specialist_folder(folder) / EVIDENCE
+    trust_code(read_saved_job(evidence / JOB_FILE).settings.goal, evidence)
 
 
 def score_specialist(
@@ -46,7 +47,7 @@ def score_specialist(
     """
     folder = specialist_folder(folder)
     specialist = yield from open_specialist(folder, base)
-    job = read_saved_job(folder / "evidence" / "run.json")
+    job = read_saved_job(folder / EVIDENCE / JOB_FILE)
     goal = job.settings.goal
     given = {key: name for key, name in (columns or {}).items() if name is not None}
     checked = check(read_examples(examples, job.settings.data.model_copy(update=given)))
@@ -54,8 +55,8 @@ def score_specialist(
     if checked.issues:
         found = ", ".join(counted(checked.issues))
         yield Note(f"{examples.name}: {len(asked)} usable examples; {found}.", "warning")
-    demand_files(goal, folder / "evidence")
-    measure = measure_of(goal, folder / "evidence", asked, folder / "evidence" / FIT_TEXTS)
+    demand_files(goal, folder / EVIDENCE)
+    measure = measure_of(goal, folder / EVIDENCE, asked, folder / EVIDENCE / FIT_TEXTS)
     rows = yield from evaluate(specialist, asked, measure, None, "answering")
     if output:
         write_lines(output, TypeAdapter(list[Scored]).dump_python(rows, mode="json"))

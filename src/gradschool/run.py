@@ -17,7 +17,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -41,14 +41,15 @@ from gradschool.files import (
 )
 from gradschool.job import Job
 from gradschool.records import BaseIdentity, Event, Note, Progress, RungResult, Split, Work
-from gradschool.settings import saved_settings
+from gradschool.saved_job import JOB_FILE, SavedJob, read_saved_job
 
 T = TypeVar("T")
+EVENTS_FILE, ENVIRONMENT_FILE = "events.jsonl", "environment.json"
 FIT_TEXTS = "fit.jsonl"
 CLIMB = "climbed"  # the name of a climb's saved result, whose record belongs to climbing.py
-PACKED = "specialist"  # the folder of the package in a run
+PACKED, MANIFEST = "specialist", "specialist.toml"  # the folder of the package in a run, and the file that makes it one
 STEPS = ("done", "answers", "work")  # the folders of a run that steps write into
-MADE_FIRST = (".lock", "run.json", "environment.json", "events.jsonl")
+MADE_FIRST = (".lock", JOB_FILE, ENVIRONMENT_FILE, EVENTS_FILE)
 FILES = (*MADE_FIRST, FIT_TEXTS, "report.html")
 RESULT, TEST = "-result", "-test"  # after the name of a rung: its result, its answers to the test examples
 REOPENED = "package"  # in place of a rung: the answers of the reopened package
@@ -125,25 +126,25 @@ class Run:
                 if not any(folder.iterdir()):
                     folder.chmod(PRIVATE)
         with run._locked():
-            if (folder / "run.json").exists():
+            if (folder / JOB_FILE).exists():
                 raise UsageError(
                     f"{folder} already holds a run.",
                     "Runs are never overwritten.",
                     f"continue it with `{resume_command(folder)}`, or choose another folder with --run.",
                 )
-            write_json(folder / "environment.json", asdict(environment()))
-            write_json(folder / "run.json", _saved_job(job, folder))
+            write_json(folder / ENVIRONMENT_FILE, asdict(environment()))
+            SavedJob.of(job, folder).write(folder / JOB_FILE)
         return run
 
     @classmethod
     def open(cls, folder: Path) -> "Run":
         """Open an existing run, to resume it or to read it; raises UsageError if there is none."""
-        if not (folder / "run.json").exists():
+        if not (folder / JOB_FILE).exists():
             raise UsageError(
                 f"{folder} is not a run.", "It has no run.json.", "`gradschool runs` lists the runs of this folder."
             )
         refuse_links(folder)
-        return cls(folder, read_saved_job(folder / "run.json"))
+        return cls(folder, read_saved_job(folder / JOB_FILE))
 
     def __enter__(self) -> "Run":
         """Lock the run, and remove what a killed process left unfinished; raises UsageError if another one holds it."""
@@ -237,7 +238,7 @@ class Run:
     @cached_property
     def _began(self) -> str:
         """The folder in which the run began; empty if it is still there, or if an earlier version began it."""
-        began = str(read_json(self.folder / "run.json").get("run", ""))
+        began = SavedJob.read(self.folder / JOB_FILE).run
         return "" if began == str(self.folder.resolve()) else began
 
     def answers(self, name: str) -> Path:
@@ -287,7 +288,7 @@ class Run:
                 warned.add(event.text)
             if not _too_soon(event, last):
                 line = {"time": time.time(), "event": type(event).__name__} | asdict(event)
-                append_line(self.folder / "events.jsonl", line)
+                append_line(self.folder / EVENTS_FILE, line)
             yield event
 
     def events(self) -> list[Recorded]:
@@ -295,7 +296,7 @@ class Run:
 
         Raises DamagedError for one that cannot be read.
         """
-        path = self.folder / "events.jsonl"
+        path = self.folder / EVENTS_FILE
         try:
             return [
                 Recorded(float(line["time"]), KINDS[line["event"]].validate_python(line))
@@ -308,7 +309,7 @@ class Run:
     @property
     def environment(self) -> Environment | None:
         """Where the climb began; None if its file is missing. Raises DamagedError if it cannot be read."""
-        path = self.folder / "environment.json"
+        path = self.folder / ENVIRONMENT_FILE
         try:
             return TypeAdapter(Environment).validate_python(read_json(path)) if path.exists() else None
         except ValueError as error:
@@ -329,25 +330,6 @@ def _too_soon(event: Event, last: dict[str, float]) -> bool:
         return True
     last[event.what] = now
     return False
-
-
-def read_saved_job(path: Path) -> Job:
-    """Read the run.json of a run or of a specialist's evidence; raises DamagedError if that is not possible."""
-    try:
-        saved = read_json(path)
-        folder, moved = Path(saved["folder"]), path.parent / saved.get("from_run", "")
-        if not folder.is_dir() and saved.get("from_run") and moved.is_dir():
-            folder = moved.resolve()
-        return Job(str(saved["name"]), folder, saved_settings(saved["settings"]))
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        raise DamagedError(f"{path} cannot be read.", str(error), "start a new climb.") from error
-
-
-def _saved_job(job: Job, folder: Path) -> dict[str, Any]:
-    """The content of run.json: the job, where both folders are, and the way from the run to the job."""
-    absolute, run = replace(job, folder=job.folder.resolve()), folder.resolve()
-    places = {"run": str(run), "from_run": os.path.relpath(absolute.folder, run)}
-    return {**TypeAdapter(Job).dump_python(absolute, mode="json"), **places}
 
 
 def _claimed(name: str) -> Path:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from gradschool.errors import GradschoolError
 from gradschool.files import disk_errors, read_rows
+from gradschool.package.manifest import EVIDENCE, TEST_FILE
 from gradschool.records import Difference, Interval, RungResult, Scored
 from gradschool.report.facts import read_facts
 from gradschool.run import FILES, PACKED, RUNS, STEPS, Run
+from gradschool.saved_job import JOB_FILE
 from gradschool.score.stats import difference
 from gradschool.settings import options
 
@@ -40,7 +42,7 @@ class Comparison:
 
 def list_runs(parent: Path = RUNS) -> list[RunSummary]:
     """All runs in a folder, by name; a damaged one is listed as such."""
-    return [summary_of(path.parent) for path in sorted(parent.glob("*/run.json"), key=lambda path: path.parent.name)]
+    return [summary_of(path.parent) for path in sorted(parent.glob(f"*/{JOB_FILE}"), key=lambda path: path.parent.name)]
 
 
 def summary_of(folder: Path) -> RunSummary:
@@ -85,7 +87,7 @@ def _paired(one: RunSummary, other: RunSummary) -> Difference | None:
 
 
 def _rows(folder: Path) -> dict[str, Scored]:
-    return {row.id: row for row in read_rows(folder / PACKED / "evidence" / "test.jsonl", Scored)}
+    return {row.id: row for row in read_rows(folder / PACKED / EVIDENCE / TEST_FILE, Scored)}
 
 
 def remove_run(folder: Path) -> list[str]:

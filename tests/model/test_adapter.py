@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save_file
 import tiny
 import toy
 from gradschool.errors import ModelError
-from gradschool.model.adapter import CONFIG, WEIGHTS, save_adapter
+from gradschool.model.adapter import WEIGHTS, save_adapter
+from gradschool.model.kinds import ADAPTER
 from gradschool.model.lora import attach, lora_layers
 
 Tensors = dict[str, torch.Tensor]
@@ -37,10 +38,10 @@ def logits(network: Any) -> torch.Tensor:
 
 def changed(adapter: Path, folder: Path, change: Callable[[dict[str, Any], Tensors], None]) -> Path:
     """A copy of the adapter with something changed in its config or its tensors."""
-    config, tensors = json.loads((adapter / CONFIG).read_text()), load_file(adapter / WEIGHTS)
+    config, tensors = json.loads((adapter / ADAPTER).read_text()), load_file(adapter / WEIGHTS)
     change(config, tensors)
     folder.mkdir()
-    (folder / CONFIG).write_text(json.dumps(config))
+    (folder / ADAPTER).write_text(json.dumps(config))
     save_file(tensors, folder / WEIGHTS)
     return folder
 
@@ -52,14 +53,14 @@ def test_a_saved_adapter_is_the_trained_one(base: Path, tmp_path: Path) -> None:
     toy.stir(network)
     trained = logits(network)
     save_adapter(network, tmp_path / "adapter", "tiny-base", None)
-    assert sorted(p.name for p in tmp_path.rglob("*")) == ["adapter", CONFIG, WEIGHTS]
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["adapter", ADAPTER, WEIGHTS]
     fresh = toy.network_of(base)
     assert torch.equal(logits(fresh), plain)
     assert torch.equal(logits(toy.apply_adapter(fresh, tmp_path / "adapter")), trained)
 
 
 def test_the_config_names_base_and_layers(adapter: Path) -> None:
-    config = json.loads((adapter / CONFIG).read_text())
+    config = json.loads((adapter / ADAPTER).read_text())
     assert (config["r"], config["lora_alpha"], config["bias"]) == (4, 8, "none")
     assert (config["base_model_name_or_path"], config["revision"]) == ("tiny-base", "abc")
     assert config["target_modules"] == ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"]
@@ -188,11 +189,11 @@ def test_an_adapter_without_layers_is_rejected(base: Path, adapter: Path, tmp_pa
 @pytest.mark.parametrize(
     "name, content",
     [
-        (CONFIG, b"{"),
-        (CONFIG, b"\xff\xfe"),
-        (CONFIG, b"[1]"),
-        (CONFIG, b"[" * 100_000),
-        (CONFIG, None),
+        (ADAPTER, b"{"),
+        (ADAPTER, b"\xff\xfe"),
+        (ADAPTER, b"[1]"),
+        (ADAPTER, b"[" * 100_000),
+        (ADAPTER, None),
         (WEIGHTS, b"no tensors"),
         (WEIGHTS, None),
     ],
@@ -207,4 +208,4 @@ def test_a_broken_folder_is_an_error_that_names_the_expected_files(
         (folder / name).write_bytes(content)
     with pytest.raises(ModelError, match="no readable adapter") as caught:
         toy.apply_adapter(toy.network_of(base), folder)
-    assert CONFIG in caught.value.fix and WEIGHTS in caught.value.fix
+    assert ADAPTER in caught.value.fix and WEIGHTS in caught.value.fix

@@ -16,6 +16,7 @@ from gradschool.cli.screen import VERDICT_STYLE
 from gradschool.climbing import Climbed
 from gradschool.data.issues import Issue, counted
 from gradschool.examine import Examined
+from gradschool.package.manifest import EVIDENCE, QUESTIONS
 from gradschool.package.verdicts import (
     bounded,
     bounds,
@@ -51,7 +52,7 @@ def show_climbed(console: Console, climbed: Climbed, run: Path) -> None:
     for line in (
         command_line(console, "gradschool", "report", run),
         command_line(console, "gradschool", "chat", folder, "--compare"),
-        command_line(console, "gradschool", "answer", folder, stdin=folder / "evidence" / "questions.jsonl"),
+        command_line(console, "gradschool", "answer", folder, stdin=folder / EVIDENCE / QUESTIONS),
     ):
         console.print(f"  {escape(line)}", highlight=False, soft_wrap=True)
     say(console, "  `gradschool score` scores it on more examples: name the specialist and your file.")

@@ -29,7 +29,8 @@ from gradschool.export.smallest import smallest
 from gradschool.export.template import standalone_template
 from gradschool.export.vocabulary import read_vocabulary
 from gradschool.files import PRIVATE, new_folder, read_json, write_json, write_text
-from gradschool.model.adapter import CONFIG, name_base, read_adapter
+from gradschool.model.adapter import name_base, read_adapter
+from gradschool.model.kinds import ADAPTER
 from gradschool.model.llama_cpp import need_llama_cpp
 from gradschool.model.local import LocalEngine, demand_local
 from gradschool.package.bundle import open_verified
@@ -199,7 +200,7 @@ def shipped_of(session: ExportSession, to: ExportForm, results: Sequence[FormRes
         shown=0 if recipe.nearest else recipe.shots,
         nearest=recipe.shots if recipe.nearest else 0,
         passages=recipe.passages,
-        rank=read_json(session.adapter / CONFIG)["r"] if session.adapter else 0,
+        rank=read_json(session.adapter / ADAPTER)["r"] if session.adapter else 0,
     )
 
 

@@ -12,9 +12,10 @@ from transformers import PreTrainedModel
 
 from gradschool.errors import ModelError
 from gradschool.files import new_folder, read_json, write_bytes, write_json
+from gradschool.model.kinds import ADAPTER, BASE_KEY
 from gradschool.model.lora import LoraLinear, lora_layers
 
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+WEIGHTS = "adapter_model.safetensors"
 PREFIX = "base_model.model."
 MAX_ALPHA = 1e9  # what is more, infinite, or no number makes noise of every answer
 UNSUPPORTED = (
@@ -41,15 +42,15 @@ def save_adapter(network: PreTrainedModel, folder: Path, base_name: str, revisio
     rank = next(iter(layers.values())).lora_a.shape[0]
     scale = next(iter(layers.values())).scale
     with new_folder(folder) as temporary:
-        write_json(temporary / CONFIG, peft_config(sorted(layers), rank, round(scale * rank), base_name, revision))
+        write_json(temporary / ADAPTER, peft_config(sorted(layers), rank, round(scale * rank), base_name, revision))
         write_bytes(temporary / WEIGHTS, save(adapter_tensors(layers), {"format": "pt"}))
 
 
 def name_base(folder: Path, base_name: str) -> None:
     """Name the base of an adapter anew; nothing happens if it has that name."""
-    config = read_json(folder / CONFIG)
-    if config.get("base_model_name_or_path") != base_name:
-        write_json(folder / CONFIG, config | {"base_model_name_or_path": base_name})
+    config = read_json(folder / ADAPTER)
+    if config.get(BASE_KEY) != base_name:
+        write_json(folder / ADAPTER, config | {BASE_KEY: base_name})
 
 
 def adapter_tensors(layers: dict[str, LoraLinear]) -> dict[str, Tensor]:
@@ -66,7 +67,7 @@ def peft_config(names: list[str], rank: int, alpha: int, base_name: str, revisio
     return {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
-        "base_model_name_or_path": base_name,
+        BASE_KEY: base_name,
         "revision": revision,
         "inference_mode": True,
         "r": rank,
@@ -94,13 +95,13 @@ def read_adapter(network: PreTrainedModel, folder: Path) -> dict[str, LoraLinear
     Raises ModelError if it cannot be read, is not plain LoRA or does not fit the network.
     """
     try:
-        config, tensors = read_json(folder / CONFIG), load_file(folder / WEIGHTS)
+        config, tensors = read_json(folder / ADAPTER), load_file(folder / WEIGHTS)
         config = dict(config)
     except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
         raise ModelError(
             f"{folder} has no readable adapter.",
             f"{type(error).__name__}: {error}.",
-            f"it needs {CONFIG} and {WEIGHTS}, as PEFT writes them.",
+            f"it needs {ADAPTER} and {WEIGHTS}, as PEFT writes them.",
         ) from error
     if unsupported := _unsupported(config, tensors):
         raise ModelError(

@@ -15,8 +15,9 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from gradschool.errors import ModelError
-from gradschool.model.adapter import CONFIG, WEIGHTS, read_adapter
+from gradschool.model.adapter import WEIGHTS, read_adapter
 from gradschool.model.four_bits import quantization_state
+from gradschool.model.kinds import ADAPTER
 from gradschool.model.reader import Reader
 
 MAX_CACHED = 4  # adapters that stay in memory after use
@@ -74,12 +75,12 @@ class AdapterReaders:
 def _version(folder: Path) -> Version:
     """Identifies the content of an adapter folder without reading it."""
     try:
-        states = [(folder / name).stat() for name in (WEIGHTS, CONFIG)]
+        states = [(folder / name).stat() for name in (WEIGHTS, ADAPTER)]
     except OSError as error:
         raise ModelError(
             f"{folder} holds no readable adapter.",
             f"{error}.",
-            f"it needs {WEIGHTS} and {CONFIG}, as PEFT writes them.",
+            f"it needs {WEIGHTS} and {ADAPTER}, as PEFT writes them.",
         ) from error
     weights, config = ((state.st_mtime_ns, state.st_size) for state in states)
     return str(folder), weights, config

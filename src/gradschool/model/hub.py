@@ -28,7 +28,7 @@ from gradschool.durable import make_folder, replace_file
 from gradschool.errors import ModelError, ResourceError
 from gradschool.files import disk_errors, read_json, sha256, write_json
 from gradschool.model.connection import proxy_errors
-from gradschool.model.kinds import adapter
+from gradschool.model.kinds import ADAPTER, BASE_KEY, adapter
 from gradschool.model.weight_forms import form_of
 from gradschool.records import Note, Progress, Work
 
@@ -181,7 +181,7 @@ def _needed(model_id: str, info: ModelInfo) -> list[RepoSibling]:
     files = [file for file in everything if NEEDED.fullmatch(file.rfilename)]
     names = {file.rfilename for file in files}
     weights = {name for name in names if name.endswith(".safetensors")}
-    if "adapter_config.json" in names:
+    if ADAPTER in names:
         raise adapter(model_id, _base_of(info), next_to_model="config.json" in names)
     if "config.json" not in names:
         form = form_of(file.rfilename for file in everything)
@@ -218,7 +218,7 @@ def no_config_on_hub(model_id: str) -> ModelError:
 def _base_of(info: ModelInfo) -> str:
     """The base of an adapter, as the Hub shows it; empty if it does not."""
     peft = (info.config or {}).get("peft")
-    base = peft.get("base_model_name_or_path") if isinstance(peft, dict) else None
+    base = peft.get(BASE_KEY) if isinstance(peft, dict) else None
     base = base or (info.card_data.get("base_model") if info.card_data else None)
     return base if isinstance(base, str) else ""
 

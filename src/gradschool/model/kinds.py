@@ -9,9 +9,10 @@ from gradschool.errors import ModelError
 from gradschool.model.hub_cache import REPOSITORY, hub_id, is_unfinished, repository_of, unfinished
 from gradschool.model.weight_forms import form_of
 from gradschool.model.weights import other_weights, saved_in_parts
-from gradschool.run import PACKED
+from gradschool.run import EVENTS_FILE, MANIFEST, PACKED
+from gradschool.saved_job import JOB_FILE
 
-ADAPTER, MANIFEST = "adapter_config.json", "specialist.toml"
+ADAPTER, BASE_KEY = "adapter_config.json", "base_model_name_or_path"  # in PEFT's format: the config, and the base in it
 NAME_IT = "name a folder with config.json, *.safetensors and a tokenizer, or a Hub id (owner/name)."
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst")
 TOKENIZER = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json", "spiece.model", "tekken.json")
@@ -121,7 +122,7 @@ def _specialist(folder: Path) -> ModelError | None:
 
 
 def _run(folder: Path) -> ModelError | None:
-    if not any((folder / name).is_file() for name in ("run.json", "events.jsonl", f"{PACKED}/{MANIFEST}")):
+    if not any((folder / name).is_file() for name in (JOB_FILE, EVENTS_FILE, f"{PACKED}/{MANIFEST}")):
         return None
     packed = folder / PACKED
     fix = of_specialist(packed) if (packed / MANIFEST).is_file() else f"name the base of that run, or {NAME_IT[5:]}"
@@ -195,7 +196,7 @@ def _tokenizer(folder: Path) -> ModelError | None:
 def _base_of(config: Path) -> str:
     try:
         values = json.loads(config.read_text(encoding="utf-8"))
-        base = values.get("base_model_name_or_path") or values.get("model")  # PEFT's, MLX's
+        base = values.get(BASE_KEY) or values.get("model")  # PEFT's, MLX's
     except (OSError, ValueError, AttributeError, RecursionError):
         return ""
     return base if isinstance(base, str) else ""

@@ -26,7 +26,6 @@ from gradschool.files import (
     hash_tree,
     is_inside,
     new_folder,
-    read_json,
     read_lines,
     read_rows,
     write_json,
@@ -43,7 +42,12 @@ from gradschool.model.places import DIGITS, find_base, remember, without_place
 from gradschool.package.card import card
 from gradschool.package.manifest import (
     BASE,
+    EVIDENCE,
     MANIFEST,
+    QUESTIONS,
+    RESULTS_FILE,
+    SPLIT_FILE,
+    TEST_FILE,
     Manifest,
     ScoreSummary,
     read_manifest,
@@ -59,13 +63,14 @@ from gradschool.package.portable import (
     without_places,
 )
 from gradschool.records import Example, Note, RungResult, Scored, Split, Work
-from gradschool.run import FIT_TEXTS, PACKED, Run
+from gradschool.run import ENVIRONMENT_FILE, EVENTS_FILE, FIT_TEXTS, PACKED, Run
+from gradschool.saved_job import JOB_FILE, SavedJob
 from gradschool.score.metrics import files_of
 from gradschool.settings import BUILT_IN, Settings
 from gradschool.specialist import FOLDER, Recipe, Specialist, specialist_of
 from gradschool.version import __version__
 
-CARD, EXAMPLES, QUESTIONS = "README.md", "examples.jsonl", "questions.jsonl"
+CARD, EXAMPLES = "README.md", "examples.jsonl"
 FOLDERS = Recipe.names(FOLDER)
 
 
@@ -96,10 +101,10 @@ def pack(
         yield from name_models(folder, manifest.base_name)
         if recipe.shots:
             write_lines(folder / EXAMPLES, TypeAdapter(list[Example]).dump_python([*recipe.examples], mode="json"))
-        _write_test(folder / "evidence", rows, split, test, portable)
-        _write_records(run, folder / "evidence", manifest, portable)
+        _write_test(folder / EVIDENCE, rows, split, test, portable)
+        _write_records(run, folder / EVIDENCE, manifest, portable)
         shown = portable(TypeAdapter(list[RungResult]).dump_python([*results], mode="json"))
-        write_json(folder / "evidence" / "results.json", shown)
+        write_json(folder / EVIDENCE / RESULTS_FILE, shown)
         write_text(folder / CARD, card(manifest, TypeAdapter(list[RungResult]).validate_python(shown)))
         seal(folder, manifest)
     return str(run.specialist)
@@ -120,9 +125,9 @@ def _write_test(
 ) -> None:
     """The questions of the test, the answers with their scores, and the split."""
     scored = TypeAdapter(list[Scored]).dump_python([*rows], mode="json")
-    write_lines(evidence / "test.jsonl", [shorten_row(row, portable) for row in scored])
+    write_lines(evidence / TEST_FILE, [shorten_row(row, portable) for row in scored])
     write_lines(evidence / QUESTIONS, TypeAdapter(list[Example]).dump_python([*test], mode="json"))
-    write_json(evidence / "split.json", asdict(split))
+    write_json(evidence / SPLIT_FILE, asdict(split))
 
 
 def _places(run: Run, manifest: Manifest) -> list[Path]:
@@ -134,18 +139,17 @@ def _places(run: Run, manifest: Manifest) -> list[Path]:
 
 def _write_records(run: Run, evidence: Path, manifest: Manifest, portable: Callable[[Any], Any]) -> None:
     """Events and job for whoever opens the specialist: without the user's key and paths, with the files that score."""
-    if events := read_lines(run.folder / "events.jsonl"):  # also those of kinds that this version does not know
-        write_lines(evidence / "events.jsonl", [portable(event) for event in events])
-    saved = read_json(run.folder / "run.json")
-    saved["settings"].get("remote", {}).pop("api_key_env", None)
-    for name in ("environment.json", FIT_TEXTS):
+    if events := read_lines(run.folder / EVENTS_FILE):  # also those of kinds that this version does not know
+        write_lines(evidence / EVENTS_FILE, [portable(event) for event in events])
+    saved = SavedJob.read(run.folder / JOB_FILE)
+    remote = {key: value for key, value in saved.settings.get("remote", {}).items() if key != "api_key_env"}
+    for name in (ENVIRONMENT_FILE, FIT_TEXTS):
         if (run.folder / name).exists():
             shutil.copyfile(run.folder / name, evidence / name)
     relative = within(run.job)
-    settings = relative(saved["settings"]) | {"base_model": manifest.base_model}
-    write_json(
-        evidence / "run.json", portable({**{key: saved[key] for key in ("name", "folder")}, "settings": settings})
-    )
+    settings = relative(saved.settings | {"remote": remote}) | {"base_model": manifest.base_model}
+    shared = saved.shared(portable(settings), folder=portable(saved.folder))
+    shared.write(evidence / JOB_FILE)
     for name in files_of(run.job.settings.goal):
         if is_inside(run.job.path(name), run.job.folder) and run.job.path(name).is_file():
             copy = evidence / relative(name)
@@ -276,7 +280,7 @@ def _without_places(folder: Path, manifest: Manifest) -> Work[Manifest]:
         yield from name_models(folder, manifest.base_name)
         base = replace(manifest.base, name=manifest.base_name)
         manifest = replace(manifest, base_model=manifest.base_name, base=base)
-    shorten_evidence(folder / "evidence", manifest.base_model)
+    shorten_evidence(folder / EVIDENCE, manifest.base_model)
     found = {name: digest for name, digest in hash_tree(folder).items() if name != MANIFEST}
     return manifest if manifest == read and found == manifest.hashes else seal(folder, manifest)
 

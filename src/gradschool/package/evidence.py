@@ -10,10 +10,10 @@ from gradschool.data.proof import look_level
 from gradschool.errors import DamagedError, UsageError
 from gradschool.evaluate import Measure, measure_of
 from gradschool.files import is_inside, read_json, read_rows
-from gradschool.package.bundle import QUESTIONS
-from gradschool.package.manifest import Manifest
+from gradschool.package.manifest import EVIDENCE, QUESTIONS, RESULTS_FILE, TEST_FILE, Manifest
 from gradschool.records import Example, RungResult, Scored
-from gradschool.run import FIT_TEXTS, read_saved_job
+from gradschool.run import FIT_TEXTS
+from gradschool.saved_job import JOB_FILE, read_saved_job
 from gradschool.score.metrics import files_of
 from gradschool.settings import Goal
 
@@ -47,20 +47,20 @@ def read_evidence(folder: Path, manifest: Manifest) -> Evidence:
     Raises UsageError if it holds no test questions, lacks the texts that its metric is fitted to, or its metric is not
     on this machine; DamagedError if the evidence cannot be read.
     """
-    place = folder / "evidence"
+    place = folder / EVIDENCE
     if not (place / QUESTIONS).exists():
         raise UsageError(
             f"{folder} does not hold its test questions.",
             "An earlier version packed it; without the questions no export can be tested.",
             "climb again.",
         )
-    job = read_saved_job(place / "run.json")
+    job = read_saved_job(place / JOB_FILE)
     goal = job.settings.goal
     try:
-        results = TypeAdapter(list[RungResult]).validate_python(read_json(place / "results.json"))
+        results = TypeAdapter(list[RungResult]).validate_python(read_json(place / RESULTS_FILE))
     except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
         raise DamagedError(f"The evidence in {folder} cannot be read.", str(error), "climb again.") from error
-    examples, rows = read_rows(place / QUESTIONS, Example), read_rows(place / "test.jsonl", Scored)
+    examples, rows = read_rows(place / QUESTIONS, Example), read_rows(place / TEST_FILE, Scored)
     demand_files(goal, place)
     measure = measure_of(goal, place, examples, place / FIT_TEXTS)
     level = manifest.score.level if manifest.score else look_level(goal.error_budget, 1)

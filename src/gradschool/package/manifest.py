@@ -17,11 +17,14 @@ from gradschool.files import hash_tree, parse_toml, refuse_links, sha256_of, wri
 from gradschool.model.folders import refusal
 from gradschool.model.places import without_place
 from gradschool.records import BaseIdentity, Report, Verdict
+from gradschool.run import MANIFEST as MANIFEST
 from gradschool.run import PACKED
+from gradschool.saved_job import JOB_FILE
 from gradschool.settings import BUILT_IN, Answers, Remote
 from gradschool.specialist import FILE, FOLDER, Recipe
 
-MANIFEST = "specialist.toml"
+EVIDENCE = "evidence"  # the folder of the files below
+TEST_FILE, QUESTIONS, RESULTS_FILE, SPLIT_FILE = "test.jsonl", "questions.jsonl", "results.json", "split.json"
 BASE = "base"  # folder of the base model, if the specialist carries it
 FORMAT = 3
 # Format 1 names the base and the model in [base], and has `brief` for `task_only`. Formats 1 and 2 name a base in a
@@ -117,7 +120,7 @@ def _no_specialist(path: Path) -> UsageError:
         why = "There is no such folder."
     elif inside:
         why, fix = "It is a part of one.", f"name {inside}."
-    elif (path / "run.json").is_file():
+    elif (path / JOB_FILE).is_file():
         why = "It is a run whose climb has not packaged one."
         fix = f"`gradschool climb --resume {named}`"
     elif path.suffix == ".toml" or (path / "job.toml").is_file():

@@ -10,10 +10,14 @@ from typing import Any
 from gradschool.files import is_inside, read_json, read_lines, write_json, write_lines
 from gradschool.ground.index import name_embedder
 from gradschool.job import Job
-from gradschool.model.adapter import CONFIG, name_base
+from gradschool.model.adapter import name_base
+from gradschool.model.kinds import ADAPTER
 from gradschool.model.loading import PLACES
 from gradschool.model.places import without_place
+from gradschool.package.manifest import QUESTIONS, TEST_FILE
 from gradschool.records import Work
+from gradschool.run import EVENTS_FILE
+from gradschool.saved_job import JOB_FILE, SavedJob
 
 # The folders above a file, in an absolute path within a text.
 ABOVE = re.compile(
@@ -61,7 +65,7 @@ def within(job: Job) -> Callable[[Any], Any]:
 
 def name_models(folder: Path, base_name: str) -> Work[None]:
     """Name the base of a package's adapter, and the embedder of its index, without the places where these are."""
-    if (folder / "adapter" / CONFIG).is_file():
+    if (folder / "adapter" / ADAPTER).is_file():
         name_base(folder / "adapter", base_name)
     if (folder / "index").is_dir():
         yield from name_embedder(folder / "index")
@@ -78,17 +82,17 @@ def name_places(file: Path) -> None:
 
 def shorten_evidence(evidence: Path, base_model: str) -> None:
     """Shorten the paths in evidence that an earlier version packed; a file without any stays as it is."""
-    if not (evidence / "run.json").is_file():
+    if not (evidence / JOB_FILE).is_file():
         return
-    saved = read_json(evidence / "run.json")
-    portable = without_places([Path(saved["folder"])] if Path(saved["folder"]).is_absolute() else [])
-    named = {key: base_model if key == "base_model" else value for key, value in saved["settings"].items()}
-    shortened = portable({**saved, "settings": named})
+    saved = SavedJob.read(evidence / JOB_FILE)
+    portable = without_places([Path(saved.folder)] if Path(saved.folder).is_absolute() else [])
+    named = {key: base_model if key == "base_model" else value for key, value in saved.settings.items()}
+    shortened = saved.shared(portable(named), folder=portable(saved.folder))
     if shortened != saved:
-        write_json(evidence / "run.json", shortened)
-    for name in ("events.jsonl", "questions.jsonl", "test.jsonl"):
+        shortened.write(evidence / JOB_FILE)
+    for name in (EVENTS_FILE, QUESTIONS, TEST_FILE):
         rows = read_lines(evidence / name)
-        new = portable(rows) if name == "events.jsonl" else [shorten_row(row, portable) for row in rows]
+        new = portable(rows) if name == EVENTS_FILE else [shorten_row(row, portable) for row in rows]
         if new != rows:
             write_lines(evidence / name, new)
 

@@ -11,7 +11,7 @@ from gradschool.errors import DataError, GradschoolError
 from gradschool.evaluate import measure_of
 from gradschool.files import read_rows
 from gradschool.job import Job
-from gradschool.package.bundle import QUESTIONS
+from gradschool.package.manifest import EVIDENCE, QUESTIONS, TEST_FILE
 from gradschool.records import Answer, Example, Scored
 from gradschool.report.facts import Facts
 
@@ -91,7 +91,7 @@ def _score_again(facts: Facts) -> _Scores:
 def _saved_scores(facts: Facts) -> _Scores:
     if facts.manifest is None:
         return _Scores({}, {})
-    rows = {row.id: row for row in read_rows(facts.run.specialist / "evidence" / "test.jsonl", Scored)}
+    rows = {row.id: row for row in read_rows(facts.run.specialist / EVIDENCE / TEST_FILE, Scored)}
     texts = {row.id: (row.question, row.ideal) for row in rows.values()}
     return _Scores(texts, {facts.manifest.rung: rows} if rows else {})
 
@@ -99,7 +99,7 @@ def _saved_scores(facts: Facts) -> _Scores:
 def _test_examples(job: Job, facts: Facts) -> dict[str, Example]:
     """The job's examples by id, if they are still those that were split; without the job, those of the package."""
     there = all(path.exists() for path in job.examples)
-    if not there and (packaged := read_rows(facts.run.specialist / "evidence" / QUESTIONS, Example)):
+    if not there and (packaged := read_rows(facts.run.specialist / EVIDENCE / QUESTIONS, Example)):
         return {example.id: example for example in packaged}
     examples = check(read_examples(job.examples, job.settings.data)).examples
     split = facts.split

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gradschool.prepare.recognise import SourceFile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradschool.prepare.mail import mailbox
 from gradschool.prepare.mail.mailbox import message_locations, read_head, read_mail
+from gradschool.prepare.recognize import SourceFile
 from mails import mail, mbox
 
 

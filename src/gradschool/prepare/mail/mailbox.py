@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from gradschool.prepare.recognise import SourceFile
+from gradschool.prepare.recognize import SourceFile
 from gradschool.records import Source
 
 BLOCK = 8 << 20  # bytes read at a time
