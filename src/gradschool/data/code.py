@@ -1,4 +1,4 @@
-"""Recognise code and SQL among answers, and whether it stops before its end."""
+"""Recognize code and SQL among answers, and whether it stops before its end."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Recognise the commands of a shell, and whether they stop before their end."""
+"""Recognize the commands of a shell, and whether they stop before their end."""
 
 import re
 

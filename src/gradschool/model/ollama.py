@@ -1,4 +1,4 @@
-"""Recognise names of Ollama models, which are not bases: they can only be used through Ollama's server."""
+"""Recognize names of Ollama models, which are not bases: they can only be used through Ollama's server."""
 
 import re
 
