@@ -345,3 +345,14 @@ def test_the_environment_lists_what_a_result_depends_on(run: Run) -> None:
         _ = run.environment
     (run.folder / "environment.json").unlink()
     assert run.environment is None
+
+
+@pytest.mark.parametrize("name", ["done/taxes.txt", "events.jsonl", "environment.json", "specialist/own.txt"])
+def test_a_folder_with_files_of_the_user_is_refused_and_stays(tmp_path: Path, name: str) -> None:
+    mine = tmp_path / "mine" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    with pytest.raises(UsageError, match="files that are not of a run"):
+        Run.start(Job("small", tmp_path, Settings()), tmp_path / "mine")
+    assert mine.read_text() == "mine"
+    assert {path.name for path in (tmp_path / "mine").iterdir()} <= {name.partition("/")[0], ".lock"}

@@ -49,7 +49,8 @@ FIT_TEXTS = "fit.jsonl"
 CLIMB = "climbed"  # the name of a climb's saved result, whose record belongs to climbing.py
 PACKED, MANIFEST = "specialist", "specialist.toml"  # the folder of the package in a run, and the file that makes it one
 STEPS = ("done", "answers", "work")  # the folders of a run that steps write into
-MADE_FIRST = (".lock", JOB_FILE, ENVIRONMENT_FILE, EVENTS_FILE)
+LOCK = ".lock"
+MADE_FIRST = (LOCK, JOB_FILE, ENVIRONMENT_FILE, EVENTS_FILE)
 FILES = (*MADE_FIRST, FIT_TEXTS, "report.html")
 RESULT, TEST = "-result", "-test"  # after the name of a rung: its result, its answers to the test examples
 REOPENED = "package"  # in place of a rung: the answers of the reopened package
@@ -110,7 +111,7 @@ class Run:
     def __init__(self, folder: Path, job: Job, *, new: bool = False) -> None:
         self.folder, self.job = folder, job
         self._new = new
-        self._lock = filelock.FileLock(folder / ".lock", mode=PRIVATE & FILE_MODE)
+        self._lock = filelock.FileLock(folder / LOCK, mode=PRIVATE & FILE_MODE)
 
     @classmethod
     def start(cls, job: Job, folder: Path | None = None) -> "Run":
@@ -132,8 +133,14 @@ class Run:
                     "Runs are never overwritten.",
                     f"continue it with `{resume_command(folder)}`, or choose another folder with --run.",
                 )
-            write_json(folder / ENVIRONMENT_FILE, asdict(environment()))
+            if others := [name for name in (*MADE_FIRST[1:], *STEPS, PACKED) if (folder / name).exists()]:
+                raise UsageError(
+                    f"{folder} holds files that are not of a run: {', '.join(others)}.",
+                    "A run would write files of these names.",
+                    "choose another folder with --run.",
+                )
             SavedJob.of(job, folder).write(folder / JOB_FILE)
+            write_json(folder / ENVIRONMENT_FILE, asdict(environment()))
         return run
 
     @classmethod

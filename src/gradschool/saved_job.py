@@ -57,9 +57,9 @@ def read_saved_job(path: Path) -> Job:
     """The job of a run.json, which may have moved together with the run; raises DamagedError if it cannot be read."""
     saved = SavedJob.read(path)
     folder, moved = Path(saved.folder), path.parent / saved.from_run
-    if not folder.is_dir() and saved.from_run and moved.is_dir():
-        folder = moved.resolve()
     try:
+        if not folder.is_dir() and saved.from_run and moved.is_dir():
+            folder = moved.resolve()
         return Job(saved.name, folder, saved_settings(saved.settings))
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         raise DamagedError(f"{path} cannot be read.", str(error), "start a new climb.") from error

@@ -78,9 +78,10 @@ def key_variable(address: str, wanted: str | None) -> str:
 def _url(address: str, text: str) -> httpx.URL:
     try:
         url = httpx.URL(address)
-    except httpx.InvalidURL as error:
+        host = url.host  # decodes names in other scripts
+    except (httpx.InvalidURL, ValueError) as error:
         raise UsageError(f"{text!r} is not a host.", f"{error}.", "write it like api.example.com.") from error
-    if not url.host or "%" in url.host:
+    if not host or "%" in host:
         raise UsageError(f"{text!r} has no host.", "", "write it like api.example.com.")
     return url
 
