@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaConfig, LlamaForCausalLM
 
+from bench.tiny_tokenizer import tiny_tokenizer
 from gradschool.files import write_lines, write_text
 
 TOWNS = ("Ashby", "Borth", "Crewe", "Dover", "Epsom", "Frome")
@@ -34,10 +34,6 @@ max_forgetting = 99
 [answers]
 max_new_tokens = 8
 """
-TEMPLATE = (
-    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 MAIL = """From x@example.org Mon Jan  6 09:00:00 2020
 From: {0}
 To: {1}
@@ -76,13 +72,6 @@ def mails(n: int) -> str:
 
 def write_base(folder: Path) -> None:
     """A random network of two layers, and a tokenizer of bytes and a few words."""
-    raw = Tokenizer(models.BPE())
-    raw.pre_tokenizer, raw.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
-    signs = [AddedToken(sign, special=True, normalized=False) for sign in ("<|im_start|>", "<|im_end|>")]
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    raw.train_from_iterator([JOB], trainers.BpeTrainer(vocab_size=300, initial_alphabet=alphabet, special_tokens=signs))
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<|im_end|>")
-    tokenizer.chat_template = TEMPLATE
     sizes: dict[str, Any] = {
         "vocab_size": 304,
         "hidden_size": 32,
@@ -94,4 +83,4 @@ def write_base(folder: Path) -> None:
     torch.manual_seed(0)
     config = LlamaConfig(**sizes, **heads, initializer_range=0.3, bos_token_id=None, eos_token_id=None)
     LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    tiny_tokenizer(JOB, 300, ("<|im_start|>", "<|im_end|>")).save_pretrained(folder)

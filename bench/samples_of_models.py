@@ -10,10 +10,10 @@ from typing import Any
 
 import tomli_w
 import torch
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from bench.samples import MARKDOWN, PAIRS, Sample, folder_of, json_lines, one_file, sealed
+from bench.tiny_tokenizer import tiny_tokenizer
 from gradschool import api
 from gradschool.model.adapter import save_adapter
 from gradschool.model.lora import attach, lora_layers
@@ -70,25 +70,10 @@ def network() -> LlamaForCausalLM:
     return made
 
 
-def _tokenizer() -> PreTrainedTokenizerFast:
-    raw = Tokenizer(models.BPE())
-    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    raw.decoder = decoders.ByteLevel()
-    special = [AddedToken(token, special=True, normalized=False) for token in SPECIAL]
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=270, initial_alphabet=alphabet, special_tokens=special, show_progress=False
-    )
-    raw.train_from_iterator(["the boat is in the harbour"], trainer)
-    made = PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<|im_end|>")
-    made.chat_template = CHATML.replace("message['role']", "message.role")  # not the one that gradschool knows
-    return made
-
-
 def bases(place: Path) -> list[Sample]:
     """A base in a folder, as transformers saves it."""
     network().save_pretrained(place)
-    _tokenizer().save_pretrained(place)
+    tiny_tokenizer("the boat is in the harbour", 270, SPECIAL).save_pretrained(place)
     return [folder_of(place)]
 
 
