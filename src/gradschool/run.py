@@ -50,8 +50,8 @@ CLIMB = "climbed"  # the name of a climb's saved result, whose record belongs to
 PACKED, MANIFEST = "specialist", "specialist.toml"  # the folder of the package in a run, and the file that makes it one
 STEPS = ("done", "answers", "work")  # the folders of a run that steps write into
 LOCK = ".lock"
-MADE_FIRST = (LOCK, JOB_FILE, ENVIRONMENT_FILE, EVENTS_FILE)
-FILES = (*MADE_FIRST, FIT_TEXTS, "report.html")
+MADE_FIRST = (JOB_FILE, ENVIRONMENT_FILE, EVENTS_FILE)
+FILES = (LOCK, *MADE_FIRST, FIT_TEXTS, "report.html")
 RESULT, TEST = "-result", "-test"  # after the name of a rung: its result, its answers to the test examples
 REOPENED = "package"  # in place of a rung: the answers of the reopened package
 FINAL, CURVES = "training", "curve-"  # names of trainings: the one that the rung proposes; of a learning curve
@@ -133,7 +133,7 @@ class Run:
                     "Runs are never overwritten.",
                     f"continue it with `{resume_command(folder)}`, or choose another folder with --run.",
                 )
-            places = {name: folder / name for name in (*MADE_FIRST[1:], "done", PACKED)}
+            places = {name: folder / name for name in (*MADE_FIRST, "done", PACKED)}
             if others := [name for name, place in places.items() if place.is_file() or place.is_dir()]:
                 raise UsageError(
                     f"{folder} holds files that are not of a run: {', '.join(others)}.",
@@ -193,7 +193,7 @@ class Run:
     def _discard(self) -> None:
         """Remove our files from the folder, and the folder if nothing else is in it."""
         shutil.rmtree(self.folder / "done", ignore_errors=True)
-        for name in MADE_FIRST:
+        for name in (LOCK, *MADE_FIRST):
             (self.folder / name).unlink(missing_ok=True)
         with suppress(OSError):  # it holds files of the user
             self.folder.rmdir()
