@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -105,10 +105,13 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
-def parse_json(content: str | bytes) -> Any:
-    """The value that JSON stands for; raises ValueError for what is none, or is nested too deeply."""
+def parse_json(content: str | bytes, parse_constant: Callable[[str], Any] | None = None) -> Any:
+    """The value that JSON stands for; raises ValueError for what is none, or is nested too deeply.
+
+    `parse_constant` is called for NaN and infinities, as by `json.loads`.
+    """
     try:
-        return json.loads(content)
+        return json.loads(content, parse_constant=parse_constant)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
 

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from gradschool.data.normalize import compose
+from gradschool.files import parse_json
 from gradschool.records import Example
 from gradschool.score.metric import MetricResult, Unscorable
 
@@ -23,10 +24,7 @@ def read_json(text: str) -> Any:
     Raises ValueError that says where the text is not JSON.
     """
     fenced = _FENCE.fullmatch(text.strip())
-    try:
-        return json.loads(fenced[1] if fenced else text.strip(), parse_constant=_no_constant)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+    return parse_json(fenced[1] if fenced else text.strip(), _no_constant)
 
 
 def fields(value: Any, *, ordered: bool = False) -> Counter[Hashable]:
