@@ -10,7 +10,7 @@ from gradschool.package.verdicts import what_settles
 from gradschool.records import Conversation, Example, Message, RungResult, Scored
 from gradschool.rungs.curve import MORE_EXAMPLES
 from gradschool.rungs.rung import Rung
-from gradschool.score.about import about
+from gradschool.score.metric_info import metric_info
 from gradschool.settings import BUILT_IN
 from gradschool.workspace import Workspace
 
@@ -59,7 +59,7 @@ def advise(
 
 def _needs_facts(workspace: Workspace, metric: str) -> bool:
     """Whether answers may need facts from documents: not if they are classes, or if the metric measures their form."""
-    return about(metric).needs_facts and classes([*workspace.data.train, *workspace.data.test]) is None
+    return metric_info(metric).needs_facts and classes([*workspace.data.train, *workspace.data.test]) is None
 
 
 def _languages(rows: Sequence[Scored], workspace: Workspace) -> Iterator[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gradschool.errors import DataError, UsageError
+from gradschool.score.metric_info import METRIC_INFO, MetricInfo, metric_info
 from gradschool.score.metrics import find_metrics
 from gradschool.settings import METRICS, Goal, Rule
 from score_samples import example, examples
@@ -45,6 +46,11 @@ def test_quotes_of_a_keyboard_equal_typeset_ones():
     for name in ("exact_match", "token_f1", "rouge_l", "chrf"):
         metric, _ = find_metrics(Goal(metric=name), Path(), [one])
         assert metric('I don\'t "know" it.', one).value == pytest.approx(1), name
+
+
+def test_every_metric_has_its_metadata():
+    assert METRIC_INFO.keys() == {*METRICS}
+    assert metric_info("metrics.py:polite") == MetricInfo()
 
 
 def test_rules_and_extra_metrics_are_reported_next_to_the_deciding_one():

@@ -67,7 +67,7 @@ def _alone(block: str) -> End:
 
 
 def _last(text: str) -> tuple[str, str]:
-    """The last line, without marks that nobody sees, and the last paragraph."""
+    """The last line, without invisible characters, and the last paragraph."""
     text = SMILEY.sub("☺", text.rstrip())
     while text and unicodedata.category(text[-1]) in ("Cf", "Mn") and not text[-1].isalpha():
         if unicodedata.category(text[-1]) == "Mn" and text[-1] not in "\ufe0e\ufe0f\u20e3":

@@ -21,7 +21,7 @@ from gradschool.package.verdicts import (
     verdict_words,
 )
 from gradschool.records import Report, RungResult
-from gradschool.score.about import about
+from gradschool.score.metric_info import metric_info
 from gradschool.visible import visible
 
 FORMS = {  # library and relation to the base, in the words of the Hub
@@ -118,7 +118,7 @@ def _front_matter(manifest: Manifest, chosen: RungResult, shipped: Shipped | Non
     header["tags"] = tags
     if chosen.report:
         metric = chosen.report.metric
-        header["metrics"] = [about(metric).hub_type or metric]
+        header["metrics"] = [metric_info(metric).hub_type or metric]
         header["model-index"] = [{"name": manifest.name, "results": [_model_index(manifest, chosen.report, shipped)]}]
     return header
 
@@ -140,7 +140,7 @@ def _model_index(manifest: Manifest, report: Report, shipped: Shipped | None) ->
     if shipped:
         args["form"] = shipped.result.form
     measured = {
-        "type": about(report.metric).hub_type or report.metric,
+        "type": metric_info(report.metric).hub_type or report.metric,
         "value": round(score.mean, 6),
         "name": report.metric,
         "args": args,

@@ -146,7 +146,7 @@ def _heads_block(text: str) -> Iterator[str]:
 def _is_role(word: str) -> bool:
     """Whether a word after a name makes it that of a firm or an office: "Amazon support", "Prime Minister"."""
     known = word.casefold()
-    return known in word_lists()["firms"] or (len(word) > 2 and word[:1].isupper() and known in _nobody())
+    return known in word_lists()["firms"] or (len(word) > 2 and word[:1].isupper() and known in _not_names())
 
 
 def _is_firm(line: str) -> bool:
@@ -163,10 +163,10 @@ def _person(text: str) -> Iterator[str]:
     """The name in a line that has nothing else but a place of work; nothing if it is not a name."""
     text = FOR_OTHERS.sub("", LEADING.sub("", text.strip()))
     name = KISSES.sub("", re.sub(r"[\W_]++$", "", PLACE.sub("", text)))
-    if not re.fullmatch(NAME, name) or name.casefold() in _nobody():
+    if not re.fullmatch(NAME, name) or name.casefold() in _not_names():
         return
     words = name_words(name)
-    if any(len(word) > 1 for word in words) and not any(word.casefold() in _nobody() for word in words):
+    if any(len(word) > 1 for word in words) and not any(word.casefold() in _not_names() for word in words):
         yield " ".join(words)
 
 
@@ -179,10 +179,10 @@ def _ungreeted(name: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _nobody() -> frozenset[str]:
-    """Words in the place of a name that name nobody: roles, groups, parts of the day."""
+def _not_names() -> frozenset[str]:
+    """Words in the place of a name that are no names: roles, groups, parts of the day."""
     lists = word_lists()
-    return frozenset((*lists["nobody"], *lists["before"], *lists["firms"], *lists["greetings"], *lists["farewells"]))
+    return frozenset((*lists["not_names"], *lists["before"], *lists["firms"], *lists["greetings"], *lists["farewells"]))
 
 
 @lru_cache(maxsize=1)

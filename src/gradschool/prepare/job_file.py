@@ -9,7 +9,7 @@ import tomli_w
 
 from gradschool.prepare.folder import OTHERS
 from gradschool.prepare.guidelines import Guideline
-from gradschool.score.about import about
+from gradschool.score.metric_info import metric_info
 from gradschool.settings import BUILT_IN, METRICS, Purpose
 
 HEAD = """\
@@ -59,7 +59,7 @@ def job_file(
     """The text of job.toml."""
     metric, extra = metric_for(purpose, answers)
     assert metric in METRICS
-    mark = pass_mark or about(metric).usual_pass_mark
+    mark = pass_mark or metric_info(metric).default_pass_mark
     data: dict[str, Any] = {"examples": "examples.jsonl"}
     if documents:
         data["documents"] = "documents"

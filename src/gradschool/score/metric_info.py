@@ -1,29 +1,29 @@
-"""Facts about each metric, besides how it scores: for the card, for remedies, and for the job that `prepare` writes."""
+"""Metadata of the metrics: their type on the Hub, a default pass mark, and whether answers may need facts."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class About:
-    """Facts about a metric."""
+class MetricInfo:
+    """Metadata of a metric."""
 
     hub_type: str = ""  # its name on the Hub; empty: it has none
-    usual_pass_mark: float = 0.4  # a first guess; two good answers have little wording in common
+    default_pass_mark: float = 0.4  # in jobs that `prepare` writes; two good answers have little wording in common
     needs_facts: bool = True  # its answers may need facts from documents; others are about form or classes
 
 
-ABOUT = {
-    "exact_match": About("exact_match", usual_pass_mark=0.8),
-    "label": About("accuracy", usual_pass_mark=0.8, needs_facts=False),
-    "json_fields": About("f1", usual_pass_mark=0.8, needs_facts=False),
-    "token_f1": About("f1"),
-    "rouge_l": About("rouge"),
-    "chrf": About("chrf"),
-    "rules": About(needs_facts=False),
-    "style": About(usual_pass_mark=0.5, needs_facts=False),
+METRIC_INFO = {
+    "exact_match": MetricInfo("exact_match", default_pass_mark=0.8),
+    "label": MetricInfo("accuracy", default_pass_mark=0.8, needs_facts=False),
+    "json_fields": MetricInfo("f1", default_pass_mark=0.8, needs_facts=False),
+    "token_f1": MetricInfo("f1"),
+    "rouge_l": MetricInfo("rouge"),
+    "chrf": MetricInfo("chrf"),
+    "rules": MetricInfo(needs_facts=False),
+    "style": MetricInfo(default_pass_mark=0.5, needs_facts=False),
 }
 
 
-def about(metric: str) -> About:
-    """Facts about a metric by its name; a custom function has the usual ones."""
-    return ABOUT.get(metric, About())
+def metric_info(metric: str) -> MetricInfo:
+    """The metadata of a metric by its name; a custom function has the defaults."""
+    return METRIC_INFO.get(metric, MetricInfo())
