@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -114,6 +114,15 @@ def parse_json(content: str | bytes, parse_constant: Callable[[str], Any] | None
         return json.loads(content, parse_constant=parse_constant)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+
+
+def each_text(value: Any, change: Callable[[str], str]) -> Any:
+    """A JSON value with every string changed, except the keys of objects."""
+    if isinstance(value, Mapping):
+        return {key: each_text(item, change) for key, item in value.items()}
+    if isinstance(value, list):
+        return [each_text(item, change) for item in value]
+    return change(value) if isinstance(value, str) else value
 
 
 def parse_toml(content: bytes) -> dict[str, Any]:

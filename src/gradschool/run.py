@@ -34,6 +34,7 @@ from gradschool.files import (
     PRIVATE,
     append_line,
     disk_errors,
+    each_text,
     read_json,
     read_lines,
     refuse_links,
@@ -235,13 +236,10 @@ class Run:
 
     def _here(self, value: Any) -> Any:
         """A saved value with the paths in this run as they are now: the run may have been moved."""
-        if isinstance(value, dict):
-            return {key: self._here(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self._here(item) for item in value]
-        if self._began and isinstance(value, str) and value.startswith(f"{self._began}{os.sep}"):
-            return f"{self.folder.resolve()}{value[len(self._began) :]}"
-        return value
+        if not self._began:
+            return value
+        before, now = f"{self._began}{os.sep}", f"{self.folder.resolve()}{os.sep}"
+        return each_text(value, lambda text: now + text.removeprefix(before) if text.startswith(before) else text)
 
     @cached_property
     def _began(self) -> str:

@@ -2,12 +2,12 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from gradschool.files import is_inside, read_json, read_lines, write_json, write_lines
+from gradschool.files import each_text, is_inside, read_json, read_lines, write_json, write_lines
 from gradschool.ground.index import name_embedder
 from gradschool.job import Job
 from gradschool.model.adapter import name_base
@@ -43,7 +43,7 @@ def without_places(places: Iterable[Path]) -> Callable[[Any], Any]:
         text = pattern.sub(shorten, value) if pattern else value
         return without_place(text) if _is_path(text) else ABOVE.sub(_last_name, text)
 
-    return lambda value: _each_text(shortened, value)
+    return lambda value: each_text(value, shortened)
 
 
 def within(job: Job) -> Callable[[Any], Any]:
@@ -60,7 +60,7 @@ def within(job: Job) -> Callable[[Any], Any]:
             return path.resolve().relative_to(job.folder.resolve()).as_posix()
         return without_place(text) if _is_path(text) else path.name
 
-    return lambda value: _each_text(shortened, value)
+    return lambda value: each_text(value, shortened)
 
 
 def name_models(folder: Path, base_name: str) -> Work[None]:
@@ -103,14 +103,6 @@ def shorten_row(row: dict[str, Any], portable: Callable[[Any], Any]) -> dict[str
     if isinstance(answer := row.get("answer"), dict) and "failure" in answer:
         short["answer"] = answer | {"failure": portable(answer["failure"])}
     return row | short
-
-
-def _each_text(shortened: Callable[[str], str], value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _each_text(shortened, item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_each_text(shortened, item) for item in value]
-    return shortened(value) if isinstance(value, str) else value
 
 
 def _is_path(text: str) -> bool:
