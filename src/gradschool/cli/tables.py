@@ -16,6 +16,7 @@ from gradschool.cli.screen import VERDICT_STYLE
 from gradschool.climbing import Climbed
 from gradschool.data.issues import Issue, counted
 from gradschool.examine import Examined
+from gradschool.package.floor_words import floor_name
 from gradschool.package.manifest import EVIDENCE, QUESTIONS
 from gradschool.package.verdicts import (
     bounded,
@@ -74,11 +75,16 @@ def ladder_table(results: Sequence[RungResult], width: int = WIDE) -> Table:
     table.add_column("time", justify="right", no_wrap=True)
     for result in results:
         table.add_row(*_ladder_row(result, narrow, VERDICT_WIDTH if width < WIDE else WIDE))
+    for floor in report.floors if report else ():
+        scored = f"{floor.score.mean:.3f}\n{bounds(floor.score.interval)}"
+        required = "" if floor.binding else "only reported"
+        table.add_row("floor", escape(floor_name(floor)), scored, *([] if narrow else [""]), required, "", style="dim")
     if report:
         score = report.score
+        trivial = " A rung must be proven better than each floor, too." if report.floors else ""
         table.caption = (
             f"{score.examples} test examples in {score.groups} groups. Below each score: its lower and upper bound, "
-            f"each at {confidences(results)} confidence."
+            f"each at {confidences(results)} confidence.{trivial}"
         )
     return table
 

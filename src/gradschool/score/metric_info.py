@@ -1,6 +1,11 @@
-"""Metadata of the metrics: their type on the Hub, a default pass mark, and whether answers may need facts."""
+"""Metadata of the metrics: their type on the Hub, a default pass mark, what answers need, and the floors to beat."""
 
 from dataclasses import dataclass
+
+from gradschool.records import FloorKind
+
+IDEAL: tuple[FloorKind, ...] = ("constant", "nearest")  # trivial answers that are ideal answers to other questions
+EMPTY: tuple[FloorKind, ...] = ("question", "letter")
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,6 +15,7 @@ class MetricInfo:
     hub_type: str = ""  # its name on the Hub; empty: it has none
     default_pass_mark: float = 0.4  # in jobs that `prepare` writes; two good answers have little wording in common
     needs_facts: bool = True  # its answers may need facts from documents; others are about form or classes
+    floors: tuple[FloorKind, ...] = IDEAL  # trivial answers that a specialist must be better than
 
 
 METRIC_INFO = {
@@ -19,11 +25,12 @@ METRIC_INFO = {
     "token_f1": MetricInfo("f1"),
     "rouge_l": MetricInfo("rouge"),
     "chrf": MetricInfo("chrf"),
-    "rules": MetricInfo(needs_facts=False),
-    "style": MetricInfo(default_pass_mark=0.5, needs_facts=False),
+    # Ideal answers follow the rules, whatever they were asked.
+    "rules": MetricInfo(needs_facts=False, floors=EMPTY),
+    "style": MetricInfo(default_pass_mark=0.5, needs_facts=False, floors=IDEAL + EMPTY),
 }
 
 
 def metric_info(metric: str) -> MetricInfo:
-    """The metadata of a metric by its name; a custom function has the defaults."""
-    return METRIC_INFO.get(metric, MetricInfo())
+    """The metadata of a metric by its name; a custom function has the defaults, and may be about form."""
+    return METRIC_INFO.get(metric) or MetricInfo(floors=IDEAL + EMPTY)
