@@ -7,7 +7,7 @@ Recipes are compared in pairs, on the same questions. Further questions cost at 
 """
 
 import random
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from math import ceil, sqrt
 
@@ -20,6 +20,7 @@ from gradschool.rungs.rung import RungInputs, Tried, recipe_hash, scores_of, try
 from gradschool.specialist import Recipe, Specialist, specialist_of
 
 CLEAR = 1.0  # standard errors of the paired difference from which a recipe is clearly worse than the best one
+MAX_ROUNDS = 4  # the most unshown examples that are asked, in multiples of the number of validation examples
 MAX_FRACTION = 0.5  # of the train examples that may be asked, so that enough are left to show
 
 
@@ -36,31 +37,43 @@ def choose(best: Specialist, recipes: Iterable[Recipe], inputs: RungInputs, rung
     """Try recipes on validation, then the best ones on unshown train examples; of equals the first is chosen."""
     tried = yield from try_all(best, recipes, inputs, rung)
     rows = [list(scored) for _, scored in tried]
-    budget, size = len(tried) * len(inputs.validation), len(inputs.validation)
-    left = contenders(rows, max(2, ceil(len(tried) / 2)))
-    unseen = unshown([recipe for recipe, _ in tried], inputs, budget // 2)
+    unseen = unshown([recipe for recipe, _ in tried], inputs, MAX_ROUNDS * len(inputs.validation))
     hidden = frozenset(example.id for example in unseen)
-    compared: dict[int, int] = {}
-    while len(left) > 1 and (asked := unseen[: min(size, budget // len(left))]):
-        unseen, budget, size = unseen[len(asked) :], budget - len(asked) * len(left), 2 * size
-        for place in left:
-            rows[place] += yield from _on_train(best, tried[place][0], hidden, asked, inputs, rung)
-            compared[place] = len(rows[place]) - len(inputs.validation)
-        left = contenders(rows, ceil(len(left) / 2), left)
-    place = max(left, key=lambda one: mean(rows[one]))
-    chosen = tried[place][0]
+    for places, part in halving(rows, len(unseen)):
+        for place in places:
+            rows[place] += yield from _on_train(best, tried[place][0], hidden, unseen[part], inputs, rung)
+    place = winner(rows)
+    more = [(number, len(one) - len(inputs.validation)) for number, one in enumerate(rows)]
+    compared = [(f"{tried[n][0].describe()}, with {count} train examples", mean(rows[n])) for n, count in more if count]
     if compared:
         on = f"{len(rows[place])} validation and train questions"
-        yield Note(f"{rung}: {chosen.describe()} is the best of {len(compared)} with {mean(rows[place]):.3f} on {on}.")
-    more = [(f"{tried[one][0].describe()}, with {n} train examples", mean(rows[one])) for one, n in compared.items()]
-    return Chosen(chosen, tried[place][1], (*scores_of(tried), *more))
+        yield Note(f"{rung}: {tried[place][0].describe()} is the best, with {mean(rows[place]):.3f} on {on}.")
+    return Chosen(*tried[place], (*scores_of(tried), *compared))
 
 
-def contenders(rows: Sequence[Sequence[Scored]], most: int, among: Sequence[int] | None = None) -> list[int]:
+def halving(rows: Sequence[Sequence[Scored]], unseen: int) -> Iterator[tuple[list[int], slice]]:
+    """The rounds after validation: which recipes are asked, by their places in `rows`, and which unseen examples.
+
+    The caller appends the scores to `rows` before the next round. Each round has twice as many questions for half as
+    many recipes. All rounds together take at most as many answers as `rows` has at the beginning.
+    """
+    size, budget, start = len(rows[0]), sum(map(len, rows)), 0
+    left = contenders(rows, range(len(rows)), max(2, ceil(len(rows) / 2)))
+    while len(left) > 1 and (stop := min(start + min(size, budget // len(left)), unseen)) > start:
+        yield left, slice(start, stop)
+        budget, size, start = budget - (stop - start) * len(left), 2 * size, stop
+        left = contenders(rows, left, ceil(len(left) / 2))
+
+
+def winner(rows: Sequence[Sequence[Scored]]) -> int:
+    """The place of the best mean among the recipes that answered most questions; of equals the first."""
+    most = max(map(len, rows))
+    return max((place for place, one in enumerate(rows) if len(one) == most), key=lambda place: mean(rows[place]))
+
+
+def contenders(rows: Sequence[Sequence[Scored]], places: Sequence[int], most: int) -> list[int]:
     """The places of the best rows, at most `most`, without those that are clearly worse than the best."""
-    places = range(len(rows)) if among is None else among
-    ranked = sorted(places, key=lambda place: -mean(rows[place]))  # stable: of equals the first
-    best, *others = ranked
+    best, *others = sorted(places, key=lambda place: -mean(rows[place]))  # stable: of equals the first
     return sorted([best, *(other for other in others if not _clearly_worse(rows[other], rows[best]))][:most])
 
 
