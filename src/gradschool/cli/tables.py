@@ -16,12 +16,13 @@ from gradschool.cli.screen import VERDICT_STYLE
 from gradschool.climbing import Climbed
 from gradschool.data.issues import Issue, counted
 from gradschool.examine import Examined
-from gradschool.package.floor_words import floor_name
+from gradschool.package.floor_words import difference_from, floor_name, scored
 from gradschool.package.manifest import EVIDENCE, QUESTIONS
 from gradschool.package.verdicts import (
     bounded,
     bounds,
     confidences,
+    decided,
     differences,
     duration,
     plain_verdict,
@@ -76,9 +77,9 @@ def ladder_table(results: Sequence[RungResult], width: int = WIDE) -> Table:
     for result in results:
         table.add_row(*_ladder_row(result, narrow, VERDICT_WIDTH if width < WIDE else WIDE))
     for floor in report.floors if report else ():
-        scored = f"{floor.score.mean:.3f}\n{bounds(floor.score.interval)}"
+        mean = f"{floor.score.mean:.3f}\n{bounds(floor.score.interval)}"
         required = "" if floor.binding else "only reported"
-        table.add_row("floor", escape(floor_name(floor)), scored, *([] if narrow else [""]), required, "", style="dim")
+        table.add_row("floor", escape(floor_name(floor)), mean, *([] if narrow else [""]), required, "", style="dim")
     if report:
         score = report.score
         trivial = " A rung must be proven better than each floor, too." if report.floors else ""
@@ -123,8 +124,11 @@ def show_report(console: Console, report: Report) -> None:
     say(
         console,
         f"{score.examples} examples in {score.groups} groups; "
-        f"pass mark {report.pass_mark:g}: [{style}]{report.verdict}[/]",
+        f"pass mark {report.pass_mark:g}: [{style}]{decided(report)}[/]",
     )
+    for floor in report.floors:
+        reported = "" if floor.binding else " (only reported)"
+        say(console, f"  floor{reported}: {escape(scored(floor))}; difference {difference_from(floor)}")
     if report.verdict == "not proven":
         say(console, f"  {escape(what_settles(report))}")
     for kind, count in report.failures.items():

@@ -77,13 +77,12 @@ def remedies(report: Report) -> Iterator[str]:
 
 def notes_about(floors: Sequence[Trivial], metric: str, pass_mark: float) -> Iterator[Note]:
     """The scores of trivial answers on the test questions, and a warning if one to beat reaches the pass mark."""
-    means = {one.kind: sum(one.values.values()) / max(1, len(one.values)) for one in floors}
-    listed = "; ".join(f"{floor_name(one)}: {means[one.kind]:.3f}" for one in floors)
+    listed = "; ".join(f"{floor_name(one)}: {one.mean:.3f}" for one in floors)
     yield Note(f"Floors ({metric} of trivial answers to the test questions): {listed}.")
-    best = max((one for one in floors if one.binding), key=lambda one: means[one.kind], default=None)
-    if best and means[best.kind] >= pass_mark:
+    best = max((one for one in floors if one.binding), key=lambda one: one.mean, default=None)
+    if best and best.mean >= pass_mark:
         yield Note(
-            f"The pass mark of {pass_mark:g} is not above the floor: {floor_name(best)} scores {means[best.kind]:.3f}. "
+            f"The pass mark of {pass_mark:g} is not above the floor: {floor_name(best)} scores {best.mean:.3f}. "
             "A specialist must be proven better than that too; set a higher pass mark.",
             "warning",
         )

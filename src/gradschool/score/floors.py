@@ -7,7 +7,7 @@ intersection-union test; Berger 1982, "Multiparameter Hypothesis Testing and Acc
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 
@@ -40,6 +40,11 @@ class Trivial:
     answer: str = ""
     binding: bool = True
 
+    @property
+    def mean(self) -> float:
+        """The mean value."""
+        return sum(self.values.values()) / max(1, len(self.values))
+
 
 FLOORS: Key[tuple[Trivial, ...]] = Key("floors", tuple[Trivial, ...])
 
@@ -51,22 +56,37 @@ def find_floors(
     yield Note("Scoring trivial answers, which a specialist must be better than.", "detail")
     pool = drawn(train, MAX_TRAIN)
     nearest = NearestQuestions(pool)
-    constant, info = best_constant(train, metric), metric_info(name)
     answers: dict[FloorKind, list[str]] = {
-        "constant": [constant] * len(test),
+        "constant": [best_constant(train, metric)] * len(test),
         "nearest": [pool[nearest.places(example.last_user, 1)[0]].ideal for example in test],
         "question": [example.last_user for example in test],
         "letter": [LETTER] * len(test),
     }
+    return _scored(answers, test, metric, name)
+
+
+def packaged_floors(constant: str, test: Sequence[Example], metric: Metric, name: str) -> tuple[Trivial, ...]:
+    """As `find_floors`, without train examples: the constant answer is that of the climb, if it is known."""
+    answers: dict[FloorKind, list[str]] = {
+        "question": [example.last_user for example in test],
+        "letter": [LETTER] * len(test),
+    }
+    return _scored({"constant": [constant] * len(test), **answers} if constant else answers, test, metric, name)
+
+
+def _scored(
+    answers: Mapping[FloorKind, Sequence[str]], test: Sequence[Example], metric: Metric, name: str
+) -> tuple[Trivial, ...]:
+    to_beat = metric_info(name).floors
     return tuple(
         Trivial(
             kind,
             {row.id: row.value for row in score(test, [Answer(text) for text in texts], metric, {})},
-            constant if kind == "constant" else "",
-            kind in info.floors,
+            texts[0] if kind == "constant" else "",
+            kind in to_beat,
         )
         for kind, texts in answers.items()
-        if kind != "letter" or kind in info.floors
+        if kind != "letter" or kind in to_beat
     )
 
 
