@@ -255,3 +255,54 @@ def test_test_examples_are_used_for_the_verdict_only(tmp_path: Path) -> None:
         part = "test" if name.endswith("-test") else "validation"
         assert {id_ for id_, _ in said} <= set(split[part]), name
     assert not {*split["test"]} & {*split["train"], *split["validation"]}
+
+
+RULES = """
+[[goal.rules]]
+name = "short"
+kind = "max_words"
+value = 30
+[[goal.rules]]
+name = "polite"
+kind = "not_contains"
+value = "nonsense"
+"""
+
+
+def test_a_climb_that_trivial_answers_would_pass_does_not_pass(tmp_path: Path) -> None:
+    """Every repeated question follows the rules, so that following them proves nothing."""
+    text = SERVED.format(mark=0.6).replace("exact_match", "rules") + RULES
+    job = small_job.write_job(tmp_path / "echo", text, echoes(72))
+    result = small_job.run("climb", job, "--run", tmp_path / "run")
+    assert result.exit_code == 3, result.output
+    assert "The pass mark of 0.6 is not above the floor: the question repeated as the answer scores 1.000" in (
+        " ".join(result.stdout.split())
+    )
+    assert "Do not use it: its test score is 1.000 (pass mark 0.6), but no model is needed" in result.stdout
+    assert "more test examples" not in result.stdout.partition("Do not use it")[2]
+    ladder = result.stdout.partition("The ladder: rules")[2]
+    assert ladder.count("\n  floor ") == 4 and "only reported" in ladder and "vs floor" in ladder
+    climbed = json.loads((tmp_path / "run" / "done" / "climbed.json").read_text())
+    report = climbed["results"][0]["report"]
+    assert (climbed["verdict"], report["verdict"]) == ("not proven", "not proven")
+    floors = {floor["kind"]: (floor["score"]["mean"], floor["binding"]) for floor in report["floors"]}
+    assert floors == {"constant": (1, False), "nearest": (1, False), "question": (1, True), "letter": (1, True)}
+    assert climbed["remedies"][0].startswith("A higher pass mark: 0.6 is not above 1.000")
+    small_job.run("report", tmp_path / "run")
+    page_text, card = (tmp_path / "run" / "report.html").read_text(), tmp_path / "run" / "specialist" / "README.md"
+    for shown in (page_text, card.read_text()):
+        assert "the question repeated as the answer" in shown and "only reported" in shown
+    scored = small_job.run("score", tmp_path / "run", job / "examples.jsonl")
+    assert "not proven above floor" in scored.stdout and "floor: the question repeated" in scored.stdout
+
+
+def test_the_floors_of_a_climb_are_shown_before_it_and_do_not_stop_a_good_specialist(tmp_path: Path) -> None:
+    job = small_job.write_job(tmp_path / "echo", SERVED.format(mark=0.7), echoes(72))
+    checked = json.loads(small_job.run("check", job, "--json").stdout)
+    assert set(checked["floors"]) == {"constant", "nearest", "question"} and checked["floors"]["constant"] < 0.1
+    result = small_job.run("climb", job, "--run", tmp_path / "run")
+    assert result.exit_code == 0 and "Floors (exact_match of trivial answers" in result.stdout
+    [rung] = json.loads((tmp_path / "run" / "done" / "climbed.json").read_text())["results"]
+    by_kind = {floor["kind"]: floor for floor in rung["report"]["floors"]}
+    assert by_kind["question"]["score"]["mean"] == 1 and not by_kind["question"]["binding"]
+    assert all(by_kind[kind]["difference"]["interval"]["low"] > 0.5 for kind in ("constant", "nearest"))

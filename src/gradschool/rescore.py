@@ -61,5 +61,6 @@ def score_specialist(
     rows = yield from evaluate(specialist, asked, measure, None, "answering")
     if output:
         write_lines(output, TypeAdapter(list[Scored]).dump_python(rows, mode="json"))
+    report = judge(rows, goal, look_level(goal.error_budget, 1))
     floors = packaged_floors(constant_answer(folder), asked, measure.decides, goal.metric)
-    return above_floors(judge(rows, goal, look_level(goal.error_budget, 1)), rows, floors)
+    return above_floors(report, rows, floors)
