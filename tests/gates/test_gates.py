@@ -78,7 +78,7 @@ CASES: list[tuple[Check, Measurements, bool, str]] = [
     (answers_differ, with_ideals(["odd"] * 4, ["odd"] * 3 + ["even"]), True, "of the ideal answers 3"),
     (answers_differ, with_ideals(["No."] * 94 + list("abcdef"), ["No."] * 61 + list("a" * 39)), False, "94 of 100"),
     (answers_differ, with_ideals(["No."] * 90 + list("abcdefghij"), ["No."] * 61 + list("a" * 39)), True, "90 of 100"),
-    (answers_differ, with_ideals(["no", "No!", " NO "] * 4, LETTERS + ["a", "b"]), False, "12 of 12"),
+    (answers_differ, with_ideals(["no", "No!", " NO "] * 4, [*LETTERS, "a", "b"]), False, "12 of 12"),
     (answers_differ, with_ideals([f"{LONG} {n}." for n in range(10)], LETTERS), False, "10 of 10"),
     (answers_differ, with_ideals(LETTERS, LETTERS), True, "of 10"),
     (answers_differ, with_ideals(["灯在二楼"] * 10, list("abcdefghij")), False, "“灯在二楼”; of the ideal answers 1"),

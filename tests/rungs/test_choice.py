@@ -57,8 +57,8 @@ def test_two_recipes_that_are_close_on_validation_are_compared_on_unshown_train_
     tried = dict(chosen.tried)
     assert [score for what, score in chosen.tried if "train examples" not in what] == [4 / 6, 3 / 6, 0]
     assert any("train examples" in what for what in tried)
-    names = {path.name[: len("prompt-validation")] for path in (inputs.run.folder / "answers").iterdir()}
-    assert names == {"prompt-validation", "prompt-train-recip"[:17]} or any("prompt-train" in one for one in names)
+    names = sorted(path.name.rpartition("-")[0] for path in (inputs.run.folder / "answers").iterdir())
+    assert names == ["prompt-train"] * 2 + ["prompt-validation"] * 3
 
 
 def test_equal_and_clearly_worse_recipes_are_not_asked_again(tmp_path: Path) -> None:
@@ -79,10 +79,11 @@ def test_no_recipe_shows_a_question_that_it_is_asked(tmp_path: Path) -> None:
     train = [fruit(number, f"customer {number // 3}") for number in range(60)]
     near = (("t3", "t9"), ("t0", "t57"))
     seen: list[Conversation] = []
+    draw = random.Random(5)
 
     def say(conversation: Conversation) -> str:
         seen.append(conversation)
-        return "shelf 1" if len(conversation) % 3 else "shelf 2"
+        return f"shelf {number_of(conversation) % 7}" if draw.random() < 0.5 else "no"
 
     inputs = inputs_of(tmp_path, train, prompt={"shots": [0, 2, 4]})
     inputs = RungInputs(inputs.run, train, ASKED, inputs.measure, near=near)
@@ -109,7 +110,7 @@ def test_the_ground_rung_compares_on_train_examples_too(tmp_path: Path) -> None:
     inputs = inputs_of(tmp_path, data={"documents": "docs"}, ground={"passages": [1, 2]})
     candidate, _ = finish(ground(Specialist(FakeEngine(say), Recipe("Where?")), inputs))
     assert candidate.recipe.passages in (1, 2) and candidate.recipe.examples == ()
-    assert candidate.validation == [s for what, s in candidate.tried if what == candidate.recipe.describe()][0]
+    assert candidate.validation == next(s for what, s in candidate.tried if what == candidate.recipe.describe())
 
 
 def number_of_last(conversation: Conversation) -> int:
@@ -133,7 +134,8 @@ def test_unshown_examples_are_whole_units_and_at_most_half_of_train(tmp_path: Pa
 
 def test_contenders_are_the_best_without_those_that_are_clearly_worse() -> None:
     best, close, far = rows_of([1, 1, 0, 1] * 5), rows_of([1, 0, 1, 1] * 5), rows_of([0, 0, 0, 1] * 5)
-    assert contenders([far, close, best], range(3), 3) == [1]  # of equal means the first, and it is clearly ahead of 0
+    assert contenders([far, close, best], range(3), 3) == [1, 2]
+    assert contenders([far, close, best], range(3), 1) == [1]  # of equal means the first
     worse = rows_of([1, 0, 1, 1] * 4 + [1, 0, 0, 1])
     assert contenders([worse, best], range(2), 2) == [0, 1]
     assert contenders([worse, best], range(2), 1) == [1]
@@ -142,7 +144,7 @@ def test_contenders_are_the_best_without_those_that_are_clearly_worse() -> None:
     values, lower = [1.0] * 20, [1.0] * 16 + [0.0] * 4
     assert contenders([rows_of(lower), rows_of(values)], range(2), 2) == [1]
     together = ["a"] * 16 + ["b"] * 4
-    assert contenders([rows_of(lower, together), rows_of(values, together)], range(2), 2) in ([0, 1], [1])
+    assert contenders([rows_of(lower, together), rows_of(values, together)], range(2), 2) == [0, 1]
 
 
 @pytest.mark.parametrize("recipes", range(1, 12))

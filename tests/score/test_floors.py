@@ -1,4 +1,4 @@
-"""Floors: trivial answers are found on train, scored on test, and keep a specialist that is hardly better from passing."""
+"""Floors: trivial answers are found on train and scored on test; a specialist that is hardly better does not pass."""
 
 import random
 from collections.abc import Sequence
@@ -119,9 +119,7 @@ def test_a_score_that_is_proven_worse_than_the_floor_fails():
 
 def test_more_test_examples_are_advised_only_if_few_would_prove_the_difference():
     floor = [1.0] * 30 + [0.0] * 30
-    near = values([*floor[:-7], *[1.0] * 6, 0.0], floor[:23] + [0.0] * 7 + floor[30:], 0.3)
-    assert near.verdict in ("passed", "not proven")
-    close = values([1.0] * 36 + [0.0] * 24, [0.0] * 8 + [1.0] * 25 + [0.0] * 19 + [1.0] * 8, 0.3)
+    close = values([1.0] * 36 + [0.0] * 24, [1.0] * 22 + [0.0] * 22 + [1.0] * 7 + [0.0] * 9, 0.3)
     assert close.verdict == "not proven" and close.more_examples is not None and close.more_examples <= 240
     equal = values(floor, list(reversed(floor)), 0.3)
     assert equal.verdict == "not proven" and equal.more_examples is None

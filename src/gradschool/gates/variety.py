@@ -30,7 +30,9 @@ def answers_differ(measured: Measurements) -> Gate | None:
     shown = " ".join(text.split())
     shown = shown if len(shown) <= CLIP else f"{shown[:CLIP].rstrip()}…"
     evidence = f"{same} of {len(pairs)} validation answers are nearly the same, “{shown}”; of the ideal answers {right}"
-    return Gate("answers differ", same <= limit * len(pairs), evidence + failed(len(measured.with_ideals[0]) - len(pairs)))
+    return Gate(
+        "answers differ", same <= limit * len(pairs), evidence + failed(len(measured.with_ideals[0]) - len(pairs))
+    )
 
 
 def nearly_same(texts: Sequence[str]) -> tuple[int, str]:

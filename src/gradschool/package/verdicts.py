@@ -41,7 +41,9 @@ def plain_verdict(result: RungResult, package_gates: Sequence[Gate] = ()) -> str
 
 def _below(floor: Floor, scored: str, report: Report) -> str:
     if report.more_examples:
-        return f"Do not use it yet: {scored}, but it is not proven better than {floor_name(floor)}. {what_settles(report)}"
+        return (
+            f"Do not use it yet: {scored}, but it is not proven better than {floor_name(floor)}. {what_settles(report)}"
+        )
     no_model = f"no model is needed for a score like that: {floor_name(floor)} scores {floor.score.mean:.3f}"
     return f"Do not use it: {scored}, but {no_model}."
 
@@ -62,7 +64,7 @@ def what_settles(report: Report) -> str:
 
 
 def verdict_sentence(result: RungResult, package_gates: Sequence[Gate] = ()) -> str:
-    """What the test proved about a rung, with the figures, and remarks about floors; `package_gates` are of its package."""
+    """What the test proved about a rung, with the figures, and remarks; `package_gates` are those of its package."""
     report = result.report
     if report is None:
         return f"Not tested: the {result.rung} rung has no score."
@@ -115,7 +117,7 @@ def decided(report: Report) -> str:
 
 
 def differences(report: Report) -> list[tuple[str, str]]:
-    """The paired differences from other rungs and the floor: each as its mean with what it is from, and its interval."""
+    """The paired differences from other rungs and the floor, each as its mean with its other side, and its interval."""
     best = report.best_difference
     pairs = [(_difference(one, one is best), bounds(one.interval, signed=True)) for one in report.differences]
     if floor := report.floor:

@@ -16,10 +16,10 @@ import numpy as np
 from gradschool.data.split import as_units
 from gradschool.evaluate import evaluate, mean
 from gradschool.records import Example, Note, Scored, Work
-from gradschool.rungs.rung import RungInputs, Tried, recipe_hash, scores_of, try_all
+from gradschool.rungs.rung import RungInputs, recipe_hash, scores_of, try_all
 from gradschool.specialist import Recipe, Specialist, specialist_of
 
-CLEAR = 1.0  # standard errors of the paired difference from which a recipe is clearly worse than the best one
+CLEAR = 1.5  # standard errors of the paired difference from which a recipe is clearly worse than the best one
 MAX_ROUNDS = 4  # the most unshown examples that are asked, in multiples of the number of validation examples
 MAX_FRACTION = 0.5  # of the train examples that may be asked, so that enough are left to show
 

@@ -5,6 +5,7 @@ error of one look: a specialist that fails either claim passes falsely with at m
 intersection-union test; Berger 1982, "Multiparameter Hypothesis Testing and Acceptance Sampling").
 """
 
+import itertools
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -24,10 +25,12 @@ from gradschool.score.stats import bounds, difference, more_examples
 T = TypeVar("T")
 Pair: TypeAlias = tuple[float, float, str]  # the values of a rung's and of a trivial answer, and their group
 LETTER = "x"  # stands for an empty answer, which counts as a failure
-MAX_TRAIN = 20_000  # train examples among which the nearest question is searched
+MAX_TRAIN, MAX_CHARACTERS = 20_000, 10_000_000  # train examples among which the nearest question is searched
 CANDIDATES = 12  # texts that are tried as the constant answer: half of them frequent, the others typical
 ROUNDS = ((25, 4), (100, 1))  # train examples that candidates are scored on, and how many candidates are left
 TYPICAL_OF = 2_000  # train answers among which typical ones are searched
+LONG = 1_000  # characters; if answers are longer on average, candidates are scored on fewer of them, at least MIN_ASKED
+MIN_ASKED = 5
 PRACTICAL = 4  # more test examples are advised up to this multiple of the present ones
 
 
@@ -54,7 +57,7 @@ def find_floors(
 ) -> Work[tuple[Trivial, ...]]:
     """Score trivial answers to the test questions; all choices are made on train. `name` is that of the metric."""
     yield Note("Scoring trivial answers, which a specialist must be better than.", "detail")
-    pool = drawn(train, MAX_TRAIN)
+    pool = _short_enough(drawn(train, MAX_TRAIN))
     nearest = NearestQuestions(pool)
     answers: dict[FloorKind, list[str]] = {
         "constant": [best_constant(train, metric)] * len(test),
@@ -94,10 +97,12 @@ def best_constant(train: Sequence[Example], metric: Metric) -> str:
     """The train answer that scores best as the answer to all train questions, among frequent and typical ones."""
     candidates = _candidates([example.ideal for example in train])
     asked = drawn(train, ROUNDS[-1][0])
+    length = sum(len(example.ideal) for example in asked) / len(asked)
     for number, left in ROUNDS:
         if len(candidates) == 1:
             break
-        means = {text: _mean(text, asked[:number], metric) for text in candidates}
+        few = max(MIN_ASKED, round(number * min(1.0, LONG / max(1.0, length))))
+        means = {text: _mean(text, asked[:few], metric) for text in candidates}
         candidates = sorted(candidates, key=lambda text: -means[text])[:left]
     return candidates[0]
 
@@ -109,10 +114,20 @@ def _candidates(ideals: Sequence[str]) -> list[str]:
     texts = drawn([text for text in counts if text.strip()], TYPICAL_OF)
     if not texts:
         return [LETTER]
-    matrix = word_vectorizer().fit_transform([some_text(text) for text in texts])
+    matrix = word_vectorizer().fit_transform([some_text(text[:LONG]) for text in texts])
     center = np.asarray(matrix.mean(axis=0)).ravel()
     typical = [texts[place] for place in np.argsort(-(matrix @ center), kind="stable")]
     return list(dict.fromkeys([*frequent, *typical]))[:CANDIDATES]
+
+
+def _short_enough(examples: Sequence[Example]) -> list[Example]:
+    """The first examples, until their questions have too many characters to compare them all."""
+    ends = itertools.accumulate(len(example.last_user) for example in examples)
+    return [
+        example
+        for number, (example, end) in enumerate(zip(examples, ends, strict=True))
+        if not number or end <= MAX_CHARACTERS
+    ]
 
 
 def _mean(text: str, examples: Sequence[Example], metric: Metric) -> float:
