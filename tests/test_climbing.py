@@ -275,7 +275,7 @@ def test_a_climb_that_trivial_answers_would_pass_does_not_pass(tmp_path: Path) -
     job = small_job.write_job(tmp_path / "echo", text, echoes(72))
     result = small_job.run("climb", job, "--run", tmp_path / "run")
     assert result.exit_code == 3, result.output
-    assert "The pass mark of 0.6 is not above the floor: the question repeated as the answer scores 1.000" in (
+    assert "The pass mark of 0.6 is not above the floor: repeating the question scores 1.000" in (
         " ".join(result.stdout.split())
     )
     assert "Do not use it: its test score is 1.000 (pass mark 0.6), but no model is needed" in result.stdout
@@ -291,9 +291,9 @@ def test_a_climb_that_trivial_answers_would_pass_does_not_pass(tmp_path: Path) -
     small_job.run("report", tmp_path / "run")
     page_text, card = (tmp_path / "run" / "report.html").read_text(), tmp_path / "run" / "specialist" / "README.md"
     for shown in (page_text, card.read_text()):
-        assert "the question repeated as the answer" in shown and "only reported" in shown
+        assert "repeating the question" in shown and "only reported" in shown
     scored = small_job.run("score", tmp_path / "run", job / "examples.jsonl")
-    assert "not proven above floor" in scored.stdout and "floor: the question repeated" in scored.stdout
+    assert "not proven above floor" in scored.stdout and "floor: repeating the question" in scored.stdout
 
 
 def test_the_floors_of_a_climb_are_shown_before_it_and_do_not_stop_a_good_specialist(tmp_path: Path) -> None:

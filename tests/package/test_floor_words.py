@@ -29,7 +29,7 @@ def test_a_rung_that_is_hardly_better_than_a_constant_is_called_that() -> None:
     result = RungResult("prompt", report)
     plain = plain_verdict(result)
     assert plain.startswith("Do not use it: its test score is 0.620 (pass mark 0.45), but no model is needed")
-    assert f"the same answer to every question, “{SILENT}” scores 0.610" in plain
+    assert f"always answering “{SILENT}” scores 0.610" in plain
     sentence = verdict_sentence(result)
     assert sentence.startswith("Not proven: the best on validation is the prompt rung, and it reaches the pass mark")
     assert "difference +0.010" in sentence and "The pass mark of 0.45 is not above the floor" in sentence
@@ -39,7 +39,7 @@ def test_a_rung_that_is_hardly_better_than_a_constant_is_called_that() -> None:
     assert higher.startswith("A higher pass mark: 0.45 is not above 0.610")
     assert "Fewer examples with that answer" in better
     assert "more test examples" not in " ".join([plain, sentence, higher, better])
-    assert what_settles(report).startswith("More test examples would not help: it is hardly better than the same")
+    assert what_settles(report).startswith("More test examples would not help: it is not clearly better than always")
 
 
 def test_a_rung_below_a_floor_has_failed() -> None:

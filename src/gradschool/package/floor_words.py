@@ -7,23 +7,23 @@ from gradschool.score.floors import LETTER, Trivial
 
 CLIP = 60  # characters of a constant answer that are shown
 NAMES: dict[FloorKind, str] = {
-    "constant": "the same answer to every question",
-    "nearest": "the answer to the most similar training question",
-    "question": "the question repeated as the answer",
-    "letter": f"the answer “{LETTER}” to every question",
+    "constant": "always answering",
+    "nearest": "copying the answer to the most similar training question",
+    "question": "repeating the question",
+    "letter": f"always answering “{LETTER}”",
 }
 
 
 def floor_name(floor: Floor | Trivial) -> str:
-    """What the trivial answers are; a long constant answer is clipped."""
+    """How trivial answers are made; a long constant answer is clipped."""
     if not floor.answer:
         return NAMES[floor.kind]
     text = " ".join(floor.answer.split())
-    return f"{NAMES[floor.kind]}, “{text if len(text) <= CLIP else text[:CLIP].rstrip() + '…'}”"
+    return f"{NAMES[floor.kind]} “{text if len(text) <= CLIP else text[:CLIP].rstrip() + '…'}”"
 
 
 def scored(floor: Floor) -> str:
-    """What the trivial answers are, and their score."""
+    """How trivial answers are made, and their score."""
     return f"{floor_name(floor)}, which scores {floor.score.mean:.3f}"
 
 

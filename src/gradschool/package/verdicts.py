@@ -51,7 +51,7 @@ def _below(floor: Floor, scored: str, report: Report) -> str:
 def what_settles(report: Report) -> str:
     """How many more examples would settle a verdict of "not proven", and from how many groups."""
     if not report.more_examples and report.floor in report.unbeaten and report.floor:
-        return f"More test examples would not help: it is hardly better than {scored_floor(report.floor)}."
+        return f"More test examples would not help: it is not clearly better than {scored_floor(report.floor)}."
     if not report.more_examples:
         return "No practical number of examples would settle it: its score is too close to the pass mark."
     groups = ""
