@@ -16,7 +16,7 @@ from gradschool.cli.screen import VERDICT_STYLE
 from gradschool.climbing import Climbed
 from gradschool.data.issues import Issue, counted
 from gradschool.examine import Examined
-from gradschool.package.floor_words import difference_from, floor_name, scored
+from gradschool.package.floor_words import difference_from, floor_name, floors_in, scored
 from gradschool.package.manifest import EVIDENCE, QUESTIONS
 from gradschool.package.verdicts import (
     bounded,
@@ -76,13 +76,14 @@ def ladder_table(results: Sequence[RungResult], width: int = WIDE) -> Table:
     table.add_column("time", justify="right", no_wrap=True)
     for result in results:
         table.add_row(*_ladder_row(result, narrow, VERDICT_WIDTH if width < WIDE else WIDE))
-    for floor in report.floors if report else ():
+    floors = floors_in(results)
+    for floor in floors:
         mean = f"{floor.score.mean:.3f}\n{bounds(floor.score.interval)}"
         required = "" if floor.binding else "only reported"
         table.add_row("floor", escape(floor_name(floor)), mean, *([] if narrow else [""]), required, "", style="dim")
     if report:
         score = report.score
-        trivial = " A rung must be proven better than each floor, too." if report.floors else ""
+        trivial = " A rung must be proven better than each floor, too." if floors else ""
         table.caption = (
             f"{score.examples} test examples in {score.groups} groups. Below each score: its lower and upper bound, "
             f"each at {confidences(results)} confidence.{trivial}"

@@ -1,8 +1,8 @@
 """Floors in words, as the terminal, the model card and the report page show them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from gradschool.records import Floor, FloorKind, Note, Report
+from gradschool.records import Floor, FloorKind, Note, Report, RungResult
 from gradschool.score.floors import LETTER, Trivial
 
 CLIP = 60  # characters of a constant answer that are shown
@@ -12,6 +12,11 @@ NAMES: dict[FloorKind, str] = {
     "question": "repeating the question",
     "letter": f"always answering “{LETTER}”",
 }
+
+
+def floors_in(results: Iterable[RungResult]) -> tuple[Floor, ...]:
+    """The floors of a ladder; those of rungs that an earlier version tested are unknown."""
+    return next((result.report.floors for result in results if result.report and result.report.floors), ())
 
 
 def floor_name(floor: Floor | Trivial) -> str:

@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from gradschool.gates.gate import Measurements
 from gradschool.gates.run import PACKAGE_GATES, run_gates
 from gradschool.job import Job
-from gradschool.package.floor_words import floor_name
+from gradschool.package.floor_words import floor_name, floors_in
 from gradschool.package.verdicts import (
     bounds,
     confidences,
@@ -62,7 +62,7 @@ def page(run: Run, ladder: Sequence[Rung] = LADDER) -> str:
         tested=facts.tested,
         confidences=confidences,
         differences=differences,
-        floors=reports[0].floors if reports else (),
+        floors=floors_in(facts.results),
         floor_name=floor_name,
         settles=what_settles,
         verdict=verdict_words,
