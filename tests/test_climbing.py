@@ -94,7 +94,7 @@ def test_training_lowers_the_loss_and_changes_answers(whole: Whole) -> None:
     untuned, tuned = (dict(small_job.answers(whole.run)[name]) for name in ("tune-untuned", "tune-validation"))
     assert any(untuned[id_] != tuned[id_] for id_ in untuned)
     gates = {gate["name"]: gate for gate in whole.done("tune")["gates"]}
-    assert len(gates) == 5 and all(gate["evidence"] for gate in gates.values())
+    assert len(gates) == 6 and all(gate["evidence"] for gate in gates.values())
     assert len(whole.done("tune")["tried"]) == 2
 
 
