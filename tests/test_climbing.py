@@ -2,9 +2,12 @@
 
 import json
 import tomllib
+from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +15,7 @@ import small_job
 from finish import finish
 from gradschool.climbing import climb
 from gradschool.data.proof import Looks
-from gradschool.files import sha256
+from gradschool.files import sha256, sha256_of
 from gradschool.job import read_job
 from gradschool.package.bundle import open_specialist
 from gradschool.package.manifest import read_manifest
@@ -22,8 +25,10 @@ from gradschool.run import Run
 from gradschool.rungs.base import BASE
 from gradschool.rungs.rung import Candidate, Rung, RungInputs
 from gradschool.specialist import Specialist
+from model_server import server
 from small_job import Whole
 
+Serve = Callable[[type[BaseHTTPRequestHandler]], str]
 RUNGS = ("base", "prompt", "ground", "tune")
 STARTED = ("run.json", "environment.json", "events.jsonl")
 
@@ -306,3 +311,53 @@ def test_the_floors_of_a_climb_are_shown_before_it_and_do_not_stop_a_good_specia
     by_kind = {floor["kind"]: floor for floor in rung["report"]["floors"]}
     assert by_kind["question"]["score"]["mean"] == 1 and not by_kind["question"]["binding"]
     assert all(by_kind[kind]["difference"]["interval"]["low"] > 0.5 for kind in ("constant", "nearest"))
+
+
+SILENT = "The handbook does not say."
+HANDBOOK = """
+task = "Answer from the handbook."
+base_model = "{address}"
+model = "small"
+[data]
+examples = "examples.jsonl"
+[goal]
+metric = "token_f1"
+pass_mark = {mark}
+[prompt]
+shots = [0]
+"""
+
+
+def handbook(count: int) -> list[dict[str, str]]:
+    """Questions of which the handbook answers two in five."""
+    made = []
+    for number in range(count):
+        words = " ".join(sha256_of([number, place])[:5] for place in range(4))
+        says = number % 5 in (1, 3)
+        made.append({"prompt": f"Where is {words}?", "completion": f"In room {words[:5]}." if says else SILENT})
+    return made
+
+
+@pytest.mark.parametrize("unsure, passes", [(0.95, False), (0.2, True)])
+def test_a_model_that_says_the_same_to_nearly_all_questions_does_not_pass(
+    serve: Serve, tmp_path: Path, unsure: float, passes: bool
+) -> None:
+    """The model calls a fraction of all questions unanswered. Both models are proven to reach the pass mark."""
+    answers = {row["prompt"]: row["completion"] for row in handbook(200)}
+
+    def reply(body: dict[str, Any], _: int) -> Any:
+        question = body["messages"][-1]["content"]
+        return SILENT if int(sha256_of(question)[:6], 16) / 16**6 < unsure else answers[question]
+
+    address = f"{serve(server(reply, []))}/v1"
+    job = small_job.write_job(tmp_path / "job", HANDBOOK.format(address=address, mark=0.4), handbook(200))
+    result = small_job.run("climb", job, "--run", tmp_path / "run", "--allow-host", "127.0.0.1")
+    climbed = json.loads((tmp_path / "run" / "done" / "climbed.json").read_text())
+    report = climbed["results"][0]["report"]
+    [gate] = climbed["results"][0]["gates"]
+    assert report["score"]["interval"]["low"] > 0.4 and report["floors"][0]["answer"] == SILENT
+    assert (result.exit_code == 0, report["verdict"] == "passed", gate["held"]) == (passes,) * 3
+    if not passes:
+        assert "failed answers differ: 23 of 24 validation answers are nearly the same" in result.stdout
+        assert "not proven above floor" in result.stdout and f"always answering “{SILENT}”" in result.stdout
+        assert not any(remedy.startswith("More test examples") for remedy in climbed["remedies"])

@@ -29,7 +29,7 @@ def answers_differ(measured: Measurements) -> Gate | None:
     limit = max(MAX_SAME, (1 + expected) / 2)
     shown = " ".join(text.split())
     shown = shown if len(shown) <= CLIP else f"{shown[:CLIP].rstrip()}…"
-    said = f"at most {same} of {len(pairs)} validation answers are nearly the same"
+    said = f"{same} of {len(pairs)} validation answers are nearly the same"
     evidence = f"{said}, “{shown}” (ideal answers: {right})"
     return Gate(
         "answers differ", same <= limit * len(pairs), evidence + failed(len(measured.with_ideals[0]) - len(pairs))

@@ -53,7 +53,10 @@ def remarks(report: Report) -> Iterator[str]:
     """What a reader of the verdict must know about the pass mark and the metric; one sentence each."""
     floor = report.floor
     if floor and report.pass_mark <= floor.score.mean:
-        yield f"The pass mark of {report.pass_mark:g} is not above the floor: no model is needed for {scored(floor)}."
+        yield (
+            f"The pass mark of {report.pass_mark:g} is not above the floor: without any model, {floor_name(floor)} scores "
+            f"{floor.score.mean:.3f}."
+        )
     for other in report.floors:
         if report.verdict == "passed" and not other.binding and other.score.mean >= report.pass_mark:
             yield f"{report.metric} alone does not tell it from {scored(other)}."
