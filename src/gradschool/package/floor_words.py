@@ -53,10 +53,8 @@ def remarks(report: Report) -> Iterator[str]:
     """What a reader of the verdict must know about the pass mark and the metric; one sentence each."""
     floor = report.floor
     if floor and report.pass_mark <= floor.score.mean:
-        yield (
-            f"The pass mark of {report.pass_mark:g} is not above the floor: without any model, {floor_name(floor)} scores "
-            f"{floor.score.mean:.3f}."
-        )
+        low = f"The pass mark of {report.pass_mark:g} is not above the floor"
+        yield f"{low}: without any model, {floor_name(floor)} scores {floor.score.mean:.3f}."
     for other in report.floors:
         if report.verdict == "passed" and not other.binding and other.score.mean >= report.pass_mark:
             yield f"{report.metric} alone does not tell it from {scored(other)}."
