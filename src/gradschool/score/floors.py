@@ -29,7 +29,9 @@ MAX_TRAIN, MAX_CHARACTERS = 20_000, 10_000_000  # train examples among which the
 CANDIDATES = 12  # texts that are tried as the constant answer: half of them frequent, the others typical
 ROUNDS = ((25, 4), (100, 1))  # train examples that candidates are scored on, and how many candidates are left
 TYPICAL_OF = 2_000  # train answers among which typical ones are searched
-LONG = 1_000  # characters; if answers are longer on average, candidates are scored on fewer of them, at least MIN_ASKED
+# Characters; if answers are longer on average, candidates are scored on fewer of them, because the time of some metrics
+# grows with the square of the length.
+LONG = 1_000
 MIN_ASKED = 5
 PRACTICAL = 4  # more test examples are advised up to this multiple of the present ones
 
@@ -101,7 +103,7 @@ def best_constant(train: Sequence[Example], metric: Metric) -> str:
     for number, left in ROUNDS:
         if len(candidates) == 1:
             break
-        few = max(MIN_ASKED, round(number * min(1.0, LONG / max(1.0, length))))
+        few = max(MIN_ASKED, round(number * min(1.0, LONG / max(1.0, length)) ** 2))
         means = {text: _mean(text, asked[:few], metric) for text in candidates}
         candidates = sorted(candidates, key=lambda text: -means[text])[:left]
     return candidates[0]
