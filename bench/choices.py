@@ -41,11 +41,11 @@ def simulate(validation: int, unseen: int) -> dict[str, float]:
         truths = np.clip(random.normal(CENTER, SPREAD, RECIPES), 0, 1)
         values = answers(truths, validation + MAX_ROUNDS * validation, random)
         rows = [scored(one[:validation], 0) for one in values]
-        for places, part in halving(rows, unseen):
+        for places, part in halving(rows, unseen, range(RECIPES)):
             for place in places:
                 start, stop = validation + part.start, validation + part.stop
                 rows[place] += scored(values[place][start:stop], start)
-        lost[repeat] = truths.max() - truths[winner(rows)]
+        lost[repeat] = truths.max() - truths[winner(rows, range(RECIPES))]
         asked[repeat] = sum(map(len, rows))
     return {
         "loss": round(float(lost.mean()), 4),

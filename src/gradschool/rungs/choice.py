@@ -16,7 +16,7 @@ import numpy as np
 from gradschool.data.split import as_units
 from gradschool.evaluate import evaluate, mean
 from gradschool.records import Example, Note, Scored, Work
-from gradschool.rungs.rung import RungInputs, recipe_hash, scores_of, try_all
+from gradschool.rungs.rung import RungInputs, answer_gates, recipe_hash, scores_of, try_all
 from gradschool.specialist import Recipe, Specialist, specialist_of
 
 CLEAR = 1.5  # standard errors of the paired difference from which a recipe is clearly worse than the best one
@@ -34,15 +34,20 @@ class Chosen:
 
 
 def choose(best: Specialist, recipes: Iterable[Recipe], inputs: RungInputs, rung: str) -> Work[Chosen]:
-    """Try recipes on validation, then the best ones on unshown train examples; of equals the first is chosen."""
+    """Try recipes on validation, then the best ones on unshown train examples; of equals the first is chosen.
+
+    A recipe whose answers a gate rejects is chosen only if all are rejected.
+    """
     tried = yield from try_all(best, recipes, inputs, rung)
     rows = [list(scored) for _, scored in tried]
     unseen = unshown([recipe for recipe, _ in tried], inputs, MAX_ROUNDS * len(inputs.validation))
     hidden = frozenset(example.id for example in unseen)
-    for places, part in halving(rows, len(unseen)):
+    sound = [place for place, scored in enumerate(rows) if all(gate.held for gate in answer_gates(scored))]
+    among = sound or list(range(len(rows)))
+    for places, part in halving(rows, len(unseen), among):
         for place in places:
             rows[place] += yield from _on_train(best, tried[place][0], hidden, unseen[part], inputs, rung)
-    place = winner(rows)
+    place = winner(rows, among)
     more = [(number, len(one) - len(inputs.validation)) for number, one in enumerate(rows)]
     compared = [(f"{tried[n][0].describe()}, with {count} train examples", mean(rows[n])) for n, count in more if count]
     if compared:
@@ -51,24 +56,25 @@ def choose(best: Specialist, recipes: Iterable[Recipe], inputs: RungInputs, rung
     return Chosen(*tried[place], (*scores_of(tried), *compared))
 
 
-def halving(rows: Sequence[Sequence[Scored]], unseen: int) -> Iterator[tuple[list[int], slice]]:
+def halving(rows: Sequence[Sequence[Scored]], unseen: int, among: Sequence[int]) -> Iterator[tuple[list[int], slice]]:
     """The rounds after validation: which recipes are asked, by their places in `rows`, and which unseen examples.
 
-    The caller appends the scores to `rows` before the next round. Each round has twice as many questions for half as
-    many recipes. All rounds together take at most as many answers as `rows` has at the beginning.
+    Only the places `among` these are asked. The caller appends the scores to `rows` before the next round. Each round
+    has twice as many questions for half as many recipes. All together take at most as many answers as `rows` has at the
+    beginning.
     """
     size, budget, start = len(rows[0]), sum(map(len, rows)), 0
-    left = contenders(rows, range(len(rows)), max(2, ceil(len(rows) / 2)))
+    left = contenders(rows, among, max(2, ceil(len(among) / 2)))
     while len(left) > 1 and (stop := min(start + min(size, budget // len(left)), unseen)) > start:
         yield left, slice(start, stop)
         budget, size, start = budget - (stop - start) * len(left), 2 * size, stop
         left = contenders(rows, left, ceil(len(left) / 2))
 
 
-def winner(rows: Sequence[Sequence[Scored]]) -> int:
+def winner(rows: Sequence[Sequence[Scored]], among: Sequence[int]) -> int:
     """The place of the best mean among the recipes that answered most questions; of equals the first."""
-    most = max(map(len, rows))
-    return max((place for place, one in enumerate(rows) if len(one) == most), key=lambda place: mean(rows[place]))
+    most = max(len(rows[place]) for place in among)
+    return max((place for place in among if len(rows[place]) == most), key=lambda place: mean(rows[place]))
 
 
 def contenders(rows: Sequence[Sequence[Scored]], places: Sequence[int], most: int) -> list[int]:

@@ -107,15 +107,20 @@ def made(
 
     `rows` are its validation answers, `tried` and `gates` those of the rung.
     """
-    said = Measurements(with_ideals=([row.answer for row in rows], [row.ideal for row in rows]))
     return Candidate(
         recipe=recipe,
         validation=mean(rows),
         tried=tuple(tried),
-        gates=(*gates, *run_gates(ANSWER_GATES, said)),
+        gates=(*gates, *answer_gates(rows)),
         seconds=time.monotonic() - began,
         highest=highest(rows),
     )
+
+
+def answer_gates(rows: Sequence[Scored]) -> tuple[Gate, ...]:
+    """The gates of a candidate's validation answers."""
+    said = Measurements(with_ideals=([row.answer for row in rows], [row.ideal for row in rows]))
+    return run_gates(ANSWER_GATES, said)
 
 
 def highest(rows: Sequence[Scored]) -> float:
