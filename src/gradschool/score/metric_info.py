@@ -15,22 +15,22 @@ class MetricInfo:
     hub_type: str = ""  # its name on the Hub; empty: it has none
     default_pass_mark: float = 0.4  # in jobs that `prepare` writes; two good answers have little wording in common
     needs_facts: bool = True  # its answers may need facts from documents; others are about form or classes
-    floors: tuple[FloorKind, ...] = IDEAL  # trivial answers that a specialist must be better than
+    floors: tuple[FloorKind, ...] = IDEAL + EMPTY  # trivial answers that a specialist must be better than
 
 
 METRIC_INFO = {
-    "exact_match": MetricInfo("exact_match", default_pass_mark=0.8),
-    "label": MetricInfo("accuracy", default_pass_mark=0.8, needs_facts=False),
-    "json_fields": MetricInfo("f1", default_pass_mark=0.8, needs_facts=False),
-    "token_f1": MetricInfo("f1"),
-    "rouge_l": MetricInfo("rouge"),
-    "chrf": MetricInfo("chrf"),
+    "exact_match": MetricInfo("exact_match", default_pass_mark=0.8, floors=IDEAL),
+    "label": MetricInfo("accuracy", default_pass_mark=0.8, needs_facts=False, floors=IDEAL),
+    "json_fields": MetricInfo("f1", default_pass_mark=0.8, needs_facts=False, floors=IDEAL),
+    "token_f1": MetricInfo("f1", floors=IDEAL),
+    "rouge_l": MetricInfo("rouge", floors=IDEAL),
+    "chrf": MetricInfo("chrf", floors=IDEAL),
     # Ideal answers follow the rules, whatever they were asked.
     "rules": MetricInfo(needs_facts=False, floors=EMPTY),
-    "style": MetricInfo(default_pass_mark=0.5, needs_facts=False, floors=IDEAL + EMPTY),
+    "style": MetricInfo(default_pass_mark=0.5, needs_facts=False),
 }
 
 
 def metric_info(metric: str) -> MetricInfo:
-    """The metadata of a metric by its name; a custom function has the defaults, and may be about form."""
-    return METRIC_INFO.get(metric) or MetricInfo(floors=IDEAL + EMPTY)
+    """The metadata of a metric by its name; a custom function has the defaults."""
+    return METRIC_INFO.get(metric, MetricInfo())
