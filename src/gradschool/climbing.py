@@ -9,6 +9,7 @@ from gradschool.environment import peak_memory
 from gradschool.evaluate import evaluate, mean
 from gradschool.model.opening import base_folder
 from gradschool.package.bundle import pack
+from gradschool.package.floor_words import notes_about
 from gradschool.package.prove import prove
 from gradschool.records import Gate, RungResult, Scored, Verdict, Work
 from gradschool.remedies import advise
@@ -16,6 +17,7 @@ from gradschool.run import CLIMB, PACKAGE, Key, Run, result_key
 from gradschool.rungs.ladder import LADDER
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, candidate_key
+from gradschool.score.floors import FLOORS, Trivial, above_floors, find_floors
 from gradschool.score.judge import Rival, judge, pass_mark_of
 from gradschool.specialist import Recipe, Specialist, specialist_of
 from gradschool.tune.train_job import dismiss_helpers
@@ -83,12 +85,13 @@ def climb_rungs(
     run: Run, workspace: Workspace, ladder: Sequence[Rung]
 ) -> Work[tuple[Sequence[RungResult], Sequence[Tested]]]:
     """Make and test one candidate after another; each rung starts from the best one so far. Stops at the first pass."""
-    inputs = RungInputs(run, workspace.data.train, workspace.data.validation, workspace.measure, workspace.decoding)
+    data = workspace.data
+    inputs = RungInputs(run, data.train, data.validation, workspace.measure, workspace.decoding, data.split.near)
     base = Specialist(workspace.engine, Recipe(decoding=workspace.untrained_decoding))
     start: Tested | None = None
     results: list[RungResult] = []
     tested: list[Tested] = []
-    looks = workspace.looks
+    looks, floors = workspace.looks, (yield from floors_of(run, workspace))
     for rung in ladder:
         if reason := rung.reason_to_skip(run.job, workspace.engine):
             results.append(RungResult(rung.name, None, skipped=reason))
@@ -96,7 +99,9 @@ def climb_rungs(
             continue
         best = start.specialist if start else base
         candidate = yield from run.once(candidate_key(rung.name), partial(rung.make, best, inputs))
-        tested.append((yield from measure_on_test(run, workspace, rung.name, candidate, looks.level, start, tested)))
+        tested.append(
+            (yield from measure_on_test(run, workspace, rung.name, candidate, looks.level, start, tested, floors))
+        )
         looks = looks.after(tested[-1].decided_on_test)
         results.append(tested[-1].result)
         yield results[-1]
@@ -104,6 +109,20 @@ def climb_rungs(
             break
         start = best_on_validation(tested)
     return results, tested
+
+
+def floors_of(run: Run, workspace: Workspace) -> Work[tuple[Trivial, ...]]:
+    """The trivial answers to the test questions, scored once; warns if they reach the pass mark.
+
+    None for a finished climb of an earlier version, whose results had no floors.
+    """
+    if run.saved(CLIMBED):
+        return run.saved(FLOORS) or ()
+    data, goal = workspace.data, run.job.settings.goal
+    work = partial(find_floors, data.train, data.test, workspace.measure.decides, goal.metric)
+    floors = yield from run.once(FLOORS, work)
+    yield from notes_about(floors, goal.metric, pass_mark_of(goal))
+    return floors
 
 
 def measure_on_test(
@@ -114,12 +133,13 @@ def measure_on_test(
     level: float,
     start: Tested | None,
     before: Sequence[Tested],
+    floors: Sequence[Trivial],
 ) -> Work[Tested]:
     """Answer and judge the test examples, and compare the scores with those of other rungs.
 
     `level` is the confidence of each bound. A candidate whose validation score excludes a pass gets no verdict from the
     test. The other rungs are `start`, which the candidate was built on, and the one with the best test score among
-    those `before`.
+    those `before`; a pass must be proven better than the `floors` too.
     """
     began = time.monotonic()
     specialist = specialist_of(workspace.engine, candidate.recipe)
@@ -127,16 +147,17 @@ def measure_on_test(
     rows = yield from evaluate(specialist, workspace.data.test, workspace.measure, answers, f"{rung}: test")
     best = max(before, key=lambda one: (mean(one.rows), one is start), default=None)
     groups = [column for column, part in workspace.data.reading.columns.items() if part == "group"]
+    report = judge(
+        rows,
+        run.job.settings.goal,
+        level,
+        *_rivals(start, best),
+        next(iter(groups), ""),
+        validation_high=None if candidate.highest >= pass_mark_of(run.job.settings.goal) else candidate.highest,
+    )
     result = RungResult(
         rung=rung,
-        report=judge(
-            rows,
-            run.job.settings.goal,
-            level,
-            *_rivals(start, best),
-            next(iter(groups), ""),
-            validation_high=None if candidate.highest >= pass_mark_of(run.job.settings.goal) else candidate.highest,
-        ),
+        report=above_floors(report, rows, floors),
         gates=candidate.gates,
         recipe=candidate.recipe.describe(),
         seconds=candidate.seconds + time.monotonic() - began,
@@ -154,8 +175,12 @@ def _rivals(start: Tested | None, best: Tested | None) -> tuple[Rival | None, Ri
 
 
 def best_on_validation(tested: Sequence[Tested]) -> Tested:
-    """The candidate with the best validation score among those that no gate rejects; of equals the lowest rung."""
-    return max((one for one in tested if one.result.sound), key=lambda one: one.candidate.validation)
+    """The candidate with the best validation score among those that no gate rejects; of equals the lowest rung.
+
+    If gates reject all, it is the best of these.
+    """
+    sound = [one for one in tested if one.result.sound]
+    return max(sound or tested, key=lambda one: one.candidate.validation)
 
 
 def overall(result: RungResult, gates: Sequence[Gate]) -> Verdict:
