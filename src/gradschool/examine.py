@@ -8,6 +8,7 @@ from gradschool.job import Job
 from gradschool.model.chat import Chat
 from gradschool.records import Example, Message, Note, Split, Work
 from gradschool.rungs.prompt import instructions_of
+from gradschool.score.incumbent import MarginProof
 from gradschool.score.provable import Proof
 from gradschool.specialist import Recipe, Specialist
 from gradschool.workspace import Dataset, open_job
@@ -36,31 +37,29 @@ class Examined:
     columns: dict[str, str]
     issues: list[Issue]
     split: Split
-    proof: Proof  # what the test set can prove
+    proof: Proof | None  # what the test set can prove about the pass mark, if there is one
     shown: list[Shown]
     first: Example  # as it is trained on, without reasoning
     tokens: tuple[int, int, int] | None  # of the shortest, median and longest example with its instructions
     context_length: int
+    groups: int  # of test examples
+    margin: MarginProof | None = None  # what it can prove about the margin to the incumbent, if there is one
+    unanswered: tuple[str, ...] = ()  # ids of test examples without an answer of the incumbent
 
     @property
-    def groups(self) -> int:
-        """The number of groups of test examples."""
-        return self.proof.groups
-
-    @property
-    def pass_mark(self) -> float:
+    def pass_mark(self) -> float | None:
         """The pass mark of the job."""
-        return self.proof.pass_mark
+        return self.proof.pass_mark if self.proof else None
 
     @property
-    def highest_provable(self) -> float:
-        """The highest pass mark that this test set can prove."""
-        return self.proof.highest
+    def highest_provable(self) -> float | None:
+        """The highest pass mark that this test set can prove; None without a pass mark."""
+        return self.proof.highest if self.proof else None
 
     @property
     def needed(self) -> float | None:
         """The true score at which the pass mark is proven with a probability of 0.8; None: at no score."""
-        return self.proof.needed
+        return self.proof.needed if self.proof else None
 
 
 def examine(job: Job, rows: int) -> Work[Examined]:
@@ -86,6 +85,9 @@ def examine(job: Job, rows: int) -> Work[Examined]:
         first=_first(data),
         tokens=(lengths[0], lengths[len(lengths) // 2], lengths[-1]) if lengths else None,
         context_length=workspace.engine.context_length,
+        groups=len({example.group for example in data.test}),
+        margin=workspace.incumbent.proof if workspace.incumbent else None,
+        unanswered=workspace.incumbent.unanswered if workspace.incumbent else (),
     )
 
 

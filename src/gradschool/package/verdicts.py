@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from gradschool.data.proof import VALIDATION_LEVEL
+from gradschool.package import marks
 from gradschool.records import Difference, Gate, Interval, Report, RungResult, Score
 
 # How times are shown: below a limit (seconds), in a unit (seconds), in a form.
@@ -14,10 +15,14 @@ def plain_verdict(result: RungResult, package_gates: Sequence[Gate] = ()) -> str
     report = result.report
     if report is None:
         return "Do not use it yet: it has not been tested."
-    scored = f"its test score is {report.score.mean:.3f} (pass mark {report.pass_mark:g})"
     rejected = _rejected(result, package_gates)
     if rejected:
         return f"Do not use it: it failed the check “{rejected[0].name}” ({rejected[0].evidence})."
+    if report.incumbent:
+        settles = f" {what_settles(report)}" if report.verdict == "not proven" else ""
+        return f"{marks.plain(report, report.incumbent)}{settles}"
+    assert report.pass_mark is not None
+    scored = f"its test score is {report.score.mean:.3f} (pass mark {report.pass_mark:g})"
     if report.verdict == "passed":
         return (
             f"It can be used: {scored}. At least {report.score.interval.low:.3f} is proven for other questions of "
@@ -38,14 +43,16 @@ def plain_verdict(result: RungResult, package_gates: Sequence[Gate] = ()) -> str
 def what_settles(report: Report) -> str:
     """How many more examples would settle a verdict of "not proven", and from how many groups."""
     if not report.more_examples:
-        return "No practical number of examples would settle it: its score is too close to the pass mark."
+        close = "the margin" if report.pass_mark is None else "the pass mark"
+        return f"No practical number of examples would settle it: its score is too close to {close}."
     groups = ""
     if report.more_groups:
         name = report.group_name
         one = f" (one for each “{name}”)" if name and name.casefold() not in ("group", "group_id") else ""
         more = f"{report.more_groups:,} more groups" if report.more_groups > 1 else "another group"
         groups = f" from {more}{one}"
-    return f"About {report.more_examples:,} more test examples{groups} would probably settle it."
+    answered = " with answers of the incumbent" if report.incumbent else ""
+    return f"About {report.more_examples:,} more test examples{answered}{groups} would probably settle it."
 
 
 def verdict_sentence(result: RungResult, package_gates: Sequence[Gate] = ()) -> str:
@@ -53,13 +60,16 @@ def verdict_sentence(result: RungResult, package_gates: Sequence[Gate] = ()) -> 
     report = result.report
     if report is None:
         return f"Not tested: the {result.rung} rung has no score."
-    interval, mark = report.score.interval, f"pass mark of {report.pass_mark:g}"
+    interval = report.score.interval
     scored = f"{report.metric} {report.score.mean:.3f} on {report.score.examples} held-out examples"
     confidence = f"{percent(interval.level)} confidence"
     rejected = _rejected(result, package_gates)
     if rejected:
         reasons = "; ".join(f"{gate.name} ({gate.evidence})" for gate in rejected)
         return f"Not passed: the {result.rung} rung is rejected by a gate: {reasons}. It scored {scored}."
+    if report.incumbent:
+        return marks.figures(report, report.incumbent, result.rung)
+    mark = f"pass mark of {report.pass_mark:g}"
     if report.verdict == "passed":
         proven = f"the {result.rung} rung is proven to reach the {mark}"
         return f"Passed: {proven}: {scored}, lower bound {interval.low:.3f} ({confidence})."
@@ -88,7 +98,7 @@ def verdict_words(result: RungResult) -> str:
 
 def decided(report: Report) -> str:
     """The verdict on a score, and where it comes from if not from the test."""
-    return report.verdict if report.validation_high is None else f"{report.verdict} on validation"
+    return f"{report.verdict} on validation" if report.on_validation else report.verdict
 
 
 def differences(report: Report) -> list[tuple[str, str]]:

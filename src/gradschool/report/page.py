@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from gradschool.gates.gate import Measurements
 from gradschool.gates.run import PACKAGE_GATES, run_gates
 from gradschool.job import Job
+from gradschool.package.marks import incumbent
 from gradschool.package.verdicts import (
     bounds,
     confidences,
@@ -63,6 +64,7 @@ def page(run: Run, ladder: Sequence[Rung] = LADDER) -> str:
         differences=differences,
         settles=what_settles,
         verdict=verdict_words,
+        incumbent=incumbent,
         resume=resume_command(run.folder),
         curves=curves,
         loss_ticks=loss_ticks,
