@@ -1,19 +1,26 @@
 """The incumbent of a job: its answers are matched by content, scored, and never trained on."""
 
 import json
+import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import small_job
+from finish import finish
 from gradschool.data.given_answers import Given
 from gradschool.errors import DataError
 from gradschool.evaluate import Measure
 from gradschool.incumbent import Incumbent, find_incumbent, incumbent_files, match
+from gradschool.job import read_job
 from gradschool.records import Answer, Example, Message, Source
+from gradschool.report.page import page
+from gradschool.run import Run
 from gradschool.score.text import exact_match
 from gradschool.settings import Data
+from gradschool.workspace import open_job
 
 MEASURE = Measure(exact_match, {})
 HERE = Source("answers.jsonl", 3)
@@ -138,3 +145,97 @@ def test_a_specialist_is_its_evidence(tmp_path: Path) -> None:
     others = [example("new-1", "Hi", "Hello", "And now?"), example("new-2", "Well", "Yes", "And now?")]
     found = find_incumbent("run", tmp_path, Data(), others)
     assert {id_: texts[0].text for id_, texts in found.answers.items()} == {"new-1": "no"}
+
+
+JOB = """
+base_model = "fake"
+[split]
+test_share = 0.5
+[goal]
+metric = "exact_match"
+incumbent = "old.jsonl"
+margin = 0.2
+"""
+
+
+def job_of(folder: Path, wrong: int = 3, answered: int = 72, job: str = JOB) -> Path:
+    """A job whose answers are its questions, which the base repeats; the incumbent errs on every few questions."""
+    rows = [{**row, "completion": row["prompt"]} for row in small_job.rows()]
+    small_job.write_job(folder, job, rows)
+    old = [{"prompt": row["prompt"], "answer": "no" if n % wrong == 0 else row["prompt"]} for n, row in enumerate(rows)]
+    (folder / "old.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in old[:answered]))
+    return folder
+
+
+def test_a_climb_is_compared_with_the_incumbent(tmp_path: Path) -> None:
+    job, run = job_of(tmp_path / "job"), tmp_path / "run"
+    result = small_job.run("climb", job, "--run", run)
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.stdout.split())
+    assert "The ladder: exact_match, at most 0.2 worse than old.jsonl" in said
+    assert "old.jsonl answers 36 of 36 test questions" in said and "incumbent old.jsonl scores" in said
+    assert "Passed: the base rung is proven to be at most 0.2 worse than old.jsonl" in said
+    report = json.loads((run / "done" / "base-result.json").read_text())["report"]
+    now = report["incumbent"]
+    assert (now["examples"], now["unanswered"], now["verdict"], report["pass_mark"]) == (36, 0, "passed", None)
+    assert now["difference"]["mean"] == pytest.approx(1 - now["score"]) and 0.5 < now["score"] < 0.8
+    evidence = run / "specialist" / "evidence"
+    kept = [json.loads(line) for line in (evidence / "incumbent.jsonl").read_text().splitlines()]
+    assert {row["id"] for row in kept} == set(json.loads((run / "done" / "split.json").read_text())["test"])
+    manifest = tomllib.loads((run / "specialist" / "specialist.toml").read_text())
+    assert (manifest["verdict"], manifest["score"]["incumbent"]["name"]) == ("passed", "old.jsonl")
+    for text in (page(Run.open(run)), (run / "specialist" / "README.md").read_text()):
+        assert "vs incumbent" in text and f"{now['score']:.3f}" in text and "pass mark None" not in text
+    assert ">incumbent</dt>" in page(Run.open(run))
+    scored = small_job.run("score", run, job / "examples.jsonl", "--incumbent", job / "old.jsonl", "--json")
+    assert json.loads(scored.stdout)["incumbent"]["verdict"] == "passed", scored.output
+    alone = small_job.run("score", run, job / "examples.jsonl")
+    assert "no pass mark: not proven" in alone.stdout and "--incumbent FILE" in alone.stderr
+    (job / "old.jsonl").write_text((job / "old.jsonl").read_text().replace('"no"', '"yes"'))
+    (run / "done" / "climbed.json").unlink()
+    again = small_job.run("climb", "--resume", run)
+    assert again.exit_code == 4 and "old.jsonl has changed since this run began" in " ".join(again.stderr.split())
+
+
+def test_a_worse_specialist_fails_on_validation_and_leaves_its_part_of_the_error_budget(tmp_path: Path) -> None:
+    job = job_of(tmp_path / "job")
+    rows = [{**row, "completion": row["prompt"][::-1]} for row in small_job.rows()]
+    small_job.write_job(job, 'task = "Turn it around."' + JOB, rows)
+    (job / "old.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    result = small_job.run("climb", job, "--run", tmp_path / "run", "--validation-share", "0.2", "--shots", "0")
+    assert result.exit_code == 3, result.output
+    reports = [json.loads((tmp_path / "run" / "done" / f"{rung}-result.json").read_text())["report"] for rung in ("base", "prompt")]  # fmt: skip
+    assert [report["score"]["interval"]["level"] for report in reports] == [0.975, 0.95]
+    assert all(report["incumbent"]["validation_high"] < -0.2 for report in reports)
+    said = " ".join(result.stdout.split())
+    assert "failed on validation" in said and "and on validation it is at least" in said
+    assert "the ideal answers themselves" in said
+
+
+def test_test_questions_without_an_answer_are_left_out_and_named(tmp_path: Path) -> None:
+    job = job_of(tmp_path / "job", answered=60)
+    result = small_job.run("check", job, "--json")
+    checked = json.loads(result.stdout)
+    missing = checked["unanswered"]
+    assert 0 < len(missing) == 36 - checked["margin"]["answered"]
+    assert "left out of the comparison" in result.stderr and missing[0] in result.stderr
+    assert checked["proof"] is None
+    both = small_job.run("check", job, "--pass-mark", "0.5")
+    assert "The highest pass mark" in both.stdout and "The margin" not in both.stdout
+    assert "test questions" in both.stdout and "the margin is 0.2" in " ".join(both.stdout.split())
+
+
+def test_nothing_of_the_incumbent_is_trained_on(tmp_path: Path) -> None:
+    with_it, _ = finish(open_job(read_job(job_of(tmp_path / "job"))))
+    without, _ = finish(open_job(read_job(tmp_path / "job", {"goal.incumbent": None, "goal.pass_mark": 0.5})))
+    assert (with_it.data.train, with_it.data.split) == (without.data.train, without.data.split)
+
+
+def test_without_an_answer_to_a_test_question_there_is_no_climb(tmp_path: Path) -> None:
+    job = job_of(tmp_path / "job")
+    ready, _ = finish(open_job(read_job(job)))
+    asked = [example.question[-1].content for example in ready.data.train[:5]]
+    (job / "old.jsonl").write_text("".join(f"{json.dumps({'prompt': text, 'answer': 'no'})}\n" for text in asked))
+    result = small_job.run("climb", job, "--run", tmp_path / "run")
+    assert result.exit_code == 4 and "answers none of the 36 test questions" in " ".join(result.stderr.split())
+    assert not (tmp_path / "run" / "done" / "base.json").exists()

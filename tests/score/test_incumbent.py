@@ -70,7 +70,7 @@ def test_a_verdict_on_several_claims() -> None:
 
 def test_validation_excludes_a_pass_only_if_the_difference_is_large() -> None:
     now = ("old.jsonl", rows([1.0] * 30))
-    assert excluded(rows([0.0] * 30), now, 0.1) == pytest.approx(2 * (1 - 0.05 ** (1 / 30) / 2) - 2, abs=0.2)
+    assert -0.9 < (excluded(rows([0.0] * 30), now, 0.1) or 0) < -0.7
     assert excluded(rows(right(27, 30)), now, 0.1) is None
     assert excluded(rows([0.0] * 30), ("old.jsonl", []), 0.1) is None
 
@@ -113,7 +113,7 @@ def test_what_a_test_set_can_prove() -> None:
     assert 0.8 < proof.needed_together < proof.needed <= 1
     assert "answers 60 of 64 test questions" in proof.sentence() and "0.900" in proof.sentence()
     small = margin_proof("old.jsonl", 0.02, groups, 60, [], 0.95)
-    assert not small.possible and "About 149 test questions" in small.sentence()
+    assert not small.possible and "At least 149 test questions" in small.sentence()
     assert "Only one that is better" in margin_proof("old.jsonl", 0.0, groups, 60, [], 0.95).sentence()
     assert "in 20 groups" in margin_proof("old", 0.2, [f"g{n // 3}" for n in range(60)], 60, [], 0.95).sentence()
 

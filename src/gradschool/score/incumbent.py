@@ -115,9 +115,11 @@ class MarginProof:
         if fewest is None:
             return f"{better}."
         units = "groups" if self.groups < self.answered else "questions"
+        separate = math.log(1 - self.level) / math.log1p(-self.smallest)  # questions that these prove as much as
+        needed = math.ceil(self.groups * fewest / separate)
         return (
-            f"{better}. About {fewest} test {units} with an answer of the incumbent are needed, better twice as many: "
-            "add examples and its answers to them, test more of them with `--test-share`, or raise [goal] margin."
+            f"{better}. At least {needed} test {units} with an answer of the incumbent are needed, better twice as "
+            "many: add examples and its answers to them, test more of them with `--test-share`, or raise [goal] margin."
         )
 
 
