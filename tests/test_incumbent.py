@@ -42,7 +42,11 @@ def answers(examples: Sequence[Example], *rows: Given) -> dict[str, list[str]]:
 
 
 def test_questions_are_matched_by_their_content() -> None:
-    asked = [example("a", "Where is my kettle?"), example("b", "Send it back!"), example("c", "Hi", "Hello", "And now?")]
+    asked = [
+        example("a", "Where is my kettle?"),
+        example("b", "Send it back!"),
+        example("c", "Hi", "Hello", "And now?"),
+    ]
     rows = [given("1", "where is  my kettle"), given("2", "Hi", "hello.", "And now?"), given("3", "And now?")]
     assert answers(asked, *rows) == {"a": ["1"], "c": ["2"]}
     assert match(asked, rows).strangers == [rows[2]]
@@ -138,9 +142,21 @@ def test_a_specialist_is_its_evidence(tmp_path: Path) -> None:
     (folder / "evidence").mkdir(parents=True)
     (folder / "specialist.toml").write_text("")
     asked = example("old-1", "Hi", "Hello", "And now?")
-    row = {"id": "old-1", "group": "g", "question": "And now?", "ideal": "yes", "answer": {"text": "no", "stop": "stop"}, "value": 0.0}  # fmt: skip
+    row = {
+        "id": "old-1",
+        "group": "g",
+        "question": "And now?",
+        "ideal": "yes",
+        "answer": {"text": "no", "stop": "stop"},
+        "value": 0.0,
+    }
     (folder / "evidence" / "test.jsonl").write_text(json.dumps(row))
-    stored = {"id": "old-1", "messages": [{"role": m.role, "content": m.content} for m in asked.messages], "group": "g", "source": {"file": "f", "line": 1}}  # fmt: skip
+    stored = {
+        "id": "old-1",
+        "messages": [{"role": m.role, "content": m.content} for m in asked.messages],
+        "group": "g",
+        "source": {"file": "f", "line": 1},
+    }
     (folder / "evidence" / "questions.jsonl").write_text(json.dumps(stored))
     others = [example("new-1", "Hi", "Hello", "And now?"), example("new-2", "Well", "Yes", "And now?")]
     found = find_incumbent("run", tmp_path, Data(), others)
@@ -204,7 +220,10 @@ def test_a_worse_specialist_fails_on_validation_and_leaves_its_part_of_the_error
     (job / "old.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     result = small_job.run("climb", job, "--run", tmp_path / "run", "--validation-share", "0.2", "--shots", "0")
     assert result.exit_code == 3, result.output
-    reports = [json.loads((tmp_path / "run" / "done" / f"{rung}-result.json").read_text())["report"] for rung in ("base", "prompt")]  # fmt: skip
+    reports = [
+        json.loads((tmp_path / "run" / "done" / f"{rung}-result.json").read_text())["report"]
+        for rung in ("base", "prompt")
+    ]
     assert [report["score"]["interval"]["level"] for report in reports] == [0.975, 0.95]
     assert all(report["incumbent"]["validation_high"] < -0.2 for report in reports)
     said = " ".join(result.stdout.split())

@@ -130,7 +130,11 @@ def test_a_reply_that_was_cut_off_or_refused() -> None:
 @pytest.mark.parametrize(
     "row",
     [
-        {"question": "Which?", "choices": [{"label": "A", "text": "one"}, {"label": "B", "text": "two"}], "answer": "A"},
+        {
+            "question": "Which?",
+            "choices": [{"label": "A", "text": "one"}, {"label": "B", "text": "two"}],
+            "answer": "A",
+        },
         {"question": "Which?", "choices": {"label": ["A"], "text": ["one"]}, "answerKey": "A"},
         {"code": "x = ", "error": "a value is missing", "fix": "x = 1"},
         {"input": "x", "output": {"error": "none", "status_code": 500}},

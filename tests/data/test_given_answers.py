@@ -11,14 +11,15 @@ from gradschool.errors import DataError
 from gradschool.records import Message
 from gradschool.settings import Data
 
-QUESTION = "Where is my kettle?"
+ASKED = [{"role": "user", "content": "Where is my kettle?"}]
+QUESTION, PLAIN = "Where is my kettle?", Data()
 
 
-def given(folder: Path, *files: list[dict[str, Any]] | str, data: Data = Data()) -> list[Given]:
+def given(folder: Path, *files: list[dict[str, Any]] | str, data: Data = PLAIN) -> list[Given]:
     return read(folder, *files, data=data)[0]
 
 
-def read(folder: Path, *files: list[dict[str, Any]] | str, data: Data = Data()) -> tuple[list[Given], list[str]]:
+def read(folder: Path, *files: list[dict[str, Any]] | str, data: Data = PLAIN) -> tuple[list[Given], list[str]]:
     paths = {}
     for number, content in enumerate(files):
         name = f"{number}.jsonl" if isinstance(content, list) else f"{number}.csv"
@@ -40,10 +41,10 @@ def batch(name: str, text: str | None, **more: Any) -> dict[str, Any]:
         {"prompt": QUESTION, "completion": "delivery"},
         {"question": QUESTION, "answer": "delivery", "id": "q-1"},
         {"messages": [{"role": "user", "content": QUESTION}, {"role": "assistant", "content": "delivery"}]},
-        {"input": {"messages": [{"role": "user", "content": QUESTION}]}, "output": {"role": "assistant", "content": "delivery"}},
-        {"messages": [{"role": "user", "content": QUESTION}], **batch("x", "delivery")["response"]["body"]},
+        {"input": {"messages": ASKED}, "output": {"role": "assistant", "content": "delivery"}},
+        {"messages": ASKED, **batch("x", "delivery")["response"]["body"]},
     ],
-)  # fmt: skip
+)
 def test_a_row_with_its_question(row: dict[str, Any], tmp_path: Path) -> None:
     [one] = given(tmp_path, [row])
     assert (one.question, one.text, one.failure) == ((Message("user", QUESTION),), "delivery", "")
@@ -67,9 +68,14 @@ def test_the_output_of_answer_and_other_rows_with_an_id_alone(tmp_path: Path) ->
 
 def test_the_halves_of_a_batch_are_joined_by_their_name(tmp_path: Path) -> None:
     asked = [
-        {"custom_id": name, "method": "POST", "url": "/v1/chat/completions", "body": {"messages": [{"role": "user", "content": text}]}}
+        {
+            "custom_id": name,
+            "method": "POST",
+            "url": "/v1/chat/completions",
+            "body": {"messages": [{"role": "user", "content": text}]},
+        }
         for name, text in (("m-1", QUESTION), ("m-2", "Where is my lamp?"), ("m-3", "Hello?"))
-    ]  # fmt: skip
+    ]
     answered = [batch("m-2", "delivery"), batch("m-1", None, error={"message": "Too late."})]
     answered[1]["response"] = None
     found = given(tmp_path, answered, asked)
@@ -82,7 +88,11 @@ def test_the_halves_of_a_batch_are_joined_by_their_name(tmp_path: Path) -> None:
 
 def test_stored_completions_and_pages_of_their_messages(tmp_path: Path) -> None:
     completion = {"id": "chatcmpl-1", "object": "chat.completion", **batch("", "delivery")["response"]["body"]}
-    page = {"object": "list", "data": [{"id": "chatcmpl-1-0", "role": "user", "content": QUESTION}], "first_id": "chatcmpl-1-0"}  # fmt: skip
+    page = {
+        "object": "list",
+        "data": [{"id": "chatcmpl-1-0", "role": "user", "content": QUESTION}],
+        "first_id": "chatcmpl-1-0",
+    }
     [one] = given(tmp_path, [{"object": "list", "data": [completion], "has_more": False}], [page])
     assert (one.question, one.text) == ((Message("user", QUESTION),), "delivery")
 
@@ -112,13 +122,19 @@ def test_answers_that_are_marked_as_bad_were_given_too(tmp_path: Path) -> None:
 
 def test_columns_of_the_job_are_used_if_the_file_has_them(tmp_path: Path) -> None:
     data = Data(input_column="mail", output_column="team")
-    own, other = given(tmp_path, f"mail,team\n{QUESTION},delivery\n", f"question,answer\n{QUESTION},refund\n", data=data)
+    own, other = given(
+        tmp_path, f"mail,team\n{QUESTION},delivery\n", f"question,answer\n{QUESTION},refund\n", data=data
+    )
     assert (own.text, other.text) == ("delivery", "refund")
 
 
 def test_lines_that_are_no_answers_are_named(tmp_path: Path) -> None:
     found, unreadable = read(tmp_path, [{"prompt": QUESTION, "completion": "delivery"}, {"x": 1}, ["a"], 7])  # type: ignore[list-item]
-    assert len(found) == 1 and [line.partition(": ")[0] for line in unreadable] == ["0.jsonl:2", "0.jsonl:3", "0.jsonl:4"]
+    assert len(found) == 1 and [line.partition(": ")[0] for line in unreadable] == [
+        "0.jsonl:2",
+        "0.jsonl:3",
+        "0.jsonl:4",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -136,6 +152,13 @@ def test_a_file_without_answers_is_refused(content: Any, tmp_path: Path) -> None
 
 
 def test_the_evidence_of_a_specialist(tmp_path: Path) -> None:
-    row = {"id": "q-1", "group": "g", "question": QUESTION, "ideal": "refund", "answer": {"text": "delivery", "stop": "stop"}, "value": 0.0}  # fmt: skip
+    row = {
+        "id": "q-1",
+        "group": "g",
+        "question": QUESTION,
+        "ideal": "refund",
+        "answer": {"text": "delivery", "stop": "stop"},
+        "value": 0.0,
+    }
     [one] = given(tmp_path, [row])
     assert (one.question[0].content, one.text, one.last_only) == (QUESTION, "delivery", True)

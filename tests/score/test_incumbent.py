@@ -16,9 +16,17 @@ GOAL = Goal(metric="exact_match", incumbent="old.jsonl", margin=0.1)
 
 def rows(values: list[float], group: int = 1, failed: int = 0) -> list[Scored]:
     return [
-        Scored(f"q{n}", f"g{n // group}", "?", "!", Answer("x"), value, failure=Failure("metric", "") if n < failed else None)
+        Scored(
+            f"q{n}",
+            f"g{n // group}",
+            "?",
+            "!",
+            Answer("x"),
+            value,
+            failure=Failure("metric", "") if n < failed else None,
+        )
         for n, value in enumerate(values)
-    ]  # fmt: skip
+    ]
 
 
 def right(count: int, total: int) -> list[float]:

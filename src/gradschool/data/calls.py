@@ -27,7 +27,19 @@ TECHNICAL = {
     *("object", "created", "created_at", "model", "usage", "system_fingerprint", "service_tier", "request_id"),
     *("tool_choice", "tools", "seed", "top_p", "temperature", "presence_penalty", "frequency_penalty"),
     *("response_format", "input_user", "method", "url", "error", "logprobs", "n", "stop", "stream", "max_tokens"),
-    *("data", "first_id", "last_id", "has_more", "store", "choices", "candidates", "prompt", "system", "instructions", "system_instruction"),
+    *(
+        "data",
+        "first_id",
+        "last_id",
+        "has_more",
+        "store",
+        "choices",
+        "candidates",
+        "prompt",
+        "system",
+        "instructions",
+        "system_instruction",
+    ),
 }
 
 
