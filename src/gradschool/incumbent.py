@@ -1,7 +1,7 @@
 """The incumbent, which is what the user has now: find its answers to the questions of a job, and score them."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -23,7 +23,6 @@ PLANNED = 300  # train questions from which the incumbent's score is estimated b
 NAMED = 5  # questions or lines that a note names
 LONG = 3  # words from which an answer is a text, not a label
 COPIED = 0.9  # fraction of equal answers from which the ideal answers seem to be the incumbent's own
-Key: TypeAlias = Callable[[Conversation], object]
 Parts: TypeAlias = tuple[Sequence[Example], Sequence[Example]]  # validation and test examples
 
 
@@ -185,62 +184,64 @@ def match(examples: Sequence[Example], given: Sequence[Given]) -> Matched:
     Conversations are the same if they differ in case, punctuation and spacing alone. Rows without a conversation are
     matched by the id of their question.
     """
-    indexes = {key: _index(examples, key) for key in (_exact, _whole, _turns, _last)}
-    ids = {example.id for example in examples}
+    known = [_Asked.of(example.question) for example in examples]
+    places = [_places(getattr(asked, form) for asked in known) for form in FORMS]
+    by_name = {example.id: [place] for place, example in enumerate(examples)}
     answers: dict[str, list[Answer]] = {}
     strangers, ambiguous, failed, by_id = list[Given](), list[Given](), list[Given](), 0
     for one in given:
         if one.failure:
             failed.append(one)
             continue
-        found: list[Example] = []
-        for key in (_last,) if one.last_only else (_exact, _whole, _turns) if one.question else ():
-            if found := indexes[key].get(key(one.question), []):
-                break
-        if not found and not one.question and one.id in ids:
-            by_id += 1
-            found = [example for example in examples if example.id == one.id]
+        asked = _Asked.of(one.question)
+        forms = FORMS[-1:] if one.last_only else FORMS[:-1] if one.question else ()
+        found = next((hit for form in forms if (hit := places[FORMS.index(form)].get(getattr(asked, form)))), [])
+        if not one.question:
+            found = by_name.get(one.id, [])
+            by_id += bool(found)
         if not found:
             strangers.append(one)
-        elif len({_whole(example.question) for example in found}) > 1:
+        elif len({known[place].whole for place in found}) > 1:
             ambiguous.append(one)
         else:
-            for example in found:
-                answers.setdefault(example.id, []).append(Answer(one.text, one.stop))
+            for place in found:
+                answers.setdefault(examples[place].id, []).append(Answer(one.text, one.stop))
     return Matched({id_: tuple(texts) for id_, texts in answers.items()}, strangers, ambiguous, failed, by_id)
 
 
-def _index(examples: Sequence[Example], key: Key) -> dict[object, list[Example]]:
-    index: dict[object, list[Example]] = {}
-    for example in examples:
-        index.setdefault(key(example.question), []).append(example)
-    return index
+Turns: TypeAlias = tuple[tuple[str, str], ...]  # role and normalized text
 
 
-def _exact(conversation: Conversation) -> object:
-    return conversation
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The forms in which a conversation is compared, the closest first."""
+
+    exact: Conversation
+    whole: Turns  # normalized, without empty messages, and with those of one role after another as one
+    turns: Turns  # without system messages: the incumbent may have had other instructions
+    last: Turns  # the last message of the user
+
+    @classmethod
+    def of(cls, conversation: Conversation) -> "_Asked":
+        whole: list[tuple[str, str]] = []
+        for message in conversation:
+            text = normalize(message.content)
+            if whole and whole[-1][0] == message.role:
+                whole[-1] = (message.role, f"{whole[-1][1]} {text}")
+            elif text:
+                whole.append((message.role, text))
+        turns = tuple(turn for turn in whole if turn[0] != "system")
+        return cls(conversation, tuple(whole), turns, tuple(turn for turn in turns if turn[0] == "user")[-1:])
 
 
-def _whole(conversation: Conversation) -> object:
-    """The conversation in one form: without empty messages, those of one role after another as one."""
-    turns: list[tuple[str, str]] = []
-    for message in conversation:
-        text = normalize(message.content)
-        if turns and turns[-1][0] == message.role:
-            turns[-1] = (message.role, f"{turns[-1][1]} {text}")
-        elif text:
-            turns.append((message.role, text))
-    return tuple(turns)
+FORMS = ("exact", "whole", "turns", "last")
 
 
-def _turns(conversation: Conversation) -> object:
-    """The conversation without its system messages: the incumbent may have had other instructions."""
-    return _whole(tuple(message for message in conversation if message.role != "system"))
-
-
-def _last(conversation: Conversation) -> object:
-    asked = [message for message in conversation if message.role == "user"]
-    return _whole(tuple(asked[-1:]))
+def _places(forms: Iterable[object]) -> dict[object, list[int]]:
+    places: dict[object, list[int]] = {}
+    for place, form in enumerate(forms):
+        places.setdefault(form, []).append(place)
+    return places
 
 
 def _notes(name: str, examples: Sequence[Example], found: Matched) -> Iterator[Note]:

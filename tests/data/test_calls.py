@@ -57,6 +57,14 @@ WHOLE: dict[str, dict[str, Any]] = {
         "params": {"system": "Sort the mail.", "messages": ASKED[1:]},
         "result": {"type": "succeeded", "message": MESSAGE},
     },
+    "a table of calls in JSON text": {"request": json.dumps(REQUEST), "response": json.dumps(COMPLETION)},
+    "an event of an evaluation": {
+        "run_id": "r",
+        "event_id": 3,
+        "sample_id": "mails.1",
+        "type": "sampling",
+        "data": {"prompt": ASKED, "sampled": ["delivery"]},
+    },
     "candidates": {
         "request": {
             "systemInstruction": {"parts": [{"text": "Sort the mail."}]},

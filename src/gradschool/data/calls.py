@@ -4,6 +4,7 @@ A row has a request (the question), a reply (the answer), or both; `custom_id` o
 together.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,34 +13,25 @@ from gradschool.data.formats import CONVERSATIONS, is_messages, keys_by_name, pl
 
 REQUESTS = (  # keys that hold a request
     *("request", "body", "params", "kwargs", "request_body", "model_input", "sample", "invocation_params", "input"),
-    "inputs",
+    *("inputs", "data"),
 )
 REPLIES = (  # keys that hold a reply
     *("response", "body", "result", "message", "response_body", "model_output", "sample", "completion", "output"),
-    *("outputs", "generation"),
+    *("outputs", "generation", "data"),
 )
-NAMES = ("custom_id", "record_id", "key", "id")  # of a call, in order of precedence
+NAMES = ("custom_id", "record_id", "sample_id", "key", "id")  # of a call, in order of precedence
 MAX_DEPTH = 4
 CUT = ("length", "max_tokens", "max_output_tokens", "incomplete")  # reasons to stop before the end
+WRITTEN = ('"choices"', '"candidates"', '"messages"', '"contents"', '"output_text"')  # in JSON text of a call
 BATCHED = ("custom_id", "record_id")  # keys that only rows of batches have
 # Further keys of a call that say nothing about its question or its answer.
 TECHNICAL = {
     *("object", "created", "created_at", "model", "usage", "system_fingerprint", "service_tier", "request_id"),
     *("tool_choice", "tools", "seed", "top_p", "temperature", "presence_penalty", "frequency_penalty"),
     *("response_format", "input_user", "method", "url", "error", "logprobs", "n", "stop", "stream", "max_tokens"),
-    *(
-        "data",
-        "first_id",
-        "last_id",
-        "has_more",
-        "store",
-        "choices",
-        "candidates",
-        "prompt",
-        "system",
-        "instructions",
-        "system_instruction",
-    ),
+    *("data", "first_id", "last_id", "has_more", "store", "choices", "candidates", "prompt", "system", "instructions"),
+    *("system_instruction", "type"),
+    *("sampled", "event_id", "run_id", "eval_id", "datasource_item", "datasource_item_id", "results"),
 }
 
 
@@ -72,6 +64,8 @@ def call_of(value: Any) -> Call | None:
     if not isinstance(value, dict):
         return None
     keys = keys_by_name(value)
+    if not any(isinstance(held, dict | list) or _is_logged(held) for held in value.values()) and not _is_batched(keys):
+        return None  # most rows of examples
     if is_messages(value.get("data")) and isinstance(first := value.get("first_id"), str):  # those of a stored call
         return Call(first.rpartition("-")[0], list(value["data"]), None)
     reply = _reply(value, 0) or _failed(value, keys)
@@ -93,7 +87,26 @@ def _is_name(value: Any) -> bool:
 def _is_request(value: Mapping[str, Any], keys: Mapping[str, str]) -> bool:
     """Whether a row without a reply is a request of a batch, not an example."""
     held = (value.get(keys.get(word, "")) for word in ("body", "params", "request", "model_input"))
-    return any(word in keys for word in BATCHED) and any(isinstance(one, dict) for one in held)
+    return _is_batched(keys) and any(isinstance(one, dict) for one in held)
+
+
+def _is_batched(keys: Mapping[str, str]) -> bool:
+    return any(word in keys for word in BATCHED)
+
+
+def _is_logged(value: Any) -> bool:
+    """Whether a value is the JSON text of a request or a reply, as tables of calls hold it."""
+    return isinstance(value, str) and value.lstrip()[:1] == "{" and any(word in value for word in WRITTEN)
+
+
+def _read(value: Any) -> Any:
+    """A value, read from JSON text if it logs a request or a reply."""
+    if not _is_logged(value):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
 
 
 def _reply(value: Any, depth: int) -> Reply | None:
@@ -104,7 +117,7 @@ def _reply(value: Any, depth: int) -> Reply | None:
         return found
     keys = keys_by_name(value)
     for word in REPLIES:
-        inner = value.get(keys.get(word, ""))
+        inner = _read(value.get(keys.get(word, "")))
         if isinstance(inner, list) and depth and is_messages(inner) and role_of(_role(inner[-1])) == "assistant":
             return inner[-1], _stop(value.get("finish_reason")), ""
         if found := _reply(inner, depth + 1):
@@ -114,6 +127,9 @@ def _reply(value: Any, depth: int) -> Reply | None:
 
 def _chosen(value: Mapping[str, Any]) -> Reply | None:
     """The first choice of a completion."""
+    if isinstance(value.get("prompt"), str | list) and (sampled := value.get("sampled")):  # of an evaluation
+        sampled = sampled[0] if isinstance(sampled, list) else sampled
+        return ({"role": "assistant", "content": sampled}, "stop", "") if isinstance(sampled, str) else None
     choices = value.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None
     if not isinstance(first, dict):
@@ -176,7 +192,7 @@ def _parts(parts: Any, *keys: str) -> dict[str, Any]:
 
 def _failed(value: Mapping[str, Any], keys: Mapping[str, str]) -> Reply | None:
     """The failure that a row of a batch reports in place of a reply."""
-    if not any(word in keys for word in BATCHED):
+    if not _is_batched(keys):
         return None
     held: list[Any] = [value, *(value.get(key) for key in ("response", "result"))]
     held += [one.get("body") for one in held[1:] if isinstance(one, dict)]
@@ -214,12 +230,15 @@ def _question(value: Any, depth: int, *, replied: bool) -> list[Any] | None:
     system = _system(value, keys)
     for word in CONVERSATIONS:
         turns = value.get(keys.get(word, ""))
-        if is_messages(turns):
+        if isinstance(turns, list) and is_messages(turns):
             return [*system, *_asked(turns)]
-    if isinstance(value.get(keys.get("prompt", "")), str) and (depth or replied):
-        return [*system, {"role": "user", "content": value[keys["prompt"]]}]
+    prompt = value.get(keys.get("prompt", ""))
+    if isinstance(prompt, str) and (depth or replied):
+        return [*system, {"role": "user", "content": prompt}]
+    if isinstance(prompt, list) and is_messages(prompt) and replied:
+        return [*system, *_asked(prompt)]
     for word in REQUESTS:
-        if found := _question(value.get(keys.get(word, "")), depth + 1, replied=replied):
+        if found := _question(_read(value.get(keys.get(word, ""))), depth + 1, replied=replied):
             return [*system, *found]
     return None
 

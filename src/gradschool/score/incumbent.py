@@ -155,7 +155,8 @@ def _needed(groups: Sequence[str], theirs: float, margin: float, level: float, t
 
     def proves(score: float) -> bool:
         also = (luck if together else own) < score
-        halves = [np.bincount(index, weights=one) for one in (also.astype(np.float64) - right + 1) / 2]
+        each = (also.astype(np.float64) - right + 1) / 2
+        halves = (np.bincount(index, weights=one).astype(np.float64) for one in each)
         proven = sum(chance_at_most((1 - margin) / 2, one, sizes, float(sizes.max())) <= 1 - level for one in halves)
         return bool(proven >= POWER * DRAWS)
 
