@@ -22,6 +22,7 @@ from typing import Any
 import httpx
 
 import gradschool
+from gradschool.package.verdicts import decided
 
 CONTRACTS = Path(__file__).parents[1] / "examples" / "contracts"
 ONE_OF = 12  # answers, one of which is wrong
@@ -37,6 +38,9 @@ examples = "examples.jsonl"
 metric = "json_fields"
 incumbent = "calls.jsonl"
 margin = 0.1
+
+[prompt]
+shots = [0]
 """
 
 
@@ -115,7 +119,7 @@ def leave(folder: Path) -> gradschool.Climbed:
         print(f"Before the climb: {checked.margin.sentence()}")
         climbed = gradschool.climb(folder, run=folder / "run")
     for result in climbed.results:
-        print(f"{result.rung}: {result.report.verdict if result.report else 'skipped'}")
+        print(f"{result.rung}: {decided(result.report) if result.report else 'skipped'}")
     return climbed
 
 

@@ -1,13 +1,18 @@
 """Answers that someone gave before: every form, alone or with the question, and what is no answer."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import given as given_values
+from hypothesis import strategies as st
 
 from gradschool.data.given_answers import Given, read_given
-from gradschool.errors import DataError
+from gradschool.data.read import read_examples
+from gradschool.errors import DataError, GradschoolError
 from gradschool.records import Message
 from gradschool.settings import Data
 
@@ -162,3 +167,42 @@ def test_the_evidence_of_a_specialist(tmp_path: Path) -> None:
     }
     [one] = given(tmp_path, [row])
     assert (one.question[0].content, one.text, one.last_only) == (QUESTION, "delivery", True)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 600) | st.text(max_size=6) | st.sampled_from(("assistant", "message")),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ("id", "custom_id", "request", "response", "body", "choices", "message", "messages", "role", "content")
+                + (
+                    "output",
+                    "input",
+                    "sample",
+                    "error",
+                    "result",
+                    "type",
+                    "text",
+                    "parts",
+                    "candidates",
+                    "data",
+                    "answer",
+                )
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given_values(st.lists(VALUES, min_size=1, max_size=4))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_json_is_answers_or_an_error(tmp_path: Path, values: list[Any]) -> None:
+    """Also as examples: a call is read in both."""
+    (tmp_path / "any.jsonl").write_text("".join(f"{json.dumps(value)}\n" for value in values))
+    for reading in (lambda path: read_given({"any": path}, PLAIN, {}), lambda path: read_examples(path, PLAIN)):
+        with suppress(GradschoolError):
+            reading(tmp_path / "any.jsonl")
