@@ -15,6 +15,8 @@ from gradschool.errors import DataError
 from gradschool.evaluate import Measure
 from gradschool.incumbent import Incumbent, find_incumbent, incumbent_files, match
 from gradschool.job import read_job
+from gradschool.package.evidence import read_evidence
+from gradschool.package.manifest import read_manifest
 from gradschool.records import Answer, Example, Message, Source
 from gradschool.report.page import page
 from gradschool.run import Run
@@ -200,6 +202,8 @@ def test_a_climb_is_compared_with_the_incumbent(tmp_path: Path) -> None:
     assert {row["id"] for row in kept} == set(json.loads((run / "done" / "split.json").read_text())["test"])
     manifest = tomllib.loads((run / "specialist" / "specialist.toml").read_text())
     assert (manifest["verdict"], manifest["score"]["incumbent"]["name"]) == ("passed", "old.jsonl")
+    proof = read_evidence(run / "specialist", read_manifest(run / "specialist")).now
+    assert proof is not None and (proof[0], len(proof[1])) == ("old.jsonl", 36)
     for text in (page(Run.open(run)), (run / "specialist" / "README.md").read_text()):
         assert "vs incumbent" in text and f"{now['score']:.3f}" in text and "pass mark None" not in text
     assert ">incumbent</dt>" in page(Run.open(run))

@@ -248,7 +248,8 @@ def _notes(name: str, examples: Sequence[Example], found: Matched) -> Iterator[N
     """What the user should know about the answers of an incumbent; the first note counts them."""
     yield Note(f"{name}: the incumbent answers {len(found.answers)} of {len(examples)} questions of the job.")
     if found.by_id:
-        yield Note(f"{name}: {_count(found.by_id, 'answer is', 'answers are')} matched by id: without a question.")
+        matched = _count(found.by_id, "answer is matched by its id", "answers are matched by their ids")
+        yield Note(f"{name}: {matched}, because no question is known for {'it' if found.by_id == 1 else 'them'}.")
     differing = [id_ for id_, texts in found.answers.items() if len({answer.text for answer in texts}) > 1]
     repeated = sum(len(texts) - 1 for texts in found.answers.values()) - sum(
         len(found.answers[id_]) - 1 for id_ in differing

@@ -169,31 +169,14 @@ def test_the_evidence_of_a_specialist(tmp_path: Path) -> None:
     assert (one.question[0].content, one.text, one.last_only) == (QUESTION, "delivery", True)
 
 
+KEYS = (
+    *("id", "custom_id", "request", "response", "body", "choices", "message", "messages", "role", "content", "output"),
+    *("input", "sample", "error", "result", "type", "text", "parts", "candidates", "data", "answer", "prompt"),
+    *("sampled", "first_id"),
+)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 600) | st.text(max_size=6) | st.sampled_from(("assistant", "message")),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(
-                ("id", "custom_id", "request", "response", "body", "choices", "message", "messages", "role", "content")
-                + (
-                    "output",
-                    "input",
-                    "sample",
-                    "error",
-                    "result",
-                    "type",
-                    "text",
-                    "parts",
-                    "candidates",
-                    "data",
-                    "answer",
-                )
-            ),
-            inner,
-            max_size=4,
-        )
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
     max_leaves=12,
 )
 
