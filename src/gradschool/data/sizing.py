@@ -73,7 +73,7 @@ def _wanted_test(examples: int, units: int, split: SplitSettings, goal: Goal, lo
         test, reason = round(split.test_share * examples), f"test_share is {split.test_share:g}"
     else:
         effective, fewest = _effective(examples, units), _to_prove(goal, looks)
-        mark = f"a pass mark of {goal.pass_mark:g}" if goal.pass_mark == _highest_mark(goal) else _margin(goal)
+        mark = _highest_claim(goal)
         wanted, reason = max(
             (fewest, f"{mark} needs about {fewest} test examples" if fewest < math.inf else f"no number proves {mark}"),
             (TARGET_TEST, f"{TARGET_TEST} test examples make the bounds narrow enough"),
@@ -115,5 +115,8 @@ def _highest_mark(goal: Goal) -> float | None:
     return max([*([] if goal.pass_mark is None else [goal.pass_mark]), *margins], default=None)
 
 
-def _margin(goal: Goal) -> str:
+def _highest_claim(goal: Goal) -> str:
+    """What needs the most test examples, in words; empty for no goal."""
+    if goal.pass_mark is not None and goal.pass_mark == _highest_mark(goal):
+        return f"a pass mark of {goal.pass_mark:g}"
     return f"a margin of {goal.margin:g} to the incumbent" if goal.incumbent is not None else ""
