@@ -24,6 +24,7 @@ MAX_DEPTH = 4
 CUT = ("length", "max_tokens", "max_output_tokens", "incomplete")  # reasons to stop before the end
 WRITTEN = ('"choices"', '"candidates"', '"messages"', '"contents"', '"output_text"')  # in JSON text of a call
 BATCHED = ("custom_id", "record_id")  # keys that only rows of batches have
+CALLED = frozenset((*REPLIES, *BATCHED, "choices", "candidates", "first_id"))  # each call has one of these keys
 # Further keys of a call that say nothing about its question or its answer.
 TECHNICAL = {
     *("object", "created", "created_at", "model", "usage", "system_fingerprint", "service_tier", "request_id"),
@@ -64,13 +65,15 @@ def call_of(value: Any) -> Call | None:
     if not isinstance(value, dict):
         return None
     keys = keys_by_name(value)
-    if not any(isinstance(held, dict | list) or _is_logged(held) for held in value.values()) and not _is_batched(keys):
+    if CALLED.isdisjoint(keys):
         return None  # most rows of examples
     if is_messages(value.get("data")) and isinstance(first := value.get("first_id"), str):  # those of a stored call
         return Call(first.rpartition("-")[0], list(value["data"]), None)
     reply = _reply(value, 0) or _failed(value, keys)
+    if reply is None and not _is_request(value, keys):
+        return None
     question = _question(value, 0, replied=reply is not None)
-    if reply is None and not (question is not None and _is_request(value, keys)):
+    if reply is None and question is None:
         return None
     name = next((str(value[keys[word]]) for word in NAMES if word in keys and _is_name(value[keys[word]])), "")
     answer, stop, failure = reply or (None, "stop", "")
