@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import small_job
 from gradschool.cli.questions import read_questions
 from gradschool.data.calls import call_of
 from gradschool.data.read import read_examples
@@ -91,7 +92,8 @@ def test_a_logged_call_is_an_example(name: str, tmp_path: Path) -> None:
 def test_an_answer_that_a_grader_failed_is_not_trained_on(tmp_path: Path) -> None:
     rows = [WHOLE["an item of an evaluation"] | {"status": status} for status in ("pass", "fail")]
     (tmp_path / "items.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    assert len(read_examples(tmp_path / "items.jsonl", Data()).examples) <= 2
+    [example] = read_examples(tmp_path / "items.jsonl", Data()).examples
+    assert example.ideal == "delivery"
 
 
 @pytest.mark.parametrize("reply", [COMPLETION, RESPONSE, MESSAGE, CANDIDATE])
@@ -167,3 +169,15 @@ def test_other_values_are_no_calls(value: Any) -> None:
 def test_a_list_of_completions_holds_calls() -> None:
     listed = {"object": "list", "data": [{**COMPLETION, "messages": ASKED}] * 2}
     assert [entry["id"] for entry in entries(listed)] == ["chatcmpl-1"] * 2
+
+
+def test_stored_completions_are_prepared_as_examples_and_not_as_tickets(tmp_path: Path) -> None:
+    rows = [
+        {**COMPLETION, "id": row["id"], "messages": [{"role": "user", "content": row["prompt"]}]}
+        for row in small_job.rows(30)
+    ]
+    (tmp_path / "stored.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    result = small_job.run("prepare", tmp_path / "stored.jsonl", "--for", "skill", "--into", tmp_path / "job")
+    assert result.exit_code == 0, result.output
+    written = [json.loads(line) for line in (tmp_path / "job" / "examples.jsonl").read_text().splitlines()]
+    assert len(written) == 30 and {row["completion"] for row in written} == {"delivery"}
