@@ -1,4 +1,4 @@
-"""The climb: one rung after another until one is proven to reach the pass mark; then the package, and its test."""
+"""The climb: one rung after another until one is proven to reach the goal; then the package, and its test."""
 
 import time
 from collections.abc import Sequence
@@ -16,9 +16,10 @@ from gradschool.remedies import advise
 from gradschool.run import CLIMB, PACKAGE, Key, Run, result_key
 from gradschool.rungs.ladder import LADDER
 from gradschool.rungs.prompt import instructions_of
-from gradschool.rungs.rung import Candidate, Rung, RungInputs, candidate_key
+from gradschool.rungs.rung import Candidate, Rung, RungInputs, candidate_key, on_validation
 from gradschool.score.floors import FLOORS, Trivial, above_floors, find_floors
-from gradschool.score.judge import Rival, judge, pass_mark_of
+from gradschool.score.incumbent import excluded
+from gradschool.score.judge import Rival, judge
 from gradschool.specialist import Recipe, Specialist, specialist_of
 from gradschool.tune.train_job import dismiss_helpers
 from gradschool.workspace import Workspace, open_job
@@ -48,7 +49,7 @@ class Tested:
     @property
     def decided_on_test(self) -> bool:
         """Whether the verdict comes from the test set, which spends a part of the error budget."""
-        return self.result.report is not None and self.result.report.validation_high is None
+        return self.result.report is not None and not self.result.report.on_validation
 
 
 CLIMBED: Key[Climbed] = Key(CLIMB, Climbed)
@@ -63,8 +64,9 @@ def climb(run: Run, ladder: Sequence[Rung] = LADDER) -> Work[Climbed]:
     results, tested = yield from climb_rungs(run, workspace, ladder)
     chosen = tested[-1] if tested[-1].result.passed else best_on_validation(tested)
     data = workspace.data
+    now = workspace.incumbent.test if workspace.incumbent else ()
     yield from run.once(
-        PACKAGE, partial(pack, run, chosen.specialist, chosen.result, results, chosen.rows, data.split, data.test)
+        PACKAGE, partial(pack, run, chosen.specialist, chosen.result, results, chosen.rows, data.split, data.test, now)
     )
     base = base_folder(run.job.settings, workspace.engine)
     gates = yield from prove(run, base, data.test, chosen.rows, workspace.measure)
@@ -99,8 +101,9 @@ def climb_rungs(
             continue
         best = start.specialist if start else base
         candidate = yield from run.once(candidate_key(rung.name), partial(rung.make, best, inputs))
+        high = yield from _difference_high(workspace, candidate, inputs, rung.name)
         tested.append(
-            (yield from measure_on_test(run, workspace, rung.name, candidate, looks.level, start, tested, floors))
+            (yield from measure_on_test(run, workspace, rung.name, candidate, looks.level, start, tested, floors, high))
         )
         looks = looks.after(tested[-1].decided_on_test)
         results.append(tested[-1].result)
@@ -121,7 +124,7 @@ def floors_of(run: Run, workspace: Workspace) -> Work[tuple[Trivial, ...]]:
     data, goal = workspace.data, run.job.settings.goal
     work = partial(find_floors, data.train, data.test, workspace.measure.decides, goal.metric)
     floors = yield from run.once(FLOORS, work)
-    yield from notes_about(floors, goal.metric, pass_mark_of(goal))
+    yield from notes_about(floors, goal.metric, goal.pass_mark)
     return floors
 
 
@@ -134,18 +137,21 @@ def measure_on_test(
     start: Tested | None,
     before: Sequence[Tested],
     floors: Sequence[Trivial],
+    difference_high: float | None = None,
 ) -> Work[Tested]:
     """Answer and judge the test examples, and compare the scores with those of other rungs.
 
     `level` is the confidence of each bound. A candidate whose validation score excludes a pass gets no verdict from the
-    test. The other rungs are `start`, which the candidate was built on, and the one with the best test score among
-    those `before`; a pass must be proven better than the `floors` too.
+    test, nor does one whose difference from the incumbent excludes it there: `difference_high` is its upper bound then.
+    The other rungs are `start`, which the candidate was built on, and the one with the best test score among those
+    `before`; a pass must be proven better than the `floors` too.
     """
     began = time.monotonic()
     specialist = specialist_of(workspace.engine, candidate.recipe)
     answers = run.test_answers(rung)
     rows = yield from evaluate(specialist, workspace.data.test, workspace.measure, answers, f"{rung}: test")
     best = max(before, key=lambda one: (mean(one.rows), one is start), default=None)
+    mark, now = run.job.settings.goal.pass_mark, workspace.incumbent
     groups = [column for column, part in workspace.data.reading.columns.items() if part == "group"]
     report = judge(
         rows,
@@ -153,7 +159,9 @@ def measure_on_test(
         level,
         *_rivals(start, best),
         next(iter(groups), ""),
-        validation_high=None if candidate.highest >= pass_mark_of(run.job.settings.goal) else candidate.highest,
+        validation_high=candidate.highest if mark is not None and candidate.highest < mark else None,
+        now=(now.name, now.test) if now else None,
+        difference_high=difference_high,
     )
     result = RungResult(
         rung=rung,
@@ -166,6 +174,15 @@ def measure_on_test(
     )
     # A resumed climb reports the cost of the first time, not that of reading answers from disk.
     return Tested(candidate, specialist, run.save(result_key(rung), result), rows)
+
+
+def _difference_high(workspace: Workspace, candidate: Candidate, inputs: RungInputs, rung: str) -> Work[float | None]:
+    """The upper bound of a candidate's difference from the incumbent on validation, if it excludes the margin."""
+    if workspace.incumbent is None:
+        return None
+    rows = yield from on_validation(workspace.engine, candidate.recipe, inputs, rung)
+    now = workspace.incumbent.name, workspace.incumbent.validation
+    return excluded(rows, now, inputs.settings.goal.margin)
 
 
 def _rivals(start: Tested | None, best: Tested | None) -> tuple[Rival | None, Rival | None]:

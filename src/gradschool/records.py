@@ -261,13 +261,31 @@ class Floor:
 
 
 @dataclass(frozen=True, slots=True)
+class AgainstIncumbent:
+    """The paired comparison with what the user has now, on the questions that it answered, and its verdict."""
+
+    name: str  # of its file
+    margin: float  # by which a score may be lower
+    difference: Difference
+    verdict: Verdict
+    score: float  # of the incumbent on these questions
+    examples: int
+    groups: int
+    unanswered: int  # questions without an answer of the incumbent
+    more_examples: int | None  # as in Report
+    failures: dict[str, int] = field(default_factory=dict)  # of the incumbent's answers, by kind; each counts as 0
+    # The upper bound of the difference on validation, if that excludes the margin: then the test set decides nothing.
+    validation_high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """The scores of a candidate on one set of examples, and the verdict."""
+    """The scores of a candidate on one set of examples, and the verdict: on the pass mark, the incumbent, or both."""
 
     metric: str
     score: Score
     verdict: Verdict
-    pass_mark: float
+    pass_mark: float | None
     more_examples: int | None  # how many more would probably decide a `not proven`; None: no number would
     parts: dict[str, Score] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
@@ -289,10 +307,18 @@ class Report:
         """The floors to beat that this rung is not proven to be better than."""
         return tuple(one for one in self.floors if one.binding and one.difference.interval.low <= 0)
 
+    incumbent: AgainstIncumbent | None = None
+
+    @property
+    def on_validation(self) -> bool:
+        """Whether validation decided the verdict, so that the test set decides nothing."""
+        return self.validation_high is not None or bool(self.incumbent and self.incumbent.validation_high is not None)
+
     @property
     def differences(self) -> tuple[Difference, ...]:
-        """The comparisons with other rungs: first with the one that this rung was built on."""
-        return tuple(one for one in (self.difference, self.best_difference) if one)
+        """The comparisons: with the incumbent, the rung that this one was built on, and the best one so far."""
+        now = self.incumbent.difference if self.incumbent else None
+        return tuple(one for one in (now, self.difference, self.best_difference) if one)
 
     @property
     def more_groups(self) -> int | None:

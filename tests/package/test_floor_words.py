@@ -31,7 +31,9 @@ def test_a_rung_that_is_hardly_better_than_a_constant_is_called_that() -> None:
     assert plain.startswith("Do not use it: its test score is 0.620 (pass mark 0.45), but no model is needed")
     assert f"always answering “{SILENT}” scores 0.610" in plain
     sentence = verdict_sentence(result)
-    assert sentence.startswith("Not proven: the best on validation is the prompt rung, and it reaches the pass mark")
+    assert sentence.startswith(
+        "Not proven: the best on validation is the prompt rung, and it reaches the goal (pass mark 0."
+    )
     assert "difference +0.010" in sentence and "The pass mark of 0.45 is not above the floor" in sentence
     assert verdict_words(result) == "not proven above floor"
     assert differences(report)[-1][0] == "+0.010 vs floor"

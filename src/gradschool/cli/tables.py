@@ -18,6 +18,7 @@ from gradschool.data.issues import Issue, counted
 from gradschool.examine import Examined
 from gradschool.package.floor_words import difference_from, floor_name, floors_in, scored
 from gradschool.package.manifest import EVIDENCE, QUESTIONS
+from gradschool.package.marks import difference, incumbent, marks
 from gradschool.package.verdicts import (
     bounded,
     bounds,
@@ -63,7 +64,7 @@ def show_climbed(console: Console, climbed: Climbed, run: Path) -> None:
 def ladder_table(results: Sequence[RungResult], width: int = WIDE) -> Table:
     """Every rung with its score, bounds, verdict and time; fits into 80 columns, or 60 with fewer side by side."""
     report = next((r.report for r in results if r.report), None)
-    title = f"The ladder: {report.metric}, pass mark {report.pass_mark:g}" if report else "The ladder"
+    title = escape(f"The ladder: {report.metric}, {marks(report)}") if report else "The ladder"
     narrow = width < FULL_WIDTH
     table = Table(title=title, title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD)
     table.collapse_padding, table.pad_edge = True, not narrow
@@ -88,6 +89,8 @@ def ladder_table(results: Sequence[RungResult], width: int = WIDE) -> Table:
             f"{score.examples} test examples in {score.groups} groups. Below each score: its lower and upper bound, "
             f"each at {confidences(results)} confidence.{trivial}"
         )
+        if report.incumbent:
+            table.caption += f" For comparison, {escape(incumbent(report.incumbent))}."
     return table
 
 
@@ -124,14 +127,15 @@ def show_report(console: Console, report: Report) -> None:
     style = VERDICT_STYLE[report.verdict]
     say(
         console,
-        f"{score.examples} examples in {score.groups} groups; "
-        f"pass mark {report.pass_mark:g}: [{style}]{decided(report)}[/]",
+        f"{score.examples} examples in {score.groups} groups; {escape(marks(report))}: [{style}]{decided(report)}[/]",
     )
     for floor in report.floors:
         reported = "" if floor.binding else " (only reported)"
         say(console, f"  floor{reported}: {escape(scored(floor))}; difference {difference_from(floor)}")
     if report.verdict == "not proven":
         say(console, f"  {escape(what_settles(report))}")
+    if now := report.incumbent:
+        say(console, f"  {escape(incumbent(now))}; difference {difference(now)}: {now.verdict}")
     for kind, count in report.failures.items():
         say(console, f"  {count} failed: {kind}")
     cost = report.cost
@@ -148,7 +152,9 @@ def show_examined(console: Console, examined: Examined) -> None:
     show_reading(console, examined.columns, examined.first)
     show_issues(console, examined.issues)
     console.print()
-    say(console, escape(examined.proof.sentence()), style="" if examined.proof.possible else "yellow")
+    for proof in (examined.proof, examined.margin):
+        if proof:
+            say(console, escape(proof.sentence()), style="" if proof.possible else "yellow")
     if examined.tokens:
         low, middle, high = examined.tokens
         console.print()

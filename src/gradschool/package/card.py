@@ -12,6 +12,7 @@ from gradschool.model.opening import is_hub_id
 from gradschool.package.floor_words import floor_name, floors_in
 from gradschool.package.forms import Shipped
 from gradschool.package.manifest import Manifest
+from gradschool.package.marks import marks
 from gradschool.package.verdicts import (
     bounds,
     confidences,
@@ -62,6 +63,7 @@ def card(manifest: Manifest, results: Sequence[RungResult], shipped: Shipped | N
             floor_name=floor_name,
             verdict=verdict_words,
             parts=_parts(chosen),
+            marks=marks,
             few=FEW_EXAMPLES,
             shipped=shipped,
             hub=base_on_hub(manifest),
@@ -137,9 +139,14 @@ def _model_index(manifest: Manifest, report: Report, shipped: Shipped | None) ->
         "confidence_of_each_bound": round(score.interval.level, 6),
         "examples": score.examples,
         "groups": score.groups,
-        "pass_mark": report.pass_mark,
         "verdict": manifest.verdict,
     }
+    if report.pass_mark is not None:
+        args["pass_mark"] = report.pass_mark
+    if now := report.incumbent:
+        args["difference_from_incumbent"] = round(now.difference.mean, 6)
+        args["lower_bound_of_difference"] = round(now.difference.interval.low, 6)
+        args["margin"] = now.margin
     if shipped:
         args["form"] = shipped.result.form
     measured = {

@@ -33,12 +33,15 @@ def scored(floor: Floor) -> str:
 
 
 def hardest(report: Report) -> Floor | None:
-    """The floor that keeps a rung from passing although its score is proven to reach the pass mark; None if none does.
+    """The floor that keeps a rung from passing although all else that the goal asks for is proven; None if none does.
 
     Of several it is the one with the highest score.
     """
-    reached = report.validation_high is None and report.score.interval.low >= report.pass_mark
-    if report.verdict == "passed" or not reached:
+    if report.verdict == "passed" or report.on_validation:
+        return None
+    if report.pass_mark is not None and report.score.interval.low < report.pass_mark:
+        return None
+    if report.incumbent and report.incumbent.verdict != "passed":
         return None
     return max(report.unbeaten, key=lambda floor: floor.score.mean, default=None)
 
@@ -51,12 +54,14 @@ def difference_from(floor: Floor) -> str:
 
 def remarks(report: Report) -> Iterator[str]:
     """What a reader of the verdict must know about the pass mark and the metric; one sentence each."""
-    floor = report.floor
-    if floor and report.pass_mark <= floor.score.mean:
-        low = f"The pass mark of {report.pass_mark:g} is not above the floor"
+    floor, mark = report.floor, report.pass_mark
+    if mark is None:
+        return
+    if floor and mark <= floor.score.mean:
+        low = f"The pass mark of {mark:g} is not above the floor"
         yield f"{low}: without any model, {floor_name(floor)} scores {floor.score.mean:.3f}."
     for other in report.floors:
-        if report.verdict == "passed" and not other.binding and other.score.mean >= report.pass_mark:
+        if report.verdict == "passed" and not other.binding and other.score.mean >= mark:
             yield f"{report.metric} alone does not tell it from {scored(other)}."
 
 
@@ -65,7 +70,7 @@ def remedies(report: Report) -> Iterator[str]:
     floor = report.floor
     if floor is None:
         return
-    if report.pass_mark <= floor.score.mean:
+    if report.pass_mark is not None and report.pass_mark <= floor.score.mean:
         yield (
             f"A higher pass mark: {report.pass_mark:g} is not above {floor.score.mean:.3f}, the score of "
             f"{floor_name(floor)}."
@@ -81,12 +86,12 @@ def remedies(report: Report) -> Iterator[str]:
         yield f"{better}. Rules or a metric that depend on the question would show what is learned."
 
 
-def notes_about(floors: Sequence[Trivial], metric: str, pass_mark: float) -> Iterator[Note]:
+def notes_about(floors: Sequence[Trivial], metric: str, pass_mark: float | None) -> Iterator[Note]:
     """The scores of trivial answers on the test questions, and a warning if one to beat reaches the pass mark."""
     listed = "; ".join(f"{floor_name(one)}: {one.mean:.3f}" for one in floors)
     yield Note(f"Floors ({metric} of trivial answers to the test questions): {listed}.")
     best = max((one for one in floors if one.binding), key=lambda one: one.mean, default=None)
-    if best and best.mean >= pass_mark:
+    if best and pass_mark is not None and best.mean >= pass_mark:
         yield Note(
             f"The pass mark of {pass_mark:g} is not above the floor: {floor_name(best)} scores {best.mean:.3f}. "
             "A specialist must be proven better than that too; set a higher pass mark.",

@@ -16,7 +16,7 @@ from gradschool.errors import DamagedError, UsageError
 from gradschool.files import hash_tree, parse_toml, refuse_links, sha256_of, write_text
 from gradschool.model.folders import refusal
 from gradschool.model.places import without_place
-from gradschool.records import BaseIdentity, Report, Verdict
+from gradschool.records import AgainstIncumbent, BaseIdentity, Report, Verdict
 from gradschool.run import MANIFEST as MANIFEST
 from gradschool.run import PACKED
 from gradschool.saved_job import JOB_FILE
@@ -25,11 +25,32 @@ from gradschool.specialist import FILE, FOLDER, Recipe
 
 EVIDENCE = "evidence"  # the folder of the files below
 TEST_FILE, QUESTIONS, RESULTS_FILE, SPLIT_FILE = "test.jsonl", "questions.jsonl", "results.json", "split.json"
+INCUMBENT_FILE = "incumbent.jsonl"  # its scored answers to the test questions, if the job names an incumbent
 BASE = "base"  # folder of the base model, if the specialist carries it
 FORMAT = 3
 # Format 1 names the base and the model in [base], and has `brief` for `task_only`. Formats 1 and 2 name a base in a
 # folder by its path.
 READABLE = (1, 2, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class IncumbentSummary:
+    """The paired difference of the packaged rung from what the user had."""
+
+    name: str
+    margin: float
+    score: float  # of the incumbent
+    difference: float
+    low: float
+    high: float
+    examples: int  # that both answered
+    verdict: Verdict
+
+    @classmethod
+    def of(cls, now: AgainstIncumbent) -> "IncumbentSummary":
+        """The comparison in a report."""
+        one, interval = now.difference, now.difference.interval
+        return cls(now.name, now.margin, now.score, one.mean, interval.low, interval.high, now.examples, now.verdict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +63,9 @@ class ScoreSummary:
     high: float
     level: float  # confidence of each bound
     examples: int
-    pass_mark: float
     verdict: Verdict
+    pass_mark: float | None = None
+    incumbent: IncumbentSummary | None = None
 
     @classmethod
     def of(cls, report: Report) -> "ScoreSummary":
@@ -56,8 +78,9 @@ class ScoreSummary:
             interval.high,
             interval.level,
             score.examples,
-            report.pass_mark,
             report.verdict,
+            report.pass_mark,
+            IncumbentSummary.of(report.incumbent) if report.incumbent else None,
         )
 
 

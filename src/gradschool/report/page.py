@@ -17,6 +17,7 @@ from gradschool.gates.gate import Measurements
 from gradschool.gates.run import PACKAGE_GATES, run_gates
 from gradschool.job import Job
 from gradschool.package.floor_words import floor_name, floors_in
+from gradschool.package.marks import incumbent
 from gradschool.package.verdicts import (
     bounds,
     confidences,
@@ -66,6 +67,7 @@ def page(run: Run, ladder: Sequence[Rung] = LADDER) -> str:
         floor_name=floor_name,
         settles=what_settles,
         verdict=verdict_words,
+        incumbent=incumbent,
         resume=resume_command(run.folder),
         curves=curves,
         loss_ticks=loss_ticks,

@@ -82,13 +82,17 @@ def try_all(best: Specialist, recipes: Iterable[Recipe], inputs: RungInputs, run
     """Score each recipe on validation, in the order given."""
     tried: list[Tried] = []
     for recipe in recipes:
-        answers = inputs.run.answers(f"{rung}-validation-{recipe_hash(recipe)[:12]}")
-        what = f"{rung}: trying {recipe.describe()}"
-        specialist = specialist_of(best.engine, recipe)
-        rows = yield from evaluate(specialist, inputs.validation, inputs.measure, answers, what)
+        rows = yield from on_validation(best.engine, recipe, inputs, rung)
         yield Note(f"{rung}: {recipe.describe()} scores {mean(rows):.3f} on validation.")
         tried.append((recipe, rows))
     return tried
+
+
+def on_validation(engine: Engine, recipe: Recipe, inputs: RungInputs, rung: str) -> Work[list[Scored]]:
+    """The scored answers of a recipe to the validation questions; the run keeps them, and none is asked twice."""
+    answers = inputs.run.answers(f"{rung}-validation-{recipe_hash(recipe)[:12]}")
+    what = f"{rung}: trying {recipe.describe()}"
+    return (yield from evaluate(specialist_of(engine, recipe), inputs.validation, inputs.measure, answers, what))
 
 
 def best_of(tried: Sequence[Tried]) -> Tried:
