@@ -20,7 +20,7 @@ from gradschool.data.formats import (
     role_of,
     spelled,
 )
-from gradschool.data.marked_turns import is_transcript
+from gradschool.data.chat_markup import is_transcript
 from gradschool.data.objects import CARRIERS, text_in
 from gradschool.data.preferences import prefer
 from gradschool.data.rounds import conversation_of, unmatched

@@ -19,35 +19,35 @@ from gradschool.data.formats import (
     plain,
     turns_of,
 )
-from gradschool.data.marked_turns import (
+from gradschool.data.chat_markup import (
     NOTE,
     answered_in,
     asked_in,
     is_transcript,
-    marked,
+    markup_of,
     transcript,
     without_end,
     without_tokens,
 )
-from gradschool.data.marks import Mark, marks_of
+from gradschool.data.assessments import Assessment, assessments_of
 from gradschool.data.objects import text_in
 from gradschool.records import Conversation, Message
 
 MIN_REPEATED = 10  # characters of a question that an answer in text may repeat
-CUT = "marked"  # the beginning of a note: messages that are marked as bad were left out
+CUT = "cut"  # the beginning of a note: messages that are marked as bad were left out
 INPUT = "input"  # the beginning of a note: an input is not text
 
 
 @dataclass(frozen=True, slots=True)
 class RowReading:
-    """What a row says: its conversation, further right answers, marks of its answer, and notes on how it was read.
+    """What a row says: its conversation, further right answers, assessments of its answer, and notes on the reading.
 
     Without an ideal answer in the row, the last message is not the assistant's.
     """
 
     messages: Conversation
     other_answers: tuple[str, ...]
-    marks: tuple[Mark, ...]
+    assessments: tuple[Assessment, ...]
     notes: frozenset[str]
 
 
@@ -58,19 +58,19 @@ def read_row(row: Mapping[str, Any], form: Form, first: int = 0, *, judged: bool
     `judged`.
     """
     notes: set[str] = set()
-    marks = list(marks_of(row, {*form.columns()})) if judged else []
-    marks = [mark for mark in marks if not mark.of_answer or is_reply(form)]
+    assessments = list(assessments_of(row, {*form.columns()})) if judged else []
+    assessments = [one for one in assessments if not one.of_answer or is_reply(form)]
     if judged and isinstance(answer := row.get(form.output), dict):
-        marks += [replace(mark, key=f"{form.output}.{mark.key}", of_answer=True) for mark in _judging(answer)]
+        assessments += [replace(one, key=f"{form.output}.{one.key}", of_answer=True) for one in _judging(answer)]
     if BEFORE in dict(form.compared).values():  # ratings judge the answer before its correction
-        marks = [mark for mark in marks if mark.of_use]
-    if bad := next((mark for mark in marks if mark.verdict == "bad"), None):
+        assessments = [one for one in assessments if one.of_use]
+    if bad := next((one for one in assessments if one.meaning == "bad"), None):
         raise MarkedBad(f"{bad}: {'not to be trained on' if bad.of_use else 'the answer is marked as bad'}")
     turns = _system(row, form, notes)
     others: tuple[str, ...] = ()
     if form.conversation:
         spoken, found = _conversation(row[form.conversation], notes, judged=judged)
-        turns, marks = [*turns, *spoken], [*marks, *found]
+        turns, assessments = [*turns, *spoken], [*assessments, *found]
         if form.output:
             turns = question_of(turns)
     else:
@@ -82,12 +82,12 @@ def read_row(row: Mapping[str, Any], form: Form, first: int = 0, *, judged: bool
     if form.others and turns and turns[-1].role == "assistant":
         listed = answers_of(row[form.others], form.others, notes)
         others = tuple(text for text in dict.fromkeys((*others, *listed)) if text.strip() and text != turns[-1].content)
-    return RowReading(tuple(turns), others, tuple(marks), frozenset(notes))
+    return RowReading(tuple(turns), others, tuple(assessments), frozenset(notes))
 
 
-def _judging(answer: Mapping[str, Any]) -> Iterator[Mark]:
-    """The marks in the object of an answer; a number next to its text, such as a score, may say something else."""
-    return (mark for mark in marks_of(answer) if mark.verdict != "number" or "." in mark.key)
+def _judging(answer: Mapping[str, Any]) -> Iterator[Assessment]:
+    """The assessments in the object of an answer; a number next to its text, such as a score, may say something else."""
+    return (one for one in assessments_of(answer) if one.meaning != "number" or "." in one.key)
 
 
 def _system(row: Mapping[str, Any], form: Form, notes: set[str]) -> list[Message]:
@@ -99,32 +99,32 @@ def _system(row: Mapping[str, Any], form: Form, notes: set[str]) -> list[Message
     return [Message("system", text)] if text.strip() else []
 
 
-def _conversation(value: Any, notes: set[str], *, judged: bool) -> tuple[list[Message], list[Mark]]:
-    """The messages up to the last answer that is not marked as bad, and the marks of that answer."""
+def _conversation(value: Any, notes: set[str], *, judged: bool) -> tuple[list[Message], list[Assessment]]:
+    """The messages up to the last answer that is not marked as bad, and that answer's assessments."""
     if isinstance(value, str) and not is_list_text(value):
         _note_turns(value, notes)
         return transcript(value), []
     turns, messages = turns_of(value), messages_of(value, notes)
     end, left_out = len(messages), 0
     while judged and (places := _last_answers(messages[:end])):
-        marks = {place: list(marks_of(turns[place])) for place in places}
-        good = [place for place in places if not any(map(_is_bad, marks[place]))]
+        assessments = {place: list(assessments_of(turns[place])) for place in places}
+        good = [place for place in places if not any(map(_is_bad, assessments[place]))]
         left_out += len(places) - len(good)
         if good:
             if left_out:
                 which = "1 answer is" if left_out == 1 else f"{left_out} answers are"
                 notes.add(f"{CUT}: {which} marked as not to be trained on; the conversation ends before")
-                return [*messages[: places[0]], *(messages[place] for place in good)], marks[good[-1]]
-            return messages, [mark for place in good for mark in marks[place] if mark.verdict != "number"]
+                return [*messages[: places[0]], *(messages[place] for place in good)], assessments[good[-1]]
+            return messages, [one for place in good for one in assessments[place] if one.meaning != "number"]
         end = places[0]
     if left_out:
         raise MarkedBad("every answer in the conversation is marked as bad, or as not to be trained on")
     return messages, []
 
 
-def _is_bad(mark: Mark) -> bool:
-    """Whether a mark of a message says bad; the numbers of messages are weights, 0 or 1, or signs."""
-    return mark.verdict == "bad" or (mark.verdict == "number" and mark.number < 0)
+def _is_bad(assessment: Assessment) -> bool:
+    """Whether an assessment of a message says bad; the numbers of messages are weights, 0 or 1, or signs."""
+    return assessment.meaning == "bad" or (assessment.meaning == "number" and assessment.number < 0)
 
 
 def _last_answers(messages: Sequence[Message]) -> list[int]:
@@ -186,7 +186,7 @@ def _with_question(turns: list[Message], row: Mapping[str, Any], form: Form, not
 
 
 def _messages_in(value: Any, notes: set[str], *, asked: bool) -> list[Message] | None:
-    """The messages in a value: a list, an object with one, or a text whose turns are marked."""
+    """The messages in a value: a list, an object with one, or a text with chat markup."""
     if isinstance(value, str):
         turns = asked_in(value, asked=asked)
         if turns is not None:
@@ -197,12 +197,12 @@ def _messages_in(value: Any, notes: set[str], *, asked: bool) -> list[Message] |
 
 
 def _note_turns(text: str, notes: set[str]) -> None:
-    if (found := marked(text)) and found.tokens:
-        notes.add(f"{NOTE}: a text has turns marked with {found.mark!r}, read as a conversation")
+    if (found := markup_of(text)) and found.tokens:
+        notes.add(f"{NOTE}: a text has turns marked with {found.first!r}, read as a conversation")
 
 
 def _input_text(value: Any, notes: set[str]) -> str:
-    """The text of an input; a list of texts, or of objects with a text, as paragraphs; marked turns by their roles."""
+    """The text of an input; a list of texts, or of objects with a text, as paragraphs; turns in chat markup by their roles."""
     if isinstance(value, str) and (told := without_tokens(value)) != value:
         _note_turns(value, notes)
         return as_text(told, notes)

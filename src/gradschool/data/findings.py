@@ -13,8 +13,8 @@ from gradschool.data.encoding import repair
 from gradschool.data.formats import as_text
 from gradschool.data.issues import Issue, usable
 from gradschool.data.labels import classes
-from gradschool.data.marked_turns import NOTE as TURNS
-from gradschool.data.marks import bad_up_to
+from gradschool.data.chat_markup import NOTE as TURNS
+from gradschool.data.assessments import bad_up_to
 from gradschool.data.tables import MAYBE_NOTHING
 from gradschool.data.ticks import Cells, Ticks
 from gradschool.records import Example, Source
@@ -45,13 +45,13 @@ class Findings:
             self._unused[column].append(words)
 
     def add(self, row: Mapping[str, Any], form: Form, reading: RowReading, example: Example) -> None:
-        """Collect the marks and notes of a row."""
+        """Collect the assessments and notes of a row."""
         self._cells.append((example, self._ticks.add(row)))
-        for mark in reading.marks:
-            if mark.verdict == "number" and (mark.of_answer or is_reply(form)):
-                self._ratings[mark.key].append((example, mark.number))
-            elif mark.weight and mark.number not in (0, 1):
-                self._weights[mark.key] += 1
+        for assessment in reading.assessments:
+            if assessment.meaning == "number" and (assessment.of_answer or is_reply(form)):
+                self._ratings[assessment.key].append((example, assessment.number))
+            elif assessment.weight and assessment.number not in (0, 1):
+                self._weights[assessment.key] += 1
         for note in reading.notes:
             if self.collects(note):
                 self._notes[note].append(example)

@@ -6,7 +6,7 @@ from typing import Any
 
 from gradschool.data.corrections import corrected
 from gradschool.data.formats import keys_by_name
-from gradschool.data.marks import marks_of
+from gradschool.data.assessments import assessments_of
 from gradschool.data.sides import REJECTED, SCORES, SIDE, named_winner, number_in, winner
 
 CHOSEN = (
@@ -59,7 +59,7 @@ def _holds(row: Mapping[str, Any], key: str | None) -> bool:
         return False
     value = row[key]
     if isinstance(value, str):
-        flag = not _is_pair(row) and any(marks_of({key: value}))
+        flag = not _is_pair(row) and any(assessments_of({key: value}))
         return bool(value.strip()) and not flag
     return isinstance(value, list | dict) and bool(value)
 

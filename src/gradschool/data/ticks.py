@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gradschool.data.formats import plain
-from gradschool.data.mark_words import GOOD_IF_TRUE, TICKS, TRUE, USES
-from gradschool.data.marks import name_of
+from gradschool.data.assessment_words import GOOD_IF_TRUE, TICKS, TRUE, USES
+from gradschool.data.assessments import name_of
 
 
 @dataclass(frozen=True, slots=True)

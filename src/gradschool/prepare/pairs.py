@@ -16,7 +16,7 @@ from gradschool.data.documents import Document
 from gradschool.data.encoding import Unreadable
 from gradschool.data.formats import MarkedBad, NoConversation, as_text, keys_by_name, plain
 from gradschool.data.language import language_of
-from gradschool.data.marks import Mark, bad_up_to
+from gradschool.data.assessments import Assessment, bad_up_to
 from gradschool.data.row_reader import RowReader
 from gradschool.data.tables import without_nothing
 from gradschool.data.ticks import Ticks
@@ -85,26 +85,26 @@ def _scales(source_file: SourceFile, reader: RowReader) -> tuple[dict[str, float
         for row in file_rows(source_file):
             for value in entries(row.value) if row.value is not None else ():
                 ticks.add(value if isinstance(value, dict) else {})
-                for mark in number_marks(reader, value):
-                    numbers.setdefault(mark.key, []).append(mark.number)
+                for one in numbers_in(reader, value):
+                    numbers.setdefault(one.key, []).append(one.number)
     limits = {key: bad_up_to(key, found) for key, found in numbers.items()}
     return {key: limit for key, limit in limits.items() if limit is not None}, ticks
 
 
-def number_marks(reader: RowReader, value: Any) -> list[Mark]:
-    """The marks of a row that are numbers, if they judge its answer."""
+def numbers_in(reader: RowReader, value: Any) -> list[Assessment]:
+    """The assessments of a row that are numbers, if they judge its answer."""
     if not isinstance(value, dict):
         return []
     try:
         form, reading = reader.read(value)
     except NoConversation:
         return []
-    return number_marks_of(form, reading)
+    return numbers_of(form, reading)
 
 
-def number_marks_of(form: Form, reading: RowReading) -> list[Mark]:
-    """The marks of a reading that are numbers, if they judge its answer."""
-    return [mark for mark in reading.marks if mark.verdict == "number" and (mark.of_answer or is_reply(form))]
+def numbers_of(form: Form, reading: RowReading) -> list[Assessment]:
+    """The assessments of a reading that are numbers, if they judge its answer."""
+    return [one for one in reading.assessments if one.meaning == "number" and (one.of_answer or is_reply(form))]
 
 
 def _draft(
@@ -128,7 +128,7 @@ def _draft(
     date = iso_date(as_text(value.get(columns.date), notes)) if columns.date and plain(columns.date) not in used else ""
     for note in sorted(reading.notes | notes):
         draft = draft.noticed("encoding", note)
-    bad = [mark for mark in number_marks_of(form, reading) if mark.number <= limits.get(mark.key, -math.inf)]
+    bad = [one for one in numbers_of(form, reading) if one.number <= limits.get(one.key, -math.inf)]
     if bad:
         draft = draft.dropped(BAD, f"{bad[0]}: the answer is rated as bad")
     return replace(draft, group=group or draft.id, date=date, other_answers=reading.other_answers)

@@ -1,4 +1,4 @@
-"""Marks in rows and messages that say whether an answer is good enough to train on: flags, weights, votes, ratings."""
+"""Assessments in rows and messages, which say whether to train on an answer: flags, weights, votes, ratings."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from gradschool.data.formats import plain
-from gradschool.data.mark_words import (
+from gradschool.data.assessment_words import (
     BAD_CONTENT,
     BAD_IF_TRUE,
     BAD_WORDS,
@@ -36,7 +36,7 @@ from gradschool.data.mark_words import (
     WEIGHTS,
 )
 
-Verdict = Literal["good", "bad", "number"]
+Meaning = Literal["good", "bad", "number"]
 
 OF_SCALE = re.compile(
     r"(\d+(?:[.,]\d+)?)\s*(?:(?:/|of|out of|von|sur|de|su|van)\s*(3|4|5|6|7|10|20|100)(?:\s*(?:stars?|points?))?|%)",
@@ -50,8 +50,8 @@ MAX_DEPTH = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """A mark of an answer: the key as the file spells it, its value, and what it says.
+class Assessment:
+    """An assessment of an answer: the key as the file spells it, its value, and what it says.
 
     The meaning of a number depends on the scale, which only all numbers of the file show (see `bad_up_to`).
     `of_answer` says that it judges the answer, if the row has one, and is a class or a rating of a text otherwise;
@@ -60,7 +60,7 @@ class Mark:
 
     key: str
     value: str
-    verdict: Verdict
+    meaning: Meaning
     number: float = 0.0
     weight: bool = False
     of_answer: bool = False
@@ -70,18 +70,18 @@ class Mark:
         return f"`{self.key}` is {self.value}"
 
 
-def marks_of(row: Mapping[str, Any], taken: Collection[str] = (), depth: int = 0) -> Iterator[Mark]:
-    """The marks of a row or a message; `taken` are the keys that hold its content."""
+def assessments_of(row: Mapping[str, Any], taken: Collection[str] = (), depth: int = 0) -> Iterator[Assessment]:
+    """The assessments of a row or a message; `taken` are the keys that hold its content."""
     for key, value in row.items():
         name = name_of(key)
-        if not _may_mark(name) or key in taken or value is None or value == "":
+        if not _may_assess(name) or key in taken or value is None or value == "":
             continue
         if name in TAGS:
             yield from _tagged(key, value)
         elif isinstance(value, dict | list):
             if depth < MAX_DEPTH and name in NESTED:
                 yield from _inside(key, value, depth)
-        elif found := _mark(name, key, value):
+        elif found := _assessment(name, key, value):
             yield found
 
 
@@ -93,19 +93,19 @@ def name_of(key: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _may_mark(name: str) -> bool:
+def _may_assess(name: str) -> bool:
     return name in FLAGS or name in NESTED or name in TAGS or STATES.fullmatch(name) is not None
 
 
-def _tagged(key: str, value: Any) -> Iterator[Mark]:
+def _tagged(key: str, value: Any) -> Iterator[Assessment]:
     words = re.split(r"[,;|]", value) if isinstance(value, str) else value if isinstance(value, list) else []
     for word in words:
         if isinstance(word, str) and name_of(word) in TAGGED:
-            yield Mark(key, word.strip()[:40], "bad")
+            yield Assessment(key, word.strip()[:40], "bad")
 
 
-def _inside(key: str, value: Any, depth: int) -> Iterator[Mark]:
-    """The marks in an object or a list of objects, such as `feedback: {"rating": -1}` or `[{"value": 0}]`.
+def _inside(key: str, value: Any, depth: int) -> Iterator[Assessment]:
+    """The assessments in an object or a list of objects, such as `feedback: {"rating": -1}` or `[{"value": 0}]`.
 
     Of several annotations, the cancelled ones do not count.
     """
@@ -115,37 +115,37 @@ def _inside(key: str, value: Any, depth: int) -> Iterator[Mark]:
     for inner in [inner for inner in inners if not inner.get("was_cancelled")] or inners:
         values = dict(inner)
         named = next((inner[word] for word in ("name", "key", "metric") if isinstance(inner.get(word), str)), "")
-        if named and named not in inner and _may_mark(name_of(named)):
+        if named and named not in inner and _may_assess(name_of(named)):
             values[named] = inner.get("value", inner.get("score", inner.get("type")))
             values.pop("score", None)
         elif name_of(key) in RATINGS and not named and "rating" not in inner:
             values["rating"] = inner.get("value", inner.get("type"))
-        for mark in marks_of(values, depth=depth + 1):
-            yield replace(mark, key=f"{key}.{mark.key}")
+        for one in assessments_of(values, depth=depth + 1):
+            yield replace(one, key=f"{key}.{one.key}")
 
 
-def _mark(name: str, key: str, value: Any) -> Mark | None:
+def _assessment(name: str, key: str, value: Any) -> Assessment | None:
     shown = str(value)[:40]
     word = SKIN.sub("", plain(shown)).strip(".!").replace("'", "").replace("’", "")
     if name in WEIGHTS:
         number = _number(value)
-        good: Verdict = "bad" if number is not None and number <= 0 else "good"
-        return None if number is None else Mark(key, shown, good, number, weight=True, of_use=True)
+        good: Meaning = "bad" if number is not None and number <= 0 else "good"
+        return None if number is None else Assessment(key, shown, good, number, weight=True, of_use=True)
     if (part := _share(value)) is not None and name in RATINGS:
-        return Mark(key, shown, "bad" if part <= MAX_BAD else "good", of_answer=True)
-    if verdict := _flag(name, word, value):
-        return Mark(key, shown, verdict, of_answer=name in BAD_CONTENT, of_use=name in USES)
+        return Assessment(key, shown, "bad" if part <= MAX_BAD else "good", of_answer=True)
+    if meaning := _flag(name, word, value):
+        return Assessment(key, shown, meaning, of_answer=name in BAD_CONTENT, of_use=name in USES)
     if name in PARTS and word in NO_PART:
-        return Mark(key, shown, "bad", of_use=True)
+        return Assessment(key, shown, "bad", of_use=True)
     if name in FLAGS:
         return None
     if STATES.fullmatch(name):
         reasoned = name != "review" and word.startswith(BEGINNINGS)
-        return Mark(key, shown, "bad") if reasoned or word in REJECTED | UNFINISHED else None
+        return Assessment(key, shown, "bad") if reasoned or word in REJECTED | UNFINISHED else None
     return _rating(name, key, shown, word, value) if name in RATINGS else None
 
 
-def _flag(name: str, word: str, value: Any) -> Verdict | None:
+def _flag(name: str, word: str, value: Any) -> Meaning | None:
     """What a flag says; None if its value is none, or says nothing."""
     number = _number(value)
     if name in GOOD_IF_TRUE or name in GOOD_IF_LIKED:
@@ -166,14 +166,14 @@ def _first_word(value: Any) -> str:
     return WORDS.split(str(value).strip().casefold(), maxsplit=1)[0].strip(".!")
 
 
-def _rating(name: str, key: str, shown: str, word: str, value: Any) -> Mark | None:
+def _rating(name: str, key: str, shown: str, word: str, value: Any) -> Assessment | None:
     if isinstance(value, bool):
-        return Mark(key, shown, "good" if value else "bad")
+        return Assessment(key, shown, "good" if value else "bad")
     if (number := _number(value)) is not None:
-        return Mark(key, shown, "number", number)
+        return Assessment(key, shown, "number", number)
     if word in (LABEL_WORDS if name == "label" else BAD_WORDS) or (GRADED.fullmatch(name) and word in LOW_WORDS):
-        return Mark(key, shown, "bad")
-    return Mark(key, shown, "good") if name != "label" and word in GOOD_WORDS else None
+        return Assessment(key, shown, "bad")
+    return Assessment(key, shown, "good") if name != "label" and word in GOOD_WORDS else None
 
 
 def _share(value: Any) -> float | None:
@@ -196,7 +196,7 @@ def _number(value: Any) -> float | None:
 
 
 def bad_up_to(key: str, numbers: Sequence[float]) -> float | None:
-    """The highest number that marks a bad answer, from all numbers of a key; None if they match no known scale.
+    """The highest number that means a bad answer, from all numbers of a key; None if they match no known scale.
 
     The scales are signs (below 0 is bad), 0 and 1, and for ratings 5 (1 and 2 are bad), 10 (4 and below), and 0 to 4
     (0 and 1).

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradschool.data.marks import bad_up_to, marks_of
+from gradschool.data.assessments import bad_up_to, assessments_of
 from gradschool.data.read import read_examples
 from gradschool.errors import DataError
 from gradschool.settings import Data
@@ -156,8 +156,8 @@ def test_a_file_of_bad_rows_is_refused_with_the_reason(read):
     )
 )
 def test_any_row_has_marks(row):
-    for mark in marks_of(row):
-        assert mark.verdict in ("good", "bad", "number") and str(mark)
+    for mark in assessments_of(row):
+        assert mark.meaning in ("good", "bad", "number") and str(mark)
         bad_up_to(mark.key, [mark.number])
 
 

@@ -1,4 +1,4 @@
-"""Names of keys that mark answers as good or bad, and the words for good and bad in their values."""
+"""Names of keys that assess answers as good or bad, and the words for good and bad in their values."""
 
 import re
 
@@ -58,7 +58,7 @@ STATES = re.compile(
 GRADED = re.compile(r"(.*_)?(quality|rating|grade|score|helpfulness|correctness|satisfaction)")
 # Lists of words, also as one text with commas; a note counts only if it consists of such words.
 TAGS = {"tags", "tag", "flags", "labels", "note", "notes", "comment", "comments", "remark", "remarks", "todo"}
-INSIDE = {  # objects with marks
+INSIDE = {  # objects with assessments
     *("metadata", "meta", "extra", "attributes", "data", "scores", "evaluations", "evals", "feedbacks"),
     *("openai_moderation", "moderation", "axes"),
 }
