@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradschool.data.assessments import bad_up_to, assessments_of
+from gradschool.data.assessments import assessments_of, bad_up_to
 from gradschool.data.read import read_examples
 from gradschool.errors import DataError
 from gradschool.settings import Data

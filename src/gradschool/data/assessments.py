@@ -3,10 +3,9 @@
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, Literal
 
-from gradschool.data.formats import plain
+from gradschool.data.assessment_names import grade_in, name_of, word_of
 from gradschool.data.assessment_words import (
     BAD_CONTENT,
     BAD_IF_TRUE,
@@ -18,6 +17,7 @@ from gradschool.data.assessment_words import (
     GOOD_IF_TRUE,
     GOOD_WORDS,
     GRADED,
+    GRADES,
     LABEL_WORDS,
     LOW_WORDS,
     NESTED,
@@ -38,14 +38,18 @@ from gradschool.data.assessment_words import (
 
 Meaning = Literal["good", "bad", "number"]
 
+UNIT = (
+    r"(?:stars?|points?|sterne?n?|punkten?|étoiles?|estrellas?|puntos?|stelle|stella|punti|punto|estrelas?|pontos?|sterren"
+    r"|punten|gwiazdk\w*|punkt\w*|звезд\w*|балл\w*|★|⭐|つ星|つ|星|点|點|分|점|개)"
+)
 OF_SCALE = re.compile(
-    r"(\d+(?:[.,]\d+)?)\s*(?:(?:/|of|out of|von|sur|de|su|van)\s*(3|4|5|6|7|10|20|100)(?:\s*(?:stars?|points?))?|%)",
+    rf"(\d+(?:[.,]\d+)?)\s*(?:{UNIT}\s*)?(?:(?:/|of|out of|von|sur|de|su|di|van|z|na|av|af|из)"
+    rf"\s*(3|4|5|6|7|10|20|100)(?:\s*{UNIT})?|[%％])",
     re.IGNORECASE,
 )
 MAX_BAD = 0.4  # of a scale: 2 of 5
 WORDS = re.compile(r"[\s,;:()–-]+")
-NUMBER = re.compile(r"([-+]?\d+(?:[.,]\d+)?)(?:\s*(?:stars?|points?|★|⭐))?", re.IGNORECASE)
-SKIN = re.compile("[\U0001f3fb-\U0001f3ff\ufe0f]")
+NUMBER = re.compile(rf"星?\s*([-+]?\d+(?:[.,]\d+)?)\s*(?:{UNIT})?", re.IGNORECASE)
 MAX_DEPTH = 3
 
 
@@ -78,21 +82,15 @@ def assessments_of(row: Mapping[str, Any], taken: Collection[str] = (), depth: i
             continue
         if name in TAGS:
             yield from _tagged(key, value)
-        elif isinstance(value, dict | list):
+        if name in TAGS - RATINGS:
+            continue
+        if isinstance(value, dict | list):
             if depth < MAX_DEPTH and name in NESTED:
                 yield from _inside(key, value, depth)
         elif found := _assessment(name, key, value):
             yield found
 
 
-@lru_cache(maxsize=4096)  # called for each key of each row
-def name_of(key: str) -> str:
-    """The plain name of a key as people write it: "Use for training? (yes/no)" is `use_for_training`."""
-    words = re.sub(r"\W+", "_", re.sub(r"\([^)\n]{0,200}\)|['’]", "", plain(key))).strip("_")
-    return words or plain(key)
-
-
-@lru_cache(maxsize=4096)
 def _may_assess(name: str) -> bool:
     return name in FLAGS or name in NESTED or name in TAGS or STATES.fullmatch(name) is not None
 
@@ -126,12 +124,12 @@ def _inside(key: str, value: Any, depth: int) -> Iterator[Assessment]:
 
 def _assessment(name: str, key: str, value: Any) -> Assessment | None:
     shown = str(value)[:40]
-    word = SKIN.sub("", plain(shown)).strip(".!").replace("'", "").replace("’", "")
+    word = word_of(shown)
     if name in WEIGHTS:
-        number = _number(value)
+        number = number_of(value)
         good: Meaning = "bad" if number is not None and number <= 0 else "good"
         return None if number is None else Assessment(key, shown, good, number, weight=True, of_use=True)
-    if (part := _share(value)) is not None and name in RATINGS:
+    if (part := share_of(value)) is not None and name in RATINGS:
         return Assessment(key, shown, "bad" if part <= MAX_BAD else "good", of_answer=True)
     if meaning := _flag(name, word, value):
         return Assessment(key, shown, meaning, of_answer=name in BAD_CONTENT, of_use=name in USES)
@@ -142,14 +140,15 @@ def _assessment(name: str, key: str, value: Any) -> Assessment | None:
     if STATES.fullmatch(name):
         reasoned = name != "review" and word.startswith(BEGINNINGS)
         return Assessment(key, shown, "bad") if reasoned or word in REJECTED | UNFINISHED else None
-    return _rating(name, key, shown, word, value) if name in RATINGS else None
+    return _rating(name, key, value) if name in RATINGS else None
 
 
 def _flag(name: str, word: str, value: Any) -> Meaning | None:
     """What a flag says; None if its value is none, or says nothing."""
-    number = _number(value)
+    number = number_of(value)
     if name in GOOD_IF_TRUE or name in GOOD_IF_LIKED:
-        if word in TRUE | FALSE or number == -1:
+        denied = word in FALSE or word in BAD_WORDS & GRADES or number == -1
+        if word in TRUE or denied:
             liked = name in GOOD_IF_LIKED and number is not None and word in FALSE
             return None if liked else "good" if word in TRUE else "bad"
         denied = name in USES and (word in NO_PART or _first_word(value) in FALSE)
@@ -163,26 +162,32 @@ def _flag(name: str, word: str, value: Any) -> Meaning | None:
 
 
 def _first_word(value: Any) -> str:
-    return WORDS.split(str(value).strip().casefold(), maxsplit=1)[0].strip(".!")
+    return word_of(WORDS.split(str(value).strip(), maxsplit=1)[0])
 
 
-def _rating(name: str, key: str, shown: str, word: str, value: Any) -> Assessment | None:
+def _rating(name: str, key: str, value: Any) -> Assessment | None:
+    shown = str(value)[:40]
     if isinstance(value, bool):
         return Assessment(key, shown, "good" if value else "bad")
-    if (number := _number(value)) is not None:
+    if (number := number_of(value)) is not None:
         return Assessment(key, shown, "number", number)
-    if word in (LABEL_WORDS if name == "label" else BAD_WORDS) or (GRADED.fullmatch(name) and word in LOW_WORDS):
+    word = word_of(shown) if name == "label" else grade_in(shown)
+    bad = LABEL_WORDS if name == "label" else BAD_WORDS & GRADES if name in TAGS else BAD_WORDS
+    if word in bad or (GRADED.fullmatch(name) and word in LOW_WORDS):
         return Assessment(key, shown, "bad")
     return Assessment(key, shown, "good") if name != "label" and word in GOOD_WORDS else None
 
 
-def _share(value: Any) -> float | None:
-    """The part of its scale that a rating is, if it names the scale: "4/5", "7 out of 10", "80 %"."""
-    found = OF_SCALE.fullmatch(value.strip()) if isinstance(value, str) else None
+def share_of(value: Any) -> float | None:
+    """The part of its scale that a rating is, if it shows the scale: "4/5", "7 out of 10", "80 %", "★★☆☆☆"."""
+    text = value.strip() if isinstance(value, str) else ""
+    if "☆" in text and not text.strip("★☆"):
+        return text.count("★") / len(text)
+    found = OF_SCALE.fullmatch(text)
     return float(found[1].replace(",", ".")) / float(found[2] or 100) if found else None
 
 
-def _number(value: Any) -> float | None:
+def number_of(value: Any) -> float | None:
     """A number, also as text: "4", "2 stars", "★★☆☆☆"."""
     if isinstance(value, bool):
         return float(value)
@@ -202,13 +207,16 @@ def bad_up_to(key: str, numbers: Sequence[float]) -> float | None:
     (0 and 1).
     """
     low, high = min(numbers), max(numbers)
+    names = {name_of(part) for part in key.split(".")}
     if not all((2 * number).is_integer() for number in numbers):
         return None
     if low < 0:
         return -0.5
     if high <= 1:
         return 0.0
-    if not SCALED & {plain(part) for part in key.split(".")} or high < 4 or high > 10:
+    if "note" in names:  # in German, 1 is the best of 6; in French, 20 or 10
+        return None if high <= 6 or high > 20 else 8.0 if high > 10 else 4.0
+    if not SCALED & names or high < 4 or high > 10:
         return None
     if low == 0 and high == 4:
         return 1.0

@@ -113,7 +113,7 @@ def _stripped(text: str) -> str:
 
 
 def transcript(text: str) -> list[Message]:
-    """The messages of a text with "Human:" and "Assistant:" or other chat markup; raises NoConversation if it has none."""
+    """The messages of a text with chat markup; raises NoConversation if it has none."""
     found = markup_of(text)
     if not found:
         raise NoConversation("has a conversation that is neither a list of messages nor a text with 'Human:'")

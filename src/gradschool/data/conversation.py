@@ -5,20 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gradschool.data.answers import answers_of
-from gradschool.data.choices import choices_of, chosen_label, listed
-from gradschool.data.columns import ASKED, Form, is_reply
-from gradschool.data.corrections import BEFORE
-from gradschool.data.formats import (
-    MarkedBad,
-    NoConversation,
-    as_text,
-    from_json,
-    is_list_text,
-    is_messages,
-    messages_of,
-    plain,
-    turns_of,
-)
+from gradschool.data.assessments import Assessment, assessments_of
 from gradschool.data.chat_markup import (
     NOTE,
     answered_in,
@@ -29,12 +16,29 @@ from gradschool.data.chat_markup import (
     without_end,
     without_tokens,
 )
-from gradschool.data.assessments import Assessment, assessments_of
-from gradschool.data.objects import text_in
+from gradschool.data.choices import choices_of, chosen_label, listed
+from gradschool.data.column_names import ASKED
+from gradschool.data.columns import Form, is_reply
+from gradschool.data.corrections import BEFORE
+from gradschool.data.formats import (
+    MarkedBad,
+    NoConversation,
+    as_text,
+    from_json,
+    is_list_text,
+    is_messages,
+    is_texts,
+    messages_of,
+    plain,
+    turns_of,
+)
+from gradschool.data.objects import listed_text, text_in
+from gradschool.data.ranked_answers import SEVERAL
 from gradschool.records import Conversation, Message
 
 MIN_REPEATED = 10  # characters of a question that an answer in text may repeat
 CUT = "cut"  # the beginning of a note: messages that are marked as bad were left out
+WHO = "persona"  # the beginning of a note: who answers is read as a system message
 INPUT = "input"  # the beginning of a note: an input is not text
 
 
@@ -66,6 +70,7 @@ def read_row(row: Mapping[str, Any], form: Form, first: int = 0, *, judged: bool
         assessments = [one for one in assessments if one.of_use]
     if bad := next((one for one in assessments if one.meaning == "bad"), None):
         raise MarkedBad(f"{bad}: {'not to be trained on' if bad.of_use else 'the answer is marked as bad'}")
+    notes |= {use for _, use in form.compared if use.startswith(SEVERAL)}
     turns = _system(row, form, notes)
     others: tuple[str, ...] = ()
     if form.conversation:
@@ -86,17 +91,27 @@ def read_row(row: Mapping[str, Any], form: Form, first: int = 0, *, judged: bool
 
 
 def _judging(answer: Mapping[str, Any]) -> Iterator[Assessment]:
-    """The assessments in the object of an answer; a number next to its text, such as a score, may say something else."""
+    """The assessments in the object of an answer; a number next to its text may say something else."""
     return (one for one in assessments_of(answer) if one.meaning != "number" or "." in one.key)
 
 
 def _system(row: Mapping[str, Any], form: Form, notes: set[str]) -> list[Message]:
-    value = row.get(form.system) if form.system else None
+    """The system message of a row: its instructions, and who answers."""
+    texts = [_system_text(row.get(key), notes) for key in (form.system, form.persona) if key]
+    if form.persona:
+        notes.add(
+            f"{WHO}: `{form.persona}` is read as a system message; if it says who asks, not who answers, join it to "
+            "the input or remove it"
+        )
+    text = "\n\n".join(filter(str.strip, texts))
+    return [Message("system", text)] if text else []
+
+
+def _system_text(value: Any, notes: set[str]) -> str:
     value = value.get("parts", value.get("content", value)) if isinstance(value, dict) else value
     if isinstance(value, list):
-        value = "\n".join(as_text(part.get("text") if isinstance(part, dict) else part, notes) for part in value)
-    text = as_text(value, notes)
-    return [Message("system", text)] if text.strip() else []
+        return "\n".join(as_text(part.get("text") if isinstance(part, dict) else part, notes) for part in value)
+    return as_text(value, notes)
 
 
 def _conversation(value: Any, notes: set[str], *, judged: bool) -> tuple[list[Message], list[Assessment]]:
@@ -105,6 +120,8 @@ def _conversation(value: Any, notes: set[str], *, judged: bool) -> tuple[list[Me
         _note_turns(value, notes)
         return transcript(value), []
     turns, messages = turns_of(value), messages_of(value, notes)
+    if is_texts(value):
+        notes.add(f"{INPUT}: a list of texts is read as a conversation; user and assistant take turns in it")
     end, left_out = len(messages), 0
     while judged and (places := _last_answers(messages[:end])):
         assessments = {place: list(assessments_of(turns[place])) for place in places}
@@ -202,12 +219,14 @@ def _note_turns(text: str, notes: set[str]) -> None:
 
 
 def _input_text(value: Any, notes: set[str]) -> str:
-    """The text of an input; a list of texts, or of objects with a text, as paragraphs; turns in chat markup by their roles."""
+    """The text of an input; lists as paragraphs, and turns in chat markup by their roles."""
     if isinstance(value, str) and (told := without_tokens(value)) != value:
         _note_turns(value, notes)
         return as_text(told, notes)
     if isinstance(value, list) and value:
         parts = [part.get("text", part.get("content")) if isinstance(part, dict) else part for part in value]
+        if text := listed_text(value):
+            return as_text(text, notes)
         if all(isinstance(part, str) for part in parts):
             return "\n\n".join(as_text(part, notes) for part in parts)
     if isinstance(value, dict) and (text := text_in(value)):

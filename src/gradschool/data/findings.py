@@ -1,20 +1,22 @@
 """What only a whole file shows: the scale of its ratings, columns that nothing reads, and notes that repeat."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from gradschool.data.answers import STRUCTURED
+from gradschool.data.assessments import bad_up_to
+from gradschool.data.chat_markup import NOTE as TURNS
 from gradschool.data.choices import POSITION
 from gradschool.data.columns import Form, is_reply
-from gradschool.data.conversation import CUT, INPUT, RowReading
+from gradschool.data.conversation import CUT, INPUT, WHO, RowReading
 from gradschool.data.encoding import repair
 from gradschool.data.formats import as_text
+from gradschool.data.grade_columns import GradeColumns
 from gradschool.data.issues import Issue, usable
 from gradschool.data.labels import classes
-from gradschool.data.chat_markup import NOTE as TURNS
-from gradschool.data.assessments import bad_up_to
+from gradschool.data.ranked_answers import SEVERAL
 from gradschool.data.tables import MAYBE_NOTHING
 from gradschool.data.ticks import Cells, Ticks
 from gradschool.records import Example, Source
@@ -32,11 +34,12 @@ class Findings:
         self._unused: dict[str, list[int]] = defaultdict(list)
         self._notes: dict[str, list[Example]] = defaultdict(list)
         self._ticks, self._cells = Ticks(), list[tuple[Example, Cells]]()
+        self._grades = GradeColumns()
 
     @staticmethod
     def collects(note: str) -> bool:
         """Whether a note is reported once for the file."""
-        return note.partition(":")[0] in (STRUCTURED, POSITION, CUT, INPUT, TURNS)
+        return note.partition(":")[0] in (STRUCTURED, POSITION, CUT, INPUT, TURNS, SEVERAL, WHO)
 
     def unused(self, column: str, value: Any) -> None:
         """Count the words of a column that is not used; a list or object counts as content."""
@@ -44,9 +47,13 @@ class Findings:
             words = MIN_UNUSED_WORDS if isinstance(value, list | dict) else len(as_text(value, set()).split())
             self._unused[column].append(words)
 
-    def add(self, row: Mapping[str, Any], form: Form, reading: RowReading, example: Example) -> None:
-        """Collect the assessments and notes of a row."""
+    def add(
+        self, row: Mapping[str, Any], form: Form, reading: RowReading, example: Example, used: Collection[str]
+    ) -> None:
+        """Collect the assessments and notes of a row; `used` are its keys with a use."""
         self._cells.append((example, self._ticks.add(row)))
+        if is_reply(form):
+            self._grades.add(row, {*form.columns(), *used, *(one.key.partition(".")[0] for one in reading.assessments)})
         for assessment in reading.assessments:
             if assessment.meaning == "number" and (assessment.of_answer or is_reply(form)):
                 self._ratings[assessment.key].append((example, assessment.number))
@@ -68,6 +75,7 @@ class Findings:
         for key, count in self._weights.items():
             text = f"`{key}` has weights other than 0 and 1 in {count} rows; every row is trained on alike"
             issues.append(Issue("weights", place, "kept", text))
+        issues += [Issue("unknown rating", place, "kept", text) for text in self._grades.remarks()]
         issues += _unwritten(examples)
         for note, noted in self._notes.items():
             issues.append(_noted(note, noted))
@@ -102,7 +110,10 @@ def _rated(name: str, key: str, rated: Sequence[tuple[Example, float]]) -> list[
     limit = bad_up_to(key, numbers)
     scale = f"{min(numbers):g} to {max(numbers):g}"
     if limit is None:
-        text = f"`{key}` has numbers from {scale}, which is not a known scale; no row is left out because of them"
+        text = (
+            f"`{key}` has numbers from {scale}, which is not a known scale; no row is left out because of them. If low or "
+            "high ones mean bad answers, write `bad` or `good` instead"
+        )
         return [Issue("unknown rating", Source(name, 1), "kept", text)] if len(set(numbers)) > 1 else []
     return [
         Issue(
@@ -123,6 +134,10 @@ def _noted(note: str, noted: Sequence[Example]) -> Issue:
     if kind == STRUCTURED:
         text = f"{text} in {count}, trained on as JSON text; if that is not meant, write the answers as text"
         return Issue("structured answer", noted[0].source, "kept", text)
+    if kind == SEVERAL:
+        return Issue("several answers", noted[0].source, "kept", f"of several answers, {text} ({count})")
     if kind == CUT:
         return Issue("marked as bad", noted[0].source, "kept", f"{text} ({count})")
+    if kind == WHO:
+        return Issue("guessed columns", noted[0].source, "kept", f"{text} ({count})")
     return Issue("choices" if kind == POSITION else "structured input", noted[0].source, "kept", f"{text} ({count})")

@@ -9,7 +9,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from gradschool.data.columns import INPUTS, OUTPUTS, Form
+from gradschool.data.assessments import assessments_of
+from gradschool.data.column_names import INPUTS, OUTPUTS
+from gradschool.data.columns import Form
 from gradschool.data.conversation import RowReading
 from gradschool.data.dates import ISO, day_first, iso_date
 from gradschool.data.encoding import repair
@@ -26,7 +28,6 @@ from gradschool.data.formats import (
 )
 from gradschool.data.guess import columns_shown, options_to_name
 from gradschool.data.issues import Issue, Kind, carried
-from gradschool.data.assessments import assessments_of
 from gradschool.data.normalize import normalized_messages, normalized_question
 from gradschool.data.parse import TABLES, container, rows
 from gradschool.data.row_reader import SAMPLE, RowReader, UnknownForm, reader_of
@@ -140,7 +141,7 @@ class _Collector:
                 self.columns[shown] = part
             if part == "not used":
                 self.findings.unused(shown, value[key])
-        self.findings.add(value, form, reading, self.examples[-1])
+        self.findings.add(value, form, reading, self.examples[-1], used)
         for note in sorted(note for note in notes if not self.findings.collects(note)):
             kind: Kind = "tool calls" if note.startswith("calls tools") else "encoding"
             kind = "reasoning" if note.startswith("reasoning") else kind

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from typing import Any
 
-from gradschool.data.formats import as_text, role_of
 from gradschool.data.assessments import assessments_of
+from gradschool.data.formats import as_text, role_of
 from gradschool.data.tables import Row
 
 NEEDED = {"message_id", "parent_id", "text", "role"}

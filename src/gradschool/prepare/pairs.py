@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
 
+from gradschool.data.assessments import Assessment, bad_up_to
 from gradschool.data.columns import Form, is_reply
 from gradschool.data.conversation import RowReading
 from gradschool.data.dates import iso_date
@@ -16,7 +17,6 @@ from gradschool.data.documents import Document
 from gradschool.data.encoding import Unreadable
 from gradschool.data.formats import MarkedBad, NoConversation, as_text, keys_by_name, plain
 from gradschool.data.language import language_of
-from gradschool.data.assessments import Assessment, bad_up_to
 from gradschool.data.row_reader import RowReader
 from gradschool.data.tables import without_nothing
 from gradschool.data.ticks import Ticks

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from gradschool.data.formats import plain
 from gradschool.data.assessments import assessments_of
+from gradschool.data.formats import plain
 from gradschool.prepare.agents import role_word
 from gradschool.prepare.chats.values import Json, name_in, objects, plain_text, text_in, time_in
 from gradschool.prepare.dialogue import PROGRAM, Dialogue, Turn, iso
