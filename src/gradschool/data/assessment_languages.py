@@ -57,7 +57,8 @@ KEY_WORDS = _in_english(  # as plain names: in lower case, with underscores
             punteggio stelle avaliação classificação pontuação estrelas nota beoordeling waardering cijfer sterren
             ocena oceny hodnocení hodnotenie známka betyg omdöme bedömning bedømmelse vurdering karakter arvosana
             arvio értékelés osztályzat evaluare notă calificativ değerlendirme puan βαθμολογία αξιολόγηση оценка
-            рейтинг балл баллы оцінка 評価 評点 点数 採点 評価点 評価値 評定 レーティング スコア 评分 评价 打分 得分 评级 評分 評價
+            рейтинг балл баллы оцінка 評価 評点 点数 採点 評価点 評価値 評定 レーティング スコア 评分 评价 打分 得分
+            评级 評分 評價
             평가 평점 점수 별점 تقييم التقييم
             דירוג ציון रेटिंग मूल्यांकन đánh_giá xếp_hạng penilaian nilai skor คะแนน
         """,
@@ -181,7 +182,8 @@ VALUE_WORDS = _in_english(
             utilfreds tyytymätön elégedetlen недоволен
         """,
         "thumbs_down": """
-            daumen_runter runter hinunter nach_unten en_bas abajo giù para_baixo omlaag вниз 下 daumen_nach_unten pouce_en_bas pouce_baissé pulgar_abajo pollice_giù polegar_para_baixo
+            daumen_runter runter hinunter nach_unten en_bas abajo giù para_baixo omlaag вниз 下 daumen_nach_unten
+            pouce_en_bas pouce_baissé pulgar_abajo pollice_giù polegar_para_baixo
             duim_omlaag
         """,
         "low": """

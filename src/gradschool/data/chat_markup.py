@@ -38,11 +38,12 @@ TOKENS = tuple(
 )
 # At the beginning of a line: "Human: …", "### Assistant: …"; in capitals also within one.
 WORDS = re.compile(
-    r"^[ \t]*(?:#{1,4}[ \t]*|\*\*)?(?P<role>Human|User|USER|Assistant|ASSISTANT|System|SYSTEM|Bot|AI|Chatbot)"
+    r"^[ \t]*(?:#{1,4}[ \t]*|\*\*)?(?P<role>Human|User|USER|Assistant|ASSISTANT|System|SYSTEM|Bot|AI|Chatbot"
+    r"|FUNCTION RESPONSE|Function Response|Observation)"
     r"[ \t]?(?:\*\*)?:(?:\*\*)?[ \t]?",
     re.MULTILINE,
 )
-CAPITALS = re.compile(r"(?:^|(?<=\s)|(?<=>))(?P<role>USER|ASSISTANT):[ \t]?")
+CAPITALS = re.compile(r"(?:^|(?<=\s)|(?<=>))(?P<role>USER|ASSISTANT|FUNCTION RESPONSE):[ \t]?")
 HEADINGS = re.compile(
     r"^[ \t]*###[ \t]*(?P<role>Instruction|Input|Response|Output|Prompt)[ \t]*:?[ \t]*$", re.MULTILINE
 )

@@ -109,7 +109,7 @@ def detect(
     form, preferred = found
     keys, used = keys_by_name(preferred), form.columns()
     persona = next((keys[word] for word in PERSONAS if word in keys and keys[word] not in used), "")
-    return (replace(form, persona=persona), preferred) if persona and _is_filled(preferred[persona]) else found
+    return (replace(form, persona=persona), preferred) if persona and is_filled(preferred[persona]) else found
 
 
 def _detect(
@@ -155,8 +155,11 @@ def _detect(
     return Form(name, "", inputs, output, system, history, choices, used, bool(named_output), others), row
 
 
-def _is_filled(value: Any) -> bool:
-    return value == value and value not in (None, "", [], {}) and not (isinstance(value, str) and not value.strip())
+def is_filled(value: Any) -> bool:
+    """Whether a value is anything: not null, NaN, blank, or a list or object of such values."""
+    if isinstance(value, list | dict):
+        return any(map(is_filled, value.values() if isinstance(value, dict) else value))
+    return value is not None and value == value and not (isinstance(value, str) and not value.strip())
 
 
 def _conversation(row: Mapping[str, Any], keys: Mapping[str, str]) -> str:
@@ -215,7 +218,7 @@ def _inputs(
     material = [
         key for key in material if key not in names or plain(key) in (ALWAYS if asked else (set(MATERIAL) - CODES))
     ]
-    if any(_is_filled(row[key]) for key in (*asked, *material)):
+    if any(is_filled(row[key]) for key in (*asked, *material)):
         return (*asked, *material)
     carriers = (free[word] for word in CARRIERS if word in free)
     if carrier := next((key for key in carriers if isinstance(row[key], dict) and text_in(row[key])), ""):

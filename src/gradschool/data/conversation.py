@@ -1,5 +1,6 @@
 """A row as a conversation: the one reader of rows, for training, scoring, preparing and answering."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -37,6 +38,7 @@ from gradschool.data.ranked_answers import SEVERAL
 from gradschool.records import Conversation, Message
 
 MIN_REPEATED = 10  # characters of a question that an answer in text may repeat
+SYSTEM_WORD = re.compile(r"^\s*(?:SYSTEM|System):\s*")
 CUT = "cut"  # the beginning of a note: messages that are marked as bad were left out
 WHO = "persona"  # the beginning of a note: who answers is read as a system message
 INPUT = "input"  # the beginning of a note: an input is not text
@@ -111,7 +113,7 @@ def _system_text(value: Any, notes: set[str]) -> str:
     value = value.get("parts", value.get("content", value)) if isinstance(value, dict) else value
     if isinstance(value, list):
         return "\n".join(as_text(part.get("text") if isinstance(part, dict) else part, notes) for part in value)
-    return as_text(value, notes)
+    return SYSTEM_WORD.sub("", as_text(value, notes))
 
 
 def _conversation(value: Any, notes: set[str], *, judged: bool) -> tuple[list[Message], list[Assessment]]:

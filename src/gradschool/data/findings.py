@@ -12,16 +12,13 @@ from gradschool.data.choices import POSITION
 from gradschool.data.columns import Form, is_reply
 from gradschool.data.conversation import CUT, INPUT, WHO, RowReading
 from gradschool.data.encoding import repair
-from gradschool.data.formats import as_text
-from gradschool.data.grade_columns import GradeColumns
 from gradschool.data.issues import Issue, usable
 from gradschool.data.labels import classes
 from gradschool.data.ranked_answers import SEVERAL
 from gradschool.data.tables import MAYBE_NOTHING
 from gradschool.data.ticks import Cells, Ticks
+from gradschool.data.unread_columns import UnreadColumns
 from gradschool.records import Example, Source
-
-MIN_UNUSED_WORDS = 4  # on average, from which a column that is not used is reported
 
 
 class Findings:
@@ -31,29 +28,22 @@ class Findings:
         self.name = name
         self._ratings: dict[str, list[tuple[Example, float]]] = defaultdict(list)
         self._weights: Counter[str] = Counter()
-        self._unused: dict[str, list[int]] = defaultdict(list)
         self._notes: dict[str, list[Example]] = defaultdict(list)
         self._ticks, self._cells = Ticks(), list[tuple[Example, Cells]]()
-        self._grades = GradeColumns()
+        self._unread = UnreadColumns()
 
     @staticmethod
     def collects(note: str) -> bool:
         """Whether a note is reported once for the file."""
         return note.partition(":")[0] in (STRUCTURED, POSITION, CUT, INPUT, TURNS, SEVERAL, WHO)
 
-    def unused(self, column: str, value: Any) -> None:
-        """Count the words of a column that is not used; a list or object counts as content."""
-        if value not in (None, "", [], {}):
-            words = MIN_UNUSED_WORDS if isinstance(value, list | dict) else len(as_text(value, set()).split())
-            self._unused[column].append(words)
-
     def add(
         self, row: Mapping[str, Any], form: Form, reading: RowReading, example: Example, used: Collection[str]
     ) -> None:
         """Collect the assessments and notes of a row; `used` are its keys with a use."""
         self._cells.append((example, self._ticks.add(row)))
-        if is_reply(form):
-            self._grades.add(row, {*form.columns(), *used, *(one.key.partition(".")[0] for one in reading.assessments)})
+        read = {*form.columns(), *used, *(one.key.partition(".")[0] for one in reading.assessments)}
+        self._unread.add(row, read, graded=is_reply(form))
         for assessment in reading.assessments:
             if assessment.meaning == "number" and (assessment.of_answer or is_reply(form)):
                 self._ratings[assessment.key].append((example, assessment.number))
@@ -63,7 +53,7 @@ class Findings:
             if self.collects(note):
                 self._notes[note].append(example)
 
-    def settled(self, examples: list[Example], columns: dict[str, str]) -> tuple[list[Example], list[Issue]]:
+    def settled(self, examples: list[Example]) -> tuple[list[Example], list[Issue]]:
         """The examples without those that are rated as bad, and the issues of the file."""
         issues: list[Issue] = []
         for key, rated in self._ratings.items():
@@ -75,14 +65,10 @@ class Findings:
         for key, count in self._weights.items():
             text = f"`{key}` has weights other than 0 and 1 in {count} rows; every row is trained on alike"
             issues.append(Issue("weights", place, "kept", text))
-        issues += [Issue("unknown rating", place, "kept", text) for text in self._grades.remarks()]
+        issues += [Issue(kind, place, "kept", text) for kind, text in self._unread.remarks()]
         issues += _unwritten(examples)
         for note, noted in self._notes.items():
             issues.append(_noted(note, noted))
-        for column, words in self._unused.items():
-            if columns.get(column) == "not used" and sum(words) >= MIN_UNUSED_WORDS * len(words):
-                text = f"the column {column!r} has content and is not read; join it to the input, or remove it"
-                issues.append(Issue("unused column", place, "kept", text))
         issues = [replace(issue, text=repair(issue.text)[0]) for issue in issues]
         return usable(examples, issues), issues
 
@@ -111,8 +97,8 @@ def _rated(name: str, key: str, rated: Sequence[tuple[Example, float]]) -> list[
     scale = f"{min(numbers):g} to {max(numbers):g}"
     if limit is None:
         text = (
-            f"`{key}` has numbers from {scale}, which is not a known scale; no row is left out because of them. If low or "
-            "high ones mean bad answers, write `bad` or `good` instead"
+            f"`{key}` has numbers from {scale}, which is not a known scale; no row is left out because of them. If "
+            "some mean bad answers, write `bad` instead"
         )
         return [Issue("unknown rating", Source(name, 1), "kept", text)] if len(set(numbers)) > 1 else []
     return [

@@ -11,7 +11,17 @@ from gradschool.data.issues import Kind
 from gradschool.reasoning import PARTS, field_of
 from gradschool.records import Message
 
-CONVERSATIONS = ("messages", "conversations", "conversation", "turns", "dialogue", "dialog", "chat", "contents")
+CONVERSATIONS = (
+    "messages",
+    "conversations",
+    "conversation",
+    "turns",
+    "dialogue",
+    "dialog",
+    "chat",
+    "contents",
+    "utterances",
+)
 ROLE_KEYS = ("role", "from", "speaker", "author", "sender")
 CONTENT_KEYS = ("content", "value", "text", "message", "utterance", "parts")
 SPELLINGS = {

@@ -139,8 +139,6 @@ class _Collector:
             part, shown = used.get(key) or assessments.get(key, "not used"), repair(key)[0]
             if part != "not used" or shown not in self.columns:
                 self.columns[shown] = part
-            if part == "not used":
-                self.findings.unused(shown, value[key])
         self.findings.add(value, form, reading, self.examples[-1], used)
         for note in sorted(note for note in notes if not self.findings.collects(note)):
             kind: Kind = "tool calls" if note.startswith("calls tools") else "encoding"
@@ -199,7 +197,7 @@ def _read_file(path: Path, data: Data, name: str, ids: set[str]) -> Reading:
         for row in rows(path, name, held, delimiter, data):
             found.add(row)
         _demand_columns(found, data)
-    examples, issues = found.findings.settled(found.examples, found.columns)
+    examples, issues = found.findings.settled(found.examples)
     issues = [*found.issues, *_partners(found, examples, issues), *issues]
     with carried(issues):
         if not examples or found.lost * 2 > found.seen:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gradschool.data.columns import detect
-from gradschool.data.formats import NoConversation, is_messages, keys_by_name, plain
+from gradschool.data.formats import NoConversation, is_messages, is_texts, keys_by_name, plain
 from gradschool.data.rounds import rounds
 from gradschool.settings import Data
 
@@ -37,6 +37,8 @@ def _inner(value: Mapping[str, Any]) -> list[Any] | None:
         return [value[keys["row"]]]
     if "translation" in keys and _is_translation(value[keys["translation"]]) and not _is_entry(value):
         return [{key: value[key] for key in value if key != keys["translation"]} | value[keys["translation"]]]
+    if "data" in keys and is_texts(value[keys["data"]]) and not _is_entry(value):  # UltraChat
+        return [{key: value[key] for key in value if key != keys["data"]} | {"messages": value[keys["data"]]}]
     if "paragraphs" in keys and (paragraphs := _objects(value[keys["paragraphs"]])):
         title = value.get(keys.get("title", ""))
         group = {"group": title} if isinstance(title, str) and title else {}
