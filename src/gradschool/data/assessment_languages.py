@@ -1,7 +1,6 @@
 """Words of many languages for assessments: names of keys and values, each under its English word."""
 
 import unicodedata
-from collections.abc import Mapping
 
 
 def folded(text: str) -> str:
@@ -16,7 +15,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(map(folded, text.split()))
 
 
-def _in_english(table: Mapping[str, str]) -> dict[str, str]:
+def _in_english(table: dict[str, str]) -> dict[str, str]:
     """The English word for each word without accents; if several claim a word, the first."""
     return {folded(word): english for english, words in reversed(table.items()) for word in words.split()}
 
@@ -267,7 +266,7 @@ FILLERS = _words(
 )  # words without meaning before the word for it
 LINKS = _words(
     """
-    of for der des von für de du d l la le del della dell da do per van voor af av para pour the die den het el
+    of for der des von für de du d l la le del della dell da do per van voor af av para pour the die den het el fürs zum ins in a
     """
 )  # between a noun and what it belongs to: "Bewertung der Antwort"
 BEFORE_WORD = _words(

@@ -29,7 +29,7 @@ ACCEPTED = (
 IDS = ("answer_id", "a_id", "id", "aid", "post_id")
 ACCEPTED_IDS = ("accepted_answer_id", "accepted_id", "best_answer_id", "chosen_answer_id", "selected_answer_id")
 PLACES = ("choice", "best", "best_index", "accepted_index", "best_answer_index")
-GIVEN = ("best_answer", "accepted_answer", "top_answer", "chosen_answer", "answer", "output", "response")
+BEST, GIVEN = ("best_answer", "accepted_answer", "top_answer", "chosen_answer"), ("answer", "output", "response")
 SEVERAL = "several answers"  # the beginning of a use and of a note
 NUMBER = re.compile(r"([-+]?\d+(?:,\d{3})*(?:\.\d+)?)\s?(k?)", re.IGNORECASE)
 
@@ -40,8 +40,9 @@ def best_answer(row: Mapping[str, Any], keys: Mapping[str, str]) -> tuple[Any, l
     The accepted answer is the best one, then the one with the most votes, the highest score or the first rank. Raises
     MarkedBad if all are marked as bad, or if readers rejected even the best one.
     """
-    if any(isinstance(row.get(keys.get(word, "")), str) and row[keys[word]].strip() for word in GIVEN):
-        return None  # the row names its answer
+    for word in (*BEST, *GIVEN):
+        if isinstance(value := row.get(keys.get(word, "")), str) and value.strip():  # the row names its answer
+            return (value, [keys[word]], "ideal answer") if word in BEST and _has_list(row, keys) else None
     for key in (keys[word] for word in LISTS if word in keys):
         answers = listed(row[key], key)
         objects = [answer for answer in answers if isinstance(answer, dict)]
@@ -55,6 +56,10 @@ def best_answer(row: Mapping[str, Any], keys: Mapping[str, str]) -> tuple[Any, l
             best, used = listed_best
             return text_of(best), [key, used], _use(key, f"the one that `{used}` says is the best", len(answers))
     return None
+
+
+def _has_list(row: Mapping[str, Any], keys: Mapping[str, str]) -> bool:
+    return any(isinstance(row[keys[word]], list | dict) for word in LISTS if word in keys)
 
 
 def _use(key: str, why: str, count: int) -> str:

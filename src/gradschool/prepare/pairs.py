@@ -80,7 +80,9 @@ def read_pairs(
                 sink.add(unreadable(source, str(error), source_file.name))
     counted = ", ".join(f"{form} ({count})" for form, count in forms.most_common(3))
     yield Note(f"{source_file.name}: {counted or 'no row with an input and an output'}.")
-    for text in [text for _, text in unread.remarks()] + [f"{note} ({count} rows)" for note, count in notes.items()]:
+    for text in [text for _, text in unread.remarks()] + [
+        f"{note.partition(': ')[2]} ({count} rows)" for note, count in notes.items()
+    ]:
         yield Note(f"{source_file.name}: {text}.", "warning")
 
 
