@@ -266,7 +266,8 @@ FILLERS = _words(
 )  # words without meaning before the word for it
 LINKS = _words(
     """
-    of for der des von für de du d l la le del della dell da do per van voor af av para pour the die den het el fürs zum ins in a
+    of for der des von für de du d l la le del della dell da do per van voor af av para pour the die den het el fürs
+    zum ins in a
     """
 )  # between a noun and what it belongs to: "Bewertung der Antwort"
 BEFORE_WORD = _words(
