@@ -41,7 +41,8 @@ BAD = [
     {"除外": "はい"},
     {"採用": "いいえ"}, {"是否正确": "否"}, {"Status": "verworfen"}, {"статус": "отклонено"}, {"Note": "mangelhaft"},
     {"évaluation": "1/5"}, {"Bewertung": "2 von 5 Sternen"}, {"rating": "poor (too long)"}, {"評価": "★☆☆☆☆"},
-    {"quality score": "bad"}, {"rating": "not good"}, {"korrekt": "falsch"}, {"approved": "wrong"},
+    {"Bewertung": {"Wert": "schlecht"}}, {"quality score": "bad"}, {"rating": "not good"}, {"korrekt": "falsch"},
+    {"approved": "wrong"},
     {"thumbs": "down"}, {"vote": "downvote"}, {"chosen": False}, {"use_for_training": "n"}, {"reaction": "👎🏽"},
 ]  # fmt: skip
 GOOD = [

@@ -160,3 +160,11 @@ def test_the_answer_of_a_tool_in_a_text_is_no_answer_of_the_assistant(read):
     [example] = read(json.dumps({"system": "SYSTEM: Be brief.", "chat": text})).examples
     assert [one.role for one in example.messages] == ["system", "user", "assistant", "tool", "assistant"]
     assert example.messages[0].content == "Be brief."
+
+
+@pytest.mark.parametrize("labels, kept", [([0, 1, 2, -1], 3), ([0, 1, -1], 3), ([0, 1, 2, -2, -1], 5), ([-1], 1)])
+def test_a_label_of_minus_one_is_none_where_labels_count_from_zero(read, labels, kept):
+    rows = [
+        {"premise": f"It snows {n}.", "hypothesis": "It is cold.", "label": label} for n, label in enumerate(labels)
+    ]
+    assert len(read("\n".join(map(json.dumps, rows))).examples) == kept

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from gradschool.data.formats import NoConversation, keys_by_name
 from gradschool.data.ranked_answers import best_answer, number_in
+from gradschool.data.row_reader import reader_of
 from gradschool.errors import DataError
+from gradschool.settings import Data
 
 GOOD, BAD = "To grind corn.", "Nobody knows."
 FORMS = {
@@ -93,3 +95,9 @@ def test_any_row_has_a_best_answer_or_a_reason(row):
         assert str(error)
     else:
         assert found is None or set(found[1]) <= set(row)
+
+
+def test_a_question_is_asked_whatever_its_answers_are_worth():
+    row = {"question": "Why mills?", "answers": [{"text": BAD, "score": -2}]}
+    for asked in (row, row | {"response_a": BAD, "response_b": BAD, "winner": "tie"}):
+        assert [one.content for one in reader_of([asked], Data()).question(asked).messages] == ["Why mills?"]

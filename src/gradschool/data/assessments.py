@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from gradschool.data.assessment_languages import folded
 from gradschool.data.assessment_names import grade_in, name_of, word_of
 from gradschool.data.assessment_words import (
     BAD_CONTENT,
@@ -35,6 +36,7 @@ from gradschool.data.assessment_words import (
     USES,
     WEIGHTS,
 )
+from gradschool.data.formats import plain
 
 Meaning = Literal["good", "bad", "number"]
 
@@ -51,6 +53,7 @@ MAX_BAD = 0.4  # of a scale: 2 of 5
 WORDS = re.compile(r"[\s,;:()–-]+")
 NUMBER = re.compile(rf"星?\s*([-+]?\d+(?:[.,]\d+)?)\s*(?:{UNIT})?", re.IGNORECASE)
 MAX_DEPTH = 3
+VALUES = {"value", "wert", "valor", "valeur", "valore", "waarde", "wartosc", "значение", "値", "值", "값"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,7 @@ def _inside(key: str, value: Any, depth: int) -> Iterator[Assessment]:
             values[named] = inner.get("value", inner.get("score", inner.get("type")))
             values.pop("score", None)
         elif name_of(key) in RATINGS and not named and "rating" not in inner:
-            values["rating"] = inner.get("value", inner.get("type"))
+            values["rating"] = next((inner[key] for key in inner if folded(plain(key)) in VALUES), inner.get("type"))
         for one in assessments_of(values, depth=depth + 1):
             yield replace(one, key=f"{key}.{one.key}")
 

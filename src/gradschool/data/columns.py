@@ -120,7 +120,11 @@ def _detect(
     if not named_output:
         if why := unmatched(row, keys):
             raise NoConversation(why)
-        row, compared = prefer(row, keys)
+        try:
+            row, compared = prefer(row, keys)
+        except NoConversation:
+            if answered:
+                raise
         keys = keys_by_name(row) if compared else keys
     used = tuple(compared.items())
     others = keys.get(OTHER_ANSWERS, "")

@@ -20,6 +20,8 @@ from gradschool.data.ticks import Cells, Ticks
 from gradschool.data.unread_columns import UnreadColumns
 from gradschool.records import Example, Source
 
+NO_LABEL = "-1"
+
 
 class Findings:
     """Collects what rows say, and reports it when the file has been read."""
@@ -66,7 +68,7 @@ class Findings:
             text = f"`{key}` has weights other than 0 and 1 in {count} rows; every row is trained on alike"
             issues.append(Issue("weights", place, "kept", text))
         issues += [Issue(kind, place, "kept", text) for kind, text in self._unread.remarks()]
-        issues += _unwritten(examples)
+        issues += [*_unwritten(examples), *_unlabelled(examples)]
         for note, noted in self._notes.items():
             issues.append(_noted(note, noted))
         issues = [replace(issue, text=repair(issue.text)[0]) for issue in issues]
@@ -89,6 +91,15 @@ def _unwritten(examples: Sequence[Example]) -> list[Issue]:
         for example in examples
         if example.ideal.strip() in MAYBE_NOTHING
     ]
+
+
+def _unlabelled(examples: Sequence[Example]) -> list[Issue]:
+    """Labels of -1 between those of 0, 1, 2 and so on: public data sets write it for a row without a label."""
+    labels = {example.ideal for example in examples} - {NO_LABEL}
+    if len(labels) <= 2 or labels != set(map(str, range(len(labels)))):
+        return []
+    text = "the label is -1, which data sets write for a row without a label; if it is meant, write a word"
+    return [Issue("empty answer", one.source, "dropped", text, one.id) for one in examples if one.ideal == NO_LABEL]
 
 
 def _rated(name: str, key: str, rated: Sequence[tuple[Example, float]]) -> list[Issue]:
