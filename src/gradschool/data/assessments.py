@@ -81,7 +81,7 @@ def assessments_of(row: Mapping[str, Any], taken: Collection[str] = (), depth: i
     """The assessments of a row or a message; `taken` are the keys that hold its content."""
     for key, value in row.items():
         name = name_of(key)
-        if not _may_assess(name) or key in taken or value is None or value == "":
+        if not may_assess(name) or key in taken or value is None or value == "":
             continue
         if name in TAGS:
             yield from _tagged(key, value)
@@ -94,7 +94,8 @@ def assessments_of(row: Mapping[str, Any], taken: Collection[str] = (), depth: i
             yield found
 
 
-def _may_assess(name: str) -> bool:
+def may_assess(name: str) -> bool:
+    """Whether a key of that name (see `name_of`) may assess the answer of its row."""
     return name in FLAGS or name in NESTED or name in TAGS or STATES.fullmatch(name) is not None
 
 
@@ -116,7 +117,7 @@ def _inside(key: str, value: Any, depth: int) -> Iterator[Assessment]:
     for inner in [inner for inner in inners if not inner.get("was_cancelled")] or inners:
         values = dict(inner)
         named = next((inner[word] for word in ("name", "key", "metric") if isinstance(inner.get(word), str)), "")
-        if named and named not in inner and _may_assess(name_of(named)):
+        if named and named not in inner and may_assess(name_of(named)):
             values[named] = inner.get("value", inner.get("score", inner.get("type")))
             values.pop("score", None)
         elif name_of(key) in RATINGS and not named and "rating" not in inner:

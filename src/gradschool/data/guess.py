@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gradschool.data.assessment_names import name_of
+from gradschool.data.assessments import may_assess
 from gradschool.data.column_names import INPUTS, OTHER_INPUTS, OTHER_OUTPUTS, OUTPUTS, SYSTEMS
 from gradschool.data.columns import content_keys, says
 from gradschool.data.formats import plain, spelled
@@ -58,7 +60,8 @@ def guess(rows: Sequence[Mapping[str, Any]], data: Data) -> Guess | None:
         asked, given, reason = texts[0], classes[0], "one column has texts, the other has classes"
     if not asked or not given or asked == given:
         return None
-    groups = next((key for key in free if key not in (asked, given) and not named and _repeats(rows, key)), "")
+    left = [key for key in free if key not in (asked, given) and not may_assess(name_of(key))]
+    groups = next((key for key in left if not named and _repeats(rows, key)), "")
     return Guess(asked, given, reason, groups)
 
 
