@@ -19,6 +19,8 @@ from gradschool.data.assessment_words import BAD_WORDS, GOOD_WORDS
         ("답변 평가", "rating"), ("ocena", "rating"), ("Qualität", "quality"), ("quality score", "rating"),
         ("Ist die Antwort richtig?", "correct"), ("Was the answer helpful?", "helpful"), ("freigegeben", "approved"),
         ("Für Training verwenden", "use"), ("Nicht fürs Training verwenden", "exclude"), ("no usar", "exclude"),
+        ("Don't use for training!", "exclude"), ("Use for training yes/no", "use_for_training"), ("Antwort ok?", "ok"),
+        ("Verwenden (ja/nein)", "use"), ("Never use in training", "exclude"),
         ("utilisable pour l’entraînement", "use"), ("ausschließen", "exclude"), ("除外", "exclude"),
         ("是否正确", "correct"),
         ("статус", "status"), ("Use for training? (yes/no)", "use_for_training"), ("correct_answer", "correct_answer"),

@@ -358,8 +358,9 @@ def test_a_record_that_is_not_one_is_an_error(record: str, tmp_path: Path) -> No
 def test_a_skill_is_prepared_without_pytorch(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("question,answer\n" + "".join(f"Gate {n}?,Left of {n}.\n" for n in range(40)))
     code = (
-        "import sys\nfrom gradschool.cli import main\nsys.argv = ['gradschool', 'prepare', 'rows.csv', '--for', 'skill', "
-        "'--into', 'job']\ntry:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        "import sys\nfrom gradschool.cli import main\n"
+        "sys.argv = ['gradschool', 'prepare', 'rows.csv', '--for', 'skill', '--into', 'job']\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
         "assert not {'torch', 'transformers'} & sys.modules.keys()"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)

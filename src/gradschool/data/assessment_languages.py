@@ -21,7 +21,7 @@ def _in_english(table: dict[str, str]) -> dict[str, str]:
 
 
 REJECTED = """
-    abgelehnt verworfen aussortiert zurückgewiesen rejeté rejetée refusé refusée écarté rechazado rechazada
+    abgelehnt ablehnung verworfen aussortiert zurückgewiesen rejeté rejetée refusé refusée écarté rechazado rechazada
     rifiutato rifiutata scartato scartata rejeitado rejeitada recusado recusada afgewezen afgekeurd odrzucone
     odrzucona odrzucony zamítnuto zamietnuté avvisad underkänd underkänt afvist avvist underkendt hylätty
     elutasítva respins reddedildi απορρίφθηκε отклонено отклонён отклонен отклонена отклонить отвергнуто не_принято
@@ -76,6 +76,12 @@ KEY_WORDS = _in_english(  # as plain names: in lower case, with underscores
             spokojenost nöjdhet tilfredshed tyytyväisyys elégedettség memnuniyet удовлетворенность
             удовлетворённость 満足度 满意度 만족도
         """,
+        "comment": """
+            kommentar kommentare bemerkung bemerkungen anmerkung anmerkungen hinweis notiz commentaire remarque comentario
+            comentarios observaciones commento osservazioni comentário observação opmerking uwagi komentarz poznámka
+            kommentti megjegyzés комментарий примечание コメント 備考 メモ 备注 评论 비고 메모
+        """,
+        "tags": "schlagwörter schlagworte étiquettes etiquetas etichette trefwoorden теги タグ 标签 태그",
         "thumbs": "daumen pouce pulgar pollice polegar duim kciuk палец 拇指",
         "status": """
             zustand bearbeitungsstatus prüfstatus statut état estado stato situação stan stav tillstånd tilstand
@@ -146,7 +152,7 @@ KEY_WORDS = _in_english(  # as plain names: in lower case, with underscores
 VALUE_WORDS = _in_english(
     {
         "bad": """
-            schlecht schlechte schlechtes schlechter mangelhaft ungenügend unbrauchbar unzureichend miserabel
+            nio schlecht schlechte schlechtes schlechter mangelhaft ungenügend unbrauchbar unzureichend miserabel
             katastrophal mies unpassend schwach ungeeignet mauvais mauvaise médiocre insuffisant insuffisante nul
             nulle inutilisable faible horrible mal malo mala pésimo pésima deficiente insuficiente inútil terrible
             inaceptable cattivo cattiva pessimo pessima scarso scarsa insufficiente inutile inaccettabile mau má ruim
@@ -236,11 +242,14 @@ INTENSE = _words(
     ganske veldig erittäin melko nagyon elég foarte çok oldukça πολύ очень довольно совсем весьма дуже とても 非常に
     非常
     매우 아주
+    völlig absolut komplett vollkommen completamente totalmente complètement totalement assolutamente completely
+    absolutely совершенно абсолютно helemaal volledig zupełnie całkowicie
     """
 )  # adverbs before a grade
 NEGATIONS = _words(
     """
     not isnt nicht kein keine pas non no não nao niet nie ne inte ikke ei nem nu не δεν
+    dont never ohne sans sin senza without kein keinesfalls jamais nunca mai nooit aldrig
     """
 )
 ANSWERS = _words(
@@ -261,7 +270,7 @@ PEOPLE = _words(
 FILLERS = _words(
     """
     overall final gesamt ist is was war est es fue è é foi jest är er die der das the la le el il a o de this diese
-    cette esta questa この 该 이 in to zu zum do does dont bitte please
+    cette esta questa この 该 이 in to zu zum do does bitte please
     """
 )  # words without meaning before the word for it
 LINKS = _words(

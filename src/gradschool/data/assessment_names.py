@@ -36,17 +36,8 @@ SKIN = re.compile("[\U0001f3fb-\U0001f3ff\ufe0f]")
 IN_BRACKETS = re.compile(r"\([^)\n]{0,200}\)|（[^）\n]{0,200}）|['’`]")
 REASON = re.compile(r"\s*(?:[,;:(（，；：、]|\s[-–—]\s).*", re.DOTALL)  # "poor (too long)"
 ELISION = re.compile(r"\b(?:l|d)['’](?=\w)", re.IGNORECASE)  # "d'entraînement"
-UNSPECIFIC = {
-    "label",
-    "labels",
-    "annotation",
-    "annotations",
-    "preference",
-    "reaction",
-    "message_feedback",
-    "loss",
-    "ok",
-}
+YES_OR_NO = re.compile(r"_(?:yes_no|y_n|ja_nein|j_n|oui_non|si_no|sim_nao|ja_nee|tak_nie|да_нет)$")
+UNSPECIFIC = {"label", "labels", "annotation", "annotations", "preference", "reaction", "message_feedback", "loss"}
 USED = {"use", "train", "training", "keep", "include", "learn"}
 COMPOUNDS = ("antwort", "kunden", "nutzer", "gesamt", "experten", "modell", "klant", "kund")  # "Kundenbewertung"
 OF_PEOPLE = {"helpful", "good", "bad", "approved", "rejected", "unhelpful"}  # what people say of answers
@@ -60,6 +51,7 @@ def name_of(key: str) -> str:
     ('rating', 'helpful', 'rating')
     """
     words = re.sub(r"\W+", "_", folded(IN_BRACKETS.sub("", plain(ELISION.sub("", key))))).strip("_") or plain(key)
+    words = YES_OR_NO.sub("", words) or words
     return _english(words) or _without_others(words) or words
 
 
@@ -127,7 +119,7 @@ def _english_value(word: str) -> str:
     """The English word for a value without accents, also with an adverb or a negation before it; empty if unknown."""
     if word in VALUE_WORDS:
         return VALUE_WORDS[word]
-    words = word.split("_")
+    words = [one for one in word.split("_") if one not in ANSWERS] or [word]  # "bad answer"
     while len(words) > 1 and words[0] in INTENSE:
         words = words[1:]
     denied = len(words) > 1 and words[0] in NEGATIONS
