@@ -53,8 +53,8 @@ KEY_WORDS = _in_english(  # as plain names: in lower case, with underscores
         "rating": """
             bewertung bewertungen benotung beurteilung einstufung wertung sterne punkte punktzahl güte évaluation
             appréciation étoiles calificación valoración puntuación evaluación estrellas valutazione voto giudizio
-            punteggio stelle avaliação classificação pontuação estrelas nota beoordeling waardering cijfer sterren
-            ocena oceny hodnocení hodnotenie známka betyg omdöme bedömning bedømmelse vurdering karakter arvosana
+            punteggio stelle avaliação pontuação estrelas nota beoordeling waardering cijfer sterren
+            ocena oceny hodnocení hodnotenie známka betyg omdöme bedömning bedømmelse vurdering arvosana
             arvio értékelés osztályzat evaluare notă calificativ değerlendirme puan βαθμολογία αξιολόγηση оценка
             рейтинг балл баллы оцінка 評価 評点 点数 採点 評価点 評価値 評定 レーティング スコア 评分 评价 打分 得分
             评级 評分 評價
@@ -77,8 +77,9 @@ KEY_WORDS = _in_english(  # as plain names: in lower case, with underscores
             удовлетворённость 満足度 满意度 만족도
         """,
         "comment": """
-            kommentar kommentare bemerkung bemerkungen anmerkung anmerkungen hinweis notiz commentaire remarque comentario
-            comentarios observaciones commento osservazioni comentário observação opmerking uwagi komentarz poznámka
+            kommentar kommentare bemerkung bemerkungen anmerkung anmerkungen hinweis notiz commentaire remarque
+            comentario comentarios observaciones commento osservazioni comentário observação opmerking uwagi
+            komentarz poznámka
             kommentti megjegyzés комментарий примечание コメント 備考 メモ 备注 评论 비고 메모
         """,
         "tags": "schlagwörter schlagworte étiquettes etiquetas etichette trefwoorden теги タグ 标签 태그",

@@ -35,6 +35,7 @@ CONTENT = {  # words of keys whose values are content, however short
         "figur",
         "figura",
         "charakter",
+        "karakter",
         "hintergrund",
         "hinweis",
         "hinweise",
