@@ -37,7 +37,10 @@ MIN_LANGUAGE, LANGUAGE_TEXTS = 0.1, 20  # fraction of the examples from which a 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A job's examples: how they were read, every issue with them, and the usable ones by part of the split."""
+    """A job's examples: how they were read, every issue with them, and the usable ones by part of the split.
+
+    `lengths` has the tokens of each as a row of training, by its id; it is empty without a local base.
+    """
 
     reading: Reading
     issues: list[Issue]
@@ -45,6 +48,7 @@ class Dataset:
     train: list[Example]
     validation: list[Example]
     test: list[Example]
+    lengths: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
             demand_trainable(readable, (train, validation), job.settings.tune, engine)
         others = (yield from texts_of_others(job, train)) if measure.unfitted else []
         shortage = _shortage(measure, job, train, others)
-    data = Dataset(reading, [*issues, *shortage], split, train, validation, test)
+    data = Dataset(reading, [*issues, *shortage], split, train, validation, test, readable.lengths)
     proof = None
     if goal.pass_mark is not None:
         proof = proof_of([example.group for example in test], len(readable.examples), goal.pass_mark, looks.level)

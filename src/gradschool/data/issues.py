@@ -36,6 +36,7 @@ Kind = Literal[
     "structured answer",
     "structured input",
     "choices",
+    "several answers",  # of which the data says which is the best
     "unused column",
     "guessed columns",
     "layout",  # of a table or of several files

@@ -1,10 +1,11 @@
 """How long a text of an author may be: what the base of the job reads, counted with its own tokenizer."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from tokenizers import Tokenizer
 
 from gradschool.errors import GradschoolError
 from gradschool.job import read_job
@@ -12,9 +13,6 @@ from gradschool.model.opening import POCKET
 from gradschool.prepare.folder import JOB_FILE
 from gradschool.records import Conversation
 from gradschool.settings import BUILT_IN
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 CONFIG, TOKENIZERS = "config.json", ("tokenizer.json", "tokenizer.model", "vocab.json")
 USUAL_CONTEXT = 2048  # tokens, for a base that does not say
@@ -47,15 +45,21 @@ class Limits:
         return min(int(PASSAGE * self.context_length), MAX_PASSAGE)
 
     @cached_property
-    def _tokenizer(self) -> "PreTrainedTokenizerBase":
+    def _count(self) -> Callable[[str], int]:
+        if (self.folder / TOKENIZERS[0]).is_file():
+            fast = Tokenizer.from_file(str(self.folder / TOKENIZERS[0]))
+            fast.no_truncation()
+            fast.no_padding()
+            return lambda text: len(fast.encode(text, add_special_tokens=False).ids)
         from transformers import AutoTokenizer  # imports torch, which nothing before needs
 
-        return AutoTokenizer.from_pretrained(self.folder, local_files_only=True, trust_remote_code=False)
+        slow = AutoTokenizer.from_pretrained(self.folder, local_files_only=True, trust_remote_code=False)
+        return lambda text: len(slow.encode(text, add_special_tokens=False, verbose=False))
 
     def tokens(self, text: str) -> int:
         """The number of tokens of a text."""
         clean = text.encode("utf-8", "replace").decode()  # tokenizers do not take lone surrogates
-        return len(self._tokenizer.encode(clean, add_special_tokens=False, verbose=False))
+        return self._count(clean)
 
     def exceeds(self, text: str, tokens: int) -> bool:
         """Whether a text has more tokens than that; a token has at least one byte, so that most are not counted."""
