@@ -83,7 +83,7 @@ def load(
     config = check_folder(folder)
     if quantization and config.get("quantization_config"):
         raise _quantized(folder)
-    with _quiet():
+    with quiet():
         try:
             known = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         except LOAD_ERRORS as error:
@@ -134,7 +134,7 @@ def _network(folder: Path, device: torch.device, dtype: torch.dtype, packing: di
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No progress bars of transformers, and no warnings, which quote what the files of others say."""
     bars_were_on, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
