@@ -10,6 +10,7 @@ from gradschool.cli import running
 from gradschool.cli import using
 from gradschool.cli import shipping
 from gradschool.cli import serving
+from gradschool.cli import bases
 from gradschool.cli import fitting
 from gradschool.cli import about
 
@@ -21,6 +22,7 @@ main = partial(app, prog_name="gradschool")  # also for `python -m gradschool`: 
 __all__ = [
     "about",
     "app",
+    "bases",
     "climbing",
     "fitting",
     "main",

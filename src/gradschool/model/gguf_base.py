@@ -15,16 +15,16 @@ from typing import Any
 import psutil
 import torch
 from pydantic import TypeAdapter
-from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedConfig
 
 from gradschool.errors import ModelError, ResourceError, first_line
 from gradschool.files import PRIVATE, new_folder, write_json
 from gradschool.model.gguf_cache import FILE, cache_folder
 from gradschool.model.gguf_file import GgufFile, read_gguf
 from gradschool.model.gguf_join import join
-from gradschool.model.gguf_tokens import demand_equal_tokens
+from gradschool.model.gguf_tokens import cut_as_llama_cpp, demand_equal_tokens
 from gradschool.model.llama_cpp import need_llama_cpp
-from gradschool.model.loading import LOAD_ERRORS, quiet
+from gradschool.model.loading import LOAD_ERRORS, quiet, tokenizer_of
 from gradschool.records import Note, Progress, Work
 from gradschool.remembered import Remembered
 
@@ -54,10 +54,9 @@ def folder_of_gguf(path: Path) -> Work[Path]:
         before = _stamps(file)
         with new_folder(folder, PRIVATE) as made:
             yield Progress(f"converting {file.name}", 0, 0)
-            _convert(file, made)
+            _convert(file, digest, made)
             if _stamps(file) != before:
                 raise ModelError(f"{path} changed while it was read.", "", "repeat the command when it is complete.")
-            write_json(made / FILE, {"sha256": digest, "name": file.name})
     return folder
 
 
@@ -110,7 +109,16 @@ def _demand_space(file: GgufFile, folder: Path) -> Work[None]:
             )
 
 
-def _convert(file: GgufFile, folder: Path) -> None:
+def config_of_gguf(file: GgufFile) -> PreTrainedConfig:
+    """The config of the network in a GGUF file; raises ModelError for a family that the loader does not know."""
+    path = file.first.path
+    with _refused_by_loader(file), quiet():
+        config: PreTrainedConfig = AutoConfig.from_pretrained(path.parent, gguf_file=path.name, local_files_only=True)
+        return config
+
+
+def _convert(file: GgufFile, digest: str, folder: Path) -> None:
+    write_json(folder / FILE, {"sha256": digest, "name": file.name})
     whole = folder / "whole.gguf"  # the loaders want one file, with this suffix
     if len(file.parts) > 1:
         join(file, whole)
@@ -118,6 +126,7 @@ def _convert(file: GgufFile, folder: Path) -> None:
         whole.symlink_to(file.first.path.resolve())
     with _refused_by_loader(file), quiet(), contextlib.redirect_stderr(io.StringIO()):  # its bars
         tokenizer: Any = AutoTokenizer.from_pretrained(folder, gguf_file=whole.name, local_files_only=True)
+        cut_as_llama_cpp(tokenizer, file.first)
         network: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             gguf_file=whole.name,
@@ -128,7 +137,7 @@ def _convert(file: GgufFile, folder: Path) -> None:
         network.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
     del network
-    demand_equal_tokens(AutoTokenizer.from_pretrained(folder, local_files_only=True), file.first.path)
+    demand_equal_tokens(tokenizer_of(folder), whole, file.name)
     whole.unlink()
 
 

@@ -1,13 +1,15 @@
-"""Compare the tokenizer that was made of a GGUF file with llama.cpp's own: a specialist may run in either."""
+"""The tokenizer of a GGUF file, cut as llama.cpp cuts, and compared with it: a specialist may run in either."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gguf import GGUFReader, TokenType
+from tokenizers import pre_tokenizers
 
 from gradschool.errors import ModelError
 from gradschool.model.gguf_file import TOKENS
+from gradschool.model.gguf_header import Header
 from gradschool.model.llama_cpp import LlamaCpp
 from gradschool.model.prefix import common_prefix
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 AT_ONCE = 40  # control tokens in one text
+BYTE_LEVEL = "gpt2"  # what llama.cpp calls byte-level BPE
+SINGLE_DIGITS = ("smollm", "starcoder", "refact", "command-r", "codeshell", "exaone")  # as llama.cpp cuts for these
 CONTEXT = 256  # tokens; llama.cpp only cuts texts here
 # Scripts, numbers, code, spaces and signs, on each of which families of tokenizers differ.
 SAMPLES = (
@@ -33,12 +37,26 @@ SAMPLES = (
 )
 
 
-def demand_equal_tokens(tokenizer: "PreTrainedTokenizerBase", file: Path) -> None:
+def cut_as_llama_cpp(tokenizer: "PreTrainedTokenizerBase", header: Header) -> None:
+    """Change what the loader leaves as other programs have it: llama.cpp never composes letters in byte-level BPE.
+
+    Ways to cut words that the loader knows stay.
+    """
+    if header.text("tokenizer.ggml.model") != BYTE_LEVEL:
+        return
+    whole: Any = tokenizer
+    whole.backend_tokenizer.normalizer = None
+    if header.text("tokenizer.ggml.pre") in SINGLE_DIGITS:
+        digits, words = pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)
+        whole.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, words])
+
+
+def demand_equal_tokens(tokenizer: "PreTrainedTokenizerBase", file: Path, name: str) -> None:
     """Raise ModelError if llama.cpp, with the GGUF file itself, cuts a text or a control token into other tokens."""
     with LlamaCpp(file, CONTEXT) as server:
         for text, expected, found in _pairs(tokenizer, file, server):
             if expected != found:
-                raise _different(tokenizer, file, text, expected, found)
+                raise _different(tokenizer, name, text, expected, found)
 
 
 def _pairs(
@@ -62,14 +80,14 @@ def _control_tokens(file: Path) -> list[str]:
 
 
 def _different(
-    tokenizer: "PreTrainedTokenizerBase", file: Path, text: str, expected: Sequence[int], found: Sequence[int]
+    tokenizer: "PreTrainedTokenizerBase", name: str, text: str, expected: Sequence[int], found: Sequence[int]
 ) -> ModelError:
     same = common_prefix([expected, found])
     theirs, ours = (
         [tokenizer.convert_ids_to_tokens(token) for token in ids[same : same + 4]] for ids in (expected, found)
     )
     return ModelError(
-        f"The tokenizer of {file} would not give the tokens that llama.cpp gives.",
+        f"The tokenizer of {name} would not give the tokens that llama.cpp gives.",
         f"In {text[:60]!r}, llama.cpp has {theirs}, and the converted tokenizer {ours}: what is trained on one would "
         "not be what runs in the other.",
         "name the model as its makers published it (config.json and *.safetensors), or another GGUF file.",

@@ -163,17 +163,9 @@ def _find(settings: Settings, folder: Path) -> Work[Found]:
         if not POCKET.is_dir():
             raise ModelError("The built-in model is missing.", f"{POCKET} does not exist.", "install gradschool again.")
         return Found(POCKET, name)
-    path = path_named(name, folder)
-    if name in NAMED:
-        file: Path | None = NAMED[name].path()
-    elif model := stored_name(name):
-        stored = find_stored(model)
-        if about := stored.about():
-            yield Note(about)
-        file = stored.file
-    else:
-        file = gguf_at(path) if path else None
-    if file:
+    if (model := stored_name(name)) and (about := find_stored(model).about()):
+        yield Note(about)
+    if file := gguf_of(name, folder):
         from gradschool.model.gguf_base import folder_of_gguf
 
         converted = yield from folder_of_gguf(file)
@@ -190,6 +182,19 @@ def _find(settings: Settings, folder: Path) -> Work[Found]:
             raise
         raise ModelError(error.what, error.why, f"{error.fix} Or, {ollama_route(name)}.") from error
     return Found(fetched, name, fetched.name)  # in the Hub's cache, the name of a snapshot is its commit
+
+
+def gguf_of(name: str, folder: Path) -> Path | None:
+    """The GGUF file that a base means: by its own name, from Ollama's store, or as a path; None if it is no GGUF.
+
+    Raises ModelError if a base of that name is not on this machine.
+    """
+    if name in NAMED:
+        return NAMED[name].path()
+    if model := stored_name(name):
+        return find_stored(model).file
+    path = path_named(name, folder)
+    return gguf_at(path) if path else None
 
 
 def path_named(name: str, folder: Path) -> Path | None:
