@@ -70,7 +70,9 @@ def test_a_manifest_without_its_weights_is_an_error(store: Path) -> None:
     assert "tulip:8b" not in {model.name for model in models()}
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"layers": 3}', '{"layers": [{"mediaType": "x", "digest": "../../a"}]}'])
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"layers": 3}', '{"layers": [{"mediaType": "x", "digest": "../../a"}]}']
+)
 def test_a_damaged_manifest_is_an_error(store: Path, content: str) -> None:
     (store / "manifests/registry.ollama.ai/library/tulip/latest").write_text(content)
     with pytest.raises(ModelError, match="is not a manifest of Ollama's"):

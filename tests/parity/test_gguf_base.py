@@ -1,4 +1,4 @@
-"""GGUF files as bases: the same weights and tokens as the file has, in every family, and the same answers as llama.cpp."""
+"""GGUF files as bases: the same weights and tokens as the file has, and the answers that llama.cpp gives."""
 
 import os
 from pathlib import Path

@@ -34,10 +34,10 @@ from gradschool.files import (
 )
 from gradschool.model.engine import Engine
 from gradschool.model.folders import refusal
+from gradschool.model.gguf_file import gguf_at
 from gradschool.model.hosts import named_by_user
 from gradschool.model.hub import NEEDED
 from gradschool.model.local import demand_local
-from gradschool.model.gguf_file import gguf_at
 from gradschool.model.opening import base_folder, has_own_name, open_engine, path_named, remember_base
 from gradschool.model.places import DIGITS, find_base, remember, without_place
 from gradschool.package.card import card
