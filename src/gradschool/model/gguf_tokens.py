@@ -30,7 +30,7 @@ SAMPLES = (
     "Он приехал вчера вечером. Ще не вмерла надія. Ο δρόμος είναι μακρύς. Zażółć gęślą jaźń. Öğüt verdi.",
     "השוכר ישלם את דמי השכירות. يدفع المستأجر الإيجار في أول كل شهر. किरायेदार हर महीने किराया देता है।",
     "借家人は毎月一日に家賃を支払う。租客每月一日交房租。세입자는 매달 첫날에 집세를 낸다. ผู้เช่าจ่ายค่าเช่าทุกเดือน",
-    "  leading spaces,   inner   ones, trailing ones   \n\n\n\r\nand lines \t\t with tabs\u00a0and\u2009thin ones\u200b.",
+    "  leading spaces,   inner   ones, trailing   \n\n\n\r\nand lines \t\t with tabs\u00a0and\u2009thin ones\u200b.",
     "emoji 😀👩‍👩‍👧‍👦🇪🇺, signs €£¥§°½²≤≠→, combining e\u0301 and n\u0303, ligatures ﬁ ﬂ, full width ＡＢＣ１２３",
     "aaaaaaaaaaaaaaaaaaaaaaaa ---------------- ................ 1111111111111111 ================",
     "HTTPServer camelCase snake_case KEBAB-CASE x86_64 v1.2.3-rc.4 e-mail@example.org #tag @name C++ C# F#",

