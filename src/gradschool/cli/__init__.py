@@ -10,6 +10,7 @@ from gradschool.cli import running
 from gradschool.cli import using
 from gradschool.cli import shipping
 from gradschool.cli import serving
+from gradschool.cli import bases
 from gradschool.cli import fitting
 from gradschool.cli import about
 
@@ -29,6 +30,7 @@ def main() -> None:
 __all__ = [
     "about",
     "app",
+    "bases",
     "climbing",
     "fitting",
     "main",
