@@ -1,4 +1,4 @@
-"""Find near-duplicate texts with MinHash, and confirm each by its exact Jaccard similarity."""
+"""Find near-duplicate texts: by words with MinHash, confirmed by exact Jaccard similarity; short ones by characters."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,8 +9,10 @@ import numpy.typing as npt
 from scipy.cluster.hierarchy import DisjointSet
 
 from gradschool.data.components import Nodes, components
+from gradschool.data.contained import contained
 from gradschool.data.normalize import normalize
-from gradschool.data.shingles import BLOCK, MULTIPLIER, Hashes, fingerprint, ngram_hashes, signatures
+from gradschool.data.shingles import BLOCK, Hashes, banded, fingerprint, ngram_hashes, signatures
+from gradschool.data.short_texts import Corpus, Limits, jaccard, similar
 from gradschool.records import Example
 
 SHINGLE = 5  # words of an n-gram
@@ -29,12 +31,41 @@ def near_duplicates(examples: Sequence[Example], threshold: float) -> list[tuple
 
     Two questions are near-duplicates if the Jaccard similarity of their sets of normalized word 5-grams is at least
     `threshold`, in (0, 1]. A question of fewer than five words is one shingle. Shingles that a quarter of all
-    questions share, such as a repeated instruction, do not count. Clusters are transitive.
+    questions share, such as a repeated instruction, do not count. Short questions are also compared by characters, with
+    their answers (`short_texts.similar`, `contained.contained`). Clusters are transitive.
     """
     # Sorted, so that the result does not depend on file order.
     ordered = sorted(examples, key=lambda example: example.id)
-    found = near_texts(lambda: map(question_text, ordered), lambda number: question_text(ordered[number]), threshold)
-    return sorted(tuple(sorted(ordered[number].id for number in cluster)) for cluster in found)
+    return sorted(tuple(sorted(ordered[number].id for number in cluster)) for cluster in _alike(ordered, threshold))
+
+
+def _alike(examples: Sequence[Example], threshold: float) -> list[tuple[int, ...]]:
+    """Clusters of examples with near-duplicate questions, as ascending positions.
+
+    A cluster of more than a quarter of all examples is not one question in other words: its texts are made from a
+    template. Then its links by characters do not count.
+    """
+    texts = [question_text(example) for example in examples]
+    words = [
+        (cluster[0], other) for cluster in near_texts(lambda: texts, texts.__getitem__, threshold) for other in cluster
+    ]
+    if threshold == 1 or not texts:
+        return _clusters(components(len(texts), words))
+    limits, corpus = Limits.of(threshold), Corpus(texts, [example.ideal for example in examples])
+    characters = np.concatenate((similar(corpus, limits), contained(corpus, limits)))
+    by_words = np.array(words, dtype=np.int64).reshape(-1, 2)
+    roots = components(len(texts), np.concatenate((by_words, characters)))
+    crowded = np.bincount(roots)[roots] > max(COMMON_MIN, COMMON_SHARE * len(texts))
+    kept = characters[~crowded[characters[:, 0]]]
+    return _clusters(components(len(texts), np.concatenate((by_words, kept))))
+
+
+def _clusters(roots: Nodes) -> list[tuple[int, ...]]:
+    """The members of each component with two or more, as ascending positions."""
+    found: defaultdict[int, list[int]] = defaultdict(list)
+    for number, root in enumerate(roots.tolist()):
+        found[root].append(number)
+    return [tuple(cluster) for cluster in found.values() if len(cluster) > 1]
 
 
 def near_texts(
@@ -108,7 +139,7 @@ class NearIndex:
         if not sets:
             return
         rows = signatures(sets, HASHES, SEED)
-        self._keys.append(_banded(rows, self._bands))
+        self._keys.append(banded(rows, self._bands))
         self._signatures.append(rows.astype(np.uint16))  # the low halves of the signatures
         for one in sets:
             self._equal.append(self._first.setdefault(fingerprint(one), len(self._equal)))
@@ -136,7 +167,7 @@ class NearIndex:
                 return False
             estimate = np.count_nonzero(low[one] == low[other]) / HASHES
             possible = bool(estimate >= self._threshold - MARGIN)
-            alike = possible and _jaccard(shingles(one), shingles(other)) >= self._threshold
+            alike = possible and jaccard(shingles(one), shingles(other)) >= self._threshold
             if not alike and len(unlike) < MAX_PAIRS:
                 unlike.add(pair)
             return alike
@@ -145,10 +176,7 @@ class NearIndex:
             links = [link for crowd in _same_key(keys[:, band], first) for link in _links(crowd, roots, near)]
             known = np.column_stack((np.arange(count), roots))
             roots = components(count, np.concatenate((known, np.array(links, dtype=np.int64).reshape(-1, 2))))
-        found: defaultdict[int, list[int]] = defaultdict(list)
-        for number, root in enumerate(roots.tolist()):
-            found[root].append(number)
-        return [tuple(cluster) for cluster in found.values() if len(cluster) > 1]
+        return _clusters(roots)
 
 
 def question_text(example: Example) -> str:
@@ -163,15 +191,6 @@ def _distinctive(runs: Hashes, common: Hashes) -> Hashes:
     rest = shingles[~np.isin(shingles, common, assume_unique=True)]
     # A text of only common wording equals nothing but itself.
     return rest if len(rest) else np.frombuffer(fingerprint(runs)[:8], dtype=np.uint64)
-
-
-def _banded(rows: npt.NDArray[np.uint32], bands: int) -> npt.NDArray[np.uint64]:
-    """A key for each band of each signature: (texts, hashes) to (texts, bands)."""
-    banded = rows.reshape(len(rows), bands, HASHES // bands).astype(np.uint64)
-    keys = np.zeros((len(rows), bands), dtype=np.uint64)
-    for column in range(banded.shape[2]):
-        keys = keys * MULTIPLIER + banded[:, :, column]
-    return keys
 
 
 def _bands(threshold: float) -> int:
@@ -212,7 +231,3 @@ def _links(crowd: Sequence[int], roots: Nodes, near: Callable[[int, int], bool])
         if len(crowd) <= CROWD or not joined:
             seen.append((here, root))
 
-
-def _jaccard(one: Hashes, other: Hashes) -> float:
-    common = len(np.intersect1d(one, other, assume_unique=True))
-    return common / (len(one) + len(other) - common or 1)

@@ -46,6 +46,21 @@ def signatures(sets: Sequence[Hashes], hashes: int, seed: int) -> npt.NDArray[np
     """MinHash signatures of sets of hashes, of shape (sets, hashes)."""
     offsets = np.zeros(len(sets) + 1, dtype=np.uint64)
     np.cumsum([len(one) for one in sets], out=offsets[1:])
-    flat = np.concatenate(sets) if sets else np.zeros(0, dtype=np.uint64)
+    return flat_signatures(np.concatenate(sets) if sets else np.zeros(0, dtype=np.uint64), offsets, hashes, seed)
+
+
+def flat_signatures(
+    flat: Hashes, offsets: npt.NDArray[np.uint64], hashes: int, seed: int
+) -> npt.NDArray[np.uint32]:
+    """As `signatures`; the hashes of set i are `flat[offsets[i]:offsets[i + 1]]`."""
     rows = RMinHash.digest_matrix_from_flat_token_hashes(flat, offsets, hashes, seed).to_rows()
-    return np.array(rows, dtype=np.uint32).reshape(len(sets), hashes)
+    return np.array(rows, dtype=np.uint32).reshape(len(offsets) - 1, hashes)
+
+
+def banded(rows: npt.NDArray[np.uint32], bands: int) -> Hashes:
+    """A key for each band of each signature: (texts, hashes) to (texts, bands)."""
+    columns = rows.reshape(len(rows), bands, rows.shape[1] // bands).astype(np.uint64)
+    keys = np.zeros((len(rows), bands), dtype=np.uint64)
+    for column in range(columns.shape[2]):
+        keys = keys * MULTIPLIER + columns[:, :, column]
+    return keys

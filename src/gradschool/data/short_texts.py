@@ -1,0 +1,195 @@
+"""Link short questions that are the same in other words: with typos, a changed word, a greeting, or inside a mail.
+
+Word n-grams miss these, because one changed word changes most n-grams of a short text. Character n-grams survive it, but
+texts that mean different things also share many. So the answers decide how alike two questions must be.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import lru_cache
+from hashlib import blake2b
+
+import numpy as np
+import numpy.typing as npt
+
+from gradschool.data.char_grams import Grams, char_grams
+from gradschool.data.normalize import normalize, normalized_words
+from gradschool.data.shingles import BLOCK, MULTIPLIER, Hashes, banded, flat_signatures
+
+HASHES, BANDS, SEED = 96, 24, 2  # finds a pair with a Jaccard similarity of .6 with probability .96, of .7 with .998
+MIN_WORDS, MIN_GRAMS, MAX_GRAMS = 3, 10, 500  # of a text that is compared; longer ones are compared by words
+COMMON_SHARE, COMMON_MIN, SAMPLE = 0.25, 10, 5_000  # a gram in more texts than both does not count
+WINDOW, OTHER_WINDOW = 8, 4  # texts with one key that each is compared with: with the same answer, with another
+CROWD = 64  # texts with one key; if more have different answers, their wording is a template
+MARGIN = 0.12  # below the threshold; an estimate from 96 hashes is further off with probability 1 in 100
+CHUNK = 1 << 18  # pairs estimated at a time
+MIN_TYPO, ALIKE = 5, 0.8  # characters of a word that may have a typo, and how alike the two words must be
+NUMBER = re.compile(r"\S*\d\S*")
+
+Links = npt.NDArray[np.int64]  # of shape (links, 2)
+NO_LINKS: Links = np.zeros((0, 2), dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """From which similarity two short texts are near-duplicates."""
+
+    jaccard: float
+    containment: float
+
+    @classmethod
+    def of(cls, threshold: float) -> "Limits":
+        """The limits that correspond to a threshold for word 5-grams: a word has about five characters."""
+        return cls(max(0.5, 1 - 2 * (1 - threshold)), 1 - (1 - threshold) / 2)
+
+
+class Corpus:
+    """Texts with their answers, and the grams of each that count."""
+
+    def __init__(self, texts: Sequence[str], answers: Sequence[str]) -> None:
+        self.texts = texts
+        numbers: dict[str, int] = {}
+        self.answers = np.array([numbers.setdefault(normalize(one), len(numbers)) for one in answers], dtype=np.int64)
+        self._common = common_grams(texts)
+
+    def blocks(self) -> Iterator[tuple[int, list[str]]]:
+        """The normalized texts in blocks, each with the position of its first."""
+        for start in range(0, len(self.texts), BLOCK):
+            yield start, list(map(normalize, self.texts[start : start + BLOCK]))
+
+    def grams(self, normalized: Sequence[str]) -> Grams:
+        """The grams of texts without common ones."""
+        grams = char_grams(normalized)
+        if len(self._common) == 0:
+            return grams
+        places = np.minimum(self._common.searchsorted(grams.flat), len(self._common) - 1)
+        return grams.where(self._common[places] != grams.flat)
+
+    def compared(self, normalized: Sequence[str], grams: Grams) -> npt.NDArray[np.bool_]:
+        """Which texts are long enough to say something, and short enough to be compared by characters."""
+        words = np.array([len(normalized_words(text)) for text in normalized])
+        return (words >= MIN_WORDS) & (grams.counts >= MIN_GRAMS) & (grams.counts <= MAX_GRAMS)
+
+    def sets(self, numbers: Sequence[int]) -> dict[int, Hashes]:
+        """The different grams of some texts, by position."""
+        return dict(zip(numbers, self.grams([normalize(self.texts[n]) for n in numbers]).sets(), strict=True))
+
+    def same_answer(self, pairs: Links) -> npt.NDArray[np.bool_]:
+        """Which pairs have one answer."""
+        return np.asarray(self.answers[pairs[:, 0]] == self.answers[pairs[:, 1]])
+
+
+def common_grams(texts: Sequence[str]) -> Hashes:
+    """The sorted grams that more than a quarter of the texts have."""
+    sample = texts[:: max(1, -(-len(texts) // SAMPLE))]
+    grams, frequency = np.unique(char_grams(list(map(normalize, sample))).unique().flat, return_counts=True)
+    return np.asarray(grams[frequency > max(COMMON_MIN, COMMON_SHARE * len(sample))])
+
+
+def similar(corpus: Corpus, limits: Limits) -> Links:
+    """Pairs of short texts with the same numbers and a large Jaccard similarity of their character grams.
+
+    With different answers, the texts must also be the same words, but for typos: "the capital of Chad" and "the capital
+    of Cuba" are two questions.
+    """
+    index = _Index(corpus)
+    pairs = index.candidates(limits.jaccard - MARGIN)
+    sets = corpus.sets(np.unique(pairs).tolist())
+    near = [jaccard(sets[one], sets[other]) >= limits.jaccard for one, other in pairs.tolist()]
+    pairs = pairs[np.array(near, dtype=bool)]
+    same = corpus.same_answer(pairs)
+    for place in np.flatnonzero(~same).tolist():
+        same[place] = only_typos(*(normalize(corpus.texts[number]) for number in pairs[place].tolist()))
+    return pairs[same]
+
+
+class _Index:
+    """MinHash signatures and band keys of the short texts of a corpus."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        self._corpus = corpus
+        numbers, keys, low, digits = [], [], [], []
+        for start, normalized in corpus.blocks():
+            grams = corpus.grams(normalized)
+            wanted = np.flatnonzero(corpus.compared(normalized, grams))
+            kept = grams.where(np.isin(grams.owners, wanted))
+            offsets = np.concatenate(([0], np.cumsum(kept.counts[wanted]))).astype(np.uint64)
+            rows = flat_signatures(kept.flat, offsets, HASHES, SEED)
+            numbers.append(wanted + start)
+            keys.append(banded(rows, BANDS))
+            low.append(rows.astype(np.uint8))
+            digits.append(np.array([numbers_key(normalized[n]) for n in wanted.tolist()], dtype=np.uint64))
+        self._numbers = np.concatenate(numbers)
+        self._keys, self._low = np.concatenate(keys), np.concatenate(low)
+        self._keys ^= np.concatenate(digits)[:, None]  # other numbers, other text
+
+    def candidates(self, least: float) -> Links:
+        """Pairs whose estimated similarity is at least `least`."""
+        answers = self._corpus.answers[self._numbers].astype(np.uint64) * MULTIPLIER
+        count = len(self._numbers)
+        found = np.zeros(0, dtype=np.int64)
+        for band in range(BANDS):
+            key = self._keys[:, band]
+            for pairs in (_neighbours(key ^ answers, WINDOW), _neighbours(key, OTHER_WINDOW, CROWD)):
+                codes = np.setdiff1d(pairs.min(axis=1) * count + pairs.max(axis=1), found)
+                found = np.union1d(found, codes[self._estimates(codes, count) >= least])
+        return np.column_stack((self._numbers[found // max(count, 1)], self._numbers[found % max(count, 1)]))
+
+    def _estimates(self, codes: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.float64]:
+        """The fraction of equal hashes of each pair."""
+        equal = [np.zeros(0)]
+        for start in range(0, len(codes), CHUNK):
+            part = codes[start : start + CHUNK]
+            equal.append((self._low[part // count] == self._low[part % count]).mean(axis=1))
+        return np.concatenate(equal)
+
+
+def _neighbours(keys: Hashes, window: int, crowd: int | None = None) -> Links:
+    """Pairs of texts with equal keys that are at most `window` apart in their order; none of more than `crowd`."""
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    if crowd is not None:
+        ends = np.flatnonzero(np.diff(ordered, append=ordered[-1:] + np.uint64(1))) + 1
+        lengths = np.diff(ends, prepend=0)
+        small = np.repeat(lengths <= crowd, lengths)
+        order, ordered = order[small], ordered[small]
+    pairs = [NO_LINKS]
+    for step in range(1, window + 1):
+        here = np.flatnonzero(ordered[step:] == ordered[:-step])
+        pairs.append(np.column_stack((order[here], order[here + step])))
+    return np.concatenate(pairs)
+
+
+def jaccard(one: Hashes, other: Hashes) -> float:
+    """The Jaccard similarity of two sets, as sorted different values."""
+    common = len(np.intersect1d(one, other, assume_unique=True))
+    return common / (len(one) + len(other) - common or 1)
+
+
+def numbers_in(normalized: str) -> list[str]:
+    """The words with digits of a normalized text, sorted."""
+    return sorted(NUMBER.findall(normalized))
+
+
+def numbers_key(normalized: str) -> int:
+    """A hash of the words with digits; 0 if there is none."""
+    found = numbers_in(normalized)
+    return int.from_bytes(blake2b("\0".join(found).encode(), digest_size=8).digest()) if found else 0
+
+
+def only_typos(one: str, other: str) -> bool:
+    """Whether two normalized texts have the same words, but for typos in long words."""
+    mine, yours = normalized_words(one), normalized_words(other)
+    if len(mine) != len(yours):
+        return False
+    return all(a == b or _typo(a, b) for a, b in zip(mine, yours, strict=True))
+
+
+@lru_cache(maxsize=65_536)
+def _typo(one: str, other: str) -> bool:
+    """Whether two words differ as by a typo: long words, alike, with the same first letter."""
+    if min(len(one), len(other)) < MIN_TYPO or one[0] != other[0]:
+        return False
+    return SequenceMatcher(None, one, other, autojunk=False).ratio() >= ALIKE
