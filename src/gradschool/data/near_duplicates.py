@@ -11,7 +11,7 @@ from scipy.cluster.hierarchy import DisjointSet
 from gradschool.data.components import Nodes, components
 from gradschool.data.contained import contained
 from gradschool.data.normalize import normalize
-from gradschool.data.shingles import BLOCK, Hashes, banded, fingerprint, ngram_hashes, signatures
+from gradschool.data.shingles import BLOCK, Grams, Hashes, banded, ngram_hashes, ngrams, signatures, words_of
 from gradschool.data.short_texts import Corpus, Limits, jaccard, similar
 from gradschool.records import Example
 
@@ -45,14 +45,13 @@ def _alike(examples: Sequence[Example], threshold: float) -> list[tuple[int, ...
     A cluster of more than a quarter of all examples is not one question in other words: its texts are made from a
     template. Then its links by characters do not count.
     """
-    texts = [question_text(example) for example in examples]
-    words = [
-        (cluster[0], other) for cluster in near_texts(lambda: texts, texts.__getitem__, threshold) for other in cluster
-    ]
+    texts = [normalize(question_text(example)) for example in examples]
+    found = near_texts(lambda: texts, texts.__getitem__, threshold)
     if threshold == 1 or not texts:
-        return _clusters(components(len(texts), words))
-    limits, corpus = Limits.of(threshold), Corpus(texts, [example.ideal for example in examples])
+        return found
+    limits, corpus = Limits.of(threshold), Corpus(texts, [normalize(example.ideal) for example in examples])
     characters = np.concatenate((similar(corpus, limits), contained(corpus, limits)))
+    words = [(cluster[0], other) for cluster in found for other in cluster[1:]]
     by_words = np.array(words, dtype=np.int64).reshape(-1, 2)
     roots = components(len(texts), np.concatenate((by_words, characters)))
     crowded = np.bincount(roots)[roots] > max(COMMON_MIN, COMMON_SHARE * len(texts))
@@ -134,15 +133,24 @@ class NearIndex:
             self._process()
 
     def _process(self) -> None:
-        sets = [_distinctive(runs, self._common) for runs in ngram_hashes(self._waiting, SHINGLE)]
-        self._waiting = []
-        if not sets:
+        if not self._waiting:
             return
-        rows = signatures(sets, HASHES, SEED)
+        grams = self._shingles(self._waiting)
+        self._waiting = []
+        rows = signatures(grams, HASHES, SEED)
         self._keys.append(banded(rows, self._bands))
         self._signatures.append(rows.astype(np.uint16))  # the low halves of the signatures
-        for one in sets:
-            self._equal.append(self._first.setdefault(fingerprint(one), len(self._equal)))
+        for one in grams.fingerprints():
+            self._equal.append(self._first.setdefault(one.tobytes(), len(self._equal)))
+
+    def _shingles(self, normalized: Sequence[str]) -> Grams:
+        """The shingles that count. A text of only common wording equals nothing but itself."""
+        grams = ngrams(words_of(normalized), SHINGLE)
+        rest = grams.without(self._common)
+        if (stock := rest.counts == 0).any():
+            marks = Grams.of(grams.fingerprints()[:, 0], np.ones(len(stock), dtype=np.int64))
+            rest = rest.joined(marks.where(stock))
+        return rest
 
     def clusters(self, text: Callable[[int], str]) -> list[tuple[int, ...]]:
         """Transitive clusters of two or more near-duplicate texts, as ascending positions."""
@@ -158,7 +166,7 @@ class NearIndex:
             if number not in cached:
                 if len(cached) >= MAX_CACHED:
                     cached.clear()
-                cached[number] = _distinctive(next(ngram_hashes([normalize(text(number))], SHINGLE)), self._common)
+                [cached[number]] = self._shingles([normalize(text(number))]).sets()
             return cached[number]
 
         def near(one: int, other: int) -> bool:
@@ -182,15 +190,6 @@ class NearIndex:
 def question_text(example: Example) -> str:
     """The question of an example without its system message, which all examples share."""
     return "\n".join(message.content for message in example.question if message.role != "system")
-
-
-def _distinctive(runs: Hashes, common: Hashes) -> Hashes:
-    shingles = np.unique(runs)
-    if len(common) == 0:
-        return shingles
-    rest = shingles[~np.isin(shingles, common, assume_unique=True)]
-    # A text of only common wording equals nothing but itself.
-    return rest if len(rest) else np.frombuffer(fingerprint(runs)[:8], dtype=np.uint64)
 
 
 def _bands(threshold: float) -> int:

@@ -14,19 +14,20 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
-from gradschool.data.char_grams import Grams, char_grams
-from gradschool.data.normalize import normalize, normalized_words
-from gradschool.data.shingles import BLOCK, MULTIPLIER, Hashes, banded, flat_signatures
+from gradschool.data.char_grams import char_grams
+from gradschool.data.normalize import normalized_words
+from gradschool.data.shingles import BLOCK, MULTIPLIER, Grams, Hashes, banded, signatures
 
 HASHES, BANDS, SEED = 96, 24, 2  # finds a pair with a Jaccard similarity of .6 with probability .96, of .7 with .998
-MIN_WORDS, MIN_GRAMS, MAX_GRAMS = 3, 10, 500  # of a text that is compared; longer ones are compared by words
+MIN_WORDS, MIN_GRAMS = 3, 10  # of a text that is compared
+MIN_CHARACTERS, MAX_CHARACTERS = 6, 350  # the same; longer ones are compared by words alone
 COMMON_SHARE, COMMON_MIN, SAMPLE = 0.25, 10, 5_000  # a gram in more texts than both does not count
 WINDOW, OTHER_WINDOW = 8, 4  # texts with one key that each is compared with: with the same answer, with another
 CROWD = 64  # texts with one key; if more have different answers, their wording is a template
 MARGIN = 0.12  # below the threshold; an estimate from 96 hashes is further off with probability 1 in 100
 CHUNK = 1 << 18  # pairs estimated at a time
 MIN_TYPO, ALIKE = 5, 0.8  # characters of a word that may have a typo, and how alike the two words must be
-NUMBER = re.compile(r"\S*\d\S*")
+DIGIT = re.compile(r"\d")
 
 Links = npt.NDArray[np.int64]  # of shape (links, 2)
 NO_LINKS: Links = np.zeros((0, 2), dtype=np.int64)
@@ -46,45 +47,56 @@ class Limits:
 
 
 class Corpus:
-    """Texts with their answers, and the grams of each that count."""
+    """Normalized texts with their answers, and the grams of each that count."""
 
     def __init__(self, texts: Sequence[str], answers: Sequence[str]) -> None:
         self.texts = texts
         numbers: dict[str, int] = {}
-        self.answers = np.array([numbers.setdefault(normalize(one), len(numbers)) for one in answers], dtype=np.int64)
+        self.answers = np.array([numbers.setdefault(one, len(numbers)) for one in answers], dtype=np.int64)
+        self._repeats = np.bincount(self.answers)[self.answers] > 1
         self._common = common_grams(texts)
 
-    def blocks(self) -> Iterator[tuple[int, list[str]]]:
-        """The normalized texts in blocks, each with the position of its first."""
+    def blocks(self) -> Iterator[tuple[int, Sequence[str]]]:
+        """The texts in blocks, each with the position of its first."""
         for start in range(0, len(self.texts), BLOCK):
-            yield start, list(map(normalize, self.texts[start : start + BLOCK]))
-
-    def grams(self, normalized: Sequence[str]) -> Grams:
-        """The grams of texts without common ones."""
-        grams = char_grams(normalized)
-        if len(self._common) == 0:
-            return grams
-        places = np.minimum(self._common.searchsorted(grams.flat), len(self._common) - 1)
-        return grams.where(self._common[places] != grams.flat)
-
-    def compared(self, normalized: Sequence[str], grams: Grams) -> npt.NDArray[np.bool_]:
-        """Which texts are long enough to say something, and short enough to be compared by characters."""
-        words = np.array([len(normalized_words(text)) for text in normalized])
-        return (words >= MIN_WORDS) & (grams.counts >= MIN_GRAMS) & (grams.counts <= MAX_GRAMS)
+            yield start, self.texts[start : start + BLOCK]
 
     def sets(self, numbers: Sequence[int]) -> dict[int, Hashes]:
-        """The different grams of some texts, by position."""
-        return dict(zip(numbers, self.grams([normalize(self.texts[n]) for n in numbers]).sets(), strict=True))
+        """The different grams of some texts that count, by position."""
+        grams = char_grams([self.texts[number] for number in numbers]).without(self._common)
+        return dict(zip(numbers, grams.sets(), strict=True))
+
+    def short(self, start: int, normalized: Sequence[str]) -> tuple[npt.NDArray[np.int64], Grams]:
+        """Those of a block that are compared by characters, by position, with their grams that count.
+
+        They are long enough to say something, and short enough for words to miss that they are alike.
+        """
+        lengths = np.array(list(map(len, normalized)))
+        places = np.flatnonzero((lengths >= MIN_CHARACTERS) & (lengths <= MAX_CHARACTERS))
+        texts = [normalized[place] for place in places.tolist()]
+        grams = char_grams(texts).without(self._common)
+        enough = grams.counts >= MIN_GRAMS
+        enough[enough] = [has_words(texts[place]) for place in np.flatnonzero(enough).tolist()]
+        return places[enough] + start, grams.of_texts(enough)
 
     def same_answer(self, pairs: Links) -> npt.NDArray[np.bool_]:
         """Which pairs have one answer."""
         return np.asarray(self.answers[pairs[:, 0]] == self.answers[pairs[:, 1]])
 
+    def two_classes(self, pairs: Links) -> npt.NDArray[np.bool_]:
+        """Which pairs have different answers that both occur again: then these are classes."""
+        return np.asarray(self._repeats[pairs].all(axis=1) & ~self.same_answer(pairs))
+
+
+def has_words(normalized: str) -> bool:
+    """Whether a text has three words or more: names and codes are no questions."""
+    return normalized.count(" ") >= MIN_WORDS - 1 or len(normalized_words(normalized)) >= MIN_WORDS
+
 
 def common_grams(texts: Sequence[str]) -> Hashes:
-    """The sorted grams that more than a quarter of the texts have."""
+    """The sorted grams that more than a quarter of normalized texts have."""
     sample = texts[:: max(1, -(-len(texts) // SAMPLE))]
-    grams, frequency = np.unique(char_grams(list(map(normalize, sample))).unique().flat, return_counts=True)
+    grams, frequency = np.unique(char_grams(sample).unique().flat, return_counts=True)
     return np.asarray(grams[frequency > max(COMMON_MIN, COMMON_SHARE * len(sample))])
 
 
@@ -96,13 +108,14 @@ def similar(corpus: Corpus, limits: Limits) -> Links:
     """
     index = _Index(corpus)
     pairs = index.candidates(limits.jaccard - MARGIN)
+    pairs = pairs[~corpus.two_classes(pairs)]
     sets = corpus.sets(np.unique(pairs).tolist())
     near = [jaccard(sets[one], sets[other]) >= limits.jaccard for one, other in pairs.tolist()]
     pairs = pairs[np.array(near, dtype=bool)]
-    same = corpus.same_answer(pairs)
-    for place in np.flatnonzero(~same).tolist():
-        same[place] = only_typos(*(normalize(corpus.texts[number]) for number in pairs[place].tolist()))
-    return pairs[same]
+    kept = corpus.same_answer(pairs)
+    for place in np.flatnonzero(~kept).tolist():
+        kept[place] = only_typos(*(corpus.texts[number] for number in pairs[place].tolist()))
+    return pairs[kept]
 
 
 class _Index:
@@ -112,15 +125,12 @@ class _Index:
         self._corpus = corpus
         numbers, keys, low, digits = [], [], [], []
         for start, normalized in corpus.blocks():
-            grams = corpus.grams(normalized)
-            wanted = np.flatnonzero(corpus.compared(normalized, grams))
-            kept = grams.where(np.isin(grams.owners, wanted))
-            offsets = np.concatenate(([0], np.cumsum(kept.counts[wanted]))).astype(np.uint64)
-            rows = flat_signatures(kept.flat, offsets, HASHES, SEED)
-            numbers.append(wanted + start)
+            places, grams = corpus.short(start, normalized)
+            rows = signatures(grams, HASHES, SEED)
+            numbers.append(places)
             keys.append(banded(rows, BANDS))
             low.append(rows.astype(np.uint8))
-            digits.append(np.array([numbers_key(normalized[n]) for n in wanted.tolist()], dtype=np.uint64))
+            digits.append(np.array([numbers_key(corpus.texts[n]) for n in places.tolist()], dtype=np.uint64))
         self._numbers = np.concatenate(numbers)
         self._keys, self._low = np.concatenate(keys), np.concatenate(low)
         self._keys ^= np.concatenate(digits)[:, None]  # other numbers, other text
@@ -170,7 +180,7 @@ def jaccard(one: Hashes, other: Hashes) -> float:
 
 def numbers_in(normalized: str) -> list[str]:
     """The words with digits of a normalized text, sorted."""
-    return sorted(NUMBER.findall(normalized))
+    return sorted(word for word in normalized.split() if DIGIT.search(word)) if DIGIT.search(normalized) else []
 
 
 def numbers_key(normalized: str) -> int:

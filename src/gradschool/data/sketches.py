@@ -15,10 +15,10 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from gradschool.data.char_grams import Grams, char_grams
+from gradschool.data.char_grams import char_grams
 from gradschool.data.near_duplicates import question_text
 from gradschool.data.normalize import normalize
-from gradschool.data.shingles import BLOCK, MULTIPLIER, Hashes
+from gradschool.data.shingles import BLOCK, MULTIPLIER, Grams, Hashes
 from gradschool.data.short_texts import MIN_GRAMS, common_grams, numbers_key
 from gradschool.records import Example
 
@@ -55,7 +55,7 @@ def _answer_byte(example: Example) -> bytes:
 
 def common_wording(examples: Sequence[Example]) -> Hashes:
     """The grams that more than a quarter of the questions have."""
-    return common_grams([question_text(example) for example in examples])
+    return common_grams([normalize(question_text(example)) for example in examples])
 
 
 def _distinctive(examples: Sequence[Example], common: Hashes) -> Grams:
