@@ -4,12 +4,13 @@ Each short text is registered under a few of its word 3-grams, and each text is 
 """
 
 from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-from gradschool.data.shingles import Hashes, ngrams, words_of
-from gradschool.data.short_texts import NO_LINKS, Corpus, Limits, Links, numbers_in
+from gradschool.data.shingles import BLOCK, Grams, Hashes, ngrams
+from gradschool.data.short_texts import Corpus, Limits, Links, numbers_in
 
 SIZE = 3  # words of a gram by which a text is found
 REGISTERED = 8  # grams of a short text, those with the smallest hashes
@@ -49,19 +50,20 @@ def _has_numbers(corpus: Corpus, short: int, long: int) -> bool:
 
 def _candidates(corpus: Corpus) -> Links:
     """Pairs of a short text and a text with at least half of its registered grams."""
+    count = len(corpus.texts)
     names, owners, found, holders = _grams(corpus)
-    if len(names) == 0:
-        return NO_LINKS
     first, end = names.searchsorted(found, "left"), names.searchsorted(found, "right")
-    frequent = np.bincount(first, minlength=len(names) + 1) > MAX_HOLDERS
-    usable = (end > first) & (end - first <= MAX_OWNERS) & ~frequent[first]
+    # A gram counts once for each text.
+    first, holders = np.divmod(np.unique((first * count + holders)[end > first]), count)
+    end = names.searchsorted(names[first], "right") if len(names) else first
+    usable = (end - first <= MAX_OWNERS) & (np.bincount(first, minlength=1)[first] <= MAX_HOLDERS)
     first, end, holders = first[usable], end[usable], holders[usable]
     lengths = end - first
     places = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths - first, lengths)
-    codes, shared = np.unique(owners[places] * len(corpus.texts) + np.repeat(holders, lengths), return_counts=True)
-    short, long = codes // len(corpus.texts), codes % len(corpus.texts)
+    codes, shared = np.unique(owners[places] * count + np.repeat(holders, lengths), return_counts=True)
+    short, long = np.divmod(codes, count)
     own = short == long
-    registered = np.zeros(len(corpus.texts), dtype=np.int64)
+    registered = np.zeros(count, dtype=np.int64)
     registered[short[own]] = shared[own]
     enough = ~own & (shared >= FOUND * registered[short])
     return np.column_stack((short[enough], long[enough]))
@@ -70,23 +72,25 @@ def _candidates(corpus: Corpus) -> Links:
 def _grams(corpus: Corpus) -> tuple[Hashes, npt.NDArray[np.int64], Hashes, npt.NDArray[np.int64]]:
     """The registered grams, sorted, with the short text of each; and where grams like these occur."""
     mask, table = np.uint64((1 << TABLE) - 1), np.zeros(1 << TABLE, dtype=bool)
-    blocks = []
     names, owners = [np.zeros(0, dtype=np.uint64)], [np.zeros(0, dtype=np.int64)]
-    for start, normalized in corpus.blocks():
-        places, _ = corpus.short(start, normalized)
-        grams = ngrams(words_of(normalized), SIZE).unique()
-        short = np.isin(np.arange(len(normalized)), places - start)
-        rank = np.arange(len(grams.flat)) - np.repeat(grams.offsets[:-1], grams.counts)
-        wanted = (rank < REGISTERED) & np.repeat(short, grams.counts)
-        names.append(grams.flat[wanted])
-        owners.append(grams.owners[wanted] + start)
+    for start, grams in _blocks(corpus):
+        short = corpus.is_short[start : start + len(grams.counts)]
+        chosen = grams.of_texts(short).unique()
+        first = np.arange(len(chosen.flat)) - np.repeat(chosen.offsets[:-1], chosen.counts) < REGISTERED
+        names.append(chosen.flat[first])
+        owners.append(np.flatnonzero(short)[chosen.owners[first]] + start)
         table[names[-1] & mask] = True
-        blocks.append((start, grams))
     found, holders = [], []
-    for start, grams in blocks:
+    for start, grams in _blocks(corpus):
         known = grams.where(table[grams.flat & mask])
         found.append(known.flat)
         holders.append(known.owners + start)
     name, owner = np.concatenate(names), np.concatenate(owners)
     order = np.lexsort((owner, name))
     return name[order], owner[order], np.concatenate(found), np.concatenate(holders)
+
+
+def _blocks(corpus: Corpus) -> Iterator[tuple[int, Grams]]:
+    """The word 3-grams of blocks of texts, each with the position of its first text."""
+    for number, words in enumerate(corpus.words):
+        yield number * BLOCK, ngrams(words, SIZE)

@@ -19,7 +19,7 @@ SHINGLE = 5  # words of an n-gram
 HASHES, SEED = 128, 1  # length of a signature; a fixed seed is enough, because every candidate is confirmed
 RECALL = 0.999  # probability of finding a pair exactly at the threshold
 COMMON_SHARE, COMMON_MIN = 0.25, 10  # a shingle in more texts than both does not count
-SAMPLE = 20_000  # texts from which common wording is determined
+SAMPLE = 5_000  # texts from which common wording is determined
 CROWD = 64  # texts with one key above which each is compared with one text per cluster
 MARGIN = 0.16  # below the threshold; an estimate from 128 hashes is further off with probability 1 in 20,000
 MAX_CACHED = 30_000  # texts whose shingles are cached while candidates are confirmed
@@ -45,11 +45,18 @@ def _alike(examples: Sequence[Example], threshold: float) -> list[tuple[int, ...
     A cluster of more than a quarter of all examples is not one question in other words: its texts are made from a
     template. Then its links by characters do not count.
     """
-    texts = [normalize(question_text(example)) for example in examples]
-    found = near_texts(lambda: texts, texts.__getitem__, threshold)
+    corpus = Corpus([normalize(question_text(example)) for example in examples], [one.ideal for one in examples])
+    texts = corpus.texts
+    sample = Sample(len(texts))
+    for text in texts[:: sample.step]:
+        sample.add(text)
+    index = NearIndex(sample.common(), threshold)
+    for block in corpus.words:
+        index.add_words(block)
+    found = index.clusters(texts.__getitem__)
     if threshold == 1 or not texts:
         return found
-    limits, corpus = Limits.of(threshold), Corpus(texts, [normalize(example.ideal) for example in examples])
+    limits = Limits.of(threshold)
     characters = np.concatenate((similar(corpus, limits), contained(corpus, limits)))
     words = [(cluster[0], other) for cluster in found for other in cluster[1:]]
     by_words = np.array(words, dtype=np.int64).reshape(-1, 2)
@@ -61,10 +68,12 @@ def _alike(examples: Sequence[Example], threshold: float) -> list[tuple[int, ...
 
 def _clusters(roots: Nodes) -> list[tuple[int, ...]]:
     """The members of each component with two or more, as ascending positions."""
-    found: defaultdict[int, list[int]] = defaultdict(list)
-    for number, root in enumerate(roots.tolist()):
-        found[root].append(number)
-    return [tuple(cluster) for cluster in found.values() if len(cluster) > 1]
+    order = np.argsort(roots, kind="stable")
+    starts = np.flatnonzero(np.diff(roots[order], prepend=-1))
+    ends = np.append(starts[1:], len(order))
+    several = ends - starts > 1
+    places = zip(starts[several].tolist(), ends[several].tolist(), strict=True)
+    return [tuple(order[start:end].tolist()) for start, end in places]
 
 
 def near_texts(
@@ -74,21 +83,20 @@ def near_texts(
 
     `texts` iterates over all texts, `text` returns the one at a position.
     """
-    sample = Sample()
-    sample.count = sum(1 for _ in texts())
+    sample = Sample(sum(1 for _ in texts()))
     for one in islice(texts(), 0, None, sample.step):
         sample.add(one)
     index = NearIndex(sample.common(), threshold)
     for one in texts():
         index.add(normalize(one))
-    return index.clusters(text)
+    return index.clusters(lambda number: normalize(text(number)))
 
 
 class Sample:
-    """An even sample of texts, from which the wording that most texts share is determined."""
+    """An even sample of `count` texts, from which the wording that most texts share is determined."""
 
-    def __init__(self) -> None:
-        self.count = 0  # of all texts
+    def __init__(self, count: int) -> None:
+        self.count = count
         self._texts: list[str] = []
 
     @property
@@ -132,20 +140,23 @@ class NearIndex:
         if len(self._waiting) == BLOCK:
             self._process()
 
-    def _process(self) -> None:
-        if not self._waiting:
-            return
-        grams = self._shingles(self._waiting)
-        self._waiting = []
+    def add_words(self, words: Grams) -> None:
+        """Add texts by the hashes of their words."""
+        grams = self._shingles(words)
         rows = signatures(grams, HASHES, SEED)
         self._keys.append(banded(rows, self._bands))
         self._signatures.append(rows.astype(np.uint16))  # the low halves of the signatures
         for one in grams.fingerprints():
             self._equal.append(self._first.setdefault(one.tobytes(), len(self._equal)))
 
-    def _shingles(self, normalized: Sequence[str]) -> Grams:
+    def _process(self) -> None:
+        if self._waiting:
+            self.add_words(words_of(self._waiting))
+            self._waiting = []
+
+    def _shingles(self, words: Grams) -> Grams:
         """The shingles that count. A text of only common wording equals nothing but itself."""
-        grams = ngrams(words_of(normalized), SHINGLE)
+        grams = ngrams(words, SHINGLE)
         rest = grams.without(self._common)
         if (stock := rest.counts == 0).any():
             marks = Grams.of(grams.fingerprints()[:, 0], np.ones(len(stock), dtype=np.int64))
@@ -153,7 +164,10 @@ class NearIndex:
         return rest
 
     def clusters(self, text: Callable[[int], str]) -> list[tuple[int, ...]]:
-        """Transitive clusters of two or more near-duplicate texts, as ascending positions."""
+        """Transitive clusters of two or more near-duplicate texts, as ascending positions.
+
+        `text` returns the normalized text at a position.
+        """
         self._process()
         count = len(self._equal)
         keys, low = np.concatenate(self._keys), np.concatenate(self._signatures)
@@ -166,7 +180,7 @@ class NearIndex:
             if number not in cached:
                 if len(cached) >= MAX_CACHED:
                     cached.clear()
-                [cached[number]] = self._shingles([normalize(text(number))]).sets()
+                [cached[number]] = self._shingles(words_of([text(number)])).sets()
             return cached[number]
 
         def near(one: int, other: int) -> bool:

@@ -8,15 +8,15 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
 
 from gradschool.data.char_grams import char_grams
-from gradschool.data.normalize import normalized_words
-from gradschool.data.shingles import BLOCK, MULTIPLIER, Grams, Hashes, banded, signatures
+from gradschool.data.normalize import normalize, normalized_words
+from gradschool.data.shingles import BLOCK, MULTIPLIER, Grams, Hashes, banded, signatures, words_of
 
 HASHES, BANDS, SEED = 96, 24, 2  # finds a pair with a Jaccard similarity of .6 with probability .96, of .7 with .998
 MIN_WORDS, MIN_GRAMS = 3, 10  # of a text that is compared
@@ -24,9 +24,10 @@ MIN_CHARACTERS, MAX_CHARACTERS = 6, 350  # the same; longer ones are compared by
 COMMON_SHARE, COMMON_MIN, SAMPLE = 0.25, 10, 5_000  # a gram in more texts than both does not count
 WINDOW, OTHER_WINDOW = 8, 4  # texts with one key that each is compared with: with the same answer, with another
 CROWD = 64  # texts with one key; if more have different answers, their wording is a template
-MARGIN = 0.12  # below the threshold; an estimate from 96 hashes is further off with probability 1 in 100
+MARGIN = 0.15  # below the threshold; an estimate from 96 hashes is further off with probability 1 in 500
 CHUNK = 1 << 18  # pairs estimated at a time
 MIN_TYPO, ALIKE = 5, 0.8  # characters of a word that may have a typo, and how alike the two words must be
+MAX_LABEL = 100  # characters of an answer whose case and punctuation do not count
 DIGIT = re.compile(r"\d")
 
 Links = npt.NDArray[np.int64]  # of shape (links, 2)
@@ -47,37 +48,40 @@ class Limits:
 
 
 class Corpus:
-    """Normalized texts with their answers, and the grams of each that count."""
+    """Normalized texts with their answers, the hashes of their words in blocks, and the grams of each that count."""
 
     def __init__(self, texts: Sequence[str], answers: Sequence[str]) -> None:
         self.texts = texts
+        self.words = [words_of(texts[start : start + BLOCK]) for start in range(0, len(texts), BLOCK)]
         numbers: dict[str, int] = {}
-        self.answers = np.array([numbers.setdefault(one, len(numbers)) for one in answers], dtype=np.int64)
+        self.answers = np.array([numbers.setdefault(_key(one), len(numbers)) for one in answers], dtype=np.int64)
         self._repeats = np.bincount(self.answers)[self.answers] > 1
         self._common = common_grams(texts)
-
-    def blocks(self) -> Iterator[tuple[int, Sequence[str]]]:
-        """The texts in blocks, each with the position of its first."""
-        for start in range(0, len(self.texts), BLOCK):
-            yield start, self.texts[start : start + BLOCK]
 
     def sets(self, numbers: Sequence[int]) -> dict[int, Hashes]:
         """The different grams of some texts that count, by position."""
         grams = char_grams([self.texts[number] for number in numbers]).without(self._common)
         return dict(zip(numbers, grams.sets(), strict=True))
 
-    def short(self, start: int, normalized: Sequence[str]) -> tuple[npt.NDArray[np.int64], Grams]:
-        """Those of a block that are compared by characters, by position, with their grams that count.
+    @cached_property
+    def is_short(self) -> npt.NDArray[np.bool_]:
+        """Which texts are compared by characters.
 
         They are long enough to say something, and short enough for words to miss that they are alike.
         """
-        lengths = np.array(list(map(len, normalized)))
-        places = np.flatnonzero((lengths >= MIN_CHARACTERS) & (lengths <= MAX_CHARACTERS))
-        texts = [normalized[place] for place in places.tolist()]
-        grams = char_grams(texts).without(self._common)
-        enough = grams.counts >= MIN_GRAMS
-        enough[enough] = [has_words(texts[place]) for place in np.flatnonzero(enough).tolist()]
-        return places[enough] + start, grams.of_texts(enough)
+        lengths = np.array(list(map(len, self.texts)))
+        fit = (lengths >= MIN_CHARACTERS) & (lengths <= MAX_CHARACTERS)
+        fit[fit] = [has_words(self.texts[place]) for place in np.flatnonzero(fit).tolist()]
+        return fit
+
+    def short_blocks(self) -> Iterator[tuple[npt.NDArray[np.int64], Grams]]:
+        """The positions of the texts that are compared by characters, in blocks, with their grams that count."""
+        places = np.flatnonzero(self.is_short)
+        for start in range(0, len(places), BLOCK):
+            block = places[start : start + BLOCK]
+            grams = char_grams([self.texts[place] for place in block.tolist()]).without(self._common)
+            enough = grams.counts >= MIN_GRAMS
+            yield block[enough], grams.of_texts(enough)
 
     def same_answer(self, pairs: Links) -> npt.NDArray[np.bool_]:
         """Which pairs have one answer."""
@@ -86,6 +90,11 @@ class Corpus:
     def two_classes(self, pairs: Links) -> npt.NDArray[np.bool_]:
         """Which pairs have different answers that both occur again: then these are classes."""
         return np.asarray(self._repeats[pairs].all(axis=1) & ~self.same_answer(pairs))
+
+
+def _key(answer: str) -> str:
+    """Equal for equal answers; long ones are equal only if they are copied."""
+    return normalize(answer) if len(answer) <= MAX_LABEL else answer.strip()
 
 
 def has_words(normalized: str) -> bool:
@@ -123,9 +132,9 @@ class _Index:
 
     def __init__(self, corpus: Corpus) -> None:
         self._corpus = corpus
-        numbers, keys, low, digits = [], [], [], []
-        for start, normalized in corpus.blocks():
-            places, grams = corpus.short(start, normalized)
+        numbers, keys = [np.zeros(0, dtype=np.int64)], [np.zeros((0, BANDS), dtype=np.uint64)]
+        low, digits = [np.zeros((0, HASHES), dtype=np.uint8)], [np.zeros(0, dtype=np.uint64)]
+        for places, grams in corpus.short_blocks():
             rows = signatures(grams, HASHES, SEED)
             numbers.append(places)
             keys.append(banded(rows, BANDS))
