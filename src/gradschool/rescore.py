@@ -1,6 +1,7 @@
 """Score a packaged specialist on more examples, with the metric, rules and pass mark of its own job."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -11,12 +12,14 @@ from gradschool.data.near_duplicates import near_duplicates
 from gradschool.data.proof import look_level
 from gradschool.data.read import read_examples
 from gradschool.data.split import as_units
+from gradschool.errors import DataError
 from gradschool.evaluate import evaluate, measure_of
 from gradschool.files import write_lines
 from gradschool.package.bundle import is_base, open_specialist
 from gradschool.package.evidence import constant_answer, demand_files
+from gradschool.package.known import has_sketches, known_rows
 from gradschool.package.manifest import EVIDENCE, specialist_folder
-from gradschool.records import Note, Report, Scored, Work
+from gradschool.records import Example, Note, Report, Scored, Work
 from gradschool.run import FIT_TEXTS
 from gradschool.saved_job import JOB_FILE, read_saved_job
 from gradschool.score.floors import above_floors, packaged_floors
@@ -40,11 +43,19 @@ def trust_code_of(folder: Path) -> None:
 
 
 def score_specialist(
-    folder: Path, examples: Path, output: Path | None, base: str | None, columns: Mapping[str, str | None] | None = None
+    folder: Path,
+    examples: Path,
+    output: Path | None,
+    base: str | None,
+    columns: Mapping[str, str | None] | None = None,
+    *,
+    with_known: bool = False,
 ) -> Work[Report]:
     """Answer and judge a file of examples; each row of evidence is written to `output` as a JSON line.
 
-    `columns` are settings of `data` that replace those of the specialist's job, if they are not None.
+    `columns` are settings of `data` that replace those of the specialist's job, if they are not None. Examples that the
+    specialist was trained, chosen or tested on are left out, unless `with_known`. Raises DataError if no others are
+    there.
     """
     folder = specialist_folder(folder)
     specialist = yield from open_specialist(folder, base)
@@ -52,10 +63,12 @@ def score_specialist(
     goal = job.settings.goal
     given = {key: name for key, name in (columns or {}).items() if name is not None}
     checked = check(read_examples(examples, job.settings.data.model_copy(update=given)))
-    asked = as_units(checked.examples, near_duplicates(checked.examples, job.settings.data.near_duplicate))
     if checked.issues:
         found = ", ".join(counted(checked.issues))
-        yield Note(f"{examples.name}: {len(asked)} usable examples; {found}.", "warning")
+        yield Note(f"{examples.name}: {len(checked.examples)} usable examples; {found}.", "warning")
+    threshold = job.settings.data.near_duplicate
+    new = yield from _without_known(folder, checked.examples, threshold, with_known)
+    asked = as_units(new, near_duplicates(new, threshold))
     demand_files(goal, folder / EVIDENCE)
     measure = measure_of(goal, folder / EVIDENCE, asked, folder / EVIDENCE / FIT_TEXTS)
     rows = yield from evaluate(specialist, asked, measure, None, "answering")
@@ -64,3 +77,32 @@ def score_specialist(
     report = judge(rows, goal, look_level(goal.error_budget, 1))
     floors = packaged_floors(constant_answer(folder), asked, measure.decides, goal.metric)
     return above_floors(report, rows, floors)
+
+
+def _without_known(folder: Path, examples: Sequence[Example], threshold: float, keep: bool) -> Work[Sequence[Example]]:
+    """The examples that a specialist does not know; those it knows are named, and `keep` keeps them."""
+    if not has_sketches(folder):
+        text = (
+            "Its training examples cannot be recognized, because an earlier version packed it; only those of its test."
+        )
+        yield Note(text, "warning")
+    known = known_rows(folder, examples, threshold)
+    if not known:
+        return examples
+    parts = Counter(f"{row.part} examples" for row in known)
+    nearly = sum(not row.equal for row in known)
+    text = (
+        f"{len(known)} of {len(examples)} examples are known to this specialist: "
+        + ", ".join(f"{count} are {part} of its own" for part, count in parts.items())
+        + (f"; {nearly} of them in nearly the same words" if nearly else "")
+        + f". The first is {known[0].example.source}."
+    )
+    if keep:
+        yield Note(f"{text} They are scored too: this is no test on new questions.", "warning")
+        return examples
+    if len(known) == len(examples):
+        why = "A score on what it was trained, chosen or tested on says nothing about new questions."
+        raise DataError(text, why, "name other examples, or add --with-known to score these.")
+    yield Note(f"{text} They are left out; --with-known scores them too.", "warning")
+    ids = {row.example.id for row in known}
+    return [example for example in examples if example.id not in ids]

@@ -108,6 +108,12 @@ def score(
     output_column: Annotated[
         str | None, typer.Option(help="column or key that holds the ideal answer, if its name is not a known one")
     ] = None,
+    with_known: Annotated[
+        bool,
+        typer.Option(
+            "--with-known", help="also score examples that it was trained, chosen or tested on, which are left out"
+        ),
+    ] = False,
     base: BaseOption = None,
     allow_host: AllowHost = None,
     trust_code: TrustCode = False,
@@ -124,7 +130,7 @@ def score(
         trust_code_of(specialist)
     with Screen(err, verbose) as screen:
         columns = {"input_column": input_column, "output_column": output_column}
-        judged = screen.follow(score_specialist(specialist, examples, output, base, columns))
+        judged = screen.follow(score_specialist(specialist, examples, output, base, columns, with_known=with_known))
     if as_json:
         print_json(judged)
     else:

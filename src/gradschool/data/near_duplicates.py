@@ -1,6 +1,5 @@
 """Find near-duplicate texts: by words with MinHash, confirmed by exact Jaccard similarity; short ones by characters."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
@@ -36,10 +35,10 @@ def near_duplicates(examples: Sequence[Example], threshold: float) -> list[tuple
     """
     # Sorted, so that the result does not depend on file order.
     ordered = sorted(examples, key=lambda example: example.id)
-    return sorted(tuple(sorted(ordered[number].id for number in cluster)) for cluster in _alike(ordered, threshold))
+    return sorted(tuple(sorted(ordered[number].id for number in cluster)) for cluster in alike(ordered, threshold))
 
 
-def _alike(examples: Sequence[Example], threshold: float) -> list[tuple[int, ...]]:
+def alike(examples: Sequence[Example], threshold: float) -> list[tuple[int, ...]]:
     """Clusters of examples with near-duplicate questions, as ascending positions.
 
     A cluster of more than a quarter of all examples is not one question in other words: its texts are made from a
@@ -243,4 +242,3 @@ def _links(crowd: Sequence[int], roots: Nodes, near: Callable[[int, int], bool])
             joined |= same
         if len(crowd) <= CROWD or not joined:
             seen.append((here, root))
-

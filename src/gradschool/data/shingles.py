@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -86,7 +86,7 @@ class Grams:
 
 def _parts(grams: Grams) -> list[Hashes]:
     bounds = grams.offsets.tolist()
-    return [grams.flat[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    return [grams.flat[start:end] for start, end in pairwise(bounds)]
 
 
 def mix(hashes: Hashes) -> Hashes:

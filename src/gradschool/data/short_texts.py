@@ -1,7 +1,7 @@
 """Link short questions that are the same in other words: with typos, a changed word, a greeting, or inside a mail.
 
-Word n-grams miss these, because one changed word changes most n-grams of a short text. Character n-grams survive it, but
-texts that mean different things also share many. So the answers decide how alike two questions must be.
+Word n-grams miss these, because one changed word changes most n-grams of a short text. Character n-grams survive it,
+but texts that mean different things also share many. So the answers decide how alike two questions must be.
 """
 
 import re
@@ -18,13 +18,13 @@ from gradschool.data.char_grams import char_grams
 from gradschool.data.normalize import normalize, normalized_words
 from gradschool.data.shingles import BLOCK, MULTIPLIER, Grams, Hashes, banded, signatures, words_of
 
-HASHES, BANDS, SEED = 96, 24, 2  # finds a pair with a Jaccard similarity of .6 with probability .96, of .7 with .998
+HASHES, BANDS, SEED = 80, 20, 2  # finds a pair with a Jaccard similarity of .6 with probability .94, of .7 with .996
 MIN_WORDS, MIN_GRAMS = 3, 10  # of a text that is compared
-MIN_CHARACTERS, MAX_CHARACTERS = 6, 350  # the same; longer ones are compared by words alone
-COMMON_SHARE, COMMON_MIN, SAMPLE = 0.25, 10, 5_000  # a gram in more texts than both does not count
+MIN_CHARACTERS, MAX_CHARACTERS = 6, 300  # the same; longer ones are compared by words alone
+COMMON_SHARE, COMMON_MIN, SAMPLE = 0.25, 10, 2_000  # a gram in more texts than both does not count
 WINDOW, OTHER_WINDOW = 8, 4  # texts with one key that each is compared with: with the same answer, with another
 CROWD = 64  # texts with one key; if more have different answers, their wording is a template
-MARGIN = 0.15  # below the threshold; an estimate from 96 hashes is further off with probability 1 in 500
+MARGIN = 0.15  # below the threshold; an estimate from 80 hashes is further off with probability 1 in 500
 CHUNK = 1 << 18  # pairs estimated at a time
 MIN_TYPO, ALIKE = 5, 0.8  # characters of a word that may have a typo, and how alike the two words must be
 MAX_LABEL = 100  # characters of an answer whose case and punctuation do not count

@@ -1,10 +1,10 @@
 """Recognize questions without keeping them: a sketch of 17 bytes is alike for texts that are alike.
 
-A sketch has one bit for each of 128 MinHash functions over the character 5-grams of a question (b-bit minwise hashing, Li
-and König 2010), and one byte of a hash of its answer. The fraction of equal bits estimates the Jaccard similarity of two
-questions: it is one half without common grams, and 1 for equal texts. Numbers are part of every gram, so questions with
-different numbers have unlike sketches. Of a question without wording of its own, such as "Go on.", the sketch is that of
-the answer. A text cannot be computed from its sketch, but a guess of it can be confirmed.
+A sketch has one bit for each of 128 MinHash functions over the character 5-grams of a question (b-bit minwise hashing,
+Li and König 2010), and one byte of a hash of its answer. The fraction of equal bits estimates the Jaccard similarity of
+two questions: it is one half without common grams, and 1 for equal texts. Numbers are part of every gram, so questions
+with different numbers have unlike sketches. Of a question without wording of its own, such as "Go on.", the sketch is
+that of the answer. A text cannot be computed from its sketch, but a guess of it can be confirmed.
 """
 
 from collections.abc import Sequence

@@ -40,6 +40,7 @@ from gradschool.model.local import demand_local
 from gradschool.model.opening import base_folder, open_engine, path_named, remember_base
 from gradschool.model.places import DIGITS, find_base, remember, without_place
 from gradschool.package.card import card
+from gradschool.package.known import write_known
 from gradschool.package.manifest import (
     BASE,
     EVIDENCE,
@@ -82,11 +83,12 @@ def pack(
     rows: Sequence[Scored],
     split: Split,
     test: Sequence[Example],
+    known: tuple[Sequence[Example], Sequence[Example]] = ((), ()),
 ) -> Work[str]:
     """Write a specialist into its run's folder, in one step; returns the new folder.
 
     `rows` are its answers to the `test` examples. The package holds these examples, so that every export can be
-    tested on them.
+    tested on them; and sketches of its train and validation examples, `known`.
     """
     recipe = specialist.recipe
     if not recipe.weights:
@@ -102,6 +104,7 @@ def pack(
         if recipe.shots:
             write_lines(folder / EXAMPLES, TypeAdapter(list[Example]).dump_python([*recipe.examples], mode="json"))
         _write_test(folder / EVIDENCE, rows, split, test, portable)
+        write_known(folder / EVIDENCE, *known, test)
         _write_records(run, folder / EVIDENCE, manifest, portable)
         shown = portable(TypeAdapter(list[RungResult]).dump_python([*results], mode="json"))
         write_json(folder / EVIDENCE / RESULTS_FILE, shown)

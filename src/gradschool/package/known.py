@@ -11,7 +11,8 @@ from typing import Literal
 import numpy as np
 from pydantic import TypeAdapter
 
-from gradschool.data.near_duplicates import near_duplicates
+from gradschool.data.near_duplicates import alike
+from gradschool.data.normalize import normalized_question
 from gradschool.data.sketches import BITS, BYTES, Sketches, common_wording, matches, sketches
 from gradschool.files import read_json, read_rows, write_json
 from gradschool.package.manifest import EVIDENCE, QUESTIONS, damaged
@@ -74,8 +75,14 @@ def known_rows(folder: Path, asked: Sequence[Example], threshold: float) -> list
 
 
 def _in_test(test: Sequence[Example], asked: Sequence[Example], threshold: float) -> dict[str, Known]:
-    """The examples that are near-duplicates of test questions, by id."""
-    ...
+    """The examples whose questions are those of the test, or nearly so, by id."""
+    questions = {normalized_question(example) for example in test}
+    found = {}
+    for cluster in alike([*test, *asked], threshold):
+        if cluster[0] < len(test):
+            for example in (asked[number - len(test)] for number in cluster if number >= len(test)):
+                found[example.id] = Known(example, "test", normalized_question(example) in questions)
+    return found
 
 
 def _sketches_of(folder: Path) -> dict[Part, Sketches] | None:
