@@ -82,10 +82,8 @@ def score_specialist(
 def _without_known(folder: Path, examples: Sequence[Example], threshold: float, keep: bool) -> Work[Sequence[Example]]:
     """The examples that a specialist does not know; those it knows are named, and `keep` keeps them."""
     if not has_sketches(folder):
-        text = (
-            "Its training examples cannot be recognized, because an earlier version packed it; only those of its test."
-        )
-        yield Note(text, "warning")
+        why = "another version packed it"
+        yield Note(f"Its training examples cannot be recognized, because {why}; those of its test can.", "warning")
     known = known_rows(folder, examples, threshold)
     if not known:
         return examples

@@ -7,8 +7,9 @@ with different numbers have unlike sketches. Of a question without wording of it
 that of the answer. A text cannot be computed from its sketch, but a guess of it can be confirmed.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import TypeAlias
 
@@ -20,11 +21,13 @@ from gradschool.data.near_duplicates import question_text
 from gradschool.data.normalize import normalize
 from gradschool.data.shingles import BLOCK, MULTIPLIER, Grams, Hashes
 from gradschool.data.short_texts import MIN_GRAMS, common_grams, numbers_key
-from gradschool.records import Example
+from gradschool.records import Example, Message
 
 BITS = 128
 BYTES = BITS // 8 + 1  # of a sketch; the last is that of the answer
-SAME_ANSWER, OTHER_ANSWER = 100, 112  # equal bits from which two questions are nearly the same: a Jaccard of .56, .75
+SAME_ANSWER, OTHER_ANSWER = 102, 112  # equal bits from which two questions are nearly the same: a Jaccard of .59, .75
+SENTENCE = re.compile(r"(?<=[.!?。！？])\s*|\n+")
+MIN_SENTENCE, MAX_SENTENCES = 20, 50  # characters of a sentence that is compared, and sentences of a question
 CHUNK = 1 << 22  # pairs compared at a time
 
 Sketches: TypeAlias = npt.NDArray[np.uint8]  # of shape (examples, BYTES)
@@ -76,7 +79,8 @@ def _bits(grams: Grams) -> npt.NDArray[np.uint8]:
     """One bit of the smallest hash of each text, for each hash function: of shape (texts, BITS)."""
     bits = np.zeros((len(grams.offsets) - 1, BITS), dtype=np.uint8)
     for function in range(BITS):
-        hashed = (grams.flat ^ (np.uint64(function + 1) * MULTIPLIER)) * MULTIPLIER
+        own = np.uint64((function + 1) * int(MULTIPLIER) % (1 << 64))
+        hashed = (grams.flat ^ own) * MULTIPLIER
         hashed ^= hashed >> np.uint64(32)
         hashed *= MULTIPLIER
         bits[:, function] = np.minimum.reduceat(hashed, grams.offsets[:-1]) >> np.uint64(8) & np.uint64(1)
@@ -84,21 +88,37 @@ def _bits(grams: Grams) -> npt.NDArray[np.uint8]:
 
 
 def matches(asked: Sequence[Example], known: Sketches, common: Hashes) -> list[Match | None]:
-    """For each example that is asked, the known one with nearly the same question; None without any."""
-    if not len(known) or not asked:
-        return [None] * len(asked)
-    own = sketches(asked, common)
-    short = _distinctive(asked, common).unique().counts < MIN_GRAMS
-    found: list[Match | None] = []
+    """For each example that is asked, the known one with nearly the same question; None without any.
+
+    The sentences of a question are compared too: a known question may be quoted in a mail.
+    """
+    found: list[Match | None] = [None] * len(asked)
+    if not len(known):
+        return found
+    parts = [(number, part) for number, example in enumerate(asked) for part in _parts(example)]
+    own = sketches([part for _, part in parts], common)
+    short = _distinctive([part for _, part in parts], common).unique().counts < MIN_GRAMS
+    for (number, part), small, (place, bits, near) in zip(parts, short.tolist(), _nearest(own, known), strict=True):
+        equal = bits == BITS and part is asked[number]
+        if equal or (near and not small and found[number] is None):
+            found[number] = Match(place, equal)
+    return found
+
+
+def _parts(example: Example) -> list[Example]:
+    """The example, and one for each sentence of its last user message that is long enough."""
+    sentences = SENTENCE.split(example.last_user)[:MAX_SENTENCES] if SENTENCE.search(example.last_user) else []
+    long = [Message("user", sentence) for sentence in sentences if len(sentence) >= MIN_SENTENCE]
+    return [example, *(replace(example, messages=(message, example.messages[-1])) for message in long)]
+
+
+def _nearest(own: Sketches, known: Sketches) -> Iterator[tuple[int, int, bool]]:
+    """For each sketch, the known one that is most like it: its number, the equal bits, and whether it is near."""
     step = max(1, CHUNK // len(known))
     for start in range(0, len(own), step):
         part = own[start : start + step]
         differing = np.bitwise_count(part[:, None, :-1] ^ known[None, :, :-1]).sum(axis=2)
         same = part[:, None, -1] == known[None, :, -1]
         likeness = BITS - differing.astype(np.int64) - np.where(same, 0, OTHER_ANSWER - SAME_ANSWER)
-        best = likeness.argmax(axis=1)
-        for row, number in enumerate(best.tolist()):
-            equal = not differing[row, number]
-            near = likeness[row, number] >= SAME_ANSWER and not short[start + row]
-            found.append(Match(number, equal) if equal or near else None)
-    return found
+        for row, place in enumerate(likeness.argmax(axis=1).tolist()):
+            yield place, BITS - int(differing[row, place]), bool(likeness[row, place] >= SAME_ANSWER)
