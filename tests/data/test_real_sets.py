@@ -62,7 +62,8 @@ def test_legal_summarization(real):
         checked.examples, SplitSettings(), Goal(pass_mark=0.3), near_duplicates(checked.examples, 0.8), 4
     )
     documents = [{e.group for e in part} for part in split_of(checked.examples, split)]
-    assert sum(map(len, documents)) == len(set().union(*documents)) == 59
+    # Of 59 documents, two hold clauses that another one quotes, and are one unit with it.
+    assert sum(map(len, documents)) == len(set().union(*documents)) == 57
     assert len(documents[2]) >= 15
 
 

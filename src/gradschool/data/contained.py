@@ -24,8 +24,9 @@ STOCK = 10  # texts with other answers that hold a short text; if more do, it is
 def contained(corpus: Corpus, limits: Limits) -> Links:
     """Pairs of a short text and a text that contains at least `limits.containment` of its character grams.
 
-    The numbers of the short text must be in the other one too. Texts of two classes are not linked, and a short text in
-    more than ten texts with other answers is a stock phrase, which is linked to none of these.
+    The numbers of the short text must be in the other one too. With different answers all of its words must be, in one
+    run: "why did he go" and "where did he go" are two questions. Texts of two classes are not linked, and a short text
+    in more than ten texts with other answers is a stock phrase, which is linked to none of these.
     """
     pairs = _candidates(corpus)
     pairs = pairs[~corpus.two_classes(pairs)]
@@ -36,7 +37,7 @@ def contained(corpus: Corpus, limits: Limits) -> Links:
         if not (MIN_GRAMS if same else MIN_OTHER) <= len(own) <= len(sets[long]):
             continue
         inside = len(np.intersect1d(own, sets[long], assume_unique=True)) >= limits.containment * len(own)
-        if inside and _has_numbers(corpus, short, long):
+        if inside and (_has_numbers(corpus, short, long) if same else _quotes(corpus, short, long)):
             links.append((short, long, same))
             others[short] += not same
     kept = [(short, long) for short, long, same in links if same or others[short] <= STOCK]
@@ -46,6 +47,10 @@ def contained(corpus: Corpus, limits: Limits) -> Links:
 def _has_numbers(corpus: Corpus, short: int, long: int) -> bool:
     needed, there = (Counter(numbers_in(corpus.texts[number])) for number in (short, long))
     return needed <= there
+
+
+def _quotes(corpus: Corpus, short: int, long: int) -> bool:
+    return f" {corpus.texts[short]} " in f" {corpus.texts[long]} "
 
 
 def _candidates(corpus: Corpus) -> Links:
