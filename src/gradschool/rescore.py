@@ -87,20 +87,27 @@ def _without_known(folder: Path, examples: Sequence[Example], threshold: float, 
     known = known_rows(folder, examples, threshold)
     if not known:
         return examples
-    parts = Counter(f"{row.part} examples" for row in known)
+    keys = Counter(row.part for row in known)
+    parts = ", ".join(f"{count} {'are' if count > 1 else 'is'} in its {part} part" for part, count in keys.items())
     nearly = sum(not row.equal for row in known)
-    text = (
-        f"{len(known)} of {len(examples)} examples are known to this specialist: "
-        + ", ".join(f"{count} are {part} of its own" for part, count in parts.items())
-        + (f"; {nearly} of them in nearly the same words" if nearly else "")
-        + f". The first is {known[0].example.source}."
-    )
+    how = f"{parts}{f'; {nearly} in nearly the same words' if nearly else ''}. The first is {known[0].example.source}."
     if keep:
-        yield Note(f"{text} They are scored too: this is no test on new questions.", "warning")
+        yield Note(
+            f"{len(known)} of {len(examples)} examples are known to this specialist: {how} They are scored too: "
+            "this is no test on new questions.",
+            "warning",
+        )
         return examples
     if len(known) == len(examples):
-        why = "A score on what it was trained, chosen or tested on says nothing about new questions."
-        raise DataError(text, why, "name other examples, or add --with-known to score these.")
-    yield Note(f"{text} They are left out; --with-known scores them too.", "warning")
+        raise DataError(
+            f"All {len(examples)} examples are known to this specialist: {how}",
+            "A score on what it was trained, chosen or tested on says nothing about new questions.",
+            "name other examples, or add --with-known to score these.",
+        )
+    yield Note(
+        f"{len(known)} of {len(examples)} examples are known to this specialist: {how} They are left out; "
+        "--with-known scores them too.",
+        "warning",
+    )
     ids = {row.example.id for row in known}
     return [example for example in examples if example.id not in ids]

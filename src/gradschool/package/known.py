@@ -3,6 +3,7 @@
 A score on them says nothing about new questions.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from gradschool.data.near_duplicates import alike
-from gradschool.data.normalize import normalized_question
+from gradschool.data.normalize import normalize, normalized_question
 from gradschool.data.sketches import BITS, BYTES, Sketches, common_wording, matches, sketches
 from gradschool.files import read_json, read_rows, write_json
 from gradschool.package.manifest import EVIDENCE, QUESTIONS, damaged
@@ -75,13 +76,18 @@ def known_rows(folder: Path, asked: Sequence[Example], threshold: float) -> list
 
 
 def _in_test(test: Sequence[Example], asked: Sequence[Example], threshold: float) -> dict[str, Known]:
-    """The examples whose questions are those of the test, or nearly so, by id."""
-    questions = {normalized_question(example) for example in test}
+    """The examples whose questions are those of the test, or nearly so, by id.
+
+    A question that the test asks several times, such as "Go on.", is known with its answer only.
+    """
+    questions = Counter(normalized_question(example) for example in test)
+    pairs = {(normalized_question(example), normalize(example.ideal)) for example in test}
     found = {}
     for cluster in alike([*test, *asked], threshold):
-        if cluster[0] < len(test):
-            for example in (asked[number - len(test)] for number in cluster if number >= len(test)):
-                found[example.id] = Known(example, "test", normalized_question(example) in questions)
+        for example in (asked[number - len(test)] for number in cluster if number >= len(test) > cluster[0]):
+            question = normalized_question(example)
+            if questions[question] < 2 or (question, normalize(example.ideal)) in pairs:
+                found[example.id] = Known(example, "test", question in questions)
     return found
 
 
