@@ -19,7 +19,10 @@ ASKED = [f"{start} {thing} {end} {place}" for start, end, thing, place in [
     ("how heavy may one", "be before going down the", "blanket", "quarry"),
     ("someone stole this expensive", "while we stood outside the", "camera", "bakery"),
 ]]  # fmt: skip
-UNLIKE = [f"{thing}s and {place}s: what does number {n} say?" for n, (thing, place) in enumerate(zip(THINGS, PLACES))]
+UNLIKE = [
+    f"{thing}s and {place}s: what does number {n} say?"
+    for n, (thing, place) in enumerate(zip(THINGS, PLACES, strict=True))
+]
 
 
 def typo(text: str) -> str:
