@@ -87,6 +87,11 @@ def asked_as(example: Example, text: str, name: str) -> Example:
     return replace(example, id=name, group=name, messages=(Message("user", text), example.messages[-1]))
 
 
+def by_words(texts: Sequence[str]) -> list[tuple[int, ...]]:
+    """Clusters of near-duplicates that are found without comparing characters."""
+    return near_texts(lambda: texts, texts.__getitem__, THRESHOLD)
+
+
 def recall(examples: Sequence[Example]) -> dict[str, Any]:
     """The fraction of planted pairs that are found by words alone, and by all means, by change and length."""
     chance = random.Random(1)
@@ -100,9 +105,7 @@ def recall(examples: Sequence[Example]) -> dict[str, Any]:
             planted = [asked_as(one, change(one.last_user), f"planted-{one.id}") for one in chosen]
             texts = [question_text(example) for example in (*among, *planted)]
             ids = [example.id for example in (*among, *planted)]
-            words = [
-                {ids[n] for n in cluster} for cluster in near_texts(lambda t=texts: t, texts.__getitem__, THRESHOLD)
-            ]
+            words = [{ids[n] for n in cluster} for cluster in by_words(texts)]
             both = list(map(set, near_duplicates([*among, *planted], THRESHOLD)))
             found.setdefault(name, {})[length] = {
                 "pairs": len(chosen), "words alone": _found(words, chosen), "found": _found(both, chosen),
@@ -133,7 +136,7 @@ def precision(examples: Sequence[Example]) -> dict[str, Any]:
 def units(examples: Sequence[Example]) -> dict[str, int]:
     """How many units a set has, and how many examples the largest."""
     texts = [question_text(example) for example in examples]
-    words, both = near_texts(lambda: texts, texts.__getitem__, THRESHOLD), near_duplicates(examples, THRESHOLD)
+    words, both = by_words(texts), near_duplicates(examples, THRESHOLD)
     return {
         "examples": len(examples),
         "units by words alone": len(examples) - sum(len(cluster) - 1 for cluster in words),

@@ -124,7 +124,7 @@ def similar(corpus: Corpus, limits: Limits) -> Links:
     kept = corpus.same_answer(pairs)
     for place in np.flatnonzero(~kept).tolist():
         kept[place] = only_typos(*(corpus.texts[number] for number in pairs[place].tolist()))
-    return pairs[kept]
+    return np.asarray(pairs[kept])
 
 
 class _Index:
