@@ -28,6 +28,7 @@ Kind = Literal[
     "looks cut off",
     "too long",
     "repeated answers",
+    "answers in train",  # of the test
     "uneven classes",
     "one class only",
     "marked as bad",  # by a flag, a weight or a rating

@@ -41,6 +41,7 @@ from gradschool.model.local import demand_local
 from gradschool.model.opening import base_folder, has_own_name, open_engine, path_named, remember_base
 from gradschool.model.places import DIGITS, find_base, remember, without_place
 from gradschool.package.card import card
+from gradschool.package.known import write_known
 from gradschool.package.manifest import (
     BASE,
     EVIDENCE,
@@ -84,12 +85,13 @@ def pack(
     rows: Sequence[Scored],
     split: Split,
     test: Sequence[Example],
+    known: tuple[Sequence[Example], Sequence[Example]] = ((), ()),
     incumbent: Sequence[Scored] = (),
 ) -> Work[str]:
     """Write a specialist into its run's folder, in one step; returns the new folder.
 
     `rows` are its answers to the `test` examples, and `incumbent` those of the incumbent. The package holds all of
-    these, so that every export can be tested on them.
+    these, so that every export can be tested on them; and sketches of its train and validation examples, `known`.
     """
     recipe = specialist.recipe
     if not recipe.weights:
@@ -107,6 +109,7 @@ def pack(
         _write_test(folder / EVIDENCE, rows, split, test, portable)
         if incumbent:
             write_lines(folder / EVIDENCE / INCUMBENT_FILE, _rows(incumbent, portable))
+        write_known(folder / EVIDENCE, *known, test)
         _write_records(run, folder / EVIDENCE, manifest, portable)
         shown = portable(TypeAdapter(list[RungResult]).dump_python([*results], mode="json"))
         write_json(folder / EVIDENCE / RESULTS_FILE, shown)
