@@ -151,12 +151,16 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How tokens are sampled: greedily at temperature 0, else with nucleus sampling (`top_p`) and `seed`."""
+    """How tokens are sampled: greedily at temperature 0, else with nucleus sampling (`top_p`) and `seed`.
+
+    With `log_probs`, answers have `signals`.
+    """
 
     max_new_tokens: int = 256
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
+    log_probs: bool = field(default=False, repr=False)  # it changes no text; answers are saved by a hash of the repr
 
 
 FailureKind = Literal["empty answer", "cut off", "too long for the model", "server", "metric", "no answer"]
@@ -172,7 +176,11 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer of an engine: its text, finish reason and cost."""
+    """The answer of an engine: its text, finish reason and cost.
+
+    `signals` say how sure it is, by name; higher is surer. `abstained` is None for a specialist that answers every
+    question. If it is true, `text` says that the question is for a person, and `draft` is the answer that was withheld.
+    """
 
     text: str
     stop: Literal["stop", "length", "error"] = "stop"
@@ -181,6 +189,18 @@ class Answer:
     seconds: float = 0.0
     citations: tuple[Passage, ...] = ()
     failure: Failure | None = None
+    signals: dict[str, float] = field(default_factory=dict)
+    abstained: bool | None = None
+    draft: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Abstention:
+    """When a specialist abstains, and what it says then: if the `signal` of its answer is below the `threshold`."""
+
+    signal: str
+    threshold: float
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +281,21 @@ class Floor:
 
 
 @dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many questions a specialist answered that abstains if it is not sure: the others are for a person.
+
+    `curve` is the risk-coverage curve: the fraction that would be answered at other thresholds, from the surest
+    question on, and the score of these answers.
+    """
+
+    share: Score  # 1 for each question that it answered
+    min_share: float
+    abstention: Abstention
+    all_answers: float  # the mean score if it had answered every question
+    curve: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The scores of a candidate on one set of examples, and the verdict."""
 
@@ -278,6 +313,7 @@ class Report:
     # The upper bound on validation, if that lies below the pass mark: then the test set decides nothing.
     validation_high: float | None = None
     floors: tuple[Floor, ...] = ()  # none in older runs
+    coverage: Coverage | None = None  # if it abstains; then all scores are those of the answered questions
 
     @property
     def floor(self) -> Floor | None:
@@ -288,6 +324,11 @@ class Report:
     def unbeaten(self) -> tuple[Floor, ...]:
         """The floors to beat that this rung is not proven to be better than."""
         return tuple(one for one in self.floors if one.binding and one.difference.interval.low <= 0)
+
+    @property
+    def asked(self) -> Score:
+        """A score of all test examples, also of those that were not answered."""
+        return self.coverage.share if self.coverage else self.score
 
     @property
     def differences(self) -> tuple[Difference, ...]:

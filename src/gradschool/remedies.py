@@ -43,7 +43,7 @@ def advise(
             f"More test examples: the score of {report.score.mean:.3f} is above the pass mark. {what_settles(report)}"
         )
     for kind, count in report.failures.items():
-        yield f"{count} of {report.score.examples} answers failed ({kind}); the report lists them first."
+        yield f"{count} of {report.asked.examples} answers failed ({kind}); the report lists them first."
     yield from _languages(rows, workspace)
     useless = {rung.name for rung in ladder if rung.adds_facts and not _needs_facts(workspace, report.metric)}
     for result in results:

@@ -29,6 +29,7 @@ from gradschool.rungs.untrained import decodings_for, demand_fit
 from gradschool.score.judge import pass_mark_of
 from gradschool.score.metrics import files_of, find_metrics
 from gradschool.score.provable import Proof, proof_of
+from gradschool.score.threshold import Look, in_advance
 from gradschool.tune.world import current
 
 MIN_LANGUAGE, LANGUAGE_TEXTS = 0.1, 20  # fraction of the examples from which a language is reported; texts counted
@@ -96,6 +97,8 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
     yield Note(split.advice())
     if run:
         yield Note(proof.sentence(), "info" if proof.possible else "warning")
+    if goal.min_answered is not None:
+        yield Note(in_advance(Look(proof.groups, looks.level, pass_mark_of(goal), goal.min_answered)))
     decoding, untrained_decoding = decodings_for([*train, *validation], engine, job)
     with carried(data.issues):
         if run and measure.unfitted:

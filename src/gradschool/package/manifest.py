@@ -44,11 +44,14 @@ class ScoreSummary:
     examples: int
     pass_mark: float
     verdict: Verdict
+    answered: float | None = None  # fraction of the questions, if it abstains from others
+    answered_low: float | None = None
+    min_answered: float | None = None
 
     @classmethod
     def of(cls, report: Report) -> "ScoreSummary":
         """The score in a report."""
-        score, interval = report.score, report.score.interval
+        score, interval, coverage = report.score, report.score.interval, report.coverage
         return cls(
             report.metric,
             score.mean,
@@ -58,6 +61,9 @@ class ScoreSummary:
             score.examples,
             report.pass_mark,
             report.verdict,
+            coverage.share.mean if coverage else None,
+            coverage.share.interval.low if coverage else None,
+            coverage.min_share if coverage else None,
         )
 
 

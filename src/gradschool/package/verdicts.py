@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from gradschool.data.proof import VALIDATION_LEVEL
+from gradschool.package.coverage_words import in_figures, in_plain_words
 from gradschool.package.floor_words import difference_from, floor_name, hardest, remarks
 from gradschool.package.floor_words import scored as scored_floor
 from gradschool.records import Difference, Floor, Gate, Interval, Report, RungResult, Score
@@ -20,6 +21,8 @@ def plain_verdict(result: RungResult, package_gates: Sequence[Gate] = ()) -> str
     rejected = _rejected(result, package_gates)
     if rejected:
         return f"Do not use it: it failed the check “{rejected[0].name}” ({rejected[0].evidence})."
+    if report.coverage:
+        return in_plain_words(report, report.coverage, what_settles(report))
     if report.verdict == "passed":
         return (
             f"It can be used: {scored}. At least {report.score.interval.low:.3f} is proven for other questions of "
@@ -79,6 +82,8 @@ def _sentence(result: RungResult, report: Report, package_gates: Sequence[Gate])
     if rejected:
         reasons = "; ".join(f"{gate.name} ({gate.evidence})" for gate in rejected)
         return f"Not passed: the {result.rung} rung is rejected by a gate: {reasons}. It scored {scored}."
+    if report.coverage:
+        return in_figures(result.rung, report, report.coverage)
     if report.verdict == "passed":
         proven = f"the {result.rung} rung is proven to reach the {mark}"
         return f"Passed: {proven}: {scored}, lower bound {interval.low:.3f} ({confidence})."

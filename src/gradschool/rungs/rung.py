@@ -12,7 +12,7 @@ from gradschool.gates.gate import Measurements
 from gradschool.gates.run import ANSWER_GATES, run_gates
 from gradschool.job import Job
 from gradschool.model.engine import Engine
-from gradschool.records import Decoding, Example, Gate, Note, Scored, Work
+from gradschool.records import Abstention, Decoding, Example, Gate, Note, Scored, Work
 from gradschool.run import Key, Run
 from gradschool.score.stats import bounds
 from gradschool.settings import Settings
@@ -47,6 +47,7 @@ class Candidate:
     seconds: float = 0.0  # to make it, without the test
     tokens_trained: int = 0
     advice: tuple[str, ...] = ()  # remedies that the rung measured
+    abstention: Abstention | None = None  # when it abstains, if the job allows that
     highest: float = 1.0  # upper bound of the score on validation, with VALIDATION_LEVEL confidence; 1 in older runs
 
 
@@ -82,13 +83,18 @@ def try_all(best: Specialist, recipes: Iterable[Recipe], inputs: RungInputs, run
     """Score each recipe on validation, in the order given."""
     tried: list[Tried] = []
     for recipe in recipes:
-        answers = inputs.run.answers(f"{rung}-validation-{recipe_hash(recipe)[:12]}")
-        what = f"{rung}: trying {recipe.describe()}"
-        specialist = specialist_of(best.engine, recipe)
-        rows = yield from evaluate(specialist, inputs.validation, inputs.measure, answers, what)
+        rows = yield from on_validation(best, recipe, inputs, rung)
         yield Note(f"{rung}: {recipe.describe()} scores {mean(rows):.3f} on validation.")
         tried.append((recipe, rows))
     return tried
+
+
+def on_validation(best: Specialist, recipe: Recipe, inputs: RungInputs, rung: str) -> Work[list[Scored]]:
+    """The scored answers of a recipe to the validation questions, each asked once."""
+    answers = inputs.run.answers(f"{rung}-validation-{recipe_hash(recipe)[:12]}")
+    specialist = specialist_of(best.engine, recipe)
+    what = f"{rung}: trying {recipe.describe()}"
+    return (yield from evaluate(specialist, inputs.validation, inputs.measure, answers, what))
 
 
 def best_of(tried: Sequence[Tried]) -> Tried:
