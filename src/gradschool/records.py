@@ -8,6 +8,14 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, TypeVar
 
+from gradschool.scores import Abstention as Abstention
+from gradschool.scores import Coverage as Coverage
+from gradschool.scores import Difference as Difference
+from gradschool.scores import Floor as Floor
+from gradschool.scores import FloorKind as FloorKind
+from gradschool.scores import Interval as Interval
+from gradschool.scores import Score as Score
+
 Verdict = Literal["passed", "failed", "not proven"]
 T = TypeVar("T")
 
@@ -195,39 +203,11 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Abstention:
-    """When a specialist abstains, and what it says then: if the `signal` of its answer is below the `threshold`."""
-
-    signal: str
-    threshold: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class SavedAnswer:
     """An answer with the id of its example, as a run saves it."""
 
     id: str
     answer: Answer
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """Confidence bounds of a mean; `level` is the confidence of each bound alone (one-sided)."""
-
-    low: float
-    high: float
-    level: float
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """The mean of one metric over examples, with its bounds; a failed example counts as 0."""
-
-    mean: float
-    interval: Interval
-    examples: int
-    groups: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,48 +231,6 @@ class Cost:
     prompt_tokens: float
     new_tokens: float
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A paired comparison with the rung `other` on the same examples: mean of (this - other), two-sided bounds."""
-
-    other: str
-    mean: float
-    interval: Interval
-
-
-FloorKind = Literal["constant", "nearest", "question", "letter"]
-
-
-@dataclass(frozen=True, slots=True)
-class Floor:
-    """The score of trivial answers, which need no model, to the same test questions; and how far a rung is above it.
-
-    The answers are one `constant` text, the ideal answer to the `nearest` training question, the `question` itself, or
-    one `letter`. A rung must be proven better than each floor that is `binding`; others are only reported.
-    """
-
-    kind: FloorKind
-    score: Score
-    difference: Difference
-    answer: str = ""  # the constant text
-    binding: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """How many questions a specialist answered that abstains if it is not sure: the others are for a person.
-
-    `curve` is the risk-coverage curve: the fraction that would be answered at other thresholds, from the surest
-    question on, and the score of these answers.
-    """
-
-    share: Score  # 1 for each question that it answered
-    min_share: float
-    abstention: Abstention
-    all_answers: float  # the mean score if it had answered every question
-    curve: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ def plain_verdict(result: RungResult, package_gates: Sequence[Gate] = ()) -> str
     rejected = _rejected(result, package_gates)
     if rejected:
         return f"Do not use it: it failed the check “{rejected[0].name}” ({rejected[0].evidence})."
-    if report.coverage:
+    if report.coverage and not hardest(report):
         return in_plain_words(report, report.coverage, what_settles(report))
     if report.verdict == "passed":
         return (
@@ -82,7 +82,7 @@ def _sentence(result: RungResult, report: Report, package_gates: Sequence[Gate])
     if rejected:
         reasons = "; ".join(f"{gate.name} ({gate.evidence})" for gate in rejected)
         return f"Not passed: the {result.rung} rung is rejected by a gate: {reasons}. It scored {scored}."
-    if report.coverage:
+    if report.coverage and not hardest(report):
         return in_figures(result.rung, report, report.coverage)
     if report.verdict == "passed":
         proven = f"the {result.rung} rung is proven to reach the {mark}"
