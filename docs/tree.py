@@ -33,6 +33,7 @@ OTHERS = {  # files without a docstring
     "package/card.md.j2": "The template of a specialist's model card.",
     "package/card_ask.md.j2": "The part of a model card that shows how to query the model in Python.",
     "package/card_export.md.j2": "The part of a model card that describes an exported format and how to run it.",
+    "report/coverage.html.j2": "The section of the report about a specialist that abstains: the risk-coverage curve.",
     "report/page.html.j2": "The template of a run's HTML report.",
     "report/words.html.j2": "The glossary of the report page.",
 }

@@ -266,6 +266,7 @@ def test_metrics_gates_and_warnings_are_documented():
         train_loss=(0.0, 0.0),
         adapter_norms=[],
         answers=([], []),
+        given=([], []),
         tuned_answers=[],
         with_ideals=([Answer("a")], ["a"]),
         text_losses=([], []),

@@ -16,13 +16,14 @@ import tiny
 from finish import finish
 from gradschool.errors import ModelError
 from gradschool.ground.cite import INSTRUCTIONS
-from gradschool.ground.index import build_index
+from gradschool.ground.index import Index, build_index
 from gradschool.model.adapter import save_adapter
 from gradschool.model.adapters import AdapterReaders, shared_copy
 from gradschool.model.fake import FakeEngine
 from gradschool.model.kinds import ADAPTER
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach, lora_layers, trained_parameters
+from gradschool.model.signals import RELEVANCE
 from gradschool.records import Conversation, Decoding, Example, Message, Source
 from gradschool.settings import Ground, Tune
 from gradschool.specialist import Recipe, Specialist, specialist_of
@@ -359,3 +360,16 @@ def test_a_recipe_is_described_in_a_few_words() -> None:
     told = Recipe("do", 2, True, EXAMPLES, 3, "i", "a", "w").describe()
     for word in ("instructions", "2 nearest examples", "3 passages", "adapter", "own weights"):
         assert word in told
+
+
+def test_the_score_of_the_best_passage_is_a_signal_where_passages_are_used(index: str) -> None:
+    recipe = Recipe(passages=1, index=index, decoding=Decoding(log_probs=True))
+    [(_, grounded)] = Specialist(FakeEngine(), recipe).drafts([user("red boat")])
+    [(_, best)] = Index.open(Path(index)).scored("red boat", 1)
+    assert grounded.signals[RELEVANCE] == pytest.approx(best) and best > 0
+    [(_, lost)] = Specialist(FakeEngine(), recipe).drafts([user("zzz")])
+    assert lost.signals[RELEVANCE] == 0
+    [(_, alone)] = Specialist(FakeEngine(), replace(recipe, passages=0, index="")).drafts([user("red boat")])
+    assert alone.signals and RELEVANCE not in alone.signals
+    [(_, plain)] = Specialist(FakeEngine(), replace(recipe, decoding=Decoding())).drafts([user("red boat")])
+    assert plain.signals == {}

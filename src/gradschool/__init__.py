@@ -9,9 +9,11 @@ from gradschool.version import __version__
 
 if TYPE_CHECKING:
     from gradschool.api import (
+        Abstention,
         Answer,
         Climbed,
         Cost,
+        Coverage,
         Difference,
         Event,
         Examined,
@@ -47,9 +49,11 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Abstention",
     "Answer",
     "Climbed",
     "Cost",
+    "Coverage",
     "Difference",
     "Event",
     "Examined",

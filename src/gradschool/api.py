@@ -21,9 +21,11 @@ from gradschool.job import Job
 from gradschool.model import hosts
 from gradschool.package import bundle
 from gradschool.records import (
+    Abstention,
     Answer,
     Conversation,
     Cost,
+    Coverage,
     Difference,
     Event,
     Example,
@@ -52,9 +54,11 @@ from gradschool.tune.train_job import help_train_under_torchrun
 from gradschool.tune.world import current
 
 __all__ = [
+    "Abstention",
     "Answer",
     "Climbed",
     "Cost",
+    "Coverage",
     "Difference",
     "Event",
     "Examined",

@@ -14,12 +14,16 @@ from gradschool.package.prove import prove
 from gradschool.records import Gate, RungResult, Scored, Verdict, Work
 from gradschool.remedies import advise
 from gradschool.run import CLIMB, PACKAGE, Key, Run, result_key
+from gradschool.rungs.abstain import kept_of, make_candidate
 from gradschool.rungs.ladder import LADDER
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, candidate_key, on_validation
+from gradschool.score.abstention import judge_answered
 from gradschool.score.floors import FLOORS, Trivial, above_floors, find_floors
 from gradschool.score.incumbent import excluded
-from gradschool.score.judge import Rival, judge
+from gradschool.score.judge import Rival
+from gradschool.score.threshold import Look
+from gradschool.settings import Goal
 from gradschool.specialist import Recipe, Specialist, specialist_of
 from gradschool.tune.train_job import dismiss_helpers
 from gradschool.workspace import Workspace, open_job
@@ -47,6 +51,16 @@ class Tested:
     rows: Sequence[Scored]
 
     @property
+    def given(self) -> Sequence[Scored]:
+        """The rows of the answers that it gives: all, unless it abstains."""
+        return kept_of(self.rows, self.candidate.abstention)
+
+    @property
+    def packaged(self) -> Specialist:
+        """The specialist as it is packaged; rungs build on the one that answers every question."""
+        return replace(self.specialist, recipe=_complete(self.candidate))
+
+    @property
     def decided_on_test(self) -> bool:
         """Whether the verdict comes from the test set, which spends a part of the error budget."""
         return self.result.report is not None and not self.result.report.on_validation
@@ -66,7 +80,7 @@ def climb(run: Run, ladder: Sequence[Rung] = LADDER) -> Work[Climbed]:
     data = workspace.data
     now = workspace.incumbent.test if workspace.incumbent else ()
     known = data.train, data.validation
-    work = partial(pack, run, chosen.specialist, chosen.result, results, chosen.rows, data.split, data.test, known, now)
+    work = partial(pack, run, chosen.packaged, chosen.result, results, chosen.rows, data.split, data.test, known, now)
     yield from run.once(PACKAGE, work)
     base = base_folder(run.job.settings, workspace.engine)
     gates = yield from prove(run, base, data.test, chosen.rows, workspace.measure)
@@ -100,7 +114,8 @@ def climb_rungs(
             yield results[-1]
             continue
         best = start.specialist if start else base
-        candidate = yield from run.once(candidate_key(rung.name), partial(rung.make, best, inputs))
+        make = partial(make_candidate, rung, best, inputs, look_of(workspace, run.job.settings.goal, looks.level))
+        candidate = yield from run.once(candidate_key(rung.name), make)
         high = yield from _difference_high(workspace, candidate, inputs, rung.name)
         tested.append(
             (yield from measure_on_test(run, workspace, rung.name, candidate, looks.level, start, tested, floors, high))
@@ -151,23 +166,26 @@ def measure_on_test(
     answers = run.test_answers(rung)
     rows = yield from evaluate(specialist, workspace.data.test, workspace.measure, answers, f"{rung}: test")
     best = max(before, key=lambda one: (mean(one.rows), one is start), default=None)
+    first, second = _rivals(start, best)
     mark, now = run.job.settings.goal.pass_mark, workspace.incumbent
     groups = [column for column, part in workspace.data.reading.columns.items() if part == "group"]
-    report = judge(
+    report = judge_answered(
         rows,
+        candidate.abstention,
         run.job.settings.goal,
         level,
-        *_rivals(start, best),
-        next(iter(groups), ""),
+        start=first,
+        best=second,
+        group_name=next(iter(groups), ""),
         validation_high=candidate.highest if mark is not None and candidate.highest < mark else None,
         now=(now.name, now.test) if now else None,
         difference_high=difference_high,
     )
     result = RungResult(
         rung=rung,
-        report=above_floors(report, rows, floors),
+        report=above_floors(report, kept_of(rows, candidate.abstention), floors),
         gates=candidate.gates,
-        recipe=candidate.recipe.describe(),
+        recipe=_complete(candidate).describe(),
         seconds=candidate.seconds + time.monotonic() - began,
         peak_memory=peak_memory(),
         tokens_trained=candidate.tokens_trained,
@@ -187,8 +205,21 @@ def _difference_high(workspace: Workspace, candidate: Candidate, inputs: RungInp
 
 def _rivals(start: Tested | None, best: Tested | None) -> tuple[Rival | None, Rival | None]:
     """The candidates to compare with, by name and rows: the best one only if it is not the start too."""
-    first, second = ((one.result.rung, one.rows) if one else None for one in (start, None if best is start else best))
+    first, second = ((one.result.rung, one.given) if one else None for one in (start, None if best is start else best))
     return first, second
+
+
+def look_of(workspace: Workspace, goal: Goal, level: float) -> Look | None:
+    """The look at the test set for which a specialist may abstain; None if it must answer every question."""
+    if goal.min_answered is None or goal.pass_mark is None:
+        return None
+    groups = len({example.group for example in workspace.data.test})
+    return Look(groups, level, goal.pass_mark, goal.min_answered)
+
+
+def _complete(candidate: Candidate) -> Recipe:
+    """The recipe of a candidate, with when it abstains."""
+    return replace(candidate.recipe, abstention=candidate.abstention)
 
 
 def best_on_validation(tested: Sequence[Tested]) -> Tested:

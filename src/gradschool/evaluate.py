@@ -53,6 +53,8 @@ def evaluate(
 ) -> Work[list[Scored]]:
     """Answer examples and score the answers, in the order of the examples; `what` names the step in progress events.
 
+    A specialist that may abstain is scored on all answers; see `score.abstention` for those that it would give.
+
     Each answer is appended to the file `saved` at once. A repeated call asks only what the file does not hold yet.
     """
     answers = yield from answer_all(_asking(specialist), examples, what, saved, partial(new_notes, specialist.engine))
@@ -84,7 +86,7 @@ def answer_all(
 
 
 def _asking(specialist: Specialist) -> Ask:
-    return lambda examples: specialist.answer([example.question for example in examples])
+    return lambda examples: specialist.drafts([example.question for example in examples])
 
 
 def _read_answers(path: Path) -> dict[str, Answer]:

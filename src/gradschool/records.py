@@ -8,7 +8,16 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, TypeVar
 
-Verdict = Literal["passed", "failed", "not proven"]
+from gradschool.scores import Abstention as Abstention
+from gradschool.scores import AgainstIncumbent as AgainstIncumbent
+from gradschool.scores import Coverage as Coverage
+from gradschool.scores import Difference as Difference
+from gradschool.scores import Floor as Floor
+from gradschool.scores import FloorKind as FloorKind
+from gradschool.scores import Interval as Interval
+from gradschool.scores import Score as Score
+from gradschool.scores import Verdict as Verdict
+
 T = TypeVar("T")
 
 
@@ -152,12 +161,16 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How tokens are sampled: greedily at temperature 0, else with nucleus sampling (`top_p`) and `seed`."""
+    """How tokens are sampled: greedily at temperature 0, else with nucleus sampling (`top_p`) and `seed`.
+
+    With `log_probs`, answers have `signals`.
+    """
 
     max_new_tokens: int = 256
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
+    log_probs: bool = field(default=False, repr=False)  # it changes no text; answers are saved by a hash of the repr
 
 
 FailureKind = Literal["empty answer", "cut off", "too long for the model", "server", "metric", "no answer"]
@@ -173,7 +186,11 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer of an engine: its text, finish reason and cost."""
+    """The answer of an engine: its text, finish reason and cost.
+
+    `signals` say how sure it is, by name; higher is surer. `abstained` is None for a specialist that answers every
+    question. If it is true, `text` says that the question is for a person, and `draft` is the answer that was withheld.
+    """
 
     text: str
     stop: Literal["stop", "length", "error"] = "stop"
@@ -182,6 +199,9 @@ class Answer:
     seconds: float = 0.0
     citations: tuple[Passage, ...] = ()
     failure: Failure | None = None
+    signals: dict[str, float] = field(default_factory=dict)
+    abstained: bool | None = None
+    draft: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,25 +210,6 @@ class SavedAnswer:
 
     id: str
     answer: Answer
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """Confidence bounds of a mean; `level` is the confidence of each bound alone (one-sided)."""
-
-    low: float
-    high: float
-    level: float
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """The mean of one metric over examples, with its bounds; a failed example counts as 0."""
-
-    mean: float
-    interval: Interval
-    examples: int
-    groups: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,51 +236,6 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """A paired comparison with the rung `other` on the same examples: mean of (this - other), two-sided bounds."""
-
-    other: str
-    mean: float
-    interval: Interval
-
-
-FloorKind = Literal["constant", "nearest", "question", "letter"]
-
-
-@dataclass(frozen=True, slots=True)
-class Floor:
-    """The score of trivial answers, which need no model, to the same test questions; and how far a rung is above it.
-
-    The answers are one `constant` text, the ideal answer to the `nearest` training question, the `question` itself, or
-    one `letter`. A rung must be proven better than each floor that is `binding`; others are only reported.
-    """
-
-    kind: FloorKind
-    score: Score
-    difference: Difference
-    answer: str = ""  # the constant text
-    binding: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class AgainstIncumbent:
-    """The paired comparison with what the user has now, on the questions that it answered, and its verdict."""
-
-    name: str  # of its file
-    margin: float  # by which a score may be lower
-    difference: Difference
-    verdict: Verdict
-    score: float  # of the incumbent on these questions
-    examples: int
-    groups: int
-    unanswered: int  # questions without an answer of the incumbent
-    more_examples: int | None  # as in Report
-    failures: dict[str, int] = field(default_factory=dict)  # of the incumbent's answers, by kind; each counts as 0
-    # The upper bound of the difference on validation, if that excludes the margin: then the test set decides nothing.
-    validation_high: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Report:
     """The scores of a candidate on one set of examples, and the verdict: on the pass mark, the incumbent, or both."""
 
@@ -297,6 +253,8 @@ class Report:
     # The upper bound on validation, if that lies below the pass mark: then the test set decides nothing.
     validation_high: float | None = None
     floors: tuple[Floor, ...] = ()  # none in older runs
+    coverage: Coverage | None = None  # if it abstains; then all scores are those of the answered questions
+    incumbent: AgainstIncumbent | None = None
 
     @property
     def floor(self) -> Floor | None:
@@ -308,12 +266,15 @@ class Report:
         """The floors to beat that this rung is not proven to be better than."""
         return tuple(one for one in self.floors if one.binding and one.difference.interval.low <= 0)
 
-    incumbent: AgainstIncumbent | None = None
-
     @property
     def on_validation(self) -> bool:
         """Whether validation decided the verdict, so that the test set decides nothing."""
         return self.validation_high is not None or bool(self.incumbent and self.incumbent.validation_high is not None)
+
+    @property
+    def asked(self) -> Score:
+        """A score of all test examples, also of those that were not answered."""
+        return self.coverage.share if self.coverage else self.score
 
     @property
     def differences(self) -> tuple[Difference, ...]:

@@ -40,7 +40,7 @@ def advise(
     yield from floor_remedies(report)
     yield from _more_tests(report)
     for kind, count in report.failures.items():
-        yield f"{count} of {report.score.examples} answers failed ({kind}); the report lists them first."
+        yield f"{count} of {report.asked.examples} answers failed ({kind}); the report lists them first."
     yield from _languages(rows, workspace)
     useless = {rung.name for rung in ladder if rung.adds_facts and not _needs_facts(workspace, report.metric)}
     for result in results:

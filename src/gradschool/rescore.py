@@ -23,9 +23,9 @@ from gradschool.package.manifest import EVIDENCE, specialist_folder
 from gradschool.records import Example, Note, Report, Scored, Work
 from gradschool.run import FIT_TEXTS
 from gradschool.saved_job import JOB_FILE, read_saved_job
+from gradschool.score.abstention import judge_answered, keeps
 from gradschool.score.floors import above_floors, packaged_floors
 from gradschool.score.incumbent import Now
-from gradschool.score.judge import judge
 from gradschool.score.metrics import trust_code
 from gradschool.settings import Data, Goal
 
@@ -78,9 +78,10 @@ def score_specialist(
     rows = yield from evaluate(specialist, asked, measure, None, "answering")
     if output:
         write_lines(output, TypeAdapter(list[Scored]).dump_python(rows, mode="json"))
-    report = judge(rows, goal, look_level(goal.error_budget, 1), now=now)
+    abstention = specialist.recipe.abstention
+    report = judge_answered(rows, abstention, goal, look_level(goal.error_budget, 1), now=now)
     floors = packaged_floors(constant_answer(folder), asked, measure.decides, goal.metric)
-    return above_floors(report, rows, floors)
+    return above_floors(report, [row for row in rows if abstention is None or keeps(abstention, row.answer)], floors)
 
 
 def _incumbent(

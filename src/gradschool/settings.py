@@ -20,14 +20,8 @@ METRICS = ("exact_match", "label", "json_fields", "token_f1", "rouge_l", "chrf",
 
 # The options that most jobs need, by path: `gradschool climb --help` shows these, and --help-all shows all.
 MAIN = (
-    "task",
-    "base_model",
-    "data.documents",
-    "data.guidelines",
-    "split.test_share",
-    "goal.metric",
-    "goal.pass_mark",
-    "tune.epochs",
+    *("task", "base_model", "data.documents", "data.guidelines"),
+    *("split.test_share", "goal.metric", "goal.pass_mark", "tune.epochs"),
 )
 
 
@@ -126,6 +120,13 @@ class Goal(Section):
         "passes when it is proven not to be worse by more than `margin`; with a pass mark, both must hold",
     )
     margin: float = Field(0.05, ge=0, lt=1, description="how much lower than the incumbent's the score may be")
+    min_answered: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="fraction of questions that must be proven to be answered: if the specialist is not sure, it may "
+        "abstain from the others, and the pass mark is for those that it answers; default: it answers all",
+    )
     extra_metrics: tuple[str, ...] = Field((), description="further metrics that are reported but decide nothing")
     rules: tuple[Rule, ...] = Field((), description="rules to check: [[goal.rules]] with name, kind, value")
     error_budget: float = Field(
@@ -217,6 +218,9 @@ class Answers(Section):
         json_schema_extra={"unit": "tokens"},
     )
     temperature: float = Field(0.0, ge=0, description="sampling temperature; 0 is greedy decoding")
+    abstention: str | None = Field(
+        None, description="what a specialist says when it abstains (goal.min_answered); default: a sentence in English"
+    )
     batch_size: int | None = Field(
         None, ge=1, description="maximum batch size of the local engine; default: chosen for the machine"
     )

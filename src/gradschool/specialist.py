@@ -1,7 +1,7 @@
 """The specialist: a base with a recipe, which rungs make, metrics score, packages contain and servers run."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated
@@ -11,9 +11,11 @@ from pydantic import AliasChoices, Field
 from gradschool.data.nearest import NearestQuestions
 from gradschool.ground.cite import INSTRUCTIONS, cite, cited, quote_passages, supported
 from gradschool.ground.index import Index
-from gradschool.model.engine import Engine, TextLoss
+from gradschool.model.engine import Engine, TextLoss, refused
 from gradschool.model.local import local_engine
-from gradschool.records import Answer, Conversation, Decoding, Example, Message, Passage, last_user
+from gradschool.model.signals import RELEVANCE
+from gradschool.records import Abstention, Answer, Conversation, Decoding, Example, Message, Passage, last_user
+from gradschool.score.abstention import given
 
 # Metadata of the recipe's fields that a package stores as files, not in its manifest.
 FOLDER = {"in": "folder"}  # a folder with the name of the field
@@ -39,6 +41,7 @@ class Recipe:
     decoding: Decoding = field(default_factory=Decoding)
     # The instructions are the task alone, without the guidelines; older specialists call this `brief`.
     task_only: Annotated[bool, Field(validation_alias=AliasChoices("task_only", "brief"))] = False
+    abstention: Abstention | None = None  # of the packaged specialist; rungs choose it last
 
     @classmethod
     def names(cls, *kinds: Mapping[str, str]) -> tuple[str, ...]:
@@ -56,6 +59,8 @@ class Recipe:
             parts.append("adapter")
         if self.weights:
             parts.append("own weights")
+        if self.abstention:
+            parts.append("abstention")
         return " + ".join(parts) or "no help"
 
 
@@ -163,15 +168,41 @@ class Specialist:
         return Index.open(Path(self.recipe.index))
 
     def answer(self, questions: Sequence[Conversation]) -> Iterator[tuple[int, Answer]]:
-        """Answer questions; yields (position, answer) as each is finished, with citations resolved and removed."""
+        """Answer questions, or abstain; yields (position, answer) as each is finished, as `drafts` does."""
+        abstention = self.recipe.abstention
+        for position, answer in self.drafts(questions):
+            yield position, given(answer, abstention) if abstention else answer
+
+    def drafts(self, questions: Sequence[Conversation]) -> Iterator[tuple[int, Answer]]:
+        """The answers to all questions, also those that are not sure enough to be given.
+
+        Yields (position, answer) as each is finished, with citations resolved and removed.
+        """
         pairs, recipe = [self.conversation(question) for question in questions], self.recipe
         asked, passages = [asked for asked, _ in pairs], [passages for _, passages in pairs]
         known = passages if recipe.passages else None
-        yield from answer_and_cite(self.engine, asked, known, recipe.decoding, recipe.adapter)
+        for position, answer in answer_and_cite(self.engine, asked, known, recipe.decoding, recipe.adapter):
+            signals = answer.signals | self.relevance(questions[position]) if answer.signals else answer.signals
+            yield position, replace(answer, signals=signals)
+
+    def relevance(self, question: Conversation) -> dict[str, float]:
+        """The signal of the retrieval: the score of the best passage; empty for a recipe without passages."""
+        if not self.recipe.passages:
+            return {}
+        return {RELEVANCE: max((score for _, score in self.index.scored(last_user(question), 1)), default=0.0)}
 
     def stream(self, question: Conversation) -> Iterator[str]:
-        """Answer one question as a stream of text, citation marks included."""
-        return self.engine.stream(self.conversation(question)[0], self.recipe.decoding, self.recipe.adapter)
+        """Answer one question as a stream of text, citation marks included; all at once if the specialist may abstain.
+
+        Raises ModelError if the question gets no answer.
+        """
+        if self.recipe.abstention is None:
+            yield from self.engine.stream(self.conversation(question)[0], self.recipe.decoding, self.recipe.adapter)
+            return
+        for _, answer in self.answer([question]):
+            if answer.failure is not None:
+                raise refused(answer.failure)
+            yield answer.text
 
     def text_losses(self, texts: Sequence[str]) -> list[TextLoss]:
         """The losses of plain texts, without instructions; raises ModelError if the engine cannot compute them."""

@@ -31,6 +31,7 @@ from gradschool.rungs.untrained import decodings_for, demand_fit
 from gradschool.score.judge import demand_mark
 from gradschool.score.metrics import files_of, find_metrics
 from gradschool.score.provable import Proof, proof_of
+from gradschool.score.threshold import Look, in_advance
 from gradschool.tune.world import current
 
 MIN_LANGUAGE, LANGUAGE_TEXTS = 0.1, 20  # fraction of the examples from which a language is reported; texts counted
@@ -106,6 +107,8 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
     yield Note(split.advice())
     if run and proof:
         yield Note(proof.sentence(), "info" if proof.possible else "warning")
+    if goal.min_answered is not None and proof:
+        yield Note(in_advance(Look(proof.groups, looks.level, proof.pass_mark, goal.min_answered)))
     decoding, untrained_decoding = decodings_for([*train, *validation], engine, job)
     with carried(data.issues):
         if run and measure.unfitted:

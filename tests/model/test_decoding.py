@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import tiny
 from gradschool.model.decoding import decode, sample
+from gradschool.model.generation import likelihoods_of
 from gradschool.model.reader import Reader, reader_of
 from gradschool.model.threads import Threads
 from gradschool.records import Decoding
@@ -148,3 +149,26 @@ def test_any_number_samples_a_possible_token(uniform: float, top_p: float, tempe
     uniforms = torch.tensor([uniform], dtype=torch.float64)
     sampled = sample(logits, uniforms, Decoding(temperature=temperature, top_p=top_p))
     assert 0 <= int(sampled) < 50 and (logits / temperature).softmax(-1)[0, int(sampled)] > 0
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma2", "qwen3"])
+@pytest.mark.parametrize("temperature", [0.0, 1.5])
+def test_likelihoods_are_those_of_a_forward_pass(family: str, temperature: float) -> None:
+    """In any batch, for greedy and for sampled tokens, stop tokens included."""
+    network, reader = tiny.network(family), reader_of(tiny.network(family))
+    prompts, decoding = prompts_of(5, 6), Decoding(temperature=temperature, seed=2, log_probs=True)
+    limits = dict.fromkeys(prompts, 7)
+    found: dict[int, list[Any]] = {name: [] for name in prompts}
+    for one in chain.from_iterable(decode(reader, prompts, [319], limits, decoding, slots=3)):
+        found[one.name].append(one)
+    for name, prompt in prompts.items():
+        expected = likelihoods_of(network, prompt, [one.token for one in found[name]])
+        for one, other in zip(found[name], expected, strict=True):
+            assert one.likelihood.log_prob == pytest.approx(other.log_prob, abs=1e-4)
+            assert one.likelihood.margin == pytest.approx(other.margin, abs=1e-4)
+            assert temperature or one.likelihood.margin >= 0
+        with torch.no_grad():
+            alone = network(torch.tensor([[*prompt, *(one.token for one in found[name])]])).logits[0].log_softmax(-1)
+        assert expected[0].log_prob == pytest.approx(float(alone[len(prompt) - 1, found[name][0].token]), abs=1e-5)
+    plain = chain.from_iterable(decode(reader, prompts, [319], limits, replace(decoding, log_probs=False), slots=3))
+    assert {one.likelihood for one in plain} == {None}

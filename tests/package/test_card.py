@@ -9,9 +9,22 @@ import yaml
 from huggingface_hub import ModelCard
 
 from gradschool.package.card import card
+from gradschool.package.forms import FormResult, Shipped
 from gradschool.package.manifest import Manifest
 from gradschool.package.verdicts import differences, duration, plain_verdict, verdict_sentence
-from gradschool.records import BaseIdentity, Cost, Difference, Gate, Interval, Report, RungResult, Score, Verdict
+from gradschool.records import (
+    Abstention,
+    BaseIdentity,
+    Cost,
+    Coverage,
+    Difference,
+    Gate,
+    Interval,
+    Report,
+    RungResult,
+    Score,
+    Verdict,
+)
 from gradschool.specialist import Recipe
 
 
@@ -179,3 +192,38 @@ def test_there_are_no_double_blank_lines_and_tables_are_valid() -> None:
     for table in re.findall(r"(?:^\|.*\n)+", body, re.MULTILINE):
         widths = {len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}
         assert len(widths) == 1, table
+
+
+def test_the_card_of_an_export_says_that_it_cannot_abstain() -> None:
+    share = Score(0.7, Interval(0.6, 0.8, 0.99), 110, 100)
+    coverage = Coverage(
+        share, 0.5, Abstention("mean log-probability", -0.5, "Ask | Mara."), 0.4, ((0.7, 0.5), (1.0, 0.4))
+    )
+    tuned = replace(TUNE, report=report(0.512, "passed", coverage=coverage))
+    own = card(manifest(), [tuned])
+    assert "It abstains if the mean log-probability of its tokens is below -0.500" in own and "Ask \\| Mara." in own
+    assert "110 test examples in 100 groups" in own and "answers every question" not in own
+    result = FormResult("gguf", 1, None, None, 90, 90, share, "not proven", 1.0)
+    assert "**It answers every question.**" in card(manifest(), [tuned], Shipped("gguf", ("gguf",), result))
+    assert "\n\n\n" not in own.split("---\n", 2)[2]
+
+
+def test_the_sentences_on_abstaining_name_the_claim_that_is_missing() -> None:
+    few = Score(0.5, Interval(0.4, 0.6, 0.99), 110, 110)
+    enough = replace(few, mean=0.8, interval=Interval(0.7, 0.9, 0.99))
+    rule = Abstention("lowest margin", 0.5, "Ask Mara.")
+
+    def said(share: Score, verdict: Verdict, mean: float = 0.6, **more: Any) -> str:
+        made = report(mean, verdict, coverage=Coverage(share, 0.65, rule, 0.4), **more)
+        result = replace(TUNE, report=made)
+        assert "hold together with 97.75% confidence" in verdict_sentence(result)
+        return plain_verdict(result)
+
+    assert "it answers at least 70.0% of them, and these answers score at least 0.550" in said(enough, "passed")
+    assert "it is proven to answer fewer" in said(few, "failed")
+    assert "It is not proven that it answers enough" in said(
+        replace(few, interval=Interval(0.4, 0.7, 0.99)), "not proven"
+    )
+    assert "which 80 answers cannot settle" in said(enough, "not proven", 0.47)
+    assert "proven to stay below that" in said(enough, "failed", 0.2)
+    assert "on validation" in said(enough, "failed", 0.2, validation_high=0.3)

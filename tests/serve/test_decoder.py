@@ -90,3 +90,24 @@ def test_a_step_without_rows_has_no_tokens(engines: dict[str, LocalEngine], tmp_
     engine = engines["llama"]
     assert PackedDecoder(engine, engine.reader(), Decoding(), (), 1).step() == []
     assert OneRowDecoder(engine, engine.reader(), Decoding()).step() == []
+
+
+def test_likelihoods_are_the_same_for_packed_and_single_rows(engines: dict[str, LocalEngine]) -> None:
+    engine, asked = engines["llama"], Decoding(log_probs=True)
+    prompts = [engine.chat.prompt_ids(conversation) for conversation in ASKED[:3]]
+    found: list[dict[tuple[int, int], float]] = []
+    for decoder in (
+        PackedDecoder(engine, engine.reader(), asked, prompts[0][:3], 4),
+        OneRowDecoder(engine, engine.reader(), asked),
+    ):
+        for name, prompt in enumerate(prompts):
+            decoder.add(name, prompt, LIMIT, 0)
+        tokens: dict[int, list[float]] = {name: [] for name in range(3)}
+        left = 3
+        while left:
+            for one in decoder.step():
+                assert one.likelihood is not None
+                tokens[one.name].append(one.likelihood.log_prob)
+                left -= one.last
+        found.append({(name, place): value for name, values in tokens.items() for place, value in enumerate(values)})
+    assert found[0].keys() == found[1].keys() and found[0] == pytest.approx(found[1], abs=1e-4)

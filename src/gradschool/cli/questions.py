@@ -50,9 +50,16 @@ class Question:
         return f"{self.file}, line {self.line}" if self.file else f"line {self.line}"
 
     def answered(self, answer: Answer) -> dict[str, Any]:
-        """The answer as one JSON row; `failure` has the reason if there is no answer."""
+        """The answer as one JSON row; `failure` has the reason if there is no answer.
+
+        If the specialist may abstain, `abstained` says whether it did; `draft` is the answer that it did not give.
+        """
         row: dict[str, Any] = {"id": self.id} if self.id is not None else {}
         row |= {"answer": answer.text, "stop": answer.stop}
+        if answer.abstained is not None:
+            row["abstained"] = answer.abstained
+        if answer.draft:
+            row["draft"] = answer.draft
         if answer.citations:
             row["citations"] = [passage.as_citation() for passage in answer.citations]
         if answer.failure:

@@ -112,7 +112,11 @@ def rung_line(result: RungResult) -> str:
         return f"[bold]{result.rung}[/]: skipped, {escape(result.skipped)}"
     style = VERDICT_STYLE[result.report.verdict]
     failed = "".join(f"; failed gate: {escape(gate.name)}" for gate in result.gates if not gate.held)
-    return f"[bold]{result.rung}[/]: {bounded(result.report.score)} [{style}]{decided(result.report)}[/]{failed}"
+    coverage = result.report.coverage
+    answered = f" on the {coverage.share.mean:.0%} that it answers" if coverage else ""
+    return (
+        f"[bold]{result.rung}[/]: {bounded(result.report.score)}{answered} [{style}]{decided(result.report)}[/]{failed}"
+    )
 
 
 def show_notes(console: Console, engine: Engine) -> None:

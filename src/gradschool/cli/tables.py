@@ -83,7 +83,7 @@ def ladder_table(results: Sequence[RungResult], width: int = WIDE) -> Table:
         required = "" if floor.binding else "only reported"
         table.add_row("floor", escape(floor_name(floor)), mean, *([] if narrow else [""]), required, "", style="dim")
     if report:
-        score = report.score
+        score = report.asked
         trivial = " A rung must be proven better than each floor, too." if floors else ""
         table.caption = (
             f"{score.examples} test examples in {score.groups} groups. Below each score: its lower and upper bound, "
@@ -99,6 +99,8 @@ def _ladder_row(result: RungResult, narrow: bool, verdict_width: int) -> tuple[s
     if report is None:
         return (result.rung, escape(result.skipped), *[""] * (1 if narrow else 2), verdict_words(result), "")
     score = [f"[bold]{report.score.mean:.3f}[/]", bounds(report.score.interval)]
+    if report.coverage:
+        score += [f"of {report.coverage.share.mean:.0%} answered", bounds(report.coverage.share.interval)]
     compared = [line for pair in differences(report) for part in pair for line in wrap(part, DIFFERENCE_WIDTH)]
     return (
         result.rung,
@@ -123,7 +125,9 @@ def show_report(console: Console, report: Report) -> None:
     parts = report.parts.items()
     rows = [(escape(name), f"{score.mean:.3f}", bounds(score.interval)) for name, score in parts]
     show_rows(console, ("metric or rule", "score", "bounds"), rows)
-    score = report.score
+    if coverage := report.coverage:
+        say(console, f"answered: {bounded(coverage.share)}; wanted at least {coverage.min_share:g}")
+    score = report.asked
     style = VERDICT_STYLE[report.verdict]
     say(
         console,

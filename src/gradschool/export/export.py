@@ -43,6 +43,10 @@ from gradschool.settings import MAX_DROP, NUMBER_FORMAT, ExportForm, NumberForma
 from gradschool.specialist import Recipe, Specialist
 
 PARITY = "parity.json"
+ANSWERS_ALL = (
+    "{name} abstains if it is not sure. No export can: it answers every question, and its scores are for all of them. "
+    "`gradschool serve` and `gradschool answer` abstain."
+)
 TESTED = "GGUF files are tested with", "export --to merged or adapter"  # why an export needs llama.cpp
 
 
@@ -80,6 +84,8 @@ def export(options: ExportOptions, serve: Serve | None = None) -> Work[Exported]
         raise UsageError(
             f"{output} already exists.", "Existing files are never replaced.", "name a new folder: --output."
         )
+    if manifest.recipe.abstention:
+        yield Note(ANSWERS_ALL.format(name=manifest.name), "warning")
     session = yield from open_session(options, manifest)
     served = [(yield from try_served(session, serve))] if serve else []
     for result in served:

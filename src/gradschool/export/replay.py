@@ -68,7 +68,8 @@ def questions_of(specialist: Specialist, evidence: Evidence) -> Questions:
     """The test questions as the specialist asks its base."""
     pairs = [specialist.conversation(example.question) for example in evidence.examples]
     asked, passages = zip(*pairs, strict=True)
-    return Questions(asked, passages, specialist.recipe.decoding, bool(specialist.recipe.passages))
+    decoding = replace(specialist.recipe.decoding, log_probs=False)  # an export answers every question
+    return Questions(asked, passages, decoding, bool(specialist.recipe.passages))
 
 
 def replay(form: str, engine: Engine, questions: Questions, evidence: Evidence, adapter: str = "") -> Work[Replayed]:

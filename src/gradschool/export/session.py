@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,10 +101,14 @@ def context_for(prompts: "tuple[list[int], ...]", new_tokens: int, limit: int) -
 
 
 def try_served(session: ExportSession, serve: Serve) -> Work[FormResult]:
-    """Test the specialist's own server over HTTP; the server adds instructions, examples and passages."""
+    """Test the specialist's own server over HTTP; the server adds instructions, examples and passages.
+
+    All answers are compared, also those that a specialist which may abstain does not give.
+    """
     bare = tuple(example.question for example in session.evidence.examples)
     questions = Questions(bare, ((),) * len(bare), session.questions.decoding, cites=False)
-    with serve(session.specialist) as engine:
+    every = replace(session.specialist.recipe, abstention=None)
+    with serve(replace(session.specialist, recipe=every)) as engine:
         after = yield from replay("served over HTTP", engine, questions, session.evidence)
     return session.compare(after, 0, exact=True)
 

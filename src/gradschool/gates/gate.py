@@ -18,6 +18,7 @@ class Measurements:
     train_loss: Pair[float] | None = None  # nats per answer token, averaged over the first and last tenth of the steps
     adapter_norms: Sequence[float] | None = None  # Frobenius norm of each LoRA matrix B
     answers: Pair[Sequence[Answer]] | None = None  # to the same questions
+    given: Pair[Sequence[bool]] | None = None  # whether a specialist that may abstain gives each answer
     tuned_answers: Sequence[Answer] | None = None  # all validation answers of a tuned specialist
     with_ideals: tuple[Sequence[Answer], Sequence[str]] | None = None  # validation answers and their ideal answers
     text_losses: Pair[Sequence[TextLoss]] | None = None  # on general text

@@ -31,6 +31,16 @@ def same_answers(measured: Measurements) -> Gate | None:
     return at_least(name, same, len(pairs), MIN_SAME, what)
 
 
+def same_abstentions(measured: Measurements) -> Gate | None:
+    """Reject a package that answers other questions than those that were scored as answered."""
+    if measured.given is None:
+        return None
+    scored, packaged = measured.given
+    same = sum(a == b for a, b in zip(scored, packaged, strict=True))
+    what = " questions are answered, or not, as before"
+    return at_least("the package abstains as scored", same, len(scored), MIN_SAME, what)
+
+
 def same_prompts(measured: Measurements) -> Gate | None:
     """Reject a file that tokenizes a question differently than the specialist it was made from."""
     if measured.prompts is None:

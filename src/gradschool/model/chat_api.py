@@ -15,6 +15,7 @@ import httpx
 from gradschool.errors import RemoteError, nearest
 from gradschool.model.connection import proxy_errors, trusts_environment
 from gradschool.model.dialect import ALLOWANCES, Dialect, Refusal, refusal_of
+from gradschool.model.log_probs import NAMED, not_reported
 from gradschool.model.reply import Reply, error_status, parse
 from gradschool.model.streamed import StreamedAnswer, StreamError
 from gradschool.records import Conversation, Decoding, Failure
@@ -131,11 +132,18 @@ class ChatApi:
             hidden = self._was_reasoning(dialect, reply.stop, reply.reasons, conversation, decoding)
             return self.dialect if hidden else None
         status = status if status != 200 else error_status(content)
-        return self.after_refusal(dialect, refusal_of(status, content), conversation) if status != 200 else None
+        if status == 200:
+            return None
+        refusal = refusal_of(status, content)
+        if decoding.log_probs and status in (400, 422) and NAMED.search(" ".join((refusal.message, *refusal.fields))):
+            raise not_reported(self.address, f"It answers: {self._hide(refusal.message)}.")
+        return self.after_refusal(dialect, refusal, conversation)
 
     def _accepted(self, dialect: Dialect, reply: Reply, decoding: Decoding) -> Reply:
         """A final reply, within the length limit."""
         self.settle(dialect, reply.reasons, reply.unopened)
+        if decoding.log_probs and reply.answer.strip() and not reply.likelihoods:
+            raise not_reported(self.address, "Its replies have none.")
         return reply.within(decoding.max_new_tokens) if dialect.reasoning else reply
 
     def _parse(self, dialect: Dialect, content: bytes) -> tuple[Reply | None, str]:

@@ -2,24 +2,29 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
 from gradschool.model.decoding import decode
-from gradschool.model.generation import in_batches, stream_tokens
+from gradschool.model.generation import in_batches, likelihoods_of, stream_tokens
 from gradschool.model.loading import is_out_of_memory, out_of_memory
 from gradschool.model.reader import Reader
+from gradschool.model.signals import Likelihood
 from gradschool.records import Decoding
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The tokens that continue the prompt `name`, and the seconds that they took: its part of each step's time."""
+    """The tokens that continue the prompt `name`, and the seconds that they took: its part of each step's time.
+
+    `likelihoods` are those of the tokens, if the decoding asks for them.
+    """
 
     name: int
     token_ids: list[int]
     seconds: float
+    likelihoods: list[Likelihood] = field(default_factory=list)
 
 
 def complete(
@@ -34,19 +39,24 @@ def complete(
     """Continue prompts, at most `batch_size` at a time; yields each one when it is done."""
     if not reader.packs:
         done = in_batches(reader, prompts, stop_ids, max_new_tokens, decoding, min_new_tokens, batch_size)
-        yield from (Completion(*one) for one in done)
+        for name, ids, seconds in done:
+            asked = decoding.log_probs
+            yield Completion(name, ids, seconds, likelihoods_of(reader.network, prompts[name], ids) if asked else [])
         return
     token_ids: dict[int, list[int]] = {name: [] for name in prompts}
-    seconds = dict.fromkeys(prompts, 0.0)
+    likely: dict[int, list[Likelihood]] = {name: [] for name in prompts}
+    spent = dict.fromkeys(prompts, 0.0)
     began = time.perf_counter()
     for step in decode(reader, prompts, stop_ids, max_new_tokens, decoding, min_new_tokens, batch_size):
         each = (time.perf_counter() - began) / len(step)
         for token in step:
             token_ids[token.name].append(token.token)
-            seconds[token.name] += each
+            spent[token.name] += each
+            if token.likelihood:
+                likely[token.name].append(token.likelihood)
         for token in step:
             if token.last:
-                yield Completion(token.name, token_ids.pop(token.name), seconds[token.name])
+                yield Completion(token.name, token_ids.pop(token.name), spent[token.name], likely.pop(token.name))
         began = time.perf_counter()
 
 

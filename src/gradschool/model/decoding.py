@@ -15,6 +15,7 @@ from gradschool.model.kv_cache import DecodeStep, KVCache, Prefill, PrefillPrefi
 from gradschool.model.memory import PREFILL_TOKENS
 from gradschool.model.prefix import prompt_prefix
 from gradschool.model.reader import Head, Reader
+from gradschool.model.signals import Likelihood
 from gradschool.records import Decoding
 
 FREE_FRACTION = 1 / 8  # of the slots, before more rows are added: prefilling prompts one by one costs more
@@ -33,11 +34,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token of the answer of one row; `last` if the row is finished."""
+    """One token of the answer of one row; `last` if the row is finished. The likelihood is None if nobody asked."""
 
     name: int
     token: int
     last: bool
+    likelihood: Likelihood | None = None
 
 
 def decode(
@@ -137,13 +139,13 @@ class Batch:
 
     def _append(self, hidden: Tensor, first: int) -> list[Token]:
         """Choose a token for each row from `first` on, and remove finished rows."""
-        chosen = self._choose(hidden, self.rows[first:])
+        chosen, likelihoods = self._choose(hidden, self.rows[first:])
         tokens, finished = [], []
-        for slot, token in enumerate(chosen, first):
+        for slot, (token, likelihood) in enumerate(zip(chosen, likelihoods, strict=True), first):
             row = self.rows[slot]
             row.generated.append(token)
             last = token in self.stop_ids or len(row.generated) >= row.max_new_tokens
-            tokens.append(Token(row.name, token, last))
+            tokens.append(Token(row.name, token, last, likelihood))
             if last:
                 finished.append(slot)
         for slot in reversed(finished):
@@ -158,15 +160,26 @@ class Batch:
             self.rows[slot] = row
 
     @torch.inference_mode()
-    def _choose(self, hidden: Tensor, rows: Sequence[Row]) -> list[int]:
+    def _choose(self, hidden: Tensor, rows: Sequence[Row]) -> tuple[list[int], Sequence[Likelihood | None]]:
         logits = self.head.logits(hidden)  # (B, V)
         unstoppable = [i for i, row in enumerate(rows) if len(row.generated) < self.min_new_tokens]
         if unstoppable:
             logits[torch.tensor(unstoppable)[:, None], torch.tensor(sorted(self.stop_ids))] = float("-inf")
         if self.decoding.temperature == 0:
-            return logits.max(-1).indices.tolist()  # argmax is slower in bfloat16
-        uniforms = torch.stack([row.uniforms[len(row.generated)] for row in rows if row.uniforms is not None])
-        return sample(logits.float(), uniforms.to(self.device), self.decoding).tolist()
+            chosen = logits.max(-1).indices  # argmax is slower in bfloat16
+        else:
+            uniforms = torch.stack([row.uniforms[len(row.generated)] for row in rows if row.uniforms is not None])
+            chosen = sample(logits.float(), uniforms.to(self.device), self.decoding)
+        return chosen.tolist(), likelihoods(logits, chosen) if self.decoding.log_probs else [None] * len(rows)
+
+
+def likelihoods(logits: Tensor, chosen: Tensor) -> list[Likelihood]:
+    """How likely the chosen tokens (B,) are, given their logits (B, V), at temperature 1."""
+    log_probs = logits.float().log_softmax(-1)
+    own = log_probs.gather(1, chosen[:, None]).squeeze(1)
+    best = log_probs.topk(min(2, log_probs.shape[1]))
+    other = torch.where(best.indices[:, 0] == chosen, best.values[:, -1], best.values[:, 0])
+    return [Likelihood(*pair) for pair in zip(own.tolist(), (own - other).tolist(), strict=True)]
 
 
 def sample(logits: Tensor, uniforms: Tensor, decoding: Decoding) -> Tensor:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gradschool.model.chat import fold_system
+from gradschool.model.log_probs import FIELDS
 from gradschool.records import Conversation, Decoding
 
 LENGTHS = ("max_tokens", "max_completion_tokens")  # fields with the maximum length: in new APIs, the second one
@@ -66,7 +67,8 @@ class Dialect:
             "seed": decoding.seed,
         }
         messages = [{"role": message.role, "content": message.content} for message in conversation]
-        return {"messages": messages} | {name: fields[name] for name in fields if name not in self.left_out}
+        sent = {name: fields[name] for name in fields if name not in self.left_out}
+        return {"messages": messages} | sent | (FIELDS if decoding.log_probs else {})
 
     def after(self, refusal: Refusal, conversation: Conversation, known: bool) -> "Dialect | None":
         """The dialect to try after a refusal, or None if no other one could be accepted.

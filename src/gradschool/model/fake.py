@@ -2,15 +2,18 @@
 
 import hashlib
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 from gradschool.model.engine import TextLoss, refuse_adapter, refused, too_long
+from gradschool.model.signals import Likelihood, signals_of
 from gradschool.records import Answer, BaseIdentity, Conversation, Decoding
 
 
 class FakeEngine:
     """Answers with `answer(conversation)`, or repeats the last message.
 
+    The likelihood of a word depends on the word alone, as its loss does, unless `log_prob` gives that of all its words.
     A token is a word. `max_new_tokens` and `context_length` limit answers and conversations as in any engine.
     """
 
@@ -18,8 +21,13 @@ class FakeEngine:
     repeats_exactly = False  # packages are only compared over real bases
     chat = None
 
-    def __init__(self, answer: Callable[[Conversation], str] | None = None, context_length: int = 4096) -> None:
-        self._answer = answer or _repeat
+    def __init__(
+        self,
+        answer: Callable[[Conversation], str] | None = None,
+        context_length: int = 4096,
+        log_prob: Callable[[Conversation], float] | None = None,
+    ) -> None:
+        self._answer, self._log_prob = answer or _repeat, log_prob
         self._context_length = context_length
 
     @property
@@ -66,9 +74,16 @@ class FakeEngine:
         text = self._answer(conversation)
         words = text.split()
         limit = min(decoding.max_new_tokens, self._context_length - tokens)
+        signals = self._signals(conversation, words[:limit]) if decoding.log_probs else {}
         if len(words) <= limit:
-            return Answer(text, "stop", tokens, len(words))
-        return Answer(" ".join(itertools.islice(words, limit)), "length", tokens, limit)
+            return Answer(text, "stop", tokens, len(words), signals=signals)
+        return Answer(" ".join(itertools.islice(words, limit)), "length", tokens, limit, signals=signals)
+
+    def _signals(self, conversation: Conversation, words: Sequence[str]) -> dict[str, float]:
+        log_probs = [-_word_nats(word) for word in words]
+        if self._log_prob:
+            log_probs = [self._log_prob(conversation)] * len(words)
+        return signals_of([Likelihood(log_prob, math.exp(log_prob)) for log_prob in log_probs])
 
 
 def _repeat(conversation: Conversation) -> str:

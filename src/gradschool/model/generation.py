@@ -20,7 +20,9 @@ from transformers import (
 )
 from transformers.generation.streamers import BaseStreamer
 
-from gradschool.model.reader import Reader
+from gradschool.model.decoding import likelihoods
+from gradschool.model.reader import Reader, logits_at
+from gradschool.model.signals import Likelihood
 from gradschool.records import Decoding
 
 if TYPE_CHECKING:
@@ -60,6 +62,14 @@ def batches(lengths: Mapping[int, int], max_new_tokens: Mapping[int, int], size:
     for _, alike in itertools.groupby(order, key=max_new_tokens.__getitem__):
         names = list(alike)
         yield from (names[i : i + size] for i in range(0, len(names), size))
+
+
+@torch.inference_mode()
+def likelihoods_of(network: "PreTrainedModel", prompt: Sequence[int], answer: Sequence[int]) -> list[Likelihood]:
+    """How likely the tokens of an answer are after their prompt, in one forward pass over both."""
+    ids = torch.tensor([[*prompt, *answer]], device=network.device)
+    before = torch.arange(len(prompt) - 1, ids.shape[1] - 1, device=network.device)
+    return likelihoods(logits_at(network, before, input_ids=ids)[0], ids[0, len(prompt) :])
 
 
 def generate(

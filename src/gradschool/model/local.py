@@ -22,6 +22,7 @@ from gradschool.model.memory import rows_at_once
 from gradschool.model.onednn import bound_caches
 from gradschool.model.places import name_of
 from gradschool.model.reader import Reader, reader_of
+from gradschool.model.signals import signals_of
 from gradschool.model.threads import choose_threads, threads_for
 from gradschool.records import Answer, BaseIdentity, Conversation, Decoding, Failure
 
@@ -215,7 +216,8 @@ class LocalEngine:
         ids = done.token_ids
         stopped = bool(ids) and ids[-1] in self.stop_ids
         text = self.chat.decode(ids[:-1] if stopped else ids)
-        return Answer(text, "stop" if stopped else "length", prompt_tokens, len(ids), done.seconds)
+        stop: Literal["stop", "length"] = "stop" if stopped else "length"
+        return Answer(text, stop, prompt_tokens, len(ids), done.seconds, signals=signals_of(done.likelihoods))
 
 
 def local_engine(engine: Engine) -> LocalEngine | None:

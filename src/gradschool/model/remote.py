@@ -10,6 +10,7 @@ from gradschool.errors import ModelError, RemoteError
 from gradschool.model.chat_api import ChatApi, QuestionFailed, endless_reasoning
 from gradschool.model.engine import Engine, TextLoss, refuse_adapter
 from gradschool.model.reply import CHARACTERS_PER_TOKEN
+from gradschool.model.signals import signals_of
 from gradschool.records import Answer, BaseIdentity, Conversation, Decoding, Failure
 from gradschool.settings import Remote
 
@@ -165,6 +166,7 @@ class RemoteEngine:
             -(-len(reply.answer) // CHARACTERS_PER_TOKEN) if new_tokens is None else new_tokens,
             seconds,
             failure=failure,
+            signals=signals_of(reply.likelihoods),
         )
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from gradschool.model.dialect import LONGEST_TOKENS, has_message, refusal_of
+from gradschool.model.log_probs import likelihoods_in
+from gradschool.model.signals import Likelihood
 from gradschool.reasoning import PARTS, Parted, field_of, part, text_of
 
 CHARACTERS_PER_TOKEN = 4  # of English text
@@ -28,6 +30,7 @@ class Reply:
     new_tokens: int | None = None  # with the reasoning
     answer_tokens: int = 0  # without it; an estimate if the server does not report it
     counted: bool = False  # whether the server reports it
+    likelihoods: tuple[Likelihood, ...] = ()  # of the answer's tokens
 
     def within(self, max_new_tokens: int) -> "Reply":
         """The reply with its answer cut at a length limit that the server applied to the reasoning too."""
@@ -88,7 +91,8 @@ def _reply(
     text, finish = text_of(message.get("content")), choice.get("finish_reason")
     stop: Literal["stop", "length"] = "length" if finish == "length" else "stop"
     if with_reasoning:
-        return Reply(text, stop, prompt_tokens=prompt_tokens, new_tokens=new_tokens)
+        likely = tuple(likelihoods_in(choice, text))
+        return Reply(text, stop, prompt_tokens=prompt_tokens, new_tokens=new_tokens, likelihoods=likely)
     parted, details = part(text), counts.get("completion_tokens_details")
     if unopened and parted.form == "none" and stop == "length":
         parted = Parted("", text, "unclosed")
@@ -109,8 +113,10 @@ def _reply(
             withheld = "The reply holds reasoning alone; the server may take answers for reasoning."
         # An empty answer that reached the length limit was all reasoning, which some servers neither return nor count.
         reasons = reasons or (stop == "length" and not withheld)
-    found = parted.form == "unopened"
-    return Reply(parted.answer, stop, reasons, found, withheld, prompt_tokens, new_tokens, answer_tokens, counted)
+    found, likely = parted.form == "unopened", tuple(likelihoods_in(choice, parted.answer))
+    return Reply(
+        parted.answer, stop, reasons, found, withheld, prompt_tokens, new_tokens, answer_tokens, counted, likely
+    )
 
 
 def _has_reasoning(content: Any) -> bool:

@@ -9,6 +9,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gradschool.model.opening import is_hub_id
+from gradschool.package.coverage_words import rule_of
 from gradschool.package.floor_words import floor_name, floors_in
 from gradschool.package.forms import Shipped
 from gradschool.package.manifest import Manifest
@@ -58,6 +59,7 @@ def card(manifest: Manifest, results: Sequence[RungResult], shipped: Shipped | N
             sentence=verdict_sentence(chosen),
             plain=plain_verdict(chosen),
             confidences=confidences(results),
+            rule=rule_of,
             differences=differences,
             floors=floors_in(results),
             floor_name=floor_name,

@@ -66,11 +66,14 @@ class ScoreSummary:
     verdict: Verdict
     pass_mark: float | None = None
     incumbent: IncumbentSummary | None = None
+    answered: float | None = None  # fraction of the questions, if it abstains from others
+    answered_low: float | None = None
+    min_answered: float | None = None
 
     @classmethod
     def of(cls, report: Report) -> "ScoreSummary":
         """The score in a report."""
-        score, interval = report.score, report.score.interval
+        score, interval, coverage = report.score, report.score.interval, report.coverage
         return cls(
             report.metric,
             score.mean,
@@ -81,6 +84,9 @@ class ScoreSummary:
             report.verdict,
             report.pass_mark,
             IncumbentSummary.of(report.incumbent) if report.incumbent else None,
+            coverage.share.mean if coverage else None,
+            coverage.share.interval.low if coverage else None,
+            coverage.min_share if coverage else None,
         )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from gradschool.data.proof import VALIDATION_LEVEL
 from gradschool.package import marks
+from gradschool.package.coverage_words import in_figures, in_plain_words
 from gradschool.package.floor_words import difference_from, floor_name, hardest, remarks
 from gradschool.package.floor_words import scored as scored_floor
 from gradschool.records import Difference, Floor, Gate, Interval, Report, RungResult, Score
@@ -22,6 +23,8 @@ def plain_verdict(result: RungResult, package_gates: Sequence[Gate] = ()) -> str
         return f"Do not use it: it failed the check “{rejected[0].name}” ({rejected[0].evidence})."
     if floor := hardest(report):
         return _below(floor, f"its test score is {report.score.mean:.3f} ({marks.marks(report)})", report)
+    if report.coverage:
+        return in_plain_words(report, report.coverage, what_settles(report))
     if report.incumbent:
         settles = f" {what_settles(report)}" if report.verdict == "not proven" else ""
         return f"{marks.plain(report, report.incumbent)}{settles}"
@@ -91,6 +94,8 @@ def _sentence(result: RungResult, report: Report, package_gates: Sequence[Gate])
         reaches = f"the best on validation is the {result.rung} rung, and it reaches the goal ({marks.marks(report)})"
         apart = f"it is not proven better than {scored_floor(floor)}: difference {difference_from(floor)}"
         return f"{found}: {reaches}, but {apart} ({confidence} each): {scored}."
+    if report.coverage:
+        return in_figures(result.rung, report, report.coverage)
     if report.incumbent:
         return marks.figures(report, report.incumbent, result.rung)
     mark = f"pass mark of {report.pass_mark:g}"

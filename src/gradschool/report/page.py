@@ -6,8 +6,9 @@ model wrote from running. It needs the run's folder alone, so that unfinished ru
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from gradschool.gates.gate import Measurements
 from gradschool.gates.run import PACKAGE_GATES, run_gates
 from gradschool.job import Job
+from gradschool.package.coverage_words import rule_of
 from gradschool.package.floor_words import floor_name, floors_in
 from gradschool.package.marks import incumbent
 from gradschool.package.verdicts import (
@@ -29,13 +31,14 @@ from gradschool.package.verdicts import (
     verdict_words,
     what_settles,
 )
-from gradschool.records import Event, Gate, Note, Progress, Step
+from gradschool.records import Answer, Event, Gate, Note, Progress, Report, Step
 from gradschool.report.facts import Facts, read_facts
 from gradschool.report.losses import loss_curves
 from gradschool.report.questions import failure_examples, questions_of
 from gradschool.run import Run, resume_command
 from gradschool.rungs.ladder import LADDER
 from gradschool.rungs.rung import Rung
+from gradschool.score.abstention import keeps
 from gradschool.settings import options, shown
 from gradschool.version import __version__
 from gradschool.visible import visible
@@ -66,6 +69,8 @@ def page(run: Run, ladder: Sequence[Rung] = LADDER) -> str:
         floors=floors_in(facts.results),
         floor_name=floor_name,
         settles=what_settles,
+        rule=rule_of,
+        withheld=partial(_withheld, {result.rung: result.report for result in facts.tested if result.report}),
         verdict=verdict_words,
         incumbent=incumbent,
         resume=resume_command(run.folder),
@@ -114,6 +119,12 @@ def package_gates(facts: Facts) -> tuple[Gate, ...]:
     both = [id_ for id_ in facts.packaged if id_ in scored]
     answers = [scored[id_] for id_ in both], [facts.packaged[id_] for id_ in both]
     return run_gates(PACKAGE_GATES, Measurements(answers=answers)) if both else ()
+
+
+def _withheld(reports: Mapping[str, Report], rung: str, answer: Answer) -> bool:
+    """Whether a rung abstains instead of giving an answer."""
+    coverage = reports[rung].coverage if rung in reports else None
+    return coverage is not None and answer.failure is None and not keeps(coverage.abstention, answer)
 
 
 def _shown(value: object) -> object:

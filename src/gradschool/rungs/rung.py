@@ -12,7 +12,7 @@ from gradschool.gates.gate import Measurements
 from gradschool.gates.run import ANSWER_GATES, run_gates
 from gradschool.job import Job
 from gradschool.model.engine import Engine
-from gradschool.records import Decoding, Example, Gate, Note, Scored, Work
+from gradschool.records import Abstention, Decoding, Example, Gate, Note, Scored, Work
 from gradschool.run import Key, Run
 from gradschool.score.stats import bounds
 from gradschool.settings import Settings
@@ -47,6 +47,7 @@ class Candidate:
     seconds: float = 0.0  # to make it, without the test
     tokens_trained: int = 0
     advice: tuple[str, ...] = ()  # remedies that the rung measured
+    abstention: Abstention | None = None  # when it abstains, if the job allows that
     highest: float = 1.0  # upper bound of the score on validation, with VALIDATION_LEVEL confidence; 1 in older runs
 
 

@@ -1,6 +1,7 @@
 """The untrained base of a job: how long its answers may be, and whether metrics can be fitted against them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import ceil
 
 from gradschool.evaluate import Measure, fit_metrics, untrained
@@ -33,15 +34,15 @@ def decodings_for(examples: Sequence[Example], engine: Engine, job: Job) -> tupl
     untrained base are limited to a multiple of the others.
     """
     answers = job.settings.answers
+    plain = Decoding(temperature=answers.temperature, log_probs=job.settings.goal.min_answered is not None)
     if answers.max_new_tokens:
-        both = Decoding(max_new_tokens=answers.max_new_tokens, temperature=answers.temperature)
+        both = replace(plain, max_new_tokens=answers.max_new_tokens)
         return both, both
     lengths = sorted(engine.count_tokens((Message("user", example.ideal),)) for example in examples)
     usual = UNTRAINED_MARGIN * lengths[ceil(NEARLY_ALL * len(lengths)) - 1]
     trained, untrained = (
-        Decoding(
-            max_new_tokens=min(round(longest * ANSWER_MARGIN) + EXTRA_TOKENS, max(1, engine.context_length // 2)),
-            temperature=answers.temperature,
+        replace(
+            plain, max_new_tokens=min(round(longest * ANSWER_MARGIN) + EXTRA_TOKENS, max(1, engine.context_length // 2))
         )
         for longest in (lengths[-1], min(lengths[-1], usual))
     )

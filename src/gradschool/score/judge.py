@@ -138,7 +138,13 @@ def judge(
 
 
 def demand_mark(goal: Goal) -> None:
-    """Raise UsageError if a goal has neither a pass mark nor an incumbent."""
+    """Raise UsageError if a goal has neither a pass mark nor an incumbent, or parts that do not go together."""
+    if goal.incumbent is not None and goal.min_answered is not None:
+        raise UsageError(
+            "The goal names an incumbent and min_answered.",
+            "A specialist that abstains is judged on the questions that it answers, an incumbent on all of them.",
+            "leave out one of them.",
+        )
     if goal.pass_mark is None and goal.incumbent is None:
         raise UsageError(
             "The job names no pass mark.",

@@ -101,13 +101,14 @@ class Api:
             metrics.model = model.name
             answer = PendingAnswer(self.service, model, asked, Reply(model, chat), metrics)
             if not asked.stream:
-                response: Response = JSONResponse(await cancel_on_disconnect(request, answer.complete()))
+                body = await cancel_on_disconnect(request, answer.complete())
+                response: Response = JSONResponse(body, headers=answer.headers)
                 metrics.done(200)
                 return response
             # Wait for the first event, so that an error before it is answered with its own HTTP status.
             events = answer.stream()
             first = await cancel_on_disconnect(request, anext(events))
-            return EventStream(first, events, self.service.limits.seconds + SLOW_CLIENT_SECONDS)
+            return EventStream(first, events, self.service.limits.seconds + SLOW_CLIENT_SECONDS, answer.headers)
         except HTTPError as error:
             metrics.done(error.status)
             raise

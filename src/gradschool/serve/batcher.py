@@ -50,10 +50,12 @@ class SamplingGroup:
     temperature: float
     top_p: float
     prefix: tuple[int, ...] = ()
+    log_probs: bool = False
 
     def matches(self, request: Request) -> bool:
         """Whether a request can be answered in a batch of this group."""
-        sampling = (request.decoding.temperature, request.decoding.top_p) == (self.temperature, self.top_p)
+        asked = request.decoding
+        sampling = (asked.temperature, asked.top_p, asked.log_probs) == (self.temperature, self.top_p, self.log_probs)
         prefix = request.ids[: len(self.prefix)] == self.prefix and len(request.ids) > len(self.prefix)
         return sampling and prefix and request.adapter == self.adapter
 
@@ -127,7 +129,8 @@ class Batcher(threading.Thread):
                 free -= 1
 
     def _batch_for(self, request: Request) -> _Batch:
-        own = SamplingGroup(request.adapter, request.decoding.temperature, request.decoding.top_p)
+        asked = request.decoding
+        own = SamplingGroup(request.adapter, asked.temperature, asked.top_p, log_probs=asked.log_probs)
         matching = [group for group in self._groups if group.matches(request)]
         wanted = max(matching, key=lambda group: len(group.prefix), default=own), request.max_tokens
         batch = next((batch for batch in self._batches if (batch.group, batch.max_tokens) == wanted), None)
@@ -160,7 +163,7 @@ class Batcher(threading.Thread):
         group = batch.group
         if batch.decoder is None:
             reader, slots = self._readers[group.adapter], self._slots(batch.max_tokens)
-            decoding = Decoding(temperature=group.temperature, top_p=group.top_p)
+            decoding = Decoding(temperature=group.temperature, top_p=group.top_p, log_probs=group.log_probs)
             batch.decoder = decoder_of(self._engine, reader, decoding, group.prefix, slots)
         for name in batch.added:
             request = batch.rows[name]

@@ -2,13 +2,13 @@
 
 from collections import deque
 from collections.abc import Collection, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
 
 from gradschool.model.decoding import Batch, Row, Token
-from gradschool.model.generation import stream_tokens
+from gradschool.model.generation import likelihoods_of, stream_tokens
 from gradschool.model.local import LocalEngine
 from gradschool.model.reader import Reader
 from gradschool.records import Decoding
@@ -78,8 +78,10 @@ class PackedDecoder:
 @dataclass(slots=True)
 class _Single:
     name: int
+    prompt: Sequence[int]
     left: int
     tokens: Generator[int, None, None]
+    held: list[int] = field(default_factory=list)  # tokens whose likelihoods are computed at the end
 
 
 class OneRowDecoder:
@@ -91,10 +93,10 @@ class OneRowDecoder:
 
     def add(self, name: int, ids: Sequence[int], limit: int, seed: int) -> None:
         """Add a prompt; it waits for those before it."""
-        self._rows.append(_Single(name, limit, self._tokens(ids, limit, seed)))
+        self._rows.append(_Single(name, ids, limit, self._tokens(ids, limit, seed)))
 
     def step(self) -> list[Token]:
-        """Generate one more token of the oldest row."""
+        """Generate one more token of the oldest row; with likelihoods, all of its tokens come with the last one."""
         if not self._rows:
             return []
         row = self._rows[0]
@@ -103,7 +105,14 @@ class OneRowDecoder:
         last = row.left == 0 or token in self._engine.stop_ids
         if last:
             self.drop([row.name])
-        return [Token(row.name, token, last)]
+        if not self._decoding.log_probs:
+            return [Token(row.name, token, last)]
+        row.held.append(token)
+        if not last:
+            return []
+        likely = likelihoods_of(self._network, row.prompt, row.held)
+        ends = [False] * (len(likely) - 1) + [True]
+        return [Token(row.name, *one) for one in zip(row.held, ends, likely, strict=True)]
 
     def drop(self, names: Collection[int]) -> None:
         """Remove rows, and stop generating their tokens."""

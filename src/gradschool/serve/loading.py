@@ -12,6 +12,7 @@ from gradschool.model.remote import RemoteEngine
 from gradschool.package.bundle import open_verified, recipe_of
 from gradschool.package.manifest import MANIFEST, Manifest, read_manifest, specialist_folder
 from gradschool.records import Note, Work
+from gradschool.serve.abstaining import WholeAnswers, refuse_abstention
 from gradschool.serve.llama import LlamaScheduler
 from gradschool.serve.local import LocalScheduler
 from gradschool.serve.remote import remote_scheduler
@@ -72,6 +73,7 @@ def open_gguf(
     """
     name, folder, manifest = _read(spec)
     recipe = replace(recipe_of(folder, manifest), adapter="", weights="")  # the GGUF file holds the trained weights
+    refuse_abstention(name, recipe.abstention)
     yield Note(f"llama.cpp runs {file.name} instead of the base.")
     engine = LlamaEngine(file, at_once, context_length)
     model = _served(name, folder, manifest, Specialist(engine, recipe), ServedBase(LlamaScheduler(engine)))
@@ -128,5 +130,5 @@ def scheduler_of(
     if local := local_engine(engine):
         return LocalScheduler(local, specialists, at_once, context_length)
     if isinstance(engine, RemoteEngine):
-        return remote_scheduler(engine, at_once, context_length)
-    return ThreadScheduler(engine, at_once, context_length)
+        return WholeAnswers(engine, remote_scheduler(engine, at_once, context_length))
+    return WholeAnswers(engine, ThreadScheduler(engine, at_once, context_length))

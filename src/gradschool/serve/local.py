@@ -9,6 +9,7 @@ from gradschool.model.detokenizer import IncrementalDetokenizer
 from gradschool.model.local import LocalEngine
 from gradschool.model.memory import AT_ONCE
 from gradschool.model.prefix import prompt_prefix
+from gradschool.model.signals import Likelihood, signals_of
 from gradschool.records import Conversation, Message
 from gradschool.serve.batcher import Batcher, Request, SamplingGroup
 from gradschool.serve.scheduler import AnswerStream, Finished, Prompt, TextChunk
@@ -50,7 +51,7 @@ class LocalScheduler:
                 loop.call_soon_threadsafe(tokens.put_nowait, token)
 
         request = Request(prompt.adapter, prompt.ids, prompt.decoding, emit)
-        text, count = IncrementalDetokenizer(self._chat.decode), 0
+        text, count, likely = IncrementalDetokenizer(self._chat.decode), 0, list[Likelihood]()
         self._batcher.put(request)
         try:
             while True:
@@ -59,10 +60,12 @@ class LocalScheduler:
                     raise token
                 count += 1
                 stopped = token.token in self._stop_ids
+                if token.likelihood:
+                    likely.append(token.likelihood)
                 yield TextChunk("" if stopped else text.add(token.token), count)
                 if token.last:
                     yield TextChunk(text.end(), count)
-                    yield Finished("stop" if stopped else "length", len(prompt.ids), count)
+                    yield Finished("stop" if stopped else "length", len(prompt.ids), count, signals_of(likely))
                     return
         finally:
             request.cancelled = True
@@ -79,4 +82,5 @@ def sampling_group_of(specialist: Specialist, engine: LocalEngine) -> SamplingGr
     asked = [specialist.conversation((Message("user", text),))[0] for text in PROBES]
     prompts = [engine.chat.prompt_ids(conversation) for conversation in asked]
     shared = prompt_prefix(prompts)
-    return SamplingGroup(recipe.adapter, recipe.decoding.temperature, recipe.decoding.top_p, tuple(prompts[0][:shared]))
+    prefix, abstains = tuple(prompts[0][:shared]), recipe.abstention is not None
+    return SamplingGroup(recipe.adapter, recipe.decoding.temperature, recipe.decoding.top_p, prefix, abstains)

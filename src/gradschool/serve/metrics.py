@@ -32,6 +32,7 @@ class Metrics:
         )  # fmt: skip
         self.prompt_tokens = Counter("gradschool_prompt_tokens", "Prompt tokens.", labels, registry=registry)
         self.new_tokens = Counter("gradschool_new_tokens", "Generated tokens.", labels, registry=registry)
+        self.abstained = Counter("gradschool_abstained", "Questions left to a person.", labels, registry=registry)
         running = Gauge("gradschool_running", "Requests being answered.", registry=registry)
         running.set_function(lambda: sum(base.running for base in service.bases))
         waiting = Gauge("gradschool_waiting", "Requests in the queue.", registry=registry)
@@ -60,6 +61,10 @@ class RequestMetrics:
         """Count the tokens of a finished answer."""
         self._metrics.prompt_tokens.labels(self.model).inc(finished.prompt_tokens)
         self._metrics.new_tokens.labels(self.model).inc(finished.new_tokens)
+
+    def abstained(self) -> None:
+        """Count a question that the specialist did not answer because it was not sure."""
+        self._metrics.abstained.labels(self.model).inc()
 
     def done(self, status: int) -> None:
         """Count the request with its status; later calls are ignored."""

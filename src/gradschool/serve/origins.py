@@ -14,11 +14,12 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gradschool.errors import UsageError
+from gradschool.serve.abstaining import HEADER
 from gradschool.serve.http_errors import HTTPError
 
 ANY = ("*", "null")  # every page; "null" is the origin of files and of sandboxed frames on any page
 METHODS = ("GET", "HEAD", "POST")
-EXPOSED = ("Retry-After",)
+EXPOSED = ("Retry-After", HEADER)
 PORTS = {"http": 80, "https": 443}  # which browsers leave out of an origin
 FORM = re.compile(r"([a-z][a-z0-9+.-]*)://([^\s/?#@*\\]+)/?", re.IGNORECASE)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gradschool.records import Passage
+from gradschool.serve.abstaining import FINISH_REASON, Abstained
 from gradschool.serve.http_errors import HTTPError
 from gradschool.serve.scheduler import Finished
 from gradschool.serve.service import ServedModel
@@ -33,6 +34,20 @@ class Reply:
             choice |= {"text": text, **_citations(citations)}
         return self._object("", [choice]) | {"usage": usage(finished)}
 
+    def abstained(self, event: Abstained) -> dict[str, Any]:
+        """What the specialist says instead of an answer, as an answer and as OpenAI's `refusal`."""
+        whole = self.complete(event.text, (), event.finished)
+        choice = whole["choices"][0] | {"finish_reason": FINISH_REASON}
+        if self.chat:
+            choice["message"]["refusal"] = event.text
+        return whole | {"choices": [choice]}
+
+    def end_abstained(self, event: Abstained, with_usage: bool) -> bytes:
+        """The text instead of an answer, and the last chunks."""
+        refusal = {"refusal": event.text} if self.chat else {}
+        said = self._chunk({"content": event.text} | refusal, None, with_usage)
+        return said + self._end({}, FINISH_REASON, event.finished, with_usage)
+
     def begin(self, with_usage: bool) -> bytes:
         """The first chunk of a chat, with the role; completions have none."""
         return self._chunk({"role": "assistant", "content": ""}, None, with_usage) if self.chat else b""
@@ -43,7 +58,10 @@ class Reply:
 
     def end(self, citations: Sequence[Passage], finished: Finished, with_usage: bool) -> bytes:
         """The last chunks: finish reason and citations, then, if `with_usage`, the token counts."""
-        last = self._chunk(_citations(citations), finished.stop, with_usage)
+        return self._end(_citations(citations), finished.stop, finished, with_usage)
+
+    def _end(self, delta: dict[str, Any], stop: str, finished: Finished, with_usage: bool) -> bytes:
+        last = self._chunk(delta, stop, with_usage)
         if with_usage:
             last += event(self._object(".chunk", []) | {"usage": usage(finished)})
         return last + DONE
@@ -98,4 +116,5 @@ def model_object(model: ServedModel) -> dict[str, Any]:
         "owned_by": "gradschool",
         "max_model_len": model.base.scheduler.context_length,
         "verdict": model.verdict,
+        **({"abstains": True} if model.specialist.recipe.abstention else {}),
     }

@@ -11,6 +11,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from gradschool.records import Passage
+from gradschool.serve.abstaining import HEADER, Abstained
 from gradschool.serve.http_errors import HTTPError
 from gradschool.serve.metrics import CLIENT_CLOSED_REQUEST, RequestMetrics
 from gradschool.serve.reply import Reply, error_event
@@ -21,15 +22,27 @@ from gradschool.serve.service import ServedModel, Service
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass
 class PendingAnswer:
-    """One request whose answer is being generated."""
+    """One request whose answer is being generated; `abstained` is known before the first event is sent."""
 
     service: Service
     model: ServedModel
     request: CompletionRequest
     reply: Reply
     metrics: RequestMetrics
+    abstained: bool = False
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Whether the specialist abstained, for one that may."""
+        may_abstain = self.model.specialist.recipe.abstention is not None
+        return {HEADER: str(self.abstained).lower()} if may_abstain else {}
+
+    def _abstain(self, event: Abstained) -> None:
+        self.abstained = True
+        self.metrics.finished(event.finished)
+        self.metrics.abstained()
 
     async def complete(self) -> dict[str, Any]:
         """The complete answer in one object."""
@@ -42,6 +55,9 @@ class PendingAnswer:
                 elif isinstance(event, Finished):
                     self.metrics.finished(event)
                     return self.reply.complete(text, citations, event)
+                elif isinstance(event, Abstained):
+                    self._abstain(event)
+                    return self.reply.abstained(event)
                 else:
                     citations = event
         raise AssertionError("an answer ended without Finished")
@@ -57,6 +73,10 @@ class PendingAnswer:
                         head = b"" if begun else self.reply.begin(with_usage)
                         self.metrics.done(200)
                         yield head + self.reply.end(citations, event, with_usage)
+                    elif isinstance(event, Abstained):
+                        self._abstain(event)
+                        self.metrics.done(200)
+                        yield self.reply.begin(with_usage) + self.reply.end_abstained(event, with_usage)
                     elif not isinstance(event, TextChunk):
                         citations = event
                     elif event.text or not begun:
@@ -79,7 +99,9 @@ class PendingAnswer:
 class EventStream(StreamingResponse):
     """A response of server-sent events; when it ends, for whatever reason, generation ends too."""
 
-    def __init__(self, first: bytes, rest: AsyncGenerator[bytes, None], seconds: float) -> None:
+    def __init__(
+        self, first: bytes, rest: AsyncGenerator[bytes, None], seconds: float, headers: dict[str, str]
+    ) -> None:
         self._rest, self._seconds = rest, seconds
 
         async def events() -> AsyncIterator[bytes]:
@@ -87,7 +109,7 @@ class EventStream(StreamingResponse):
             async for chunk in rest:
                 yield chunk
 
-        super().__init__(events(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+        super().__init__(events(), media_type="text/event-stream", headers=headers | {"Cache-Control": "no-store"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send all events within the time limit."""

@@ -1,7 +1,7 @@
 """The interface between the HTTP API and whatever generates answers for many requests at once."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from gradschool.records import Conversation, Decoding
@@ -12,6 +12,7 @@ class Prompt:
     """A conversation to answer, with its token ids if the engine takes tokens.
 
     `decoding.max_new_tokens` already fits into the context. `adapter` is a folder, or empty for the bare base.
+    `signals` are those that are known before there is an answer, for a specialist that may abstain.
     """
 
     conversation: Conversation
@@ -20,6 +21,7 @@ class Prompt:
     decoding: Decoding
     stop: tuple[str, ...] = ()
     adapter: str = ""
+    signals: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +34,12 @@ class TextChunk:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The last event of an answer: its finish reason and its token counts."""
+    """The last event of an answer: its finish reason, its token counts and, if the decoding asks for them, signals."""
 
     stop: Literal["stop", "length"]
     prompt_tokens: int
     new_tokens: int
+    signals: dict[str, float] = field(default_factory=dict)
 
 
 AnswerStream: TypeAlias = AsyncGenerator[TextChunk | Finished, None]

@@ -11,6 +11,7 @@ from gradschool.errors import GradschoolError, nearest
 from gradschool.ground.cite import resolve
 from gradschool.model.chat import varied_length
 from gradschool.records import Conversation, Message, Passage
+from gradschool.serve.abstaining import Abstained, decide
 from gradschool.serve.http_errors import HTTPError, http_error_of, overloaded, shutting_down, timed_out, too_long
 from gradschool.serve.request import CompletionRequest
 from gradschool.serve.scheduler import AnswerStream, Finished, Prompt, Scheduler, TextChunk
@@ -71,8 +72,10 @@ class ServedModel:
         if free < 1:
             raise too_long(tokens, scheduler.context_length)
         decoding = request.decoding(recipe.decoding)
-        decoding = replace(decoding, max_new_tokens=min(decoding.max_new_tokens, free))
-        return Prompt(conversation, tokens, ids, decoding, request.stop, recipe.adapter), passages
+        abstains = recipe.abstention is not None
+        decoding = replace(decoding, max_new_tokens=min(decoding.max_new_tokens, free), log_probs=abstains)
+        signals = self.specialist.relevance(request.question) if abstains else {}
+        return Prompt(conversation, tokens, ids, decoding, request.stop, recipe.adapter, signals), passages
 
 
 def refuse_long(question: Conversation, scheduler: Scheduler) -> None:
@@ -109,8 +112,8 @@ class Service:
 
     async def answer(
         self, model: ServedModel, request: CompletionRequest
-    ) -> AsyncGenerator[TextChunk | Finished | tuple[Passage, ...], None]:
-        """Stream an answer: text, then the passages it cites, then Finished.
+    ) -> AsyncGenerator[TextChunk | Finished | Abstained | tuple[Passage, ...], None]:
+        """Stream an answer: text, then the passages it cites, then Finished; or Abstained alone.
 
         Closing the generator cancels the answer. Raises HTTPError if the request cannot be answered, the queue is full
         or the time limit is exceeded.
@@ -121,7 +124,14 @@ class Service:
         with self._admitted(model.base):
             try:
                 prompt, passages = await self._in_time(self._prompt(model, request), deadline)
-                stream = stop_at_stop_string(model.base.scheduler.answer(prompt), prompt)
+                stream = model.base.scheduler.answer(prompt)
+                if abstention := model.specialist.recipe.abstention:
+                    decided = await self._in_time(decide(stream, prompt, abstention), deadline)
+                    if isinstance(decided, Abstained):
+                        yield decided
+                        return
+                    stream = decided
+                stream = stop_at_stop_string(stream, prompt)
                 async with contextlib.aclosing(stream) as events:
                     while True:
                         event = await self._in_time(anext(events), deadline)

@@ -1,0 +1,94 @@
+"""Scores with their bounds, and what they are compared with: rungs, floors, an incumbent, the answered fraction."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Verdict = Literal["passed", "failed", "not proven"]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Confidence bounds of a mean; `level` is the confidence of each bound alone (one-sided)."""
+
+    low: float
+    high: float
+    level: float
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The mean of one metric over examples, with its bounds; a failed example counts as 0."""
+
+    mean: float
+    interval: Interval
+    examples: int
+    groups: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A paired comparison with the rung `other` on the same examples: mean of (this - other), two-sided bounds."""
+
+    other: str
+    mean: float
+    interval: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Abstention:
+    """When a specialist abstains, and what it says then: if the `signal` of its answer is below the `threshold`."""
+
+    signal: str
+    threshold: float
+    text: str
+
+
+FloorKind = Literal["constant", "nearest", "question", "letter"]
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """The score of trivial answers, which need no model, to the same test questions; and how far a rung is above it.
+
+    The answers are one `constant` text, the ideal answer to the `nearest` training question, the `question` itself, or
+    one `letter`. A rung must be proven better than each floor that is `binding`; others are only reported.
+    """
+
+    kind: FloorKind
+    score: Score
+    difference: Difference
+    answer: str = ""  # the constant text
+    binding: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many questions a specialist answered that abstains if it is not sure: the others are for a person.
+
+    `curve` is the risk-coverage curve: the fraction that would be answered at other thresholds, from the surest
+    question on, and the score of these answers.
+    """
+
+    share: Score  # 1 for each question that it answered
+    min_share: float
+    abstention: Abstention
+    all_answers: float  # the mean score if it had answered every question
+    curve: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AgainstIncumbent:
+    """The paired comparison with what the user has now, on the questions that it answered, and its verdict."""
+
+    name: str  # of its file
+    margin: float  # by which a score may be lower
+    difference: Difference
+    verdict: Verdict
+    score: float  # of the incumbent on these questions
+    examples: int
+    groups: int
+    unanswered: int  # questions without an answer of the incumbent
+    more_examples: int | None  # as in Report
+    failures: dict[str, int] = field(default_factory=dict)  # of the incumbent's answers, by kind; each counts as 0
+    # The upper bound of the difference on validation, if that excludes the margin: then the test set decides nothing.
+    validation_high: float | None = None

@@ -1,0 +1,92 @@
+"""Answers of specialists that may abstain: each is complete before it is decided whether it is given."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from gradschool.errors import UsageError
+from gradschool.model.engine import Engine, refused
+from gradschool.records import Abstention, Answer, Conversation
+from gradschool.score.abstention import keeps
+from gradschool.serve.scheduler import AnswerStream, Finished, Prompt, Scheduler, TextChunk
+
+HEADER = "X-Gradschool-Abstained"
+FINISH_REASON = "content_filter"  # of OpenAI's finish reasons, the one for an answer that is withheld
+
+
+@dataclass(frozen=True, slots=True)
+class Abstained:
+    """The last and only event of an answer that is withheld: what the specialist says instead."""
+
+    text: str
+    finished: Finished
+
+
+async def decide(stream: AnswerStream, prompt: Prompt, abstention: Abstention) -> Abstained | AnswerStream:
+    """Wait for a complete answer: the same answer as a stream, or that the specialist abstains."""
+    chunks: list[TextChunk] = []
+    async with contextlib.aclosing(stream):
+        async for event in stream:
+            if isinstance(event, Finished):
+                answer = Answer("", event.stop, signals=event.signals | prompt.signals)
+                return _replay(chunks, event) if keeps(abstention, answer) else Abstained(abstention.text, event)
+            chunks.append(event)
+    raise AssertionError("an answer ended without Finished")
+
+
+async def _replay(chunks: Sequence[TextChunk], finished: Finished) -> AnswerStream:
+    for chunk in chunks:
+        yield chunk
+    yield finished
+
+
+class WholeAnswers:
+    """Another scheduler, except that answers which need signals come whole from the engine, in a thread."""
+
+    failure = ""
+
+    def __init__(self, engine: Engine, scheduler: Scheduler) -> None:
+        self._engine, self._scheduler = engine, scheduler
+        self.at_once, self.context_length = scheduler.at_once, scheduler.context_length
+        self.max_token = scheduler.max_token
+        self._threads = ThreadPoolExecutor(self.at_once, "gradschool-whole")
+
+    def tokens(self, conversation: Conversation) -> tuple[int, tuple[int, ...]]:
+        """The tokens of a prompt."""
+        return self._scheduler.tokens(conversation)
+
+    async def answer(self, prompt: Prompt) -> AnswerStream:
+        """Stream an answer, in one chunk if its signals are needed."""
+        if not prompt.decoding.log_probs:
+            async with contextlib.aclosing(self._scheduler.answer(prompt)) as events:
+                async for event in events:
+                    yield event
+            return
+        answer = await asyncio.get_running_loop().run_in_executor(self._threads, self._whole, prompt)
+        yield TextChunk(answer.text, answer.new_tokens)
+        yield Finished(
+            "length" if answer.stop == "length" else "stop", answer.prompt_tokens, answer.new_tokens, answer.signals
+        )
+
+    async def close(self) -> None:
+        """Stop all work, and do not wait for answers in threads."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        await self._scheduler.close()
+
+    def _whole(self, prompt: Prompt) -> Answer:
+        [(_, answer)] = self._engine.answer([prompt.conversation], prompt.decoding, prompt.adapter)
+        if answer.failure is not None:
+            raise refused(answer.failure)
+        return answer
+
+
+def refuse_abstention(name: str, abstention: Abstention | None) -> None:
+    """Raise UsageError if a specialist that may abstain is to be served by llama.cpp."""
+    if abstention:
+        raise UsageError(
+            f"{name} abstains if it is not sure, which it cannot do in llama.cpp.",
+            "Its score was tested for the answers that it gives; a GGUF file answers every question.",
+            "serve it without --gguf.",
+        )
