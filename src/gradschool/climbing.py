@@ -5,18 +5,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from gradschool.data.ledger import claim, settle
 from gradschool.environment import peak_memory
-from gradschool.evaluate import evaluate, mean
+from gradschool.evaluate import evaluate_until, mean
 from gradschool.model.opening import base_folder
 from gradschool.package.bundle import pack
 from gradschool.package.prove import prove
-from gradschool.records import Gate, RungResult, Scored, Verdict, Work
+from gradschool.records import Gate, RungResult, Scored, Use, Verdict, Work
 from gradschool.remedies import advise
 from gradschool.run import CLIMB, PACKAGE, Key, Run, result_key
 from gradschool.rungs.ladder import LADDER
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, candidate_key
+from gradschool.score.certain import certain, checks, decide_by
 from gradschool.score.judge import Rival, judge, pass_mark_of
+from gradschool.score.metric import Comparing
 from gradschool.specialist import Recipe, Specialist, specialist_of
 from gradschool.tune.train_job import dismiss_helpers
 from gradschool.workspace import Workspace, open_job
@@ -49,6 +52,21 @@ class Tested:
         return self.result.report is not None and self.result.report.validation_high is None
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a look at the test set depends on besides the candidate."""
+
+    use: Use  # of the test set by this climb
+    level: float  # the confidence of each bound
+    start: Tested | None  # the candidate that the new one is built on
+    tested: tuple[Tested, ...]
+
+    @property
+    def best(self) -> Tested | None:
+        """The candidate with the best test score so far."""
+        return max(self.tested, key=lambda one: (mean(one.rows), one is self.start), default=None)
+
+
 CLIMBED: Key[Climbed] = Key(CLIMB, Climbed)
 
 
@@ -61,11 +79,12 @@ def climb(run: Run, ladder: Sequence[Rung] = LADDER) -> Work[Climbed]:
     results, tested = yield from climb_rungs(run, workspace, ladder)
     chosen = tested[-1] if tested[-1].result.passed else best_on_validation(tested)
     data = workspace.data
+    asked = data.test[: len(chosen.rows)]  # parity and exports are tested on them
     yield from run.once(
-        PACKAGE, partial(pack, run, chosen.specialist, chosen.result, results, chosen.rows, data.split, data.test)
+        PACKAGE, partial(pack, run, chosen.specialist, chosen.result, results, chosen.rows, data.split, asked)
     )
     base = base_folder(run.job.settings, workspace.engine)
-    gates = yield from prove(run, base, data.test, chosen.rows, workspace.measure)
+    gates = yield from prove(run, base, asked, chosen.rows, workspace.measure)
     verdict = overall(chosen.result, gates)
     remedies: tuple[str, ...] = ()
     if verdict != "passed":
@@ -86,6 +105,7 @@ def climb_rungs(
     inputs = RungInputs(run, workspace.data.train, workspace.data.validation, workspace.measure, workspace.decoding)
     base = Specialist(workspace.engine, Recipe(decoding=workspace.untrained_decoding))
     start: Tested | None = None
+    use: Use | None = None
     results: list[RungResult] = []
     tested: list[Tested] = []
     looks = workspace.looks
@@ -96,47 +116,63 @@ def climb_rungs(
             continue
         best = start.specialist if start else base
         candidate = yield from run.once(candidate_key(rung.name), partial(rung.make, best, inputs))
-        tested.append((yield from measure_on_test(run, workspace, rung.name, candidate, looks.level, start, tested)))
+        if use is None:
+            use = yield from claim(run, workspace.data.test, run.job.settings.goal.error_budget)
+            looks = replace(looks, budget=use.budget)
+        before = Before(use, looks.level, start, tuple(tested))
+        tested.append((yield from measure_on_test(run, workspace, rung.name, candidate, before)))
         looks = looks.after(tested[-1].decided_on_test)
         results.append(tested[-1].result)
         yield results[-1]
         if results[-1].passed:
             break
         start = best_on_validation(tested)
+    if use:
+        settle(run, use.budget - looks.budget)
     return results, tested
 
 
-def measure_on_test(
-    run: Run,
-    workspace: Workspace,
-    rung: str,
-    candidate: Candidate,
-    level: float,
-    start: Tested | None,
-    before: Sequence[Tested],
-) -> Work[Tested]:
+def measure_on_test(run: Run, workspace: Workspace, rung: str, candidate: Candidate, before: Before) -> Work[Tested]:
     """Answer and judge the test examples, and compare the scores with those of other rungs.
 
-    `level` is the confidence of each bound. A candidate whose validation score excludes a pass gets no verdict from the
-    test. The other rungs are `start`, which the candidate was built on, and the one with the best test score among
-    those `before`.
+    A candidate whose validation score excludes a pass gets no verdict from the test. For any other, no further question
+    is asked once the verdict is certain. The other rungs are the one that the candidate was built on, and the one with
+    the best test score so far.
     """
     began = time.monotonic()
-    specialist = specialist_of(workspace.engine, candidate.recipe)
-    answers = run.test_answers(rung)
-    rows = yield from evaluate(specialist, workspace.data.test, workspace.measure, answers, f"{rung}: test")
-    best = max(before, key=lambda one: (mean(one.rows), one is start), default=None)
-    groups = [column for column, part in workspace.data.reading.columns.items() if part == "group"]
+    specialist, data, goal = specialist_of(workspace.engine, candidate.recipe), workspace.data, run.job.settings.goal
+    excluded = candidate.highest < pass_mark_of(goal)
+    groups = [example.group for example in data.test]
+    decide = decide_by(groups, pass_mark_of(goal), before.level)
+    saved = run.saved(result_key(rung))
+    if saved and saved.report:
+        after = [saved.report.score.examples]
+    else:
+        whole = excluded or isinstance(workspace.measure.decides, Comparing)
+        after = [len(groups)] if whole else checks(decide, len(groups))
+    rows = yield from evaluate_until(
+        lambda rows: certain(decide, [row.value for row in rows], len(groups)) is not None,
+        after,
+        specialist,
+        data.test,
+        workspace.measure,
+        run.test_answers(rung),
+        f"{rung}: test",
+    )
+    unasked = data.test[len(rows) :]
+    named = [column for column, part in data.reading.columns.items() if part == "group"]
+    report = judge(
+        rows,
+        goal,
+        before.level,
+        *_rivals(before.start, before.best),
+        next(iter(named), ""),
+        validation_high=candidate.highest if excluded else None,
+        unasked=unasked,
+    )
     result = RungResult(
         rung=rung,
-        report=judge(
-            rows,
-            run.job.settings.goal,
-            level,
-            *_rivals(start, best),
-            next(iter(groups), ""),
-            validation_high=None if candidate.highest >= pass_mark_of(run.job.settings.goal) else candidate.highest,
-        ),
+        report=replace(report, use=replace(before.use, per_group=data.split.per_group, unasked=len(unasked))),
         gates=candidate.gates,
         recipe=candidate.recipe.describe(),
         seconds=candidate.seconds + time.monotonic() - began,

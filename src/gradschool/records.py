@@ -108,13 +108,24 @@ class Split:
     hash: str
     reason: str = ""
     near: tuple[tuple[str, ...], ...] = ()
+    per_group: int = 0  # the most test examples of a group; 0: all of them
+    left_out: tuple[str, ...] = ()  # further examples of test groups, which nothing uses
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of all examples that were split."""
+        return frozenset((*self.train, *self.validation, *self.test, *self.left_out))
 
     def __str__(self) -> str:
         """The sizes and their reason, in one line."""
         parts = f"{len(self.train)} train, {len(self.validation)} validation, {len(self.test)} test"
-        total = len(self.train) + len(self.validation) + len(self.test)
         because = f", because {self.reason}" if self.reason else ""
-        return f"{total} examples: {parts} (split {self.hash[:8]}){because}"
+        return f"{len(self.ids)} examples: {parts}{self._capped()} (split {self.hash[:8]}){because}"
+
+    def _capped(self) -> str:
+        if not self.per_group:
+            return ""
+        return f" (at most {self.per_group} of each group, which proves more; {len(self.left_out)} are left out)"
 
     def advice(self) -> str:
         """The sizes, their reason and what changes them, in one line."""
@@ -243,6 +254,17 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """How a climb uses its test set, which sets what its verdict means."""
+
+    climb: int = 1  # the number of climbs on this test set, with this one
+    budget: float = 0.0  # this climb's part of the error probability; 0 in older runs
+    chance: float = 0.0  # the highest probability that one of these climbs passes falsely
+    per_group: int = 0  # the most test examples of a group; 0: all of them
+    unasked: int = 0  # questions that were not asked, because no answers to them could change the verdict
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The scores of a candidate on one set of examples, and the verdict."""
 
@@ -259,6 +281,7 @@ class Report:
     group_name: str = ""  # the column that names the groups, if there is one
     # The upper bound on validation, if that lies below the pass mark: then the test set decides nothing.
     validation_high: float | None = None
+    use: Use = Use()
 
     @property
     def differences(self) -> tuple[Difference, ...]:

@@ -80,6 +80,9 @@ class SplitSettings(Section):
         description="by chance (drawn from the contents), or by time: the latest groups become the test set, "
         "the ones before them the validation set",
     )
+    fresh_test: bool = Field(
+        False, description="take the test set from examples that no earlier climb in the folder of the runs tested on"
+    )
     test_share: float | None = Field(
         None,
         gt=0,
@@ -93,10 +96,7 @@ class SplitSettings(Section):
         400, ge=10, description="maximum number of test examples", json_schema_extra={"unit": "examples"}
     )
     max_validation: int = Field(
-        100,
-        ge=5,
-        description="maximum number of validation examples",
-        json_schema_extra={"unit": "examples"},
+        100, ge=5, description="maximum number of validation examples", json_schema_extra={"unit": "examples"}
     )
     seed: int = Field(0, description="seed of the split")
 

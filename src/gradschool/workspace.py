@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from gradschool.against_base import demand_trainable, fit_to_base
 from gradschool.data.check import check
 from gradschool.data.issues import Issue, carried
+from gradschool.data.ledger import expected_use, folder_of, tested_before, warning
 from gradschool.data.languages import languages, name_of
 from gradschool.data.near_duplicates import near_duplicates
 from gradschool.data.others import messages_in, of_training, read_others
@@ -88,12 +89,16 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
             demand_trainable(readable, (train, validation), job.settings.tune, engine)
         others = (yield from texts_of_others(job, train)) if measure.unfitted else []
         shortage = _shortage(measure, job, train, others)
+        use = expected_use(test, goal.error_budget, folder_of(run), run)
+        looks = replace(looks, budget=use.budget)
     data = Dataset(reading, [*issues, *shortage], split, train, validation, test)
     proof = proof_of([example.group for example in test], len(readable.examples), pass_mark_of(goal), looks.level)
     if run:
         for issue in (*unspoken, *shortage):
             yield Note(str(issue), "warning")
     yield Note(split.advice())
+    if again := warning(use, goal.error_budget):
+        yield Note(again, "warning")
     if run:
         yield Note(proof.sentence(), "info" if proof.possible else "warning")
     decoding, untrained_decoding = decodings_for([*train, *validation], engine, job)
@@ -232,7 +237,8 @@ def divide(examples: Sequence[Example], job: Job, looks: int, run: Run | None = 
     split = run.saved(SPLIT) if run else None
     if split is None:
         clusters = near_duplicates(examples, job.settings.data.near_duplicate)
-        split = freeze_split(examples, job.settings.split, job.settings.goal, clusters, looks)
+        used = tested_before(examples, folder_of(run)) if job.settings.split.fresh_test else frozenset()
+        split = freeze_split(examples, job.settings.split, job.settings.goal, clusters, looks, used)
     if run:
         verify_split(examples, run.save(SPLIT, split))
     return split

@@ -24,6 +24,7 @@ from gradschool.package.verdicts import (
     differences,
     duration,
     plain_verdict,
+    tested_on,
     verdict_sentence,
     verdict_words,
     what_settles,
@@ -75,10 +76,8 @@ def ladder_table(results: Sequence[RungResult], width: int = WIDE) -> Table:
     for result in results:
         table.add_row(*_ladder_row(result, narrow, VERDICT_WIDTH if width < WIDE else WIDE))
     if report:
-        score = report.score
         table.caption = (
-            f"{score.examples} test examples in {score.groups} groups. Below each score: its lower and upper bound, "
-            f"each at {confidences(results)} confidence."
+            f"{tested_on(results)} Below each score: its lower and upper bound, each at {confidences(results)} confidence."
         )
     return table
 

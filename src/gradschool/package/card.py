@@ -17,6 +17,7 @@ from gradschool.package.verdicts import (
     differences,
     percent,
     plain_verdict,
+    tested_on,
     verdict_sentence,
     verdict_words,
 )
@@ -57,6 +58,7 @@ def card(manifest: Manifest, results: Sequence[RungResult], shipped: Shipped | N
             plain=plain_verdict(chosen),
             confidences=confidences(results),
             differences=differences,
+            tested_on=tested_on,
             verdict=verdict_words,
             parts=_parts(chosen),
             few=FEW_EXAMPLES,

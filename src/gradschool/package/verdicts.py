@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from gradschool.data.ledger import times
 from gradschool.data.proof import VALIDATION_LEVEL
 from gradschool.records import Difference, Gate, Interval, Report, RungResult, Score
 
@@ -49,10 +50,17 @@ def what_settles(report: Report) -> str:
 
 
 def verdict_sentence(result: RungResult, package_gates: Sequence[Gate] = ()) -> str:
-    """One sentence with the figures: what the test proved about a rung; `package_gates` are those of its package."""
+    """The figures in a sentence: what the test proved about a rung; `package_gates` are those of its package.
+
+    A second one says if the test set was used before.
+    """
     report = result.report
     if report is None:
         return f"Not tested: the {result.rung} rung has no score."
+    return f"{_figures(result, report, package_gates)} {times(report.use)}".rstrip()
+
+
+def _figures(result: RungResult, report: Report, package_gates: Sequence[Gate]) -> str:
     interval, mark = report.score.interval, f"pass mark of {report.pass_mark:g}"
     scored = f"{report.metric} {report.score.mean:.3f} on {report.score.examples} held-out examples"
     confidence = f"{percent(interval.level)} confidence"
@@ -76,6 +84,23 @@ def verdict_sentence(result: RungResult, package_gates: Sequence[Gate] = ()) -> 
 
 def _rejected(result: RungResult, package_gates: Sequence[Gate]) -> list[Gate]:
     return [gate for gate in (*result.gates, *package_gates) if not gate.held]
+
+
+def tested_on(results: Sequence[RungResult]) -> str:
+    """The test examples of a climb, what their score means, and which questions were not asked, in sentences."""
+    reports = {result.rung: result.report for result in results if result.report}
+    fullest = min(reports.values(), key=lambda report: report.use.unasked)
+    said = [f"{fullest.score.examples} test examples in {fullest.score.groups} groups."]
+    if most := fullest.use.per_group:
+        said.append(f"At most {most} of each group are tested, so that large groups count less than among all examples.")
+    for rung, report in reports.items():
+        if unasked := report.use.unasked:
+            total = report.score.examples + unasked
+            said.append(
+                f"{rung}: {unasked} of {total} questions were not asked, because no answers to them could change the "
+                "verdict; the bounds hold whatever these are."
+            )
+    return " ".join(said)
 
 
 def verdict_words(result: RungResult) -> str:

@@ -1,13 +1,16 @@
 """Score answers one by one, and judge all of them together: the verdict."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from gradschool.errors import DataError, UsageError
-from gradschool.records import Answer, Cost, Difference, Example, Failure, Report, Score, Scored
+from gradschool.records import Answer, Cost, Difference, Example, Failure, Interval, Report, Score, Scored
+from gradschool.score.certain import bounds_of_part
 from gradschool.score.metric import ABOUT_TEXT, Comparing, Metric, Unscorable
-from gradschool.score.stats import bounds, difference, more_examples, verdict
+from gradschool.score.stats import difference, more_examples, verdict
 from gradschool.settings import Goal
 
 NO_SCORE = "no score"
@@ -24,7 +27,21 @@ def score(
     metrics are named "metric: part". If an extra metric cannot score an answer, its part is 0 and the part
     "metric: no score" is 1. Metrics that compare (see `Comparing`) also get all answers together.
     """
-    rows = [_row(example, answer, metric, extra) for example, answer in zip(examples, answers, strict=True)]
+    return complete(score_each(examples, answers, metric, extra), examples, metric, extra)
+
+
+def score_each(
+    examples: Sequence[Example], answers: Sequence[Answer], metric: Metric, extra: Mapping[str, Metric]
+) -> list[Scored]:
+    """The rows of `score` without what needs all answers together."""
+    return [_row(example, answer, metric, extra) for example, answer in zip(examples, answers, strict=True)]
+
+
+def complete(
+    scored: Sequence[Scored], examples: Sequence[Example], metric: Metric, extra: Mapping[str, Metric]
+) -> list[Scored]:
+    """Rows of `score_each` with what needs all answers together."""
+    rows = [replace(row, parts=dict(row.parts)) for row in scored]
     _compare(rows, examples, metric, extra)
     gaps = {f"{name}: {NO_SCORE}" for name in extra} & {part for row in rows for part in row.parts}
     for row in rows:
@@ -87,13 +104,15 @@ def judge(
     best: Rival | None = None,
     group_name: str = "",
     validation_high: float | None = None,
+    unasked: Sequence[Example] = (),
 ) -> Report:
     """Judge rows of evidence: the score with its bounds, the verdict, parts, failures and cost.
 
     `level` is the confidence of each bound. `start` is the name and the rows of the candidate that this one was built
     on, and `best` those of the best one so far, for paired comparisons on the examples that both answered. `group_name`
     is the column of the groups. With `validation_high`, the upper bound of a score on validation that is below the pass
-    mark, the verdict is "failed" and the test score is only reported. The mean of a part is taken over the examples
+    mark, the verdict is "failed" and the test score is only reported. `unasked` are test examples that were not asked:
+    the bounds of the score and of the differences hold whatever the answers to them are. The mean of a part is taken over the examples
     that have it and over failures, which count as 0; that of a part about the answers' text (see `ABOUT_TEXT`) only
     over the former. Raises UsageError if the goal has no pass mark, DataError if there are no rows.
     """
@@ -101,7 +120,7 @@ def judge(
     if not rows:
         raise DataError("There are no answers to judge.", "A score needs at least one test example.", "add examples.")
     values, groups = [row.value for row in rows], [row.group for row in rows]
-    total = _score(values, groups, level)
+    total = _score(values, groups, level, [example.group for example in unasked])
     found = verdict(total.interval, pass_mark) if validation_high is None else "failed"
     return Report(
         metric=goal.metric,
@@ -112,8 +131,8 @@ def judge(
         parts=_part_scores(rows, level),
         failures=dict(Counter(row.failure.kind for row in rows if row.failure).most_common()),
         cost=_cost([row.answer for row in rows]),
-        difference=_compared(rows, *start, level) if start else None,
-        best_difference=_compared(rows, *best, level) if best else None,
+        difference=_compared(rows, *start, level, unasked) if start else None,
+        best_difference=_compared(rows, *best, level, unasked) if best else None,
         group_name=group_name,
         validation_high=validation_high,
     )
@@ -130,8 +149,9 @@ def pass_mark_of(goal: Goal) -> float:
     return goal.pass_mark
 
 
-def _score(values: Sequence[float], groups: Sequence[str], level: float) -> Score:
-    return Score(sum(values) / len(values), bounds(values, groups, level), len(values), len(set(groups)))
+def _score(values: Sequence[float], groups: Sequence[str], level: float, unasked: Sequence[str] = ()) -> Score:
+    interval = bounds_of_part(values, groups, unasked, level)
+    return Score(sum(values) / len(values), interval, len(values), len(set(groups)))
 
 
 def _part_scores(rows: Sequence[Scored], level: float) -> dict[str, Score]:
@@ -153,11 +173,21 @@ def _cost(answers: Sequence[Answer]) -> Cost:
     )
 
 
-def _compared(rows: Sequence[Scored], name: str, others: Sequence[Scored], level: float) -> Difference | None:
-    """The paired difference on the examples that both candidates answered; None if there are none."""
-    theirs = {row.id: row.value for row in others}
-    pairs = [(row.value, theirs[row.id], row.group) for row in rows if row.id in theirs]
-    if not pairs:
+def _compared(
+    rows: Sequence[Scored], name: str, others: Sequence[Scored], level: float, unasked: Sequence[Example]
+) -> Difference | None:
+    """The paired difference on the examples that both candidates answered; None if there are none.
+
+    The bounds also count the examples that one of them was not asked, with the values that make them widest.
+    """
+    ours, theirs = ({row.id: row.value for row in one} for one in (rows, others))
+    both = [id_ for id_ in ours if id_ in theirs]
+    if not both:
         return None
-    this, other, groups = zip(*pairs, strict=True)
-    return Difference(name, *difference(this, other, groups, level))
+    groups = {one.id: one.group for one in (*rows, *unasked, *others)}
+    bounds_of = {}
+    for mine, other in ((0.0, 1.0), (1.0, 0.0)):  # the values of answers that are missing: the worst, the best
+        pairs = [(ours.get(id_, mine), theirs.get(id_, other)) for id_ in groups]
+        bounds_of[mine] = difference(*zip(*pairs, strict=True), [*groups.values()], level)[1]
+    mean = math.fsum(ours[id_] - theirs[id_] for id_ in both) / len(both)
+    return Difference(name, mean, Interval(min(bounds_of[0.0].low, mean), max(bounds_of[1.0].high, mean), level))
