@@ -17,7 +17,7 @@ from gradschool.run import CLIMB, PACKAGE, Key, Run, result_key
 from gradschool.rungs.ladder import LADDER
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, candidate_key
-from gradschool.score.certain import certain, checks, decide_by
+from gradschool.score.certain import ask_until, decide_by
 from gradschool.score.judge import Rival, judge, pass_mark_of
 from gradschool.score.metric import Comparing
 from gradschool.specialist import Recipe, Specialist, specialist_of
@@ -135,38 +135,21 @@ def climb_rungs(
 def measure_on_test(run: Run, workspace: Workspace, rung: str, candidate: Candidate, before: Before) -> Work[Tested]:
     """Answer and judge the test examples, and compare the scores with those of other rungs.
 
-    A candidate whose validation score excludes a pass gets no verdict from the test. For any other, no further question
-    is asked once the verdict is certain. The other rungs are the one that the candidate was built on, and the one with
-    the best test score so far.
+    A candidate whose validation score excludes a pass gets no verdict from the test. The other rungs are the one that
+    the candidate was built on, and the one with the best test score so far.
     """
     began = time.monotonic()
     specialist, data, goal = specialist_of(workspace.engine, candidate.recipe), workspace.data, run.job.settings.goal
     excluded = candidate.highest < pass_mark_of(goal)
-    groups = [example.group for example in data.test]
-    decide = decide_by(groups, pass_mark_of(goal), before.level)
-    saved = run.saved(result_key(rung))
-    if saved and saved.report:
-        after = [saved.report.score.examples]
-    else:
-        whole = excluded or isinstance(workspace.measure.decides, Comparing)
-        after = [len(groups)] if whole else checks(decide, len(groups))
-    rows = yield from evaluate_until(
-        lambda rows: certain(decide, [row.value for row in rows], len(groups)) is not None,
-        after,
-        specialist,
-        data.test,
-        workspace.measure,
-        run.test_answers(rung),
-        f"{rung}: test",
-    )
+    rows = yield from _answer(run, workspace, rung, specialist, before.level, decides=not excluded)
     unasked = data.test[len(rows) :]
-    named = [column for column, part in data.reading.columns.items() if part == "group"]
+    groups = [column for column, part in data.reading.columns.items() if part == "group"]
     report = judge(
         rows,
         goal,
         before.level,
         *_rivals(before.start, before.best),
-        next(iter(named), ""),
+        next(iter(groups), ""),
         validation_high=candidate.highest if excluded else None,
         unasked=unasked,
     )
@@ -181,6 +164,27 @@ def measure_on_test(run: Run, workspace: Workspace, rung: str, candidate: Candid
     )
     # A resumed climb reports the cost of the first time, not that of reading answers from disk.
     return Tested(candidate, specialist, run.save(result_key(rung), result), rows)
+
+
+def _answer(
+    run: Run, workspace: Workspace, rung: str, specialist: Specialist, level: float, decides: bool
+) -> Work[list[Scored]]:
+    """Answer the test examples, in their drawn order, until no further answer could change the verdict.
+
+    If the test does not decide, or if the metric compares all answers, all are answered.
+    """
+    test, measure = workspace.data.test, workspace.measure
+    decide = decide_by([example.group for example in test], pass_mark_of(run.job.settings.goal), level)
+    saved = run.saved(result_key(rung))
+
+    def until(rows: Sequence[Scored]) -> int:
+        if saved and saved.report:
+            return saved.report.score.examples
+        if not decides or isinstance(measure.decides, Comparing):
+            return len(test)
+        return ask_until(decide, [row.value for row in rows], len(test))
+
+    return (yield from evaluate_until(until, specialist, test, measure, run.test_answers(rung), f"{rung}: test"))
 
 
 def _rivals(start: Tested | None, best: Tested | None) -> tuple[Rival | None, Rival | None]:

@@ -68,27 +68,23 @@ def evaluate(
 
 
 def evaluate_until(
-    certain: Callable[[Sequence[Scored]], bool],
-    checks: Sequence[int],
+    until: Callable[[Sequence[Scored]], int],
     specialist: Specialist,
     examples: Sequence[Example],
     measure: Measure,
     saved: Path | None,
     what: str,
 ) -> Work[list[Scored]]:
-    """As `evaluate`, but ask no further question once `certain` says of the rows so far that none is needed.
+    """As `evaluate`, but in steps: `until` says from the rows so far how many examples the next step should reach.
 
-    It is asked after each number of questions in `checks`; the last one is that of the examples to ask at most.
+    It ends if no more than have been answered.
     """
     rows: list[Scored] = []
-    for end in checks:
-        answers = yield from answer_all(
-            _asking(specialist), examples[:end], what, saved, partial(new_notes, specialist.engine), len(examples)
-        )
+    ask, notes = _asking(specialist), partial(new_notes, specialist.engine)
+    while (end := until(rows)) > len(rows):
+        answers = yield from answer_all(ask, examples[:end], what, saved, notes, len(examples))
         new = slice(len(rows), end)
         rows += measure.score_each(examples[new], answers[new])
-        if certain(rows):
-            break
     return measure.complete(rows, examples[: len(rows)])
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from gradschool.against_base import demand_trainable, fit_to_base
 from gradschool.data.check import check
 from gradschool.data.issues import Issue, carried
-from gradschool.data.ledger import expected_use, folder_of, tested_before, warning
 from gradschool.data.languages import languages, name_of
+from gradschool.data.ledger import expected_use, folder_of, tested_before, warning
 from gradschool.data.near_duplicates import near_duplicates
 from gradschool.data.others import messages_in, of_training, read_others
 from gradschool.data.proof import Looks

@@ -144,7 +144,7 @@ def test_groups_are_not_divided_ids_are_a_partition_and_order_does_not_matter(ex
         return
     parts = (split.train, split.validation, split.test)
     assert all(parts)
-    assert sorted(itertools.chain(*parts)) == sorted(one.id for one in examples)
+    assert sorted(itertools.chain(*parts, split.left_out)) == sorted(one.id for one in examples)
     group = {one.id: one.group for one in examples}
     for one, other in itertools.combinations(map(set, parts), 2):
         assert not {group[id_] for id_ in one} & {group[id_] for id_ in other}

@@ -76,9 +76,8 @@ def ladder_table(results: Sequence[RungResult], width: int = WIDE) -> Table:
     for result in results:
         table.add_row(*_ladder_row(result, narrow, VERDICT_WIDTH if width < WIDE else WIDE))
     if report:
-        table.caption = (
-            f"{tested_on(results)} Below each score: its lower and upper bound, each at {confidences(results)} confidence."
-        )
+        each = f"each at {confidences(results)} confidence"
+        table.caption = f"{tested_on(results)} Below each score: its lower and upper bound, {each}."
     return table
 
 

@@ -8,7 +8,7 @@ hash of every test question, and one when it ends, with the error probability th
 
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import filelock
@@ -96,7 +96,11 @@ def claim(run: Run, test: Sequence[Example], error_budget: float) -> Work[Use]:
 def settle(run: Run, spent: float) -> None:
     """Enter what a run has spent, once its last rung is tested."""
     own, path = run.saved(CLAIM), folder_of(run) / LEDGER
-    if own and path.exists() and not any(entry.id == own.id and entry.spent is not None for entry in _read(path.parent)):
+    if (
+        own
+        and path.exists()
+        and not any(entry.id == own.id and entry.spent is not None for entry in _read(path.parent))
+    ):
         append_line(path, {"id": own.id, "spent": spent})
 
 
@@ -124,21 +128,24 @@ def _percent(probability: float) -> str:
 
 
 def _use(earlier: Sequence[Entry], error_budget: float) -> Use:
-    spent = [entry.budget if entry.spent is None else entry.spent for entry in earlier]
-    parts = [part / entry.error_budget for part, entry in zip(spent, earlier, strict=True)]
+    spent = _spent(earlier)
+    parts = [spent[entry.id] / entry.error_budget for entry in earlier]
     budget = error_budget * part_of_later_climb(sum(parts))
-    return Use(climb=len(earlier) + 1, budget=budget, chance=min(1.0, sum(spent) + budget))
+    return Use(climb=len(earlier) + 1, budget=budget, chance=min(1.0, sum(spent.values()) + budget))
 
 
 def _earlier(entries: Sequence[Entry], test: Sequence[Example]) -> list[Entry]:
     """The climbs that used this test set, each with what it spent."""
-    asked, spent = set(map(_hash, test)), {entry.id: entry.spent for entry in entries if entry.spent is not None}
-    began = [entry for entry in entries if entry.questions]
+    asked, spent = set(map(_hash, test)), _spent(entries)
     return [
-        Entry(entry.id, entry.run, entry.budget, entry.error_budget, entry.questions, spent.get(entry.id))
-        for entry in began
-        if len(asked.intersection(entry.questions)) >= SAME * len(asked)
+        replace(entry, spent=spent.get(entry.id, entry.budget))
+        for entry in entries
+        if entry.questions and len(asked.intersection(entry.questions)) >= SAME * len(asked)
     ]
+
+
+def _spent(entries: Sequence[Entry]) -> dict[str, float]:
+    return {entry.id: entry.spent for entry in entries if entry.spent is not None}
 
 
 def _read(folder: Path) -> list[Entry]:

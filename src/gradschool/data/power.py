@@ -27,9 +27,10 @@ def best_cap(sizes: Sequence[int], pass_mark: float, level: float) -> int:
     everything = needed_score_of(sizes, pass_mark, level)
     caps = [cap for cap in CAPS if cap < max(sizes)]
     needed = {cap: needed_score_of([min(size, cap) for size in sizes], pass_mark, level) for cap in caps}
-    if not needed or min(needed.values()) > everything - MIN_GAIN:
+    best = min(needed.values(), default=everything)
+    if best > min(1.0, everything - MIN_GAIN):  # it gains little, or proves nothing
         return 0
-    return max(cap for cap in caps if needed[cap] <= min(needed.values()) + MIN_GAIN / 2)
+    return max(cap for cap in caps if needed[cap] <= best + MIN_GAIN / 2)
 
 
 def needed_score_of(sizes: Sequence[int], pass_mark: float, level: float) -> float:

@@ -154,9 +154,7 @@ def _hash(examples: Sequence[Example], split: Split) -> str:
     return sha256_of([known, extra])
 
 
-def _units(
-    examples: Sequence[Example], near: Sequence[Sequence[str]], seed: int, used: frozenset[str]
-) -> list[_Unit]:
+def _units(examples: Sequence[Example], near: Sequence[Sequence[str]], seed: int, used: frozenset[str]) -> list[_Unit]:
     """Connected components of examples, linked by groups and by clusters of near-duplicates."""
     members: defaultdict[int, list[tuple[str, str, str]]] = defaultdict(list)
     labelled = classes(examples) is not None
@@ -301,8 +299,8 @@ def _demand_fresh(units: Sequence[_Unit], size: Sizes, split: SplitSettings) -> 
         raise DataError(
             f"There are too few examples for a fresh test set: {fresh}, and it needs {size.test}.",
             "All others were in the test set of an earlier climb, or belong to a group that was.",
-            f"add {size.test - fresh} examples, lower --max-test, or leave out --fresh-test: the verdict then counts the "
-            "earlier climbs.",
+            f"add {size.test - fresh} examples, lower --max-test, or leave out --fresh-test: the verdict then counts "
+            "the earlier climbs.",
         )
 
 

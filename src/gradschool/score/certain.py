@@ -5,7 +5,7 @@ the one with every other answer right. If both are the same, it is certain. "Not
 the number of further examples that would settle it is estimated from all answers.
 """
 
-import math
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
@@ -13,7 +13,7 @@ from gradschool.records import Interval, Verdict
 from gradschool.score.stats import bounds, verdict
 
 Decide: TypeAlias = Callable[[Sequence[float]], Verdict]  # the verdict on the values of all test questions, in order
-MIN_STEP, STEPS = 16, 8  # questions between two checks: so many, or so many checks in all
+MIN_STEP = 8  # questions that are asked at once
 
 
 def decide_by(groups: Sequence[str], pass_mark: float, level: float) -> Decide:
@@ -28,18 +28,20 @@ def certain(decide: Decide, values: Sequence[float], total: int) -> Verdict | No
     return worst if worst == best and worst != "not proven" else None
 
 
-def checks(decide: Decide, total: int) -> list[int]:
-    """After how many of `total` questions to check whether the verdict is certain; the last one is the total.
+def ask_until(decide: Decide, values: Sequence[float], total: int) -> int:
+    """How many of `total` questions to ask before looking again; all that have `values` if their verdict is certain.
 
-    Only where it could be certain at all: if every answer so far is wrong, or every one right.
+    That is the least number after which it could be certain, if every further answer is wrong, or every one right.
     """
-    step = max(MIN_STEP, math.ceil(total / STEPS))
-    possible = [number for number in range(step, total, step) if _can_be_certain(decide, number, total)]
-    return [*possible, total]
+    if certain(decide, values, total):
+        return len(values)
 
+    def possible(number: int) -> bool:
+        more = number - len(values)
+        return any(certain(decide, [*values, *[value] * more], total) for value in (0.0, 1.0))
 
-def _can_be_certain(decide: Decide, number: int, total: int) -> bool:
-    return any(certain(decide, [value] * number, total) for value in (0.0, 1.0))
+    first = min(len(values) + MIN_STEP, total)
+    return first + bisect_left(range(first, total), True, key=possible)
 
 
 def bounds_of_part(values: Sequence[float], groups: Sequence[str], unasked: Sequence[str], level: float) -> Interval:

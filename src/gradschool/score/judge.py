@@ -112,9 +112,9 @@ def judge(
     on, and `best` those of the best one so far, for paired comparisons on the examples that both answered. `group_name`
     is the column of the groups. With `validation_high`, the upper bound of a score on validation that is below the pass
     mark, the verdict is "failed" and the test score is only reported. `unasked` are test examples that were not asked:
-    the bounds of the score and of the differences hold whatever the answers to them are. The mean of a part is taken over the examples
-    that have it and over failures, which count as 0; that of a part about the answers' text (see `ABOUT_TEXT`) only
-    over the former. Raises UsageError if the goal has no pass mark, DataError if there are no rows.
+    the bounds of the score and of the differences hold whatever the answers to them are. The mean of a part is taken
+    over the examples that have it and over failures, which count as 0; that of a part about the answers' text (see
+    `ABOUT_TEXT`) only over the former. Raises UsageError if the goal has no pass mark, DataError if there are no rows.
     """
     pass_mark = pass_mark_of(goal)
     if not rows:
@@ -131,8 +131,8 @@ def judge(
         parts=_part_scores(rows, level),
         failures=dict(Counter(row.failure.kind for row in rows if row.failure).most_common()),
         cost=_cost([row.answer for row in rows]),
-        difference=_compared(rows, *start, level, unasked) if start else None,
-        best_difference=_compared(rows, *best, level, unasked) if best else None,
+        difference=compared(rows, *start, level, unasked) if start else None,
+        best_difference=compared(rows, *best, level, unasked) if best else None,
         group_name=group_name,
         validation_high=validation_high,
     )
@@ -173,8 +173,8 @@ def _cost(answers: Sequence[Answer]) -> Cost:
     )
 
 
-def _compared(
-    rows: Sequence[Scored], name: str, others: Sequence[Scored], level: float, unasked: Sequence[Example]
+def compared(
+    rows: Sequence[Scored], name: str, others: Sequence[Scored], level: float, unasked: Sequence[Example] = ()
 ) -> Difference | None:
     """The paired difference on the examples that both candidates answered; None if there are none.
 
