@@ -139,11 +139,11 @@ def test_a_second_climb_says_so_everywhere_and_a_fresh_test_makes_it_a_first_one
     first = small_job.run("climb", job)
     assert first.exit_code == 0 and "climb on this test set" not in first.output
     second = small_job.run("climb", job)
-    # The first one passed at its first look of two, so that three quarters of a budget are left for the second.
-    assert "Second climb on this test set: the chance of a false pass in one of them is up to 6.88 %" in second.stdout
+    # The first one passed at its first look of two: half a budget is spent, and the second gets half of what is left of two.
+    assert "Second climb on this test set: the chance of a false pass in one of them is up to 6.25 %" in second.stdout
     [folder] = (here / "runs").glob("*-2")
     report = json.loads((folder / "done" / "base-result.json").read_text())["report"]
-    assert report["use"]["climb"] == 2 and report["score"]["interval"]["level"] == pytest.approx(1 - 0.04375 / 2)
+    assert report["use"]["climb"] == 2 and report["score"]["interval"]["level"] == pytest.approx(1 - 0.0375 / 2)
     assert "Second climb on this test set" in (folder / "specialist" / "README.md").read_text()
     small_job.run("report", folder)
     assert "Second climb on this test set" in (folder / "report.html").read_text()

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradschool.records import Answer, Example, Message, Scored, Source
@@ -19,6 +19,7 @@ def names(count: int, each: int = 1) -> list[str]:
     return [f"g{number // each}" for number in range(count)]
 
 
+@settings(max_examples=25)
 @given(st.lists(st.sampled_from([0.0, 0.4, 1.0]), min_size=24, max_size=60), st.integers(1, 3), st.data())
 def test_a_certain_verdict_is_that_of_all_answers(values: list[float], each: int, data: st.DataObject) -> None:
     decide = decide_by(names(len(values), each), MARK, LEVEL)

@@ -8,6 +8,7 @@ approximated by the beta distribution with their mean and variance; `gradschool 
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from scipy.stats import beta
@@ -34,20 +35,24 @@ def best_cap(sizes: Sequence[int], pass_mark: float, level: float) -> int:
 
 
 def needed_score_of(sizes: Sequence[int], pass_mark: float, level: float) -> float:
-    """The score that probably proves the pass mark, as the mean of those for independent and for equal answers.
+    """The score that probably proves the pass mark: the mean of those for independent and for equal answers of a group.
 
     It is above 1, the more the less can be proved, if no score does.
     """
     highest = highest_provable(sizes, level)
     if highest < pass_mark:
         return 2 - highest
+    return float(np.mean([score_that_proves(sizes, pass_mark, level, together) for together in (False, True)]))
+
+
+def score_that_proves(sizes: Sequence[int], pass_mark: float, level: float, together: bool) -> float:
+    """About the least true score with which groups of these sizes probably prove the pass mark; 1 if no score does.
+
+    With `together`, the answers of a group are right or wrong together.
+    """
     scores = np.linspace(pass_mark, 1, STEPS)
-
-    def proves(score: float, together: bool) -> bool:
-        return _low(sizes, score, 1 - level, together) >= pass_mark
-
-    found = [bisect_left(scores, True, key=lambda score: proves(score, one)) for one in (False, True)]
-    return float(np.mean([scores[min(number, STEPS - 1)] for number in found]))
+    low = partial(_low, sizes, chance=1 - level, together=together)
+    return float(scores[bisect_left(scores[:-1], True, key=lambda score: low(score) >= pass_mark)])
 
 
 def highest_provable(sizes: Sequence[int], level: float) -> float:
@@ -80,7 +85,7 @@ def probable_low(clusters: int, mean: float, spread: float, extra: float, chance
     return _beta_quantile(center, variance / (clusters + extra) / (clusters + extra + 1), chance)
 
 
-def _low(sizes: Sequence[int], score: float, chance: float, together: bool) -> float:
+def _low(sizes: Sequence[int], score: float, *, chance: float, together: bool) -> float:
     """The lower bound that a test with right-or-wrong answers in these groups probably exceeds."""
     relative = np.asarray(sizes, dtype=np.float64) / np.mean(sizes)
     one = score * (1 - score)

@@ -1,9 +1,11 @@
 """What a test set can prove about a pass mark before anything is answered, and what would be enough, in words."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gradschool.data.power import score_that_proves
 from gradschool.data.proof import min_test_examples, provable
 from gradschool.score.stats import bounds, needed_score, needed_score_in_groups
 
@@ -25,7 +27,7 @@ class Proof:
     needed: float | None
     needed_together: float | None
     level: float
-    with_twice: float | None = None  # `needed_together` with twice as many groups, if there are few
+    with_twice: float | None = None  # about `needed_together` with twice as many groups, if there are few
 
     @property
     def possible(self) -> bool:
@@ -54,11 +56,9 @@ class Proof:
         """What few groups exclude, and what more of them would change."""
         if self.groups == self.examples or self.groups >= FEW_GROUPS:
             return ""
-        more = f" With twice as many groups, {self.with_twice:.3f} would be enough." if self.with_twice else ""
-        limit = (
-            f"no method can prove more than {self.limit:.3f} from {self.groups} groups, however many examples they have"
-        )
-        return f"{more} Note that {limit}."
+        more = f" With twice as many groups about {self.with_twice:.2f} would be enough." if self.with_twice else ""
+        limit = f"From {self.groups} groups no method can prove more than {self.limit:.3f}"
+        return f"{more} {limit}, however many examples they have."
 
     def _needed(self) -> str:
         if self.needed is None:
@@ -90,6 +90,5 @@ def proof_of(groups: Sequence[str], total: int, pass_mark: float, level: float) 
     elif highest >= pass_mark:
         needed, together = (needed_score_in_groups(groups, pass_mark, level, one) for one in (False, True))
         if count < FEW_GROUPS:
-            twice = [*groups, *(f"{group}, again" for group in groups)]
-            with_twice = needed_score_in_groups(twice, pass_mark, level, together=True)
+            with_twice = score_that_proves(2 * [*Counter(groups).values()], pass_mark, level, together=True)
     return Proof(pass_mark, len(groups), count, total, highest, needed, together, level, with_twice)
