@@ -40,6 +40,7 @@ from gradschool.records import (
     Source,
     Split,
     Step,
+    Use,
     Work,
 )
 from gradschool.run import Run
@@ -79,6 +80,7 @@ __all__ = [
     "Source",
     "Split",
     "Step",
+    "Use",
     "check",
     "climb",
     "iter_climb",

@@ -10,7 +10,7 @@ import pytest
 import small_job
 from finish import finish
 from gradschool.data import ledger
-from gradschool.data.ledger import CLAIM, LEDGER, claim, expected_use, settle, times, warning
+from gradschool.data.ledger import LEDGER, NAME, claim, expected_use, settle, times, warning
 from gradschool.data.proof import part_of_later_climb
 from gradschool.errors import DamagedError
 from gradschool.files import disk_errors
@@ -69,10 +69,10 @@ def test_an_unfinished_climb_counts_in_full_and_a_resumed_one_counts_once(tmp_pa
     first, _ = finish(claim(run, examples(0, 50), 0.05))
     assert expected_use(examples(0, 50), 0.05, tmp_path).budget == pytest.approx(0.025)
     assert finish(claim(Run.open(run.folder), examples(0, 50), 0.05))[0] == first
-    assert len((tmp_path / LEDGER).read_text().splitlines()) == 1
-    for _ in range(2):
-        settle(run, 0.05)
     assert len((tmp_path / LEDGER).read_text().splitlines()) == 2
+    for _ in range(2):
+        settle(run, 0.0125)
+    assert len((tmp_path / LEDGER).read_text().splitlines()) == 3
     assert expected_use(examples(0, 50), 0.05, tmp_path, run) == first
 
 
@@ -81,7 +81,22 @@ def test_a_run_that_stopped_between_its_claim_and_the_ledger_is_entered_when_it_
     use, _ = finish(claim(run, examples(0, 50), 0.05))
     (tmp_path / LEDGER).unlink()
     assert finish(claim(run, examples(0, 50), 0.05))[0] == use
-    assert json.loads((tmp_path / LEDGER).read_text())["id"] == run.saved(CLAIM).id
+    assert json.loads((tmp_path / LEDGER).read_text())["id"] == run.saved(NAME)
+
+
+def test_of_climbs_that_begin_at_the_same_time_the_first_line_is_the_first_climb(tmp_path: Path) -> None:
+    both = [started(tmp_path / f"lots-{n}") for n in (1, 2)]
+    real, uses = ledger.append_line, []
+
+    def after_the_other(path: Path, row: dict[str, object]) -> None:
+        real(path, row)
+        if row.get("id") == both[0].saved(NAME) and not uses:  # the first one has a line, and no budget yet
+            uses.append(finish(claim(both[1], examples(0, 50), 0.05))[0])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger, "append_line", after_the_other)
+        uses.append(finish(claim(both[0], examples(0, 50), 0.05))[0])
+    assert [use.climb for use in uses] == [2, 1] and [use.budget for use in uses] == pytest.approx([0.025, 0.05])
 
 
 @pytest.mark.parametrize(("kept", "climb"), [(50, 2), (25, 2), (5, 2), (4, 1), (0, 1)])
@@ -139,7 +154,7 @@ def test_a_second_climb_says_so_everywhere_and_a_fresh_test_makes_it_a_first_one
     first = small_job.run("climb", job)
     assert first.exit_code == 0 and "climb on this test set" not in first.output
     second = small_job.run("climb", job)
-    # The first one passed at its first look of two: half a budget is spent, and the second gets half of what is left of two.
+    # The first one passed at its first look of two: it spent half a budget, and one and a half of two are left.
     assert "Second climb on this test set: the chance of a false pass in one of them is up to 6.25 %" in second.stdout
     [folder] = (here / "runs").glob("*-2")
     report = json.loads((folder / "done" / "base-result.json").read_text())["report"]

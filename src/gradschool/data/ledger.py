@@ -2,52 +2,40 @@
 
 Each climb on a test set is another chance of a false pass. All climbs on one test set together may pass falsely with
 twice the error budget: the first one has one error budget, and each later one half of what the earlier ones left.
-ledger.jsonl lies next to the runs. It has two lines for each climb: one when its first test question is asked, with a
-hash of every test question, and one when it ends, with the error probability that it used.
+ledger.jsonl lies next to the runs. A climb adds a line with a hash of every test question before it asks the first one,
+another with its budget, and a third with what it used of that, once its last rung is tested. Lines are only appended,
+so that climbs that begin at the same time need no lock: the order of the lines is that of the climbs.
 """
 
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-
-import filelock
 
 from gradschool.data.normalize import normalized_question
 from gradschool.data.proof import part_of_later_climb
-from gradschool.errors import ResourceError, UsageError
-from gradschool.files import FILE_MODE, PRIVATE, append_line, disk_errors, read_rows, sha256_of
+from gradschool.errors import ResourceError
+from gradschool.files import append_line, read_rows, sha256_of
 from gradschool.records import Example, Note, Use, Work
 from gradschool.run import RUNS, Key, Run
 
 LEDGER = "ledger.jsonl"
 SAME = 0.1  # an earlier climb used this test set if it asked at least this fraction of its questions
 DIGITS = 16  # of a hash
-WAIT = 10.0  # seconds for other processes that write to the ledger
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+NAME: Key[str] = Key("ledger", str)  # of a run's lines in the ledger
+USE: Key[Use] = Key("use", Use)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of the ledger: a climb that began has test questions, one that ended has `spent`."""
+    """A line of the ledger; `id` is the same in all lines of a run."""
 
     id: str
     run: str = ""  # the name of its folder
-    budget: float = 0.0  # of this climb, which counts as spent until it has ended
     error_budget: float = 1.0  # of its job
     questions: tuple[str, ...] = ()
-    spent: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What a run saves: the name of its lines in the ledger, and its part of the error probability."""
-
-    id: str
-    use: Use
-
-
-CLAIM: Key[Claim] = Key("claim", Claim)
+    spent: float | None = None  # of the error probability: the budget while it climbs, then what it used
 
 
 def folder_of(run: Run | None) -> Path:
@@ -63,45 +51,39 @@ def tested_before(examples: Iterable[Example], folder: Path) -> frozenset[str]:
 
 def expected_use(test: Sequence[Example], error_budget: float, folder: Path, run: Run | None = None) -> Use:
     """How the next climb would use this test set; a run that has begun to use it keeps its part."""
-    claim = run.saved(CLAIM) if run else None
-    return claim.use if claim else _use(_earlier(_read(folder), test), error_budget)
+    claimed = run.saved(USE) if run else None
+    return claimed or _use(_read(folder), test, error_budget)
 
 
 def claim(run: Run, test: Sequence[Example], error_budget: float) -> Work[Use]:
     """Enter the run into the ledger, before its first test question is asked; returns its use of the test set.
 
-    A resumed run keeps what it claimed. Without permission to write the ledger, a warning says so.
+    A resumed run keeps what it claimed. If the ledger cannot be written, a warning says so.
     """
-    folder = folder_of(run)
+    path, name = folder_of(run) / LEDGER, run.save(NAME, secrets.token_hex(8))
     try:
-        with disk_errors(folder), filelock.FileLock(folder / f".{LEDGER}.lock", WAIT, PRIVATE & FILE_MODE):
-            entries = _read(folder)
-            own = run.saved(CLAIM)
-            if own is None:
-                own = run.save(CLAIM, Claim(secrets.token_hex(8), _use(_earlier(entries, test), error_budget)))
-            if own.id not in {entry.id for entry in entries}:
-                name, questions = run.folder.resolve().name, tuple(map(_hash, test))
-                append_line(folder / LEDGER, asdict(Entry(own.id, name, own.use.budget, error_budget, questions)))
-    except filelock.Timeout as error:
-        raise UsageError(
-            f"{folder / LEDGER} is in use by another process.", "", f"try again; remove .{LEDGER}.lock if none runs."
-        ) from error
+        if name not in {entry.id for entry in _read(path.parent)}:
+            questions = [_hash(example) for example in test]
+            folder = run.folder.resolve().name
+            append_line(path, {"id": name, "run": folder, "error_budget": error_budget, "questions": questions})
+        use = run.saved(USE)
+        if use is None:
+            entries = _read(path.parent)
+            own = [entry.id for entry in entries].index(name)
+            ended = [entry for entry in entries[own:] if entry.spent is not None]
+            use = run.save(USE, _use([*entries[:own], *ended], test, error_budget))
+            append_line(path, {"id": name, "spent": use.budget})
     except ResourceError as error:
         yield Note(f"{error.what} Later climbs on this test set will not count this one.", "warning")
-        own = run.saved(CLAIM)
-        return own.use if own else expected_use(test, error_budget, folder)
-    return own.use
+        return expected_use(test, error_budget, path.parent, run)
+    return use
 
 
 def settle(run: Run, spent: float) -> None:
-    """Enter what a run has spent, once its last rung is tested."""
-    own, path = run.saved(CLAIM), folder_of(run) / LEDGER
-    if (
-        own
-        and path.exists()
-        and not any(entry.id == own.id and entry.spent is not None for entry in _read(path.parent))
-    ):
-        append_line(path, {"id": own.id, "spent": spent})
+    """Enter what a run has used of its budget, once its last rung is tested."""
+    name, entries = run.saved(NAME), _read(folder_of(run))
+    if name and name in _spent(entries) and _spent(entries)[name] != spent:
+        append_line(folder_of(run) / LEDGER, {"id": name, "spent": spent})
 
 
 def warning(use: Use, error_budget: float) -> str:
@@ -127,21 +109,17 @@ def _percent(probability: float) -> str:
     return f"{100 * probability:.3g} %"
 
 
-def _use(earlier: Sequence[Entry], error_budget: float) -> Use:
-    spent = _spent(earlier)
-    parts = [spent[entry.id] / entry.error_budget for entry in earlier]
-    budget = error_budget * part_of_later_climb(sum(parts))
-    return Use(climb=len(earlier) + 1, budget=budget, chance=min(1.0, sum(spent.values()) + budget))
-
-
-def _earlier(entries: Sequence[Entry], test: Sequence[Example]) -> list[Entry]:
-    """The climbs that used this test set, each with what it spent."""
+def _use(entries: Sequence[Entry], test: Sequence[Example], error_budget: float) -> Use:
+    """The use of a test set by a climb after these entries."""
     asked, spent = set(map(_hash, test)), _spent(entries)
-    return [
-        replace(entry, spent=spent.get(entry.id, entry.budget))
-        for entry in entries
-        if entry.questions and len(asked.intersection(entry.questions)) >= SAME * len(asked)
-    ]
+    earlier = [one for one in entries if one.questions and _overlaps(asked, one.questions)]
+    used = {one.id: spent.get(one.id, one.error_budget) for one in earlier}
+    budget = error_budget * part_of_later_climb(sum(used[one.id] / one.error_budget for one in earlier))
+    return Use(climb=len(earlier) + 1, budget=budget, chance=min(1.0, sum(used.values()) + budget))
+
+
+def _overlaps(asked: set[str], questions: Sequence[str]) -> bool:
+    return len(asked.intersection(questions)) >= SAME * len(asked)
 
 
 def _spent(entries: Sequence[Entry]) -> dict[str, float]:
