@@ -267,3 +267,42 @@ def largest_judged(sizes_of_groups: list[int], **options) -> int:
 )
 def test_no_group_outweighs_the_others_in_the_test(groups, most):
     assert largest_judged(groups, max_test=100) <= most
+
+
+def used_by(split):
+    return frozenset(split.test)
+
+
+@pytest.mark.parametrize("labels", [0, 4])
+def test_a_fresh_test_set_has_nothing_of_earlier_ones(labels):
+    """Three in a row are disjoint and of the planned size, and classes stay even."""
+    examples = [example(n, answer=f"label {n % labels}" if labels else None) for n in range(400)]
+    used, sizes_of_tests = frozenset(), set()
+    for _ in range(3):
+        split = freeze_split(examples, SplitSettings(), GOAL, [], 4, used)
+        assert not used & set(split.test) and split.ids == {one.id for one in examples}
+        sizes_of_tests.add(len(split.test))
+        if labels:
+            tested = [int(id_[1:]) % labels for id_ in split.test]
+            assert max(map(tested.count, range(labels))) <= 1.5 * len(tested) / labels
+        used |= used_by(split)
+    assert sizes_of_tests == {80}
+
+
+def test_a_fresh_test_set_takes_no_group_that_was_tested():
+    examples = [example(n, f"g{n // 4}") for n in range(400)]
+    first = freeze_split(examples, SplitSettings(max_test=40), GOAL, [], 4)
+    second = freeze_split(examples, SplitSettings(max_test=40), GOAL, [], 4, frozenset(first.test[:10]))
+    group = {one.id: one.group for one in examples}
+    assert not {group[id_] for id_ in first.test[:10]} & {group[id_] for id_ in second.test}
+    assert len(second.test) == 40
+
+
+def test_a_fresh_test_set_without_enough_examples_is_an_error():
+    examples = [example(n) for n in range(100)]
+    used = frozenset(one.id for one in examples[:70])
+    with pytest.raises(DataError, match="too few examples for a fresh test set: 30, and it needs"):
+        freeze_split(examples, SplitSettings(), GOAL, [], 4, used)
+    dated = [replace(one, date="2024-05-01") for one in examples]
+    with pytest.raises(UsageError, match="A split by time cannot take a fresh test set"):
+        freeze_split(dated, SplitSettings(by="time"), GOAL, [], 4, used)
