@@ -184,10 +184,13 @@ def compared(
     both = [id_ for id_ in ours if id_ in theirs]
     if not both:
         return None
-    groups = {one.id: one.group for one in (*rows, *unasked, *others)}
-    bounds_of = {}
-    for mine, other in ((0.0, 1.0), (1.0, 0.0)):  # the values of answers that are missing: the worst, the best
-        pairs = [(ours.get(id_, mine), theirs.get(id_, other)) for id_ in groups]
-        bounds_of[mine] = difference(*zip(*pairs, strict=True), [*groups.values()], level)[1]
+    groups = {row.id: row.group for row in rows} | {one.id: one.group for one in unasked}
+    groups |= {row.id: row.group for row in others if row.id not in groups}
+
+    def interval(mine: float, other: float) -> Interval:  # the values of answers that are missing
+        values = [ours.get(id_, mine) for id_ in groups], [theirs.get(id_, other) for id_ in groups]
+        return difference(*values, [*groups.values()], level)[1]
+
+    worst, best = interval(0.0, 1.0), interval(1.0, 0.0)
     mean = math.fsum(ours[id_] - theirs[id_] for id_ in both) / len(both)
-    return Difference(name, mean, Interval(min(bounds_of[0.0].low, mean), max(bounds_of[1.0].high, mean), level))
+    return Difference(name, mean, Interval(min(worst.low, mean), max(best.high, mean), level))
