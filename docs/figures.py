@@ -184,8 +184,8 @@ def false_passes(result: dict[str, Any]) -> str:
     return "\n".join(
         [
             table(["data", "false passes", "a lower bound misses", "an upper bound misses"], rows),
-            "Ten climbs on one test set, with a fifth of the answers changed from one to the next: how often any of them "
-            "passes falsely. One in ten is allowed.\n",
+            "Ten climbs on one test set, with a fifth of the answers changed from one to the next: how often any of "
+            "them passes falsely. One in ten is allowed.\n",
             table(["climbs", "false passes"], again),
             f"{about}\n",
         ]
