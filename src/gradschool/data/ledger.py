@@ -51,8 +51,15 @@ def tested_before(examples: Iterable[Example], folder: Path) -> frozenset[str]:
 
 def expected_use(test: Sequence[Example], error_budget: float, folder: Path, run: Run | None = None) -> Use:
     """How the next climb would use this test set; a run that has begun to use it keeps its part."""
-    claimed = run.saved(USE) if run else None
+    claimed = _claimed(run, error_budget) if run else None
     return claimed or _use(_read(folder), test, error_budget)
+
+
+def _claimed(run: Run, error_budget: float) -> Use | None:
+    """What a run has claimed; one that an earlier version tested, without a ledger, has the whole budget."""
+    if run.saved(NAME) is None and run.results():
+        return Use(budget=error_budget, chance=error_budget)
+    return run.saved(USE)
 
 
 def claim(run: Run, test: Sequence[Example], error_budget: float) -> Work[Use]:
@@ -60,13 +67,15 @@ def claim(run: Run, test: Sequence[Example], error_budget: float) -> Work[Use]:
 
     A resumed run keeps what it claimed. If the ledger cannot be written, a warning says so.
     """
+    use = _claimed(run, error_budget)
+    if use and run.saved(NAME) is None:
+        return use
     path, name = folder_of(run) / LEDGER, run.save(NAME, secrets.token_hex(8))
     try:
         if name not in {entry.id for entry in _read(path.parent)}:
             questions = [_hash(example) for example in test]
             folder = run.folder.resolve().name
             append_line(path, {"id": name, "run": folder, "error_budget": error_budget, "questions": questions})
-        use = run.saved(USE)
         if use is None:
             entries = _read(path.parent)
             own = [entry.id for entry in entries].index(name)
