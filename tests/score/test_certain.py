@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradschool.records import Answer, Example, Message, Scored, Source
-from gradschool.score.certain import ask_until, bounds_of_part, certain, decide_by
+from gradschool.score.certain import all_of, ask_until, better_by, bounds_of_part, certain, decide_by
 from gradschool.score.judge import judge
 from gradschool.score.stats import bounds, verdict
 from gradschool.settings import Goal
@@ -101,3 +101,19 @@ def test_a_difference_counts_questions_that_only_one_was_asked_at_their_worst(st
     ).difference
     assert difference and complete and difference.mean == 1.0
     assert difference.interval.low < complete.interval.low and difference.interval.high >= complete.interval.high
+
+
+@pytest.mark.parametrize("right", [0.1, 0.7, 0.9, 1.0])
+def test_several_claims_are_certain_only_together(right: float) -> None:
+    """Above a mark of .5 early, but for long no better than a constant answer: the look goes on until both are clear."""
+    draw = random.Random(8)
+    floor = [float(draw.random() < 0.6) for _ in range(80)]
+    values = [float(draw.random() < right) for _ in range(80)]
+    mark, better = decide_by(names(80), 0.5, LEVEL), better_by(0.0, floor, names(80), LEVEL)
+    both = all_of([mark, better])
+    for asked in range(10, 81, 10):
+        found = certain(both, values[:asked], 80)
+        assert found in (None, both(values))
+        if found == "passed":
+            assert certain(mark, values[:asked], 80) == certain(better, values[:asked], 80) == "passed"
+    assert both(values) == {0.1: "failed", 1.0: "passed"}.get(right, both(values))
