@@ -105,7 +105,7 @@ def test_a_difference_counts_questions_that_only_one_was_asked_at_their_worst(st
 
 @pytest.mark.parametrize("right", [0.1, 0.7, 0.9, 1.0])
 def test_several_claims_are_certain_only_together(right: float) -> None:
-    """Above a mark of .5 early, but for long no better than a constant answer: the look goes on until both are clear."""
+    """Above a mark of .5 early, but not better than a constant answer: the look goes on until both are clear."""
     draw = random.Random(8)
     floor = [float(draw.random() < 0.6) for _ in range(80)]
     values = [float(draw.random() < right) for _ in range(80)]
