@@ -10,6 +10,7 @@ from gradschool.environment import peak_memory
 from gradschool.evaluate import evaluate_until, mean
 from gradschool.model.opening import base_folder
 from gradschool.package.bundle import pack
+from gradschool.package.floor_words import notes_about
 from gradschool.package.prove import prove
 from gradschool.records import Gate, RungResult, Scored, Use, Verdict, Work
 from gradschool.remedies import advise
@@ -17,7 +18,8 @@ from gradschool.run import CLIMB, PACKAGE, Key, Run, result_key
 from gradschool.rungs.ladder import LADDER
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, candidate_key
-from gradschool.score.certain import ask_until, decide_by
+from gradschool.score.certain import all_of, ask_until, better_by, decide_by
+from gradschool.score.floors import FLOORS, Trivial, above_floors, find_floors
 from gradschool.score.judge import Rival, judge, pass_mark_of
 from gradschool.score.metric import Comparing
 from gradschool.specialist import Recipe, Specialist, specialist_of
@@ -60,6 +62,7 @@ class Before:
     level: float  # the confidence of each bound
     start: Tested | None  # the candidate that the new one is built on
     tested: tuple[Tested, ...]
+    floors: tuple[Trivial, ...]
 
     @property
     def best(self) -> Tested | None:
@@ -102,13 +105,14 @@ def climb_rungs(
     run: Run, workspace: Workspace, ladder: Sequence[Rung]
 ) -> Work[tuple[Sequence[RungResult], Sequence[Tested]]]:
     """Make and test one candidate after another; each rung starts from the best one so far. Stops at the first pass."""
-    inputs = RungInputs(run, workspace.data.train, workspace.data.validation, workspace.measure, workspace.decoding)
+    data = workspace.data
+    inputs = RungInputs(run, data.train, data.validation, workspace.measure, workspace.decoding, data.split.near)
     base = Specialist(workspace.engine, Recipe(decoding=workspace.untrained_decoding))
     start: Tested | None = None
     use: Use | None = None
     results: list[RungResult] = []
     tested: list[Tested] = []
-    looks = workspace.looks
+    looks, floors = workspace.looks, (yield from floors_of(run, workspace))
     for rung in ladder:
         if reason := rung.reason_to_skip(run.job, workspace.engine):
             results.append(RungResult(rung.name, None, skipped=reason))
@@ -119,7 +123,7 @@ def climb_rungs(
         if use is None:
             use = yield from claim(run, workspace.data.test, run.job.settings.goal.error_budget)
             looks = replace(looks, budget=use.budget)
-        before = Before(use, looks.level, start, tuple(tested))
+        before = Before(use, looks.level, start, tuple(tested), floors)
         tested.append((yield from measure_on_test(run, workspace, rung.name, candidate, before)))
         looks = looks.after(tested[-1].decided_on_test)
         results.append(tested[-1].result)
@@ -132,16 +136,31 @@ def climb_rungs(
     return results, tested
 
 
+def floors_of(run: Run, workspace: Workspace) -> Work[tuple[Trivial, ...]]:
+    """The trivial answers to the test questions, scored once; warns if they reach the pass mark.
+
+    None for a finished climb of an earlier version, whose results had no floors.
+    """
+    if run.saved(CLIMBED):
+        return run.saved(FLOORS) or ()
+    data, goal = workspace.data, run.job.settings.goal
+    work = partial(find_floors, data.train, data.test, workspace.measure.decides, goal.metric)
+    floors = yield from run.once(FLOORS, work)
+    yield from notes_about(floors, goal.metric, pass_mark_of(goal))
+    return floors
+
+
 def measure_on_test(run: Run, workspace: Workspace, rung: str, candidate: Candidate, before: Before) -> Work[Tested]:
     """Answer and judge the test examples, and compare the scores with those of other rungs.
 
     A candidate whose validation score excludes a pass gets no verdict from the test. The other rungs are the one that
-    the candidate was built on, and the one with the best test score so far.
+    the candidate was built on, and the one with the best test score so far; a pass must be proven better than the
+    floors too.
     """
     began = time.monotonic()
     specialist, data, goal = specialist_of(workspace.engine, candidate.recipe), workspace.data, run.job.settings.goal
     excluded = candidate.highest < pass_mark_of(goal)
-    rows = yield from _answer(run, workspace, rung, specialist, before.level, decides=not excluded)
+    rows = yield from _answer(run, workspace, rung, specialist, before, decides=not excluded)
     unasked = data.test[len(rows) :]
     groups = [column for column, part in data.reading.columns.items() if part == "group"]
     report = judge(
@@ -153,6 +172,7 @@ def measure_on_test(run: Run, workspace: Workspace, rung: str, candidate: Candid
         validation_high=candidate.highest if excluded else None,
         unasked=unasked,
     )
+    report = above_floors(report, rows, before.floors, unasked)
     result = RungResult(
         rung=rung,
         report=replace(report, use=replace(before.use, per_group=data.split.per_group, unasked=len(unasked))),
@@ -167,14 +187,17 @@ def measure_on_test(run: Run, workspace: Workspace, rung: str, candidate: Candid
 
 
 def _answer(
-    run: Run, workspace: Workspace, rung: str, specialist: Specialist, level: float, decides: bool
+    run: Run, workspace: Workspace, rung: str, specialist: Specialist, before: Before, decides: bool
 ) -> Work[list[Scored]]:
     """Answer the test examples, in their drawn order, until no further answer could change the verdict.
 
     If the test does not decide, or if the metric compares all answers, all are answered.
     """
     test, measure = workspace.data.test, workspace.measure
-    decide = decide_by([example.group for example in test], pass_mark_of(run.job.settings.goal), level)
+    groups, level = [example.group for example in test], before.level
+    floors = [[one.values[example.id] for example in test] for one in before.floors if one.binding]
+    better = [better_by(0.0, floor, groups, level) for floor in floors]
+    decide = all_of([decide_by(groups, pass_mark_of(run.job.settings.goal), level), *better])
     saved = run.saved(result_key(rung))
 
     def until(rows: Sequence[Scored]) -> int:
@@ -194,8 +217,12 @@ def _rivals(start: Tested | None, best: Tested | None) -> tuple[Rival | None, Ri
 
 
 def best_on_validation(tested: Sequence[Tested]) -> Tested:
-    """The candidate with the best validation score among those that no gate rejects; of equals the lowest rung."""
-    return max((one for one in tested if one.result.sound), key=lambda one: one.candidate.validation)
+    """The candidate with the best validation score among those that no gate rejects; of equals the lowest rung.
+
+    If gates reject all, it is the best of these.
+    """
+    sound = [one for one in tested if one.result.sound]
+    return max(sound or tested, key=lambda one: one.candidate.validation)
 
 
 def overall(result: RungResult, gates: Sequence[Gate]) -> Verdict:

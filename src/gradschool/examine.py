@@ -1,13 +1,15 @@
 """What `gradschool check` reports: the data and its issues, what the test set can prove, and the tokens trained on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gradschool.data.issues import Issue
 from gradschool.job import Job
 from gradschool.model.chat import Chat
+from gradschool.package.floor_words import notes_about
 from gradschool.records import Example, Message, Note, Split, Work
 from gradschool.rungs.prompt import instructions_of
+from gradschool.score.floors import Trivial, find_floors
 from gradschool.score.provable import Proof
 from gradschool.specialist import Recipe, Specialist
 from gradschool.workspace import Dataset, open_job
@@ -41,6 +43,7 @@ class Examined:
     first: Example  # as it is trained on, without reasoning
     tokens: tuple[int, int, int] | None  # of the shortest, median and longest example with its instructions
     context_length: int
+    floors: dict[str, float] = field(default_factory=dict)  # scores of trivial answers; not of metrics that are fitted
 
     @property
     def groups(self) -> int:
@@ -75,6 +78,11 @@ def examine(job: Job, rows: int) -> Work[Examined]:
     else:
         yield Note("The base is not on this machine: it cannot be tuned, and its tokens cannot be shown.")
         shown = sent(specialist, data.train[:rows])
+    floors: tuple[Trivial, ...] = ()
+    if not workspace.measure.unfitted:
+        goal = job.settings.goal
+        floors = yield from find_floors(data.train, data.test, workspace.measure.decides, goal.metric)
+        yield from notes_about(floors, goal.metric, workspace.proof.pass_mark)
     return Examined(
         name=job.name,
         form=data.reading.form,
@@ -86,6 +94,7 @@ def examine(job: Job, rows: int) -> Work[Examined]:
         first=_first(data),
         tokens=(lengths[0], lengths[len(lengths) // 2], lengths[-1]) if lengths else None,
         context_length=workspace.engine.context_length,
+        floors={floor.kind: floor.mean for floor in floors},
     )
 
 

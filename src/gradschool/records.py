@@ -253,6 +253,24 @@ class Difference:
     interval: Interval
 
 
+FloorKind = Literal["constant", "nearest", "question", "letter"]
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """The score of trivial answers, which need no model, to the same test questions; and how far a rung is above it.
+
+    The answers are one `constant` text, the ideal answer to the `nearest` training question, the `question` itself, or
+    one `letter`. A rung must be proven better than each floor that is `binding`; others are only reported.
+    """
+
+    kind: FloorKind
+    score: Score
+    difference: Difference
+    answer: str = ""  # the constant text
+    binding: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class Use:
     """How a climb uses its test set, which sets what its verdict means."""
@@ -282,6 +300,17 @@ class Report:
     # The upper bound on validation, if that lies below the pass mark: then the test set decides nothing.
     validation_high: float | None = None
     use: Use = Use()
+    floors: tuple[Floor, ...] = ()  # none in older runs
+
+    @property
+    def floor(self) -> Floor | None:
+        """The floor to beat with the highest score."""
+        return max((one for one in self.floors if one.binding), key=lambda one: one.score.mean, default=None)
+
+    @property
+    def unbeaten(self) -> tuple[Floor, ...]:
+        """The floors to beat that this rung is not proven to be better than."""
+        return tuple(one for one in self.floors if one.binding and one.difference.interval.low <= 0)
 
     @property
     def differences(self) -> tuple[Difference, ...]:

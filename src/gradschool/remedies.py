@@ -6,6 +6,7 @@ from gradschool.data.labels import classes
 from gradschool.data.languages import language_of_pair, name_of
 from gradschool.evaluate import mean
 from gradschool.gates.forgetting import NAME as FORGETTING
+from gradschool.package.floor_words import remedies as floor_remedies
 from gradschool.package.verdicts import what_settles
 from gradschool.records import Conversation, Example, Message, RungResult, Scored
 from gradschool.rungs.curve import MORE_EXAMPLES
@@ -36,6 +37,7 @@ def advise(
     report = best.report
     assert report is not None
     yield from _refusals(results)
+    yield from floor_remedies(report)
     if report.verdict == "not proven" and report.score.mean >= report.pass_mark and report.more_examples:
         yield (
             f"More test examples: the score of {report.score.mean:.3f} is above the pass mark. {what_settles(report)}"

@@ -14,11 +14,12 @@ from gradschool.data.split import as_units
 from gradschool.evaluate import evaluate, measure_of
 from gradschool.files import write_lines
 from gradschool.package.bundle import is_base, open_specialist
-from gradschool.package.evidence import demand_files
+from gradschool.package.evidence import constant_answer, demand_files
 from gradschool.package.manifest import EVIDENCE, specialist_folder
 from gradschool.records import Note, Report, Scored, Work
 from gradschool.run import FIT_TEXTS
 from gradschool.saved_job import JOB_FILE, read_saved_job
+from gradschool.score.floors import above_floors, packaged_floors
 from gradschool.score.judge import judge
 from gradschool.score.metrics import trust_code
 from gradschool.settings import Data
@@ -60,4 +61,6 @@ def score_specialist(
     rows = yield from evaluate(specialist, asked, measure, None, "answering")
     if output:
         write_lines(output, TypeAdapter(list[Scored]).dump_python(rows, mode="json"))
-    return judge(rows, goal, look_level(goal.error_budget, 1))
+    report = judge(rows, goal, look_level(goal.error_budget, 1))
+    floors = packaged_floors(constant_answer(folder), asked, measure.decides, goal.metric)
+    return above_floors(report, rows, floors)

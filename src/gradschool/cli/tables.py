@@ -16,11 +16,13 @@ from gradschool.cli.screen import VERDICT_STYLE
 from gradschool.climbing import Climbed
 from gradschool.data.issues import Issue, counted
 from gradschool.examine import Examined
+from gradschool.package.floor_words import difference_from, floor_name, floors_in, scored
 from gradschool.package.manifest import EVIDENCE, QUESTIONS
 from gradschool.package.verdicts import (
     bounded,
     bounds,
     confidences,
+    decided,
     differences,
     duration,
     plain_verdict,
@@ -75,9 +77,15 @@ def ladder_table(results: Sequence[RungResult], width: int = WIDE) -> Table:
     table.add_column("time", justify="right", no_wrap=True)
     for result in results:
         table.add_row(*_ladder_row(result, narrow, VERDICT_WIDTH if width < WIDE else WIDE))
+    floors = floors_in(results)
+    for floor in floors:
+        mean = f"{floor.score.mean:.3f}\n{bounds(floor.score.interval)}"
+        required = "" if floor.binding else "only reported"
+        table.add_row("floor", escape(floor_name(floor)), mean, *([] if narrow else [""]), required, "", style="dim")
     if report:
+        trivial = " A rung must be proven better than each floor, too." if floors else ""
         each = f"each at {confidences(results)} confidence"
-        table.caption = f"{tested_on(results)} Below each score: its lower and upper bound, {each}."
+        table.caption = f"{tested_on(results)} Below each score: its lower and upper bound, {each}.{trivial}"
     return table
 
 
@@ -115,8 +123,11 @@ def show_report(console: Console, report: Report) -> None:
     say(
         console,
         f"{score.examples} examples in {score.groups} groups; "
-        f"pass mark {report.pass_mark:g}: [{style}]{report.verdict}[/]",
+        f"pass mark {report.pass_mark:g}: [{style}]{decided(report)}[/]",
     )
+    for floor in report.floors:
+        reported = "" if floor.binding else " (only reported)"
+        say(console, f"  floor{reported}: {escape(scored(floor))}; difference {difference_from(floor)}")
     if report.verdict == "not proven":
         say(console, f"  {escape(what_settles(report))}")
     for kind, count in report.failures.items():

@@ -9,6 +9,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gradschool.model.opening import is_hub_id
+from gradschool.package.floor_words import floor_name, floors_in
 from gradschool.package.forms import Shipped
 from gradschool.package.manifest import Manifest
 from gradschool.package.verdicts import (
@@ -59,6 +60,8 @@ def card(manifest: Manifest, results: Sequence[RungResult], shipped: Shipped | N
             confidences=confidences(results),
             differences=differences,
             tested_on=tested_on,
+            floors=floors_in(results),
+            floor_name=floor_name,
             verdict=verdict_words,
             parts=_parts(chosen),
             few=FEW_EXAMPLES,

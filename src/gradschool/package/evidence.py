@@ -56,12 +56,25 @@ def read_evidence(folder: Path, manifest: Manifest) -> Evidence:
         )
     job = read_saved_job(place / JOB_FILE)
     goal = job.settings.goal
-    try:
-        results = TypeAdapter(list[RungResult]).validate_python(read_json(place / RESULTS_FILE))
-    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
-        raise DamagedError(f"The evidence in {folder} cannot be read.", str(error), "climb again.") from error
+    results = _results(folder)
     examples, rows = read_rows(place / QUESTIONS, Example), read_rows(place / TEST_FILE, Scored)
     demand_files(goal, place)
     measure = measure_of(goal, place, examples, place / FIT_TEXTS)
     level = manifest.score.level if manifest.score else look_level(goal.error_budget, 1)
     return Evidence(goal, measure, examples, rows, results, level)
+
+
+def constant_answer(folder: Path) -> str:
+    """The best constant answer that the climb of a specialist found; empty if an earlier version packed it.
+
+    Raises DamagedError if the evidence cannot be read.
+    """
+    floors = [floor for result in _results(folder) if result.report for floor in result.report.floors]
+    return next((floor.answer for floor in floors if floor.kind == "constant"), "")
+
+
+def _results(folder: Path) -> list[RungResult]:
+    try:
+        return TypeAdapter(list[RungResult]).validate_python(read_json(folder / EVIDENCE / RESULTS_FILE))
+    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
+        raise DamagedError(f"The evidence in {folder} cannot be read.", str(error), "climb again.") from error

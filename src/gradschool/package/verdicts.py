@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from gradschool.data.ledger import times
 from gradschool.data.proof import VALIDATION_LEVEL
-from gradschool.records import Difference, Gate, Interval, Report, RungResult, Score
+from gradschool.package.floor_words import difference_from, floor_name, hardest, remarks
+from gradschool.package.floor_words import scored as scored_floor
+from gradschool.records import Difference, Floor, Gate, Interval, Report, RungResult, Score
 
 # How times are shown: below a limit (seconds), in a unit (seconds), in a form.
 DURATIONS = ((0.01, 1e-3, "{:.1f} ms"), (10, 1, "{:.2f} s"), (600, 1, "{:.0f} s"), (7200, 60, "{:.0f} min"))
@@ -24,6 +26,8 @@ def plain_verdict(result: RungResult, package_gates: Sequence[Gate] = ()) -> str
             f"It can be used: {scored}. At least {report.score.interval.low:.3f} is proven for other questions of "
             "this kind."
         )
+    if floor := hardest(report):
+        return _below(floor, scored, report)
     if report.validation_high is not None:
         return (
             f"Do not use it: on validation its score is at most {report.validation_high:.3f}, below the pass mark of "
@@ -36,8 +40,19 @@ def plain_verdict(result: RungResult, package_gates: Sequence[Gate] = ()) -> str
     return f"Do not use it yet: {scored}, {why}. {what_settles(report)}"
 
 
+def _below(floor: Floor, scored: str, report: Report) -> str:
+    if report.more_examples:
+        return (
+            f"Do not use it yet: {scored}, but it is not proven better than {floor_name(floor)}. {what_settles(report)}"
+        )
+    no_model = f"no model is needed for a score like that: {floor_name(floor)} scores {floor.score.mean:.3f}"
+    return f"Do not use it: {scored}, but {no_model}."
+
+
 def what_settles(report: Report) -> str:
     """How many more examples would settle a verdict of "not proven", and from how many groups."""
+    if not report.more_examples and report.floor in report.unbeaten and report.floor:
+        return f"More test examples would not help: it is not clearly better than {scored_floor(report.floor)}."
     if not report.more_examples:
         return "No practical number of examples would settle it: its score is too close to the pass mark."
     groups = ""
@@ -50,17 +65,15 @@ def what_settles(report: Report) -> str:
 
 
 def verdict_sentence(result: RungResult, package_gates: Sequence[Gate] = ()) -> str:
-    """The figures in a sentence: what the test proved about a rung; `package_gates` are those of its package.
-
-    A second one says if the test set was used before.
-    """
+    """What the test proved about a rung, with the figures, and remarks; `package_gates` are those of its package."""
     report = result.report
     if report is None:
         return f"Not tested: the {result.rung} rung has no score."
-    return f"{_figures(result, report, package_gates)} {times(report.use)}".rstrip()
+    said = [_sentence(result, report, package_gates), *remarks(report), times(report.use)]
+    return " ".join(sentence for sentence in said if sentence)
 
 
-def _figures(result: RungResult, report: Report, package_gates: Sequence[Gate]) -> str:
+def _sentence(result: RungResult, report: Report, package_gates: Sequence[Gate]) -> str:
     interval, mark = report.score.interval, f"pass mark of {report.pass_mark:g}"
     scored = f"{report.metric} {report.score.mean:.3f} on {report.score.examples} held-out examples"
     confidence = f"{percent(interval.level)} confidence"
@@ -72,6 +85,10 @@ def _figures(result: RungResult, report: Report, package_gates: Sequence[Gate]) 
         proven = f"the {result.rung} rung is proven to reach the {mark}"
         return f"Passed: {proven}: {scored}, lower bound {interval.low:.3f} ({confidence})."
     best = f"the best on validation is the {result.rung} rung"
+    if floor := hardest(report):
+        found = "Not proven" if report.verdict == "not proven" else "Not passed"
+        apart = f"it is not proven better than {scored_floor(floor)}: difference {difference_from(floor)}"
+        return f"{found}: {best}, and it reaches the {mark}, but {apart} ({confidence} each): {scored}."
     if report.validation_high is not None:
         upper = f"validation upper bound {report.validation_high:.3f} ({percent(VALIDATION_LEVEL)} confidence)"
         return f"Not passed: {best}, and it is below the {mark}: {upper}; the test decides nothing here: {scored}."
@@ -112,14 +129,19 @@ def verdict_words(result: RungResult) -> str:
 
 
 def decided(report: Report) -> str:
-    """The verdict on a score, and where it comes from if not from the test."""
+    """The verdict on a score, and where it comes from if not from the test and the pass mark."""
+    if hardest(report):
+        return "not proven above floor" if report.verdict == "not proven" else "failed, below floor"
     return report.verdict if report.validation_high is None else f"{report.verdict} on validation"
 
 
 def differences(report: Report) -> list[tuple[str, str]]:
-    """The paired differences from other rungs: each as its mean with the rung it is from, and its interval."""
+    """The paired differences from other rungs and the floor, each as its mean with its other side, and its interval."""
     best = report.best_difference
-    return [(_difference(one, one is best), bounds(one.interval, signed=True)) for one in report.differences]
+    pairs = [(_difference(one, one is best), bounds(one.interval, signed=True)) for one in report.differences]
+    if floor := report.floor:
+        pairs.append((f"{floor.difference.mean:+.3f} vs floor", bounds(floor.difference.interval, signed=True)))
+    return pairs
 
 
 def _difference(one: Difference, best: bool) -> str:

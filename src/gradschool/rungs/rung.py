@@ -1,5 +1,6 @@
 """What a rung is: its inputs, the candidate it makes, and the choice among recipes on validation."""
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import TypeAlias
@@ -7,6 +8,8 @@ from typing import TypeAlias
 from gradschool.data.proof import VALIDATION_LEVEL
 from gradschool.evaluate import Measure, evaluate, mean
 from gradschool.files import sha256_of
+from gradschool.gates.gate import Measurements
+from gradschool.gates.run import ANSWER_GATES, run_gates
 from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.records import Decoding, Example, Gate, Note, Scored, Work
@@ -25,6 +28,7 @@ class RungInputs:
     validation: Sequence[Example]
     measure: Measure
     decoding: Decoding | None = None  # of trained bases; default: that of the best specialist so far
+    near: Sequence[Sequence[str]] = ()  # clusters of ids of near-duplicates
 
     @property
     def settings(self) -> Settings:
@@ -90,6 +94,33 @@ def try_all(best: Specialist, recipes: Iterable[Recipe], inputs: RungInputs, run
 def best_of(tried: Sequence[Tried]) -> Tried:
     """The recipe with the best mean score; of equals the first, which is the simplest."""
     return max(tried, key=lambda pair: mean(pair[1]))
+
+
+def made(
+    recipe: Recipe,
+    rows: Sequence[Scored],
+    began: float,
+    tried: Sequence[tuple[str, float]] = (),
+    gates: Sequence[Gate] = (),
+) -> Candidate:
+    """A candidate with its scores on validation and the gates of its answers; `began` is when the rung began to work.
+
+    `rows` are its validation answers, `tried` and `gates` those of the rung.
+    """
+    return Candidate(
+        recipe=recipe,
+        validation=mean(rows),
+        tried=tuple(tried),
+        gates=(*gates, *answer_gates(rows)),
+        seconds=time.monotonic() - began,
+        highest=highest(rows),
+    )
+
+
+def answer_gates(rows: Sequence[Scored]) -> tuple[Gate, ...]:
+    """The gates of a candidate's validation answers."""
+    said = Measurements(with_ideals=([row.answer for row in rows], [row.ideal for row in rows]))
+    return run_gates(ANSWER_GATES, said)
 
 
 def highest(rows: Sequence[Scored]) -> float:
