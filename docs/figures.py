@@ -1,4 +1,4 @@
-"""Insert the figures of bench/results/ into docs/performance.md as tables.
+"""Insert the figures of bench/results/ into docs/performance.md and docs/decision.md as tables.
 
 python docs/figures.py
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 from tree import ROOT
 
-PAGE, RESULTS = ROOT / "docs" / "performance.md", ROOT / "bench" / "results"
+PAGES, RESULTS = [ROOT / "docs" / name for name in ("performance.md", "decision.md")], ROOT / "bench" / "results"
 BLOCK = re.compile(r"(<!-- (\w+):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 ABSENT = "Not measured."
 KILLED = {"kills": "kills", "ends": "repeated to the end", "equal": "equal"}
@@ -176,6 +176,43 @@ def kills(result: dict[str, Any]) -> str:
     )
 
 
+def false_passes(result: dict[str, Any]) -> str:
+    """How often climbs pass falsely and bounds miss, by kind of data, and the same for climbs on one test set."""
+    rows = [[name, *(f"{rate:.3f}" for rate in rates.values())] for name, rates in result["false passes"].items()]
+    again = [[name, f"{rate:.3f}"] for name, rate in result["climbed again"].items()]
+    about = f"{result['climbs']:,} climbs each; `{result['command']}`."
+    return "\n".join(
+        [
+            table(["data", "false passes", "a lower bound misses", "an upper bound misses"], rows),
+            "Ten climbs on one test set, with a fifth of the answers changed from one to the next: how often any of "
+            "them passes falsely. One in ten is allowed.\n",
+            table(["climbs", "false passes"], again),
+            f"{about}\n",
+        ]
+    )
+
+
+def power(result: dict[str, Any]) -> str:
+    """How often a good specialist passes, and the fraction of the questions that a look asks."""
+    rules = list(next(iter(result["power"].values())))
+    rows = [[number, *(f"{rates[rule]:.2f}" for rule in rules)] for number, rates in result["power"].items()]
+    asked = ", ".join(f"{one['asked']:.0%} at {truth}" for truth, one in result["stopped"].items())
+    return "\n".join(
+        [
+            table(["test examples", *rules], rows),
+            f"Of 110 questions, a look asks on average, by the true score: {asked}. No verdict differed from that of "
+            "all questions.\n",
+        ]
+    )
+
+
+def trivial_answers(result: dict[str, Any]) -> str:
+    """The score of each kind of trivial answer by each metric."""
+    cheats = list(next(iter(result["cheats"].values())))
+    rows = [[name, *(f"{means[cheat]:.3f}" for cheat in cheats)] for name, means in result["cheats"].items()]
+    return table(["metric (example job)", *cheats], rows)
+
+
 TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "training": ("train_speed", training),
     "training_float32": ("train_speed-float32", training),
@@ -184,6 +221,9 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "memory": ("memory-float32", memory),
     "quality": ("same_quality", quality),
     "kills": ("kills", kills),
+    "false_passes": ("verdict", false_passes),
+    "power": ("verdict", power),
+    "cheats": ("verdict", trivial_answers),
 }
 
 
@@ -200,4 +240,5 @@ def filled(page: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in PAGES:
+        page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")

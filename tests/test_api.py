@@ -243,7 +243,7 @@ def test_processes_of_torchrun_climb_once_and_return_the_same_result(tmp_path: P
     )
     (tmp_path / "main.py").write_text(program)
     forked.group(2, runpy.run_path, "main.py", cwd=tmp_path, env=small_job.QUIET)
-    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["job-1", "job-2"]
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["job-1", "job-2", "ledger.jsonl"]
     first, second = ((tmp_path / f"rank-{rank}").read_text() for rank in range(2))
     assert first == second and first.count("Climbed(verdict='passed', rung='base'") == 2
 

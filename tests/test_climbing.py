@@ -24,6 +24,7 @@ from gradschool.report.page import page
 from gradschool.run import Run
 from gradschool.rungs.base import BASE
 from gradschool.rungs.rung import Candidate, Rung, RungInputs
+from gradschool.runs import compare_runs
 from gradschool.specialist import Specialist
 from model_server import server
 from small_job import Whole
@@ -239,6 +240,41 @@ def test_a_rung_needs_only_its_definition_and_its_entry_in_the_ladder(tmp_path: 
         assert "toy" in text and "toys are safe" in text and "it never runs" in text
     again, events = finish(climb(Run.open(run.folder), (BASE, never, toy)))
     assert again == climbed and not any(isinstance(event, Note) and "toy: here" in event.text for event in events)
+
+
+def test_a_look_whose_verdict_is_certain_asks_no_further_question(tmp_path: Path) -> None:
+    """Report, card, package and comparisons say which questions were asked, and are complete without the others."""
+    hopeful = Rung(
+        "hopeful",
+        lambda best, inputs: _made(Candidate(replace(best.recipe, instructions="Play."), 1.0)),
+        lambda job, engine: "",
+        "a game",
+    )
+    backwards = [{**row, "completion": row["prompt"][::-1]} for row in echoes(72)]
+    job = read_job(small_job.write_job(tmp_path / "echo", SERVED.format(mark=0.7), backwards))
+    run = Run.start(job, tmp_path / "run")
+    climbed, _ = finish(run.recorded(climb(run, (BASE, hopeful))))
+    base, result = climbed.results
+    total = base.report.score.examples
+    assert base.report.use.unasked == 0  # it failed on validation: its test score is only reported
+    assert (result.report.verdict, climbed.rung) == ("failed", "hopeful")
+    assert result.report.use.unasked > 5 and result.report.score.examples + result.report.use.unasked == total
+    assert len(run.test_answers("hopeful").read_text().splitlines()) == result.report.score.examples
+    said = f"hopeful: {result.report.use.unasked} of {total} questions were not asked"
+    written, evidence = page(run, (BASE, hopeful)), run.specialist / "evidence"
+    assert said in written and "not asked</span>" in written
+    assert said in (run.specialist / "README.md").read_text()
+    for name in ("test.jsonl", "questions.jsonl"):
+        assert len((evidence / name).read_text().splitlines()) == result.report.score.examples
+    compared = compare_runs(run.folder, run.folder).difference
+    assert compared and compared.mean == 0
+    again, _ = finish(climb(Run.open(run.folder), (BASE, hopeful)))
+    assert again == climbed
+
+
+def _made(candidate: Candidate) -> Work[Candidate]:
+    yield Note("Made.")
+    return candidate
 
 
 def test_too_few_correct_answers_for_the_pass_mark_are_not_proven(tmp_path: Path) -> None:

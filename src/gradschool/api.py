@@ -43,6 +43,7 @@ from gradschool.records import (
     Source,
     Split,
     Step,
+    Use,
     Work,
 )
 from gradschool.run import Run
@@ -85,6 +86,7 @@ __all__ = [
     "Source",
     "Split",
     "Step",
+    "Use",
     "check",
     "climb",
     "iter_climb",

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from gradschool.data.ledger import claim, settle
 from gradschool.environment import peak_memory
-from gradschool.evaluate import evaluate, mean
+from gradschool.evaluate import evaluate_until, mean
 from gradschool.model.opening import base_folder
 from gradschool.package.bundle import pack
 from gradschool.package.floor_words import notes_about
 from gradschool.package.prove import prove
-from gradschool.records import Gate, RungResult, Scored, Verdict, Work
+from gradschool.records import Gate, RungResult, Scored, Use, Verdict, Work
 from gradschool.remedies import advise
 from gradschool.run import CLIMB, PACKAGE, Key, Run, result_key
 from gradschool.rungs.abstain import kept_of, make_candidate
@@ -19,9 +20,11 @@ from gradschool.rungs.ladder import LADDER
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, candidate_key, on_validation
 from gradschool.score.abstention import judge_answered
+from gradschool.score.certain import all_of, ask_until, better_by, decide_by
 from gradschool.score.floors import FLOORS, Trivial, above_floors, find_floors
 from gradschool.score.incumbent import excluded
 from gradschool.score.judge import Rival
+from gradschool.score.metric import Comparing
 from gradschool.score.threshold import Look
 from gradschool.settings import Goal
 from gradschool.specialist import Recipe, Specialist, specialist_of
@@ -66,6 +69,22 @@ class Tested:
         return self.result.report is not None and not self.result.report.on_validation
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a look at the test set depends on besides the candidate."""
+
+    use: Use  # of the test set by this climb
+    level: float  # the confidence of each bound
+    start: Tested | None  # the candidate that the new one is built on
+    tested: tuple[Tested, ...]
+    floors: tuple[Trivial, ...]
+
+    @property
+    def best(self) -> Tested | None:
+        """The candidate with the best test score so far."""
+        return max(self.tested, key=lambda one: (mean(one.rows), one is self.start), default=None)
+
+
 CLIMBED: Key[Climbed] = Key(CLIMB, Climbed)
 
 
@@ -78,12 +97,15 @@ def climb(run: Run, ladder: Sequence[Rung] = LADDER) -> Work[Climbed]:
     results, tested = yield from climb_rungs(run, workspace, ladder)
     chosen = tested[-1] if tested[-1].result.passed else best_on_validation(tested)
     data = workspace.data
+    asked, known = (
+        data.test[: len(chosen.rows)],
+        (data.train, data.validation),
+    )  # parity and exports are tested on these
     now = workspace.incumbent.test if workspace.incumbent else ()
-    known = data.train, data.validation
-    work = partial(pack, run, chosen.packaged, chosen.result, results, chosen.rows, data.split, data.test, known, now)
+    work = partial(pack, run, chosen.packaged, chosen.result, results, chosen.rows, data.split, asked, known, now)
     yield from run.once(PACKAGE, work)
     base = base_folder(run.job.settings, workspace.engine)
-    gates = yield from prove(run, base, data.test, chosen.rows, workspace.measure)
+    gates = yield from prove(run, base, asked, chosen.rows, workspace.measure)
     verdict = overall(chosen.result, gates)
     remedies: tuple[str, ...] = ()
     if verdict != "passed":
@@ -105,6 +127,7 @@ def climb_rungs(
     inputs = RungInputs(run, data.train, data.validation, workspace.measure, workspace.decoding, data.split.near)
     base = Specialist(workspace.engine, Recipe(decoding=workspace.untrained_decoding))
     start: Tested | None = None
+    use: Use | None = None
     results: list[RungResult] = []
     tested: list[Tested] = []
     looks, floors = workspace.looks, (yield from floors_of(run, workspace))
@@ -117,15 +140,19 @@ def climb_rungs(
         make = partial(make_candidate, rung, best, inputs, look_of(workspace, run.job.settings.goal, looks.level))
         candidate = yield from run.once(candidate_key(rung.name), make)
         high = yield from _difference_high(workspace, candidate, inputs, rung.name)
-        tested.append(
-            (yield from measure_on_test(run, workspace, rung.name, candidate, looks.level, start, tested, floors, high))
-        )
+        if use is None:
+            use = yield from claim(run, workspace.data.test, run.job.settings.goal.error_budget)
+            looks = replace(looks, budget=use.budget)
+        before = Before(use, looks.level, start, tuple(tested), floors)
+        tested.append((yield from measure_on_test(run, workspace, rung.name, candidate, before, high)))
         looks = looks.after(tested[-1].decided_on_test)
         results.append(tested[-1].result)
         yield results[-1]
         if results[-1].passed:
             break
         start = best_on_validation(tested)
+    if use:
+        settle(run, use.budget - looks.budget)
     return results, tested
 
 
@@ -144,46 +171,39 @@ def floors_of(run: Run, workspace: Workspace) -> Work[tuple[Trivial, ...]]:
 
 
 def measure_on_test(
-    run: Run,
-    workspace: Workspace,
-    rung: str,
-    candidate: Candidate,
-    level: float,
-    start: Tested | None,
-    before: Sequence[Tested],
-    floors: Sequence[Trivial],
-    difference_high: float | None = None,
+    run: Run, workspace: Workspace, rung: str, candidate: Candidate, before: Before, difference_high: float | None
 ) -> Work[Tested]:
     """Answer and judge the test examples, and compare the scores with those of other rungs.
 
-    `level` is the confidence of each bound. A candidate whose validation score excludes a pass gets no verdict from the
-    test, nor does one whose difference from the incumbent excludes it there: `difference_high` is its upper bound then.
-    The other rungs are `start`, which the candidate was built on, and the one with the best test score among those
-    `before`; a pass must be proven better than the `floors` too.
+    A candidate whose validation score excludes a pass gets no verdict from the test, nor does one whose difference from
+    the incumbent excludes it there: `difference_high` is its upper bound then. The other rungs are the one that the
+    candidate was built on, and the one with the best test score so far; a pass must be proven better than the floors
+    too.
     """
     began = time.monotonic()
-    specialist = specialist_of(workspace.engine, candidate.recipe)
-    answers = run.test_answers(rung)
-    rows = yield from evaluate(specialist, workspace.data.test, workspace.measure, answers, f"{rung}: test")
-    best = max(before, key=lambda one: (mean(one.rows), one is start), default=None)
-    first, second = _rivals(start, best)
-    mark, now = run.job.settings.goal.pass_mark, workspace.incumbent
-    groups = [column for column, part in workspace.data.reading.columns.items() if part == "group"]
+    specialist, data, goal = specialist_of(workspace.engine, candidate.recipe), workspace.data, run.job.settings.goal
+    below = goal.pass_mark is not None and candidate.highest < goal.pass_mark
+    rows = yield from _answer(run, workspace, rung, specialist, before, decides=not below and difference_high is None)
+    unasked, now = data.test[len(rows) :], workspace.incumbent
+    first, second = _rivals(before.start, before.best)
+    groups = [column for column, part in data.reading.columns.items() if part == "group"]
     report = judge_answered(
         rows,
         candidate.abstention,
-        run.job.settings.goal,
-        level,
+        goal,
+        before.level,
         start=first,
         best=second,
         group_name=next(iter(groups), ""),
-        validation_high=candidate.highest if mark is not None and candidate.highest < mark else None,
+        validation_high=candidate.highest if below else None,
         now=(now.name, now.test) if now else None,
         difference_high=difference_high,
+        unasked=unasked,
     )
+    report = above_floors(report, kept_of(rows, candidate.abstention), before.floors, unasked)
     result = RungResult(
         rung=rung,
-        report=above_floors(report, kept_of(rows, candidate.abstention), floors),
+        report=replace(report, use=replace(before.use, per_group=data.split.per_group, unasked=len(unasked))),
         gates=candidate.gates,
         recipe=_complete(candidate).describe(),
         seconds=candidate.seconds + time.monotonic() - began,
@@ -192,6 +212,32 @@ def measure_on_test(
     )
     # A resumed climb reports the cost of the first time, not that of reading answers from disk.
     return Tested(candidate, specialist, run.save(result_key(rung), result), rows)
+
+
+def _answer(
+    run: Run, workspace: Workspace, rung: str, specialist: Specialist, before: Before, decides: bool
+) -> Work[list[Scored]]:
+    """Answer the test examples, in their drawn order, until no further answer could change the verdict.
+
+    If the test does not decide, or not by each answer alone (if the metric compares all answers, there is an incumbent,
+    or the specialist may abstain), all are answered.
+    """
+    test, measure, goal = workspace.data.test, workspace.measure, run.job.settings.goal
+    groups, level = [example.group for example in test], before.level
+    floors = [[one.values[example.id] for example in test] for one in before.floors if one.binding]
+    better = [better_by(0.0, floor, groups, level) for floor in floors]
+    saved = run.saved(result_key(rung))
+    whole = not decides or isinstance(measure.decides, Comparing) or goal.incumbent or goal.min_answered
+
+    def until(rows: Sequence[Scored]) -> int:
+        if saved and saved.report:
+            return saved.report.asked.examples
+        if whole or goal.pass_mark is None:
+            return len(test)
+        decide = all_of([decide_by(groups, goal.pass_mark, level), *better])
+        return ask_until(decide, [row.value for row in rows], len(test))
+
+    return (yield from evaluate_until(until, specialist, test, measure, run.test_answers(rung), f"{rung}: test"))
 
 
 def _difference_high(workspace: Workspace, candidate: Candidate, inputs: RungInputs, rung: str) -> Work[float | None]:

@@ -14,7 +14,7 @@ from gradschool.files import append_line, read_rows, write_lines
 from gradschool.model.engine import Engine
 from gradschool.model.remote import new_notes
 from gradschool.records import Answer, Decoding, Example, Note, Progress, SavedAnswer, Scored, Work
-from gradschool.score.judge import score
+from gradschool.score.judge import complete, score_each
 from gradschool.score.metric import FittedMetric, FitText, Metric
 from gradschool.score.metrics import find_metrics
 from gradschool.settings import Goal
@@ -45,7 +45,15 @@ class Measure:
 
     def score(self, examples: Sequence[Example], answers: Sequence[Answer]) -> list[Scored]:
         """Score each answer against its example, in their order."""
-        return score(examples, answers, self.decides, self.extra)
+        return self.complete(self.score_each(examples, answers), examples)
+
+    def score_each(self, examples: Sequence[Example], answers: Sequence[Answer]) -> list[Scored]:
+        """Score each answer by itself; `complete` makes these rows what `score` returns."""
+        return score_each(examples, answers, self.decides, self.extra)
+
+    def complete(self, rows: Sequence[Scored], examples: Sequence[Example]) -> list[Scored]:
+        """The same rows with the parts that need all of them together."""
+        return complete(rows, examples, self.decides, self.extra)
 
 
 def evaluate(
@@ -61,24 +69,50 @@ def evaluate(
     return measure.score(examples, answers)
 
 
+def evaluate_until(
+    until: Callable[[Sequence[Scored]], int],
+    specialist: Specialist,
+    examples: Sequence[Example],
+    measure: Measure,
+    saved: Path | None,
+    what: str,
+) -> Work[list[Scored]]:
+    """As `evaluate`, but in steps: `until` says from the rows so far how many examples the next step should reach.
+
+    It ends if no more than have been answered.
+    """
+    rows: list[Scored] = []
+    ask, notes = _asking(specialist), partial(new_notes, specialist.engine)
+    while (end := until(rows)) > len(rows):
+        answers = yield from answer_all(ask, examples[:end], what, saved, notes, len(examples))
+        new = slice(len(rows), end)
+        rows += measure.score_each(examples[new], answers[new])
+    return measure.complete(rows, examples[: len(rows)])
+
+
 def answer_all(
-    ask: Ask, examples: Sequence[Example], what: str, saved: Path | None = None, notes: Callable[[], list[str]] = list
+    ask: Ask,
+    examples: Sequence[Example],
+    what: str,
+    saved: Path | None = None,
+    notes: Callable[[], list[str]] = list,
+    total: int | None = None,
 ) -> Work[list[Answer]]:
     """Collect the answers to examples, in the order of the examples; see `evaluate`.
 
-    `notes` gives what the engine has found out meanwhile, for the user.
+    `notes` gives what the engine has found out meanwhile, for the user. Progress is out of `total`, by default all.
     Raises DamagedError if the file of saved answers cannot be read.
     """
-    answers = _read_answers(saved) if saved else {}
+    answers, total = _read_answers(saved) if saved else {}, total or len(examples)
     missing = [example for example in examples if example.id not in answers]
     if missing:
-        yield Progress(what, len(answers), len(examples))
+        yield Progress(what, len(answers), total)
         for position, answer in ask(missing):
             answers[missing[position].id] = answer
             if saved:
                 append_line(saved, {"id": missing[position].id, "answer": _answer.dump_python(answer, mode="json")})
             yield from (Note(note, "warning") for note in notes())
-            yield Progress(what, len(answers), len(examples))
+            yield Progress(what, len(answers), total)
     if saved and answers:  # what is saved about them must not outlast them
         sync(saved)
         sync(saved.parent)

@@ -16,6 +16,7 @@ from gradschool.scores import Floor as Floor
 from gradschool.scores import FloorKind as FloorKind
 from gradschool.scores import Interval as Interval
 from gradschool.scores import Score as Score
+from gradschool.scores import Use as Use
 from gradschool.scores import Verdict as Verdict
 
 T = TypeVar("T")
@@ -118,13 +119,24 @@ class Split:
     hash: str
     reason: str = ""
     near: tuple[tuple[str, ...], ...] = ()
+    per_group: int = 0  # the most test examples of a group; 0: all of them
+    left_out: tuple[str, ...] = ()  # further examples of test groups, which nothing uses
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of all examples that were split."""
+        return frozenset((*self.train, *self.validation, *self.test, *self.left_out))
 
     def __str__(self) -> str:
         """The sizes and their reason, in one line."""
         parts = f"{len(self.train)} train, {len(self.validation)} validation, {len(self.test)} test"
-        total = len(self.train) + len(self.validation) + len(self.test)
         because = f", because {self.reason}" if self.reason else ""
-        return f"{total} examples: {parts} (split {self.hash[:8]}){because}"
+        return f"{len(self.ids)} examples: {parts}{self._capped()} (split {self.hash[:8]}){because}"
+
+    def _capped(self) -> str:
+        if not self.per_group:
+            return ""
+        return f" (at most {self.per_group} of each group, which proves more; {len(self.left_out)} are left out)"
 
     def advice(self) -> str:
         """The sizes, their reason and what changes them, in one line."""
@@ -252,6 +264,7 @@ class Report:
     group_name: str = ""  # the column that names the groups, if there is one
     # The upper bound on validation, if that lies below the pass mark: then the test set decides nothing.
     validation_high: float | None = None
+    use: Use = field(default_factory=Use)
     floors: tuple[Floor, ...] = ()  # none in older runs
     coverage: Coverage | None = None  # if it abstains; then all scores are those of the answered questions
     incumbent: AgainstIncumbent | None = None

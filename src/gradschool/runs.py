@@ -9,11 +9,11 @@ from pathlib import Path
 from gradschool.errors import GradschoolError
 from gradschool.files import disk_errors, read_rows
 from gradschool.package.manifest import EVIDENCE, TEST_FILE
-from gradschool.records import Difference, Interval, RungResult, Scored
+from gradschool.records import Difference, RungResult, Scored
 from gradschool.report.facts import read_facts
 from gradschool.run import FILES, PACKED, RUNS, STEPS, Run
 from gradschool.saved_job import JOB_FILE
-from gradschool.score.stats import difference
+from gradschool.score.judge import compared
 from gradschool.settings import options
 
 
@@ -78,16 +78,11 @@ def _paired(one: RunSummary, other: RunSummary) -> Difference | None:
     if one.split != other.split or one.result.report.metric != other.result.report.metric:
         return None
     rows, others = _rows(Path(one.run)), _rows(Path(other.run))
-    if not rows or rows.keys() != others.keys():
-        return None
-    values = [row.value for row in rows.values()], [others[id_].value for id_ in rows]
-    level = one.result.report.score.interval.level
-    mean, interval = difference(*values, [row.group for row in rows.values()], level)
-    return Difference(other.run, mean, Interval(interval.low, interval.high, level))
+    return compared(rows, other.run, others, one.result.report.score.interval.level)
 
 
-def _rows(folder: Path) -> dict[str, Scored]:
-    return {row.id: row for row in read_rows(folder / PACKED / EVIDENCE / TEST_FILE, Scored)}
+def _rows(folder: Path) -> list[Scored]:
+    return read_rows(folder / PACKED / EVIDENCE / TEST_FILE, Scored)
 
 
 def remove_run(folder: Path) -> list[str]:

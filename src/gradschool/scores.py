@@ -92,3 +92,14 @@ class AgainstIncumbent:
     failures: dict[str, int] = field(default_factory=dict)  # of the incumbent's answers, by kind; each counts as 0
     # The upper bound of the difference on validation, if that excludes the margin: then the test set decides nothing.
     validation_high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How a climb uses its test set, which sets what its verdict means."""
+
+    climb: int = 1  # the number of climbs on this test set, with this one
+    budget: float = 0.0  # this climb's part of the error probability; 0 in older runs
+    chance: float = 0.0  # the highest probability that one of these climbs passes falsely
+    per_group: int = 0  # the most test examples of a group; 0: all of them
+    unasked: int = 0  # questions that were not asked, because no answers to them could change the verdict

@@ -76,6 +76,9 @@ class SplitSettings(Section):
         description="by chance (drawn from the contents), or by time: the latest groups become the test set, "
         "the ones before them the validation set",
     )
+    fresh_test: bool = Field(
+        False, description="take the test set from examples that no earlier climb in the folder of the runs tested on"
+    )
     test_share: float | None = Field(
         None, gt=0, lt=1, description="fraction of examples in the test set; default: sized to prove the goal"
     )

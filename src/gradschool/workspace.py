@@ -8,6 +8,7 @@ from gradschool.data.check import check
 from gradschool.data.issues import Issue, carried
 from gradschool.data.languages import languages, name_of
 from gradschool.data.leakage import answer_issues
+from gradschool.data.ledger import expected_use, folder_of, tested_before, warning
 from gradschool.data.near_duplicates import near_duplicates
 from gradschool.data.others import messages_in, of_training, read_others
 from gradschool.data.proof import Looks
@@ -96,6 +97,8 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
             demand_trainable(readable, (train, validation), job.settings.tune, engine)
         others = (yield from texts_of_others(job, train)) if measure.unfitted else []
         shortage = _shortage(measure, job, train, others)
+        use = expected_use(test, goal.error_budget, folder_of(run), run)
+        looks = replace(looks, budget=use.budget)
     leaks = answer_issues(train, test)
     data = Dataset(reading, [*issues, *shortage, *leaks], split, train, validation, test, readable.lengths)
     proof = None
@@ -105,6 +108,8 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
         for issue in (*unspoken, *shortage, *leaks):
             yield Note(str(issue), "warning")
     yield Note(split.advice())
+    if again := warning(use, goal.error_budget):
+        yield Note(again, "warning")
     if run and proof:
         yield Note(proof.sentence(), "info" if proof.possible else "warning")
     if goal.min_answered is not None and proof:
@@ -266,7 +271,8 @@ def divide(examples: Sequence[Example], job: Job, looks: int, run: Run | None = 
     split = run.saved(SPLIT) if run else None
     if split is None:
         clusters = near_duplicates(examples, job.settings.data.near_duplicate)
-        split = freeze_split(examples, job.settings.split, job.settings.goal, clusters, looks)
+        used = tested_before(examples, folder_of(run)) if job.settings.split.fresh_test else frozenset()
+        split = freeze_split(examples, job.settings.split, job.settings.goal, clusters, looks, used)
     if run:
         verify_split(examples, run.save(SPLIT, split))
     return split

@@ -144,7 +144,7 @@ def test_groups_are_not_divided_ids_are_a_partition_and_order_does_not_matter(ex
         return
     parts = (split.train, split.validation, split.test)
     assert all(parts)
-    assert sorted(itertools.chain(*parts)) == sorted(one.id for one in examples)
+    assert sorted(itertools.chain(*parts, split.left_out)) == sorted(one.id for one in examples)
     group = {one.id: one.group for one in examples}
     for one, other in itertools.combinations(map(set, parts), 2):
         assert not {group[id_] for id_ in one} & {group[id_] for id_ in other}
@@ -278,3 +278,42 @@ def test_a_margin_to_an_incumbent_sizes_the_test_set_as_the_pass_mark_that_needs
     both = margin.model_copy(update={"pass_mark": 0.97})
     assert "a pass mark of 0.97" in sizes(500, 500, SplitSettings(), both, 1).reason
     assert sizes(200, 200, SplitSettings(), margin.model_copy(update={"margin": 0.0}), 1).test == 60
+
+
+def used_by(split):
+    return frozenset(split.test)
+
+
+@pytest.mark.parametrize("labels", [0, 4])
+def test_a_fresh_test_set_has_nothing_of_earlier_ones(labels):
+    """Three in a row are disjoint and of the planned size, and classes stay even."""
+    examples = [example(n, answer=f"label {n % labels}" if labels else None) for n in range(400)]
+    used, sizes_of_tests = frozenset(), set()
+    for _ in range(3):
+        split = freeze_split(examples, SplitSettings(), GOAL, [], 4, used)
+        assert not used & set(split.test) and split.ids == {one.id for one in examples}
+        sizes_of_tests.add(len(split.test))
+        if labels:
+            tested = [int(id_[1:]) % labels for id_ in split.test]
+            assert max(map(tested.count, range(labels))) <= 1.5 * len(tested) / labels
+        used |= used_by(split)
+    assert sizes_of_tests == {80}
+
+
+def test_a_fresh_test_set_takes_no_group_that_was_tested():
+    examples = [example(n, f"g{n // 4}") for n in range(400)]
+    first = freeze_split(examples, SplitSettings(max_test=40), GOAL, [], 4)
+    second = freeze_split(examples, SplitSettings(max_test=40), GOAL, [], 4, frozenset(first.test[:10]))
+    group = {one.id: one.group for one in examples}
+    assert not {group[id_] for id_ in first.test[:10]} & {group[id_] for id_ in second.test}
+    assert len(second.test) == 40
+
+
+def test_a_fresh_test_set_without_enough_examples_is_an_error():
+    examples = [example(n) for n in range(100)]
+    used = frozenset(one.id for one in examples[:70])
+    with pytest.raises(DataError, match="too few examples for a fresh test set: 30, and it needs"):
+        freeze_split(examples, SplitSettings(), GOAL, [], 4, used)
+    dated = [replace(one, date="2024-05-01") for one in examples]
+    with pytest.raises(UsageError, match="A split by time cannot take a fresh test set"):
+        freeze_split(dated, SplitSettings(by="time"), GOAL, [], 4, used)

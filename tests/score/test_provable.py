@@ -35,3 +35,14 @@ def test_the_sentence_names_what_is_enough() -> None:
     assert "6 groups" in proof_of(groups(6, 4), 200, 0.9, LEVEL).sentence()
     assert "--test-share" not in proof_of(groups(10), 12, 0.9, LEVEL).sentence()
     assert "lower it" in proof_of(groups(50), 100, 1.0, LEVEL).sentence()
+
+
+def test_few_groups_say_what_no_method_can_prove_and_what_more_would_change() -> None:
+    hopeless, hard = proof_of(groups(6, 6), 200, 0.8, LEVEL), proof_of(groups(20, 3), 200, 0.6, LEVEL)
+    assert "From 6 groups no method can prove more than 0.541, however many examples they have. At least" in str(
+        hopeless.sentence()
+    )
+    assert hopeless.highest <= hopeless.limit + 1e-6 and hopeless.with_twice is None
+    assert "With twice as many groups about 0.81" in hard.sentence() and "From 20 groups no method" in hard.sentence()
+    assert hard.with_twice and hard.needed_together and hard.with_twice < hard.needed_together
+    assert not any("no method" in proof_of(names, 200, 0.6, LEVEL).sentence() for names in (groups(60), groups(40, 2)))

@@ -27,6 +27,7 @@ from gradschool.package.verdicts import (
     differences,
     duration,
     plain_verdict,
+    tested_on,
     verdict_sentence,
     verdict_words,
     what_settles,
@@ -83,12 +84,9 @@ def ladder_table(results: Sequence[RungResult], width: int = WIDE) -> Table:
         required = "" if floor.binding else "only reported"
         table.add_row("floor", escape(floor_name(floor)), mean, *([] if narrow else [""]), required, "", style="dim")
     if report:
-        score = report.asked
         trivial = " A rung must be proven better than each floor, too." if floors else ""
-        table.caption = (
-            f"{score.examples} test examples in {score.groups} groups. Below each score: its lower and upper bound, "
-            f"each at {confidences(results)} confidence.{trivial}"
-        )
+        each = f"each at {confidences(results)} confidence"
+        table.caption = f"{tested_on(results)} Below each score: its lower and upper bound, {each}.{trivial}"
         if report.incumbent:
             table.caption += f" For comparison, {escape(incumbent(report.incumbent))}."
     return table

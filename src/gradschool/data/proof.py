@@ -45,6 +45,18 @@ class Looks:
         return Looks(self.budget - spent, self.number - 1)
 
 
+def part_of_later_climb(spent: float) -> float:
+    """The part of an error budget for another climb on the same test set; `spent` counts budgets of the earlier ones.
+
+    All climbs together may spend two budgets: each gets half of what the earlier ones left, so that the first one has a
+    whole one. What a climb does not spend stays for later ones.
+
+    >>> part_of_later_climb(0), part_of_later_climb(1), part_of_later_climb(1.5)
+    (1.0, 0.5, 0.25)
+    """
+    return max(0.0, 2 - spent) / 2
+
+
 def provable(examples: int, level: float) -> float:
     """The highest pass mark that a test of this size can prove."""
     return float((1 - level) ** (1 / examples)) if examples > 0 else 0.0

@@ -1,14 +1,16 @@
 """Split examples into train, validation and test; groups and near-duplicates stay on one side."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from gradschool.data.components import Nodes, components
 from gradschool.data.labels import classes
+from gradschool.data.power import best_cap
+from gradschool.data.proof import look_level
 from gradschool.data.sizing import Sizes, sizes
-from gradschool.errors import DataError
+from gradschool.errors import DataError, UsageError
 from gradschool.files import sha256_of
 from gradschool.records import Example, Split
 from gradschool.settings import Goal, SplitSettings
@@ -31,24 +33,32 @@ class _Unit:
     label: str
     ids: tuple[str, ...]
     time: float = 0.0  # of its latest example, seconds since 1970
+    used: bool = False  # in an earlier test
 
 
 def freeze_split(
-    examples: Sequence[Example], split: SplitSettings, goal: Goal, near: Sequence[Sequence[str]], looks: int
+    examples: Sequence[Example],
+    split: SplitSettings,
+    goal: Goal,
+    near: Sequence[Sequence[str]],
+    looks: int,
+    used: Collection[str] = (),
 ) -> Split:
     """Split examples into train, validation and test, such that no group and no near-duplicates are in two parts.
 
     Examples that share a group or a cluster of `near` (ids, from `near_duplicates`) stay together, transitively. The
     order comes from a hash of contents and seed, not from file order. If the answers are class labels, the split is
-    stratified. `looks` is how many evaluations on the test set are planned.
+    stratified. `looks` is how many evaluations on the test set are planned. Where large groups would make the bounds
+    wide, only some examples of each test group are tested (see `best_cap`), and the others are left out. Examples whose
+    ids are in `used` are not tested, nor are those that must stay with them.
 
     In a split by time, the units with the latest last example are the test set, and those before them validation: no
     training example is later than the end of any test unit. Units without a date go to train.
 
-    Raises DataError for fewer than 12 examples, for a single answer, if groups leave too few test examples, and for a
-    split by time if dates are missing.
+    Raises DataError for fewer than 12 examples, for a single answer, if groups or `used` leave too few test examples,
+    and for a split by time if dates are missing.
     """
-    units = _units(examples, near, split.seed) if examples else []
+    units = _units(examples, near, split.seed, frozenset(used)) if examples else []
     size = sizes(len(examples), len(units), split, goal, looks)
     answers = {example.ideal.strip() for example in examples}
     if len(answers) == 1:
@@ -59,6 +69,7 @@ def freeze_split(
         )
     if len(units) < MIN_UNITS:
         raise _too_few_units(examples, units)
+    _demand_fresh(units, size, split)
     if split.by == "time":
         parts = _assign_by_time(_dated(units, examples), size)
     else:
@@ -68,8 +79,19 @@ def freeze_split(
     if 2 * len(ids["test"]) < min(MIN_TEST, size.test):
         raise _too_few_units(examples, units)
     clusters = tuple(tuple(cluster) for cluster in near)
-    frozen = Split(ids["train"], ids["validation"], ids["test"], "", _reason(units, size, ids), clusters)
+    reason, cap = _reason(units, size, ids), _cap(parts["test"], goal, looks)
+    tested = _in_hash_order([replace(unit, ids=unit.ids[: cap or None]) for unit in parts["test"]])
+    known = frozenset(tested)
+    left_out = tuple(id_ for id_ in ids["test"] if id_ not in known)
+    frozen = Split(ids["train"], ids["validation"], tested, "", reason, clusters, cap, left_out)
     return replace(frozen, hash=_hash(examples, frozen))
+
+
+def _cap(units: Sequence[_Unit], goal: Goal, looks: int) -> int:
+    """How many examples of each test unit to test; 0: all of them."""
+    if goal.pass_mark is None:
+        return 0
+    return best_cap([len(unit.ids) for unit in units], goal.pass_mark, look_level(goal.error_budget, max(looks, 1)))
 
 
 def _reason(units: Sequence[_Unit], size: Sizes, ids: Mapping[str, Sequence[str]]) -> str:
@@ -109,7 +131,7 @@ def verify_split(examples: Sequence[Example], split: Split) -> None:
     """Raise DataError if the examples changed since the split: scores would not be comparable."""
     if _hash(examples, split) == split.hash:
         return
-    divided, present = {*split.train, *split.validation, *split.test}, {example.id for example in examples}
+    divided, present = split.ids, {example.id for example in examples}
     gone, new = len(divided - present), len(present - divided)
     raise DataError(
         "The examples changed since they were split into train, validation and test.",
@@ -132,7 +154,7 @@ def _hash(examples: Sequence[Example], split: Split) -> str:
     return sha256_of([known, extra])
 
 
-def _units(examples: Sequence[Example], near: Sequence[Sequence[str]], seed: int) -> list[_Unit]:
+def _units(examples: Sequence[Example], near: Sequence[Sequence[str]], seed: int, used: frozenset[str]) -> list[_Unit]:
     """Connected components of examples, linked by groups and by clusters of near-duplicates."""
     members: defaultdict[int, list[tuple[str, str, str]]] = defaultdict(list)
     labelled = classes(examples) is not None
@@ -141,7 +163,8 @@ def _units(examples: Sequence[Example], near: Sequence[Sequence[str]], seed: int
         members[number].append((sha256_of([seed, _content(example)]), example.id, label))
     units = []
     for member in map(sorted, members.values()):
-        units.append(_Unit(member[0][0], member[0][2], tuple(id_ for _, id_, _ in member)))
+        ids = tuple(id_ for _, id_, _ in member)
+        units.append(_Unit(member[0][0], member[0][2], ids, used=not used.isdisjoint(ids)))
     # this order stratifies classes and spreads large groups.
     return sorted(units, key=lambda unit: (unit.label, -len(unit.ids), unit.key, unit.ids))
 
@@ -161,14 +184,18 @@ def _components(examples: Sequence[Example], near: Sequence[Sequence[str]]) -> N
 
 def _assign(units: Sequence[_Unit], size: Sizes) -> dict[str, list[_Unit]]:
     """Assign each unit to the part that lacks the largest fraction of its size and space; oversized ones to train."""
-    largest = _largest_test_unit([len(unit.ids) for unit in units], size.test)
+    fresh = [len(unit.ids) for unit in units if not unit.used]
+    largest, seen = _largest_test_unit(fresh, size.test), 0
     target = {"test": size.test, "validation": size.validation, "train": size.train}
     filled = dict.fromkeys(PARTS, 0)
     parts: dict[str, list[_Unit]] = {part: [] for part in PARTS}
     for unit in units:
-        judged = len(unit.ids) <= largest
+        judged = len(unit.ids) <= largest and not unit.used
         fits = [part for part in PARTS if filled[part] + len(unit.ids) <= target[part]]
         open_parts = [part for part in fits if judged or part != "test"] or ["train"]
+        seen += 0 if unit.used else len(unit.ids)
+        if sum(fresh) < sum(target.values()) and judged and filled["test"] * sum(fresh) < size.test * seen:
+            open_parts = [part for part in fits if part == "test"] or open_parts
         part = max(open_parts, key=lambda name: (target[name] - filled[name]) / target[name])
         parts[part].append(unit)
         filled[part] += len(unit.ids)
@@ -255,6 +282,26 @@ def _in_hash_order(units: Sequence[_Unit]) -> tuple[str, ...]:
 def _move(parts: dict[str, list[_Unit]], giver: str, taker: str, unit: _Unit) -> None:
     parts[giver].remove(unit)
     parts[taker].append(unit)
+
+
+def _demand_fresh(units: Sequence[_Unit], size: Sizes, split: SplitSettings) -> None:
+    """Raise an error if too few units were in no earlier test; nothing happens if all were in none."""
+    fresh = sum(len(unit.ids) for unit in units if not unit.used and len(unit.ids) <= size.test)
+    if not any(unit.used for unit in units):
+        return
+    if split.by == "time":
+        raise UsageError(
+            "A split by time cannot take a fresh test set from the training examples.",
+            "These are older than the test set, and the latest examples would be trained on.",
+            "leave out --fresh-test, and add later examples.",
+        )
+    if fresh < size.test:
+        raise DataError(
+            f"There are too few examples for a fresh test set: {fresh}, and it needs {size.test}.",
+            "All others were in the test set of an earlier climb, or belong to a group that was.",
+            f"add {size.test - fresh} examples, lower --max-test, or leave out --fresh-test: the verdict then counts "
+            "the earlier climbs.",
+        )
 
 
 def _too_few_units(examples: Sequence[Example], units: Sequence[_Unit]) -> DataError:

@@ -20,6 +20,7 @@ from gradschool.package.verdicts import (
     differences,
     percent,
     plain_verdict,
+    tested_on,
     verdict_sentence,
     verdict_words,
 )
@@ -61,6 +62,7 @@ def card(manifest: Manifest, results: Sequence[RungResult], shipped: Shipped | N
             confidences=confidences(results),
             rule=rule_of,
             differences=differences,
+            tested_on=tested_on,
             floors=floors_in(results),
             floor_name=floor_name,
             verdict=verdict_words,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from gradschool.data.ledger import times
 from gradschool.data.proof import VALIDATION_LEVEL
 from gradschool.package import marks
 from gradschool.package.coverage_words import in_figures, in_plain_words
@@ -78,7 +79,8 @@ def verdict_sentence(result: RungResult, package_gates: Sequence[Gate] = ()) -> 
     report = result.report
     if report is None:
         return f"Not tested: the {result.rung} rung has no score."
-    return " ".join([_sentence(result, report, package_gates), *remarks(report)])
+    said = [_sentence(result, report, package_gates), *remarks(report), times(report.use)]
+    return " ".join(sentence for sentence in said if sentence)
 
 
 def _sentence(result: RungResult, report: Report, package_gates: Sequence[Gate]) -> str:
@@ -115,6 +117,23 @@ def _sentence(result: RungResult, report: Report, package_gates: Sequence[Gate])
 
 def _rejected(result: RungResult, package_gates: Sequence[Gate]) -> list[Gate]:
     return [gate for gate in (*result.gates, *package_gates) if not gate.held]
+
+
+def tested_on(results: Sequence[RungResult]) -> str:
+    """The test examples of a climb, what their score means, and which questions were not asked, in sentences."""
+    reports = {result.rung: result.report for result in results if result.report}
+    fullest = min(reports.values(), key=lambda report: report.use.unasked)
+    said = [f"{fullest.score.examples} test examples in {fullest.score.groups} groups."]
+    if most := fullest.use.per_group:
+        said.append(f"At most {most} of each group are tested: large groups count less than among all examples.")
+    for rung, report in reports.items():
+        if unasked := report.use.unasked:
+            total = report.score.examples + unasked
+            said.append(
+                f"{rung}: {unasked} of {total} questions were not asked, because no answers to them could change the "
+                "verdict; the bounds hold whatever these are."
+            )
+    return " ".join(said)
 
 
 def verdict_words(result: RungResult) -> str:

@@ -18,13 +18,14 @@ from gradschool.report.facts import Facts
 
 @dataclass(frozen=True, slots=True)
 class RungAnswer:
-    """The answer of one rung; `value` is None if it could not be scored again."""
+    """The answer of one rung; `value` is None if it could not be scored again, or if the question was not asked."""
 
     rung: str
     answer: Answer
     value: float | None
     failure: str
     parts: dict[str, float]
+    asked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +111,7 @@ def _test_examples(job: Job, facts: Facts) -> dict[str, Example]:
         verify_split(examples, split)
     except DataError:
         # Examples that are too long for the base are not in the split, and only the base itself can name them.
-        used = {*split.train, *split.validation, *split.test}
-        verify_split([example for example in examples if example.id in used], split)
+        verify_split([example for example in examples if example.id in split.ids], split)
     return {example.id: example for example in examples}
 
 
@@ -123,10 +123,14 @@ def _text(example: Example) -> str:
 
 
 def _question(id_: str, facts: Facts, scores: _Scores) -> Question:
+    """A question with the answer of each rung; one that was certain of its verdict before may not have been asked."""
+    stopped = {result.rung for result in facts.tested if result.report and result.report.use.unasked}
     answers = [
         _rung_answer(rung, given[id_], scores.rows.get(rung, {}).get(id_))
-        for rung, given in facts.answers.items()
         if id_ in given
+        else RungAnswer(rung, Answer(""), None, "", {}, asked=False)
+        for rung, given in facts.answers.items()
+        if id_ in given or rung in stopped
     ]
     now = facts.incumbent.get(id_)
     return Question(id_, *scores.texts.get(id_, ("", "")), answers, now.text if now else "")

@@ -15,7 +15,20 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 
 from gradschool.data.nearest import NearestQuestions, some_text, word_vectorizer
-from gradschool.records import Answer, Difference, Example, Floor, FloorKind, Note, Report, Score, Scored, Verdict, Work
+from gradschool.records import (
+    Answer,
+    Difference,
+    Example,
+    Floor,
+    FloorKind,
+    Interval,
+    Note,
+    Report,
+    Score,
+    Scored,
+    Verdict,
+    Work,
+)
 from gradschool.run import Key
 from gradschool.score.judge import score
 from gradschool.score.metric import Metric
@@ -142,14 +155,19 @@ def drawn(items: Sequence[T], count: int) -> list[T]:
     return random.Random(0).sample(list(items), min(count, len(items)))
 
 
-def above_floors(report: Report, rows: Sequence[Scored], trivial: Sequence[Trivial]) -> Report:
+def above_floors(
+    report: Report, rows: Sequence[Scored], trivial: Sequence[Trivial], unasked: Sequence[Example] = ()
+) -> Report:
     """The report with floors: "passed" stays only if the rows are proven better than each floor to beat.
 
-    It becomes "failed" if they are proven worse than one of them.
+    It becomes "failed" if they are proven worse than one of them. `unasked` are test examples that were not asked: the
+    bounds hold whatever the answers to them are.
     """
     level = report.score.interval.level
     compared = [(one, pairs) for one in trivial if (pairs := _pairs(rows, one))]
-    report = replace(report, floors=tuple(_floor(one, pairs, level) for one, pairs in compared))
+    rest = [(one, [(one.values[example.id], example.group) for example in unasked]) for one, _ in compared]
+    found = zip(compared, rest, strict=True)
+    report = replace(report, floors=tuple(_floor(one, pairs, more, level) for (one, pairs), (_, more) in found))
     if not report.unbeaten or report.verdict == "failed":
         return report
     kinds = {floor.kind for floor in report.unbeaten}
@@ -167,11 +185,20 @@ def _pairs(rows: Sequence[Scored], one: Trivial) -> list[Pair]:
     return [(row.value, one.values[row.id], row.group) for row in rows if row.id in one.values]
 
 
-def _floor(one: Trivial, pairs: Sequence[Pair], level: float) -> Floor:
-    ours, theirs, groups = zip(*pairs, strict=True)
+def _floor(one: Trivial, pairs: Sequence[Pair], rest: Sequence[tuple[float, str]], level: float) -> Floor:
+    """A floor on all test questions; `rest` are its values and groups for those that the rung was not asked."""
+    worst, best = ([*pairs, *((value, theirs, group) for theirs, group in rest)] for value in (0.0, 1.0))
+    _, theirs, groups = zip(*worst, strict=True)
     score = Score(sum(theirs) / len(theirs), bounds(theirs, groups, level), len(theirs), len(set(groups)))
-    apart = Difference(one.kind, *difference(ours, theirs, groups, level))
+    mean = _apart(pairs, level)[0]
+    low, high = _apart(worst, level)[1].low, _apart(best, level)[1].high
+    apart = Difference(one.kind, mean, Interval(min(low, mean), max(high, mean), level))
     return Floor(one.kind, score, apart, one.answer, one.binding)
+
+
+def _apart(pairs: Sequence[Pair], level: float) -> tuple[float, Interval]:
+    ours, theirs, groups = zip(*pairs, strict=True)
+    return difference(ours, theirs, groups, level)
 
 
 def _more(pairs: Sequence[Pair], level: float) -> int | None:

@@ -13,10 +13,11 @@ from typing import TypeAlias
 
 import numpy as np
 
+from gradschool.data.power import POWER
 from gradschool.data.proof import VALIDATION_LEVEL, min_test_examples
 from gradschool.records import AgainstIncumbent, Difference, Scored, Verdict
 from gradschool.score.dirichlet import chance_at_most
-from gradschool.score.stats import POWER, bounds, difference, more_examples, verdict
+from gradschool.score.stats import bounds, difference, more_examples, verdict
 
 NAME = "incumbent"  # in the table of the ladder
 DRAWS = 100  # simulated tests

@@ -1,14 +1,17 @@
 """Score answers one by one, and judge all of them together: the verdict."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from gradschool.errors import DataError, UsageError
-from gradschool.records import Answer, Cost, Difference, Example, Failure, Report, Score, Scored, Verdict
+from gradschool.records import Answer, Cost, Difference, Example, Failure, Interval, Report, Score, Scored, Verdict
+from gradschool.score.certain import bounds_of_part
 from gradschool.score.incumbent import Now, against
 from gradschool.score.metric import ABOUT_TEXT, Comparing, Metric, Unscorable
-from gradschool.score.stats import bounds, difference, more_examples, verdict
+from gradschool.score.stats import difference, more_examples, verdict
 from gradschool.settings import Goal
 
 NO_SCORE = "no score"
@@ -25,7 +28,21 @@ def score(
     metrics are named "metric: part". If an extra metric cannot score an answer, its part is 0 and the part
     "metric: no score" is 1. Metrics that compare (see `Comparing`) also get all answers together.
     """
-    rows = [_row(example, answer, metric, extra) for example, answer in zip(examples, answers, strict=True)]
+    return complete(score_each(examples, answers, metric, extra), examples, metric, extra)
+
+
+def score_each(
+    examples: Sequence[Example], answers: Sequence[Answer], metric: Metric, extra: Mapping[str, Metric]
+) -> list[Scored]:
+    """The rows of `score` without what needs all answers together."""
+    return [_row(example, answer, metric, extra) for example, answer in zip(examples, answers, strict=True)]
+
+
+def complete(
+    scored: Sequence[Scored], examples: Sequence[Example], metric: Metric, extra: Mapping[str, Metric]
+) -> list[Scored]:
+    """Rows of `score_each` with what needs all answers together."""
+    rows = [replace(row, parts=dict(row.parts)) for row in scored]
     _compare(rows, examples, metric, extra)
     gaps = {f"{name}: {NO_SCORE}" for name in extra} & {part for row in rows for part in row.parts}
     for row in rows:
@@ -90,6 +107,7 @@ def judge(
     validation_high: float | None = None,
     now: Now | None = None,
     difference_high: float | None = None,
+    unasked: Sequence[Example] = (),
 ) -> Report:
     """Judge rows of evidence: the score with its bounds, the verdict, parts, failures and cost.
 
@@ -97,7 +115,8 @@ def judge(
     on, and `best` those of the best one so far, for paired comparisons on the examples that both answered. `group_name`
     is the column of the groups. With `validation_high`, the upper bound of a score on validation that is below the pass
     mark, the verdict is "failed" and the test score is only reported; `difference_high` does the same for the margin to
-    `now`, the name and the rows of the incumbent. With a pass mark and an incumbent, both decide.
+    `now`, the name and the rows of the incumbent. With a pass mark and an incumbent, both decide. `unasked` are test
+    examples that were not asked: the bounds of the score and of the differences hold whatever the answers to them are.
 
     The mean of a part is taken over the examples that have it and over failures, which count as 0; that of a part about
     the answers' text (see `ABOUT_TEXT`) only over the former. Raises UsageError if the goal has neither a pass mark nor
@@ -107,15 +126,15 @@ def judge(
     if not rows:
         raise DataError("There are no answers to judge.", "A score needs at least one test example.", "add examples.")
     values, groups = [row.value for row in rows], [row.group for row in rows]
-    total = _score(values, groups, level)
+    total = _score(values, groups, level, [example.group for example in unasked])
     pass_mark, found, more = goal.pass_mark, list[Verdict](), list[int | None]()
     if pass_mark is not None:
         found.append("failed" if validation_high is not None else verdict(total.interval, pass_mark))
         more += [more_examples(values, groups, pass_mark, level)] if found == ["not proven"] else []
-    compared = against(rows, now, goal.margin, level, difference_high) if now else None
-    if compared:
-        found.append(compared.verdict)
-        more += [compared.more_examples] if compared.verdict == "not proven" else []
+    paired = against(rows, now, goal.margin, level, difference_high) if now else None
+    if paired:
+        found.append(paired.verdict)
+        more += [paired.more_examples] if paired.verdict == "not proven" else []
     elif goal.incumbent is not None:  # its answers to these questions are unknown
         found.append("not proven")
         more.append(None)
@@ -129,11 +148,11 @@ def judge(
         parts=_part_scores(rows, level),
         failures=dict(Counter(row.failure.kind for row in rows if row.failure).most_common()),
         cost=_cost([row.answer for row in rows]),
-        difference=_compared(rows, *start, level) if start else None,
-        best_difference=_compared(rows, *best, level) if best else None,
+        difference=compared(rows, *start, level, unasked) if start else None,
+        best_difference=compared(rows, *best, level, unasked) if best else None,
         group_name=group_name,
         validation_high=validation_high,
-        incumbent=compared,
+        incumbent=paired,
     )
 
 
@@ -167,8 +186,9 @@ def most_of(counts: Sequence[int | None]) -> int | None:
     return max(known) if known and len(known) == len(counts) else None
 
 
-def _score(values: Sequence[float], groups: Sequence[str], level: float) -> Score:
-    return Score(sum(values) / len(values), bounds(values, groups, level), len(values), len(set(groups)))
+def _score(values: Sequence[float], groups: Sequence[str], level: float, unasked: Sequence[str] = ()) -> Score:
+    interval = bounds_of_part(values, groups, unasked, level)
+    return Score(sum(values) / len(values), interval, len(values), len(set(groups)))
 
 
 def _part_scores(rows: Sequence[Scored], level: float) -> dict[str, Score]:
@@ -190,11 +210,24 @@ def _cost(answers: Sequence[Answer]) -> Cost:
     )
 
 
-def _compared(rows: Sequence[Scored], name: str, others: Sequence[Scored], level: float) -> Difference | None:
-    """The paired difference on the examples that both candidates answered; None if there are none."""
-    theirs = {row.id: row.value for row in others}
-    pairs = [(row.value, theirs[row.id], row.group) for row in rows if row.id in theirs]
-    if not pairs:
+def compared(
+    rows: Sequence[Scored], name: str, others: Sequence[Scored], level: float, unasked: Sequence[Example] = ()
+) -> Difference | None:
+    """The paired difference on the examples that both candidates answered; None if there are none.
+
+    The bounds also count the examples that one of them was not asked, with the values that make them widest.
+    """
+    ours, theirs = ({row.id: row.value for row in one} for one in (rows, others))
+    both = [id_ for id_ in ours if id_ in theirs]
+    if not both:
         return None
-    this, other, groups = zip(*pairs, strict=True)
-    return Difference(name, *difference(this, other, groups, level))
+    groups = {row.id: row.group for row in rows} | {one.id: one.group for one in unasked}
+    groups |= {row.id: row.group for row in others if row.id not in groups}
+
+    def interval(mine: float, other: float) -> Interval:  # the values of answers that are missing
+        values = [ours.get(id_, mine) for id_ in groups], [theirs.get(id_, other) for id_ in groups]
+        return difference(*values, [*groups.values()], level)[1]
+
+    worst, best = interval(0.0, 1.0), interval(1.0, 0.0)
+    mean = math.fsum(ours[id_] - theirs[id_] for id_ in both) / len(both)
+    return Difference(name, mean, Interval(min(worst.low, mean), max(best.high, mean), level))

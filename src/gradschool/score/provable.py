@@ -1,13 +1,16 @@
 """What a test set can prove about a pass mark before anything is answered, and what would be enough, in words."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gradschool.data.proof import min_test_examples
+from gradschool.data.power import score_that_proves
+from gradschool.data.proof import min_test_examples, provable
 from gradschool.score.stats import bounds, needed_score, needed_score_in_groups
 
 MAX_TEST_SHARE = 0.7  # a larger test set leaves too little for training to be proposed
+FEW_GROUPS = 30  # below this, what no method can prove from so few is stated
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,24 +27,38 @@ class Proof:
     needed: float | None
     needed_together: float | None
     level: float
+    with_twice: float | None = None  # about `needed_together` with twice as many groups, if there are few
 
     @property
     def possible(self) -> bool:
         """Whether the pass mark can be proved at all."""
         return self.highest >= self.pass_mark
 
+    @property
+    def limit(self) -> float:
+        """The highest pass mark that any method can prove with so many groups: if all are of one size and all right."""
+        return provable(self.groups, self.level)
+
     def sentence(self) -> str:
         """What it can prove, and what to do if that is not enough."""
         if self.possible:
             return (
                 f"The highest pass mark that this test set can prove is {self.highest:.3f}, with every answer "
-                f"right.{self._needed()}"
+                f"right.{self._needed()}{self._few()}"
             )
         grouped = f" in {self.groups} groups" if self.groups < self.examples else ""
         return (
             f"This test set cannot prove the pass mark of {self.pass_mark:g}: with every answer right, its "
-            f"{self.examples} examples{grouped} prove {self.highest:.3f}. {self._enough()}"
+            f"{self.examples} examples{grouped} prove {self.highest:.3f}.{self._few()} {self._enough()}"
         )
+
+    def _few(self) -> str:
+        """What few groups exclude, and what more of them would change."""
+        if self.groups == self.examples or self.groups >= FEW_GROUPS:
+            return ""
+        more = f" With twice as many groups about {self.with_twice:.2f} would be enough." if self.with_twice else ""
+        limit = f"From {self.groups} groups no method can prove more than {self.limit:.3f}"
+        return f"{more} {limit}, however many examples they have."
 
     def _needed(self) -> str:
         if self.needed is None:
@@ -67,9 +84,11 @@ class Proof:
 def proof_of(groups: Sequence[str], total: int, pass_mark: float, level: float) -> Proof:
     """What test examples can prove, each given by its group; `total` counts the examples of all parts."""
     highest, count = bounds([1.0] * len(groups), groups, level).low, len(set(groups))
-    needed = together = None
+    needed = together = with_twice = None
     if highest >= pass_mark and count == len(groups):
         needed = together = needed_score(count, pass_mark, level)
     elif highest >= pass_mark:
         needed, together = (needed_score_in_groups(groups, pass_mark, level, one) for one in (False, True))
-    return Proof(pass_mark, len(groups), count, total, highest, needed, together, level)
+        if count < FEW_GROUPS:
+            with_twice = score_that_proves(2 * [*Counter(groups).values()], pass_mark, level, together=True)
+    return Proof(pass_mark, len(groups), count, total, highest, needed, together, level, with_twice)

@@ -25,11 +25,11 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import beta
 
+from gradschool.data.power import POWER, probable_low
 from gradschool.data.proof import min_test_examples
 from gradschool.records import Interval, Verdict
 from gradschool.score.dirichlet import Vector, chance_at_most, lowest_mean
 
-POWER = 0.8  # the probability that "probably" means
 MAX_EXAMPLES = 100_000  # more is not practical
 DRAWS, STEPS = 100, 64  # simulated tests; scores between the pass mark and 1 that bisection may find
 
@@ -120,11 +120,11 @@ def more_examples(values: Sequence[float], groups: Sequence[str], pass_mark: flo
     if mean >= pass_mark:
 
         def settles(clusters: int) -> bool:
-            return _probable_low(clusters, mean, spread, extra, 1 - level) >= pass_mark
+            return probable_low(clusters, mean, spread, extra, 1 - level) >= pass_mark
     else:
 
         def settles(clusters: int) -> bool:
-            return 1 - _probable_low(clusters, 1 - mean, spread, extra, 1 - level) < pass_mark
+            return 1 - probable_low(clusters, 1 - mean, spread, extra, 1 - level) < pass_mark
 
     present = len(sums)
     candidates = range(present + 1, max(present + 2, int(MAX_EXAMPLES / size) + 1))
@@ -151,25 +151,3 @@ def _low(sums: Vector, sizes: Vector, chance: float) -> float:
         right = int((sums > 0).sum())
         return float(beta.ppf(chance, right, len(sums) - right + 1)) if right else 0.0
     return lowest_mean(sums, sizes, float(extra), chance)
-
-
-def _probable_low(clusters: int, mean: float, spread: float, extra: float, chance: float) -> float:
-    """The lower bound that a test of this many clusters exceeds with probability POWER, if `mean` is the true mean.
-
-    `spread` is the variance of one cluster's contribution to the mean, `extra` the size of the added cluster divided
-    by the mean size.
-    """
-    seen = _beta_quantile(mean, spread / clusters, 1 - POWER)
-    if 0 < mean < 1:  # the variance is smaller near 0 and 1
-        spread *= seen * (1 - seen) / (mean * (1 - mean))
-    center = clusters * seen / (clusters + extra)
-    variance = clusters * (spread + (seen - center) ** 2) + (extra * center) ** 2
-    return _beta_quantile(center, variance / (clusters + extra) / (clusters + extra + 1), chance)
-
-
-def _beta_quantile(mean: float, variance: float, chance: float) -> float:
-    """A quantile of the beta distribution with this mean and variance."""
-    if variance <= 0:
-        return mean
-    strength = max(mean * (1 - mean) / variance - 1, 1e-6)
-    return float(beta.ppf(chance, mean * strength, (1 - mean) * strength))

@@ -1,0 +1,143 @@
+"""The ledger of test sets: which climbs used the same test examples, and how much of the error budget each one spent.
+
+Each climb on a test set is another chance of a false pass. All climbs on one test set together may pass falsely with
+twice the error budget: the first one has one error budget, and each later one half of what the earlier ones left.
+ledger.jsonl lies next to the runs. A climb adds a line with a hash of every test question before it asks the first one,
+another with its budget, and a third with what it used of that, once its last rung is tested. Lines are only appended,
+so that climbs that begin at the same time need no lock: the order of the lines is that of the climbs.
+"""
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gradschool.data.normalize import normalized_question
+from gradschool.data.proof import part_of_later_climb
+from gradschool.errors import ResourceError
+from gradschool.files import append_line, read_rows, sha256_of
+from gradschool.records import Example, Note, Use, Work
+from gradschool.run import RUNS, Key, Run
+
+LEDGER = "ledger.jsonl"
+SAME = 0.1  # an earlier climb used this test set if it asked at least this fraction of its questions
+DIGITS = 16  # of a hash
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+NAME: Key[str] = Key("ledger", str)  # of a run's lines in the ledger
+USE: Key[Use] = Key("use", Use)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the ledger; `id` is the same in all lines of a run."""
+
+    id: str
+    run: str = ""  # the name of its folder
+    error_budget: float = 1.0  # of its job
+    questions: tuple[str, ...] = ()
+    spent: float | None = None  # of the error probability: the budget while it climbs, then what it used
+
+
+def folder_of(run: Run | None) -> Path:
+    """The folder of the runs, which the ledger lies in."""
+    return run.folder.resolve().parent if run else RUNS
+
+
+def tested_before(examples: Iterable[Example], folder: Path) -> frozenset[str]:
+    """The ids of the examples whose questions were in the test set of an earlier climb."""
+    known = {question for entry in _read(folder) for question in entry.questions}
+    return frozenset(example.id for example in examples if _hash(example) in known)
+
+
+def expected_use(test: Sequence[Example], error_budget: float, folder: Path, run: Run | None = None) -> Use:
+    """How the next climb would use this test set; a run that has begun to use it keeps its part."""
+    claimed = _claimed(run, error_budget) if run else None
+    return claimed or _use(_read(folder), test, error_budget)
+
+
+def _claimed(run: Run, error_budget: float) -> Use | None:
+    """What a run has claimed; one that an earlier version tested, without a ledger, has the whole budget."""
+    if run.saved(NAME) is None and run.results():
+        return Use(budget=error_budget, chance=error_budget)
+    return run.saved(USE)
+
+
+def claim(run: Run, test: Sequence[Example], error_budget: float) -> Work[Use]:
+    """Enter the run into the ledger, before its first test question is asked; returns its use of the test set.
+
+    A resumed run keeps what it claimed. If the ledger cannot be written, a warning says so.
+    """
+    use = _claimed(run, error_budget)
+    if use and run.saved(NAME) is None:
+        return use
+    path, name = folder_of(run) / LEDGER, run.save(NAME, secrets.token_hex(8))
+    try:
+        if name not in {entry.id for entry in _read(path.parent)}:
+            questions = [_hash(example) for example in test]
+            folder = run.folder.resolve().name
+            append_line(path, {"id": name, "run": folder, "error_budget": error_budget, "questions": questions})
+        if use is None:
+            entries = _read(path.parent)
+            own = [entry.id for entry in entries].index(name)
+            ended = [entry for entry in entries[own:] if entry.spent is not None]
+            use = run.save(USE, _use([*entries[:own], *ended], test, error_budget))
+            append_line(path, {"id": name, "spent": use.budget})
+    except ResourceError as error:
+        yield Note(f"{error.what} Later climbs on this test set will not count this one.", "warning")
+        return expected_use(test, error_budget, path.parent, run)
+    return use
+
+
+def settle(run: Run, spent: float) -> None:
+    """Enter what a run has used of its budget, once its last rung is tested."""
+    name, entries = run.saved(NAME), _read(folder_of(run))
+    if name and name in _spent(entries) and _spent(entries)[name] != spent:
+        append_line(folder_of(run) / LEDGER, {"id": name, "spent": spent})
+
+
+def warning(use: Use, error_budget: float) -> str:
+    """What it means to climb on a test set that was used before, and what to do about it; empty for the first climb."""
+    if use.climb == 1:
+        return ""
+    return (
+        f"{times(use)} Its error budget is therefore {_percent(use.budget)} instead of {_percent(error_budget)}. This "
+        "holds only if nothing was changed because of the earlier test answers. For a full budget, test on new "
+        "examples: add some, or take them from the training examples with `--fresh-test`."
+    )
+
+
+def times(use: Use) -> str:
+    """Which climb on its test set a climb is, and the chance of a false pass in all of them; empty for the first."""
+    if use.climb == 1:
+        return ""
+    which = f"{ORDINALS[use.climb - 1].capitalize()} climb" if use.climb <= len(ORDINALS) else f"Climb {use.climb}"
+    return f"{which} on this test set: the chance of a false pass in one of them is up to {_percent(use.chance)}."
+
+
+def _percent(probability: float) -> str:
+    return f"{100 * probability:.3g} %"
+
+
+def _use(entries: Sequence[Entry], test: Sequence[Example], error_budget: float) -> Use:
+    """The use of a test set by a climb after these entries."""
+    asked, spent = set(map(_hash, test)), _spent(entries)
+    earlier = [one for one in entries if one.questions and _overlaps(asked, one.questions)]
+    used = {one.id: spent.get(one.id, one.error_budget) for one in earlier}
+    budget = error_budget * part_of_later_climb(sum(used[one.id] / one.error_budget for one in earlier))
+    return Use(climb=len(earlier) + 1, budget=budget, chance=min(1.0, sum(used.values()) + budget))
+
+
+def _overlaps(asked: set[str], questions: Sequence[str]) -> bool:
+    return len(asked.intersection(questions)) >= SAME * len(asked)
+
+
+def _spent(entries: Sequence[Entry]) -> dict[str, float]:
+    return {entry.id: entry.spent for entry in entries if entry.spent is not None}
+
+
+def _read(folder: Path) -> list[Entry]:
+    return read_rows(folder / LEDGER, Entry, "move it away; the climbs that it names then no longer count.")
+
+
+def _hash(example: Example) -> str:
+    return sha256_of(normalized_question(example))[:DIGITS]

@@ -1,0 +1,169 @@
+"""Climbs on the same test set know of each other and share an error budget."""
+
+import errno
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import small_job
+from finish import finish
+from gradschool.data import ledger
+from gradschool.data.ledger import LEDGER, NAME, claim, expected_use, settle, times, warning
+from gradschool.data.proof import part_of_later_climb
+from gradschool.errors import DamagedError
+from gradschool.files import disk_errors
+from gradschool.job import Job
+from gradschool.records import Example, Message, Note, Source, Use
+from gradschool.run import Run
+from gradschool.settings import Settings
+
+BACK = """
+task = "Say it back."
+base_model = "fake"
+[goal]
+metric = "exact_match"
+pass_mark = 0.7
+[split]
+max_test = 40
+"""
+
+
+def examples(first: int, count: int) -> list[Example]:
+    numbers = range(first, first + count)
+    return [
+        Example(f"e{n}", (Message("user", f"What is lot {n}?"), Message("assistant", "A chair.")), "", Source("x", n))
+        for n in numbers
+    ]
+
+
+def started(folder: Path) -> Run:
+    return Run.start(Job("lots", folder, Settings(base_model="fake")), folder)
+
+
+def claimed(folder: Path, test: list[Example], budget: float = 0.05) -> Use:
+    run = started(folder)
+    use, _ = finish(claim(run, test, budget))
+    settle(run, use.budget)
+    return use
+
+
+def test_all_climbs_on_a_test_set_together_may_spend_two_budgets(tmp_path: Path) -> None:
+    uses = [claimed(tmp_path / f"lots-{n}", examples(0, 50)) for n in range(8)]
+    assert [use.climb for use in uses] == list(range(1, 9))
+    assert [use.budget for use in uses[:4]] == pytest.approx([0.05, 0.025, 0.0125, 0.00625])
+    assert uses[-1].chance == pytest.approx(sum(use.budget for use in uses)) and uses[-1].chance < 0.1
+
+
+def test_what_a_climb_does_not_spend_stays(tmp_path: Path) -> None:
+    run = started(tmp_path / "lots-1")
+    finish(claim(run, examples(0, 50), 0.05))
+    settle(run, 0.0125)  # it passed at its first of four looks
+    again = expected_use(examples(0, 50), 0.05, tmp_path)
+    assert again.budget == pytest.approx(0.05 * (2 - 0.25) / 2) and again.chance == pytest.approx(0.0125 + again.budget)
+
+
+def test_an_unfinished_climb_counts_in_full_and_a_resumed_one_counts_once(tmp_path: Path) -> None:
+    run = started(tmp_path / "lots-1")
+    first, _ = finish(claim(run, examples(0, 50), 0.05))
+    assert expected_use(examples(0, 50), 0.05, tmp_path).budget == pytest.approx(0.025)
+    assert finish(claim(Run.open(run.folder), examples(0, 50), 0.05))[0] == first
+    assert len((tmp_path / LEDGER).read_text().splitlines()) == 2
+    for _ in range(2):
+        settle(run, 0.0125)
+    assert len((tmp_path / LEDGER).read_text().splitlines()) == 3
+    assert expected_use(examples(0, 50), 0.05, tmp_path, run) == first
+
+
+def test_a_run_that_stopped_between_its_claim_and_the_ledger_is_entered_when_it_is_resumed(tmp_path: Path) -> None:
+    run = started(tmp_path / "lots-1")
+    use, _ = finish(claim(run, examples(0, 50), 0.05))
+    (tmp_path / LEDGER).unlink()
+    assert finish(claim(run, examples(0, 50), 0.05))[0] == use
+    assert json.loads((tmp_path / LEDGER).read_text())["id"] == run.saved(NAME)
+
+
+def test_of_climbs_that_begin_at_the_same_time_the_first_line_is_the_first_climb(tmp_path: Path) -> None:
+    both = [started(tmp_path / f"lots-{n}") for n in (1, 2)]
+    real, uses = ledger.append_line, []
+
+    def after_the_other(path: Path, row: dict[str, object]) -> None:
+        real(path, row)
+        if row.get("id") == both[0].saved(NAME) and not uses:  # the first one has a line, and no budget yet
+            uses.append(finish(claim(both[1], examples(0, 50), 0.05))[0])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger, "append_line", after_the_other)
+        uses.append(finish(claim(both[0], examples(0, 50), 0.05))[0])
+    assert [use.climb for use in uses] == [2, 1] and [use.budget for use in uses] == pytest.approx([0.025, 0.05])
+
+
+@pytest.mark.parametrize(("kept", "climb"), [(50, 2), (25, 2), (5, 2), (4, 1), (0, 1)])
+def test_a_test_set_is_another_one_if_nearly_all_questions_are_new(tmp_path: Path, kept: int, climb: int) -> None:
+    claimed(tmp_path / "lots-1", examples(0, 50))
+    assert expected_use(examples(50 - kept, 50), 0.05, tmp_path).climb == climb
+
+
+def test_small_repairs_of_a_question_or_of_its_answer_leave_it_the_same(tmp_path: Path) -> None:
+    claimed(tmp_path / "lots-1", examples(0, 20))
+    repaired = [
+        replace(one, id=f"new {one.id}", messages=(Message("user", f"what is lot {n}"), Message("assistant", "Stool.")))
+        for n, one in enumerate(examples(0, 20))
+    ]
+    assert expected_use(repaired, 0.05, tmp_path).climb == 2
+    assert ledger.tested_before([*repaired, *examples(20, 5)], tmp_path) == {one.id for one in repaired}
+
+
+def test_budgets_of_different_sizes_leave_something_for_later_climbs(tmp_path: Path) -> None:
+    claimed(tmp_path / "lots-1", examples(0, 20), 0.2)
+    later = claimed(tmp_path / "lots-2", examples(0, 20), 0.05)
+    assert later.budget == pytest.approx(0.025) and later.chance == pytest.approx(0.225)
+    assert part_of_later_climb(1.999) > 0
+
+
+def test_a_ledger_that_cannot_be_read_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / LEDGER).write_text('{"id": 3}\n')
+    with pytest.raises(DamagedError, match="move it away"):
+        expected_use(examples(0, 5), 0.05, tmp_path)
+
+
+def test_a_ledger_that_cannot_be_written_gives_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, row: object) -> None:
+        with disk_errors(path):
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+    run = started(tmp_path / "lots-1")
+    monkeypatch.setattr(ledger, "append_line", refuse)
+    use, events = finish(claim(run, examples(0, 5), 0.05))
+    assert use.budget == 0.05
+    assert any(isinstance(event, Note) and "will not count this one" in event.text for event in events)
+
+
+def test_words_about_later_climbs() -> None:
+    assert times(Use(1, 0.05, 0.05)) == warning(Use(1, 0.05, 0.05), 0.05) == ""
+    assert times(Use(3, 0.0125, 0.0875)).startswith("Third climb on this test set: the chance of a false pass")
+    assert "8.75 %" in times(Use(3, 0.0125, 0.0875)) and times(Use(12, 0.001, 0.09)).startswith("Climb 12 on")
+    said = warning(Use(3, 0.0125, 0.0875), 0.05)
+    assert "1.25 % instead of 5 %" in said and "--fresh-test" in said
+
+
+def test_a_second_climb_says_so_everywhere_and_a_fresh_test_makes_it_a_first_one(here: Path) -> None:
+    rows = [{**row, "completion": row["prompt"]} for row in small_job.rows(200)]
+    job = small_job.write_job(here / "echo", BACK, rows)
+    first = small_job.run("climb", job)
+    assert first.exit_code == 0 and "climb on this test set" not in first.output
+    second = small_job.run("climb", job)
+    # The first one passed at its first look of two: it spent half a budget, and one and a half of two are left.
+    assert "Second climb on this test set: the chance of a false pass in one of them is up to 6.25 %" in second.stdout
+    [folder] = (here / "runs").glob("*-2")
+    report = json.loads((folder / "done" / "base-result.json").read_text())["report"]
+    assert report["use"]["climb"] == 2 and report["score"]["interval"]["level"] == pytest.approx(1 - 0.0375 / 2)
+    assert "Second climb on this test set" in (folder / "specialist" / "README.md").read_text()
+    small_job.run("report", folder)
+    assert "Second climb on this test set" in (folder / "report.html").read_text()
+    assert "Third climb on this test set" in small_job.run("check", job).stdout
+    fresh = small_job.run("climb", job, "--fresh-test")
+    assert fresh.exit_code == 0 and "climb on this test set" not in fresh.output, fresh.output
+    splits = [set(json.loads(path.read_text())["test"]) for path in sorted((here / "runs").glob("*/done/split.json"))]
+    assert splits[0] == splits[1] and not splits[0] & splits[2]
