@@ -44,6 +44,14 @@ def test_a_host_is_asked_for_once() -> None:
     assert "sk-of-the-user" not in TRUST.path.read_text()
 
 
+@pytest.mark.parametrize("host", ["a.localhost:11434", "localhost.localdomain:8000", "ip6-localhost", "localhost.evil.example"])
+def test_a_name_that_only_looks_local_is_asked_for(host: str) -> None:
+    with pytest.raises(TrustError, match="--allow-host"):
+        key_variable(f"http://{host}/v1", None)
+    allow_host(f"http://{host}")
+    assert key_variable(f"http://{host}/v1", None) == "OPENAI_API_KEY"
+
+
 @pytest.mark.parametrize("address", ["https://models.example/v1", "http://127.0.0.1:9/v1"])
 def test_a_job_cannot_choose_the_variable_that_a_host_gets(address: str) -> None:
     with pytest.raises(TrustError, match=SECRET):

@@ -12,6 +12,7 @@ from gradschool.files import parse_toml, read_json
 from gradschool.settings import RENAMED, Rule, Section, Settings
 
 PREPARED = "prepared.json"  # the record of a preparation; with `writing` until it has ended
+MAX_SHOWN = 300  # characters of a wrong value, in an error
 EXAMPLE_FILES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".xlsx")
 
 
@@ -143,4 +144,6 @@ def _issue(error: Any) -> str:
             inner = section.model_fields[part].annotation if part in section.model_fields else Rule
             section = inner if isinstance(inner, type) and issubclass(inner, Section) else Rule
         return f"unknown key {key!r}: {nearest(location[-1], section.model_fields)}"
-    return f"{key} = {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
+    given, reason = repr(error["input"]), error["msg"].removeprefix("Value error, ")
+    shown = given if len(given) <= MAX_SHOWN else f"{given[:MAX_SHOWN]}…"
+    return f"{key} = {shown}: {reason[0].lower()}{reason[1:]}"

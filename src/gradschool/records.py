@@ -6,10 +6,18 @@ Text positions count characters from 0; lines and pages count from 1; times are 
 import math
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+
+from pydantic import Field
 
 Verdict = Literal["passed", "failed", "not proven"]
 T = TypeVar("T")
+MAX_NEW_TOKENS, MAX_TEMPERATURE = 10_000_000, 100.0  # nothing longer than any context; more is like drawing by chance
+# What a number in a saved record can be: records that others wrote are validated, ours hold nothing else.
+Count: TypeAlias = Annotated[int, Field(ge=0, lt=1 << 62)]
+Real: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
+Value: TypeAlias = Annotated[float, Field(ge=-1e-6, le=1 + 1e-6)]  # of a metric, up to rounding
+Seed: TypeAlias = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]  # what generators of random numbers take
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,7 @@ class Source:
     """Where something was read: a file, as the user named it, and a line."""
 
     file: str
-    line: int
+    line: Count
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
@@ -128,12 +136,12 @@ class Passage:
     id: str
     text: str
     file: str
-    start: int
-    end: int
-    first_line: int
-    last_line: int
+    start: Count
+    end: Count
+    first_line: Count
+    last_line: Count
     heading: str = ""
-    page: int | None = None
+    page: Count | None = None
 
     def as_citation(self) -> dict[str, Any]:
         """The JSON object that represents it in the citations of an answer."""
@@ -153,10 +161,10 @@ class Passage:
 class Decoding:
     """How tokens are sampled: greedily at temperature 0, else with nucleus sampling (`top_p`) and `seed`."""
 
-    max_new_tokens: int = 256
-    temperature: float = 0.0
-    top_p: float = 1.0
-    seed: int = 0
+    max_new_tokens: Annotated[int, Field(ge=1, le=MAX_NEW_TOKENS)] = 256
+    temperature: Annotated[float, Field(ge=0, le=MAX_TEMPERATURE)] = 0.0
+    top_p: Annotated[float, Field(ge=0, le=1)] = 1.0
+    seed: Seed = 0
 
 
 FailureKind = Literal["empty answer", "cut off", "too long for the model", "server", "metric", "no answer"]
@@ -176,9 +184,9 @@ class Answer:
 
     text: str
     stop: Literal["stop", "length", "error"] = "stop"
-    prompt_tokens: int = 0
-    new_tokens: int = 0
-    seconds: float = 0.0
+    prompt_tokens: Count = 0
+    new_tokens: Count = 0
+    seconds: Real = 0.0
     citations: tuple[Passage, ...] = ()
     failure: Failure | None = None
 
@@ -195,19 +203,19 @@ class SavedAnswer:
 class Interval:
     """Confidence bounds of a mean; `level` is the confidence of each bound alone (one-sided)."""
 
-    low: float
-    high: float
-    level: float
+    low: Real
+    high: Real
+    level: Annotated[float, Field(gt=0, lt=1)]
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
     """The mean of one metric over examples, with its bounds; a failed example counts as 0."""
 
-    mean: float
+    mean: Real
     interval: Interval
-    examples: int
-    groups: int
+    examples: Annotated[Count, Field(ge=1)]
+    groups: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +227,8 @@ class Scored:
     question: str
     ideal: str
     answer: Answer
-    value: float
-    parts: dict[str, float] = field(default_factory=dict)  # other metrics, and every rule by name
+    value: Value
+    parts: dict[str, Real] = field(default_factory=dict)  # other metrics, and every rule by name
     failure: Failure | None = None
 
 
@@ -228,9 +236,9 @@ class Scored:
 class Cost:
     """Average cost per answer."""
 
-    prompt_tokens: float
-    new_tokens: float
-    seconds: float
+    prompt_tokens: Real
+    new_tokens: Real
+    seconds: Real
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +246,7 @@ class Difference:
     """A paired comparison with the rung `other` on the same examples: mean of (this - other), two-sided bounds."""
 
     other: str
-    mean: float
+    mean: Real
     interval: Interval
 
 
@@ -249,16 +257,16 @@ class Report:
     metric: str
     score: Score
     verdict: Verdict
-    pass_mark: float
-    more_examples: int | None  # how many more would probably decide a `not proven`; None: no number would
+    pass_mark: Real
+    more_examples: Count | None  # how many more would probably decide a `not proven`; None: no number would
     parts: dict[str, Score] = field(default_factory=dict)
-    failures: dict[str, int] = field(default_factory=dict)
+    failures: dict[str, Count] = field(default_factory=dict)
     cost: Cost = Cost(0.0, 0.0, 0.0)
     difference: Difference | None = None  # from the rung that this one was built on; older runs: from the previous one
     best_difference: Difference | None = None  # from the rung with the best score so far, if that is another one
     group_name: str = ""  # the column that names the groups, if there is one
     # The upper bound on validation, if that lies below the pass mark: then the test set decides nothing.
-    validation_high: float | None = None
+    validation_high: Real | None = None
 
     @property
     def differences(self) -> tuple[Difference, ...]:
@@ -298,8 +306,8 @@ class Progress:
     """The progress of a long step; `total` is 0 if unknown."""
 
     what: str
-    done: int
-    total: int
+    done: Count
+    total: Count
     unit: str = "examples"
 
 
@@ -307,12 +315,12 @@ class Progress:
 class Step:
     """One optimizer step; losses are in nats per answer token, `tokens` counts all tokens trained on so far."""
 
-    step: int
-    steps: int
+    step: Count
+    steps: Count
     epoch: float
     loss: float
     learning_rate: float
-    tokens: int
+    tokens: Count
     validation_loss: float | None = None
     other_losses: dict[str, float] = field(default_factory=dict)  # of further objectives, by name
     training: str = ""  # its name: training, trial-RATE or curve-COUNT-training; events of older runs have none
@@ -327,9 +335,9 @@ class RungResult:
     gates: tuple[Gate, ...] = ()
     skipped: str = ""  # why the rung could not run
     recipe: str = ""  # the candidate's recipe in a few words
-    seconds: float = 0.0  # to make and to test it
-    peak_memory: int = 0  # bytes, of the process
-    tokens_trained: int = 0
+    seconds: Real = 0.0  # to make and to test it
+    peak_memory: Count = 0  # bytes, of the process
+    tokens_trained: Count = 0
 
     @property
     def passed(self) -> bool:

@@ -21,10 +21,10 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, TypeVar, get_args
+from typing import Annotated, Any, Generic, TypeVar, get_args
 
 import filelock
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from gradschool.durable import LEFTOVER, clear, make_folder, sync
 from gradschool.environment import Environment, environment
@@ -57,6 +57,7 @@ RESULT, TEST = "-result", "-test"  # after the name of a rung: its result, its a
 REOPENED = "package"  # in place of a rung: the answers of the reopened package
 FINAL, CURVES = "training", "curve-"  # names of trainings: the one that the rung proposes; of a learning curve
 KINDS = {kind.__name__: TypeAdapter(kind) for kind in get_args(Event)}  # of events, by the name they are saved under
+TIME: TypeAdapter[float] = TypeAdapter(Annotated[float, Field(ge=0, lt=253_402_300_800)])  # before the year 10000
 RUNS = Path("runs")  # the folder of runs that are not placed elsewhere
 MOMENT = 2.0  # seconds
 PROGRESS_EVERY = 2.0  # seconds between two recorded progress events of one step
@@ -305,7 +306,7 @@ class Run:
         path = self.folder / EVENTS_FILE
         try:
             return [
-                Recorded(float(line["time"]), KINDS[line["event"]].validate_python(line))
+                Recorded(TIME.validate_python(line["time"]), KINDS[line["event"]].validate_python(line))
                 for line in read_lines(path)
                 if line["event"] in KINDS
             ]

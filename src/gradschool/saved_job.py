@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from gradschool.errors import DamagedError
+from gradschool.file_names import FileName
 from gradschool.files import read_json, write_json
 from gradschool.job import Job
 from gradschool.settings import saved_settings
@@ -24,10 +25,10 @@ class SavedJob:
     """
 
     name: str
-    folder: str
+    folder: FileName
     settings: dict[str, Any] = field(default_factory=dict)  # of this version or of an earlier one
-    run: str = ""
-    from_run: str = ""
+    run: FileName = ""
+    from_run: FileName = ""
 
     @classmethod
     def of(cls, job: Job, run: Path) -> "SavedJob":

@@ -19,7 +19,7 @@ from gradschool.cli.helping import HelpfulCommand, HelpfulGroup
 from gradschool.cli.lines import PlainConsole, say
 from gradschool.settings import MAIN, RENAMED, Option, Renamed, flag_of, keyword_of, options, shown
 from gradschool.version import __version__
-from gradschool.visible import visible
+from gradschool.visible import one_line, visible
 
 app = typer.Typer(
     cls=HelpfulGroup,
@@ -127,7 +127,7 @@ class Command(HelpfulCommand):
 
 def _reported(error: errors.GradschoolError) -> typer.Exit:
     """Print an error; returns the exception that ends the program with its exit code."""
-    say(err, escape(error.what), style="red")
+    say(err, escape(one_line(error.what)), style="red")
     for line in (error.why, error.fix and f"What to do: {error.fix}"):
         if line:
             say(err, escape(line))

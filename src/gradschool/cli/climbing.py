@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from gradschool import errors
 from gradschool.cli.app import (
@@ -23,7 +22,7 @@ from gradschool.cli.app import (
     with_settings,
     write_issues,
 )
-from gradschool.cli.lines import say
+from gradschool.cli.lines import escape, say
 from gradschool.job import Job, read_job
 
 if TYPE_CHECKING:

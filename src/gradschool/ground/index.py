@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from gradschool.data.documents import read_documents
 from gradschool.errors import DamagedError, DataError, ModelError
+from gradschool.file_names import FileName
 from gradschool.files import new_folder, read_json, read_lines, sha256, write_json, write_lines
 from gradschool.ground.copies import originals, spread
 from gradschool.ground.folding import folded, without_accents
@@ -47,7 +48,7 @@ COMMON = STOPS.union(COMMON_WORDS.split())
 class EmbedderIdentity(BaseModel, frozen=True):
     """The embedder whose vectors an index has: its Hub id and revision, or the name of its folder; and its hash."""
 
-    name: str
+    name: FileName
     revision: str | None
     sha256: str  # of its weights, pooling and prompts
     files: str = ""  # SHA-256 over config and tokenizer; empty if an earlier version saved it

@@ -13,6 +13,7 @@ import tomli_w
 from pydantic import TypeAdapter, ValidationError
 
 from gradschool.errors import DamagedError, UsageError
+from gradschool.file_names import FileName
 from gradschool.files import hash_tree, parse_toml, refuse_links, sha256_of, write_text
 from gradschool.model.folders import refusal
 from gradschool.model.places import without_place
@@ -69,7 +70,7 @@ class Manifest:
     gradschool: str  # version that packaged it
     rung: str
     verdict: Literal["passed", "not passed"]
-    base_model: str  # its name in the job; of a base in a folder, the folder's own name
+    base_model: FileName  # its name in the job; of a base in a folder, the folder's own name
     base: BaseIdentity
     recipe: Recipe
     in_folder: bool = False  # the base is from a folder, and found by its hashes
