@@ -29,7 +29,10 @@ def test_characters_that_act_are_shown_as_in_json() -> None:
     assert visible("tab\tand\nline é 🙂 می\u200cخواهم") == "tab\tand\nline é 🙂 می\u200cخواهم"
 
 
-UNSEEN = "\u00ad\u034f\u115f\u1160\u180e\u200b\u200c\u200d\u2060\u2063\u206a\u3164\ufe0f\ufeff\uffa0\ufff9\U000e0041\U000e0100"
+UNSEEN = (
+    "\u00ad\u034f\u115f\u1160\u180e\u200b\u200c\u200d\u2060\u2063\u206a\u3164"
+    "\ufe0f\ufeff\uffa0\ufff9\U000e0041\U000e0100"
+)
 
 
 @pytest.mark.parametrize("unseen", UNSEEN, ids=ascii)

@@ -1,4 +1,4 @@
-"""Names of files and folders that others wrote down: those that no system can look up are refused before they are used."""
+"""Names of files and folders that others wrote: those that no system can look up are refused before they are used."""
 
 import os
 from typing import Annotated, TypeAlias

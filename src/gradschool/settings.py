@@ -51,7 +51,9 @@ class Data(Section):
     documents: FileName | None = Field(
         None, description="folder (or file) of documents for the ground rung: md, txt, html, pdf, docx, epub, xlsx"
     )
-    guidelines: FileName | None = Field(None, description="text file with guidelines; it becomes part of the instructions")
+    guidelines: FileName | None = Field(
+        None, description="text file with guidelines; it becomes part of the instructions"
+    )
     others: FileName | None = Field(
         None,
         description="texts of other authors, for the metric style: JSON lines with `text`, or a folder of documents; "
@@ -222,9 +224,7 @@ class Answers(Section):
         description="maximum length of an answer; default: from the longest ideal answer",
         json_schema_extra={"unit": "tokens"},
     )
-    temperature: float = Field(
-        0.0, ge=0, le=MAX_TEMPERATURE, description="sampling temperature; 0 is greedy decoding"
-    )
+    temperature: float = Field(0.0, ge=0, le=MAX_TEMPERATURE, description="sampling temperature; 0 is greedy decoding")
     batch_size: int | None = Field(
         None, ge=1, le=100_000, description="maximum batch size of the local engine; default: chosen for the machine"
     )

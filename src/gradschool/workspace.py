@@ -26,6 +26,7 @@ from gradschool.rungs.ladder import LADDER, count_looks
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Rung
 from gradschool.rungs.untrained import decodings_for, demand_fit
+from gradschool.saved_job import JOB_FILE, demand_own_run
 from gradschool.score.judge import pass_mark_of
 from gradschool.score.metrics import files_of, find_metrics
 from gradschool.score.provable import Proof, proof_of
@@ -65,6 +66,8 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
     A run saves its split and the identity of its base, and raises DataError or DamagedError if they have changed since.
     Without a run nothing is written.
     """
+    if run and not run.new:
+        demand_own_run(run.folder / JOB_FILE)
     check_job(job)
     if run:
         _demand_same_inputs(run)
@@ -144,10 +147,16 @@ def _demand_same_inputs(run: Run) -> None:
     data = job.settings.data
     names = (*files_of(job.settings.goal), data.guidelines, data.others)
     now = {name: hash_of(job.path(name)) for name in names if name}
-    if run.saved(SPLIT) is None:
-        run.save(INPUTS, now)
-    inputs, documents = run.saved(INPUTS), run.saved(DOCUMENTS)  # earlier versions saved neither
-    began = (now if inputs is None else inputs) | ({} if documents is None else documents)
+    inputs = run.saved(INPUTS)
+    if inputs is None and not run.has_steps:
+        inputs = run.save(INPUTS, now)
+    if inputs is None and run.names_its_place:
+        raise DamagedError(
+            f"{run.folder} is damaged: it has finished steps, and does not say which files they are of.",
+            f"done/{INPUTS.name}.json is saved before any step; without it, changed files would not be noticed.",
+            "restore that file to continue this run, or start a new climb.",
+        )
+    began = (inputs or {}) | (run.saved(DOCUMENTS) or {})  # earlier versions saved neither
     for name in began:
         if began[name] != now.get(name, hash_of(job.path(name))):
             raise DataError(

@@ -6,7 +6,6 @@ from gradschool.errors import RemoteError
 from gradschool.model.connection import is_loopback, trusts_environment
 from gradschool.model.remote import RemoteEngine
 
-
 NUMBERS = ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "::ffff:127.0.0.1", "0.0.0.0"]
 NAMES = ["api.localhost", "API.LOCALHOST.", "localhost.localdomain", "ip6-localhost"]
 
@@ -18,7 +17,9 @@ def test_this_machine_is_asked_directly(host: str, monkeypatch: pytest.MonkeyPat
     RemoteEngine("http://localhost:1/v1", "small")
 
 
-@pytest.mark.parametrize("host", [*NAMES, "localhost.example", "localho\u017ft", "127.0.0.1.example", "localhost..", ""])
+@pytest.mark.parametrize(
+    "host", [*NAMES, "localhost.example", "localho\u017ft", "127.0.0.1.example", "localhost..", ""]
+)
 def test_a_name_that_may_resolve_elsewhere_is_not_this_machine(host: str) -> None:
     assert not is_loopback(host)
 

@@ -51,6 +51,11 @@ TrustCode = Annotated[
     bool, typer.Option("--trust-code", help="allow the Python code of its metric; remembered until it changes")
 ]
 
+TrustRun = Annotated[
+    bool,
+    typer.Option("--trust-run", help="let a run that you did not begin here read the files of its job; remembered"),
+]
+
 
 def allow_hosts(hosts: list[str] | None) -> None:
     """Remember the hosts that the user allows."""

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator, Mapping
 
-
 from gradschool import errors
 from gradschool.cli.app import err, out
 from gradschool.cli.lines import escape, say

@@ -111,7 +111,9 @@ def rung_line(result: RungResult) -> str:
         return f"[bold]{escape(result.rung)}[/]: skipped, {escape(result.skipped)}"
     style = VERDICT_STYLE[result.report.verdict]
     failed = "".join(f"; failed gate: {escape(gate.name)}" for gate in result.gates if not gate.held)
-    return f"[bold]{escape(result.rung)}[/]: {bounded(result.report.score)} [{style}]{decided(result.report)}[/]{failed}"
+    return (
+        f"[bold]{escape(result.rung)}[/]: {bounded(result.report.score)} [{style}]{decided(result.report)}[/]{failed}"
+    )
 
 
 def show_notes(console: Console, engine: Engine) -> None:

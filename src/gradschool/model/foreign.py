@@ -13,7 +13,16 @@ CHILD = "gradschool.model.tokenizer_child"
 LIMITS = Limits(seconds=20, seconds_per_mb=2, memory=4_000_000_000, waiting=300.0)
 MAX_FILE, MAX_CONFIG = 200_000_000, 20_000_000  # bytes; the largest known tokenizers have 35 MB
 SMALL = ("config.json", "generation_config.json", "tokenizer_config.json", "special_tokens_map.json")
-TOKENIZERS = ("tokenizer*", "vocab*", "merges.txt", "*.model", "*.spm", "*.tiktoken", "tekken.json", "added_tokens.json")
+TOKENIZERS = (
+    "tokenizer*",
+    "vocab*",
+    "merges.txt",
+    "*.model",
+    "*.spm",
+    "*.tiktoken",
+    "tekken.json",
+    "added_tokens.json",
+)
 # Keys with which a config chooses the code of attention and experts; "owner/kernel" would be fetched from the Hub.
 KERNELS = ("attn_implementation", "experts_implementation")
 OWN_BASES = Path(__file__).parents[1] / "bases"  # that come with gradschool

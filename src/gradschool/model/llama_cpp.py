@@ -146,7 +146,9 @@ class LlamaCpp:
             text = str(self._post("apply-template", {"messages": messages}, TEMPLATE_SECONDS)["prompt"])
         except httpx.TimeoutException as error:
             self.kill()
-            raise unusable_template(f"llama.cpp renders a conversation for more than {TEMPLATE_SECONDS:g} s.") from error
+            raise unusable_template(
+                f"llama.cpp renders a conversation for more than {TEMPLATE_SECONDS:g} s."
+            ) from error
         if len(text) > most:
             raise unusable_template(f"It writes more than {most:,} characters for a conversation.")
         return text
