@@ -16,6 +16,7 @@ MAX_NEW_TOKENS, MAX_TEMPERATURE = 10_000_000, 100.0  # nothing longer than any c
 # What a number in a saved record can be: records that others wrote are validated, ours hold nothing else.
 Count: TypeAlias = Annotated[int, Field(ge=0, lt=1 << 62)]
 Real: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
+Level: TypeAlias = Annotated[float, Field(gt=0, lt=1)]  # confidence
 Value: TypeAlias = Annotated[float, Field(ge=-1e-6, le=1 + 1e-6)]  # of a metric, up to rounding
 Seed: TypeAlias = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]  # what generators of random numbers take
 
@@ -205,7 +206,7 @@ class Interval:
 
     low: Real
     high: Real
-    level: Annotated[float, Field(gt=0, lt=1)]
+    level: Level
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,17 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from gradschool.errors import DamagedError, UsageError
 from gradschool.file_names import FileName
 from gradschool.files import hash_tree, parse_toml, refuse_links, sha256_of, write_text
 from gradschool.model.folders import refusal
 from gradschool.model.places import without_place
-from gradschool.records import BaseIdentity, Report, Verdict
+from gradschool.records import BaseIdentity, Count, Level, Real, Report, Verdict
 from gradschool.run import MANIFEST as MANIFEST
 from gradschool.run import PACKED
 from gradschool.saved_job import JOB_FILE
@@ -38,12 +38,12 @@ class ScoreSummary:
     """The score of the packaged rung on the test examples."""
 
     metric: str
-    mean: float
-    low: float
-    high: float
-    level: float  # confidence of each bound
-    examples: int
-    pass_mark: float
+    mean: Real
+    low: Real
+    high: Real
+    level: Level  # confidence of each bound
+    examples: Annotated[Count, Field(ge=1)]
+    pass_mark: Real
     verdict: Verdict
 
     @classmethod
