@@ -53,8 +53,9 @@ def _texts(tokenizer: Tokenizer) -> Iterator[str]:
     parts = (tokenizer.normalizer, tokenizer.pre_tokenizer, tokenizer.decoder)
     found = (pattern for part in parts if part for pattern in _patterns(json.loads(part.__getstate__())))
     patterns = list(dict.fromkeys(found))[:MAX_PATTERNS]
-    runs = [*RUNS, *dict.fromkeys("".join(patterns))][:MAX_PATTERNS]
-    yield from (run * (PUMPED // len(run)) + "\0" for run in runs)
+    own = "".join(dict.fromkeys("".join(patterns)))[:MAX_PATTERNS]
+    # A pattern is only tried where its fixed characters follow somewhere; they must not follow the run itself.
+    yield from (run * (PUMPED // len(run)) + "\0" + own for run in (*RUNS, *own))
     yield from (pattern[:PUMPED] for pattern in patterns)
 
 
