@@ -62,6 +62,9 @@ def _show_rows(listed: "Sequence[RunSummary]") -> None:
         score = f"{report.score.mean:.3f}\n{bounds(report.score.interval)}" if report else ""
         rows.append((escape(one.run), escape(one.base), escape(one.rung), score, one.state))
     show_rows(out, ("run", "base", "rung", "score", "state"), rows, left=range(5))
+    for one in listed:
+        if one.doubt:
+            say(out, f"{escape(one.run)} is not verified. {escape(one.doubt)}", style="yellow")
 
 
 def _show_comparison(compared: "Comparison") -> None:

@@ -14,6 +14,7 @@ from gradschool.job import Job
 from gradschool.package.manifest import EVIDENCE, QUESTIONS, TEST_FILE
 from gradschool.records import Answer, Example, Scored
 from gradschool.report.facts import Facts
+from gradschool.run import FIT_TEXTS
 from gradschool.saved_job import JOB_FILE, is_own_run
 
 
@@ -75,6 +76,14 @@ def failure_examples(questions: Iterable[Question]) -> dict[str, str]:
     """One reason for each kind of failure."""
     failures = [answer.failure for question in questions for answer in question.answers if answer.failure]
     return {kind: reason for kind, _, reason in (failure.partition(": ") for failure in reversed(failures))}
+
+
+def score_packaged(facts: Facts, rung: str) -> list[Scored]:
+    """The answers of a rung to the test examples in the package, scored again; raises GradschoolError or OSError."""
+    evidence, answers = facts.run.specialist / EVIDENCE, facts.answers.get(rung, {})
+    examples = [one for one in read_rows(evidence / QUESTIONS, Example) if one.id in answers]
+    measure = measure_of(facts.run.job.settings.goal, evidence, examples, evidence / FIT_TEXTS)
+    return measure.score(examples, [answers[example.id] for example in examples])
 
 
 def _score_again(facts: Facts) -> _Scores:
