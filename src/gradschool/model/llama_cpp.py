@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
@@ -25,6 +26,7 @@ from gradschool.settings import Remote
 MODEL = "specialist"
 CHILD = "gradschool.model.llama_child"
 ANSWER_SECONDS = 600.0  # for one answer
+START_SECONDS = 1800.0  # for reading a model from a slow disk
 TEMPLATE_SECONDS = 60.0  # for rendering one conversation, on a machine that is busy with other work
 REQUEST_MEMORY = 4_000_000_000  # bytes for all requests, above what llama.cpp takes for the model (Linux)
 SEEDS = 1 << 32  # llama.cpp seeds are 32 bits; the largest one means a random seed
@@ -91,10 +93,15 @@ class LlamaCpp:
         with contextlib.suppress(BrokenPipeError):  # it exited at once; its log has the reason
             self._process.stdin.write(json.dumps(asdict(self._settings)) + "\n")
             self._process.stdin.flush()
-        for line in self._process.stdout:
-            if line.startswith("http://"):
-                self.address = line.strip()
-                return self
+        slow = threading.Timer(START_SECONDS, self._process.kill)  # such as a template that never ends
+        slow.start()
+        try:
+            for line in self._process.stdout:
+                if line.startswith("http://"):
+                    self.address = line.strip()
+                    return self
+        finally:
+            slow.cancel()
         error = self._failed()
         self.__exit__(None, None, None)
         raise error

@@ -22,6 +22,8 @@ from gradschool.model.threads import choose_threads
 from gradschool.records import Answer, BaseIdentity, Conversation, Decoding
 
 AT_ONCE = 4
+TURNS = (("user", "Hello"), ("assistant", "Hi there"), ("user", "How are you?"))
+SHORT = (TURNS[:1], TURNS, (("system", "You are a helpful assistant"), *TURNS))  # the last one is llama.cpp's example
 DEFAULT_CONTEXT = 8192  # tokens; llama.cpp allocates all of it for each parallel request
 
 
@@ -120,15 +122,18 @@ def trained_context(file: Path) -> int:
 
 
 def check_template(file: Path) -> None:
-    """Raise ModelError if the chat template in a GGUF file exceeds the limits of ours for a short conversation.
+    """Raise ModelError if the chat template in a GGUF file exceeds the limits of ours for short conversations.
 
-    llama.cpp renders it when it starts, for as long as that takes.
+    llama.cpp renders some when it starts, for as long as that takes.
     """
     with _readable(file):
         field = GGUFReader(file).fields.get("tokenizer.chat_template")
         template = str(field.contents()) if field else ""
-    with suppress(Refused):  # llama.cpp may take what Jinja does not
-        Renderer(template).render([{"role": "user", "content": "Hello"}], {"add_generation_prompt": True})
+    renderer = Renderer(template)
+    for turns in SHORT:
+        messages = [{"role": role, "content": content} for role, content in turns]
+        with suppress(Refused):  # llama.cpp may take what Jinja does not
+            renderer.render(messages, {"add_generation_prompt": True})
 
 
 def vocabulary(file: Path) -> list[str]:

@@ -194,8 +194,8 @@ class Output:
         lost = [one.row for id_, one in self.decisions.items.items() if id_ not in self._seen_items]
         lost += [one.row for key, one in self.decisions.values.items() if key not in self._values]
         lost += [row for key, row in self.decisions.wordings.items() if key not in reported]
-        for row in lost:
-            review.add(row.as_row())
+        for decided_row in lost:
+            review.add(decided_row.as_row())
         self.summary.lost_decisions = len(lost)
 
 
