@@ -208,7 +208,7 @@ def test_a_template_that_does_not_end_for_some_conversations_ends_llama_cpp(
     served = LlamaEngine(file, 1, 128)
     try:
         assert served.prompt_ids(QUESTION)
-        with pytest.raises(ModelError, match="takes more than 2 s"):
+        with pytest.raises(ModelError, match="for more than 2 s"):
             served.prompt_ids((Message("user", "Now"),))
         served.server.wait()
         assert not served.server.runs
