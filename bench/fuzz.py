@@ -204,8 +204,8 @@ def main(seconds: float, only: str, seed: int, number: int | None, keep: Path) -
     doors = [door for door in DOORS if door.name == only or not only]
     if not doors:
         sys.exit(f"There is no door {only!r}: {', '.join(door.name for door in DOORS)}.")
-    for number_of in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number_of, _end)
+    for sent in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sent, _end)
     numbers = {door.name: _numbers(number or 0, number is not None) for door in doors}
     watch, found, turns = watched(), {door.name: Tried() for door in doors}, TURNS if number is None else 1
     ended = False
