@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.usage import documented
 
 BUILT_IN = (
-    *("examples", "support_floors", "parity", "rehearsal", "serve_load", "rounding"),
+    *("examples", "choices", "support_floors", "parity", "rehearsal", "serve_load", "rounding"),
     *("mailbox_scale", "prepare_scale", "quote_removal", "kills"),
     *("train_speed", "answer_speed", "growth", "memory", "neighbour"),
 )

@@ -2,9 +2,12 @@
 
 import json
 import tomllib
+from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +15,7 @@ import small_job
 from finish import finish
 from gradschool.climbing import climb
 from gradschool.data.proof import Looks
-from gradschool.files import sha256
+from gradschool.files import sha256, sha256_of
 from gradschool.job import read_job
 from gradschool.package.bundle import open_specialist
 from gradschool.package.manifest import read_manifest
@@ -22,8 +25,10 @@ from gradschool.run import Run
 from gradschool.rungs.base import BASE
 from gradschool.rungs.rung import Candidate, Rung, RungInputs
 from gradschool.specialist import Specialist
+from model_server import server
 from small_job import Whole
 
+Serve = Callable[[type[BaseHTTPRequestHandler]], str]
 RUNGS = ("base", "prompt", "ground", "tune")
 STARTED = ("run.json", "environment.json", "events.jsonl")
 
@@ -94,7 +99,7 @@ def test_training_lowers_the_loss_and_changes_answers(whole: Whole) -> None:
     untuned, tuned = (dict(small_job.answers(whole.run)[name]) for name in ("tune-untuned", "tune-validation"))
     assert any(untuned[id_] != tuned[id_] for id_ in untuned)
     gates = {gate["name"]: gate for gate in whole.done("tune")["gates"]}
-    assert len(gates) == 5 and all(gate["evidence"] for gate in gates.values())
+    assert len(gates) == 6 and all(gate["evidence"] for gate in gates.values())
     assert len(whole.done("tune")["tried"]) == 2
 
 
@@ -255,3 +260,104 @@ def test_test_examples_are_used_for_the_verdict_only(tmp_path: Path) -> None:
         part = "test" if name.endswith("-test") else "validation"
         assert {id_ for id_, _ in said} <= set(split[part]), name
     assert not {*split["test"]} & {*split["train"], *split["validation"]}
+
+
+RULES = """
+[[goal.rules]]
+name = "short"
+kind = "max_words"
+value = 30
+[[goal.rules]]
+name = "polite"
+kind = "not_contains"
+value = "nonsense"
+"""
+
+
+def test_a_climb_that_trivial_answers_would_pass_does_not_pass(tmp_path: Path) -> None:
+    """Every repeated question follows the rules, so that following them proves nothing."""
+    text = SERVED.format(mark=0.6).replace("exact_match", "rules") + RULES
+    job = small_job.write_job(tmp_path / "echo", text, echoes(72))
+    result = small_job.run("climb", job, "--run", tmp_path / "run")
+    assert result.exit_code == 3, result.output
+    assert "The pass mark of 0.6 is not above the floor: repeating the question scores 1.000" in (
+        " ".join(result.stdout.split())
+    )
+    assert "Do not use it: its test score is 1.000 (pass mark 0.6), but no model is needed" in result.stdout
+    assert "more test examples" not in result.stdout.partition("Do not use it")[2]
+    ladder = result.stdout.partition("The ladder: rules")[2]
+    assert ladder.count("\n  floor ") == 4 and "only reported" in ladder and "vs floor" in ladder
+    climbed = json.loads((tmp_path / "run" / "done" / "climbed.json").read_text())
+    report = climbed["results"][0]["report"]
+    assert (climbed["verdict"], report["verdict"]) == ("not proven", "not proven")
+    floors = {floor["kind"]: (floor["score"]["mean"], floor["binding"]) for floor in report["floors"]}
+    assert floors == {"constant": (1, False), "nearest": (1, False), "question": (1, True), "letter": (1, True)}
+    assert climbed["remedies"][0].startswith("A higher pass mark: 0.6 is not above 1.000")
+    small_job.run("report", tmp_path / "run")
+    page_text, card = (tmp_path / "run" / "report.html").read_text(), tmp_path / "run" / "specialist" / "README.md"
+    for shown in (page_text, card.read_text()):
+        assert "repeating the question" in shown and "only reported" in shown
+    scored = small_job.run("score", tmp_path / "run", job / "examples.jsonl")
+    assert "not proven above floor" in scored.stdout and "floor: repeating the question" in scored.stdout
+
+
+def test_the_floors_of_a_climb_are_shown_before_it_and_do_not_stop_a_good_specialist(tmp_path: Path) -> None:
+    job = small_job.write_job(tmp_path / "echo", SERVED.format(mark=0.7), echoes(72))
+    checked = json.loads(small_job.run("check", job, "--json").stdout)
+    assert set(checked["floors"]) == {"constant", "nearest", "question"} and checked["floors"]["constant"] < 0.1
+    result = small_job.run("climb", job, "--run", tmp_path / "run")
+    assert result.exit_code == 0 and "Floors (exact_match of trivial answers" in result.stdout
+    [rung] = json.loads((tmp_path / "run" / "done" / "climbed.json").read_text())["results"]
+    by_kind = {floor["kind"]: floor for floor in rung["report"]["floors"]}
+    assert by_kind["question"]["score"]["mean"] == 1 and not by_kind["question"]["binding"]
+    assert all(by_kind[kind]["difference"]["interval"]["low"] > 0.5 for kind in ("constant", "nearest"))
+
+
+SILENT = "The handbook does not say."
+HANDBOOK = """
+task = "Answer from the handbook."
+base_model = "{address}"
+model = "small"
+[data]
+examples = "examples.jsonl"
+[goal]
+metric = "token_f1"
+pass_mark = {mark}
+[prompt]
+shots = [0]
+"""
+
+
+def handbook(count: int) -> list[dict[str, str]]:
+    """Questions of which the handbook answers two in five."""
+    made = []
+    for number in range(count):
+        words = " ".join(sha256_of([number, place])[:5] for place in range(4))
+        says = number % 5 in (1, 3)
+        made.append({"prompt": f"Where is {words}?", "completion": f"In room {words[:5]}." if says else SILENT})
+    return made
+
+
+@pytest.mark.parametrize("unsure, passes", [(0.95, False), (0.2, True)])
+def test_a_model_that_says_the_same_to_nearly_all_questions_does_not_pass(
+    serve: Serve, tmp_path: Path, unsure: float, passes: bool
+) -> None:
+    """The model calls a fraction of all questions unanswered. Both models are proven to reach the pass mark."""
+    answers = {row["prompt"]: row["completion"] for row in handbook(200)}
+
+    def reply(body: dict[str, Any], _: int) -> Any:
+        question = body["messages"][-1]["content"]
+        return SILENT if int(sha256_of(question)[:6], 16) / 16**6 < unsure else answers[question]
+
+    address = f"{serve(server(reply, []))}/v1"
+    job = small_job.write_job(tmp_path / "job", HANDBOOK.format(address=address, mark=0.4), handbook(200))
+    result = small_job.run("climb", job, "--run", tmp_path / "run", "--allow-host", "127.0.0.1")
+    climbed = json.loads((tmp_path / "run" / "done" / "climbed.json").read_text())
+    report = climbed["results"][0]["report"]
+    [gate] = climbed["results"][0]["gates"]
+    assert report["score"]["interval"]["low"] > 0.4 and report["floors"][0]["answer"] == SILENT
+    assert (result.exit_code == 0, report["verdict"] == "passed", gate["held"]) == (passes,) * 3
+    if not passes:
+        assert "failed answers differ: 23 of 24 validation answers are nearly the same" in result.stdout
+        assert "not proven above floor" in result.stdout and f"always answering “{SILENT}”" in result.stdout
+        assert not any(remedy.startswith("More test examples") for remedy in climbed["remedies"])

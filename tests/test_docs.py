@@ -24,10 +24,10 @@ from gradschool.data.read import read_examples
 from gradschool.gates.effect import MIN_STOP_RATE
 from gradschool.gates.gate import Measurements
 from gradschool.gates.parity import MIN_SAME
-from gradschool.gates.run import PACKAGE_GATES, STATE_GATES, TRAINING_GATES, run_gates
+from gradschool.gates.run import ANSWER_GATES, PACKAGE_GATES, STATE_GATES, TRAINING_GATES, run_gates
 from gradschool.job import read_job
 from gradschool.model.machine import SMALL
-from gradschool.records import Example, Message, Source
+from gradschool.records import Answer, Example, Message, Source
 from gradschool.score.custom import custom_metric
 from gradschool.score.stats import bounds, needed_score
 from gradschool.settings import METRICS, Data, Goal, Settings, Tune
@@ -263,9 +263,14 @@ def test_metrics_gates_and_warnings_are_documented():
     metrics = [cells[0].strip("`") for cells in rows_of("docs/decision.md", "## Metrics")]
     assert set(metrics) == {*METRICS, "metrics.py:polite"}
     empty = Measurements(
-        train_loss=(0.0, 0.0), adapter_norms=[], answers=([], []), tuned_answers=[], text_losses=([], [])
+        train_loss=(0.0, 0.0),
+        adapter_norms=[],
+        answers=([], []),
+        tuned_answers=[],
+        with_ideals=([Answer("a")], ["a"]),
+        text_losses=([], []),
     )
-    gates = run_gates([*TRAINING_GATES, *STATE_GATES, *PACKAGE_GATES], empty)
+    gates = run_gates([*ANSWER_GATES, *TRAINING_GATES, *STATE_GATES, *PACKAGE_GATES], empty)
     assert [cells[0] for cells in rows_of("docs/decision.md", "## Gates")] != []
     assert {cells[0] for cells in rows_of("docs/decision.md", "## Gates")} == {gate.name for gate in gates}
     warnings = [kind for cells in rows_of("docs/data.md", "## What is checked") for kind in cells[0].split(", ")]

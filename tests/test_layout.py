@@ -29,6 +29,7 @@ ACROSS_MODULES = {
     "test_examples.py": "the jobs in examples/",
     "test_generated_pages.py": "pages that a script writes",
     "test_layout.py": "this file",
+    "test_leaving.py": "the worked example of leaving a hosted model",
     "test_patterns.py": "every regular expression of the project",
     "test_old_specialist.py": "a specialist and a run of an earlier version",
     "test_resume.py": "climbs that are killed and resumed",

@@ -11,7 +11,18 @@ import small_job
 from finish import finish
 from gradschool.job import read_job
 from gradschool.model.fake import FakeEngine
-from gradschool.records import Answer, Cost, Decoding, Interval, Report, RungResult, Score, Scored
+from gradschool.records import (
+    AgainstIncumbent,
+    Answer,
+    Cost,
+    Decoding,
+    Difference,
+    Interval,
+    Report,
+    RungResult,
+    Score,
+    Scored,
+)
 from gradschool.remedies import advise
 from gradschool.rungs.ladder import LADDER
 from gradschool.rungs.training import Trained
@@ -126,3 +137,20 @@ def test_a_language_with_lower_scores_is_named(tmp_path: Path, english: float, g
     rows = [Scored(f"e{i}", f"e{i}", "?", text, Answer("a"), value) for i, (text, value) in enumerate(texts)]
     said = "\n".join(advise(RESULT, [RESULT], workspace_of(tmp_path), LADDER, (), rows))
     assert ("speaks German (de): the 8 test answers in it score 0.100, the others 0.600" in said) == named
+
+
+@pytest.mark.parametrize(
+    ("mean", "unanswered", "more"), [(0.0, 0, ["More test"]), (-0.2, 0, []), (-0.2, 5, ["More ans"])]
+)
+def test_more_answers_of_the_incumbent_are_advised_if_they_are_what_lacks(
+    mean: float, unanswered: int, more: list[str], tmp_path: Path
+) -> None:
+    interval = Interval(mean - 0.2, mean + 0.2, 0.95)
+    now = AgainstIncumbent(
+        "old.jsonl", 0.1, Difference("incumbent", mean, interval), "not proven", 0.5, 15, 15, unanswered, 30
+    )
+    report = Report("exact_match", Score(0.5, Interval(0.3, 0.7, 0.95), 20, 20), "not proven", None, 30, incumbent=now)
+    found = list(advise(RungResult("tune", report), [], workspace_of(tmp_path), LADDER))
+    assert [text[:8] for text in found if "old.jsonl" in text] == [start[:8] for start in more]
+    if more == ["More test"]:
+        assert any("within the margin. About 30 more test examples with answers of the incumbent" in t for t in found)

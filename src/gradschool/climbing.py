@@ -1,4 +1,4 @@
-"""The climb: one rung after another until one is proven to reach the pass mark; then the package, and its test."""
+"""The climb: one rung after another until one is proven to reach the goal; then the package, and its test."""
 
 import time
 from collections.abc import Sequence
@@ -9,14 +9,17 @@ from gradschool.environment import peak_memory
 from gradschool.evaluate import evaluate, mean
 from gradschool.model.opening import base_folder
 from gradschool.package.bundle import pack
+from gradschool.package.floor_words import notes_about
 from gradschool.package.prove import prove
 from gradschool.records import Gate, RungResult, Scored, Verdict, Work
 from gradschool.remedies import advise
 from gradschool.run import CLIMB, PACKAGE, Key, Run, result_key
 from gradschool.rungs.ladder import LADDER
 from gradschool.rungs.prompt import instructions_of
-from gradschool.rungs.rung import Candidate, Rung, RungInputs, candidate_key
-from gradschool.score.judge import Rival, judge, pass_mark_of
+from gradschool.rungs.rung import Candidate, Rung, RungInputs, candidate_key, on_validation
+from gradschool.score.floors import FLOORS, Trivial, above_floors, find_floors
+from gradschool.score.incumbent import excluded
+from gradschool.score.judge import Rival, judge
 from gradschool.specialist import Recipe, Specialist, specialist_of
 from gradschool.tune.train_job import dismiss_helpers
 from gradschool.workspace import Workspace, open_job
@@ -46,7 +49,7 @@ class Tested:
     @property
     def decided_on_test(self) -> bool:
         """Whether the verdict comes from the test set, which spends a part of the error budget."""
-        return self.result.report is not None and self.result.report.validation_high is None
+        return self.result.report is not None and not self.result.report.on_validation
 
 
 CLIMBED: Key[Climbed] = Key(CLIMB, Climbed)
@@ -61,8 +64,9 @@ def climb(run: Run, ladder: Sequence[Rung] = LADDER) -> Work[Climbed]:
     results, tested = yield from climb_rungs(run, workspace, ladder)
     chosen = tested[-1] if tested[-1].result.passed else best_on_validation(tested)
     data = workspace.data
+    now = workspace.incumbent.test if workspace.incumbent else ()
     yield from run.once(
-        PACKAGE, partial(pack, run, chosen.specialist, chosen.result, results, chosen.rows, data.split, data.test)
+        PACKAGE, partial(pack, run, chosen.specialist, chosen.result, results, chosen.rows, data.split, data.test, now)
     )
     base = base_folder(run.job.settings, workspace.engine)
     gates = yield from prove(run, base, data.test, chosen.rows, workspace.measure)
@@ -83,12 +87,13 @@ def climb_rungs(
     run: Run, workspace: Workspace, ladder: Sequence[Rung]
 ) -> Work[tuple[Sequence[RungResult], Sequence[Tested]]]:
     """Make and test one candidate after another; each rung starts from the best one so far. Stops at the first pass."""
-    inputs = RungInputs(run, workspace.data.train, workspace.data.validation, workspace.measure, workspace.decoding)
+    data = workspace.data
+    inputs = RungInputs(run, data.train, data.validation, workspace.measure, workspace.decoding, data.split.near)
     base = Specialist(workspace.engine, Recipe(decoding=workspace.untrained_decoding))
     start: Tested | None = None
     results: list[RungResult] = []
     tested: list[Tested] = []
-    looks = workspace.looks
+    looks, floors = workspace.looks, (yield from floors_of(run, workspace))
     for rung in ladder:
         if reason := rung.reason_to_skip(run.job, workspace.engine):
             results.append(RungResult(rung.name, None, skipped=reason))
@@ -96,7 +101,10 @@ def climb_rungs(
             continue
         best = start.specialist if start else base
         candidate = yield from run.once(candidate_key(rung.name), partial(rung.make, best, inputs))
-        tested.append((yield from measure_on_test(run, workspace, rung.name, candidate, looks.level, start, tested)))
+        high = yield from _difference_high(workspace, candidate, inputs, rung.name)
+        tested.append(
+            (yield from measure_on_test(run, workspace, rung.name, candidate, looks.level, start, tested, floors, high))
+        )
         looks = looks.after(tested[-1].decided_on_test)
         results.append(tested[-1].result)
         yield results[-1]
@@ -104,6 +112,20 @@ def climb_rungs(
             break
         start = best_on_validation(tested)
     return results, tested
+
+
+def floors_of(run: Run, workspace: Workspace) -> Work[tuple[Trivial, ...]]:
+    """The trivial answers to the test questions, scored once; warns if they reach the pass mark.
+
+    None for a finished climb of an earlier version, whose results had no floors.
+    """
+    if run.saved(CLIMBED):
+        return run.saved(FLOORS) or ()
+    data, goal = workspace.data, run.job.settings.goal
+    work = partial(find_floors, data.train, data.test, workspace.measure.decides, goal.metric)
+    floors = yield from run.once(FLOORS, work)
+    yield from notes_about(floors, goal.metric, goal.pass_mark)
+    return floors
 
 
 def measure_on_test(
@@ -114,29 +136,36 @@ def measure_on_test(
     level: float,
     start: Tested | None,
     before: Sequence[Tested],
+    floors: Sequence[Trivial],
+    difference_high: float | None = None,
 ) -> Work[Tested]:
     """Answer and judge the test examples, and compare the scores with those of other rungs.
 
     `level` is the confidence of each bound. A candidate whose validation score excludes a pass gets no verdict from the
-    test. The other rungs are `start`, which the candidate was built on, and the one with the best test score among
-    those `before`.
+    test, nor does one whose difference from the incumbent excludes it there: `difference_high` is its upper bound then.
+    The other rungs are `start`, which the candidate was built on, and the one with the best test score among those
+    `before`; a pass must be proven better than the `floors` too.
     """
     began = time.monotonic()
     specialist = specialist_of(workspace.engine, candidate.recipe)
     answers = run.test_answers(rung)
     rows = yield from evaluate(specialist, workspace.data.test, workspace.measure, answers, f"{rung}: test")
     best = max(before, key=lambda one: (mean(one.rows), one is start), default=None)
+    mark, now = run.job.settings.goal.pass_mark, workspace.incumbent
     groups = [column for column, part in workspace.data.reading.columns.items() if part == "group"]
+    report = judge(
+        rows,
+        run.job.settings.goal,
+        level,
+        *_rivals(start, best),
+        next(iter(groups), ""),
+        validation_high=candidate.highest if mark is not None and candidate.highest < mark else None,
+        now=(now.name, now.test) if now else None,
+        difference_high=difference_high,
+    )
     result = RungResult(
         rung=rung,
-        report=judge(
-            rows,
-            run.job.settings.goal,
-            level,
-            *_rivals(start, best),
-            next(iter(groups), ""),
-            validation_high=None if candidate.highest >= pass_mark_of(run.job.settings.goal) else candidate.highest,
-        ),
+        report=above_floors(report, rows, floors),
         gates=candidate.gates,
         recipe=candidate.recipe.describe(),
         seconds=candidate.seconds + time.monotonic() - began,
@@ -147,6 +176,15 @@ def measure_on_test(
     return Tested(candidate, specialist, run.save(result_key(rung), result), rows)
 
 
+def _difference_high(workspace: Workspace, candidate: Candidate, inputs: RungInputs, rung: str) -> Work[float | None]:
+    """The upper bound of a candidate's difference from the incumbent on validation, if it excludes the margin."""
+    if workspace.incumbent is None:
+        return None
+    rows = yield from on_validation(workspace.engine, candidate.recipe, inputs, rung)
+    now = workspace.incumbent.name, workspace.incumbent.validation
+    return excluded(rows, now, inputs.settings.goal.margin)
+
+
 def _rivals(start: Tested | None, best: Tested | None) -> tuple[Rival | None, Rival | None]:
     """The candidates to compare with, by name and rows: the best one only if it is not the start too."""
     first, second = ((one.result.rung, one.rows) if one else None for one in (start, None if best is start else best))
@@ -154,8 +192,12 @@ def _rivals(start: Tested | None, best: Tested | None) -> tuple[Rival | None, Ri
 
 
 def best_on_validation(tested: Sequence[Tested]) -> Tested:
-    """The candidate with the best validation score among those that no gate rejects; of equals the lowest rung."""
-    return max((one for one in tested if one.result.sound), key=lambda one: one.candidate.validation)
+    """The candidate with the best validation score among those that no gate rejects; of equals the lowest rung.
+
+    If gates reject all, it is the best of these.
+    """
+    sound = [one for one in tested if one.result.sound]
+    return max(sound or tested, key=lambda one: one.candidate.validation)
 
 
 def overall(result: RungResult, gates: Sequence[Gate]) -> Verdict:

@@ -1,13 +1,16 @@
 """What `gradschool check` reports: the data and its issues, what the test set can prove, and the tokens trained on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gradschool.data.issues import Issue
 from gradschool.job import Job
 from gradschool.model.chat import Chat
+from gradschool.package.floor_words import notes_about
 from gradschool.records import Example, Message, Note, Split, Work
 from gradschool.rungs.prompt import instructions_of
+from gradschool.score.floors import Trivial, find_floors
+from gradschool.score.incumbent import MarginProof
 from gradschool.score.provable import Proof
 from gradschool.specialist import Recipe, Specialist
 from gradschool.workspace import Dataset, open_job
@@ -36,31 +39,30 @@ class Examined:
     columns: dict[str, str]
     issues: list[Issue]
     split: Split
-    proof: Proof  # what the test set can prove
+    proof: Proof | None  # what the test set can prove about the pass mark, if there is one
     shown: list[Shown]
     first: Example  # as it is trained on, without reasoning
     tokens: tuple[int, int, int] | None  # of the shortest, median and longest example with its instructions
     context_length: int
+    groups: int  # of test examples
+    margin: MarginProof | None = None  # what it can prove about the margin to the incumbent, if there is one
+    unanswered: tuple[str, ...] = ()  # ids of test examples without an answer of the incumbent
+    floors: dict[str, float] = field(default_factory=dict)  # scores of trivial answers; not of metrics that are fitted
 
     @property
-    def groups(self) -> int:
-        """The number of groups of test examples."""
-        return self.proof.groups
-
-    @property
-    def pass_mark(self) -> float:
+    def pass_mark(self) -> float | None:
         """The pass mark of the job."""
-        return self.proof.pass_mark
+        return self.proof.pass_mark if self.proof else None
 
     @property
-    def highest_provable(self) -> float:
-        """The highest pass mark that this test set can prove."""
-        return self.proof.highest
+    def highest_provable(self) -> float | None:
+        """The highest pass mark that this test set can prove; None without a pass mark."""
+        return self.proof.highest if self.proof else None
 
     @property
     def needed(self) -> float | None:
         """The true score at which the pass mark is proven with a probability of 0.8; None: at no score."""
-        return self.proof.needed
+        return self.proof.needed if self.proof else None
 
 
 def examine(job: Job, rows: int) -> Work[Examined]:
@@ -75,6 +77,11 @@ def examine(job: Job, rows: int) -> Work[Examined]:
     else:
         yield Note("The base is not on this machine: it cannot be tuned, and its tokens cannot be shown.")
         shown = sent(specialist, data.train[:rows])
+    floors: tuple[Trivial, ...] = ()
+    if not workspace.measure.unfitted:
+        goal = job.settings.goal
+        floors = yield from find_floors(data.train, data.test, workspace.measure.decides, goal.metric)
+        yield from notes_about(floors, goal.metric, goal.pass_mark)
     return Examined(
         name=job.name,
         form=data.reading.form,
@@ -86,6 +93,10 @@ def examine(job: Job, rows: int) -> Work[Examined]:
         first=_first(data),
         tokens=(lengths[0], lengths[len(lengths) // 2], lengths[-1]) if lengths else None,
         context_length=workspace.engine.context_length,
+        groups=len({example.group for example in data.test}),
+        margin=workspace.incumbent.proof if workspace.incumbent else None,
+        unanswered=workspace.incumbent.unanswered if workspace.incumbent else (),
+        floors={floor.kind: floor.mean for floor in floors},
     )
 
 

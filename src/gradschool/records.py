@@ -6,19 +6,12 @@ Text positions count characters from 0; lines and pages count from 1; times are 
 import math
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
-from pydantic import Field
+from gradschool.values import Count, Fraction, Level, NewTokens, Positive, Real, Seed, Temperature, Value
 
 Verdict = Literal["passed", "failed", "not proven"]
 T = TypeVar("T")
-MAX_NEW_TOKENS, MAX_TEMPERATURE = 10_000_000, 100.0  # nothing longer than any context; more is like drawing by chance
-# What a number in a saved record can be: records that others wrote are validated, ours hold nothing else.
-Count: TypeAlias = Annotated[int, Field(ge=0, lt=1 << 62)]
-Real: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
-Level: TypeAlias = Annotated[float, Field(gt=0, lt=1)]  # confidence
-Value: TypeAlias = Annotated[float, Field(ge=-1e-6, le=1 + 1e-6)]  # of a metric, up to rounding
-Seed: TypeAlias = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]  # what generators of random numbers take
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +155,9 @@ class Passage:
 class Decoding:
     """How tokens are sampled: greedily at temperature 0, else with nucleus sampling (`top_p`) and `seed`."""
 
-    max_new_tokens: Annotated[int, Field(ge=1, le=MAX_NEW_TOKENS)] = 256
-    temperature: Annotated[float, Field(ge=0, le=MAX_TEMPERATURE)] = 0.0
-    top_p: Annotated[float, Field(ge=0, le=1)] = 1.0
+    max_new_tokens: NewTokens = 256
+    temperature: Temperature = 0.0
+    top_p: Fraction = 1.0
     seed: Seed = 0
 
 
@@ -215,7 +208,7 @@ class Score:
 
     mean: Real
     interval: Interval
-    examples: Annotated[Count, Field(ge=1)]
+    examples: Positive
     groups: Count
 
 
@@ -251,14 +244,50 @@ class Difference:
     interval: Interval
 
 
+FloorKind = Literal["constant", "nearest", "question", "letter"]
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """The score of trivial answers, which need no model, to the same test questions; and how far a rung is above it.
+
+    The answers are one `constant` text, the ideal answer to the `nearest` training question, the `question` itself, or
+    one `letter`. A rung must be proven better than each floor that is `binding`; others are only reported.
+    """
+
+    kind: FloorKind
+    score: Score
+    difference: Difference
+    answer: str = ""  # the constant text
+    binding: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AgainstIncumbent:
+    """The paired comparison with what the user has now, on the questions that it answered, and its verdict."""
+
+    name: str  # of its file
+    margin: float  # by which a score may be lower
+    difference: Difference
+    verdict: Verdict
+    score: float  # of the incumbent on these questions
+    examples: int
+    groups: int
+    unanswered: int  # questions without an answer of the incumbent
+    more_examples: int | None  # as in Report
+    failures: dict[str, int] = field(default_factory=dict)  # of the incumbent's answers, by kind; each counts as 0
+    # The upper bound of the difference on validation, if that excludes the margin: then the test set decides nothing.
+    validation_high: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The scores of a candidate on one set of examples, and the verdict."""
+    """The scores of a candidate on one set of examples, and the verdict: on the pass mark, the incumbent, or both."""
 
     metric: str
     score: Score
     verdict: Verdict
-    pass_mark: Real
+    pass_mark: Real | None
     more_examples: Count | None  # how many more would probably decide a `not proven`; None: no number would
     parts: dict[str, Score] = field(default_factory=dict)
     failures: dict[str, Count] = field(default_factory=dict)
@@ -268,11 +297,30 @@ class Report:
     group_name: str = ""  # the column that names the groups, if there is one
     # The upper bound on validation, if that lies below the pass mark: then the test set decides nothing.
     validation_high: Real | None = None
+    floors: tuple[Floor, ...] = ()  # none in older runs
+
+    @property
+    def floor(self) -> Floor | None:
+        """The floor to beat with the highest score."""
+        return max((one for one in self.floors if one.binding), key=lambda one: one.score.mean, default=None)
+
+    @property
+    def unbeaten(self) -> tuple[Floor, ...]:
+        """The floors to beat that this rung is not proven to be better than."""
+        return tuple(one for one in self.floors if one.binding and one.difference.interval.low <= 0)
+
+    incumbent: AgainstIncumbent | None = None
+
+    @property
+    def on_validation(self) -> bool:
+        """Whether validation decided the verdict, so that the test set decides nothing."""
+        return self.validation_high is not None or bool(self.incumbent and self.incumbent.validation_high is not None)
 
     @property
     def differences(self) -> tuple[Difference, ...]:
-        """The comparisons with other rungs: first with the one that this rung was built on."""
-        return tuple(one for one in (self.difference, self.best_difference) if one)
+        """The comparisons: with the incumbent, the rung that this one was built on, and the best one so far."""
+        now = self.incumbent.difference if self.incumbent else None
+        return tuple(one for one in (now, self.difference, self.best_difference) if one)
 
     @property
     def more_groups(self) -> int | None:

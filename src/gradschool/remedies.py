@@ -6,8 +6,9 @@ from gradschool.data.labels import classes
 from gradschool.data.languages import language_of_pair, name_of
 from gradschool.evaluate import mean
 from gradschool.gates.forgetting import NAME as FORGETTING
+from gradschool.package.floor_words import remedies as floor_remedies
 from gradschool.package.verdicts import what_settles
-from gradschool.records import Conversation, Example, Message, RungResult, Scored
+from gradschool.records import Conversation, Example, Message, Report, RungResult, Scored
 from gradschool.rungs.curve import MORE_EXAMPLES
 from gradschool.rungs.rung import Rung
 from gradschool.score.metric_info import metric_info
@@ -36,10 +37,8 @@ def advise(
     report = best.report
     assert report is not None
     yield from _refusals(results)
-    if report.verdict == "not proven" and report.score.mean >= report.pass_mark and report.more_examples:
-        yield (
-            f"More test examples: the score of {report.score.mean:.3f} is above the pass mark. {what_settles(report)}"
-        )
+    yield from floor_remedies(report)
+    yield from _more_tests(report)
     for kind, count in report.failures.items():
         yield f"{count} of {report.score.examples} answers failed ({kind}); the report lists them first."
     yield from _languages(rows, workspace)
@@ -55,6 +54,23 @@ def advise(
         yield f"{MORE_EXAMPLES}: there are only {train} of the {total} for training."
     if workspace.engine.identity.name == BUILT_IN:
         yield "A larger base: pocket is a very small model; name another with base_model."
+
+
+def _more_tests(report: Report) -> Iterator[str]:
+    """Advise more test examples if the score is good enough but not proven to be, and more answers of the incumbent."""
+    now, reached = report.incumbent, list[str]()
+    if report.pass_mark is not None and report.score.mean >= report.pass_mark:
+        reached.append(f"the score of {report.score.mean:.3f} is above the pass mark")
+    if now and now.difference.mean >= -now.margin:
+        reached.append(f"the difference from {now.name} of {now.difference.mean:+.3f} is within the margin")
+    asked = (report.pass_mark is not None) + (now is not None)
+    if report.verdict == "not proven" and report.more_examples and len(reached) == asked:
+        yield f"More test examples: {' and '.join(reached)}. {what_settles(report)}"
+    if now and now.verdict == "not proven" and now.unanswered:
+        yield (
+            f"More answers of the incumbent: {now.name} lacks {now.unanswered} of the {report.score.examples} test "
+            "questions, and the comparison needs them."
+        )
 
 
 def _needs_facts(workspace: Workspace, metric: str) -> bool:

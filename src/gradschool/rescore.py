@@ -1,6 +1,6 @@
 """Score a packaged specialist on more examples, with the metric, rules and pass mark of its own job."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -11,17 +11,20 @@ from gradschool.data.near_duplicates import near_duplicates
 from gradschool.data.proof import look_level
 from gradschool.data.read import read_examples
 from gradschool.data.split import as_units
-from gradschool.evaluate import evaluate, measure_of
+from gradschool.evaluate import Measure, evaluate, measure_of
 from gradschool.files import write_lines
+from gradschool.incumbent import find_incumbent
 from gradschool.package.bundle import is_base, open_specialist
-from gradschool.package.evidence import demand_files
+from gradschool.package.evidence import constant_answer, demand_files
 from gradschool.package.manifest import EVIDENCE, specialist_folder
-from gradschool.records import Note, Report, Scored, Work
+from gradschool.records import Example, Note, Report, Scored, Work
 from gradschool.run import FIT_TEXTS
 from gradschool.saved_job import JOB_FILE, read_saved_job
+from gradschool.score.floors import above_floors, packaged_floors
+from gradschool.score.incumbent import Now
 from gradschool.score.judge import judge
 from gradschool.score.metrics import trust_code
-from gradschool.settings import Data
+from gradschool.settings import Data, Goal
 
 
 def columns_of(path: Path) -> Data:
@@ -39,11 +42,17 @@ def trust_code_of(folder: Path) -> None:
 
 
 def score_specialist(
-    folder: Path, examples: Path, output: Path | None, base: str | None, columns: Mapping[str, str | None] | None = None
+    folder: Path,
+    examples: Path,
+    output: Path | None,
+    base: str | None,
+    columns: Mapping[str, str | None] | None = None,
+    incumbent: str | None = None,
 ) -> Work[Report]:
     """Answer and judge a file of examples; each row of evidence is written to `output` as a JSON line.
 
-    `columns` are settings of `data` that replace those of the specialist's job, if they are not None.
+    `columns` are settings of `data` that replace those of the specialist's job, if they are not None. `incumbent` is a
+    file with the answers of the incumbent to the same questions.
     """
     folder = specialist_folder(folder)
     specialist = yield from open_specialist(folder, base)
@@ -57,7 +66,24 @@ def score_specialist(
         yield Note(f"{examples.name}: {len(asked)} usable examples; {found}.", "warning")
     demand_files(goal, folder / EVIDENCE)
     measure = measure_of(goal, folder / EVIDENCE, asked, folder / EVIDENCE / FIT_TEXTS)
+    now = yield from _incumbent(incumbent, goal, job.settings.data.model_copy(update=given), asked, measure)
     rows = yield from evaluate(specialist, asked, measure, None, "answering")
     if output:
         write_lines(output, TypeAdapter(list[Scored]).dump_python(rows, mode="json"))
-    return judge(rows, goal, look_level(goal.error_budget, 1))
+    report = judge(rows, goal, look_level(goal.error_budget, 1), now=now)
+    floors = packaged_floors(constant_answer(folder), asked, measure.decides, goal.metric)
+    return above_floors(report, rows, floors)
+
+
+def _incumbent(
+    name: str | None, goal: Goal, data: Data, asked: Sequence[Example], measure: Measure
+) -> Work[Now | None]:
+    """The incumbent's scored answers to the questions; without any, a warning if the job's goal needs them."""
+    if name is None:
+        if goal.incumbent is not None:
+            text = "its answers to these questions are not given (--incumbent FILE), so nothing is proven about it"
+            yield Note(f"The goal of the job names an incumbent; {text}.", "warning")
+        return None
+    found = find_incumbent(name, Path(), data, asked)
+    yield from found.notes
+    return found.name, found.rows(asked, measure)

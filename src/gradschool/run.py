@@ -266,6 +266,11 @@ class Run:
         """The file of a rung's answers to the test examples, or of the reopened package's."""
         return self.answers(f"{rung}{TEST}")
 
+    @property
+    def incumbent_answers(self) -> Path:
+        """The file of the incumbent's answers to the test examples; it exists if the job names an incumbent."""
+        return self.answers("incumbent")
+
     def answered(self) -> list[str]:
         """The rungs that have answers to test examples, and "package" if the reopened package has; by name."""
         return sorted(path.stem.removesuffix(TEST) for path in (self.folder / "answers").glob(f"*{TEST}.jsonl"))

@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from gradschool.file_names import FileName
 from gradschool.hub_pages import page_of
-from gradschool.records import MAX_NEW_TOKENS, MAX_TEMPERATURE, Seed
+from gradschool.values import MAX_NEW_TOKENS, MAX_TEMPERATURE, Seed
 
 BUILT_IN = "pocket"  # the base model that is part of the package
 Purpose = Literal["style", "skill", "persona"]  # of `prepare`
@@ -66,8 +66,7 @@ class Data(Section):
         None, description="column or key that holds the ideal answer, if its name is not a known one"
     )
     group_column: str | None = Field(
-        None,
-        description="column or key that names the thread, document or customer; default: `group` if there is one",
+        None, description="column or key that names the thread, document or customer; default: `group` if there is one"
     )
     date_column: str | None = Field(
         None, description="column or key with the date or time (ISO 8601); default: `date` if there is one"
@@ -86,10 +85,7 @@ class SplitSettings(Section):
         "the ones before them the validation set",
     )
     test_share: float | None = Field(
-        None,
-        gt=0,
-        lt=1,
-        description="fraction of examples in the test set; default: sized so that the pass mark can be proved",
+        None, gt=0, lt=1, description="fraction of examples in the test set; default: sized to prove the goal"
     )
     validation_share: float | None = Field(
         None, gt=0, lt=1, description="fraction of examples in the validation set; default: sized from the data"
@@ -98,10 +94,7 @@ class SplitSettings(Section):
         400, ge=10, description="maximum number of test examples", json_schema_extra={"unit": "examples"}
     )
     max_validation: int = Field(
-        100,
-        ge=5,
-        description="maximum number of validation examples",
-        json_schema_extra={"unit": "examples"},
+        100, ge=5, description="maximum number of validation examples", json_schema_extra={"unit": "examples"}
     )
     seed: Seed = Field(0, description="seed of the split")
 
@@ -129,13 +122,19 @@ class Goal(Section):
         le=1,
         description="score to reach; a rung passes when the lower confidence bound of its score reaches it",
     )
+    incumbent: FileName | Annotated[tuple[FileName, ...], Field(min_length=1)] | None = Field(
+        None,
+        description="answers of what you have now to the same questions (a file, a folder, or a list of these): a rung "
+        "passes when it is proven not to be worse by more than `margin`; with a pass mark, both must hold",
+    )
+    margin: float = Field(0.05, ge=0, lt=1, description="how much lower than the incumbent's the score may be")
     extra_metrics: tuple[FileName, ...] = Field((), description="further metrics that are reported but decide nothing")
     rules: tuple[Rule, ...] = Field((), description="rules to check: [[goal.rules]] with name, kind, value")
     error_budget: float = Field(
         0.05,
         gt=0,
         lt=0.5,
-        description="probability that a climb passes a specialist whose true score is below the pass mark",
+        description="probability that a climb passes a specialist whose true score is below what the goal asks for",
     )
 
 
@@ -160,8 +159,7 @@ class Ground(Section):
         90, ge=10, description="length of a passage; passages end at sentence ends", json_schema_extra={"unit": "words"}
     )
     embedder: FileName | None = Field(
-        None,
-        description="embedding model (folder or Hub id) for vector search; default: full-text search only",
+        None, description="embedding model (folder or Hub id) for vector search; default: full-text search only"
     )
 
 
@@ -174,13 +172,10 @@ class Tune(Section):
     rank: int = Field(16, ge=1, le=512, description="rank of the LoRA layers")
     alpha: int | None = Field(None, ge=1, description="LoRA alpha; default: twice the rank")
     learning_rates: tuple[Annotated[float, Field(gt=0)], ...] | None = Field(
-        None,
-        description="learning rates to try; default: sized from method and base; the best on validation is used",
+        None, description="learning rates to try; default: sized from method and base; the best on validation is used"
     )
     epochs: float | None = Field(
-        None,
-        gt=0,
-        description="maximum number of epochs; default: sized from the data; training may stop earlier",
+        None, gt=0, description="maximum number of epochs; default: sized from the data; training may stop earlier"
     )
     batch_tokens: int | None = Field(
         None,

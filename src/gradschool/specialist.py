@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import AliasChoices, Field
-from sklearn.feature_extraction.text import TfidfVectorizer
 
+from gradschool.data.nearest import NearestQuestions
 from gradschool.errors import DamagedError
 from gradschool.ground.cite import INSTRUCTIONS, cite, cited, quote_passages, supported
 from gradschool.ground.index import Index
@@ -161,16 +161,11 @@ class Specialist:
             return []
         if not recipe.nearest:
             return list(recipe.examples[: recipe.shots])
-        vectorizer, matrix = self._vectors
-        similarity = (matrix @ vectorizer.transform([asked]).T).toarray().ravel()
-        best = sorted(range(len(recipe.examples)), key=lambda i: (-similarity[i], i))[: recipe.shots]
-        return [recipe.examples[i] for i in reversed(best)]
+        return [recipe.examples[place] for place in reversed(self._nearest.places(asked, recipe.shots))]
 
     @cached_property
-    def _vectors(self) -> tuple[TfidfVectorizer, object]:
-        # Single characters count too: the default pattern ignores them, and fails on questions without longer words.
-        vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"\w+|[^\w\s]")
-        return vectorizer, vectorizer.fit_transform([e.last_user.strip() or "-" for e in self.recipe.examples])
+    def _nearest(self) -> NearestQuestions:
+        return NearestQuestions(self.recipe.examples)
 
     @cached_property
     def index(self) -> Index:

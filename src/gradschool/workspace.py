@@ -1,7 +1,7 @@
 """A workspace: everything a climb works with. Examples read, checked and split, the base opened, the metric found."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from gradschool.against_base import demand_trainable, fit_to_base
 from gradschool.data.check import check
@@ -14,7 +14,8 @@ from gradschool.data.read import Reading, read_examples
 from gradschool.data.split import freeze_split, split_of, verify_split
 from gradschool.errors import DamagedError, DataError, UsageError
 from gradschool.evaluate import Measure, fit_metrics, untrained
-from gradschool.files import hash_of
+from gradschool.files import hash_of, write_lines
+from gradschool.incumbent import Compared, compared, find_incumbent, incumbent_files, incumbent_hash, without_answer
 from gradschool.job import Job, demand_prepared
 from gradschool.model.engine import Engine
 from gradschool.model.opening import is_moved, open_engine, remember_base
@@ -27,7 +28,7 @@ from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Rung
 from gradschool.rungs.untrained import decodings_for, demand_fit
 from gradschool.saved_job import JOB_FILE, demand_own_run
-from gradschool.score.judge import pass_mark_of
+from gradschool.score.judge import demand_mark
 from gradschool.score.metrics import files_of, find_metrics
 from gradschool.score.provable import Proof, proof_of
 from gradschool.tune.world import current
@@ -57,7 +58,8 @@ class Workspace:
     decoding: Decoding  # of a trained base
     untrained_decoding: Decoding
     looks: Looks
-    proof: Proof  # what the test set can prove at the first look
+    proof: Proof | None  # what the test set can prove about the pass mark at the first look
+    incumbent: Compared | None = None
 
 
 def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) -> Work[Workspace]:
@@ -92,12 +94,14 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
         others = (yield from texts_of_others(job, train)) if measure.unfitted else []
         shortage = _shortage(measure, job, train, others)
     data = Dataset(reading, [*issues, *shortage], split, train, validation, test)
-    proof = proof_of([example.group for example in test], len(readable.examples), pass_mark_of(goal), looks.level)
+    proof = None
+    if goal.pass_mark is not None:
+        proof = proof_of([example.group for example in test], len(readable.examples), goal.pass_mark, looks.level)
     if run:
         for issue in (*unspoken, *shortage):
             yield Note(str(issue), "warning")
     yield Note(split.advice())
-    if run:
+    if run and proof:
         yield Note(proof.sentence(), "info" if proof.possible else "warning")
     decoding, untrained_decoding = decodings_for([*train, *validation], engine, job)
     with carried(data.issues):
@@ -109,7 +113,26 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
                 yield from demand_fit(measure, engine, job, train, others, untrained_decoding)
             except DataError as error:
                 raise DataError(f"The job cannot be climbed: {error.what}", error.why, error.fix) from error
-    return Workspace(engine, data, measure, decoding, untrained_decoding, looks, proof)
+    with carried(data.issues):
+        incumbent = yield from _incumbent(job, run, data, measure, looks.level)
+    return Workspace(engine, data, measure, decoding, untrained_decoding, looks, proof, incumbent)
+
+
+def _incumbent(job: Job, run: Run | None, data: Dataset, measure: Measure, level: float) -> Work[Compared | None]:
+    """Read and score the answers of the job's incumbent, if it names one; a run saves those to test questions."""
+    goal = job.settings.goal
+    if goal.incumbent is None:
+        return None
+    examples = [*data.train, *data.validation, *data.test]
+    found = find_incumbent(goal.incumbent, job.folder, job.settings.data, examples)
+    yield from found.notes
+    comparison = compared(found, goal, measure, data.train, (data.validation, data.test), level)
+    if comparison.unanswered:
+        yield Note(without_answer(comparison), "warning")
+    if run:
+        yield Note(comparison.proof.sentence(), "info" if comparison.proof.possible else "warning")
+        write_lines(run.incumbent_answers, [{"id": row.id, "answer": asdict(row.answer)} for row in comparison.test])
+    return comparison
 
 
 def open_base(job: Job, run: Run | None = None) -> Work[Engine]:
@@ -146,7 +169,7 @@ def _demand_same_inputs(run: Run) -> None:
     job = run.job
     data = job.settings.data
     names = (*files_of(job.settings.goal), data.guidelines, data.others)
-    now = {name: hash_of(job.path(name)) for name in names if name}
+    now = {name: hash_of(job.path(name)) for name in names if name} | incumbent_hash(job)
     inputs = run.saved(INPUTS)
     if inputs is None and not run.has_steps:
         inputs = run.save(INPUTS, now)
@@ -170,7 +193,9 @@ def check_job(job: Job) -> None:
     """Check the settings of a job against each other and that its files exist; reads no data."""
     data, goal = job.settings.data, job.settings.goal
     demand_prepared(job)
-    pass_mark_of(goal)
+    demand_mark(goal)
+    if goal.incumbent is not None:
+        incumbent_files(goal.incumbent, job.folder)
     if job.settings.quantization and job.settings.tune.method == "full":
         raise UsageError(
             'quantization and [tune] method = "full" exclude each other.',

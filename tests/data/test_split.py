@@ -267,3 +267,14 @@ def largest_judged(sizes_of_groups: list[int], **options) -> int:
 )
 def test_no_group_outweighs_the_others_in_the_test(groups, most):
     assert largest_judged(groups, max_test=100) <= most
+
+
+def test_a_margin_to_an_incumbent_sizes_the_test_set_as_the_pass_mark_that_needs_as_many():
+    margin, mark = Goal(incumbent="old.jsonl", margin=0.1), Goal(pass_mark=0.9)
+    sized = [sizes(300, 300, SplitSettings(), goal, 4).test for goal in (margin, mark)]
+    assert sized[0] == sized[1] == 84
+    small = sizes(300, 300, SplitSettings(), margin.model_copy(update={"margin": 0.05}), 2)
+    assert "a margin of 0.05 to the incumbent needs about" in small.reason
+    both = margin.model_copy(update={"pass_mark": 0.97})
+    assert "a pass mark of 0.97" in sizes(500, 500, SplitSettings(), both, 1).reason
+    assert sizes(200, 200, SplitSettings(), margin.model_copy(update={"margin": 0.0}), 1).test == 60

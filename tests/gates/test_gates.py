@@ -16,7 +16,8 @@ from gradschool.gates.parity import (
     score_kept,
     still_stop,
 )
-from gradschool.gates.run import EXPORT_GATES, PACKAGE_GATES, STATE_GATES, TRAINING_GATES, run_gates
+from gradschool.gates.run import ANSWER_GATES, EXPORT_GATES, PACKAGE_GATES, STATE_GATES, TRAINING_GATES, run_gates
+from gradschool.gates.variety import answers_differ
 from gradschool.model.engine import TextLoss
 from gradschool.records import Answer
 from gradschool.settings import MAX_DROP
@@ -40,7 +41,15 @@ def rounded(answers: str, again: str, before: Sequence[float], after: Sequence[f
     return Measurements(answers=(said(answers), said(again)), scores=(before, after), max_drop=MAX_DROP)
 
 
+def with_ideals(answers: Sequence[str], ideals: Sequence[str], failed: int = 0) -> Measurements:
+    """Answers, of which some failed, and the ideal answers."""
+    said = [Answer(text) for text in answers] + FAILED * failed
+    return Measurements(with_ideals=(said, [*ideals, *"?" * failed]))
+
+
 FAILED = [Answer("", "error")]
+LETTERS = [f"Dear {name}, thank you for the {thing}." for name in "ABCDE" for thing in ("oven", "kiln")]
+LONG = "The pump in the cellar was repaired on Tuesday by our fitter, who also cleaned the filter and oiled the pump of"
 NAN, INF = math.nan, math.inf
 CASES: list[tuple[Check, Measurements, bool, str]] = [
     (adapter_is_not_zero, Measurements(adapter_norms=[0.0, 0.1, 0.0]), True, "1 of 3 layers"),
@@ -63,6 +72,18 @@ CASES: list[tuple[Check, Measurements, bool, str]] = [
     (answers_stop, Measurements(tuned_answers=said("a" * 9) + said("a", "error")), True, "9 of 10"),
     (answers_stop, Measurements(tuned_answers=said("a") + said("a", "error")), False, "1 of 2, 1 failed"),
     (answers_stop, Measurements(tuned_answers=[]), False, "0 of 0"),
+    (answers_differ, with_ideals(["odd"] * 10, ["odd", "even"] * 5), False, "10 of 10 validation answers are nearly"),
+    (answers_differ, with_ideals(["odd"] * 9 + ["even"], ["odd", "even"] * 5), True, "9 of 10"),
+    (answers_differ, with_ideals(["odd"] * 10, ["odd"] * 9 + ["even"]), True, "(ideal answers: 9)"),
+    (answers_differ, with_ideals(["odd"] * 4, ["odd"] * 3 + ["even"]), True, "(ideal answers: 3)"),
+    (answers_differ, with_ideals(["No."] * 94 + list("abcdef"), ["No."] * 61 + list("a" * 39)), False, "94 of 100"),
+    (answers_differ, with_ideals(["No."] * 90 + list("abcdefghij"), ["No."] * 61 + list("a" * 39)), True, "90 of 100"),
+    (answers_differ, with_ideals(["no", "No!", " NO "] * 4, [*LETTERS, "a", "b"]), False, "12 of 12"),
+    (answers_differ, with_ideals([f"{LONG} {n}." for n in range(10)], LETTERS), False, "10 of 10"),
+    (answers_differ, with_ideals(LETTERS, LETTERS), True, "of 10"),
+    (answers_differ, with_ideals(["灯在二楼"] * 10, list("abcdefghij")), False, "“灯在二楼” (ideal answers: 1)"),
+    (answers_differ, with_ideals(["odd"] * 10, ["odd", "even"] * 5, failed=2), False, ", without 2 that failed"),
+    (answers_differ, with_ideals([""] * 10, ["odd", "even"] * 5), False, "10 of 10"),
     (forgetting, forgot(10, 13), True, "1.000 before, 1.300 after: +0.300 nats per token (limit +0.35)"),
     (forgetting, forgot(10, 14), False, "+0.400"),
     (forgetting, forgot(10, 5), True, "-0.500"),
@@ -112,7 +133,7 @@ def test_a_gate_holds_or_refuses_with_its_figures(
     assert evidence in gate.evidence
 
 
-@pytest.mark.parametrize("check", [*TRAINING_GATES, *STATE_GATES, *PACKAGE_GATES, *EXPORT_GATES])
+@pytest.mark.parametrize("check", [*ANSWER_GATES, *TRAINING_GATES, *STATE_GATES, *PACKAGE_GATES, *EXPORT_GATES])
 def test_a_gate_without_measurements_is_left_out(check: Check) -> None:
     assert check(Measurements()) is None
     assert run_gates([check], Measurements()) == ()

@@ -15,11 +15,14 @@ from gradschool.cli.screen import VERDICT_STYLE
 from gradschool.climbing import Climbed
 from gradschool.data.issues import Issue, counted
 from gradschool.examine import Examined
+from gradschool.package.floor_words import difference_from, floor_name, floors_in, scored
 from gradschool.package.manifest import EVIDENCE, QUESTIONS
+from gradschool.package.marks import difference, incumbent, marks
 from gradschool.package.verdicts import (
     bounded,
     bounds,
     confidences,
+    decided,
     differences,
     duration,
     plain_verdict,
@@ -60,7 +63,7 @@ def show_climbed(console: Console, climbed: Climbed, run: Path) -> None:
 def ladder_table(results: Sequence[RungResult], width: int = WIDE) -> Table:
     """Every rung with its score, bounds, verdict and time; fits into 80 columns, or 60 with fewer side by side."""
     report = next((r.report for r in results if r.report), None)
-    title = f"The ladder: {report.metric}, pass mark {report.pass_mark:g}" if report else "The ladder"
+    title = escape(f"The ladder: {report.metric}, {marks(report)}") if report else "The ladder"
     narrow = width < FULL_WIDTH
     table = Table(title=title, title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD)
     table.collapse_padding, table.pad_edge = True, not narrow
@@ -73,12 +76,20 @@ def ladder_table(results: Sequence[RungResult], width: int = WIDE) -> Table:
     table.add_column("time", justify="right", no_wrap=True)
     for result in results:
         table.add_row(*_ladder_row(result, narrow, VERDICT_WIDTH if width < WIDE else WIDE))
+    floors = floors_in(results)
+    for floor in floors:
+        mean = f"{floor.score.mean:.3f}\n{bounds(floor.score.interval)}"
+        required = "" if floor.binding else "only reported"
+        table.add_row("floor", escape(floor_name(floor)), mean, *([] if narrow else [""]), required, "", style="dim")
     if report:
         score = report.score
+        trivial = " A rung must be proven better than each floor, too." if floors else ""
         table.caption = (
             f"{score.examples} test examples in {score.groups} groups. Below each score: its lower and upper bound, "
-            f"each at {confidences(results)} confidence."
+            f"each at {confidences(results)} confidence.{trivial}"
         )
+        if report.incumbent:
+            table.caption += f" For comparison, {escape(incumbent(report.incumbent))}."
     return table
 
 
@@ -115,11 +126,15 @@ def show_report(console: Console, report: Report) -> None:
     style = VERDICT_STYLE[report.verdict]
     say(
         console,
-        f"{score.examples} examples in {score.groups} groups; "
-        f"pass mark {report.pass_mark:g}: [{style}]{report.verdict}[/]",
+        f"{score.examples} examples in {score.groups} groups; {escape(marks(report))}: [{style}]{decided(report)}[/]",
     )
+    for floor in report.floors:
+        reported = "" if floor.binding else " (only reported)"
+        say(console, f"  floor{reported}: {escape(scored(floor))}; difference {difference_from(floor)}")
     if report.verdict == "not proven":
         say(console, f"  {escape(what_settles(report))}")
+    if now := report.incumbent:
+        say(console, f"  {escape(incumbent(now))}; difference {difference(now)}: {now.verdict}")
     for kind, count in report.failures.items():
         say(console, f"  {count} failed: {kind}")
     cost = report.cost
@@ -136,7 +151,9 @@ def show_examined(console: Console, examined: Examined) -> None:
     show_reading(console, examined.columns, examined.first)
     show_issues(console, examined.issues)
     console.print()
-    say(console, escape(examined.proof.sentence()), style="" if examined.proof.possible else "yellow")
+    for proof in (examined.proof, examined.margin):
+        if proof:
+            say(console, escape(proof.sentence()), style="" if proof.possible else "yellow")
     if examined.tokens:
         low, middle, high = examined.tokens
         console.print()

@@ -107,6 +107,9 @@ def score(
     output_column: Annotated[
         str | None, typer.Option(help="column or key that holds the ideal answer, if its name is not a known one")
     ] = None,
+    incumbent: Annotated[
+        str | None, typer.Option(help="answers of what you have now to the same questions, to compare with")
+    ] = None,
     base: BaseOption = None,
     allow_host: AllowHost = None,
     trust_code: TrustCode = False,
@@ -123,7 +126,7 @@ def score(
         trust_code_of(specialist)
     with Screen(err, verbose) as screen:
         columns = {"input_column": input_column, "output_column": output_column}
-        judged = screen.follow(score_specialist(specialist, examples, output, base, columns))
+        judged = screen.follow(score_specialist(specialist, examples, output, base, columns, incumbent))
     if as_json:
         print_json(judged)
     else:

@@ -191,7 +191,7 @@ def read_examples(paths: Path | Sequence[Path], data: Data, name: str | None = N
 
 def _read_file(path: Path, data: Data, name: str, ids: set[str]) -> Reading:
     held, delimiter = container(path, name, data)
-    sample = _sample(rows(path, name, held, delimiter, data))
+    sample = sample_of(rows(path, name, held, delimiter, data))
     reader = reader_of(sample, data)
     found = _Collector(name, repair(path.stem)[0], reader, ids, table=held in TABLES)
     with carried(found.issues):
@@ -226,7 +226,7 @@ def _partners(found: _Collector, examples: Sequence[Example], issues: Sequence[I
     return [Issue("marked as bad", Source(found.name, 1), "kept", text)]
 
 
-def _sample(found: Iterable[Row]) -> list[dict[str, Any]]:
+def sample_of(found: Iterable[Row]) -> list[dict[str, Any]]:
     """The entries in the first rows of a file, as objects."""
     values = (row.value for row in found if row.value is not None)
     try:

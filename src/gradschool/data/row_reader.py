@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gradschool.data.calls import call_of
 from gradschool.data.choices import choices_of, first_position
 from gradschool.data.columns import SYSTEMS, Form, detect, name_keys
 from gradschool.data.conversation import RowReading, question_of, read_row
@@ -90,6 +91,8 @@ class RowReader:
         if found is None:
             keys = keys_by_name(row)
             alone = next((keys[word] for word in WHOLE if word in keys and is_transcript(row[keys[word]])), "")
+            if not alone and call_of(row):
+                raise NoConversation("holds the answer of a call, but not its question, so that it is no example")
             if not alone:
                 raise UnknownForm(f"no known pair of keys among: {', '.join(map(str, row)) or 'none'}")
             system = next((keys[word] for word in SYSTEMS if word in keys and isinstance(row[keys[word]], str)), "")

@@ -73,7 +73,7 @@ def _wanted_test(examples: int, units: int, split: SplitSettings, goal: Goal, lo
         test, reason = round(split.test_share * examples), f"test_share is {split.test_share:g}"
     else:
         effective, fewest = _effective(examples, units), _to_prove(goal, looks)
-        mark = f"a pass mark of {goal.pass_mark:g}" if goal.pass_mark else ""
+        mark = _highest_claim(goal)
         wanted, reason = max(
             (fewest, f"{mark} needs about {fewest} test examples" if fewest < math.inf else f"no number proves {mark}"),
             (TARGET_TEST, f"{TARGET_TEST} test examples make the bounds narrow enough"),
@@ -98,8 +98,25 @@ def _wanted_validation(examples: int, effective: float, split: SplitSettings) ->
 
 
 def _to_prove(goal: Goal, looks: int) -> float:
-    """Twice the fewest test examples that can prove the pass mark."""
-    if goal.pass_mark is None:
+    """Twice the fewest test examples that can prove the pass mark and the margin."""
+    if (mark := _highest_mark(goal)) is None:
         return 0
-    number = min_test_examples(goal.pass_mark, look_level(goal.error_budget, max(looks, 1)))
+    number = min_test_examples(mark, look_level(goal.error_budget, max(looks, 1)))
     return math.inf if number is None else 2 * number
+
+
+def _highest_mark(goal: Goal) -> float | None:
+    """The pass mark, or the mark that needs as many test examples as the margin if these are more; None for no goal.
+
+    Not to be worse by more than d is proven by as many equal answers as a pass mark of 1 - d is by right ones. With a
+    margin of 0, no number of equal answers is enough, so it asks for none.
+    """
+    margins = [1 - goal.margin] if goal.incumbent is not None and goal.margin else []
+    return max([*([] if goal.pass_mark is None else [goal.pass_mark]), *margins], default=None)
+
+
+def _highest_claim(goal: Goal) -> str:
+    """What needs the most test examples, in words; empty for no goal."""
+    if goal.pass_mark is not None and goal.pass_mark == _highest_mark(goal):
+        return f"a pass mark of {goal.pass_mark:g}"
+    return f"a margin of {goal.margin:g} to the incumbent" if goal.incumbent is not None else ""

@@ -1,8 +1,9 @@
-"""Entries inside other entries: lists under a key (`{"data": […]}`), SQuAD's articles, and rows of the Hub's viewer."""
+"""Entries inside other entries: lists under a key (`{"data": […]}`), SQuAD's articles, the Hub's rows, and calls."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from gradschool.data.calls import call_of
 from gradschool.data.columns import detect
 from gradschool.data.formats import NoConversation, is_messages, keys_by_name, plain
 from gradschool.data.rounds import rounds
@@ -19,6 +20,9 @@ def entries(value: Any, depth: int = 0) -> Iterator[Any]:
         return
     if isinstance(value, dict) and (divided := rounds(value)):
         yield from divided
+        return
+    if (call := call_of(value)) and (row := call.as_row(value)):
+        yield row
         return
     inner = _inner(value) if isinstance(value, dict) and depth < MAX_DEPTH else None
     if inner is None:
@@ -43,7 +47,7 @@ def _inner(value: Mapping[str, Any]) -> list[Any] | None:
     lists = [found for word in WRAPPERS if word in keys and (found := _objects(value[keys[word]]))]
     if len(lists) != 1 or _is_entry(value):
         return None
-    return lists[0] if any(_is_entry(inner) or _inner(inner) for inner in lists[0][:5]) else None
+    return lists[0] if any(call_of(one) or _is_entry(one) or _inner(one) for one in lists[0][:5]) else None
 
 
 def _is_entry(value: Mapping[str, Any]) -> bool:

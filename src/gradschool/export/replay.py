@@ -154,7 +154,7 @@ def compare(
         scores=([row.value for row in before.rows], [row.value for row in after.rows]),
         max_drop=max_drop,
     )
-    report = judge(after.rows, evidence.goal, evidence.level)
+    report = judge(after.rows, evidence.goal, evidence.level, now=evidence.now)
     pairs = list(zip(before.answers, after.answers, strict=True))
     same = None if prompts is None else sum(list(a) == list(b) for a, b in zip(*prompts, strict=True))
     return FormResult(

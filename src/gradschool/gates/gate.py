@@ -19,6 +19,7 @@ class Measurements:
     adapter_norms: Sequence[float] | None = None  # Frobenius norm of each LoRA matrix B
     answers: Pair[Sequence[Answer]] | None = None  # to the same questions
     tuned_answers: Sequence[Answer] | None = None  # all validation answers of a tuned specialist
+    with_ideals: tuple[Sequence[Answer], Sequence[str]] | None = None  # validation answers and their ideal answers
     text_losses: Pair[Sequence[TextLoss]] | None = None  # on general text
     max_forgetting: float = 0.0  # nats per token
     prompts: Pair[Sequence[Sequence[int]]] | None = None  # token ids of each question

@@ -6,8 +6,8 @@ adapter/ | weights/   what was trained, if anything (the format of PEFT or trans
 index/            the passages of the documents, if they are used
 base/             the base model, if it was copied too
 examples.jsonl    the examples shown in prompts, if any
-evidence/         test questions, answers and scores, the split, the settings, the environment, all events, and the
-                  texts that metrics were fitted to
+evidence/         test questions, answers and scores (also those of an incumbent), the split, the settings, the
+                  environment, all events, and the texts that metrics were fitted to
 """
 
 import shutil
@@ -43,6 +43,7 @@ from gradschool.package.card import card
 from gradschool.package.manifest import (
     BASE,
     EVIDENCE,
+    INCUMBENT_FILE,
     MANIFEST,
     QUESTIONS,
     RESULTS_FILE,
@@ -82,11 +83,12 @@ def pack(
     rows: Sequence[Scored],
     split: Split,
     test: Sequence[Example],
+    incumbent: Sequence[Scored] = (),
 ) -> Work[str]:
     """Write a specialist into its run's folder, in one step; returns the new folder.
 
-    `rows` are its answers to the `test` examples. The package holds these examples, so that every export can be
-    tested on them.
+    `rows` are its answers to the `test` examples, and `incumbent` those of the incumbent. The package holds all of
+    these, so that every export can be tested on them.
     """
     recipe = specialist.recipe
     if not recipe.weights:
@@ -102,6 +104,8 @@ def pack(
         if recipe.shots:
             write_lines(folder / EXAMPLES, TypeAdapter(list[Example]).dump_python([*recipe.examples], mode="json"))
         _write_test(folder / EVIDENCE, rows, split, test, portable)
+        if incumbent:
+            write_lines(folder / EVIDENCE / INCUMBENT_FILE, _rows(incumbent, portable))
         _write_records(run, folder / EVIDENCE, manifest, portable)
         shown = portable(TypeAdapter(list[RungResult]).dump_python([*results], mode="json"))
         write_json(folder / EVIDENCE / RESULTS_FILE, shown)
@@ -124,10 +128,13 @@ def _write_test(
     evidence: Path, rows: Sequence[Scored], split: Split, test: Sequence[Example], portable: Callable[[Any], Any]
 ) -> None:
     """The questions of the test, the answers with their scores, and the split."""
-    scored = TypeAdapter(list[Scored]).dump_python([*rows], mode="json")
-    write_lines(evidence / TEST_FILE, [shorten_row(row, portable) for row in scored])
+    write_lines(evidence / TEST_FILE, _rows(rows, portable))
     write_lines(evidence / QUESTIONS, TypeAdapter(list[Example]).dump_python([*test], mode="json"))
     write_json(evidence / SPLIT_FILE, asdict(split))
+
+
+def _rows(rows: Sequence[Scored], portable: Callable[[Any], Any]) -> list[Any]:
+    return [shorten_row(row, portable) for row in TypeAdapter(list[Scored]).dump_python([*rows], mode="json")]
 
 
 def _places(run: Run, manifest: Manifest) -> list[Path]:

@@ -9,8 +9,10 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gradschool.model.opening import is_hub_id
+from gradschool.package.floor_words import floor_name, floors_in
 from gradschool.package.forms import Shipped
 from gradschool.package.manifest import Manifest
+from gradschool.package.marks import marks
 from gradschool.package.verdicts import (
     bounds,
     confidences,
@@ -57,8 +59,11 @@ def card(manifest: Manifest, results: Sequence[RungResult], shipped: Shipped | N
             plain=plain_verdict(chosen),
             confidences=confidences(results),
             differences=differences,
+            floors=floors_in(results),
+            floor_name=floor_name,
             verdict=verdict_words,
             parts=_parts(chosen),
+            marks=marks,
             few=FEW_EXAMPLES,
             shipped=shipped,
             hub=base_on_hub(manifest),
@@ -134,9 +139,14 @@ def _model_index(manifest: Manifest, report: Report, shipped: Shipped | None) ->
         "confidence_of_each_bound": round(score.interval.level, 6),
         "examples": score.examples,
         "groups": score.groups,
-        "pass_mark": report.pass_mark,
         "verdict": manifest.verdict,
     }
+    if report.pass_mark is not None:
+        args["pass_mark"] = report.pass_mark
+    if now := report.incumbent:
+        args["difference_from_incumbent"] = round(now.difference.mean, 6)
+        args["lower_bound_of_difference"] = round(now.difference.interval.low, 6)
+        args["margin"] = now.margin
     if shipped:
         args["form"] = shipped.result.form
     measured = {

@@ -10,10 +10,11 @@ from gradschool.data.proof import look_level
 from gradschool.errors import DamagedError, UsageError
 from gradschool.evaluate import Measure, measure_of
 from gradschool.files import is_inside, read_json, read_rows
-from gradschool.package.manifest import EVIDENCE, QUESTIONS, RESULTS_FILE, TEST_FILE, Manifest
+from gradschool.package.manifest import EVIDENCE, INCUMBENT_FILE, QUESTIONS, RESULTS_FILE, TEST_FILE, Manifest
 from gradschool.records import Example, RungResult, Scored
 from gradschool.run import FIT_TEXTS
 from gradschool.saved_job import JOB_FILE, read_saved_job
+from gradschool.score.incumbent import Now
 from gradschool.score.metrics import files_of
 from gradschool.settings import Goal
 
@@ -28,6 +29,7 @@ class Evidence:
     rows: Sequence[Scored]
     results: Sequence[RungResult]
     level: float  # confidence of each bound
+    now: Now | None = None  # the incumbent, if the job named one
 
 
 def demand_files(goal: Goal, evidence: Path) -> None:
@@ -56,12 +58,32 @@ def read_evidence(folder: Path, manifest: Manifest) -> Evidence:
         )
     job = read_saved_job(place / JOB_FILE)
     goal = job.settings.goal
-    try:
-        results = TypeAdapter(list[RungResult]).validate_python(read_json(place / RESULTS_FILE))
-    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
-        raise DamagedError(f"The evidence in {folder} cannot be read.", str(error), "climb again.") from error
+    results = _results(folder)
     examples, rows = read_rows(place / QUESTIONS, Example), read_rows(place / TEST_FILE, Scored)
     demand_files(goal, place)
     measure = measure_of(goal, place, examples, place / FIT_TEXTS)
     level = manifest.score.level if manifest.score else look_level(goal.error_budget, 1)
-    return Evidence(goal, measure, examples, rows, results, level)
+    return Evidence(goal, measure, examples, rows, results, level, read_incumbent(place, manifest))
+
+
+def read_incumbent(evidence: Path, manifest: Manifest) -> Now | None:
+    """The name and the scored answers of the incumbent that a specialist was compared with."""
+    if manifest.score is None or manifest.score.incumbent is None:
+        return None
+    return manifest.score.incumbent.name, read_rows(evidence / INCUMBENT_FILE, Scored)
+
+
+def constant_answer(folder: Path) -> str:
+    """The best constant answer that the climb of a specialist found; empty if an earlier version packed it.
+
+    Raises DamagedError if the evidence cannot be read.
+    """
+    floors = [floor for result in _results(folder) if result.report for floor in result.report.floors]
+    return next((floor.answer for floor in floors if floor.kind == "constant"), "")
+
+
+def _results(folder: Path) -> list[RungResult]:
+    try:
+        return TypeAdapter(list[RungResult]).validate_python(read_json(folder / EVIDENCE / RESULTS_FILE))
+    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
+        raise DamagedError(f"The evidence in {folder} cannot be read.", str(error), "climb again.") from error

@@ -7,30 +7,52 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import tomli_w
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from gradschool.errors import DamagedError, UsageError
 from gradschool.file_names import FileName
 from gradschool.files import hash_tree, parse_toml, refuse_links, sha256_of, write_text
 from gradschool.model.folders import refusal
 from gradschool.model.places import without_place
-from gradschool.records import BaseIdentity, Count, Level, Real, Report, Verdict
+from gradschool.records import AgainstIncumbent, BaseIdentity, Report, Verdict
 from gradschool.run import MANIFEST as MANIFEST
 from gradschool.run import PACKED
 from gradschool.saved_job import JOB_FILE
 from gradschool.settings import BUILT_IN, Answers, Remote
 from gradschool.specialist import FILE, FOLDER, Recipe
+from gradschool.values import Level, Positive, Real
 
 EVIDENCE = "evidence"  # the folder of the files below
 TEST_FILE, QUESTIONS, RESULTS_FILE, SPLIT_FILE = "test.jsonl", "questions.jsonl", "results.json", "split.json"
+INCUMBENT_FILE = "incumbent.jsonl"  # its scored answers to the test questions, if the job names an incumbent
 BASE = "base"  # folder of the base model, if the specialist carries it
 FORMAT = 3
 # Format 1 names the base and the model in [base], and has `brief` for `task_only`. Formats 1 and 2 name a base in a
 # folder by its path.
 READABLE = (1, 2, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class IncumbentSummary:
+    """The paired difference of the packaged rung from what the user had."""
+
+    name: str
+    margin: float
+    score: float  # of the incumbent
+    difference: float
+    low: float
+    high: float
+    examples: int  # that both answered
+    verdict: Verdict
+
+    @classmethod
+    def of(cls, now: AgainstIncumbent) -> "IncumbentSummary":
+        """The comparison in a report."""
+        one, interval = now.difference, now.difference.interval
+        return cls(now.name, now.margin, now.score, one.mean, interval.low, interval.high, now.examples, now.verdict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +64,10 @@ class ScoreSummary:
     low: Real
     high: Real
     level: Level  # confidence of each bound
-    examples: Annotated[Count, Field(ge=1)]
-    pass_mark: Real
+    examples: Positive
     verdict: Verdict
+    pass_mark: Real | None = None
+    incumbent: IncumbentSummary | None = None
 
     @classmethod
     def of(cls, report: Report) -> "ScoreSummary":
@@ -57,8 +80,9 @@ class ScoreSummary:
             interval.high,
             interval.level,
             score.examples,
-            report.pass_mark,
             report.verdict,
+            report.pass_mark,
+            IncumbentSummary.of(report.incumbent) if report.incumbent else None,
         )
 
 

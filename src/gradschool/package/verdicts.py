@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 
 from gradschool.data.proof import VALIDATION_LEVEL
-from gradschool.records import Difference, Gate, Interval, Report, RungResult, Score
+from gradschool.package import marks
+from gradschool.package.floor_words import difference_from, floor_name, hardest, remarks
+from gradschool.package.floor_words import scored as scored_floor
+from gradschool.records import Difference, Floor, Gate, Interval, Report, RungResult, Score
 
 # How times are shown: below a limit (seconds), in a unit (seconds), in a form.
 DURATIONS = ((0.01, 1e-3, "{:.1f} ms"), (10, 1, "{:.2f} s"), (600, 1, "{:.0f} s"), (7200, 60, "{:.0f} min"))
@@ -14,10 +17,16 @@ def plain_verdict(result: RungResult, package_gates: Sequence[Gate] = ()) -> str
     report = result.report
     if report is None:
         return "Do not use it yet: it has not been tested."
-    scored = f"its test score is {report.score.mean:.3f} (pass mark {report.pass_mark:g})"
     rejected = _rejected(result, package_gates)
     if rejected:
         return f"Do not use it: it failed the check “{rejected[0].name}” ({rejected[0].evidence})."
+    if floor := hardest(report):
+        return _below(floor, f"its test score is {report.score.mean:.3f} ({marks.marks(report)})", report)
+    if report.incumbent:
+        settles = f" {what_settles(report)}" if report.verdict == "not proven" else ""
+        return f"{marks.plain(report, report.incumbent)}{settles}"
+    assert report.pass_mark is not None
+    scored = f"its test score is {report.score.mean:.3f} (pass mark {report.pass_mark:g})"
     if report.verdict == "passed":
         return (
             f"It can be used: {scored}. At least {report.score.interval.low:.3f} is proven for other questions of "
@@ -35,31 +44,56 @@ def plain_verdict(result: RungResult, package_gates: Sequence[Gate] = ()) -> str
     return f"Do not use it yet: {scored}, {why}. {what_settles(report)}"
 
 
+def _below(floor: Floor, scored: str, report: Report) -> str:
+    if report.more_examples:
+        return (
+            f"Do not use it yet: {scored}, but it is not proven better than {floor_name(floor)}. {what_settles(report)}"
+        )
+    no_model = f"no model is needed for a score like that: {floor_name(floor)} scores {floor.score.mean:.3f}"
+    return f"Do not use it: {scored}, but {no_model}."
+
+
 def what_settles(report: Report) -> str:
     """How many more examples would settle a verdict of "not proven", and from how many groups."""
+    if not report.more_examples and report.floor in report.unbeaten and report.floor:
+        return f"More test examples would not help: it is not clearly better than {scored_floor(report.floor)}."
     if not report.more_examples:
-        return "No practical number of examples would settle it: its score is too close to the pass mark."
+        close = "the margin" if report.pass_mark is None else "the pass mark"
+        return f"No practical number of examples would settle it: its score is too close to {close}."
     groups = ""
     if report.more_groups:
         name = report.group_name
         one = f" (one for each “{name}”)" if name and name.casefold() not in ("group", "group_id") else ""
         more = f"{report.more_groups:,} more groups" if report.more_groups > 1 else "another group"
         groups = f" from {more}{one}"
-    return f"About {report.more_examples:,} more test examples{groups} would probably settle it."
+    answered = " with answers of the incumbent" if report.incumbent else ""
+    return f"About {report.more_examples:,} more test examples{answered}{groups} would probably settle it."
 
 
 def verdict_sentence(result: RungResult, package_gates: Sequence[Gate] = ()) -> str:
-    """One sentence with the figures: what the test proved about a rung; `package_gates` are those of its package."""
+    """What the test proved about a rung, with the figures, and remarks; `package_gates` are those of its package."""
     report = result.report
     if report is None:
         return f"Not tested: the {result.rung} rung has no score."
-    interval, mark = report.score.interval, f"pass mark of {report.pass_mark:g}"
+    return " ".join([_sentence(result, report, package_gates), *remarks(report)])
+
+
+def _sentence(result: RungResult, report: Report, package_gates: Sequence[Gate]) -> str:
+    interval = report.score.interval
     scored = f"{report.metric} {report.score.mean:.3f} on {report.score.examples} held-out examples"
     confidence = f"{percent(interval.level)} confidence"
     rejected = _rejected(result, package_gates)
     if rejected:
         reasons = "; ".join(f"{gate.name} ({gate.evidence})" for gate in rejected)
         return f"Not passed: the {result.rung} rung is rejected by a gate: {reasons}. It scored {scored}."
+    if floor := hardest(report):
+        found = "Not proven" if report.verdict == "not proven" else "Not passed"
+        reaches = f"the best on validation is the {result.rung} rung, and it reaches the goal ({marks.marks(report)})"
+        apart = f"it is not proven better than {scored_floor(floor)}: difference {difference_from(floor)}"
+        return f"{found}: {reaches}, but {apart} ({confidence} each): {scored}."
+    if report.incumbent:
+        return marks.figures(report, report.incumbent, result.rung)
+    mark = f"pass mark of {report.pass_mark:g}"
     if report.verdict == "passed":
         proven = f"the {result.rung} rung is proven to reach the {mark}"
         return f"Passed: {proven}: {scored}, lower bound {interval.low:.3f} ({confidence})."
@@ -87,14 +121,19 @@ def verdict_words(result: RungResult) -> str:
 
 
 def decided(report: Report) -> str:
-    """The verdict on a score, and where it comes from if not from the test."""
-    return report.verdict if report.validation_high is None else f"{report.verdict} on validation"
+    """The verdict on a score, and where it comes from if not from the test and what the goal asks for."""
+    if hardest(report):
+        return "not proven above floor" if report.verdict == "not proven" else "failed, below floor"
+    return f"{report.verdict} on validation" if report.on_validation else report.verdict
 
 
 def differences(report: Report) -> list[tuple[str, str]]:
-    """The paired differences from other rungs: each as its mean with the rung it is from, and its interval."""
+    """The paired differences from other rungs and the floor, each as its mean with its other side, and its interval."""
     best = report.best_difference
-    return [(_difference(one, one is best), bounds(one.interval, signed=True)) for one in report.differences]
+    pairs = [(_difference(one, one is best), bounds(one.interval, signed=True)) for one in report.differences]
+    if floor := report.floor:
+        pairs.append((f"{floor.difference.mean:+.3f} vs floor", bounds(floor.difference.interval, signed=True)))
+    return pairs
 
 
 def _difference(one: Difference, best: bool) -> str:

@@ -35,6 +35,7 @@ class Facts:
     candidates: dict[str, Candidate]  # by rung
     answers: dict[str, dict[str, Answer]]  # by rung, then by example
     packaged: dict[str, Answer]  # answers of the reopened package, by example
+    incumbent: dict[str, Answer]  # its answers to the test questions, by example
     events: list[Recorded]
     environment: Environment | None
     manifest: Manifest | None
@@ -69,6 +70,7 @@ def read_facts(run: Run) -> Facts:
         candidates={rung: candidate for rung in rungs if (candidate := run.saved(candidate_key(rung)))},
         answers={rung: answers[rung] for rung in rungs if rung in answers},
         packaged=packaged,
+        incumbent=_answers(run.incumbent_answers),
         events=events,
         environment=run.environment,
         manifest=load_manifest(run.specialist) if (run.specialist / MANIFEST).exists() else None,

@@ -16,6 +16,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from gradschool.gates.gate import Measurements
 from gradschool.gates.run import PACKAGE_GATES, run_gates
 from gradschool.job import Job
+from gradschool.package.floor_words import floor_name, floors_in
+from gradschool.package.marks import incumbent
 from gradschool.package.verdicts import (
     bounds,
     confidences,
@@ -62,8 +64,11 @@ def page(run: Run, ladder: Sequence[Rung] = LADDER) -> str:
         tested=facts.tested,
         confidences=confidences,
         differences=differences,
+        floors=floors_in(facts.results),
+        floor_name=floor_name,
         settles=what_settles,
         verdict=verdict_words,
+        incumbent=incumbent,
         resume=resume_command(run.folder),
         curves=curves,
         loss_ticks=loss_ticks,

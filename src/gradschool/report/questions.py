@@ -37,6 +37,7 @@ class Question:
     question: str
     ideal: str
     answers: list[RungAnswer]
+    incumbent: str = ""  # its answer
 
     @property
     def failed(self) -> bool:
@@ -141,7 +142,8 @@ def _question(id_: str, facts: Facts, scores: _Scores) -> Question:
         for rung, given in facts.answers.items()
         if id_ in given
     ]
-    return Question(id_, *scores.texts.get(id_, ("", "")), answers)
+    now = facts.incumbent.get(id_)
+    return Question(id_, *scores.texts.get(id_, ("", "")), answers, now.text if now else "")
 
 
 def _rung_answer(rung: str, answer: Answer, row: Scored | None) -> RungAnswer:

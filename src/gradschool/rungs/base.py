@@ -2,11 +2,10 @@
 
 import time
 
-from gradschool.evaluate import mean
 from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.records import Work
-from gradschool.rungs.rung import Candidate, Rung, RungInputs, highest, try_all
+from gradschool.rungs.rung import Candidate, Rung, RungInputs, made, try_all
 from gradschool.specialist import Specialist
 
 NAME = "base"
@@ -16,7 +15,7 @@ def base(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     """Score the base model without instructions, examples or passages."""
     began = time.monotonic()
     [(recipe, rows)] = yield from try_all(best, [best.recipe], inputs, NAME)
-    return Candidate(recipe, mean(rows), seconds=time.monotonic() - began, highest=highest(rows))
+    return made(recipe, rows, began)
 
 
 def reason_to_skip(job: Job, engine: Engine) -> str:

@@ -3,15 +3,15 @@
 import time
 from dataclasses import replace
 
-from gradschool.evaluate import mean
 from gradschool.files import hash_of
 from gradschool.ground.index import build_index
 from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.records import Note, Work
 from gradschool.run import DOCUMENTS
+from gradschool.rungs.choice import choose
 from gradschool.rungs.prompt import instruction_variants
-from gradschool.rungs.rung import Candidate, Rung, RungInputs, best_of, highest, scores_of, try_all
+from gradschool.rungs.rung import Candidate, Rung, RungInputs, made
 from gradschool.specialist import Specialist
 
 NAME = "ground"
@@ -32,9 +32,8 @@ def ground(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     yield Note(f"ground: indexed {index.size} passages.")
     prompts = instruction_variants(best.recipe, job) + ([best.recipe] if best.recipe.shots else [])
     recipes = [replace(prompt, index=str(folder), passages=k) for prompt in prompts for k in settings.ground.passages]
-    tried = yield from try_all(best, recipes, inputs, NAME)
-    chosen, rows = best_of(tried)
-    return Candidate(chosen, mean(rows), scores_of(tried), seconds=time.monotonic() - began, highest=highest(rows))
+    chosen = yield from choose(best, recipes, inputs, NAME)
+    return made(chosen.recipe, chosen.rows, began, chosen.tried)
 
 
 def reason_to_skip(job: Job, engine: Engine) -> str:

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from gradschool.data.encoding import Unreadable, decode
 from gradschool.errors import DataError
-from gradschool.evaluate import mean
 from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.records import Example, Work
-from gradschool.rungs.rung import Candidate, Rung, RungInputs, best_of, highest, scores_of, try_all
+from gradschool.rungs.choice import choose
+from gradschool.rungs.rung import Candidate, Rung, RungInputs, made
 from gradschool.specialist import Recipe, Specialist
 
 NAME = "prompt"
@@ -23,9 +23,8 @@ LENGTH_QUANTILE = 0.9  # longer examples are not shown
 def prompt(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     """Try the instructions alone, with fixed sets of examples, and with the examples nearest to each question."""
     began = time.monotonic()
-    tried = yield from try_all(best, prompt_variants(best.recipe, inputs), inputs, NAME)
-    chosen, rows = best_of(tried)
-    return Candidate(chosen, mean(rows), scores_of(tried), seconds=time.monotonic() - began, highest=highest(rows))
+    chosen = yield from choose(best, prompt_variants(best.recipe, inputs), inputs, NAME)
+    return made(chosen.recipe, chosen.rows, began, chosen.tried)
 
 
 def reason_to_skip(job: Job, engine: Engine) -> str:

@@ -1,5 +1,6 @@
 """What a rung is: its inputs, the candidate it makes, and the choice among recipes on validation."""
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import TypeAlias
@@ -7,6 +8,8 @@ from typing import TypeAlias
 from gradschool.data.proof import VALIDATION_LEVEL
 from gradschool.evaluate import Measure, evaluate, mean
 from gradschool.files import sha256_of
+from gradschool.gates.gate import Measurements
+from gradschool.gates.run import ANSWER_GATES, run_gates
 from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.records import Decoding, Example, Gate, Note, Scored, Work
@@ -25,6 +28,7 @@ class RungInputs:
     validation: Sequence[Example]
     measure: Measure
     decoding: Decoding | None = None  # of trained bases; default: that of the best specialist so far
+    near: Sequence[Sequence[str]] = ()  # clusters of ids of near-duplicates
 
     @property
     def settings(self) -> Settings:
@@ -78,18 +82,49 @@ def try_all(best: Specialist, recipes: Iterable[Recipe], inputs: RungInputs, run
     """Score each recipe on validation, in the order given."""
     tried: list[Tried] = []
     for recipe in recipes:
-        answers = inputs.run.answers(f"{rung}-validation-{recipe_hash(recipe)[:12]}")
-        what = f"{rung}: trying {recipe.describe()}"
-        specialist = specialist_of(best.engine, recipe)
-        rows = yield from evaluate(specialist, inputs.validation, inputs.measure, answers, what)
+        rows = yield from on_validation(best.engine, recipe, inputs, rung)
         yield Note(f"{rung}: {recipe.describe()} scores {mean(rows):.3f} on validation.")
         tried.append((recipe, rows))
     return tried
 
 
+def on_validation(engine: Engine, recipe: Recipe, inputs: RungInputs, rung: str) -> Work[list[Scored]]:
+    """The scored answers of a recipe to the validation questions; the run keeps them, and none is asked twice."""
+    answers = inputs.run.answers(f"{rung}-validation-{recipe_hash(recipe)[:12]}")
+    what = f"{rung}: trying {recipe.describe()}"
+    return (yield from evaluate(specialist_of(engine, recipe), inputs.validation, inputs.measure, answers, what))
+
+
 def best_of(tried: Sequence[Tried]) -> Tried:
     """The recipe with the best mean score; of equals the first, which is the simplest."""
     return max(tried, key=lambda pair: mean(pair[1]))
+
+
+def made(
+    recipe: Recipe,
+    rows: Sequence[Scored],
+    began: float,
+    tried: Sequence[tuple[str, float]] = (),
+    gates: Sequence[Gate] = (),
+) -> Candidate:
+    """A candidate with its scores on validation and the gates of its answers; `began` is when the rung began to work.
+
+    `rows` are its validation answers, `tried` and `gates` those of the rung.
+    """
+    return Candidate(
+        recipe=recipe,
+        validation=mean(rows),
+        tried=tuple(tried),
+        gates=(*gates, *answer_gates(rows)),
+        seconds=time.monotonic() - began,
+        highest=highest(rows),
+    )
+
+
+def answer_gates(rows: Sequence[Scored]) -> tuple[Gate, ...]:
+    """The gates of a candidate's validation answers."""
+    said = Measurements(with_ideals=([row.answer for row in rows], [row.ideal for row in rows]))
+    return run_gates(ANSWER_GATES, said)
 
 
 def highest(rows: Sequence[Scored]) -> float:

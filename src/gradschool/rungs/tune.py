@@ -17,7 +17,7 @@ from gradschool.records import Gate, Note, Scored, Work
 from gradschool.run import CURVES, Key
 from gradschool.rungs.curve import Curve, advice_of, as_trials, learning_curve
 from gradschool.rungs.prompt import instructions_of
-from gradschool.rungs.rung import Candidate, Rung, RungInputs, highest, try_all
+from gradschool.rungs.rung import Candidate, Rung, RungInputs, made, try_all
 from gradschool.rungs.training import (
     NAME,
     Trained,
@@ -66,13 +66,9 @@ def tune(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
         work = partial(learning_curve, student, validation, inputs, rate, state.rows)
         curve = yield from run.once(CURVE, work)
     _clean_up(inputs)
-    return Candidate(
-        recipe=state.recipe,
-        validation=mean(state.rows),
-        highest=highest(state.rows),
-        tried=(*trials, *as_trials(curve)) if curve else trials,
-        gates=(*trained.gates, *state.gates),
-        seconds=time.monotonic() - began,
+    tried = (*trials, *as_trials(curve)) if curve else trials
+    return replace(
+        made(state.recipe, state.rows, began, tried, (*trained.gates, *state.gates)),
         tokens_trained=trained.tokens,
         advice=(*still_falling(trained), *((advice_of(curve),) if curve else ())),
     )

@@ -14,6 +14,7 @@ in normal random variables: evaluation by numerical integration" (the path throu
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
+from scipy.special import logit
 
 Vector = NDArray[np.float64]
 
@@ -46,9 +47,12 @@ def lowest_mean(sums: Vector, sizes: Vector, extra: float, chance: float) -> flo
     highest = float((sums / sizes).max())
     if highest <= 0:
         return 0.0
-    return float(
-        brentq(lambda m: chance_at_most(m, sums, sizes, extra) - chance, 0.0, highest * (1 + 1e-9), xtol=1e-10)
-    )
+
+    # Log odds are nearly linear in m, so the search takes half of the steps that probabilities would take.
+    def excess(m: float) -> float:
+        return float(logit(min(1 - _ENOUGH, max(_ENOUGH, chance_at_most(m, sums, sizes, extra)))) - logit(chance))
+
+    return float(brentq(excess, 0.0, highest * (1 + 1e-9), xtol=1e-10))
 
 
 def _chance_below_zero(coefficients: Vector) -> float:
@@ -61,8 +65,9 @@ def _chance_below_zero(coefficients: Vector) -> float:
     values = values / -values.min()  # so that the transform exists from -1 to 0
 
     # The integrand is exp(k(s)) with k(s) = -sum(log(1 - s c)) - log(-s), which is convex there: one saddle.
+    # The derivative of k has poles at both ends; times s (1 + s), it is smooth and has the same root.
     def rise(s: float) -> float:
-        return float(counts @ (values / (1 - s * values)) - 1 / s)
+        return float(s * (1 + s) * (counts @ (values / (1 - s * values))) - 1 - s)
 
     saddle = brentq(rise, -1 + 1e-15, -1e-18, xtol=1e-30, rtol=1e-8)
     tilted = values / (1 - saddle * values)

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from gradschool.errors import DataError, UsageError
-from gradschool.records import Answer, Cost, Difference, Example, Failure, Report, Score, Scored
+from gradschool.records import Answer, Cost, Difference, Example, Failure, Report, Score, Scored, Verdict
+from gradschool.score.incumbent import Now, against
 from gradschool.score.metric import ABOUT_TEXT, Comparing, Metric, Unscorable
 from gradschool.score.stats import bounds, difference, more_examples, verdict
 from gradschool.settings import Goal
@@ -87,28 +88,44 @@ def judge(
     best: Rival | None = None,
     group_name: str = "",
     validation_high: float | None = None,
+    now: Now | None = None,
+    difference_high: float | None = None,
 ) -> Report:
     """Judge rows of evidence: the score with its bounds, the verdict, parts, failures and cost.
 
     `level` is the confidence of each bound. `start` is the name and the rows of the candidate that this one was built
     on, and `best` those of the best one so far, for paired comparisons on the examples that both answered. `group_name`
     is the column of the groups. With `validation_high`, the upper bound of a score on validation that is below the pass
-    mark, the verdict is "failed" and the test score is only reported. The mean of a part is taken over the examples
-    that have it and over failures, which count as 0; that of a part about the answers' text (see `ABOUT_TEXT`) only
-    over the former. Raises UsageError if the goal has no pass mark, DataError if there are no rows.
+    mark, the verdict is "failed" and the test score is only reported; `difference_high` does the same for the margin to
+    `now`, the name and the rows of the incumbent. With a pass mark and an incumbent, both decide.
+
+    The mean of a part is taken over the examples that have it and over failures, which count as 0; that of a part about
+    the answers' text (see `ABOUT_TEXT`) only over the former. Raises UsageError if the goal has neither a pass mark nor
+    an incumbent, DataError if there are no rows.
     """
-    pass_mark = pass_mark_of(goal)
+    demand_mark(goal)
     if not rows:
         raise DataError("There are no answers to judge.", "A score needs at least one test example.", "add examples.")
     values, groups = [row.value for row in rows], [row.group for row in rows]
     total = _score(values, groups, level)
-    found = verdict(total.interval, pass_mark) if validation_high is None else "failed"
+    pass_mark, found, more = goal.pass_mark, list[Verdict](), list[int | None]()
+    if pass_mark is not None:
+        found.append("failed" if validation_high is not None else verdict(total.interval, pass_mark))
+        more += [more_examples(values, groups, pass_mark, level)] if found == ["not proven"] else []
+    compared = against(rows, now, goal.margin, level, difference_high) if now else None
+    if compared:
+        found.append(compared.verdict)
+        more += [compared.more_examples] if compared.verdict == "not proven" else []
+    elif goal.incumbent is not None:  # its answers to these questions are unknown
+        found.append("not proven")
+        more.append(None)
+    decided = all_of(found)
     return Report(
         metric=goal.metric,
         score=total,
-        verdict=found,
+        verdict=decided,
         pass_mark=pass_mark,
-        more_examples=more_examples(values, groups, pass_mark, level) if found == "not proven" else None,
+        more_examples=most_of(more) if decided == "not proven" else None,
         parts=_part_scores(rows, level),
         failures=dict(Counter(row.failure.kind for row in rows if row.failure).most_common()),
         cost=_cost([row.answer for row in rows]),
@@ -116,18 +133,32 @@ def judge(
         best_difference=_compared(rows, *best, level) if best else None,
         group_name=group_name,
         validation_high=validation_high,
+        incumbent=compared,
     )
 
 
-def pass_mark_of(goal: Goal) -> float:
-    """The pass mark of a goal; raises UsageError if there is none."""
-    if goal.pass_mark is None:
+def demand_mark(goal: Goal) -> None:
+    """Raise UsageError if a goal has neither a pass mark nor an incumbent."""
+    if goal.pass_mark is None and goal.incumbent is None:
         raise UsageError(
             "The job names no pass mark.",
             "A verdict says whether a score is proven to reach it.",
-            "write pass_mark = 0.8 (or whatever is good enough) under [goal], or give --pass-mark 0.8.",
+            "write pass_mark = 0.8 (or whatever is good enough) under [goal], or give --pass-mark 0.8; or name the "
+            "answers of what you have now with incumbent.",
         )
-    return goal.pass_mark
+
+
+def all_of(verdicts: Sequence[Verdict]) -> Verdict:
+    """The verdict on several claims: all must be proven, and one that is excluded excludes all; none prove nothing."""
+    if "failed" in verdicts:
+        return "failed"
+    return "passed" if verdicts and set(verdicts) == {"passed"} else "not proven"
+
+
+def most_of(counts: Sequence[int | None]) -> int | None:
+    """The largest number of further examples; None if one of the claims needs more than is practical, or no claim."""
+    known = [count for count in counts if count is not None]
+    return max(known) if known and len(known) == len(counts) else None
 
 
 def _score(values: Sequence[float], groups: Sequence[str], level: float) -> Score:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from gradschool.data.calls import call_of
 from gradschool.data.formats import plain
 from gradschool.data.marks import marks_of
 from gradschool.prepare.agents import role_word
@@ -104,7 +105,9 @@ def _is_turn(turn: Json) -> bool:
 
 
 def is_ticket(value: Json) -> bool:
-    """Whether a value is a ticket or a conversation, with turns that have a text and a speaker."""
+    """Whether a value is a ticket or a conversation, with turns that have a text and a speaker; no call of a model."""
+    if call_of(value):
+        return False
     return turns_of(value) is not None or bool(_source(value) and "conversation_parts" in value)
 
 

@@ -1,0 +1,170 @@
+"""Compare with the incumbent, which is what the user has now: "not worse by more than d", paired on the same questions.
+
+The claim is about the mean of (this - incumbent) over questions like those of the test. It is proven if the lower bound
+of `stats.difference` is at least -d, with the confidence of any other look at the test set. If the job names a pass
+mark too, both claims must hold: a false pass needs an error in each false one, so neither costs error budget.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from gradschool.data.proof import VALIDATION_LEVEL, min_test_examples
+from gradschool.records import AgainstIncumbent, Difference, Scored, Verdict
+from gradschool.score.dirichlet import chance_at_most
+from gradschool.score.stats import POWER, bounds, difference, more_examples, verdict
+
+NAME = "incumbent"  # in the table of the ladder
+DRAWS = 100  # simulated tests
+STEP = 0.01  # between the true scores that are tried
+Now: TypeAlias = tuple[str, Sequence[Scored]]  # the name of the incumbent, and its rows
+
+
+def against(rows: Sequence[Scored], now: Now, margin: float, level: float, low: float | None) -> AgainstIncumbent:
+    """Compare answers with those of the incumbent; questions that it did not answer are left out and counted.
+
+    `level` is the confidence of each bound. `low` is the upper bound of the difference on validation if that excludes
+    the margin; then the verdict is "failed", and the test set decides nothing.
+    """
+    name, theirs = now
+    this, other, groups = _pairs(rows, theirs)
+    mean, interval = difference(this, other, groups, level)
+    found: Verdict = verdict(interval, -margin) if low is None else "failed"
+    halves = [(a - b + 1) / 2 for a, b in zip(this, other, strict=True)]
+    return AgainstIncumbent(
+        name=name,
+        margin=margin,
+        difference=Difference(NAME, mean, interval),
+        verdict=found,
+        score=math.fsum(other) / len(other),
+        examples=len(this),
+        groups=len(set(groups)),
+        unanswered=len(rows) - len(this),
+        more_examples=more_examples(halves, groups, (1 - margin) / 2, level) if found == "not proven" else None,
+        failures=dict(Counter(row.failure.kind for row in theirs if row.failure).most_common()),
+        validation_high=low,
+    )
+
+
+def excluded(rows: Sequence[Scored], now: Now, margin: float) -> float | None:
+    """The upper bound of the difference on validation, if it excludes the margin; None if it does not."""
+    this, other, groups = _pairs(rows, now[1])
+    high = difference(this, other, groups, VALIDATION_LEVEL)[1].high if this else 1.0
+    return high if high < -margin else None
+
+
+def _pairs(rows: Sequence[Scored], theirs: Sequence[Scored]) -> tuple[list[float], list[float], list[str]]:
+    """The values of both, and the groups, of the questions that both answered."""
+    known = {row.id: row.value for row in theirs}
+    both = [row for row in rows if row.id in known]
+    return [row.value for row in both], [known[row.id] for row in both], [row.group for row in both]
+
+
+@dataclass(frozen=True, slots=True)
+class MarginProof:
+    """What a test set can prove about a margin before a climb; `level` is the confidence of a bound."""
+
+    name: str  # of the incumbent
+    margin: float
+    examples: int  # of the test set
+    answered: int  # of these, by the incumbent
+    groups: int  # of the answered ones
+    smallest: float  # the margin that is proven if both score the same on each question
+    score: float | None  # the incumbent's on train and validation examples; None if it answered none of them
+    # The true score from which the margin is proven with a probability of 0.8, if right answers are independent of the
+    # incumbent's, and if both are right on the same questions as far as possible; None: at no score, or unknown.
+    needed: float | None
+    needed_together: float | None
+    level: float
+
+    @property
+    def possible(self) -> bool:
+        """Whether a specialist that scores the same on each question is proven not to be worse."""
+        return self.smallest <= self.margin
+
+    def sentence(self) -> str:
+        """How many questions have an answer, what margin they can prove, and what to do if that is not enough."""
+        grouped = f" in {self.groups} groups" if self.groups < self.answered else ""
+        scored = "" if self.score is None else f" It scores {self.score:.3f} on train and validation examples."
+        proves = (
+            f"{self.name} answers {self.answered} of {self.examples} test questions{grouped}.{scored} A specialist "
+            f"that scores the same on each of them is proven to be worse by at most {self.smallest:.3f}; the margin is "
+            f"{self.margin:g}."
+        )
+        return f"{proves}{self._needed()}" if self.possible else f"{proves} {self._enough()}"
+
+    def _needed(self) -> str:
+        if self.score is None:
+            return ""
+        most = "no score is enough" if self.needed is None else f"the true score must be at least {self.needed:.3f}"
+        least = ""
+        if self.needed_together is not None and self.needed_together != self.needed:
+            least = f", or {self.needed_together:.3f} if both are right on the same questions"
+        return (
+            f" To prove the margin with a probability of 80 %, {most} if right answers are independent of the "
+            f"incumbent's{least}."
+        )
+
+    def _enough(self) -> str:
+        fewest = min_test_examples(1 - self.margin, self.level) if self.margin else None
+        better = "Only one that is better than the incumbent can be proven not to be worse by more than that"
+        if fewest is None:
+            return f"{better}."
+        units = "groups" if self.groups < self.answered else "questions"
+        separate = math.log(1 - self.level) / math.log1p(-self.smallest)  # questions that these prove as much as
+        needed = math.ceil(self.groups * fewest / separate)
+        return (
+            f"{better}. At least {needed} test {units} with an answer of the incumbent are needed, better twice as "
+            "many: add examples and its answers to them, test more of them with `--test-share`, or raise [goal] margin."
+        )
+
+
+def margin_proof(
+    name: str, margin: float, answered: Sequence[str], examples: int, others: Sequence[float], level: float
+) -> MarginProof:
+    """What a test set can prove about a margin; `answered` has the group of each test question with an answer.
+
+    `others` are the incumbent's values on train and validation examples: those on test examples are not looked at
+    before the verdict, because the margin could be chosen by them.
+    """
+    smallest = 1 - 2 * bounds([0.5] * len(answered), answered, level).low
+    score = math.fsum(others) / len(others) if others else None
+    needed = together = None
+    if score is not None and smallest <= margin:
+        needed, together = (_needed(answered, score, margin, level, share) for share in (0.0, 1.0))
+    return MarginProof(
+        name, margin, examples, len(answered), len(set(answered)), smallest, score, needed, together, level
+    )
+
+
+def _needed(groups: Sequence[str], theirs: float, margin: float, level: float, together: float) -> float | None:
+    """The lowest true score that probably (80 %) proves a margin, for right-or-wrong answers; None for no score.
+
+    Simulated, with the same draws for each score. With `together` 1, the better of both is right wherever the other is;
+    with 0, both are independent.
+    """
+    random, places = np.random.default_rng(0), {group: place for place, group in enumerate(dict.fromkeys(groups))}
+    index = np.array([places[group] for group in groups])
+    sizes = np.bincount(index).astype(np.float64)
+    luck, own = random.random((2, DRAWS, len(index)))
+    right = luck < theirs
+
+    def proves(score: float) -> bool:
+        also = (luck if together else own) < score
+        each = (also.astype(np.float64) - right + 1) / 2
+        halves = (np.bincount(index, weights=one).astype(np.float64) for one in each)
+        proven = sum(chance_at_most((1 - margin) / 2, one, sizes, float(sizes.max())) <= 1 - level for one in halves)
+        return bool(proven >= POWER * DRAWS)
+
+    low, high = 0, round((1 - max(0.0, theirs - margin)) / STEP)
+    start = max(0.0, theirs - margin)
+    if not proves(1.0):
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if proves(min(1.0, start + middle * STEP)) else (middle + 1, high)
+    return min(1.0, start + low * STEP)
