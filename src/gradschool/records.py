@@ -139,12 +139,8 @@ class Passage:
 
     def as_citation(self) -> dict[str, Any]:
         """The JSON object that represents it in the citations of an answer."""
-        return {
-            "file": self.file,
-            "lines": [self.first_line, self.last_line],
-            "page": self.page,
-            "text": self.text,
-        }
+        lines = [self.first_line, self.last_line]
+        return {"file": self.file, "lines": lines, "page": self.page, "text": self.text}
 
     def __str__(self) -> str:
         lines = f"{self.first_line}" if self.first_line == self.last_line else f"{self.first_line}-{self.last_line}"
