@@ -153,7 +153,9 @@ def test_score_uses_the_metric_of_the_job(whole: Whole, tmp_path: Path) -> None:
     more = tmp_path / "more.jsonl"
     rows = small_job.rows(84)[72:]
     more.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    result = small_job.run("score", whole.specialist, more, "--output", tmp_path / "scored.jsonl")
+    result = small_job.run("score", whole.specialist, more)  # these rows repeat those of the climb
+    assert result.exit_code == 4 and "All 12 examples are known to this specialist" in " ".join(result.stderr.split())
+    result = small_job.run("score", whole.specialist, more, "--with-known", "--output", tmp_path / "scored.jsonl")
     assert result.exit_code == 0, result.stderr
     assert "token_f1: " in result.stdout and "pass mark 0.999" in result.stdout
     assert all(part in result.stdout for part in ("exact_match", "short"))

@@ -14,6 +14,7 @@ ACROSS_MODULES = {
     "export/test_export_in_four_bits.py": "exports over a quantized base",
     "gates/test_gates.py": "all gates, in one table of cases",
     "model/test_lora_over_four_bits.py": "LoRA over a quantized base",
+    "parity/test_gguf_base.py": "compared with llama.cpp",
     "parity/test_llama_cpp.py": "compared with llama.cpp",
     "parity/test_peft.py": "compared with PEFT",
     "prepare/chats/test_vendors.py": "exports in the forms of their vendors",

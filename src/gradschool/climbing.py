@@ -65,9 +65,9 @@ def climb(run: Run, ladder: Sequence[Rung] = LADDER) -> Work[Climbed]:
     chosen = tested[-1] if tested[-1].result.passed else best_on_validation(tested)
     data = workspace.data
     now = workspace.incumbent.test if workspace.incumbent else ()
-    yield from run.once(
-        PACKAGE, partial(pack, run, chosen.specialist, chosen.result, results, chosen.rows, data.split, data.test, now)
-    )
+    known = data.train, data.validation
+    work = partial(pack, run, chosen.specialist, chosen.result, results, chosen.rows, data.split, data.test, known, now)
+    yield from run.once(PACKAGE, work)
     base = base_folder(run.job.settings, workspace.engine)
     gates = yield from prove(run, base, data.test, chosen.rows, workspace.measure)
     verdict = overall(chosen.result, gates)

@@ -24,6 +24,8 @@ from gradschool.hub_pages import page_of
 from gradschool.job import Job
 from gradschool.model.folders import model_folder
 from gradschool.model.foreign import refuse_kernels
+from gradschool.model.gguf_base import config_of_gguf
+from gradschool.model.gguf_file import read_gguf
 from gradschool.model.hub import no_config_on_hub
 from gradschool.model.loading import LOAD_ERRORS
 from gradschool.model.machine import choose_device, format_for
@@ -36,7 +38,7 @@ from gradschool.model.memory import (
     free_bytes,
     without_weights,
 )
-from gradschool.model.opening import POCKET, is_hub_id, refuse_other_pages
+from gradschool.model.opening import POCKET, gguf_of, is_hub_id, refuse_other_pages
 from gradschool.model.weights import refuse_pointers
 from gradschool.rungs.prompt import instructions_of
 from gradschool.settings import BUILT_IN
@@ -166,7 +168,7 @@ def known_bases() -> dict[str, dict[str, object]]:
 
 
 def config_of(base: str) -> PreTrainedConfig:
-    """The config of a base: by its known name, from a local folder, or from the Hub (only the config is downloaded).
+    """The config of a base: by its known name, from a folder or a GGUF file, or from the Hub (the config alone).
 
     Raises ModelError if there is no such base, or if its config cannot be fetched or read.
     """
@@ -174,6 +176,8 @@ def config_of(base: str) -> PreTrainedConfig:
     if base.lower() in known:
         values = dict(known[base.lower()])
         return AutoConfig.for_model(str(values.pop("model_type")), **values)
+    if file := gguf_of(base, Path()):
+        return config_of_gguf(read_gguf(file))
     refuse_other_pages(base)
     if page := page_of(base):
         base = page.id
@@ -185,7 +189,7 @@ def config_of(base: str) -> PreTrainedConfig:
         if not is_hub_id(base) or "/" not in base:
             raise ModelError(
                 f"Nothing is known about a base {base!r}.",
-                "It is not a folder, a Hub id (owner/name) or one of the known bases.",
+                "It is not a folder, a GGUF file, a Hub id (owner/name) or one of the known bases.",
                 nearest(base.lower(), known) + ", or name a folder or a Hub id.",
             )
         folder = _from_hub(base, page.revision if page else None)

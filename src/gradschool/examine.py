@@ -73,7 +73,8 @@ def examine(job: Job, rows: int) -> Work[Examined]:
     lengths: list[int] = []
     specialist = Specialist(workspace.engine, Recipe(instructions_of(job), decoding=workspace.decoding))
     if workspace.engine.chat:
-        shown, lengths = tokenize(specialist, workspace.engine.chat, data.train, rows)
+        shown = tokenize(specialist, workspace.engine.chat, data.train[:rows])
+        lengths = sorted(data.lengths[example.id] for example in data.train)
     else:
         yield Note("The base is not on this machine: it cannot be tuned, and its tokens cannot be shown.")
         shown = sent(specialist, data.train[:rows])
@@ -107,19 +108,14 @@ def _first(data: Dataset) -> Example:
     return used.get(first.id) or next((used[e.id] for e in data.reading.examples if e.id in used), first)
 
 
-def tokenize(
-    specialist: Specialist, chat: Chat, examples: Sequence[Example], rows: int
-) -> tuple[list[Shown], list[int]]:
-    """The first `rows` examples as rows of training, and the number of tokens of every example, sorted."""
-    shown, lengths = [], []
-    for number, example in enumerate(examples):
+def tokenize(specialist: Specialist, chat: Chat, examples: Sequence[Example]) -> list[Shown]:
+    """Examples as rows of training."""
+    shown = []
+    for example in examples:
         conversation, _ = specialist.conversation(example.question)
         row = chat.render((*conversation, Message("assistant", example.ideal)))
-        lengths.append(len(row.token_ids))
-        if number < rows:
-            segments = chat.show(row)
-            shown.append(Shown(example.id, str(example.source), lengths[-1], row.trained_tokens, segments))
-    return shown, sorted(lengths)
+        shown.append(Shown(example.id, str(example.source), len(row.token_ids), row.trained_tokens, chat.show(row)))
+    return shown
 
 
 def sent(specialist: Specialist, examples: Sequence[Example]) -> list[Shown]:

@@ -20,6 +20,7 @@ TAGS = (
     ("<unused94>thought", "<unused95>"),  # MedGemma
     ('<details type="reasoning"', "</details>"),  # chats saved by Open WebUI
 )
+ANY_TAG = re.compile("|".join(re.escape(tag) for pair in TAGS for tag in pair), re.IGNORECASE)  # most texts have none
 # Tags around an answer that follows reasoning.
 WRAPPERS = (
     ("<answer>", "</answer>"),
@@ -53,6 +54,8 @@ class Parted:
 
 def part(text: str) -> Parted:
     """Divide a text into the reasoning before the answer, and the answer."""
+    if not ANY_TAG.search(text):
+        return Parted(text, "", "none")
     start = text.lstrip()
     for opening, closing in TAGS:
         if start[: len(opening)].casefold() != opening.casefold():

@@ -45,6 +45,7 @@ class BaseIdentity:
     bits: str = ""
     address: str = ""
     files: str = ""  # SHA-256 over config and tokenizer; empty if an earlier version saved it
+    gguf: str = ""  # SHA-256 of the file that the weights are from; empty if they are not from GGUF
 
     def other_part(self, expected: "BaseIdentity") -> str:
         """The part in which this base differs from an expected one, as far as that one's hashes are known."""

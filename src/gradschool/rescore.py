@@ -1,5 +1,6 @@
 """Score a packaged specialist on more examples, with the metric, rules and pass mark of its own job."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,11 +12,13 @@ from gradschool.data.near_duplicates import near_duplicates
 from gradschool.data.proof import look_level
 from gradschool.data.read import read_examples
 from gradschool.data.split import as_units
+from gradschool.errors import DataError
 from gradschool.evaluate import Measure, evaluate, measure_of
 from gradschool.files import write_lines
 from gradschool.incumbent import find_incumbent
 from gradschool.package.bundle import is_base, open_specialist
 from gradschool.package.evidence import constant_answer, demand_files
+from gradschool.package.known import has_sketches, known_rows
 from gradschool.package.manifest import EVIDENCE, specialist_folder
 from gradschool.records import Example, Note, Report, Scored, Work
 from gradschool.run import FIT_TEXTS
@@ -48,11 +51,14 @@ def score_specialist(
     base: str | None,
     columns: Mapping[str, str | None] | None = None,
     incumbent: str | None = None,
+    *,
+    with_known: bool = False,
 ) -> Work[Report]:
     """Answer and judge a file of examples; each row of evidence is written to `output` as a JSON line.
 
     `columns` are settings of `data` that replace those of the specialist's job, if they are not None. `incumbent` is a
-    file with the answers of the incumbent to the same questions.
+    file with the answers of the incumbent to the same questions. Examples that the specialist was trained, chosen or
+    tested on are left out, unless `with_known`. Raises DataError if no others are there.
     """
     folder = specialist_folder(folder)
     specialist = yield from open_specialist(folder, base)
@@ -60,10 +66,12 @@ def score_specialist(
     goal = job.settings.goal
     given = {key: name for key, name in (columns or {}).items() if name is not None}
     checked = check(read_examples(examples, job.settings.data.model_copy(update=given)))
-    asked = as_units(checked.examples, near_duplicates(checked.examples, job.settings.data.near_duplicate))
     if checked.issues:
         found = ", ".join(counted(checked.issues))
-        yield Note(f"{examples.name}: {len(asked)} usable examples; {found}.", "warning")
+        yield Note(f"{examples.name}: {len(checked.examples)} usable examples; {found}.", "warning")
+    threshold = job.settings.data.near_duplicate
+    new = yield from _without_known(folder, checked.examples, threshold, with_known)
+    asked = as_units(new, near_duplicates(new, threshold))
     demand_files(goal, folder / EVIDENCE)
     measure = measure_of(goal, folder / EVIDENCE, asked, folder / EVIDENCE / FIT_TEXTS)
     now = yield from _incumbent(incumbent, goal, job.settings.data.model_copy(update=given), asked, measure)
@@ -87,3 +95,37 @@ def _incumbent(
     found = find_incumbent(name, Path(), data, asked)
     yield from found.notes
     return found.name, found.rows(asked, measure)
+
+
+def _without_known(folder: Path, examples: Sequence[Example], threshold: float, keep: bool) -> Work[Sequence[Example]]:
+    """The examples that a specialist does not know; those it knows are named, and `keep` keeps them."""
+    if not has_sketches(folder):
+        why = "another version packed it"
+        yield Note(f"Its training examples cannot be recognized, because {why}; those of its test can.", "warning")
+    known = known_rows(folder, examples, threshold)
+    if not known:
+        return examples
+    keys = Counter(row.part for row in known)
+    parts = ", ".join(f"{count} {'are' if count > 1 else 'is'} in its {part} part" for part, count in keys.items())
+    nearly = sum(not row.equal for row in known)
+    how = f"{parts}{f'; {nearly} in nearly the same words' if nearly else ''}. The first is {known[0].example.source}."
+    if keep:
+        yield Note(
+            f"{len(known)} of {len(examples)} examples are known to this specialist: {how} They are scored too: "
+            "this is no test on new questions.",
+            "warning",
+        )
+        return examples
+    if len(known) == len(examples):
+        raise DataError(
+            f"All {len(examples)} examples are known to this specialist: {how}",
+            "A score on what it was trained, chosen or tested on says nothing about new questions.",
+            "name other examples, or add --with-known to score these.",
+        )
+    yield Note(
+        f"{len(known)} of {len(examples)} examples are known to this specialist: {how} They are left out; "
+        "--with-known scores them too.",
+        "warning",
+    )
+    ids = {row.example.id for row in known}
+    return [example for example in examples if example.id not in ids]

@@ -72,7 +72,10 @@ class Data(Section):
         None, description="column or key with the date or time (ISO 8601); default: `date` if there is one"
     )
     near_duplicate: float = Field(
-        0.8, gt=0, le=1, description="fraction of common word 5-grams from which two inputs count as near-duplicates"
+        0.8,
+        gt=0,
+        le=1,
+        description="common fraction of word 5-grams of two near-duplicate inputs; moves the limits for short ones",
     )
 
 

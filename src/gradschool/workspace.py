@@ -7,6 +7,7 @@ from gradschool.against_base import demand_trainable, fit_to_base
 from gradschool.data.check import check
 from gradschool.data.issues import Issue, carried
 from gradschool.data.languages import languages, name_of
+from gradschool.data.leakage import answer_issues
 from gradschool.data.near_duplicates import near_duplicates
 from gradschool.data.others import messages_in, of_training, read_others
 from gradschool.data.proof import Looks
@@ -38,7 +39,10 @@ MIN_LANGUAGE, LANGUAGE_TEXTS = 0.1, 20  # fraction of the examples from which a 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A job's examples: how they were read, every issue with them, and the usable ones by part of the split."""
+    """A job's examples: how they were read, every issue with them, and the usable ones by part of the split.
+
+    `lengths` has the tokens of each as a row of training, by its id; it is empty without a local base.
+    """
 
     reading: Reading
     issues: list[Issue]
@@ -46,6 +50,7 @@ class Dataset:
     train: list[Example]
     validation: list[Example]
     test: list[Example]
+    lengths: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +98,13 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
             demand_trainable(readable, (train, validation), job.settings.tune, engine)
         others = (yield from texts_of_others(job, train)) if measure.unfitted else []
         shortage = _shortage(measure, job, train, others)
-    data = Dataset(reading, [*issues, *shortage], split, train, validation, test)
+    leaks = answer_issues(train, test)
+    data = Dataset(reading, [*issues, *shortage, *leaks], split, train, validation, test, readable.lengths)
     proof = None
     if goal.pass_mark is not None:
         proof = proof_of([example.group for example in test], len(readable.examples), goal.pass_mark, looks.level)
     if run:
-        for issue in (*unspoken, *shortage):
+        for issue in (*unspoken, *shortage, *leaks):
             yield Note(str(issue), "warning")
     yield Note(split.advice())
     if run and proof:

@@ -52,3 +52,9 @@ def test_otherwise_the_columns_are_listed_with_the_options(read):
         read(table(columns), "t.csv")
     assert "My rule: The tenant of flat 0" in caught.value.why
     assert "--input-column 'My rule' --output-column" in caught.value.fix
+
+
+def test_a_rating_names_no_groups(read):
+    rows = [f"Wo liegt Tor {n} genau?,Es liegt links vom Pier {n}.,{['gut', 'mittel'][n % 2]}" for n in range(12)]
+    [issue] = read("\n".join(["Frage,Antwort,Bewertung", *rows]), "t.csv").issues
+    assert issue.kind == "guessed columns" and "--group-column" not in issue.text

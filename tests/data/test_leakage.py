@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gradschool.data.leakage import find_document_leaks, find_leaks
+from gradschool.data.leakage import answer_issues, find_document_leaks, find_leaks
 from gradschool.data.read import read_examples
 from gradschool.settings import Data
 
@@ -98,3 +98,29 @@ def test_the_stories_of_the_corpus_are_those_of_the_passages(real):
         for n, text in enumerate(passages)
     ]
     assert len(find_document_leaks(stories, asked)) > 100
+
+
+def test_test_answers_that_occur_in_train_are_named(make):
+    answer = "The well behind the mill is cleaned by the brothers of the miller every spring."
+    train = [
+        make(1, "Who cleans the well?", answer),
+        make(2, "And the oven?", f"They say {LONG}."),
+        make(3, "x", "No."),
+    ]
+    test = [
+        make(11, "When is the water of the mill clean?", answer.upper()),
+        make(12, "What of the bridge?", f"{LONG}, or so I read."),
+        make(13, "Is it?", "No."),
+        make(14, "Who paints the gate of the old chapel?", "The gate has not been painted since the war, I think."),
+    ]
+    [same, partly] = answer_issues(train, test)
+    assert same.text.startswith("1 of 4 test answers occur word for word in training examples")
+    assert same.id == "e11" and "as e1 (examples.jsonl:1)" in same.text and same.severity == "kept"
+    assert partly.text.startswith("1 of 4 test answers occur for the most part") and partly.id == "e12"
+    assert answer_issues(train, test[2:]) == [] == answer_issues([], test)
+
+
+def test_answers_that_many_training_examples_have_are_no_leak(make):
+    refusal = "Nothing in our documents says so, and therefore I cannot answer this question."
+    train = [make(n, f"question {n}", refusal) for n in range(20)]
+    assert answer_issues(train, [make(99, "another question", refusal)]) == []

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from gradschool.data.near_duplicates import near_duplicates
+from gradschool.data.near_duplicates import near_duplicates, near_texts
 from gradschool.data.normalize import normalize, words
 
 TEXT = "please tell me how long it will take until the parcel that i ordered on monday arrives at my new address"
@@ -83,16 +83,20 @@ def test_agrees_with_comparing_all_pairs_in_any_order(make):
         for place in chance.sample(range(40), chance.randint(0, 2)):
             changed[place] = "changed"
         texts.append(" ".join(changed))
-    examples = [make(n, text, "a") for n, text in enumerate(texts)]
     grams = [{tuple(t.split()[i : i + 5]) for i in range(36)} for t in texts]
     pairs = {
-        (f"e{i}", f"e{j}")
+        (i, j)
         for i, j in itertools.combinations(range(len(texts)), 2)
         if len(grams[i] & grams[j]) / len(grams[i] | grams[j]) >= 0.6
     }
-    clusters = near_duplicates(examples, 0.6)
-    together = {pair for cluster in clusters for pair in itertools.permutations(cluster, 2)}
+    together = {
+        pair
+        for cluster in near_texts(lambda: texts, texts.__getitem__, 0.6)
+        for pair in itertools.permutations(cluster, 2)
+    }
     assert pairs <= together and len(pairs) > 20
     assert len(together) == 2 * len(pairs)  # here no chains: nothing else may be joined
+    examples = [make(n, text, "a") for n, text in enumerate(texts)]
+    clusters = near_duplicates(examples, 0.6)
     chance.shuffle(examples)
     assert near_duplicates(examples, 0.6) == clusters

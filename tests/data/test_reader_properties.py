@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gradschool.data.chat_markup import without_end
 from gradschool.data.check import check
-from gradschool.data.columns import INPUTS, OUTPUTS
+from gradschool.data.column_names import INPUTS, OUTPUTS
 from gradschool.data.formats import CONVERSATIONS
-from gradschool.data.marked_turns import without_end
 from gradschool.data.near_duplicates import near_duplicates
 from gradschool.data.read import read_examples
 from gradschool.data.tables import MAYBE_NOTHING, NOTHING

@@ -61,7 +61,8 @@ def test_legal_summarization(real):
     split = freeze_split(
         checked.examples, SplitSettings(), Goal(pass_mark=0.3), near_duplicates(checked.examples, 0.8), 4
     )
-    documents = [{e.group for e in part} for part in split_of(checked.examples, split)]
+    document = {e.id: e.group for e in checked.examples}
+    documents = [{document[id_] for id_ in part} for part in (split.train, split.validation, split.test)]
     assert sum(map(len, documents)) == len(set().union(*documents)) == 59
     assert len(documents[2]) >= 15
 

@@ -116,7 +116,7 @@ FOLDERS: list[tuple[tuple[str, ...], tuple[str, ...]]] = [
     (("specialist/specialist.toml", "events.jsonl"), ("is a run", "gradschool chat")),
     (("run.json", "work/"), ("is a run",)),
     (("job.toml", "examples.jsonl"), ("is a job",)),
-    (("small.Q4_K_M.gguf",), ("is a GGUF file", "llama.cpp")),
+    (("small.Q4_K_M.gguf",), ("is a GGUF file", "name the file")),
     (("small.Q4_K_M.gguf", "Modelfile", "README.md"), ("is a GGUF file",)),
     (("inner/config.json",), ("name the folder in it",)),
     (("model.onnx",), ("only as model.onnx, a file of ONNX", "Only ONNX can run")),
@@ -157,7 +157,7 @@ def test_parts_of_a_specialist_lead_to_it(tmp_path: Path) -> None:
 
 
 FILES: list[tuple[str, tuple[str, ...]]] = [
-    ("small.gguf", ("is a GGUF file", "llama.cpp")),
+    ("small.gguf", ("is a GGUF file", "name the file")),
     ("model.onnx", ("is a file of ONNX",)),
     ("pytorch_model.bin", ("is a pickled file", "never opened")),
     ("last.pt", ("is a pickled file",)),

@@ -82,7 +82,7 @@ def test_a_folder_with_gguf_alone(tmp_path: Path) -> None:
     for config in (["config.json"], []):
         with pytest.raises(ModelError, match="is a GGUF file") as caught:
             check_folder(model_folder(made(tmp_path / f"{len(config)}", "small.Q4_K_M.gguf", *config)))
-        assert "llama.cpp" in caught.value.fix
+        assert "--base-model small.Q4_K_M.gguf" in caught.value.fix
 
 
 def test_fit_understands_what_a_climb_understands(tmp_path: Path) -> None:

@@ -80,3 +80,25 @@ def test_names_of_reader_and_writer(text: str, names: tuple[str, ...]) -> None:
 @given(st.text(alphabet=st.sampled_from(list("Dear AnaBest,.\n-()様 regards")), max_size=200) | st.text(max_size=200))
 def test_names_are_words_of_the_text(text: str) -> None:
     assert all(word in text for name in called(text) for word in name.split())
+
+
+@pytest.mark.parametrize(
+    "text, names",
+    [
+        ("hi anna,\n\nthe part is here.\n\ncheers, tom", ("Anna", "Tom")),
+        ("hi anna\n\nthe part is here now.\n\ncheers\ntom", ("Anna", "Tom")),
+        ("hey anna & ben!\nok, see you there.", ("Anna", "Ben")),
+        ("Hi anna,\nThe part is here.\n\nCheers, tom", ("Anna", "Tom")),
+        ("hi anna, just checking in", ("Anna",)),
+        ("liebe anna,\nwir kommen.\nlg, tom", ("Anna", "Tom")),
+        ("salut marie,\nc'est fait.\nbises, luc", ("Marie", "Luc")),
+        ("hi all,\nplease see the list.\nthanks again", ()),
+        ("hi there,\nplease call back.\nthanks, bye", ()),
+        ("hi love,\nhome at six.\nxx", ()),
+        ("hi the price is wrong,\ncall me.", ()),
+        ("hi again,\nis it shut?\nthanks, will do", ()),
+        ("Dear valued shareholder,\nthe meeting is near.", ()),
+    ],
+)
+def test_names_without_capitals_are_names_in_greetings_and_signatures(text, names):
+    assert called(text) == names

@@ -2,6 +2,8 @@
 
 import json
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,12 @@ from gradschool.data.read import read_examples
 from gradschool.data.split import split_of
 from gradschool.errors import DataError, UsageError
 from gradschool.job import read_job
+from gradschool.prepare.finish import LOOKS
 from gradschool.prepare.folder import JobFolder
 from gradschool.prepare.options import PrepareOptions, private_modes
 from gradschool.prepare.prepare import prepare
 from gradschool.records import Note
+from gradschool.rungs.ladder import LADDER
 from gradschool.workspace import check_job, divide
 from mails import ANNA, TOM, mail, mbox
 
@@ -349,3 +353,20 @@ def test_a_record_that_is_not_one_is_an_error(record: str, tmp_path: Path) -> No
     (tmp_path / "prepared.json").write_text(record)
     with pytest.raises(UsageError, match=r"prepared\.json cannot be read"):
         JobFolder(tmp_path)
+
+
+def test_a_skill_is_prepared_without_pytorch(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("question,answer\n" + "".join(f"Gate {n}?,Left of {n}.\n" for n in range(40)))
+    code = (
+        "import sys\nfrom gradschool.cli import main\n"
+        "sys.argv = ['gradschool', 'prepare', 'rows.csv', '--for', 'skill', '--into', 'job']\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        "assert not {'torch', 'transformers'} & sys.modules.keys()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "job" / "report.md").exists() and "leakage" in done.stdout
+
+
+def test_a_split_is_tried_with_the_looks_of_the_ladder() -> None:
+    assert len(LADDER) == LOOKS

@@ -1,6 +1,6 @@
 """The command line: parse, call, show. Heavy modules are imported inside the commands that need them."""
 
-from functools import partial
+import os
 
 # `--help` lists the commands in the order of these imports.
 # isort: off
@@ -10,17 +10,27 @@ from gradschool.cli import running
 from gradschool.cli import using
 from gradschool.cli import shipping
 from gradschool.cli import serving
+from gradschool.cli import bases
 from gradschool.cli import fitting
 from gradschool.cli import about
 
 # isort: on
 from gradschool.cli.app import app, parsed
 
-main = partial(app, prog_name="gradschool")  # also for `python -m gradschool`: the shell completes what is installed
+COMPLETES, COLUMNS = "_GRADSCHOOL_COMPLETE", "COLUMNS"  # environment variables: of Typer's completion, and of Rich
+
+
+def main() -> None:
+    """Run the command line under its installed name, which the shell completes, also for `python -m gradschool`."""
+    if COMPLETES in os.environ:  # a shell asks: fish takes each line of a wrapped help text for a suggestion
+        os.environ[COLUMNS] = "10000"
+    app(prog_name="gradschool")
+
 
 __all__ = [
     "about",
     "app",
+    "bases",
     "climbing",
     "fitting",
     "main",

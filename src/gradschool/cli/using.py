@@ -110,6 +110,12 @@ def score(
     incumbent: Annotated[
         str | None, typer.Option(help="answers of what you have now to the same questions, to compare with")
     ] = None,
+    with_known: Annotated[
+        bool,
+        typer.Option(
+            "--with-known", help="also score examples that it was trained, chosen or tested on, which are left out"
+        ),
+    ] = False,
     base: BaseOption = None,
     allow_host: AllowHost = None,
     trust_code: TrustCode = False,
@@ -126,7 +132,8 @@ def score(
         trust_code_of(specialist)
     with Screen(err, verbose) as screen:
         columns = {"input_column": input_column, "output_column": output_column}
-        judged = screen.follow(score_specialist(specialist, examples, output, base, columns, incumbent))
+        work = score_specialist(specialist, examples, output, base, columns, incumbent, with_known=with_known)
+        judged = screen.follow(work)
     if as_json:
         print_json(judged)
     else:

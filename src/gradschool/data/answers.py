@@ -15,7 +15,10 @@ ALTERNATIVES = re.compile(
     r"(_text)?"
 )
 ONLY_ANSWERS = re.compile(r"(.*_)?answers?")  # keys of questions with answers, where an unknown object is no answer
-TEXT_KEYS = ("text", "value", "answer", "answer_text", "input_text", "content", "response", "output", "completion")
+TEXT_KEYS = (
+    *("text", "value", "answer", "answer_text", "input_text", "content", "response", "output", "completion", "body"),
+    "body_markdown",
+)
 OTHERS = ("aliases", "alternatives", "other_answers", "also_correct", "synonyms", "variants")
 SPANS = ("short_answers", "spans", "detected_answers", "answers", "answer")
 BESIDE = {  # what may stand next to the text of an answer without being part of it
@@ -24,7 +27,20 @@ BESIDE = {  # what may stand next to the text of an answer without being part of
     *("normalized_value", "normalized_aliases", "matched_wiki_entity_name", "normalized_matched_wiki_entity_name"),
     *("candidate_index", "meta", "metadata", "turn_id", "bad_turn", "is_impossible", "answer_type", "validated"),
     *("policy", "note", "axes", "model", "worker", "answer_starts", "worker_id", "hit_id", "rating", "confidence"),
-    *("language", "lang"),
+    *(
+        "language",
+        "lang",
+        "is_accepted",
+        "accepted",
+        "votes",
+        "upvotes",
+        "downvotes",
+        "a_id",
+        "author",
+        "owner",
+        "created",
+    ),
+    *("created_at", "creation_date", "pm_score", "selected", "rank"),
 }
 NUMPY = re.compile(r"\barray\((\[.*?\])(?:, dtype=\w+)?\)", re.DOTALL)
 MAX_LITERAL = 20_000  # characters of a printed list or object in the cell of a table
@@ -40,7 +56,7 @@ def answers_of(value: Any, key: str, notes: set[str], *, named: bool = False) ->
     if named and isinstance(value, dict | list):
         return (as_text(value, notes),)
     if isinstance(value, str):
-        value = _printed(value, key)
+        value = printed(value, key)
         if isinstance(value, str) and _is_wrapped(value, key):
             notes.add(f"{STRUCTURED}: `{key}` is text that looks like an object around the answer")
     found = _texts(value, key, notes)
@@ -112,7 +128,7 @@ def _yes_no(value: Any) -> str:
     return value.strip().lower() if isinstance(value, str) and value.strip().lower() in ("yes", "no") else ""
 
 
-def _printed(text: str, key: str) -> Any:
+def printed(text: str, key: str) -> Any:
     """The list or object that a program printed into a cell of a table; other texts unchanged."""
     start, end = text.strip()[:1], text.strip()[-1:]
     if (start, end) not in (("[", "]"), ("{", "}")) or len(text) > MAX_LITERAL:

@@ -25,6 +25,10 @@ SQL = re.compile(
     r"(?:TABLE|VIEW|INDEX|UNIQUE|DATABASE|SCHEMA|FUNCTION|TRIGGER))\b",
     re.IGNORECASE,
 )
+GRAPH_QUERY = re.compile(
+    r"\s*(?:(?:OPTIONAL\s+)?MATCH\s*(?:\w+\s*=\s*)?\(|(?:PREFIX\s+\S*:\s*<|(?:SELECT|ASK|CONSTRUCT|DESCRIBE)\b[^{]{0,200}\{))",
+    re.IGNORECASE,
+)
 SQL_SIGN = re.compile(r"[=*();_]|\w\.\w|'[^']*'|\b(?:SELECT|FROM|WHERE|UPDATE|SET|VALUES|JOIN|TABLE)\b")
 SQL_OPEN = re.compile(
     r"\b(?:SELECT(?:\s+\*)?|DISTINCT|FROM|WHERE|AND|OR|NOT|JOIN|LEFT|INNER|OUTER|ON|BY|SET|VALUES|INTO|IN|LIKE|BETWEEN|"
@@ -48,6 +52,11 @@ PAIRS = (("(", ")"), ("[", "]"), ("{", "}"))
 def is_sql(text: str) -> bool:
     """Whether a text is an SQL statement; "Select the best one" is not."""
     return bool(SQL.match(text)) and bool(SQL_SIGN.search(text.rstrip(".")))
+
+
+def is_graph_query(text: str) -> bool:
+    """Whether a text is a query of a graph in Cypher or SPARQL."""
+    return GRAPH_QUERY.match(text) is not None
 
 
 def is_code(text: str) -> bool:

@@ -1,80 +1,56 @@
 """What each key of a row is for: input, ideal answer, choices, system message; by its name and by its content."""
 
-import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+from gradschool.data.assessment_languages import folded
+from gradschool.data.chat_markup import is_transcript
 from gradschool.data.choices import OPTION, OPTIONS, is_choices
-from gradschool.data.corrections import REFERENCE
+from gradschool.data.code import is_code, is_graph_query
+from gradschool.data.column_names import (
+    ALWAYS,
+    ASKED,
+    CODED,
+    CODES,
+    FALLBACK,
+    HEADINGS,
+    IN_NAMES,
+    LAST_PAIRS,
+    MATERIAL,
+    NAME,
+    OTHER_ANSWERS,
+    OTHER_REPLIES,
+    OUTPUTS,
+    PAIRS,
+    PERSONAS,
+    REPLIES,
+    SERIES,
+    SYSTEMS,
+)
 from gradschool.data.formats import (
     CONVERSATIONS,
     ROLE_KEYS,
     NoConversation,
     as_text,
+    columnar,
     is_list_text,
     is_messages,
+    is_texts,
     keys_by_name,
     plain,
     role_of,
     spelled,
 )
-from gradschool.data.marked_turns import is_transcript
+from gradschool.data.normalize import SPACELESS, word_count
 from gradschool.data.objects import CARRIERS, text_in
 from gradschool.data.preferences import prefer
 from gradschool.data.rounds import conversation_of, unmatched
 from gradschool.settings import Data
 
-ASKED = (  # what is asked; all of them that a row has are read, in this order
-    *("instruction", "instructions", "prompt", "question", "query", "request", "user", "user_prompt", "user_message"),
-    *("user_input", "user_query", "human", "utterance", "question_text", "question_stem", "problem", "task_input"),
-)
-MATERIAL = (  # what it is asked about; read next to a question, or alone
-    *("input", "inputs", "input_text", "context", "contexts", "ctx", "passage", "passages", "paragraph", "paragraphs"),
-    *("text", "texts", "document", "documents", "article", "story", "sentence", "sentences", "source_text", "premise"),
-    *("hypothesis", "evidence", "knowledge", "background", "excerpt", "abstract", "dialogue", "transcript", "schema"),
-    *("sql_context", "reference_text", "supporting_text", "statement", "claim", "email", "mail", "code_snippet"),
-)
-FALLBACK = (  # inputs if a row has nothing else, because next to a question they are rarely part of it
-    *("body", "content", "message", "description", "review", "comment", "post", "ticket", "source", "src", "subject"),
-    *("title", "headline", "goal", "clause", "snippet", "paper", "note", "details"),
-)
-INPUTS = ("prompt", "input", "question", "instruction", *ASKED, *MATERIAL, *FALLBACK)
-HEADINGS = ("subject", "title", "headline")  # read before the input of FALLBACK that they head
-ALWAYS = ("input", "context", "passage", "premise", "hypothesis")  # read however short they are
-OUTPUTS = (
-    *("completion", "output", "answer", "answers", "response", "label_text", "label_name", "label", "labels"),
-    *("category", "intent", "class", "target", "summary", "translation", "reply", "assistant", "ideal", "chosen"),
-    *("best_answer", "correct_answer", "correct_answers", "short_answer", "short_answers", "final_answer", "gold"),
-    *("gold_answer", "golden_answer", "golden_answers", "reference_answer", "expected_output", "expected", "solution"),
-    *("ideal_answer", "target_text", "output_text", "answer_text", "response_text", "assistant_message"),
-    "model_answer",
-    *("assistant_response", "highlights", "tldr", "sentiment", "emotion", "topic", "tag", "tags", "targets", "sql"),
-    *("ground_truth", "ground_truths", "expected_answer", "correct_response", "gold_response", "reference_response"),
-    *("answer_key", "correct_option", "annotations", "bot_response", "agent_reply", "agent_response", "references"),
-)
-PAIRS = (  # in order of precedence, because rows often have more keys than these two
-    ("prompt", "completion"),
-    ("prompt", "response"),
-    ("prompt", "chosen"),
-    ("instruction", "output"),
-    ("instruction", "response"),
-    ("input", "output"),
-    ("question", "answer"),
-    ("question", "answers"),
-)
-REPLIES = {
-    *("completion", "output", "answer", "answers", "response", "reply", "assistant", "ideal", "chosen", "best_answer"),
-    *("model_answer", "assistant_message", "assistant_response", "bot_response", "agent_reply", "agent_response"),
-    *("response_text", "answer_text", "output_text", "final_answer", "solution", *REFERENCE),
-}
-OTHER_ANSWERS = "other_answers"  # a list of right answers next to the ideal one
-SYSTEMS = ("system", "system_prompt", "system_message", "system_instruction", "system_instructions", "sys_prompt")
-SERIES = re.compile(r"(sentence|question|text|premise|paragraph|passage|document|context)_?([1-9ab])")
-# A document or text next to a question that is only named: a file, an address, a number, an identifier.
-NAME, IN_NAMES = re.compile(r"[\w.:/\\~%?&=#@+-]+"), re.compile(r"[\d._/\\@]")
 EARLIER = "earlier turns"
+PERSONA = "who answers, read as system message"
 TURNS = "turns of the conversation"  # the key of a conversation that is made of two lists
 
 
@@ -82,8 +58,8 @@ TURNS = "turns of the conversation"  # the key of a conversation that is made of
 class Form:
     """How a row becomes a conversation: the keys of each part, as the file spells them.
 
-    `named` says that the user named the output column; `compared` are keys of preference rows with their use; `others`
-    is the key of further right answers.
+    `named` says that the user named the output column; `persona` describes who answers; `compared` are keys of
+    preference rows with their use; `others` is the key of further right answers.
     """
 
     name: str
@@ -96,10 +72,11 @@ class Form:
     compared: tuple[tuple[str, str], ...] = ()
     named: bool = False
     others: str = ""
+    persona: str = ""
 
     def columns(self) -> dict[str, str]:
         """The use of each key, in words."""
-        parts = {self.system: "system message", self.history: EARLIER}
+        parts = {self.persona: PERSONA, self.system: "system message", self.history: EARLIER}
         parts |= {} if self.conversation == TURNS else {self.conversation: "conversation"}
         parts |= dict.fromkeys(self.inputs, "user message")
         parts |= dict.fromkeys(self.choices, "choices, listed after the question")
@@ -109,7 +86,12 @@ class Form:
 
 def is_reply(form: Form) -> bool:
     """Whether the answers of a form are replies, which ratings judge; the rating of a review judges something else."""
-    return bool(form.conversation) or plain(form.output) in REPLIES
+    return bool(form.conversation) or _is_reply_key(form.output)
+
+
+@lru_cache(maxsize=4096)  # called for each row
+def _is_reply_key(key: str) -> bool:
+    return plain(key) in REPLIES or says(key, OTHER_REPLIES)
 
 
 def detect(
@@ -121,12 +103,28 @@ def detect(
     name a text or document. None if the form is unknown. Raises NoConversation if a row compares answers without
     preferring one.
     """
+    found = _detect(row, data, answered=answered, names=names)
+    if not found or data.input_column:
+        return found
+    form, preferred = found
+    keys, used = keys_by_name(preferred), form.columns()
+    persona = next((keys[word] for word in PERSONAS if word in keys and keys[word] not in used), "")
+    return (replace(form, persona=persona), preferred) if persona and is_filled(preferred[persona]) else found
+
+
+def _detect(
+    row: Mapping[str, Any], data: Data, *, answered: bool, names: Collection[str]
+) -> tuple[Form, Mapping[str, Any]] | None:
     named_input, named_output = (spelled(row, name) for name in (data.input_column, data.output_column))
     keys, compared = keys_by_name(row), dict[str, str]()
     if not named_output:
         if why := unmatched(row, keys):
             raise NoConversation(why)
-        row, compared = prefer(row, keys)
+        try:
+            row, compared = prefer(row, keys)
+        except NoConversation:
+            if answered:
+                raise
         keys = keys_by_name(row) if compared else keys
     used = tuple(compared.items())
     others = keys.get(OTHER_ANSWERS, "")
@@ -138,6 +136,7 @@ def detect(
         return Form(_conversation_name(row[key]), key, output=output, system=system, compared=used, others=others), row
     chosen = keys.get("chosen", "") if used else ""
     output = named_output or chosen or _pair_output(keys, named_input) or _output(keys, {named_input})
+    output = output or _last_output(row, keys, named_input)
     if not output and answered:
         return None
     inputs = (named_input,) if named_input else _inputs(row, keys, {output, system}, names)
@@ -160,16 +159,28 @@ def detect(
     return Form(name, "", inputs, output, system, history, choices, used, bool(named_output), others), row
 
 
+def is_filled(value: Any) -> bool:
+    """Whether a value is anything: not null, NaN, blank, or a list or object of such values."""
+    if isinstance(value, list | dict):
+        return any(map(is_filled, value.values() if isinstance(value, dict) else value))
+    return value is not None and value == value and not (isinstance(value, str) and not value.strip())
+
+
 def _conversation(row: Mapping[str, Any], keys: Mapping[str, str]) -> str:
-    return next((keys[word] for word in CONVERSATIONS if word in keys and _is_conversation(row[keys[word]])), "")
-
-
-def _is_conversation(value: Any) -> bool:
-    return isinstance(value, list) or is_list_text(value)
+    """The key of a list of turns; a list of texts next to a summary or a label is what these are about."""
+    for key in (keys[word] for word in CONVERSATIONS if word in keys):
+        value = row[key]
+        output = _output(keys, {key}) if is_texts(value) else ""
+        if (isinstance(value, list) or is_list_text(value) or columnar(value)) and (
+            not output or isinstance(row[output], list)
+        ):
+            return key
+    return ""
 
 
 def _spoken(value: Any) -> set[str]:
     """The roles that speak in a conversation; {"assistant"} if they are unknown."""
+    value = columnar(value) or value
     if not isinstance(value, list):
         return {"assistant"}
     turns = [turn for turn in value if isinstance(turn, dict)]
@@ -186,6 +197,17 @@ def _pair_output(keys: Mapping[str, str], asked: str) -> str:
     return next((keys[b] for a, b in PAIRS if a in keys and b in keys and asked in ("", keys[a])), "")
 
 
+def _last_output(row: Mapping[str, Any], keys: Mapping[str, str], asked: str) -> str:
+    """The answer of a row without a usual key for it: code that a question asks for, an abstract, a letter."""
+    questions = {asked} if asked else {keys[word] for word in (*ASKED, "text", "docstring") if word in keys}
+    for key in (keys[word] for word in CODED if word in keys):
+        if questions - {key} and isinstance(row[key], str) and (is_code(row[key]) or is_graph_query(row[key])):
+            return key
+    if "correct" in keys and any(word in keys for word in OPTIONS):
+        return keys["correct"]
+    return next((keys[b] for a, b in LAST_PAIRS if a in keys and b in keys and asked in ("", keys[a])), "")
+
+
 def _output(keys: Mapping[str, str], taken: Collection[str]) -> str:
     return next((keys[word] for word in OUTPUTS if word in keys and keys[word] not in taken), "")
 
@@ -197,16 +219,17 @@ def _inputs(
     free = {word: key for word, key in keys.items() if key not in taken}
     asked = [free[word] for word in ASKED if word in free]
     material = [key for key in row if free.get(plain(key)) == key and _is_material(plain(key))]
-    if asked:
-        material = [key for key in material if plain(key) in ALWAYS or key not in names]
-    if asked or material:
+    material = [
+        key for key in material if key not in names or plain(key) in (ALWAYS if asked else (set(MATERIAL) - CODES))
+    ]
+    if any(is_filled(row[key]) for key in (*asked, *material)):
         return (*asked, *material)
     carriers = (free[word] for word in CARRIERS if word in free)
     if carrier := next((key for key in carriers if isinstance(row[key], dict) and text_in(row[key])), ""):
         return (carrier,)
     body = next((free[word] for word in FALLBACK if word in free), "")
     heading = next((free[word] for word in HEADINGS if word in free and free[word] != body), "")
-    return tuple(key for key in (heading, body) if key)
+    return tuple(key for key in (heading, body) if key) or (*asked, *material)
 
 
 @lru_cache(maxsize=4096)  # called for each key of each row
@@ -250,10 +273,13 @@ def content_keys(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     for key in keys:
         texts = [row[key] for row in rows if isinstance(row.get(key), str) and row[key].strip()]
         if len(texts) * 2 > len(rows):
-            lengths[key] = sum(len(text.split()) for text in texts) / len(texts)
+            lengths[key] = sum(map(word_count, texts)) / len(texts)
     return lengths
 
 
-def words_in(key: str) -> Iterable[str]:
-    """The words of a key: "Plain summary" has "plain" and "summary"."""
-    return plain(key).split("_")
+def says(key: str, words: Collection[str]) -> bool:
+    """Whether a key has one of some words, given without accents: "Plain summary" has "plain" and "summary"."""
+    name = folded(plain(key))
+    if any(part in words or part.rstrip("s") in words for part in (name, *name.split("_"))):
+        return True
+    return SPACELESS.search(name) is not None and any(word in name for word in words if SPACELESS.match(word))

@@ -1,12 +1,25 @@
 """A row as a conversation: the one reader of rows, for training, scoring, preparing and answering."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from gradschool.data.answers import answers_of
+from gradschool.data.assessments import Assessment, assessments_of
+from gradschool.data.chat_markup import (
+    NOTE,
+    answered_in,
+    asked_in,
+    is_transcript,
+    markup_of,
+    transcript,
+    without_end,
+    without_tokens,
+)
 from gradschool.data.choices import choices_of, chosen_label, listed
-from gradschool.data.columns import ASKED, Form, is_reply
+from gradschool.data.column_names import ASKED
+from gradschool.data.columns import Form, is_reply
 from gradschool.data.corrections import BEFORE
 from gradschool.data.formats import (
     MarkedBad,
@@ -15,39 +28,32 @@ from gradschool.data.formats import (
     from_json,
     is_list_text,
     is_messages,
+    is_texts,
     messages_of,
     plain,
     turns_of,
 )
-from gradschool.data.marked_turns import (
-    NOTE,
-    answered_in,
-    asked_in,
-    is_transcript,
-    marked,
-    transcript,
-    without_end,
-    without_tokens,
-)
-from gradschool.data.marks import Mark, marks_of
-from gradschool.data.objects import text_in
+from gradschool.data.objects import listed_text, text_in
+from gradschool.data.ranked_answers import SEVERAL
 from gradschool.records import Conversation, Message
 
 MIN_REPEATED = 10  # characters of a question that an answer in text may repeat
-CUT = "marked"  # the beginning of a note: messages that are marked as bad were left out
+SYSTEM_WORD = re.compile(r"^\s*(?:SYSTEM|System):\s*")
+CUT = "cut"  # the beginning of a note: messages that are marked as bad were left out
+WHO = "persona"  # the beginning of a note: who answers is read as a system message
 INPUT = "input"  # the beginning of a note: an input is not text
 
 
 @dataclass(frozen=True, slots=True)
 class RowReading:
-    """What a row says: its conversation, further right answers, marks of its answer, and notes on how it was read.
+    """What a row says: its conversation, further right answers, assessments of its answer, and notes on the reading.
 
     Without an ideal answer in the row, the last message is not the assistant's.
     """
 
     messages: Conversation
     other_answers: tuple[str, ...]
-    marks: tuple[Mark, ...]
+    assessments: tuple[Assessment, ...]
     notes: frozenset[str]
 
 
@@ -58,19 +64,20 @@ def read_row(row: Mapping[str, Any], form: Form, first: int = 0, *, judged: bool
     `judged`.
     """
     notes: set[str] = set()
-    marks = list(marks_of(row, {*form.columns()})) if judged else []
-    marks = [mark for mark in marks if not mark.of_answer or is_reply(form)]
+    assessments = list(assessments_of(row, {*form.columns()})) if judged else []
+    assessments = [one for one in assessments if not one.of_answer or is_reply(form)]
     if judged and isinstance(answer := row.get(form.output), dict):
-        marks += [replace(mark, key=f"{form.output}.{mark.key}", of_answer=True) for mark in _judging(answer)]
+        assessments += [replace(one, key=f"{form.output}.{one.key}", of_answer=True) for one in _judging(answer)]
     if BEFORE in dict(form.compared).values():  # ratings judge the answer before its correction
-        marks = [mark for mark in marks if mark.of_use]
-    if bad := next((mark for mark in marks if mark.verdict == "bad"), None):
+        assessments = [one for one in assessments if one.of_use]
+    if bad := next((one for one in assessments if one.meaning == "bad"), None):
         raise MarkedBad(f"{bad}: {'not to be trained on' if bad.of_use else 'the answer is marked as bad'}")
+    notes |= {use for _, use in form.compared if use.startswith(SEVERAL)}
     turns = _system(row, form, notes)
     others: tuple[str, ...] = ()
     if form.conversation:
         spoken, found = _conversation(row[form.conversation], notes, judged=judged)
-        turns, marks = [*turns, *spoken], [*marks, *found]
+        turns, assessments = [*turns, *spoken], [*assessments, *found]
         if form.output:
             turns = question_of(turns)
     else:
@@ -82,49 +89,61 @@ def read_row(row: Mapping[str, Any], form: Form, first: int = 0, *, judged: bool
     if form.others and turns and turns[-1].role == "assistant":
         listed = answers_of(row[form.others], form.others, notes)
         others = tuple(text for text in dict.fromkeys((*others, *listed)) if text.strip() and text != turns[-1].content)
-    return RowReading(tuple(turns), others, tuple(marks), frozenset(notes))
+    return RowReading(tuple(turns), others, tuple(assessments), frozenset(notes))
 
 
-def _judging(answer: Mapping[str, Any]) -> Iterator[Mark]:
-    """The marks in the object of an answer; a number next to its text, such as a score, may say something else."""
-    return (mark for mark in marks_of(answer) if mark.verdict != "number" or "." in mark.key)
+def _judging(answer: Mapping[str, Any]) -> Iterator[Assessment]:
+    """The assessments in the object of an answer; a number next to its text may say something else."""
+    return (one for one in assessments_of(answer) if one.meaning != "number" or "." in one.key)
 
 
 def _system(row: Mapping[str, Any], form: Form, notes: set[str]) -> list[Message]:
-    value = row.get(form.system) if form.system else None
+    """The system message of a row: its instructions, and who answers."""
+    texts = [_system_text(row.get(key), notes) for key in (form.system, form.persona) if key]
+    if form.persona:
+        notes.add(
+            f"{WHO}: `{form.persona}` is read as a system message; if it says who asks, not who answers, join it to "
+            "the input or remove it"
+        )
+    text = "\n\n".join(filter(str.strip, texts))
+    return [Message("system", text)] if text else []
+
+
+def _system_text(value: Any, notes: set[str]) -> str:
     value = value.get("parts", value.get("content", value)) if isinstance(value, dict) else value
     if isinstance(value, list):
-        value = "\n".join(as_text(part.get("text") if isinstance(part, dict) else part, notes) for part in value)
-    text = as_text(value, notes)
-    return [Message("system", text)] if text.strip() else []
+        return "\n".join(as_text(part.get("text") if isinstance(part, dict) else part, notes) for part in value)
+    return SYSTEM_WORD.sub("", as_text(value, notes))
 
 
-def _conversation(value: Any, notes: set[str], *, judged: bool) -> tuple[list[Message], list[Mark]]:
-    """The messages up to the last answer that is not marked as bad, and the marks of that answer."""
+def _conversation(value: Any, notes: set[str], *, judged: bool) -> tuple[list[Message], list[Assessment]]:
+    """The messages up to the last answer that is not marked as bad, and that answer's assessments."""
     if isinstance(value, str) and not is_list_text(value):
         _note_turns(value, notes)
         return transcript(value), []
     turns, messages = turns_of(value), messages_of(value, notes)
+    if is_texts(value):
+        notes.add(f"{INPUT}: a list of texts is read as a conversation; user and assistant take turns in it")
     end, left_out = len(messages), 0
     while judged and (places := _last_answers(messages[:end])):
-        marks = {place: list(marks_of(turns[place])) for place in places}
-        good = [place for place in places if not any(map(_is_bad, marks[place]))]
+        assessments = {place: list(assessments_of(turns[place])) for place in places}
+        good = [place for place in places if not any(map(_is_bad, assessments[place]))]
         left_out += len(places) - len(good)
         if good:
             if left_out:
                 which = "1 answer is" if left_out == 1 else f"{left_out} answers are"
                 notes.add(f"{CUT}: {which} marked as not to be trained on; the conversation ends before")
-                return [*messages[: places[0]], *(messages[place] for place in good)], marks[good[-1]]
-            return messages, [mark for place in good for mark in marks[place] if mark.verdict != "number"]
+                return [*messages[: places[0]], *(messages[place] for place in good)], assessments[good[-1]]
+            return messages, [one for place in good for one in assessments[place] if one.meaning != "number"]
         end = places[0]
     if left_out:
         raise MarkedBad("every answer in the conversation is marked as bad, or as not to be trained on")
     return messages, []
 
 
-def _is_bad(mark: Mark) -> bool:
-    """Whether a mark of a message says bad; the numbers of messages are weights, 0 or 1, or signs."""
-    return mark.verdict == "bad" or (mark.verdict == "number" and mark.number < 0)
+def _is_bad(assessment: Assessment) -> bool:
+    """Whether an assessment of a message says bad; the numbers of messages are weights, 0 or 1, or signs."""
+    return assessment.meaning == "bad" or (assessment.meaning == "number" and assessment.number < 0)
 
 
 def _last_answers(messages: Sequence[Message]) -> list[int]:
@@ -186,7 +205,7 @@ def _with_question(turns: list[Message], row: Mapping[str, Any], form: Form, not
 
 
 def _messages_in(value: Any, notes: set[str], *, asked: bool) -> list[Message] | None:
-    """The messages in a value: a list, an object with one, or a text whose turns are marked."""
+    """The messages in a value: a list, an object with one, or a text with chat markup."""
     if isinstance(value, str):
         turns = asked_in(value, asked=asked)
         if turns is not None:
@@ -197,17 +216,19 @@ def _messages_in(value: Any, notes: set[str], *, asked: bool) -> list[Message] |
 
 
 def _note_turns(text: str, notes: set[str]) -> None:
-    if (found := marked(text)) and found.tokens:
-        notes.add(f"{NOTE}: a text has turns marked with {found.mark!r}, read as a conversation")
+    if (found := markup_of(text)) and found.tokens:
+        notes.add(f"{NOTE}: a text has turns marked with {found.first!r}, read as a conversation")
 
 
 def _input_text(value: Any, notes: set[str]) -> str:
-    """The text of an input; a list of texts, or of objects with a text, as paragraphs; marked turns by their roles."""
+    """The text of an input; lists as paragraphs, and turns in chat markup by their roles."""
     if isinstance(value, str) and (told := without_tokens(value)) != value:
         _note_turns(value, notes)
         return as_text(told, notes)
     if isinstance(value, list) and value:
         parts = [part.get("text", part.get("content")) if isinstance(part, dict) else part for part in value]
+        if text := listed_text(value):
+            return as_text(text, notes)
         if all(isinstance(part, str) for part in parts):
             return "\n\n".join(as_text(part, notes) for part in parts)
     if isinstance(value, dict) and (text := text_in(value)):

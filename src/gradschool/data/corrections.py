@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from gradschool.data.assessment_words import FALSE, NOTHING, TRUE
 from gradschool.data.choices import OPTIONS
 from gradschool.data.formats import MarkedBad, plain
-from gradschool.data.mark_words import FALSE, NOTHING, TRUE
 
 STEM = r"(?:response|answer|output|completion|reply|generation|message|summary|translation)"
 WORD = r"(?:corrected|edited|revised|fixed|improved|amended|rewritten|rectified|post_edited|proofread)"

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +11,17 @@ from gradschool.data.issues import Kind
 from gradschool.reasoning import PARTS, field_of
 from gradschool.records import Message
 
-CONVERSATIONS = ("messages", "conversations", "conversation", "turns", "dialogue", "dialog", "chat", "contents")
+CONVERSATIONS = (
+    "messages",
+    "conversations",
+    "conversation",
+    "turns",
+    "dialogue",
+    "dialog",
+    "chat",
+    "contents",
+    "utterances",
+)
 ROLE_KEYS = ("role", "from", "speaker", "author", "sender")
 CONTENT_KEYS = ("content", "value", "text", "message", "utterance", "parts")
 SPELLINGS = {
@@ -116,15 +126,45 @@ def from_json(text: str) -> Any:
 
 def turns_of(value: Any) -> list[Any]:
     """The messages of a conversation as the file has them; raises NoConversation if there are none."""
-    value = from_json(value) if isinstance(value, str) else value
+    value = from_json(value) if isinstance(value, str) else columnar(value) or value
     if not isinstance(value, list) or not value:
         raise NoConversation("has a conversation without messages")
-    return value
+    return alternating(value) if is_texts(value) else value
+
+
+def is_texts(value: Any) -> bool:
+    """Whether a value is a list of two texts or more."""
+    return isinstance(value, list) and len(value) > 1 and all(isinstance(text, str) for text in value)
+
+
+def alternating(texts: Sequence[str]) -> list[dict[str, str]]:
+    """Texts as messages of user and assistant in turn."""
+    return [{"role": "assistant" if place % 2 else "user", "content": text} for place, text in enumerate(texts)]
+
+
+def columnar(value: Any) -> list[dict[str, Any]]:
+    """The messages of an object with a list of speakers and a list of texts; [] for anything else."""
+    if not isinstance(value, dict):
+        return []
+    keys = keys_by_name(value)
+    speakers, texts = (
+        next((value[keys[word]] for word in words if word in keys), None) for words in (ROLE_KEYS, CONTENT_KEYS)
+    )
+    if not isinstance(speakers, list) or not isinstance(texts, list) or len(speakers) != len(texts):
+        return []
+    if speakers == [place % 2 for place in range(len(speakers))]:
+        return [*alternating(texts)]
+    return [{"role": role, "content": text} for role, text in zip(speakers, texts, strict=True)]
 
 
 def messages_of(value: Any, notes: set[str]) -> list[Message]:
     """The messages of a conversation; raises NoConversation."""
-    return [_message(turn, notes) for turn in turns_of(value)]
+    messages = [_message(turn, notes) for turn in turns_of(value)]
+    roles = [message.role for message in messages]
+    if "user" not in roles or "assistant" in roles or "system" not in roles[roles.index("user") :]:
+        return messages
+    # Nobody but the user and the system speaks: the system is the agent, as in MultiWOZ.
+    return [Message("assistant", one.content) if one.role == "system" else one for one in messages]
 
 
 def _message(turn: Any, notes: set[str]) -> Message:

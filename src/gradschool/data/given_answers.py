@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gradschool.data.calls import call_of
-from gradschool.data.columns import OUTPUTS
+from gradschool.data.column_names import OUTPUTS
 from gradschool.data.conversation import question_of
 from gradschool.data.encoding import repair
 from gradschool.data.formats import NoConversation, as_text, keys_by_name, plain

@@ -5,21 +5,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gradschool.data.columns import FALLBACK, INPUTS, OUTPUTS, SYSTEMS, content_keys, words_in
+from gradschool.data.assessment_names import name_of
+from gradschool.data.assessments import may_assess
+from gradschool.data.column_names import INPUTS, OTHER_INPUTS, OTHER_OUTPUTS, OUTPUTS, SYSTEMS
+from gradschool.data.columns import content_keys, says
 from gradschool.data.formats import plain, spelled
 from gradschool.settings import Data
 
 MIN_TEXT_WORDS = 3  # on average, for a column of texts
 MAX_CLASS_WORDS = 4
 MIN_ROWS = 6  # for classes
-OTHER_INPUTS = {"frage", "anfrage", "eingabe", "pregunta", "entrada", "domanda", "vraag", "pergunta", "texte", "texto"}
-OTHER_OUTPUTS = {
-    *("antwort", "ausgabe", "respuesta", "salida", "réponse", "reponse", "risposta", "antwoord", "resposta", "answer"),
-    *("zusammenfassung", "resumen", "résumé", "resume", "riassunto", "kategorie", "categoría", "catégorie", "summary"),
-    *("rewrite", "rewritten", "simplified", "translation", "übersetzung", "traducción", "traduction", "traduzione"),
-}
-INPUT_WORDS = {word for word in (*INPUTS, *FALLBACK) if "_" not in word} - {"text", "note"} | OTHER_INPUTS
-OUTPUT_WORDS = {word for word in OUTPUTS if "_" not in word} | OTHER_OUTPUTS
+INPUT_WORDS = OTHER_INPUTS | {word for word in INPUTS if "_" not in word} - {"text", "note"}
+OUTPUT_WORDS = OTHER_OUTPUTS | {word for word in OUTPUTS if "_" not in word}
 NO_TEXT = {"id", "uuid", "date", "url", "link", "name", "file", "filename", "path", "email", "group", *SYSTEMS}
 
 
@@ -47,9 +44,9 @@ def guess(rows: Sequence[Mapping[str, Any]], data: Data) -> Guess | None:
     free = {key: words for key, words in lengths.items() if plain(key) not in named | NO_TEXT}
     texts = [key for key, words in free.items() if words >= MIN_TEXT_WORDS and not _repeats(rows, key)]
     classes = [key for key, words in free.items() if words <= MAX_CLASS_WORDS and _is_class(rows, key)]
-    asked = spelled(free, data.input_column) or next((key for key in texts if _says(key, INPUT_WORDS)), "")
+    asked = spelled(free, data.input_column) or next((key for key in texts if says(key, INPUT_WORDS)), "")
     given = spelled(free, data.output_column) or next(
-        (key for key in (*texts, *classes) if key != asked and _says(key, OUTPUT_WORDS)), ""
+        (key for key in (*texts, *classes) if key != asked and says(key, OUTPUT_WORDS)), ""
     )
     left = [key for key in texts if key not in (asked, given)]
     reason = "by their names and contents"
@@ -63,12 +60,9 @@ def guess(rows: Sequence[Mapping[str, Any]], data: Data) -> Guess | None:
         asked, given, reason = texts[0], classes[0], "one column has texts, the other has classes"
     if not asked or not given or asked == given:
         return None
-    groups = next((key for key in free if key not in (asked, given) and not named and _repeats(rows, key)), "")
+    left = [key for key in free if key not in (asked, given) and not may_assess(name_of(key))]
+    groups = next((key for key in left if not named and _repeats(rows, key)), "")
     return Guess(asked, given, reason, groups)
-
-
-def _says(key: str, words: set[str]) -> bool:
-    return any(word in words or word.rstrip("s") in words for word in words_in(key))
 
 
 def _values(rows: Sequence[Mapping[str, Any]], key: str) -> list[str]:

@@ -28,6 +28,7 @@ Kind = Literal[
     "looks cut off",
     "too long",
     "repeated answers",
+    "answers in train",  # of the test
     "uneven classes",
     "one class only",
     "marked as bad",  # by a flag, a weight or a rating
@@ -36,6 +37,7 @@ Kind = Literal[
     "structured answer",
     "structured input",
     "choices",
+    "several answers",  # of which the data says which is the best
     "unused column",
     "guessed columns",
     "layout",  # of a table or of several files

@@ -7,7 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from gradschool.data.near_duplicates import near_texts, question_text
+from gradschool.data.issues import Issue
+from gradschool.data.near_duplicates import alike
 from gradschool.data.normalize import normalize, normalized_question
 from gradschool.data.shingles import Hashes, ngram_hashes
 from gradschool.records import Example
@@ -15,6 +16,7 @@ from gradschool.records import Example
 NGRAM = 13  # words of an n-gram that two texts rarely share by chance (Brown et al. 2020, appendix C)
 MAX_HOLDERS = 10  # training texts; an n-gram in more of them is a stock phrase
 MIN_ANSWER = 8  # words; shorter answers are labels and names
+MOSTLY = 0.5  # fraction of the n-grams of an answer from which it is reported
 
 LeakKind = Literal["same question", "same answer", "nearly the same question", "long common wording"]
 
@@ -32,13 +34,37 @@ class Leak:
 def find_leaks(train: Sequence[Example], held_out: Sequence[Example], threshold: float = 0.8) -> list[Leak]:
     """Find leaks from training examples into held-out examples, at most one of each kind per held-out example.
 
-    Normalized questions are compared for equality and by the Jaccard similarity of their word 5-grams; normalized
-    answers of eight words or more for equality and by common 13-grams. Wording that more than ten training examples
-    share is a label or a stock phrase, not a leak.
+    Normalized questions are compared for equality and as in `near_duplicates`; normalized answers of eight words or
+    more for equality and by common 13-grams. Wording that more than ten training examples share is a label or a stock
+    phrase, not a leak.
     """
-    found = [*_same(train, held_out), *_near(train, held_out, threshold)]
-    found += _common_wording([(example.id, example.ideal) for example in train], held_out)
-    return found
+    return [*_same_question(train, held_out), *_near(train, held_out, threshold), *find_answer_leaks(train, held_out)]
+
+
+def find_answer_leaks(train: Sequence[Example], held_out: Sequence[Example]) -> list[Leak]:
+    """The leaks of `find_leaks` in answers; a split that keeps near-duplicates together has no others."""
+    answers = [(example.id, example.ideal) for example in train]
+    return [*_same_answer(train, held_out), *_common_wording(answers, held_out)]
+
+
+def answer_issues(train: Sequence[Example], test: Sequence[Example]) -> list[Issue]:
+    """Report test answers that occur in training examples, word for word or for the most part."""
+    found = find_answer_leaks(train, test)
+    same = [leak for leak in found if leak.kind == "same answer"]
+    known = {leak.id for leak in same}
+    partly = [leak for leak in found if leak.id not in known and leak.overlap >= MOSTLY]
+    issues = []
+    for leaks, how in ((same, "word for word"), (partly, "for the most part")):
+        if leaks:
+            by_id = {example.id: example for example in (*train, *test)}
+            here, there = by_id[leaks[0].id], by_id[leaks[0].other]
+            text = (
+                f"{len(leaks)} of {len(test)} test answers occur {how} in training examples, so a specialist can have "
+                f"them by heart; the first is {here.id}, as {there.id} ({there.source}). If they have one source, name "
+                "it with data.group_column; on new answers, expect a lower score"
+            )
+            issues.append(Issue("answers in train", here.source, "kept", text, here.id))
+    return issues
 
 
 def find_document_leaks(documents: Iterable[tuple[str, str]], held_out: Sequence[Example]) -> list[Leak]:
@@ -49,17 +75,22 @@ def find_document_leaks(documents: Iterable[tuple[str, str]], held_out: Sequence
     return _common_wording(documents, held_out)
 
 
-def _same(train: Sequence[Example], held_out: Sequence[Example]) -> Iterator[Leak]:
+def _same_question(train: Sequence[Example], held_out: Sequence[Example]) -> Iterator[Leak]:
     questions: dict[str, str] = {}
-    answers: dict[str, str] = {}
-    counts: Counter[str] = Counter()
     for example in train:
         questions.setdefault(normalized_question(example), example.id)
-        answers.setdefault(answer := normalize(example.ideal), example.id)
-        counts[answer] += 1
     for example in held_out:
         if other := questions.get(normalized_question(example)):
             yield Leak("same question", example.id, other)
+
+
+def _same_answer(train: Sequence[Example], held_out: Sequence[Example]) -> Iterator[Leak]:
+    answers: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for example in train:
+        answers.setdefault(answer := normalize(example.ideal), example.id)
+        counts[answer] += 1
+    for example in held_out:
         answer = normalize(example.ideal)
         if len(answer.split()) >= MIN_ANSWER and counts[answer] <= MAX_HOLDERS and (other := answers.get(answer)):
             yield Leak("same answer", example.id, other)
@@ -67,9 +98,8 @@ def _same(train: Sequence[Example], held_out: Sequence[Example]) -> Iterator[Lea
 
 def _near(train: Sequence[Example], held_out: Sequence[Example], threshold: float) -> Iterator[Leak]:
     both = [*train, *held_out]
-    questions = [question_text(example) for example in both]
     folded = [normalized_question(example) for example in both]
-    for cluster in near_texts(lambda: questions, questions.__getitem__, threshold):
+    for cluster in alike(both, threshold):
         sources = [number for number in cluster if number < len(train)]
         for number in cluster:
             other = next((one for one in sources if folded[one] != folded[number]), None)

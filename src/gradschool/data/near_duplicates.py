@@ -1,6 +1,5 @@
-"""Find near-duplicate texts with MinHash, and confirm each by its exact Jaccard similarity."""
+"""Find near-duplicate texts: by words with MinHash, confirmed by exact Jaccard similarity; short ones by characters."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
@@ -9,15 +8,17 @@ import numpy.typing as npt
 from scipy.cluster.hierarchy import DisjointSet
 
 from gradschool.data.components import Nodes, components
+from gradschool.data.contained import contained
 from gradschool.data.normalize import normalize
-from gradschool.data.shingles import BLOCK, MULTIPLIER, Hashes, fingerprint, ngram_hashes, signatures
+from gradschool.data.shingles import BLOCK, Grams, Hashes, banded, ngram_hashes, ngrams, signatures, words_of
+from gradschool.data.short_texts import Corpus, Limits, jaccard, similar
 from gradschool.records import Example
 
 SHINGLE = 5  # words of an n-gram
 HASHES, SEED = 128, 1  # length of a signature; a fixed seed is enough, because every candidate is confirmed
 RECALL = 0.999  # probability of finding a pair exactly at the threshold
 COMMON_SHARE, COMMON_MIN = 0.25, 10  # a shingle in more texts than both does not count
-SAMPLE = 20_000  # texts from which common wording is determined
+SAMPLE = 5_000  # texts from which common wording is determined
 CROWD = 64  # texts with one key above which each is compared with one text per cluster
 MARGIN = 0.16  # below the threshold; an estimate from 128 hashes is further off with probability 1 in 20,000
 MAX_CACHED = 30_000  # texts whose shingles are cached while candidates are confirmed
@@ -29,12 +30,49 @@ def near_duplicates(examples: Sequence[Example], threshold: float) -> list[tuple
 
     Two questions are near-duplicates if the Jaccard similarity of their sets of normalized word 5-grams is at least
     `threshold`, in (0, 1]. A question of fewer than five words is one shingle. Shingles that a quarter of all
-    questions share, such as a repeated instruction, do not count. Clusters are transitive.
+    questions share, such as a repeated instruction, do not count. Short questions are also compared by characters, with
+    their answers (`short_texts.similar`, `contained.contained`). Clusters are transitive.
     """
     # Sorted, so that the result does not depend on file order.
     ordered = sorted(examples, key=lambda example: example.id)
-    found = near_texts(lambda: map(question_text, ordered), lambda number: question_text(ordered[number]), threshold)
-    return sorted(tuple(sorted(ordered[number].id for number in cluster)) for cluster in found)
+    return sorted(tuple(sorted(ordered[number].id for number in cluster)) for cluster in alike(ordered, threshold))
+
+
+def alike(examples: Sequence[Example], threshold: float) -> list[tuple[int, ...]]:
+    """Clusters of examples with near-duplicate questions, as ascending positions.
+
+    A cluster of more than a quarter of all examples is not one question in other words: its texts are made from a
+    template. Then its links by characters do not count.
+    """
+    corpus = Corpus([normalize(question_text(example)) for example in examples], [one.ideal for one in examples])
+    texts = corpus.texts
+    sample = Sample(len(texts))
+    for text in texts[:: sample.step]:
+        sample.add(text)
+    index = NearIndex(sample.common(), threshold)
+    for block in corpus.words:
+        index.add_words(block)
+    found = index.clusters(texts.__getitem__)
+    if threshold == 1 or not texts:
+        return found
+    limits = Limits.of(threshold)
+    characters = np.concatenate((similar(corpus, limits), contained(corpus, limits)))
+    words = [(cluster[0], other) for cluster in found for other in cluster[1:]]
+    by_words = np.array(words, dtype=np.int64).reshape(-1, 2)
+    roots = components(len(texts), np.concatenate((by_words, characters)))
+    crowded = np.bincount(roots)[roots] > max(COMMON_MIN, COMMON_SHARE * len(texts))
+    kept = characters[~crowded[characters[:, 0]]]
+    return _clusters(components(len(texts), np.concatenate((by_words, kept))))
+
+
+def _clusters(roots: Nodes) -> list[tuple[int, ...]]:
+    """The members of each component with two or more, as ascending positions."""
+    order = np.argsort(roots, kind="stable")
+    starts = np.flatnonzero(np.diff(roots[order], prepend=-1))
+    ends = np.append(starts[1:], len(order))
+    several = ends - starts > 1
+    places = zip(starts[several].tolist(), ends[several].tolist(), strict=True)
+    return [tuple(order[start:end].tolist()) for start, end in places]
 
 
 def near_texts(
@@ -44,21 +82,20 @@ def near_texts(
 
     `texts` iterates over all texts, `text` returns the one at a position.
     """
-    sample = Sample()
-    sample.count = sum(1 for _ in texts())
+    sample = Sample(sum(1 for _ in texts()))
     for one in islice(texts(), 0, None, sample.step):
         sample.add(one)
     index = NearIndex(sample.common(), threshold)
     for one in texts():
         index.add(normalize(one))
-    return index.clusters(text)
+    return index.clusters(lambda number: normalize(text(number)))
 
 
 class Sample:
-    """An even sample of texts, from which the wording that most texts share is determined."""
+    """An even sample of `count` texts, from which the wording that most texts share is determined."""
 
-    def __init__(self) -> None:
-        self.count = 0  # of all texts
+    def __init__(self, count: int) -> None:
+        self.count = count
         self._texts: list[str] = []
 
     @property
@@ -102,19 +139,34 @@ class NearIndex:
         if len(self._waiting) == BLOCK:
             self._process()
 
-    def _process(self) -> None:
-        sets = [_distinctive(runs, self._common) for runs in ngram_hashes(self._waiting, SHINGLE)]
-        self._waiting = []
-        if not sets:
-            return
-        rows = signatures(sets, HASHES, SEED)
-        self._keys.append(_banded(rows, self._bands))
+    def add_words(self, words: Grams) -> None:
+        """Add texts by the hashes of their words."""
+        grams = self._shingles(words)
+        rows = signatures(grams, HASHES, SEED)
+        self._keys.append(banded(rows, self._bands))
         self._signatures.append(rows.astype(np.uint16))  # the low halves of the signatures
-        for one in sets:
-            self._equal.append(self._first.setdefault(fingerprint(one), len(self._equal)))
+        for one in grams.fingerprints():
+            self._equal.append(self._first.setdefault(one.tobytes(), len(self._equal)))
+
+    def _process(self) -> None:
+        if self._waiting:
+            self.add_words(words_of(self._waiting))
+            self._waiting = []
+
+    def _shingles(self, words: Grams) -> Grams:
+        """The shingles that count. A text of only common wording equals nothing but itself."""
+        grams = ngrams(words, SHINGLE)
+        rest = grams.without(self._common)
+        if (stock := rest.counts == 0).any():
+            marks = Grams.of(grams.fingerprints()[:, 0], np.ones(len(stock), dtype=np.int64))
+            rest = rest.joined(marks.where(stock))
+        return rest
 
     def clusters(self, text: Callable[[int], str]) -> list[tuple[int, ...]]:
-        """Transitive clusters of two or more near-duplicate texts, as ascending positions."""
+        """Transitive clusters of two or more near-duplicate texts, as ascending positions.
+
+        `text` returns the normalized text at a position.
+        """
         self._process()
         count = len(self._equal)
         keys, low = np.concatenate(self._keys), np.concatenate(self._signatures)
@@ -127,7 +179,7 @@ class NearIndex:
             if number not in cached:
                 if len(cached) >= MAX_CACHED:
                     cached.clear()
-                cached[number] = _distinctive(next(ngram_hashes([normalize(text(number))], SHINGLE)), self._common)
+                [cached[number]] = self._shingles(words_of([text(number)])).sets()
             return cached[number]
 
         def near(one: int, other: int) -> bool:
@@ -136,7 +188,7 @@ class NearIndex:
                 return False
             estimate = np.count_nonzero(low[one] == low[other]) / HASHES
             possible = bool(estimate >= self._threshold - MARGIN)
-            alike = possible and _jaccard(shingles(one), shingles(other)) >= self._threshold
+            alike = possible and jaccard(shingles(one), shingles(other)) >= self._threshold
             if not alike and len(unlike) < MAX_PAIRS:
                 unlike.add(pair)
             return alike
@@ -145,33 +197,12 @@ class NearIndex:
             links = [link for crowd in _same_key(keys[:, band], first) for link in _links(crowd, roots, near)]
             known = np.column_stack((np.arange(count), roots))
             roots = components(count, np.concatenate((known, np.array(links, dtype=np.int64).reshape(-1, 2))))
-        found: defaultdict[int, list[int]] = defaultdict(list)
-        for number, root in enumerate(roots.tolist()):
-            found[root].append(number)
-        return [tuple(cluster) for cluster in found.values() if len(cluster) > 1]
+        return _clusters(roots)
 
 
 def question_text(example: Example) -> str:
     """The question of an example without its system message, which all examples share."""
     return "\n".join(message.content for message in example.question if message.role != "system")
-
-
-def _distinctive(runs: Hashes, common: Hashes) -> Hashes:
-    shingles = np.unique(runs)
-    if len(common) == 0:
-        return shingles
-    rest = shingles[~np.isin(shingles, common, assume_unique=True)]
-    # A text of only common wording equals nothing but itself.
-    return rest if len(rest) else np.frombuffer(fingerprint(runs)[:8], dtype=np.uint64)
-
-
-def _banded(rows: npt.NDArray[np.uint32], bands: int) -> npt.NDArray[np.uint64]:
-    """A key for each band of each signature: (texts, hashes) to (texts, bands)."""
-    banded = rows.reshape(len(rows), bands, HASHES // bands).astype(np.uint64)
-    keys = np.zeros((len(rows), bands), dtype=np.uint64)
-    for column in range(banded.shape[2]):
-        keys = keys * MULTIPLIER + banded[:, :, column]
-    return keys
 
 
 def _bands(threshold: float) -> int:
@@ -211,8 +242,3 @@ def _links(crowd: Sequence[int], roots: Nodes, near: Callable[[int, int], bool])
             joined |= same
         if len(crowd) <= CROWD or not joined:
             seen.append((here, root))
-
-
-def _jaccard(one: Hashes, other: Hashes) -> float:
-    common = len(np.intersect1d(one, other, assume_unique=True))
-    return common / (len(one) + len(other) - common or 1)

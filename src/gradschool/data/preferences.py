@@ -1,22 +1,19 @@
 """Rows that compare answers: find the preferred one, in the forms of TRL, UltraFeedback, Argilla, arenas and OpenAI."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from gradschool.data.assessments import assessments_of
 from gradschool.data.corrections import corrected
 from gradschool.data.formats import keys_by_name
-from gradschool.data.marks import marks_of
-from gradschool.data.sides import REJECTED, SCORES, SIDE, named_winner, number_in, winner
+from gradschool.data.ranked_answers import LISTS, TEXT_KEYS, best_answer
+from gradschool.data.sides import REJECTED, SIDE, named_winner, winner
 
 CHOSEN = (
     *("chosen", "preferred_output", "chosen_response", "chosen_answer", "chosen_output", "preferred_response"),
     *("preferred_answer", "preferred", "accepted_response", "better_response", "better", "winner_response"),
 )
-LISTS = ("completions", "responses", "generations", "candidates", "outputs", "answers", "suggestions", "summaries")
-TEXT_KEYS = ("response", "completion", "generation", "text", "content", "answer", "output", "summary", "value")
-SCORE_LISTS = ("ratings", "rating", "scores", "score", "rewards", "overall_scores")
-RANKS = ("ranks", "rank", "ranking", "rankings")
 REJECTED_ANSWER = "rejected answer, not trained on"
 COMPARED = "compared answers; the preferred one is the ideal answer"
 
@@ -40,7 +37,10 @@ def prefer(row: Mapping[str, Any], keys: Mapping[str, str]) -> tuple[Mapping[str
     if chosen:
         parts = {chosen: "ideal answer"} | ({rejected: REJECTED_ANSWER} if rejected else {})
         return _with(row, row[chosen], {chosen, rejected}), parts
-    if preferred := _rated(row, keys) or winner(row, keys):
+    if best := best_answer(row, keys):
+        value, used, use = best
+        return _with(row, value, {*used, rejected}), dict.fromkeys([*used, *[rejected] * bool(rejected)], use)
+    if preferred := winner(row, keys):
         value, used = preferred
         return _with(row, value, {*used, rejected}), dict.fromkeys([*used, *[rejected] * bool(rejected)], COMPARED)
     if rejected:  # answers that are wrong, next to a right one
@@ -59,7 +59,7 @@ def _holds(row: Mapping[str, Any], key: str | None) -> bool:
         return False
     value = row[key]
     if isinstance(value, str):
-        flag = not _is_pair(row) and any(marks_of({key: value}))
+        flag = not _is_pair(row) and any(assessments_of({key: value}))
         return bool(value.strip()) and not flag
     return isinstance(value, list | dict) and bool(value)
 
@@ -73,50 +73,3 @@ def _is_pair(row: Mapping[str, Any]) -> bool:
 
 def _with(row: Mapping[str, Any], answer: Any, without: set[str]) -> dict[str, Any]:
     return {key: value for key, value in row.items() if key not in without} | {"chosen": answer}
-
-
-def _rated(row: Mapping[str, Any], keys: Mapping[str, str]) -> tuple[Any, list[str]] | None:
-    """The best of a list of answers with scores or ranks."""
-    for word in LISTS:
-        answers = row.get(keys.get(word, ""))
-        if not isinstance(answers, list) or len(answers) < 2:
-            continue
-        if all(isinstance(answer, dict) for answer in answers):
-            for words, sign in ((SCORES, 1), (RANKS, -1)):
-                own = [sign * score for answer in answers if (score := _score(answer, words)) is not None]
-                if len(own) == len(answers):
-                    return _text_of(answers[own.index(max(own))]), [keys[word]]
-        if (scored := _parallel_scores(row, keys, len(answers))) is not None:
-            key, scores = scored
-            return _text_of(answers[scores.index(max(scores))]), [keys[word], key]
-        picked = next((keys[name] for name in ("choice", "best") if name in keys), "")
-        if picked and isinstance(row[picked], int) and 0 <= row[picked] < len(answers):
-            return _text_of(answers[row[picked]]), [keys[word], picked]
-    return None
-
-
-def _parallel_scores(row: Mapping[str, Any], keys: Mapping[str, str], count: int) -> tuple[str, list[float]] | None:
-    """The list of scores, or of ranks with their sign changed, that belongs to a list of answers; and its key."""
-    for words, sign in ((SCORE_LISTS, 1), (RANKS, -1)):
-        for word in words:
-            given = row.get(keys.get(word, ""))
-            if isinstance(given, list) and len(given) == count and all(map(_is_number, given)):
-                return keys[word], [sign * number for number in given]
-    return None
-
-
-def _score(answer: Mapping[str, Any], words: Iterable[str]) -> float | None:
-    keys = keys_by_name(answer)
-    return number_in(next((answer[keys[word]] for word in words if word in keys), None))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _text_of(answer: Any) -> Any:
-    """The text of an answer that may be an object with scores; messages stay messages."""
-    if not isinstance(answer, dict):
-        return answer
-    keys = keys_by_name(answer)
-    return next((answer[keys[word]] for word in TEXT_KEYS if word in keys), answer)

@@ -9,7 +9,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from gradschool.data.columns import INPUTS, OUTPUTS, Form
+from gradschool.data.assessments import assessments_of
+from gradschool.data.column_names import INPUTS, OUTPUTS
+from gradschool.data.columns import Form
 from gradschool.data.conversation import RowReading
 from gradschool.data.dates import ISO, day_first, iso_date
 from gradschool.data.encoding import repair
@@ -26,7 +28,6 @@ from gradschool.data.formats import (
 )
 from gradschool.data.guess import columns_shown, options_to_name
 from gradschool.data.issues import Issue, Kind, carried
-from gradschool.data.marks import marks_of
 from gradschool.data.normalize import normalized_messages, normalized_question
 from gradschool.data.parse import TABLES, container, rows
 from gradschool.data.row_reader import SAMPLE, RowReader, UnknownForm, reader_of
@@ -38,7 +39,7 @@ from gradschool.records import Example, Source
 from gradschool.settings import Data
 
 SHOWN = 3  # problems that an error message lists
-MARK = "mark of the answer"  # the use of a column
+ASSESSMENT = "assessment of the answer"  # the use of a column
 FIX = (
     "name the columns with data.input_column and data.output_column in job.toml "
     "(--input-column and --output-column), or rename them in the file."
@@ -91,7 +92,7 @@ class _Collector:
             except NoConversation as error:
                 self._drop(source, row, error)
                 if isinstance(error, MarkedBad):
-                    self.columns |= {repair(key)[0]: MARK for key in _marked_bad(value)}
+                    self.columns |= {repair(key)[0]: ASSESSMENT for key in _marked_bad(value)}
                     with suppress(NoConversation):  # without a question, it has no partner
                         self.bad.append(normalized_messages(self.reader.question(value).messages))
 
@@ -131,16 +132,14 @@ class _Collector:
         self.forms[form.name] += 1
         named = {group_key: "group", date_key: "date"} | {keys.get("id"): "id"}
         used = {key: part for key, part in named.items() if key} | form.columns()
-        marks = {mark.key.partition(".")[0]: MARK for mark in reading.marks}
-        if field := field_of({key: value[key] for key in value if key not in used and key not in marks}):
+        assessments = {one.key.partition(".")[0]: ASSESSMENT for one in reading.assessments}
+        if field := field_of({key: value[key] for key in value if key not in used and key not in assessments}):
             notes.add(left_out_reasoning(field))
         for key in value:
-            part, shown = used.get(key) or marks.get(key, "not used"), repair(key)[0]
+            part, shown = used.get(key) or assessments.get(key, "not used"), repair(key)[0]
             if part != "not used" or shown not in self.columns:
                 self.columns[shown] = part
-            if part == "not used":
-                self.findings.unused(shown, value[key])
-        self.findings.add(value, form, reading, self.examples[-1])
+        self.findings.add(value, form, reading, self.examples[-1], used)
         for note in sorted(note for note in notes if not self.findings.collects(note)):
             kind: Kind = "tool calls" if note.startswith("calls tools") else "encoding"
             kind = "reasoning" if note.startswith("reasoning") else kind
@@ -163,7 +162,7 @@ class _Collector:
 
 def _marked_bad(row: Mapping[str, Any]) -> set[str]:
     """The keys of a row that mark its answer as bad."""
-    return {mark.key.partition(".")[0] for mark in marks_of(row) if mark.verdict == "bad"}
+    return {one.key.partition(".")[0] for one in assessments_of(row) if one.meaning == "bad"}
 
 
 def read_examples(paths: Path | Sequence[Path], data: Data, name: str | None = None) -> Reading:
@@ -198,7 +197,7 @@ def _read_file(path: Path, data: Data, name: str, ids: set[str]) -> Reading:
         for row in rows(path, name, held, delimiter, data):
             found.add(row)
         _demand_columns(found, data)
-    examples, issues = found.findings.settled(found.examples, found.columns)
+    examples, issues = found.findings.settled(found.examples)
     issues = [*found.issues, *_partners(found, examples, issues), *issues]
     with carried(issues):
         if not examples or found.lost * 2 > found.seen:
@@ -286,7 +285,7 @@ def _refusal(found: _Collector, issues: Sequence[Issue], sample: Sequence[Mappin
         return DataError(
             f"No row of {found.name} can be used: all {len(dropped)} are left out.",
             listed,
-            "correct these. A column that is wrongly taken for a mark of bad answers can be renamed or removed.",
+            "correct these. A column that is wrongly taken for an assessment of the answers can be renamed or removed.",
         )
     return DataError(
         f"{found.lost} of {found.seen} lines of {found.name} cannot be read, more than half.",

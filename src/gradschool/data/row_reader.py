@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradschool.data.calls import call_of
+from gradschool.data.chat_markup import is_transcript
 from gradschool.data.choices import choices_of, first_position
-from gradschool.data.columns import SYSTEMS, Form, detect, name_keys
+from gradschool.data.column_names import SYSTEMS
+from gradschool.data.columns import Form, detect, name_keys
 from gradschool.data.conversation import RowReading, question_of, read_row
 from gradschool.data.corrections import BEFORE
 from gradschool.data.formats import CONVERSATIONS, NoConversation, keys_by_name, plain, spelled
 from gradschool.data.guess import MIN_TEXT_WORDS, NO_TEXT, Guess, guess
-from gradschool.data.marked_turns import is_transcript
 from gradschool.data.preferences import REJECTED_ANSWER
 from gradschool.data.tables import without_nothing
 from gradschool.settings import Data

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gradschool.data.formats import plain
-from gradschool.data.mark_words import GOOD_IF_TRUE, TICKS, TRUE, USES
-from gradschool.data.marks import name_of
+from gradschool.data.assessment_names import name_of, word_of
+from gradschool.data.assessment_words import GOOD_IF_TRUE, TICKS, TRUE, USES
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,4 +47,4 @@ class Ticks:
 
 
 def _word(value: Any) -> str:
-    return plain(value if isinstance(value, str) else "" if value is None else str(value)).strip()
+    return word_of(value if isinstance(value, str) else "" if value is None else str(value)).strip()

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from typing import Any
 
+from gradschool.data.assessments import assessments_of
 from gradschool.data.formats import as_text, role_of
-from gradschool.data.marks import marks_of
 from gradschool.data.tables import Row
 
 NEEDED = {"message_id", "parent_id", "text", "role"}
@@ -102,7 +102,7 @@ def _fault(path: list[Mapping[str, Any]], best: set[str]) -> str:
         return "a message before them is missing"
     if any(message.get("deleted") for message in path) or path[-1].get("review_result") is False:
         return "reviewers rejected or deleted them"
-    if any(mark.verdict == "bad" for mark in marks_of(path[-1], {"text", "role"})):
+    if any(one.meaning == "bad" for one in assessments_of(path[-1], {"text", "role"})):
         return "they are marked as bad"
     earlier = [str(message["message_id"]) for message in path[:-1] if role_of(str(message["role"])) == "assistant"]
     return "" if best >= set(earlier) else "an answer before them was ranked lower"

@@ -1,16 +1,18 @@
 """Entries inside other entries: lists under a key (`{"data": […]}`), SQuAD's articles, the Hub's rows, and calls."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gradschool.data.calls import call_of
 from gradschool.data.columns import detect
-from gradschool.data.formats import NoConversation, is_messages, keys_by_name, plain
+from gradschool.data.formats import NoConversation, is_messages, is_texts, keys_by_name, plain
 from gradschool.data.rounds import rounds
 from gradschool.settings import Data
 
 WRAPPERS = ("data", "rows", "examples", "items", "records", "entries", "instances", "samples", "train", "questions")
 MAX_DEPTH = 4
+LANGUAGE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z]{2,4})?")
 
 
 def entries(value: Any, depth: int = 0) -> Iterator[Any]:
@@ -37,6 +39,10 @@ def _inner(value: Mapping[str, Any]) -> list[Any] | None:
     keys = keys_by_name(value)
     if "row" in keys and isinstance(value[keys["row"]], dict) and "row_idx" in keys:
         return [value[keys["row"]]]
+    if "translation" in keys and _is_translation(value[keys["translation"]]) and not _is_entry(value):
+        return [{key: value[key] for key in value if key != keys["translation"]} | value[keys["translation"]]]
+    if "data" in keys and is_texts(value[keys["data"]]) and not _is_entry(value):  # UltraChat
+        return [{key: value[key] for key in value if key != keys["data"]} | {"messages": value[keys["data"]]}]
     if "paragraphs" in keys and (paragraphs := _objects(value[keys["paragraphs"]])):
         title = value.get(keys.get("title", ""))
         group = {"group": title} if isinstance(title, str) and title else {}
@@ -56,6 +62,12 @@ def _is_entry(value: Mapping[str, Any]) -> bool:
         return detect(value, Data(), answered=False) is not None
     except NoConversation:
         return True
+
+
+def _is_translation(value: Any) -> bool:
+    """Whether a value has a text in each of some languages, as the sets of WMT and OPUS do."""
+    texts = isinstance(value, dict) and len(value) > 1 and all(isinstance(text, str) for text in value.values())
+    return texts and all(LANGUAGE.fullmatch(str(code)) for code in value)
 
 
 def _objects(value: Any) -> list[Any]:

@@ -128,7 +128,7 @@ class Chat:
             )
         start = self._encode(prompt)
         trained = [*self._continue(prompt, start, answer + self._before_stop), self._stop_id]
-        after = self._encode(self._after_stop) if self._after_stop else []
+        after = self._after_ids
         mask = (False,) * len(start) + (True,) * len(trained) + (False,) * len(after)
         rendered = Rendered(tuple(start + trained + after), mask)
         _check_mask(rendered, self._stop_id)
@@ -144,6 +144,11 @@ class Chat:
                 segments.append((self.decode(ids, skip_special_tokens=False), rendered.loss_mask[start]))
                 start = end
         return segments
+
+    @cached_property
+    def _after_ids(self) -> list[int]:
+        """The tokens of what the template writes after the stop token."""
+        return self._encode(self._after_stop) if self._after_stop else []
 
     @cached_property
     def max_token(self) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 from transformers.utils import logging
 
 from gradschool.errors import GradschoolError, ModelError, ResourceError, first_line
@@ -15,6 +15,7 @@ from gradschool.files import read_json, sha256, sha256_of
 from gradschool.model.folders import refuse_adapter_folder
 from gradschool.model.foreign import check_tokenizer, refuse_kernels
 from gradschool.model.four_bits import loading_in_four_bits, settle
+from gradschool.model.gguf_cache import source_of
 from gradschool.model.hub_cache import refuse_broken_links
 from gradschool.model.kinds import no_config
 from gradschool.model.weights import check_weights, refuse_pointers
@@ -87,14 +88,14 @@ def load(
     if quantization and config.get("quantization_config"):
         raise _quantized(folder)
     check_tokenizer(folder)
-    with _quiet():
+    with quiet():
         try:
             known = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         except LOAD_ERRORS as error:
             raise _unknown_kind(folder, config, error) from error
         try:
             with panics_as_errors():
-                tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+                tokenizer = tokenizer_of(folder)
         except LOAD_ERRORS as error:
             raise _unusable(f"The tokenizer in {folder} cannot be loaded.", error) from error
         packing = loading_in_four_bits(known, dtype, device) if quantization else {}
@@ -108,6 +109,16 @@ def load(
             "put the model's own tokenizer files into the folder.",
         )
     return network.eval(), tokenizer
+
+
+def tokenizer_of(folder: Path) -> Any:
+    """The tokenizer of a folder as transformers loads it.
+
+    For a base from GGUF, tokenizer.json has all of it: the class of its family would build the way to cut texts again,
+    as the family's makers have it and not as llama.cpp does.
+    """
+    loader: Any = PreTrainedTokenizerFast if source_of(folder) else AutoTokenizer
+    return loader.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
 def _network(folder: Path, device: torch.device, dtype: torch.dtype, packing: dict[str, Any]) -> "PreTrainedModel":
@@ -140,7 +151,7 @@ def _network(folder: Path, device: torch.device, dtype: torch.dtype, packing: di
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No progress bars of transformers, and no warnings, which quote what the files of others say."""
     bars_were_on, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()

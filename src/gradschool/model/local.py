@@ -14,6 +14,7 @@ from gradschool.model.chat import Chat, Unfit
 from gradschool.model.completion import Completion, complete, complete_by_token, complete_in_memory
 from gradschool.model.detokenizer import IncrementalDetokenizer
 from gradschool.model.engine import Engine, TextLoss, refused, too_long
+from gradschool.model.gguf_cache import source_of
 from gradschool.model.loading import hash_files, hash_weights, load, unusable_values
 from gradschool.model.losses import row_losses
 from gradschool.model.machine import choose_device, choose_dtype
@@ -88,6 +89,7 @@ class LocalEngine:
             template=self.chat.template_hash,
             bits="4" if self.quantization else "",
             files=hash_files(self.folder),
+            gguf=source_of(self.folder),
         )
 
     @property

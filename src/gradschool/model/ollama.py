@@ -1,4 +1,4 @@
-"""Recognize names of Ollama models, which are not bases: they can only be used through Ollama's server."""
+"""Recognize names of Ollama models, and say how each can be used as a base."""
 
 import re
 
@@ -9,16 +9,28 @@ PREFIXED = re.compile(
 TAGGED = re.compile(r"(?:[\w.-]+/){0,2}[\w.-]+:(?=\S*[A-Za-z])[\w.-]+")  # digits alone would be the port of an address
 
 
+def stored_name(base: str) -> str:
+    """The model in Ollama's store that a name means by its prefix ("ollama:qwen3:8b"); empty if it has none."""
+    prefixed = PREFIXED.fullmatch(base)
+    return prefixed[1] if prefixed else ""
+
+
 def ollama_name(base: str) -> str:
     """The model of Ollama that a name can only mean, by its tag ("qwen3:8b") or its prefix; empty if there is none."""
-    if prefixed := PREFIXED.fullmatch(base):
-        return prefixed[1]
-    return base if TAGGED.fullmatch(base) else ""
+    return stored_name(base) or (base if TAGGED.fullmatch(base) else "")
 
 
 def ollama_route(model: str) -> str:
     """What to do to use a model of Ollama as a base."""
     return (
-        f'for a model of Ollama, set base_model = "{ADDRESS}" and model = "{model}" '
-        f"(--base-model {ADDRESS} --model {model}), after `ollama pull {model}`. It answers; it cannot be tuned"
+        f'for a model of Ollama on this machine, set base_model = "ollama:{model}" (--base-model ollama:{model}), '
+        f"after `ollama pull {model}`; for one on another machine, {ollama_server(model)}"
+    )
+
+
+def ollama_server(model: str) -> str:
+    """How to use a model through Ollama's server."""
+    return (
+        f'set base_model = "{ADDRESS}", with the name of that machine, and model = "{model}" '
+        f"(--base-model {ADDRESS} --model {model}): it answers, and cannot be tuned"
     )

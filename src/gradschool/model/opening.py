@@ -1,16 +1,20 @@
-"""Opening the engine that a job names: the built-in base, a local folder, a server or a Hub id."""
+"""Opening the engine that a job names: a base with its own name, a folder, a GGUF file, a server or a Hub id."""
 
 import os
 import re
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from gradschool.errors import ModelError, UsageError
 from gradschool.hub_pages import HUB_ID, page_of
 from gradschool.model.engine import Engine
 from gradschool.model.folders import model_folder
+from gradschool.model.gguf_file import gguf_at, gguf_name
 from gradschool.model.hosts import SERVER, key_variable
-from gradschool.model.ollama import ollama_name, ollama_route
+from gradschool.model.named import NAMED
+from gradschool.model.ollama import ollama_name, ollama_route, stored_name
+from gradschool.model.ollama_store import find as find_stored
 from gradschool.model.places import name_of, remember
 from gradschool.records import BaseIdentity, Note, Work
 from gradschool.settings import BUILT_IN, Settings
@@ -27,6 +31,20 @@ MIRROR = re.compile(
     r"(?:/(?:tree|blob|resolve)/.*)?/?(?:[?#].*)?"
 )
 POCKET = Path(__file__).parents[1] / "bases" / "pocket"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A base on this machine: its folder, its name, and its commit if it is from the Hub."""
+
+    folder: Path
+    name: str
+    revision: str = ""
+
+
+def has_own_name(name: str) -> bool:
+    """Whether a base is found by its name alone, on every machine that has it, and not by a folder."""
+    return name == BUILT_IN or name in NAMED or bool(stored_name(name))
 
 
 def is_hub_id(name: str) -> bool:
@@ -49,12 +67,13 @@ def open_engine(settings: Settings, folder: Path, *, packaged: bool = False) -> 
         from gradschool.model.fake import FakeEngine
 
         return FakeEngine()
-    path, revision = yield from _folder_of(settings, folder)
+    found = yield from _find(settings, folder)
     from gradschool.model.local import LocalEngine
 
     batch_size, quantization = settings.answers.batch_size, settings.quantization
-    name = name if revision or name == BUILT_IN else name_of(path)
-    engine = LocalEngine(path, name=name, revision=revision, batch_size=batch_size, quantization=quantization)
+    engine = LocalEngine(
+        found.folder, name=found.name, revision=found.revision, batch_size=batch_size, quantization=quantization
+    )
     yield Note(f"The base computes on {engine.device} in {engine.dtype_reason}; on {engine.threads_reason}.", "detail")
     for note in engine.chat.notes:
         yield Note(note)
@@ -62,11 +81,11 @@ def open_engine(settings: Settings, folder: Path, *, packaged: bool = False) -> 
 
 
 def base_folder(settings: Settings, engine: Engine) -> Path | None:
-    """The folder of the user's that a base was opened from; None if it is built in, from the Hub or on a server."""
+    """The folder that a base was opened from; None if it has its own name, is from the Hub or on a server."""
     from gradschool.model.local import local_engine
 
     local = local_engine(engine)
-    return local.folder if local and settings.base_model != BUILT_IN and not local.revision else None
+    return local.folder if local and not has_own_name(settings.base_model) and not local.revision else None
 
 
 def remember_base(settings: Settings, engine: Engine) -> Work[None]:
@@ -77,7 +96,7 @@ def remember_base(settings: Settings, engine: Engine) -> Work[None]:
 
 def is_moved(identity: BaseIdentity, name: str, folder: Path) -> bool:
     """Whether a base was opened from a folder that is no longer there, by the name that a job in `folder` gives it."""
-    from_folder = identity.kind == "local" and not identity.revision and name != BUILT_IN
+    from_folder = identity.kind == "local" and not identity.revision and not has_own_name(name)
     path = path_named(name, folder)
     return from_folder and not (path and path.exists())
 
@@ -137,25 +156,45 @@ def _mirror(address: str) -> str:
     )
 
 
-def _folder_of(settings: Settings, folder: Path) -> Work[tuple[Path, str]]:
-    """The folder of a base, downloaded if necessary, and its revision if it has one."""
+def _find(settings: Settings, folder: Path) -> Work[Found]:
+    """A base on this machine, downloaded or converted if necessary."""
     name = settings.base_model
     if name == BUILT_IN:
         if not POCKET.is_dir():
             raise ModelError("The built-in model is missing.", f"{POCKET} does not exist.", "install gradschool again.")
-        return POCKET, ""
+        return Found(POCKET, name)
+    if (model := stored_name(name)) and (about := find_stored(model).about()):
+        yield Note(about)
+    if file := gguf_of(name, folder):
+        from gradschool.model.gguf_base import folder_of_gguf
+
+        converted = yield from folder_of_gguf(file)
+        return Found(converted, name if has_own_name(name) else gguf_name(file))
     local = _local_folder(name, folder, settings.revision)
     if local is not None:
-        return local, ""
+        return Found(local, name_of(local))
     from gradschool.model.hub import fetch
 
     try:
-        path = yield from fetch(name, settings.revision)
+        fetched = yield from fetch(name, settings.revision)
     except ModelError as error:
         if "/" in name:
             raise
         raise ModelError(error.what, error.why, f"{error.fix} Or, {ollama_route(name)}.") from error
-    return path, path.name  # in the Hub's cache, the name of a snapshot is its commit
+    return Found(fetched, name, fetched.name)  # in the Hub's cache, the name of a snapshot is its commit
+
+
+def gguf_of(name: str, folder: Path) -> Path | None:
+    """The GGUF file that a base means: by its own name, from Ollama's store, or as a path; None if it is no GGUF.
+
+    Raises ModelError if a base of that name is not on this machine.
+    """
+    if name in NAMED:
+        return NAMED[name].path()
+    if model := stored_name(name):
+        return find_stored(model).file
+    path = path_named(name, folder)
+    return gguf_at(path) if path else None
 
 
 def path_named(name: str, folder: Path) -> Path | None:

@@ -8,6 +8,7 @@ from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from pydantic import TypeAdapter
 
 from gradschool.errors import ModelError, ResourceError
+from gradschool.model.gguf_cache import converted
 from gradschool.records import BaseIdentity, Note, Work
 from gradschool.remembered import Remembered
 
@@ -68,8 +69,8 @@ def remembered(digest: str) -> list[Path]:
 def find_base(identity: BaseIdentity, name: str) -> Path:
     """The folder of a base, found by its hashes wherever it is; raises ModelError if it is nowhere.
 
-    It is looked for where it was, in the folder of that name, next to where it was in case it was renamed, and in the
-    caches of the Hub.
+    It is looked for where it was, in the folder of that name, next to where it was in case it was renamed, in the
+    caches of the Hub, and among the bases that were converted from GGUF.
     """
     known = remembered(identity.weights)
     for folder in dict.fromkeys(_candidates(known, name)):
@@ -102,3 +103,4 @@ def _candidates(known: list[Path], name: str) -> Iterator[Path]:
     from gradschool.model.hub import snapshots
 
     yield from snapshots()
+    yield from converted()

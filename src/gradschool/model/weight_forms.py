@@ -1,4 +1,4 @@
-"""Forms of weights other than safetensors: recognized by the names of files, with why none of them is loaded."""
+"""Forms of weights other than safetensors: recognized by the names of files, with what to do about each."""
 
 import re
 from collections.abc import Iterable
@@ -27,14 +27,16 @@ OTHERS = {  # by the ends of file names: which program runs them
     ".pte": "ExecuTorch",
     ".nemo": "NeMo",
     ".rkllm": "RKLLM",
+    ".ggml": "an old llama.cpp",
+    ".llamafile": "llamafile",
 }
-GGUF = (".gguf", ".ggml", ".llamafile")
+GGUF = ".gguf"
 ORIGINAL_FIX = "name the model that they were made from, as its makers published it (config.json and *.safetensors)"
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form of weights: a file that shows it, its name, why such weights are not loaded, and what to do."""
+    """A form of weights: a file that shows it, its name, why they are not loaded from there, and what to do."""
 
     file: str
     name: str
@@ -54,9 +56,8 @@ def _form(file: str) -> Form | None:
         return Form(
             file,
             "a GGUF file",
-            "A model server can run such weights, but they cannot be trained.",
-            "name the model that they were made from, or run them in llama.cpp or Ollama and set base_model to the "
-            'address of that server, such as "http://localhost:8080/v1", with model = "…".',
+            "A folder or a Hub id means a model with *.safetensors; a GGUF file is a base by itself.",
+            f'name the file, downloaded: base_model = "{PurePath(file).name}" (--base-model {PurePath(file).name}).',
         )
     for end, program in OTHERS.items():
         if name.endswith(end):

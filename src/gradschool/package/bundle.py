@@ -34,12 +34,14 @@ from gradschool.files import (
 )
 from gradschool.model.engine import Engine
 from gradschool.model.folders import refusal
+from gradschool.model.gguf_file import gguf_at
 from gradschool.model.hosts import named_by_user
 from gradschool.model.hub import NEEDED
 from gradschool.model.local import demand_local
-from gradschool.model.opening import base_folder, open_engine, path_named, remember_base
+from gradschool.model.opening import base_folder, has_own_name, open_engine, path_named, remember_base
 from gradschool.model.places import DIGITS, find_base, remember, without_place
 from gradschool.package.card import card
+from gradschool.package.known import write_known
 from gradschool.package.manifest import (
     BASE,
     EVIDENCE,
@@ -83,12 +85,13 @@ def pack(
     rows: Sequence[Scored],
     split: Split,
     test: Sequence[Example],
+    known: tuple[Sequence[Example], Sequence[Example]] = ((), ()),
     incumbent: Sequence[Scored] = (),
 ) -> Work[str]:
     """Write a specialist into its run's folder, in one step; returns the new folder.
 
     `rows` are its answers to the `test` examples, and `incumbent` those of the incumbent. The package holds all of
-    these, so that every export can be tested on them.
+    these, so that every export can be tested on them; and sketches of its train and validation examples, `known`.
     """
     recipe = specialist.recipe
     if not recipe.weights:
@@ -106,6 +109,7 @@ def pack(
         _write_test(folder / EVIDENCE, rows, split, test, portable)
         if incumbent:
             write_lines(folder / EVIDENCE / INCUMBENT_FILE, _rows(incumbent, portable))
+        write_known(folder / EVIDENCE, *known, test)
         _write_records(run, folder / EVIDENCE, manifest, portable)
         shown = portable(TypeAdapter(list[RungResult]).dump_python([*results], mode="json"))
         write_json(folder / EVIDENCE / RESULTS_FILE, shown)
@@ -196,10 +200,12 @@ def open_specialist(folder: Path, base_model: str | None = None) -> Work[Special
 
 
 def is_base(path: Path) -> bool:
-    """Whether a path names a base model, not a specialist: the built-in one by its name, others by their folder."""
+    """Whether a path names a base model, not a specialist: by a name of its own, by its folder or its GGUF file."""
     if not path.exists():
-        return str(path) in (BUILT_IN, "fake")
-    return not any((folder / MANIFEST).is_file() for folder in (path, path / PACKED)) and refusal(path) is None
+        return str(path) == "fake" or has_own_name(str(path))
+    if any((folder / MANIFEST).is_file() for folder in (path, path / PACKED)):
+        return False
+    return refusal(path) is None or gguf_at(path) is not None
 
 
 def open_base_or_specialist(path: Path, base_model: str | None = None) -> Work[Specialist]:

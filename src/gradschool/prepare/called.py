@@ -37,6 +37,13 @@ CASUAL = re.compile(
     r"\W{0,3}(?i:hi|hello|hey|hiya|dear|hallo|hoi|hej|hei|hola|bonjour|salut|ciao|moin|liebe|lieber|cher|chère)"
     rf"[ \t]++(?P<name>{UPPER}[\w'’-]++)[ \t]++(?P<next>[^\W\d_][\w'’-]*+)"
 )
+# Typed without capitals: a whole line, or the words behind "cheers,".
+LOWER = r"(?![\d_])\w[\w’'-]+"
+LOWER_GREETED = re.compile(
+    rf"\W{{0,3}}(?P<names>{LOWER}(?:[ \t]{LOWER})?(?:[ \t]*(?:[,&+/]|\b(?:{AND})\b)[ \t]*{LOWER})*)[ \t]*[,.!:;)\-–—]*"
+)
+LOWER_ALONE = re.compile(rf"(?P<name>{LOWER})[ \t]*(?:,|[!.]?$)")
+LOWER_SIGNED = re.compile(rf"[ \t,.!;:–—-]*(?P<name>{LOWER})[ \t]*[.!]?(?:[ \t]x{{1,4}})?")
 ALONE = re.compile(rf"(?P<name>{NAME})[ \t]*+[,，]")  # "Denise," above an empty line
 COPIES = (
     r"(?:b?c\.?c\.?|cc['’]?d|(?:copy|copied|copies) to|kopie (?:an|aan)|copie à|copia (?:a|para)|cópia para|kopia till"
@@ -86,6 +93,9 @@ def _greeted(text: str) -> Iterator[str]:
             for name in re.split(JOINED, found["names"])[:MAX_NAMES]:
                 yield from _person(_ungreeted(name))
             return
+        if lower := list(_lower_greeted(line)):
+            yield from lower
+            return
         casual = CASUAL.match(line)
         if casual:
             sentence = line[casual.end() :].strip()
@@ -95,6 +105,21 @@ def _greeted(text: str) -> Iterator[str]:
     alone = ALONE.fullmatch(lines[0].strip()) if lines else None
     if alone and len(alone["name"].split()) <= MAX_ALONE and text.lstrip()[alone.end() :].lstrip(" \t")[:2] == "\n\n":
         yield from _person(alone["name"])
+
+
+def _lower_greeted(line: str) -> Iterator[str]:
+    """The names in a greeting that are typed without capitals: "hi anna,", "hey anna & tom", "Hi anna, thanks"."""
+    first, _, rest = line.strip().partition(" ")
+    lists = word_lists()
+    if first.strip(",.").casefold() not in {*lists["greetings"], *lists["before"]}:
+        return
+    rest = _ungreeted(rest)
+    alone = LOWER_ALONE.match(rest)
+    found = LOWER_GREETED.fullmatch(rest) if line.islower() else None
+    for name in re.split(JOINED, found["names"])[:MAX_NAMES] if found else [alone["name"]] if alone else []:
+        words = name.split()
+        if not {*words} & (_not_names() | _small_words()) and name.islower():
+            yield " ".join(word.title() for word in words)
 
 
 def signed(text: str) -> Iterator[str]:
@@ -121,7 +146,9 @@ def _leave(text: str) -> tuple[list[str], list[str], bool]:
         found = patterns().closing.fullmatch(last)
         if not found or len(last.split()) > MAX_CLOSING:
             continue
-        named, below = _signers(found["name"]), _signers("".join(tail[at + 1 : at + 2]))
+        after = "".join(tail[at + 1 : at + 2])
+        named = _signers(found["name"]) or _lower_signed(found["name"], apart="," in found["rest"])
+        below = _signers(after) or (_lower_signed(after, apart=True) if at + 2 >= len(tail) else [])
         if named and below and (" " not in below[0] or found["name"].strip().endswith(("!", "."))):
             return named, below, True
         if named or not found["name"].strip():
@@ -134,6 +161,12 @@ def _signers(text: str) -> list[str]:
     if patterns().app.fullmatch(text.strip()):
         return []  # "Sent from my phone"
     return [name for part in re.split(rf"{BLANKS}(?:{AND})[ \t]++", text)[:MAX_NAMES] for name in _person(part)]
+
+
+def _lower_signed(text: str, *, apart: bool) -> list[str]:
+    """The name without a capital in the place of a signature, if it stands `apart` from the closing formula."""
+    found = LOWER_SIGNED.fullmatch(text) if apart and text.islower() else None
+    return [found["name"].title()] if found and found["name"] not in _not_names() | _small_words() else []
 
 
 def _heads_block(text: str) -> Iterator[str]:
@@ -183,6 +216,12 @@ def _not_names() -> frozenset[str]:
     """Words in the place of a name that are no names: roles, groups, parts of the day."""
     lists = word_lists()
     return frozenset((*lists["not_names"], *lists["before"], *lists["firms"], *lists["greetings"], *lists["farewells"]))
+
+
+@lru_cache(maxsize=1)
+def _small_words() -> frozenset[str]:
+    """Words in the place of a name without a capital that are no names."""
+    return frozenset(word_lists()["small_words"])
 
 
 @lru_cache(maxsize=1)

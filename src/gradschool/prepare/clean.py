@@ -209,8 +209,7 @@ def _last_exchange(draft: Draft) -> str:
 
 
 def _common_wording(spool: Spool) -> Hashes:
-    sample = Sample()
-    sample.count = len(spool)
+    sample = Sample(len(spool))
     for number in range(0, len(spool), sample.step):
         sample.add(_last_exchange(spool.get(number)))
     return sample.common()
@@ -218,7 +217,7 @@ def _common_wording(spool: Spool) -> Hashes:
 
 def _near(spool: Spool, decisions: Decisions, found: Findings, index: NearIndex) -> None:
     """Drop all but the first of each cluster with near-duplicate last question and answer."""
-    for cluster in index.clusters(lambda number: _last_exchange(spool.get(number))):
+    for cluster in index.clusters(lambda number: normalize(_last_exchange(spool.get(number)))):
         items = [(number, spool.get(number)) for number in cluster if number not in found.drops]
         alive = [(number, draft) for number, draft in items if not draft.drop]
         for number, draft in alive[1:]:

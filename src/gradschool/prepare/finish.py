@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gradschool.data.encoding import decode
 from gradschool.data.leakage import find_document_leaks, find_leaks
@@ -29,9 +29,7 @@ from gradschool.score.metrics import find_metrics
 from gradschool.settings import BUILT_IN
 from gradschool.version import __version__
 
-if TYPE_CHECKING:
-    from gradschool.evaluate import Measure
-
+LOOKS = 4  # at the test set: one for each rung of the ladder
 MAX_FOR_LEAKS = 200_000  # examples; with more, leakage is not searched
 MAX_FOR_RULES = 5_000  # answers searched for examples of rules
 MAX_HASHED_BYTES = 200_000_000  # larger sources are recorded without a hash
@@ -87,20 +85,18 @@ def _try_split(folder: JobFolder, summary: Summary, gathered: Gathered, limits: 
     if summary.kept > MAX_FOR_LEAKS:
         summary.split_note = f"With more than {MAX_FOR_LEAKS:,} examples, leakage between the parts is not searched."
         return
-    from gradschool.evaluate import Measure  # imports torch, which nothing before needs
-    from gradschool.rungs.ladder import LADDER
-
     try:
         job = read_job(folder.path)
         examples = read_examples(job.examples, job.settings.data).examples
         yield Progress("splitting examples", 0, 0)
         examples = yield from _readable(examples, summary, limits)
         near = near_duplicates(examples, job.settings.data.near_duplicate)
-        split = freeze_split(examples, job.settings.split, job.settings.goal, near, len(LADDER))
+        split = freeze_split(examples, job.settings.split, job.settings.goal, near, LOOKS)
         train, validation, test = split_of(examples, split)
-        measure = Measure(*find_metrics(job.settings.goal, job.folder, examples))
-        for metric in measure.unfitted:
-            yield from _judge(measure, metric, job, [train, validation], summary)
+        decides, extra = find_metrics(job.settings.goal, job.folder, examples)
+        for metric in (decides, *extra.values()):
+            if isinstance(metric, FittedMetric) and not metric.fitted:
+                yield from _judge(metric, job, [train, validation], summary)
     except (DataError, UsageError) as error:
         summary.obstacles.append(f"{error.what} {error.why}".strip())
         return
@@ -129,25 +125,24 @@ def _readable(examples: Sequence[Example], summary: Summary, limits: Limits) -> 
     return [example for example in examples if example.id not in long]
 
 
-def _judge(
-    measure: "Measure", metric: FittedMetric, job: Job, parts: Sequence[Sequence[Example]], summary: Summary
-) -> Work[None]:
+def _judge(metric: FittedMetric, job: Job, parts: Sequence[Sequence[Example]], summary: Summary) -> Work[None]:
     """Whether the style classifier can be fitted to the examples, the texts of others and answers of the built-in base.
 
     Other bases may be large: `gradschool check` asks them.
     """
-    from gradschool.rungs.untrained import decodings_for, demand_fit
-
     path, train = job.settings.data.others, parts[0]
     others = of_training((yield from read_others(job.path(path))), train) if path else messages_in(train)
     stops, lacks = metric.shortage(train, others)
     if stops:
         summary.obstacles.append(stops)
     elif lacks and job.settings.base_model == BUILT_IN:
+        from gradschool.evaluate import Measure  # imports torch, which nothing else here needs
+        from gradschool.rungs.untrained import decodings_for, demand_fit
+
         engine = yield from open_engine(job.settings, job.folder)
         _, decoding = decodings_for([*parts[0], *parts[1]], engine, job)
         try:
-            yield from demand_fit(measure, engine, job, train, others, decoding)
+            yield from demand_fit(Measure(metric, {}), engine, job, train, others, decoding)
         except DataError as error:
             summary.obstacles.append(f"{error.what} {error.why}")
     summary.lacks = lacks

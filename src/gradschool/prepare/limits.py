@@ -1,11 +1,12 @@
 """How long a text of an author may be: what the base of the job reads, counted with its own tokenizer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import BaseModel, Field
+from tokenizers import Tokenizer
 
 from gradschool.errors import GradschoolError, ModelError, first_line
 from gradschool.files import read_json
@@ -16,9 +17,6 @@ from gradschool.panics import panics_as_errors
 from gradschool.prepare.folder import JOB_FILE
 from gradschool.records import Conversation
 from gradschool.settings import BUILT_IN
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 CONFIG, TOKENIZERS = "config.json", ("tokenizer.json", "tokenizer.model", "vocab.json")
 USUAL_CONTEXT = 2048  # tokens, for a base that does not say
@@ -63,20 +61,29 @@ class Limits:
         return min(int(PASSAGE * self.context_length), MAX_PASSAGE)
 
     @cached_property
-    def _tokenizer(self) -> "PreTrainedTokenizerBase":
-        from transformers import AutoTokenizer  # imports torch, which nothing before needs
-
+    def _count(self) -> Callable[[str], int]:
         check_tokenizer(self.folder)
         try:
             with panics_as_errors():
-                return AutoTokenizer.from_pretrained(self.folder, local_files_only=True, trust_remote_code=False)
+                return self._loaded()
         except Exception as error:  # transformers and tokenizers raise any
             raise _unusable(self.folder, error) from error
+
+    def _loaded(self) -> Callable[[str], int]:
+        if (self.folder / TOKENIZERS[0]).is_file():
+            fast = Tokenizer.from_file(str(self.folder / TOKENIZERS[0]))
+            fast.no_truncation()
+            fast.no_padding()
+            return lambda text: len(fast.encode(text, add_special_tokens=False).ids)
+        from transformers import AutoTokenizer  # imports torch, which nothing before needs
+
+        slow = AutoTokenizer.from_pretrained(self.folder, local_files_only=True, trust_remote_code=False)
+        return lambda text: len(slow.encode(text, add_special_tokens=False, verbose=False))
 
     def tokens(self, text: str) -> int:
         """The number of tokens of a text."""
         clean = text.encode("utf-8", "replace").decode()  # tokenizers do not take lone surrogates
-        return len(self._tokenizer.encode(clean, add_special_tokens=False, verbose=False))
+        return self._count(clean)
 
     def exceeds(self, text: str, tokens: int) -> bool:
         """Whether a text has more tokens than that; a token has at least one byte, so that most are not counted."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gradschool.data.columns import OTHER_ANSWERS
+from gradschool.data.column_names import OTHER_ANSWERS
 from gradschool.data.private import PrivateKind
 from gradschool.prepare.clean import Findings
 from gradschool.prepare.draft import Draft, Spool

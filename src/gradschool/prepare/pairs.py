@@ -9,17 +9,19 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
 
+from gradschool.data.assessments import Assessment, bad_up_to
 from gradschool.data.columns import Form, is_reply
 from gradschool.data.conversation import RowReading
 from gradschool.data.dates import iso_date
 from gradschool.data.documents import Document
 from gradschool.data.encoding import Unreadable
+from gradschool.data.findings import Findings
 from gradschool.data.formats import MarkedBad, NoConversation, as_text, keys_by_name, plain
 from gradschool.data.language import language_of
-from gradschool.data.marks import Mark, bad_up_to
 from gradschool.data.row_reader import RowReader
 from gradschool.data.tables import without_nothing
 from gradschool.data.ticks import Ticks
+from gradschool.data.unread_columns import UnreadColumns
 from gradschool.data.wrapped import entries
 from gradschool.prepare.bylines import Divided
 from gradschool.prepare.clean import BAD
@@ -46,6 +48,7 @@ def read_pairs(
     if reader.guessed:
         yield Note(f"{source_file.name}: {reader.guessed}.", "warning")
     limits, ticks = _scales(source_file, reader)
+    unread, notes = UnreadColumns(), Counter[str]()
     for done, row in enumerate(all_rows(source_file)):
         if done % PROGRESS_STEP == 0:
             yield Progress(f"reading {source_file.name}", done, 0, "rows")
@@ -64,6 +67,8 @@ def read_pairs(
                 draft = replace(draft, rejected=reader.rejected(value))
                 divided.add(value, columns.author, draft, sink)
                 forms[form.name] += 1
+                unread.add(value, _read_keys(value, form, reading, columns), graded=is_reply(form))
+                notes.update(filter(Findings.collects, reading.notes))
             except MarkedBad as error:
                 try:  # with its answer, which may have a good partner
                     form, reading = reader.unjudged(without_nothing(value)[0])
@@ -75,6 +80,17 @@ def read_pairs(
                 sink.add(unreadable(source, str(error), source_file.name))
     counted = ", ".join(f"{form} ({count})" for form, count in forms.most_common(3))
     yield Note(f"{source_file.name}: {counted or 'no row with an input and an output'}.")
+    for text in [text for _, text in unread.remarks()] + [
+        f"{note.partition(': ')[2]} ({count} rows)" for note, count in notes.items()
+    ]:
+        yield Note(f"{source_file.name}: {text}.", "warning")
+
+
+def _read_keys(value: Mapping[str, Any], form: Form, reading: RowReading, columns: Columns) -> set[str]:
+    """The keys of a row that have a use."""
+    named = {plain(key) for key in (columns.group, columns.date, columns.id, columns.author) if key}
+    assessed = {one.key.partition(".")[0] for one in reading.assessments}
+    return {*form.columns(), *assessed, *(key for key in value if plain(key) in named)}
 
 
 def _scales(source_file: SourceFile, reader: RowReader) -> tuple[dict[str, float], Ticks]:
@@ -85,26 +101,26 @@ def _scales(source_file: SourceFile, reader: RowReader) -> tuple[dict[str, float
         for row in file_rows(source_file):
             for value in entries(row.value) if row.value is not None else ():
                 ticks.add(value if isinstance(value, dict) else {})
-                for mark in number_marks(reader, value):
-                    numbers.setdefault(mark.key, []).append(mark.number)
+                for one in numbers_in(reader, value):
+                    numbers.setdefault(one.key, []).append(one.number)
     limits = {key: bad_up_to(key, found) for key, found in numbers.items()}
     return {key: limit for key, limit in limits.items() if limit is not None}, ticks
 
 
-def number_marks(reader: RowReader, value: Any) -> list[Mark]:
-    """The marks of a row that are numbers, if they judge its answer."""
+def numbers_in(reader: RowReader, value: Any) -> list[Assessment]:
+    """The assessments of a row that are numbers, if they judge its answer."""
     if not isinstance(value, dict):
         return []
     try:
         form, reading = reader.read(value)
     except NoConversation:
         return []
-    return number_marks_of(form, reading)
+    return numbers_of(form, reading)
 
 
-def number_marks_of(form: Form, reading: RowReading) -> list[Mark]:
-    """The marks of a reading that are numbers, if they judge its answer."""
-    return [mark for mark in reading.marks if mark.verdict == "number" and (mark.of_answer or is_reply(form))]
+def numbers_of(form: Form, reading: RowReading) -> list[Assessment]:
+    """The assessments of a reading that are numbers, if they judge its answer."""
+    return [one for one in reading.assessments if one.meaning == "number" and (one.of_answer or is_reply(form))]
 
 
 def _draft(
@@ -126,9 +142,9 @@ def _draft(
         as_text(value.get(columns.group), notes).strip() if columns.group and plain(columns.group) not in used else ""
     )
     date = iso_date(as_text(value.get(columns.date), notes)) if columns.date and plain(columns.date) not in used else ""
-    for note in sorted(reading.notes | notes):
+    for note in sorted(note for note in reading.notes | notes if not Findings.collects(note)):
         draft = draft.noticed("encoding", note)
-    bad = [mark for mark in number_marks_of(form, reading) if mark.number <= limits.get(mark.key, -math.inf)]
+    bad = [one for one in numbers_of(form, reading) if one.number <= limits.get(one.key, -math.inf)]
     if bad:
         draft = draft.dropped(BAD, f"{bad[0]}: the answer is rated as bad")
     return replace(draft, group=group or draft.id, date=date, other_answers=reading.other_answers)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gradschool.prepare.mail.html_lines import html_lines
 from gradschool.prepare.mail.inserted import has_inserted_answers
 from gradschool.prepare.mail.lines import plain_lines
 from gradschool.prepare.mail.quotes import split_quotes
@@ -62,3 +63,54 @@ def test_such_a_mail_is_left_out_with_a_remark(run: Callable[..., Any], rows: An
     assert [row["completion"] for row in rows("examples.jsonl")] == ["I am glad."]
     (left_out,) = [row for row in rows("review.jsonl") if row.get("action") == "dropped"]
     assert left_out["why"][0]["kind"] == "inserted answers"
+
+
+RULED = '<div style="border:none;border-top:solid #E1E1E1 1.0pt">'
+HEAD = "<b>From:</b> Tom Reed<br><b>Sent:</b> 1 May 2020 10:00<br><b>To:</b> Ines Aro<br><b>Subject:</b> boat"
+LETTER = "<p>Hello Tom,</p><p>thank you for your long mail about the boat and ropes.</p><p>Ines</p>"
+BLUE = '<p><span style="color:blue">{}</span></p>'
+COME, ROPE = "<p>Do you come on Friday?</p>", "<p>And the rope.</p>"
+
+
+def inserted_in_html(quoted: str, said: str = LETTER) -> bool:
+    made = split_quotes(html_lines(f"{said}{RULED}<p>{HEAD}</p></div>{quoted}"), ["Ines"], {"tom", "reed"})
+    return has_inserted_answers(made, ["Ines Aro"])
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        COME + BLUE.format("Yes I do.") + ROPE,
+        f'{COME}<p><font color="#00F">Yes I do.</font></p>{ROPE}',
+        f'{COME}<p style="COLOR: rgb(200, 0, 0)">Yes I do.</p>{ROPE}',
+        f"{COME}<p><b>Yes I do.</b></p>{ROPE}",
+        f"{COME}<p><span style='font-weight:700'>Yes I do.</span></p>",
+        f"{COME}<p>*Yes I do.*</p>{ROPE}",
+        f"{COME[:-4]} <font color=red>Yes.</font></p>",
+        ROPE + BLUE.format("It is here.") + "<p>I need a date.</p>" + BLUE.format("Friday."),
+    ],
+)
+def test_lines_in_a_colour_or_in_bold_below_those_that_they_answer_are_answers(quoted: str) -> None:
+    assert inserted_in_html(quoted)
+
+
+def test_one_line_in_a_colour_is_an_answer_if_the_sender_says_nothing_else_or_writes_in_it() -> None:
+    answered = ROPE + BLUE.format("It is here.") + "<p>Tom</p>"
+    assert inserted_in_html(answered, "<p>Hello Tom,</p><p>Ines</p>")
+    assert inserted_in_html(answered, BLUE.format("Hello Tom, I wrote what I know of the boat and of the ropes."))
+    assert not inserted_in_html(answered)
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        COME + BLUE.format("Tom").replace("blue", "#777"),
+        COME + '<p><a href="https://boat.example" style="color:blue">boat.example</a></p>',
+        BLUE.format("Do you come?") + BLUE.format("And the rope?"),
+        f"{ROPE}<p><b>Your booking:</b></p>{ROPE}",
+        f"{COME}<p><b>Your booking:</b></p>{ROPE}",
+        COME + ROPE,
+    ],
+)
+def test_other_emphasis_in_a_quoted_mail_is_none(quoted: str) -> None:
+    assert not inserted_in_html(quoted)

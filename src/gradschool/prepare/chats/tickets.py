@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from gradschool.data.assessments import assessments_of
 from gradschool.data.calls import call_of
 from gradschool.data.formats import plain
-from gradschool.data.marks import marks_of
 from gradschool.prepare.agents import role_word
 from gradschool.prepare.chats.values import Json, name_in, objects, plain_text, text_in, time_in
 from gradschool.prepare.dialogue import PROGRAM, Dialogue, Turn, iso
@@ -124,7 +124,7 @@ def ticket(value: Json, source: Source, people: Mapping[str, tuple[str, str]]) -
     people = {**_named_in(value, keys), **people}
     turns: list[Turn] = []
     left_out: Counter[str] = Counter()
-    marked = _mark(value)
+    untrained = _untrained(value)
     human = bool(_source(value)) or "conversation_parts" in keys  # Intercom: people answer next to programs
     said_by = turns_of(value) or []
     directed = 2 * sum("direction" in turn for turn in said_by) > len(said_by)  # then notes have no direction
@@ -137,7 +137,7 @@ def ticket(value: Json, source: Source, people: Mapping[str, tuple[str, str]]) -
             left_out["internal notes"] += 1
             continue
         said = _turn(turn, text, opener, people)
-        said = replace(said, untrained=said.untrained or marked)
+        said = replace(said, untrained=said.untrained or untrained)
         program = human and any(plain(name) in BOTS for name in said.aliases)
         turns.append(replace(said, untrained=PROGRAM) if program else said)
     turns = _in_order(_staff(turns))
@@ -215,12 +215,12 @@ def _turn(turn: Json, text: str, opener: str, people: Mapping[str, tuple[str, st
         )
     at = next((time for key in TIMES if key in keys and (time := time_in(turn[keys[key]])) is not None), None)
     aliases = tuple(dict.fromkeys(filter(None, (*ids, kind))))
-    return Turn(speaker or role, text, role=role, aliases=aliases, at=at, untrained=_mark(turn))
+    return Turn(speaker or role, text, role=role, aliases=aliases, at=at, untrained=_untrained(turn))
 
 
-def _mark(value: Json) -> str:
+def _untrained(value: Json) -> str:
     """Why a turn, or the answers of a ticket, must not be trained on, if the file marks it so."""
-    return next((str(mark) for mark in marks_of(value) if mark.verdict == "bad"), "")
+    return next((str(one) for one in assessments_of(value) if one.meaning == "bad"), "")
 
 
 def _role(kind: str) -> str:

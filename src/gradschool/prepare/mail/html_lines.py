@@ -4,7 +4,8 @@ import re
 from collections import Counter
 from html.parser import HTMLParser
 
-from gradschool.prepare.mail.lines import Hint, Line
+from gradschool.prepare.mail.emphasis import BOLD, emphasis_of
+from gradschool.prepare.mail.lines import ANSWERED, QUESTION_ENDS, Hint, Line
 
 SILENT = {"script", "style", "head", "title", "object", "template", "select", "button", "noscript", "svg"}
 VOID = {"br", "hr", "img", "meta", "link", "input", "col", "area", "base", "wbr", "source", "param", "embed", "track"}
@@ -22,7 +23,6 @@ REST = re.compile(
 )
 SPACE = re.compile(r"[ \t\r\n\f]+")
 RULED = re.compile(r"border-top:(?!none|0|hidden)[^;]*solid|border-style:solidnonenone")  # Outlook's line above headers
-BOLD = {"b", "strong"}
 MAX_HTML = 4_000_000  # characters of HTML; the rest is ignored
 MAX_DEPTH = 2_000  # nested tags; deeper ones are treated as flat
 
@@ -45,6 +45,8 @@ class _Reader(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.lines: list[Line] = []
         self._open: list[tuple[str, Hint | None]] = []
+        self._emphases: list[str | None] = []  # that each of them sets
+        self._styles: list[str] = []  # the emphasis of each piece of text in the line, and ANSWERED
         self._text = ""
         self._silent = 0
         self._pre = 0
@@ -76,6 +78,7 @@ class _Reader(HTMLParser):
             self._end_line()
         if len(self._open) < MAX_DEPTH:
             self._open.append((tag, hint))
+            self._emphases.append(emphasis_of(tag, _compact(values.get("style", "")), values.get("color", "")))
             self._names[tag] += 1
             self._quotes += (tag, hint) == ("blockquote", "quoted")
             if hint is not None:
@@ -145,6 +148,7 @@ class _Reader(HTMLParser):
                 self._end_line()
                 self._hints.pop()
             self._open.pop()
+            self._emphases.pop()
             self._names[name] -= 1
             self._quotes -= (name, hint) == ("blockquote", "quoted")
             if name == tag:
@@ -170,6 +174,9 @@ class _Reader(HTMLParser):
         text = SPACE.sub(" ", data)
         if text.strip() and not self._text.strip():
             self._starts_bold = any(self._names[tag] for tag in BOLD)
+            self._styles.clear()
+        if text.strip():
+            self._add_style()
         self._text += text.lstrip(" ") if not self._text.strip() or self._text.endswith(" ") else text
 
     def finish(self) -> list[Line]:
@@ -183,9 +190,18 @@ class _Reader(HTMLParser):
         if text.strip() and text != "-":
             hint = self._hint()
             text = "> " * (self._quotes - 1) + text.rstrip()  # what the quoted mail quotes
-            self.lines.append(Line(text, "label" if self._starts_bold and not hint else hint))
+            styles = {*self._styles}
+            emphasis = ANSWERED if ANSWERED in styles else self._styles[0] if len(styles) == 1 else ""
+            self.lines.append(Line(text, "label" if self._starts_bold and not hint else hint, emphasis))
         elif keep_empty:
             self._empty_line()
+
+    def _add_style(self) -> None:
+        """Note the emphasis of the text that comes next in the line."""
+        style = next((style for style in reversed(self._emphases) if style is not None), "")
+        if style and self._styles[-1:] == [""] and self._text.rstrip().endswith(QUESTION_ENDS):
+            self._styles.append(ANSWERED)
+        self._styles.append(style)
 
     def _empty_line(self) -> None:
         if self.lines and self.lines[-1].text:

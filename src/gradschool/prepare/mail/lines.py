@@ -10,6 +10,8 @@ Kind = Literal["own", "quoted", "attribution", "forwarded", "signature", "discla
 QUOTE = re.compile(r"\s{0,3}(?:[A-Z]{1,3}(?=>))?((?:>\s?)+)")
 BULLET = re.compile(r"\s*(?:[-*•–·+o]\s|\(?\d{1,3}[.)]\s|[a-z]\)\s)")
 MIN_WIDTH, MAX_WIDTH = 55, 100  # of text wrapped by a mail program
+QUESTION_ENDS = ("?", "？", "؟")
+ANSWERED = "answered"
 MAX_LINE = 20_000  # characters; the rest of a longer line is ignored
 
 
@@ -18,11 +20,13 @@ class Line:
     """A line; `hint` comes from the markup of the mail.
 
     "rest": an older mail begins here; "ruled": in a block with a rule above it; "label": it begins with a bold word;
-    "indented": in a block quotation, of a mail or of anything else.
+    "indented": in a block quotation, of a mail or of anything else. `emphasis` is the colour of the whole line, or
+    "bold", or ANSWERED if a question in plain text has words with emphasis behind it.
     """
 
     text: str
     hint: Hint = ""
+    emphasis: str = ""
 
 
 def plain_lines(text: str, *, flowed: bool = False, delete_space: bool = False) -> list[Line]:

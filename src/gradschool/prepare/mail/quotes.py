@@ -40,7 +40,7 @@ class SplitMail:
     def quoted(self) -> tuple[Line, ...]:
         """The quoted older mail, without its first level of quote characters."""
         return tuple(
-            Line(unquoted(line.text), "") if line.hint != "quoted" else Line(line.text)
+            Line(line.text if line.hint == "quoted" else unquoted(line.text), "", line.emphasis)
             for line, kind in self
             if kind == "quoted" and not is_header_line(line.text)
         )

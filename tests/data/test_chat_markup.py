@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradschool.data.marked_turns import asked_in, is_transcript, marked, without_end
+from gradschool.data.chat_markup import asked_in, is_transcript, markup_of, without_end
 
 TALK = [("user", "Is the mill old?"), ("assistant", "It is 90 years old."), ("user", "And the barn?")]
 Q, A, ASKED = (text for _, text in TALK)
@@ -73,7 +73,7 @@ def test_a_text_with_marked_turns_is_a_conversation(read, form):
     ],
 )
 def test_what_a_template_says_first_is_the_system_message(text: str) -> None:
-    found = marked(text)
+    found = markup_of(text)
     assert found and [(turn.role, turn.content) for turn in found.turns[:2]] == [("system", "Be exact."), ("user", Q)]
 
 

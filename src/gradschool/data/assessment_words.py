@@ -1,4 +1,4 @@
-"""Names of keys that mark answers as good or bad, and the words for good and bad in their values."""
+"""English names of keys that assess answers as good or bad, and the words for good and bad in their values."""
 
 import re
 
@@ -48,7 +48,7 @@ RATINGS = {
     *("star_rating", "csat", "satisfaction", "helpfulness", "feedback", "user_feedback", "human_feedback"),
     *("admin_feedback", "thumb", "thumbs", "vote", "votes", "reaction", "grade", "quality", "score", "human_score"),
     *("overall_score", "overall", "reward", "judgement", "judgment", "evaluation", "assessment", "preference"),
-    "feedback_score",
+    *("feedback_score", "note", "nota"),
     *("label", "annotation", "annotations", "message_feedback", "feedback_value", "answer_quality", "correctness"),
 }
 STATES = re.compile(
@@ -58,7 +58,7 @@ STATES = re.compile(
 GRADED = re.compile(r"(.*_)?(quality|rating|grade|score|helpfulness|correctness|satisfaction)")
 # Lists of words, also as one text with commas; a note counts only if it consists of such words.
 TAGS = {"tags", "tag", "flags", "labels", "note", "notes", "comment", "comments", "remark", "remarks", "todo"}
-INSIDE = {  # objects with marks
+INSIDE = {  # objects with assessments
     *("metadata", "meta", "extra", "attributes", "data", "scores", "evaluations", "evals", "feedbacks"),
     *("openai_moderation", "moderation", "axes"),
 }
@@ -69,7 +69,6 @@ SCALED = RATINGS - {"label", "reward", "preference", "vote", "votes", "reaction"
 REJECTED = {
     *("bad", "rejected", "reject", "declined", "discarded", "excluded", "exclude", "spam", "deleted", "invalid"),
     *("flagged", "do_not_use", "do_not_train", "trash", "unusable", "undesirable", "disapproved", "not_approved"),
-    *("abgelehnt", "verworfen", "rechazado", "descartado", "rejeté", "refusé", "rifiutato", "rejeitado", "afgewezen"),
 }
 UNFINISHED = {  # states of an answer that a reviewer sent back
     *("needs_revision", "needs_work", "needs_fix", "needs_fixing", "needs_correction", "needs_changes", "to_fix"),
@@ -77,7 +76,7 @@ UNFINISHED = {  # states of an answer that a reviewer sent back
 }
 BEGINNINGS = (  # of a state with its reason, such as "Rejected by reviewer"
     *("rejected_", "reject_", "declined_", "discarded_", "excluded_", "disapproved_", "not_approved_", "failed_"),
-    *("do_not_use_", "do_not_train_", "abgelehnt_", "rechazado_", "rejeté_", "refusé_", "needs_revision_"),
+    *("do_not_use_", "do_not_train_", "needs_revision_"),
 )
 TAGGED = {  # the words that mean an answer, not a topic
     *("do_not_train", "do_not_use", "dont_train", "dont_use", "no_train", "notrain", "not_for_training", "exclude"),
@@ -95,7 +94,7 @@ NOTHING = {
 TICKS = {"x", "✓", "✔", "✅", "☑"}  # in a column of ticks, a row without one is not meant
 FALSE = {
     *("false", "no", "n", "f", "off", "0", "0.0", "nein", "non", "não", "nao", "nee", "nej", "nie", "nem", "нет"),
-    *("falsch", "faux", "falso", "fałsz", "onwaar", "ложь", "✗", "✘", "✕", "✖", "❌", "☐", "🚫", "⛔"),
+    *("falsch", "faux", "falso", "fałsz", "onwaar", "ложь", "✗", "✘", "✕", "✖", "❌", "×", "☐", "🚫", "⛔"),
 }
 TRUE = {
     *("true", "yes", "y", "t", "on", "1", "1.0", "ja", "oui", "si", "sí", "sì", "sim", "tak", "igen", "да", "x"),
@@ -106,14 +105,14 @@ BAD_WORDS = REJECTED | {
     *("thumbsdown", "down", "downvote", "downvoted", "dislike", "disliked", "👎", "unhelpful", "not_helpful"),
     *("not_good", "unsatisfied", "dissatisfied", "very_dissatisfied", "unacceptable", "fail", "failed", "inaccurate"),
     *("no", "☹", "🙁", "😞", "😡", "garbage", "useless", "low_quality", "poor_quality", "worst", "bad_answer"),
-    *("schlecht", "mauvais", "mauvaise", "malo", "mala", "ruim", "slecht", "sbagliato", "incorrecto", "errado"),
     *(FALSE - {"n", "f", "0", "0.0", "off", "non", "nie"}),
 }
-LOW_WORDS = {"low", "very_low", "lowest", "d", "e", "f", "d+", "d_", "f+", "f_", "niedrig", "gering", "bajo", "basso"}
+LOW_WORDS = {"low", "very_low", "lowest", "d", "e", "f", "d+", "d_", "f+", "f_"}
 GOOD_WORDS = {
     *("good", "great", "very_good", "excellent", "ok", "okay", "right", "correct", "positive", "thumbs_up", "thumb_up"),
     *("thumbsup", "up", "upvote", "upvoted", "like", "liked", "👍", "helpful", "satisfied", "very_satisfied", "pass"),
     *("passed", "accurate", "true", "yes", "approved", "accepted", "accept", "chosen", "preferred", "desirable"),
     *("submitted", "valid", "✓", "✔", "✅", "🙂", "😀"),
 }
+GRADES = (GOOD_WORDS | BAD_WORDS) - TRUE - FALSE
 LABEL_WORDS = REJECTED | {"false", "thumbs_down", "👎"}  # `label` may also be a class, such as "negative" or "no"

@@ -1,4 +1,4 @@
-"""Conversations written in one text: turns marked by the tokens of a chat template, or by words such as "Human:"."""
+"""Chat markup: conversations in one text, whose turns begin with tokens of a chat template or words like "Human:"."""
 
 import re
 from collections.abc import Sequence
@@ -38,11 +38,12 @@ TOKENS = tuple(
 )
 # At the beginning of a line: "Human: …", "### Assistant: …"; in capitals also within one.
 WORDS = re.compile(
-    r"^[ \t]*(?:#{1,4}[ \t]*|\*\*)?(?P<role>Human|User|USER|Assistant|ASSISTANT|System|SYSTEM|Bot|AI|Chatbot)"
+    r"^[ \t]*(?:#{1,4}[ \t]*|\*\*)?(?P<role>Human|User|USER|Assistant|ASSISTANT|System|SYSTEM|Bot|AI|Chatbot"
+    r"|FUNCTION RESPONSE|Function Response|Observation)"
     r"[ \t]?(?:\*\*)?:(?:\*\*)?[ \t]?",
     re.MULTILINE,
 )
-CAPITALS = re.compile(r"(?:^|(?<=\s)|(?<=>))(?P<role>USER|ASSISTANT):[ \t]?")
+CAPITALS = re.compile(r"(?:^|(?<=\s)|(?<=>))(?P<role>USER|ASSISTANT|FUNCTION RESPONSE):[ \t]?")
 HEADINGS = re.compile(
     r"^[ \t]*###[ \t]*(?P<role>Instruction|Input|Response|Output|Prompt)[ \t]*:?[ \t]*$", re.MULTILINE
 )
@@ -55,11 +56,11 @@ SYSTEM = re.compile(r"\s*<<SYS>>(.*?)<</SYS>>\s*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Marked:
-    """The turns in a text, the first mark, whether marks are tokens, and whether a turn begins the text."""
+class Markup:
+    """The turns in a text, what begins the first one, whether that is a token, and whether it begins the text."""
 
     turns: tuple[Message, ...]
-    mark: str
+    first: str
     tokens: bool
     at_start: bool
 
@@ -69,8 +70,8 @@ class Marked:
         return {turn.role for turn in self.turns}
 
 
-def marked(value: Any) -> Marked | None:
-    """The turns of a text, whichever marks it has; None if it has none."""
+def markup_of(value: Any) -> Markup | None:
+    """The turns of a text with any chat markup; None if it has none."""
     if not isinstance(value, str):
         return None
     for patterns, tokens in ((TOKENS if TOKEN.search(value) else (), True), (SPOKEN, False)):
@@ -81,7 +82,7 @@ def marked(value: Any) -> Marked | None:
     return None
 
 
-def _divided(text: str, starts: Sequence[re.Match[str]], *, tokens: bool) -> Marked | None:
+def _divided(text: str, starts: Sequence[re.Match[str]], *, tokens: bool) -> Markup | None:
     ends = [*(start.start() for start in starts[1:]), len(text)]
     turns: list[Message] = []
     begin = BEGINS.match(text)
@@ -101,7 +102,7 @@ def _divided(text: str, starts: Sequence[re.Match[str]], *, tokens: bool) -> Mar
             )
     if before:  # what a user asked first, or what a template says before it
         turns.insert(0, Message("user" if turns and turns[0].role == "assistant" else "system", before))
-    return Marked(tuple(turns), starts[0][0].strip(), tokens, not before)
+    return Markup(tuple(turns), starts[0][0].strip(), tokens, not before)
 
 
 def _role(word: str) -> str | None:
@@ -113,8 +114,8 @@ def _stripped(text: str) -> str:
 
 
 def transcript(text: str) -> list[Message]:
-    """The messages of a text with "Human:" and "Assistant:" or other marks; raises NoConversation if it has none."""
-    found = marked(text)
+    """The messages of a text with chat markup; raises NoConversation if it has none."""
+    found = markup_of(text)
     if not found:
         raise NoConversation("has a conversation that is neither a list of messages nor a text with 'Human:'")
     return list(found.turns)
@@ -122,7 +123,7 @@ def transcript(text: str) -> list[Message]:
 
 def is_transcript(value: Any) -> bool:
     """Whether a text is a conversation of a user and an assistant."""
-    found = marked(value)
+    found = markup_of(value)
     return found is not None and found.roles >= {"user", "assistant"}
 
 
@@ -132,7 +133,7 @@ def asked_in(text: str, *, asked: bool) -> list[Message] | None:
     Words such as "Human:" count if they begin the text and leave the last turn to the assistant or, if the text is
     what is `asked`, to the user.
     """
-    found = marked(text)
+    found = markup_of(text)
     if not found or not (found.at_start or _is_spoken(found)):
         return None
     turns = list(found.turns)
@@ -143,14 +144,14 @@ def asked_in(text: str, *, asked: bool) -> list[Message] | None:
     return turns if turns and turns[-1].role == "user" and continued else None
 
 
-def _is_spoken(found: Marked) -> bool:
+def _is_spoken(found: Markup) -> bool:
     """Whether the tokens in a text mark turns; in the middle of a text about them, they do not."""
     return found.tokens and (found.at_start or "assistant" in found.roles)
 
 
 def without_tokens(text: str) -> str:
     """A text whose turns are marked by tokens, with the names of the roles instead; any other text as it is."""
-    found = marked(text) if TOKEN.search(text) else None
+    found = markup_of(text) if TOKEN.search(text) else None
     if not found or not _is_spoken(found):
         return text
     return "\n\n".join(f"{turn.role.capitalize()}: {turn.content}" for turn in found.turns if turn.content)
@@ -158,7 +159,7 @@ def without_tokens(text: str) -> str:
 
 def answered_in(text: str) -> list[Message] | None:
     """The messages of an answer that begins with the token of a turn; None if it does not."""
-    found = marked(text) if TOKEN.search(text) else None
+    found = markup_of(text) if TOKEN.search(text) else None
     return list(found.turns) if found and found.tokens and found.at_start else None
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradschool.data.marks import bad_up_to, marks_of
+from gradschool.data.assessments import assessments_of, bad_up_to
 from gradschool.data.read import read_examples
 from gradschool.errors import DataError
 from gradschool.settings import Data
@@ -34,6 +34,15 @@ BAD = [
     {"unsafe": "yes"}, {"exclude": "wrong price"}, {"skip": "outdated offer"}, {"train": "no, wrong price"},
     {"use": "exclude"}, {"comment": "do not train"}, {"rating": "1/5"}, {"rating": "30 %"}, {"score": "2 out of 10"},
     {"openai_moderation": [{"flagged": False}, {"flagged": True}]}, {"Quality": "1 / 4"}, {"csat": "20%"},
+    {"Bewertung": "schlecht"}, {"Bewertung der Antwort": "mangelhaft"}, {"calificación": "mala"},
+    {"évaluation": "mauvais"},    {"valutazione": "pessima"}, {"оценка": "плохо"}, {"評価": "悪い"}, {"评分": "差"},
+    {"평가": "나쁨"},
+    {"ocena": "zła"},    {"Antwort gut?": "nein"}, {"verwenden": "nein"}, {"ausschließen": "ja"}, {"utiliser": "non"},
+    {"除外": "はい"},
+    {"採用": "いいえ"}, {"是否正确": "否"}, {"Status": "verworfen"}, {"статус": "отклонено"}, {"Note": "mangelhaft"},
+    {"évaluation": "1/5"}, {"Bewertung": "2 von 5 Sternen"}, {"rating": "poor (too long)"}, {"評価": "★☆☆☆☆"},
+    {"Bewertung": {"Wert": "schlecht"}}, {"quality score": "bad"}, {"rating": "not good"}, {"korrekt": "falsch"},
+    {"approved": "wrong"},
     {"thumbs": "down"}, {"vote": "downvote"}, {"chosen": False}, {"use_for_training": "n"}, {"reaction": "👎🏽"},
 ]  # fmt: skip
 GOOD = [
@@ -47,6 +56,9 @@ GOOD = [
     {"order_status": "rejected"}, {"result": "3:1"}, {"review": "Rejected by my bank, nice clerk."}, {"ok": 1},
     {"status": "needs_review"}, {"tags": ["ignore", "spam"]}, {"severity": "low"}, {"grade": "A"}, {"verified": "yes"},
     {"annotations": [{"was_cancelled": True}, {"was_cancelled": False}]}, {"scores": [1, 2]},
+    {"note": "see page 3"}, {"note": "no"}, {"Bewertung": "gut"}, {"évaluation": "moyenne"}, {"评分": "一般"},
+    {"user_verified": False}, {"客户状态": "拒绝"}, {"Bemerkung": "nein"}, {"correct_answer": "no"},
+    {"feedback": "No, thanks a lot."}, {"Bewertung": "nicht schlecht"}, {"ausschließen": "nein"},
     {"label": "negative"}, {"label": "no"}, {"weight": "12 kg"}, {"state": "Ohio"}, {"score": 0.01}, {"rating": 3},
 ]  # fmt: skip
 
@@ -100,6 +112,26 @@ def test_the_scale_of_ratings_is_found_in_the_whole_file(read, values, kept):
     assert [example.ideal for example in reading.examples] == list(map(str, kept))
     if len(kept) == len(values):
         assert [issue.kind for issue in reading.issues] == ["unknown rating"]
+
+
+@pytest.mark.parametrize(
+    "question, answer, rating",
+    [("Frage", "Antwort", "Bewertung"), ("pregunta", "respuesta", "calificación"), ("вопрос", "ответ", "оценка"),
+     ("質問", "回答", "評価点"), ("问题", "答案", "评分"), ("domanda", "risposta", "voto"), ("질문", "답변", "평점")],
+)  # fmt: skip
+def test_numbers_rate_answers_in_other_languages(read, question, answer, rating):
+    rows = [{question: f"門{n}はどこですか", answer: f"門は{n}番の左です。", rating: 1 + n % 5} for n in range(10)]
+    assert len(read("\n".join(map(json.dumps, rows))).examples) == 6
+
+
+def test_a_note_of_six_or_less_has_no_known_direction_and_one_of_twenty_is_french(read):
+    def kept(numbers: range) -> tuple[int, set[str]]:
+        rows = [{"question": f"Où est la porte {n} ?", "réponse": f"À gauche de {n}.", "note": n} for n in numbers]
+        reading = read("\n".join(map(json.dumps, rows)))
+        return len(reading.examples), {issue.kind for issue in reading.issues if issue.kind != "guessed columns"}
+
+    assert kept(range(1, 7)) == (6, {"unknown rating"})
+    assert kept(range(5, 17)) == (8, {"marked as bad"})
 
 
 def test_the_rating_of_a_review_judges_no_answer(read):
@@ -156,8 +188,8 @@ def test_a_file_of_bad_rows_is_refused_with_the_reason(read):
     )
 )
 def test_any_row_has_marks(row):
-    for mark in marks_of(row):
-        assert mark.verdict in ("good", "bad", "number") and str(mark)
+    for mark in assessments_of(row):
+        assert mark.meaning in ("good", "bad", "number") and str(mark)
         bad_up_to(mark.key, [mark.number])
 
 

@@ -1,0 +1,215 @@
+"""Near-duplicate questions: recall by kind of change and length, precision on real sets, and processor time.
+
+    python -m bench.near_duplicates DATA_DIR [--earlier SRC]
+
+Recall: each of 100 real questions of banking77 is planted again, changed, among 2,500; the pair must be in one cluster.
+Precision: the answers are taken away, and the fraction of linked pairs that have the same label is counted. Sketches:
+test questions of banking77 are looked up among sketches of its training questions, and training questions that were
+changed. Time: seconds of processor time for generated questions; `--earlier` names the folder `src` of an earlier
+version, which is timed in the same run. Writes bench/results/near_duplicates.json.
+"""
+
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.usage import documented
+from gradschool.data.check import check
+from gradschool.data.contained import contained
+from gradschool.data.near_duplicates import near_duplicates, near_texts, question_text
+from gradschool.data.normalize import normalize
+from gradschool.data.read import read_examples
+from gradschool.data.short_texts import Corpus, Limits, similar
+from gradschool.data.sketches import common_wording, matches, sketches
+from gradschool.environment import environment
+from gradschool.files import sha256, write_json
+from gradschool.records import Example, Message
+from gradschool.settings import Data
+
+RESULTS = Path(__file__).parent / "results" / "near_duplicates.json"
+THRESHOLD, AMONG, PLANTED = 0.8, 2_500, 100
+LENGTHS = {"5 to 9 words": (5, 9), "10 to 19 words": (10, 19), "20 to 48 words": (20, 48)}
+ROWS = (50_000, 200_000)
+SETS = {"legal_summarization/pairs.jsonl": "doc", "support_dialogues/dialogues.jsonl": None,
+        "snips/train.jsonl": None, "fairytaleqa/val_questions.jsonl": None}  # fmt: skip
+
+TIMED = """
+import random, sys, time
+from gradschool.data.near_duplicates import near_duplicates
+from gradschool.records import Example, Message, Source
+sys.path.insert(0, sys.argv[4])
+from bench.prepare_scale import rows
+chance, examples = random.Random(4), []
+for number, row in enumerate(rows(int(sys.argv[1]), {})):
+    asked = " ".join(row["prompt"].split()[: chance.randint(int(sys.argv[2]), int(sys.argv[3]))])
+    answer = f"label {chance.randrange(77)}" if int(sys.argv[3]) < 20 else row["completion"]
+    messages = (Message("user", asked), Message("assistant", answer))
+    examples.append(Example(f"e{number}", messages, f"e{number}", Source("rows", number)))
+began = time.process_time()
+near_duplicates(examples, 0.8)
+print(time.process_time() - began)
+"""
+
+
+def changes(chance: random.Random, vocabulary: Sequence[str]) -> dict[str, Callable[[str], str]]:
+    """Ways to say the same again."""
+
+    def typo(text: str) -> str:
+        place = chance.randrange(1, len(text) - 2)
+        return text[:place] + text[place + 1] + text[place] + text[place + 2 :]
+
+    def replaced(text: str) -> str:
+        words = text.split()
+        words[chance.randrange(len(words))] = chance.choice(vocabulary)
+        return " ".join(words)
+
+    return {
+        "a typo": typo,
+        "two typos": lambda text: typo(typo(text)),
+        "a replaced word": replaced,
+        "a greeting": lambda text: f"Hi there, {text} Thanks!",
+        "in a mail": lambda text: (
+            f"Dear team,\n\nI have been a customer since spring. {text} I could not find it on your pages, and "
+            "nobody answered the telephone yesterday.\n\nKind regards\nOrla Venn"
+        ),
+    }
+
+
+def asked_as(example: Example, text: str, name: str) -> Example:
+    """The example with another question and id."""
+    return replace(example, id=name, group=name, messages=(Message("user", text), example.messages[-1]))
+
+
+def by_words(texts: Sequence[str]) -> list[tuple[int, ...]]:
+    """Clusters of near-duplicates that are found without comparing characters."""
+    return near_texts(lambda: texts, texts.__getitem__, THRESHOLD)
+
+
+def recall(examples: Sequence[Example]) -> dict[str, Any]:
+    """The fraction of planted pairs that are found by words alone, and by all means, by change and length."""
+    chance = random.Random(1)
+    among = chance.sample(examples, AMONG)
+    vocabulary = sorted({word for example in among for word in example.last_user.split()})
+    found: dict[str, Any] = {}
+    for name, change in changes(chance, vocabulary).items():
+        for length, (low, high) in LENGTHS.items():
+            fit = [example for example in among if low <= len(example.last_user.split()) <= high]
+            chosen = chance.sample(fit, min(PLANTED, len(fit)))
+            planted = [asked_as(one, change(one.last_user), f"planted-{one.id}") for one in chosen]
+            texts = [question_text(example) for example in (*among, *planted)]
+            ids = [example.id for example in (*among, *planted)]
+            words = [{ids[n] for n in cluster} for cluster in by_words(texts)]
+            both = list(map(set, near_duplicates([*among, *planted], THRESHOLD)))
+            found.setdefault(name, {})[length] = {
+                "pairs": len(chosen), "words alone": _found(words, chosen), "found": _found(both, chosen),
+            }  # fmt: skip
+            print(name, length, found[name][length], flush=True)
+    return found
+
+
+def _found(clusters: Sequence[set[str]], chosen: Sequence[Example]) -> float:
+    pairs = [{one.id, f"planted-{one.id}"} for one in chosen]
+    return round(float(np.mean([any(pair <= cluster for cluster in clusters) for pair in pairs])), 3)
+
+
+def precision(examples: Sequence[Example]) -> dict[str, Any]:
+    """The fraction of linked pairs with one label, if the answers are unknown: all the same, or all different."""
+    texts, result = [normalize(question_text(example)) for example in examples], {}
+    for name, answers in (("same", ["x"] * len(texts)), ("different", list(map(str, range(len(texts)))))):
+        corpus = Corpus(texts, answers)
+        for find in (similar, contained):
+            pairs = find(corpus, Limits.of(THRESHOLD)).tolist()
+            agree = [examples[one].ideal == examples[other].ideal for one, other in pairs]
+            result[f"{find.__name__}, answers all {name}"] = {
+                "pairs": len(pairs), "same label": round(float(np.mean(agree)), 3) if agree else None,
+            }  # fmt: skip
+    return result
+
+
+def units(examples: Sequence[Example]) -> dict[str, int]:
+    """How many units a set has, and how many examples the largest."""
+    texts = [question_text(example) for example in examples]
+    words, both = by_words(texts), near_duplicates(examples, THRESHOLD)
+    return {
+        "examples": len(examples),
+        "units by words alone": len(examples) - sum(len(cluster) - 1 for cluster in words),
+        "units": len(examples) - sum(len(cluster) - 1 for cluster in both),
+        "largest": max(map(len, both), default=1),
+    }
+
+
+def recognized(train: Sequence[Example], test: Sequence[Example]) -> dict[str, Any]:
+    """The fraction of questions that match a sketch of a training question, and how many of those have its label."""
+    common, chance = common_wording(test[:400]), random.Random(2)
+    known = sketches(train, common)
+    hits = [(one, match) for one, match in zip(test, matches(test, known, common), strict=True) if match]
+    result: dict[str, Any] = {
+        "test questions": len(test),
+        "matched": len(hits),
+        "matched with the same label": sum(one.ideal == train[match.number].ideal for one, match in hits),
+    }
+    some = chance.sample(train, 500)
+    vocabulary = sorted({word for example in some for word in example.last_user.split()})
+    for name, change in ({"unchanged": str} | changes(chance, vocabulary)).items():
+        asked = [asked_as(one, change(one.last_user), one.id) for one in some]
+        result[name] = sum(match is not None for match in matches(asked, known, common)) / len(asked)
+    return result
+
+
+def seconds(rows: int, low: int, high: int, source: Path) -> float:
+    """Processor seconds that a version needs for generated questions of `low` to `high` words."""
+    root = str(Path(__file__).parents[1])
+    command = [sys.executable, "-c", TIMED, *map(str, (rows, low, high)), root]
+    run = subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": str(source)}, capture_output=True, text=True, check=True
+    )
+    return round(float(run.stdout), 1)
+
+
+def times(earlier: str) -> dict[str, Any]:
+    """Processor seconds by number and length of questions, for this version and an earlier one."""
+    result: dict[str, Any] = {}
+    for low, high in ((5, 9), (20, 80)):
+        for rows in ROWS:
+            row = {"now": seconds(rows, low, high, Path(__file__).parents[1] / "src")}
+            if earlier:
+                row["earlier"] = seconds(rows, low, high, Path(earlier).resolve())
+                row["ratio"] = round(row["now"] / row["earlier"], 2)
+            result[f"{rows:,} questions of {low} to {high} words"] = row
+            print(rows, low, high, row, flush=True)
+    return result
+
+
+def main() -> None:
+    """Measure and write the results."""
+    parser = documented(__doc__)
+    parser.add_argument("data", metavar="DATA_DIR", type=Path)
+    parser.add_argument("--earlier", metavar="SRC", default="")
+    options = parser.parse_args()
+    files = [options.data / "banking77" / f"{part}.csv" for part in ("train", "test")]
+    train, test = (check(read_examples(file, Data())).examples for file in files)
+    result: dict[str, Any] = {
+        "recall": recall(train),
+        "precision on banking77": precision(train),
+        "sketches": recognized(train, test),
+        "units": {"banking77/train.csv": units(train)},
+    }
+    for name, group in SETS.items():
+        examples = check(read_examples(options.data / name, Data(group_column=group))).examples
+        result["units"][name] = units(examples)
+    for name in ("precision on banking77", "sketches", "units"):
+        print(name, result[name], flush=True)
+    result["processor seconds"] = times(options.earlier)
+    hashes = {f"{file.parent.name}/{file.name}": sha256(file) for file in files}
+    write_json(RESULTS, {"environment": asdict(environment()), "data": hashes} | result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""Models in Ollama's store on this machine: the GGUF file of a name, and what Ollama adds to it.
+
+Layout of the store: manifests/HOST/NAMESPACE/NAME/TAG is JSON that lists layers; each is the file blobs/sha256-DIGEST.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gradschool.errors import ModelError, nearest
+from gradschool.files import read_json
+from gradschool.model.ollama import ollama_server
+
+HOST, NAMESPACE, TAG = "registry.ollama.ai", "library", "latest"
+LAYER = "application/vnd.ollama.image."
+DIGEST = re.compile("sha256[:-]([0-9a-f]{64})")
+MAX_TEXT = 1 << 20  # bytes of a template, a system prompt or parameters
+# Where Ollama keeps its store if OLLAMA_MODELS does not say: the user's own, and those of the service on Linux.
+STORES = ("~/.ollama/models", "/usr/share/ollama/.ollama/models", "/var/lib/ollama/.ollama/models")
+
+
+@dataclass(frozen=True, slots=True)
+class OllamaModel:
+    """A model in the store: the file of its weights, and the texts that Ollama keeps next to it."""
+
+    name: str
+    file: Path
+    template: str = ""
+    system: str = ""
+    parameters: str = ""
+
+    def about(self) -> str:
+        """One sentence about what Ollama adds; empty if it adds nothing."""
+        parts = [
+            f"{kind} {' '.join(text.split())[:200]!r}"
+            for kind, text in (("the system prompt", self.system), ("the parameters", self.parameters))
+            if text
+        ]
+        if self.template:
+            parts.append("a template of its own")
+        if not parts:
+            return ""
+        return (
+            f"In Ollama, {self.name} has {', '.join(parts)}. None of it is applied here: the chat template in the file "
+            "is used, and the job's own instructions."
+        )
+
+
+def stores() -> list[Path]:
+    """The folders of Ollama's models on this machine."""
+    if named := os.environ.get("OLLAMA_MODELS"):
+        return [Path(named)]
+    places = []
+    for store in STORES:
+        try:
+            place = Path(store).expanduser()
+            if (place / "manifests").is_dir():
+                places.append(place)
+        except (OSError, RuntimeError):  # no home folder, or one that may not be read
+            continue
+    return places
+
+
+def find(name: str) -> OllamaModel:
+    """The model of a name such as qwen3:8b; raises ModelError if the store has none, or not all of it."""
+    known: list[str] = []
+    for store in stores():
+        try:
+            for found, manifest in _manifests(store):
+                if found == _full(name):
+                    return _read(name, manifest, store)
+                known.append(found)
+        except PermissionError as error:
+            raise ModelError(
+                f"Ollama's store {store} may not be read.",
+                f"The system reports: {error.strerror}.",
+                "allow your user to read it, or copy the store and set OLLAMA_MODELS to the copy.",
+            ) from error
+    places = ", ".join(map(str, stores()))
+    raise ModelError(
+        f"Ollama has no model {name!r} on this machine.",
+        f"It is not in {places}." if places else "No store of Ollama's was found; OLLAMA_MODELS can name one.",
+        f"{f'{nearest(_full(name), known)} Or ' if known else ''}fetch it with `ollama pull {name}`; for one on "
+        f"another machine, {ollama_server(name)}.",
+    )
+
+
+def models() -> Iterator[OllamaModel]:
+    """All models in the stores whose files can be read."""
+    for store in stores():
+        try:
+            for name, manifest in _manifests(store):
+                try:
+                    yield _read(name, manifest, store)
+                except ModelError:  # without its weights, or no language model; naming it says which
+                    continue
+        except OSError:
+            continue
+
+
+def _full(name: str) -> str:
+    return name if ":" in name.rpartition("/")[2] else f"{name}:{TAG}"
+
+
+def _manifests(store: Path) -> Iterator[tuple[str, Path]]:
+    """The names of models with their manifests; names of the library are without host and namespace."""
+    root = store / "manifests"
+    for place, folders, files in os.walk(root, onerror=_raise):
+        folders.sort()
+        for file in sorted(files):
+            parts = Path(place, file).relative_to(root).parts
+            if len(parts) < 3:
+                continue
+            *above, model, tag = parts
+            if above[:1] == [HOST]:
+                above = above[1:]
+            if above == [NAMESPACE]:
+                above = []
+            yield f"{'/'.join([*above, model])}:{tag}", Path(place, file)
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _read(name: str, manifest: Path, store: Path) -> OllamaModel:
+    try:
+        layers = {layer["mediaType"].removeprefix(LAYER): layer["digest"] for layer in read_json(manifest)["layers"]}
+        files = {kind: _blob(store, digest) for kind, digest in layers.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{manifest} is not a manifest of Ollama's.", f"{error}.", f"ollama pull {name}") from error
+    if "model" not in files:
+        kind = "an adapter" if "adapter" in files else "no weights"
+        raise ModelError(f"{name} holds {kind} in Ollama's store.", f"{manifest} lists none.", "name another model.")
+    if not files["model"].is_file():
+        raise ModelError(
+            f"The weights of {name} are not in Ollama's store.",
+            f"{manifest} names {files['model']}, which does not exist.",
+            f"fetch it again: `ollama pull {name}`.",
+        )
+    texts = {kind: _text(files.get(kind)) for kind in ("template", "system", "params")}
+    return OllamaModel(name, files["model"], texts["template"], texts["system"], texts["params"])
+
+
+def _blob(store: Path, digest: Any) -> Path:
+    found = DIGEST.fullmatch(digest)
+    if found is None:
+        raise ValueError(f"{digest!r} is not a SHA-256")
+    return store / "blobs" / f"sha256-{found[1]}"
+
+
+def _text(file: Path | None) -> str:
+    if file is None or not file.is_file() or file.stat().st_size > MAX_TEXT:
+        return ""
+    return file.read_text(encoding="utf-8", errors="replace").strip()

@@ -1,0 +1,109 @@
+"""The rows that a specialist knows: its test questions, and sketches of its train and validation examples.
+
+A score on them says nothing about new questions.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from gradschool.data.near_duplicates import alike
+from gradschool.data.normalize import normalize, normalized_question
+from gradschool.data.sketches import BITS, BYTES, Sketches, common_wording, matches, sketches
+from gradschool.files import read_json, read_rows, write_json
+from gradschool.package.manifest import EVIDENCE, QUESTIONS, damaged
+from gradschool.records import Example
+
+KNOWN_FILE = "known.json"
+KIND = f"minhash-{BITS}-1"  # another method gets another name
+
+Part = Literal["train", "validation", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """The content of known.json: the method, and the sketches of each part in hexadecimal, sorted."""
+
+    kind: str
+    train: list[str]
+    validation: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An example that the specialist knows: from which part, and whether the questions are equal or nearly so."""
+
+    example: Example
+    part: Part
+    equal: bool
+
+
+_file: TypeAdapter[KnownFile] = TypeAdapter(KnownFile)
+
+
+def write_known(
+    evidence: Path, train: Sequence[Example], validation: Sequence[Example], test: Sequence[Example]
+) -> None:
+    """Write the sketches of train and validation examples; the wording that many `test` questions share is left out."""
+    common = common_wording(test)
+    parts = [sorted(row.tobytes().hex() for row in sketches(part, common)) for part in (train, validation)]
+    write_json(evidence / KNOWN_FILE, _file.dump_python(KnownFile(KIND, *parts), mode="json"))
+
+
+def has_sketches(folder: Path) -> bool:
+    """Whether the train and validation examples of a specialist can be recognized."""
+    return _sketches_of(folder) is not None
+
+
+def known_rows(folder: Path, asked: Sequence[Example], threshold: float) -> list[Known]:
+    """Those examples that a specialist was trained, chosen or tested on, also nearly the same ones.
+
+    `threshold` is that of near-duplicates. Raises DamagedError if the evidence cannot be read.
+    """
+    test = read_rows(folder / EVIDENCE / QUESTIONS, Example)
+    found = _in_test(test, asked, threshold)
+    common = common_wording(test)
+    for part, known in (_sketches_of(folder) or {}).items():
+        for example, match in zip(asked, matches(asked, known, common), strict=True):
+            if match and (example.id not in found or match.equal > found[example.id].equal):
+                found[example.id] = Known(example, part, match.equal)
+    return [found[example.id] for example in asked if example.id in found]
+
+
+def _in_test(test: Sequence[Example], asked: Sequence[Example], threshold: float) -> dict[str, Known]:
+    """The examples whose questions are those of the test, or nearly so, by id.
+
+    A question that the test asks several times, such as "Go on.", is known with its answer only.
+    """
+    questions = Counter(normalized_question(example) for example in test)
+    pairs = {(normalized_question(example), normalize(example.ideal)) for example in test}
+    found = {}
+    for cluster in alike([*test, *asked], threshold):
+        for example in (asked[number - len(test)] for number in cluster if number >= len(test) > cluster[0]):
+            question = normalized_question(example)
+            if questions[question] < 2 or (question, normalize(example.ideal)) in pairs:
+                found[example.id] = Known(example, "test", question in questions)
+    return found
+
+
+def _sketches_of(folder: Path) -> dict[Part, Sketches] | None:
+    """The sketches of train and validation; None if the specialist holds none, or of another kind."""
+    path = folder / EVIDENCE / KNOWN_FILE
+    if not path.is_file():
+        return None
+    try:
+        content = _file.validate_python(read_json(path))
+        if content.kind != KIND:
+            return None
+        return {"train": _rows(content.train), "validation": _rows(content.validation)}
+    except (ValueError, TypeError) as error:
+        raise damaged(path, f"It cannot be read: {error}.") from error
+
+
+def _rows(listed: Sequence[str]) -> Sketches:
+    return np.frombuffer(bytes.fromhex("".join(listed)), dtype=np.uint8).reshape(-1, BYTES)

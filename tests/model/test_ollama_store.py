@@ -1,0 +1,93 @@
+"""Models in Ollama's store are found by name; what is missing or cannot be read is named."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gradschool.errors import ModelError
+from gradschool.model.ollama_store import LAYER, find, models
+
+
+def stored(store: Path, name: str, tag: str, files: dict[str, bytes], host: str = "registry.ollama.ai/library") -> None:
+    """Put a model into a store, its layers by kind."""
+    layers = []
+    for number, (kind, content) in enumerate(files.items()):
+        digest = f"{abs(hash((name, tag, kind))):064x}"[:63] + str(number)
+        (store / "blobs").mkdir(parents=True, exist_ok=True)
+        (store / "blobs" / f"sha256-{digest}").write_bytes(content)
+        layers.append({"mediaType": LAYER + kind, "digest": f"sha256:{digest}", "size": len(content)})
+    manifest = store / "manifests" / host / name / tag
+    manifest.parent.mkdir(parents=True, exist_ok=True)
+    manifest.write_text(json.dumps({"layers": layers}))
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path))
+    stored(tmp_path, "tulip", "latest", {"model": b"GGUF one", "system": b"Be  kind.", "params": b'{"stop": ["x"]}'})
+    stored(tmp_path, "tulip", "8b", {"model": b"GGUF two", "template": b"{{ .Prompt }}"})
+    stored(tmp_path, "rose", "q4", {"model": b"GGUF three"}, "registry.ollama.ai/someone")
+    stored(tmp_path, "own", "latest", {"model": b"GGUF four"}, "hub.example.org/team")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("tulip", b"GGUF one"),
+        ("tulip:latest", b"GGUF one"),
+        ("tulip:8b", b"GGUF two"),
+        ("someone/rose:q4", b"GGUF three"),
+        ("hub.example.org/team/own", b"GGUF four"),
+    ],
+)
+def test_names_lead_to_files(store: Path, name: str, content: bytes) -> None:
+    assert find(name).file.read_bytes() == content
+
+
+def test_what_ollama_adds_is_said_and_not_applied(store: Path) -> None:
+    about = find("tulip").about()
+    assert "the system prompt 'Be kind.'" in about and "stop" in about and "None of it is applied" in about
+    assert "a template of its own" in find("tulip:8b").about() and not find("someone/rose:q4").about()
+
+
+def test_all_models_are_listed(store: Path) -> None:
+    names = {model.name for model in models()}
+    assert names == {"tulip:latest", "tulip:8b", "someone/rose:q4", "hub.example.org/team/own:latest"}
+
+
+def test_an_unknown_name_names_the_nearest(store: Path) -> None:
+    with pytest.raises(ModelError, match="no model 'tulp'") as caught:
+        find("tulp")
+    assert "did you mean 'tulip:latest'?" in caught.value.fix and "ollama pull tulp" in caught.value.fix
+
+
+def test_a_manifest_without_its_weights_is_an_error(store: Path) -> None:
+    find("tulip:8b").file.unlink()
+    with pytest.raises(ModelError, match="weights of tulip:8b are not in"):
+        find("tulip:8b")
+    assert "tulip:8b" not in {model.name for model in models()}
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"layers": 3}', '{"layers": [{"mediaType": "x", "digest": "../../a"}]}']
+)
+def test_a_damaged_manifest_is_an_error(store: Path, content: str) -> None:
+    (store / "manifests/registry.ollama.ai/library/tulip/latest").write_text(content)
+    with pytest.raises(ModelError, match="is not a manifest of Ollama's"):
+        find("tulip")
+
+
+def test_an_adapter_alone_is_an_error(store: Path) -> None:
+    stored(store, "lily", "latest", {"adapter": b"GGUF"})
+    with pytest.raises(ModelError, match="holds an adapter"):
+        find("lily")
+
+
+def test_without_a_store_the_remedies_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OLLAMA_MODELS", raising=False)
+    monkeypatch.setattr("gradschool.model.ollama_store.STORES", (str(tmp_path / "none"),))
+    with pytest.raises(ModelError, match="no model 'tulip'") as caught:
+        find("tulip")
+    assert "OLLAMA_MODELS" in caught.value.why and "ollama pull tulip" in caught.value.fix

@@ -1,0 +1,148 @@
+"""GGUF files as bases: the same weights and tokens as the file has, and the answers that llama.cpp gives."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import gguf
+import pytest
+import torch
+from gguf import GGUFReader
+
+import tiny
+from finish import finish
+from gradschool.errors import ModelError, ResourceError
+from gradschool.export.gguf import About, write_gguf
+from gradschool.export.template import standalone_template
+from gradschool.model import gguf_base
+from gradschool.model.gguf_base import folder_of_gguf
+from gradschool.model.llama_cpp import LlamaCpp
+from gradschool.model.local import LocalEngine
+from gradschool.model.opening import POCKET, base_folder, open_engine
+from gradschool.model.places import find_base
+from gradschool.records import Decoding, Message, Note
+from gradschool.settings import Settings
+
+pytestmark = pytest.mark.slow
+FAMILIES: dict[str, dict[str, Any]] = {
+    "llama": {},
+    "mistral": {"sliding_window": None},
+    "qwen2": {},
+    "qwen3": {"head_dim": 128},
+}
+ASKED = (Message("system", "Be brief."), Message("user", "Is 12.50 more than 1,234? Don't guess: é – “yes”."))
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def file_of(engine: LocalEngine, path: Path, number_format: Any = "f32") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    about = About(path.stem, "somewhere/base")
+    finish(write_gguf(engine.network, engine.chat, standalone_template(engine.chat), path, number_format, about))
+    return path
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_base_is_the_network_that_the_file_holds(family: str, tmp_path: Path) -> None:
+    sizes = {"max_position_embeddings": 512, **FAMILIES[family]}
+    original = LocalEngine(tiny.save_model(tmp_path / "base", family, tiny.byte_level("qwen2"), **sizes))
+    folder, events = finish(folder_of_gguf(file_of(original, tmp_path / "small.gguf")))
+    opened = LocalEngine(folder)
+    ids = original.chat.prompt_ids(ASKED)
+    assert opened.chat.prompt_ids(ASKED) == ids and opened.context_length == 512
+    with torch.inference_mode():
+        ours, theirs = (one.network(input_ids=torch.tensor([ids])).logits for one in (opened, original))
+    assert torch.allclose(ours, theirs, atol=1e-5)
+    assert opened.identity.gguf and any("converted once" in getattr(event, "text", "") for event in events)
+    again, events = finish(folder_of_gguf(tmp_path / "small.gguf"))
+    assert again == folder and not [event for event in events if isinstance(event, Note)]
+
+
+@pytest.mark.parametrize("number_format", ["q4_0", "q8_0", "bf16"])
+def test_the_built_in_base_answers_from_a_file_as_llama_cpp_does(number_format: str, tmp_path: Path) -> None:
+    file = file_of(LocalEngine(POCKET, dtype=torch.float32), tmp_path / "pocket.gguf", number_format)
+    settings = Settings(base_model="pocket.gguf")
+    engine, _ = finish(open_engine(settings, tmp_path))
+    assert engine.identity.name == "pocket" and engine.trains
+    assert base_folder(settings, engine) == find_base(engine.identity, "pocket")
+    [(_, ours)] = engine.answer([ASKED], Decoding(max_new_tokens=6))
+    with LlamaCpp(file, 512, threads=1, exact=True) as server:
+        assert server.prompt_ids(ASKED) == engine.chat.prompt_ids(ASKED)
+        [(_, theirs)] = server.engine().answer([ASKED], Decoding(max_new_tokens=6))
+    assert ours.text.strip() == theirs.text.strip()
+
+
+def test_parts_are_joined(tmp_path: Path) -> None:
+    whole = file_of(LocalEngine(POCKET, dtype=torch.float32), tmp_path / "whole.gguf", "q8_0")
+    reader = GGUFReader(whole)
+    for number in (0, 1):
+        writer = gguf.GGUFWriter(tmp_path / f"p-{number + 1:05}-of-00002.gguf", "llama")
+        for name, field in reader.fields.items() if number == 0 else ():
+            if not name.startswith("GGUF.") and name != "general.architecture":
+                kind, *inner = field.types
+                writer.add_key_value(name, field.contents(), kind, inner[-1] if inner else None)
+        writer.add_uint16("split.no", number)
+        writer.add_uint16("split.count", 2)
+        for tensor in reader.tensors[number::2]:
+            writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+    (one, _), (other, _) = finish(folder_of_gguf(whole)), finish(folder_of_gguf(tmp_path / "p-00002-of-00002.gguf"))
+    assert one != other
+    assert (one / "model.safetensors").read_bytes() == (other / "model.safetensors").read_bytes()
+
+
+def test_other_tokens_than_those_of_llama_cpp_refuse_a_base(tmp_path: Path, own_cache: Path) -> None:
+    """The file names another way to cut words than its own."""
+    file = file_of(LocalEngine(POCKET, dtype=torch.float32), tmp_path / "x.gguf")
+    name = str(GGUFReader(file).fields["tokenizer.ggml.pre"].contents()).encode()
+    other = {6: b"viking", 5: b"tekken"[:5]}.get(len(name), b"x")
+    content = file.read_bytes()
+    file.write_bytes(content.replace(name, other, 1))
+    with pytest.raises(ModelError, match="would not give the tokens") as caught:
+        finish(folder_of_gguf(file))
+    assert "llama.cpp has" in caught.value.why
+    assert not [one for one in own_cache.rglob("*") if one.suffix in (".safetensors", ".gguf")]
+
+
+def test_a_family_that_cannot_be_converted_is_named(tmp_path: Path, own_cache: Path) -> None:
+    file = file_of(LocalEngine(POCKET, dtype=torch.float32), tmp_path / "x.gguf")
+    file.write_bytes(file.read_bytes().replace(b"llama", b"lemma"))
+    with pytest.raises(ModelError, match="cannot be converted") as caught:
+        finish(folder_of_gguf(file))
+    assert "'lemma'" in caught.value.why and "qwen3" in caught.value.fix
+    assert not list(own_cache.rglob("*.safetensors"))
+
+
+@pytest.mark.parametrize("kind", ["disk", "memory"])
+def test_too_little_space_is_said_before_anything_is_written(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache: Path
+) -> None:
+    file = file_of(LocalEngine(POCKET, dtype=torch.float32), tmp_path / "x.gguf")
+
+    class Little:
+        free = available = 1_000_000
+
+    if kind == "disk":
+        monkeypatch.setattr(gguf_base.shutil, "disk_usage", lambda _: Little)
+    else:
+        monkeypatch.setattr(gguf_base.psutil, "virtual_memory", lambda: Little)
+    with pytest.raises(ResourceError, match=f"too little {kind} to convert x"):
+        finish(folder_of_gguf(file))
+    assert not own_cache.exists() or not list(own_cache.rglob("*.safetensors"))
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache: Path
+) -> None:
+    file = file_of(LocalEngine(POCKET, dtype=torch.float32), tmp_path / "x.gguf")
+    monkeypatch.setattr(gguf_base, "_convert", lambda *_: os.utime(file, ns=(1, 1)))
+    with pytest.raises(ModelError, match="changed while it was read"):
+        finish(folder_of_gguf(file))
+    assert not list(own_cache.rglob("*.json"))
