@@ -12,11 +12,13 @@ from bench import samples, samples_of_models, samples_of_people
 from bench.samples import Sample
 from gradschool.bounded import Limits
 from gradschool.cli.questions import read_questions
+from gradschool.climbing import climb
 from gradschool.data.check import check
 from gradschool.data.documents import read_document
 from gradschool.data.read import read_examples
 from gradschool.errors import GradschoolError
 from gradschool.examine import examine
+from gradschool.ground.index import Index
 from gradschool.job import read_job
 from gradschool.model.adapter import read_adapter
 from gradschool.model.fake import FakeEngine
@@ -30,7 +32,8 @@ from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.prepare import prepare
 from gradschool.records import Decoding, Message
 from gradschool.report.page import page
-from gradschool.run import Run
+from gradschool.rescore import score_specialist
+from gradschool.run import Run, allow_run
 from gradschool.runs import compare_runs, summary_of
 from gradschool.serve.app import make_app
 from gradschool.serve.service import ServedBase, ServedModel, Service
@@ -90,6 +93,10 @@ def _specialist(folder: Path) -> None:
     specialist = _result(open_specialist(folder))
     [*specialist.answer([QUESTION])]
     read_evidence(folder, read_manifest(folder))
+    questions = folder.parent / "more.jsonl"
+    questions.write_text(samples.json_lines(samples.PAIRS[:2]))
+    _result(score_specialist(folder, questions, None, None))
+    questions.unlink()
     _result(carry(folder, folder.parent / "into", with_base=False))
 
 
@@ -123,6 +130,20 @@ def _job(folder: Path) -> None:
     job = read_job(folder)
     if job.settings.base_model == "fake":  # the others have doors of their own
         _result(examine(job, rows=1))
+
+
+def _resumed(folder: Path) -> None:
+    allow_run(folder)
+    with Run.open(folder) as run:
+        _result(climb(run))
+
+
+def _index(folder: Path) -> None:
+    Index.open(folder).search("What does a box cost?", 3)
+
+
+def _prepared_again(folder: Path) -> None:
+    _result(prepare([folder / "mails"], PrepareOptions("style", authors=("anna@example.org",)), folder / "into"))
 
 
 def _run(folder: Path) -> None:
@@ -202,7 +223,10 @@ DOORS = (
     Door("chats", samples_of_people.chats, _prepared("persona", agents=("Help desk", "Agent", "assistant", "Desk"))),
     Door("archives", samples_of_people.archives, _prepared("skill")),
     Door("jobs", samples_of_models.jobs, _job),
+    Door("prepared", samples_of_people.prepared, _prepared_again),
     Door("runs", samples_of_models.runs, _run),
+    Door("resumed", samples_of_models.unfinished, _resumed),
+    Door("indexes", samples_of_models.indexes, _index),
     Door("specialists", samples_of_models.specialists, _specialist),
     Door("adapters", samples_of_models.adapters, _adapter),
     Door("bases", samples_of_models.bases, _base),

@@ -6,7 +6,8 @@ Valid samples (bench/samples.py) are damaged (bench/mutations.py) and given to t
 (bench/doors.py), in this process. Anything but success or an error of the project's own classes is a finding; so is an
 input that takes more than SLOW seconds of processor time or MEMORY bytes, and an attempt to connect, to start a
 program, to load a pickle, or to write outside of temporary folders. DIR takes the inputs of findings; --number repeats
-one input of one door. Writes bench/results/fuzz.json.
+one input of one door. Writes bench/results/fuzz.json, also if it is stopped early (Ctrl-C, SIGTERM): all doors are
+tried in turns.
 """
 
 import os
@@ -42,12 +43,17 @@ SLOW = 15.0  # seconds of processor time for one input
 MEMORY = 4_000_000_000  # bytes for one input, above what the process has
 FORBIDDEN = ("socket.connect", "os.system", "os.exec", "os.posix_spawn", "pickle.find_class", "subprocess.Popen")
 LINES = 30  # of a traceback
+TURNS = 20  # of each door
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 PLACES = (tempfile.gettempdir(), "/dev/", "/proc/self/")
 
 
 class Slow(BaseException):
     """An input takes too long; no `except Exception` of a library hides it."""
+
+
+class Ended(BaseException):
+    """The user, or the system, ends the program early; no `except Exception` of a library hides it."""
 
 
 @dataclass
@@ -147,12 +153,18 @@ def kind_of(finding: str) -> str:
 
 
 def try_door(
-    door: Door, watch: Watch, seed: int, numbers: Iterator[int], seconds: float, keep: Path | None = None
+    door: Door,
+    watch: Watch,
+    seed: int,
+    numbers: Iterator[int],
+    seconds: float,
+    keep: Path | None = None,
+    tried: Tried | None = None,
 ) -> Tried:
-    """Give inputs to a door, until there are no more numbers or the time is over."""
+    """Give inputs to a door, until there are no more numbers or the time is over; what became of them is added up."""
     with tempfile.TemporaryDirectory(prefix="fuzz-") as temporary:
         samples = door.samples(Path(temporary))
-    tried, began = Tried(), time.monotonic()
+    tried, began = tried or Tried(), time.monotonic()
     for number in numbers:
         sample, start = damaged(door, samples, seed, number), time.process_time()
         refused, finding = give(door, sample, watch)
@@ -168,7 +180,7 @@ def try_door(
                 print(f"{door.name} {number}: {finding}", flush=True)
         if time.monotonic() - began > seconds:
             break
-    tried.seconds = time.monotonic() - began
+    tried.seconds += time.monotonic() - began
     return tried
 
 
@@ -192,24 +204,43 @@ def main(seconds: float, only: str, seed: int, number: int | None, keep: Path) -
     doors = [door for door in DOORS if door.name == only or not only]
     if not doors:
         sys.exit(f"There is no door {only!r}: {', '.join(door.name for door in DOORS)}.")
-    watch, found = watched(), dict[str, dict[str, Any]]()
-    for door in doors:
-        numbers = _numbers(number or 0, number is not None)
-        tried = try_door(door, watch, seed, numbers, seconds / len(doors), keep)
-        counts = {"inputs": tried.inputs, "opened": tried.opened, "refused": dict(tried.refused)}
-        times = {"seconds": round(tried.seconds, 1), "slowest": round(tried.slowest, 2)}
-        found[door.name] = {**counts, **times, "findings": len(tried.findings), "kinds": list(tried.findings)}
+    for sent in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sent, _end)
+    numbers = {door.name: _numbers(number or 0, number is not None) for door in doors}
+    watch, found, turns = watched(), {door.name: Tried() for door in doors}, TURNS if number is None else 1
+    ended = False
+    try:
+        for door in doors * turns:
+            slot = seconds / len(doors) / turns
+            try_door(door, watch, seed, numbers[door.name], slot, keep, found[door.name])
+    except Ended:
+        ended = True
+        print("Ended early; these are the counts so far.", flush=True)
+    for name, tried in found.items():
         print(
-            f"{door.name:12} {tried.inputs:7,} inputs: {tried.opened:,} opened, {tried.refused.total():,} refused, "
+            f"{name:12} {tried.inputs:7,} inputs: {tried.opened:,} opened, {tried.refused.total():,} refused, "
             f"{len(tried.findings)} kinds of findings; slowest {tried.slowest:.1f} s",
             flush=True,
         )
     if number is None and not only:
-        options = {"seconds": seconds, "seed": seed}
-        total = {name: sum(door[name] for door in found.values()) for name in ("inputs", "opened", "findings")}
-        content = {"command": "python -m bench.fuzz", "options": options, **total, "doors": found}
+        options = {"seconds": seconds, "seed": seed, "ended early": ended}
+        counts = {name: _counts(tried) for name, tried in found.items()}
+        total = {name: sum(door[name] for door in counts.values()) for name in ("inputs", "opened", "findings")}
+        content = {"command": "python -m bench.fuzz", "options": options, **total, "doors": counts}
         write_json(RESULTS / "fuzz.json", content | {"environment": asdict(environment())})
-    return sum(door["findings"] for door in found.values())
+    return sum(len(tried.findings) for tried in found.values())
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    for name in (signal.SIGTERM, signal.SIGINT):  # once is enough: the counts are being written
+        signal.signal(name, signal.SIG_IGN)
+    raise Ended
+
+
+def _counts(tried: Tried) -> dict[str, Any]:
+    counts = {"inputs": tried.inputs, "opened": tried.opened, "refused": dict(tried.refused)}
+    times = {"seconds": round(tried.seconds, 1), "slowest": round(tried.slowest, 2)}
+    return {**counts, **times, "findings": len(tried.findings), "kinds": list(tried.findings)}
 
 
 if __name__ == "__main__":

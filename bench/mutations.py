@@ -24,6 +24,7 @@ ODD_BYTES = (
 ODD_VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 0.5, float("nan"), float("inf"), 1 << 31, 1 << 63, -(1 << 63) - 1, 10**400, 1e308),
     *("", " ", "\0", "a" * 20_000, "\u202e", "\ud800", "\x1b[31m", "nan", "1e400", "é" * 40, "%s{0}", "ＡＢ①"),
+    *(-0.5, 1e300, 1 << 62, "a" * 300, "CON", "a\nb", "owner/name", "(a|aa)+$", "pass\u200b"),
     *("../../etc/passwd", "/etc/passwd", "/proc/self/environ", "C:\\x", "~/x", "http://127.0.0.1:9/v1", "a/b/c"),
     *([], {}, [[]], [None], [{}], {"": ""}, {"a": {"b": {}}}, [1, "a", None], ["x"] * 2_000, DEEP, HUGE),
 )

@@ -15,10 +15,12 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from bench.samples import MARKDOWN, PAIRS, Sample, folder_of, json_lines, one_file, sealed
 from bench.tiny_tokenizer import tiny_tokenizer
 from gradschool import api
+from gradschool.ground.index import build_index
 from gradschool.model.adapter import save_adapter
 from gradschool.model.lora import attach, lora_layers
 from gradschool.model.rendering import CHATML
 from gradschool.package.manifest import MANIFEST
+from gradschool.settings import Ground
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 SIZES: dict[str, Any] = {
@@ -100,27 +102,46 @@ def jobs(_: Path) -> list[Sample]:
 
 @cache
 def _climbed() -> dict[str, bytes]:
-    """The files of a run over the fake base, with its specialist."""
+    """The files of a run over the fake base, with its specialist; and those of its job, in a folder next to it."""
     rows = [{"id": f"o{n}", "prompt": f"Send box {n * 7} to Borth.", "completion": f"Borth {n % 5}"} for n in range(40)]
     job = JOB.replace('guidelines = "guide.md"\n', "").replace("shots = [0, 2]", "shots = [2]")
     files = {"job.toml": job, "examples.jsonl": json_lines(rows), "documents/a.md": MARKDOWN * 3}
     with tempfile.TemporaryDirectory(prefix="fuzz-") as temporary:
         Sample({name: text.encode() for name, text in files.items()}).write(Path(temporary) / "job")
         api.climb(Path(temporary) / "job", run=Path(temporary) / "run")
-        return folder_of(Path(temporary) / "run").files
+        return folder_of(Path(temporary)).files
+
+
+def _run(prefix: str = "run/") -> dict[str, bytes]:
+    return {name.removeprefix(prefix): text for name, text in _climbed().items() if name.startswith(prefix)}
+
+
+def unfinished(_: Path) -> list[Sample]:
+    """A run next to its job, whose last steps are to be done: its own files are damaged, and those of its job."""
+    files = {name: text for name, text in _climbed().items() if "/specialist/" not in name and "climbed" not in name}
+    files.pop("run/done/package.json")
+    steps = tuple(name for name in files if name.startswith(("run/done/", "run/answers/")))
+    return [Sample(files, "run", steps), Sample(files, "run", ("run/run.json", "job/job.toml", "job/examples.jsonl"))]
+
+
+def indexes(place: Path) -> list[Sample]:
+    """A search index."""
+    Sample({f"{name}.md": (MARKDOWN * 3).encode() for name in "ab"}).write(place / "documents")
+    for _ in build_index(place / "documents", place / "index", Ground()):
+        pass
+    return [folder_of(place / "index")]
 
 
 def runs(_: Path) -> list[Sample]:
     """A run: its own files alone are damaged, and those of its package."""
-    files = _climbed()
+    files = _run()
     own = tuple(name for name in files if name.endswith((".json", ".jsonl")))
     return [Sample(files, ".", own), Sample(files, ".", (f"specialist/{MANIFEST}", "events.jsonl", "run.json"))]
 
 
 def specialists(_: Path) -> list[Sample]:
     """A specialist whose seal fits the damage, and one that names a base of its maker's choice."""
-    prefix = "specialist/"
-    files = {name.removeprefix(prefix): text for name, text in _climbed().items() if name.startswith(prefix)}
+    files = _run("run/specialist/")
     any_of = tuple(name for name in files if name.endswith((".json", ".jsonl", ".toml")))
     manifest = tomllib.loads(files[MANIFEST].decode())
     elsewhere = tomli_w.dumps({**manifest, "base_model": "http://models.example/v1", "model": "m"}).encode()

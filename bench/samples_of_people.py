@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bench.samples import PAIRS, TABLE, Sample, archive, json_lines, one_file, tape
+from bench.samples import PAIRS, TABLE, Sample, archive, folder_of, json_lines, one_file, tape
+from gradschool.prepare.options import PrepareOptions
+from gradschool.prepare.prepare import prepare
 
 ME, OTHER = "Anna Keller <anna@example.org>", "Tom Reed <tom@example.net>"
 
@@ -46,6 +48,16 @@ def mails(_: Path) -> list[Sample]:
         one_file("mail.eml", PARTS),
         Sample({f"mails/{number}.eml": text.encode() for number, text in enumerate([*texts, PARTS])}),
     ]
+
+
+def prepared(place: Path) -> list[Sample]:
+    """Mails, and the job folder that a preparation has made of them: its own files alone are damaged."""
+    mails(place)[-1].write(place)
+    for _ in prepare([place / "mails"], PrepareOptions("style", authors=("anna@example.org",)), place / "into"):
+        pass
+    sample = folder_of(place)
+    own = ("prepared.json", "review.jsonl", "private/pseudonyms.json")
+    return [Sample(sample.files, ".", tuple(f"into/{name}" for name in own if f"into/{name}" in sample.files))]
 
 
 def _telegram() -> Any:

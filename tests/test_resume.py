@@ -184,5 +184,5 @@ def test_changed_examples_are_rejected_on_resume(whole: Whole, tmp_path: Path) -
     job = small_job.write_job(home / "orders", examples=rows)
     about = json.loads((home / "run" / "run.json").read_text())
     (home / "run" / "run.json").write_text(json.dumps({**about, "folder": str(job)}))
-    result = small_job.run("climb", "--resume", home / "run")
+    result = small_job.run("climb", "--resume", home / "run", "--trust-run")
     assert result.exit_code == 4 and "changed" in result.stderr and "What to do: " in result.stderr

@@ -1,13 +1,17 @@
 """Runs are listed, compared and removed; files of the user stay."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import small_job
 from gradschool.errors import UsageError
-from gradschool.runs import compare_runs, list_runs, remove_run
+from gradschool.files import read_lines, write_lines
+from gradschool.runs import compare_runs, list_runs, remove_run, summary_of
+from resealed import reseal
 
 JOB = 'task = "Say it back."\nbase_model = "fake"\n[goal]\nmetric = "exact_match"\npass_mark = {mark}\n'
 
@@ -55,3 +59,75 @@ def test_a_run_is_removed_only_on_confirmation_and_files_of_the_user_stay(two: l
 def test_an_empty_folder_has_no_runs(tmp_path: Path) -> None:
     assert list_runs(tmp_path) == []
     assert "There are no runs" in small_job.run("runs", "--in", tmp_path).stdout
+
+
+def forge(run: Path, name: str, change: Callable[[Any], object]) -> None:
+    content = json.loads((run / name).read_text())
+    change(content)
+    (run / name).write_text(json.dumps(content))
+
+
+def better(result: dict[str, Any]) -> None:
+    """A result with the score of a pass."""
+    score = result["report"]["score"]
+    score.update(mean=0.99, interval={**score["interval"], "low": 0.9, "high": 1.0})
+    result["report"].update(verdict="passed", more_examples=None)
+
+
+def all_ideal(run: Path, rung: str) -> None:
+    """The packaged rows of a run with the values of right answers, sealed again."""
+    rows = [{**row, "value": 1.0} for row in read_lines(run / "specialist" / "evidence" / "test.jsonl")]
+    write_lines(run / "specialist" / "evidence" / "test.jsonl", rows)
+    reseal(run / "specialist")
+
+
+@pytest.fixture
+def failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str]:
+    """A finished run that did not pass, and its packaged rung."""
+    monkeypatch.chdir(tmp_path)
+    job = small_job.write_job(tmp_path / "job", JOB.format(mark=0.7), small_job.rows(72))
+    assert small_job.run("climb", job, "--run", "run").exit_code == 3
+    one = summary_of(Path("run"))
+    assert one.state == "failed" and not one.doubt
+    return Path("run"), one.rung
+
+
+def test_a_forged_result_is_not_listed_as_passed(failed: tuple[Path, str]) -> None:
+    run, rung = failed
+    steps: tuple[tuple[str, Callable[[], object]], ...] = (
+        ("climbed.json says passed", lambda: forge(run, "done/climbed.json", lambda c: c.update(verdict="passed"))),
+        ("its answers score", lambda: forge(run, f"done/{rung}-result.json", better)),
+        ("its answers score", lambda: all_ideal(run, rung)),
+    )
+    for reason, step in steps:
+        step()
+        listed = summary_of(run)
+        assert listed.state == "not verified" and reason in listed.doubt
+        shown = small_job.run("runs", run)
+        assert "not verified" in shown.stdout and "passed" not in shown.stdout.partition("is not verified")[0]
+        assert small_job.run("report", run).exit_code == 0
+        assert "Not verified: " in (run / "report.html").read_text()
+
+
+@pytest.mark.parametrize("change", ["confidence", "bound", "pass mark", "answers"])
+def test_a_pass_must_follow_from_its_answers(two: list[Path], change: str) -> None:
+    run = two[0]
+    rung = summary_of(run).rung
+    name = f"done/{rung}-result.json"
+    match change:
+        case "confidence":
+            forge(run, name, lambda r: r["report"]["score"]["interval"].update(level=0.5))
+        case "bound":
+            forge(run, name, lambda r: r["report"]["score"]["interval"].update(low=1.0))
+        case "pass mark":
+            forge(run, name, lambda r: r["report"].update(pass_mark=0.1))
+        case _:
+            answers = run / "answers" / f"{rung}-test.jsonl"
+            answers.write_text("".join(answers.read_text().splitlines(keepends=True)[:-1]))
+    assert summary_of(run).state == "not verified"
+
+
+def test_a_run_of_others_is_verified_without_its_job(two: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(Path("elsewhere").absolute()))
+    (Path("an echo") / "examples.jsonl").write_text("")
+    assert [(one.state, one.doubt) for one in list_runs()] == [("passed", "")] * 2

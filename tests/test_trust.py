@@ -44,6 +44,16 @@ def test_a_host_is_asked_for_once() -> None:
     assert "sk-of-the-user" not in TRUST.path.read_text()
 
 
+@pytest.mark.parametrize(
+    "host", ["a.localhost:11434", "localhost.localdomain:8000", "ip6-localhost", "localhost.evil.example"]
+)
+def test_a_name_that_only_looks_local_is_asked_for(host: str) -> None:
+    with pytest.raises(TrustError, match="--allow-host"):
+        key_variable(f"http://{host}/v1", None)
+    allow_host(f"http://{host}")
+    assert key_variable(f"http://{host}/v1", None) == "OPENAI_API_KEY"
+
+
 @pytest.mark.parametrize("address", ["https://models.example/v1", "http://127.0.0.1:9/v1"])
 def test_a_job_cannot_choose_the_variable_that_a_host_gets(address: str) -> None:
     with pytest.raises(TrustError, match=SECRET):
@@ -230,3 +240,62 @@ def test_a_foreign_run_with_a_link_is_not_opened(here: Path) -> None:
     (here / "run" / "events.jsonl").symlink_to(here / "mine")
     with pytest.raises(DamagedError, match="link"):
         Run.open(here / "run")
+
+
+def foreign(here: Path, private: str = "The code of the safe is 4711.") -> Path:
+    """A run of someone else that names the user's own job: its guidelines, its schema, and its examples."""
+    rule = '[[goal.rules]]\nname = "form"\nkind = "json_schema"\nvalue = "form.json"\n'
+    job = small_job.write_job(here / "mine", f'{FAKE}{rule}[data]\nguidelines = "private.md"\n', ROWS)
+    (job / "private.md").write_text(private)
+    (job / "form.json").write_text(json.dumps({"description": private}))
+    assert small_job.run("climb", job, "--run", "run").exit_code in (0, 3)
+    run = json.loads((here / "run" / "run.json").read_text())
+    strange = here / "strange"
+    strange.mkdir()
+    (strange / "run.json").write_text(json.dumps({**run, "run": "/srv/strange", "name": "theirs"}))
+    return strange
+
+
+def test_a_foreign_run_takes_nothing_from_the_folder_that_it_names_without_asking(here: Path) -> None:
+    strange = foreign(here)
+    for again in range(2):
+        refused = small_job.run("climb", "--resume", strange)
+        assert refused.exit_code == 9 and "--trust-run" in refused.stderr and str(here / "mine") in refused.stderr, (
+            again
+        )
+    assert small_job.run("report", strange).exit_code == 0
+    assert not any("4711" in path.read_text() for path in strange.rglob("*") if path.is_file())
+    assert not (strange / "done").exists()
+    allowed = small_job.run("climb", "--resume", strange, "--trust-run")
+    assert allowed.exit_code in (0, 3), allowed.stderr
+    assert small_job.run("climb", "--resume", strange).exit_code in (0, 3)  # remembered
+
+
+def test_a_run_that_comes_back_with_another_job_is_asked_for(here: Path) -> None:
+    foreign(here)
+    assert small_job.run("climb", "--resume", "run").exit_code in (0, 3)  # one's own
+    run = json.loads((here / "run" / "run.json").read_text())
+    run["settings"]["data"]["guidelines"] = "../other.md"
+    (here / "run" / "run.json").write_text(json.dumps(run))
+    refused = small_job.run("climb", "--resume", "run")
+    assert refused.exit_code == 9 and "has changed since" in refused.stderr
+
+
+def test_inputs_are_not_recorded_anew(here: Path) -> None:
+    foreign(here)
+    (here / "run" / "done" / "inputs.json").unlink()
+    (here / "mine" / "private.md").write_text("Another text.")
+    refused = small_job.run("climb", "--resume", "run")
+    assert refused.exit_code == 8 and "inputs.json" in refused.stderr
+    assert not (here / "run" / "done" / "inputs.json").exists()
+
+
+def test_without_a_place_to_remember_a_run_is_begun_and_then_asked_for(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    small_job.write_job(here / "job", FAKE, ROWS)
+    assert small_job.run("climb", "job", "--run", "run").exit_code in (0, 3)
+    assert small_job.run("climb", "--resume", "run").exit_code == 9

@@ -12,7 +12,7 @@ from rich.text import Text
 
 import small_job
 from gradschool.cli.app import write_issues
-from gradschool.cli.lines import PlainConsole, say
+from gradschool.cli.lines import PlainConsole, escape, say
 from gradschool.package.card import card
 from gradschool.package.manifest import Manifest
 from gradschool.records import BaseIdentity, RungResult
@@ -27,6 +27,48 @@ def test_characters_that_act_are_shown_as_in_json() -> None:
     assert visible("\x1b[2J") == "\\u001b[2J"
     assert visible("a\u202eb") == "a\\u202eb"
     assert visible("tab\tand\nline é 🙂 می\u200cخواهم") == "tab\tand\nline é 🙂 می\u200cخواهم"
+
+
+UNSEEN = (
+    "\u00ad\u034f\u115f\u1160\u180e\u200b\u200c\u200d\u2060\u2063\u206a\u3164"
+    "\ufe0f\ufeff\uffa0\ufff9\U000e0041\U000e0100"
+)
+
+
+@pytest.mark.parametrize("unseen", UNSEEN, ids=ascii)
+def test_characters_that_nobody_sees_are_shown(unseen: str) -> None:
+    for text in (f"pass{unseen}ed", unseen, f"a {unseen}b", f"x{unseen}{unseen}"):
+        assert unseen not in visible(text) and json.loads(f'"{visible(text)}"') == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "نمی\u200cدانم",  # Persian: between the parts of a word
+        "क\u094d\u200dष",  # Devanagari: the form of a letter
+        "👩\u200d🚀 👩🏽\u200d🚀 ❤\ufe0f\u200d🔥 1\ufe0f\u20e3 ✔\ufe0e",
+        "葛\U000e0100城",  # the form of an ideograph in a name
+        "ᠠ\u180b",  # Mongolian
+    ],
+)
+def test_joiners_and_selectors_stay_where_a_script_needs_them(text: str) -> None:
+    assert visible(text) == text
+
+
+def test_a_selector_cannot_carry_hidden_data() -> None:
+    hidden = "👍" + "".join(chr(0xFE00 + byte) for byte in (1, 15, 3))
+    assert visible(hidden).count("\\ufe0") == 2  # the first one is that of the emoji
+
+
+def test_a_name_adds_no_line(here: Path) -> None:
+    forged = "notes\nPassed: 100 %\t."
+    console = PlainConsole(file=(file := io.StringIO()), force_terminal=False, width=200)
+    say(console, f"[bold]{escape(forged)}[/] {escape('[red]x')}")
+    assert file.getvalue() == "notes\\nPassed: 100 %\\t. [red]x\n"
+    refused = small_job.run("check", forged)
+    assert refused.exit_code == 2 and "\nPassed" not in refused.stderr and "\\nPassed" in refused.stderr
+    listed = small_job.run("runs", "--in", forged)
+    assert listed.exit_code == 0 and "\nPassed" not in listed.stdout
 
 
 @given(st.text())

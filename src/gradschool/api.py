@@ -46,7 +46,7 @@ from gradschool.records import (
     Use,
     Work,
 )
-from gradschool.run import Run
+from gradschool.run import Run, allow_run
 from gradschool.score import metrics
 from gradschool.score.provable import Proof
 from gradschool.settings import RENAMED, Data, Rule, Settings, keyword_of, options
@@ -159,12 +159,17 @@ def iter_climb(
     return _climb(lambda: Run.start(read, folder))
 
 
-def resume(run: str | Path, *, allow_host: str | None = None, trust_code: bool = False) -> Climbed:
+def resume(
+    run: str | Path, *, allow_host: str | None = None, trust_code: bool = False, trust_run: bool = False
+) -> Climbed:
     """Continue an interrupted run, with the job and the settings it began with; a finished one returns its result.
 
-    `allow_host` and `trust_code` are those of `climb`.
+    `allow_host` and `trust_code` are those of `climb`. `trust_run` allows a run that the user did not begin here to
+    read the files of the job that it names; it is remembered. Raises TrustError for such a run without it.
     """
     folder = _path(run)
+    if trust_run:
+        allow_run(folder)
     _trusted(Run.open(folder).job, allow_host, trust_code)
     return _last(_climb(lambda: Run.open(folder)))
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any, Literal
 
@@ -29,6 +29,21 @@ class Limits:
     def of(self, size: int) -> int:
         """Seconds of CPU for a content of so many bytes, without those for its parts."""
         return self.seconds + self.seconds_per_mb * size // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """The beginning of every request: the bytes of content that follow, and what the child may take for them."""
+
+    size: int
+    seconds: int
+    seconds_per_part: int
+    memory: int
+
+    @classmethod
+    def by(cls, limits: Limits, size: int) -> "Allowed":
+        """What limits allow for a content of so many bytes."""
+        return cls(size, limits.of(size), limits.seconds_per_part, limits.memory)
 
 
 class Stopped(Exception):
@@ -68,13 +83,7 @@ class _Children:
         self, request: Mapping[str, Any], content: bytes, limits: Limits
     ) -> Generator[dict[str, Any], None, None]:
         """The replies to one request; a caller that stops early ends the child."""
-        head = {
-            **request,
-            "size": len(content),
-            "seconds": limits.of(len(content)),
-            "seconds_per_part": limits.seconds_per_part,
-            "memory": limits.memory,
-        }
+        head = {**request, **asdict(Allowed.by(limits, len(content)))}
         child = self._child()
         complete = False
         try:

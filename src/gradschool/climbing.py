@@ -97,10 +97,8 @@ def climb(run: Run, ladder: Sequence[Rung] = LADDER) -> Work[Climbed]:
     results, tested = yield from climb_rungs(run, workspace, ladder)
     chosen = tested[-1] if tested[-1].result.passed else best_on_validation(tested)
     data = workspace.data
-    asked, known = (
-        data.test[: len(chosen.rows)],
-        (data.train, data.validation),
-    )  # parity and exports are tested on these
+    asked = data.test[: len(chosen.rows)]  # parity and exports are tested on them
+    known = data.train, data.validation
     now = workspace.incumbent.test if workspace.incumbent else ()
     work = partial(pack, run, chosen.packaged, chosen.result, results, chosen.rows, data.split, asked, known, now)
     yield from run.once(PACKAGE, work)

@@ -28,6 +28,7 @@ from gradschool.errors import DamagedError, GradschoolError, ResourceError
 
 T = TypeVar("T")
 HASH_BLOCK = 1 << 20
+HALF = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")  # in JSON: perhaps one of two that make a character
 FILE_MODE, PRIVATE = 0o644, 0o700  # what is private can only be read by the user
 
 
@@ -108,12 +109,19 @@ def write_json(path: Path, value: object) -> None:
 def parse_json(content: str | bytes, parse_constant: Callable[[str], Any] | None = None) -> Any:
     """The value that JSON stands for; raises ValueError for what is none, or is nested too deeply.
 
+    Half of a character (a lone surrogate), which JSON can write and no file can hold, is refused too.
     `parse_constant` is called for NaN and infinities, as by `json.loads`.
     """
+    text = content if isinstance(content, str) else content.decode(json.detect_encoding(content))
     try:
-        return json.loads(content, parse_constant=parse_constant)
+        value = json.loads(text, parse_constant=parse_constant)
+        if HALF.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+    except UnicodeEncodeError as error:
+        raise ValueError("it holds half of a character (a lone surrogate)") from error
+    return value
 
 
 def each_text(value: Any, change: Callable[[str], str]) -> Any:

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-HUB_ID = r"[\w-][\w.-]*(?:/[\w.-]+)?"
+_PART = r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,95}"
+HUB_ID = rf"(?!.*(?:--|\.\.)){_PART}(?:/{_PART})?"
 PAGE = re.compile(
     r"(?:(?P<scheme>https?://|ssh://git@|git@)?(?:www\.)?(?:huggingface\.co|hf\.co)(?::\d+)?(?:[/:]|$)|(?P<hf>hf://))"
     r"(?P<path>[^?#\s]*)(?:[?#]\S*)?",

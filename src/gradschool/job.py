@@ -8,10 +8,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from gradschool.errors import UsageError, nearest
-from gradschool.files import parse_toml, read_json
+from gradschool.files import parse_toml
+from gradschool.preparation import PREPARED, Preparation
 from gradschool.settings import RENAMED, Rule, Section, Settings
 
-PREPARED = "prepared.json"  # the record of a preparation; with `writing` until it has ended
+MAX_SHOWN = 300  # characters of a wrong value, in an error
 EXAMPLE_FILES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".xlsx")
 
 
@@ -73,10 +74,10 @@ def read_job(path: Path, overrides: Mapping[str, Any] | None = None, overrides_f
 def demand_prepared(job: Job) -> None:
     """Raise UsageError if the preparation of the job's folder did not end: its files may be of two preparations."""
     try:
-        record = read_json(job.folder / PREPARED)
-    except (OSError, ValueError):  # there was none, or its record is not legible: `prepare` reports that
+        record = Preparation.read(job.folder)
+    except (OSError, ValueError):  # it cannot be read: `prepare` reports that
         return
-    if isinstance(record, dict) and record.get("writing"):
+    if record and record.writing:
         raise UsageError(
             f"The preparation of {job.folder} did not end.",
             "Some of its files may be of the preparation before it, or missing.",
@@ -143,4 +144,6 @@ def _issue(error: Any) -> str:
             inner = section.model_fields[part].annotation if part in section.model_fields else Rule
             section = inner if isinstance(inner, type) and issubclass(inner, Section) else Rule
         return f"unknown key {key!r}: {nearest(location[-1], section.model_fields)}"
-    return f"{key} = {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
+    given, reason = repr(error["input"]), error["msg"].removeprefix("Value error, ")
+    shown = given if len(given) <= MAX_SHOWN else f"{given[:MAX_SHOWN]}…"
+    return f"{key} = {shown}: {reason[0].lower()}{reason[1:]}"

@@ -18,6 +18,7 @@ from gradschool.scores import Interval as Interval
 from gradschool.scores import Score as Score
 from gradschool.scores import Use as Use
 from gradschool.scores import Verdict as Verdict
+from gradschool.values import Count, Fraction, NewTokens, Real, Seed, Temperature, Value
 
 T = TypeVar("T")
 
@@ -68,7 +69,7 @@ class Source:
     """Where something was read: a file, as the user named it, and a line."""
 
     file: str
-    line: int
+    line: Count
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
@@ -150,21 +151,17 @@ class Passage:
     id: str
     text: str
     file: str
-    start: int
-    end: int
-    first_line: int
-    last_line: int
+    start: Count
+    end: Count
+    first_line: Count
+    last_line: Count
     heading: str = ""
-    page: int | None = None
+    page: Count | None = None
 
     def as_citation(self) -> dict[str, Any]:
         """The JSON object that represents it in the citations of an answer."""
-        return {
-            "file": self.file,
-            "lines": [self.first_line, self.last_line],
-            "page": self.page,
-            "text": self.text,
-        }
+        lines = [self.first_line, self.last_line]
+        return {"file": self.file, "lines": lines, "page": self.page, "text": self.text}
 
     def __str__(self) -> str:
         lines = f"{self.first_line}" if self.first_line == self.last_line else f"{self.first_line}-{self.last_line}"
@@ -178,10 +175,10 @@ class Decoding:
     With `log_probs`, answers have `signals`.
     """
 
-    max_new_tokens: int = 256
-    temperature: float = 0.0
-    top_p: float = 1.0
-    seed: int = 0
+    max_new_tokens: NewTokens = 256
+    temperature: Temperature = 0.0
+    top_p: Fraction = 1.0
+    seed: Seed = 0
     log_probs: bool = field(default=False, repr=False)  # it changes no text; answers are saved by a hash of the repr
 
 
@@ -206,9 +203,9 @@ class Answer:
 
     text: str
     stop: Literal["stop", "length", "error"] = "stop"
-    prompt_tokens: int = 0
-    new_tokens: int = 0
-    seconds: float = 0.0
+    prompt_tokens: Count = 0
+    new_tokens: Count = 0
+    seconds: Real = 0.0
     citations: tuple[Passage, ...] = ()
     failure: Failure | None = None
     signals: dict[str, float] = field(default_factory=dict)
@@ -233,8 +230,8 @@ class Scored:
     question: str
     ideal: str
     answer: Answer
-    value: float
-    parts: dict[str, float] = field(default_factory=dict)  # other metrics, and every rule by name
+    value: Value
+    parts: dict[str, Real] = field(default_factory=dict)  # other metrics, and every rule by name
     failure: Failure | None = None
 
 
@@ -242,9 +239,9 @@ class Scored:
 class Cost:
     """Average cost per answer."""
 
-    prompt_tokens: float
-    new_tokens: float
-    seconds: float
+    prompt_tokens: Real
+    new_tokens: Real
+    seconds: Real
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,16 +251,16 @@ class Report:
     metric: str
     score: Score
     verdict: Verdict
-    pass_mark: float | None
-    more_examples: int | None  # how many more would probably decide a `not proven`; None: no number would
+    pass_mark: Real | None
+    more_examples: Count | None  # how many more would probably decide a `not proven`; None: no number would
     parts: dict[str, Score] = field(default_factory=dict)
-    failures: dict[str, int] = field(default_factory=dict)
+    failures: dict[str, Count] = field(default_factory=dict)
     cost: Cost = Cost(0.0, 0.0, 0.0)
     difference: Difference | None = None  # from the rung that this one was built on; older runs: from the previous one
     best_difference: Difference | None = None  # from the rung with the best score so far, if that is another one
     group_name: str = ""  # the column that names the groups, if there is one
     # The upper bound on validation, if that lies below the pass mark: then the test set decides nothing.
-    validation_high: float | None = None
+    validation_high: Real | None = None
     use: Use = field(default_factory=Use)
     floors: tuple[Floor, ...] = ()  # none in older runs
     coverage: Coverage | None = None  # if it abstains; then all scores are those of the answered questions
@@ -328,8 +325,8 @@ class Progress:
     """The progress of a long step; `total` is 0 if unknown."""
 
     what: str
-    done: int
-    total: int
+    done: Count
+    total: Count
     unit: str = "examples"
 
 
@@ -337,12 +334,12 @@ class Progress:
 class Step:
     """One optimizer step; losses are in nats per answer token, `tokens` counts all tokens trained on so far."""
 
-    step: int
-    steps: int
+    step: Count
+    steps: Count
     epoch: float
     loss: float
     learning_rate: float
-    tokens: int
+    tokens: Count
     validation_loss: float | None = None
     other_losses: dict[str, float] = field(default_factory=dict)  # of further objectives, by name
     training: str = ""  # its name: training, trial-RATE or curve-COUNT-training; events of older runs have none
@@ -357,9 +354,9 @@ class RungResult:
     gates: tuple[Gate, ...] = ()
     skipped: str = ""  # why the rung could not run
     recipe: str = ""  # the candidate's recipe in a few words
-    seconds: float = 0.0  # to make and to test it
-    peak_memory: int = 0  # bytes, of the process
-    tokens_trained: int = 0
+    seconds: Real = 0.0  # to make and to test it
+    peak_memory: Count = 0  # bytes, of the process
+    tokens_trained: Count = 0
 
     @property
     def passed(self) -> bool:

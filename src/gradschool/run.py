@@ -21,10 +21,10 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, TypeVar, get_args
+from typing import Annotated, Any, Generic, TypeVar, get_args
 
 import filelock
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from gradschool.durable import LEFTOVER, clear, make_folder, sync
 from gradschool.environment import Environment, environment
@@ -42,7 +42,7 @@ from gradschool.files import (
 )
 from gradschool.job import Job
 from gradschool.records import BaseIdentity, Event, Note, Progress, RungResult, Split, Work
-from gradschool.saved_job import JOB_FILE, SavedJob, read_saved_job
+from gradschool.saved_job import JOB_FILE, SavedJob, read_saved_job, trust_run
 
 T = TypeVar("T")
 EVENTS_FILE, ENVIRONMENT_FILE = "events.jsonl", "environment.json"
@@ -57,6 +57,7 @@ RESULT, TEST = "-result", "-test"  # after the name of a rung: its result, its a
 REOPENED = "package"  # in place of a rung: the answers of the reopened package
 FINAL, CURVES = "training", "curve-"  # names of trainings: the one that the rung proposes; of a learning curve
 KINDS = {kind.__name__: TypeAdapter(kind) for kind in get_args(Event)}  # of events, by the name they are saved under
+TIME: TypeAdapter[float] = TypeAdapter(Annotated[float, Field(ge=0, lt=253_402_300_800)])  # before the year 10000
 RUNS = Path("runs")  # the folder of runs that are not placed elsewhere
 MOMENT = 2.0  # seconds
 PROGRESS_EVERY = 2.0  # seconds between two recorded progress events of one step
@@ -105,13 +106,13 @@ class Recorded:
 class Run:
     """The folder of one climb, locked by one process at a time.
 
-    Use it as a context manager to hold the lock. A new run whose split was not saved holds nothing that a resumed climb
-    could use: leaving the context with a GradschoolError removes it.
+    Use it as a context manager to hold the lock. A run that is `new`, which began in this process, and whose split was
+    not saved, holds nothing that a resumed climb could use: leaving the context with a GradschoolError removes it.
     """
 
     def __init__(self, folder: Path, job: Job, *, new: bool = False) -> None:
         self.folder, self.job = folder, job
-        self._new = new
+        self.new = new
         self._lock = filelock.FileLock(folder / LOCK, mode=PRIVATE & FILE_MODE)
 
     @classmethod
@@ -141,7 +142,7 @@ class Run:
                     "A run would write files of these names.",
                     "choose another folder with --run.",
                 )
-            SavedJob.of(job, folder).write(folder / JOB_FILE)
+            SavedJob.of(job, folder).begin(folder / JOB_FILE)
             write_json(folder / ENVIRONMENT_FILE, asdict(environment()))
         return run
 
@@ -158,8 +159,8 @@ class Run:
     def __enter__(self) -> "Run":
         """Lock the run, and remove what a killed process left unfinished; raises UsageError if another one holds it."""
         # Another process that finds this new run taken holds the lock for a moment to find that out.
-        self._acquire(MOMENT if self._new else 0)
-        if not self._new:
+        self._acquire(MOMENT if self.new else 0)
+        if not self.new:
             _clean(self.folder)
         return self
 
@@ -186,7 +187,7 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:  # while it is locked: once it is not, the folder may belong to another process
-            if self._new and isinstance(error, GradschoolError) and self.saved(SPLIT) is None:
+            if self.new and isinstance(error, GradschoolError) and self.saved(SPLIT) is None:
                 self._discard()
         finally:
             self._lock.release()
@@ -240,6 +241,16 @@ class Run:
             return value
         before, now = f"{self._began}{os.sep}", f"{self.folder.resolve()}{os.sep}"
         return each_text(value, lambda text: now + text.removeprefix(before) if text.startswith(before) else text)
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether any step has saved something."""
+        return any(path.is_file() for name in STEPS for path in (self.folder / name).rglob("*"))
+
+    @property
+    def names_its_place(self) -> bool:
+        """Whether the version that began it says where it was, and saves the hashes of its inputs before any step."""
+        return bool(SavedJob.read(self.folder / JOB_FILE).run)
 
     @cached_property
     def _began(self) -> str:
@@ -310,7 +321,7 @@ class Run:
         path = self.folder / EVENTS_FILE
         try:
             return [
-                Recorded(float(line["time"]), KINDS[line["event"]].validate_python(line))
+                Recorded(TIME.validate_python(line["time"]), KINDS[line["event"]].validate_python(line))
                 for line in read_lines(path)
                 if line["event"] in KINDS
             ]
@@ -325,6 +336,12 @@ class Run:
             return TypeAdapter(Environment).validate_python(read_json(path)) if path.exists() else None
         except ValueError as error:
             raise DamagedError(f"{path} cannot be read.", str(error), "delete it.") from error
+
+
+def allow_run(folder: Path) -> None:
+    """Remember that the user allows a run to read the files of its job; raises UsageError if it is no run."""
+    Run.open(folder)
+    trust_run(folder / JOB_FILE)
 
 
 def resume_command(folder: Path) -> str:

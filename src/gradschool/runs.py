@@ -11,6 +11,7 @@ from gradschool.files import disk_errors, read_rows
 from gradschool.package.manifest import EVIDENCE, TEST_FILE
 from gradschool.records import Difference, RungResult, Scored
 from gradschool.report.facts import read_facts
+from gradschool.report.verified import doubt
 from gradschool.run import FILES, PACKED, RUNS, STEPS, Run
 from gradschool.saved_job import JOB_FILE
 from gradschool.score.judge import compared
@@ -24,10 +25,11 @@ class RunSummary:
     run: str
     job: str
     base: str
-    state: str  # passed, failed, not proven, unfinished or damaged
+    state: str  # passed, failed, not proven, not verified, unfinished or damaged
     rung: str = ""
     result: RungResult | None = None
     split: str = ""  # hash
+    doubt: str = ""  # why the result that is recorded is not verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +55,16 @@ def summary_of(folder: Path) -> RunSummary:
     except GradschoolError:
         return RunSummary(str(folder), "", "", "damaged")
     chosen, split = facts.chosen, facts.split.hash if facts.split else ""
-    state = facts.ended.verdict if facts.ended else "unfinished"
+    state, reason = facts.ended.verdict if facts.ended else "unfinished", doubt(facts)
     return RunSummary(
-        str(folder), run.job.name, run.job.settings.base_model, state, chosen.rung if chosen else "", chosen, split
+        str(folder),
+        run.job.name,
+        run.job.settings.base_model,
+        "not verified" if reason else state,
+        chosen.rung if chosen else "",
+        chosen,
+        split,
+        f"Its record says {state}, but {reason}." if reason else "",
     )
 
 

@@ -1,16 +1,21 @@
 """run.json: the job of a run as it was read, and where the job and the run were."""
 
+import hashlib
+import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from gradschool.errors import DamagedError
-from gradschool.files import read_json, write_json
+from gradschool.errors import DamagedError, ResourceError, TrustError
+from gradschool.file_names import FileName
+from gradschool.files import read_json, sha256, write_bytes
 from gradschool.job import Job
 from gradschool.settings import saved_settings
+from gradschool.trust import is_trusted_run, remember_run
 
 JOB_FILE = "run.json"
 
@@ -24,10 +29,10 @@ class SavedJob:
     """
 
     name: str
-    folder: str
+    folder: FileName
     settings: dict[str, Any] = field(default_factory=dict)  # of this version or of an earlier one
-    run: str = ""
-    from_run: str = ""
+    run: FileName = ""
+    from_run: FileName = ""
 
     @classmethod
     def of(cls, job: Job, run: Path) -> "SavedJob":
@@ -46,11 +51,46 @@ class SavedJob:
 
     def write(self, path: Path) -> None:
         """Write a run.json."""
-        write_json(path, TypeAdapter(SavedJob).dump_python(self, mode="json", exclude_defaults=True))
+        write_bytes(path, self._content)
+
+    def begin(self, path: Path) -> None:
+        """Write the run.json of a run that the user begins, and remember that; first, in case of a kill."""
+        with suppress(ResourceError):  # nothing can be remembered here: the user is then asked when the run is resumed
+            remember_run(hashlib.sha256(self._content).hexdigest(), path.parent)
+        self.write(path)
+
+    @property
+    def _content(self) -> bytes:
+        content = TypeAdapter(SavedJob).dump_python(self, mode="json", exclude_defaults=True)
+        return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
 
     def shared(self, settings: dict[str, Any], folder: str) -> "SavedJob":
         """The job as a package has it: without the place of the run, and with these settings and name of the folder."""
         return replace(self, settings=settings, folder=folder, run="", from_run="")
+
+
+def is_own_run(path: Path) -> bool:
+    """Whether the user has begun, or allowed, the run with this run.json."""
+    try:
+        return is_trusted_run(sha256(path))
+    except ResourceError:  # nothing is remembered here
+        return False
+
+
+def trust_run(path: Path) -> None:
+    """Remember that the user allows the run with this run.json to read the files of the job that it names."""
+    remember_run(sha256(path), path.parent)
+
+
+def demand_own_run(path: Path) -> None:
+    """Raise TrustError if the user has neither begun nor allowed a run: it names a folder whose files it would read."""
+    if not is_own_run(path):
+        folder = read_saved_job(path).folder
+        raise TrustError(
+            f"The run {path.parent} was not begun here, or its {JOB_FILE} has changed since.",
+            f"To continue it is to read the files of {folder} that it names, and to put their texts into it.",
+            "if you trust it with these files, repeat the command with --trust-run; this is remembered.",
+        )
 
 
 def read_saved_job(path: Path) -> Job:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from gradschool.values import Count, Level, Real
+
 Verdict = Literal["passed", "failed", "not proven"]
 
 
@@ -10,19 +12,19 @@ Verdict = Literal["passed", "failed", "not proven"]
 class Interval:
     """Confidence bounds of a mean; `level` is the confidence of each bound alone (one-sided)."""
 
-    low: float
-    high: float
-    level: float
+    low: Real
+    high: Real
+    level: Level
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
     """The mean of one metric over examples, with its bounds; a failed example counts as 0."""
 
-    mean: float
+    mean: Real
     interval: Interval
-    examples: int
-    groups: int
+    examples: Count
+    groups: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Difference:
     """A paired comparison with the rung `other` on the same examples: mean of (this - other), two-sided bounds."""
 
     other: str
-    mean: float
+    mean: Real
     interval: Interval
 
 
@@ -39,7 +41,7 @@ class Abstention:
     """When a specialist abstains, and what it says then: if the `signal` of its answer is below the `threshold`."""
 
     signal: str
-    threshold: float
+    threshold: Real
     text: str
 
 
@@ -70,9 +72,9 @@ class Coverage:
     """
 
     share: Score  # 1 for each question that it answered
-    min_share: float
+    min_share: Real
     abstention: Abstention
-    all_answers: float  # the mean score if it had answered every question
+    all_answers: Real  # the mean score if it had answered every question
     curve: tuple[tuple[float, float], ...] = ()
 
 
@@ -81,25 +83,25 @@ class AgainstIncumbent:
     """The paired comparison with what the user has now, on the questions that it answered, and its verdict."""
 
     name: str  # of its file
-    margin: float  # by which a score may be lower
+    margin: Real  # by which a score may be lower
     difference: Difference
     verdict: Verdict
-    score: float  # of the incumbent on these questions
-    examples: int
-    groups: int
-    unanswered: int  # questions without an answer of the incumbent
+    score: Real  # of the incumbent on these questions
+    examples: Count
+    groups: Count
+    unanswered: Count  # questions without an answer of the incumbent
     more_examples: int | None  # as in Report
     failures: dict[str, int] = field(default_factory=dict)  # of the incumbent's answers, by kind; each counts as 0
     # The upper bound of the difference on validation, if that excludes the margin: then the test set decides nothing.
-    validation_high: float | None = None
+    validation_high: Real | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
     """How a climb uses its test set, which sets what its verdict means."""
 
-    climb: int = 1  # the number of climbs on this test set, with this one
-    budget: float = 0.0  # this climb's part of the error probability; 0 in older runs
-    chance: float = 0.0  # the highest probability that one of these climbs passes falsely
-    per_group: int = 0  # the most test examples of a group; 0: all of them
-    unasked: int = 0  # questions that were not asked, because no answers to them could change the verdict
+    climb: Count = 1  # the number of climbs on this test set, with this one
+    budget: Real = 0.0  # this climb's part of the error probability; 0 in older runs
+    chance: Real = 0.0  # the highest probability that one of these climbs passes falsely
+    per_group: Count = 0  # the most test examples of a group; 0: all of them
+    unasked: Count = 0  # questions that were not asked, because no answers to them could change the verdict

@@ -8,13 +8,16 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
 
+from gradschool.file_names import FileName
 from gradschool.hub_pages import page_of
+from gradschool.values import MAX_NEW_TOKENS, MAX_TEMPERATURE, Seed
 
 BUILT_IN = "pocket"  # the base model that is part of the package
 Purpose = Literal["style", "skill", "persona"]  # of `prepare`
 ExportForm = Literal["adapter", "merged", "gguf", "ollama"]
 NumberFormat = Literal["q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "f16", "bf16", "f32"]  # of GGUF files, small to large
 NUMBER_FORMAT: NumberFormat = "q8_0"
+MAX_SHOTS, MAX_PASSAGES = 10_000, 1_000
 MAX_DROP = 0.02  # of the mean score by an export, if that is more than one example
 METRICS = ("exact_match", "label", "json_fields", "token_f1", "rouge_l", "chrf", "rules", "style")
 
@@ -34,16 +37,18 @@ class Section(BaseModel):
 class Data(Section):
     """Where the examples and documents are."""
 
-    examples: str | Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+    examples: FileName | Annotated[tuple[FileName, ...], Field(min_length=1)] = Field(
         "examples.jsonl",
         description="file or folder of examples, a pattern, or a list of these: messages, prompt/completion, alpaca, "
         "sharegpt as JSON lines or JSON, CSV, or xlsx",
     )
-    documents: str | None = Field(
+    documents: FileName | None = Field(
         None, description="folder (or file) of documents for the ground rung: md, txt, html, pdf, docx, epub, xlsx"
     )
-    guidelines: str | None = Field(None, description="text file with guidelines; it becomes part of the instructions")
-    others: str | None = Field(
+    guidelines: FileName | None = Field(
+        None, description="text file with guidelines; it becomes part of the instructions"
+    )
+    others: FileName | None = Field(
         None,
         description="texts of other authors, for the metric style: JSON lines with `text`, or a folder of documents; "
         "default: questions that are as long as their answers",
@@ -76,9 +81,7 @@ class SplitSettings(Section):
         description="by chance (drawn from the contents), or by time: the latest groups become the test set, "
         "the ones before them the validation set",
     )
-    fresh_test: bool = Field(
-        False, description="take the test set from examples that no earlier climb in the folder of the runs tested on"
-    )
+    fresh_test: bool = Field(False, description="test on examples that no earlier climb in this folder tested on")
     test_share: float | None = Field(
         None, gt=0, lt=1, description="fraction of examples in the test set; default: sized to prove the goal"
     )
@@ -91,7 +94,7 @@ class SplitSettings(Section):
     max_validation: int = Field(
         100, ge=5, description="maximum number of validation examples", json_schema_extra={"unit": "examples"}
     )
-    seed: int = Field(0, description="seed of the split")
+    seed: Seed = Field(0, description="seed of the split")
 
 
 class Rule(Section):
@@ -107,7 +110,7 @@ class Rule(Section):
 class Goal(Section):
     """What counts as good, and when it is good enough."""
 
-    metric: str = Field(
+    metric: FileName = Field(
         "token_f1",
         description="how an answer is scored against its ideal: " + ", ".join(METRICS) + ", or metrics.py:function",
     )
@@ -117,7 +120,7 @@ class Goal(Section):
         le=1,
         description="score to reach; a rung passes when the lower confidence bound of its score reaches it",
     )
-    incumbent: str | Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
+    incumbent: FileName | Annotated[tuple[FileName, ...], Field(min_length=1)] | None = Field(
         None,
         description="answers of what you have now to the same questions (a file, a folder, or a list of these): a rung "
         "passes when it is proven not to be worse by more than `margin`; with a pass mark, both must hold",
@@ -127,10 +130,10 @@ class Goal(Section):
         None,
         gt=0,
         lt=1,
-        description="fraction of questions that must be proven to be answered: if the specialist is not sure, it may "
-        "abstain from the others, and the pass mark is for those that it answers; default: it answers all",
+        description="fraction of questions that must be proven to be answered: from others it may abstain if it is not "
+        "sure, and the pass mark is for those that it answers; default: it answers all",
     )
-    extra_metrics: tuple[str, ...] = Field((), description="further metrics that are reported but decide nothing")
+    extra_metrics: tuple[FileName, ...] = Field((), description="further metrics that are reported but decide nothing")
     rules: tuple[Rule, ...] = Field((), description="rules to check: [[goal.rules]] with name, kind, value")
     error_budget: float = Field(
         0.05,
@@ -143,7 +146,7 @@ class Goal(Section):
 class Prompt(Section):
     """The prompt rung."""
 
-    shots: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+    shots: tuple[Annotated[int, Field(ge=0, le=MAX_SHOTS)], ...] = Field(
         (0, 2, 4), min_length=1, description="numbers of examples to try in the prompt; the best on validation is used"
     )
     nearest: bool = Field(True, description="also try the examples nearest to each question")
@@ -152,7 +155,7 @@ class Prompt(Section):
 class Ground(Section):
     """The ground rung."""
 
-    passages: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+    passages: tuple[Annotated[int, Field(ge=1, le=MAX_PASSAGES)], ...] = Field(
         (1, 3),
         min_length=1,
         description="numbers of passages to try before each question; the best on validation is used",
@@ -160,7 +163,7 @@ class Ground(Section):
     passage_words: int = Field(
         90, ge=10, description="length of a passage; passages end at sentence ends", json_schema_extra={"unit": "words"}
     )
-    embedder: str | None = Field(
+    embedder: FileName | None = Field(
         None, description="embedding model (folder or Hub id) for vector search; default: full-text search only"
     )
 
@@ -208,7 +211,7 @@ class Tune(Section):
         False,
         description="also train on 1/8, 1/4 and 1/2 of the examples, to estimate the gain from twice as many",
     )
-    seed: int = Field(0, description="seed of the initial LoRA weights and of the order of examples")
+    seed: Seed = Field(0, description="seed of the initial LoRA weights and of the order of examples")
 
 
 class Answers(Section):
@@ -217,24 +220,27 @@ class Answers(Section):
     max_new_tokens: int | None = Field(
         None,
         ge=1,
+        le=MAX_NEW_TOKENS,
         description="maximum length of an answer; default: from the longest ideal answer",
         json_schema_extra={"unit": "tokens"},
     )
-    temperature: float = Field(0.0, ge=0, description="sampling temperature; 0 is greedy decoding")
+    temperature: float = Field(0.0, ge=0, le=MAX_TEMPERATURE, description="sampling temperature; 0 is greedy decoding")
     abstention: str | None = Field(
         None, description="what a specialist says when it abstains (goal.min_answered); default: a sentence in English"
     )
     batch_size: int | None = Field(
-        None, ge=1, description="maximum batch size of the local engine; default: chosen for the machine"
+        None, ge=1, le=100_000, description="maximum batch size of the local engine; default: chosen for the machine"
     )
 
 
 class Remote(Section):
     """How to call a model server, if base_model is an address."""
 
-    timeout: float = Field(60.0, gt=0, description="timeout for one answer", json_schema_extra={"unit": "seconds"})
-    retries: int = Field(4, ge=0, description="retries after a temporary failure, with increasing delays")
-    concurrency: int = Field(4, ge=1, description="maximum number of concurrent requests")
+    timeout: float = Field(
+        60.0, gt=0, le=1_000_000, description="timeout for one answer", json_schema_extra={"unit": "seconds"}
+    )
+    retries: int = Field(4, ge=0, le=100, description="retries after a temporary failure, with increasing delays")
+    concurrency: int = Field(4, ge=1, le=10_000, description="maximum number of concurrent requests")
     api_key_env: str = Field(
         "OPENAI_API_KEY",
         description="environment variable that holds the API key; keys are never read from files or saved",
@@ -247,9 +253,8 @@ class Settings(Section):
     task: str = Field(
         "", description="the instructions: what the specialist should do, in the words of a system prompt"
     )
-    base_model: str = Field(
-        BUILT_IN,
-        description="pocket (built in), a local folder, a Hub id, or the address of an OpenAI-compatible server",
+    base_model: FileName = Field(
+        BUILT_IN, description="pocket (built in), smollm2, a folder, a GGUF file, ollama:NAME, a Hub id, or a server"
     )
     model: str | None = Field(None, description="name of the model on that server")
     revision: str | None = Field(

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import AliasChoices, Field
 
 from gradschool.data.nearest import NearestQuestions
+from gradschool.errors import DamagedError
 from gradschool.ground.cite import INSTRUCTIONS, cite, cited, quote_passages, supported
 from gradschool.ground.index import Index
 from gradschool.model.engine import Engine, TextLoss, refused
@@ -16,6 +17,7 @@ from gradschool.model.local import local_engine
 from gradschool.model.signals import RELEVANCE
 from gradschool.records import Abstention, Answer, Conversation, Decoding, Example, Message, Passage, last_user
 from gradschool.score.abstention import given
+from gradschool.settings import MAX_PASSAGES, MAX_SHOTS
 
 # Metadata of the recipe's fields that a package stores as files, not in its manifest.
 FOLDER = {"in": "folder"}  # a folder with the name of the field
@@ -31,10 +33,10 @@ class Recipe:
     """
 
     instructions: str = ""
-    shots: int = 0
+    shots: Annotated[int, Field(ge=0, le=MAX_SHOTS)] = 0
     nearest: bool = False
     examples: tuple[Example, ...] = field(default=(), metadata=FILE)
-    passages: int = 0
+    passages: Annotated[int, Field(ge=0, le=MAX_PASSAGES)] = 0
     index: str = field(default="", metadata=FOLDER)
     adapter: str = field(default="", metadata=FOLDER)
     weights: str = field(default="", metadata=FOLDER)  # of a fully tuned base, instead of an adapter
@@ -70,6 +72,14 @@ class Specialist:
 
     engine: Engine
     recipe: Recipe
+
+    def __post_init__(self) -> None:
+        if self.recipe.passages and not self.recipe.index:
+            raise DamagedError(
+                f"The recipe asks for {self.recipe.passages} passages, and there is no index to find them in.",
+                "A recipe that uses passages is saved with the index of its documents.",
+                "copy the specialist again from its source, or climb again.",
+            )
 
     def conversation(self, question: Conversation) -> tuple[Conversation, tuple[Passage, ...]]:
         """The conversation that the base is asked, and the passages in it.

@@ -1,4 +1,4 @@
-"""What the user has allowed, remembered in a private file: hosts with the key they get, and code by its hash."""
+"""What the user has allowed, remembered in a private file: hosts with the key they get; code and runs by their hash."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,6 +16,7 @@ class Trusted:
 
     hosts: Mapping[str, str] = field(default_factory=dict)  # the variable with the API key, by origin
     code: Mapping[str, str] = field(default_factory=dict)  # the path at that time, by the SHA-256 of the file
+    runs: Mapping[str, str] = field(default_factory=dict)  # the folder at that time, by the SHA-256 of its run.json
 
 
 TRUST = Remembered("trust.json", TypeAdapter(Trusted), Trusted(), "you are then asked again")
@@ -36,6 +37,17 @@ def remember_code(path: Path) -> None:
     """Allow a file of Python code to run, as long as its content stays the same."""
     new = {sha256(path): str(path.resolve())}
     TRUST.change(lambda known: replace(known, code={**known.code, **new}))
+
+
+def remember_run(digest: str, folder: Path) -> None:
+    """Remember that the user began or allowed a run, by the SHA-256 of its run.json."""
+    new = {digest: str(folder.resolve())}
+    TRUST.change(lambda known: replace(known, runs={**known.runs, **new}))
+
+
+def is_trusted_run(digest: str) -> bool:
+    """Whether the user has begun or allowed the run whose run.json has this SHA-256."""
+    return digest in trusted().runs
 
 
 def is_trusted_code(path: Path) -> bool:

@@ -1,6 +1,6 @@
 """A workspace: everything a climb works with. Examples read, checked and split, the base opened, the metric found."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from gradschool.against_base import demand_trainable, fit_to_base
@@ -23,16 +23,18 @@ from gradschool.model.engine import Engine
 from gradschool.model.opening import is_moved, open_engine, remember_base
 from gradschool.model.places import find_base
 from gradschool.model.spoken import evidence_against
-from gradschool.records import Decoding, Example, Note, Source, Split, Work
+from gradschool.records import Decoding, Example, Note, Source, Split, Use, Work
 from gradschool.run import DOCUMENTS, ENGINE, INPUTS, SPLIT, Run
 from gradschool.rungs.ladder import LADDER, count_looks
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Rung
 from gradschool.rungs.untrained import decodings_for, demand_fit
+from gradschool.saved_job import JOB_FILE, demand_own_run
 from gradschool.score.judge import demand_mark
 from gradschool.score.metrics import files_of, find_metrics
 from gradschool.score.provable import Proof, proof_of
 from gradschool.score.threshold import Look, in_advance
+from gradschool.settings import Goal
 from gradschool.tune.world import current
 
 MIN_LANGUAGE, LANGUAGE_TEXTS = 0.1, 20  # fraction of the examples from which a language is reported; texts counted
@@ -74,6 +76,8 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
     A run saves its split and the identity of its base, and raises DataError or DamagedError if they have changed since.
     Without a run nothing is written.
     """
+    if run and not run.new:
+        demand_own_run(run.folder / JOB_FILE)
     check_job(job)
     if run:
         _demand_same_inputs(run)
@@ -104,16 +108,9 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
     proof = None
     if goal.pass_mark is not None:
         proof = proof_of([example.group for example in test], len(readable.examples), goal.pass_mark, looks.level)
-    if run:
-        for issue in (*unspoken, *shortage, *leaks):
-            yield Note(str(issue), "warning")
-    yield Note(split.advice())
-    if again := warning(use, goal.error_budget):
-        yield Note(again, "warning")
-    if run and proof:
-        yield Note(proof.sentence(), "info" if proof.possible else "warning")
-    if goal.min_answered is not None and proof:
-        yield Note(in_advance(Look(proof.groups, looks.level, proof.pass_mark, goal.min_answered)))
+    yield from _notes((*unspoken, *shortage, *leaks) if run else (), split, use, goal)
+    if proof:
+        yield from _notes_about(proof, goal, looks.level, bool(run))
     decoding, untrained_decoding = decodings_for([*train, *validation], engine, job)
     with carried(data.issues):
         if run and measure.unfitted:
@@ -127,6 +124,23 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
     with carried(data.issues):
         incumbent = yield from _incumbent(job, run, data, measure, looks.level)
     return Workspace(engine, data, measure, decoding, untrained_decoding, looks, proof, incumbent)
+
+
+def _notes(issues: Sequence[Issue], split: Split, use: Use, goal: Goal) -> Iterator[Note]:
+    """What is said about the examples and their split before the climb."""
+    for issue in issues:
+        yield Note(str(issue), "warning")
+    yield Note(split.advice())
+    if again := warning(use, goal.error_budget):
+        yield Note(again, "warning")
+
+
+def _notes_about(proof: Proof, goal: Goal, level: float, climbs: bool) -> Iterator[Note]:
+    """What is said before the climb about what the test set can prove."""
+    if climbs:
+        yield Note(proof.sentence(), "info" if proof.possible else "warning")
+    if goal.min_answered is not None:
+        yield Note(in_advance(Look(proof.groups, level, proof.pass_mark, goal.min_answered)))
 
 
 def _incumbent(job: Job, run: Run | None, data: Dataset, measure: Measure, level: float) -> Work[Compared | None]:
@@ -181,10 +195,16 @@ def _demand_same_inputs(run: Run) -> None:
     data = job.settings.data
     names = (*files_of(job.settings.goal), data.guidelines, data.others)
     now = {name: hash_of(job.path(name)) for name in names if name} | incumbent_hash(job)
-    if run.saved(SPLIT) is None:
-        run.save(INPUTS, now)
-    inputs, documents = run.saved(INPUTS), run.saved(DOCUMENTS)  # earlier versions saved neither
-    began = (now if inputs is None else inputs) | ({} if documents is None else documents)
+    inputs = run.saved(INPUTS)
+    if inputs is None and not run.has_steps:
+        inputs = run.save(INPUTS, now)
+    if inputs is None and run.names_its_place:
+        raise DamagedError(
+            f"{run.folder} is damaged: it has finished steps, and does not say which files they are of.",
+            f"done/{INPUTS.name}.json is saved before any step; without it, changed files would not be noticed.",
+            "restore that file to continue this run, or start a new climb.",
+        )
+    began = (inputs or {}) | (run.saved(DOCUMENTS) or {})  # earlier versions saved neither
     for name in began:
         if began[name] != now.get(name, hash_of(job.path(name))):
             raise DataError(

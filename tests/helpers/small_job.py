@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from forked import Forked
 from gradschool import cli
+from gradschool.run import allow_run
 
 GOODS = ["apples", "bolts", "candles", "doors", "eggs", "files", "gloves", "hinges", "inks", "jars", "kettles", "lamps"]
 TOWNS = ["Ashby", "Borth", "Crewe", "Dover", "Epsom", "Frome"]
@@ -183,7 +184,9 @@ def whole_climb(shared: Path) -> Whole:
         if not ended.exists():
             whole = climb(home)
             ended.write_text(json.dumps([whole.code, whole.said, whole.complained]))
-    return Whole(home, *json.loads(ended.read_text()))
+    whole = Whole(home, *json.loads(ended.read_text()))
+    allow_run(whole.run)  # another worker may have climbed it
+    return whole
 
 
 def climb(home: Path, *options: object) -> Whole:

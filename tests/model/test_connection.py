@@ -6,12 +6,27 @@ from gradschool.errors import RemoteError
 from gradschool.model.connection import is_loopback, trusts_environment
 from gradschool.model.remote import RemoteEngine
 
+NUMBERS = ["127.0.0.1", "127.8.8.8", "::1", "[::1]", "::ffff:127.0.0.1", "0.0.0.0"]
+NAMES = ["api.localhost", "API.LOCALHOST.", "localhost.localdomain", "ip6-localhost"]
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.8.8", "::1", "[::1]", "api.localhost", "0.0.0.0"])
+
+@pytest.mark.parametrize("host", ["localhost", "LocalHost.", *NUMBERS, *NAMES])
 def test_this_machine_is_asked_directly(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
-    assert is_loopback(host) and not trusts_environment(host)
+    assert not trusts_environment(host)
     RemoteEngine("http://localhost:1/v1", "small")
+
+
+@pytest.mark.parametrize(
+    "host", [*NAMES, "localhost.example", "localho\u017ft", "127.0.0.1.example", "localhost..", ""]
+)
+def test_a_name_that_may_resolve_elsewhere_is_not_this_machine(host: str) -> None:
+    assert not is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["localhost", "LocalHost.", *NUMBERS])
+def test_localhost_and_its_addresses_are_this_machine(host: str) -> None:
+    assert is_loopback(host)
 
 
 def test_a_proxy_that_cannot_be_used_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:

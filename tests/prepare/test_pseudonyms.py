@@ -10,7 +10,8 @@ from gradschool.prepare.options import private_modes
 from gradschool.prepare.people import People, name_words
 from gradschool.prepare.placeholders import made_up
 from gradschool.prepare.pseudonyms import Pseudonyms
-from gradschool.prepare.review import ValueDecision
+from gradschool.prepare.review import ReviewRow, ValueDecision
+from gradschool.prepare.saved_names import SavedNames
 
 PEOPLE = [
     ("Anna Keller", "anna.keller@boats.example"),
@@ -55,7 +56,8 @@ def test_every_speaker_has_a_pseudonym_that_stays(name: str) -> None:
 def test_a_second_run_finds_the_names_of_the_first() -> None:
     """A name from a greeting may be an ordinary word, and is not searched for as a whole name, on any run."""
     text = "Dear Vicar,\n\nDelia P. told the vicar that the bells are back.\n\nYours,\nDelia"
-    found, saved = [], {}
+    saved: SavedNames | None = None
+    found = []
     for _ in range(3):
         people = People()
         if saved:
@@ -135,7 +137,7 @@ def test_the_address_of_a_list_gets_a_pseudonym_of_nobody() -> None:
     people = len(made.people.entries)
     first = said(made, "knots@boats.example, Knots@boats.example")
     assert first.startswith("list-") and len(set(first.split(", "))) == 1 and len(made.people.entries) == people
-    again = Pseudonyms(private_modes(""), json.loads(json.dumps(made.as_map())))
+    again = Pseudonyms(private_modes(""), SavedNames.parse(json.loads(made.as_map().text)))
     assert said(again, "knots@boats.example") == first.split(", ")[0] and said(again, first) == first
 
 
@@ -143,19 +145,19 @@ def test_the_map_repeats_and_undoes_the_pseudonyms() -> None:
     made = names()
     text = "Dear Anna, Tom Müller (tom@gmail.com, 020 7946 0112) and Mr Keller."
     first = said(made, text, 0)
-    kept = json.loads(json.dumps(made.as_map()))
+    kept = SavedNames.parse(json.loads(made.as_map().text))
     again = Pseudonyms(private_modes(""), kept)
     again.people.keep_names(["Ambrose Pellow"])
     assert said(again, text, 0) == first
     again.people.register([("Eve Newcomer", "eve@example.org")])
     assert said(again, text, 0) == first and said(again, "Eve Newcomer") != "Eve Newcomer"
     undone = first
-    for person in kept["people"]:
-        given, family = person["pseudonym"].split()
-        for name in person["names"]:
+    for person in kept.people:
+        given, family = person.pseudonym.split()
+        for name in person.names:
             undone = undone.replace(given, name.split()[0].title()).replace(family, name.split()[-1].title())
-    for value in kept["values"]:
-        undone = undone.replace(value["pseudonym"], value["value"])
+    for value in kept.values:
+        undone = undone.replace(value.pseudonym, value.value)
     assert "Dear Anna" in undone and "020 7946 0112" in undone and "Mr Keller" in undone
 
 
@@ -190,9 +192,9 @@ def test_decisions_about_values_are_applied() -> None:
     pieces = made.replace("Call 020 7946 0112, write jan@example.net, ask Anna Keller.", [], "en")[1]
     keys = {piece.kind: piece.key for piece in pieces}
     decisions = {
-        keys["phone number"]: ValueDecision("keep", "", {}),
-        keys["e-mail address"]: ValueDecision("pseudonyms", "x@example.com", {}),
-        keys["name"]: ValueDecision("drop", "", {}),
+        keys["phone number"]: ValueDecision("keep", "", ReviewRow()),
+        keys["e-mail address"]: ValueDecision("pseudonyms", "x@example.com", ReviewRow()),
+        keys["name"]: ValueDecision("drop", "", ReviewRow()),
     }
     again = names(decisions=decisions)
     text, pieces = again.replace("Call 020 7946 0112, write jan@example.net, ask Anna Keller.", [], "en")

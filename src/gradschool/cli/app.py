@@ -19,7 +19,7 @@ from gradschool.cli.helping import HelpfulCommand, HelpfulGroup
 from gradschool.cli.lines import PlainConsole, say
 from gradschool.settings import MAIN, RENAMED, Option, Renamed, flag_of, keyword_of, options, shown
 from gradschool.version import __version__
-from gradschool.visible import visible
+from gradschool.visible import one_line, visible
 
 app = typer.Typer(
     cls=HelpfulGroup,
@@ -32,6 +32,7 @@ app = typer.Typer(
 )
 out, err = PlainConsole(), PlainConsole(stderr=True)
 # By their old flags. Options that are not settings have no path, and `flag_of` makes a flag of their name.
+MAX_SHOWN = 300  # characters of the name of a file, in an error
 RENAMED_FLAGS = {flag_of(old): new for old, new in RENAMED.items()} | {"--most-drop": Renamed("max_drop")}
 
 JobPath = Annotated[Path, typer.Argument(help="a folder with job.toml, a .toml file, or a file of examples")]
@@ -49,6 +50,11 @@ AllowHost = Annotated[
 ]
 TrustCode = Annotated[
     bool, typer.Option("--trust-code", help="allow the Python code of its metric; remembered until it changes")
+]
+
+TrustRun = Annotated[
+    bool,
+    typer.Option("--trust-run", help="let a run that you did not begin here read the files of its job; remembered"),
 ]
 
 
@@ -99,6 +105,10 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
         except BrokenPipeError:  # the reader of our output closed the pipe, as `head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
+        except OSError as error:
+            if error.filename is None:
+                raise
+            raise _reported(_refused(error)) from None
 
     return app.command(cls=Command)(guarded)
 
@@ -125,9 +135,18 @@ class Command(HelpfulCommand):
             raise
 
 
+def _refused(error: OSError) -> errors.UsageError:
+    """The error for a file or folder that the system refuses, such as one with a name that is too long."""
+    return errors.UsageError(
+        f"{str(error.filename)[:MAX_SHOWN]} cannot be used.",
+        f"The system says: {error.strerror or type(error).__name__}.",
+        "check its name, and whether you may read it.",
+    )
+
+
 def _reported(error: errors.GradschoolError) -> typer.Exit:
     """Print an error; returns the exception that ends the program with its exit code."""
-    say(err, escape(error.what), style="red")
+    say(err, escape(one_line(error.what)), style="red")
     for line in (error.why, error.fix and f"What to do: {error.fix}"):
         if line:
             say(err, escape(line))

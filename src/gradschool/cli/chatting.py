@@ -3,11 +3,9 @@
 import sys
 from collections.abc import Iterator, Mapping
 
-from rich.markup import escape
-
 from gradschool import errors
 from gradschool.cli.app import err, out
-from gradschool.cli.lines import say
+from gradschool.cli.lines import escape, say
 from gradschool.cli.screen import show_notes
 from gradschool.records import Conversation, Message
 from gradschool.specialist import Specialist
@@ -52,7 +50,7 @@ def command_of(line: str) -> str:
 
 def _answered(name: str, speaker: Specialist, asked: Conversation) -> Conversation:
     """The conversation with the speaker's answer; without the question if it cannot be answered or Ctrl-C stops it."""
-    out.print(f"[bold]{name}[/]: ", end="")
+    out.print(f"[bold]{escape(name)}[/]: ", end="")
     answer = ""
     try:
         for text in speaker.stream(asked):

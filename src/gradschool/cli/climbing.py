@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from gradschool import errors
 from gradschool.cli.app import (
@@ -13,6 +12,7 @@ from gradschool.cli.app import (
     AsJson,
     JobPath,
     TrustCode,
+    TrustRun,
     Verbose,
     allow_hosts,
     command,
@@ -23,7 +23,7 @@ from gradschool.cli.app import (
     with_settings,
     write_issues,
 )
-from gradschool.cli.lines import say
+from gradschool.cli.lines import escape, say
 from gradschool.job import Job, read_job
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def climb(
     resume: Annotated[Path | None, typer.Option(help="continue an interrupted run")] = None,
     allow_host: AllowHost = None,
     trust_code: TrustCode = False,
+    trust_run: TrustRun = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
     *,
@@ -49,12 +50,14 @@ def climb(
     from gradschool.cli.screen import Screen
     from gradschool.cli.tables import show_climbed
     from gradschool.climbing import climb as climb_run
-    from gradschool.run import resume_command
+    from gradschool.run import allow_run, resume_command
     from gradschool.tune.train_job import help_train_under_torchrun
 
     if help_train_under_torchrun():
         return
     allow_hosts(allow_host)
+    if trust_run and resume:
+        allow_run(resume)
     opened = _open_run(job, run, resume, overrides, trust_code)
     console = err if as_json else out
     try:

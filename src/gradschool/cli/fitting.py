@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from gradschool.cli.app import AsJson, command, out, print_json
-from gradschool.cli.lines import command_line, say
+from gradschool.cli.lines import command_line, escape, say
 from gradschool.cli.rows import show_rows
 from gradschool.job import read_job
 from gradschool.records import Decoding

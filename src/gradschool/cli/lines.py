@@ -8,10 +8,11 @@ from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.markup import escape as without_markup
 from rich.segment import Segment
 from rich.text import Text
 
-from gradschool.visible import visible
+from gradschool.visible import one_line, visible
 
 FULL_WIDTH, WIDE = 80, 100  # in narrower consoles, tables put less side by side
 MARGIN = 5  # columns of a command's line for its indent, a space and the sign that it continues
@@ -30,6 +31,11 @@ class PlainConsole(Console):
         """The segments of something to print; those of rich itself, which move the cursor, stay as they are."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(visible(segment.text), segment.style)
+
+
+def escape(text: str, *, lines: bool = False) -> str:
+    """A text of others as markup that shows it as it is: in one line, unless it may have `lines` of its own."""
+    return without_markup(text if lines else one_line(text))
 
 
 def say(console: Console, markup: str, style: str = "") -> None:

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from gradschool.cli.app import AsJson, command, err, out, print_json, write_issues
-from gradschool.cli.lines import command_line, say
+from gradschool.cli.lines import command_line, escape, say
 from gradschool.errors import DataError, GradschoolError, UsageError
 from gradschool.settings import Data, Purpose, Settings
 
@@ -183,7 +182,8 @@ def _show_next(prepared: "Prepared") -> None:
     for step in steps:
         _line(f"  {step}")
     for name in ("check", *([] if summary.obstacles or summary.lacks else ["climb"])):
-        out.print(f"  {escape(command_line(out, 'gradschool', name, folder))}", highlight=False, soft_wrap=True)
+        command = command_line(out, "gradschool", name, folder)
+        out.print(f"  {command}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _show_rules(guidelines: "Sequence[Guideline]") -> None:

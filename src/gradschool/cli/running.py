@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from gradschool import errors
 from gradschool.cli.app import AsJson, command, out, print_json
-from gradschool.cli.lines import command_line, say
+from gradschool.cli.lines import command_line, escape, say
 from gradschool.cli.rows import show_rows
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def _show(listed: "Sequence[RunSummary]", folder: Path) -> None:
     _show_rows(listed)
     if len(listed) > 1:
         command = command_line(out, "gradschool", "runs", *(one.run for one in listed[-2:]))
-        out.print(f"  {escape(command)}", highlight=False, soft_wrap=True)
+        out.print(f"  {command}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _show_rows(listed: "Sequence[RunSummary]") -> None:
@@ -61,8 +60,11 @@ def _show_rows(listed: "Sequence[RunSummary]") -> None:
     for one in listed:
         report = one.result.report if one.result else None
         score = f"{report.score.mean:.3f}\n{bounds(report.score.interval)}" if report else ""
-        rows.append((escape(one.run), escape(one.base), one.rung, score, one.state))
+        rows.append((escape(one.run), escape(one.base), escape(one.rung), score, one.state))
     show_rows(out, ("run", "base", "rung", "score", "state"), rows, left=range(5))
+    for one in listed:
+        if one.doubt:
+            say(out, f"{escape(one.run)} is not verified. {escape(one.doubt)}", style="yellow")
 
 
 def _show_comparison(compared: "Comparison") -> None:

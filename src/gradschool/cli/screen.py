@@ -6,12 +6,11 @@ from types import TracebackType
 from typing import TypeVar
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 from rich.table import Column
 
-from gradschool.cli.lines import FULL_WIDTH, say
+from gradschool.cli.lines import FULL_WIDTH, escape, say
 from gradschool.model.engine import Engine
 from gradschool.model.remote import new_notes
 from gradschool.package.verdicts import bounded, decided
@@ -109,14 +108,13 @@ class Screen(AbstractContextManager["Screen"]):
 def rung_line(result: RungResult) -> str:
     """The result of a rung in one line."""
     if result.report is None:
-        return f"[bold]{result.rung}[/]: skipped, {escape(result.skipped)}"
+        return f"[bold]{escape(result.rung)}[/]: skipped, {escape(result.skipped)}"
     style = VERDICT_STYLE[result.report.verdict]
     failed = "".join(f"; failed gate: {escape(gate.name)}" for gate in result.gates if not gate.held)
     coverage = result.report.coverage
     answered = f" on the {coverage.share.mean:.0%} that it answers" if coverage else ""
-    return (
-        f"[bold]{result.rung}[/]: {bounded(result.report.score)}{answered} [{style}]{decided(result.report)}[/]{failed}"
-    )
+    scored = f"{bounded(result.report.score)}{answered}"
+    return f"[bold]{escape(result.rung)}[/]: {scored} [{style}]{decided(result.report)}[/]{failed}"
 
 
 def show_notes(console: Console, engine: Engine) -> None:

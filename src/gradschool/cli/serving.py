@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.markup import escape
 
 from gradschool import errors
 from gradschool.cli.app import AllowHost, BaseOption, allow_hosts, command, err, out
-from gradschool.cli.lines import say
+from gradschool.cli.lines import escape, say
 
 
 @command
@@ -96,7 +95,7 @@ def serve(
         shell_key = f"$(cat {shlex.quote(str(api_key_file))})" if api_key_file else f"${api_key_env}"
         say(out, "\n".join([*lines, "Try it:"]))
         command = curl_command(address, next(iter(service.models)), shell_key if key else "")
-        out.print(escape(command), highlight=False, soft_wrap=True)
+        out.print(command, markup=False, highlight=False, soft_wrap=True)
         Server(service, key, origins).serve_until_signal(listening)
     out.print("Stopped.")
 

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from gradschool import errors
 from gradschool.cli.app import (
@@ -19,7 +18,7 @@ from gradschool.cli.app import (
     out,
     print_json,
 )
-from gradschool.cli.lines import say
+from gradschool.cli.lines import escape, say
 from gradschool.cli.rows import show_rows
 from gradschool.settings import MAX_DROP, NUMBER_FORMAT, ExportForm, NumberFormat
 

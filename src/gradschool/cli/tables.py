@@ -6,11 +6,10 @@ from textwrap import fill, wrap
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from gradschool.cli.lines import FULL_WIDTH, WIDE, command_line, say, width_of
+from gradschool.cli.lines import FULL_WIDTH, WIDE, command_line, escape, say, width_of
 from gradschool.cli.rows import show_rows
 from gradschool.cli.screen import VERDICT_STYLE
 from gradschool.climbing import Climbed
@@ -58,7 +57,7 @@ def show_climbed(console: Console, climbed: Climbed, run: Path) -> None:
         command_line(console, "gradschool", "chat", folder, "--compare"),
         command_line(console, "gradschool", "answer", folder, stdin=folder / EVIDENCE / QUESTIONS),
     ):
-        console.print(f"  {escape(line)}", highlight=False, soft_wrap=True)
+        console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
     say(console, "  `gradschool score` scores it on more examples: name the specialist and your file.")
 
 
@@ -95,13 +94,13 @@ def ladder_table(results: Sequence[RungResult], width: int = WIDE) -> Table:
 def _ladder_row(result: RungResult, narrow: bool, verdict_width: int) -> tuple[str, ...]:
     report = result.report
     if report is None:
-        return (result.rung, escape(result.skipped), *[""] * (1 if narrow else 2), verdict_words(result), "")
+        return (escape(result.rung), escape(result.skipped), *[""] * (1 if narrow else 2), verdict_words(result), "")
     score = [f"[bold]{report.score.mean:.3f}[/]", bounds(report.score.interval)]
     if report.coverage:
         score += [f"of {report.coverage.share.mean:.0%} answered", bounds(report.coverage.share.interval)]
     compared = [line for pair in differences(report) for part in pair for line in wrap(part, DIFFERENCE_WIDTH)]
     return (
-        result.rung,
+        escape(result.rung),
         escape(result.recipe),
         *(["\n".join([*score, *compared])] if narrow else ["\n".join(score), "\n".join(compared)]),
         f"[{VERDICT_STYLE[report.verdict]}]{fill(verdict_words(result), verdict_width)}[/]",
@@ -190,7 +189,7 @@ def show_reading(console: Console, columns: Mapping[str, str], first: Example) -
     say(console, f"{escape(str(first.source))} is read as")
     for message in first.messages:
         text = message.content if len(message.content) <= MAX_SHOWN else f"{message.content[:MAX_SHOWN]}…"
-        say(console, f"  {escape(message.role)}: {escape(text)}", style="dim")
+        say(console, f"  {escape(message.role)}: {escape(text, lines=True)}", style="dim")
     if first.other_answers:
         say(console, f"  also right: {escape('; '.join(first.other_answers))}", style="dim")
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from gradschool import errors
 from gradschool.cli.app import (
@@ -23,7 +22,7 @@ from gradschool.cli.app import (
     out,
     print_json,
 )
-from gradschool.cli.lines import say
+from gradschool.cli.lines import escape, say
 from gradschool.visible import visible
 
 

@@ -1,7 +1,8 @@
 """Convert documents in a child process, with limits of time and memory that hold for hostile files too."""
 
 import contextlib
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -14,18 +15,34 @@ CHILD = "gradschool.data.convert_child"
 ADVICE = "It may be damaged; save it again, divide it, or save it as plain text."
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A reply of the child: a page of a pdf, or all text of another document."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SheetRow:
+    """A reply of the child: a row of a workbook, with the number and the title of its sheet."""
+
+    sheet: int
+    title: str
+    cells: Sequence[str]
+
+
 def converted(suffix: str, content: bytes, limits: Limits = LIMITS) -> Generator[str, None, None]:
     """The pages of a pdf, or the text of an html (UTF-8), docx, epub or xlsx file; raises Unreadable."""
     for reply in _converted(suffix, content, limits):
-        yield reply["text"]
+        yield Page(**reply).text
 
 
 def sheets(content: bytes, limits: Limits = LIMITS) -> Iterator[tuple[int, str, Iterator[tuple[str, ...]]]]:
     """The sheets of a workbook: number, title and rows of cells as text; raises Unreadable."""
     found = _converted(".xlsx rows", content, limits)
     with contextlib.closing(found):
-        for (number, title), rows in groupby(found, key=lambda reply: (reply["sheet"], reply["title"])):
-            yield number, title, (tuple(reply["row"]) for reply in rows)
+        for (number, title), rows in groupby((SheetRow(**one) for one in found), lambda row: (row.sheet, row.title)):
+            yield number, title, (tuple(row.cells) for row in rows)
 
 
 def _converted(suffix: str, content: bytes, limits: Limits) -> Generator[dict[str, Any], None, None]:

@@ -12,8 +12,10 @@ from transformers import AutoModel, AutoTokenizer
 
 from gradschool.errors import ModelError
 from gradschool.files import sha256, sha256_of
+from gradschool.model.foreign import check_tokenizer, refuse_kernels
 from gradschool.model.loading import hash_files
 from gradschool.model.places import name_of
+from gradschool.panics import panics_as_errors
 
 BATCH = 32  # texts
 MAX_TOKENS = 512  # embedding models are trained on short texts
@@ -41,16 +43,21 @@ class Embedder:
             if not self.in_folder:
                 folder = Path(snapshot_download(name, revision=revision, allow_patterns=WANTED))
                 self.revision = folder.name
-            self._tokenizer: Any = AutoTokenizer.from_pretrained(
-                str(folder), local_files_only=True, trust_remote_code=False
-            )
-            self._model: Any = AutoModel.from_pretrained(
-                str(folder),
-                local_files_only=True,
-                trust_remote_code=False,
-                use_safetensors=True,
-                dtype=torch.float32,
-            ).eval()
+            refuse_kernels(folder, _json(folder / "config.json"))
+            check_tokenizer(folder)
+            with panics_as_errors():
+                self._tokenizer: Any = AutoTokenizer.from_pretrained(
+                    str(folder), local_files_only=True, trust_remote_code=False
+                )
+                self._model: Any = AutoModel.from_pretrained(
+                    str(folder),
+                    local_files_only=True,
+                    trust_remote_code=False,
+                    use_safetensors=True,
+                    dtype=torch.float32,
+                ).eval()
+        except ModelError:
+            raise
         except Exception as error:  # the libraries raise OSError, ValueError, network errors and more
             raise ModelError(
                 f"The embedder {name!r} cannot be loaded.",

@@ -13,15 +13,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from gradschool.data.documents import read_documents
-from gradschool.errors import DamagedError, DataError, ModelError
+from gradschool.errors import DamagedError, DataError, GradschoolError, ModelError, first_line
+from gradschool.file_names import FileName
 from gradschool.files import new_folder, read_json, read_lines, sha256, write_json, write_lines
 from gradschool.ground.copies import originals, spread
 from gradschool.ground.folding import folded, without_accents
 from gradschool.ground.passages import split_document
 from gradschool.model.places import remember, remembered, without_place
+from gradschool.panics import panics_as_errors
 from gradschool.records import Note, Passage, Progress, Work
 from gradschool.settings import Ground
 
@@ -47,7 +49,7 @@ COMMON = STOPS.union(COMMON_WORDS.split())
 class EmbedderIdentity(BaseModel, frozen=True):
     """The embedder whose vectors an index has: its Hub id and revision, or the name of its folder; and its hash."""
 
-    name: str
+    name: FileName
     revision: str | None
     sha256: str  # of its weights, pooling and prompts
     files: str = ""  # SHA-256 over config and tokenizer; empty if an earlier version saved it
@@ -149,8 +151,8 @@ class Index:
         try:
             manifest = IndexManifest.model_validate(read_json(folder / "manifest.json"))
             intact = manifest.passages_sha256 == sha256(folder / "passages.jsonl")
-            passages = [Passage(**row) for row in read_lines(folder / "passages.jsonl")]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            passages = TypeAdapter(list[Passage]).validate_python(read_lines(folder / "passages.jsonl"))
+        except (OSError, ValueError) as error:
             raise _damaged(folder, f"{type(error).__name__}: {error}") from error
         if not intact or not (folder / "lance").is_dir():
             raise _damaged(folder, "Its files do not match its manifest.")
@@ -182,18 +184,28 @@ class Index:
             words = folded(words)
         if self.manifest.unaccented:
             words = without_accents(words)
-        rows = list(self._hybrid(words, k) if self.manifest.embedder else self._full_text(words, k))
+        rows = self._rows(words, k)
         ranked = sorted(rows, key=lambda row: (-row[1], row[0]))  # equal scores in the order of the documents
         return spread((self.passages[number], score) for number, score in ranked)[:k]
+
+    def _rows(self, words: str, k: int) -> list[tuple[int, float]]:
+        """The numbers of passages found, with their scores; raises DamagedError if LanceDB cannot read its files."""
+        try:
+            with panics_as_errors():
+                rows = list(self._hybrid(words, k) if self.manifest.embedder else self._full_text(words, k))
+        except GradschoolError:
+            raise
+        except Exception as error:  # LanceDB raises any
+            raise _damaged(self.folder, f"LanceDB says: {first_line(error)}") from error
+        if any(not 0 <= number < len(self.passages) for number, _ in rows):
+            raise _damaged(self.folder, "Its table has passages that its list does not have.")
+        return rows
 
     @cached_property
     def _table(self) -> Any:
         import lancedb
 
-        try:
-            return lancedb.connect(self.folder / "lance").open_table(TABLE)
-        except Exception as error:
-            raise _damaged(self.folder, f"LanceDB says: {error}") from error
+        return lancedb.connect(self.folder / "lance").open_table(TABLE)
 
     def _full_text(self, words: str, k: int) -> Iterator[tuple[int, float]]:
         each = re.findall(r"\w+", words)

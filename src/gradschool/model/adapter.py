@@ -14,6 +14,7 @@ from gradschool.errors import ModelError
 from gradschool.files import new_folder, read_json, write_bytes, write_json
 from gradschool.model.kinds import ADAPTER, BASE_KEY
 from gradschool.model.lora import LoraLinear, lora_layers
+from gradschool.panics import Panic, panics_as_errors
 
 WEIGHTS = "adapter_model.safetensors"
 PREFIX = "base_model.model."
@@ -95,9 +96,9 @@ def read_adapter(network: PreTrainedModel, folder: Path) -> dict[str, LoraLinear
     Raises ModelError if it cannot be read, is not plain LoRA or does not fit the network.
     """
     try:
-        config, tensors = read_json(folder / ADAPTER), load_file(folder / WEIGHTS)
-        config = dict(config)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
+        with panics_as_errors():
+            config, tensors = dict(read_json(folder / ADAPTER)), load_file(folder / WEIGHTS)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError, Panic) as error:
         raise ModelError(
             f"{folder} has no readable adapter.",
             f"{type(error).__name__}: {error}.",

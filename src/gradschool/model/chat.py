@@ -8,7 +8,8 @@ needs code of its own.
 import hashlib
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from gradschool.errors import ModelError
 from gradschool.model.prefix import common_prefix
 from gradschool.model.rendering import CHATML, OWN_TEMPLATE, Renderer
 from gradschool.model.template import Refused
+from gradschool.panics import Panic, panics_as_errors
 from gradschool.records import Conversation, Message
 
 if TYPE_CHECKING:
@@ -155,12 +157,12 @@ class Chat:
 
     def text_ids(self, text: str) -> list[int]:
         """The tokens of a plain text, with the start token if the tokenizer adds one."""
-        with self._lock:
+        with self._lock, _panics():
             return list(self.tokenizer.encode(text))
 
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
         """Tokens as text, without clean-up of spaces."""
-        with self._lock:
+        with self._lock, _panics():
             text = self.tokenizer.decode(
                 list(ids), skip_special_tokens=skip_special_tokens, clean_up_tokenization_spaces=False
             )
@@ -262,7 +264,7 @@ class Chat:
         for position, part in enumerate(MARKED.split(text)):
             if part:
                 split = position % 2 == 1
-                with self._lock:
+                with self._lock, _panics():
                     ids += self.tokenizer.encode(part, add_special_tokens=False, split_special_tokens=split)
         return ids
 
@@ -285,6 +287,20 @@ class Chat:
         stop = str(self.tokenizer.convert_ids_to_tokens(self._stop_id))
         alone = self._encode("x")
         return any(self._encode(before + "x")[len(self._encode(before)) :] != alone for before in ("\n", stop))
+
+
+@contextmanager
+def _panics() -> Iterator[None]:
+    """Turn a panic of the tokenizer at a text into Unfit: others may still have tokens."""
+    try:
+        with panics_as_errors():
+            yield
+    except Panic as error:
+        raise Unfit(
+            "The base's tokenizer cannot encode or decode a text.",
+            f"{error}.",
+            "use another base_model, or leave that text out.",
+        ) from error
 
 
 def varied_length(text: str) -> int:

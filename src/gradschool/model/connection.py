@@ -10,17 +10,19 @@ import httpx
 from gradschool.errors import RemoteError
 
 PROXY_SCHEMES = ("http", "https")  # that httpx supports without further packages
+LOCAL_NAMES = ("localhost.localdomain", "ip6-localhost")  # usually this machine, if its table of hosts says so
 
 
 def trusts_environment(host: str) -> bool:
     """Whether the environment's proxies are used for a host: not for this machine, whatever HTTP_PROXY says."""
-    return not (is_loopback(host) or (_unusable_proxies() and urllib.request.proxy_bypass(host)))
+    local = is_loopback(host) or _plain(host) in LOCAL_NAMES or _plain(host).endswith(".localhost")
+    return not (local or (_unusable_proxies() and urllib.request.proxy_bypass(host)))
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine."""
-    name = host.strip("[]").rstrip(".").casefold()
-    if name in ("localhost", "localhost.localdomain", "ip6-localhost") or name.endswith(".localhost"):
+    """Whether a host is this machine for certain: `localhost`, or an address. Other names may resolve elsewhere."""
+    name = _plain(host)
+    if name == "localhost":
         return True
     try:
         address = ipaddress.ip_address(name.partition("%")[0])
@@ -28,6 +30,10 @@ def is_loopback(host: str) -> bool:
         return False
     mapped = getattr(address, "ipv4_mapped", None) or address
     return bool(mapped.is_loopback or mapped.is_unspecified)
+
+
+def _plain(host: str) -> str:
+    return host.strip("[]").removesuffix(".").lower()
 
 
 @contextlib.contextmanager

@@ -8,7 +8,9 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 from huggingface_hub import HfApi, constants, hf_hub_url, snapshot_download
@@ -23,6 +25,7 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError 
 )
 from huggingface_hub.hf_api import ModelInfo, RepoSibling
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
+from pydantic import TypeAdapter
 
 from gradschool.durable import make_folder, replace_file
 from gradschool.errors import ModelError, ResourceError
@@ -32,12 +35,24 @@ from gradschool.model.kinds import ADAPTER, BASE_KEY, adapter
 from gradschool.model.weight_forms import form_of
 from gradschool.records import Note, Progress, Work
 
+T = TypeVar("T")
 COMMIT = re.compile("[0-9a-f]{40}")
+REVISION = re.compile(r"(?!.*\.\.)[A-Za-z0-9_.-][A-Za-z0-9_./+@#-]{0,199}")  # of Git's names for branches and tags
 NEEDED = re.compile(r"[^/]+\.(json|safetensors|jinja)|tokenizer\.model|spiece\.model|(merges|vocab)\.txt")
 BLOCK = 1 << 20  # bytes between two Progress events
 RETRIES = 5  # attempts in a row that receive nothing
 TIMEOUT = httpx.Timeout(30.0)
 LEAVE_FREE = 200_000_000  # bytes
+MAX_SHOWN = 100  # characters of a wrong name
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The record of a complete download: the size of each file in bytes, the model, and its commit."""
+
+    sizes: dict[str, int]
+    model: str = ""
+    commit: str = ""
 
 
 def fetch(model_id: str, revision: str | None = None, pause: Callable[[float], None] = time.sleep) -> Work[Path]:
@@ -50,6 +65,9 @@ def fetch(model_id: str, revision: str | None = None, pause: Callable[[float], N
     """
     place = Path(constants.HF_HOME) / "gradschool" / model_id.replace("/", "--")
     wanted = revision or "main"
+    if not REVISION.fullmatch(wanted):
+        what = f"{wanted[:MAX_SHOWN]!r} is not a revision of {model_id}."
+        raise ModelError(what, "A revision is a commit, a branch or a tag.", "correct it, or leave it out.")
     if COMMIT.fullmatch(wanted) and (folder := _complete(place / wanted)):
         return folder
     if constants.is_offline_mode():
@@ -102,7 +120,7 @@ def _download(
             yield from _file(model_id, commit, file, folder, done, total, pause)
             done += file.size or 0
         sizes = {file.rfilename: _size(folder / file.rfilename) for file in files}
-        write_json(folder / "fetched.json", {"model": model_id, "commit": commit, "sizes": sizes})
+        write_json(folder / "fetched.json", asdict(Fetched(sizes, model_id, commit)))
 
 
 def _file(
@@ -254,7 +272,7 @@ def _gated(model_id: str) -> ModelError:
 
 def _from_disk(place: Path, model_id: str, revision: str, reason: str, remedy: str) -> Path:
     commit = _revisions(place).get(revision, revision)
-    if folder := _complete(place / commit):
+    if COMMIT.fullmatch(commit) and (folder := _complete(place / commit)):
         return folder
     try:
         return Path(snapshot_download(model_id, revision=revision, local_files_only=True))
@@ -281,16 +299,22 @@ def _library_cache(model_id: str, commit: str, files: list[RepoSibling]) -> Path
 
 
 def _complete(folder: Path) -> Path | None:
-    record = folder / "fetched.json"
-    if not record.is_file():
+    fetched = _recorded(folder / "fetched.json", Fetched)
+    if fetched is None:
         return None
-    return folder if all(_size(folder / name) == size for name, size in read_json(record)["sizes"].items()) else None
+    return folder if all(_size(folder / name) == size for name, size in fetched.sizes.items()) else None
 
 
 def _revisions(place: Path) -> dict[str, str]:
-    record = place / "revisions.json"
-    known: dict[str, str] = read_json(record) if record.is_file() else {}
-    return known
+    return _recorded(place / "revisions.json", dict[str, str]) or {}
+
+
+def _recorded(path: Path, kind: type[T]) -> T | None:
+    """What a file of our own cache says; None if there is none, or if it is damaged: both are then fetched anew."""
+    try:
+        return TypeAdapter(kind).validate_python(read_json(path))
+    except (OSError, ValueError):
+        return None
 
 
 def _part(folder: Path, file: RepoSibling) -> Path:

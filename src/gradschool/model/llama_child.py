@@ -8,31 +8,51 @@ killed.
 import json
 import os
 import sys
-from typing import Any
+from dataclasses import dataclass
+
+import psutil
+
+from gradschool.bounded_child import limit
 
 
-def main(settings: dict[str, Any]) -> None:
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How llama.cpp runs a file: see LlamaCpp; `memory` are the bytes for requests, above those for the model."""
+
+    model: str
+    context: int
+    lora: str
+    threads: int
+    exact: bool
+    at_once: int
+    key: str
+    memory: int
+
+
+def main(settings: Settings) -> None:
     """Serve one GGUF file on localhost until standard input is closed."""
     import xllamacpp
 
     params = xllamacpp.CommonParams()
-    params.model.path = settings["model"]
+    params.model.path = settings.model
     params.model_alias = {"specialist"}
-    params.n_ctx = settings["context"] * settings["at_once"]  # divided between concurrent requests
-    params.n_parallel = settings["at_once"]
+    params.n_ctx = settings.context * settings.at_once  # divided between concurrent requests
+    params.n_parallel = settings.at_once
     params.warmup = False
     params.use_jinja = True
     params.reasoning_format = xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_NONE  # part of the answer
     params.port = 0
-    if settings["key"]:
-        params.api_keys = [settings["key"]]
-    if settings["threads"]:
-        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings["threads"]
-    if settings["exact"]:  # to be comparable with float32 networks
+    if settings.key:
+        params.api_keys = [settings.key]
+    if settings.threads:
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings.threads
+    if settings.exact:  # to be comparable with float32 networks
         params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
-    if settings["lora"]:
-        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(settings["lora"], 1.0)]
+    if settings.lora:
+        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(settings.lora, 1.0)]
     server = xllamacpp.Server(params)
+    if sys.platform == "linux":  # the template in the file is a program; mapped weights and a GPU's are not counted
+        limit("RLIMIT_DATA", psutil.Process().memory_info().data + settings.memory)
     sys.stdout.write(f"\n{server.listening_address}\n")
     sys.stdout.flush()
     sys.stdin.read()
@@ -40,4 +60,4 @@ def main(settings: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main(json.loads(sys.stdin.readline()))
+    main(Settings(**json.loads(sys.stdin.readline())))

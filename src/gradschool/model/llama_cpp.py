@@ -6,7 +6,9 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -15,13 +17,18 @@ from typing import Any
 import httpx
 
 from gradschool.errors import ModelError, RemoteError, UsageError
+from gradschool.model.llama_child import Settings
 from gradschool.model.remote import RemoteEngine
+from gradschool.model.rendering import MAX_GROWTH, MAX_TEXT, unusable_template
 from gradschool.records import Conversation, Decoding
 from gradschool.settings import Remote
 
 MODEL = "specialist"
-CHILD = str(Path(__file__).with_name("llama_child.py"))
+CHILD = "gradschool.model.llama_child"
 ANSWER_SECONDS = 600.0  # for one answer
+START_SECONDS = 1800.0  # for reading a model from a slow disk
+TEMPLATE_SECONDS = 60.0  # for rendering one conversation, on a machine that is busy with other work
+REQUEST_MEMORY = 4_000_000_000  # bytes for all requests, above what llama.cpp takes for the model (Linux)
 SEEDS = 1 << 32  # llama.cpp seeds are 32 bits; the largest one means a random seed
 LOG_LINES = 6  # of its log, in an error
 
@@ -55,15 +62,16 @@ class LlamaCpp:
         at_once: int = 1,
         key: str = "",
     ) -> None:
-        self._settings = {
-            "model": str(model),
-            "context": context,
-            "lora": str(lora) if lora else "",
-            "threads": threads,
-            "exact": exact,
-            "at_once": at_once,
-            "key": key,
-        }
+        self._settings = Settings(
+            model=str(model),
+            context=context,
+            lora=str(lora) if lora else "",
+            threads=threads,
+            exact=exact,
+            at_once=at_once,
+            key=key,
+            memory=REQUEST_MEMORY,
+        )
         self.model, self.address = model, ""
         self._process: subprocess.Popen[str] | None = None
         headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -74,7 +82,7 @@ class LlamaCpp:
         need_llama_cpp("GGUF files run in", "use another form than GGUF")
         self._log = tempfile.TemporaryFile("w+", errors="replace")  # closed in __exit__
         self._process = subprocess.Popen(
-            [sys.executable, "-P", CHILD],  # -P: our gguf.py is not the library
+            [sys.executable, "-P", "-m", CHILD],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -83,12 +91,17 @@ class LlamaCpp:
         )
         assert self._process.stdin is not None and self._process.stdout is not None
         with contextlib.suppress(BrokenPipeError):  # it exited at once; its log has the reason
-            self._process.stdin.write(json.dumps(self._settings) + "\n")
+            self._process.stdin.write(json.dumps(asdict(self._settings)) + "\n")
             self._process.stdin.flush()
-        for line in self._process.stdout:
-            if line.startswith("http://"):
-                self.address = line.strip()
-                return self
+        slow = threading.Timer(START_SECONDS, self._process.kill)  # such as a template that never ends
+        slow.start()
+        try:
+            for line in self._process.stdout:
+                if line.startswith("http://"):
+                    self.address = line.strip()
+                    return self
+        finally:
+            slow.cancel()
         error = self._failed()
         self.__exit__(None, None, None)
         raise error
@@ -130,9 +143,22 @@ class LlamaCpp:
         return self.tokens(self.prompt_text(conversation))
 
     def prompt_text(self, conversation: Conversation) -> str:
-        """A conversation, rendered by the chat template in the file up to the start of the answer."""
+        """A conversation, rendered by the chat template in the file up to the start of the answer.
+
+        Raises ModelError if that takes too long or gives too much text. llama.cpp then is killed: it would go on.
+        """
         messages = [{"role": message.role, "content": message.content} for message in conversation]
-        return str(self.ask("apply-template", messages=messages)["prompt"])
+        most = MAX_TEXT + MAX_GROWTH * sum(len(message.content) for message in conversation)
+        try:
+            text = str(self._post("apply-template", {"messages": messages}, TEMPLATE_SECONDS)["prompt"])
+        except httpx.TimeoutException as error:
+            self.kill()
+            raise unusable_template(
+                f"llama.cpp renders a conversation for more than {TEMPLATE_SECONDS:g} s."
+            ) from error
+        if len(text) > most:
+            raise unusable_template(f"It writes more than {most:,} characters for a conversation.")
+        return text
 
     def tokens(self, text: str, *, control: bool = True, start: bool | None = None) -> list[int]:
         """The tokens of a text; with `control`, text that looks like a control token becomes one.
@@ -160,7 +186,16 @@ class LlamaCpp:
     def ask(self, path: str, **fields: Any) -> dict[str, Any]:
         """Send a request in its own protocol; raises RemoteError if it fails, ModelError if the server has exited."""
         try:
-            response = self._client.post(f"{self.address}/{path}", json=fields)
+            return self._post(path, fields, ANSWER_SECONDS)
+        except httpx.TimeoutException as error:
+            raise self._failed() from error
+
+    def _post(self, path: str, fields: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+        """As `ask`, but raises httpx.TimeoutException after so many seconds."""
+        try:
+            response = self._client.post(f"{self.address}/{path}", json=fields, timeout=seconds)
+        except httpx.TimeoutException:
+            raise
         except httpx.HTTPError as error:
             raise self._failed() from error
         if response.status_code != 200:

@@ -4,7 +4,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,14 @@ from gradschool.files import sha256
 from gradschool.model.chat import CLOSE, MARKED, OPEN
 from gradschool.model.engine import TextLoss, refuse_adapter, refused, too_long
 from gradschool.model.llama_cpp import LlamaCpp, completion_body, need_llama_cpp
+from gradschool.model.rendering import Renderer
+from gradschool.model.template import Refused
 from gradschool.model.threads import choose_threads
 from gradschool.records import Answer, BaseIdentity, Conversation, Decoding
 
 AT_ONCE = 4
+TURNS = (("user", "Hello"), ("assistant", "Hi there"), ("user", "How are you?"))
+SHORT = (TURNS[:1], TURNS, (("system", "You are a helpful assistant"), *TURNS))  # the last one is llama.cpp's example
 DEFAULT_CONTEXT = 8192  # tokens; llama.cpp allocates all of it for each parallel request
 
 
@@ -37,6 +41,7 @@ class LlamaEngine:
     def __init__(self, file: Path, at_once: int | None, context_length: int | None) -> None:
         need_llama_cpp("A GGUF file is served by", "serve without --gguf")
         self.file, self.at_once, self.key = file, at_once or AT_ONCE, secrets.token_urlsafe()
+        check_template(file)
         self.context_length = min(trained_context(file), context_length or DEFAULT_CONTEXT)
         self._threads, _ = choose_threads()
         self.server = self._started()
@@ -114,6 +119,21 @@ def trained_context(file: Path) -> int:
         fields = GGUFReader(file).fields
         family = str(fields["general.architecture"].contents())
         return int(fields[f"{family}.context_length"].contents())
+
+
+def check_template(file: Path) -> None:
+    """Raise ModelError if the chat template in a GGUF file exceeds the limits of ours for short conversations.
+
+    llama.cpp renders some when it starts, for as long as that takes.
+    """
+    with _readable(file):
+        field = GGUFReader(file).fields.get("tokenizer.chat_template")
+        template = str(field.contents()) if field else ""
+    renderer = Renderer(template)
+    for turns in SHORT:
+        messages = [{"role": role, "content": content} for role, content in turns]
+        with suppress(Refused):  # llama.cpp may take what Jinja does not
+            renderer.render(messages, {"add_generation_prompt": True})
 
 
 def vocabulary(file: Path) -> list[str]:

@@ -13,11 +13,13 @@ from transformers.utils import logging
 from gradschool.errors import GradschoolError, ModelError, ResourceError, first_line
 from gradschool.files import read_json, sha256, sha256_of
 from gradschool.model.folders import refuse_adapter_folder
+from gradschool.model.foreign import check_tokenizer, refuse_kernels
 from gradschool.model.four_bits import loading_in_four_bits, settle
 from gradschool.model.gguf_cache import source_of
 from gradschool.model.hub_cache import refuse_broken_links
 from gradschool.model.kinds import no_config
 from gradschool.model.weights import check_weights, refuse_pointers
+from gradschool.panics import panics_as_errors
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -49,6 +51,7 @@ def check_folder(folder: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise ModelError(f"{config_file} is not a model's config.", "It is not a JSON object.", "download it again.")
     refuse_mlx(folder, config)
+    refuse_kernels(folder, config)
     check_weights(folder, config.get("transformers_weights"))
     if not any((folder / name).is_file() for name in TOKENIZER_FILES):
         raise ModelError(
@@ -84,13 +87,15 @@ def load(
     config = check_folder(folder)
     if quantization and config.get("quantization_config"):
         raise _quantized(folder)
+    check_tokenizer(folder)
     with quiet():
         try:
             known = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         except LOAD_ERRORS as error:
             raise _unknown_kind(folder, config, error) from error
         try:
-            tokenizer = tokenizer_of(folder)
+            with panics_as_errors():
+                tokenizer = tokenizer_of(folder)
         except LOAD_ERRORS as error:
             raise _unusable(f"The tokenizer in {folder} cannot be loaded.", error) from error
         packing = loading_in_four_bits(known, dtype, device) if quantization else {}
@@ -118,15 +123,16 @@ def tokenizer_of(folder: Path) -> Any:
 
 def _network(folder: Path, device: torch.device, dtype: torch.dtype, packing: dict[str, Any]) -> "PreTrainedModel":
     try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            folder,
-            dtype=dtype,
-            use_safetensors=True,
-            local_files_only=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-            **packing,
-        )
+        with panics_as_errors():
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                folder,
+                dtype=dtype,
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+                **packing,
+            )
         network: PreTrainedModel = loaded[0] if packing else loaded[0].to(device)
         settle(network)
     except LOAD_ERRORS as error:
@@ -170,7 +176,8 @@ def _quantized(folder: Path) -> ModelError:
 def unusable_values(folder: Path) -> Iterator[None]:
     """Turn errors in the first use of a base into a ModelError: its files may hold values that nothing checks."""
     try:
-        yield
+        with panics_as_errors():
+            yield
     except (GradschoolError, AssertionError):
         raise
     except Exception as error:

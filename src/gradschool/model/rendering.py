@@ -30,7 +30,7 @@ class Renderer:
 
     def __init__(self, template: str, limits: Limits | None = None) -> None:
         if not isinstance(template, str):  # it is read from a file of others
-            raise _unusable(f"It is no text, but of type {type(template).__name__}.")
+            raise unusable_template(f"It is no text, but of type {type(template).__name__}.")
         self.template, self._limits = template, limits or LIMITS
         self._ours = template in _ours()
         self._exceeded: ModelError | None = None
@@ -56,10 +56,10 @@ class Renderer:
         except Stopped as stopped:
             if stopped.cause == "refused":
                 raise Refused(stopped.why) from stopped
-            raise _unusable(_why(stopped, self._limits.of(len(content)), self._limits)) from stopped
+            raise unusable_template(_why(stopped, self._limits.of(len(content)), self._limits)) from stopped
         text: str = reply["text"]
         if len(text) > most:
-            raise _unusable(f"It writes more than {most:,} characters for {len(content):,}.")
+            raise unusable_template(f"It writes more than {most:,} characters for {len(content):,}.")
         return text
 
 
@@ -83,5 +83,6 @@ def _why(stopped: Stopped, seconds: int, limits: Limits) -> str:
             return f"Rendering a conversation crashed (exit status {stopped.why})."
 
 
-def _unusable(why: str) -> ModelError:
+def unusable_template(why: str) -> ModelError:
+    """The error for a template that exceeds its limits, or is no text."""
     return ModelError("The base's chat template cannot be used.", why, OWN_TEMPLATE)

@@ -13,6 +13,7 @@ import tomli_w
 from pydantic import TypeAdapter, ValidationError
 
 from gradschool.errors import DamagedError, UsageError
+from gradschool.file_names import FileName
 from gradschool.files import hash_tree, parse_toml, refuse_links, sha256_of, write_text
 from gradschool.model.folders import refusal
 from gradschool.model.places import without_place
@@ -22,6 +23,7 @@ from gradschool.run import PACKED
 from gradschool.saved_job import JOB_FILE
 from gradschool.settings import BUILT_IN, Answers, Remote
 from gradschool.specialist import FILE, FOLDER, Recipe
+from gradschool.values import Level, Positive, Real
 
 EVIDENCE = "evidence"  # the folder of the files below
 TEST_FILE, QUESTIONS, RESULTS_FILE, SPLIT_FILE = "test.jsonl", "questions.jsonl", "results.json", "split.json"
@@ -58,13 +60,13 @@ class ScoreSummary:
     """The score of the packaged rung on the test examples."""
 
     metric: str
-    mean: float
-    low: float
-    high: float
-    level: float  # confidence of each bound
-    examples: int
+    mean: Real
+    low: Real
+    high: Real
+    level: Level  # confidence of each bound
+    examples: Positive
     verdict: Verdict
-    pass_mark: float | None = None
+    pass_mark: Real | None = None
     incumbent: IncumbentSummary | None = None
     answered: float | None = None  # fraction of the questions, if it abstains from others
     answered_low: float | None = None
@@ -98,7 +100,7 @@ class Manifest:
     gradschool: str  # version that packaged it
     rung: str
     verdict: Literal["passed", "not passed"]
-    base_model: str  # its name in the job; of a base in a folder, the folder's own name
+    base_model: FileName  # its name in the job; of a base in a folder, the folder's own name
     base: BaseIdentity
     recipe: Recipe
     in_folder: bool = False  # the base is from a folder, and found by its hashes

@@ -178,7 +178,7 @@ def analyze(spool: Spool, options: PrepareOptions, decisions: Decisions, people:
             tails.add(blocks[-1])
     examples = sum(count > 0 for count in words) or 1
     found.repeated = paragraphs.frequent(examples)[:MAX_REPEATED]
-    found.cuts = {key: "repeated wording" for key, row in decisions.wordings.items() if row["decision"] == "drop"}
+    found.cuts = {key: "repeated wording" for key, row in decisions.wordings.items() if row.word == "drop"}
     if options.purpose == "style":
         # A common last paragraph with contact details is a signature; a common greeting is style.
         ends = [one for one in tails.frequent(examples) if any(map(is_entry, one.text.splitlines()))]

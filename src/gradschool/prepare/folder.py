@@ -20,24 +20,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from pydantic import BaseModel
-
 from gradschool.durable import clear_all, make_folder
 from gradschool.errors import UsageError
-from gradschool.files import disk_errors, new_path, read_json, sha256, write_json, write_text
-from gradschool.job import PREPARED
+from gradschool.files import disk_errors, new_path, sha256, write_text
+from gradschool.preparation import PREPARED, Preparation
+from gradschool.prepare.saved_names import SavedNames
 
 EXAMPLES, REVIEW, REPORT, JOB_FILE = "examples.jsonl", "review.jsonl", "report.md", "job.toml"
 OTHERS, PAIRS = "others.jsonl", "pairs.jsonl"
 GUIDELINES, DOCUMENTS, PRIVATE = "guidelines.md", "documents", "private"
 MAP = f"{PRIVATE}/pseudonyms.json"
-
-
-class Record(BaseModel, extra="allow"):
-    """What prepared.json says about files: their hashes, and those that a killed preparation was writing."""
-
-    files: dict[str, str] = {}
-    writing: dict[str, list[str]] = {}
 
 
 class JobFolder:
@@ -47,30 +39,24 @@ class JobFolder:
         if path.exists() and not path.is_dir():
             raise UsageError(f"{path} is a file.", "--into names a folder.", "name another one.")
         self.path = path
-        self.record = Record()
-        if (path / PREPARED).exists():
-            try:
-                self.record = Record.model_validate(read_json(path / PREPARED))
-            except ValueError as error:
-                raise UsageError(
-                    f"{path / PREPARED} cannot be read.", str(error), "delete it, or prepare into another folder."
-                ) from error
+        try:
+            self._record = Preparation.read(path) or Preparation()
+        except (ValueError, OSError) as error:
+            raise UsageError(
+                f"{path / PREPARED} cannot be read.", str(error), "delete it, or prepare into another folder."
+            ) from error
 
     def check(self) -> None:
         """Raise UsageError if a file that would be overwritten was made or edited by the user."""
         for name in (EXAMPLES, OTHERS, PAIRS, REPORT, GUIDELINES):
             file = self.path / name
-            if file.exists() and sha256(file) not in self._written(name):
-                how = "was edited" if self._written(name) else "was not written by a preparation"
+            if file.exists() and sha256(file) not in self._record.hashes(name):
+                how = "was edited" if self._record.hashes(name) else "was not written by a preparation"
                 raise UsageError(
                     f"{file} {how}.",
                     "It would be overwritten.",
                     "move it away, or prepare into another folder; write decisions into review.jsonl instead.",
                 )
-
-    def _written(self, name: str) -> list[str]:
-        """The hashes of a file as preparations wrote it: the last one that ended, and those after it that did not."""
-        return [*filter(None, [self.record.files.get(name)]), *self.record.writing.get(name, [])]
 
     def clear(self) -> None:
         """Remove temporary files that a killed preparation left; no other one may be running."""
@@ -80,30 +66,21 @@ class JobFolder:
     def job_is_edited(self) -> bool:
         """Whether the user edited or wrote job.toml."""
         file = self.path / JOB_FILE
-        return file.exists() and sha256(file) not in self._written(JOB_FILE)
+        return file.exists() and sha256(file) not in self._record.hashes(JOB_FILE)
 
-    def pseudonyms(self) -> dict[str, Any] | None:
+    def pseudonyms(self) -> SavedNames | None:
         """The map of pseudonyms of an earlier run, if any."""
         file = self.path / MAP
-        if not file.exists():
-            return None
-        try:
-            read = read_json(file)
-            assert isinstance(read, dict) and read.keys() >= {"people", "domains", "values"}
-        except (ValueError, AssertionError) as error:
-            raise UsageError(
-                f"{file} cannot be read.", f"{error}", "restore the old file; without it, pseudonyms would change."
-            ) from error
-        return read
+        return SavedNames.read(file) if file.exists() else None
 
-    def save_map(self, content: dict[str, Any]) -> None:
+    def save_map(self, names: SavedNames) -> None:
         """Write the map of pseudonyms, readable by this user alone and ignored by git."""
         folder = self.path / PRIVATE
         with disk_errors(folder):
             make_folder(folder)
             folder.chmod(0o700)
         write_text(folder / ".gitignore", "*\n")
-        self.write(MAP, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        self.write(MAP, names.text)
 
     @contextmanager
     def lines(self, name: str) -> Iterator["Lines"]:
@@ -121,16 +98,16 @@ class JobFolder:
         """A temporary file that replaces the old one; first, its hash is recorded, so that it is known after a kill."""
         with new_path(self.path / name, mode=0o600 if name in (REVIEW, MAP) else 0o644) as path:
             yield path
-            self.record.writing.setdefault(name, []).append(sha256(path))
-            write_json(self.path / PREPARED, self.record.model_dump(mode="json"))
+            self._record = self._record.replacing(name, sha256(path))
+            self._record.write(self.path)
 
     def finish(self, about: dict[str, Any], job_kept: bool) -> None:
         """Write prepared.json: `about` and the hashes of files; `job_kept` says that job.toml is the user's."""
         names = (EXAMPLES, OTHERS, PAIRS, JOB_FILE, REPORT, GUIDELINES)
         files = {name: sha256(self.path / name) for name in names if (self.path / name).exists()}
         if job_kept:  # keeps the old hash, so that the next run also sees an edited file
-            files[JOB_FILE] = self.record.files.get(JOB_FILE, "")
-        write_json(self.path / PREPARED, about | {"files": files})
+            files[JOB_FILE] = self._record.files.get(JOB_FILE, "")
+        Preparation.model_validate(about | {"files": files}).write(self.path)
 
 
 class Lines:

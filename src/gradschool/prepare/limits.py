@@ -1,15 +1,19 @@
 """How long a text of an author may be: what the base of the job reads, counted with its own tokenizer."""
 
-import json
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 
+from pydantic import BaseModel, Field
 from tokenizers import Tokenizer
 
-from gradschool.errors import GradschoolError
+from gradschool.errors import GradschoolError, ModelError, first_line
+from gradschool.files import read_json
 from gradschool.job import read_job
+from gradschool.model.foreign import check_tokenizer
 from gradschool.model.opening import POCKET
+from gradschool.panics import panics_as_errors
 from gradschool.prepare.folder import JOB_FILE
 from gradschool.records import Conversation
 from gradschool.settings import BUILT_IN
@@ -21,6 +25,16 @@ PASSAGE, MAX_PASSAGE = 0.15, 400  # the same for a passage of a longer text: sho
 OVERHEAD = 8  # tokens that a chat template adds to a message
 
 
+class _TextConfig(BaseModel):
+    max_position_embeddings: Annotated[int, Field(ge=1)] | None = None
+
+
+class _Config(_TextConfig):
+    """What is read of a base's config.json: other keys are ignored."""
+
+    text_config: _TextConfig = _TextConfig()
+
+
 class Limits:
     """The context of a base in a folder, and its tokens; the tokenizer is loaded when it is first needed."""
 
@@ -30,9 +44,11 @@ class Limits:
     @cached_property
     def context_length(self) -> int:
         """The tokens of a question with its answer that the base reads."""
-        config = json.loads((self.folder / CONFIG).read_text(encoding="utf-8"))
-        known = config.get("max_position_embeddings") or config.get("text_config", {}).get("max_position_embeddings")
-        return int(known or USUAL_CONTEXT)
+        try:
+            config = _Config.model_validate(read_json(self.folder / CONFIG))
+        except (OSError, ValueError) as error:
+            raise _unusable(self.folder / CONFIG, error) from error
+        return config.max_position_embeddings or config.text_config.max_position_embeddings or USUAL_CONTEXT
 
     @property
     def whole(self) -> int:
@@ -46,6 +62,14 @@ class Limits:
 
     @cached_property
     def _count(self) -> Callable[[str], int]:
+        check_tokenizer(self.folder)
+        try:
+            with panics_as_errors():
+                return self._loaded()
+        except Exception as error:  # transformers and tokenizers raise any
+            raise _unusable(self.folder, error) from error
+
+    def _loaded(self) -> Callable[[str], int]:
         if (self.folder / TOKENIZERS[0]).is_file():
             fast = Tokenizer.from_file(str(self.folder / TOKENIZERS[0]))
             fast.no_truncation()
@@ -72,6 +96,14 @@ class Limits:
             return 0
         total = sum(self.tokens(text) + OVERHEAD for text in texts)
         return total if total > self.context_length else 0
+
+
+def _unusable(path: Path, error: Exception) -> ModelError:
+    return ModelError(
+        f"{path}, of the base that the job names, cannot be read.",
+        first_line(error),
+        "download the model again, or name another base_model in job.toml.",
+    )
 
 
 def limits_for(into: Path) -> Limits:

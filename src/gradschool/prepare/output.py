@@ -18,7 +18,7 @@ from gradschool.prepare.others import OtherTexts, texts_in
 from gradschool.prepare.preferred import Pairs
 from gradschool.prepare.pseudonyms import Pseudonyms, Replaced
 from gradschool.prepare.report import Summary
-from gradschool.prepare.review import Decisions, review_row
+from gradschool.prepare.review import Decisions, ReviewRow, review_row
 from gradschool.records import Message, Progress, Work
 
 PROGRESS_STEP = 10_000  # drafts between two progress events
@@ -182,20 +182,20 @@ class Output:
     def _rest(self, review: Lines) -> None:
         """Rows that are not about one draft: wording, private values, and decisions without an object."""
         for one in self.findings.repeated:
-            decided = self.decisions.wordings.get(one.key, {}).get("decision", "")
+            decided = self.decisions.wordings.get(one.key, ReviewRow()).decision
             review.add({"wording": one.key, "text": one.text, "times": one.times, "decision": decided})
         actions = {"pseudonyms": "replaced", "drop": "dropped", "keep": "kept"}
         for key, value in self._values.items():
             decision = self.decisions.values.get(key)
             row = {"value": key, "kind": value.kind, "text": value.text, "as": value.replacement, "times": value.times}
             row |= {"first": value.first, "action": actions[value.mode]}
-            review.add(row | {"decision": decision.row["decision"] if decision else ""})
+            review.add(row | {"decision": decision.row.decision if decision else ""})
         reported = {one.key for one in self.findings.repeated}
-        lost: list[Any] = [one.row for id_, one in self.decisions.items.items() if id_ not in self._seen_items]
+        lost = [one.row for id_, one in self.decisions.items.items() if id_ not in self._seen_items]
         lost += [one.row for key, one in self.decisions.values.items() if key not in self._values]
         lost += [row for key, row in self.decisions.wordings.items() if key not in reported]
-        for row in lost:
-            review.add(dict(row))
+        for decided_row in lost:
+            review.add(decided_row.as_row())
         self.summary.lost_decisions = len(lost)
 
 

@@ -4,14 +4,14 @@ import re
 import tomllib
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from gradschool.data.private import Private
 from gradschool.prepare.caseless import Caseless, has_case
+from gradschool.prepare.saved_names import SavedNames, SavedPerson
 
 WORD = re.compile(r"[^\W\d_](?:[\w’'-]*\w)?")
 SALUTE_GAP = re.compile(r"[ \t,.!]{1,3}|[,.!]?[^\S\n]*+\n\s*+")  # between a greeting or closing word and a name
@@ -162,30 +162,25 @@ class People:
             self._set_address(person, address)
         return person
 
-    def as_map(self) -> dict[str, Any]:
+    def as_map(self) -> SavedNames:
         """Everyone's names, addresses and pseudonym, and the words that may be ordinary ones."""
-        rows = [
-            {
-                "pseudonym": one.pseudonym,
-                "names": sorted(one.names),
-                "whole": sorted(one.whole),
-                "addresses": sorted(one.addresses),
-            }
+        people = (
+            SavedPerson(one.pseudonym, *(tuple(sorted(part)) for part in (one.names, one.addresses, one.whole)))
             for one in self.entries
-        ]
-        return {"people": rows, "unsure": sorted(self._unsure)}
+        )
+        return SavedNames(tuple(people), {}, (), tuple(sorted(self._unsure)))
 
-    def restore(self, saved: Mapping[str, Any]) -> None:
+    def restore(self, saved: SavedNames) -> None:
         """Add the people of a saved map, with the pseudonyms that they have there, and what is known of their names."""
-        self._unsure |= set(saved.get("unsure", ()))
-        for row in saved["people"]:
-            given, _, family = row["pseudonym"].partition(" ")
+        self._unsure |= set(saved.unsure)
+        for one in saved.people:
+            given, _, family = one.pseudonym.partition(" ")
             person = self._append(given, family)
-            for address in row["addresses"]:
+            for address in one.addresses:
                 self._set_address(person, address)
-            for name in row["names"]:
+            for name in one.names:
                 self._set_name(person, name.split())
-                if name in row.get("whole", () if person.addresses else [name]):  # maps of earlier versions lack them
+                if name in one.whole_names:
                     self._set_whole(person, name)
 
     def _add(self) -> Person:

@@ -2,8 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from gradschool.data.private import Private, PrivateKind, find_private
 from gradschool.prepare.called import called
@@ -11,6 +10,7 @@ from gradschool.prepare.options import Mode
 from gradschool.prepare.people import People, word_lists
 from gradschool.prepare.placeholders import key_of, made_up, normalized
 from gradschool.prepare.review import ValueDecision
+from gradschool.prepare.saved_names import SavedNames, SavedValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Pseudonyms:
     def __init__(
         self,
         modes: Mapping[PrivateKind, Mode],
-        saved: Mapping[str, Any] | None = None,
+        saved: SavedNames | None = None,
         decisions: Mapping[str, ValueDecision] | None = None,
     ) -> None:
         self.modes = dict(modes)
@@ -109,19 +109,13 @@ class Pseudonyms:
             return pseudonym
         return f"{self.people.at(address).mailbox}@{made}"
 
-    def as_map(self) -> dict[str, Any]:
+    def as_map(self) -> SavedNames:
         """The map that undoes every pseudonym, and keeps them the same on the next run."""
-        return {
-            **self.people.as_map(),
-            "domains": self.domains,
-            "values": [
-                {"key": key, "kind": kind, "value": value, "pseudonym": pseudonym}
-                for key, (kind, value, pseudonym) in self.values.items()
-            ],
-        }
+        values = tuple(SavedValue(key, *value) for key, value in self.values.items())
+        return replace(self.people.as_map(), domains=dict(self.domains), values=values)
 
-    def _restore(self, saved: Mapping[str, Any]) -> None:
+    def _restore(self, saved: SavedNames) -> None:
         self.people.restore(saved)
-        self.domains = dict(saved["domains"])
-        for row in saved["values"]:
-            self._add_value(row["key"], row["kind"], row["value"], row["pseudonym"])
+        self.domains = dict(saved.domains)
+        for one in saved.values:
+            self._add_value(one.key, one.kind, one.value, one.pseudonym)

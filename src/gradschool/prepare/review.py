@@ -8,13 +8,15 @@ A row about a paragraph that many answers share: wording (its key), text, times,
 the row). The next run applies the decisions and keeps them.
 """
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from gradschool.errors import DataError, nearest
+from gradschool.files import parse_json
 from gradschool.prepare.draft import Asking, Draft
 from gradschool.prepare.options import Mode
 from gradschool.records import Conversation, Message
@@ -23,13 +25,36 @@ Word = Literal["keep", "drop", "edit"]
 FIX = "correct that line; review.jsonl has one JSON object per line, and decision is empty, keep, drop or edit."
 
 
+Name = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
+
+
+class ReviewRow(BaseModel, extra="allow", frozen=True, populate_by_name=True, coerce_numbers_to_str=True):
+    """A row of review.jsonl with what is read of it; its other fields are for the user, and kept as they are."""
+
+    item: Name = ""
+    value: Name = ""
+    wording: Name = ""
+    decision: Name = ""
+    replacement: Name = Field("", alias="as")
+    messages: Annotated[tuple[Message, ...], BeforeValidator(lambda value: value or ())] = ()
+
+    @property
+    def word(self) -> str:
+        """The decision in lower case; empty if there is none yet."""
+        return self.decision.strip().lower()
+
+    def as_row(self) -> dict[str, Any]:
+        """The row as it was read."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The decision about a draft; `messages` are those of the row, for edit."""
 
     word: Word
     messages: Conversation
-    row: Mapping[str, Any]
+    row: ReviewRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +63,7 @@ class ValueDecision:
 
     mode: Mode
     replacement: str
-    row: Mapping[str, Any]
+    row: ReviewRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +72,7 @@ class Decisions:
 
     items: dict[str, Decision] = field(default_factory=dict)
     values: dict[str, ValueDecision] = field(default_factory=dict)
-    wordings: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    wordings: dict[str, ReviewRow] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.items) + len(self.values) + len(self.wordings)
@@ -57,7 +82,7 @@ def read_decisions(path: Path) -> Decisions:
     """Read the decisions of a review; none if there is no file. Raises DataError with the line number."""
     found = Decisions()
     for number, row in _rows(path):
-        word = str(row.get("decision") or "").strip().lower()
+        word = row.word
         if not word:
             continue
         if word not in get_args(Word):
@@ -66,13 +91,13 @@ def read_decisions(path: Path) -> Decisions:
                 nearest(word, get_args(Word)).capitalize() + ".",
                 FIX,
             )
-        if row.get("item"):
-            found.items[str(row["item"])] = Decision(word, _messages(row, path, number), row)  # type: ignore[arg-type]
-        elif row.get("value"):
+        if row.item:
+            found.items[row.item] = Decision(word, _messages(row, path, number), row)  # type: ignore[arg-type]
+        elif row.value:
             modes: dict[str, Mode] = {"keep": "keep", "drop": "drop", "edit": "pseudonyms"}
-            found.values[str(row["value"])] = ValueDecision(modes[word], str(row.get("as") or ""), row)
-        elif row.get("wording"):
-            found.wordings[str(row["wording"])] = row
+            found.values[row.value] = ValueDecision(modes[word], row.replacement, row)
+        elif row.wording:
+            found.wordings[row.wording] = row
         else:
             raise DataError(
                 f"{path.name}:{number} has a decision without an object.", "It has no item, value or wording.", FIX
@@ -80,7 +105,7 @@ def read_decisions(path: Path) -> Decisions:
     return found
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _rows(path: Path) -> Iterator[tuple[int, ReviewRow]]:
     if not path.exists():
         return
     try:
@@ -88,26 +113,26 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             for number, line in enumerate(file, 1):
                 if not line.strip():
                     continue
-                row = json.loads(line)
+                row = parse_json(line)
                 if not isinstance(row, dict):
                     raise ValueError("it is not an object")
-                yield number, row
+                yield number, ReviewRow.model_validate(row)
     except UnicodeDecodeError as error:
         raise DataError(f"{path.name} is not UTF-8.", str(error), "save it as UTF-8.") from error
-    except (ValueError, RecursionError) as error:
+    except ValidationError as error:
+        if error.errors()[0]["loc"][:1] == ("messages",):
+            what = f"{path.name}:{number}: its messages cannot be read."
+            raise DataError(what, "Each needs a role and a content.", FIX) from error
+        why = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise DataError(f"{path.name}:{number} cannot be read.", f"The reader says: {why}.", FIX) from error
+    except ValueError as error:
         raise DataError(f"{path.name}:{number} cannot be read.", f"The reader says: {error}.", FIX) from error
 
 
-def _messages(row: Mapping[str, Any], path: Path, number: int) -> Conversation:
-    try:
-        messages = tuple(Message(str(turn["role"]), str(turn["content"])) for turn in row.get("messages") or ())
-    except (TypeError, KeyError) as error:
-        raise DataError(
-            f"{path.name}:{number}: its messages cannot be read.", "Each needs a role and a content.", FIX
-        ) from error
-    if row.get("decision") == "edit" and (not messages or messages[-1].role != "assistant"):
+def _messages(row: ReviewRow, path: Path, number: int) -> Conversation:
+    if row.word == "edit" and (not row.messages or row.messages[-1].role != "assistant"):
         raise DataError(f"{path.name}:{number} was edited, but its last message is not from the assistant.", "", FIX)
-    return messages
+    return row.messages
 
 
 def decided(draft: Draft, decision: Decision | None) -> Draft:

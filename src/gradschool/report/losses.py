@@ -9,6 +9,7 @@ from gradschool.run import FINAL, curve_count
 
 MAX_POINTS = 300  # of one line in a chart
 SMOOTHING = 1 / 20  # fraction of the steps in each point of the smoothed loss
+MIN_LOSS, MAX_LOSS = 1e-9, 1e12  # smaller losses have no scale of their own; larger ones are not shown
 LOG_RANGE = 6.0  # above this ratio of losses, the scale is logarithmic
 
 
@@ -33,7 +34,7 @@ def loss_curves(events: Iterable[Event]) -> tuple[list[Curve], list[tuple[float,
     if not losses:
         return [], [], False
     low, high = min(losses), max(losses)
-    logarithmic = low > 0 and high / low > LOG_RANGE
+    logarithmic = low > MIN_LOSS and high / low > LOG_RANGE
     if logarithmic:
         ticks = [m * 10.0**e for e in range(-6, 7) for m in (1, 2, 5) if low <= m * 10.0**e <= high]
     else:
@@ -65,7 +66,7 @@ def _trainings(events: Iterable[Event]) -> list[dict[int, Step]]:
     trainings: list[dict[int, Step]] = []
     began, name = (0, 0.0), ""
     for event in events:
-        if not isinstance(event, Step) or not all(map(math.isfinite, _losses(event))):
+        if not isinstance(event, Step) or not all(abs(loss) < MAX_LOSS for loss in _losses(event)):
             continue
         number, beginning = event.step, (event.steps, event.learning_rate)
         # Another name, length or learning rate means another training; otherwise the same one was interrupted early.
@@ -73,7 +74,9 @@ def _trainings(events: Iterable[Event]) -> list[dict[int, Step]]:
         if other or (number == 1 and beginning != began):
             trainings.append({})
             began, name = beginning, event.training
-        trainings[-1] = {step: seen for step, seen in trainings[-1].items() if step < number} | {number: event}
+        if number <= next(reversed(trainings[-1]), number - 1):
+            trainings[-1] = {step: seen for step, seen in trainings[-1].items() if step < number}
+        trainings[-1][number] = event
     return trainings
 
 
@@ -119,7 +122,7 @@ def _smoothed(points: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
 
 def _ticks(low: float, high: float, about: int = 4) -> list[float]:
     """Round numbers for an axis from `low` to `high`, including one below and one above."""
-    rough = (high - low or 1) / about
+    rough = (high - low if high - low > MIN_LOSS else 1) / about
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * m for m in (1, 2, 5, 10) if power * m >= rough)
     return [round(i * step, 10) for i in range(math.floor(low / step), math.ceil(high / step) + 1)]

@@ -36,6 +36,7 @@ from gradschool.records import Answer, Event, Gate, Note, Progress, Report, Step
 from gradschool.report.facts import Facts, read_facts
 from gradschool.report.losses import loss_curves
 from gradschool.report.questions import failure_examples, questions_of
+from gradschool.report.verified import doubt
 from gradschool.run import Run, resume_command
 from gradschool.rungs.ladder import LADDER
 from gradschool.rungs.rung import Rung
@@ -107,7 +108,10 @@ def headline(facts: Facts, gates: Sequence[Gate]) -> tuple[str, str, str]:
     assert chosen.report is not None
     rejected = any(not gate.held for gate in (*chosen.gates, *gates))
     state = "failed" if rejected else chosen.report.verdict
-    return state, plain_verdict(chosen, gates), verdict_sentence(chosen, gates)
+    sentence = verdict_sentence(chosen, gates)
+    if reason := doubt(facts):
+        return "not proven", f"Not verified: {reason}.", f"Its record says: {sentence}"
+    return state, plain_verdict(chosen, gates), sentence
 
 
 def package_gates(facts: Facts) -> tuple[Gate, ...]:

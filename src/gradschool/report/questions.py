@@ -14,6 +14,8 @@ from gradschool.job import Job
 from gradschool.package.manifest import EVIDENCE, QUESTIONS, TEST_FILE
 from gradschool.records import Answer, Example, Scored
 from gradschool.report.facts import Facts
+from gradschool.run import FIT_TEXTS
+from gradschool.saved_job import JOB_FILE, is_own_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +80,20 @@ def failure_examples(questions: Iterable[Question]) -> dict[str, str]:
     return {kind: reason for kind, _, reason in (failure.partition(": ") for failure in reversed(failures))}
 
 
+def score_packaged(facts: Facts, rung: str) -> list[Scored]:
+    """The answers of a rung to the test examples in the package, scored again; raises GradschoolError or OSError."""
+    evidence, answers = facts.run.specialist / EVIDENCE, facts.answers.get(rung, {})
+    examples = [one for one in read_rows(evidence / QUESTIONS, Example) if one.id in answers]
+    measure = measure_of(facts.run.job.settings.goal, evidence, examples, evidence / FIT_TEXTS)
+    return measure.score(examples, [answers[example.id] for example in examples])
+
+
 def _score_again(facts: Facts) -> _Scores:
-    job = facts.run.job
-    examples = _test_examples(job, facts)
-    measure = measure_of(job.settings.goal, job.folder, list(examples.values()), facts.run.fit_texts)
+    job, own = facts.run.job, is_own_run(facts.run.folder / JOB_FILE)
+    examples = _test_examples(job, facts, own)
+    # The job that a run of others names is not read: its package has the files that score.
+    folder = job.folder if own else facts.run.specialist / EVIDENCE
+    measure = measure_of(job.settings.goal, folder, list(examples.values()), facts.run.fit_texts)
     rows = {}
     for rung, answers in facts.answers.items():
         known = [examples[id_] for id_ in answers if id_ in examples]
@@ -98,11 +110,13 @@ def _saved_scores(facts: Facts) -> _Scores:
     return _Scores(texts, {facts.manifest.rung: rows} if rows else {})
 
 
-def _test_examples(job: Job, facts: Facts) -> dict[str, Example]:
+def _test_examples(job: Job, facts: Facts, own: bool) -> dict[str, Example]:
     """The job's examples by id, if they are still those that were split; without the job, those of the package."""
-    there = all(path.exists() for path in job.examples)
+    there = own and all(path.exists() for path in job.examples)
     if not there and (packaged := read_rows(facts.run.specialist / EVIDENCE / QUESTIONS, Example)):
         return {example.id: example for example in packaged}
+    if not own:
+        raise DataError("This run was not begun here, so that the files of the job that it names are not read.")
     examples = check(read_examples(job.examples, job.settings.data)).examples
     split = facts.split
     if split is None:

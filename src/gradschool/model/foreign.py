@@ -1,0 +1,99 @@
+"""What the config and the tokenizer of a model of others may not do: fetch code, or take any time and memory."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from gradschool.bounded import Limits, Stopped, replies
+from gradschool.errors import ModelError
+from gradschool.files import sha256
+
+CHILD = "gradschool.model.tokenizer_child"
+LIMITS = Limits(seconds=20, seconds_per_mb=2, memory=4_000_000_000, waiting=300.0)
+MAX_FILE, MAX_CONFIG = 200_000_000, 20_000_000  # bytes; the largest known tokenizers have 35 MB
+SMALL = ("config.json", "generation_config.json", "tokenizer_config.json", "special_tokens_map.json")
+TOKENIZERS = (
+    "tokenizer*",
+    "vocab*",
+    "merges.txt",
+    "*.model",
+    "*.spm",
+    "*.tiktoken",
+    "tekken.json",
+    "added_tokens.json",
+)
+# Keys with which a config chooses the code of attention and experts; "owner/kernel" would be fetched from the Hub.
+KERNELS = ("attn_implementation", "experts_implementation")
+OWN_BASES = Path(__file__).parents[1] / "bases"  # that come with gradschool
+
+
+def refuse_kernels(folder: Path, config: Any) -> None:
+    """Raise ModelError if a config, or a part of one, chooses code by name, which would be fetched from the Hub."""
+    if chosen := next(_chosen(config), None):
+        key, value = chosen
+        raise ModelError(
+            f"The config of the model in {folder} names code that would be fetched from the Hub: {key} = {value!r}.",
+            "Code that comes with a model is never run.",
+            f"remove {key} from its config.json; the model computes the same without it.",
+        )
+
+
+def _chosen(config: Any) -> Iterator[tuple[str, str]]:
+    parts = [config]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, dict):
+            for key, value in part.items():
+                if str(key).strip("_").removesuffix("_internal") in KERNELS:
+                    yield from ((key, name) for name in _names(value) if "/" in name)
+            part = list(part.values())
+        if isinstance(part, list):
+            parts.extend(part)
+
+
+def _names(value: Any) -> list[str]:
+    values = value.values() if isinstance(value, dict) else [value]
+    return [one for one in values if isinstance(one, str)]
+
+
+def check_tokenizer(folder: Path, limits: Limits = LIMITS) -> None:
+    """Raise ModelError for a tokenizer or a config that is too large, or takes too long to be read or used.
+
+    A tokenizer.json is first tried in a child process, on long texts of every kind; the built-in ones are not.
+    """
+    for patterns, most in ((SMALL, MAX_CONFIG), (TOKENIZERS, MAX_FILE)):
+        for path in (path for pattern in patterns for path in folder.glob(pattern)):
+            if path.is_file() and path.stat().st_size > most:
+                size = f"It has {path.stat().st_size / 1e6:,.0f} MB; at most {most / 1e6:,.0f} MB are read."
+                raise ModelError(f"{path} is too large.", size, "download the model again, or use another base_model.")
+    file = folder / "tokenizer.json"
+    if file.is_file() and not folder.resolve().is_relative_to(OWN_BASES):
+        _try(file, sha256(file), limits)
+
+
+@lru_cache(maxsize=64)  # a process opens the same base several times
+def _try(file: Path, digest: str, limits: Limits) -> None:
+    """Raise ModelError if a tokenizer.json, whose content has this hash, cannot be used within the limits."""
+    content = file.read_bytes()
+    try:
+        for _ in replies(CHILD, {}, content, limits):
+            pass
+    except Stopped as stopped:
+        why = _why(stopped, limits.of(len(content)), limits)
+        raise ModelError(f"{file} cannot be used.", why, "download the model again, or use another base.") from stopped
+
+
+def _why(stopped: Stopped, seconds: int, limits: Limits) -> str:
+    """Why a tokenizer failed."""
+    match stopped.cause:
+        case "refused":
+            return f"The tokenizer reports: {stopped.why}."
+        case "time":
+            return f"It takes more than {seconds} s of processor time to read it and to encode some texts."
+        case "memory":
+            return f"It takes more than {limits.memory / 1e9:g} GB of memory to read it and to encode some texts."
+        case "waiting":
+            return f"It gave nothing for {limits.waiting:g} s, or the system ended it."
+        case _:
+            return f"It crashed (exit status {stopped.why}), perhaps for lack of memory."
