@@ -105,13 +105,18 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
-def parse_json(content: str | bytes, parse_constant: Callable[[str], Any] | None = None) -> Any:
+def parse_json(
+    content: str | bytes,
+    parse_constant: Callable[[str], Any] | None = None,
+    parse_object: Callable[[list[tuple[str, Any]]], Any] | None = None,
+) -> Any:
     """The value that JSON stands for; raises ValueError for what is none, or is nested too deeply.
 
-    `parse_constant` is called for NaN and infinities, as by `json.loads`.
+    `parse_constant` is called for NaN and infinities, and `parse_object` with the pairs of each object, as by
+    `json.loads`.
     """
     try:
-        return json.loads(content, parse_constant=parse_constant)
+        return json.loads(content, parse_constant=parse_constant, object_pairs_hook=parse_object)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
 
