@@ -34,7 +34,7 @@ from gradschool.score.style import Style
 
 RESULT = Path(__file__).parent / "results" / "style_cheats.json"
 LETTERS = Path(__file__).parents[1] / "examples" / "letters"
-TESTED, NOTES, MAX_TEST = 1 / 3, 300, 90  # fraction of groups, notes in all, test questions
+TESTED, NOTES, MAX_TEST = 1 / 3, 300, 60  # fraction of groups, notes in all, test questions
 BUSINESS = (
     "Dear Sir,\n\nThank you for your letter of 4 May, which has been passed to me for reply. I am pleased to inform you that "
     "the matter is receiving our attention, and that we expect to be able to give you a full answer within ten working "

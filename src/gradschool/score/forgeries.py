@@ -7,7 +7,7 @@ forgeries.
 
 import random
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -29,16 +29,16 @@ def salads(texts: Sequence[str], seed: int = 0) -> list[tuple[str, int]]:
     """Each text in all kinds of disorder, each with the position of the text; those that equal their text are left out.
 
     Words are shuffled in the whole text or within sentences, neighbours are exchanged, words are replaced by others of
-    the author or left out, and fragments of several texts are strung together.
+    the author or all by one, or left out, and fragments of several texts are strung together.
     """
     chance = random.Random(seed)
-    every = [unit for text in texts for unit in UNIT.findall(text) if not unit.isspace()]
-    kinds: tuple[Forge, ...] = (_shuffled, _shuffled_in_sentences, _exchanged, partial(_replaced, every), _thinned)
+    split = [[unit for unit in UNIT.findall(text) if not unit.isspace()] for text in texts]
+    replaced = partial(_replaced, [word for words in split for word in words])
+    kinds: tuple[Forge, ...] = (_shuffled, _shuffled_in_sentences, _exchanged, replaced, replaced, _stuffed, _thinned)
     found = []
     for number, text in enumerate(texts):
         forged = [_in_words(text, kind, chance) for kind in kinds]
-        forged.append(_in_words(text, partial(_replaced, every), chance))
-        forged.append(" ".join(_fragments(texts, word_count(text), chance)))
+        forged.append(_joined(_fragments(split, len(split[number]), chance)))
         found += [(one, number) for one in forged if one.split() != text.split() and one.strip()]
     return found
 
@@ -67,7 +67,7 @@ def _in_words(text: str, kind: Forge, chance: random.Random) -> str:
     units = UNIT.findall(text)
     words = kind([unit for unit in units if not unit.isspace()], chance)
     if len(words) != sum(not unit.isspace() for unit in units) or chance.random() < 0.5:
-        return ("" if SPACELESS.search(text) else " ").join(words)
+        return _joined(words)
     following = iter(words)
     return "".join(unit if unit.isspace() else next(following) for unit in units)
 
@@ -99,19 +99,30 @@ def _replaced(pool: Sequence[str], words: list[str], chance: random.Random) -> l
     return [chance.choice(pool) if at % every == begin else word for at, word in enumerate(words)]
 
 
+def _stuffed(words: list[str], chance: random.Random) -> list[str]:
+    return _replaced([chance.choice(words)] if words else [], words, chance)
+
+
 def _thinned(words: list[str], chance: random.Random) -> list[str]:
     every = chance.randint(*REPLACED_EVERY)
     begin = chance.randrange(every)
     return [word for at, word in enumerate(words) if at % every != begin]
 
 
-def _fragments(texts: Sequence[str], words: int, chance: random.Random) -> Iterator[str]:
-    """Runs of words from random places of random texts, `words` in all."""
+def _fragments(texts: Sequence[Sequence[str]], words: int, chance: random.Random) -> list[str]:
+    """Runs of words from random places of random texts, about `words` in all."""
     size = chance.randint(*FRAGMENT)
+    found: list[str] = []
     for _ in range(max(words // size, 1)):
-        units = [unit for unit in UNIT.findall(chance.choice(texts)) if not unit.isspace()]
-        begin = chance.randrange(max(len(units) - size, 0) + 1)
-        yield " ".join(units[begin : begin + size])
+        text = chance.choice(texts)
+        begin = chance.randrange(max(len(text) - size, 0) + 1)
+        found += text[begin : begin + size]
+    return found
+
+
+def _joined(words: Sequence[str]) -> str:
+    """Words as one line; those of scripts without spaces have none between them."""
+    return ("" if any(map(SPACELESS.search, words)) else " ").join(words)
 
 
 @cache

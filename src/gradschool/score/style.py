@@ -11,17 +11,19 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 
 from gradschool.data.normalize import normalize, word_count, words
 from gradschool.data.others import is_writing
 from gradschool.data.shingles import Hashes, ngram_hashes
 from gradschool.errors import DataError
 from gradschool.records import Example, last_user
-from gradschool.score.attribution import FOLDS, Classifier, authorship, held_out, word_order
+from gradschool.score.attribution import FOLDS, authorship, held_out
 from gradschool.score.copies import Runs, covered, own_runs
-from gradschool.score.forgeries import salads, strangers
+from gradschool.score.forgeries import strangers
 from gradschool.score.metric import FitText, MetricResult, Unscorable
 from gradschool.score.on_topic import OnTopic, learn_topics
+from gradschool.score.word_order import WordOrder, learn_order
 
 MIN_OWN, MIN_OTHER = 20, 10  # fewest texts of the author and of others to fit on
 LIKED_OTHER = 2 * MIN_OTHER  # target number of texts of others, if their texts are short
@@ -33,7 +35,6 @@ FORGED_WORDS = 20_000  # of the author's texts that are put in disorder, to boun
 MIN_PAIRS = 10  # fewest answers for the two-sample test
 ECHOED = 4  # fewest words of a sentence that is repeated from the question
 SHORT_FRACTION = 0.05  # fraction of training texts that may be unusually short
-STRANGE_FRACTION = 0.03  # fraction of the author's texts that may be in an unusual order
 UNLIKE = 0.05  # fraction of the author's real texts that may be as unlike him as an answer that does not count
 COPIED_SENTENCE = 0.5  # fraction of a sentence in copied runs from which it is ignored
 MAX_COPIED = 0.5  # fraction of an answer in copied sentences from which it scores 0
@@ -45,20 +46,19 @@ REPEATED_RUN, MIN_REPEATS = 5, 0.1  # words; fraction of repeated runs that is n
 class AuthorModel:
     """What is known about an author: classifiers, their accuracy on held-out texts, and the runs of the texts."""
 
-    author: Classifier
-    order: Classifier
+    classifier: Pipeline
+    order: WordOrder
     topics: OnTopic | None  # None: the author's answers do not follow their questions visibly
     own_recognized: float  # fraction of the author's training texts, each held out in turn
     others_rejected: float
-    forgeries_rejected: float
     others: int  # how many texts of others it was fitted against
     runs: Runs
     repeats: float  # maximum repetition within a training text
     least_words: float  # half the length of nearly all training texts
 
-    def accepts(self, text: str) -> bool:
-        """Whether a text is attributed to the author and in an order that somebody wrote."""
-        return self.author.accepts(text) and self.order.accepts(text)
+    def attributes(self, text: str) -> bool:
+        """Whether a text is attributed to the author."""
+        return bool(self.classifier.decision_function([text])[0] > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class Style:
         return (
             f"of texts held out in turn, {self.author.own_recognized:.0%} of the author's are recognized and "
             f"{self.author.others_rejected:.0%} of {self.author.others} by others are rejected; of his texts in disorder, "
-            f"{self.author.forgeries_rejected:.0%} are rejected. {topics}"
+            f"{self.author.order.salads_rejected:.0%} are rejected. {topics}"
         )
 
     def fit(self, texts: Sequence[FitText]) -> "Style":
@@ -162,14 +162,14 @@ class Style:
         again = repeats(answer)
         enough = word_count(rest) >= max(MIN_WORDS, known.least_words)
         checks = {
-            "attributed to the author": known.author.accepts(rest),
+            "attributed to the author": known.attributes(rest),
             "natural word order": known.order.accepts(rest),
         }
         if known.topics:
             checks["on topic"] = known.topics.follows(rest, last_user(example.question), example.ideal)
         counts = copied < MAX_COPIED and enough and again <= known.repeats and all(checks.values())
         about = {
-            "own text accepted": float(known.accepts(example.ideal)),
+            "own text accepted": float(known.attributes(example.ideal) and known.order.accepts(example.ideal)),
             "copied": copied,
             "repeats itself": again,
         }
@@ -213,7 +213,7 @@ class Style:
         if len(answers) >= MIN_PAIRS and len(set(groups)) >= FOLDS:
             ideals = [example.ideal for example in examples]
             labels = [1] * len(ideals) + [0] * len(answers)
-            scores = held_out(authorship, [*ideals, *answers], labels, [*groups, *groups])
+            scores = held_out([*ideals, *answers], labels, [*groups, *groups])
             real, made = scores[: len(ideals)], scores[len(ideals) :]
             least = np.quantile(real, UNLIKE)
             for number, found in enumerate(0.5 + 0.5 * np.sign(real - made)):
@@ -236,34 +236,19 @@ def _learn(own: Sequence[FitText], others: Sequence[str], given: int, length: fl
     ours, theirs = [sample for sample, _ in samples], [*others, *strangers(texts, others, length)]
     judged, labels = [*ours, *theirs], [1] * len(ours) + [0] * len(theirs)
     whose = [*(group for _, group in samples), *(f"other {number}" for number in range(len(theirs)))]
-    scores = held_out(authorship, judged, labels, whose)
-    order, orders = _learn_order(samples)
+    scores = held_out(judged, labels, whose)
+    lengths = np.cumsum([word_count(text) for text in ours])
     return AuthorModel(
-        author=Classifier(authorship(judged).fit(judged, labels)),
-        order=order,
+        classifier=authorship(judged, labels),
+        order=learn_order(ours[: max(MIN_OWN, int(np.searchsorted(lengths, FORGED_WORDS)))]),
         topics=learn_topics([text.question for text in own], texts, groups),
         own_recognized=float(np.mean(scores[: len(ours)] > 0)),
         others=given,
         others_rejected=float(np.mean(scores[len(ours) : len(ours) + len(others)] <= 0)),
-        forgeries_rejected=orders,
         runs=own_runs(texts, groups),
         repeats=max(MIN_REPEATS, *map(repeats, texts)),
         least_words=float(np.quantile([word_count(text) for text in texts], SHORT_FRACTION)) / 2,
     )
-
-
-def _learn_order(samples: Sequence[tuple[str, str]]) -> tuple[Classifier, float]:
-    """A classifier of word order, learned from texts with their groups, and the fraction of held-out salads it rejects."""
-    lengths = np.cumsum([word_count(text) for text, _ in samples])
-    used = samples[: max(MIN_OWN, int(np.searchsorted(lengths, FORGED_WORDS)))]
-    forged = salads([text for text, _ in used])
-    judged = [*(text for text, _ in used), *(text for text, _ in forged)]
-    groups = [*(group for _, group in used), *(used[number][1] for _, number in forged)]
-    labels = [1] * len(used) + [0] * len(forged)
-    scores = held_out(word_order, judged, labels, groups)
-    threshold = min(0.0, float(np.quantile(scores[: len(used)], STRANGE_FRACTION)))
-    rejected = float(np.mean(scores[len(used) :] <= threshold))
-    return Classifier(word_order(judged).fit(judged, labels), threshold), rejected
 
 
 def _runs_of(text: str, size: int) -> Hashes:
