@@ -17,6 +17,7 @@ import regex
 from gradschool.data.normalize import SPACELESS, word_count
 
 PLAIN = 60  # letters of nobody in particular
+KINDS = 4  # of disorder for each text
 REPLACED_EVERY = (2, 8)  # the range of distances between two replaced words
 FRAGMENT = (2, 9)  # words of a fragment
 FRAME_WORDS = 9  # of a line that may be a greeting or a closing
@@ -26,7 +27,7 @@ Forge = Callable[[list[str], random.Random], list[str]]
 
 
 def salads(texts: Sequence[str], seed: int = 0) -> list[tuple[str, int]]:
-    """Each text in all kinds of disorder, each with the position of the text; those that equal their text are left out.
+    """Each text in several kinds of disorder, with the position of the text; those that equal their text are left out.
 
     Words are shuffled in the whole text or within sentences, neighbours are exchanged, words are replaced by others of
     the author or all by one, or left out, and fragments of several texts are strung together.
@@ -34,11 +35,11 @@ def salads(texts: Sequence[str], seed: int = 0) -> list[tuple[str, int]]:
     chance = random.Random(seed)
     split = [[unit for unit in UNIT.findall(text) if not unit.isspace()] for text in texts]
     replaced = partial(_replaced, [word for words in split for word in words])
-    kinds: tuple[Forge, ...] = (_shuffled, _shuffled_in_sentences, _exchanged, replaced, replaced, _stuffed, _thinned)
+    fragments = partial(_fragments, split)
+    kinds: tuple[Forge, ...] = (_shuffled, _shuffled_in_sentences, _exchanged, replaced, _stuffed, _thinned, fragments)
     found = []
     for number, text in enumerate(texts):
-        forged = [_in_words(text, kind, chance) for kind in kinds]
-        forged.append(_joined(_fragments(split, len(split[number]), chance)))
+        forged = [_in_words(text, kind, chance) for kind in chance.sample(kinds, KINDS)]
         found += [(one, number) for one in forged if one.split() != text.split() and one.strip()]
     return found
 
@@ -47,7 +48,7 @@ def strangers(own: Sequence[str], others: Sequence[str], words: float, seed: int
     """Texts of about so many words that the author did not write.
 
     They are plain letters, in several languages; texts of others and plain letters between the author's own greeting
-    and closing; and the author's texts with all letters exchanged, which have none of the author's words.
+    and closing; and the author's texts with all letters exchanged, so that no word is left.
     """
     chance = random.Random(seed)
     plain = [_plain_letter(letters, words, chance) for letters, count in _shares() for _ in range(count)]
@@ -109,11 +110,11 @@ def _thinned(words: list[str], chance: random.Random) -> list[str]:
     return [word for at, word in enumerate(words) if at % every != begin]
 
 
-def _fragments(texts: Sequence[Sequence[str]], words: int, chance: random.Random) -> list[str]:
-    """Runs of words from random places of random texts, about `words` in all."""
+def _fragments(texts: Sequence[Sequence[str]], words: list[str], chance: random.Random) -> list[str]:
+    """Runs of words from random places of random texts, about as many as `words`."""
     size = chance.randint(*FRAGMENT)
     found: list[str] = []
-    for _ in range(max(words // size, 1)):
+    for _ in range(max(len(words) // size, 1)):
         text = chance.choice(texts)
         begin = chance.randrange(max(len(text) - size, 0) + 1)
         found += text[begin : begin + size]

@@ -34,7 +34,7 @@ QUESTIONS = 40  # training questions that each variant of the base answers
 FORGED_WORDS = 20_000  # of the author's texts that are put in disorder, to bound the time of a fit
 MIN_PAIRS = 10  # fewest answers for the two-sample test
 ECHOED = 4  # fewest words of a sentence that is repeated from the question
-SHORT_FRACTION = 0.05  # fraction of training texts that may be unusually short
+UNUSUAL = 0.05  # fraction of training texts that may be unusually short, or have unusually few or many capitals
 UNLIKE = 0.05  # fraction of the author's real texts that may be as unlike him as an answer that does not count
 COPIED_SENTENCE = 0.5  # fraction of a sentence in copied runs from which it is ignored
 MAX_COPIED = 0.5  # fraction of an answer in copied sentences from which it scores 0
@@ -55,10 +55,12 @@ class AuthorModel:
     runs: Runs
     repeats: float  # maximum repetition within a training text
     least_words: float  # half the length of nearly all training texts
+    capitals: tuple[float, float]  # half and twice the fraction of capitals in nearly all training texts
 
     def attributes(self, text: str) -> bool:
         """Whether a text is attributed to the author."""
-        return bool(self.classifier.decision_function([text])[0] > 0)
+        fewest, most = self.capitals
+        return fewest <= capitals(text) <= most and bool(self.classifier.decision_function([text])[0] > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +231,12 @@ def repeats(text: str) -> float:
     return 1 - len(set(runs)) / len(runs)
 
 
+def capitals(text: str) -> float:
+    """The fraction of a text's letters that are capitals; 0 in scripts that have none."""
+    letters = [sign for sign in text if sign.isalpha()]
+    return sum(sign.isupper() for sign in letters) / (len(letters) or 1)
+
+
 def _learn(own: Sequence[FitText], others: Sequence[str], given: int, length: float) -> AuthorModel:
     """Learn an author from his texts, against others of a length; `given` counts the texts of others before joining."""
     texts, groups = [text.text for text in own], [text.group for text in own]
@@ -237,6 +245,7 @@ def _learn(own: Sequence[FitText], others: Sequence[str], given: int, length: fl
     judged, labels = [*ours, *theirs], [1] * len(ours) + [0] * len(theirs)
     whose = [*(group for _, group in samples), *(f"other {number}" for number in range(len(theirs)))]
     scores = held_out(judged, labels, whose)
+    shares = [capitals(text) for text in texts]
     lengths = np.cumsum([word_count(text) for text in ours])
     return AuthorModel(
         classifier=authorship(judged, labels),
@@ -247,7 +256,8 @@ def _learn(own: Sequence[FitText], others: Sequence[str], given: int, length: fl
         others_rejected=float(np.mean(scores[len(ours) : len(ours) + len(others)] <= 0)),
         runs=own_runs(texts, groups),
         repeats=max(MIN_REPEATS, *map(repeats, texts)),
-        least_words=float(np.quantile([word_count(text) for text in texts], SHORT_FRACTION)) / 2,
+        least_words=float(np.quantile([word_count(text) for text in texts], UNUSUAL)) / 2,
+        capitals=(float(np.quantile(shares, UNUSUAL)) / 2, float(np.quantile(shares, 1 - UNUSUAL)) * 2),
     )
 
 
