@@ -10,7 +10,7 @@ import numpy.typing as npt
 from gradschool.data.normalize import normalize, words
 from gradschool.data.shingles import Hashes, ngram_hashes
 
-RUNS = (4, 5, 6, 8, 12)  # lengths, in words, of a run that may be a copy
+RUNS = (4, 5, 6, 8, 12, 16, 24, 32)  # lengths, in words, of a run that may be a copy
 HABIT = 3  # training texts that share a run, from which it is a habit of the author
 COINCIDENCE = 0.2  # fraction of a text's words in runs of other texts that is normal for nearly all texts
 NEARLY_ALL = 0.95

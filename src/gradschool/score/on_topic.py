@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -18,7 +17,7 @@ POOL = 400  # training questions that an answer is compared with
 MIN_POOL = 20
 NEAREST = 0.1  # fraction of the questions that may be closer to the answer than its own
 MIN_VISIBLE = 0.5  # fraction of the author's answers that must be closest to their own questions, or nothing is judged
-MAX_CHARACTERS = 4_000  # of a question and of an answer
+MAX_CHARACTERS = 2_000  # of a question and of an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,5 +66,3 @@ def _about(question: str, ideal: str) -> str:
 def _plain(text: str) -> str:
     return normalize(text[:MAX_CHARACTERS])
 
-
-Ranks = npt.NDArray[np.float64]

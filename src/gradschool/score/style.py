@@ -31,7 +31,6 @@ MIN_LENGTH = 20  # words of such a text
 LONG, MAX_PARTS = 4, 3  # texts this many times as long as those of others are split; parts used of each
 MIN_WORDS = 5  # of an answer; shorter ones cannot be scored
 QUESTIONS = 40  # training questions that each variant of the base answers
-FORGED_WORDS = 20_000  # of the author's texts that are put in disorder, to bound the time of a fit
 MIN_PAIRS = 10  # fewest answers for the two-sample test
 ECHOED = 4  # fewest words of a sentence that is repeated from the question
 UNUSUAL = 0.05  # fraction of training texts that may be unusually short, or have unusually few or many capitals
@@ -190,7 +189,7 @@ class Style:
         for sentence, normalized in zip(sentences, plain, strict=True):
             end = begin + len(words(normalized))
             echoed = end - begin >= ECHOED and f" {normalized} " in asked
-            if echoed or float(np.mean(found[begin:end])) >= COPIED_SENTENCE:
+            if echoed or float(np.sum(found[begin:end])) / (end - begin or 1) >= COPIED_SENTENCE:
                 copied += end - begin
             else:
                 own.append(sentence)
@@ -246,10 +245,9 @@ def _learn(own: Sequence[FitText], others: Sequence[str], given: int, length: fl
     whose = [*(group for _, group in samples), *(f"other {number}" for number in range(len(theirs)))]
     scores = held_out(judged, labels, whose)
     shares = [capitals(text) for text in texts]
-    lengths = np.cumsum([word_count(text) for text in ours])
     return AuthorModel(
         classifier=authorship(judged, labels),
-        order=learn_order(ours[: max(MIN_OWN, int(np.searchsorted(lengths, FORGED_WORDS)))]),
+        order=learn_order(ours),
         topics=learn_topics([text.question for text in own], texts, groups),
         own_recognized=float(np.mean(scores[: len(ours)] > 0)),
         others=given,

@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from gradschool.data.normalize import word_count
 from gradschool.score.forgeries import salads
 from gradschool.score.tokens import TOKEN, frequent_tokens
 
@@ -25,7 +26,10 @@ ENDINGS = (0, 2)  # letters that are left of any other word, in two readings
 SMOOTHING = (0.5, 5.0, 3.0)  # tokens that a shorter context is worth
 WORST = 0.2  # fraction of the tokens that are least expected
 UNEXPECTED = -1.0  # nats by which a context may speak against a token
-STRANGE = 0.05  # fraction of the author's texts that may be in an unusual order
+COUNTED_WORDS, FORGED_WORDS = 100_000, 20_000  # of an author: that are counted, and put in disorder
+MIN_TEXTS = 20
+STRANGE = 0.05  # most of the author's texts that may be taken for salads
+REJECTED = 0.98  # fraction of the salads that are enough to reject
 Numbers = npt.NDArray[np.int64]
 
 
@@ -95,15 +99,23 @@ class WordOrder:
 
 def learn_order(texts: Sequence[str]) -> WordOrder:
     """Learn the order of words from an author's texts, against the same texts in disorder."""
+    texts = _up_to(texts, COUNTED_WORDS)
     readings = tuple(_reading(texts, ending) for ending in ENDINGS)
-    own = [[_counts(reading.tokens(text), len(reading.numbers)) for reading in readings] for text in texts]
-    real = [_features(readings, text, counts) for text, counts in zip(texts, own, strict=True)]
-    forged = [_features(readings, text, own[number]) for text, number in salads(texts)]
+    used = _up_to(texts, FORGED_WORDS)
+    own = [[_counts(reading.tokens(text), len(reading.numbers)) for reading in readings] for text in used]
+    real = [_features(readings, text, counts) for text, counts in zip(used, own, strict=True)]
+    forged = [_features(readings, text, own[number]) for text, number in salads(used)]
     classifier = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1_000))
     classifier.fit([*real, *forged], [1] * len(real) + [0] * len(forged))
-    threshold = float(np.quantile(classifier.decision_function(real), STRANGE))
-    rejected = float(np.mean(classifier.decision_function(forged) <= threshold))
+    scores = classifier.decision_function(forged)
+    threshold = float(min(np.quantile(classifier.decision_function(real), STRANGE), np.quantile(scores, REJECTED)))
+    rejected = float(np.mean(scores <= threshold))
     return WordOrder(readings, classifier, threshold, rejected)
+
+
+def _up_to(texts: Sequence[str], number: int) -> Sequence[str]:
+    """The first texts that have so many words, but some texts at least."""
+    return texts[: max(MIN_TEXTS, int(np.searchsorted(np.cumsum([word_count(text) for text in texts]), number)))]
 
 
 def _features(readings: Sequence[Reading], text: str, without: Sequence[Counts] = ()) -> list[float]:
