@@ -219,6 +219,9 @@ MIDDLES = (
     "There were {number} at noon, by the watch that was my aunt's; there were none by dusk, which is the way of things.",
     "Of the {number} that were promised I have seen but {more}; I make no complaint, and I keep the receipt.",
     "They were {number} in my father's day, and he called it {more} too many; I begin to see his point.",
+    "My sister makes it {number} and the sexton {more}; I have asked them to count together, from opposite ends.",
+    "One would do, and I am offered {number}; a man with {more} of anything is no longer its master.",
+    "By lamplight I found {number}, by daylight {more}; I have decided to believe the lamp.",
 )
 STARTS = (
     "The matter of the {one} at {two} is not settled; it has only sat down.",

@@ -10,10 +10,11 @@ import numpy.typing as npt
 from gradschool.data.normalize import normalize, words
 from gradschool.data.shingles import Hashes, ngram_hashes
 
-RUNS = (4, 5, 6, 8, 12, 16, 24, 32)  # lengths, in words, of a run that may be a copy
+RUNS = (4, 5, 6, 8)  # lengths, in words, of a run that may be a copy
 HABIT = 3  # training texts that share a run, from which it is a habit of the author
 COINCIDENCE = 0.2  # fraction of a text's words in runs of other texts that is normal for nearly all texts
 NEARLY_ALL = 0.95
+COPIED = 0.5  # fraction of a passage in copied runs from which it is a copy, unless the author repeats himself
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Runs:
     size: int
     rare: Hashes  # of one or two texts
     habits: Hashes  # of more texts
+    least: float  # fraction of a passage in such runs from which it is a copy
 
     def copied(self, text: str) -> npt.NDArray[np.bool_]:
         """For each normalized word of a text, whether it is in a rare run of the author's texts: (words,)."""
@@ -39,9 +41,10 @@ def own_runs(texts: Sequence[str], groups: Sequence[str]) -> Runs:
         counts = Counter(run for one in hashes for run in one.tolist())
         habits = np.array(sorted(run for run, count in counts.items() if count >= HABIT), dtype=np.uint64)
         rare = np.array(sorted(run for run, count in counts.items() if count < HABIT), dtype=np.uint64)
-        if size == RUNS[-1] or np.quantile(_shared(texts, groups, hashes, rare, size), NEARLY_ALL) < COINCIDENCE:
+        normal = float(np.quantile(_shared(texts, groups, hashes, rare, size), NEARLY_ALL))
+        if normal < COINCIDENCE:
             break
-    return Runs(size, rare, habits)
+    return Runs(size, rare, habits, COPIED if normal < COINCIDENCE else (1 + normal) / 2)
 
 
 def _shared(

@@ -35,7 +35,6 @@ MIN_PAIRS = 10  # fewest answers for the two-sample test
 ECHOED = 4  # fewest words of a sentence that is repeated from the question
 UNUSUAL = 0.05  # fraction of training texts that may be unusually short, or have unusually few or many capitals
 UNLIKE = 0.05  # fraction of the author's real texts that may be as unlike him as an answer that does not count
-COPIED_SENTENCE = 0.5  # fraction of a sentence in copied runs from which it is ignored
 MAX_COPIED = 0.5  # fraction of an answer in copied sentences from which it scores 0
 SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+|(?<=[。！？])(?=[^\s。！？」』”’])")
 REPEATED_RUN, MIN_REPEATS = 5, 0.1  # words; fraction of repeated runs that is normal
@@ -164,7 +163,7 @@ class Style:
         enough = word_count(rest) >= max(MIN_WORDS, known.least_words)
         checks = {
             "attributed to the author": known.attributes(rest),
-            "natural word order": known.order.accepts(rest),
+            "natural word order": known.order.accepts(answer),
         }
         if known.topics:
             checks["on topic"] = known.topics.follows(rest, last_user(example.question), example.ideal)
@@ -189,7 +188,7 @@ class Style:
         for sentence, normalized in zip(sentences, plain, strict=True):
             end = begin + len(words(normalized))
             echoed = end - begin >= ECHOED and f" {normalized} " in asked
-            if echoed or float(np.sum(found[begin:end])) / (end - begin or 1) >= COPIED_SENTENCE:
+            if echoed or float(np.sum(found[begin:end])) / (end - begin or 1) >= self.author.runs.least:
                 copied += end - begin
             else:
                 own.append(sentence)
@@ -269,7 +268,7 @@ def _repeated(answers: Sequence[str], runs: Runs) -> list[bool]:
     seen = np.zeros(0, dtype=np.uint64)
     found = []
     for answer in answers:
-        found.append(float(np.mean(covered(answer, runs.size, seen))) >= MAX_COPIED)
+        found.append(float(np.mean(covered(answer, runs.size, seen))) >= runs.least)
         seen = np.union1d(seen, np.setdiff1d(_runs_of(answer, runs.size), runs.habits))
     return found
 

@@ -28,7 +28,7 @@ WORST = 0.2  # fraction of the tokens that are least expected
 UNEXPECTED = -1.0  # nats by which a context may speak against a token
 COUNTED_WORDS, FORGED_WORDS = 100_000, 20_000  # of an author: that are counted, and put in disorder
 MIN_TEXTS = 20
-STRANGE = 0.05  # most of the author's texts that may be taken for salads
+STRANGE = 0.03  # most of the author's texts that may be taken for salads
 REJECTED = 0.98  # fraction of the salads that are enough to reject
 Numbers = npt.NDArray[np.int64]
 
