@@ -27,14 +27,14 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from bench.usage import documented
 from gradschool.environment import environment
 from gradschool.files import read_lines, sha256, write_json
-from gradschool.records import Answer, Example, Message, Source
-from gradschool.score.judge import score
+from gradschool.records import Example, Message, Source
 from gradschool.score.metric import Unscorable
 from gradschool.score.style import Style
 
 RESULT = Path(__file__).parent / "results" / "style_cheats.json"
 LETTERS = Path(__file__).parents[1] / "examples" / "letters"
-TESTED, NOTES, MAX_TEST = 1 / 3, 300, 60  # fraction of groups, notes in all, test questions
+TESTED, NOTES, MAX_TEST = 1 / 3, 200, 30  # fraction of groups, notes in all, test questions
+NOTE_WORDS = 150  # from which a note is cut off
 BUSINESS = (
     "Dear Sir,\n\nThank you for your letter of 4 May, which has been passed to me for reply. I am pleased to inform you that "
     "the matter is receiving our attention, and that we expect to be able to give you a full answer within ten working "
@@ -67,7 +67,12 @@ def main(data: str) -> None:
     for name, author in authors.items():
         result[name] = measured(author)
         print(name, json.dumps(result[name], indent=1))
-    write_json(RESULT, result | {"data": {"examples.jsonl": sha256(LETTERS / "examples.jsonl")}, "environment": asdict(environment())})
+        write_json(RESULT, result | {"data": _hashes(data), "environment": asdict(environment())})
+
+
+def _hashes(data: str) -> dict[str, str]:
+    files = [LETTERS / "examples.jsonl", *([Path(data) / "engineer_notes" / "notes.jsonl"] if data else [])]
+    return {file.name: sha256(file) for file in files}
 
 
 def measured(author: Author) -> dict[str, Any]:
@@ -93,9 +98,9 @@ def _values(style: Style, texts: Sequence[str], asked: Sequence[Example]) -> dic
         except Unscorable:
             return 0.0
 
-    rows = score(asked, [Answer(text) for text in texts], style, {})
-    alone = statistics.mean(value(text, example) for text, example in zip(texts, asked, strict=True))
-    return {"alone": round(alone, 3), "score": round(statistics.mean(row.value for row in rows), 3)}
+    alone = [value(text, example) for text, example in zip(texts, asked, strict=True)]
+    together = [min(one, result.value) for one, result in zip(alone, style.compare(texts, asked), strict=True)]
+    return {"alone": round(statistics.mean(alone), 3), "score": round(statistics.mean(together), 3)}
 
 
 def answers(author: Author) -> dict[str, list[str]]:
@@ -203,6 +208,7 @@ def notes(data: Path) -> Author:
     rows = []
     for row in read_lines(data / "engineer_notes" / "notes.jsonl"):
         text = re.sub(r"```.*?(```|\Z)|^#.*?\n", "", row["text"], flags=re.DOTALL).strip()
+        text = (re.match(rf"(?:\S+\s*){{1,{NOTE_WORDS}}}", text) or [""])[0].strip()
         if len(text.split()) >= 60:
             rows.append((f"Write a note: {row['title']}", text, row["topic"]))
     train, test = _divided(random.Random(3).sample(rows, NOTES))
@@ -210,7 +216,8 @@ def notes(data: Path) -> Author:
     for name in ("tldr_pages_text", "medquad_qa"):
         with lzma.open(data / "corpus" / f"{name}.jsonl.xz", "rt", encoding="utf-8") as file:
             texts = [json.loads(line) for line, _ in zip(file, range(1_000), strict=False)]
-        others += [text for row in texts[::10] if len((text := row.get("text") or row["completion"]).split()) > 40]
+        cut = [" ".join((row.get("text") or row["completion"]).split(" ")[:NOTE_WORDS]) for row in texts[::10]]
+        others += [text for text in cut if len(text.split()) > 40]
     return Author(train, test, others)
 
 

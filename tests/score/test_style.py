@@ -120,8 +120,7 @@ def test_copies_and_echoes_do_not_count() -> None:
     new = (
         "I have since mended the hive; it bears the matter well, and the clock shall be moved on Friday, which is all."
     )
-    more = "The boiler was weighed on Sunday; it wants patience, as the barometer does."
-    half = style(letter(RARE[0], new, more), asked)
+    half = style(letter(RARE[0], *(formal(chance).split("\n\n")[1] for _ in range(2))), asked)
     assert half.value == 1 and 0.2 < half.parts["copied"] < 0.5
     assert style(letter(new), asked).parts["copied"] == 0
     assert style(letter(HABIT), asked).parts["copied"] == 0  # what the author says in three letters is a habit
@@ -235,7 +234,9 @@ ENDS = (
     "Pray do not tell the choir; they would sing about it.",
     "There is a kind of peace in it, if one stands well back.",
 )
-COUNTS = ("eleven", "nineteen", "forty-two", "six", "twenty-eight", "seven", "thirty", "fifteen")
+TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+ONES = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+COUNTS = [f"{ten}{one}" for ten in TENS for one in ONES]
 
 
 def dry(matter: tuple[str, str], chance: random.Random) -> str:

@@ -51,7 +51,7 @@ def strangers(own: Sequence[str], others: Sequence[str], words: float, seed: int
     and closing; and the author's texts with all letters exchanged, so that no word is left.
     """
     chance = random.Random(seed)
-    plain = [_plain_letter(letters, words, chance) for letters, count in _shares() for _ in range(count)]
+    plain = plain_letters(words, seed)
     frames = [frame for text in own if any(frame := _frame(text))]
     bodies = [*others, *("\n\n".join(body) for letter in plain if (body := letter.split("\n\n")[1:-1]))]
     framed = []
@@ -61,6 +61,12 @@ def strangers(own: Sequence[str], others: Sequence[str], words: float, seed: int
             framed.append("\n\n".join(filter(None, (begin, _frameless(body), end))))
     unknown = [_enciphered(text, chance) for text in chance.sample(list(own), min(len(own), PLAIN // 4))]
     return [*plain, *framed, *unknown]
+
+
+def plain_letters(words: float, seed: int = 0) -> list[str]:
+    """Letters of nobody in particular, of about so many words, in several languages."""
+    chance = random.Random(seed)
+    return [_plain_letter(letters, words, chance) for letters, count in _shares() for _ in range(count)]
 
 
 def _in_words(text: str, kind: Forge, chance: random.Random) -> str:

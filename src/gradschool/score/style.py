@@ -20,7 +20,7 @@ from gradschool.errors import DataError
 from gradschool.records import Example, last_user
 from gradschool.score.attribution import FOLDS, authorship, held_out
 from gradschool.score.copies import Runs, covered, own_runs
-from gradschool.score.forgeries import strangers
+from gradschool.score.forgeries import plain_letters, strangers
 from gradschool.score.metric import FitText, MetricResult, Unscorable
 from gradschool.score.on_topic import OnTopic, learn_topics
 from gradschool.score.word_order import WordOrder, learn_order
@@ -246,7 +246,7 @@ def _learn(own: Sequence[FitText], others: Sequence[str], given: int, length: fl
     shares = [capitals(text) for text in texts]
     return AuthorModel(
         classifier=authorship(judged, labels),
-        order=learn_order(ours),
+        order=learn_order(ours, [*others, *plain_letters(length)]),
         topics=learn_topics([text.question for text in own], texts, groups),
         own_recognized=float(np.mean(scores[: len(ours)] > 0)),
         others=given,

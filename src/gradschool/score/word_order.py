@@ -97,10 +97,13 @@ class WordOrder:
         return bool(self.classifier.decision_function([_features(self.readings, text)])[0] > self.threshold)
 
 
-def learn_order(texts: Sequence[str]) -> WordOrder:
-    """Learn the order of words from an author's texts, against the same texts in disorder."""
+def learn_order(texts: Sequence[str], others: Sequence[str] = ()) -> WordOrder:
+    """Learn the order of words from an author's texts, against the same texts in disorder.
+
+    Texts of others show orders that the author happens not to have used.
+    """
     texts = _up_to(texts, COUNTED_WORDS)
-    readings = tuple(_reading(texts, ending) for ending in ENDINGS)
+    readings = tuple(_reading([*texts, *_up_to(others, COUNTED_WORDS)], ending) for ending in ENDINGS)
     used = _up_to(texts, FORGED_WORDS)
     own = [[_counts(reading.tokens(text), len(reading.numbers)) for reading in readings] for text in used]
     real = [_features(readings, text, counts) for text, counts in zip(used, own, strict=True)]
