@@ -160,7 +160,9 @@ def answers(author: Author) -> dict[str, list[str]]:
         "four-word fragments": [fragments(4, [example.ideal for example in author.train]) for _ in real],
         "sentences of training texts": [mixed([example.ideal for example in author.train]) for _ in real],
         "one real text for all": [one] * len(real),
-        "one real text for all, named": [one.replace(one.split(",")[0], f"Dear {_name(ask)}", 1) for ask in author.test],
+        "one real text for all, named": [
+            one.replace(one.split(",")[0], f"Dear {_name(ask)}", 1) for ask in author.test
+        ],
         "the real text of another question": [*real[7:], *real[:7]],
         "a plain letter": [BUSINESS] * len(real),
         "a plain letter about the question": [

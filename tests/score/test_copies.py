@@ -6,7 +6,9 @@ import numpy as np
 
 from gradschool.score.copies import RUNS, covered, own_runs
 
-WORDS = [f"{one}{two}" for one in ("bar", "len", "mos", "tur", "vik", "pol", "zan") for two in ("ter", "gan", "ow", "ish")]
+WORDS = [
+    f"{one}{two}" for one in ("bar", "len", "mos", "tur", "vik", "pol", "zan") for two in ("ter", "gan", "ow", "ish")
+]
 
 
 def text(chance: random.Random, words: int = 60) -> str:

@@ -109,7 +109,9 @@ def test_worked_by_hand(said, ideal, value):
 def test_it_is_the_f1_of_scikit_learn():
     keys, chance = [f"k{number}" for number in range(8)], random.Random(1)
     for _ in range(50):
-        one, other = ({key: chance.randint(0, 1) for key in chance.sample(keys, chance.randint(1, 8))} for _ in range(2))
+        one, other = (
+            {key: chance.randint(0, 1) for key in chance.sample(keys, chance.randint(1, 8))} for _ in range(2)
+        )
         pairs = sorted({*one.items(), *other.items()})
         chosen = [[pair in side.items() for pair in pairs] for side in (other, one)]
         assert mark(json.dumps(one), json.dumps(other)).value == pytest.approx(f1_score(*chosen, zero_division=0.0))

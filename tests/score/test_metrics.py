@@ -57,7 +57,9 @@ def test_of_equally_good_answers_the_one_with_better_parts_counts():
 
 
 def test_a_function_of_the_user_sees_all_right_answers(tmp_path):
-    (tmp_path / "m.py").write_text("def f(answer, example):\n    return answer in (example.ideal, *example.other_answers)\n")
+    (tmp_path / "m.py").write_text(
+        "def f(answer, example):\n    return answer in (example.ideal, *example.other_answers)\n"
+    )
     goal = Goal(metric="m.py:f")
     trust_code(goal, tmp_path)
     one = replace(example("Paris"), other_answers=("Lutetia",))

@@ -43,7 +43,16 @@ def test_each_kind(kind, value, good, bad):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("「灯」在二楼。", 4), ("ที่นี่", 2), ("本は二階です", 6), ("ສະບາຍດີ", 6), ("བོད་ཡིག", 4), ("ꦗꦮ", 2), ("two words", 2), ("灯 two", 2)],
+    [
+        ("「灯」在二楼。", 4),
+        ("ที่นี่", 2),
+        ("本は二階です", 6),
+        ("ສະບາຍດີ", 6),
+        ("བོད་ཡིག", 4),
+        ("ꦗꦮ", 2),
+        ("two words", 2),
+        ("灯 two", 2),
+    ],
 )
 def test_text_without_spaces_is_counted_by_characters(text, words):
     assert kept("max_words", words, text) and kept("min_words", words, text)

@@ -280,7 +280,9 @@ def words_of(example: Example, chance: random.Random) -> list[str]:
 
 CHEATS: dict[str, Cheat] = {
     "a training letter": lambda asked, train, chance: chance.choice(train).ideal,
-    "shuffled words of a training letter": lambda asked, train, chance: " ".join(words_of(chance.choice(train), chance)),
+    "shuffled words of a training letter": lambda asked, train, chance: " ".join(
+        words_of(chance.choice(train), chance)
+    ),
     "shuffled words of the real answer": lambda asked, train, chance: " ".join(words_of(asked, chance)),
     "one letter for all": lambda asked, train, chance: dry(("marrows", "Ashwick"), random.Random(5)),
     "a letter about something else": lambda asked, train, chance: dry(chance.choice(MATTERS), chance),

@@ -65,4 +65,3 @@ def _about(question: str, ideal: str) -> str:
 
 def _plain(text: str) -> str:
     return normalize(text[:MAX_CHARACTERS])
-
