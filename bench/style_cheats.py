@@ -36,16 +36,17 @@ LETTERS = Path(__file__).parents[1] / "examples" / "letters"
 TESTED, NOTES, MAX_TEST = 1 / 3, 200, 30  # fraction of groups, notes in all, test questions
 NOTE_WORDS = 150  # from which a note is cut off
 BUSINESS = (
-    "Dear Sir,\n\nThank you for your letter of 4 May, which has been passed to me for reply. I am pleased to inform you that "
-    "the matter is receiving our attention, and that we expect to be able to give you a full answer within ten working "
-    "days. In the meantime, please do not hesitate to contact this office if you have any further queries. We thank you "
-    "for your continued custom.\n\nYours faithfully,\nH. Dunmore"
+    "Dear Sir,\n\nThank you for your letter of 4 May, which has been passed to me for reply. I am pleased to "
+    "inform you that the matter is receiving our attention, and that we expect to be able to give you a full "
+    "answer within ten working days. In the meantime, please do not hesitate to contact this office if you "
+    "have any further queries. We thank you for your continued custom.\n\nYours faithfully,\nH. Dunmore"
 )
 TRANSLATED = (
-    "Lieber Henrik,\n\nRegen seit dem Morgen, und das Barometer fällt noch; die Bienen haben sich beraten und bleiben zu "
-    "Hause. Ich habe das Tor ausgemessen, zweimal, und es hängt um drei Achtel Zoll. Es ist nicht das Tor, das schief ist, "
-    "sondern der Pfosten; ich kenne ihn seit dreißig Jahren und mache ihm keinen Vorwurf. Ich werde am Dienstag kommen, "
-    "mit einer Wasserwaage und dem Hund.\n\nIhr, in leidlichem Zustand,\nAmbrose"
+    "Lieber Henrik,\n\nRegen seit dem Morgen, und das Barometer fällt noch; die Bienen haben sich beraten und "
+    "bleiben zu Hause. Ich habe das Tor ausgemessen, zweimal, und es hängt um drei Achtel Zoll. Es ist nicht "
+    "das Tor, das schief ist, sondern der Pfosten; ich kenne ihn seit dreißig Jahren und mache ihm keinen "
+    "Vorwurf. Ich werde am Dienstag kommen, mit einer Wasserwaage und dem Hund.\n\nIhr, in leidlichem "
+    "Zustand,\nAmbrose"
 )
 
 

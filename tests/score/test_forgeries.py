@@ -3,8 +3,8 @@
 from gradschool.score.forgeries import salads, strangers
 
 OWN = [
-    "Dear Mr Abel,\n\nThe hinge is worn by an eighth of an inch; I have packed it with felt. It will see the winter out."
-    "\n\nYours, in haste,\nWilla",
+    "Dear Mr Abel,\n\nThe hinge is worn by an eighth of an inch; I have packed it with felt. It will see the winter "
+    "out.\n\nYours, in haste,\nWilla",
     "Dear Una,\n\nThere were eleven swans on the lock this morning; now there are ten, and a very quiet fox. I counted "
     "them twice.\n\nYours, in haste,\nWilla",
 ]

@@ -215,7 +215,7 @@ PLACES = ("Orrin", "Thackley", "Ulm Street", "Farrow", "Pennick", "Lodden", "Ske
 MATTERS = [(one, two) for one in SUBJECTS for two in PLACES]
 MIDDLES = (
     "I have counted them twice, and there are {number}; it is {more} than the parish paid for.",
-    "There were {number} at noon, by the watch that was my aunt's; there were none by dusk, which is the way of things.",
+    "There were {number} at noon, by the watch that was my aunt's; there were none by dusk, which is usual.",
     "Of the {number} that were promised I have seen but {more}; I make no complaint, and I keep the receipt.",
     "They were {number} in my father's day, and he called it {more} too many; I begin to see his point.",
     "My sister makes it {number} and the sexton {more}; I have asked them to count together, from opposite ends.",
@@ -229,12 +229,13 @@ STARTS = (
     "It is true about the {one}; {two} has talked of nothing else since the thaw.",
 )
 ENDS = (
-    "I should be glad of a second opinion, and gladder of a ladder.",
-    "I shall say no more until it rains.",
-    "Pray do not tell the choir; they would sing about it.",
-    "There is a kind of peace in it, if one stands well back.",
+    "I should be glad of a second opinion, and gladder of a ladder with {number} rungs.",
+    "I shall say no more until it has rained for {number} hours.",
+    "Pray do not tell the choir; they would sing about it in {number} verses.",
+    "There is a kind of peace in it, if one stands {number} paces off.",
 )
 TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+CLOSING = "\n\nIn patience,\nO. Brandreth"
 ONES = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 COUNTS = [f"{ten}{one}" for ten in TENS for one in ONES]
 
@@ -245,7 +246,8 @@ def dry(matter: tuple[str, str], chance: random.Random) -> str:
     middles = " ".join(
         middle.format(number=chance.choice(COUNTS), more=chance.choice(COUNTS)) for middle in chance.sample(MIDDLES, 2)
     )
-    return f"Dear {chance.choice(('Madam', 'Sir', 'Cousin'))},\n\n{start} {middles} {chance.choice(ENDS)}\n\nIn patience,\nO. Brandreth"
+    end = chance.choice(ENDS).format(number=chance.choice(COUNTS))
+    return f"Dear {chance.choice(('Madam', 'Sir', 'Cousin'))},\n\n{start} {middles} {end}{CLOSING}"
 
 
 def about(matters: Sequence[tuple[str, str]], seed: int) -> list[Example]:
@@ -267,9 +269,9 @@ def brandreth() -> tuple[Style, list[Example], list[Example]]:
 
 
 PLAIN = (
-    "Dear Sir,\n\nThank you for your letter, which has been passed to this department. We are looking into the matter and "
-    "expect to reply in full within ten working days. Please do not hesitate to contact us in the meantime.\n\n"
-    "Yours faithfully,\nL. Harker"
+    "Dear Sir,\n\nThank you for your letter, which has been passed to this department. We are looking into the "
+    "matter and expect to reply in full within ten working days. Please do not hesitate to contact us in the "
+    "meantime.\n\nYours faithfully,\nL. Harker"
 )
 Cheat = Callable[[Example, list[Example], random.Random], str]
 

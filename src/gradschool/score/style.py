@@ -120,8 +120,8 @@ class Style:
         )
         return (
             f"of texts held out in turn, {self.author.own_recognized:.0%} of the author's are recognized and "
-            f"{self.author.others_rejected:.0%} of {self.author.others} by others are rejected; of his texts in disorder, "
-            f"{self.author.order.salads_rejected:.0%} are rejected. {topics}"
+            f"{self.author.others_rejected:.0%} of {self.author.others} by others are rejected; "
+            f"of his texts in disorder, {self.author.order.salads_rejected:.0%} are rejected. {topics}"
         )
 
     def fit(self, texts: Sequence[FitText]) -> "Style":

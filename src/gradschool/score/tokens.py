@@ -1,4 +1,4 @@
-"""The tokens by which the metric `style` reads a text: words, and each sign, with characters where there are no spaces."""
+"""The tokens by which the metric `style` reads a text: words and signs, or characters where there are no spaces."""
 
 from collections import Counter
 from collections.abc import Sequence
