@@ -53,7 +53,7 @@ def strangers(own: Sequence[str], others: Sequence[str], words: float, seed: int
     chance = random.Random(seed)
     plain = plain_letters(words, seed)
     frames = [frame for text in own if any(frame := _frame(text))]
-    bodies = [*others, *("\n\n".join(body) for letter in plain if (body := letter.split("\n\n")[1:-1]))]
+    bodies = [*others, *(body for letter in plain if (body := _frameless(letter)))]
     framed = []
     if frames:
         for body in chance.sample(bodies, min(len(bodies), PLAIN)):
