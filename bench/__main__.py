@@ -16,7 +16,10 @@ BUILT_IN = (
     *("mailbox_scale", "prepare_scale", "quote_removal", "kills"),
     *("train_speed", "answer_speed", "growth", "memory", "neighbour"),
 )
-ON_DATA = (*("abstention", "fairytaleqa_retrieval", "near_duplicates", "prepared_sets", "real_sets", "same_quality"),)
+ON_DATA = (
+    *("abstention", "fairytaleqa_retrieval", "near_duplicates", "prepared_sets", "real_sets", "same_quality"),
+    "style_cheats",
+)
 
 
 def main(data: str) -> int:

@@ -27,6 +27,7 @@ OTHERS = {  # files without a docstring
     "prepare/guidelines.toml": "Phrases in guidelines that become rules.",
     "prepare/instructions.toml": "Instruction templates for letters and texts, by language.",
     "prepare/transcripts/notices.toml": "Phrases that messengers write in place of a message, by language.",
+    "score/plain_letters.toml": "Sentences of letters that show no author, in several languages.",
     "prepare/pseudonyms.toml": "Names that pseudonyms are drawn from.",
     "prepare/mail/labels.toml": "Gmail's labels of drafts, chats, spam and discarded mail, in its languages.",
     "prepare/mail/patterns.toml": "Phrases that mail programs and writers put around a reply, by language.",

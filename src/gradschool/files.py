@@ -106,15 +106,20 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
-def parse_json(content: str | bytes, parse_constant: Callable[[str], Any] | None = None) -> Any:
+def parse_json(
+    content: str | bytes,
+    parse_constant: Callable[[str], Any] | None = None,
+    parse_object: Callable[[list[tuple[str, Any]]], Any] | None = None,
+) -> Any:
     """The value that JSON stands for; raises ValueError for what is none, or is nested too deeply.
 
     Half of a character (a lone surrogate), which JSON can write and no file can hold, is refused too.
-    `parse_constant` is called for NaN and infinities, as by `json.loads`.
+    `parse_constant` is called for NaN and infinities, and `parse_object` with the pairs of each object, as by
+    `json.loads`.
     """
     text = content if isinstance(content, str) else content.decode(json.detect_encoding(content))
     try:
-        value = json.loads(text, parse_constant=parse_constant)
+        value = json.loads(text, parse_constant=parse_constant, object_pairs_hook=parse_object)
         if HALF.search(text):
             json.dumps(value, ensure_ascii=False).encode()
     except RecursionError as error:

@@ -1,10 +1,12 @@
 """JSON answers are scored field by field."""
 
 import json
+import random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import f1_score
 
 from gradschool.score.json_fields import json_fields, read_json
 from gradschool.score.metric import Unscorable
@@ -61,6 +63,58 @@ def test_the_pairs_are_the_best_ones():
 def test_kinds_are_not_confused(said, ideal):
     assert mark(said, ideal).value == 0
     assert mark(ideal, ideal).value == 1
+
+
+TWICE = ['{"a": 1, "a": 2}', '{"a": 2, "a": 1}', '[{"b": {"a": 1, "a": 1}}]', '{"caf\\u00e9": 1, "cafe\\u0301": 1}']
+
+
+@pytest.mark.parametrize("said", TWICE)
+def test_an_object_that_has_a_key_twice_is_not_json(said):
+    assert mark(said, '{"a": 2}').parts == {"valid JSON": 0, "exact": 0}
+    with pytest.raises(Unscorable, match="occurs twice"):
+        mark('{"a": 2}', said)
+
+
+def test_forms_of_one_text_are_equal_in_keys_and_values():
+    ideal = '{"caf\\u00e9": "don\\u2019t", "say \\u201cyes\\u201d": [{"caf\\u00e9": 1}]}'
+    said = '{"cafe\\u0301": "don\'t", "say \\"yes\\"": [{"cafe\\u0301": 1.0}]}'
+    assert mark(said, ideal).value == 1 and mark(said, ideal).parts["exact"] == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "ideal", "value"),
+    [
+        ('{"n": 1.0}', '{"n": 1}', 1),
+        ('{"n": 1e2}', '{"n": 100}', 1),
+        ('{"n": "1.0"}', '{"n": 1}', 0),  # a number in quotes is a text
+        ('{"n": "1.0"}', '{"n": "1"}', 0),
+        ('{"on": "2024-05-01"}', '{"on": "2024-05-01"}', 1),
+        ('{"on": "2024-05-01"}', '{"on": "2024-01-05"}', 0),
+        ('{"on": "2024-05-01T00:00"}', '{"on": "2024-05-01"}', 0),
+        ('{"0": "a", "1": "b"}', '["a", "b"]', 0),  # an object is no list
+        ('{"tags": {"0": "a"}}', '{"tags": ["a"]}', 0),
+        ('{"tags": "a"}', '{"tags": ["a"]}', 0),
+        ('{"a": 1, "x": 1, "y": 2, "z": 3}', '{"a": 1}', 2 * 1 / 5),  # extra fields cost precision
+        ('{"a": [1, 2, 3, 4, 5, 6, 7, 8, 9]}', '{"a": [1]}', 2 * 1 / 10),
+        ("[[1, 2], [3]]", "[[3], [2, 1]]", 1),
+        ("[[1, 2, 3]]", "[[1, 2], [3]]", 2 * 2 / 6),  # lists in lists are kept apart
+        ('[[{"a": 1}, {"b": 2}], []]', '[[], [{"b": 2}, {"a": 1}]]', 1),
+        ('{"a": null}', "{}", 0),
+    ],
+)
+def test_worked_by_hand(said, ideal, value):
+    assert mark(said, ideal).value == pytest.approx(value)
+
+
+def test_it_is_the_f1_of_scikit_learn():
+    keys, chance = [f"k{number}" for number in range(8)], random.Random(1)
+    for _ in range(50):
+        one, other = (
+            {key: chance.randint(0, 1) for key in chance.sample(keys, chance.randint(1, 8))} for _ in range(2)
+        )
+        pairs = sorted({*one.items(), *other.items()})
+        chosen = [[pair in side.items() for pair in pairs] for side in (other, one)]
+        assert mark(json.dumps(one), json.dumps(other)).value == pytest.approx(f1_score(*chosen, zero_division=0.0))
 
 
 @pytest.mark.parametrize("fence", ["```json\n%s\n```", "```\n%s```", "\n```JSON\r\n%s\r\n```\n"])

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from gradschool.errors import DataError, UsageError
+from gradschool.score.metric import Unscorable
 from gradschool.score.metric_info import METRIC_INFO, MetricInfo, metric_info
-from gradschool.score.metrics import find_metrics
+from gradschool.score.metrics import find_metrics, trust_code
 from gradschool.settings import METRICS, Goal, Rule
 from score_samples import example, examples
 
@@ -39,6 +40,31 @@ def test_the_best_of_several_right_answers_counts(name, ideal, others, answer, v
     metric, _ = find_metrics(Goal(metric=name), Path(), [one])
     assert metric(answer, one).value == value
     assert metric(answer, example(ideal)).value < 1
+
+
+def test_right_answers_that_cannot_be_compared_do_not_count():
+    one = replace(example("?!"), other_answers=("yes, please", "…"))
+    metric, _ = find_metrics(Goal(metric="rouge_l"), Path(), [one])
+    assert metric("yes please", one).value == pytest.approx(1)
+    with pytest.raises(Unscorable, match="ideal answer has none"):
+        metric("yes", example("?!"))
+
+
+def test_of_equally_good_answers_the_one_with_better_parts_counts():
+    one = replace(example('{"a": [1, 2]}'), other_answers=('{"a": [2, 1]}',))
+    metric, _ = find_metrics(Goal(metric="json_fields"), Path(), [one])
+    assert metric('{"a": [2, 1]}', one).parts == {"valid JSON": 1, "exact": 1}
+
+
+def test_a_function_of_the_user_sees_all_right_answers(tmp_path):
+    (tmp_path / "m.py").write_text(
+        "def f(answer, example):\n    return answer in (example.ideal, *example.other_answers)\n"
+    )
+    goal = Goal(metric="m.py:f")
+    trust_code(goal, tmp_path)
+    one = replace(example("Paris"), other_answers=("Lutetia",))
+    metric, _ = find_metrics(goal, tmp_path, [one])
+    assert (metric("Lutetia", one).value, metric("Rome", one).value) == (1, 0)
 
 
 def test_quotes_of_a_keyboard_equal_typeset_ones():

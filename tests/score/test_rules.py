@@ -41,6 +41,24 @@ def test_each_kind(kind, value, good, bad):
     assert not kept(kind, value, bad)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("「灯」在二楼。", 4),
+        ("ที่นี่", 2),
+        ("本は二階です", 6),
+        ("ສະບາຍດີ", 6),
+        ("བོད་ཡིག", 4),
+        ("ꦗꦮ", 2),
+        ("two words", 2),
+        ("灯 two", 2),
+    ],
+)
+def test_text_without_spaces_is_counted_by_characters(text, words):
+    assert kept("max_words", words, text) and kept("min_words", words, text)
+    assert not kept("min_words", words + 1, text)
+
+
 def test_a_schema_may_be_a_file_of_the_job(tmp_path):
     (tmp_path / "schema.json").write_text(json.dumps(SCHEMA))
     assert kept("json_schema", "schema.json", '{"n": 1}', tmp_path)

@@ -1,8 +1,9 @@
 """The metric style: who is recognized as the author, what is distinguished; copies and echoes do not count."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from statistics import mean
 
 import pytest
 
@@ -70,15 +71,34 @@ def test_the_author_is_recognized_and_others_are_not(style: Style) -> None:
 
 def test_indistinguishable_texts_are_distinguished_half_the_time(style: Style) -> None:
     asked, chance = examples(60, 3), random.Random(9)
-    same = [part["distinguishable from the author"] for part in style.compare([formal(chance) for _ in asked], asked)]
-    other = [part["distinguishable from the author"] for part in style.compare([hasty(chance) for _ in asked], asked)]
-    assert 0.3 < sum(same) / len(same) < 0.7 and sum(other) / len(other) == 1
-    assert style.compare([formal(chance)] * 5, asked[:5]) == [{}] * 5  # too few to say
+    told = "distinguishable from the author"
+    same, other = (style.compare([write(chance) for _ in asked], asked) for write in (formal, hasty))
+    assert 0.3 < mean(one.parts[told] for one in same) < 0.7 and mean(one.parts[told] for one in other) == 1
+    assert mean(one.value for one in same) > 0.85 and mean(one.value for one in other) == 0  # they decide too
+    few = style.compare([formal(chance) for _ in range(5)], asked[:5])
+    assert not any(told in one.parts for one in few) and all(one.value == 1 for one in few)
+
+
+def test_the_authors_own_text_is_not_told_from_itself(style: Style) -> None:
+    asked = examples(30, 4)
+    assert all(one.value == 1 for one in style.compare([example.ideal for example in asked], asked))
+
+
+def test_an_answer_that_was_given_before_does_not_count(style: Style) -> None:
+    asked, chance = examples(8, 5), random.Random(2)
+    new = letter(RARE[0], "It weighs four pounds and an ounce on the parcel scales.")
+    limits = [one.value for one in style.compare([new, formal(chance), new.replace("Sir", "Madam"), new], asked[:4])]
+    assert limits == [1, 1, 0, 0]
+    repeated = [with_answer(number, new) for number in range(3)]  # unless the author gave it twice himself
+    assert [one.value for one in style.compare([new] * 3, repeated)] == [1, 1, 1]
 
 
 RARE = (
     "The heron took eleven goldfish; the twelfth has since been seen reading obituaries in the pond's newspaper.",
     "I have lent the vicar a theodolite; he returned it with a sermon on uprightness folded into the case.",
+)
+OWN_WORDS = (
+    "Of the hive and of the kettle I shall say less, as the Friday post goes early; they have been a trial to me."
 )
 HABIT = "I remain as ever at the disposal of your committee; it has only to knock twice and to wait for the dog."
 
@@ -103,8 +123,7 @@ def test_copies_and_echoes_do_not_count() -> None:
     new = (
         "I have since mended the hive; it bears the matter well, and the clock shall be moved on Friday, which is all."
     )
-    more = "The boiler was weighed on Sunday; it wants patience, as the barometer does."
-    half = style(letter(RARE[0], new, more), asked)
+    half = style(letter(RARE[0], OWN_WORDS, formal(chance).split("\n\n")[1]), asked)
     assert half.value == 1 and 0.2 < half.parts["copied"] < 0.5
     assert style(letter(new), asked).parts["copied"] == 0
     assert style(letter(HABIT), asked).parts["copied"] == 0  # what the author says in three letters is a habit
@@ -192,3 +211,119 @@ def test_long_texts_are_split_if_others_wrote_little() -> None:
     assert style.author.own_recognized > 0.9 and style.author.others_rejected > 0.8
     answers = ["\n\n".join(write(chance) for _ in range(8)) for write in (formal, hasty)]
     assert values(style, answers, long[:2]) == [1.0, 0.0]
+
+
+SUBJECTS = ("drains", "swans", "violins", "railings", "almanacs", "marrows", "lanterns", "sextants", "oars", "kilns")
+PLACES = ("Orrin", "Thackley", "Ulm Street", "Farrow", "Pennick", "Lodden", "Skerry", "Marl End", "Quay Row", "Ashwick")
+MATTERS = [(one, two) for one in SUBJECTS for two in PLACES]
+MIDDLES = (
+    "I have counted them twice, and there are {number}; it is {more} than the parish paid for.",
+    "There were {number} at noon, by the watch that was my aunt's; there were none by dusk, which is usual.",
+    "Of the {number} that were promised I have seen but {more}; I make no complaint, and I keep the receipt.",
+    "They were {number} in my father's day, and he called it {more} too many; I begin to see his point.",
+    "My sister makes it {number} and the sexton {more}; I have asked them to count together, from opposite ends.",
+    "One would do, and I am offered {number}; a man with {more} of anything is no longer its master.",
+    "By lamplight I found {number}, by daylight {more}; I have decided to believe the lamp.",
+)
+STARTS = (
+    "The matter of the {one} at {two} is not settled; it has only sat down.",
+    "I went to {two} about the {one} on foot, as one must, and came back by cart, as one does.",
+    "You ask about the {one} of {two}; so does the vicar, and with less tact.",
+    "It is true about the {one}; {two} has talked of nothing else since the thaw.",
+)
+ENDS = (
+    "I should be glad of a second opinion, and gladder of a ladder with {number} rungs.",
+    "I shall say no more until it has rained for {number} hours.",
+    "Pray do not tell the choir; they would sing about it in {number} verses.",
+    "There is a kind of peace in it, if one stands {number} paces off.",
+)
+TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+CLOSING = "\n\nIn patience,\nO. Brandreth"
+ONES = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+COUNTS = [f"{ten}{one}" for ten in TENS for one in ONES]
+
+
+def dry(matter: tuple[str, str], chance: random.Random) -> str:
+    """A letter of an author whose letters follow their questions."""
+    start = chance.choice(STARTS).format(one=matter[0], two=matter[1])
+    middles = " ".join(
+        middle.format(number=chance.choice(COUNTS), more=chance.choice(COUNTS)) for middle in chance.sample(MIDDLES, 2)
+    )
+    end = chance.choice(ENDS).format(number=chance.choice(COUNTS))
+    return f"Dear {chance.choice(('Madam', 'Sir', 'Cousin'))},\n\n{start} {middles} {end}{CLOSING}"
+
+
+def about(matters: Sequence[tuple[str, str]], seed: int) -> list[Example]:
+    chance = random.Random(seed)
+    asked = [f"Write about the {one} at {two}, please." for one, two in matters]
+    return [
+        replace(with_answer(number, dry(matter, chance), question), id=f"{seed}-{number}", group=f"{seed}-{number}")
+        for number, (matter, question) in enumerate(zip(matters, asked, strict=True))
+    ]
+
+
+@pytest.fixture(scope="module")
+def brandreth() -> tuple[Style, list[Example], list[Example]]:
+    matters = random.Random(1).sample(MATTERS, len(MATTERS))
+    train, test = about(matters[:70], 1), about(matters[70:], 2)
+    chance = random.Random(3)
+    fitted = Style().fit(Style().fit_texts(train, [hasty(chance) for _ in range(40)], []))
+    return fitted, train, test
+
+
+PLAIN = (
+    "Dear Sir,\n\nThank you for your letter, which has been passed to this department. We are looking into the "
+    "matter and expect to reply in full within ten working days. Please do not hesitate to contact us in the "
+    "meantime.\n\nYours faithfully,\nL. Harker"
+)
+Cheat = Callable[[Example, list[Example], random.Random], str]
+
+
+def words_of(example: Example, chance: random.Random) -> list[str]:
+    return chance.sample(example.ideal.split(), len(example.ideal.split()))
+
+
+CHEATS: dict[str, Cheat] = {
+    "a training letter": lambda asked, train, chance: chance.choice(train).ideal,
+    "shuffled words of a training letter": lambda asked, train, chance: " ".join(
+        words_of(chance.choice(train), chance)
+    ),
+    "shuffled words of the real answer": lambda asked, train, chance: " ".join(words_of(asked, chance)),
+    "one letter for all": lambda asked, train, chance: dry(("marrows", "Ashwick"), random.Random(5)),
+    "a letter about something else": lambda asked, train, chance: dry(chance.choice(MATTERS), chance),
+    "a plain letter": lambda asked, train, chance: PLAIN,
+    "a plain letter in the author's frame": lambda asked, train, chance: (
+        f"Dear Cousin,\n\n{PLAIN.split(chr(10) * 2)[1]}\n\nIn patience,\nO. Brandreth"
+    ),
+    "the question": lambda asked, train, chance: asked.last_user,
+    "the question in the author's frame": lambda asked, train, chance: (
+        f"Dear Cousin,\n\n{asked.last_user}\n\nIn patience,\nO. Brandreth"
+    ),
+    "lower case": lambda asked, train, chance: asked.ideal.lower(),
+    "upper case": lambda asked, train, chance: asked.ideal.upper(),
+    "backwards": lambda asked, train, chance: " ".join(asked.ideal.split()[::-1]),
+}
+
+
+@pytest.mark.parametrize("cheat", CHEATS)
+def test_cheats_do_not_count(brandreth: tuple[Style, list[Example], list[Example]], cheat: str) -> None:
+    style, train, test = brandreth
+    chance = random.Random(6)
+    answers = [Answer(CHEATS[cheat](example, train, chance)) for example in test]
+    assert mean(row.value for row in score(test, answers, style, {})) < 0.2
+
+
+def test_new_letters_of_the_author_count(brandreth: tuple[Style, list[Example], list[Example]]) -> None:
+    style, _, test = brandreth
+    real = score(test, [Answer(example.ideal) for example in test], style, {})
+    assert mean(row.value for row in real) > 0.8
+    assert mean(row.parts["on topic"] for row in real) > 0.9 and "follow their questions" in style.summary()
+
+
+def test_texts_that_were_saved_without_questions_fit_it_too(
+    brandreth: tuple[Style, list[Example], list[Example]],
+) -> None:
+    _, train, test = brandreth
+    chance = random.Random(3)
+    style = style_fit.fit(train, [hasty(chance) for _ in range(40)])
+    assert "on topic" not in style(test[0].ideal, test[0]).parts and "not checked" in style.summary()

@@ -1,16 +1,20 @@
 """Metrics of plain text agree with the libraries and worked examples they are named after, and stay in [0, 1]."""
 
+import random
 import re
 import string
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import sacrebleu
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rouge_score import rouge_scorer
+from sklearn.metrics import accuracy_score
 
 from gradschool.score.metric import Unscorable
+from gradschool.score.metrics import best_of_right_answers
 from gradschool.score.text import chrf, exact_match, label, normalize, rouge_l, token_f1
 from score_samples import example, examples
 
@@ -106,6 +110,38 @@ def test_rouge_l_reads_every_script():
         rouge_l("yes", example("?!"))
 
 
+def test_several_right_answers_are_taken_as_the_libraries_take_them():
+    said, right = "police kill the gunman", ("the gunman died", "police killed the gunman", "a gunman was shot")
+    one = replace(example(right[0]), other_answers=right[1:])
+    rouge = rouge_scorer.RougeScorer(["rougeL"], use_stemmer=False).score_multi(right, said)["rougeL"].fmeasure
+    assert best_of_right_answers(rouge_l)(said, one).value == pytest.approx(rouge)
+    best = sacrebleu.sentence_chrf(said, list(right)).score / 100
+    assert best_of_right_answers(chrf)(said, one).value == pytest.approx(best)
+    f1 = max(squad_f1(said, text) for text in right)
+    assert best_of_right_answers(token_f1)(said, one).value == pytest.approx(f1)
+
+
+def test_labels_agree_with_scikit_learn():
+    chance, labels = random.Random(1), ("refund", "card arrival", "lost_card")
+    ideals = [example(chance.choice(labels), number=number) for number in range(200)]
+    said = [chance.choice(labels) for _ in ideals]
+    metric = label(ideals)
+    values = [metric(text, one).value for text, one in zip(said, ideals, strict=True)]
+    assert sum(values) / 200 == pytest.approx(accuracy_score([one.ideal for one in ideals], said))
+
+
+def test_a_right_answer_next_to_the_ideal_one_is_a_known_label():
+    ideals = [replace(example("refund"), other_answers=("money back",)), example("lost card")]
+    assert label(ideals)("Money back", ideals[1]).parts == {"known label": 1}
+
+
+def squad_f1(said, ideal):
+    """The F1 of SQuAD's official script."""
+    given, wanted = squad_words(said), squad_words(ideal)
+    common = (Counter(given) & Counter(wanted)).total()
+    return 2 * common / (len(given) + len(wanted)) if given and wanted else float(given == wanted)
+
+
 def squad_words(text):
     """The normalization of SQuAD's official script."""
     plain = "".join(sign for sign in text.lower() if sign not in string.punctuation)
@@ -115,10 +151,7 @@ def squad_words(text):
 @settings(max_examples=200, deadline=None)
 @given(st.text(alphabet="abcdetThenA \n.,;:!?'\"()", max_size=60), st.text(alphabet="abcdetThenA .,'", max_size=60))
 def test_ordinary_english_is_read_as_by_the_official_implementations(said, ideal):
-    given, wanted = squad_words(said), squad_words(ideal)
-    common = (Counter(given) & Counter(wanted)).total()
-    f1 = 2 * common / (len(given) + len(wanted)) if given and wanted else float(given == wanted)
-    assert token_f1(said, example(ideal)).value == pytest.approx(f1)
+    assert token_f1(said, example(ideal)).value == pytest.approx(squad_f1(said, ideal))
     if re.search("[a-z]", ideal, re.IGNORECASE):
         rouge = rouge_scorer.RougeScorer(["rougeL"], use_stemmer=False).score(ideal, said)["rougeL"].fmeasure
         assert rouge_l(said, example(ideal)).value == pytest.approx(rouge)
@@ -203,6 +236,9 @@ def test_forms_of_one_text_are_equal(said, ideal):
         ("หนังสืออยู่ชั้นสอง", "หนังสืออยู่ชั้นสาม", 0.5, 0.95),
         ("ປຶ້ມຢູ່ຊັ້ນສອງ", "ປຶ້ມຢູ່ຊັ້ນສອງ", 1, 1),
         ("水", "火", 0, 0),
+        ("བོད་ཡིག་ལེགས", "བོད་ཡིག་ཆེན", 0.3, 0.9),
+        ("ꦗꦮꦏ", "ꦗꦮꦧ", 0.5, 0.9),
+        ("ㄅㄆㄇ", "ㄅㄆㄈ", 0.5, 0.9),
         ("气温5度", "气温-5度", 0.5, 0.99),
     ],
 )

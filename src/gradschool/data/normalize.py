@@ -12,8 +12,13 @@ from gradschool.records import Conversation, Example
 PUNCTUATION = regex.compile(r"(?V1)[\p{P}\p{Sc}\p{Cf}`´--[*/\\%&@\#\-]]|-(?!\d)")
 
 # In scripts without spaces between words, each character counts as a word.
-_SPACELESS = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\u30fc"
+_SPACELESS = (
+    r"\p{Han}\p{Hiragana}\p{Katakana}\u30fc\p{Bopomofo}\p{Yi}\p{Tangut}\p{Nushu}"
+    r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tai_Le}\p{New_Tai_Lue}\p{Tai_Tham}\p{Tai_Viet}\p{Javanese}\p{Balinese}\p{Tibetan}"
+)
 SPACELESS = regex.compile(rf"[{_SPACELESS}]")
+CHARACTER = regex.compile(rf"(?=[{_SPACELESS}])\X")  # with its marks, which are code points of their own in Thai
+PUNCTUATED = regex.compile(rf"\p{{P}}*{CHARACTER.pattern}\p{{P}}*")
 WORD = regex.compile(rf"(?V1)[{_SPACELESS}]|[^\s{_SPACELESS}]+")
 # A fast path for ASCII, ten times as fast as the general one.
 ASCII_PUNCTUATION = {code: " " for code in range(128) if chr(code) != "-" and PUNCTUATION.fullmatch(chr(code))}
@@ -93,8 +98,8 @@ def normalized_words(normalized: str) -> list[str]:
 
 
 def word_count(text: str) -> int:
-    """How many words a text has: between spaces, and each character in scripts without spaces."""
-    return len(text.split() if text.isascii() else SPACELESS.sub(" x ", text).split())
+    """How many words a text has: between spaces, and each character but punctuation in scripts without spaces."""
+    return len(text.split() if text.isascii() else PUNCTUATED.sub(" x ", text).split())
 
 
 def normalized_question(example: Example) -> str:

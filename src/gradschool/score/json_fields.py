@@ -3,7 +3,8 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,36 +14,38 @@ from gradschool.data.normalize import compose
 from gradschool.files import parse_json
 from gradschool.records import Example
 from gradschool.score.metric import MetricResult, Unscorable
+from gradschool.score.text import as_typed
 
 MAX_PAIRED = 200  # items of a list that are paired with each other
 _FENCE = re.compile(r"```[ \t]*\w*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```", re.DOTALL)
 
 
-def read_json(text: str) -> Any:
+def read_json(text: str, key: Callable[[str], str] = str) -> Any:
     """Read one JSON value; a Markdown fence (```) around it is allowed, any other text before or after is not.
 
-    Raises ValueError that says where the text is not JSON.
+    `key` changes the keys of objects. Raises ValueError that says where the text is not JSON, or which key an object
+    has twice: of two values, nobody can say which one is meant.
     """
     fenced = _FENCE.fullmatch(text.strip())
-    return parse_json(fenced[1] if fenced else text.strip(), _no_constant)
+    return parse_json(fenced[1] if fenced else text.strip(), _no_constant, partial(_object, key))
 
 
 def fields(value: Any, *, ordered: bool = False) -> Counter[Hashable]:
     """Count all innermost values by their path of keys; positions in lists count only if `ordered`.
 
-    Strings are trimmed and in one Unicode form, numbers are compared as numbers (1 equals 1.0, but not true); {} and []
-    are values.
+    Strings are trimmed and in one form, as `exact_match` compares them; numbers are compared as numbers (1 equals 1.0,
+    but neither true nor "1"); {} and [] are values.
     """
     found: Counter[Hashable] = Counter()
     waiting: list[tuple[tuple[str | int, ...], Any]] = [((), value)]
     while waiting:  # a loop, because recursion could overflow the stack
         path, value = waiting.pop()
         if isinstance(value, dict) and value:
-            waiting += (((*path, compose(key)), inner) for key, inner in value.items())
+            waiting += (((*path, key), inner) for key, inner in value.items())
         elif isinstance(value, list) and value:
             waiting += (((*path, place if ordered else -1), inner) for place, inner in enumerate(value))
         elif isinstance(value, str):
-            found[path, "text", compose(value).strip()] += 1
+            found[path, "text", as_typed(value).strip()] += 1
         elif isinstance(value, bool | None | dict | list):
             found[path, "constant", json.dumps(value)] += 1
         else:
@@ -108,17 +111,27 @@ def json_fields(answer: str, example: Example) -> MetricResult:
     is Unscorable.
     """
     try:
-        ideal = read_json(compose(example.ideal))
+        ideal = read_json(compose(example.ideal), as_typed)
     except ValueError as error:
         raise Unscorable(f"the ideal answer ({example.source}) is not JSON: {error}.") from error
     try:
-        answered = read_json(compose(answer))
+        answered = read_json(compose(answer), as_typed)
     except ValueError:
         return MetricResult(0.0, {"valid JSON": 0.0, "exact": 0.0})
     given, wanted = fields(answered), fields(ideal)
     value = 2 * matched(answered, ideal) / (given.total() + wanted.total())
     exact = fields(answered, ordered=True) == fields(ideal, ordered=True)
     return MetricResult(value, {"valid JSON": 1.0, "exact": float(exact)})
+
+
+def _object(key: Callable[[str], str], pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object from its pairs of keys and values."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if key(name) in found:
+            raise ValueError(f"the key {name!r} occurs twice in an object")
+        found[key(name)] = value
+    return found
 
 
 def _no_constant(name: str) -> None:

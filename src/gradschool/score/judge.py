@@ -26,7 +26,7 @@ def score(
     A failure (of the engine, an empty answer, a metric that cannot score) has the value 0 and a reason. A truncated
     answer is scored, and is a failure only if its score is 0. Rules are parts under their own names; parts of extra
     metrics are named "metric: part". If an extra metric cannot score an answer, its part is 0 and the part
-    "metric: no score" is 1. Metrics that compare (see `Comparing`) also get all answers together.
+    "metric: no score" is 1. Metrics that compare (see `Comparing`) also get all answers together, and limit the values.
     """
     return complete(score_each(examples, answers, metric, extra), examples, metric, extra)
 
@@ -64,13 +64,19 @@ def _row(example: Example, answer: Answer, metric: Metric, extra: Mapping[str, M
     return Scored(example.id, example.group, example.last_user, example.ideal, answer, value, parts, failure)
 
 
-def _compare(rows: Sequence[Scored], examples: Sequence[Example], metric: Metric, extra: Mapping[str, Metric]) -> None:
-    for one, prefix in [(metric, ""), *((other, f"{name}: ") for name, other in extra.items())]:
-        if isinstance(one, Comparing):
-            pairs = [(row, example) for row, example in zip(rows, examples, strict=True) if row.failure is None]
-            parts = one.compare([row.answer.text for row, _ in pairs], [example for _, example in pairs])
-            for (row, _), added in zip(pairs, parts, strict=True):
-                row.parts.update({prefix + name: value for name, value in added.items()})
+def _compare(rows: list[Scored], examples: Sequence[Example], metric: Metric, extra: Mapping[str, Metric]) -> None:
+    for name, one in [("", metric), *extra.items()]:
+        if not isinstance(one, Comparing):
+            continue
+        places = [place for place, row in enumerate(rows) if row.failure is None]
+        found = one.compare([rows[place].answer.text for place in places], [examples[place] for place in places])
+        for place, result in zip(places, found, strict=True):
+            row, prefix = rows[place], f"{name}: " if name else ""
+            row.parts.update({prefix + part: value for part, value in result.parts.items()})
+            if name:
+                row.parts[name] = min(row.parts[name], result.value)
+            else:
+                rows[place] = replace(row, value=min(row.value, result.value))
 
 
 def _failure(answer: Answer) -> Failure | None:

@@ -31,8 +31,8 @@ Metric: TypeAlias = Callable[[str, Example], MetricResult]
 class Comparing(Protocol):
     """A metric that also compares all answers together, after each has its score."""
 
-    def compare(self, answers: Sequence[str], examples: Sequence[Example]) -> list[dict[str, float]]:
-        """Further parts of each answer by name, each in [0, 1]; empty if there are too few answers."""
+    def compare(self, answers: Sequence[str], examples: Sequence[Example]) -> list[MetricResult]:
+        """The value that each answer may have at most, and further parts of it."""
         ...
 
 
@@ -44,6 +44,7 @@ class FitText:
     by: Literal["author", "others"]
     text: str
     group: str = ""  # of the example, for a text by the author
+    question: str = ""  # that the text answers; earlier versions did not save it
 
 
 @runtime_checkable

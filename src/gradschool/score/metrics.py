@@ -1,7 +1,6 @@
 """The metrics by name, and the lookup of those that a job names."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -97,19 +96,22 @@ def _find(name: str, folder: Path, examples: Sequence[Example]) -> Metric:
 def best_of_right_answers(metric: Metric) -> Metric:
     """The metric with the best score over the ideal answer and the other right answers, as SQuAD's script takes it.
 
-    Other answers that the metric cannot compare with, such as text where JSON is expected, do not count.
+    Right answers that the metric cannot compare with, such as text where JSON is expected, do not count, unless there
+    are no others. Of equal scores, the one with the better parts is taken.
     """
 
     def best(answer: str, example: Example) -> MetricResult:
-        found = metric(answer, example)
-        for other in example.other_answers:
-            if found.value == 1:
-                break
-            ideal = replace(example.messages[-1], content=other)
-            with suppress(Unscorable):
-                result = metric(answer, replace(example, messages=(*example.question, ideal)))
-                found = max(found, result, key=lambda one: one.value)
-        return found
+        found: list[MetricResult] = []
+        reasons: list[Unscorable] = []
+        for right in (example.ideal, *example.other_answers):
+            ideal = replace(example.messages[-1], content=right)
+            try:
+                found.append(metric(answer, replace(example, messages=(*example.question, ideal))))
+            except Unscorable as reason:
+                reasons.append(reason)
+        if not found:
+            raise reasons[0]
+        return max(found, key=lambda one: (one.value, sum(one.parts.values())))
 
     return best
 

@@ -1,33 +1,29 @@
-"""The metric `style`: whether a classifier attributes an answer to the author, and whether the answer is copied.
+"""The metric `style`: whether a text could be the author's answer to its question.
 
-Features are character n-grams and the most frequent words (Stamatatos 2009, "A survey of modern authorship attribution
-methods"; Burrows 2002), and n-grams of these words with all other words masked (Stamatatos 2017, "Authorship
-attribution using text distortion"). How well answers are distinguished from the author's real texts is measured by a
-classifier two-sample test (Lopez-Paz and Oquab 2017, "Revisiting classifier two-sample tests").
-
-Shapes: N texts, F features.
+An answer counts if a classifier attributes it to the author, its words are in an order that somebody wrote, it is new,
+and it follows its question. All answers together are distinguished from the author's real texts by a classifier
+two-sample test (Lopez-Paz and Oquab 2017, "Revisiting classifier two-sample tests").
 """
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
-import regex
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
-from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.pipeline import Pipeline
 
-from gradschool.data.normalize import SPACELESS, normalize, word_count
+from gradschool.data.normalize import normalize, word_count, words
 from gradschool.data.others import is_writing
-from gradschool.data.shingles import ngram_hashes
+from gradschool.data.shingles import Hashes, ngram_hashes
 from gradschool.errors import DataError
-from gradschool.records import Example
+from gradschool.records import Example, last_user
+from gradschool.score.attribution import FOLDS, authorship, held_out
+from gradschool.score.copies import Runs, covered, own_runs
+from gradschool.score.forgeries import plain_letters, strangers
 from gradschool.score.metric import FitText, MetricResult, Unscorable
+from gradschool.score.on_topic import OnTopic, learn_topics
+from gradschool.score.word_order import WordOrder, learn_order
 
 MIN_OWN, MIN_OTHER = 20, 10  # fewest texts of the author and of others to fit on
 LIKED_OTHER = 2 * MIN_OTHER  # target number of texts of others, if their texts are short
@@ -35,32 +31,34 @@ MIN_LENGTH = 20  # words of such a text
 LONG, MAX_PARTS = 4, 3  # texts this many times as long as those of others are split; parts used of each
 MIN_WORDS = 5  # of an answer; shorter ones cannot be scored
 QUESTIONS = 40  # training questions that each variant of the base answers
-FREQUENT_WORDS = 150  # function words, in any language
-MAX_FEATURES = 20_000  # of each kind
-FOLDS = 5
 MIN_PAIRS = 10  # fewest answers for the two-sample test
-COPIED_RUN = 8  # words in a row that are copied rather than a coincidence
 ECHOED = 4  # fewest words of a sentence that is repeated from the question
-SHORT_FRACTION = 0.05  # fraction of training texts that may be unusually short
-HABIT = 3  # training texts that share a run, from which it is a habit of the author
-COPIED_SENTENCE = 0.5  # fraction of a sentence in copied runs from which it is ignored
+UNUSUAL = 0.05  # fraction of training texts that may be unusually short, or have unusually few or many capitals
+UNLIKE = 0.05  # fraction of the author's real texts that may be as unlike him as an answer that does not count
 MAX_COPIED = 0.5  # fraction of an answer in copied sentences from which it scores 0
 SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+|(?<=[。！？])(?=[^\s。！？」』”’])")
-TOKEN = regex.compile(rf"{SPACELESS.pattern}|(?:(?!{SPACELESS.pattern})\w)+(?:['’]\w+)?|[^\w\s]|\n\n")
 REPEATED_RUN, MIN_REPEATS = 5, 0.1  # words; fraction of repeated runs that is normal
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorModel:
-    """A classifier fitted to an author, its accuracy on held-out texts, and the runs of words in the training texts."""
+    """What is known about an author: classifiers, their accuracy on held-out texts, and the runs of the texts."""
 
     classifier: Pipeline
+    order: WordOrder
+    topics: OnTopic | None  # None: the author's answers do not follow their questions visibly
     own_recognized: float  # fraction of the author's training texts, each held out in turn
     others_rejected: float
     others: int  # how many texts of others it was fitted against
-    runs: npt.NDArray[np.uint64]  # sorted hashes of runs of words, without habits
+    runs: Runs
     repeats: float  # maximum repetition within a training text
     least_words: float  # half the length of nearly all training texts
+    capitals: tuple[float, float]  # half and twice the fraction of capitals in nearly all training texts
+
+    def attributes(self, text: str) -> bool:
+        """Whether a text is attributed to the author."""
+        fewest, most = self.capitals
+        return fewest <= capitals(text) <= most and bool(self.classifier.decision_function([text])[0] > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +85,9 @@ class Style:
     def fit_texts(self, train: Sequence[Example], others: Sequence[str], base_answers: Sequence[str]) -> list[FitText]:
         """The ideal answers in `train`, and texts of others with answers of the base that are long enough."""
         against = [*others, *filter(is_writing, base_answers)]
-        own = [FitText(self.name, "author", example.ideal, example.group) for example in train]
+        own = [
+            FitText(self.name, "author", example.ideal, example.group, last_user(example.question)) for example in train
+        ]
         return [*own, *(FitText(self.name, "others", text) for text in against)]
 
     def shortage(self, train: Sequence[Example], others: Sequence[str]) -> tuple[str, str]:
@@ -113,9 +113,15 @@ class Style:
     def summary(self) -> str:
         """How well classifiers that did not see the texts distinguish the author's from those of others."""
         assert self.author is not None
+        topics = (
+            "Answers must follow their questions."
+            if self.author.topics
+            else "Whether answers follow their questions is not checked, because those of the author do not visibly."
+        )
         return (
             f"of texts held out in turn, {self.author.own_recognized:.0%} of the author's are recognized and "
-            f"{self.author.others_rejected:.0%} of {self.author.others} by others are rejected."
+            f"{self.author.others_rejected:.0%} of {self.author.others} by others are rejected; "
+            f"of his texts in disorder, {self.author.order.salads_rejected:.0%} are rejected. {topics}"
         )
 
     def fit(self, texts: Sequence[FitText]) -> "Style":
@@ -132,30 +138,16 @@ class Style:
                 "name texts of other authors (data.others in job.toml, or the option --others of prepare), add "
                 "examples, or choose another metric (chrf).",
             )
-        samples = [(sample, text.group) for text in own for sample in _parts_of(text.text, words)]
-        judged = [*(sample for sample, _ in samples), *others]
-        labels = [1] * len(samples) + [0] * len(others)
-        groups = [*(group for _, group in samples), *(f"other {number}" for number in range(len(others)))]
-        scores = _held_out(judged, labels, groups)
-        return Style(
-            AuthorModel(
-                classifier=_classifier(judged).fit(judged, labels),
-                own_recognized=float(np.mean(scores[: len(samples)] > 0)),
-                others=given,
-                others_rejected=float(np.mean(scores[len(samples) :] <= 0)),
-                runs=_own_runs([text.text for text in own]),
-                repeats=max(MIN_REPEATS, *(repeats(text.text) for text in own)),
-                least_words=float(np.quantile([word_count(text.text) for text in own], SHORT_FRACTION)) / 2,
-            )
-        )
+        return Style(_learn(own, others, given, words))
 
     def __call__(self, answer: str, example: Example) -> MetricResult:
-        """1 if the answer is attributed to the author, else 0; sentences from training or the question are ignored.
+        """1 if the answer could be the author's to this question, else 0; copied sentences are ignored.
 
         An answer scores 0 too if it repeats itself more than any training text, or is far shorter than nearly all of
         them. Parts: "own text accepted" is the score of the author's real answer, the most that can be expected of a
-        specialist; "copied" is the fraction of the answer's words in copied sentences; "repeats itself" is the
-        fraction of its runs of five words that occurred before.
+        specialist; "attributed to the author", "natural word order" and "on topic" say which check an answer meets;
+        "copied" is the fraction of the answer's words in copied sentences; "repeats itself" is the fraction of its runs
+        of five words that occurred before.
         """
         if self.author is None:
             raise DataError(
@@ -165,59 +157,70 @@ class Style:
             )
         if word_count(answer) < MIN_WORDS:
             raise Unscorable(f"the answer has under {MIN_WORDS} words, too few for a style.")
+        known = self.author
         rest, copied = self._without_copies(answer, example)
         again = repeats(answer)
-        enough = word_count(rest) >= max(MIN_WORDS, self.author.least_words)
-        judged = copied < MAX_COPIED and enough and again <= self.author.repeats
-        parts = {
-            "own text accepted": float(self._is_taken(example.ideal)),
+        enough = word_count(rest) >= max(MIN_WORDS, known.least_words)
+        checks = {
+            "attributed to the author": known.attributes(rest),
+            "natural word order": known.order.accepts(answer),
+        }
+        if known.topics:
+            checks["on topic"] = known.topics.follows(rest, last_user(example.question), example.ideal)
+        counts = copied < MAX_COPIED and enough and again <= known.repeats and all(checks.values())
+        about = {
+            "own text accepted": float(known.attributes(example.ideal) and known.order.accepts(example.ideal)),
             "copied": copied,
             "repeats itself": again,
         }
-        return MetricResult(float(judged and self._is_taken(rest)), parts)
-
-    def _is_taken(self, text: str) -> bool:
-        assert self.author is not None
-        return bool(self.author.classifier.decision_function([text])[0] > 0)
+        return MetricResult(float(counts), {**{name: float(met) for name, met in checks.items()}, **about})
 
     def _without_copies(self, answer: str, example: Example) -> tuple[str, float]:
         """The answer without sentences from the training texts or the question, and their fraction of its words."""
+        assert self.author is not None
         question = "\n".join(message.content for message in example.question)
-        asked = f" {normalize(question)} "
-        own, copied, total = list[str](), 0, 0
-        for sentence in filter(None, (part.strip() for part in SENTENCE.split(answer))):
-            number = word_count(sentence)
-            total += number
-            echoed = number >= ECHOED and f" {normalize(sentence)} " in asked
-            if echoed or (number >= COPIED_RUN and self._copied_fraction(sentence) >= COPIED_SENTENCE):
-                copied += number
+        asked, size = f" {normalize(question)} ", self.author.runs.size
+        sentences = [part.strip() for part in SENTENCE.split(answer) if part.strip()]
+        plain = [normalize(sentence) for sentence in sentences]
+        text = " ".join(plain)
+        found = self.author.runs.copied(text) | covered(text, size, _runs_of(question, size))
+        own, copied, begin = list[str](), 0, 0
+        for sentence, normalized in zip(sentences, plain, strict=True):
+            end = begin + len(words(normalized))
+            echoed = end - begin >= ECHOED and f" {normalized} " in asked
+            if echoed or float(np.sum(found[begin:end])) / (end - begin or 1) >= self.author.runs.least:
+                copied += end - begin
             else:
                 own.append(sentence)
-        return (answer if not copied else "\n".join(own)), copied / (total or 1)
+            begin = end
+        return (answer if not copied else "\n".join(own)), copied / (begin or 1)
 
-    def _copied_fraction(self, sentence: str) -> float:
-        assert self.author is not None
-        runs = next(ngram_hashes([normalize(sentence)], COPIED_RUN))
-        known = self.author.runs
-        places = np.minimum(np.searchsorted(known, runs), max(len(known) - 1, 0))
-        return float(np.mean(known[places] == runs)) if len(known) else 0.0
+    def compare(self, answers: Sequence[str], examples: Sequence[Example]) -> list[MetricResult]:
+        """For each answer, the value that it may have at most, and what distinguishes it from the author's real text.
 
-    def compare(self, answers: Sequence[str], examples: Sequence[Example]) -> list[dict[str, float]]:
-        """For each answer, whether a classifier distinguishes it from the author's real text: 1, 0, or 0.5 for a tie.
-
-        Five-fold cross-validation by group: each pair is judged by a classifier that saw neither text. The mean is how
-        often the real text of a pair is found: 1 is always; 0.5 is chance, the best that a specialist can reach.
-        Empty if there are too few pairs.
+        An answer that is mostly copied from an earlier one may have 0, and so may one that a classifier finds less like
+        the author than nearly all real texts. The part "distinguishable from the author" is 1 if the classifier finds
+        the real text of a pair, 0 if not, and 0.5 for a tie. Its mean is 1 if they are always distinguished; 0.5 is
+        chance, the best that a specialist can reach. The classifier saw neither text: five-fold cross-validation by
+        group. Too few pairs are not compared.
         """
+        assert self.author is not None
+        again = _repeated(answers, self.author.runs)
+        usual = _repeated([example.ideal for example in examples], self.author.runs)
+        limits = [float(not new or old) for new, old in zip(again, usual, strict=True)]
+        parts: list[dict[str, float]] = [{"distinct": limit} for limit in limits]
         groups = [example.group for example in examples]
-        if len(answers) < MIN_PAIRS or len(set(groups)) < FOLDS:
-            return [{} for _ in answers]
-        ideals = [example.ideal for example in examples]
-        labels = [1] * len(ideals) + [0] * len(answers)
-        scores = _held_out([*ideals, *answers], labels, [*groups, *groups])
-        real, made = scores[: len(ideals)], scores[len(ideals) :]
-        distinguished = 0.5 + 0.5 * np.sign(real - made)
-        return [{"distinguishable from the author": float(one)} for one in distinguished]
+        if len(answers) >= MIN_PAIRS and len(set(groups)) >= FOLDS:
+            ideals = [example.ideal for example in examples]
+            labels = [1] * len(ideals) + [0] * len(answers)
+            scores = held_out([*ideals, *answers], labels, [*groups, *groups])
+            real, made = scores[: len(ideals)], scores[len(ideals) :]
+            least = np.quantile(real, UNLIKE)
+            for number, found in enumerate(0.5 + 0.5 * np.sign(real - made)):
+                parts[number]["distinguishable from the author"] = float(found)
+                if found == 1 and made[number] < least:
+                    limits[number] = 0.0
+        return [MetricResult(limit, part) for limit, part in zip(limits, parts, strict=True)]
 
 
 def repeats(text: str) -> float:
@@ -226,36 +229,48 @@ def repeats(text: str) -> float:
     return 1 - len(set(runs)) / len(runs)
 
 
-def _classifier(texts: Sequence[str]) -> Pipeline:
-    """Logistic regression over character 2- to 4-grams, and word 1- to 3-grams in which rare words are masked."""
-    counts: Counter[str] = Counter()
-    for text in texts:
-        counts.update(TOKEN.findall(text.lower()))
-    frequent = {word for word, _ in counts.most_common(FREQUENT_WORDS)}
+def capitals(text: str) -> float:
+    """The fraction of a text's letters that are capitals; 0 in scripts that have none."""
+    letters = [sign for sign in text if sign.isalpha()]
+    return sum(sign.isupper() for sign in letters) / (len(letters) or 1)
 
-    def masked(text: str) -> list[str]:
-        tokens = [token if token in frequent else "*" for token in TOKEN.findall(text.lower())]
-        return [" ".join(tokens[at : at + n]) for n in (1, 2, 3) for at in range(len(tokens) - n + 1)]
 
-    characters = TfidfVectorizer(
-        analyzer="char_wb", ngram_range=(2, 4), min_df=2, max_features=MAX_FEATURES, sublinear_tf=True
+def _learn(own: Sequence[FitText], others: Sequence[str], given: int, length: float) -> AuthorModel:
+    """Learn an author from his texts, against others of a length; `given` counts the texts of others before joining."""
+    texts, groups = [text.text for text in own], [text.group for text in own]
+    samples = [(sample, text.group) for text in own for sample in _parts_of(text.text, length)]
+    ours, theirs = [sample for sample, _ in samples], [*others, *strangers(texts, others, length)]
+    judged, labels = [*ours, *theirs], [1] * len(ours) + [0] * len(theirs)
+    whose = [*(group for _, group in samples), *(f"other {number}" for number in range(len(theirs)))]
+    scores = held_out(judged, labels, whose)
+    shares = [capitals(text) for text in texts]
+    return AuthorModel(
+        classifier=authorship(judged, labels),
+        order=learn_order(ours, [*others, *plain_letters(length)]),
+        topics=learn_topics([text.question for text in own], texts, groups),
+        own_recognized=float(np.mean(scores[: len(ours)] > 0)),
+        others=given,
+        others_rejected=float(np.mean(scores[len(ours) : len(ours) + len(others)] <= 0)),
+        runs=own_runs(texts, groups),
+        repeats=max(MIN_REPEATS, *map(repeats, texts)),
+        least_words=float(np.quantile([word_count(text) for text in texts], UNUSUAL)) / 2,
+        capitals=(float(np.quantile(shares, UNUSUAL)) / 2, float(np.quantile(shares, 1 - UNUSUAL)) * 2),
     )
-    words = TfidfVectorizer(analyzer=masked, min_df=2, max_features=MAX_FEATURES, sublinear_tf=True)
-    features = FeatureUnion([("characters", characters), ("words", words)])
-    return make_pipeline(features, LogisticRegression(C=10.0, class_weight="balanced", max_iter=2_000))
 
 
-def _held_out(texts: Sequence[str], labels: Sequence[int], groups: Sequence[str]) -> npt.NDArray[np.float64]:
-    """The score of each text by a classifier that saw no text of its group: (N,); above 0 means the author."""
-    scores = np.zeros(len(texts))
-    folds = GroupKFold(n_splits=min(FOLDS, len(set(groups))))
-    for seen, left_out in folds.split(texts, labels, groups):
-        if len({labels[number] for number in seen}) < 2:
-            continue
-        training = [texts[number] for number in seen]
-        fitted = _classifier(training).fit(training, [labels[number] for number in seen])
-        scores[left_out] = fitted.decision_function([texts[number] for number in left_out])
-    return scores
+def _runs_of(text: str, size: int) -> Hashes:
+    """The runs of words of a text, sorted."""
+    return np.unique(next(ngram_hashes([normalize(text)], size)))
+
+
+def _repeated(answers: Sequence[str], runs: Runs) -> list[bool]:
+    """For each answer, whether it mostly consists of runs of earlier answers that are no habits of the author."""
+    seen = np.zeros(0, dtype=np.uint64)
+    found = []
+    for answer in answers:
+        found.append(float(np.mean(covered(answer, runs.size, seen))) >= runs.least)
+        seen = np.union1d(seen, np.setdiff1d(_runs_of(answer, runs.size), runs.habits))
+    return found
 
 
 def _length_for(own: Sequence[str], others: Sequence[str]) -> float:
@@ -286,12 +301,3 @@ def _of_length(others: Sequence[str], words: float) -> list[str]:
             joined.append("\n\n".join(pending))
             pending = []
     return joined
-
-
-def _own_runs(texts: Sequence[str]) -> npt.NDArray[np.uint64]:
-    """Runs of words in the training texts, without those that many texts share, which are habits of the author."""
-    counts: Counter[int] = Counter()
-    for runs in ngram_hashes(map(normalize, texts), COPIED_RUN):
-        if len(runs):
-            counts.update(set(runs.tolist()))
-    return np.array(sorted(run for run, count in counts.items() if count < HABIT), dtype=np.uint64)

@@ -30,10 +30,10 @@ def exact_match(answer: str, example: Example) -> MetricResult:
     Leading and trailing white space is ignored, and so is the Unicode form: letters with accents in one or two code
     points, kinds of spaces, invisible signs, curly and straight quotes and apostrophes.
     """
-    return MetricResult(float(_as_typed(answer).strip() == _as_typed(example.ideal).strip()))
+    return MetricResult(float(as_typed(answer).strip() == as_typed(example.ideal).strip()))
 
 
-def _as_typed(text: str) -> str:
+def as_typed(text: str) -> str:
     """A text in one Unicode form, with the quotes and apostrophes of a keyboard."""
     return compose(text).translate(_QUOTES)
 
@@ -54,9 +54,9 @@ def normalize(label: str) -> str:
 def label(examples: Sequence[Example]) -> Metric:
     """A metric that gives 1 if the answer is the ideal label, after `normalize`; else 0.
 
-    The part "known label" is 0 if the answer is not a label of any example, such as prose or an invented label.
+    The part "known label" is 0 if the answer is not a right answer of any example, such as prose or an invented label.
     """
-    known = {normalize(example.ideal) for example in examples}
+    known = {normalize(text) for example in examples for text in (example.ideal, *example.other_answers)}
 
     def metric(answer: str, example: Example) -> MetricResult:
         given, ideal = normalize(answer), normalize(example.ideal)
@@ -111,7 +111,7 @@ def chrf(answer: str, example: Example) -> MetricResult:
     Curly quotes and apostrophes equal straight ones. Texts are cut off after 20,000 characters.
     Source: Popović (2015), "chrF: character n-gram F-score for automatic MT evaluation".
     """
-    given, ideal = _as_typed(answer)[:MAX_CHARACTERS], _as_typed(example.ideal)[:MAX_CHARACTERS]
+    given, ideal = as_typed(answer)[:MAX_CHARACTERS], as_typed(example.ideal)[:MAX_CHARACTERS]
     score = sentence_chrf(given, [ideal]).score
     return MetricResult(_within(score / 100))
 

@@ -9,10 +9,9 @@ import unicodedata
 
 import regex
 
-from gradschool.data.normalize import SPACELESS, fold_width
+from gradschool.data.normalize import CHARACTER, SPACELESS, fold_width
 
 ADDRESS = regex.compile(r"(https?://[^\s<>\"']*[\p{L}\d/]|[\w.+\-]{1,64}@[\w\-]+(?:\.[\w\-]+)+)")
-CHARACTER = regex.compile(rf"(?={SPACELESS.pattern})\X")
 
 # Rewritten first, so that each number has one form.
 GROUPED = regex.compile(r"(?<!\d)\d{1,3}(?:[\u00a0\u2009\u202f'’]\d{3})+(?!\d)")  # 1'000, 1 000 with a no-break space
