@@ -181,6 +181,8 @@ def test_unreadable_documents_stop_the_climb_and_it_can_be_resumed(here: Path) -
     (job / "papers" / "torn.pdf").write_bytes(b"%PDF-1.7 and no more")
     refused(small_job.run("climb", "job"), 4, "No document in", "papers")
     for run in left(here):
+        if run == "ledger.jsonl":  # what was tested, of all runs
+            continue
         (job / "papers" / "guide.md").write_text(small_job.GUIDE)
         result = small_job.run("climb", "--resume", f"runs/{run}")
         assert result.exit_code in (0, 3), result.output

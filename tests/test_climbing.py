@@ -333,7 +333,7 @@ def test_a_climb_that_trivial_answers_would_pass_does_not_pass(tmp_path: Path) -
     page_text, card = (tmp_path / "run" / "report.html").read_text(), tmp_path / "run" / "specialist" / "README.md"
     for shown in (page_text, card.read_text()):
         assert "repeating the question" in shown and "only reported" in shown
-    scored = small_job.run("score", tmp_path / "run", job / "examples.jsonl")
+    scored = small_job.run("score", tmp_path / "run", job / "examples.jsonl", "--with-known")
     assert "not proven above floor" in scored.stdout and "floor: repeating the question" in scored.stdout
 
 

@@ -207,9 +207,11 @@ def test_a_climb_is_compared_with_the_incumbent(tmp_path: Path) -> None:
     for text in (page(Run.open(run)), (run / "specialist" / "README.md").read_text()):
         assert "vs incumbent" in text and f"{now['score']:.3f}" in text and "pass mark None" not in text
     assert ">incumbent</dt>" in page(Run.open(run))
-    scored = small_job.run("score", run, job / "examples.jsonl", "--incumbent", job / "old.jsonl", "--json")
+    scored = small_job.run(
+        "score", run, job / "examples.jsonl", "--with-known", "--incumbent", job / "old.jsonl", "--json"
+    )
     assert json.loads(scored.stdout)["incumbent"]["verdict"] == "passed", scored.output
-    alone = small_job.run("score", run, job / "examples.jsonl")
+    alone = small_job.run("score", run, job / "examples.jsonl", "--with-known")
     assert "no pass mark: not proven" in alone.stdout and "--incumbent FILE" in alone.stderr
     (job / "old.jsonl").write_text((job / "old.jsonl").read_text().replace('"no"', '"yes"'))
     (run / "done" / "climbed.json").unlink()

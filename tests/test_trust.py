@@ -133,9 +133,9 @@ def test_a_specialist_scores_with_its_own_code_if_that_is_trusted(here: Path, mo
     monkeypatch.setenv("XDG_CONFIG_HOME", str(here / "someone else"))
     small_job.write_job(here / "more", FAKE, ROWS)
     more = here / "more" / "examples.jsonl"
-    assert small_job.run("score", "run", more).exit_code == 9 and not (here / "ran").exists()
+    assert small_job.run("score", "run", more, "--with-known").exit_code == 9 and not (here / "ran").exists()
     assert small_job.run("report", "run").exit_code == 0 and not (here / "ran").exists()
-    assert small_job.run("score", "run", more, "--trust-code").exit_code == 0
+    assert small_job.run("score", "run", more, "--with-known", "--trust-code").exit_code == 0
 
 
 @pytest.mark.parametrize("kind", ["link to a file", "link to a folder", "pipe"])

@@ -10,6 +10,7 @@ from gradschool.version import __version__
 if TYPE_CHECKING:
     from gradschool.api import (
         Abstention,
+        AgainstIncumbent,
         Answer,
         Climbed,
         Cost,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         Interval,
         Issue,
         Job,
+        MarginProof,
         Message,
         Note,
         OpenSpecialist,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
         Source,
         Split,
         Step,
+        Use,
         check,
         climb,
         iter_climb,
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Abstention",
+    "AgainstIncumbent",
     "Answer",
     "Climbed",
     "Cost",
@@ -65,6 +69,7 @@ __all__ = [
     "Interval",
     "Issue",
     "Job",
+    "MarginProof",
     "Message",
     "Note",
     "OpenSpecialist",
@@ -80,6 +85,7 @@ __all__ = [
     "Source",
     "Split",
     "Step",
+    "Use",
     "__version__",
     "check",
     "climb",

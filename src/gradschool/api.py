@@ -22,6 +22,7 @@ from gradschool.model import hosts
 from gradschool.package import bundle
 from gradschool.records import (
     Abstention,
+    AgainstIncumbent,
     Answer,
     Conversation,
     Cost,
@@ -48,6 +49,7 @@ from gradschool.records import (
 )
 from gradschool.run import Run, allow_run
 from gradschool.score import metrics
+from gradschool.score.incumbent import MarginProof
 from gradschool.score.provable import Proof
 from gradschool.settings import RENAMED, Data, Rule, Settings, keyword_of, options
 from gradschool.specialist import Specialist
@@ -56,6 +58,7 @@ from gradschool.tune.world import current
 
 __all__ = [
     "Abstention",
+    "AgainstIncumbent",
     "Answer",
     "Climbed",
     "Cost",
@@ -71,6 +74,7 @@ __all__ = [
     "Interval",
     "Issue",
     "Job",
+    "MarginProof",
     "Message",
     "Note",
     "OpenSpecialist",

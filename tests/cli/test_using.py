@@ -91,7 +91,6 @@ def test_other_things_are_no_specialists_and_named(run: Path, tmp_path: Path) ->
         (packed / "README.md", f"name {packed}"),
         (run.parent, f"name one of them: {run}"),
         (tmp_path / "adapter", "trained on maker/small"),
-        (tmp_path / "small.gguf", "llama.cpp"),
         (tmp_path / "gone", "link to nowhere"),
         (Path("pocket"), "the built-in base"),
     ):

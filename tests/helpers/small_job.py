@@ -199,7 +199,7 @@ def climb(home: Path, *options: object) -> Whole:
 
 
 def outcome(folder: Path) -> dict[str, Any]:
-    """What a climb concluded, without what differs between two equal ones: times, memory and places."""
+    """What a climb concluded, without what differs between two equal ones: times, memory, places, and its own key."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
@@ -208,7 +208,11 @@ def outcome(folder: Path) -> dict[str, Any]:
             return [plain(part) for part in value]
         return re.sub(r"^.*/(?=(work|specialist)\b)", "", value) if isinstance(value, str) else value
 
-    return {path.stem: plain(json.loads(path.read_text())) for path in sorted((folder / "done").glob("*.json"))}
+    return {
+        path.stem: plain(json.loads(path.read_text()))
+        for path in sorted((folder / "done").glob("*.json"))
+        if path.stem != "ledger"
+    }
 
 
 def answers(folder: Path) -> dict[str, list[tuple[str, str]]]:

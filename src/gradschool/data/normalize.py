@@ -18,7 +18,7 @@ _SPACELESS = (
 )
 SPACELESS = regex.compile(rf"[{_SPACELESS}]")
 CHARACTER = regex.compile(rf"(?=[{_SPACELESS}])\X")  # with its marks, which are code points of their own in Thai
-PUNCTUATED = regex.compile(rf"\p{{P}}*{CHARACTER.pattern}\p{{P}}*")
+PUNCTUATED = regex.compile(rf"(?:(?<!\p{{P}})\p{{P}}++)?+{CHARACTER.pattern}\p{{P}}*+")
 WORD = regex.compile(rf"(?V1)[{_SPACELESS}]|[^\s{_SPACELESS}]+")
 # A fast path for ASCII, ten times as fast as the general one.
 ASCII_PUNCTUATION = {code: " " for code in range(128) if chr(code) != "-" and PUNCTUATION.fullmatch(chr(code))}

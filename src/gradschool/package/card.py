@@ -73,7 +73,7 @@ def card(manifest: Manifest, results: Sequence[RungResult], shipped: Shipped | N
             hub=base_on_hub(manifest),
         )
     )
-    return visible(text)
+    return visible(re.sub(r"\n{3,}", "\n\n", text))  # parts that are left out leave empty lines
 
 
 def _environment() -> Environment:

@@ -123,12 +123,12 @@ def tested_on(results: Sequence[RungResult]) -> str:
     """The test examples of a climb, what their score means, and which questions were not asked, in sentences."""
     reports = {result.rung: result.report for result in results if result.report}
     fullest = min(reports.values(), key=lambda report: report.use.unasked)
-    said = [f"{fullest.score.examples} test examples in {fullest.score.groups} groups."]
+    said = [f"{fullest.asked.examples} test examples in {fullest.asked.groups} groups."]
     if most := fullest.use.per_group:
         said.append(f"At most {most} of each group are tested: large groups count less than among all examples.")
     for rung, report in reports.items():
         if unasked := report.use.unasked:
-            total = report.score.examples + unasked
+            total = report.asked.examples + unasked
             said.append(
                 f"{rung}: {unasked} of {total} questions were not asked, because no answers to them could change the "
                 "verdict; the bounds hold whatever these are."
