@@ -60,3 +60,8 @@ def peak_memory() -> int:
 
     unit = 1 if sys.platform == "darwin" else 1024  # macOS reports bytes, Linux kilobytes
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def gigabytes(count: int) -> str:
+    """A number of bytes for display, such as 1.2 GB."""
+    return f"{count / 1e9:.1f} GB" if count >= 95_000_000 else f"{count / 1e6:.0f} MB"

@@ -10,7 +10,7 @@ import tiny
 from gradschool.model import machine
 from gradschool.model.local import LocalEngine
 from gradschool.model.machine import SMALL, choose_dtype, format_for, training_dtype
-from gradschool.model.memory import AnsweringMemory, Device, free_bytes, gigabytes, kv_cache_bytes, rows_at_once
+from gradschool.model.memory import AnsweringMemory, Device, free_bytes, kv_cache_bytes, rows_at_once
 
 CPU = torch.device("cpu")
 
@@ -75,7 +75,3 @@ def test_answering_needs_weights_and_kv_cache(engine: LocalEngine) -> None:
     # With long answers the peak is at their end, without a prefill pass.
     assert memory.total(8, 100, 9_000) == memory.base + 8 * (9_100 * per_token + logits)
     assert AnsweringMemory(config, Device("cpu", torch.float32)).total(8, 50, 50) > memory.total(8, 50, 50)
-
-
-def test_sizes_are_shown_in_megabytes_and_gigabytes() -> None:
-    assert [gigabytes(n) for n in (3_000_000, 94_000_000, 1_250_000_000)] == ["3 MB", "94 MB", "1.2 GB"]

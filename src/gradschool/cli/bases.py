@@ -73,7 +73,7 @@ def _remove(name: str | None) -> None:
 
 
 def _show(found: "Sequence[InstalledBase]") -> None:
-    from gradschool.model.memory import gigabytes
+    from gradschool.environment import gigabytes
 
     rows = []
     for one in found:

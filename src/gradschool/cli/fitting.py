@@ -50,7 +50,7 @@ def fit(
 
 
 def _show_all(bases: "Sequence[BaseMemory]") -> None:
-    from gradschool.model.memory import gigabytes
+    from gradschool.environment import gigabytes
 
     rows = [(one.base, _billions(one.parameters), *(gigabytes(use.minimum) for use in one.uses)) for one in bases]
     show_rows(out, ("base", "size", *NAMES.values()), rows)
@@ -62,7 +62,7 @@ def _show_all(bases: "Sequence[BaseMemory]") -> None:
 
 
 def _show(one: "BaseMemory") -> None:
-    from gradschool.model.memory import gigabytes
+    from gradschool.environment import gigabytes
 
     say(
         out,

@@ -119,8 +119,3 @@ def without_weights(config: PreTrainedConfig, dtype: torch.dtype, depth: int | N
         network: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=dtype)
     network.tie_weights()
     return network
-
-
-def gigabytes(count: int) -> str:
-    """A number of bytes for display, such as 1.2 GB."""
-    return f"{count / 1e9:.1f} GB" if count >= 95_000_000 else f"{count / 1e6:.0f} MB"

@@ -9,10 +9,11 @@ import torch
 from torch import nn
 from transformers import PreTrainedConfig
 
+from gradschool.environment import gigabytes
 from gradschool.errors import ResourceError
 from gradschool.model.attention import Segments
 from gradschool.model.four_bits import packable
-from gradschool.model.memory import MATMUL_BUFFERS, Device, gigabytes, without_weights
+from gradschool.model.memory import MATMUL_BUFFERS, Device, without_weights
 from gradschool.model.reader import CHUNK_NUMBERS
 from gradschool.tune.activations import Activations, activation_bytes
 from gradschool.tune.passes import Pass
