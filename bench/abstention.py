@@ -7,8 +7,8 @@ is judged on test answers, as a climb does it, until one passes. A false pass is
 questions is below the pass mark, or whose true answered fraction is below the wanted one. `bounds broken` counts first
 looks with a lower bound above the truth.
 
-On real sets, a naive Bayes classifier stands in for a specialist, with the log-probability of its label and the
-margin to the next one as signals. It is trained on a part of the questions. Of the rest, each split draws validation
+On real sets, the specialist is a naive Bayes classifier; its signals are the log-probability of its label and the
+margin to the next one. It is trained on a part of the questions. Of the rest, each split draws validation
 and test examples, and all others show the truth. Writes bench/results/abstention.json.
 """
 

@@ -51,7 +51,7 @@ def test_questions_are_matched_by_their_content() -> None:
     ]
     rows = [given("1", "where is  my kettle"), given("2", "Hi", "hello.", "And now?"), given("3", "And now?")]
     assert answers(asked, *rows) == {"a": ["1"], "c": ["2"]}
-    assert match(asked, rows).strangers == [rows[2]]
+    assert match(asked, rows).unmatched == [rows[2]]
 
 
 def test_the_exact_question_goes_before_a_similar_one() -> None:
@@ -73,7 +73,7 @@ def test_rows_without_a_question_are_matched_by_id_and_others_are_not() -> None:
     asked = [example("7", "Where is it?")]
     found = match(asked, [given("1", id_="7"), given("2", id_="8"), given("3", "Another?", id_="7")])
     assert (answers(asked, given("1", id_="7")), found.by_id) == ({"7": ["1"]}, 1)
-    assert [one.text for one in found.strangers] == ["2", "3"]
+    assert [one.text for one in found.unmatched] == ["2", "3"]
 
 
 def test_the_last_message_is_enough_if_it_is_the_only_one() -> None:

@@ -56,6 +56,20 @@ class Stopped(Exception):
         self.cause, self.why = cause, why
         super().__init__(cause, why)
 
+    def sentence(self, work: str, seconds: int, limits: Limits) -> str:
+        """Why the child did not finish some work ("Rendering a conversation"), which had so many seconds of CPU."""
+        match self.cause:
+            case "refused":
+                return f"{work} failed: {self.why}."
+            case "time":
+                return f"{work} takes more than {seconds} s of processor time."
+            case "memory":
+                return f"{work} takes more than {limits.memory / 1e9:g} GB of memory."
+            case "waiting":
+                return f"{work} gave nothing for {limits.waiting:g} s, or the system ended it."
+            case _:
+                return f"{work} crashed (exit status {self.why}), perhaps for lack of memory."
+
 
 @cache
 def _children(module: str, process: int) -> "_Children":

@@ -172,7 +172,7 @@ class Matched:
     """The answers by example, and those that answer no example or could be meant for several different ones."""
 
     answers: Mapping[str, tuple[Answer, ...]]
-    strangers: Sequence[Given]
+    unmatched: Sequence[Given]
     ambiguous: Sequence[Given]
     failed: Sequence[Given]  # those without an answer
     by_id: int  # answers whose rows hold no question
@@ -188,7 +188,7 @@ def match(examples: Sequence[Example], given: Sequence[Given]) -> Matched:
     places = [_places(getattr(asked, form) for asked in known) for form in FORMS]
     by_name = {example.id: [place] for place, example in enumerate(examples)}
     answers: dict[str, list[Answer]] = {}
-    strangers, ambiguous, failed, by_id = list[Given](), list[Given](), list[Given](), 0
+    unmatched, ambiguous, failed, by_id = list[Given](), list[Given](), list[Given](), 0
     for one in given:
         if one.failure:
             failed.append(one)
@@ -200,13 +200,13 @@ def match(examples: Sequence[Example], given: Sequence[Given]) -> Matched:
             found = by_name.get(one.id, [])
             by_id += bool(found)
         if not found:
-            strangers.append(one)
+            unmatched.append(one)
         elif len({known[place].whole for place in found}) > 1:
             ambiguous.append(one)
         else:
             for place in found:
                 answers.setdefault(examples[place].id, []).append(Answer(one.text, one.stop))
-    return Matched({id_: tuple(texts) for id_, texts in answers.items()}, strangers, ambiguous, failed, by_id)
+    return Matched({id_: tuple(texts) for id_, texts in answers.items()}, unmatched, ambiguous, failed, by_id)
 
 
 Turns: TypeAlias = tuple[tuple[str, str], ...]  # role and normalized text
@@ -261,8 +261,8 @@ def _notes(name: str, examples: Sequence[Example], found: Matched) -> Iterator[N
         yield Note(
             f"{name}: {several} several different answers, whose mean score counts: {_listed(differing)}.", "warning"
         )
-    if found.strangers:
-        lines = [f"{one.source} ({_shown(one)})" for one in found.strangers]
+    if found.unmatched:
+        lines = [f"{one.source} ({_shown(one)})" for one in found.unmatched]
         yield Note(
             f"{name}: {_count(len(lines), 'row answers', 'rows answer')} no question of the job, and "
             f"{'is' if len(lines) == 1 else 'are'} not used: {_listed(lines)}.",

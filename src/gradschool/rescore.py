@@ -22,8 +22,9 @@ from gradschool.package.known import has_sketches, known_rows
 from gradschool.package.manifest import EVIDENCE, specialist_folder
 from gradschool.records import Example, Note, Report, Scored, Work
 from gradschool.run import FIT_TEXTS
+from gradschool.rungs.abstain import kept_of
 from gradschool.saved_job import JOB_FILE, read_saved_job
-from gradschool.score.abstention import judge_answered, keeps
+from gradschool.score.abstention import judge_answered
 from gradschool.score.floors import above_floors, packaged_floors
 from gradschool.score.incumbent import Now
 from gradschool.score.metrics import trust_code
@@ -81,7 +82,7 @@ def score_specialist(
     abstention = specialist.recipe.abstention
     report = judge_answered(rows, abstention, goal, look_level(goal.error_budget, 1), now=now)
     floors = packaged_floors(constant_answer(folder), asked, measure.decides, goal.metric)
-    return above_floors(report, [row for row in rows if abstention is None or keeps(abstention, row.answer)], floors)
+    return above_floors(report, kept_of(rows, abstention), floors)
 
 
 def _incumbent(

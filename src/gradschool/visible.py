@@ -1,4 +1,4 @@
-"""Show what others wrote: characters that act on a terminal or a page, or that nobody sees, are written as in JSON."""
+"""Show what others wrote: control characters, bidirectional marks and invisible characters are escaped as in JSON."""
 
 import json
 import re

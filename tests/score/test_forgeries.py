@@ -1,6 +1,6 @@
 """Forgeries: texts that an author did not write, made of the author's words or of the author's greeting and closing."""
 
-from gradschool.score.forgeries import salads, strangers
+from gradschool.score.forgeries import disordered_texts, texts_of_others
 
 OWN = [
     "Dear Mr Abel,\n\nThe hinge is worn by an eighth of an inch; I have packed it with felt. It will see the winter "
@@ -11,34 +11,40 @@ OWN = [
 
 
 def test_salads_are_the_authors_words_in_another_order() -> None:
-    forged = salads(OWN)
+    forged = disordered_texts(OWN)
     assert {number for _, number in forged} == {0, 1} and len(forged) >= 6
     own = {word for text in OWN for word in text.split()}
     assert all(set(text.split()) <= own for text, _ in forged)
     assert all(text.split() != OWN[number].split() for text, number in forged)
-    many = [text for text, _ in salads(OWN * 8)]
+    many = [text for text, _ in disordered_texts(OWN * 8)]
     assert any("\n\n" in text for text in many) and any("\n" not in text for text in many)
 
 
 def test_the_same_texts_give_the_same_forgeries() -> None:
-    assert salads(OWN) == salads(OWN)
-    assert strangers(OWN, ["Somebody else wrote this."], 30) == strangers(OWN, ["Somebody else wrote this."], 30)
+    assert disordered_texts(OWN) == disordered_texts(OWN)
+    assert texts_of_others(OWN, ["Somebody else wrote this."], 30) == texts_of_others(
+        OWN, ["Somebody else wrote this."], 30
+    )
 
 
 def test_scripts_without_spaces_are_cut_by_characters() -> None:
     own = ["今天天气很好，我们去公园走走。", "昨天下雨了，我在家里看书。"]
-    forged = salads(own)
+    forged = disordered_texts(own)
     assert forged and not any(" " in text for text, _ in forged)
-    assert any(sorted(text) == sorted(own[0]) and text != own[0] for text, _ in salads(own * 4))
+    assert any(sorted(text) == sorted(own[0]) and text != own[0] for text, _ in disordered_texts(own * 4))
 
 
 def test_short_and_odd_texts_have_forgeries_or_none() -> None:
-    assert salads(["", "one", "…"]) == [] or all(text.strip() for text, _ in salads(["", "one", "…"]))
-    assert strangers(["", "one", "…"], [], 20)
+    assert disordered_texts(["", "one", "…"]) == [] or all(
+        text.strip() for text, _ in disordered_texts(["", "one", "…"])
+    )
+    assert texts_of_others(["", "one", "…"], [], 20)
 
 
 def test_strangers_are_of_a_length_and_some_are_framed_as_by_the_author() -> None:
-    made = strangers(OWN, ["The parcel came on Monday and nobody was at home to sign for it, so it went back."], 60)
+    made = texts_of_others(
+        OWN, ["The parcel came on Monday and nobody was at home to sign for it, so it went back."], 60
+    )
     framed = [text for text in made if text.startswith("Dear Una,") and text.endswith("Yours, in haste,\nWilla")]
     assert framed and not any("swans" in text for text in framed)
     assert any("parcel came on Monday" in text for text in made if "Willa" in text)
@@ -48,4 +54,4 @@ def test_strangers_are_of_a_length_and_some_are_framed_as_by_the_author() -> Non
 
 def test_an_author_without_greetings_has_no_frames() -> None:
     text = "Swans again on the lock; eleven of them and one fox who looked as if nothing had ever happened here."
-    assert not any(text.endswith("here.") and "Thank you" in text for text in strangers([text], [], 40))
+    assert not any(text.endswith("here.") and "Thank you" in text for text in texts_of_others([text], [], 40))

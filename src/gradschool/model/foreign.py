@@ -80,20 +80,5 @@ def _try(file: Path, digest: str, limits: Limits) -> None:
         for _ in replies(CHILD, {}, content, limits):
             pass
     except Stopped as stopped:
-        why = _why(stopped, limits.of(len(content)), limits)
+        why = stopped.sentence("Reading it and encoding some texts", limits.of(len(content)), limits)
         raise ModelError(f"{file} cannot be used.", why, "download the model again, or use another base.") from stopped
-
-
-def _why(stopped: Stopped, seconds: int, limits: Limits) -> str:
-    """Why a tokenizer failed."""
-    match stopped.cause:
-        case "refused":
-            return f"The tokenizer reports: {stopped.why}."
-        case "time":
-            return f"It takes more than {seconds} s of processor time to read it and to encode some texts."
-        case "memory":
-            return f"It takes more than {limits.memory / 1e9:g} GB of memory to read it and to encode some texts."
-        case "waiting":
-            return f"It gave nothing for {limits.waiting:g} s, or the system ended it."
-        case _:
-            return f"It crashed (exit status {stopped.why}), perhaps for lack of memory."

@@ -15,6 +15,8 @@ from gradschool.errors import ModelError
 from gradschool.files import sha256
 from gradschool.model.chat import CLOSE, MARKED, OPEN
 from gradschool.model.engine import TextLoss, refuse_adapter, refused, too_long
+from gradschool.model.gguf_file import TEMPLATE, TOKENS
+from gradschool.model.gguf_header import read_header
 from gradschool.model.llama_cpp import LlamaCpp, completion_body, need_llama_cpp
 from gradschool.model.rendering import Renderer
 from gradschool.model.template import Refused
@@ -115,10 +117,9 @@ class LlamaEngine:
 
 def trained_context(file: Path) -> int:
     """The context length of the network in a GGUF file; raises ModelError if the file does not state it."""
+    header = read_header(file)
     with _readable(file):
-        fields = GGUFReader(file).fields
-        family = str(fields["general.architecture"].contents())
-        return int(fields[f"{family}.context_length"].contents())
+        return int(header.fields[f"{header.architecture}.context_length"])
 
 
 def check_template(file: Path) -> None:
@@ -126,10 +127,7 @@ def check_template(file: Path) -> None:
 
     llama.cpp renders some when it starts, for as long as that takes.
     """
-    with _readable(file):
-        field = GGUFReader(file).fields.get("tokenizer.chat_template")
-        template = str(field.contents()) if field else ""
-    renderer = Renderer(template)
+    renderer = Renderer(read_header(file).text(TEMPLATE))
     for turns in SHORT:
         messages = [{"role": role, "content": content} for role, content in turns]
         with suppress(Refused):  # llama.cpp may take what Jinja does not
@@ -138,8 +136,9 @@ def check_template(file: Path) -> None:
 
 def vocabulary(file: Path) -> list[str]:
     """The tokens in a GGUF file as text; raises ModelError if it has none."""
+    read_header(file)  # the lengths in it, which the package does not compare with the size of the file
     with _readable(file):
-        return list(GGUFReader(file).fields["tokenizer.ggml.tokens"].contents())
+        return list(GGUFReader(file).fields[TOKENS].contents())
 
 
 @contextmanager

@@ -56,7 +56,9 @@ class Renderer:
         except Stopped as stopped:
             if stopped.cause == "refused":
                 raise Refused(stopped.why) from stopped
-            raise unusable_template(_why(stopped, self._limits.of(len(content)), self._limits)) from stopped
+            raise unusable_template(
+                stopped.sentence("Rendering a conversation", self._limits.of(len(content)), self._limits)
+            ) from stopped
         text: str = reply["text"]
         if len(text) > most:
             raise unusable_template(f"It writes more than {most:,} characters for {len(content):,}.")
@@ -68,19 +70,6 @@ def _ours() -> frozenset[str]:
     """The templates that come with gradschool."""
     files = BASES.glob("*/chat_template.jinja")
     return frozenset({CHATML, *(file.read_text(encoding="utf-8") for file in files)})
-
-
-def _why(stopped: Stopped, seconds: int, limits: Limits) -> str:
-    """Why a template exceeded its limits."""
-    match stopped.cause:
-        case "time":
-            return f"Rendering a conversation takes more than {seconds} s of processor time."
-        case "memory":
-            return f"Rendering a conversation takes more than {limits.memory / 1e9:g} GB of memory."
-        case "waiting":
-            return f"Rendering a conversation gave nothing for {limits.waiting:g} s, or the system ended it."
-        case _:
-            return f"Rendering a conversation crashed (exit status {stopped.why})."
 
 
 def unusable_template(why: str) -> ModelError:

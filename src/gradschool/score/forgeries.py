@@ -1,7 +1,7 @@
 """Texts that imitate an author without being the author's writing; the metric `style` learns to reject them.
 
-`salads` destroy the order of words: they keep the vocabulary of the author. `strangers` are letters of nobody in
-particular, and texts of others between the greeting and the closing of the author. The same texts give the same
+`disordered_texts` destroy the order of words: they keep the vocabulary of the author. `texts_of_others` are
+generic letters, and texts of others between the greeting and the closing of the author. The same texts give the same
 forgeries.
 """
 
@@ -16,7 +16,7 @@ import regex
 
 from gradschool.data.normalize import SPACELESS, word_count
 
-PLAIN = 60  # letters of nobody in particular
+PLAIN = 60  # generic letters
 KINDS = 4  # of disorder for each text
 REPLACED_EVERY = (2, 8)  # the range of distances between two replaced words
 FRAGMENT = (2, 9)  # words of a fragment
@@ -26,7 +26,7 @@ SENTENCE_END = regex.compile(r"[.!?。！？…]['\"”’)\]]*$")
 Forge = Callable[[list[str], random.Random], list[str]]
 
 
-def salads(texts: Sequence[str], seed: int = 0) -> list[tuple[str, int]]:
+def disordered_texts(texts: Sequence[str], seed: int = 0) -> list[tuple[str, int]]:
     """Each text in several kinds of disorder, with the position of the text; those that equal their text are left out.
 
     Words are shuffled in the whole text or within sentences, neighbours are exchanged, words are replaced by others of
@@ -44,7 +44,7 @@ def salads(texts: Sequence[str], seed: int = 0) -> list[tuple[str, int]]:
     return found
 
 
-def strangers(own: Sequence[str], others: Sequence[str], words: float, seed: int = 0) -> list[str]:
+def texts_of_others(own: Sequence[str], others: Sequence[str], words: float, seed: int = 0) -> list[str]:
     """Texts of about so many words that the author did not write.
 
     They are plain letters, in several languages; texts of others and plain letters between the author's own greeting
@@ -64,7 +64,7 @@ def strangers(own: Sequence[str], others: Sequence[str], words: float, seed: int
 
 
 def plain_letters(words: float, seed: int = 0) -> list[str]:
-    """Letters of nobody in particular, of about so many words, in several languages."""
+    """Generic letters, of about so many words, in several languages."""
     chance = random.Random(seed)
     return [_plain_letter(letters, words, chance) for letters, count in _shares() for _ in range(count)]
 

@@ -24,7 +24,7 @@ def read_json(text: str, key: Callable[[str], str] = str) -> Any:
     """Read one JSON value; a Markdown fence (```) around it is allowed, any other text before or after is not.
 
     `key` changes the keys of objects. Raises ValueError that says where the text is not JSON, or which key an object
-    has twice: of two values, nobody can say which one is meant.
+    has twice: its value is ambiguous.
     """
     fenced = _FENCE.fullmatch(text.strip())
     return parse_json(fenced[1] if fenced else text.strip(), _no_constant, partial(_object, key))

@@ -20,7 +20,7 @@ from gradschool.errors import DataError
 from gradschool.records import Example, last_user
 from gradschool.score.attribution import FOLDS, authorship, held_out
 from gradschool.score.copies import Runs, covered, own_runs
-from gradschool.score.forgeries import plain_letters, strangers
+from gradschool.score.forgeries import plain_letters, texts_of_others
 from gradschool.score.metric import FitText, MetricResult, Unscorable
 from gradschool.score.on_topic import OnTopic, learn_topics
 from gradschool.score.word_order import WordOrder, learn_order
@@ -121,7 +121,7 @@ class Style:
         return (
             f"of texts held out in turn, {self.author.own_recognized:.0%} of the author's are recognized and "
             f"{self.author.others_rejected:.0%} of {self.author.others} by others are rejected; "
-            f"of his texts in disorder, {self.author.order.salads_rejected:.0%} are rejected. {topics}"
+            f"of his texts in disorder, {self.author.order.disordered_rejected:.0%} are rejected. {topics}"
         )
 
     def fit(self, texts: Sequence[FitText]) -> "Style":
@@ -239,7 +239,7 @@ def _learn(own: Sequence[FitText], others: Sequence[str], given: int, length: fl
     """Learn an author from his texts, against others of a length; `given` counts the texts of others before joining."""
     texts, groups = [text.text for text in own], [text.group for text in own]
     samples = [(sample, text.group) for text in own for sample in _parts_of(text.text, length)]
-    ours, theirs = [sample for sample, _ in samples], [*others, *strangers(texts, others, length)]
+    ours, theirs = [sample for sample, _ in samples], [*others, *texts_of_others(texts, others, length)]
     judged, labels = [*ours, *theirs], [1] * len(ours) + [0] * len(theirs)
     whose = [*(group for _, group in samples), *(f"other {number}" for number in range(len(theirs)))]
     scores = held_out(judged, labels, whose)

@@ -18,7 +18,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from gradschool.data.normalize import word_count
-from gradschool.score.forgeries import salads
+from gradschool.score.forgeries import disordered_texts
 from gradschool.score.tokens import TOKEN, frequent_tokens
 
 FREQUENT = 150  # words that are read as they are
@@ -28,8 +28,8 @@ WORST = 0.2  # fraction of the tokens that are least expected
 UNEXPECTED = -1.0  # nats by which a context may speak against a token
 COUNTED_WORDS, FORGED_WORDS = 100_000, 20_000  # of an author: that are counted, and put in disorder
 MIN_TEXTS = 20
-STRANGE = 0.03  # most of the author's texts that may be taken for salads
-REJECTED = 0.98  # fraction of the salads that are enough to reject
+STRANGE = 0.03  # most of the author's texts that may be taken for disordered
+REJECTED = 0.98  # fraction of the disordered texts that are enough to reject
 Numbers = npt.NDArray[np.int64]
 
 
@@ -90,7 +90,7 @@ class WordOrder:
     readings: tuple[Reading, ...]
     classifier: Pipeline
     threshold: float
-    salads_rejected: float  # fraction of the salads that it was fitted to
+    disordered_rejected: float  # fraction of the disordered texts that it was fitted to
 
     def accepts(self, text: str) -> bool:
         """Whether the words of a text are in an order that somebody wrote."""
@@ -107,7 +107,7 @@ def learn_order(texts: Sequence[str], others: Sequence[str] = ()) -> WordOrder:
     used = _up_to(texts, FORGED_WORDS)
     own = [[_counts(reading.tokens(text), len(reading.numbers)) for reading in readings] for text in used]
     real = [_features(readings, text, counts) for text, counts in zip(used, own, strict=True)]
-    forged = [_features(readings, text, own[number]) for text, number in salads(used)]
+    forged = [_features(readings, text, own[number]) for text, number in disordered_texts(used)]
     classifier = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1_000))
     classifier.fit([*real, *forged], [1] * len(real) + [0] * len(forged))
     scores = classifier.decision_function(forged)
