@@ -6,10 +6,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from gradschool.files import read_json, sha256
-from gradschool.model.opening import POCKET
+from gradschool.files import read_json
 
+RESULTS = Path(__file__).parent / "results"
 GRADSCHOOL = str(Path(sys.executable).with_name("gradschool"))
+
+
+def recorded_in(name: str, base_model: str) -> Path:
+    """The file for the result of a climb: its name says the base, unless that is the built-in one."""
+    return RESULTS / (f"{name}.json" if base_model == "pocket" else f"{name}-{base_model}.json")
 
 
 def climbed(job: Path, run: Path, *options: str) -> dict[str, Any]:
@@ -27,6 +32,6 @@ def climbed(job: Path, run: Path, *options: str) -> dict[str, Any]:
         "peak_memory": max(result["peak_memory"] for result in said["results"]),
         "climbed": said,
         "split": {part: ids if part == "hash" else len(ids) for part, ids in split.items()},
-        "base": {path.name: sha256(path) for path in (POCKET / "model.safetensors", POCKET / "tokenizer.json")},
+        "base": read_json(run / "done" / "engine.json"),
         "environment": read_json(run / "environment.json"),
     }

@@ -38,7 +38,7 @@ CASUAL = re.compile(
     rf"[ \t]++(?P<name>{UPPER}[\w'’-]++)[ \t]++(?P<next>[^\W\d_][\w'’-]*+)"
 )
 # Typed without capitals: a whole line, or the words behind "cheers,".
-LOWER = r"(?![\d_])\w[\w’'-]+"
+LOWER = r"(?![\d_])\w[\w’'-]++"
 LOWER_GREETED = re.compile(
     rf"\W{{0,3}}(?P<names>{LOWER}(?:[ \t]{LOWER})?(?:[ \t]*(?:[,&+/]|\b(?:{AND})\b)[ \t]*{LOWER})*)[ \t]*[,.!:;)\-–—]*"
 )
