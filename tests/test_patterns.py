@@ -25,7 +25,7 @@ from gradschool.ground.passages import atx_heading
 
 SHORT, LONG = 500, 2_000  # characters
 FAST = 0.0007  # seconds for a long text; a quadratic pattern takes more
-# Pieces tried for each pattern besides single signs: always the same ones, so that no run finds more than another. 0: all
+# Pieces tried for each pattern besides single signs, the same ones each time: no run finds more than another. 0: all.
 PIECES = int(os.environ.get("GRADSCHOOL_FUZZ_PIECES", "15"))
 HOPELESS = 0.2  # seconds for a short text that no linear pattern takes
 SLOWER = 9  # the factor for four times the text: 4 if linear, 16 if quadratic
