@@ -9,6 +9,7 @@ import shutil
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -184,10 +185,16 @@ def read_lines(path: Path) -> list[Any]:
     return rows
 
 
+@cache
+def list_of(kind: type[T]) -> TypeAdapter[list[T]]:
+    """What reads and writes lists of a type; made once, because that takes as long as reading thousands of rows."""
+    return TypeAdapter(list[kind])  # type: ignore[valid-type]
+
+
 def read_rows(path: Path, kind: type[T], fix: str = "copy it again from its source, or climb again.") -> list[T]:
     """Read the JSON lines of a file as values of a type; raises DamagedError, with `fix`, for one that is not."""
     try:
-        return TypeAdapter(list[kind]).validate_python(read_lines(path))  # type: ignore[valid-type]
+        return list_of(kind).validate_python(read_lines(path))
     except ValueError as error:
         raise DamagedError(f"{path} cannot be read.", str(error), fix) from error
 

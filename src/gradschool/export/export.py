@@ -6,8 +6,6 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
 from gradschool.environment import environment
 from gradschool.errors import ModelError, UsageError
 from gradschool.export.families import architecture, context_length, embedding_rows
@@ -28,7 +26,7 @@ from gradschool.export.session import (
 from gradschool.export.smallest import smallest
 from gradschool.export.template import standalone_template
 from gradschool.export.vocabulary import read_vocabulary
-from gradschool.files import PRIVATE, new_folder, read_json, write_json, write_text
+from gradschool.files import PRIVATE, list_of, new_folder, read_json, write_json, write_text
 from gradschool.model.adapter import name_base, read_adapter
 from gradschool.model.kinds import ADAPTER
 from gradschool.model.llama_cpp import need_llama_cpp
@@ -98,7 +96,7 @@ def export(options: ExportOptions, serve: Serve | None = None) -> Work[Exported]
         if not all(result.sound for result in table if result.form in shipped.forms):
             raise ExportRejected(table)
         write_text(folder / "README.md", card(manifest, session.evidence.results, shipped))
-        rows = TypeAdapter(list[FormResult]).dump_python(table, mode="json")
+        rows = list_of(FormResult).dump_python(table, mode="json")
         write_json(folder / PARITY, {"forms": rows, "environment": asdict(environment())})
     return Exported(output, tuple(table))
 

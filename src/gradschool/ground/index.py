@@ -13,12 +13,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 
 from gradschool.data.documents import read_documents
 from gradschool.errors import DamagedError, DataError, GradschoolError, ModelError, first_line
 from gradschool.file_names import FileName
-from gradschool.files import new_folder, read_json, read_lines, sha256, write_json, write_lines
+from gradschool.files import list_of, new_folder, read_json, read_lines, sha256, write_json, write_lines
 from gradschool.ground.copies import originals, spread
 from gradschool.ground.folding import folded, without_accents
 from gradschool.ground.passages import split_document
@@ -151,7 +151,7 @@ class Index:
         try:
             manifest = IndexManifest.model_validate(read_json(folder / "manifest.json"))
             intact = manifest.passages_sha256 == sha256(folder / "passages.jsonl")
-            passages = TypeAdapter(list[Passage]).validate_python(read_lines(folder / "passages.jsonl"))
+            passages = list_of(Passage).validate_python(read_lines(folder / "passages.jsonl"))
         except (OSError, ValueError) as error:
             raise _damaged(folder, f"{type(error).__name__}: {error}") from error
         if not intact or not (folder / "lance").is_dir():

@@ -16,8 +16,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from gradschool.errors import DamagedError, UsageError
 from gradschool.files import (
     PRIVATE,
@@ -25,6 +23,7 @@ from gradschool.files import (
     disk_errors,
     hash_tree,
     is_inside,
+    list_of,
     new_folder,
     read_lines,
     read_rows,
@@ -105,15 +104,15 @@ def pack(
         portable = without_places(_places(run, manifest))
         yield from name_models(folder, manifest.base_name)
         if recipe.shots:
-            write_lines(folder / EXAMPLES, TypeAdapter(list[Example]).dump_python([*recipe.examples], mode="json"))
+            write_lines(folder / EXAMPLES, list_of(Example).dump_python([*recipe.examples], mode="json"))
         _write_test(folder / EVIDENCE, rows, split, test, portable)
         if incumbent:
             write_lines(folder / EVIDENCE / INCUMBENT_FILE, _rows(incumbent, portable))
         write_known(folder / EVIDENCE, *known, test)
         _write_records(run, folder / EVIDENCE, manifest, portable)
-        shown = portable(TypeAdapter(list[RungResult]).dump_python([*results], mode="json"))
+        shown = portable(list_of(RungResult).dump_python([*results], mode="json"))
         write_json(folder / EVIDENCE / RESULTS_FILE, shown)
-        write_text(folder / CARD, card(manifest, TypeAdapter(list[RungResult]).validate_python(shown)))
+        write_text(folder / CARD, card(manifest, list_of(RungResult).validate_python(shown)))
         seal(folder, manifest)
     return str(run.specialist)
 
@@ -133,12 +132,12 @@ def _write_test(
 ) -> None:
     """The questions of the test, the answers with their scores, and the split."""
     write_lines(evidence / TEST_FILE, _rows(rows, portable))
-    write_lines(evidence / QUESTIONS, TypeAdapter(list[Example]).dump_python([*test], mode="json"))
+    write_lines(evidence / QUESTIONS, list_of(Example).dump_python([*test], mode="json"))
     write_json(evidence / SPLIT_FILE, asdict(split))
 
 
 def _rows(rows: Sequence[Scored], portable: Callable[[Any], Any]) -> list[Any]:
-    return [shorten_row(row, portable) for row in TypeAdapter(list[Scored]).dump_python([*rows], mode="json")]
+    return [shorten_row(row, portable) for row in list_of(Scored).dump_python([*rows], mode="json")]
 
 
 def _places(run: Run, manifest: Manifest) -> list[Path]:

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from gradschool.model.opening import is_hub_id
 from gradschool.package.coverage_words import rule_of
@@ -46,37 +47,34 @@ def card(manifest: Manifest, results: Sequence[RungResult], shipped: Shipped | N
     """
     chosen = next((r for r in results if r.rung == manifest.rung), RungResult(manifest.rung, None))
     header = yaml.safe_dump(_front_matter(manifest, chosen, shipped), sort_keys=False, allow_unicode=True, width=100)
-    text = (
-        _environment()
-        .get_template("card.md.j2")
-        .render(
-            front_matter=header,
-            manifest=manifest,
-            base=manifest.base_name,
-            rungs=results,
-            tested=[r for r in results if r.report],
-            chosen=chosen,
-            report=chosen.report,
-            sentence=verdict_sentence(chosen),
-            plain=plain_verdict(chosen),
-            confidences=confidences(results),
-            rule=rule_of,
-            differences=differences,
-            tested_on=tested_on,
-            floors=floors_in(results),
-            floor_name=floor_name,
-            verdict=verdict_words,
-            parts=_parts(chosen),
-            marks=marks,
-            few=FEW_EXAMPLES,
-            shipped=shipped,
-            hub=base_on_hub(manifest),
-        )
+    text = _template().render(
+        front_matter=header,
+        manifest=manifest,
+        base=manifest.base_name,
+        rungs=results,
+        tested=[r for r in results if r.report],
+        chosen=chosen,
+        report=chosen.report,
+        sentence=verdict_sentence(chosen),
+        plain=plain_verdict(chosen),
+        confidences=confidences(results),
+        rule=rule_of,
+        differences=differences,
+        tested_on=tested_on,
+        floors=floors_in(results),
+        floor_name=floor_name,
+        verdict=verdict_words,
+        parts=_parts(chosen),
+        marks=marks,
+        few=FEW_EXAMPLES,
+        shipped=shipped,
+        hub=base_on_hub(manifest),
     )
     return visible(re.sub(r"\n{3,}", "\n\n", text))  # parts that are left out leave empty lines
 
 
-def _environment() -> Environment:
+@cache
+def _template() -> Template:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=False,  # Markdown; the filters below escape untrusted text
@@ -94,7 +92,7 @@ def _environment() -> Environment:
         "number": _number,
         "percent": percent,
     }
-    return environment
+    return environment.get_template("card.md.j2")
 
 
 def base_on_hub(manifest: Manifest) -> str:

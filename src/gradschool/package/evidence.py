@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from gradschool.data.proof import look_level
 from gradschool.errors import DamagedError, UsageError
 from gradschool.evaluate import Measure, measure_of
-from gradschool.files import is_inside, read_json, read_rows
+from gradschool.files import is_inside, list_of, read_json, read_rows
 from gradschool.package.manifest import EVIDENCE, INCUMBENT_FILE, QUESTIONS, RESULTS_FILE, TEST_FILE, Manifest
 from gradschool.records import Example, RungResult, Scored
 from gradschool.run import FIT_TEXTS
@@ -84,6 +84,6 @@ def constant_answer(folder: Path) -> str:
 
 def _results(folder: Path) -> list[RungResult]:
     try:
-        return TypeAdapter(list[RungResult]).validate_python(read_json(folder / EVIDENCE / RESULTS_FILE))
+        return list_of(RungResult).validate_python(read_json(folder / EVIDENCE / RESULTS_FILE))
     except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
         raise DamagedError(f"The evidence in {folder} cannot be read.", str(error), "climb again.") from error

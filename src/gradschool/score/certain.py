@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from gradschool.records import Interval, Verdict
-from gradschool.score.stats import bounds, difference, verdict
+from gradschool.score.stats import bounds, halved, verdict_on
 
 Decide: TypeAlias = Callable[[Sequence[float]], Verdict]  # the verdict on the values of all test questions, in order
 MIN_STEP = 8  # questions that are asked at once
@@ -18,17 +18,13 @@ MIN_STEP = 8  # questions that are asked at once
 
 def decide_by(groups: Sequence[str], pass_mark: float, level: float) -> Decide:
     """The verdict of a score alone: `groups` are those of all test questions."""
-    return lambda values: verdict(bounds(values, groups, level), pass_mark)
+    return lambda values: verdict_on(values, groups, pass_mark, level)
 
 
 def better_by(margin: float, others: Sequence[float], groups: Sequence[str], level: float) -> Decide:
     """The verdict on being better than `others` by more than a margin, in pairs on all test questions."""
 
-    def decide(values: Sequence[float]) -> Verdict:
-        interval = difference(values, others, groups, level)[1]
-        return "passed" if interval.low > margin else "failed" if interval.high < margin else "not proven"
-
-    return decide
+    return lambda values: verdict_on(halved(values, others), groups, (1 + margin) / 2, level)
 
 
 def all_of(claims: Sequence[Decide]) -> Decide:

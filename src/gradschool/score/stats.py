@@ -57,9 +57,14 @@ def difference(
     to [0, 1].
     """
     differences = [a - b for a, b in zip(this, other, strict=True)]
-    halves = bounds([min(1.0, max(0.0, (d + 1) / 2)) for d in differences], groups, level)
+    halves = bounds(halved(this, other), groups, level)
     mean = math.fsum(differences) / len(differences) if differences else 0.0
     return mean, Interval(min(2 * halves.low - 1, mean), max(2 * halves.high - 1, mean), level)
+
+
+def halved(this: Sequence[float], other: Sequence[float]) -> list[float]:
+    """The differences (this - other) of values in [0, 1], scaled from [-1, 1] to [0, 1]."""
+    return [min(1.0, max(0.0, (a - b + 1) / 2)) for a, b in zip(this, other, strict=True)]
 
 
 def verdict(interval: Interval, pass_mark: float) -> Verdict:
@@ -67,6 +72,14 @@ def verdict(interval: Interval, pass_mark: float) -> Verdict:
     if interval.low >= pass_mark:
         return "passed"
     return "failed" if interval.high < pass_mark else "not proven"
+
+
+def verdict_on(values: Sequence[float], groups: Sequence[str], pass_mark: float, level: float) -> Verdict:
+    """The verdict of `bounds` on a pass mark, without the search for the bounds: about a tenth of the time."""
+    sums, sizes = _clusters(values, groups)
+    if _above(sums, sizes, 1 - level, pass_mark) >= 0:
+        return "passed"
+    return "failed" if _above(sizes - sums, sizes, 1 - level, 1 - pass_mark) > 0 else "not proven"
 
 
 def needed_score(examples: int, pass_mark: float, level: float, power: float = POWER) -> float | None:
@@ -91,14 +104,20 @@ def needed_score_in_groups(groups: Sequence[str], pass_mark: float, level: float
     random, extra = np.random.default_rng(0), float(sizes.max())
     cluster = np.repeat(np.arange(len(sizes)), sizes.astype(int))
     luck = random.random((DRAWS, len(sizes)))[:, cluster] if together else random.random((DRAWS, len(cluster)))
+    missed, proven = np.zeros(DRAWS), np.full(DRAWS, np.inf)  # scores: more right answers never prove less
 
     def proves(score: float) -> bool:
-        rights = (np.bincount(cluster, weights=one < score).astype(np.float64) for one in luck)
-        proven = sum(chance_at_most(pass_mark, right, sizes, extra) <= 1 - level for right in rights)
-        return bool(proven >= POWER * DRAWS)
+        for draw in np.flatnonzero((missed < score) & (score < proven)):
+            rights = np.bincount(cluster, weights=luck[draw] < score).astype(np.float64)
+            (proven if chance_at_most(pass_mark, rights, sizes, extra) <= 1 - level else missed)[draw] = score
+            if (missed >= score).sum() > DRAWS - POWER * DRAWS:
+                return False
+        return True
 
+    if _above(sizes, sizes, 1 - level, pass_mark) < 0:
+        return None
     scores = np.linspace(pass_mark, 1, STEPS + 1)
-    return float(scores[bisect_left(scores, True, key=proves)]) if proves(1.0) else None
+    return float(scores[bisect_left(scores[:-1], True, key=proves)])
 
 
 def more_examples(values: Sequence[float], groups: Sequence[str], pass_mark: float, level: float) -> int | None:
@@ -146,8 +165,19 @@ def _clusters(values: Sequence[float], groups: Sequence[str]) -> tuple[Vector, V
 
 def _low(sums: Vector, sizes: Vector, chance: float) -> float:
     """The lower bound, which is above the true mean with at most this probability."""
-    extra = sizes.max()
-    if (sizes == extra).all() and ((sums == 0) | (sums == sizes)).all():  # Clopper-Pearson, in closed form
+    if _all_or_nothing(sums, sizes):  # Clopper-Pearson, in closed form
         right = int((sums > 0).sum())
         return float(beta.ppf(chance, right, len(sums) - right + 1)) if right else 0.0
-    return lowest_mean(sums, sizes, float(extra), chance)
+    return lowest_mean(sums, sizes, float(sizes.max()), chance)
+
+
+def _above(sums: Vector, sizes: Vector, chance: float, mean: float) -> float:
+    """Above 0 if the lower bound is above `mean`, 0 if it is equal, below 0 if it is below."""
+    if mean <= 0 or _all_or_nothing(sums, sizes):
+        return _low(sums, sizes, chance) - mean
+    return chance - chance_at_most(mean, sums, sizes, float(sizes.max()))
+
+
+def _all_or_nothing(sums: Vector, sizes: Vector) -> bool:
+    """Whether clusters are of one size, and each is entirely right or entirely wrong."""
+    return bool((sizes == sizes[0]).all() and ((sums == 0) | (sums == sizes)).all())
