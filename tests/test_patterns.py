@@ -23,12 +23,12 @@ import gradschool
 from gradschool.data.code import LINE
 from gradschool.ground.passages import atx_heading
 
-SHORT, LONG = 500, 2_000  # characters
-FAST = 0.0007  # seconds for a long text; a quadratic pattern takes more
+SHORT, LONG = 500, 4_000  # characters
+FAST = 0.0014  # seconds for a long text; a quadratic pattern takes more
 # Pieces tried for each pattern besides single signs, the same ones each time: no run finds more than another. 0: all.
 PIECES = int(os.environ.get("GRADSCHOOL_FUZZ_PIECES", "15"))
 HOPELESS = 0.2  # seconds for a short text that no linear pattern takes
-SLOWER = 9  # the factor for four times the text: 4 if linear, 16 if quadratic
+SLOWER = 22  # the factor for eight times the text: 8 if linear, 64 if quadratic
 USUAL = (" ", "a", "1", "A", "\n", "-", ".", "é")
 METHODS = {"match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer"}
 Pattern = re.Pattern[Any] | regex.Pattern[Any]

@@ -195,8 +195,9 @@ class NearIndex:
 
         for band in range(self._bands):
             links = [link for crowd in _same_key(keys[:, band], first) for link in _links(crowd, roots, near)]
-            known = np.column_stack((np.arange(count), roots))
-            roots = components(count, np.concatenate((known, np.array(links, dtype=np.int64).reshape(-1, 2))))
+            if links:
+                known = np.column_stack((np.arange(count), roots))
+                roots = components(count, np.concatenate((known, np.array(links, dtype=np.int64))))
         return _clusters(roots)
 
 
