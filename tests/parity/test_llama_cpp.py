@@ -12,7 +12,7 @@ import tiny
 from finish import finish
 from gradschool.errors import ModelError
 from gradschool.export import families
-from gradschool.export.gguf import About, write_gguf, write_lora_gguf
+from gradschool.export.gguf import About, write_gguf
 from gradschool.export.template import standalone_template
 from gradschool.gates.parity import MAX_DIVERGENCE, divergence
 from gradschool.model.adapter import read_adapter, save_adapter
@@ -20,6 +20,7 @@ from gradschool.model.adapters import shared_copy
 from gradschool.model.llama_cpp import LlamaCpp
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach, lora_layers
+from gradschool.model.lora_gguf import write_lora_gguf
 from gradschool.model.opening import POCKET
 from gradschool.records import Conversation, Decoding, Message
 
@@ -233,7 +234,7 @@ def test_an_adapter_over_the_base_says_the_same(family: str, tmp_path: Path) -> 
     write_lora_gguf(engine.network.config, layers, tmp_path / "lora.gguf", About("t", "base"))
     engine.network = network
     assert (logprobs(engine, prompt) - bare).abs().max() > 10 * CLOSE
-    with beside(base, lora=tmp_path / "lora.gguf") as server:
+    with beside(base, loras=[tmp_path / "lora.gguf"]) as server:
         assert distance(engine, server, prompt) < CLOSE
 
 

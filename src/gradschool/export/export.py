@@ -9,7 +9,7 @@ from pathlib import Path
 from gradschool.environment import environment
 from gradschool.errors import ModelError, UsageError
 from gradschool.export.families import architecture, context_length, embedding_rows
-from gradschool.export.gguf import file_name, size_label, write_lora_gguf
+from gradschool.export.gguf import file_name, size_label
 from gradschool.export.merge import save_merged, stored_dtype
 from gradschool.export.modelfile import Modelfile, find_turns
 from gradschool.export.replay import likeliest, probes_of, questions_of, replay, replay_local, with_expected
@@ -31,6 +31,7 @@ from gradschool.model.adapter import name_base, read_adapter
 from gradschool.model.kinds import ADAPTER
 from gradschool.model.llama_cpp import need_llama_cpp
 from gradschool.model.local import LocalEngine, demand_local
+from gradschool.model.lora_gguf import write_lora_gguf
 from gradschool.package.bundle import open_verified
 from gradschool.package.card import card
 from gradschool.package.evidence import read_evidence

@@ -134,7 +134,7 @@ def try_gguf(
     session: ExportSession, path: Path, form: str, context: int, number_format: NumberFormat, lora: Path | None = None
 ) -> Work[FormResult]:
     """Run a GGUF file in llama.cpp, and test it."""
-    with LlamaCpp(path, context, lora=lora, threads=torch.get_num_threads()) as server:
+    with LlamaCpp(path, context, loras=[lora] if lora else [], threads=torch.get_num_threads()) as server:
         after = yield from replay_llama_cpp(form, server, session.questions, session.evidence)
         after = yield from with_expected(after, partial(server.likeliest, number=LIKELIEST), session.probes)
     exact = number_format not in COARSE and not session.engine.quantization

@@ -1,6 +1,7 @@
 """Adapters on disk, in PEFT's format: adapter_config.json and adapter_model.safetensors."""
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -90,11 +91,47 @@ def peft_config(names: list[str], rank: int, alpha: int, base_name: str, revisio
     }
 
 
+@dataclass(frozen=True, slots=True)
+class LoraMatrices:
+    """The trained part of one layer in float32: A (R, I), B (O, R), and the scale of their product."""
+
+    lora_a: Tensor
+    lora_b: Tensor
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterFile:
+    """A plain LoRA adapter as it is on disk: its layers by their names in the base, and the name of that base."""
+
+    layers: dict[str, LoraMatrices]
+    base: str
+
+
 def read_adapter(network: PreTrainedModel, folder: Path) -> dict[str, LoraLinear]:
     """Read a PEFT folder as LoRA layers around the layers of `network` that it names.
 
     Raises ModelError if it cannot be read, is not plain LoRA or does not fit the network.
     """
+    read, modules = read_matrices(folder), dict(network.named_modules())
+    layers: dict[str, LoraLinear] = {}
+    for name, one in read.layers.items():
+        base, rank = modules.get(name), len(one.lora_a)
+        fits = isinstance(base, nn.Linear) and one.lora_b.shape == (base.out_features, rank)
+        if not isinstance(base, nn.Linear) or not fits or one.lora_a.shape != (rank, base.in_features):
+            raise ModelError(
+                f"The adapter in {folder} does not fit this base model.",
+                f"Layer {name!r} is missing in the base or has another shape.",
+                f"use the base it was trained on: {read.base!r}.",
+            )
+        device = base.weight.device
+        layer = LoraLinear(base, one.lora_a.to(device), one.lora_b.to(device), one.scale)
+        layers[name] = layer.requires_grad_(False)
+    return layers
+
+
+def read_matrices(folder: Path) -> AdapterFile:
+    """Read a PEFT folder without its base; raises ModelError if it cannot be read, or is not plain LoRA."""
     try:
         with panics_as_errors():
             config, tensors = dict(read_json(folder / ADAPTER)), load_file(folder / WEIGHTS)
@@ -116,25 +153,21 @@ def read_adapter(network: PreTrainedModel, folder: Path) -> dict[str, LoraLinear
             f"{broken[0]!r} is the first of {len(broken)} such matrices: every answer would be noise.",
             "train it again, or ask for another copy.",
         )
-    modules = dict(network.named_modules())
-    layers: dict[str, LoraLinear] = {}
+    base, layers = str(config.get(BASE_KEY)), {}
     for key in sorted(k for k in tensors if k.endswith(".lora_A.weight")):
         name = key.removeprefix(PREFIX).removesuffix(".lora_A.weight")
         lora_a, lora_b = tensors[key].float(), tensors.get(key.replace("lora_A", "lora_B"), torch.empty(0)).float()
-        base, rank = modules.get(name), len(lora_a) if lora_a.dim() else 0
-        fits = isinstance(base, nn.Linear) and rank and lora_b.shape == (base.out_features, rank)
-        if not isinstance(base, nn.Linear) or not fits or lora_a.shape != (rank, base.in_features):
+        if lora_a.dim() != 2 or lora_b.dim() != 2 or not len(lora_a) or lora_b.shape[1] != len(lora_a):
             raise ModelError(
                 f"The adapter in {folder} does not fit this base model.",
-                f"Layer {name!r} is missing in the base or has another shape.",
-                f"use the base it was trained on: {config.get('base_model_name_or_path')!r}.",
+                f"Layer {name!r} has matrices of the shapes {tuple(lora_a.shape)} and {tuple(lora_b.shape)}.",
+                f"use the base it was trained on: {base!r}.",
             )
-        scale = config["lora_alpha"] / (math.sqrt(rank) if config.get("use_rslora") else rank)
-        device = base.weight.device
-        layers[name] = LoraLinear(base, lora_a.to(device), lora_b.to(device), scale).requires_grad_(False)
+        scale = config["lora_alpha"] / (math.sqrt(len(lora_a)) if config.get("use_rslora") else len(lora_a))
+        layers[name] = LoraMatrices(lora_a, lora_b, scale)
     if not layers:
         raise ModelError(f"The adapter in {folder} is empty.", "It has no LoRA layer.", "train it again.")
-    return layers
+    return AdapterFile(layers, base)
 
 
 def _unsupported(config: dict[str, Any], tensors: dict[str, Tensor]) -> list[str]:

@@ -21,7 +21,8 @@ class Settings:
 
     model: str
     context: int
-    lora: str
+    loras: list[str]
+    template: str
     threads: int
     exact: bool
     at_once: int
@@ -48,8 +49,9 @@ def main(settings: Settings) -> None:
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings.threads
     if settings.exact:  # to be comparable with float32 networks
         params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
-    if settings.lora:
-        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(settings.lora, 1.0)]
+    if settings.template:
+        params.chat_template = settings.template
+    params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(lora, 1.0) for lora in settings.loras]
     server = xllamacpp.Server(params)
     if sys.platform == "linux":  # the template in the file is a program; mapped weights and a GPU's are not counted
         limit("RLIMIT_DATA", psutil.Process().memory_info().data + settings.memory)

@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,7 @@ START_SECONDS = 1800.0  # for reading a model from a slow disk
 TEMPLATE_SECONDS = 60.0  # for rendering one conversation, on a machine that is busy with other work
 REQUEST_MEMORY = 4_000_000_000  # bytes for all requests, above what llama.cpp takes for the model (Linux)
 SEEDS = 1 << 32  # llama.cpp seeds are 32 bits; the largest one means a random seed
+ENDING_SECONDS = 2.0  # until a process that lost its connection has ended
 LOG_LINES = 6  # of its log, in an error
 
 
@@ -46,9 +48,11 @@ def need_llama_cpp(use: str, instead: str) -> None:
 class LlamaCpp:
     """A context manager that runs a GGUF file in llama.cpp, on localhost, in a child process.
 
-    `context` is the maximum number of tokens of a question and its answer; `lora` is a GGUF adapter for the file. With
-    `exact`, the KV cache is float32, for comparison with float32 networks. `at_once` is the number of concurrent
-    requests, and `key` the API key that requests must have. Raises ModelError if llama.cpp cannot run the file.
+    `context` is the maximum number of tokens of a question and its answer; `loras` are GGUF adapters for the file, all
+    applied unless a request says otherwise; `template` replaces the chat template in the file. With `exact`, the KV
+    cache is float32, for comparison with float32 networks. `at_once` is the number of concurrent requests, and `key`
+    the API key that requests must have. `otherwise` is what an error says can be done without llama.cpp. Raises
+    ModelError if llama.cpp cannot run the file.
     """
 
     def __init__(
@@ -56,23 +60,26 @@ class LlamaCpp:
         model: Path,
         context: int,
         *,
-        lora: Path | None = None,
+        loras: Sequence[Path] = (),
+        template: str = "",
         threads: int = 0,
         exact: bool = False,
         at_once: int = 1,
         key: str = "",
+        otherwise: str = "export --to merged or adapter",
     ) -> None:
         self._settings = Settings(
             model=str(model),
             context=context,
-            lora=str(lora) if lora else "",
+            loras=[str(lora) for lora in loras],
+            template=template,
             threads=threads,
             exact=exact,
             at_once=at_once,
             key=key,
             memory=REQUEST_MEMORY,
         )
-        self.model, self.address = model, ""
+        self.model, self.address, self._otherwise = model, "", otherwise
         self._process: subprocess.Popen[str] | None = None
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         limits = httpx.Limits(max_keepalive_connections=0)  # it may close an idle connection just when it is used again
@@ -204,13 +211,21 @@ class LlamaCpp:
         return reply
 
     def _failed(self) -> ModelError:
+        assert self._process is not None
+        code = None
+        with contextlib.suppress(subprocess.TimeoutExpired):  # it runs, and does not answer
+            code = self._process.wait(ENDING_SECONDS)
         self._log.seek(0)
         lines = [line.strip() for line in self._log.read().splitlines() if line.strip()]
         errors = [line for line in lines if "error" in line.lower() or " E " in line] or lines
+        said = " | ".join(errors[-LOG_LINES:])[:800] or "nothing"
+        how = "cannot run" if not self.address else "ended while it ran" if code is not None else "does not answer with"
+        killed = self.address and code in (-signal.SIGTERM, -9)
+        why = "It was killed, which the system does if memory runs out. " if killed else ""
         return ModelError(
-            f"llama.cpp cannot run {self.model.name}.",
-            "Its log says: " + " | ".join(errors[-LOG_LINES:])[:800],
-            "export --to merged or adapter, and report the type of the base.",
+            f"llama.cpp {how} {self.model.name}.",
+            f"{why}Its log says: {said}",
+            f"{self._otherwise}, and report the type of the base.",
         )
 
 
