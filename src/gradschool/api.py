@@ -5,7 +5,7 @@ Everything here is also an attribute of `gradschool`. Errors are the `Gradschool
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, get_args
 
 from pydantic import TypeAdapter
 
@@ -19,6 +19,7 @@ from gradschool.errors import GradschoolError, UsageError, nearest
 from gradschool.examine import Examined, Shown, examine
 from gradschool.job import Job
 from gradschool.model import hosts
+from gradschool.model.engine import Runtime
 from gradschool.package import bundle
 from gradschool.records import (
     Abstention,
@@ -178,16 +179,21 @@ def resume(
     return _last(_climb(lambda: Run.open(folder)))
 
 
-def open_specialist(folder: str | Path, *, base: str | None = None, allow_host: str | None = None) -> "OpenSpecialist":
+def open_specialist(
+    folder: str | Path, *, base: str | None = None, allow_host: str | None = None, runtime: Runtime = "torch"
+) -> "OpenSpecialist":
     """Open a packaged specialist: verify its files, load its base; `base` is another location of the same base model.
 
     `folder` is the specialist's, or that of its run. A base in a folder is found by its hashes if it was used before.
+    With the `runtime` "llama", llama.cpp runs a base that is from a GGUF file, on that very file.
     Raises DamagedError if a file or the base is not the one that was packaged, and TrustError if its base is on a
     server that the user has not allowed; `allow_host` allows it.
     """
+    if runtime not in get_args(Runtime):
+        raise UsageError(f"There is no runtime {runtime!r}.", "", f"choose {' or '.join(get_args(Runtime))}.")
     if allow_host:
         hosts.allow_host(allow_host)
-    return OpenSpecialist(_result(bundle.open_specialist(_path(folder), base)))
+    return OpenSpecialist(_result(bundle.open_specialist(_path(folder), base, runtime)))
 
 
 class OpenSpecialist:

@@ -16,6 +16,7 @@ from gradschool.errors import DataError
 from gradschool.evaluate import Measure, evaluate, measure_of
 from gradschool.files import write_lines
 from gradschool.incumbent import find_incumbent
+from gradschool.model.engine import Runtime
 from gradschool.package.bundle import is_base, open_specialist
 from gradschool.package.evidence import constant_answer, demand_files
 from gradschool.package.known import has_sketches, known_rows
@@ -54,6 +55,7 @@ def score_specialist(
     incumbent: str | None = None,
     *,
     with_known: bool = False,
+    runtime: Runtime = "torch",
 ) -> Work[Report]:
     """Answer and judge a file of examples; each row of evidence is written to `output` as a JSON line.
 
@@ -62,7 +64,7 @@ def score_specialist(
     tested on are left out, unless `with_known`. Raises DataError if no others are there.
     """
     folder = specialist_folder(folder)
-    specialist = yield from open_specialist(folder, base)
+    specialist = yield from open_specialist(folder, base, runtime)
     job = read_saved_job(folder / EVIDENCE / JOB_FILE)
     goal = job.settings.goal
     given = {key: name for key, name in (columns or {}).items() if name is not None}

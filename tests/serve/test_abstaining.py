@@ -15,8 +15,8 @@ from gradschool.errors import UsageError
 from gradschool.model.local import LocalEngine
 from gradschool.model.remote import RemoteEngine
 from gradschool.model.signals import MEAN
+from gradschool.package.llama_runtime import refuse_abstention
 from gradschool.records import Abstention, Decoding, Message
-from gradschool.serve.abstaining import refuse_abstention
 from gradschool.serve.loading import scheduler_of
 from gradschool.serve.server import running
 from gradschool.serve.service import ServedBase, ServedModel, Service

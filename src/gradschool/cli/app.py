@@ -40,6 +40,27 @@ SpecialistPath = Annotated[Path, typer.Argument(help="folder of a specialist or 
 Verbose = Annotated[bool, typer.Option("--verbose", help="also show details, such as number formats and threads")]
 AsJson = Annotated[bool, typer.Option("--json", help="print the result as JSON; progress goes to standard error")]
 BaseOption = Annotated[str | None, typer.Option("--base", help="another location of the same base model; remembered")]
+RUNTIMES = {"torch": "torch", "llama": "llama", "local": "torch", "llama.cpp": "llama"}  # also their former names
+
+
+def parse_runtime(text: str) -> str:
+    """The runtime that a user names; raises UsageError for another word."""
+    if text not in RUNTIMES:
+        raise _reported(
+            errors.UsageError(f"There is no runtime {text!r}.", "", "--runtime torch, or --runtime llama (llama.cpp).")
+        )
+    return RUNTIMES[text]
+
+
+RuntimeOption = Annotated[
+    Any,
+    typer.Option(
+        "--runtime",
+        parser=parse_runtime,
+        metavar="torch|llama",
+        help="what runs the base: torch, or llama for a base in GGUF, which llama.cpp runs as it is; default: torch",
+    ),
+]
 AllowHost = Annotated[
     list[str] | None,
     typer.Option(

@@ -4,12 +4,12 @@ import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from gradschool import errors
-from gradschool.cli.app import AllowHost, BaseOption, allow_hosts, command, err, out
+from gradschool.cli.app import AllowHost, BaseOption, RuntimeOption, allow_hosts, command, err, out
 from gradschool.cli.lines import escape, say
 
 
@@ -60,10 +60,7 @@ def serve(
     ] = 300,
     base: BaseOption = None,
     allow_host: AllowHost = None,
-    runtime: Annotated[
-        Literal["local", "llama.cpp"] | None,
-        typer.Option("--runtime", help="inference engine; default: llama.cpp with --gguf, else local"),
-    ] = None,
+    runtime: RuntimeOption = None,
     gguf: Annotated[
         Path | None, typer.Option("--gguf", help="GGUF file from `gradschool export`, used instead of the base")
     ] = None,
@@ -85,7 +82,7 @@ def serve(
             service = screen.follow(
                 open_gguf(specialists[0], gguf, at_once, max_context, limits)
                 if gguf
-                else open_service(specialists, base, at_once, max_context, limits)
+                else open_service(specialists, base, at_once, max_context, limits, runtime or "torch")
             )
         address = url(listening)
         lines = [f"Serving at [bold]{address}/v1[/] (stop with Ctrl-C)"]
@@ -103,14 +100,9 @@ def serve(
 def check_runtime(specialists: Sequence[str], runtime: str | None, gguf: Path | None, base: str | None) -> None:
     """Raise UsageError if the runtime does not fit the other options."""
     if gguf is None:
-        if runtime == "llama.cpp":
-            raise errors.UsageError(
-                "--runtime llama.cpp needs a GGUF file, and none was given.",
-                fix="export the specialist with --to gguf, and name the file of that export with --gguf.",
-            )
         return
-    if runtime == "local":
-        raise errors.UsageError("--runtime local cannot run a GGUF file.", fix="remove --gguf or --runtime local.")
+    if runtime == "torch":
+        raise errors.UsageError("--runtime torch cannot run a GGUF file.", fix="remove --gguf or --runtime torch.")
     if len(specialists) > 1 or base:
         raise errors.UsageError(
             "A GGUF file holds the weights of one specialist.",

@@ -13,6 +13,7 @@ from gradschool.cli.app import (
     AllowHost,
     AsJson,
     BaseOption,
+    RuntimeOption,
     SpecialistPath,
     TrustCode,
     Verbose,
@@ -34,6 +35,7 @@ def chat(
     ],
     compare: Annotated[bool, typer.Option("--compare", help="also show the answers of the base alone")] = False,
     base: BaseOption = None,
+    runtime: RuntimeOption = "torch",
     allow_host: AllowHost = None,
 ) -> None:
     """Chat with a specialist or a base model; /help lists the commands."""
@@ -44,7 +46,7 @@ def chat(
 
     allow_hosts(allow_host)
     with Screen(out) as screen:
-        opened = screen.follow(open_base_or_specialist(specialist, base))
+        opened = screen.follow(open_base_or_specialist(specialist, base, runtime))
     speakers = {"base" if is_base(specialist) else "specialist": opened}
     if compare:
         speakers = {"base": Specialist(opened.engine, Recipe(decoding=opened.recipe.decoding))} | speakers
@@ -62,6 +64,7 @@ def answer(
         ),
     ] = None,
     base: BaseOption = None,
+    runtime: RuntimeOption = "torch",
     allow_host: AllowHost = None,
 ) -> None:
     """Answer questions, as arguments or from files or standard input, one per line; print JSON lines in their order."""
@@ -78,7 +81,7 @@ def answer(
         say(err, f"{escape(file)}: {count} question{'s' * (count > 1)}.")
     allow_hosts(allow_host)
     with Screen(err) as screen:
-        opened = screen.follow(open_base_or_specialist(specialist, base))
+        opened = screen.follow(open_base_or_specialist(specialist, base, runtime))
     for row in answer_rows(opened, asked):
         typer.echo(visible(json.dumps(row, ensure_ascii=False)))
         show_notes(err, opened.engine)
@@ -117,6 +120,7 @@ def score(
         ),
     ] = False,
     base: BaseOption = None,
+    runtime: RuntimeOption = "torch",
     allow_host: AllowHost = None,
     trust_code: TrustCode = False,
     as_json: AsJson = False,
@@ -132,7 +136,9 @@ def score(
         trust_code_of(specialist)
     with Screen(err, verbose) as screen:
         columns = {"input_column": input_column, "output_column": output_column}
-        work = score_specialist(specialist, examples, output, base, columns, incumbent, with_known=with_known)
+        work = score_specialist(
+            specialist, examples, output, base, columns, incumbent, with_known=with_known, runtime=runtime
+        )
         judged = screen.follow(work)
     if as_json:
         print_json(judged)

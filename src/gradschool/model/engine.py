@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from gradschool.errors import ModelError
 from gradschool.model.chat import Chat
 from gradschool.records import Answer, BaseIdentity, Conversation, Decoding, Failure
+
+Runtime = Literal["torch", "llama"]  # what runs a base in GGUF
 
 
 @dataclass(frozen=True, slots=True)

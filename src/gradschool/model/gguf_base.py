@@ -124,9 +124,8 @@ def _convert(file: GgufFile, digest: str, folder: Path) -> None:
         join(file, whole)
     else:
         whole.symlink_to(file.first.path.resolve())
+    save_tokenizer(file, folder, whole)
     with _refused_by_loader(file), quiet(), contextlib.redirect_stderr(io.StringIO()):  # its bars
-        tokenizer: Any = AutoTokenizer.from_pretrained(folder, gguf_file=whole.name, local_files_only=True)
-        cut_as_llama_cpp(tokenizer, file.first)
         network: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             gguf_file=whole.name,
@@ -135,10 +134,17 @@ def _convert(file: GgufFile, digest: str, folder: Path) -> None:
             local_files_only=True,
         )
         network.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
     del network
     demand_equal_tokens(tokenizer_of(folder), whole, file.name)
     whole.unlink()
+
+
+def save_tokenizer(file: GgufFile, folder: Path, whole: Path) -> None:
+    """Write the tokenizer of a GGUF file into a folder, in which `whole` is that file or its first part."""
+    with _refused_by_loader(file), quiet(), contextlib.redirect_stderr(io.StringIO()):  # its bars
+        tokenizer: Any = AutoTokenizer.from_pretrained(folder, gguf_file=whole.name, local_files_only=True)
+        cut_as_llama_cpp(tokenizer, file.first)
+        tokenizer.save_pretrained(folder)
 
 
 @contextlib.contextmanager

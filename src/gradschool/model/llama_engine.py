@@ -3,17 +3,19 @@
 import re
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from gguf import GGUFReader
 
 from gradschool.errors import ModelError
 from gradschool.files import sha256
-from gradschool.model.chat import CLOSE, MARKED, OPEN
+from gradschool.model.chat import CLOSE, MARKED, OPEN, Chat, Unfit, varied_length
 from gradschool.model.engine import TextLoss, refuse_adapter, refused, too_long
 from gradschool.model.gguf_file import TEMPLATE, TOKENS
 from gradschool.model.gguf_header import read_header
@@ -21,36 +23,61 @@ from gradschool.model.llama_cpp import LlamaCpp, completion_body, need_llama_cpp
 from gradschool.model.rendering import Renderer
 from gradschool.model.template import Refused
 from gradschool.model.threads import choose_threads
-from gradschool.records import Answer, BaseIdentity, Conversation, Decoding
+from gradschool.records import Answer, BaseIdentity, Conversation, Decoding, Failure
 
 AT_ONCE = 4
+NEEDS_LLAMA = "--runtime llama needs"  # and its name follows
+WITHOUT_LLAMA = "leave out --runtime llama"  # what works without llama.cpp
 TURNS = (("user", "Hello"), ("assistant", "Hi there"), ("user", "How are you?"))
 SHORT = (TURNS[:1], TURNS, (("system", "You are a helpful assistant"), *TURNS))  # the last one is llama.cpp's example
 DEFAULT_CONTEXT = 8192  # tokens; llama.cpp allocates all of it for each parallel request
 
 
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """What gradschool gives to llama.cpp for a base in GGUF: its own prompts, and adapters as GGUF files.
+
+    `adapters` are these files by the adapter's folder; they are in `folder`, which lasts as long as the engine.
+    """
+
+    chat: Chat
+    identity: BaseIdentity
+    adapters: Mapping[str, Path]
+    folder: "TemporaryDirectory[str]"
+
+
 class LlamaEngine:
     """A GGUF file in llama.cpp. Prompts are sent as tokens, so that text from users never becomes a control token.
 
-    Starts llama.cpp, for `at_once` parallel requests of at most `context_length` tokens each. Raises UsageError if
-    llama.cpp is not installed, ModelError if it cannot run the file.
+    A file that was exported renders prompts with the template in it. A base in GGUF gets its prompts and adapters
+    from us. Starts llama.cpp, for `at_once` parallel requests of at most `context_length` tokens each. Raises
+    UsageError if llama.cpp is not installed, ModelError if it cannot run the file.
     """
 
     trains = False
     repeats_exactly = True
-    chat = None  # the template is in the file, and llama.cpp renders it
 
-    def __init__(self, file: Path, at_once: int | None, context_length: int | None) -> None:
-        need_llama_cpp("A GGUF file is served by", "serve without --gguf")
+    def __init__(self, file: Path, at_once: int | None, context_length: int | None, ours: Ours | None = None) -> None:
+        self._instead = WITHOUT_LLAMA if ours else "serve without --gguf"
+        need_llama_cpp(NEEDS_LLAMA if ours else "A GGUF file is served by", self._instead)
         self.file, self.at_once, self.key = file, at_once or AT_ONCE, secrets.token_urlsafe()
+        self.chat, self._ours = ours.chat if ours else None, ours
         check_template(file)
         self.context_length = min(trained_context(file), context_length or DEFAULT_CONTEXT)
-        self._threads, _ = choose_threads()
+        self._threads, reason = choose_threads()
+        self.threads_reason = f"{self._threads} thread{'s' * (self._threads > 1)}: {reason}"
         self.server = self._started()
 
     def _started(self) -> LlamaCpp:
-        threads, at_once = self._threads, self.at_once
-        server = LlamaCpp(self.file, self.context_length, threads=threads, at_once=at_once, key=self.key)
+        server = LlamaCpp(
+            self.file,
+            self.context_length,
+            loras=[*self._ours.adapters.values()] if self._ours else [],
+            threads=self._threads,
+            at_once=self.at_once,
+            key=self.key,
+            otherwise=self._instead,
+        )
         return server.__enter__()
 
     def restart(self) -> None:
@@ -58,13 +85,31 @@ class LlamaEngine:
         self.server.__exit__(None, None, None)
         self.server = self._started()
 
-    @property
+    @cached_property
     def identity(self) -> BaseIdentity:
         """The name and the hash of the file."""
-        return BaseIdentity("llama.cpp", self.file.name, weights=sha256(self.file))
+        return (
+            self._ours.identity if self._ours else BaseIdentity("llama.cpp", self.file.name, weights=sha256(self.file))
+        )
+
+    @cached_property
+    def max_token(self) -> int:
+        """The length of the longest token, as `varied_length` counts."""
+        return self.chat.max_token if self.chat else max(map(varied_length, vocabulary(self.file)), default=0)
+
+    def body(self, ids: Sequence[int], decoding: Decoding, adapter: str = "") -> dict[str, Any]:
+        """The body of a request to llama.cpp; raises ModelError for an adapter that it was not started with."""
+        known = self._ours.adapters if self._ours else {}
+        if adapter not in known:
+            refuse_adapter(adapter, "llama.cpp")
+        # Those that are not named are not switched off by an empty list, so that each is named.
+        loras = [{"id": number, "scale": float(one == adapter)} for number, one in enumerate(known)]
+        return completion_body(ids, decoding) | ({"lora": loras} if loras else {})
 
     def prompt_ids(self, conversation: Conversation) -> list[int]:
-        """The tokens of a conversation up to where the answer begins, by the chat template in the file."""
+        """The tokens of a conversation up to where the answer begins; raises Unfit if the template does not take it."""
+        if self.chat:
+            return self.chat.prompt_ids(conversation)
         text = "\n".join(message.content for message in conversation)
         if self.server.tokens(text, start=False) == self.server.tokens(text, control=False):
             return self.server.prompt_ids(conversation)
@@ -84,18 +129,28 @@ class LlamaEngine:
         self, conversations: Sequence[Conversation], decoding: Decoding, adapter: str = ""
     ) -> Iterator[tuple[int, Answer]]:
         """Answer one after the other."""
-        refuse_adapter(adapter, "llama.cpp")
+        self.body([], decoding, adapter)  # an adapter that it does not have is refused before the first question
         for position, conversation in enumerate(conversations):
+            yield position, self._answer(conversation, decoding, adapter)
+
+    def _answer(self, conversation: Conversation, decoding: Decoding, adapter: str) -> Answer:
+        try:
             ids, began = self.prompt_ids(conversation), time.perf_counter()
-            free = self.context_length - len(ids)
-            if free < 1:
-                yield position, too_long(len(ids), self.context_length)
-                continue
-            limited = replace(decoding, max_new_tokens=min(decoding.max_new_tokens, free))
-            reply = self.server.ask("completion", **completion_body(ids, limited))
-            stop: Any = "length" if reply["stop_type"] == "limit" else "stop"
-            read, written = int(reply["tokens_evaluated"]), int(reply["tokens_predicted"])
-            yield position, Answer(reply["content"], stop, read, written, time.perf_counter() - began)
+        except Unfit as error:
+            return Answer("", "error", failure=Failure("no answer", f"{error.what} {error.why}"))
+        free = self.context_length - len(ids)
+        if free < 1:
+            return too_long(len(ids), self.context_length)
+        limited = replace(decoding, max_new_tokens=min(decoding.max_new_tokens, free))
+        reply = self.server.ask("completion", **self.body(ids, limited, adapter), return_tokens=True)
+        stop: Any = "length" if reply["stop_type"] == "limit" else "stop"
+        read, written, text = int(reply["tokens_evaluated"]), int(reply["tokens_predicted"]), reply["content"]
+        if self.chat:  # the same text as that of another engine, also where llama.cpp knows fewer stop tokens
+            stop_ids, tokens = self.chat.stop_ids, reply["tokens"]
+            if (end := next((place for place, token in enumerate(tokens) if token in stop_ids), None)) is not None:
+                stop, tokens, written = "stop", tokens[:end], end + 1
+            text = self.chat.decode(tokens)
+        return Answer(text, stop, read, written, time.perf_counter() - began)
 
     def stream(self, conversation: Conversation, decoding: Decoding, adapter: str = "") -> Iterator[str]:
         """Answer one conversation, in one chunk; raises ModelError if it exceeds the context."""
@@ -113,6 +168,8 @@ class LlamaEngine:
     def close(self) -> None:
         """End llama.cpp."""
         self.server.__exit__(None, None, None)
+        if self._ours:
+            self._ours.folder.cleanup()
 
 
 def trained_context(file: Path) -> int:

@@ -31,9 +31,10 @@ from gradschool.files import (
     write_lines,
     write_text,
 )
-from gradschool.model.engine import Engine
+from gradschool.model.engine import Engine, Runtime
 from gradschool.model.folders import refusal
 from gradschool.model.gguf_file import gguf_at
+from gradschool.model.gguf_found import place_of_gguf
 from gradschool.model.hosts import named_by_user
 from gradschool.model.hub import NEEDED
 from gradschool.model.local import demand_local
@@ -41,6 +42,7 @@ from gradschool.model.opening import base_folder, has_own_name, open_engine, pat
 from gradschool.model.places import DIGITS, find_base, remember, without_place
 from gradschool.package.card import card
 from gradschool.package.known import write_known
+from gradschool.package.llama_runtime import llama_base, llama_engine
 from gradschool.package.manifest import (
     BASE,
     EVIDENCE,
@@ -189,13 +191,18 @@ def manifest_of(run: Run, specialist: Specialist, chosen: RungResult, split: Spl
     )
 
 
-def open_specialist(folder: Path, base_model: str | None = None) -> Work[Specialist]:
+def open_specialist(folder: Path, base_model: str | None = None, runtime: Runtime = "torch") -> Work[Specialist]:
     """Open a specialist: verify its files and open its base model, from `base_model` if it is in another place.
 
-    `folder` may be that of its run. Raises DamagedError if a file or the base model is not the one that was packaged.
+    `folder` may be that of its run. With the runtime `llama`, llama.cpp runs a base in GGUF. Raises DamagedError if a
+    file or the base model is not the one that was packaged.
     """
     folder = specialist_folder(folder)
-    return (yield from open_verified(folder, read_manifest(folder), base_model))
+    manifest = read_manifest(folder)
+    if runtime == "llama":
+        recipe = recipe_of(folder, manifest)
+        return Specialist((yield from llama_engine([(manifest, recipe)], folder, base_model)), recipe)
+    return (yield from open_verified(folder, manifest, base_model))
 
 
 def is_base(path: Path) -> bool:
@@ -207,17 +214,18 @@ def is_base(path: Path) -> bool:
     return refusal(path) is None or gguf_at(path) is not None
 
 
-def open_base_or_specialist(path: Path, base_model: str | None = None) -> Work[Specialist]:
+def open_base_or_specialist(path: Path, base_model: str | None = None, runtime: Runtime = "torch") -> Work[Specialist]:
     """Open a specialist, or a base model alone (see `is_base`)."""
     if not is_base(path):
-        return (yield from open_specialist(path, base_model))
+        return (yield from open_specialist(path, base_model, runtime))
     if base_model:
         raise UsageError(
             f"--base {base_model} and the base model {path} were both given.",
             "--base is another location of a specialist's base, and this is a base itself.",
             "give one of them.",
         )
-    engine = yield from open_engine(Settings(base_model=str(path)), Path())
+    llama = runtime == "llama"
+    engine: Engine = yield from llama_base(path) if llama else open_engine(Settings(base_model=str(path)), Path())
     yield Note(f"{path} is a base model: it answers without instructions, examples and documents.")
     return Specialist(engine, Recipe())
 
@@ -229,7 +237,7 @@ def open_verified(folder: Path, manifest: Manifest, base_model: str | None = Non
     carried = str((folder / BASE).resolve()) if manifest.carries_base else ""
     settings = Settings(
         # Weights of its own replace the base.
-        base_model=recipe.weights or base_model or carried or _place_of(manifest),
+        base_model=recipe.weights or base_model or carried or (yield from _place_of(manifest, folder)),
         model=manifest.model,
         revision=base.revision or None,
         quantization="nf4" if base.bits else None,
@@ -248,8 +256,10 @@ def open_verified(folder: Path, manifest: Manifest, base_model: str | None = Non
     return specialist_of(engine, recipe)
 
 
-def _place_of(manifest: Manifest) -> str:
-    """What to open as the base: its name, or the folder that has its hashes."""
+def _place_of(manifest: Manifest, folder: Path) -> Work[str]:
+    """What to open as the base: its name, or the folder or the file that has its hashes."""
+    if manifest.base.gguf:
+        return str((yield from place_of_gguf(manifest.base, folder)))
     if not manifest.in_folder:
         return manifest.base_model
     return str(find_base(manifest.base, manifest.base_model))
@@ -326,6 +336,9 @@ def base_needed(manifest: Manifest) -> str:
         return "It needs the built-in base pocket of the same version of gradschool."
     if base.kind == "remote":
         return f"It needs the server {manifest.base_model} with the model {manifest.model or ''}."
+    if base.gguf:
+        known = f"which is recognized by its SHA-256: {base.gguf}"
+        return f"It needs the GGUF file of the base {manifest.base_name}, {known}; --base names it there."
     if manifest.in_folder:
         known = f"which is recognized by its hashes (SHA-256 of its weights: {base.weights[:DIGITS]}…)"
         return f"It needs the base {manifest.base_name}, {known}; --base names its folder there."

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from gradschool.errors import UsageError
 from gradschool.model.engine import Engine, refused
 from gradschool.records import Abstention, Answer, Conversation
 from gradschool.score.abstention import keeps
@@ -80,13 +79,3 @@ class WholeAnswers:
         if answer.failure is not None:
             raise refused(answer.failure)
         return answer
-
-
-def refuse_abstention(name: str, abstention: Abstention | None) -> None:
-    """Raise UsageError if a specialist that may abstain is to be served by llama.cpp."""
-    if abstention:
-        raise UsageError(
-            f"{name} abstains if it is not sure, which it cannot do in llama.cpp.",
-            "Its score was tested for the answers that it gives; a GGUF file answers every question.",
-            "serve it without --gguf.",
-        )

@@ -5,9 +5,8 @@ import logging
 import threading
 
 from gradschool.errors import GradschoolError
-from gradschool.model.chat import varied_length
 from gradschool.model.llama_cpp import ANSWER_SECONDS
-from gradschool.model.llama_engine import LlamaEngine, vocabulary
+from gradschool.model.llama_engine import LlamaEngine
 from gradschool.records import Conversation
 from gradschool.serve.http_errors import HTTPError
 from gradschool.serve.scheduler import AnswerStream, Prompt
@@ -25,12 +24,15 @@ class LlamaScheduler:
     def __init__(self, engine: LlamaEngine) -> None:
         self.engine = engine
         self.at_once, self.context_length = engine.at_once, engine.context_length
-        self.max_token = max(map(varied_length, vocabulary(engine.file)), default=0)
+        self.max_token = engine.max_token
         self.failure = ""
         self._closing = threading.Event()
         self._client = client_of(engine.server.address, engine.key, ANSWER_SECONDS, trust_env=False)
-        self._upstream = UpstreamScheduler(self._client, LlamaExchange, self.at_once, self.context_length)
+        self._upstream = UpstreamScheduler(self._client, self._exchange, self.at_once, self.context_length)
         threading.Thread(target=self._watch, name="gradschool-llama", daemon=True).start()
+
+    def _exchange(self, prompt: Prompt) -> LlamaExchange:
+        return LlamaExchange(self.engine.body(prompt.ids, prompt.decoding, prompt.adapter))
 
     def tokens(self, conversation: Conversation) -> tuple[int, tuple[int, ...]]:
         """The number of tokens of a prompt, and their ids."""

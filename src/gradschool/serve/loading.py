@@ -1,18 +1,19 @@
 """Open specialists as a service; specialists with the same base share its weights."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from gradschool.errors import UsageError
-from gradschool.model.engine import Engine
-from gradschool.model.llama_engine import LlamaEngine
+from gradschool.model.engine import Engine, Runtime
+from gradschool.model.llama_engine import AT_ONCE, LlamaEngine
 from gradschool.model.local import local_engine
 from gradschool.model.remote import RemoteEngine
 from gradschool.package.bundle import open_verified, recipe_of
+from gradschool.package.llama_runtime import llama_engine, refuse_abstention
 from gradschool.package.manifest import MANIFEST, Manifest, read_manifest, specialist_folder
 from gradschool.records import Note, Work
-from gradschool.serve.abstaining import WholeAnswers, refuse_abstention
+from gradschool.serve.abstaining import WholeAnswers
 from gradschool.serve.llama import LlamaScheduler
 from gradschool.serve.local import LocalScheduler
 from gradschool.serve.remote import remote_scheduler
@@ -33,13 +34,32 @@ def open_service(
     at_once: int | None = None,
     context_length: int | None = None,
     limits: Limits | None = None,
+    runtime: Runtime = "torch",
 ) -> Work[Service]:
     """Open specialists, each given as FOLDER or NAME=FOLDER, as one service.
 
     `at_once` is the number of requests answered at the same time per base; `context_length` limits the tokens of prompt
-    and answer together. Raises what `open_verified` raises, and UsageError if two specialists have the same name.
+    and answer together. With the runtime `llama`, llama.cpp runs bases in GGUF. Raises what `open_verified` or
+    `llama_engine` raises, and UsageError if two specialists have the same name.
     """
     manifests = _read_all(specs)
+    if runtime == "llama":
+        opened = yield from _open_in_llama(manifests, base_model, at_once, context_length)
+    else:
+        opened = yield from _open_all(manifests, base_model)
+    bases: dict[int, ServedBase] = {}
+    for engine in {id(one.engine): one.engine for one in opened.values()}.values():
+        specialists = [specialist for specialist in opened.values() if specialist.engine is engine]
+        bases[id(engine)] = ServedBase(scheduler_of(engine, specialists, at_once, context_length))
+    models = {
+        name: _served(name, *manifests[name], specialist, bases[id(specialist.engine)])
+        for name, specialist in opened.items()
+    }
+    return Service(models, limits)
+
+
+def _open_all(manifests: Mapping[str, tuple[Path, Manifest]], base_model: str | None) -> Work[dict[str, Specialist]]:
+    """Open specialists; those with the same base share an engine."""
     opened: dict[str, Specialist] = {}
     engines: dict[tuple[str, ...], tuple[Engine, str]] = {}
     for name, (folder, manifest) in manifests.items():
@@ -53,15 +73,28 @@ def open_service(
     for engine, name in engines.values():
         if (local := local_engine(engine)) and not local.repeats_exactly:
             yield Note(ROUNDING.format(name=name, dtype=str(local.network.dtype).removeprefix("torch.")))
-    bases: dict[int, ServedBase] = {}
-    for engine, _ in engines.values():
-        specialists = [specialist for specialist in opened.values() if specialist.engine is engine]
-        bases[id(engine)] = ServedBase(scheduler_of(engine, specialists, at_once, context_length))
-    models = {
-        name: _served(name, *manifests[name], specialist, bases[id(specialist.engine)])
-        for name, specialist in opened.items()
-    }
-    return Service(models, limits)
+    return opened
+
+
+def _open_in_llama(
+    manifests: Mapping[str, tuple[Path, Manifest]],
+    base_model: str | None,
+    at_once: int | None,
+    context_length: int | None,
+) -> Work[dict[str, Specialist]]:
+    """Open specialists in llama.cpp: one process for each file, with the adapters of all its specialists."""
+    recipes = {name: recipe_of(folder, manifest) for name, (folder, manifest) in manifests.items()}
+    opened: dict[str, Specialist] = {}
+    for key in dict.fromkeys(base_key(manifest) for _, manifest in manifests.values()):
+        names = [name for name, (_, manifest) in manifests.items() if base_key(manifest) == key]
+        members = [(manifests[name][1], recipes[name]) for name in names]
+        engine = yield from llama_engine(
+            members, manifests[names[0]][0], base_model, at_once or AT_ONCE, context_length
+        )
+        opened |= {name: Specialist(engine, recipes[name]) for name in names}
+        if len(names) > 1:
+            yield Note(f"{' and '.join(names)} share one llama.cpp, each with its own adapter.")
+    return {name: opened[name] for name in manifests}
 
 
 def open_gguf(
@@ -129,6 +162,8 @@ def scheduler_of(
     """The scheduler for the specialists of one base."""
     if local := local_engine(engine):
         return LocalScheduler(local, specialists, at_once, context_length)
+    if isinstance(engine, LlamaEngine):
+        return LlamaScheduler(engine)
     if isinstance(engine, RemoteEngine):
         return WholeAnswers(engine, remote_scheduler(engine, at_once, context_length))
     return WholeAnswers(engine, ThreadScheduler(engine, at_once, context_length))

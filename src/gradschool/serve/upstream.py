@@ -14,7 +14,6 @@ import httpx
 from gradschool.errors import RemoteError
 from gradschool.model.chat_api import TOO_LONG
 from gradschool.model.dialect import refusal_of
-from gradschool.model.llama_cpp import completion_body
 from gradschool.model.streamed import StreamError
 from gradschool.records import Conversation
 from gradschool.serve.http_errors import HTTPError
@@ -137,14 +136,9 @@ class LlamaExchange:
 
     path = "completion"
 
-    def __init__(self, prompt: Prompt) -> None:
-        self._prompt = prompt
+    def __init__(self, body: dict[str, Any]) -> None:
+        self.body = body | {"stream": True}
         self._finished: Finished | None = None
-
-    @property
-    def body(self) -> dict[str, Any]:
-        """A request with token ids."""
-        return completion_body(self._prompt.ids, self._prompt.decoding) | {"stream": True}
 
     def add(self, line: str) -> str:
         """The text of an event; the last one has the finish reason and the counts."""
