@@ -14,7 +14,7 @@ from gradschool.values import MAX_NEW_TOKENS, MAX_TEMPERATURE, Seed
 
 BUILT_IN = "pocket"  # the base model that is part of the package
 Purpose = Literal["style", "skill", "persona"]  # of `prepare`
-ExportForm = Literal["adapter", "merged", "gguf", "ollama"]
+ExportForm = Literal["adapter", "gguf-adapter", "merged", "gguf", "ollama"]
 NumberFormat = Literal["q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "f16", "bf16", "f32"]  # of GGUF files, small to large
 NUMBER_FORMAT: NumberFormat = "q8_0"
 MAX_SHOTS, MAX_PASSAGES = 10_000, 1_000

@@ -1,7 +1,7 @@
 """Export a specialist as an adapter, a merged model, a GGUF file or for Ollama, and test the result against it."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -10,14 +10,16 @@ from gradschool.environment import environment
 from gradschool.errors import ModelError, UsageError
 from gradschool.export.families import architecture, context_length, embedding_rows
 from gradschool.export.gguf import file_name, size_label
+from gradschool.export.gguf_adapter import adapter_for_file, base_file
 from gradschool.export.merge import save_merged, stored_dtype
-from gradschool.export.modelfile import Modelfile, find_turns
-from gradschool.export.replay import likeliest, probes_of, questions_of, replay, replay_local, with_expected
+from gradschool.export.ollama import add_modelfile
+from gradschool.export.replay import likeliest, probes_of, questions_of, replay_local, with_expected
 from gradschool.export.session import (
     ExportSession,
     Serve,
     context_for,
     make_gguf,
+    shipped_of,
     try_adapter,
     try_gguf,
     try_merged,
@@ -26,9 +28,8 @@ from gradschool.export.session import (
 from gradschool.export.smallest import smallest
 from gradschool.export.template import standalone_template
 from gradschool.export.vocabulary import read_vocabulary
-from gradschool.files import PRIVATE, list_of, new_folder, read_json, write_json, write_text
+from gradschool.files import PRIVATE, list_of, new_folder, write_json, write_text
 from gradschool.model.adapter import name_base, read_adapter
-from gradschool.model.kinds import ADAPTER
 from gradschool.model.llama_cpp import need_llama_cpp
 from gradschool.model.local import LocalEngine, demand_local
 from gradschool.model.lora_gguf import write_lora_gguf
@@ -37,9 +38,9 @@ from gradschool.package.card import card
 from gradschool.package.evidence import read_evidence
 from gradschool.package.forms import ExportRejected, FormResult, Shipped, result_line
 from gradschool.package.manifest import Manifest, read_manifest, specialist_folder
-from gradschool.records import Conversation, Note, Work
+from gradschool.records import Note, Work
 from gradschool.settings import MAX_DROP, NUMBER_FORMAT, ExportForm, NumberFormat
-from gradschool.specialist import Recipe, Specialist
+from gradschool.specialist import Specialist
 
 PARITY = "parity.json"
 ANSWERS_ALL = (
@@ -105,6 +106,7 @@ def export(options: ExportOptions, serve: Serve | None = None) -> Work[Exported]
 def open_session(options: ExportOptions, manifest: Manifest) -> Work[ExportSession]:
     """Open a specialist, check that the form can be made, and ask it the test questions as the reference."""
     evidence = read_evidence(options.specialist, manifest)
+    file = (yield from base_file(manifest, options.specialist, options.base)) if options.to == "gguf-adapter" else None
     specialist = yield from open_verified(options.specialist, manifest, options.base)
     fix = "export it on the machine that has the weights, or use `gradschool answer` as it is."
     engine = demand_local(specialist.engine, "exported", fix)
@@ -116,18 +118,21 @@ def open_session(options: ExportOptions, manifest: Manifest) -> Work[ExportSessi
     before = yield from with_expected(before, partial(likeliest, engine.reader(adapter).network), probes)
     same = sum(a.text == row.answer.text for a, row in zip(before.answers, evidence.rows, strict=True))
     yield Note(f"Reopened: {same} of {len(evidence.rows)} answers are identical to those scored in the climb.")
-    return ExportSession(manifest, evidence, specialist, engine, questions, before, probes, template, options.max_drop)
+    return ExportSession(
+        manifest, evidence, specialist, engine, questions, before, probes, template, options.max_drop, file
+    )
 
 
 def check(to: ExportForm, specialist: Specialist, engine: LocalEngine) -> str:
     """Raise an error, before any work, if a form cannot be made; returns the chat template of the export."""
-    if to == "adapter" and not specialist.recipe.adapter:
+    trained = to in ("adapter", "gguf-adapter")
+    if trained and not specialist.recipe.adapter:
         raise UsageError(
             "This specialist has no adapter.",
             f"It consists of: {specialist.recipe.describe()}.",
             "choose another --to.",
         )
-    if to != "adapter":
+    if not trained:
         stored_dtype(engine.folder)
     template = standalone_template(engine.chat)
     if to in ("gguf", "ollama"):
@@ -194,48 +199,15 @@ def make_gguf_file(session: ExportSession, options: ExportOptions, folder: Path)
     return replace(shipped_of(session, options.to, table[-1:]), file=path.name, context=context), table
 
 
-def shipped_of(session: ExportSession, to: ExportForm, results: Sequence[FormResult]) -> Shipped:
-    """The description of an export for its card."""
-    recipe = session.specialist.recipe
-    return Shipped(
-        to,
-        tuple(result.form for result in results),
-        results[0],
-        system=recipe.instructions,
-        shown=0 if recipe.nearest else recipe.shots,
-        nearest=recipe.shots if recipe.nearest else 0,
-        passages=recipe.passages,
-        rank=read_json(session.adapter / ADAPTER)["r"] if session.adapter else 0,
-    )
-
-
 def make_ollama(session: ExportSession, options: ExportOptions, folder: Path) -> Made:
     """Write a GGUF file and a Modelfile for Ollama."""
     shipped, table = yield from make_gguf_file(session, options, folder)
-    recipe = alone(session.specialist.recipe)
-    plain = Specialist(session.engine, recipe)
-    ends = [str(session.engine.tokenizer.convert_ids_to_tokens(token)) for token in session.engine.stop_ids]
-    asked = [plain.conversation(example.question)[0] for example in session.evidence.examples]
-    turns = find_turns(session.engine.chat, session.template, asked)
-    if turns is None:
-        yield Note("The chat template cannot be written as an Ollama template; Ollama must read it from the GGUF file.")
-    shown: Conversation = tuple(m for e in recipe.examples[: recipe.shots] for m in e.messages if m.role != "system")
-    modelfile = Modelfile(shipped.file, recipe.instructions, shown, ends, shipped.context, recipe.decoding, turns)
-    write_text(folder / "Modelfile", modelfile.text())
-    if recipe != session.specialist.recipe:
-        after = yield from replay(
-            "alone in Ollama", session.engine, questions_of(plain, session.evidence), session.evidence, recipe.adapter
-        )
-        table.append(session.compare(after, 0, exact=False))
-        yield Note(result_line(table[-1]))
-        shipped = replace(shipped, alone=table[-1])
-    return shipped, table
+    return (yield from add_modelfile(session, folder, shipped, table, f"./{shipped.file}"))
 
 
-def alone(recipe: Recipe) -> Recipe:
-    """The part of a recipe that a Modelfile can contain: no passages, and no examples chosen for each question."""
-    fixed = replace(recipe, passages=0, index="")
-    return replace(fixed, shots=0, nearest=False, examples=()) if recipe.nearest else fixed
+def make_gguf_adapter(session: ExportSession, options: ExportOptions, folder: Path) -> Made:
+    """Write the adapter for llama.cpp over the very GGUF file that the base was read from."""
+    return (yield from adapter_for_file(session, folder, _context(session)))
 
 
 def _context(session: ExportSession) -> int:
@@ -246,6 +218,7 @@ def _context(session: ExportSession) -> int:
 
 MAKERS: dict[ExportForm, Callable[[ExportSession, ExportOptions, Path], Made]] = {
     "adapter": make_adapter,
+    "gguf-adapter": make_gguf_adapter,
     "merged": make_merged,
     "gguf": make_gguf_file,
     "ollama": make_ollama,

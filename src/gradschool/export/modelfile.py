@@ -41,17 +41,18 @@ class Turns:
 class Modelfile:
     """The content of a Modelfile."""
 
-    gguf: str
+    source: str  # a path, or a name in Ollama
     system: str
     shown: Conversation
     stops: Sequence[str]
     context: int
     decoding: Decoding
     turns: Turns | None
+    adapter: str = ""  # a GGUF adapter over the source
 
     def text(self) -> str:
         """The text of the file."""
-        lines = [f"FROM ./{self.gguf}"]
+        lines = [f"FROM {self.source}", *([f"ADAPTER ./{self.adapter}"] if self.adapter else [])]
         if self.turns:
             lines.append(f"TEMPLATE {_quoted(self.turns.go())}")
         if self.system:

@@ -23,15 +23,18 @@ from gradschool.export.replay import (
     replay_local,
     with_expected,
 )
+from gradschool.files import read_json
 from gradschool.model.engine import Engine
+from gradschool.model.gguf_file import GgufFile
+from gradschool.model.kinds import ADAPTER
 from gradschool.model.llama_cpp import LlamaCpp
 from gradschool.model.llama_engine import DEFAULT_CONTEXT
 from gradschool.model.local import LocalEngine
 from gradschool.package.evidence import Evidence
-from gradschool.package.forms import FormResult
+from gradschool.package.forms import FormResult, Shipped
 from gradschool.package.manifest import Manifest
 from gradschool.records import Work
-from gradschool.settings import MAX_DROP, NumberFormat
+from gradschool.settings import MAX_DROP, ExportForm, NumberFormat
 from gradschool.specialist import Specialist
 
 if TYPE_CHECKING:
@@ -56,6 +59,7 @@ class ExportSession:
     probes: Sequence[list[int]]
     template: str
     max_drop: float = MAX_DROP
+    file: GgufFile | None = None  # that the base was read from, if the export is for that file
 
     @property
     def about(self) -> About:
@@ -131,10 +135,17 @@ def try_adapter(session: ExportSession, folder: Path, form: str) -> Work[FormRes
 
 
 def try_gguf(
-    session: ExportSession, path: Path, form: str, context: int, number_format: NumberFormat, lora: Path | None = None
+    session: ExportSession,
+    path: Path,
+    form: str,
+    context: int,
+    number_format: NumberFormat,
+    lora: Path | None = None,
+    template: str = "",
 ) -> Work[FormResult]:
-    """Run a GGUF file in llama.cpp, and test it."""
-    with LlamaCpp(path, context, loras=[lora] if lora else [], threads=torch.get_num_threads()) as server:
+    """Run a GGUF file in llama.cpp, and test it; `template` replaces the chat template in the file."""
+    loras = [lora] if lora else []
+    with LlamaCpp(path, context, loras=loras, template=template, threads=torch.get_num_threads()) as server:
         after = yield from replay_llama_cpp(form, server, session.questions, session.evidence)
         after = yield from with_expected(after, partial(server.likeliest, number=LIKELIEST), session.probes)
     exact = number_format not in COARSE and not session.engine.quantization
@@ -151,3 +162,18 @@ def make_gguf(
 def folder_bytes(folder: Path) -> int:
     """The size of all weights in a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
+
+
+def shipped_of(session: ExportSession, to: ExportForm, results: Sequence[FormResult]) -> Shipped:
+    """The description of an export for its card."""
+    recipe = session.specialist.recipe
+    return Shipped(
+        to,
+        tuple(result.form for result in results),
+        results[0],
+        system=recipe.instructions,
+        shown=0 if recipe.nearest else recipe.shots,
+        nearest=recipe.shots if recipe.nearest else 0,
+        passages=recipe.passages,
+        rank=read_json(session.adapter / ADAPTER)["r"] if session.adapter else 0,
+    )

@@ -12,7 +12,7 @@ from gradschool.records import Note, Work
 TOKENIZERS = "tokenizers"  # a folder in the cache, next to the converted bases
 
 
-def chat_of_gguf(file: GgufFile, digest: str) -> Work[Chat]:
+def chat_of_gguf(file: GgufFile, digest: str, name: str) -> Work[Chat]:
     """How conversations become tokens for a GGUF file with this SHA-256; the same as for its converted base.
 
     Raises ModelError if the tokenizer cannot be converted, or if llama.cpp would cut texts differently.
@@ -21,13 +21,13 @@ def chat_of_gguf(file: GgufFile, digest: str) -> Work[Chat]:
     if (converted / FILE).is_file():
         folder = converted
     elif not (folder / FILE).is_file():
-        yield Note(f"The tokenizer of {file.name} is converted once, and compared with llama.cpp's own.")
+        yield Note(f"The tokenizer of {name} is converted once, and compared with llama.cpp's own.")
         with new_folder(folder, PRIVATE) as made:
             write_json(made / FILE, {"sha256": digest, "name": file.name})
             link = made / "first.gguf"  # the loader wants it in the folder, with this suffix
             link.symlink_to(file.first.path.resolve())
             save_tokenizer(file, made, link)
             link.unlink()
-            demand_equal_tokens(tokenizer_of(made), file.first.path, file.name)
+            demand_equal_tokens(tokenizer_of(made), file.first.path, name)
     with quiet(), unusable_values(folder):
         return Chat(tokenizer_of(folder))

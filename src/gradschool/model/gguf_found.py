@@ -52,7 +52,8 @@ def find_gguf(identity: BaseIdentity, beside: Path) -> Work[GgufFile]:
     """The GGUF file of a base; raises ModelError if it is nowhere.
 
     It is looked for where it was, among the bases with a name of their own, in Ollama's stores by the name of the blob,
-    in the folder `beside` and those around it, in the current one and in LM Studio's: files of the same name first.
+    in the folder of the specialist (`beside`), those around it, the current one and LM Studio's: files of the same name
+    come first.
     """
     seen = set()
     for path in (*_known(identity.gguf), *_files(identity.name, beside)):
@@ -67,9 +68,9 @@ def find_gguf(identity: BaseIdentity, beside: Path) -> Work[GgufFile]:
     get = f"fetch it with `gradschool bases get {identity.name}`, " if identity.name in NAMED else ""
     raise ModelError(
         f"The GGUF file of the base {identity.name} is not on this machine, or not in a place that is known here.",
-        f"It is recognized by its SHA-256, {identity.gguf[:DIGITS]}…. It was looked for beside the specialist, in this "
-        "folder, in the stores of Ollama and LM Studio, and where it was used before.",
-        f"{get}copy it into the folder of the specialist or next to it, or name it with --base FILE.",
+        f"It is recognized by its SHA-256, {identity.gguf[:DIGITS]}…. It was looked for next to the specialist, in "
+        "this folder, in the stores of Ollama and LM Studio, and where it was used before.",
+        f"{get}copy it into the folder that the specialist is in, or name it with --base FILE.",
     )
 
 

@@ -23,7 +23,7 @@ def open_llama(
     """
     need_llama_cpp(NEEDS_LLAMA, WITHOUT_LLAMA)
     digest = yield from sha256_of_gguf(file)
-    chat = yield from chat_of_gguf(file, digest)
+    chat = yield from chat_of_gguf(file, digest, name)
     folder = TemporaryDirectory(prefix="gradschool-llama-")
     converted = {}
     for number, adapter in enumerate(dict.fromkeys(filter(None, adapters))):
@@ -32,7 +32,7 @@ def open_llama(
     identity = BaseIdentity("llama.cpp", name, template=chat.template_hash, gguf=digest)
     engine = LlamaEngine(file.first.path, at_once, context_length, Ours(chat, identity, converted, folder))
     yield Note(
-        f"llama.cpp runs {file.name} as it is, in {file.number_format}, on {engine.threads_reason}, with a context of "
+        f"llama.cpp runs {name} as it is, in {file.number_format}, on {engine.threads_reason}, with a context of "
         f"{engine.context_length} tokens.",
         "detail",
     )

@@ -31,9 +31,20 @@ class About:
 class Layer(Protocol):
     """A LoRA layer: A (R, I), B (O, R), and the scale of their product."""
 
-    lora_a: Tensor
-    lora_b: Tensor
-    scale: float
+    @property
+    def lora_a(self) -> Tensor:
+        """(R, I)."""
+        ...
+
+    @property
+    def lora_b(self) -> Tensor:
+        """(O, R)."""
+        ...
+
+    @property
+    def scale(self) -> float:
+        """The factor of B A."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

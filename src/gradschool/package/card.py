@@ -31,6 +31,7 @@ from gradschool.visible import visible
 
 FORMS = {  # library and relation to the base, in the words of the Hub
     "adapter": ("peft", "adapter"),
+    "gguf-adapter": ("gguf", "adapter"),
     "merged": ("transformers", "merge"),
     "gguf": ("gguf", "quantized"),
     "ollama": ("gguf", "quantized"),

@@ -38,6 +38,8 @@ class Shipped:
     forms: tuple[str, ...]
     result: FormResult
     file: str = ""  # the GGUF file's name
+    base_file: str = ""  # the GGUF file of the base, in a command
+    ollama: str = ""  # the last version of Ollama that can use it; empty if none can
     context: int = 0  # context length of the test, in tokens
     system: str = ""
     shown: int = 0  # examples in the Modelfile
