@@ -14,6 +14,7 @@ from slowest import SLOWEST
 
 if TYPE_CHECKING:
     from gradschool.model.local import LocalEngine
+    from of_gguf import OfGguf
     from small_job import Whole
 
 # One thread per process, set before anything imports torch or NumPy, and inherited by every process that a test starts:
@@ -64,6 +65,14 @@ def engine(base: Path) -> "LocalEngine":
     from gradschool.model.local import LocalEngine
 
     return LocalEngine(base, batch_size=4)
+
+
+@pytest.fixture(scope="session")
+def of_gguf(tmp_path_factory: pytest.TempPathFactory) -> "OfGguf":
+    """A specialist whose base was read from a GGUF file. Tests read it, and copy it before they change anything."""
+    import of_gguf
+
+    return of_gguf.made(tmp_path_factory.mktemp("of-gguf"))
 
 
 @pytest.fixture

@@ -184,7 +184,8 @@ class LlamaCpp:
             reply = self.ask("completion", prompt=list(prompt), n_predict=1, n_probs=number, logit_bias=bias)
         except RemoteError:
             return {}
-        return {row["id"]: row["logprob"] for row in reply["completion_probabilities"][0]["top_logprobs"]}
+        likely = reply["completion_probabilities"][0]["top_logprobs"]
+        return {row["id"]: row["logprob"] for row in likely if row["logprob"] is not None}  # None: no number
 
     @cached_property
     def _plain_token(self) -> int:
