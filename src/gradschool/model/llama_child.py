@@ -51,6 +51,8 @@ def main(settings: Settings) -> None:
         params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
     if settings.template:
         params.chat_template = settings.template
+    if settings.loras:
+        params.cache_ram_mib = 0  # prompts that were computed with one adapter would be used with another
     params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(lora, 1.0) for lora in settings.loras]
     server = xllamacpp.Server(params)
     if sys.platform == "linux":  # the template in the file is a program; mapped weights and a GPU's are not counted
