@@ -72,11 +72,11 @@ def test_prompts_and_answers_are_those_of_the_test(
 
 
 def test_the_base_alone_is_asked_without_the_adapter(opened: Specialist, torch_engine: LocalEngine) -> None:
-    asked, brief = [(Message("user", question),) for question in QUESTIONS[:6]], Decoding(max_new_tokens=8)
+    asked, brief = [(Message("user", question),) for question in QUESTIONS[:6]], Decoding(max_new_tokens=1)
     texts = []
     for adapter in ("", opened.recipe.adapter, ""):
         ours, theirs = (dict(one.answer(asked, brief, adapter)) for one in (opened.engine, torch_engine))
-        assert sum(ours[i].text == theirs[i].text for i in ours) >= 4  # in 4 bits, llama.cpp rounds inputs too
+        assert [ours[i].text for i in sorted(ours)] == [theirs[i].text for i in sorted(theirs)]
         texts.append([ours[i].text for i in sorted(ours)])
     assert texts[0] == texts[2] != texts[1]
     with pytest.raises(ModelError, match="cannot apply an adapter"):
