@@ -1,4 +1,4 @@
-"""Insert the figures of bench/results/ into docs/performance.md and docs/decision.md as tables.
+"""Insert the figures of bench/results/ into docs/performance.md, docs/decision.md and docs/export.md as tables.
 
 python docs/figures.py
 """
@@ -11,7 +11,11 @@ from typing import Any
 
 from tree import ROOT
 
-PAGES, RESULTS = [ROOT / "docs" / name for name in ("performance.md", "decision.md")], ROOT / "bench" / "results"
+PAGES = [ROOT / "docs" / name for name in ("performance.md", "decision.md", "export.md")]
+RESULTS = ROOT / "bench" / "results"
+    [ROOT / "docs" / name for name in ("performance.md", "decision.md", "export.md")],
+    ROOT / "bench" / "results",
+)
 BLOCK = re.compile(r"(<!-- (\w+):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 ABSENT = "Not measured."
 KILLED = {"kills": "kills", "ends": "repeated to the end", "equal": "equal"}
@@ -213,6 +217,26 @@ def trivial_answers(result: dict[str, Any]) -> str:
     return table(["metric (example job)", *cheats], rows)
 
 
+def same_file(result: dict[str, Any]) -> str:
+    """An adapter on the file of its base, compared with merging and quantizing anew."""
+    rows = [
+        [f"{one['base']}, {one['format']}", form, f"{row['same']:.0%}", f"{row['score']:.3f}", f"{row['change']:.4f}"]
+        for one in result["bases"]
+        for form, row in one["forms"].items()
+    ]
+    head = ["base", "what answers", "answers as torch", "score", "change of log-probability"]
+    about = "; ".join(f"{one['base']}, {one['format']}: {one['steps']} steps of 4 rows" for one in result["bases"])
+    questions = max(one["questions"] for one in result["bases"])
+    machine_of = result["environment"]["processor"]
+    return "\n".join(
+        [
+            table(head, rows),
+            f"Trained on `examples/contracts` ({about}); up to {questions} held-out questions; the last column is the "
+            f"mean over tokens, in nats. {machine_of}; `python -m bench.same_file`.\n",
+        ]
+    )
+
+
 TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "training": ("train_speed", training),
     "training_float32": ("train_speed-float32", training),
@@ -224,6 +248,7 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "false_passes": ("verdict", false_passes),
     "power": ("verdict", power),
     "cheats": ("verdict", trivial_answers),
+    "same_file": ("same_file", same_file),
 }
 
 
