@@ -13,9 +13,6 @@ from tree import ROOT
 
 PAGES = [ROOT / "docs" / name for name in ("performance.md", "decision.md", "export.md")]
 RESULTS = ROOT / "bench" / "results"
-    [ROOT / "docs" / name for name in ("performance.md", "decision.md", "export.md")],
-    ROOT / "bench" / "results",
-)
 BLOCK = re.compile(r"(<!-- (\w+):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 ABSENT = "Not measured."
 KILLED = {"kills": "kills", "ends": "repeated to the end", "equal": "equal"}
