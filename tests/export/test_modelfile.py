@@ -53,7 +53,7 @@ def render_go(template: str, conversation: Conversation) -> str:
 
 def modelfile(**more: Any) -> Modelfile:
     known: dict[str, Any] = {
-        "gguf": "a.gguf",
+        "source": "./a.gguf",
         "system": "",
         "shown": (),
         "stops": ("<|im_end|>",),
