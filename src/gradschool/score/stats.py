@@ -82,6 +82,13 @@ def verdict_on(values: Sequence[float], groups: Sequence[str], pass_mark: float,
     return "failed" if _above(sizes - sums, sizes, 1 - level, 1 - pass_mark) > 0 else "not proven"
 
 
+def verdict_on_all(verdicts: Sequence[Verdict]) -> Verdict:
+    """The verdict on several claims: all must be proven, and one that is excluded excludes all; none prove nothing."""
+    if "failed" in verdicts:
+        return "failed"
+    return "passed" if verdicts and set(verdicts) == {"passed"} else "not proven"
+
+
 def needed_score(examples: int, pass_mark: float, level: float, power: float = POWER) -> float | None:
     """The true fraction of right answers from which a test of this size proves the pass mark with probability `power`.
 
