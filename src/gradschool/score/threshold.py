@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from scipy.special import betaln
 from scipy.stats import beta
 
-from gradschool.data.proof import provable
+from gradschool.data.proof import levels_of, provable
 from gradschool.model.signals import DIGITS
 from gradschool.records import Abstention, Scored
-from gradschool.score.abstention import levels_of, thresholds
+from gradschool.score.abstention import thresholds
 from gradschool.score.dirichlet import Vector
 
 PRIOR = 0.5  # Jeffreys' prior of a fraction
