@@ -255,10 +255,9 @@ def _rivals(start: Tested | None, best: Tested | None) -> tuple[Rival | None, Ri
 
 def look_of(workspace: Workspace, goal: Goal, level: float) -> Look | None:
     """The look at the test set for which a specialist may abstain; None if it must answer every question."""
-    if goal.min_answered is None or goal.pass_mark is None:
+    if goal.min_answered is None or workspace.proof is None:
         return None
-    groups = len({example.group for example in workspace.data.test})
-    return Look(groups, level, goal.pass_mark, goal.min_answered)
+    return Look(workspace.proof.separate, level, workspace.proof.pass_mark, goal.min_answered)
 
 
 def _complete(candidate: Candidate) -> Recipe:

@@ -140,7 +140,7 @@ def _notes_about(proof: Proof, goal: Goal, level: float, climbs: bool) -> Iterat
     if climbs:
         yield Note(proof.sentence(), "info" if proof.possible else "warning")
     if goal.min_answered is not None:
-        yield Note(in_advance(Look(proof.groups, level, proof.pass_mark, goal.min_answered)))
+        yield Note(in_advance(Look(proof.separate, level, proof.pass_mark, goal.min_answered)))
 
 
 def _incumbent(job: Job, run: Run | None, data: Dataset, measure: Measure, level: float) -> Work[Compared | None]:

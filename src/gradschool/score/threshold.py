@@ -26,8 +26,8 @@ TEXT = "I am not sure enough to answer this. Please ask a person."
 class Look:
     """The look at the test set that a threshold is chosen for.
 
-    `groups` are those of the test examples, `level` is the confidence of the look. The score of the answered questions
-    must be at least `pass_mark`, and their fraction at least `min_share`.
+    `groups` counts the test examples, or the groups of equal size that prove as much; `level` is the confidence of the
+    look. The score of the answered questions must be at least `pass_mark`, and their fraction at least `min_share`.
     """
 
     groups: int
