@@ -83,6 +83,9 @@ def examine(job: Job, rows: int) -> Work[Examined]:
         goal = job.settings.goal
         floors = yield from find_floors(data.train, data.test, workspace.measure.decides, goal.metric)
         yield from notes_about(floors, goal.metric, goal.pass_mark)
+    else:
+        names = ", ".join(metric.name for metric in workspace.measure.unfitted)
+        yield Note(f"Floors (scores of trivial answers) are shown in the climb only, because it fits {names}.")
     return Examined(
         name=job.name,
         form=data.reading.form,

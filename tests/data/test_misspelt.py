@@ -7,8 +7,9 @@ import pytest
 
 from gradschool.data.misspelt import edits, is_typo, misspelt, same_but_for_typos
 from gradschool.data.near_duplicates import near_duplicates
-from gradschool.data.short_texts import Corpus
+from gradschool.data.short_texts import Corpus, Limits
 
+LIMITS = Limits.of(0.8)
 WHO = ["my uncle", "the baker", "our pilot", "a nurse", "her tenant", "the mayor", "his cousin", "one guest"]
 WHAT = ["repair the boiler", "sell old stamps", "borrow a ladder", "paint this fence", "water the ferns"]
 ASKED = [f"when may {who} {what}" for who in WHO for what in WHAT]
@@ -47,6 +48,12 @@ def test_misplaced_spaces_are_typos():
     assert same_but_for_typos("can i top up today", "cani top up today")
 
 
+def test_a_higher_threshold_allows_fewer_typos():
+    one, other = "when may the baker repair our boiler", "when may the bkaer reapir our bioler"
+    assert same_but_for_typos(one, other)
+    assert not same_but_for_typos(one, other, per_typo=Limits.of(0.9).per_typo)
+
+
 def test_one_other_word_is_no_typo():
     for one, other in [
         ("is a cat a mammal", "is a bat a mammal"),
@@ -70,12 +77,13 @@ def test_texts_of_two_classes_and_other_numbers_are_not_linked():
     asked = ["please open the front gate", "please opne the frnot gate"] * 2
     texts = [*asked[:2], "call me at 5 o clock sharp", "call me at 6 o clokc shrap"]
     classes = Corpus([*texts, "one more thing", "and another thing"], ["a", "b", "c", "c", "a", "b"])
-    assert not misspelt(classes).size
-    assert misspelt(Corpus(texts, ["a", "a", "c", "c"])).tolist() == [[0, 1]]
+    assert not misspelt(classes, LIMITS).size
+    assert misspelt(Corpus(texts, ["a", "a", "c", "c"]), LIMITS).tolist() == [[0, 1]]
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "number"), [("abc", "abc", 0), ("abc", "acb", 1), ("abcd", "acbe", 2), ("", "ab", 2), ("ca", "abc", 3)]
+    ("one", "other", "number"),
+    [("abc", "abc", 0), ("abc", "acb", 1), ("abcd", "acbe", 2), ("", "ab", 2), ("ca", "abc", 3)],
 )
 def test_edits_are_the_optimal_string_alignment_distance(one, other, number):
     assert edits(one, other) == edits(other, one) == number
@@ -89,5 +97,5 @@ def test_short_words_that_differ_in_a_letter_are_two_words():
 
 
 def test_texts_without_questions_have_no_links():
-    assert misspelt(Corpus([], [])).shape == (0, 2)
-    assert misspelt(Corpus(["", "one word"], ["x", "x"])).shape == (0, 2)
+    assert misspelt(Corpus([], []), LIMITS).shape == (0, 2)
+    assert misspelt(Corpus(["", "one word"], ["x", "x"]), LIMITS).shape == (0, 2)

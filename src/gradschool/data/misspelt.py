@@ -11,18 +11,17 @@ import numpy as np
 
 from gradschool.data.normalize import normalized_words
 from gradschool.data.shingles import words_of
-from gradschool.data.short_texts import Corpus, Index, Links, only_typos
+from gradschool.data.short_texts import Corpus, Index, Limits, Links, only_typos
 
 SIZE, MAX_CHARACTERS = 3, 64  # characters of a gram, and of a text: in longer ones, 5-grams survive two typos
 HASHES, BANDS = 60, 20  # finds a pair with a Jaccard similarity of .5 with probability .93
 LEAST = 0.35  # estimated similarity of a candidate
-CHARACTERS = 10  # of a text for each typo that it may have
 # Characters of a word that may have two neighbours exchanged, one character too many or too few, and a wrong one:
 # short words that differ in a character are mostly two words.
 MIN_EXCHANGED, MIN_LENGTHENED, MIN_WRONG = 2, 4, 5
 
 
-def misspelt(corpus: Corpus) -> Links:
+def misspelt(corpus: Corpus, limits: Limits) -> Links:
     """Pairs of very short texts with the same numbers and the same words, but for typos.
 
     With different answers, the stricter rule of `short_texts.only_typos` holds. Texts of two classes are not linked.
@@ -32,7 +31,9 @@ def misspelt(corpus: Corpus) -> Links:
     pairs = pairs[~corpus.two_classes(pairs)]
     texts, rare = corpus.texts, rare_words(corpus, np.unique(pairs).tolist())
     kept = [
-        same_but_for_typos(texts[one], texts[other], rare) if same else only_typos(texts[one], texts[other])
+        same_but_for_typos(texts[one], texts[other], rare, limits.per_typo)
+        if same
+        else only_typos(texts[one], texts[other])
         for (one, other), same in zip(pairs.tolist(), corpus.same_answer(pairs).tolist(), strict=True)
     ]
     return np.asarray(pairs[np.array(kept, dtype=bool)])
@@ -50,11 +51,12 @@ def rare_words(corpus: Corpus, numbers: Sequence[int]) -> frozenset[str]:
     )
 
 
-def same_but_for_typos(one: str, other: str, rare: frozenset[str] = frozenset()) -> bool:
+def same_but_for_typos(one: str, other: str, rare: frozenset[str] = frozenset(), per_typo: float = 10) -> bool:
     """Whether two normalized texts have the same words in the same order, but for typos.
 
     A space may be in the wrong place, too many or missing. `rare` are words that occur once in all texts: where only
-    one of two differing parts has such a word, that is a misspelling. Other parts must differ as by a typo in a word.
+    one of two differing parts has such a word, that is a misspelling. Other parts must differ as by a typo in a word. There
+    may be one typo for every `per_typo` characters.
     """
     mine, yours = normalized_words(one), normalized_words(other)
     typos = 0
@@ -64,7 +66,7 @@ def same_but_for_typos(one: str, other: str, rare: frozenset[str] = frozenset())
             if not _misspelling(here, there, rare):
                 return False
             typos += edits("".join(here), "".join(there))
-    return typos <= max(1, min(len(one), len(other)) // CHARACTERS)
+    return typos <= max(1, min(len(one), len(other)) / per_typo)
 
 
 def _misspelling(mine: Sequence[str], yours: Sequence[str], rare: frozenset[str]) -> bool:

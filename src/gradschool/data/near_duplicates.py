@@ -57,7 +57,7 @@ def alike(examples: Sequence[Example], threshold: float) -> list[tuple[int, ...]
     if threshold == 1 or not texts:
         return found
     limits = Limits.of(threshold)
-    characters = np.concatenate((similar(corpus, limits), contained(corpus, limits), misspelt(corpus)))
+    characters = np.concatenate((similar(corpus, limits), contained(corpus, limits), misspelt(corpus, limits)))
     words = [(cluster[0], other) for cluster in found for other in cluster[1:]]
     by_words = np.array(words, dtype=np.int64).reshape(-1, 2)
     roots = components(len(texts), np.concatenate((by_words, characters)))

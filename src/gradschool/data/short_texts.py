@@ -4,6 +4,7 @@ Word n-grams miss these, because one changed word changes most n-grams of a shor
 but texts that mean different things also share many. So the answers decide how alike two questions must be.
 """
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -41,11 +42,13 @@ class Limits:
 
     jaccard: float
     containment: float
+    per_typo: float  # characters of a very short text for each typo that it may have
 
     @classmethod
     def of(cls, threshold: float) -> "Limits":
         """The limits that correspond to a threshold for word 5-grams: a word has about five characters."""
-        return cls(max(0.5, 1 - 2 * (1 - threshold)), 1 - (1 - threshold) / 2)
+        differs = 1 - threshold
+        return cls(max(0.5, 1 - 2 * differs), 1 - differs / 2, round(2 / differs, 6) if differs else math.inf)
 
 
 class Corpus:
