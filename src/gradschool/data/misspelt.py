@@ -11,7 +11,7 @@ import numpy as np
 
 from gradschool.data.normalize import normalized_words
 from gradschool.data.shingles import words_of
-from gradschool.data.short_texts import Corpus, Index, Limits, Links, only_typos
+from gradschool.data.short_texts import Corpus, Index, Limits, Links
 
 SIZE, MAX_CHARACTERS = 3, 64  # characters of a gram, and of a text: in longer ones, 5-grams survive two typos
 HASHES, BANDS = 60, 20  # finds a pair with a Jaccard similarity of .5 with probability .93
@@ -22,19 +22,14 @@ MIN_EXCHANGED, MIN_LENGTHENED, MIN_WRONG = 2, 4, 5
 
 
 def misspelt(corpus: Corpus, limits: Limits) -> Links:
-    """Pairs of very short texts with the same numbers and the same words, but for typos.
-
-    With different answers, the stricter rule of `short_texts.only_typos` holds. Texts of two classes are not linked.
-    """
+    """Pairs of very short texts with the same answer, the same numbers and the same words, but for typos."""
     index = Index(corpus, corpus.short_blocks(SIZE, MAX_CHARACTERS), HASHES, BANDS)
-    pairs = index.candidates(LEAST)
-    pairs = pairs[~corpus.two_classes(pairs)]
+    pairs = index.candidates(LEAST, other_answers=False)
+    pairs = pairs[corpus.same_answer(pairs)]  # hashes may be equal by chance
     texts, rare = corpus.texts, rare_words(corpus, np.unique(pairs).tolist())
     kept = [
         same_but_for_typos(texts[one], texts[other], rare, limits.per_typo)
-        if same
-        else only_typos(texts[one], texts[other])
-        for (one, other), same in zip(pairs.tolist(), corpus.same_answer(pairs).tolist(), strict=True)
+        for one, other in pairs.tolist()
     ]
     return np.asarray(pairs[np.array(kept, dtype=bool)])
 
@@ -55,8 +50,8 @@ def same_but_for_typos(one: str, other: str, rare: frozenset[str] = frozenset(),
     """Whether two normalized texts have the same words in the same order, but for typos.
 
     A space may be in the wrong place, too many or missing. `rare` are words that occur once in all texts: where only
-    one of two differing parts has such a word, that is a misspelling. Other parts must differ as by a typo in a word. There
-    may be one typo for every `per_typo` characters.
+    one of two differing parts has such a word, that is a misspelling. Other parts must differ as by a typo in a word. One
+    typo is allowed for every `per_typo` characters.
     """
     mine, yours = normalized_words(one), normalized_words(other)
     typos = 0

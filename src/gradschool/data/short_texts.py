@@ -78,6 +78,14 @@ class Corpus:
         fit[fit] = [has_words(self.texts[place]) for place in np.flatnonzero(fit).tolist()]
         return fit
 
+    @cached_property
+    def digits(self) -> Hashes:
+        """A hash of the words with digits of each text that is compared by characters; 0 if it has none."""
+        found = np.zeros(len(self.texts), dtype=np.uint64)
+        places = np.flatnonzero(self.is_short)
+        found[places] = [numbers_key(self.texts[place]) for place in places.tolist()]
+        return found
+
     def short_blocks(self, size: int = SIZE, longest: int = MAX_CHARACTERS) -> Iterator[tuple[Places, Grams]]:
         """The positions of the texts that are compared by characters, in blocks, with their grams that count.
 
@@ -149,22 +157,26 @@ class Index:
             numbers.append(places)
             keys.append(banded(rows, bands))
             low.append(rows.astype(np.uint8))
-            digits.append(np.array([numbers_key(corpus.texts[n]) for n in places.tolist()], dtype=np.uint64))
+            digits.append(corpus.digits[places])
         self._numbers = np.concatenate(numbers)
         self._keys, self._low = np.concatenate(keys), np.concatenate(low)
         self._keys ^= np.concatenate(digits)[:, None]  # other numbers, other text
 
-    def candidates(self, least: float) -> Links:
-        """Pairs whose estimated similarity is at least `least`."""
+    def candidates(self, least: float, other_answers: bool = True) -> Links:
+        """Pairs whose estimated similarity is at least `least`; without `other_answers`, of texts with one answer."""
         answers = self._corpus.answers[self._numbers].astype(np.uint64) * MULTIPLIER
         count = len(self._numbers)
-        found = np.zeros(0, dtype=np.int64)
+        found = [np.zeros(0, dtype=np.int64)]
         for band in range(self._bands):
             key = self._keys[:, band]
-            for pairs in (_neighbours(key ^ answers, WINDOW), _neighbours(key, OTHER_WINDOW, CROWD)):
-                codes = np.setdiff1d(pairs.min(axis=1) * count + pairs.max(axis=1), found)
-                found = np.union1d(found, codes[self._estimates(codes, count) >= least])
-        return np.column_stack((self._numbers[found // max(count, 1)], self._numbers[found % max(count, 1)]))
+            pairs = _neighbours(key ^ answers, WINDOW)
+            if other_answers:
+                pairs = np.concatenate((pairs, _neighbours(key, OTHER_WINDOW, CROWD)))
+            if len(pairs):
+                codes = pairs.min(axis=1) * count + pairs.max(axis=1)
+                found.append(codes[self._estimates(codes, count) >= least])
+        codes = np.unique(np.concatenate(found))
+        return np.column_stack((self._numbers[codes // max(count, 1)], self._numbers[codes % max(count, 1)]))
 
     def _estimates(self, codes: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.float64]:
         """The fraction of equal hashes of each pair."""
