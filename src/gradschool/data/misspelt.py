@@ -27,10 +27,7 @@ def misspelt(corpus: Corpus, limits: Limits) -> Links:
     pairs = index.candidates(LEAST, other_answers=False)
     pairs = pairs[corpus.same_answer(pairs)]  # hashes may be equal by chance
     texts, rare = corpus.texts, rare_words(corpus, np.unique(pairs).tolist())
-    kept = [
-        same_but_for_typos(texts[one], texts[other], rare, limits.per_typo)
-        for one, other in pairs.tolist()
-    ]
+    kept = [same_but_for_typos(texts[one], texts[other], rare, limits.per_typo) for one, other in pairs.tolist()]
     return np.asarray(pairs[np.array(kept, dtype=bool)])
 
 
@@ -50,8 +47,8 @@ def same_but_for_typos(one: str, other: str, rare: frozenset[str] = frozenset(),
     """Whether two normalized texts have the same words in the same order, but for typos.
 
     A space may be in the wrong place, too many or missing. `rare` are words that occur once in all texts: where only
-    one of two differing parts has such a word, that is a misspelling. Other parts must differ as by a typo in a word. One
-    typo is allowed for every `per_typo` characters.
+    one of two differing parts has such a word, that is a misspelling. Other parts must differ as by a typo in a word.
+    One typo is allowed for every `per_typo` characters.
     """
     mine, yours = normalized_words(one), normalized_words(other)
     typos = 0
