@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 from gradschool.scores import Abstention as Abstention
 from gradschool.scores import AgainstIncumbent as AgainstIncumbent
+from gradschool.scores import ComparedBase as ComparedBase
 from gradschool.scores import Coverage as Coverage
 from gradschool.scores import Difference as Difference
 from gradschool.scores import Floor as Floor

@@ -41,7 +41,7 @@ from gradschool.files import (
     write_json,
 )
 from gradschool.job import Job
-from gradschool.records import BaseIdentity, Event, Note, Progress, RungResult, Split, Work
+from gradschool.records import BaseIdentity, ComparedBase, Event, Note, Progress, RungResult, Split, Work
 from gradschool.saved_job import JOB_FILE, SavedJob, read_saved_job, trust_run
 
 T = TypeVar("T")
@@ -76,6 +76,7 @@ SPLIT: Key[Split] = Key("split", Split)
 INPUTS: Key[dict[str, str]] = Key("inputs", dict[str, str])  # hashes of guidelines and metric files
 DOCUMENTS: Key[dict[str, str]] = Key("documents", dict[str, str])  # hash of the documents, once they are indexed
 ENGINE: Key[BaseIdentity] = Key("engine", BaseIdentity)
+BASES: Key[tuple[ComparedBase, ...]] = Key("bases", tuple[ComparedBase, ...])  # if the job names several
 PACKAGE: Key[str] = Key("package", str)  # folder of the packaged specialist
 
 
@@ -110,8 +111,8 @@ class Run:
     not saved, holds nothing that a resumed climb could use: leaving the context with a GradschoolError removes it.
     """
 
-    def __init__(self, folder: Path, job: Job, *, new: bool = False) -> None:
-        self.folder, self.job = folder, job
+    def __init__(self, folder: Path, job: Job, *, new: bool = False, outer: "Run | None" = None) -> None:
+        self.folder, self.job, self.outer = folder, job, outer
         self.new = new
         self._lock = filelock.FileLock(folder / LOCK, mode=PRIVATE & FILE_MODE)
 
@@ -155,6 +156,17 @@ class Run:
             )
         refuse_links(folder)
         return cls(folder, read_saved_job(folder / JOB_FILE))
+
+    def over(self, base: str) -> "Run":
+        """The same run, of the job over one of its bases."""
+        return Run(self.folder, self.job.over(base), new=self.new)
+
+    def inner(self, name: str, base: str) -> "Run":
+        """The steps of this run's job over one of its bases, kept apart under a name; the index of documents is shared.
+
+        It is not locked: this run is.
+        """
+        return Run(self.work(name), self.job.over(base), new=True, outer=self)
 
     def __enter__(self) -> "Run":
         """Lock the run, and remove what a killed process left unfinished; raises UsageError if another one holds it."""
@@ -239,7 +251,7 @@ class Run:
         """A saved value with the paths in this run as they are now: the run may have been moved."""
         if not self._began:
             return value
-        before, now = f"{self._began}{os.sep}", f"{self.folder.resolve()}{os.sep}"
+        before, now = f"{self._began}{os.sep}", f"{(self.outer or self).folder.resolve()}{os.sep}"
         return each_text(value, lambda text: now + text.removeprefix(before) if text.startswith(before) else text)
 
     @property
@@ -255,6 +267,8 @@ class Run:
     @cached_property
     def _began(self) -> str:
         """The folder in which the run began; empty if it is still there, or if an earlier version began it."""
+        if self.outer:
+            return self.outer._began
         began = SavedJob.read(self.folder / JOB_FILE).run
         return "" if began == str(self.folder.resolve()) else began
 
@@ -288,6 +302,11 @@ class Run:
     def work(self, name: str) -> Path:
         """A folder for work in progress, such as checkpoints or an index."""
         return self.folder / "work" / name
+
+    @property
+    def index(self) -> Path:
+        """The folder of the index of the job's documents, which is the same over every base."""
+        return self.outer.index if self.outer else self.work("index")
 
     @property
     def specialist(self) -> Path:

@@ -59,7 +59,7 @@ def open_engine(settings: Settings, folder: Path, *, packaged: bool = False) -> 
     downloads. Settings of a `packaged` specialist cannot choose the API key that a server gets. Raises ModelError if
     the model does not exist or cannot be used, TrustError for a server that the user has not allowed.
     """
-    name = settings.base_model
+    name = settings.base
     refuse_other_pages(name)
     if name.startswith(SERVER) and not ollama_name(name):
         return _open_remote(settings, packaged)
@@ -85,7 +85,7 @@ def base_folder(settings: Settings, engine: Engine) -> Path | None:
     from gradschool.model.local import local_engine
 
     local = local_engine(engine)
-    return local.folder if local and not has_own_name(settings.base_model) and not local.revision else None
+    return local.folder if local and not has_own_name(settings.base) and not local.revision else None
 
 
 def remember_base(settings: Settings, engine: Engine) -> Work[None]:
@@ -128,7 +128,7 @@ def address_meant(name: str) -> str:
 def _open_remote(settings: Settings, packaged: bool) -> Engine:
     from gradschool.model.remote import RemoteEngine
 
-    name = settings.base_model
+    name = settings.base
     if settings.quantization:
         raise UsageError(
             f"quantization cannot be set for {name}.",
@@ -158,7 +158,7 @@ def _mirror(address: str) -> str:
 
 def _find(settings: Settings, folder: Path) -> Work[Found]:
     """A base on this machine, downloaded or converted if necessary."""
-    name = settings.base_model
+    name = settings.base
     if name == BUILT_IN:
         if not POCKET.is_dir():
             raise ModelError("The built-in model is missing.", f"{POCKET} does not exist.", "install gradschool again.")

@@ -142,7 +142,7 @@ def _rows(rows: Sequence[Scored], portable: Callable[[Any], Any]) -> list[Any]:
 
 def _places(run: Run, manifest: Manifest) -> list[Path]:
     """The folders of a run, of its job and of its base, as they may be named."""
-    base = path_named(run.job.settings.base_model, run.job.folder) if manifest.in_folder else None
+    base = path_named(run.job.settings.base, run.job.folder) if manifest.in_folder else None
     places = [run.job.folder, run.folder, *([base] if base else [])]
     return [*(place.absolute() for place in places), *(place.resolve() for place in places)]
 
@@ -177,7 +177,7 @@ def manifest_of(run: Run, specialist: Specialist, chosen: RungResult, split: Spl
         gradschool=__version__,
         rung=chosen.rung,
         verdict="passed" if chosen.passed else "not passed",
-        base_model=identity.name if in_folder else settings.base_model,
+        base_model=identity.name if in_folder else settings.base,
         base=identity,
         in_folder=in_folder,
         model=settings.model,
@@ -239,7 +239,7 @@ def open_verified(folder: Path, manifest: Manifest, base_model: str | None = Non
     engine: Engine = yield from open_engine(settings, folder, packaged=True)
     if part := engine.identity.other_part(base):
         raise DamagedError(
-            f"The base model {settings.base_model!r} is not the one this specialist was made with.",
+            f"The base model {settings.base!r} is not the one this specialist was made with.",
             f"The hash of its {part} differs.",
             "use the same revision of the base; --base names another place of it.",
         )

@@ -55,6 +55,11 @@ class Trained:
     falling: bool = False  # the validation loss was lowest at the last step
 
 
+def trial_name(rate: float) -> str:
+    """The name of the short trial of a learning rate."""
+    return f"trial-{rate:g}"
+
+
 def make_rows(
     student: Specialist,
     examples: Sequence[Example],
@@ -89,14 +94,26 @@ def make_rows(
 
 
 def learning_rate_trial(
-    student: Specialist, train: Sequence[Rendered], validation: Sequence[Rendered], inputs: RungInputs, rate: float
+    student: Specialist,
+    train: Sequence[Rendered],
+    validation: Sequence[Rendered],
+    inputs: RungInputs,
+    rate: float,
+    *,
+    keep: bool = False,
 ) -> Work[float]:
-    """Train for a short time at a learning rate; returns the lowest validation loss, in nats per answer token."""
+    """Train for a short time at a learning rate; returns the lowest validation loss, in nats per answer token.
+
+    With `keep`, the weights of that loss are saved in a folder with the name of the trial.
+    """
     plan = plan_for(train, inputs, rate, TRIAL_FRACTION)
-    engine, world = local(student), current()
-    job = yield from train_job(engine, train, validation, plan, inputs, f"trial-{rate:g}")
+    engine, world, name = local(student), current(), trial_name(rate)
+    job = yield from train_job(engine, train, validation, plan, inputs, name)
     broadcast(job, world)
-    state = yield from run_training(job.training(student_of(engine, job.tune), engine, world), inputs)
+    training = job.training(student_of(engine, job.tune), engine, world)
+    state = yield from run_training(training, inputs)
+    if keep:
+        save(with_weights(training.best, training, engine, job.tune), engine, inputs, name)
     return state.best_loss
 
 
