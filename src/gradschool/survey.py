@@ -1,6 +1,7 @@
 """The bases that a job lists, each opened once: which ones can be used, and which examples each can read."""
 
 import gc
+import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -62,6 +63,11 @@ def survey(job: Job, ladder: Sequence[Rung]) -> Work[tuple[Surveyed, ...]]:
         if one.left_out:
             yield Note(f"bases: {one.base} is left out: {one.left_out}", "warning")
     return tuple(found)
+
+
+def smallest(found: Sequence[Surveyed]) -> str:
+    """The smallest base that can be used; one of unknown size counts as the largest."""
+    return min((one for one in found if not one.left_out), key=lambda one: one.bytes or math.inf).base
 
 
 def reason_of(error: GradschoolError) -> str:

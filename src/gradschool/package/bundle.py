@@ -64,8 +64,8 @@ from gradschool.package.portable import (
     within,
     without_places,
 )
-from gradschool.records import Example, Note, RungResult, Scored, Split, Work
-from gradschool.run import ENVIRONMENT_FILE, EVENTS_FILE, FIT_TEXTS, PACKED, Run
+from gradschool.records import ComparedBase, Example, Note, RungResult, Scored, Split, Work
+from gradschool.run import BASES, ENVIRONMENT_FILE, EVENTS_FILE, FIT_TEXTS, PACKED, Run
 from gradschool.saved_job import JOB_FILE, SavedJob
 from gradschool.score.metrics import files_of
 from gradschool.settings import BUILT_IN, Settings
@@ -112,7 +112,9 @@ def pack(
         _write_records(run, folder / EVIDENCE, manifest, portable)
         shown = portable(list_of(RungResult).dump_python([*results], mode="json"))
         write_json(folder / EVIDENCE / RESULTS_FILE, shown)
-        write_text(folder / CARD, card(manifest, list_of(RungResult).validate_python(shown)))
+        bases = portable(list_of(ComparedBase).dump_python([*(run.saved(BASES) or ())], mode="json"))
+        compared = list_of(ComparedBase).validate_python(bases)
+        write_text(folder / CARD, card(manifest, list_of(RungResult).validate_python(shown), bases=compared))
         seal(folder, manifest)
     return str(run.specialist)
 
