@@ -6,7 +6,6 @@ climb goes on over the smallest base whose validation score is not proven to be 
 test set is not used: its questions are not asked, and no part of the error budget is spent.
 """
 
-import gc
 import math
 import shutil
 import time
@@ -28,7 +27,7 @@ from gradschool.rungs.short_trial import short_trial
 from gradschool.saved_job import JOB_FILE, demand_own_run
 from gradschool.score.bases import Entry, Measured, judge
 from gradschool.specialist import Recipe, Specialist, specialist_of
-from gradschool.survey import Surveyed, reason_of, silent, survey
+from gradschool.survey import Surveyed, collect, reason_of, silent, survey
 from gradschool.workspace import UNREAD, Workspace, check_job, demand_same_inputs, divide, open_job
 
 SHARED = (INPUTS.name, SPLIT.name, UNREAD.name)  # what the comparison and the climb have in common
@@ -69,7 +68,7 @@ def _compare(run: Run, ladder: Sequence[Rung]) -> Work[tuple[ComparedBase, ...]]
         work = partial(_measure, inner, ladder, [_inner(run, one).fit_texts for one in usable])
         yield Note(f"bases: trying {surveyed[number].base} on validation.")
         measured[number] = yield from run.once(Key(f"compared-{number}", Measured), partial(_named, work, inner))
-        gc.collect()  # networks refer to themselves; the next one needs the memory
+        collect(surveyed[number])
         if not measured[number].left_out:
             entry = Entry(surveyed[number].base, surveyed[number].bytes, measured[number])
             yield Note(f"bases: {entry.base} reaches {entry.mean:.3f} on validation: {measured[number].recipe}.")

@@ -52,10 +52,10 @@ def survey(job: Job, ladder: Sequence[Rung]) -> Work[tuple[Surveyed, ...]]:
         yield Progress("bases: opening each", number, len(job.settings.bases), "bases")
         try:
             found.append((yield from _opened(job.over(base), examples, ladder)))
+            collect(found[-1])
         except (ModelError, ResourceError) as error:
             errors.append(error)
             found.append(Surveyed(base, left_out=reason_of(error)))
-        gc.collect()  # networks refer to themselves; the next one needs the memory
     if len(errors) == len(found):
         raise none_left(errors)
     found = without_the_short(found, len(examples))
@@ -63,6 +63,12 @@ def survey(job: Job, ladder: Sequence[Rung]) -> Work[tuple[Surveyed, ...]]:
         if one.left_out:
             yield Note(f"bases: {one.base} is left out: {one.left_out}", "warning")
     return tuple(found)
+
+
+def collect(one: Surveyed) -> None:
+    """Free the memory of a base that was opened: networks refer to themselves, and the next base needs the memory."""
+    if one.trains:
+        gc.collect()
 
 
 def smallest(found: Sequence[Surveyed]) -> str:

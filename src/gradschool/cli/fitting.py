@@ -25,9 +25,7 @@ STYLES = {"yes": "green", "no": "red"}
 def fit(
     base: Annotated[
         str | None,
-        typer.Argument(
-            help="a known base, a folder or a Hub id, or a list with commas; default: all known bases"
-        ),
+        typer.Argument(help="a known base, a folder or a Hub id, or a list with commas; default: all known bases"),
     ] = None,
     job: Annotated[Path | None, typer.Option(help="take lengths and settings from this job")] = None,
     tokens: Annotated[int, typer.Option(min=2, help="tokens of the longest example, answer included")] = 1024,
