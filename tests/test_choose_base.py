@@ -49,7 +49,7 @@ class Orchard:
     asked: list[tuple[str, str]] = field(default_factory=list)
     broken: dict[str, Exception] = field(default_factory=dict)
 
-    def open(self, settings: Settings, folder: Path, *, packaged: bool = False) -> Work[Engine]:
+    def open(self, settings: Settings, folder: Path, **_: object) -> Work[Engine]:
         name = settings.base
         if name in self.broken:
             raise self.broken[name]

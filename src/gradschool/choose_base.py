@@ -47,11 +47,13 @@ def choose_base(run: Run, ladder: Sequence[Rung]) -> Work[Run]:
     adopt(_inner(run, number), run, ladder)
     for other in range(len(bases)):
         shutil.rmtree(_inner(run, other).folder / "work", ignore_errors=True)  # adapters of trials
-    return run.over(bases[number].base)
+    return Run(run.folder, run.job.over(bases[number].base), new=run.new)
 
 
 def _inner(run: Run, number: int) -> Run:
-    return run.inner(f"{FOLDER}/{number}", run.job.settings.bases[number])
+    """The steps of the job over one of its bases, kept apart; the index of documents is shared, and so is the lock."""
+    base = run.job.settings.bases[number]
+    return Run(run.work(f"{FOLDER}/{number}"), run.job.over(base), new=True, outer=run)
 
 
 def _compare(run: Run, ladder: Sequence[Rung]) -> Work[tuple[ComparedBase, ...]]:

@@ -183,6 +183,15 @@ class Decoding:
     log_probs: bool = field(default=False, repr=False)  # it changes no text; answers are saved by a hash of the repr
 
 
+@dataclass(frozen=True, slots=True)
+class NumberFormat:
+    """The number format that a base computes in on a kind of device, and the reason, with what was measured."""
+
+    name: Literal["float32", "bfloat16", "float16"]
+    device: str
+    reason: str = ""
+
+
 FailureKind = Literal["empty answer", "cut off", "too long for the model", "server", "metric", "no answer"]
 
 

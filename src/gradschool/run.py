@@ -41,7 +41,7 @@ from gradschool.files import (
     write_json,
 )
 from gradschool.job import Job
-from gradschool.records import BaseIdentity, ComparedBase, Event, Note, Progress, RungResult, Split, Work
+from gradschool.records import BaseIdentity, ComparedBase, Event, Note, NumberFormat, Progress, RungResult, Split, Work
 from gradschool.saved_job import JOB_FILE, SavedJob, read_saved_job, trust_run
 
 T = TypeVar("T")
@@ -77,6 +77,8 @@ INPUTS: Key[dict[str, str]] = Key("inputs", dict[str, str])  # hashes of guideli
 DOCUMENTS: Key[dict[str, str]] = Key("documents", dict[str, str])  # hash of the documents, once they are indexed
 ENGINE: Key[BaseIdentity] = Key("engine", BaseIdentity)
 BASES: Key[tuple[ComparedBase, ...]] = Key("bases", tuple[ComparedBase, ...])  # if the job names several
+FORMAT: Key[NumberFormat] = Key("format", NumberFormat)  # that a local base answers in
+TRAINING_FORMAT: Key[NumberFormat] = Key("tune-format", NumberFormat)
 PACKAGE: Key[str] = Key("package", str)  # folder of the packaged specialist
 
 
@@ -156,17 +158,6 @@ class Run:
             )
         refuse_links(folder)
         return cls(folder, read_saved_job(folder / JOB_FILE))
-
-    def over(self, base: str) -> "Run":
-        """The same run, of the job over one of its bases."""
-        return Run(self.folder, self.job.over(base), new=self.new)
-
-    def inner(self, name: str, base: str) -> "Run":
-        """The steps of this run's job over one of its bases, kept apart under a name; the index of documents is shared.
-
-        It is not locked: this run is.
-        """
-        return Run(self.work(name), self.job.over(base), new=True, outer=self)
 
     def __enter__(self) -> "Run":
         """Lock the run, and remove what a killed process left unfinished; raises UsageError if another one holds it."""

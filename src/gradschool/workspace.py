@@ -20,11 +20,11 @@ from gradschool.files import hash_of, write_lines
 from gradschool.incumbent import Compared, compared, find_incumbent, incumbent_files, incumbent_hash, without_answer
 from gradschool.job import Job, demand_prepared
 from gradschool.model.engine import Engine
-from gradschool.model.opening import is_moved, open_engine, remember_base
+from gradschool.model.opening import format_of, is_moved, open_engine, remember_base
 from gradschool.model.places import find_base
 from gradschool.model.spoken import evidence_against
 from gradschool.records import Decoding, Example, Note, Source, Split, Use, Work
-from gradschool.run import DOCUMENTS, ENGINE, INPUTS, SPLIT, Key, Run
+from gradschool.run import DOCUMENTS, ENGINE, FORMAT, INPUTS, SPLIT, TRAINING_FORMAT, Key, Run
 from gradschool.rungs.ladder import LADDER, count_looks
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Rung, RungInputs
@@ -170,7 +170,7 @@ def _incumbent(job: Job, run: Run | None, data: Dataset, measure: Measure, level
 
 
 def open_base(job: Job, run: Run | None = None) -> Work[Engine]:
-    """Open the job's base; a resumed run gets the revision that it began with.
+    """Open the job's base; a resumed run gets the revision and the number formats that it began with.
 
     Raises DamagedError if the weights or the chat template have changed since.
     """
@@ -182,9 +182,12 @@ def open_base(job: Job, run: Run | None = None) -> Work[Engine]:
         folder = find_base(began_with, settings.base)
         yield Note(f"The base {began_with.name} is now in {folder}.")
         settings = settings.model_copy(update={"base_model": str(folder)})
-    engine: Engine = yield from open_engine(settings, job.folder)
+    answering, training = (run.saved(FORMAT), run.saved(TRAINING_FORMAT)) if run else (None, None)
+    engine: Engine = yield from open_engine(settings, job.folder, answering=answering, training=training)
     if run:
         yield from remember_base(settings, engine)
+        if number_format := format_of(engine):
+            run.save(FORMAT, number_format)
     began = run.save(ENGINE, engine.identity) if run else engine.identity
     known = replace(engine.identity, files=engine.identity.files if began.files else "")  # old runs lack it
     if began.weights:  # a folder may have been renamed

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import small_job
+from gradschool.files import sha256_of
 from gradschool.model import same_model
 from gradschool.model.fake import FakeEngine
 from gradschool.model.remote import RemoteEngine
@@ -120,7 +121,9 @@ def test_a_climb_over_a_server_ends_with_how_to_tune_it(serve: Serve, tmp_path: 
     pages = {"/api/version": {"version": "0.9.9"}, "/v1/models": {"data": [{"id": "plum:1b"}]}}
     text = f'base_model = "{serve(says(pages))}/v1"\nmodel = "plum:1b"\ntask = "Name a fruit."\n'
     text += '[goal]\nmetric = "exact_match"\npass_mark = 0.5\n[prompt]\nshots = [0]\n'
-    rows = [{"prompt": f"{word} {n * 37}", "completion": word} for n, word in enumerate(["apple", "fig", "quince"] * 12)]
+    rows = [
+        {"prompt": f"{word} {n * 37}", "completion": word} for n, word in enumerate(["apple", "fig", "quince"] * 12)
+    ]
     job = small_job.write_job(tmp_path / "fruit", text, rows)
     result = small_job.run("climb", job, "--run", tmp_path / "run")
     assert result.exit_code == 3, result.output

@@ -64,7 +64,7 @@ from gradschool.package.portable import (
     within,
     without_places,
 )
-from gradschool.records import ComparedBase, Example, Note, RungResult, Scored, Split, Work
+from gradschool.records import ComparedBase, Example, Note, NumberFormat, RungResult, Scored, Split, Work
 from gradschool.run import BASES, ENVIRONMENT_FILE, EVENTS_FILE, FIT_TEXTS, PACKED, Run
 from gradschool.saved_job import JOB_FILE, SavedJob
 from gradschool.score.metrics import files_of
@@ -191,13 +191,16 @@ def manifest_of(run: Run, specialist: Specialist, chosen: RungResult, split: Spl
     )
 
 
-def open_specialist(folder: Path, base_model: str | None = None) -> Work[Specialist]:
+def open_specialist(
+    folder: Path, base_model: str | None = None, answering: NumberFormat | None = None
+) -> Work[Specialist]:
     """Open a specialist: verify its files and open its base model, from `base_model` if it is in another place.
 
-    `folder` may be that of its run. Raises DamagedError if a file or the base model is not the one that was packaged.
+    `folder` may be that of its run, and `answering` is the number format of its test, by default the best one here.
+    Raises DamagedError if a file or the base model is not the one that was packaged.
     """
     folder = specialist_folder(folder)
-    return (yield from open_verified(folder, read_manifest(folder), base_model))
+    return (yield from open_verified(folder, read_manifest(folder), base_model, answering))
 
 
 def is_base(path: Path) -> bool:
@@ -224,7 +227,9 @@ def open_base_or_specialist(path: Path, base_model: str | None = None) -> Work[S
     return Specialist(engine, Recipe())
 
 
-def open_verified(folder: Path, manifest: Manifest, base_model: str | None = None) -> Work[Specialist]:
+def open_verified(
+    folder: Path, manifest: Manifest, base_model: str | None = None, answering: NumberFormat | None = None
+) -> Work[Specialist]:
     """Open a specialist whose files were verified when its manifest was read."""
     named_by_user(base_model)
     recipe, base = recipe_of(folder, manifest), manifest.base
@@ -238,7 +243,7 @@ def open_verified(folder: Path, manifest: Manifest, base_model: str | None = Non
         answers=manifest.answers,
         remote=manifest.remote,
     )
-    engine: Engine = yield from open_engine(settings, folder, packaged=True)
+    engine: Engine = yield from open_engine(settings, folder, packaged=True, answering=answering)
     if part := engine.identity.other_part(base):
         raise DamagedError(
             f"The base model {settings.base!r} is not the one this specialist was made with.",

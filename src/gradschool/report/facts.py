@@ -6,8 +6,8 @@ from pathlib import Path
 from gradschool.environment import Environment
 from gradschool.files import read_rows
 from gradschool.package.manifest import MANIFEST, Manifest, load_manifest
-from gradschool.records import Answer, ComparedBase, Gate, RungResult, SavedAnswer, Split, Verdict
-from gradschool.run import BASES, CLIMB, REOPENED, SPLIT, Key, Recorded, Run
+from gradschool.records import Answer, ComparedBase, Gate, NumberFormat, RungResult, SavedAnswer, Split, Verdict
+from gradschool.run import BASES, CLIMB, FORMAT, REOPENED, SPLIT, TRAINING_FORMAT, Key, Recorded, Run
 from gradschool.rungs.rung import Candidate, candidate_key
 
 
@@ -20,6 +20,7 @@ class Ended:
     remedies: tuple[str, ...] = ()
 
 
+FORMATS = {"number format of answers": FORMAT, "number format of training": TRAINING_FORMAT}
 ENDED: Key[Ended] = Key(CLIMB, Ended)
 
 
@@ -42,6 +43,7 @@ class Facts:
     split: Split | None
     ended: Ended | None
     bases: tuple[ComparedBase, ...]  # if the job names several
+    formats: dict[str, NumberFormat]  # that a local base computes in, by use
 
     @property
     def base(self) -> str:
@@ -84,6 +86,7 @@ def read_facts(run: Run) -> Facts:
         split=run.saved(SPLIT),
         ended=run.saved(ENDED),
         bases=run.saved(BASES) or (),
+        formats={use: found for use, key in FORMATS.items() if (found := run.saved(key))},
     )
 
 

@@ -17,10 +17,9 @@ from gradschool.model.adapter import save_adapter
 from gradschool.model.chat import Rendered
 from gradschool.model.four_bits import in_four_bits
 from gradschool.model.local import LocalEngine, demand_local
-from gradschool.model.machine import training_dtype
 from gradschool.model.memory import Device, free_bytes
 from gradschool.records import Conversation, Example, Gate, Note, Progress, Work
-from gradschool.run import FINAL, Key
+from gradschool.run import FINAL, TRAINING_FORMAT, Key
 from gradschool.rungs.rung import RungInputs
 from gradschool.settings import Tune
 from gradschool.specialist import Recipe, Specialist
@@ -172,11 +171,10 @@ def with_training(recipe: Recipe, folder: str, method: str) -> Recipe:
 
 
 def computing(engine: LocalEngine, tune: Tune) -> str:
-    """The dtype of a training and the reason for it, for a note."""
+    """The number format of a training and the reason for it, for a note."""
     if tune.method == "full":
         return "float32: steps on all weights are too small for bfloat16"
-    dtype, reason = training_dtype(engine.network)
-    return f"{str(dtype).removeprefix('torch.')}: {reason}"
+    return engine.training_format.reason
 
 
 def plan_for(rows: Sequence[Rendered], inputs: RungInputs, rate: float, fraction: float = 1.0) -> Plan:
@@ -199,8 +197,12 @@ def train_job(
     texts = None
     if plan.rehearsal:
         texts = yield from inputs.run.once(TEXTS_KEY, partial(write_texts, engine, plan.seed))
+    training = engine.answering_format
+    if tune.method == "lora":
+        training = inputs.run.save(TRAINING_FORMAT, engine.training_format)
     memory, base = memory_for(engine, train, plan, tune), str(engine.folder.resolve())
-    return TrainJob(base, tune, plan, tuple(train), tuple(validation), texts, str(checkpoint), memory)
+    formats = engine.answering_format, training
+    return TrainJob(base, tune, plan, tuple(train), tuple(validation), texts, str(checkpoint), memory, formats)
 
 
 def memory_for(engine: LocalEngine, train: Sequence[Rendered], plan: Plan, tune: Tune) -> MemoryPlan:
@@ -208,8 +210,8 @@ def memory_for(engine: LocalEngine, train: Sequence[Rendered], plan: Plan, tune:
     network = engine.network
     loaded = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
     dtype = network.dtype
-    if tune.method == "lora" and training_dtype(network)[0] != dtype:
-        dtype, loaded = training_dtype(network)[0], 0  # it works on a copy
+    if tune.method == "lora" and engine.training_dtype != dtype:
+        dtype, loaded = engine.training_dtype, 0  # it works on a copy
     method: Method = "4-bit lora" if in_four_bits(network) else tune.method
     device, packs = Device(network.device.type, dtype, free_bytes(network.device)), engine.reader().packs
     needed = TrainingMemory(network.config, method, tune.rank, device, packs=packs)
