@@ -10,6 +10,7 @@ from gradschool.data.ledger import claim, settle
 from gradschool.environment import peak_memory
 from gradschool.evaluate import evaluate_until, mean
 from gradschool.model.opening import base_folder
+from gradschool.package.base_words import advice_on_bases
 from gradschool.package.bundle import pack
 from gradschool.package.floor_words import notes_about
 from gradschool.package.prove import prove
@@ -109,12 +110,12 @@ def climb(run: Run, ladder: Sequence[Rung] = LADDER) -> Work[Climbed]:
     gates = yield from prove(run, base, asked, chosen.rows, workspace.measure)
     verdict = overall(chosen.result, gates)
     remedies: tuple[str, ...] = ()
+    bases = run.saved(BASES) or ()
     if verdict != "passed":
-        advice = [sentence for one in tested for sentence in one.candidate.advice]
+        advice = [*advice_on_bases(bases), *(sentence for one in tested for sentence in one.candidate.advice)]
         remedies = tuple(
             advise(chosen.result, results, workspace, ladder, advice, chosen.rows, instructions_of(run.job))
         )
-    bases = run.saved(BASES) or ()
     climbed = Climbed(verdict, chosen.result.rung, str(run.specialist), tuple(results), gates, remedies, bases)
     dismiss_helpers()
     # The run may have been moved, or its path may be relative to another folder, since it was saved.

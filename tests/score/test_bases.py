@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from gradschool.package.base_words import advice_on_bases
 from gradschool.score.bases import Entry, Measured, judge
 
 
@@ -55,7 +56,8 @@ def test_between_small_and_large_the_middle_one_may_be_the_smallest_that_is_good
     found = {one.base: one for one in judge(entries)}
     assert [base for base, one in found.items() if one.chosen] == ["m"]
     assert "proven worse than l (with 95% confidence)" in found["s"].reason
-    assert "not proven worse than l" in found["m"].reason and "m is smaller" in found["l"].reason
+    assert "not proven worse than l (with 95% confidence), which scores 0.025 more" in found["m"].reason
+    assert "m is smaller" in found["l"].reason
     assert found["s"].difference and found["s"].difference.other == "l" and found["s"].difference.interval.low > 0
     assert found["m"].score and found["m"].score.mean == 35 / 40 and found["m"].score.examples == 40
 
@@ -74,3 +76,11 @@ def test_a_base_of_unknown_size_counts_as_the_largest() -> None:
     other = entry("other", 0, RIGHT * 22 + WRONG * 18)
     assert chosen(server, other) == "other"  # of two, the better one
     assert chosen(entry("a", 0, RIGHT * 20 + WRONG), entry("b", 0, RIGHT * 20 + WRONG)) == "a"
+
+
+def test_the_best_base_is_advised_if_it_is_above_the_chosen_one() -> None:
+    found = list(judge([entry("large one", 9, RIGHT * 3 + WRONG * 2), entry("small", 1, RIGHT * 1 + WRONG * 4)]))
+    [advice] = advice_on_bases(found)
+    assert "large one was above small by +0.400" in advice and "5 examples do not prove" in advice
+    assert advice.endswith("--base-model 'large one'.")
+    assert list(advice_on_bases(list(judge([entry("a", 1, RIGHT * 9), entry("b", 2, RIGHT * 9)])))) == []

@@ -129,13 +129,14 @@ def _layers(config: PreTrainedConfig, dtype: torch.dtype, device: torch.device, 
     if width > stored:
         raise ValueError(f"A layer has {width} weights, and the files have {stored} bytes.")
     network = without_weights(small, dtype, min(depth, MAX_LAYERS, max(1, SHARE // (4 * max(width, 1)))))
+    network.to_empty(device=device)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network = network.to_empty(device=device)
         for tensor in (*network.parameters(), *network.buffers()):
             if tensor.is_floating_point():
                 torch.nn.init.normal_(tensor, std=0.02)
-    return network.eval().requires_grad_(False)
+    network.eval().requires_grad_(False)
+    return network
 
 
 def _shape(config: PreTrainedConfig) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """The comparison of several bases in words, as the terminal, the model card and the report page show it."""
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Sequence
 
 from gradschool.data.proof import VALIDATION_LEVEL
 from gradschool.environment import gigabytes
@@ -31,3 +32,14 @@ def behind_best(one: ComparedBase) -> str:
         return "the best" if one.score else ""
     low, high = one.difference.interval.low, one.difference.interval.high
     return f"{one.difference.mean:+.3f} ({low:+.3f} to {high:+.3f})"
+
+
+def advice_on_bases(bases: Sequence[ComparedBase]) -> Iterator[str]:
+    """Advise the best base if it scored higher than the chosen one, although that was not proven."""
+    for one in bases:
+        if one.chosen and one.difference and one.difference.mean > 0:
+            yield (
+                f"Another base: on validation, {one.difference.other} was above {one.base} by {behind_best(one)}, "
+                f"which {one.score.examples if one.score else 0} examples do not prove. To climb over it, name it alone: "
+                f"--base-model {shlex.quote(one.difference.other)}."
+            )

@@ -83,7 +83,8 @@ def _reason(one: Entry, best: Entry, chosen: Entry, among: Sequence[Entry], behi
             return "no other one can be used"
         if one is best:
             return "it has the best score, and every smaller one is proven worse or rejected"
-        return f"it is the smallest one that is not proven worse than {best.base} (with {PERCENT} confidence)"
+        above = f", which scores {behind.mean:.3f} more" if behind and behind.mean > 0 else ""
+        return f"it is the smallest one that is not proven worse than {best.base} (with {PERCENT} confidence){above}"
     if one not in among:
         return "a gate rejects its answers"
     if behind and behind.interval.low > 0:
