@@ -121,9 +121,8 @@ def test_a_climb_over_a_server_ends_with_how_to_tune_it(serve: Serve, tmp_path: 
     pages = {"/api/version": {"version": "0.9.9"}, "/v1/models": {"data": [{"id": "plum:1b"}]}}
     text = f'base_model = "{serve(says(pages))}/v1"\nmodel = "plum:1b"\ntask = "Name a fruit."\n'
     text += '[goal]\nmetric = "exact_match"\npass_mark = 0.5\n[prompt]\nshots = [0]\n'
-    rows = [
-        {"prompt": f"{word} {n * 37}", "completion": word} for n, word in enumerate(["apple", "fig", "quince"] * 12)
-    ]
+    fruits = enumerate(["apple", "fig", "quince"] * 12)
+    rows = [{"prompt": f"{fruit} {sha256_of(n)}", "completion": fruit} for n, fruit in fruits]
     job = small_job.write_job(tmp_path / "fruit", text, rows)
     result = small_job.run("climb", job, "--run", tmp_path / "run")
     assert result.exit_code == 3, result.output

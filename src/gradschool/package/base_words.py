@@ -40,6 +40,6 @@ def advice_on_bases(bases: Sequence[ComparedBase]) -> Iterator[str]:
         if one.chosen and one.difference and one.difference.mean > 0:
             yield (
                 f"Another base: on validation, {one.difference.other} was above {one.base} by {behind_best(one)}, "
-                f"which {one.score.examples if one.score else 0} examples do not prove. To climb over it, name it alone: "
-                f"--base-model {shlex.quote(one.difference.other)}."
+                f"which {one.score.examples if one.score else 0} examples do not prove. To climb over it, "
+                f"name it alone: --base-model {shlex.quote(one.difference.other)}."
             )
