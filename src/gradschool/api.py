@@ -24,6 +24,7 @@ from gradschool.records import (
     Abstention,
     AgainstIncumbent,
     Answer,
+    ComparedBase,
     Conversation,
     Cost,
     Coverage,
@@ -53,6 +54,7 @@ from gradschool.score.incumbent import MarginProof
 from gradschool.score.provable import Proof
 from gradschool.settings import RENAMED, Data, Rule, Settings, keyword_of, options
 from gradschool.specialist import Specialist
+from gradschool.survey import Surveyed
 from gradschool.tune.train_job import help_train_under_torchrun
 from gradschool.tune.world import current
 
@@ -61,6 +63,7 @@ __all__ = [
     "AgainstIncumbent",
     "Answer",
     "Climbed",
+    "ComparedBase",
     "Cost",
     "Coverage",
     "Difference",
@@ -90,6 +93,7 @@ __all__ = [
     "Source",
     "Split",
     "Step",
+    "Surveyed",
     "Use",
     "check",
     "climb",
