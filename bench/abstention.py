@@ -25,12 +25,12 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.naive_bayes import MultinomialNB
 
 from bench.usage import documented
-from gradschool.data.proof import Looks
+from gradschool.data.proof import Levels, Looks, levels_of
 from gradschool.environment import environment
 from gradschool.files import read_json, write_json
 from gradschool.model.signals import MARGIN, MEAN
 from gradschool.records import Abstention, Answer, Report, Scored
-from gradschool.score.abstention import Levels, judge_answered, keeps, levels_of
+from gradschool.score.abstention import judge_answered, keeps
 from gradschool.score.stats import bounds
 from gradschool.score.threshold import Look, choose
 from gradschool.settings import Goal

@@ -11,6 +11,7 @@ version, which is timed in the same run. Writes bench/results/near_duplicates.js
 
 import os
 import random
+import string
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ import numpy as np
 from bench.usage import documented
 from gradschool.data.check import check
 from gradschool.data.contained import contained
+from gradschool.data.misspelt import misspelt
 from gradschool.data.near_duplicates import near_duplicates, near_texts, question_text
 from gradschool.data.normalize import normalize
 from gradschool.data.read import read_examples
@@ -65,6 +67,10 @@ def changes(chance: random.Random, vocabulary: Sequence[str]) -> dict[str, Calla
         place = chance.randrange(1, len(text) - 2)
         return text[:place] + text[place + 1] + text[place] + text[place + 2 :]
 
+    def wrong_letter(text: str) -> str:
+        place = chance.randrange(1, len(text) - 2)
+        return text[:place] + chance.choice(string.ascii_lowercase) + text[place + 1 :]
+
     def replaced(text: str) -> str:
         words = text.split()
         words[chance.randrange(len(words))] = chance.choice(vocabulary)
@@ -73,6 +79,7 @@ def changes(chance: random.Random, vocabulary: Sequence[str]) -> dict[str, Calla
     return {
         "a typo": typo,
         "two typos": lambda text: typo(typo(text)),
+        "two wrong letters": lambda text: wrong_letter(wrong_letter(text)),
         "a replaced word": replaced,
         "a greeting": lambda text: f"Hi there, {text} Thanks!",
         "in a mail": lambda text: (
@@ -124,7 +131,7 @@ def precision(examples: Sequence[Example]) -> dict[str, Any]:
     texts, result = [normalize(question_text(example)) for example in examples], {}
     for name, answers in (("same", ["x"] * len(texts)), ("different", list(map(str, range(len(texts)))))):
         corpus = Corpus(texts, answers)
-        for find in (similar, contained):
+        for find in (similar, contained, misspelt):
             pairs = find(corpus, Limits.of(THRESHOLD)).tolist()
             agree = [examples[one].ideal == examples[other].ideal for one, other in pairs]
             result[f"{find.__name__}, answers all {name}"] = {

@@ -1,6 +1,6 @@
 """How often climbs pass falsely, how often good specialists pass, and what trivial answers score, by simulation.
 
-    python -m bench.verdict
+    python -m bench.verdict [PART ...]
 
 Each row is 10,000 simulated climbs of four rungs, with the bounds, the error budget and the early end of a look as they
 are in gradschool. Answers of the rungs are correlated, as they are to the same questions. In the rows of false passes
@@ -24,7 +24,7 @@ from bench.usage import documented
 from gradschool.data.power import best_cap
 from gradschool.data.proof import VALIDATION_LEVEL, Looks, look_level, part_of_later_climb
 from gradschool.environment import environment
-from gradschool.files import write_json
+from gradschool.files import read_json, write_json
 from gradschool.records import Verdict
 from gradschool.score.certain import ask_until, certain, decide_by
 from gradschool.score.dirichlet import chance_at_most
@@ -195,10 +195,10 @@ def stopped(truth: float, number: int = 110, climbs: int = 1000) -> dict[str, fl
     return {"asked": asked / climbs / number, "other verdicts": changed / climbs}
 
 
-def main() -> None:
-    """Simulate and write the results."""
+def worlds() -> dict[str, Draw]:
+    """Data on which every pass is false."""
     same = (MARK,) * RUNGS
-    worlds = {
+    return {
         "independent, right or wrong": independent(same, 110),
         "independent, graded": independent(same, 110, graded=True),
         "30 groups of 4": grouped(lambda random: np.full(30, 4.0)),
@@ -208,29 +208,42 @@ def main() -> None:
         "unprotected: near-duplicates count as independent": grouped(lambda random: np.full(34, 3.0), ignored=True),
         "unprotected: unequal groups are not known": grouped(unequal(30), ignored=True),
     }
-    again = {
+
+
+def again() -> dict[str, float]:
+    """How often one of ten climbs passes falsely."""
+    return {
         "ten climbs, repairs without regard to the test": climbed_again(ledger=True),
         "ten climbs, repairs kept if the test score rose": climbed_again(ledger=True, chosen=True),
         "unprotected: no ledger, repairs without regard to the test": climbed_again(ledger=False),
         "unprotected: no ledger, repairs kept if the test score rose": climbed_again(ledger=False, chosen=True),
         "each of ten climbs on fresh test examples": climbed_again(ledger=True, fresh=True),
     }
-    result: dict[str, Any] = {
-        "command": "python -m bench.verdict",
-        "climbs": CLIMBS,
-        "budget": BUDGET,
-        "mark": MARK,
-        "false passes": {name: false_passes(draw) for name, draw in worlds.items()},
-        "climbed again": again,
-        "power": {str(number): power(number) for number in (30, 60, 110, 300)},
-        "stopped": {str(truth): stopped(truth) for truth in (0.3, 0.6, 0.8, 0.92, 0.99)},
-        "cheats": cheats(Path(__file__).parents[1] / "examples"),
-    }
+
+
+PARTS: dict[str, Callable[[], Any]] = {
+    "false passes": lambda: {name: false_passes(draw) for name, draw in worlds().items()},
+    "climbed again": again,
+    "power": lambda: {str(number): power(number) for number in (30, 60, 110, 300)},
+    "stopped": lambda: {str(truth): stopped(truth) for truth in (0.3, 0.6, 0.8, 0.92, 0.99)},
+    "cheats": lambda: cheats(Path(__file__).parents[1] / "examples"),
+}
+
+
+def main(parts: Sequence[str]) -> None:
+    """Simulate and write the results; those of other parts are kept."""
+    result: dict[str, Any] = {"command": "python -m bench.verdict", "climbs": CLIMBS, "budget": BUDGET, "mark": MARK}
+    kept = read_json(RESULT) if RESULT.exists() else {}
+    for name, make in PARTS.items():
+        result[name] = make() if name in parts else kept.get(name)
+        print(name, result[name], flush=True)
     write_json(RESULT, result | {"environment": asdict(environment())})
-    for name, rows in result.items():
-        print(name, rows)
 
 
 if __name__ == "__main__":
-    documented(__doc__).parse_args()
-    main()
+    parser = documented(__doc__)
+    parser.add_argument("part", nargs="*", metavar="PART", help=f"default: all of {', '.join(PARTS)}")
+    chosen = parser.parse_args().part
+    if unknown := set(chosen) - set(PARTS):
+        parser.error(f"unknown parts: {', '.join(sorted(unknown))}")
+    main(chosen or list(PARTS))

@@ -1,4 +1,4 @@
-"""Insert the figures of bench/results/ into docs/performance.md, docs/decision.md and docs/export.md as tables.
+"""Insert the figures of bench/results/ into docs/performance.md, docs/decision.md, docs/metrics.md and docs/export.md as tables.
 
 python docs/figures.py
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 from tree import ROOT
 
-PAGES = [ROOT / "docs" / name for name in ("performance.md", "decision.md", "export.md")]
+PAGES = [ROOT / "docs" / name for name in ("performance.md", "decision.md", "metrics.md", "export.md")]
 RESULTS = ROOT / "bench" / "results"
 BLOCK = re.compile(r"(<!-- (\w+):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 ABSENT = "Not measured."

@@ -32,6 +32,8 @@ OTHERS = {  # files without a docstring
     "prepare/mail/labels.toml": "Gmail's labels of drafts, chats, spam and discarded mail, in its languages.",
     "prepare/mail/patterns.toml": "Phrases that mail programs and writers put around a reply, by language.",
     "package/card.md.j2": "The template of a specialist's model card.",
+    "package/card_bases.md.j2": "The part of a model card that compares several bases.",
+    "report/bases.html.j2": "The part of the report page that compares several bases.",
     "package/card_ask.md.j2": "The part of a model card that shows how to query the model in Python.",
     "package/card_export.md.j2": "The part of a model card that describes an exported format and how to run it.",
     "report/coverage.html.j2": "The section of the report about a specialist that abstains: the risk-coverage curve.",

@@ -234,7 +234,7 @@ def test_the_rows_of_the_first_climb_are_read(tmp_path):
 
 
 def test_the_sample_of_a_custom_metric_works(tmp_path):
-    [code] = [text for name, text in fenced("python") if name == "docs/decision.md"]
+    [code] = [text for name, text in fenced("python") if name == "docs/metrics.md"]
     (tmp_path / "metrics.py").write_text(code, encoding="utf-8")
     metric = custom_metric("metrics.py:polite", tmp_path)
     example = Example("1", (Message("user", "Well?"), Message("assistant", "Yes, please.")), "1", Source("a", 1))
@@ -260,7 +260,7 @@ def test_exit_codes_are_those_of_the_errors():
 
 
 def test_metrics_gates_and_warnings_are_documented():
-    metrics = [cells[0].strip("`") for cells in rows_of("docs/decision.md", "## Metrics")]
+    metrics = [cells[0].strip("`") for cells in rows_of("docs/metrics.md", "# Metrics")]
     assert set(metrics) == {*METRICS, "metrics.py:polite"}
     empty = Measurements(
         train_loss=(0.0, 0.0),

@@ -8,6 +8,7 @@ import pytest
 import small_job
 from finish import finish
 from gradschool.errors import DataError
+from gradschool.files import sha256_of
 from gradschool.job import Job
 from gradschool.model.fake import FakeEngine
 from gradschool.package.bundle import pack
@@ -82,3 +83,27 @@ def test_of_an_earlier_package_it_says_what_cannot_be_recognized(specialist: Pat
     report, events = finish(score_specialist(specialist, written(tmp_path, NEW[0], *KNOWN), None, None))
     assert report.score.examples == 2
     assert any("training examples cannot be recognized" in getattr(event, "text", "") for event in events)
+
+
+def test_some_examples_of_each_large_group_count_in_the_verdict(specialist: Path, tmp_path: Path) -> None:
+    more = tmp_path / "more.jsonl"
+    sizes = [26, 19, 15, 10, *[3] * 6, *[1] * 19]
+    rows = [
+        {"prompt": f"{place} of {group}: {hash_of_place(group, place)}", "completion": "x", "group": f"g{group}"}
+        for group, size in enumerate(sizes)
+        for place in range(size)
+    ]
+    more.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    report, events = finish(score_specialist(specialist, more, tmp_path / "out.jsonl", None))
+    most = report.use.per_group
+    assert 1 < most < 26
+    assert report.score.groups == len(sizes)
+    assert report.score.examples == sum(min(most, size) for size in sizes) < len(rows)
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == len(rows)
+    [note] = [event.text for event in events if "count in the verdict" in getattr(event, "text", "")]
+    assert note.startswith(f"Of each group, at most {most} examples") and f"of {len(rows)}." in note
+
+
+def hash_of_place(group: int, place: int) -> str:
+    """Wording that no other question has."""
+    return sha256_of([group, place])

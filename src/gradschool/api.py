@@ -25,6 +25,7 @@ from gradschool.records import (
     Abstention,
     AgainstIncumbent,
     Answer,
+    ComparedBase,
     Conversation,
     Cost,
     Coverage,
@@ -54,6 +55,7 @@ from gradschool.score.incumbent import MarginProof
 from gradschool.score.provable import Proof
 from gradschool.settings import RENAMED, Data, Rule, Settings, keyword_of, options
 from gradschool.specialist import Specialist
+from gradschool.survey import Surveyed
 from gradschool.tune.train_job import help_train_under_torchrun
 from gradschool.tune.world import current
 
@@ -62,6 +64,7 @@ __all__ = [
     "AgainstIncumbent",
     "Answer",
     "Climbed",
+    "ComparedBase",
     "Cost",
     "Coverage",
     "Difference",
@@ -91,6 +94,7 @@ __all__ = [
     "Source",
     "Split",
     "Step",
+    "Surveyed",
     "Use",
     "check",
     "climb",

@@ -5,16 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from gradschool.choose_base import choose_base
 from gradschool.data.ledger import claim, settle
 from gradschool.environment import peak_memory
 from gradschool.evaluate import evaluate_until, mean
 from gradschool.model.opening import base_folder
+from gradschool.package.base_words import advice_on_bases
 from gradschool.package.bundle import pack
 from gradschool.package.floor_words import notes_about
 from gradschool.package.prove import prove
-from gradschool.records import Gate, RungResult, Scored, Use, Verdict, Work
+from gradschool.records import ComparedBase, Gate, RungResult, Scored, Use, Verdict, Work
 from gradschool.remedies import advise
-from gradschool.run import CLIMB, PACKAGE, Key, Run, result_key
+from gradschool.run import BASES, CLIMB, PACKAGE, Key, Run, result_key
 from gradschool.rungs.abstain import kept_of, make_candidate
 from gradschool.rungs.ladder import LADDER
 from gradschool.rungs.prompt import instructions_of
@@ -42,6 +44,7 @@ class Climbed:
     results: tuple[RungResult, ...]
     gates: tuple[Gate, ...]
     remedies: tuple[str, ...] = ()  # if nothing passed: what would most likely help, each with its evidence
+    bases: tuple[ComparedBase, ...] = ()  # as they were compared, if the job names several
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ def climb(run: Run, ladder: Sequence[Rung] = LADDER) -> Work[Climbed]:
 
     Finished steps are saved in the run: after a crash, another call continues where the last one stopped.
     """
+    run = yield from choose_base(run, ladder)
     workspace = yield from open_job(run.job, run, ladder)
     results, tested = yield from climb_rungs(run, workspace, ladder)
     chosen = tested[-1] if tested[-1].result.passed else best_on_validation(tested)
@@ -106,12 +110,13 @@ def climb(run: Run, ladder: Sequence[Rung] = LADDER) -> Work[Climbed]:
     gates = yield from prove(run, base, asked, chosen.rows, workspace.measure)
     verdict = overall(chosen.result, gates)
     remedies: tuple[str, ...] = ()
+    bases = run.saved(BASES) or ()
     if verdict != "passed":
-        advice = [sentence for one in tested for sentence in one.candidate.advice]
+        advice = [*advice_on_bases(bases), *(sentence for one in tested for sentence in one.candidate.advice)]
         remedies = tuple(
             advise(chosen.result, results, workspace, ladder, advice, chosen.rows, instructions_of(run.job))
         )
-    climbed = Climbed(verdict, chosen.result.rung, str(run.specialist), tuple(results), gates, remedies)
+    climbed = Climbed(verdict, chosen.result.rung, str(run.specialist), tuple(results), gates, remedies, bases)
     dismiss_helpers()
     # The run may have been moved, or its path may be relative to another folder, since it was saved.
     return replace(run.save(CLIMBED, climbed), specialist=str(run.specialist))
@@ -121,8 +126,7 @@ def climb_rungs(
     run: Run, workspace: Workspace, ladder: Sequence[Rung]
 ) -> Work[tuple[Sequence[RungResult], Sequence[Tested]]]:
     """Make and test one candidate after another; each rung starts from the best one so far. Stops at the first pass."""
-    data = workspace.data
-    inputs = RungInputs(run, data.train, data.validation, workspace.measure, workspace.decoding, data.split.near)
+    inputs = workspace.inputs(run)
     base = Specialist(workspace.engine, Recipe(decoding=workspace.untrained_decoding))
     start: Tested | None = None
     use: Use | None = None
@@ -255,10 +259,9 @@ def _rivals(start: Tested | None, best: Tested | None) -> tuple[Rival | None, Ri
 
 def look_of(workspace: Workspace, goal: Goal, level: float) -> Look | None:
     """The look at the test set for which a specialist may abstain; None if it must answer every question."""
-    if goal.min_answered is None or goal.pass_mark is None:
+    if goal.min_answered is None or workspace.proof is None:
         return None
-    groups = len({example.group for example in workspace.data.test})
-    return Look(groups, level, goal.pass_mark, goal.min_answered)
+    return Look(workspace.proof.separate, level, workspace.proof.pass_mark, goal.min_answered)
 
 
 def _complete(candidate: Candidate) -> Recipe:

@@ -8,12 +8,14 @@ from gradschool.job import Job
 from gradschool.model.chat import Chat
 from gradschool.package.floor_words import notes_about
 from gradschool.records import Example, Message, Note, Split, Work
+from gradschool.rungs.ladder import LADDER
 from gradschool.rungs.prompt import instructions_of
 from gradschool.score.floors import Trivial, find_floors
 from gradschool.score.incumbent import MarginProof
 from gradschool.score.provable import Proof
 from gradschool.specialist import Recipe, Specialist
-from gradschool.workspace import Dataset, open_job
+from gradschool.survey import Surveyed, smallest, survey
+from gradschool.workspace import Dataset, check_job, open_job
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class Examined:
     margin: MarginProof | None = None  # what it can prove about the margin to the incumbent, if there is one
     unanswered: tuple[str, ...] = ()  # ids of test examples without an answer of the incumbent
     floors: dict[str, float] = field(default_factory=dict)  # scores of trivial answers; not of metrics that are fitted
+    bases: tuple[Surveyed, ...] = ()  # if the job names several; the tokens are those of the `base`
+    base: str = ""
 
     @property
     def pass_mark(self) -> float | None:
@@ -66,7 +70,15 @@ class Examined:
 
 
 def examine(job: Job, rows: int) -> Work[Examined]:
-    """Read, check and split a job's examples and tokenize `rows` of them; writes nothing."""
+    """Read, check and split a job's examples and tokenize `rows` of them; writes nothing.
+
+    Of several bases, each is opened, and the smallest one that can be used stands for all.
+    """
+    bases: tuple[Surveyed, ...] = ()
+    if len(job.settings.bases) > 1:
+        check_job(job)
+        bases = yield from survey(job, LADDER)
+        job = job.over(smallest(bases))
     workspace = yield from open_job(job)
     data = workspace.data
     shown: list[Shown] = []
@@ -83,6 +95,9 @@ def examine(job: Job, rows: int) -> Work[Examined]:
         goal = job.settings.goal
         floors = yield from find_floors(data.train, data.test, workspace.measure.decides, goal.metric)
         yield from notes_about(floors, goal.metric, goal.pass_mark)
+    else:
+        names = ", ".join(metric.name for metric in workspace.measure.unfitted)
+        yield Note(f"Floors (scores of trivial answers) are shown in the climb only, because it fits {names}.")
     return Examined(
         name=job.name,
         form=data.reading.form,
@@ -98,6 +113,8 @@ def examine(job: Job, rows: int) -> Work[Examined]:
         margin=workspace.incumbent.proof if workspace.incumbent else None,
         unanswered=workspace.incumbent.unanswered if workspace.incumbent else (),
         floors={floor.kind: floor.mean for floor in floors},
+        bases=bases,
+        base=job.settings.base,
     )
 
 

@@ -185,10 +185,15 @@ def read_lines(path: Path) -> list[Any]:
     return rows
 
 
-@cache
 def list_of(kind: type[T]) -> TypeAdapter[list[T]]:
-    """What reads and writes lists of a type; made once, because that takes as long as reading thousands of rows."""
-    return TypeAdapter(list[kind])  # type: ignore[valid-type]
+    """What reads and writes lists of a type."""
+    return _adapter(list[kind])  # type: ignore[valid-type]
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    """Made once: that takes as long as reading thousands of rows."""
+    return TypeAdapter(kind)
 
 
 def read_rows(path: Path, kind: type[T], fix: str = "copy it again from its source, or climb again.") -> list[T]:

@@ -1,7 +1,7 @@
 """A job: a folder with job.toml, a .toml file, or a bare file of examples, read into settings."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,11 @@ class Job:
     def path(self, name: str) -> Path:
         """The path of a file that the job names."""
         return self.folder / name
+
+    def over(self, base: str) -> "Job":
+        """The same job over one base."""
+        written = self.settings.model_dump(exclude_unset=True) | {"base_model": base}
+        return replace(self, settings=Settings.model_validate(written))
 
     @property
     def examples(self) -> tuple[Path, ...]:

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 from gradschool.scores import Abstention as Abstention
 from gradschool.scores import AgainstIncumbent as AgainstIncumbent
+from gradschool.scores import ComparedBase as ComparedBase
 from gradschool.scores import Coverage as Coverage
 from gradschool.scores import Difference as Difference
 from gradschool.scores import Floor as Floor
@@ -180,6 +181,15 @@ class Decoding:
     top_p: Fraction = 1.0
     seed: Seed = 0
     log_probs: bool = field(default=False, repr=False)  # it changes no text; answers are saved by a hash of the repr
+
+
+@dataclass(frozen=True, slots=True)
+class NumberFormat:
+    """The number format that a base computes in on a kind of device, and the reason, with what was measured."""
+
+    name: Literal["float32", "bfloat16", "float16"]
+    device: str
+    reason: str = ""
 
 
 FailureKind = Literal["empty answer", "cut off", "too long for the model", "server", "metric", "no answer"]

@@ -6,6 +6,7 @@ from gradschool.data.labels import classes
 from gradschool.data.languages import language_of_pair, name_of
 from gradschool.evaluate import mean
 from gradschool.gates.forgetting import NAME as FORGETTING
+from gradschool.model.same_model import as_file
 from gradschool.package.floor_words import remedies as floor_remedies
 from gradschool.package.verdicts import what_settles
 from gradschool.records import Conversation, Example, Message, Report, RungResult, Scored
@@ -46,6 +47,8 @@ def advise(
     for result in results:
         if result.skipped and result.rung not in useless:
             yield f"The {result.rung} rung could not run: {result.skipped}."
+    if file := as_file(workspace.engine):
+        yield file
     yield from _limit(workspace, instructions)
     yield from advice
     train, data = len(workspace.data.train), workspace.data

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -9,12 +10,13 @@ from pydantic import TypeAdapter
 from gradschool.data.check import check
 from gradschool.data.issues import counted
 from gradschool.data.near_duplicates import near_duplicates
+from gradschool.data.power import best_cap
 from gradschool.data.proof import look_level
 from gradschool.data.read import read_examples
 from gradschool.data.split import as_units
 from gradschool.errors import DataError
-from gradschool.evaluate import Measure, evaluate, measure_of
-from gradschool.files import write_lines
+from gradschool.evaluate import Measure, evaluate, mean, measure_of
+from gradschool.files import sha256_of, write_lines
 from gradschool.incumbent import find_incumbent
 from gradschool.model.engine import Runtime
 from gradschool.package.bundle import is_base, open_specialist
@@ -61,7 +63,8 @@ def score_specialist(
 
     `columns` are settings of `data` that replace those of the specialist's job, if they are not None. `incumbent` is a
     file with the answers of the incumbent to the same questions. Examples that the specialist was trained, chosen or
-    tested on are left out, unless `with_known`. Raises DataError if no others are there.
+    tested on are left out, unless `with_known`. Where groups are unequal, some examples of each count in the verdict.
+    Raises DataError if no others are there.
     """
     folder = specialist_folder(folder)
     specialist = yield from open_specialist(folder, base, runtime)
@@ -81,10 +84,34 @@ def score_specialist(
     rows = yield from evaluate(specialist, asked, measure, None, "answering")
     if output:
         write_lines(output, TypeAdapter(list[Scored]).dump_python(rows, mode="json"))
-    abstention = specialist.recipe.abstention
-    report = judge_answered(rows, abstention, goal, look_level(goal.error_budget, 1), now=now)
+    abstention, level = specialist.recipe.abstention, look_level(goal.error_budget, 1)
+    most, counted_rows = yield from _some_of_each_group(rows, goal, level)
+    report = judge_answered(counted_rows, abstention, goal, level, now=now)
+    report = replace(report, use=replace(report.use, per_group=most))
     floors = packaged_floors(constant_answer(folder), asked, measure.decides, goal.metric)
-    return above_floors(report, kept_of(rows, abstention), floors)
+    return above_floors(report, kept_of(counted_rows, abstention), floors)
+
+
+def _some_of_each_group(rows: Sequence[Scored], goal: Goal, level: float) -> Work[tuple[int, Sequence[Scored]]]:
+    """The most rows of each group that count in the verdict (0: all), and these rows; as in the test of a climb.
+
+    They are chosen by their questions, whatever the answers are.
+    """
+    sizes = Counter(row.group for row in rows)
+    most = 0 if goal.pass_mark is None else best_cap([*sizes.values()], goal.pass_mark, level)
+    if not most:
+        return 0, rows
+    places: Counter[str] = Counter()
+    chosen = set()
+    for row in sorted(rows, key=lambda row: sha256_of([row.question, row.id])):
+        places[row.group] += 1
+        if places[row.group] <= most:
+            chosen.add(row.id)
+    yield Note(
+        f"Of each group, at most {most} examples count in the verdict, because that proves more: {len(chosen)} of "
+        f"{len(rows)}. The score of all is {mean(rows):.3f}."
+    )
+    return most, [row for row in rows if row.id in chosen]
 
 
 def _incumbent(

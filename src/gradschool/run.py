@@ -41,7 +41,7 @@ from gradschool.files import (
     write_json,
 )
 from gradschool.job import Job
-from gradschool.records import BaseIdentity, Event, Note, Progress, RungResult, Split, Work
+from gradschool.records import BaseIdentity, ComparedBase, Event, Note, NumberFormat, Progress, RungResult, Split, Work
 from gradschool.saved_job import JOB_FILE, SavedJob, read_saved_job, trust_run
 
 T = TypeVar("T")
@@ -76,6 +76,9 @@ SPLIT: Key[Split] = Key("split", Split)
 INPUTS: Key[dict[str, str]] = Key("inputs", dict[str, str])  # hashes of guidelines and metric files
 DOCUMENTS: Key[dict[str, str]] = Key("documents", dict[str, str])  # hash of the documents, once they are indexed
 ENGINE: Key[BaseIdentity] = Key("engine", BaseIdentity)
+BASES: Key[tuple[ComparedBase, ...]] = Key("bases", tuple[ComparedBase, ...])  # if the job names several
+FORMAT: Key[NumberFormat] = Key("format", NumberFormat)  # that a local base answers in
+TRAINING_FORMAT: Key[NumberFormat] = Key("tune-format", NumberFormat)
 PACKAGE: Key[str] = Key("package", str)  # folder of the packaged specialist
 
 
@@ -110,8 +113,8 @@ class Run:
     not saved, holds nothing that a resumed climb could use: leaving the context with a GradschoolError removes it.
     """
 
-    def __init__(self, folder: Path, job: Job, *, new: bool = False) -> None:
-        self.folder, self.job = folder, job
+    def __init__(self, folder: Path, job: Job, *, new: bool = False, outer: "Run | None" = None) -> None:
+        self.folder, self.job, self.outer = folder, job, outer
         self.new = new
         self._lock = filelock.FileLock(folder / LOCK, mode=PRIVATE & FILE_MODE)
 
@@ -239,7 +242,7 @@ class Run:
         """A saved value with the paths in this run as they are now: the run may have been moved."""
         if not self._began:
             return value
-        before, now = f"{self._began}{os.sep}", f"{self.folder.resolve()}{os.sep}"
+        before, now = f"{self._began}{os.sep}", f"{(self.outer or self).folder.resolve()}{os.sep}"
         return each_text(value, lambda text: now + text.removeprefix(before) if text.startswith(before) else text)
 
     @property
@@ -255,6 +258,8 @@ class Run:
     @cached_property
     def _began(self) -> str:
         """The folder in which the run began; empty if it is still there, or if an earlier version began it."""
+        if self.outer:
+            return self.outer._began
         began = SavedJob.read(self.folder / JOB_FILE).run
         return "" if began == str(self.folder.resolve()) else began
 
@@ -288,6 +293,11 @@ class Run:
     def work(self, name: str) -> Path:
         """A folder for work in progress, such as checkpoints or an index."""
         return self.folder / "work" / name
+
+    @property
+    def index(self) -> Path:
+        """The folder of the index of the job's documents, which is the same over every base."""
+        return self.outer.index if self.outer else self.work("index")
 
     @property
     def specialist(self) -> Path:

@@ -59,7 +59,7 @@ def summary_of(folder: Path) -> RunSummary:
     return RunSummary(
         str(folder),
         run.job.name,
-        run.job.settings.base_model,
+        facts.base,
         "not verified" if reason else state,
         chosen.rung if chosen else "",
         chosen,

@@ -37,6 +37,24 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class ComparedBase:
+    """A base of several that a job names, as it was compared with the others on validation; no score: it was left out.
+
+    `reason` says why it was chosen or not. The difference is the best base's from this one.
+    """
+
+    base: str
+    bytes: Count = 0  # of its files; 0: not known
+    chosen: bool = False
+    reason: str = ""
+    score: Score | None = None
+    difference: Difference | None = None  # none of the best one
+    recipe: str = ""  # that reached the score, in a few words
+    tokens_per_second: Real = 0.0  # written, on validation
+    seconds: Real = 0.0  # to compare it
+
+
+@dataclass(frozen=True, slots=True)
 class Abstention:
     """When a specialist abstains, and what it says then: if the `signal` of its answer is below the `threshold`."""
 

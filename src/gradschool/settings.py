@@ -1,6 +1,5 @@
 """Every option, stated once: type, default, unit and help. The command line, job.toml and the docs use these."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -8,8 +7,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
 
+from gradschool.base_names import Bases, with_address
 from gradschool.file_names import FileName
-from gradschool.hub_pages import page_of
 from gradschool.values import MAX_NEW_TOKENS, MAX_TEMPERATURE, Seed
 
 BUILT_IN = "pocket"  # the base model that is part of the package
@@ -253,13 +252,13 @@ class Settings(Section):
     task: str = Field(
         "", description="the instructions: what the specialist should do, in the words of a system prompt"
     )
-    base_model: FileName = Field(
-        BUILT_IN, description="pocket (built in), smollm2, a folder, a GGUF file, ollama:NAME, a Hub id, or a server"
+    base_model: Bases = Field(
+        BUILT_IN,
+        description="pocket (built in), smollm2, a folder, a GGUF file, ollama:NAME, a Hub id, a server; or a list of "
+        "these, which are compared on validation",
     )
     model: str | None = Field(None, description="name of the model on that server")
-    revision: str | None = Field(
-        None, description="commit of the Hub model; default: resolved once and saved with the run"
-    )
+    revision: str | None = Field(None, description="commit of the Hub model; default: resolved once, and saved")
     quantization: Literal["nf4"] | None = Field(
         None,
         description="quantize the base's linear layers to 4 bits (NF4), for answering and for training; they take a "
@@ -277,17 +276,18 @@ class Settings(Section):
     @model_validator(mode="before")
     @classmethod
     def _address(cls, values: Any) -> Any:
-        """The Hub id, and the revision if there is one, in the address of a model's page; other schemes in lower case.
+        return with_address(values) if isinstance(values, Mapping) else values
 
-        Pages of other things stay: opening them says what they are.
-        """
-        name = values.get("base_model") if isinstance(values, Mapping) else None
-        if not isinstance(name, str):
-            return values
-        if (page := page_of(name)) and page.id:
-            return {**values, "base_model": page.id, "revision": values.get("revision") or page.revision}
-        scheme = re.match(r"\s*https?://", name, re.IGNORECASE)
-        return {**values, "base_model": scheme[0].strip().lower() + name[scheme.end() :].strip()} if scheme else values
+    @property
+    def bases(self) -> tuple[str, ...]:
+        """The bases that are named, in their order."""
+        return (self.base_model,) if isinstance(self.base_model, str) else self.base_model
+
+    @property
+    def base(self) -> str:
+        """The base of a job that names one; of several, a climb chooses one first (choose_base.py)."""
+        assert isinstance(self.base_model, str)
+        return self.base_model
 
 
 @dataclass(frozen=True, slots=True)

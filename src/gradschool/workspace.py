@@ -20,14 +20,14 @@ from gradschool.files import hash_of, write_lines
 from gradschool.incumbent import Compared, compared, find_incumbent, incumbent_files, incumbent_hash, without_answer
 from gradschool.job import Job, demand_prepared
 from gradschool.model.engine import Engine
-from gradschool.model.opening import is_moved, open_engine, remember_base
+from gradschool.model.opening import format_of, is_moved, open_engine, remember_base
 from gradschool.model.places import find_base
 from gradschool.model.spoken import evidence_against
 from gradschool.records import Decoding, Example, Note, Source, Split, Use, Work
-from gradschool.run import DOCUMENTS, ENGINE, INPUTS, SPLIT, Run
+from gradschool.run import DOCUMENTS, ENGINE, FORMAT, INPUTS, SPLIT, TRAINING_FORMAT, Key, Run
 from gradschool.rungs.ladder import LADDER, count_looks
 from gradschool.rungs.prompt import instructions_of
-from gradschool.rungs.rung import Rung
+from gradschool.rungs.rung import Rung, RungInputs
 from gradschool.rungs.untrained import decodings_for, demand_fit
 from gradschool.saved_job import JOB_FILE, demand_own_run
 from gradschool.score.judge import demand_mark
@@ -37,6 +37,8 @@ from gradschool.score.threshold import Look, in_advance
 from gradschool.settings import Goal
 from gradschool.tune.world import current
 
+# The ids of examples that a base cannot read with which the run's base was compared.
+UNREAD: Key[tuple[str, ...]] = Key("unread", tuple[str, ...])
 MIN_LANGUAGE, LANGUAGE_TEXTS = 0.1, 20  # fraction of the examples from which a language is reported; texts counted
 
 
@@ -69,6 +71,11 @@ class Workspace:
     proof: Proof | None  # what the test set can prove about the pass mark at the first look
     incumbent: Compared | None = None
 
+    def inputs(self, run: Run) -> RungInputs:
+        """What the rungs of a run may read."""
+        data = self.data
+        return RungInputs(run, data.train, data.validation, self.measure, self.decoding, data.split.near)
+
 
 def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) -> Work[Workspace]:
     """Open a job; cheap checks come first, before anything slow.
@@ -80,7 +87,7 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
         demand_own_run(run.folder / JOB_FILE)
     check_job(job)
     if run:
-        _demand_same_inputs(run)
+        demand_same_inputs(run)
     goal = job.settings.goal
     reading = read_examples(job.examples, job.settings.data)
     checked = check(reading)
@@ -91,7 +98,9 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
     with carried(checked.issues):
         engine = yield from open_base(job, run)
         looks = Looks(goal.error_budget, count_looks(ladder, job, engine))
-        readable = yield from fit_to_base(checked.examples, engine, instructions_of(job), job.settings.tune)
+        unread = run.saved(UNREAD) if run else None
+        examples = [example for example in checked.examples if example.id not in (unread or ())]
+        readable = yield from fit_to_base(examples, engine, instructions_of(job), job.settings.tune)
     unspoken = language_issues(readable.examples, engine)
     issues = [*checked.issues, *readable.issues, *unspoken]
     with carried(issues):
@@ -140,7 +149,7 @@ def _notes_about(proof: Proof, goal: Goal, level: float, climbs: bool) -> Iterat
     if climbs:
         yield Note(proof.sentence(), "info" if proof.possible else "warning")
     if goal.min_answered is not None:
-        yield Note(in_advance(Look(proof.groups, level, proof.pass_mark, goal.min_answered)))
+        yield Note(in_advance(Look(proof.separate, level, proof.pass_mark, goal.min_answered)))
 
 
 def _incumbent(job: Job, run: Run | None, data: Dataset, measure: Measure, level: float) -> Work[Compared | None]:
@@ -161,7 +170,7 @@ def _incumbent(job: Job, run: Run | None, data: Dataset, measure: Measure, level
 
 
 def open_base(job: Job, run: Run | None = None) -> Work[Engine]:
-    """Open the job's base; a resumed run gets the revision that it began with.
+    """Open the job's base; a resumed run gets the revision and the number formats that it began with.
 
     Raises DamagedError if the weights or the chat template have changed since.
     """
@@ -169,27 +178,30 @@ def open_base(job: Job, run: Run | None = None) -> Work[Engine]:
     settings = job.settings
     if began_with and began_with.revision and settings.revision is None:
         settings = settings.model_copy(update={"revision": began_with.revision})
-    elif began_with and is_moved(began_with, settings.base_model, job.folder):
-        folder = find_base(began_with, settings.base_model)
+    elif began_with and is_moved(began_with, settings.base, job.folder):
+        folder = find_base(began_with, settings.base)
         yield Note(f"The base {began_with.name} is now in {folder}.")
         settings = settings.model_copy(update={"base_model": str(folder)})
-    engine: Engine = yield from open_engine(settings, job.folder)
+    answering, training = (run.saved(FORMAT), run.saved(TRAINING_FORMAT)) if run else (None, None)
+    engine: Engine = yield from open_engine(settings, job.folder, answering=answering, training=training)
     if run:
         yield from remember_base(settings, engine)
+        if number_format := format_of(engine):
+            run.save(FORMAT, number_format)
     began = run.save(ENGINE, engine.identity) if run else engine.identity
     known = replace(engine.identity, files=engine.identity.files if began.files else "")  # old runs lack it
     if began.weights:  # a folder may have been renamed
         known = replace(known, name=began.name)
     if began != known:
         raise DamagedError(
-            f"The base model {settings.base_model!r} is not the one that this run began with.",
+            f"The base model {settings.base!r} is not the one that this run began with.",
             "Its weights, its tokenizer, its config or its chat template have changed since.",
             "restore the old base, or start a new climb.",
         )
     return engine
 
 
-def _demand_same_inputs(run: Run) -> None:
+def demand_same_inputs(run: Run) -> None:
     """Raise DataError if a file that the run's steps depend on has changed since it began; examples have the split."""
     job = run.job
     data = job.settings.data
@@ -221,6 +233,13 @@ def check_job(job: Job) -> None:
     demand_mark(goal)
     if goal.incumbent is not None:
         incumbent_files(goal.incumbent, job.folder)
+    if job.settings.revision and len(job.settings.bases) > 1:
+        raise UsageError(
+            "revision is set, and base_model lists several bases.",
+            "A revision is the commit of one base.",
+            "leave it out; in the list, write the address of a page with a revision "
+            "(https://huggingface.co/owner/name/tree/REVISION).",
+        )
     if job.settings.quantization and job.settings.tune.method == "full":
         raise UsageError(
             'quantization and [tune] method = "full" exclude each other.',

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradschool.data.near_duplicates import near_duplicates
-from gradschool.data.proof import look_level, min_test_examples
+from gradschool.data.proof import levels_of, look_level, min_test_examples
 from gradschool.data.sizing import sizes
 from gradschool.data.split import as_units, freeze_split, split_of, verify_split
 from gradschool.errors import DataError, UsageError
@@ -267,6 +267,16 @@ def largest_judged(sizes_of_groups: list[int], **options) -> int:
 )
 def test_no_group_outweighs_the_others_in_the_test(groups, most):
     assert largest_judged(groups, max_test=100) <= most
+
+
+def test_if_some_questions_may_be_left_unanswered_the_others_must_be_enough_to_prove_the_mark():
+    half = Goal(pass_mark=0.95, min_answered=0.5)
+    level = look_level(half.error_budget, 4)
+    found = sizes(1_500, 1_500, SplitSettings(), half, 4)
+    assert found.test >= 2 * min_test_examples(0.95, levels_of(level).score) / 0.5
+    assert "a pass mark of 0.95 on 50% of the questions needs about" in found.reason
+    share = sizes(1_500, 1_500, SplitSettings(), Goal(pass_mark=0.5, min_answered=0.97), 4)
+    assert share.test >= 2 * min_test_examples(0.97, levels_of(level).share)
 
 
 def test_a_margin_to_an_incumbent_sizes_the_test_set_as_the_pass_mark_that_needs_as_many():

@@ -17,7 +17,7 @@ from tiny_gguf import tiny_gguf
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, folder in (("XDG_CACHE_HOME", "cache"), ("XDG_CONFIG_HOME", "config"), ("OLLAMA_MODELS", "ollama")):
         monkeypatch.setenv(name, str(tmp_path / folder))
-    monkeypatch.setattr(gguf_found, "lm_studio", lambda: iter(sorted((tmp_path / "studio").glob("*.gguf"))))
+    monkeypatch.setattr(gguf_found, "lm_studio_files", lambda: iter(sorted((tmp_path / "studio").glob("*.gguf"))))
     monkeypatch.chdir(tmp_path)
     return tiny_gguf(tmp_path / "made" / "small.gguf")
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gradschool.data.proof import levels_of
 from gradschool.records import Abstention, Answer, Failure, Scored
-from gradschool.score.abstention import curve, given, judge_answered, keeps, levels_of, thresholds
+from gradschool.score.abstention import curve, given, judge_answered, keeps, thresholds
 from gradschool.score.judge import judge
 from gradschool.score.stats import bounds
 from gradschool.settings import Goal

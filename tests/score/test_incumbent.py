@@ -8,7 +8,8 @@ import pytest
 from gradschool.records import Answer, Failure, Scored
 from gradschool.score.dirichlet import chance_at_most
 from gradschool.score.incumbent import against, excluded, margin_proof
-from gradschool.score.judge import all_of, judge, most_of
+from gradschool.score.judge import judge, most_of
+from gradschool.score.stats import verdict_on_all
 from gradschool.settings import Goal
 
 GOAL = Goal(metric="exact_match", incumbent="old.jsonl", margin=0.1)
@@ -69,10 +70,10 @@ def test_without_its_answers_nothing_is_proven_about_an_incumbent() -> None:
 
 
 def test_a_verdict_on_several_claims() -> None:
-    assert all_of(["passed", "passed"]) == "passed"
-    assert all_of(["passed", "not proven"]) == "not proven"
-    assert all_of(["not proven", "failed"]) == "failed"
-    assert all_of([]) == "not proven"
+    assert verdict_on_all(["passed", "passed"]) == "passed"
+    assert verdict_on_all(["passed", "not proven"]) == "not proven"
+    assert verdict_on_all(["not proven", "failed"]) == "failed"
+    assert verdict_on_all([]) == "not proven"
     assert (most_of([3, 7]), most_of([3, None]), most_of([])) == (7, None, None)
 
 

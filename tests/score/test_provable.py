@@ -1,5 +1,6 @@
 """What a test set can prove is said before anything is answered, with what would be enough."""
 
+from gradschool.data.proof import provable
 from gradschool.score.provable import proof_of
 
 LEVEL = 0.975
@@ -46,3 +47,12 @@ def test_few_groups_say_what_no_method_can_prove_and_what_more_would_change() ->
     assert "With twice as many groups about 0.81" in hard.sentence() and "From 20 groups no method" in hard.sentence()
     assert hard.with_twice and hard.needed_together and hard.with_twice < hard.needed_together
     assert not any("no method" in proof_of(names, 200, 0.6, LEVEL).sentence() for names in (groups(60), groups(40, 2)))
+
+
+def test_unequal_groups_prove_as_much_as_fewer_equal_ones() -> None:
+    equal = proof_of([str(number // 3) for number in range(90)], 300, 0.5, 0.95)
+    assert equal.separate == 30
+    assert proof_of([str(number) for number in range(77)], 300, 0.5, 0.9875).separate == 77
+    unequal = proof_of([*["large"] * 30, *map(str, range(60))], 300, 0.5, 0.95)
+    assert 1 <= unequal.separate < 10
+    assert provable(unequal.separate, 0.95) <= unequal.highest < provable(unequal.separate + 1, 0.95)

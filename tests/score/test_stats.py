@@ -19,6 +19,7 @@ from gradschool.score.stats import (
     needed_score,
     needed_score_in_groups,
     verdict,
+    verdict_on,
 )
 
 LEVEL = 0.9875
@@ -141,6 +142,17 @@ def test_equal_scores_have_no_significant_difference():
 )
 def test_verdict(low, high, expected):
     assert verdict(Interval(low, high, 0.95), 0.8) == expected
+
+
+@given(
+    st.lists(st.sampled_from([0.0, 0.2, 0.5, 0.97, 1.0]), min_size=1, max_size=25),
+    st.sampled_from([1, 2, 5]),
+    st.sampled_from([0.1, 0.5, 0.8, 0.97, 1.0]),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_verdict_without_bounds_is_that_of_the_bounds(values, size, mark):
+    groups = [str(number // size) for number in range(len(values))]
+    assert verdict_on(values, groups, mark, LEVEL) == verdict(bounds(values, groups, LEVEL), mark)
 
 
 def test_look_level_splits_the_budget():

@@ -268,7 +268,12 @@ def _annotation(option: Option) -> Any:
 
 
 def parsed(option: Option, text: str | bool) -> Any:
-    """The value of an option: lists are separated by commas, other values are written as in job.toml without quotes."""
-    if isinstance(text, str) and option.type.startswith("list"):
-        return [part.strip() for part in text.split(",") if part.strip()]
-    return text
+    """The value of an option: lists are separated by commas, other values are written as in job.toml without quotes.
+
+    The bases of a list are too; the name of a folder or file may have commas.
+    """
+    if not isinstance(text, str) or not (option.type.startswith("list") or option.path == "base_model"):
+        return text
+    if option.path == "base_model" and ("," not in text or os.path.lexists(text)):
+        return text
+    return [part.strip() for part in text.split(",") if part.strip()]

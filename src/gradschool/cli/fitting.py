@@ -24,7 +24,8 @@ STYLES = {"yes": "green", "no": "red"}
 @command
 def fit(
     base: Annotated[
-        str | None, typer.Argument(help="a known base, a folder or a Hub id; default: a table of all known bases")
+        str | None,
+        typer.Argument(help="a known base, a folder or a Hub id, or a list with commas; default: all known bases"),
     ] = None,
     job: Annotated[Path | None, typer.Option(help="take lengths and settings from this job")] = None,
     tokens: Annotated[int, typer.Option(min=2, help="tokens of the longest example, answer included")] = 1024,
@@ -40,13 +41,15 @@ def fit(
     if base is None:
         bases = [base_memory(name, workload, cards=()) for name in known_bases()]
     else:
-        bases = [base_memory(base, workload)]
+        named = [base] if Path(base).exists() else [name.strip() for name in base.split(",") if name.strip()]
+        bases = [base_memory(name, workload) for name in named]
     if as_json:
         print_json(bases, list[BaseMemory])
     elif base is None:
         _show_all(bases)
     else:
-        _show(bases[0])
+        for one in bases:
+            _show(one)
 
 
 def _show_all(bases: "Sequence[BaseMemory]") -> None:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gradschool.cli.compared import show_bases, show_surveyed
 from gradschool.cli.lines import FULL_WIDTH, WIDE, command_line, escape, say, width_of
 from gradschool.cli.rows import show_rows
 from gradschool.cli.screen import VERDICT_STYLE
@@ -39,7 +40,8 @@ MAX_ISSUES = 12  # issues printed; the counts include all
 
 
 def show_climbed(console: Console, climbed: Climbed, run: Path) -> None:
-    """Print the ladder, the gates, the verdict, remedies, and commands to try next."""
+    """Print the bases that were compared, the ladder, the gates, the verdict, remedies, and commands to try next."""
+    show_bases(console, climbed.bases)
     console.print(ladder_table(climbed.results, width_of(console)))
     gates = [gate for result in climbed.results if result.rung == climbed.rung for gate in result.gates]
     for line in gate_lines([*gates, *climbed.gates]):
@@ -150,6 +152,7 @@ def show_report(console: Console, report: Report) -> None:
 def show_examined(console: Console, examined: Examined) -> None:
     """Print the result of `gradschool check`."""
     say(console, f"[bold]{escape(examined.name)}[/]: {escape(examined.form)}")
+    show_surveyed(console, examined.bases, examined.base)
     show_reading(console, examined.columns, examined.first)
     show_issues(console, examined.issues)
     console.print()

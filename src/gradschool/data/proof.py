@@ -7,6 +7,9 @@ import math
 from dataclasses import dataclass
 
 VALIDATION_LEVEL = 0.95  # confidence of the upper bound of a validation score that excludes a pass
+SCORE_PART = (
+    0.8  # of the error of a look at a specialist that may abstain; the score needs more examples than the share
+)
 
 
 def look_level(error_budget: float, looks: int) -> float:
@@ -43,6 +46,24 @@ class Looks:
         """What is left after the next look, if it was taken, or without it."""
         spent = self.budget / self.number if taken else 0.0
         return Looks(self.budget - spent, self.number - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The confidence of each bound of the score and of the answered fraction, which hold together as one look does."""
+
+    score: float
+    share: float
+
+
+def levels_of(level: float) -> Levels:
+    """Divide the error of a look.
+
+    >>> levels_of(0.95)
+    Levels(score=0.96, share=0.99)
+    """
+    error = 1 - level
+    return Levels(1 - SCORE_PART * error, 1 - (1 - SCORE_PART) * error)
 
 
 def part_of_later_climb(spent: float) -> float:

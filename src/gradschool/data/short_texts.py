@@ -4,8 +4,9 @@ Word n-grams miss these, because one changed word changes most n-grams of a shor
 but texts that mean different things also share many. So the answers decide how alike two questions must be.
 """
 
+import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property, lru_cache
@@ -14,7 +15,7 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
-from gradschool.data.char_grams import char_grams
+from gradschool.data.char_grams import SIZE, char_grams
 from gradschool.data.normalize import normalize, normalized_words
 from gradschool.data.shingles import BLOCK, MULTIPLIER, Grams, Hashes, banded, signatures, words_of
 
@@ -30,6 +31,7 @@ MIN_TYPO, ALIKE = 5, 0.8  # characters of a word that may have a typo, and how a
 MAX_LABEL = 100  # characters of an answer whose case and punctuation do not count
 DIGIT = re.compile(r"\d")
 
+Places = npt.NDArray[np.int64]
 Links = npt.NDArray[np.int64]  # of shape (links, 2)
 NO_LINKS: Links = np.zeros((0, 2), dtype=np.int64)
 
@@ -40,11 +42,13 @@ class Limits:
 
     jaccard: float
     containment: float
+    per_typo: float  # characters of a very short text for each typo that it may have
 
     @classmethod
     def of(cls, threshold: float) -> "Limits":
         """The limits that correspond to a threshold for word 5-grams: a word has about five characters."""
-        return cls(max(0.5, 1 - 2 * (1 - threshold)), 1 - (1 - threshold) / 2)
+        differs = 1 - threshold
+        return cls(max(0.5, 1 - 2 * differs), 1 - differs / 2, round(2 / differs, 6) if differs else math.inf)
 
 
 class Corpus:
@@ -74,12 +78,26 @@ class Corpus:
         fit[fit] = [has_words(self.texts[place]) for place in np.flatnonzero(fit).tolist()]
         return fit
 
-    def short_blocks(self) -> Iterator[tuple[npt.NDArray[np.int64], Grams]]:
-        """The positions of the texts that are compared by characters, in blocks, with their grams that count."""
+    @cached_property
+    def digits(self) -> Hashes:
+        """A hash of the words with digits of each text that is compared by characters; 0 if it has none."""
+        found = np.zeros(len(self.texts), dtype=np.uint64)
         places = np.flatnonzero(self.is_short)
+        found[places] = [numbers_key(self.texts[place]) for place in places.tolist()]
+        return found
+
+    def short_blocks(self, size: int = SIZE, longest: int = MAX_CHARACTERS) -> Iterator[tuple[Places, Grams]]:
+        """The positions of the texts that are compared by characters, in blocks, with their grams that count.
+
+        Grams have `size` characters, and texts at most `longest`.
+        """
+        places = np.flatnonzero(self.is_short)
+        if longest < MAX_CHARACTERS:
+            places = np.array([place for place in places.tolist() if len(self.texts[place]) <= longest], dtype=np.int64)
+        common = self._common if size == SIZE else common_grams(self.texts, size)
         for start in range(0, len(places), BLOCK):
             block = places[start : start + BLOCK]
-            grams = char_grams([self.texts[place] for place in block.tolist()]).without(self._common)
+            grams = char_grams([self.texts[place] for place in block.tolist()], size).without(common)
             enough = grams.counts >= MIN_GRAMS
             yield block[enough], grams.of_texts(enough)
 
@@ -102,10 +120,10 @@ def has_words(normalized: str) -> bool:
     return normalized.count(" ") >= MIN_WORDS - 1 or len(normalized_words(normalized)) >= MIN_WORDS
 
 
-def common_grams(texts: Sequence[str]) -> Hashes:
-    """The sorted grams that more than a quarter of normalized texts have."""
+def common_grams(texts: Sequence[str], size: int = SIZE) -> Hashes:
+    """The sorted grams of `size` characters that more than a quarter of normalized texts have."""
     sample = texts[:: max(1, -(-len(texts) // SAMPLE))]
-    grams, frequency = np.unique(char_grams(sample).unique().flat, return_counts=True)
+    grams, frequency = np.unique(char_grams(sample, size).unique().flat, return_counts=True)
     return np.asarray(grams[frequency > max(COMMON_MIN, COMMON_SHARE * len(sample))])
 
 
@@ -115,7 +133,7 @@ def similar(corpus: Corpus, limits: Limits) -> Links:
     With different answers, the texts must also be the same words, but for typos: "the capital of Chad" and "the capital
     of Cuba" are two questions.
     """
-    index = _Index(corpus)
+    index = Index(corpus, corpus.short_blocks(), HASHES, BANDS)
     pairs = index.candidates(limits.jaccard - MARGIN)
     pairs = pairs[~corpus.two_classes(pairs)]
     sets = corpus.sets(np.unique(pairs).tolist())
@@ -127,34 +145,38 @@ def similar(corpus: Corpus, limits: Limits) -> Links:
     return np.asarray(pairs[kept])
 
 
-class _Index:
-    """MinHash signatures and band keys of the short texts of a corpus."""
+class Index:
+    """MinHash signatures and band keys of texts of a corpus, which come in blocks of their positions and grams."""
 
-    def __init__(self, corpus: Corpus) -> None:
-        self._corpus = corpus
-        numbers, keys = [np.zeros(0, dtype=np.int64)], [np.zeros((0, BANDS), dtype=np.uint64)]
-        low, digits = [np.zeros((0, HASHES), dtype=np.uint8)], [np.zeros(0, dtype=np.uint64)]
-        for places, grams in corpus.short_blocks():
-            rows = signatures(grams, HASHES, SEED)
+    def __init__(self, corpus: Corpus, blocks: Iterable[tuple[Places, Grams]], hashes: int, bands: int) -> None:
+        self._corpus, self._bands = corpus, bands
+        numbers, keys = [np.zeros(0, dtype=np.int64)], [np.zeros((0, bands), dtype=np.uint64)]
+        low, digits = [np.zeros((0, hashes), dtype=np.uint8)], [np.zeros(0, dtype=np.uint64)]
+        for places, grams in blocks:
+            rows = signatures(grams, hashes, SEED)
             numbers.append(places)
-            keys.append(banded(rows, BANDS))
+            keys.append(banded(rows, bands))
             low.append(rows.astype(np.uint8))
-            digits.append(np.array([numbers_key(corpus.texts[n]) for n in places.tolist()], dtype=np.uint64))
+            digits.append(corpus.digits[places])
         self._numbers = np.concatenate(numbers)
         self._keys, self._low = np.concatenate(keys), np.concatenate(low)
         self._keys ^= np.concatenate(digits)[:, None]  # other numbers, other text
 
-    def candidates(self, least: float) -> Links:
-        """Pairs whose estimated similarity is at least `least`."""
+    def candidates(self, least: float, other_answers: bool = True) -> Links:
+        """Pairs whose estimated similarity is at least `least`; without `other_answers`, of texts with one answer."""
         answers = self._corpus.answers[self._numbers].astype(np.uint64) * MULTIPLIER
         count = len(self._numbers)
-        found = np.zeros(0, dtype=np.int64)
-        for band in range(BANDS):
+        found = [np.zeros(0, dtype=np.int64)]
+        for band in range(self._bands):
             key = self._keys[:, band]
-            for pairs in (_neighbours(key ^ answers, WINDOW), _neighbours(key, OTHER_WINDOW, CROWD)):
-                codes = np.setdiff1d(pairs.min(axis=1) * count + pairs.max(axis=1), found)
-                found = np.union1d(found, codes[self._estimates(codes, count) >= least])
-        return np.column_stack((self._numbers[found // max(count, 1)], self._numbers[found % max(count, 1)]))
+            pairs = _neighbours(key ^ answers, WINDOW)
+            if other_answers:
+                pairs = np.concatenate((pairs, _neighbours(key, OTHER_WINDOW, CROWD)))
+            if len(pairs):
+                codes = pairs.min(axis=1) * count + pairs.max(axis=1)
+                found.append(codes[self._estimates(codes, count) >= least])
+        codes = np.unique(np.concatenate(found))
+        return np.column_stack((self._numbers[codes // max(count, 1)], self._numbers[codes % max(count, 1)]))
 
     def _estimates(self, codes: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.float64]:
         """The fraction of equal hashes of each pair."""

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from gradschool.data.proof import look_level, min_test_examples
+from gradschool.data.proof import levels_of, look_level, min_test_examples
 from gradschool.errors import DataError, UsageError
 from gradschool.settings import Goal, SplitSettings
 
@@ -98,10 +98,22 @@ def _wanted_validation(examples: int, effective: float, split: SplitSettings) ->
 
 
 def _to_prove(goal: Goal, looks: int) -> float:
-    """Twice the fewest test examples that can prove the pass mark and the margin."""
+    """Twice the fewest test examples that can prove the pass mark and the margin.
+
+    With `min_answered`, as few as that may be answered, and the answered fraction must be proven too.
+    """
     if (mark := _highest_mark(goal)) is None:
         return 0
-    number = min_test_examples(mark, look_level(goal.error_budget, max(looks, 1)))
+    level = look_level(goal.error_budget, max(looks, 1))
+    if goal.min_answered is None:
+        return _twice(mark, level)
+    levels = levels_of(level)
+    right = math.ceil(_twice(mark, levels.score) / goal.min_answered) if mark < 1 else math.inf
+    return max(right, _twice(goal.min_answered, levels.share))
+
+
+def _twice(mark: float, level: float) -> float:
+    number = min_test_examples(mark, level)
     return math.inf if number is None else 2 * number
 
 
@@ -118,5 +130,6 @@ def _highest_mark(goal: Goal) -> float | None:
 def _highest_claim(goal: Goal) -> str:
     """What needs the most test examples, in words; empty for no goal."""
     if goal.pass_mark is not None and goal.pass_mark == _highest_mark(goal):
-        return f"a pass mark of {goal.pass_mark:g}"
+        of = f" on {goal.min_answered:.0%} of the questions" if goal.min_answered is not None else ""
+        return f"a pass mark of {goal.pass_mark:g}{of}"
     return f"a margin of {goal.margin:g} to the incumbent" if goal.incumbent is not None else ""

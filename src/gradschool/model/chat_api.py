@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 from gradschool.errors import RemoteError, nearest
+from gradschool.files import parse_json
 from gradschool.model.connection import proxy_errors, trusts_environment
 from gradschool.model.dialect import ALLOWANCES, Dialect, Refusal, refusal_of
 from gradschool.model.log_probs import NAMED, not_reported
@@ -24,6 +25,7 @@ from gradschool.settings import Remote
 RETRIED = {408, 409, 425, 429, 500, 502, 503, 504}
 FIRST_PAUSE, MAX_PAUSE = 0.5, 60.0  # seconds
 MAX_REPLY = 8 << 20  # bytes
+BESIDE = 5.0  # seconds for what a server says about itself
 TOO_LONG = ("context length", "context_length", "context size", "context window", "exceed_context", "too many tokens")
 UNKNOWN_MODEL = re.compile(
     r"model\b.{0,300}(not found|n[o']t exist|unknown|no such|invalid|not available|not loaded)"
@@ -273,6 +275,24 @@ class ChatApi:
             return [model for model in data if isinstance(model, dict) and isinstance(model.get("id"), str)]
         except (httpx.HTTPError, ValueError, LookupError, TypeError):
             return []
+
+    def beside(self, path: str) -> Any:
+        """What the server says under a path beside its API, as JSON; None without an answer, or if that is no JSON."""
+        try:
+            with self._client.stream("GET", self._client.base_url.copy_with(path=path), timeout=BESIDE) as response:
+                content = bytearray()
+                for block in response.iter_bytes():
+                    content += block
+                    if len(content) > MAX_REPLY:
+                        return None
+                return parse_json(bytes(content)) if response.status_code == 200 else None
+        except (httpx.HTTPError, ValueError):
+            return None
+
+    @property
+    def host(self) -> str:
+        """The host of the server."""
+        return self._client.base_url.host
 
     def _send(self, body: dict[str, Any]) -> tuple[int, httpx.Headers, bytes]:
         # The client's timeout is for each read: a server that sends a byte now and then needs a deadline for the reply.

@@ -8,7 +8,7 @@ from gradschool.errors import DamagedError, ModelError, ResourceError, UsageErro
 from gradschool.model.gguf_base import HASHES, sha256_of_gguf
 from gradschool.model.gguf_cache import cache_folder, source_of
 from gradschool.model.gguf_file import SUFFIX, GgufFile, gguf_name, read_gguf
-from gradschool.model.installed import lm_studio
+from gradschool.model.installed import lm_studio_files
 from gradschool.model.named import NAMED
 from gradschool.model.ollama_store import stores
 from gradschool.model.opening import gguf_of
@@ -88,7 +88,7 @@ def _files(name: str, beside: Path) -> Iterator[Path]:
     """Files that may be the one: those of the same name first, since reading a large file takes time."""
     folders = dict.fromkeys((beside / "base", beside, *list(beside.absolute().parents)[:2], Path.cwd()))
     near = [file for folder in folders for file in _in(folder)]
-    found = [*near, *lm_studio()]
+    found = [*near, *lm_studio_files()]
     yield from (file for file in found if gguf_name(file) == name)
     yield from (file for file in found if gguf_name(file) != name)
 

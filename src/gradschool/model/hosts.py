@@ -5,6 +5,7 @@ import re
 
 import httpx
 
+from gradschool.base_names import names_of
 from gradschool.errors import TrustError, UsageError
 from gradschool.hub_pages import page_of
 from gradschool.model.connection import is_loopback
@@ -35,11 +36,16 @@ def allow_host(text: str) -> None:
     remember_host(_origin(_url(address, text)), variable)
 
 
-def named_by_user(address: object, variable: object = None) -> None:
+def named_by_user(base: object, variable: object = None) -> None:
     """Remember the host of a model server whose address the user gave as an option or an argument; ignore other bases.
 
-    Another variable that was remembered for the host stays, unless one is given too.
+    `base` may be a list. Another variable that was remembered for a host stays, unless one is given too.
     """
+    for address in names_of(base):
+        _named_by_user(address, variable)
+
+
+def _named_by_user(address: object, variable: object) -> None:
     if isinstance(address, str) and address.strip().lower().startswith(SERVER) and page_of(address) is None:
         given = isinstance(variable, str) and VARIABLE.fullmatch(variable)
         remember_host(

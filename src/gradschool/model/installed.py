@@ -49,7 +49,7 @@ def installed_bases() -> Iterator[InstalledBase]:
             yield InstalledBase(name, "not fetched", problem=f"`gradschool bases get {name}` fetches it")
     for model in ollama_models():
         yield _gguf(model.file, f"ollama:{model.name}", "Ollama")
-    for file in lm_studio():
+    for file in lm_studio_files():
         yield _gguf(file, str(file), "LM Studio")
     from gradschool.model.hub import snapshots
 
@@ -67,8 +67,8 @@ def converted_bases() -> dict[str, Path]:
     return found
 
 
-def lm_studio() -> Iterator[Path]:
-    """The models in GGUF in LM Studio's folders."""
+def lm_studio_files() -> Iterator[Path]:
+    """The GGUF files in the folders of LM Studio; of a split file, the first part."""
     for place in LM_STUDIO:
         with suppress(OSError, RuntimeError):
             names: set[tuple[str, str]] = set()

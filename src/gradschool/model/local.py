@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from transformers import GenerationConfig
@@ -17,14 +17,14 @@ from gradschool.model.engine import Engine, TextLoss, refused, too_long
 from gradschool.model.gguf_cache import source_of
 from gradschool.model.loading import hash_files, hash_weights, load, unusable_values
 from gradschool.model.losses import row_losses
-from gradschool.model.machine import choose_device, choose_dtype
+from gradschool.model.machine import choose_device, choose_dtype, training_dtype
 from gradschool.model.memory import rows_at_once
 from gradschool.model.onednn import bound_caches
 from gradschool.model.places import name_of
 from gradschool.model.reader import Reader, reader_of
 from gradschool.model.signals import signals_of
 from gradschool.model.threads import choose_threads, threads_for
-from gradschool.records import Answer, BaseIdentity, Conversation, Decoding, Failure
+from gradschool.records import Answer, BaseIdentity, Conversation, Decoding, Failure, NumberFormat
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -37,9 +37,10 @@ class LocalEngine:
 
     `network` is the plain transformers model without adapters; nothing is ever attached to it. `tokenizer` and `chat`
     turn conversations into tokens; `context_length` is the maximum number of tokens of a conversation with its answer.
-    `name` and `revision` say where the folder came from, `dtype_reason` why this number
-    format was chosen. With `quantization` the linear layers are quantized when they are loaded (four_bits.py). Raises
-    ModelError if folder, weights, tokenizer or chat template are unfit, and ResourceError if memory runs out.
+    `name` and `revision` say where the folder came from, `dtype_reason` why this number format was chosen; `answering`
+    and `training` are the formats that a run began with. With `quantization` the linear layers are quantized when they
+    are loaded (four_bits.py). Raises ModelError if folder, weights, tokenizer or chat template are unfit, and
+    ResourceError if memory runs out.
     """
 
     network: "PreTrainedModel"
@@ -57,11 +58,18 @@ class LocalEngine:
         template: str | None = None,
         device: torch.device | None = None,
         dtype: torch.dtype | None = None,
+        answering: NumberFormat | None = None,
+        training: NumberFormat | None = None,
         quantization: Literal["nf4"] | None = None,
     ) -> None:
         self.folder, self.name, self.revision, self.batch_size = folder, name or name_of(folder), revision, batch_size
         self.device, self.quantization = device or choose_device(), quantization
-        chosen, reason = choose_dtype(folder, self.device) if dtype is None else (dtype, f"{dtype}: asked for")
+        self._training = training if training and training.device == self.device.type else None
+        if answering and answering.device == self.device.type:
+            chosen, reason = getattr(torch, answering.name), answering.reason
+        else:
+            chosen, reason = choose_dtype(folder, self.device) if dtype is None else (dtype, f"{dtype}: asked for")
+        self.answering_format = _format(chosen, self.device, reason)
         self.dtype_reason = reason + ("; layers are quantized to 4 bits" if quantization else "")
         bound_caches()
         threads, threads_reason = choose_threads()
@@ -92,6 +100,20 @@ class LocalEngine:
             files=hash_files(self.folder),
             gguf=source_of(self.folder),
         )
+
+    @cached_property
+    def training_format(self) -> NumberFormat:
+        """The number format to train LoRA layers over this base in, and the reason."""
+        if self._training:
+            return self._training
+        dtype, reason = training_dtype(self.network)
+        return _format(dtype, self.device, reason)
+
+    @property
+    def training_dtype(self) -> torch.dtype:
+        """The number format to train LoRA layers over this base in."""
+        dtype: torch.dtype = getattr(torch, self.training_format.name)
+        return dtype
 
     @property
     def repeats_exactly(self) -> bool:
@@ -218,6 +240,11 @@ class LocalEngine:
         text = self.chat.decode(ids[:-1] if stopped else ids)
         stop: Literal["stop", "length"] = "stop" if stopped else "length"
         return Answer(text, stop, prompt_tokens, len(ids), done.seconds, signals=signals_of(done.likelihoods))
+
+
+def _format(dtype: torch.dtype, device: torch.device, reason: str) -> NumberFormat:
+    name: Any = str(dtype).removeprefix("torch.")
+    return NumberFormat(name, device.type, reason)
 
 
 def local_engine(engine: Engine) -> LocalEngine | None:

@@ -16,7 +16,7 @@ from gradschool.model.named import NAMED
 from gradschool.model.ollama import ollama_name, ollama_route, stored_name
 from gradschool.model.ollama_store import find as find_stored
 from gradschool.model.places import name_of, remember
-from gradschool.records import BaseIdentity, Note, Work
+from gradschool.records import BaseIdentity, Note, NumberFormat, Work
 from gradschool.settings import BUILT_IN, Settings
 
 # The address of a server without its scheme: with a port, an address of this machine or a number, or the path /v1.
@@ -52,14 +52,22 @@ def is_hub_id(name: str) -> bool:
     return re.fullmatch(HUB_ID, name) is not None
 
 
-def open_engine(settings: Settings, folder: Path, *, packaged: bool = False) -> Work[Engine]:
+def open_engine(
+    settings: Settings,
+    folder: Path,
+    *,
+    packaged: bool = False,
+    answering: NumberFormat | None = None,
+    training: NumberFormat | None = None,
+) -> Work[Engine]:
     """Open the engine that a job names.
 
     Relative paths are searched in the job's `folder`, then in the working directory. Yields notes, and progress of
-    downloads. Settings of a `packaged` specialist cannot choose the API key that a server gets. Raises ModelError if
-    the model does not exist or cannot be used, TrustError for a server that the user has not allowed.
+    downloads. Settings of a `packaged` specialist cannot choose the API key that a server gets. `answering` and
+    `training` are the number formats that a run began with. Raises ModelError if the model does not exist or cannot be
+    used, TrustError for a server that the user has not allowed.
     """
-    name = settings.base_model
+    name = settings.base
     refuse_other_pages(name)
     if name.startswith(SERVER) and not ollama_name(name):
         return _open_remote(settings, packaged)
@@ -72,7 +80,13 @@ def open_engine(settings: Settings, folder: Path, *, packaged: bool = False) -> 
 
     batch_size, quantization = settings.answers.batch_size, settings.quantization
     engine = LocalEngine(
-        found.folder, name=found.name, revision=found.revision, batch_size=batch_size, quantization=quantization
+        found.folder,
+        name=found.name,
+        revision=found.revision,
+        batch_size=batch_size,
+        answering=answering,
+        training=training,
+        quantization=quantization,
     )
     yield Note(f"The base computes on {engine.device} in {engine.dtype_reason}; on {engine.threads_reason}.", "detail")
     for note in engine.chat.notes:
@@ -80,12 +94,20 @@ def open_engine(settings: Settings, folder: Path, *, packaged: bool = False) -> 
     return engine
 
 
+def format_of(engine: Engine) -> NumberFormat | None:
+    """The number format that a local base answers in."""
+    from gradschool.model.local import local_engine
+
+    local = local_engine(engine)
+    return local.answering_format if local else None
+
+
 def base_folder(settings: Settings, engine: Engine) -> Path | None:
     """The folder that a base was opened from; None if it has its own name, is from the Hub or on a server."""
     from gradschool.model.local import local_engine
 
     local = local_engine(engine)
-    return local.folder if local and not has_own_name(settings.base_model) and not local.revision else None
+    return local.folder if local and not has_own_name(settings.base) and not local.revision else None
 
 
 def remember_base(settings: Settings, engine: Engine) -> Work[None]:
@@ -128,7 +150,7 @@ def address_meant(name: str) -> str:
 def _open_remote(settings: Settings, packaged: bool) -> Engine:
     from gradschool.model.remote import RemoteEngine
 
-    name = settings.base_model
+    name = settings.base
     if settings.quantization:
         raise UsageError(
             f"quantization cannot be set for {name}.",
@@ -158,7 +180,7 @@ def _mirror(address: str) -> str:
 
 def _find(settings: Settings, folder: Path) -> Work[Found]:
     """A base on this machine, downloaded or converted if necessary."""
-    name = settings.base_model
+    name = settings.base
     if name == BUILT_IN:
         if not POCKET.is_dir():
             raise ModelError("The built-in model is missing.", f"{POCKET} does not exist.", "install gradschool again.")

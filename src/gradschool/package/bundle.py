@@ -66,8 +66,8 @@ from gradschool.package.portable import (
     within,
     without_places,
 )
-from gradschool.records import Example, Note, RungResult, Scored, Split, Work
-from gradschool.run import ENVIRONMENT_FILE, EVENTS_FILE, FIT_TEXTS, PACKED, Run
+from gradschool.records import ComparedBase, Example, Note, NumberFormat, RungResult, Scored, Split, Work
+from gradschool.run import BASES, ENVIRONMENT_FILE, EVENTS_FILE, FIT_TEXTS, PACKED, Run
 from gradschool.saved_job import JOB_FILE, SavedJob
 from gradschool.score.metrics import files_of
 from gradschool.settings import BUILT_IN, Settings
@@ -114,7 +114,9 @@ def pack(
         _write_records(run, folder / EVIDENCE, manifest, portable)
         shown = portable(list_of(RungResult).dump_python([*results], mode="json"))
         write_json(folder / EVIDENCE / RESULTS_FILE, shown)
-        write_text(folder / CARD, card(manifest, list_of(RungResult).validate_python(shown)))
+        bases = portable(list_of(ComparedBase).dump_python([*(run.saved(BASES) or ())], mode="json"))
+        compared = list_of(ComparedBase).validate_python(bases)
+        write_text(folder / CARD, card(manifest, list_of(RungResult).validate_python(shown), bases=compared))
         seal(folder, manifest)
     return str(run.specialist)
 
@@ -144,7 +146,7 @@ def _rows(rows: Sequence[Scored], portable: Callable[[Any], Any]) -> list[Any]:
 
 def _places(run: Run, manifest: Manifest) -> list[Path]:
     """The folders of a run, of its job and of its base, as they may be named."""
-    base = path_named(run.job.settings.base_model, run.job.folder) if manifest.in_folder else None
+    base = path_named(run.job.settings.base, run.job.folder) if manifest.in_folder else None
     places = [run.job.folder, run.folder, *([base] if base else [])]
     return [*(place.absolute() for place in places), *(place.resolve() for place in places)]
 
@@ -179,7 +181,7 @@ def manifest_of(run: Run, specialist: Specialist, chosen: RungResult, split: Spl
         gradschool=__version__,
         rung=chosen.rung,
         verdict="passed" if chosen.passed else "not passed",
-        base_model=identity.name if in_folder else settings.base_model,
+        base_model=identity.name if in_folder else settings.base,
         base=identity,
         in_folder=in_folder,
         model=settings.model,
@@ -191,18 +193,24 @@ def manifest_of(run: Run, specialist: Specialist, chosen: RungResult, split: Spl
     )
 
 
-def open_specialist(folder: Path, base_model: str | None = None, runtime: Runtime = "torch") -> Work[Specialist]:
+def open_specialist(
+    folder: Path,
+    base_model: str | None = None,
+    runtime: Runtime = "torch",
+    answering: NumberFormat | None = None,
+) -> Work[Specialist]:
     """Open a specialist: verify its files and open its base model, from `base_model` if it is in another place.
 
-    `folder` may be that of its run. With the runtime `llama`, llama.cpp runs a base in GGUF. Raises DamagedError if a
-    file or the base model is not the one that was packaged.
+    `folder` may be that of its run. With the runtime `llama`, llama.cpp runs a base in GGUF. `answering` is the number
+    format of its test, by default the best one here. Raises DamagedError if a file or the base model is not the one
+    that was packaged.
     """
     folder = specialist_folder(folder)
     manifest = read_manifest(folder)
     if runtime == "llama":
         recipe = recipe_of(folder, manifest)
         return Specialist((yield from llama_engine([(manifest, recipe)], folder, base_model)), recipe)
-    return (yield from open_verified(folder, manifest, base_model))
+    return (yield from open_verified(folder, manifest, base_model, answering))
 
 
 def is_base(path: Path) -> bool:
@@ -230,7 +238,9 @@ def open_base_or_specialist(path: Path, base_model: str | None = None, runtime: 
     return Specialist(engine, Recipe())
 
 
-def open_verified(folder: Path, manifest: Manifest, base_model: str | None = None) -> Work[Specialist]:
+def open_verified(
+    folder: Path, manifest: Manifest, base_model: str | None = None, answering: NumberFormat | None = None
+) -> Work[Specialist]:
     """Open a specialist whose files were verified when its manifest was read."""
     named_by_user(base_model)
     recipe, base = recipe_of(folder, manifest), manifest.base
@@ -244,10 +254,10 @@ def open_verified(folder: Path, manifest: Manifest, base_model: str | None = Non
         answers=manifest.answers,
         remote=manifest.remote,
     )
-    engine: Engine = yield from open_engine(settings, folder, packaged=True)
+    engine: Engine = yield from open_engine(settings, folder, packaged=True, answering=answering)
     if part := engine.identity.other_part(base):
         raise DamagedError(
-            f"The base model {settings.base_model!r} is not the one this specialist was made with.",
+            f"The base model {settings.base!r} is not the one this specialist was made with.",
             f"The hash of its {part} differs.",
             "use the same revision of the base; --base names another place of it.",
         )

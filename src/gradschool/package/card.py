@@ -10,6 +10,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from gradschool.model.opening import is_hub_id
+from gradschool.package.base_words import about_bases, behind_best, size_of
 from gradschool.package.coverage_words import rule_of
 from gradschool.package.floor_words import floor_name, floors_in
 from gradschool.package.forms import Shipped
@@ -25,7 +26,7 @@ from gradschool.package.verdicts import (
     verdict_sentence,
     verdict_words,
 )
-from gradschool.records import Report, RungResult
+from gradschool.records import ComparedBase, Report, RungResult
 from gradschool.score.metric_info import metric_info
 from gradschool.visible import visible
 
@@ -39,12 +40,17 @@ FORMS = {  # library and relation to the base, in the words of the Hub
 FEW_EXAMPLES = 100  # with fewer test examples, the card points out how wide the bounds are
 
 
-def card(manifest: Manifest, results: Sequence[RungResult], shipped: Shipped | None = None) -> str:
+def card(
+    manifest: Manifest,
+    results: Sequence[RungResult],
+    shipped: Shipped | None = None,
+    bases: Sequence[ComparedBase] = (),
+) -> str:
     """Render the README.md of a specialist: front matter for the Hugging Face Hub, then text.
 
     The hashes of `manifest` may be missing. `results` are those of all rungs, in the order of the climb. `shipped`
-    describes an export, if the card is for one. The licence and the language of the data are unknown here and left
-    to whoever publishes it.
+    describes an export, if the card is for one, and `bases` are those that were compared. The licence and the language
+    of the data are unknown here and left to whoever publishes it.
     """
     chosen = next((r for r in results if r.rung == manifest.rung), RungResult(manifest.rung, None))
     header = yaml.safe_dump(_front_matter(manifest, chosen, shipped), sort_keys=False, allow_unicode=True, width=100)
@@ -63,6 +69,10 @@ def card(manifest: Manifest, results: Sequence[RungResult], shipped: Shipped | N
         differences=differences,
         tested_on=tested_on,
         floors=floors_in(results),
+        bases=bases,
+        about_bases=about_bases,
+        behind_best=behind_best,
+        size_of=size_of,
         floor_name=floor_name,
         verdict=verdict_words,
         parts=_parts(chosen),

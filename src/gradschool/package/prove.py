@@ -8,7 +8,7 @@ from gradschool.gates.gate import Measurements
 from gradschool.gates.run import PACKAGE_GATES, run_gates
 from gradschool.package.bundle import open_specialist
 from gradschool.records import Example, Gate, Scored, Work
-from gradschool.run import REOPENED, Run
+from gradschool.run import FORMAT, REOPENED, Run
 from gradschool.score.abstention import keeps
 from gradschool.settings import MAX_DROP
 
@@ -23,7 +23,8 @@ def prove(
     A base in bfloat16 or float16 rounds differently in different batches, so that its score has to be the same, not
     each answer. `base` is the folder of the base, if it was opened from one.
     """
-    specialist = yield from open_specialist(run.specialist, str(base) if base else None)
+    base_model, answering = str(base) if base else None, run.saved(FORMAT)
+    specialist = yield from open_specialist(run.specialist, base_model, answering=answering)
     again = yield from evaluate(specialist, test, measure, run.test_answers(REOPENED), "package: test")
     # A server may have other weights on another day, so that its answers cannot be compared.
     exact = specialist.engine.repeats_exactly

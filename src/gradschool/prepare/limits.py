@@ -109,7 +109,7 @@ def _unusable(path: Path, error: Exception) -> ModelError:
 def limits_for(into: Path) -> Limits:
     """The limits of the base that the job in a folder names, if its files are on this machine; else of pocket."""
     try:
-        name = read_job(into).settings.base_model if (into / JOB_FILE).exists() else BUILT_IN
+        name = read_job(into).settings.bases[0] if (into / JOB_FILE).exists() else BUILT_IN
     except GradschoolError:  # `gradschool check` reports what is wrong with the file
         name = BUILT_IN
     for folder in (into / name, Path(name).expanduser()):

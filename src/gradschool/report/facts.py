@@ -6,8 +6,8 @@ from pathlib import Path
 from gradschool.environment import Environment
 from gradschool.files import read_rows
 from gradschool.package.manifest import MANIFEST, Manifest, load_manifest
-from gradschool.records import Answer, Gate, RungResult, SavedAnswer, Split, Verdict
-from gradschool.run import CLIMB, REOPENED, SPLIT, Key, Recorded, Run
+from gradschool.records import Answer, ComparedBase, Gate, NumberFormat, RungResult, SavedAnswer, Split, Verdict
+from gradschool.run import BASES, CLIMB, FORMAT, REOPENED, SPLIT, TRAINING_FORMAT, Key, Recorded, Run
 from gradschool.rungs.rung import Candidate, candidate_key
 
 
@@ -20,6 +20,7 @@ class Ended:
     remedies: tuple[str, ...] = ()
 
 
+FORMATS = {"number format of answers": FORMAT, "number format of training": TRAINING_FORMAT}
 ENDED: Key[Ended] = Key(CLIMB, Ended)
 
 
@@ -41,6 +42,14 @@ class Facts:
     manifest: Manifest | None
     split: Split | None
     ended: Ended | None
+    bases: tuple[ComparedBase, ...]  # if the job names several
+    formats: dict[str, NumberFormat]  # that a local base computes in, by use
+
+    @property
+    def base(self) -> str:
+        """The base; of several that the job names, the one that was chosen, or all as long as none is."""
+        chosen = [one.base for one in self.bases if one.chosen]
+        return ", ".join(chosen or self.run.job.settings.bases)
 
     @property
     def tested(self) -> list[RungResult]:
@@ -76,6 +85,8 @@ def read_facts(run: Run) -> Facts:
         manifest=load_manifest(run.specialist) if (run.specialist / MANIFEST).exists() else None,
         split=run.saved(SPLIT),
         ended=run.saved(ENDED),
+        bases=run.saved(BASES) or (),
+        formats={use: found for use, key in FORMATS.items() if (found := run.saved(key))},
     )
 
 

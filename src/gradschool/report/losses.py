@@ -58,6 +58,9 @@ def _label(name: str, final: bool) -> str:
     """What a training is, by its name (see `Step.training`); in events without one, all but the final are trials."""
     if count := curve_count(name):
         return f"learning curve, {count} examples"
+    base = name.rpartition(" ")[0]
+    if base:
+        return f"short trial over {base}"
     return "the training" if name == FINAL or (final and not name) else "short trial"
 
 

@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from gradschool.gates.gate import Measurements
 from gradschool.gates.run import PACKAGE_GATES, run_gates
 from gradschool.job import Job
+from gradschool.package.base_words import about_bases, behind_best, size_of
 from gradschool.package.coverage_words import rule_of
 from gradschool.package.floor_words import floor_name, floors_in
 from gradschool.package.marks import incumbent
@@ -70,6 +71,9 @@ def page(run: Run, ladder: Sequence[Rung] = LADDER) -> str:
         confidences=confidences,
         differences=differences,
         floors=floors_in(facts.results),
+        about_bases=about_bases,
+        behind_best=behind_best,
+        size_of=size_of,
         floor_name=floor_name,
         settles=what_settles,
         rule=rule_of,

@@ -24,7 +24,7 @@ def ground(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     """
     began = time.monotonic()
     settings, job = inputs.settings, inputs.run.job
-    folder = inputs.run.work("index").resolve()  # recipes are saved, and a resumed climb may start in another folder
+    folder = inputs.run.index.resolve()  # recipes are saved, and a resumed climb may start in another folder
     named = settings.data.documents or ""
     content = hash_of(job.path(named))
     index = yield from build_index(job.path(named), folder, settings.ground)

@@ -17,10 +17,9 @@ from gradschool.model.adapter import save_adapter
 from gradschool.model.chat import Rendered
 from gradschool.model.four_bits import in_four_bits
 from gradschool.model.local import LocalEngine, demand_local
-from gradschool.model.machine import training_dtype
 from gradschool.model.memory import Device, free_bytes
 from gradschool.records import Conversation, Example, Gate, Note, Progress, Work
-from gradschool.run import FINAL, Key
+from gradschool.run import FINAL, TRAINING_FORMAT, Key
 from gradschool.rungs.rung import RungInputs
 from gradschool.settings import Tune
 from gradschool.specialist import Recipe, Specialist
@@ -53,6 +52,11 @@ class Trained:
     gates: tuple[Gate, ...]
     epochs: float = 0.0  # planned
     falling: bool = False  # the validation loss was lowest at the last step
+
+
+def trial_name(rate: float) -> str:
+    """The name of the short trial of a learning rate."""
+    return f"trial-{rate:g}"
 
 
 def make_rows(
@@ -89,14 +93,26 @@ def make_rows(
 
 
 def learning_rate_trial(
-    student: Specialist, train: Sequence[Rendered], validation: Sequence[Rendered], inputs: RungInputs, rate: float
+    student: Specialist,
+    train: Sequence[Rendered],
+    validation: Sequence[Rendered],
+    inputs: RungInputs,
+    rate: float,
+    *,
+    keep: bool = False,
 ) -> Work[float]:
-    """Train for a short time at a learning rate; returns the lowest validation loss, in nats per answer token."""
+    """Train for a short time at a learning rate; returns the lowest validation loss, in nats per answer token.
+
+    With `keep`, the weights of that loss are saved in a folder with the name of the trial.
+    """
     plan = plan_for(train, inputs, rate, TRIAL_FRACTION)
-    engine, world = local(student), current()
-    job = yield from train_job(engine, train, validation, plan, inputs, f"trial-{rate:g}")
+    engine, world, name = local(student), current(), trial_name(rate)
+    job = yield from train_job(engine, train, validation, plan, inputs, name)
     broadcast(job, world)
-    state = yield from run_training(job.training(student_of(engine, job.tune), engine, world), inputs)
+    training = job.training(student_of(engine, job.tune), engine, world)
+    state = yield from run_training(training, inputs)
+    if keep:
+        save(with_weights(training.best, training, engine, job.tune), engine, inputs, name)
     return state.best_loss
 
 
@@ -155,11 +171,10 @@ def with_training(recipe: Recipe, folder: str, method: str) -> Recipe:
 
 
 def computing(engine: LocalEngine, tune: Tune) -> str:
-    """The dtype of a training and the reason for it, for a note."""
+    """The number format of a training and the reason for it, for a note."""
     if tune.method == "full":
         return "float32: steps on all weights are too small for bfloat16"
-    dtype, reason = training_dtype(engine.network)
-    return f"{str(dtype).removeprefix('torch.')}: {reason}"
+    return engine.training_format.reason
 
 
 def plan_for(rows: Sequence[Rendered], inputs: RungInputs, rate: float, fraction: float = 1.0) -> Plan:
@@ -182,8 +197,12 @@ def train_job(
     texts = None
     if plan.rehearsal:
         texts = yield from inputs.run.once(TEXTS_KEY, partial(write_texts, engine, plan.seed))
+    training = engine.answering_format
+    if tune.method == "lora":
+        training = inputs.run.save(TRAINING_FORMAT, engine.training_format)
     memory, base = memory_for(engine, train, plan, tune), str(engine.folder.resolve())
-    return TrainJob(base, tune, plan, tuple(train), tuple(validation), texts, str(checkpoint), memory)
+    formats = engine.answering_format, training
+    return TrainJob(base, tune, plan, tuple(train), tuple(validation), texts, str(checkpoint), memory, formats)
 
 
 def memory_for(engine: LocalEngine, train: Sequence[Rendered], plan: Plan, tune: Tune) -> MemoryPlan:
@@ -191,8 +210,8 @@ def memory_for(engine: LocalEngine, train: Sequence[Rendered], plan: Plan, tune:
     network = engine.network
     loaded = sum(parameter.numel() * parameter.element_size() for parameter in network.parameters())
     dtype = network.dtype
-    if tune.method == "lora" and training_dtype(network)[0] != dtype:
-        dtype, loaded = training_dtype(network)[0], 0  # it works on a copy
+    if tune.method == "lora" and engine.training_dtype != dtype:
+        dtype, loaded = engine.training_dtype, 0  # it works on a copy
     method: Method = "4-bit lora" if in_four_bits(network) else tune.method
     device, packs = Device(network.device.type, dtype, free_bytes(network.device)), engine.reader().packs
     needed = TrainingMemory(network.config, method, tune.rank, device, packs=packs)

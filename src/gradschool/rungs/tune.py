@@ -102,16 +102,24 @@ def tuning_recipe(best: Recipe, inputs: RungInputs) -> Recipe:
 
 
 def choose_rate(
-    student: Specialist, train: Sequence[Rendered], validation: Sequence[Rendered], inputs: RungInputs
+    student: Specialist,
+    train: Sequence[Rendered],
+    validation: Sequence[Rendered],
+    inputs: RungInputs,
+    *,
+    keep: bool = False,
 ) -> Work[tuple[float, tuple[tuple[str, float], ...]]]:
-    """The learning rate with the lowest validation loss in a short trial, and the loss of each trial."""
+    """The learning rate with the lowest validation loss in a short trial, and the loss of each trial.
+
+    With `keep`, the weights of each trial are saved, and there is a trial of a single rate too.
+    """
     width = local(student).network.config.get_text_config().hidden_size
     rates = learning_rates(inputs.settings.tune, width)
-    if len(rates) == 1:
+    if len(rates) == 1 and not keep:
         return rates[0], ()
     losses = []
     for rate in rates:
-        work = partial(learning_rate_trial, student, train, validation, inputs, rate)
+        work = partial(learning_rate_trial, student, train, validation, inputs, rate, keep=keep)
         losses.append((yield from inputs.run.once(trial_key(rate), work)))
         yield Note(f"tune: learning rate {rate:g} reaches a validation loss of {losses[-1]:.3f} in a short trial.")
     trials = tuple((f"learning rate {r:g}, loss in a short trial", loss) for r, loss in zip(rates, losses, strict=True))

@@ -2,42 +2,24 @@
 
 The threshold is fixed before the test. So the answered test examples are a random sample of all questions that the
 specialist would answer, and their score has the bounds of any score. The fraction of answered questions is a mean too.
-Both claims share the error of a look: SCORE_PART of it for the score, the rest for the fraction. Then both lower bounds
-hold together with the confidence of the look (Bonferroni).
+Both claims share the error of a look (`data.proof.levels_of`), so that both lower bounds hold together with its
+confidence (Bonferroni).
 
 Source: El-Yaniv & Wiener (2010), "On the Foundations of Noise-free Selective Classification", JMLR 11.
 """
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from gradschool.data.proof import levels_of
 from gradschool.records import Abstention, Answer, Coverage, Interval, Report, Score, Scored, Verdict
 from gradschool.score.judge import judge
 from gradschool.score.stats import bounds, verdict
 from gradschool.settings import Goal
 
-SCORE_PART = 0.8  # of the error of a look; the score needs more examples than the fraction
 MAX_POINTS = 60  # of a risk-coverage curve
-
-
-@dataclass(frozen=True, slots=True)
-class Levels:
-    """The confidence of each bound of the score and of the answered fraction, which hold together as one look does."""
-
-    score: float
-    share: float
-
-
-def levels_of(level: float) -> Levels:
-    """Divide the error of a look.
-
-    >>> levels_of(0.95)
-    Levels(score=0.96, share=0.99)
-    """
-    error = 1 - level
-    return Levels(1 - SCORE_PART * error, 1 - (1 - SCORE_PART) * error)
 
 
 def keeps(abstention: Abstention, answer: Answer) -> bool:

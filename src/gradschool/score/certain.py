@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from gradschool.records import Interval, Verdict
-from gradschool.score.stats import bounds, halved, verdict_on
+from gradschool.score.stats import bounds, halved, verdict_on, verdict_on_all
 
 Decide: TypeAlias = Callable[[Sequence[float]], Verdict]  # the verdict on the values of all test questions, in order
 MIN_STEP = 8  # questions that are asked at once
@@ -30,11 +30,7 @@ def better_by(margin: float, others: Sequence[float], groups: Sequence[str], lev
 def all_of(claims: Sequence[Decide]) -> Decide:
     """The verdict on several claims: all must be proven, and one that is excluded excludes all."""
 
-    def decide(values: Sequence[float]) -> Verdict:
-        found = {claim(values) for claim in claims}
-        return "failed" if "failed" in found else "passed" if found == {"passed"} else "not proven"
-
-    return decide
+    return lambda values: verdict_on_all([claim(values) for claim in claims])
 
 
 def certain(decide: Decide, values: Sequence[float], total: int) -> Verdict | None:

@@ -11,7 +11,7 @@ from gradschool.records import Answer, Cost, Difference, Example, Failure, Inter
 from gradschool.score.certain import bounds_of_part
 from gradschool.score.incumbent import Now, against
 from gradschool.score.metric import ABOUT_TEXT, Comparing, Metric, Unscorable
-from gradschool.score.stats import difference, more_examples, verdict
+from gradschool.score.stats import difference, more_examples, verdict, verdict_on_all
 from gradschool.settings import Goal
 
 NO_SCORE = "no score"
@@ -144,7 +144,7 @@ def judge(
     elif goal.incumbent is not None:  # its answers to these questions are unknown
         found.append("not proven")
         more.append(None)
-    decided = all_of(found)
+    decided = verdict_on_all(found)
     return Report(
         metric=goal.metric,
         score=total,
@@ -177,13 +177,6 @@ def demand_mark(goal: Goal) -> None:
             "write pass_mark = 0.8 (or whatever is good enough) under [goal], or give --pass-mark 0.8; or name the "
             "answers of what you have now with incumbent.",
         )
-
-
-def all_of(verdicts: Sequence[Verdict]) -> Verdict:
-    """The verdict on several claims: all must be proven, and one that is excluded excludes all; none prove nothing."""
-    if "failed" in verdicts:
-        return "failed"
-    return "passed" if verdicts and set(verdicts) == {"passed"} else "not proven"
 
 
 def most_of(counts: Sequence[int | None]) -> int | None:

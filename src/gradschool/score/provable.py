@@ -10,6 +10,7 @@ from gradschool.data.proof import min_test_examples, provable
 from gradschool.score.stats import bounds, needed_score, needed_score_in_groups
 
 MAX_TEST_SHARE = 0.7  # a larger test set leaves too little for training to be proposed
+EXACT = 1e-6  # more than the error of rounding
 FEW_GROUPS = 30  # below this, what no method can prove from so few is stated
 
 
@@ -38,6 +39,11 @@ class Proof:
     def limit(self) -> float:
         """The highest pass mark that any method can prove with so many groups: if all are of one size and all right."""
         return provable(self.groups, self.level)
+
+    @property
+    def separate(self) -> int:
+        """The number of separate examples that prove as much: that of the groups, or fewer if these are unequal."""
+        return math.floor(math.log(1 - self.level) / math.log(self.highest) + EXACT)
 
     def sentence(self) -> str:
         """What it can prove, and what to do if that is not enough."""

@@ -21,6 +21,7 @@ binomial".
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from scipy.stats import beta
@@ -82,6 +83,13 @@ def verdict_on(values: Sequence[float], groups: Sequence[str], pass_mark: float,
     return "failed" if _above(sizes - sums, sizes, 1 - level, 1 - pass_mark) > 0 else "not proven"
 
 
+def verdict_on_all(verdicts: Sequence[Verdict]) -> Verdict:
+    """The verdict on several claims: all must be proven, and one that is excluded excludes all; none prove nothing."""
+    if "failed" in verdicts:
+        return "failed"
+    return "passed" if verdicts and set(verdicts) == {"passed"} else "not proven"
+
+
 def needed_score(examples: int, pass_mark: float, level: float, power: float = POWER) -> float | None:
     """The true fraction of right answers from which a test of this size proves the pass mark with probability `power`.
 
@@ -101,6 +109,12 @@ def needed_score_in_groups(groups: Sequence[str], pass_mark: float, level: float
     which is the worst case; otherwise they are independent. Simulated with DRAWS tests, the same for each score.
     """
     _, sizes = _clusters([0.0] * len(groups), groups)
+    return _needed_in_groups(tuple(map(float, sizes)), pass_mark, level, together)
+
+
+@lru_cache(maxsize=16)  # a climb that compares bases asks once for each of them
+def _needed_in_groups(group_sizes: tuple[float, ...], pass_mark: float, level: float, together: bool) -> float | None:
+    sizes = np.array(group_sizes)
     random, extra = np.random.default_rng(0), float(sizes.max())
     cluster = np.repeat(np.arange(len(sizes)), sizes.astype(int))
     luck = random.random((DRAWS, len(sizes)))[:, cluster] if together else random.random((DRAWS, len(cluster)))

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from scipy.special import betaln
 from scipy.stats import beta
 
-from gradschool.data.proof import provable
+from gradschool.data.proof import levels_of, provable
 from gradschool.model.signals import DIGITS
 from gradschool.records import Abstention, Scored
-from gradschool.score.abstention import levels_of, thresholds
+from gradschool.score.abstention import thresholds
 from gradschool.score.dirichlet import Vector
 
 PRIOR = 0.5  # Jeffreys' prior of a fraction
@@ -26,8 +26,8 @@ TEXT = "I am not sure enough to answer this. Please ask a person."
 class Look:
     """The look at the test set that a threshold is chosen for.
 
-    `groups` are those of the test examples, `level` is the confidence of the look. The score of the answered questions
-    must be at least `pass_mark`, and their fraction at least `min_share`.
+    `groups` counts the test examples, or the groups of equal size that prove as much; `level` is the confidence of the
+    look. The score of the answered questions must be at least `pass_mark`, and their fraction at least `min_share`.
     """
 
     groups: int

@@ -11,7 +11,6 @@ from transformers import PreTrainedModel
 from gradschool.model.adapters import shared_copy
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach, trained_parameters
-from gradschool.model.machine import training_dtype
 from gradschool.model.reader import Reader, reader_of
 from gradschool.settings import Tune
 from gradschool.tune.loop import Training
@@ -29,7 +28,7 @@ def student_of(engine: LocalEngine, tune: Tune) -> Student:
     """A new network to train: fresh LoRA layers over the frozen base, or a float32 copy of all weights."""
     if tune.method == "full":
         return Student(copy.deepcopy(engine.network).float().requires_grad_(True), engine.reader())
-    dtype, teacher = training_dtype(engine.network)[0], engine.reader()
+    dtype, teacher = engine.training_dtype, engine.reader()
     if dtype != engine.network.dtype:
         teacher = reader_of(nn.Module.to(copy.deepcopy(engine.network), dtype))
     network = shared_copy(teacher.network)

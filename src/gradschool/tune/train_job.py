@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 
 from gradschool.model.chat import Rendered
 from gradschool.model.local import LocalEngine
+from gradschool.records import NumberFormat
 from gradschool.settings import Tune
 from gradschool.tune.loop import Training
 from gradschool.tune.memory import MemoryPlan
@@ -31,6 +32,7 @@ class TrainJob:
     texts: list[list[int]] | None  # for rehearsal
     checkpoint: str
     memory: MemoryPlan
+    formats: tuple[NumberFormat, NumberFormat]  # of the base, for answers and for training
 
     def training(self, student: Student, engine: LocalEngine, world: World) -> Training:
         """The training of a student."""
@@ -74,7 +76,8 @@ def help_train(world: World) -> None:
     while (message := world.receive()) is not None:
         job = JSON.validate_python(message)
         if job.base not in engines:
-            engines[job.base] = LocalEngine(Path(job.base))
+            answering, training = job.formats
+            engines[job.base] = LocalEngine(Path(job.base), answering=answering, training=training)
         engine = engines[job.base]
         for _ in job.training(student_of(engine, job.tune), engine, world).run():
             pass  # rank 0 reports
