@@ -1,4 +1,4 @@
-"""Insert the figures of bench/results/ into docs/performance.md, docs/decision.md, docs/metrics.md and docs/export.md as tables.
+"""Insert the figures of bench/results/ as tables into the pages of docs/ that are named below.
 
 python docs/figures.py
 """
