@@ -214,6 +214,43 @@ def trivial_answers(result: dict[str, Any]) -> str:
     return table(["metric (example job)", *cheats], rows)
 
 
+def style(result: dict[str, Any]) -> str:
+    """The mean value of the author's texts and of each kind of cheat, for each author."""
+    names = [name for name, one in result.items() if isinstance(one, dict) and "answers" in one]
+    kinds = list(result[names[0]]["answers"])
+    rows = [[kind, *(f"{result[name]['answers'][kind]['score']:.3f}" for name in names)] for kind in kinds]
+    tested = ", ".join(f"{result[name]['test']} answers of {name}" for name in names)
+    return f"{table(['answers', *names], rows)}\n{tested}; `{result['command']}`.\n"
+
+
+def choices(result: dict[str, Any]) -> str:
+    """How much is lost by choosing a recipe, and how many answers that takes, with and without train examples."""
+    methods = result["by_validation_examples"]
+    alone, more = methods.values()
+    rows = [
+        [number, *(f"{one[number]['loss']:.4f}" for one in (alone, more)),
+         f"{more[number]['answers']:.0f} instead of {alone[number]['answers']:.0f}"]
+        for number in alone
+    ]  # fmt: skip
+    about = (
+        f"With {result['recipes']} recipes and right-or-wrong answers, the mean difference between the true score of "
+        f"the best recipe and that of the chosen one ({result['repeats']:,} simulated choices; `{result['command']}`):"
+    )
+    return f"{about}\n\n{table(['validation examples', *methods, 'answers asked'], rows)}"
+
+
+def abstention(result: dict[str, Any]) -> str:
+    """How often climbs of specialists that abstain pass, and how often falsely."""
+    worlds = {**result["simulated"], **result["real"]}
+    rows = [
+        [name, f"{one.get('climbs', one.get('splits')):,}", f"{one['passes']:.3f}", f"{one['false passes']:.3f}"]
+        for name, one in worlds.items()
+    ]
+    promised = next(iter(worlds.values()))["promised at most"]
+    about = f"False passes may be at most {promised:g} of the climbs; `python -m bench.abstention`."
+    return f"{table(['world', 'climbs', 'passed', 'false passes'], rows)}\n{about}\n"
+
+
 def same_file(result: dict[str, Any]) -> str:
     """An adapter on the file of its base, compared with merging and quantizing anew."""
     rows = [
@@ -245,6 +282,9 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
     "false_passes": ("verdict", false_passes),
     "power": ("verdict", power),
     "cheats": ("verdict", trivial_answers),
+    "style": ("style_cheats", style),
+    "choices": ("choices", choices),
+    "abstention": ("abstention", abstention),
     "same_file": ("same_file", same_file),
 }
 
