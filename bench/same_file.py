@@ -151,7 +151,7 @@ def built_in(folder: Path) -> list[str]:
     for number_format in ("q4_0", "q8_0"):
         path = folder / f"pocket-{number_format}.gguf"
         template, about = standalone_template(engine.chat), About("pocket", "pocket")
-        result_of(write_gguf(engine.network, engine.chat, template, path, number_format, about))  # type: ignore[arg-type]
+        result_of(write_gguf(engine.network, engine.chat, template, path, number_format, about))
         names.append(str(path))
     return names
 
