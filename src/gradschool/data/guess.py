@@ -1,14 +1,15 @@
 """Guess the columns of input and ideal answer from names and contents, if no name is a known one."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gradschool.data.assessment_names import name_of
 from gradschool.data.assessments import may_assess
+from gradschool.data.column_languages import english
 from gradschool.data.column_names import INPUTS, OTHER_INPUTS, OTHER_OUTPUTS, OUTPUTS, SYSTEMS
-from gradschool.data.columns import content_keys, says
+from gradschool.data.columns import Form, content_keys, says
 from gradschool.data.formats import plain, spelled
 from gradschool.settings import Data
 
@@ -60,9 +61,24 @@ def guess(rows: Sequence[Mapping[str, Any]], data: Data) -> Guess | None:
         asked, given, reason = texts[0], classes[0], "one column has texts, the other has classes"
     if not asked or not given or asked == given:
         return None
-    left = [key for key in free if key not in (asked, given) and not may_assess(name_of(key))]
-    groups = next((key for key in left if not named and _repeats(rows, key)), "")
-    return Guess(asked, given, reason, groups)
+    return Guess(asked, given, reason, "" if named else _groups(rows, free, (asked, given)))
+
+
+def translated(rows: Sequence[Mapping[str, Any]], form: Form, data: Data) -> Guess | None:
+    """The columns of a form whose names are in another language than English, with a remark; None for other forms."""
+    if not form.inputs or not form.output or form.compared or data.input_column or data.output_column:
+        return None
+    if all(english(key) == plain(key) for key in (form.inputs[0], form.output)):
+        return None
+    named = {*form.columns(), *(key for key in content_keys(rows) if plain(key) in NO_TEXT)}
+    groups = "" if data.group_column else _groups(rows, content_keys(rows), named)
+    return Guess(form.inputs[0], form.output, "by their names", groups)
+
+
+def _groups(rows: Sequence[Mapping[str, Any]], keys: Iterable[str], taken: Collection[str]) -> str:
+    """A column that may name the groups."""
+    left = [key for key in keys if key not in taken and not may_assess(name_of(key))]
+    return next((key for key in left if _repeats(rows, key)), "")
 
 
 def _values(rows: Sequence[Mapping[str, Any]], key: str) -> list[str]:
