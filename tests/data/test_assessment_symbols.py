@@ -9,8 +9,8 @@ from gradschool.data.assessment_words import BAD_WORDS, GOOD_WORDS
 
 @pytest.mark.parametrize(
     "value",
-    ["👎", "👎🏿", "👎👎", "👎 bad", "bad 👎🏽", "negative 😡", "😡 negative", "🔴 wrong", "❌ no", "👎 wrong price", "💩",
-     "very bad 😡😡", "good? 👎", "☹️"],
+    ["👎", "👎🏿", "👎👎", "👎 bad", "bad 👎🏽", "negative 😡", "😡 negative", "🔴 wrong", "❌ no", "👎 wrong price",
+     "💩", "very bad 😡😡", "good? 👎", "☹️"],
 )  # fmt: skip
 def test_bad_is_bad_whatever_stands_next_to_it(value: str) -> None:
     assert grade_in(value) in BAD_WORDS

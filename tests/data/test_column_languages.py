@@ -36,7 +36,7 @@ def test_question_and_context_are_read_with_a_remark(read, language):
         ({"指令": "总结", "输入": "水坝。", "输出": "坝"}, "总结\n\n水坝。", "坝"),
         ({"текст": "Плотина.", "категория": "река"}, "Плотина.", "река"),
         ({"texto": "La presa.", "etiqueta": "río"}, "La presa.", "río"),
-        ({"Anweisung": "Kürze.", "Text": "Das alte Wehr.", "Zusammenfassung": "Wehr."}, "Kürze.\n\nDas alte Wehr.", "Wehr."),
+        ({"Anweisung": "Kürze.", "Text": "Das Wehr.", "Zusammenfassung": "Wehr."}, "Kürze.\n\nDas Wehr.", "Wehr."),
         ({"Betreff": "Wehr", "Nachricht": "Ist es auf?", "Antwort": "Ja."}, "Wehr\n\nIst es auf?", "Ja."),
     ],
 )  # fmt: skip

@@ -49,7 +49,8 @@ OUTPUTS = _words(
     translation reply assistant ideal chosen best_answer correct_answer correct_answers short_answer short_answers
     final_answer gold gold_answer golden_answer golden_answers reference_answer expected_output expected solution
     ideal_answer target_text output_text answer_text response_text assistant_message model_answer assistant_response
-    outputs tgt trg highlights tldr sentiment emotion topic tag tags targets sql ground_truth ground_truths expected_answer
+    outputs tgt trg
+    highlights tldr sentiment emotion topic tag tags targets sql ground_truth ground_truths expected_answer
     correct_response gold_response reference_response answer_key accepted_answer top_answer correct_option annotations
     bot_response agent_reply agent_response references answers_spans final_decision long_answer long_answers
     canonical_solution sql_query query_sql gold_sql sql_answer cypher cypher_query sparql sparql_query bash cmd

@@ -81,8 +81,8 @@ class UnreadColumns:
         for key, value in row.items():
             if key in read or not is_filled(value):
                 continue
-            if isinstance(value, list | dict) and key not in self._marked:
-                self._marked |= {key: one for one in marks_in(value)[:1]}
+            if key not in self._marked and (marks := marks_in(value)):
+                self._marked[key] = marks[0]
             if words := _words_in(value):
                 self._words.setdefault(key, []).append(words)
             values = self._values.setdefault(key, Counter())
