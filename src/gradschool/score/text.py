@@ -113,8 +113,8 @@ def rouge_l(answer: str, example: Example) -> MetricResult:
 def chrf(answer: str, example: Example) -> MetricResult:
     """chrF2: the F2 measure of common character n-grams up to 6, by sacrebleu, divided by 100; for any language.
 
-    Curly quotes and apostrophes equal straight ones, and a space between digits counts (1 1/2 is not 11/2). Texts are cut
-    off after 20,000 characters.
+    Curly quotes and apostrophes equal straight ones, and a space between digits counts (1 1/2 is not 11/2). Texts are
+    cut off after 20,000 characters.
     Source: Popović (2015), "chrF: character n-gram F-score for automatic MT evaluation".
     """
     given, ideal = (_GAP.sub("·", as_typed(text)[:MAX_CHARACTERS]) for text in (answer, example.ideal))
