@@ -11,11 +11,17 @@ from gradschool.data.column_languages import english
 from gradschool.data.column_names import INPUTS, OTHER_INPUTS, OTHER_OUTPUTS, OUTPUTS, SYSTEMS
 from gradschool.data.columns import Form, content_keys, says
 from gradschool.data.formats import plain, spelled
+from gradschool.data.language_names import languages_of
+from gradschool.data.normalize import word_count
 from gradschool.settings import Data
 
 MIN_TEXT_WORDS = 3  # on average, for a column of texts
 MAX_CLASS_WORDS = 4
 MIN_ROWS = 6  # for classes
+ENDS = (".", "?", "!", "。", "？", "！", "؟", "।")  # of a sentence
+NO_HEADER = (
+    "these look like texts: if the first line is an example, write a line with the names of the columns above it"
+)
 INPUT_WORDS = OTHER_INPUTS | {word for word in INPUTS if "_" not in word} - {"text", "note"}
 OUTPUT_WORDS = OTHER_OUTPUTS | {word for word in OUTPUTS if "_" not in word}
 NO_TEXT = {"id", "uuid", "date", "url", "link", "name", "file", "filename", "path", "email", "group", *SYSTEMS}
@@ -31,11 +37,17 @@ class Guess:
     groups: str = ""  # a column that may name the groups
 
     def __str__(self) -> str:
+        header = f"; {NO_HEADER}" if _is_text(self.input) and _is_text(self.output) else ""
         groups = f"; if {self.groups!r} names the groups: --group-column {shlex.quote(self.groups)}"
         return (
             f"{self.input!r} is taken for the input and {self.output!r} for the ideal answer ({self.reason}); "
-            f"if that is wrong: --input-column and --output-column{groups if self.groups else ''}"
+            f"if that is wrong: --input-column and --output-column{groups if self.groups else ''}{header}"
         )
+
+
+def _is_text(name: str) -> bool:
+    """Whether the name of a column is a sentence."""
+    return name.rstrip().endswith(ENDS) or word_count(name) > MAX_CLASS_WORDS
 
 
 def guess(rows: Sequence[Mapping[str, Any]], data: Data) -> Guess | None:
@@ -43,6 +55,8 @@ def guess(rows: Sequence[Mapping[str, Any]], data: Data) -> Guess | None:
     lengths = content_keys(rows)
     named = {plain(name) for name in (data.group_column, data.date_column) if name}
     free = {key: words for key, words in lengths.items() if plain(key) not in named | NO_TEXT}
+    if (pair := languages_of(free)) and not data.input_column and not data.output_column:
+        return Guess(*pair, "two columns are named after languages; the first is the input")
     texts = [key for key, words in free.items() if words >= MIN_TEXT_WORDS and not _repeats(rows, key)]
     classes = [key for key, words in free.items() if words <= MAX_CLASS_WORDS and _is_class(rows, key)]
     asked = spelled(free, data.input_column) or next((key for key in texts if says(key, INPUT_WORDS)), "")
