@@ -35,7 +35,7 @@ from gradschool.data.formats import plain
 
 IN_BRACKETS = re.compile(r"\([^)\n]{0,200}\)|（[^）\n]{0,200}）|['’`]")
 REASON = re.compile(r"(?:[,;:(（，；：、]|\s[-–—]\s).*", re.DOTALL)  # "poor (too long)"
-PARTS_OF_ARGILLA = re.compile(r"(.+)[.\-](?:responses?|suggestion)$")  # "quality.responses", "quality-suggestion"
+PARTS_OF_ARGILLA = re.compile(r"(?<=\w)[.\-](?:responses?|suggestion)$")  # "quality.responses", "quality-suggestion"
 ELISION = re.compile(r"\b(?:l|d)['’](?=\w)", re.IGNORECASE)  # "d'entraînement"
 YES_OR_NO = re.compile(r"_(?:yes_no|y_n|ja_nein|j_n|oui_non|si_no|sim_nao|ja_nee|tak_nie|да_нет)$")
 UNSPECIFIC = {"label", "labels", "annotation", "annotations", "preference", "reaction", "message_feedback", "loss"}
@@ -51,7 +51,7 @@ def name_of(key: str) -> str:
     >>> name_of("Bewertung der Antwort"), name_of("Is the answer helpful?"), name_of("Evaluación (1-5)")
     ('rating', 'helpful', 'rating')
     """
-    key = PARTS_OF_ARGILLA.sub(r"\1", key)
+    key = PARTS_OF_ARGILLA.sub("", key)
     words = re.sub(r"\W+", "_", folded(IN_BRACKETS.sub("", plain(ELISION.sub("", key))))).strip("_") or plain(key)
     words = YES_OR_NO.sub("", words) or words
     return _english(words) or _without_others(words) or words

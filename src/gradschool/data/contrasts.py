@@ -17,6 +17,7 @@ PAIRS = (  # the better one first
 )
 WORDS = frozenset(word for pair in PAIRS for word in pair)
 OF_ANSWERS = re.compile(r"(?<=.)(?:的|の)?(?:回答|答案|回复|答复|応答|答え|답변)$")  # in scripts without spaces
+MAX_NAME = 60  # characters of the name of a key
 STEPS = ("completions", "steps"), ("labels", "step_labels", "ratings")
 
 
@@ -31,6 +32,8 @@ def contrasted(row: Mapping[str, Any], keys: Mapping[str, str]) -> tuple[str, st
 
 def _word(key: str) -> str:
     """The word for good or bad in the name of a key, without the words for an answer; empty if it has none."""
+    if len(key) > MAX_NAME:
+        return ""
     rest = [word for word in OF_ANSWERS.sub("", plain(key)).split("_") if folded(word) not in ANSWERS]
     name = "_".join(rest)
     return next((word for word in (name, name_of(name) if rest else "", name_of(key)) if word in WORDS), "")

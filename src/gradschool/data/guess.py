@@ -18,6 +18,7 @@ from gradschool.settings import Data
 MIN_TEXT_WORDS = 3  # on average, for a column of texts
 MAX_CLASS_WORDS = 4
 MIN_ROWS = 6  # for classes
+NEGATIVES = {"negative", "neg", "rejected", "wrong", "incorrect", "worse", "worst", "loser", "distractor"}
 ENDS = (".", "?", "!", "。", "？", "！", "؟", "।")  # of a sentence
 NO_HEADER = (
     "these look like texts: if the first line is an example, write a line with the names of the columns above it"
@@ -53,6 +54,8 @@ def _is_text(name: str) -> bool:
 def guess(rows: Sequence[Mapping[str, Any]], data: Data) -> Guess | None:
     """The columns of input and answer in rows whose form is unknown; None if their contents do not show them."""
     lengths = content_keys(rows)
+    if any(says(key, NEGATIVES) for key in lengths):  # a guess could take the wrong answer for the right one
+        return None
     named = {plain(name) for name in (data.group_column, data.date_column) if name}
     free = {key: words for key, words in lengths.items() if plain(key) not in named | NO_TEXT}
     if (pair := languages_of(free)) and not data.input_column and not data.output_column:
