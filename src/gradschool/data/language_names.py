@@ -40,7 +40,7 @@ AROUND = re.compile(  # a language in the name of a column
 def language_in(name: str) -> str:
     """The code of the language that the name of a column names; empty if it names none, or something else too.
 
-    >>> language_in("de"), language_in("German"), language_in("sentence_deu_Latn"), language_in("en-US"), language_in("end")
+    >>> language_in("de"), language_in("German"), language_in("text_deu_Latn"), language_in("en-US"), language_in("end")
     ('de', 'de', 'de', 'en', '')
     """
     first, *rest = [part for part in plain(name).split("_") if part not in ("text", "sentence")] or [""]
