@@ -58,8 +58,8 @@ class EmbedderIdentity(BaseModel, frozen=True):
 class IndexManifest(BaseModel, frozen=True):
     """What an index was built from: hashes of documents and passages, and its settings.
 
-    `folded`: whether texts were folded, `unaccented`: whether Latin letters lost their accents, and `respelled`: whether
-    Greek letters did, and joined articles were divided; an index of an earlier version is searched as it was tested.
+    `folded`: whether texts were folded; `unaccented`: whether Latin letters lost their accents; `respelled`: whether
+    Greek ones did, and joined articles were divided. An index of an earlier version is searched as it was tested.
     """
 
     format: Literal[1] = FORMAT
