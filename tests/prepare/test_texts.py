@@ -16,7 +16,8 @@ from gradschool.data.near_duplicates import near_duplicates
 from gradschool.data.read import read_examples
 from gradschool.model.fake import FakeEngine
 from gradschool.prepare.limits import limits_for
-from gradschool.prepare.texts import passages, title_in
+from gradschool.prepare.texts import passages
+from gradschool.prepare.titles import title_in
 from gradschool.records import Example, Note, Source
 from gradschool.settings import Data
 
@@ -193,3 +194,14 @@ def test_too_long_agrees_with_the_check(tmp_path: Path) -> None:
     assert LIMITS.too_long(example.messages) > LIMITS.context_length
     [issue] = too_long([example], lambda said: sum(LIMITS.tokens(one.content) for one in said), LIMITS.context_length)
     assert issue.severity == "dropped"
+
+
+def test_passages_have_no_greetings_and_signatures_of_their_own(run: Run, tmp_path: Path) -> None:
+    tale = "\n\n".join(
+        f"Sir Osric, too, forgot the bell in year {n}. {essay(n, 1)}\n\n“You are right,” said the old lady.\n\nMrs. Tamber."
+        for n in range(30)
+    )
+    run({"tale.txt": tale, "letter.txt": f"Dear Denise,\n\nI met Denise at noon. {essay(3, 40)}"}, "style")
+    texts = " ".join(example.ideal for example in examples_of(tmp_path / "job"))
+    assert "Sir Osric" in texts and "Mrs. Tamber" in texts
+    assert "Denise" not in texts  # a long letter is to somebody
