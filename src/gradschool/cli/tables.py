@@ -13,7 +13,7 @@ from gradschool.cli.lines import FULL_WIDTH, WIDE, command_line, escape, say, wi
 from gradschool.cli.rows import show_rows
 from gradschool.cli.screen import VERDICT_STYLE
 from gradschool.climbing import Climbed
-from gradschool.data.issues import Issue, counted
+from gradschool.data.issues import Issue, counted, some_of_each_kind
 from gradschool.examine import Examined
 from gradschool.package.floor_words import difference_from, floor_name, floors_in, scored
 from gradschool.package.manifest import EVIDENCE, QUESTIONS
@@ -195,16 +195,17 @@ def show_reading(console: Console, columns: Mapping[str, str], first: Example) -
 
 
 def show_issues(console: Console, issues: Sequence[Issue]) -> None:
-    """Print how many issues there are of each kind, and the first ones."""
+    """Print how many issues there are of each kind, and the first ones of each."""
     if issues:
         console.print("\nIssues")
     for line in counted(issues):
         say(console, f"  {line}")
-    for issue in issues[:MAX_ISSUES]:
+    shown = some_of_each_kind(issues, MAX_ISSUES)
+    for issue in shown:
         say(console, f"    {escape(str(issue))}", style="dim")
-    if len(issues) > MAX_ISSUES:
+    if len(issues) > len(shown):
         say(
             console,
-            f"    … and {len(issues) - MAX_ISSUES} more; the option --issues writes them all into a file",
+            f"    … and {len(issues) - len(shown)} more; the option --issues writes them all into a file",
             style="dim",
         )
