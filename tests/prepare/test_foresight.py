@@ -22,7 +22,7 @@ def rows_of(texts: list[str]) -> dict[str, bytes | str]:
 
 def test_a_language_that_the_base_does_not_speak_is_named(run: Run) -> None:
     german = [" ".join(GERMAN.format(n=n + k, m=7 * k) for k in range(3)) for n in range(20)]
-    prepared, events = run(rows_of([essay(n, 1) for n in range(30)] + german), "style")
+    prepared, events = run(rows_of([essay(n, 1) for n in range(30)] + german), "skill")
     [said] = [text for text in warnings(events) if "hardly speaks" in text]
     assert said.startswith("40% of the examples are in German (de), which the base pocket") and "base_model" in said
     assert said.rstrip(".") in prepared.summary.foreseen
