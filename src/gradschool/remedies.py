@@ -12,6 +12,7 @@ from gradschool.records import Conversation, Example, Message, Report, RungResul
 from gradschool.rungs.curve import MORE_EXAMPLES
 from gradschool.rungs.rung import Rung
 from gradschool.score.metric_info import metric_info
+from gradschool.score.style_remedies import style_remedies
 from gradschool.settings import BUILT_IN
 from gradschool.workspace import Workspace
 
@@ -38,6 +39,7 @@ def advise(
     assert report is not None
     yield from _refusals(results)
     yield from floor_remedies(report)
+    yield from style_remedies(report)
     yield from _more_tests(report)
     for kind, count in report.failures.items():
         yield f"{count} of {report.asked.examples} answers failed ({kind}); the report lists them first."
