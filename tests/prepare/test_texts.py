@@ -1,9 +1,11 @@
 """Texts of one author: long ones become passages that the base reads, and each gets an instruction of its own."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import pytest
@@ -72,6 +74,23 @@ def test_any_long_text_is_cut(text: str) -> None:
     assert len(found) > 2
     assert "".join("".join(piece.split()) for piece, _ in found) == "".join(text.split())
     assert all(LIMITS.tokens(piece) <= LIMITS.whole for piece, _ in found)
+
+
+@pytest.mark.parametrize("between", ["\n\n", "\n", "\n    ", "\n\t  "])
+def test_passages_end_at_paragraphs_however_these_are_set_apart(between: str) -> None:
+    text = essay(5, 24, between)
+    found = passages(text, LIMITS)
+    blocks = {block.strip() for block in text.split(between)}
+    assert len(found) > 2
+    for piece, line in found:
+        assert {block.strip() for block in piece.split(between)} <= blocks
+        assert text.split("\n")[line].strip() == piece.split("\n")[0].strip()
+
+
+def test_wrapped_and_indented_paragraphs_stay_whole() -> None:
+    paragraphs = [fill(essay(n, 1), 72, initial_indent="  ") for n in range(30)]
+    for piece, _ in passages("\n".join(paragraphs), LIMITS):
+        assert all(f"  {block.strip()}" in paragraphs for block in re.split(r"\n(?=  )", piece))
 
 
 @settings(max_examples=30, deadline=None)

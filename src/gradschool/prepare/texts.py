@@ -17,6 +17,7 @@ from gradschool.prepare.bylines import Divided
 from gradschool.prepare.draft import Draft, id_from, unused
 from gradschool.prepare.instructions import Writer
 from gradschool.prepare.limits import Limits
+from gradschool.prepare.paragraph_breaks import Spread
 from gradschool.prepare.recognize import HTML, SourceFile
 from gradschool.prepare.rows import Columns, file_rows
 from gradschool.prepare.titles import HEADING, front_matter, title_in, titled
@@ -123,7 +124,8 @@ def passages(text: str, limits: Limits) -> list[tuple[str, int]]:
     start = text[:SAMPLE]
     words = max(1, int(limits.passage * count_words(start) / max(1, limits.tokens(start)) / SLACK))
     spans: list[tuple[int, int, int]] = []  # start, end, tokens
-    for begin, end in _spans(text, words, limits):
+    spread = Spread(text)
+    for begin, end in (map(spread.place, span) for span in _spans(spread.text, words, limits)):
         size = limits.tokens(text[begin:end])
         if spans and min(size, spans[-1][2]) < limits.passage / 2 and size + spans[-1][2] <= limits.passage:
             begin, size = spans[-1][0], size + spans[-1][2]
