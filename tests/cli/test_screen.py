@@ -17,7 +17,20 @@ from gradschool.cli.rows import show_rows
 from gradschool.cli.screen import Screen
 from gradschool.cli.tables import ladder_table, show_climbed, show_report
 from gradschool.climbing import Climbed
-from gradschool.records import Cost, Difference, Floor, Gate, Interval, Note, Progress, Report, RungResult, Score, Step, Work
+from gradschool.records import (
+    Cost,
+    Difference,
+    Floor,
+    Gate,
+    Interval,
+    Note,
+    Progress,
+    Report,
+    RungResult,
+    Score,
+    Step,
+    Work,
+)
 
 SCORE = Score(0.5, Interval(0.4, 0.6, 0.9875), 40, 30)
 REPORT = Report("chrf", SCORE, "not proven", 0.45, 120, {"short": SCORE}, {"cut off": 3}, Cost(50, 10, 0.2))

@@ -217,7 +217,7 @@ def test_too_long_agrees_with_the_check(tmp_path: Path) -> None:
 
 def test_passages_have_no_greetings_and_signatures_of_their_own(run: Run, tmp_path: Path) -> None:
     tale = "\n\n".join(
-        f"Sir Osric, too, forgot the bell in year {n}. {essay(n, 1)}\n\n“You are right,” said the old lady.\n\nMrs. Tamber."
+        f"Sir Osric, too, forgot the bell in year {n}. {essay(n, 1)}\n\n“You are right,” she said.\n\nMrs. Tamber."
         for n in range(30)
     )
     run({"tale.txt": tale, "letter.txt": f"Dear Denise,\n\nI met Denise at noon. {essay(3, 40)}"}, "style")

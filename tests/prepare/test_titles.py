@@ -11,7 +11,7 @@ from gradschool.prepare.texts import sections
 from gradschool.prepare.titles import front_matter, titled
 
 Run = Callable[..., Any]
-BODY = "It rained on the bees all morning, and they stayed at home and hummed. Nobody went out before noon, not even Ida."
+BODY = "It rained on the bees all morning, and they stayed at home and hummed. Nobody went out, not even Ida."
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,9 @@ def report(metric: str = "style", pass_mark: float = 0.5, **parts: float) -> Rep
 
 def test_the_check_that_most_answers_fail_is_named_with_what_helps() -> None:
     found = list(style_remedies(report(attributed_to_the_author=0.8, natural_word_order=0.35, on_topic=0.5)))
-    assert found == ["13 of 20 answers put words in an order that nobody writes: a larger base writes better sentences."]
+    assert found == [
+        "13 of 20 answers put words in an order that nobody writes: a larger base writes better sentences."
+    ]
     assert "--writer" in next(style_remedies(report(natural_word_order=0.95, on_topic=0.5)))
     assert list(style_remedies(report(natural_word_order=0.95))) == list(style_remedies(report())) == []
 

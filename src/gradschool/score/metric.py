@@ -23,7 +23,8 @@ ABOUT_TEXT = frozenset({"distinguishable from the author", "own text accepted", 
 # What is said if a fitted metric lacks texts of others: whether answers of the base fill the gap.
 OTHERS = "name them with data.others in job.toml or the option --others of prepare"
 BASE_MAY_FILL = (
-    f"The rest would be answers of the base: if they are too short, the climb stops. Add texts of other authors: {OTHERS}"
+    "The rest would be answers of the base: if they are too short, the climb stops. Add texts of other authors and "
+    f"{OTHERS}"
 )
 BASE_FILLS = (
     "The rest are answers of the base, which are long enough here. Texts of other authors would show better what is "
