@@ -1,17 +1,17 @@
 """Issues: those that are shown are of every kind."""
 
-from gradschool.data.issues import Issue, some_of_each_kind
+from gradschool.data.issues import Issue, Kind, some_of_each_kind
 from gradschool.records import Source
 
 
-def issues(*kinds: str) -> list[Issue]:
-    return [Issue(kind, Source("a.jsonl", n), "kept", "") for n, kind in enumerate(kinds)]  # type: ignore[arg-type]
+def issue(kind: Kind, line: int) -> Issue:
+    return Issue(kind, Source("a.jsonl", line), "kept", "")
 
 
 def test_no_kind_of_issue_hides_the_others() -> None:
-    many = issues(*["contradicting"] * 40, "language", "duplicate", "language")
-    shown = some_of_each_kind(many, 12)
-    assert shown == [*many[:9], *many[40:]]
+    many = [issue("contradicting", line) for line in range(40)]
+    many += [issue("language", 40), issue("duplicate", 41), issue("language", 42)]
+    assert some_of_each_kind(many, 12) == [*many[:9], *many[40:]]
     assert some_of_each_kind(many[:12], 12) == many[:12] and some_of_each_kind([], 12) == []
-    each = issues(*["too long", "encoding", "language"] * 2)
-    assert some_of_each_kind(each, 2) == each[:3]
+    each = [issue("too long", 1), issue("encoding", 2), issue("language", 3)]
+    assert some_of_each_kind(each * 2, 2) == each
