@@ -24,7 +24,7 @@ from gradschool.hub_pages import page_of
 from gradschool.job import Job
 from gradschool.model.folders import model_folder
 from gradschool.model.foreign import refuse_kernels
-from gradschool.model.gguf_base import config_of_gguf
+from gradschool.model.gguf_config import config_of_gguf
 from gradschool.model.gguf_file import read_gguf
 from gradschool.model.hub import no_config_on_hub
 from gradschool.model.loading import LOAD_ERRORS
