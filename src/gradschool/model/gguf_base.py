@@ -29,6 +29,7 @@ from gradschool.model.gguf_tokens import demand_equal_tokens
 from gradschool.model.gguf_weights import SHARD, write_weights
 from gradschool.model.llama_cpp import LlamaCpp, need_llama_cpp
 from gradschool.model.loading import quiet
+from gradschool.model.threads import choose_threads
 from gradschool.panics import panics_as_errors
 from gradschool.records import Note, Progress, Work
 from gradschool.remembered import Remembered
@@ -164,7 +165,9 @@ def _write_tokenizer(file: GgufFile, folder: Path) -> list[NextTokens]:
     """Write the tokenizer; returns what llama.cpp predicts, before the time of a conversion is spent."""
     with refused_by_loader(file), quiet(), panics_as_errors():
         tokenizer = tokenizer_of_gguf(file)
-        with LlamaCpp(file.first.path, CONTEXT) as server:  # it finds the other parts by their names
+        with LlamaCpp(
+            file.first.path, CONTEXT, threads=choose_threads()[0]
+        ) as server:  # it finds the other parts by their names
             demand_equal_tokens(tokenizer, file, server)
             expected = next_tokens(server)
     tokenizer.save_pretrained(folder)

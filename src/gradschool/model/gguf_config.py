@@ -11,7 +11,7 @@ from typing import Any
 
 from gguf import MODEL_ARCH_NAMES
 from transformers import AutoConfig, PreTrainedConfig
-from transformers.integrations.ggml import GGUF_CONFIG_MAPPING
+from transformers.integrations.ggml import GGUF_CONFIG_DEFAULTS_MAPPING, GGUF_CONFIG_MAPPING
 from transformers.integrations.gguf import GGUF_ARCHS
 
 from gradschool.errors import GradschoolError, ModelError, first_line
@@ -20,7 +20,11 @@ from gradschool.model.gguf_numbers import refuse_types
 from gradschool.model.gguf_rope import THETA, rope_of
 from gradschool.model.loading import LOAD_ERRORS, quiet
 
+# The loader has more than its table for these, and reads them itself.
+WITH_OWN_RULES = ("bloom", "deci", "falcon", "gemma4", "gpt-oss", "mamba", "minimax-m2", "stablelm")
+MODEL_TYPES = {"gemma3": "gemma3_text"}  # a file holds the part of the network that reads text
 ENCODER_DECODERS = {"t5", "umt5"}
+WINDOW = "attention.sliding_window"
 EMBEDDING, OUTPUT = "token_embd.weight", "output.weight"
 # Fields that the loader passes over in some families, with their names in a config.
 PASSED_OVER = {
@@ -55,7 +59,12 @@ def config_of_gguf(file: GgufFile) -> PreTrainedConfig:
         )
     refuse_types(file.parts)
     with refused_by_loader(file), quiet():
-        config: PreTrainedConfig = AutoConfig.from_pretrained(path.parent, gguf_file=path.name, local_files_only=True)
+        if loads_itself(file) or family in WITH_OWN_RULES:
+            config: PreTrainedConfig = AutoConfig.from_pretrained(
+                path.parent, gguf_file=path.name, local_files_only=True
+            )
+        else:
+            config = AutoConfig.for_model(**_values(file))
         if not loads_itself(file):
             _complete(config, file)
     return config
@@ -81,6 +90,23 @@ def refused_by_loader(file: GgufFile) -> Iterator[None]:
         ) from error
 
 
+def _values(file: GgufFile) -> dict[str, Any]:
+    """What the loader's table takes from the fields of a file; its own reader takes seconds for the vocabulary."""
+    header, kinds = file.first, {name.replace("_", ""): name for name in GGUF_CONFIG_MAPPING}
+    kind = kinds[header.architecture.replace("-", "")]
+    found: dict[str, Any] = {
+        "model_type": MODEL_TYPES.get(kind, kind),
+        "tie_word_embeddings": file.tensor(OUTPUT) is None,
+    }
+    found |= GGUF_CONFIG_DEFAULTS_MAPPING.get(kind, {})
+    for prefix, table in ((header.architecture, kind), ("tokenizer", "tokenizer")):
+        for field, name in GGUF_CONFIG_MAPPING[table].items():
+            value = header.fields.get(f"{prefix}.{field}")
+            if name and value is not None:
+                found[name] = value
+    return found
+
+
 def _complete(config: Any, file: GgufFile) -> None:
     header, names = file.first, {tensor.name for part in file.parts for tensor in part.tensors}
     values = {name: header.own(field) for field, name in PASSED_OVER.items()}
@@ -94,9 +120,7 @@ def _complete(config: Any, file: GgufFile) -> None:
     _set_rope(config, file, head)
     if header.architecture in GEMMA_PATTERNS:
         _complete_gemma(config, file, head)
-    elif hasattr(config, "sliding_window") and (
-        header.own("attention.sliding_window") is None or config.model_type == "phi3"
-    ):
+    elif hasattr(config, "sliding_window") and (file.first.architecture == "phi3" or not header.own(WINDOW)):
         config.sliding_window = None  # llama.cpp has none then, and none in Phi-3
 
 

@@ -1,4 +1,4 @@
-"""The tokens of a converted base, compared with those of llama.cpp on texts in many scripts and on all control tokens."""
+"""The tokens of a converted base, held against those of llama.cpp: texts in many scripts, and all control tokens."""
 
 from collections.abc import Iterator, Sequence
 from itertools import cycle

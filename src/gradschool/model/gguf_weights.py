@@ -4,7 +4,6 @@ Each file of weights gets its name when it is complete and on the disk. The plan
 the GGUF file alone, so that the next process finds what is done.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
