@@ -7,6 +7,7 @@ applied to the file itself.
 import contextlib
 import hashlib
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -165,13 +166,27 @@ def _write_tokenizer(file: GgufFile, folder: Path) -> list[NextTokens]:
     """Write the tokenizer; returns what llama.cpp predicts, before the time of a conversion is spent."""
     with refused_by_loader(file), quiet(), panics_as_errors():
         tokenizer = tokenizer_of_gguf(file)
-        with LlamaCpp(
-            file.first.path, CONTEXT, threads=choose_threads()[0]
-        ) as server:  # it finds the other parts by their names
+        with _llama_cpp(file) as server:
             demand_equal_tokens(tokenizer, file, server)
             expected = next_tokens(server)
     tokenizer.save_pretrained(folder)
     return expected
+
+
+@contextlib.contextmanager
+def _llama_cpp(file: GgufFile) -> Iterator[LlamaCpp]:
+    """llama.cpp with a file, of whose parts it finds the others by their names."""
+    with contextlib.ExitStack() as stack:
+        try:
+            # More threads than cores that are free would make it very slow.
+            server = stack.enter_context(LlamaCpp(file.first.path, CONTEXT, threads=choose_threads()[0]))
+        except ModelError as error:
+            raise ModelError(
+                f"llama.cpp cannot run {file.first.path}, and a base in GGUF is compared with it.",
+                error.why,
+                "update it (`pip install --upgrade xllamacpp`), or download the file again.",
+            ) from error
+        yield server
 
 
 def _write_whole(file: GgufFile, folder: Path) -> None:

@@ -102,7 +102,7 @@ def _values(file: GgufFile) -> dict[str, Any]:
     for prefix, table in ((header.architecture, kind), ("tokenizer", "tokenizer")):
         for field, name in GGUF_CONFIG_MAPPING[table].items():
             value = header.fields.get(f"{prefix}.{field}")
-            if name and value is not None:
+            if name and (value is not None or prefix == "tokenizer"):  # the class may name tokens of other models
                 found[name] = value
     return found
 
@@ -128,6 +128,8 @@ def _set_rope(config: Any, file: GgufFile, head: int) -> None:
     if not hasattr(config, "rope_parameters"):
         return
     rope = rope_of(file, head)
+    if "partial_rotary_factor" in (config.rope_parameters or {}):  # then it has to be there
+        rope.setdefault("partial_rotary_factor", 1.0)
     if rope["rope_type"] == "longrope":
         # Beyond this, llama.cpp takes other factors if it was started with a longer context.
         config.max_position_embeddings = min(config.max_position_embeddings, rope["original_max_position_embeddings"])
