@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+CGROUP = Path("/sys/fs/cgroup")
 PACKAGES = ("gradschool", "torch", "transformers", "tokenizers", "safetensors", "lancedb", "numpy", "scipy")
 
 
@@ -60,6 +61,19 @@ def peak_memory() -> int:
 
     unit = 1 if sys.platform == "darwin" else 1024  # macOS reports bytes, Linux kilobytes
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def free_memory(cgroup: Path = CGROUP) -> int:
+    """Free bytes of memory; a container may have less than its machine."""
+    free = int(psutil.virtual_memory().available)
+    try:
+        limit = int((cgroup / "memory.max").read_text())
+        used = int((cgroup / "memory.current").read_text())
+        lines = (line.split() for line in (cgroup / "memory.stat").read_text().splitlines())
+        cached = next(int(number) for name, number in lines if name == "inactive_file")
+    except (OSError, ValueError, StopIteration):  # no such files, or "max": no limit
+        return free
+    return max(0, min(free, limit - used + cached))
 
 
 def gigabytes(count: int) -> str:

@@ -1,4 +1,4 @@
-"""The command `bases`: the bases on this machine; fetch one by name, and remove what was converted."""
+"""The command `bases`: the bases on this machine; show one, fetch one by name, and remove what was converted."""
 
 import shutil
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 
 from gradschool import errors
-from gradschool.cli.app import AsJson, command, out, print_json
+from gradschool.cli.app import AsJson, command, err, out, print_json
 from gradschool.cli.lines import command_line, say
 from gradschool.cli.rows import show_rows
 
@@ -20,26 +20,37 @@ if TYPE_CHECKING:
 @command
 def bases(
     action: Annotated[
-        Literal["list", "get", "remove"],
-        typer.Argument(help="get fetches a base by name; remove deletes what was converted from a GGUF file"),
+        Literal["list", "show", "get", "remove"],
+        typer.Argument(
+            help="show tells all about one; get fetches one by name; remove deletes what was converted from a GGUF file"
+        ),
     ] = "list",
-    name: Annotated[str | None, typer.Argument(help="the base to fetch, or the converted base to remove")] = None,
+    name: Annotated[str | None, typer.Argument(help="the base to show, to fetch or to remove")] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the bases on this machine; fetch one by name: `bases get smollm2`."""
-    from gradschool.model.installed import InstalledBase, converted_bases, installed_bases
-
     if action == "get":
         _get(name)
     elif action == "remove":
         _remove(name)
+    elif action == "show":
+        _show_one(name, as_json)
     else:
-        found = list(installed_bases())
-        if as_json:
-            print_json(found, list[InstalledBase])
-        else:
-            _show(found)
-            _show_converted(list(converted_bases()))
+        _list(as_json)
+
+
+def _list(as_json: bool) -> None:
+    from gradschool.cli.screen import Screen
+    from gradschool.model.installed import InstalledBase, converted_bases, installed_bases
+    from gradschool.tuning_here import with_tuning
+
+    with Screen(err if as_json else out) as screen:
+        found = screen.follow(with_tuning(list(installed_bases())))
+    if as_json:
+        print_json(found, list[InstalledBase])
+    else:
+        _show(found)
+        _show_converted(list(converted_bases()))
 
 
 def _get(name: str | None) -> None:
@@ -72,6 +83,48 @@ def _remove(name: str | None) -> None:
     say(out, f"Removed {escape(str(known[name]))}; the GGUF file stays, and is converted again when it is used.")
 
 
+def _show_one(name: str | None, as_json: bool) -> None:
+    """Everything that is known about one base: by its name in the list, or a GGUF file by its path."""
+    from gradschool.cli.screen import Screen
+    from gradschool.model.installed import InstalledBase, base_called
+    from gradschool.model.ollama import stored_name
+    from gradschool.model.ollama_store import find
+    from gradschool.tuning_here import with_tuning
+
+    base = base_called(name or "")
+    with Screen(err if as_json else out) as screen:
+        (base,) = screen.follow(with_tuning([base]))
+    if as_json:
+        print_json(base, InstalledBase)
+        return
+    for title, value in _facts(base):
+        say(out, f"[bold]{title}[/] {escape(value)}")
+    if stored := stored_name(base.base_model):
+        model = find(stored)
+        for kind, text in model.added.items():
+            say(out, f"[bold]{kind}, of Ollama[/]\n{escape(text)}")
+        if model.added:
+            say(out, "Nothing of Ollama is applied here: the chat template in the file is, and the job's own task.")
+
+
+def _facts(base: "InstalledBase") -> "Sequence[tuple[str, str]]":
+    from gradschool.environment import gigabytes
+
+    facts = (
+        ("base_model", base.base_model),
+        ("from", base.source),
+        ("file", base.path),
+        ("family", base.family),
+        ("weights", f"{base.parameters / 1e6:,.0f} million" if base.parameters else ""),
+        ("format", base.number_format),
+        ("on disk", gigabytes(base.bytes) if base.bytes else ""),
+        ("context", f"{base.context_length:,} tokens" if base.context_length else ""),
+        ("licence", base.licence or "not named by its file"),
+        ("LoRA tuning here", _tuning(base)),
+    )
+    return [(title, value) for title, value in facts if value]
+
+
 def _show(found: "Sequence[InstalledBase]") -> None:
     from gradschool.environment import gigabytes
 
@@ -79,12 +132,29 @@ def _show(found: "Sequence[InstalledBase]") -> None:
     for one in found:
         size = f"{one.parameters / 1e6:,.0f} M" if one.parameters else ""
         context = f"{one.context_length:,}" if one.context_length else ""
-        about = escape(one.problem or one.number_format)
         bytes_ = gigabytes(one.bytes) if one.bytes else ""
-        rows.append((escape(one.base_model), one.source, escape(one.family), size, about, bytes_, context))
-    show_rows(out, ("base_model", "from", "family", "size", "format", "on disk", "context"), rows, left=range(3))
+        about = (one.base_model, one.source, one.family, size, one.number_format, bytes_, context, one.licence)
+        rows.append((*map(escape, about), escape(_tuning(one))))
+    titles = ("base_model", "from", "family", "size", "format", "on disk", "context", "licence", "LoRA tuning here")
+    show_rows(out, titles, rows, left=(0, 1, 2, 4, 7, 8))
     usable = next((one.base_model for one in reversed(found) if not one.problem), "pocket")
-    say(out, f"Memory and devices: `{command_line(out, 'gradschool', 'fit', usable)}`.")
+    say(
+        out,
+        "Memory is the minimum, and the time is that of one pass over 100 examples of 1,024 tokens, about. "
+        f"`{command_line(out, 'gradschool', 'fit', usable)}` shows other lengths, methods and devices.",
+    )
+
+
+def _tuning(base: "InstalledBase") -> str:
+    from gradschool.environment import gigabytes
+    from gradschool.package.verdicts import duration
+
+    if base.problem:
+        return f"no: {base.problem}"
+    if not base.tuning_bytes:
+        return ""
+    needs = f"{gigabytes(base.tuning_bytes)}, {duration(base.tuning_seconds)}"
+    return needs if base.tunable else f"no: needs {needs}"
 
 
 def _show_converted(names: "Sequence[str]") -> None:
