@@ -9,6 +9,8 @@ from pathlib import Path
 
 import psutil
 
+# How times are shown: below a limit (seconds), in a unit (seconds), in a form.
+DURATIONS = ((0.01, 1e-3, "{:.1f} ms"), (10, 1, "{:.2f} s"), (600, 1, "{:.0f} s"), (7200, 60, "{:.0f} min"))
 CGROUP = Path("/sys/fs/cgroup")
 PACKAGES = ("gradschool", "torch", "transformers", "tokenizers", "safetensors", "lancedb", "numpy", "scipy")
 
@@ -79,3 +81,11 @@ def free_memory(cgroup: Path = CGROUP) -> int:
 def gigabytes(count: int) -> str:
     """A number of bytes for display, such as 1.2 GB."""
     return f"{count / 1e9:.1f} GB" if count >= 95_000_000 else f"{count / 1e6:.0f} MB"
+
+
+def duration(seconds: float) -> str:
+    """A time in one unit."""
+    for limit, unit, form in DURATIONS:
+        if seconds < limit:
+            return form.format(seconds / unit)
+    return f"{seconds / 3600:.1f} h"

@@ -40,17 +40,30 @@ def bases(
 
 
 def _list(as_json: bool) -> None:
-    from gradschool.cli.screen import Screen
     from gradschool.model.installed import InstalledBase, converted_bases, installed_bases
-    from gradschool.tuning_here import with_tuning
 
-    with Screen(err if as_json else out) as screen:
-        found = screen.follow(with_tuning(list(installed_bases())))
+    found = _with_tuning(list(installed_bases()), as_json)
     if as_json:
         print_json(found, list[InstalledBase])
     else:
         _show(found)
         _show_converted(list(converted_bases()))
+
+
+def _with_tuning(found: "Sequence[InstalledBase]", as_json: bool) -> "Sequence[InstalledBase]":
+    """Bases with their estimates; a screen, and all that it imports, is only for those that have to be made."""
+    from gradschool.tuning_here import with_tuning
+
+    work = with_tuning(found)
+    try:
+        next(work)
+    except StopIteration as ended:
+        complete: Sequence[InstalledBase] = ended.value
+        return complete
+    from gradschool.cli.screen import Screen
+
+    with Screen(err if as_json else out) as screen:
+        return screen.follow(work)
 
 
 def _get(name: str | None) -> None:
@@ -85,15 +98,11 @@ def _remove(name: str | None) -> None:
 
 def _show_one(name: str | None, as_json: bool) -> None:
     """Everything that is known about one base: by its name in the list, or a GGUF file by its path."""
-    from gradschool.cli.screen import Screen
     from gradschool.model.installed import InstalledBase, base_called
     from gradschool.model.ollama import stored_name
     from gradschool.model.ollama_store import find
-    from gradschool.tuning_here import with_tuning
 
-    base = base_called(name or "")
-    with Screen(err if as_json else out) as screen:
-        (base,) = screen.follow(with_tuning([base]))
+    (base,) = _with_tuning([base_called(name or "")], as_json)
     if as_json:
         print_json(base, InstalledBase)
         return
@@ -146,8 +155,7 @@ def _show(found: "Sequence[InstalledBase]") -> None:
 
 
 def _tuning(base: "InstalledBase") -> str:
-    from gradschool.environment import gigabytes
-    from gradschool.package.verdicts import duration
+    from gradschool.environment import duration, gigabytes
 
     if base.problem:
         return f"no: {base.problem}"

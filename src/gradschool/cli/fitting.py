@@ -62,9 +62,8 @@ def _show_all(bases: "Sequence[BaseMemory]") -> None:
 
 
 def _show(one: "BaseMemory") -> None:
-    from gradschool.environment import gigabytes
+    from gradschool.environment import duration, gigabytes
     from gradschool.estimate import EXAMPLES
-    from gradschool.package.verdicts import duration
 
     say(
         out,
