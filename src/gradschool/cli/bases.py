@@ -1,6 +1,5 @@
 """The command `bases`: the bases on this machine; show one, fetch one by name, and remove what was converted."""
 
-import shutil
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -12,7 +11,8 @@ from gradschool.cli.lines import command_line, say
 from gradschool.cli.rows import show_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from gradschool.model.installed import InstalledBase
 
@@ -47,7 +47,7 @@ def _list(as_json: bool) -> None:
         print_json(found, list[InstalledBase])
     else:
         _show(found)
-        _show_converted(list(converted_bases()))
+        _show_converted(converted_bases())
 
 
 def _with_tuning(found: "Sequence[InstalledBase]", as_json: bool) -> "Sequence[InstalledBase]":
@@ -83,6 +83,7 @@ def _get(name: str | None) -> None:
 
 
 def _remove(name: str | None) -> None:
+    from gradschool.model.gguf_cache import remove
     from gradschool.model.installed import converted_bases
 
     known = converted_bases()
@@ -92,7 +93,7 @@ def _remove(name: str | None) -> None:
             "Only folders that were converted from GGUF files are removed, never the files themselves.",
             errors.nearest(name or "", known) + "." if known else "there is none; nothing needs to be removed.",
         )
-    shutil.rmtree(known[name])
+    remove(known[name])
     say(out, f"Removed {escape(str(known[name]))}; the GGUF file stays, and is converted again when it is used.")
 
 
@@ -165,10 +166,14 @@ def _tuning(base: "InstalledBase") -> str:
     return needs if base.tunable else f"no: needs {needs}"
 
 
-def _show_converted(names: "Sequence[str]") -> None:
-    if names:
-        say(
-            out,
-            f"Converted from GGUF: {escape(', '.join(names))}. "
-            f"`{command_line(out, 'gradschool', 'bases', 'remove', names[0])}` deletes the first.",
-        )
+def _show_converted(folders: "Mapping[str, Path]") -> None:
+    from gradschool.environment import gigabytes
+    from gradschool.model.gguf_cache import is_complete
+
+    rows = []
+    for name, folder in folders.items():
+        size = sum(path.stat().st_size for path in folder.iterdir())
+        rows.append((escape(name), gigabytes(size) if is_complete(folder) else f"{gigabytes(size)}, not finished"))
+    if rows:
+        show_rows(out, ("converted from GGUF", "on disk"), rows)
+        say(out, f"`{command_line(out, 'gradschool', 'bases', 'remove', next(iter(folders)))}` deletes the first.")

@@ -9,7 +9,7 @@ import hashlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import filelock
 import psutil
@@ -20,7 +20,7 @@ from transformers import AutoModelForCausalLM, GgufConfig, PreTrainedConfig
 from gradschool.durable import clear_all, make_folder, sync
 from gradschool.errors import ModelError, ResourceError
 from gradschool.files import PRIVATE, disk_errors, write_json
-from gradschool.model.gguf_cache import FILE, cache_folder
+from gradschool.model.gguf_cache import FILE, UNFINISHED, cache_folder, is_complete, lock_of
 from gradschool.model.gguf_config import config_of_gguf, loads_itself, refused_by_loader
 from gradschool.model.gguf_file import GgufFile, read_gguf
 from gradschool.model.gguf_network import NextTokens, demand_equal_network, next_tokens
@@ -39,6 +39,7 @@ EXACT = 1_000_000_000  # parameters; up to here all bits are kept, larger bases 
 LEAVE_FREE = 200_000_000  # bytes of the disk
 BLOCK = 16 << 20  # bytes between two Progress events
 CONTEXT = 256  # tokens; llama.cpp only reads short texts here
+Stamps: TypeAlias = list[tuple[int, int, int]]  # of files: which one, its size, and its last change
 HASHES: Remembered[dict[str, tuple[int, int, str]]] = Remembered(
     "gguf.json",  # size, time of the last change and SHA-256 of GGUF files, by their paths
     TypeAdapter(dict[str, tuple[int, int, str]]),
@@ -55,32 +56,34 @@ def folder_of_gguf(path: Path) -> Work[Path]:
     ResourceError for too little disk or memory.
     """
     file = read_gguf(path)
+    before = _stamps(file)
     digest = yield from sha256_of_gguf(file)
     folder = cache_folder() / digest
-    if not (folder / FILE).is_file():
+    if not is_complete(folder):
         need_llama_cpp("A base in GGUF is compared with", "name a folder or a Hub id")
         config = config_of_gguf(file)
         with disk_errors(folder):
             make_folder(folder.parent)
-            lock = filelock.FileLock(folder.with_name(f".{digest}.lock"), mode=0o600)
+            lock = lock_of(folder)
             yield from _acquire(lock, file)
             try:
-                if not (folder / FILE).is_file():
-                    yield from _convert(file, config, digest, folder)
+                if not is_complete(folder):
+                    yield from _convert(file, config, before, folder)
             finally:
                 lock.release()
     return folder
 
 
-def _convert(file: GgufFile, config: PreTrainedConfig, digest: str, folder: Path) -> Work[None]:
+def _convert(file: GgufFile, config: PreTrainedConfig, before: Stamps, folder: Path) -> Work[None]:
     """Fill the folder of a base; its last file says that it is complete, and unless it is there the work goes on."""
     yield from _demand_space(file, folder)
-    before = _stamps(file)
     make_folder(folder, PRIVATE)
     clear_all(folder)
-    yield Progress(f"comparing the tokenizer of {file.name} with llama.cpp", 0, 0)
-    expected = _write_tokenizer(file, folder)
+    record = {"sha256": folder.name, "name": file.name}
+    write_json(folder / UNFINISHED, record)
     try:
+        yield Progress(f"comparing the tokenizer of {file.name} with llama.cpp", 0, 0)
+        expected = _write_tokenizer(file, folder)
         if loads_itself(file):
             _write_whole(file, folder)
         else:
@@ -95,7 +98,8 @@ def _convert(file: GgufFile, config: PreTrainedConfig, digest: str, folder: Path
         raise
     for path in folder.iterdir():
         sync(path)
-    write_json(folder / FILE, {"sha256": digest, "name": file.name})
+    write_json(folder / FILE, record)
+    (folder / UNFINISHED).unlink()
 
 
 def _acquire(lock: filelock.BaseFileLock, file: GgufFile) -> Work[None]:
@@ -126,7 +130,7 @@ def sha256_of_gguf(file: GgufFile) -> Work[str]:
     return found
 
 
-def _stamps(file: GgufFile) -> list[tuple[int, int, int]]:
+def _stamps(file: GgufFile) -> Stamps:
     found = [path.stat() for path in file.paths]
     return [(one.st_ino, one.st_size, one.st_mtime_ns) for one in found]
 
@@ -163,7 +167,7 @@ def _demand_space(file: GgufFile, folder: Path) -> Work[None]:
 
 
 def _write_tokenizer(file: GgufFile, folder: Path) -> list[NextTokens]:
-    """Write the tokenizer; returns what llama.cpp predicts, before the time of a conversion is spent."""
+    """Write the tokenizer of a file; returns what llama.cpp predicts, before the time of a conversion is spent."""
     with refused_by_loader(file), quiet(), panics_as_errors():
         tokenizer = tokenizer_of_gguf(file)
         with _llama_cpp(file) as server:

@@ -18,7 +18,7 @@ from gradschool.errors import GradschoolError, ModelError, first_line
 from gradschool.model.gguf_file import GgufFile
 from gradschool.model.gguf_numbers import refuse_types
 from gradschool.model.gguf_rope import THETA, rope_of
-from gradschool.model.loading import LOAD_ERRORS, quiet
+from gradschool.model.loading import LOAD_ERRORS, is_out_of_memory, out_of_memory, quiet
 
 # The loader has more than its table for these, and reads them itself.
 WITH_OWN_RULES = ("bloom", "deci", "falcon", "gemma4", "gpt-oss", "mamba", "minimax-m2", "stablelm")
@@ -83,6 +83,8 @@ def refused_by_loader(file: GgufFile) -> Iterator[None]:
     except GradschoolError:
         raise
     except LOAD_ERRORS as error:
+        if is_out_of_memory(error):
+            raise out_of_memory(f"The base in {file.first.path} does not fit into memory.") from error
         raise ModelError(
             f"The base in {file.first.path} cannot be converted.",
             f"It is of the family {file.first.architecture!r}, and the loader reports: {first_line(error)}",

@@ -141,6 +141,12 @@ def _converted(weight: Weight, processor: TensorProcessor, file: GgufFile) -> to
         raise _other_network(
             file, f"The tensor {stored.name} has the shape {tuple(found.shape)}, and {weight.shape} is expected."
         )
+    if not torch.isfinite(found).all():
+        raise ModelError(
+            f"The weights in {file.first.path} are damaged.",
+            f"The tensor {weight.parts[0][1].name} holds infinite or undefined numbers.",
+            "download the file again, or name another one of the same model.",
+        )
     return found.contiguous()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from gradschool.errors import ModelError, ResourceError, nearest
 from gradschool.files import parse_json, read_json
-from gradschool.model.gguf_cache import FILE, converted
+from gradschool.model.gguf_cache import FILE, UNFINISHED, converted, unfinished
 from gradschool.model.gguf_file import SUFFIX, GgufFile, gguf_name, read_gguf
 from gradschool.model.named import NAMED
 from gradschool.model.ollama import stored_name
@@ -94,11 +94,12 @@ def base_called(name: str) -> InstalledBase:
 
 
 def converted_bases() -> dict[str, Path]:
-    """The folders of converted bases by the name of the file and the first digits of its hash."""
+    """The folders of converted bases, also unfinished ones, by the name of the file and the start of its hash."""
     found = {}
-    for folder in converted():
-        with suppress(OSError, ValueError, TypeError, KeyError):
-            found[f"{read_json(folder / FILE)['name']}@{folder.name[:8]}"] = folder
+    for folders, record in ((converted(), FILE), (unfinished(), UNFINISHED)):
+        for folder in folders:
+            with suppress(OSError, ValueError, TypeError, KeyError):
+                found[f"{read_json(folder / record)['name']}@{folder.name[:8]}"] = folder
     return found
 
 
