@@ -1,6 +1,5 @@
 """Models in Ollama's store are found by name; what is missing or cannot be read is named."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,20 +7,8 @@ from typing import Any
 import pytest
 
 from gradschool.errors import ModelError
-from gradschool.model.ollama_store import LAYER, find, listed, models
-
-
-def stored(store: Path, name: str, tag: str, files: dict[str, bytes], host: str = "registry.ollama.ai/library") -> None:
-    """Put a model into a store, its layers by kind."""
-    layers = []
-    for number, (kind, content) in enumerate(files.items()):
-        digest = f"{abs(hash((name, tag, kind))):064x}"[:63] + str(number)
-        (store / "blobs").mkdir(parents=True, exist_ok=True)
-        (store / "blobs" / f"sha256-{digest}").write_bytes(content)
-        layers.append({"mediaType": LAYER + kind, "digest": f"sha256:{digest}", "size": len(content)})
-    manifest = store / "manifests" / host / name / tag
-    manifest.parent.mkdir(parents=True, exist_ok=True)
-    manifest.write_text(json.dumps({"layers": layers}))
+from gradschool.model.ollama_store import find, listed, models
+from stored_models import stored
 
 
 @pytest.fixture
@@ -79,11 +66,18 @@ def test_a_store_that_may_not_be_read_is_named(store: Path, monkeypatch: pytest.
         yield from ()
 
     monkeypatch.setattr("gradschool.model.ollama_store.os.walk", forbidden)
-    with pytest.raises(ModelError, match="may not be read") as caught:
+    with pytest.raises(ModelError, match="cannot be read") as caught:
         find("tulip")
     assert "Permission denied" in caught.value.why and "OLLAMA_MODELS" in caught.value.fix
     [(name, error)] = listed()
     assert not name and isinstance(error, ModelError)
+
+
+def test_a_store_that_is_not_where_it_is_said_to_be_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path / "none"))
+    with pytest.raises(ModelError, match="none cannot be read") as caught:
+        find("tulip")
+    assert "No such file" in caught.value.why
 
 
 def test_a_manifest_without_its_weights_is_an_error(store: Path) -> None:

@@ -81,7 +81,7 @@ def find(name: str) -> OllamaModel:
                     return _read(name, manifest, store)
                 known.append(found)
         except OSError as error:
-            raise _forbidden(store, error) from error
+            raise _unreadable(store, error) from error
     places = ", ".join(map(str, stores()))
     raise ModelError(
         f"Ollama has no model {name!r} on this machine.",
@@ -106,12 +106,12 @@ def listed() -> Iterator[tuple[str, OllamaModel | ModelError]]:
                 except ModelError as error:
                     yield name, error
         except OSError as error:
-            yield "", _forbidden(store, error)
+            yield "", _unreadable(store, error)
 
 
-def _forbidden(store: Path, error: OSError) -> ModelError:
+def _unreadable(store: Path, error: OSError) -> ModelError:
     return ModelError(
-        f"Ollama's store {store} may not be read.",
+        f"Ollama's store {store} cannot be read.",
         f"The system reports: {error.strerror or error}.",
         "allow your user to read it, or copy the store and set OLLAMA_MODELS to the copy.",
     )
