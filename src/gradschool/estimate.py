@@ -85,21 +85,25 @@ class BaseMemory:
     free: int  # bytes of the device here
 
 
-def base_memory(base: str, workload: Workload, cards: Sequence[int] = CARDS) -> BaseMemory:
+def base_memory(
+    base: str, workload: Workload, cards: Sequence[int] = CARDS, methods: Sequence[Method] = METHODS
+) -> BaseMemory:
     """The memory that a base (a known one, a folder or a Hub id) needs, here and on GPUs with so many GB each."""
     config = config_of(base)
     parameters = parameters_of(config)
     devices = devices_for(parameters, cards)
-    uses = fits_of(config, workload, devices)
+    uses = fits_of(config, workload, devices, methods)
     return BaseMemory(
         base, parameters, workload, uses, tuple(one.name for one in devices), devices[0].kind, devices[0].free
     )
 
 
-def fits_of(config: PreTrainedConfig, workload: Workload, devices: Sequence[Device]) -> tuple[Fit, ...]:
+def fits_of(
+    config: PreTrainedConfig, workload: Workload, devices: Sequence[Device], methods: Sequence[Method] = METHODS
+) -> tuple[Fit, ...]:
     """The memory that each use of a base needs, here (the first device) and on further devices."""
     count = cache(partial(activation_bytes, config))
-    trainings = (_training(config, one, workload, devices, count) for one in METHODS)
+    trainings = (_training(config, one, workload, devices, count) for one in methods)
     return (_answering(config, workload, devices), *trainings)
 
 

@@ -96,7 +96,7 @@ def _estimated(base: InstalledBase) -> Estimate:
 
     state = _state(base)
     try:
-        memory = base_memory(base.path, Workload(LONGEST), cards=())
+        memory = base_memory(base.path, Workload(LONGEST), cards=(), methods=("lora",))
     except GradschoolError as error:
         return Estimate(state, "", 0, 0, 0.0, f"{error.what} {error.why}".strip())
     lora = next(use for use in memory.uses if use.use == "lora")

@@ -3,11 +3,10 @@
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.markup import escape
 
 from gradschool import errors
 from gradschool.cli.app import AsJson, command, err, out, print_json
-from gradschool.cli.lines import command_line, say
+from gradschool.cli.lines import command_line, escape, say
 from gradschool.cli.rows import show_rows
 
 if TYPE_CHECKING:
@@ -112,7 +111,7 @@ def _show_one(name: str | None, as_json: bool) -> None:
     if stored := stored_name(base.base_model):
         model = find(stored)
         for kind, text in model.added.items():
-            say(out, f"[bold]{kind}, of Ollama[/]\n{escape(text)}")
+            say(out, f"[bold]{kind}, of Ollama[/]\n{escape(text, lines=True)}")
         if model.added:
             say(out, "Nothing of Ollama is applied here: the chat template in the file is, and the job's own task.")
 
