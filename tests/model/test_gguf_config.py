@@ -27,11 +27,12 @@ def described(path: Path, family: str, tensors: dict[str, Any] | None = None, **
     """A file with the fields of a family, and a few tensors; a dot is written as two underscores."""
     writer = gguf.GGUFWriter(path, family)
     writer.add_token_list([f"t{n}" for n in range(20)])
-    given = {name.replace("__", "."): value for name, value in fields.items()}
-    for name, value in {**SIZES, **given}.items():
+    sizes = {**SIZES, **{name.replace("__", "."): value for name, value in fields.items()}}
+    for name, value in sizes.items():
         kind = {str: gguf.GGUFValueType.STRING, int: gguf.GGUFValueType.UINT32}.get(type(value))
         writer.add_key_value(f"{family}.{name}", value, kind or gguf.GGUFValueType.FLOAT32)
-    for name, values in {"token_embd.weight": np.ones((24, 64)), **(tensors or {})}.items():
+    blocks = {f"blk.{number}.attn_norm.weight": np.ones(64) for number in range(min(sizes["block_count"], 50))}
+    for name, values in {"token_embd.weight": np.ones((24, 64)), **blocks, **(tensors or {})}.items():
         writer.add_tensor(name, np.asarray(values, dtype=np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -117,3 +118,12 @@ def test_gemma_has_the_scores_that_llama_cpp_computes(path: Path) -> None:
     with pytest.raises(ModelError, match="cannot be converted") as caught:
         config_of_gguf(described(path, "gemma3", **fields, attention__sliding_window_pattern=4))
     assert "one in 6 is expected" in caught.value.why
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("block_count", 4_000_000), ("embedding_length", 1 << 31), ("attention__head_count", 0)]
+)
+def test_sizes_that_the_tensors_contradict_are_refused_at_once(field: str, value: int, path: Path) -> None:
+    with pytest.raises(ModelError, match="is a damaged GGUF file") as caught:
+        config_of_gguf(described(path, "llama", **{field: value}))
+    assert field.replace("__", ".") in caught.value.why and f"{value:,}" in caught.value.why

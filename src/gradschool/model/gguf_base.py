@@ -20,6 +20,7 @@ from transformers import AutoModelForCausalLM, GgufConfig, PreTrainedConfig
 from gradschool.durable import clear_all, make_folder, sync
 from gradschool.errors import ModelError, ResourceError
 from gradschool.files import PRIVATE, disk_errors, write_json
+from gradschool.model.chat import Chat
 from gradschool.model.gguf_cache import FILE, UNFINISHED, cache_folder, is_complete, lock_of
 from gradschool.model.gguf_config import config_of_gguf, loads_itself, refused_by_loader
 from gradschool.model.gguf_file import GgufFile, read_gguf
@@ -27,7 +28,7 @@ from gradschool.model.gguf_network import NextTokens, demand_equal_network, next
 from gradschool.model.gguf_numbers import changed
 from gradschool.model.gguf_tokenizer import tokenizer_of_gguf
 from gradschool.model.gguf_tokens import demand_equal_tokens
-from gradschool.model.gguf_weights import SHARD, write_weights
+from gradschool.model.gguf_weights import SHARD, refuse_other_networks, write_weights
 from gradschool.model.llama_cpp import LlamaCpp, need_llama_cpp
 from gradschool.model.loading import quiet
 from gradschool.model.threads import choose_threads
@@ -62,6 +63,9 @@ def folder_of_gguf(path: Path) -> Work[Path]:
     if not is_complete(folder):
         need_llama_cpp("A base in GGUF is compared with", "name a folder or a Hub id")
         config = config_of_gguf(file)
+        if not loads_itself(file):
+            with refused_by_loader(file):
+                refuse_other_networks(file, config)
         with disk_errors(folder):
             make_folder(folder.parent)
             lock = lock_of(folder)
@@ -170,6 +174,7 @@ def _write_tokenizer(file: GgufFile, folder: Path) -> list[NextTokens]:
     """Write the tokenizer of a file; returns what llama.cpp predicts, before the time of a conversion is spent."""
     with refused_by_loader(file), quiet(), panics_as_errors():
         tokenizer = tokenizer_of_gguf(file)
+        Chat(tokenizer)  # of a template that fails, llama.cpp would only say that it cannot start
         with _llama_cpp(file) as server:
             demand_equal_tokens(tokenizer, file, server)
             expected = next_tokens(server)

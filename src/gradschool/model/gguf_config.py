@@ -58,6 +58,7 @@ def config_of_gguf(file: GgufFile) -> PreTrainedConfig:
             "name the model as its makers published it (config.json and *.safetensors), or one of these families.",
         )
     refuse_types(file.parts)
+    _refuse_sizes(file)
     with refused_by_loader(file), quiet():
         if loads_itself(file) or family in WITH_OWN_RULES:
             config: PreTrainedConfig = AutoConfig.from_pretrained(
@@ -68,6 +69,25 @@ def config_of_gguf(file: GgufFile) -> PreTrainedConfig:
         if not loads_itself(file):
             _complete(config, file)
     return config
+
+
+def _refuse_sizes(file: GgufFile) -> None:
+    """Raise ModelError for sizes that the tensors contradict: a network of them could take any time and memory."""
+    names = [tensor.name for part in file.parts for tensor in part.tensors]
+    blocks = {name.split(".")[1] for name in names if name.startswith("blk.")}
+    embedding = file.tensor(EMBEDDING)
+    for field, least, most in (
+        ("block_count", 1, len(blocks)),
+        ("embedding_length", 1, embedding[1].shape[-1] if embedding else 0),
+        ("attention.head_count", 1, file.parameters),
+    ):
+        value = file.first.own(field)
+        if isinstance(value, int) and not least <= value <= most:
+            raise ModelError(
+                f"{file.first.path} is a damaged GGUF file.",
+                f"Its field {field} is {value:,}; by its tensors, it is between {least} and {most:,}.",
+                "download or convert it again.",
+            )
 
 
 def loads_itself(file: GgufFile) -> bool:

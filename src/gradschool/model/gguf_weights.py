@@ -45,18 +45,17 @@ def write_weights(file: GgufFile, config: PreTrainedConfig, dtype: torch.dtype, 
 
     Raises ModelError for a file with tensors that have no place in the network, or without some of its weights.
     """
-    network = without_weights(config, dtype)
+    network, processor = without_weights(config, dtype), _processor(file, config)
     network.config.save_pretrained(folder)  # with the class and the number format
-    processor = TENSOR_PROCESSORS.get(file.first.architecture, TensorProcessor)(config=config.to_dict())
-    shards = _shards(plan_weights(file, network, processor), dtype)
-    total, done = sum(weight_bytes(weight, dtype) for shard in shards.values() for weight in shard), 0
+    shards = _shards(_planned(file, network, processor), dtype)
+    total, done = sum(_bytes(weight, dtype) for shard in shards.values() for weight in shard), 0
     for name, shard in shards.items():
-        size = sum(weight_bytes(weight, dtype) for weight in shard)
+        size = sum(_bytes(weight, dtype) for weight in shard)
         if not _is_written(folder / name, shard, dtype):
             tensors = {}
             for weight in shard:
                 tensors[weight.name] = _converted(weight, processor, file).to(dtype)
-                done += weight_bytes(weight, dtype)
+                done += _bytes(weight, dtype)
                 yield Progress(f"converting {file.name}", done, total, "bytes")
             with new_path(folder / name) as target:
                 save_file(tensors, target, metadata={"format": "pt"})
@@ -68,16 +67,23 @@ def write_weights(file: GgufFile, config: PreTrainedConfig, dtype: torch.dtype, 
         write_json(folder / INDEX, {"metadata": {"total_size": total}, "weight_map": where})
 
 
-def weight_bytes(weight: Weight, dtype: torch.dtype) -> int:
+def _bytes(weight: Weight, dtype: torch.dtype) -> int:
     """The size of a converted weight."""
     return prod(weight.shape) * dtype.itemsize
 
 
-def plan_weights(file: GgufFile, network: PreTrainedModel, processor: TensorProcessor) -> list[Weight]:
-    """Which tensors make which weight, in the order of the network.
+def refuse_other_networks(file: GgufFile, config: PreTrainedConfig) -> None:
+    """Raise ModelError if a tensor has no place in the network, or a weight of the network is in no tensor."""
+    _planned(file, without_weights(config, torch.bfloat16), _processor(file, config))
 
-    Raises ModelError if a tensor of the file has no place in the network, or a weight of the network is in no tensor.
-    """
+
+def _processor(file: GgufFile, config: PreTrainedConfig) -> TensorProcessor:
+    """What undoes how llama.cpp arranges the tensors of a family."""
+    return TENSOR_PROCESSORS.get(file.first.architecture, TensorProcessor)(config=config.to_dict())
+
+
+def _planned(file: GgufFile, network: PreTrainedModel, processor: TensorProcessor) -> list[Weight]:
+    """Which tensors make which weight, in the order of the network."""
     names: dict[str, str] = get_gguf_hf_weights_map(network, processor, model_type=file.first.architecture)
     parts: dict[str, list[tuple[Header, Stored]]] = {}
     for header in file.parts:
@@ -100,7 +106,7 @@ def _shards(weights: list[Weight], dtype: torch.dtype) -> dict[str, list[Weight]
     groups: list[list[Weight]] = [[]]
     size = 0
     for weight in weights:
-        more = weight_bytes(weight, dtype)
+        more = _bytes(weight, dtype)
         if groups[-1] and size + more > SHARD:
             groups.append([])
             size = 0
