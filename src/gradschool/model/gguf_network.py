@@ -16,11 +16,11 @@ from gradschool.model.llama_cpp import LlamaCpp
 from gradschool.model.loading import quiet
 from gradschool.model.machine import choose_device, format_for
 
-TEXTS = 2  # of the samples
+TEXTS = 3  # of the samples
 LIKELIEST = 20  # tokens that are compared after each text
-# Mean difference of log-probabilities, weighted by probability, in nats. llama.cpp rounds activations to 8 bits, which
-# alone makes differences of 0.01 to 0.05; a wrong network differs by 1 and more.
-LIMIT = 0.3
+# Mean difference of log-probabilities, weighted by probability, in nats. llama.cpp rounds activations to 8 bits: that
+# makes 0.07 for SmolLM2-135M in Q4_1. With another base frequency of its positions, the same network differs by 0.3.
+LIMIT = 0.2
 
 
 @dataclass(frozen=True, slots=True)
