@@ -12,7 +12,7 @@ from typing import Any
 from gguf import MODEL_ARCH_NAMES
 from transformers import AutoConfig, PreTrainedConfig
 from transformers.integrations.ggml import GGUF_CONFIG_DEFAULTS_MAPPING, GGUF_CONFIG_MAPPING
-from transformers.integrations.gguf import GGUF_ARCHS
+from transformers.integrations.gguf.gguf_conversion_mapping import GGUF_ARCHS
 
 from gradschool.errors import GradschoolError, ModelError, first_line
 from gradschool.model.gguf_file import GgufFile
@@ -122,7 +122,8 @@ def _values(file: GgufFile) -> dict[str, Any]:
     }
     found |= GGUF_CONFIG_DEFAULTS_MAPPING.get(kind, {})
     for prefix, table in ((header.architecture, kind), ("tokenizer", "tokenizer")):
-        for field, name in GGUF_CONFIG_MAPPING[table].items():
+        names: Any = GGUF_CONFIG_MAPPING[table]
+        for field, name in names.items():
             value = header.fields.get(f"{prefix}.{field}")
             if name and (value is not None or prefix == "tokenizer"):  # the class may name tokens of other models
                 found[name] = value

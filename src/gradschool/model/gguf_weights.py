@@ -79,7 +79,9 @@ def refuse_other_networks(file: GgufFile, config: PreTrainedConfig) -> None:
 
 def _processor(file: GgufFile, config: PreTrainedConfig) -> TensorProcessor:
     """What undoes how llama.cpp arranges the tensors of a family."""
-    return TENSOR_PROCESSORS.get(file.first.architecture, TensorProcessor)(config=config.to_dict())
+    kind: Any = TENSOR_PROCESSORS.get(file.first.architecture, TensorProcessor)
+    made: TensorProcessor = kind(config=config.to_dict())
+    return made
 
 
 def _planned(file: GgufFile, network: PreTrainedModel, processor: TensorProcessor) -> list[Weight]:
