@@ -62,6 +62,7 @@ def folder_of_gguf(path: Path) -> Work[Path]:
     folder = cache_folder() / digest
     if not is_complete(folder):
         need_llama_cpp("A base in GGUF is compared with", "name a folder or a Hub id")
+        yield Progress(f"checking {file.name}", 0, 0)
         config = config_of_gguf(file)
         if not loads_itself(file):
             with refused_by_loader(file):
