@@ -16,6 +16,7 @@ from gradschool.cli.rows import show_rows
 from gradschool.cli.screen import VERDICT_STYLE
 from gradschool.climbing import Climbed
 from gradschool.data.issues import Issue, counted, some_of_each_kind
+from gradschool.environment import duration
 from gradschool.examine import Examined
 from gradschool.package.floor_words import difference_from, floor_name, floors_in, scored
 from gradschool.package.manifest import EVIDENCE, QUESTIONS
@@ -26,7 +27,6 @@ from gradschool.package.verdicts import (
     confidences,
     decided,
     differences,
-    duration,
     plain_verdict,
     tested_on,
     verdict_sentence,
