@@ -10,7 +10,7 @@ from huggingface_hub import constants
 from safetensors.torch import save_file
 
 from gradschool.errors import ModelError
-from gradschool.model.installed import InstalledBase, base_called, converted_bases, installed_bases, lm_studio
+from gradschool.model.installed import InstalledBase, base_called, converted_bases, installed_bases, lm_studio_files
 from stored_models import stored, written
 
 
@@ -61,7 +61,7 @@ def test_lm_studio_is_found_where_it_is_and_where_it_was(home: Path) -> None:
         written(place / "maker" / "model" / f"m{number}-00002-of-00002.gguf")
         written(place / "maker" / "model" / "mmproj-x.gguf", "clip", "mmproj")
     (own / "maker" / "above").symlink_to(own)
-    assert [file.name for file in lm_studio()] == [f"m{number}-00001-of-00002.gguf" for number in range(4)]
+    assert [file.name for file in lm_studio_files()] == [f"m{number}-00001-of-00002.gguf" for number in range(4)]
     listed = by_name()[str(own / "maker" / "model" / "m0-00001-of-00002.gguf")]
     assert listed.source == "LM Studio" and listed.parameters == 512
 
@@ -71,7 +71,7 @@ def test_damaged_settings_of_lm_studio_hide_nothing(content: str, home: Path) ->
     (home / ".lmstudio" / "models").mkdir(parents=True)
     (home / ".lmstudio" / "settings.json").write_text(content)
     written(home / ".lmstudio" / "models" / "a.gguf")
-    assert [file.name for file in lm_studio()] == ["a.gguf"]
+    assert [file.name for file in lm_studio_files()] == ["a.gguf"]
 
 
 def test_models_of_the_hub_have_their_weights_counted(home: Path) -> None:
