@@ -17,6 +17,7 @@ from gradschool.records import (
     Cost,
     Decoding,
     Difference,
+    Failure,
     Interval,
     Report,
     RungResult,
@@ -154,3 +155,12 @@ def test_more_answers_of_the_incumbent_are_advised_if_they_are_what_lacks(
     assert [text[:8] for text in found if "old.jsonl" in text] == [start[:8] for start in more]
     if more == ["More test"]:
         assert any("within the margin. About 30 more test examples with answers of the incumbent" in t for t in found)
+
+
+def test_failed_answers_are_counted_with_the_reason_of_the_first(tmp_path: Path) -> None:
+    ready = workspace_of(tmp_path)
+    assert RESULT.report
+    failed = replace(RESULT, report=replace(RESULT.report, failures={"metric": 3}))
+    row = Scored("a", "a", "q", "i", Answer("x", "stop"), 0.0, {}, Failure("metric", "The answer has too few words."))
+    said = list(advise(failed, [failed], ready, LADDER, (), [row]))
+    assert "3 of 20 answers failed (metric: the answer has too few words); the report lists them first." in said

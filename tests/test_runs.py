@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 import small_job
 from gradschool.errors import UsageError
 from gradschool.files import read_lines, write_lines
-from gradschool.runs import compare_runs, list_runs, remove_run, summary_of
+from gradschool.records import Cost, Interval, Report, RungResult, Score
+from gradschool.runs import RunSummary, comparable, compare_runs, list_runs, remove_run, summary_of
 from resealed import reseal
 
 JOB = 'task = "Say it back."\nbase_model = "fake"\n[goal]\nmetric = "exact_match"\npass_mark = {mark}\n'
@@ -131,3 +133,12 @@ def test_a_run_of_others_is_verified_without_its_job(two: list[Path], monkeypatc
     monkeypatch.setenv("XDG_CONFIG_HOME", str(Path("elsewhere").absolute()))
     (Path("an echo") / "examples.jsonl").write_text("")
     assert [(one.state, one.doubt) for one in list_runs()] == [("passed", "")] * 2
+
+
+def test_the_two_runs_that_are_offered_for_a_comparison_can_be_compared() -> None:
+    score = Score(0.5, Interval(0.4, 0.6, 0.95), 20, 20)
+    result = RungResult("base", Report("label", score, "failed", 0.8, None, cost=Cost(1, 1, 1)))
+    one, two, three = (RunSummary(f"runs/a-{n}", "a", "fake", "failed", "base", result, "x") for n in range(3))
+    other = RunSummary("runs/b-1", "b", "fake", "failed", "base", result, "y")
+    assert comparable([one, two, other, three]) == (two, three) and comparable([one, two, other]) == (one, two)
+    assert comparable([one, other]) is comparable([one, replace(two, result=None)]) is comparable([]) is None

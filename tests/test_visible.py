@@ -64,7 +64,9 @@ def test_a_name_adds_no_line(here: Path) -> None:
     forged = "notes\nPassed: 100 %\t."
     console = PlainConsole(file=(file := io.StringIO()), force_terminal=False, width=200)
     say(console, f"[bold]{escape(forged)}[/] {escape('[red]x')}")
-    assert file.getvalue() == "notes\\nPassed: 100 %\\t. [red]x\n"
+    say(console, escape("ollama:tulip:8b"))
+    console.print(escape("ollama:tulip:8b"))
+    assert file.getvalue() == "notes\\nPassed: 100 %\\t. [red]x\nollama:tulip:8b\nollama:tulip:8b\n"
     refused = small_job.run("check", forged)
     assert refused.exit_code == 2 and "\nPassed" not in refused.stderr and "\\nPassed" in refused.stderr
     listed = small_job.run("runs", "--in", forged)

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import psutil
 
+# How times are shown: below a limit (seconds), in a unit (seconds), in a form.
+DURATIONS = ((0.01, 1e-3, "{:.1f} ms"), (10, 1, "{:.2f} s"), (600, 1, "{:.0f} s"), (7200, 60, "{:.0f} min"))
+CGROUP = Path("/sys/fs/cgroup")
 PACKAGES = ("gradschool", "torch", "transformers", "tokenizers", "safetensors", "lancedb", "numpy", "scipy")
 
 
@@ -62,6 +65,27 @@ def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
+def free_memory(cgroup: Path = CGROUP) -> int:
+    """Free bytes of memory; a container may have less than its machine."""
+    free = int(psutil.virtual_memory().available)
+    try:
+        limit = int((cgroup / "memory.max").read_text())
+        used = int((cgroup / "memory.current").read_text())
+        lines = (line.split() for line in (cgroup / "memory.stat").read_text().splitlines())
+        cached = next(int(number) for name, number in lines if name == "inactive_file")
+    except (OSError, ValueError, StopIteration):  # no such files, or "max": no limit
+        return free
+    return max(0, min(free, limit - used + cached))
+
+
 def gigabytes(count: int) -> str:
     """A number of bytes for display, such as 1.2 GB."""
     return f"{count / 1e9:.1f} GB" if count >= 95_000_000 else f"{count / 1e6:.0f} MB"
+
+
+def duration(seconds: float) -> str:
+    """A time in one unit."""
+    for limit, unit, form in DURATIONS:
+        if seconds < limit:
+            return form.format(seconds / unit)
+    return f"{seconds / 3600:.1f} h"

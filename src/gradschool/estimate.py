@@ -24,7 +24,7 @@ from gradschool.hub_pages import page_of
 from gradschool.job import Job
 from gradschool.model.folders import model_folder
 from gradschool.model.foreign import refuse_kernels
-from gradschool.model.gguf_base import config_of_gguf
+from gradschool.model.gguf_config import config_of_gguf
 from gradschool.model.gguf_file import read_gguf
 from gradschool.model.hub import no_config_on_hub
 from gradschool.model.loading import LOAD_ERRORS
@@ -46,24 +46,30 @@ from gradschool.tune.activations import activation_bytes
 from gradschool.tune.memory import USABLE, CountActivations, MemoryPlan, Method, TrainingMemory, plan_memory
 from gradschool.tune.passes import passes_of_workload
 from gradschool.tune.rows import MAX_TOKENS
+from gradschool.tune.speed import training_seconds
 
 KNOWN = Path(__file__).parent / "model" / "known.json"
 CARDS = (8, 16, 24, 48, 80)  # GB that GPUs are sold with
 CHARACTERS_PER_TOKEN = 3  # a cautious guess; English has about four with current vocabularies
 TEMPLATE_TOKENS = 32  # that a chat template adds to a question
 ROWS_AT_ONCE = (64, 16, 4, 2, 1)
+EXAMPLES = 100  # of the longest length, for which a time is estimated
 METHODS: tuple[Method, ...] = get_args(Method)
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
     """One use of a base ("answer" or a training method): bytes here at minimum and comfortably, and for each device
-    "yes", "tight" (one row at a time), "slowly" (with activation checkpointing) or "no"."""
+    "yes", "tight" (one row at a time), "slowly" (with activation checkpointing) or "no".
+
+    `seconds` are about those of one pass over EXAMPLES examples here; 0 for what is not a training, or not known.
+    """
 
     use: Method | Literal["answer"]
     minimum: int
     comfortable: int
     devices: tuple[str, ...]
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +85,25 @@ class BaseMemory:
     free: int  # bytes of the device here
 
 
-def base_memory(base: str, workload: Workload, cards: Sequence[int] = CARDS) -> BaseMemory:
+def base_memory(
+    base: str, workload: Workload, cards: Sequence[int] = CARDS, methods: Sequence[Method] = METHODS
+) -> BaseMemory:
     """The memory that a base (a known one, a folder or a Hub id) needs, here and on GPUs with so many GB each."""
     config = config_of(base)
     parameters = parameters_of(config)
     devices = devices_for(parameters, cards)
-    uses = fits_of(config, workload, devices)
+    uses = fits_of(config, workload, devices, methods)
     return BaseMemory(
         base, parameters, workload, uses, tuple(one.name for one in devices), devices[0].kind, devices[0].free
     )
 
 
-def fits_of(config: PreTrainedConfig, workload: Workload, devices: Sequence[Device]) -> tuple[Fit, ...]:
+def fits_of(
+    config: PreTrainedConfig, workload: Workload, devices: Sequence[Device], methods: Sequence[Method] = METHODS
+) -> tuple[Fit, ...]:
     """The memory that each use of a base needs, here (the first device) and on further devices."""
     count = cache(partial(activation_bytes, config))
-    trainings = (_training(config, one, workload, devices, count) for one in METHODS)
+    trainings = (_training(config, one, workload, devices, count) for one in methods)
     return (_answering(config, workload, devices), *trainings)
 
 
@@ -134,9 +144,19 @@ def _training(
     here = memory(devices[0].kind, devices[0].dtype)
     minimum = here.total(passes_of(workload.longest), checkpointing=True)
     comfortable = here.total(passes_of(MAX_TOKENS))
+    tokens = workload.shared + EXAMPLES * workload.own
     return Fit(
-        method, minimum + CLIMBING_PROCESS_BYTES, comfortable + CLIMBING_PROCESS_BYTES, tuple(map(verdict, devices))
+        method,
+        minimum + CLIMBING_PROCESS_BYTES,
+        comfortable + CLIMBING_PROCESS_BYTES,
+        tuple(map(verdict, devices)),
+        training_seconds(parameters_of(config), method, tokens, devices[0]),
     )
+
+
+def free_for_training(minimum: int) -> int:
+    """The free bytes with which a training is possible that needs so many bytes at minimum."""
+    return CLIMBING_PROCESS_BYTES + int((minimum - CLIMBING_PROCESS_BYTES) / USABLE) + 1
 
 
 def _verdict(plan: MemoryPlan, longest: int) -> str:

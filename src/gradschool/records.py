@@ -142,7 +142,8 @@ class Split:
 
     def advice(self) -> str:
         """The sizes, their reason and what changes them, in one line."""
-        return f"{self}; change with `--test-share`."
+        option = "--max-test" if self.reason.startswith("max_test") else "--test-share"
+        return f"{self}; change with `{option}`."
 
 
 @dataclass(frozen=True, slots=True)

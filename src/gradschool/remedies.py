@@ -13,6 +13,7 @@ from gradschool.records import Conversation, Example, Message, Report, RungResul
 from gradschool.rungs.curve import MORE_EXAMPLES
 from gradschool.rungs.rung import Rung
 from gradschool.score.metric_info import metric_info
+from gradschool.score.style_remedies import style_remedies
 from gradschool.settings import BUILT_IN
 from gradschool.workspace import Workspace
 
@@ -38,10 +39,10 @@ def advise(
     report = best.report
     assert report is not None
     yield from _refusals(results)
-    yield from floor_remedies(report)
+    yield from floor_remedies(report, [example.ideal for example in workspace.data.train])
+    yield from style_remedies(report)
     yield from _more_tests(report)
-    for kind, count in report.failures.items():
-        yield f"{count} of {report.asked.examples} answers failed ({kind}); the report lists them first."
+    yield from _failures(report, rows)
     yield from _languages(rows, workspace)
     useless = {rung.name for rung in ladder if rung.adds_facts and not _needs_facts(workspace, report.metric)}
     for result in results:
@@ -57,6 +58,15 @@ def advise(
         yield f"{MORE_EXAMPLES}: there are only {train} of the {total} for training."
     if workspace.engine.identity.name == BUILT_IN:
         yield "A larger base: pocket is a very small model; name another with base_model."
+
+
+def _failures(report: Report, rows: Sequence[Scored]) -> Iterator[str]:
+    """How many answers failed, by kind, each with the reason of the first one."""
+    for kind, count in report.failures.items():
+        reason = next((row.failure.reason for row in rows if row.failure and row.failure.kind == kind), "")
+        reason = f"{reason[:1].lower()}{reason[1:].rstrip('.')}"
+        why = f"{kind}: {reason}" if reason else kind
+        yield f"{count} of {report.asked.examples} answers failed ({why}); the report lists them first."
 
 
 def _more_tests(report: Report) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The runs of a folder: list them, compare two, and remove one."""
 
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from operator import attrgetter
@@ -80,11 +81,24 @@ def compare_runs(first: Path, second: Path) -> Comparison:
     return Comparison(one, other, _paired(one, other), differing)
 
 
+def comparable(listed: Sequence[RunSummary]) -> tuple[RunSummary, RunSummary] | None:
+    """The last two runs of a list whose scores can be compared; None if there are none."""
+    for place in range(len(listed) - 1, 0, -1):
+        for one in reversed(listed[:place]):
+            if _same_test(one, listed[place]):
+                return one, listed[place]
+    return None
+
+
+def _same_test(one: RunSummary, other: RunSummary) -> bool:
+    """Whether both have a score by the same metric on the same test examples."""
+    reports = [run.result.report for run in (one, other) if run.result and run.result.report]
+    return len(reports) == 2 and one.split == other.split and reports[0].metric == reports[1].metric
+
+
 def _paired(one: RunSummary, other: RunSummary) -> Difference | None:
     """The difference of two packaged specialists on the test examples, if these and the metric are the same."""
-    if not (one.result and other.result and one.result.report and other.result.report):
-        return None
-    if one.split != other.split or one.result.report.metric != other.result.report.metric:
+    if not _same_test(one, other) or not (one.result and one.result.report):
         return None
     rows, others = _rows(Path(one.run)), _rows(Path(other.run))
     return compared(rows, other.run, others, one.result.report.score.interval.level)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from gradschool.against_base import demand_trainable, fit_to_base
 from gradschool.data.check import check
 from gradschool.data.issues import Issue, carried
-from gradschool.data.languages import languages, name_of
+from gradschool.data.languages import MIN_LANGUAGE, hardly_spoken, languages
 from gradschool.data.leakage import answer_issues
 from gradschool.data.ledger import expected_use, folder_of, tested_before, warning
 from gradschool.data.near_duplicates import near_duplicates
@@ -31,6 +31,7 @@ from gradschool.rungs.rung import Rung, RungInputs
 from gradschool.rungs.untrained import decodings_for, demand_fit
 from gradschool.saved_job import JOB_FILE, demand_own_run
 from gradschool.score.judge import demand_mark
+from gradschool.score.metric import BASE_FILLS, BASE_MAY_FILL
 from gradschool.score.metrics import files_of, find_metrics
 from gradschool.score.provable import Proof, proof_of
 from gradschool.score.threshold import Look, in_advance
@@ -39,7 +40,7 @@ from gradschool.tune.world import current
 
 # The ids of examples that a base cannot read with which the run's base was compared.
 UNREAD: Key[tuple[str, ...]] = Key("unread", tuple[str, ...])
-MIN_LANGUAGE, LANGUAGE_TEXTS = 0.1, 20  # fraction of the examples from which a language is reported; texts counted
+LANGUAGE_TEXTS = 20  # of each language whose tokens are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,8 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
                 yield from demand_fit(measure, engine, job, train, others, untrained_decoding)
             except DataError as error:
                 raise DataError(f"The job cannot be climbed: {error.what}", error.why, error.fix) from error
+            filled = [replace(one, text=one.text.replace(BASE_MAY_FILL, BASE_FILLS)) for one in shortage]
+            data = replace(data, issues=[*issues, *filled, *leaks])
     with carried(data.issues):
         incumbent = yield from _incumbent(job, run, data, measure, looks.level)
     return Workspace(engine, data, measure, decoding, untrained_decoding, looks, proof, incumbent)
@@ -270,11 +273,8 @@ def language_issues(examples: Sequence[Example], engine: Engine) -> list[Issue]:
         if len(those) < MIN_LANGUAGE * total:
             continue
         if evidence := evidence_against(engine, language, [one.ideal for one in those[:LANGUAGE_TEXTS]]):
-            part = f"{len(those) / total:.0%} of the examples are in {name_of(language)}"
-            text = (
-                f"{part}, which the base {engine.identity.name} hardly speaks: {evidence}; expect low scores there, "
-                "and name a base that speaks it with --base-model, or leave these examples out"
-            )
+            what = hardly_spoken(len(those) / total, language, engine.identity.name, evidence)
+            text = f"{what}, and name a base that speaks it with --base-model, or leave these examples out"
             issues.append(Issue("language", those[0].source, "kept", text))
     return issues
 
@@ -297,8 +297,8 @@ def _shortage(measure: Measure, job: Job, train: Sequence[Example], others: Sequ
                 f"The job cannot be climbed: {stops}", "", "add texts of the author, or choose another metric (chrf)."
             )
         if lacks:
-            data = job.settings.data
-            issues.append(Issue("few texts of others", Source(data.others or train[0].source.file, 1), "kept", lacks))
+            source = Source(job.settings.data.others or train[0].source.file, 1)
+            issues.append(Issue("few texts of others", source, "kept", f"{lacks}. {BASE_MAY_FILL}"))
     return issues
 
 

@@ -17,7 +17,20 @@ from gradschool.cli.rows import show_rows
 from gradschool.cli.screen import Screen
 from gradschool.cli.tables import ladder_table, show_climbed, show_report
 from gradschool.climbing import Climbed
-from gradschool.records import Cost, Difference, Gate, Interval, Note, Progress, Report, RungResult, Score, Step, Work
+from gradschool.records import (
+    Cost,
+    Difference,
+    Floor,
+    Gate,
+    Interval,
+    Note,
+    Progress,
+    Report,
+    RungResult,
+    Score,
+    Step,
+    Work,
+)
 
 SCORE = Score(0.5, Interval(0.4, 0.6, 0.9875), 40, 30)
 REPORT = Report("chrf", SCORE, "not proven", 0.45, 120, {"short": SCORE}, {"cut off": 3}, Cost(50, 10, 0.2))
@@ -137,6 +150,19 @@ def test_ladder_of_60_columns_breaks_no_word_and_shows_verdict_and_time(width: i
     words = set(" ".join(lines).split())
     assert all(len(line) <= width for line in lines) and "…" not in written(to)
     assert {"instructions", "examples", "nearest", "passed", "proven", "60", "+0.020", "-0.143", "best"} <= words
+
+
+def test_in_60_columns_floors_and_skipped_rungs_are_sentences_with_whole_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    to = console(width=60)
+    answer = "Donaudampfschifffahrt wird bearbeitet"
+    floors = (Floor("constant", SCORE, Difference("floor", 0.0, SCORE.interval), answer, True),)
+    base = replace(BASE, report=replace(REPORT, floors=floors))
+    show_climbed(to, Climbed("not proven", "base", "s", (base, SKIPPED), ()), Path("runs/a-1"))
+    said = written(to)
+    assert "  ground: skipped, the job names [no] documents\n" in said and "…" not in said
+    assert f"floor: always answering “{answer}”: 0.500 (0.400 to 0.600)" in " ".join(said.split())
+    assert all(len(line.rstrip()) <= 60 for line in said.splitlines())
 
 
 PARTS = ("no promises of any kind", "no_promises_of_any_delivery_date_or_price_in_writing")

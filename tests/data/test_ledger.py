@@ -144,6 +144,8 @@ def test_words_about_later_climbs() -> None:
     assert times(Use(1, 0.05, 0.05)) == warning(Use(1, 0.05, 0.05), 0.05) == ""
     assert times(Use(3, 0.0125, 0.0875)).startswith("Third climb on this test set: the chance of a false pass")
     assert "8.75 %" in times(Use(3, 0.0125, 0.0875)) and times(Use(12, 0.001, 0.09)).startswith("Climb 12 on")
+    unspent = warning(Use(2, 0.05, 0.05), 0.05)
+    assert "still 5 %" in unspent and "instead of" not in unspent and "--fresh-test" not in unspent
     said = warning(Use(3, 0.0125, 0.0875), 0.05)
     assert "1.25 % instead of 5 %" in said and "--fresh-test" in said
 

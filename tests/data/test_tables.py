@@ -146,3 +146,21 @@ def test_a_table_of_one_column_is_refused_with_what_is_missing(read, name):
         read("\n".join(rows), name)
     assert "has one column, 'text'" in raised.value.what and "ideal answer" in raised.value.why
     assert f"gradschool prepare {name} --for style --into letters --text-column text" in raised.value.fix
+
+
+@pytest.mark.parametrize("cell", ["#WERT!", "#ERROR!", "#ССЫЛКА!", "#ИМЯ?", "#DIV/0!", "#NÁZEV?", "(blank)", "(leer)"])
+def test_errors_of_formulas_in_any_language_are_no_answers(read, cell):
+    rows = "\n".join(f"Where is gate {n}?;Left of pier {n}." for n in range(6))
+    reading = read(f"question;answer\n{rows}\nWhere is it?;{cell}\n", "t.csv")
+    assert len(reading.examples) == 6 and "write for an empty cell" in reading.issues[0].text
+
+
+def test_a_hash_before_a_word_is_no_error(read):
+    rows = "\n".join(f"Where is gate {n}?;#PIER {n}" for n in range(6))
+    assert len(read(f"question;answer\n{rows}\nWhich tag?;#spring!\n", "t.csv").examples) == 7
+
+
+def test_cells_of_a_table_in_markdown_are_not_padded(read):
+    rows = "\n".join(f"| Where is gate {n}? | Left of {n}. |" for n in range(3))
+    [example, *_] = read(f"| question | answer |\n| --- | --- |\n{rows}\n", "t.md").examples
+    assert example.ideal == "Left of 0."

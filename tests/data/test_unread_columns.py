@@ -60,3 +60,9 @@ def test_content_without_spaces_between_words_is_named(read):
 
 def test_few_numbers_are_no_scale():
     assert not looks_graded("x", {"1": 1, "2": 1}) and looks_graded("x", {"1": 9, "2": 9})
+
+
+def test_marks_in_an_object_under_an_unknown_name_are_named(read):
+    rows = [{"question": "Where?", "answer": "At the weir.", "helios-panel": {"rating": bool(n)}} for n in range(2)]
+    [issue] = read("\n".join(map(json.dumps, rows))).issues
+    assert issue.kind == "unknown rating" and "rename it to `feedback`" in issue.text

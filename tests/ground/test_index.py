@@ -27,6 +27,22 @@ We take every kind of payment. "Visa AND Mastercard" are welcome, order:number i
 
 A naïve résumé costs 5 €. Error E-1042 means that the oven runs hot.
 
+# Μύλος
+
+Ο μύλος ανοίγει σήμερα.
+
+# Ёлка
+
+Ёлка стоит во дворе.
+
+# Feu
+
+L’échelle d'été et l'horaire changent.
+
+# İzmir
+
+İzmir'de hava açık.
+
 # 配送
 
 東京への配送は三日かかります。
@@ -40,7 +56,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
     (folder / "documents" / "help.md").write_text(HELP, encoding="utf-8")
     (folder / "documents" / "other.txt").write_text("The king has seven sons.\n", encoding="utf-8")
     built, events = finish(build_index(folder / "documents", folder / "index", Ground()))
-    assert "5 passages from 2 documents" in events[-1].text
+    assert "9 passages from 2 documents" in events[-1].text
     return built
 
 
@@ -52,6 +68,11 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
         ("cafe zurich resume", "Café Zürich"),
         ("e-1042", "Café Zürich"),
         ("東京", "配送"),
+        ("ΜΥΛΟΣ ΣΗΜΕΡΑ", "Μύλος"),
+        ("елка", "Ёлка"),
+        ("echelle", "Feu"),
+        ("horaire", "Feu"),
+        ("IZMIR", "İzmir"),
         ("king's son", ""),
     ],
 )
@@ -106,7 +127,7 @@ def test_any_text_is_a_query(index: Index, query: str, k: int) -> None:
 def test_an_index_opens_where_it_was_moved(index: Index, tmp_path: Path) -> None:
     shutil.copytree(index.folder, tmp_path / "moved")
     moved = Index.open(tmp_path / "moved")
-    assert moved.size == index.size == 5
+    assert moved.size == index.size == 9
     assert moved.passages == index.passages
     assert moved.scored("goods by card", 3) == index.scored("goods by card", 3)
     assert set(moved.manifest.documents) == {"help.md", "other.txt"}

@@ -4,8 +4,6 @@ import struct
 from pathlib import Path
 from typing import Any
 
-import gguf
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,24 +11,7 @@ from hypothesis import strategies as st
 from gradschool.errors import ModelError
 from gradschool.model.gguf_file import gguf_at, gguf_name, read_gguf
 from gradschool.model.gguf_header import read_header
-
-
-def written(path: Path, architecture: str = "llama", kind: str = "model", tokens: int = 3, tensors: int = 2) -> Path:
-    """A small file of random numbers that has the fields of a model."""
-    writer = gguf.GGUFWriter(path, architecture)
-    writer.add_type(kind)
-    writer.add_context_length(64)
-    writer.add_license("mit")
-    if tokens:
-        writer.add_token_list([f"t{n}" for n in range(tokens)])
-        writer.add_token_types([1] * tokens)
-    for n in range(tensors):
-        writer.add_tensor(f"blk.{n}.weight", np.ones((4, 32), dtype=np.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
+from stored_models import written
 
 
 def refused(path: Path) -> str:

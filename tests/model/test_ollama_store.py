@@ -1,25 +1,14 @@
 """Models in Ollama's store are found by name; what is missing or cannot be read is named."""
 
-import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gradschool.errors import ModelError
-from gradschool.model.ollama_store import LAYER, find, models
-
-
-def stored(store: Path, name: str, tag: str, files: dict[str, bytes], host: str = "registry.ollama.ai/library") -> None:
-    """Put a model into a store, its layers by kind."""
-    layers = []
-    for number, (kind, content) in enumerate(files.items()):
-        digest = f"{abs(hash((name, tag, kind))):064x}"[:63] + str(number)
-        (store / "blobs").mkdir(parents=True, exist_ok=True)
-        (store / "blobs" / f"sha256-{digest}").write_bytes(content)
-        layers.append({"mediaType": LAYER + kind, "digest": f"sha256:{digest}", "size": len(content)})
-    manifest = store / "manifests" / host / name / tag
-    manifest.parent.mkdir(parents=True, exist_ok=True)
-    manifest.write_text(json.dumps({"layers": layers}))
+from gradschool.model.ollama_store import find, listed, models
+from stored_models import stored
 
 
 @pytest.fixture
@@ -49,7 +38,8 @@ def test_names_lead_to_files(store: Path, name: str, content: bytes) -> None:
 def test_what_ollama_adds_is_said_and_not_applied(store: Path) -> None:
     about = find("tulip").about()
     assert "the system prompt 'Be kind.'" in about and "stop" in about and "None of it is applied" in about
-    assert "a template of its own" in find("tulip:8b").about() and not find("someone/rose:q4").about()
+    assert "write it into the job's task" in about
+    assert "the chat template '{{ .Prompt }}'" in find("tulip:8b").about() and not find("someone/rose:q4").about()
 
 
 def test_all_models_are_listed(store: Path) -> None:
@@ -61,6 +51,33 @@ def test_an_unknown_name_names_the_nearest(store: Path) -> None:
     with pytest.raises(ModelError, match="no model 'tulp'") as caught:
         find("tulp")
     assert "did you mean 'tulip:latest'?" in caught.value.fix and "ollama pull tulp" in caught.value.fix
+
+
+def test_long_texts_are_cut_in_a_note_and_shown_whole_elsewhere(store: Path) -> None:
+    stored(store, "daisy", "latest", {"model": b"GGUF", "system": b"Be kind. " * 100})
+    model = find("daisy")
+    assert "…" in model.about() and "bases show ollama:daisy" in model.about()
+    assert model.added == {"system prompt": ("Be kind. " * 100).strip()}
+
+
+def test_a_store_that_may_not_be_read_is_named(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(top: Path, onerror: Any) -> Iterator[Any]:
+        onerror(PermissionError(13, "Permission denied"))
+        yield from ()
+
+    monkeypatch.setattr("gradschool.model.ollama_store.os.walk", forbidden)
+    with pytest.raises(ModelError, match="cannot be read") as caught:
+        find("tulip")
+    assert "Permission denied" in caught.value.why and "OLLAMA_MODELS" in caught.value.fix
+    [(name, error)] = listed()
+    assert not name and isinstance(error, ModelError)
+
+
+def test_a_store_that_is_not_where_it_is_said_to_be_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path / "none"))
+    with pytest.raises(ModelError, match="none cannot be read") as caught:
+        find("tulip")
+    assert "No such file" in caught.value.why
 
 
 def test_a_manifest_without_its_weights_is_an_error(store: Path) -> None:

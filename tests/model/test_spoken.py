@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from gradschool.model.fake import FakeEngine
-from gradschool.model.spoken import evidence_against, languages_on_card
+from gradschool.model.model_card import languages_on_card
+from gradschool.model.spoken import evidence_against
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ import pytest
 import yaml
 from huggingface_hub import ModelCard
 
+from gradschool.environment import duration
 from gradschool.package.card import card
 from gradschool.package.forms import FormResult, Shipped
 from gradschool.package.manifest import Manifest
-from gradschool.package.verdicts import differences, duration, plain_verdict, verdict_sentence
+from gradschool.package.verdicts import differences, plain_verdict, verdict_sentence
 from gradschool.records import (
     Abstention,
     BaseIdentity,

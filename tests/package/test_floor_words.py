@@ -93,3 +93,13 @@ def test_a_pass_mark_that_trivial_answers_reach_is_a_warning() -> None:
     assert SILENT in shown.text and "0.500" in shown.text and warning.level == "warning"
     assert len(list(notes_about([floor], "token_f1", 0.6))) == 1
     assert len(list(notes_about([replace(floor, binding=False)], "token_f1", 0.45))) == 1
+
+
+def test_a_constant_that_is_no_frequent_answer_shows_shared_wording() -> None:
+    report = report_of([0.7] * 40, [0.74] * 40, 0.5, answer="About billing: desk 4")
+    frequent, rare = (list(remedies(report, ideals))[-1] for ideals in (["About billing: desk 4"] * 9, ["a", "b"]))
+    assert "Fewer examples with that answer" in frequent and "share that much wording" in rare
+
+
+def test_a_floor_of_0_is_no_evidence() -> None:
+    assert list(remedies(report_of([0.0] * 40, [0.0] * 40, 0.5))) == []

@@ -1,9 +1,11 @@
 """Texts of one author: long ones become passages that the base reads, and each gets an instruction of its own."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import pytest
@@ -16,7 +18,8 @@ from gradschool.data.near_duplicates import near_duplicates
 from gradschool.data.read import read_examples
 from gradschool.model.fake import FakeEngine
 from gradschool.prepare.limits import limits_for
-from gradschool.prepare.texts import passages, title_in
+from gradschool.prepare.texts import passages
+from gradschool.prepare.titles import title_in
 from gradschool.records import Example, Note, Source
 from gradschool.settings import Data
 
@@ -71,6 +74,23 @@ def test_any_long_text_is_cut(text: str) -> None:
     assert len(found) > 2
     assert "".join("".join(piece.split()) for piece, _ in found) == "".join(text.split())
     assert all(LIMITS.tokens(piece) <= LIMITS.whole for piece, _ in found)
+
+
+@pytest.mark.parametrize("between", ["\n\n", "\n", "\n    ", "\n\t  "])
+def test_passages_end_at_paragraphs_however_these_are_set_apart(between: str) -> None:
+    text = essay(5, 24, between)
+    found = passages(text, LIMITS)
+    blocks = {block.strip() for block in text.split(between)}
+    assert len(found) > 2
+    for piece, line in found:
+        assert {block.strip() for block in piece.split(between)} <= blocks
+        assert text.split("\n")[line].strip() == piece.split("\n")[0].strip()
+
+
+def test_wrapped_and_indented_paragraphs_stay_whole() -> None:
+    paragraphs = [fill(essay(n, 1), 72, initial_indent="  ") for n in range(30)]
+    for piece, _ in passages("\n".join(paragraphs), LIMITS):
+        assert all(f"  {block.strip()}" in paragraphs for block in re.split(r"\n(?=  )", piece))
 
 
 @settings(max_examples=30, deadline=None)
@@ -193,3 +213,14 @@ def test_too_long_agrees_with_the_check(tmp_path: Path) -> None:
     assert LIMITS.too_long(example.messages) > LIMITS.context_length
     [issue] = too_long([example], lambda said: sum(LIMITS.tokens(one.content) for one in said), LIMITS.context_length)
     assert issue.severity == "dropped"
+
+
+def test_passages_have_no_greetings_and_signatures_of_their_own(run: Run, tmp_path: Path) -> None:
+    tale = "\n\n".join(
+        f"Sir Osric, too, forgot the bell in year {n}. {essay(n, 1)}\n\n“You are right,” she said.\n\nMrs. Tamber."
+        for n in range(30)
+    )
+    run({"tale.txt": tale, "letter.txt": f"Dear Denise,\n\nI met Denise at noon. {essay(3, 40)}"}, "style")
+    texts = " ".join(example.ideal for example in examples_of(tmp_path / "job"))
+    assert "Sir Osric" in texts and "Mrs. Tamber" in texts
+    assert "Denise" not in texts  # a long letter is to somebody

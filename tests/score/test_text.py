@@ -34,6 +34,9 @@ def test_exact_match_trims_and_nothing_else():
         ("  STRASSE ", "Straße"),
         ("-", "-"),
         ("C#", "c#"),
+        ("(a)", "a"),
+        ("[other]", "Other"),
+        ("İPTAL", "iptal"),
     ],
 )
 def test_label_ignores_case_and_punctuation(said, ideal):
@@ -52,6 +55,10 @@ def test_label_ignores_case_and_punctuation(said, ideal):
         ("B-", "B"),
         (".5", "5"),
         ("2-3", "2 3"),
+        ("[0, 5)", "[0, 5]"),
+        ("(0;5]", "[0;5]"),
+        ("5 mW", "5 MW"),
+        ("1 Mb", "1 MB"),
     ],
 )
 def test_label_keeps_signs_that_distinguish_labels(one, other):
@@ -181,6 +188,23 @@ DIFFERENT = [
     ("version 1.12", "version 11.2"),
     ("ann.b@example.org", "annb@example.org"),
     ("§ 5", "5"),
+    ("5 Mb", "5 MB"),
+    ("10 Gbps", "10 GBps"),
+    ("5 nM", "5 nm"),
+    ("5 mM", "5 mm"),
+    ("3 pA", "3 Pa"),
+    ("2 mSv", "2 MSv"),
+    ("2x-3", "2x+3"),
+    ("a+b", "ab"),
+    ("18+", "18"),
+    ("~5 km", "5 km"),
+    ("5~10天", "510天"),
+    ("5;10", "510"),
+    ("5_10", "510"),
+    ("(5)(3)", "53"),
+    ("5…10", "510"),
+    ("6'2\"", "62"),
+    ("2 m²", "2 m³"),
 ]
 
 
@@ -196,6 +220,11 @@ def test_numbers_signs_and_units_are_not_thrown_away(said, ideal):
 def test_milli_is_not_mega():
     assert token_f1("5 MW", example("5 mW")).value < 1 and token_f1("5 mw", example("5 MW")).value == 1
     assert rouge_l("3 MV", example("3 mV")).value < 1
+
+
+def test_chrf_keeps_numbers_apart():
+    assert chrf("3 3/4 cups", example("33/4 cups")).value < 1
+    assert chrf("seats 1 2", example("seats 12")).value < 1
 
 
 SAME = [
@@ -219,6 +248,15 @@ SAME = [
     ("cafe\u0301", "café"),
     ("ﾃﾞｰﾀ", "データ"),
     ("灯在二楼。", "灯在二楼"),
+    ("1 000 km", "1000 km"),
+    ("1 234 567,50 €", "1234567.50 €"),
+    ("5 m2", "5 ㎡"),
+    ("5 p.m.", "5 pm"),
+    ("5 KG", "5 kg"),
+    ("6'2\"", "6′ 2″"),
+    ('he said "5"', "he said 5"),
+    ("STRASSE", "Straße"),
+    ("İskele", "iskele"),
 ]
 
 

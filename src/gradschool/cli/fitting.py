@@ -65,7 +65,8 @@ def _show_all(bases: "Sequence[BaseMemory]") -> None:
 
 
 def _show(one: "BaseMemory") -> None:
-    from gradschool.environment import gigabytes
+    from gradschool.environment import duration, gigabytes
+    from gradschool.estimate import EXAMPLES
 
     say(
         out,
@@ -76,12 +77,15 @@ def _show(one: "BaseMemory") -> None:
         ("minimum", *(gigabytes(use.minimum) for use in one.uses)),
         ("comfortable", *(gigabytes(use.comfortable) for use in one.uses)),
     ]
+    times = [duration(use.seconds) if use.seconds else "" for use in one.uses]
+    rows.append((f"{EXAMPLES} examples", *times))
     for number, device in enumerate(one.devices):
         words = [use.devices[number] for use in one.uses]
         rows.append((device, *(f"[{STYLES.get(word, 'yellow')}]{word}[/]" for word in words)))
     show_rows(out, ("", *(NAMES[use.use] for use in one.uses)), rows)
     kind = {"cpu": "CPU", "cuda": "GPU", "mps": "GPU"}[one.kind]
     say(out, f"here: {kind}, {gigabytes(one.free)} free; the other devices are GPUs.")
+    say(out, f"{EXAMPLES} examples: the time of one pass over as many of the longest, about, here.")
     say(out, "tight: one row at a time. slowly: activations are checkpointed. 4 bits: quantized base (bitsandbytes).")
 
 

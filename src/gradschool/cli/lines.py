@@ -21,7 +21,13 @@ HANGING = re.compile(r" *(?:- )?")  # further lines are indented as far
 
 
 class PlainConsole(Console):
-    """A console on which texts of others cannot act: whatever is printed passes through `visible`."""
+    """A console on which texts of others cannot act: whatever is printed passes through `visible`.
+
+    Names such as :tulip: stay what they are; rich would print a picture.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"emoji": False, **options})
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Markup as text; made visible first, since rich drops some control characters."""
@@ -43,7 +49,7 @@ def say(console: Console, markup: str, style: str = "") -> None:
 
     A pipe gets one line, unless the environment sets its width with COLUMNS.
     """
-    for paragraph in Text.from_markup(visible(markup), style=style).split("\n", allow_blank=True):
+    for paragraph in Text.from_markup(visible(markup), style=style, emoji=False).split("\n", allow_blank=True):
         for line in _wrapped(console, paragraph):
             console.print(line, highlight=False, soft_wrap=True)
 

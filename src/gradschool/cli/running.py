@@ -47,9 +47,11 @@ def _show(listed: "Sequence[RunSummary]", folder: Path) -> None:
     if not listed:
         say(out, f"There are no runs in {escape(str(folder))}; each climb makes one.")
         return
+    from gradschool.runs import comparable
+
     _show_rows(listed)
-    if len(listed) > 1:
-        command = command_line(out, "gradschool", "runs", *(one.run for one in listed[-2:]))
+    if pair := comparable(listed):
+        command = command_line(out, "gradschool", "runs", *(one.run for one in pair))
         out.print(f"  {command}", markup=False, highlight=False, soft_wrap=True)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from textwrap import fill, wrap
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -14,7 +15,8 @@ from gradschool.cli.lines import FULL_WIDTH, WIDE, command_line, escape, say, wi
 from gradschool.cli.rows import show_rows
 from gradschool.cli.screen import VERDICT_STYLE
 from gradschool.climbing import Climbed
-from gradschool.data.issues import Issue, counted
+from gradschool.data.issues import Issue, counted, some_of_each_kind
+from gradschool.environment import duration
 from gradschool.examine import Examined
 from gradschool.package.floor_words import difference_from, floor_name, floors_in, scored
 from gradschool.package.manifest import EVIDENCE, QUESTIONS
@@ -25,7 +27,6 @@ from gradschool.package.verdicts import (
     confidences,
     decided,
     differences,
-    duration,
     plain_verdict,
     tested_on,
     verdict_sentence,
@@ -43,6 +44,8 @@ def show_climbed(console: Console, climbed: Climbed, run: Path) -> None:
     """Print the bases that were compared, the ladder, the gates, the verdict, remedies, and commands to try next."""
     show_bases(console, climbed.bases)
     console.print(ladder_table(climbed.results, width_of(console)))
+    for line in below_ladder(climbed.results, width_of(console)):
+        say(console, line, style="dim")
     gates = [gate for result in climbed.results if result.rung == climbed.rung for gate in result.gates]
     for line in gate_lines([*gates, *climbed.gates]):
         say(console, line)
@@ -64,26 +67,31 @@ def show_climbed(console: Console, climbed: Climbed, run: Path) -> None:
 
 
 def ladder_table(results: Sequence[RungResult], width: int = WIDE) -> Table:
-    """Every rung with its score, bounds, verdict and time; fits into 80 columns, or 60 with fewer side by side."""
+    """Every rung with its score, bounds, verdict and time; fits into 80 columns.
+
+    In 60 columns, less is side by side, and rungs without a score and floors are below it (see `below_ladder`).
+    """
     report = next((r.report for r in results if r.report), None)
     title = escape(f"The ladder: {report.metric}, {marks(report)}") if report else "The ladder"
     narrow = width < FULL_WIDTH
     table = Table(title=title, title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD)
     table.collapse_padding, table.pad_edge = True, not narrow
     table.add_column("rung", no_wrap=True)
-    table.add_column("recipe")  # the only column whose width depends on that of the console
+    words = [word for result in results if result.report for word in result.recipe.split()]
+    table.add_column("recipe", overflow="fold", min_width=max(map(cell_len, words), default=0))  # the others are fixed
     table.add_column("score", justify="right", no_wrap=True)
     if not narrow:
         table.add_column("difference", justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("time", justify="right", no_wrap=True)
     for result in results:
-        table.add_row(*_ladder_row(result, narrow, VERDICT_WIDTH if width < WIDE else WIDE))
+        if result.report or not narrow:
+            table.add_row(*_ladder_row(result, narrow, VERDICT_WIDTH if width < WIDE else WIDE))
     floors = floors_in(results)
-    for floor in floors:
+    for floor in floors if not narrow else ():
         mean = f"{floor.score.mean:.3f}\n{bounds(floor.score.interval)}"
         required = "" if floor.binding else "only reported"
-        table.add_row("floor", escape(floor_name(floor)), mean, *([] if narrow else [""]), required, "", style="dim")
+        table.add_row("floor", escape(floor_name(floor)), mean, "", required, "", style="dim")
     if report:
         trivial = " A rung must be proven better than each floor, too." if floors else ""
         each = f"each at {confidences(results)} confidence"
@@ -93,10 +101,22 @@ def ladder_table(results: Sequence[RungResult], width: int = WIDE) -> Table:
     return table
 
 
+def below_ladder(results: Sequence[RungResult], width: int) -> list[str]:
+    """The rungs without a score and the floors as lines, if the console is too narrow to have them in the ladder."""
+    if width >= FULL_WIDTH:
+        return []
+    skipped = [f"{result.rung}: {verdict_words(result)}, {result.skipped}" for result in results if not result.report]
+    floors = [
+        f"floor{'' if floor.binding else ' (only reported)'}: {floor_name(floor)}: {bounded(floor.score)}"
+        for floor in floors_in(results)
+    ]
+    return [f"  {escape(line)}" for line in (*skipped, *floors)]
+
+
 def _ladder_row(result: RungResult, narrow: bool, verdict_width: int) -> tuple[str, ...]:
     report = result.report
     if report is None:
-        return (escape(result.rung), escape(result.skipped), *[""] * (1 if narrow else 2), verdict_words(result), "")
+        return (escape(result.rung), escape(result.skipped), "", "", verdict_words(result), "")
     score = [f"[bold]{report.score.mean:.3f}[/]", bounds(report.score.interval)]
     if report.coverage:
         score += [f"of {report.coverage.share.mean:.0%} answered", bounds(report.coverage.share.interval)]
@@ -198,16 +218,17 @@ def show_reading(console: Console, columns: Mapping[str, str], first: Example) -
 
 
 def show_issues(console: Console, issues: Sequence[Issue]) -> None:
-    """Print how many issues there are of each kind, and the first ones."""
+    """Print how many issues there are of each kind, and the first ones of each."""
     if issues:
         console.print("\nIssues")
     for line in counted(issues):
         say(console, f"  {line}")
-    for issue in issues[:MAX_ISSUES]:
+    shown = some_of_each_kind(issues, MAX_ISSUES)
+    for issue in shown:
         say(console, f"    {escape(str(issue))}", style="dim")
-    if len(issues) > MAX_ISSUES:
+    if len(issues) > len(shown):
         say(
             console,
-            f"    … and {len(issues) - MAX_ISSUES} more; the option --issues writes them all into a file",
+            f"    … and {len(issues) - len(shown)} more; the option --issues writes them all into a file",
             style="dim",
         )

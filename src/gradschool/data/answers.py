@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from gradschool.data.column_languages import english
 from gradschool.data.formats import NoConversation, as_text, keys_by_name, plain
 
 # Keys whose list holds several right answers; in others (`output`, `labels`), a list may be the answer itself.
@@ -61,7 +62,7 @@ def answers_of(value: Any, key: str, notes: set[str], *, named: bool = False) ->
             notes.add(f"{STRUCTURED}: `{key}` is text that looks like an object around the answer")
     found = _texts(value, key, notes)
     if found is None:
-        if isinstance(value, dict) and ONLY_ANSWERS.fullmatch(plain(key)):
+        if isinstance(value, dict) and ONLY_ANSWERS.fullmatch(english(key)):
             shown = ", ".join(map(str, value))[:80] or "none"
             raise NoConversation(
                 f"`{key}` is an object that is not understood (its keys: {shown}); write the answer as text, or set "
@@ -81,7 +82,7 @@ def _texts(value: Any, key: str, notes: set[str]) -> list[str] | None:
     if not isinstance(value, list):
         return [as_text(value, notes)]
     objects = [item for item in value if isinstance(item, dict)]
-    if not objects and not ALTERNATIVES.fullmatch(plain(key)):
+    if not objects and not ALTERNATIVES.fullmatch(english(key)):
         return None
     found: list[str] = []
     for item in value:
@@ -97,7 +98,7 @@ def _of_object(value: Mapping[str, Any], key: str, notes: set[str]) -> list[str]
     text = next((keys[word] for word in TEXT_KEYS if word in keys), None)
     others = [keys[word] for word in OTHERS if word in keys]
     rest = set(keys) - BESIDE - set(OTHERS) - ({plain(text)} if text else set())
-    if text and (not rest or (ONLY_ANSWERS.fullmatch(plain(key)) and not rest & set(TEXT_KEYS))):
+    if text and (not rest or (ONLY_ANSWERS.fullmatch(english(key)) and not rest & set(TEXT_KEYS))):
         parts = [_texts(value[name], "answers", notes) for name in (text, *others)]
         return None if None in parts else [one for texts in parts if texts for one in texts]
     if rest <= {"number", "date", "spans", "types", "hit_id", "worker_id"} and rest & {"number", "spans"}:
@@ -133,7 +134,7 @@ def printed(text: str, key: str) -> Any:
     start, end = text.strip()[:1], text.strip()[-1:]
     if (start, end) not in (("[", "]"), ("{", "}")) or len(text) > MAX_LITERAL:
         return text
-    if not ALTERNATIVES.fullmatch(plain(key)):
+    if not ALTERNATIVES.fullmatch(english(key)):
         return text
     try:
         value = json.loads(text)

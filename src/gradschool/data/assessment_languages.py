@@ -26,6 +26,7 @@ REJECTED = """
     odrzucona odrzucony zamítnuto zamietnuté avvisad underkänd underkänt afvist avvist underkendt hylätty
     elutasítva respins reddedildi απορρίφθηκε отклонено отклонён отклонен отклонена отклонить отвергнуто не_принято
     відхилено 却下 不採用 不合格 拒绝 已拒绝 驳回 不通过 未通过 弃用 거부 거부됨 거절 반려 مرفوض נדחה ditolak từ_chối
+    odbijeno zavrnjeno tagasi_lükatud atmesta noraidīts rebutjat رد_شده अस्वीकृत ปฏิเสธ বাতিল
 """
 EXCLUDE = """
     ausschließen ausgeschlossen ausschluss weglassen ignorieren überspringen auslassen löschen gelöscht entfernen
@@ -40,6 +41,8 @@ EXCLUDE = """
     не_використовувати 除外 使用しない 学習しない 学習に使わない 使用不可 無視 削除 排除 是否排除 不使用 不采用
     不训练 不用于训练 忽略 跳过 删除 제외 사용안함 사용_안함 학습안함
     학습_제외 무시 삭제
+    isključi izključi välista pašalinti izslēgt exclou استبعاد kecualikan jangan_dipakai jangan_gunakan
+    loại_trừ ยกเว้น
 """
 APPROVED = """
     freigegeben freigabe genehmigt geprüft angenommen approuvé approuvée validé validée accepté vérifié aprobado
@@ -47,6 +50,8 @@ APPROVED = """
     goedgekeurd geverifieerd zatwierdzone zatwierdzona zatwierdzony zaakceptowane schváleno godkänd godkänt
     godkendt godkjent hyväksytty jóváhagyva aprobat onaylandı εγκρίθηκε одобрено принято утверждено проверено
     схвалено 承認 承認済み 採用 采纳 采用 是否采用 通过 审核通过 승인 채택
+    onay onaylı έγκριση εγκεκριμένο disetujui được_duyệt อนุมัติ אושר מאושר معتمد تایید تأیید स्वीकृत
+    अनुमोदित одобрен odobreno aprovat heaks_kiidetud patvirtinta apstiprināts
 """
 KEY_WORDS = _in_english(  # as plain names: in lower case, with underscores
     {
@@ -60,6 +65,9 @@ KEY_WORDS = _in_english(  # as plain names: in lower case, with underscores
             评级 評分 評價
             평가 평점 점수 별점 تقييم التقييم
             דירוג ציון रेटिंग मूल्यांकन đánh_giá xếp_hạng penilaian nilai skor คะแนน
+            valoració puntuació ocjena hinnang hinne įvertinimas vertinimas vērtējums ارزیابی امتیاز نمره оцена
+            মূল্যায়ন রেটিং மதிப்பீடு ریٹنگ การประเมิน tathmini შეფასება գնահատական баға qiymətləndirmə einkunn
+            vlerësimi
         """,
         "note": "noten schulnote schulnoten zensur zensuren",  # may be German, where 1 is the best
         "quality": """
@@ -120,6 +128,7 @@ KEY_WORDS = _in_english(  # as plain names: in lower case, with underscores
             folosește kullan χρήση использовать включить оставить використовувати 使用 使用する 使用可 利用 可用
             是否可用 是否使用 使用可否
             사용 사용여부
+            gunakan dipakai sử_dụng استخدام उपयोग ใช้ koristiti uporabi kasuta naudoti izmantot utilitza
         """,
         "train": """
             trainieren für_training fürs_training zum_training zum_trainieren training_ja_nein trainingsdaten
@@ -128,12 +137,15 @@ KEY_WORDS = _in_english(  # as plain names: in lower case, with underscores
             treinamento treino para_treino trainen voor_training trenować do_treningu träna eğit eğitim обучать
             обучение для_обучения навчання 学習 学習に使う 学習対象 训练 用于训练 是否训练 是否用于训练 학습 학습여부
             학습_사용
+            latih pelatihan untuk_pelatihan huấn_luyện تدريب للتدريب آموزش אימון प्रशिक्षण ฝึก trenirati trénovat
+            képzés tanítás antrenare εκπαίδευση mokymui apmācībai treenimiseks koulutus
         """,
         "bad": """
             schlecht schlechte_antwort mauvais mauvaise mauvaise_réponse malo mala mala_respuesta cattivo cattiva
             cattiva_risposta ruim má mau slecht slecht_antwoord zła złe zły špatně špatná dålig dåligt dårlig
             dårligt huono rossz prost kötü κακή плохо плохой плохая плохой_ответ погано 悪い 悪い回答 差 差评 坏 나쁨
             나쁜_답변
+            loše loša slabo halb blogas slikts dolent بد سيئة
         """,
         "wrong": """
             falsch fehlerhaft unrichtig faux fausse incorrecte erroné incorrecto incorrecta erróneo equivocado
@@ -164,6 +176,8 @@ VALUE_WORDS = _in_english(
             плохо плохой плохая плохое ужасно ужасный неудовлетворительно неуд негодный слабо бесполезно погано
             поганий незадовільно 悪い 悪 だめ ダメ 駄目 不良 不可 低評価 不満 ひどい 最悪 差 很差 坏 糟糕 差评 不好
             不佳 不满意 劣 나쁨 나쁘다 별로 불량 불만족 미흡 부족 سيئ سيء ضعيف גרוע רע खराब buruk kém tệ แย่
+            loše loš loša slabo dolent dolenta halb blogas bloga blogai slikts slikti بد ضعیف نامناسب лошо лош лоша
+            зле খারাপ மோசம் மோசமான ไม่ดี mbaya ცუდი վատ жаман zəif lélegt keq jelek kurang kurang_baik
         """,
         "wrong": """
             falsch fehlerhaft unrichtig inkorrekt unwahr faux fausse incorrecte erroné erronée inexact incorrecto
@@ -172,6 +186,8 @@ VALUE_WORDS = _in_english(
             nesprávný chybný chybně fel felaktig felaktigt forkert feil väärä väärin helytelen hibás téves greșit
             incorect yanlış λάθος неверно неверный неправильно неправильный ошибка ошибочно невірно неправильна 誤り
             間違い 不正解 誤答 错误 错 錯誤 不正确 오류 오답 틀림 خطأ שגוי गलत salah sai
+            netočno pogrešno krivo napačno neteisingas nepareizs نادرست غلط اشتباه ভুল தவறு ผิด არასწორი սխալ
+            қате неправилно грешно погрешно
         """,
         "unhelpful": """
             unhilfreich unnütz nutzlos wertlos inservible niet_nuttig nutteloos nieprzydatny hyödytön haszontalan
@@ -216,11 +232,15 @@ VALUE_WORDS = _in_english(
             отличный отличная прекрасно полезно добре відмінно 良い 良 優 優秀 好 很好 优 优秀 良好 好评 满意 高評価
             満足 좋음 좋다 우수 훌륭 만족
             جيد ممتاز טוב מצוין अच्छा baik tốt ดี
+            dobro odlično hea geras gerai labs labi bona خوب عالی اچھا ভালো ভাল நல்ல நன்று ดีมาก nzuri კარგი լավ
+            жақсы yaxşı gott mirë bagus добър добра
         """,
         "correct": """
             richtig korrekt juste exact exacte correcte correcto correcta corretto corretta giusto giusta correto
             correta certo certa juist poprawny poprawna poprawne správný správně rätt riktig oikein helyes corect
             doğru σωστό верно верный правильно правильный вірно 正しい 正解 正确 对 맞음 정답 صحيح נכון सही benar đúng
+            točno pravilno õige teisingas pareizs درست صحیح সঠিক சரி ถูกต้อง sahihi სწორი ճիշտ дұрыс düzgün правилно
+            вярно
         """,
         "positive": """
             positiv positif positivo positiva positief pozytywna pozytywny pozitivní положительно положительный
@@ -231,8 +251,14 @@ VALUE_WORDS = _in_english(
             hoch hohe élevé élevée haut haute alto alta hoog wysoka wysoki vysoká hög høj høy korkea magas ridicat
             yüksek υψηλή высокое высокий высокая висока 高 高い 높음 مرتفع גבוה
         """,
-        "yes": "да так evet kyllä joo はい 有り 是 对的 对 예 네 ναι نعم כן ano igen ○ ◯ 〇 ⭕ 👌",
-        "no": "нет ні hayır ei いいえ 無し 否 不 不是 没有 아니오 아니요 아니다 όχι لا לא × ✕ ✖ ❎ 🚫",
+        "yes": """
+            да так evet kyllä joo はい 有り 是 对的 对 예 네 ναι نعم כן ano igen ○ ◯ 〇 ⭕ 👌
+            ya có vâng ใช่ हाँ हां بله হ্যাঁ ஆம் ndiyo კი այո иә bəli taip jah jā
+        """,
+        "no": """
+            нет ні hayır ei いいえ 無し 否 不 不是 没有 아니오 아니요 아니다 όχι لا לא × ✕ ✖ ❎ 🚫
+            ne nē tidak bukan không ไม่ ไม่ใช่ नहीं خیر نه না இல்லை hapana არა ոչ жоқ xeyr
+        """,
     }
 )
 INTENSE = _words(
@@ -251,6 +277,7 @@ NEGATIONS = _words(
     """
     not isnt nicht kein keine pas non no não nao niet nie ne inte ikke ei nem nu не δεν
     dont never ohne sans sin senza without kein keinesfalls jamais nunca mai nooit aldrig
+    jangan tidak không ไม่ لا नहीं
     """
 )
 ANSWERS = _words(

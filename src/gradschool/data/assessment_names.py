@@ -16,6 +16,7 @@ from gradschool.data.assessment_languages import (
     VALUE_WORDS,
     folded,
 )
+from gradschool.data.assessment_symbols import BAD_SYMBOLS, divided, symbol_in
 from gradschool.data.assessment_words import (
     BAD_IF_TRUE,
     BAD_WORDS,
@@ -32,9 +33,9 @@ from gradschool.data.assessment_words import (
 )
 from gradschool.data.formats import plain
 
-SKIN = re.compile("[\U0001f3fb-\U0001f3ff\ufe0f]")
 IN_BRACKETS = re.compile(r"\([^)\n]{0,200}\)|（[^）\n]{0,200}）|['’`]")
 REASON = re.compile(r"(?:[,;:(（，；：、]|\s[-–—]\s).*", re.DOTALL)  # "poor (too long)"
+PARTS_OF_ARGILLA = re.compile(r"(?<=\w)[.\-](?:responses?|suggestion)$")  # "quality.responses", "quality-suggestion"
 ELISION = re.compile(r"\b(?:l|d)['’](?=\w)", re.IGNORECASE)  # "d'entraînement"
 YES_OR_NO = re.compile(r"_(?:yes_no|y_n|ja_nein|j_n|oui_non|si_no|sim_nao|ja_nee|tak_nie|да_нет)$")
 UNSPECIFIC = {"label", "labels", "annotation", "annotations", "preference", "reaction", "message_feedback", "loss"}
@@ -50,6 +51,7 @@ def name_of(key: str) -> str:
     >>> name_of("Bewertung der Antwort"), name_of("Is the answer helpful?"), name_of("Evaluación (1-5)")
     ('rating', 'helpful', 'rating')
     """
+    key = PARTS_OF_ARGILLA.sub("", key)
     words = re.sub(r"\W+", "_", folded(IN_BRACKETS.sub("", plain(ELISION.sub("", key))))).strip("_") or plain(key)
     words = YES_OR_NO.sub("", words) or words
     return _english(words) or _without_others(words) or words
@@ -106,12 +108,13 @@ def _english(name: str) -> str:
 
 @lru_cache(maxsize=4096)  # values of assessments repeat
 def word_of(value: str) -> str:
-    """The English word for a value; a word that is in no list is itself, as a plain name.
+    """The English word for a value; a word that is in no list is itself, as a plain name. Words go before symbols.
 
-    >>> word_of("Sehr schlecht!"), word_of("pas bon"), word_of("Rejected by Ada")
-    ('bad', 'bad', 'rejected_by_ada')
+    >>> word_of("Sehr schlecht!"), word_of("pas bon"), word_of("❌ Rejected by Ada"), word_of("👎👎")
+    ('bad', 'bad', 'rejected_by_ada', '👎')
     """
-    word = SKIN.sub("", plain(value)).strip(".!。！ ").replace("'", "").replace("’", "")
+    words, symbols = divided(value)
+    word = plain(words or symbol_in(symbols)).strip(".!。！ ").replace("'", "").replace("’", "")
     return _english_value(re.sub(r"_+", "_", folded(word))) or word
 
 
@@ -135,11 +138,14 @@ def _english_value(word: str) -> str:
 
 
 def grade_in(value: str) -> str:
-    """The English word for a grade that may have its reason with it, such as "poor (too long)" or "👎 wrong price"."""
+    """The English word for a grade that may have its reason with it, such as "poor (too long)" or "👎 wrong price".
+
+    A symbol that means bad decides, whatever the words next to it are.
+    """
+    symbol = symbol_in(divided(value)[1])
     word = word_of(value)
-    if word in BAD_WORDS or word in GOOD_WORDS:
+    if symbol not in BAD_SYMBOLS and (word in BAD_WORDS or word in GOOD_WORDS):
         return word
     first = word_of(REASON.sub("", value)) if REASON.search(value) else ""
-    if not first and value[:1] and not value[0].isalnum() and not value[0].isascii():
-        first = word_of(value.split(maxsplit=1)[0])
-    return first if first in GRADES else word
+    found = next((one for one in (word, first) if one in BAD_WORDS), "") or symbol or first
+    return found if found in GRADES else word

@@ -2,6 +2,8 @@
 
 import re
 
+from gradschool.data.assessment_symbols import BAD_SYMBOLS, GOOD_SYMBOLS
+
 GOOD_IF_TRUE = {
     *("kto_label", "kto_tag", "good", "is_good", "good_answer", "train", "training", "trainable", "is_trainable"),
     *("train_on", "use", "use_for_training", "use_in_training", "include", "included", "include_in_training", "keep"),
@@ -60,7 +62,7 @@ GRADED = re.compile(r"(.*_)?(quality|rating|grade|score|helpfulness|correctness|
 TAGS = {"tags", "tag", "flags", "labels", "note", "notes", "comment", "comments", "remark", "remarks", "todo"}
 INSIDE = {  # objects with assessments
     *("metadata", "meta", "extra", "attributes", "data", "scores", "evaluations", "evals", "feedbacks"),
-    *("openai_moderation", "moderation", "axes"),
+    *("openai_moderation", "moderation", "axes", "train_detail", "training_detail"),
 }
 FLAGS = GOOD_IF_TRUE | GOOD_IF_LIKED | BAD_IF_TRUE | BAD_CONTENT | WEIGHTS | PARTS
 NESTED = RATINGS | INSIDE
@@ -100,19 +102,32 @@ TRUE = {
     *("true", "yes", "y", "t", "on", "1", "1.0", "ja", "oui", "si", "sí", "sì", "sim", "tak", "igen", "да", "x"),
     *("wahr", "vrai", "verdadero", "vero", "verdadeiro", "prawda", "waar", "истина", "✓", "✔", "✅", "☑"),
 }
-BAD_WORDS = REJECTED | {
-    *("wrong", "incorrect", "poor", "very_poor", "terrible", "awful", "negative", "thumbs_down", "thumb_down"),
-    *("thumbsdown", "down", "downvote", "downvoted", "dislike", "disliked", "👎", "unhelpful", "not_helpful"),
-    *("not_good", "unsatisfied", "dissatisfied", "very_dissatisfied", "unacceptable", "fail", "failed", "inaccurate"),
-    *("no", "☹", "🙁", "😞", "😡", "garbage", "useless", "low_quality", "poor_quality", "worst", "bad_answer"),
-    *(FALSE - {"n", "f", "0", "0.0", "off", "non", "nie"}),
-}
+BAD_WORDS = (
+    REJECTED
+    | BAD_SYMBOLS
+    | {
+        *("wrong", "incorrect", "poor", "very_poor", "terrible", "awful", "negative", "thumbs_down", "thumb_down"),
+        *("thumbsdown", "down", "downvote", "downvoted", "dislike", "disliked", "unhelpful", "not_helpful"),
+        *(
+            "not_good",
+            "unsatisfied",
+            "dissatisfied",
+            "very_dissatisfied",
+            "unacceptable",
+            "fail",
+            "failed",
+            "inaccurate",
+        ),
+        *("no", "garbage", "useless", "low_quality", "poor_quality", "worst", "bad_answer"),
+        *(FALSE - {"n", "f", "0", "0.0", "off", "non", "nie"}),
+    }
+)
 LOW_WORDS = {"low", "very_low", "lowest", "d", "e", "f", "d+", "d_", "f+", "f_"}
-GOOD_WORDS = {
+GOOD_WORDS = GOOD_SYMBOLS | {
     *("good", "great", "very_good", "excellent", "ok", "okay", "right", "correct", "positive", "thumbs_up", "thumb_up"),
-    *("thumbsup", "up", "upvote", "upvoted", "like", "liked", "👍", "helpful", "satisfied", "very_satisfied", "pass"),
+    *("thumbsup", "up", "upvote", "upvoted", "like", "liked", "helpful", "satisfied", "very_satisfied", "pass"),
     *("passed", "accurate", "true", "yes", "approved", "accepted", "accept", "chosen", "preferred", "desirable"),
-    *("submitted", "valid", "✓", "✔", "✅", "🙂", "😀"),
+    *("submitted", "valid"),
 }
-GRADES = (GOOD_WORDS | BAD_WORDS) - TRUE - FALSE
+GRADES = (GOOD_WORDS | BAD_WORDS) - TRUE - FALSE | BAD_SYMBOLS
 LABEL_WORDS = REJECTED | {"false", "thumbs_down", "👎"}  # `label` may also be a class, such as "negative" or "no"

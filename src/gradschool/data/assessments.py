@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from gradschool.data.assessment_languages import folded
 from gradschool.data.assessment_names import grade_in, name_of, word_of
+from gradschool.data.assessment_symbols import BAD_SYMBOLS
 from gradschool.data.assessment_words import (
     BAD_CONTENT,
     BAD_IF_TRUE,
@@ -53,6 +54,7 @@ MAX_BAD = 0.4  # of a scale: 2 of 5
 WORDS = re.compile(r"[\s,;:()–-]+")
 NUMBER = re.compile(rf"星?\s*([-+]?\d+(?:[.,]\d+)?)\s*(?:{UNIT})?", re.IGNORECASE)
 MAX_DEPTH = 3
+UNUSED = ("reject", "ignore")  # in the key `answer` of Prodigy, next to the answer
 VALUES = {"value", "wert", "valor", "valeur", "valore", "waarde", "wartosc", "значение", "値", "值", "값"}
 
 
@@ -81,6 +83,8 @@ def assessments_of(row: Mapping[str, Any], taken: Collection[str] = (), depth: i
     """The assessments of a row or a message; `taken` are the keys that hold its content."""
     for key, value in row.items():
         name = name_of(key)
+        if name == "answer" and key not in taken and value in UNUSED:
+            yield Assessment(key, str(value), "bad", of_use=True)
         if not may_assess(name) or key in taken or value is None or value == "":
             continue
         if name in TAGS:
@@ -88,7 +92,7 @@ def assessments_of(row: Mapping[str, Any], taken: Collection[str] = (), depth: i
         if name in TAGS - RATINGS:
             continue
         if isinstance(value, dict | list):
-            if depth < MAX_DEPTH and name in NESTED:
+            if depth < MAX_DEPTH and (name in NESTED or STATES.fullmatch(name)):
                 yield from _inside(key, value, depth)
         elif found := _assessment(name, key, value):
             yield found
@@ -112,6 +116,8 @@ def _inside(key: str, value: Any, depth: int) -> Iterator[Assessment]:
     Of several annotations, the cancelled ones do not count.
     """
     inners = value if isinstance(value, list) else [value]
+    if inners and not any(isinstance(inner, dict | list) for inner in inners):
+        yield from _agreed(key, inners)
     if not all(isinstance(inner, dict) for inner in inners):
         return
     for inner in [inner for inner in inners if not inner.get("was_cancelled")] or inners:
@@ -124,6 +130,19 @@ def _inside(key: str, value: Any, depth: int) -> Iterator[Assessment]:
             values["rating"] = next((inner[key] for key in inner if folded(plain(key)) in VALUES), inner.get("type"))
         for one in assessments_of(values, depth=depth + 1):
             yield replace(one, key=f"{key}.{one.key}")
+
+
+def _agreed(key: str, values: Sequence[Any]) -> Iterator[Assessment]:
+    """What several people say of one answer: the worse one of two halves."""
+    found = [one for value in values if value not in (None, "") and (one := _assessment(name_of(key), key, value))]
+    if not found:
+        return
+    numbers = sorted(one.number for one in found if one.meaning == "number")
+    bad = [one for one in found if one.meaning == "bad"]
+    if len(numbers) == len(found):
+        yield replace(found[0], value=f"{numbers}", number=numbers[(len(numbers) - 1) // 2])
+    else:
+        yield bad[0] if 2 * len(bad) >= len(found) else next(one for one in found if one.meaning != "bad")
 
 
 def _assessment(name: str, key: str, value: Any) -> Assessment | None:
@@ -143,7 +162,7 @@ def _assessment(name: str, key: str, value: Any) -> Assessment | None:
         return None
     if STATES.fullmatch(name):
         reasoned = name != "review" and word.startswith(BEGINNINGS)
-        return Assessment(key, shown, "bad") if reasoned or word in REJECTED | UNFINISHED else None
+        return Assessment(key, shown, "bad") if reasoned or word in REJECTED | UNFINISHED | BAD_SYMBOLS else None
     return _rating(name, key, value) if name in RATINGS else None
 
 

@@ -2,7 +2,10 @@
 
 import re
 
-from gradschool.data.assessment_languages import folded
+from gradschool.data.column_languages import ANSWER, words_in
+from gradschool.data.column_languages import ASKED as ASKED_ELSEWHERE
+from gradschool.data.column_languages import MATERIAL as MATERIAL_ELSEWHERE
+from gradschool.data.column_languages import OUTPUTS as OUTPUTS_ELSEWHERE
 from gradschool.data.corrections import REFERENCE
 
 
@@ -46,6 +49,7 @@ OUTPUTS = _words(
     translation reply assistant ideal chosen best_answer correct_answer correct_answers short_answer short_answers
     final_answer gold gold_answer golden_answer golden_answers reference_answer expected_output expected solution
     ideal_answer target_text output_text answer_text response_text assistant_message model_answer assistant_response
+    outputs tgt trg
     highlights tldr sentiment emotion topic tag tags targets sql ground_truth ground_truths expected_answer
     correct_response gold_response reference_response answer_key accepted_answer top_answer correct_option annotations
     bot_response agent_reply agent_response references answers_spans final_decision long_answer long_answers
@@ -82,39 +86,8 @@ SERIES = re.compile(r"(sentence|question|text|premise|paragraph|passage|document
 # A document or text next to a question that is only named: a file, an address, a number, an identifier.
 NAME, IN_NAMES = re.compile(r"[\w.:/\\~%?&=#@+-]+"), re.compile(r"[\d._/\\@]")
 # In other languages, without accents.
-OTHER_INPUTS = frozenset(
-    _words(
-        folded(
-            """
-            frage anfrage eingabe aufgabe anweisung pregunta consulta entrada instrucción domanda richiesta vraag
-            pergunta instrução texte texto consigne pytanie zapytanie polecenie otázka dotaz fråga spørgsmål spørsmål
-            kysymys kérdés întrebare soru ερώτηση вопрос запрос задание запит питання въпрос 質問 問い 問題 入力 指示
-            问题 提问 问 输入 指令 질문 입력 지시 문제 سؤال שאלה प्रश्न pertanyaan câu_hỏi
-            """
-        )
-    )
-)
-OTHER_REPLIES = frozenset(
-    _words(
-        folded(
-            """
-            antwort antworten respuesta réponse risposta antwoord resposta odpowiedź odpověď odpoveď svar vastaus válasz
-            răspuns cevap yanıt απάντηση ответ відповідь одговор 回答 答え 応答 返答 返信 答案 答复 回复 解答 답변 응답
-            대답 إجابة جواب תשובה उत्तर jawaban câu_trả_lời
-            """
-        )
-    )
-)
-OTHER_OUTPUTS = OTHER_REPLIES | frozenset(
-    _words(
-        folded(
-            """
-            ausgabe salida zusammenfassung resumen résumé resume riassunto resumo samenvatting streszczenie
-            sammanfattning kategorie categoría catégorie categoria kategoria категория etikett etichetta übersetzung
-            traducción traduction traduzione tradução vertaling tłumaczenie перевод вывод краткое_содержание 要約 翻訳
-            出力 ラベル 分類 摘要 翻译 输出 标签 类别 요약 번역 출력 분류
-            answer summary rewrite rewritten simplified translation
-            """
-        )
-    )
+OTHER_INPUTS = words_in(ASKED_ELSEWHERE, {"text": MATERIAL_ELSEWHERE["text"]})
+OTHER_REPLIES = words_in(ANSWER)
+OTHER_OUTPUTS = OTHER_REPLIES | words_in(
+    OUTPUTS_ELSEWHERE, "resume краткое answer summary rewrite rewritten simplified translation"
 )

@@ -9,6 +9,7 @@ from gradschool.data.assessment_languages import folded
 from gradschool.data.chat_markup import is_transcript
 from gradschool.data.choices import OPTION, OPTIONS, is_choices
 from gradschool.data.code import is_code, is_graph_query
+from gradschool.data.column_languages import columns_by_name, english
 from gradschool.data.column_names import (
     ALWAYS,
     ASKED,
@@ -21,6 +22,7 @@ from gradschool.data.column_names import (
     MATERIAL,
     NAME,
     OTHER_ANSWERS,
+    OTHER_OUTPUTS,
     OTHER_REPLIES,
     OUTPUTS,
     PAIRS,
@@ -38,7 +40,6 @@ from gradschool.data.formats import (
     is_list_text,
     is_messages,
     is_texts,
-    keys_by_name,
     plain,
     role_of,
     spelled,
@@ -51,6 +52,7 @@ from gradschool.settings import Data
 
 EARLIER = "earlier turns"
 PERSONA = "who answers, read as system message"
+STATES_OF_PRODIGY, TASK_KEYS = ("accept", "reject", "ignore"), ("_task_hash", "_input_hash")
 TURNS = "turns of the conversation"  # the key of a conversation that is made of two lists
 
 
@@ -59,7 +61,8 @@ class Form:
     """How a row becomes a conversation: the keys of each part, as the file spells them.
 
     `named` says that the user named the output column; `persona` describes who answers; `compared` are keys of
-    preference rows with their use; `others` is the key of further right answers.
+    preference rows with their use; `others` is the key of further right answers. `reply` says that the answers are
+    replies by their contents.
     """
 
     name: str
@@ -73,6 +76,7 @@ class Form:
     named: bool = False
     others: str = ""
     persona: str = ""
+    reply: bool = False
 
     def columns(self) -> dict[str, str]:
         """The use of each key, in words."""
@@ -86,12 +90,17 @@ class Form:
 
 def is_reply(form: Form) -> bool:
     """Whether the answers of a form are replies, which ratings judge; the rating of a review judges something else."""
-    return bool(form.conversation) or _is_reply_key(form.output)
+    return form.reply or bool(form.conversation) or _is_reply_key(form.output)
+
+
+def is_named_otherwise(output: str) -> bool:
+    """Whether a key of answers names something else than replies, such as a summary or a class."""
+    return english(output) in {*OUTPUTS, *HEADINGS} or says(output, OTHER_OUTPUTS)
 
 
 @lru_cache(maxsize=4096)  # called for each row
 def _is_reply_key(key: str) -> bool:
-    return plain(key) in REPLIES or says(key, OTHER_REPLIES)
+    return english(key) in REPLIES or says(key, OTHER_REPLIES)
 
 
 def detect(
@@ -107,7 +116,7 @@ def detect(
     if not found or data.input_column:
         return found
     form, preferred = found
-    keys, used = keys_by_name(preferred), form.columns()
+    keys, used = columns_by_name(preferred), form.columns()
     persona = next((keys[word] for word in PERSONAS if word in keys and keys[word] not in used), "")
     return (replace(form, persona=persona), preferred) if persona and is_filled(preferred[persona]) else found
 
@@ -116,7 +125,7 @@ def _detect(
     row: Mapping[str, Any], data: Data, *, answered: bool, names: Collection[str]
 ) -> tuple[Form, Mapping[str, Any]] | None:
     named_input, named_output = (spelled(row, name) for name in (data.input_column, data.output_column))
-    keys, compared = keys_by_name(row), dict[str, str]()
+    keys, compared = _columns_of(row), dict[str, str]()
     if not named_output:
         if why := unmatched(row, keys):
             raise NoConversation(why)
@@ -125,7 +134,7 @@ def _detect(
         except NoConversation:
             if answered:
                 raise
-        keys = keys_by_name(row) if compared else keys
+        keys = _columns_of(row) if compared else keys
     used = tuple(compared.items())
     others = keys.get(OTHER_ANSWERS, "")
     others = others if isinstance(row.get(others), str | list) and others not in (named_input, named_output) else ""
@@ -154,9 +163,19 @@ def _detect(
         return None
     choices = _choices(row, keys, {output, *inputs})
     name = f"{inputs[0] if inputs else history}/{output}" if output else inputs[0] if inputs else history
-    if inputs and plain(inputs[0]) == "instruction" and plain(output) == "output":
+    if inputs and english(inputs[0]) == "instruction" and english(output) == "output":
         name = "alpaca"
     return Form(name, "", inputs, output, system, history, choices, used, bool(named_output), others), row
+
+
+def _columns_of(row: Mapping[str, Any]) -> dict[str, str]:
+    """The keys of a row by their English names, without Prodigy's `answer`, which says whether to use the row."""
+    keys = columns_by_name(row)
+    state = keys.get("answer", "")
+    if not state or row[state] not in STATES_OF_PRODIGY:
+        return keys
+    others = {*OUTPUTS, *TASK_KEYS} - {"answer"}
+    return {name: key for name, key in keys.items() if key != state} if others & keys.keys() else keys
 
 
 def is_filled(value: Any) -> bool:
@@ -218,9 +237,9 @@ def _inputs(
     """The keys of the user message: what is asked first, then what it is asked about, in the row's order."""
     free = {word: key for word, key in keys.items() if key not in taken}
     asked = [free[word] for word in ASKED if word in free]
-    material = [key for key in row if free.get(plain(key)) == key and _is_material(plain(key))]
+    material = [key for key in row if free.get(english(key)) == key and _is_material(english(key))]
     material = [
-        key for key in material if key not in names or plain(key) in (ALWAYS if asked else (set(MATERIAL) - CODES))
+        key for key in material if key not in names or english(key) in (ALWAYS if asked else (set(MATERIAL) - CODES))
     ]
     if any(is_filled(row[key]) for key in (*asked, *material)):
         return (*asked, *material)
@@ -239,7 +258,7 @@ def _is_material(name: str) -> bool:
 
 def name_keys(rows: Sequence[Mapping[str, Any]]) -> frozenset[str]:
     """The keys of texts and documents whose values in all rows are names of something that the rows do not have."""
-    keys = {key for row in rows for key in row if _is_material(plain(key))}
+    keys = {key for row in rows for key in row if _is_material(english(key))}
     values = {key: [value for row in rows if (value := row.get(key)) not in (None, "")] for key in keys}
     return frozenset(key for key, seen in values.items() if seen and all(map(_is_name, seen)))
 

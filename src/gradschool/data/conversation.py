@@ -18,6 +18,7 @@ from gradschool.data.chat_markup import (
     without_tokens,
 )
 from gradschool.data.choices import choices_of, chosen_label, listed
+from gradschool.data.column_languages import english
 from gradschool.data.column_names import ASKED
 from gradschool.data.columns import Form, is_reply
 from gradschool.data.corrections import BEFORE
@@ -30,7 +31,6 @@ from gradschool.data.formats import (
     is_messages,
     is_texts,
     messages_of,
-    plain,
     turns_of,
 )
 from gradschool.data.objects import listed_text, text_in
@@ -185,7 +185,7 @@ def _history(value: Any, notes: set[str]) -> list[Message]:
 def _with_question(turns: list[Message], row: Mapping[str, Any], form: Form, notes: set[str]) -> list[Message]:
     """The turns and the user message: what the inputs hold, each text once, and the choices."""
     first = row.get(form.inputs[0]) if form.inputs else None
-    asked = _messages_in(first, notes, asked=bool(form.inputs) and plain(form.inputs[0]) in ASKED)
+    asked = _messages_in(first, notes, asked=bool(form.inputs) and english(form.inputs[0]) in ASKED)
     texts = [_input_text(row.get(key), notes) for key in (form.inputs[1:] if asked else form.inputs)]
     earlier = row.get(form.history) if form.history else None
     if isinstance(earlier, str) and not earlier.strip().startswith("["):

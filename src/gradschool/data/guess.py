@@ -1,20 +1,28 @@
 """Guess the columns of input and ideal answer from names and contents, if no name is a known one."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gradschool.data.assessment_names import name_of
 from gradschool.data.assessments import may_assess
+from gradschool.data.column_languages import english
 from gradschool.data.column_names import INPUTS, OTHER_INPUTS, OTHER_OUTPUTS, OUTPUTS, SYSTEMS
-from gradschool.data.columns import content_keys, says
+from gradschool.data.columns import Form, content_keys, says
 from gradschool.data.formats import plain, spelled
+from gradschool.data.language_names import languages_of
+from gradschool.data.normalize import word_count
 from gradschool.settings import Data
 
 MIN_TEXT_WORDS = 3  # on average, for a column of texts
 MAX_CLASS_WORDS = 4
 MIN_ROWS = 6  # for classes
+NEGATIVES = {"negative", "neg", "rejected", "wrong", "incorrect", "worse", "worst", "loser", "distractor"}
+ENDS = (".", "?", "!", "。", "？", "！", "؟", "।")  # of a sentence
+NO_HEADER = (
+    "these look like texts: if the first line is an example, write a line with the names of the columns above it"
+)
 INPUT_WORDS = OTHER_INPUTS | {word for word in INPUTS if "_" not in word} - {"text", "note"}
 OUTPUT_WORDS = OTHER_OUTPUTS | {word for word in OUTPUTS if "_" not in word}
 NO_TEXT = {"id", "uuid", "date", "url", "link", "name", "file", "filename", "path", "email", "group", *SYSTEMS}
@@ -30,18 +38,28 @@ class Guess:
     groups: str = ""  # a column that may name the groups
 
     def __str__(self) -> str:
+        header = f"; {NO_HEADER}" if _is_text(self.input) and _is_text(self.output) else ""
         groups = f"; if {self.groups!r} names the groups: --group-column {shlex.quote(self.groups)}"
         return (
             f"{self.input!r} is taken for the input and {self.output!r} for the ideal answer ({self.reason}); "
-            f"if that is wrong: --input-column and --output-column{groups if self.groups else ''}"
+            f"if that is wrong: --input-column and --output-column{groups if self.groups else ''}{header}"
         )
+
+
+def _is_text(name: str) -> bool:
+    """Whether the name of a column is a sentence."""
+    return name.rstrip().endswith(ENDS) or word_count(name) > MAX_CLASS_WORDS
 
 
 def guess(rows: Sequence[Mapping[str, Any]], data: Data) -> Guess | None:
     """The columns of input and answer in rows whose form is unknown; None if their contents do not show them."""
     lengths = content_keys(rows)
+    if any(says(key, NEGATIVES) for key in lengths):  # a guess could take the wrong answer for the right one
+        return None
     named = {plain(name) for name in (data.group_column, data.date_column) if name}
     free = {key: words for key, words in lengths.items() if plain(key) not in named | NO_TEXT}
+    if (pair := languages_of(free)) and not data.input_column and not data.output_column:
+        return Guess(*pair, "two columns are named after languages; the first is the input")
     texts = [key for key, words in free.items() if words >= MIN_TEXT_WORDS and not _repeats(rows, key)]
     classes = [key for key, words in free.items() if words <= MAX_CLASS_WORDS and _is_class(rows, key)]
     asked = spelled(free, data.input_column) or next((key for key in texts if says(key, INPUT_WORDS)), "")
@@ -60,9 +78,24 @@ def guess(rows: Sequence[Mapping[str, Any]], data: Data) -> Guess | None:
         asked, given, reason = texts[0], classes[0], "one column has texts, the other has classes"
     if not asked or not given or asked == given:
         return None
-    left = [key for key in free if key not in (asked, given) and not may_assess(name_of(key))]
-    groups = next((key for key in left if not named and _repeats(rows, key)), "")
-    return Guess(asked, given, reason, groups)
+    return Guess(asked, given, reason, "" if named else _groups(rows, free, (asked, given)))
+
+
+def translated(rows: Sequence[Mapping[str, Any]], form: Form, data: Data) -> Guess | None:
+    """The columns of a form whose names are in another language than English, with a remark; None for other forms."""
+    if not form.inputs or not form.output or form.compared or data.input_column or data.output_column:
+        return None
+    if all(english(key) == plain(key) for key in (form.inputs[0], form.output)):
+        return None
+    named = {*form.columns(), *(key for key in content_keys(rows) if plain(key) in NO_TEXT)}
+    groups = "" if data.group_column else _groups(rows, content_keys(rows), named)
+    return Guess(form.inputs[0], form.output, "by their names", groups)
+
+
+def _groups(rows: Sequence[Mapping[str, Any]], keys: Iterable[str], taken: Collection[str]) -> str:
+    """A column that may name the groups."""
+    left = [key for key in keys if key not in taken and not may_assess(name_of(key))]
+    return next((key for key in left if _repeats(rows, key)), "")
 
 
 def _values(rows: Sequence[Mapping[str, Any]], key: str) -> list[str]:

@@ -69,6 +69,18 @@ def counted(issues: Iterable[Issue]) -> list[str]:
     return [f"{kind}: {count}" for kind, count in kinds.most_common()]
 
 
+def some_of_each_kind(issues: Sequence[Issue], most: int) -> list[Issue]:
+    """At most `most` issues in their order, but one of each kind in any case: no kind hides the others."""
+    counts = Counter(issue.kind for issue in issues)
+    each = max(1, *(n for n in range(most + 1) if sum(min(n, count) for count in counts.values()) <= most))
+    seen: Counter[str] = Counter()
+    shown = []
+    for issue in issues:
+        seen[issue.kind] += 1
+        shown += [issue] * (seen[issue.kind] <= each)
+    return shown
+
+
 @contextmanager
 def carried(issues: Sequence[Issue]) -> Iterator[None]:
     """An error that ends the work inside carries the issues found before it, so that none is lost."""

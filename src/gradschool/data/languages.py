@@ -4,22 +4,22 @@ from collections import Counter
 from collections.abc import Sequence
 
 from gradschool.data.language import language_of
+from gradschool.data.language_names import NAMES
 from gradschool.records import Example
 
 SAMPLE = 300  # examples whose language is detected
-NAMES = {
-    "ar": "Arabic", "bg": "Bulgarian", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek", "en": "English",
-    "es": "Spanish", "et": "Estonian", "fi": "Finnish", "fr": "French", "he": "Hebrew", "hi": "Hindi", "hr": "Croatian",
-    "hu": "Hungarian", "id": "Indonesian", "it": "Italian", "ja": "Japanese", "ko": "Korean", "lt": "Lithuanian",
-    "lv": "Latvian", "nb": "Norwegian", "nl": "Dutch", "no": "Norwegian", "pl": "Polish", "pt": "Portuguese",
-    "ro": "Romanian", "ru": "Russian", "sk": "Slovak", "sl": "Slovenian", "sv": "Swedish", "th": "Thai",
-    "tr": "Turkish", "uk": "Ukrainian", "vi": "Vietnamese", "zh": "Chinese",
-}  # fmt: skip
+MIN_LANGUAGE = 0.1  # fraction of the examples from which a language is reported
 
 
 def name_of(language: str) -> str:
     """The English name of a language with its code."""
     return f"{NAMES[language]} ({language})" if language in NAMES else repr(language)
+
+
+def hardly_spoken(fraction: float, language: str, base: str, evidence: str) -> str:
+    """That a base hardly speaks the language of a fraction of the examples, and what shows it."""
+    part = f"{fraction:.0%} of the examples are in {name_of(language)}"
+    return f"{part}, which the base {base} hardly speaks: {evidence}; expect low scores there"
 
 
 def language_of_pair(question: str, ideal: str) -> str:

@@ -99,9 +99,12 @@ def warning(use: Use, error_budget: float) -> str:
     """What it means to climb on a test set that was used before, and what to do about it; empty for the first climb."""
     if use.climb == 1:
         return ""
+    now, full = _percent(use.budget), _percent(error_budget)
+    unseen = "This holds only if nothing was changed because of the earlier test answers."
+    if now == full:
+        return f"{times(use)} Its error budget is still {full}, because the earlier ones spent none of it. {unseen}"
     return (
-        f"{times(use)} Its error budget is therefore {_percent(use.budget)} instead of {_percent(error_budget)}. This "
-        "holds only if nothing was changed because of the earlier test answers. For a full budget, test on new "
+        f"{times(use)} Its error budget is therefore {now} instead of {full}. {unseen} For a full budget, test on new "
         "examples: add some, or take them from the training examples with `--fresh-test`."
     )
 

@@ -11,14 +11,19 @@ from typing import Any, Literal, TextIO
 
 from gradschool.data.converter import sheets
 from gradschool.data.encoding import MAX_CELL, MAX_LINE, Line, Unreadable, lines, open_text, repair
+from gradschool.data.framed import framed
+from gradschool.data.numbered import is_named, is_numbered, named_rows, numbered_rows
 from gradschool.data.tables import Record, header_place, is_header, table_rows
 from gradschool.data.tables import Row as Row
 from gradschool.data.trees import assembled
 from gradschool.errors import DataError
 from gradschool.settings import Data
 
-Container = Literal["JSON lines", "JSON list", "JSON objects", "CSV", "TSV", "workbook"]
+Container = Literal[
+    "JSON lines", "JSON list", "JSON objects", "CSV", "TSV", "workbook", "numbered dialogues", "ParlAI dialogues"
+]
 USUAL = Data()  # without columns that the user names
+IN_JSON = ("JSON lines", "JSON list", "JSON objects")
 TABLES = ("CSV", "TSV", "workbook")
 SEP_LINE = re.compile(r"\"?sep=([,;|\t])\"?[,;|\t]*", re.IGNORECASE)  # Excel's first line
 ONE_COLUMN = (".csv", ".tsv", ".tab")  # names of tables that may have one column, and so no delimiter
@@ -62,6 +67,10 @@ def container_of(head: Sequence[Line], data: Data) -> tuple[Container, str] | No
         return "JSON lines", ""
     if first[0] in "[{":
         return ("JSON list" if first[0] == "[" else "JSON objects"), ""
+    if is_numbered(complete):
+        return "numbered dialogues", ""
+    if is_named(complete):
+        return "ParlAI dialogues", ""
     delimiter = _delimiter(complete, data)
     return (("TSV" if delimiter == "\t" else "CSV"), delimiter) if delimiter else None
 
@@ -90,7 +99,8 @@ def rows(path: Path, name: str, held: Container, delimiter: str, data: Data = US
         yield from _workbook_rows(path, name, data)
         return
     with open_text(path, name) as file:
-        yield from assembled(text_rows(file, name, held, delimiter, data))
+        found = text_rows(file, name, held, delimiter, data)
+        yield from assembled(framed(found, data) if held in IN_JSON else found)
 
 
 def text_rows(file: TextIO, name: str, held: Container, delimiter: str, data: Data) -> Iterator[Row]:
@@ -99,6 +109,10 @@ def text_rows(file: TextIO, name: str, held: Container, delimiter: str, data: Da
         yield from _line_rows(file)
     elif held in ("JSON list", "JSON objects"):
         yield from _value_rows(file, name, in_list=held == "JSON list")
+    elif held == "numbered dialogues":
+        yield from numbered_rows(lines(file))
+    elif held == "ParlAI dialogues":
+        yield from named_rows(lines(file))
     else:
         yield from table_rows(_records(file, delimiter), data)
 
@@ -238,6 +252,8 @@ def _records(file: TextIO, delimiter: str) -> Iterator[Record]:
             yield Record(start, trouble=trouble, lines=reader.line_num - start + 1)
             continue
         if start > 1 or not SEP_LINE.fullmatch(delimiter.join(cells)):
+            bars = delimiter == "|" and len(cells) > 3 and not cells[0].strip() and not cells[-1].strip()
+            cells = [cell.strip() for cell in cells] if bars else cells  # Markdown pads them
             yield Record(start, cells, lines=reader.line_num - start + 1)
 
 

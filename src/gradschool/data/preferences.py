@@ -5,6 +5,8 @@ from functools import lru_cache
 from typing import Any
 
 from gradschool.data.assessments import assessments_of
+from gradschool.data.column_names import OUTPUTS
+from gradschool.data.contrasts import contrasted, joined_steps
 from gradschool.data.corrections import corrected
 from gradschool.data.formats import keys_by_name
 from gradschool.data.ranked_answers import LISTS, TEXT_KEYS, best_answer
@@ -15,6 +17,7 @@ CHOSEN = (
     *("preferred_answer", "preferred", "accepted_response", "better_response", "better", "winner_response"),
 )
 REJECTED_ANSWER = "rejected answer, not trained on"
+STEPWISE = "steps, which together are the ideal answer"
 COMPARED = "compared answers; the preferred one is the ideal answer"
 
 
@@ -27,8 +30,15 @@ def prefer(row: Mapping[str, Any], keys: Mapping[str, str]) -> tuple[Mapping[str
     if found := corrected(row, keys):
         value, parts = found
         return _with(row, value, {*parts}), parts
+    if steps := joined_steps(row, keys):
+        value, used = steps
+        return _with(row, value, {*used}), dict.fromkeys(used, STEPWISE)
     if not any(map(_may_compare, keys)):
-        return row, {}
+        pair = contrasted(row, keys)
+        if not pair or any(keys.get(word) not in (None, *pair) for word in OUTPUTS):
+            return row, {}
+        good, bad = pair
+        return _with(row, row[good], {good, bad}), {good: "ideal answer", bad: REJECTED_ANSWER}
     if preferred := named_winner(row, keys):
         value, used = preferred
         return _with(row, value, {*used}), dict.fromkeys(used, COMPARED)

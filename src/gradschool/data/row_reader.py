@@ -1,18 +1,18 @@
 """The reader of one file's rows: what its columns are for, decided once from the first rows, and used for each row."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gradschool.data.calls import call_of
 from gradschool.data.chat_markup import is_transcript
 from gradschool.data.choices import choices_of, first_position
 from gradschool.data.column_names import SYSTEMS
-from gradschool.data.columns import Form, detect, name_keys
+from gradschool.data.columns import Form, content_keys, detect, is_named_otherwise, name_keys
 from gradschool.data.conversation import RowReading, question_of, read_row
 from gradschool.data.corrections import BEFORE
 from gradschool.data.formats import CONVERSATIONS, NoConversation, keys_by_name, plain, spelled
-from gradschool.data.guess import MIN_TEXT_WORDS, NO_TEXT, Guess, guess
+from gradschool.data.guess import MIN_TEXT_WORDS, NO_TEXT, Guess, guess, translated
 from gradschool.data.preferences import REJECTED_ANSWER
 from gradschool.data.tables import without_nothing
 from gradschool.settings import Data
@@ -41,13 +41,15 @@ class RowReader:
     """Reads the rows of one file.
 
     `data` has the columns that the job names or, if they were `guessed`, the guessed ones; `first` is the number of the
-    first choice where answers are positions; `names` are keys that only name a text or document.
+    first choice where answers are positions; `names` are keys that only name a text or document; `replies` says that
+    the answers under an unknown name are texts, which ratings judge.
     """
 
     data: Data
     first: int = 0
     guessed: Guess | None = None
     names: frozenset[str] = frozenset()
+    replies: bool = False
 
     def read(self, row: Mapping[str, Any]) -> tuple[Form, RowReading]:
         """Read a row with its ideal answer; raises NoConversation, and its kind UnknownForm."""
@@ -99,23 +101,38 @@ class RowReader:
             system = next((keys[word] for word in SYSTEMS if word in keys and isinstance(row[keys[word]], str)), "")
             found = Form("transcript", conversation=alone, system=system), row
         form, preferred = found
+        form = replace(form, reply=True) if self.replies else form
         return form, read_row(preferred, form, self.first, judged=answered and judged)
 
 
 def reader_of(rows: Sequence[Mapping[str, Any]], data: Data) -> RowReader:
     """The reader of a file, from its first rows: guesses columns if no row has known ones."""
     positions: list[tuple[Any, int]] = []
-    known = False
+    forms: list[Form] = []
+    compared = False
     for row in rows:
         try:
             found = detect(row, data)
         except NoConversation:
-            known = True
+            compared = True
             continue
-        known = known or found is not None
+        forms += [found[0]] if found else []
         if found and found[0].choices and found[0].output:
             positions.append((found[1].get(found[0].output), len(choices_of(found[1], found[0].choices, set()))))
-    guessed = None if known else guess([without_nothing(dict(row))[0] for row in rows], data)
-    if guessed:
+    names = name_keys(rows)
+    if forms or compared:
+        guessed = translated(rows, forms[0], data) if forms else None
+        return RowReader(data, first_position(positions), guessed, names, _are_replies(rows, forms[:1]))
+    cells = [without_nothing(dict(row))[0] for row in rows]
+    if guessed := guess(cells, data):
         data = data.model_copy(update={"input_column": guessed.input, "output_column": guessed.output})
-    return RowReader(data, first_position(positions), guessed, name_keys(rows))
+    forms = [Form("", output=guessed.output)] if guessed else []
+    return RowReader(data, first_position(positions), guessed, names, _are_replies(cells, forms))
+
+
+def _are_replies(rows: Sequence[Mapping[str, Any]], forms: Sequence[Form]) -> bool:
+    """Whether the answers of a form are texts under a name that does not say what else they are."""
+    output = forms[0].output if forms else ""
+    if not output or is_named_otherwise(output):
+        return False
+    return content_keys([row for row in rows if output in row]).get(output, 0) >= MIN_TEXT_WORDS

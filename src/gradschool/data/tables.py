@@ -17,9 +17,22 @@ MAX_TITLES = 10  # records above a header
 NOTHING = {  # what programs write for an empty cell
     *("nan", "NaN", "NAN", "NULL", "null", "Null", "(null)", "[null]", "<null>", "<NA>", "NaT", "\\N", "undefined"),
     *("#N/A", "#VALUE!", "#REF!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#N/A N/A", "-nan"),
-    *("#NV", "#WERT!", "#BEZUG!", "#ZAHL!", "#N/D", "#VALEUR!", "#NOM?", "#NOMBRE?", "#¡VALOR!", "#¡REF!", "#N/DISP"),
+    *("#NV", "#N/D", "#N/DISP", "#Н/Д", "(blank)", "(leer)", "(vide)", "(en blanco)", "(vuoto)", "(空白)"),
 }
-MAYBE_NOTHING = NOTHING | {"None", "NIL", "Nil", "N/A", "n/a", "N.A.", "n.a."}  # a label may be called like this
+ERROR = re.compile(r"#[¡¿]?[^\W\d_][\w/ ]{1,18}[!?]|#\w+/0!")  # of a formula, in any language: "#WERT!", "#ССЫЛКА!"
+MAYBE_NOTHING = NOTHING | {
+    "None",
+    "NIL",
+    "Nil",
+    "N/A",
+    "n/a",
+    "N.A.",
+    "n.a.",
+    "-",
+    "--",
+    "–",
+    "—",
+}  # a label may be called like this
 RULE = re.compile(r"\s*:?(-{2,}|={2,}|_{2,}):?\s*")  # a cell of a line that is drawn below a header
 
 
@@ -155,7 +168,11 @@ def _names(header: Sequence[str]) -> tuple[list[str], list[str]]:
     return names, list(dict.fromkeys(twice))
 
 
+def _is_nothing(cell: str) -> bool:
+    return cell in NOTHING or (cell.startswith("#") and cell.isupper() and ERROR.fullmatch(cell) is not None)
+
+
 def without_nothing(row: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """A row with empty cells where programs wrote a word for nothing, and these words by column."""
-    words = {key: cell.strip() for key, cell in row.items() if isinstance(cell, str) and cell.strip() in NOTHING}
+    words = {key: cell.strip() for key, cell in row.items() if isinstance(cell, str) and _is_nothing(cell.strip())}
     return (row | dict.fromkeys(words, "") if words else row), words

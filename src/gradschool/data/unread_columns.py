@@ -6,7 +6,7 @@ from typing import Any
 
 from gradschool.data.assessment_names import grade_in, name_of
 from gradschool.data.assessment_words import BAD_WORDS, FALSE, GRADES, LOW_WORDS, RATINGS, TAGS, TRUE
-from gradschool.data.assessments import number_of, share_of
+from gradschool.data.assessments import MAX_DEPTH, Assessment, assessments_of, number_of, share_of
 from gradschool.data.columns import is_filled, says
 from gradschool.data.formats import as_text
 from gradschool.data.issues import Kind
@@ -72,6 +72,7 @@ class UnreadColumns:
     def __init__(self) -> None:
         self._words: dict[str, list[float]] = {}
         self._values: dict[str, Counter[str]] = {}
+        self._marked: dict[str, Assessment] = {}  # in objects
         self._read: set[str] = set()  # in some row
 
     def add(self, row: Mapping[str, Any], read: Set[str], *, graded: bool) -> None:
@@ -80,6 +81,8 @@ class UnreadColumns:
         for key, value in row.items():
             if key in read or not is_filled(value):
                 continue
+            if key not in self._marked and (marks := marks_in(value)):
+                self._marked[key] = marks[0]
             if words := _words_in(value):
                 self._words.setdefault(key, []).append(words)
             values = self._values.setdefault(key, Counter())
@@ -89,7 +92,13 @@ class UnreadColumns:
     def remarks(self) -> Iterator[tuple[Kind, str]]:
         """For each column with content, or with what looks like grades, what to do about it."""
         for key, values in self._values.items():
-            if grades := _grades(key, values):
+            if mark := self._marked.get(key):
+                yield (
+                    "unknown rating",
+                    f"the column {key!r} has marks such as {mark}, and is not read: every row is trained on. If it "
+                    "assesses the answers, rename it to `feedback`, so that bad answers are left out",
+                )
+            elif grades := _grades(key, values):
                 yield "unknown rating", grades
             elif key not in self._read and self._has_content(key):
                 text = f"the column {key!r} has content and is not read; join it to the input, or remove it"
@@ -98,6 +107,17 @@ class UnreadColumns:
     def _has_content(self, key: str) -> bool:
         words = self._words.get(key, [])
         return bool(words) and (sum(words) >= MIN_WORDS * len(words) or says(key.rstrip("0123456789"), CONTENT))
+
+
+def marks_in(value: Any, depth: int = 0) -> list[Assessment]:
+    """What an object, or those in a list or an object, say of something that is bad."""
+    if isinstance(value, list):
+        return [one for inner in value[:MAX_VALUES] for one in marks_in(inner, depth + 1)] if depth < MAX_DEPTH else []
+    if not isinstance(value, dict):
+        return []
+    found = [one for one in assessments_of(value) if one.meaning == "bad"]
+    inner = [one for part in value.values() for one in marks_in(part, depth + 1)] if depth < MAX_DEPTH else []
+    return found or inner
 
 
 def _words_in(value: Any) -> float:

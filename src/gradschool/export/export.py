@@ -130,7 +130,7 @@ def check(to: ExportForm, specialist: Specialist, engine: LocalEngine) -> str:
         raise UsageError(
             "This specialist has no adapter.",
             f"It consists of: {specialist.recipe.describe()}.",
-            "choose another --to.",
+            "take --to merged, gguf or ollama.",
         )
     if not trained:
         stored_dtype(engine.folder)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gradschool.errors import ModelError
 from gradschool.model.gguf_layout import ARCHITECTURES, GEMMAS, arranged
+from gradschool.model.gguf_rope import llama3_factors
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -159,20 +160,10 @@ def gguf_tensors(network: "PreTrainedModel") -> Iterator[tuple[str, Tensor]]:
         yield found, arranged(config, name, tensor)
     rope = _ropes(config)["full_attention"]
     if rope.get("rope_type") == "llama3":
-        yield "rope_freqs.weight", _llama3_factors(rope, _head(config))
+        yield "rope_freqs.weight", llama3_factors(rope, _head(config))
     if rope.get("rope_type") == "longrope":
         yield "rope_factors_long.weight", torch.tensor(rope["long_factor"], dtype=torch.float32)
         yield "rope_factors_short.weight", torch.tensor(rope["short_factor"], dtype=torch.float32)
-
-
-def _llama3_factors(rope: dict[str, Any], head: int) -> Tensor:
-    """The factor by which Llama 3 reduces each RoPE frequency: (head / 2,)."""
-    slow, quick, factor = rope["low_freq_factor"], rope["high_freq_factor"], rope["factor"]
-    frequencies = rope["rope_theta"] ** -(torch.arange(0, head, 2, dtype=torch.float64) / head)
-    turns = rope["original_max_position_embeddings"] * frequencies / (2 * math.pi)  # within the context of pretraining
-    mix = ((turns - slow) / (quick - slow)).clamp(0, 1)
-    slowed: Tensor = 1 / ((1 - mix) / factor + mix)
-    return slowed.float()
 
 
 def _ropes(config: Any) -> dict[str, dict[str, Any]]:

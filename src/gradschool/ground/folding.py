@@ -9,6 +9,13 @@ from gradschool.data.normalize import compose
 # Accents that have no letter of their own, and signs of vowels that Arabic and Hebrew texts may leave out.
 MARKS = re.compile("[\u0300-\u036f\u0591-\u05bd\u05bf-\u05c7\u0640\u064b-\u065f\u0670]")
 
+# Accents of Greek, which texts in capitals leave out, and the dots of the Russian ё.
+OTHER_ACCENTS = re.compile("(?<=[\u03b1-\u03c9])[\u0300-\u036f]+|(?<=\u0435)\u0308")
+# "l'école", "dell'anno", and "İzmir'de": the word is also one without what the apostrophe joins to it.
+JOINED = re.compile(
+    r"(?<=\b[cdjlmnst])['’](?=[^\W\d_]{2})|(?<=\bqu)['’](?=[^\W\d_]{2})|(?<=[aeou]ll)['’](?=[^\W\d_]{2})"
+    r"|(?<=[^\W\d_]{3})['’](?=(?!(?:s|t|d|m|re|ve|ll|em|n)\b)[^\W\d_]{1,6}\b)"
+)
 ACCENTED = re.compile("(?<=[a-z])[\u0300-\u036f]+")
 
 
@@ -30,3 +37,15 @@ def without_accents(text: str) -> str:
     if text.isascii():
         return text
     return unicodedata.normalize("NFC", ACCENTED.sub("", unicodedata.normalize("NFD", text)))
+
+
+def respelled(text: str) -> str:
+    """A folded text without spellings that people also leave out: Greek accents, the Russian ё, joined articles.
+
+    >>> respelled("ο μύλος, ёлка, l'école, izmir'de, don't")
+    "ο μυλος, елка, l école, izmir de, don't"
+    """
+    text = JOINED.sub(" ", text)
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFC", OTHER_ACCENTS.sub("", unicodedata.normalize("NFD", text)))

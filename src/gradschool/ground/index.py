@@ -20,7 +20,7 @@ from gradschool.errors import DamagedError, DataError, GradschoolError, ModelErr
 from gradschool.file_names import FileName
 from gradschool.files import list_of, new_folder, read_json, read_lines, sha256, write_json, write_lines
 from gradschool.ground.copies import originals, spread
-from gradschool.ground.folding import folded, without_accents
+from gradschool.ground.folding import folded, respelled, without_accents
 from gradschool.ground.passages import split_document
 from gradschool.model.places import remember, remembered, without_place
 from gradschool.panics import panics_as_errors
@@ -58,8 +58,8 @@ class EmbedderIdentity(BaseModel, frozen=True):
 class IndexManifest(BaseModel, frozen=True):
     """What an index was built from: hashes of documents and passages, and its settings.
 
-    `folded`: whether texts were folded, and `unaccented`: whether Latin letters lost their accents; an index of an
-    earlier version is searched as it was tested.
+    `folded`: whether texts were folded; `unaccented`: whether Latin letters lost their accents; `respelled`: whether
+    Greek ones did, and joined articles were divided. An index of an earlier version is searched as it was tested.
     """
 
     format: Literal[1] = FORMAT
@@ -69,6 +69,7 @@ class IndexManifest(BaseModel, frozen=True):
     passage_words: int
     folded: bool = False
     unaccented: bool = False
+    respelled: bool = False
     embedder: EmbedderIdentity | None
 
 
@@ -101,6 +102,7 @@ def index_passages(
             passage_words=ground.passage_words,
             folded=True,
             unaccented=True,
+            respelled=True,
             embedder=embedder
             and EmbedderIdentity(
                 name=embedder.name, revision=embedder.revision, sha256=embedder.hash, files=embedder.files
@@ -184,6 +186,8 @@ class Index:
             words = folded(words)
         if self.manifest.unaccented:
             words = without_accents(words)
+        if self.manifest.respelled:
+            words = respelled(words)
         rows = self._rows(words, k)
         ranked = sorted(rows, key=lambda row: (-row[1], row[0]))  # equal scores in the order of the documents
         return spread((self.passages[number], score) for number, score in ranked)[:k]
@@ -286,7 +290,7 @@ def _write_table(
     numbers = [number for number, first in enumerate(firsts) if number == first]
     searched = [passages[number] for number in numbers]
     texts = [f"{passage.heading}\n{passage.text}" if passage.heading else passage.text for passage in searched]
-    words = [without_accents(folded(text)) for text in texts]
+    words = [respelled(without_accents(folded(text))) for text in texts]
     stops = [" ".join(word for word in re.findall(r"\w+", text) if word in STOPS) for text in words]
     columns: dict[str, Any] = {
         "number": pa.array(numbers, pa.int32()),

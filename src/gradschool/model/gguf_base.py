@@ -6,31 +6,41 @@ applied to the file itself.
 
 import contextlib
 import hashlib
-import io
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import filelock
 import psutil
 import torch
 from pydantic import TypeAdapter
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedConfig
+from transformers import AutoModelForCausalLM, GgufConfig, PreTrainedConfig
 
-from gradschool.errors import ModelError, ResourceError, first_line
-from gradschool.files import PRIVATE, new_folder, write_json
-from gradschool.model.gguf_cache import FILE, cache_folder
+from gradschool.durable import clear_all, make_folder, sync
+from gradschool.errors import ModelError, ResourceError
+from gradschool.files import PRIVATE, disk_errors, write_json
+from gradschool.model.chat import Chat
+from gradschool.model.gguf_cache import FILE, UNFINISHED, cache_folder, is_complete, lock_of
+from gradschool.model.gguf_config import config_of_gguf, loads_itself, refused_by_loader
 from gradschool.model.gguf_file import GgufFile, read_gguf
-from gradschool.model.gguf_join import join
-from gradschool.model.gguf_tokens import cut_as_llama_cpp, demand_equal_tokens
-from gradschool.model.llama_cpp import need_llama_cpp
-from gradschool.model.loading import LOAD_ERRORS, quiet, tokenizer_of
+from gradschool.model.gguf_network import NextTokens, demand_equal_network, next_tokens
+from gradschool.model.gguf_numbers import changed
+from gradschool.model.gguf_tokenizer import tokenizer_of_gguf
+from gradschool.model.gguf_tokens import demand_equal_tokens
+from gradschool.model.gguf_weights import SHARD, refuse_other_networks, write_weights
+from gradschool.model.llama_cpp import LlamaCpp, need_llama_cpp
+from gradschool.model.loading import quiet
+from gradschool.model.threads import choose_threads
+from gradschool.panics import panics_as_errors
 from gradschool.records import Note, Progress, Work
 from gradschool.remembered import Remembered
 
 EXACT = 1_000_000_000  # parameters; up to here all bits are kept, larger bases are rounded to bfloat16
 LEAVE_FREE = 200_000_000  # bytes of the disk
 BLOCK = 16 << 20  # bytes between two Progress events
+CONTEXT = 256  # tokens; llama.cpp only reads short texts here
+Stamps: TypeAlias = list[tuple[int, int, int]]  # of files: which one, its size, and its last change
 HASHES: Remembered[dict[str, tuple[int, int, str]]] = Remembered(
     "gguf.json",  # size, time of the last change and SHA-256 of GGUF files, by their paths
     TypeAdapter(dict[str, tuple[int, int, str]]),
@@ -42,22 +52,67 @@ HASHES: Remembered[dict[str, tuple[int, int, str]]] = Remembered(
 def folder_of_gguf(path: Path) -> Work[Path]:
     """The folder of a base that a GGUF file holds, converted now if that was not done before.
 
-    `path` may be any part of a split file. Raises ModelError for a file that is no language model, that cannot be
-    converted, or whose tokens llama.cpp would cut differently; ResourceError for too little disk or memory.
+    `path` may be any part of a split file. A conversion that was killed goes on where it was. Raises ModelError for a
+    file that is no language model, that cannot be converted, or that llama.cpp would cut or compute differently;
+    ResourceError for too little disk or memory.
     """
     file = read_gguf(path)
+    before = _stamps(file)
     digest = yield from sha256_of_gguf(file)
     folder = cache_folder() / digest
-    if not (folder / FILE).is_file():
+    if not is_complete(folder):
         need_llama_cpp("A base in GGUF is compared with", "name a folder or a Hub id")
-        yield from _demand_space(file, folder)
-        before = _stamps(file)
-        with new_folder(folder, PRIVATE) as made:
-            yield Progress(f"converting {file.name}", 0, 0)
-            _convert(file, digest, made)
-            if _stamps(file) != before:
-                raise ModelError(f"{path} changed while it was read.", "", "repeat the command when it is complete.")
+        yield Progress(f"checking {file.name}", 0, 0)
+        config = config_of_gguf(file)
+        if not loads_itself(file):
+            with refused_by_loader(file):
+                refuse_other_networks(file, config)
+        with disk_errors(folder):
+            make_folder(folder.parent)
+            lock = lock_of(folder)
+            yield from _acquire(lock, file)
+            try:
+                if not is_complete(folder):
+                    yield from _convert(file, config, before, folder)
+            finally:
+                lock.release()
     return folder
+
+
+def _convert(file: GgufFile, config: PreTrainedConfig, before: Stamps, folder: Path) -> Work[None]:
+    """Fill the folder of a base; its last file says that it is complete, and unless it is there the work goes on."""
+    yield from _demand_space(file, folder)
+    make_folder(folder, PRIVATE)
+    clear_all(folder)
+    record = {"sha256": folder.name, "name": file.name}
+    write_json(folder / UNFINISHED, record)
+    try:
+        yield Progress(f"comparing the tokenizer of {file.name} with llama.cpp", 0, 0)
+        expected = _write_tokenizer(file, folder)
+        if loads_itself(file):
+            _write_whole(file, folder)
+        else:
+            yield from write_weights(file, config, _format(file), folder)
+        if _stamps(file) != before:
+            raise changed(file.first)
+        yield Progress(f"comparing the network of {file.name} with llama.cpp", 0, 0)
+        with refused_by_loader(file), panics_as_errors():
+            demand_equal_network(folder, file, expected)
+    except ModelError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    for path in folder.iterdir():
+        sync(path)
+    write_json(folder / FILE, record)
+    (folder / UNFINISHED).unlink()
+
+
+def _acquire(lock: filelock.BaseFileLock, file: GgufFile) -> Work[None]:
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        yield Note(f"Another process converts {file.name}; waiting for it.")
+        lock.acquire()
 
 
 def sha256_of_gguf(file: GgufFile) -> Work[str]:
@@ -80,8 +135,9 @@ def sha256_of_gguf(file: GgufFile) -> Work[str]:
     return found
 
 
-def _stamps(file: GgufFile) -> list[tuple[int, int]]:
-    return [(path.stat().st_size, path.stat().st_mtime_ns) for path in file.paths]
+def _stamps(file: GgufFile) -> Stamps:
+    found = [path.stat() for path in file.paths]
+    return [(one.st_ino, one.st_size, one.st_mtime_ns) for one in found]
 
 
 def _format(file: GgufFile) -> torch.dtype:
@@ -91,15 +147,21 @@ def _format(file: GgufFile) -> torch.dtype:
 def _demand_space(file: GgufFile, folder: Path) -> Work[None]:
     """Say what the conversion takes; raises ResourceError if that is not there."""
     size = file.parameters * _format(file).itemsize
-    disk = size + (file.bytes if len(file.parts) > 1 else 0)
+    done = sum(path.stat().st_size for path in folder.glob("*.safetensors"))  # of a conversion that was interrupted
     yield Note(
         f"{file.name} holds {file.parameters / 1e6:,.0f} million weights, most of them in {file.number_format}. "
-        f"It is converted once, to {size / 1e9:.2g} GB in {folder}."
+        f"It is converted once, to {size / 1e9:.2g} GB in {folder}"
+        + (f", of which {done / 1e9:.2g} GB are there." if done else ".")
     )
     place = next(one for one in (folder, *folder.parents) if one.exists())
     for kind, need, free, fix in (
-        ("disk", disk + LEAVE_FREE, shutil.disk_usage(place).free, "set XDG_CACHE_HOME to a folder on a larger disk"),
-        ("memory", 2 * size, psutil.virtual_memory().available, "use a smaller base"),
+        (
+            "disk",
+            size - done + LEAVE_FREE,
+            shutil.disk_usage(place).free,
+            "set XDG_CACHE_HOME to a folder on a larger disk",
+        ),
+        ("memory", size + min(size, SHARD), psutil.virtual_memory().available, "use a smaller base"),
     ):
         if need > free:
             raise ResourceError(
@@ -109,56 +171,43 @@ def _demand_space(file: GgufFile, folder: Path) -> Work[None]:
             )
 
 
-def config_of_gguf(file: GgufFile) -> PreTrainedConfig:
-    """The config of the network in a GGUF file; raises ModelError for a family that the loader does not know."""
+def _write_tokenizer(file: GgufFile, folder: Path) -> list[NextTokens]:
+    """Write the tokenizer of a file; returns what llama.cpp predicts, before the time of a conversion is spent."""
+    with refused_by_loader(file), quiet(), panics_as_errors():
+        tokenizer = tokenizer_of_gguf(file)
+        Chat(tokenizer)  # of a template that fails, llama.cpp would only say that it cannot start
+        with _llama_cpp(file) as server:
+            demand_equal_tokens(tokenizer, file, server)
+            expected = next_tokens(server)
+    tokenizer.save_pretrained(folder)
+    return expected
+
+
+@contextlib.contextmanager
+def _llama_cpp(file: GgufFile) -> Iterator[LlamaCpp]:
+    """llama.cpp with a file, of whose parts it finds the others by their names."""
+    with contextlib.ExitStack() as stack:
+        try:
+            # More threads than cores that are free would make it very slow.
+            server = stack.enter_context(LlamaCpp(file.first.path, CONTEXT, threads=choose_threads()[0]))
+        except ModelError as error:
+            raise ModelError(
+                f"llama.cpp cannot run {file.first.path}, and a base in GGUF is compared with it.",
+                error.why,
+                "update it (`pip install --upgrade xllamacpp`), or download the file again.",
+            ) from error
+        yield server
+
+
+def _write_whole(file: GgufFile, folder: Path) -> None:
+    """Write a network that the loader of transformers reads in one piece."""
     path = file.first.path
-    with _refused_by_loader(file), quiet():
-        config: PreTrainedConfig = AutoConfig.from_pretrained(path.parent, gguf_file=path.name, local_files_only=True)
-        return config
-
-
-def _convert(file: GgufFile, digest: str, folder: Path) -> None:
-    write_json(folder / FILE, {"sha256": digest, "name": file.name})
-    whole = folder / "whole.gguf"  # the loaders want one file, with this suffix
-    if len(file.parts) > 1:
-        join(file, whole)
-    else:
-        whole.symlink_to(file.first.path.resolve())
-    save_tokenizer(file, folder, whole)
-    with _refused_by_loader(file), quiet(), contextlib.redirect_stderr(io.StringIO()):  # its bars
+    with refused_by_loader(file), quiet():
         network: Any = AutoModelForCausalLM.from_pretrained(
-            folder,
-            gguf_file=whole.name,
+            path.parent,
+            gguf_file=path.name,
             quantization_config=GgufConfig(dequantize=True),
             dtype=_format(file),
             local_files_only=True,
         )
         network.save_pretrained(folder)
-    del network
-    demand_equal_tokens(tokenizer_of(folder), whole, file.name)
-    whole.unlink()
-
-
-def save_tokenizer(file: GgufFile, folder: Path, whole: Path) -> None:
-    """Write the tokenizer of a GGUF file into a folder, in which `whole` is that file or its first part."""
-    with _refused_by_loader(file), quiet(), contextlib.redirect_stderr(io.StringIO()):  # its bars
-        tokenizer: Any = AutoTokenizer.from_pretrained(folder, gguf_file=whole.name, local_files_only=True)
-        cut_as_llama_cpp(tokenizer, file.first)
-        tokenizer.save_pretrained(folder)
-
-
-@contextlib.contextmanager
-def _refused_by_loader(file: GgufFile) -> Iterator[None]:
-    try:
-        yield
-    except LOAD_ERRORS as error:
-        from transformers.modeling_gguf_pytorch_utils import GGUF_SUPPORTED_ARCHITECTURES
-
-        family = file.first.architecture
-        known = ", ".join(sorted(GGUF_SUPPORTED_ARCHITECTURES))
-        raise ModelError(
-            f"The base in {file.first.path} cannot be converted.",
-            f"It is of the family {family!r}, and the loader reports: {first_line(error)}",
-            "name the model as its makers published it (config.json and *.safetensors)"
-            + ("." if family in GGUF_SUPPORTED_ARCHITECTURES else f", or one of the families {known}."),
-        ) from error

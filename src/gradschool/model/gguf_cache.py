@@ -1,13 +1,17 @@
 """Where bases that were converted from GGUF are kept, each in a folder that is named by the SHA-256 of its file."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from gradschool.errors import ResourceError
-from gradschool.files import read_json
+import filelock
+
+from gradschool.errors import ResourceError, UsageError
+from gradschool.files import disk_errors, read_json
 
 FILE = "gguf.json"  # in a converted folder: the file that it was made of
+UNFINISHED = "unfinished.json"  # the same, in one whose conversion was interrupted or is at work
 
 
 def cache_folder() -> Path:
@@ -32,6 +36,39 @@ def source_of(folder: Path) -> str:
         return ""
 
 
+def is_complete(folder: Path) -> bool:
+    """Whether a folder holds all of a converted base."""
+    return (folder / FILE).is_file()
+
+
 def converted() -> Iterator[Path]:
     """The folders of all bases that were converted."""
-    yield from sorted(record.parent for record in cache_folder().glob(f"*/{FILE}"))
+    yield from _with(FILE)
+
+
+def unfinished() -> Iterator[Path]:
+    """The folders of conversions that are at work, or that were interrupted and go on when their base is used."""
+    yield from (folder for folder in _with(UNFINISHED) if not is_complete(folder))
+
+
+def _with(record: str) -> Iterator[Path]:
+    found = (path.parent for path in cache_folder().glob(f"*/{record}"))
+    yield from sorted(folder for folder in found if not folder.is_symlink())
+
+
+def lock_of(folder: Path) -> filelock.BaseFileLock:
+    """The lock that a process holds while it converts a base into a folder."""
+    return filelock.FileLock(folder.with_name(f".{folder.name}.lock"), mode=0o600)
+
+
+def remove(folder: Path) -> None:
+    """Delete a converted base; raises UsageError if it is being converted."""
+    lock = lock_of(folder)
+    try:
+        with disk_errors(folder), lock.acquire(timeout=0):
+            (folder / FILE).unlink(missing_ok=True)  # first, so that what remains after a kill is not taken for a base
+            shutil.rmtree(folder)
+    except filelock.Timeout as error:
+        raise UsageError(
+            f"{folder} is being converted by another process.", "", "wait for it, or stop it first."
+        ) from error

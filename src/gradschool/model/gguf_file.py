@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from gradschool.errors import ModelError
-from gradschool.model.gguf_header import MAGIC, Header, read_header
+from gradschool.model.gguf_header import MAGIC, Header, Tensor, read_header
 
 SUFFIX = ".gguf"
 PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.IGNORECASE)
@@ -62,6 +62,10 @@ class GgufFile:
     def context_length(self) -> int:
         """The number of tokens that it was trained to read; 0 if the file names none."""
         return self.first.number(f"{self.first.architecture}.context_length")
+
+    def tensor(self, name: str) -> tuple[Header, Tensor] | None:
+        """A tensor with the header of the part that holds it; None if there is none."""
+        return next(((part, one) for part in self.parts for one in part.tensors if one.name == name), None)
 
     @property
     def number_format(self) -> str:

@@ -24,7 +24,9 @@ STRING, ARRAY = 8, 9
 SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 ALIGNMENT = 32  # of the data of tensors, if the file names no other
 MAX_DIMENSIONS = 4
+MAX_LIST = 1024  # numbers of a list that are read: one for each layer, at most; longer lists describe the vocabulary
 MAX_HEADER = 512 << 20  # bytes; vocabulary and merges of the largest known models take 30 MB
+LENGTH = struct.Struct("<Q")  # of a text
 SHORTEST = 8 + 4  # bytes of a field or a tensor: the length of its name, and its type
 
 
@@ -46,11 +48,15 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a GGUF file says about itself; of an array, `fields` has the number of items."""
+    """What a GGUF file says about itself; of an array of texts or of many numbers, `fields` has the number of items.
+
+    `start` is the byte at which the data of tensors begins.
+    """
 
     path: Path
     fields: Mapping[str, Any]
     tensors: tuple[Tensor, ...]
+    start: int
 
     @property
     def architecture(self) -> str:
@@ -72,6 +78,10 @@ class Header:
         value = self.fields.get(key)
         return value if isinstance(value, int) else 0
 
+    def own(self, key: str) -> Any:
+        """A field of its family, such as context_length; None if it is missing."""
+        return self.fields.get(f"{self.architecture}.{key}")
+
 
 def read_header(path: Path) -> Header:
     """The header of a GGUF file; raises ModelError for a file that is none, is damaged, or is not complete."""
@@ -83,7 +93,7 @@ def read_header(path: Path) -> Header:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
                 reader = _Reader(content)
                 fields, tensors = reader.header()
-                missing = reader.missing(fields, tensors)
+                start_of_data, missing = reader.data(fields, tensors)
     except (ValueError, KeyError, struct.error, UnicodeDecodeError) as error:
         raise ModelError(
             f"{path} is a damaged GGUF file.",
@@ -99,7 +109,7 @@ def read_header(path: Path) -> Header:
             f"{missing:,} of the bytes that its header announces are missing at the end.",
             "download it again.",
         )
-    return Header(path, fields, tensors)
+    return Header(path, fields, tensors, start_of_data)
 
 
 def _no_gguf(path: Path, start: bytes) -> ModelError:
@@ -135,14 +145,14 @@ class _Reader:
             found[key] = self._value(self._scalar("I"))
         return found, tuple(self._tensor() for _ in range(tensors))
 
-    def missing(self, fields: Mapping[str, Any], tensors: tuple[Tensor, ...]) -> int:
-        """How many bytes of the tensors' data are beyond the end of the file."""
+    def data(self, fields: Mapping[str, Any], tensors: tuple[Tensor, ...]) -> tuple[int, int]:
+        """Where the tensors' data begin, and how many bytes of them are beyond the end of the file."""
         alignment = fields.get("general.alignment", ALIGNMENT)
         if not isinstance(alignment, int) or alignment < 1:
             raise ValueError(f"its alignment is {alignment}")
         start = -(-self._at // alignment) * alignment
         end = max((start + one.offset + one.bytes for one in tensors), default=start)
-        return max(0, end - len(self._content))
+        return start, max(0, end - len(self._content))
 
     def _tensor(self) -> Tensor:
         name = self._string()
@@ -161,14 +171,26 @@ class _Reader:
             raise ValueError(f"a field has the unknown type {kind}")
         items, count = self._scalar("I"), self._scalar("Q")
         if items in SCALARS:
+            start = self._at
             self._skip(count * struct.calcsize(SCALARS[items]))
+            if count <= MAX_LIST:
+                return struct.unpack_from(f"<{count}{SCALARS[items]}", self._content, start)
         elif items == STRING:
             self._demand(count * 8)
-            for _ in range(count):
-                self._skip(self._scalar("Q"))
+            self._skip_strings(count)
         else:
             raise ValueError(f"a field is a list of the unknown type {items}")
         return count
+
+    def _skip_strings(self, count: int) -> None:
+        """Pass over texts: in one loop, because a vocabulary has hundreds of thousands."""
+        content, at, end, length_at = self._content, self._at, self._end, LENGTH.unpack_from
+        for _ in range(count):
+            if at > end - LENGTH.size:
+                at = end + 1  # beyond it
+                break
+            at += LENGTH.size + length_at(content, at)[0]
+        self._skip(at - self._at)
 
     def _string(self) -> str:
         length = self._scalar("Q")

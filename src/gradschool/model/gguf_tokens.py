@@ -1,15 +1,12 @@
-"""The tokenizer of a GGUF file, cut as llama.cpp cuts, and compared with it: a specialist may run in either."""
+"""The tokens of a converted base, held against those of llama.cpp: texts in many scripts, and all control tokens."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from gguf import GGUFReader, TokenType
-from tokenizers import pre_tokenizers
+from itertools import cycle
+from typing import TYPE_CHECKING
 
 from gradschool.errors import ModelError
-from gradschool.model.gguf_file import TOKENS
-from gradschool.model.gguf_header import Header
+from gradschool.model.gguf_file import GgufFile
+from gradschool.model.gguf_tokenizer import found_first
 from gradschool.model.llama_cpp import LlamaCpp
 from gradschool.model.prefix import common_prefix
 
@@ -17,9 +14,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 AT_ONCE = 40  # control tokens in one text
-BYTE_LEVEL = "gpt2"  # what llama.cpp calls byte-level BPE
-SINGLE_DIGITS = ("smollm", "starcoder", "refact", "command-r", "codeshell", "exaone")  # as llama.cpp cuts for these
-CONTEXT = 256  # tokens; llama.cpp only cuts texts here
+BETWEEN = ("\nHi there ", "  two", " ", "One.\n\n")  # stands before control tokens, and so after others
 # Scripts, numbers, code, spaces and signs, on each of which families of tokenizers differ.
 SAMPLES = (
     "The clerk said: 'Don't sign it yet!' We'll send 1,234.50 dollars on 2024-05-01, at 10:30 a.m.",
@@ -37,46 +32,28 @@ SAMPLES = (
 )
 
 
-def cut_as_llama_cpp(tokenizer: "PreTrainedTokenizerBase", header: Header) -> None:
-    """Change what the loader leaves as other programs have it: llama.cpp never composes letters in byte-level BPE.
-
-    Ways to cut words that the loader knows stay.
-    """
-    if header.text("tokenizer.ggml.model") != BYTE_LEVEL:
-        return
-    whole: Any = tokenizer
-    whole.backend_tokenizer.normalizer = None
-    if header.text("tokenizer.ggml.pre") in SINGLE_DIGITS:
-        digits, words = pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)
-        whole.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, words])
-
-
-def demand_equal_tokens(tokenizer: "PreTrainedTokenizerBase", file: Path, name: str) -> None:
+def demand_equal_tokens(tokenizer: "PreTrainedTokenizerBase", file: GgufFile, server: LlamaCpp) -> None:
     """Raise ModelError if llama.cpp, with the GGUF file itself, cuts a text or a control token into other tokens."""
-    with LlamaCpp(file, CONTEXT) as server:
-        for text, expected, found in _pairs(tokenizer, file, server):
-            if expected != found:
-                raise _different(tokenizer, name, text, expected, found)
+    for text, expected, found in _pairs(tokenizer, file, server):
+        if expected != found:
+            raise _different(tokenizer, file.name, text, expected, found)
 
 
 def _pairs(
-    tokenizer: "PreTrainedTokenizerBase", file: Path, server: LlamaCpp
+    tokenizer: "PreTrainedTokenizerBase", file: GgufFile, server: LlamaCpp
 ) -> Iterator[tuple[str, list[int], list[int]]]:
     """Texts with their tokens by llama.cpp, and by the tokenizer."""
     yield "a", server.tokens("a"), list(tokenizer.encode("a"))  # with the start token, if there is one
-    for text in SAMPLES:
+    for text in (*SAMPLES, *_with_control_tokens(found_first(file))):
         yield text, server.tokens(text, start=False), list(tokenizer.encode(text, add_special_tokens=False))
-    control = _control_tokens(file)
+
+
+def _with_control_tokens(control: Sequence[str]) -> Iterator[str]:
+    """Every control token next to others, and between words and spaces, which some families drop after it."""
     for start in range(0, len(control), AT_ONCE):
-        text = "".join(control[start : start + AT_ONCE])
-        yield text, server.tokens(text, start=False), list(tokenizer.encode(text, add_special_tokens=False))
-
-
-def _control_tokens(file: Path) -> list[str]:
-    fields = GGUFReader(file).fields
-    tokens: list[str] = fields[TOKENS].contents()
-    kinds: list[int] = fields["tokenizer.ggml.token_type"].contents() if "tokenizer.ggml.token_type" in fields else []
-    return [token for token, kind in zip(tokens, kinds, strict=False) if kind == TokenType.CONTROL]
+        some = control[start : start + AT_ONCE]
+        yield "".join(some)
+        yield "".join(word + token for word, token in zip(cycle(BETWEEN), some)) + BETWEEN[0]
 
 
 def _different(

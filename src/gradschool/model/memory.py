@@ -4,12 +4,12 @@ import copy
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 from transformers.initialization import no_init_weights
 
+from gradschool.environment import CGROUP, free_memory
 from gradschool.records import Decoding
 from gradschool.settings import Tune
 
@@ -21,7 +21,6 @@ CLIMBING_PROCESS_BYTES, ANSWERING_PROCESS_BYTES = 560 << 20, 450 << 20
 # A CPU's heap has gaps between the tensors of a KV cache, and its matrix products reorder their operands in buffers
 # (bench/memory.py). The gaps of a training, which saves many tensors, are larger: see tune/memory.py.
 HEAP_OVERHEAD, MATMUL_BUFFERS = 1.05, 40 << 20
-CGROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +95,7 @@ def free_bytes(device: torch.device, cgroup: Path = CGROUP) -> int:
     """Free bytes of a device; a container may have less than its machine, and a Mac's GPU uses the machine's memory."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    free = int(psutil.virtual_memory().available)
-    try:
-        limit = int((cgroup / "memory.max").read_text())
-        used = int((cgroup / "memory.current").read_text())
-        lines = (line.split() for line in (cgroup / "memory.stat").read_text().splitlines())
-        cached = next(int(number) for name, number in lines if name == "inactive_file")
-    except (OSError, ValueError, StopIteration):  # no such files, or "max": no limit
-        return free
-    return max(0, min(free, limit - used + cached))
+    return free_memory(cgroup)
 
 
 def without_weights(config: PreTrainedConfig, dtype: torch.dtype, depth: int | None = None) -> PreTrainedModel:

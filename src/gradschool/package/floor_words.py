@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from gradschool.records import Floor, FloorKind, Note, Report, RungResult
 from gradschool.score.floors import LETTER, Trivial
 
+REPEATED = 2  # ideal answers that are the constant one
 CLIP = 60  # characters of a constant answer that are shown
 NAMES: dict[FloorKind, str] = {
     "constant": "always answering",
@@ -65,8 +66,11 @@ def remarks(report: Report) -> Iterator[str]:
             yield f"{report.metric} alone does not tell it from {scored(other)}."
 
 
-def remedies(report: Report) -> Iterator[str]:
-    """What helps if the pass mark is too low, or if the best rung is hardly better than trivial answers."""
+def remedies(report: Report, ideals: Sequence[str] = ()) -> Iterator[str]:
+    """What helps if the pass mark is too low, or if the best rung is hardly better than trivial answers.
+
+    `ideals` are ideal answers, which show whether the constant answer is a frequent one.
+    """
     floor = report.floor
     if floor is None:
         return
@@ -75,10 +79,15 @@ def remedies(report: Report) -> Iterator[str]:
             f"A higher pass mark: {report.pass_mark:g} is not above {floor.score.mean:.3f}, the score of "
             f"{floor_name(floor)}."
         )
-    if floor not in report.unbeaten or report.more_examples:
-        return
+    if floor not in report.unbeaten or report.more_examples or floor.score.mean == 0:
+        return  # a floor of 0 says nothing: the rung has no score at all
     better = f"Not better than {scored(floor)}; the difference is {difference_from(floor)}"
-    if floor.kind == "constant":
+    if floor.kind == "constant" and ideals and ideals.count(floor.answer) < REPEATED:
+        yield (
+            f"{better}. The ideal answers share that much wording; a metric that leaves out what they share would show "
+            "what is learned."
+        )
+    elif floor.kind == "constant":
         yield f"{better}. Fewer examples with that answer, or a metric that gives it less, would show what is learned."
     elif floor.kind == "nearest":
         yield f"{better}. Looking the answer up does as well; examples that differ more would show what is learned."

@@ -10,9 +10,6 @@ from gradschool.package.floor_words import difference_from, floor_name, hardest,
 from gradschool.package.floor_words import scored as scored_floor
 from gradschool.records import Difference, Floor, Gate, Interval, Report, RungResult, Score
 
-# How times are shown: below a limit (seconds), in a unit (seconds), in a form.
-DURATIONS = ((0.01, 1e-3, "{:.1f} ms"), (10, 1, "{:.2f} s"), (600, 1, "{:.0f} s"), (7200, 60, "{:.0f} min"))
-
 
 def plain_verdict(result: RungResult, package_gates: Sequence[Gate] = ()) -> str:
     """Whether to use a specialist, why, and what would settle it, in words that need no glossary."""
@@ -162,14 +159,6 @@ def differences(report: Report) -> list[tuple[str, str]]:
 
 def _difference(one: Difference, best: bool) -> str:
     return f"{one.mean:+.3f} vs " + (f"best so far ({one.other})" if best else one.other)
-
-
-def duration(seconds: float) -> str:
-    """A time in one unit."""
-    for limit, unit, form in DURATIONS:
-        if seconds < limit:
-            return form.format(seconds / unit)
-    return f"{seconds / 3600:.1f} h"
 
 
 def bounded(score: Score) -> str:

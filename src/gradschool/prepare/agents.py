@@ -107,7 +107,7 @@ class Census:
             return
         self.chat_count += 1
         self.chats.update(unknown)
-        for part in by_pauses(dialogue):
+        for part in by_pauses(dialogue) if not dialogue.unopened else ():
             said = {key(turn.speaker) for turn in part}
             if len(said & unknown) > 1:
                 self.session_count += 1

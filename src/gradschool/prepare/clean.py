@@ -32,6 +32,7 @@ ONE_TEXT = (
 )
 BAD = "marked as bad"  # the kind of a drop: by a label, a weight or a rating in the data
 MIN_WORDS = 6  # of a paragraph that is counted
+MAX_GREETING = 6  # words of a line with a greeting above a long text
 USUAL_SIGNATURE = 0.2  # fraction of the signed answers from which a name is the author's
 MAX_PARAGRAPHS = 3_000_000  # distinct; above, those seen once are discarded
 MAX_REPEATED = 20  # paragraphs in the report
@@ -66,7 +67,15 @@ class Ingest:
         self.spool.add(self._with_called(draft))
 
     def _with_called(self, draft: Draft) -> Draft:
-        """The draft with those among its people whom its messages name; their names may be ordinary words."""
+        """The draft with those among its people whom its messages name; their names may be ordinary words.
+
+        A passage of a longer text begins and ends anywhere: only a first line of the text itself may be a greeting.
+        """
+        if draft.part:
+            line = draft.ideal.lstrip().partition("\n")[0] if draft.part == 1 else ""
+            greeted = dict.fromkeys(addressed(line) if len(line.split()) <= MAX_GREETING else ())
+            self._called |= greeted
+            return replace(draft, people=(*draft.people, *((name, "") for name in greeted)))
         written = list(signed(draft.ideal))
         named = dict.fromkeys(name for message in draft.messages for name in addressed(message.content))
         named |= dict.fromkeys(name for message in draft.messages[:-1] for name in signed(message.content))

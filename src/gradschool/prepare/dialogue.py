@@ -33,7 +33,8 @@ class Dialogue:
     """A conversation with its origin; a `chat` goes on for months, and is divided into sessions.
 
     `left_out` counts the parts that are not turns, by what they are: notices, notes, drafts of answers. `doubtful` are
-    labels of which the text does not show which ones are speakers.
+    labels of which the text does not show which ones are speakers. `unopened` says that its first message is missing:
+    who begins it may be who answers.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Dialogue:
     chat: bool = False
     left_out: Mapping[str, int] | None = None
     doubtful: tuple[str, ...] = ()
+    unopened: bool = False
 
 
 def iso(at: float | None) -> str:

@@ -16,6 +16,7 @@ from gradschool.files import new_path, sha256
 from gradschool.job import Job, read_job
 from gradschool.model.opening import open_engine
 from gradschool.prepare.folder import DOCUMENTS, EXAMPLES, GUIDELINES, JOB_FILE, REPORT, JobFolder
+from gradschool.prepare.foresight import foresee_languages, foresee_proof
 from gradschool.prepare.gather import Gathered
 from gradschool.prepare.guidelines import Guideline, with_examples
 from gradschool.prepare.job_file import job_file
@@ -24,12 +25,12 @@ from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.output import Output, ideals
 from gradschool.prepare.report import Summary, report_page
 from gradschool.records import Example, Note, Progress, Work
-from gradschool.score.metric import FittedMetric
+from gradschool.score.metric import BASE_FILLS, BASE_MAY_FILL, FittedMetric
 from gradschool.score.metrics import find_metrics
 from gradschool.settings import BUILT_IN
 from gradschool.version import __version__
 
-LOOKS = 4  # at the test set: one for each rung of the ladder
+LOOKS = 4  # at the test set: one for each rung of the ladder; without documents, the ground rung takes none
 MAX_FOR_LEAKS = 200_000  # examples; with more, leakage is not searched
 MAX_FOR_RULES = 5_000  # answers searched for examples of rules
 MAX_HASHED_BYTES = 200_000_000  # larger sources are recorded without a hash
@@ -62,6 +63,7 @@ def write_job(
             pass_mark=options.pass_mark,
         )
         folder.write(JOB_FILE, text)
+    yield from foresee_languages(summary, limits)
     yield from _try_split(folder, summary, gathered, limits)
     folder.write(REPORT, report_page(summary, rules, folder.path, options.purpose))
     folder.finish(_record(options, summary), job_kept=job_kept)
@@ -91,7 +93,8 @@ def _try_split(folder: JobFolder, summary: Summary, gathered: Gathered, limits: 
         yield Progress("splitting examples", 0, 0)
         examples = yield from _readable(examples, summary, limits)
         near = near_duplicates(examples, job.settings.data.near_duplicate)
-        split = freeze_split(examples, job.settings.split, job.settings.goal, near, LOOKS)
+        looks = LOOKS - (job.settings.data.documents is None)
+        split = freeze_split(examples, job.settings.split, job.settings.goal, near, looks)
         train, validation, test = split_of(examples, split)
         decides, extra = find_metrics(job.settings.goal, job.folder, examples)
         for metric in (decides, *extra.values()):
@@ -101,6 +104,7 @@ def _try_split(folder: JobFolder, summary: Summary, gathered: Gathered, limits: 
         summary.obstacles.append(f"{error.what} {error.why}".strip())
         return
     summary.split = {"train": len(train), "validation": len(validation), "test": len(test)}
+    yield from foresee_proof(summary, job, test, looks)
     if job.settings.split.by == "time":
         last = max((example.date for example in train), default="")[:10]
         summary.split_note = f"Training examples end on {last}; the threads of the test set end later."
@@ -133,6 +137,7 @@ def _judge(metric: FittedMetric, job: Job, parts: Sequence[Sequence[Example]], s
     path, train = job.settings.data.others, parts[0]
     others = of_training((yield from read_others(job.path(path))), train) if path else messages_in(train)
     stops, lacks = metric.shortage(train, others)
+    filled = False
     if stops:
         summary.obstacles.append(stops)
     elif lacks and job.settings.base_model == BUILT_IN:
@@ -143,11 +148,12 @@ def _judge(metric: FittedMetric, job: Job, parts: Sequence[Sequence[Example]], s
         _, decoding = decodings_for([*parts[0], *parts[1]], engine, job)
         try:
             yield from demand_fit(Measure(metric, {}), engine, job, train, others, decoding)
+            filled = True
         except DataError as error:
             summary.obstacles.append(f"{error.what} {error.why}")
-    summary.lacks = lacks
+    summary.lacks = "" if filled else lacks
     if lacks and not summary.obstacles:
-        yield Note(f"{lacks}.", "warning")
+        yield Note(f"{lacks}. {BASE_FILLS if filled else BASE_MAY_FILL}.", "warning")
 
 
 def _record(options: PrepareOptions, summary: Summary) -> dict[str, Any]:

@@ -134,6 +134,7 @@ class Output:
         self.summary.kept += 1
         self.summary.words += len(draft.ideal.split())
         self.dated += bool(draft.date)
+        self.summary.kept_languages[draft.language] += 1
         self._groups.add(draft.group)
         self._json += _is_object(draft.ideal)
         if self.summary.kept <= SAMPLE:

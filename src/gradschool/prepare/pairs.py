@@ -29,7 +29,8 @@ from gradschool.prepare.draft import Draft, Sink, id_from, unused
 from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.recognize import SourceFile
 from gradschool.prepare.rows import Columns, all_rows, file_rows, pair_reader
-from gradschool.prepare.texts import HEADING, unreadable
+from gradschool.prepare.texts import unreadable
+from gradschool.prepare.titles import HEADING
 from gradschool.records import Conversation, Message, Note, Progress, Source, Work
 
 PROGRESS_STEP = 10_000  # rows between two progress events

@@ -14,6 +14,7 @@ from typing import Literal
 
 from gradschool.data.documents import TEXT_SUFFIXES
 from gradschool.data.encoding import Unreadable, encoding_of
+from gradschool.data.numbered import is_named, is_numbered
 from gradschool.errors import DataError
 from gradschool.prepare.archives import OFFICE, is_archive, unpack
 from gradschool.prepare.transcripts.captions import NO_SPEAKERS, has_speakers, is_captions
@@ -228,7 +229,7 @@ def _text(head: bytes, suffix: str) -> Kind:
         return "rows"
     lines = text.splitlines()
     complete = lines if len(head) < HEAD else lines[:-1]  # the last line may be incomplete
-    if suffix in (".jsonl", ".ndjson", ".json", ".csv", ".tsv"):
+    if is_numbered(complete) or is_named(complete) or suffix in (".jsonl", ".ndjson", ".json", ".csv", ".tsv"):
         return "rows"
     if is_captions(complete):
         if not has_speakers(complete):

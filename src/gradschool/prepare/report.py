@@ -74,6 +74,8 @@ class Summary:
     split_note: str = ""
     obstacles: list[str] = field(default_factory=list)  # why the job cannot be climbed
     lacks: str = ""  # what the metric may lack
+    foreseen: list[str] = field(default_factory=list)  # what would keep a climb from a pass
+    kept_languages: Counter[str] = field(default_factory=Counter)  # of the examples
     too_long: int = 0  # examples that the base cannot read
     pairs: int = 0  # of a good and a bad answer to the same question
     others: dict[str, int] | None = None  # texts of other authors, for a style
@@ -96,6 +98,7 @@ class Summary:
             "documents": self.documents,
             "split": self.split,
             "obstacles": self.obstacles,
+            "foreseen": self.foreseen,
             "too_long": self.too_long,
             "others": self.others,
             "pairs": self.pairs,
@@ -276,8 +279,9 @@ def _next(summary: Summary, folder: Path) -> str:
     else:
         steps.append(f"{check}, then `gradschool climb {shlex.quote(str(folder))}`.")
     listed = "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
-    stops = "\n".join(f"- {obstacle}" for obstacle in summary.obstacles)
-    return (f"## What stops a climb\n\n{stops}\n\n" if stops else "") + "## Next\n\n" + listed
+    found = (("What stops a climb", summary.obstacles), ("What keeps a climb from a pass", summary.foreseen))
+    parts = ["\n".join((f"## {title}\n", *(f"- {one}" for one in those))) for title, those in found if those]
+    return "\n\n".join((*parts, "## Next", listed))
 
 
 def _line(text: str, most: int = SHOWN) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,14 +17,15 @@ from gradschool.prepare.bylines import Divided
 from gradschool.prepare.draft import Draft, id_from, unused
 from gradschool.prepare.instructions import Writer
 from gradschool.prepare.limits import Limits
+from gradschool.prepare.paragraph_breaks import Spread
 from gradschool.prepare.recognize import HTML, SourceFile
 from gradschool.prepare.rows import Columns, file_rows
+from gradschool.prepare.titles import HEADING, front_matter, title_in, titled
 from gradschool.records import Message, Note, Progress, Source, Work
 
-HEADING = re.compile(r"^ {0,3}(#{1,6})\s++(\S(?:[^\n]*[^\s#])?)(?:[^\S\n]|#)*+$", re.MULTILINE)
-FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 LONG_DOCUMENT = 900  # words from which a document is divided at its headings
 MIN_SECTION = 30  # words; a shorter section is joined with the next
+INK = re.compile(r"\S")
 SAMPLE = 20_000  # characters of a long text from which its tokens per word are measured
 PROGRESS_STEP = 1_000  # rows between two progress events
 
@@ -47,8 +48,9 @@ def read_rows_of_texts(
         text = as_text(row.value.get(columns.text), set()).strip()
         title = as_text(row.value.get(columns.title), set()).strip() if columns.title else ""
         first = HEADING.match(text)
-        if first and (not title or first[2].strip().casefold() == title.casefold()):
-            title, text = title or first[2], text[first.end() :].strip()
+        line, begin = (first[2], first.end()) if first else titled(text)
+        if line and (not title or line.strip().casefold() == title.casefold()):
+            title, text = title or line, text[begin:].strip()
         name = as_text(row.value.get(columns.id), set()) if columns.id else ""
         group = as_text(row.value.get(columns.group), set()).strip() if columns.group else ""
         date = iso_date(as_text(row.value.get(columns.date), set())) if columns.date else ""
@@ -68,17 +70,6 @@ def read_texts(source_file: SourceFile, limits: Limits, writer: Writer) -> Work[
     parts = [(title or named, text, line - 1) for title, text, line in sections(document)]
     for draft in text_drafts(parts, Source(source_file.name, 1), ids, limits):
         writer.add(replace(draft, group=source_file.name, date=date))
-
-
-def title_in(stem: str) -> str:
-    """The title in the name of a file; empty if the name says nothing, as `essay1`, `2019-05-03` and `IMG_0042` do.
-
-    >>> title_in("on_keeping-bees"), title_in("essay 12")
-    ('on keeping bees', '')
-    """
-    words = stem.replace("_", " ").replace("-", " ").split()
-    named = [word for word in words if any(map(str.isalpha, word))]
-    return " ".join(words) if len(named) > 1 or (named == words and named[0].isalpha()) else ""
 
 
 def load(source_file: SourceFile) -> Work[Document]:
@@ -133,7 +124,8 @@ def passages(text: str, limits: Limits) -> list[tuple[str, int]]:
     start = text[:SAMPLE]
     words = max(1, int(limits.passage * count_words(start) / max(1, limits.tokens(start)) / SLACK))
     spans: list[tuple[int, int, int]] = []  # start, end, tokens
-    for begin, end in _spans(text, words, limits):
+    spread = Spread(text)
+    for begin, end in (map(spread.place, span) for span in _spans(spread.text, words, limits)):
         size = limits.tokens(text[begin:end])
         if spans and min(size, spans[-1][2]) < limits.passage / 2 and size + spans[-1][2] <= limits.passage:
             begin, size = spans[-1][0], size + spans[-1][2]
@@ -158,26 +150,38 @@ def unreadable(source: Source, why: str, name: str, kind: str = "unreadable") ->
 
 def sections(document: Document) -> Iterator[tuple[str, str, int]]:
     """Title, text and first line of a document, or of each section if it is long and has headings."""
-    front = FRONT_MATTER.match(document.text)
-    text = document.text[front.end() :] if front else document.text
-    base = document.text.count("\n", 0, front.end()) if front else 0
+    front = front_matter(document.text)
+    text, base = document.text[front.begin :], document.text.count("\n", 0, front.begin) + 1
     headings = list(HEADING.finditer(text))
     first = headings[0] if headings and not text[: headings[0].start()].strip() else None
-    title = first[2] if first else ""
+    line, begin = (first[2], first.end()) if first else titled(text)
+    title = line or front.title
     if len(text.split()) < LONG_DOCUMENT or len(headings) < 2:
-        yield title, text[first.end() if first else 0 :].strip(), base + 1
+        yield title, text[begin:].strip(), base + _lines_before(text, begin)
         return
-    pending: tuple[str, str, int] | None = None
-    for heading, following in zip(headings, [*headings[1:], None], strict=True):
-        body = text[heading.end() : following.start() if following else len(text)].strip()
-        line = base + 1 + text.count("\n", 0, heading.start())
+    opening = text[begin : headings[0].start()].strip()
+    parts = [("", title, opening, begin)] if opening and not first else []
+    for heading, end in zip(headings, [*(one.start() for one in headings[1:]), len(text)], strict=True):
         called = heading[2] if heading is first or not title else f"{title}: {heading[2]}"
-        if pending:  # a short section is joined with the next
-            called, body, line = pending[0], f"{pending[1]}\n\n{heading[2]}\n\n{body}".strip(), pending[2]
-            pending = None
-        if len(body.split()) < MIN_SECTION:
-            pending = (called, body, line)
-        else:
-            yield called, body, line
+        parts.append((heading[2], called, text[heading.end() : end].strip(), heading.start()))
+    yield from _joined((name, called, body, base + _lines_before(text, at)) for name, called, body, at in parts)
+
+
+def _joined(parts: Iterable[tuple[str, str, str, int]]) -> Iterator[tuple[str, str, int]]:
+    """Title, text and line of sections, given with their heading; a short section is joined with the next."""
+    pending: tuple[str, str, int] | None = None
+    for heading, title, text, line in parts:
+        section = title, text, line
+        if pending:
+            section = pending[0], f"{pending[1]}\n\n{heading}\n\n{text}".strip(), pending[2]
+        pending = section if len(section[1].split()) < MIN_SECTION else None
+        if not pending:
+            yield section
     if pending and pending[1]:
         yield pending
+
+
+def _lines_before(text: str, begin: int) -> int:
+    """The number of lines before a place in a text, or before what follows after white space there."""
+    found = INK.search(text, begin)
+    return text.count("\n", 0, found.start() if found else begin)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from gradschool.environment import duration
 from gradschool.gates.gate import Measurements
 from gradschool.gates.run import PACKAGE_GATES, run_gates
 from gradschool.job import Job
@@ -25,7 +26,6 @@ from gradschool.package.verdicts import (
     bounds,
     confidences,
     differences,
-    duration,
     percent,
     plain_verdict,
     tested_on,

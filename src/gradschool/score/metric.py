@@ -20,6 +20,18 @@ class MetricResult:
 ABOUT_TEXT = frozenset({"distinguishable from the author", "own text accepted", "copied", "repeats itself"})
 
 
+# What is said if a fitted metric lacks texts of others: whether answers of the base fill the gap.
+OTHERS = "name them with data.others in job.toml or the option --others of prepare"
+BASE_MAY_FILL = (
+    "The rest would be answers of the base: if they are too short, the climb stops. Add texts of other authors and "
+    f"{OTHERS}"
+)
+BASE_FILLS = (
+    "The rest are answers of the base, which are long enough here. Texts of other authors would show better what is "
+    f"the author's own: {OTHERS}"
+)
+
+
 class Unscorable(Exception):
     """An answer cannot be scored, for a reason that is not its fault: it becomes a Failure of kind "metric"."""
 
@@ -71,7 +83,7 @@ class FittedMetric(Protocol):
         ...
 
     def shortage(self, train: Sequence[Example], others: Sequence[str]) -> tuple[str, str]:
-        """Why it cannot be fitted to these, and what else it may lack; each empty if there is nothing to say."""
+        """Why it cannot be fitted to these, and what it lacks beyond answers of the base; each empty if nothing."""
         ...
 
     def fit(self, texts: Sequence[FitText]) -> "FittedMetric":

@@ -94,7 +94,10 @@ class Style:
         """See `FittedMetric`: too few or too short texts of the author; few words of others."""
         words = [word_count(example.ideal) for example in train]
         if len(train) < MIN_OWN:
-            stops = f"The metric style needs {MIN_OWN} texts of the author to train on; the split leaves {len(train)}."
+            stops = (
+                f"The metric style needs {MIN_OWN} texts of the author to train on; the split leaves {len(train)}. "
+                f"About half of all are trained on, so that {2 * MIN_OWN} or more are needed."
+            )
         elif np.median(words) < MIN_LENGTH:
             stops = (
                 f"The metric style compares texts of {MIN_LENGTH} words or more; half of the author's texts have "
@@ -105,8 +108,7 @@ class Style:
         written, needed = sum(map(word_count, others)), MIN_LENGTH * LIKED_OTHER
         few = (
             f"the metric style needs {needed} words of others or more to distinguish the author; the job has {written} "
-            f"({len(others)} texts). The rest would be answers of the base: if they are too short, the climb stops. "
-            "Name texts of other authors, with data.others in job.toml or the option --others of prepare"
+            f"({len(others)} texts)"
         )
         return stops, few if written < needed else ""
 

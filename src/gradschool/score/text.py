@@ -10,7 +10,7 @@ from sacrebleu import sentence_chrf
 from gradschool.data.normalize import compose, fold_width
 from gradschool.records import Example
 from gradschool.score.metric import Metric, MetricResult, Unscorable
-from gradschool.score.words import words
+from gradschool.score.words import cased_units, folded_case, words
 
 MAX_CHARACTERS = 20_000  # time and memory of rouge_l grow with the product of both lengths
 MAX_WORDS = 5_000  # in scripts whose characters are words
@@ -19,7 +19,11 @@ _ARTICLES = frozenset({"a", "an", "the"})
 _QUOTES = str.maketrans({**dict.fromkeys("’‘ʼ‛", "'"), **dict.fromkeys("“”„‟", '"')})
 _DASHES = str.maketrans("‐‑‒–−", "-----")
 _LEADING_POINT = re.compile(r"(?<!\w)\.(?=\d)")
+_INTERVAL = re.compile(
+    r"(?<!\w)[(\[\]]\s*[-+]?[\d.∞]+\s*[,;]\s*[-+]?[\d.∞]+\s*[)\]\[](?=\W*\Z)"
+)  # [0, 5) is not [0, 5]
 _BULLET = re.compile(r"\A-+\s+(?=\D)")
+_GAP = re.compile(r"(?<=\d)\s+(?=\d)")
 # Between words; not before a number (-1), between digits (2-3) or at the end (B-).
 _DIVIDER = re.compile(r"[\s_]+(?:-+[\s_]+)?|(?<=[^\W_])-+(?=[^\W\d_])|(?<=[^\W\d_])-+(?=\d)")
 
@@ -41,13 +45,14 @@ def as_typed(text: str) -> str:
 def normalize(label: str) -> str:
     """Normalize a label: case, quotes and final punctuation are dropped, `_` and `-` become spaces.
 
-    Signs that can distinguish labels ("C#", "C+", "B-", "-1", "0.5", "10²") are kept.
+    Signs that can distinguish labels ("C#", "C+", "B-", "-1", "0.5", "10²", "[0, 5)", "5 mW") are kept.
 
     >>> normalize(" **Card_Arrival**. ")
     'card arrival'
     """
-    plain = fold_width(label).translate(_DASHES).casefold().strip()
-    edged = _LEADING_POINT.sub("0.", plain).strip(_EDGE)
+    plain = folded_case(cased_units(fold_width(label).translate(_DASHES))).strip()
+    pointed = _LEADING_POINT.sub("0.", plain)
+    edged = found[0] if (found := _INTERVAL.search(pointed)) else pointed.strip(_EDGE)
     return _DIVIDER.sub(" ", _BULLET.sub("", edged, count=1) if _BULLET.match(edged) else edged).strip() or plain
 
 
@@ -108,10 +113,11 @@ def rouge_l(answer: str, example: Example) -> MetricResult:
 def chrf(answer: str, example: Example) -> MetricResult:
     """chrF2: the F2 measure of common character n-grams up to 6, by sacrebleu, divided by 100; for any language.
 
-    Curly quotes and apostrophes equal straight ones. Texts are cut off after 20,000 characters.
+    Curly quotes and apostrophes equal straight ones, and a space between digits counts (1 1/2 is not 11/2). Texts are
+    cut off after 20,000 characters.
     Source: Popović (2015), "chrF: character n-gram F-score for automatic MT evaluation".
     """
-    given, ideal = as_typed(answer)[:MAX_CHARACTERS], as_typed(example.ideal)[:MAX_CHARACTERS]
+    given, ideal = (_GAP.sub("·", as_typed(text)[:MAX_CHARACTERS]) for text in (answer, example.ideal))
     score = sentence_chrf(given, [ideal]).score
     return MetricResult(_within(score / 100))
 

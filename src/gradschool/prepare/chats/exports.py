@@ -20,8 +20,8 @@ from gradschool.prepare.chats.slack import is_slack, is_slack_list, slack
 from gradschool.prepare.chats.social import is_linkedin, is_meta, linkedin, meta
 from gradschool.prepare.chats.teams import graph_messages, is_graph_message, is_skype, skype
 from gradschool.prepare.chats.telegram import is_telegram, telegram
-from gradschool.prepare.chats.tickets import is_ticket, ticket
-from gradschool.prepare.chats.values import Json, name_in, text_in
+from gradschool.prepare.chats.tickets import is_ticket, people_of, ticket
+from gradschool.prepare.chats.values import Json
 from gradschool.prepare.dialogue import Dialogue
 from gradschool.prepare.recognize import SourceFile
 from gradschool.prepare.rows import file_rows
@@ -127,7 +127,7 @@ def _unwrapped(value: Json, people: People, depth: int) -> Iterator[tuple[Json, 
         yield value, people
         return
     inner: list[tuple[Json, People]] = []
-    listed = _people(value)
+    listed = people_of(value)
     for content in value.values():
         many = content if isinstance(content, list) else ([content] if isinstance(content, dict) else [])
         if isinstance(content, dict) and len(content) > 1 and all(isinstance(one, dict) for one in content.values()):
@@ -167,15 +167,3 @@ def _whole(source_file: SourceFile) -> Row | None:
     except (ValueError, RecursionError, DataError):
         return None
     return Row(1, value)
-
-
-def _people(around: Json) -> People:
-    """The name and role of each user that an object lists next to its tickets, by id."""
-    found: dict[str, tuple[str, str]] = {}
-    for key in ("users", "agents", "contacts", "customers", "people", "members"):
-        listed = around.get(key)
-        for one in listed if isinstance(listed, list) else []:
-            if isinstance(one, dict) and one.get("id"):
-                role = text_in(one.get("role")) or {"users": "", "people": "", "members": ""}.get(key, key[:-1])
-                found[name_in(one["id"])] = (name_in({**one, "id": None}), role)
-    return found

@@ -10,63 +10,35 @@ from typing import Any
 
 from gradschool.data.assessments import assessments_of
 from gradschool.data.calls import call_of
-from gradschool.data.formats import plain
+from gradschool.data.formats import keys_by_name, plain
 from gradschool.prepare.agents import role_word
+from gradschool.prepare.chats.ticket_keys import (
+    AUTHORS,
+    BODIES,
+    BOTS,
+    CUSTOMERS,
+    HAVE_OPENINGS,
+    IDS,
+    INCOMING,
+    INTERNAL_FLAGS,
+    INTERNAL_WORDS,
+    KINDS,
+    KINDS_OF_SPEAKER,
+    LISTS,
+    NAMES,
+    OPENED_BY,
+    OPENED_WITH_TEXT,
+    OPENINGS,
+    OUTGOING,
+    SHOWN,
+    TIMES,
+    TO,
+)
 from gradschool.prepare.chats.values import Json, name_in, objects, plain_text, text_in, time_in
 from gradschool.prepare.dialogue import PROGRAM, Dialogue, Turn, iso
-from gradschool.prepare.rows import MESSAGE_KEYS, SPEAKERS, TURN_LISTS
+from gradschool.prepare.rows import SPEAKERS
 from gradschool.records import Source
 
-LISTS = (
-    *TURN_LISTS,
-    "conversation_parts",
-    "parts",
-    "threads",
-    "notes",
-    "items",
-    "records",
-    "thread",
-    "ticket_comments",
-)
-BODIES = ("plain_body", "body_text", "text_body", "description_text", "body", "html_body", "body_html", *MESSAGE_KEYS)
-OPENINGS = ("description_text", "description", "question", "body", "message", "initial_message")
-HAVE_OPENINGS = {"comments", "replies", "posts", "events", "interactions"}  # next to the first message
-OPENED_BY = (
-    "requester_id",
-    "requester",
-    "customer_id",
-    "customer",
-    "submitter_id",
-    "end_user",
-    "contact",
-    "contact_id",
-)
-# Intercom and Freshdesk say in a word or a number what a turn is.
-INTERNAL_WORDS = (
-    "note",
-    "internal",
-    "private",
-    "whisper",
-    "lineitem",
-    "assignment",
-    "activity",
-    "event",
-    "system_event",
-)
-INTERNAL_FLAGS = ("internal", "private", "is_private", "is_internal", "internal_note", "is_note", "is_internal_note")
-KINDS = ("part_type", "type", "channel", "source_type", "visibility", "kind", "message_type")
-INCOMING = ("incoming", "is_inbound", "inbound", "from_customer", "is_customer")
-OUTGOING = ("from_agent", "outgoing", "is_outbound", "is_agent", "from_me")
-AUTHORS = ("author", "senders", "created_by", "sender", "from", "user", "actor", "agent")
-CUSTOMERS = {"customer", "client", "contact", "end_user", "lead", "visitor"}
-BOTS = ("bot", "workflow", "system_bot", "campaign", "automation")
-TIMES = ("created_at", "created", "timestamp", "date", "sent_at", "time", "created_on", "ts", "updated_at")
-IDS = ("id", "ticket_id", "conversation_id", "uuid", "ticket", "number", "case_id", "chat_id", "dialogue_id", "key")
-KINDS_OF_SPEAKER = ("role", "sender_type", "author_type", "user_type", "speaker_role", "author_role")
-NAMES = (
-    *("speaker", "author", "sender", "from", "sender_name", "user", "name", "participant"),
-    *("author_id", "user_id", "sender_id"),
-)
 MAX_DEPTH, SAMPLE = 3, 5
 
 
@@ -120,8 +92,10 @@ def _source(value: Json) -> Json:
 def ticket(value: Json, source: Source, people: Mapping[str, tuple[str, str]]) -> Iterator[Dialogue]:
     """The dialogue of a ticket; `people` are the name and the role of each id, from a list of users next to it."""
     keys = _keys(value)
-    opener = next((name for key in OPENED_BY if key in keys and (name := _id(value[keys[key]]))), "")
-    people = {**_named_in(value, keys), **people}
+    outside = bool(keys.keys() & HAVE_OPENINGS)  # the first message is not among the turns
+    opened_by = (*OPENED_BY, *(OPENED_WITH_TEXT if outside and _opening_text(value, keys) else ()))
+    opener = next((name for key in opened_by if key in keys and (name := _id(value[keys[key]]))), "")
+    people = {**_named_in(value, keys), **people_of(value), **people}
     turns: list[Turn] = []
     left_out: Counter[str] = Counter()
     untrained = _untrained(value)
@@ -153,12 +127,25 @@ def ticket(value: Json, source: Source, people: Mapping[str, tuple[str, str]]) -
     )
     dates = [time_in(value.get(keys[key])) for key in TIMES if key in keys]
     at = next((time for time in dates if time is not None), turns[-1].at if turns else None)
-    yield Dialogue(name, tuple(turns), source, iso(at), left_out=left_out)
+    unopened = outside and not first and not any(turn.role for turn in turns)
+    yield Dialogue(name, tuple(turns), source, iso(at), left_out=left_out, unopened=unopened)
 
 
 def _keys(value: Json) -> dict[str, str]:
     """The keys by their plain names, without underscores before them: senderName and _sender_name are sender_name."""
     return {plain(key).lstrip("_"): key for key in reversed(list(value)) if isinstance(key, str)}
+
+
+def people_of(around: Json) -> dict[str, tuple[str, str]]:
+    """The name and role of each user that an object lists next to its tickets or turns, by id."""
+    found: dict[str, tuple[str, str]] = {}
+    for key in ("users", "agents", "contacts", "customers", "people", "members"):
+        for one in objects(around.get(key)):
+            if one.get("id"):
+                role = text_in(one.get("role") or one.get("type"))
+                role = role or {"users": "", "people": "", "members": ""}.get(key, key[:-1])
+                found[name_in(one["id"])] = (name_in({**one, "id": None}), role)
+    return found
 
 
 def _named_in(value: Json, keys: Mapping[str, str]) -> dict[str, tuple[str, str]]:
@@ -180,7 +167,9 @@ def _named_in(value: Json, keys: Mapping[str, str]) -> dict[str, tuple[str, str]
 def _id(value: Any) -> str:
     """The id of a person, or the name if there is no id."""
     if isinstance(value, dict):
-        return next((name_in(value[key]) for key in ("id", "email", "name") if value.get(key)), "")
+        keys = keys_by_name(value)
+        words = (keys[word] for word in ("id", "account_id", "email", "login") if word in keys)
+        return next((name for key in words if (name := name_in(value[key]))), "") or name_in(value)
     return name_in(value)
 
 
@@ -192,11 +181,11 @@ def _body(turn: Json) -> str:
 def _is_internal(turn: Json) -> bool:
     """Whether a turn is a note that the customer never sees, or no message at all."""
     keys = _keys(turn)
-    if "public" in keys and turn[keys["public"]] in (False, 0, "false", "False", "no"):
+    if any(SHOWN.fullmatch(key) and turn[keys[key]] in (False, 0, "false", "False", "no") for key in keys):
+        return True
+    if isinstance(turn.get(keys.get("visibility", "")), dict):  # the group that sees it, in Jira
         return True
     if any(flag in keys and turn[keys[flag]] in (True, 1, "true", "True", "yes") for flag in INTERNAL_FLAGS):
-        return True
-    if "is_public" in keys and turn[keys["is_public"]] in (False, "false", "False"):
         return True
     if "message_type" in keys and turn[keys["message_type"]] == 2:  # what happened, in Chatwoot
         return True
@@ -233,6 +222,8 @@ def _direction(turn: Json, keys: Mapping[str, str]) -> str:
         for flag in flags:
             if flag in keys and isinstance(turn[keys[flag]], bool | int):
                 return yes if turn[keys[flag]] else no
+    if to := TO.fullmatch(plain(str(turn.get(keys.get("kind", ""))))):
+        return "user" if to["asks"] else "assistant"
     kind = turn.get(keys.get("message_type", ""))
     if kind in (0, 1) and not isinstance(kind, bool):  # Chatwoot
         return "assistant" if kind else "user"
@@ -246,7 +237,8 @@ def _speaker(turn: Json, people: Mapping[str, tuple[str, str]]) -> tuple[str, st
         author = turn.get(keys.get(key, ""))
         author = author[0] if isinstance(author, list) and author else author
         if isinstance(author, dict):
-            kind = next((text_in(author[word]) for word in ("role", "type", "kind") if author.get(word)), "")
+            kind = next((text_in(author[word]) for word in ("role", "type", "kind", "t") if author.get(word)), "")
+            kind = {"v": "visitor", "a": "agent"}.get(kind, kind)  # in tawk.to
             known = people.get(_id(author), ("", ""))
             return name_in(author) or known[0] or kind, kind or known[1]
     for key in ("author_id", "user_id", "sender_id"):
@@ -270,12 +262,17 @@ def _opening(
         return replace(turn, role=turn.role or "user") if turn.text not in said[:1] else None
     if not keys.keys() & HAVE_OPENINGS and not any(INCOMING[0] in turn for turn in turns_of(value) or ()):
         return None
-    text = next((text for key in OPENINGS if key in keys and (text := plain_text(value[keys[key]]))), "")
+    text = _opening_text(value, keys)
     if not text or " ".join(text.split()) in (" ".join(one.split()) for one in said[:1]):
         return None
-    given = value.get(keys.get("requester", ""))
+    openers = (value.get(keys[key]) for key in ("requester", *OPENED_WITH_TEXT) if key in keys)
+    given = next((one for one in openers if isinstance(one, dict) and opener in ("", _id(one))), None)
     name = people.get(opener, ("", ""))[0] or name_in(given) or opener or "user"
     return Turn(name, text, role="user", aliases=(opener,) if opener else ())
+
+
+def _opening_text(value: Json, keys: Mapping[str, str]) -> str:
+    return next((text for key in OPENINGS if key in keys and (text := plain_text(value[keys[key]]))), "")
 
 
 def _staff(turns: list[Turn]) -> list[Turn]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from gradschool.data.encoding import repair
+from gradschool.data.formats import keys_by_name
 from gradschool.prepare.mail.html_lines import html_lines
 from gradschool.prepare.mail.lines import paragraphs
 from gradschool.prepare.transcripts.stamps import MARKS
@@ -19,6 +20,9 @@ TAG = re.compile(
 )
 TEXT_KEYS = ("text", "content", "body", "value", "plain")
 MAX_DEPTH = 6
+NAME_KEYS = ("real_name", "display_name", "name", "nickname", "full_name")
+NAME_PARTS = (("first_name", "last_name"), ("first", "last"), ("given_name", "family_name"))
+OTHER_NAMES = ("username", "login", "n", "email", "id")
 
 
 def text_in(value: Any, depth: int = 0) -> str:
@@ -45,11 +49,19 @@ def plain_text(value: Any) -> str:
 def name_in(value: Any) -> str:
     """The name of a person: a string or number, or an object with a name."""
     if isinstance(value, dict):
-        keys = ("real_name", "display_name", "displayName", "name", "nickname", "full_name", "username", "email", "id")
-        return next((name for key in keys if (name := name_in(value.get(key)))), "")
+        keys = keys_by_name(value)
+        whole = (name_in(value[keys[word]]) for word in NAME_KEYS if word in keys)
+        parts = (" ".join(_parts_of_name(value, keys, pair)) for pair in NAME_PARTS)
+        rest = (name_in(value[keys[word]]) for word in OTHER_NAMES if word in keys)
+        return next(filter(None, (*whole, *parts, *rest)), "")
     if isinstance(value, bool) or value is None:
         return ""
     return repair(MARKS.sub("", str(value)))[0].strip() if isinstance(value, str | int) else ""
+
+
+def _parts_of_name(value: Json, keys: Mapping[str, str], pair: tuple[str, str]) -> list[str]:
+    """The first and the last name; nothing if the object has no such keys."""
+    return [name for word in pair if word in keys and (name := name_in(value[keys[word]]))]
 
 
 def time_in(value: Any) -> float | None:

@@ -12,6 +12,10 @@ from gradschool.records import Source
 
 SPEAKER = re.compile(r"(?:<(?P<nick>[^<>\n]{1,60})>|(?P<name>\S[^\n]{0,119}?)\s?(?::(?=\s|$)|：))")
 COLON = re.compile(r"\s?[:：]")
+FROM_TO = re.compile(
+    r"(?:from|von|de|da|van|från|fra|od|от|来自)\s+(?P<name>\S.*?)(?:\s+(?:to|an|à|a|para|naar|till|til|do|кому|到)\s+\S.*)?",
+    re.IGNORECASE,
+)
 MAX_NAME = 120  # characters
 MIN_ALIKE = 3  # messages that begin with the second part of a name
 MAX_NOTICE = 8  # words of a notice that follows a name
@@ -28,6 +32,18 @@ def split_name(text: str, named: Collection[str] = ()) -> tuple[str, str]:
     if not (speaker := SPEAKER.match(text)):
         return "", text
     return " ".join((speaker["nick"] or speaker["name"]).split()), text[speaker.end() :].strip()
+
+
+def undirected(spoken: Sequence[tuple[str, str]], named: Collection[str] = ()) -> list[tuple[str, str]]:
+    """The speakers without the words around them where all have them: "From Ann to Everyone", as Zoom writes.
+
+    A name that the user gives stays as it is.
+    """
+    names = {speaker for speaker, _ in spoken if speaker}
+    if len(names) < 2 or {*named} & {*map(key, names)} or not all(FROM_TO.fullmatch(name) for name in names):
+        return list(spoken)
+    bare = {name: found["name"] for name in names if (found := FROM_TO.fullmatch(name))}
+    return [(bare.get(speaker, speaker), text) for speaker, text in spoken]
 
 
 def with_colons(

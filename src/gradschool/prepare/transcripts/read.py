@@ -13,7 +13,7 @@ from gradschool.prepare.dialogue import Dialogue, Turn, iso
 from gradschool.prepare.transcripts.captions import captions, is_captions
 from gradschool.prepare.transcripts.labels import label_of, labelled, speakers_of
 from gradschool.prepare.transcripts.messages import MIN_DATED, MIN_TURNS, DatedMessage, dated_messages, has_headings
-from gradschool.prepare.transcripts.names import with_colons
+from gradschool.prepare.transcripts.names import undirected, with_colons
 from gradschool.prepare.transcripts.notices import is_notice_name, written
 from gradschool.prepare.transcripts.stamps import MARKS, times_of
 from gradschool.records import Source
@@ -77,7 +77,7 @@ def _dated(dated: Sequence[DatedMessage], name: str, before: int, named: Collect
         for one in dated
     ]
     times = times_of([one.stamp for one in dated])
-    spoken = spoken if headed else with_colons(spoken, times, named)
+    spoken = spoken if headed else with_colons(undirected(spoken, named), times, named)
     counts = Counter(speaker for speaker, _ in spoken)
     own = _own_words([one.marked for one in dated], spoken)
     turns: list[Turn] = []
