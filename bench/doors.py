@@ -95,8 +95,10 @@ def _specialist(folder: Path) -> None:
     read_evidence(folder, read_manifest(folder))
     questions = folder.parent / "more.jsonl"
     questions.write_text(samples.json_lines(samples.PAIRS[:2]))
-    _result(score_specialist(folder, questions, None, None))
-    questions.unlink()
+    try:
+        _result(score_specialist(folder, questions, None, None))
+    finally:
+        questions.unlink()
     _result(carry(folder, folder.parent / "into", with_base=False))
 
 
