@@ -1,4 +1,4 @@
-"""Whether the header of a GGUF file makes sense, before anything is built by it: a hostile one names a million layers.
+"""Whether the header of a GGUF file makes sense, before anything is built by it: those of strangers can say anything.
 
 llama.cpp would refuse most of this too, but only after transformers has built the network and the tokenizer.
 """
@@ -11,7 +11,6 @@ from gradschool.errors import ModelError
 from gradschool.model.gguf_header import ALIGNMENT, Header
 
 MAX_NUMBER = 1 << 31  # of a field about the network: layers, heads, widths, tokens of context
-MAX_LAYERS = 500  # each is built, before it is found that its weights are missing
 POSITIVE = (  # fields of the family that no network has as zero
     *("block_count", "context_length", "embedding_length", "attention.key_length", "attention.value_length"),
     *("attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon", "rope.freq_base"),
@@ -28,7 +27,7 @@ def refuse_unsound(parts: tuple[Header, ...]) -> None:
         for why in _of_tensors(header):
             raise _damaged(header, why)
     rows = next((one.shape[0] for part in parts for one in part.tensors if one.name == EMBEDDING and one.shape), None)
-    for why in (*_of_network(first, sum(len(part.tensors) for part in parts)), *_of_tokenizer(first, rows)):
+    for why in (*_of_network(first), *_of_tokenizer(first, rows)):
         raise _damaged(first, why)
 
 
@@ -54,7 +53,7 @@ def _of_tensors(header: Header) -> Iterator[str]:
         end, before = one.offset + one.bytes, one.name
 
 
-def _of_network(header: Header, tensors: int) -> Iterator[str]:
+def _of_network(header: Header) -> Iterator[str]:
     prefix = f"{header.architecture}."
     for name, value in header.fields.items():
         if name.startswith(prefix) and isinstance(value, int | float) and not abs(value) < MAX_NUMBER:  # also for NaN
@@ -63,8 +62,6 @@ def _of_network(header: Header, tensors: int) -> Iterator[str]:
         value = header.own(name)
         if isinstance(value, int | float) and not (math.isfinite(value) and value > 0):
             yield f"The field {prefix}{name} is {value}."
-    if header.number(f"{prefix}block_count") > max(MAX_LAYERS, tensors):
-        yield f"It names {header.number(f'{prefix}block_count'):,} layers, and holds {tensors} tensors."
 
 
 def _of_tokenizer(header: Header, rows: int | None) -> Iterator[str]:
