@@ -41,10 +41,10 @@ def test_a_sound_header_is_taken() -> None:
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"llama__block_count": 1 << 31}, "block_count is 2147483648"),
+        ({"llama__block_count": 1 << 31}, "block_count is 2,147,483,648"),
         ({"llama__block_count": 0}, "block_count is 0"),
         ({"llama__context_length": 0}, "context_length is 0"),
-        ({"llama__context_length": (1 << 32) - 1}, "context_length is 4294967295"),
+        ({"llama__context_length": (1 << 32) - 1}, "context_length is 4,294,967,295"),
         ({"llama__embedding_length": 1 << 40}, "embedding_length is"),
         ({"llama__attention__layer_norm_rms_epsilon": float("nan")}, "epsilon is nan"),
         ({"llama__rope__freq_base": 0.0}, "freq_base is 0.0"),

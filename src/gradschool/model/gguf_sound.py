@@ -57,7 +57,7 @@ def _of_network(header: Header) -> Iterator[str]:
     prefix = f"{header.architecture}."
     for name, value in header.fields.items():
         if name.startswith(prefix) and isinstance(value, int | float) and not abs(value) < MAX_NUMBER:  # also for NaN
-            yield f"The field {name} is {value}."
+            yield f"The field {name} is {value:,}."
     for name in POSITIVE:
         value = header.own(name)
         if isinstance(value, int | float) and not (math.isfinite(value) and value > 0):
