@@ -177,7 +177,21 @@ def _gguf(content: bytes, chance: random.Random) -> bytes:
     for _ in range(chance.choice((1, 1, 2, 4))):
         at, size = chance.choice(places)
         known = int.from_bytes(content[at : at + size], "little")
-        odd = (0, 1, 2, 3, 9, known - 1, known + 1, 2 * known, 1 << 20, 1 << 31, 1 << 62, 1 << 63, (1 << 64) - 1)
+        odd: tuple[int, ...] = (
+            0,
+            1,
+            2,
+            3,
+            9,
+            known - 1,
+            known + 1,
+            2 * known,
+            1 << 20,
+            1 << 31,
+            1 << 62,
+            1 << 63,
+            (1 << 64) - 1,
+        )
         if chance.random() < 0.1:  # a weight that is no number, near the end
             at, size, odd = len(made) - 4 * chance.randrange(1, 200), 4, (0x7FC00000, 0x7F800000, 0xFF800000)
         made[at : at + size] = (chance.choice(odd) % (1 << 8 * size)).to_bytes(size, "little")
