@@ -38,8 +38,9 @@ def _inner(value: Mapping[str, Any]) -> list[Any] | None:
     """The entries that an object wraps; None if it is an entry itself."""
     keys = keys_by_name(value)
     if "row" in keys and isinstance(value[keys["row"]], dict) and "row_idx" in keys:
-        cut = value.get(keys.get("truncated_cells", ""))
-        return [value[keys["row"]] | ({"exclude": f"the viewer cut off {', '.join(map(str, cut))}"} if cut else {})]
+        cut = value_of(value, keys, "truncated_cells")
+        names = ", ".join(map(str, cut)) if isinstance(cut, list) else ""
+        return [value[keys["row"]] | ({"exclude": f"the viewer cut off {names}"} if names else {})]
     if "translation" in keys and _is_translation(value[keys["translation"]]) and not _is_entry(value):
         return [{key: value[key] for key in value if key != keys["translation"]} | value[keys["translation"]]]
     if "data" in keys and is_texts(value[keys["data"]]) and not _is_entry(value):  # UltraChat

@@ -179,7 +179,7 @@ def _is_internal(turn: Json) -> bool:
     keys = _keys(turn)
     if any(SHOWN.fullmatch(key) and turn[keys[key]] in (False, 0, "false", "False", "no") for key in keys):
         return True
-    if isinstance(turn.get(keys.get("visibility", "")), dict):  # the group that sees it, in Jira
+    if isinstance(value_of(turn, keys, "visibility"), dict):  # the group that sees it, in Jira
         return True
     if any(flag in keys and turn[keys[flag]] in (True, 1, "true", "True", "yes") for flag in INTERNAL_FLAGS):
         return True
