@@ -17,11 +17,16 @@ from gradschool.data.check import check
 from gradschool.data.documents import read_document
 from gradschool.data.read import read_examples
 from gradschool.errors import GradschoolError
+from gradschool.estimate import parameters_of
 from gradschool.examine import examine
 from gradschool.ground.index import Index
 from gradschool.job import read_job
 from gradschool.model.adapter import read_adapter
 from gradschool.model.fake import FakeEngine
+from gradschool.model.gguf_base import folder_of_gguf
+from gradschool.model.gguf_cache import remove
+from gradschool.model.gguf_config import config_of_gguf
+from gradschool.model.gguf_file import read_gguf
 from gradschool.model.local import LocalEngine
 from gradschool.model.rendering import Renderer
 from gradschool.model.template import Refused
@@ -95,8 +100,10 @@ def _specialist(folder: Path) -> None:
     read_evidence(folder, read_manifest(folder))
     questions = folder.parent / "more.jsonl"
     questions.write_text(samples.json_lines(samples.PAIRS[:2]))
-    _result(score_specialist(folder, questions, None, None))
-    questions.unlink()
+    try:
+        _result(score_specialist(folder, questions, None, None))
+    finally:
+        questions.unlink()
     _result(carry(folder, folder.parent / "into", with_base=False))
 
 
@@ -104,6 +111,16 @@ def _base(folder: Path) -> None:
     engine = LocalEngine(folder, name="base")
     assert engine.identity.weights
     [*engine.answer([QUESTION], Decoding(max_new_tokens=2))]
+
+
+def _gguf(file: Path) -> None:
+    """Convert it, after it is listed and measured as `bases` and `fit` do."""
+    parameters_of(config_of_gguf(read_gguf(file)))
+    folder = _result(folder_of_gguf(file))
+    try:
+        _base(folder)
+    finally:
+        remove(folder)
 
 
 @cache
@@ -230,6 +247,7 @@ DOORS = (
     Door("specialists", samples_of_models.specialists, _specialist),
     Door("adapters", samples_of_models.adapters, _adapter),
     Door("bases", samples_of_models.bases, _base),
+    Door("gguf", samples_of_models.ggufs, _gguf),
     Door("templates", samples_of_models.templates, _template),
     Door("server", samples_of_models.bodies, _server),
 )

@@ -42,6 +42,7 @@ REFUSALS = (GradschoolError, Unreadable)
 SLOW = 15.0  # seconds of processor time for one input
 MEMORY = 4_000_000_000  # bytes for one input, above what the process has
 FORBIDDEN = ("socket.connect", "os.system", "os.exec", "os.posix_spawn", "pickle.find_class", "subprocess.Popen")
+OWN_PORTS = 1024  # from here on, the system gives them to servers that ask for any
 LINES = 30  # of a traceback
 TURNS = 20  # of each door
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
@@ -75,7 +76,10 @@ class Watch:
 
 
 def _own_child(event: str, arguments: tuple[Any, ...]) -> bool:
-    """Whether a program is a child that converts documents or renders templates."""
+    """Whether a program is a child that converts documents, renders templates or runs a file in llama.cpp."""
+    if event == "socket.connect":  # to llama.cpp, which is such a child
+        address = arguments[1]
+        return isinstance(address, tuple) and address[0] == "127.0.0.1" and address[1] >= OWN_PORTS
     command = [str(part) for part in arguments[1]] if event == "subprocess.Popen" else []
     return command[:3] == [sys.executable, "-P", "-m"] and command[3].startswith("gradschool.")
 
@@ -200,7 +204,8 @@ def _numbers(first: int, only: bool) -> Iterator[int]:
 
 def main(seconds: float, only: str, seed: int, number: int | None, keep: Path) -> int:
     """Give inputs to each door, or to one; returns the number of kinds of findings."""
-    os.environ |= {"HF_HUB_OFFLINE": "1", "XDG_CONFIG_HOME": tempfile.mkdtemp(prefix="fuzz-config-")}
+    own = {name: tempfile.mkdtemp(prefix="fuzz-") for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME")}
+    os.environ |= {"HF_HUB_OFFLINE": "1", **own}
     doors = [door for door in DOORS if door.name == only or not only]
     if not doors:
         sys.exit(f"There is no door {only!r}: {', '.join(door.name for door in DOORS)}.")

@@ -8,7 +8,7 @@ import struct
 import tomllib
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -166,10 +166,79 @@ def _zip(content: bytes, chance: random.Random) -> bytes:
     return with_bytes(out.getvalue(), chance) if chance.random() < 0.1 else out.getvalue()
 
 
+GGUF_SIZES = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}  # bytes of numbers, by type
+GGUF_TEXT, GGUF_LIST = 8, 9
+
+
+def _gguf(content: bytes, chance: random.Random) -> bytes:
+    """One number in its header changed (a count, a length, a type, a size, a place), or one of its weights."""
+    places = list(_gguf_places(content))
+    made = bytearray(content)
+    for _ in range(chance.choice((1, 1, 2, 4))):
+        at, size = chance.choice(places)
+        known = int.from_bytes(content[at : at + size], "little")
+        odd: tuple[int, ...] = (
+            0,
+            1,
+            2,
+            3,
+            9,
+            known - 1,
+            known + 1,
+            2 * known,
+            1 << 20,
+            1 << 31,
+            1 << 62,
+            1 << 63,
+            (1 << 64) - 1,
+        )
+        if chance.random() < 0.1:  # a weight that is no number, near the end
+            at, size, odd = len(made) - 4 * chance.randrange(1, 200), 4, (0x7FC00000, 0x7F800000, 0xFF800000)
+        made[at : at + size] = (chance.choice(odd) % (1 << 8 * size)).to_bytes(size, "little")
+    return bytes(made)
+
+
+def _gguf_places(content: bytes) -> Iterator[tuple[int, int]]:
+    """Where the numbers of a header are, and their sizes; of long lists, the first and the last few."""
+    at = 4
+
+    def number(size: int) -> int:
+        nonlocal at
+        at += size
+        return int.from_bytes(content[at - size : at], "little")
+
+    yield from ((4, 4), (8, 8), (16, 8))
+    _, tensors, fields = number(4), number(8), number(8)
+    for _ in range(fields):
+        yield at, 8
+        at += number(8)  # its name
+        yield at, 4
+        kind, count = number(4), 1
+        if kind == GGUF_LIST:
+            yield from ((at, 4), (at + 4, 8))
+            kind, count = number(4), number(8)
+        for item in range(count):
+            size = GGUF_SIZES.get(kind, 8)
+            if item < 3 or item > count - 3:
+                yield at, size
+            length = number(size)
+            at += length if kind == GGUF_TEXT else 0
+    for _ in range(tensors):
+        yield at, 8
+        at += number(8)
+        yield at, 4
+        dimensions = number(4)
+        yield from ((at + 8 * n, 8) for n in range(dimensions))
+        at += 8 * dimensions
+        yield from ((at, 4), (at + 4, 8))
+        at += 12
+
+
 BY_ENDING: dict[str, Callable[[bytes, random.Random], bytes]] = {
     ".jsonl": _jsonl,
     ".json": _json,
     ".toml": _toml,
     ".safetensors": _safetensors,
+    ".gguf": _gguf,
     **dict.fromkeys((".zip", ".xlsx", ".docx", ".epub"), _zip),
 }

@@ -15,14 +15,18 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from bench.samples import MARKDOWN, PAIRS, Sample, folder_of, json_lines, one_file, sealed
 from bench.tiny_tokenizer import tiny_tokenizer
 from gradschool import api
+from gradschool.export.gguf import About, write_gguf
+from gradschool.export.template import standalone_template
 from gradschool.ground.index import build_index
 from gradschool.model.adapter import save_adapter
+from gradschool.model.local import LocalEngine
 from gradschool.model.lora import attach, lora_layers
 from gradschool.model.rendering import CHATML
 from gradschool.package.manifest import MANIFEST
-from gradschool.settings import Ground
+from gradschool.settings import Ground, NumberFormat
 
 SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+FORMS: tuple[NumberFormat, ...] = ("f32", "q8_0")
 SIZES: dict[str, Any] = {
     "vocab_size": 280,
     "hidden_size": 16,
@@ -77,6 +81,17 @@ def bases(place: Path) -> list[Sample]:
     network().save_pretrained(place)
     tiny_tokenizer("the boat is in the harbour", 270, SPECIAL).save_pretrained(place)
     return [folder_of(place)]
+
+
+def ggufs(place: Path) -> list[Sample]:
+    """The base in files of GGUF, in two number formats."""
+    bases(place)
+    engine = LocalEngine(place, name="base")
+    files = [(form, place / f"{form}.gguf") for form in FORMS]
+    for form, file in files:
+        for _ in write_gguf(engine.network, engine.chat, standalone_template(engine.chat), file, form, About("b", "b")):
+            pass
+    return [one_file(file.name, file.read_bytes()) for _, file in files]
 
 
 def adapters(place: Path) -> list[Sample]:

@@ -347,7 +347,10 @@ def test_the_environment_lists_what_a_result_depends_on(run: Run) -> None:
     assert run.environment is None
 
 
-@pytest.mark.parametrize("name", ["done/taxes.txt", "events.jsonl", "environment.json", "specialist/own.txt"])
+@pytest.mark.parametrize(
+    "name",
+    ["done/taxes.txt", "work/taxes.txt", "answers/a.txt", "events.jsonl", "environment.json", "specialist/own.txt"],
+)
 def test_a_folder_with_files_of_the_user_is_refused_and_stays(tmp_path: Path, name: str) -> None:
     mine = tmp_path / "mine" / name
     mine.parent.mkdir(parents=True)

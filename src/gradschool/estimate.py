@@ -23,7 +23,7 @@ from gradschool.files import read_json
 from gradschool.hub_pages import page_of
 from gradschool.job import Job
 from gradschool.model.folders import model_folder
-from gradschool.model.foreign import refuse_kernels
+from gradschool.model.foreign import refuse_config
 from gradschool.model.gguf_config import config_of_gguf
 from gradschool.model.gguf_file import read_gguf
 from gradschool.model.hub import no_config_on_hub
@@ -214,7 +214,7 @@ def config_of(base: str) -> PreTrainedConfig:
             )
         folder = _from_hub(base, page.revision if page else None)
     try:
-        refuse_kernels(folder, read_json(folder / "config.json"))
+        refuse_config(folder, read_json(folder / "config.json"))
         return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)  # type: ignore[no-any-return]
     except ModelError:
         raise

@@ -138,7 +138,7 @@ class Run:
                     "Runs are never overwritten.",
                     f"continue it with `{resume_command(folder)}`, or choose another folder with --run.",
                 )
-            places = {name: folder / name for name in (*MADE_FIRST, "done", PACKED)}
+            places = {name: folder / name for name in (*MADE_FIRST, *STEPS, PACKED)}
             if others := [name for name, place in places.items() if place.is_file() or place.is_dir()]:
                 raise UsageError(
                     f"{folder} holds files that are not of a run: {', '.join(others)}.",

@@ -168,7 +168,8 @@ def _incumbent(job: Job, run: Run | None, data: Dataset, measure: Measure, level
         yield Note(without_answer(comparison), "warning")
     if run:
         yield Note(comparison.proof.sentence(), "info" if comparison.proof.possible else "warning")
-        write_lines(run.incumbent_answers, [{"id": row.id, "answer": asdict(row.answer)} for row in comparison.test])
+        given = [(one.id, answer) for one in found.answered(data.test) for answer in found.answers[one.id]]
+        write_lines(run.incumbent_answers, [{"id": id_, "answer": asdict(answer)} for id_, answer in given])
     return comparison
 
 

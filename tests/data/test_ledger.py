@@ -128,6 +128,26 @@ def test_a_ledger_that_cannot_be_read_says_what_to_do(tmp_path: Path) -> None:
         expected_use(examples(0, 5), 0.05, tmp_path)
 
 
+@pytest.mark.parametrize(
+    "line", ['{"id": "a", "error_budget": 0}', '{"id": "a", "spent": -1}', '{"id": "a", "spent": NaN}']
+)
+def test_numbers_that_no_climb_writes_are_refused(line: str, tmp_path: Path) -> None:
+    (tmp_path / LEDGER).write_text(line + "\n")
+    with pytest.raises(DamagedError, match="ledger"):
+        claimed(tmp_path / "first", examples(0, 20))
+
+
+def test_a_ledger_that_leads_elsewhere_gets_no_line(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.txt"
+    mine.write_text("mine\n")
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    (runs / LEDGER).symlink_to(mine)
+    with pytest.raises(DamagedError, match="is a link"):
+        claimed(runs / "first", examples(0, 20))
+    assert mine.read_text() == "mine\n"
+
+
 def test_a_ledger_that_cannot_be_written_gives_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path, row: object) -> None:
         with disk_errors(path):

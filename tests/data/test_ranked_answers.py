@@ -101,3 +101,9 @@ def test_a_question_is_asked_whatever_its_answers_are_worth():
     row = {"question": "Why mills?", "answers": [{"text": BAD, "score": -2}]}
     for asked in (row, row | {"response_a": BAD, "response_b": BAD, "winner": "tie"}):
         assert [one.content for one in reader_of([asked], Data()).question(asked).messages] == ["Why mills?"]
+
+
+@pytest.mark.parametrize("empty", ["", "Borth."])
+def test_a_key_without_a_name_is_no_answer(empty):
+    row = {"": empty, "question": "Why mills?", "answers": FORMS["accepted"]}
+    assert best_answer(row, keys_by_name(row))[0] == GOOD

@@ -8,8 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from finish import finish
+from gradschool.bounded import Limits
 from gradschool.data.normalize import words
 from gradschool.errors import DamagedError, DataError, ResourceError
+from gradschool.ground import tried
 from gradschool.ground.index import Index, build_index, index_passages
 from gradschool.settings import Ground
 from small_documents import passage
@@ -288,3 +290,20 @@ def test_damage_is_found_when_opening(index: Index, tmp_path: Path) -> None:
     shutil.rmtree(emptied / "lance" / "passages.lance")
     with pytest.raises(DamagedError, match="LanceDB"):
         Index.open(emptied).search("king", 1)
+
+
+def test_a_table_is_tried_in_a_child_unless_it_was_built_or_tried_here(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = Path(shutil.copytree(index.folder, tmp_path / "copied"))
+    with monkeypatch.context() as patched:
+        patched.setattr(tried, "replies", lambda *_: pytest.fail("it was built here"))
+        assert Index.open(copied).search("king", 1)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "elsewhere"))
+    small = Limits(memory=1_000_000)  # as a file that asks for any amount of it
+    with pytest.raises(DamagedError, match="is not a complete index") as caught:
+        tried.try_table(copied, copied / "lance", small)
+    assert "Reading its table with LanceDB" in caught.value.why
+    tried.try_table(copied, copied / "lance")
+    monkeypatch.setattr(tried, "replies", lambda *_: pytest.fail("it was tried here"))
+    tried.try_table(copied, copied / "lance", small)

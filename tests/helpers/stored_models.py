@@ -1,5 +1,6 @@
 """Small models as they lie on a machine: a GGUF file, and Ollama's store."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -30,8 +31,8 @@ def written(path: Path, architecture: str = "llama", kind: str = "model", tokens
 def stored(store: Path, name: str, tag: str, files: dict[str, bytes], host: str = "registry.ollama.ai/library") -> None:
     """Put a model into a store, its layers by kind."""
     layers = []
-    for number, (kind, content) in enumerate(files.items()):
-        digest = f"{abs(hash((name, tag, kind))):064x}"[:63] + str(number)
+    for kind, content in files.items():
+        digest = hashlib.sha256(content).hexdigest()
         (store / "blobs").mkdir(parents=True, exist_ok=True)
         (store / "blobs" / f"sha256-{digest}").write_bytes(content)
         layers.append({"mediaType": LAYER + kind, "digest": f"sha256:{digest}", "size": len(content)})

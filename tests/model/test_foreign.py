@@ -40,6 +40,14 @@ def test_usual_values_are_no_code(tmp_path: Path) -> None:
     refuse_kernels(tmp_path, {"_attn_implementation": "sdpa", "attn_implementation": {"": "eager"}, "a": [None, "b/c"]})
 
 
+@pytest.mark.parametrize("key", ["num_hidden_layers", "n_layers", "num_local_experts", "num_key_value_heads"])
+def test_a_network_that_cannot_be_built_is_refused_at_once(key: str, base: Path, here: Path) -> None:
+    value = 0 if key.endswith("heads") else 1 << 31
+    edit(shutil.copytree(base, here / "model"), "config.json", lambda c: c.update({key: value}))
+    refused = small_job.run("fit", "model")
+    assert refused.exit_code == 5 and ("cannot be built" if value == 0 else key) in refused.stderr
+
+
 def test_fit_refuses_such_a_config(base: Path, here: Path) -> None:
     edit(shutil.copytree(base, here / "model"), "config.json", lambda c: c.update(attn_implementation="owner/kernel"))
     refused = small_job.run("fit", "model")

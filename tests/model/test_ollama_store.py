@@ -1,5 +1,6 @@
 """Models in Ollama's store are found by name; what is missing or cannot be read is named."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from gradschool.errors import ModelError
-from gradschool.model.ollama_store import find, listed, models
+from gradschool.model.ollama_store import MAX_TEXT, find, listed, models
 from stored_models import stored
 
 
@@ -108,3 +109,29 @@ def test_without_a_store_the_remedies_are_said(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(ModelError, match="no model 'tulip'") as caught:
         find("tulip")
     assert "OLLAMA_MODELS" in caught.value.why and "ollama pull tulip" in caught.value.fix
+
+
+def test_a_text_that_is_not_what_its_name_says_is_not_shown(store: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("private words")
+    [text] = [blob for blob in (store / "blobs").iterdir() if blob.read_bytes() == b"Be  kind."]
+    text.unlink()
+    text.symlink_to(secret)
+    with pytest.raises(ModelError, match="is not the file that Ollama stored") as caught:
+        find("tulip")
+    assert "private" not in str(caught.value)
+
+
+def test_a_pipe_in_place_of_a_manifest_is_passed_over(store: Path) -> None:
+    os.mkfifo(store / "manifests/registry.ollama.ai/library/tulip/pipe")
+    assert {model.name for model in models()} >= {"tulip:8b"}
+    with pytest.raises(ModelError, match="no model"):
+        find("tulip:pipe")
+
+
+def test_a_manifest_of_any_size_is_not_read(store: Path) -> None:
+    manifest = store / "manifests/registry.ollama.ai/library/tulip/latest"
+    manifest.write_text(" " * (MAX_TEXT + 1))
+    with pytest.raises(ModelError, match="is not a manifest of Ollama's") as caught:
+        find("tulip")
+    assert "more than" in caught.value.why

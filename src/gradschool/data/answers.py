@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gradschool.data.column_languages import english
-from gradschool.data.formats import NoConversation, as_text, keys_by_name, plain
+from gradschool.data.formats import NoConversation, as_text, keys_by_name, plain, value_of
 
 # Keys whose list holds several right answers; in others (`output`, `labels`), a list may be the answer itself.
 ALTERNATIVES = re.compile(
@@ -105,7 +105,7 @@ def _of_object(value: Mapping[str, Any], key: str, notes: set[str]) -> list[str]
         return _of_drop({plain(name): inner for name, inner in value.items()}, notes)
     if rest and rest <= {*SPANS, "yes_no_answer", "long_answer", "long_answer_candidates"}:
         spans = [found for word in SPANS if word in keys and (found := _texts(value[keys[word]], "answers", notes))]
-        yes_no = _yes_no(value.get(keys.get("yes_no_answer", "")))
+        yes_no = _yes_no(value_of(value, keys, "yes_no_answer"))
         return spans[0] if spans else [yes_no] if yes_no else []
     return None
 

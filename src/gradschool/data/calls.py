@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from gradschool.data.formats import CONVERSATIONS, is_messages, keys_by_name, plain, role_of
+from gradschool.data.formats import CONVERSATIONS, is_messages, keys_by_name, plain, role_of, value_of
 
 REQUESTS = (  # keys that hold a request
     *("request", "body", "params", "kwargs", "request_body", "model_input", "sample", "invocation_params", "input"),
@@ -89,7 +89,7 @@ def _is_name(value: Any) -> bool:
 
 def _is_request(value: Mapping[str, Any], keys: Mapping[str, str]) -> bool:
     """Whether a row without a reply is a request of a batch, not an example."""
-    held = (value.get(keys.get(word, "")) for word in ("body", "params", "request", "model_input"))
+    held = (value_of(value, keys, word) for word in ("body", "params", "request", "model_input"))
     return _is_batched(keys) and any(isinstance(one, dict) for one in held)
 
 
@@ -120,7 +120,7 @@ def _reply(value: Any, depth: int) -> Reply | None:
         return found
     keys = keys_by_name(value)
     for word in REPLIES:
-        inner = _read(value.get(keys.get(word, "")))
+        inner = _read(value_of(value, keys, word))
         if isinstance(inner, list) and depth and is_messages(inner) and role_of(_role(inner[-1])) == "assistant":
             return inner[-1], _stop(value.get("finish_reason")), ""
         if found := _reply(inner, depth + 1):
@@ -232,16 +232,16 @@ def _question(value: Any, depth: int, *, replied: bool) -> list[Any] | None:
     keys = keys_by_name(value)
     system = _system(value, keys)
     for word in CONVERSATIONS:
-        turns = value.get(keys.get(word, ""))
+        turns = value_of(value, keys, word)
         if isinstance(turns, list) and is_messages(turns):
             return [*system, *_asked(turns)]
-    prompt = value.get(keys.get("prompt", ""))
+    prompt = value_of(value, keys, "prompt")
     if isinstance(prompt, str) and (depth or replied):
         return [*system, {"role": "user", "content": prompt}]
     if isinstance(prompt, list) and is_messages(prompt) and replied:
         return [*system, *_asked(prompt)]
     for word in REQUESTS:
-        if found := _question(_read(value.get(keys.get(word, ""))), depth + 1, replied=replied):
+        if found := _question(_read(value_of(value, keys, word)), depth + 1, replied=replied):
             return [*system, *found]
     return None
 
@@ -257,7 +257,7 @@ def _asked(turns: list[Any]) -> Iterator[Any]:
 def _system(value: Mapping[str, Any], keys: Mapping[str, str]) -> list[Any]:
     """The system message that a request holds next to its messages."""
     for word in ("system", "instructions", "system_instruction"):
-        given = value.get(keys.get(word, ""))
+        given = value_of(value, keys, word)
         given = given.get("parts") if isinstance(given, dict) else given
         text = given if isinstance(given, str) else _parts(given, "text")["content"] if given else ""
         if isinstance(text, str) and text.strip():

@@ -73,6 +73,11 @@ def keys_by_name(row: Mapping[str, Any]) -> dict[str, str]:
     return {plain(key): key for key in reversed(list(row))}
 
 
+def value_of(row: Mapping[str, Any], keys: Mapping[str, str], word: str) -> Any:
+    """The value of the key with a plain name (see `keys_by_name`); None if there is none. A key may be empty."""
+    return row[keys[word]] if word in keys else None
+
+
 def spelled(keys: Iterable[str], name: str | None) -> str:
     """The key that a name means, however it is spelled; empty if there is none."""
     return next((key for key in keys if plain(key) == plain(name)), "") if name else ""

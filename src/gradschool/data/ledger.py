@@ -11,13 +11,17 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from gradschool.data.normalize import normalized_question
 from gradschool.data.proof import part_of_later_climb
-from gradschool.errors import ResourceError
+from gradschool.errors import DamagedError, ResourceError
 from gradschool.files import append_line, read_rows, sha256_of
 from gradschool.records import Example, Note, Use, Work
 from gradschool.run import RUNS, Key, Run
+from gradschool.values import Fraction
 
 LEDGER = "ledger.jsonl"
 SAME = 0.1  # an earlier climb used this test set if it asked at least this fraction of its questions
@@ -33,9 +37,9 @@ class Entry:
 
     id: str
     run: str = ""  # the name of its folder
-    error_budget: float = 1.0  # of its job
+    error_budget: Annotated[float, Field(gt=0, le=1)] = 1.0  # of its job
     questions: tuple[str, ...] = ()
-    spent: float | None = None  # of the error probability: the budget while it climbs, then what it used
+    spent: Fraction | None = None  # of the error probability: the budget while it climbs, then what it used
 
 
 def folder_of(run: Run | None) -> Path:
@@ -139,7 +143,10 @@ def _spent(entries: Sequence[Entry]) -> dict[str, float]:
 
 
 def _read(folder: Path) -> list[Entry]:
-    return read_rows(folder / LEDGER, Entry, "move it away; the climbs that it names then no longer count.")
+    path, fix = folder / LEDGER, "move it away; the climbs that it names then no longer count."
+    if path.is_symlink() or (path.exists() and not path.is_file()):  # lines would be added to whatever it leads to
+        raise DamagedError(f"{path} is a link, or not a file.", "Climbs add lines to it.", fix)
+    return read_rows(path, Entry, fix)
 
 
 def _hash(example: Example) -> str:

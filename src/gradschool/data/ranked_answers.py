@@ -8,7 +8,7 @@ from gradschool.data.answers import printed
 from gradschool.data.assessment_names import word_of
 from gradschool.data.assessment_words import TRUE
 from gradschool.data.assessments import assessments_of
-from gradschool.data.formats import MarkedBad, keys_by_name, plain
+from gradschool.data.formats import MarkedBad, keys_by_name, plain, value_of
 from gradschool.data.sides import SCORES
 
 LISTS = ("completions", "responses", "generations", "candidates", "outputs", "answers", "suggestions", "summaries")
@@ -41,7 +41,7 @@ def best_answer(row: Mapping[str, Any], keys: Mapping[str, str]) -> tuple[Any, l
     MarkedBad if all are marked as bad, or if readers rejected even the best one.
     """
     for word in (*BEST, *GIVEN):
-        if isinstance(value := row.get(keys.get(word, "")), str) and value.strip():  # the row names its answer
+        if word in keys and isinstance(value := row[keys[word]], str) and value.strip():  # the row names its answer
             return (value, [keys[word]], "ideal answer") if word in BEST and _has_list(row, keys) else None
     for key in (keys[word] for word in LISTS if word in keys):
         answers = listed(row[key], key)
@@ -134,7 +134,7 @@ def _by_list(row: Mapping[str, Any], keys: Mapping[str, str], answers: Sequence[
     """The best answer by a list of scores or ranks next to the list of answers, or by its place."""
     for words, sign in ((SCORE_LISTS, 1), (RANKS, -1)):
         for word in words:
-            given = row.get(keys.get(word, ""))
+            given = value_of(row, keys, word)
             if isinstance(given, list) and len(given) == len(answers) and all(map(_is_number, given)):
                 return answers[given.index(max(given) if sign > 0 else min(given))], keys[word]
     key = next((keys[word] for word in PLACES if word in keys), "")

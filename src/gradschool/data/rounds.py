@@ -6,7 +6,7 @@ from typing import Any
 
 from gradschool.data.answers import answers_of
 from gradschool.data.choices import OPTIONS
-from gradschool.data.formats import NoConversation, as_text, keys_by_name, plain
+from gradschool.data.formats import NoConversation, as_text, keys_by_name, plain, value_of
 
 QUESTION_TEXTS = ("input_text", "question", "text", "query", "value")
 SPEAKING = {  # keys that say that each question follows from the answers before it, as in CoQA and QuAC
@@ -22,7 +22,7 @@ def rounds(row: Mapping[str, Any]) -> Iterator[dict[str, Any]] | None:
     if "questions" not in map(plain, row):
         return None
     keys = keys_by_name(row)
-    asked = _questions(row.get(keys.get("questions", "")))
+    asked = _questions(value_of(row, keys, "questions"))
     given = _answers(row, keys, len(asked))
     if not asked or len(given) != len(asked):
         return None
@@ -83,10 +83,10 @@ def _text(value: Any, words: Sequence[str]) -> str:
 
 def _answers(row: Mapping[str, Any], keys: Mapping[str, str], count: int) -> list[tuple[str, ...]]:
     """The right answers to each question, the ideal one first; [] if they do not match the questions."""
-    value = row.get(keys.get("answers", ""))
+    value = value_of(row, keys, "answers")
     listed = _in_list(value, count)
     further = [_in_list(row[keys["orig_answers"]], count)] if "orig_answers" in keys else []
-    extra = row.get(keys.get("additional_answers", ""))
+    extra = value_of(row, keys, "additional_answers")
     further += [_in_list(one, count) for one in extra.values()] if isinstance(extra, dict) else []
     found: list[tuple[str, ...]] = []
     for number, answer in enumerate(listed):

@@ -6,7 +6,7 @@ from typing import Any
 
 from gradschool.data.calls import call_of
 from gradschool.data.columns import detect
-from gradschool.data.formats import NoConversation, is_messages, is_texts, keys_by_name, plain
+from gradschool.data.formats import NoConversation, is_messages, is_texts, keys_by_name, plain, value_of
 from gradschool.data.rounds import rounds
 from gradschool.settings import Data
 
@@ -38,14 +38,15 @@ def _inner(value: Mapping[str, Any]) -> list[Any] | None:
     """The entries that an object wraps; None if it is an entry itself."""
     keys = keys_by_name(value)
     if "row" in keys and isinstance(value[keys["row"]], dict) and "row_idx" in keys:
-        cut = value.get(keys.get("truncated_cells", ""))
-        return [value[keys["row"]] | ({"exclude": f"the viewer cut off {', '.join(map(str, cut))}"} if cut else {})]
+        cut = value_of(value, keys, "truncated_cells")
+        names = ", ".join(map(str, cut)) if isinstance(cut, list) else ""
+        return [value[keys["row"]] | ({"exclude": f"the viewer cut off {names}"} if names else {})]
     if "translation" in keys and _is_translation(value[keys["translation"]]) and not _is_entry(value):
         return [{key: value[key] for key in value if key != keys["translation"]} | value[keys["translation"]]]
     if "data" in keys and is_texts(value[keys["data"]]) and not _is_entry(value):  # UltraChat
         return [{key: value[key] for key in value if key != keys["data"]} | {"messages": value[keys["data"]]}]
     if "paragraphs" in keys and (paragraphs := _objects(value[keys["paragraphs"]])):
-        title = value.get(keys.get("title", ""))
+        title = value_of(value, keys, "title")
         group = {"group": title} if isinstance(title, str) and title else {}
         return [group | paragraph for paragraph in paragraphs]
     if "qas" in keys and "context" in keys and (asked := _objects(value[keys["qas"]])):

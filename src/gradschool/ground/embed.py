@@ -12,7 +12,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from gradschool.errors import ModelError
 from gradschool.files import sha256, sha256_of
-from gradschool.model.foreign import check_tokenizer, refuse_kernels
+from gradschool.model.foreign import check_tokenizer, refuse_config
 from gradschool.model.loading import hash_files
 from gradschool.model.places import name_of
 from gradschool.panics import panics_as_errors
@@ -43,7 +43,7 @@ class Embedder:
             if not self.in_folder:
                 folder = Path(snapshot_download(name, revision=revision, allow_patterns=WANTED))
                 self.revision = folder.name
-            refuse_kernels(folder, _json(folder / "config.json"))
+            refuse_config(folder, _json(folder / "config.json"))
             check_tokenizer(folder)
             with panics_as_errors():
                 self._tokenizer: Any = AutoTokenizer.from_pretrained(

@@ -22,6 +22,7 @@ from gradschool.files import list_of, new_folder, read_json, read_lines, sha256,
 from gradschool.ground.copies import originals, spread
 from gradschool.ground.folding import folded, respelled, without_accents
 from gradschool.ground.passages import split_document
+from gradschool.ground.tried import remember_table, try_table
 from gradschool.model.places import remember, remembered, without_place
 from gradschool.panics import panics_as_errors
 from gradschool.records import Note, Passage, Progress, Work
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from gradschool.ground.embed import Embedder
 
 FORMAT: Final = 1
-TABLE = "passages"
+TABLE, TABLE_FOLDER = "passages", "lance"
 DEPTH = 50  # passages from each search, of which the best are fused or chosen
 MAX_QUERY = 20_000  # characters; the rest of a query is ignored
 # Lucene's English stop words and English question words, chosen on the validation questions of fairytaleqa
@@ -94,7 +95,7 @@ def index_passages(
     with new_folder(folder) as new:
         write_lines(new / "passages.jsonl", (asdict(passage) for passage in passages))
         firsts = originals(passages)
-        yield from _write_table(new / "lance", passages, firsts, embedder)
+        yield from _write_table(new / TABLE_FOLDER, passages, firsts, embedder)
         manifest = IndexManifest(
             documents=hashes or {},
             passages=len(passages),
@@ -109,6 +110,7 @@ def index_passages(
             ),
         )
         write_json(new / "manifest.json", manifest.model_dump())
+    remember_table(folder / TABLE_FOLDER)
     if embedder and embedder.in_folder:
         yield from remember(embedder.hash, embedder.folder)
     yield Note(f"The index has {len(passages)} passages from {len({p.file for p in passages})} documents.")
@@ -156,7 +158,7 @@ class Index:
             passages = list_of(Passage).validate_python(read_lines(folder / "passages.jsonl"))
         except (OSError, ValueError) as error:
             raise _damaged(folder, f"{type(error).__name__}: {error}") from error
-        if not intact or not (folder / "lance").is_dir():
+        if not intact or not (folder / TABLE_FOLDER).is_dir():
             raise _damaged(folder, "Its files do not match its manifest.")
         return cls(folder, passages, manifest)
 
@@ -207,15 +209,16 @@ class Index:
 
     @cached_property
     def _table(self) -> Any:
+        try_table(self.folder, self.folder / TABLE_FOLDER)
         import lancedb
 
-        return lancedb.connect(self.folder / "lance").open_table(TABLE)
+        return lancedb.connect(self.folder / TABLE_FOLDER).open_table(TABLE)
 
     def _full_text(self, words: str, k: int) -> Iterator[tuple[int, float]]:
         each = re.findall(r"\w+", words)
         common = self.manifest.folded and COMMON.issuperset(each)
         stops = [word for word in each if common and word in STOPS]
-        for query in (_match(words, "words"), *([_match(" ".join(stops), "stops")] if stops else ())):
+        for query in (match(words, "words"), *([match(" ".join(stops), "stops")] if stops else ())):
             found = self._table.search(query, query_type="fts")
             found = found.select(["number", "_score"]).limit(max(k, DEPTH))
             if rows := found.to_list():
@@ -229,7 +232,7 @@ class Index:
         found = (
             self._table.search(query_type="hybrid", vector_column_name="vector")
             .vector(vector)
-            .text(_match(words, "words"))
+            .text(match(words, "words"))
             .distance_type("dot")
             .rerank(RRFReranker())
             .limit(max(k, DEPTH))
@@ -316,7 +319,7 @@ def _write_table(
     yield Progress("indexing passages", len(texts), len(texts), "passages")
 
 
-def _match(words: str, column: str) -> Any:
+def match(words: str, column: str) -> Any:
     """A query as an object, which needs no escaping of operators."""
     from lancedb.query import MatchQuery
 

@@ -1,5 +1,6 @@
 """What the config and the tokenizer of a model of others may not do: fetch code, or take any time and memory."""
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +29,21 @@ KERNELS = ("attn_implementation", "experts_implementation")
 OWN_BASES = Path(__file__).parents[1] / "bases"  # that come with gradschool
 
 
+COUNTS, MAX_COUNT = re.compile(r".*(layers?|blocks?|experts)"), 10_000  # each one is built, before weights are read
+
+
+def refuse_config(folder: Path, config: Any) -> None:
+    """Raise ModelError for a config that names code on the Hub, or parts that no network has as many of."""
+    refuse_kernels(folder, config)
+    for key, value in _items(config):
+        if isinstance(value, int) and value > MAX_COUNT and COUNTS.fullmatch(str(key)):
+            raise ModelError(
+                f"The config of the model in {folder} is damaged.",
+                f"It says that {key} is {value:,}; at most {MAX_COUNT:,} are expected.",
+                "download the model again.",
+            )
+
+
 def refuse_kernels(folder: Path, config: Any) -> None:
     """Raise ModelError if a config, or a part of one, chooses code by name, which would be fetched from the Hub."""
     if chosen := next(_chosen(config), None):
@@ -40,13 +56,18 @@ def refuse_kernels(folder: Path, config: Any) -> None:
 
 
 def _chosen(config: Any) -> Iterator[tuple[str, str]]:
+    for key, value in _items(config):
+        if str(key).strip("_").removesuffix("_internal") in KERNELS:
+            yield from ((key, name) for name in _names(value) if "/" in name)
+
+
+def _items(config: Any) -> Iterator[tuple[Any, Any]]:
+    """All keys of a config and of its parts, with their values."""
     parts = [config]
     while parts:
         part = parts.pop()
         if isinstance(part, dict):
-            for key, value in part.items():
-                if str(key).strip("_").removesuffix("_internal") in KERNELS:
-                    yield from ((key, name) for name in _names(value) if "/" in name)
+            yield from part.items()
             part = list(part.values())
         if isinstance(part, list):
             parts.extend(part)

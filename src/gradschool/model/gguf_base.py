@@ -30,7 +30,9 @@ from gradschool.model.gguf_tokenizer import tokenizer_of_gguf
 from gradschool.model.gguf_tokens import demand_equal_tokens
 from gradschool.model.gguf_weights import SHARD, refuse_other_networks, write_weights
 from gradschool.model.llama_cpp import LlamaCpp, need_llama_cpp
-from gradschool.model.loading import quiet
+from gradschool.model.llama_engine import check_template
+from gradschool.model.loading import hash_files, hash_weights, quiet
+from gradschool.model.ollama_store import BLOB
 from gradschool.model.threads import choose_threads
 from gradschool.panics import panics_as_errors
 from gradschool.records import Note, Progress, Work
@@ -38,11 +40,12 @@ from gradschool.remembered import Remembered
 
 EXACT = 1_000_000_000  # parameters; up to here all bits are kept, larger bases are rounded to bfloat16
 LEAVE_FREE = 200_000_000  # bytes of the disk
+DIGITS = 16  # of a hash, in an error
 BLOCK = 16 << 20  # bytes between two Progress events
 CONTEXT = 256  # tokens; llama.cpp only reads short texts here
-Stamps: TypeAlias = list[tuple[int, int, int]]  # of files: which one, its size, and its last change
+Stamps: TypeAlias = list[tuple[int, int, int]]  # of files: which one, its size, and its last changes
 HASHES: Remembered[dict[str, tuple[int, int, str]]] = Remembered(
-    "gguf.json",  # size, time of the last change and SHA-256 of GGUF files, by their paths
+    "gguf.json",  # size, times of the last changes and SHA-256 of GGUF files, by their paths
     TypeAdapter(dict[str, tuple[int, int, str]]),
     {},
     "GGUF files then have to be read once more",
@@ -59,6 +62,7 @@ def folder_of_gguf(path: Path) -> Work[Path]:
     file = read_gguf(path)
     before = _stamps(file)
     digest = yield from sha256_of_gguf(file)
+    _demand_named(file.first.path, digest)
     folder = cache_folder() / digest
     if not is_complete(folder):
         need_llama_cpp("A base in GGUF is compared with", "name a folder or a Hub id")
@@ -92,8 +96,9 @@ def _convert(file: GgufFile, config: PreTrainedConfig, before: Stamps, folder: P
         if loads_itself(file):
             _write_whole(file, folder)
         else:
-            yield from write_weights(file, config, _format(file), folder)
-        if _stamps(file) != before:
+            with refused_by_loader(file):
+                yield from write_weights(file, config, _format(file), folder)
+        if _stamps(file) != before or read_gguf(file.first.path) != file:
             raise changed(file.first)
         yield Progress(f"comparing the network of {file.name} with llama.cpp", 0, 0)
         with refused_by_loader(file), panics_as_errors():
@@ -103,8 +108,19 @@ def _convert(file: GgufFile, config: PreTrainedConfig, before: Stamps, folder: P
         raise
     for path in folder.iterdir():
         sync(path)
-    write_json(folder / FILE, record)
+    write_json(folder / FILE, record | {"weights": hash_weights(folder), "files": hash_files(folder)})
     (folder / UNFINISHED).unlink()
+
+
+def _demand_named(path: Path, digest: str) -> None:
+    """Raise ModelError for a file of Ollama's store that is not what its name says."""
+    named = BLOB.fullmatch(path.name)
+    if named and named[1] != digest:
+        raise ModelError(
+            f"{path} is not the file that Ollama stored.",
+            f"Its SHA-256 is {digest[:DIGITS]}…, and by its name {named[1][:DIGITS]}…: it is not complete, or changed.",
+            "fetch the model again with `ollama pull`, or name the file by another path.",
+        )
 
 
 def _acquire(lock: filelock.BaseFileLock, file: GgufFile) -> Work[None]:
@@ -118,7 +134,7 @@ def _acquire(lock: filelock.BaseFileLock, file: GgufFile) -> Work[None]:
 def sha256_of_gguf(file: GgufFile) -> Work[str]:
     """One SHA-256 over a model's files, remembered as long as they do not change."""
     key, size = str(file.first.path.resolve()), file.bytes
-    changed = max(path.stat().st_mtime_ns for path in file.paths)
+    changed = sum(time for _, _, time in _stamps(file))
     with contextlib.suppress(ResourceError):
         if (known := HASHES.read().get(key)) and known[:2] == (size, changed):
             return known[2]
@@ -137,7 +153,8 @@ def sha256_of_gguf(file: GgufFile) -> Work[str]:
 
 def _stamps(file: GgufFile) -> Stamps:
     found = [path.stat() for path in file.paths]
-    return [(one.st_ino, one.st_size, one.st_mtime_ns) for one in found]
+    # Another file may be given the old time, but not the time of that change (which Windows does not have).
+    return [(one.st_ino, one.st_size, one.st_mtime_ns + one.st_ctime_ns) for one in found]
 
 
 def _format(file: GgufFile) -> torch.dtype:
@@ -186,6 +203,7 @@ def _write_tokenizer(file: GgufFile, folder: Path) -> list[NextTokens]:
 @contextlib.contextmanager
 def _llama_cpp(file: GgufFile) -> Iterator[LlamaCpp]:
     """llama.cpp with a file, of whose parts it finds the others by their names."""
+    check_template(file.first.path)  # llama.cpp renders it when it starts, without limits
     with contextlib.ExitStack() as stack:
         try:
             # More threads than cores that are free would make it very slow.

@@ -1,16 +1,18 @@
 """Where bases that were converted from GGUF are kept, each in a folder that is named by the SHA-256 of its file."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import filelock
 
-from gradschool.errors import ResourceError, UsageError
+from gradschool.errors import ModelError, ResourceError, UsageError
 from gradschool.files import disk_errors, read_json
 
 FILE = "gguf.json"  # in a converted folder: the file that it was made of
+DIGEST = re.compile("[0-9a-f]{64}")
 UNFINISHED = "unfinished.json"  # the same, in one whose conversion was interrupted or is at work
 
 
@@ -36,6 +38,22 @@ def source_of(folder: Path) -> str:
         return ""
 
 
+def demand_unchanged(folder: Path, weights: str, files: str) -> None:
+    """Raise ModelError if a converted base has other hashes than when it was converted; others have no record."""
+    try:
+        record = read_json(folder / FILE)
+        name, found = f"{record['name']}@{folder.name[:8]}", {"weights": weights, "files": files}
+        changed = [part for part, digest in found.items() if record.get(part, digest) != digest]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # of another folder, or of an earlier version
+        return
+    if changed:
+        raise ModelError(
+            f"The base in {folder} was changed after it was converted from a GGUF file.",
+            f"The hash of its {' and '.join(changed)} differs.",
+            f"delete it with `gradschool bases remove {name}`; it is then converted again.",
+        )
+
+
 def is_complete(folder: Path) -> bool:
     """Whether a folder holds all of a converted base."""
     return (folder / FILE).is_file()
@@ -53,7 +71,7 @@ def unfinished() -> Iterator[Path]:
 
 def _with(record: str) -> Iterator[Path]:
     found = (path.parent for path in cache_folder().glob(f"*/{record}"))
-    yield from sorted(folder for folder in found if not folder.is_symlink())
+    yield from sorted(folder for folder in found if DIGEST.fullmatch(folder.name) and not folder.is_symlink())
 
 
 def lock_of(folder: Path) -> filelock.BaseFileLock:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gradschool.errors import ModelError
 from gradschool.model.gguf_header import MAGIC, Header, Tensor, read_header
+from gradschool.model.gguf_sound import refuse_unsound
 
 SUFFIX = ".gguf"
 PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.IGNORECASE)
@@ -122,6 +123,7 @@ def read_gguf(path: Path) -> GgufFile:
         if headers[0].number("split.no"):
             raise _incomplete(path, "The first part holds the number of another one.")
     _refuse_others(headers[0])
+    refuse_unsound(headers)
     return GgufFile(headers)
 
 

@@ -13,12 +13,14 @@ from transformers.integrations.gguf.gguf_tokenizer_mapping import convert_gguf_t
 from transformers.integrations.gguf.reader import read_gguf_metadata
 from transformers.tokenization_utils_base import generate_merges
 
+from gradschool.errors import ModelError
 from gradschool.model.gguf_file import TEMPLATE, TOKENS, GgufFile
 
 FIELD = "tokenizer.ggml."
 BYTE_LEVEL, SENTENCEPIECE = "gpt2", "llama"  # as llama.cpp calls byte-level BPE and SentencePiece BPE
 SPACE = "\u2581"  # how SentencePiece writes a space
 # As llama.cpp cuts for these ways: each digit alone; and words that are tokens are not merged from parts.
+MAX_TOKEN = 1024  # characters; every way to divide a token is looked up
 SINGLE_DIGITS = ("smollm", "starcoder", "refact", "command-r", "codeshell", "exaone")
 LLAMA_3 = ("llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "jina-v5-nano")
 WHOLE_WORDS = (*LLAMA_3, "tekken", "youtu")
@@ -66,6 +68,12 @@ def _sentencepiece(file: GgufFile) -> PreTrainedTokenizerFast:
     """SentencePiece BPE: the token with the highest score is merged first."""
     values, _ = read_gguf_metadata(str(file.first.path), (TOKENS,))
     tokens: list[str] = values[TOKENS]
+    if long := next((token for token in tokens if len(token) > MAX_TOKEN), None):
+        raise ModelError(
+            f"The tokenizer in {file.first.path} is damaged.",
+            f"A token has {len(long):,} characters, and at most {MAX_TOKEN:,} are read.",
+            "download the file again, or name another one.",
+        )
     scores = values.get(f"{FIELD}scores") or [0.0] * len(tokens)
     vocabulary = {token: number for number, token in enumerate(tokens)}
     ids = {name: values.get(FIELD + field, SENTENCEPIECE_IDS[name]) for name, field in SPECIAL.items()}

@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -94,6 +95,7 @@ class LlamaCpp:
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
+            env={**os.environ, "GGML_NO_BACKTRACE": "1"},  # it would start a debugger
             start_new_session=True,  # Ctrl-C only reaches us; the child exits when we do
         )
         assert self._process.stdin is not None and self._process.stdout is not None

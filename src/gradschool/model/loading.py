@@ -13,7 +13,7 @@ from transformers.utils import logging
 from gradschool.errors import GradschoolError, ModelError, ResourceError, first_line
 from gradschool.files import read_json, sha256, sha256_of
 from gradschool.model.folders import refuse_adapter_folder
-from gradschool.model.foreign import check_tokenizer, refuse_kernels
+from gradschool.model.foreign import check_tokenizer, refuse_config
 from gradschool.model.four_bits import loading_in_four_bits, settle
 from gradschool.model.gguf_cache import source_of
 from gradschool.model.hub_cache import refuse_broken_links
@@ -51,7 +51,7 @@ def check_folder(folder: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise ModelError(f"{config_file} is not a model's config.", "It is not a JSON object.", "download it again.")
     refuse_mlx(folder, config)
-    refuse_kernels(folder, config)
+    refuse_config(folder, config)
     check_weights(folder, config.get("transformers_weights"))
     if not any((folder / name).is_file() for name in TOKENIZER_FILES):
         raise ModelError(

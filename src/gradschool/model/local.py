@@ -14,7 +14,7 @@ from gradschool.model.chat import Chat, Unfit
 from gradschool.model.completion import Completion, complete, complete_by_token, complete_in_memory
 from gradschool.model.detokenizer import IncrementalDetokenizer
 from gradschool.model.engine import Engine, TextLoss, refused, too_long
-from gradschool.model.gguf_cache import source_of
+from gradschool.model.gguf_cache import demand_unchanged, source_of
 from gradschool.model.loading import hash_files, hash_weights, load, unusable_values
 from gradschool.model.losses import row_losses
 from gradschool.model.machine import choose_device, choose_dtype, training_dtype
@@ -90,14 +90,16 @@ class LocalEngine:
     @cached_property
     def identity(self) -> BaseIdentity:
         """Identifies the base: name, revision, and the hashes of weights, chat template and all other files."""
+        weights, files = hash_weights(self.folder), hash_files(self.folder)
+        demand_unchanged(self.folder, weights, files)
         return BaseIdentity(
             "local",
             self.name,
             self.revision,
-            weights=hash_weights(self.folder),
+            weights=weights,
             template=self.chat.template_hash,
             bits="4" if self.quantization else "",
-            files=hash_files(self.folder),
+            files=files,
             gguf=source_of(self.folder),
         )
 

@@ -10,6 +10,7 @@ from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 from transformers.initialization import no_init_weights
 
 from gradschool.environment import CGROUP, free_memory
+from gradschool.errors import ModelError, first_line
 from gradschool.records import Decoding
 from gradschool.settings import Tune
 
@@ -106,7 +107,14 @@ def without_weights(config: PreTrainedConfig, dtype: torch.dtype, depth: int | N
         text.num_hidden_layers = depth
         if getattr(text, "layer_types", None):
             text.layer_types = text.layer_types[:depth]
-    with torch.device("meta"), no_init_weights():  # drawing weights takes most of the time, on the meta device too
-        network: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=dtype)
-    network.tie_weights()
+    try:
+        with torch.device("meta"), no_init_weights():  # drawing weights takes most of the time, there too
+            network: PreTrainedModel = AutoModelForCausalLM.from_config(config, dtype=dtype)
+        network.tie_weights()
+    except Exception as error:  # whatever the numbers in a config of others lead to
+        raise ModelError(
+            "The network that the base's config describes cannot be built.",
+            f"{type(error).__name__}: {first_line(error)}",
+            "check that the base is complete, or download it again.",
+        ) from error
     return network

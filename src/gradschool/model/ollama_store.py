@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from gradschool.errors import ModelError, nearest
-from gradschool.files import read_json
+from gradschool.files import read_json, sha256
 from gradschool.model.ollama import ollama_server
 
 HOST, NAMESPACE, TAG = "registry.ollama.ai", "library", "latest"
 LAYER = "application/vnd.ollama.image."
 DIGEST = re.compile("sha256[:-]([0-9a-f]{64})")
+BLOB = re.compile("sha256-([0-9a-f]{64})")  # how a layer's file is named
 SHOWN = 160  # characters of a text in a note
 MAX_TEXT = 1 << 20  # bytes of a template, a system prompt or parameters
 # Where Ollama keeps its store if OLLAMA_MODELS does not say: the user's own, and those of the service on Linux.
@@ -128,7 +129,7 @@ def _manifests(store: Path) -> Iterator[tuple[str, Path]]:
         folders.sort()
         for file in sorted(files):
             parts = Path(place, file).relative_to(root).parts
-            if len(parts) < 3:
+            if len(parts) < 3 or not Path(place, file).is_file():  # a pipe would never end
                 continue
             *above, model, tag = parts
             if above[:1] == [HOST]:
@@ -144,6 +145,8 @@ def _raise(error: OSError) -> None:
 
 def _read(name: str, manifest: Path, store: Path) -> OllamaModel:
     try:
+        if manifest.stat().st_size > MAX_TEXT:
+            raise ValueError(f"It has more than {MAX_TEXT:,} bytes")
         layers = {layer["mediaType"].removeprefix(LAYER): layer["digest"] for layer in read_json(manifest)["layers"]}
         files = {kind: _blob(store, digest) for kind, digest in layers.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -169,6 +172,13 @@ def _blob(store: Path, digest: Any) -> Path:
 
 
 def _text(file: Path | None) -> str:
+    """A text layer; raises ModelError if it is not what its name says, as a link to another file would be."""
     if file is None or not file.is_file() or file.stat().st_size > MAX_TEXT:
         return ""
+    if sha256(file) != file.name.removeprefix("sha256-"):
+        raise ModelError(
+            f"{file} is not the file that Ollama stored.",
+            "Its SHA-256 is not the one in its name.",
+            "fetch the model again with `ollama pull`.",
+        )
     return file.read_text(encoding="utf-8", errors="replace").strip()

@@ -23,7 +23,7 @@ from gradschool.run import PACKED
 from gradschool.saved_job import JOB_FILE
 from gradschool.settings import BUILT_IN, Answers, Remote
 from gradschool.specialist import FILE, FOLDER, Recipe
-from gradschool.values import Level, Positive, Real
+from gradschool.values import Count, Fraction, Level, Positive, Real
 
 EVIDENCE = "evidence"  # the folder of the files below
 TEST_FILE, QUESTIONS, RESULTS_FILE, SPLIT_FILE = "test.jsonl", "questions.jsonl", "results.json", "split.json"
@@ -40,12 +40,12 @@ class IncumbentSummary:
     """The paired difference of the packaged rung from what the user had."""
 
     name: str
-    margin: float
-    score: float  # of the incumbent
-    difference: float
-    low: float
-    high: float
-    examples: int  # that both answered
+    margin: Real
+    score: Real  # of the incumbent
+    difference: Real
+    low: Real
+    high: Real
+    examples: Count  # that both answered
     verdict: Verdict
 
     @classmethod
@@ -68,9 +68,9 @@ class ScoreSummary:
     verdict: Verdict
     pass_mark: Real | None = None
     incumbent: IncumbentSummary | None = None
-    answered: float | None = None  # fraction of the questions, if it abstains from others
-    answered_low: float | None = None
-    min_answered: float | None = None
+    answered: Fraction | None = None  # fraction of the questions, if it abstains from others
+    answered_low: Fraction | None = None
+    min_answered: Fraction | None = None
 
     @classmethod
     def of(cls, report: Report) -> "ScoreSummary":

@@ -36,7 +36,7 @@ class Facts:
     candidates: dict[str, Candidate]  # by rung
     answers: dict[str, dict[str, Answer]]  # by rung, then by example
     packaged: dict[str, Answer]  # answers of the reopened package, by example
-    incumbent: dict[str, Answer]  # its answers to the test questions, by example
+    incumbent: dict[str, tuple[Answer, ...]]  # its answers to the test questions, by example
     events: list[Recorded]
     environment: Environment | None
     manifest: Manifest | None
@@ -79,7 +79,7 @@ def read_facts(run: Run) -> Facts:
         candidates={rung: candidate for rung in rungs if (candidate := run.saved(candidate_key(rung)))},
         answers={rung: answers[rung] for rung in rungs if rung in answers},
         packaged=packaged,
-        incumbent=_answers(run.incumbent_answers),
+        incumbent=_all_answers(run.incumbent_answers),
         events=events,
         environment=run.environment,
         manifest=load_manifest(run.specialist) if (run.specialist / MANIFEST).exists() else None,
@@ -92,3 +92,11 @@ def read_facts(run: Run) -> Facts:
 
 def _answers(path: Path) -> dict[str, Answer]:
     return {row.id: row.answer for row in read_rows(path, SavedAnswer)}
+
+
+def _all_answers(path: Path) -> dict[str, tuple[Answer, ...]]:
+    """As `_answers`, with all answers to a question that has several."""
+    found: dict[str, tuple[Answer, ...]] = {}
+    for row in read_rows(path, SavedAnswer):
+        found[row.id] = (*found.get(row.id, ()), row.answer)
+    return found

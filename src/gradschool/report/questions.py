@@ -14,7 +14,6 @@ from gradschool.job import Job
 from gradschool.package.manifest import EVIDENCE, QUESTIONS, TEST_FILE
 from gradschool.records import Answer, Example, Scored
 from gradschool.report.facts import Facts
-from gradschool.run import FIT_TEXTS
 from gradschool.saved_job import JOB_FILE, is_own_run
 
 
@@ -80,14 +79,6 @@ def failure_examples(questions: Iterable[Question]) -> dict[str, str]:
     return {kind: reason for kind, _, reason in (failure.partition(": ") for failure in reversed(failures))}
 
 
-def score_packaged(facts: Facts, rung: str) -> list[Scored]:
-    """The answers of a rung to the test examples in the package, scored again; raises GradschoolError or OSError."""
-    evidence, answers = facts.run.specialist / EVIDENCE, facts.answers.get(rung, {})
-    examples = [one for one in read_rows(evidence / QUESTIONS, Example) if one.id in answers]
-    measure = measure_of(facts.run.job.settings.goal, evidence, examples, evidence / FIT_TEXTS)
-    return measure.score(examples, [answers[example.id] for example in examples])
-
-
 def _score_again(facts: Facts) -> _Scores:
     job, own = facts.run.job, is_own_run(facts.run.folder / JOB_FILE)
     examples = _test_examples(job, facts, own)
@@ -147,7 +138,7 @@ def _question(id_: str, facts: Facts, scores: _Scores) -> Question:
         if id_ in given or rung in stopped
     ]
     now = facts.incumbent.get(id_)
-    return Question(id_, *scores.texts.get(id_, ("", "")), answers, now.text if now else "")
+    return Question(id_, *scores.texts.get(id_, ("", "")), answers, now[0].text if now else "")
 
 
 def _rung_answer(rung: str, answer: Answer, row: Scored | None) -> RungAnswer:

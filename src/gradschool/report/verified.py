@@ -2,43 +2,41 @@
 
 from collections.abc import Sequence
 
-from gradschool.data.proof import look_level
 from gradschool.errors import GradschoolError
-from gradschool.files import read_rows
-from gradschool.package.manifest import EVIDENCE, TEST_FILE
+from gradschool.package.manifest import EVIDENCE, ScoreSummary
 from gradschool.records import Report, RungResult, Scored, Verdict
+from gradschool.report.claims import ROUNDING, not_proven, other_score
 from gradschool.report.facts import Facts
-from gradschool.report.questions import score_packaged
-from gradschool.saved_job import JOB_FILE, is_own_run
+from gradschool.report.rejudged import Packaged, judged_again, saved_rows
+from gradschool.rungs.abstain import kept_of
+from gradschool.saved_job import JOB_FILE, is_own_run, read_saved_job
+from gradschool.score.floors import FLOORS
 from gradschool.score.metrics import PLAIN
-from gradschool.score.stats import bounds
 
-ROUNDING = 1e-6  # of values, which JSON keeps and other machines compute slightly differently
+GOAL = ("metric", "pass_mark", "error_budget", "margin", "min_answered")  # settings of a goal that name no file
 
 
 def doubt(facts: Facts) -> str:
     """Why the result of a finished climb does not follow from what the run has saved; empty if it does.
 
-    The saved answers of the packaged rung are scored again. If the user began the run, what a metric gave to them that
-    is code, must be fitted, or knows the labels of all examples is taken from the package.
+    The saved answers of the packaged rung are scored and judged again, with the trivial answers and the incumbent. If
+    the user began the run, what a metric gave to them that is code, must be fitted, or knows the labels of all examples
+    is taken from the package; in runs of others, the scores of all rungs are computed again.
     """
     chosen, ended = facts.chosen, facts.ended
     if ended is None:
         return ""
-    if chosen is None or chosen.report is None:
-        return "the result of the packaged rung is missing"
+    if chosen is None or chosen.report is None or facts.manifest is None:
+        return "the result of the packaged rung is missing, or its package"
     if ended.verdict != _verdict(chosen, all(gate.held for gate in ended.gates)):
         return f"done/climbed.json says {ended.verdict}, and the result of the rung {chosen.rung} does not"
-    saved = facts.answers.get(chosen.rung, {})
+    own = is_own_run(facts.run.folder / JOB_FILE)
     try:
-        packaged = read_rows(facts.run.specialist / EVIDENCE / TEST_FILE, Scored)
-        rows = packaged if _known(facts) else score_packaged(facts, chosen.rung)
+        answers = _answers(facts, chosen.rung) or _report(facts, chosen.rung, chosen.report, own)
+        return answers or _package(facts, chosen)
     except (GradschoolError, OSError) as error:
         what = error.what if isinstance(error, GradschoolError) else str(error)
         return f"the answers cannot be scored again: {what}"
-    if not rows or any(row.id not in saved or saved[row.id].text != row.answer.text for row in packaged):
-        return "the answers in its package are not those that were saved"
-    return _score(chosen.report, rows) or _bounds(chosen.report, rows, facts)
 
 
 def _verdict(result: RungResult, held: bool) -> Verdict:
@@ -48,35 +46,66 @@ def _verdict(result: RungResult, held: bool) -> Verdict:
     return "failed" if rejected else result.report.verdict
 
 
-def _known(facts: Facts) -> bool:
-    """Whether the saved scores are taken: to list one's own runs, no code is run and nothing is fitted."""
+def _package(facts: Facts, chosen: RungResult) -> str:
+    """Why the package is not of this result; empty if it is."""
+    manifest, report = facts.manifest, chosen.report
+    assert report is not None and manifest is not None
+    if manifest.rung != chosen.rung or manifest.score != ScoreSummary.of(report):
+        return f"its package says another score than the result of the rung {chosen.rung}"
+    if (manifest.verdict == "passed") != chosen.passed:
+        return f"its package says {manifest.verdict}, and the result of the rung {chosen.rung} does not"
+    if manifest.recipe.abstention != (report.coverage.abstention if report.coverage else None):
+        return "its package abstains from other questions than those that the result names"
     goal = facts.run.job.settings.goal
-    quick = all(name in PLAIN or name == "rules" for name in (goal.metric, *goal.extra_metrics))
-    return is_own_run(facts.run.folder / JOB_FILE) and not quick
+    packed = read_saved_job(facts.run.specialist / EVIDENCE / JOB_FILE).settings.goal
+    others = [name for name in GOAL if getattr(goal, name) != getattr(packed, name)]
+    return f"the goal in its package is another one: {', '.join(others)}" if others else ""
 
 
-def _score(report: Report, rows: Sequence[Scored]) -> str:
-    """Why a score is not the mean of the values of as many rows as it says; empty if it may be."""
-    values, count = sorted(row.value for row in rows), report.score.examples
-    if count > len(values):
-        return f"its score is of {count} answers, and {len(values)} are saved"
-    low, high = sum(values[:count]) / count, sum(values[-count:]) / count
-    if not low - ROUNDING <= report.score.mean <= high + ROUNDING:
-        return f"its score is {report.score.mean:.3f}, and its answers score {sum(values) / len(values):.3f}"
+def _answers(facts: Facts, rung: str) -> str:
+    """Why the answers in the package are not those of the run; empty if they are."""
+    saved, packaged = facts.answers.get(rung, {}), saved_rows(facts)
+    same = packaged and all(row.id in saved and saved[row.id].text == row.answer.text for row in packaged)
+    return "" if same else "the answers in its package are not those that were saved"
+
+
+def _report(facts: Facts, rung: str, report: Report, own: bool) -> str:
+    """Why the report of the packaged rung is not that of its answers, or the score of another rung is not."""
+    packaged = None if own and not _quick(facts) else Packaged.of(facts)
+    rows = packaged.rows(facts, rung) if packaged else saved_rows(facts)
+    if len(rows) != report.asked.examples:
+        return f"its score is of {report.asked.examples} answers, and {len(rows)} are saved"
+    found = judged_again(facts, report, rows, packaged)
+    if reason := other_score(report.score, found.score):
+        return reason
+    if report.verdict == "passed":
+        without_floors = own and facts.run.saved(FLOORS) is None and not report.floors
+        goal = facts.run.job.settings.goal
+        if reason := not_proven(report, found, goal, without_floors=without_floors):
+            return reason
+    return _other_rungs(facts, rung, packaged) if packaged and not own else ""
+
+
+def _other_rungs(facts: Facts, rung: str, packaged: Packaged) -> str:
+    """Why the score of a rung that is not packaged is not that of its answers; those outside of the package are not."""
+    known = {example.id for example in packaged.examples}
+    for result in facts.tested:
+        answers = facts.answers.get(result.rung, {})
+        if result.report is None or result.rung == rung or not (answers and answers.keys() <= known):
+            continue
+        rows = _given(packaged.rows(facts, result.rung), result.report)
+        mean = sum(row.value for row in rows) / max(1, len(rows))
+        score = result.report.score
+        if len(rows) != score.examples or abs(mean - score.mean) > ROUNDING:
+            return f"the rung {result.rung} scores {score.mean:.3f} by its record, and {mean:.3f} by its answers"
     return ""
 
 
-def _bounds(report: Report, rows: Sequence[Scored], facts: Facts) -> str:
-    """Why a pass does not follow from the score; empty if it does."""
-    goal, interval = facts.run.job.settings.goal, report.score.interval
-    if report.verdict != "passed" or goal.pass_mark is None:
-        return ""
-    if report.pass_mark != goal.pass_mark:
-        return f"its pass mark is {report.pass_mark}, and that of its job {goal.pass_mark}"
-    if interval.level < look_level(goal.error_budget, 1) - ROUNDING:
-        return "the confidence of its bounds is lower than its error budget allows"
-    if report.score.examples == len(rows):
-        found = bounds([row.value for row in rows], [row.group for row in rows], interval.level)
-        if interval.low > found.low + ROUNDING:
-            return f"its lower bound is {interval.low:.3f}, and that of its answers {found.low:.3f}"
-    return "" if interval.low >= goal.pass_mark - ROUNDING else "its lower bound does not reach the pass mark"
+def _given(rows: Sequence[Scored], report: Report) -> Sequence[Scored]:
+    return kept_of(rows, report.coverage.abstention if report.coverage else None)
+
+
+def _quick(facts: Facts) -> bool:
+    """Whether scoring runs no code and fits nothing."""
+    goal = facts.run.job.settings.goal
+    return all(name in PLAIN or name == "rules" for name in (goal.metric, *goal.extra_metrics))

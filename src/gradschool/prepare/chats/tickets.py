@@ -10,7 +10,7 @@ from typing import Any
 
 from gradschool.data.assessments import assessments_of
 from gradschool.data.calls import call_of
-from gradschool.data.formats import keys_by_name, plain
+from gradschool.data.formats import keys_by_name, plain, value_of
 from gradschool.prepare.agents import role_word
 from gradschool.prepare.chats.ticket_keys import (
     AUTHORS,
@@ -118,11 +118,7 @@ def ticket(value: Json, source: Source, people: Mapping[str, tuple[str, str]]) -
     if first := _opening(value, keys, opener, people, [turn.text for turn in turns]):
         turns.insert(0, first)
     name = next(
-        (
-            known
-            for key in IDS
-            if (known := text_in(value.get(keys.get(key, ""))) or name_in(value.get(keys.get(key, ""))))
-        ),
+        (known for key in IDS if (known := text_in(value_of(value, keys, key)) or name_in(value_of(value, keys, key)))),
         "",
     )
     dates = [time_in(value.get(keys[key])) for key in TIMES if key in keys]
@@ -157,9 +153,9 @@ def _named_in(value: Json, keys: Mapping[str, str]) -> dict[str, tuple[str, str]
         ("responder", "assistant"),
         ("assignee", "assistant"),
     ):
-        person = value.get(keys.get(word, ""))
-        name = name_in(value.get(keys.get(f"{word}_name", ""))) or (name_in(person) if isinstance(person, dict) else "")
-        if (known := name_in(value.get(keys.get(f"{word}_id", "")))) and name:
+        person = value_of(value, keys, word)
+        name = name_in(value_of(value, keys, f"{word}_name")) or (name_in(person) if isinstance(person, dict) else "")
+        if (known := name_in(value_of(value, keys, f"{word}_id"))) and name:
             found[known] = (name, role)
     return found
 
@@ -183,13 +179,13 @@ def _is_internal(turn: Json) -> bool:
     keys = _keys(turn)
     if any(SHOWN.fullmatch(key) and turn[keys[key]] in (False, 0, "false", "False", "no") for key in keys):
         return True
-    if isinstance(turn.get(keys.get("visibility", "")), dict):  # the group that sees it, in Jira
+    if isinstance(value_of(turn, keys, "visibility"), dict):  # the group that sees it, in Jira
         return True
     if any(flag in keys and turn[keys[flag]] in (True, 1, "true", "True", "yes") for flag in INTERNAL_FLAGS):
         return True
     if "message_type" in keys and turn[keys["message_type"]] == 2:  # what happened, in Chatwoot
         return True
-    words = (plain(str(turn.get(keys.get(key, "")) or "")) for key in KINDS)
+    words = (plain(str(value_of(turn, keys, key) or "")) for key in KINDS)
     return any(part in INTERNAL_WORDS for word in words for part in (word, *word.split("_")))
 
 
@@ -222,19 +218,19 @@ def _direction(turn: Json, keys: Mapping[str, str]) -> str:
         for flag in flags:
             if flag in keys and isinstance(turn[keys[flag]], bool | int):
                 return yes if turn[keys[flag]] else no
-    if to := TO.fullmatch(plain(str(turn.get(keys.get("kind", ""))))):
+    if to := TO.fullmatch(plain(str(value_of(turn, keys, "kind") or ""))):
         return "user" if to["asks"] else "assistant"
-    kind = turn.get(keys.get("message_type", ""))
+    kind = value_of(turn, keys, "message_type")
     if kind in (0, 1) and not isinstance(kind, bool):  # Chatwoot
         return "assistant" if kind else "user"
-    return role_word(str(turn.get(keys.get("direction", "")) or ""))
+    return role_word(str(value_of(turn, keys, "direction") or ""))
 
 
 def _speaker(turn: Json, people: Mapping[str, tuple[str, str]]) -> tuple[str, str]:
     """The name of who speaks, and the word for the kind of speaker."""
     keys = _keys(turn)
     for key in AUTHORS:
-        author = turn.get(keys.get(key, ""))
+        author = value_of(turn, keys, key)
         author = author[0] if isinstance(author, list) and author else author
         if isinstance(author, dict):
             kind = next((text_in(author[word]) for word in ("role", "type", "kind", "t") if author.get(word)), "")
@@ -242,14 +238,14 @@ def _speaker(turn: Json, people: Mapping[str, tuple[str, str]]) -> tuple[str, st
             known = people.get(_id(author), ("", ""))
             return name_in(author) or known[0] or kind, kind or known[1]
     for key in ("author_id", "user_id", "sender_id"):
-        if (name := name_in(turn.get(keys.get(key, "")))) and name in people:
+        if (name := name_in(value_of(turn, keys, key))) and name in people:
             return people[name][0] or name, people[name][1]
-    kind = next((text_in(turn[keys[key]]) for key in KINDS_OF_SPEAKER if turn.get(keys.get(key, ""))), "")
-    if not kind and role_word(text_in(turn.get(keys.get("type", "")))):
+    kind = next((text_in(turn[keys[key]]) for key in KINDS_OF_SPEAKER if value_of(turn, keys, key)), "")
+    if not kind and role_word(text_in(value_of(turn, keys, "type"))):
         kind = text_in(turn[keys["type"]])
-    names = [name for word in NAMES if (name := name_in(turn.get(keys.get(word, ""))))]
+    names = [name for word in NAMES if (name := name_in(value_of(turn, keys, word)))]
     named = next((name for name in names if not role_word(name)), "")
-    usual = (name_in(turn.get(keys.get(word, ""))) for word in SPEAKERS)
+    usual = (name_in(value_of(turn, keys, word)) for word in SPEAKERS)
     return named or next(filter(None, (*names, kind, *usual)), ""), kind or next(filter(role_word, names), "")
 
 
