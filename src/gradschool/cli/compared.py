@@ -6,9 +6,9 @@ from rich.console import Console
 
 from gradschool.cli.lines import escape, say
 from gradschool.cli.rows import show_rows
-from gradschool.environment import gigabytes
+from gradschool.environment import duration, gigabytes
 from gradschool.package.base_words import TITLE, about_bases, behind_best, size_of
-from gradschool.package.verdicts import bounds, duration
+from gradschool.package.verdicts import bounds
 from gradschool.records import ComparedBase
 from gradschool.survey import Surveyed
 

@@ -7,6 +7,7 @@ a run holds no training examples.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from gradschool.data.proof import SCORE_PART
 from gradschool.evaluate import Measure, measure_of
 from gradschool.files import read_rows
 from gradschool.incumbent import Incumbent
@@ -15,7 +16,7 @@ from gradschool.records import Example, Report, Scored
 from gradschool.report.facts import Facts
 from gradschool.run import FIT_TEXTS
 from gradschool.rungs.abstain import kept_of
-from gradschool.score.abstention import SCORE_PART, judge_answered
+from gradschool.score.abstention import judge_answered
 from gradschool.score.floors import FLOORS, Trivial, above_floors, packaged_floors
 from gradschool.score.incumbent import Now
 from gradschool.score.metric_info import metric_info
