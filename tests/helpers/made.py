@@ -54,7 +54,7 @@ def recipe_of(kind: str, engine: LocalEngine, folder: Path) -> Recipe:
 
 def packed(kind: str, engine: LocalEngine, folder: Path) -> tuple[Specialist, Path]:
     """A specialist of a kind, and where it was packed."""
-    specialist = specialist_of(engine, recipe_of(kind, engine, folder / "run" / "work" / "parts"))
+    specialist = specialist_of(engine, recipe_of(kind, engine, folder / "run" / "parts"))
     return specialist, pack_as(kind, specialist, engine.name, folder)
 
 

@@ -74,12 +74,12 @@ def ship(
     recipe = replace(recipe or Recipe('Be "brief".'), decoding=Decoding(max_new_tokens=24))
     if whole:
         fuse(network)
-        network.save_pretrained(folder / "run" / "work" / "weights")
-        engine.tokenizer.save_pretrained(folder / "run" / "work" / "weights")
-        recipe = replace(recipe, weights=str(folder / "run" / "work" / "weights"))
+        network.save_pretrained(folder / "run" / "parts" / "weights")
+        engine.tokenizer.save_pretrained(folder / "run" / "parts" / "weights")
+        recipe = replace(recipe, weights=str(folder / "run" / "parts" / "weights"))
     else:
-        save_adapter(network, folder / "run" / "work" / "adapter", engine.name, None)
-        recipe = replace(recipe, adapter=str(folder / "run" / "work" / "adapter"))
+        save_adapter(network, folder / "run" / "parts" / "adapter", engine.name, None)
+        recipe = replace(recipe, adapter=str(folder / "run" / "parts" / "adapter"))
     specialist = specialist_of(engine, recipe)
     said = dict(specialist.answer([(Message("user", question),) for question in questions]))
     examples, rows = [], []
