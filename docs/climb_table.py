@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 # The jobs in the order of the table, as the files of their results begin.
-JOBS = ("example-contracts", "example-letters", "example-support", "banking77", "snips", "legal_summarization")
-JOBS += ("fairytaleqa",)
+JOBS = (
+    *("example-contracts", "example-letters", "example-support"),
+    *("banking77", "snips", "legal_summarization", "fairytaleqa"),
+)
 RUNGS = ("base", "prompt", "ground", "tune")
+HEAD = ("job", "on", *RUNGS, "best rung", "verdict", "minutes", "GB")
 
 
 def rows(results: Path) -> list[list[str]]:

@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import climb_table
 from tree import ROOT
 
-PAGES = [ROOT / "docs" / name for name in ("performance.md", "decision.md", "metrics.md", "export.md")]
+PAGES = [ROOT / "docs" / name for name in ("performance.md", "decision.md", "metrics.md", "export.md", "bases.md")]
 RESULTS = ROOT / "bench" / "results"
 BLOCK = re.compile(r"(<!-- (\w+):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 ABSENT = "Not measured."
@@ -289,10 +290,17 @@ TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
 }
 
 
+def climbs() -> str:
+    """The recorded climbs of every base."""
+    return table(climb_table.HEAD, climb_table.rows(RESULTS))
+
+
 def filled(page: str) -> str:
     """The page with all available figures filled in."""
 
     def block(found: re.Match[str]) -> str:
+        if found[2] == climbs.__name__:
+            return f"{found[1]}{climbs()}{found[3]}"
         file, make = TABLES[found[2]]
         path = RESULTS / f"{file}.json"
         shown = make(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else f"{ABSENT}\n"
