@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="gradschool-tests-")  # what tests allow is not the user's
+for _variable in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME"):  # what tests allow and convert is not the user's
+    os.environ[_variable] = tempfile.mkdtemp(prefix="gradschool-tests-")
 os.environ.pop("COLUMNS", None)  # workers have one; tests that need a width set it
 
 

@@ -98,7 +98,7 @@ def _some_of_each_group(rows: Sequence[Scored], goal: Goal, level: float) -> Wor
     They are chosen by their questions, whatever the answers are.
     """
     sizes = Counter(row.group for row in rows)
-    most = 0 if goal.pass_mark is None else best_cap([*sizes.values()], goal.pass_mark, level)
+    most = 0 if goal.pass_mark is None or not rows else best_cap([*sizes.values()], goal.pass_mark, level)
     if not most:
         return 0, rows
     places: Counter[str] = Counter()

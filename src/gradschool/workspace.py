@@ -190,7 +190,7 @@ def open_base(job: Job, run: Run | None = None) -> Work[Engine]:
     engine: Engine = yield from open_engine(settings, job.folder, answering=answering, training=training)
     if run:
         yield from remember_base(settings, engine)
-        if number_format := format_of(engine):
+        if began_with is None and (number_format := format_of(engine)):
             run.save(FORMAT, number_format)
     began = run.save(ENGINE, engine.identity) if run else engine.identity
     known = replace(engine.identity, files=engine.identity.files if began.files else "")  # old runs lack it

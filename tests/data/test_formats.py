@@ -119,8 +119,8 @@ def test_unknown_roles_everywhere_are_an_error_that_names_the_known_ones(read):
 
 def test_an_unknown_form_names_found_keys_known_keys_and_the_setting(read):
     with pytest.raises(DataError) as caught:
-        read('{"frage": "a", "antwort": "b"}\n')
-    assert "frage, antwort" in str(caught.value)
+        read('{"zorp": "a", "blick": "b"}\n')
+    assert "zorp, blick" in str(caught.value)
     assert "prompt, input, question" in str(caught.value)
     assert "data.input_column" in str(caught.value)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from gradschool.data.formats import CONVERSATIONS, keys_by_name
 from gradschool.data.tables import Record, Row, is_header
+from gradschool.errors import GradschoolError
 from gradschool.settings import Data
 
 MIN_ROWS = 12  # of a table: shorter lists are the turns of one conversation
@@ -15,7 +16,13 @@ BY_ROW = "lists of cells below a list of names are read as a table"
 
 def framed(rows: Iterator[Row], data: Data) -> Iterator[Row]:
     """The rows of a file; if they are a table in JSON, a row for each of its rows, with a remark before them."""
-    first = list(islice(rows, 2))
+    first: list[Row] = []
+    try:
+        for row in islice(rows, 2):
+            first.append(row)
+    except GradschoolError:  # what precedes the damage is read
+        yield from first
+        raise
     value = first[0].value if first else None
     if len(first) == 1 and isinstance(value, dict) and (found := _table(value)):
         yield Row(first[0].line, remark=BY_COLUMN)

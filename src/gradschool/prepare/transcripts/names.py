@@ -13,7 +13,8 @@ from gradschool.records import Source
 SPEAKER = re.compile(r"(?:<(?P<nick>[^<>\n]{1,60})>|(?P<name>\S[^\n]{0,119}?)\s?(?::(?=\s|$)|：))")
 COLON = re.compile(r"\s?[:：]")
 FROM_TO = re.compile(
-    r"(?:from|von|de|da|van|från|fra|od|от|来自)\s+(?P<name>\S.*?)(?:\s+(?:to|an|à|a|para|naar|till|til|do|кому|到)\s+\S.*)?",
+    r"(?:from|von|de|da|van|från|fra|od|от|来自)\s++"
+    r"(?P<name>\S.*?)(?:(?<!\s)\s++(?:to|an|à|a|para|naar|till|til|do|кому|到)\s++\S.*)?",
     re.IGNORECASE,
 )
 MAX_NAME = 120  # characters
