@@ -272,22 +272,10 @@ def same_file(result: dict[str, Any]) -> str:
     )
 
 
-TABLES: dict[str, tuple[str, Callable[[dict[str, Any]], str]]] = {
-    "training": ("train_speed", training),
-    "training_float32": ("train_speed-float32", training),
-    "answering": ("answer_speed", answering),
-    "growth": ("growth", growth),
-    "memory": ("memory-float32", memory),
-    "quality": ("same_quality", quality),
-    "kills": ("kills", kills),
-    "false_passes": ("verdict", false_passes),
-    "power": ("verdict", power),
-    "cheats": ("verdict", trivial_answers),
-    "style": ("style_cheats", style),
-    "choices": ("choices", choices),
-    "abstention": ("abstention", abstention),
-    "same_file": ("same_file", same_file),
-}
+def of(file: str, make: Callable[[dict[str, Any]], str]) -> Callable[[], str]:
+    """What shows the figures of one file of results, if they were measured."""
+    path = RESULTS / f"{file}.json"
+    return lambda: make(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else f"{ABSENT}\n"
 
 
 def climbs() -> str:
@@ -295,18 +283,28 @@ def climbs() -> str:
     return table(climb_table.HEAD, climb_table.rows(RESULTS))
 
 
+TABLES: dict[str, Callable[[], str]] = {
+    "climbs": climbs,
+    "training": of("train_speed", training),
+    "training_float32": of("train_speed-float32", training),
+    "answering": of("answer_speed", answering),
+    "growth": of("growth", growth),
+    "memory": of("memory-float32", memory),
+    "quality": of("same_quality", quality),
+    "kills": of("kills", kills),
+    "false_passes": of("verdict", false_passes),
+    "power": of("verdict", power),
+    "cheats": of("verdict", trivial_answers),
+    "style": of("style_cheats", style),
+    "choices": of("choices", choices),
+    "abstention": of("abstention", abstention),
+    "same_file": of("same_file", same_file),
+}
+
+
 def filled(page: str) -> str:
     """The page with all available figures filled in."""
-
-    def block(found: re.Match[str]) -> str:
-        if found[2] == climbs.__name__:
-            return f"{found[1]}{climbs()}{found[3]}"
-        file, make = TABLES[found[2]]
-        path = RESULTS / f"{file}.json"
-        shown = make(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else f"{ABSENT}\n"
-        return f"{found[1]}{shown}{found[3]}"
-
-    return BLOCK.sub(block, page)
+    return BLOCK.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}{found[3]}", page)
 
 
 if __name__ == "__main__":
