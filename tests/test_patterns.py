@@ -23,10 +23,10 @@ import gradschool
 from gradschool.data.code import LINE
 from gradschool.ground.passages import atx_heading
 
-SHORT, LONG = 500, 4_000  # characters
-FAST = 0.0014  # seconds for a long text; a quadratic pattern takes more
+SHORT, LONG = 250, 2_000  # characters
+FAST = 0.002  # seconds for a long text; a quadratic pattern takes more
 # Pieces tried for each pattern besides single signs, the same ones each time: no run finds more than another. 0: all.
-PIECES = int(os.environ.get("GRADSCHOOL_FUZZ_PIECES", "15"))
+PIECES = int(os.environ.get("GRADSCHOOL_FUZZ_PIECES", "10"))
 HOPELESS = 0.2  # seconds for a short text that no linear pattern takes
 SLOWER = 22  # the factor for eight times the text: 8 if linear, 64 if quadratic
 USUAL = (" ", "a", "1", "A", "\n", "-", ".", "é")
