@@ -19,7 +19,7 @@ from gradschool.data.read import read_examples
 from gradschool.errors import DataError, ModelError, ResourceError
 from gradschool.evaluate import mean, measure_of
 from gradschool.files import new_path
-from gradschool.records import ComparedBase, Note, Step, Work
+from gradschool.records import ComparedBase, Event, Note, Step, Work, passed_on
 from gradschool.run import BASES, INPUTS, SPLIT, Key, Run
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, candidate_key, on_validation
 from gradschool.rungs.short_trial import NAME as TRIAL
@@ -92,14 +92,12 @@ def _divide(run: Run, surveyed: Sequence[Surveyed]) -> Work[None]:
 
 def _named(measure: Callable[[], Work[Measured]], run: Run) -> Work[Measured]:
     """Measure a base; the trainings in its events get its name, since other bases are trained under the same ones."""
-    work, base = measure(), run.job.settings.base
-    while True:
-        try:
-            event = next(work)
-        except StopIteration as end:
-            result: Measured = end.value
-            return result
-        yield replace(event, training=f"{base} {event.training}") if isinstance(event, Step) else event
+    base = run.job.settings.base
+
+    def named(event: Event) -> Event:
+        return replace(event, training=f"{base} {event.training}") if isinstance(event, Step) else event
+
+    return passed_on(measure(), named)
 
 
 def _measure(run: Run, ladder: Sequence[Rung], fits: Sequence[Path]) -> Work[Measured]:
@@ -116,9 +114,8 @@ def _measure(run: Run, ladder: Sequence[Rung], fits: Sequence[Path]) -> Work[Mea
         rows = yield from on_validation(workspace.engine, candidate.recipe, inputs, rung)
     except (DataError, ModelError, ResourceError) as error:
         return Measured({}, {}, "", False, 0.0, 0.0, left_out=reason_of(error))
-    if fit_texts := next(
-        (path for path in fits if path.exists()), None
-    ):  # metrics are fitted to answers: one fit for all
+    fit_texts = next((path for path in fits if path.exists()), None)
+    if fit_texts:  # metrics are fitted to answers: one fit for all
         goal, examples = run.job.settings.goal, workspace.data.validation
         common = measure_of(goal, run.job.folder, workspace.data.reading.examples, fit_texts)
         rows = common.score(examples, [row.answer for row in rows])
@@ -127,7 +124,7 @@ def _measure(run: Run, ladder: Sequence[Rung], fits: Sequence[Path]) -> Work[Mea
         values={row.id: row.value for row in rows},
         groups={row.id: row.group for row in rows},
         recipe=f"{rung}: {candidate.recipe.describe()}",
-        sound=_sound(candidate),
+        sound=candidate.sound,
         tokens_per_second=sum(row.answer.new_tokens for row in rows) / spent if spent else 0.0,
         seconds=time.monotonic() - began,
     )
@@ -158,11 +155,7 @@ def _specialist(made: Sequence[tuple[Candidate, str]], base: Specialist) -> Spec
 
 def _best(made: Sequence[tuple[Candidate, str]]) -> tuple[Candidate, str]:
     """The best on validation among those that no gate rejects, if there are any; of equals the first."""
-    return max([one for one in made if _sound(one[0])] or made, key=lambda one: one[0].validation)
-
-
-def _sound(candidate: Candidate) -> bool:
-    return all(gate.held for gate in candidate.gates)
+    return max([one for one in made if one[0].sound] or made, key=lambda one: one[0].validation)
 
 
 def _goal(workspace: Workspace, run: Run) -> float:

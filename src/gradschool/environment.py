@@ -11,6 +11,7 @@ import psutil
 
 # How times are shown: below a limit (seconds), in a unit (seconds), in a form.
 DURATIONS = ((0.01, 1e-3, "{:.1f} ms"), (10, 1, "{:.2f} s"), (600, 1, "{:.0f} s"), (7200, 60, "{:.0f} min"))
+FLOAT32_SHARE = 0.6  # of the free memory, which the weights of a base in float32 may take
 CGROUP = Path("/sys/fs/cgroup")
 PACKAGES = ("gradschool", "torch", "transformers", "tokenizers", "safetensors", "lancedb", "numpy", "scipy")
 

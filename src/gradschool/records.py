@@ -4,7 +4,7 @@ Text positions count characters from 0; lines and pages count from 1; times are 
 """
 
 import math
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -382,3 +382,15 @@ class RungResult:
 
 Event: TypeAlias = Note | Progress | Step | RungResult  # what long work yields while it runs
 Work: TypeAlias = Generator[Event, None, T]  # long work: a generator of events that returns a T; run it to get the T
+
+
+def passed_on(work: Work[T], change: Callable[[Event], Event | None]) -> Work[T]:
+    """The same work with each event as `change` returns it; None leaves it out."""
+    while True:
+        try:
+            event = change(next(work))
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        if event is not None:
+            yield event

@@ -41,7 +41,18 @@ from gradschool.files import (
     write_json,
 )
 from gradschool.job import Job
-from gradschool.records import BaseIdentity, ComparedBase, Event, Note, NumberFormat, Progress, RungResult, Split, Work
+from gradschool.records import (
+    BaseIdentity,
+    ComparedBase,
+    Event,
+    Note,
+    NumberFormat,
+    Progress,
+    RungResult,
+    Split,
+    Work,
+    passed_on,
+)
 from gradschool.saved_job import JOB_FILE, SavedJob, read_saved_job, trust_run
 
 T = TypeVar("T")
@@ -308,20 +319,18 @@ class Run:
         """Append each event to events.jsonl, with the time, and pass it on; a warning is given once."""
         last: dict[str, float] = {}
         warned: set[str] = set()
-        while True:
-            try:
-                event = next(work)
-            except StopIteration as end:
-                result: T = end.value
-                return result
+
+        def record(event: Event) -> Event | None:
             if isinstance(event, Note) and event.level == "warning":
                 if event.text in warned:
-                    continue
+                    return None
                 warned.add(event.text)
             if not _too_soon(event, last):
                 line = {"time": time.time(), "event": type(event).__name__} | asdict(event)
                 append_line(self.folder / EVENTS_FILE, line)
-            yield event
+            return event
+
+        return passed_on(work, record)
 
     def events(self) -> list[Recorded]:
         """All events so far, oldest first, without those of kinds that this version does not know.

@@ -2,9 +2,9 @@
 
 import gc
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from gradschool.against_base import fit_to_base
 from gradschool.data.check import check
@@ -15,7 +15,7 @@ from gradschool.job import Job
 from gradschool.model.machine import choose_device
 from gradschool.model.memory import free_bytes
 from gradschool.model.sizes import file_bytes, weight_bytes
-from gradschool.records import Example, Note, Progress, Work
+from gradschool.records import Example, Note, Progress, Work, passed_on
 from gradschool.rungs.ladder import count_looks
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Rung
@@ -122,13 +122,6 @@ def _opened(job: Job, examples: Sequence[Example], ladder: Sequence[Rung]) -> Wo
     )
 
 
-def silent(work: Generator[Any, None, T]) -> Work[T]:
+def silent(work: Work[T]) -> Work[T]:
     """Work without its notes, which the climb over the chosen base repeats; all else is shown."""
-    while True:
-        try:
-            event = next(work)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        if not isinstance(event, Note):
-            yield event
+    return passed_on(work, lambda event: None if isinstance(event, Note) else event)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from gradschool.environment import free_memory
-from gradschool.errors import GradschoolError, ResourceError
+from gradschool.environment import FLOAT32_SHARE, free_memory
+from gradschool.errors import GradschoolError
 from gradschool.model.installed import InstalledBase
 from gradschool.records import Progress, Work
 from gradschool.remembered import Remembered
@@ -44,7 +44,7 @@ ESTIMATES: Remembered[dict[str, Estimate]] = Remembered(
 
 def with_tuning(bases: Sequence[InstalledBase]) -> Work[list[InstalledBase]]:
     """Bases with whether they can be tuned here; those that are not known yet are estimated now."""
-    known, found = _remembered(), []
+    known = _remembered()
     usable = [one for one in bases if not one.problem and one.path]
     new: dict[str, Estimate] = {}
     for done, base in enumerate(usable):
@@ -55,9 +55,7 @@ def with_tuning(bases: Sequence[InstalledBase]) -> Work[list[InstalledBase]]:
     if new:
         yield Progress("estimating memory", len(usable), len(usable), "bases")
         _remember(new)
-    for base in bases:
-        found.append(_with(base, new.get(base.path) or known.get(base.path)))
-    return found
+    return [_with(base, new.get(base.path) or known.get(base.path)) for base in bases]
 
 
 def _with(base: InstalledBase, estimate: Estimate | None) -> InstalledBase:
@@ -86,7 +84,7 @@ def _state(base: InstalledBase) -> str:
         changed = file.stat().st_mtime_ns
     except OSError:
         changed = 0
-    plenty = 4 * base.parameters <= 0.6 * free_memory()
+    plenty = 4 * base.parameters <= FLOAT32_SHARE * free_memory()
     return f"{__version__} {base.bytes} {changed} {plenty}"
 
 
@@ -108,9 +106,7 @@ def _estimated(base: InstalledBase) -> Estimate:
 def _remembered() -> dict[str, Estimate]:
     try:
         return ESTIMATES.read()
-    except ResourceError:  # nothing can be remembered here
-        return {}
-    except GradschoolError:  # damaged: it is written anew
+    except GradschoolError:  # nothing can be remembered here, or the file is damaged and is written anew
         return {}
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import gguf
+import psutil
 import pytest
 import torch
 from gguf import GGUFReader
@@ -185,7 +186,7 @@ def test_too_little_space_is_said_before_anything_is_written(
     if kind == "disk":
         monkeypatch.setattr(gguf_base.shutil, "disk_usage", lambda _: Little)
     else:
-        monkeypatch.setattr(gguf_base.psutil, "virtual_memory", lambda: Little)
+        monkeypatch.setattr(psutil, "virtual_memory", lambda: Little)
     with pytest.raises(ResourceError, match=f"too little {kind} to convert x"):
         finish(folder_of_gguf(file))
     assert not own_cache.exists() or not list(own_cache.rglob("*.safetensors"))

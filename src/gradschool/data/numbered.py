@@ -26,7 +26,7 @@ class _Episode:
     turns: list[dict[str, str]] = field(default_factory=list)
 
     def state(self, text: str) -> None:
-        """Add a line that nobody answers: part of the persona, or a fact."""
+        """Add a line without an answer: part of the persona, or a fact."""
         if found := PERSONA.fullmatch(text.strip()):
             self.persona.append((found[1] or found[2]).strip())
         elif text.strip():

@@ -1,4 +1,4 @@
-"""What an export for Ollama has besides its weights: the Modelfile, and how the specialist does without the rest."""
+"""The Modelfile of an export for Ollama, and a test of the specialist without the parts that it cannot contain."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import filelock
-import psutil
 import torch
 from pydantic import TypeAdapter
 from transformers import AutoModelForCausalLM, GgufConfig, PreTrainedConfig
 
 from gradschool.durable import clear_all, make_folder, sync
+from gradschool.environment import free_memory
 from gradschool.errors import ModelError, ResourceError
 from gradschool.files import PRIVATE, disk_errors, write_json
 from gradschool.model.chat import Chat
@@ -178,7 +178,7 @@ def _demand_space(file: GgufFile, folder: Path) -> Work[None]:
             shutil.disk_usage(place).free,
             "set XDG_CACHE_HOME to a folder on a larger disk",
         ),
-        ("memory", size + min(size, SHARD), psutil.virtual_memory().available, "use a smaller base"),
+        ("memory", size + min(size, SHARD), free_memory(), "use a smaller base"),
     ):
         if need > free:
             raise ResourceError(

@@ -6,10 +6,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
 import torch
 from transformers import AutoConfig, PreTrainedConfig
 
+from gradschool.environment import FLOAT32_SHARE, free_memory
 from gradschool.model.formats import FORMATS, faster, in_words, times_of
 from gradschool.model.four_bits import in_four_bits
 from gradschool.model.loading import LOAD_ERRORS, check_folder, quiet
@@ -61,7 +61,7 @@ def _config(folder: Path) -> PreTrainedConfig | None:
 
 
 def _fits_float32(stored: int) -> bool:
-    return 2 * stored <= 0.6 * psutil.virtual_memory().available
+    return 2 * stored <= FLOAT32_SHARE * free_memory()
 
 
 def format_for(stored: int, device: torch.device) -> tuple[torch.dtype, str]:

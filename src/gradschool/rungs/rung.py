@@ -50,6 +50,11 @@ class Candidate:
     abstention: Abstention | None = None  # when it abstains, if the job allows that
     highest: float = 1.0  # upper bound of the score on validation, with VALIDATION_LEVEL confidence; 1 in older runs
 
+    @property
+    def sound(self) -> bool:
+        """Whether it passed all gates."""
+        return all(gate.held for gate in self.gates)
+
 
 @dataclass(frozen=True, slots=True)
 class Rung:
