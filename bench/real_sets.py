@@ -38,7 +38,7 @@ class RealSet:
     floor: str
     write: Callable[[Path, Path], list[Path]]
     held_out: str = ""  # a file in the job's folder that the packaged specialist is scored on
-    epochs_of_others: float = 1.0  # for other bases than the built-in one, which trains 30 times as fast as a 135M one
+    epochs_of_others: float = 1.0  # for other bases than the built-in one, which is the smallest
 
     def job_on(self, base_model: str) -> dict[str, Any]:
         """The job on this base; the learning rates of the built-in one suit no other."""
