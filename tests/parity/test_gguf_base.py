@@ -80,6 +80,7 @@ ASKED = (Message("system", "Be brief."), Message("user", "Is 12.50 more than 1,2
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))  # other tests remember bases with equal weights
     return tmp_path / "cache"
 
 
