@@ -31,7 +31,7 @@ def climbed(job: Path, run: Path, *options: str) -> dict[str, Any]:
         "seconds": round(time.monotonic() - began),
         "peak_memory": max(result["peak_memory"] for result in said["results"]),
         "climbed": said,
-        "split": {part: ids if part == "hash" else len(ids) for part, ids in split.items()},
+        "split": {part: len(ids) if isinstance(ids, list) else ids for part, ids in split.items()},
         "base": read_json(run / "done" / "engine.json"),
         "environment": read_json(run / "environment.json"),
     }
