@@ -55,7 +55,7 @@ passages = [1]
 [tune]
 rank = 4
 learning_rates = [0.01, 0.005]
-epochs = 2
+epochs = 1
 max_forgetting = 5
 [answers]
 max_new_tokens = 32

@@ -89,8 +89,8 @@ def dense(count: int, minutes: int, stamped: bool = True) -> str:
 
 def test_examples_are_linear_in_the_size_of_the_chat(run: Run, tmp_path: Path) -> None:
     for minutes, stamped in ((1, True), (90, True), (0, False)):
-        small, groups = size(run, tmp_path, dense(300, minutes, stamped))
-        large, more = size(run, tmp_path, dense(600, minutes, stamped))
+        small, groups = size(run, tmp_path, dense(150, minutes, stamped))
+        large, more = size(run, tmp_path, dense(300, minutes, stamped))
         assert large < 1.2 * small and large < 25
         assert groups > 5 and more > 1.8 * groups
 
