@@ -71,6 +71,20 @@ def test_prompts_and_answers_are_those_of_the_test(
         assert opened.engine.chat.prompt_ids(asked) == torch_engine.chat.prompt_ids(asked)
 
 
+def test_an_answer_is_streamed_as_it_is_written(opened: Specialist) -> None:
+    engine, asked = opened.engine, opened.conversation((Message("user", QUESTIONS[0]),))[0]
+    for adapter, decoding in ((opened.recipe.adapter, opened.recipe.decoding), ("", Decoding(max_new_tokens=8))):
+        [(_, answer)] = engine.answer([asked], decoding, adapter)
+        chunks = list(engine.stream(asked, decoding, adapter))
+        assert "".join(chunks) == answer.text and len(chunks) > 1
+    first = engine.stream(asked, Decoding(max_new_tokens=8), "")
+    next(first)
+    first.close()  # type: ignore[attr-defined]
+    assert "".join(engine.stream(asked, Decoding(max_new_tokens=8), "")) == answer.text
+    with pytest.raises(ModelError, match="too long"):
+        list(engine.stream((Message("user", "word " * 20_000),), Decoding(max_new_tokens=1), ""))
+
+
 def test_the_base_alone_is_asked_without_the_adapter(opened: Specialist, torch_engine: LocalEngine) -> None:
     asked, brief = [(Message("user", question),) for question in QUESTIONS[:6]], Decoding(max_new_tokens=1)
     texts = []

@@ -92,3 +92,10 @@ def too_long(tokens: int, context_length: int) -> Answer:
     """The answer to a question that exceeds the context: a failure."""
     reason = f"The question takes {tokens} tokens; the model reads at most {context_length}, the answer included."
     return Answer("", "error", tokens, failure=Failure("too long for the model", reason))
+
+
+def refuse_too_long(tokens: int, context_length: int) -> None:
+    """Raise ModelError if the only question that is asked leaves no room for an answer."""
+    failure = too_long(tokens, context_length).failure
+    if tokens >= context_length and failure:
+        raise refused(failure)

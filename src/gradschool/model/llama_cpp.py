@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -200,6 +200,22 @@ class LlamaCpp:
         except httpx.TimeoutException as error:
             raise self._failed() from error
 
+    def stream(self, **fields: Any) -> Generator[dict[str, Any], None, None]:
+        """The events of a completion as llama.cpp writes it; closing the iterator cancels it there. Raises as `ask`."""
+        body = {**fields, "stream": True}
+        try:
+            with self._client.stream("POST", f"{self.address}/completion", json=body) as response:
+                if response.status_code != 200:
+                    raise _no_answer(response.read().decode(errors="replace"))
+                for line in response.iter_lines():
+                    name, _, data = line.partition(": ")
+                    if name == "error":
+                        raise _no_answer(data)
+                    if name == "data":
+                        yield json.loads(data)
+        except httpx.HTTPError as error:
+            raise self._failed() from error
+
     def _post(self, path: str, fields: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         """As `ask`, but raises httpx.TimeoutException after so many seconds."""
         try:
@@ -209,7 +225,7 @@ class LlamaCpp:
         except httpx.HTTPError as error:
             raise self._failed() from error
         if response.status_code != 200:
-            raise RemoteError("llama.cpp did not answer.", response.text[:300], "try again.")
+            raise _no_answer(response.text)
         reply: dict[str, Any] = response.json()
         return reply
 
@@ -230,6 +246,10 @@ class LlamaCpp:
             f"{why}Its log says: {said}",
             f"{self._otherwise}, and report the type of the base.",
         )
+
+
+def _no_answer(said: str) -> RemoteError:
+    return RemoteError("llama.cpp did not answer.", said[:300], "try again.")
 
 
 def completion_body(ids: Sequence[int], decoding: Decoding) -> dict[str, Any]:

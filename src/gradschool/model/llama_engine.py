@@ -3,10 +3,11 @@
 import re
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,7 +17,8 @@ from gguf import GGUFReader
 from gradschool.errors import ModelError
 from gradschool.files import sha256
 from gradschool.model.chat import CLOSE, MARKED, OPEN, Chat, Unfit, varied_length
-from gradschool.model.engine import TextLoss, refuse_adapter, refused, too_long
+from gradschool.model.detokenizer import IncrementalDetokenizer
+from gradschool.model.engine import TextLoss, refuse_adapter, refuse_too_long, too_long
 from gradschool.model.gguf_file import TEMPLATE, TOKENS
 from gradschool.model.gguf_header import read_header
 from gradschool.model.llama_cpp import LlamaCpp, completion_body, need_llama_cpp
@@ -138,11 +140,9 @@ class LlamaEngine:
             ids, began = self.prompt_ids(conversation), time.perf_counter()
         except Unfit as error:
             return Answer("", "error", failure=Failure("no answer", f"{error.what} {error.why}"))
-        free = self.context_length - len(ids)
-        if free < 1:
+        if len(ids) >= self.context_length:
             return too_long(len(ids), self.context_length)
-        limited = replace(decoding, max_new_tokens=min(decoding.max_new_tokens, free))
-        reply = self.server.ask("completion", **self.body(ids, limited, adapter), return_tokens=True)
+        reply = self.server.ask("completion", **self._request(ids, decoding, adapter))
         stop: Any = "length" if reply["stop_type"] == "limit" else "stop"
         read, written, text = int(reply["tokens_evaluated"]), int(reply["tokens_predicted"]), reply["content"]
         if self.chat:  # the same text as that of another engine, also where llama.cpp knows fewer stop tokens
@@ -152,12 +152,17 @@ class LlamaEngine:
             text = self.chat.decode(tokens)
         return Answer(text, stop, read, written, time.perf_counter() - began)
 
+    def _request(self, ids: Sequence[int], decoding: Decoding, adapter: str) -> dict[str, Any]:
+        """The body of a request whose answer fits into the context."""
+        limited = replace(decoding, max_new_tokens=min(decoding.max_new_tokens, self.context_length - len(ids)))
+        return {**self.body(ids, limited, adapter), "return_tokens": True}
+
     def stream(self, conversation: Conversation, decoding: Decoding, adapter: str = "") -> Iterator[str]:
-        """Answer one conversation, in one chunk; raises ModelError if it exceeds the context."""
-        for _, answer in self.answer([conversation], decoding, adapter):
-            if answer.failure:
-                raise refused(answer.failure)
-            yield answer.text
+        """Answer one conversation as a stream of text; raises ModelError if it exceeds the context."""
+        ids = self.prompt_ids(conversation)
+        refuse_too_long(len(ids), self.context_length)
+        with closing(self.server.stream(**self._request(ids, decoding, adapter))) as events:
+            yield from texts_of(events, self.chat)
 
     def text_losses(self, texts: Sequence[str], adapter: str = "") -> list[TextLoss]:
         """Raises ModelError: llama.cpp's server does not report the probability of a text."""
@@ -170,6 +175,20 @@ class LlamaEngine:
         self.server.__exit__(None, None, None)
         if self._ours:
             self._ours.folder.cleanup()
+
+
+def texts_of(events: Iterable[dict[str, Any]], chat: Chat | None) -> Iterator[str]:
+    """The text of llama.cpp's events; with our chat, that of their tokens up to a stop token that it knows."""
+    if chat is None:
+        yield from (event["content"] for event in events if event["content"])
+        return
+    text = IncrementalDetokenizer(chat.decode)
+    tokens = (token for event in events for token in event["tokens"])
+    for token in takewhile(lambda token: token not in chat.stop_ids, tokens):
+        if chunk := text.add(token):
+            yield chunk
+    if rest := text.end():
+        yield rest
 
 
 def trained_context(file: Path) -> int:

@@ -13,7 +13,7 @@ from gradschool.model.adapters import AdapterReaders
 from gradschool.model.chat import Chat, Unfit
 from gradschool.model.completion import Completion, complete, complete_by_token, complete_in_memory
 from gradschool.model.detokenizer import IncrementalDetokenizer
-from gradschool.model.engine import Engine, TextLoss, refused, too_long
+from gradschool.model.engine import Engine, TextLoss, refuse_too_long, too_long
 from gradschool.model.gguf_cache import demand_unchanged, source_of
 from gradschool.model.loading import hash_files, hash_weights, load, unusable_values
 from gradschool.model.losses import row_losses
@@ -183,10 +183,7 @@ class LocalEngine:
     def stream(self, conversation: Conversation, decoding: Decoding, adapter: str = "") -> Iterator[str]:
         """Answer one conversation as a stream of text; raises ModelError if it exceeds the context."""
         reader, prompt = self.reader(adapter), self.chat.prompt_ids(conversation)
-        if len(prompt) >= self.context_length:
-            failure = too_long(len(prompt), self.context_length).failure
-            assert failure is not None
-            raise refused(failure)
+        refuse_too_long(len(prompt), self.context_length)
         limit, text = self._limits({0: prompt}, decoding)[0], IncrementalDetokenizer(self.chat.decode)
         for token in complete_by_token(reader, prompt, self.stop_ids, limit, decoding):
             if token not in self.stop_ids and (chunk := text.add(token)):
