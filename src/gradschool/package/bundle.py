@@ -36,10 +36,10 @@ from gradschool.model.folders import refusal
 from gradschool.model.gguf_file import gguf_at
 from gradschool.model.gguf_found import place_of_gguf
 from gradschool.model.hosts import named_by_user
-from gradschool.model.hub import NEEDED
 from gradschool.model.local import demand_local
 from gradschool.model.opening import base_folder, has_own_name, open_engine, path_named, remember_base
 from gradschool.model.places import DIGITS, find_base, remember, without_place
+from gradschool.package.base_copy import copy_folder_of_base, copy_gguf, gguf_to_copy
 from gradschool.package.card import card
 from gradschool.package.known import write_known
 from gradschool.package.llama_runtime import llama_base, llama_engine
@@ -60,7 +60,6 @@ from gradschool.package.manifest import (
 )
 from gradschool.package.portable import (
     name_models,
-    name_places,
     shorten_evidence,
     shorten_row,
     within,
@@ -244,7 +243,8 @@ def open_verified(
     """Open a specialist whose files were verified when its manifest was read."""
     named_by_user(base_model)
     recipe, base = recipe_of(folder, manifest), manifest.base
-    carried = str((folder / BASE).resolve()) if manifest.carries_base else ""
+    # A GGUF file in it is found by its hash, as elsewhere.
+    carried = str((folder / BASE).resolve()) if manifest.holds(f"{BASE}/config.json") else ""
     settings = Settings(
         # Weights of its own replace the base.
         base_model=recipe.weights or base_model or carried or (yield from _place_of(manifest, folder)),
@@ -293,14 +293,23 @@ def carry(folder: Path, target: Path, with_base: bool, base_model: str | None = 
                 with disk_errors(new):
                     shutil.copyfile(path, new / path.name)
         manifest = yield from _without_places(new, manifest)
-        if with_base and not manifest.carries_base:
-            specialist = yield from open_verified(folder, manifest, base_model)
-            local = demand_local(specialist.engine, "copied", "leave out --with-base.")
-            if not specialist.recipe.weights:
-                yield Note(f"Copying the base {manifest.base_name} from {local.folder}.")
-                _copy_base(local.folder, new / BASE)
-                manifest = seal(new, manifest)
+        if with_base and not (manifest.carries_base or manifest.has_weights):
+            yield from _copy_base(folder, manifest, base_model, new / BASE)
+            manifest = seal(new, manifest)
     return base_needed(manifest)
+
+
+def _copy_base(folder: Path, manifest: Manifest, base_model: str | None, target: Path) -> Work[None]:
+    """Copy the base of a specialist after it was verified: of one from GGUF its file, if that is here."""
+    file = (yield from gguf_to_copy(manifest, folder, base_model)) if manifest.base.gguf else None
+    if file:
+        yield Note(f"Copying the base {manifest.base_name} from {file.first.path}.")
+        copy_gguf(file, manifest.base_name, target)
+        return
+    specialist = yield from open_verified(folder, manifest, base_model)
+    local = demand_local(specialist.engine, "copied", "leave out --with-base.")
+    yield Note(f"Copying the base {manifest.base_name} from {local.folder}.")
+    copy_folder_of_base(local.folder, target)
 
 
 def _without_places(folder: Path, manifest: Manifest) -> Work[Manifest]:
@@ -317,28 +326,10 @@ def _without_places(folder: Path, manifest: Manifest) -> Work[Manifest]:
     return manifest if manifest == read and found == manifest.hashes else seal(folder, manifest)
 
 
-def _copy_base(base: Path, target: Path) -> None:
-    """Copy the files of a model: links of the Hub's cache become files, and unrelated files are left out."""
-    target.mkdir()
-    blobs = base.parents[1] / "blobs" if base.parent.name == "snapshots" else base
-    for path in sorted(base.iterdir()):
-        if NEEDED.fullmatch(path.name):
-            if not path.is_file() or not (is_inside(path, base) or is_inside(path, blobs)):
-                raise UsageError(
-                    f"{path} is a link to {path.resolve()}, or no file.",
-                    "Only files of the base itself are copied.",
-                    "put the file there in place of the link.",
-                )
-            with disk_errors(target):
-                shutil.copyfile(path.resolve(), target / path.name)
-            if path.name.endswith("config.json"):
-                name_places(target / path.name)
-
-
 def base_needed(manifest: Manifest) -> str:
     """A sentence that says which base model a specialist needs on another machine."""
     base = manifest.base
-    if any(name.startswith("weights/") for name in manifest.hashes):
+    if manifest.has_weights:
         return "It has weights of its own and needs no base."
     if manifest.carries_base:
         return "It carries its base and needs nothing else."

@@ -120,7 +120,16 @@ class Manifest:
     @property
     def carries_base(self) -> bool:
         """Whether the folder holds the base model too."""
-        return any(name.startswith(f"{BASE}/") for name in self.hashes)
+        return self.holds(f"{BASE}/")
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether it has weights of its own instead of a base."""
+        return self.holds("weights/")
+
+    def holds(self, beginning: str) -> bool:
+        """Whether a file of the folder has a path with this beginning."""
+        return any(name.startswith(beginning) for name in self.hashes)
 
 
 _manifest: TypeAdapter[Manifest] = TypeAdapter(Manifest)
