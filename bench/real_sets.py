@@ -198,4 +198,4 @@ if __name__ == "__main__":
     parser.add_argument("data", metavar="DATA_DIR", type=Path)
     parser.add_argument("names", metavar="NAME", nargs="*")
     parser.add_argument("--base-model", metavar="BASE", default="pocket")
-    main(**vars(parser.parse_args()))
+    main(**vars(parser.parse_intermixed_args()))
