@@ -10,6 +10,7 @@ JOBS = (
     *("banking77", "snips", "legal_summarization", "fairytaleqa"),
 )
 RUNGS = ("base", "prompt", "ground", "tune")
+RUNG_HEAD = ("rung", "recipe", "score", "verdict", "minutes")
 HEAD = ("job", "on", *RUNGS, "best rung", "verdict", "minutes", "GB")
 
 
@@ -22,6 +23,21 @@ def rows(results: Path) -> list[list[str]]:
                 base = path.stem.removeprefix(job).lstrip("-") or "pocket"
                 found.append(_row(job.removeprefix("example-"), base, json.loads(path.read_text(encoding="utf-8"))))
     return found
+
+
+def rungs(climb: dict[str, Any]) -> list[list[str]]:
+    """A row for each rung of one climb that was not skipped."""
+    return [
+        [
+            one["rung"],
+            one["recipe"],
+            _score(one["report"]),
+            one["report"]["verdict"],
+            f"{one['seconds'] / 60:.0f}",
+        ]
+        for one in climb["climbed"]["results"]
+        if one["report"]
+    ]
 
 
 def _row(job: str, base: str, climb: dict[str, Any]) -> list[str]:

@@ -12,9 +12,10 @@ from typing import Any
 import climb_table
 from tree import ROOT
 
-PAGES = [ROOT / "docs" / name for name in ("performance.md", "decision.md", "metrics.md", "export.md", "bases.md")]
+DOCS = ("performance.md", "decision.md", "metrics.md", "export.md", "bases.md")
+PAGES = [ROOT / "README.md", *(ROOT / "docs" / name for name in DOCS)]
 RESULTS = ROOT / "bench" / "results"
-BLOCK = re.compile(r"(<!-- (\w+):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- (?!run:)(\w+):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 ABSENT = "Not measured."
 KILLED = {"kills": "kills", "ends": "repeated to the end", "equal": "equal"}
 LABELS = {  # names in older results
@@ -283,6 +284,16 @@ def climbs() -> str:
     return table(climb_table.HEAD, climb_table.rows(RESULTS))
 
 
+def smollm2(climb: dict[str, Any]) -> str:
+    """The rungs of one climb over SmolLM2, with its command, time and memory."""
+    command = climb["command"].replace("python -m bench.examples", "gradschool climb").split()
+    command = " ".join([*command[:2], f"examples/{command[-1]}", *command[2:-1]])
+    return (
+        f"{table(climb_table.RUNG_HEAD, climb_table.rungs(climb))}\n`{command}`: {climb['seconds'] / 60:.0f} minutes "
+        f"on {climb['environment']['cores']} cores next to other work, {climb['peak_memory'] / 1e9:.1f} GB of memory.\n"
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "climbs": climbs,
     "training": of("train_speed", training),
@@ -298,6 +309,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "style": of("style_cheats", style),
     "choices": of("choices", choices),
     "abstention": of("abstention", abstention),
+    "smollm2": of("example-contracts-smollm2", smollm2),
     "same_file": of("same_file", same_file),
 }
 
