@@ -21,7 +21,8 @@ from gradschool.model.fake import FakeEngine
 from gradschool.package import bundle
 from gradschool.records import Conversation, Event, Note, Work
 from gradschool.report.page import page
-from gradschool.run import BASES, Run
+from gradschool.run import Run
+from gradschool.run_keys import BASES
 from gradschool.runs import summary_of
 from gradschool.settings import Settings
 

@@ -35,7 +35,8 @@ from gradschool.records import (
     Step,
     Work,
 )
-from gradschool.run import Key, Run, curve_count, curve_name, next_folder, result_key
+from gradschool.run import Run, next_folder
+from gradschool.run_keys import Key, result_key
 from gradschool.rungs.rung import Candidate
 from gradschool.rungs.training import Trained
 from gradschool.settings import Settings
@@ -266,11 +267,6 @@ def test_results_and_answers_to_the_test_are_listed_by_rung(run: Run) -> None:
     append_line(run.answers("base-validation-1"), {})
     assert run.answered() == ["base", "my-test", "tune"]
     assert [result.rung for result in run.results()] == ["base", "my-test", "tune"]
-
-
-def test_trainings_of_a_learning_curve_are_known_by_their_names() -> None:
-    assert curve_count(f"{curve_name(40)}-training") == 40
-    assert curve_count("training") is curve_count("trial-0.001") is curve_count("curve-") is None
 
 
 def test_events_up_to_an_error_are_on_disk(run: Run) -> None:

@@ -16,7 +16,8 @@ from gradschool.job import Job
 from gradschool.model.hosts import allow_host, key_variable, named_by_user
 from gradschool.model.opening import open_engine
 from gradschool.package.manifest import read_manifest, seal
-from gradschool.run import SPLIT, Run
+from gradschool.run import Run
+from gradschool.run_keys import SPLIT
 from gradschool.settings import Settings
 from gradschool.trust import TRUST, trusted
 

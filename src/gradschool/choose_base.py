@@ -20,7 +20,8 @@ from gradschool.errors import DataError, ModelError, ResourceError
 from gradschool.evaluate import mean, measure_of
 from gradschool.files import new_path
 from gradschool.records import ComparedBase, Event, Note, Step, Work, passed_on
-from gradschool.run import BASES, INPUTS, SPLIT, Key, Run
+from gradschool.run import Run
+from gradschool.run_keys import BASES, INPUTS, SPLIT, Key
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, candidate_key, on_validation
 from gradschool.rungs.short_trial import NAME as TRIAL
 from gradschool.rungs.short_trial import short_trial

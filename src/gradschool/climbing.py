@@ -16,7 +16,8 @@ from gradschool.package.floor_words import notes_about
 from gradschool.package.prove import prove
 from gradschool.records import ComparedBase, Gate, RungResult, Scored, Use, Verdict, Work
 from gradschool.remedies import advise
-from gradschool.run import BASES, CLIMB, PACKAGE, Key, Run, result_key
+from gradschool.run import Run
+from gradschool.run_keys import BASES, CLIMB, PACKAGE, Key, result_key
 from gradschool.rungs.abstain import kept_of, make_candidate
 from gradschool.rungs.ladder import LADDER
 from gradschool.rungs.prompt import instructions_of

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any, Generic, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
 import filelock
 from pydantic import Field, TypeAdapter, ValidationError
@@ -41,72 +41,25 @@ from gradschool.files import (
     write_json,
 )
 from gradschool.job import Job
-from gradschool.records import (
-    BaseIdentity,
-    ComparedBase,
-    Event,
-    Note,
-    NumberFormat,
-    Progress,
-    RungResult,
-    Split,
-    Work,
-    passed_on,
-)
+from gradschool.records import Event, Note, Progress, RungResult, Work, passed_on
+from gradschool.run_keys import RESULT, SPLIT, Key, result_key
 from gradschool.saved_job import JOB_FILE, SavedJob, read_saved_job, trust_run
 
 T = TypeVar("T")
 EVENTS_FILE, ENVIRONMENT_FILE = "events.jsonl", "environment.json"
 FIT_TEXTS = "fit.jsonl"
-CLIMB = "climbed"  # the name of a climb's saved result, whose record belongs to climbing.py
 PACKED, MANIFEST = "specialist", "specialist.toml"  # the folder of the package in a run, and the file that makes it one
 STEPS = ("done", "answers", "work")  # the folders of a run that steps write into
 LOCK = ".lock"
 MADE_FIRST = (JOB_FILE, ENVIRONMENT_FILE, EVENTS_FILE)
 FILES = (LOCK, *MADE_FIRST, FIT_TEXTS, "report.html")
-RESULT, TEST = "-result", "-test"  # after the name of a rung: its result, its answers to the test examples
+TEST = "-test"  # after the name of a rung: its answers to the test examples
 REOPENED = "package"  # in place of a rung: the answers of the reopened package
-FINAL, CURVES = "training", "curve-"  # names of trainings: the one that the rung proposes; of a learning curve
 KINDS = {kind.__name__: TypeAdapter(kind) for kind in get_args(Event)}  # of events, by the name they are saved under
 TIME: TypeAdapter[float] = TypeAdapter(Annotated[float, Field(ge=0, lt=253_402_300_800)])  # before the year 10000
 RUNS = Path("runs")  # the folder of runs that are not placed elsewhere
 MOMENT = 2.0  # seconds
 PROGRESS_EVERY = 2.0  # seconds between two recorded progress events of one step
-
-
-@dataclass(frozen=True)
-class Key(Generic[T]):
-    """The name of a saved value, and its type as pydantic's TypeAdapter takes it (a class, a union, a generic)."""
-
-    name: str
-    type: Any
-
-
-# Values that every run saves. Keys of values whose records belong to higher layers are next to these records.
-SPLIT: Key[Split] = Key("split", Split)
-INPUTS: Key[dict[str, str]] = Key("inputs", dict[str, str])  # hashes of guidelines and metric files
-DOCUMENTS: Key[dict[str, str]] = Key("documents", dict[str, str])  # hash of the documents, once they are indexed
-ENGINE: Key[BaseIdentity] = Key("engine", BaseIdentity)
-BASES: Key[tuple[ComparedBase, ...]] = Key("bases", tuple[ComparedBase, ...])  # if the job names several
-FORMAT: Key[NumberFormat] = Key("format", NumberFormat)  # that a local base answers in
-TRAINING_FORMAT: Key[NumberFormat] = Key("tune-format", NumberFormat)
-PACKAGE: Key[str] = Key("package", str)  # folder of the packaged specialist
-
-
-def result_key(rung: str) -> Key[RungResult]:
-    """The key of a rung's result on the test examples."""
-    return Key(f"{rung}{RESULT}", RungResult)
-
-
-def curve_name(count: int) -> str:
-    """The beginning of the names of what a learning curve trains on `count` examples."""
-    return f"{CURVES}{count}"
-
-
-def curve_count(training: str) -> int | None:
-    """The number of examples of a training, by its name, if it belongs to a learning curve."""
-    number = training.removeprefix(CURVES).partition("-")[0]
-    return int(number) if training.startswith(CURVES) and number.isdecimal() else None
 
 
 @dataclass(frozen=True, slots=True)

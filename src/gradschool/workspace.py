@@ -24,7 +24,8 @@ from gradschool.model.opening import format_of, is_moved, open_engine, remember_
 from gradschool.model.places import find_base
 from gradschool.model.spoken import evidence_against
 from gradschool.records import Decoding, Example, Note, Source, Split, Use, Work
-from gradschool.run import DOCUMENTS, ENGINE, FORMAT, INPUTS, SPLIT, TRAINING_FORMAT, Key, Run
+from gradschool.run import Run
+from gradschool.run_keys import DOCUMENTS, ENGINE, FORMAT, INPUTS, SPLIT, TRAINING_FORMAT, Key
 from gradschool.rungs.ladder import LADDER, count_looks
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Rung, RungInputs

@@ -24,7 +24,8 @@ from gradschool.package.bundle import pack
 from gradschool.records import Answer, Example, Failure, Gate, Note, RungResult, Scored, Step, Work
 from gradschool.report.losses import loss_curves
 from gradschool.report.page import MAX_QUESTIONS, page
-from gradschool.run import SPLIT, Key, Run, result_key
+from gradschool.run import Run
+from gradschool.run_keys import SPLIT, Key, result_key
 from gradschool.score.judge import judge, score
 from gradschool.score.metrics import find_metrics
 from gradschool.settings import Settings

@@ -12,7 +12,7 @@ from finish import finish
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import lora_layers
 from gradschool.records import Decoding, Step
-from gradschool.run import FINAL
+from gradschool.run_keys import FINAL
 from gradschool.rungs.rung import Candidate
 from gradschool.rungs.tune import trial_key, tune
 from gradschool.specialist import Recipe, Specialist, specialist_of

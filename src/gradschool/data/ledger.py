@@ -20,7 +20,8 @@ from gradschool.data.proof import part_of_later_climb
 from gradschool.errors import DamagedError, ResourceError
 from gradschool.files import append_line, read_rows, sha256_of
 from gradschool.records import Example, Note, Use, Work
-from gradschool.run import RUNS, Key, Run
+from gradschool.run import RUNS, Run
+from gradschool.run_keys import Key
 from gradschool.values import Fraction
 
 LEDGER = "ledger.jsonl"

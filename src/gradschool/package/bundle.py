@@ -66,7 +66,8 @@ from gradschool.package.portable import (
     without_places,
 )
 from gradschool.records import ComparedBase, Example, Note, NumberFormat, RungResult, Scored, Split, Work
-from gradschool.run import BASES, ENVIRONMENT_FILE, EVENTS_FILE, FIT_TEXTS, PACKED, Run
+from gradschool.run import ENVIRONMENT_FILE, EVENTS_FILE, FIT_TEXTS, PACKED, Run
+from gradschool.run_keys import BASES
 from gradschool.saved_job import JOB_FILE, SavedJob
 from gradschool.score.metrics import files_of
 from gradschool.settings import BUILT_IN, Settings

@@ -8,7 +8,8 @@ from gradschool.gates.gate import Measurements
 from gradschool.gates.run import PACKAGE_GATES, run_gates
 from gradschool.package.bundle import open_specialist
 from gradschool.records import Example, Gate, Scored, Work
-from gradschool.run import FORMAT, REOPENED, Run
+from gradschool.run import REOPENED, Run
+from gradschool.run_keys import FORMAT
 from gradschool.score.abstention import keeps
 from gradschool.settings import MAX_DROP
 

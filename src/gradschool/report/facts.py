@@ -7,7 +7,8 @@ from gradschool.environment import Environment
 from gradschool.files import read_rows
 from gradschool.package.manifest import MANIFEST, Manifest, load_manifest
 from gradschool.records import Answer, ComparedBase, Gate, NumberFormat, RungResult, SavedAnswer, Split, Verdict
-from gradschool.run import BASES, CLIMB, FORMAT, REOPENED, SPLIT, TRAINING_FORMAT, Key, Recorded, Run
+from gradschool.run import REOPENED, Recorded, Run
+from gradschool.run_keys import BASES, CLIMB, FORMAT, SPLIT, TRAINING_FORMAT, Key
 from gradschool.rungs.rung import Candidate, candidate_key
 
 

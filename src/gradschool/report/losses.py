@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from gradschool.records import Event, Step
-from gradschool.run import FINAL, curve_count
+from gradschool.run_keys import FINAL, curve_count
 
 MAX_POINTS = 300  # of one line in a chart
 SMOOTHING = 1 / 20  # fraction of the steps in each point of the smoothed loss

@@ -8,7 +8,7 @@ from gradschool.ground.index import build_index
 from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.records import Note, Work
-from gradschool.run import DOCUMENTS
+from gradschool.run_keys import DOCUMENTS
 from gradschool.rungs.choice import choose
 from gradschool.rungs.prompt import instruction_variants
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, made

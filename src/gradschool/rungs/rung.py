@@ -13,7 +13,8 @@ from gradschool.gates.run import ANSWER_GATES, run_gates
 from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.records import Abstention, Decoding, Example, Gate, Note, Scored, Work
-from gradschool.run import Key, Run
+from gradschool.run import Run
+from gradschool.run_keys import Key
 from gradschool.score.stats import bounds
 from gradschool.settings import Settings
 from gradschool.specialist import Recipe, Specialist, specialist_of

@@ -4,7 +4,7 @@ import time
 from functools import partial
 
 from gradschool.records import Work
-from gradschool.run import Key
+from gradschool.run_keys import Key
 from gradschool.rungs.rung import Candidate, RungInputs, made, on_validation
 from gradschool.rungs.training import NAME as TUNE
 from gradschool.rungs.training import make_rows, trial_name, with_training

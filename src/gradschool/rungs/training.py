@@ -19,7 +19,7 @@ from gradschool.model.four_bits import in_four_bits
 from gradschool.model.local import LocalEngine, demand_local
 from gradschool.model.memory import Device, free_bytes
 from gradschool.records import Conversation, Example, Gate, Note, Progress, Work
-from gradschool.run import FINAL, TRAINING_FORMAT, Key
+from gradschool.run_keys import FINAL, TRAINING_FORMAT, Key
 from gradschool.rungs.rung import RungInputs
 from gradschool.settings import Tune
 from gradschool.specialist import Recipe, Specialist

@@ -14,7 +14,7 @@ from gradschool.job import Job
 from gradschool.model.chat import Rendered
 from gradschool.model.engine import Engine, TextLoss
 from gradschool.records import Gate, Note, Scored, Work
-from gradschool.run import CURVES, Key
+from gradschool.run_keys import CURVES, Key
 from gradschool.rungs.curve import Curve, advice_of, as_trials, learning_curve
 from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, made, try_all

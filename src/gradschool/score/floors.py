@@ -29,7 +29,7 @@ from gradschool.records import (
     Verdict,
     Work,
 )
-from gradschool.run import Key
+from gradschool.run_keys import Key
 from gradschool.score.judge import score
 from gradschool.score.metric import Metric
 from gradschool.score.metric_info import metric_info
