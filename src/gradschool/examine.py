@@ -13,9 +13,10 @@ from gradschool.rungs.prompt import instructions_of
 from gradschool.score.floors import Trivial, find_floors
 from gradschool.score.incumbent import MarginProof
 from gradschool.score.provable import Proof
+from gradschool.settings import Goal
 from gradschool.specialist import Recipe, Specialist
 from gradschool.survey import Surveyed, smallest, survey
-from gradschool.workspace import Dataset, check_job, open_job
+from gradschool.workspace import Dataset, Workspace, check_job, open_job
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +91,7 @@ def examine(job: Job, rows: int) -> Work[Examined]:
     else:
         yield Note("The base is not on this machine: it cannot be tuned, and its tokens cannot be shown.")
         shown = sent(specialist, data.train[:rows])
-    floors: tuple[Trivial, ...] = ()
-    if not workspace.measure.unfitted:
-        goal = job.settings.goal
-        floors = yield from find_floors(data.train, data.test, workspace.measure.decides, goal.metric)
-        yield from notes_about(floors, goal.metric, goal.pass_mark)
-    else:
-        names = ", ".join(metric.name for metric in workspace.measure.unfitted)
-        yield Note(f"Floors (scores of trivial answers) are shown in the climb only, because it fits {names}.")
+    floors = yield from _floors(workspace, job.settings.goal)
     return Examined(
         name=job.name,
         form=data.reading.form,
@@ -116,6 +110,17 @@ def examine(job: Job, rows: int) -> Work[Examined]:
         bases=bases,
         base=job.settings.base,
     )
+
+
+def _floors(workspace: Workspace, goal: Goal) -> Work[tuple[Trivial, ...]]:
+    """The scores of trivial answers; none if a metric must be fitted first, which only a climb does."""
+    if workspace.measure.unfitted:
+        names = ", ".join(metric.name for metric in workspace.measure.unfitted)
+        yield Note(f"Floors (scores of trivial answers) are shown in the climb only, because it fits {names}.")
+        return ()
+    floors = yield from find_floors(workspace.data.train, workspace.data.test, workspace.measure.decides, goal.metric)
+    yield from notes_about(floors, goal.metric, goal.pass_mark)
+    return floors
 
 
 def _first(data: Dataset) -> Example:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from gradschool.against_base import demand_trainable, fit_to_base
-from gradschool.data.check import check
+from gradschool.data.check import Checked, check
 from gradschool.data.issues import Issue, carried
 from gradschool.data.languages import MIN_LANGUAGE, hardly_spoken, languages
 from gradschool.data.leakage import answer_issues
@@ -91,12 +91,7 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
     if run:
         demand_same_inputs(run)
     goal = job.settings.goal
-    reading = read_examples(job.examples, job.settings.data)
-    checked = check(reading)
-    with carried(checked.issues):
-        measure = Measure(*find_metrics(goal, job.folder, checked.examples))
-    warnings = f"{len(checked.issues)} warning{'s' * (len(checked.issues) != 1)}"
-    yield Note(f"{reading.form}: {len(checked.examples)} usable examples, {warnings}.")
+    reading, checked, measure = yield from _read(job)
     with carried(checked.issues):
         engine = yield from open_base(job, run)
         looks = Looks(goal.error_budget, count_looks(ladder, job, engine))
@@ -124,19 +119,48 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
         yield from _notes_about(proof, goal, looks.level, bool(run))
     decoding, untrained_decoding = decodings_for([*train, *validation], engine, job)
     with carried(data.issues):
-        if run and measure.unfitted:
-            bases = untrained(engine, instructions_of(job), untrained_decoding)
-            measure = yield from fit_metrics(measure, bases, train, others, run.answers, run.fit_texts)
-        elif shortage and engine.trains:  # a server is not asked without a climb
-            try:
-                yield from demand_fit(measure, engine, job, train, others, untrained_decoding)
-            except DataError as error:
-                raise DataError(f"The job cannot be climbed: {error.what}", error.why, error.fix) from error
-            filled = [replace(one, text=one.text.replace(BASE_MAY_FILL, BASE_FILLS)) for one in shortage]
-            data = replace(data, issues=[*issues, *filled, *leaks])
+        measure, data = yield from _fitted(measure, job, run, engine, data, others, untrained_decoding)
     with carried(data.issues):
         incumbent = yield from _incumbent(job, run, data, measure, looks.level)
     return Workspace(engine, data, measure, decoding, untrained_decoding, looks, proof, incumbent)
+
+
+def _read(job: Job) -> Work[tuple[Reading, Checked, Measure]]:
+    """Read and check the examples, and find the metrics, which see the usable ones."""
+    reading = read_examples(job.examples, job.settings.data)
+    checked = check(reading)
+    with carried(checked.issues):
+        measure = Measure(*find_metrics(job.settings.goal, job.folder, checked.examples))
+    warnings = f"{len(checked.issues)} warning{'s' * (len(checked.issues) != 1)}"
+    yield Note(f"{reading.form}: {len(checked.examples)} usable examples, {warnings}.")
+    return reading, checked, measure
+
+
+def _fitted(
+    measure: Measure,
+    job: Job,
+    run: Run | None,
+    engine: Engine,
+    data: Dataset,
+    others: Sequence[str],
+    decoding: Decoding,
+) -> Work[tuple[Measure, Dataset]]:
+    """The metrics, which a run fits if they must be; `decoding` is that of the untrained base.
+
+    Without a run, they are fitted only to find out whether the base can fill in for missing texts, which the issues
+    then say. Raises DataError if it cannot.
+    """
+    if run and measure.unfitted:
+        bases = untrained(engine, instructions_of(job), decoding)
+        return (yield from fit_metrics(measure, bases, data.train, others, run.answers, run.fit_texts)), data
+    filled = [replace(one, text=one.text.replace(BASE_MAY_FILL, BASE_FILLS)) for one in data.issues]
+    if filled == data.issues or not engine.trains:  # a server is not asked without a climb
+        return measure, data
+    try:
+        yield from demand_fit(measure, engine, job, data.train, others, decoding)
+    except DataError as error:
+        raise DataError(f"The job cannot be climbed: {error.what}", error.why, error.fix) from error
+    return measure, replace(data, issues=filled)
 
 
 def _notes(issues: Sequence[Issue], split: Split, use: Use, goal: Goal) -> Iterator[Note]:

@@ -102,6 +102,11 @@ def prepare(
         print_json(_result(prepared, screen.warnings))
     else:
         _show(prepared)
+    _demand_examples(prepared)
+
+
+def _demand_examples(prepared: "Prepared") -> None:
+    """Raise DataError if every draft was left out."""
     if not prepared.summary.kept:
         raise DataError(
             "No examples are left.",

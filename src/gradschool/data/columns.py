@@ -125,17 +125,8 @@ def _detect(
     row: Mapping[str, Any], data: Data, *, answered: bool, names: Collection[str]
 ) -> tuple[Form, Mapping[str, Any]] | None:
     named_input, named_output = (spelled(row, name) for name in (data.input_column, data.output_column))
-    keys, compared = _columns_of(row), dict[str, str]()
-    if not named_output:
-        if why := unmatched(row, keys):
-            raise NoConversation(why)
-        try:
-            row, compared = prefer(row, keys)
-        except NoConversation:
-            if answered:
-                raise
-        keys = _columns_of(row) if compared else keys
-    used = tuple(compared.items())
+    row, compared = (row, {}) if named_output else _preferred(row, answered)
+    keys, used = _columns_of(row), tuple(compared.items())
     others = keys.get(OTHER_ANSWERS, "")
     others = others if isinstance(row.get(others), str | list) and others not in (named_input, named_output) else ""
     system = next((keys[word] for word in SYSTEMS if word in keys and row[keys[word]] is not None), "")
@@ -166,6 +157,19 @@ def _detect(
     if inputs and english(inputs[0]) == "instruction" and english(output) == "output":
         name = "alpaca"
     return Form(name, "", inputs, output, system, history, choices, used, bool(named_output), others), row
+
+
+def _preferred(row: Mapping[str, Any], answered: bool) -> tuple[Mapping[str, Any], dict[str, str]]:
+    """The row with its preferred answer under `chosen`, and the use of the keys that compare answers, if any do."""
+    keys = _columns_of(row)
+    if why := unmatched(row, keys):
+        raise NoConversation(why)
+    try:
+        return prefer(row, keys)
+    except NoConversation:
+        if answered:
+            raise
+        return row, {}
 
 
 def _columns_of(row: Mapping[str, Any]) -> dict[str, str]:

@@ -43,19 +43,7 @@ class Embedder:
             if not self.in_folder:
                 folder = Path(snapshot_download(name, revision=revision, allow_patterns=WANTED))
                 self.revision = folder.name
-            refuse_config(folder, _json(folder / "config.json"))
-            check_tokenizer(folder)
-            with panics_as_errors():
-                self._tokenizer: Any = AutoTokenizer.from_pretrained(
-                    str(folder), local_files_only=True, trust_remote_code=False
-                )
-                self._model: Any = AutoModel.from_pretrained(
-                    str(folder),
-                    local_files_only=True,
-                    trust_remote_code=False,
-                    use_safetensors=True,
-                    dtype=torch.float32,
-                ).eval()
+            self._tokenizer, self._model = _load(folder)
         except ModelError:
             raise
         except Exception as error:  # the libraries raise OSError, ValueError, network errors and more
@@ -75,9 +63,8 @@ class Embedder:
         self._max_tokens = min(MAX_TOKENS, self._tokenizer.model_max_length, longest - 2)
         self.dimensions = int(self._model.config.hidden_size)
         weights = [sha256(file) for file in sorted(folder.glob("*.safetensors"))]
-        self.hash = sha256_of(
-            [weights, self._first_token, self._prompts]
-        )  # identifies the vectors, independent of the path
+        # It identifies the vectors, independent of the path.
+        self.hash = sha256_of([weights, self._first_token, self._prompts])
         self.files = hash_files(folder)
 
     def embed(self, texts: Sequence[str], kind: str = "document") -> "np.ndarray[Any, np.dtype[np.float32]]":
@@ -115,6 +102,22 @@ class Embedder:
                 "choose another embedder, or none.",
             )
         return ways == ["pooling_mode_cls_token"]
+
+
+def _load(folder: Path) -> tuple[Any, Any]:
+    """The tokenizer and the network in a folder, which others may have made."""
+    refuse_config(folder, _json(folder / "config.json"))
+    check_tokenizer(folder)
+    with panics_as_errors():
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+        model = AutoModel.from_pretrained(
+            str(folder),
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            dtype=torch.float32,
+        )
+    return tokenizer, model.eval()
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from gradschool.errors import DataError
 from gradschool.prepare.bylines import Bylines, Divided, read_bylines
 from gradschool.prepare.chats.companions import without_companions
 from gradschool.prepare.chats.exports import Export, export_of
-from gradschool.prepare.clean import Ingest
 from gradschool.prepare.dialogues import DialogueSource, export_sources, read_dialogues, transcript_source, turns_source
+from gradschool.prepare.ingest import Ingest
 from gradschool.prepare.instructions import Asked, Writer
 from gradschool.prepare.limits import Limits
 from gradschool.prepare.mail.read import read_mailboxes

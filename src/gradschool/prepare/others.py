@@ -6,10 +6,10 @@ from pathlib import Path
 
 from gradschool.data.normalize import normalize
 from gradschool.data.others import is_writing, message_of
-from gradschool.prepare.clean import Ingest
 from gradschool.prepare.draft import Draft, Spool
 from gradschool.prepare.folder import Lines
 from gradschool.prepare.gather import gather
+from gradschool.prepare.ingest import Ingest
 from gradschool.prepare.limits import Limits
 from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.people import People

@@ -10,7 +10,7 @@ from typing import Any
 
 from gradschool.data.column_names import OTHER_ANSWERS
 from gradschool.data.private import PrivateKind
-from gradschool.prepare.clean import Findings
+from gradschool.prepare.analysis import Analysis
 from gradschool.prepare.draft import Draft, Spool
 from gradschool.prepare.folder import EXAMPLES, OTHERS, PAIRS, REVIEW, JobFolder, Lines
 from gradschool.prepare.job_file import Answers
@@ -41,15 +41,15 @@ class _Value:
 class Output:
     """Writes examples and review rows, and counts them."""
 
-    def __init__(self, summary: Summary, findings: Findings, decisions: Decisions, names: Pseudonyms) -> None:
-        self.summary, self.findings, self.decisions, self.names = summary, findings, decisions, names
+    def __init__(self, summary: Summary, analysis: Analysis, decisions: Decisions, names: Pseudonyms) -> None:
+        self.summary, self.analysis, self.decisions, self.names = summary, analysis, decisions, names
         self.dated = 0
         self._values: dict[str, _Value] = {}
         self._groups: set[str] = set()
         self._json = self._letters = self._latin = 0
         self._seen_items: set[str] = set()
         self._others: OtherTexts | None = None  # for a style
-        self._pairs = Pairs(findings.bad)
+        self._pairs = Pairs(analysis.bad)
         self._group_at, self._said = "", dict[str, tuple[str, list[Replaced]]]()
 
     def write(self, folder: JobFolder, spool: Spool, others: Spool | None) -> Work[None]:
@@ -65,7 +65,7 @@ class Output:
                 if number % PROGRESS_STEP == 0:
                     yield Progress("writing examples", number, len(spool))
                 decided_about = draft.id in self.decisions.items
-                self._one(self.findings.applied(number, draft, decided_about), examples, review)
+                self._one(self.analysis.applied(number, draft, decided_about), examples, review)
             if self._others and others is not None:
                 self._add_others(self._others, others)
             self._rest(review)
@@ -85,7 +85,7 @@ class Output:
 
     def _add_others(self, texts: OtherTexts, spool: Spool) -> None:
         """Add the texts of other authors, with pseudonyms; those in a language that no example has are left out."""
-        languages = self.findings.kept_languages
+        languages = self.analysis.kept_languages
         for draft in spool:
             if languages and draft.language and draft.language not in languages:
                 texts.left_out += 1
@@ -99,7 +99,7 @@ class Output:
         """Statistics of the answers, for the choice of a metric."""
         examples = max(self.summary.kept, 1)
         return Answers(
-            labels=len(self.findings.labels or ()),
+            labels=len(self.analysis.labels or ()),
             json=self._json / examples,
             words=self.summary.words / examples,
             latin=self._latin >= LATIN * self._letters,
@@ -182,7 +182,7 @@ class Output:
 
     def _rest(self, review: Lines) -> None:
         """Rows that are not about one draft: wording, private values, and decisions without an object."""
-        for one in self.findings.repeated:
+        for one in self.analysis.repeated:
             decided = self.decisions.wordings.get(one.key, ReviewRow()).decision
             review.add({"wording": one.key, "text": one.text, "times": one.times, "decision": decided})
         actions = {"pseudonyms": "replaced", "drop": "dropped", "keep": "kept"}
@@ -191,7 +191,7 @@ class Output:
             row = {"value": key, "kind": value.kind, "text": value.text, "as": value.replacement, "times": value.times}
             row |= {"first": value.first, "action": actions[value.mode]}
             review.add(row | {"decision": decision.row.decision if decision else ""})
-        reported = {one.key for one in self.findings.repeated}
+        reported = {one.key for one in self.analysis.repeated}
         lost = [one.row for id_, one in self.decisions.items.items() if id_ not in self._seen_items]
         lost += [one.row for key, one in self.decisions.values.items() if key not in self._values]
         lost += [row for key, row in self.decisions.wordings.items() if key not in reported]

@@ -23,8 +23,8 @@ from gradschool.data.tables import without_nothing
 from gradschool.data.ticks import Ticks
 from gradschool.data.unread_columns import UnreadColumns
 from gradschool.data.wrapped import entries
+from gradschool.prepare.analysis import BAD
 from gradschool.prepare.bylines import Divided
-from gradschool.prepare.clean import BAD
 from gradschool.prepare.draft import Draft, Sink, id_from, unused
 from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.recognize import SourceFile
@@ -71,19 +71,15 @@ def read_pairs(
                 unread.add(value, _read_keys(value, form, reading, columns), graded=is_reply(form))
                 notes.update(filter(Findings.collects, reading.notes))
             except MarkedBad as error:
-                try:  # with its answer, which may have a good partner
-                    form, reading = reader.unjudged(without_nothing(value)[0])
-                    draft = _draft(value, form, reading, columns, source, ids, {})
-                except NoConversation:
-                    draft = unreadable(source, str(error), source_file.name, BAD)
-                sink.add(draft.dropped(BAD, str(error)))
+                bad = _marked_bad(value, reader, columns, source, ids)
+                bad = bad or unreadable(source, str(error), source_file.name, BAD)
+                sink.add(bad.dropped(BAD, str(error)))
             except NoConversation as error:
                 sink.add(unreadable(source, str(error), source_file.name))
     counted = ", ".join(f"{form} ({count})" for form, count in forms.most_common(3))
     yield Note(f"{source_file.name}: {counted or 'no row with an input and an output'}.")
-    for text in [text for _, text in unread.remarks()] + [
-        f"{note.partition(': ')[2]} ({count} rows)" for note, count in notes.items()
-    ]:
+    counts = (f"{note.partition(': ')[2]} ({count} rows)" for note, count in notes.items())
+    for text in (*(text for _, text in unread.remarks()), *counts):
         yield Note(f"{source_file.name}: {text}.", "warning")
 
 
@@ -149,6 +145,17 @@ def _draft(
     if bad:
         draft = draft.dropped(BAD, f"{bad[0]}: the answer is rated as bad")
     return replace(draft, group=group or draft.id, date=date, other_answers=reading.other_answers)
+
+
+def _marked_bad(
+    value: dict[str, Any], reader: RowReader, columns: Columns, source: Source, ids: Counter[str]
+) -> Draft | None:
+    """The draft of a row whose answer is marked as bad, for a pair with a good one; None if it has no conversation."""
+    try:
+        form, reading = reader.unjudged(without_nothing(value)[0])
+        return _draft(value, form, reading, columns, source, ids, {})
+    except NoConversation:
+        return None
 
 
 def pair_draft(messages: Conversation, source: Source, ids: Counter[str], name: str = "") -> Draft:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Set
 from typing import Any
 
-from gradschool.prepare.clean import BAD, question_key
+from gradschool.prepare.analysis import BAD, question_key
 from gradschool.prepare.draft import Draft
 from gradschool.records import Conversation
 

@@ -1,18 +1,19 @@
 """Prepare a job folder from raw material: read the sources, clean, pseudonymize, write examples, job and report."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from gradschool.durable import make_folder, temporary_folder
 from gradschool.files import disk_errors
-from gradschool.prepare.clean import Ingest, analyze
+from gradschool.prepare.analysis import analyze
 from gradschool.prepare.draft import Spool
 from gradschool.prepare.finish import write_job
 from gradschool.prepare.folder import REVIEW, JobFolder
 from gradschool.prepare.gather import gather, nothing_usable
 from gradschool.prepare.guidelines import Guideline, read_guidelines
+from gradschool.prepare.ingest import Ingest
 from gradschool.prepare.limits import limits_for
 from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.others import read_others_given
@@ -48,40 +49,36 @@ def prepare(sources: Sequence[Path], options: PrepareOptions, into: Path) -> Wor
     guidelines = read_guidelines(options.guidelines) if options.guidelines else []
     limits = limits_for(into)
     names = Pseudonyms(options.private, folder.pseudonyms(), decisions.values)
-    with disk_errors(into), _temporary(into) as temporary:
+    with disk_errors(into), _temporary(into) as temporary, ExitStack() as opened:
         folder.clear()
         files = yield from recognize(sources, temporary)
-        spool = Spool(temporary / "drafts")
-        others = Spool(temporary / "others") if options.purpose == "style" else None
-        try:
-            gathered = yield from gather(
-                files,
-                options,
-                Ingest(spool, decisions, names.people),
-                limits,
-                None if others is None else Ingest(others, Decisions(), names.people, of_author=False),
-            )
-            if not len(spool):
-                raise nothing_usable(options)
-            if others is not None and options.others:
-                yield from read_others_given(options, others, names.people, limits, temporary)
-            findings = yield from analyze(spool, options, decisions, names.people)
-            summary = Summary(
-                sources=list(files),
-                read=len(spool),
-                modes=dict(names.modes),
-                languages=findings.languages,
-                labels=findings.labels,
-                repeated=findings.repeated,
-                author=gathered.author,
-                decisions=len(decisions),
-            )
-            output = Output(summary, findings, decisions, names)
-            yield from output.write(folder, spool, others)
-        finally:
-            spool.close()
-            if others is not None:
-                others.close()
+        spool = opened.enter_context(closing(Spool(temporary / "drafts")))
+        style = options.purpose == "style"
+        others = opened.enter_context(closing(Spool(temporary / "others"))) if style else None
+        gathered = yield from gather(
+            files,
+            options,
+            Ingest(spool, decisions, names.people),
+            limits,
+            None if others is None else Ingest(others, Decisions(), names.people, of_author=False),
+        )
+        if not len(spool):
+            raise nothing_usable(options)
+        if others is not None and options.others:
+            yield from read_others_given(options, others, names.people, limits, temporary)
+        analysis = yield from analyze(spool, options, decisions, names.people)
+        summary = Summary(
+            sources=list(files),
+            read=len(spool),
+            modes=dict(names.modes),
+            languages=analysis.languages,
+            labels=analysis.labels,
+            repeated=analysis.repeated,
+            author=gathered.author,
+            decisions=len(decisions),
+        )
+        output = Output(summary, analysis, decisions, names)
+        yield from output.write(folder, spool, others)
         rules, job_kept = yield from write_job(folder, output, gathered, guidelines, options, limits)
     return Prepared(folder.path, summary, rules, job_kept)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from gradschool.data.leakage import Leak
 from gradschool.data.private import PrivateKind
-from gradschool.prepare.clean import Repeated
+from gradschool.prepare.analysis import Repeated
 from gradschool.prepare.guidelines import SHOWN, Guideline
 from gradschool.prepare.options import Mode
 from gradschool.prepare.recognize import DESCRIPTIONS, SourceFile

@@ -1,4 +1,4 @@
-"""Clean drafts: repair characters, detect languages, and find duplicates, common wording and unusual answers."""
+"""Analyze all drafts together: find duplicates, near-duplicates, common wording, rare languages and unusual answers."""
 
 import hashlib
 from array import array
@@ -7,20 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from gradschool.data.cutoff import EndingStats
-from gradschool.data.language import language_of
 from gradschool.data.lengths import usual_range
-from gradschool.data.mojibake import fix_text
 from gradschool.data.near_duplicates import NearIndex, Sample
 from gradschool.data.normalize import normalize, normalized_messages
 from gradschool.data.shingles import Hashes
-from gradschool.prepare.called import addressed, copied, signed
 from gradschool.prepare.draft import Change, Draft, Spool
 from gradschool.prepare.instructions import TITLED, FromTitles
 from gradschool.prepare.mail.signature import is_entry
 from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.people import People
-from gradschool.prepare.review import Decisions, decided
-from gradschool.records import Conversation, Message, Note, Progress, Work
+from gradschool.prepare.review import Decisions
+from gradschool.records import Conversation, Note, Progress, Work
 
 NEAR = 0.9  # Jaccard similarity of question and answer from which the later example is dropped
 RARE_LANGUAGE = 0.05  # fraction of texts below which a language is dropped, unless it is named
@@ -32,69 +29,10 @@ ONE_TEXT = (
 )
 BAD = "marked as bad"  # the kind of a drop: by a label, a weight or a rating in the data
 MIN_WORDS = 6  # of a paragraph that is counted
-MAX_GREETING = 6  # words of a line with a greeting above a long text
-USUAL_SIGNATURE = 0.2  # fraction of the signed answers from which a name is the author's
 MAX_PARAGRAPHS = 3_000_000  # distinct; above, those seen once are discarded
 MAX_REPEATED = 20  # paragraphs in the report
 MAX_LABEL_WORDS, MAX_LABELS = 6, 5_000  # of answers that are class labels
 PROGRESS_STEP = 20_000  # drafts between two progress events
-
-
-class Ingest:
-    """Takes drafts from readers: applies decisions, repairs characters, detects languages, registers people.
-
-    `of_author` is false for texts of others, whose names are not those of the author.
-    """
-
-    def __init__(self, spool: Spool, decisions: Decisions, people: People, *, of_author: bool = True) -> None:
-        self.spool, self.decisions, self.people, self.of_author = spool, decisions, people, of_author
-        self._called: dict[str, None] = {}  # names in greetings and signatures
-        self._authors: Counter[str] = Counter()  # names with which the answers are signed
-
-    def add(self, draft: Draft) -> None:
-        """Add a draft to the spool."""
-        decision = self.decisions.items.get(draft.id)
-        draft = decided(draft, decision)
-        if decision is None or decision.word == "drop":
-            repaired = tuple(Message(message.role, fix_text(message.content)) for message in draft.messages)
-            draft = draft.changed("encoding", "characters with a wrong encoding were repaired", repaired)
-            others, rejected = (tuple(map(fix_text, texts)) for texts in (draft.other_answers, draft.rejected))
-            draft = replace(draft, other_answers=others, rejected=rejected)
-        if not draft.language:
-            longer = draft.ideal if len(draft.ideal) >= len(draft.asked) else draft.asked
-            draft = replace(draft, language=language_of(longer))
-        self.people.register(draft.people)
-        self.spool.add(self._with_called(draft))
-
-    def _with_called(self, draft: Draft) -> Draft:
-        """The draft with those among its people whom its messages name; their names may be ordinary words.
-
-        A passage of a longer text begins and ends anywhere: only a first line of the text itself may be a greeting.
-        """
-        if draft.part:
-            line = draft.ideal.lstrip().partition("\n")[0] if draft.part == 1 else ""
-            greeted = dict.fromkeys(addressed(line) if len(line.split()) <= MAX_GREETING else ())
-            self._called |= greeted
-            return replace(draft, people=(*draft.people, *((name, "") for name in greeted)))
-        written = list(signed(draft.ideal))
-        named = dict.fromkeys(name for message in draft.messages for name in addressed(message.content))
-        named |= dict.fromkeys(name for message in draft.messages[:-1] for name in signed(message.content))
-        named |= dict.fromkeys(name for change in draft.changes if change.kind == "signature"
-                               for name in copied(change.text))  # fmt: skip
-        self._called |= named
-        self._authors.update(written)
-        return replace(draft, people=(*draft.people, *((name, "") for name in (*named, *written))))
-
-    def register_called(self, *, by_author: bool) -> None:
-        """Add the people whom messages greet and who sign them, after all who are named elsewhere.
-
-        `by_author`: the answers are one author's, whose usual signature is never replaced.
-        """
-        usual = self._authors.total() * USUAL_SIGNATURE
-        frequent = (name for name, count in self._authors.items() if by_author and count >= usual)
-        own = {name for name in frequent if not self.people.has_address(name)}  # "Thanks Jorin!" is to a correspondent
-        self.people.keep_names(own)
-        self.people.register_called(name for name in (*self._called, *self._authors) if name not in own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +45,7 @@ class Repeated:
 
 
 @dataclass(slots=True)
-class Findings:
+class Analysis:
     """The result of the analysis: by position of a draft, and of all drafts together."""
 
     drops: dict[int, Change] = field(default_factory=dict)
@@ -149,15 +87,12 @@ class Findings:
         return _without(draft, self.cuts) if self.cuts else draft
 
 
-def analyze(spool: Spool, options: PrepareOptions, decisions: Decisions, people: People) -> Work[Findings]:
+def analyze(spool: Spool, options: PrepareOptions, decisions: Decisions, people: People) -> Work[Analysis]:
     """Analyze all drafts together; those with a decision are never dropped."""
-    found = Findings()
-    paragraphs, tails, copies = _Repeats(), _Repeats(), _Copies()
+    found = Analysis()
+    wording, labels, copies, passages = _Wording(), _Labels(), _Copies(), _Passages()
     words: array[int] = array("l")
     index = NearIndex(_common_wording(spool), NEAR)
-    short = True
-    labels: Counter[str] = Counter()
-    passages = _Passages()
     for number, draft in enumerate(spool):
         if number % PROGRESS_STEP == 0:
             yield Progress("analyzing examples", number, len(spool))
@@ -176,23 +111,14 @@ def analyze(spool: Spool, options: PrepareOptions, decisions: Decisions, people:
         found.languages[draft.language] += 1
         found.usual.add(draft.ideal)
         copies.add(number, draft, asked, answer, protected=draft.id in decisions.items)
-        short = short and words[-1] <= MAX_LABEL_WORDS and len(labels) <= MAX_LABELS
-        if short:
-            labels[draft.ideal.strip()] += 1
-        blocks = [block for block in draft.ideal.split("\n\n") if block.strip()]
-        for block in dict.fromkeys(blocks):
-            if len(block.split()) >= MIN_WORDS:
-                paragraphs.add(block)
-        if len(blocks) > 1:
-            tails.add(blocks[-1])
+        labels.add(draft.ideal.strip(), words[-1])
+        wording.add(draft.ideal)
     examples = sum(count > 0 for count in words) or 1
-    found.repeated = paragraphs.frequent(examples)[:MAX_REPEATED]
+    found.repeated = wording.paragraphs.frequent(examples)[:MAX_REPEATED]
     found.cuts = {key: "repeated wording" for key, row in decisions.wordings.items() if row.word == "drop"}
     if options.purpose == "style":
-        # A common last paragraph with contact details is a signature; a common greeting is style.
-        ends = [one for one in tails.frequent(examples) if any(map(is_entry, one.text.splitlines()))]
-        found.cuts |= {one.key: "signature" for one in ends}
-    found.labels = labels if short and len(labels) * 3 <= examples else None
+        found.cuts |= dict.fromkeys(wording.signatures(examples), "signature")
+    found.labels = labels.found(examples)
     found.lengths = usual_range(words) if found.labels is None else found.lengths
     found.kept_languages = frozenset(options.languages or usual_languages(found.languages))
     found.drops |= copies.duplicates
@@ -224,7 +150,7 @@ def _common_wording(spool: Spool) -> Hashes:
     return sample.common()
 
 
-def _near(spool: Spool, decisions: Decisions, found: Findings, index: NearIndex) -> None:
+def _near(spool: Spool, decisions: Decisions, found: Analysis, index: NearIndex) -> None:
     """Drop all but the first of each cluster with near-duplicate last question and answer."""
     for cluster in index.clusters(lambda number: normalize(_last_exchange(spool.get(number)))):
         items = [(number, spool.get(number)) for number in cluster if number not in found.drops]
@@ -304,6 +230,42 @@ class _Repeats:
         minimum = max(REPEATED_MIN, REPEATED_FRACTION * total)
         known = [(key, count) for key, count in self._counts.most_common() if count >= minimum and key in self._texts]
         return [Repeated(key, self._texts[key], count) for key, count in known]
+
+
+class _Wording:
+    """Counts the paragraphs of answers, and their last paragraphs."""
+
+    def __init__(self) -> None:
+        self.paragraphs, self._tails = _Repeats(), _Repeats()
+
+    def add(self, answer: str) -> None:
+        blocks = [block for block in answer.split("\n\n") if block.strip()]
+        for block in dict.fromkeys(blocks):
+            if len(block.split()) >= MIN_WORDS:
+                self.paragraphs.add(block)
+        if len(blocks) > 1:
+            self._tails.add(blocks[-1])
+
+    def signatures(self, examples: int) -> list[str]:
+        """Keys of common last paragraphs with contact details; a common greeting is style."""
+        return [one.key for one in self._tails.frequent(examples) if any(map(is_entry, one.text.splitlines()))]
+
+
+class _Labels:
+    """Counts answers, as long as all of them are short enough for class labels."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._short = True
+
+    def add(self, answer: str, words: int) -> None:
+        self._short = self._short and words <= MAX_LABEL_WORDS and len(self._counts) <= MAX_LABELS
+        if self._short:
+            self._counts[answer] += 1
+
+    def found(self, examples: int) -> Counter[str] | None:
+        """The count of each label; None if the answers are no labels."""
+        return self._counts if self._short and len(self._counts) * 3 <= examples else None
 
 
 def _digest(text: str) -> bytes:
