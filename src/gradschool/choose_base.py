@@ -186,13 +186,14 @@ def compared(surveyed: Sequence[Surveyed], measured: Mapping[int, Measured]) -> 
 def adopt(inner: Run, run: Run, ladder: Sequence[Rung]) -> None:
     """Copy the steps that a base took in the comparison into the run, which then repeats none of them.
 
-    Candidates stay behind if the job lets a specialist abstain: when it does is chosen for a look at the test set.
+    Candidates are not copied if the job lets a specialist abstain, because its threshold is chosen for one look at the
+    test set.
     """
-    stay = {TRIAL} if run.job.settings.goal.min_answered is None else {TRIAL, *(rung.name for rung in ladder)}
+    not_copied = {TRIAL} if run.job.settings.goal.min_answered is None else {TRIAL, *(rung.name for rung in ladder)}
     for source in (inner.folder / "done", inner.folder / "answers"):
         for path in sorted(source.glob("*.json*")):
             target = run.folder / source.name / path.name
-            if path.stem not in stay:
+            if path.stem not in not_copied:
                 _copy(path, target)
 
 

@@ -73,7 +73,7 @@ class Examined:
 def examine(job: Job, rows: int) -> Work[Examined]:
     """Read, check and split a job's examples and tokenize `rows` of them; writes nothing.
 
-    Of several bases, each is opened, and the smallest one that can be used stands for all.
+    Of several bases, each is opened, and the report is for the smallest one that can be used.
     """
     bases: tuple[Surveyed, ...] = ()
     if len(job.settings.bases) > 1:

@@ -12,7 +12,7 @@ ADDRESS = ("http://", "https://")
 def checked(name: str) -> str:
     """The name itself; raises ValueError if it cannot name anything on a disk.
 
-    The address of a server may stand in place of a folder, and has no parts.
+    The address of a server may be in place of a folder, and has no parts.
     """
     try:
         encoded = os.fsencode(name)

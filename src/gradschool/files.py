@@ -112,7 +112,7 @@ def parse_json(
     parse_constant: Callable[[str], Any] | None = None,
     parse_object: Callable[[list[tuple[str, Any]]], Any] | None = None,
 ) -> Any:
-    """The value that JSON stands for; raises ValueError for what is none, or is nested too deeply.
+    """The value that JSON represents; raises ValueError for what is none, or is nested too deeply.
 
     Half of a character (a lone surrogate), which JSON can write and no file can hold, is refused too.
     `parse_constant` is called for NaN and infinities, and `parse_object` with the pairs of each object, as by
@@ -140,7 +140,7 @@ def each_text(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def parse_toml(content: bytes) -> dict[str, Any]:
-    """The table that TOML stands for, in UTF-8; raises ValueError for what is none, or is nested too deeply."""
+    """The table that TOML represents, in UTF-8; raises ValueError for what is none, or is nested too deeply."""
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
     except RecursionError as error:

@@ -21,7 +21,7 @@ def bases(
     action: Annotated[
         Literal["list", "show", "get", "remove"],
         typer.Argument(
-            help="show tells all about one; get fetches one by name; remove deletes what was converted from a GGUF file"
+            help="show describes one; get fetches one by name; remove deletes what was converted from a GGUF file"
         ),
     ] = "list",
     name: Annotated[str | None, typer.Argument(help="the base to show, to fetch or to remove")] = None,

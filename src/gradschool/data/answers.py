@@ -22,7 +22,7 @@ TEXT_KEYS = (
 )
 OTHERS = ("aliases", "alternatives", "other_answers", "also_correct", "synonyms", "variants")
 SPANS = ("short_answers", "spans", "detected_answers", "answers", "answer")
-BESIDE = {  # what may stand next to the text of an answer without being part of it
+OTHER_KEYS = {  # that may be next to the text of an answer without being part of it
     *("answer_start", "answer_end", "start", "end", "span_start", "span_end", "start_token", "end_token", "start_byte"),
     *("end_byte", "char_spans", "token_spans", "answer_id", "id", "type", "score", "provenance", "source", "url"),
     *("normalized_value", "normalized_aliases", "matched_wiki_entity_name", "normalized_matched_wiki_entity_name"),
@@ -97,7 +97,7 @@ def _of_object(value: Mapping[str, Any], key: str, notes: set[str]) -> list[str]
     keys = keys_by_name(value)
     text = next((keys[word] for word in TEXT_KEYS if word in keys), None)
     others = [keys[word] for word in OTHERS if word in keys]
-    rest = set(keys) - BESIDE - set(OTHERS) - ({plain(text)} if text else set())
+    rest = set(keys) - OTHER_KEYS - set(OTHERS) - ({plain(text)} if text else set())
     if text and (not rest or (ONLY_ANSWERS.fullmatch(english(key)) and not rest & set(TEXT_KEYS))):
         parts = [_texts(value[name], "answers", notes) for name in (text, *others)]
         return None if None in parts else [one for texts in parts if texts for one in texts]
@@ -158,7 +158,7 @@ def _is_wrapped(text: str, key: str) -> bool:
         return False
     return (
         isinstance(value, dict)
-        and keys_by_name(value).keys() <= {*TEXT_KEYS, *BESIDE}
+        and keys_by_name(value).keys() <= {*TEXT_KEYS, *OTHER_KEYS}
         and bool(_texts(value, key, set()))
     )
 

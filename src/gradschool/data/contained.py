@@ -1,4 +1,4 @@
-"""Find short texts that stand inside longer ones, almost word for word: with a greeting, or quoted in a mail.
+"""Find short texts inside longer ones, almost word for word: with a greeting, or quoted in a mail.
 
 Each short text is registered under a few of its word 3-grams, and each text is looked up by all of its own.
 """
@@ -14,7 +14,7 @@ from gradschool.data.short_texts import Corpus, Limits, Links, numbers_in
 
 SIZE = 3  # words of a gram by which a text is found
 REGISTERED = 8  # grams of a short text, those with the smallest hashes
-TABLE = 26  # bits; a table of this size tells most grams that nobody registered
+TABLE = 26  # bits; a table of this size excludes most grams that were not registered
 MAX_OWNERS, MAX_HOLDERS = 32, 64  # short texts, and texts, with one gram; with more it is a stock phrase
 FOUND = 0.5  # fraction of the registered grams, without stock phrases, that the longer text must have
 MIN_GRAMS, MIN_OTHER = 12, 20  # different 5-character grams of a short text: with the same answer, with another

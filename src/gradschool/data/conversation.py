@@ -222,9 +222,9 @@ def _note_turns(text: str, notes: set[str]) -> None:
 
 def _input_text(value: Any, notes: set[str]) -> str:
     """The text of an input; lists as paragraphs, and turns in chat markup by their roles."""
-    if isinstance(value, str) and (told := without_tokens(value)) != value:
+    if isinstance(value, str) and (cleaned := without_tokens(value)) != value:
         _note_turns(value, notes)
-        return as_text(told, notes)
+        return as_text(cleaned, notes)
     if isinstance(value, list) and value:
         parts = [part.get("text", part.get("content")) if isinstance(part, dict) else part for part in value]
         if text := listed_text(value):

@@ -79,7 +79,7 @@ NO_PLACE = re.compile(  # what a date is for, where it is not the document's
 
 
 def date_line(text: str) -> str:
-    """The date of a text by a line at its top, in ISO 8601; empty if none gives it, or if several dates stand alone.
+    """The date of a text by a line at its top, in ISO 8601; empty if none gives it, or if several lines are only dates.
 
     A labelled date goes before one of a letter; the first one counts.
     """
@@ -122,7 +122,7 @@ def _labelled(line: str) -> str:
 
 
 def _below(label: str, line: str) -> str:
-    """The date of a line below a label, which stands alone."""
+    """The date of a line that is only a date, below a label."""
     return _value(line) if label.endswith((":", "：")) and LABELS.fullmatch(label.rstrip(" :：")) else ""
 
 

@@ -22,7 +22,7 @@ from gradschool.settings import Data
 
 SHOWN = 3  # problems that an error lists
 NO_ANSWER = "it holds no answer"
-BESIDE = {"stop", "citations", "failure", "model"}  # what may stand next to an id and an answer
+OTHER_KEYS = {"stop", "citations", "failure", "model"}  # that may be next to an id and an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def _given(value: Any, reader: RowReader, source: Source) -> Given:
         return replace(given, last_only=True)
     alone = next((keys[word] for word in OUTPUTS if word in keys and isinstance(value[keys[word]], str)), "")
     only = _with_text((), id_, value[alone], source, failure=_failure(value)) if id_ and alone else None
-    if only and keys.keys() <= {"id", plain(alone), *BESIDE}:
+    if only and keys.keys() <= {"id", plain(alone), *OTHER_KEYS}:
         return only
     try:
         form, reading = reader.unjudged(value)

@@ -2,7 +2,7 @@
 
 Each climb on a test set is another chance of a false pass. All climbs on one test set together may pass falsely with
 twice the error budget: the first one has one error budget, and each later one half of what the earlier ones left.
-ledger.jsonl lies next to the runs. A climb adds a line with a hash of every test question before it asks the first one,
+ledger.jsonl is next to the runs. A climb adds a line with a hash of every test question before it asks the first one,
 another with its budget, and a third with what it used of that, once its last rung is tested. Lines are only appended,
 so that climbs that begin at the same time need no lock: the order of the lines is that of the climbs.
 """
@@ -44,7 +44,7 @@ class Entry:
 
 
 def folder_of(run: Run | None) -> Path:
-    """The folder of the runs, which the ledger lies in."""
+    """The folder of the runs, which the ledger is in."""
     return run.folder.resolve().parent if run else RUNS
 
 

@@ -1,6 +1,6 @@
 """The text of pdf pages with pdfminer: boxes in reading order, and tables row by row, so that an item has its price.
 
-A table is found by its layout: lines that stand next to each other in at least three rows, in the same columns. Columns
+A table is found by its layout: lines that are next to each other in at least three rows, in the same columns. Columns
 of running text look alike, but each of their lines has many words; they are rows only if rules are drawn between them.
 """
 

@@ -118,8 +118,8 @@ def _conversations(
     """A conversation up to each answer; the text that it is about begins it."""
     messages: list[dict[str, str]] = []
     for number, (question, answers) in enumerate(zip(asked, given, strict=True)):
-        told = f"{text}\n\n{question}" if text and not number else question
-        messages = [*messages, {"role": "user", "content": told}, {"role": "assistant", "content": answers[0]}]
+        first_asked = f"{text}\n\n{question}" if text and not number else question
+        messages = [*messages, {"role": "user", "content": first_asked}, {"role": "assistant", "content": answers[0]}]
         yield {"messages": messages, "other_answers": list(answers[1:]), "group": group}
 
 

@@ -27,7 +27,7 @@ OLLAMA_FAMILIES = ("llama", "qwen2", "gemma", "gemma2", "phi3")
 OLLAMA_LAST = "0.34.0"  # later versions create no models with adapters
 
 
-def base_file(manifest: Manifest, beside: Path, base: str | None) -> Work[GgufFile]:
+def base_file(manifest: Manifest, near: Path, base: str | None) -> Work[GgufFile]:
     """The GGUF file that a specialist's base was read from; raises UsageError if it was read from something else."""
     if not manifest.base.gguf:
         raise UsageError(
@@ -36,7 +36,7 @@ def base_file(manifest: Manifest, beside: Path, base: str | None) -> Work[GgufFi
             "use --to adapter, which also writes an adapter for llama.cpp, or --to gguf.",
         )
     need_llama_cpp("--to gguf-adapter is tested with", "use --to adapter")
-    return (yield from named_gguf(base, manifest.base) if base else find_gguf(manifest.base, beside))
+    return (yield from named_gguf(base, manifest.base) if base else find_gguf(manifest.base, near))
 
 
 def adapter_for_file(session: ExportSession, folder: Path, context: int) -> Work[tuple[Shipped, list[FormResult]]]:

@@ -25,7 +25,7 @@ from gradschool.settings import Remote
 RETRIED = {408, 409, 425, 429, 500, 502, 503, 504}
 FIRST_PAUSE, MAX_PAUSE = 0.5, 60.0  # seconds
 MAX_REPLY = 8 << 20  # bytes
-BESIDE = 5.0  # seconds for what a server says about itself
+ABOUT = 5.0  # seconds for what a server says about itself
 TOO_LONG = ("context length", "context_length", "context size", "context window", "exceed_context", "too many tokens")
 UNKNOWN_MODEL = re.compile(
     r"model\b.{0,300}(not found|n[o']t exist|unknown|no such|invalid|not available|not loaded)"
@@ -130,7 +130,7 @@ class ChatApi:
         """The dialect in which a question is asked again; None if the reply is final."""
         if reply:
             if reply.cut_in_reasoning(decoding.max_new_tokens):
-                return dialect.with_more_room()
+                return dialect.with_larger_allowance()
             hidden = self._was_reasoning(dialect, reply.stop, reply.reasons, conversation, decoding)
             return self.dialect if hidden else None
         status = status if status != 200 else error_status(content)
@@ -250,7 +250,7 @@ class ChatApi:
         if rest:
             yield rest
         if answer.finish == "length" and not (said or rest) and not self.with_reasoning:
-            if wider := dialect.with_more_room():
+            if wider := dialect.with_larger_allowance():
                 return wider
             raise self._error(endless_reasoning(dialect))
         self.settle(dialect, answer.reasoned, answer.unopened)
@@ -276,10 +276,10 @@ class ChatApi:
         except (httpx.HTTPError, ValueError, LookupError, TypeError):
             return []
 
-    def beside(self, path: str) -> Any:
-        """What the server says under a path beside its API, as JSON; None without an answer, or if that is no JSON."""
+    def at_root(self, path: str) -> Any:
+        """What the server answers at a path outside its API, as JSON; None without an answer, or if that is no JSON."""
         try:
-            with self._client.stream("GET", self._client.base_url.copy_with(path=path), timeout=BESIDE) as response:
+            with self._client.stream("GET", self._client.base_url.copy_with(path=path), timeout=ABOUT) as response:
                 content = bytearray()
                 for block in response.iter_bytes():
                     content += block

@@ -34,7 +34,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token of the answer of one row; `last` if the row is finished. The likelihood is None if nobody asked."""
+    """One token of the answer of one row; `last` if the row is finished. The likelihood is None unless requested."""
 
     name: int
     token: int

@@ -101,7 +101,7 @@ class Dialect:
             return replace(self, length=LENGTHS[1])
         return replace(self, left_out=self.left_out | {field})
 
-    def with_more_room(self) -> "Dialect | None":
+    def with_larger_allowance(self) -> "Dialect | None":
         """The dialect that allows more tokens for reasoning; None if it allows the maximum."""
         if self.length in self.left_out or self.reasoning >= self.most:
             return None

@@ -1,6 +1,6 @@
 """A GGUF file as a base: its weights and its tokenizer, converted once into a folder that is loaded as any other.
 
-The weights are those that the file stands for, number by number, so that an adapter that is trained over them can be
+The weights are those that the file represents, number by number, so that an adapter that is trained over them can be
 applied to the file itself.
 """
 

@@ -16,12 +16,12 @@ from gradschool.model.places import DIGITS, remembered
 from gradschool.records import BaseIdentity, Work
 
 
-def place_of_gguf(identity: BaseIdentity, beside: Path) -> Work[Path]:
+def place_of_gguf(identity: BaseIdentity, near: Path) -> Work[Path]:
     """What to open as a base that is from GGUF: the folder that it was converted to, or else its file."""
     for folder in (cache_folder() / identity.gguf, *remembered(identity.weights)):
         if source_of(folder) == identity.gguf:
             return folder
-    found = yield from find_gguf(identity, beside)
+    found = yield from find_gguf(identity, near)
     return found.first.path
 
 
@@ -48,15 +48,15 @@ def named_gguf(name: str, identity: BaseIdentity) -> Work[GgufFile]:
     return file
 
 
-def find_gguf(identity: BaseIdentity, beside: Path) -> Work[GgufFile]:
+def find_gguf(identity: BaseIdentity, near: Path) -> Work[GgufFile]:
     """The GGUF file of a base; raises ModelError if it is nowhere.
 
     It is looked for where it was, among the bases with a name of their own, in Ollama's stores by the name of the blob,
-    in the folder of the specialist (`beside`), those around it, the current one and LM Studio's: files of the same name
+    in the folder of the specialist (`near`), those around it, the current one and LM Studio's: files of the same name
     come first.
     """
     seen = set()
-    for path in (*_known(identity.gguf), *_files(identity.name, beside)):
+    for path in (*_known(identity.gguf), *_files(identity.name, near)):
         key = path.resolve()
         if key in seen:
             continue
@@ -84,11 +84,10 @@ def _known(digest: str) -> Iterator[Path]:
     yield from (store / "blobs" / f"sha256-{digest}" for store in stores())
 
 
-def _files(name: str, beside: Path) -> Iterator[Path]:
+def _files(name: str, near: Path) -> Iterator[Path]:
     """Files that may be the one: those of the same name first, since reading a large file takes time."""
-    folders = dict.fromkeys((beside / "base", beside, *list(beside.absolute().parents)[:2], Path.cwd()))
-    near = [file for folder in folders for file in _in(folder)]
-    found = [*near, *lm_studio_files()]
+    folders = dict.fromkeys((near / "base", near, *list(near.absolute().parents)[:2], Path.cwd()))
+    found = [*(file for folder in folders for file in _in(folder)), *lm_studio_files()]
     yield from (file for file in found if gguf_name(file) == name)
     yield from (file for file in found if gguf_name(file) != name)
 

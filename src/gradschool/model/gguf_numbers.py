@@ -12,7 +12,7 @@ from gradschool.model.gguf_header import Header, Tensor
 
 
 def numbers_of(header: Header, tensor: Tensor) -> NDArray[np.float32]:
-    """The numbers that a tensor stands for, in float32; raises ModelError if the file was changed meanwhile.
+    """The numbers that a tensor represents, in float32; raises ModelError if the file was changed meanwhile.
 
     The file is read and not mapped: a mapped one that becomes shorter would end the process.
     """

@@ -1,4 +1,4 @@
-"""Whether the header of a GGUF file makes sense, before anything is built by it: those of strangers can say anything.
+"""Whether the header of a GGUF file makes sense, before anything is built by it: files of others can contain anything.
 
 llama.cpp would refuse most of this too, but only after transformers has built the network and the tokenizer.
 """

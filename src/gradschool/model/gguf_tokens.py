@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 AT_ONCE = 40  # control tokens in one text
-BETWEEN = ("\nHi there ", "  two", " ", "One.\n\n")  # stands before control tokens, and so after others
+BETWEEN = ("\nHi there ", "  two", " ", "One.\n\n")  # before control tokens, and so after others
 # Scripts, numbers, code, spaces and signs, on each of which families of tokenizers differ.
 SAMPLES = (
     "The clerk said: 'Don't sign it yet!' We'll send 1,234.50 dollars on 2024-05-01, at 10:30 a.m.",

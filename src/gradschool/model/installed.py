@@ -104,7 +104,7 @@ def converted_bases() -> dict[str, Path]:
 
 
 def lm_studio_files() -> Iterator[Path]:
-    """The models in GGUF in LM Studio's folders; the first part of a split file stands for all."""
+    """The models in GGUF in LM Studio's folders; of a split file, the first part."""
     seen: set[tuple[Path, str]] = set()
     for place in dict.fromkeys(_lm_studio_folders()):
         with suppress(OSError):

@@ -136,5 +136,5 @@ def _unexpected(named: Named, why: str) -> ModelError:
     return ModelError(
         f"What the index gave is not {named.name}.",
         why,
-        "tell whoever runs the package index, or fetch it from another one (PIP_INDEX_URL); nothing was kept.",
+        "inform the operator of the package index, or fetch it from another one (PIP_INDEX_URL); nothing was kept.",
     )

@@ -36,7 +36,7 @@ def as_file(engine: Engine) -> str:
 
 
 def _llama_cpp(engine: RemoteEngine, here: bool) -> str:
-    path = _text(engine.api.beside("/props"), "model_path")
+    path = _text(engine.api.at_root("/props"), "model_path")
     if not path:
         return ""
     if here and Path(path).is_file():
@@ -46,7 +46,7 @@ def _llama_cpp(engine: RemoteEngine, here: bool) -> str:
 
 
 def _ollama(engine: RemoteEngine, here: bool) -> str:
-    if not _text(engine.api.beside("/api/version"), "version"):
+    if not _text(engine.api.at_root("/api/version"), "version"):
         return ""
     name = f"ollama:{engine.model}"
     if not here:
@@ -63,7 +63,7 @@ def _ollama(engine: RemoteEngine, here: bool) -> str:
 
 
 def _lm_studio(engine: RemoteEngine, here: bool) -> str:
-    listed = engine.api.beside("/api/v0/models")
+    listed = engine.api.at_root("/api/v0/models")
     models = listed.get("data") if isinstance(listed, dict) else None
     about = next((one for one in models or [] if isinstance(one, dict) and one.get("id") == engine.model), None)
     if about is None or not _text(about, "publisher"):

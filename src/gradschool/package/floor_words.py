@@ -63,7 +63,7 @@ def remarks(report: Report) -> Iterator[str]:
         yield f"{low}: without any model, {floor_name(floor)} scores {floor.score.mean:.3f}."
     for other in report.floors:
         if report.verdict == "passed" and not other.binding and other.score.mean >= mark:
-            yield f"{report.metric} alone does not tell it from {scored(other)}."
+            yield f"{report.metric} alone does not distinguish it from {scored(other)}."
 
 
 def remedies(report: Report, ideals: Sequence[str] = ()) -> Iterator[str]:

@@ -16,14 +16,14 @@ from gradschool.specialist import Recipe
 
 def llama_engine(
     members: Sequence[tuple[Manifest, Recipe]],
-    beside: Path,
+    near: Path,
     base_model: str | None = None,
     at_once: int = 1,
     context_length: int | None = None,
 ) -> Work[LlamaEngine]:
     """One llama.cpp for specialists of the same base, each with its own adapter.
 
-    The file is found by its hash, also in the folder `beside` or near it, or it is `base_model`. Raises UsageError for
+    The file is found by its hash, also in or near the folder `near`, or it is `base_model`. Raises UsageError for
     a specialist that llama.cpp cannot run, ModelError if the file is not here, DamagedError if it is another one.
     """
     for manifest, recipe in members:
@@ -31,7 +31,7 @@ def llama_engine(
     manifest, base = members[0][0], members[0][0].base
     if base.bits:
         yield Note("The base was quantized to 4 bits for the test; llama.cpp runs the file as it is.", "warning")
-    file = yield from named_gguf(base_model, base) if base_model else find_gguf(base, beside)
+    file = yield from named_gguf(base_model, base) if base_model else find_gguf(base, near)
     engine = yield from open_llama(
         file, manifest.base_name, [recipe.adapter for _, recipe in members], at_once, context_length
     )

@@ -117,7 +117,7 @@ class Census:
     def listed(self) -> str:
         """The speakers with the number of their turns, the most frequent first."""
         ordered = sorted(self.turns.items(), key=lambda pair: (-pair[1], pair[0]))
-        shown = ", ".join(f"{self.shown[name] or '(nobody)'} ({count})" for name, count in ordered[:SHOWN])
+        shown = ", ".join(f"{self.shown[name] or '(no name)'} ({count})" for name, count in ordered[:SHOWN])
         return shown + (f" and {len(ordered) - SHOWN} more" if len(ordered) > SHOWN else "")
 
 

@@ -37,7 +37,7 @@ CASUAL = re.compile(
     r"\W{0,3}(?i:hi|hello|hey|hiya|dear|hallo|hoi|hej|hei|hola|bonjour|salut|ciao|moin|liebe|lieber|cher|chère)"
     rf"[ \t]++(?P<name>{UPPER}[\w'’-]++)[ \t]++(?P<next>[^\W\d_][\w'’-]*+)"
 )
-# Typed without capitals: a whole line, or the words behind "cheers,".
+# Typed without capitals: a whole line, or the words after "cheers,".
 LOWER = r"(?![\d_])\w[\w’'-]++"
 LOWER_GREETED = re.compile(
     rf"\W{{0,3}}(?P<names>{LOWER}(?:[ \t]{LOWER})?(?:[ \t]*(?:[,&+/]|\b(?:{AND})\b)[ \t]*{LOWER})*)[ \t]*[,.!:;)\-–—]*"
@@ -164,7 +164,7 @@ def _signers(text: str) -> list[str]:
 
 
 def _lower_signed(text: str, *, apart: bool) -> list[str]:
-    """The name without a capital in the place of a signature, if it stands `apart` from the closing formula."""
+    """The name without a capital in the place of a signature, if it is `apart` from the closing formula."""
     found = LOWER_SIGNED.fullmatch(text) if apart and text.islower() else None
     return [found["name"].title()] if found and found["name"] not in _not_names() | _small_words() else []
 

@@ -135,7 +135,7 @@ def _introduce(census: Census, agents: Agents, meet: Callable[[str], None]) -> W
     ours: list[str] = []
     others: list[str] = []
     for name, count in spoken:
-        shown = f"{census.shown[name] or '(nobody)'} ({count})"
+        shown = f"{census.shown[name] or '(no name)'} ({count})"
         ours_too = agents.among(census.called[name])
         (ours if ours_too and name in census.people else others).append(shown)
         if not ours_too and not role_word(name):

@@ -144,8 +144,8 @@ class Asked:
 
     def add(self, draft: Draft) -> None:
         """Pass on a draft, marked as asked with an instruction unless its question is as long as its answer."""
-        told = is_message(draft.asked, draft.ideal)
-        self._sink.add(draft if told else replace(draft, asking="instruction"))
+        is_asked = is_message(draft.asked, draft.ideal)
+        self._sink.add(draft if is_asked else replace(draft, asking="instruction"))
 
 
 def _question(text: str, engine: Engine) -> Conversation:

@@ -35,7 +35,7 @@ MEANS = {  # the meaning of each kind of change, note or reason
     "contradicting": "the same question has a different answer elsewhere",
     "unusual length": "the answer is far longer or shorter than the others",
     "not personal": "automatic replies, invitations, unsent drafts, delivery reports",
-    "inserted answers": "the answers stand in the text of the quoted mail, and cannot be told from it",
+    "inserted answers": "the answers are in the text of the quoted mail, and cannot be distinguished from it",
     "no own text": "nothing is left without quotes, forwards and signatures",
     "unreadable": "it cannot be read",
     "empty": "question or answer is empty",

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
-# Scripts that put no space between words; pairs of characters stand for their words.
+# Scripts that put no space between words; pairs of characters are taken as words.
 UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 MIN_CASED, MIN_OTHER = 4, 2  # letters of a word, in scripts with and without capitals; shorter ones say little
 MAX_WORDS = 1_000_000  # distinct; above, those that occurred once are forgotten

@@ -37,7 +37,7 @@ from gradschool.score.stats import bounds, difference, more_examples
 
 T = TypeVar("T")
 Pair: TypeAlias = tuple[float, float, str]  # the values of a rung's and of a trivial answer, and their group
-LETTER = "x"  # stands for an empty answer, which counts as a failure
+LETTER = "x"  # in place of an empty answer, which counts as a failure
 MAX_TRAIN, MAX_CHARACTERS = 20_000, 10_000_000  # train examples among which the nearest question is searched
 CANDIDATES = 12  # texts that are tried as the constant answer: half of them frequent, the others typical
 ROUNDS = ((25, 4), (100, 1))  # train examples that candidates are scored on, and how many candidates are left

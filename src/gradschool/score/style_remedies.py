@@ -1,4 +1,4 @@
-"""What would help a specialist whose style score is too low: its judge, or the check that most of its answers fail."""
+"""What would help a specialist with a low style score: its classifier, or the check that most of its answers fail."""
 
 from collections.abc import Iterator
 
@@ -26,8 +26,8 @@ def style_remedies(report: Report) -> Iterator[str]:
     own = report.parts.get("own text accepted")
     if own and report.pass_mark is not None and own.mean < report.pass_mark:
         yield (
-            f"A judge that knows the author better: it accepts {own.mean:.0%} of the author's own test texts, and no "
-            f"specialist can be expected to score more. Add texts of the author, and of others with data.others, or "
+            f"A classifier that knows the author better: it accepts {own.mean:.0%} of the author's own test texts, and "
+            f"no specialist can be expected to score more. Add texts of the author, and of others with data.others, or "
             f"set a pass mark below {own.mean:.2f}."
         )
     met = {name: report.parts[name] for name in CHECKS if name in report.parts}

@@ -128,7 +128,7 @@ class ChatExchange:
             self._api.form_known = True
             return "", self._with(probe, (rest, finished))
         if answer.reasoned and not said:
-            wider = self._dialect.with_more_room()
+            wider = self._dialect.with_larger_allowance()
             if length and wider and tokens < self._prompt.decoding.max_new_tokens:
                 return "", self._with(wider)
             if not rest.strip() and "stop" in self._extras():
@@ -148,7 +148,7 @@ class ChatExchange:
                 return "", other
             raise RemoteError(UPSTREAM_FAILED, f"{reason[0].upper()}{reason[1:]}.")
         cut = reply.cut_in_reasoning(self._prompt.decoding.max_new_tokens)
-        if cut and (wider := self._dialect.with_more_room()):
+        if cut and (wider := self._dialect.with_larger_allowance()):
             return "", self._with(wider)
         if reply.withheld:
             raise RemoteError(NO_ANSWER, reply.withheld)

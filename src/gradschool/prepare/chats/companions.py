@@ -20,12 +20,12 @@ def without_companions(files: Sequence[SourceFile]) -> tuple[list[SourceFile], l
 
     The page `chat.html` repeats the conversations, also the answers that their reader rated as bad.
     """
-    beside: dict[Path, list[SourceFile]] = {}
+    by_folder: dict[Path, list[SourceFile]] = {}
     for file in files:
         if file.path.name in NAMES and any(file.path.parent.glob(CONVERSATIONS)):
-            beside.setdefault(file.path.parent, []).append(file)
-    notes = [Note(_said(listed)) for listed in beside.values()]
-    left_out = {id(file) for listed in beside.values() for file in listed}
+            by_folder.setdefault(file.path.parent, []).append(file)
+    notes = [Note(_said(listed)) for listed in by_folder.values()]
+    left_out = {id(file) for listed in by_folder.values() for file in listed}
     return [file for file in files if id(file) not in left_out], notes
 
 

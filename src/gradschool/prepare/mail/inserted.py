@@ -1,4 +1,4 @@
-"""Answers that a sender wrote into the text of the quoted mail, where nothing tells them from that text."""
+"""Answers that a sender wrote into the text of the quoted mail, where nothing distinguishes them from it."""
 
 import re
 from collections.abc import Sequence

@@ -21,7 +21,7 @@ class Line:
 
     "rest": an older mail begins here; "ruled": in a block with a rule above it; "label": it begins with a bold word;
     "indented": in a block quotation, of a mail or of anything else. `emphasis` is the colour of the whole line, or
-    "bold", or ANSWERED if a question in plain text has words with emphasis behind it.
+    "bold", or ANSWERED if a question in plain text is followed by words with emphasis.
     """
 
     text: str

@@ -264,5 +264,5 @@ def _judged(draft: Draft, head: Head, question: str, inserted: bool) -> Draft:
         what = "only a forward" if is_forward(head.subject) else "nothing is left without quotes and signature"
         return draft.dropped("no own text", what)
     if inserted:
-        return draft.dropped("inserted answers", "its answers stand in the text of the quoted mail, without a sign")
+        return draft.dropped("inserted answers", "its answers are in the text of the quoted mail, without a mark")
     return draft if question.strip() else replace(draft, asking="title")

@@ -25,7 +25,7 @@ ABBREVIATED = re.compile(r"\b[^\W\d_]{1,4}\.(?:\s|$)")  # "Dr. Keller", "Mr. B."
 MIN_FREQUENT = 0.5  # of the turns of the most frequent role, from which another role is a speaker for sure
 MIN_COVERED = 2  # paragraphs that a label must complete
 MIN_FIELD = 3  # times that a label occurs before it can be a field of a form
-ALIKE = 0.8  # of the places of a label, at which another one is as well, from which they cannot be told apart
+ALIKE = 0.8  # of the places of a label, that another one has too, so that the two cannot be distinguished
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ def written(text: str) -> str:
 
 
 def is_notice_name(name: str, others: set[str]) -> bool:
-    """Whether what stands before a colon is the beginning of a notice, not a name.
+    """Whether the text before a colon is the beginning of a notice, not a name.
 
     It is if it opens a quote and does not close it ('Ann changed the subject to “Boats'), or if it is the name of
     another speaker and several words more.
