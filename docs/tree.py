@@ -38,6 +38,7 @@ OTHERS = {  # files without a docstring
     "package/card_export.md.j2": "The part of a model card that describes an exported format and how to run it.",
     "report/coverage.html.j2": "The section of the report about a specialist that abstains: the risk-coverage curve.",
     "report/page.html.j2": "The template of a run's HTML report.",
+    "report/style.css": "The styles of the report page, for screens and for print.",
     "report/words.html.j2": "The glossary of the report page.",
 }
 

@@ -26,7 +26,7 @@ from gradschool.rungs.rung import Candidate, Rung, RungInputs, candidate_key, on
 from gradschool.rungs.short_trial import NAME as TRIAL
 from gradschool.rungs.short_trial import short_trial
 from gradschool.saved_job import JOB_FILE, demand_own_run
-from gradschool.score.bases import Entry, Measured, judge
+from gradschool.score.bases import Entry, Measured, compare_bases
 from gradschool.specialist import Recipe, Specialist, specialist_of
 from gradschool.survey import Surveyed, collect, reason_of, silent, survey
 from gradschool.workspace import UNREAD, Workspace, check_job, demand_same_inputs, divide, open_job
@@ -176,7 +176,7 @@ def compared(surveyed: Sequence[Surveyed], measured: Mapping[int, Measured]) -> 
             "\n".join(f"{one.base}: {left_out[number]}" for number, one in enumerate(surveyed)),
             "name other bases, or correct what is said about these.",
         )
-    judged = dict(zip(entries, judge(list(entries.values())), strict=True))
+    judged = dict(zip(entries, compare_bases(list(entries.values())), strict=True))
     return tuple(
         judged[number] if number in judged else ComparedBase(one.base, one.bytes, reason=left_out[number])
         for number, one in enumerate(surveyed)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from gradschool.package.base_words import advice_on_bases
-from gradschool.score.bases import Entry, Measured, judge
+from gradschool.score.bases import Entry, Measured, compare_bases
 
 
 def entry(base: str, size: int, values: Sequence[float], sound: bool = True) -> Entry:
@@ -14,7 +14,7 @@ def entry(base: str, size: int, values: Sequence[float], sound: bool = True) -> 
 
 
 def chosen(*entries: Entry) -> str:
-    [one] = [base for base in judge(entries) if base.chosen]
+    [one] = [base for base in compare_bases(entries) if base.chosen]
     return one.base
 
 
@@ -46,14 +46,14 @@ def test_answers_are_paired_by_their_question_whatever_their_order() -> None:
     large = entry("large", 9, RIGHT * 20 + WRONG * 20)
     values = dict(reversed(list(large.measured.values.items())))
     small = Entry("small", 1, Measured(values, large.measured.groups, "", True, 0.0, 0.0))
-    [first, second] = judge([large, small])
+    [first, second] = compare_bases([large, small])
     assert second.chosen and first.difference is None
     assert second.difference is None or second.difference.mean == 0.0
 
 
 def test_between_small_and_large_the_middle_one_may_be_the_smallest_that_is_good_enough() -> None:
     entries = entry("l", 30, RIGHT * 36 + WRONG * 4), entry("m", 20, RIGHT * 35 + WRONG * 5), entry("s", 10, WRONG * 40)
-    found = {one.base: one for one in judge(entries)}
+    found = {one.base: one for one in compare_bases(entries)}
     assert [base for base, one in found.items() if one.chosen] == ["m"]
     assert "proven worse than l (with 95% confidence)" in found["s"].reason
     assert "not proven worse than l (with 95% confidence), which scores 0.025 more" in found["m"].reason
@@ -66,7 +66,7 @@ def test_a_base_whose_answers_a_gate_rejects_is_chosen_only_if_all_are_rejected(
     rejected = entry("small", 1, RIGHT * 40, sound=False)
     sound = entry("large", 9, WRONG * 20 + RIGHT * 20)
     assert chosen(rejected, sound) == "large"
-    assert {one.base: one.reason for one in judge([rejected, sound])}["small"] == "a gate rejects its answers"
+    assert {one.base: one.reason for one in compare_bases([rejected, sound])}["small"] == "a gate rejects its answers"
     assert chosen(rejected, entry("large", 9, RIGHT * 40, sound=False)) == "small"
 
 
@@ -79,8 +79,10 @@ def test_a_base_of_unknown_size_counts_as_the_largest() -> None:
 
 
 def test_the_best_base_is_advised_if_it_is_above_the_chosen_one() -> None:
-    found = list(judge([entry("large one", 9, RIGHT * 3 + WRONG * 2), entry("small", 1, RIGHT * 1 + WRONG * 4)]))
+    found = list(
+        compare_bases([entry("large one", 9, RIGHT * 3 + WRONG * 2), entry("small", 1, RIGHT * 1 + WRONG * 4)])
+    )
     [advice] = advice_on_bases(found)
     assert "large one was above small by +0.400" in advice and "5 examples do not prove" in advice
     assert advice.endswith("--base-model 'large one'.")
-    assert list(advice_on_bases(list(judge([entry("a", 1, RIGHT * 9), entry("b", 2, RIGHT * 9)])))) == []
+    assert list(advice_on_bases(list(compare_bases([entry("a", 1, RIGHT * 9), entry("b", 2, RIGHT * 9)])))) == []

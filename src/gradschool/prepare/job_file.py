@@ -20,7 +20,7 @@ PASS_MARK_NOTE = "# How good is good enough, from 0 to 1? This is a guess; set t
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class AnswerStats:
     """Statistics of the answers, for the choice of a metric."""
 
     labels: int = 0  # number of classes; 0 if the answers are not class labels
@@ -29,7 +29,7 @@ class Answers:
     latin: bool = True
 
 
-def metric_for(purpose: Purpose, answers: Answers) -> tuple[str, tuple[str, ...]]:
+def metric_for(purpose: Purpose, answers: AnswerStats) -> tuple[str, tuple[str, ...]]:
     """The metric of the goal, and the extra metrics."""
     likeness = "chrf" if not answers.latin or purpose == "style" else "rouge_l"
     if purpose == "style":
@@ -50,7 +50,7 @@ def job_file(
     folder: str,
     *,
     author: str,
-    answers: Answers,
+    answers: AnswerStats,
     guidelines: Sequence[Guideline],
     documents: bool,
     by_time: bool,
@@ -86,7 +86,7 @@ def job_file(
     return "".join(parts)
 
 
-def task_for(purpose: Purpose, author: str, answers: Answers) -> str:
+def task_for(purpose: Purpose, author: str, answers: AnswerStats) -> str:
     """A one-sentence task for the user to improve."""
     if purpose == "style":
         return f"Write what is asked for, or the reply to the message, in the voice of {author or 'the author'}."

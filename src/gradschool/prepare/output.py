@@ -13,7 +13,7 @@ from gradschool.data.private import PrivateKind
 from gradschool.prepare.analysis import Analysis
 from gradschool.prepare.draft import Draft, Spool
 from gradschool.prepare.folder import EXAMPLES, OTHERS, PAIRS, REVIEW, JobFolder, Lines
-from gradschool.prepare.job_file import Answers
+from gradschool.prepare.job_file import AnswerStats
 from gradschool.prepare.others import OtherTexts, texts_in
 from gradschool.prepare.preferred import Pairs
 from gradschool.prepare.pseudonyms import Pseudonyms, Replaced
@@ -95,10 +95,10 @@ class Output:
         self.summary.others = texts.counts
 
     @property
-    def answers(self) -> Answers:
+    def answers(self) -> AnswerStats:
         """Statistics of the answers, for the choice of a metric."""
         examples = max(self.summary.kept, 1)
-        return Answers(
+        return AnswerStats(
             labels=len(self.analysis.labels or ()),
             json=self._json / examples,
             words=self.summary.words / examples,

@@ -42,7 +42,7 @@ class Entry:
         return math.fsum(self.measured.values.values()) / len(self.measured.values)
 
 
-def judge(entries: Sequence[Entry]) -> Iterator[ComparedBase]:
+def compare_bases(entries: Sequence[Entry]) -> Iterator[ComparedBase]:
     """Each base with its score, and the smallest one chosen that is not proven worse than the best.
 
     Scores are compared in pairs, on the same questions, with VALIDATION_LEVEL confidence for each base. A base whose

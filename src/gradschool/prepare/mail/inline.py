@@ -13,7 +13,7 @@ GREETING_ENDS = (",", "!", "，", "、", "！")
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class InlineAnswers:
     """The lines of a mail and their kinds, seen as answers to quoted paragraphs."""
 
     lines: Sequence[Line]

@@ -13,7 +13,7 @@ from gradschool.prepare.mail.attribution import (
     worded,
 )
 from gradschool.prepare.mail.header_block import ANNOUNCEMENT, RULE, headers_end, is_header_line
-from gradschool.prepare.mail.inline import Answers
+from gradschool.prepare.mail.inline import InlineAnswers
 from gradschool.prepare.mail.lines import Kind, Line, is_quoted, paragraphs, unquoted
 from gradschool.prepare.mail.notes_header import is_history
 from gradschool.prepare.mail.patterns import patterns
@@ -46,9 +46,9 @@ class SplitMail:
         )
 
     @property
-    def answers(self) -> Answers:
+    def answers(self) -> InlineAnswers:
         """The sender's answers between quoted lines."""
-        return Answers(self.lines, self.kinds)
+        return InlineAnswers(self.lines, self.kinds)
 
     @property
     def inline(self) -> bool:
