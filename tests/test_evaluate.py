@@ -9,9 +9,10 @@ import pytest
 
 from finish import finish
 from gradschool.errors import DamagedError
-from gradschool.evaluate import Measure, evaluate, fit_metrics, mean, untrained
+from gradschool.evaluate import Measure, evaluate, fit_metrics, untrained
 from gradschool.model.fake import FakeEngine
 from gradschool.records import Answer, Conversation, Decoding, Example, Message, Note, Progress, Scored, Source
+from gradschool.score.judge import mean
 from gradschool.score.metric import FitText, MetricResult
 from gradschool.score.metrics import find_metrics
 from gradschool.score.text import exact_match

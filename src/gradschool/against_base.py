@@ -67,11 +67,16 @@ def demand_trainable(readable: Readable, parts: Sequence[Sequence[Example]], tun
     for examples, limit in zip((train, validation), limits, strict=True):
         lengths = [readable.lengths.get(example.id, 0) for example in examples]
         if lengths and min(lengths) > limit:
-            raise DataError(
-                "No example is short enough to be trained on.",
-                f"All {len(lengths)} have over {limit} tokens with their instructions.",
-                "shorten the instructions or the examples, or raise [tune] max_tokens.",
-            )
+            raise none_short_enough(len(lengths), limit)
+
+
+def none_short_enough(count: int, limit: int) -> DataError:
+    """The error for `count` examples that all exceed the limit of tokens."""
+    return DataError(
+        "No example is short enough to be trained on.",
+        f"All {count} have over {limit} tokens with their instructions.",
+        "shorten the instructions or the examples, or raise [tune] max_tokens.",
+    )
 
 
 def tune_limit(tune: Tune, engine: Engine) -> int:

@@ -17,7 +17,7 @@ from pathlib import Path
 from gradschool.data.check import check
 from gradschool.data.read import read_examples
 from gradschool.errors import DataError, ModelError, ResourceError
-from gradschool.evaluate import mean, measure_of
+from gradschool.evaluate import measure_of
 from gradschool.files import new_path
 from gradschool.records import ComparedBase, Event, Note, Step, Work, passed_on
 from gradschool.run import Run
@@ -27,6 +27,7 @@ from gradschool.rungs.short_trial import NAME as TRIAL
 from gradschool.rungs.short_trial import short_trial
 from gradschool.saved_job import JOB_FILE, demand_own_run
 from gradschool.score.bases import Entry, Measured, compare_bases
+from gradschool.score.judge import mean
 from gradschool.specialist import Recipe, Specialist, specialist_of
 from gradschool.survey import Surveyed, collect, reason_of, silent, survey
 from gradschool.workspace import UNREAD, Workspace, check_job, demand_same_inputs, divide, open_job

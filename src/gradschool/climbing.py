@@ -8,7 +8,7 @@ from functools import partial
 from gradschool.choose_base import choose_base
 from gradschool.data.ledger import claim, settle
 from gradschool.environment import peak_memory
-from gradschool.evaluate import evaluate_until, mean
+from gradschool.evaluate import evaluate_until
 from gradschool.model.opening import base_folder
 from gradschool.package.base_words import advice_on_bases
 from gradschool.package.bundle import pack
@@ -26,7 +26,7 @@ from gradschool.score.abstention import judge_answered
 from gradschool.score.certain import all_of, ask_until, better_by, decide_by
 from gradschool.score.floors import FLOORS, Trivial, above_floors, find_floors
 from gradschool.score.incumbent import excluded
-from gradschool.score.judge import Rival
+from gradschool.score.judge import Rival, mean
 from gradschool.score.metric import Comparing
 from gradschool.score.threshold import Look
 from gradschool.settings import Goal

@@ -185,8 +185,3 @@ def measure_of(goal: Goal, folder: Path, examples: Sequence[Example], file: Path
     for metric in measure.unfitted:
         measure = measure.replaced(metric, metric.fit([text for text in texts if text.metric == metric.name]))
     return measure
-
-
-def mean(rows: Sequence[Scored]) -> float:
-    """The mean score of rows."""
-    return sum(row.value for row in rows) / len(rows)

@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 from pydantic import AfterValidator
 
 MAX_PATH, MAX_PART = 4_000, 255  # bytes, of a path and of each name in it
-ADDRESS = ("http://", "https://")
+SERVER = ("http://", "https://")
 
 
 def checked(name: str) -> str:
@@ -21,7 +21,7 @@ def checked(name: str) -> str:
     if b"\0" in encoded:
         raise ValueError("it holds a NUL character, which no name of a file has")
     longest = max(map(len, encoded.replace(b"\\", b"/").split(b"/")))
-    if len(encoded) > MAX_PATH or (longest > MAX_PART and not name.startswith(ADDRESS)):
+    if len(encoded) > MAX_PATH or (longest > MAX_PART and not name.startswith(SERVER)):
         raise ValueError(f"it is too long for the name of a file: {len(encoded)} bytes")
     return name
 

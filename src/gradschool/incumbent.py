@@ -18,6 +18,7 @@ from gradschool.records import Answer, Conversation, Example, Note, Scored
 from gradschool.run import PACKED
 from gradschool.score.incumbent import MarginProof, margin_proof
 from gradschool.settings import Data, Goal
+from gradschool.visible import shortened
 
 PLANNED = 300  # train questions from which the incumbent's score is estimated before the test
 NAMED = 5  # questions or lines that a note names
@@ -160,7 +161,7 @@ def find_incumbent(names: str | Sequence[str], folder: Path, data: Data, example
         raise DataError(
             f"{name}: the incumbent answers none of the {len(examples)} questions of the job.",
             f"Its first row is {given.answers[0].source} ({_shown(given.answers[0])}), and the job asks, for example, "
-            f"{_short(examples[0].last_user)!r}.",
+            f"{shortened(examples[0].last_user)!r}.",
             "its rows need the questions as the examples have them, without a template around them, or their ids.",
         )
     notes = [*_notes(name, examples, found), *_unreadable(name, given.unreadable)]
@@ -306,12 +307,7 @@ def _unreadable(name: str, lines: Sequence[str]) -> Iterator[Note]:
 
 
 def _shown(one: Given) -> str:
-    return _short(one.question[-1].content) if one.question else f"id {one.id!r}" if one.id else "no question, no id"
-
-
-def _short(text: str, most: int = 40) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= most else line[: most - 1] + "…"
+    return shortened(one.question[-1].content) if one.question else f"id {one.id!r}" if one.id else "no question, no id"
 
 
 def _count(number: int, one: str, many: str) -> str:

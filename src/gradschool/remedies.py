@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 from gradschool.data.labels import classes
 from gradschool.data.languages import language_of_pair, name_of
-from gradschool.evaluate import mean
 from gradschool.gates.forgetting import NAME as FORGETTING
 from gradschool.model.same_model import as_file
 from gradschool.package.floor_words import remedies as floor_remedies
@@ -12,6 +11,7 @@ from gradschool.package.verdicts import what_settles
 from gradschool.records import Conversation, Example, Message, Report, RungResult, Scored
 from gradschool.rungs.curve import MORE_EXAMPLES
 from gradschool.rungs.rung import Rung
+from gradschool.score.judge import mean
 from gradschool.score.metric_info import metric_info
 from gradschool.score.style_remedies import style_remedies
 from gradschool.settings import BUILT_IN

@@ -15,7 +15,7 @@ from gradschool.data.proof import look_level
 from gradschool.data.read import read_examples
 from gradschool.data.split import as_units
 from gradschool.errors import DataError
-from gradschool.evaluate import Measure, evaluate, mean, measure_of
+from gradschool.evaluate import Measure, evaluate, measure_of
 from gradschool.files import sha256_of, write_lines
 from gradschool.incumbent import find_incumbent
 from gradschool.model.engine import Runtime
@@ -30,6 +30,7 @@ from gradschool.saved_job import JOB_FILE, read_saved_job
 from gradschool.score.abstention import judge_answered
 from gradschool.score.floors import above_floors, packaged_floors
 from gradschool.score.incumbent import Now
+from gradschool.score.judge import mean
 from gradschool.score.metrics import trust_code
 from gradschool.settings import Data, Goal
 

@@ -43,5 +43,15 @@ def one_line(text: str) -> str:
     return BREAKING.sub(_escaped, visible(text))
 
 
+def shortened(text: str, most: int = 40) -> str:
+    """A text in one line of at most `most` characters, to quote it in a sentence.
+
+    >>> shortened("when do you\\nopen?", 12)
+    'when do you…'
+    """
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
 def _escaped(found: re.Match[str]) -> str:
     return json.dumps(found[0])[1:-1]

@@ -10,6 +10,7 @@ from gradschool.bounded import Limits
 from gradschool.errors import ModelError
 from gradschool.model import rendering
 from gradschool.model.chat import Chat
+from gradschool.model.foreign import OWN_BASES
 from gradschool.model.rendering import CHATML, Renderer
 from gradschool.model.template import Refused
 from gradschool.records import Message
@@ -83,7 +84,7 @@ def test_a_refusal_is_the_templates_own_error_and_the_next_conversation_is_rende
 
 def test_our_own_templates_are_rendered_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rendering, "replies", None)
-    for path in rendering.BASES.glob("*/chat_template.jinja"):
+    for path in OWN_BASES.glob("*/chat_template.jinja"):
         assert "Hello" in Renderer(path.read_text()).render(ASKED, {"add_generation_prompt": True})
     assert "Hello" in Renderer(CHATML).render(ASKED, {})
     with pytest.raises(TypeError):

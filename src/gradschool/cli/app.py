@@ -31,8 +31,9 @@ app = typer.Typer(
     epilog="No examples yet? `gradschool prepare` builds the folder from a mailbox, documents or a ticket export.",
 )
 out, err = PlainConsole(), PlainConsole(stderr=True)
-# By their old flags. Options that are not settings have no path, and `flag_of` makes a flag of their name.
 MAX_SHOWN = 300  # characters of the name of a file, in an error
+HELP = {option.path: option.help for option in options()}  # of options that other commands have as well
+# By their old flags. Options that are not settings have no path, and `flag_of` makes a flag of their name.
 RENAMED_FLAGS = {flag_of(old): new for old, new in RENAMED.items()} | {"--most-drop": Renamed("max_drop")}
 
 JobPath = Annotated[Path, typer.Argument(help="a folder with job.toml, a .toml file, or a file of examples")]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gradschool.cli.app import AsJson, command, out, print_json
+from gradschool.cli.app import HELP, AsJson, command, out, print_json
 from gradschool.cli.lines import command_line, escape, say
 from gradschool.cli.rows import show_rows
 from gradschool.job import read_job
@@ -30,7 +30,7 @@ def fit(
     job: Annotated[Path | None, typer.Option(help="take lengths and settings from this job")] = None,
     tokens: Annotated[int, typer.Option(min=2, help="tokens of the longest example, answer included")] = 1024,
     new_tokens: Annotated[int, typer.Option(min=1, help="tokens of the longest answer")] = Decoding().max_new_tokens,
-    rank: Annotated[int, typer.Option(min=1, help="rank of the LoRA layers")] = Tune().rank,
+    rank: Annotated[int, typer.Option(min=1, help=HELP["tune.rank"])] = Tune().rank,
     as_json: AsJson = False,
 ) -> None:
     """Estimate the memory that a base needs for training and answering, here and on common GPUs."""

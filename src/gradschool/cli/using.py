@@ -10,6 +10,7 @@ import typer
 
 from gradschool import errors
 from gradschool.cli.app import (
+    HELP,
     AllowHost,
     AsJson,
     BaseOption,
@@ -104,12 +105,8 @@ def score(
         Path | None,
         typer.Option("--output", "-o", help="write each answer with its scores to this file, as JSON lines"),
     ] = None,
-    input_column: Annotated[
-        str | None, typer.Option(help="column or key that holds the input, if its name is not a known one")
-    ] = None,
-    output_column: Annotated[
-        str | None, typer.Option(help="column or key that holds the ideal answer, if its name is not a known one")
-    ] = None,
+    input_column: Annotated[str | None, typer.Option(help=HELP["data.input_column"])] = None,
+    output_column: Annotated[str | None, typer.Option(help=HELP["data.output_column"])] = None,
     incumbent: Annotated[
         str | None, typer.Option(help="answers of what you have now to the same questions, to compare with")
     ] = None,

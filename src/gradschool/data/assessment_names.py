@@ -57,7 +57,8 @@ def name_of(key: str) -> str:
     return _english(words) or _without_others(words) or words
 
 
-def _is_known(name: str) -> bool:
+def may_assess(name: str) -> bool:
+    """Whether a key of that name (see `name_of`) may assess the answer of its row."""
     return name in FLAGS or name in NESTED or name in TAGS or STATES.fullmatch(name) is not None
 
 
@@ -103,7 +104,7 @@ def _english(name: str) -> str:
     if len(words) > 1 and all(_english(word) in RATINGS - UNSPECIFIC for word in words):
         return "rating"  # "quality score"
     compound = next((words[0].removeprefix(one) for one in COMPOUNDS if words[0].startswith(one)), "")
-    return name if _is_known(name) else _translated(name) or (_translated(compound) if len(words) == 1 else "")
+    return name if may_assess(name) else _translated(name) or (_translated(compound) if len(words) == 1 else "")
 
 
 @lru_cache(maxsize=4096)  # values of assessments repeat

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from gradschool.data.assessment_languages import folded
-from gradschool.data.assessment_names import grade_in, name_of, word_of
+from gradschool.data.assessment_names import grade_in, may_assess, name_of, word_of
 from gradschool.data.assessment_symbols import BAD_SYMBOLS
 from gradschool.data.assessment_words import (
     BAD_CONTENT,
@@ -96,11 +96,6 @@ def assessments_of(row: Mapping[str, Any], taken: Collection[str] = (), depth: i
                 yield from _inside(key, value, depth)
         elif found := _assessment(name, key, value):
             yield found
-
-
-def may_assess(name: str) -> bool:
-    """Whether a key of that name (see `name_of`) may assess the answer of its row."""
-    return name in FLAGS or name in NESTED or name in TAGS or STATES.fullmatch(name) is not None
 
 
 def _tagged(key: str, value: Any) -> Iterator[Assessment]:

@@ -11,6 +11,7 @@ from gradschool.data.normalize import normalize, normalized_question
 from gradschool.data.read import Reading
 from gradschool.data.reasoned import leave_out_reasoning
 from gradschool.records import Conversation, Example, Message, Source
+from gradschool.visible import shortened
 
 REPEATS_NOTED = 0.1  # fraction of repeated answers from which it is reported
 
@@ -110,7 +111,8 @@ def _compare(examples: list[Example], issues: list[Issue]) -> None:
             continue
         first_answered[question, answer] = example
         if other := first_asked.get(question):
-            text = f"{_short(example.ideal)!r}, but {other.source} answers the same question {_short(other.ideal)!r}"
+            ideal, another = shortened(example.ideal), shortened(other.ideal)
+            text = f"{ideal!r}, but {other.source} answers the same question {another!r}"
             issues.append(Issue("contradicting", example.source, "kept", text, example.id))
         else:
             first_asked[question] = example
@@ -128,8 +130,3 @@ def _repeated_answers(examples: list[Example]) -> list[Issue]:
         "or thread, name it with data.group_column, or the test set is easier than real use"
     )
     return [Issue("repeated answers", Source(examples[0].source.file, 1), "kept", text)]
-
-
-def _short(text: str, most: int = 40) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= most else line[: most - 1] + "…"

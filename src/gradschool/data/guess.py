@@ -5,8 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gradschool.data.assessment_names import name_of
-from gradschool.data.assessments import may_assess
+from gradschool.data.assessment_names import may_assess, name_of
 from gradschool.data.column_languages import english
 from gradschool.data.column_names import INPUTS, OTHER_INPUTS, OTHER_OUTPUTS, OUTPUTS, SYSTEMS
 from gradschool.data.columns import Form, content_keys, says

@@ -12,6 +12,7 @@ from gradschool.export.families import architecture, embedding_rows, gguf_tensor
 from gradschool.export.vocabulary import read_vocabulary
 from gradschool.files import disk_errors
 from gradschool.model.chat import Chat
+from gradschool.model.gguf_header import EMBEDDING, OUTPUT
 from gradschool.model.lora_gguf import About as About
 from gradschool.model.lora_gguf import write_about
 from gradschool.records import Progress, Work
@@ -32,7 +33,7 @@ FORMATS: dict[NumberFormat, tuple[GGMLQuantizationType, LlamaFileType]] = {
     "f32": (GGMLQuantizationType.F32, LlamaFileType.ALL_F32),
 }
 COARSE: tuple[NumberFormat, ...] = ("q4_0", "q4_1", "q5_0", "q5_1")
-ENDS = ("token_embd.weight", "output.weight")
+ENDS = (EMBEDDING, OUTPUT)
 
 
 def write_gguf(

@@ -16,6 +16,7 @@ from transformers.integrations.gguf.gguf_conversion_mapping import GGUF_ARCHS
 
 from gradschool.errors import GradschoolError, ModelError, first_line
 from gradschool.model.gguf_file import GgufFile
+from gradschool.model.gguf_header import EMBEDDING, OUTPUT, damaged
 from gradschool.model.gguf_numbers import refuse_types
 from gradschool.model.gguf_rope import THETA, rope_of
 from gradschool.model.loading import LOAD_ERRORS, is_out_of_memory, out_of_memory, quiet
@@ -25,7 +26,6 @@ WITH_OWN_RULES = ("bloom", "deci", "falcon", "gemma4", "gpt-oss", "mamba", "mini
 MODEL_TYPES = {"gemma3": "gemma3_text"}  # a file holds the part of the network that reads text
 ENCODER_DECODERS = {"t5", "umt5"}
 WINDOW = "attention.sliding_window"
-EMBEDDING, OUTPUT = "token_embd.weight", "output.weight"
 # Fields that the loader passes over in some families, with their names in a config.
 PASSED_OVER = {
     "attention.key_length": "head_dim",
@@ -83,11 +83,8 @@ def _refuse_sizes(file: GgufFile) -> None:
     ):
         value = file.first.own(field)
         if isinstance(value, int) and not least <= value <= most:
-            raise ModelError(
-                f"{file.first.path} is a damaged GGUF file.",
-                f"Its field {field} is {value:,}; by its tensors, it is between {least} and {most:,}.",
-                "download or convert it again.",
-            )
+            why = f"Its field {field} is {value:,}; by its tensors, it is between {least} and {most:,}."
+            raise damaged(file.first.path, why)
 
 
 def loads_itself(file: GgufFile) -> bool:

@@ -23,6 +23,7 @@ VERSIONS = (2, 3)
 STRING, ARRAY = 8, 9
 SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 ALIGNMENT = 32  # of the data of tensors, if the file names no other
+EMBEDDING, OUTPUT = "token_embd.weight", "output.weight"  # tensors that every family has, or may have
 MAX_DIMENSIONS = 4
 MAX_LIST = 1024  # numbers of a list that are read: one for each layer, at most; longer lists describe the vocabulary
 MAX_HEADER = 512 << 20  # bytes; vocabulary and merges of the largest known models take 30 MB
@@ -83,6 +84,11 @@ class Header:
         return self.fields.get(f"{self.architecture}.{key}")
 
 
+def damaged(path: Path, why: str) -> ModelError:
+    """The error for a file whose content contradicts itself."""
+    return ModelError(f"{path} is a damaged GGUF file.", why, "download or convert it again.")
+
+
 def read_header(path: Path) -> Header:
     """The header of a GGUF file; raises ModelError for a file that is none, is damaged, or is not complete."""
     try:
@@ -95,11 +101,7 @@ def read_header(path: Path) -> Header:
                 fields, tensors = reader.header()
                 start_of_data, missing = reader.data(fields, tensors)
     except (ValueError, KeyError, struct.error, UnicodeDecodeError) as error:
-        raise ModelError(
-            f"{path} is a damaged GGUF file.",
-            f"Its header cannot be read: {error}.",
-            "download or convert it again.",
-        ) from error
+        raise damaged(path, f"Its header cannot be read: {error}.") from error
     except OSError as error:
         why = f"The system reports: {error.strerror or error}."
         raise ModelError(f"{path} cannot be read.", why, "name a file that you may read.") from error

@@ -8,7 +8,7 @@ from gguf import GGML_QUANT_SIZES, GGMLQuantizationType, dequantize, quant_shape
 from numpy.typing import NDArray
 
 from gradschool.errors import ModelError
-from gradschool.model.gguf_header import Header, Tensor
+from gradschool.model.gguf_header import Header, Tensor, damaged
 
 
 def numbers_of(header: Header, tensor: Tensor) -> NDArray[np.float32]:
@@ -54,11 +54,8 @@ def refuse_types(headers: Iterable[Header]) -> None:
                     "name a file of the same model in another type, or the model as its makers published it.",
                 )
             if not tensor.shape or tensor.shape[-1] % GGML_QUANT_SIZES[tensor.kind][0]:
-                raise ModelError(
-                    f"{header.path} is a damaged GGUF file.",
-                    f"The rows of {tensor.name} {tensor.shape} are no whole blocks of {tensor.kind.name}.",
-                    "download or convert it again.",
-                )
+                why = f"The rows of {tensor.name} {tensor.shape} are no whole blocks of {tensor.kind.name}."
+                raise damaged(header.path, why)
 
 
 def changed(header: Header) -> ModelError:

@@ -7,15 +7,13 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 
-from gradschool.errors import ModelError
-from gradschool.model.gguf_header import ALIGNMENT, Header
+from gradschool.model.gguf_header import ALIGNMENT, EMBEDDING, Header, damaged
 
 MAX_NUMBER = 1 << 31  # of a field about the network: layers, heads, widths, tokens of context
 POSITIVE = (  # fields of the family that no network has as zero
     *("block_count", "context_length", "embedding_length", "attention.key_length", "attention.value_length"),
     *("attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon", "rope.freq_base"),
 )
-EMBEDDING = "token_embd.weight"
 TOKENS, MERGES = "tokenizer.ggml.tokens", "tokenizer.ggml.merges"
 MAX_MERGES = 16  # for each token
 
@@ -25,14 +23,10 @@ def refuse_unsound(parts: tuple[Header, ...]) -> None:
     first = parts[0]
     for header in parts:
         for why in _of_tensors(header):
-            raise _damaged(header, why)
+            raise damaged(header.path, why)
     rows = next((one.shape[0] for part in parts for one in part.tensors if one.name == EMBEDDING and one.shape), None)
     for why in (*_of_network(first), *_of_tokenizer(first, rows)):
-        raise _damaged(first, why)
-
-
-def _damaged(header: Header, why: str) -> ModelError:
-    return ModelError(f"{header.path} is a damaged GGUF file.", why, "download or convert it again.")
+        raise damaged(first.path, why)
 
 
 def _of_tensors(header: Header) -> Iterator[str]:

@@ -24,10 +24,11 @@ from gradschool.model.gguf_header import Tensor as Stored
 from gradschool.model.gguf_numbers import numbers_of
 from gradschool.model.gguf_rope import TENSORS as ROPE
 from gradschool.model.memory import without_weights
+from gradschool.model.weights import INDEX
 from gradschool.records import Progress, Work
 
 SHARD = 1 << 30  # bytes of a file of weights, unless one tensor is larger
-INDEX, ONLY, ONE_OF = "model.safetensors.index.json", "model.safetensors", "model-{:05}-of-{:05}.safetensors"
+ONLY, ONE_OF = "model.safetensors", "model-{:05}-of-{:05}.safetensors"
 IGNORED = (*ROPE, ".attn_rot_embd.weight")  # by the ends of names; they are in the config
 
 

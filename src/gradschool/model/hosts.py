@@ -7,12 +7,12 @@ import httpx
 
 from gradschool.base_names import names_of
 from gradschool.errors import TrustError, UsageError
+from gradschool.file_names import SERVER
 from gradschool.hub_pages import page_of
 from gradschool.model.connection import is_loopback
 from gradschool.settings import Remote
 from gradschool.trust import remember_host, trusted
 
-SERVER = ("http://", "https://")
 DEFAULT_VARIABLE = Remote().api_key_env
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradschool.errors import ModelError, UsageError
+from gradschool.file_names import SERVER
 from gradschool.hub_pages import HUB_ID, page_of
 from gradschool.model.engine import Engine
 from gradschool.model.folders import model_folder
 from gradschool.model.gguf_file import gguf_at, gguf_name
-from gradschool.model.hosts import SERVER, key_variable
+from gradschool.model.hosts import key_variable
 from gradschool.model.named import NAMED
 from gradschool.model.ollama import ollama_name, ollama_route, stored_name
 from gradschool.model.ollama_store import find as find_stored

@@ -3,11 +3,11 @@
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from gradschool.bounded import Limits, Stopped, replies
 from gradschool.errors import ModelError
+from gradschool.model.foreign import OWN_BASES
 from gradschool.model.template import Refused, render
 
 CHATML = (
@@ -15,7 +15,6 @@ CHATML = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 OWN_TEMPLATE = "put another template into the base's folder as chat_template.jinja, or use another base_model."
-BASES = Path(__file__).parents[1] / "bases"  # that come with gradschool
 CHILD = "gradschool.model.template_child"
 LIMITS = Limits(seconds=5, seconds_per_mb=5, memory=500_000_000, waiting=120.0)
 MAX_TEXT, MAX_GROWTH = 1_000_000, 20  # characters that a template may write: so many, and so many for each it is given
@@ -68,7 +67,7 @@ class Renderer:
 @cache
 def _ours() -> frozenset[str]:
     """The templates that come with gradschool."""
-    files = BASES.glob("*/chat_template.jinja")
+    files = OWN_BASES.glob("*/chat_template.jinja")
     return frozenset({CHATML, *(file.read_text(encoding="utf-8") for file in files)})
 
 

@@ -7,6 +7,7 @@ from gradschool.model.signals import SIGNALS
 from gradschool.records import Abstention, Note, Scored, Work
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, highest, on_validation
 from gradschool.score.abstention import keeps
+from gradschool.score.judge import mean
 from gradschool.score.threshold import Look, choose
 from gradschool.specialist import Specialist
 
@@ -27,8 +28,8 @@ def make_candidate(rung: Rung, best: Specialist, inputs: RungInputs, look: Look 
     kept = kept_of(rows, abstention)
     below = f"{SIGNALS[abstention.signal]} is below {abstention.threshold:.3f}"
     yield Note(
-        f"{rung.name}: abstains if {below}. It scores {_mean(kept):.3f} on the {len(kept)} of {len(rows)} validation "
-        f"questions that it then answers, and {_mean(rows):.3f} on all."
+        f"{rung.name}: abstains if {below}. It scores {mean(kept):.3f} on the {len(kept)} of {len(rows)} validation "
+        f"questions that it then answers, and {mean(rows):.3f} on all."
     )
     return replace(candidate, abstention=abstention, highest=highest(kept))
 
@@ -36,7 +37,3 @@ def make_candidate(rung: Rung, best: Specialist, inputs: RungInputs, look: Look 
 def kept_of(rows: Sequence[Scored], abstention: Abstention | None) -> Sequence[Scored]:
     """The rows whose answers are given; all without `abstention`."""
     return [row for row in rows if keeps(abstention, row.answer)] if abstention else rows
-
-
-def _mean(rows: Sequence[Scored]) -> float:
-    return sum(row.value for row in rows) / len(rows)

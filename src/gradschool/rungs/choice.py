@@ -14,9 +14,10 @@ from math import ceil, sqrt
 import numpy as np
 
 from gradschool.data.split import as_units
-from gradschool.evaluate import evaluate, mean
+from gradschool.evaluate import evaluate
 from gradschool.records import Example, Note, Scored, Work
 from gradschool.rungs.rung import RungInputs, answer_gates, recipe_hash, scores_of, try_all
+from gradschool.score.judge import mean
 from gradschool.specialist import Recipe, Specialist, specialist_of
 
 CLEAR = 1.5  # standard errors of the paired difference from which a recipe is clearly worse than the best one

@@ -11,13 +11,13 @@ from functools import partial
 
 import numpy as np
 
-from gradschool.evaluate import mean
 from gradschool.files import sha256_of
 from gradschool.model.chat import Rendered
 from gradschool.records import Example, Interval, Note, Scored, Work
 from gradschool.run_keys import Key, curve_name
 from gradschool.rungs.rung import RungInputs, Tried, best_of, try_all
 from gradschool.rungs.training import Trained, make_rows, train_specialist, with_training
+from gradschool.score.judge import mean
 from gradschool.score.stats import bounds
 from gradschool.specialist import Specialist
 

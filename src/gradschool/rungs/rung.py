@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import TypeAlias
 
 from gradschool.data.proof import VALIDATION_LEVEL
-from gradschool.evaluate import Measure, evaluate, mean
+from gradschool.evaluate import Measure, evaluate
 from gradschool.files import sha256_of
 from gradschool.gates.gate import Measurements
 from gradschool.gates.run import ANSWER_GATES, run_gates
@@ -15,6 +15,7 @@ from gradschool.model.engine import Engine
 from gradschool.records import Abstention, Decoding, Example, Gate, Note, Scored, Work
 from gradschool.run import Run
 from gradschool.run_keys import Key
+from gradschool.score.judge import mean
 from gradschool.score.stats import bounds
 from gradschool.settings import Settings
 from gradschool.specialist import Recipe, Specialist, specialist_of

@@ -8,8 +8,8 @@ from functools import partial
 from torch import nn
 from transformers import PreTrainedModel
 
+from gradschool.against_base import none_short_enough
 from gradschool.data.labels import classes
-from gradschool.errors import DataError
 from gradschool.files import new_folder
 from gradschool.gates.gate import Measurements
 from gradschool.gates.run import TRAINING_GATES, run_gates
@@ -84,11 +84,7 @@ def make_rows(
     if too_long:
         yield Note(f"{too_long} of {len(examples)} rows have over {limit} tokens and are left out.", "warning")
     if not rows:
-        raise DataError(
-            "No example is short enough to be trained on.",
-            f"All {len(examples)} have over {limit} tokens with their instructions.",
-            "shorten the instructions or the examples, or raise [tune] max_tokens.",
-        )
+        raise none_short_enough(len(examples), limit)
     return rows
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from gradschool.evaluate import evaluate, mean
+from gradschool.evaluate import evaluate
 from gradschool.gates.forgetting import general_texts
 from gradschool.gates.gate import Measurements
 from gradschool.gates.run import STATE_GATES, run_gates
@@ -27,6 +27,7 @@ from gradschool.rungs.training import (
     train_specialist,
     with_training,
 )
+from gradschool.score.judge import mean
 from gradschool.specialist import Recipe, Specialist, specialist_of
 from gradschool.tune.plan import learning_rates
 

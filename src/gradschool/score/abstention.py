@@ -15,7 +15,7 @@ from typing import Any
 
 from gradschool.data.proof import levels_of
 from gradschool.records import Abstention, Answer, Coverage, Interval, Report, Score, Scored, Verdict
-from gradschool.score.judge import judge
+from gradschool.score.judge import judge, mean
 from gradschool.score.stats import bounds, verdict
 from gradschool.settings import Goal
 
@@ -61,7 +61,7 @@ def judge_answered(
         verdict="failed" if report.validation_high is not None else found,
         more_examples=_more(report, share, found),
         failures=dict(Counter(row.failure.kind for row in rows if row.failure).most_common()),
-        coverage=Coverage(share, least, abstention, _mean(rows), tuple(curve(rows, abstention.signal))),
+        coverage=Coverage(share, least, abstention, mean(rows), tuple(curve(rows, abstention.signal))),
     )
 
 
@@ -77,10 +77,6 @@ def _more(report: Report, share: Score, found: Verdict) -> int | None:
     if found != "not proven" or not report.more_examples or not share.mean:
         return None
     return round(report.more_examples / share.mean)
-
-
-def _mean(rows: Sequence[Scored]) -> float:
-    return sum(row.value for row in rows) / len(rows)
 
 
 def curve(rows: Sequence[Scored], signal: str) -> list[tuple[float, float]]:

@@ -230,3 +230,8 @@ def compared(
     worst, best = interval(0.0, 1.0), interval(1.0, 0.0)
     mean = math.fsum(ours[id_] - theirs[id_] for id_ in both) / len(both)
     return Difference(name, mean, Interval(min(worst.low, mean), max(best.high, mean), level))
+
+
+def mean(rows: Sequence[Scored]) -> float:
+    """The mean score of rows."""
+    return sum(row.value for row in rows) / len(rows)
