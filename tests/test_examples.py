@@ -10,12 +10,12 @@ import pytest
 import style_fit
 from finish import finish
 from gradschool.data.check import Checked, check
+from gradschool.data.instructions import instructions_of
 from gradschool.data.read import read_examples
 from gradschool.job import Job, read_job
 from gradschool.prepare.options import PrepareOptions, private_modes
 from gradschool.prepare.prepare import prepare
 from gradschool.records import Answer, Example
-from gradschool.rungs.prompt import instructions_of
 from gradschool.score.judge import score
 from gradschool.score.metrics import Metric, find_metrics, trust_code
 from gradschool.score.style import Style

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from gradschool.choose_base import choose_base
+from gradschool.data.instructions import instructions_of
 from gradschool.data.ledger import claim, settle
 from gradschool.environment import peak_memory
 from gradschool.evaluate import evaluate_until
@@ -20,7 +21,6 @@ from gradschool.run import Run
 from gradschool.run_keys import BASES, CLIMB, PACKAGE, Key, result_key
 from gradschool.rungs.abstain import kept_of, make_candidate
 from gradschool.rungs.ladder import LADDER
-from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, candidate_key, on_validation
 from gradschool.score.abstention import judge_answered
 from gradschool.score.certain import all_of, ask_until, better_by, decide_by

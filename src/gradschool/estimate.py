@@ -17,6 +17,7 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError:
 )
 from transformers import AutoConfig, PreTrainedConfig
 
+from gradschool.data.instructions import instructions_of
 from gradschool.data.read import read_examples
 from gradschool.errors import ModelError, ResourceError, first_line, nearest
 from gradschool.files import read_json
@@ -40,7 +41,6 @@ from gradschool.model.memory import (
 )
 from gradschool.model.opening import POCKET, gguf_of, is_hub_id, refuse_other_pages
 from gradschool.model.weights import refuse_pointers
-from gradschool.rungs.prompt import instructions_of
 from gradschool.settings import BUILT_IN
 from gradschool.tune.activations import activation_bytes
 from gradschool.tune.memory import USABLE, CountActivations, MemoryPlan, Method, TrainingMemory, plan_memory

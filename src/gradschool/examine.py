@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from gradschool.data.instructions import instructions_of
 from gradschool.data.issues import Issue
 from gradschool.job import Job
 from gradschool.model.chat import Chat
 from gradschool.package.floor_words import notes_about
 from gradschool.records import Example, Message, Note, Split, Work
 from gradschool.rungs.ladder import LADDER
-from gradschool.rungs.prompt import instructions_of
 from gradschool.score.floors import Trivial, find_floors
 from gradschool.score.incumbent import MarginProof
 from gradschool.score.provable import Proof

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from gradschool.against_base import fit_to_base
 from gradschool.data.check import check
+from gradschool.data.instructions import instructions_of
 from gradschool.data.read import read_examples
 from gradschool.environment import gigabytes
 from gradschool.errors import GradschoolError, ModelError, ResourceError
@@ -17,7 +18,6 @@ from gradschool.model.memory import free_bytes
 from gradschool.model.sizes import file_bytes, weight_bytes
 from gradschool.records import Example, Note, Progress, Work, passed_on
 from gradschool.rungs.ladder import count_looks
-from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Rung
 from gradschool.values import Count
 from gradschool.workspace import open_base

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 
 from gradschool.against_base import demand_trainable, fit_to_base
 from gradschool.data.check import Checked, check
+from gradschool.data.instructions import instructions_of
 from gradschool.data.issues import Issue, carried
 from gradschool.data.languages import MIN_LANGUAGE, hardly_spoken, languages
 from gradschool.data.leakage import answer_issues
@@ -27,7 +28,6 @@ from gradschool.records import Decoding, Example, Note, Source, Split, Use, Work
 from gradschool.run import Run
 from gradschool.run_keys import DOCUMENTS, ENGINE, FORMAT, INPUTS, SPLIT, TRAINING_FORMAT, Key
 from gradschool.rungs.ladder import LADDER, count_looks
-from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Rung, RungInputs
 from gradschool.rungs.untrained import decodings_for, demand_fit
 from gradschool.saved_job import JOB_FILE, demand_own_run

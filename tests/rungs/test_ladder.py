@@ -16,7 +16,7 @@ from gradschool.records import Conversation, Note
 from gradschool.rungs.base import base
 from gradschool.rungs.ground import ground
 from gradschool.rungs.ladder import LADDER, count_looks
-from gradschool.rungs.prompt import instructions_of, prompt, prompt_variants, short_enough, varied
+from gradschool.rungs.prompt import prompt, prompt_variants, short_enough, varied
 from gradschool.rungs.rung import recipe_hash, try_all
 from gradschool.rungs.training import local, make_rows, plan_for
 from gradschool.rungs.tune import tuning_recipe
@@ -96,12 +96,6 @@ def test_a_new_field_of_a_recipe_changes_only_the_hashes_of_recipes_that_use_it(
     assert recipe_hash(Later("Say odd or even.", hint="odd")) != recipe_hash(Recipe("Say odd or even."))
 
 
-def test_guidelines_in_windows_1252_are_read(tmp_path: Path) -> None:
-    (tmp_path / "house.md").write_bytes("Grüße statt Küsse – höflich.".encode("cp1252"))
-    settings = Settings.model_validate({"task": "Do it.", "data": {"guidelines": "house.md"}})
-    assert instructions_of(Job("j", tmp_path, settings)) == "Do it.\n\nGrüße statt Küsse – höflich."
-
-
 def test_variants_show_only_train_examples_and_are_the_same_each_time(tmp_path: Path) -> None:
     inputs = material_of(tmp_path, prompt={"shots": [0, 4]})
     made = list(prompt_variants(Recipe(), inputs))
@@ -125,15 +119,6 @@ def test_the_longest_examples_are_not_shown() -> None:
     assert long not in short_enough([*TRAIN, long])
     assert len(short_enough([*TRAIN, long])) >= 18
     assert short_enough([]) == [] and short_enough([long]) == [long]
-
-
-def test_instructions_are_the_task_and_the_guidelines(tmp_path: Path) -> None:
-    (tmp_path / "rules.md").write_text("\nBe polite.\n")
-    settings = Settings.model_validate({"task": " Do it. ", "data": {"guidelines": "rules.md"}})
-    assert instructions_of(Job("j", tmp_path, settings)) == "Do it.\n\nBe polite."
-    (tmp_path / "rules.md").write_bytes(b"\x00\x01" * 9)
-    with pytest.raises(DataError, match=r"rules\.md cannot be read"):
-        instructions_of(Job("j", tmp_path, settings))
 
 
 def test_rungs_that_cannot_run_give_a_reason(tmp_path: Path, engine: LocalEngine) -> None:

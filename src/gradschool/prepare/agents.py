@@ -170,6 +170,6 @@ def _answerer(census: Census) -> str:
 def _unclear(census: Census) -> DataError:
     return DataError(
         "The agent cannot be detected.",
-        f"The speakers are {census.listed()}; no role, and nobody who alone answers, shows which one to train on.",
+        f"The speakers are {census.listed()}; no role, and no speaker who alone answers, shows which one to train on.",
         "name the agent with --agent; repeat it for several agents.",
     )

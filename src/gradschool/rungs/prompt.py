@@ -5,8 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from gradschool.data.encoding import Unreadable, decode
-from gradschool.errors import DataError
+from gradschool.data.instructions import instructions_of
 from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.records import Example, Work
@@ -32,19 +31,6 @@ def reason_to_skip(job: Job, engine: Engine) -> str:
     if not instructions_of(job) and not any(job.settings.prompt.shots):
         return "the job names no task and no guidelines, and shows no examples"
     return ""
-
-
-def instructions_of(job: Job) -> str:
-    """The system message: the task, then the guidelines. Raises DataError if the guidelines are not text."""
-    parts = [job.settings.task.strip()]
-    if job.settings.data.guidelines:
-        path = job.path(job.settings.data.guidelines)
-        try:
-            text, _ = decode(path.read_bytes())
-        except (Unreadable, OSError) as error:
-            raise DataError(f"{path} cannot be read as text.", str(error), "save it as UTF-8 text.") from error
-        parts.append(text.strip())
-    return "\n\n".join(part for part in parts if part)
 
 
 def instruction_variants(recipe: Recipe, job: Job) -> list[Recipe]:

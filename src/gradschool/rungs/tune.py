@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from gradschool.data.instructions import instructions_of
 from gradschool.evaluate import evaluate
 from gradschool.gates.forgetting import general_texts
 from gradschool.gates.gate import Measurements
@@ -16,7 +17,6 @@ from gradschool.model.engine import Engine, TextLoss
 from gradschool.records import Gate, Note, Scored, Work
 from gradschool.run_keys import CURVES, Key
 from gradschool.rungs.curve import Curve, advice_of, as_trials, learning_curve
-from gradschool.rungs.prompt import instructions_of
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, made, try_all
 from gradschool.rungs.training import (
     NAME,

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
 
+from gradschool.data.instructions import instructions_of
 from gradschool.evaluate import Measure, fit_metrics, untrained
 from gradschool.job import Job
 from gradschool.model.engine import Engine
 from gradschool.records import Decoding, Example, Message, Work
-from gradschool.rungs.prompt import instructions_of
 
 ANSWER_MARGIN, EXTRA_TOKENS = 1.25, 8  # answers may be this much longer than the longest ideal one
 # An untrained base often writes until the limit. Its answers may be this much longer than nearly all ideal ones.
