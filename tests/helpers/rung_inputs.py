@@ -20,7 +20,7 @@ TRAIN = [example(n, f"number {n} please", "even" if n % 2 == 0 else "odd") for n
 VALIDATION = [example(100 + n, f"number {n} please", "even" if n % 2 == 0 else "odd") for n in range(6)]
 
 
-def material_of(folder: Path, **settings: Any) -> RungInputs:
+def inputs_of(folder: Path, **settings: Any) -> RungInputs:
     job = Job("small", folder, Settings.model_validate({"task": "Say odd or even.", **settings}))
     decides, also = find_metrics(Goal(metric="exact_match"), folder, TRAIN)
     return RungInputs(Run.start(job, folder / "run"), TRAIN, VALIDATION, Measure(decides, also))

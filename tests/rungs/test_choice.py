@@ -14,7 +14,7 @@ from gradschool.rungs.ground import ground
 from gradschool.rungs.prompt import prompt
 from gradschool.rungs.rung import RungInputs
 from gradschool.specialist import Recipe, Specialist
-from rung_inputs import material_of
+from rung_inputs import inputs_of
 
 
 def fruit(number: int, group: str = "") -> Example:
@@ -27,8 +27,8 @@ CRATES = [fruit(number) for number in range(60)]
 ASKED = [fruit(number) for number in range(100, 106)]
 
 
-def inputs_of(folder: Path, train: Sequence[Example] = CRATES, **settings: object) -> RungInputs:
-    small = material_of(folder, **settings)
+def crate_inputs(folder: Path, train: Sequence[Example] = CRATES, **settings: object) -> RungInputs:
+    small = inputs_of(folder, **settings)
     return RungInputs(small.run, train, ASKED, small.measure)
 
 
@@ -49,7 +49,7 @@ def test_two_recipes_that_are_close_on_validation_are_compared_on_unshown_train_
         right = {"luck": number in (100, 101, 102, 103), "skill": number < 100 or number in (101, 102, 103)}
         return f"shelf {number % 7}" if right.get(instructions) else "no"
 
-    inputs = inputs_of(tmp_path)
+    inputs = crate_inputs(tmp_path)
     recipes = [Recipe("luck"), Recipe("skill"), Recipe("none")]
     chosen, _ = finish(choose(Specialist(FakeEngine(say), Recipe()), recipes, inputs, "prompt"))
     assert chosen.recipe.instructions == "skill"
@@ -69,7 +69,7 @@ def test_equal_and_clearly_worse_recipes_are_not_asked_again(tmp_path: Path) -> 
         return f"shelf {asked[-1] % 7}" if conversation[0].content != "bad" else "no"
 
     recipes = [Recipe("one"), Recipe("two"), Recipe("bad")]
-    chosen, _ = finish(choose(Specialist(FakeEngine(say), Recipe()), recipes, inputs_of(tmp_path), "prompt"))
+    chosen, _ = finish(choose(Specialist(FakeEngine(say), Recipe()), recipes, crate_inputs(tmp_path), "prompt"))
     assert chosen.recipe == recipes[0] and max(asked) >= 100 and min(asked) >= 100
     assert len(chosen.tried) == 3
 
@@ -83,7 +83,7 @@ def test_a_recipe_with_answers_that_are_all_the_same_is_chosen_only_if_all_are_l
         answers = {"same": "shelf 0", "differs": f"shelf {number % 7}" if number % 3 else "no", "no": "no"}
         return answers[conversation[0].content]
 
-    small = inputs_of(tmp_path)
+    small = crate_inputs(tmp_path)
     inputs = RungInputs(small.run, train, asked, small.measure)
     best = Specialist(FakeEngine(say), Recipe())
     chosen, _ = finish(choose(best, [Recipe("no"), Recipe("same"), Recipe("differs")], inputs, "prompt"))
@@ -104,7 +104,7 @@ def test_no_recipe_shows_a_question_that_it_is_asked(tmp_path: Path) -> None:
         seen.append(conversation)
         return f"shelf {number_of(conversation) % 7}" if draw.random() < 0.5 else "no"
 
-    inputs = inputs_of(tmp_path, train, prompt={"shots": [0, 2, 4]})
+    inputs = crate_inputs(tmp_path, train, prompt={"shots": [0, 2, 4]})
     inputs = RungInputs(inputs.run, train, ASKED, inputs.measure, near=near)
     finish(prompt(Specialist(FakeEngine(say), Recipe()), inputs))
     trained = [conversation for conversation in seen if number_of(conversation) < 100]
@@ -126,7 +126,7 @@ def test_the_ground_rung_compares_on_train_examples_too(tmp_path: Path) -> None:
     def say(conversation: Conversation) -> str:
         return "shelf 1" if draw.random() < 0.5 else f"shelf {number_of_last(conversation) % 7}"
 
-    inputs = inputs_of(tmp_path, data={"documents": "docs"}, ground={"passages": [1, 2]})
+    inputs = crate_inputs(tmp_path, data={"documents": "docs"}, ground={"passages": [1, 2]})
     candidate, _ = finish(ground(Specialist(FakeEngine(say), Recipe("Where?")), inputs))
     assert candidate.recipe.passages in (1, 2) and candidate.recipe.examples == ()
     assert candidate.validation == next(s for what, s in candidate.tried if what == candidate.recipe.describe())
@@ -139,7 +139,7 @@ def number_of_last(conversation: Conversation) -> int:
 
 def test_unshown_examples_are_whole_units_and_at_most_half_of_train(tmp_path: Path) -> None:
     train = [fruit(number, f"customer {number // 4}") for number in range(40)]
-    inputs = inputs_of(tmp_path, train)
+    inputs = crate_inputs(tmp_path, train)
     shown = Recipe(shots=1, examples=(train[0],))
     found = unshown([shown, Recipe(shots=1, nearest=True, examples=tuple(train))], inputs, 1_000)
     assert 0 < len(found) <= 20 and len(found) % 4 == 0
@@ -147,7 +147,7 @@ def test_unshown_examples_are_whole_units_and_at_most_half_of_train(tmp_path: Pa
     assert found == unshown([shown], inputs, 1_000)
     assert unshown([Recipe(examples=tuple(train))], inputs, 1_000) == []
     assert len(unshown([shown], inputs, 9)) == 8
-    one_group = inputs_of(tmp_path / "one", [fruit(number, "all") for number in range(40)])
+    one_group = crate_inputs(tmp_path / "one", [fruit(number, "all") for number in range(40)])
     assert unshown([Recipe()], one_group, 100) == []
 
 

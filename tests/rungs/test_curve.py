@@ -10,7 +10,7 @@ from gradschool.records import Answer, Decoding, Note, Scored, Step
 from gradschool.rungs.curve import LEVEL, as_trials, fit_line, subset
 from gradschool.rungs.tune import CURVE, tune
 from gradschool.specialist import Recipe, Specialist
-from rung_inputs import TRAIN, example, material_of
+from rung_inputs import TRAIN, example, inputs_of
 
 QUICK = {"epochs": 2, "rank": 2, "learning_rates": [1e-2], "max_forgetting": 9.0, "curve": True}
 
@@ -50,7 +50,7 @@ def test_a_larger_subset_includes_a_smaller_one_and_groups_stay_together() -> No
 
 
 def test_the_tune_rung_computes_the_curve_once(base: Path, tmp_path: Path) -> None:
-    inputs = material_of(tmp_path, tune=QUICK)
+    inputs = inputs_of(tmp_path, tune=QUICK)
     engine = LocalEngine(base)
     for parameter in engine.network.parameters():  # exact in bfloat16, unless an adapter is merged into them
         parameter.data = parameter.data.bfloat16().float()
@@ -70,7 +70,7 @@ def test_the_tune_rung_computes_the_curve_once(base: Path, tmp_path: Path) -> No
 
 
 def test_too_few_examples_make_no_curve(base: Path, tmp_path: Path) -> None:
-    inputs = material_of(tmp_path, tune=QUICK)
+    inputs = inputs_of(tmp_path, tune=QUICK)
     few = type(inputs)(inputs.run, TRAIN[:14], inputs.validation, inputs.measure)
     best = Specialist(LocalEngine(base), Recipe(decoding=Decoding(max_new_tokens=2)))
     candidate, events = finish(tune(best, few))

@@ -22,7 +22,7 @@ from gradschool.rungs.training import local, make_rows, plan_for
 from gradschool.rungs.tune import tuning_recipe
 from gradschool.settings import Settings
 from gradschool.specialist import Recipe, Specialist
-from rung_inputs import TRAIN, VALIDATION, example, material_of
+from rung_inputs import TRAIN, VALIDATION, example, inputs_of
 
 
 class Watching:
@@ -40,7 +40,7 @@ class Watching:
 
 def test_the_base_rung_asks_the_bare_base(tmp_path: Path) -> None:
     watching = Watching(lambda _: "odd")
-    candidate, _ = finish(base(Specialist(watching.engine, Recipe()), material_of(tmp_path)))
+    candidate, _ = finish(base(Specialist(watching.engine, Recipe()), inputs_of(tmp_path)))
     assert candidate.validation == 0.5 and candidate.recipe == Recipe()
     assert watching.asked == [e.question for e in VALIDATION]
 
@@ -52,7 +52,7 @@ def test_the_prompt_rung_chooses_the_best_recipe_on_validation(tmp_path: Path) -
         said = [m.content for m in conversation if m.role == "assistant"]
         return said[-1] if said else "what?"
 
-    inputs = material_of(tmp_path, prompt={"shots": [2, 0, 99]})
+    inputs = inputs_of(tmp_path, prompt={"shots": [2, 0, 99]})
     candidate, events = finish(prompt(Specialist(Watching(copy).engine, Recipe()), inputs))
     assert (candidate.recipe.shots, candidate.recipe.nearest, candidate.validation) == (2, True, 1.0)
     assert candidate.recipe.instructions == "Say odd or even."
@@ -66,12 +66,12 @@ def test_the_prompt_rung_chooses_the_best_recipe_on_validation(tmp_path: Path) -
 
 
 def test_of_equal_recipes_the_simplest_is_chosen(tmp_path: Path) -> None:
-    candidate, _ = finish(prompt(Specialist(FakeEngine(lambda _: "odd"), Recipe()), material_of(tmp_path)))
+    candidate, _ = finish(prompt(Specialist(FakeEngine(lambda _: "odd"), Recipe()), inputs_of(tmp_path)))
     assert (candidate.recipe.shots, candidate.validation) == (0, 0.5)
 
 
 def test_saved_answers_are_not_asked_again(tmp_path: Path) -> None:
-    inputs, watching = material_of(tmp_path), Watching(lambda _: "odd")
+    inputs, watching = inputs_of(tmp_path), Watching(lambda _: "odd")
     best = Specialist(watching.engine, Recipe())
     first, _ = finish(try_all(best, [Recipe("a"), Recipe("b")], inputs, "prompt"))
     assert len(watching.asked) == 12
@@ -97,7 +97,7 @@ def test_a_new_field_of_a_recipe_changes_only_the_hashes_of_recipes_that_use_it(
 
 
 def test_variants_show_only_train_examples_and_are_the_same_each_time(tmp_path: Path) -> None:
-    inputs = material_of(tmp_path, prompt={"shots": [0, 4]})
+    inputs = inputs_of(tmp_path, prompt={"shots": [0, 4]})
     made = list(prompt_variants(Recipe(), inputs))
     assert made == list(prompt_variants(Recipe(), inputs))
     shown = {e.id for recipe in made for e in recipe.examples}
@@ -141,7 +141,7 @@ def test_the_ground_rung_puts_passages_before_questions(tmp_path: Path) -> None:
         text = conversation[-1].content
         return "odd [1]" if "is odd" in text.partition("[2]")[0] else "even [1]" if "is even" in text else "what?"
 
-    inputs = material_of(tmp_path, data={"documents": "docs"}, ground={"passages": [1, 2]})
+    inputs = inputs_of(tmp_path, data={"documents": "docs"}, ground={"passages": [1, 2]})
     best = Specialist(FakeEngine(read), Recipe("Say odd or even.", shots=1, examples=tuple(TRAIN[:1])))
     candidate, _ = finish(ground(best, inputs))
     assert candidate.validation == 1.0
@@ -166,7 +166,7 @@ def test_the_task_is_also_tried_without_the_guidelines(tmp_path: Path) -> None:
     for say, task_only, kept in ((lambda _: "odd", False, "instructions"), (lost, True, "task alone")):
         folder = tmp_path / kept
         settings = {"data": {"guidelines": "../rules.md", "documents": "../docs"}, "ground": {"passages": [1]}}
-        inputs = material_of(folder, prompt={"shots": [0]}, **settings)
+        inputs = inputs_of(folder, prompt={"shots": [0]}, **settings)
         told, _ = finish(prompt(Specialist(FakeEngine(say), Recipe()), inputs))
         assert [what for what, _ in told.tried] == ["instructions", "task alone"]
         assert (told.recipe.task_only, told.recipe.describe()) == (task_only, kept)
@@ -188,7 +188,7 @@ def test_a_row_is_the_prompt_followed_by_the_ideal_answer(engine: LocalEngine, t
         assert list(row.token_ids[: len(asked)]) == asked and not any(row.loss_mask[: len(asked)])
         learnt = [t for t, m in zip(row.token_ids, row.loss_mask, strict=True) if m]
         assert engine.chat.decode(learnt[:-1]) == made.ideal and learnt[-1] in engine.stop_ids
-    plan = plan_for(rows, material_of(tmp_path, tune={"batch_tokens": 200}), 1e-3)
+    plan = plan_for(rows, inputs_of(tmp_path, tune={"batch_tokens": 200}), 1e-3)
     mean = sum(len(row.token_ids) for row in rows) / len(rows)
     assert plan.rows_per_step == round(200 / mean)
 
@@ -206,7 +206,7 @@ def test_long_rows_are_left_out_and_reported(engine: LocalEngine) -> None:
 
 def test_a_student_is_not_shown_examples(tmp_path: Path) -> None:
     best = Recipe(shots=2, nearest=True, examples=tuple(TRAIN), passages=3, index="i")
-    recipe = tuning_recipe(best, material_of(tmp_path))
+    recipe = tuning_recipe(best, inputs_of(tmp_path))
     assert recipe == replace(best, shots=0, nearest=False, examples=(), instructions="Say odd or even.")
 
 

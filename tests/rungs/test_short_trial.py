@@ -12,13 +12,13 @@ from gradschool.rungs.short_trial import CANDIDATE, short_trial
 from gradschool.rungs.training import trial_name
 from gradschool.rungs.tune import choose_rate, trial_key
 from gradschool.specialist import Recipe, Specialist
-from rung_inputs import VALIDATION, material_of
+from rung_inputs import VALIDATION, inputs_of
 
 
 @pytest.mark.parametrize("rates", [[1e-2], [1e-9, 2e-2]])
 def test_the_best_trial_answers_the_validation_questions(rates: list[float], base: Path, tmp_path: Path) -> None:
     settings = {"epochs": 4, "rank": 2, "learning_rates": rates, "rehearsal": 0.0}
-    inputs = material_of(tmp_path, tune=settings)
+    inputs = inputs_of(tmp_path, tune=settings)
     best = Specialist(LocalEngine(base), Recipe(decoding=Decoding(max_new_tokens=2)))
     candidate, events = finish(short_trial(best, inputs))
     assert any(isinstance(event, Step) for event in events)

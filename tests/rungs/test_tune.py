@@ -16,7 +16,7 @@ from gradschool.run_keys import FINAL
 from gradschool.rungs.rung import Candidate
 from gradschool.rungs.tune import trial_key, tune
 from gradschool.specialist import Recipe, Specialist, specialist_of
-from rung_inputs import VALIDATION, material_of
+from rung_inputs import VALIDATION, inputs_of
 
 QUICK: dict[str, Any] = {"epochs": 2, "rank": 2, "learning_rates": [1e-2], "max_forgetting": 9.0}
 
@@ -36,7 +36,7 @@ def advises_longer_training(candidate: Candidate) -> bool:
 def test_tuning_changes_answers_and_not_the_base(method: str, base: Path, tmp_path: Path) -> None:
     engine = LocalEngine(base)
     before = {name: tensor.clone() for name, tensor in engine.network.state_dict().items()}
-    inputs = material_of(tmp_path, tune={**QUICK, "method": method})
+    inputs = inputs_of(tmp_path, tune={**QUICK, "method": method})
     best = Specialist(engine, Recipe(decoding=Decoding(max_new_tokens=3)))
     candidate, events = finish(tune(best, inputs))
     steps = [event for event in events if isinstance(event, Step)]
@@ -61,14 +61,14 @@ def test_tuning_changes_answers_and_not_the_base(method: str, base: Path, tmp_pa
 
 
 def test_a_loss_that_rose_again_is_no_reason_to_train_longer(base: Path, tmp_path: Path) -> None:
-    inputs = material_of(tmp_path, tune={**QUICK, "learning_rates": [1.0]})
+    inputs = inputs_of(tmp_path, tune={**QUICK, "learning_rates": [1.0]})
     candidate, events = finish(tune(Specialist(LocalEngine(base), Recipe(decoding=Decoding(max_new_tokens=1))), inputs))
     assert not still_fell(events) and not advises_longer_training(candidate)
 
 
 def test_the_learning_rate_with_the_lowest_loss_in_a_trial_is_chosen(base: Path, tmp_path: Path) -> None:
     rates = [1e-9, 2e-2]
-    inputs = material_of(tmp_path, tune={**QUICK, "learning_rates": rates})
+    inputs = inputs_of(tmp_path, tune={**QUICK, "learning_rates": rates})
     best = Specialist(LocalEngine(base), Recipe(decoding=Decoding(max_new_tokens=1)))
     candidate, events = finish(tune(best, inputs))
     trials = [loss for _, loss in candidate.tried]
