@@ -15,7 +15,7 @@ import small_job
 from gradschool import __version__
 from gradschool.cli import app, parsed
 from gradschool.cli.about import settings_markdown
-from gradschool.settings import MAIN, flag_of, options
+from gradschool.options import MAIN, flag_of, options
 from small_job import Whole
 
 COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands if command.callback)

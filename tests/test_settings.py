@@ -14,10 +14,10 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from gradschool.cli import app
-from gradschool.cli.about import settings_markdown
 from gradschool.errors import UsageError
 from gradschool.job import read_job
-from gradschool.settings import RENAMED, Section, Settings, options, rule_keys, saved_settings
+from gradschool.options import RENAMED, options
+from gradschool.settings import Section, Settings
 
 
 def leaves(section: type[Section] = Settings, prefix: str = "") -> list[str]:
@@ -51,46 +51,6 @@ def test_every_field_is_one_option_with_one_flag() -> None:
         assert option.help and option.help[-1] != "."
         assert option.flag.startswith("--") and "_" not in option.flag
         assert option.type and "Annotated" not in option.type and "typing" not in option.type
-
-
-def test_help_shows_the_defaults_of_the_settings() -> None:
-    settings = Settings()
-    for option in options():
-        value: Any = settings
-        for part in option.path.split("."):
-            value = getattr(value, part)
-        assert value == option.default, option.path
-
-
-def test_types_are_described_in_words() -> None:
-    types = {option.path: option.type for option in options()}
-    assert types["goal.pass_mark"] == "number"
-    assert types["tune.rank"] == types["tune.alpha"] == "integer"
-    assert types["prompt.shots"] == "list of integer"
-    assert types["tune.learning_rates"] == "list of number"
-    assert types["prompt.nearest"] == "true or false"
-    assert types["tune.method"] == "'lora' or 'full'"
-
-
-def test_the_list_has_the_keys_of_rules_too() -> None:
-    assert [key.path for key in rule_keys()] == ["goal.rules.name", "goal.rules.kind", "goal.rules.value"]
-    assert rule_keys()[2].type == "text or integer or table"
-    listed = " ".join(CliRunner().invoke(app, ["settings"]).stdout.split())
-    for key in rule_keys():
-        assert f"{key.path} = none {key.type}; in job.toml only" in listed
-
-
-def test_the_page_has_every_option_with_flag_and_help() -> None:
-    page = settings_markdown()
-    tables = page.split("\n## ")
-    for option in options():
-        table, _, key = option.path.rpartition(".")
-        [section] = [t for t in tables if t.startswith(f"[{table}]\n" if table else "Top level\n")]
-        [line] = [line for line in section.splitlines() if line.startswith(f"| `{key}` | `{option.flag}` |")]
-        assert option.help in line and option.unit in line
-        assert line.replace("\\|", "").count("|") == 6
-    for key in ("name", "kind", "value"):
-        assert f"| `{key}` |" in page.partition("[[goal.rules]]")[2]
 
 
 def test_all_issues_are_reported_at_once_each_with_the_nearest_key(tmp_path: Path) -> None:
@@ -168,15 +128,6 @@ def test_an_error_in_a_setting_names_the_place_where_it_was_written(tmp_path: Pa
     assert complaint(tmp_path, "x = 1", {"goal.pass_mark": 0.5}).what == f"1 issue in {file}:"
     both = complaint(tmp_path, "x = 1\n[goal]\npass_mark = 7", {"goal.pass_mark": 2})
     assert both.what == f"2 issues in {file} and the command line:"
-
-
-def test_settings_saved_under_old_names_are_read() -> None:
-    old = {"four_bits": True, "goal": {"metric": "chrf", "also": ["rouge_l"]}, "task": "do"}
-    read = saved_settings(old)
-    assert (read.quantization, read.goal.metric, read.goal.extra_metrics) == ("nf4", "chrf", ("rouge_l",))
-    assert old["goal"] == {"metric": "chrf", "also": ["rouge_l"]}  # the caller's values do not change
-    assert saved_settings({"four_bits": False}) == Settings()
-    assert saved_settings(read.model_dump(mode="json")) == read
 
 
 @pytest.mark.parametrize("path", leaves())

@@ -20,6 +20,7 @@ from gradschool.examine import Examined, Shown, examine
 from gradschool.job import Job
 from gradschool.model import hosts
 from gradschool.model.engine import Runtime
+from gradschool.options import RENAMED, keyword_of, options
 from gradschool.package import bundle
 from gradschool.records import (
     Abstention,
@@ -53,7 +54,7 @@ from gradschool.run import Run, allow_run
 from gradschool.score import metrics
 from gradschool.score.incumbent import MarginProof
 from gradschool.score.provable import Proof
-from gradschool.settings import RENAMED, Data, Rule, Settings, keyword_of, options
+from gradschool.settings import Data, Rule, Settings
 from gradschool.specialist import Specialist
 from gradschool.survey import Surveyed
 from gradschool.tune.train_job import help_train_under_torchrun

@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from gradschool.errors import UsageError, nearest
 from gradschool.files import parse_toml
+from gradschool.options import RENAMED
 from gradschool.preparation import PREPARED, Preparation
-from gradschool.settings import RENAMED, Rule, Section, Settings
+from gradschool.settings import Rule, Section, Settings
 
 MAX_SHOWN = 300  # characters of a wrong value, in an error
 EXAMPLE_FILES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".xlsx")

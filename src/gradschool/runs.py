@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gradschool.errors import GradschoolError
 from gradschool.files import disk_errors, read_rows
+from gradschool.options import options
 from gradschool.package.manifest import EVIDENCE, TEST_FILE
 from gradschool.records import Difference, RungResult, Scored
 from gradschool.report.facts import read_facts
@@ -16,7 +17,6 @@ from gradschool.report.verified import doubt
 from gradschool.run import FILES, PACKED, RUNS, STEPS, Run
 from gradschool.saved_job import JOB_FILE
 from gradschool.score.judge import compared
-from gradschool.settings import options
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from gradschool.errors import DamagedError, ResourceError, TrustError
 from gradschool.file_names import FileName
 from gradschool.files import read_json, sha256, write_bytes
 from gradschool.job import Job
-from gradschool.settings import saved_settings
+from gradschool.options import saved_settings
 from gradschool.trust import is_trusted_run, remember_run
 
 JOB_FILE = "run.json"

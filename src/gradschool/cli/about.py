@@ -7,7 +7,7 @@ from rich.markup import escape
 
 from gradschool.cli.app import AsJson, command, out, print_json
 from gradschool.cli.lines import say
-from gradschool.settings import Option, options, rule_keys, shown
+from gradschool.options import Option, options, rule_keys, shown
 from gradschool.version import __version__
 
 

@@ -17,7 +17,7 @@ from typer.core import TyperOption
 from gradschool import errors
 from gradschool.cli.helping import HelpfulCommand, HelpfulGroup
 from gradschool.cli.lines import PlainConsole, say
-from gradschool.settings import MAIN, RENAMED, Option, Renamed, flag_of, keyword_of, options, shown
+from gradschool.options import MAIN, RENAMED, Option, Renamed, flag_of, keyword_of, options, shown
 from gradschool.version import __version__
 from gradschool.visible import one_line, visible
 

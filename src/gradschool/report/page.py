@@ -18,6 +18,7 @@ from gradschool.environment import duration
 from gradschool.gates.gate import Measurements
 from gradschool.gates.run import PACKAGE_GATES, run_gates
 from gradschool.job import Job
+from gradschool.options import options, shown
 from gradschool.package.base_words import about_bases, behind_best, size_of
 from gradschool.package.coverage_words import rule_of
 from gradschool.package.floor_words import floor_name, floors_in
@@ -42,7 +43,6 @@ from gradschool.run import Run, resume_command
 from gradschool.rungs.ladder import LADDER
 from gradschool.rungs.rung import Rung
 from gradschool.score.abstention import keeps
-from gradschool.settings import options, shown
 from gradschool.version import __version__
 from gradschool.visible import visible
 
