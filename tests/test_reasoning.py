@@ -27,6 +27,32 @@ def test_the_other_forms_of_reasoning() -> None:
     assert text_of([{"type": "thinking", "thinking": "x"}, {"type": "text", "text": "Shelf 4."}]) == "Shelf 4."
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<|start|>assistant<|channel|>analysis<|message|>x<|end|><|start|>assistant<|channel|>final<|message|>Shelf 4.",
+        "<|channel|>analysis<|message|>x<|end|><|channel|>final <|constrain|>JSON<|message|>Shelf 4.",
+        "<|channel|>commentary<|message|>x<|end|><|start|>assistant<|channel|>final<|message|>Shelf 4.",
+        "<|channel|>final<|message|>Shelf 4.",
+        "analysisWe need the shelf.assistantfinalShelf 4.",
+        "<|inner_prefix|>x<|inner_suffix|>Shelf 4.",
+        "<think>x</think>\n<response>\nShelf 4.\n</response>",
+        "<think>x</think><output>Shelf 4.</output>",
+        "<think>x</think><|begin_of_box|>Shelf 4.<|end_of_box|>",
+    ],
+)
+def test_forms_of_families_of_models(text: str) -> None:
+    assert part(text).answer == "Shelf 4." and part(text).form in ("closed", "unopened")
+    answer = AnswerFilter()
+    assert "".join([*map(answer.add, text), answer.end()]) == "Shelf 4."
+
+
+@pytest.mark.parametrize("text", ["analysisResult = 3", "analysis", "Analysis: fine", "<|channel|>", "<|startup|> a"])
+def test_text_that_only_begins_like_reasoning_is_an_answer(text: str) -> None:
+    answer = AnswerFilter()
+    assert part(text).answer == "".join([*map(answer.add, text), answer.end()]) == text
+
+
 @example(["</think>", "<answer>", "a ", "<think>"], False)
 @example(["</think>", "<answer>", "a ", "b", "</answer>"], True)
 @given(PIECES, st.booleans())

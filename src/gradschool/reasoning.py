@@ -18,14 +18,37 @@ TAGS = (
     ("<|channel|>analysis<|message|>", "<|channel|>final<|message|>"),  # gpt-oss
     ("<|channel>thought", "<channel|>"),  # Gemma 4
     ("<unused94>thought", "<unused95>"),  # MedGemma
+    ("<|inner_prefix|>", "<|inner_suffix|>"),  # Apertus
     ('<details type="reasoning"', "</details>"),  # chats saved by Open WebUI
 )
-ANY_TAG = re.compile("|".join(re.escape(tag) for pair in TAGS for tag in pair), re.IGNORECASE)  # most texts have none
+# gpt-oss may put the role before a channel, and a format after its name; messages to tools are no part of the answer.
+_CHANNEL = r"(?:<\|start\|>assistant\s*)?<\|channel\|>{}[^<>]*(?:<\|constrain\|>[^<>]*)?<\|message\|>"
+PATTERNS = {
+    "<|channel|>analysis<|message|>": _CHANNEL.format("(?:analysis|commentary)"),
+    "<|channel|>final<|message|>": _CHANNEL.format("final"),
+}
+# What is left of these channels if a server leaves control tokens out.
+BARE_CHANNELS = re.compile(r"\s*analysis(?=[A-Z])(?P<reasoning>.*?)assistantfinal(?P<answer>.*)", re.DOTALL)
+# The beginnings of texts that may turn out to be reasoning.
+BEGINNINGS = (*(opening for opening, _ in TAGS), "<|start|>", "analysis")
+MAYBE_BEGIN = re.compile(r"analysis(?:[A-Z]|$)|<\|(?:start|channel)\|>(?!.*<\|message\|>)", re.DOTALL)
+
+
+def _compiled(tag: str) -> re.Pattern[str]:
+    return re.compile(PATTERNS.get(tag) or re.escape(tag), re.IGNORECASE)
+
+
+PAIRS = tuple((_compiled(opening), _compiled(closing)) for opening, closing in TAGS)
+# Most texts have none.
+ANY_TAG = re.compile("|".join(tag.pattern for pair in PAIRS for tag in pair) + r"|assistant(?-i:final)", re.IGNORECASE)
 # Tags around an answer that follows reasoning.
 WRAPPERS = (
     ("<answer>", "</answer>"),
     ("<|begin_of_solution|>", "<|end_of_solution|>"),
     ("<|START_RESPONSE|>", "<|END_RESPONSE|>"),
+    ("<response>", "</response>"),  # Granite, ERNIE
+    ("<output>", "</output>"),
+    ("<|begin_of_box|>", "<|end_of_box|>"),  # GLM
 )
 FIELDS = (
     *("reasoning_content", "reasoning", "reasoning_text", "reasoning_details", "thinking", "thinking_content"),
@@ -57,20 +80,23 @@ def part(text: str) -> Parted:
     if not ANY_TAG.search(text):
         return Parted(text, "", "none")
     start = text.lstrip()
-    for opening, closing in TAGS:
-        if start[: len(opening)].casefold() != opening.casefold():
+    if bare := BARE_CHANNELS.fullmatch(text):
+        return Parted(bare["answer"].lstrip(), bare["reasoning"], "closed")
+    for opening, closing in PAIRS:
+        begin = opening.match(start)
+        if begin is None:
             continue
-        end = _find(closing, start)
+        end = closing.search(start)
         if end is None:
-            return Parted("", start[len(opening) :], "unclosed")
+            return Parted("", start[begin.end() :], "unclosed")
         rest = part(start[end.end() :].lstrip())  # reasoning may be in several blocks
-        thought = start[len(opening) : end.start()]
+        thought = start[begin.end() : end.start()]
         if rest.form in ("closed", "unclosed"):
             return Parted(rest.answer, thought + rest.reasoning, rest.form, rest.wrapped)
         return _after(thought, start[end.end() :].lstrip(), "closed")
-    for opening, closing in TAGS:
-        begin, end = _find(opening, text), _find(closing, text)
-        if end and not (begin and begin.start() < end.start()) and closing != "</details>":
+    for opening, closing in PAIRS:
+        begin, end = opening.search(text), closing.search(text)
+        if end and not (begin and begin.start() < end.start()) and closing.pattern != "</details>":
             return _after(text[: end.start()], text[end.end() :].lstrip(), "unopened")
         if begin:
             return Parted(text, "", "inside")
@@ -83,10 +109,12 @@ def field_of(fields: Mapping[str, Any]) -> str:
 
 
 def text_of(content: Any) -> str:
-    """The text of a message's content: a text, or parts of which those with reasoning are left out."""
+    """The text of a message's content: a text, a part, or parts, of which those with reasoning are left out."""
     if isinstance(content, list):
-        parts = [one for one in content if isinstance(one, dict) and one.get("type") not in PARTS]
-        return "".join(str(one.get("text") or "") for one in parts)
+        return "".join(text_of(one) for one in content)
+    if isinstance(content, Mapping):
+        text = "" if content.get("type") in PARTS else content.get("text") or ""
+        return text_of(text.get("value") if isinstance(text, Mapping) else text)  # the second form is of assistants
     return content if isinstance(content, str) else ""
 
 
@@ -134,18 +162,16 @@ class AnswerFilter:
 
     def _undecided(self, parted: Parted) -> bool:
         start = parted.answer.lstrip()
-        openings = [opening for opening, _ in TAGS]
+        openings = [*BEGINNINGS]
         if parted.form in ("closed", "unopened"):
             if parted.wrapped:  # its closing tag is to be left out too
                 return True
             openings += [opening for opening, _ in WRAPPERS]
         elif self._unopened:
             return True
+        if parted.form == "none" and MAYBE_BEGIN.match(start):
+            return True
         return any(opening.casefold().startswith(start.casefold()) for opening in openings)
-
-
-def _find(tag: str, text: str) -> re.Match[str] | None:
-    return re.search(re.escape(tag), text, re.IGNORECASE)
 
 
 def _after(reasoning: str, answer: str, form: Form) -> Parted:

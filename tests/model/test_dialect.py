@@ -183,3 +183,51 @@ def test_errors_are_shown_as_the_server_says_them(serve: Serve, status: int, con
 
 def test_long_messages_are_cut() -> None:
     assert len(refusal_of(400, b"no " * 1000).message) <= 400
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"error": {"code": "unsupported_parameter", "message": "'max_tokens' is not supported", "param": "max_tokens"}},
+        {"error": "max_tokens is not supported"},
+        {"error": {"code": 400, "message": "max_tokens: unknown field"}},
+    ],
+)
+def test_an_error_with_status_200_is_a_refusal_too(serve: Serve, error: Any) -> None:
+    content = json.dumps(error)
+
+    def refused(body: dict[str, Any], number: int) -> Any:
+        if "max_tokens" not in body:
+            return "Shelf 4."
+        event = (200, {"Content-Type": "text/event-stream"}, f"event: error\ndata: {content}\n\n".encode())
+        return event if body.get("stream") else (200, {}, content.encode())
+
+    address = serve(server(refused, []))
+    engine = RemoteEngine(address, "small", ONE)
+    assert [answer.text for _, answer in engine.answer(ASK[:1], Decoding())] == ["Shelf 4."]
+    assert "".join(RemoteEngine(address, "small", ONE).stream(ASK[0], Decoding())) == "Shelf 4."
+
+
+def test_events_that_are_errors_or_whole_messages(serve: Serve) -> None:
+    events = {
+        "Overloaded": {"message": "Overloaded: try later"},
+        "quota": {"detail": "The quota is used up"},
+        "Provider": {"choices": [{"error": {"message": "Provider disconnected"}, "delta": {}}]},
+        "broke the answer off": {"choices": [{"delta": {"content": "Sh"}, "finish_reason": "error"}]},
+        "refuses: No": {"choices": [{"delta": {"refusal": "No."}, "finish_reason": "stop"}]},
+    }
+    stream = {"Content-Type": "text/event-stream"}
+    for says, event in events.items():
+        content = f"data: {json.dumps(event)}\n\n".encode()
+        engine = RemoteEngine(serve(server(lambda *_, c=content: (200, stream, c), [])), "small", ONE)
+        with pytest.raises(RemoteError, match=says):
+            list(engine.stream(ASK[0], Decoding()))
+    whole = {"choices": [{"message": {"content": "Shelf\u20284."}, "finish_reason": "stop"}]}
+    content = f"data: {json.dumps(whole, ensure_ascii=False)}\n\n".encode()
+    engine = RemoteEngine(serve(server(lambda *_: (200, stream, content), [])), "small", ONE)
+    assert "".join(engine.stream(ASK[0], Decoding())) == "Shelf\u20284."
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/", "/v1/models", "", "/v1/completions/"])
+def test_the_address_of_a_path_of_the_api_means_the_api(path: str) -> None:
+    assert RemoteEngine(f"http://localhost:1{path}", "small", ONE).api.address == "http://localhost:1/v1"

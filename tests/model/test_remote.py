@@ -11,7 +11,7 @@ import pytest
 
 from gradschool.errors import ModelError, RemoteError
 from gradschool.model import chat_api
-from gradschool.model.chat_api import _retry_after
+from gradschool.model.dialect import retry_after
 from gradschool.model.remote import RemoteEngine
 from gradschool.records import Decoding, Message
 from gradschool.settings import Remote
@@ -59,9 +59,9 @@ def test_temporary_failures_are_retried_after_the_time_that_the_server_asks_for(
 
 
 def test_retry_after_reads_seconds_and_dates() -> None:
-    assert _retry_after("2") == 2.0
-    assert _retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
-    assert _retry_after("soon") is None and _retry_after(None) is None
+    assert retry_after("2") == 2.0
+    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
+    assert retry_after("soon") is None and retry_after(None) is None
 
 
 INVALID: dict[str, tuple[Any, str]] = {

@@ -168,3 +168,15 @@ def test_silence_and_errors_say_what_the_server_said(serve: Serve) -> None:
     assert filtered.status_code == 502 and "content filter" in filtered.json()["error"]["message"]
     (refused,) = asked(serve(server(lambda *_: (400, {}, b'{"detail": "The room is 30 degrees"}'), [])))
     assert refused.status_code == 400 and "30 degrees" in refused.json()["error"]["message"]
+
+
+def test_an_error_as_an_event_is_a_refusal_and_silence_has_a_reason(serve: Serve) -> None:
+    def reply(body: Body, number: int) -> Any:
+        if "seed" in body:
+            return 200, STREAM, b'data: {"error": {"message": "seed: unknown field", "code": "bad_field"}}\n\n'
+        return said("Shelf\u20284.")
+
+    [response] = asked(serve(server(reply, [])))
+    assert text_of(response) == "Shelf\u20284."
+    [silent] = asked(serve(server(lambda *_: said("", finish="tool_calls"), [])))
+    assert silent.status_code >= 500 and "calls a tool" in silent.text

@@ -1,6 +1,5 @@
 """Requests to an OpenAI-compatible server: with retries, time limits and validated replies."""
 
-import email.utils
 import os
 import random
 import re
@@ -15,18 +14,20 @@ import httpx
 from gradschool.errors import RemoteError, nearest
 from gradschool.files import parse_json
 from gradschool.model.connection import proxy_errors, trusts_environment
-from gradschool.model.dialect import ALLOWANCES, Dialect, Refusal, refusal_of
+from gradschool.model.dialect import ALLOWANCES, Dialect, Refusal, is_too_long, refusal_of, retry_after
+from gradschool.model.finish_reasons import stop_of
 from gradschool.model.log_probs import NAMED, not_reported
 from gradschool.model.reply import Reply, error_status, parse
+from gradschool.model.sse import lines_of
 from gradschool.model.streamed import StreamedAnswer, StreamError
 from gradschool.records import Conversation, Decoding, Failure
 from gradschool.settings import Remote
 
 RETRIED = {408, 409, 425, 429, 500, 502, 503, 504}
 FIRST_PAUSE, MAX_PAUSE = 0.5, 60.0  # seconds
+API_PATHS = re.compile(r"/(chat/completions|completions|models|responses|embeddings)/*$|/+$", re.IGNORECASE)
 MAX_REPLY = 8 << 20  # bytes
 ABOUT = 5.0  # seconds for what a server says about itself
-TOO_LONG = ("context length", "context_length", "context size", "context window", "exceed_context", "too many tokens")
 UNKNOWN_MODEL = re.compile(
     r"model\b.{0,300}(not found|n[o']t exist|unknown|no such|invalid|not available|not loaded)"
     r"|(unknown|invalid|no such) model",
@@ -58,8 +59,8 @@ class ChatApi:
             ) from error
         if not url.host or "%" in url.host:
             raise RemoteError(f"{address!r} has no host.", fix="write it like http://localhost:11434/v1.")
-        if url.path in ("", "/"):
-            url = url.copy_with(path="/v1")
+        # Of the address of one of the API's paths, such as /v1/chat/completions, the API itself is meant.
+        url = url.copy_with(path=API_PATHS.sub("", url.path) or "/v1")
         self.address = str(url.copy_with(userinfo=b"")).rstrip("/")  # for display: without a password
         self.model, self.settings, self.with_reasoning = model, settings, with_reasoning
         self.dialect = Dialect()
@@ -110,7 +111,7 @@ class ChatApi:
                     return self._accepted(dialect, reply, decoding)
                 if status != 200:
                     reason = self._refusal(refusal_of(status, content), headers.get("Location", ""))
-                    wait = _retry_after(headers.get("Retry-After"))
+                    wait = retry_after(headers.get("Retry-After"))
             pause = FIRST_PAUSE * 2**attempt * self._random.uniform(0.5, 1.5) if wait is None else wait
             attempt += 1
             if attempt > self.settings.retries or cancelled.wait(min(pause, MAX_PAUSE)):
@@ -133,9 +134,8 @@ class ChatApi:
                 return dialect.with_larger_allowance()
             hidden = self._was_reasoning(dialect, reply.stop, reply.reasons, conversation, decoding)
             return self.dialect if hidden else None
-        status = status if status != 200 else error_status(content)
         if status == 200:
-            return None
+            return self.after_error(dialect, content, conversation)
         refusal = refusal_of(status, content)
         if decoding.log_probs and status in (400, 422) and NAMED.search(" ".join((refusal.message, *refusal.fields))):
             raise not_reported(self.address, f"It answers: {self._hide(refusal.message)}.")
@@ -181,6 +181,16 @@ class ChatApi:
             return dialect.with_smaller_allowance()
         return dialect.after(refusal, conversation, known=self.answered)
 
+    def after_error(self, dialect: Dialect, content: bytes, conversation: Conversation) -> Dialect | None:
+        """The dialect to try after an error that a server sends as a reply, with status 200; as `after_refusal`.
+
+        Without a status, only an error that names what it refuses is a refusal.
+        """
+        if (status := error_status(content)) != 200:
+            return self.after_refusal(dialect, refusal_of(status, content), conversation)
+        refusal = refusal_of(400, content)
+        return None if is_too_long(refusal) else dialect.after(refusal, conversation, known=True)
+
     def settle(self, dialect: Dialect, reasons: bool = False, unopened: bool = False) -> None:
         """Use a dialect that the server accepted for all later questions; what is new is noted."""
         with self._lock:
@@ -223,7 +233,7 @@ class ChatApi:
                     raise self._error(self._refusal(refusal, response.headers.get("Location", "")))
                 if "text/event-stream" not in response.headers.get("Content-Type", ""):
                     return (yield from self._unstreamed(response.read(), dialect, conversation, decoding))
-                for line in response.iter_lines():
+                for line in lines_of(response.iter_bytes()):
                     if text := answer.add(line):
                         yield text
                     if answer.complete:
@@ -233,6 +243,9 @@ class ChatApi:
         except httpx.HTTPError as error:
             raise self._error(f"the connection failed: {str(error) or type(error).__name__}") from error
         except StreamError as error:
+            refused = error.reported and not answer.said
+            if refused and (other := self.after_error(dialect, error.reported, conversation)):
+                return other
             raise self._error(str(error)) from error
         except QuestionFailed as error:
             raise self._error(error.failure.reason) from error
@@ -245,14 +258,15 @@ class ChatApi:
         if not answer.finish:
             raise self._error("the stream ended before the answer did")
         said, rest = answer.said, answer.end()
-        if not said and self._was_reasoning(dialect, answer.finish, answer.reasoned, conversation, decoding):
+        if not said and self._was_reasoning(dialect, stop_of(answer.finish), answer.reasoned, conversation, decoding):
             return self.dialect
         if rest:
             yield rest
-        if answer.finish == "length" and not (said or rest) and not self.with_reasoning:
-            if wider := dialect.with_larger_allowance():
+        if not (said or rest.strip()) and not self.with_reasoning:
+            if answer.cut and (wider := dialect.with_larger_allowance()):
                 return wider
-            raise self._error(endless_reasoning(dialect))
+            if answer.cut or answer.withheld():
+                raise self._error(endless_reasoning(dialect) if answer.cut else answer.withheld().rstrip("."))
         self.settle(dialect, answer.reasoned, answer.unopened)
         return None
 
@@ -263,8 +277,8 @@ class ChatApi:
         reply, reason = self._parse(dialect, content)
         if other := self._other(dialect, reply, 200, content, conversation, decoding):
             return other
-        if reply is None:
-            raise self._error(reason)
+        if reply is None or reply.withheld:
+            raise self._error(reply.withheld.rstrip(".") if reply else reason)
         yield self._accepted(dialect, reply, decoding).answer
         return None
 
@@ -351,6 +365,8 @@ class ChatApi:
             )
 
     def _error(self, reason: str) -> RemoteError:
+        if reason.startswith(f"{self.address} answers 4"):
+            return refused_all(self.address, self._hide(reason))
         return RemoteError(
             f"{self.address} did not answer.",
             f"Reason: {self._hide(reason)}.",
@@ -361,6 +377,15 @@ class ChatApi:
         return text.replace(self._key, "***") if self._key else text
 
 
+def refused_all(address: str, reason: str) -> RemoteError:
+    """The error for a server that refuses every question, with its own message."""
+    return RemoteError(
+        f"{address} refuses the questions.",
+        f"{reason}.",
+        "this is the server's own message: change what it names, or use another model.",
+    )
+
+
 def endless_reasoning(dialect: Dialect) -> str:
     """Why there is no answer if the length limit was reached before it."""
     if not ALLOWANCES[dialect.reasoning]:
@@ -369,23 +394,3 @@ def endless_reasoning(dialect: Dialect) -> str:
         f"the model reasoned for more than {ALLOWANCES[dialect.reasoning]:,} tokens, or until its context was full, "
         "and gave no answer"
     )
-
-
-def is_too_long(refusal: Refusal) -> bool:
-    """Whether a server refuses a question because it does not fit the context of the model."""
-    message = refusal.message.lower()
-    return refusal.status == 413 or (refusal.status in (400, 422) and any(phrase in message for phrase in TOO_LONG))
-
-
-def _retry_after(value: str | None) -> float | None:
-    """The seconds of a Retry-After header, which are a number or a date (RFC 9110, 10.2.3)."""
-    if value is None:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
-        return None

@@ -1,7 +1,9 @@
 """What a model server takes in a request: fields that it refuses are left out or replaced, and this is said once."""
 
+import email.utils
 import json
 import re
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,6 +27,7 @@ LOWEST = 0.01  # a temperature that makes another token than the likeliest one r
 ALLOWANCES = (0, 512, 2_048, 16_384)
 PROBE = 2  # the position of the allowance that shows whether a text was reasoning
 LONGEST_TOKENS = 6  # characters per token that no ordinary text exceeds
+TOO_LONG = ("context length", "context_length", "context size", "context window", "exceed_context", "too many tokens")
 WITHOUT = {
     "top_p": "is left out: the server's own value is used",
     "seed": "is left out: answers may differ from run to run",
@@ -233,3 +236,23 @@ def _fields(error: Any, depth: int = 0) -> Iterable[str]:
             yield from (str(part) for part in error["loc"])
         for key in ("error", "detail", "errors"):
             yield from _fields(error.get(key), depth + 1)
+
+
+def is_too_long(refusal: Refusal) -> bool:
+    """Whether a server refuses a question because it does not fit the context of the model."""
+    message = refusal.message.lower()
+    return refusal.status == 413 or (refusal.status in (400, 422) and any(phrase in message for phrase in TOO_LONG))
+
+
+def retry_after(value: str | None) -> float | None:
+    """The seconds of a Retry-After header, which are a number or a date (RFC 9110, 10.2.3)."""
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
+        return None

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from gradschool.errors import ModelError, RemoteError
-from gradschool.model.chat_api import ChatApi, QuestionFailed, endless_reasoning
+from gradschool.model.chat_api import ChatApi, QuestionFailed, endless_reasoning, refused_all
 from gradschool.model.engine import Engine, TextLoss, refuse_adapter
 from gradschool.model.reply import CHARACTERS_PER_TOKEN
 from gradschool.model.signals import signals_of
@@ -133,11 +133,7 @@ class RemoteEngine:
 
     def _unavailable(self, failure: Failure, answered: int) -> RemoteError:
         if failure.reason.startswith(f"{self.api.address} answers 4"):
-            return RemoteError(
-                f"{self.api.address} refuses the questions.",
-                f"{failure.reason}.",
-                "this is the server's own message: change what it names, or use another model.",
-            )
+            return refused_all(self.api.address, failure.reason)
         when = f"stopped answering after {answered} answers" if answered else "does not answer"
         return RemoteError(
             f"{self.api.address} {when}.",

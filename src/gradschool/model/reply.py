@@ -3,9 +3,10 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from gradschool.model.dialect import LONGEST_TOKENS, has_message, refusal_of
+from gradschool.model.finish_reasons import Stop, broken_off, stop_of, withheld_by
 from gradschool.model.log_probs import likelihoods_in
 from gradschool.model.signals import Likelihood
 from gradschool.reasoning import PARTS, Parted, field_of, part, text_of
@@ -22,7 +23,7 @@ class Reply:
     """
 
     answer: str
-    stop: Literal["stop", "length"]
+    stop: Stop
     reasons: bool = False
     unopened: bool = False
     withheld: str = ""
@@ -63,11 +64,18 @@ def parse(content: bytes, with_reasoning: bool = False, unopened: bool = False) 
     choices = reply.get("choices")
     if not (isinstance(choices, list) and choices and isinstance(choices[0], dict)):
         return None, _reported(content) if has_message(reply) else "its reply has no choices"
-    message = choices[0].get("message")
+    choice = choices[0]
+    if isinstance(choice.get("error"), (dict, str)) and choice["error"]:
+        return None, _reported(json.dumps(choice).encode())
+    message = choice.get("message")
+    if message is None and isinstance(choice.get("text"), str):  # as completions have it
+        message = {"content": choice["text"]}
     said = message.get("content") if isinstance(message, dict) else None
     if not isinstance(message, dict) or not (said is None or isinstance(said, str) or _is_parts(said)):
         return None, "its reply has no message"
-    return _reply(choices[0], message, reply.get("usage"), with_reasoning, unopened), ""
+    if broken := broken_off(choice.get("finish_reason")):
+        return None, broken
+    return _reply(choice, message, reply.get("usage"), with_reasoning, unopened), ""
 
 
 def error_status(content: bytes) -> int:
@@ -89,7 +97,7 @@ def _reply(
     counts = usage if isinstance(usage, dict) else {}
     prompt_tokens, new_tokens = (_count(counts.get(key)) for key in ("prompt_tokens", "completion_tokens"))
     text, finish = text_of(message.get("content")), choice.get("finish_reason")
-    stop: Literal["stop", "length"] = "length" if finish == "length" else "stop"
+    stop = stop_of(finish)
     if with_reasoning:
         likely = tuple(likelihoods_in(choice, text))
         return Reply(text, stop, prompt_tokens=prompt_tokens, new_tokens=new_tokens, likelihoods=likely)
@@ -107,8 +115,8 @@ def _reply(
         refusal = message.get("refusal")
         if isinstance(refusal, str) and refusal.strip():
             withheld = f"The model refuses: {' '.join(refusal.split())[:300]}"
-        elif finish == "content_filter":
-            withheld = "The server's content filter withheld the answer."
+        elif why := withheld_by(finish):
+            withheld = why
         elif reasons and stop == "stop":
             withheld = "The reply holds reasoning alone; the server may take answers for reasoning."
         # An empty answer that reached the length limit was all reasoning, which some servers neither return nor count.
@@ -120,12 +128,13 @@ def _reply(
 
 
 def _has_reasoning(content: Any) -> bool:
-    return isinstance(content, list) and any(one.get("type") in PARTS for one in content)
+    return isinstance(content, list) and any(isinstance(one, dict) and one.get("type") in PARTS for one in content)
 
 
 def _is_parts(content: Any) -> bool:
-    return isinstance(content, list) and all(isinstance(one, dict) and "type" in one for one in content)
+    parts = content if isinstance(content, list) else [content]
+    return all(isinstance(one, str) or (isinstance(one, dict) and ("type" in one or "text" in one)) for one in parts)
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -2,19 +2,24 @@
 
 import json
 
-from gradschool.model.dialect import refusal_of
+from gradschool.model.dialect import has_message, refusal_of
+from gradschool.model.finish_reasons import broken_off, stop_of, withheld_by
 from gradschool.reasoning import AnswerFilter, field_of, text_of
 
 
 class StreamError(Exception):
-    """An event that reports an error or cannot be read; the message says why."""
+    """An event that reports an error or cannot be read; the message says why. `reported` is the error as it is sent."""
+
+    def __init__(self, message: str, reported: bytes = b"") -> None:
+        super().__init__(message)
+        self.reported = reported
 
 
 class StreamedAnswer:
     """Collects the events of one answer.
 
-    `finish` is its finish reason so far, `complete` whether no event follows, `said` whether the answer has text, and
-    `reasoned` whether the model reasoned. `begins_unopened` says that the model begins to reason without a tag; with
+    `finish` is its finish reason so far, `cut` whether that is the length limit, `complete` whether no event follows,
+    `said` whether the answer has text, and `reasoned` whether the model reasoned. `begins_unopened` says that the model begins to reason without a tag; with
     `held`, this is unknown, and no text is certain before the end. After `most` characters the answer is cut. Token
     counts are 0 if the server does not report them.
     """
@@ -23,6 +28,7 @@ class StreamedAnswer:
         self, with_reasoning: bool, *, begins_unopened: bool = False, held: bool = False, most: int | None = None
     ) -> None:
         self.finish, self.complete, self.said, self._in_field, self._hidden = "", False, False, False, False
+        self.cut, self.refusal = False, ""
         self.prompt_tokens, self.new_tokens = 0, 0
         self._begins_unopened, self._most = begins_unopened, most
         self._filter = None if with_reasoning else AnswerFilter(begins_unopened or held)
@@ -47,32 +53,42 @@ class StreamedAnswer:
             return ""
         try:
             event = json.loads(data)
-            if event.get("error"):
-                raise StreamError(refusal_of(200, data.encode()).message)
             choice = event["choices"][0] if event.get("choices") else {}  # the last event may carry the usage alone
-            delta = choice.get("delta") or {}
+            if event.get("error") or choice.get("error") or ("choices" not in event and has_message(event)):
+                raise StreamError(refusal_of(200, data.encode()).message, data.encode())
+            delta = choice.get("delta") or choice.get("message") or {"content": choice.get("text")}
             text, self.finish = text_of(delta.get("content")), self.finish or choice.get("finish_reason") or ""
+            if broken := broken_off(self.finish):
+                raise StreamError(broken)
+            self.refusal += text_of(delta.get("refusal"))
             usage = event.get("usage") or {}
             self.prompt_tokens = int(usage.get("prompt_tokens") or self.prompt_tokens)
             self.new_tokens = int(usage.get("completion_tokens") or self.new_tokens)
             self._in_field = self._in_field or bool(field_of(delta))
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise StreamError(f"an event of the stream cannot be read: {data[:80]!r}") from error
+        self.cut = stop_of(self.finish) == "length"
         return self._certain(text if self._filter is None else self._filter.add(text))
 
     def end(self) -> str:
         """The rest of the answer. An answer that reached the length limit without a text was all reasoning."""
         if self._filter is None:
             return ""
-        rest, cut = self._filter.end(), self.finish == "length"
+        rest, cut = self._filter.end(), self.cut
         if cut and self._begins_unopened and not self.reasoned:
             rest = ""  # reasoning whose closing tag had yet to come
         self._hidden = cut and not self.said and not rest.strip()
         return self._certain(rest)
 
+    def withheld(self) -> str:
+        """Why an answer that has ended has no text; empty if the model just said nothing."""
+        if self.refusal.strip():
+            return f"The model refuses: {' '.join(self.refusal.split())[:300]}"
+        return withheld_by(self.finish)
+
     def _certain(self, text: str) -> str:
         if self._most is not None and len(text) >= self._most:
-            text, self.finish, self.complete = text[: self._most], "length", True
+            text, self.finish, self.complete, self.cut = text[: self._most], "length", True, True
         if self._most is not None:
             self._most -= len(text)
         self.said = self.said or bool(text)

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 
 from gradschool.errors import RemoteError
-from gradschool.model.chat_api import MAX_REPLY, ChatApi, endless_reasoning, is_too_long
+from gradschool.model.chat_api import MAX_REPLY, ChatApi, endless_reasoning
 from gradschool.model.connection import trusts_environment
-from gradschool.model.dialect import Dialect, Refusal, refusal_of
+from gradschool.model.dialect import Dialect, Refusal, is_too_long, refusal_of
 from gradschool.model.remote import RemoteEngine
 from gradschool.model.reply import CHARACTERS_PER_TOKEN, error_status, parse
 from gradschool.model.streamed import StreamedAnswer, StreamError
@@ -67,6 +67,7 @@ class ChatExchange:
             most=dialect.characters(prompt.decoding),
         )
         self._unstreamed = ""  # the response of a server that does not stream
+        self._instead: ChatExchange | None = None  # the request to send in place of this one
         self._finished = Finished("stop", 0, 0)
 
     @property
@@ -88,7 +89,23 @@ class ChatExchange:
             if len(self._unstreamed) > MAX_REPLY:
                 raise StreamError(f"more than {MAX_REPLY >> 20} MB without an answer")
             return ""
-        return self._answer.add(line)
+        if self._instead:
+            return ""
+        try:
+            return self._answer.add(line)
+        except StreamError as error:
+            other = None if self._answer.said or not error.reported else self._after_error(error.reported)
+            if other is None:
+                raise
+            self._instead = other
+            return ""
+
+    def _after_error(self, content: bytes) -> "ChatExchange | None":
+        """The request to send after an error that came as a reply or as an event."""
+        if (status := error_status(content)) != 200:
+            return self.refused(status, content)
+        other = self._api.after_error(self._dialect, content, self._prompt.conversation)
+        return self._with(other) if other else None
 
     def refused(self, status: int, content: bytes) -> "ChatExchange | None":
         """The request without what the server refuses, if it refuses a field."""
@@ -112,12 +129,14 @@ class ChatExchange:
 
     def end(self) -> "tuple[str, ChatExchange | None]":
         """The rest of the answer, or the request with more tokens for reasoning, or without stop strings."""
+        if self._instead:
+            return "", self._instead
         if self._unstreamed:
             return self._end_unstreamed()
         answer = self._answer
         if not answer.finish:
             raise RemoteError(UPSTREAM_FAILED, "Its answer ended early.")
-        said, rest, length = answer.said, answer.end(), answer.finish == "length"
+        said, rest, length = answer.said, answer.end(), answer.cut
         if self._otherwise and not answer.unopened:
             rest, self._finished = self._otherwise
             return rest, None
@@ -134,7 +153,7 @@ class ChatExchange:
             if not rest.strip() and "stop" in self._extras():
                 return "", self._with(replace(self._dialect, reasons=True))
         if not said and not rest.strip():
-            self._refuse_silence(length and answer.reasoned, answer.finish == "content_filter")
+            self._refuse_silence(length and answer.reasoned, answer.withheld())
         self._finished, self._api.form_known = finished, True
         self._settle(answer.reasoned, answer.unopened)
         return rest, None
@@ -143,8 +162,7 @@ class ChatExchange:
         content = self._unstreamed.encode()
         reply, reason = parse(content, self._api.with_reasoning, self._dialect.unopened)
         if reply is None:
-            status = error_status(content)
-            if status != 200 and (other := self.refused(status, content)):
+            if other := self._after_error(content):
                 return "", other
             raise RemoteError(UPSTREAM_FAILED, f"{reason[0].upper()}{reason[1:]}.")
         cut = reply.cut_in_reasoning(self._prompt.decoding.max_new_tokens)
@@ -152,7 +170,7 @@ class ChatExchange:
             return "", self._with(wider)
         if reply.withheld:
             raise RemoteError(NO_ANSWER, reply.withheld)
-        self._refuse_silence(cut and not reply.answer.strip(), filtered=False)
+        self._refuse_silence(cut and not reply.answer.strip())
         self._finished = Finished(reply.stop, reply.prompt_tokens or 0, reply.new_tokens or 0)
         self._settle(reply.reasons, reply.unopened)
         return reply.answer, None
@@ -161,12 +179,12 @@ class ChatExchange:
         """Finish reason and token counts, with the tokens of reasoning, as the server reports them."""
         return self._finished
 
-    def _refuse_silence(self, endless: bool, filtered: bool) -> None:
+    def _refuse_silence(self, endless: bool, withheld: str = "") -> None:
         if endless:
             reason = endless_reasoning(self._dialect)
             raise RemoteError(NO_ANSWER, f"{reason[0].upper()}{reason[1:]}.")
-        if filtered:
-            raise RemoteError(NO_ANSWER, "Its server's content filter withheld the answer.")
+        if withheld:
+            raise RemoteError(NO_ANSWER, withheld)
 
     def _with(self, dialect: Dialect, otherwise: tuple[str, Finished] | None = None) -> "ChatExchange":
         return ChatExchange(self._api, self._prompt, dialect, self._refused, otherwise)

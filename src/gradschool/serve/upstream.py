@@ -12,8 +12,8 @@ from typing import Any, Protocol, TypeAlias
 import httpx
 
 from gradschool.errors import RemoteError
-from gradschool.model.chat_api import TOO_LONG
-from gradschool.model.dialect import refusal_of
+from gradschool.model.dialect import TOO_LONG, refusal_of
+from gradschool.model.sse import lines_of_async
 from gradschool.model.streamed import StreamError
 from gradschool.records import Conversation
 from gradschool.serve.http_errors import HTTPError
@@ -102,7 +102,7 @@ class UpstreamScheduler:
         try:
             async with self._client.stream("POST", exchange.path, json=exchange.body) as response:
                 if response.status_code == 200:
-                    async for line in response.aiter_lines():
+                    async for line in lines_of_async(response.aiter_bytes()):
                         yield line
                     return
                 content = (await response.aread())[:4000]
