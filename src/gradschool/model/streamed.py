@@ -19,9 +19,9 @@ class StreamedAnswer:
     """Collects the events of one answer.
 
     `finish` is its finish reason so far, `cut` whether that is the length limit, `complete` whether no event follows,
-    `said` whether the answer has text, and `reasoned` whether the model reasoned. `begins_unopened` says that the model begins to reason without a tag; with
-    `held`, this is unknown, and no text is certain before the end. After `most` characters the answer is cut. Token
-    counts are 0 if the server does not report them.
+    `said` whether the answer has text, and `reasoned` whether the model reasoned. `begins_unopened` says that the model
+    begins to reason without a tag; with `held`, this is unknown, and no text is certain before the end. After `most`
+    characters the answer is cut. Token counts are 0 if the server does not report them.
     """
 
     def __init__(
