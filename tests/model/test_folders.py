@@ -147,6 +147,15 @@ def test_other_folders_are_refused_by_their_kind(tmp_path: Path, names: tuple[st
     assert all(words in said for words in says), said
 
 
+def test_folders_around_models_and_adapters_name_what_is_in_them(tmp_path: Path) -> None:
+    two = made(tmp_path / "two", "a/config.json", "b/config.json")
+    assert "folder of models" in (said := refused(two)) and str(two / "a") in said
+    around = made(tmp_path / "around", "final/adapter_config.json", "final/adapter_model.safetensors")
+    assert "holds an adapter" in (said := refused(around)) and "maker/small" in said
+    for name in ("adapter_0.pt", "pytorch_lora_weights.safetensors"):
+        assert "holds an adapter" in refused(made(tmp_path / name.partition(".")[0], name, "config.json"))
+
+
 def test_parts_of_a_specialist_lead_to_it(tmp_path: Path) -> None:
     packed = made(tmp_path / "run" / "specialist", "specialist.toml", "adapter/adapter_config.json", "index/a.json")
     for part in ("adapter", "index", "specialist.toml"):

@@ -246,7 +246,7 @@ def damaged(name: str, folder: Path) -> None:
         ("own code", "code of its own"),
         ("unknown kind", "of a type that cannot be loaded"),
         ("missing layer", "not complete"),
-        ("other shape", "not complete|cannot be loaded"),
+        ("other shape", "do not fit its config.json"),
     ],
 )
 def test_an_unusable_folder_is_an_error_with_a_remedy(name: str, says: str, base: Path, tmp_path: Path) -> None:

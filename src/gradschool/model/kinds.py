@@ -1,6 +1,7 @@
 """What a path is that is not a model: each kind is an error that says what shows it, and what to do."""
 
 import json
+import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,9 @@ from gradschool.run import EVENTS_FILE, MANIFEST, PACKED
 from gradschool.saved_job import JOB_FILE
 
 ADAPTER, BASE_KEY = "adapter_config.json", "base_model_name_or_path"  # in PEFT's format: the config, and the base in it
+ADAPTER_FILES = re.compile(
+    r"adapter_model\.(safetensors|bin)|adapters\.(safetensors|npz)|adapter(_\d+)?\.pt|pytorch_lora_weights\.(safetensors|bin)"
+)
 NAME_IT = "name a folder with config.json, *.safetensors and a tokenizer, or a Hub id (owner/name)."
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst")
 TOKENIZER = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json", "spiece.model", "tekken.json")
@@ -57,8 +61,8 @@ def adapter_in(folder: Path) -> ModelError | None:
 
 
 def is_adapter_file(name: str) -> bool:
-    """Whether a file has the weights of an adapter, by its name: as PEFT and as MLX call it."""
-    return name in ("adapter_model.safetensors", "adapter_model.bin", "adapters.safetensors", "adapters.npz")
+    """Whether a file has the weights of an adapter, by its name: as PEFT, MLX, torchtune and diffusers call it."""
+    return ADAPTER_FILES.fullmatch(name) is not None
 
 
 def of_folder(folder: Path) -> ModelError:
@@ -181,8 +185,19 @@ def _weights(folder: Path) -> ModelError | None:
 
 def _inner(folder: Path) -> ModelError | None:
     inner = [one for one in sorted(folder.iterdir()) if (one / "config.json").is_file()]
-    why = "There is no config.json in it, but one in a folder of it."
-    return ModelError(f"{folder} is not a model.", why, f"name the folder in it: {inner[0]}.") if inner else None
+    if len(inner) > 1:
+        why = f"It holds several: {', '.join(one.name for one in inner[:5])}."
+        return ModelError(f"{folder} is a folder of models.", why, f"name one of them, such as {inner[0]}.")
+    if inner:
+        why = "There is no config.json in it, but one in a folder of it."
+        return ModelError(f"{folder} is not a model.", why, f"name the folder in it: {inner[0]}.")
+    adapters = [one for one in sorted(folder.iterdir()) if (one / ADAPTER).is_file()]
+    error = adapter_in(adapters[0]) if adapters else None
+    return (
+        ModelError(f"{folder} holds an adapter, not a model.", f"{adapters[0]}: {error.why}", error.fix)
+        if error
+        else None
+    )
 
 
 def _tokenizer(folder: Path) -> ModelError | None:

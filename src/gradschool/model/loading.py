@@ -18,6 +18,7 @@ from gradschool.model.four_bits import loading_in_four_bits, settle
 from gradschool.model.gguf_cache import source_of
 from gradschool.model.hub_cache import refuse_broken_links
 from gradschool.model.kinds import no_config
+from gradschool.model.loaded import demand_numbers, left_out, refuse_head, refuse_report
 from gradschool.model.weights import check_weights, refuse_pointers
 from gradschool.panics import panics_as_errors
 
@@ -51,6 +52,7 @@ def check_folder(folder: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise ModelError(f"{config_file} is not a model's config.", "It is not a JSON object.", "download it again.")
     refuse_mlx(folder, config)
+    refuse_head(folder, config)
     refuse_config(folder, config)
     check_weights(folder, config.get("transformers_weights"))
     if not any((folder / name).is_file() for name in TOKENIZER_FILES):
@@ -78,11 +80,16 @@ def refuse_mlx(folder: Path, config: dict[str, Any]) -> None:
 
 
 def load(
-    folder: Path, device: torch.device, dtype: torch.dtype, quantization: Literal["nf4"] | None = None
+    folder: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    quantization: Literal["nf4"] | None = None,
+    warnings: list[str] | None = None,
 ) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
     """Load the network and the tokenizer of a folder, offline and without running code that comes with it.
 
     With `quantization`, the linear layers but the output layer are quantized as they are read (four_bits.py).
+    `warnings` gets what the user should know about the base.
     """
     config = check_folder(folder)
     if quantization and config.get("quantization_config"):
@@ -99,7 +106,10 @@ def load(
         except LOAD_ERRORS as error:
             raise _unusable(f"The tokenizer in {folder} cannot be loaded.", error) from error
         packing = loading_in_four_bits(known, dtype, device) if quantization else {}
-        network = _network(folder, device, dtype, packing)
+        network, report = _network(folder, device, dtype, packing)
+    if warnings is not None and (warning := left_out(network, report)):
+        warnings.append(warning)
+    demand_numbers(folder, network, [0, 1])
     embedding: Any = network.get_input_embeddings()
     rows = int(embedding.weight.shape[0])
     if len(tokenizer) > rows:
@@ -121,7 +131,10 @@ def tokenizer_of(folder: Path) -> Any:
     return loader.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
-def _network(folder: Path, device: torch.device, dtype: torch.dtype, packing: dict[str, Any]) -> "PreTrainedModel":
+def _network(
+    folder: Path, device: torch.device, dtype: torch.dtype, packing: dict[str, Any]
+) -> tuple["PreTrainedModel", dict[str, Any]]:
+    """The network of a folder, and what the loader reports about its weights."""
     try:
         with panics_as_errors():
             loaded: Any = AutoModelForCausalLM.from_pretrained(
@@ -131,6 +144,7 @@ def _network(folder: Path, device: torch.device, dtype: torch.dtype, packing: di
                 local_files_only=True,
                 trust_remote_code=False,
                 output_loading_info=True,
+                ignore_mismatched_sizes=True,  # `refuse_report` names them
                 **packing,
             )
         network: PreTrainedModel = loaded[0] if packing else loaded[0].to(device)
@@ -138,16 +152,9 @@ def _network(folder: Path, device: torch.device, dtype: torch.dtype, packing: di
     except LOAD_ERRORS as error:
         if is_out_of_memory(error):
             raise out_of_memory(f"The model in {folder} does not fit into memory.") from error
-        raise _unusable(f"The model in {folder} cannot be loaded.", error) from error
-    report: dict[str, Any] = loaded[1]
-    missing = sorted(report["missing_keys"]) + sorted(str(key) for key in report.get("mismatched_keys", ()))
-    if missing:
-        raise ModelError(
-            f"The weights in {folder} are not complete.",
-            f"{len(missing)} are missing or have another shape, such as {missing[0]}; they would be random.",
-            "download or save the model again.",
-        )
-    return network
+        raise _not_loaded(folder, error) from error
+    refuse_report(folder, loaded[1])
+    return network, loaded[1]
 
 
 @contextlib.contextmanager
@@ -251,6 +258,23 @@ def _unknown_kind(folder: Path, config: dict[str, Any], error: Exception) -> Mod
         f"The loader reports: {first_line(error)}",
         "update transformers if the type is new, or use another base_model.",
     )
+
+
+def _not_loaded(folder: Path, error: Exception) -> ModelError:
+    """The error for a network that the loader refuses."""
+    config, what = read_json(folder / "config.json"), f"The model in {folder} cannot be loaded."
+    packed = config.get("quantization_config")
+    if isinstance(packed, dict) and packed.get("quant_method"):
+        return ModelError(
+            what,
+            f"Its weights are quantized ({packed['quant_method']}), and the loader reports: {first_line(error)}",
+            'name the model that they were made from, as its makers published it (quantization = "nf4" makes that '
+            "small too), or install what the loader names.",
+        )
+    if "Unrecognized configuration class" in str(error):
+        why = f"No network of the type {config.get('model_type')!r} continues a text, which is how a base answers."
+        return ModelError(what, why, "name a language model such as llama, qwen3, gemma3 or mistral.")
+    return _unusable(what, error)
 
 
 def _unusable(what: str, error: Exception) -> ModelError:

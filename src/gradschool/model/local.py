@@ -38,9 +38,9 @@ class LocalEngine:
     `network` is the plain transformers model without adapters; nothing is ever attached to it. `tokenizer` and `chat`
     turn conversations into tokens; `context_length` is the maximum number of tokens of a conversation with its answer.
     `name` and `revision` say where the folder came from, `dtype_reason` why this number format was chosen; `answering`
-    and `training` are the formats that a run began with. With `quantization` the linear layers are quantized when they
-    are loaded (four_bits.py). Raises ModelError if folder, weights, tokenizer or chat template are unfit, and
-    ResourceError if memory runs out.
+    and `training` are the formats that a run began with. `warnings` are sentences about the base for the user. With
+    `quantization` the linear layers are quantized when they are loaded (four_bits.py). Raises ModelError if folder,
+    weights, tokenizer or chat template are unfit, and ResourceError if memory runs out.
     """
 
     network: "PreTrainedModel"
@@ -76,7 +76,9 @@ class LocalEngine:
         torch.set_num_threads(threads)
         self.threads_reason = f"{threads} thread{'s' if threads > 1 else ''}: {threads_reason}"
         self.training_threads = threads_for(self.device)
-        self.network, self.tokenizer = load(folder, self.device, chosen, quantization)
+        warnings: list[str] = []
+        self.network, self.tokenizer = load(folder, self.device, chosen, quantization, warnings)
+        self.warnings = tuple(warnings)
         self.network.requires_grad_(False)
         with unusable_values(folder):
             self.readers = AdapterReaders(reader_of(self.network, threads_for(self.device)))

@@ -90,6 +90,8 @@ def open_engine(
         quantization=quantization,
     )
     yield Note(f"The base computes on {engine.device} in {engine.dtype_reason}; on {engine.threads_reason}.", "detail")
+    for warning in engine.warnings:
+        yield Note(warning, "warning")
     for note in engine.chat.notes:
         yield Note(note)
     return engine
