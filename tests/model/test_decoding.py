@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import tiny
 from gradschool.model.decoding import decode, sample
-from gradschool.model.generation import likelihoods_of
+from gradschool.model.generation import Sampler, likelihoods_of
 from gradschool.model.reader import Reader, reader_of
 from gradschool.model.threads import Threads
 from gradschool.records import Decoding
@@ -133,6 +133,15 @@ def test_samples_have_the_right_probabilities(temperature: float, top_p: float) 
     sampled = sample(logits.expand(20_000, -1), uniforms, Decoding(temperature=temperature, top_p=top_p))
     counted = torch.bincount(sampled, minlength=5) / 20_000
     torch.testing.assert_close(counted, expected, atol=2e-4, rtol=0)
+
+
+@pytest.mark.parametrize("temperature", [1e-8, 1e-40, 5e-324])
+def test_a_very_low_temperature_chooses_the_likeliest_token(temperature: float) -> None:
+    uniforms = torch.tensor([0.0, 0.5, 0.999], dtype=torch.float64)
+    logits = torch.tensor([[1.0, 50.0, -2000.0, 0.0]]).expand(3, -1)
+    assert sample(logits, uniforms, Decoding(temperature=temperature)).tolist() == [1, 1, 1]
+    sampler = Sampler(Decoding(temperature=temperature), torch.device("cpu"))
+    assert sampler(torch.zeros(3, 1), logits).argmax(-1).tolist() == [1, 1, 1]
 
 
 @pytest.mark.parametrize("top_p", [0.0, 1e-12])

@@ -100,6 +100,12 @@ def test_temperature_without_a_seed_draws_a_new_seed_each_time() -> None:
         ({"logprobs": True}, "logprobs"),
         ({"top_k": 40}, "top_k"),
         ({"min_p": 0.05}, "min_p"),
+        ({"top_n_sigma": 1.5}, "top_n_sigma"),
+        ({"logit_bias": {"12": 0, "13": -100}}, "logit_bias"),
+        ({"thinking": {"type": "enabled", "budget_tokens": 0}}, "thinking"),
+        ({"chat_template_kwargs": {"enable_thinking": True}}, "chat_template_kwargs"),
+        ({"add_generation_prompt": False}, "add_generation_prompt"),
+        ({"skip_special_tokens": False}, "skip_special_tokens"),
         ({"repetition_penalty": 1.1}, "repetition_penalty"),
         ({"presence_penalty": -0.5}, "presence_penalty"),
         ({"stream_options": {"continuous_usage_stats": True}}, "stream_options.continuous_usage_stats"),
@@ -135,6 +141,26 @@ def test_what_a_model_thought_is_no_part_of_the_history() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        ["Hel", "lo"],
+        {"type": "text", "text": "Hello"},
+        [{"text": "Hello"}],
+        [{"type": "input_text", "text": "Hello"}],
+        [{"type": "output_text", "text": "Hello", "annotations": []}, {"type": "text", "text": None}],
+        [{"type": "text", "text": "Hello", "cache_control": {"type": "ephemeral"}}],
+    ],
+)
+def test_parts_of_any_api_are_text(content: Any) -> None:
+    assert chat(messages=[{"role": "user", "content": content}]).question == chat().question
+
+
+@pytest.mark.parametrize("part", [{"type": "image_url", "image_url": {"url": "x"}}, {"type": "file"}, 5, {"text": 5}])
+def test_parts_that_are_no_text_are_refused(part: Any) -> None:
+    assert rejected(messages=[{"role": "user", "content": [part]}]).status == 400
+
+
 def test_a_refusal_that_a_client_sends_back_is_text() -> None:
     refused = {"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]}
     assert chat(messages=[HELLO, refused, HELLO]).question[1] == Message("assistant", "No.")
@@ -152,6 +178,9 @@ def test_values_that_ask_for_nothing_are_taken_in_every_field() -> None:
     for value in (*NOTHING, False):
         assert chat(something_new=value) == chat()
     assert chat(tools=[{"type": "function"}], functions=[{}], tool_choice="none") == chat()
+    assert chat(logit_bias={"12": 0}, thinking={"type": "disabled", "budget_tokens": 0}) == chat()
+    assert chat(chat_template_kwargs={"enable_thinking": False, "thinking": False}) == chat()
+    assert chat(add_generation_prompt=True, skip_special_tokens=True, stream_options={"new": None}) == chat()
     assert not UNSUPPORTED.keys() & WITHOUT_EFFECT
 
 

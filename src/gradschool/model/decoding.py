@@ -18,6 +18,7 @@ from gradschool.model.reader import Head, Reader
 from gradschool.model.signals import Likelihood
 from gradschool.records import Decoding
 
+COLDEST = 1e-6  # at a lower temperature, float32 has no number for the quotients, and nothing else changes
 FREE_FRACTION = 1 / 8  # of the slots, before more rows are added: prefilling prompts one by one costs more
 
 
@@ -182,13 +183,18 @@ def likelihoods(logits: Tensor, chosen: Tensor) -> list[Likelihood]:
     return [Likelihood(*pair) for pair in zip(own.tolist(), (own - other).tolist(), strict=True)]
 
 
+def cooled(logits: Tensor, temperature: float) -> Tensor:
+    """Logits (B, V) divided by a temperature: relative to the highest one, so that none of them becomes infinite."""
+    return (logits - logits.max(-1, keepdim=True).values) / max(temperature, COLDEST)
+
+
 def sample(logits: Tensor, uniforms: Tensor, decoding: Decoding) -> Tensor:
     """Sample a token per row from logits (B, V), decided by numbers (B,) in [0, 1).
 
     With top_p, from the smallest set of most likely tokens with that total probability (Holtzman et al. 2020,
     arXiv:1904.09751), at least the likeliest one.
     """
-    probs = (logits / decoding.temperature).softmax(-1)
+    probs = cooled(logits, decoding.temperature).softmax(-1)
     order = None
     if decoding.top_p < 1:
         probs, order = probs.sort(-1, descending=True)

@@ -15,12 +15,11 @@ from transformers import (
     GenerationConfig,
     LogitsProcessor,
     LogitsProcessorList,
-    TemperatureLogitsWarper,
     TopPLogitsWarper,
 )
 from transformers.generation.streamers import BaseStreamer
 
-from gradschool.model.decoding import likelihoods
+from gradschool.model.decoding import cooled, likelihoods
 from gradschool.model.reader import Reader, logits_at
 from gradschool.model.signals import Likelihood
 from gradschool.records import Decoding
@@ -113,12 +112,12 @@ class Sampler(LogitsProcessor):
 
     def __init__(self, decoding: Decoding, device: torch.device) -> None:
         self._generator = torch.Generator(device).manual_seed(decoding.seed)
-        self._warpers: list[LogitsProcessor] = [TemperatureLogitsWarper(decoding.temperature)]
-        if decoding.top_p < 1:
-            self._warpers.append(TopPLogitsWarper(decoding.top_p))
+        self._temperature = decoding.temperature
+        self._warpers: list[LogitsProcessor] = [TopPLogitsWarper(decoding.top_p)] if decoding.top_p < 1 else []
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """(B, T), (B, V) -> (B, V)."""
+        scores = cooled(scores.float(), self._temperature)
         for warper in self._warpers:
             scores = warper(input_ids, scores)
         sampled = torch.multinomial(scores.softmax(-1), 1, generator=self._generator)

@@ -17,6 +17,7 @@ UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "top_logprobs": (), "prompt_logprobs": (), "n_probs": (), "modalities": (["text"],), "audio": (),
     # sampling
     "top_k": (-1,), "top_a": (), "min_p": (), "typical_p": (1,), "tfs_z": (1,), "xtc_probability": (),
+    "top_n_sigma": (-1,), "smoothing_factor": (),
     "dynatemp_range": (), "mirostat": (), "frequency_penalty": (), "presence_penalty": (), "repetition_penalty": (1,),
     "repeat_penalty": (1,), "dry_multiplier": (), "no_repeat_ngram_size": (), "logit_bias": (), "use_beam_search": (),
     "length_penalty": (1,), "num_beams": (1,), "guidance_scale": (1,), "negative_prompt": (),
@@ -31,10 +32,13 @@ UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "web_search_options": (), "plugins": (), "transforms": (), "documents": (), "files": (), "tool_ids": (),
     "tool_servers": (),
     # how a prompt is built
-    "chat_template": (), "chat_template_kwargs": ({"enable_thinking": False}, {"thinking": False}),
+    "chat_template": (), "chat_template_kwargs": (),
     "continue_final_message": (), "truncate_prompt_tokens": (), "think": (), "enable_thinking": (),
-    "thinking": ({"type": "disabled"},), "options": (), "params": (),
+    "thinking": (), "options": (), "params": (), "truncation": ("auto", "disabled"),
 }  # fmt: skip
+
+# Fields that ask for something only if they are false.
+TRUE_BY_DEFAULT = ("add_generation_prompt", "skip_special_tokens", "detokenize")
 
 # Fields that do not affect an answer of this server, whatever their value.
 WITHOUT_EFFECT = frozenset({
@@ -47,7 +51,7 @@ WITHOUT_EFFECT = frozenset({
     # settings of unsupported fields
     "parallel_tool_calls", "repeat_last_n", "mirostat_tau", "mirostat_eta", "xtc_threshold", "dynatemp_exponent",
     "dry_base", "dry_allowed_length", "dry_penalty_last_n", "dry_sequence_breakers", "samplers",
-    "spaces_between_special_tokens",
+    "spaces_between_special_tokens", "smoothing_curve", "stream_interval", "timeout", "num_retries", "max_retries",
     # about thoughts, which an answer here does not contain
     "reasoning_effort", "verbosity", "reasoning", "include_reasoning", "reasoning_format",
 })  # fmt: skip
@@ -55,4 +59,10 @@ WITHOUT_EFFECT = frozenset({
 
 def is_unsupported(field: str, value: Any) -> bool:
     """Whether a field asks for something that this server cannot do."""
+    if field in TRUE_BY_DEFAULT:
+        return value is False
+    if field in ("chat_template_kwargs", "logit_bias") and isinstance(value, dict):
+        return any(one not in NOTHING for one in value.values())
+    if field == "thinking" and isinstance(value, dict) and value:
+        return value.get("type") != "disabled"
     return field in UNSUPPORTED and value not in NOTHING and value not in UNSUPPORTED[field]

@@ -14,11 +14,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from gradschool.errors import nearest
 from gradschool.reasoning import PARTS
 from gradschool.records import Conversation, Decoding, Message
-from gradschool.serve.fields import EMPTY, NOTHING, UNSUPPORTED, WITHOUT_EFFECT, is_unsupported
+from gradschool.serve.fields import EMPTY, NOTHING, TRUE_BY_DEFAULT, UNSUPPORTED, WITHOUT_EFFECT, is_unsupported
 from gradschool.serve.http_errors import HTTPError
 
 MAX_STOPS = 16
 MAX_STOP = 500  # characters of a stop string; the end of the answer is compared with each at every token
+TEXT_PARTS = ("text", "input_text", "output_text")
 NO_LIMIT = (-1, -2)  # of tokens, as LM Studio, llama.cpp and Ollama write it
 
 
@@ -51,9 +52,11 @@ class CompletionRequest:
 
 
 def _text(value: Any) -> str | None:
-    """The text of a content: a string, or a list of text parts; None if there is none."""
+    """The text of a content: a string, a text part, or a list of these; None if there is none."""
     if value is None or value == []:
         return None
+    if isinstance(value, dict):
+        value = [value]
     if isinstance(value, list):
         texts = [_part(part) for part in value if not _is_reasoning(part)]
         if all(text is not None for text in texts):
@@ -64,9 +67,15 @@ def _text(value: Any) -> str | None:
 
 
 def _part(value: Any) -> str | None:
-    """The text of one part of a content; the refusal of an answer that a client sends back is text too."""
-    kind = value.get("type") if isinstance(value, dict) else None
-    text = value.get(kind) if kind in ("text", "refusal") else None
+    """The text of one part of a content, None for a part that is none; clients write the parts of any OpenAI API."""
+    if not isinstance(value, dict):
+        return value if isinstance(value, str) else None
+    kind = value.get("type", "text")
+    if kind not in (*TEXT_PARTS, "refusal"):
+        return None
+    text = value.get("refusal" if kind == "refusal" else "text", None)
+    if text is None:
+        return "" if "text" in value or kind == "refusal" else None
     return text if isinstance(text, str) else None
 
 
@@ -88,6 +97,11 @@ def _integer(value: Any) -> Any:
 def _flag(value: Any) -> Any:
     """Clients without truth values write 1 and 0."""
     return bool(value) if isinstance(value, int) and value in (0, 1) else value
+
+
+def _filled(value: Any) -> Any:
+    """An object without the fields that ask for nothing."""
+    return {key: value[key] for key in value if value[key] is not None} if isinstance(value, dict) else value
 
 
 def _limit(value: Any) -> Any:
@@ -145,7 +159,7 @@ class _Body(_Strict):
     seed: Annotated[int | None, BeforeValidator(_integer)] = Field(None, ge=-(1 << 63), lt=1 << 63)
     stop: Annotated[tuple[str, ...], BeforeValidator(_stops)] = ()
     stream: Annotated[bool | None, BeforeValidator(_flag)] = None
-    stream_options: _StreamOptions | None = None
+    stream_options: Annotated[_StreamOptions | None, BeforeValidator(_filled)] = None
 
 
 Body = TypeVar("Body", bound=_Body)
@@ -222,7 +236,7 @@ def _validated(schema: type[Body], value: dict[str, Any]) -> Body:
     if unsupported is not None:
         message = f"{unsupported} is not supported here (got {_short(value[unsupported])})."
         raise HTTPError(400, message, param=unsupported, code="unsupported_parameter")
-    fields = {key: value[key] for key in value if key not in UNSUPPORTED and key not in WITHOUT_EFFECT}
+    fields = {key: value[key] for key in value if key not in (*UNSUPPORTED, *TRUE_BY_DEFAULT, *WITHOUT_EFFECT)}
     fields = {key: fields[key] for key in fields if fields[key] not in EMPTY or key in ("messages", "model", "prompt")}
     unknown = next((key for key in fields if key not in schema.model_fields and fields[key] not in NOTHING), None)
     if unknown is not None:
