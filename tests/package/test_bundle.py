@@ -218,6 +218,13 @@ def test_a_folder_that_is_no_package_is_an_error(tmp_path: Path) -> None:
         finish(open_specialist(tmp_path))
 
 
+@pytest.mark.parametrize(("name", "says"), [("qwen3:8b", "ollama:qwen3:8b"), ("nowhere", "a climb writes one")])
+def test_a_name_of_ollama_is_told_how_to_be_asked(name: str, says: str) -> None:
+    with pytest.raises(UsageError, match="is not a specialist") as caught:
+        finish(open_specialist(Path(name)))
+    assert says in caught.value.fix
+
+
 def test_another_base_is_rejected_and_a_moved_one_is_not(
     base: Path, packages: Callable[[str], Path], tmp_path: Path
 ) -> None:

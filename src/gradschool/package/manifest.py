@@ -16,6 +16,7 @@ from gradschool.errors import DamagedError, UsageError
 from gradschool.file_names import FileName
 from gradschool.files import hash_tree, parse_toml, refuse_links, sha256_of, write_text
 from gradschool.model.folders import refusal
+from gradschool.model.ollama import ollama_name
 from gradschool.model.places import without_place
 from gradschool.records import AgainstIncumbent, BaseIdentity, Report, Verdict
 from gradschool.run import MANIFEST as MANIFEST
@@ -158,6 +159,8 @@ def _no_specialist(path: Path) -> UsageError:
         why = "It is the built-in base; `gradschool chat` and `gradschool answer` ask it as it is."
     elif not path.exists() and not path.is_symlink():
         why = "There is no such folder."
+        if model := ollama_name(str(path)):
+            fix = f"to ask a model of Ollama as it is, write its name with a prefix: ollama:{model}; {fix}"
     elif inside:
         why, fix = "It is a part of one.", f"name {inside}."
     elif (path / JOB_FILE).is_file():
