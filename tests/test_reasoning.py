@@ -1,5 +1,7 @@
 """Reasoning before an answer is divided from it, in a whole text and in a stream of any pieces."""
 
+import time
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -61,6 +63,15 @@ def test_a_stream_says_what_the_whole_text_says_if_it_begins_with_reasoning(piec
     answer = AnswerFilter(unopened)
     assert "".join([*map(answer.add, pieces), answer.end()]).rstrip() == part("".join(pieces)).answer.rstrip()
     assert answer.reasoned
+
+
+@pytest.mark.parametrize("opening", ["", "<think>", "<|start|>assistant<|channel|>analysis<|message|>"])
+def test_long_reasoning_is_not_read_again_for_each_of_its_pieces(opening: str) -> None:
+    answer, began = AnswerFilter(unopened=not opening), time.process_time()
+    closing = "<|end|><|channel|>final<|message|>" if "|" in opening else "</think>"
+    pieces = [opening, *["word "] * 20_000, closing[:5], closing[5:], "Shelf 4."]
+    assert "".join([*map(answer.add, pieces), answer.end()]) == "Shelf 4."
+    assert time.process_time() - began < 3  # 60 if every piece searches all of them
 
 
 @given(st.text())

@@ -28,7 +28,9 @@ PATTERNS = {
     "<|channel|>final<|message|>": _CHANNEL.format("final"),
 }
 # What is left of these channels if a server leaves control tokens out.
-BARE_CHANNELS = re.compile(r"\s*analysis(?=[A-Z])(?P<reasoning>.*?)assistantfinal(?P<answer>.*)", re.DOTALL)
+BARE_END = "assistantfinal"
+BARE_CHANNELS = re.compile(rf"\s*analysis(?=[A-Z])(?P<reasoning>.*?){BARE_END}(?P<answer>.*)", re.DOTALL)
+LONGEST_TAG = 200  # characters; of a stream, only as many are looked at again for a tag that was cut
 # The beginnings of texts that may turn out to be reasoning.
 BEGINNINGS = (*(opening for opening, _ in TAGS), "<|start|>", "analysis")
 MAYBE_BEGIN = re.compile(r"analysis(?:[A-Z]|$)|<\|(?:start|channel)\|>(?!.*<\|message\|>)", re.DOTALL)
@@ -39,8 +41,9 @@ def _compiled(tag: str) -> re.Pattern[str]:
 
 
 PAIRS = tuple((_compiled(opening), _compiled(closing)) for opening, closing in TAGS)
-# Most texts have none.
-ANY_TAG = re.compile("|".join(tag.pattern for pair in PAIRS for tag in pair) + r"|assistant(?-i:final)", re.IGNORECASE)
+# Most texts have none. Each begins with one of a few characters, which makes the search fast.
+_BEGIN = (*(tag for pair in TAGS for tag in pair if tag not in PATTERNS), "<|channel|>")
+ANY_TAG = re.compile("|".join(map(re.escape, _BEGIN)), re.IGNORECASE)
 # Tags around an answer that follows reasoning.
 WRAPPERS = (
     ("<answer>", "</answer>"),
@@ -77,7 +80,7 @@ class Parted:
 
 def part(text: str) -> Parted:
     """Divide a text into the reasoning before the answer, and the answer."""
-    if not ANY_TAG.search(text):
+    if not _may_have_tags(text):
         return Parted(text, "", "none")
     start = text.lstrip()
     if bare := BARE_CHANNELS.fullmatch(text):
@@ -127,6 +130,7 @@ class AnswerFilter:
     def __init__(self, unopened: bool = False) -> None:
         self._unopened, self._held, self._started = unopened, "", False
         self._form: Form = "none"
+        self._waits = False  # for a closing tag
 
     @property
     def reasoned(self) -> bool:
@@ -142,8 +146,12 @@ class AnswerFilter:
         """The text of the answer that is certain now."""
         if self._started:
             return text
+        seen = max(0, len(self._held) - LONGEST_TAG)
         self._held += text
+        if self._waits and not _may_have_tags(self._held, seen):
+            return ""  # as before: only a tag decides
         parted = self._part()
+        self._waits = parted.form == "unclosed" or (self._unopened and parted.form == "none")
         if parted.form == "unclosed" or self._undecided(parted):
             return ""
         self._started = True
@@ -172,6 +180,10 @@ class AnswerFilter:
         if parted.form == "none" and MAYBE_BEGIN.match(start):
             return True
         return any(opening.casefold().startswith(start.casefold()) for opening in openings)
+
+
+def _may_have_tags(text: str, start: int = 0) -> bool:
+    return ANY_TAG.search(text, start) is not None or text.find(BARE_END, start) >= 0
 
 
 def _after(reasoning: str, answer: str, form: Form) -> Parted:
