@@ -2,6 +2,7 @@
 
 import errno
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -135,6 +136,44 @@ def test_numbers_that_no_climb_writes_are_refused(line: str, tmp_path: Path) -> 
     (tmp_path / LEDGER).write_text(line + "\n")
     with pytest.raises(DamagedError, match="ledger"):
         claimed(tmp_path / "first", examples(0, 20))
+
+
+DAMAGE = {
+    "a sign": lambda text: text.replace(b'"questions"', b'#questions"', 1),
+    "a key": lambda text: text.replace(b'"questions"', b'"queztions"', 1),
+    "zeros": lambda text: bytes(len(text)),
+    "zeros in the first line": lambda text: bytes(40) + text[40:],
+    "the first line": lambda text: text.split(b"\n", 1)[1],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=list(DAMAGE))
+def test_a_damaged_line_is_an_error_and_not_one_climb_less(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    claimed(tmp_path / "lots-1", examples(0, 20))
+    path = tmp_path / LEDGER
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(DamagedError, match="is damaged") as caught:
+        expected_use(examples(0, 20), 0.05, tmp_path)
+    assert "move it away" in caught.value.fix
+
+
+@pytest.mark.parametrize("length", [1, 12, 40, 200])
+def test_the_part_of_a_line_that_a_kill_leaves_is_passed_over(length: int, tmp_path: Path) -> None:
+    claimed(tmp_path / "lots-1", examples(0, 20))
+    path = tmp_path / LEDGER
+    text = path.read_bytes()
+    path.write_bytes(text + text[:length])
+    assert expected_use(examples(0, 20), 0.05, tmp_path).climb == 2
+    assert claimed(tmp_path / "lots-2", examples(0, 20)).climb == 2
+    assert expected_use(examples(0, 20), 0.05, tmp_path).climb == 3
+
+
+def test_lines_that_were_copied_count_once(tmp_path: Path) -> None:
+    claimed(tmp_path / "lots-1", examples(0, 20))
+    path = tmp_path / LEDGER
+    expected = expected_use(examples(0, 20), 0.05, tmp_path)
+    path.write_bytes(path.read_bytes() * 3)
+    assert expected_use(examples(0, 20), 0.05, tmp_path) == expected
 
 
 def test_a_ledger_that_leads_elsewhere_gets_no_line(tmp_path: Path) -> None:

@@ -5,6 +5,9 @@ twice the error budget: the first one has one error budget, and each later one h
 ledger.jsonl is next to the runs. A climb adds a line with a hash of every test question before it asks the first one,
 another with its budget, and a third with what it used of that, once its last rung is tested. Lines are only appended,
 so that climbs that begin at the same time need no lock: the order of the lines is that of the climbs.
+
+A damaged line is an error, because the climb that it names would not count. Only the part of a line that a killed climb
+leaves is passed over: that climb had not asked a question yet, or its whole budget counts.
 """
 
 import secrets
@@ -17,8 +20,9 @@ from pydantic import Field
 
 from gradschool.data.normalize import normalized_question
 from gradschool.data.proof import part_of_later_climb
+from gradschool.durable import sync
 from gradschool.errors import DamagedError, ResourceError
-from gradschool.files import append_line, read_rows, sha256_of
+from gradschool.files import append_line, parse_json, read_rows, sha256_of
 from gradschool.records import Example, Note, Use, Work
 from gradschool.run import RUNS, Run
 from gradschool.run_keys import Key
@@ -27,6 +31,7 @@ from gradschool.values import Fraction
 LEDGER = "ledger.jsonl"
 SAME = 0.1  # an earlier climb used this test set if it asked at least this fraction of its questions
 DIGITS = 16  # of a hash
+BEGIN = b'{"id": "'  # of every line
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 NAME: Key[str] = Key("ledger", str)  # of a run's lines in the ledger
 USE: Key[Use] = Key("use", Use)
@@ -81,6 +86,7 @@ def claim(run: Run, test: Sequence[Example], error_budget: float) -> Work[Use]:
             questions = [_hash(example) for example in test]
             folder = run.folder.resolve().name
             append_line(path, {"id": name, "run": folder, "error_budget": error_budget, "questions": questions})
+            sync(path)
         if use is None:
             entries = _read(path.parent)
             own = [entry.id for entry in entries].index(name)
@@ -129,7 +135,8 @@ def _percent(probability: float) -> str:
 def _use(entries: Sequence[Entry], test: Sequence[Example], error_budget: float) -> Use:
     """The use of a test set by a climb after these entries."""
     asked, spent = set(map(_hash, test)), _spent(entries)
-    earlier = [one for one in entries if one.questions and _overlaps(asked, one.questions)]
+    runs = {one.id: one for one in entries if one.questions}  # a line that was copied counts once
+    earlier = [one for one in runs.values() if _overlaps(asked, one.questions)]
     used = {one.id: spent.get(one.id, one.error_budget) for one in earlier}
     budget = error_budget * part_of_later_climb(sum(used[one.id] / one.error_budget for one in earlier))
     return Use(climb=len(earlier) + 1, budget=budget, chance=min(1.0, sum(used.values()) + budget))
@@ -147,7 +154,30 @@ def _read(folder: Path) -> list[Entry]:
     path, fix = folder / LEDGER, "move it away; the climbs that it names then no longer count."
     if path.is_symlink() or (path.exists() and not path.is_file()):  # lines would be added to whatever it leads to
         raise DamagedError(f"{path} is a link, or not a file.", "Climbs add lines to it.", fix)
-    return read_rows(path, Entry, fix)
+    for number, line in enumerate(path.read_bytes().split(b"\n") if path.exists() else (), 1):
+        if not _is_json(line) and not _is_unfinished(line.strip()):
+            raise DamagedError(f"{path} is damaged.", f"Line {number} is not JSON: the climb that it names is lost.", fix)
+    entries, named = read_rows(path, Entry, fix), set[str]()
+    for entry in entries:
+        if entry.questions:
+            named.add(entry.id)
+        elif entry.spent is None or entry.id not in named:
+            why = f"It names the climb {entry.id}, and no line says which questions that one tested."
+            raise DamagedError(f"{path} is damaged.", why, fix)
+    return entries
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        parse_json(line)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_unfinished(line: bytes) -> bool:
+    """Whether a line is what a killed process leaves of one: its beginning without its end."""
+    return line.startswith(BEGIN[: len(line)]) and not line.endswith(b"}") and b"\0" not in line
 
 
 def _hash(example: Example) -> str:
