@@ -31,6 +31,13 @@ T = TypeVar("T")
 HASH_BLOCK = 1 << 20
 HALF = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")  # in JSON: perhaps one of two that make a character
 FILE_MODE, PRIVATE = 0o644, 0o700  # what is private can only be read by the user
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+REFUSED = frozenset(  # by the permissions, the form of a path, the disk, or a file system without locks
+    {
+        *(errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG),
+        *(errno.ELOOP, errno.EIO, errno.ESTALE, errno.EFBIG, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK),
+    }
+)
 
 
 @contextmanager
@@ -42,14 +49,14 @@ def disk_errors(path: Path) -> Iterator[None]:
         raise
     except Exception as error:
         number = _system_error(error)
-        if number in (errno.ENOSPC, errno.EDQUOT):
+        if number in FULL:
             free = shutil.disk_usage(next(p for p in (path, *path.resolve().parents) if p.exists())).free
             raise ResourceError(
                 f"The disk is full: {path} could not be written.",
                 f"{free / 1e6:.0f} MB are free there.",
                 "free some space or choose another folder, then repeat the command (continue a climb with --resume).",
             ) from error
-        if number in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
+        if number is not None and number in REFUSED:
             raise ResourceError(
                 f"{path} could not be written.",
                 f"The system says: {os.strerror(number)}.",

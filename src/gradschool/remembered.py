@@ -13,6 +13,7 @@ from gradschool.errors import DamagedError, ResourceError
 from gradschool.files import disk_errors, new_file
 
 T = TypeVar("T")
+DAMAGED = ".damaged"  # at the end of the name of a file that was put aside
 
 
 @dataclass(frozen=True)
@@ -30,26 +31,63 @@ class Remembered(Generic[T]):
         return _config() / "gradschool" / self.name
 
     def read(self) -> T:
-        """What is remembered so far; raises DamagedError if the file cannot be read."""
+        """What is remembered so far.
+
+        Raises DamagedError if the file holds something else, and ResourceError if the system does not let it be read.
+        """
         path = self.path
         try:
+            if path.exists() and not path.is_file():  # to read a pipe would never end
+                raise self._unreadable("It is not a file.")
             return self.form.validate_json(path.read_bytes())
         except FileNotFoundError:
             return self.empty
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise self._unreadable(f"The system says: {error.strerror}.") from error
+        except ValueError as error:
             raise DamagedError(f"{path} cannot be read.", str(error), f"delete it; {self.lost}.") from error
 
     def change(self, changed: Callable[[T], T]) -> None:
-        """Replace the value by what `changed` makes of it; one process at a time."""
+        """Replace the value by what `changed` makes of it; one process at a time.
+
+        A damaged file is put aside, and the value begins anew. Raises ResourceError if nothing can be written.
+        """
         path = self.path
-        with disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with filelock.FileLock(path.with_name(f".{path.stem}.lock"), mode=0o600):
-                known = self.read()
-                new = changed(known)
-                if new != known:
-                    with new_file(path, mode=0o600) as file:
-                        file.write(self.form.dump_json(new, indent=1))
+        try:
+            with disk_errors(path):
+                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                with filelock.FileLock(path.with_name(f".{path.stem}.lock"), mode=0o600):
+                    self._change(path, changed)
+        except OSError as error:
+            raise ResourceError(
+                f"{path} could not be written.",
+                f"The system says: {error.strerror}.",
+                "set XDG_CONFIG_HOME to a folder that you may write to.",
+            ) from error
+
+    def _change(self, path: Path, changed: Callable[[T], T]) -> None:
+        try:
+            known = self.read()
+        except DamagedError:
+            path.replace(path.with_name(f"{path.name}{DAMAGED}"))
+            known = self.empty
+        new = changed(known)
+        if new == known:
+            return
+        try:
+            content = self.form.dump_json(new, indent=1)
+        except ValueError as error:
+            raise ResourceError(
+                f"Nothing more can be remembered in {path}.",
+                "A name in it is not in UTF-8, which JSON requires.",
+                "rename the folder or the file that is not in UTF-8.",
+            ) from error
+        with new_file(path, mode=0o600) as file:
+            file.write(content)
+
+    def _unreadable(self, why: str) -> ResourceError:
+        fix = f"delete it or make it readable ({self.lost} if you delete it), or set XDG_CONFIG_HOME to another folder."
+        return ResourceError(f"{self.path} cannot be read.", why, fix)
 
 
 def _config() -> Path:

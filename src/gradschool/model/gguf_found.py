@@ -76,7 +76,7 @@ def find_gguf(identity: BaseIdentity, near: Path) -> Work[GgufFile]:
 
 def _known(digest: str) -> Iterator[Path]:
     """Files that have this SHA-256 by what is remembered, or by their own name."""
-    with suppress(ResourceError):
+    with suppress(ResourceError, DamagedError):
         yield from (Path(path) for path, (_, _, known) in HASHES.read().items() if known == digest)
     for named in NAMED.values():
         if named.sha256 == digest and (place := named.installed()):

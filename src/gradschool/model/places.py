@@ -7,7 +7,7 @@ from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 from pydantic import TypeAdapter
 
-from gradschool.errors import ModelError, ResourceError
+from gradschool.errors import DamagedError, ModelError, ResourceError
 from gradschool.model.gguf_cache import converted
 from gradschool.records import BaseIdentity, Note, Work
 from gradschool.remembered import Remembered
@@ -62,7 +62,7 @@ def remembered(digest: str) -> list[Path]:
     """The folders in which a model was, the last one first."""
     try:
         return [Path(place) for place in PLACES.read().get(digest, ())]
-    except ResourceError:  # nothing can be remembered here
+    except (ResourceError, DamagedError):  # nothing can be remembered here, or the file begins anew at the next change
         return []
 
 
