@@ -11,12 +11,12 @@ import pytest
 import small_job
 from finish import finish
 from gradschool.data.given_answers import Given
-from gradschool.errors import DataError
+from gradschool.errors import DamagedError, DataError
 from gradschool.evaluate import Measure
-from gradschool.incumbent import Incumbent, find_incumbent, incumbent_files, match
+from gradschool.incumbent import MAX_ANSWERS, Incumbent, find_incumbent, incumbent_files, match
 from gradschool.job import read_job
 from gradschool.package.evidence import read_evidence
-from gradschool.package.manifest import read_manifest
+from gradschool.package.manifest import EVIDENCE, MANIFEST, TEST_FILE, read_manifest
 from gradschool.records import Answer, Example, Message, Source
 from gradschool.report.page import page
 from gradschool.run import Run
@@ -264,3 +264,31 @@ def test_without_an_answer_to_a_test_question_there_is_no_climb(tmp_path: Path) 
     result = small_job.run("climb", job, "--run", tmp_path / "run")
     assert result.exit_code == 4 and "answers none of the 36 test questions" in " ".join(result.stderr.split())
     assert not (tmp_path / "run" / "done" / "base.json").exists()
+
+
+def test_of_many_answers_to_the_same_question_a_limited_number_counts() -> None:
+    asked = [example(f"e{n}", "Hi", ideal=str(n)) for n in range(30)]
+    rows = [given(str(n), "Hi") for n in range(50)]
+    found = match(asked, rows)
+    assert {len(texts) for texts in found.answers.values()} == {MAX_ANSWERS} and found.further == 50 - MAX_ANSWERS
+
+
+def test_long_names_of_a_stranger_are_shortened_in_notes(tmp_path: Path) -> None:
+    rows = [
+        {"prompt": "Hi", "completion": "1"},
+        {"id": "x" * 10_000, "answer": "y"},
+        {"k" * 10_000: "x", "b": [1]},
+        {f"key {n}": 1 for n in range(5_000)},
+    ]
+    (tmp_path / "now.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = find_incumbent("now.jsonl", tmp_path, Data(), [example("e", "Hi")])
+    assert len(found.notes) >= 3 and max(len(note.text) for note in found.notes) < 1_000
+
+
+def test_a_specialist_with_a_link_in_its_evidence_is_no_incumbent(tmp_path: Path) -> None:
+    (tmp_path / "theirs" / EVIDENCE).mkdir(parents=True)
+    (tmp_path / "theirs" / MANIFEST).write_text("")
+    (tmp_path / "secret.jsonl").write_text("{}")
+    (tmp_path / "theirs" / EVIDENCE / TEST_FILE).symlink_to(tmp_path / "secret.jsonl")
+    with pytest.raises(DamagedError, match="is a link"):
+        incumbent_files("theirs", tmp_path)

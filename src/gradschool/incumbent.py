@@ -1,6 +1,7 @@
 """The incumbent, which is what the user has now: find its answers to the questions of a job, and score them."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from gradschool.data.given_answers import Given, read_given
 from gradschool.data.normalize import normalize
 from gradschool.errors import DataError
 from gradschool.evaluate import Measure
-from gradschool.files import hash_of, read_rows, sha256_of
+from gradschool.files import hash_of, read_rows, refuse_links, sha256_of
 from gradschool.job import Job
 from gradschool.package.manifest import EVIDENCE, MANIFEST, QUESTIONS, TEST_FILE
 from gradschool.records import Answer, Conversation, Example, Note, Scored
@@ -22,6 +23,8 @@ from gradschool.visible import shortened
 
 PLANNED = 300  # train questions from which the incumbent's score is estimated before the test
 NAMED = 5  # questions or lines that a note names
+SHOWN = 200  # characters of each of them
+MAX_ANSWERS = 20  # answers to one question that count, since each is scored for every example that asks it
 LONG = 3  # words from which an answer is a text, not a label
 COPIED = 0.9  # fraction of equal answers from which the ideal answers seem to be the incumbent's own
 Parts: TypeAlias = tuple[Sequence[Example], Sequence[Example]]  # validation and test examples
@@ -111,12 +114,14 @@ def without_answer(comparison: Compared) -> str:
 def incumbent_files(names: str | Sequence[str], folder: Path) -> dict[str, Path]:
     """The files of an incumbent by the names that the user knows them by; of a specialist or a run, its answers.
 
-    Raises DataError if there is no such file.
+    Raises DataError if there is no such file, and DamagedError for a specialist with links in it.
     """
     paths: list[Path] = []
     for name in [names] if isinstance(names, str) else names:
         path = folder / name
         packed = next((one for one in (path, path / PACKED) if (one / MANIFEST).is_file()), None)
+        if packed:
+            refuse_links(packed)  # it may be someone else's
         paths.append(packed / EVIDENCE / TEST_FILE if packed else path)
         if not paths[-1].exists() and not any(sign in path.name for sign in "*?["):
             raise DataError(
@@ -176,6 +181,7 @@ class Matched:
     unmatched: Sequence[Given]
     ambiguous: Sequence[Given]
     failed: Sequence[Given]  # those without an answer
+    further: int  # answers to questions that have MAX_ANSWERS others
     by_id: int  # answers whose rows hold no question
 
 
@@ -190,6 +196,7 @@ def match(examples: Sequence[Example], given: Sequence[Given]) -> Matched:
     by_name = {example.id: [place] for place, example in enumerate(examples)}
     answers: dict[str, list[Answer]] = {}
     unmatched, ambiguous, failed, by_id = list[Given](), list[Given](), list[Given](), 0
+    taken, unclear = Counter[int](), dict[int, bool]()  # by the list of places
     for one in given:
         if one.failure:
             failed.append(one)
@@ -202,12 +209,18 @@ def match(examples: Sequence[Example], given: Sequence[Given]) -> Matched:
             by_id += bool(found)
         if not found:
             unmatched.append(one)
-        elif len({known[place].whole for place in found}) > 1:
+            continue
+        if id(found) not in unclear:
+            unclear[id(found)] = len({known[place].whole for place in found}) > 1
+        if unclear[id(found)]:
             ambiguous.append(one)
-        else:
+            continue
+        taken[id(found)] += 1
+        if taken[id(found)] <= MAX_ANSWERS:
             for place in found:
                 answers.setdefault(examples[place].id, []).append(Answer(one.text, one.stop))
-    return Matched({id_: tuple(texts) for id_, texts in answers.items()}, unmatched, ambiguous, failed, by_id)
+    further = sum(max(0, number - MAX_ANSWERS) for number in taken.values())
+    return Matched({id_: tuple(texts) for id_, texts in answers.items()}, unmatched, ambiguous, failed, further, by_id)
 
 
 Turns: TypeAlias = tuple[tuple[str, str], ...]  # role and normalized text
@@ -262,6 +275,12 @@ def _notes(name: str, examples: Sequence[Example], found: Matched) -> Iterator[N
         yield Note(
             f"{name}: {several} several different answers, whose mean score counts: {_listed(differing)}.", "warning"
         )
+    if found.further:
+        yield Note(
+            f"{name}: of several answers to the same question, {MAX_ANSWERS} count; "
+            f"{_count(found.further, 'further one is', 'further ones are')} not used.",
+            "warning",
+        )
     if found.unmatched:
         lines = [f"{one.source} ({_shown(one)})" for one in found.unmatched]
         yield Note(
@@ -307,7 +326,9 @@ def _unreadable(name: str, lines: Sequence[str]) -> Iterator[Note]:
 
 
 def _shown(one: Given) -> str:
-    return shortened(one.question[-1].content) if one.question else f"id {one.id!r}" if one.id else "no question, no id"
+    if one.question:
+        return shortened(one.question[-1].content)
+    return f"id {shortened(one.id)!r}" if one.id else "no question, no id"
 
 
 def _count(number: int, one: str, many: str) -> str:
@@ -315,4 +336,4 @@ def _count(number: int, one: str, many: str) -> str:
 
 
 def _listed(names: Sequence[str], separator: str = ", ") -> str:
-    return separator.join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
+    return separator.join(shortened(name, SHOWN) for name in names[:NAMED]) + (", …" if len(names) > NAMED else "")

@@ -1,6 +1,8 @@
 """Several files, folders and patterns are one set of examples."""
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -60,3 +62,12 @@ def test_without_files_there_is_an_error(tmp_path, name):
     with pytest.raises(DataError) as caught:
         read_examples(tmp_path / name, Data())
     assert caught.value.fix
+
+
+def test_a_pipe_or_a_device_is_no_file_of_examples(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    for path in (tmp_path / "pipe.jsonl", Path("/dev/zero")):
+        with pytest.raises(DataError, match="is not a file"):
+            example_files([path])
+    with pytest.raises(DataError, match="matches no file"):
+        example_files([tmp_path / "*.jsonl"])

@@ -15,7 +15,7 @@ NOT_EXAMPLES = {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", 
 def example_files(paths: Sequence[Path]) -> tuple[dict[str, Path], list[Issue]]:
     """The files, by the name that the user knows them by, and issues about files that are left out or parts of a split.
 
-    Raises DataError if a folder or a pattern has no file of examples.
+    Raises DataError if a folder or a pattern has no file of examples, and for a pipe or a device.
     """
     files: dict[str, Path] = {}
     issues: list[Issue] = []
@@ -25,17 +25,28 @@ def example_files(paths: Sequence[Path]) -> tuple[dict[str, Path], list[Issue]]:
             files |= {f"{path.resolve().name}/{name}": file for name, file in found.items()}
             issues += left
         elif any(character in path.name for character in "*?[") and not path.exists():
-            matched = sorted(path.parent.glob(path.name))
+            matched = sorted(file for file in path.parent.glob(path.name) if file.is_file())
             if not matched:
                 raise DataError(f"{path} matches no file.", "It is a pattern.", "correct it, or name the files.")
-            files |= {file.name: file for file in matched if file.is_file()}
+            files |= {file.name: file for file in matched}
         else:
+            _refuse_special(path)
             files[_shortest(path, files)] = path
     names = {file.stem.casefold() for file in files.values()}
     if len(files) > 1 and len(parts := sorted(names & PARTS)) > 1:
         text = f"the files {', '.join(parts)} are read as one set; the split is drawn anew from all of them"
         issues.append(Issue("layout", Source(next(iter(files)), 1), "kept", text))
     return files, issues
+
+
+def _refuse_special(path: Path) -> None:
+    """Raise DataError for a pipe or a device, which may never end, and cannot be read a second time."""
+    if path.exists() and not path.is_file():
+        raise DataError(
+            f"{path} is not a file.",
+            "It is a pipe or a device, and examples are read more than once.",
+            "write what it gives into a file, and name that file.",
+        )
 
 
 def _shortest(path: Path, taken: Mapping[str, Path]) -> str:

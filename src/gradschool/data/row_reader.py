@@ -17,6 +17,8 @@ from gradschool.data.preferences import REJECTED_ANSWER
 from gradschool.data.tables import without_nothing
 from gradschool.settings import Data
 
+MAX_KEYS, MAX_KEY = 20, 60  # keys of a row that a message names, and characters of each
+
 WHOLE = (
     "text",
     *CONVERSATIONS,
@@ -97,12 +99,18 @@ class RowReader:
             if not alone and call_of(row):
                 raise NoConversation("holds the answer of a call, but not its question, so that it is no example")
             if not alone:
-                raise UnknownForm(f"no known pair of keys among: {', '.join(map(str, row)) or 'none'}")
+                raise UnknownForm(f"no known pair of keys among: {_shown(row) or 'none'}")
             system = next((keys[word] for word in SYSTEMS if word in keys and isinstance(row[keys[word]], str)), "")
             found = Form("transcript", conversation=alone, system=system), row
         form, preferred = found
         form = replace(form, reply=True) if self.replies else form
         return form, read_row(preferred, form, self.first, judged=answered and judged)
+
+
+def _shown(row: Mapping[str, Any]) -> str:
+    """The keys of a row; a stranger's may be many and long."""
+    names = [str(key)[:MAX_KEY] for key in row]
+    return ", ".join(names[:MAX_KEYS]) + (", …" if len(names) > MAX_KEYS else "")
 
 
 def reader_of(rows: Sequence[Mapping[str, Any]], data: Data) -> RowReader:
