@@ -81,3 +81,12 @@ def test_what_does_not_fit_the_network_is_named(changes: dict[str, Any], says: s
     with pytest.raises(ModelError, match=says):
         finish(write_weights(file, config_of_gguf(file), torch.float32, tmp_path))
     assert not list(tmp_path.glob("*.safetensors"))
+
+
+def test_weights_of_a_file_that_changes_meanwhile_get_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gguf_weights, "SHARD", 20_000)
+    file = file_of(tmp_path / "x.gguf")
+    still = iter([True, True, False])
+    with pytest.raises(ModelError, match="changed while it was read"):
+        finish(write_weights(file, config_of_gguf(file), torch.float32, tmp_path, lambda: next(still)))
+    assert len(list(tmp_path.glob("*.safetensors"))) == 2

@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM, GgufConfig, PreTrainedConfig
 
 from gradschool.durable import clear_all, make_folder, sync
 from gradschool.environment import free_memory
-from gradschool.errors import ModelError, ResourceError
+from gradschool.errors import DamagedError, ModelError, ResourceError
 from gradschool.files import PRIVATE, disk_errors, write_json
 from gradschool.model.chat import Chat
 from gradschool.model.gguf_cache import FILE, UNFINISHED, cache_folder, is_complete, lock_of
@@ -61,31 +61,52 @@ def folder_of_gguf(path: Path) -> Work[Path]:
     """
     file = read_gguf(path)
     before = _stamps(file)
-    digest = yield from sha256_of_gguf(file)
-    _demand_named(file.first.path, digest)
-    folder = cache_folder() / digest
-    if not is_complete(folder):
-        need_llama_cpp("A base in GGUF is compared with", "name a folder or a Hub id")
-        yield Progress(f"checking {file.name}", 0, 0)
-        config = config_of_gguf(file)
-        if not loads_itself(file):
-            with refused_by_loader(file):
-                refuse_other_networks(file, config)
-        with disk_errors(folder):
-            make_folder(folder.parent)
-            lock = lock_of(folder)
-            yield from _acquire(lock, file)
-            try:
-                if not is_complete(folder):
-                    yield from _convert(file, config, before, folder)
-            finally:
-                lock.release()
+    with _unless_changed(file, before):
+        digest = yield from sha256_of_gguf(file)
+        _demand_named(file.first.path, digest)
+        folder = cache_folder() / digest
+        if not is_complete(folder):
+            need_llama_cpp("A base in GGUF is compared with", "name a folder or a Hub id")
+            yield Progress(f"checking {file.name}", 0, 0)
+            config = config_of_gguf(file)
+            if not loads_itself(file):
+                with refused_by_loader(file):
+                    refuse_other_networks(file, config)
+            with disk_errors(folder):
+                make_folder(folder.parent)
+                lock = lock_of(folder)
+                yield from _acquire(lock, file)
+                try:
+                    if not is_complete(folder):
+                        yield from _convert(file, config, before, folder)
+                finally:
+                    lock.release()
     return folder
+
+
+@contextlib.contextmanager
+def _unless_changed(file: GgufFile, before: Stamps) -> Iterator[None]:
+    """Errors because a file is not what it was are those of a changed file, and not of what was read from it."""
+    try:
+        yield
+    except (ModelError, FileNotFoundError) as error:
+        if _is_unchanged(file, before):
+            raise
+        raise changed(file.first) from error
+
+
+def _is_unchanged(file: GgufFile, before: Stamps) -> bool:
+    try:
+        return _stamps(file) == before
+    except OSError:  # it was removed
+        return False
 
 
 def _convert(file: GgufFile, config: PreTrainedConfig, before: Stamps, folder: Path) -> Work[None]:
     """Fill the folder of a base; its last file says that it is complete, and unless it is there the work goes on."""
     yield from _demand_space(file, folder)
+    if (folder / FILE).exists():  # its record is damaged, so that nothing says which weights it held
+        shutil.rmtree(folder)
     make_folder(folder, PRIVATE)
     clear_all(folder)
     record = {"sha256": folder.name, "name": file.name}
@@ -97,8 +118,8 @@ def _convert(file: GgufFile, config: PreTrainedConfig, before: Stamps, folder: P
             _write_whole(file, folder)
         else:
             with refused_by_loader(file):
-                yield from write_weights(file, config, _format(file), folder)
-        if _stamps(file) != before or read_gguf(file.first.path) != file:
+                yield from write_weights(file, config, _format(file), folder, lambda: _is_unchanged(file, before))
+        if not _is_unchanged(file, before) or read_gguf(file.first.path) != file:
             raise changed(file.first)
         yield Progress(f"comparing the network of {file.name} with llama.cpp", 0, 0)
         with refused_by_loader(file), panics_as_errors():
@@ -135,7 +156,7 @@ def sha256_of_gguf(file: GgufFile) -> Work[str]:
     """One SHA-256 over a model's files, remembered as long as they do not change."""
     key, size = str(file.first.path.resolve()), file.bytes
     changed = sum(time for _, _, time in _stamps(file))
-    with contextlib.suppress(ResourceError):
+    with contextlib.suppress(ResourceError, DamagedError):
         if (known := HASHES.read().get(key)) and known[:2] == (size, changed):
             return known[2]
     digest, done = hashlib.sha256(), 0

@@ -55,8 +55,18 @@ def demand_unchanged(folder: Path, weights: str, files: str) -> None:
 
 
 def is_complete(folder: Path) -> bool:
-    """Whether a folder holds all of a converted base."""
-    return (folder / FILE).is_file()
+    """Whether a folder holds all of a converted base, with a record that names the file of this folder."""
+    return source_of(folder) == folder.name
+
+
+def again(folder: Path) -> str:
+    """What to do about a converted base that is damaged; empty for other folders."""
+    source = source_of(folder)
+    try:
+        name = str(read_json(folder / FILE)["name"]) if source else ""
+    except KeyError:
+        return ""
+    return f"delete it with `gradschool bases remove {name}@{source[:8]}`; it is then converted again." if name else ""
 
 
 def converted() -> Iterator[Path]:

@@ -62,6 +62,6 @@ def changed(header: Header) -> ModelError:
     """The error for a file that was changed while it was read."""
     return ModelError(
         f"{header.path} changed while it was read.",
-        "Another program writes into it or put another file in its place; nothing of it is kept.",
+        "Another program writes into it, removed it, or put another file in its place; nothing of it is kept.",
         "repeat the command when it is complete.",
     )

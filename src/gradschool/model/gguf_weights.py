@@ -4,6 +4,7 @@ Each file of weights gets its name when it is complete and on the disk. The plan
 the GGUF file alone, so that the next process finds what is done.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -21,7 +22,7 @@ from gradschool.files import new_path, write_json
 from gradschool.model.gguf_file import GgufFile
 from gradschool.model.gguf_header import Header
 from gradschool.model.gguf_header import Tensor as Stored
-from gradschool.model.gguf_numbers import numbers_of
+from gradschool.model.gguf_numbers import changed, numbers_of
 from gradschool.model.gguf_rope import TENSORS as ROPE
 from gradschool.model.memory import without_weights
 from gradschool.model.weights import INDEX
@@ -41,10 +42,18 @@ class Weight:
     parts: tuple[tuple[Header, Stored], ...]
 
 
-def write_weights(file: GgufFile, config: PreTrainedConfig, dtype: torch.dtype, folder: Path) -> Work[None]:
+def write_weights(
+    file: GgufFile,
+    config: PreTrainedConfig,
+    dtype: torch.dtype,
+    folder: Path,
+    is_unchanged: Callable[[], bool] = lambda: True,
+) -> Work[None]:
     """Write the weights of a file into a folder, except those that an earlier call has written.
 
-    Raises ModelError for a file with tensors that have no place in the network, or without some of its weights.
+    `is_unchanged` says whether the file is still the one for which the folder is: only then weights that were read from
+    it get their name, so that a later call finds no others. Raises ModelError for a file that was changed, with tensors
+    that have no place in the network, or without some of its weights.
     """
     network, processor = without_weights(config, dtype), _processor(file, config)
     network.config.save_pretrained(folder)  # with the class and the number format
@@ -58,6 +67,8 @@ def write_weights(file: GgufFile, config: PreTrainedConfig, dtype: torch.dtype, 
                 tensors[weight.name] = _converted(weight, processor, file).to(dtype)
                 done += _bytes(weight, dtype)
                 yield Progress(f"converting {file.name}", done, total, "bytes")
+            if not is_unchanged():
+                raise changed(file.first)
             with new_path(folder / name) as target:
                 save_file(tensors, target, metadata={"format": "pt"})
         else:

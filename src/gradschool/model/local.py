@@ -14,7 +14,7 @@ from gradschool.model.chat import Chat, Unfit
 from gradschool.model.completion import Completion, complete, complete_by_token, complete_in_memory
 from gradschool.model.detokenizer import IncrementalDetokenizer
 from gradschool.model.engine import Engine, TextLoss, refuse_too_long, too_long
-from gradschool.model.gguf_cache import demand_unchanged, source_of
+from gradschool.model.gguf_cache import again, demand_unchanged, source_of
 from gradschool.model.loading import hash_files, hash_weights, load, unusable_values
 from gradschool.model.losses import row_losses
 from gradschool.model.machine import choose_device, choose_dtype, training_dtype
@@ -77,7 +77,12 @@ class LocalEngine:
         self.threads_reason = f"{threads} thread{'s' if threads > 1 else ''}: {threads_reason}"
         self.training_threads = threads_for(self.device)
         warnings: list[str] = []
-        self.network, self.tokenizer = load(folder, self.device, chosen, quantization, warnings)
+        try:
+            self.network, self.tokenizer = load(folder, self.device, chosen, quantization, warnings)
+        except ModelError as error:
+            if fix := again(folder):
+                raise ModelError(error.what, error.why, fix) from error
+            raise
         self.warnings = tuple(warnings)
         self.network.requires_grad_(False)
         with unusable_values(folder):
