@@ -355,3 +355,10 @@ def test_a_folder_with_files_of_the_user_is_refused_and_stays(tmp_path: Path, na
         Run.start(Job("small", tmp_path, Settings()), tmp_path / "mine")
     assert mine.read_text() == "mine"
     assert {path.name for path in (tmp_path / "mine").iterdir()} <= {name.partition("/")[0], ".lock"}
+
+
+def test_a_folder_whose_name_is_not_in_utf8_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    with pytest.raises(UsageError, match="not in UTF-8") as caught:
+        Run.start(Job("lots", tmp_path, Settings(base_model="fake")), folder)
+    assert "rename" in caught.value.fix and not folder.exists()

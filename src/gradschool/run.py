@@ -29,6 +29,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from gradschool.durable import LEFTOVER, clear, make_folder, sync
 from gradschool.environment import Environment, environment
 from gradschool.errors import DamagedError, GradschoolError, UsageError
+from gradschool.file_names import demand_utf8
 from gradschool.files import (
     FILE_MODE,
     PRIVATE,
@@ -86,8 +87,12 @@ class Run:
     def start(cls, job: Job, folder: Path | None = None) -> "Run":
         """Create a run folder, by default the `next_folder`; raises UsageError if the folder already holds a run.
 
+        It also raises UsageError for folders whose names are not in UTF-8.
+
         Whoever makes a default folder has it; a folder that is named belongs to the first one that locks it.
         """
+        for place in (job.folder, folder or RUNS):
+            demand_utf8(place.resolve())
         run = cls(folder or _claimed(job.name), job, new=True)
         folder = run.folder
         with disk_errors(folder):

@@ -5,6 +5,7 @@ import functools
 import inspect
 import itertools
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -17,6 +18,7 @@ from typer.core import TyperOption
 from gradschool import errors
 from gradschool.cli.helping import HelpfulCommand, HelpfulGroup
 from gradschool.cli.lines import PlainConsole, say
+from gradschool.file_names import not_utf8
 from gradschool.options import MAIN, RENAMED, Option, Renamed, flag_of, keyword_of, options, shown
 from gradschool.version import __version__
 from gradschool.visible import one_line, visible
@@ -33,6 +35,7 @@ app = typer.Typer(
 out, err = PlainConsole(), PlainConsole(stderr=True)
 MAX_SHOWN = 300  # characters of the name of a file, in an error
 HELP = {option.path: option.help for option in options()}  # of options that other commands have as well
+BYTE = re.compile(r"[\udc80-\udcff]")  # what Python makes of a byte in a file's name that is not UTF-8
 # By their old flags. Options that are not settings have no path, and `flag_of` makes a flag of their name.
 RENAMED_FLAGS = {flag_of(old): new for old, new in RENAMED.items()} | {"--most-drop": Renamed("max_drop")}
 
@@ -131,6 +134,10 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
             if error.filename is None:
                 raise
             raise _reported(_refused(error)) from None
+        except UnicodeEncodeError as error:
+            if not BYTE.search(error.object[error.start : error.end]):
+                raise
+            raise _reported(not_utf8(error)) from None
 
     return app.command(cls=Command)(guarded)
 
