@@ -156,7 +156,9 @@ def _read(folder: Path) -> list[Entry]:
         raise DamagedError(f"{path} is a link, or not a file.", "Climbs add lines to it.", fix)
     for number, line in enumerate(path.read_bytes().split(b"\n") if path.exists() else (), 1):
         if not _is_json(line) and not _is_unfinished(line.strip()):
-            raise DamagedError(f"{path} is damaged.", f"Line {number} is not JSON: the climb that it names is lost.", fix)
+            raise DamagedError(
+                f"{path} is damaged.", f"Line {number} is not JSON: the climb that it names is lost.", fix
+            )
     entries, named = read_rows(path, Entry, fix), set[str]()
     for entry in entries:
         if entry.questions:
