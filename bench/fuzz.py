@@ -37,7 +37,8 @@ from gradschool.environment import environment
 from gradschool.errors import GradschoolError
 from gradschool.files import write_json
 
-RESULTS = Path(__file__).parent / "results"
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "bench" / "results"
 REFUSALS = (GradschoolError, Unreadable)
 SLOW = 15.0  # seconds of processor time for one input
 MEMORY = 4_000_000_000  # bytes for one input, above what the process has
@@ -124,7 +125,7 @@ def give(door: Door, sample: Sample, watch: Watch) -> tuple[str, str]:
         except Slow:
             finding = f"slow: more than {SLOW:g} s"
         except Exception:
-            finding = "\n".join(traceback.format_exc().splitlines()[-LINES:])
+            finding = "\n".join(traceback.format_exc().replace(f"{ROOT}/", "").splitlines()[-LINES:])
         finally:
             watch.on = False
         others = {path.name for path in Path(temporary).iterdir()} - {"given", "into"}

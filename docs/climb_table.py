@@ -11,7 +11,7 @@ JOBS = (
 )
 RUNGS = ("base", "prompt", "ground", "tune")
 RUNG_HEAD = ("rung", "recipe", "score", "verdict", "minutes")
-HEAD = ("job", "on", *RUNGS, "best rung", "verdict", "minutes", "GB")
+HEAD = ("job", "on", *RUNGS, "best rung", "verdict", "trained on", "minutes", "GB")
 
 
 def rows(results: Path) -> list[list[str]]:
@@ -46,7 +46,8 @@ def _row(job: str, base: str, climb: dict[str, Any]) -> list[str]:
     best = max(reports, key=lambda rung: reports[rung]["score"]["mean"])
     memory = f"{climb['peak_memory'] / 1e9:.1f}"
     shown = [_score(reports.get(rung)) for rung in RUNGS]
-    return [job, base, *shown, best, said["verdict"], f"{climb['seconds'] / 60:.0f}", memory]
+    trained = f"{sum(one['tokens_trained'] for one in said['results']) / 1e6:.2f} M tokens"
+    return [job, base, *shown, best, said["verdict"], trained, f"{climb['seconds'] / 60:.0f}", memory]
 
 
 def _score(report: dict[str, Any] | None) -> str:

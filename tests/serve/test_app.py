@@ -14,6 +14,7 @@ import pytest
 
 from gated import PATIENCE, GatedEngine, service_over
 from gradschool.serve import server as module
+from gradschool.serve.http_errors import HTTPError
 from gradschool.serve.server import running
 from gradschool.serve.service import Limits, Service
 
@@ -367,3 +368,8 @@ def test_metrics_count_requests_and_tokens(client: httpx.Client) -> None:
     assert 'gradschool_request_seconds_count{model="echo"} 2.0' in text
     assert 'gradschool_first_piece_seconds_count{model="echo"} 2.0' in text
     assert "invented" not in text
+
+
+def test_an_error_can_be_sent_whatever_the_client_sent() -> None:
+    message = HTTPError(404, "GET /\ud800\u202e: Not Found.").body()["error"]["message"]
+    assert message.encode() == rb"GET /\ud800\u202e: Not Found."

@@ -3,6 +3,7 @@
 from typing import Any
 
 from gradschool.errors import GradschoolError, ModelError, RemoteError, ResourceError
+from gradschool.visible import visible
 
 INVALID_REQUEST, SERVER_ERROR = "invalid_request_error", "server_error"
 CLOSE_AFTER = (408, 413, 500)  # the connection is closed after these: the rest of the request may still be in it
@@ -21,8 +22,8 @@ class HTTPError(Exception):
         self.headers = RETRY if status == 503 else {"Connection": "close"} if status in CLOSE_AFTER else {}
 
     def body(self) -> dict[str, Any]:
-        """The response body with OpenAI's error object."""
-        return {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}}
+        """The response body with OpenAI's error object; what clients sent is shown with all characters visible."""
+        return {"error": {"message": visible(self.message), "type": self.kind, "param": self.param, "code": self.code}}
 
 
 def overloaded(waiting: int) -> HTTPError:
