@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 import filelock
 from pydantic import TypeAdapter
 
+from gradschool.durable import replace_file
 from gradschool.errors import DamagedError, ResourceError
 from gradschool.files import disk_errors, new_file
 
@@ -69,7 +70,7 @@ class Remembered(Generic[T]):
         try:
             known = self.read()
         except DamagedError:
-            path.replace(path.with_name(f"{path.name}{DAMAGED}"))
+            replace_file(path, path.with_name(f"{path.name}{DAMAGED}"))
             known = self.empty
         new = changed(known)
         if new == known:

@@ -112,8 +112,10 @@ def test_a_strange_name_is_not_found(name: str) -> None:
         find_base(BaseIdentity("local", "x", weights="0" * 64), name)
 
 
-def test_places_that_cannot_be_read_are_named() -> None:
+def test_places_that_cannot_be_read_are_passed_over_and_put_aside_at_the_next_change() -> None:
     PLACES.change(lambda _: {"d": ("x",)})
     PLACES.path.write_text("{")
-    with pytest.raises(Exception, match=r"models\.json cannot be read"):
-        remembered("d")
+    assert remembered("d") == []
+    PLACES.change(lambda known: {**known, "e": ("y",)})
+    assert remembered("e") == [Path("y")]
+    assert PLACES.path.with_name(f"{PLACES.path.name}.damaged").read_text() == "{"

@@ -25,7 +25,7 @@ from gradschool.settings import Remote
 
 RETRIED = {408, 409, 425, 429, 500, 502, 503, 504}
 FIRST_PAUSE, MAX_PAUSE = 0.5, 60.0  # seconds
-API_PATHS = re.compile(r"/(chat/completions|completions|models|responses|embeddings)/*$|/+$", re.IGNORECASE)
+API_PATHS = re.compile(r"/(chat/completions|completions|models|responses|embeddings)$", re.IGNORECASE)
 MAX_REPLY = 8 << 20  # bytes
 ABOUT = 5.0  # seconds for what a server says about itself
 UNKNOWN_MODEL = re.compile(
@@ -60,7 +60,7 @@ class ChatApi:
         if not url.host or "%" in url.host:
             raise RemoteError(f"{address!r} has no host.", fix="write it like http://localhost:11434/v1.")
         # Of the address of one of the API's paths, such as /v1/chat/completions, the API itself is meant.
-        url = url.copy_with(path=API_PATHS.sub("", url.path) or "/v1")
+        url = url.copy_with(path=API_PATHS.sub("", url.path.rstrip("/")) or "/v1")
         self.address = str(url.copy_with(userinfo=b"")).rstrip("/")  # for display: without a password
         self.model, self.settings, self.with_reasoning = model, settings, with_reasoning
         self.dialect = Dialect()

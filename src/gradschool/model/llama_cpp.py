@@ -22,6 +22,7 @@ from gradschool.errors import ModelError, RemoteError, UsageError
 from gradschool.model.llama_child import Settings
 from gradschool.model.remote import RemoteEngine
 from gradschool.model.rendering import MAX_GROWTH, MAX_TEXT, unusable_template
+from gradschool.model.sse import lines_of
 from gradschool.records import Conversation, Decoding
 from gradschool.settings import Remote
 
@@ -207,7 +208,7 @@ class LlamaCpp:
             with self._client.stream("POST", f"{self.address}/completion", json=body) as response:
                 if response.status_code != 200:
                     raise _no_answer(response.read().decode(errors="replace"))
-                for line in response.iter_lines():
+                for line in lines_of(response.iter_bytes()):
                     name, _, data = line.partition(": ")
                     if name == "error":
                         raise _no_answer(data)
