@@ -19,7 +19,9 @@ from finish import finish
 from gradschool.errors import DamagedError, ModelError, UsageError
 from gradschool.model import llama_engine as llama_engines
 from gradschool.model.gguf_cache import cache_folder
+from gradschool.model.llama_cpp import event_of
 from gradschool.model.local import LocalEngine
+from gradschool.model.streamed import StreamError
 from gradschool.package.bundle import open_base_or_specialist, open_specialist
 from gradschool.package.evidence import read_evidence
 from gradschool.package.manifest import read_manifest
@@ -83,6 +85,14 @@ def test_an_answer_is_streamed_as_it_is_written(opened: Specialist) -> None:
     assert "".join(engine.stream(asked, Decoding(max_new_tokens=8), "")) == answer.text
     with pytest.raises(ModelError, match="too long"):
         list(engine.stream((Message("user", "word " * 20_000),), Decoding(max_new_tokens=1), ""))
+
+
+def test_an_error_within_a_stream_is_no_text() -> None:
+    assert event_of('data: {"content": "a", "stop": false}') == {"content": "a", "stop": False}
+    assert event_of(": a comment") is event_of("data: [DONE]") is None
+    for line in ('data: {"error": {"message": "no slot"}}', "data: {", "data: [1]"):
+        with pytest.raises(StreamError):
+            event_of(line)
 
 
 def test_the_base_alone_is_asked_without_the_adapter(opened: Specialist, torch_engine: LocalEngine) -> None:

@@ -14,7 +14,7 @@ import httpx
 from gradschool.errors import RemoteError, nearest
 from gradschool.files import parse_json
 from gradschool.model.connection import proxy_errors, trusts_environment
-from gradschool.model.dialect import ALLOWANCES, Dialect, Refusal, is_too_long, refusal_of, retry_after
+from gradschool.model.dialect import Dialect, Refusal, endless_reasoning, is_too_long, refusal_of, retry_after
 from gradschool.model.finish_reasons import stop_of
 from gradschool.model.log_probs import NAMED, not_reported
 from gradschool.model.reply import Reply, error_status, parse
@@ -364,8 +364,12 @@ class ChatApi:
                 f"set model: {nearest(self.model, names)}" if names else "check base_model (it often ends in /v1).",
             )
 
+    def refuses(self, reason: str) -> bool:
+        """Whether a reason (see `_refusal`) is that the server refuses the question, not that it failed."""
+        return reason.startswith(f"{self.address} answers 4")
+
     def _error(self, reason: str) -> RemoteError:
-        if reason.startswith(f"{self.address} answers 4"):
+        if self.refuses(reason):
             return refused_all(self.address, self._hide(reason))
         return RemoteError(
             f"{self.address} did not answer.",
@@ -383,14 +387,4 @@ def refused_all(address: str, reason: str) -> RemoteError:
         f"{address} refuses the questions.",
         f"{reason}.",
         "this is the server's own message: change what it names, or use another model.",
-    )
-
-
-def endless_reasoning(dialect: Dialect) -> str:
-    """Why there is no answer if the length limit was reached before it."""
-    if not ALLOWANCES[dialect.reasoning]:
-        return "the model reasoned until its length limit, and gave no answer"
-    return (
-        f"the model reasoned for more than {ALLOWANCES[dialect.reasoning]:,} tokens, or until its context was full, "
-        "and gave no answer"
     )

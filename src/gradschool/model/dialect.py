@@ -256,3 +256,13 @@ def retry_after(value: str | None) -> float | None:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
     except ValueError:
         return None
+
+
+def endless_reasoning(dialect: Dialect) -> str:
+    """Why there is no answer if the length limit was reached before it."""
+    if not ALLOWANCES[dialect.reasoning]:
+        return "the model reasoned until its length limit, and gave no answer"
+    return (
+        f"the model reasoned for more than {ALLOWANCES[dialect.reasoning]:,} tokens, or until its context was full, "
+        "and gave no answer"
+    )

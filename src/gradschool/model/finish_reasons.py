@@ -48,5 +48,10 @@ def withheld_by(finish: Any) -> str:
     return f"The server ends the answer before it begins (finish_reason {str(finish)[:60]!r})."
 
 
+def refused_with(text: str) -> str:
+    """Why there is no answer if the model refuses in a field of its own."""
+    return f"The model refuses: {' '.join(text.split())[:300]}"
+
+
 def _reason(finish: Any) -> str:
     return str(finish or "").casefold().replace("-", "_").replace(" ", "_").removeprefix("finish_reason_")

@@ -19,10 +19,12 @@ from typing import Any
 import httpx
 
 from gradschool.errors import ModelError, RemoteError, UsageError
+from gradschool.model.dialect import refusal_of
 from gradschool.model.llama_child import Settings
 from gradschool.model.remote import RemoteEngine
 from gradschool.model.rendering import MAX_GROWTH, MAX_TEXT, unusable_template
-from gradschool.model.sse import lines_of
+from gradschool.model.sse import data_of, lines_of
+from gradschool.model.streamed import StreamError
 from gradschool.records import Conversation, Decoding
 from gradschool.settings import Remote
 
@@ -208,12 +210,15 @@ class LlamaCpp:
             with self._client.stream("POST", f"{self.address}/completion", json=body) as response:
                 if response.status_code != 200:
                     raise _no_answer(response.read().decode(errors="replace"))
+                event: dict[str, Any] = {}
                 for line in lines_of(response.iter_bytes()):
-                    name, _, data = line.partition(": ")
-                    if name == "error":
-                        raise _no_answer(data)
-                    if name == "data":
-                        yield json.loads(data)
+                    if found := event_of(line):
+                        event = found
+                        yield event
+                if not event.get("stop"):
+                    raise _no_answer("The stream ended before the answer did.")
+        except StreamError as error:
+            raise _no_answer(str(error)) from error
         except httpx.HTTPError as error:
             raise self._failed() from error
 
@@ -251,6 +256,20 @@ class LlamaCpp:
 
 def _no_answer(said: str) -> RemoteError:
     return RemoteError("llama.cpp did not answer.", said[:300], "try again.")
+
+
+def event_of(line: str) -> dict[str, Any] | None:
+    """The event in a line of a streamed completion, None if it has none; raises StreamError if it reports an error."""
+    data = data_of(line)
+    if data is None or data == "[DONE]":
+        return None
+    try:
+        event: dict[str, Any] = json.loads(data)
+        if event.get("error"):
+            raise StreamError(refusal_of(200, data.encode()).message)
+    except (ValueError, AttributeError) as error:
+        raise StreamError(f"an event that cannot be read: {data[:200]}") from error
+    return event
 
 
 def completion_body(ids: Sequence[int], decoding: Decoding) -> dict[str, Any]:

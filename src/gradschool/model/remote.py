@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from gradschool.errors import ModelError, RemoteError
-from gradschool.model.chat_api import ChatApi, QuestionFailed, endless_reasoning, refused_all
+from gradschool.model.chat_api import ChatApi, QuestionFailed, refused_all
+from gradschool.model.dialect import endless_reasoning
 from gradschool.model.engine import Engine, TextLoss, refuse_adapter
 from gradschool.model.reply import CHARACTERS_PER_TOKEN
 from gradschool.model.signals import signals_of
@@ -132,7 +133,7 @@ class RemoteEngine:
         yield from held
 
     def _unavailable(self, failure: Failure, answered: int) -> RemoteError:
-        if failure.reason.startswith(f"{self.api.address} answers 4"):
+        if self.api.refuses(failure.reason):
             return refused_all(self.api.address, failure.reason)
         when = f"stopped answering after {answered} answers" if answered else "does not answer"
         return RemoteError(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gradschool.model.dialect import LONGEST_TOKENS, has_message, refusal_of
-from gradschool.model.finish_reasons import Stop, broken_off, stop_of, withheld_by
+from gradschool.model.finish_reasons import Stop, broken_off, refused_with, stop_of, withheld_by
 from gradschool.model.log_probs import likelihoods_in
 from gradschool.model.signals import Likelihood
 from gradschool.reasoning import PARTS, Parted, field_of, part, text_of
@@ -114,7 +114,7 @@ def _reply(
     if not parted.answer.strip():
         refusal = message.get("refusal")
         if isinstance(refusal, str) and refusal.strip():
-            withheld = f"The model refuses: {' '.join(refusal.split())[:300]}"
+            withheld = refused_with(refusal)
         elif why := withheld_by(finish):
             withheld = why
         elif reasons and stop == "stop":

@@ -33,6 +33,11 @@ def lines_of(blocks: Iterable[bytes]) -> Iterator[str]:
     yield from lines.add(b"", final=True)
 
 
+def data_of(line: str) -> str | None:
+    """The data in a line of an event; None for other lines."""
+    return line.removeprefix("data:").strip() if line.startswith("data:") else None
+
+
 async def lines_of_async(blocks: AsyncIterable[bytes]) -> AsyncIterator[str]:
     """The lines of an asynchronous stream of bytes."""
     lines = Lines()

@@ -3,7 +3,8 @@
 import json
 
 from gradschool.model.dialect import has_message, refusal_of
-from gradschool.model.finish_reasons import broken_off, stop_of, withheld_by
+from gradschool.model.finish_reasons import broken_off, refused_with, stop_of, withheld_by
+from gradschool.model.sse import data_of
 from gradschool.reasoning import AnswerFilter, field_of, text_of
 
 
@@ -45,9 +46,9 @@ class StreamedAnswer:
 
     def add(self, line: str) -> str:
         """The text of the answer that is certain after this line of the stream; raises StreamError."""
-        if not line.startswith("data:"):
+        data = data_of(line)
+        if data is None:
             return ""
-        data = line.removeprefix("data:").strip()
         if data == "[DONE]":
             self.finish, self.complete = self.finish or "stop", True
             return ""
@@ -83,7 +84,7 @@ class StreamedAnswer:
     def withheld(self) -> str:
         """Why an answer that has ended has no text; empty if the model just said nothing."""
         if self.refusal.strip():
-            return f"The model refuses: {' '.join(self.refusal.split())[:300]}"
+            return refused_with(self.refusal)
         return withheld_by(self.finish)
 
     def _certain(self, text: str) -> str:

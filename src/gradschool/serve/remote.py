@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 
 from gradschool.errors import RemoteError
-from gradschool.model.chat_api import MAX_REPLY, ChatApi, endless_reasoning
+from gradschool.model.chat_api import MAX_REPLY, ChatApi
 from gradschool.model.connection import trusts_environment
-from gradschool.model.dialect import Dialect, Refusal, is_too_long, refusal_of
+from gradschool.model.dialect import Dialect, Refusal, endless_reasoning, is_too_long, refusal_of
 from gradschool.model.remote import RemoteEngine
 from gradschool.model.reply import CHARACTERS_PER_TOKEN, error_status, parse
 from gradschool.model.streamed import StreamedAnswer, StreamError

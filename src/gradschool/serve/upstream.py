@@ -5,7 +5,6 @@ Answers are streamed through. A cancelled request closes its connection, so that
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, Protocol, TypeAlias
 
@@ -13,6 +12,7 @@ import httpx
 
 from gradschool.errors import RemoteError
 from gradschool.model.dialect import TOO_LONG, refusal_of
+from gradschool.model.llama_cpp import event_of
 from gradschool.model.sse import lines_of_async
 from gradschool.model.streamed import StreamError
 from gradschool.records import Conversation
@@ -142,19 +142,16 @@ class LlamaExchange:
 
     def add(self, line: str) -> str:
         """The text of an event; the last one has the finish reason and the counts."""
-        data = line.removeprefix("data:").strip()
-        if not line.startswith("data:") or data == "[DONE]":
+        event = event_of(line)
+        if event is None:
             return ""
         try:
-            event = json.loads(data)
-            if event.get("error"):
-                raise StreamError(refusal_of(200, data.encode()).message)
             if event.get("stop"):
                 counts = int(event["tokens_evaluated"]), int(event["tokens_predicted"])
                 self._finished = Finished("length" if event.get("stop_type") == "limit" else "stop", *counts)
             return str(event.get("content") or "")
-        except (ValueError, TypeError, LookupError, AttributeError) as error:
-            raise StreamError(f"an event that cannot be read: {data[:200]}") from error
+        except (ValueError, TypeError, LookupError) as error:
+            raise StreamError(f"an event that cannot be read: {line[:200]}") from error
 
     def end(self) -> tuple[str, None]:
         """Nothing is held back, and no request is sent again."""
