@@ -290,7 +290,8 @@ def smollm2(climb: dict[str, Any]) -> str:
     command = " ".join([*command[:2], f"examples/{command[-1]}", *command[2:-1]])
     return (
         f"{table(climb_table.RUNG_HEAD, climb_table.rungs(climb))}\n`{command}`: {climb['seconds'] / 60:.0f} minutes "
-        f"on {climb['environment']['cores']} cores next to other work, {climb['peak_memory'] / 1e9:.1f} GB of memory.\n"
+        f"on {climb['environment']['cores']} cores, {climb['peak_memory'] / 1e9:.1f} GB of memory; "
+        "the time depends on the load of the machine.\n"
     )
 
 
