@@ -179,6 +179,17 @@ def kills(result: dict[str, Any]) -> str:
     )
 
 
+def neighbour(result: dict[str, Any]) -> str:
+    """Steps per second alone and next to a program that uses one core, with threads chosen by timing and with all."""
+    rows = []
+    for one in result["records"]:
+        speeds = (f"{one[where]['steps_per_second']:.3g}" for where in ("alone", "busy"))
+        rows.append([f"{one['work']}, {one['base']}", one["threads"], *speeds, f"{one['left']:.0%}"])
+    shown = table(["work", "threads", "steps/s alone", "next to the program", "speed left"], rows)
+    machine_of = f"{result['processor']}, {result['cores']} cores; torch {result['packages']['torch']}"
+    return f"{shown}\n{machine_of}; `{result['command']}`, {result['seconds']:g} seconds for each speed.\n"
+
+
 def false_passes(result: dict[str, Any]) -> str:
     """How often climbs pass falsely and bounds miss, by kind of data, and the same for climbs on one test set."""
     rows = [[name, *(f"{rate:.3f}" for rate in rates.values())] for name, rates in result["false passes"].items()]
@@ -304,6 +315,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "memory": of("memory-float32", memory),
     "quality": of("same_quality", quality),
     "kills": of("kills", kills),
+    "neighbour": of("neighbour", neighbour),
     "false_passes": of("verdict", false_passes),
     "power": of("verdict", power),
     "cheats": of("verdict", trivial_answers),
