@@ -5,9 +5,10 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
 from gradschool import errors
-from gradschool.errors import GradschoolError, first_line, nearest
+from gradschool.errors import GradschoolError, first_line, nearest, reason_of
 
 KINDS = GradschoolError.__subclasses__()
 
@@ -57,3 +58,24 @@ def test_no_error_is_raised_without_a_message() -> None:
 )
 def test_the_first_line_of_an_error_is_never_empty(text: str, line: str) -> None:
     assert first_line(OSError(text)) == line
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "Invalid JSON: EOF while parsing a value at line 1 column 0."),
+        (b'{"a": [1]}', "a.0: Input should be a valid string."),
+        (b'{"a": [1, 2, 3]}', "a.0: Input should be a valid string. There are 2 more."),
+    ],
+)
+def test_what_does_not_fit_is_said_in_a_sentence(content: bytes, reason: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        TypeAdapter(dict[str, list[str]]).validate_json(content)
+    assert reason_of(caught.value) == reason
+
+
+def test_the_reason_of_other_errors_is_a_sentence_too() -> None:
+    missing = FileNotFoundError(2, "No such file or directory", "a.json")
+    assert reason_of(missing) == "The system says of a.json: No such file or directory."
+    assert reason_of(KeyError("time")) == "It has no 'time'." and reason_of(ValueError("not JSON.\nx")) == "not JSON."
+    assert len(reason_of(ValueError("x" * 5000))) < 400

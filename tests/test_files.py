@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -252,6 +253,17 @@ def test_incomplete_line_affects_no_other_line(cut: int, text: str) -> None:
         assert path.read_bytes().startswith(first)
 
 
+def test_lines_that_are_appended_at_the_same_time_do_not_mix(tmp_path: Path) -> None:
+    def append(who: int) -> None:
+        for number in range(40):
+            append_line(tmp_path / "lines.jsonl", {"who": who, "number": number, "long": "x" * 50_000})
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(append, range(4)))
+    read = [(row["who"], row["number"]) for row in read_lines(tmp_path / "lines.jsonl")]
+    assert sorted(read) == [(who, number) for who in range(4) for number in range(40)]
+
+
 def test_missing_file_has_no_lines(tmp_path: Path) -> None:
     assert read_lines(tmp_path / "none.jsonl") == []
 
@@ -340,7 +352,7 @@ def test_what_is_replaced_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.Mon
     assert synced[0] == "inner" and synced[-1] == tmp_path.name
 
 
-@pytest.mark.parametrize("content", ["[" * 50_000, "{" * 9, "9" * 5_000, '{"a": ' * 50_000])
+@pytest.mark.parametrize("content", ["[" * 50_000, "[" * 300 + "]" * 300, "{" * 9, "9" * 5_000, '{"a": ' * 50_000])
 def test_what_is_no_json_is_a_value_error(content: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError):
         parse_json(content)

@@ -79,3 +79,12 @@ def test_text_without_tags_is_streamed_as_it_is(text: str) -> None:
     if part(text).form == "none":
         answer = AnswerFilter()
         assert "".join([*map(answer.add, text), answer.end()]) == text
+
+
+@pytest.mark.parametrize("block", ["<think>a</think>", "<think>", "</thinking>"])
+def test_any_number_of_tags_takes_linear_time(block: str) -> None:
+    began = time.process_time()
+    assert part(block * 20_000 + "Shelf 4.").form in ("closed", "unclosed", "unopened")
+    stream = AnswerFilter(unopened=True)
+    said = [*(stream.add(block) for _ in range(20_000)), stream.add("Shelf 4."), stream.end()]
+    assert part(block * 20_000 + "Shelf 4.").answer.endswith("".join(said)) and time.process_time() - began < 10

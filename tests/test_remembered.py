@@ -37,6 +37,7 @@ def test_a_file_that_cannot_be_read_is_named(content: str) -> None:
     with pytest.raises(DamagedError, match=r"words\.json") as caught:
         WORDS.read()
     assert "they are then asked for" in caught.value.fix
+    assert "\n" not in caught.value.why and "pydantic" not in caught.value.why
 
 
 def test_without_a_home_folder_the_error_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -163,6 +163,7 @@ PASS_FORGED: dict[str, tuple[Callable[[Path, str], None], str]] = {
     "above a floor": (forged_report("floors.0.difference.interval.low", 0.99), "further above always answering"),
     "score of a floor": (forged_report("floors.0.score.mean", 0.123), "and its record says 0.123"),
     "package": (better_package, "its package says another score"),
+    "upper bound": (forged_report("score.interval.high", 0.0), "its bounds are"),
     "goal": (other_goal, "the goal in its package is another one: error_budget"),
 }
 
@@ -188,6 +189,21 @@ def test_a_run_of_others_is_verified_without_its_job(two: list[Path], monkeypatc
     monkeypatch.setenv("XDG_CONFIG_HOME", str(Path("elsewhere").absolute()))
     (Path("an echo") / "examples.jsonl").write_text("")
     assert [(one.state, one.doubt) for one in list_runs()] == [("passed", "")] * 2
+    listed = small_job.run("runs").stdout
+    assert listed.count("not begun here") == 2 and "as its record says" in listed
+    assert "recorded" in json.loads(small_job.run("runs", "--json").stdout)[0]
+    assert small_job.run("report", two[0]).exit_code == 0
+    assert "It was not begun here" in (two[0] / "report.html").read_text()
+
+
+def test_a_run_that_was_allowed_is_still_one_of_someone_else(two: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not summary_of(two[0]).recorded
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(Path("elsewhere").absolute()))
+    assert summary_of(two[0]).recorded
+    assert small_job.run("climb", "--resume", two[0], "--trust-run").exit_code == 0
+    assert summary_of(two[0]).recorded
+    no_floors(two[0], summary_of(two[0]).rung)
+    assert "is not compared with always answering" in summary_of(two[0]).doubt
 
 
 def test_the_two_runs_that_are_offered_for_a_comparison_can_be_compared() -> None:

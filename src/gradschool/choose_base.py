@@ -25,7 +25,7 @@ from gradschool.run_keys import BASES, INPUTS, SPLIT, Key
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, candidate_key, on_validation
 from gradschool.rungs.short_trial import NAME as TRIAL
 from gradschool.rungs.short_trial import short_trial
-from gradschool.saved_job import JOB_FILE, demand_own_run
+from gradschool.saved_job import JOB_FILE, demand_allowed_run
 from gradschool.score.bases import Entry, Measured, compare_bases
 from gradschool.score.judge import mean
 from gradschool.specialist import Recipe, Specialist, specialist_of
@@ -60,7 +60,7 @@ def _inner(run: Run, number: int) -> Run:
 
 def _compare(run: Run, ladder: Sequence[Rung]) -> Work[tuple[ComparedBase, ...]]:
     if not run.new:
-        demand_own_run(run.folder / JOB_FILE)
+        demand_allowed_run(run.folder / JOB_FILE)
     check_job(run.job)
     demand_same_inputs(run)
     surveyed = yield from run.once(SURVEY, partial(survey, run.job, ladder))

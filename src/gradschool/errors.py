@@ -17,10 +17,13 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
+from pydantic import ValidationError
+
 EXIT_PASSED = 0
 EXIT_BUG = 1
 EXIT_NOT_PASSED = 3
 EXIT_INTERRUPTED = 130
+MAX_SHOWN = 300  # characters of what a library says
 
 
 class GradschoolError(Exception):
@@ -98,6 +101,23 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     return "choose one of " + ", ".join(map(repr, known))
 
 
-def first_line(error: BaseException, max_characters: int = 300) -> str:
+def first_line(error: BaseException, max_characters: int = MAX_SHOWN) -> str:
     """The first line of a library's error, or its type if it has no text."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)[:max_characters]
+
+
+def reason_of(error: BaseException) -> str:
+    """Why something that was read is not what was expected, in a sentence, whatever library found that."""
+    if isinstance(error, ValidationError):
+        first, *others = error.errors(include_url=False, include_context=False, include_input=False)
+        place = ".".join(map(str, first["loc"]))
+        said = (f"{place}: " if place else "") + first["msg"].removeprefix("Value error, ")
+        more = f" There are {len(others)} more." if others else ""
+    elif isinstance(error, KeyError):
+        said, more = f"It has no {error}", ""
+    elif isinstance(error, OSError) and error.strerror:
+        named = f" of {error.filename}" if error.filename else ""
+        said, more = f"The system says{named}: {error.strerror}", ""
+    else:
+        said, more = first_line(error), ""
+    return f"{said[:MAX_SHOWN].rstrip('.')}.{more}"

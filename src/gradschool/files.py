@@ -25,10 +25,12 @@ from gradschool.durable import (
     temporary_file,
     temporary_folder,
 )
-from gradschool.errors import DamagedError, GradschoolError, ResourceError
+from gradschool.errors import DamagedError, GradschoolError, ResourceError, reason_of
 
 T = TypeVar("T")
 HASH_BLOCK = 1 << 20
+MAX_DEPTH = 200  # of values in values: functions that call themselves for each come to their end
+TOO_DEEP = "it is nested too deeply"
 HALF = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")  # in JSON: perhaps one of two that make a character
 FILE_MODE, PRIVATE = 0o644, 0o700  # what is private can only be read by the user
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -131,10 +133,23 @@ def parse_json(
         if HALF.search(text):
             json.dumps(value, ensure_ascii=False).encode()
     except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+        raise ValueError(TOO_DEEP) from error
     except UnicodeEncodeError as error:
         raise ValueError("it holds half of a character (a lone surrogate)") from error
+    if text.count("[") + text.count("{") > MAX_DEPTH:
+        _demand_shallow(value)
     return value
+
+
+def _demand_shallow(value: Any) -> None:
+    """Raise ValueError for values within values within values that are deeper than `MAX_DEPTH`."""
+    level = [value] if isinstance(value, Mapping | list) else []
+    for _ in range(MAX_DEPTH + 1):
+        inner = (one.values() if isinstance(one, Mapping) else one for one in level)
+        level = [one for part in inner for one in part if isinstance(one, Mapping | list)]
+        if not level:
+            return
+    raise ValueError(TOO_DEEP)
 
 
 def each_text(value: Any, change: Callable[[str], str]) -> Any:
@@ -149,9 +164,11 @@ def each_text(value: Any, change: Callable[[str], str]) -> Any:
 def parse_toml(content: bytes) -> dict[str, Any]:
     """The table that TOML represents, in UTF-8; raises ValueError for what is none, or is nested too deeply."""
     try:
-        return tomllib.loads(content.decode("utf-8-sig"))
+        value = tomllib.loads(content.decode("utf-8-sig"))
     except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+        raise ValueError(TOO_DEEP) from error
+    _demand_shallow(value)
+    return value
 
 
 def read_json(path: Path) -> Any:
@@ -165,19 +182,22 @@ def write_lines(path: Path, rows: Iterable[object]) -> None:
 
 
 def append_line(path: Path, row: object) -> None:
-    """Append one JSON line, unbuffered, so that a killed process loses at most this line.
+    """Append one JSON line in one write, so that a killed process loses at most this line.
 
-    If a crash left an incomplete line, a newline is added first, so that the new line stays readable.
+    Two processes may append to one file: neither writes into the line of the other. If a crash left an incomplete line,
+    a newline is added first, so that the new line stays readable.
     """
+    line = json.dumps(row, ensure_ascii=False).encode() + b"\n"
     with disk_errors(path):
         make_folder(path.parent)
         private = private_as_folder(path, FILE_MODE)
-        with open(path, "ab+", opener=lambda name, flags: os.open(name, flags, private)) as file:
+        with open(path, "ab+", buffering=0, opener=lambda name, flags: os.open(name, flags, private)) as file:
             if file.tell() > 0:
                 file.seek(-1, os.SEEK_END)
                 if file.read(1) != b"\n":
-                    file.write(b"\n")
-            file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+                    line = b"\n" + line
+            while line:  # once, unless the disk becomes full
+                line = line[file.write(line) :]
 
 
 def read_lines(path: Path) -> list[Any]:
@@ -208,7 +228,7 @@ def read_rows(path: Path, kind: type[T], fix: str = "copy it again from its sour
     try:
         return list_of(kind).validate_python(read_lines(path))
     except ValueError as error:
-        raise DamagedError(f"{path} cannot be read.", str(error), fix) from error
+        raise DamagedError(f"{path} cannot be read.", reason_of(error), fix) from error
 
 
 @contextmanager

@@ -30,7 +30,9 @@ PATTERNS = {
 # What is left of these channels if a server leaves control tokens out.
 BARE_END = "assistantfinal"
 BARE_CHANNELS = re.compile(rf"\s*analysis(?=[A-Z])(?P<reasoning>.*?){BARE_END}(?P<answer>.*)", re.DOTALL)
+SPACE = re.compile(r"\s*")
 LONGEST_TAG = 200  # characters; of a stream, only as many are looked at again for a tag that was cut
+LOOKS = 100  # times that a stream is divided anew before its end: one of others may have any number of tags
 # The beginnings of texts that may turn out to be reasoning.
 BEGINNINGS = (*(opening for opening, _ in TAGS), "<|start|>", "analysis")
 MAYBE_BEGIN = re.compile(r"analysis(?:[A-Z]|$)|<\|(?:start|channel)\|>(?!.*<\|message\|>)", re.DOTALL)
@@ -82,21 +84,17 @@ def part(text: str) -> Parted:
     """Divide a text into the reasoning before the answer, and the answer."""
     if not _may_have_tags(text):
         return Parted(text, "", "none")
-    start = text.lstrip()
-    if bare := BARE_CHANNELS.fullmatch(text):
-        return Parted(bare["answer"].lstrip(), bare["reasoning"], "closed")
-    for opening, closing in PAIRS:
-        begin = opening.match(start)
-        if begin is None:
-            continue
-        end = closing.search(start)
+    thoughts, start = list[str](), _words_from(text, 0)
+    while found := _block_at(text, start):  # reasoning may be in several blocks
+        begin, end = found
+        thoughts.append(text[begin.end() : end.start() if end else None])
         if end is None:
-            return Parted("", start[begin.end() :], "unclosed")
-        rest = part(start[end.end() :].lstrip())  # reasoning may be in several blocks
-        thought = start[begin.end() : end.start()]
-        if rest.form in ("closed", "unclosed"):
-            return Parted(rest.answer, thought + rest.reasoning, rest.form, rest.wrapped)
-        return _after(thought, start[end.end() :].lstrip(), "closed")
+            return Parted("", "".join(thoughts), "unclosed")
+        start = _words_from(text, end.end())
+    if bare := BARE_CHANNELS.fullmatch(text, start):
+        return Parted(bare["answer"].lstrip(), "".join((*thoughts, bare["reasoning"])), "closed")
+    if thoughts:
+        return _after("".join(thoughts), text[start:], "closed")
     for opening, closing in PAIRS:
         begin, end = opening.search(text), closing.search(text)
         if end and not (begin and begin.start() < end.start()) and closing.pattern != "</details>":
@@ -104,6 +102,20 @@ def part(text: str) -> Parted:
         if begin:
             return Parted(text, "", "inside")
     return Parted(text, "", "none")
+
+
+def _block_at(text: str, start: int) -> tuple[re.Match[str], re.Match[str] | None] | None:
+    """The opening tag of reasoning at a position, and its closing tag if there is one; None without an opening tag."""
+    for opening, closing in PAIRS:
+        if begin := opening.match(text, start):
+            return begin, closing.search(text, begin.end())
+    return None
+
+
+def _words_from(text: str, start: int) -> int:
+    """The position of the next character that is no white space."""
+    space = SPACE.match(text, start)
+    return space.end() if space else start
 
 
 def field_of(fields: Mapping[str, Any]) -> str:
@@ -128,9 +140,10 @@ class AnswerFilter:
     """
 
     def __init__(self, unopened: bool = False) -> None:
-        self._unopened, self._held, self._started = unopened, "", False
+        self._unopened, self._held, self._end, self._started = unopened, list[str](), "", False
         self._form: Form = "none"
         self._waits = False  # for a closing tag
+        self._looks = LOOKS
 
     @property
     def reasoned(self) -> bool:
@@ -146,12 +159,14 @@ class AnswerFilter:
         """The text of the answer that is certain now."""
         if self._started:
             return text
-        seen = max(0, len(self._held) - LONGEST_TAG)
-        self._held += text
-        if self._waits and not _may_have_tags(self._held, seen):
+        self._held.append(text)
+        new = self._end + text
+        self._end = new[-LONGEST_TAG:]
+        if self._looks == 0 or (self._waits and not _may_have_tags(new)):
             return ""  # as before: only a tag decides
         parted = self._part()
         self._waits = parted.form == "unclosed" or (self._unopened and parted.form == "none")
+        self._looks = 0 if parted.wrapped else self._looks - 1
         if parted.form == "unclosed" or self._undecided(parted):
             return ""
         self._started = True
@@ -160,11 +175,11 @@ class AnswerFilter:
     def end(self) -> str:
         """The rest of the answer, after the last text."""
         rest = "" if self._started else self._part().answer
-        self._started, self._held = True, ""
+        self._started, self._held = True, []
         return rest
 
     def _part(self) -> Parted:
-        parted = part(self._held)
+        parted = part("".join(self._held))
         self._form = parted.form
         return parted
 
@@ -182,8 +197,8 @@ class AnswerFilter:
         return any(opening.casefold().startswith(start.casefold()) for opening in openings)
 
 
-def _may_have_tags(text: str, start: int = 0) -> bool:
-    return ANY_TAG.search(text, start) is not None or text.find(BARE_END, start) >= 0
+def _may_have_tags(text: str) -> bool:
+    return ANY_TAG.search(text) is not None or BARE_END in text
 
 
 def _after(reasoning: str, answer: str, form: Form) -> Parted:

@@ -10,7 +10,7 @@ import filelock
 from pydantic import TypeAdapter
 
 from gradschool.durable import replace_file
-from gradschool.errors import DamagedError, ResourceError
+from gradschool.errors import DamagedError, ResourceError, reason_of
 from gradschool.files import disk_errors, new_file
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ class Remembered(Generic[T]):
         except OSError as error:
             raise self._unreadable(f"The system says: {error.strerror}.") from error
         except ValueError as error:
-            raise DamagedError(f"{path} cannot be read.", str(error), f"delete it; {self.lost}.") from error
+            raise DamagedError(f"{path} cannot be read.", reason_of(error), f"delete it; {self.lost}.") from error
 
     def change(self, changed: Callable[[T], T]) -> None:
         """Replace the value by what `changed` makes of it; one process at a time.

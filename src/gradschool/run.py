@@ -24,11 +24,11 @@ from types import TracebackType
 from typing import Annotated, Any, TypeVar, get_args
 
 import filelock
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
 from gradschool.durable import LEFTOVER, clear, make_folder, sync
 from gradschool.environment import Environment, environment
-from gradschool.errors import DamagedError, GradschoolError, UsageError
+from gradschool.errors import DamagedError, GradschoolError, UsageError, reason_of
 from gradschool.file_names import demand_utf8
 from gradschool.files import (
     FILE_MODE,
@@ -201,9 +201,9 @@ class Run:
     def _read(self, path: Path, key: Key[T]) -> T:
         try:
             value: T = TypeAdapter(key.type).validate_python(self._here(read_json(path)))
-        except (ValueError, ValidationError) as error:
+        except ValueError as error:
             raise DamagedError(
-                f"{path} cannot be read.", str(error), "delete it; the step is then run again."
+                f"{path} cannot be read.", reason_of(error), "delete it; the step is then run again."
             ) from error
         return value
 
@@ -303,7 +303,7 @@ class Run:
                 if line["event"] in KINDS
             ]
         except (LookupError, TypeError, ValueError, OverflowError) as error:
-            raise DamagedError(f"{path} cannot be read.", str(error), "climb again.") from error
+            raise DamagedError(f"{path} cannot be read.", reason_of(error), "climb again.") from error
 
     @property
     def environment(self) -> Environment | None:
@@ -312,7 +312,7 @@ class Run:
         try:
             return TypeAdapter(Environment).validate_python(read_json(path)) if path.exists() else None
         except ValueError as error:
-            raise DamagedError(f"{path} cannot be read.", str(error), "delete it.") from error
+            raise DamagedError(f"{path} cannot be read.", reason_of(error), "delete it.") from error
 
 
 def allow_run(folder: Path) -> None:

@@ -13,7 +13,7 @@ from gradschool.options import options
 from gradschool.package.manifest import EVIDENCE, TEST_FILE
 from gradschool.records import Difference, RungResult, Scored
 from gradschool.report.facts import read_facts
-from gradschool.report.verified import doubt
+from gradschool.report.verified import as_recorded, doubt
 from gradschool.run import FILES, PACKED, RUNS, STEPS, Run
 from gradschool.saved_job import JOB_FILE
 from gradschool.score.judge import compared
@@ -31,6 +31,7 @@ class RunSummary:
     result: RungResult | None = None
     split: str = ""  # hash
     doubt: str = ""  # why the result that is recorded is not verified
+    recorded: str = ""  # what is as its record says, if the user did not begin it
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ def summary_of(folder: Path) -> RunSummary:
         chosen,
         split,
         f"Its record says {state}, but {reason}." if reason else "",
+        as_recorded(run),
     )
 
 

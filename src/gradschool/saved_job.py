@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,12 +11,12 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from gradschool.errors import DamagedError, ResourceError, TrustError
+from gradschool.errors import DamagedError, ResourceError, TrustError, reason_of
 from gradschool.file_names import FileName
 from gradschool.files import read_json, sha256, write_bytes
 from gradschool.job import Job
 from gradschool.options import saved_settings
-from gradschool.trust import is_trusted_run, remember_run
+from gradschool.trust import is_begun_run, is_trusted_run, remember_allowed_run, remember_run
 
 JOB_FILE = "run.json"
 
@@ -47,7 +48,7 @@ class SavedJob:
         try:
             return TypeAdapter(cls).validate_python(read_json(path))
         except (ValueError, OSError) as error:
-            raise DamagedError(f"{path} cannot be read.", str(error), "start a new climb.") from error
+            raise DamagedError(f"{path} cannot be read.", reason_of(error), "start a new climb.") from error
 
     def write(self, path: Path) -> None:
         """Write a run.json."""
@@ -70,21 +71,30 @@ class SavedJob:
 
 
 def is_own_run(path: Path) -> bool:
-    """Whether the user has begun, or allowed, the run with this run.json."""
+    """Whether the user has begun the run with this run.json, so that nobody else wrote what it has saved."""
+    return _is_known(path, is_begun_run)
+
+
+def may_read_job(path: Path) -> bool:
+    """Whether the run with this run.json may read the files of its job: the user has begun it, or allowed that."""
+    return _is_known(path, is_trusted_run)
+
+
+def _is_known(path: Path, known: Callable[[str], bool]) -> bool:
     try:
-        return is_trusted_run(sha256(path))
+        return known(sha256(path))
     except ResourceError:  # nothing is remembered here
         return False
 
 
 def trust_run(path: Path) -> None:
     """Remember that the user allows the run with this run.json to read the files of the job that it names."""
-    remember_run(sha256(path), path.parent)
+    remember_allowed_run(sha256(path), path.parent)
 
 
-def demand_own_run(path: Path) -> None:
+def demand_allowed_run(path: Path) -> None:
     """Raise TrustError if the user has neither begun nor allowed a run: it names a folder whose files it would read."""
-    if not is_own_run(path):
+    if not may_read_job(path):
         folder = read_saved_job(path).folder
         raise TrustError(
             f"The run {path.parent} was not begun here, or its {JOB_FILE} has changed since.",
@@ -102,4 +112,4 @@ def read_saved_job(path: Path) -> Job:
             folder = moved.resolve()
         return Job(saved.name, folder, saved_settings(saved.settings))
     except (ValueError, OSError) as error:
-        raise DamagedError(f"{path} cannot be read.", str(error), "start a new climb.") from error
+        raise DamagedError(f"{path} cannot be read.", reason_of(error), "start a new climb.") from error

@@ -16,7 +16,8 @@ class Trusted:
 
     hosts: Mapping[str, str] = field(default_factory=dict)  # the variable with the API key, by origin
     code: Mapping[str, str] = field(default_factory=dict)  # the path at that time, by the SHA-256 of the file
-    runs: Mapping[str, str] = field(default_factory=dict)  # the folder at that time, by the SHA-256 of its run.json
+    runs: Mapping[str, str] = field(default_factory=dict)  # begun here: the folder then, by the SHA-256 of run.json
+    allowed_runs: Mapping[str, str] = field(default_factory=dict)  # the same of runs of others
 
 
 TRUST = Remembered("trust.json", TypeAdapter(Trusted), Trusted(), "you are then asked again")
@@ -40,14 +41,25 @@ def remember_code(path: Path) -> None:
 
 
 def remember_run(digest: str, folder: Path) -> None:
-    """Remember that the user began or allowed a run, by the SHA-256 of its run.json."""
+    """Remember that the user began a run, by the SHA-256 of its run.json."""
     new = {digest: str(folder.resolve())}
     TRUST.change(lambda known: replace(known, runs={**known.runs, **new}))
 
 
+def remember_allowed_run(digest: str, folder: Path) -> None:
+    """Remember that the user allowed a run of someone else, by the SHA-256 of its run.json."""
+    new = {digest: str(folder.resolve())}
+    TRUST.change(lambda known: replace(known, allowed_runs={**known.allowed_runs, **new}))
+
+
+def is_begun_run(digest: str) -> bool:
+    """Whether the user has begun the run whose run.json has this SHA-256."""
+    return digest in trusted().runs
+
+
 def is_trusted_run(digest: str) -> bool:
     """Whether the user has begun or allowed the run whose run.json has this SHA-256."""
-    return digest in trusted().runs
+    return is_begun_run(digest) or digest in trusted().allowed_runs
 
 
 def is_trusted_code(path: Path) -> bool:

@@ -30,7 +30,7 @@ from gradschool.run_keys import DOCUMENTS, ENGINE, FORMAT, INPUTS, SPLIT, TRAINI
 from gradschool.rungs.ladder import LADDER, count_looks
 from gradschool.rungs.rung import Rung, RungInputs
 from gradschool.rungs.untrained import decodings_for, demand_fit
-from gradschool.saved_job import JOB_FILE, demand_own_run
+from gradschool.saved_job import JOB_FILE, demand_allowed_run
 from gradschool.score.judge import demand_mark
 from gradschool.score.metric import BASE_FILLS, BASE_MAY_FILL
 from gradschool.score.metrics import files_of, find_metrics
@@ -86,7 +86,7 @@ def open_job(job: Job, run: Run | None = None, ladder: Sequence[Rung] = LADDER) 
     Without a run nothing is written.
     """
     if run and not run.new:
-        demand_own_run(run.folder / JOB_FILE)
+        demand_allowed_run(run.folder / JOB_FILE)
     check_job(job)
     if run:
         demand_same_inputs(run)

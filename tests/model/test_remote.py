@@ -1,5 +1,6 @@
 """The remote engine with servers on localhost that work, fail or send invalid replies."""
 
+import contextlib
 import json
 import threading
 import time
@@ -12,6 +13,7 @@ import pytest
 from gradschool.errors import ModelError, RemoteError
 from gradschool.model import chat_api
 from gradschool.model.dialect import retry_after
+from gradschool.model.received import MAX_REPLY
 from gradschool.model.remote import RemoteEngine
 from gradschool.records import Decoding, Message
 from gradschool.settings import Remote
@@ -182,6 +184,10 @@ def delta(text: str | None, end: str | None = None) -> dict[str, Any]:
     return {"choices": [{"delta": {"content": text}, "finish_reason": end}]}
 
 
+def nested(depth: int) -> Any:
+    return [nested(depth - 1)] if depth else "x"
+
+
 def test_streams_arrive_token_by_token(serve: Serve) -> None:
     said = events(delta("Ah, "), delta("é"), delta(None, "stop"), {"choices": []})
     engine = RemoteEngine(serve(server(lambda *_: said, [])), "small", QUICK)
@@ -198,6 +204,13 @@ def test_streams_arrive_token_by_token(serve: Serve) -> None:
         (events("{", done=False), "cannot be read"),
         (events({"choices": [3]}), "cannot be read"),
         (events({"error": {"message": "GPU on fire"}}), "GPU on fire"),
+        (events("[" * 900 + "]" * 900), "cannot be read"),
+        (events({"choices": [{"delta": {"content": nested(300)}}]}), "cannot be read"),
+        (events('{"usage": {"completion_tokens": 1e999}}'), "cannot be read"),
+        ((200, {"Content-Type": "text/event-stream"}, b"data: " + b"x" * MAX_REPLY), "does not end"),
+        ((200, {"Content-Type": "text/event-stream", "Content-Encoding": "gzip"}, b"x"), "compressed (gzip)"),
+        ((200, {"Content-Type": "application/json"}, b" " * (MAX_REPLY + 1)), "more was received"),
+        ((500, {}, b"x" * (MAX_REPLY + 1)), "more was received"),
     ],
 )
 def test_broken_streams_are_errors(said: Any, reason: str, serve: Serve) -> None:
@@ -205,3 +218,26 @@ def test_broken_streams_are_errors(said: Any, reason: str, serve: Serve) -> None
     with pytest.raises(RemoteError) as caught:
         list(engine.stream(ASK[0], Decoding()))
     assert reason in str(caught.value)
+
+
+def test_what_a_server_says_of_itself_is_bounded(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat_api, "ABOUT", 0.2)
+
+    class Endless(server(lambda *_: "fine", [])):  # type: ignore[misc]
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                while True:
+                    self.wfile.write(b" " * (64 if self.path == "/props" else 1 << 16))
+                    time.sleep(0.02 if self.path == "/props" else 0)
+
+    engine = RemoteEngine(serve(Endless), "small", QUICK)
+    assert engine.api.models() == [] and engine.api.at_root("/props") is None
+
+
+@pytest.mark.parametrize(
+    "date", ["Mon, 01 Jan 0001 00:00:00 -0000", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "nan"]
+)
+def test_a_date_of_another_world_is_no_time_to_wait(date: str) -> None:
+    assert not retry_after(date)

@@ -1,6 +1,7 @@
 """GGUF files as bases: the same weights and tokens as the file has, and the answers that llama.cpp gives."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from gradschool.export.gguf import About, write_gguf
 from gradschool.export.template import standalone_template
 from gradschool.model import gguf_base
 from gradschool.model.gguf_base import folder_of_gguf
+from gradschool.model.gguf_cache import is_complete
 from gradschool.model.llama_cpp import LlamaCpp
 from gradschool.model.local import LocalEngine
 from gradschool.model.opening import POCKET, base_folder, open_engine
@@ -206,3 +208,21 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
     with pytest.raises(ModelError, match="changed while it was read"):
         finish(folder_of_gguf(file))
     assert not list(own_cache.rglob("*.json"))
+
+
+@pytest.mark.parametrize("moment", ["write_weights", "demand_equal_network", "hash_files"])
+def test_a_cache_that_is_removed_during_a_conversion_is_not_taken_for_a_bad_file(
+    moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache: Path
+) -> None:
+    file = file_of(LocalEngine(POCKET, dtype=torch.float32), tmp_path / "x.gguf")
+    real = getattr(gguf_base, moment)
+
+    def removed(*arguments: Any) -> Any:
+        shutil.rmtree(own_cache)
+        return real(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gguf_base, moment, removed)
+        with pytest.raises(ResourceError, match="was removed while x was converted"):
+            finish(folder_of_gguf(file))
+    assert is_complete(finish(folder_of_gguf(file))[0])

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gradschool.records import Abstention, Answer, Report, Scored
-from gradschool.report.claims import not_proven, other_score
+from gradschool.report.claims import not_proven, other_bounds, other_score
 from gradschool.score.abstention import judge_answered
 from gradschool.score.floors import Trivial, above_floors
 from gradschool.settings import Goal
@@ -93,3 +93,11 @@ def test_the_fraction_that_is_answered_is_compared_too(path: str, value: Any, re
     assert found.verdict == "passed" and not not_proven(found, found, goal, without_floors=False)
     assert reason in not_proven(changed(found, path, value), found, goal, without_floors=False)
     assert "does not allow" in not_proven(found, found, replace_goal(goal, min_answered=None), without_floors=False)
+
+
+@pytest.mark.parametrize("forged", [{"low": 0.9, "high": 1.0}, {"low": 0.0, "high": 0.5}])
+def test_bounds_are_not_narrower_than_those_of_the_answers(forged: dict[str, float]) -> None:
+    score = judged(replace_goal(COMPARED, incumbent=None), rows(60)).score
+    assert "its bounds are" in other_bounds(replace(score, interval=replace(score.interval, **forged)), score)
+    wider = replace(score, interval=replace(score.interval, low=0.0, high=1.0))
+    assert not other_bounds(wider, score) and not other_bounds(score, score)

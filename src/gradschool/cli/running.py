@@ -62,11 +62,14 @@ def _show_rows(listed: "Sequence[RunSummary]") -> None:
     for one in listed:
         report = one.result.report if one.result else None
         score = f"{report.score.mean:.3f}\n{bounds(report.score.interval)}" if report else ""
-        rows.append((escape(one.run), escape(one.base), escape(one.rung), score, one.state))
+        state = f"{one.state}\nnot begun here" if one.recorded else one.state
+        rows.append((escape(one.run), escape(one.base), escape(one.rung), score, state))
     show_rows(out, ("run", "base", "rung", "score", "state"), rows, left=range(5))
     for one in listed:
         if one.doubt:
             say(out, f"{escape(one.run)} is not verified. {escape(one.doubt)}", style="yellow")
+        if one.recorded:
+            say(out, f"{escape(one.run)}: {one.recorded}", style="yellow")
 
 
 def _show_comparison(compared: "Comparison") -> None:

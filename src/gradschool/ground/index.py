@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn
 from pydantic import BaseModel
 
 from gradschool.data.documents import read_documents
-from gradschool.errors import DamagedError, DataError, GradschoolError, ModelError, first_line
+from gradschool.errors import DamagedError, DataError, GradschoolError, ModelError, first_line, reason_of
 from gradschool.file_names import FileName
 from gradschool.files import list_of, new_folder, read_json, read_lines, sha256, write_json, write_lines
 from gradschool.ground.copies import originals, spread
@@ -157,7 +157,7 @@ class Index:
             intact = manifest.passages_sha256 == sha256(folder / "passages.jsonl")
             passages = list_of(Passage).validate_python(read_lines(folder / "passages.jsonl"))
         except (OSError, ValueError) as error:
-            raise _damaged(folder, f"{type(error).__name__}: {error}") from error
+            raise _damaged(folder, reason_of(error)) from error
         if not intact or not (folder / TABLE_FOLDER).is_dir():
             raise _damaged(folder, "Its files do not match its manifest.")
         return cls(folder, passages, manifest)

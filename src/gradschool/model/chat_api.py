@@ -4,7 +4,6 @@ import os
 import random
 import re
 import threading
-import time
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from typing import Any
@@ -17,6 +16,7 @@ from gradschool.model.connection import proxy_errors, trusts_environment
 from gradschool.model.dialect import Dialect, Refusal, endless_reasoning, is_too_long, refusal_of, retry_after
 from gradschool.model.finish_reasons import stop_of
 from gradschool.model.log_probs import NAMED, not_reported
+from gradschool.model.received import PLAIN, blocks, whole
 from gradschool.model.reply import Reply, error_status, parse
 from gradschool.model.sse import lines_of
 from gradschool.model.streamed import StreamedAnswer, StreamError
@@ -26,7 +26,6 @@ from gradschool.settings import Remote
 RETRIED = {408, 409, 425, 429, 500, 502, 503, 504}
 FIRST_PAUSE, MAX_PAUSE = 0.5, 60.0  # seconds
 API_PATHS = re.compile(r"/(chat/completions|completions|models|responses|embeddings)$", re.IGNORECASE)
-MAX_REPLY = 8 << 20  # bytes
 ABOUT = 5.0  # seconds for what a server says about itself
 UNKNOWN_MODEL = re.compile(
     r"model\b.{0,300}(not found|n[o']t exist|unknown|no such|invalid|not available|not loaded)"
@@ -65,7 +64,7 @@ class ChatApi:
         self.model, self.settings, self.with_reasoning = model, settings, with_reasoning
         self.dialect = Dialect()
         self._key = os.environ.get(settings.api_key_env, "")
-        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+        headers = PLAIN | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
         with proxy_errors():
             # Redirects are not followed: the key is only sent to the address that the user gave.
             self._client = httpx.Client(
@@ -227,13 +226,14 @@ class ChatApi:
         try:
             with self._client.stream("POST", "chat/completions", json=body) as response:
                 if response.status_code != 200:
-                    refusal = refusal_of(response.status_code, response.read())
+                    refusal = refusal_of(response.status_code, whole(response, self.settings.timeout))
                     if other := self.after_refusal(dialect, refusal, conversation):
                         return other
                     raise self._error(self._refusal(refusal, response.headers.get("Location", "")))
                 if "text/event-stream" not in response.headers.get("Content-Type", ""):
-                    return (yield from self._unstreamed(response.read(), dialect, conversation, decoding))
-                for line in lines_of(response.iter_bytes()):
+                    content = whole(response, self.settings.timeout)
+                    return (yield from self._unstreamed(content, dialect, conversation, decoding))
+                for line in lines_of(blocks(response)):
                     if text := answer.add(line):
                         yield text
                     if answer.complete:
@@ -285,7 +285,7 @@ class ChatApi:
     def models(self) -> list[dict[str, Any]]:
         """The server's list of models; empty if it has none."""
         try:
-            data = self._client.get("models").json()["data"]
+            data = self._get("models", self.settings.timeout)["data"]
             return [model for model in data if isinstance(model, dict) and isinstance(model.get("id"), str)]
         except (httpx.HTTPError, ValueError, LookupError, TypeError):
             return []
@@ -293,15 +293,14 @@ class ChatApi:
     def at_root(self, path: str) -> Any:
         """What the server answers at a path outside its API, as JSON; None without an answer, or if that is no JSON."""
         try:
-            with self._client.stream("GET", self._client.base_url.copy_with(path=path), timeout=ABOUT) as response:
-                content = bytearray()
-                for block in response.iter_bytes():
-                    content += block
-                    if len(content) > MAX_REPLY:
-                        return None
-                return parse_json(bytes(content)) if response.status_code == 200 else None
+            return self._get(self._client.base_url.copy_with(path=path), ABOUT)
         except (httpx.HTTPError, ValueError):
             return None
+
+    def _get(self, address: httpx.URL | str, seconds: float) -> Any:
+        """What the server says about itself, as JSON; raises httpx.HTTPError, or ValueError if it is no JSON."""
+        with self._client.stream("GET", address, timeout=seconds) as response:
+            return parse_json(whole(response, seconds)) if response.status_code == 200 else None
 
     @property
     def host(self) -> str:
@@ -309,17 +308,8 @@ class ChatApi:
         return self._client.base_url.host
 
     def _send(self, body: dict[str, Any]) -> tuple[int, httpx.Headers, bytes]:
-        # The client's timeout is for each read: a server that sends a byte now and then needs a deadline for the reply.
-        deadline = time.monotonic() + self.settings.timeout
-        content = bytearray()
         with self._client.stream("POST", "chat/completions", json={"model": self.model, **body}) as response:
-            for block in response.iter_bytes():
-                content += block
-                if time.monotonic() > deadline:
-                    raise httpx.ReadTimeout("the answer took too long")
-                if len(content) > MAX_REPLY:
-                    raise httpx.ReadError(f"more than {MAX_REPLY >> 20} MB received")
-            return response.status_code, response.headers, bytes(content)
+            return response.status_code, response.headers, whole(response, self.settings.timeout)
 
     def _refusal(self, refusal: Refusal, moved: str = "") -> str:
         """The reason of a temporary refusal; raises RemoteError or QuestionFailed for a permanent one."""

@@ -1,13 +1,13 @@
 """What a model server takes in a request: fields that it refuses are left out or replaced, and this is said once."""
 
 import email.utils
-import json
 import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gradschool.files import parse_json
 from gradschool.model.chat import fold_system
 from gradschool.model.log_probs import FIELDS
 from gradschool.records import Conversation, Decoding
@@ -164,8 +164,8 @@ def refusal_of(status: int, content: bytes) -> Refusal:
     """Read the body of an error reply, whatever its form: the server's own message, in one line."""
     text = _decoded(content[:MAX_MESSAGE_BYTES])
     try:
-        error = json.loads(content)
-    except (ValueError, RecursionError):
+        error = parse_json(content)
+    except ValueError:
         return Refusal(status, _line(TAG.sub(" ", HIDDEN.sub(" ", text)) if "<" in text else text))
     messages = list(dict.fromkeys(_messages(error)))
     return Refusal(status, _line(" ".join(messages or [text])), tuple(_fields(error)))
@@ -220,8 +220,8 @@ def _nested(text: str, depth: int) -> list[str]:
     if not text.lstrip().startswith(("{", "[")) or depth >= 6:
         return []
     try:
-        return list(_messages(json.loads(text), depth + 1))
-    except (ValueError, RecursionError):
+        return list(_messages(parse_json(text), depth + 1))
+    except ValueError:
         return []
 
 
@@ -254,7 +254,7 @@ def retry_after(value: str | None) -> float | None:
         pass
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

@@ -112,25 +112,48 @@ def _convert(file: GgufFile, config: PreTrainedConfig, before: Stamps, folder: P
     record = {"sha256": folder.name, "name": file.name}
     write_json(folder / UNFINISHED, record)
     try:
-        yield Progress(f"comparing the tokenizer of {file.name} with llama.cpp", 0, 0)
-        expected = _write_tokenizer(file, folder)
-        if loads_itself(file):
-            _write_whole(file, folder)
-        else:
-            with refused_by_loader(file):
-                yield from write_weights(file, config, _format(file), folder, lambda: _is_unchanged(file, before))
-        if not _is_unchanged(file, before) or read_gguf(file.first.path) != file:
-            raise changed(file.first)
-        yield Progress(f"comparing the network of {file.name} with llama.cpp", 0, 0)
-        with refused_by_loader(file), panics_as_errors():
-            demand_equal_network(folder, file, expected)
+        with _unless_removed(folder, file):
+            yield from _fill(file, config, before, folder)
+            for path in folder.iterdir():
+                sync(path)
+            finished = record | {"weights": hash_weights(folder), "files": hash_files(folder)}
+            (folder / UNFINISHED).stat()  # the folder may have been removed, and made again by what was written last
+            write_json(folder / FILE, finished)
+            (folder / UNFINISHED).unlink()
     except ModelError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    for path in folder.iterdir():
-        sync(path)
-    write_json(folder / FILE, record | {"weights": hash_weights(folder), "files": hash_files(folder)})
-    (folder / UNFINISHED).unlink()
+
+
+def _fill(file: GgufFile, config: PreTrainedConfig, before: Stamps, folder: Path) -> Work[None]:
+    """Write tokenizer and weights, and compare both with llama.cpp."""
+    yield Progress(f"comparing the tokenizer of {file.name} with llama.cpp", 0, 0)
+    expected = _write_tokenizer(file, folder)
+    if loads_itself(file):
+        _write_whole(file, folder)
+    else:
+        with refused_by_loader(file):
+            yield from write_weights(file, config, _format(file), folder, lambda: _is_unchanged(file, before))
+    if not _is_unchanged(file, before) or read_gguf(file.first.path) != file:
+        raise changed(file.first)
+    yield Progress(f"comparing the network of {file.name} with llama.cpp", 0, 0)
+    with refused_by_loader(file), panics_as_errors():
+        demand_equal_network(folder, file, expected)
+
+
+@contextlib.contextmanager
+def _unless_removed(folder: Path, file: GgufFile) -> Iterator[None]:
+    """Errors because a folder was removed while it was filled say so: they are not those of the GGUF file."""
+    try:
+        yield
+    except (ModelError, OSError) as error:
+        if (folder / UNFINISHED).exists():
+            raise
+        raise ResourceError(
+            f"{folder} was removed while {file.name} was converted into it.",
+            "Another program, or a person, has emptied the cache.",
+            "repeat the command; the base is then converted again.",
+        ) from error
 
 
 def _demand_named(path: Path, digest: str) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 
 from gradschool.errors import ModelError, RemoteError, UsageError
+from gradschool.files import parse_json
 from gradschool.model.dialect import refusal_of
 from gradschool.model.llama_child import Settings
 from gradschool.model.remote import RemoteEngine
@@ -264,7 +265,7 @@ def event_of(line: str) -> dict[str, Any] | None:
     if data is None or data == "[DONE]":
         return None
     try:
-        event: dict[str, Any] = json.loads(data)
+        event: dict[str, Any] = parse_json(data)
         if event.get("error"):
             raise StreamError(refusal_of(200, data.encode()).message)
     except (ValueError, AttributeError) as error:

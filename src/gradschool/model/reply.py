@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gradschool.files import parse_json
 from gradschool.model.dialect import LONGEST_TOKENS, has_message, refusal_of
 from gradschool.model.finish_reasons import Stop, broken_off, refused_with, stop_of, withheld_by
 from gradschool.model.log_probs import likelihoods_in
@@ -52,8 +53,8 @@ def parse(content: bytes, with_reasoning: bool = False, unopened: bool = False) 
     `with_reasoning` leaves reasoning in the answer; `unopened` says that the model begins to reason without a tag.
     """
     try:
-        reply = json.loads(content)
-    except (ValueError, RecursionError):
+        reply = parse_json(content)
+    except ValueError:
         start = content[:60].decode(errors="replace").strip()
         kind = "a web page" if start.lower().startswith(("<!doctype", "<html")) else "text that is not JSON"
         return None, f"its reply is {kind} ({start!r})"
@@ -81,8 +82,8 @@ def parse(content: bytes, with_reasoning: bool = False, unopened: bool = False) 
 def error_status(content: bytes) -> int:
     """The status of an error that a server sends in a reply with status 200; 200 if there is none."""
     try:
-        code = json.loads(content)["error"]["code"]
-    except (ValueError, LookupError, TypeError, RecursionError):
+        code = parse_json(content)["error"]["code"]
+    except (ValueError, LookupError, TypeError):
         return 200
     return code if isinstance(code, int) and 400 <= code < 500 else 200
 

@@ -4,25 +4,41 @@ import codecs
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 
+import httpx
+
+from gradschool.model.received import MAX_REPLY
+
 ENDS = re.compile(r"\r\n|\n|\r")
 
 
 class Lines:
-    """Divides the bytes of a stream into lines; texts may contain U+2028, U+0085 and others that `splitlines` takes."""
+    """Divides the bytes of a stream into lines; texts may contain U+2028, U+0085 and others that `splitlines` takes.
+
+    Raises httpx.ReadError for a line longer than any reply.
+    """
 
     def __init__(self) -> None:
-        self._decoder, self._rest = codecs.getincrementaldecoder("utf-8")("replace"), ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._parts, self._length, self._held = list[str](), 0, ""  # of the last line, and its carriage return
 
     def add(self, block: bytes, final: bool = False) -> list[str]:
         """The lines that are complete after these bytes."""
-        text = self._rest + self._decoder.decode(block, final)
-        if text.endswith("\r") and not final:  # a line feed may follow
-            text, held = text[:-1], "\r"
-        else:
-            held = ""
-        *lines, rest = ENDS.split(text)
-        self._rest = rest + held
-        return [*lines, rest] if final and rest else lines
+        text = self._held + self._decoder.decode(block, final)
+        self._held = "\r" if text.endswith("\r") and not final else ""  # a line feed may follow
+        first, *others = ENDS.split(text.removesuffix(self._held))
+        self._parts.append(first)
+        self._length += len(first)
+        if self._length > MAX_REPLY:
+            raise httpx.ReadError("a line of its stream does not end")
+        if not others:
+            return self._taken() if final and self._length else []
+        lines, rest = [*self._taken(), *others[:-1]], others[-1]
+        self._parts, self._length = [rest], len(rest)
+        return lines + (self._taken() if final and rest else [])
+
+    def _taken(self) -> list[str]:
+        line, self._parts, self._length = "".join(self._parts), [], 0
+        return [line]
 
 
 def lines_of(blocks: Iterable[bytes]) -> Iterator[str]:

@@ -1,9 +1,9 @@
 """The events of a streamed chat completion, put together to an answer without reasoning."""
 
-import json
-
-from gradschool.model.dialect import has_message, refusal_of
+from gradschool.files import parse_json
+from gradschool.model.dialect import MAX_MESSAGE, has_message, refusal_of
 from gradschool.model.finish_reasons import broken_off, refused_with, stop_of, withheld_by
+from gradschool.model.received import MAX_REPLY
 from gradschool.model.sse import data_of
 from gradschool.reasoning import AnswerFilter, field_of, text_of
 
@@ -31,7 +31,7 @@ class StreamedAnswer:
         self.finish, self.complete, self.said, self._in_field, self._hidden = "", False, False, False, False
         self.cut, self.refusal = False, ""
         self.prompt_tokens, self.new_tokens = 0, 0
-        self._begins_unopened, self._most = begins_unopened, most
+        self._begins_unopened, self._most, self._size = begins_unopened, most, 0
         self._filter = None if with_reasoning else AnswerFilter(begins_unopened or held)
 
     @property
@@ -53,7 +53,7 @@ class StreamedAnswer:
             self.finish, self.complete = self.finish or "stop", True
             return ""
         try:
-            event = json.loads(data)
+            event = parse_json(data)
             choice = event["choices"][0] if event.get("choices") else {}  # the last event may carry the usage alone
             if event.get("error") or choice.get("error") or ("choices" not in event and has_message(event)):
                 raise StreamError(refusal_of(200, data.encode()).message, data.encode())
@@ -61,13 +61,16 @@ class StreamedAnswer:
             text, self.finish = text_of(delta.get("content")), self.finish or choice.get("finish_reason") or ""
             if broken := broken_off(self.finish):
                 raise StreamError(broken)
-            self.refusal += text_of(delta.get("refusal"))
+            self.refusal = f"{self.refusal}{text_of(delta.get('refusal'))}"[:MAX_MESSAGE]
             usage = event.get("usage") or {}
             self.prompt_tokens = int(usage.get("prompt_tokens") or self.prompt_tokens)
             self.new_tokens = int(usage.get("completion_tokens") or self.new_tokens)
             self._in_field = self._in_field or bool(field_of(delta))
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
             raise StreamError(f"an event of the stream cannot be read: {data[:80]!r}") from error
+        self._size += len(text)
+        if self._size > MAX_REPLY:
+            raise StreamError("a text that does not end")
         self.cut = stop_of(self.finish) == "length"
         return self._certain(text if self._filter is None else self._filter.add(text))
 

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from gradschool.data.proof import look_level
-from gradschool.errors import DamagedError, UsageError
+from gradschool.errors import DamagedError, UsageError, reason_of
 from gradschool.evaluate import Measure, measure_of
 from gradschool.files import is_inside, list_of, read_json, read_rows
 from gradschool.package.manifest import EVIDENCE, INCUMBENT_FILE, QUESTIONS, RESULTS_FILE, TEST_FILE, Manifest
@@ -85,5 +83,5 @@ def constant_answer(folder: Path) -> str:
 def _results(folder: Path) -> list[RungResult]:
     try:
         return list_of(RungResult).validate_python(read_json(folder / EVIDENCE / RESULTS_FILE))
-    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
-        raise DamagedError(f"The evidence in {folder} cannot be read.", str(error), "climb again.") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DamagedError(f"The evidence in {folder} cannot be read.", reason_of(error), "climb again.") from error

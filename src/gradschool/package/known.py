@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from gradschool.data.near_duplicates import alike
 from gradschool.data.normalize import normalize, normalized_question
 from gradschool.data.sketches import BITS, BYTES, Sketches, common_wording, matches, sketches
+from gradschool.errors import reason_of
 from gradschool.files import read_json, read_rows, write_json
 from gradschool.package.manifest import EVIDENCE, QUESTIONS, damaged
 from gradschool.records import Example
@@ -102,7 +103,7 @@ def _sketches_of(folder: Path) -> dict[Part, Sketches] | None:
             return None
         return {"train": _rows(content.train), "validation": _rows(content.validation)}
     except (ValueError, TypeError) as error:
-        raise damaged(path, f"It cannot be read: {error}.") from error
+        raise damaged(path, f"It cannot be read. {reason_of(error)}") from error
 
 
 def _rows(listed: Sequence[str]) -> Sketches:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import tomli_w
 from pydantic import TypeAdapter, ValidationError
 
-from gradschool.errors import DamagedError, UsageError
+from gradschool.errors import DamagedError, UsageError, reason_of
 from gradschool.file_names import FileName
 from gradschool.files import hash_tree, parse_toml, refuse_links, sha256_of, write_text
 from gradschool.model.folders import refusal
@@ -233,7 +233,7 @@ def _content(folder: Path) -> dict[str, Any]:
     try:
         content = parse_toml(path.read_bytes())
     except ValueError as error:
-        raise damaged(path, f"It cannot be read: {error}.") from error
+        raise damaged(path, f"It cannot be read. {reason_of(error)}") from error
     if content.get("format") not in READABLE:
         raise UsageError(
             f"{folder} is in format {content.get('format')!r}.",
@@ -257,7 +257,7 @@ def _parsed(folder: Path, content: Mapping[str, Any]) -> Manifest:
     try:
         manifest = _manifest.validate_python(content)
     except ValidationError as error:
-        raise damaged(folder / MANIFEST, f"It cannot be read: {error}.") from error
+        raise damaged(folder / MANIFEST, f"It cannot be read. {reason_of(error)}") from error
     return replace(manifest, in_folder=manifest.in_folder or without_place(manifest.base_model) != manifest.base_model)
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from gradschool.durable import clear_all, make_folder
-from gradschool.errors import UsageError
+from gradschool.errors import UsageError, reason_of
 from gradschool.files import disk_errors, new_path, sha256, write_text
 from gradschool.preparation import PREPARED, Preparation
 from gradschool.prepare.saved_names import SavedNames
@@ -43,7 +43,7 @@ class JobFolder:
             self._record = Preparation.read(path) or Preparation()
         except (ValueError, OSError) as error:
             raise UsageError(
-                f"{path / PREPARED} cannot be read.", str(error), "delete it, or prepare into another folder."
+                f"{path / PREPARED} cannot be read.", reason_of(error), "delete it, or prepare into another folder."
             ) from error
 
     def check(self) -> None:

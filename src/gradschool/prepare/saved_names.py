@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from gradschool.data.private import PrivateKind
-from gradschool.errors import UsageError
+from gradschool.errors import UsageError, reason_of
 from gradschool.files import read_json
 
 
@@ -53,7 +53,7 @@ class SavedNames:
             return cls.parse(read_json(path))
         except (OSError, ValueError) as error:
             fix = "restore the old file; without it, pseudonyms would change."
-            raise UsageError(f"{path} cannot be read.", f"{error}", fix) from error
+            raise UsageError(f"{path} cannot be read.", reason_of(error), fix) from error
 
     @classmethod
     def parse(cls, value: Any) -> "SavedNames":

@@ -38,7 +38,7 @@ from gradschool.records import Answer, Event, Gate, Note, Progress, Report, Step
 from gradschool.report.facts import Facts, read_facts
 from gradschool.report.losses import loss_curves
 from gradschool.report.questions import failure_examples, questions_of
-from gradschool.report.verified import doubt
+from gradschool.report.verified import as_recorded, doubt
 from gradschool.run import Run, resume_command
 from gradschool.rungs.ladder import LADDER
 from gradschool.rungs.rung import Rung
@@ -63,6 +63,7 @@ def page(run: Run, ladder: Sequence[Rung] = LADDER) -> str:
     return _template().render(
         facts=facts,
         run=run,
+        recorded=as_recorded(run),
         job=run.job.settings,
         headline=headline(facts, gates),
         package_gates=gates,

@@ -14,7 +14,7 @@ from gradschool.job import Job
 from gradschool.package.manifest import EVIDENCE, QUESTIONS, TEST_FILE
 from gradschool.records import Answer, Example, Scored
 from gradschool.report.facts import Facts
-from gradschool.saved_job import JOB_FILE, is_own_run
+from gradschool.saved_job import JOB_FILE, may_read_job
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def failure_examples(questions: Iterable[Question]) -> dict[str, str]:
 
 
 def _score_again(facts: Facts) -> _Scores:
-    job, own = facts.run.job, is_own_run(facts.run.folder / JOB_FILE)
+    job, own = facts.run.job, may_read_job(facts.run.folder / JOB_FILE)
     examples = _test_examples(job, facts, own)
     # The job that a run of others names is not read: its package has the files that score.
     folder = job.folder if own else facts.run.specialist / EVIDENCE

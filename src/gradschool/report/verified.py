@@ -1,19 +1,27 @@
 """Whether the result of a run follows from its own saved answers: anyone can write a record that says passed."""
 
-from collections.abc import Sequence
-
 from gradschool.errors import GradschoolError
 from gradschool.package.manifest import EVIDENCE, ScoreSummary
-from gradschool.records import Report, RungResult, Scored, Verdict
-from gradschool.report.claims import ROUNDING, not_proven, other_score
+from gradschool.records import Report, RungResult, Verdict
+from gradschool.report.claims import not_proven, other_bounds, other_score
 from gradschool.report.facts import Facts
 from gradschool.report.rejudged import Packaged, judged_again, saved_rows
-from gradschool.rungs.abstain import kept_of
+from gradschool.run import Run
 from gradschool.saved_job import JOB_FILE, is_own_run, read_saved_job
 from gradschool.score.floors import FLOORS
 from gradschool.score.metrics import PLAIN
 
+RECORDED = (
+    "It was not begun here: the test scores of a finished run are computed again from the answers in it. That a model "
+    "gave these answers, and all else (further metrics, validation, gates, losses, times, the scores of the nearest "
+    "training answers), is as its record says. `gradschool score` tests its specialist anew."
+)
 GOAL = ("metric", "pass_mark", "error_budget", "margin", "min_answered")  # settings of a goal that name no file
+
+
+def as_recorded(run: Run) -> str:
+    """What of a run that the user did not begin is taken as its record says; empty for the user's own."""
+    return "" if is_own_run(run.folder / JOB_FILE) else RECORDED
 
 
 def doubt(facts: Facts) -> str:
@@ -83,26 +91,25 @@ def _report(facts: Facts, rung: str, report: Report, own: bool) -> str:
         goal = facts.run.job.settings.goal
         if reason := not_proven(report, found, goal, without_floors=without_floors):
             return reason
-    return _other_rungs(facts, rung, packaged) if packaged and not own else ""
+    if packaged and not own:
+        return other_bounds(report.score, found.score) or _other_rungs(facts, rung, packaged)
+    return ""
 
 
 def _other_rungs(facts: Facts, rung: str, packaged: Packaged) -> str:
-    """Why the score of a rung that is not packaged is not that of its answers; those outside of the package are not."""
+    """Why the result of another rung is not that of its answers; empty if the package lacks their questions."""
     known = {example.id for example in packaged.examples}
     for result in facts.tested:
         answers = facts.answers.get(result.rung, {})
         if result.report is None or result.rung == rung or not (answers and answers.keys() <= known):
             continue
-        rows = _given(packaged.rows(facts, result.rung), result.report)
-        mean = sum(row.value for row in rows) / max(1, len(rows))
-        score = result.report.score
-        if len(rows) != score.examples or abs(mean - score.mean) > ROUNDING:
-            return f"the rung {result.rung} scores {score.mean:.3f} by its record, and {mean:.3f} by its answers"
+        found = judged_again(facts, result.report, packaged.rows(facts, result.rung), packaged)
+        scores = result.report.score, found.score
+        if reason := other_score(*scores) or other_bounds(*scores):
+            return f"of the rung {result.rung}, {reason}"
+        if result.passed and found.verdict != "passed":
+            return f"the rung {result.rung} passed by its record, and its answers give the verdict {found.verdict}"
     return ""
-
-
-def _given(rows: Sequence[Scored], report: Report) -> Sequence[Scored]:
-    return kept_of(rows, report.coverage.abstention if report.coverage else None)
 
 
 def _quick(facts: Facts) -> bool:

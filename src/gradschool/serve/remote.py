@@ -9,9 +9,10 @@ from typing import Any
 import httpx
 
 from gradschool.errors import RemoteError
-from gradschool.model.chat_api import MAX_REPLY, ChatApi
+from gradschool.model.chat_api import ChatApi
 from gradschool.model.connection import trusts_environment
 from gradschool.model.dialect import Dialect, Refusal, endless_reasoning, is_too_long, refusal_of
+from gradschool.model.received import MAX_REPLY
 from gradschool.model.remote import RemoteEngine
 from gradschool.model.reply import CHARACTERS_PER_TOKEN, error_status, parse
 from gradschool.model.streamed import StreamedAnswer, StreamError
@@ -66,7 +67,8 @@ class ChatExchange:
             held=otherwise is not None or not api.form_known,
             most=dialect.characters(prompt.decoding),
         )
-        self._unstreamed = ""  # the response of a server that does not stream
+        self._unstreamed: list[str] = []  # the lines of the response of a server that does not stream
+        self._left = MAX_REPLY  # characters that these may have yet
         self._instead: ChatExchange | None = None  # the request to send in place of this one
         self._finished = Finished("stop", 0, 0)
 
@@ -85,8 +87,9 @@ class ChatExchange:
     def add(self, line: str) -> str:
         """The text of the answer that is certain after this line; raises StreamError."""
         if self._unstreamed or line.lstrip().startswith("{"):
-            self._unstreamed += f"{line}\n"
-            if len(self._unstreamed) > MAX_REPLY:
+            self._unstreamed.append(line)
+            self._left -= len(line) + 1
+            if self._left < 0:
                 raise StreamError(f"more than {MAX_REPLY >> 20} MB without an answer")
             return ""
         if self._instead:
@@ -159,7 +162,7 @@ class ChatExchange:
         return rest, None
 
     def _end_unstreamed(self) -> "tuple[str, ChatExchange | None]":
-        content = self._unstreamed.encode()
+        content = "\n".join(self._unstreamed).encode()
         reply, reason = parse(content, self._api.with_reasoning, self._dialect.unopened)
         if reply is None:
             if other := self._after_error(content):

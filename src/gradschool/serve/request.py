@@ -4,7 +4,6 @@ A field that would change the answer and is not supported is an error that names
 ask for nothing are accepted in every field (fields.py).
 """
 
-import json
 import secrets
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, TypeVar
@@ -12,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from gradschool.errors import nearest
+from gradschool.files import parse_json
 from gradschool.reasoning import PARTS
 from gradschool.records import Conversation, Decoding, Message
 from gradschool.serve.fields import EMPTY, NOTHING, TRUE_BY_DEFAULT, UNSUPPORTED, WITHOUT_EFFECT, is_unsupported
@@ -218,12 +218,9 @@ def _request(body: _Body, question: Conversation, max_tokens: int | None) -> Com
 def _object(content: bytes) -> dict[str, Any]:
     """The JSON object in a body; raises HTTPError for lone surrogates too, because no tokenizer takes them."""
     try:
-        value = json.loads(content)
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        raise HTTPError(400, "The body contains half of a character (a lone surrogate).") from error
-    except (ValueError, RecursionError) as error:
-        raise HTTPError(400, f"The body is not valid JSON: {error or 'it is nested too deeply'}.") from error
+        value = parse_json(content)
+    except ValueError as error:
+        raise HTTPError(400, f"The body is not valid JSON: {error}.") from error
     if not isinstance(value, dict):
         raise HTTPError(400, "The body must be a JSON object.")
     return value

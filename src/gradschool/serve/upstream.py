@@ -11,8 +11,9 @@ from typing import Any, Protocol, TypeAlias
 import httpx
 
 from gradschool.errors import RemoteError
-from gradschool.model.dialect import TOO_LONG, refusal_of
+from gradschool.model.dialect import MAX_MESSAGE_BYTES, TOO_LONG, refusal_of
 from gradschool.model.llama_cpp import event_of
+from gradschool.model.received import PLAIN, blocks_async
 from gradschool.model.sse import lines_of_async
 from gradschool.model.streamed import StreamError
 from gradschool.records import Conversation
@@ -102,10 +103,10 @@ class UpstreamScheduler:
         try:
             async with self._client.stream("POST", exchange.path, json=exchange.body) as response:
                 if response.status_code == 200:
-                    async for line in lines_of_async(response.aiter_bytes()):
+                    async for line in lines_of_async(blocks_async(response)):
                         yield line
                     return
-                content = (await response.aread())[:4000]
+                content = await _beginning(response)
                 if (other := exchange.refused(response.status_code, content)) is None:
                     raise _error(response.status_code, content)
                 yield other
@@ -120,6 +121,16 @@ def _added(exchange: Exchange, line: str) -> str:
         return exchange.add(line)
     except StreamError as error:
         raise RemoteError(UPSTREAM_FAILED, f"It sent: {error}.") from error
+
+
+async def _beginning(response: httpx.Response) -> bytes:
+    """As much of the body of an error as is read for its message."""
+    content = bytearray()
+    async for block in blocks_async(response):
+        content += block
+        if len(content) >= MAX_MESSAGE_BYTES:
+            break
+    return bytes(content[:MAX_MESSAGE_BYTES])
 
 
 def _error(status: int, content: bytes) -> HTTPError:
@@ -150,7 +161,7 @@ class LlamaExchange:
                 counts = int(event["tokens_evaluated"]), int(event["tokens_predicted"])
                 self._finished = Finished("length" if event.get("stop_type") == "limit" else "stop", *counts)
             return str(event.get("content") or "")
-        except (ValueError, TypeError, LookupError) as error:
+        except (ValueError, TypeError, LookupError, OverflowError) as error:
             raise StreamError(f"an event that cannot be read: {line[:200]}") from error
 
     def end(self) -> tuple[str, None]:
@@ -175,6 +186,7 @@ def address_of(address: str) -> str:
 
 def client_of(address: str, key: str, timeout: float, trust_env: bool) -> httpx.AsyncClient:
     """A client without keep-alive: the server could close an idle connection just as it is used again."""
-    headers, limits = {"Authorization": f"Bearer {key}"} if key else {}, httpx.Limits(max_keepalive_connections=0)
+    headers = PLAIN | ({"Authorization": f"Bearer {key}"} if key else {})
+    limits = httpx.Limits(max_keepalive_connections=0)
     url = address_of(address)
     return httpx.AsyncClient(base_url=url, headers=headers, timeout=timeout, limits=limits, trust_env=trust_env)
