@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -161,3 +162,10 @@ def test_reading_any_text_gives_a_value_or_a_valueerror(text):
         return
     if "NaN" not in text and "Infinity" not in text:
         assert read_json(text) == expected
+
+
+def test_lists_in_lists_end():
+    began = time.process_time()
+    one, other = ([[[f"{kind}{n}{m}"] for n in range(150)] for m in range(150)] for kind in "ab")
+    assert mark(json.dumps(one), json.dumps(other)).value == 0
+    assert time.process_time() - began < 20

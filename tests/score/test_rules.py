@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gradschool.score import rules as module
+from gradschool.score import schemas
 from gradschool.score.metric import Unscorable
 from gradschool.score.rules import read_rules
 from gradschool.settings import Rule
@@ -108,7 +109,8 @@ def test_two_rules_of_one_name_are_an_issue():
 
 @pytest.mark.parametrize("rule", [("regex", r"(a|aa)+$"), ("json_schema", {"pattern": r"(a|aa)+$"})])
 def test_a_pattern_with_exponential_backtracking_times_out(rule, monkeypatch):
-    monkeypatch.setattr(module, "PATTERN_SECONDS", 0.1)
+    for one in (module, schemas):
+        monkeypatch.setattr(one, "PATTERN_SECONDS", 0.1)
     metric, issues = read_rules([Rule(name="slow", kind=rule[0], value=rule[1])], Path())
     assert issues == []
     text = "a" * 200 + "!"
@@ -122,3 +124,9 @@ def test_an_unresolvable_reference_is_unscorable():
     metric, _ = read_rules([Rule(name="r", kind="json_schema", value={"$ref": "#/$defs/none"})], Path())
     with pytest.raises(Unscorable, match="none"):
         metric("{}", example(""))
+
+
+def test_a_pattern_of_a_schema_that_is_none_is_unscorable():
+    metric, _ = read_rules([Rule(name="r", kind="json_schema", value={"pattern": "("})], Path())
+    with pytest.raises(Unscorable, match="not valid"):
+        metric('"a"', example(""))

@@ -26,7 +26,8 @@ def other_bounds(recorded: Score, found: Score) -> str:
     """Why bounds are narrower than the answers allow; those that hold for questions that were not asked are wider."""
     said, right = recorded.interval, found.interval
     if said.low > right.low + ROUNDING or said.high < right.high - ROUNDING:
-        return f"its bounds are {said.low:.3f} to {said.high:.3f}, and by its answers {right.low:.3f} to {right.high:.3f}"
+        answers = f"{right.low:.3f} to {right.high:.3f}"
+        return f"its bounds are {said.low:.3f} to {said.high:.3f}, and by its answers {answers}"
     return ""
 
 

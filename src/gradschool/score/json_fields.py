@@ -17,6 +17,7 @@ from gradschool.score.metric import MetricResult, Unscorable
 from gradschool.score.text import as_typed
 
 MAX_PAIRED = 200  # items of a list that are paired with each other
+MAX_PAIRS = 500_000  # of values in two answers; lists in lists in lists would need any number
 _FENCE = re.compile(r"```[ \t]*\w*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```", re.DOTALL)
 
 
@@ -56,34 +57,46 @@ def fields(value: Any, *, ordered: bool = False) -> Counter[Hashable]:
 def matched(one: Any, other: Any) -> int:
     """The number of fields that two JSON values share, with the items of lists paired so that it is highest."""
     try:
-        return _matched(one, other)
-    except RecursionError:
+        return _Pairing().matched(one, other)
+    except (RecursionError, TooManyPairs):
         return (fields(one) & fields(other)).total()
 
 
-def _matched(one: Any, other: Any) -> int:
-    if isinstance(one, dict) and isinstance(other, dict) and one and other:
-        return sum(_matched(one[key], other[key]) for key in one.keys() & other.keys())
-    if isinstance(one, list) and isinstance(other, list) and one and other:
-        return _paired(one, other)
-    return (fields(one) & fields(other)).total() if not _nested(one) and not _nested(other) else 0
+class TooManyPairs(Exception):
+    """Pairing the items of two lists would take too long."""
+
+
+class _Pairing:
+    """Pairs the items of lists in two values; raises TooManyPairs after `MAX_PAIRS` of them."""
+
+    def __init__(self) -> None:
+        self._left = MAX_PAIRS
+
+    def matched(self, one: Any, other: Any) -> int:
+        self._left -= 1
+        if self._left < 0:
+            raise TooManyPairs
+        if isinstance(one, dict) and isinstance(other, dict) and one and other:
+            return sum(self.matched(one[key], other[key]) for key in one.keys() & other.keys())
+        if isinstance(one, list) and isinstance(other, list) and one and other:
+            return self._paired(one, other)
+        return (fields(one) & fields(other)).total() if not _nested(one) and not _nested(other) else 0
+
+    def _paired(self, one: list[Any], other: list[Any]) -> int:
+        """The shared fields of two lists: of equal items first, then of the best pairs of the others."""
+        left, right = ([(_key(item), item) for item in items] for items in (one, other))
+        equal = Counter(key for key, _ in left) & Counter(key for key, _ in right)
+        shared = sum(sum(count for _, count in key) * number for key, number in equal.items())
+        rest = [_without(side, equal)[:MAX_PAIRED] for side in (left, right)]
+        if not all(rest):
+            return shared
+        scores = np.array([[self.matched(a, b) for b in rest[1]] for a in rest[0]])
+        rows, columns = linear_sum_assignment(scores, maximize=True)
+        return shared + int(scores[rows, columns].sum())
 
 
 def _nested(value: Any) -> bool:
     return isinstance(value, dict | list) and bool(value)
-
-
-def _paired(one: list[Any], other: list[Any]) -> int:
-    """The shared fields of two lists: of equal items first, then of the best pairs of the others."""
-    left, right = ([(_key(item), item) for item in items] for items in (one, other))
-    equal = Counter(key for key, _ in left) & Counter(key for key, _ in right)
-    shared = sum(sum(count for _, count in key) * number for key, number in equal.items())
-    rest = [_without(side, equal) for side in (left, right)]
-    if not all(rest):
-        return shared
-    scores = np.array([[_matched(a, b) for b in rest[1][:MAX_PAIRED]] for a in rest[0][:MAX_PAIRED]])
-    rows, columns = linear_sum_assignment(scores, maximize=True)
-    return shared + int(scores[rows, columns].sum())
 
 
 def _key(item: Any) -> frozenset[tuple[Hashable, int]]:

@@ -1,23 +1,19 @@
 """Rules that an answer must follow: patterns, words, lengths and JSON schemas."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import regex
-from jsonschema import ValidationError, validators
-from jsonschema.exceptions import SchemaError
-from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from gradschool.data.normalize import compose, word_count
 from gradschool.records import Example
 from gradschool.score.json_fields import read_json
 from gradschool.score.metric import Metric, MetricResult, Unscorable
+from gradschool.score.schemas import PATTERN_SECONDS, SCHEMA_SECONDS, Schema
 from gradschool.settings import Rule
 
-extend: Callable[..., Any] = validators.extend  # untyped in its stubs
-PATTERN_SECONDS = 1.0  # timeout of a pattern on one answer, in case it backtracks
 Check = Callable[[str], bool]
 
 
@@ -52,7 +48,10 @@ def _follows(name: str, check: Check, answer: str) -> float:
     try:
         return float(check(answer))
     except TimeoutError:
-        raise Unscorable(f"rule {name!r}: its pattern took over {PATTERN_SECONDS:g} s on this answer.") from None
+        limit = f"its pattern took over {PATTERN_SECONDS:g} s, or its JSON schema over {SCHEMA_SECONDS:g} s"
+        raise Unscorable(f"rule {name!r}: {limit}, on this answer.") from None
+    except regex.error as error:
+        raise Unscorable(f"rule {name!r}: a pattern of its JSON schema is not valid: {error}.") from error
     except Unresolvable as error:
         raise Unscorable(
             f"rule {name!r}: its JSON schema refers to {error.ref!r}, which it does not define."
@@ -87,22 +86,14 @@ def _schema_check(value: Any, folder: Path) -> Check:
     schema = _read_schema(folder / value) if isinstance(value, str) else value
     if not isinstance(schema, dict):
         raise ValueError("value must be a JSON schema: a table, or the name of a JSON file in the job's folder.")
-    base = validators.validator_for(schema, default=validators.Draft202012Validator)
-    try:
-        base.check_schema(schema)
-    except SchemaError as error:
-        raise ValueError(f"value is not a valid JSON schema: {error.message} (at {error.json_path}).") from error
-    outside = [ref for ref in _references(schema) if not ref.startswith("#")]
-    if outside:
-        raise ValueError(f"its JSON schema refers to {outside[0]!r}; only references inside it (#…) are followed.")
-    # An empty registry fetches nothing from the network; our own `pattern` has a timeout.
-    validator = extend(base, {"pattern": _pattern})(schema, registry=Registry())
+    checked = Schema(schema)
 
     def check(answer: str) -> bool:
         try:
-            return bool(validator.is_valid(read_json(answer)))
-        except (ValueError, RecursionError):
+            value = read_json(answer)
+        except ValueError:
             return False
+        return checked.holds(value)
 
     return check
 
@@ -114,18 +105,3 @@ def _read_schema(path: Path) -> Any:
         raise ValueError(f"the schema file {path} cannot be read ({error.strerror}).") from error
     except ValueError as error:
         raise ValueError(f"the schema file {path} is not JSON: {error}.") from error
-
-
-def _references(schema: Any) -> Iterator[str]:
-    if isinstance(schema, dict):
-        if isinstance(schema.get("$ref"), str):
-            yield schema["$ref"]
-        schema = list(schema.values())
-    if isinstance(schema, list):
-        for inner in schema:
-            yield from _references(inner)
-
-
-def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[ValidationError]:
-    if isinstance(instance, str) and not regex.search(pattern, instance, timeout=PATTERN_SECONDS):
-        yield ValidationError(f"{instance!r} does not match {pattern!r}")
