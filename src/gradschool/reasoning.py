@@ -86,11 +86,11 @@ def part(text: str) -> Parted:
         return Parted(text, "", "none")
     thoughts, start = list[str](), _words_from(text, 0)
     while found := _block_at(text, start):  # reasoning may be in several blocks
-        begin, end = found
-        thoughts.append(text[begin.end() : end.start() if end else None])
-        if end is None:
+        opened, closed = found
+        thoughts.append(text[opened.end() : closed.start() if closed else None])
+        if closed is None:
             return Parted("", "".join(thoughts), "unclosed")
-        start = _words_from(text, end.end())
+        start = _words_from(text, closed.end())
     if bare := BARE_CHANNELS.fullmatch(text, start):
         return Parted(bare["answer"].lstrip(), "".join((*thoughts, bare["reasoning"])), "closed")
     if thoughts:

@@ -22,7 +22,7 @@ UNEVALUATED, GONE_THROUGH = "unevaluatedProperties", ("patternProperties", "depe
 class Schema:
     """A JSON schema; raises ValueError for what is none, or refers to others."""
 
-    def __init__(self, schema: Mapping[str, Any]) -> None:
+    def __init__(self, schema: dict[str, Any]) -> None:
         base = validators.validator_for(schema, default=validators.Draft202012Validator)
         try:
             base.check_schema(schema)
