@@ -133,3 +133,8 @@ def test_a_pattern_of_a_schema_that_is_none_is_an_issue_or_unscorable():
     if not issues:  # valid for the library, but not for the one that searches
         with pytest.raises(Unscorable, match="not valid"):
             metric('"a"', example(""))
+
+
+def test_a_pattern_that_is_nested_too_deeply_is_an_issue():
+    _, issues = read_rules([Rule(name="r", kind="regex", value="(" * 5_000 + "a" + ")" * 5_000)], Path())
+    assert "not a valid pattern" in issues[0] and len(issues[0]) < 300

@@ -13,6 +13,7 @@ from gradschool.score.json_fields import read_json
 from gradschool.score.metric import Metric, MetricResult, Unscorable
 from gradschool.score.schemas import PATTERN_SECONDS, SCHEMA_SECONDS, Schema
 from gradschool.settings import Rule
+from gradschool.visible import shortened
 
 Check = Callable[[str], bool]
 
@@ -77,8 +78,8 @@ def _check(rule: Rule, folder: Path) -> Check:
         return lambda answer: (text in answer.casefold()) == wanted
     try:
         pattern = regex.compile(compose(value))
-    except regex.error as error:
-        raise ValueError(f"value = {value!r} is not a valid pattern: {error}.") from error
+    except (regex.error, RecursionError) as error:
+        raise ValueError(f"value = {shortened(value)!r} is not a valid pattern: {error}.") from error
     return lambda answer: (pattern.search(answer, timeout=PATTERN_SECONDS) is not None) == wanted
 
 
