@@ -242,6 +242,17 @@ def test_events_are_recorded_as_they_pass(run: Run) -> None:
     assert [line.time for line in lines] == sorted(line.time for line in lines)
 
 
+@pytest.mark.parametrize("clock", [-1e9, 0.0, 1e12])
+def test_events_can_be_read_whatever_the_clock_said(clock: float, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: clock)
+
+    def work() -> Work[None]:
+        yield Note("why")
+
+    finish(run.recorded(work()))
+    assert [line.event for line in run.events()] == [Note("why")]
+
+
 def test_events_of_other_versions_are_read_without_those_of_unknown_kinds(run: Run) -> None:
     older = {"step": 1, "steps": 2, "epoch": 0.5, "loss": math.nan, "learning_rate": 1e-3, "tokens": 10}
     for kind, rest in (("Step", older), ("Pause", {"for": 3}), ("Note", {"text": "on", "newer": True})):

@@ -24,6 +24,7 @@ EXIT_BUG = 1
 EXIT_NOT_PASSED = 3
 EXIT_INTERRUPTED = 130
 MAX_SHOWN = 300  # characters of what a library says
+MAX_CHOICES = 100  # that an error lists; a server may name any number of models
 
 
 class GradschoolError(Exception):
@@ -98,7 +99,8 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     if close:
         return f"did you mean {close[0]!r}?"
-    return "choose one of " + ", ".join(map(repr, known))
+    more = f" and {len(known) - MAX_CHOICES} more" if len(known) > MAX_CHOICES else ""
+    return "choose one of " + ", ".join(map(repr, known[:MAX_CHOICES])) + more
 
 
 def first_line(error: BaseException, max_characters: int = MAX_SHOWN) -> str:

@@ -57,7 +57,8 @@ FILES = (LOCK, *MADE_FIRST, FIT_TEXTS, "report.html")
 TEST = "-test"  # after the name of a rung: its answers to the test examples
 REOPENED = "package"  # in place of a rung: the answers of the reopened package
 KINDS = {kind.__name__: TypeAdapter(kind) for kind in get_args(Event)}  # of events, by the name they are saved under
-TIME: TypeAdapter[float] = TypeAdapter(Annotated[float, Field(ge=0, lt=253_402_300_800)])  # before the year 10000
+LAST = 253_402_300_799.0  # the last second of the year 9999
+TIME: TypeAdapter[float] = TypeAdapter(Annotated[float, Field(ge=0, le=LAST)])
 RUNS = Path("runs")  # the folder of runs that are not placed elsewhere
 MOMENT = 2.0  # seconds
 PROGRESS_EVERY = 2.0  # seconds between two recorded progress events of one step
@@ -284,7 +285,7 @@ class Run:
                     return None
                 warned.add(event.text)
             if not _too_soon(event, last):
-                line = {"time": time.time(), "event": type(event).__name__} | asdict(event)
+                line = {"time": _now(), "event": type(event).__name__} | asdict(event)
                 append_line(self.folder / EVENTS_FILE, line)
             return event
 
@@ -324,6 +325,11 @@ def allow_run(folder: Path) -> None:
 def resume_command(folder: Path) -> str:
     """The command that continues a run, as a shell takes it."""
     return f"gradschool climb --resume {shlex.quote(str(folder))}"
+
+
+def _now() -> float:
+    """The time of the system's clock, within what a run can be read with: a clock may be wrong by any amount."""
+    return min(max(0.0, time.time()), LAST)
 
 
 def _too_soon(event: Event, last: dict[str, float]) -> bool:

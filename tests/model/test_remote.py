@@ -241,3 +241,18 @@ def test_what_a_server_says_of_itself_is_bounded(serve: Serve, monkeypatch: pyte
 )
 def test_a_date_of_another_world_is_no_time_to_wait(date: str) -> None:
     assert not retry_after(date)
+
+
+def test_what_a_server_names_is_shown_shortened(serve: Serve) -> None:
+    class Names(server(lambda *_: (404, {}, b"{}"), [])):  # type: ignore[misc]
+        def do_GET(self) -> None:
+            names = [{"id": f"{number:06}"} for number in range(5_000)] + [{"id": "x" * 100_000}]
+            self.say(200, {}, json.dumps({"data": names}).encode())
+
+    with pytest.raises(RemoteError, match="and 4900 more") as caught:
+        list(RemoteEngine(serve(Names), "small", QUICK).answer(ASK[:1], Decoding()))
+    assert len(str(caught.value)) < 3_000
+    moved = server(lambda *_: (302, {"Location": "http://far.example/" + "x" * 5_000}, b""), [])
+    with pytest.raises(RemoteError, match="it has moved to http://far") as caught:
+        list(RemoteEngine(serve(moved), "small", QUICK).stream(ASK[0], Decoding()))
+    assert len(str(caught.value)) < 1_000

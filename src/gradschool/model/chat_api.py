@@ -13,7 +13,15 @@ import httpx
 from gradschool.errors import RemoteError, nearest
 from gradschool.files import parse_json
 from gradschool.model.connection import proxy_errors, trusts_environment
-from gradschool.model.dialect import Dialect, Refusal, endless_reasoning, is_too_long, refusal_of, retry_after
+from gradschool.model.dialect import (
+    MAX_MESSAGE,
+    Dialect,
+    Refusal,
+    endless_reasoning,
+    is_too_long,
+    refusal_of,
+    retry_after,
+)
 from gradschool.model.finish_reasons import stop_of
 from gradschool.model.log_probs import NAMED, not_reported
 from gradschool.model.received import PLAIN, blocks, whole
@@ -22,10 +30,12 @@ from gradschool.model.sse import lines_of
 from gradschool.model.streamed import StreamedAnswer, StreamError
 from gradschool.records import Conversation, Decoding, Failure
 from gradschool.settings import Remote
+from gradschool.visible import shortened
 
 RETRIED = {408, 409, 425, 429, 500, 502, 503, 504}
 FIRST_PAUSE, MAX_PAUSE = 0.5, 60.0  # seconds
 API_PATHS = re.compile(r"/(chat/completions|completions|models|responses|embeddings)$", re.IGNORECASE)
+MAX_NAME = 500  # characters of the name of a model
 ABOUT = 5.0  # seconds for what a server says about itself
 UNKNOWN_MODEL = re.compile(
     r"model\b.{0,300}(not found|n[o']t exist|unknown|no such|invalid|not available|not loaded)"
@@ -286,7 +296,8 @@ class ChatApi:
         """The server's list of models; empty if it has none."""
         try:
             data = self._get("models", self.settings.timeout)["data"]
-            return [model for model in data if isinstance(model, dict) and isinstance(model.get("id"), str)]
+            named = (model for model in data if isinstance(model, dict) and isinstance(model.get("id"), str))
+            return [model for model in named if len(model["id"]) <= MAX_NAME]
         except (httpx.HTTPError, ValueError, LookupError, TypeError):
             return []
 
@@ -315,7 +326,7 @@ class ChatApi:
         """The reason of a temporary refusal; raises RemoteError or QuestionFailed for a permanent one."""
         status, message = refusal.status, self._hide(refusal.message)
         if moved:  # not followed, because a key is only sent to the address that the user gave
-            message = f"it has moved to {moved}"
+            message = f"it has moved to {shortened(moved, MAX_MESSAGE)}"
         answers = f"{status}{': ' * bool(message)}{message}"
         if status in (401, 403):
             name = self.settings.api_key_env
