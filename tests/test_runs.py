@@ -206,6 +206,25 @@ def test_a_run_that_was_allowed_is_still_one_of_someone_else(two: list[Path], mo
     assert "is not compared with always answering" in summary_of(two[0]).doubt
 
 
+@pytest.mark.parametrize("floors", ["[]", '[{"kind": "nearest", "values": {}}]', "lower"])
+def test_floors_of_a_run_of_others_are_scored_again_when_it_is_resumed(
+    floors: str, two: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(Path("elsewhere").absolute()))
+    (two[0] / "done/climbed.json").unlink()
+    assert small_job.run("climb", "--resume", two[0], "--trust-run").exit_code == 0
+    (two[0] / "done/climbed.json").unlink()
+    saved = json.loads((two[0] / "done/floors.json").read_text())
+    lower = [
+        {**one, "values": dict.fromkeys(one["values"], -1e-7 if one["kind"] != "nearest" else 0.5)} for one in saved
+    ]
+    (two[0] / "done/floors.json").write_text(json.dumps(lower) if floors == "lower" else floors)
+    refused = small_job.run("climb", "--resume", two[0])
+    assert refused.exit_code == 8 and "delete done/floors.json" in refused.stderr
+    (two[0] / "done/floors.json").unlink()
+    assert small_job.run("climb", "--resume", two[0]).exit_code == 0
+
+
 def test_the_two_runs_that_are_offered_for_a_comparison_can_be_compared() -> None:
     score = Score(0.5, Interval(0.4, 0.6, 0.95), 20, 20)
     result = RungResult("base", Report("label", score, "failed", 0.8, None, cost=Cost(1, 1, 1)))

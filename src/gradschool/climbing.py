@@ -9,6 +9,7 @@ from gradschool.choose_base import choose_base
 from gradschool.data.instructions import instructions_of
 from gradschool.data.ledger import claim, settle
 from gradschool.environment import peak_memory
+from gradschool.errors import DamagedError
 from gradschool.evaluate import evaluate_until
 from gradschool.model.opening import base_folder
 from gradschool.package.base_words import advice_on_bases
@@ -22,9 +23,10 @@ from gradschool.run_keys import BASES, CLIMB, PACKAGE, Key, result_key
 from gradschool.rungs.abstain import kept_of, make_candidate
 from gradschool.rungs.ladder import LADDER
 from gradschool.rungs.rung import Candidate, Rung, RungInputs, candidate_key, on_validation
+from gradschool.saved_job import JOB_FILE, is_own_run
 from gradschool.score.abstention import judge_answered
 from gradschool.score.certain import all_of, ask_until, better_by, decide_by
-from gradschool.score.floors import FLOORS, Trivial, above_floors, find_floors
+from gradschool.score.floors import FLOORS, Trivial, above_floors, are_same, find_floors, is_of_test
 from gradschool.score.incumbent import excluded
 from gradschool.score.judge import Rival, mean
 from gradschool.score.metric import Comparing
@@ -162,13 +164,24 @@ def climb_rungs(
 def floors_of(run: Run, workspace: Workspace) -> Work[tuple[Trivial, ...]]:
     """The trivial answers to the test questions, scored once; warns if they reach the pass mark.
 
-    None for a finished climb of an earlier version, whose results had no floors.
+    None for a finished climb of an earlier version, whose results had no floors. In a run of someone else, saved ones
+    are scored again. Raises DamagedError if they are not those of this test.
     """
     if run.saved(CLIMBED):
         return run.saved(FLOORS) or ()
     data, goal = workspace.data, run.job.settings.goal
     work = partial(find_floors, data.train, data.test, workspace.measure.decides, goal.metric)
+    known = run.saved(FLOORS)
     floors = yield from run.once(FLOORS, work)
+    right = is_of_test(floors, data.test)
+    if known is not None and right and not is_own_run((run.outer or run).folder / JOB_FILE):
+        right = are_same(floors, (yield from work()))
+    if not right:
+        raise DamagedError(
+            f"The scores of trivial answers that {run.folder} has saved are not those of its test.",
+            "A specialist must be better than these.",
+            f"delete done/{FLOORS.name}.json in it; the step is then run again.",
+        )
     yield from notes_about(floors, goal.metric, goal.pass_mark)
     return floors
 

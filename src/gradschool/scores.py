@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gradschool.values import Count, Level, Real
+from gradschool.values import Count, Fraction, Level, Real
 
 Verdict = Literal["passed", "failed", "not proven"]
 
@@ -119,7 +119,7 @@ class Use:
     """How a climb uses its test set, which sets what its verdict means."""
 
     climb: Count = 1  # the number of climbs on this test set, with this one
-    budget: Real = 0.0  # this climb's part of the error probability; 0 in older runs
-    chance: Real = 0.0  # the highest probability that one of these climbs passes falsely
+    budget: Fraction = 0.0  # this climb's part of the error probability; 0 in older runs
+    chance: Fraction = 0.0  # the highest probability that one of these climbs passes falsely
     per_group: Count = 0  # the most test examples of a group; 0: all of them
     unasked: Count = 0  # questions that were not asked, because no answers to them could change the verdict

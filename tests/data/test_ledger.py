@@ -228,3 +228,14 @@ def test_a_second_climb_says_so_everywhere_and_a_fresh_test_makes_it_a_first_one
     assert fresh.exit_code == 0 and "climb on this test set" not in fresh.output, fresh.output
     splits = [set(json.loads(path.read_text())["test"]) for path in sorted((here / "runs").glob("*/done/split.json"))]
     assert splits[0] == splits[1] and not splits[0] & splits[2]
+
+
+@pytest.mark.parametrize("budget", [0.0, 0.2, 1.0])
+def test_a_run_claims_no_more_than_the_budget_of_its_job(budget: float, tmp_path: Path) -> None:
+    run = started(tmp_path / "lots-1")
+    finish(claim(run, examples(0, 50), 0.05))
+    path = run.folder / "done" / "use.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "budget": budget}))
+    with pytest.raises(DamagedError, match="is damaged") as caught:
+        finish(claim(run, examples(0, 50), 0.05))
+    assert "delete done/use.json" in caught.value.fix

@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from gradschool.errors import DataError
 from gradschool.records import Answer, Failure, Scored
 from gradschool.score.dirichlet import chance_at_most
 from gradschool.score.incumbent import against, excluded, margin_proof
@@ -138,3 +139,9 @@ def test_the_needed_score_probably_proves_the_margin() -> None:
         halves = ((own < proof.needed).astype(float) - (luck < 0.8) + 1) / 2
         passed += proven(tuple(sorted(halves)), 1)
     assert 0.7 < passed / tests < 0.95
+
+
+@pytest.mark.parametrize("theirs", [[], [Scored("other", "g", "?", "!", Answer("x"), 1.0)]])
+def test_an_incumbent_without_an_answer_is_an_error(theirs: list[Scored]) -> None:
+    with pytest.raises(DataError, match=r"no question that both .* old\.jsonl"):
+        judge(rows(right(9, 9)), GOAL, 0.95, now=("old.jsonl", theirs))

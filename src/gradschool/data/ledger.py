@@ -69,7 +69,14 @@ def _claimed(run: Run, error_budget: float) -> Use | None:
     """What a run has claimed; one that an earlier version tested, without a ledger, has the whole budget."""
     if run.saved(NAME) is None and run.results():
         return Use(budget=error_budget, chance=error_budget)
-    return run.saved(USE)
+    use = run.saved(USE)
+    if use and not 0 < use.budget <= error_budget:
+        raise DamagedError(
+            f"{run.folder} is damaged.",
+            f"It has saved an error budget of {use.budget:g}, and that of its job is {error_budget:g}.",
+            f"delete done/{USE.name}.json in it; the step is then run again.",
+        )
+    return use
 
 
 def claim(run: Run, test: Sequence[Example], error_budget: float) -> Work[Use]:

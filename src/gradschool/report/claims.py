@@ -7,10 +7,9 @@ from gradschool.data.proof import look_level
 from gradschool.package.floor_words import NAMES
 from gradschool.records import Report, Score
 from gradschool.report.rejudged import look_confidence
+from gradschool.score.floors import ROUNDING
 from gradschool.score.metric_info import metric_info
 from gradschool.settings import Goal
-
-ROUNDING = 1e-6  # of values, which JSON keeps and other machines compute slightly differently
 
 
 def other_score(recorded: Score, found: Score) -> str:

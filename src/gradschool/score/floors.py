@@ -6,6 +6,7 @@ intersection-union test; Berger 1982, "Multiparameter Hypothesis Testing and Acc
 """
 
 import itertools
+import math
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -37,6 +38,7 @@ from gradschool.score.stats import bounds, difference, more_examples
 
 T = TypeVar("T")
 Pair: TypeAlias = tuple[float, float, str]  # the values of a rung's and of a trivial answer, and their group
+ROUNDING = 1e-6  # of values, which other machines compute slightly differently
 LETTER = "x"  # in place of an empty answer, which counts as a failure
 MAX_TRAIN, MAX_CHARACTERS = 20_000, 10_000_000  # train examples among which the nearest question is searched
 CANDIDATES = 12  # texts that are tried as the constant answer: half of them frequent, the others typical
@@ -105,6 +107,22 @@ def _scored(
         )
         for kind, texts in answers.items()
         if kind != "letter" or kind in to_beat
+    )
+
+
+def is_of_test(trivial: Sequence[Trivial], test: Sequence[Example]) -> bool:
+    """Whether trivial answers are to exactly these test questions."""
+    ids = {example.id for example in test}
+    return all(one.values.keys() == ids for one in trivial)
+
+
+def are_same(trivial: Sequence[Trivial], others: Sequence[Trivial]) -> bool:
+    """Whether two times the same kinds of trivial answers have the same values, up to rounding."""
+    known = {one.kind: one for one in others}
+    return known.keys() == {one.kind for one in trivial} and all(
+        one.binding == known[one.kind].binding
+        and all(abs(value - known[one.kind].values.get(id_, math.inf)) <= ROUNDING for id_, value in one.values.items())
+        for one in trivial
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from gradschool.data.power import POWER
 from gradschool.data.proof import VALIDATION_LEVEL, min_test_examples
+from gradschool.errors import DataError
 from gradschool.records import AgainstIncumbent, Difference, Scored, Verdict
 from gradschool.score.dirichlet import chance_at_most
 from gradschool.score.stats import bounds, difference, more_examples, verdict
@@ -29,10 +30,16 @@ def against(rows: Sequence[Scored], now: Now, margin: float, level: float, low: 
     """Compare answers with those of the incumbent; questions that it did not answer are left out and counted.
 
     `level` is the confidence of each bound. `low` is the upper bound of the difference on validation if that excludes
-    the margin; then the verdict is "failed", and the test set decides nothing.
+    the margin; then the verdict is "failed", and the test set decides nothing. Raises DataError if it answered none.
     """
     name, theirs = now
     this, other, groups = _pairs(rows, theirs)
+    if not this:
+        raise DataError(
+            f"There is no question that both the specialist and the incumbent {name} answered.",
+            f"{len(rows)} of the specialist's answers and {len(theirs)} of the incumbent's are known.",
+            "compare them on the same questions.",
+        )
     mean, interval = difference(this, other, groups, level)
     found: Verdict = verdict(interval, -margin) if low is None else "failed"
     halves = [(a - b + 1) / 2 for a, b in zip(this, other, strict=True)]
