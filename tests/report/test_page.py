@@ -221,6 +221,12 @@ def test_untrusted_text_neither_runs_nor_loads_anything(made: Made) -> None:
     assert "default-src &#39;none&#39;" in text or "default-src 'none'" in text
 
 
+def test_long_answers_are_cut_off(made: Made) -> None:
+    made.answer("base", [Answer("so long " * 500_000)] * 3)
+    text = page(made.run)
+    assert len(text) < 2_000_000 and "3,950,000 more characters" in text
+
+
 def test_the_script_is_the_one_that_the_policy_allows(made: Made) -> None:
     import base64
     import hashlib

@@ -48,6 +48,7 @@ from gradschool.visible import visible
 
 MAX_QUESTIONS = 60  # questions on the page; all are counted
 CLIP = 360  # characters of a text that are shown unfolded
+LONGEST = 50_000  # characters of a text on the page
 
 
 def page(run: Run, ladder: Sequence[Rung] = LADDER) -> str:
@@ -92,6 +93,7 @@ def page(run: Run, ladder: Sequence[Rung] = LADDER) -> str:
         total=len(questions),
         note=note,
         clip=CLIP,
+        longest=LONGEST,
         rungs=", ".join(f"{rung.name} ({rung.summary})" for rung in ladder),
         doing=_doing(facts.events[-1].event) if facts.events else "",
         notes=[(recorded.time, recorded.event) for recorded in facts.events if isinstance(recorded.event, Note)],
