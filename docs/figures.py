@@ -12,7 +12,7 @@ from typing import Any
 import climb_table
 from tree import ROOT
 
-DOCS = ("performance.md", "decision.md", "metrics.md", "export.md", "bases.md")
+DOCS = ("performance.md", "decision.md", "metrics.md", "export.md", "bases.md", "serve.md")
 PAGES = [ROOT / "README.md", *(ROOT / "docs" / name for name in DOCS)]
 RESULTS = ROOT / "bench" / "results"
 BLOCK = re.compile(r"(<!-- (?!run:)(\w+):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
@@ -125,8 +125,10 @@ def memory(result: dict[str, Any]) -> str:
     rows = [
         [
             f"{point['base']}, {point['layers']} layers",
-            f"{point['at_once']} answers" if point["at_once"] else point["use"],
-            ", ".join(f"{count} × {length}" for length, count in Counter(point["rows"]).items()) or "-",
+            "answer" if point["at_once"] else point["use"],
+            f"{point['at_once']} × {point['prompt']} + {point['new']}"
+            if point["at_once"]
+            else ", ".join(f"{count} × {length}" for length, count in Counter(point["rows"]).items()),
             gigabytes(point["peak_memory"]),
             gigabytes(point["estimate"]),
             f"{point['ratio']:.0%}",
@@ -284,6 +286,36 @@ def same_file(result: dict[str, Any]) -> str:
     )
 
 
+def rounding(result: dict[str, Any]) -> str:
+    """How many answers are those of one call, and their score, for each base, number format and way of asking."""
+    bases = result["bases"]
+    ways = list(next(iter(next(iter(bases.values()))["formats"].values())))
+    rows = [
+        [
+            f"{base}, {name}",
+            *(f"{one[way]['same']} ({one[way]['score']:.3f})" for way in ways),
+        ]
+        for base, measured in bases.items()
+        for name, one in measured["formats"].items()
+    ]
+    questions = max(measured["questions"] for measured in bases.values())
+    machines = {
+        (
+            f"{measured['environment']['processor']}, "
+            f"{'bfloat16 emulated' if measured['emulated'] else 'with instructions for bfloat16'}; "
+            f"torch {measured['environment']['packages']['torch']}"
+        )
+        for measured in bases.values()
+    }
+    return "\n".join(
+        [
+            table(["", *ways], rows),
+            f"Equal answers of {questions}, and the score in brackets. {'; '.join(sorted(machines))}; "
+            "`python -m bench.rounding`.\n",
+        ]
+    )
+
+
 def of(file: str, make: Callable[[dict[str, Any]], str]) -> Callable[[], str]:
     """What shows the figures of one file of results, if they were measured."""
     path = RESULTS / f"{file}.json"
@@ -312,7 +344,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "training_float32": of("train_speed-float32", training),
     "answering": of("answer_speed", answering),
     "growth": of("growth", growth),
-    "memory": of("memory-float32", memory),
+    "memory": of("memory", memory),
+    "memory_float32": of("memory-float32", memory),
     "quality": of("same_quality", quality),
     "kills": of("kills", kills),
     "neighbour": of("neighbour", neighbour),
@@ -324,6 +357,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "abstention": of("abstention", abstention),
     "smollm2": of("example-contracts-smollm2", smollm2),
     "same_file": of("same_file", same_file),
+    "rounding": of("rounding", rounding),
 }
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from gradschool.model.kv_cache import DecodeStep, KVCache, Prefill, PrefillPrefix, grouped
 from gradschool.model.memory import PREFILL_TOKENS
 from gradschool.model.prefix import prompt_prefix
-from gradschool.model.reader import Head, Reader
+from gradschool.model.reader import CHUNK_NUMBERS, Head, Reader
 from gradschool.model.signals import Likelihood
 from gradschool.records import Decoding
 
@@ -166,12 +166,18 @@ class Batch:
         unstoppable = [i for i, row in enumerate(rows) if len(row.generated) < self.min_new_tokens]
         if unstoppable:
             logits[torch.tensor(unstoppable)[:, None], torch.tensor(sorted(self.stop_ids))] = float("-inf")
+        # What follows computes several numbers for each logit, in higher precision: of some rows at a time.
+        some = max(1, CHUNK_NUMBERS // logits.shape[1])
         if self.decoding.temperature == 0:
             chosen = logits.max(-1).indices  # argmax is slower in bfloat16
         else:
             uniforms = torch.stack([row.uniforms[len(row.generated)] for row in rows if row.uniforms is not None])
-            chosen = sample(logits.float(), uniforms.to(self.device), self.decoding)
-        return chosen.tolist(), likelihoods(logits, chosen) if self.decoding.log_probs else [None] * len(rows)
+            pairs = zip(logits.split(some), uniforms.to(self.device).split(some), strict=True)
+            chosen = torch.cat([sample(part.float(), numbers, self.decoding) for part, numbers in pairs])
+        if not self.decoding.log_probs:
+            return chosen.tolist(), [None] * len(rows)
+        parts = zip(logits.split(some), chosen.split(some), strict=True)
+        return chosen.tolist(), [likely for part, tokens in parts for likely in likelihoods(part, tokens)]
 
 
 def likelihoods(logits: Tensor, chosen: Tensor) -> list[Likelihood]:
