@@ -84,12 +84,11 @@ POINTS = (
     Point("smollm2-135m", 30, "answer", at_once=64),
     Point("phi-3.5-mini", 2, "lora", (60, 120, 120, 200)),
     Point("pocket", 6, "answer", at_once=64, new=160),
-    Point("pocket", 6, "answer", at_once=64, prompt=1024, new=16),
-    Point("smollm2-135m", 30, "answer", at_once=4, prompt=2048, new=16),
-    Point("smollm2-135m", 10, "answer", at_once=64, prompt=400, new=64),
-    Point("smollm2-135m", 10, "answer", at_once=64, new=224),
-    Point("gemma-3-270m", 6, "answer", at_once=64),
-    Point("phi-3.5-mini", 2, "answer", at_once=16, prompt=512),
+    Point("pocket", 6, "answer", at_once=16, prompt=1024, new=16),
+    Point("smollm2-135m", 4, "answer", at_once=4, prompt=2048, new=8),
+    Point("smollm2-135m", 4, "answer", at_once=64, prompt=400, new=8),
+    Point("gemma-3-270m", 6, "answer", at_once=64, prompt=32, new=4),
+    Point("phi-3.5-mini", 1, "answer", at_once=16, prompt=256, new=4),
 )
 
 

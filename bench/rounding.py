@@ -1,16 +1,17 @@
 """How many greedy answers differ from those of a test, by base and number format: asked again, in parts, and served.
 
-    python -m bench.rounding [--questions 60] [BASE …]      (default: pocket smollm2)
+    python -m bench.rounding [--questions N] [--tokens N] [--format NAME …] [BASE …]      (default: pocket smollm2)
 
 The questions are those of examples/contracts, asked with instructions and two examples, all in one call as a test asks
 them; then again, in halves, each alone, and over HTTP by concurrent clients. The scores are those of the example's
-metric. A processor without instructions for bfloat16 emulates it. Writes bench/results/rounding.json; results of bases
-that are not named stay.
+metric. A processor without instructions for bfloat16 emulates it. Writes bench/results/rounding.json; the results of
+other bases and formats stay.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +36,14 @@ RESULT = Path(__file__).parent / "results" / "rounding.json"
 CONTRACTS = Path(__file__).parents[1] / "examples" / "contracts"
 BASES = ("pocket", "smollm2")
 FORMATS = ("float32", "bfloat16")
-SHOTS, NEW_TOKENS = 2, 64
+SHOTS = 2
 
 
-def ways(base: str, name: str, job: Job, examples: Sequence[Example]) -> dict[str, dict[str, float]]:
+def ways(base: str, name: str, job: Job, examples: Sequence[Example], tokens: int) -> dict[str, dict[str, float]]:
     """For each way of asking, how many answers are the same as in one call, and the score of the answers."""
     answering = NumberFormat(name, "cpu", "asked for")  # type: ignore[arg-type]
     engine = result_of(open_engine(Settings(base_model=base), Path(), answering=answering))
-    decoding = Decoding(max_new_tokens=NEW_TOKENS)
+    decoding = Decoding(max_new_tokens=tokens)
     recipe = Recipe(job.settings.task, shots=SHOTS, examples=tuple(examples[:SHOTS]), decoding=decoding)
     specialist, asked = Specialist(engine, recipe), list(examples[SHOTS:])
     questions = [example.question for example in asked]
@@ -73,26 +74,35 @@ def ways(base: str, name: str, job: Job, examples: Sequence[Example]) -> dict[st
     return {"tested": compared(tested)} | {way: compared(answers) for way, answers in others.items()}
 
 
-def main(bases: Sequence[str], count: int) -> None:
+def main(bases: Sequence[str], formats: Sequence[str], count: int, tokens: int) -> None:
     job = read_job(CONTRACTS)
     examples = list(read_examples(job.examples, job.settings.data).examples)[: SHOTS + count]
-    known: dict[str, Any] = json.loads(RESULT.read_text()).get("bases", {}) if RESULT.exists() else {}
-    for base in bases:
-        found = {name: ways(base, name, job, examples) for name in FORMATS}
-        known[base] = {
+    rows: list[dict[str, Any]] = json.loads(RESULT.read_text()).get("rows", []) if RESULT.exists() else []
+    for base, name in product(bases, formats):
+        row = {
+            "base": base,
+            "format": name,
             "questions": len(examples) - SHOTS,
-            "formats": found,
-            "emulated": not cpu_has_bfloat16(),
+            "tokens": tokens,
+            "ways": ways(base, name, job, examples, tokens),
+            "emulated": name == "bfloat16" and not cpu_has_bfloat16(),
             "threads": torch.get_num_threads(),
             "environment": asdict(environment()),
         }
-        print(base, json.dumps(found, indent=1), flush=True)
-        write_json(RESULT, {"bases": known})
+        print(json.dumps(row | {"environment": None}), flush=True)
+        rows = sorted([one for one in rows if (one["base"], one["format"]) != (base, name)] + [row], key=_order)
+        write_json(RESULT, {"rows": rows})
+
+
+def _order(row: dict[str, Any]) -> tuple[str, int]:
+    return row["base"], FORMATS.index(row["format"])
 
 
 if __name__ == "__main__":
     parser = documented(__doc__)
     parser.add_argument("bases", metavar="BASE", nargs="*")
     parser.add_argument("--questions", type=int, default=60)
+    parser.add_argument("--tokens", type=int, default=64, help="of an answer, at most")
+    parser.add_argument("--format", choices=FORMATS, action="append")
     options = parser.parse_args()
-    main(options.bases or BASES, options.questions)
+    main(options.bases or BASES, options.format or FORMATS, options.questions, options.tokens)

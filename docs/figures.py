@@ -288,32 +288,24 @@ def same_file(result: dict[str, Any]) -> str:
 
 def rounding(result: dict[str, Any]) -> str:
     """How many answers are those of one call, and their score, for each base, number format and way of asking."""
-    bases = result["bases"]
-    ways = list(next(iter(next(iter(bases.values()))["formats"].values())))
-    rows = [
+    rows = result["rows"]
+    ways = list(rows[0]["ways"])
+    shown = [
         [
-            f"{base}, {name}",
-            *(f"{one[way]['same']} ({one[way]['score']:.3f})" for way in ways),
+            f"{one['base']}, {one['format']}",
+            f"{one['questions']} × {one['tokens']}",
+            *(f"{one['ways'][way]['same']} ({one['ways'][way]['score']:.3f})" for way in ways),
         ]
-        for base, measured in bases.items()
-        for name, one in measured["formats"].items()
+        for one in rows
     ]
-    questions = max(measured["questions"] for measured in bases.values())
-    machines = {
-        (
-            f"{measured['environment']['processor']}, "
-            f"{'bfloat16 emulated' if measured['emulated'] else 'with instructions for bfloat16'}; "
-            f"torch {measured['environment']['packages']['torch']}"
-        )
-        for measured in bases.values()
-    }
-    return "\n".join(
-        [
-            table(["", *ways], rows),
-            f"Equal answers of {questions}, and the score in brackets. {'; '.join(sorted(machines))}; "
-            "`python -m bench.rounding`.\n",
-        ]
-    )
+    machines = sorted({f"{one['format']} {_computed(one)}" for one in rows})
+    about = f"{'; '.join(machines)}; torch {rows[0]['environment']['packages']['torch']}; `python -m bench.rounding`."
+    return f"{table(['', 'questions × tokens', *ways], shown)}\n{about}\n"
+
+
+def _computed(row: dict[str, Any]) -> str:
+    how = "emulated" if row["emulated"] else "with instructions for it" if row["format"] == "bfloat16" else "computed"
+    return f"{how} on {row['environment']['processor']}"
 
 
 def of(file: str, make: Callable[[dict[str, Any]], str]) -> Callable[[], str]:

@@ -46,7 +46,7 @@ class AnsweringMemory:
             kv_cache_bytes(config, device.dtype),
             int(config.get_text_config().num_hidden_layers),
         )
-        self._output, self._logits = output.weight.numel() * size, int(output.out_features) * size
+        self._logits = int(output.out_features) * size
         self._device, self._keys = device, key_shape(config)
         self._function = partial(attend, device=torch.device(device.kind))
         # For families that cannot be counted: bytes of each token in a layer, those of its widest product.
@@ -73,8 +73,7 @@ class AnsweringMemory:
         batch = shared * self._cached + max(prefix, reading + together * self._logits, writing)
         if self._device.kind != "cpu":
             return self.base + batch
-        reordered = self._output if self._device.dtype == torch.bfloat16 else 0
-        return self.base + int(HEAP_OVERHEAD * batch) + MATMUL_BUFFERS + reordered
+        return self.base + int(HEAP_OVERHEAD * batch) + MATMUL_BUFFERS
 
     def _computed(self, what: str, rows: int, tokens: int, shared: int) -> int:
         """Bytes that a pass computes, besides the KV cache: over the prefix, over prompts, or a step with slots of so
