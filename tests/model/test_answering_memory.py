@@ -49,7 +49,8 @@ def answering(family: str, rows: int, prompt: int, new: int, shared: int) -> int
     prompts = {n: [7] * shared + [20 + n] * (prompt - shared) for n in range(rows)}
     own = [*network.parameters(), *network.buffers()]
     gc.collect()
-    with Live(own) as live:
+    live = Live(own)
+    with live:
         for _ in decode(reader, prompts, (), dict.fromkeys(prompts, new), Decoding(), slots=rows):
             pass
     return live.peak

@@ -108,7 +108,8 @@ class AnsweringMemory:
         ids = torch.zeros(1, tokens, dtype=torch.long, device=META)
         cached = chain.from_iterable((*layout.cache.rows.values(), *layout.cache.prefix.values()))
         own = (*self._network.parameters(), *self._network.buffers(), *cached)
-        with torch.inference_mode(), _Live(own) as live:
+        live = _Live(own)
+        with torch.inference_mode(), live:
             Reader(self._network, packs=True, head=None).hidden(ids, ids, layout)
         return live.peak
 

@@ -166,18 +166,18 @@ class Batch:
         unstoppable = [i for i, row in enumerate(rows) if len(row.generated) < self.min_new_tokens]
         if unstoppable:
             logits[torch.tensor(unstoppable)[:, None], torch.tensor(sorted(self.stop_ids))] = float("-inf")
-        # What follows computes several numbers for each logit, in higher precision: of some rows at a time.
-        some = max(1, CHUNK_NUMBERS // logits.shape[1])
+        # Sampling computes several numbers for each logit, in higher precision: for some rows at a time.
+        size = max(1, CHUNK_NUMBERS // logits.shape[1])
+        parts = [slice(start, start + size) for start in range(0, len(rows), size)]
         if self.decoding.temperature == 0:
             chosen = logits.max(-1).indices  # argmax is slower in bfloat16
         else:
             uniforms = torch.stack([row.uniforms[len(row.generated)] for row in rows if row.uniforms is not None])
-            pairs = zip(logits.split(some), uniforms.to(self.device).split(some), strict=True)
-            chosen = torch.cat([sample(part.float(), numbers, self.decoding) for part, numbers in pairs])
+            uniforms = uniforms.to(self.device)
+            chosen = torch.cat([sample(logits[part].float(), uniforms[part], self.decoding) for part in parts])
         if not self.decoding.log_probs:
             return chosen.tolist(), [None] * len(rows)
-        parts = zip(logits.split(some), chosen.split(some), strict=True)
-        return chosen.tolist(), [likely for part, tokens in parts for likely in likelihoods(part, tokens)]
+        return chosen.tolist(), [likely for part in parts for likely in likelihoods(logits[part], chosen[part])]
 
 
 def likelihoods(logits: Tensor, chosen: Tensor) -> list[Likelihood]:
