@@ -5,7 +5,7 @@
 The questions are those of examples/contracts, asked with instructions and two examples, all in one call as a test asks
 them; then again, in halves, each alone, and over HTTP by concurrent clients. The scores are those of the example's
 metric. A processor without instructions for bfloat16 emulates it. Writes bench/results/rounding.json; the results of
-other bases and formats stay.
+other bases and formats, and emulated ones, stay.
 """
 
 import json
@@ -90,12 +90,13 @@ def main(bases: Sequence[str], formats: Sequence[str], count: int, tokens: int) 
             "environment": asdict(environment()),
         }
         print(json.dumps(row | {"environment": None}), flush=True)
-        rows = sorted([one for one in rows if (one["base"], one["format"]) != (base, name)] + [row], key=_order)
+        rows = sorted([one for one in rows if _place(one) != _place(row)] + [row], key=_place)
         write_json(RESULT, {"rows": rows})
 
 
-def _order(row: dict[str, Any]) -> tuple[str, int]:
-    return row["base"], FORMATS.index(row["format"])
+def _place(row: dict[str, Any]) -> tuple[str, int, bool]:
+    """Identifies a row of the results, in their order: emulated and native bfloat16 are different measurements."""
+    return row["base"], FORMATS.index(row["format"]), row["emulated"]
 
 
 if __name__ == "__main__":

@@ -292,15 +292,20 @@ def rounding(result: dict[str, Any]) -> str:
     ways = list(rows[0]["ways"])
     shown = [
         [
-            f"{one['base']}, {one['format']}",
+            f"{one['base']}, {one['format']}{', emulated' if one['emulated'] else ''}",
             f"{one['questions']} × {one['tokens']}",
-            *(f"{one['ways'][way]['same']} ({one['ways'][way]['score']:.3f})" for way in ways),
+            *(_same(one["ways"][way]) for way in ways),
         ]
         for one in rows
     ]
     machines = sorted({f"{one['format']} {_computed(one)}" for one in rows})
     about = f"{'; '.join(machines)}; torch {rows[0]['environment']['packages']['torch']}; `python -m bench.rounding`."
     return f"{table(['', 'questions × tokens', *ways], shown)}\n{about}\n"
+
+
+def _same(way: dict[str, Any]) -> str:
+    """How many answers are the same, and their score, which older results lack."""
+    return f"{way['same']} ({way['score']:.3f})" if "score" in way else str(way["same"])
 
 
 def _computed(row: dict[str, Any]) -> str:
