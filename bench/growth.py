@@ -102,14 +102,16 @@ def answer(shape: str, at_once: int, count: int) -> dict[str, Any]:
     return {"new_tokens_per_second": round(said / seconds, 1), "peak_memory": peak_memory()}
 
 
-def answered(network: PreTrainedModel, at_once: int, count: int) -> tuple[int, float]:
+def answered(
+    network: PreTrainedModel, at_once: int, count: int, prompt: int = PROMPT, new: int = NEW
+) -> tuple[int, float]:
     """Answer `count` prompts, `at_once` concurrently; returns the number of new tokens and the seconds."""
     draw, reader, vocabulary = random.Random(0), reader_of(network), network.config.vocab_size
-    prompts = {n: [draw.randrange(3, vocabulary) for _ in range(PROMPT)] for n in range(count)}
+    prompts = {n: [draw.randrange(3, vocabulary) for _ in range(prompt)] for n in range(count)}
     for _ in decode(reader, {0: prompts[0]}, (), {0: 3}, Decoding()):
         pass
     began = time.perf_counter()
-    limits = dict.fromkeys(prompts, NEW)
+    limits = dict.fromkeys(prompts, new)
     said = sum(map(len, decode(reader, prompts, (), limits, Decoding(), slots=at_once)))
     return said, time.perf_counter() - began
 

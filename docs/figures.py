@@ -12,7 +12,7 @@ from typing import Any
 import climb_table
 from tree import ROOT
 
-DOCS = ("performance.md", "decision.md", "metrics.md", "export.md", "bases.md")
+DOCS = ("performance.md", "decision.md", "metrics.md", "export.md", "bases.md", "serve.md")
 PAGES = [ROOT / "README.md", *(ROOT / "docs" / name for name in DOCS)]
 RESULTS = ROOT / "bench" / "results"
 BLOCK = re.compile(r"(<!-- (?!run:)(\w+):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
@@ -125,8 +125,10 @@ def memory(result: dict[str, Any]) -> str:
     rows = [
         [
             f"{point['base']}, {point['layers']} layers",
-            f"{point['at_once']} answers" if point["at_once"] else point["use"],
-            ", ".join(f"{count} × {length}" for length, count in Counter(point["rows"]).items()) or "-",
+            "answer" if point["at_once"] else point["use"],
+            f"{point['at_once']} × {point['prompt']} + {point['new']}"
+            if point["at_once"]
+            else ", ".join(f"{count} × {length}" for length, count in Counter(point["rows"]).items()),
             gigabytes(point["peak_memory"]),
             gigabytes(point["estimate"]),
             f"{point['ratio']:.0%}",
@@ -284,6 +286,33 @@ def same_file(result: dict[str, Any]) -> str:
     )
 
 
+def rounding(result: dict[str, Any]) -> str:
+    """How many answers are those of one call, and their score, for each base, number format and way of asking."""
+    rows = result["rows"]
+    ways = list(rows[0]["ways"])
+    shown = [
+        [
+            f"{one['base']}, {one['format']}{', emulated' if one['emulated'] else ''}",
+            f"{one['questions']} × {one['tokens']}",
+            *(_same(one["ways"][way]) for way in ways),
+        ]
+        for one in rows
+    ]
+    machines = sorted({f"{one['format']} {_computed(one)}" for one in rows})
+    about = f"{'; '.join(machines)}; torch {rows[0]['environment']['packages']['torch']}; `python -m bench.rounding`."
+    return f"{table(['', 'questions × tokens', *ways], shown)}\n{about}\n"
+
+
+def _same(way: dict[str, Any]) -> str:
+    """How many answers are the same, and their score, which older results lack."""
+    return f"{way['same']} ({way['score']:.3f})" if "score" in way else str(way["same"])
+
+
+def _computed(row: dict[str, Any]) -> str:
+    how = "emulated" if row["emulated"] else "with instructions for it" if row["format"] == "bfloat16" else "computed"
+    return f"{how} on {row['environment']['processor']}"
+
+
 def of(file: str, make: Callable[[dict[str, Any]], str]) -> Callable[[], str]:
     """What shows the figures of one file of results, if they were measured."""
     path = RESULTS / f"{file}.json"
@@ -312,7 +341,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "training_float32": of("train_speed-float32", training),
     "answering": of("answer_speed", answering),
     "growth": of("growth", growth),
-    "memory": of("memory-float32", memory),
+    "memory": of("memory", memory),
+    "memory_float32": of("memory-float32", memory),
     "quality": of("same_quality", quality),
     "kills": of("kills", kills),
     "neighbour": of("neighbour", neighbour),
@@ -324,6 +354,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "abstention": of("abstention", abstention),
     "smollm2": of("example-contracts-smollm2", smollm2),
     "same_file": of("same_file", same_file),
+    "rounding": of("rounding", rounding),
 }
 
 

@@ -13,6 +13,8 @@ from gradschool.cli import app
 from gradschool.errors import ModelError
 from gradschool.estimate import CARDS, Fit, config_of, devices_for, fits_of, known_bases, parameters_of, workload_of
 from gradschool.job import read_job
+from gradschool.model import machine
+from gradschool.model.formats import Times
 from gradschool.model.memory import Device, Workload
 from gradschool.model.opening import POCKET
 
@@ -35,13 +37,13 @@ PUBLISHED = {
 @pytest.fixture(autouse=True)
 def same_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A CPU with 20 GB free, on any machine."""
-    monkeypatch.setattr(estimate, "this_machine", lambda _: Device("cpu", torch.bfloat16, 20 * 10**9))
+    monkeypatch.setattr(estimate, "this_machine", lambda *_: Device("cpu", torch.bfloat16, 20 * 10**9))
 
 
 def fits(base: str, cards: tuple[int, ...] = (), **changes: int) -> dict[str, Fit]:
     """What each use of a base needs."""
     config = config_of(base)
-    found = fits_of(config, Workload(**{"longest": 1024, **changes}), devices_for(parameters_of(config), cards))
+    found = fits_of(config, Workload(**{"longest": 1024, **changes}), devices_for(config, parameters_of(config), cards))
     return {fit.use: fit for fit in found}
 
 
@@ -54,6 +56,20 @@ def test_known_bases_have_the_parameters_that_were_published() -> None:
 def test_the_known_pocket_is_the_built_in_base() -> None:
     config = json.loads((POCKET / "config.json").read_text())
     assert {key: config[key] for key in known_bases()["pocket"]} == known_bases()["pocket"]
+
+
+@pytest.mark.parametrize("chosen", ["float32", "bfloat16"])
+def test_a_base_is_estimated_in_the_format_that_a_run_would_choose_here(
+    chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # the machine as it is
+    times = {"float32": 1.0, "bfloat16": 2.0 if chosen == "float32" else 0.1}
+    monkeypatch.setattr(machine, "times_of", lambda *_: Times(times, times))
+    monkeypatch.setattr(machine, "cpu_has_bfloat16", lambda: chosen == "float32")  # what it claims does not decide
+    monkeypatch.setattr(machine, "free_memory", lambda: 20 * 10**9)
+    monkeypatch.setattr(estimate, "choose_device", lambda: torch.device("cpu"))
+    config = config_of("smollm2-135m")
+    assert devices_for(config, parameters_of(config))[0].dtype == getattr(torch, chosen)
 
 
 def test_memory_grows_with_base_length_rank_and_method() -> None:

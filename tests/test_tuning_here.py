@@ -24,7 +24,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[in
     """A CPU with memory that a test can change."""
     free = [FREE]
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setattr(estimate, "this_machine", lambda _: Device("cpu", torch.float32, free[0]))
+    monkeypatch.setattr(estimate, "this_machine", lambda *_: Device("cpu", torch.float32, free[0]))
     monkeypatch.setattr(tuning_here, "free_memory", lambda: free[0])
     yield free
 

@@ -23,17 +23,17 @@ from gradschool.errors import ModelError, ResourceError, first_line, nearest
 from gradschool.files import read_json
 from gradschool.hub_pages import page_of
 from gradschool.job import Job
+from gradschool.model.answering_memory import AnsweringMemory
 from gradschool.model.folders import model_folder
 from gradschool.model.foreign import refuse_config
 from gradschool.model.gguf_config import config_of_gguf
 from gradschool.model.gguf_file import read_gguf
 from gradschool.model.hub import no_config_on_hub
 from gradschool.model.loading import LOAD_ERRORS
-from gradschool.model.machine import choose_device, format_for
+from gradschool.model.machine import choose_device, dtype_for
 from gradschool.model.memory import (
     ANSWERING_PROCESS_BYTES,
     CLIMBING_PROCESS_BYTES,
-    AnsweringMemory,
     Device,
     Workload,
     free_bytes,
@@ -86,12 +86,21 @@ class BaseMemory:
 
 
 def base_memory(
-    base: str, workload: Workload, cards: Sequence[int] = CARDS, methods: Sequence[Method] = METHODS
+    base: str,
+    workload: Workload,
+    cards: Sequence[int] = CARDS,
+    methods: Sequence[Method] = METHODS,
+    *,
+    timed: bool = True,
 ) -> BaseMemory:
-    """The memory that a base (a known one, a folder or a Hub id) needs, here and on GPUs with so many GB each."""
+    """The memory that a base (a known one, a folder or a Hub id) needs, here and on GPUs with so many GB each.
+
+    Where a run would time the base's layers to choose its number format, that takes some seconds, once for each base.
+    If not `timed`, the format is the one that such a processor usually computes in.
+    """
     config = config_of(base)
     parameters = parameters_of(config)
-    devices = devices_for(parameters, cards)
+    devices = devices_for(config if timed else None, parameters, cards)
     uses = fits_of(config, workload, devices, methods)
     return BaseMemory(
         base, parameters, workload, uses, tuple(one.name for one in devices), devices[0].kind, devices[0].free
@@ -112,16 +121,19 @@ def parameters_of(config: PreTrainedConfig) -> int:
     return sum(parameter.numel() for parameter in without_weights(config, torch.bfloat16).parameters())
 
 
-def devices_for(parameters: int, cards: Sequence[int] = CARDS) -> tuple[Device, ...]:
+def devices_for(config: PreTrainedConfig | None, parameters: int, cards: Sequence[int] = CARDS) -> tuple[Device, ...]:
     """This machine's device for a base of so many parameters, then GPUs with so many GB each."""
     gpus = (Device("cuda", torch.bfloat16, size * 10**9, f"{size} GB") for size in cards)
-    return (this_machine(2 * parameters), *gpus)
+    return (this_machine(config, 2 * parameters), *gpus)
 
 
-def this_machine(weights: int) -> Device:
-    """The device that gradschool would use here, with its free memory now; `weights` are bytes in bfloat16."""
+def this_machine(config: PreTrainedConfig | None, weights: int) -> Device:
+    """The device that gradschool would use here, with its free memory now; `weights` are bytes in bfloat16.
+
+    With a config, the number format is that of a run over the base.
+    """
     device = choose_device()
-    return Device(device.type, format_for(weights, device)[0], free_bytes(device))
+    return Device(device.type, dtype_for(lambda: config, weights, device)[0], free_bytes(device))
 
 
 def _training(

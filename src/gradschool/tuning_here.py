@@ -1,6 +1,7 @@
 """Whether each base on this machine can be tuned here, in how much memory and time: estimates of `fit`, remembered.
 
-An estimate imports torch and takes about a second; once it is known, a list needs neither.
+An estimate imports torch, and may time some layers of the base to know the number format that a run would choose; once
+it is known, a list needs neither.
 """
 
 from collections.abc import Sequence

@@ -8,9 +8,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
 import tiny
-from gradschool.model.decoding import decode, sample
+from gradschool.model import decoding
+from gradschool.model.decoding import Token, decode, sample
 from gradschool.model.generation import Sampler, likelihoods_of
 from gradschool.model.reader import Reader, reader_of
 from gradschool.model.threads import Threads
@@ -64,6 +66,23 @@ def test_repeating_a_step_to_time_it_changes_nothing(family: str) -> None:
     prompts = prompts_of(8, 9)
     assert together(replace(reader, threads=threads), prompts, [319]) == together(reader, prompts, [319])
     assert used == {1, 2}
+
+
+def test_tokens_are_sampled_for_some_rows_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, prompts, sizes = reader_of(tiny.network("llama")), prompts_of(5, 4), list[int]()
+    sampling = Decoding(temperature=0.9, top_p=0.9, seed=3, log_probs=True)
+
+    def answers() -> list[list[Token]]:
+        return list(decode(reader, prompts, [319], dict.fromkeys(prompts, 6), sampling, slots=5))
+
+    def recorded(logits: Tensor, *others: Any) -> Tensor:
+        sizes.append(len(logits))
+        return sample(logits, *others)
+
+    whole = answers()
+    monkeypatch.setattr(decoding, "sample", recorded)
+    monkeypatch.setattr(decoding, "CHUNK_NUMBERS", 2 * tiny.SIZES["vocab_size"])
+    assert answers() == whole and max(sizes) == 2
 
 
 @pytest.mark.parametrize("prefix", [0, 9])

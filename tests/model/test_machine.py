@@ -11,7 +11,7 @@ from gradschool.model import local, machine
 from gradschool.model.formats import Times
 from gradschool.model.local import LocalEngine
 from gradschool.model.machine import SMALL, choose_dtype, format_for, training_dtype
-from gradschool.model.memory import AnsweringMemory, Device, free_bytes, kv_cache_bytes, rows_at_once
+from gradschool.model.memory import free_bytes, kv_cache_bytes, rows_at_once
 from gradschool.records import NumberFormat
 
 CPU = torch.device("cpu")
@@ -103,17 +103,3 @@ def test_a_batch_has_as_many_rows_as_fit_into_memory(engine: LocalEngine, monkey
     assert rows_at_once(config, torch.float32, 100, CPU) == 10
     assert rows_at_once(config, torch.float32, 100_000, CPU) == 1
     assert rows_at_once(config, torch.float32, 1, CPU) == 64
-
-
-def test_answering_needs_weights_and_kv_cache(engine: LocalEngine) -> None:
-    config = engine.network.config
-    memory = AnsweringMemory(config, Device("cuda", torch.float32))
-    assert memory.base == 4 * sum(parameter.numel() for parameter in engine.network.parameters())
-    per_token, logits = kv_cache_bytes(config, torch.float32), 320 * 8
-    grown = memory.total(8, 20_000, 1) - memory.total(4, 20_000, 1)  # same size of prefill passes
-    assert grown == 4 * (20_000 * per_token + logits)
-    # A common prefix is cached once.
-    assert memory.total(8, 20_000, 1) - memory.total(8, 20_000, 1, shared=5_000) == 7 * 5_000 * per_token
-    # With long answers the peak is at their end, without a prefill pass.
-    assert memory.total(8, 100, 9_000) == memory.base + 8 * (9_100 * per_token + logits)
-    assert AnsweringMemory(config, Device("cpu", torch.float32)).total(8, 50, 50) > memory.total(8, 50, 50)

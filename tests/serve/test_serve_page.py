@@ -3,7 +3,6 @@
 import contextlib
 import inspect
 import io
-import json
 import re
 import shlex
 import shutil
@@ -99,13 +98,6 @@ def test_options_have_the_defaults_of_the_command() -> None:
     limits = Limits()
     assert defaults["--max-waiting"] == limits.waiting and defaults["--max-body"] == limits.body
     assert defaults["--timeout"] == limits.seconds and defaults["--api-key-env"] == KEY_ENV
-
-
-def test_rounding_is_as_measured() -> None:
-    result = json.loads((Path(__file__).parents[2] / "bench" / "results" / "rounding.json").read_text(encoding="utf-8"))
-    assert f"the built-in base and {result['questions']} questions" in PAGE
-    for name, same in result["same"].items():
-        assert f"| {name} | {' | '.join(str(count) for count in same.values())} |" in PAGE
 
 
 @pytest.mark.parametrize(

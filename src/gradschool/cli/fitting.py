@@ -39,7 +39,7 @@ def fit(
 
     workload = workload_of(read_job(job)) if job else Workload(tokens, 0, new_tokens, rank)
     if base is None:
-        bases = [base_memory(name, workload, cards=()) for name in known_bases()]
+        bases = [base_memory(name, workload, cards=(), timed=False) for name in known_bases()]
     else:
         named = [base] if Path(base).exists() else [name.strip() for name in base.split(",") if name.strip()]
         bases = [base_memory(name, workload) for name in named]

@@ -91,10 +91,19 @@ class Segments:
         return torch.cat([output.transpose(1, 2).flatten(0, 1) for output in outputs])[None]
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, before: int, scoring: Scoring, masks: Masks) -> Tensor:
+def attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    before: int,
+    scoring: Scoring,
+    masks: Masks,
+    device: torch.device | None = None,
+) -> Tensor:
     """Causal attention of L tokens to themselves and to the `before` tokens before them.
 
-    (n, H, L, D), (n, K, before + L, D) twice -> (n, H, L, D). `masks` caches masks.
+    (n, H, L, D), (n, K, before + L, D) twice -> (n, H, L, D). `masks` caches masks. `device` is the one whose memory is
+    counted with tensors that have no numbers.
     """
     length, seen, window = query.shape[2], key.shape[2], scoring.window
     in_window = window is None or seen <= window
@@ -107,7 +116,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, before: int, scoring: Scor
             made = masks[before, length, window] = causal_mask(before, length, window, query)
         return made
 
-    if not matmul_is_faster(query.device, length * seen) and scoring.softcap is None:
+    if not matmul_is_faster(device or query.device, length * seen) and scoring.softcap is None:
         causal = not before and in_window
         return sdpa_attention(query, key, value, None if causal else mask(), scoring, causal and length > 1)
     return matmul_attention(query, key, value, mask(), scoring)

@@ -14,7 +14,7 @@ from torch import Tensor
 from gradschool.model.kv_cache import DecodeStep, KVCache, Prefill, PrefillPrefix, grouped
 from gradschool.model.memory import PREFILL_TOKENS
 from gradschool.model.prefix import prompt_prefix
-from gradschool.model.reader import Head, Reader
+from gradschool.model.reader import CHUNK_NUMBERS, Head, Reader
 from gradschool.model.signals import Likelihood
 from gradschool.records import Decoding
 
@@ -166,12 +166,18 @@ class Batch:
         unstoppable = [i for i, row in enumerate(rows) if len(row.generated) < self.min_new_tokens]
         if unstoppable:
             logits[torch.tensor(unstoppable)[:, None], torch.tensor(sorted(self.stop_ids))] = float("-inf")
+        # Sampling computes several numbers for each logit, in higher precision: for some rows at a time.
+        size = max(1, CHUNK_NUMBERS // logits.shape[1])
+        parts = [slice(start, start + size) for start in range(0, len(rows), size)]
         if self.decoding.temperature == 0:
             chosen = logits.max(-1).indices  # argmax is slower in bfloat16
         else:
             uniforms = torch.stack([row.uniforms[len(row.generated)] for row in rows if row.uniforms is not None])
-            chosen = sample(logits.float(), uniforms.to(self.device), self.decoding)
-        return chosen.tolist(), likelihoods(logits, chosen) if self.decoding.log_probs else [None] * len(rows)
+            uniforms = uniforms.to(self.device)
+            chosen = torch.cat([sample(logits[part].float(), uniforms[part], self.decoding) for part in parts])
+        if not self.decoding.log_probs:
+            return chosen.tolist(), [None] * len(rows)
+        return chosen.tolist(), [likely for part in parts for likely in likelihoods(logits[part], chosen[part])]
 
 
 def likelihoods(logits: Tensor, chosen: Tensor) -> list[Likelihood]:

@@ -13,9 +13,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from gradschool.model.attention import Masks, Scoring, attend
+from gradschool.model.attention import Attend, Masks, Scoring, attend
 
 GROWTH = 32  # slots are enlarged by multiples of so many tokens
+
+
+def slot_tokens(tokens: int) -> int:
+    """The tokens that a slot has place for if it has to hold so many."""
+    return -(-tokens // GROWTH) * GROWTH
 
 
 @dataclass(slots=True)
@@ -32,7 +37,7 @@ class KVCache:
         held = self.rows.get(layer)
         if held is None or held[0].shape[2] < tokens:
             before = held[0].shape[2] if held else 0
-            free = like.new_zeros(self.slots, like.shape[1], -(-tokens // GROWTH) * GROWTH - before, like.shape[3])
+            free = like.new_zeros(self.slots, like.shape[1], slot_tokens(tokens) - before, like.shape[3])
             keys, values = (torch.cat([old, free], dim=2) for old in held) if held else (free, free.clone())
             held = self.rows[layer] = keys, values
         return held
@@ -49,11 +54,12 @@ class PrefillPrefix:
     """The packed row is the common prefix, which is cached."""
 
     cache: KVCache
+    function: Attend = attend
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring, layer: int) -> Tensor:
         """(1, H, P, D), (1, K, P, D) twice -> (1, P, H, D)."""
         self.cache.prefix[layer] = (key[0].contiguous(), value[0].contiguous())
-        return attend(query, key, value, 0, scoring, {}).transpose(1, 2)
+        return self.function(query, key, value, 0, scoring, {}).transpose(1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,7 @@ class Prefill:
     groups: tuple[tuple[int, int], ...]
     slots: Tensor  # (n,), in the order of the prompts
     masks: Masks = field(default_factory=dict)
+    function: Attend = attend
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, scoring: Scoring, layer: int) -> Tensor:
         """(1, H, T, D), (1, K, T, D) twice -> (1, T, H, D)."""
@@ -84,7 +91,7 @@ class Prefill:
                     for before, own in zip(prefix, (own_key, own_value), strict=True)
                 )
             before = own_key.shape[2] - length
-            outputs.append(attend(own_query, own_key, own_value, before, scoring, self.masks))
+            outputs.append(self.function(own_query, own_key, own_value, before, scoring, self.masks))
             place, row = place + count * length, row + count
         return torch.cat([output.transpose(1, 2).flatten(0, 1) for output in outputs])[None]
 

@@ -1,8 +1,8 @@
 """The device and number format for this machine, each with the reason for it."""
 
 import re
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,11 +36,21 @@ def choose_dtype(folder: Path, device: torch.device) -> tuple[torch.dtype, str]:
     the shortest format that it supports, which also takes half the memory. Float32 has to fit into memory.
     """
     stored = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    return dtype_for(partial(_config, folder), stored, device)
+
+
+def dtype_for(
+    config: Callable[[], PreTrainedConfig | None], stored: int, device: torch.device
+) -> tuple[torch.dtype, str]:
+    """The format that `choose_dtype` chooses for a base with so many bytes of weights, which need not be here.
+
+    `config` is read if its layers have to be timed; None if it cannot be.
+    """
     expected = format_for(stored, device)
     if device.type != "cpu" or stored <= SMALL or not _fits_float32(stored):
         return expected
-    config = _config(folder)
-    times = times_of(config, device, stored) if config else None
+    read = config()
+    times = times_of(read, device, stored) if read else None
     return _timed(times.answering, "an answer step") if times else expected
 
 

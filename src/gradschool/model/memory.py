@@ -1,11 +1,10 @@
-"""The memory that answering needs, from a base's config alone, and the memory that this machine has free."""
+"""The memory that this machine has free, and what takes it: the rows of a batch, and networks without their weights."""
 
 import copy
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 from transformers.initialization import no_init_weights
 
@@ -50,41 +49,18 @@ class Device:
     name: str = "here"
 
 
-class AnsweringMemory:
-    """Bytes that answering with a base needs, for any number of rows in a batch."""
-
-    def __init__(self, config: PreTrainedConfig, device: Device) -> None:
-        network, size = without_weights(config, device.dtype), device.dtype.itemsize
-        output = network.get_output_embeddings()
-        linear = (m for m in network.modules() if isinstance(m, nn.Linear) and m is not output)
-        self.base = sum(parameter.numel() for parameter in network.parameters()) * size
-        self._cached, self._device = kv_cache_bytes(config, device.dtype), device.kind
-        # Activations of one layer for each token of a prefill pass, and the logits of a row.
-        hidden = int(config.get_text_config().hidden_size)
-        self._prefill = 4 * max(layer.out_features for layer in linear) * size + 2 * hidden * 4
-        self._logits = int(output.out_features) * (size + 4)
-
-    def total(self, rows: int, prompt: int, new_tokens: int, shared: int = 0) -> int:
-        """Peak bytes with so many rows in a batch, each with a prompt and an answer of so many tokens.
-
-        All prompts begin with the same `shared` tokens, which are cached once. The peak is either while the prompts are
-        read or when all answers are complete.
-        """
-        own = prompt - shared
-        reading = (shared + rows * own) * self._cached + min(PREFILL_TOKENS, max(shared, rows * own)) * self._prefill
-        answered = (shared + rows * (own + new_tokens)) * self._cached
-        batch = max(reading, answered) + rows * self._logits
-        if self._device == "cpu":
-            return self.base + int(HEAP_OVERHEAD * batch) + MATMUL_BUFFERS
-        return self.base + batch
-
-
 def kv_cache_bytes(config: PreTrainedConfig, dtype: torch.dtype) -> int:
     """Bytes of the KV cache for each token of each row, over all layers."""
+    heads, width = key_shape(config)
+    return 2 * int(config.get_text_config().num_hidden_layers) * heads * width * dtype.itemsize
+
+
+def key_shape(config: PreTrainedConfig) -> tuple[int, int]:
+    """The number of key heads, and of numbers in each."""
     text = config.get_text_config()
     heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
     width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
-    return 2 * int(text.num_hidden_layers) * int(heads) * int(width) * dtype.itemsize
+    return int(heads), int(width)
 
 
 def rows_at_once(config: PreTrainedConfig, dtype: torch.dtype, tokens: int, device: torch.device) -> int:
