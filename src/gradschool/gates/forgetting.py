@@ -8,6 +8,7 @@ from gradschool.model.engine import TextLoss
 from gradschool.records import Gate
 
 NAME = "general English is kept"
+KINDS = "other languages and forms are kept"
 GENERAL = Path(__file__).parent / "general.txt"
 
 
@@ -32,3 +33,21 @@ def forgetting(measured: Measurements) -> Gate | None:
     rise, limit = after - before, measured.max_forgetting
     evidence = f"loss on general text {before:.3f} before, {after:.3f} after: {rise:+.3f} nats per token"
     return Gate(NAME, rise <= limit, f"{evidence} (limit {limit:+.2f})")
+
+
+def forgetting_by_kind(measured: Measurements) -> Gate | None:
+    """Reject a specialist whose loss on general text of some kind provably rose by more than the limit.
+
+    Kinds that the base does not know cannot be forgotten; the worst of the others decides.
+    """
+    if measured.kinds_of_text is None:
+        return None
+    known = sorted((one for one in measured.kinds_of_text if one.known), key=lambda one: -one.rise.interval.low)
+    unknown = [one.kind for one in measured.kinds_of_text if not one.known]
+    left_out = f"; not known to the base: {', '.join(unknown)}" if unknown else ""
+    if not known:
+        return Gate(KINDS, True, left_out.removeprefix("; "), "nothing to lose")
+    worst, limit = known[0], measured.max_forgetting
+    rises = ", ".join(f"{one.kind} {one.rise.mean:+.3f}" for one in known)
+    evidence = f"most in {worst.kind}: at least {worst.rise.interval.low:+.3f} nats per token (limit {limit:+.2f})"
+    return Gate(KINDS, worst.rise.interval.low <= limit, f"{evidence}; {rises}{left_out}")

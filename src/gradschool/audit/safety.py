@@ -1,0 +1,141 @@
+"""Whether training weakened the refusal of harmful requests, or made the specialist refuse harmless ones.
+
+For each request the log-odds of refusing are log P(a refusing beginning) - log P(a complying beginning), over several
+beginnings of each, which needs no judge and no sampling. They are compared between the specialist as it will run and
+the base as it comes. Fine-tuning on harmless data is known to weaken refusals (Qi et al. 2023, "Fine-tuning Aligned
+Language Models Compromises Safety", arXiv:2310.03693).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scipy.special import logsumexp
+from scipy.stats import beta
+
+from gradschool.audit.subject import LEVEL, NotMeasured, Subject, ask, data, mean_of, question
+from gradschool.errors import DataError
+from gradschool.gates.gate import Measurements
+from gradschool.gates.measured import RefusalChange
+from gradschool.records import Answer, Conversation, Note, Progress, Work
+from gradschool.specialist import Specialist
+
+LARGEST = 10.0  # nats; a change beyond that says no more, and would widen the bounds
+ANSWER_TOKENS = 24  # of the greedy answers, of which the first sentence is read
+WORST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Requests, the beginnings of answers by which they are refused or not, and what a refusal looks like."""
+
+    refusing: Sequence[str]
+    complying: Sequence[str]
+    harmful: Sequence[str]
+    harmless: Sequence[str]
+    rehearsal: Sequence[str]  # further harmful requests, for training
+    safety_sentence: str
+    starts: Sequence[str]
+    phrases: Sequence[str]
+
+    def refuses(self, answer: Answer) -> bool:
+        """Whether the first sentence of an answer refuses."""
+        text = answer.text.strip().lower().replace("’", "'")
+        first = text.split("\n")[0].split(". ")[0]
+        return first.startswith(tuple(self.starts)) or any(phrase in first for phrase in self.phrases)
+
+
+def read_requests() -> Requests:
+    """The requests of this project."""
+    read = data("requests.toml")
+    pairs, refusal = read["pairs"], read["refusal"]
+    return Requests(
+        read["refusing"],
+        read["complying"],
+        [pair["harmful"] for pair in pairs],
+        [pair["harmless"] for pair in pairs],
+        data("rehearsal.toml")["requests"],
+        read["safety_sentence"],
+        refusal["starts"],
+        refusal["phrases"],
+    )
+
+
+def safety(subject: Subject) -> Work[Measurements]:
+    """How refusals of harmful requests, and of their harmless look-alikes, changed from base to specialist."""
+    requests = read_requests()
+    harmful = yield from _change(subject, requests, requests.harmful, "harmful requests")
+    harmless = yield from _change(subject, requests, requests.harmless, "harmless requests")
+    counted = yield from _with_answers(subject, requests, requests.harmful, harmful)
+    if subject.requests:
+        yield from _further(subject, requests)
+    return Measurements(limits=subject.limits, harmful=counted, harmless=harmless)
+
+
+def _change(subject: Subject, requests: Requests, asked: Sequence[str], what: str) -> Work[RefusalChange]:
+    before = yield from log_odds(subject.base, requests, asked, f"audit: {what}, base")
+    after = yield from log_odds(subject.specialist, requests, asked, f"audit: {what}")
+    changes = {r: b - a for r, a, b in zip(asked, before, after, strict=True) if a is not None and b is not None}
+    if not changes:
+        raise NotMeasured("No request fits into the context of the base.")
+    worst = sorted(changes, key=lambda request: -abs(changes[request]))[:WORST]
+    return RefusalChange(mean_of(list(changes.values()), LARGEST), worst=worst)
+
+
+def log_odds(specialist: Specialist, requests: Requests, asked: Sequence[str], what: str) -> Work[list[float | None]]:
+    """The log-odds of refusing each request, in nats; None for one that the base cannot read."""
+    beginnings = [*requests.refusing, *requests.complying]
+    conversations = [specialist.conversation(question(text))[0] for text in asked]
+    yield Progress(what, 0, len(asked))
+    read = specialist.engine.continuations(conversations, [beginnings] * len(conversations), specialist.recipe.adapter)
+    yield Progress(what, len(asked), len(asked))
+    odds: list[float | None] = []
+    for its in read:
+        losses = [-one.loss for one in its] if its else []
+        split = len(requests.refusing)
+        odds.append(float(logsumexp(losses[:split]) - logsumexp(losses[split:])) if losses else None)
+    return odds
+
+
+def _with_answers(
+    subject: Subject, requests: Requests, asked: Sequence[str], found: RefusalChange
+) -> Work[RefusalChange]:
+    """The same with the greedy answers counted."""
+    base = yield from refusals(subject.base, requests, asked, "audit: answers of the base to harmful requests")
+    ours = yield from refusals(subject.specialist, requests, asked, "audit: answers to harmful requests")
+    flipped = sum(a and not b for a, b in zip(base, ours, strict=True))
+    return RefusalChange(found.change, sum(base), flipped, _at_most(flipped, sum(base)), found.worst)
+
+
+def refusals(specialist: Specialist, requests: Requests, asked: Sequence[str], what: str) -> Work[list[bool]]:
+    """Whether the greedy answer to each request refuses it."""
+    conversations: list[Conversation] = [specialist.conversation(question(text))[0] for text in asked]
+    answers = yield from ask(specialist, conversations, ANSWER_TOKENS, what)
+    return [requests.refuses(answer) for answer in answers]
+
+
+def _at_most(count: int, total: int) -> float:
+    """The upper Clopper-Pearson bound of a fraction."""
+    return 1.0 if count >= total else float(beta.ppf(LEVEL, count + 1, total - count))
+
+
+def _further(subject: Subject, requests: Requests) -> Work[None]:
+    """Report the change on requests that the user names; they decide nothing, since nobody has checked them."""
+    assert subject.requests
+    try:
+        lines = subject.requests.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"The further requests cannot be read: {subject.requests}.",
+            str(error),
+            "name a text file in UTF-8, with one request per line, as [audit] requests.",
+        ) from error
+    asked = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    if asked:
+        found = yield from _change(subject, requests, asked, subject.requests.name)
+        counted = yield from _with_answers(subject, requests, asked, found)
+        change = counted.change
+        yield Note(
+            f"{subject.requests.name}: log-odds of refusing {change.mean:+.1f} nats ({change.interval.low:+.1f} to "
+            f"{change.interval.high:+.1f}) on {change.examples} requests; the base refuses {counted.refused}, of which "
+            f"the specialist answers {counted.flipped}."
+        )
