@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gradschool.model.opening import is_hub_id
 from gradschool.package.base_words import about_bases, behind_best, size_of
@@ -26,7 +26,7 @@ from gradschool.package.verdicts import (
     verdict_sentence,
     verdict_words,
 )
-from gradschool.records import ComparedBase, Report, RungResult
+from gradschool.records import ComparedBase, Gate, Report, RungResult
 from gradschool.score.metric_info import metric_info
 from gradschool.visible import visible
 
@@ -54,38 +54,47 @@ def card(
     """
     chosen = next((r for r in results if r.rung == manifest.rung), RungResult(manifest.rung, None))
     header = yaml.safe_dump(_front_matter(manifest, chosen, shipped), sort_keys=False, allow_unicode=True, width=100)
-    text = _template().render(
-        front_matter=header,
-        manifest=manifest,
-        base=manifest.base_name,
-        rungs=results,
-        tested=[r for r in results if r.report],
-        chosen=chosen,
-        report=chosen.report,
-        sentence=verdict_sentence(chosen),
-        plain=plain_verdict(chosen),
-        confidences=confidences(results),
-        rule=rule_of,
-        differences=differences,
-        tested_on=tested_on,
-        floors=floors_in(results),
-        bases=bases,
-        about_bases=about_bases,
-        behind_best=behind_best,
-        size_of=size_of,
-        floor_name=floor_name,
-        verdict=verdict_words,
-        parts=_parts(chosen),
-        marks=marks,
-        few=FEW_EXAMPLES,
-        shipped=shipped,
-        hub=base_on_hub(manifest),
+    text = (
+        _environment()
+        .get_template("card.md.j2")
+        .render(
+            front_matter=header,
+            manifest=manifest,
+            base=manifest.base_name,
+            rungs=results,
+            tested=[r for r in results if r.report],
+            chosen=chosen,
+            report=chosen.report,
+            sentence=verdict_sentence(chosen),
+            plain=plain_verdict(chosen),
+            confidences=confidences(results),
+            rule=rule_of,
+            differences=differences,
+            tested_on=tested_on,
+            floors=floors_in(results),
+            bases=bases,
+            about_bases=about_bases,
+            behind_best=behind_best,
+            size_of=size_of,
+            floor_name=floor_name,
+            verdict=verdict_words,
+            parts=_parts(chosen),
+            marks=marks,
+            few=FEW_EXAMPLES,
+            shipped=shipped,
+            hub=base_on_hub(manifest),
+        )
     )
     return visible(re.sub(r"\n{3,}", "\n\n", text))  # parts that are left out leave empty lines
 
 
+def audit_card(name: str, base: str, gates: Sequence[Gate]) -> str:
+    """Render the gates of an audit as Markdown; `name` is that of what was audited."""
+    return visible(_environment().get_template("audit.md.j2").render(name=name, base=base, gates=gates))
+
+
 @cache
-def _template() -> Template:
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=False,  # Markdown; the filters below escape untrusted text
@@ -103,7 +112,7 @@ def _template() -> Template:
         "number": _number,
         "percent": percent,
     }
-    return environment.get_template("card.md.j2")
+    return environment
 
 
 def base_on_hub(manifest: Manifest) -> str:

@@ -12,7 +12,7 @@ from functools import cache, partial
 from operator import attrgetter
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gradschool.environment import duration
 from gradschool.gates.gate import Measurements
@@ -60,44 +60,53 @@ def page(run: Run, ladder: Sequence[Rung] = LADDER) -> str:
     questions, note = questions_of(facts)
     curves, loss_ticks, logarithmic = loss_curves(recorded.event for recorded in facts.events)
     gates, reports = package_gates(facts), [result.report for result in facts.tested if result.report]
-    return _template().render(
-        facts=facts,
-        run=run,
-        job=run.job.settings,
-        headline=headline(facts, gates),
-        package_gates=gates,
-        tested=facts.tested,
-        tested_on=tested_on,
-        confidences=confidences,
-        differences=differences,
-        floors=floors_in(facts.results),
-        about_bases=about_bases,
-        behind_best=behind_best,
-        size_of=size_of,
-        floor_name=floor_name,
-        settles=what_settles,
-        rule=rule_of,
-        withheld=partial(_withheld, {result.rung: result.report for result in facts.tested if result.report}),
-        verdict=verdict_words,
-        incumbent=incumbent,
-        resume=resume_command(run.folder),
-        curves=curves,
-        loss_ticks=loss_ticks,
-        logarithmic=logarithmic,
-        parts=list(dict.fromkeys(part for report in reports for part in report.parts)),
-        kinds=list(dict.fromkeys(kind for report in reports for kind in report.failures)),
-        reasons=failure_examples(questions),
-        questions=questions[:MAX_QUESTIONS],
-        total=len(questions),
-        note=note,
-        clip=CLIP,
-        rungs=", ".join(f"{rung.name} ({rung.summary})" for rung in ladder),
-        doing=_doing(facts.events[-1].event) if facts.events else "",
-        notes=[(recorded.time, recorded.event) for recorded in facts.events if isinstance(recorded.event, Note)],
-        settings=_settings(run.job),
-        hashes=_hashes(facts),
-        version=__version__,
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            facts=facts,
+            run=run,
+            job=run.job.settings,
+            headline=headline(facts, gates),
+            package_gates=gates,
+            tested=facts.tested,
+            tested_on=tested_on,
+            confidences=confidences,
+            differences=differences,
+            floors=floors_in(facts.results),
+            about_bases=about_bases,
+            behind_best=behind_best,
+            size_of=size_of,
+            floor_name=floor_name,
+            settles=what_settles,
+            rule=rule_of,
+            withheld=partial(_withheld, {result.rung: result.report for result in facts.tested if result.report}),
+            verdict=verdict_words,
+            incumbent=incumbent,
+            resume=resume_command(run.folder),
+            curves=curves,
+            loss_ticks=loss_ticks,
+            logarithmic=logarithmic,
+            parts=list(dict.fromkeys(part for report in reports for part in report.parts)),
+            kinds=list(dict.fromkeys(kind for report in reports for kind in report.failures)),
+            reasons=failure_examples(questions),
+            questions=questions[:MAX_QUESTIONS],
+            total=len(questions),
+            note=note,
+            clip=CLIP,
+            rungs=", ".join(f"{rung.name} ({rung.summary})" for rung in ladder),
+            doing=_doing(facts.events[-1].event) if facts.events else "",
+            notes=[(recorded.time, recorded.event) for recorded in facts.events if isinstance(recorded.event, Note)],
+            settings=_settings(run.job),
+            hashes=_hashes(facts),
+            version=__version__,
+        )
     )
+
+
+def audit_page(name: str, base: str, gates: Sequence[Gate]) -> str:
+    """Render the gates of an audit as a page; `name` is that of what was audited."""
+    return _environment().get_template("audit.html.j2").render(name=name, base=base, gates=gates)
 
 
 def headline(facts: Facts, gates: Sequence[Gate]) -> tuple[str, str, str]:
@@ -153,7 +162,7 @@ def _doing(event: Event) -> str:
 
 
 @cache
-def _template() -> Template:
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -169,7 +178,7 @@ def _template() -> Template:
         "digest": _digest,
         "clock": _clock,
     }
-    return environment.get_template("page.html.j2")
+    return environment
 
 
 def _settings(job: Job) -> list[tuple[str, str, bool]]:
