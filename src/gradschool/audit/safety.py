@@ -127,7 +127,7 @@ def _further(subject: Subject, requests: Requests) -> Work[None]:
         raise DataError(
             f"The further requests cannot be read: {subject.requests}.",
             str(error),
-            "name a text file in UTF-8, with one request per line, as [audit] requests.",
+            "name a text file in UTF-8, with one request per line, as [audit] harmful_requests.",
         ) from error
     asked = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
     if asked:

@@ -72,7 +72,7 @@ def audited(before: Untuned, state: State, inputs: RungInputs) -> Work[State]:
         rules=read_rules(rules, job.folder)[0] if rules else None,
         limits=settings.audit,
         max_forgetting=settings.tune.max_forgetting,
-        requests=job.path(settings.audit.requests) if settings.audit.requests else None,
+        requests=job.path(requests) if (requests := settings.audit.harmful_requests) else None,
     )
     gates = yield from audit(subject)
     return replace(state, gates=(*state.gates, *gates))

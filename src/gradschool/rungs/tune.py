@@ -53,7 +53,7 @@ def tune(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     before = yield from untuned(student, inputs)
     state = yield from best_state(best, before, trained, inputs)
     chosen = Chosen(state.recipe, state.gates)
-    if inputs.settings.audit.at_climb:
+    if settings.audit:
         audited = Training(best, before, train, validation, rate)
         chosen = yield from run.once(CHOSEN, partial(audited_state, audited, state, inputs))
     rows = yield from on_validation(best.engine, chosen.recipe, inputs, NAME)
