@@ -20,6 +20,9 @@ WIDTH = 28  # of the column with names
 # A sentence ends at a stop, but not at the one of "et al." or "e.g.", nor at one inside a file name.
 SENTENCE_END = re.compile(r"(?<!\bal)(?<!e\.g)(?<!i\.e)[.?!](?=\s|$)")
 OTHERS = {  # files without a docstring
+    "audit/injections.toml": "Instructions planted in documents, and ways to ask for a specialist's own instructions.",
+    "audit/pressure.toml": "What users say who push a specialist to break its guidelines.",
+    "audit/requests.toml": "Harmful requests with harmless twins, and beginnings of answers that refuse or comply.",
     "bases/pocket": "The built-in base: config, weights, tokenizer and chat template.",
     "data/private.toml": "Patterns of private data: keys, cards, phone numbers, ids, streets.",
     "gates/general.txt": "The general English text that the forgetting gate measures loss on.",
