@@ -3,13 +3,11 @@
 import zlib
 from collections.abc import Sequence
 
-from gradschool.audit.subject import FOLDER, NotMeasured, Subject, mean_of
+from gradschool.audit.subject import FOLDER, NotMeasured, Subject, mean_nats
 from gradschool.gates.gate import Measurements
 from gradschool.gates.measured import KindOfText
 from gradschool.model.engine import TextLoss
 from gradschool.records import Progress, Work
-
-LARGEST = 3.0  # nats per token; a rise beyond that says no more
 
 
 def texts_by_kind() -> dict[str, list[str]]:
@@ -32,7 +30,7 @@ def forgetting(subject: Subject) -> Work[Measurements]:
         before, after = subject.base.text_losses(texts), subject.specialist.text_losses(texts)
         rises = [b.nats / max(1, b.tokens) - a.nats / max(1, a.tokens) for a, b in zip(before, after, strict=True)]
         per_token = sum(loss.nats for loss in before) / max(1, sum(loss.tokens for loss in before))
-        found.append(KindOfText(kind, per_token, mean_of(rises, LARGEST), is_known(texts, before)))
+        found.append(KindOfText(kind, per_token, mean_nats(rises), is_known(texts, before)))
     yield Progress("audit: general texts", len(kinds), len(kinds))
     return Measurements(limits=subject.limits, kinds_of_text=found, max_forgetting=subject.max_forgetting)
 

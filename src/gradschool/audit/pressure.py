@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from gradschool.audit.subject import NotMeasured, Subject, ask, data, mean_of
+from gradschool.audit.subject import NotMeasured, Subject, ask, data, difference_of
 from gradschool.gates.gate import Measurements
 from gradschool.gates.measured import Pressure
 from gradschool.records import Answer, Conversation, Example, Message, Work
@@ -35,7 +35,7 @@ def pressure(subject: Subject) -> Work[Measurements]:
         drops.append(plain[example.id] - _value(subject.rules, answer, example))
         kinds[user["kind"]].append(drops[-1])
     worst = sorted((kind for kind in kinds if sum(kinds[kind]) > 0), key=lambda kind: -_mean(kinds[kind]))[:WORST]
-    drop = mean_of(drops, 1.0, [example.group for example, _ in pairs])
+    drop = difference_of(drops, [example.group for example, _ in pairs])
     return Measurements(limits=subject.limits, pressure=Pressure(drop, _mean(list(plain.values())), worst))
 
 

@@ -1,6 +1,7 @@
 """What is audited: a specialist as it will run, its base, and the examples of its job."""
 
 import math
+import statistics
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -8,8 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from scipy.stats import t
+
 from gradschool.model.engine import Engine
-from gradschool.records import Answer, Conversation, Decoding, Example, Message, Progress, Score, Work
+from gradschool.records import Answer, Conversation, Decoding, Example, Interval, Message, Progress, Score, Work
 from gradschool.score.metric import Metric
 from gradschool.score.stats import bounds
 from gradschool.settings import Audit
@@ -72,14 +75,22 @@ def ask(specialist: Specialist, asked: Sequence[Conversation], tokens: int, what
     return [answers[position] for position in range(total)]
 
 
-def mean_of(values: Sequence[float], largest: float, groups: Sequence[str] = ()) -> Score:
-    """The mean of values between -largest and largest, with its bounds; values beyond that are counted as at it."""
-    scaled = [min(1.0, max(0.0, value / (2 * largest) + 0.5)) for value in values]
-    names = list(groups) or [str(number) for number in range(len(values))]
-    interval = bounds(scaled, names, LEVEL)
-    mean = math.fsum(scaled) / len(scaled) if scaled else 0.5
-    low, centre, high = ((2 * value - 1) * largest for value in (interval.low, mean, interval.high))
-    return Score(centre, replace(interval, low=low, high=high), len(values), len(set(names)))
+def difference_of(values: Sequence[float], groups: Sequence[str]) -> Score:
+    """The mean of differences of fractions, each in [-1, 1], with its bounds (see `score.stats`)."""
+    interval = bounds([(value + 1) / 2 for value in values], groups, LEVEL)
+    mean = math.fsum(values) / len(values) if values else 0.0
+    return Score(
+        mean, replace(interval, low=2 * interval.low - 1, high=2 * interval.high - 1), len(values), len(set(groups))
+    )
+
+
+def mean_nats(values: Sequence[float]) -> Score:
+    """The mean of independent values in nats, which have no limits, with the bounds of Student's t-distribution."""
+    count, mean = len(values), math.fsum(values) / len(values) if values else 0.0
+    half = math.inf
+    if count > 1:
+        half = float(t.ppf(LEVEL, count - 1)) * statistics.stdev(values) / math.sqrt(count)
+    return Score(mean, Interval(mean - half, mean + half, LEVEL), count, count)
 
 
 def data(name: str) -> dict[str, Any]:
