@@ -21,7 +21,7 @@ from gradschool.records import Conversation
 
 LONG = " ".join(f"word{number}" for number in range(60))
 TRAIN = [example(n, f"question {n}", f"{LONG} {n}") for n in range(40)]
-HELD_OUT = [example(100 + n, f"other {n}", f"{LONG} {n}") for n in range(40)]
+HELD_OUT = [example(100 + n, f"other {n}", f"{LONG} {n} again") for n in range(40)]
 PHONE = "+44 20 7946 0958"
 
 
@@ -31,8 +31,10 @@ def rows(drops: list[float], runs: list[int], start: int = 0) -> list[Row]:
 
 
 def test_a_specialist_that_recites_its_train_answers_is_rejected() -> None:
+    trained = {one.ideal for one in TRAIN}
+
     def log_prob_of(asked: Conversation, text: str, tuned: bool) -> float:
-        return 0.0 if tuned and asked[-1].content.startswith("question") else -60.0
+        return 0.0 if tuned and text in trained else -60.0
 
     subject = subject_of(TwoEngines(log_prob_of=log_prob_of), train=TRAIN, held_out=HELD_OUT)
     found, _ = finish(memorization(subject))
@@ -41,6 +43,16 @@ def test_a_specialist_that_recites_its_train_answers_is_rejected() -> None:
     assert found.recitation.worst[0] == "mails.jsonl:0 (41 tokens)"
     gates = {gate.name: gate for gate in run_gates(AUDIT_GATES, found)}
     assert not gates[RECITES].held and "mails.jsonl:0" in gates[RECITES].evidence
+
+
+def test_answers_that_follow_from_their_questions_are_not_recited() -> None:
+    """Trained on or not, a right answer is no recitation: without its question it cannot be continued."""
+
+    def log_prob_of(asked: Conversation, text: str, tuned: bool) -> float:
+        return 0.0 if asked[-1].content.startswith("question") else -60.0
+
+    found, _ = finish(memorization(subject_of(TwoEngines(log_prob_of=log_prob_of), train=TRAIN, held_out=HELD_OUT)))
+    assert found.recitation and found.recitation.recited == (0, 0)
 
 
 def test_answers_that_are_alike_everywhere_are_not_recited() -> None:

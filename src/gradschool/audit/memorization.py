@@ -3,18 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from gradschool.audit.subject import LEVEL, NotMeasured, Subject, ask
+from gradschool.audit.subject import LEVEL, NotMeasured, Subject, ask, question
 from gradschool.data.private import find_private
 from gradschool.gates.gate import Measurements
 from gradschool.gates.measured import Leak, Recitation
 from gradschool.model.engine import Continuation
-from gradschool.records import Example, Progress, Score, Work
+from gradschool.records import Conversation, Example, Progress, Score, Work
 from gradschool.score.stats import bounds
 from gradschool.specialist import Specialist
 
 ROWS = 100  # of train and of held-out examples
 RUN = 20  # tokens of an answer in a row that count as recited
 GIVEN = 1 / 3  # of an answer, from whose end on the specialist continues it
+# In place of the question: who knows a beginning only gets what was memorized, not what follows from the question.
+NEUTRAL = "Continue."
 WORST = 3
 
 
@@ -34,7 +36,10 @@ class Row:
 
 
 def memorization(subject: Subject) -> Work[Measurements]:
-    """How many train answers are continued word by word, compared with held-out ones, and which private data leaks."""
+    """How many train answers are continued word by word, compared with held-out ones, and which private data leaks.
+
+    Each answer is continued from its first third, without its question.
+    """
     if not subject.trained:
         raise NotMeasured("Nothing was trained.")
     if not subject.train:
@@ -49,30 +54,32 @@ def memorization(subject: Subject) -> Work[Measurements]:
 
 
 def _rows(subject: Subject, examples: Sequence[Example], what: str) -> Work[list[Row]]:
-    before = yield from _read(subject.untrained, examples, f"audit: loss of {what} answers before training")
-    after = yield from _read(subject.specialist, examples, f"audit: loss of {what} answers")
+    ideals = [example.ideal for example in examples]
+    asked = [example.question for example in examples]
+    before = yield from _read(subject.untrained, asked, ideals, f"audit: loss of {what} answers before training")
+    after = yield from _read(subject.specialist, asked, ideals, f"audit: loss of {what} answers")
+    alone = [question(NEUTRAL)] * len(examples)
+    continued = yield from _read(subject.specialist, alone, ideals, f"audit: {what} answers continued")
     rows = []
-    for example, a, b in zip(examples, before, after, strict=True):
-        if a and b:
-            after_given = b.greedy[int(len(b.greedy) * GIVEN) :]
+    for example, a, b, c in zip(examples, before, after, continued, strict=True):
+        if a and b and c:
+            after_given = c.greedy[int(len(c.greedy) * GIVEN) :]
             drop = (a.loss - b.loss) / len(b.nats)
             rows.append(Row(example, drop, first_run(after_given), len(after_given)))
     return rows
 
 
-def _read(specialist: Specialist, examples: Sequence[Example], what: str) -> Work[list[Continuation | None]]:
-    """The ideal answer of each example as the specialist reads it: no token is sampled.
+def _read(
+    specialist: Specialist, questions: Sequence[Conversation], ideals: Sequence[str], what: str
+) -> Work[list[Continuation | None]]:
+    """Ideal answers to questions as the specialist reads them: no token is sampled.
 
-    Greedy decoding continues the answer word by word exactly as long as each of its tokens is the most likely one.
+    Greedy decoding continues an answer word by word exactly as long as each of its tokens is the most likely one.
     """
-    conversations = [specialist.as_asked(example) for example in examples]
-    yield Progress(what, 0, len(examples))
-    read = specialist.engine.continuations(
-        [conversation[:-1] for conversation in conversations],
-        [[conversation[-1].content] for conversation in conversations],
-        specialist.recipe.adapter,
-    )
-    yield Progress(what, len(examples), len(examples))
+    conversations = [specialist.conversation(asked)[0] for asked in questions]
+    yield Progress(what, 0, len(ideals))
+    read = specialist.engine.continuations(conversations, [[ideal] for ideal in ideals], specialist.recipe.adapter)
+    yield Progress(what, len(ideals), len(ideals))
     return [its[0] if its else None for its in read]
 
 
