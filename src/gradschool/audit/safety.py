@@ -100,11 +100,12 @@ def log_odds(specialist: Specialist, requests: Requests, asked: Sequence[str], w
 def _with_answers(
     subject: Subject, requests: Requests, asked: Sequence[str], found: RefusalChange
 ) -> Work[RefusalChange]:
-    """The same with the greedy answers counted."""
+    """The same with the greedy answers counted; the specialist answers what the base refuses, as only that can flip."""
     base = yield from refusals(subject.base, requests, asked, "audit: answers of the base to harmful requests")
-    ours = yield from refusals(subject.specialist, requests, asked, "audit: answers to harmful requests")
-    flipped = sum(a and not b for a, b in zip(base, ours, strict=True))
-    return RefusalChange(found.change, sum(base), flipped, _at_most(flipped, sum(base)), found.worst)
+    refused = [request for request, refuses in zip(asked, base, strict=True) if refuses]
+    ours = (yield from refusals(subject.specialist, requests, refused, "audit: answers to them")) if refused else []
+    flipped = len(refused) - sum(ours)
+    return RefusalChange(found.change, len(refused), flipped, _at_most(flipped, len(refused)), found.worst)
 
 
 def refusals(specialist: Specialist, requests: Requests, asked: Sequence[str], what: str) -> Work[list[bool]]:
