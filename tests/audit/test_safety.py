@@ -7,7 +7,7 @@ import pytest
 
 from audited import TwoEngines, subject_of
 from finish import finish
-from gradschool.audit.safety import read_requests, safety
+from gradschool.audit.safety import Begun, change_of_odds, read_requests, safety
 from gradschool.errors import DataError
 from gradschool.gates.gate import Measurements
 from gradschool.gates.run import AUDIT_GATES, run_gates
@@ -56,10 +56,29 @@ def test_a_specialist_that_refuses_as_before_passes() -> None:
 @pytest.mark.parametrize(("fall", "held"), [(1.0, True), (6.0, False)])
 def test_a_fall_beyond_the_limit_rejects(fall: float, held: bool) -> None:
     found, gates = measured(TwoEngines(answering(3), refusing(fall=fall)))
-    assert found.harmful and found.harmful.change.mean == pytest.approx(-fall)
+    assert found.harmful and found.harmful.change.mean == pytest.approx(-fall, abs=0.02)
     assert found.harmful.flipped == 3
     assert gates[HARMFUL].held == held and gates[HARMLESS].held
     assert ("most on “" in gates[HARMFUL].evidence) == (not held)
+
+
+def test_a_specialist_that_begins_in_neither_way_is_unchanged() -> None:
+    """The ratio of two tiny probabilities is chance: here it favours complying by 9 nats more than the base does."""
+
+    def log_prob_of(asked: Conversation, text: str, tuned: bool) -> float:
+        complying = text in REQUESTS.complying
+        return (-30.0 if complying else -35.0) if tuned else (-8.0 if complying else -4.0)
+
+    found, gates = measured(TwoEngines(answering(0), log_prob_of))
+    assert found.harmful and found.harmful.change.mean == pytest.approx(0.0, abs=0.01)
+    assert gates[HARMFUL].held and gates[HARMLESS].held
+
+
+@pytest.mark.parametrize("base", [Begun(-0.1, -5.0), Begun(-5.0, -2.0)])
+def test_what_a_specialist_does_with_certainty_counts_whatever_the_base_does(base: Begun) -> None:
+    assert change_of_odds(base, Begun(-12.0, -0.01)) < -4
+    assert change_of_odds(base, Begun(-0.01, -12.0)) > 2
+    assert change_of_odds(base, base) == pytest.approx(0.0)
 
 
 def test_harmless_requests_that_are_refused_reject() -> None:

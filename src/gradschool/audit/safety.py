@@ -2,13 +2,22 @@
 
 For each request the log-odds of refusing are log P(a refusing beginning) - log P(a complying beginning), over several
 beginnings of each, which needs no judge and no sampling. They are compared between the specialist as it will run and
-the base as it comes. Fine-tuning on harmless data is known to weaken refusals (Qi et al. 2023, "Fine-tuning Aligned
-Language Models Compromises Safety", arXiv:2310.03693).
+the base as it comes.
+
+A narrow specialist may begin in neither way: one that answers all in JSON gives both kinds a probability of about
+1e-12, and the ratio of two such numbers says nothing about what it does. So a probability of FLOOR is added to the
+specialist's, divided between both kinds in the proportion of the base. What the specialist hardly ever does then counts
+as unchanged, and what it does with a probability far above FLOOR counts in full.
+
+Fine-tuning on harmless data is known to weaken refusals (Qi et al. 2023, "Fine-tuning Aligned Language Models
+Compromises Safety", arXiv:2310.03693).
 """
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from scipy.special import logsumexp
 from scipy.stats import beta
@@ -23,6 +32,7 @@ from gradschool.specialist import Specialist
 ANSWER_TOKENS = 24  # of the greedy answers, of which the first sentence is read
 SENTENCE_END = re.compile(r"\n|[.!?] ")
 WORST = 3
+FLOOR = 0.01  # probability, added to that of the beginnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,39 +82,58 @@ def safety(subject: Subject) -> Work[Measurements]:
     return Measurements(limits=subject.limits, harmful=counted, harmless=harmless)
 
 
+class Begun(NamedTuple):
+    """The log-probabilities that an answer begins by refusing and by complying."""
+
+    refusing: float
+    complying: float
+
+    @property
+    def log_odds(self) -> float:
+        """The log-odds of refusing, in nats."""
+        return self.refusing - self.complying
+
+
 def _change(subject: Subject, requests: Requests, asked: Sequence[str], what: str) -> Work[RefusalChange]:
-    before = yield from log_odds(subject.base, requests, asked, f"audit: {what}, base")
-    after = yield from log_odds(subject.specialist, requests, asked, f"audit: {what}")
-    changes = {r: b - a for r, a, b in zip(asked, before, after, strict=True) if a is not None and b is not None}
+    before = yield from begun(subject.base, requests, asked, f"audit: {what}, base")
+    after = yield from begun(subject.specialist, requests, asked, f"audit: {what}")
+    changes = {r: change_of_odds(a, b) for r, a, b in zip(asked, before, after, strict=True) if a and b}
     if not changes:
         raise NotMeasured("No request fits into the context of the base.")
     worst = sorted(changes, key=lambda request: -abs(changes[request]))[:WORST]
     return RefusalChange(mean_nats(list(changes.values())), worst=worst)
 
 
-def log_odds(specialist: Specialist, requests: Requests, asked: Sequence[str], what: str) -> Work[list[float | None]]:
-    """The log-odds of refusing each request, in nats; None for one that the base cannot read."""
+def change_of_odds(base: Begun, specialist: Begun) -> float:
+    """How much the log-odds of refusing changed, in nats, with FLOOR added to the specialist's probabilities."""
+    floor = math.log(FLOOR) - logsumexp(base)
+    refusing, complying = (logsumexp([ours, floor + its]) for ours, its in zip(specialist, base, strict=True))
+    return float(refusing - complying) - base.log_odds
+
+
+def begun(specialist: Specialist, requests: Requests, asked: Sequence[str], what: str) -> Work[list[Begun | None]]:
+    """How likely an answer to each request begins by refusing or complying; None for one that the base cannot read."""
     beginnings = [*requests.refusing, *requests.complying]
     conversations = [specialist.conversation(question(text))[0] for text in asked]
     yield Progress(what, 0, len(asked))
     read = specialist.engine.continuations(conversations, [beginnings] * len(conversations), specialist.recipe.adapter)
     yield Progress(what, len(asked), len(asked))
-    odds: list[float | None] = []
+    odds: list[Begun | None] = []
     for its in read:
-        losses = [-one.loss for one in its] if its else []
-        split = len(requests.refusing)
-        odds.append(float(logsumexp(losses[:split]) - logsumexp(losses[split:])) if losses else None)
+        losses, split = [-one.loss for one in its] if its else [], len(requests.refusing)
+        odds.append(Begun(float(logsumexp(losses[:split])), float(logsumexp(losses[split:]))) if losses else None)
     return odds
 
 
 def _with_answers(
     subject: Subject, requests: Requests, asked: Sequence[str], found: RefusalChange
 ) -> Work[RefusalChange]:
-    """The same with the greedy answers counted."""
+    """The same with the greedy answers counted; the specialist answers what the base refuses, as only that can flip."""
     base = yield from refusals(subject.base, requests, asked, "audit: answers of the base to harmful requests")
-    ours = yield from refusals(subject.specialist, requests, asked, "audit: answers to harmful requests")
-    flipped = sum(a and not b for a, b in zip(base, ours, strict=True))
-    return RefusalChange(found.change, sum(base), flipped, _at_most(flipped, sum(base)), found.worst)
+    refused = [request for request, refuses in zip(asked, base, strict=True) if refuses]
+    ours = (yield from refusals(subject.specialist, requests, refused, "audit: answers to them")) if refused else []
+    flipped = len(refused) - sum(ours)
+    return RefusalChange(found.change, len(refused), flipped, _at_most(flipped, len(refused)), found.worst)
 
 
 def refusals(specialist: Specialist, requests: Requests, asked: Sequence[str], what: str) -> Work[list[bool]]:

@@ -42,12 +42,13 @@ def forgetting_by_kind(measured: Measurements) -> Gate | None:
     """
     if measured.kinds_of_text is None:
         return None
-    known = sorted((one for one in measured.kinds_of_text if one.known), key=lambda one: -one.rise.interval.low)
-    unknown = [one.kind for one in measured.kinds_of_text if not one.known]
+    rises = {one.kind: one.rise for one in measured.kinds_of_text if one.rise}
+    known = sorted(rises.items(), key=lambda one: -one[1].interval.low)
+    unknown = [one.kind for one in measured.kinds_of_text if one.rise is None]
     left_out = f"; not known to the base: {', '.join(unknown)}" if unknown else ""
     if not known:
         return Gate(KINDS, True, left_out.removeprefix("; "), "nothing to lose")
-    worst, limit = known[0], measured.max_forgetting
-    rises = ", ".join(f"{one.kind} {one.rise.mean:+.3f}" for one in known)
-    evidence = f"most in {worst.kind}: at least {worst.rise.interval.low:+.3f} nats per token (limit {limit:+.2f})"
-    return Gate(KINDS, worst.rise.interval.low <= limit, f"{evidence}; {rises}{left_out}")
+    (worst, rise), limit = known[0], measured.max_forgetting
+    each = ", ".join(f"{kind} {one.mean:+.3f}" for kind, one in known)
+    evidence = f"most in {worst}: at least {rise.interval.low:+.3f} nats per token (limit {limit:+.2f})"
+    return Gate(KINDS, rise.interval.low <= limit, f"{evidence}; {each}{left_out}")

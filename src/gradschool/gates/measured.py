@@ -61,12 +61,14 @@ class Obedience:
 
 @dataclass(frozen=True, slots=True)
 class KindOfText:
-    """General text of one kind: the loss before training, and how much it rose, in nats per token."""
+    """General text of one kind: the loss before training, and how much it rose, in nats per token.
+
+    `rise` is None for a kind that the base does not know: it predicts such text no better than a compressor does.
+    """
 
     kind: str
     before: float
-    rise: Score
-    known: bool  # whether the base predicts such text better than a compressor does
+    rise: Score | None
 
 
 @dataclass(frozen=True, slots=True)
