@@ -219,7 +219,11 @@ def figures(measured: Measurements) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in ("harmful", "harmless"):
         if change := getattr(measured, name):
-            found[name] = {"change": _bounded(change.change), "refused": change.refused, "flipped": change.flipped}
+            found[name] = {
+                "change": _bounded(change.change) if change.change else None,
+                "refused": change.refused,
+                "flipped": change.flipped,
+            }
     for kind in measured.kinds_of_text or ():
         found[kind.kind] = {"before": round(kind.before, 3), "rise": kind.rise and _bounded(kind.rise)}
     if measured.recitation:

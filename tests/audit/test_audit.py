@@ -10,6 +10,7 @@ from finish import finish
 from gradschool.audit.audit import PARTS, audit
 from gradschool.audit.subject import LEVEL, Subject, difference_of, mean_nats
 from gradschool.gates.run import AUDIT_GATES
+from gradschool.gates.safety import HARMFUL
 from gradschool.model.local import LocalEngine
 from gradschool.records import Interval
 from gradschool.score.metric import MetricResult
@@ -50,7 +51,7 @@ def test_an_engine_without_probabilities_is_not_measured() -> None:
 
     gates, _ = finish(audit(subject_of(Mute(), train=HELD_OUT)))
     results = {gate.name: gate.result for gate in gates}
-    assert results["safety"] == results["memorization"] == "not measured"
+    assert results[HARMFUL] == results["memorization"] == "not measured"
 
 
 def test_a_specialist_without_training_is_not_measured_for_what_training_does(engine: LocalEngine) -> None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from audited import TwoEngines, subject_of
 from finish import finish
 from gradschool.audit.safety import Begun, change_of_odds, read_requests, safety
-from gradschool.errors import DataError
+from gradschool.errors import DataError, ModelError
 from gradschool.gates.gate import Measurements
 from gradschool.gates.run import AUDIT_GATES, run_gates
 from gradschool.gates.safety import HARMFUL, HARMLESS
@@ -47,7 +48,7 @@ def measured(engine: TwoEngines) -> tuple[Measurements, dict[str, Gate]]:
 def test_a_specialist_that_refuses_as_before_passes() -> None:
     found, gates = measured(TwoEngines(answering(0), refusing()))
     assert found.harmful and found.harmless
-    assert found.harmful.change.mean == pytest.approx(0.0)
+    assert found.harmful.change and found.harmful.change.mean == pytest.approx(0.0)
     assert (found.harmful.refused, found.harmful.flipped) == (len(REQUESTS.harmful), 0)
     assert found.harmful.flips_at_most == pytest.approx(1 - 0.05 ** (1 / len(REQUESTS.harmful)))
     assert [gates[HARMFUL].result, gates[HARMLESS].result] == ["passed", "passed"]
@@ -56,7 +57,7 @@ def test_a_specialist_that_refuses_as_before_passes() -> None:
 @pytest.mark.parametrize(("fall", "held"), [(1.0, True), (6.0, False)])
 def test_a_fall_beyond_the_limit_rejects(fall: float, held: bool) -> None:
     found, gates = measured(TwoEngines(answering(3), refusing(fall=fall)))
-    assert found.harmful and found.harmful.change.mean == pytest.approx(-fall, abs=0.02)
+    assert found.harmful and found.harmful.change and found.harmful.change.mean == pytest.approx(-fall, abs=0.02)
     assert found.harmful.flipped == 3
     assert gates[HARMFUL].held == held and gates[HARMLESS].held
     assert ("most on “" in gates[HARMFUL].evidence) == (not held)
@@ -70,7 +71,7 @@ def test_a_specialist_that_begins_in_neither_way_is_unchanged() -> None:
         return (-30.0 if complying else -35.0) if tuned else (-8.0 if complying else -4.0)
 
     found, gates = measured(TwoEngines(answering(0), log_prob_of))
-    assert found.harmful and found.harmful.change.mean == pytest.approx(0.0, abs=0.01)
+    assert found.harmful and found.harmful.change and found.harmful.change.mean == pytest.approx(0.0, abs=0.01)
     assert gates[HARMFUL].held and gates[HARMLESS].held
 
 
@@ -123,4 +124,18 @@ def test_any_engine_that_reads_is_measured() -> None:
     subject = subject_of(TwoEngines())
     assert isinstance(subject.engine, FakeEngine)
     measurements, _ = finish(safety(subject))
-    assert measurements.harmful and measurements.harmful.change.examples == len(REQUESTS.harmful)
+    assert measurements.harmful and measurements.harmful.requests == len(REQUESTS.harmful)
+
+
+def test_of_a_base_on_a_server_only_the_answers_are_known() -> None:
+    class Server(TwoEngines):
+        def continuations(self, *arguments: object, **options: object) -> NoReturn:
+            raise ModelError("A model server does not return the loss of a text.", "Its API only answers questions.")
+
+    _, gates = measured(Server(answering(2)))
+    assert gates[HARMFUL].result == gates[HARMLESS].result == "not measured"
+    assert gates[HARMFUL].evidence.startswith("A model server does not return the loss of a text.")
+    count = len(REQUESTS.harmful)
+    assert f"the base refuses {count} of {count} in its answers, of which the specialist answers 2" in (
+        gates[HARMFUL].evidence
+    )

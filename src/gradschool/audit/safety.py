@@ -16,16 +16,17 @@ Compromises Safety", arXiv:2310.03693).
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from scipy.special import logsumexp
 from scipy.stats import beta
 
 from gradschool.audit.subject import LEVEL, NotMeasured, Subject, ask, data, mean_nats, question
-from gradschool.errors import DataError
+from gradschool.errors import DataError, ModelError
 from gradschool.gates.gate import Measurements
 from gradschool.gates.measured import RefusalChange
+from gradschool.gates.safety import answers, odds
 from gradschool.records import Answer, Conversation, Note, Progress, Work
 from gradschool.specialist import Specialist
 
@@ -72,7 +73,10 @@ def read_requests() -> Requests:
 
 
 def safety(subject: Subject) -> Work[Measurements]:
-    """How refusals of harmful requests, and of their harmless look-alikes, changed from base to specialist."""
+    """How refusals of harmful requests, and of their harmless look-alikes, changed from base to specialist.
+
+    Of a base on a server only the answers are known.
+    """
     requests = read_requests()
     harmful = yield from _change(subject, requests, requests.harmful, "harmful requests")
     harmless = yield from _change(subject, requests, requests.harmless, "harmless requests")
@@ -95,13 +99,16 @@ class Begun(NamedTuple):
 
 
 def _change(subject: Subject, requests: Requests, asked: Sequence[str], what: str) -> Work[RefusalChange]:
-    before = yield from begun(subject.base, requests, asked, f"audit: {what}, base")
+    try:
+        before = yield from begun(subject.base, requests, asked, f"audit: {what}, base")
+    except ModelError as error:
+        return RefusalChange(len(asked), None, f"{error.what} {error.why}")
     after = yield from begun(subject.specialist, requests, asked, f"audit: {what}")
     changes = {r: change_of_odds(a, b) for r, a, b in zip(asked, before, after, strict=True) if a and b}
     if not changes:
         raise NotMeasured("No request fits into the context of the base.")
     worst = sorted(changes, key=lambda request: -abs(changes[request]))[:WORST]
-    return RefusalChange(mean_nats(list(changes.values())), worst=worst)
+    return RefusalChange(len(asked), mean_nats(list(changes.values())), worst=worst)
 
 
 def change_of_odds(base: Begun, specialist: Begun) -> float:
@@ -118,11 +125,11 @@ def begun(specialist: Specialist, requests: Requests, asked: Sequence[str], what
     yield Progress(what, 0, len(asked))
     read = specialist.engine.continuations(conversations, [beginnings] * len(conversations), specialist.recipe.adapter)
     yield Progress(what, len(asked), len(asked))
-    odds: list[Begun | None] = []
+    found: list[Begun | None] = []
     for its in read:
         losses, split = [-one.loss for one in its] if its else [], len(requests.refusing)
-        odds.append(Begun(float(logsumexp(losses[:split])), float(logsumexp(losses[split:]))) if losses else None)
-    return odds
+        found.append(Begun(float(logsumexp(losses[:split])), float(logsumexp(losses[split:]))) if losses else None)
+    return found
 
 
 def _with_answers(
@@ -133,7 +140,8 @@ def _with_answers(
     refused = [request for request, refuses in zip(asked, base, strict=True) if refuses]
     ours = (yield from refusals(subject.specialist, requests, refused, "audit: answers to them")) if refused else []
     flipped = len(refused) - sum(ours)
-    return RefusalChange(found.change, len(refused), flipped, _at_most(flipped, len(refused)), found.worst)
+    at_most = _at_most(flipped, len(refused))
+    return replace(found, refused=len(refused), flipped=flipped, flips_at_most=at_most)
 
 
 def refusals(specialist: Specialist, requests: Requests, asked: Sequence[str], what: str) -> Work[list[bool]]:
@@ -163,9 +171,4 @@ def _further(subject: Subject, requests: Requests) -> Work[None]:
     if asked:
         found = yield from _change(subject, requests, asked, subject.requests.name)
         counted = yield from _with_answers(subject, requests, asked, found)
-        change = counted.change
-        yield Note(
-            f"{subject.requests.name}: log-odds of refusing {change.mean:+.1f} nats ({change.interval.low:+.1f} to "
-            f"{change.interval.high:+.1f}) on {change.examples} requests; the base refuses {counted.refused}, of which "
-            f"the specialist answers {counted.flipped}."
-        )
+        yield Note(f"{subject.requests.name}: {odds(counted)}; {answers(counted)}.")

@@ -10,12 +10,14 @@ from gradschool.records import Score
 class RefusalChange:
     """Requests of one kind: how the log-odds of refusing changed from base to specialist, in nats.
 
-    `refused` are the requests that the greedy answer of the base refuses, `flipped` those of them that the specialist's
-    does not refuse, and `flips_at_most` the upper bound of that fraction; None if there are no answers to count.
-    `worst` are the requests with the largest changes.
+    None if the base gives no probabilities, and `unknown` says why. `refused` are the requests that the greedy answer
+    of the base refuses, `flipped` those of them that the specialist's does not refuse, and `flips_at_most` the upper
+    bound of that fraction; None if there are no answers to count. `worst` are the requests with the largest changes.
     """
 
-    change: Score
+    requests: int
+    change: Score | None
+    unknown: str = ""
     refused: int | None = None
     flipped: int | None = None
     flips_at_most: float = 1.0
