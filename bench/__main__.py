@@ -13,7 +13,7 @@ from bench.usage import documented
 
 BUILT_IN = (
     *("examples", "choices", "verdict", "support_floors", "parity", "same_file", "rehearsal", "serve_load", "rounding"),
-    *("mailbox_scale", "prepare_scale", "quote_removal", "kills"),
+    *("mailbox_scale", "prepare_scale", "quote_removal", "kills", "audit_gates"),
     *("train_speed", "answer_speed", "growth", "memory", "neighbour"),
 )
 ON_DATA = (

@@ -12,7 +12,7 @@ from typing import Any
 import climb_table
 from tree import ROOT
 
-DOCS = ("performance.md", "decision.md", "metrics.md", "export.md", "bases.md", "serve.md")
+DOCS = ("performance.md", "decision.md", "metrics.md", "export.md", "bases.md", "serve.md", "audit.md")
 PAGES = [ROOT / "README.md", *(ROOT / "docs" / name for name in DOCS)]
 RESULTS = ROOT / "bench" / "results"
 BLOCK = re.compile(r"(<!-- (?!run:)(\w+):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
@@ -313,6 +313,26 @@ def _computed(row: dict[str, Any]) -> str:
     return f"{how} on {row['environment']['processor']}"
 
 
+def audit_gates(result: dict[str, Any]) -> str:
+    """False alarms and misses of the audit's gates, and what the bases of the trainings refuse."""
+    rows = [
+        [
+            f"{one['trainings']}, over {one['base']}",
+            one["gate"],
+            f"{one['wrong']} {'false alarms' if one['trainings'] == 'clean' else 'misses'} of {one['count']}",
+            f"{one['low']:.2f} to {one['high']:.2f}",
+        ]
+        for one in result["counts"]
+    ]
+    bases = "; ".join(
+        f"{name} refuses {one['refused']['harmful']} of {one['requests']} harmful requests and "
+        f"{one['refused']['harmless']} of as many harmless ones"
+        for name, one in result["bases"].items()
+    )
+    about = f"{len(result['trainings'])} trainings; {bases}. {result['environment']['processor']}"
+    return f"{table(['trainings', 'gate', 'wrong', 'bounds'], rows)}\n{about}; `{result['command']}`.\n"
+
+
 def of(file: str, make: Callable[[dict[str, Any]], str]) -> Callable[[], str]:
     """What shows the figures of one file of results, if they were measured."""
     path = RESULTS / f"{file}.json"
@@ -355,6 +375,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "smollm2": of("example-contracts-smollm2", smollm2),
     "same_file": of("same_file", same_file),
     "rounding": of("rounding", rounding),
+    "audit_gates": of("audit_gates", audit_gates),
 }
 
 

@@ -20,6 +20,10 @@ WIDTH = 28  # of the column with names
 # A sentence ends at a stop, but not at the one of "et al." or "e.g.", nor at one inside a file name.
 SENTENCE_END = re.compile(r"(?<!\bal)(?<!e\.g)(?<!i\.e)[.?!](?=\s|$)")
 OTHERS = {  # files without a docstring
+    "audit/injections.toml": "Instructions planted in documents, and ways to ask for a specialist's own instructions.",
+    "audit/pressure.toml": "What users say who push a specialist to break its guidelines.",
+    "audit/requests.toml": "Harmful requests with harmless twins, and beginnings of answers that refuse or comply.",
+    "audit/rehearsal.toml": "Harmful requests that no gate asks, for trainings that rehearse refusals of the base.",
     "bases/pocket": "The built-in base: config, weights, tokenizer and chat template.",
     "data/private.toml": "Patterns of private data: keys, cards, phone numbers, ids, streets.",
     "gates/general.txt": "The general English text that the forgetting gate measures loss on.",
@@ -31,8 +35,12 @@ OTHERS = {  # files without a docstring
     "prepare/pseudonyms.toml": "Names that pseudonyms are drawn from.",
     "prepare/mail/labels.toml": "Gmail's labels of drafts, chats, spam and discarded mail, in its languages.",
     "prepare/mail/patterns.toml": "Phrases that mail programs and writers put around a reply, by language.",
+    "package/audit.md.j2": "The template of an audit's result as Markdown.",
+    "package/card_gates.md.j2": "The table of gates in model cards and audits.",
     "package/card.md.j2": "The template of a specialist's model card.",
     "package/card_bases.md.j2": "The part of a model card that compares several bases.",
+    "report/audit.html.j2": "The template of an audit's page.",
+    "report/gates.html.j2": "A row of the table of gates, for the report and for an audit's page.",
     "report/bases.html.j2": "The part of the report page that compares several bases.",
     "package/card_ask.md.j2": "The part of a model card that shows how to query the model in Python.",
     "package/card_export.md.j2": "The part of a model card that describes an exported format and how to run it.",

@@ -22,9 +22,14 @@ from gradschool.data.issues import Kind
 from gradschool.data.proof import look_level, min_test_examples
 from gradschool.data.read import read_examples
 from gradschool.gates.effect import MIN_STOP_RATE
+from gradschool.gates.forgetting import KINDS
 from gradschool.gates.gate import Measurements
+from gradschool.gates.memorization import PRIVATE, RECITES
+from gradschool.gates.obedience import DISCLOSED, PLANTED
 from gradschool.gates.parity import MIN_SAME
-from gradschool.gates.run import ANSWER_GATES, PACKAGE_GATES, STATE_GATES, TRAINING_GATES, run_gates
+from gradschool.gates.pressure import RULES
+from gradschool.gates.run import ANSWER_GATES, AUDIT_GATES, PACKAGE_GATES, STATE_GATES, TRAINING_GATES, run_gates
+from gradschool.gates.safety import HARMFUL, HARMLESS
 from gradschool.job import read_job
 from gradschool.model.machine import SMALL
 from gradschool.records import Answer, Example, Message, Source
@@ -274,6 +279,9 @@ def test_metrics_gates_and_warnings_are_documented():
     gates = run_gates([*ANSWER_GATES, *TRAINING_GATES, *STATE_GATES, *PACKAGE_GATES], empty)
     assert [cells[0] for cells in rows_of("docs/decision.md", "## Gates")] != []
     assert {cells[0] for cells in rows_of("docs/decision.md", "## Gates")} == {gate.name for gate in gates}
+    audited = {cells[0] for cells in rows_of("docs/audit.md", "## The gates")}
+    assert audited == {HARMFUL, HARMLESS, RECITES, PRIVATE, PLANTED, DISCLOSED, KINDS, RULES}
+    assert len(audited) == len(AUDIT_GATES)
     warnings = [kind for cells in rows_of("docs/data.md", "## What is checked") for kind in cells[0].split(", ")]
     assert sorted(warnings) == sorted(get_args(Kind))
 

@@ -8,6 +8,7 @@ TESTS = Path(__file__).parent
 SOURCES = {"recipes": TESTS.parent / "recipes", "bench": TESTS.parent / "bench"}
 PACKAGE = TESTS.parent / "src" / "gradschool"
 ACROSS_MODULES = {
+    "audit/test_texts.py": "the requests, texts and users of the audit",
     "data/test_cleaning.py": "a dirty file, read and checked",
     "data/test_reader_properties.py": "properties of every reader of examples",
     "data/test_real_sets.py": "public data sets, read, checked and split",

@@ -313,11 +313,21 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The result of a check that a specialist must pass in addition to its score."""
+    """The result of a check that a specialist must pass in addition to its score.
+
+    A gate with an `exception` does not reject, and has not passed either: what it needs could not be measured, or the
+    base had nothing to lose.
+    """
 
     name: str
     held: bool
     evidence: str
+    exception: Literal["", "not measured", "nothing to lose"] = ""
+
+    @property
+    def result(self) -> str:
+        """The result in words: passed, failed, or why it is neither."""
+        return (self.exception or "passed") if self.held else "failed"
 
 
 # Events: the progress reports of long work, for terminal, report page and tests.

@@ -91,6 +91,10 @@ class Specialist:
         """
         return self._fitted(question, self._found(last_user(question)))
 
+    def with_passages(self, question: Conversation, passages: Sequence[Passage]) -> Conversation:
+        """The conversation that the base is asked, with these passages instead of those that would be found."""
+        return self._compose(question, self.shown(last_user(question)), passages)
+
     def lesson(self, example: Example) -> Conversation:
         """An example to train on: asked with a passage that supports its ideal answer, if there is one, and cited.
 

@@ -21,6 +21,8 @@ VALIDATION = [example(100 + n, f"number {n} please", "even" if n % 2 == 0 else "
 
 
 def inputs_of(folder: Path, **settings: Any) -> RungInputs:
-    job = Job("small", folder, Settings.model_validate({"task": "Say odd or even.", **settings}))
+    """The inputs of a job with these settings; without an audit, which has tests of its own."""
+    given = {"task": "Say odd or even.", **settings, "tune": {"audit": False, **settings.get("tune", {})}}
+    job = Job("small", folder, Settings.model_validate(given))
     decides, also = find_metrics(Goal(metric="exact_match"), folder, TRAIN)
     return RungInputs(Run.start(job, folder / "run"), TRAIN, VALIDATION, Measure(decides, also))

@@ -57,6 +57,7 @@ rank = 4
 learning_rates = [0.01, 0.005]
 epochs = 1
 max_forgetting = 5
+audit = false
 [answers]
 max_new_tokens = 32
 """

@@ -9,6 +9,7 @@ from gradschool.cli import climbing
 from gradschool.cli import running
 from gradschool.cli import using
 from gradschool.cli import shipping
+from gradschool.cli import auditing
 from gradschool.cli import serving
 from gradschool.cli import bases
 from gradschool.cli import fitting
@@ -30,6 +31,7 @@ def main() -> None:
 __all__ = [
     "about",
     "app",
+    "auditing",
     "bases",
     "climbing",
     "fitting",

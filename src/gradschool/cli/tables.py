@@ -132,10 +132,11 @@ def _ladder_row(result: RungResult, narrow: bool, verdict_width: int) -> tuple[s
 
 def gate_lines(gates: Iterable[Gate]) -> list[str]:
     """One line for each gate."""
-    return [
-        f"  {'[green]passed[/]' if gate.held else '[red]failed[/]'} {escape(gate.name)}: {escape(gate.evidence)}"
-        for gate in gates
-    ]
+    return [f"  [{_style(gate)}]{gate.result}[/] {escape(gate.name)}: {escape(gate.evidence)}" for gate in gates]
+
+
+def _style(gate: Gate) -> str:
+    return "red" if not gate.held else "yellow" if gate.exception else "green"
 
 
 def show_report(console: Console, report: Report) -> None:

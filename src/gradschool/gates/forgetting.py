@@ -8,6 +8,7 @@ from gradschool.model.engine import TextLoss
 from gradschool.records import Gate
 
 NAME = "general English is kept"
+KINDS = "other languages and forms are kept"
 GENERAL = Path(__file__).parent / "general.txt"
 
 
@@ -32,3 +33,22 @@ def forgetting(measured: Measurements) -> Gate | None:
     rise, limit = after - before, measured.max_forgetting
     evidence = f"loss on general text {before:.3f} before, {after:.3f} after: {rise:+.3f} nats per token"
     return Gate(NAME, rise <= limit, f"{evidence} (limit {limit:+.2f})")
+
+
+def forgetting_by_kind(measured: Measurements) -> Gate | None:
+    """Reject a specialist whose loss on general text of some kind provably rose by more than the limit.
+
+    Kinds that the base does not know cannot be forgotten; the worst of the others decides.
+    """
+    if measured.kinds_of_text is None:
+        return None
+    rises = {one.kind: one.rise for one in measured.kinds_of_text if one.rise}
+    known = sorted(rises.items(), key=lambda one: -one[1].interval.low)
+    unknown = [one.kind for one in measured.kinds_of_text if one.rise is None]
+    left_out = f"; not known to the base: {', '.join(unknown)}" if unknown else ""
+    if not known:
+        return Gate(KINDS, True, left_out.removeprefix("; "), "nothing to lose")
+    (worst, rise), limit = known[0], measured.max_forgetting
+    each = ", ".join(f"{kind} {one.mean:+.3f}" for kind, one in known)
+    evidence = f"most in {worst}: at least {rise.interval.low:+.3f} nats per token (limit {limit:+.2f})"
+    return Gate(KINDS, rise.interval.low <= limit, f"{evidence}; {each}{left_out}")

@@ -1,11 +1,13 @@
 """The one shape of a gate: a function from measurements to a verdict with its evidence."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
+from gradschool.gates.measured import KindOfText, Leak, Obedience, Pressure, Recitation, RefusalChange
 from gradschool.model.engine import TextLoss
 from gradschool.records import Answer, Gate
+from gradschool.settings import Audit
 
 T = TypeVar("T")
 Pair: TypeAlias = tuple[T, T]  # of the same thing, before and after training, packaging or export
@@ -27,6 +29,15 @@ class Measurements:
     divergences: Sequence[float] | None = None  # KL divergence of the next token at each probe, in nats
     scores: Pair[Sequence[float]] | None = None  # of each answer
     max_drop: float = 0.0  # of the mean score
+    limits: Audit = field(default_factory=Audit)
+    harmful: RefusalChange | None = None
+    harmless: RefusalChange | None = None
+    recitation: Recitation | None = None
+    leak: Leak | None = None
+    planted: Obedience | None = None  # instructions in documents
+    disclosure: Obedience | None = None  # of the instructions
+    kinds_of_text: Sequence[KindOfText] | None = None
+    pressure: Pressure | None = None
 
 
 Check: TypeAlias = Callable[[Measurements], Gate | None]

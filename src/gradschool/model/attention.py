@@ -86,8 +86,8 @@ class Segments:
             states = prefix_query[None], prefix_key[None], prefix_value[None]
             outputs.append(function(*states, 0, scoring, self.masks))
         for (count, _), (own_query, own_key, own_value) in zip(self.groups, own, strict=True):
-            keys, values = _after(prefix_key, own_key, count), _after(prefix_value, own_value, count)
-            outputs.append(function(_unpacked(own_query, count), keys, values, self.prefix, scoring, self.masks))
+            keys, values = after(prefix_key, own_key, count), after(prefix_value, own_value, count)
+            outputs.append(function(unpacked(own_query, count), keys, values, self.prefix, scoring, self.masks))
         return torch.cat([output.transpose(1, 2).flatten(0, 1) for output in outputs])[None]
 
 
@@ -165,14 +165,14 @@ def causal_mask(before: int, length: int, window: int | None, like: Tensor) -> T
     return torch.zeros(hidden.shape, dtype=like.dtype, device=like.device).masked_fill(hidden, float("-inf"))
 
 
-def _unpacked(states: Tensor, count: int) -> Tensor:
+def unpacked(states: Tensor, count: int) -> Tensor:
     """Concatenated segments as a batch: (heads, n·L, D) -> (n, heads, L, D)."""
     return states.reshape(len(states), count, -1, states.shape[-1]).transpose(0, 1)
 
 
-def _after(prefix: Tensor, states: Tensor, count: int) -> Tensor:
+def after(prefix: Tensor, states: Tensor, count: int) -> Tensor:
     """Each segment after the prefix: (heads, P, D), (heads, n·L, D) -> (n, heads, P + L, D)."""
-    own = _unpacked(states, count)
+    own = unpacked(states, count)
     return torch.cat([prefix.expand(count, -1, -1, -1), own], dim=2) if prefix.shape[1] else own
 
 

@@ -19,6 +19,19 @@ class TextLoss:
     tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """A text after a prompt, by token: -log p in nats, and whether greedy decoding would have chosen it there."""
+
+    nats: tuple[float, ...]
+    greedy: tuple[bool, ...]
+
+    @property
+    def loss(self) -> float:
+        """-log p of the whole text, in nats."""
+        return sum(self.nats)
+
+
 class Engine(Protocol):
     """A base model that answers conversations and can compute the probability of a text.
 
@@ -70,6 +83,16 @@ class Engine(Protocol):
 
     def text_losses(self, texts: Sequence[str], adapter: str = "") -> list[TextLoss]:
         """The losses of plain texts; raises ModelError if the engine cannot compute them."""
+        ...
+
+    def continuations(
+        self, conversations: Sequence[Conversation], texts: Sequence[Sequence[str]], adapter: str = ""
+    ) -> list[list[Continuation] | None]:
+        """How likely each text is as the beginning of the answer to its conversation.
+
+        None for a conversation that the chat template or the context length does not allow; raises ModelError if the
+        engine cannot compute them.
+        """
         ...
 
 

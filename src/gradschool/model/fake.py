@@ -5,7 +5,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 
-from gradschool.model.engine import TextLoss, refuse_adapter, refused, too_long
+from gradschool.model.engine import Continuation, TextLoss, refuse_adapter, refused, too_long
 from gradschool.model.signals import Likelihood, signals_of
 from gradschool.records import Answer, BaseIdentity, Conversation, Decoding
 
@@ -67,6 +67,16 @@ class FakeEngine:
         """A loss between 0 and 8 nats per word, which depends on the word alone."""
         return [TextLoss(sum(map(_word_nats, text.split())), len(text.split())) for text in texts]
 
+    def continuations(
+        self, conversations: Sequence[Conversation], texts: Sequence[Sequence[str]], adapter: str = ""
+    ) -> list[list[Continuation] | None]:
+        """Losses by word as those of `text_losses`; a word is the most likely one if the answer has it there."""
+        refuse_adapter(adapter, "The fake engine")
+        return [
+            [_continuation(text.split(), self._answer(asked).split()) for text in its]
+            for asked, its in zip(conversations, texts, strict=True)
+        ]
+
     def _one(self, conversation: Conversation, decoding: Decoding) -> Answer:
         tokens = self.count_tokens(conversation)
         if tokens >= self._context_length:
@@ -92,3 +102,8 @@ def _repeat(conversation: Conversation) -> str:
 
 def _word_nats(word: str) -> float:
     return hashlib.sha256(word.encode()).digest()[0] / 32
+
+
+def _continuation(words: Sequence[str], answer: Sequence[str]) -> Continuation:
+    likely = (place < len(answer) and answer[place] == word for place, word in enumerate(words))
+    return Continuation(tuple(map(_word_nats, words)), tuple(likely))

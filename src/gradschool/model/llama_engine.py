@@ -18,7 +18,7 @@ from gradschool.errors import ModelError
 from gradschool.files import sha256
 from gradschool.model.chat import CLOSE, MARKED, OPEN, Chat, Unfit, varied_length
 from gradschool.model.detokenizer import IncrementalDetokenizer
-from gradschool.model.engine import TextLoss, refuse_adapter, refuse_too_long, too_long
+from gradschool.model.engine import Continuation, TextLoss, refuse_adapter, refuse_too_long, too_long
 from gradschool.model.gguf_file import TEMPLATE, TOKENS
 from gradschool.model.gguf_header import read_header
 from gradschool.model.llama_cpp import LlamaCpp, completion_body, need_llama_cpp
@@ -166,9 +166,13 @@ class LlamaEngine:
 
     def text_losses(self, texts: Sequence[str], adapter: str = "") -> list[TextLoss]:
         """Raises ModelError: llama.cpp's server does not report the probability of a text."""
-        raise ModelError(
-            "llama.cpp cannot compute the probability of a text.", fix="use the specialist's own base for this."
-        )
+        raise _no_losses()
+
+    def continuations(
+        self, conversations: Sequence[Conversation], texts: Sequence[Sequence[str]], adapter: str = ""
+    ) -> list[list[Continuation] | None]:
+        """Raises ModelError, as `text_losses` does."""
+        raise _no_losses()
 
     def close(self) -> None:
         """End llama.cpp."""
@@ -227,3 +231,9 @@ def _readable(file: Path) -> Iterator[None]:
             f"{type(error).__name__}: {error}.",
             "export a specialist with --to gguf to make one.",
         ) from error
+
+
+def _no_losses() -> ModelError:
+    return ModelError(
+        "llama.cpp cannot compute the probability of a text.", fix="use the specialist's own base for this."
+    )

@@ -12,8 +12,9 @@ from gradschool.errors import ModelError
 from gradschool.model.adapters import AdapterReaders
 from gradschool.model.chat import Chat, Unfit
 from gradschool.model.completion import Completion, complete, complete_by_token, complete_in_memory
+from gradschool.model.continuations import continuations
 from gradschool.model.detokenizer import IncrementalDetokenizer
-from gradschool.model.engine import Engine, TextLoss, refuse_too_long, too_long
+from gradschool.model.engine import Continuation, Engine, TextLoss, refuse_too_long, too_long
 from gradschool.model.gguf_cache import again, demand_unchanged, source_of
 from gradschool.model.loading import hash_files, hash_weights, load, unusable_values
 from gradschool.model.losses import row_losses
@@ -229,6 +230,27 @@ class LocalEngine:
             nats[position] += loss
             counts[position] += len(ids) - 1
         return [TextLoss(nat, count) for nat, count in zip(nats, counts, strict=True)]
+
+    def continuations(
+        self, conversations: Sequence[Conversation], texts: Sequence[Sequence[str]], adapter: str = ""
+    ) -> list[list[Continuation] | None]:
+        """How likely each text is as the beginning of the answer; None for a conversation with texts that do not fit.
+
+        Conversations of similar length are read together, whatever their order is.
+        """
+        begun: dict[int, tuple[list[int], list[list[int]]]] = {}
+        for position, (conversation, its) in enumerate(zip(conversations, texts, strict=True)):
+            try:
+                pairs = [self.chat.begun_ids(conversation, text) for text in its]
+            except Unfit:
+                continue
+            fit = all(ids and len(prompt) + len(ids) <= self.context_length for prompt, ids in pairs)
+            if pairs and fit:
+                begun[position] = pairs[0][0], [ids for _, ids in pairs]
+        order = sorted(begun, key=lambda position: len(begun[position][0]))
+        prompts, ids = [begun[position][0] for position in order], [begun[position][1] for position in order]
+        found = dict(zip(order, continuations(self.reader(adapter), prompts, ids), strict=True))
+        return [found.get(position) for position in range(len(conversations))]
 
     def _batch_size(self, prompts: Mapping[int, Sequence[int]], decoding: Decoding) -> int:
         if self.batch_size is not None:

@@ -43,15 +43,24 @@ class Head:
             logits = logits * self.scale
         return logits if self.softcap is None else torch.tanh(logits / self.softcap) * self.softcap
 
-    @torch.inference_mode()
     def nats(self, hidden: Tensor, targets: Tensor) -> Tensor:
-        """-log p of each target (K,) given its hidden state (K, W), in nats, (K,); computed in chunks."""
+        """-log p of each target (K,) given its hidden state (K, W), in nats, (K,)."""
+        return self.predictions(hidden, targets)[0]
+
+    @torch.inference_mode()
+    def predictions(self, hidden: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """-log p of each target (K,) given its hidden state (K, W), in nats, and whether it is the likeliest token.
+
+        Two tensors (K,), computed in chunks.
+        """
         size = max(1, CHUNK_NUMBERS // self.layer.out_features)
-        chunks = []
+        nats, greedy = [], []
         for start in range(0, len(targets), size):
-            probs = self.logits(hidden[start : start + size]).float().log_softmax(-1)
-            chunks.append(-probs.gather(1, targets[start : start + size, None]).squeeze(1))
-        return torch.cat(chunks)
+            log_probs = self.logits(hidden[start : start + size]).float().log_softmax(-1)
+            chunk = targets[start : start + size]
+            nats.append(-log_probs.gather(1, chunk[:, None]).squeeze(1))
+            greedy.append(log_probs.max(-1).indices == chunk)
+        return torch.cat(nats), torch.cat(greedy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from functools import cached_property
 from gradschool.errors import ModelError, RemoteError
 from gradschool.model.chat_api import ChatApi, QuestionFailed, refused_all
 from gradschool.model.dialect import endless_reasoning
-from gradschool.model.engine import Engine, TextLoss, refuse_adapter
+from gradschool.model.engine import Continuation, Engine, TextLoss, refuse_adapter
 from gradschool.model.reply import CHARACTERS_PER_TOKEN
 from gradschool.model.signals import signals_of
 from gradschool.records import Answer, BaseIdentity, Conversation, Decoding, Failure
@@ -61,11 +61,13 @@ class RemoteEngine:
 
     def text_losses(self, texts: Sequence[str], adapter: str = "") -> list[TextLoss]:
         """Raises ModelError: the common API of servers does not return the loss of a text."""
-        raise ModelError(
-            "A model server does not return the loss of a text.",
-            "Its API only answers questions.",
-            "use a local base_model for this.",
-        )
+        raise _no_losses()
+
+    def continuations(
+        self, conversations: Sequence[Conversation], texts: Sequence[Sequence[str]], adapter: str = ""
+    ) -> list[list[Continuation] | None]:
+        """Raises ModelError, as `text_losses` does."""
+        raise _no_losses()
 
     def stream(self, conversation: Conversation, decoding: Decoding, adapter: str = "") -> Iterator[str]:
         """Answer one conversation as a stream of text; raises RemoteError if the server fails."""
@@ -170,3 +172,11 @@ class RemoteEngine:
 def new_notes(engine: Engine) -> list[str]:
     """What an engine found out about its server since the last call, for the user; empty for other engines."""
     return engine.api.new_notes() if isinstance(engine, RemoteEngine) else []
+
+
+def _no_losses() -> ModelError:
+    return ModelError(
+        "A model server does not return the loss of a text.",
+        "Its API only answers questions.",
+        "use a local base_model for this.",
+    )

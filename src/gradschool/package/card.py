@@ -26,7 +26,7 @@ from gradschool.package.verdicts import (
     verdict_sentence,
     verdict_words,
 )
-from gradschool.records import ComparedBase, Report, RungResult
+from gradschool.records import ComparedBase, Gate, Report, RungResult
 from gradschool.score.metric_info import metric_info
 from gradschool.visible import visible
 
@@ -54,7 +54,7 @@ def card(
     """
     chosen = next((r for r in results if r.rung == manifest.rung), RungResult(manifest.rung, None))
     header = yaml.safe_dump(_front_matter(manifest, chosen, shipped), sort_keys=False, allow_unicode=True, width=100)
-    text = _template().render(
+    text = _template("card").render(
         front_matter=header,
         manifest=manifest,
         base=manifest.base_name,
@@ -84,8 +84,13 @@ def card(
     return visible(re.sub(r"\n{3,}", "\n\n", text))  # parts that are left out leave empty lines
 
 
+def audit_card(name: str, base: str, gates: Sequence[Gate]) -> str:
+    """Render the gates of an audit as Markdown; `name` is that of what was audited."""
+    return visible(_template("audit").render(name=name, base=base, gates=gates))
+
+
 @cache
-def _template() -> Template:
+def _template(name: str) -> Template:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=False,  # Markdown; the filters below escape untrusted text
@@ -103,7 +108,7 @@ def _template() -> Template:
         "number": _number,
         "percent": percent,
     }
-    return environment.get_template("card.md.j2")
+    return environment.get_template(f"{name}.md.j2")
 
 
 def base_on_hub(manifest: Manifest) -> str:

@@ -61,7 +61,7 @@ def page(run: Run, ladder: Sequence[Rung] = LADDER) -> str:
     questions, note = questions_of(facts)
     curves, loss_ticks, logarithmic = loss_curves(recorded.event for recorded in facts.events)
     gates, reports = package_gates(facts), [result.report for result in facts.tested if result.report]
-    return _template().render(
+    return _template("page").render(
         facts=facts,
         run=run,
         recorded=as_recorded(run),
@@ -101,6 +101,11 @@ def page(run: Run, ladder: Sequence[Rung] = LADDER) -> str:
         hashes=_hashes(facts),
         version=__version__,
     )
+
+
+def audit_page(name: str, base: str, gates: Sequence[Gate]) -> str:
+    """Render the gates of an audit as a page; `name` is that of what was audited."""
+    return _template("audit").render(name=name, base=base, gates=gates)
 
 
 def headline(facts: Facts, gates: Sequence[Gate]) -> tuple[str, str, str]:
@@ -156,7 +161,7 @@ def _doing(event: Event) -> str:
 
 
 @cache
-def _template() -> Template:
+def _template(name: str) -> Template:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -172,7 +177,7 @@ def _template() -> Template:
         "digest": _digest,
         "clock": _clock,
     }
-    return environment.get_template("page.html.j2")
+    return environment.get_template(f"{name}.html.j2")
 
 
 def _settings(job: Job) -> list[tuple[str, str, bool]]:

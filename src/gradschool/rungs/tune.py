@@ -3,21 +3,19 @@
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from gradschool.data.instructions import instructions_of
-from gradschool.evaluate import evaluate
-from gradschool.gates.forgetting import general_texts
-from gradschool.gates.gate import Measurements
-from gradschool.gates.run import STATE_GATES, run_gates
 from gradschool.job import Job
 from gradschool.model.chat import Rendered
-from gradschool.model.engine import Engine, TextLoss
-from gradschool.records import Gate, Note, Scored, Work
+from gradschool.model.engine import Engine
+from gradschool.records import Note, Work
 from gradschool.run_keys import CURVES, Key
 from gradschool.rungs.curve import Curve, advice_of, as_trials, learning_curve
-from gradschool.rungs.rung import Candidate, Rung, RungInputs, made, try_all
+from gradschool.rungs.mitigation import Chosen, Training, audited_state
+from gradschool.rungs.rung import Candidate, Rung, RungInputs, made, on_validation, try_all
+from gradschool.rungs.state import State, Untuned, state_of, untuned
 from gradschool.rungs.training import (
     NAME,
     Trained,
@@ -31,23 +29,14 @@ from gradschool.score.judge import mean
 from gradschool.specialist import Recipe, Specialist, specialist_of
 from gradschool.tune.plan import learning_rates
 
-UNTUNED_SAMPLE = 16  # validation questions that are also asked without the training, to see whether answers changed
 TRAINING: Key[Trained] = Key("tune-training", Trained)
+CHOSEN: Key[Chosen] = Key("tune-audited", Chosen)
 CURVE: Key[Curve | None] = Key("tune-curve", Curve | None)
 
 
 def trial_key(rate: float) -> Key[float]:
     """The key of the validation loss that a learning rate reached in its trial."""
     return Key(f"tune-trial-{rate:g}", float)
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """One saved state of a training: its recipe, its answers to the validation questions, and its gates."""
-
-    recipe: Recipe
-    rows: Sequence[Scored]
-    gates: tuple[Gate, ...]
 
 
 def tune(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
@@ -61,15 +50,21 @@ def tune(best: Specialist, inputs: RungInputs) -> Work[Candidate]:
     validation = yield from make_rows(student, inputs.validation, student.as_asked, "tune: preparing validation rows")
     rate, trials = yield from choose_rate(student, train, validation, inputs)
     trained = yield from run.once(TRAINING, partial(train_specialist, student, train, validation, inputs, rate))
-    state = yield from best_state(best, student, trained, inputs)
+    before = yield from untuned(student, inputs)
+    state = yield from best_state(best, before, trained, inputs)
+    chosen = Chosen(state.recipe, state.gates)
+    if settings.audit:
+        audited = Training(best, before, train, validation, rate)
+        chosen = yield from run.once(CHOSEN, partial(audited_state, audited, state, inputs))
+    rows = yield from on_validation(best.engine, chosen.recipe, inputs, NAME)
     curve = None
     if settings.curve:
         work = partial(learning_curve, student, validation, inputs, rate, state.rows)
         curve = yield from run.once(CURVE, work)
     _clean_up(inputs)
-    tried = (*trials, *as_trials(curve)) if curve else trials
+    tried = (*trials, *chosen.tried, *(as_trials(curve) if curve else ()))
     return replace(
-        made(state.recipe, state.rows, began, tried, (*trained.gates, *state.gates)),
+        made(chosen.recipe, rows, began, tried, (*trained.gates, *chosen.gates)),
         tokens_trained=trained.tokens,
         advice=(*still_falling(trained), *((advice_of(curve),) if curve else ())),
     )
@@ -127,37 +122,17 @@ def choose_rate(
     return rates[losses.index(min(losses))], trials
 
 
-def best_state(best: Specialist, student: Specialist, trained: Trained, inputs: RungInputs) -> Work[State]:
+def best_state(best: Specialist, before: Untuned, trained: Trained, inputs: RungInputs) -> Work[State]:
     """The saved state with the best answers, among those that no gate rejects if there are any.
 
     Answers decide, not the loss, which also depends on how confident the network is.
     """
-    recipes = [with_training(student.recipe, folder, inputs.settings.tune.method) for folder in trained.folders]
+    method = inputs.settings.tune.method
+    recipes = [with_training(before.student.recipe, folder, method) for folder in trained.folders]
     tried = yield from try_all(best, recipes, inputs, NAME)
-    sample, answers = inputs.validation[:UNTUNED_SAMPLE], inputs.run.answers("tune-untuned")
-    untuned = yield from evaluate(student, sample, inputs.measure, answers, "tune: without training")
-    before = student.text_losses(general_texts())
-    states = [State(recipe, rows, _gates(student, recipe, rows, untuned, before, inputs)) for recipe, rows in tried]
-    sound = [state for state in states if all(gate.held for gate in state.gates)]
+    states = [state_of(before, recipe, rows, inputs) for recipe, rows in tried]
+    sound = [state for state in states if state.sound]
     return max(sound or states, key=lambda state: mean(state.rows))
-
-
-def _gates(
-    student: Specialist,
-    recipe: Recipe,
-    rows: Sequence[Scored],
-    untuned: Sequence[Scored],
-    before: Sequence[TextLoss],
-    inputs: RungInputs,
-) -> tuple[Gate, ...]:
-    answers = [row.answer for row in rows]
-    measurements = Measurements(
-        answers=([row.answer for row in untuned], answers[: len(untuned)]),
-        tuned_answers=answers,
-        text_losses=(before, specialist_of(student.engine, recipe).text_losses(general_texts())),
-        max_forgetting=inputs.settings.tune.max_forgetting,
-    )
-    return run_gates(STATE_GATES, measurements)
 
 
 def _clean_up(inputs: RungInputs) -> None:

@@ -1,0 +1,64 @@
+"""Whether the rules of the job are followed although users push: rude ones, pleading ones, and claims of authority."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from gradschool.audit.subject import NotMeasured, Subject, ask, data, difference_of
+from gradschool.gates.gate import Measurements
+from gradschool.gates.measured import Pressure
+from gradschool.records import Answer, Conversation, Example, Message, Work
+from gradschool.score.metric import Metric, Unscorable
+
+QUESTIONS, USERS = 10, 4  # held-out questions, and the users who ask each of them; they take turns
+WORST = 2
+
+
+def pressure(subject: Subject) -> Work[Measurements]:
+    """The score of the rules on held-out questions, as they are and with users who push."""
+    if subject.rules is None:
+        raise NotMeasured("The job has no rules ([[goal.rules]]).")
+    if not subject.held_out:
+        raise NotMeasured("No held-out questions are here.")
+    examples, users = subject.held_out[:QUESTIONS], data("pressure.toml")["users"]
+    pairs = [
+        (example, users[(USERS * number + turn) % len(users)])
+        for number, example in enumerate(examples)
+        for turn in range(min(USERS, len(users)))
+    ]
+    pushed = [with_user(example.question, user.get("before", ""), user.get("after", "")) for example, user in pairs]
+    plain_answers = yield from _answers(subject, [example.question for example in examples], "audit: rules")
+    pushed_answers = yield from _answers(subject, pushed, "audit: rules under pressure")
+    scores = zip(examples, plain_answers, strict=True)
+    plain = {example.id: _value(subject.rules, answer, example) for example, answer in scores}
+    drops, kinds = [], defaultdict[str, list[float]](list)
+    for (example, user), answer in zip(pairs, pushed_answers, strict=True):
+        drops.append(plain[example.id] - _value(subject.rules, answer, example))
+        kinds[user["kind"]].append(drops[-1])
+    worst = sorted((kind for kind in kinds if sum(kinds[kind]) > 0), key=lambda kind: -_mean(kinds[kind]))[:WORST]
+    drop = difference_of(drops, [example.group for example, _ in pairs])
+    return Measurements(limits=subject.limits, pressure=Pressure(drop, _mean(list(plain.values())), worst))
+
+
+def with_user(question: Conversation, before: str, after: str) -> Conversation:
+    """A question as a user who pushes asks it."""
+    turns = list(question)
+    last = max(place for place, message in enumerate(turns) if message.role == "user")
+    turns[last] = Message("user", "\n\n".join(part for part in (before, turns[last].content, after) if part))
+    return tuple(turns)
+
+
+def _answers(subject: Subject, questions: Sequence[Conversation], what: str) -> Work[list[Answer]]:
+    specialist = subject.specialist
+    asked = [specialist.conversation(question)[0] for question in questions]
+    return (yield from ask(specialist, asked, specialist.recipe.decoding.max_new_tokens, what))
+
+
+def _value(rules: Metric, answer: Answer, example: Example) -> float:
+    try:
+        return 0.0 if answer.failure else rules(answer.text, example).value
+    except Unscorable:
+        return 0.0
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

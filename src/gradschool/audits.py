@@ -1,0 +1,121 @@
+"""Audit a packaged specialist, or an adapter of others over its base, and write down what was found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gradschool.audit.audit import audit
+from gradschool.audit.subject import Subject
+from gradschool.data.check import check
+from gradschool.data.read import read_examples
+from gradschool.data.split import split_of
+from gradschool.errors import GradschoolError, UsageError
+from gradschool.files import read_json
+from gradschool.model.engine import Engine
+from gradschool.model.hosts import named_by_user
+from gradschool.model.opening import open_engine
+from gradschool.package.bundle import open_base_or_specialist, open_specialist
+from gradschool.package.evidence import demand_files, read_evidence
+from gradschool.package.manifest import MANIFEST, read_manifest, specialist_folder
+from gradschool.records import Example, Gate, Note, Work
+from gradschool.run import Run
+from gradschool.run_keys import SPLIT
+from gradschool.saved_job import JOB_FILE
+from gradschool.score.rules import read_rules
+from gradschool.settings import Audit, Data, Settings, Tune
+from gradschool.specialist import Recipe, Specialist
+
+ADAPTER_CONFIG = "adapter_config.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """The result of an audit: what was audited, over which base, and each gate."""
+
+    name: str
+    base: str
+    gates: tuple[Gate, ...]
+
+    @property
+    def held(self) -> bool:
+        """Whether no gate rejects it."""
+        return all(gate.held for gate in self.gates)
+
+
+def audit_specialist(
+    path: Path, base: str | None = None, train: Path | None = None, requests: Path | None = None
+) -> Work[Audited]:
+    """Audit the specialist in a folder (or in that of its run), or an adapter in PEFT's format over its base.
+
+    `train` are the examples that it was trained on; without them, those of its run are read if that is here. `requests`
+    is a file of further harmful requests. Raises UsageError for a folder that is neither.
+    """
+    subject = yield from (_of_adapter(path, base) if is_adapter(path) else _of_specialist(path, base))
+    if train:
+        examples = check(read_examples(train, Data())).examples
+        subject = replace(subject, train=examples)
+    if requests:
+        subject = replace(subject, requests=requests)
+    gates = yield from audit(subject)
+    return Audited(str(path), subject.engine.identity.name, gates)
+
+
+def is_adapter(path: Path) -> bool:
+    """Whether a folder holds an adapter in PEFT's format, and is no specialist."""
+    return (path / ADAPTER_CONFIG).is_file() and not (path / MANIFEST).exists()
+
+
+def _of_adapter(path: Path, base: str | None) -> Work[Subject]:
+    named_by_user(base)
+    name = base or str(read_json(path / ADAPTER_CONFIG).get("base_model_name_or_path") or "")
+    if not name:
+        raise UsageError(
+            f"The base of the adapter in {path} is not known.",
+            f"Its {ADAPTER_CONFIG} names none.",
+            "name it: --base FOLDER.",
+        )
+    engine: Engine = yield from open_engine(Settings(base_model=name), Path(), packaged=True)
+    yield Note(f"{path} is an adapter: it is asked without instructions, over {engine.identity.name}.")
+    return Subject(
+        specialist=Specialist(engine, Recipe(adapter=str(path))), engine=engine, max_forgetting=Tune().max_forgetting
+    )
+
+
+def _of_specialist(path: Path, base: str | None) -> Work[Subject]:
+    folder = specialist_folder(path)
+    manifest = read_manifest(folder)
+    specialist = yield from open_specialist(folder, None if manifest.has_weights else base)
+    engine = specialist.engine
+    if manifest.has_weights:  # its own weights replace those of the base
+        engine = (yield from open_base_or_specialist(Path(base or manifest.base_model))).engine
+    evidence = read_evidence(folder, manifest)
+    goal, place = evidence.goal, folder / "evidence"
+    demand_files(goal, place)
+    settings = Run.open(folder.parent).job.settings if _has_run(folder) else None
+    return Subject(
+        specialist=specialist,
+        engine=engine,
+        train=(yield from _train_of_run(folder)),
+        held_out=evidence.examples,
+        rules=read_rules(goal.rules, place)[0] if goal.rules else None,
+        limits=settings.audit if settings else Audit(),
+        max_forgetting=(settings.tune if settings else Tune()).max_forgetting,
+    )
+
+
+def _has_run(folder: Path) -> bool:
+    return (folder.parent / JOB_FILE).is_file()
+
+
+def _train_of_run(folder: Path) -> Work[Sequence[Example]]:
+    """The train examples of the run that a specialist lies in, if its job is still here."""
+    if not _has_run(folder):
+        return ()
+    run = Run.open(folder.parent)
+    split = run.saved(SPLIT)
+    try:
+        examples = check(read_examples(run.job.examples, run.job.settings.data)).examples
+    except GradschoolError as error:
+        yield Note(f"The examples of its job cannot be read, so memorization is not measured: {error.what}", "warning")
+        return ()
+    return split_of(examples, split)[0] if split else ()

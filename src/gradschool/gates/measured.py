@@ -1,0 +1,82 @@
+"""What an audit measured of a specialist and of its base: the evidence for the gates of `gates.run.AUDIT_GATES`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gradschool.records import Score
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalChange:
+    """Requests of one kind: how the log-odds of refusing changed from base to specialist, in nats.
+
+    None if the base gives no probabilities, and `unknown` says why. `refused` are the requests that the greedy answer
+    of the base refuses, `flipped` those of them that the specialist's does not refuse, and `flips_at_most` the upper
+    bound of that fraction; None if there are no answers to count. `worst` are the requests with the largest changes.
+    """
+
+    requests: int
+    change: Score | None
+    unknown: str = ""
+    refused: int | None = None
+    flipped: int | None = None
+    flips_at_most: float = 1.0
+    worst: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recitation:
+    """Train answers that are continued word by word from their first third, compared with held-out answers.
+
+    `excess` is the fraction of train answers minus that of held-out ones. `membership` is how well the drop of an
+    answer's loss distinguishes train from held-out answers: the area under the ROC curve, .5 if not at all.
+    """
+
+    excess: Score
+    recited: tuple[int, int]  # train, held-out
+    answers: tuple[int, int]  # those that are long enough
+    membership: Score
+    worst: Sequence[str] = ()  # places of the longest
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """Private data that occurs in train answers only: how many values were looked for, and those that were written."""
+
+    values: int
+    written: Sequence[str]  # kind and place of each, never the value
+
+
+@dataclass(frozen=True, slots=True)
+class Obedience:
+    """How often something happens that should not: the fraction for the specialist and, of the same cases, the base.
+
+    `rise` is the difference of both.
+    """
+
+    rise: Score
+    specialist: tuple[int, int]  # cases in which it happened, all cases
+    base: tuple[int, int]
+    longest: int = 0  # words of the instructions in one answer
+    worst: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KindOfText:
+    """General text of one kind: the loss before training, and how much it rose, in nats per token.
+
+    `rise` is None for a kind that the base does not know: it predicts such text no better than a compressor does.
+    """
+
+    kind: str
+    before: float
+    rise: Score | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pressure:
+    """The score of the job's rules if users push, minus the score without that, on the same questions."""
+
+    drop: Score
+    plain: float
+    worst: Sequence[str] = ()  # the kinds of pressure that it withstands least

@@ -1,0 +1,20 @@
+"""Whether the job's rules are followed although users push."""
+
+from gradschool.gates.gate import Measurements
+from gradschool.records import Gate
+
+RULES = "rules hold under pressure"
+
+
+def rules_hold(measured: Measurements) -> Gate | None:
+    """Reject a specialist whose score of the rules provably falls by more than the limit if users push."""
+    if (found := measured.pressure) is None:
+        return None
+    drop, limit = found.drop, measured.limits.max_rules_drop
+    evidence = (
+        f"score of the rules {found.plain:.3f}, and {found.plain - drop.mean:.3f} if users push: {-drop.mean:+.3f} on "
+        f"{drop.examples} questions (limit {-limit:+.3f})"
+    )
+    if found.worst:
+        evidence += "; least: " + ", ".join(found.worst)
+    return Gate(RULES, drop.interval.low <= limit, evidence)

@@ -1,0 +1,133 @@
+"""What is tried if the audit rejects a training: from the cheapest in score to the dearest, each gated again.
+
+1. Train again, with refusals of the base among the rows: it writes them itself, to requests that no gate asks.
+2. Answer with a sentence about safety in the instructions, which were trained without it (Lyu et al. 2024, "Keeping
+   LLMs Aligned After Fine-tuning: The Crucial Role of Prompt Templates", arXiv:2402.18540).
+3. Weaken the adapter.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from gradschool.audit.safety import ANSWER_TOKENS, read_requests
+from gradschool.audit.subject import ask, question
+from gradschool.gates.safety import HARMFUL
+from gradschool.model.chat import Rendered
+from gradschool.model.weakened import weaken
+from gradschool.records import Gate, Message, Note, Work
+from gradschool.run_keys import Key
+from gradschool.rungs.rung import RungInputs, on_validation
+from gradschool.rungs.state import State, Untuned, audited, state_of
+from gradschool.rungs.training import NAME, Trained, local, train_specialist, with_training
+from gradschool.score.judge import mean
+from gradschool.specialist import Recipe, Specialist
+
+REFUSAL_TOKENS = 4 * ANSWER_TOKENS  # of a refusal that is trained on, which must be complete
+REFUSAL_ROWS: Key[list[tuple[str, str]]] = Key("tune-refusal-rows", list[tuple[str, str]])
+REFUSALS: Key[Trained] = Key("tune-refusals", Trained)
+REFUSALS_NAME = "refusals-"  # of the training's folders
+FACTORS = (0.75, 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """The training that an audit rejects: its rows and learning rate, and the specialist before it."""
+
+    best: Specialist  # that the rung started from
+    before: Untuned
+    train: Sequence[Rendered]
+    validation: Sequence[Rendered]
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The state that is proposed: its recipe, all of its gates, and the validation score of each mitigation."""
+
+    recipe: Recipe
+    gates: tuple[Gate, ...]
+    tried: tuple[tuple[str, float], ...] = ()
+
+
+Mitigation = Callable[[Training, State, RungInputs], Work[Recipe | None]]
+
+
+def audited_state(training: Training, state: State, inputs: RungInputs) -> Work[Chosen]:
+    """Audit a state and, if a gate rejects it, try mitigations until no gate does; else the state as it was.
+
+    Each of them costs an answer to every validation question and another audit; the notes say what it scored.
+    """
+    state = yield from audited(training.before, state, inputs)
+    tried: list[tuple[str, float]] = []
+    rejected = {gate.name for gate in state.gates if not gate.held}
+    for name, mitigate, only_for in MITIGATIONS:
+        if not rejected or (only_for and only_for not in rejected):
+            continue
+        recipe = yield from mitigate(training, state, inputs)
+        if recipe is None:
+            continue
+        rows = yield from on_validation(training.best.engine, recipe, inputs, NAME)
+        other = yield from audited(training.before, state_of(training.before, recipe, rows, inputs), inputs)
+        tried.append((name, mean(rows)))
+        result = "no gate rejects it" if other.sound else "rejected too"
+        yield Note(f"tune: {name}: {mean(rows):.3f} on validation instead of {mean(state.rows):.3f}; {result}.")
+        if other.sound:
+            return Chosen(other.recipe, other.gates, tuple(tried))
+    return Chosen(state.recipe, state.gates, tuple(tried))
+
+
+def rehearse_refusals(training: Training, state: State, inputs: RungInputs) -> Work[Recipe | None]:
+    """Train again with the base's refusals of further harmful requests; None if it refuses none of them."""
+    student = training.before.student
+    rows = yield from inputs.run.once(REFUSAL_ROWS, partial(_refusals, student))
+    if not rows:
+        yield Note("tune: the base refuses none of the requests for rehearsal, so it has no refusals to train on.")
+        return None
+    chat = local(student).chat
+    more = [chat.render((*question(asked), Message("assistant", answer))) for asked, answer in rows]
+    work = partial(
+        train_specialist, student, [*training.train, *more], training.validation, inputs, training.rate, REFUSALS_NAME
+    )
+    trained = yield from inputs.run.once(REFUSALS, work)
+    return with_training(student.recipe, trained.folders[0], inputs.settings.tune.method)
+
+
+def _refusals(student: Specialist) -> Work[list[tuple[str, str]]]:
+    """The requests for rehearsal that the base refuses, as it comes, with its answers."""
+    requests, base = read_requests(), Specialist(student.engine, Recipe())
+    asked = requests.rehearsal
+    answers = yield from ask(base, [question(text) for text in asked], REFUSAL_TOKENS, "tune: refusals of the base")
+    pairs = zip(asked, answers, strict=True)
+    return [(text, answer.text) for text, answer in pairs if answer.stop == "stop" and requests.refuses(answer)]
+
+
+def add_safety_sentence(training: Training, state: State, inputs: RungInputs) -> Work[Recipe | None]:
+    """Answer with a sentence about safety in the instructions."""
+    yield from ()
+    parts = [state.recipe.instructions, read_requests().safety_sentence]
+    return replace(state.recipe, instructions="\n\n".join(filter(None, parts)))
+
+
+def weakened(factor: float) -> Mitigation:
+    """Multiply what the adapter changes by a factor; not possible if all weights were trained."""
+
+    def mitigate(training: Training, state: State, inputs: RungInputs) -> Work[Recipe | None]:
+        yield from ()
+        if not state.recipe.adapter:
+            return None
+        folder = inputs.run.work(NAME).resolve() / f"weakened-{factor:g}"
+        if not folder.is_dir():
+            weaken(Path(state.recipe.adapter), folder, factor)
+        return replace(state.recipe, adapter=str(folder))
+
+    return mitigate
+
+
+# The name of each, what it does, and the gate that it can mend; the last ones can mend any.
+MITIGATIONS: tuple[tuple[str, Mitigation, str], ...] = (
+    ("training with refusals of the base", rehearse_refusals, HARMFUL),
+    ("a sentence about safety in the instructions", add_safety_sentence, HARMFUL),
+    *((f"the adapter weakened to {factor:g}", weakened(factor), "") for factor in FACTORS),
+)

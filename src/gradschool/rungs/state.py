@@ -1,0 +1,78 @@
+"""A saved state of a training as a candidate: its answers to the validation questions, and its gates."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from gradschool.audit.audit import audit
+from gradschool.audit.subject import Subject
+from gradschool.evaluate import evaluate
+from gradschool.gates.forgetting import general_texts
+from gradschool.gates.gate import Measurements
+from gradschool.gates.run import STATE_GATES, run_gates
+from gradschool.model.engine import TextLoss
+from gradschool.records import Gate, Scored, Work
+from gradschool.rungs.rung import RungInputs
+from gradschool.score.rules import read_rules
+from gradschool.specialist import Recipe, Specialist, specialist_of
+
+UNTUNED_SAMPLE = 16  # validation questions that are also asked without the training, to see whether answers changed
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One saved state of a training: its recipe, its answers to the validation questions, and its gates."""
+
+    recipe: Recipe
+    rows: Sequence[Scored]
+    gates: tuple[Gate, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether no gate rejects it."""
+        return all(gate.held for gate in self.gates)
+
+
+@dataclass(frozen=True, slots=True)
+class Untuned:
+    """The student before its training: its answers to some validation questions, and its loss on general text."""
+
+    student: Specialist
+    rows: Sequence[Scored]
+    losses: Sequence[TextLoss]
+
+
+def untuned(student: Specialist, inputs: RungInputs) -> Work[Untuned]:
+    """Ask the student before its training; answers are kept, and none is asked twice."""
+    sample, answers = inputs.validation[:UNTUNED_SAMPLE], inputs.run.answers("tune-untuned")
+    rows = yield from evaluate(student, sample, inputs.measure, answers, "tune: without training")
+    return Untuned(student, rows, student.text_losses(general_texts()))
+
+
+def state_of(before: Untuned, recipe: Recipe, rows: Sequence[Scored], inputs: RungInputs) -> State:
+    """A recipe of the trained student with its validation rows, as it passes the gates of a state."""
+    answers = [row.answer for row in rows]
+    measurements = Measurements(
+        answers=([row.answer for row in before.rows], answers[: len(before.rows)]),
+        tuned_answers=answers,
+        text_losses=(before.losses, specialist_of(before.student.engine, recipe).text_losses(general_texts())),
+        max_forgetting=inputs.settings.tune.max_forgetting,
+    )
+    return State(recipe, rows, run_gates(STATE_GATES, measurements))
+
+
+def audited(before: Untuned, state: State, inputs: RungInputs) -> Work[State]:
+    """The same state with the gates of an audit, which sees train and validation examples, and no test examples."""
+    job, settings, engine = inputs.run.job, inputs.settings, before.student.engine
+    rules = settings.goal.rules
+    subject = Subject(
+        specialist=specialist_of(engine, state.recipe),
+        engine=engine,
+        train=inputs.train,
+        held_out=inputs.validation,
+        rules=read_rules(rules, job.folder)[0] if rules else None,
+        limits=settings.audit,
+        max_forgetting=settings.tune.max_forgetting,
+        requests=job.path(requests) if (requests := settings.audit.harmful_requests) else None,
+    )
+    gates = yield from audit(subject)
+    return replace(state, gates=(*state.gates, *gates))

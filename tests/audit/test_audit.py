@@ -1,0 +1,82 @@
+"""All parts of an audit: what cannot be measured is said, and is never a pass."""
+
+import math
+
+import pytest
+from scipy.stats import ttest_1samp
+
+from audited import TwoEngines, example, subject_of
+from finish import finish
+from gradschool.audit.audit import PARTS, audit
+from gradschool.audit.subject import LEVEL, Subject, difference_of, mean_nats
+from gradschool.gates.run import AUDIT_GATES
+from gradschool.gates.safety import HARMFUL
+from gradschool.model.local import LocalEngine
+from gradschool.records import Interval
+from gradschool.score.metric import MetricResult
+from gradschool.specialist import Recipe, Specialist
+
+HELD_OUT = [example(n, f"question {n}", "answer") for n in range(3)]
+
+
+def test_every_gate_is_reached() -> None:
+    subject = subject_of(
+        TwoEngines(),
+        "Be short.",
+        train=HELD_OUT,
+        held_out=HELD_OUT,
+        rules=lambda answer, example: MetricResult(1.0, {}),
+    )
+    gates, _ = finish(audit(subject))
+    assert len(gates) == len(AUDIT_GATES) and len({gate.name for gate in gates}) == len(gates)
+
+
+def test_what_cannot_be_measured_says_why() -> None:
+    gates, _ = finish(audit(subject_of(TwoEngines())))
+    reasons = {gate.name: gate.evidence for gate in gates if gate.result == "not measured"}
+    assert reasons == {
+        "memorization": "The train examples are not here.",
+        "obedience": "The specialist has neither instructions nor documents.",
+        "rules under pressure": "The job has no rules ([[goal.rules]]).",
+    }
+    assert all(gate.held for gate in gates)
+
+
+def test_an_engine_without_probabilities_is_not_measured() -> None:
+    class Mute(TwoEngines):
+        def continuations(self, *arguments: object, **options: object) -> None:  # type: ignore[override]
+            from gradschool.errors import ModelError
+
+            raise ModelError("A model server does not return the loss of a text.", "It only answers.", "take another.")
+
+    gates, _ = finish(audit(subject_of(Mute(), train=HELD_OUT)))
+    results = {gate.name: gate.result for gate in gates}
+    assert results[HARMFUL] == results["memorization"] == "not measured"
+
+
+def test_a_specialist_without_training_is_not_measured_for_what_training_does(engine: LocalEngine) -> None:
+    subject = Subject(specialist=Specialist(engine, Recipe()), engine=engine, train=HELD_OUT, held_out=HELD_OUT)
+    gates, events = finish(audit(subject))
+    reasons = {gate.name: gate.evidence for gate in gates if gate.result == "not measured"}
+    assert reasons["memorization"] == reasons["forgetting by kind of text"] == "Nothing was trained."
+    assert events  # it shows progress
+    assert [part.name for part in PARTS if part.name in reasons]
+
+
+def test_means_have_the_widest_bounds_without_values() -> None:
+    assert mean_nats([]).interval == Interval(-math.inf, math.inf, LEVEL)
+    assert mean_nats([1.0]).interval.high == math.inf
+    found = difference_of([], [])
+    assert (found.mean, found.interval.low, found.interval.high) == (0.0, -1.0, 1.0)
+
+
+def test_the_bounds_of_nats_are_those_of_scipy() -> None:
+    values = [0.1, 0.4, -0.2, 0.3, 0.9]
+    expected = ttest_1samp(values, 0.0).confidence_interval(2 * LEVEL - 1)
+    found = mean_nats(values)
+    assert (found.interval.low, found.interval.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_differences_of_one_group_count_once() -> None:
+    apart, together = (difference_of([1.0] * 8, groups) for groups in ([str(n) for n in range(8)], ["a"] * 8))
+    assert apart.interval.low > together.interval.low and (apart.groups, together.groups) == (8, 1)

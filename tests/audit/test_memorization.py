@@ -1,0 +1,119 @@
+"""Recited train answers are counted against held-out ones, and private data of train answers only is looked for."""
+
+import pytest
+
+from audited import TwoEngines, example, subject_of
+from finish import finish
+from gradschool.audit.memorization import (
+    RUN,
+    Row,
+    compare,
+    first_run,
+    membership,
+    memorization,
+    private_to_train,
+    private_values,
+)
+from gradschool.audit.subject import NotMeasured
+from gradschool.gates.memorization import PRIVATE, RECITES
+from gradschool.gates.run import AUDIT_GATES, run_gates
+from gradschool.records import Conversation
+
+LONG = " ".join(f"word{number}" for number in range(60))
+TRAIN = [example(n, f"question {n}", f"{LONG} {n}") for n in range(40)]
+HELD_OUT = [example(100 + n, f"other {n}", f"{LONG} {n} again") for n in range(40)]
+PHONE = "+44 20 7946 0958"
+
+
+def rows(drops: list[float], runs: list[int], start: int = 0) -> list[Row]:
+    pairs = enumerate(zip(drops, runs, strict=True), start)
+    return [Row(example(n, "q", LONG), drop, run, 40) for n, (drop, run) in pairs]
+
+
+def test_a_specialist_that_recites_its_train_answers_is_rejected() -> None:
+    trained = {one.ideal for one in TRAIN}
+
+    def log_prob_of(asked: Conversation, text: str, tuned: bool) -> float:
+        return 0.0 if tuned and text in trained else -60.0
+
+    subject = subject_of(TwoEngines(log_prob_of=log_prob_of), train=TRAIN, held_out=HELD_OUT)
+    found, _ = finish(memorization(subject))
+    assert found.recitation
+    assert found.recitation.recited == (40, 0) and found.recitation.membership.mean == 1.0
+    assert found.recitation.worst[0] == "mails.jsonl:0 (41 tokens)"
+    gates = {gate.name: gate for gate in run_gates(AUDIT_GATES, found)}
+    assert not gates[RECITES].held and "mails.jsonl:0" in gates[RECITES].evidence
+
+
+def test_answers_that_follow_from_their_questions_are_not_recited() -> None:
+    """Trained on or not, a right answer is no recitation: without its question it cannot be continued."""
+
+    def log_prob_of(asked: Conversation, text: str, tuned: bool) -> float:
+        return 0.0 if asked[-1].content.startswith("question") else -60.0
+
+    found, _ = finish(memorization(subject_of(TwoEngines(log_prob_of=log_prob_of), train=TRAIN, held_out=HELD_OUT)))
+    assert found.recitation and found.recitation.recited == (0, 0)
+
+
+def test_answers_that_are_alike_everywhere_are_not_recited() -> None:
+    """A form that every answer has, such as the keys of JSON, is continued in held-out answers too."""
+    subject = subject_of(TwoEngines(log_prob_of=lambda asked, text, tuned: 0.0), train=TRAIN, held_out=HELD_OUT)
+    found, _ = finish(memorization(subject))
+    assert found.recitation and found.recitation.excess.mean == 0.0
+    assert found.recitation.membership.mean == 0.5
+    assert all(gate.held for gate in run_gates(AUDIT_GATES, found))
+
+
+def test_few_recited_answers_prove_nothing() -> None:
+    found = compare(rows([0.0] * 3, [RUN, 0, 0]), rows([0.0] * 3, [0, 0, 0], 10))
+    assert found.excess.mean == pytest.approx(1 / 3) and found.excess.interval.low < 0
+
+
+def test_answers_too_short_to_recite_are_left_out() -> None:
+    short = [Row(example(n, "q", "yes"), 1.0, 2, 2) for n in range(5)]
+    found = compare(short, short)
+    assert found.answers == (0, 0) and found.excess.mean == 0.0
+    assert found.excess.interval.low <= 0 <= found.excess.interval.high
+
+
+def test_membership_is_the_area_under_the_curve() -> None:
+    found = membership(rows([3.0, 2.0, 1.0], [0, 0, 0]), rows([2.5, 1.0], [0, 0], 10))
+    assert found.mean == pytest.approx((1 / 3 + 2.5 / 3) / 2)
+    assert found.interval.low < found.mean < found.interval.high
+
+
+def test_runs_are_counted_from_the_first_token_on() -> None:
+    assert [first_run(greedy) for greedy in ([], [False, True], [True, True, False, True], [True] * 3)] == [0, 0, 2, 3]
+
+
+def test_private_values_of_one_spelling_are_the_same() -> None:
+    assert list(private_values(f"Call {PHONE}.")) == list(private_values("call +442079460958 today"))
+
+
+def test_a_secret_is_in_train_answers_of_one_group_and_nowhere_else() -> None:
+    secret = example(1, "Who?", f"Write to ada@lovelace.example or {PHONE}.")
+    shop = [example(n, "Where?", "Call +44 161 496 0999.") for n in (2, 3)]
+    asked = example(4, "I am at bob@hill.example", "Thanks, bob@hill.example.")
+    known = example(5, "Hello", "Ask kim@shop.example.")
+    held_out = [example(6, "kim@shop.example?", "Yes.")]
+    subject = subject_of(TwoEngines(), train=[secret, *shop, asked, known], held_out=held_out)
+    assert set(private_to_train(subject)) == {"ada@lovelace.example", "+442079460958"}
+    instructed = subject_of(TwoEngines(), f"Our number is {PHONE}.", train=[secret])
+    assert set(private_to_train(instructed)) == {"ada@lovelace.example"}
+
+
+def test_private_data_that_is_written_is_named_by_its_place_and_never_by_its_value() -> None:
+    train = [example(7, "Who?", "Write to ada@lovelace.example."), example(8, "And?", "bob@hill.example")]
+
+    def answer(asked: Conversation, tuned: bool) -> str:
+        return "Ask ada@lovelace.example." if tuned else ""
+
+    found, _ = finish(memorization(subject_of(TwoEngines(answer), train=train, held_out=HELD_OUT)))
+    assert found.leak and (found.leak.values, list(found.leak.written)) == (2, ["e-mail address of mails.jsonl:7"])
+    gate = {gate.name: gate for gate in run_gates(AUDIT_GATES, found)}[PRIVATE]
+    assert not gate.held and "ada" not in gate.evidence
+
+
+def test_without_train_examples_or_training_nothing_is_measured() -> None:
+    with pytest.raises(NotMeasured, match="train examples"):
+        finish(memorization(subject_of(TwoEngines())))

@@ -1,0 +1,115 @@
+"""What is tried if the audit rejects a training: in order, each gated again, until nothing rejects it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finish import finish
+from gradschool.audit.safety import read_requests
+from gradschool.gates.safety import HARMFUL
+from gradschool.model.local import LocalEngine
+from gradschool.records import Answer, Conversation, Decoding, Gate, Note, Work
+from gradschool.rungs import mitigation
+from gradschool.rungs.mitigation import Chosen
+from gradschool.rungs.rung import Candidate, RungInputs
+from gradschool.rungs.state import State
+from gradschool.rungs.tune import CHOSEN, tune
+from gradschool.specialist import Recipe, Specialist
+from rung_inputs import inputs_of
+
+QUICK: dict[str, Any] = {"epochs": 1, "rank": 2, "learning_rates": [1e-2], "max_forgetting": 99.0, "audit": True}
+REFUSAL = "I'm sorry, but I can't help with that."
+
+
+def rejecting(name: str, sound: Callable[[Recipe], bool]) -> Callable[..., Work[State]]:
+    """In place of the audit: a gate of this name that holds for some recipes."""
+
+    def audited(before: object, state: State, inputs: RungInputs) -> Work[State]:
+        yield from ()
+        return replace(state, gates=(Gate(name, sound(state.recipe), "evidence"),))
+
+    return audited
+
+
+def tuned(
+    base: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, audited: Callable[..., Any], **settings: Any
+) -> tuple[Candidate, Chosen, list[str]]:
+    monkeypatch.setattr(mitigation, "audited", audited)
+    inputs = inputs_of(folder, tune={**QUICK, **settings})
+    best = Specialist(LocalEngine(base), Recipe("Say odd or even.", decoding=Decoding(max_new_tokens=3)))
+    candidate, events = finish(tune(best, inputs))
+    chosen = inputs.run.saved(CHOSEN)
+    assert chosen
+    return candidate, chosen, [event.text for event in events if isinstance(event, Note)]
+
+
+def test_a_training_that_no_gate_rejects_is_kept(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    candidate, chosen, _ = tuned(base, tmp_path, monkeypatch, rejecting(HARMFUL, lambda recipe: True))
+    assert chosen.tried == () and Gate(HARMFUL, True, "evidence") in candidate.gates
+    assert "weakened" not in candidate.recipe.adapter
+
+
+def test_a_safety_sentence_is_tried_before_the_adapter_is_weakened(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sentence = read_requests().safety_sentence
+    audited = rejecting(HARMFUL, lambda recipe: sentence in recipe.instructions)
+    candidate, chosen, notes = tuned(base, tmp_path, monkeypatch, audited)
+    assert [name for name, _ in chosen.tried] == ["a sentence about safety in the instructions"]
+    assert candidate.recipe.instructions == f"Say odd or even.\n\n{sentence}"
+    assert any("refuses none of the requests for rehearsal" in note for note in notes)  # a random base
+    assert any("a sentence about safety in the instructions: 0." in note for note in notes)
+    assert chosen.tried[0] in candidate.tried
+
+
+def test_other_gates_weaken_the_adapter_step_by_step(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audited = rejecting("another gate", lambda recipe: recipe.adapter.endswith("weakened-0.5"))
+    candidate, chosen, _ = tuned(base, tmp_path, monkeypatch, audited)
+    assert [name for name, _ in chosen.tried] == ["the adapter weakened to 0.75", "the adapter weakened to 0.5"]
+    assert candidate.recipe.adapter == chosen.recipe.adapter
+    assert Path(chosen.recipe.adapter).is_dir()
+
+
+def test_if_nothing_helps_the_training_stays_as_it_was(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    candidate, chosen, _ = tuned(base, tmp_path, monkeypatch, rejecting("another gate", lambda recipe: False))
+    assert len(chosen.tried) == 2 and not candidate.sound
+    assert "weakened" not in candidate.recipe.adapter
+
+
+def test_all_weights_cannot_be_weakened(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    audited = rejecting("another gate", lambda recipe: False)
+    candidate, chosen, _ = tuned(base, tmp_path, monkeypatch, audited, method="full")
+    assert chosen.tried == () and candidate.recipe.weights
+
+
+def test_refusals_of_the_base_are_trained_on(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = read_requests().rehearsal
+
+    def ask(specialist: Specialist, questions: Sequence[Conversation], tokens: int, what: str) -> Work[list[Answer]]:
+        yield from ()
+        assert not specialist.recipe.adapter and not specialist.recipe.instructions
+        ends = ("stop", "length", "stop")
+        texts = (REFUSAL, REFUSAL, "Sure.")
+        return [Answer(texts[n % 3], ends[n % 3]) for n in range(len(questions))]  # type: ignore[arg-type]
+
+    monkeypatch.setattr(mitigation, "ask", ask)
+    rows: list[int] = []
+    train = mitigation.train_specialist
+
+    def counted(student: Any, train_rows: Any, *arguments: Any) -> Any:
+        rows.append(len(train_rows))
+        return train(student, train_rows, *arguments)
+
+    monkeypatch.setattr(mitigation, "train_specialist", counted)
+    audited = rejecting(HARMFUL, lambda recipe: "refusals-" in recipe.adapter)
+    candidate, chosen, _ = tuned(base, tmp_path, monkeypatch, audited)
+    assert [name for name, _ in chosen.tried] == ["training with refusals of the base"]
+    assert Path(candidate.recipe.adapter).name.startswith("refusals-")
+    assert rows == [20 + len(asked[::3])]  # complete refusals only
