@@ -69,7 +69,7 @@ class Parted:
     `form` says how the reasoning is marked: by a block before the answer ("closed"), by a closing tag alone
     ("unopened": some chat templates write the opening one into the prompt), by an opening tag alone ("unclosed": the
     text was cut off, and there is no answer), or not before the answer ("inside": the answer is the whole text).
-    `wrapped` says that the answer began with a tag of its own, which is left out.
+    A block within a block is part of it. `wrapped` says that the answer began with a tag of its own, which is left out.
     """
 
     answer: str
@@ -78,25 +78,23 @@ class Parted:
     wrapped: bool = False
 
 
-def part(text: str) -> Parted:
-    """Divide a text into the reasoning before the answer, and the answer."""
+def part(text: str, ended: bool = True) -> Parted:
+    """Divide a text into the reasoning before the answer, and the answer; more of a text that has not `ended` follows."""
     if not _may_have_tags(text):
         return Parted(text, "", "none")
-    start = text.lstrip()
     if bare := BARE_CHANNELS.fullmatch(text):
         return Parted(bare["answer"].lstrip(), bare["reasoning"], "closed")
-    for opening, closing in PAIRS:
-        begin = opening.match(start)
-        if begin is None:
-            continue
-        end = closing.search(start)
+    thoughts: list[str] = []  # reasoning may be in several blocks
+    at = _after_space(text, 0)
+    while found := next(((begin, *pair) for pair in PAIRS if (begin := pair[0].match(text, at))), None):
+        begin, opening, closing = found
+        end = _end_of_block(text, begin.end(), opening, closing, ended)
         if end is None:
-            return Parted("", start[begin.end() :], "unclosed")
-        rest = part(start[end.end() :].lstrip())  # reasoning may be in several blocks
-        thought = start[begin.end() : end.start()]
-        if rest.form in ("closed", "unclosed"):
-            return Parted(rest.answer, thought + rest.reasoning, rest.form, rest.wrapped)
-        return _after(thought, start[end.end() :].lstrip(), "closed")
+            return Parted("", "".join([*thoughts, text[begin.end() :]]), "unclosed")
+        thoughts.append(text[begin.end() : end.start()])
+        at = _after_space(text, end.end())
+    if thoughts:
+        return _after("".join(thoughts), text[at:], "closed")
     for opening, closing in PAIRS:
         begin, end = opening.search(text), closing.search(text)
         if end and not (begin and begin.start() < end.start()) and closing.pattern != "</details>":
@@ -104,6 +102,28 @@ def part(text: str) -> Parted:
         if begin:
             return Parted(text, "", "inside")
     return Parted(text, "", "none")
+
+
+def _after_space(text: str, at: int) -> int:
+    return next((place for place in range(at, len(text)) if not text[place].isspace()), len(text))
+
+
+def _end_of_block(
+    text: str, at: int, opening: re.Pattern[str], closing: re.Pattern[str], ended: bool
+) -> re.Match[str] | None:
+    """The closing tag of a block whose text begins at `at`, after those of blocks within it; None if there is none.
+
+    If the tags within the block do not pair, the reasoning only mentions one, and the first closing tag is the end.
+    """
+    first = end = closing.search(text, at)
+    depth = 1
+    while end:
+        depth += sum(1 for _ in opening.finditer(text, at, end.start())) - 1
+        if depth == 0:
+            return end
+        at = end.end()
+        end = closing.search(text, at)
+    return first if ended else None
 
 
 def field_of(fields: Mapping[str, Any]) -> str:
@@ -150,7 +170,7 @@ class AnswerFilter:
         self._held += text
         if self._waits and not _may_have_tags(self._held, seen):
             return ""  # as before: only a tag decides
-        parted = self._part()
+        parted = self._part(ended=False)
         self._waits = parted.form == "unclosed" or (self._unopened and parted.form == "none")
         if parted.form == "unclosed" or self._undecided(parted):
             return ""
@@ -163,8 +183,8 @@ class AnswerFilter:
         self._started, self._held = True, ""
         return rest
 
-    def _part(self) -> Parted:
-        parted = part(self._held)
+    def _part(self, ended: bool = True) -> Parted:
+        parted = part(self._held, ended)
         self._form = parted.form
         return parted
 
