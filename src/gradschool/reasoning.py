@@ -79,7 +79,7 @@ class Parted:
 
 
 def part(text: str, ended: bool = True) -> Parted:
-    """Divide a text into the reasoning before the answer, and the answer; more of a text that has not `ended` follows."""
+    """Divide a text into the reasoning before the answer, and the answer; unless it has `ended`, more of it follows."""
     if not _may_have_tags(text):
         return Parted(text, "", "none")
     if bare := BARE_CHANNELS.fullmatch(text):

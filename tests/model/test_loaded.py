@@ -63,7 +63,7 @@ def test_quantized_weights_need_their_method(dtype: torch.dtype, base: Path, tmp
         return {name: one.to(dtype) if name == QUERY else one for name, one in tensors.items()}
 
     made = copy(base, tmp_path, packed)
-    with pytest.raises(ModelError, match="are quantized, and its config.json does not say how") as caught:
+    with pytest.raises(ModelError, match=r"are quantized, and its config\.json does not say how") as caught:
         LocalEngine(made)
     assert QUERY in caught.value.why and "as its makers published it" in caught.value.fix
     refuse_packed(made, {"quantization_config": {"quant_method": "fp8"}})

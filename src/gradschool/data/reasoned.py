@@ -13,7 +13,7 @@ UNCLEAR = (
     "put <think> before the reasoning, or remove it"
 )
 AGAIN = (
-    "has another end of reasoning after its reasoning, so that it is unclear where the answer begins; remove all of its "
+    "has another end of reasoning after its reasoning, so that it is unclear where the answer begins; remove all "
     "reasoning, or rename the tags that belong to the answer"
 )
 TEXTS: dict[Form, tuple[Severity, str]] = {

@@ -1,4 +1,4 @@
-"""The header of a file of safetensors: the tensors in it, with their shapes and numbers, without reading the weights."""
+"""The header of a file of safetensors: its tensors, with their shapes and types, without reading the weights."""
 
 import struct
 from pathlib import Path

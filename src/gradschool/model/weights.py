@@ -13,6 +13,7 @@ from gradschool.model.weight_forms import GGUF, ORIGINAL_FIX, PICKLED, form_of
 
 POINTER = b"version https://git-lfs"  # how a file begins that Git LFS has not replaced by its content
 INDEX = "model.safetensors.index.json"
+WEIGHT = ("weight", "weight_packed")  # ends of names
 NUMBERS = {"F64", "F32", "F16", "BF16"}  # in which a weight stands for itself
 DISTRIBUTED = {  # files and folders of a training on several devices, and what makes a model of them
     "*.distcp": "`accelerate merge-weights {folder} OUTPUT`",
@@ -63,7 +64,7 @@ def refuse_packed(folder: Path, config: Mapping[str, Any]) -> None:
         packed = [
             name
             for name, tensor in tensors.items()
-            if name.endswith(("weight", "weight_packed")) and tensor["dtype"] not in NUMBERS and len(tensor["shape"]) > 1
+            if name.endswith(WEIGHT) and tensor["dtype"] not in NUMBERS and len(tensor["shape"]) > 1
         ]
         if packed:
             raise ModelError(
