@@ -21,12 +21,16 @@ MIN_WIDTH, MAX_WIDTH = 45, 140  # columns
 MIN_BREAKS = 3  # line breaks that fit a width, from which a text may be wrapped to it
 MIN_SHARE = 0.5  # of the breaks of the text, and MIN_OF_BLOCK of those of a block, fit the width
 MIN_OF_BLOCK = 0.75
+SHORT = 0.6  # of the width; a shorter line ends something, such as a greeting
 VERSE = 0.85  # of the lines of a block begin with a capital, from which they are verses
 MAX_WORD = 24  # columns of the first word of a line that may not have fitted; addresses of pages are longer
 WIDE_BREAK = 6  # columns by which a line may be shorter in a script that breaks between any two characters
-ITEM = re.compile(r"[ \t]*(?:[-*+•‣–·]|\(?\d{1,3}[.)]|[a-zA-Z][.)]|\(\w{1,3}\))[ \t]")
+CLOSING = 3  # words of a line after a sentence, which are no sentence: "Yours," and a name
+ENDS = (".", "!", "?", "…", "”", '"')
+ITEM = re.compile(r"[ \t]*(?:[-*+•‣–—·]|\(?\d{1,3}[.)]|[a-zA-Z][.)]|\(\w{1,3}\))[ \t]")
 KEPT = re.compile(  # lines that are no running text: headings, quotes, rows of tables, code, rules
-    r"[ ]{0,3}(?:#{1,6}[ \t]|>|\||[=\-_*~]{3,}[ \t]*$)|\t|[ ]{7}|[^\n]*(?:\|[^|\n]*\||\t|\S[ ]{3,}\S|[{};][ \t]*$|(?:\\|[ ]{2})$)"
+    r"[ ]{0,3}(?:#{1,6}[ \t]|>|\||[=\-_*~]{3,}[ \t]*$)|\t|[ ]{7}"
+    r"|[^\n]*(?:\|[^|\n]*\||\t|\S[ ]{3,}\S|[{}][ \t]*$|[=(][^\n]*;[ \t]*$|(?:\\|[ ]{2})$)"
 )
 SPACELESS_END = regex.compile(rf"{SPACELESS.pattern}$")
 
@@ -71,7 +75,7 @@ def unwrapped(text: str, width: int) -> str:
     joined: list[str] = []
     for block in _blocks(text, every=True):
         breaks = _breaks(block)
-        known = [one.fits(width) for one in breaks if one]
+        known = [one.fits(width) for one in breaks if one and one.first >= SHORT * width]
         if not known or sum(known) < MIN_OF_BLOCK * len(known) or _is_verse(block):
             joined += block
             continue
@@ -108,8 +112,19 @@ def _blocks(text: str, *, every: bool = False) -> Iterator[list[str]]:
 
 
 def _breaks(block: Sequence[str]) -> list[_Break | None]:
-    """The breaks between the lines of a block; None for one before an item of a list."""
-    return [None if ITEM.match(after) else _break(before, after) for before, after in pairwise(block)]
+    """The breaks between the lines of a block; None for one before an item, an indented paragraph, or a closing."""
+    return [None if _begins(before, after) else _break(before, after) for before, after in pairwise(block)]
+
+
+def _begins(before: str, after: str) -> bool:
+    if ITEM.match(after) or (_indent(after) > _indent(before) and not ITEM.match(before)):
+        return True
+    alone = len(after.split()) <= CLOSING and after.strip()[:1].isupper() and not after.rstrip().endswith(ENDS)
+    return alone and before.rstrip().endswith(ENDS)
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _break(before: str, after: str) -> _Break | None:
