@@ -28,10 +28,7 @@ WIDE_BREAK = 6  # columns by which a line may be shorter in a script that breaks
 CLOSING = 3  # words of a line after a sentence, which are no sentence: "Yours," and a name
 ENDS = (".", "!", "?", "…", "”", '"')
 ITEM = re.compile(r"[ \t]*(?:[-*+•‣–—·]|\(?\d{1,3}[.)]|[a-zA-Z][.)]|\(\w{1,3}\))[ \t]")
-KEPT = re.compile(  # lines that are no running text: headings, quotes, rows of tables, code, rules
-    r"[ ]{0,3}(?:#{1,6}[ \t]|>|\||[=\-_*~]{3,}[ \t]*$)|\t|[ ]{7}"
-    r"|[^\n]*(?:\|[^|\n]*\||\t|\S[ ]{3,}\S|[{}][ \t]*$|[=(][^\n]*;[ \t]*$|(?:\\|[ ]{2})$)"
-)
+KEPT = re.compile(r"[ ]{0,3}(?:#{1,6}[ \t]|>|\||[=\-_*~]{3,}[ \t]*$)|\t|[ ]{7}")  # headings, quotes, rules, code
 SPACELESS_END = regex.compile(rf"{SPACELESS.pattern}$")
 
 
@@ -99,7 +96,7 @@ def _blocks(text: str, *, every: bool = False) -> Iterator[list[str]]:
             fence = mark[1][:3]
         elif mark and mark[1].startswith(fence) and inside:
             fence = ""
-        if line.strip() and not mark and not inside and not KEPT.match(line):
+        if line.strip() and not mark and not inside and not _is_kept(line):
             block.append(line)
             continue
         if block:
@@ -109,6 +106,15 @@ def _blocks(text: str, *, every: bool = False) -> Iterator[list[str]]:
             yield [line]
     if block:
         yield block
+
+
+def _is_kept(line: str) -> bool:
+    """Whether a line is no running text: a heading, a quote, a row of a table, code, a rule; or breaks on purpose."""
+    if KEPT.match(line) or line.endswith(("\\", "  ")):
+        return True
+    said = line.strip()
+    row = "\t" in said or "   " in said or said.count("|") > 1
+    return row or said.endswith(("{", "}")) or (said.endswith(";") and ("=" in said or "(" in said))
 
 
 def _breaks(block: Sequence[str]) -> list[_Break | None]:
