@@ -128,6 +128,18 @@ Tue, 03/12/2024
 下午02:05\t민지\t[貼圖]
 下午02:06\t민지\t이거요
 下午02:07\t온실\t알겠습니다""",
+    "LINE, Thai": """\
+[LINE] ประวัติการสนทนากับ 온실
+บันทึกวันที่: 2024/03/12 14:10
+
+2024.03.11 วันจันทร์
+09:12\t민지\t장미 있어요?
+09:15\t온실\t"네,
+두 가지 있습니다."
+
+2024.03.12 วันอังคาร
+14:06\t민지\t이거요
+14:07\t온실\t알겠습니다""",
     "LINE, on a computer": """\
 2024.03.11 星期一
 09:12 민지 장미 있어요?
@@ -200,3 +212,12 @@ def test_speakers_with_several_words_are_found_by_what_repeats() -> None:
         ("Shop", "we are"), ("", "Nia left"),
     ]  # fmt: skip
     assert speakers_before(["Nia Lo hi"], [key("Nia Lo")]) == [("Nia Lo", "hi")]
+
+
+def test_two_messages_are_a_chat_and_a_programme_is_none(tmp_path: Path) -> None:
+    assert len(turns_of("[LINE] Chat\nMon, 03/11/2024\n09:12 AM\tMin\tOpen?\n09:15 AM\tShop\tYes\n", tmp_path)) == 2
+    path = tmp_path / "programme.txt"
+    times = ("09:00 Welcome", "09:30 Talk by Ann on roses", "10:30 Break", "11:00 Talk by Bo on sage", "12:00 Lunch")
+    for day in ("11 March 2024", "2024.03.11 Monday"):
+        path.write_text("\n".join((day, *times)))
+        assert kind_of(path) == "document"

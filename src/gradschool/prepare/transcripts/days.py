@@ -16,6 +16,7 @@ DAY = re.compile(
     rf"{RULES}(?:[^\d\s:\[\]]{{1,20}}\s)?(?:{NUMBERS}|{NAMED})(?:[,.]?\s?[(（]?[^\d\s:()（）]{{1,16}}[)）]?){{0,2}}"
     rf"(?:,?\s(?:at\s)?(?:[^\d\s:]{{1,4}}\s?)?{CLOCK}(?:\s?[AaPp][Mm])?)?\s*{RULES}"
 )
+SIGNED = ("bracketed", "columns")  # styles of stamps
 RULE = 5  # signs at both ends of a line that is between rules
 REIWA = re.compile(r"R(?P<year>\d{1,2})(?=[./])")  # a year of the Japanese calendar
 FIRST_REIWA = 2018
@@ -65,7 +66,7 @@ def _is_ruled(line: str) -> bool:
 
 def _style(line: str) -> str:
     """What does not change between the days of one chat: signs and spaces."""
-    return re.sub(r"[^\W_]+", "x", line)
+    return re.sub(r"[^\s./,:()（）=*—–─-]+", "x", line)
 
 
 def on_their_days(starts: Sequence[tuple[int, Stamp]], days: dict[int, tuple[int, ...]]) -> list[Stamp]:
@@ -83,9 +84,9 @@ def on_their_days(starts: Sequence[tuple[int, Stamp]], days: dict[int, tuple[int
 def timed(line: str, named: Collection[str] = ()) -> tuple[Stamp, str, str] | None:
     """The time, the speaker and the text of a message that KakaoTalk or LINE writes with signs between them."""
     if (found := BRACKETED.match(line)) and (stamp := read_stamp(found, found.end())):
-        return replace(stamp, style="bracketed"), found["name"].strip(), line[found.end() :]
+        return replace(stamp, style=SIGNED[0]), found["name"].strip(), line[found.end() :]
     if (found := COLUMNS.match(line)) and (stamp := read_stamp(found, found.end())):
-        stamp, rest = replace(stamp, style="columns"), line[found.end() :]
+        stamp, rest = replace(stamp, style=SIGNED[1]), line[found.end() :]
         if "\t\t" in found[0]:
             return stamp, "", rest
         name, tab, text = rest.partition("\t")

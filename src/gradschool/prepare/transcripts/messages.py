@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gradschool.prepare.transcripts.days import days_above, on_their_days, speakers_before, timed, unquoted
+from gradschool.prepare.transcripts.days import SIGNED, days_above, on_their_days, speakers_before, timed, unquoted
 from gradschool.prepare.transcripts.labels import label_of
 from gradschool.prepare.transcripts.names import split_name
 from gradschool.prepare.transcripts.notices import is_event
@@ -17,6 +17,7 @@ MAX_HEADING = 80  # characters of a line that has only a name
 MAX_HEADER = 12  # lines before the first message
 MAX_PASTED = 20  # times as many lines as the messages of a chat that are part of them, pasted from another chat
 DAY = 86_400.0
+MAX_DAY = 31
 MIN_SHARE, MIN_SHARE_TIMES = 0.02, 0.3  # of the lines, which begin with a date, or with a time alone
 MIN_DATED, MIN_TURNS = 2, 4  # messages, and turns, from which a text is a conversation
 
@@ -102,9 +103,13 @@ def _on_days(
     stamps = on_their_days([(start.line, start.stamp) for start in starts], days)
     dated = [replace(start, stamp=stamp) for start, stamp in zip(starts, stamps, strict=True)]
     again = Counter(start.name for start in starts if start.name)
-    if 2 * sum(count for count in again.values() if count > 1) >= len(starts):
+    usual = 2 * sum(count for count in again.values() if count > 1) >= len(starts)
+    year_first = all(numbers[0] > MAX_DAY for numbers in days.values())  # as LINE writes
+    if usual or not year_first or any(start.stamp.style in SIGNED for start in starts):
         return dated
     spoken = speakers_before([start.head for start in starts], named)
+    if len({name for name, _ in spoken if name}) < MIN_DATED:
+        return dated
     return [replace(one, name=name, text=text) for one, (name, text) in zip(dated, spoken, strict=True)]
 
 
