@@ -34,8 +34,8 @@ INDENTED_CODE = "        for plant in garden:\n            water(plant)"
 LIST = "- water the roses\n- cut the sage, but only where it is dry\n1. the path\n2) the beds"
 
 
-def wrapped(text: str, width: int, **more: str) -> str:
-    return "\n".join(textwrap.wrap(text, width, **more))
+def wrapped(text: str, width: int, first: str = "", others: str = "") -> str:
+    return "\n".join(textwrap.wrap(text, width, initial_indent=first, subsequent_indent=others))
 
 
 @pytest.mark.parametrize("width", [50, 60, 72, 80, 100, 120])
@@ -58,13 +58,13 @@ def test_greetings_and_closings_without_empty_lines_keep_theirs() -> None:
 
 
 def test_indented_paragraphs_without_empty_lines_stay_apart() -> None:
-    paragraph = wrapped(PROSE, 72, initial_indent="   ")
+    paragraph = wrapped(PROSE, 72, first="   ")
     text = f"{paragraph}\n{paragraph}"
     assert unwrapped(text, width_of(text)) == f"   {PROSE}\n   {PROSE}"
 
 
 def test_items_of_lists_that_go_on_are_joined() -> None:
-    item = wrapped(f"- {PROSE}", 72, subsequent_indent="  ")
+    item = wrapped(f"- {PROSE}", 72, others="  ")
     text = f"{item}\n{item}"
     assert unwrapped(text, width_of(text)) == f"- {PROSE}\n- {PROSE}"
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from gradschool.prepare.agents import key
@@ -69,7 +69,7 @@ def _style(line: str) -> str:
     return re.sub(r"[^\s./,:()（）=*—–─-]+", "x", line)
 
 
-def on_their_days(starts: Sequence[tuple[int, Stamp]], days: dict[int, tuple[int, ...]]) -> list[Stamp]:
+def on_their_days(starts: Sequence[tuple[int, Stamp]], days: Mapping[int, tuple[int, ...]]) -> list[Stamp]:
     """The stamps of messages with the date of the day above them."""
     dated: list[Stamp] = []
     above = sorted(days)
