@@ -98,14 +98,14 @@ def text_drafts(
     """
     width = width_of("\n\n".join(text for _, text, _ in parts))
     pieces = [
-        (title, piece, before + line, len(cut) > 1)
+        (title, piece, before + line, len(cut) > 1, _lead(lines[line], piece))
         for title, text, before in parts
-        for cut in [passages(text, limits)]
+        for cut, lines in [(passages(text, limits), text.split("\n"))]
         for piece, line in cut
     ]
-    for number, (title, raw, before, is_passage) in enumerate(pieces, 1):
+    for number, (title, raw, before, is_passage, lead) in enumerate(pieces, 1):
         id_ = unused(name or id_from("text", title, raw), ids)
-        text = unwrapped(raw, width)
+        text = unwrapped(f"{lead}{raw}", width)[len(lead) :]  # a passage may begin within a line
         language = language_of(text)
         draft = Draft(
             id_,
@@ -118,6 +118,12 @@ def text_drafts(
             changes=(Change("unwrapped", f"{removed} line breaks"),) if (removed := _breaks_removed(raw, text)) else (),
         )
         yield draft if text else draft.dropped("empty", "there is no text")
+
+
+def _lead(line: str, passage: str) -> str:
+    """The part of a line that is before a passage, which may begin within it."""
+    first = passage.partition("\n")[0]
+    return line[: max(0, line.rfind(first))] if first else ""
 
 
 def _breaks_removed(raw: str, text: str) -> int:

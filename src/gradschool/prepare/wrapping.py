@@ -22,7 +22,7 @@ MIN_BREAKS = 3  # line breaks that fit a width, from which a text may be wrapped
 MIN_SHARE = 0.5  # of the breaks of the text, and MIN_OF_BLOCK of those of a block, fit the width
 MIN_OF_BLOCK = 0.75
 SHORT = 0.6  # of the width; a shorter line ends something, such as a greeting
-VERSE = 0.85  # of the lines of a block begin with a capital, from which they are verses
+VERSE = 0.85  # of the lines of a block begin with a capital, from which they are verses unless all breaks fit
 MAX_WORD = 24  # columns of the first word of a line that may not have fitted; addresses of pages are longer
 WIDE_BREAK = 6  # columns by which a line may be shorter in a script that breaks between any two characters
 CLOSING = 3  # words of a line after a sentence, which are no sentence: "Yours," and a name
@@ -73,7 +73,8 @@ def unwrapped(text: str, width: int) -> str:
     for block in _blocks(text, every=True):
         breaks = _breaks(block)
         known = [one.fits(width) for one in breaks if one and one.first >= SHORT * width]
-        if not known or sum(known) < MIN_OF_BLOCK * len(known) or _is_verse(block):
+        needed = len(known) if _is_verse(block) else MIN_OF_BLOCK * len(known)
+        if not known or sum(known) < needed:
             joined += block
             continue
         joined.append(block[0])
