@@ -49,6 +49,21 @@ def test_forms_of_families_of_models(text: str) -> None:
     assert "".join([*map(answer.add, text), answer.end()]) == "Shelf 4."
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>a <think>b</think> c</think>Shelf 4.",
+        "<think>a<think>b<think>c</think></think>d</think>\nShelf 4.",
+        "<think><think>a</think></think><think>b <think>c</think></think>Shelf 4.",
+        "<thinking>a <think>b</think> c</thinking>Shelf 4.",
+        "<think>a mention of <think> alone</think>Shelf 4.",
+    ],
+)
+def test_a_block_within_a_block_is_reasoning(text: str) -> None:
+    answer = AnswerFilter()
+    assert part(text).answer == "".join([*map(answer.add, text), answer.end()]) == "Shelf 4."
+
+
 @pytest.mark.parametrize("text", ["analysisResult = 3", "analysis", "Analysis: fine", "<|channel|>", "<|startup|> a"])
 def test_text_that_only_begins_like_reasoning_is_an_answer(text: str) -> None:
     answer = AnswerFilter()

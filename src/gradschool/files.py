@@ -25,7 +25,7 @@ from gradschool.durable import (
     temporary_file,
     temporary_folder,
 )
-from gradschool.errors import DamagedError, GradschoolError, ResourceError, reason_of
+from gradschool.errors import DamagedError, GradschoolError, ResourceError, UsageError, reason_of
 
 T = TypeVar("T")
 HASH_BLOCK = 1 << 20
@@ -98,6 +98,16 @@ def new_path(path: Path, mode: int = FILE_MODE) -> Iterator[Path]:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def demand_writable(path: Path) -> None:
+    """Raise an error unless a file can be written at a path, its folders made; before the work whose result it gets."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder.", "A file is to be written there.", "name a file, which may be in it.")
+    place = next(place for place in path.absolute().parents if place.exists())
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        why = "You may not write to it." if place.is_dir() else "It is a file."
+        raise ResourceError(f"{path} cannot be written into {place}.", why, "choose a folder that you may write to.")
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -71,7 +71,7 @@ class Parted:
     `form` says how the reasoning is marked: by a block before the answer ("closed"), by a closing tag alone
     ("unopened": some chat templates write the opening one into the prompt), by an opening tag alone ("unclosed": the
     text was cut off, and there is no answer), or not before the answer ("inside": the answer is the whole text).
-    `wrapped` says that the answer began with a tag of its own, which is left out.
+    A block within a block is part of it. `wrapped` says that the answer began with a tag of its own, which is left out.
     """
 
     answer: str
@@ -80,21 +80,22 @@ class Parted:
     wrapped: bool = False
 
 
-def part(text: str) -> Parted:
-    """Divide a text into the reasoning before the answer, and the answer."""
+def part(text: str, ended: bool = True) -> Parted:
+    """Divide a text into the reasoning before the answer, and the answer; unless it has `ended`, more of it follows."""
     if not _may_have_tags(text):
         return Parted(text, "", "none")
-    thoughts, start = list[str](), _words_from(text, 0)
-    while found := _block_at(text, start):  # reasoning may be in several blocks
-        opened, closed = found
-        thoughts.append(text[opened.end() : closed.start() if closed else None])
-        if closed is None:
-            return Parted("", "".join(thoughts), "unclosed")
-        start = _words_from(text, closed.end())
-    if bare := BARE_CHANNELS.fullmatch(text, start):
+    thoughts, at = list[str](), _words_from(text, 0)  # reasoning may be in several blocks
+    while found := next(((begin, *pair) for pair in PAIRS if (begin := pair[0].match(text, at))), None):
+        begin, opening, closing = found
+        end = _end_of_block(text, begin.end(), opening, closing, ended)
+        if end is None:
+            return Parted("", "".join([*thoughts, text[begin.end() :]]), "unclosed")
+        thoughts.append(text[begin.end() : end.start()])
+        at = _words_from(text, end.end())
+    if bare := BARE_CHANNELS.fullmatch(text, at):
         return Parted(bare["answer"].lstrip(), "".join((*thoughts, bare["reasoning"])), "closed")
     if thoughts:
-        return _after("".join(thoughts), text[start:], "closed")
+        return _after("".join(thoughts), text[at:], "closed")
     for opening, closing in PAIRS:
         begin, end = opening.search(text), closing.search(text)
         if end and not (begin and begin.start() < end.start()) and closing.pattern != "</details>":
@@ -104,18 +105,28 @@ def part(text: str) -> Parted:
     return Parted(text, "", "none")
 
 
-def _block_at(text: str, start: int) -> tuple[re.Match[str], re.Match[str] | None] | None:
-    """The opening tag of reasoning at a position, and its closing tag if there is one; None without an opening tag."""
-    for opening, closing in PAIRS:
-        if begin := opening.match(text, start):
-            return begin, closing.search(text, begin.end())
-    return None
-
-
 def _words_from(text: str, start: int) -> int:
     """The position of the next character that is no white space."""
     space = SPACE.match(text, start)
     return space.end() if space else start
+
+
+def _end_of_block(
+    text: str, at: int, opening: re.Pattern[str], closing: re.Pattern[str], ended: bool
+) -> re.Match[str] | None:
+    """The closing tag of a block whose text begins at `at`, after those of blocks within it; None if there is none.
+
+    If the tags within the block do not pair, the reasoning only mentions one, and the first closing tag is the end.
+    """
+    first = end = closing.search(text, at)
+    depth = 1
+    while end:
+        depth += sum(1 for _ in opening.finditer(text, at, end.start())) - 1
+        if depth == 0:
+            return end
+        at = end.end()
+        end = closing.search(text, at)
+    return first if ended else None
 
 
 def field_of(fields: Mapping[str, Any]) -> str:
@@ -164,7 +175,7 @@ class AnswerFilter:
         self._end = new[-LONGEST_TAG:]
         if self._looks == 0 or (self._waits and not _may_have_tags(new)):
             return ""  # as before: only a tag decides
-        parted = self._part()
+        parted = self._part(ended=False)
         self._waits = parted.form == "unclosed" or (self._unopened and parted.form == "none")
         self._looks = 0 if parted.wrapped else self._looks - 1
         if parted.form == "unclosed" or self._undecided(parted):
@@ -178,8 +189,8 @@ class AnswerFilter:
         self._started, self._held = True, []
         return rest
 
-    def _part(self) -> Parted:
-        parted = part("".join(self._held))
+    def _part(self, ended: bool = True) -> Parted:
+        parted = part("".join(self._held), ended)
         self._form = parted.form
         return parted
 

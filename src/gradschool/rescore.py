@@ -16,8 +16,8 @@ from gradschool.data.read import read_examples
 from gradschool.data.split import as_units
 from gradschool.errors import DataError
 from gradschool.evaluate import Measure, evaluate, measure_of
-from gradschool.files import sha256_of, write_lines
-from gradschool.incumbent import find_incumbent
+from gradschool.files import demand_writable, sha256_of, write_lines
+from gradschool.incumbent import find_incumbent, incumbent_files
 from gradschool.model.engine import Runtime
 from gradschool.package.bundle import is_base, open_specialist
 from gradschool.package.evidence import constant_answer, demand_files
@@ -68,11 +68,15 @@ def score_specialist(
     Raises DataError if no others are there.
     """
     folder = specialist_folder(folder)
-    specialist = yield from open_specialist(folder, base, runtime)
+    if incumbent is not None:
+        incumbent_files(incumbent, Path())
+    if output:
+        demand_writable(output)
     job = read_saved_job(folder / EVIDENCE / JOB_FILE)
     goal = job.settings.goal
     given = {key: name for key, name in (columns or {}).items() if name is not None}
     checked = check(read_examples(examples, job.settings.data.model_copy(update=given)))
+    specialist = yield from open_specialist(folder, base, runtime)  # takes time, and hashes all of its files
     if checked.issues:
         found = ", ".join(counted(checked.issues))
         yield Note(f"{examples.name}: {len(checked.examples)} usable examples; {found}.", "warning")

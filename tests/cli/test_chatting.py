@@ -25,10 +25,14 @@ def test_a_banner_names_the_commands(echo: Path) -> None:
     assert all(name in banner for name in COMMANDS) and str(echo) in banner
 
 
-@pytest.mark.parametrize("end", ["/bye", "/BYE ", "/exit", "/quit", ""])
+@pytest.mark.parametrize("end", ["/bye", "/BYE ", "/exit", "/quit"])
 def test_commands_end_a_chat(echo: Path, end: str) -> None:
     _, first = said(echo, "one", end, "not read")
     assert first == "specialist: one"
+
+
+def test_an_empty_line_between_questions_that_are_piped_ends_nothing(echo: Path) -> None:
+    assert said(echo, "", "one", "  ", "two")[1:] == ["specialist: one", "specialist: two"]
 
 
 def test_help_lists_every_command_and_is_not_asked(echo: Path) -> None:

@@ -88,7 +88,6 @@ def test_a_line_of_text_may_begin_with_any_bracket(line: str, place: int) -> Non
 BROKEN: list[tuple[str, str]] = [
     ('{"prompt": "x', "not valid JSON"),
     ("{'prompt': 'x'}", "not valid JSON"),
-    ("{}", "no known"),
     ('{"messages": "text"}', "no known"),
     ('{"messages": [{"role": "user"}]}', "without role or content"),
     ('{"messages": [{"role": "user", "content": null}]}', "empty"),
@@ -209,9 +208,8 @@ def test_a_workbook_of_questions_is_read(tmp_path: Path) -> None:
 
 def test_texts_files_and_standard_input_keep_their_order(here: Path) -> None:
     Path("more.txt").write_text("three\nfour\n")
-    Path("folder").mkdir()
-    given = ["one", "two", "more.txt", "-", "folder"]  # a word may be the name of a folder
-    assert texts(read_arguments(given, ["five\n"])) == ["one", "two", "three", "four", "five", "folder"]
+    given = ["one", "two", "more.txt", "-", "six"]
+    assert texts(read_arguments(given, ["five\n"])) == ["one", "two", "three", "four", "five", "six"]
     (bad,) = (question for question in read_arguments(["more.txt"], []) if question.line == 2)
     assert bad.place == "more.txt, line 2"
 
@@ -229,8 +227,9 @@ def test_other_texts_are_questions(here: Path, text: str) -> None:
 
 def test_what_is_no_file_of_questions_says_so(here: Path) -> None:
     Path("a/b").mkdir(parents=True)
-    with pytest.raises(UsageError, match="is a folder"):
-        read_arguments(["a/b"], [])
+    for name in ("a/b", "a", "a/"):
+        with pytest.raises(UsageError, match="is a folder"):
+            read_arguments([name], [])
     for name, content in (("page.pdf", b"%PDF-1.7\0\0"), ("things.zip", b"PK\x03\x04\0\0"), ("empty.txt", b"\n")):
         Path(name).write_bytes(content)
         with pytest.raises(DataError, match=r"cannot be read|no questions") as caught:
@@ -239,3 +238,18 @@ def test_what_is_no_file_of_questions_says_so(here: Path) -> None:
     Path("broken.jsonl").write_text('{"prompt": \n{"prompt":\n')
     with pytest.raises(DataError, match=r"Line 1 of broken\.jsonl"):
         read_arguments(["broken.jsonl"], [])
+
+
+@pytest.mark.parametrize("text", ["[x", "{}", "[]", "{x}", "[1, 2]", "{", '["a", 1]', '["", "a"]'])
+def test_text_with_brackets_is_a_question(here: Path, text: str) -> None:
+    assert texts(read_arguments([text], [])) == texts(read_questions([text])) == [text]
+    assert texts(read_questions(["first", text, "last"])) == ["first", text, "last"]
+
+
+def test_an_empty_object_among_rows_is_a_bad_row() -> None:
+    _, bad, last = read_questions(['{"prompt": "one"}', "{}", "two"])
+    assert bad.line == 2 and "no known" in bad.unreadable and texts([last]) == ["two"]
+
+
+def test_a_list_of_texts_is_a_list_of_questions() -> None:
+    assert texts(read_questions(['["Which shelf?",', '"Who?"]'])) == ["Which shelf?", "Who?"]

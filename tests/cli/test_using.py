@@ -32,6 +32,41 @@ def test_questions_may_be_arguments(run: Path) -> None:
     assert [json.loads(line)["answer"] for line in result.stdout.splitlines()] == ["one  two", "three"]
 
 
+@pytest.mark.parametrize("question", ["-5 boxes?", "-5", "-x or -y?", "--all of them?", "-h or -w?"])
+def test_a_question_may_begin_with_a_minus(run: Path, question: str) -> None:
+    for arguments in ((question,), ("one", question, "--runtime", "torch"), ("--", question)):
+        result = small_job.run("answer", run, *arguments)
+        assert json.loads(result.stdout.splitlines()[-1])["answer"] == question
+
+
+def test_an_option_that_does_not_exist_is_no_question(run: Path) -> None:
+    assert small_job.run("answer", run, "--bsae", "one").exit_code == 2
+    assert small_job.run("answer", run, "--bsae=my base", "one").exit_code == 2
+
+
+def test_a_name_that_may_be_of_ollama_says_how_to_ask_it(run: Path) -> None:
+    for command in (("chat", "llama3.2"), ("answer", "llama3.2", "hello"), ("chat", "qwen3:8b")):
+        result = small_job.run(*command)
+        assert result.exit_code == 2 and f"ollama:{command[1]}" in result.stderr
+
+
+def test_files_are_checked_before_the_base_is_loaded(run: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradschool.rescore.open_specialist", lambda *_: pytest.fail("the specialist was opened"))
+    monkeypatch.setattr("gradschool.model.opening.open_engine", lambda *_: pytest.fail("the writer was opened"))
+    Path("rows.jsonl").write_text('{"prompt": "hello", "completion": "hello"}\n')
+    Path("folder").mkdir()
+    for arguments, says in (
+        (("score", run, "gone.jsonl"), "gone.jsonl does not exist"),
+        (("score", run, "rows.jsonl", "--incumbent", "gone.jsonl"), "gone.jsonl does not exist"),
+        (("score", run, "rows.jsonl", "--output", "folder"), "folder is a folder"),
+        (("score", run, "rows.jsonl", "--output", "rows.jsonl/x"), "It is a file"),
+        (("prepare", "gone", "--for", "style", "--into", "job", "--writer", "pocket"), "gone does not exist"),
+        (("prepare", "folder", "--for", "style", "--into", "rows.jsonl", "--writer", "pocket"), "rows.jsonl"),
+    ):
+        result = small_job.run(*arguments)
+        assert result.exit_code in (2, 4, 7) and says in result.stderr.replace("\n", " "), result.output
+
+
 def test_questions_may_be_files(run: Path, here: Path) -> None:
     Path("asked.jsonl").write_text('{"id": "a", "prompt": "one"}\nnot {"\n{"id": \n')
     result = small_job.run("answer", run, "asked.jsonl", "two")

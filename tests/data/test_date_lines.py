@@ -71,6 +71,10 @@ OWN = [
     "Tarih: 3 Mayıs 2024",
 ]
 OTHERS = [
+    "Print date: 3 May 2024",
+    "Druckdatum: 3.5.2024",
+    "Printed on 3 May 2024",
+    "Downloaded: 3 May 2024",
     "Due: 3 May 2024",
     "Due date: 3 May 2024",
     "Due by Friday, 3 May 2024",

@@ -49,3 +49,12 @@ def test_an_end_of_reasoning_alone_is_unclear_unless_it_is_usual(tmp_path: Path)
 def test_cut_off_reasoning_is_dropped_and_a_tag_in_an_answer_is_kept(tmp_path: Path) -> None:
     said = "Write <think>x</think> first."
     assert checked(tmp_path, row(1, "<think>Look at"), row(2, said)) == ([said], ["1 dropped", "2 kept"])
+
+
+def test_a_second_end_of_reasoning_is_unclear_and_a_block_within_a_block_is_not(tmp_path: Path) -> None:
+    nested = row(1, "<think>Look <think>up</think> there.</think>Shelf 1.")
+    assert checked(tmp_path, nested, row(2, "Shelf 2.")) == (["Shelf 1.", "Shelf 2."], ["1 kept"])
+    twice = row(1, "<think>Look.</think>Up there.</think>Shelf 1.")
+    assert checked(tmp_path, twice, row(2, "Shelf 2.")) == (["Shelf 2."], ["1 dropped"])
+    ends = [row(number, f"Look.</think>There.</think>Shelf {number}.") for number in (1, 2)]
+    assert checked(tmp_path, *ends, row(3, "Shelf 3.")) == (["Shelf 3."], ["1 dropped", "2 dropped"])

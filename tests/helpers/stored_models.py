@@ -10,17 +10,20 @@ import numpy as np
 from gradschool.model.ollama_store import LAYER
 
 
-def written(path: Path, architecture: str = "llama", kind: str = "model", tokens: int = 3, tensors: int = 2) -> Path:
+def written(
+    path: Path, architecture: str = "llama", kind: str = "model", tokens: int = 3, tensors: int = 2, end: str = "weight"
+) -> Path:
     """A small file of random numbers that has the fields of a model."""
     writer = gguf.GGUFWriter(path, architecture)
-    writer.add_type(kind)
+    if kind:
+        writer.add_type(kind)
     writer.add_context_length(64)
     writer.add_license("mit")
     if tokens:
         writer.add_token_list([f"t{n}" for n in range(tokens)])
         writer.add_token_types([1] * tokens)
     for n in range(tensors):
-        writer.add_tensor(f"blk.{n}.weight", np.ones((4, 32), dtype=np.float32))
+        writer.add_tensor(f"blk.{n}.{end}", np.ones((4, 32), dtype=np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

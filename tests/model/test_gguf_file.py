@@ -43,6 +43,11 @@ def test_other_kinds_are_named(changes: dict[str, Any], says: str, tmp_path: Pat
     assert says in refused(written(tmp_path / "x.gguf", **changes))
 
 
+@pytest.mark.parametrize("side", ["lora_a", "lora_b", "loraA"])
+def test_an_adapter_without_its_type_is_known_by_its_tensors(side: str, tmp_path: Path) -> None:
+    assert "is an adapter" in refused(written(tmp_path / "x.gguf", kind="", tensors=2, end=side))
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [

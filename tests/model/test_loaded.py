@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gradschool.errors import ModelError
 from gradschool.model.local import LocalEngine
+from gradschool.model.weights import refuse_packed
 
 Tensors = dict[str, Tensor]
 QUERY = "model.layers.0.self_attn.q_proj.weight"
@@ -52,6 +53,25 @@ def test_weights_of_another_network_are_refused(
     with pytest.raises(ModelError, match=says) as caught:
         LocalEngine(copy(base, tmp_path, change))
     assert caught.value.why and caught.value.fix
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.float8_e4m3fn, torch.float8_e5m2, torch.int32])
+def test_quantized_weights_need_their_method(dtype: torch.dtype, base: Path, tmp_path: Path) -> None:
+    """Without it they would be read as they stand, and answer noise; a config that names one is for its program."""
+
+    def packed(tensors: Tensors) -> Tensors:
+        return {name: one.to(dtype) if name == QUERY else one for name, one in tensors.items()}
+
+    made = copy(base, tmp_path, packed)
+    with pytest.raises(ModelError, match=r"are quantized, and its config\.json does not say how") as caught:
+        LocalEngine(made)
+    assert QUERY in caught.value.why and "as its makers published it" in caught.value.fix
+    refuse_packed(made, {"quantization_config": {"quant_method": "fp8"}})
+
+
+def test_a_mask_of_whole_numbers_is_no_quantized_weight(base: Path, tmp_path: Path) -> None:
+    mask = {"model.layers.0.self_attn.bias": torch.ones(2, 2, dtype=torch.uint8)}
+    refuse_packed(copy(base, tmp_path, lambda tensors: tensors | mask), {})
 
 
 @pytest.mark.parametrize("head", ["LlamaForSequenceClassification", "BertForMaskedLM", "LlamaForTokenClassification"])

@@ -111,3 +111,17 @@ def test_the_known_dialogues_are_read_as_they_are(run: Run, real: Any) -> None:
     assert summary.dropped.keys() <= {"no answer", "near-duplicate", "duplicate", "wrong language"}
     assert summary.private["e-mail address"] > 5 and summary.private["postal address"] > 5
     assert summary.private["phone number"] > 3
+
+
+def test_a_messenger_s_table_without_conversations_is_a_chat_without_its_notices(run: Run, rows: Any) -> None:
+    """As KakaoTalk writes on a Mac: text of several lines is in quotes, and media and events are in the same column."""
+    said = [("Min", "Is it open?"), ("Shop", "Yes,\nuntil six."), ("Min", "Photo"), ("Min", "Min left this chatroom.")]
+    said += [("Min", "Have you got sage?"), ("Shop", "Two pots.")]
+    table = "Date,User,Message\n" + "".join(
+        f'2024-03-11 09:1{number}:00,"{user}","{text}"\n' for number, (user, text) in enumerate(said)
+    )
+    run({"KakaoTalk_Chat.csv": table}, "persona", agents=("Shop",))
+    found = rows("examples.jsonl")
+    answers = [row["messages"][-1]["content"] if "messages" in row else row["completion"] for row in found]
+    assert answers == ["Yes,\nuntil six.", "Two pots."]
+    assert "left this" not in json.dumps(found) and "Photo" not in json.dumps(found)

@@ -51,6 +51,18 @@ def test_a_long_text_becomes_passages_at_paragraphs_in_one_group(run: Run, tmp_p
     )
 
 
+def test_a_wrapped_text_is_trained_on_without_its_line_breaks(run: Run, tmp_path: Path) -> None:
+    plain = {f"e{number}.txt": essay(number) for number in range(5)}
+    texts = {name: "\n\n".join(fill(block, 72) for block in text.split("\n\n")) for name, text in plain.items()}
+    run(texts, "style")
+    examples = examples_of(tmp_path / "job")
+    assert len(examples) > len(texts)
+    for example in examples:
+        assert all(block in plain[example.group] for block in example.ideal.split("\n\n"))
+        first = texts[example.group].splitlines()[_line(examples, tmp_path, example) - 1]
+        assert example.ideal.split()[0] in first
+
+
 def _line(examples: list[Example], tmp_path: Path, example: Example) -> int:
     rows = [json.loads(line) for line in (tmp_path / "job/examples.jsonl").read_text().splitlines()]
     return int(next(row["source"] for row in rows if row["id"] == example.id).rpartition(":")[2])

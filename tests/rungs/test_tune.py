@@ -9,13 +9,16 @@ import pytest
 import torch
 
 from finish import finish
+from gradschool.model.chat import Rendered
 from gradschool.model.local import LocalEngine
 from gradschool.model.lora import lora_layers
-from gradschool.records import Decoding, Step
+from gradschool.records import Decoding, Example, Message, Source, Step
 from gradschool.run_keys import FINAL
 from gradschool.rungs.rung import Candidate
+from gradschool.rungs.training import plan_for
 from gradschool.rungs.tune import trial_key, tune
 from gradschool.specialist import Recipe, Specialist, specialist_of
+from gradschool.tune.plan import MIN_EPOCHS
 from rung_inputs import VALIDATION, inputs_of
 
 QUICK: dict[str, Any] = {"epochs": 2, "rank": 2, "learning_rates": [1e-2], "max_forgetting": 9.0}
@@ -58,6 +61,21 @@ def test_tuning_changes_answers_and_not_the_base(method: str, base: Path, tmp_pa
     assert not list(lora_layers(engine.network))
     after = engine.network.state_dict()
     assert list(after) == list(before) and all(torch.equal(after[name], before[name]) for name in before)
+
+
+def test_a_set_with_many_labels_gets_more_passes_than_as_many_other_rows(tmp_path: Path) -> None:
+    """As many as meet each label often enough, while the number of rows alone asks for the fewest."""
+    inputs, count = inputs_of(tmp_path), 3_020
+    rows = [Rendered((1, 2, 3), (False, True, True))] * count
+    planned = []
+    for labels in (count, 151, 15):
+        train = [question_and_answer(f"How is {number}?", f"label {number % labels}") for number in range(count)]
+        planned.append(plan_for(rows, replace(inputs, train=train), 1e-3).epochs)
+    assert planned == [MIN_EPOCHS, 10, MIN_EPOCHS]
+
+
+def question_and_answer(question: str, answer: str) -> Example:
+    return Example(question, (Message("user", question), Message("assistant", answer)), question, Source("rows", 1))
 
 
 def test_a_loss_that_rose_again_is_no_reason_to_train_longer(base: Path, tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ app = typer.Typer(
 out, err = PlainConsole(), PlainConsole(stderr=True)
 MAX_SHOWN = 300  # characters of the name of a file, in an error
 HELP = {option.path: option.help for option in options()}  # of options that other commands have as well
+QUESTION = re.compile(r"-{1,2}(?:\d|[^\s=]*\s)")  # that begins with a minus
 BYTE = re.compile(r"[\udc80-\udcff]")  # what Python makes of a byte in a file's name that is not UTF-8
 # By their old flags. Options that are not settings have no path, and `flag_of` makes a flag of their name.
 RENAMED_FLAGS = {flag_of(old): new for old, new in RENAMED.items()} | {"--most-drop": Renamed("max_drop")}
@@ -156,12 +157,27 @@ class Command(HelpfulCommand):
                     errors.UsageError(f"{old!r} {new.now(flag_of)}.", "", f"see {ctx.command_path} --help.")
                 )
         try:
-            return super().parse_args(ctx, args)
+            return super().parse_args(ctx, self._with_questions(args))
         except Exception as error:  # of a class that typer does not export
             # It quotes arguments, which may be names of files that others chose.
             if isinstance(message := getattr(error, "message", None), str):
                 error.message = visible(message)  # type: ignore[attr-defined]
             raise
+
+    def _with_questions(self, args: list[str]) -> list[str]:
+        """The arguments; in a command that takes questions, one that begins with a minus has a space before it.
+
+        It is a text of several words, or begins with a number, and is no option and no value of one.
+        """
+        if not any(parameter.name == "questions" for parameter in self.params):
+            return args
+        options = {flag: parameter for parameter in self.params for flag in parameter.opts}
+        taking = {flag for flag, parameter in options.items() if not getattr(parameter, "is_flag", True)}
+        before = ["", *args]
+        return [
+            f" {arg}" if QUESTION.match(arg) and arg.partition("=")[0] not in options and last not in taking else arg
+            for arg, last in zip(args, before, strict=False)
+        ]
 
 
 def _refused(error: OSError) -> errors.UsageError:

@@ -81,5 +81,7 @@ def _lines() -> Iterator[str]:
             fix = "set your terminal to UTF-8."
             raise errors.DataError("The input is not UTF-8 text.", f"{error}.", fix) from error
         if not line.strip():
+            if line and not sys.stdin.isatty():  # between the questions of a file
+                continue
             return
         yield line.encode(errors="replace").decode()  # tokenizers do not take lone surrogates

@@ -72,12 +72,14 @@ def prepare(
     from gradschool.model.hosts import named_by_user
     from gradschool.model.opening import open_engine
     from gradschool.prepare.options import PrepareOptions, private_modes
+    from gradschool.prepare.prepare import check_inputs
     from gradschool.prepare.prepare import prepare as prepare_job
 
     if others and purpose != "style":
         raise UsageError(f"--others is for --for style, not {purpose}.", "Only a style is compared.", "leave it out.")
     columns = Data(input_column=input_column, output_column=output_column, group_column=group_column)
     modes = private_modes(private)
+    check_inputs(sources, others or (), guidelines, into)
     named_by_user(writer)
     console = err if as_json else out
     with Screen(console) as screen, _written(issues, screen.warnings):

@@ -27,6 +27,7 @@ ROW = re.compile(r"""\s*(?:\[\s*)?\{\s*(["'])[^"']*(?:\1\s*:|$)""")
 NAME = re.compile(r"[\w .()#/-]{1,40}")  # of a column
 NO_QUESTIONS = "There are no questions."
 USAGE = "write a question or the name of a file of questions after the specialist."
+ONE_WORD = "a question of that one word is read from standard input"
 STDIN = "-"  # as an argument: standard input
 FILE = re.compile(r"[^\s?:]+\.(jsonl|ndjson|json|csv|tsv|txt|md|xlsx)", re.IGNORECASE)  # what only a file is called
 
@@ -106,14 +107,12 @@ def _kind(argument: str) -> str:
         return "standard input"
     if os.path.isfile(argument):  # noqa: PTH113 - false, not an error, for texts that are too long for a path
         return "file"
-    if os.sep in argument and os.path.isdir(argument):  # noqa: PTH112
-        raise UsageError(f"{argument} is a folder.", "Questions are texts, or files of questions.", "name its files.")
+    if os.path.isdir(argument):  # noqa: PTH112
+        why = "Questions are texts, or files of questions."
+        raise UsageError(f"{argument} is a folder.", why, f"name its files; {ONE_WORD}.")
     if FILE.fullmatch(argument):
-        raise UsageError(
-            f"There is no file {argument}.",
-            "Nothing else is named like that.",
-            "correct the name; a question of that one word is read from standard input.",
-        )
+        why = "Nothing else is named like that."
+        raise UsageError(f"There is no file {argument}.", why, f"correct the name; {ONE_WORD}.")
     return "text"
 
 
@@ -167,6 +166,8 @@ def _usable(questions: list[Question], source: str) -> list[Question]:
 
 def _rows(text: str, reader: RowReader) -> list[Question]:
     """The questions of a text that is as a whole a JSON list, JSON objects over several lines, or a table; or []."""
+    if text.lstrip().startswith("[") and (texts := _list_of_texts(text)):
+        return [_encodable(Question((Message("user", one.strip()),), None, 1), one) for one in texts]
     head = [Line(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()][:50]
     held = container_of(head, reader.data)
     if held is None or held[0] == "JSON lines":
@@ -180,6 +181,16 @@ def _rows(text: str, reader: RowReader) -> list[Question]:
     if not all(row.trouble or row.remark or isinstance(row.value, dict | list) for row in found):
         return []
     return list(_of_rows(found, reader))
+
+
+def _list_of_texts(text: str) -> list[str]:
+    """The texts of a JSON list that has nothing else and no empty one; else none."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    texts = value if isinstance(value, list) else []
+    return texts if all(isinstance(one, str) and one.strip() for one in texts) else []
 
 
 def _of_rows(found: Iterable[Row], reader: RowReader) -> Iterator[Question]:
@@ -203,18 +214,22 @@ def _is_table(text: str, head: list[Line], reader: RowReader, delimiter: str) ->
 
 
 def _lines(text: str, reader: RowReader) -> Iterator[Question]:
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            yield from _of_line(line, number, reader)
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    among_rows = any(ROW.match(line) for _, line in lines)
+    for number, line in lines:
+        yield from _of_line(line, number, reader, among_rows)
 
 
-def _of_line(line: str, number: int, reader: RowReader) -> Iterator[Question]:
+def _of_line(line: str, number: int, reader: RowReader, among_rows: bool) -> Iterator[Question]:
+    """The questions of a line; an object without keys is a row if other lines are rows, and otherwise text."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
         if ROW.match(line):
             yield Question((), None, number, f"it is not valid JSON: {error}")
             return
+        value = line.strip()
+    if value == {} and not among_rows:
         value = line.strip()
     if isinstance(value, dict) or (isinstance(value, list) and value and all(isinstance(one, dict) for one in value)):
         for entry in entries(value):

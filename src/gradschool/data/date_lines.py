@@ -1,6 +1,7 @@
 """Lines at the top of a text that give its date: a label such as "Date:", or the place and date of a letter.
 
-What is due, born, valid until then, or has a date for a version number is no date of the document.
+What is due, born, valid until then, was printed or saved then, or has a date for a version number is no date of the
+document.
 """
 
 import re
@@ -13,12 +14,12 @@ LABELS = re.compile(  # what a document calls its own date
     r"""(?:
     (?:the\ )?date(?:d|\ (?:of\ (?:issue|publication|letter|report|writing|this\ \w+)|written|issued|published
         |created|posted))?
-    |(?:document|letter|report|issue|publication|publish|revision|invoice|print|creation|effective\ issue)\ date
+    |(?:document|letter|report|issue|publication|publish|revision|invoice|creation|effective\ issue)\ date
     |(?:first\ |last\ |originally\ |page\ )?(?:updated?|revised|revision|modified|changed|edited|reviewed
         |published|posted|issued
         |created|written|amended)(?:\ (?:on|at))?
     |as\ (?:of|at)|current\ as\ of|letter\ dated|version\ of
-    |stand(?:\ vom)?|datum|(?:brief|rechnungs|erstellungs|ausstellungs|veröffentlichungs|änderungs|druck|ausgabe)datum
+    |stand(?:\ vom)?|datum|(?:brief|rechnungs|erstellungs|ausstellungs|veröffentlichungs|änderungs|ausgabe)datum
     |(?:zuletzt\ |letzte\ )?(?:aktualisiert|aktualisierung|geändert|änderung|bearbeitet|überarbeitet)(?:\ am)?
     |(?:veröffentlicht|erstellt|verfasst|geschrieben|herausgegeben)(?:\ am)?|(?:version|fassung|ausgabe|datiert)\ vom
     |fecha(?:\ de\ (?:emisión|publicación|actualización|creación|redacción))?

@@ -12,6 +12,10 @@ UNCLEAR = (
     "has the end of reasoning without its beginning, so that it is unclear what the answer is; "
     "put <think> before the reasoning, or remove it"
 )
+AGAIN = (
+    "has another end of reasoning after its reasoning, so that it is unclear where the answer begins; remove all "
+    "reasoning, or rename the tags that belong to the answer"
+)
 TEXTS: dict[Form, tuple[Severity, str]] = {
     "closed": ("kept", LEFT_OUT),
     "unopened": ("kept", LEFT_OUT),
@@ -33,18 +37,22 @@ def leave_out_reasoning(examples: Sequence[Example], issues: list[Issue]) -> lis
 
 def _without(example: Example, usual: bool, issues: list[Issue]) -> Example:
     messages: list[Message] = []
+    again = False
     forms: dict[Form, bool] = {}  # with whether the ideal answer has it
     for number, message in enumerate(example.messages, 1):
         parted = part(message.content) if message.role == "assistant" else None
         if parted and parted.form != "none":
             forms[parted.form] = forms.get(parted.form, False) or number == len(example.messages)
+            again = again or part(parted.answer).form == "unopened"
             message = replace(message, content=parted.answer)
         messages.append(message)
-    for form, ideal in forms.items():
+    for form, ideal in forms.items() if not again else ():
         severity, text = TEXTS[form]
         if form == "unopened" and not usual:
             severity, text = "dropped", UNCLEAR
         elif form == "unclosed" and not ideal:
             severity, text = "kept", "an earlier answer ends within its reasoning, and is left empty"
         issues.append(Issue("reasoning", example.source, severity, text, example.id))
+    if again:
+        issues.append(Issue("reasoning", example.source, "dropped", AGAIN, example.id))
     return replace(example, messages=tuple(messages)) if forms else example

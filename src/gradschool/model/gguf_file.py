@@ -15,9 +15,11 @@ PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", r
 ARCHITECTURE = "general.architecture"
 TEMPLATE = "tokenizer.chat_template"
 TOKENS = "tokenizer.ggml.tokens"
+LORA = (".lora_a", ".lora_b", ".loraA", ".loraB")  # ends of names of tensors that are added to those of a base
 # What other files in GGUF are, by a mark in `general.type` or in the architecture.
 OTHERS = {
     "adapter": ("an adapter", "It holds layers that are added to a base.", "name the base that it was trained on."),
+    "controlvector": ("an adapter", "It holds a vector that is added to a base.", "name that base."),
     "mmproj": ("a projector of images", "It turns images into input of another model.", "name the language model."),
     "clip": ("a projector of images", "It turns images into input of another model.", "name the language model."),
     "imatrix": ("an importance matrix", "It only serves to quantize a model.", "name the model."),
@@ -147,7 +149,8 @@ def _incomplete(path: Path, why: str) -> ModelError:
 
 
 def _refuse_others(header: Header) -> None:
-    marks = (header.text("general.type"), header.architecture)
+    adds = header.tensors and all(tensor.name.endswith(LORA) for tensor in header.tensors)  # old files have no type
+    marks = ("adapter" if adds else header.text("general.type"), header.architecture)
     for mark, (kind, why, fix) in OTHERS.items():
         if mark in marks or (mark == "bert" and "bert" in marks[1]):
             raise ModelError(f"{header.path} is {kind}, not a language model.", why, fix)

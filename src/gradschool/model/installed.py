@@ -2,7 +2,6 @@
 
 import os
 import re
-import struct
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gradschool.errors import ModelError, ResourceError, nearest
-from gradschool.files import parse_json, read_json
+from gradschool.files import read_json
 from gradschool.model.gguf_cache import FILE, UNFINISHED, converted, unfinished
 from gradschool.model.gguf_file import SUFFIX, GgufFile, gguf_name, read_gguf
 from gradschool.model.named import NAMED
@@ -20,11 +19,12 @@ from gradschool.model.ollama_store import OllamaModel
 from gradschool.model.ollama_store import listed as ollama_listed
 from gradschool.model.opening import POCKET, gguf_of
 from gradschool.model.places import name_of
+from gradschool.model.safetensors_header import tensors_of
 from gradschool.settings import BUILT_IN
 
 LM_STUDIO = ("~/.lmstudio", "~/.cache/lm-studio")  # its home folder now, and earlier
 LM_STUDIO_POINTER = ".lmstudio-home-pointer"  # in the user's home: where it was moved to
-MAX_HEADER, MAX_CARD = 100 << 20, 10_000  # bytes of a file of safetensors, characters of a card
+MAX_CARD = 10_000  # characters
 LICENCE = "general.license"
 
 
@@ -161,7 +161,7 @@ def _folder(folder: Path, base_model: str, source: str) -> InstalledBase:
         length = text.get("max_position_embeddings") or 0
         number_format = str(text.get("dtype") or text.get("torch_dtype") or "")
         family = str(config.get("model_type") or "")
-    except (OSError, ValueError, AttributeError, KeyError, TypeError, struct.error) as error:
+    except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
         return InstalledBase(base_model, source, problem=f"its config cannot be read: {error}", path=str(folder))
     return InstalledBase(
         base_model,
@@ -178,12 +178,7 @@ def _folder(folder: Path, base_model: str, source: str) -> InstalledBase:
 
 def _parameters(weights: Path) -> int:
     """The number of weights in a file of safetensors, by its header."""
-    with weights.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        if length > MAX_HEADER:
-            raise ValueError(f"the header of {weights.name} is too long")
-        header = parse_json(file.read(length))
-    return sum(prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
+    return sum(prod(tensor["shape"]) for tensor in tensors_of(weights).values())
 
 
 def _licence(card: Path) -> str:

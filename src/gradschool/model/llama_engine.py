@@ -19,7 +19,7 @@ from gradschool.files import sha256
 from gradschool.model.chat import CLOSE, MARKED, OPEN, Chat, Unfit, varied_length
 from gradschool.model.detokenizer import IncrementalDetokenizer
 from gradschool.model.engine import Continuation, TextLoss, refuse_adapter, refuse_too_long, too_long
-from gradschool.model.gguf_file import TEMPLATE, TOKENS
+from gradschool.model.gguf_file import TEMPLATE, TOKENS, read_gguf
 from gradschool.model.gguf_header import read_header
 from gradschool.model.llama_cpp import LlamaCpp, completion_body, need_llama_cpp
 from gradschool.model.rendering import Renderer
@@ -196,8 +196,8 @@ def texts_of(events: Iterable[dict[str, Any]], chat: Chat | None) -> Iterator[st
 
 
 def trained_context(file: Path) -> int:
-    """The context length of the network in a GGUF file; raises ModelError if the file does not state it."""
-    header = read_header(file)
+    """The context length of the language model in a GGUF file; raises ModelError for another file, or without one."""
+    header = read_gguf(file).first
     with _readable(file):
         return int(header.fields[f"{header.architecture}.context_length"])
 

@@ -19,7 +19,7 @@ from gradschool.model.gguf_cache import source_of
 from gradschool.model.hub_cache import refuse_broken_links
 from gradschool.model.kinds import no_config
 from gradschool.model.loaded import demand_numbers, left_out, refuse_head, refuse_report
-from gradschool.model.weights import check_weights, refuse_pointers
+from gradschool.model.weights import check_weights, refuse_packed, refuse_pointers
 from gradschool.panics import panics_as_errors
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def check_folder(folder: Path) -> dict[str, Any]:
     refuse_head(folder, config)
     refuse_config(folder, config)
     check_weights(folder, config.get("transformers_weights"))
+    refuse_packed(folder, config)
     if not any((folder / name).is_file() for name in TOKENIZER_FILES):
         raise ModelError(
             f"{folder} has no tokenizer.",

@@ -2,15 +2,19 @@
 
 import json
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from gradschool.errors import ModelError
 from gradschool.model.hub_cache import refuse_broken_links, unfinished
-from gradschool.model.weight_forms import GGUF, PICKLED, form_of
+from gradschool.model.safetensors_header import tensors_of
+from gradschool.model.weight_forms import GGUF, ORIGINAL_FIX, PICKLED, form_of
 
 POINTER = b"version https://git-lfs"  # how a file begins that Git LFS has not replaced by its content
 INDEX = "model.safetensors.index.json"
+WEIGHT = ("weight", "weight_packed")  # ends of names
+NUMBERS = {"F64", "F32", "F16", "BF16"}  # in which a weight stands for itself
 DISTRIBUTED = {  # files and folders of a training on several devices, and what makes a model of them
     "*.distcp": "`accelerate merge-weights {folder} OUTPUT`",
     "*/*.distcp": "`accelerate merge-weights {inner} OUTPUT`",
@@ -45,6 +49,30 @@ def check_weights(folder: Path, named: object = None) -> None:
         or other_weights(folder)
         or (_not_loaded(folder, sorted(found)) if found else _none(folder))
     )
+
+
+def refuse_packed(folder: Path, config: Mapping[str, Any]) -> None:
+    """Raise ModelError for quantized weights of which the config does not say how: they would be read as they stand."""
+    parts = [config, *(part for part in config.values() if isinstance(part, dict))]
+    if any(part.get(key) for part in parts for key in ("quantization_config", "compression_config")):
+        return
+    for path in sorted(folder.glob("*.safetensors")):
+        try:
+            tensors = tensors_of(path)
+        except (OSError, ValueError):
+            continue  # the loader says what is wrong with it
+        packed = [
+            name
+            for name, tensor in tensors.items()
+            if name.endswith(WEIGHT) and tensor["dtype"] not in NUMBERS and len(tensor["shape"]) > 1
+        ]
+        if packed:
+            raise ModelError(
+                f"The weights in {folder} are quantized, and its config.json does not say how.",
+                f"{packed[0]} in {path.name} holds numbers of the type {tensors[packed[0]]['dtype']}; without "
+                "quantization_config they would be taken for the weights, and every answer would be noise.",
+                f"{ORIGINAL_FIX}, or add the quantization_config of the program that quantized them.",
+            )
 
 
 def _none(folder: Path) -> ModelError:

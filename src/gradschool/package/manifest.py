@@ -3,6 +3,7 @@
 `seal` is the hash of the manifest itself.
 """
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,7 @@ TEST_FILE, QUESTIONS, RESULTS_FILE, SPLIT_FILE = "test.jsonl", "questions.jsonl"
 INCUMBENT_FILE = "incumbent.jsonl"  # its scored answers to the test questions, if the job names an incumbent
 BASE = "base"  # folder of the base model, if the specialist carries it
 FORMAT = 3
+BARE = re.compile(r"[A-Za-z][\w.-]*")  # a name that may be one of Ollama's models, such as llama3.2
 # Format 1 names the base and the model in [base], and has `brief` for `task_only`. Formats 1 and 2 name a base in a
 # folder by its path.
 READABLE = (1, 2, 3)
@@ -159,7 +161,7 @@ def _no_specialist(path: Path) -> UsageError:
         why = "It is the built-in base; `gradschool chat` and `gradschool answer` ask it as it is."
     elif not path.exists() and not path.is_symlink():
         why = "There is no such folder."
-        if model := ollama_name(str(path)):
+        if model := ollama_name(str(path)) or (str(path) if BARE.fullmatch(str(path)) else ""):
             fix = f"to ask a model of Ollama as it is, write its name with a prefix: ollama:{model}; {fix}"
     elif inside:
         why, fix = "It is a part of one.", f"name {inside}."

@@ -16,6 +16,7 @@ from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.recognize import SourceFile
 from gradschool.prepare.rows import Columns, file_rows
 from gradschool.prepare.sessions import HISTORY_CHARACTERS, recent, sessions
+from gradschool.prepare.transcripts.notices import written
 from gradschool.prepare.transcripts.read import read_transcript
 from gradschool.records import Conversation, Message, Note, Progress, Source, Work
 
@@ -57,10 +58,13 @@ def turns_source(file: SourceFile, columns: Columns) -> DialogueSource:
 
 
 def _from_turns(file: SourceFile, columns: Columns) -> Iterator[Dialogue]:
-    """Rows grouped by conversation, each in order of time if all its rows have one."""
+    """Rows grouped by conversation, each in order of time if all its rows have one.
+
+    Without conversations it is a chat, in which a messenger writes of media and of who came or left.
+    """
     turns: defaultdict[str, list[Turn]] = defaultdict(list)
     dates: dict[str, str] = {}
-    missing = 0
+    missing = notices = 0
     for row in file_rows(file):
         if not isinstance(row.value, dict):
             continue
@@ -68,6 +72,9 @@ def _from_turns(file: SourceFile, columns: Columns) -> Iterator[Dialogue]:
         text = plain_text(row.value.get(columns.text))
         if not name or not text:
             missing += 1
+            continue
+        if not columns.conversation and not (text := written(text)):
+            notices += 1
             continue
         given = row.value.get(columns.date) if columns.date else None
         turns[name].append(Turn(name_in(row.value.get(columns.speaker)), text, at=time_in(given), line=row.line))
@@ -79,8 +86,9 @@ def _from_turns(file: SourceFile, columns: Columns) -> Iterator[Dialogue]:
         date = iso(spoken[-1].at) or dates[name]
         chat = not columns.conversation
         yield Dialogue("" if chat else name, tuple(spoken), source, date, chat=chat)
-    if missing:
-        yield Dialogue("", (), Source(file.name, 1), left_out={"rows without a text or a conversation": missing})
+    left_out = {"rows without a text or a conversation": missing, "messages without text of their sender": notices}
+    if any(left_out.values()):
+        yield Dialogue("", (), Source(file.name, 1), left_out=left_out)
 
 
 def read_dialogues(

@@ -19,7 +19,7 @@ from gradschool.prepare.options import PrepareOptions
 from gradschool.prepare.others import read_others_given
 from gradschool.prepare.output import Output
 from gradschool.prepare.pseudonyms import Pseudonyms
-from gradschool.prepare.recognize import recognize
+from gradschool.prepare.recognize import demand_sources, recognize
 from gradschool.prepare.report import Summary
 from gradschool.prepare.review import Decisions, read_decisions
 from gradschool.records import Work
@@ -81,6 +81,12 @@ def prepare(sources: Sequence[Path], options: PrepareOptions, into: Path) -> Wor
         yield from output.write(folder, spool, others)
         rules, job_kept = yield from write_job(folder, output, gathered, guidelines, options, limits)
     return Prepared(folder.path, summary, rules, job_kept)
+
+
+def check_inputs(sources: Sequence[Path], others: Sequence[Path], guidelines: Path | None, into: Path) -> None:
+    """Raise an error for paths that cannot be used; before a base is opened, which takes time."""
+    JobFolder(into).check()
+    demand_sources([*sources, *others, *([guidelines] if guidelines else [])])
 
 
 @contextmanager

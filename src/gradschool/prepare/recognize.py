@@ -53,11 +53,11 @@ def recognize(sources: Iterable[Path], unpack_into: Path) -> Work[list[SourceFil
     Notes report the kinds found, warnings the files that cannot be used. Hidden files and symbolic links to folders
     are ignored. Raises DataError if a source does not exist or no file can be used.
     """
+    sources = tuple(sources)
+    demand_sources(sources)
     found: list[SourceFile] = []
     skipped: list[tuple[str, str]] = []
     for source in sources:
-        if not source.exists():
-            raise DataError(f"{source} does not exist.", "It is given as a source.", "check the path.")
         files = _files(source, source.resolve().name, skipped) if source.is_dir() else [(source.name, source)]
         for name, path in files:
             if archive := _add(name, path, found, skipped):
@@ -79,6 +79,13 @@ def recognize(sources: Iterable[Path], unpack_into: Path) -> Work[list[SourceFil
             "give files of these kinds; the warnings above give the reason for each file.",
         )
     return found
+
+
+def demand_sources(sources: Iterable[Path]) -> None:
+    """Raise DataError for a source that does not exist."""
+    for source in sources:
+        if not source.exists():
+            raise DataError(f"{source} does not exist.", "It is given as a source.", "check the path.")
 
 
 DESCRIPTIONS: dict[Kind, str] = {

@@ -24,6 +24,7 @@ MEANS = {  # the meaning of each kind of change, note or reason
     "list footer": "the footer of a mailing list was removed",
     "app footer": "the line of a mail program (“Sent from my …”) was removed",
     "encoding": "characters with a wrong encoding or charset were repaired",
+    "unwrapped": "line breaks within paragraphs were removed, because the text was wrapped to a width",
     "joined turns": "consecutive turns of one speaker were joined",
     "shortened history": "an example shows at most 40 messages and 8,000 characters before its answer",
     "not to train on": "its source marks the answer (rated bad, weight 0), or another agent or a program wrote it",

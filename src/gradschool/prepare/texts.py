@@ -14,13 +14,14 @@ from gradschool.data.formats import as_text
 from gradschool.data.language import language_of
 from gradschool.ground.passages import SLACK, count_words, split_document
 from gradschool.prepare.bylines import Divided
-from gradschool.prepare.draft import Draft, id_from, unused
+from gradschool.prepare.draft import Change, Draft, id_from, unused
 from gradschool.prepare.instructions import Writer
 from gradschool.prepare.limits import Limits
 from gradschool.prepare.paragraph_breaks import Spread
 from gradschool.prepare.recognize import HTML, SourceFile
 from gradschool.prepare.rows import Columns, file_rows
 from gradschool.prepare.titles import HEADING, front_matter, title_in, titled
+from gradschool.prepare.wrapping import unwrapped, width_of
 from gradschool.records import Message, Note, Progress, Source, Work
 
 LONG_DOCUMENT = 900  # words from which a document is divided at its headings
@@ -91,15 +92,20 @@ def suffix_of(source_file: SourceFile) -> str:
 def text_drafts(
     parts: Sequence[tuple[str, str, int]], source: Source, ids: Counter[str], limits: Limits, name: str = ""
 ) -> Iterator[Draft]:
-    """The drafts of a text, given as (title, text, lines before it) for each section; long ones become passages."""
+    """The drafts of a text, given as (title, text, lines before it) for each section; long ones become passages.
+
+    Line breaks by which the text is wrapped are removed, because nobody means them: a model would learn to write them.
+    """
+    width = width_of("\n\n".join(text for _, text, _ in parts))
     pieces = [
-        (title, piece, before + line, len(cut) > 1)
+        (title, piece, before + line, len(cut) > 1, _lead(lines[line], piece))
         for title, text, before in parts
-        for cut in [passages(text, limits)]
+        for cut, lines in [(passages(text, limits), text.split("\n"))]
         for piece, line in cut
     ]
-    for number, (title, text, before, is_passage) in enumerate(pieces, 1):
-        id_ = unused(name or id_from("text", title, text), ids)
+    for number, (title, raw, before, is_passage, lead) in enumerate(pieces, 1):
+        id_ = unused(name or id_from("text", title, raw), ids)
+        text = unwrapped(f"{lead}{raw}", width)[len(lead) :]  # a passage may begin within a line
         language = language_of(text)
         draft = Draft(
             id_,
@@ -109,8 +115,19 @@ def text_drafts(
             language=language,
             asking="passage" if is_passage else "title",
             part=number if len(pieces) > 1 else 0,
+            changes=(Change("unwrapped", f"{removed} line breaks"),) if (removed := _breaks_removed(raw, text)) else (),
         )
         yield draft if text else draft.dropped("empty", "there is no text")
+
+
+def _lead(line: str, passage: str) -> str:
+    """The part of a line that is before a passage, which may begin within it."""
+    first = passage.partition("\n")[0]
+    return line[: max(0, line.rfind(first))] if first else ""
+
+
+def _breaks_removed(raw: str, text: str) -> int:
+    return raw.count("\n") - text.count("\n")
 
 
 def passages(text: str, limits: Limits) -> list[tuple[str, int]]:

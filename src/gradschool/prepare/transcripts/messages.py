@@ -2,11 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from gradschool.prepare.transcripts.days import SIGNED, days_above, on_their_days, speakers_before, timed, unquoted
 from gradschool.prepare.transcripts.labels import label_of
 from gradschool.prepare.transcripts.names import split_name
+from gradschool.prepare.transcripts.notices import is_event
 from gradschool.prepare.transcripts.stamps import Stamp, stamp_at_end, stamp_of, times_of
 
 RULE = re.compile(r"\s*[=─━]{10,}\s*")  # at the end of a message of DiscordChatExporter
@@ -15,6 +17,7 @@ MAX_HEADING = 80  # characters of a line that has only a name
 MAX_HEADER = 12  # lines before the first message
 MAX_PASTED = 20  # times as many lines as the messages of a chat that are part of them, pasted from another chat
 DAY = 86_400.0
+MAX_DAY = 31
 MIN_SHARE, MIN_SHARE_TIMES = 0.02, 0.3  # of the lines, which begin with a date, or with a time alone
 MIN_DATED, MIN_TURNS = 2, 4  # messages, and turns, from which a text is a conversation
 
@@ -39,16 +42,20 @@ def dated_messages(lines: Sequence[str], named: Collection[str] = ()) -> list[Da
 
     They are written in one style, the first that occurs: a line in another style is part of the message above it, in
     which somebody pasted it. A style that continues the chat from some line on, with the same speakers, counts too.
+    A line with a day alone dates the times below it.
     """
     filled = sum(map(bool, lines))
     for time_only in (False, True):
         starts = _starts(lines, named, time_only=time_only)
+        days = days_above(lines, [(start.line, start.stamp) for start in starts])
+        if time_only and days:
+            starts = _on_days(starts, days, named)
         counts = Counter(start.stamp.style for start in starts)
         for style, count in counts.items():
             if count * MAX_PASTED < max(counts.values()):
                 continue
-            dated = _messages(lines, _of_style(starts, style))
-            if _is_chat(dated, lines, filled, time_only=time_only):
+            dated = _messages(lines, _of_style(starts, style), days)
+            if _is_chat(dated, lines, filled, time_only=time_only and not days):
                 return dated
     return []
 
@@ -79,12 +86,31 @@ def _starts(lines: Sequence[str], named: Collection[str], *, time_only: bool) ->
     """The lines with a stamp, alone."""
     found: list[DatedMessage] = []
     for number, line in enumerate(lines, 1):
-        if stamp := stamp_of(line, time_only=time_only):
+        if time_only and (read := timed(line, named)):
+            found.append(DatedMessage(number, read[0], line, *read[1:]))
+        elif stamp := stamp_of(line, time_only=time_only):
             head = line[stamp.end :]
             found.append(DatedMessage(number, stamp, head, *split_name(head, named)))
         elif not time_only and (ended := stamp_at_end(line)):
             found.append(DatedMessage(number, ended[1], "", ended[0], "", alone=True))
     return found
+
+
+def _on_days(
+    starts: Sequence[DatedMessage], days: Mapping[int, tuple[int, ...]], named: Collection[str]
+) -> list[DatedMessage]:
+    """The messages on their days; with the first words of the line as speakers, if no sign ends the speakers."""
+    stamps = on_their_days([(start.line, start.stamp) for start in starts], days)
+    dated = [replace(start, stamp=stamp) for start, stamp in zip(starts, stamps, strict=True)]
+    again = Counter(start.name for start in starts if start.name)
+    usual = 2 * sum(count for count in again.values() if count > 1) >= len(starts)
+    year_first = all(numbers[0] > MAX_DAY for numbers in days.values())  # as LINE writes
+    if usual or not year_first or any(start.stamp.style in SIGNED for start in starts):
+        return dated
+    spoken = speakers_before([start.head for start in starts], named)
+    if len({name for name, _ in spoken if name}) < MIN_DATED:
+        return dated
+    return [replace(one, name=name, text=text) for one, (name, text) in zip(dated, spoken, strict=True)]
 
 
 def _of_style(starts: Sequence[DatedMessage], style: str) -> list[DatedMessage]:
@@ -102,13 +128,14 @@ def _of_style(starts: Sequence[DatedMessage], style: str) -> list[DatedMessage]:
     return mine
 
 
-def _messages(lines: Sequence[str], starts: Sequence[DatedMessage]) -> list[DatedMessage]:
-    """The messages that begin at these lines, each with the lines below it."""
+def _messages(lines: Sequence[str], starts: Sequence[DatedMessage], days: Collection[int] = ()) -> list[DatedMessage]:
+    """The messages that begin at these lines, each with the lines below it, but not those with a day or an event."""
     ends = [start.line - 1 for start in starts[1:]] + [len(lines)]
     found: list[DatedMessage] = []
     for start, end in zip(starts, ends, strict=True):
-        below, dropped = _below(lines[start.line : end])
-        text = "\n".join([start.text, *below]).strip()
+        numbered = enumerate(lines[start.line : end], start.line + 1)
+        below, dropped = _below([line for number, line in numbered if number not in days and not is_event(line)])
+        text = unquoted("\n".join([start.text, *below]).strip())
         found.append(replace(start, text=text, below=tuple(below), dropped=dropped))
     return found
 

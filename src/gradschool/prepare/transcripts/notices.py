@@ -19,6 +19,11 @@ MAP = re.compile(r"(?P<word>[^\n:]{2,30}?)\s?:\s*https?://\S+")
 POLL = re.compile(r"(?P<word>[^\n:]{2,30}?)\s?:[ \t]*\n(?P<rest>.+)", re.DOTALL)
 OPTION = re.compile(r"(?P<word>[^\n:]{2,20}?)\s?: .+\(\d+ [^()\n]{2,20}\)")  # "OPTION: red (3 votes)"
 LENGTH = re.compile(r"(?:\s(?:\d+ [^\W\d_]{1,12}|(?:at|um|à|a las|alle|às|om|o|в|klo|kl) \d+(?: \d+)?))+$")
+# "☎ 通話時間 1:23", "[Sticker]", "[File] plan.pdf", "파일: plan.pdf", "사진 3장": what LINE and KakaoTalk write.
+CALL = re.compile(r"☎[^\n]{0,40}")
+BRACKETED = re.compile(r"\[[^\W\d_][^\[\]\d\n]{0,20}\](?: [^\n]{1,120}\.\w{2,5})?")
+FILE = re.compile(r"(?P<word>[^\W\d_]{2,12})\s?: [^\n]{1,120}\.\w{2,5}")
+COUNT = re.compile(r"^\d{1,3} | \d{1,3}\s?[장枚张張]?$")
 OPENING, CLOSING = "“«„‘", "”»“’"
 MAX_CHARACTERS = 150  # of a notice
 
@@ -29,10 +34,12 @@ class _Phrases:
 
     whole: frozenset[str]
     begun: tuple[str, ...]  # "this message was deleted by admin", with a name after it
+    events: tuple[str, ...]  # "left this chatroom", with a name before it
     ends: tuple[str, ...]
     edits: frozenset[str]
     locations: frozenset[str]
     polls: frozenset[str]
+    files: frozenset[str]
 
 
 @lru_cache(maxsize=1)
@@ -44,10 +51,12 @@ def _phrases() -> _Phrases:
     return _Phrases(
         frozenset(_key(phrase) for phrase in every if "*" not in phrase),
         tuple(_key(phrase) for phrase in every if phrase.endswith("*")),
+        tuple(_key(phrase) for phrase in read["parts"]["events"]),
         tuple(parts["ends"]),
         parts["edits"],
         parts["locations"],
         parts["polls"],
+        parts["files"],
     )
 
 
@@ -62,14 +71,26 @@ def is_notice(text: str) -> bool:
     (True, True, False)
     """
     text = text.strip()
-    if PLACEHOLDER.fullmatch(text) or ATTACHED.fullmatch(text) or POINT.fullmatch(text):
+    if any(pattern.fullmatch(text) for pattern in (PLACEHOLDER, ATTACHED, POINT, CALL, BRACKETED)):
         return True
     known = _phrases()
+    if (file := FILE.fullmatch(text)) and _key(file["word"]) in known.files:
+        return True
     if (place := MAP.fullmatch(text)) and _key(place["word"]) in known.locations:
         return True
     if (poll := POLL.fullmatch(text)) and (_key(poll["word"]) in known.polls or _has_votes(poll)):
         return True
-    return len(text) <= MAX_CHARACTERS and "?" not in text and _is_phrase(_key(text), known)
+    return is_event(text) or (len(text) <= MAX_CHARACTERS and "?" not in text and _is_phrase(_key(text), known))
+
+
+def is_event(line: str) -> bool:
+    """Whether a line is what the program writes of somebody: who came, left or took a message back.
+
+    >>> is_event("김세진님이 나갔습니다."), is_event("Ann left this chatroom."), is_event("Ann left this morning.")
+    (True, True, False)
+    """
+    said = _key(line) if len(line) <= MAX_CHARACTERS and "?" not in line else ""
+    return bool(said) and any(said.endswith(event) and len(said) > len(event) for event in _phrases().events)
 
 
 def _has_votes(poll: re.Match[str]) -> bool:
@@ -80,7 +101,7 @@ def _has_votes(poll: re.Match[str]) -> bool:
 
 def _is_phrase(key: str, known: _Phrases) -> bool:
     """Whether a key is that of a whole message, with a name, a length or time of a call, or its end after it."""
-    if key in known.whole or LENGTH.sub("", key) in known.whole:
+    if {key, LENGTH.sub("", key), COUNT.sub("", key)} & known.whole:
         return True
     ended = next((key[: -len(end)].strip() for end in known.ends if key.endswith(f" {end}")), "")
     if ended in known.whole and ended:

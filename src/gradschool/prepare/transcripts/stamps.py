@@ -1,7 +1,7 @@
 """The date and time at the beginning of a chat message, in the spellings of many programs and languages."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -20,7 +20,7 @@ NAMED = (
 CLOCK = r"(?P<hour>\d{1,2})[:.時시](?P<minute>\d{2})(?:[:.](?P<second>\d{2})(?:[.,]\d+)?)?"
 AFTER = r"(?P<after>\s?[^\d\[\]\n:<>]{0,14}?)"
 DAY_TIME = rf"(?:{NUMBERS}|{NAMED})(?P<between>[^\d\[\]\n]{{1,18}}?){CLOCK}"
-ENGLISH = r"(?P<after>(?:\s?[AaPp]\.?\s?[Mm]\.?|Z|\s?UTC)?)"
+ENGLISH = r"(?P<after>(?:\s?[AaPp]\.?\s?[Mm]\.?|Z|\s?UTC)?)(?!\s?[AaPp][Mm]$)"
 STAMPS = tuple(
     map(
         re.compile,
@@ -74,7 +74,7 @@ class Stamp:
 def stamp_of(line: str, *, time_only: bool = False) -> Stamp | None:
     """The stamp at the beginning of a line without direction marks."""
     for number, pattern in enumerate(TIMES if time_only else STAMPS):
-        if (found := pattern.match(line)) and (stamp := _stamp(found, found.end())):
+        if (found := pattern.match(line)) and (stamp := read_stamp(found, found.end())):
             return replace(stamp, style=f"{number} {_style(found, time_only=time_only)}")
     return None
 
@@ -82,7 +82,7 @@ def stamp_of(line: str, *, time_only: bool = False) -> Stamp | None:
 def stamp_at_end(line: str) -> tuple[str, Stamp] | None:
     """The name and the stamp of a line that has nothing else."""
     found = AT_END.fullmatch(line.strip())
-    if found and (stamp := _stamp(found, len(line))):
+    if found and (stamp := read_stamp(found, len(line))):
         return found["name"].strip(), replace(stamp, style=f"below {_style(found)}")
     return None
 
@@ -99,7 +99,8 @@ def _style(found: re.Match[str], *, time_only: bool = False) -> str:
     return f"{sign} {long_year} {'second' in named} {words}"
 
 
-def _stamp(found: re.Match[str], end: int) -> Stamp | None:
+def read_stamp(found: re.Match[str], end: int) -> Stamp | None:
+    """The stamp in the groups of a match; None if they are no date or time. The message begins at `end`."""
     named = {name.lstrip("_"): value for name, value in found.groupdict().items() if value is not None}
     hour, minute, second = (int(named.get(part, "0")) for part in ("hour", "minute", "second"))
     if hour > 24 or minute > 59 or second > 60:
@@ -110,16 +111,19 @@ def _stamp(found: re.Match[str], end: int) -> Stamp | None:
         hour += 12
     elif early and hour == 12:
         hour = 0
-    numbers: tuple[int, ...] = ()
+    numbers = numbers_of(named)
+    return None if numbers is None else Stamp(numbers, hour * 3600 + minute * 60 + second, end)
+
+
+def numbers_of(named: Mapping[str, str]) -> tuple[int, ...] | None:
+    """The numbers of a date, given its groups by their names; empty if it has none, None if they are no date."""
     if "n1" in named:
         numbers = tuple(int(named[part]) for part in ("n1", "n2", "n3"))
-        if sorted(number > 31 for number in numbers)[1] or numbers[1] > 31:
-            return None
-    elif month := MONTHS.get((named.get("m1") or named.get("m2") or "")[:3].casefold()):
-        numbers = (int(named.get("d1") or named["d2"]), month, int(named.get("y1") or named["y2"]), 0)
-    elif "m1" in named or "m2" in named:
-        return None
-    return Stamp(numbers, hour * 3600 + minute * 60 + second, end)
+        return None if sorted(number > 31 for number in numbers)[1] or numbers[1] > 31 else numbers
+    if "m1" not in named and "m2" not in named:
+        return ()
+    month = MONTHS.get((named.get("m1") or named["m2"])[:3].casefold())
+    return (int(named.get("d1") or named["d2"]), month, int(named.get("y1") or named["y2"]), 0) if month else None
 
 
 def _words(text: str) -> list[str]:
