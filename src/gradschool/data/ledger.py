@@ -3,8 +3,8 @@
 Each climb on a test set is another chance of a false pass. All climbs on one test set together may pass falsely with
 twice the error budget: the first one has one error budget, and each later one half of what the earlier ones left.
 ledger.jsonl is next to the runs. A climb adds a line with a hash and a sketch of every test question before it asks the
-first one, another with its budget, and a third with what it used of that, once its last rung is tested. Lines are only appended,
-so that climbs that begin at the same time need no lock: the order of the lines is that of the climbs.
+first one, another with its budget, and a third with what it used of that, once its last rung is tested. Lines are only
+appended, so that climbs that begin at the same time need no lock: the order of the lines is that of the climbs.
 
 A damaged line is an error, because the climb that it names would not count. Only the part of a line that a killed climb
 leaves is passed over: that climb had not asked a question yet, or its whole budget counts.
