@@ -5,8 +5,9 @@
 For each author, the metric is fitted to two thirds of the texts, by group, and scores other answers to the remaining
 questions: the author's real texts, and answers of cheats that know all training texts. Cheats marked "real" even
 use the real answers, which no specialist has. The authors are that of examples/letters and, if DATA_DIR is given, that
-of engineer_notes, whose titles are the questions; with --author, only one of them is measured again. Writes bench/results/style_cheats.json: the mean value of each kind
-of answer, one by one ("alone") and with the comparison of all answers ("score").
+of engineer_notes, whose titles are the questions; with --author, only one of them is measured again. Writes
+bench/results/style_cheats.json: the mean value of each kind of answer, one by one ("alone") and with the comparison of
+all answers ("score").
 """
 
 import json
