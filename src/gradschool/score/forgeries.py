@@ -51,7 +51,7 @@ def disordered_texts(texts: Sequence[str], seed: int = 0) -> list[Forgery]:
     for number, text in enumerate(texts):
         sources = (number, *chance.choices(range(len(texts)), k=FRAGMENTED - 1))
         fragments = partial(_fragments, [split[source] for source in sources])
-        chosen = [replaced, replaced, *chance.sample(kinds, KINDS)]  # replaced words are the least visible
+        chosen: list[Forge] = [replaced, replaced, *chance.sample(kinds, KINDS)]  # replaced words are the least visible
         forged = [Forgery(_in_words(text, kind, chance), (number,)) for kind in chosen]
         forged.append(Forgery(_in_words(text, fragments, chance), sources))
         found += [one for one in forged if one.text.split() != text.split() and one.text.strip()]

@@ -9,8 +9,11 @@ Shapes: T tokens, F features.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -28,6 +31,7 @@ MIN_TEXTS = 20
 STRANGE = 0.05  # most of the author's texts that may be taken for disordered
 REJECTED = 0.98  # fraction of the disordered texts that are enough to reject
 HALVES = 2  # classifiers of tokens, each of which did not see the texts of half of the groups
+Flags: TypeAlias = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +101,11 @@ def _up_to(texts: Sequence[str], number: int) -> Sequence[str]:
 
 def _rows(readings: Sequence[Reading], text: str, without: Sequence[Counts] = ()) -> Values:
     """How well each token fits its neighbours, in every reading: (T, F)."""
-    left_out = without or [None] * len(readings)
-    return np.hstack([reading.features(text, counts) for reading, counts in zip(readings, left_out, strict=True)])
+    pairs = zip_longest(readings, without)
+    return np.hstack([reading.features(text, counts) for reading, counts in pairs])
 
 
-def _of_tokens(rows: Sequence[Values], labels: Sequence[bool], seen: Sequence[bool]) -> HistGradientBoostingClassifier:
+def _of_tokens(rows: Sequence[Values], labels: Flags, seen: Flags) -> HistGradientBoostingClassifier:
     """Learn whether tokens are from a text in disorder; only from the texts that are `seen`."""
     chosen = [(values, label) for values, label, one in zip(rows, labels, seen, strict=True) if one]
     disordered = np.repeat([not label for _, label in chosen], [len(values) for values, _ in chosen])
