@@ -1,8 +1,9 @@
 """Near-duplicate questions: recall by kind of change and length, precision on real sets, and processor time.
 
-    python -m bench.near_duplicates DATA_DIR [--earlier SRC]
+    python -m bench.near_duplicates DATA_DIR [--earlier SRC] [--long]
 
 Recall: each of 100 real questions of banking77 is planted again, changed, among 2,500; the pair must be in one cluster.
+Longer questions are the beginnings of passages of fairytaleqa; with --long, only these are measured again.
 Precision: the answers are taken away, and the fraction of linked pairs that have the same label is counted. Sketches:
 test questions of banking77 are looked up among sketches of its training questions, and training questions that were
 changed. Time: seconds of processor time for generated questions; `--earlier` names the folder `src` of an earlier
@@ -31,12 +32,13 @@ from gradschool.data.read import read_examples
 from gradschool.data.short_texts import Corpus, Limits, similar
 from gradschool.data.sketches import common_wording, matches, sketches
 from gradschool.environment import environment
-from gradschool.files import sha256, write_json
-from gradschool.records import Example, Message
+from gradschool.files import read_json, read_lines, sha256, write_json
+from gradschool.records import Example, Message, Source
 from gradschool.settings import Data
 
 RESULTS = Path(__file__).parent / "results" / "near_duplicates.json"
 THRESHOLD, AMONG, PLANTED = 0.8, 2_500, 100
+LONG = 300  # longer questions among which some are planted
 LENGTHS = {"5 to 9 words": (5, 9), "10 to 19 words": (10, 19), "20 to 48 words": (20, 48)}
 ROWS = (50_000, 200_000)
 SETS = {"legal_summarization/pairs.jsonl": "doc", "support_dialogues/dialogues.jsonl": None,
@@ -121,6 +123,51 @@ def recall(examples: Sequence[Example]) -> dict[str, Any]:
     return found
 
 
+def recall_of_long(folder: Path) -> dict[str, Any]:
+    """The fraction of planted pairs of longer texts that are found by words alone, and by all means."""
+    chance, result = random.Random(1), dict[str, Any]()
+    passages = [" ".join(row["text"].split()) for row in read_lines(folder / "fairytaleqa" / "val_passages.jsonl")]
+    vocabulary = sorted({word for text in passages for word in text.split()})
+
+    def replaced(fraction: float) -> Callable[[str], str]:
+        def change(text: str) -> str:
+            words = text.split()
+            for place in chance.sample(range(len(words)), round(fraction * len(words))):
+                words[place] = chance.choice(vocabulary)
+            return " ".join(words)
+
+        return change
+
+    typo = changes(chance, vocabulary)["a typo"]
+    kinds: dict[str, Callable[[str], str]] = {
+        "three typos": lambda text: typo(typo(typo(text))),
+        "5 % of the words replaced": replaced(0.05),
+        "10 % of the words replaced": replaced(0.1),
+        "every sixth word in bold": lambda text: " ".join(
+            word if place % 6 else f"**{word}**" for place, word in enumerate(text.split())
+        ),
+    }
+    for low, high in ((55, 75), (80, 120)):
+        cut = [" ".join(text.split()[: chance.randint(low, high)]) for text in passages]
+        texts = [text for text in cut if len(text.split()) >= low][:LONG]
+        among = [
+            Example(f"e{n}", (Message("user", text), Message("assistant", f"label {n % 10}")), f"e{n}", Source("x", n))
+            for n, text in enumerate(texts)
+        ]
+        for name, change in kinds.items():
+            chosen = chance.sample(among, PLANTED)
+            planted = [asked_as(one, change(one.last_user), f"planted-{one.id}") for one in chosen]
+            ids = [example.id for example in (*among, *planted)]
+            clusters = by_words([question_text(example) for example in (*among, *planted)])
+            words = [{ids[n] for n in cluster} for cluster in clusters]
+            both = list(map(set, near_duplicates([*among, *planted], THRESHOLD)))
+            result.setdefault(name, {})[f"{low} to {high} words"] = {
+                "pairs": len(chosen), "words alone": _found(words, chosen), "found": _found(both, chosen),
+            }  # fmt: skip
+    print(result, flush=True)
+    return result
+
+
 def _found(clusters: Sequence[set[str]], chosen: Sequence[Example]) -> float:
     pairs = [{one.id, f"planted-{one.id}"} for one in chosen]
     return round(float(np.mean([any(pair <= cluster for cluster in clusters) for pair in pairs])), 3)
@@ -199,11 +246,17 @@ def main() -> None:
     parser = documented(__doc__)
     parser.add_argument("data", metavar="DATA_DIR", type=Path)
     parser.add_argument("--earlier", metavar="SRC", default="")
+    parser.add_argument("--long", action="store_true")
     options = parser.parse_args()
+    if options.long:
+        long = {"recall of longer questions": recall_of_long(options.data)}
+        write_json(RESULTS, read_json(RESULTS) | long | {"environment": asdict(environment())})
+        return
     files = [options.data / "banking77" / f"{part}.csv" for part in ("train", "test")]
     train, test = (check(read_examples(file, Data())).examples for file in files)
     result: dict[str, Any] = {
         "recall": recall(train),
+        "recall of longer questions": recall_of_long(options.data),
         "precision on banking77": precision(train),
         "sketches": recognized(train, test),
         "units": {"banking77/train.csv": units(train)},

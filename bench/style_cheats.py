@@ -1,12 +1,13 @@
 """Whether the metric `style` can be won without writing like the author.
 
-    python -m bench.style_cheats [DATA_DIR]
+    python -m bench.style_cheats [DATA_DIR] [--author NAME]
 
 For each author, the metric is fitted to two thirds of the texts, by group, and scores other answers to the remaining
 questions: the author's real texts, and answers of cheats that know all training texts. Cheats marked "real" even
 use the real answers, which no specialist has. The authors are that of examples/letters and, if DATA_DIR is given, that
-of engineer_notes, whose titles are the questions. Writes bench/results/style_cheats.json: the mean value of each kind
-of answer, one by one ("alone") and with the comparison of all answers ("score").
+of engineer_notes, whose titles are the questions; with --author, only one of them is measured again. Writes
+bench/results/style_cheats.json: the mean value of each kind of answer, one by one ("alone") and with the comparison of
+all answers ("score").
 """
 
 import json
@@ -26,7 +27,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from bench.usage import documented
 from gradschool.environment import environment
-from gradschool.files import read_lines, sha256, write_json
+from gradschool.files import read_json, read_lines, sha256, write_json
 from gradschool.records import Example, Message, Source
 from gradschool.score.metric import Unscorable
 from gradschool.score.style import Style
@@ -59,13 +60,15 @@ class Author:
     others: list[str]
 
 
-def main(data: str) -> None:
-    """Measure and write the results."""
+def main(data: str, only: str = "") -> None:
+    """Measure and write the results; with `only`, those of the other author are kept."""
     authors = {"letters": letters()}
     if data:
         authors["engineer_notes"] = notes(Path(data))
-    result: dict[str, Any] = {"command": "python -m bench.style_cheats DATA_DIR"}
+    result: dict[str, Any] = read_json(RESULT) if only else {"command": "python -m bench.style_cheats DATA_DIR"}
     for name, author in authors.items():
+        if only not in ("", name):
+            continue
         result[name] = measured(author)
         print(name, json.dumps(result[name], indent=1))
         write_json(RESULT, result | {"data": _hashes(data), "environment": asdict(environment())})
@@ -139,6 +142,14 @@ def answers(author: Author) -> dict[str, list[str]]:
             words += source[begin : begin + size]
         return " ".join(words)
 
+    def exchanged(text: str) -> str:
+        """Every seventh word is exchanged with one of the next five."""
+        words = re.split(r"(\s+)", text)
+        for at in range(0, len(words) - 12, 14):
+            other = at + 2 * chance.randint(1, 5)
+            words[at], words[other] = words[other], words[at]
+        return "".join(words)
+
     def framed(body: str) -> str:
         lines = chance.choice(author.train).ideal.split("\n")
         return "\n".join([lines[0], "", body, "", *lines[-2:]])
@@ -179,6 +190,9 @@ def answers(author: Author) -> dict[str, list[str]]:
         "real, every seventh word replaced": each(replaced(7), real),
         "real, seven-word fragments": [fragments(7, real) for _ in real],
         "real, sentences of several texts": [mixed(real) for _ in real],
+        "real, every ninth word replaced": each(replaced(9), real),
+        "real, twelve-word fragments": [fragments(12, real) for _ in real],
+        "real, words exchanged": each(exchanged, real),
         "real, in lower case": each(str.lower, real),
         "real, in upper case": each(str.upper, real),
     }
@@ -239,4 +253,6 @@ def _divided(rows: Sequence[tuple[str, str, str]]) -> tuple[list[Example], list[
 if __name__ == "__main__":
     parser = documented(__doc__)
     parser.add_argument("data", metavar="DATA_DIR", nargs="?", default=os.environ.get("GRADSCHOOL_REAL_DATA", ""))
-    main(parser.parse_args().data)
+    parser.add_argument("--author", metavar="NAME", default="", choices=("", "letters", "engineer_notes"))
+    options = parser.parse_args()
+    main(options.data, options.author)

@@ -232,8 +232,9 @@ def trivial_answers(result: dict[str, Any]) -> str:
 def style(result: dict[str, Any]) -> str:
     """The mean value of the author's texts and of each kind of cheat, for each author."""
     names = [name for name, one in result.items() if isinstance(one, dict) and "answers" in one]
-    kinds = list(result[names[0]]["answers"])
-    rows = [[kind, *(f"{result[name]['answers'][kind]['score']:.3f}" for name in names)] for kind in kinds]
+    kinds = dict.fromkeys(kind for name in names for kind in result[name]["answers"])
+    scores = [{kind: f"{one['score']:.3f}" for kind, one in result[name]["answers"].items()} for name in names]
+    rows = [[kind, *(of_author.get(kind, "–") for of_author in scores)] for kind in kinds]
     tested = ", ".join(f"{result[name]['test']} answers of {name}" for name in names)
     return f"{table(['answers', *names], rows)}\n{tested}; `{result['command']}`.\n"
 

@@ -116,6 +116,55 @@ def test_small_repairs_of_a_question_or_of_its_answer_leave_it_the_same(tmp_path
     assert ledger.tested_before([*repaired, *examples(20, 5)], tmp_path) == {one.id for one in repaired}
 
 
+PLACES = ("Leith", "Oban", "Wick", "Ayr", "Nairn", "Troon", "Fort William", "Kirkwall", "Lerwick", "Stranraer")
+GOODS = ("barley", "slate", "herring", "whisky", "wool", "kelp", "granite", "seed potatoes", "ropes", "coal")
+
+
+def asks(first: int, count: int) -> list[Example]:
+    """Questions of a dozen words about a port and a cargo, which are different for each number below 100."""
+    texts = [f"How much {good} left the port of {place} last spring by sea?" for place in PLACES for good in GOODS]
+    messages = [(Message("user", text), Message("assistant", "Forty tons.")) for text in texts]
+    return [Example(f"a{n}", messages[n], "", Source("x", n)) for n in range(first, first + count)]
+
+
+def changed(examples: list[Example], change: Callable[[str], str], system: str = "") -> list[Example]:
+    begin = (Message("system", system),) if system else ()
+    return [
+        replace(one, messages=(*begin, Message("user", change(one.last_user)), one.messages[-1])) for one in examples
+    ]
+
+
+REPAIRS: dict[str, tuple[Callable[[str], str], str]] = {
+    "a system message": (str, "Answer in tons."),
+    "other words around it": (lambda text: f"Read the question and answer in tons.\n\nQuestion: {text}\nAnswer:", ""),
+    "a typo": (lambda text: text.replace("spring", "sprnig"), ""),
+    "another word": (lambda text: text.replace("much", "many tons of"), ""),
+}
+
+
+@pytest.mark.parametrize("repair", REPAIRS.values(), ids=list(REPAIRS))
+def test_a_repair_of_all_questions_does_not_make_a_new_test_set(
+    tmp_path: Path, repair: tuple[Callable[[str], str], str]
+) -> None:
+    first = asks(0, 30)
+    claimed(tmp_path / "lots-1", first)
+    change, system = repair
+    again = changed(first, change, system)
+    assert expected_use(again, 0.05, tmp_path).climb == 2
+    assert len(ledger.tested_before([*again, *examples(0, 5)], tmp_path)) > 25
+
+
+def test_a_ledger_of_an_earlier_version_has_no_sketches(tmp_path: Path) -> None:
+    claimed(tmp_path / "lots-1", asks(0, 30))
+    lines = [json.loads(line) for line in (tmp_path / LEDGER).read_text().splitlines()]
+    lines[0].pop("sketches")
+    (tmp_path / LEDGER).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert expected_use(asks(0, 30), 0.05, tmp_path).climb == 2
+    (tmp_path / LEDGER).write_text(json.dumps(lines[0] | {"sketches": "12"}) + "\n")
+    with pytest.raises(DamagedError, match="ledger"):
+        expected_use(asks(0, 30), 0.05, tmp_path)
+
+
 def test_budgets_of_different_sizes_leave_something_for_later_climbs(tmp_path: Path) -> None:
     claimed(tmp_path / "lots-1", examples(0, 20), 0.2)
     later = claimed(tmp_path / "lots-2", examples(0, 20), 0.05)

@@ -44,6 +44,7 @@ def typo(text: str) -> str:
             id="in a mail",
         ),
         pytest.param(lambda text: text.upper() + " ???", id="capitals"),
+        pytest.param(lambda text: " ".join(f"**{word}**" for word in text.split()), id="bold"),
     ],
 )
 def test_a_question_in_other_words_with_the_same_answer_is_linked(make, change):

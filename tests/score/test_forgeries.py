@@ -12,12 +12,22 @@ OWN = [
 
 def test_salads_are_the_authors_words_in_another_order() -> None:
     forged = disordered_texts(OWN)
-    assert {number for _, number in forged} == {0, 1} and len(forged) >= 6
+    assert {one.sources[0] for one in forged} == {0, 1} and len(forged) >= 6
     own = {word for text in OWN for word in text.split()}
-    assert all(set(text.split()) <= own for text, _ in forged)
-    assert all(text.split() != OWN[number].split() for text, number in forged)
-    many = [text for text, _ in disordered_texts(OWN * 8)]
+    assert all(set(one.text.split()) <= own for one in forged)
+    assert all(one.text.split() != OWN[one.sources[0]].split() for one in forged)
+    many = [one.text for one in disordered_texts(OWN * 8)]
     assert any("\n\n" in text for text in many) and any("\n" not in text for text in many)
+
+
+def test_the_runs_of_words_of_fragments_are_from_their_sources() -> None:
+    texts = [" ".join(f"w{number}x{place}" for place in range(40)) for number in range(12)]
+    several = [one for one in disordered_texts(texts) if len(one.sources) > 1]
+    assert len(several) == 12
+    for one in several:
+        words = one.text.split()
+        assert {int(word[1:].split("x")[0]) for word in words} <= set(one.sources)
+        assert sum(words[at] + " " + words[at + 1] in texts[one.sources[0]] for at in range(len(words) - 1)) < 36
 
 
 def test_the_same_texts_give_the_same_forgeries() -> None:
@@ -30,14 +40,13 @@ def test_the_same_texts_give_the_same_forgeries() -> None:
 def test_scripts_without_spaces_are_cut_by_characters() -> None:
     own = ["今天天气很好，我们去公园走走。", "昨天下雨了，我在家里看书。"]
     forged = disordered_texts(own)
-    assert forged and not any(" " in text for text, _ in forged)
-    assert any(sorted(text) == sorted(own[0]) and text != own[0] for text, _ in disordered_texts(own * 4))
+    assert forged and not any(" " in one.text for one in forged)
+    assert any(sorted(one.text) == sorted(own[0]) and one.text != own[0] for one in disordered_texts(own * 4))
 
 
 def test_short_and_odd_texts_have_forgeries_or_none() -> None:
-    assert disordered_texts(["", "one", "…"]) == [] or all(
-        text.strip() for text, _ in disordered_texts(["", "one", "…"])
-    )
+    assert all(one.text.strip() for one in disordered_texts(["", "one", "…"]))
+    assert disordered_texts([]) == []
     assert texts_of_others(["", "one", "…"], [], 20)
 
 

@@ -1,5 +1,6 @@
 """JSON answers are scored field by field."""
 
+import itertools
 import json
 import random
 import time
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from gradschool.score.json_fields import json_fields, read_json
+from gradschool.score.json_fields import fields, json_fields, read_json
 from gradschool.score.metric import Unscorable
 from score_samples import example
 
@@ -116,6 +117,44 @@ def test_it_is_the_f1_of_scikit_learn():
         pairs = sorted({*one.items(), *other.items()})
         chosen = [[pair in side.items() for pair in pairs] for side in (other, one)]
         assert mark(json.dumps(one), json.dumps(other)).value == pytest.approx(f1_score(*chosen, zero_division=0.0))
+
+
+def best_by_trying(one, other):
+    """The shared fields of two values by trying every way to pair the items of lists."""
+    if isinstance(one, dict) and isinstance(other, dict) and one and other:
+        return sum(best_by_trying(one[key], other[key]) for key in one.keys() & other.keys())
+    if isinstance(one, list) and isinstance(other, list) and one and other:
+        short, long = sorted((one, other), key=len)
+        return max(sum(map(best_by_trying, short, chosen)) for chosen in itertools.permutations(long, len(short)))
+    return int(one == other and type(one) is type(other))
+
+
+def drawn(chance, depth=2):
+    if not depth or chance.random() < 0.2:
+        return chance.choice([0, 1, "a", "b", None, True, [], {}])
+    if chance.random() < 0.5:
+        return [drawn(chance, depth - 1) for _ in range(chance.randint(1, 4))]
+    return {key: drawn(chance, depth - 1) for key in chance.sample("xyz", chance.randint(1, 3))}
+
+
+def test_the_pairs_are_those_of_trying_all():
+    chance = random.Random(3)
+    for _ in range(400):
+        one, other = ([drawn(chance) for _ in range(chance.randint(1, 5))] for _ in range(2))
+        total = fields(one).total() + fields(other).total()
+        said = mark(json.dumps(one), json.dumps(other)).value
+        assert said == pytest.approx(2 * best_by_trying(one, other) / total), (one, other)
+
+
+@pytest.mark.parametrize("lists", [False, True])
+def test_long_lists_are_paired_as_a_whole(lists):
+    items = [{"id": n, "sum": n * 7 % 13, "paid": [n % 3, n % 5] if lists else n % 3} for n in range(300)]
+    wrong = [item | {"sum": -1} for item in items]  # one field of each item is wrong
+    random.Random(1).shuffle(wrong)
+    fields_of_item = 4 if lists else 3
+    expected = (fields_of_item - 1) / fields_of_item
+    assert mark(json.dumps(wrong), json.dumps(items)).value == pytest.approx(expected)
+    assert mark(json.dumps([*range(500), "x"]), json.dumps([*range(500), "y"])).value == pytest.approx(500 / 501)
 
 
 @pytest.mark.parametrize("fence", ["```json\n%s\n```", "```\n%s```", "\n```JSON\r\n%s\r\n```\n"])

@@ -97,9 +97,6 @@ RARE = (
     "The heron took eleven goldfish; the twelfth has since been seen reading obituaries in the pond's newspaper.",
     "I have lent the vicar a theodolite; he returned it with a sermon on uprightness folded into the case.",
 )
-OWN_WORDS = (
-    "Of the hive and of the kettle I shall say less, as the Friday post goes early; they have been a trial to me."
-)
 HABIT = "I remain as ever at the disposal of your committee; it has only to knock twice and to wait for the dog."
 
 
@@ -123,7 +120,7 @@ def test_copies_and_echoes_do_not_count() -> None:
     new = (
         "I have since mended the hive; it bears the matter well, and the clock shall be moved on Friday, which is all."
     )
-    half = style(letter(RARE[0], OWN_WORDS, formal(chance).split("\n\n")[1]), asked)
+    half = style(letter(RARE[0], formal(random.Random(0)).split("\n\n")[1]), asked)
     assert half.value == 1 and 0.2 < half.parts["copied"] < 0.5
     assert style(letter(new), asked).parts["copied"] == 0
     assert style(letter(HABIT), asked).parts["copied"] == 0  # what the author says in three letters is a habit

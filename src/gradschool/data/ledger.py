@@ -2,27 +2,27 @@
 
 Each climb on a test set is another chance of a false pass. All climbs on one test set together may pass falsely with
 twice the error budget: the first one has one error budget, and each later one half of what the earlier ones left.
-ledger.jsonl is next to the runs. A climb adds a line with a hash of every test question before it asks the first one,
-another with its budget, and a third with what it used of that, once its last rung is tested. Lines are only appended,
-so that climbs that begin at the same time need no lock: the order of the lines is that of the climbs.
+ledger.jsonl is next to the runs. A climb adds a line with a hash and a sketch of every test question before it asks the
+first one, another with its budget, and a third with what it used of that, once its last rung is tested. Lines are only
+appended, so that climbs that begin at the same time need no lock: the order of the lines is that of the climbs.
 
 A damaged line is an error, because the climb that it names would not count. Only the part of a line that a killed climb
 leaves is passed over: that climb had not asked a question yet, or its whole budget counts.
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
-from gradschool.data.normalize import normalized_question
+from gradschool.data.asked_before import SKETCHES, asked_again, hashed, sketched
 from gradschool.data.proof import part_of_later_climb
 from gradschool.durable import sync
 from gradschool.errors import DamagedError, ResourceError
-from gradschool.files import append_line, parse_json, read_rows, sha256_of
+from gradschool.files import append_line, parse_json, read_rows
 from gradschool.records import Example, Note, Use, Work
 from gradschool.run import RUNS, Run
 from gradschool.run_keys import Key
@@ -30,7 +30,6 @@ from gradschool.values import Fraction
 
 LEDGER = "ledger.jsonl"
 SAME = 0.1  # an earlier climb used this test set if it asked at least this fraction of its questions
-DIGITS = 16  # of a hash
 BEGIN = b'{"id": "'  # of every line
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 NAME: Key[str] = Key("ledger", str)  # of a run's lines in the ledger
@@ -45,6 +44,7 @@ class Entry:
     run: str = ""  # the name of its folder
     error_budget: Annotated[float, Field(gt=0, le=1)] = 1.0  # of its job
     questions: tuple[str, ...] = ()
+    sketches: Annotated[str, Field(pattern=SKETCHES)] = ""  # of the questions; earlier versions wrote none
     spent: Fraction | None = None  # of the error probability: the budget while it climbs, then what it used
 
 
@@ -53,10 +53,12 @@ def folder_of(run: Run | None) -> Path:
     return run.folder.resolve().parent if run else RUNS
 
 
-def tested_before(examples: Iterable[Example], folder: Path) -> frozenset[str]:
-    """The ids of the examples whose questions were in the test set of an earlier climb."""
-    known = {question for entry in _read(folder) for question in entry.questions}
-    return frozenset(example.id for example in examples if _hash(example) in known)
+def tested_before(examples: Sequence[Example], folder: Path) -> frozenset[str]:
+    """The ids of the examples whose questions, or nearly the same ones, were in the test set of an earlier climb."""
+    entries = _read(folder)
+    known = {question for entry in entries for question in entry.questions}
+    again = asked_again(examples, known, "".join(entry.sketches for entry in entries))
+    return frozenset(example.id for example, was_asked in zip(examples, again, strict=True) if was_asked)
 
 
 def expected_use(test: Sequence[Example], error_budget: float, folder: Path, run: Run | None = None) -> Use:
@@ -90,9 +92,8 @@ def claim(run: Run, test: Sequence[Example], error_budget: float) -> Work[Use]:
     path, name = folder_of(run) / LEDGER, run.save(NAME, secrets.token_hex(8))
     try:
         if name not in {entry.id for entry in _read(path.parent)}:
-            questions = [_hash(example) for example in test]
-            folder = run.folder.resolve().name
-            append_line(path, {"id": name, "run": folder, "error_budget": error_budget, "questions": questions})
+            entry = {"id": name, "run": run.folder.resolve().name, "error_budget": error_budget}
+            append_line(path, entry | {"questions": [*map(hashed, test)], "sketches": sketched(test)})
             sync(path)
         if use is None:
             entries = _read(path.parent)
@@ -141,16 +142,17 @@ def _percent(probability: float) -> str:
 
 def _use(entries: Sequence[Entry], test: Sequence[Example], error_budget: float) -> Use:
     """The use of a test set by a climb after these entries."""
-    asked, spent = set(map(_hash, test)), _spent(entries)
+    spent = _spent(entries)
     runs = {one.id: one for one in entries if one.questions}  # a line that was copied counts once
-    earlier = [one for one in runs.values() if _overlaps(asked, one.questions)]
+    earlier = [one for one in runs.values() if _is_same_test(test, one)]
     used = {one.id: spent.get(one.id, one.error_budget) for one in earlier}
     budget = error_budget * part_of_later_climb(sum(used[one.id] / one.error_budget for one in earlier))
     return Use(climb=len(earlier) + 1, budget=budget, chance=min(1.0, sum(used.values()) + budget))
 
 
-def _overlaps(asked: set[str], questions: Sequence[str]) -> bool:
-    return len(asked.intersection(questions)) >= SAME * len(asked)
+def _is_same_test(test: Sequence[Example], entry: Entry) -> bool:
+    hashes = frozenset(entry.questions)
+    return any(sum(asked_again(test, hashes, known)) >= SAME * len(test) for known in ("", entry.sketches))
 
 
 def _spent(entries: Sequence[Entry]) -> dict[str, float]:
@@ -187,7 +189,3 @@ def _is_json(line: bytes) -> bool:
 def _is_unfinished(line: bytes) -> bool:
     """Whether a line is what a killed process leaves of one: its beginning without its end."""
     return line.startswith(BEGIN[: len(line)]) and not line.endswith(b"}") and b"\0" not in line
-
-
-def _hash(example: Example) -> str:
-    return sha256_of(normalized_question(example))[:DIGITS]

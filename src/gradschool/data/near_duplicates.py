@@ -11,6 +11,7 @@ from gradschool.data.components import Nodes, components
 from gradschool.data.contained import contained
 from gradschool.data.misspelt import misspelt
 from gradschool.data.normalize import normalize
+from gradschool.data.reworded import reworded
 from gradschool.data.shingles import BLOCK, Grams, Hashes, banded, ngram_hashes, ngrams, signatures, words_of
 from gradschool.data.short_texts import Corpus, Limits, jaccard, similar
 from gradschool.records import Example
@@ -32,7 +33,8 @@ def near_duplicates(examples: Sequence[Example], threshold: float) -> list[tuple
     Two questions are near-duplicates if the Jaccard similarity of their sets of normalized word 5-grams is at least
     `threshold`, in (0, 1]. A question of fewer than five words is one shingle. Shingles that a quarter of all
     questions share, such as a repeated instruction, do not count. Short questions are also compared by characters, with
-    their answers (`short_texts.similar`, `contained.contained`, `misspelt.misspelt`). Clusters are transitive.
+    their answers (`short_texts.similar`, `contained.contained`, `misspelt.misspelt`), and longer ones by pairs of words
+    (`reworded.reworded`). Clusters are transitive.
     """
     # Sorted, so that the result does not depend on file order.
     ordered = sorted(examples, key=lambda example: example.id)
@@ -57,7 +59,8 @@ def alike(examples: Sequence[Example], threshold: float) -> list[tuple[int, ...]
     if threshold == 1 or not texts:
         return found
     limits = Limits.of(threshold)
-    characters = np.concatenate((similar(corpus, limits), contained(corpus, limits), misspelt(corpus, limits)))
+    finders = (similar, contained, misspelt, reworded)
+    characters = np.concatenate([find(corpus, limits) for find in finders])
     words = [(cluster[0], other) for cluster in found for other in cluster[1:]]
     by_words = np.array(words, dtype=np.int64).reshape(-1, 2)
     roots = components(len(texts), np.concatenate((by_words, characters)))

@@ -23,6 +23,8 @@ WORD = regex.compile(rf"(?V1)[{_SPACELESS}]|[^\s{_SPACELESS}]+")
 # A fast path for ASCII, ten times as fast as the general one.
 ASCII_PUNCTUATION = {code: " " for code in range(128) if chr(code) != "-" and PUNCTUATION.fullmatch(chr(code))}
 HYPHEN = re.compile(r"-(?![0-9])")
+# Asterisks around words, as in Markdown; "5 * 3", "2**3" and "a*b" stay.
+EMPHASIS = re.compile(r"(?<![\w*])(?:\*(?=[^\W\d])|\*{2,}(?=\w))|(?:(?<=[^\W\d])\*(?!\*)|(?<=[^\s*])\*{2,})(?![\w*])")
 
 # Invisible characters: soft hyphens, byte order marks, zero-width spaces, directional marks. Joiners (U+200C and
 # U+200D) stay, because some scripts and emoji need them.
@@ -70,19 +72,22 @@ def _folded(character: str) -> str:
 
 
 def normalize(text: str) -> str:
-    """A text in lower case, with punctuation and runs of spaces as one space; text that is only punctuation stays.
+    """A text in lower case; punctuation, asterisks around words and runs of spaces are one space.
+
+    Text that is only punctuation stays.
 
     >>> normalize("Where's my card?!")
     'where s my card'
     """
     if text.isascii():
         lower = text.lower()
-        plain = lower.translate(ASCII_PUNCTUATION)
+        plain = (EMPHASIS.sub(" ", lower) if "*" in lower else lower).translate(ASCII_PUNCTUATION)
         if "-" in plain:
             plain = HYPHEN.sub(" ", plain)
         return " ".join(plain.split()) or lower.strip()
     lower = fold_width(text.replace("\u200b", " ")).casefold()  # a zero-width space divides words
-    return " ".join(PUNCTUATION.sub(" ", lower).split()) or lower.strip()
+    plain = PUNCTUATION.sub(" ", EMPHASIS.sub(" ", lower) if "*" in lower else lower)
+    return " ".join(plain.split()) or lower.strip()
 
 
 def words(text: str) -> list[str]:

@@ -6,7 +6,7 @@ but texts that mean different things also share many. So the answers decide how 
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property, lru_cache
@@ -21,7 +21,10 @@ from gradschool.data.shingles import BLOCK, MULTIPLIER, Grams, Hashes, banded, s
 
 HASHES, BANDS, SEED = 80, 20, 2  # finds a pair with a Jaccard similarity of .6 with probability .94, of .7 with .996
 MIN_WORDS, MIN_GRAMS = 3, 10  # of a text that is compared
-MIN_CHARACTERS, MAX_CHARACTERS = 6, 300  # the same; longer ones are compared by words alone
+MIN_CHARACTERS, MAX_CHARACTERS = 6, 300  # the same; longer ones are compared by words
+# Characters of a text that is compared by pairs of words. Some are compared by characters too, so that a text and its
+# slightly longer variant have one comparison in common.
+MIN_LONG, MAX_LONG = 200, 6_000
 COMMON_SHARE, COMMON_MIN, SAMPLE = 0.25, 10, 2_000  # a gram in more texts than both does not count
 WINDOW, OTHER_WINDOW = 8, 4  # texts with one key that each is compared with: with the same answer, with another
 CROWD = 64  # texts with one key; if more have different answers, their wording is a template
@@ -79,10 +82,16 @@ class Corpus:
         return fit
 
     @cached_property
+    def is_long(self) -> npt.NDArray[np.bool_]:
+        """Which texts are compared by pairs of words."""
+        lengths = np.array(list(map(len, self.texts)), dtype=np.int64)
+        return (lengths >= MIN_LONG) & (lengths <= MAX_LONG)
+
+    @cached_property
     def digits(self) -> Hashes:
-        """A hash of the words with digits of each text that is compared by characters; 0 if it has none."""
+        """A hash of the words with digits of each text that is short or long; 0 if it has none."""
         found = np.zeros(len(self.texts), dtype=np.uint64)
-        places = np.flatnonzero(self.is_short)
+        places = np.flatnonzero(self.is_short | self.is_long)
         found[places] = [numbers_key(self.texts[place]) for place in places.tolist()]
         return found
 
@@ -136,7 +145,11 @@ def similar(corpus: Corpus, limits: Limits) -> Links:
     index = Index(corpus, corpus.short_blocks(), HASHES, BANDS)
     pairs = index.candidates(limits.jaccard - MARGIN)
     pairs = pairs[~corpus.two_classes(pairs)]
-    sets = corpus.sets(np.unique(pairs).tolist())
+    return confirmed(corpus, pairs, corpus.sets(np.unique(pairs).tolist()), limits)
+
+
+def confirmed(corpus: Corpus, pairs: Links, sets: Mapping[int, Hashes], limits: Limits) -> Links:
+    """The pairs with a large Jaccard similarity of their sets; with different answers, of the same words but typos."""
     near = [jaccard(sets[one], sets[other]) >= limits.jaccard for one, other in pairs.tolist()]
     pairs = pairs[np.array(near, dtype=bool)]
     kept = corpus.same_answer(pairs)

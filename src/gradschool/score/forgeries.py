@@ -8,6 +8,7 @@ forgeries.
 import random
 import tomllib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -17,30 +18,43 @@ import regex
 from gradschool.data.normalize import SPACELESS, word_count
 
 PLAIN = 60  # generic letters
-KINDS = 4  # of disorder for each text
-REPLACED_EVERY = (2, 8)  # the range of distances between two replaced words
-FRAGMENT = (2, 9)  # words of a fragment
+KINDS = 2  # of disorder for each text, besides replaced words and fragments
+REPLACED_EVERY = (3, 12)  # the range of distances between two replaced words
+FRAGMENT, FRAGMENTED = (3, 12), 3  # words of a fragment; texts that fragments are from
+SWAPPED = 5  # words that two exchanged ones are apart at most
 FRAME_WORDS = 9  # of a line that may be a greeting or a closing
 UNIT = regex.compile(rf"\s+|{SPACELESS.pattern}|(?:(?!{SPACELESS.pattern})\S)+")
 SENTENCE_END = regex.compile(r"[.!?。！？…]['\"”’)\]]*$")
 Forge = Callable[[list[str], random.Random], list[str]]
 
 
-def disordered_texts(texts: Sequence[str], seed: int = 0) -> list[tuple[str, int]]:
-    """Each text in several kinds of disorder, with the position of the text; those that equal their text are left out.
+@dataclass(frozen=True, slots=True)
+class Forgery:
+    """A text in disorder, and the positions of the texts that its runs of words are from."""
+
+    text: str
+    sources: tuple[int, ...]
+
+
+def disordered_texts(texts: Sequence[str], seed: int = 0) -> list[Forgery]:
+    """Each text in several kinds of disorder; those that equal their text are left out.
 
     Words are shuffled in the whole text or within sentences, neighbours are exchanged, words are replaced by others of
-    the author or all by one, or left out, and fragments of several texts are strung together.
+    the author or all by one, or left out, and fragments of a few texts are strung together.
     """
     chance = random.Random(seed)
     split = [[unit for unit in UNIT.findall(text) if not unit.isspace()] for text in texts]
     replaced = partial(_replaced, [word for words in split for word in words])
     fragments = partial(_fragments, split)
-    kinds: tuple[Forge, ...] = (_shuffled, _shuffled_in_sentences, _exchanged, replaced, _stuffed, _thinned, fragments)
+    kinds: tuple[Forge, ...] = (_shuffled, _shuffled_in_sentences, _exchanged, _stuffed, _thinned, _swapped)
     found = []
     for number, text in enumerate(texts):
-        forged = [_in_words(text, kind, chance) for kind in chance.sample(kinds, KINDS)]
-        found += [(one, number) for one in forged if one.split() != text.split() and one.strip()]
+        sources = (number, *chance.choices(range(len(texts)), k=FRAGMENTED - 1))
+        fragments = partial(_fragments, [split[source] for source in sources])
+        chosen: list[Forge] = [replaced, replaced, *chance.sample(kinds, KINDS)]  # replaced words are the least visible
+        forged = [Forgery(_in_words(text, kind, chance), (number,)) for kind in chosen]
+        forged.append(Forgery(_in_words(text, fragments, chance), sources))
+        found += [one for one in forged if one.text.split() != text.split() and one.text.strip()]
     return found
 
 
@@ -98,6 +112,15 @@ def _exchanged(words: list[str], chance: random.Random) -> list[str]:
     """Every pair of neighbours is exchanged."""
     pairs = [words[at : at + 2][::-1] for at in range(0, len(words), 2)]
     return [word for pair in pairs for word in pair]
+
+
+def _swapped(words: list[str], chance: random.Random) -> list[str]:
+    """Some words are exchanged with a following one."""
+    found = list(words)
+    for place in range(0, len(words) - SWAPPED, chance.randint(*REPLACED_EVERY)):
+        other = place + chance.randint(1, SWAPPED)
+        found[place], found[other] = found[other], found[place]
+    return found
 
 
 def _replaced(pool: Sequence[str], words: list[str], chance: random.Random) -> list[str]:

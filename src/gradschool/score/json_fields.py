@@ -3,12 +3,15 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import csr_matrix
 
 from gradschool.data.normalize import compose
 from gradschool.files import parse_json
@@ -16,7 +19,8 @@ from gradschool.records import Example
 from gradschool.score.metric import MetricResult, Unscorable
 from gradschool.score.text import as_typed
 
-MAX_PAIRED = 200  # items of a list that are paired with each other
+MAX_PAIRED = 2_000  # items of each of two lists, neither equal nor single values, that are paired with each other
+MAX_COMPARED = 40_000  # pairs of items that hold lists whose common fields are counted, those with the most first
 MAX_PAIRS = 500_000  # of values in two answers; lists in lists in lists would need any number
 _FENCE = re.compile(r"```[ \t]*\w*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```", re.DOTALL)
 
@@ -87,16 +91,47 @@ class _Pairing:
         left, right = ([(_key(item), item) for item in items] for items in (one, other))
         equal = Counter(key for key, _ in left) & Counter(key for key, _ in right)
         shared = sum(sum(count for _, count in key) * number for key, number in equal.items())
-        rest = [_without(side, equal)[:MAX_PAIRED] for side in (left, right)]
-        if not all(rest):
+        # Single values that are not equal share nothing.
+        mine, yours = ([item for item in _without(side, equal) if _nested(item)] for side in (left, right))
+        if not mine or not yours:
             return shared
-        scores = np.array([[self.matched(a, b) for b in rest[1]] for a in rest[0]])
+        scores = self._common(mine[:MAX_PAIRED], yours[:MAX_PAIRED])
         rows, columns = linear_sum_assignment(scores, maximize=True)
         return shared + int(scores[rows, columns].sum())
+
+    def _common(self, one: Sequence[Any], other: Sequence[Any]) -> NDArray[np.int64]:
+        """The fields that each item shares with each of the others: (one, other)."""
+        counted: list[list[Counter[Any]]] = [[Counter(fields(item)) for item in items] for items in (one, other)]
+        numbers: dict[Hashable, int] = {}  # of fields; the second one of equal fields has another number
+        mine, yours = (_incidence(items, numbers) for items in counted)
+        size = max(1, len(numbers))
+        scores = np.asarray((_matrix(mine, size) @ _matrix(yours, size).T).toarray(), dtype=np.int64)
+        with_lists = [np.array([any(-1 in path for path, *_ in found) for found in items]) for items in counted]
+        places = np.flatnonzero((scores > 0) & np.logical_and.outer(*with_lists))
+        order = places[np.argsort(-scores.flat[places], kind="stable")]
+        scores.flat[order[MAX_COMPARED:]] = 0
+        for row, column in zip(*np.unravel_index(order[:MAX_COMPARED], scores.shape), strict=True):
+            scores[row, column] = self.matched(one[row], other[column])  # values of different items do not add up
+        return scores
 
 
 def _nested(value: Any) -> bool:
     return isinstance(value, dict | list) and bool(value)
+
+
+def _incidence(items: Sequence[Counter[Any]], numbers: dict[Hashable, int]) -> list[list[int]]:
+    """The numbers of the fields of each item."""
+    return [
+        [numbers.setdefault((field, again), len(numbers)) for field, count in item.items() for again in range(count)]
+        for item in items
+    ]
+
+
+def _matrix(rows: Sequence[Sequence[int]], columns: int) -> csr_matrix:
+    """A matrix with a 1 in these columns of each row."""
+    ends = np.cumsum([0, *map(len, rows)])
+    flat = np.array(list(chain.from_iterable(rows)), dtype=np.int64)
+    return csr_matrix((np.ones(len(flat), dtype=np.int64), flat, ends), shape=(len(rows), columns))
 
 
 def _key(item: Any) -> frozenset[tuple[Hashable, int]]:

@@ -22,6 +22,7 @@ from gradschool.score.attribution import FOLDS, authorship, held_out
 from gradschool.score.copies import Runs, covered, own_runs
 from gradschool.score.forgeries import plain_letters, texts_of_others
 from gradschool.score.metric import FitText, MetricResult, Unscorable
+from gradschool.score.mixture import can_be_real
 from gradschool.score.on_topic import OnTopic, learn_topics
 from gradschool.score.word_order import WordOrder, learn_order
 
@@ -201,7 +202,9 @@ class Style:
         """For each answer, the value that it may have at most, and what distinguishes it from the author's real text.
 
         An answer that is mostly copied from an earlier one may have 0, and so may one that a classifier finds less like
-        the author than nearly all real texts. The part "distinguishable from the author" is 1 if the classifier finds
+        the author than nearly all real texts. If the answers that count so far have words in an order less natural than
+        that of the real texts, only so many of them may count as can be like these ("as natural as the author"; see
+        `mixture`). The part "distinguishable from the author" is 1 if the classifier finds
         the real text of a pair, 0 if not, and 0.5 for a tie. Its mean is 1 if they are always distinguished; 0.5 is
         chance, the best that a specialist can reach. The classifier saw neither text: five-fold cross-validation by
         group. Too few pairs are not compared.
@@ -222,7 +225,20 @@ class Style:
                 parts[number]["distinguishable from the author"] = float(found)
                 if found == 1 and made[number] < least:
                     limits[number] = 0.0
+            for number, natural in self._natural(answers, examples, limits).items():
+                parts[number]["as natural as the author"] = float(natural)
+                limits[number] *= natural
         return [MetricResult(limit, part) for limit, part in zip(limits, parts, strict=True)]
+
+    def _natural(self, answers: Sequence[str], examples: Sequence[Example], limits: Sequence[float]) -> dict[int, bool]:
+        """For each answer that counts so far, whether it still does if their order of words is compared together."""
+        assert self.author is not None
+        order = self.author.order
+        pairs = zip(answers, examples, limits, strict=True)
+        places = [at for at, (answer, example, limit) in enumerate(pairs) if limit and self(answer, example).value]
+        scores = [order.score(answers[place]) for place in places]
+        usual = [score for example in examples if (score := order.score(example.ideal)) > order.threshold]
+        return dict(zip(places, can_be_real(scores, usual), strict=True))
 
 
 def repeats(text: str) -> float:
@@ -248,7 +264,7 @@ def _learn(own: Sequence[FitText], others: Sequence[str], given: int, length: fl
     shares = [capitals(text) for text in texts]
     return AuthorModel(
         classifier=authorship(judged, labels),
-        order=learn_order(ours, [*others, *plain_letters(length)]),
+        order=learn_order(ours, [group for _, group in samples], [*others, *plain_letters(length)]),
         topics=learn_topics([text.question for text in own], texts, groups),
         own_recognized=float(np.mean(scores[: len(ours)] > 0)),
         others=given,

@@ -11,6 +11,10 @@ CHECKS = {  # each check of an answer, what it means to fail it, and what helps
         "more of the author's texts, or longer training, bring the base closer",
     ),
     "natural word order": ("put words in an order that nobody writes", "a larger base writes better sentences"),
+    "as natural as the author": (
+        "put words in an order that is together less natural than the author's",
+        "a larger base writes better sentences",
+    ),
     "on topic": (
         "do not follow their questions",
         "instructions that say more about each text help: edit them, or let --writer of prepare write them",

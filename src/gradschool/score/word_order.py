@@ -1,8 +1,7 @@
-"""Whether the words of a text are in an order that somebody wrote: how well each is predicted by the words before it.
+"""Whether the words of a text are in an order that somebody wrote: how well each fits the words around it.
 
-All but the most frequent words are reduced to their kind, or to their ending. A text of an author is predicted by the
-counts of his other texts only. The same words in another order, or with strange words between them, are predicted no
-better than without their context (pointwise mutual information; Church and Hanks 1990, "Word association norms").
+A classifier learns from how well tokens fit their neighbours (`readings`) whether they are from a text of the author or
+from one in disorder. A text with a few strange words has a few tokens that fit badly, so the worst ones count most.
 
 Shapes: T tokens, F features.
 """
@@ -10,77 +9,29 @@ Shapes: T tokens, F features.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from gradschool.data.normalize import word_count
-from gradschool.score.forgeries import disordered_texts
-from gradschool.score.tokens import TOKEN, frequent_tokens
+from gradschool.score.forgeries import Forgery, disordered_texts
+from gradschool.score.readings import ENDINGS, Counts, Reading, Values
+from gradschool.score.tokens import TOKEN
 
-FREQUENT = 150  # words that are read as they are
-ENDINGS = (0, 2)  # letters that are left of any other word, in two readings
-SMOOTHING = (0.5, 5.0, 3.0)  # tokens that a shorter context is worth
-WORST = 0.2  # fraction of the tokens that are least expected
-UNEXPECTED = -1.0  # nats by which a context may speak against a token
+WORST = (0.05, 0.1, 0.2, 0.4, 1.0)  # fractions of the tokens, those that fit worst, whose means count
+DOUBTFUL = (0.0, 1.0)  # log odds from which a token is counted as one that fits badly
 COUNTED_WORDS, FORGED_WORDS = 100_000, 20_000  # of an author: that are counted, and put in disorder
 MIN_TEXTS = 20
-STRANGE = 0.03  # most of the author's texts that may be taken for disordered
+STRANGE = 0.05  # most of the author's texts that may be taken for disordered
 REJECTED = 0.98  # fraction of the disordered texts that are enough to reject
-Numbers = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How often tokens follow each other: sorted codes of runs of one, two and three tokens, and their counts."""
-
-    codes: tuple[Numbers, ...]
-    counts: tuple[Numbers, ...]
-
-    def of(self, size: int, codes: Numbers) -> Numbers:
-        """The counts of runs of `size` tokens."""
-        known = self.codes[size - 1]
-        if not len(known):
-            return np.zeros(len(codes), dtype=np.int64)
-        places = np.minimum(np.searchsorted(known, codes), len(known) - 1)
-        return np.where(known[places] == codes, self.counts[size - 1][places], 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One way to read texts as tokens, and the counts of the author's texts."""
-
-    frequent: frozenset[str]
-    ending: int
-    numbers: dict[str, int]  # of tokens; 0 is an unknown one
-    counts: Counts
-
-    def tokens(self, text: str) -> Numbers:
-        """The numbers of a text's tokens between two signs for its beginning and its end: (T,)."""
-        kinds = ("^", *_kinds(text, self.frequent, self.ending), "$")
-        return np.array([self.numbers.get(kind, 0) for kind in kinds], dtype=np.int64)
-
-    def features(self, text: str, without: Counts | None) -> list[float]:
-        """How well the tokens are predicted by one and by two tokens before them, without the counts of a text."""
-        tokens = self.tokens(text)
-        one, two, three = (_codes(tokens, size, len(self.numbers)) for size in (1, 2, 3))
-        first, second, third = (self._known(size, codes, without) for size, codes in ((1, one), (2, two), (3, three)))
-        alone = (first + SMOOTHING[0]) / (self.counts.counts[0].sum() + SMOOTHING[0] * len(self.numbers))
-        pairs = (second + SMOOTHING[1] * alone[1:]) / (first[:-1] + SMOOTHING[1])
-        triples = pairs.copy()
-        triples[1:] = (third + SMOOTHING[2] * pairs[1:]) / (second[:-1] + SMOOTHING[2])
-        found: list[float] = []
-        for predicted in (np.log(pairs / alone[1:]), np.log(triples / alone[1:])):
-            worst = np.sort(predicted)[: max(1, round(WORST * len(predicted)))]
-            found += [float(predicted.mean()), float(worst.mean()), float(np.mean(predicted < UNEXPECTED))]
-        return found
-
-    def _known(self, size: int, codes: Numbers, without: Counts | None) -> Numbers:
-        counts = self.counts.of(size, codes)
-        return np.maximum(counts - without.of(size, codes), 0) if without else counts
+HALVES = 2  # classifiers of tokens, each of which did not see the texts of half of the groups
+Flags: TypeAlias = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,32 +39,59 @@ class WordOrder:
     """A classifier of word order that was fitted to the texts of an author."""
 
     readings: tuple[Reading, ...]
-    classifier: Pipeline
+    of_tokens: tuple[HistGradientBoostingClassifier, ...]
+    of_texts: Pipeline
     threshold: float
     disordered_rejected: float  # fraction of the disordered texts that it was fitted to
 
+    def score(self, text: str) -> float:
+        """The higher, the more the words are in an order that somebody wrote."""
+        rows = _rows(self.readings, text)
+        badness = np.mean([one.decision_function(rows) for one in self.of_tokens], axis=0) if len(rows) else rows[:, 0]
+        return float(self.of_texts.decision_function([_pooled(badness, text, self.readings[0].frequent)])[0])
+
     def accepts(self, text: str) -> bool:
         """Whether the words of a text are in an order that somebody wrote."""
-        return bool(self.classifier.decision_function([_features(self.readings, text)])[0] > self.threshold)
+        return self.score(text) > self.threshold
 
 
-def learn_order(texts: Sequence[str], others: Sequence[str] = ()) -> WordOrder:
+def learn_order(texts: Sequence[str], groups: Sequence[str], others: Sequence[str] = ()) -> WordOrder:
     """Learn the order of words from an author's texts, against the same texts in disorder.
 
-    Texts of others show orders that the author happens not to have used.
+    Texts of one group may share wording, so all of them are left out where one is judged. Texts of others show orders
+    that the author happens not to have used.
     """
     texts = _up_to(texts, COUNTED_WORDS)
-    readings = tuple(_reading([*texts, *_up_to(others, COUNTED_WORDS)], ending) for ending in ENDINGS)
+    readings = tuple(Reading.of([*texts, *_up_to(others, COUNTED_WORDS)], ending) for ending in ENDINGS)
     used = _up_to(texts, FORGED_WORDS)
-    own = [[_counts(reading.tokens(text), len(reading.numbers)) for reading in readings] for text in used]
-    real = [_features(readings, text, counts) for text, counts in zip(used, own, strict=True)]
-    forged = [_features(readings, text, own[number]) for text, number in disordered_texts(used)]
-    classifier = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1_000))
-    classifier.fit([*real, *forged], [1] * len(real) + [0] * len(forged))
-    scores = classifier.decision_function(forged)
-    threshold = float(min(np.quantile(classifier.decision_function(real), STRANGE), np.quantile(scores, REJECTED)))
-    rejected = float(np.mean(scores <= threshold))
-    return WordOrder(readings, classifier, threshold, rejected)
+    whose = groups[: len(used)]
+    real = [Forgery(text, (number,)) for number, text in enumerate(used)]
+    judged = [one for one in [*real, *disordered_texts(used)] if TOKEN.search(one.text)]
+    labels = np.array([one.text == used[one.sources[0]] for one in judged])
+    members: dict[str, list[str]] = {}
+    for text, group in zip(used, whose, strict=True):
+        members.setdefault(group, []).append(text)
+    left_out: dict[tuple[str, ...], list[Counts]] = {}
+    rows = []
+    for one in judged:
+        key = tuple(sorted({whose[number] for number in one.sources}))
+        if key not in left_out:
+            own = [text for group in key for text in members[group]]
+            left_out[key] = [reading.counts_of(own) for reading in readings]
+        rows.append(_rows(readings, one.text, left_out[key]))
+    halves = {group: number % HALVES for number, group in enumerate(members)}
+    half = np.array([halves[whose[one.sources[0]]] for one in judged])
+    models = tuple(_of_tokens(rows, labels, half != one) for one in range(HALVES))
+    frequent = readings[0].frequent
+    pooled = [
+        _pooled(models[place].decision_function(features), one.text, frequent)
+        for one, features, place in zip(judged, rows, half.tolist(), strict=True)
+    ]
+    of_texts = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1_000))
+    scores = of_texts.fit(pooled, labels).decision_function(pooled)
+    lowest, highest = np.quantile(scores[labels], STRANGE), np.quantile(scores[~labels], REJECTED)
+    threshold = float(min(lowest, highest))
+    return WordOrder(readings, models, of_texts, threshold, float(np.mean(scores[~labels] <= threshold)))
 
 
 def _up_to(texts: Sequence[str], number: int) -> Sequence[str]:
@@ -121,53 +99,32 @@ def _up_to(texts: Sequence[str], number: int) -> Sequence[str]:
     return texts[: max(MIN_TEXTS, int(np.searchsorted(np.cumsum([word_count(text) for text in texts]), number)))]
 
 
-def _features(readings: Sequence[Reading], text: str, without: Sequence[Counts] = ()) -> list[float]:
-    found = [_most_repeated(text, readings[0].frequent)]
-    for number, reading in enumerate(readings):
-        found += reading.features(text, without[number] if without else None)
-    return found
+def _rows(readings: Sequence[Reading], text: str, without: Sequence[Counts] = ()) -> Values:
+    """How well each token fits its neighbours, in every reading: (T, F)."""
+    pairs = zip_longest(readings, without)
+    return np.hstack([reading.features(text, counts) for reading, counts in pairs])
+
+
+def _of_tokens(rows: Sequence[Values], labels: Flags, seen: Flags) -> HistGradientBoostingClassifier:
+    """Learn whether tokens are from a text in disorder; only from the texts that are `seen`."""
+    chosen = [(values, label) for values, label, one in zip(rows, labels, seen, strict=True) if one]
+    disordered = np.repeat([not label for _, label in chosen], [len(values) for values, _ in chosen])
+    model = HistGradientBoostingClassifier(
+        max_iter=50, learning_rate=0.2, max_leaf_nodes=15, max_bins=63, early_stopping=False, random_state=0
+    )
+    return model.fit(np.concatenate([values for values, _ in chosen]), disordered)
+
+
+def _pooled(badness: Values, text: str, frequent: frozenset[str]) -> list[float]:
+    """What the tokens of a text say together."""
+    worst = np.sort(badness)[::-1]
+    if not len(worst):
+        return [0.0] * (len(WORST) + len(DOUBTFUL) + 1)
+    means = [float(worst[: max(1, round(part * len(worst)))].mean()) for part in WORST]
+    return [*means, *(float(np.mean(worst > odds)) for odds in DOUBTFUL), _most_repeated(text, frequent)]
 
 
 def _most_repeated(text: str, frequent: frozenset[str]) -> float:
     """The fraction of a text's words that are one word which the author uses seldom."""
     rare = Counter(token for token in TOKEN.findall(text.lower()) if token not in frequent and token[0].isalnum())
     return max(rare.values(), default=0) / (rare.total() or 1)
-
-
-def _reading(texts: Sequence[str], ending: int) -> Reading:
-    frequent = frequent_tokens(texts, FREQUENT)
-    kinds = {kind for text in texts for kind in _kinds(text, frequent, ending)}
-    numbers = {kind: number for number, kind in enumerate(("", "^", "$", *sorted(kinds)))}
-    empty = Reading(frequent, ending, numbers, Counts((), ()))
-    size = len(numbers)
-    runs = [[_codes(empty.tokens(text), length, size) for text in texts] for length in (1, 2, 3)]
-    pairs = [np.unique(np.concatenate(one), return_counts=True) for one in runs]
-    return Reading(frequent, ending, numbers, Counts(tuple(one for one, _ in pairs), tuple(two for _, two in pairs)))
-
-
-def _counts(tokens: Numbers, size: int) -> Counts:
-    pairs = [np.unique(_codes(tokens, length, size), return_counts=True) for length in (1, 2, 3)]
-    return Counts(tuple(one for one, _ in pairs), tuple(two for _, two in pairs))
-
-
-def _codes(tokens: Numbers, length: int, size: int) -> Numbers:
-    """Each run of `length` tokens as one number."""
-    count = max(len(tokens) - length + 1, 0)
-    found = np.zeros(count, dtype=np.int64)
-    for offset in range(length):
-        found = found * size + tokens[offset : offset + count]
-    return found
-
-
-def _kinds(text: str, frequent: frozenset[str], ending: int) -> list[str]:
-    return [_kind(token, frequent, ending) for token in TOKEN.findall(text)]
-
-
-def _kind(token: str, frequent: frozenset[str], ending: int) -> str:
-    """A frequent word or a sign as it is; of a number, one sign; of any other word, its case and its last letters."""
-    lower = token.lower()
-    if lower in frequent or not token[0].isalnum():
-        return lower
-    if token[0].isdigit():
-        return "#"
-    return f"{'A' if token[0].isupper() else 'a'}*{lower[len(lower) - ending :]}"
