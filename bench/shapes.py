@@ -1,5 +1,6 @@
 """Models with random weights in the shapes of well-known bases, for measuring speed and memory."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ from gradschool.model.machine import cpu_has_bfloat16
 from gradschool.model.opening import POCKET
 
 RANK = 16  # of adapters
-DTYPE = "bfloat16" if cpu_has_bfloat16() else "float32"  # of all libraries
+# Of all libraries; BENCH_FLOAT32=1 measures in float32 on a processor with bfloat16, too.
+DTYPE = "float32" if os.environ.get("BENCH_FLOAT32") or not cpu_has_bfloat16() else "bfloat16"
 
 
 def result_file(name: str) -> Path:
-    """The file for results; processors without bfloat16 have a separate one."""
+    """The file for results; those in float32 have a separate one."""
     return Path(__file__).parent / "results" / f"{name}{'' if DTYPE == 'bfloat16' else '-float32'}.json"
 
 

@@ -29,8 +29,9 @@ FOUR_BIT_BYTES = 0.5 + 0.0625
 USABLE = 0.85  # of the free memory
 # Of what layers free, about this fraction remains as gaps on a CPU's heap, between tensors that are saved: glibc wants
 # some bytes more than the size of an aligned tensor, so that no tensor of the same size fits into the gap, but smaller
-# ones do (bench/memory.py). Tensors of MAPPED bytes or more are not on the heap, and leave no gap.
-GAPS, MAPPED = 0.5, 32 << 20
+# ones do (bench/memory.py). In 16 bits layers free float32 tensors, and save tensors of half their size, which fit.
+# Tensors of MAPPED bytes or more are not on the heap, and leave no gap.
+GAPS, GAPS_IN_16_BITS, MAPPED = 0.5, 0.2, 32 << 20
 
 
 class TrainingMemory:
@@ -89,7 +90,8 @@ class TrainingMemory:
         if checkpointing:  # nothing that is saved later fills the gaps of the layer that is computed again
             inputs = (self._depth + 1) * one.tokens * self._width * self._dtype.itemsize  # the last states included
             return counted.outside + inputs + counted.layer + freed
-        return counted.outside + self._depth * (counted.layer + int(GAPS * freed))
+        gaps = GAPS if self._dtype.itemsize > 2 else GAPS_IN_16_BITS
+        return counted.outside + self._depth * (counted.layer + int(gaps * freed))
 
     def _temporary(self, one: Pass) -> int:
         """Bytes that exist for a moment: a chunk of logits, or a layer's gradients, and an unpacked layer."""
@@ -101,8 +103,7 @@ class TrainingMemory:
             logits += 2 * 4 * self._output
         temporary = max(logits, self._activations_of(one.segments).layer) + self._unpacked
         if self.device.kind == "cpu":
-            reordered = self._output * size if self._dtype == torch.bfloat16 else 0
-            return temporary + MATMUL_BUFFERS + reordered
+            return temporary + MATMUL_BUFFERS
         return temporary
 
     def _activations_of(self, segments: Segments) -> Activations:
